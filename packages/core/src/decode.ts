@@ -1,0 +1,24 @@
+/** Untrusted values in, valid ones or one readable error out: the only door for options and configs. */
+import { Effect, type StandardSchema } from "effect"
+import { InvalidInput } from "./errors.ts"
+
+/**
+ * Validates with any Standard Schema, such as an arktype type.
+ *
+ * @param what names the thing in the error, such as "filter adaspec"
+ * @error InvalidInput with one line a problem
+ */
+export const decode = Effect.fnUntraced(function* <I, O>(
+  what: string,
+  schema: StandardSchema.StandardSchemaV1<I, O>,
+  input: unknown,
+): Effect.fn.Return<O, InvalidInput> {
+  const pending = schema["~standard"].validate(input)
+  const result = pending instanceof Promise ? yield* Effect.promise(() => pending) : pending
+  if (result.issues === undefined) return result.value
+  const problems = result.issues.map(({ message, path = [] }) => {
+    const at = path.map((p) => String(typeof p === "object" ? p.key : p)).join(".")
+    return message.startsWith(at) ? message : `${at}: ${message}`
+  })
+  return yield* new InvalidInput({ what, problems })
+})

@@ -1,0 +1,21 @@
+/** The errors that cross package borders: each says what was found, what was expected and what to do. */
+import { Data } from "effect"
+
+/** Options, a config or a file that its schema rejects. */
+export class InvalidInput extends Data.TaggedError("InvalidInput")<{
+  readonly what: string
+  readonly problems: ReadonlyArray<string>
+}> {
+  override get message() {
+    return `${this.what}: ${this.problems.join("; ")}`
+  }
+}
+
+/** A data set, model or artifact that was not where it was looked for, or was not what it should be. */
+export class DataError extends Data.TaggedError("DataError")<{ readonly message: string }> {}
+
+/** Training had to stop: the loss was not finite, or a check of the run failed. */
+export class TrainingStopped extends Data.TaggedError("TrainingStopped")<{
+  readonly message: string
+  readonly step: number
+}> {}

@@ -1,0 +1,108 @@
+/** A filter decides which valid tokens the draft is trained on. A plain function on arrays of length N. */
+import type { Rng } from "@winnow/numerics"
+import type { Type } from "arktype"
+import { Context, Effect, Layer } from "effect"
+import type { InvalidInput } from "./errors.ts"
+import { Reference, Target } from "./model.ts"
+import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+import {
+  type ReferenceStatistic,
+  referenceStatistics,
+  type Statistic,
+  type Statistics,
+  type TargetStatistic,
+  targetStatistics,
+} from "./statistics.ts"
+
+/** What every filter is given, whatever it needs. */
+export interface FilterContext {
+  /** Valid tokens of this micro-batch; at least 1. */
+  readonly N: number
+  /** The gold token's id. */
+  readonly gold_N: Int32Array
+  /** Which sequence of the micro-batch the token is of, from 0. */
+  readonly sequence_N: Int32Array
+  /** The token's position in its sequence, from 0. */
+  readonly position_N: Int32Array
+  /** Optimizer steps done so far, from 0, and in the whole stage. */
+  readonly step: number
+  readonly steps: number
+  /** Seeded by run, step and micro-batch: a resumed run draws the same. */
+  readonly rng: Rng
+}
+
+/**
+ * What a filter returns: 1 or 0 a token, or weights from 0 on. The loss of the kept tokens is divided by the
+ * sum of weights ("kept", the default: the step's size does not depend on k) or by N ("valid").
+ */
+export type Selection =
+  | Uint8Array
+  | Float32Array
+  | { readonly weights_N: Uint8Array | Float32Array; readonly divideBy: "kept" | "valid" }
+
+export type Select<S extends Statistic> = (input: Pick<Statistics, S> & FilterContext) => Selection
+
+/** A filter that remembers something between steps; what `save` returns goes through JSON into the checkpoint. */
+export interface StatefulFilter<S extends Statistic> {
+  readonly select: Select<S>
+  readonly save: () => unknown
+  readonly restore: (state: unknown) => void
+}
+
+/** A filter as the training step calls it. */
+export interface FilterInstance {
+  readonly name: string
+  readonly needs: ReadonlyArray<Statistic>
+  readonly select: (input: Statistics & FilterContext) => Selection
+  readonly save: () => unknown
+  readonly restore: (state: unknown) => void
+}
+
+export class Filter extends Context.Service<Filter, FilterInstance>()("@winnow/core/Filter") {}
+
+/** The services that statistics must come from: in the layer's type, so that a missing one does not compile. */
+export type FilterRequirements<S extends Statistic> =
+  | (Extract<S, ReferenceStatistic> extends never ? never : Reference)
+  | (Extract<S, TargetStatistic> extends never ? never : Target)
+
+export type FilterUse<R = Reference | Target> = Use<"filter", FilterInstance, R>
+
+/**
+ * Defines a filter.
+ *
+ * @param spec.needs the statistics that `make`'s function reads; only these are computed, and its input has no others
+ * @param spec.make from valid options to the function, or to `{ select, save, restore }` for one with a memory; may
+ * return an Effect of either
+ */
+export const defineFilter = <const O extends Type, const S extends Statistic = never, R = never>(spec: {
+  readonly name: string
+  readonly needs: ReadonlyArray<S>
+  readonly options: O
+  readonly make: (
+    options: O["infer"],
+  ) => Select<S> | StatefulFilter<S> | Effect.Effect<Select<S> | StatefulFilter<S>, never, R>
+}): Plugin<"filter", O, FilterInstance, R | FilterRequirements<S>> =>
+  definePlugin({
+    kind: "filter",
+    name: spec.name,
+    options: spec.options,
+    code: String(spec.make),
+    make: (options) =>
+      Effect.gen(function* () {
+        if (spec.needs.some((s) => referenceStatistics.has(s))) yield* Reference
+        if (spec.needs.some((s) => targetStatistics.has(s))) yield* Target
+        const made = spec.make(options)
+        const filter = Effect.isEffect(made) ? yield* made : made
+        const { select, save, restore } =
+          typeof filter === "function" ? { select: filter, save: () => null, restore: () => {} } : filter
+        return { name: spec.name, needs: spec.needs, select: select as FilterInstance["select"], save, restore }
+      }) as Effect.Effect<FilterInstance, never, R | FilterRequirements<S>>,
+  })
+
+/** The layer that an arm composes a filter by. */
+export const filterLayer = <R>(use: FilterUse<R>): Layer.Layer<Filter, InvalidInput, R> =>
+  Layer.effect(Filter, use.instance)
+
+/** One shape for every kind of selection. */
+export const readSelection = (selection: Selection) =>
+  ArrayBuffer.isView(selection) ? { weights_N: selection, divideBy: "kept" as const } : selection

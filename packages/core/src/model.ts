@@ -1,0 +1,103 @@
+/**
+ * What a decoder model is to the rest of Winnow: hidden states, a vocabulary head, parameters by name, a cache.
+ *
+ * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
+ */
+import type { tf } from "@winnow/tensor"
+import type { Type } from "arktype"
+import { Context, Effect } from "effect"
+import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+
+/** How one parameter begins. */
+export interface ParameterSpec {
+  readonly shape: ReadonlyArray<number>
+  readonly init: { readonly kind: "normal"; readonly std: number } | { readonly kind: "zeros" | "ones" }
+}
+
+/** Parameters by their Hugging Face name. */
+export type Parameters = ReadonlyMap<string, tf.Variable>
+
+/**
+ * Keys and values of positions already seen, one pair a layer, each [B, heads, P, head size].
+ * Owned by a `Decoding`; an architecture replaces the tensors of its layers while it extends.
+ */
+export interface Cache {
+  readonly layers: Array<{ k: tf.Tensor4D; v: tf.Tensor4D } | undefined>
+  /** Positions cached so far, P. */
+  length: number
+  /** Left padding of each sequence: its first `pad_B[b]` cached positions are not attended to. */
+  readonly pad_B: Int32Array
+}
+
+/** An architecture with its sizes fixed: everything but the numbers. */
+export interface Architecture {
+  /** `model_type` of config.json. */
+  readonly type: string
+  /** config.json as `transformers` reads it. */
+  readonly config: Record<string, unknown>
+  readonly vocabularySize: number
+  readonly hiddenSize: number
+  readonly maxLength: number
+  readonly parameters: ReadonlyMap<string, ParameterSpec>
+  /** Name of the head's weight [V, d]; with tied embeddings the embedding's own name. */
+  readonly head: string
+  /** Multiplications and additions x 2 of one token's forward pass without the head, at context length T. */
+  readonly trunkFlops: (T: number) => number
+  /**
+   * Hidden states [B, T, d] after the final norm, differentiable in the parameters.
+   * With a cache the T tokens follow the P cached ones and are appended to it.
+   */
+  readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache) => tf.Tensor3D
+}
+
+/** A decoding state: the cache of one batch, which can be extended and rolled back. */
+export interface Decoding {
+  /** Positions held, left padding included. */
+  readonly length: number
+  /** Runs the model on the next tokens [B, T'] and returns their hidden states [B, T', d]. */
+  readonly extend: (ids_BT: tf.Tensor2D) => tf.Tensor3D
+  /** Forgets all positions from `length` on. */
+  readonly rollback: (length: number) => void
+  readonly dispose: () => void
+}
+
+/** An architecture with its numbers. */
+export interface Model {
+  readonly architecture: Architecture
+  readonly parameters: Parameters
+  /** The head's weight, [V, d]: logits = h . head^T. No architecture here has a bias in its head. */
+  readonly head_Vd: tf.Variable
+  readonly hidden: (ids_BT: tf.Tensor2D) => tf.Tensor3D
+  /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
+  readonly decoding: (pad_B?: Int32Array) => Decoding
+  readonly dispose: () => void
+}
+
+export type ModelUse = Use<"model", Architecture>
+
+/** Defines an architecture: options are the fields of its config.json. */
+export const defineModel = <const O extends Type>(spec: {
+  readonly name: string
+  readonly options: O
+  readonly make: (options: O["infer"]) => Architecture
+}): Plugin<"model", O, Architecture> =>
+  definePlugin({
+    kind: "model",
+    name: spec.name,
+    options: spec.options,
+    code: String(spec.make),
+    make: (options) => Effect.sync(() => spec.make(options)),
+  })
+
+/** The frozen large model p that verifies. */
+export class Target extends Context.Service<Target, Model>()("@winnow/core/Target") {}
+
+/** The frozen model r of the draft's size that a filter compares the draft to; an average of the draft moves. */
+export class Reference extends Context.Service<
+  Reference,
+  {
+    readonly model: Model
+    /** Called after each optimizer step, for references that follow the draft. */
+    readonly afterStep?: (draft: Parameters, step: number) => void
+  }
+>()("@winnow/core/Reference") {}

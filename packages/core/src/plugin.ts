@@ -1,0 +1,71 @@
+/**
+ * What every plugin has in common: a plugin is a function from options to a use of itself.
+ *
+ * `adaspec({ k: 0.3 })` is a value with a name, the options as given, and an Effect that checks the options and
+ * makes the instance. What the instance requires (a target, a reference, data sets) is in that Effect's type.
+ */
+import type { Type } from "arktype"
+import { Effect } from "effect"
+import { decode } from "./decode.ts"
+import type { InvalidInput } from "./errors.ts"
+
+export type PluginKind = "filter" | "loss" | "model" | "task"
+
+/** One plugin with one set of options, as an arm or a stage names it. */
+export interface Use<Kind extends PluginKind, Instance, Requirements = never, Failure = never> {
+  readonly kind: Kind
+  readonly name: string
+  /** As written by the user; `decoded` fills in the defaults. */
+  readonly options: unknown
+  /** The options with their defaults: what a run records and an artifact's key is made of. */
+  readonly decoded: Effect.Effect<Record<string, unknown>, InvalidInput>
+  /** Tells two versions of a plugin's code apart: part of an artifact's key. */
+  readonly code: string
+  readonly instance: Effect.Effect<Instance, InvalidInput | Failure, Requirements>
+}
+
+/** Options as the caller writes them: those with a default may be left out. */
+export type OptionsIn<O extends Type> = O["inferIn"]
+
+/** A plugin: call it with options. */
+export interface Plugin<Kind extends PluginKind, O extends Type, Instance, Requirements = never, Failure = never> {
+  (...options: {} extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]): Use<
+    Kind,
+    Instance,
+    Requirements,
+    Failure
+  >
+  readonly kind: Kind
+  readonly plugin: string
+  readonly schema: O
+  /** The same call for options that come from outside the type checker (the command line). */
+  readonly use: (options: unknown) => Use<Kind, Instance, Requirements, Failure>
+}
+
+/** Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`. */
+export const definePlugin = <Kind extends PluginKind, const O extends Type, Instance, R, E>(spec: {
+  readonly kind: Kind
+  readonly name: string
+  readonly options: O
+  readonly code: string
+  readonly make: (options: O["infer"]) => Effect.Effect<Instance, E, R>
+}): Plugin<Kind, O, Instance, R, E> => {
+  const what = `${spec.kind} ${spec.name}`
+  const use = (options: unknown): Use<Kind, Instance, R, E> => {
+    const decoded = decode<unknown, O["infer"]>(what, spec.options as never, options ?? {})
+    return {
+      kind: spec.kind,
+      name: spec.name,
+      options: options ?? {},
+      decoded: decoded as Effect.Effect<Record<string, unknown>, InvalidInput>,
+      code: spec.code,
+      instance: Effect.flatMap(decoded, spec.make),
+    }
+  }
+  return Object.assign((...options: ReadonlyArray<unknown>) => use(options[0]), {
+    kind: spec.kind,
+    plugin: spec.name,
+    schema: spec.options,
+    use,
+  }) as Plugin<Kind, O, Instance, R, E>
+}

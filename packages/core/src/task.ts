@@ -1,0 +1,68 @@
+/** A task gives examples of prompt and answer, and if it can, says whether a generated answer is right. */
+import type { Type } from "arktype"
+import { Context, Effect, Layer } from "effect"
+import type { DataError, InvalidInput } from "./errors.ts"
+import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+
+/** Text before the loss begins, and the text that is trained; the end-of-sequence token is added by the encoder. */
+export interface Example {
+  readonly prompt: string
+  readonly answer: string
+}
+
+export type Split = "train" | "validation" | "test"
+
+export interface TaskInstance {
+  readonly name: string
+  /** Deterministic: the same options give the same examples in the same order; splits share no example. */
+  readonly examples: (split: Split) => ReadonlyArray<Example>
+  /** Whether the generated text solves the example. */
+  readonly score?: (example: Example, generated: string) => boolean
+}
+
+/** Where data sets come from; a task that needs a file asks this service, not the file system. */
+export class Datasets extends Context.Service<
+  Datasets,
+  {
+    /**
+     * A path on this machine that holds exactly this file: looked for in WINNOW_DATA, then in the cache, then
+     * downloaded from the hub, its SHA-256 checked wherever it came from.
+     * @error DataError that lists the three places and what was wrong with each
+     */
+    readonly locate: (file: DatasetFile) => Effect.Effect<string, DataError>
+    /** The lines of a .jsonl file (gzipped if it ends in .gz), parsed. */
+    readonly lines: (file: DatasetFile) => Effect.Effect<ReadonlyArray<unknown>, DataError>
+  }
+>()("@winnow/core/Datasets") {}
+
+/** One file of a public data set. */
+export interface DatasetFile {
+  /** Path inside WINNOW_DATA and the cache, such as "gsm8k/train.jsonl". */
+  readonly path: string
+  readonly url: string
+  readonly sha256: string
+  readonly bytes: number
+  readonly licence: string
+}
+
+export class Task extends Context.Service<Task, TaskInstance>()("@winnow/core/Task") {}
+
+export type TaskUse<R = Datasets> = Use<"task", TaskInstance, R, DataError>
+
+/** Defines a task; `make` may read files through `Datasets`. */
+export const defineTask = <const O extends Type, R = never>(spec: {
+  readonly name: string
+  readonly options: O
+  readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, DataError, R>
+}): Plugin<"task", O, TaskInstance, R, DataError> =>
+  definePlugin({
+    kind: "task",
+    name: spec.name,
+    options: spec.options,
+    code: String(spec.make),
+    make: (options) => Effect.map(spec.make(options), (task) => ({ name: spec.name, ...task })),
+  })
+
+/** The layer that a stage composes a task by. */
+export const taskLayer = <R>(use: TaskUse<R>): Layer.Layer<Task, InvalidInput | DataError, R> =>
+  Layer.effect(Task, use.instance)

@@ -1,0 +1,3 @@
+export * from "./cross-entropy.ts"
+export * from "./engine.ts"
+export * from "./tf.ts"
