@@ -21,5 +21,6 @@ export declare namespace tf {
     import("@tensorflow/tfjs").Variable<R>
   export type DataType = import("@tensorflow/tfjs").DataType
   export type TypedArray = import("@tensorflow/tfjs").TypedArray
+  export type GradSaveFunc = import("@tensorflow/tfjs-core").GradSaveFunc
   export type NamedTensorMap = import("@tensorflow/tfjs").NamedTensorMap
 }
