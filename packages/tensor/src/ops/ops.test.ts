@@ -48,11 +48,11 @@ describe("linear", () => {
         [N, 32],
         [48, 32],
       ])
-      agree(as(linear), as((x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) => tf.add(plain(x, w), b)), [
-        [N, 32],
-        [48, 32],
-        [48],
-      ])
+      agree(
+        as(linear),
+        as((x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) => tf.add(plain(x, w), b)),
+        [[N, 32], [48, 32], [48]],
+      )
     })
   test("shapes that do not fit are named", () => {
     tf.tidy(() => {
@@ -83,12 +83,20 @@ describe("norms", () => {
 
 describe("activations", () => {
   test("GELU", () =>
-    agree(as(gelu), as((x: tf.Tensor) => tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))))), [[5, 16]]))
+    agree(
+      as(gelu),
+      as((x: tf.Tensor) => tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))))),
+      [[5, 16]],
+    ))
   test("SiLU gate", () =>
-    agree(as(siluGate), as((g: tf.Tensor, u: tf.Tensor) => tf.mul(tf.mul(g, tf.sigmoid(g)), u)), [
-      [5, 16],
-      [5, 16],
-    ]))
+    agree(
+      as(siluGate),
+      as((g: tf.Tensor, u: tf.Tensor) => tf.mul(tf.mul(g, tf.sigmoid(g)), u)),
+      [
+        [5, 16],
+        [5, 16],
+      ],
+    ))
 })
 
 describe("attention", () => {
@@ -116,7 +124,10 @@ describe("attention", () => {
   test("a later key changes nothing before it", () => {
     tf.tidy(() => {
       const [q, k, v] = ["q", "k", "v"].map((n) => random<tf.Tensor4D>(n, [1, 1, 4, 8]))
-      const bump = tf.tensor4d([0, 0, 0, 5].flatMap((x) => Array(8).fill(x)), [1, 1, 4, 8])
+      const bump = tf.tensor4d(
+        [0, 0, 0, 5].flatMap((x) => Array(8).fill(x)),
+        [1, 1, 4, 8],
+      )
       const a = attention(q!, k!, v!, causalMask(4, 4)).dataSync()
       const b = attention(q!, tf.add(k!, bump), tf.add(v!, bump), causalMask(4, 4)).dataSync()
       expect(b.subarray(0, 24)).toEqual(a.subarray(0, 24))
@@ -128,10 +139,7 @@ describe("attention", () => {
 
 test("cross-entropy with logits: by hand for two tokens", () => {
   tf.tidy(() => {
-    const { loss_R, gradient_RV } = crossEntropyWithLogits(
-      tf.tensor2d([[0, Math.log(3)]]),
-      tf.tensor2d([[0.5, 0.5]]),
-    )
+    const { loss_R, gradient_RV } = crossEntropyWithLogits(tf.tensor2d([[0, Math.log(3)]]), tf.tensor2d([[0.5, 0.5]]))
     expect(loss_R.dataSync()[0]).toBeCloseTo(-0.5 * Math.log(0.25) - 0.5 * Math.log(0.75), 6)
     expect(gradient_RV.dataSync()[0]).toBeCloseTo(-0.25, 6)
     expect(gradient_RV.dataSync()[1]).toBeCloseTo(0.25, 6)
