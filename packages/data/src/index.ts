@@ -1,1 +1,5 @@
-export {}
+export * from "./batches.ts"
+export * from "./byte-tokenizer.ts"
+export * from "./encode.ts"
+export { loadTokenizer, makeTokenizer, type Tokenizer, tokenizerFiles } from "./tokenizer.ts"
+export { type BpeOptions, trainBpe } from "./train-bpe.ts"

@@ -1,0 +1,156 @@
+/**
+ * Encoded examples as batches, by number: batch t is the same whether the run came to it or resumed at it.
+ *
+ * Letters: B sequences, T positions, N valid tokens of the batch.
+ */
+
+import { InvalidInput } from "@winnow/core"
+import { permutation, seeded } from "@winnow/numerics"
+import type { EncodedExample } from "./encode.ts"
+
+/** One micro-batch. Arrays of length N list the valid tokens sequence by sequence, position by position. */
+export interface Batch {
+  readonly B: number
+  /** Inputs of the longest sequence: its tokens without the last. */
+  readonly T: number
+  /** Inputs, B x T row-major, padded on the right with `padId`. */
+  readonly ids_BT: Int32Array
+  /** Flat index b T + t of the position whose hidden state predicts the token. */
+  readonly row_N: Int32Array
+  /** The token to predict, which is token t + 1 of its sequence. */
+  readonly gold_N: Int32Array
+  /** b of the token's sequence. */
+  readonly sequence_N: Int32Array
+  /** Position of the predicted token in its sequence, t + 1: 1 to T. */
+  readonly position_N: Int32Array
+  /** Inputs that are not padding. */
+  readonly tokens: number
+}
+
+/** Batches without end: batch(0), batch(1), ... */
+export interface BatchSource {
+  readonly examples: number
+  readonly batchSize: number
+  /** Batches that hold every example once: examples / batchSize, which may be a fraction. */
+  readonly perPass: number
+  /** Batch number `step`, from 0. Random access; the same number gives the same batch. */
+  readonly batch: (step: number) => Batch
+}
+
+export interface BatchOptions {
+  /** Sequences of a batch. */
+  readonly batchSize: number
+  readonly seed: number
+  /**
+   * Batches of a window in which sequences of like length are put together; 1 leaves the order alone. 16 by default:
+   * little padding is left, and which sequences meet is still random from pass to pass. Never more than half a pass.
+   */
+  readonly bucket?: number
+  /** Token that fills the right; 0 by default. No valid row sees it: attention is causal. */
+  readonly padId?: number
+}
+
+/**
+ * Puts sequences side by side.
+ *
+ * @error InvalidInput (thrown) when there is no sequence, or one of fewer than 2 tokens, which predicts nothing
+ */
+export const collate = (examples: ReadonlyArray<EncodedExample>, padId = 0): Batch => {
+  let T = 0
+  let N = 0
+  let tokens = 0
+  for (const { ids, promptLength } of examples) {
+    if (ids.length < 2) {
+      const problems = [`a sequence has ${ids.length} tokens; expected a prompt and an end, 2 at least`]
+      throw new InvalidInput({ what: "batch", problems })
+    }
+    T = Math.max(T, ids.length - 1)
+    N += ids.length - Math.max(1, promptLength)
+    tokens += ids.length - 1
+  }
+  const B = examples.length
+  if (B === 0) throw new InvalidInput({ what: "batch", problems: ["has no sequence; expected at least 1"] })
+
+  const ids_BT = new Int32Array(B * T).fill(padId)
+  const row_N = new Int32Array(N)
+  const gold_N = new Int32Array(N)
+  const sequence_N = new Int32Array(N)
+  const position_N = new Int32Array(N)
+  let n = 0
+  for (const [b, { ids, promptLength }] of examples.entries()) {
+    ids_BT.set(ids.subarray(0, ids.length - 1), b * T)
+    for (let position = Math.max(1, promptLength); position < ids.length; position++, n++) {
+      row_N[n] = b * T + position - 1
+      gold_N[n] = ids[position]!
+      sequence_N[n] = b
+      position_N[n] = position
+    }
+  }
+  return { B, T, ids_BT, row_N, gold_N, sequence_N, position_N, tokens }
+}
+
+/**
+ * Batches over a stream of passes: each pass is a new seeded order of all examples, and the next follows without a
+ * gap. So every example comes once a pass, and the batch at a border holds the end of one pass and the start of the
+ * next; none is short and none is left out.
+ *
+ * For gradient accumulation over m micro-batches, step s takes batches s m to s m + m - 1.
+ *
+ * @error InvalidInput (thrown) for no examples, or sizes that are not integers from 1
+ */
+export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchOptions): BatchSource => {
+  const { batchSize, seed, padId = 0 } = options
+  const n = examples.length
+  const problems = [
+    ...(n === 0 ? ["there are no examples; raise maxLength if all were dropped"] : []),
+    ...Object.entries({ batchSize, bucket: options.bucket ?? 16 })
+      .filter(([, size]) => !Number.isInteger(size) || size < 1)
+      .map(([name, size]) => `${name} is ${size}; expected an integer from 1`),
+  ]
+  if (problems.length > 0) throw new InvalidInput({ what: "batches", problems })
+
+  // A window of several passes would sort the copies of one example into the same batch.
+  const bucket = Math.min(options.bucket ?? 16, Math.max(1, Math.floor(n / batchSize / 2)))
+  const orderOf = remember(2, (pass) => permutation(n, seeded(seed, "batches", "pass", pass)))
+  /** The example indices of a window, batch after batch. */
+  const windowOf = remember(2, (window) => {
+    const start = window * batchSize * bucket
+    const stream = Array.from({ length: batchSize * bucket }, (_, i) => {
+      const at = start + i
+      return orderOf(Math.floor(at / n))[at % n]!
+    })
+    if (bucket === 1) return stream
+    const sorted = stream.toSorted((a, b) => examples[a]!.ids.length - examples[b]!.ids.length) // stable
+    const order = permutation(bucket, seeded(seed, "batches", "window", window))
+    return Array.from(order, (b) => sorted.slice(b * batchSize, (b + 1) * batchSize)).flat()
+  })
+
+  return {
+    examples: n,
+    batchSize,
+    perPass: n / batchSize,
+    batch: (step) => {
+      if (!Number.isInteger(step) || step < 0) throw new RangeError(`batch ${step}: expected an integer from 0`)
+      const first = (step % bucket) * batchSize
+      const indices = windowOf(Math.floor(step / bucket)).slice(first, first + batchSize)
+      return collate(
+        indices.map((i) => examples[i]!),
+        padId,
+      )
+    },
+  }
+}
+
+/** Keeps the last few values of a function of one number. */
+const remember = <T>(size: number, make: (key: number) => T): ((key: number) => T) => {
+  const kept = new Map<number, T>()
+  return (key) => {
+    let value = kept.get(key)
+    if (value === undefined) {
+      value = make(key)
+      if (kept.size >= size) kept.delete(kept.keys().next().value!)
+      kept.set(key, value)
+    }
+    return value
+  }
+}

@@ -1,0 +1,32 @@
+/**
+ * The byte-level alphabet of GPT-2: every byte has a printable character, so that any text is a string of these 256
+ * and a `tokenizer.json` can hold its tokens as text.
+ *
+ * @source Radford et al. 2019, the `bytes_to_unicode` of GPT-2's encoder
+ */
+
+const printable = (byte: number) =>
+  (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte <= 0xac) || (byte >= 0xae && byte <= 0xff)
+
+/** The character of each byte, index 0 to 255. A printable byte stands for itself, the others follow from U+0100. */
+export const byteCharacters: ReadonlyArray<string> = (() => {
+  let next = 0x100
+  return Array.from({ length: 256 }, (_, byte) => String.fromCharCode(printable(byte) ? byte : next++))
+})()
+
+/** The 256 characters in code point order: the order in which the `tokenizers` library numbers its first alphabet. */
+export const byteAlphabet: ReadonlyArray<string> = byteCharacters.toSorted()
+
+/** The token that ends a sequence, in every vocabulary that Winnow makes itself. */
+export const endOfText = "<|endoftext|>"
+
+/** The `added_tokens` entry of a `tokenizer.json` for a special token. */
+export const specialToken = (id: number, content: string) => ({
+  id,
+  content,
+  single_word: false,
+  lstrip: false,
+  rstrip: false,
+  normalized: false,
+  special: true,
+})

@@ -1,0 +1,59 @@
+/** The tokenizer without a vocabulary to learn: a token is a byte, id = byte, and 256 ends the sequence. */
+import { byteCharacters, endOfText, specialToken } from "./byte-level.ts"
+import { sha256, type Tokenizer } from "./tokenizer.ts"
+
+const eosId = 256
+
+/** As a `tokenizer.json`: byte-level BPE without merges. The same ids come out of either. */
+const json = {
+  version: "1.0",
+  truncation: null,
+  padding: null,
+  added_tokens: [specialToken(eosId, endOfText)],
+  normalizer: null,
+  pre_tokenizer: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+  post_processor: null,
+  decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+  model: {
+    type: "BPE",
+    dropout: null,
+    unk_token: null,
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: false,
+    byte_fallback: false,
+    ignore_merges: false,
+    vocab: { ...Object.fromEntries(byteCharacters.map((character, byte) => [character, byte])), [endOfText]: eosId },
+    merges: [],
+  },
+}
+
+/** Bytes and an end, 257 ids. Encoded without a look-up, so it is many times faster than a `tokenizer.json`. */
+export const byteTokenizer: Tokenizer = (() => {
+  const encoder = new TextEncoder()
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  return {
+    vocabularySize: 257,
+    eos: endOfText,
+    eosId,
+    encode: (text) => {
+      if (!text.includes(endOfText)) return Int32Array.from(encoder.encode(text))
+      const parts = text.split(endOfText).map((part) => encoder.encode(part))
+      return Int32Array.from(parts.flatMap((bytes, i) => (i === 0 ? [...bytes] : [eosId, ...bytes])))
+    },
+    decode: (ids) => {
+      let text = ""
+      let bytes: Array<number> = []
+      for (const id of ids) {
+        if (id !== eosId) bytes.push(id)
+        else {
+          text += decoder.decode(Uint8Array.from(bytes)) + endOfText
+          bytes = []
+        }
+      }
+      return text + decoder.decode(Uint8Array.from(bytes))
+    },
+    fingerprint: sha256(JSON.stringify(json)),
+    json,
+  }
+})()
