@@ -1,1 +1,7 @@
+export * from "./bootstrap.ts"
+export * from "./divergence.ts"
+export * from "./log-softmax.ts"
+export * from "./quantile.ts"
 export * from "./rng.ts"
+export * from "./summary.ts"
+export * from "./top-fraction.ts"

@@ -1,0 +1,20 @@
+/** Mean and spread of a few numbers, in double precision. */
+
+/** Arithmetic mean; NaN of nothing. */
+export const mean = (values: ArrayLike<number>): number => {
+  let total = 0
+  for (let i = 0; i < values.length; i++) total += values[i]!
+  return total / values.length
+}
+
+/** Unbiased variance, divided by n - 1 (two passes); NaN for fewer than 2 values: one value has no known spread. */
+export const variance = (values: ArrayLike<number>): number => {
+  if (values.length < 2) return Number.NaN
+  const centre = mean(values)
+  let total = 0
+  for (let i = 0; i < values.length; i++) total += (values[i]! - centre) ** 2
+  return total / (values.length - 1)
+}
+
+/** Square root of the unbiased variance. */
+export const standardDeviation = (values: ArrayLike<number>): number => Math.sqrt(variance(values))
