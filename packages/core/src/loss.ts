@@ -18,7 +18,7 @@ export interface LossChunk<WithTarget extends boolean = boolean> {
   readonly target: WithTarget extends true ? Categorical : undefined
   /** The gold token of each row, int32. */
   readonly gold_R: tf.Tensor1D
-  /** One uniform draw in [0, 1) a row, for losses that sample: the same for value and gradient. */
+  /** One uniform draw in [0, 1) a row, for losses that sample: the same for `batch.rows`, value and gradient. */
   readonly uniform_R: Float32Array
   /** What `batch.combine` returned; empty for a loss without batch statistics. */
   readonly batch: ReadonlyArray<number>
