@@ -1,0 +1,125 @@
+import { describe, expect, test } from "bun:test"
+import { seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { randomPrompts, type TableModel, tableModel } from "../test/table-model.ts"
+import { GenerateSession, generate } from "./generate.ts"
+import { adjusted, argmax, draw, type Sampling } from "./sampling.ts"
+
+/** The same by the definition: one sequence, one token after the other, no cache, no batch. */
+const byDefinition = (
+  model: TableModel,
+  prompt: ArrayLike<number>,
+  {
+    maxNew,
+    eosId,
+    sampling,
+    seed,
+    index,
+  }: { maxNew: number; eosId?: number; sampling: Sampling; seed: number; index: number },
+) => {
+  const rng = seeded(seed, "generate", index)
+  const ids = Array.from(prompt)
+  const tokens: Array<number> = []
+  while (tokens.length < maxNew && tokens.at(-1) !== (eosId ?? -1)) {
+    const logits = model.logitsAfter([...ids, ...tokens])
+    tokens.push(sampling.temperature === 0 ? argmax(logits) : draw(adjusted(logits, sampling), rng.uniform()))
+  }
+  return tokens
+}
+
+describe("generate", () => {
+  const model = tableModel({ V: 11, states: 64, seed: 1 })
+  const prompts = randomPrompts(37, 11, 9, 2)
+
+  for (const sampling of [{ temperature: 0 }, { temperature: 1.3 }, { temperature: 0.8, topK: 4, topP: 0.9 }])
+    test(`gives the tokens of the definition at any batch size: ${JSON.stringify(sampling)}`, async () => {
+      const before = tf.memory().numTensors
+      for (const batchSize of [1, 3, 8, 64]) {
+        const options = { ...sampling, maxNew: 24, eosId: 5, seed: 7, batchSize }
+        const { rollouts, stats } = await generate(model, prompts, options)
+        for (const [index, { prompt, tokens, finish, limit }] of rollouts.entries()) {
+          expect([...prompt]).toEqual([...prompts[index]!])
+          expect([...tokens]).toEqual(byDefinition(model, prompt, { maxNew: 24, eosId: 5, sampling, seed: 7, index }))
+          expect(finish).toBe(tokens.at(-1) === 5 ? "eos" : "length")
+          expect(limit).toBe(24)
+        }
+        expect(stats.finished).toBe(37)
+        expect(stats.tokens).toBe(rollouts.reduce((n, r) => n + r.tokens.length, 0))
+      }
+      expect(tf.memory().numTensors).toBe(before)
+    })
+
+  test("both ends occur, so that the test above tested them", async () => {
+    const { rollouts } = await generate(model, prompts, { maxNew: 24, eosId: 5, temperature: 1.3, seed: 7 })
+    expect(new Set(rollouts.map((r) => r.finish))).toEqual(new Set(["eos", "length"]))
+  })
+
+  test("portions draw what the whole draws", async () => {
+    const options = { maxNew: 10, temperature: 1, seed: 3 }
+    const whole = await generate(model, prompts, options)
+    const rest = await generate(model, prompts.slice(20), { ...options, firstIndex: 20 })
+    expect(rest.rollouts).toEqual(whole.rollouts.slice(20))
+  })
+
+  test("a stop rule ends a sequence with the token that completes it", async () => {
+    const options = { maxNew: 30, temperature: 1, seed: 4 }
+    const stop = (tokens: ReadonlyArray<number>) => tokens.at(-2) === 3 && tokens.at(-1)! > 4
+    const free = await generate(model, prompts, options)
+    const { rollouts } = await generate(model, prompts, options, { stop })
+    for (const [i, { tokens, finish }] of rollouts.entries()) {
+      const all = [...free.rollouts[i]!.tokens]
+      const at = all.findIndex((t, j) => all[j - 1] === 3 && t > 4)
+      expect([...tokens]).toEqual(at < 0 ? all : all.slice(0, at + 1))
+      expect(finish).toBe(at < 0 ? "length" : "stop")
+    }
+    expect(rollouts.some((r) => r.finish === "stop")).toBe(true)
+  })
+
+  test("the model's context limits the length", async () => {
+    const short = tableModel({ V: 4, states: 8, seed: 1, maxLength: 12 })
+    const { rollouts } = await generate(short, [[1], [1, 2, 3, 0, 1, 2, 3]], { maxNew: 8 })
+    expect(rollouts.map((r) => r.tokens.length)).toEqual([8, 5])
+    await expect(generate(short, [new Int32Array(12)], { maxNew: 1 })).rejects.toThrow("context is 12")
+    await expect(generate(short, [[]], { maxNew: 1 })).rejects.toThrow("0 tokens")
+    short.dispose()
+  })
+
+  test("full batches: rows that ended make room", async () => {
+    const session = new GenerateSession(model, randomPrompts(64, 11, 4, 5), {
+      maxNew: 200,
+      eosId: 5,
+      batchSize: 8,
+      temperature: 1,
+    })
+    while (session.step());
+    session.dispose()
+    const { tokens, calls } = session.stats
+    expect(tokens / calls).toBeGreaterThan(4) // more than half of the 8 rows at work on average
+  })
+
+  test("no prompts, unknown options, abort, progress", async () => {
+    expect((await generate(model, [], { maxNew: 3 })).rollouts).toEqual([])
+    await expect(generate(model, prompts, { maxNew: 3, temprature: 1 } as never)).rejects.toThrow(
+      "temprature must be removed",
+    )
+    await expect(generate(model, prompts, { maxNew: 0 })).rejects.toThrow("maxNew")
+    const before = tf.memory().numTensors
+    const seen: Array<number> = []
+    const controller = new AbortController()
+    const run = generate(
+      model,
+      prompts,
+      { maxNew: 50 },
+      {
+        signal: controller.signal,
+        onProgress: ({ calls }) => {
+          seen.push(calls)
+          if (calls === 4) controller.abort(new Error("enough"))
+        },
+      },
+    )
+    await expect(run).rejects.toThrow("enough")
+    expect(seen).toEqual([1, 2, 3, 4])
+    expect(tf.memory().numTensors).toBe(before)
+  })
+})

@@ -1,0 +1,205 @@
+/**
+ * Generation by one model alone: batched, left-padded, greedy or sampled.
+ *
+ * Letters: B rows of a batch, T positions, V vocabulary.
+ */
+import type { Decoding, Model } from "@winnow/core"
+import { type Rng, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { checked } from "./checked.ts"
+import { drive, type Session } from "./drive.ts"
+import { argmaxRows, idsTensor, lastLogits, row } from "./head.ts"
+import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
+import { adjusted, draw, samplingOptions } from "./sampling.ts"
+
+/** Options of `generate`; sampling options among them. */
+export const generateOptions = samplingOptions.merge({
+  "+": "reject",
+  /** Most tokens a prompt is continued by; the model's context may allow fewer. */
+  maxNew: "number.integer >= 1",
+  /** The token that ends a sequence; absent: only the length does. */
+  "eosId?": "number.integer >= 0",
+  /** Rows of a batch. 32: small models on a CPU gain little beyond it, and the cache stays small. */
+  batchSize: "number.integer >= 1 = 32",
+  /** Each prompt draws from its own stream, made of this seed and its index: batching does not shift draws. */
+  seed: "number.integer = 0",
+  /** Index of the first prompt, for a caller that generates in portions. */
+  firstIndex: "number.integer >= 0 = 0",
+})
+
+/** What the caller may write. */
+export type GenerateOptions = typeof generateOptions.inferIn
+
+/** What was done, so far or in all. */
+export interface GenerateStats {
+  readonly prompts: number
+  readonly finished: number
+  /** Tokens generated. */
+  readonly tokens: number
+  /** Calls of the model. */
+  readonly calls: number
+  readonly seconds: number
+}
+
+export interface GenerateHooks {
+  readonly stop?: Stop
+  readonly signal?: AbortSignal
+  readonly onProgress?: (stats: GenerateStats) => void
+}
+
+interface Sequence {
+  readonly prompt: Int32Array
+  readonly tokens: Array<number>
+  readonly ending: Ending
+  readonly rng: Rng
+  finish: Finish | undefined
+}
+
+/** Generation in steps: one call of the model a step. Dispose it; `drive` does. */
+export class GenerateSession implements Session {
+  readonly #sequences: ReadonlyArray<Sequence>
+  readonly #waiting: Array<Sequence>
+  readonly #options: typeof generateOptions.infer
+  #batch: Array<Sequence> = []
+  #decoding: Decoding | undefined
+  #tokens = 0
+  #calls = 0
+  #seconds = 0
+  #finished = 0
+
+  /** @error InvalidInput for bad options; RangeError for a prompt that is empty or fills the model's context */
+  constructor(
+    readonly model: Model,
+    prompts: ReadonlyArray<ArrayLike<number>>,
+    options: GenerateOptions,
+    stop?: Stop,
+  ) {
+    this.#options = checked("generate", generateOptions, options)
+    const { seed, firstIndex, eosId, maxNew } = this.#options
+    this.#sequences = prompts.map((prompt, i) => ({
+      prompt: Int32Array.from(prompt),
+      tokens: [],
+      ending: { eosId, stop, limit: limitOf(prompt, maxNew, model.architecture.maxLength) },
+      rng: seeded(seed, "generate", firstIndex + i),
+      finish: undefined,
+    }))
+    // Prompts of like length share a batch: less padding. Taken from the end, so the longest batch shows its memory first.
+    this.#waiting = this.#sequences.toSorted((a, b) => a.prompt.length - b.prompt.length)
+  }
+
+  step(): boolean {
+    const began = performance.now()
+    const input_BT = this.#nextInput()
+    if (input_BT === undefined) return false
+    const chosen = this.#choose(input_BT)
+    for (const [b, sequence] of this.#batch.entries()) {
+      if (sequence.finish !== undefined) continue
+      sequence.tokens.push(chosen[b]!)
+      sequence.finish = finishOf(sequence.tokens, sequence.ending)
+      this.#tokens++
+      if (sequence.finish !== undefined) this.#finished++
+    }
+    this.#calls++
+    this.#seconds += (performance.now() - began) / 1000
+    return this.#finished < this.#sequences.length
+  }
+
+  /**
+   * The newest token of each row, or all tokens of a batch made anew. Once half the rows or more have ended, the others
+   * move to a new batch together with waiting prompts: one pass over what they hold costs less than steps half empty.
+   */
+  #nextInput(): tf.Tensor2D | undefined {
+    const alive = this.#batch.filter((s) => s.finish === undefined)
+    if (this.#decoding !== undefined && alive.length * 2 > this.#batch.length)
+      return idsTensor(
+        this.#batch.map((s) => s.tokens.at(-1)!),
+        this.#batch.length,
+        1,
+      )
+    this.#decoding?.dispose()
+    this.#decoding = undefined
+    const room = this.#options.batchSize - alive.length
+    this.#batch = [...alive, ...this.#waiting.splice(Math.max(0, this.#waiting.length - room))]
+    const B = this.#batch.length
+    if (B === 0) return undefined
+    const length_B = this.#batch.map((s) => s.prompt.length + s.tokens.length)
+    const T = Math.max(...length_B)
+    const pad_B = Int32Array.from(length_B, (length) => T - length)
+    const ids_BT = new Int32Array(B * T)
+    for (const [b, { prompt, tokens }] of this.#batch.entries()) {
+      ids_BT.set(prompt, b * T + pad_B[b]!)
+      ids_BT.set(tokens, b * T + pad_B[b]! + prompt.length)
+    }
+    this.#decoding = this.model.decoding(pad_B)
+    return idsTensor(ids_BT, B, T)
+  }
+
+  #choose(input_BT: tf.Tensor2D): ArrayLike<number> {
+    const decoding = this.#decoding!
+    const { temperature } = this.#options
+    const V = this.model.architecture.vocabularySize
+    let chosen_B: ArrayLike<number> = []
+    try {
+      tf.tidy(() => {
+        const logits_BV = lastLogits(this.model, decoding.extend(input_BT))
+        if (temperature === 0) {
+          chosen_B = argmaxRows(logits_BV)
+          return
+        }
+        const values = logits_BV.dataSync() as Float32Array
+        chosen_B = this.#batch.map(({ finish, rng }, b) =>
+          finish === undefined ? draw(adjusted(row(values, b, V), this.#options), rng.uniform()) : 0,
+        )
+      })
+    } finally {
+      input_BT.dispose()
+    }
+    return chosen_B
+  }
+
+  get stats(): GenerateStats {
+    return {
+      prompts: this.#sequences.length,
+      finished: this.#finished,
+      tokens: this.#tokens,
+      calls: this.#calls,
+      seconds: this.#seconds,
+    }
+  }
+
+  /** What was generated, in the order of the prompts. @error Error before the last step */
+  get rollouts(): ReadonlyArray<Rollout> {
+    return this.#sequences.map(({ prompt, tokens, finish, ending }, i) => {
+      if (finish === undefined) throw new Error(`rollout ${i} has not ended: call step() until it returns false`)
+      return { prompt, tokens: Int32Array.from(tokens), finish, limit: ending.limit }
+    })
+  }
+
+  dispose(): void {
+    this.#decoding?.dispose()
+    this.#decoding = undefined
+  }
+}
+
+/**
+ * Continues each prompt by the model alone; other work and Ctrl-C get their turn between steps.
+ *
+ * Greedy reads one id a row back from the device; sampling reads the logits. The same model, prompts, options and batch
+ * size give the same tokens. Another batch size gives the same draws, and the same tokens but where two logits are so
+ * near that differently shaped products round them apart.
+ *
+ * @returns rollouts in the order of the prompts
+ * @error InvalidInput for bad options; RangeError for a bad prompt; the signal's reason if aborted
+ */
+export const generate = async (
+  model: Model,
+  prompts: ReadonlyArray<ArrayLike<number>>,
+  options: GenerateOptions,
+  { stop, signal, onProgress }: GenerateHooks = {},
+): Promise<{ readonly rollouts: ReadonlyArray<Rollout>; readonly stats: GenerateStats }> => {
+  const session = await drive(new GenerateSession(model, prompts, options, stop), {
+    signal,
+    onStep: onProgress && ((s) => onProgress(s.stats)),
+  })
+  return { rollouts: session.rollouts, stats: session.stats }
+}

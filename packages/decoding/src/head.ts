@@ -1,0 +1,31 @@
+/**
+ * The vocabulary head at chosen positions only.
+ *
+ * Letters: B sequences, T positions, R rows, d hidden size, V vocabulary.
+ */
+import type { Model } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+
+/** Logits [R, V] of hidden states [R, d]. */
+export const logits = (model: Model, h_Rd: tf.Tensor2D): tf.Tensor2D =>
+  tf.matMul(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true)
+
+/** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the rest never meets the head. */
+export const lastLogits = (model: Model, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {
+  const [B, T, d] = h_BTd.shape
+  const h = T === last ? h_BTd : tf.slice(h_BTd, [0, T - last, 0], [B, last, d])
+  return logits(model, tf.reshape(h, [B * last, d]))
+}
+
+/** Ids [B, T] as the tensor that a model takes. */
+export const idsTensor = (ids: ArrayLike<number>, B: number, T: number): tf.Tensor2D =>
+  tf.tensor2d(Int32Array.from(ids), [B, T], "int32")
+
+/**
+ * The most probable token of each row, computed on the device: R numbers are read back, not R * V.
+ * Of equal logits the lowest id, as in `argmax` (a test holds TensorFlow to it).
+ */
+export const argmaxRows = (logits_RV: tf.Tensor2D): Int32Array => tf.argMax(logits_RV, 1).dataSync() as Int32Array
+
+/** Row r of a matrix that was read back, without a copy. */
+export const row = (values: Float32Array, r: number, V: number): Float32Array => values.subarray(r * V, (r + 1) * V)

@@ -1,0 +1,102 @@
+/**
+ * From logits to the distribution that is sampled from, and from it to a token.
+ *
+ * Letters: V vocabulary. Probabilities are doubles: the array that a token is drawn from is the very array that enters
+ * the acceptance ratio, so both sides round alike.
+ */
+import { type } from "arktype"
+
+/** How tokens are chosen; applied alike to target and draft. */
+export const samplingOptions = type({
+  "+": "reject",
+  /** 0 is greedy: all mass on the most probable token. */
+  temperature: "number >= 0 = 0",
+  /** Only the k most probable tokens; ties with the k-th stay. Absent: all. */
+  "topK?": "number.integer >= 1",
+  /** The smallest set of most probable tokens whose mass reaches p; among equals the lowest ids. Absent: all. */
+  "topP?": "0 < number <= 1",
+})
+
+/** Sampling options with the temperature filled in. */
+export type Sampling = typeof samplingOptions.infer
+
+/** Id of the largest logit; of equal ones the lowest id. */
+export const argmax = (logits_V: ArrayLike<number>): number => {
+  let best = 0
+  for (let v = 1; v < logits_V.length; v++) if (logits_V[v]! > logits_V[best]!) best = v
+  return best
+}
+
+/** The k-th largest value, k from 1 (typed-array sort is numeric and native). */
+const kthLargest = (values: Float64Array, k: number): number => values.toSorted()[values.length - k]!
+
+const scale = (p_V: Float64Array): Float64Array => {
+  let sum = 0
+  for (const p of p_V) sum += p
+  for (let v = 0; v < p_V.length; v++) p_V[v] = p_V[v]! / sum
+  return p_V
+}
+
+/** Sets to 0 all but the most probable tokens that together reach `topP`, then rescales. */
+const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
+  const sorted = p_V.toSorted()
+  let mass = 0
+  let i = sorted.length - 1
+  for (; i > 0; i--) if ((mass += sorted[i]!) >= topP) break
+  const threshold = sorted[i]!
+  // Of the tokens exactly at the threshold only as many stay as the sum above needed.
+  let ties = 0
+  for (let j = i; j < sorted.length && sorted[j] === threshold; j++) ties++
+  for (let v = 0; v < p_V.length; v++) {
+    if (p_V[v]! > threshold) continue
+    if (p_V[v] === threshold && ties > 0) ties--
+    else p_V[v] = 0
+  }
+  return scale(p_V)
+}
+
+/**
+ * The distribution that a token is drawn from: temperature, then top-k, then top-p, rescaled to sum to 1.
+ *
+ * Temperature 0 puts all mass on the argmax, whatever top-k and top-p say. A logit of -Infinity has probability 0.
+ *
+ * @error RangeError if a logit is NaN or no logit is finite
+ * @source order and tie rules of transformers' logits warpers; temperature 0 as the limit
+ */
+export const adjusted = (logits_V: ArrayLike<number>, { temperature, topK, topP }: Sampling): Float64Array => {
+  const V = logits_V.length
+  const best = argmax(logits_V)
+  const top = logits_V[best]!
+  const p_V = new Float64Array(V)
+  if (!Number.isFinite(top)) throw new RangeError(`largest of ${V} logits is ${top}, expected a finite number`)
+  if (temperature === 0) {
+    p_V[best] = 1
+    return p_V
+  }
+  for (let v = 0; v < V; v++) p_V[v] = Math.exp((logits_V[v]! - top) / temperature)
+  if (topK !== undefined && topK < V) {
+    const cut = kthLargest(p_V, topK)
+    for (let v = 0; v < V; v++) if (p_V[v]! < cut) p_V[v] = 0
+  }
+  scale(p_V)
+  if (Number.isNaN(p_V[0])) throw new RangeError(`a NaN among ${V} logits, expected numbers; check the model's weights`)
+  return topP === undefined || topP === 1 ? p_V : keepMass(p_V, topP)
+}
+
+/**
+ * Draws an id by inverse CDF: the first whose cumulative probability exceeds `u`.
+ *
+ * @param u uniform in [0, 1)
+ * @returns an id with positive probability, also where rounding leaves the total below `u`
+ */
+export const draw = (p_V: ArrayLike<number>, u: number): number => {
+  let cumulative = 0
+  let last = 0
+  for (let v = 0; v < p_V.length; v++) {
+    if (p_V[v]! <= 0) continue
+    cumulative += p_V[v]!
+    if (u < cumulative) return v
+    last = v
+  }
+  return last
+}

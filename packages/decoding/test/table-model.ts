@@ -1,0 +1,117 @@
+/**
+ * A toy model whose logits depend on the whole prefix and are exact in float32, whatever the shape of the product.
+ *
+ * The state of a position is a hash of all ids up to it; the hidden state is that state as one-hot, the head is a table.
+ * A one-hot row times a table adds one number to zeros, so no rounding can hide or make a difference: a cache that holds
+ * one wrong or missing id gives another state.
+ */
+import type { Decoding, Model } from "@winnow/core"
+import { seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+
+export interface TableOptions {
+  readonly V: number
+  /** Number of states d. */
+  readonly states: number
+  readonly seed: number
+  /** Size of the logits: 0 is uniform. */
+  readonly sharpness?: number
+  /** Chance that an entry has probability 0 (at most V - 1 of a row). */
+  readonly zeros?: number
+  /** Only these ids can have mass. */
+  readonly support?: ReadonlyArray<number>
+  readonly maxLength?: number
+}
+
+/** exp(IMPOSSIBLE) is 0 in double precision, and IMPOSSIBLE times the 0 of a one-hot row is 0 (-Infinity gives NaN). */
+const IMPOSSIBLE = -1e5
+
+export interface TableModel extends Model {
+  /** Logits of what follows `ids`, by the same table, on the host. */
+  readonly logitsAfter: (ids: ReadonlyArray<number>) => Float32Array
+}
+
+export const tableModel = ({
+  V,
+  states,
+  seed,
+  sharpness = 2,
+  zeros = 0,
+  support,
+  maxLength = 10_000,
+}: TableOptions): TableModel => {
+  const rng = seeded(seed, "table")
+  const table_dV = Array.from({ length: states }, () => {
+    const allowed = rng.below(V)
+    return Float32Array.from({ length: V }, (_, v) => {
+      const logit = Math.fround(sharpness * rng.normal())
+      const zero = rng.uniform() < zeros && v !== allowed
+      return zero || (support !== undefined && !support.includes(v)) ? IMPOSSIBLE : logit
+    })
+  })
+  const next = (state: number, id: number) => (Math.imul(state + 1, 31) + Math.imul(id + 1, 17) + (state >> 2)) % states
+  const head_Vd = tf.variable(
+    tf.tidy(() => tf.transpose(tf.tensor2d(table_dV.map((row) => Array.from(row))))) as tf.Tensor2D,
+    false,
+  )
+  const oneHot = (states_BT: ReadonlyArray<ReadonlyArray<number>>) =>
+    tf.tidy(() =>
+      tf.cast(tf.oneHot(tf.tensor2d(states_BT as number[][], undefined, "int32"), states), "float32"),
+    ) as tf.Tensor3D
+  /** States of each position of each row; the first `pad_B[b]` positions keep the start state. */
+  const run = (rows: ReadonlyArray<ReadonlyArray<number>>, pad_B?: Int32Array) =>
+    rows.map((ids, b) => {
+      let state = 0
+      return ids.map((id, t) => (t < (pad_B?.[b] ?? 0) ? state : (state = next(state, id))))
+    })
+  const rowsOf = (ids_BT: tf.Tensor2D): Array<Array<number>> => {
+    const [B, T] = ids_BT.shape
+    const flat = ids_BT.dataSync()
+    return Array.from({ length: B }, (_, b) => Array.from(flat.subarray(b * T, (b + 1) * T)))
+  }
+  const decoding = (pad_B?: Int32Array): Decoding => {
+    let held: Array<Array<number>> = []
+    return {
+      get length() {
+        return held[0]?.length ?? 0
+      },
+      extend: (ids_BT) => {
+        const fresh = rowsOf(ids_BT)
+        held = fresh.map((ids, b) => [...(held[b] ?? []), ...ids])
+        return oneHot(run(held, pad_B).map((s, b) => s.slice(s.length - fresh[b]!.length)))
+      },
+      rollback: (length) => {
+        if (length > (held[0]?.length ?? 0)) throw new RangeError(`rollback to ${length} beyond what is held`)
+        held = held.map((ids) => ids.slice(0, length))
+      },
+      dispose: () => {
+        held = []
+      },
+    }
+  }
+  return {
+    architecture: {
+      type: "table",
+      config: {},
+      vocabularySize: V,
+      hiddenSize: states,
+      maxLength,
+      parameters: new Map(),
+      head: "head",
+      trunkFlops: () => 0,
+      hidden: (_parameters, ids_BT) => oneHot(run(rowsOf(ids_BT))),
+    },
+    parameters: new Map([["head", head_Vd]]),
+    head_Vd,
+    hidden: (ids_BT) => oneHot(run(rowsOf(ids_BT))),
+    decoding,
+    dispose: () => head_Vd.dispose(),
+    logitsAfter: (ids) => table_dV[ids.reduce(next, 0)]!,
+  }
+}
+
+/** Prompts of random ids and lengths 1 to `longest`. */
+export const randomPrompts = (count: number, V: number, longest: number, seed: number): Array<Int32Array> => {
+  const rng = seeded(seed, "prompts")
+  return Array.from({ length: count }, () => Int32Array.from({ length: 1 + rng.below(longest) }, () => rng.below(V)))
+}
