@@ -18,15 +18,15 @@ export interface ParameterSpec {
 export type Parameters = ReadonlyMap<string, tf.Variable>
 
 /**
- * Keys and values of positions already seen, one pair a layer, each [B, heads, P, head size].
+ * Keys and values of positions already seen, one pair a layer, each [key-value heads, B, P, head size].
  * Owned by a `Decoding`; an architecture replaces the tensors of its layers while it extends.
  */
 export interface Cache {
   readonly layers: Array<{ k: tf.Tensor4D; v: tf.Tensor4D } | undefined>
   /** Positions cached so far, P. */
   length: number
-  /** Left padding of each sequence: its first `pad_B[b]` cached positions are not attended to. */
-  readonly pad_B: Int32Array
+  /** Left padding of each sequence: its first `pad_B[b]` positions are not attended to. Left out: none has any. */
+  readonly pad_B?: Int32Array
 }
 
 /** An architecture with its sizes fixed: everything but the numbers. */
@@ -37,6 +37,7 @@ export interface Architecture {
   readonly config: Record<string, unknown>
   readonly vocabularySize: number
   readonly hiddenSize: number
+  readonly layers: number
   readonly maxLength: number
   readonly parameters: ReadonlyMap<string, ParameterSpec>
   /** Name of the head's weight [V, d]; with tied embeddings the embedding's own name. */

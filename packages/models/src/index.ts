@@ -1,1 +1,5 @@
-export {}
+export * from "./gpt-neox.ts"
+export * from "./initialise.ts"
+export * from "./llama.ts"
+export * from "./model.ts"
+export { flopsPerToken, parameterCount } from "./parameters.ts"

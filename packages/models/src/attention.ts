@@ -1,0 +1,168 @@
+/**
+ * Causal self-attention over rotated queries and keys, with its closed-form gradient, and with a cache.
+ *
+ * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T, h head size, Q query heads,
+ * G key-value heads, C = Q + 2 G.
+ *
+ * Everything is laid out heads first, [heads, B, T, h]: queries, keys and values are then runs of the first
+ * dimension, which TensorFlow splits without a copy, and tables and masks broadcast over it.
+ */
+import type { Cache } from "@winnow/core"
+import { product, tf } from "@winnow/tensor"
+import { attentionMask } from "./mask.ts"
+import type { Rotary, RotaryFrame } from "./rotary.ts"
+
+/** How the rows of a fused projection are laid out. */
+export interface HeadLayout {
+  /** Q. */
+  readonly heads: number
+  /** G: a divisor of Q. */
+  readonly kvHeads: number
+  /** h. */
+  readonly headSize: number
+  /** "kinds": all queries, all keys, all values; "heads": query, key and value of a head side by side (Q = G). */
+  readonly order: "kinds" | "heads"
+}
+
+/** What all layers of one forward pass share. */
+export interface AttentionFrame {
+  readonly B: number
+  readonly T: number
+  readonly rotary: RotaryFrame
+  /** [T, S] or [B, T, S], added to the scores. */
+  readonly mask: tf.Tensor | undefined
+}
+
+/** The tensors of one forward pass over T tokens after those of the cache; the caller's tidy owns them. */
+export const attentionFrame = (rotary: Rotary, B: number, T: number, cache?: Cache): AttentionFrame => {
+  const P = cache?.length ?? 0
+  return { B, T, rotary: rotary(B, T, P, cache?.pad_B), mask: attentionMask(B, T, P, cache?.pad_B) }
+}
+
+/** [N, C h] to [C, B, T, h]. */
+const headsFirst = (packed_Nc: tf.Tensor2D, { B, T }: AttentionFrame, layout: HeadLayout): tf.Tensor4D => {
+  const { heads, kvHeads, headSize, order } = layout
+  const C = heads + 2 * kvHeads
+  if (order === "heads") {
+    const x = tf.transpose(tf.reshape(packed_Nc, [B, T, heads, 3, headSize]), [3, 2, 0, 1, 4])
+    return tf.reshape(x, [C, B, T, headSize])
+  }
+  if (B * T === 1) return tf.reshape(packed_Nc, [C, 1, 1, headSize])
+  return tf.transpose(tf.reshape(packed_Nc, [B, T, C, headSize]), [2, 0, 1, 3])
+}
+
+/** [C, B, T, h] to [N, C h]: the inverse of `headsFirst`. */
+const headsLast = (x_CBTh: tf.Tensor4D, { B, T }: AttentionFrame, layout: HeadLayout): tf.Tensor2D => {
+  const { heads, kvHeads, headSize, order } = layout
+  const C = heads + 2 * kvHeads
+  const back =
+    order === "heads"
+      ? tf.transpose(tf.reshape(x_CBTh, [3, heads, B, T, headSize]), [2, 3, 1, 0, 4])
+      : tf.transpose(x_CBTh, [1, 2, 0, 3])
+  return tf.reshape(back, [B * T, C * headSize])
+}
+
+/** Context of all heads, [Q, B, T, h] to [N, Q h]. */
+const mergeHeads = (context_QBTh: tf.Tensor4D): tf.Tensor2D => {
+  const [Q, B, T, h] = context_QBTh.shape
+  if (B * T === 1) return tf.reshape(context_QBTh, [1, Q * h])
+  return tf.reshape(tf.transpose(context_QBTh, [1, 2, 0, 3]), [B * T, Q * h])
+}
+
+/** The product of all rows [..., h] with one matrix [h, h], as one rank-2 product. */
+const timesMatrix = (x: tf.Tensor4D, matrix_hh: tf.Tensor2D, transpose = false): tf.Tensor4D => {
+  const [a, b, c, h] = x.shape
+  return tf.reshape(product(tf.reshape(x, [a * b * c, h]), matrix_hh, false, transpose), x.shape)
+}
+
+const rotate = (x: tf.Tensor4D, { cos, sin, turn_hh, whole_hh }: RotaryFrame): tf.Tensor4D =>
+  whole_hh === undefined ? tf.add(tf.mul(x, cos), tf.mul(timesMatrix(x, turn_hh), sin)) : timesMatrix(x, whole_hh)
+
+/** The heads in groups that share a key-value head: [heads, ...] to [G, heads / G, ...], a view. */
+const grouped = (x: tf.Tensor4D, groups: number): tf.Tensor =>
+  tf.reshape(x, [groups, x.shape[0] / groups, ...x.shape.slice(1)])
+
+/** a . b or a . b^T for each query head, where b has the keys or values of the query head's group. */
+const headProduct = (
+  a: tf.Tensor4D,
+  b_GBSh: tf.Tensor4D,
+  { heads, kvHeads }: HeadLayout,
+  transposeB: boolean,
+): tf.Tensor4D => {
+  if (heads === kvHeads) return tf.matMul(a, b_GBSh, false, transposeB)
+  const x = tf.matMul(grouped(a, kvHeads), grouped(b_GBSh, kvHeads), false, transposeB)
+  return tf.reshape(x, [heads, ...x.shape.slice(2)] as [number, number, number, number])
+}
+
+/** softmax(q . k^T + mask), [Q, B, T, S]; the scale of the scores is in the rotary tables. */
+const attend = (q: tf.Tensor4D, k: tf.Tensor4D, mask: tf.Tensor | undefined, layout: HeadLayout): tf.Tensor4D => {
+  const scores = headProduct(q, k, layout, true)
+  return tf.softmax<tf.Tensor4D>(mask === undefined ? scores : tf.add(scores, mask))
+}
+
+/** Runs of the first dimension, which share the memory of x. */
+const split = (x: tf.Tensor4D, sizes: ReadonlyArray<number>): ReadonlyArray<tf.Tensor4D> =>
+  tf.split(x, [...sizes], 0) as unknown as ReadonlyArray<tf.Tensor4D>
+
+/** a^T . b summed over the query heads of a group, [G, B, S, h]: a gradient of keys or of values. */
+const groupSum = (a_QBTS: tf.Tensor4D, b_QBTh: tf.Tensor4D, { heads, kvHeads }: HeadLayout): tf.Tensor4D => {
+  const each_QBSh: tf.Tensor4D = tf.matMul(a_QBTS, b_QBTh, true, false)
+  return heads === kvHeads ? each_QBSh : (tf.sum(grouped(each_QBSh, kvHeads), 1) as tf.Tensor4D)
+}
+
+/**
+ * Attention of T positions to themselves and those before, [N, C h] to [N, Q h], differentiable.
+ *
+ * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)), so that no score but the
+ * probabilities is kept for the backward pass.
+ */
+export const causalAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: HeadLayout): tf.Tensor2D => {
+  const { B, T } = frame
+  const { heads, kvHeads, headSize } = layout
+  const { cos, sin, turn_hh } = frame.rotary
+  return tf.customGrad((packed, save) => {
+    const [qk, v] = split(headsFirst(packed as tf.Tensor2D, frame, layout), [heads + kvHeads, kvHeads])
+    const [q, k] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
+    const p = attend(q!, k!, frame.mask, layout)
+    const context = headProduct(p, v!, layout, false)
+    ;(save as tf.GradSaveFunc)([q!, k!, v!, p, context, cos, sin, turn_hh])
+    const gradFunc = (d_Nc: tf.Tensor, saved: ReadonlyArray<tf.Tensor>) => {
+      const [q, k, v, p, context] = saved as ReadonlyArray<tf.Tensor4D>
+      const [cos, sin, turn_hh] = saved.slice(5)
+      const dContext = tf.transpose(tf.reshape(d_Nc, [B, T, heads, headSize]), [2, 0, 1, 3]) as tf.Tensor4D
+      const dP = headProduct(dContext, v!, layout, true)
+      const dScores = tf.mul(p!, tf.sub(dP, tf.sum(tf.mul(dContext, context!), -1, true))) as tf.Tensor4D
+      const dRotated = tf.concat([headProduct(dScores, k!, layout, false), groupSum(dScores, q!, layout)], 0)
+      const dQk = tf.add(
+        tf.mul(dRotated, cos!),
+        timesMatrix(tf.mul(dRotated, sin!) as tf.Tensor4D, turn_hh as tf.Tensor2D, true),
+      )
+      return headsLast(tf.concat([dQk as tf.Tensor4D, groupSum(p!, dContext, layout)], 0), frame, layout)
+    }
+    return { value: mergeHeads(context), gradFunc }
+  })(packed_Nc) as tf.Tensor2D
+}
+
+/**
+ * The same for T positions that follow those in the cache, which is extended by them; not differentiable.
+ *
+ * `cache.length` is left as it is: it counts when every layer has been extended.
+ */
+export const cachedAttention = (
+  packed_Nc: tf.Tensor2D,
+  frame: AttentionFrame,
+  layout: HeadLayout,
+  cache: Cache,
+  layer: number,
+): tf.Tensor2D => {
+  const { heads, kvHeads } = layout
+  const [qk, vNew] = split(headsFirst(packed_Nc, frame, layout), [heads + kvHeads, kvHeads])
+  const [q, kNew] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
+  const past = cache.layers[layer]
+  const k = tf.keep(past === undefined ? kNew! : tf.concat([past.k, kNew!], 2))
+  const v = tf.keep(past === undefined ? vNew! : tf.concat([past.v, vNew!], 2))
+  past?.k.dispose()
+  past?.v.dispose()
+  cache.layers[layer] = { k, v }
+  return mergeHeads(headProduct(attend(q!, k, frame.mask, layout), v, layout, false))
+}

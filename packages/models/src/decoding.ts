@@ -1,0 +1,51 @@
+/**
+ * Decoding with a cache of keys and values that can be rolled back.
+ *
+ * Letters: B sequences, T new positions, P cached positions.
+ */
+import type { Architecture, Cache, Decoding, Parameters } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+
+/** A fresh decoding state of this model; `pad_B` counts the left padding of each sequence. */
+export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
+  const cache: Cache = {
+    layers: Array.from({ length: architecture.layers }, () => undefined),
+    length: 0,
+    ...(pad_B?.some((pad) => pad > 0) ? { pad_B: pad_B.slice() } : {}),
+  }
+  const dispose = () => {
+    for (const [l, layer] of cache.layers.entries()) {
+      if (layer !== undefined) tf.dispose([layer.k, layer.v])
+      cache.layers[l] = undefined
+    }
+    cache.length = 0
+  }
+  return {
+    get length() {
+      return cache.length
+    },
+    extend: (ids_BT) => {
+      const B = cache.pad_B?.length
+      if (B !== undefined && ids_BT.shape[0] !== B)
+        throw new Error(`${ids_BT.shape[0]} sequences were given, pad_B has ${B}: give one padding a sequence`)
+      return architecture.hidden(parameters, ids_BT, cache)
+    },
+    rollback: (length) => {
+      if (!Number.isInteger(length) || length < 0 || length > cache.length)
+        throw new Error(`cannot roll back to length ${length}: the cache holds ${cache.length} positions`)
+      if (length === cache.length) return
+      if (length === 0) return dispose()
+      for (const [l, layer] of cache.layers.entries()) {
+        if (layer === undefined) continue
+        const first = (x: tf.Tensor4D): tf.Tensor4D => {
+          const kept = tf.keep(tf.slice(x, [0, 0, 0, 0], [x.shape[0], x.shape[1], length, x.shape[3]]))
+          x.dispose()
+          return kept
+        }
+        cache.layers[l] = { k: first(layer.k), v: first(layer.v) }
+      }
+      cache.length = length
+    },
+    dispose,
+  }
+}

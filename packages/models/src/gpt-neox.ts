@@ -1,0 +1,149 @@
+/**
+ * GPT-NeoX (Pythia): parallel or sequential residual, partial rotary embedding, fused query-key-value projection.
+ *
+ * Letters: B sequences, T positions, N = B T, d hidden size, m intermediate size, h head size.
+ * @source Black et al. 2022, "GPT-NeoX-20B"; names and arithmetic as in `transformers`
+ */
+import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
+import { gelu, layerNorm, linear, tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
+import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
+import { rotaryEmbedding } from "./rotary.ts"
+import { tokenIds } from "./token-ids.ts"
+
+/** The fields of a GPT-NeoX config.json that the computation depends on; defaults are those of `transformers`. */
+export const gptNeoxOptions = type({
+  "...": tokenIds,
+  "+": "reject",
+  vocab_size: "number.integer > 0",
+  hidden_size: "number.integer > 0",
+  num_hidden_layers: "number.integer > 0",
+  num_attention_heads: "number.integer > 0",
+  /** 4 x hidden_size if left out, as in every Pythia. */
+  "intermediate_size?": "number.integer > 0",
+  max_position_embeddings: "number.integer > 0 = 2048",
+  /** Fraction of each head that is rotated; the count of entries is rounded down and must be even. */
+  rotary_pct: "0 < number <= 1 = 0.25",
+  rope_theta: "number > 0 = 10000",
+  use_parallel_residual: "boolean = true",
+  attention_bias: "boolean = true",
+  hidden_act: "'gelu' = 'gelu'",
+  layer_norm_eps: "number > 0 = 0.00001",
+  initializer_range: "number > 0 = 0.02",
+  tie_word_embeddings: "boolean = false",
+}).narrow((o, ctx) => {
+  if (o.hidden_size % o.num_attention_heads !== 0)
+    return ctx.mustBe(`such that num_attention_heads ${o.num_attention_heads} divides hidden_size ${o.hidden_size}`)
+  const rotated = Math.floor((o.hidden_size / o.num_attention_heads) * o.rotary_pct)
+  if (rotated < 2 || rotated % 2 !== 0)
+    return ctx.mustBe(`such that rotary_pct rotates an even number of entries of a head, at least 2 (not ${rotated})`)
+  return true
+})
+
+export type GptNeoxOptions = typeof gptNeoxOptions.infer
+
+const EMBED = "gpt_neox.embed_in.weight"
+
+const parametersOf = (o: GptNeoxOptions, m: number): Map<string, ParameterSpec> => {
+  const [V, d] = [o.vocab_size, o.hidden_size]
+  const weight = (...shape: ReadonlyArray<number>) => normal(shape, o.initializer_range)
+  const specs = new Map<string, ParameterSpec>([[EMBED, weight(V, d)]])
+  for (let l = 0; l < o.num_hidden_layers; l++) {
+    const at = `gpt_neox.layers.${l}.`
+    for (const norm of ["input_layernorm", "post_attention_layernorm"])
+      specs.set(`${at}${norm}.weight`, ones(d)).set(`${at}${norm}.bias`, zeros(d))
+    specs.set(`${at}attention.query_key_value.weight`, weight(3 * d, d))
+    specs.set(`${at}attention.dense.weight`, weight(d, d))
+    if (o.attention_bias)
+      specs.set(`${at}attention.query_key_value.bias`, zeros(3 * d)).set(`${at}attention.dense.bias`, zeros(d))
+    specs.set(`${at}mlp.dense_h_to_4h.weight`, weight(m, d)).set(`${at}mlp.dense_h_to_4h.bias`, zeros(m))
+    specs.set(`${at}mlp.dense_4h_to_h.weight`, weight(d, m)).set(`${at}mlp.dense_4h_to_h.bias`, zeros(d))
+  }
+  specs.set("gpt_neox.final_layer_norm.weight", ones(d)).set("gpt_neox.final_layer_norm.bias", zeros(d))
+  if (!o.tie_word_embeddings) specs.set("embed_out.weight", weight(V, d))
+  return specs
+}
+
+/** config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions. */
+const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
+  ...o,
+  architectures: ["GPTNeoXForCausalLM"],
+  model_type: "gpt_neox",
+  intermediate_size: m,
+  rotary_emb_base: o.rope_theta,
+  rope_parameters: { rope_type: "default", rope_theta: o.rope_theta, partial_rotary_factor: o.rotary_pct },
+  attention_dropout: 0,
+  hidden_dropout: 0,
+  use_cache: true,
+  dtype: "float32",
+})
+
+/** The architecture with these sizes. */
+export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
+  const d = o.hidden_size
+  const m = o.intermediate_size ?? 4 * d
+  const headSize = d / o.num_attention_heads
+  const layout: HeadLayout = {
+    heads: o.num_attention_heads,
+    kvHeads: o.num_attention_heads,
+    headSize,
+    order: "heads",
+  }
+  const rotary = rotaryEmbedding({
+    headSize,
+    rotated: Math.floor(headSize * o.rotary_pct),
+    theta: o.rope_theta,
+    maxLength: o.max_position_embeddings,
+  })
+  const eps = o.layer_norm_eps
+  const parameters = parametersOf(o, m)
+
+  const hidden: Architecture["hidden"] = (values, ids_BT, cache) =>
+    tf.tidy(() => {
+      const [B, T] = ids_BT.shape
+      const frame = attentionFrame(rotary, B, T, cache)
+      const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
+      const dense = (x: tf.Tensor2D, name: string, bias = true) =>
+        linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
+      const norm = (x: tf.Tensor2D, name: string) =>
+        layerNorm(x, p<tf.Tensor1D>(`${name}.weight`), p<tf.Tensor1D>(`${name}.bias`), eps)
+      const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
+        const at = `gpt_neox.layers.${l}.`
+        const packed = dense(norm(x_Nd, `${at}input_layernorm`), `${at}attention.query_key_value`, o.attention_bias)
+        const context =
+          cache === undefined
+            ? causalAttention(packed, frame, layout)
+            : cachedAttention(packed, frame, layout, cache, l)
+        const attended = dense(context, `${at}attention.dense`, o.attention_bias)
+        const feed = (y: tf.Tensor2D) =>
+          dense(
+            gelu(dense(norm(y, `${at}post_attention_layernorm`), `${at}mlp.dense_h_to_4h`)),
+            `${at}mlp.dense_4h_to_h`,
+          )
+        if (o.use_parallel_residual) return tf.add(tf.add(feed(x_Nd), attended), x_Nd)
+        const middle = tf.add(attended, x_Nd) as tf.Tensor2D
+        return tf.add(feed(middle), middle)
+      }
+      let x_Nd = tf.gather(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T])) as tf.Tensor2D
+      for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
+      if (cache !== undefined) cache.length += T
+      return tf.reshape(norm(x_Nd, "gpt_neox.final_layer_norm"), [B, T, d]) as tf.Tensor3D
+    })
+
+  return {
+    type: "gpt_neox",
+    config: configOf(o, m),
+    vocabularySize: o.vocab_size,
+    hiddenSize: d,
+    layers: o.num_hidden_layers,
+    maxLength: o.max_position_embeddings,
+    parameters,
+    head: o.tie_word_embeddings ? EMBED : "embed_out.weight",
+    trunkFlops: (T) => linearFlops(parameters, [EMBED, "embed_out.weight"]) + 4 * T * d * o.num_hidden_layers,
+    hidden,
+  }
+}
+
+/** The GPT-NeoX family as a plugin: `gptNeox({ vocab_size: 512, hidden_size: 128, ... })`. */
+export const gptNeox = defineModel({ name: "gpt_neox", options: gptNeoxOptions, make: gptNeoxArchitecture })

@@ -1,0 +1,167 @@
+/**
+ * Llama: RMS norm, grouped-query attention, rotary embedding of the whole head, SiLU-gated feed-forward.
+ *
+ * Letters: B sequences, T positions, N = B T, d hidden size, m intermediate size, h head size, Q query heads,
+ * G key-value heads.
+ * @source Touvron et al. 2023, "LLaMA" and "Llama 2"; names and arithmetic as in `transformers`
+ */
+import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
+import { linear, rmsNorm, siluGate, tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
+import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
+import { rotaryEmbedding } from "./rotary.ts"
+import { tokenIds } from "./token-ids.ts"
+
+/** The fields of a Llama config.json that the computation depends on; defaults are those of `transformers`. */
+export const llamaOptions = type({
+  "...": tokenIds,
+  "+": "reject",
+  vocab_size: "number.integer > 0",
+  hidden_size: "number.integer > 0",
+  num_hidden_layers: "number.integer > 0",
+  num_attention_heads: "number.integer > 0",
+  /** num_attention_heads if left out: no grouping. */
+  "num_key_value_heads?": "number.integer > 0",
+  /** hidden_size / num_attention_heads if left out. */
+  "head_dim?": "number.integer > 0",
+  /** 8/3 hidden_size rounded up to a multiple of 8 if left out: the parameters of a 4 x feed-forward without gate. */
+  "intermediate_size?": "number.integer > 0",
+  max_position_embeddings: "number.integer > 0 = 2048",
+  rope_theta: "number > 0 = 10000",
+  attention_bias: "boolean = false",
+  mlp_bias: "boolean = false",
+  hidden_act: "'silu' = 'silu'",
+  rms_norm_eps: "number > 0 = 0.000001",
+  initializer_range: "number > 0 = 0.02",
+  tie_word_embeddings: "boolean = false",
+}).narrow((o, ctx) => {
+  if (o.hidden_size % o.num_attention_heads !== 0)
+    return ctx.mustBe(`such that num_attention_heads ${o.num_attention_heads} divides hidden_size ${o.hidden_size}`)
+  const { Q, G, h } = headsOf(o)
+  if (Q % G !== 0) return ctx.mustBe(`such that num_key_value_heads ${G} divides num_attention_heads ${Q}`)
+  if (h % 2 !== 0) return ctx.mustBe(`such that a head has an even size (not ${h})`)
+  return true
+})
+
+export type LlamaOptions = typeof llamaOptions.infer
+
+const headsOf = (o: {
+  readonly hidden_size: number
+  readonly num_attention_heads: number
+  readonly num_key_value_heads?: number
+  readonly head_dim?: number
+}) => ({
+  Q: o.num_attention_heads,
+  G: o.num_key_value_heads ?? o.num_attention_heads,
+  h: o.head_dim ?? o.hidden_size / o.num_attention_heads,
+})
+
+const EMBED = "model.embed_tokens.weight"
+const PROJECTIONS = ["q_proj", "k_proj", "v_proj"] as const
+
+const parametersOf = (o: LlamaOptions, m: number): Map<string, ParameterSpec> => {
+  const [V, d] = [o.vocab_size, o.hidden_size]
+  const { Q, G, h } = headsOf(o)
+  const specs = new Map<string, ParameterSpec>()
+  const weight = (name: string, e: number, of: number, bias = false) => {
+    specs.set(`${name}.weight`, normal([e, of], o.initializer_range))
+    if (bias) specs.set(`${name}.bias`, zeros(e))
+  }
+  weight("model.embed_tokens", V, d)
+  for (let l = 0; l < o.num_hidden_layers; l++) {
+    const at = `model.layers.${l}.`
+    specs.set(`${at}input_layernorm.weight`, ones(d)).set(`${at}post_attention_layernorm.weight`, ones(d))
+    for (const kind of PROJECTIONS)
+      weight(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, d, o.attention_bias)
+    weight(`${at}self_attn.o_proj`, d, Q * h, o.attention_bias)
+    weight(`${at}mlp.gate_proj`, m, d, o.mlp_bias)
+    weight(`${at}mlp.up_proj`, m, d, o.mlp_bias)
+    weight(`${at}mlp.down_proj`, d, m, o.mlp_bias)
+  }
+  specs.set("model.norm.weight", ones(d))
+  if (!o.tie_word_embeddings) weight("lm_head", V, d)
+  return specs
+}
+
+/** config.json as `transformers` 5 reads it; the flat `rope_theta` is for earlier versions. */
+const configOf = (o: LlamaOptions, m: number): Record<string, unknown> => {
+  const { G, h } = headsOf(o)
+  return {
+    ...o,
+    architectures: ["LlamaForCausalLM"],
+    model_type: "llama",
+    num_key_value_heads: G,
+    head_dim: h,
+    intermediate_size: m,
+    rope_parameters: { rope_type: "default", rope_theta: o.rope_theta },
+    attention_dropout: 0,
+    use_cache: true,
+    dtype: "float32",
+  }
+}
+
+/** The architecture with these sizes. */
+export const llamaArchitecture = (o: LlamaOptions): Architecture => {
+  const d = o.hidden_size
+  const m = o.intermediate_size ?? 8 * Math.ceil(d / 3)
+  const { Q, G, h } = headsOf(o)
+  const layout: HeadLayout = { heads: Q, kvHeads: G, headSize: h, order: "kinds" }
+  const rotary = rotaryEmbedding({
+    headSize: h,
+    rotated: h,
+    theta: o.rope_theta,
+    maxLength: o.max_position_embeddings,
+  })
+  const eps = o.rms_norm_eps
+  const parameters = parametersOf(o, m)
+
+  const hidden: Architecture["hidden"] = (values, ids_BT, cache) =>
+    tf.tidy(() => {
+      const [B, T] = ids_BT.shape
+      const frame = attentionFrame(rotary, B, T, cache)
+      const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
+      const dense = (x: tf.Tensor2D, name: string, bias: boolean) =>
+        linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
+      const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, p<tf.Tensor1D>(`${name}.weight`), eps)
+      const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
+        const at = `model.layers.${l}.`
+        const y_Nd = norm(x_Nd, `${at}input_layernorm`)
+        const packed = tf.concat(
+          PROJECTIONS.map((kind) => dense(y_Nd, `${at}self_attn.${kind}`, o.attention_bias)),
+          1,
+        )
+        const context =
+          cache === undefined
+            ? causalAttention(packed, frame, layout)
+            : cachedAttention(packed, frame, layout, cache, l)
+        const middle = tf.add(x_Nd, dense(context, `${at}self_attn.o_proj`, o.attention_bias)) as tf.Tensor2D
+        const z_Nd = norm(middle, `${at}post_attention_layernorm`)
+        const gated = siluGate(
+          dense(z_Nd, `${at}mlp.gate_proj`, o.mlp_bias),
+          dense(z_Nd, `${at}mlp.up_proj`, o.mlp_bias),
+        )
+        return tf.add(middle, dense(gated, `${at}mlp.down_proj`, o.mlp_bias))
+      }
+      let x_Nd = tf.gather(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T])) as tf.Tensor2D
+      for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
+      if (cache !== undefined) cache.length += T
+      return tf.reshape(norm(x_Nd, "model.norm"), [B, T, d]) as tf.Tensor3D
+    })
+
+  return {
+    type: "llama",
+    config: configOf(o, m),
+    vocabularySize: o.vocab_size,
+    hiddenSize: d,
+    layers: o.num_hidden_layers,
+    maxLength: o.max_position_embeddings,
+    parameters,
+    head: o.tie_word_embeddings ? EMBED : "lm_head.weight",
+    trunkFlops: (T) => linearFlops(parameters, [EMBED, "lm_head.weight"]) + 4 * T * Q * h * o.num_hidden_layers,
+    hidden,
+  }
+}
+
+/** The Llama family as a plugin: `llama({ vocab_size: 512, hidden_size: 128, ... })`. */
+export const llama = defineModel({ name: "llama", options: llamaOptions, make: llamaArchitecture })

@@ -1,0 +1,29 @@
+/**
+ * The additive attention mask of one forward pass.
+ *
+ * Letters: B sequences, T new positions, P cached positions, S = P + T.
+ */
+import { tf } from "@winnow/tensor"
+
+/** Added to a score that must not count: exp of it is 0, and a row that is masked whole is not NaN. */
+const MASKED = -1e9
+
+/**
+ * 0 where position P + t may attend to position s, else -1e9: [T, S], or [B, T, S] with left padding.
+ *
+ * Undefined when everything may be attended to (one new token, no padding), so that nothing needs to be added.
+ */
+export const attentionMask = (B: number, T: number, P: number, pad_B?: Int32Array): tf.Tensor | undefined => {
+  const S = P + T
+  const padded = pad_B?.some((pad) => pad > 0) ? pad_B : undefined
+  if (T === 1 && padded === undefined) return undefined
+  const sequences = padded === undefined ? 1 : B
+  const mask = new Float32Array(sequences * T * S)
+  for (let b = 0; b < sequences; b++)
+    for (let t = 0; t < T; t++) {
+      const row = (b * T + t) * S
+      mask.fill(MASKED, row + P + t + 1, row + S)
+      if (padded !== undefined) mask.fill(MASKED, row, row + Math.min(S, padded[b]!))
+    }
+  return padded === undefined ? tf.tensor2d(mask, [T, S]) : tf.tensor3d(mask, [B, T, S])
+}

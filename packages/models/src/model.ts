@@ -1,0 +1,39 @@
+/** A model: an architecture, its parameters, and the decoding states that are made of both. */
+import type { Architecture, Model, Parameters } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { startDecoding } from "./decoding.ts"
+
+/**
+ * An architecture with these numbers; owns the variables.
+ * @error if the names or shapes are not the architecture's
+ */
+export const makeModel = (architecture: Architecture, parameters: Parameters): Model => {
+  for (const [name, { shape }] of architecture.parameters) {
+    const found = parameters.get(name)?.shape
+    if (found?.join() !== shape.join())
+      throw new Error(`parameter ${name}: found ${found ? `[${found}]` : "none"}, expected [${shape}]`)
+  }
+  return {
+    architecture,
+    parameters,
+    head_Vd: parameters.get(architecture.head)!,
+    hidden: (ids_BT) => architecture.hidden(parameters, ids_BT),
+    decoding: (pad_B) => startDecoding(architecture, parameters, pad_B),
+    dispose: () => tf.dispose([...parameters.values()]),
+  }
+}
+
+/** A variable that owns its values, outside any tidy. */
+export const ownVariable = (values: Float32Array, shape: ReadonlyArray<number>, trainable = true): tf.Variable =>
+  tf.tidy(() => tf.variable(tf.tensor(values, [...shape], "float32"), trainable))
+
+/** The same values in variables of its own: training one leaves the other as it is. */
+export const copyModel = (model: Model): Model =>
+  makeModel(
+    model.architecture,
+    new Map(
+      model.architecture.parameters
+        .keys()
+        .map((name) => [name, tf.tidy(() => tf.variable(tf.add(model.parameters.get(name)!, 0)))] as const),
+    ),
+  )

@@ -1,0 +1,40 @@
+/** How parameters are declared, found and counted. */
+import type { Architecture, ParameterSpec, Parameters } from "@winnow/core"
+import type { tf } from "@winnow/tensor"
+
+/** A parameter that begins as a normal of this standard deviation around 0. */
+export const normal = (shape: ReadonlyArray<number>, std: number): ParameterSpec => ({
+  shape,
+  init: { kind: "normal", std },
+})
+/** A vector of n zeros: biases. */
+export const zeros = (n: number): ParameterSpec => ({ shape: [n], init: { kind: "zeros" } })
+/** A vector of n ones: scales of norms. */
+export const ones = (n: number): ParameterSpec => ({ shape: [n], init: { kind: "ones" } })
+
+/**
+ * The parameter of this name.
+ * @error if there is none
+ */
+export const parameter = <R extends tf.Tensor>(values: Parameters, name: string): R => {
+  const value = values.get(name)
+  if (value === undefined) throw new Error(`no parameter ${name}; there are ${[...values.keys()].join(", ")}`)
+  return value as unknown as R
+}
+
+const size = ({ shape }: ParameterSpec) => shape.reduce((a, b) => a * b, 1)
+
+/** Numbers in all parameters; a tied head counts once. */
+export const parameterCount = (architecture: Architecture): number =>
+  architecture.parameters.values().reduce((sum, spec) => sum + size(spec), 0)
+
+/** FLOPs of one token through all matrices except those named: two a weight. */
+export const linearFlops = (parameters: ReadonlyMap<string, ParameterSpec>, except: ReadonlyArray<string>): number =>
+  parameters
+    .entries()
+    .filter(([name, { shape }]) => shape.length === 2 && !except.includes(name))
+    .reduce((sum, [, spec]) => sum + 2 * size(spec), 0)
+
+/** FLOPs of one token's forward pass at context length T, vocabulary head included; backward costs twice as many. */
+export const flopsPerToken = (architecture: Architecture, T: number): number =>
+  architecture.trunkFlops(T) + 2 * architecture.hiddenSize * architecture.vocabularySize

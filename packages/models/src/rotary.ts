@@ -1,0 +1,112 @@
+/**
+ * Rotary position embedding: what a forward pass needs of it, as few tensors, made once a pass for all layers.
+ *
+ * Letters: B sequences, T new positions, P cached positions, S = P + T, h head size, r rotated part of h.
+ *
+ * With x = (x1, x2, rest) and x1, x2 each half of the rotated part: rotary(x) = x * cos + (x . R) * sin, where R is
+ * the signed permutation with x . R = (-x2, x1, 0). A product with R is one op where slicing, negating and joining
+ * are four. The unrotated part has cos = 1 and sin = 0. The tables carry the factor h^-1/4, for queries and keys
+ * alike: the 1/sqrt(h) of the scores then costs nothing.
+ */
+import { tf } from "@winnow/tensor"
+
+/** The rotary embedding of one architecture. */
+export interface RotarySpec {
+  readonly headSize: number
+  /** Entries of each head that are rotated: even, at most the head size. */
+  readonly rotated: number
+  readonly theta: number
+  readonly maxLength: number
+}
+
+/** What one forward pass needs: either tables or, when all new tokens share one position, one matrix. */
+export interface RotaryFrame {
+  /** [T, h], or [B, T, h] when the positions differ between sequences. */
+  readonly cos: tf.Tensor
+  readonly sin: tf.Tensor
+  /** R, [h, h]. */
+  readonly turn_hh: tf.Tensor2D
+  /** diag(cos) + R diag(sin), [h, h]: the whole embedding as one product, when there is a single position. */
+  readonly whole_hh?: tf.Tensor2D
+}
+
+/** Makes the tensors of a forward pass; the caller's tidy owns them. */
+export type Rotary = (B: number, T: number, P: number, pad_B?: Int32Array) => RotaryFrame
+
+const signedTurn = (headSize: number, rotated: number): Float32Array => {
+  const turn = new Float32Array(headSize * headSize)
+  const half = rotated / 2
+  for (let j = 0; j < half; j++) {
+    turn[(j + half) * headSize + j] = -1
+    turn[j * headSize + j + half] = 1
+  }
+  return turn
+}
+
+/**
+ * The rotary embedding as `transformers` computes it (frequencies theta^(-2i/r), halves not interleaved).
+ *
+ * Tables live in JavaScript, grown to the longest position seen: a pass uploads the rows it needs, which costs less
+ * than one op and leaves no tensor to dispose of.
+ * @source Su et al. 2021, "RoFormer", eq. 34; the split in halves is GPT-NeoX's
+ */
+export const rotaryEmbedding = ({ headSize, rotated, theta, maxLength }: RotarySpec): Rotary => {
+  const half = rotated / 2
+  const scale = headSize ** -0.25
+  const turn = signedTurn(headSize, rotated)
+  let rows = 0
+  let cos = new Float32Array(0)
+  let sin = new Float32Array(0)
+
+  const grow = (length: number) => {
+    rows = Math.min(maxLength, Math.max(length, 2 * rows, 64))
+    cos = new Float32Array(rows * headSize).fill(scale)
+    sin = new Float32Array(rows * headSize)
+    for (let t = 0; t < rows; t++)
+      for (let i = 0; i < half; i++) {
+        // In float32 as PyTorch has it: at position 2000 the rounding of the angle would otherwise show.
+        const angle = Math.fround(t * Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / rotated))))
+        const at = t * headSize + i
+        cos[at] = cos[at + half] = Math.cos(angle) * scale
+        sin[at] = sin[at + half] = Math.sin(angle) * scale
+      }
+  }
+
+  return (B, T, P, pad_B) => {
+    const pads = pad_B?.some((pad) => pad > 0) ? pad_B : undefined
+    const leastPad = pads === undefined ? 0 : Math.min(...pads)
+    if (P + T - leastPad > maxLength)
+      throw new Error(
+        `the sequence has ${P + T - leastPad} positions, the model max_position_embeddings = ${maxLength}: ` +
+          "cut the sequence or take a model with more positions",
+      )
+    if (P + T > rows) grow(P + T)
+    const turn_hh = tf.tensor2d(turn, [headSize, headSize])
+    if (pads === undefined) {
+      const cos_Th = tf.tensor2d(cos.subarray(P * headSize, (P + T) * headSize), [T, headSize])
+      const sin_Th = tf.tensor2d(sin.subarray(P * headSize, (P + T) * headSize), [T, headSize])
+      if (T > 1) return { cos: cos_Th, sin: sin_Th, turn_hh }
+      const whole = new Float32Array(headSize * headSize)
+      for (let j = 0; j < headSize; j++) {
+        whole[j * headSize + j] = cos[P * headSize + j]!
+        if (j < half) whole[(j + half) * headSize + j] = -sin[P * headSize + j]!
+        else if (j < rotated) whole[(j - half) * headSize + j] = sin[P * headSize + j]!
+      }
+      return { cos: cos_Th, sin: sin_Th, turn_hh, whole_hh: tf.tensor2d(whole, [headSize, headSize]) }
+    }
+    const cos_BTh = new Float32Array(B * T * headSize)
+    const sin_BTh = new Float32Array(B * T * headSize)
+    for (let b = 0; b < B; b++)
+      for (let t = 0; t < T; t++) {
+        // Positions count from the first real token; what a padded position gets does not matter.
+        const from = Math.max(0, P + t - pads[b]!) * headSize
+        cos_BTh.set(cos.subarray(from, from + headSize), (b * T + t) * headSize)
+        sin_BTh.set(sin.subarray(from, from + headSize), (b * T + t) * headSize)
+      }
+    return {
+      cos: tf.tensor3d(cos_BTh, [B, T, headSize]),
+      sin: tf.tensor3d(sin_BTh, [B, T, headSize]),
+      turn_hh,
+    }
+  }
+}
