@@ -1,0 +1,142 @@
+/**
+ * Gets the libraries of a wheel into the cache: by one process at a time, in a folder of its own, by one rename at the end.
+ *
+ * A process killed at any moment leaves a lock whose owner is gone, and a working folder; the next one takes over the
+ * first and removes the second. What is under the final name is therefore always whole.
+ */
+import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { cachedLibrary, folderOf, type Manifest, manifestFile, writeManifest } from "./cache.ts"
+import { type Attempt, AttemptFailed, failedAttempt } from "./error.ts"
+import type { Platform } from "./library.ts"
+import { type LockTimes, withLock } from "./lock.ts"
+import { isAlive, type Owner, parseOwner } from "./owner.ts"
+import type { Meter } from "./progress.ts"
+import { freeBytes, noSpace, requireSpace } from "./space.ts"
+import { sha256OfFile } from "./sums.ts"
+import { unpackLibraries } from "./unpack.ts"
+import type { Fetched, Way } from "./way.ts"
+import type { Wheel } from "./wheels.ts"
+
+/** What a download needs besides the wheel. */
+export interface DownloadOptions {
+  readonly cache: string
+  readonly platform: Platform
+  readonly ways: ReadonlyArray<Way>
+  readonly meter: Meter
+  readonly freeBytes?: (folder: string) => Promise<number>
+  readonly lockTimes?: LockTimes
+}
+
+const WORK = ".work-"
+
+/** Room for what the file system itself takes. */
+const MARGIN = 20e6
+
+/** The folder that holds the libraries, and `attempts`, those ways that failed; no folder when all did. */
+export const downloadLibraries = async (
+  wheel: Wheel,
+  options: DownloadOptions,
+): Promise<{ readonly directory?: string; readonly attempts: ReadonlyArray<Attempt> }> => {
+  const { cache, platform, meter } = options
+  const directory = join(cache, folderOf(wheel, platform))
+  try {
+    await mkdir(cache, { recursive: true })
+    return await withLock(
+      `${directory}.lock`,
+      async (owner) => {
+        const there = await cachedLibrary(directory, platform).catch(() => undefined)
+        if (there !== undefined) return { directory, attempts: [] }
+        await sweep(cache)
+        return await tryWays(wheel, directory, owner, options)
+      },
+      (holder) =>
+        meter.say(
+          `Waiting for ${holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`}, which is getting libtensorflow.`,
+        ),
+      options.lockTimes,
+    )
+  } catch (cause) {
+    return { attempts: [failedAttempt("download", cause)] }
+  }
+}
+
+const tryWays = async (wheel: Wheel, directory: string, owner: Owner, options: DownloadOptions) => {
+  const free = options.freeBytes ?? freeBytes
+  const needed = wheel.bytes + wheel.unpackedBytes + MARGIN
+  await requireSpace(options.cache, needed, free)
+  const work = join(options.cache, `${WORK}${owner.token}`)
+  const attempts: Array<Attempt> = []
+  try {
+    await mkdir(work)
+    await writeFile(join(work, "owner.json"), JSON.stringify(owner))
+    for (const way of options.ways) {
+      try {
+        await install(way, wheel, join(work, way.name), directory, options)
+        return { directory, attempts }
+      } catch (cause) {
+        const full = ["ENOSPC", "EDQUOT"].includes((cause as NodeJS.ErrnoException).code ?? "")
+        attempts.push(failedAttempt(way.name, full ? noSpace(options.cache, needed, await free(options.cache)) : cause))
+        await rm(join(work, way.name), { recursive: true, force: true })
+      }
+    }
+    return { attempts }
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+}
+
+const install = async (way: Way, wheel: Wheel, work: string, directory: string, options: DownloadOptions) => {
+  const { platform, meter } = options
+  const [fetchFolder, libraryFolder] = [join(work, "wheel"), join(work, "library")]
+  await mkdir(fetchFolder, { recursive: true })
+  const fetched = await way.get(wheel, fetchFolder, meter)
+  const provenance = await verify(way, wheel, fetched)
+  const unpacked = await unpackLibraries(fetched.path, platform, libraryFolder, meter, (bytes) =>
+    requireSpace(options.cache, bytes, options.freeBytes),
+  )
+  await writeManifest(libraryFolder, {
+    format: 1,
+    version: wheel.version,
+    platform,
+    flavour: wheel.flavour,
+    wheel: provenance,
+    files: await Promise.all(unpacked.map(({ name, sha256 }) => manifestFile(libraryFolder, name, sha256))),
+  })
+  await cachedLibrary(libraryFolder, platform) // what is wrong with it is said before it gets its final name
+  await syncFolder(libraryFolder)
+  await rename(directory, join(work, "replaced")).catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code !== "ENOENT") throw cause
+  })
+  await rename(libraryFolder, directory)
+  await syncFolder(options.cache)
+}
+
+const verify = async (way: Way, wheel: Wheel, fetched: Fetched): Promise<Manifest["wheel"]> => {
+  const sha256 = await sha256OfFile(fetched.path)
+  const expected = wheel.sha256 ?? fetched.stated
+  if (expected !== undefined && sha256 !== expected)
+    throw new AttemptFailed(`${wheel.fileName} came with SHA-256 ${sha256}, expected ${expected}`)
+  const statedBy = wheel.sha256 !== undefined ? "pinned" : way.name === "pip" ? "pip" : "index"
+  return { fileName: wheel.fileName, sha256, statedBy }
+}
+
+/** Makes the names in a folder outlast a power cut; some file systems refuse, and then know better themselves. */
+const syncFolder = async (folder: string): Promise<void> => {
+  const handle = await open(folder, "r").catch(() => undefined)
+  await handle?.sync().catch(() => {})
+  await handle?.close()
+}
+
+/** Removes what killed processes left: their working folders, and drafts of the lock. Called with the lock held. */
+const sweep = async (cache: string): Promise<void> => {
+  for (const name of await readdir(cache)) {
+    const path = join(cache, name)
+    const isWork = name.startsWith(WORK)
+    if (!isWork && !/\.lock\.[\w-]+(\.stale)?$/.test(name)) continue
+    const text = await readFile(isWork ? join(path, "owner.json") : path, "utf8").catch(() => "")
+    const owner = parseOwner(text)
+    // An owner on another machine cannot be asked: its folder is left alone.
+    if (owner === undefined || isAlive(owner) === false) await rm(path, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * Finds libtensorflow on this machine, or gets it: nothing to do by hand.
+ *
+ * Looks at WINNOW_LIBTENSORFLOW, the cache, the Python on PATH, and then downloads a wheel into the cache; `docs/engine.md`.
+ */
+import { join, resolve } from "node:path"
+import { cachedLibrary, folderOf, readManifest } from "./cache.ts"
+import { type DownloadOptions, downloadLibraries } from "./download.ts"
+import { type Attempt, failedAttempt, LibraryNotFound } from "./error.ts"
+import { librariesIn } from "./folder.ts"
+import { httpsWay } from "./https.ts"
+import type { Flavour, Library, Platform } from "./library.ts"
+import { pipWay } from "./pip.ts"
+import { cacheFolder, currentPlatform, flavours, seesNvidiaGpu } from "./platform.ts"
+import { createMeter } from "./progress.ts"
+import { pythonLibrary } from "./python.ts"
+import { type Wheel, wheelFor } from "./wheels.ts"
+
+export { type Attempt, LibraryNotFound } from "./error.ts"
+export type { Flavour, Library, LibrarySource, Platform } from "./library.ts"
+
+/** Everything that a test, or an unusual installation, may want to be otherwise; each default is the real thing. */
+export interface LocateOptions extends Partial<Omit<DownloadOptions, "platform">> {
+  readonly env?: Readonly<Record<string, string | undefined>>
+  readonly platform?: Platform
+  /** Whether to ask for the CUDA build. */
+  readonly gpu?: boolean
+  readonly wheelFor?: (platform: Platform, flavour: Flavour) => Wheel
+}
+
+/**
+ * A libtensorflow that is whole and built for this machine.
+ *
+ * A WINNOW_LIBTENSORFLOW that is set and wrong is an error, not a reason to look elsewhere: it was asked for. Found in the
+ * cache (the usual case) nothing is started, read whole or printed.
+ *
+ * @error LibraryNotFound with every place and way that was tried
+ */
+export const locateLibrary = async (options: LocateOptions = {}): Promise<Library> => {
+  const env = options.env ?? process.env
+  const attempts: Array<Attempt> = []
+  const attempt = async <T>(where: string, look: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await look()
+    } catch (cause) {
+      attempts.push(failedAttempt(where, cause))
+      return undefined
+    }
+  }
+
+  const platform = options.platform ?? (await attempt("platform", async () => currentPlatform()))
+  if (platform === undefined) throw new LibraryNotFound(attempts)
+
+  const given = env["WINNOW_LIBTENSORFLOW"]
+  if (given !== undefined && given !== "") {
+    const files = await attempt("WINNOW_LIBTENSORFLOW", () => librariesIn(given, platform))
+    if (files === undefined) throw new LibraryNotFound([{ ...attempts[0]!, remedy: givenRemedy }])
+    return await fromGivenFolder(resolve(given), files, platform)
+  }
+  attempts.push({ where: "WINNOW_LIBTENSORFLOW", why: "not set" })
+
+  const gpu = options.gpu ?? (await seesNvidiaGpu(env))
+  const cache = options.cache ?? cacheFolder(env)
+  const wheels = flavours(platform, gpu).map((flavour) => (options.wheelFor ?? wheelFor)(platform, flavour))
+  const inCache = (wheel: Wheel) =>
+    attempt("cache", () => cachedLibrary(join(cache, folderOf(wheel, platform)), platform))
+  const best = await inCache(wheels[0]!)
+  if (best !== undefined) return { ...best, platform, source: "cache", notes: [] }
+
+  const python = await attempt("python", () => pythonLibrary(platform, env))
+  if (python !== undefined)
+    return { ...python, platform, source: "python", notes: gpu && python.flavour === "cpu" ? [cpuBesideGpu] : [] }
+
+  const meter = options.meter ?? createMeter()
+  for (const [rank, wheel] of wheels.entries()) {
+    const notes = rank === 0 ? [] : [cpuBesideGpu]
+    const cached = rank === 0 ? undefined : await inCache(wheel)
+    if (cached !== undefined) return { ...cached, platform, source: "cache", notes }
+    const got = await downloadLibraries(wheel, {
+      ...options,
+      cache,
+      platform,
+      meter,
+      ways: options.ways ?? [pipWay(env), httpsWay()],
+    })
+    attempts.push(...got.attempts)
+    const { directory } = got
+    if (directory === undefined) continue
+    const library = await attempt("cache", () => cachedLibrary(directory, platform))
+    if (library !== undefined) return { ...library, platform, source: "download", notes }
+  }
+  throw new LibraryNotFound(attempts)
+}
+
+const givenRemedy =
+  "Set WINNOW_LIBTENSORFLOW to the folder that holds both libraries, or unset it to have Winnow look for them."
+
+const cpuBesideGpu =
+  "an NVIDIA GPU is seen, and this is a CPU build; the CUDA build could not be had, or Python's TensorFlow has none"
+
+/** A folder that Winnow unpacked keeps its manifest wherever it was copied to; any other is known by its files alone. */
+const fromGivenFolder = async (directory: string, files: Library["files"], platform: Platform): Promise<Library> => {
+  const known = await readManifest(directory).catch(() => undefined)
+  return {
+    directory,
+    version: known?.version ?? "unknown",
+    flavour: known?.flavour,
+    source: "WINNOW_LIBTENSORFLOW",
+    platform,
+    files,
+    origin: known === undefined ? "a folder given by hand" : `unpacked from ${known.wheel.fileName}`,
+    notes: [],
+  }
+}

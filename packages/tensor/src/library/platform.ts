@@ -1,0 +1,72 @@
+/** What this machine is: which build it needs, whether it has an NVIDIA GPU, where its user's cache lies. */
+import { existsSync } from "node:fs"
+import { homedir } from "node:os"
+import { isAbsolute, join } from "node:path"
+import { AttemptFailed } from "./error.ts"
+import type { Flavour, Platform } from "./library.ts"
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/**
+ * The platform of this process.
+ *
+ * @error AttemptFailed where TensorFlow publishes no library that the binding could load
+ */
+export const currentPlatform = (
+  os: string = process.platform,
+  architecture: string = process.arch,
+  isThere: (path: string) => boolean = existsSync,
+): Platform => {
+  if (os === "linux" && (architecture === "x64" || architecture === "arm64")) {
+    const [machine, loader] =
+      architecture === "x64" ? ["x86_64", "/lib64/ld-linux-x86-64.so.2"] : ["aarch64", "/lib/ld-linux-aarch64.so.1"]
+    if (isThere(`/lib/ld-musl-${machine}.so.1`) && !isThere(loader!))
+      throw new AttemptFailed(
+        "this Linux has musl instead of glibc; TensorFlow's libraries need glibc 2.27 or newer",
+        "Use a distribution with glibc (Debian, Ubuntu, Fedora; not Alpine).",
+      )
+    return architecture === "x64" ? "linux-x86-64" : "linux-arm64"
+  }
+  if (os === "darwin" && architecture === "arm64") return "macos-arm64"
+  throw new AttemptFailed(
+    `${os} on ${architecture} is not supported; expected Linux on x64 or arm64, or macOS on arm64`,
+    os === "win32" ? "Run it in WSL 2." : "Use one of the supported platforms.",
+  )
+}
+
+/**
+ * `winnow/libtensorflow` in the user's cache folder: XDG_CACHE_HOME (only if absolute, as its standard says), else
+ * ~/Library/Caches on macOS and ~/.cache elsewhere.
+ */
+export const cacheFolder = (env: Environment = process.env, os: string = process.platform): string => {
+  const home = env["HOME"] || homedir()
+  const xdg = env["XDG_CACHE_HOME"]
+  const base =
+    xdg !== undefined && isAbsolute(xdg)
+      ? xdg
+      : os === "darwin"
+        ? join(home, "Library", "Caches")
+        : join(home, ".cache")
+  return join(base, "winnow", "libtensorflow")
+}
+
+/**
+ * Whether an NVIDIA GPU is there to be used: its device file, or WSL's driver, or `nvidia-smi -L` listing one.
+ *
+ * A GPU hidden by CUDA_VISIBLE_DEVICES ("" or "-1") does not count: TensorFlow would not see it either.
+ */
+export const seesNvidiaGpu = async (env: Environment = process.env): Promise<boolean> => {
+  const visible = env["CUDA_VISIBLE_DEVICES"]
+  if (visible !== undefined && (visible.trim() === "" || visible.trim().startsWith("-1"))) return false
+  if (existsSync("/dev/nvidia0") || existsSync("/usr/lib/wsl/lib/libcuda.so.1")) return true
+  // Images made for GPUs carry nvidia-smi on machines without one, so that it exists says nothing: it must list one.
+  const smi = Bun.which("nvidia-smi", { PATH: env["PATH"] ?? "" })
+  if (smi === null) return false
+  const child = Bun.spawn([smi, "-L"], { stdout: "pipe", stderr: "ignore", stdin: "ignore", timeout: 5000 })
+  const listed = await new Response(child.stdout).text()
+  return (await child.exited) === 0 && /^GPU 0:/m.test(listed)
+}
+
+/** The builds to try, best first: with a GPU the CUDA one, and the CPU one when that cannot be had. */
+export const flavours = (platform: Platform, gpu: boolean): ReadonlyArray<Flavour> =>
+  gpu && platform === "linux-x86-64" ? ["gpu", "cpu"] : ["cpu"]

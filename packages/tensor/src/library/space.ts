@@ -1,0 +1,31 @@
+/** Free space on the disk of a folder. */
+import { statfs } from "node:fs/promises"
+import { AttemptFailed } from "./error.ts"
+import { formatBytes } from "./progress.ts"
+
+/** Bytes that this user may still write on the disk of `folder`. */
+export const freeBytes = async (folder: string): Promise<number> => {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
+}
+
+/**
+ * Fails when less than `needed` bytes are free.
+ *
+ * @error AttemptFailed with what is needed, what is there, and where
+ */
+export const requireSpace = async (
+  folder: string,
+  needed: number,
+  free: (folder: string) => Promise<number> = freeBytes,
+): Promise<void> => {
+  const found = await free(folder)
+  if (found < needed) throw noSpace(folder, needed, found)
+}
+
+/** The error of a full disk, met before writing or while writing. */
+export const noSpace = (folder: string, needed: number, found: number): AttemptFailed =>
+  new AttemptFailed(
+    `not enough space: about ${formatBytes(needed)} are needed in ${folder}, ${formatBytes(found)} are free`,
+    `Free ${formatBytes(Math.max(0, needed - found))} there, or set XDG_CACHE_HOME to a folder on a larger disk.`,
+  )

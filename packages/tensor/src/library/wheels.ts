@@ -1,0 +1,76 @@
+/**
+ * Which wheel of PyPI carries libtensorflow for which machine, and what is known of it.
+ *
+ * All four are of release 2.21.0, the one the conformance suite is run on; the library does not depend on the version
+ * of Python, so one tag (cp311) serves everybody, with or without that Python.
+ * `sha256` is pinned where we have checked the file ourselves. Elsewhere it is undefined, and the sum that the index
+ * states is the one that must match (pip checks it; over HTTPS it comes from PyPI's JSON); besides, every unpacked
+ * library is checked against the sums that the wheel's own RECORD gives.
+ */
+import type { Flavour, Platform } from "./library.ts"
+
+/** The release of TensorFlow that is downloaded. */
+export const TENSORFLOW_VERSION = "2.21.0"
+
+/**
+ * The oldest TensorFlow that is taken from an installed Python.
+ *
+ * 2.18 began the generation of 2.21: CUDA 12.5 with cuDNN 9, so the same driver serves; nothing older was ever run with this binding. A folder
+ * given by WINNOW_LIBTENSORFLOW is used whatever its version.
+ */
+export const OLDEST_VERSION = "2.18"
+
+/** One wheel, as it is asked of an index. */
+export interface Wheel {
+  readonly version: string
+  /** Name on the index. */
+  readonly project: string
+  /** Version of CPython in the file's tag, as pip's --python-version wants it. */
+  readonly python: string
+  /** The file's platform tag. */
+  readonly tag: string
+  readonly fileName: string
+  readonly flavour: Flavour
+  /** Lower-case hex; undefined where no sum is pinned. */
+  readonly sha256: string | undefined
+  /** Bytes of the wheel: exact where `sha256` is pinned, else a guess from above, for the free-space check alone. */
+  readonly bytes: number
+  /** Bytes of both libraries once unpacked, with the same reading. */
+  readonly unpackedBytes: number
+}
+
+const wheel = (
+  project: string,
+  tag: string,
+  flavour: Flavour,
+  known: { readonly sha256?: string; readonly bytes: number; readonly unpackedBytes: number },
+): Wheel => ({
+  version: TENSORFLOW_VERSION,
+  project,
+  python: "3.11",
+  tag,
+  fileName: `${project.replaceAll("-", "_")}-${TENSORFLOW_VERSION}-cp311-cp311-${tag}.whl`,
+  flavour,
+  sha256: known.sha256,
+  bytes: known.bytes,
+  unpackedBytes: known.unpackedBytes,
+})
+
+const guess = { cpu: { bytes: 300e6, unpackedBytes: 1000e6 }, gpu: { bytes: 700e6, unpackedBytes: 2000e6 } }
+
+/**
+ * The wheel for a machine.
+ *
+ * `tensorflow-cpu` is published for x86-64 alone. On arm64 the wheel named `tensorflow` is the CPU build, on Linux as on
+ * macOS; on Linux x86-64 that name is the CUDA build.
+ */
+export const wheelFor = (platform: Platform, flavour: Flavour): Wheel => {
+  if (platform === "macos-arm64") return wheel("tensorflow", "macosx_12_0_arm64", "cpu", guess.cpu)
+  if (platform === "linux-arm64") return wheel("tensorflow", "manylinux_2_27_aarch64", "cpu", guess.cpu)
+  if (flavour === "gpu") return wheel("tensorflow", "manylinux_2_27_x86_64", "gpu", guess.gpu)
+  return wheel("tensorflow-cpu", "manylinux_2_27_x86_64", "cpu", {
+    sha256: "2b847d217b02ee7731ed91431daf3250daa0196c3c94614d23be27232e6e5b6c",
+    bytes: 273_829_956,
+    unpackedBytes: 853_308_936,
+  })
+}
