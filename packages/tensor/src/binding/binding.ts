@@ -1,0 +1,90 @@
+/** The whole of tfjs-node-gpu's `TFJSBinding`, in TypeScript over libtensorflow's C API. */
+import type { TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding"
+import { type Attribute, AttributeType } from "./attributes.ts"
+import type { SessionConfig } from "./config.ts"
+import { type Device, openRuntime } from "./context.ts"
+import { DType, type Elements } from "./dtypes.ts"
+import { Executor } from "./execute.ts"
+import { SavedModels } from "./saved-model.ts"
+import { type Metadata, Tensors, type Values } from "./tensors.ts"
+
+/** The binding that TFJS's kernels use, and what they have no word for. */
+export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataSync" | "executeOp" | "runSavedModel"> {
+  /** Makes a tensor of values, which are copied; see `Tensors.create`. */
+  createTensor(shape: ReadonlyArray<number>, dtype: number, values: Values): number
+  /** A copy of a tensor's elements; see `Tensors.data`. Typed as TFJS has it; int64 gives a BigInt64Array. */
+  tensorDataSync(id: number): Float32Array<ArrayBuffer> & Int32Array<ArrayBuffer> & Uint8Array<ArrayBuffer>
+  executeOp(
+    name: string,
+    attributes: ReadonlyArray<Attribute>,
+    inputs: ReadonlyArray<number>,
+    outputs: number,
+  ): Array<Metadata>
+  runSavedModel(id: number, inputs: ReadonlyArray<number>, inputNames: string, outputNames: string): Array<Metadata>
+  /** Makes a tensor whose memory `fill` writes in place; see `Tensors.createFilled`. */
+  createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
+  /** Lends a tensor's elements without a copy while `read` runs; see `Tensors.lend`. */
+  lendTensor<T>(id: number, read: (values: Elements) => T): T
+  readonly devices: ReadonlyArray<Device>
+  readonly device: Device
+}
+
+class TensorMetadata implements Metadata {
+  id = 0
+  shape: Array<number> = []
+  dtype = 0
+}
+
+class TFEOpAttr {
+  name = ""
+  type = 0
+  value: boolean | number | object | string | Array<number> = 0
+}
+
+/**
+ * Loads the library and gives the binding.
+ *
+ * @param path of libtensorflow
+ * @error when the library cannot be loaded or configured
+ */
+export const openBinding = (path: string, config: SessionConfig): Binding => {
+  const runtime = openRuntime(path, config)
+  const tensors = new Tensors(runtime)
+  const executor = new Executor(runtime, tensors)
+  const models = new SavedModels(runtime, tensors)
+  return {
+    TensorMetadata,
+    TFEOpAttr,
+    createTensor: (shape, dtype, values) => tensors.create(shape, dtype, values),
+    createFilledTensor: (shape, dtype, fill) => tensors.createFilled(shape, dtype, fill),
+    deleteTensor: (id) => tensors.delete(id),
+    tensorDataSync: (id) => tensors.data(id) as ReturnType<Binding["tensorDataSync"]>,
+    lendTensor: (id, read) => tensors.lend(id, read),
+    executeOp: (name, attributes, inputs, outputs) => executor.run(name, attributes, inputs, outputs),
+    loadSavedModel: (directory, tags) => models.load(directory, tags),
+    deleteSavedModel: (id) => models.delete(id),
+    runSavedModel: (id, inputs, inputNames, outputNames) => models.run(id, inputs, inputNames, outputNames),
+    getNumOfSavedModels: () => models.count,
+    getNumOfTensors: () => tensors.count,
+    isUsingGpuDevice: () => runtime.usesGpu,
+    devices: runtime.devices,
+    device: runtime.device,
+    TF_FLOAT: DType.float32,
+    TF_INT32: DType.int32,
+    TF_INT64: DType.int64,
+    TF_BOOL: DType.bool,
+    TF_COMPLEX64: DType.complex64,
+    TF_STRING: DType.string,
+    TF_RESOURCE: DType.resource,
+    TF_UINT8: DType.uint8,
+    TF_ATTR_STRING: AttributeType.string,
+    TF_ATTR_INT: AttributeType.int,
+    TF_ATTR_FLOAT: AttributeType.float,
+    TF_ATTR_BOOL: AttributeType.bool,
+    TF_ATTR_TYPE: AttributeType.type,
+    TF_ATTR_SHAPE: AttributeType.shape,
+    // TensorFlow has no such attribute type, the addon leaves this undefined, and no kernel uses it: any use is refused.
+    TF_ATTR_RESOURCE: -1,
+    TF_Version: runtime.version,
+  }
+}

@@ -1,0 +1,78 @@
+/** The eager context: where ops run, on which device, with what threads. */
+import { Arena } from "./arena.ts"
+import { encodeConfig, type SessionConfig } from "./config.ts"
+import { Status } from "./status.ts"
+import { type Address, openSymbols, type Symbols } from "./symbols.ts"
+
+/** A device as TensorFlow names it. */
+export interface Device {
+  /** Such as `/job:localhost/replica:0/task:0/device:CPU:0`. */
+  readonly name: string
+  /** `CPU`, `GPU`, ... */
+  readonly type: string
+}
+
+/** All that the parts of the binding share. One per process: TensorFlow keeps global state of its own. */
+export interface Runtime {
+  readonly C: Symbols
+  readonly arena: Arena
+  readonly status: Status
+  readonly context: Address
+  /** Bytes of the ConfigProto, for sessions that saved models open. */
+  readonly config: Uint8Array
+  readonly devices: ReadonlyArray<Device>
+  /** Where float tensors go: the last GPU if there is one, else the CPU, as the stock addon chooses. */
+  readonly device: Device
+  readonly usesGpu: boolean
+  /** TensorFlow's version. */
+  readonly version: string
+}
+
+const listDevices = (C: Symbols, context: Address, status: Status): Array<Device> => {
+  const list = C.TFE_ContextListDevices(context, status.address)
+  status.check("listing devices")
+  const devices = Array.from({ length: C.TF_DeviceListCount(list) }, (_, i) => ({
+    name: String(C.TF_DeviceListName(list, i, status.address)),
+    type: String(C.TF_DeviceListType(list, i, status.address)),
+  }))
+  C.TF_DeleteDeviceList(list)
+  return devices
+}
+
+/**
+ * Loads the library and opens an eager context.
+ *
+ * @param path of the shared library
+ * @error when the library cannot be loaded, or TensorFlow refuses the configuration or finds no device
+ */
+export const openRuntime = (path: string, sessionConfig: SessionConfig): Runtime => {
+  const C = openSymbols(path)
+  const arena = new Arena()
+  const status = new Status(C)
+  const config = encodeConfig(sessionConfig)
+  const options = C.TFE_NewContextOptions()
+  let context: Address | null
+  try {
+    C.TFE_ContextOptionsSetConfig(options, arena.bytes(config), config.length, status.address)
+    status.check("configuring TensorFlow")
+    context = C.TFE_NewContext(options, status.address)
+    status.check("opening TensorFlow")
+  } finally {
+    C.TFE_DeleteContextOptions(options)
+  }
+  const devices = listDevices(C, context!, status)
+  const gpu = devices.findLast(({ type }) => type === "GPU")
+  const device = gpu ?? devices.find(({ type }) => type === "CPU")
+  if (device === undefined) throw new Error(`TensorFlow found neither a CPU nor a GPU: ${JSON.stringify(devices)}`)
+  return {
+    C,
+    arena,
+    status,
+    context: context!,
+    config,
+    devices,
+    device,
+    usesGpu: gpu !== undefined,
+    version: String(C.TF_Version()),
+  }
+}

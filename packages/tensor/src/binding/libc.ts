@@ -1,0 +1,39 @@
+/** The two functions of the C library that the binding needs. */
+import { dlopen, FFIType } from "bun:ffi"
+import type { Address } from "./symbols.ts"
+
+const path = process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6"
+
+const { symbols } = dlopen(path, {
+  memcpy: { args: ["ptr", "ptr", FFIType.u64_fast], returns: "void" },
+  setenv: { args: ["ptr", "ptr", "i32"], returns: "i32" },
+  getenv: { args: ["ptr"], returns: "cstring" },
+} as const)
+
+/**
+ * Copies bytes between C memory and typed arrays. A typed array given here is safe: its address is taken within the call,
+ * when nothing can move it.
+ */
+export const copyBytes = symbols.memcpy as unknown as (
+  to: Address | NodeJS.TypedArray,
+  from: Address | NodeJS.TypedArray,
+  bytes: number,
+) => void
+
+const text = new TextEncoder()
+
+/**
+ * Sets a variable of the process's own environment. Assigning to `process.env` is not enough: Bun keeps that in
+ * JavaScript, and `getenv` in a library never sees it.
+ *
+ * @param overwrite false leaves a variable that is already set as it is
+ */
+export const setEnvironment = (name: string, value: string, overwrite: boolean): void => {
+  symbols.setenv(text.encode(`${name}\0`), text.encode(`${value}\0`), overwrite ? 1 : 0)
+}
+
+/** A variable of the process's own environment, as a C library sees it; undefined when it is not set. */
+export const getEnvironment = (name: string): string | undefined => {
+  const value = symbols.getenv(text.encode(`${name}\0`)) as unknown
+  return value === null || value === undefined ? undefined : String(value)
+}

@@ -1,0 +1,68 @@
+/** TensorFlow's status, and the error that an engine call throws. */
+import type { Address, Symbols } from "./symbols.ts"
+
+/** TF_Code by number, as `tensorflow/c/tf_status.h` has it. */
+const codes = [
+  "OK",
+  "Cancelled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+] as const
+
+/** What TensorFlow, or the binding before it, refused: the message names the op, its inputs' dtypes and shapes. */
+export class EngineError extends Error {
+  override readonly name = "EngineError"
+  constructor(
+    /** What was called, with the dtypes and shapes of its inputs: `MatMul(float32[2,3], int32[3])`. */
+    readonly call: string,
+    /** TensorFlow's code, such as `InvalidArgument`; the binding's own checks are `InvalidArgument` too. */
+    readonly code: string,
+    /** TensorFlow's own words, or the binding's. */
+    readonly detail: string,
+  ) {
+    super(`${call}: ${code}: ${detail}`)
+  }
+}
+
+/** The one status that all calls write to; synchronous calls never overlap. */
+export class Status {
+  readonly address: Address
+  readonly #symbols: Symbols
+
+  constructor(symbols: Symbols) {
+    this.#symbols = symbols
+    this.address = symbols.TF_NewStatus()!
+  }
+
+  /** Whether the last call that was given this status failed. */
+  get failed(): boolean {
+    return this.#symbols.TF_GetCode(this.address) !== 0
+  }
+
+  /** The error of the last call, its text copied out of C memory. `call` says what was being done. */
+  error(call: string): EngineError {
+    const code = this.#symbols.TF_GetCode(this.address)
+    return new EngineError(call, codes[code] ?? `code ${code}`, String(this.#symbols.TF_Message(this.address)))
+  }
+
+  /** @error EngineError if the last call failed */
+  check(call: string): void {
+    if (this.failed) throw this.error(call)
+  }
+}
+
+/** An argument that the binding refuses before TensorFlow sees it. */
+export const refuse = (call: string, detail: string): EngineError => new EngineError(call, "InvalidArgument", detail)

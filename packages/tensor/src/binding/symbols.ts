@@ -1,0 +1,121 @@
+/** The functions of TensorFlow's C API that the binding calls, and how they are loaded. */
+import { dlopen, type FFIFunction, FFIType } from "bun:ffi"
+
+/**
+ * An address in C memory, or a handle that C gave out. User addresses stay below 2^47, so a number holds them exactly.
+ */
+export type Address = number
+
+const pointer = "ptr"
+const int = "i32"
+/** int64_t and size_t come back as numbers while they are below 2^53, which sizes and dimensions are. */
+const long = FFIType.i64_fast
+const size = FFIType.u64_fast
+const byte = "u8"
+const nothing = "void"
+
+const table = {
+  TF_Version: { args: [], returns: "cstring" },
+  TF_DataTypeSize: { args: [int], returns: size },
+
+  TF_NewStatus: { args: [], returns: pointer },
+  TF_GetCode: { args: [pointer], returns: int },
+  TF_Message: { args: [pointer], returns: "cstring" },
+
+  TF_AllocateTensor: { args: [int, pointer, int, size], returns: pointer },
+  TF_TensorData: { args: [pointer], returns: pointer },
+  TF_TensorByteSize: { args: [pointer], returns: size },
+  TF_TensorElementCount: { args: [pointer], returns: long },
+  TF_DeleteTensor: { args: [pointer], returns: nothing },
+
+  TF_StringInit: { args: [pointer], returns: nothing },
+  TF_StringCopy: { args: [pointer, pointer, size], returns: nothing },
+  TF_StringGetDataPointer: { args: [pointer], returns: pointer },
+  TF_StringGetSize: { args: [pointer], returns: size },
+  TF_StringDealloc: { args: [pointer], returns: nothing },
+
+  TFE_NewContextOptions: { args: [], returns: pointer },
+  TFE_ContextOptionsSetConfig: { args: [pointer, pointer, size, pointer], returns: nothing },
+  TFE_DeleteContextOptions: { args: [pointer], returns: nothing },
+  TFE_NewContext: { args: [pointer, pointer], returns: pointer },
+  TFE_ContextListDevices: { args: [pointer, pointer], returns: pointer },
+  TF_DeviceListCount: { args: [pointer], returns: int },
+  TF_DeviceListName: { args: [pointer, int, pointer], returns: "cstring" },
+  TF_DeviceListType: { args: [pointer, int, pointer], returns: "cstring" },
+  TF_DeleteDeviceList: { args: [pointer], returns: nothing },
+
+  TFE_NewTensorHandle: { args: [pointer, pointer], returns: pointer },
+  TFE_DeleteTensorHandle: { args: [pointer], returns: nothing },
+  TFE_TensorHandleDataType: { args: [pointer], returns: int },
+  TFE_TensorHandleNumDims: { args: [pointer, pointer], returns: int },
+  TFE_TensorHandleDim: { args: [pointer, int, pointer], returns: long },
+  TFE_TensorHandleResolve: { args: [pointer, pointer], returns: pointer },
+  TFE_TensorHandleCopyToDevice: { args: [pointer, pointer, pointer, pointer], returns: pointer },
+
+  TFE_NewOp: { args: [pointer, pointer, pointer], returns: pointer },
+  TFE_DeleteOp: { args: [pointer], returns: nothing },
+  TFE_OpAddInput: { args: [pointer, pointer, pointer], returns: nothing },
+  TFE_OpSetAttrString: { args: [pointer, pointer, pointer, size], returns: nothing },
+  TFE_OpSetAttrInt: { args: [pointer, pointer, long], returns: nothing },
+  TFE_OpSetAttrFloat: { args: [pointer, pointer, "f32"], returns: nothing },
+  TFE_OpSetAttrBool: { args: [pointer, pointer, byte], returns: nothing },
+  TFE_OpSetAttrType: { args: [pointer, pointer, int], returns: nothing },
+  TFE_OpSetAttrShape: { args: [pointer, pointer, pointer, int, pointer], returns: nothing },
+  TFE_OpSetAttrTensor: { args: [pointer, pointer, pointer, pointer], returns: nothing },
+  TFE_OpSetAttrFunctionName: { args: [pointer, pointer, pointer, size], returns: nothing },
+  TFE_OpSetAttrStringList: { args: [pointer, pointer, pointer, pointer, int], returns: nothing },
+  TFE_OpSetAttrIntList: { args: [pointer, pointer, pointer, int], returns: nothing },
+  TFE_OpSetAttrFloatList: { args: [pointer, pointer, pointer, int], returns: nothing },
+  TFE_OpSetAttrBoolList: { args: [pointer, pointer, pointer, int], returns: nothing },
+  TFE_OpSetAttrTypeList: { args: [pointer, pointer, pointer, int], returns: nothing },
+  TFE_OpSetAttrShapeList: { args: [pointer, pointer, pointer, pointer, int, pointer], returns: nothing },
+  TFE_Execute: { args: [pointer, pointer, pointer, pointer], returns: nothing },
+
+  TF_NewSessionOptions: { args: [], returns: pointer },
+  TF_SetConfig: { args: [pointer, pointer, size, pointer], returns: nothing },
+  TF_DeleteSessionOptions: { args: [pointer], returns: nothing },
+  TF_NewGraph: { args: [], returns: pointer },
+  TF_DeleteGraph: { args: [pointer], returns: nothing },
+  TF_LoadSessionFromSavedModel: {
+    args: [pointer, pointer, pointer, pointer, int, pointer, pointer, pointer],
+    returns: pointer,
+  },
+  TF_GraphOperationByName: { args: [pointer, pointer], returns: pointer },
+  TF_OperationNumOutputs: { args: [pointer], returns: int },
+  TF_SessionRun: {
+    args: [pointer, pointer, pointer, pointer, int, pointer, pointer, int, pointer, int, pointer, pointer],
+    returns: nothing,
+  },
+  TF_CloseSession: { args: [pointer, pointer], returns: nothing },
+  TF_DeleteSession: { args: [pointer, pointer], returns: nothing },
+} as const
+
+type Argument<T> = T extends "ptr" ? Address | NodeJS.TypedArray | null : number
+type Result<T> = T extends "ptr" ? Address | null : T extends "cstring" ? string : T extends "void" ? undefined : number
+
+type Arguments<T extends ReadonlyArray<unknown>> = { -readonly [I in keyof T]: Argument<T[I]> }
+
+/** The loaded functions, by their names in the C API. */
+export type Symbols = {
+  readonly [Name in keyof typeof table]: (
+    ...args: Arguments<(typeof table)[Name]["args"]>
+  ) => Result<(typeof table)[Name]["returns"]>
+}
+
+/**
+ * Loads libtensorflow and finds every function of the table in it.
+ *
+ * @param path of `libtensorflow_cc` or `libtensorflow`; its framework library lies beside it
+ * @error when the file cannot be loaded or lacks a function, with the loader's own words
+ */
+export const openSymbols = (path: string): Symbols => {
+  try {
+    return dlopen(path, table as Record<string, FFIFunction>).symbols as unknown as Symbols
+  } catch (cause) {
+    throw new Error(
+      `cannot load TensorFlow from ${path}: ${cause instanceof Error ? cause.message : String(cause)}. ` +
+        "Expected libtensorflow 2.9 or newer for this processor, with libtensorflow_framework beside it.",
+      { cause },
+    )
+  }
+}
