@@ -1,1 +1,10 @@
-export {}
+export * from "./checkpoint.ts"
+export * from "./dense.ts"
+export * from "./events.ts"
+export * from "./kept-gradient.ts"
+export * from "./micro-batch.ts"
+export * from "./optimizer-step.ts"
+export * from "./reference.ts"
+export * from "./schedule.ts"
+export * from "./statistics.ts"
+export * from "./train-stage.ts"

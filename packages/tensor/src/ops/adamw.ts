@@ -60,7 +60,7 @@ export class AdamW {
   }
 
   #idOf<T>(tensor: tf.Tensor, use: (id: number) => T): T {
-    return use(backend().getInputTensorIds([tensor])[0])
+    return use(backend().getInputTensorIds([tensor])[0]!)
   }
 
   #float(name: string) {
@@ -82,8 +82,8 @@ export class AdamW {
       [],
       1,
     )
-    this.#assign(handle.id, value)
-    return handle.id
+    this.#assign(handle!.id, value)
+    return handle!.id
   }
 
   #assign(resource: number, value: number): void {
@@ -91,7 +91,7 @@ export class AdamW {
   }
 
   #read(resource: number): number {
-    return this.#binding.executeOp("ReadVariableOp", [this.#float("dtype")], [resource], 1)[0].id
+    return this.#binding.executeOp("ReadVariableOp", [this.#float("dtype")], [resource], 1)[0]!.id
   }
 
   /** Lets the variable share the resource's buffer again. */
@@ -170,7 +170,7 @@ export class AdamW {
     for (const [name, slot] of this.#slots)
       for (const which of ["m", "v"] as const) {
         const [read] = this.#binding.executeOp("ReadVariableOp", [this.#float("dtype")], [slot[which]], 1)
-        out[`${which}.${name}`] = backend().createOutputTensor(read)
+        out[`${which}.${name}`] = backend().createOutputTensor(read!)
       }
     return out
   }

@@ -1,0 +1,108 @@
+/**
+ * The plain form of a micro-batch: all logits at once, the loss's value differentiated by TFJS through the whole model.
+ *
+ * Slow and [N, V] large. It shares nothing with the fast form but the models, the filter and the loss's `value`; the tests
+ * hold the two together, and the benchmark measures one against the other.
+ */
+import { Categorical, type LossChunk, type Statistic, type Statistics } from "@winnow/core"
+import { seeded } from "@winnow/numerics"
+import { gradients, tf } from "@winnow/tensor"
+import { type MicroBatch, type MicroResult, select, uniforms, validRows } from "./micro-batch.ts"
+
+/** All logits [N, V] of a model at the valid rows. */
+const logitsOf = (h_BTd: tf.Tensor3D, head_Vd: tf.Tensor, row_N: tf.Tensor1D): tf.Tensor2D =>
+  tf.matMul(validRows(h_BTd, row_N), head_Vd as tf.Tensor2D, false, true)
+
+/** Every statistic by its definition, from log-probabilities. */
+const plainStatistics: Record<Statistic, (m: Models, loss: (draft: Categorical) => tf.Tensor1D) => tf.Tensor> = {
+  draftLoss_N: ({ draft }, loss) => loss(draft),
+  referenceLoss_N: ({ reference }, loss) => loss(reference!),
+  draftNll_N: ({ draft, gold_NV }) => nll(draft, gold_NV),
+  referenceNll_N: ({ reference, gold_NV }) => nll(reference!, gold_NV),
+  targetNll_N: ({ target, gold_NV }) => nll(target!, gold_NV),
+  draftEntropy_N: ({ draft }) => entropy(draft),
+  targetEntropy_N: ({ target }) => entropy(target!),
+  acceptance_N: ({ draft, target }) =>
+    tf.sum(tf.minimum(tf.softmax(draft.logits_RV), tf.softmax(target!.logits_RV)), 1),
+  agreement_N: ({ draft, target }) =>
+    tf.cast(tf.equal(tf.argMax(draft.logits_RV, 1), tf.argMax(target!.logits_RV, 1)), "float32"),
+}
+
+interface Models {
+  readonly draft: Categorical
+  readonly target: Categorical | undefined
+  readonly reference: Categorical | undefined
+  readonly gold_NV: tf.Tensor2D
+}
+
+const nll = (of: Categorical, gold_NV: tf.Tensor2D) => tf.neg(tf.sum(tf.mul(tf.logSoftmax(of.logits_RV), gold_NV), 1))
+const entropy = (of: Categorical) => {
+  const logP = tf.logSoftmax(of.logits_RV)
+  return tf.neg(tf.sum(tf.mul(tf.exp(logP), logP), 1))
+}
+
+/** The same results as `runMicroBatch`, up to rounding. */
+export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
+  const { batch, draft, filter, loss } = input
+  const N = batch.row_N.length
+  const names = [...draft.parameters.keys()]
+  const uniform_N = uniforms(N, seeded(input.seed, "loss", input.step, input.micro))
+  let result: Omit<MicroResult, "gradients"> | undefined
+  const byName = tf.tidy(() => {
+    const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
+    const row_N = tf.tensor1d(batch.row_N, "int32")
+    const gold_N = tf.tensor1d(batch.gold_N, "int32")
+    const frozen = (model: MicroBatch["target"]) =>
+      model && new Categorical(logitsOf(model.hidden(ids_BT), model.head_Vd, row_N))
+    const [target, reference] = [frozen(input.target), frozen(input.reference)]
+
+    /** Values of the rows where `include_N` is set; the loss's batch statistics are of these rows too. */
+    const lossOn = (of: Categorical, include: Int32Array): tf.Tensor1D => {
+      const index = tf.tensor1d(include, "int32")
+      const rows = (c: Categorical) => new Categorical(tf.gather(c.logits_RV, index) as tf.Tensor2D)
+      const chunk = (batchNumbers: ReadonlyArray<number>): LossChunk => ({
+        draft: rows(of),
+        target: loss.target ? rows(target!) : undefined,
+        gold_R: tf.gather(gold_N, index) as tf.Tensor1D,
+        uniform_R: Float32Array.from(include, (n) => uniform_N[n]!),
+        batch: batchNumbers,
+      })
+      if (loss.batch === undefined) return loss.value(chunk([]))
+      const sums = tf.sum(loss.batch.rows(chunk([])), 0).dataSync()
+      return loss.value(chunk(loss.batch.combine(Float64Array.from(sums), include.length)))
+    }
+
+    const everyRow = Int32Array.from({ length: N }, (_, n) => n)
+    const statistics: Partial<Record<Statistic, Float32Array>> = {}
+    const logits_NV = logitsOf(draft.hidden(ids_BT), draft.head_Vd, row_N)
+    const models: Models = {
+      draft: new Categorical(logits_NV),
+      target,
+      reference,
+      gold_NV: tf.oneHot(gold_N, draft.architecture.vocabularySize).toFloat() as tf.Tensor2D,
+    }
+    for (const name of filter.needs)
+      statistics[name] = plainStatistics[name](models, (of) => lossOn(of, everyRow)).dataSync() as Float32Array
+    const selection = select(filter, {
+      ...(statistics as Partial<Statistics>),
+      N,
+      gold_N: batch.gold_N,
+      sequence_N: batch.sequence_N,
+      position_N: batch.position_N,
+      step: input.step,
+      steps: input.steps,
+      rng: seeded(input.seed, "filter", input.step, input.micro),
+    })
+    const kept = everyRow.filter((n) => selection.weights_N[n]! > 0)
+    const weights_K = tf.tensor1d(Float32Array.from(kept, (n) => selection.weights_N[n]!))
+    const { value, gradients: grads } = gradients(() => {
+      const of = new Categorical(logitsOf(draft.hidden(ids_BT), draft.head_Vd, row_N))
+      const sum = tf.sum(tf.mul(lossOn(of, kept), weights_K))
+      return (input.divide ? tf.div(sum, selection.denominator) : sum) as tf.Scalar
+    }, [...draft.parameters.values()])
+    const lossSum = value.dataSync()[0]! * (input.divide ? selection.denominator : 1)
+    result = { lossSum, N, statistics: statistics as Partial<Statistics>, ...selection }
+    return Object.fromEntries(names.flatMap((name, i) => (grads[i] === undefined ? [] : [[name, grads[i]!]])))
+  })
+  return { ...result!, gradients: byName }
+}

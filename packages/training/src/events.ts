@@ -1,0 +1,38 @@
+/** What a training stage tells while it runs: lines of metrics.jsonl, what progress bars and reports are made of. */
+
+export interface StepEvent {
+  readonly _tag: "step"
+  readonly stage: string
+  /** Steps done, from 1. */
+  readonly step: number
+  readonly steps: number
+  /** Loss on the kept tokens, before this step's update. */
+  readonly loss: number
+  readonly gradNorm: number
+  readonly learningRate: number
+  readonly keptFraction: number
+  /** Mean active loss of the kept and of the dropped tokens, where the filter had it computed. */
+  readonly keptLoss?: number
+  readonly droppedLoss?: number
+  readonly tokensSeen: number
+  readonly tokensTrained: number
+  /** Seconds of steps so far, over all resumes. */
+  readonly seconds: number
+}
+
+/** What the filter did with the first sequences of a micro-batch. */
+export interface KeptEvent {
+  readonly _tag: "kept"
+  readonly stage: string
+  readonly step: number
+  /** By sequence: gold ids of its valid tokens, and the weight that each got. */
+  readonly sequences: ReadonlyArray<{ readonly gold: ReadonlyArray<number>; readonly weights: ReadonlyArray<number> }>
+}
+
+export interface ResumedEvent {
+  readonly _tag: "resumed"
+  readonly stage: string
+  readonly step: number
+}
+
+export type TrainEvent = StepEvent | KeptEvent | ResumedEvent

@@ -1,0 +1,140 @@
+/**
+ * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every parameter.
+ *
+ *     tokens -> trunk -> h -> STATISTICS (no gradient) -> FILTER -> LOSS on kept rows -> dL/dh -> trunk backward
+ *
+ * The head, the filter and the loss sit inside one custom gradient, as what is differentiated depends on what the
+ * statistics said; the trunk before it is differentiated by TFJS. `dense.ts` is the plain form of the same step.
+ *
+ * Letters: B sequences, T positions, N valid tokens, V vocabulary, d and D hidden sizes of draft and target.
+ */
+import {
+  type FilterContext,
+  type FilterInstance,
+  InvalidInput,
+  type LossInstance,
+  type Model,
+  readSelection,
+  type Statistics,
+} from "@winnow/core"
+import type { Batch } from "@winnow/data"
+import { type Rng, seeded } from "@winnow/numerics"
+import { gradients, tf } from "@winnow/tensor"
+import { keptGradient } from "./kept-gradient.ts"
+import { type Pass, type Rows, statisticsPass } from "./statistics.ts"
+
+/** Everything a micro-batch needs; nothing in it is changed. */
+export interface MicroBatch {
+  readonly batch: Batch
+  readonly draft: Model
+  readonly target?: Model | undefined
+  readonly reference?: Model | undefined
+  readonly filter: FilterInstance
+  readonly loss: LossInstance
+  readonly step: number
+  readonly steps: number
+  /** Draws of this micro-batch: the filter's and the loss's, from separate streams. */
+  readonly seed: number
+  readonly micro: number
+  readonly chunkRows: number
+  /** Whether the gradients are divided by the denominator already: so when the step has one micro-batch. */
+  readonly divide: boolean
+}
+
+/** What a micro-batch gives back. */
+export interface MicroResult {
+  /** sum of weights x loss over the kept tokens. */
+  readonly lossSum: number
+  /** The sum of weights, or N: what the loss is divided by. */
+  readonly denominator: number
+  readonly N: number
+  readonly kept: number
+  readonly weights_N: Uint8Array | Float32Array
+  readonly statistics: Partial<Statistics>
+  /** By parameter name. The caller disposes them. */
+  readonly gradients: Record<string, tf.Tensor>
+}
+
+/** Uniform draws for the losses that sample, one a valid token. */
+export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from({ length: N }, rng.uniform)
+
+/** The frozen model's hidden states at the valid rows. Belongs to the caller's tidy. */
+export const frozenRows = (model: Model, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
+  tf.tidy(() => ({ h_Nd: validRows(model.hidden(ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
+
+/** [B, T, d] to the valid rows [N, d]. */
+export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
+  tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
+
+/** The filter's answer, checked: a filter is a plugin, and a wrong mask must not train. */
+export const select = (filter: FilterInstance, input: Partial<Statistics> & FilterContext) => {
+  const { weights_N, divideBy } = readSelection(filter.select(input as Statistics & FilterContext))
+  const problem = (text: string) =>
+    new InvalidInput({ what: `filter ${filter.name}, step ${input.step}`, problems: [text] })
+  if (weights_N.length !== input.N)
+    throw problem(`returned ${weights_N.length} weights for ${input.N} valid tokens; return one for each`)
+  let sum = 0
+  let kept = 0
+  for (const [n, w] of weights_N.entries()) {
+    if (!(w >= 0 && w < Number.POSITIVE_INFINITY))
+      throw problem(`weight ${n} is ${w}; weights are finite numbers from 0 on`)
+    if (w > 0) kept++
+    sum += w
+  }
+  if (kept === 0) throw problem("kept no token of this micro-batch; keep at least one, or there is nothing to train on")
+  return { weights_N, kept, denominator: divideBy === "kept" ? sum : input.N }
+}
+
+/** The gradients of every parameter of the draft on one micro-batch. */
+export const runMicroBatch = (input: MicroBatch): MicroResult => {
+  const { batch, draft, filter, loss } = input
+  const N = batch.row_N.length
+  const names = [...draft.parameters.keys()]
+  const needsReference = filter.needs.some((s) => s.startsWith("reference"))
+  const needsTarget =
+    loss.target || filter.needs.some((s) => s === "acceptance_N" || s === "agreement_N" || s.startsWith("target"))
+  let result: Omit<MicroResult, "gradients"> | undefined
+
+  const byName = tf.tidy(() => {
+    const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
+    const row_N = tf.tensor1d(batch.row_N, "int32")
+    const target = needsTarget && input.target ? frozenRows(input.target, ids_BT, row_N) : undefined
+    const reference = needsReference && input.reference ? frozenRows(input.reference, ids_BT, row_N) : undefined
+
+    const headAndLoss = tf.customGrad((h, head, save) => {
+      const pass: Pass = {
+        draft: { h_Nd: h as tf.Tensor2D, head_Vd: head as tf.Tensor2D },
+        target,
+        reference,
+        gold_N: batch.gold_N,
+        uniform_N: uniforms(N, seeded(input.seed, "loss", input.step, input.micro)),
+        loss,
+        chunkRows: input.chunkRows,
+      }
+      const statistics = filter.needs.length === 0 ? {} : statisticsPass(pass, filter.needs)
+      const selection = select(filter, {
+        ...statistics,
+        N,
+        gold_N: batch.gold_N,
+        sequence_N: batch.sequence_N,
+        position_N: batch.position_N,
+        step: input.step,
+        steps: input.steps,
+        rng: seeded(input.seed, "filter", input.step, input.micro),
+      })
+      const scale = input.divide ? 1 / selection.denominator : 1
+      const { lossSum, gradient_Nd, headGradient_Vd } = keptGradient(pass, selection.weights_N, scale)
+      ;(save as tf.GradSaveFunc)([gradient_Nd, headGradient_Vd])
+      result = { lossSum, N, statistics, ...selection }
+      // the loss is the root of the tape, so what comes back to the gradient function is exactly 1
+      return { value: tf.scalar(lossSum * scale), gradFunc: (_one, saved) => saved.map((x) => x.clone()) }
+    })
+
+    const { gradients: grads } = gradients(
+      () => headAndLoss(validRows(draft.hidden(ids_BT), row_N), draft.head_Vd) as tf.Scalar,
+      [...draft.parameters.values()],
+    )
+    return Object.fromEntries(names.flatMap((name, i) => (grads[i] === undefined ? [] : [[name, grads[i]!]])))
+  })
+  return { ...result!, gradients: byName }
+}

@@ -1,0 +1,81 @@
+/** One optimizer step: micro-batches, their gradients summed, clipped by the global norm, applied by AdamW. */
+import { AdamW, floatType, runOp, tf } from "@winnow/tensor"
+import type { MicroResult } from "./micro-batch.ts"
+import { learningRateAt, type OptimizerOptions } from "./schedule.ts"
+
+export interface StepResult {
+  /** sum of weights x loss over the sum of denominators: nats a token for the KL family. */
+  readonly loss: number
+  /** Global norm of the gradient before clipping. */
+  readonly gradNorm: number
+  readonly learningRate: number
+  readonly valid: number
+  readonly kept: number
+  /** The last micro-batch's: for events that show what the filter did. */
+  readonly last: Omit<MicroResult, "gradients">
+}
+
+/** Euclidean norm over all tensors; the sums of squares are TensorFlow's in float32, their sum is in double. */
+export const globalNorm = (tensors: ReadonlyArray<tf.Tensor>): number => {
+  let sum = 0
+  for (const x of tensors) {
+    const half = runOp("L2Loss", [floatType()], [x])
+    sum += 2 * half.dataSync()[0]!
+    half.dispose()
+  }
+  return Math.sqrt(sum)
+}
+
+/** Adds b to a, name by name; both are given up. */
+const addGradients = (a: Record<string, tf.Tensor>, b: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
+  const sum: Record<string, tf.Tensor> = { ...a }
+  for (const [name, gradient] of Object.entries(b)) {
+    const before = sum[name]
+    sum[name] = before === undefined ? gradient : tf.add(before, gradient)
+    if (before !== undefined) tf.dispose([before, gradient])
+  }
+  return sum
+}
+
+/**
+ * Runs micro-batches 0..count-1 and applies their summed gradient, unless the loss or the gradient is not finite: then
+ * nothing is changed, and the caller sees it in the result.
+ *
+ * @param run runs one micro-batch; with count = 1 it divides by its own denominator, else the sum is divided here
+ */
+export const optimizerStep = (
+  optimizer: AdamW,
+  options: OptimizerOptions,
+  step: number,
+  steps: number,
+  count: number,
+  run: (micro: number, divide: boolean) => MicroResult,
+): StepResult => {
+  const divide = count === 1
+  let gradients: Record<string, tf.Tensor> = {}
+  let [lossSum, denominator, valid, kept] = [0, 0, 0, 0]
+  let last: MicroResult | undefined
+  for (let micro = 0; micro < count; micro++) {
+    last = run(micro, divide)
+    gradients = micro === 0 ? last.gradients : addGradients(gradients, last.gradients)
+    lossSum += last.lossSum
+    denominator += last.denominator
+    valid += last.N
+    kept += last.kept
+  }
+  const { gradients: _, ...rest } = last!
+  const by = divide ? 1 : 1 / denominator
+  const gradNorm = globalNorm(Object.values(gradients)) * by
+  const loss = lossSum / denominator
+  const learningRate = learningRateAt(options, step, steps)
+  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
+    const clip = options.clip !== null && gradNorm > options.clip ? options.clip / gradNorm : 1
+    optimizer.apply(gradients, learningRate, clip * by)
+  }
+  tf.dispose(gradients)
+  return { loss, gradNorm, learningRate, valid, kept, last: rest }
+}
+
+/** AdamW over a model's parameters with these settings. */
+export const makeOptimizer = (parameters: ReadonlyMap<string, tf.Variable>, o: OptimizerOptions): AdamW =>
+  new AdamW(parameters, { beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon, weightDecay: o.weightDecay })

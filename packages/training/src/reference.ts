@@ -1,0 +1,49 @@
+/**
+ * The references a filter can compare the draft to: frozen, an earlier checkpoint of the draft, an average of the draft.
+ *
+ * Those that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
+ */
+import { type Model, type Parameters, Reference } from "@winnow/core"
+import { copyModel } from "@winnow/models"
+import { tf } from "@winnow/tensor"
+import { Effect, Layer } from "effect"
+
+/** A reference that does not move; the model stays its owner's. */
+export const frozenReference = (model: Model): Layer.Layer<Reference> => Layer.succeed(Reference, { model })
+
+const following = (draft: Model, afterStep: (reference: Model, draft: Parameters, step: number) => void) =>
+  Layer.effect(
+    Reference,
+    Effect.acquireRelease(
+      Effect.sync(() => copyModel(draft)),
+      (model) => Effect.sync(() => model.dispose()),
+    ).pipe(
+      Effect.map((model) => ({
+        model,
+        afterStep: (parameters: Parameters, step: number) => afterStep(model, parameters, step),
+      })),
+    ),
+  )
+
+const assign = (reference: Model, draft: Parameters, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
+  for (const [name, r] of reference.parameters)
+    tf.tidy(() => {
+      r.assign(value(r, draft.get(name)!) as never)
+    })
+}
+
+/**
+ * The draft as it was at the last multiple of `every` steps: 0 to every - 1 steps ago.
+ * Right after a refresh both are equal, every excess is 0, and a rule with ties included keeps all tokens.
+ */
+export const earlierCheckpoint = (draft: Model, every: number): Layer.Layer<Reference> =>
+  following(draft, (reference, parameters, step) => {
+    // a copy, not a clone: the optimizer updates the draft's buffer in place
+    if (step % every === 0) assign(reference, parameters, (_, d) => tf.add(d, 0))
+  })
+
+/** Exponential moving average of the draft: r <- decay r + (1 - decay) q after each step. */
+export const movingAverage = (draft: Model, decay: number): Layer.Layer<Reference> =>
+  following(draft, (reference, parameters) =>
+    assign(reference, parameters, (r, d) => tf.add(tf.mul(r, decay), tf.mul(d, 1 - decay))),
+  )

@@ -1,0 +1,37 @@
+/** The optimizer's settings and the learning rate of each step. */
+import { type } from "arktype"
+
+/** Settings of AdamW and its schedule. */
+export const optimizerOptions = type({
+  "+": "reject",
+  // Small models from scratch: pilot runs at these sizes used 3e-3.
+  learningRate: "number > 0 = 0.003",
+  // Steps of linear warm-up from 0.
+  warmup: "number.integer >= 0 = 50",
+  // Constant as in AdaSPEC's recipe: the comparison at one step does not depend on where the run would have ended.
+  schedule: "'constant' | 'cosine' = 'constant'",
+  // Where cosine ends, as a fraction of the peak.
+  finalFraction: "0 <= number <= 1 = 0.1",
+  weightDecay: "number >= 0 = 0.1",
+  beta1: "0 <= number < 1 = 0.9",
+  // 0.95 rather than 0.999: runs here are hundreds of steps long.
+  beta2: "0 <= number < 1 = 0.95",
+  epsilon: "number > 0 = 1e-8",
+  // Largest global norm of the gradient; null for none.
+  clip: "number > 0 | null = 1",
+})
+export type OptimizerOptions = typeof optimizerOptions.infer
+export type OptimizerInput = typeof optimizerOptions.inferIn
+
+/**
+ * Learning rate of step t of T (both counted from 0): linear warm-up to the peak, then constant or a half cosine.
+ *
+ * @returns above 0 from the first step on: step 0 of a warm-up of w has peak / w
+ */
+export const learningRateAt = (options: OptimizerOptions, step: number, steps: number): number => {
+  const { learningRate: peak, warmup, schedule, finalFraction } = options
+  if (step < warmup) return (peak * (step + 1)) / warmup
+  if (schedule === "constant") return peak
+  const done = Math.min(1, (step - warmup) / Math.max(1, steps - warmup))
+  return peak * (finalFraction + (1 - finalFraction) * 0.5 * (1 + Math.cos(Math.PI * done)))
+}

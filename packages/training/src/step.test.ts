@@ -1,0 +1,196 @@
+/** The selective step against the plain dense one, for every filter with every loss: same loss, same gradients. */
+import { afterAll, describe, expect, test } from "bun:test"
+import { type FilterInstance, type LossInstance, Reference, Target } from "@winnow/core"
+import { collate } from "@winnow/data"
+import { adaspec } from "@winnow/filter-adaspec"
+import { focusFinetune } from "@winnow/filter-focus-finetune"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { jsd } from "@winnow/loss-jsd"
+import { kl } from "@winnow/loss-kl"
+import { reverseKl } from "@winnow/loss-reverse-kl"
+import { tvd } from "@winnow/loss-tvd"
+import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
+import { gptNeox, initialise, llama } from "@winnow/models"
+import { seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import { runDenseMicroBatch } from "./dense.ts"
+import { type MicroBatch, type MicroResult, runMicroBatch } from "./micro-batch.ts"
+
+const V = 31
+// a wide initialisation, so that draft, target and reference really differ
+const sizes = { vocab_size: V, max_position_embeddings: 32, initializer_range: 0.4 }
+const small = { ...sizes, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2 }
+const untied = await Effect.runPromise(llama({ ...small, intermediate_size: 24 }).instance)
+const tied = await Effect.runPromise(gptNeox({ ...small, intermediate_size: 32, tie_word_embeddings: true }).instance)
+const large = await Effect.runPromise(
+  llama({ ...sizes, hidden_size: 24, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 40 }).instance,
+)
+const target = initialise(large, 1)
+const drafts = { llama: initialise(untied, 2), "gpt-neox, tied": initialise(tied, 3) }
+const references = { llama: initialise(untied, 4), "gpt-neox, tied": initialise(tied, 5) }
+afterAll(() => {
+  for (const model of [target, ...Object.values(drafts), ...Object.values(references)]) model.dispose()
+})
+
+const rng = seeded(9, "batch")
+const batch = collate(
+  [12, 7, 9].map((length, i) => ({
+    ids: Int32Array.from({ length }, () => rng.below(V)),
+    promptLength: 2 + i,
+  })),
+)
+
+const instance = <T>(use: { readonly instance: Effect.Effect<T, unknown, never> }): Promise<T> =>
+  Effect.runPromise(use.instance as Effect.Effect<T>)
+/** For instances that require models: the tests hand these to the step themselves. */
+const withModels = <T>(effect: Effect.Effect<T, unknown, Target | Reference>) =>
+  Effect.runPromise(
+    effect.pipe(
+      Effect.provideService(Target, target),
+      Effect.provideService(Reference, { model: target }),
+    ) as Effect.Effect<T>,
+  )
+
+const losses: Record<string, Promise<LossInstance>> = {
+  kl: withModels(kl().instance),
+  "kl at temperature 2": withModels(kl({ temperature: 2 }).instance),
+  "reverse-kl": withModels(reverseKl().instance),
+  jsd: withModels(jsd().instance),
+  tvd: withModels(tvd().instance),
+  "tvd-plus-plus": withModels(tvdPlusPlus().instance),
+  "tvd-plus-plus, uniform": withModels(tvdPlusPlus({ expectation: "uniform" }).instance),
+  "tvd-plus-plus, sampled": withModels(tvdPlusPlus({ expectation: "sampled" }).instance),
+  "cross-entropy": instance(crossEntropy()),
+}
+const filters: Record<string, Promise<FilterInstance>> = {
+  none: instance(none()),
+  random: instance(random({ k: 0.3 })),
+  adaspec: withModels(adaspec({ k: 0.4 }).instance),
+  "adaspec, bottom, divided by valid": withModels(adaspec({ k: 0.4, order: "bottom", divideBy: "valid" }).instance),
+  "focus-finetune": withModels(focusFinetune().instance),
+}
+
+/** Every statistic at once, and weights that are not 0 or 1. */
+const everything: FilterInstance = {
+  name: "everything",
+  needs: [
+    "draftLoss_N",
+    "referenceLoss_N",
+    "draftNll_N",
+    "referenceNll_N",
+    "targetNll_N",
+    "draftEntropy_N",
+    "targetEntropy_N",
+    "acceptance_N",
+    "agreement_N",
+  ],
+  select: ({ acceptance_N, agreement_N }) => acceptance_N.map((a, n) => (agreement_N[n] === 1 ? 0 : 1 - a)),
+  save: () => null,
+  restore: () => {},
+}
+
+/** Largest difference relative to the largest entry. Float32 sums over V = 31 and d <= 24: a few 1e-6. */
+const tolerance = 2e-5
+const expectSame = (fast: MicroResult, plain: MicroResult) => {
+  expect([...fast.weights_N].length).toBe(plain.weights_N.length)
+  for (const [name, values] of Object.entries(plain.statistics))
+    for (const [n, x] of values.entries())
+      expect(Math.abs(fast.statistics[name as keyof typeof fast.statistics]![n]! - x)).toBeLessThan(2e-5)
+  for (const [n, w] of plain.weights_N.entries()) expect(Math.abs(fast.weights_N[n]! - w)).toBeLessThan(2e-5)
+  expect(fast.lossSum / fast.denominator).toBeCloseTo(plain.lossSum / plain.denominator, 4)
+  expect(Object.keys(fast.gradients).sort()).toEqual(Object.keys(plain.gradients).sort())
+  for (const [name, gradient] of Object.entries(plain.gradients)) {
+    const a = fast.gradients[name]!.dataSync()
+    const b = gradient.dataSync()
+    const largest = (b as Float32Array).reduce((m, x) => Math.max(m, Math.abs(x)), 1e-3)
+    for (const [i, x] of b.entries()) expect(Math.abs(a[i]! - x) / largest, `${name}[${i}]`).toBeLessThan(tolerance)
+  }
+}
+
+const compare = (
+  architecture: keyof typeof drafts,
+  filter: FilterInstance,
+  loss: LossInstance,
+  more: Partial<MicroBatch> = {},
+) => {
+  const before = tf.memory().numTensors
+  const input: MicroBatch = {
+    batch,
+    draft: drafts[architecture],
+    target,
+    reference: references[architecture],
+    filter,
+    loss,
+    step: 3,
+    steps: 10,
+    seed: 7,
+    micro: 0,
+    chunkRows: 5, // several chunks, the last one short
+    divide: true,
+    ...more,
+  }
+  const [fast, plain] = [runMicroBatch(input), runDenseMicroBatch(input)]
+  expectSame(fast, plain)
+  tf.dispose([fast.gradients, plain.gradients])
+  expect(tf.memory().numTensors).toBe(before)
+  return fast
+}
+
+for (const [name, loss] of Object.entries(losses))
+  describe(name, () => {
+    for (const [filterName, filter] of Object.entries(filters))
+      test(filterName, async () => {
+        compare("llama", await filter, await loss)
+      })
+  })
+
+test("tied embeddings: the head's and the embedding's gradients are added", async () => {
+  compare("gpt-neox, tied", await filters["adaspec"]!, await losses["kl"]!)
+})
+test("every statistic, and fractional weights", async () => {
+  const result = compare("llama", everything, await losses["kl"]!)
+  expect(Object.keys(result.statistics)).toHaveLength(9)
+})
+test("one chunk and one row a chunk give the same", async () => {
+  const [filter, loss] = [await filters["adaspec"]!, await losses["tvd-plus-plus"]!]
+  compare("llama", filter, loss, { chunkRows: 1 })
+  compare("llama", filter, loss, { chunkRows: 1000 })
+})
+test("undivided gradients are the sum's", async () => {
+  compare("llama", await filters["random"]!, await losses["kl"]!, { divide: false })
+})
+test("a single valid token", async () => {
+  const one = collate([{ ids: Int32Array.of(1, 2, 3), promptLength: 2 }])
+  const result = compare("llama", await filters["adaspec"]!, await losses["kl"]!, { batch: one })
+  expect([result.N, result.kept]).toEqual([1, 1])
+})
+test("a loss without a closed form is differentiated on the chunk", async () => {
+  const { gradient: _, ...loss } = await losses["kl"]!
+  compare("llama", await filters["adaspec"]!, loss)
+})
+
+describe("a filter's wrong answer trains nothing", () => {
+  const broken = (answer: () => Float32Array | Uint8Array): FilterInstance => ({
+    name: "broken",
+    needs: [],
+    select: answer,
+    save: () => null,
+    restore: () => {},
+  })
+  const N = batch.row_N.length
+  for (const [what, answer, text] of [
+    ["too short", () => new Uint8Array(2), `returned 2 weights for ${N} valid tokens`],
+    ["negative", () => new Float32Array(N).fill(-1), "weight 0 is -1"],
+    ["not a number", () => new Float32Array(N).fill(Number.NaN), "weight 0 is NaN"],
+    ["empty", () => new Uint8Array(N), "kept no token"],
+  ] as const)
+    test(what, async () => {
+      const before = tf.memory().numTensors
+      const loss = await losses["kl"]!
+      expect(() => compare("llama", broken(answer), loss)).toThrow(text)
+      expect(tf.memory().numTensors).toBe(before)
+    })
+})
