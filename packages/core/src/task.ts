@@ -42,6 +42,8 @@ export interface DatasetFile {
   readonly url: string
   readonly sha256: string
   readonly bytes: number
+  /** The file is the first `bytes` bytes of what the URL serves, which goes on. */
+  readonly startOf?: true
   readonly licence: string
 }
 

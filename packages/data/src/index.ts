@@ -1,5 +1,7 @@
 export * from "./batches.ts"
 export * from "./byte-tokenizer.ts"
+export { type DatasetsOptions, datasetCache, datasetsLayer, makeDatasets } from "./datasets.ts"
+export type { DownloadProgress, Fetch } from "./download.ts"
 export * from "./encode.ts"
 export { loadTokenizer, makeTokenizer, type Tokenizer, tokenizerFiles } from "./tokenizer.ts"
 export { type BpeOptions, trainBpe } from "./train-bpe.ts"

@@ -1,0 +1,23 @@
+/** Whether a file on this machine is the file that is meant. */
+import { createHash } from "node:crypto"
+import { createReadStream } from "node:fs"
+import { stat } from "node:fs/promises"
+import type { DatasetFile } from "@winnow/core"
+import { Effect } from "effect"
+
+/** undefined when the file is there, of the right size and SHA-256; else what is wrong, to follow its path. */
+export const checkFile = (path: string, file: DatasetFile): Effect.Effect<string | undefined> =>
+  Effect.promise(async () => {
+    try {
+      const found = await stat(path)
+      if (!found.isFile()) return "is no file"
+      if (found.size !== file.bytes) return `has ${found.size} bytes, expected ${file.bytes}`
+      const hash = createHash("sha256")
+      for await (const chunk of createReadStream(path)) hash.update(chunk)
+      const digest = hash.digest("hex")
+      return digest === file.sha256 ? undefined : `has SHA-256 ${digest}, expected ${file.sha256}`
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code
+      return code === "ENOENT" || code === "ENOTDIR" ? "does not exist" : `could not be read: ${String(error)}`
+    }
+  })

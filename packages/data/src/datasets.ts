@@ -1,0 +1,91 @@
+/** Where data sets come from: the folder WINNOW_DATA, the download cache, the hub; checked wherever they came from. */
+import { readFile } from "node:fs/promises"
+import { homedir } from "node:os"
+import { isAbsolute, join } from "node:path"
+import { DataError, type DatasetFile, Datasets } from "@winnow/core"
+import { Effect, Layer } from "effect"
+import { checkFile } from "./check-file.ts"
+import { type DownloadProgress, download, type Fetch } from "./download.ts"
+
+export interface DatasetsOptions {
+  /** Folder of data sets that are there already; undefined (or "") for none. */
+  readonly folder: string | undefined
+  /** Folder that downloads are kept in. */
+  readonly cache: string
+  /** Called as bytes arrive. */
+  readonly onProgress?: (progress: DownloadProgress) => void
+  /** In place of the global `fetch`. */
+  readonly fetch?: Fetch
+}
+
+/** `winnow/datasets` in the user's cache: XDG_CACHE_HOME (if absolute), else ~/Library/Caches or ~/.cache. */
+export const datasetCache = (
+  env: Readonly<Record<string, string | undefined>> = process.env,
+  os: string = process.platform,
+): string => {
+  const home = env["HOME"] || homedir()
+  const xdg = env["XDG_CACHE_HOME"]
+  const usual = os === "darwin" ? join(home, "Library", "Caches") : join(home, ".cache")
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : usual, "winnow", "datasets")
+}
+
+const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<string, DataError> =>
+  Effect.gen(function* () {
+    const { folder, cache } = options
+    const tried: Array<string> = []
+    if (folder === undefined || folder === "") {
+      tried.push(`WINNOW_DATA is not set; set it to a folder that holds ${file.path}`)
+    } else {
+      const path = join(folder, file.path)
+      const wrong = yield* checkFile(path, file)
+      if (wrong === undefined) return path
+      tried.push(`in WINNOW_DATA, ${path} ${wrong}`)
+    }
+    const path = join(cache, file.path)
+    const wrong = yield* checkFile(path, file)
+    if (wrong === undefined) return path
+    tried.push(`in the cache, ${path} ${wrong}`)
+    return yield* download(file, path, options).pipe(
+      Effect.as(path),
+      Effect.catch((problem) => {
+        const message =
+          `data set ${file.path} (${file.bytes} bytes, SHA-256 ${file.sha256}) was found in none of three places:\n` +
+          `${[...tried, `from the hub, ${file.url} ${problem}`].map((line, i) => `  ${i + 1}. ${line}`).join("\n")}\n` +
+          "Put the file in one of the folders, or run again with a connection."
+        return Effect.fail(new DataError({ message }))
+      }),
+    )
+  })
+
+const lines = (file: DatasetFile, path: string): Effect.Effect<ReadonlyArray<unknown>, DataError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const bytes = await readFile(path)
+      const text = new TextDecoder("utf-8", { fatal: true }).decode(
+        file.path.endsWith(".gz") ? Bun.gunzipSync(bytes) : bytes,
+      )
+      const records = text.split("\n")
+      if (records.at(-1) === "") records.pop()
+      return records.map((record, i): unknown => {
+        try {
+          return JSON.parse(record)
+        } catch (error) {
+          throw new Error(`line ${i + 1} is no JSON (${String(error)}): ${record.slice(0, 80)}`)
+        }
+      })
+    },
+    catch: (error) => new DataError({ message: `${path} could not be read: ${String(error)}` }),
+  })
+
+/** The service with its places given. */
+export const makeDatasets = (options: DatasetsOptions): Datasets["Service"] => ({
+  locate: (file) => locate(file, options),
+  lines: (file) => Effect.flatMap(locate(file, options), (path) => lines(file, path)),
+})
+
+/**
+ * The layer that an experiment runs with. WINNOW_DATA and the cache folder are read from the environment when the
+ * layer is built.
+ */
+export const datasetsLayer = (options: Partial<DatasetsOptions> = {}): Layer.Layer<Datasets> =>
+  Layer.sync(Datasets, () => makeDatasets({ folder: process.env["WINNOW_DATA"], cache: datasetCache(), ...options }))
