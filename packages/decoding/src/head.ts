@@ -4,11 +4,11 @@
  * Letters: B sequences, T positions, R rows, d hidden size, V vocabulary.
  */
 import type { Model } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { product, tf } from "@winnow/tensor"
 
 /** Logits [R, V] of hidden states [R, d]. */
 export const logits = (model: Model, h_Rd: tf.Tensor2D): tf.Tensor2D =>
-  tf.matMul(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true)
+  product(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true)
 
 /** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the rest never meets the head. */
 export const lastLogits = (model: Model, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {

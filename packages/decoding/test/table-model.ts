@@ -95,6 +95,7 @@ export const tableModel = ({
       config: {},
       vocabularySize: V,
       hiddenSize: states,
+      layers: 0,
       maxLength,
       parameters: new Map(),
       head: "head",

@@ -1,0 +1,65 @@
+/**
+ * How speculative decoding would cut a given text into blocks, without running it.
+ *
+ * Let a_t be the chance that the drafted token at position t is accepted, given that the text there is x_t:
+ * min(1, q(x_t) / p(x_t)) when sampling, 1 or 0 (the draft's argmax is x_t or not) when greedy. The chance that a block
+ * accepts x_1..x_i, then rejects and emits x_{i+1}, is prod_{j<=i} min(p, q)(x_j) (p - min(p, q))(x_{i+1}) =
+ * p(x_1..x_{i+1}) a_1 .. a_i (1 - a_{i+1}): the text has the target's distribution, and given the text every tested
+ * position is an independent coin with chance a_t. So the block structure is a Markov chain along the text, and its
+ * expected counts follow exactly by walking along it once.
+ *
+ * @source own; the greedy case is the deterministic chain, the first block that of Leviathan et al. 2211.17192
+ */
+import type { BlockCounts } from "./counts.ts"
+
+/** The length of the text and what it may have been. */
+export interface BlockRules {
+  /** gamma: tokens proposed a block, 0 or more. */
+  readonly draftLength: number
+  /** Most tokens the text could have had: a block never proposes so many that its own token would pass it. */
+  readonly limit: number
+}
+
+/**
+ * Tokens that a block proposes when `emitted` tokens are written: gamma, less near the length limit, so that the
+ * proposals and the target's own token fit. The rule of transformers' assisted generation.
+ */
+export const proposalRoom = (emitted: number, { draftLength, limit }: BlockRules): number =>
+  Math.max(0, Math.min(draftLength, limit - emitted - 1))
+
+/**
+ * Expected counts over the coins of one text; exact whole numbers if every chance is 0 or 1.
+ *
+ * The last token ends the text: if it is accepted as a drafted token its block has no token of the target's own.
+ *
+ * @param chance_T chance of acceptance at each position of the text, in [0, 1]
+ * @param tested_T if given, receives the chance that each position is tested (added to what it holds)
+ */
+export const expectedCounts = (
+  chance_T: ArrayLike<number>,
+  rules: BlockRules,
+  tested_T?: Float64Array,
+): BlockCounts => {
+  const T = chance_T.length
+  const starts_T = new Float64Array(T + 1)
+  starts_T[0] = 1
+  let [blocks, accepted, rejected] = [0, 0, 0]
+  for (let t = 0; t < T; t++) {
+    let reach = starts_T[t]!
+    if (reach === 0) continue
+    blocks += reach
+    const end = Math.min(T, t + proposalRoom(t, rules))
+    let i = t
+    for (; i < end && reach > 0; i++) {
+      const chance = chance_T[i]!
+      if (tested_T !== undefined) tested_T[i]! += reach
+      accepted += reach * chance
+      rejected += reach * (1 - chance)
+      starts_T[i + 1]! += reach * (1 - chance)
+      reach *= chance
+    }
+    // All proposals accepted: the target's own token is at i, unless the text has ended.
+    if (i < T) starts_T[i + 1]! += reach
+  }
+  return { blocks, accepted, rejected, emitted: T }
+}

@@ -1,0 +1,103 @@
+/**
+ * What one teacher-forced pass over the target's own rollouts tells of every position; from it follow acceptance and
+ * tau for every draft length at once, without running speculative decoding.
+ *
+ * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
+ */
+import type { Model } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { checked } from "./checked.ts"
+import { argmaxRows, row } from "./head.ts"
+import type { Rollout } from "./rollout.ts"
+import { adjusted, type Sampling, samplingOptions } from "./sampling.ts"
+import { type ForcedRows, type PassOptions, passOptions, perPosition, teacherForced } from "./teacher-forced.ts"
+
+/** Per rollout, one number a generated position. */
+export interface Evidence {
+  readonly sampling: Sampling
+  readonly rollouts: ReadonlyArray<Rollout>
+  /** Chance that a drafted token is accepted here, given that the text is what it is: `expectedCounts` takes it. */
+  readonly chance: ReadonlyArray<Float64Array>
+  /** sum_v min(p_v, q_v) of the adjusted distributions; only when sampled. */
+  readonly overlap: ReadonlyArray<Float64Array> | null
+}
+
+/**
+ * Whether the draft's argmax is the token that the target wrote, at every position of the target's greedy rollouts.
+ *
+ * The target does not run: its greedy choice is the text itself.
+ */
+export const greedyEvidence = (draft: Model, rollouts: ReadonlyArray<Rollout>, options: PassOptions = {}): Evidence => {
+  const chance = perPosition(rollouts)
+  teacherForced([draft], rollouts, checked("greedyEvidence", passOptions, options), (rows) => {
+    const argmax_R = argmaxRows(rows.logits_RV[0]!)
+    for (const [r, id] of argmax_R.entries())
+      chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
+  })
+  return { sampling: { temperature: 0 }, rollouts, chance, overlap: null }
+}
+
+/** Overlap and ratio of each row, on the device: plain temperature, single precision. */
+const onDevice = ({ logits_RV: [p, q], token_R }: ForcedRows, temperature: number) => {
+  const logP_RV = tf.logSoftmax(tf.div(p!, temperature)) as tf.Tensor2D
+  const logQ_RV = tf.logSoftmax(tf.div(q!, temperature)) as tf.Tensor2D
+  const overlap_R = tf.sum(tf.exp(tf.minimum(logP_RV, logQ_RV)), 1)
+  const at_R2 = tf.stack([tf.range(0, token_R.length, 1, "int32"), tf.tensor1d(token_R, "int32")], 1)
+  const ratio_R = tf.exp(tf.minimum(0, tf.sub(tf.gatherND(logQ_RV, at_R2), tf.gatherND(logP_RV, at_R2))))
+  return { overlap_R: overlap_R.dataSync(), ratio_R: ratio_R.dataSync() }
+}
+
+/** The same on the host, from the very distributions that decoding uses: any top-k and top-p, double precision. */
+const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) => {
+  const V = p!.shape[1]
+  const [pLogits, qLogits] = [p!.dataSync() as Float32Array, q!.dataSync() as Float32Array]
+  const overlap_R = new Float64Array(token_R.length)
+  const ratio_R = new Float64Array(token_R.length)
+  for (const [r, token] of token_R.entries()) {
+    const p_V = adjusted(row(pLogits, r, V), sampling)
+    const q_V = adjusted(row(qLogits, r, V), sampling)
+    for (let v = 0; v < V; v++) overlap_R[r]! += Math.min(p_V[v]!, q_V[v]!)
+    // Where rounding puts a written token outside p's top set, q alone decides: 1 if q has it, as q / p would be.
+    ratio_R[r] = q_V[token] === 0 ? 0 : Math.min(1, q_V[token]! / p_V[token]!)
+  }
+  return { overlap_R, ratio_R }
+}
+
+/**
+ * Overlap of target and draft, and the acceptance ratio min(1, q / p) of the written token, at every position of
+ * rollouts that the target sampled under the same sampling options.
+ *
+ * @error InvalidInput at temperature 0 (that is `greedyEvidence`); Error if the vocabularies differ
+ */
+export const sampledEvidence = (
+  target: Model,
+  draft: Model,
+  rollouts: ReadonlyArray<Rollout>,
+  sampling: typeof samplingOptions.inferIn & { readonly temperature: number },
+  options: PassOptions = {},
+): Evidence => {
+  requireSameVocabulary(target, draft)
+  const given = checked(
+    "sampledEvidence",
+    samplingOptions.narrow((s, ctx) => s.temperature > 0 || ctx.mustBe("at a temperature above 0")),
+    sampling,
+  )
+  const chance = perPosition(rollouts)
+  const overlap = perPosition(rollouts)
+  const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
+  teacherForced([target, draft], rollouts, checked("sampledEvidence", passOptions, options), (rows) => {
+    const { overlap_R, ratio_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
+    for (let r = 0; r < rows.token_R.length; r++) {
+      chance[rows.rollout_R[r]!]![rows.position_R[r]!] = ratio_R[r]!
+      overlap[rows.rollout_R[r]!]![rows.position_R[r]!] = overlap_R[r]!
+    }
+  })
+  return { sampling: given, rollouts, chance, overlap }
+}
+
+/** @error Error if the two have not the same number of ids: no acceptance is defined then */
+export const requireSameVocabulary = (target: Model, draft: Model): void => {
+  const [V, U] = [target.architecture.vocabularySize, draft.architecture.vocabularySize]
+  if (V !== U)
+    throw new Error(`target has a vocabulary of ${V}, draft of ${U}: both need the same tokenizer and embedding size`)
+}

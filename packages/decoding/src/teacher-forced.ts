@@ -1,0 +1,119 @@
+/**
+ * One pass of frozen models over stored rollouts: logits at every generated position, a chunk of rows at a time.
+ *
+ * Letters: B sequences, T positions, R rows of a chunk, d hidden size, V vocabulary.
+ */
+import type { Model } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { logits } from "./head.ts"
+import type { Rollout } from "./rollout.ts"
+
+/** How much is in memory at once. */
+export const passOptions = type({
+  "+": "reject",
+  /** Positions of a batch, padding included: bounds what attention holds. */
+  batchTokens: "number.integer >= 1 = 4096",
+  /** Bytes of one model's logits in a chunk. 16 MiB: 83 rows at V = 50304; stays near the caches. */
+  chunkBytes: "number >= 1 = 16777216",
+})
+
+export type PassOptions = typeof passOptions.inferIn
+
+/** Rows of one chunk; the tensors belong to the pass and are gone when the visit returns. */
+export interface ForcedRows {
+  /** One matrix [R, V] a model, in the order of the models. */
+  readonly logits_RV: ReadonlyArray<tf.Tensor2D>
+  /** The token that follows in the text. */
+  readonly token_R: Int32Array
+  /** Which rollout each row is of, and which of its generated tokens, from 0. */
+  readonly rollout_R: Int32Array
+  readonly position_R: Int32Array
+}
+
+/** Rollouts of like length together, each batch of at most `batchTokens` padded positions (or one rollout). */
+const batches = (rollouts: ReadonlyArray<Rollout>, batchTokens: number): Array<Array<number>> => {
+  const length = (i: number) => rollouts[i]!.prompt.length + rollouts[i]!.tokens.length - 1
+  const order = rollouts.keys().filter((i) => rollouts[i]!.tokens.length > 0)
+  const out: Array<Array<number>> = []
+  let batch: Array<number> = []
+  // Longest first: the first length of a batch is its padded length, and memory peaks at once.
+  for (const i of [...order].sort((a, b) => length(b) - length(a))) {
+    if (batch.length > 0 && (batch.length + 1) * length(batch[0]!) > batchTokens) {
+      out.push(batch)
+      batch = []
+    }
+    batch.push(i)
+  }
+  if (batch.length > 0) out.push(batch)
+  return out
+}
+
+/** Right-padded ids [B, T] without each last token, and where the generated tokens are predicted. */
+const layOut = (rollouts: ReadonlyArray<Rollout>, batch: ReadonlyArray<number>) => {
+  const T = Math.max(...batch.map((i) => rollouts[i]!.prompt.length + rollouts[i]!.tokens.length - 1))
+  // Padding is after the text: causal models do not see it from there, and its rows are never gathered.
+  const ids_BT = new Int32Array(batch.length * T)
+  const [flat, token, rollout, position]: Array<Array<number>> = [[], [], [], []]
+  for (const [b, i] of batch.entries()) {
+    const { prompt, tokens } = rollouts[i]!
+    ids_BT.set(prompt, b * T)
+    ids_BT.set(tokens.subarray(0, -1), b * T + prompt.length)
+    for (let t = 0; t < tokens.length; t++) {
+      flat!.push(b * T + prompt.length - 1 + t)
+      token!.push(tokens[t]!)
+      rollout!.push(i)
+      position!.push(t)
+    }
+  }
+  const columns = {
+    token: Int32Array.from(token!),
+    rollout: Int32Array.from(rollout!),
+    position: Int32Array.from(position!),
+  }
+  return { T, ids_BT, flat: Int32Array.from(flat!), ...columns }
+}
+
+/**
+ * Visits every generated position of the rollouts once.
+ *
+ * Nothing of size [positions, V] is alive at any time, only the rows of one chunk.
+ *
+ * @param visit synchronous; called inside a `tf.tidy`
+ */
+export const teacherForced = (
+  models: ReadonlyArray<Model>,
+  rollouts: ReadonlyArray<Rollout>,
+  { batchTokens, chunkBytes }: typeof passOptions.infer,
+  visit: (rows: ForcedRows) => void,
+): void => {
+  const V = Math.max(...models.map((m) => m.architecture.vocabularySize))
+  const R = Math.max(1, Math.floor(chunkBytes / (4 * V)))
+  for (const batch of batches(rollouts, batchTokens)) {
+    const { T, ids_BT, flat, token, rollout, position } = layOut(rollouts, batch)
+    tf.tidy(() => {
+      const ids = tf.tensor2d(ids_BT, [batch.length, T], "int32")
+      const hidden_Nd = models.map((m) =>
+        tf.tidy(() => {
+          const h_BTd = m.hidden(ids)
+          return tf.gather(tf.reshape(h_BTd, [batch.length * T, h_BTd.shape[2]]), tf.tensor1d(flat, "int32"))
+        }),
+      )
+      for (let from = 0; from < flat.length; from += R) {
+        const to = Math.min(flat.length, from + R)
+        tf.tidy(() =>
+          visit({
+            logits_RV: models.map((m, i) => logits(m, tf.slice(hidden_Nd[i]!, from, to - from) as tf.Tensor2D)),
+            token_R: token.subarray(from, to),
+            rollout_R: rollout.subarray(from, to),
+            position_R: position.subarray(from, to),
+          }),
+        )
+      }
+    })
+  }
+}
+
+/** An array a rollout, as long as its generated text. */
+export const perPosition = (rollouts: ReadonlyArray<Rollout>): ReadonlyArray<Float64Array> =>
+  rollouts.map(({ tokens }) => new Float64Array(tokens.length))
