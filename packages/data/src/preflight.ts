@@ -1,0 +1,130 @@
+/** What is checked before a run spends time: masks, vocabularies, lengths; and three examples to look at. */
+import { InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import type { EncodedExample, EncodedTask } from "./encode.ts"
+import type { Tokenizer } from "./tokenizer.ts"
+
+/** What preflight asks of a model. */
+export interface PreflightModel {
+  /** "draft", "target" or "reference", for the messages. */
+  readonly name: string
+  readonly vocabularySize: number
+  /** Longest sequence that it takes. */
+  readonly maxLength: number
+  /** Fingerprint of the tokenizer that it was saved with, where one is known. */
+  readonly tokenizer?: string
+}
+
+export interface Preflight {
+  /** Three examples, each as text with the trained part in `marks`; tokens that are no text by themselves show as bytes. */
+  readonly examples: ReadonlyArray<string>
+  /** What is allowed and worth knowing, such as examples that were left out. */
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** A model may have more rows than there are tokens, if that only rounds their number up: a multiple of 64, below 512 more. */
+const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 512
+
+const vocabularyProblems = (tokenizer: Tokenizer, models: ReadonlyArray<PreflightModel>): ReadonlyArray<string> => {
+  const size = tokenizer.vocabularySize
+  const sizes = models.map(({ name, vocabularySize }) => `${name} ${vocabularySize}`).join(", ")
+  const problems: Array<string> = []
+  if (new Set(models.map(({ vocabularySize }) => vocabularySize)).size > 1)
+    problems.push(`vocabularies differ: ${sizes}; expected one size: distributions are compared token by token`)
+  for (const { name, vocabularySize, tokenizer: fingerprint } of models) {
+    if (vocabularySize < size)
+      problems.push(`${name} has a vocabulary of ${vocabularySize}, the tokenizer ${size}; expected at least ${size}`)
+    else if (vocabularySize !== size && !isPadding(vocabularySize, size))
+      problems.push(
+        `${name} has a vocabulary of ${vocabularySize}, the tokenizer ${size}; expected ${size}, or that rounded up to a multiple of 64`,
+      )
+    if (fingerprint !== undefined && fingerprint !== tokenizer.fingerprint)
+      problems.push(
+        `${name} was saved with tokenizer ${fingerprint.slice(0, 12)}, the data is encoded with ` +
+          `${tokenizer.fingerprint.slice(0, 12)}; use the tokenizer of its folder`,
+      )
+  }
+  return problems
+}
+
+const sequenceProblems = (
+  { examples, dropped, maxLength }: EncodedTask,
+  tokenizer: Tokenizer,
+  models: ReadonlyArray<PreflightModel>,
+): ReadonlyArray<string> => {
+  if (examples.length === 0)
+    return [`all ${dropped} examples are longer than ${maxLength} tokens, none is left; raise maxLength`]
+  const problems: Array<string> = []
+  const say = (indices: ReadonlyArray<number>, text: string) => {
+    if (indices.length === 0) return
+    const which = `${indices.length} of ${examples.length} examples (the first is number ${indices[0]})`
+    problems.push(`${which} ${text}`)
+  }
+  const where = (broken: (example: EncodedExample) => boolean) =>
+    examples.flatMap((example, i) => (broken(example) ? [i] : []))
+
+  say(
+    where(({ ids, promptLength }) => ids.length - promptLength <= 0),
+    "have a mask of all 0: no token is trained; expected an answer and the end after the prompt",
+  )
+  say(
+    where(({ promptLength }) => promptLength <= 0),
+    "have a mask of all 1: no token is a prompt; expected at least one, masked out of the loss",
+  )
+  say(
+    where(({ ids }) => ids.at(-1) !== tokenizer.eosId),
+    `do not end with ${tokenizer.eos} (${tokenizer.eosId}): they were cut; leave out what is too long, or raise maxLength`,
+  )
+  say(
+    where(({ ids }) => ids.some((id) => id < 0 || id >= tokenizer.vocabularySize)),
+    `hold an id outside the tokenizer's 0 to ${tokenizer.vocabularySize - 1}; encode them with this tokenizer`,
+  )
+  const longest = examples.reduce((most, { ids }) => Math.max(most, ids.length), 0)
+  for (const { name, maxLength: limit } of models)
+    if (longest > limit)
+      problems.push(
+        `the longest example has ${longest} tokens, ${name} takes ${limit}; set maxLength to ${limit} or less`,
+      )
+  return problems
+}
+
+/**
+ * The text of an example with its trained part between marks.
+ *
+ * @param marks what to put before and after, such as terminal codes for bold; square brackets of their own by default
+ */
+export const showExample = (
+  { ids, promptLength }: EncodedExample,
+  tokenizer: Tokenizer,
+  marks: readonly [string, string] = ["⟦", "⟧"],
+): string =>
+  tokenizer.decode(ids.subarray(0, promptLength)) + marks[0] + tokenizer.decode(ids.subarray(promptLength)) + marks[1]
+
+/**
+ * Refuses a run whose data cannot be right, and shows the first, the middle and the last example as the model will
+ * see them.
+ *
+ * @error InvalidInput for a mask that is all 0 or all 1; vocabularies that differ between models and tokenizer;
+ * sequences that were cut, that a model cannot take, or that are none
+ */
+export const preflight = (input: {
+  readonly encoded: EncodedTask
+  readonly tokenizer: Tokenizer
+  readonly models: ReadonlyArray<PreflightModel>
+  readonly marks?: readonly [string, string]
+}): Effect.Effect<Preflight, InvalidInput> =>
+  Effect.suspend(() => {
+    const { encoded, tokenizer, models, marks } = input
+    const problems = [...vocabularyProblems(tokenizer, models), ...sequenceProblems(encoded, tokenizer, models)]
+    if (problems.length > 0) return Effect.fail(new InvalidInput({ what: "preflight", problems }))
+    const { examples, dropped, maxLength } = encoded
+    const all = examples.length + dropped
+    const share = ((100 * dropped) / all).toFixed(1)
+    const warnings =
+      dropped === 0
+        ? []
+        : [`${dropped} of ${all} examples (${share} %) are longer than ${maxLength} tokens and were left out whole`]
+    const last = examples.length - 1
+    const shown = [...new Set([0, last >> 1, last])].map((i) => showExample(examples[i]!, tokenizer, marks))
+    return Effect.succeed({ examples: shown, warnings })
+  })
