@@ -21,6 +21,8 @@ export interface Use<Kind extends PluginKind, Instance, Requirements = never, Fa
   readonly decoded: Effect.Effect<Record<string, unknown>, InvalidInput>
   /** Tells two versions of a plugin's code apart: part of an artifact's key. */
   readonly code: string
+  /** The same plugin with other options: how a setting changes one of them. */
+  readonly withOptions: (options: unknown) => Use<Kind, Instance, Requirements, Failure>
   readonly instance: Effect.Effect<Instance, InvalidInput | Failure, Requirements>
 }
 
@@ -29,12 +31,9 @@ export type OptionsIn<O extends Type> = O["inferIn"]
 
 /** A plugin: call it with options. */
 export interface Plugin<Kind extends PluginKind, O extends Type, Instance, Requirements = never, Failure = never> {
-  (...options: {} extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]): Use<
-    Kind,
-    Instance,
-    Requirements,
-    Failure
-  >
+  (
+    ...options: {} extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]
+  ): Use<Kind, Instance, Requirements, Failure>
   readonly kind: Kind
   readonly plugin: string
   readonly schema: O
@@ -59,6 +58,7 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
       options: options ?? {},
       decoded: decoded as Effect.Effect<Record<string, unknown>, InvalidInput>,
       code: spec.code,
+      withOptions: use,
       instance: Effect.flatMap(decoded, spec.make),
     }
   }
