@@ -1,1 +1,6 @@
-export {}
+export * from "./check-filter.ts"
+export * from "./check-loss.ts"
+export * from "./instance.ts"
+export * from "./law.ts"
+export * from "./loss-cases.ts"
+export * from "./random-batches.ts"

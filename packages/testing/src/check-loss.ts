@@ -1,0 +1,261 @@
+/** The laws that every loss keeps. R rows of a chunk, V vocabulary. */
+import { Categorical, type LossChunk, type LossInstance, type LossUse, type Target } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { instanceOf } from "./instance.ts"
+import { type Law, lawsOf } from "./law.ts"
+import { type LossCase, lossCases } from "./loss-cases.ts"
+
+/** One row as a plain reference sees it, in double precision. */
+export interface LossRow {
+  /** The draft's logits. Finite differences move these. */
+  readonly draft_V: Float64Array
+  /** The draft's logits, not moved: for what the loss holds fixed (rewards, samples). */
+  readonly fixed_V: Float64Array
+  readonly target_V: Float64Array
+  readonly gold: number
+  readonly uniform: number
+  /** What the loss's own `batch.combine` gave. */
+  readonly batch: ReadonlyArray<number>
+}
+
+/** What a loss claims. */
+export interface LossClaims {
+  /** The loss of one row, plain and slow, in double precision: what value and gradient are checked against. */
+  readonly reference: (row: LossRow) => number
+  /** The batch statistics, plain and slow; needed if the loss has any. */
+  readonly batch?: (rows: ReadonlyArray<LossRow>) => ReadonlyArray<number>
+  /** Value and gradient are 0 where draft and target are equal, and no value is negative. */
+  readonly zeroAtTarget?: boolean
+}
+
+/**
+ * How far single precision may be from the double reference, relative to 1 + the magnitude of what is compared.
+ * Sums of up to 31 float32 terms and a difference of two logarithms: rounding of about 30 ulp, 4e-6; five times that.
+ */
+const tolerance = 2e-5
+/** Step of the central difference: its own error is h^2 = 1e-10, rounding of a value of 1e4 adds 1e-16 1e4 / h = 1e-7. */
+const h = 1e-5
+
+const largest = (values: ArrayLike<number>) =>
+  Array.prototype.reduce.call(values, (m, x) => Math.max(m as number, Math.abs(x)), 0) as number
+
+/** First index at which values of different rows are apart, each by its own scale; -1 if none. */
+const apart = (found: ArrayLike<number>, expected: ArrayLike<number>): number =>
+  // Not `>`: a NaN on either side must count as apart.
+  Array.prototype.findIndex.call(
+    found,
+    (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * (1 + Math.abs(expected[i]!))),
+  )
+
+/** First index at which two gradients of one row are apart, by the scale of its largest entry; -1 if none. */
+const apartAsRow = (found: ArrayLike<number>, expected: ArrayLike<number>): number => {
+  const scale = 1 + largest(expected)
+  return Array.prototype.findIndex.call(found, (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * scale))
+}
+
+const chunkOf = (c: LossCase, loss: LossInstance, draft: tf.Tensor2D, batch: ReadonlyArray<number>): LossChunk => ({
+  draft: new Categorical(draft),
+  target: loss.target ? new Categorical(tf.tensor2d(c.target_RV, [c.R, c.V])) : undefined,
+  gold_R: tf.tensor1d(c.gold_R, "int32"),
+  uniform_R: c.uniform_R,
+  batch,
+})
+
+interface Measured {
+  readonly batch: ReadonlyArray<number>
+  readonly value_R: Float32Array
+  readonly loss_R: Float32Array | undefined
+  readonly gradient_RV: Float32Array | undefined
+  readonly autodiff_RV: Float32Array
+}
+
+/** All that the loss says of a case, as numbers; `batch` fixes the batch statistics. */
+const measure = (law: Law, loss: LossInstance, c: LossCase, batch?: ReadonlyArray<number>): Measured => {
+  const tensors = tf.memory().numTensors
+  let measured!: Measured
+  tf.tidy(() => {
+    const draft = tf.tensor2d(c.draft_RV, [c.R, c.V])
+    const chunk = (x: tf.Tensor2D, of: ReadonlyArray<number>) => chunkOf(c, loss, x, of)
+    let fixed = batch
+    if (fixed === undefined && loss.batch !== undefined) {
+      const rows_RM = loss.batch.rows(chunk(draft, []))
+      law(
+        "batch shape",
+        rows_RM.shape[0] === c.R,
+        () => `${c.name}: batch.rows has shape [${rows_RM.shape}], expected [R, M]`,
+      )
+      fixed = loss.batch.combine(Float64Array.from(tf.sum(rows_RM, 0).dataSync()), c.R)
+    }
+    const of = fixed ?? []
+    const value = loss.value(chunk(draft, of))
+    law(
+      "shape",
+      value.shape.length === 1 && value.shape[0] === c.R,
+      () => `${c.name}: value has shape [${value.shape}], expected [${c.R}]`,
+    )
+    const both = loss.gradient?.(chunk(draft, of))
+    law(
+      "shape",
+      both === undefined || `${both.gradient_RV.shape}` === `${[c.R, c.V]}`,
+      () => `${c.name}: gradient has shape [${both?.gradient_RV.shape}], expected [${c.R}, ${c.V}]`,
+    )
+    const autodiff = tf.grad((x) => tf.sum(loss.value(chunk(x as tf.Tensor2D, of))))(draft)
+    measured = {
+      batch: of,
+      value_R: value.dataSync() as Float32Array,
+      loss_R: both?.loss_R.dataSync() as Float32Array | undefined,
+      gradient_RV: both?.gradient_RV.dataSync() as Float32Array | undefined,
+      autodiff_RV: autodiff.dataSync() as Float32Array,
+    }
+  })
+  const left = tf.memory().numTensors - tensors
+  law("no leak", left === 0, () => `${c.name}: ${left} tensors more after the tidy than before; do not tf.keep`)
+  return measured
+}
+
+const rowsOf = (c: LossCase, batch: ReadonlyArray<number>): ReadonlyArray<LossRow> =>
+  Array.from({ length: c.R }, (_, r) => {
+    const cut = (x_RV: Float32Array) => Float64Array.from(x_RV.subarray(r * c.V, (r + 1) * c.V))
+    return {
+      draft_V: cut(c.draft_RV),
+      fixed_V: cut(c.draft_RV),
+      target_V: cut(c.target_RV),
+      gold: c.gold_R[r]!,
+      uniform: c.uniform_R[r]!,
+      batch,
+    }
+  })
+
+/** Central differences of the plain reference by the draft's logits of one row. */
+const finiteDifferences = (reference: LossClaims["reference"], row: LossRow): Float64Array =>
+  row.draft_V.map((z, v) => {
+    const at = (moved: number) => reference({ ...row, draft_V: row.draft_V.with(v, moved) })
+    return (at(z + h) - at(z - h)) / (2 * h)
+  })
+
+/**
+ * Checks a loss with its options against all laws, on chunks of 1 to 5 rows and vocabularies of 1, 2 and 31, with plain, sharp,
+ * extreme (+-50) and zero-probability logits from a fixed seed.
+ *
+ * The laws: value equals the plain reference; the closed-form gradient, and autodiff of `value`, equal central differences of
+ * the reference; everything is finite; gradient rows sum to 0 and nothing changes when a constant is added to the
+ * logits (softmax does not see it); a row's numbers do not depend on the other rows, batch statistics given; no tensor is left
+ * over; and what `claims` says.
+ *
+ * @error LawBroken names the law, the case and the row
+ */
+export const checkLoss = async (use: LossUse<Target>, claims: LossClaims): Promise<void> => {
+  const law = lawsOf(`loss ${use.name}`)
+  const loss = await instanceOf(use)
+  for (const c of lossCases()) {
+    const measured = measure(law, loss, c)
+    const rows = rowsOf(c, measured.batch)
+    checkBatch(law, c, claims, loss, measured, rows)
+    checkNumbers(law, c, claims, measured, rows)
+    checkInvariance(law, c, loss, measured)
+    if (claims.zeroAtTarget === true) checkZero(law, c, loss, measured)
+  }
+}
+
+const checkBatch = (
+  law: Law,
+  c: LossCase,
+  claims: LossClaims,
+  loss: LossInstance,
+  m: Measured,
+  rows: ReadonlyArray<LossRow>,
+) => {
+  const expected = loss.batch === undefined ? [] : claims.batch?.(rows)
+  law(
+    "batch",
+    expected !== undefined,
+    () => "the loss has batch statistics, the claims no `batch` to check them against",
+  )
+  const off = m.batch.length === expected!.length ? apart(m.batch, expected!) : 0
+  law("batch", off < 0, () => `${c.name}: statistics [${m.batch}], reference [${expected}]`)
+}
+
+const checkNumbers = (law: Law, c: LossCase, claims: LossClaims, m: Measured, rows: ReadonlyArray<LossRow>) => {
+  const expected_R = rows.map(claims.reference)
+  const off = apart(m.value_R, expected_R)
+  law("value", off < 0, () => `${c.name}, row ${off}: value ${m.value_R[off]}, reference ${expected_R[off]}`)
+  if (m.loss_R !== undefined) {
+    const differs = apart(m.loss_R, expected_R)
+    law(
+      "value with gradient",
+      differs < 0,
+      () => `${c.name}, row ${differs}: gradient() gives loss ${m.loss_R![differs]}, reference ${expected_R[differs]}`,
+    )
+  }
+  for (const [r, row] of rows.entries()) {
+    const expected_V = finiteDifferences(claims.reference, row)
+    for (const [how, gradient_RV] of [
+      ["gradient", m.gradient_RV],
+      ["autodiff of value", m.autodiff_RV],
+    ] as const) {
+      if (gradient_RV === undefined) continue
+      const found_V = gradient_RV.subarray(r * c.V, (r + 1) * c.V)
+      const v = apartAsRow(found_V, expected_V)
+      law(
+        how,
+        v < 0,
+        () => `${c.name}, row ${r}, entry ${v}: ${found_V[v]}, central difference of the reference ${expected_V[v]}`,
+      )
+      const total = found_V.reduce((a, b) => a + b, 0)
+      law(
+        "gradient sums to 0",
+        Math.abs(total) <= tolerance * (1 + largest(found_V)),
+        () =>
+          `${c.name}, row ${r}: ${how} sums to ${total}, expected 0: softmax does not see a constant added to the logits`,
+      )
+    }
+  }
+}
+
+/** The rows of a case alone, and all logits moved by a constant; both with the batch statistics held. */
+const checkInvariance = (law: Law, c: LossCase, loss: LossInstance, m: Measured) => {
+  const compare = (what: string, other: Measured, r0: number, detail: string) => {
+    const cut = (x: Float32Array, width: number) => x.subarray(r0 * width, r0 * width + other.value_R.length * width)
+    const values = apart(other.value_R, cut(m.value_R, 1))
+    law(
+      what,
+      values < 0,
+      () => `${c.name}: ${detail} changes the value of row ${r0 + values} to ${other.value_R[values]}`,
+    )
+    const gradients = apartAsRow(other.gradient_RV ?? other.autodiff_RV, cut(m.gradient_RV ?? m.autodiff_RV, c.V))
+    law(what, gradients < 0, () => `${c.name}: ${detail} changes the gradient, at entry ${gradients}`)
+  }
+  for (let r = 0; r < c.R; r++) {
+    const cut = <T extends Float32Array | Int32Array>(x: T, width: number) => x.slice(r * width, (r + 1) * width) as T
+    const alone: LossCase = {
+      ...c,
+      R: 1,
+      draft_RV: cut(c.draft_RV, c.V),
+      target_RV: cut(c.target_RV, c.V),
+      gold_R: cut(c.gold_R, 1),
+      uniform_R: cut(c.uniform_R, 1),
+    }
+    compare("rows are independent", measure(law, loss, alone, m.batch), r, `taking row ${r} alone`)
+  }
+  // 4 is a power of two: adding it rounds logits of up to 50 by one ulp of 64 at most, 4e-6.
+  const up = (x_RV: Float32Array) => x_RV.map((z) => z + 4)
+  const moved: LossCase = { ...c, draft_RV: up(c.draft_RV), target_RV: up(c.target_RV) }
+  compare("constant added", measure(law, loss, moved, m.batch), 0, "adding 4 to all logits")
+}
+
+const checkZero = (law: Law, c: LossCase, loss: LossInstance, m: Measured) => {
+  const negative = m.value_R.findIndex((x) => x < -tolerance)
+  law("not negative", negative < 0, () => `${c.name}, row ${negative}: value ${m.value_R[negative]}, claimed 0 or more`)
+  const perfect = measure(law, loss, { ...c, draft_RV: c.target_RV })
+  for (const [what, found] of [
+    ["value", perfect.value_R],
+    ["gradient", perfect.gradient_RV ?? []],
+  ] as const) {
+    const off = largest(found)
+    law(
+      "zero at the target",
+      off <= tolerance,
+      () => `${c.name}: ${what} ${off} for a draft equal to the target, claimed 0`,
+    )
+  }
+}

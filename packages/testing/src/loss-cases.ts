@@ -1,0 +1,49 @@
+/**
+ * The chunks that losses are checked on: sizes 1 to 31, plain, extreme and zero-probability logits, from a fixed seed.
+ *
+ * Letters: R rows of a chunk, V vocabulary.
+ */
+import { seeded } from "@winnow/numerics"
+import { extremeLogits, logitsWithZeros, randomLogits } from "./random-batches.ts"
+
+/** Plain numbers of one chunk, before they become tensors. */
+export interface LossCase {
+  readonly name: string
+  readonly R: number
+  readonly V: number
+  /** Row-major [R, V]; float32, as the step's logits are. */
+  readonly draft_RV: Float32Array
+  readonly target_RV: Float32Array
+  readonly gold_R: Int32Array
+  readonly uniform_R: Float32Array
+}
+
+const sizes: ReadonlyArray<readonly [R: number, V: number]> = [
+  [1, 1],
+  [1, 2],
+  [4, 2],
+  [1, 31],
+  [5, 31],
+]
+
+/** Every size with every kind of logits; those with V = 1 are the same whatever their kind. */
+export const lossCases = (seed = 1): ReadonlyArray<LossCase> =>
+  Object.entries({
+    plain: (R: number, V: number, side: string) => randomLogits(R, V, 1, seeded(seed, side, "plain", R, V)),
+    sharp: (R: number, V: number, side: string) => randomLogits(R, V, 5, seeded(seed, side, "sharp", R, V)),
+    extreme: (R: number, V: number, side: string) => extremeLogits(R, V, seeded(seed, side, "extreme", R, V)),
+    zeros: (R: number, V: number, side: string) => logitsWithZeros(R, V, seeded(seed, side, "zeros", R, V)),
+  }).flatMap(([kind, make]) =>
+    sizes.map(([R, V]) => {
+      const rng = seeded(seed, "rows", kind, R, V)
+      return {
+        name: `${kind} logits, R = ${R}, V = ${V}`,
+        R,
+        V,
+        draft_RV: make(R, V, "draft"),
+        target_RV: make(R, V, "target"),
+        gold_R: Int32Array.from({ length: R }, () => rng.below(V)),
+        uniform_R: Float32Array.from({ length: R }, () => rng.uniform()),
+      }
+    }),
+  )

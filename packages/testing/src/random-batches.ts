@@ -1,0 +1,59 @@
+/**
+ * Small random inputs of filters and losses, from a seed.
+ *
+ * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary.
+ */
+import type { FilterContext, Statistics } from "@winnow/core"
+import { type Rng, seeded } from "@winnow/numerics"
+
+/** Everything that a filter may be given: all statistics, and the context. */
+export type FilterInput = Statistics & FilterContext
+
+const fill = (N: number, draw: () => number) => Float32Array.from({ length: N }, draw)
+
+/**
+ * A random micro-batch of N valid tokens in sequences of up to 16.
+ *
+ * Losses are positive and, but for chance, distinct; a fifth of the excess losses is negative.
+ * @param seed fixes the numbers and the generator that the filter is given
+ */
+export const randomFilterInput = (N: number, seed: number, step = 0): FilterInput => {
+  const rng = seeded(seed, "filter input", N, step)
+  const loss_N = () => fill(N, () => 0.1 + 3 * rng.uniform())
+  return {
+    draftLoss_N: loss_N(),
+    referenceLoss_N: loss_N(),
+    draftNll_N: loss_N(),
+    referenceNll_N: loss_N(),
+    targetNll_N: loss_N(),
+    draftEntropy_N: loss_N(),
+    targetEntropy_N: loss_N(),
+    acceptance_N: fill(N, () => rng.uniform()),
+    agreement_N: fill(N, () => (rng.uniform() < 0.5 ? 1 : 0)),
+    N,
+    gold_N: Int32Array.from({ length: N }, () => rng.below(50)),
+    sequence_N: Int32Array.from({ length: N }, (_, i) => Math.floor(i / 16)),
+    position_N: Int32Array.from({ length: N }, (_, i) => i % 16),
+    step,
+    steps: 100,
+    rng: seeded(seed, "filter draws", N, step),
+  }
+}
+
+/** Rows of logits [R * V], normal with standard deviation `scale`. */
+export const randomLogits = (R: number, V: number, scale: number, rng: Rng): Float32Array =>
+  fill(R * V, () => scale * rng.normal())
+
+/** Logits that are all near +50 or -50: probabilities of either order 1 or far below the smallest float32. */
+export const extremeLogits = (R: number, V: number, rng: Rng): Float32Array =>
+  fill(R * V, () => (rng.uniform() < 0.5 ? 50 : -50) + rng.normal())
+
+/** Normal logits of which about a third are -10000: entries of probability exactly 0, never a whole row. */
+export const logitsWithZeros = (R: number, V: number, rng: Rng): Float32Array => {
+  const logits_RV = randomLogits(R, V, 2, rng)
+  for (let r = 0; r < R; r++) {
+    const spared = rng.below(V)
+    for (let v = 0; v < V; v++) if (v !== spared && rng.uniform() < 1 / 3) logits_RV[r * V + v] = -1e4
+  }
+  return logits_RV
+}
