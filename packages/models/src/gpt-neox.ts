@@ -10,7 +10,7 @@ import { type } from "arktype"
 import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
-import { tokenIds } from "./token-ids.ts"
+import { noTokenIds, tokenIds } from "./token-ids.ts"
 
 /** The fields of a GPT-NeoX config.json that the computation depends on; defaults are those of `transformers`. */
 export const gptNeoxOptions = type({
@@ -67,6 +67,7 @@ const parametersOf = (o: GptNeoxOptions, m: number): Map<string, ParameterSpec> 
 
 /** config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions. */
 const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
+  ...noTokenIds,
   ...o,
   architectures: ["GPTNeoXForCausalLM"],
   model_type: "gpt_neox",

@@ -11,7 +11,7 @@ import { type } from "arktype"
 import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
-import { tokenIds } from "./token-ids.ts"
+import { noTokenIds, tokenIds } from "./token-ids.ts"
 
 /** The fields of a Llama config.json that the computation depends on; defaults are those of `transformers`. */
 export const llamaOptions = type({
@@ -88,6 +88,7 @@ const parametersOf = (o: LlamaOptions, m: number): Map<string, ParameterSpec> =>
 const configOf = (o: LlamaOptions, m: number): Record<string, unknown> => {
   const { G, h } = headsOf(o)
   return {
+    ...noTokenIds,
     ...o,
     architectures: ["LlamaForCausalLM"],
     model_type: "llama",

@@ -1,6 +1,6 @@
 /** A model: an architecture, its parameters, and the decoding states that are made of both. */
 import type { Architecture, Model, Parameters } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { floatType, runOp, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
 /**
@@ -23,9 +23,14 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
   }
 }
 
-/** A variable that owns its values, outside any tidy. */
-export const ownVariable = (values: Float32Array, shape: ReadonlyArray<number>, trainable = true): tf.Variable =>
-  tf.tidy(() => tf.variable(tf.tensor(values, [...shape], "float32"), trainable))
+/**
+ * A variable with these values, outside any tidy.
+ *
+ * TFJS keeps the array until an op first needs it; the identity op hands the values over now, so that the arrays of
+ * a large model are not all alive at once.
+ */
+export const ownVariable = (values: Float32Array, shape: ReadonlyArray<number>): tf.Variable =>
+  tf.tidy(() => tf.variable(runOp("Identity", [floatType()], [tf.tensor(values, [...shape], "float32")])))
 
 /** The same values in variables of its own: training one leaves the other as it is. */
 export const copyModel = (model: Model): Model =>

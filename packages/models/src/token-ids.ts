@@ -7,3 +7,6 @@ export const tokenIds = type({
   "eos_token_id?": "number.integer >= 0 | (number.integer >= 0)[] | null",
   "pad_token_id?": "number.integer >= 0 | null",
 })
+
+/** For config.json: absent, `transformers` would put its own defaults, which are other tokens. */
+export const noTokenIds = { bos_token_id: null, eos_token_id: null, pad_token_id: null }

@@ -1,0 +1,109 @@
+/** Logits, loss and gradients are those of `transformers`: on formula-made weights for everybody, on real files where there are any. */
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+import type { Model } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import golden from "../fixtures/golden.json"
+import { architectureFromConfig } from "./config.ts"
+import { loadModel } from "./files.ts"
+import { makeModel, ownVariable } from "./model.ts"
+
+/** The weights of fixtures/make_golden.py. */
+const formula = (name: string, n: number): Float32Array => {
+  const phase = [...name].reduce((sum, c) => sum + c.charCodeAt(0), 0)
+  const base = name.includes("norm") && name.endsWith("weight") ? 1 : 0
+  return Float32Array.from({ length: n }, (_, i) => base + 0.3 * Math.sin(0.37 * phase + 1.3 * i))
+}
+
+const formulaModel = (config: unknown): Model => {
+  const architecture = architectureFromConfig(config)
+  return makeModel(
+    architecture,
+    new Map(
+      [...architecture.parameters].map(([name, { shape }]) => [
+        name,
+        ownVariable(
+          formula(
+            name,
+            shape.reduce((a, b) => a * b, 1),
+          ),
+          shape,
+        ),
+      ]),
+    ),
+  )
+}
+
+const logitsOf = (model: Model, ids_BT: tf.Tensor2D): tf.Tensor2D => {
+  const [B, T] = ids_BT.shape
+  const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, model.architecture.hiddenSize])
+  return tf.matMul(h_Nd, model.head_Vd as unknown as tf.Tensor2D, false, true)
+}
+
+/** Mean over all positions but the last of -log softmax at the next token. */
+const nextTokenLoss = (model: Model, ids: ReadonlyArray<ReadonlyArray<number>>): tf.Scalar => {
+  const V = model.architecture.vocabularySize
+  const T = ids[0]!.length
+  const logP = tf.reshape(
+    tf.logSoftmax(logitsOf(model, tf.tensor2d(ids as Array<Array<number>>, undefined, "int32"))),
+    [ids.length, T, V],
+  )
+  const next = ids.map((row) => row.slice(1))
+  const picked = tf.mul(
+    tf.slice(logP, [0, 0, 0], [ids.length, T - 1, V]),
+    tf.oneHot(tf.tensor2d(next, undefined, "int32"), V),
+  )
+  return tf.div(tf.neg(tf.sum(picked)), ids.length * (T - 1))
+}
+
+const expectClose = (found: ArrayLike<number>, expected: ArrayLike<number>, tolerance: number) => {
+  expect(found.length).toBe(expected.length)
+  let worst = 0
+  for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs(found[i]! - expected[i]!))
+  expect(worst).toBeLessThan(tolerance)
+}
+
+for (const [name, { config, ids, logits, loss, gradients }] of Object.entries(golden.cases)) {
+  test(`${name}: logits`, () => {
+    const before = tf.memory().numTensors
+    const model = formulaModel(config)
+    const found = tf.tidy(() => logitsOf(model, tf.tensor2d(ids, undefined, "int32")).dataSync())
+    expectClose(found, logits, 1e-5)
+    model.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+  })
+
+  test(`${name}: loss and the gradient of every parameter`, () => {
+    const before = tf.memory().numTensors
+    const model = formulaModel(config)
+    const byName = new Map([...model.parameters].map(([key, variable]) => [variable.name, key]))
+    const found = tf.variableGrads(() => nextTokenLoss(model, ids))
+    expect(found.value.dataSync()[0]).toBeCloseTo(loss, 5)
+    expect(Object.keys(found.grads).length).toBe(Object.keys(gradients).length)
+    for (const [variable, gradient] of Object.entries(found.grads)) {
+      const g = gradient.dataSync() as Float32Array
+      const norm = Math.hypot(...g)
+      const mixed = g.reduce((sum, x, i) => sum + x * Math.cos(0.7 * i), 0)
+      const expected = (gradients as unknown as Record<string, Array<number>>)[byName.get(variable)!]!
+      expectClose([g[0]!, g.at(-1)!, norm, mixed], expected, 2e-5 * Math.max(1, expected[2]!))
+    }
+    tf.dispose([found.value, ...Object.values(found.grads)])
+    model.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+  })
+}
+
+const fixtures = process.env["WINNOW_FIXTURES"]
+for (const family of ["gpt_neox", "llama"])
+  test.skipIf(fixtures === undefined)(
+    `${family} of WINNOW_FIXTURES: logits${fixtures === undefined ? " (skipped: WINNOW_FIXTURES is not set)" : ""}`,
+    async () => {
+      const dir = join(fixtures!, "models", family)
+      const { input_ids, logits } = await Bun.file(join(dir, "golden.json")).json()
+      const model = await Effect.runPromise(loadModel(dir))
+      const found = tf.tidy(() => logitsOf(model, tf.tensor2d(input_ids, undefined, "int32")).dataSync())
+      expectClose(found, logits, 1e-4)
+      model.dispose()
+    },
+  )

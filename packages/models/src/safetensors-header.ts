@@ -1,0 +1,91 @@
+/**
+ * The header of a safetensors file: 8 bytes length (little endian), that many bytes of JSON, then the data.
+ *
+ * @source https://github.com/huggingface/safetensors, "Format"
+ */
+import { DataError } from "@winnow/core"
+
+/** Number formats that are read; all become float32. */
+const widths = { F32: 4, F16: 2, BF16: 2 } as const
+export type Dtype = keyof typeof widths
+
+/** One tensor of a file. */
+export interface TensorEntry {
+  readonly dtype: Dtype
+  readonly shape: ReadonlyArray<number>
+  /** First byte and byte past the last, counted from the start of the file. */
+  readonly begin: number
+  readonly end: number
+}
+
+export interface Header {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly tensors: ReadonlyMap<string, TensorEntry>
+}
+
+/** The specification's bound, which keeps a damaged length from asking for all memory. */
+const MAX_HEADER = 100_000_000
+
+/** Length of the JSON, from the first 8 bytes. @error DataError if the file cannot hold it */
+export const headerLength = (file: string, first8: Uint8Array, fileSize: number): number => {
+  if (fileSize < 8)
+    throw new DataError({
+      message: `${file}: ${fileSize} bytes is too short for safetensors; write or download it anew`,
+    })
+  const length = Number(new DataView(first8.buffer, first8.byteOffset, 8).getBigUint64(0, true))
+  if (length > Math.min(MAX_HEADER, fileSize - 8))
+    throw new DataError({
+      message: `${file}: its first 8 bytes announce a header of ${length} bytes, the file has ${fileSize}: truncated, or not safetensors`,
+    })
+  return length
+}
+
+const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === "object" && x !== null && !Array.isArray(x)
+const isSizes = (x: unknown): x is ReadonlyArray<number> =>
+  Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0)
+
+/**
+ * Checks the JSON: known dtypes, sizes that agree with the offsets, data without holes or overlaps that ends with
+ * the file.
+ * @error DataError that names the file, the tensor and what was found
+ */
+export const parseHeader = (file: string, json: Uint8Array, fileSize: number): Header => {
+  const fail = (problem: string) => new DataError({ message: `${file}: ${problem}` })
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json))
+  } catch (error) {
+    throw fail(`the header is not JSON (${(error as Error).message}): truncated, or not safetensors`)
+  }
+  if (!isRecord(parsed)) throw fail("the header is not a JSON object")
+  const start = 8 + json.length
+  const tensors = new Map<string, TensorEntry>()
+  for (const [name, value] of Object.entries(parsed)) {
+    if (name === "__metadata__") continue
+    if (!isRecord(value)) throw fail(`tensor ${name} has no description`)
+    const { dtype, shape, data_offsets: offsets } = value
+    if (typeof dtype !== "string" || !(dtype in widths))
+      throw fail(`tensor ${name} has dtype ${JSON.stringify(dtype)}; ${Object.keys(widths).join(", ")} are read`)
+    if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
+      throw fail(`tensor ${name} needs a shape and two data_offsets of whole numbers, found ${JSON.stringify(value)}`)
+    const [begin, end] = offsets as readonly [number, number]
+    const bytes = shape.reduce((a, b) => a * b, widths[dtype as Dtype])
+    if (end - begin !== bytes)
+      throw fail(`tensor ${name}, ${dtype} of shape [${shape}], takes ${bytes} bytes, its offsets span ${end - begin}`)
+    tensors.set(name, { dtype: dtype as Dtype, shape, begin: start + begin, end: start + end })
+  }
+  let at = start
+  for (const [name, { begin, end }] of [...tensors].sort((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {
+    if (begin !== at)
+      throw fail(
+        `tensor ${name} begins at byte ${begin}, expected ${at}: the data ${begin < at ? "overlap" : "have a hole"}`,
+      )
+    at = end
+  }
+  if (at !== fileSize)
+    throw fail(
+      `the header describes ${at} bytes, the file has ${fileSize}: ${at > fileSize ? "truncated" : "data that belong to no tensor follow"}`,
+    )
+  const metadata = isRecord(parsed["__metadata__"]) ? parsed["__metadata__"] : {}
+  return { metadata: metadata as Record<string, string>, tensors }
+}

@@ -1,0 +1,173 @@
+/** Reads and writes safetensors files, one tensor in memory at a time. */
+import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs"
+import { dirname } from "node:path"
+import { DataError } from "@winnow/core"
+import { type Dtype, headerLength, parseHeader, type TensorEntry } from "./safetensors-header.ts"
+
+/** An open file: its tensors are read when asked for. */
+export interface SafetensorsFile {
+  readonly metadata: Readonly<Record<string, string>>
+  readonly tensors: ReadonlyMap<string, TensorEntry>
+  /** The values of one tensor as float32, row-major. @error DataError if there is no such tensor or it cannot be read */
+  readonly read: (name: string) => Float32Array
+  readonly close: () => void
+}
+
+/** A tensor to be written. */
+export interface TensorSource {
+  readonly name: string
+  readonly shape: ReadonlyArray<number>
+  /** The values, or a function called when their turn comes, so that not all need to be in JavaScript at once. */
+  readonly data: Float32Array | (() => Float32Array)
+}
+
+const readFully = (file: string, fd: number, into: Uint8Array, position: number): void => {
+  let done = 0
+  while (done < into.length) {
+    // Linux reads at most 2^31 - 4096 bytes a call.
+    const got = readSync(fd, into, done, Math.min(into.length - done, 1 << 30), position + done)
+    if (got === 0)
+      throw new DataError({ message: `${file}: ended at byte ${position + done}; was it changed while read?` })
+    done += got
+  }
+}
+
+const toFloat32 = (dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array => {
+  if (dtype === "F32") return new Float32Array(bytes.buffer)
+  if (dtype === "F16") return Float32Array.from(new Float16Array(bytes.buffer))
+  const halves = new Uint16Array(bytes.buffer)
+  const bits = new Uint32Array(halves.length)
+  // A bfloat16 is the upper half of the float32 with the same value.
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
+  return new Float32Array(bits.buffer)
+}
+
+/**
+ * Opens a file and checks its header; close it after use.
+ * @error DataError if the file is missing, truncated, or not what its header says
+ */
+export const openSafetensors = (file: string): SafetensorsFile => {
+  let fd: number
+  try {
+    fd = openSync(file, "r")
+  } catch (error) {
+    throw new DataError({ message: `${file} cannot be opened: ${(error as Error).message}` })
+  }
+  try {
+    const { size } = fstatSync(fd)
+    const first8 = new Uint8Array(8)
+    if (size >= 8) readFully(file, fd, first8, 0)
+    const json = new Uint8Array(headerLength(file, first8, size))
+    readFully(file, fd, json, 8)
+    const { metadata, tensors } = parseHeader(file, json, size)
+    return {
+      metadata,
+      tensors,
+      read: (name) => {
+        const entry = tensors.get(name)
+        if (entry === undefined) throw new DataError({ message: `${file} has no tensor ${name}` })
+        const bytes = new Uint8Array(entry.end - entry.begin)
+        readFully(file, fd, bytes, entry.begin)
+        return toFloat32(entry.dtype, bytes)
+      },
+      close: () => closeSync(fd),
+    }
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
+}
+
+/**
+ * All tensors of a file by name, as float32.
+ * @error DataError if the file is missing, truncated, or not what its header says
+ */
+export const readSafetensors = (
+  file: string,
+): ReadonlyMap<string, { readonly shape: ReadonlyArray<number>; readonly data: Float32Array }> => {
+  const opened = openSafetensors(file)
+  try {
+    return new Map([...opened.tensors].map(([name, { shape }]) => [name, { shape, data: opened.read(name) }]))
+  } finally {
+    opened.close()
+  }
+}
+
+const writeFully = (fd: number, bytes: Uint8Array): void => {
+  let done = 0
+  while (done < bytes.length) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30))
+}
+
+const syncFolder = (folder: string): void => {
+  const fd = openSync(folder, "r")
+  try {
+    fsyncSync(fd)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/**
+ * Writes a whole file or none: beside it, flushed to the disk, then renamed over it.
+ *
+ * @param write is given the open file's descriptor
+ * @error DataError if it cannot be written; an earlier file of that name is then as it was
+ */
+export const replaceFile = (file: string, write: (fd: number) => void): void => {
+  const temporary = `${file}.${process.pid}.tmp`
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    const fd = openSync(temporary, "w")
+    try {
+      write(fd)
+      fsyncSync(fd)
+    } finally {
+      closeSync(fd)
+    }
+    renameSync(temporary, file)
+    syncFolder(dirname(file))
+  } catch (error) {
+    rmSync(temporary, { force: true })
+    throw error instanceof DataError
+      ? error
+      : new DataError({ message: `${file} cannot be written: ${(error as Error).message}` })
+  }
+}
+
+/**
+ * Writes float32 tensors as one safetensors file, whole or not at all.
+ *
+ * @param metadata strings that readers find in `__metadata__`; `transformers` expects `{ format: "pt" }`
+ * @error DataError if the file cannot be written or values do not fit their shape
+ */
+export const writeSafetensors = (
+  file: string,
+  sources: ReadonlyArray<TensorSource>,
+  metadata: Readonly<Record<string, string>> = { format: "pt" },
+): void => {
+  const header: Record<string, unknown> = { __metadata__: metadata }
+  let offset = 0
+  for (const { name, shape } of sources) {
+    const end = offset + 4 * shape.reduce((a, b) => a * b, 1)
+    header[name] = { dtype: "F32", shape, data_offsets: [offset, end] }
+    offset = end
+  }
+  // Spaces after the JSON align the data to 8 bytes, as the format's own writer does.
+  const text = JSON.stringify(header)
+  const length = Math.ceil(new TextEncoder().encode(text).length / 8) * 8
+  const head = new Uint8Array(8 + length).fill(0x20)
+  new DataView(head.buffer).setBigUint64(0, BigInt(length), true)
+  new TextEncoder().encodeInto(text, head.subarray(8))
+  replaceFile(file, (fd) => {
+    writeFully(fd, head)
+    for (const { name, shape, data: source } of sources) {
+      const data = typeof source === "function" ? source() : source
+      const expected = shape.reduce((a, b) => a * b, 1)
+      if (data.length !== expected)
+        throw new DataError({
+          message: `${file}: tensor ${name} has ${data.length} values, its shape [${shape}] ${expected}`,
+        })
+      writeFully(fd, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+    }
+  })
+}
