@@ -33,11 +33,16 @@ const WORK = ".work-"
 /** Room for what the file system itself takes. */
 const MARGIN = 20e6
 
-/** The folder that holds the libraries, and `attempts`, those ways that failed; no folder when all did. */
-export const downloadLibraries = async (
-  wheel: Wheel,
-  options: DownloadOptions,
-): Promise<{ readonly directory?: string; readonly attempts: ReadonlyArray<Attempt> }> => {
+/** What came of it: `done` here, or `by another` process meanwhile, or not at all; with the ways that failed. */
+export interface Downloaded {
+  readonly outcome: "done" | "by another" | "failed"
+  /** The folder that holds the libraries, unless it failed. */
+  readonly directory: string
+  readonly attempts: ReadonlyArray<Attempt>
+}
+
+/** Gets the libraries of `wheel` by the first way that works; never throws. */
+export const downloadLibraries = async (wheel: Wheel, options: DownloadOptions): Promise<Downloaded> => {
   const { cache, platform, meter } = options
   const directory = join(cache, folderOf(wheel, platform))
   try {
@@ -46,7 +51,7 @@ export const downloadLibraries = async (
       `${directory}.lock`,
       async (owner) => {
         const there = await cachedLibrary(directory, platform).catch(() => undefined)
-        if (there !== undefined) return { directory, attempts: [] }
+        if (there !== undefined) return { outcome: "by another", directory, attempts: [] }
         await sweep(cache)
         return await tryWays(wheel, directory, owner, options)
       },
@@ -57,11 +62,16 @@ export const downloadLibraries = async (
       options.lockTimes,
     )
   } catch (cause) {
-    return { attempts: [failedAttempt("download", cause)] }
+    return { outcome: "failed", directory, attempts: [failedAttempt("download", cause)] }
   }
 }
 
-const tryWays = async (wheel: Wheel, directory: string, owner: Owner, options: DownloadOptions) => {
+const tryWays = async (
+  wheel: Wheel,
+  directory: string,
+  owner: Owner,
+  options: DownloadOptions,
+): Promise<Downloaded> => {
   const free = options.freeBytes ?? freeBytes
   const needed = wheel.bytes + wheel.unpackedBytes + MARGIN
   await requireSpace(options.cache, needed, free)
@@ -73,14 +83,19 @@ const tryWays = async (wheel: Wheel, directory: string, owner: Owner, options: D
     for (const way of options.ways) {
       try {
         await install(way, wheel, join(work, way.name), directory, options)
-        return { directory, attempts }
+        return { outcome: "done", directory, attempts }
       } catch (cause) {
         const full = ["ENOSPC", "EDQUOT"].includes((cause as NodeJS.ErrnoException).code ?? "")
-        attempts.push(failedAttempt(way.name, full ? noSpace(options.cache, needed, await free(options.cache)) : cause))
+        const attempt = failedAttempt(
+          way.name,
+          full ? noSpace(options.cache, needed, await free(options.cache)) : cause,
+        )
+        attempts.push(attempt)
+        options.meter.say(`By ${way.name} it failed: ${attempt.why.split("\n").at(-1)}`)
         await rm(join(work, way.name), { recursive: true, force: true })
       }
     }
-    return { attempts }
+    return { outcome: "failed", directory, attempts }
   } finally {
     await rm(work, { recursive: true, force: true })
   }

@@ -50,7 +50,7 @@ export const httpsWay = (options: HttpsOptions = {}): Way => {
           `${settings.index} states SHA-256 ${listed.digests.sha256} for ${wheel.fileName}, expected ${wheel.sha256}`,
         )
       const path = join(folder, wheel.fileName)
-      await download(listed, path, meter, settings)
+      await download(listed, path, `${wheel.project} ${wheel.version}`, meter, settings)
       return { path, stated: listed.digests.sha256 }
     },
   }
@@ -78,12 +78,13 @@ const networkRemedy = "Connect to the network, or set HTTPS_PROXY if one stands 
 const download = async (
   listed: Listed,
   path: string,
+  name: string,
   meter: Meter,
   settings: Required<HttpsOptions>,
 ): Promise<void> => {
   const file = await open(path, "w")
   let have = 0
-  meter.start(`Downloading ${listed.filename}`, listed.size)
+  meter.start(`Downloading ${name}`, listed.size)
   try {
     for (let breaks = 0; have < listed.size; ) {
       const before = have

@@ -84,10 +84,10 @@ export const locateLibrary = async (options: LocateOptions = {}): Promise<Librar
       ways: options.ways ?? [pipWay(env), httpsWay()],
     })
     attempts.push(...got.attempts)
-    const { directory } = got
-    if (directory === undefined) continue
-    const library = await attempt("cache", () => cachedLibrary(directory, platform))
-    if (library !== undefined) return { ...library, platform, source: "download", notes }
+    if (got.outcome === "failed") continue
+    const library = await attempt("cache", () => cachedLibrary(got.directory, platform))
+    if (library !== undefined)
+      return { ...library, platform, source: got.outcome === "done" ? "download" : "cache", notes }
   }
   throw new LibraryNotFound(attempts)
 }

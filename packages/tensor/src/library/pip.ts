@@ -26,6 +26,7 @@ export const pipWay = (env: Environment = process.env): Way => ({
     for (const pip of pips) {
       const problem = await download(pip, wheel, folder, meter, env)
       if (problem === undefined) return { path: join(folder, await onlyWheel(folder)), stated: undefined }
+      if (/\[Errno 28\]/.test(problem)) throw Object.assign(new Error(problem), { code: "ENOSPC" })
       if (!/No module named '?pip/.test(problem)) throw new AttemptFailed(`${pip.join(" ")}: ${problem}`, remedy(wheel))
     }
     throw new AttemptFailed("no Python with pip on PATH")
@@ -65,7 +66,7 @@ const download = async (
   })
   const stopPip = () => child.kill()
   process.once("exit", stopPip)
-  meter.start(`Getting ${wheel.fileName} with pip`, wheel.bytes)
+  meter.start(`Getting ${wheel.project} ${wheel.version} with pip`, wheel.bytes)
   const watch = setInterval(() => void bytesIn(folder).then(meter.at), POLL_MS)
   try {
     const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])

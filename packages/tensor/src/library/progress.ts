@@ -12,11 +12,11 @@ export interface Terminal {
 export interface Meter {
   /** Begins a job; without `total` (bytes) neither percentage nor time left is shown. */
   readonly start: (label: string, total?: number) => void
-  /** The job has done `bytes` in all. */
+  /** The job has done `bytes` in all; ignored between jobs, so that a late report draws nothing. */
   readonly at: (bytes: number) => void
   /** Ends the job with a line that stays. */
   readonly end: () => void
-  /** A line that stays. */
+  /** A line that stays; a job that was going on is broken off by it. */
   readonly say: (line: string) => void
 }
 
@@ -50,11 +50,14 @@ export const createMeter = (
 ): Meter => {
   let label = ""
   let total: number | undefined
+  let running = false
   let [began, shown, bytes] = [0, 0, 0]
+  /** The rate counts from the first bytes on: what came before was waiting. */
+  let first: { readonly time: number; readonly bytes: number } | undefined
 
   const figures = (): string => {
-    const seconds = (now() - began) / 1000
-    const rate = seconds > 0 ? bytes / seconds : 0
+    const seconds = first === undefined ? 0 : (now() - first.time) / 1000
+    const rate = first !== undefined && seconds > 0 ? (bytes - first.bytes) / seconds : 0
     const parts = [total === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(total)}`]
     if (rate > 0) parts.push(`${formatBytes(rate)}/s`)
     if (rate > 0 && total !== undefined && bytes < total) parts.push(`${formatTime((total - bytes) / rate)} left`)
@@ -76,22 +79,30 @@ export const createMeter = (
       label = newLabel
       total = newTotal
       bytes = 0
+      running = true
+      first = undefined
       began = shown = now()
       terminal.write(
         terminal.isTTY ? `\r\x1b[K${bar()}` : `${label}${total === undefined ? "" : ` (${formatBytes(total)})`}\n`,
       )
     },
     at: (newBytes) => {
+      if (!running) return
       bytes = newBytes
+      if (first === undefined && bytes > 0) first = { time: now(), bytes }
       if (now() - shown < (terminal.isTTY ? REDRAW_MS : LINE_MS)) return
       shown = now()
       terminal.write(terminal.isTTY ? `\r\x1b[K${bar()}` : line())
     },
     end: () => {
+      running = false
       const seconds = (now() - began) / 1000
       const done = `${label}: ${formatBytes(bytes)} in ${seconds.toFixed(1)} s\n`
       terminal.write(terminal.isTTY ? `\r\x1b[K${done}` : done)
     },
-    say: (text) => terminal.write(terminal.isTTY ? `\r\x1b[K${text}\n` : `${text}\n`),
+    say: (text) => {
+      running = false
+      terminal.write(terminal.isTTY ? `\r\x1b[K${text}\n` : `${text}\n`)
+    },
   }
 }

@@ -9,7 +9,7 @@ import { OLDEST_VERSION } from "./wheels.ts"
 type Environment = Readonly<Record<string, string | undefined>>
 
 const script = `
-import importlib.util, json
+import importlib.util, json, sys
 from importlib import metadata
 spec = importlib.util.find_spec("tensorflow")
 places = list(spec.submodule_search_locations or []) if spec else []
@@ -19,10 +19,10 @@ for name in ("tensorflow", "tensorflow-cpu", "tensorflow-gpu", "tensorflow-macos
         found.append([name, metadata.version(name)])
     except metadata.PackageNotFoundError:
         pass
-print(json.dumps({"folder": places[0] if places else None, "packages": found}))
+print(json.dumps({"folder": places[0] if places else None, "packages": found, "python": sys.executable}))
 `
 
-const Answer = type({ folder: "string | null", packages: type(["string", "string"]).array() })
+const Answer = type({ folder: "string | null", packages: type(["string", "string"]).array(), python: "string" })
 
 /**
  * Paths of the Python interpreters to ask, first that of an active virtual environment (PATH has it first).
@@ -47,10 +47,10 @@ export const pythonLibrary = async (
   platform: Platform,
   env: Environment = process.env,
 ): Promise<Pick<Library, "directory" | "version" | "flavour" | "files" | "origin">> => {
-  const python = pythonsOn(env)[0]
-  if (python === undefined) throw new AttemptFailed("no python3 or python on PATH")
+  const command = pythonsOn(env)[0]
+  if (command === undefined) throw new AttemptFailed("no python3 or python on PATH")
   // Not in the current folder: Python would take a folder `tensorflow` there for the package.
-  const child = Bun.spawn([python, "-c", script], {
+  const child = Bun.spawn([command, "-c", script], {
     cwd: "/",
     env: { ...env },
     stdin: "ignore",
@@ -60,8 +60,9 @@ export const pythonLibrary = async (
   })
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   if ((await child.exited) !== 0)
-    throw new AttemptFailed(`${python} could not be asked: ${stderr.trim().split("\n").at(-1) || "no answer in 20 s"}`)
-  const { folder, packages } = Answer.assert(JSON.parse(stdout))
+    throw new AttemptFailed(`${command} could not be asked: ${stderr.trim().split("\n").at(-1) || "no answer in 20 s"}`)
+  // The interpreter's own path: on PATH there may be a shim (pyenv, asdf) that says nothing about which one it is.
+  const { folder, packages, python } = Answer.assert(JSON.parse(stdout))
   if (folder === null) throw new AttemptFailed(`${python} has no TensorFlow`)
   const [name, version] = packages[0] ?? ["tensorflow", "unknown"]
   if (!isUsable(version))

@@ -1,0 +1,115 @@
+import { expect, test } from "bun:test"
+import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
+import { hostname } from "node:os"
+import { join } from "node:path"
+import { temporaryFolder } from "./fixtures.ts"
+import { withLock } from "./lock.ts"
+import { isAlive, type Owner, parseOwner, thisOwner } from "./owner.ts"
+
+const quick = { poll: 5, heartbeat: 20, staleAfter: 200 }
+
+const held = (path: string, owner: Partial<Owner>, ageSeconds = 0) => {
+  writeFileSync(path, JSON.stringify({ ...thisOwner(), ...owner }))
+  const then = Date.now() / 1000 - ageSeconds
+  utimesSync(path, then, then)
+}
+
+/** Takes the lock and says whether that needed waiting. */
+const takes = async (path: string): Promise<"at once" | "after waiting"> => {
+  let waited = false
+  const noteWaiting = () => {
+    waited = true
+  }
+  await withLock(path, async () => {}, noteWaiting, quick)
+  return waited ? "after waiting" : "at once"
+}
+
+test("bodies under one lock never overlap, and the lock is gone afterwards", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  let [inside, most, runs] = [0, 0, 0]
+  const body = async () => {
+    most = Math.max(most, ++inside)
+    await Bun.sleep(3)
+    inside--
+    runs++
+  }
+  await Promise.all(Array.from({ length: 8 }, () => withLock(path, body, () => {}, quick)))
+  expect({ most, runs, left: readdirSync(folder.path) }).toEqual({ most: 1, runs: 8, left: [] })
+})
+
+test("a body that throws gives the lock back", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  const failing = withLock(
+    path,
+    () => Promise.reject(new Error("no")),
+    () => {},
+    quick,
+  )
+  await expect(failing).rejects.toThrow("no")
+  expect(existsSync(path)).toBe(false)
+})
+
+test("a process of this host that is gone holds nothing, nor does one whose number was given away again", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  const gone = Bun.spawn(["true"])
+  await gone.exited
+  held(path, { pid: gone.pid })
+  expect(await takes(path)).toBe("at once")
+  held(path, { started: "another boot 12345" })
+  expect(await takes(path)).toBe("at once")
+})
+
+test("a living holder is waited for until its heart has stopped for long, and so is another host's", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  held(path, {})
+  expect(await takes(path)).toBe("after waiting")
+  held(path, { host: `not-${hostname()}`, pid: 1 })
+  expect(await takes(path)).toBe("after waiting")
+  held(path, { host: `not-${hostname()}`, pid: 1 }, 60)
+  expect(await takes(path)).toBe("at once")
+})
+
+test("a lock file that holds no owner goes stale by age alone", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  writeFileSync(path, "")
+  expect(await takes(path)).toBe("after waiting")
+})
+
+test("the heartbeat keeps a lock that is held for longer than it takes to go stale", async () => {
+  using folder = temporaryFolder()
+  const path = join(folder.path, "a.lock")
+  const order: Array<string> = []
+  const first = withLock(
+    path,
+    async () => {
+      await Bun.sleep(3 * quick.staleAfter)
+      order.push("first")
+    },
+    () => {},
+    quick,
+  )
+  await Bun.sleep(20)
+  await withLock(
+    path,
+    async () => void order.push("second"),
+    () => {},
+    quick,
+  )
+  await first
+  expect(order).toEqual(["first", "second"])
+})
+
+test("owners are recognised", () => {
+  const owner = thisOwner()
+  expect(parseOwner(JSON.stringify(owner))).toEqual(owner)
+  expect(parseOwner("{")).toBeUndefined()
+  expect(parseOwner('{"pid":0}')).toBeUndefined()
+  expect(isAlive(owner)).toBe(true)
+  expect(isAlive({ ...owner, host: "elsewhere" })).toBeUndefined()
+  expect(thisOwner().token).not.toBe(owner.token)
+})
