@@ -27,7 +27,7 @@ export interface Backend extends KernelBackend {
     has(dataId: object): boolean
     set(dataId: object, data: TensorData): void
   }
-  /** The numbers of tensors, their waiting values made into tensors first. */
+  /** The numbers of tensors, their waiting values made into tensors first. @error Error for a disposed tensor */
   getInputTensorIds(tensors: ReadonlyArray<TensorInfo>): Array<number>
   /** Makes a TFJS tensor of an op's output. A dtype that TFJS does not know becomes an opaque tensor, "string" to TFJS. */
   createOutputTensor(metadata: Metadata): tf.Tensor
@@ -38,13 +38,19 @@ export interface Backend extends KernelBackend {
     inputs: ReadonlyArray<TensorInfo>,
     numOutputs: number,
   ): Array<tf.Tensor>
+  /** Buffers that TFJS holds, and how many of them still wait for their first use. */
+  counts(): { readonly binding: Binding; readonly numDataIds: number; readonly waiting: number }
 }
 
-/** The dtypes that the stock backend turns into TFJS tensors. */
+/** The parts of the stock backend that are replaced; it is an ES5 class, so they are replaced on the instance. */
+interface Stock extends Omit<Backend, "counts"> {
+  counts?: Backend["counts"]
+}
+
+/** The dtypes that the stock backend turns into TFJS tensors without a word. */
 const known = new Set<number>([
   DType.float32,
   DType.int32,
-  DType.int64,
   DType.bool,
   DType.complex64,
   DType.string,
@@ -55,15 +61,60 @@ const known = new Set<number>([
 /** Makes the backend. */
 export const makeBackend = (binding: Binding): Backend => {
   const { NodeJSKernelBackend } = require("@tensorflow/tfjs-node-gpu/dist/nodejs_kernel_backend") as {
-    NodeJSKernelBackend: new (binding: Binding, packageName: string) => Backend
+    NodeJSKernelBackend: new (binding: Binding, packageName: string) => Stock
+  }
+  const { Int64Scalar } = require("@tensorflow/tfjs-node-gpu/dist/int64_tensors") as {
+    Int64Scalar: new () => TensorInfo & { valueArray: Int32Array }
   }
   const stock = new NodeJSKernelBackend(binding, "@tensorflow/tfjs-node-gpu")
+  const { tensorMap } = stock
+  let waiting = 0
+
   const createKnown = stock.createOutputTensor.bind(stock)
   stock.createOutputTensor = (metadata) => {
     if (known.has(metadata.dtype)) return createKnown(metadata)
     const dataId = {}
-    stock.tensorMap.set(dataId, { ...metadata, values: null, refCount: 1 })
-    return tf.engine().makeTensorFromTensorInfo({ dataId, shape: metadata.shape, dtype: "string" })
+    tensorMap.set(dataId, { ...metadata, values: null, refCount: 1 })
+    // TFJS calls int64 int32, as the stock backend does, but that warns on the console at every tensor.
+    const dtype = metadata.dtype === DType.int64 ? "int32" : "string"
+    return tf.engine().makeTensorFromTensorInfo({ dataId, shape: metadata.shape, dtype })
   }
-  return stock
+
+  const move = stock.move.bind(stock)
+  stock.move = (...args) => {
+    move(...args)
+    waiting++
+  }
+
+  stock.getInputTensorIds = (tensors) => {
+    const ids: Array<number> = []
+    for (let i = 0; i < tensors.length; i++) {
+      const tensor = tensors[i]!
+      if (tensor instanceof Int64Scalar) {
+        ids.push(binding.createTensor([], DType.int64, tensor.valueArray))
+        continue
+      }
+      if (!tensorMap.has(tensor.dataId) && !tf.engine().state.tensorInfo.has(tensor.dataId))
+        throw new Error(`a disposed tensor (${tensor.dtype}[${tensor.shape}], input ${i}) was given to an op`)
+      const info = tensorMap.get(tensor.dataId) // moves it here if another backend has it
+      if (info.values !== null) {
+        info.id = binding.createTensor(info.shape, info.dtype, info.values)
+        info.values = null
+        waiting--
+      }
+      ids.push(info.id)
+    }
+    return ids
+  }
+
+  const disposeData = stock.disposeData.bind(stock)
+  stock.disposeData = (dataId, force) => {
+    // The map's own `get` calls back into TFJS when it has no such buffer.
+    const waits = tensorMap.has(dataId) && tensorMap.get(dataId).values !== null
+    const disposed = disposeData(dataId, force)
+    if (disposed && waits) waiting--
+    return disposed
+  }
+
+  return Object.assign(stock, { counts: () => ({ binding, numDataIds: stock.numDataIds(), waiting }) })
 }

@@ -1,49 +1,122 @@
 /** Opens the tensor engine: finds libtensorflow, binds it, makes it TFJS's backend. */
-import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
-import { homedir } from "node:os"
-import { join } from "node:path"
+import { type } from "arktype"
 import { type Backend, makeBackend } from "./backend.ts"
-import { type Binding, openBinding } from "./binding/binding.ts"
+import { openBinding } from "./binding/binding.ts"
+import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
+import { type Library, locateLibrary } from "./library/index.ts"
 import { tf } from "./tf.ts"
 
 const require = createRequire(import.meta.url)
 
-/** How the engine is opened. Fixed for the life of the process: TensorFlow cannot be opened twice. */
-export interface EngineOptions {
-  /** Threads within one op; by default one per core. */
-  readonly threads?: number
-  /** False hides every GPU from TensorFlow. Default true. */
-  readonly gpu?: boolean
+/**
+ * How the engine is opened. Fixed for the life of the process: TensorFlow cannot be opened twice.
+ *
+ * - `threads`: within one op; by default one per core.
+ * - `interOpThreads`: ops at the same time in a saved model's graph; by default TensorFlow's choice. Eager ops run one by one.
+ * - `gpu`: false hides every GPU from TensorFlow.
+ * - `gpuMemoryGrowth`: take GPU memory as needed, not nearly all of it at the start, so that two runs can share a GPU.
+ * - `products`: `bfloat16` multiplies float32 matrices in bfloat16 and sums in float32 where the processor has the
+ *   instructions (two to three times as fast on AMX, relative error about 1e-2 an element); the default keeps float32.
+ * - `messages`: true shows what TensorFlow prints on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment decides before it.
+ */
+export const EngineOptions = type({
+  "+": "reject",
+  "threads?": "1 <= number.integer <= 4096",
+  "interOpThreads?": "1 <= number.integer <= 4096",
+  "gpu?": "boolean",
+  "gpuMemoryGrowth?": "boolean",
+  "products?": "'float32' | 'bfloat16'",
+  "messages?": "boolean",
+})
+export type EngineOptions = typeof EngineOptions.infer
+
+/** What the engine runs on. */
+export interface EngineInfo {
+  /** Where libtensorflow came from. */
+  readonly library: Library
+  /** TensorFlow's own word for its version. */
+  readonly version: string
+  readonly devices: ReadonlyArray<Device>
+  /** Where float tensors live. */
+  readonly device: Device
+  readonly usesGpu: boolean
+  readonly options: EngineOptions
 }
 
-let opened: Promise<void> | undefined
+interface Opened {
+  readonly options: EngineOptions
+  readonly info: Promise<EngineInfo>
+}
 
-const libraryNames =
-  process.platform === "darwin"
-    ? ["libtensorflow_cc.2.dylib", "libtensorflow.2.dylib"]
-    : ["libtensorflow_cc.so.2", "libtensorflow.so.2"]
+let opened: Opened | undefined
+let openedInfo: EngineInfo | undefined
 
-const open = async (options: EngineOptions): Promise<void> => {
-  const directory = getEnvironment("WINNOW_LIBTENSORFLOW") ?? join(homedir(), ".cache/winnow/proto/tensorflow")
-  const path = libraryNames.map((name) => join(directory, name)).find((file) => existsSync(file))
-  if (path === undefined) throw new Error(`no ${libraryNames.join(" or ")} in ${directory}`)
-  // Read when the library loads: its greetings on stderr say nothing that an error does not say better.
-  setEnvironment("TF_CPP_MIN_LOG_LEVEL", "3", false)
-  const binding = openBinding(path, { gpuMemoryGrowth: true, gpu: options.gpu ?? true, ...options })
+const open = async (options: EngineOptions): Promise<EngineInfo> => {
+  const library = await locateLibrary(options.gpu === undefined ? {} : { gpu: options.gpu })
+  // TensorFlow and oneDNN read these from the process's environment when they load.
+  const level = getEnvironment("TF_CPP_MIN_LOG_LEVEL")
+  const quiet = level === undefined && options.messages !== true
+  // 3 leaves what ends the process; whatever else goes wrong is thrown as an error.
+  if (level === undefined) setEnvironment("TF_CPP_MIN_LOG_LEVEL", quiet ? "3" : "0", false)
+  if (options.products !== undefined)
+    setEnvironment("ONEDNN_DEFAULT_FPMATH_MODE", options.products === "bfloat16" ? "BF16" : "STRICT", true)
+  const { threads, interOpThreads, gpu = true, gpuMemoryGrowth = true } = options
+  const binding = openBinding(
+    library.files,
+    {
+      gpu,
+      gpuMemoryGrowth,
+      ...(threads === undefined ? {} : { threads }),
+      ...(interOpThreads === undefined ? {} : { interOpThreads }),
+    },
+    quiet,
+  )
   require("@tensorflow/tfjs-node-gpu/dist/register_all_kernels")
   tf.registerBackend("tensorflow", () => makeBackend(binding), 3)
-  await tf.setBackend("tensorflow")
+  if (!(await tf.setBackend("tensorflow"))) throw new Error("TFJS refused the tensorflow backend")
+  const { devices, device, TF_Version: version } = binding
+  return (openedInfo = { library, version, devices, device, usesGpu: binding.isUsingGpuDevice(), options })
 }
 
-/** Opens the engine once per process; later calls return the same promise. */
-export const openEngine = (options: EngineOptions = {}): Promise<void> => (opened ??= open(options))
+/**
+ * Opens the engine, once per process: later calls give the same promise. After a failure the next call tries again.
+ *
+ * @error TypeError for options of the wrong form; Error when it was opened with other options; LibraryNotFound
+ */
+export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => {
+  const valid = EngineOptions(options)
+  if (valid instanceof type.errors) return Promise.reject(new TypeError(`engine options: ${valid.summary}`))
+  if (opened !== undefined) {
+    for (const key of Object.keys(valid) as Array<keyof EngineOptions>) {
+      const [asked, is] = [valid[key], opened.options[key]]
+      if (asked !== is)
+        return Promise.reject(
+          new Error(
+            `the tensor engine was opened with ${key} = ${is ?? "its default"} and cannot be reopened with ${asked} in the same process. ` +
+              "Pass the options to the first openEngine.",
+          ),
+        )
+    }
+    return opened.info
+  }
+  const info = open(valid)
+  opened = { options: valid, info }
+  info.catch(() => {
+    opened = undefined
+  })
+  return info
+}
 
-/** The TFJS backend, to run TensorFlow ops that TFJS has no kernel for. @error before `openEngine` */
+/** What the engine runs on. @error before `openEngine` is done */
+export const engineInfo = (): EngineInfo => {
+  if (openedInfo === undefined) throw new Error("the tensor engine is not open: `await openEngine()` first")
+  return openedInfo
+}
+
+/** The TFJS backend, to run TensorFlow ops that TFJS has no kernel for. @error before `openEngine` is done */
 export const backend = (): Backend => {
-  const found = tf.findBackend("tensorflow") as Backend | null
-  if (found === null) throw new Error("the tensor engine is not open: `await openEngine()` first")
-  return found
+  if (openedInfo === undefined) engineInfo()
+  return tf.findBackend("tensorflow") as Backend
 }
-export type { Backend, Binding }

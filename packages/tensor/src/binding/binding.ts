@@ -6,6 +6,7 @@ import { type Device, openRuntime } from "./context.ts"
 import { DType, type Elements } from "./dtypes.ts"
 import { Executor } from "./execute.ts"
 import { SavedModels } from "./saved-model.ts"
+import type { LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
 
 /** The binding that TFJS's kernels use, and what they have no word for. */
@@ -25,6 +26,10 @@ export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataS
   createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
   /** Lends a tensor's elements without a copy while `read` runs; see `Tensors.lend`. */
   lendTensor<T>(id: number, read: (values: Elements) => T): T
+  /** The number that the next tensor gets: tensors made from now on have it or a higher one. */
+  nextTensor(): number
+  /** Live tensors numbered from `first` on, as `float32[2,3]`, oldest first, `most` at most. */
+  describeTensors(first: number, most: number): Array<string>
   readonly devices: ReadonlyArray<Device>
   readonly device: Device
 }
@@ -44,11 +49,11 @@ class TFEOpAttr {
 /**
  * Loads the library and gives the binding.
  *
- * @param path of libtensorflow
+ * @param quiet hides what the library prints on stderr while it loads
  * @error when the library cannot be loaded or configured
  */
-export const openBinding = (path: string, config: SessionConfig): Binding => {
-  const runtime = openRuntime(path, config)
+export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: boolean): Binding => {
+  const runtime = openRuntime(files, config, quiet)
   const tensors = new Tensors(runtime)
   const executor = new Executor(runtime, tensors)
   const models = new SavedModels(runtime, tensors)
@@ -67,6 +72,8 @@ export const openBinding = (path: string, config: SessionConfig): Binding => {
     getNumOfSavedModels: () => models.count,
     getNumOfTensors: () => tensors.count,
     isUsingGpuDevice: () => runtime.usesGpu,
+    nextTensor: () => tensors.next,
+    describeTensors: (first, most) => tensors.describeFrom(first, most),
     devices: runtime.devices,
     device: runtime.device,
     TF_FLOAT: DType.float32,

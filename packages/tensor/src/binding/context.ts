@@ -1,8 +1,9 @@
 /** The eager context: where ops run, on which device, with what threads. */
 import { Arena } from "./arena.ts"
 import { encodeConfig, type SessionConfig } from "./config.ts"
+import { withoutStderr } from "./libc.ts"
 import { Status } from "./status.ts"
-import { type Address, openSymbols, type Symbols } from "./symbols.ts"
+import { type Address, type LibraryFiles, openSymbols, type Symbols } from "./symbols.ts"
 
 /** A device as TensorFlow names it. */
 export interface Device {
@@ -42,11 +43,11 @@ const listDevices = (C: Symbols, context: Address, status: Status): Array<Device
 /**
  * Loads the library and opens an eager context.
  *
- * @param path of the shared library
+ * @param quiet hides what the library prints on stderr while it loads, before its own log level counts
  * @error when the library cannot be loaded, or TensorFlow refuses the configuration or finds no device
  */
-export const openRuntime = (path: string, sessionConfig: SessionConfig): Runtime => {
-  const C = openSymbols(path)
+export const openRuntime = (files: LibraryFiles, sessionConfig: SessionConfig, quiet: boolean): Runtime => {
+  const C = quiet ? withoutStderr(() => openSymbols(files)) : openSymbols(files)
   const arena = new Arena()
   const status = new Status(C)
   const config = encodeConfig(sessionConfig)

@@ -1,4 +1,4 @@
-/** The two functions of the C library that the binding needs. */
+/** The few functions of the C library that the binding needs. */
 import { dlopen, FFIType } from "bun:ffi"
 import type { Address } from "./symbols.ts"
 
@@ -7,6 +7,10 @@ const path = process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6"
 const { symbols } = dlopen(path, {
   memcpy: { args: ["ptr", "ptr", FFIType.u64_fast], returns: "void" },
   setenv: { args: ["ptr", "ptr", "i32"], returns: "i32" },
+  open: { args: ["ptr", "i32"], returns: "i32" },
+  close: { args: ["i32"], returns: "i32" },
+  dup: { args: ["i32"], returns: "i32" },
+  dup2: { args: ["i32", "i32"], returns: "i32" },
   getenv: { args: ["ptr"], returns: "cstring" },
 } as const)
 
@@ -36,4 +40,22 @@ export const setEnvironment = (name: string, value: string, overwrite: boolean):
 export const getEnvironment = (name: string): string | undefined => {
   const value = symbols.getenv(text.encode(`${name}\0`)) as unknown
   return value === null || value === undefined ? undefined : String(value)
+}
+
+/**
+ * Runs `f` while the process's stderr leads nowhere: for what a library prints before anything can tell it not to.
+ * What `f` throws is thrown.
+ */
+export const withoutStderr = <T>(f: () => T): T => {
+  const stderr = 2
+  const writeOnly = 1
+  const nowhere = symbols.open(text.encode("/dev/null\0"), writeOnly)
+  const kept = symbols.dup(stderr)
+  if (nowhere >= 0 && kept >= 0) symbols.dup2(nowhere, stderr)
+  try {
+    return f()
+  } finally {
+    if (kept >= 0) symbols.dup2(kept, stderr)
+    for (const descriptor of [kept, nowhere]) if (descriptor >= 0) symbols.close(descriptor)
+  }
 }

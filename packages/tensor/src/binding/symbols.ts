@@ -16,7 +16,6 @@ const nothing = "void"
 
 const table = {
   TF_Version: { args: [], returns: "cstring" },
-  TF_DataTypeSize: { args: [int], returns: size },
 
   TF_NewStatus: { args: [], returns: pointer },
   TF_GetCode: { args: [pointer], returns: int },
@@ -102,19 +101,28 @@ export type Symbols = {
   ) => Result<(typeof table)[Name]["returns"]>
 }
 
+/** The two files of libtensorflow. */
+export interface LibraryFiles {
+  readonly cc: string
+  readonly framework: string
+}
+
 /**
  * Loads libtensorflow and finds every function of the table in it.
  *
- * @param path of `libtensorflow_cc` or `libtensorflow`; its framework library lies beside it
- * @error when the file cannot be loaded or lacks a function, with the loader's own words
+ * @param files the framework is loaded first, so that it is found wherever it lies
+ * @error when a file cannot be loaded or lacks a function, with the loader's own words
  */
-export const openSymbols = (path: string): Symbols => {
+export const openSymbols = ({ cc, framework }: LibraryFiles): Symbols => {
+  let path = framework
   try {
-    return dlopen(path, table as Record<string, FFIFunction>).symbols as unknown as Symbols
+    dlopen(framework, { TF_DataTypeSize: { args: [int], returns: size } })
+    path = cc
+    return dlopen(cc, table as Record<string, FFIFunction>).symbols as unknown as Symbols
   } catch (cause) {
     throw new Error(
       `cannot load TensorFlow from ${path}: ${cause instanceof Error ? cause.message : String(cause)}. ` +
-        "Expected libtensorflow 2.9 or newer for this processor, with libtensorflow_framework beside it.",
+        "Expected libtensorflow 2.9 or newer for this processor, its two files from the same build.",
       { cause },
     )
   }

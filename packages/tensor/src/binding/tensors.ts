@@ -92,6 +92,20 @@ export class Tensors {
     return describe(this.#runtime.C.TFE_TensorHandleDataType(handle), this.#shape(handle))
   }
 
+  /** The number that the next tensor gets. */
+  get next(): number {
+    return this.#next
+  }
+
+  /** Describes the live tensors numbered from `first` on, `most` at most. */
+  describeFrom(first: number, most: number): Array<string> {
+    const found: Array<string> = []
+    for (const id of this.#handles.keys()) {
+      if (id >= first && found.length < most) found.push(this.describe(id))
+    }
+    return found
+  }
+
   /** @error EngineError if it does not live */
   delete(id: number): void {
     const handle = this.handle(id, "deleteTensor")

@@ -1,0 +1,7 @@
+/** What of the binding is useful beyond it. */
+export { attribute, type PartialShape } from "./attributes.ts"
+export type { Binding } from "./binding.ts"
+export type { Device } from "./context.ts"
+export { DType, type DTypeName, dtypeName, type Elements } from "./dtypes.ts"
+export { EngineError } from "./status.ts"
+export type { Metadata } from "./tensors.ts"

@@ -1,0 +1,58 @@
+/** Counts what lives in the engine, and tells when a step leaves something behind. */
+import { backend } from "./engine.ts"
+import { tf } from "./tf.ts"
+
+/** What lives in the engine at one moment. */
+export interface EngineMemory {
+  /** TFJS tensors, variables included: `tf.memory().numTensors`. */
+  readonly tensors: number
+  /** Buffers behind them; several tensors may share one. */
+  readonly buffers: number
+  /** TensorFlow tensors: those of TFJS that were used at least once, and those made through the binding alone. */
+  readonly handles: number
+  /** TensorFlow tensors that no TFJS tensor owns: resource handles, an optimizer's moments. */
+  readonly ownHandles: number
+  /** The number that the next TensorFlow tensor gets. */
+  readonly next: number
+}
+
+/** Counts what lives now. Costs about a microsecond. */
+export const engineMemory = (): EngineMemory => {
+  const { binding, waiting, numDataIds } = backend().counts()
+  const handles = binding.getNumOfTensors()
+  return {
+    tensors: tf.memory().numTensors,
+    buffers: numDataIds,
+    handles,
+    ownHandles: handles + waiting - numDataIds,
+    next: binding.nextTensor(),
+  }
+}
+
+/** A step left tensors behind. */
+export class LeakError extends Error {
+  override readonly name = "LeakError"
+}
+
+/**
+ * Checks that nothing lives that did not live before: call it after each step with the counts from before it.
+ *
+ * What is freed may be freed; only growth is an error.
+ *
+ * @param where names the step in the error: `step 12`
+ * @error LeakError with the growth of each count, and dtype and shape of the new tensors that are left
+ */
+export const checkLeaks = (before: EngineMemory, where: string): void => {
+  const now = engineMemory()
+  const growth = (["tensors", "buffers", "ownHandles"] as const)
+    .filter((key) => now[key] > before[key])
+    .map((key) => `${now[key] - before[key]} more ${key} (${before[key]} before, ${now[key]} after)`)
+  if (growth.length === 0) return
+  const most = 5
+  const left = backend().binding.describeTensors(before.next, most + 1)
+  const shown = left.length === 0 ? "none was used yet" : left.slice(0, most).join(", ")
+  throw new LeakError(
+    `${where} leaks ${growth.join(", ")}. New tensors that are left: ${shown}${left.length > most ? ", ..." : ""}. ` +
+      "Run the step in tf.tidy, keep what must stay with tf.keep, and dispose what it replaces.",
+  )
+}
