@@ -5,7 +5,7 @@
  * independent streams, so nothing that is drawn in one place shifts what is drawn in another, and a run that
  * resumes at step t makes the generator of step t anew instead of storing its state.
  */
-import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus"
+import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus"
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator"
 
 /** A stream of random numbers; mutable, not shared between places that must not shift one another. */
@@ -18,12 +18,22 @@ export interface Rng {
   readonly below: (n: number) => number
 }
 
-/** 32-bit FNV-1a of a string's UTF-16 code units: only to turn a path into a seed, not a content hash. */
-const fnv1a = (text: string): number => {
-  let h = 0x811c9dc5
+/**
+ * 32 bits of a text: FNV-1a of its UTF-16 code units, then Murmur3's finaliser. Not a content hash.
+ *
+ * The finaliser matters: FNV moves little when the last character changes, and the generator's first draws are nearly its
+ * state, so without it step t and step t + 1 would begin with correlated draws (measured: 0.34).
+ */
+const hash = (text: string, basis: number): number => {
+  let h = basis
   for (let i = 0; i < text.length; i++) h = Math.imul(h ^ text.charCodeAt(i), 0x01000193)
-  return h | 0
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
+  return h ^ (h >>> 16)
 }
+
+/** Four start values for the four words of state, so that 32 bits of one hash do not limit the number of streams. */
+const bases = [0x811c9dc5, 0x9e3779b9, 0x7f4a7c15, 0x2545f491]
 
 const wrap = (generator: RandomGenerator): Rng => {
   const uniform = () => {
@@ -44,8 +54,10 @@ const wrap = (generator: RandomGenerator): Rng => {
  * @param seed any safe integer
  * @param path names and counters that tell this place from all others
  */
-export const seeded = (seed: number, ...path: ReadonlyArray<string | number>): Rng =>
-  wrap(xoroshiro128plus(fnv1a(JSON.stringify([seed, ...path]))))
+export const seeded = (seed: number, ...path: ReadonlyArray<string | number>): Rng => {
+  const text = JSON.stringify([seed, ...path])
+  return wrap(xoroshiro128plusFromState(bases.map((basis) => hash(text, basis))))
+}
 
 /** A uniformly random order of 0..n-1 (Fisher-Yates). */
 export const permutation = (n: number, rng: Rng): Int32Array => {
