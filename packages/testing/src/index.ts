@@ -1,5 +1,6 @@
 export * from "./check-filter.ts"
 export * from "./check-loss.ts"
+export * from "./check-model.ts"
 export * from "./instance.ts"
 export * from "./law.ts"
 export * from "./loss-cases.ts"

@@ -1,0 +1,116 @@
+/** Both families keep the laws, in every form that they have. */
+import { expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Architecture, Model } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { checkModel } from "@winnow/testing"
+import { Effect } from "effect"
+import { loadModel, saveModel } from "./files.ts"
+import { type GptNeoxOptions, gptNeox } from "./gpt-neox.ts"
+import { initialise } from "./initialise.ts"
+import { llama } from "./llama.ts"
+import { copyModel } from "./model.ts"
+import { flopsPerToken, parameterCount } from "./parameters.ts"
+
+const sizes = {
+  vocab_size: 23,
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 24,
+  initializer_range: 0.3,
+} satisfies Partial<GptNeoxOptions>
+
+const make = (use: { readonly instance: Effect.Effect<Architecture, unknown> }): Architecture =>
+  Effect.runSync(Effect.orDie(use.instance))
+
+const roundTrip = async (model: Model): Promise<Model> => {
+  const dir = mkdtempSync(join(tmpdir(), "winnow-model-"))
+  try {
+    await Effect.runPromise(saveModel(model, dir))
+    return await Effect.runPromise(loadModel(dir))
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+const forms = {
+  "gpt_neox, half of a head rotated": gptNeox({ ...sizes, rotary_pct: 0.5 }),
+  "gpt_neox, sequential residual, tied, no attention bias": gptNeox({
+    ...sizes,
+    rotary_pct: 1,
+    use_parallel_residual: false,
+    tie_word_embeddings: true,
+    attention_bias: false,
+  }),
+  llama: llama(sizes),
+  "llama, grouped, wide heads, biases, tied": llama({
+    ...sizes,
+    num_key_value_heads: 2,
+    head_dim: 6,
+    attention_bias: true,
+    mlp_bias: true,
+    tie_word_embeddings: true,
+  }),
+}
+
+for (const [name, use] of Object.entries(forms))
+  test(`${name} keeps the laws`, () => checkModel((seed) => initialise(make(use), seed), { roundTrip }))
+
+test("a copy has the same values and variables of its own", () => {
+  const before = tf.memory().numTensors
+  const model = initialise(make(forms.llama), 1)
+  const copy = copyModel(model)
+  const norm = (m: Model) => m.parameters.get("model.norm.weight")!
+  expect(copy.head_Vd.dataSync()).toEqual(model.head_Vd.dataSync())
+  tf.tidy(() => norm(copy).assign(tf.zeros([16])))
+  expect(norm(model).dataSync()[0]).toBe(1)
+  model.dispose()
+  expect(copy.head_Vd.dataSync().every(Number.isFinite)).toBe(true)
+  copy.dispose()
+  expect(tf.memory().numTensors).toBe(before)
+})
+
+test("fresh parameters have the spread of initializer_range; adding a layer changes no other parameter", () => {
+  const small = initialise(make(gptNeox({ ...sizes, hidden_size: 64, initializer_range: 0.02 })), 7)
+  const large = initialise(
+    make(gptNeox({ ...sizes, hidden_size: 64, initializer_range: 0.02, num_hidden_layers: 3 })),
+    7,
+  )
+  const values = small.parameters.get("gpt_neox.layers.0.mlp.dense_h_to_4h.weight")!.dataSync() as Float32Array
+  const mean = values.reduce((a, b) => a + b, 0) / values.length
+  const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
+  // 16384 draws: standard errors are 1.6e-4 and 1.1e-4.
+  expect(Math.abs(mean)).toBeLessThan(6e-4)
+  expect(Math.abs(std - 0.02)).toBeLessThan(4.4e-4)
+  for (const [name, variable] of small.parameters)
+    expect(large.parameters.get(name)!.dataSync()).toEqual(variable.dataSync())
+  small.dispose()
+  large.dispose()
+})
+
+test("sizes of Pythia-70M: 70.4 million parameters, 19 million of them in the trunk", () => {
+  const pythia = make(
+    gptNeox({
+      vocab_size: 50304,
+      hidden_size: 512,
+      num_hidden_layers: 6,
+      num_attention_heads: 8,
+      intermediate_size: 2048,
+    }),
+  )
+  expect(parameterCount(pythia)).toBe(70_426_624)
+  // two FLOPs a weight of the 6 x 12 d^2 matrices and of the head, 4 T d a layer for scores and mixing
+  expect(flopsPerToken(pythia, 1024)).toBe(2 * (6 * 12 * 512 * 512 + 50304 * 512) + 6 * 4 * 1024 * 512)
+})
+
+test("options that do not fit together are refused with the reason", async () => {
+  const reason = (use: { readonly instance: Effect.Effect<Architecture, { readonly message: string }> }) =>
+    Effect.runPromise(Effect.flip(use.instance)).then((error) => error.message)
+  expect(await reason(gptNeox({ ...sizes, hidden_size: 18 }))).toContain("num_attention_heads 4 divides hidden_size 18")
+  expect(await reason(gptNeox({ ...sizes, rotary_pct: 0.3 }))).toContain("even number of entries")
+  expect(await reason(llama({ ...sizes, num_key_value_heads: 3 }))).toContain("num_key_value_heads 3 divides")
+  expect(await reason(llama.use({ ...sizes, rope_scaling: null }))).toContain("rope_scaling must be removed")
+})

@@ -1,0 +1,301 @@
+/**
+ * The laws that every decoder model keeps.
+ *
+ * Letters: B sequences, T positions, d hidden size, V vocabulary.
+ */
+import type { Decoding, Model } from "@winnow/core"
+import { normals, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { type Law, lawsOf } from "./law.ts"
+
+/** What can be checked of a model beyond the laws that need only the model. */
+export interface ModelChecks {
+  /** Writes a model and reads it back; the laws then ask for the same parameters, bit by bit. */
+  readonly roundTrip?: (model: Model) => Promise<Model>
+}
+
+/** Positions of the sequences that the laws run on; a model must allow as many. */
+const T = 12
+/** What float32 sums in another order may differ by, relative to the largest hidden value. */
+const TOLERANCE = 1e-5
+
+const ids = (rows: ReadonlyArray<ReadonlyArray<number>>): tf.Tensor2D =>
+  tf.tensor2d(rows as Array<Array<number>>, [rows.length, rows[0]!.length], "int32")
+
+const draw = (model: Model, n: number, seed: number): ReadonlyArray<number> => {
+  const rng = seeded(seed, "check model")
+  return Array.from({ length: n }, () => rng.below(model.architecture.vocabularySize))
+}
+
+/** Hidden states of rows of tokens, as numbers. */
+const run = (model: Model, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
+  tf.tidy(() => model.hidden(ids(rows)).dataSync() as Float32Array)
+
+const extend = (decoding: Decoding, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
+  tf.tidy(() => decoding.extend(ids(rows)).dataSync() as Float32Array)
+
+/** Largest difference relative to the largest expected value; infinite if lengths differ or something is not finite. */
+const distance = (found: Float32Array, expected: Float32Array): number => {
+  if (found.length !== expected.length) return Number.POSITIVE_INFINITY
+  let [apart, size] = [0, 1e-6]
+  for (let i = 0; i < found.length; i++) {
+    const difference = Math.abs(found[i]! - expected[i]!)
+    if (!Number.isFinite(difference)) return Number.POSITIVE_INFINITY
+    apart = Math.max(apart, difference)
+    size = Math.max(size, Math.abs(expected[i]!))
+  }
+  return apart / size
+}
+
+const close = (law: Law, name: string, found: Float32Array, expected: Float32Array, on: string) => {
+  const apart = distance(found, expected)
+  law(
+    name,
+    apart <= TOLERANCE,
+    () => `${on}: hidden states differ by ${apart} of the largest, at most ${TOLERANCE} may`,
+  )
+}
+
+/**
+ * Checks a model against all laws.
+ *
+ * The laws: parameters have the declared names and shapes, and the same seed gives the same; a token changes no hidden
+ * state before it; a sequence has the same hidden states alone, in a batch and behind left padding; any way to split a
+ * sequence over a cache, with positions rolled back and decoded anew, equals the run without a cache; every parameter has
+ * a finite gradient that agrees with finite differences; nothing leaks.
+ *
+ * @param make from a seed to a model that allows 12 positions or more; weights of a standard deviation near 0.3
+ * make the differences visible
+ * @error LawBroken names the law and the case
+ */
+export const checkModel = async (make: (seed: number) => Model, checks: ModelChecks = {}): Promise<void> => {
+  const before = tf.memory().numTensors
+  const model = make(1)
+  const law = lawsOf(`model ${model.architecture.type}`)
+  checkParameters(law, model, make)
+  checkCausality(law, model)
+  checkBatch(law, model)
+  checkCache(law, model)
+  checkLimits(law, model)
+  checkGradients(law, model)
+  if (checks.roundTrip !== undefined) await checkRoundTrip(law, model, checks.roundTrip)
+  model.dispose()
+  const left = tf.memory().numTensors - before
+  law("no leak", left === 0, () => `${left} tensors are left after the model and its decoding states were disposed of`)
+}
+
+const checkParameters = (law: Law, model: Model, make: (seed: number) => Model) => {
+  const { parameters: declared, head, vocabularySize, hiddenSize } = model.architecture
+  const [has, wants] = [[...model.parameters.keys()].sort(), [...declared.keys()].sort()]
+  law("names", has.join() === wants.join(), () => `has parameters ${has}, its architecture declares ${wants}`)
+  for (const [name, { shape }] of declared) {
+    const found = model.parameters.get(name)!.shape
+    law("shapes", found.join() === shape.join(), () => `${name} is [${found}], declared [${shape}]`)
+  }
+  law("head", model.head_Vd === model.parameters.get(head), () => `head_Vd is not the parameter ${head}`)
+  const headShape = `${model.head_Vd.shape}`
+  law(
+    "head",
+    headShape === `${vocabularySize},${hiddenSize}`,
+    () => `the head is [${headShape}], expected [${vocabularySize},${hiddenSize}]`,
+  )
+  const [again, other] = [make(1), make(2)]
+  const same = (a: Model) =>
+    [...declared.keys()].every(
+      (name) => distance(a.parameters.get(name)!.dataSync() as Float32Array, values(model, name)) === 0,
+    )
+  law("seed", same(again), () => "two models of one seed have different parameters")
+  law("seed", !same(other), () => "models of seeds 1 and 2 have the same parameters")
+  again.dispose()
+  other.dispose()
+}
+
+const values = (model: Model, name: string) => model.parameters.get(name)!.dataSync() as Float32Array
+
+const checkCausality = (law: Law, model: Model) => {
+  const d = model.architecture.hiddenSize
+  const row = draw(model, T, 1)
+  const base = run(model, [row])
+  law(
+    "shape",
+    base.length === T * d,
+    () => `hidden states of ${T} tokens have ${base.length} values, expected ${T * d}`,
+  )
+  for (const t of [1, 5, T - 1]) {
+    const changed = row.map((id, i) => (i === t ? (id + 1) % model.architecture.vocabularySize : id))
+    const found = run(model, [changed])
+    close(
+      law,
+      "causality",
+      found.subarray(0, t * d),
+      base.subarray(0, t * d),
+      `token ${t} changed, positions before it`,
+    )
+    const moved = distance(found.subarray(t * d), base.subarray(t * d))
+    law("reads its input", moved > 1e-4, () => `token ${t} changed and no hidden state from ${t} on did (${moved})`)
+  }
+}
+
+const checkBatch = (law: Law, model: Model) => {
+  const d = model.architecture.hiddenSize
+  const rows = [draw(model, T, 1), draw(model, T, 2), draw(model, T, 3)]
+  const together = run(model, rows)
+  for (const [b, row] of rows.entries())
+    close(law, "batch", together.subarray(b * T * d, (b + 1) * T * d), run(model, [row]), `sequence ${b} of 3`)
+
+  const pads = [0, 3, 7]
+  const decoding = model.decoding(Int32Array.from(pads))
+  const [first, rest] = [8, 4]
+  const padded = rows.map((row, b) => [...Array.from({ length: pads[b]! }, () => 0), ...row.slice(0, T - pads[b]!)])
+  const head = extend(
+    decoding,
+    padded.map((row) => row.slice(0, first)),
+  )
+  const tail = extend(
+    decoding,
+    padded.map((row) => row.slice(first)),
+  )
+  for (const [b, row] of rows.entries()) {
+    const expected = run(model, [row.slice(0, T - pads[b]!)])
+    const found = Float32Array.from([
+      ...head.subarray((b * first + pads[b]!) * d, (b + 1) * first * d),
+      ...tail.subarray(b * rest * d, (b + 1) * rest * d),
+    ])
+    close(law, "padding", found, expected, `sequence ${b} with ${pads[b]} positions of left padding`)
+  }
+  decoding.dispose()
+}
+
+/** Accept all, reject the first, reject the last, token by token, and back to nothing; a batch of 1 and of 2. */
+const checkCache = (law: Law, model: Model) => {
+  const d = model.architecture.hiddenSize
+  const cases: ReadonlyArray<{ readonly blocks: ReadonlyArray<number>; readonly keep: ReadonlyArray<number> }> = [
+    { blocks: [T], keep: [T] },
+    { blocks: [4, 4, 4], keep: [4, 4, 4] },
+    { blocks: Array.from({ length: T }, () => 1), keep: Array.from({ length: T }, () => 1) },
+    { blocks: [3, 4, 4, 4, 1], keep: [3, 0, 3, 4, 1] },
+    { blocks: [5, 1, 1, 6, 2], keep: [0, 1, 0, 5, 2] },
+  ]
+  for (const B of [1, 2])
+    for (const { blocks, keep } of cases) {
+      const on = `blocks of ${blocks}, of which ${keep} were kept, ${B} sequences`
+      const decoding = model.decoding()
+      let kept: ReadonlyArray<ReadonlyArray<number>> = Array.from({ length: B }, () => [])
+      for (const [i, size] of blocks.entries()) {
+        const block = kept.map((_, b) => draw(model, size, 100 * i + b))
+        const found = extend(decoding, block)
+        const whole = kept.map((row, b) => [...row, ...block[b]!])
+        const length = whole[0]!.length
+        law("length", decoding.length === length, () => `${on}: length is ${decoding.length}, expected ${length}`)
+        const expected = run(model, whole)
+        for (let b = 0; b < B; b++)
+          close(
+            law,
+            "cache",
+            found.subarray(b * size * d, (b + 1) * size * d),
+            expected.subarray(((b + 1) * length - size) * d, (b + 1) * length * d),
+            `${on}, block ${i}`,
+          )
+        kept = whole.map((row) => row.slice(0, length - size + keep[i]!))
+        decoding.rollback(kept[0]!.length)
+      }
+      decoding.dispose()
+    }
+}
+
+const refuses = (act: () => unknown): boolean => {
+  try {
+    act()
+    return false
+  } catch {
+    return true
+  }
+}
+
+const checkLimits = (law: Law, model: Model) => {
+  const decoding = model.decoding()
+  extend(decoding, [draw(model, 2, 1)])
+  for (const length of [-1, 3, 0.5])
+    law(
+      "rollback",
+      refuses(() => decoding.rollback(length)),
+      () => `rolled back from 2 positions to ${length}`,
+    )
+  const { maxLength } = model.architecture
+  law(
+    "length",
+    refuses(() => run(model, [draw(model, maxLength + 1, 1)])),
+    () => `took more than ${maxLength} positions`,
+  )
+  decoding.dispose()
+}
+
+/** -mean log softmax of the next token's logits, so that head and trunk both have gradients. */
+const lossOf = (model: Model, row: ReadonlyArray<number>): tf.Scalar => {
+  const { hiddenSize, vocabularySize } = model.architecture
+  const h_Td = tf.reshape(model.hidden(ids([row])), [row.length, hiddenSize])
+  const logP_TV = tf.logSoftmax(tf.matMul(h_Td, model.head_Vd as unknown as tf.Tensor2D, false, true))
+  const next = tf.oneHot(tf.tensor1d([...row.slice(1), row[0]!], "int32"), vocabularySize)
+  return tf.neg(tf.mean(tf.sum(tf.mul(logP_TV, next), 1)))
+}
+
+const checkGradients = (law: Law, model: Model) => {
+  const row = draw(model, 8, 4)
+  const { value, grads } = tf.variableGrads(() => lossOf(model, row), [...model.parameters.values()])
+  for (const [name, variable] of model.parameters) {
+    const found = grads[variable.name]
+    law("gradient", found !== undefined, () => `the loss has no gradient by ${name}`)
+    const gradient = found!.dataSync() as Float32Array
+    const bad = gradient.findIndex((g) => !Number.isFinite(g))
+    law("gradient", bad < 0, () => `d loss / d ${name} is ${gradient[bad]} at entry ${bad}`)
+    const start = variable.dataSync().slice() as Float32Array
+    const largest = gradient.reduce((best, g, i) => (Math.abs(g) > Math.abs(gradient[best]!) ? i : best), 0)
+    const entry = new Float32Array(start.length)
+    entry[largest] = 1
+    for (const [on, direction] of [
+      ["a random direction", normals(start.length, 1 / Math.sqrt(start.length), seeded(5, name))],
+      [`entry ${largest}`, entry],
+    ] as const) {
+      const at = (step: number) =>
+        tf.tidy(() => {
+          variable.assign(
+            tf.tensor(
+              start.map((x, i) => x + step * direction[i]!),
+              variable.shape,
+            ),
+          )
+          return lossOf(model, row).dataSync()[0]!
+        })
+      const step = 1e-2
+      const expected = (at(step) - at(-step)) / (2 * step)
+      const along = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0)
+      const allowed = 3e-4 + 0.02 * Math.abs(expected)
+      law(
+        "finite differences",
+        Math.abs(along - expected) <= allowed,
+        () => `${name}, ${on}: the gradient gives ${along}, differences give ${expected} (allowed ${allowed})`,
+      )
+    }
+    tf.tidy(() => variable.assign(tf.tensor(start, variable.shape)))
+  }
+  tf.dispose([value, ...Object.values(grads)])
+}
+
+const checkRoundTrip = async (law: Law, model: Model, roundTrip: (model: Model) => Promise<Model>) => {
+  const read = await roundTrip(model)
+  const [has, wants] = [[...read.parameters.keys()].sort(), [...model.parameters.keys()].sort()]
+  law("round trip", has.join() === wants.join(), () => `read back parameters ${has}, wrote ${wants}`)
+  for (const name of wants)
+    law(
+      "round trip",
+      distance(values(read, name), values(model, name)) === 0,
+      () => `${name} was read back with other values or another shape`,
+    )
+  const row = [draw(model, T, 9)]
+  law(
+    "round trip",
+    distance(run(read, row), run(model, row)) === 0,
+    () => "the model read back computes something else",
+  )
+  read.dispose()
+}
