@@ -7,7 +7,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DataError, decode, InvalidInput, type Parameters } from "@winnow/core"
-import { readSafetensors, writeSafetensors } from "@winnow/models"
+import { openSafetensors, writeSafetensors } from "@winnow/models"
 import { type AdamW, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
@@ -41,7 +41,7 @@ const steps = async (directory: string): Promise<Array<number>> => {
 }
 
 const floats = (tensors: Iterable<readonly [string, tf.Tensor]>) =>
-  [...tensors].map(([name, x]) => ({ name, shape: x.shape, data: x.dataSync() as Float32Array }))
+  [...tensors].map(([name, x]) => ({ name, shape: x.shape, data: () => x.dataSync() as Float32Array }))
 
 /** Writes a checkpoint whole, then removes all but the newest two. */
 export const saveCheckpoint = (directory: string, counters: Counters, trained: Trained) =>
@@ -51,12 +51,12 @@ export const saveCheckpoint = (directory: string, counters: Counters, trained: T
       const temporary = join(directory, `.${folderOf(counters.step)}.${process.pid}.tmp`)
       await rm(temporary, { recursive: true, force: true })
       await mkdir(temporary)
-      await writeSafetensors(join(temporary, "model.safetensors"), floats(trained.parameters))
+      writeSafetensors(join(temporary, "model.safetensors"), floats(trained.parameters))
       const moments = trained.optimizer.moments()
-      await writeSafetensors(join(temporary, "optimizer.safetensors"), floats(Object.entries(moments)))
+      writeSafetensors(join(temporary, "optimizer.safetensors"), floats(Object.entries(moments)))
       tf.dispose(moments)
       if (trained.reference !== undefined)
-        await writeSafetensors(join(temporary, "reference.safetensors"), floats(trained.reference))
+        writeSafetensors(join(temporary, "reference.safetensors"), floats(trained.reference))
       await writeFile(join(temporary, "state.json"), `${JSON.stringify(counters, null, 2)}\n`)
       const state = await open(join(temporary, "state.json"))
       await state.sync().finally(() => state.close())
@@ -71,15 +71,25 @@ export const saveCheckpoint = (directory: string, counters: Counters, trained: T
       }),
   })
 
-/** Puts a checkpoint's values into the parameters, the moments and the following reference. */
-const load = async (folder: string, trained: Omit<Trained, "optimizer">) => {
-  const read = async (file: string, parameters: Parameters) => {
-    const tensors = await readSafetensors(join(folder, file))
-    for (const [name, variable] of parameters)
-      tf.tidy(() => variable.assign(tf.tensor(tensors.get(name)!.data, variable.shape) as never))
+/** Hands each tensor of a file to `use`, one in memory at a time. */
+const eachTensor = (file: string, names: Iterable<string>, use: (name: string, values: Float32Array) => void) => {
+  const opened = openSafetensors(file)
+  try {
+    for (const name of names) use(name, opened.read(name))
+  } finally {
+    opened.close()
   }
-  await read("model.safetensors", trained.parameters)
-  if (trained.reference !== undefined) await read("reference.safetensors", trained.reference)
+}
+
+/** Puts a checkpoint's values into the parameters and the following reference. */
+const load = (folder: string, trained: Omit<Trained, "optimizer">) => {
+  const into = (file: string, parameters: Parameters) =>
+    eachTensor(join(folder, file), parameters.keys(), (name, values) => {
+      const variable = parameters.get(name)!
+      tf.tidy(() => variable.assign(tf.tensor(values, variable.shape)))
+    })
+  into("model.safetensors", trained.parameters)
+  if (trained.reference !== undefined) into("reference.safetensors", trained.reference)
 }
 
 /**
@@ -94,7 +104,7 @@ export const resumeCheckpoint = (
   identity: string,
   trained: Omit<Trained, "optimizer">,
 ): Effect.Effect<
-  { readonly counters: Counters; readonly restore: (optimizer: AdamW) => Promise<void> } | undefined,
+  { readonly counters: Counters; readonly restore: (optimizer: AdamW) => void } | undefined,
   InvalidInput
 > =>
   Effect.gen(function* () {
@@ -118,12 +128,16 @@ export const resumeCheckpoint = (
     const counters = yield* decode<unknown, Counters>(`checkpoint ${folder}`, schema, text)
     if (counters.identity !== identity)
       return yield* refuse(`is of another run (${counters.identity}, not ${identity})`)
-    yield* Effect.tryPromise({ try: () => load(folder, trained), catch: (cause) => refuse(String(cause)) })
+    yield* Effect.try({ try: () => load(folder, trained), catch: (cause) => refuse(String(cause)) })
     return {
       counters,
-      restore: async (optimizer: AdamW) => {
-        const tensors = await readSafetensors(join(folder, "optimizer.safetensors"))
-        optimizer.restore({ steps: counters.step, moments: (name) => tensors.get(name)!.data })
+      restore: (optimizer: AdamW) => {
+        const file = openSafetensors(join(folder, "optimizer.safetensors"))
+        try {
+          optimizer.restore({ steps: counters.step, moments: file.read })
+        } finally {
+          file.close()
+        }
       },
     }
   })

@@ -16,7 +16,7 @@ export const optimizerOptions = type({
   beta1: "0 <= number < 1 = 0.9",
   // 0.95 rather than 0.999: runs here are hundreds of steps long.
   beta2: "0 <= number < 1 = 0.95",
-  epsilon: "number > 0 = 1e-8",
+  epsilon: "number > 0 = 0.00000001",
   // Largest global norm of the gradient; null for none.
   clip: "number > 0 | null = 1",
 })

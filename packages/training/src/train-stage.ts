@@ -109,7 +109,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     (o) => Effect.sync(() => o.dispose()),
   )
   if (found !== undefined) {
-    yield* Effect.promise(() => found.restore(optimizer))
+    found.restore(optimizer)
     counters = found.counters
     if (counters.filter !== null) filter.restore(counters.filter)
     emit({ _tag: "resumed", stage, step: counters.step })

@@ -1,0 +1,213 @@
+/** A stage resumes to the same weights, stops on a loss that is not finite, and leaves nothing behind. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import {
+  defineFilter,
+  type Filter,
+  filterLayer,
+  type Loss,
+  lossLayer,
+  type Model,
+  type Reference,
+  Target,
+} from "@winnow/core"
+import { batches } from "@winnow/data"
+import { adaspec } from "@winnow/filter-adaspec"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { kl } from "@winnow/loss-kl"
+import { initialise, llama } from "@winnow/models"
+import { seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { Effect, Exit, Fiber, Layer } from "effect"
+import type { TrainEvent } from "./events.ts"
+import { earlierCheckpoint, frozenReference, movingAverage } from "./reference.ts"
+import { optimizerOptions } from "./schedule.ts"
+import { type TrainOptions, trainStage } from "./train-stage.ts"
+
+const sizes = {
+  vocab_size: 29,
+  hidden_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 24,
+  max_position_embeddings: 32,
+}
+const architecture = Effect.runSync(llama(sizes).instance)
+const rng = seeded(3, "examples")
+const examples = Array.from({ length: 24 }, () => ({
+  ids: Int32Array.from({ length: 6 + rng.below(6) }, () => rng.below(29)),
+  promptLength: 2,
+}))
+const source = batches(examples, { batchSize: 4, seed: 1 })
+const optimizer = optimizerOptions.assert({ learningRate: 0.01, warmup: 3, schedule: "cosine" })
+
+let directory = ""
+let models: Array<Model> = []
+let tensors = 0
+const model = (seed: number) => {
+  const made = initialise(architecture, seed)
+  models.push(made)
+  return made
+}
+beforeEach(async () => {
+  tensors = tf.memory().numTensors
+  directory = await mkdtemp(join(tmpdir(), "winnow-stage-"))
+})
+afterEach(async () => {
+  for (const made of models) made.dispose()
+  models = []
+  await rm(directory, { recursive: true, force: true })
+  expect(tf.memory().numTensors).toBe(tensors)
+})
+
+type Arm = (draft: Model) => Layer.Layer<Filter | Loss, unknown>
+const selective =
+  (reference: (draft: Model) => Layer.Layer<Reference>): Arm =>
+  (draft) =>
+    Layer.mergeAll(filterLayer(adaspec()), lossLayer(kl())).pipe(
+      Layer.provideMerge(Layer.merge(reference(draft), Layer.succeed(Target, model(90)))),
+    )
+const plain: Arm = () => Layer.mergeAll(filterLayer(none()), lossLayer(crossEntropy()))
+
+const weights = (m: Model) => Object.fromEntries([...m.parameters].map(([n, p]) => [n, Array.from(p.dataSync())]))
+const stage = (draft: Model, arm: Arm, options: Partial<TrainOptions> = {}) =>
+  trainStage({ stage: "test", model: draft, batches: source, steps: 12, optimizer, seed: 5, ...options }).pipe(
+    Effect.provide(arm(draft)),
+  )
+const checkpoint = (identity = "a") => ({ directory, identity, everySeconds: 0 })
+
+/** Runs until `steps` were done, then interrupts, as Ctrl-C does. */
+const interrupted = async (draft: Model, arm: Arm, steps: number, options: Partial<TrainOptions> = {}) => {
+  let stop: (() => void) | undefined
+  const fiber = Effect.runFork(
+    stage(draft, arm, {
+      ...options,
+      onEvent: (event) => {
+        if (event._tag === "step" && event.step === steps) stop!()
+      },
+    }),
+  )
+  stop = () => Effect.runFork(Fiber.interrupt(fiber))
+  return Effect.runPromise(Fiber.await(fiber))
+}
+
+const arms: Record<string, Arm> = {
+  "cross-entropy, all tokens": plain,
+  "adaspec, frozen reference": selective(() => frozenReference(model(91))),
+  "adaspec, moving average": selective((draft) => movingAverage(draft, 0.8)),
+  "adaspec, earlier checkpoint": selective((draft) => earlierCheckpoint(draft, 3)),
+  "random, kl": () =>
+    Layer.mergeAll(filterLayer(random()), lossLayer(kl())).pipe(Layer.provideMerge(Layer.succeed(Target, model(90)))),
+}
+
+describe("resume", () => {
+  for (const [name, arm] of Object.entries(arms))
+    test(`${name}: interrupted twice, the weights are those of one run, bit by bit`, async () => {
+      const whole = model(1)
+      const summary = await Effect.runPromise(stage(whole, arm, { microBatches: 2 }))
+      const options = { checkpoint: { ...checkpoint(), everySeconds: 3600 }, microBatches: 2 }
+      for (const steps of [4, 9]) {
+        const exit = await interrupted(model(1), arm, steps, options)
+        expect(Exit.hasInterrupts(exit)).toBe(true)
+      }
+      const rest = model(1)
+      const events: Array<TrainEvent> = []
+      const resumed = await Effect.runPromise(stage(rest, arm, { ...options, onEvent: (e) => events.push(e) }))
+      expect(events[0]).toMatchObject({ _tag: "resumed", step: 9 })
+      expect(weights(rest)).toEqual(weights(whole))
+      expect({ ...resumed, seconds: 0 }).toEqual({ ...summary, seconds: 0 })
+    })
+
+  test("a filter's memory is part of the checkpoint", async () => {
+    const every = defineFilter({
+      name: "every-other-step",
+      needs: [],
+      options: type({ "+": "reject" }),
+      make: () => {
+        let calls = 0
+        return {
+          select: ({ N }) => {
+            calls++
+            return Uint8Array.from({ length: N }, (_, n) => Number(n === 0 || (n + calls) % 2 === 0))
+          },
+          save: () => calls,
+          restore: (state) => {
+            calls = state as number
+          },
+        }
+      },
+    })
+    const arm: Arm = () => Layer.mergeAll(filterLayer(every()), lossLayer(crossEntropy()))
+    const whole = model(1)
+    await Effect.runPromise(stage(whole, arm))
+    await interrupted(model(1), arm, 5, { checkpoint: checkpoint() })
+    const rest = model(1)
+    await Effect.runPromise(stage(rest, arm, { checkpoint: checkpoint() }))
+    expect(weights(rest)).toEqual(weights(whole))
+  })
+
+  test("killed between two checkpoints and in the middle of one: goes on from the newest whole one", async () => {
+    const whole = model(1)
+    await Effect.runPromise(stage(whole, plain))
+    // as a kill leaves it: whole checkpoints, and one half written beside them
+    await interrupted(model(1), plain, 7, { checkpoint: checkpoint() })
+    await Bun.write(join(directory, ".step-00000008.1.tmp", "model.safetensors"), "half")
+    const rest = model(1)
+    await Effect.runPromise(stage(rest, plain, { checkpoint: checkpoint() }))
+    expect(weights(rest)).toEqual(weights(whole))
+    expect((await readdir(directory)).sort()).toEqual(["step-00000011", "step-00000012"])
+  })
+
+  test("a checkpoint of another run, and a damaged one, are refused with what to do", async () => {
+    await interrupted(model(1), plain, 5, { checkpoint: checkpoint("a") })
+    const fail = (identity: string) =>
+      Effect.runPromise(Effect.flip(stage(model(1), plain, { checkpoint: checkpoint(identity) })))
+    expect(String(await fail("b"))).toContain("is of another run (a, not b); remove the folder or run with --fresh")
+    const newest = (await readdir(directory)).sort().at(-1)!
+    const file = join(directory, newest, "model.safetensors")
+    await writeFile(file, (await readFile(file)).subarray(0, 500))
+    expect(String(await fail("a"))).toContain("remove the folder or run with --fresh")
+  })
+})
+
+test("a loss that is not finite stops the stage: step, batch and last good checkpoint are named", async () => {
+  const draft = model(1)
+  const spoil: Arm = () =>
+    Layer.mergeAll(
+      filterLayer(
+        defineFilter({
+          name: "spoil",
+          needs: [],
+          options: type({ "+": "reject" }),
+          make:
+            () =>
+            ({ N, step }) => {
+              if (step === 6) tf.tidy(() => draft.head_Vd.assign(tf.fill(draft.head_Vd.shape, Number.NaN)))
+              return new Uint8Array(N).fill(1)
+            },
+        })(),
+      ),
+      lossLayer(crossEntropy()),
+    )
+  const error = await Effect.runPromise(Effect.flip(stage(draft, spoil, { checkpoint: checkpoint() })))
+  expect(error).toMatchObject({ _tag: "TrainingStopped", step: 7 })
+  expect(String(error)).toMatch(/step 7 of 12, batch 6: loss NaN.*last good checkpoint: step 6 in/)
+  expect((await readdir(directory)).sort().at(-1)).toBe("step-00000006")
+})
+
+test("training lowers the loss, and events carry the running counts", async () => {
+  const events: Array<TrainEvent> = []
+  const summary = await Effect.runPromise(stage(model(1), plain, { steps: 60, onEvent: (e) => events.push(e) }))
+  const steps = events.filter((e) => e._tag === "step")
+  expect(steps).toHaveLength(60)
+  expect(steps.at(-1)!.loss).toBeLessThan(steps[0]!.loss - 0.5)
+  expect(steps.at(-1)).toMatchObject({ keptFraction: 1, tokensTrained: summary.tokensTrained })
+  const perPass = examples.reduce((s, e) => s + e.ids.length - e.promptLength, 0)
+  expect(summary.tokensTrained).toBe(10 * perPass)
+  expect(events.filter((e) => e._tag === "kept").length).toBeGreaterThan(5)
+})
