@@ -26,7 +26,8 @@ export interface Tokenizer {
 }
 
 const Json = type({
-  model: { type: "string", vocab: "object" },
+  // The encoder takes any other type for BPE; some older files of GPT-2's kind leave it out.
+  model: { "type?": "'BPE' | 'WordPiece' | 'Unigram'", vocab: "object" },
   "added_tokens?": type({ id: "number.integer >= 0", content: "string" }).array(),
 })
 const Config = type({ "eos_token?": type("string | null").or({ content: "string" }) })

@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test"
+import { mkdtemp, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect } from "effect"
+import { byteTokenizer } from "./byte-tokenizer.ts"
+import { loadTokenizer, makeTokenizer, tokenizerFiles } from "./tokenizer.ts"
+
+const json = byteTokenizer.json as Record<string, unknown>
+const added = (content: string) => ({ ...json, added_tokens: [{ ...(json["added_tokens"] as [object])[0], content }] })
+
+test("the end is the one named, else the config's, else a usual one", () => {
+  expect(makeTokenizer(json).eosId).toBe(256)
+  expect(makeTokenizer(json, { eos: "a" }).eosId).toBe(0x61)
+  expect(makeTokenizer(json, { config: { eos_token: "b" } }).eosId).toBe(0x62)
+  expect(makeTokenizer(json, { config: { eos_token: { content: "c" } } }).eosId).toBe(0x63)
+  expect(makeTokenizer(json, { config: { eos_token: "b" }, eos: "a" }).eosId).toBe(0x61)
+  expect(makeTokenizer(json, { config: { eos_token: null } }).eosId).toBe(256)
+})
+
+test("a tokenizer without an end says what it has", () => {
+  const { model } = json as { model: { vocab: Record<string, number> } }
+  const { "<|endoftext|>": _, ...vocab } = model.vocab
+  const endless = { ...added("<stop>"), model: { ...model, vocab } }
+  expect(() => makeTokenizer(endless)).toThrow("no end-of-sequence token: none of <|endoftext|>")
+  expect(() => makeTokenizer(endless)).toThrow("its added tokens: <stop>; name one with eos")
+  expect(() => makeTokenizer(endless, { eos: "<end>" })).toThrow('"<end>" is not in it')
+  expect(makeTokenizer(endless, { eos: "<stop>" }).eosId).toBe(256)
+})
+
+test("what is no tokenizer is refused", () => {
+  expect(() => makeTokenizer({})).toThrow("tokenizer.json: model must be an object (was missing)")
+  expect(() => makeTokenizer({ ...json, model: { type: "Magic", vocab: {} } })).toThrow("model.type must be")
+  expect(() => makeTokenizer(json, { config: { eos_token: 3 } })).toThrow("tokenizer_config.json: eos_token")
+})
+
+test("the fingerprint is of the content, not of its white space", () => {
+  const again = JSON.parse(JSON.stringify(json, null, 4)) as object
+  expect(makeTokenizer(again).fingerprint).toBe(byteTokenizer.fingerprint)
+  expect(makeTokenizer(added("</s>")).fingerprint).not.toBe(byteTokenizer.fingerprint)
+})
+
+test("a folder is written, read back, and its faults named", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "winnow-tokenizer-"))
+  try {
+    const missing = await Effect.runPromise(Effect.flip(loadTokenizer(folder)))
+    expect(missing._tag).toBe("DataError")
+    expect(missing.message).toContain(`no tokenizer.json in ${folder}`)
+    for (const [name, text] of Object.entries(tokenizerFiles(byteTokenizer))) await writeFile(join(folder, name), text)
+    const read = await Effect.runPromise(loadTokenizer(folder))
+    expect([read.fingerprint, read.eos]).toEqual([byteTokenizer.fingerprint, "<|endoftext|>"])
+    await writeFile(join(folder, "tokenizer.json"), "{")
+    expect((await Effect.runPromise(Effect.flip(loadTokenizer(folder)))).message).toContain("could not be read")
+    await writeFile(join(folder, "tokenizer.json"), "[]")
+    expect((await Effect.runPromise(Effect.flip(loadTokenizer(folder))))._tag).toBe("InvalidInput")
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
