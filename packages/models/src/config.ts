@@ -19,6 +19,10 @@ interface Family {
 const neoxFromFile = gptNeoxOptions.onUndeclaredKey("delete")
 const llamaFromFile = llamaOptions.onUndeclaredKey("delete")
 
+/** A problem unless the value is absent, null or the one that changes nothing. */
+const not = (key: string, value: unknown, neutral?: unknown): ReadonlyArray<string> =>
+  value == null || value === neutral ? [] : [`${key} ${JSON.stringify(value)} is not supported`]
+
 const families: Readonly<Record<string, Family>> = {
   gpt_neox: {
     build: (options) => {
@@ -37,11 +41,10 @@ const families: Readonly<Record<string, Family>> = {
       return valid instanceof ArkErrors ? valid : llamaArchitecture(valid)
     },
     rename: (config, rope) => ({ rope_theta: rope["rope_theta"] ?? config["rope_theta"] }),
-    refused: (config, rope) =>
-      ["partial_rotary_factor", "sliding_window"]
-        .map((key) => [key, rope[key] ?? config[key] ?? 1] as const)
-        .filter(([, value]) => value !== 1)
-        .map(([key, value]) => `${key} ${JSON.stringify(value)} is not supported`),
+    refused: (config, rope) => [
+      ...not("partial_rotary_factor", rope["partial_rotary_factor"] ?? config["partial_rotary_factor"], 1),
+      ...not("sliding_window", config["sliding_window"]),
+    ],
   },
 }
 

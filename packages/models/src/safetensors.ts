@@ -115,9 +115,11 @@ const syncFolder = (folder: string): void => {
  */
 export const replaceFile = (file: string, write: (fd: number) => void): void => {
   const temporary = `${file}.${process.pid}.tmp`
+  let opened = false
   try {
     mkdirSync(dirname(file), { recursive: true })
     const fd = openSync(temporary, "w")
+    opened = true
     try {
       write(fd)
       fsyncSync(fd)
@@ -127,7 +129,7 @@ export const replaceFile = (file: string, write: (fd: number) => void): void => 
     renameSync(temporary, file)
     syncFolder(dirname(file))
   } catch (error) {
-    rmSync(temporary, { force: true })
+    if (opened) rmSync(temporary, { force: true })
     throw error instanceof DataError
       ? error
       : new DataError({ message: `${file} cannot be written: ${(error as Error).message}` })

@@ -1,0 +1,114 @@
+/** The file format: what is written is read, and everything that can be wrong with a file is said. */
+import { afterAll, expect, test } from "bun:test"
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { openSafetensors, readSafetensors, writeSafetensors } from "./safetensors.ts"
+
+const dir = mkdtempSync(join(tmpdir(), "winnow-safetensors-"))
+afterAll(() => rmSync(dir, { recursive: true }))
+
+/** A file of this header and data, built by hand. */
+const handmade = (name: string, header: unknown, data: Uint8Array = new Uint8Array()): string => {
+  const json = new TextEncoder().encode(typeof header === "string" ? header : JSON.stringify(header))
+  const bytes = new Uint8Array(8 + json.length + data.length)
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true)
+  bytes.set(json, 8)
+  bytes.set(data, 8 + json.length)
+  const file = join(dir, name)
+  writeFileSync(file, bytes)
+  return file
+}
+
+const entry = (dtype: string, shape: ReadonlyArray<number>, begin: number, end: number) => ({
+  dtype,
+  shape,
+  data_offsets: [begin, end],
+})
+
+test("what is written is read back, bit by bit: scalars, empty tensors, odd names", () => {
+  const file = join(dir, "deep", "a.safetensors")
+  const values = Float32Array.of(1.5, -0, Number.NaN, Number.POSITIVE_INFINITY, 1e-45, 3)
+  writeSafetensors(
+    file,
+    [
+      { name: 'w.ü "q"', shape: [2, 3], data: values },
+      { name: "scalar", shape: [], data: () => Float32Array.of(7) },
+      { name: "empty", shape: [0, 4], data: new Float32Array() },
+    ],
+    { format: "pt", note: "x" },
+  )
+  const read = readSafetensors(file)
+  expect([...read.keys()]).toEqual(['w.ü "q"', "scalar", "empty"])
+  expect(new Uint32Array(read.get('w.ü "q"')!.data.buffer)).toEqual(new Uint32Array(values.buffer))
+  expect(read.get("scalar")).toEqual({ shape: [], data: Float32Array.of(7) })
+  expect(read.get("empty")).toEqual({ shape: [0, 4], data: new Float32Array() })
+  const opened = openSafetensors(file)
+  expect(opened.metadata).toEqual({ format: "pt", note: "x" })
+  // aligned to 8 bytes, as readers that map the file want it
+  expect(opened.tensors.get('w.ü "q"')!.begin % 8).toBe(0)
+  opened.close()
+})
+
+test("F16 and BF16 become float32, subnormals and infinities included, in data of any alignment", () => {
+  const f16 = Uint16Array.of(0x3c00, 0xc000, 0x0001, 0x7c00, 0x3555)
+  const bf16 = Uint16Array.of(0x3f80, 0xc000, 0x0001, 0xff80)
+  const data = new Uint8Array([...new Uint8Array(f16.buffer), ...new Uint8Array(bf16.buffer)])
+  const file = handmade("halves", { h: entry("F16", [5], 0, 10), b: entry("BF16", [2, 2], 10, 18) }, data)
+  const read = readSafetensors(file)
+  expect([...read.get("h")!.data]).toEqual([1, -2, 2 ** -24, Number.POSITIVE_INFINITY, 0.333251953125])
+  expect([...read.get("b")!.data]).toEqual([1, -2, 2 ** -133, Number.NEGATIVE_INFINITY])
+})
+
+/** A file of this text. */
+const plain = (name: string, text: string): string => {
+  writeFileSync(join(dir, name), text)
+  return join(dir, name)
+}
+
+const eight = new Uint8Array(8)
+const wrong: Record<string, readonly [file: () => string, says: string]> = {
+  missing: [() => join(dir, "nothing"), "cannot be opened"],
+  short: [() => plain("short", "abc"), "3 bytes is too short"],
+  "not safetensors": [() => plain("text", "hello, world, hello"), "not safetensors"],
+  "not JSON": [() => handmade("json", "{oops"), "not JSON"],
+  "truncated data": [() => handmade("cut", { w: entry("F32", [4], 0, 16) }, eight), "truncated"],
+  "data left over": [() => handmade("more", { w: entry("F32", [1], 0, 4) }, eight), "belong to no tensor"],
+  overlap: [
+    () => handmade("overlap", { v: entry("F32", [1], 0, 4), w: entry("F32", [2], 0, 8) }, eight),
+    "tensor w begins at byte",
+  ],
+  hole: [() => handmade("hole", { w: entry("F32", [1], 4, 8) }, eight), "have a hole"],
+  "unknown dtype": [
+    () => handmade("dtype", { w: entry("I64", [1], 0, 8) }, eight),
+    'dtype "I64"; F32, F16, BF16 are read',
+  ],
+  "size against shape": [
+    () => handmade("size", { w: entry("F32", [3], 0, 8) }, eight),
+    "takes 12 bytes, its offsets span 8",
+  ],
+  "negative size": [() => handmade("negative", { w: entry("F32", [-2], 0, 8) }, eight), "whole numbers"],
+}
+
+for (const [name, [make, says]] of Object.entries(wrong))
+  test(`refused: ${name}`, () => {
+    const file = make()
+    expect(() => openSafetensors(file)).toThrow(says)
+    expect(() => openSafetensors(file)).toThrow(file)
+  })
+
+test("a write that fails leaves the earlier file as it was, and nothing beside it", () => {
+  const file = join(dir, "kept", "a.safetensors")
+  writeSafetensors(file, [{ name: "w", shape: [1], data: Float32Array.of(1) }])
+  expect(() => writeSafetensors(file, [{ name: "w", shape: [2], data: Float32Array.of(1) }])).toThrow(
+    "tensor w has 1 values, its shape [2] 2",
+  )
+  const fails = () => {
+    throw new Error("the device is gone")
+  }
+  expect(() => writeSafetensors(file, [{ name: "w", shape: [1], data: fails }])).toThrow("the device is gone")
+  expect(readSafetensors(file).get("w")!.data[0]).toBe(1)
+  expect(readdirSync(join(dir, "kept"))).toEqual(["a.safetensors"])
+  expect(() => writeSafetensors(join(file, "below", "b"), [])).toThrow("cannot be written")
+  expect(existsSync(file)).toBe(true)
+})
