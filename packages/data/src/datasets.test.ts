@@ -1,0 +1,164 @@
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import type { DatasetFile } from "@winnow/core"
+import { Effect } from "effect"
+import { datasetCache, makeDatasets } from "./datasets.ts"
+import { sha256 } from "./tokenizer.ts"
+
+const text = '{"a":1}\n{"a":2}\n'
+const served = new Map<string, () => Response>([
+  ["/whole.jsonl", () => new Response(text)],
+  ["/longer.jsonl", () => new Response(`${text}{"a":3}\n`)],
+  ["/other.jsonl", () => new Response(text.replace("1", "7"))],
+  ["/short.jsonl", () => new Response(text.slice(0, 5))],
+  ["/down.jsonl", () => new Response("", { status: 503 })],
+])
+let asked: Array<string> = []
+let server: ReturnType<typeof Bun.serve>
+let root: string
+
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "winnow-datasets-"))
+  server = Bun.serve({
+    port: 0,
+    fetch: (request) => {
+      const { pathname } = new URL(request.url)
+      asked.push(pathname)
+      return served.get(pathname)?.() ?? new Response("", { status: 404 })
+    },
+  })
+})
+afterAll(async () => {
+  await server.stop(true)
+  await rm(root, { recursive: true })
+})
+
+const file = (name: string, changes: Partial<DatasetFile> = {}): DatasetFile => ({
+  path: "set/file.jsonl",
+  url: new URL(name, server.url).href,
+  sha256: sha256(text),
+  bytes: text.length,
+  licence: "MIT",
+  ...changes,
+})
+
+/** Fresh folders, holding what is given. */
+const places = async (held: { folder?: string; cache?: string } = {}) => {
+  asked = []
+  const at = await mkdtemp(join(root, "run-"))
+  const [folder, cache] = [join(at, "folder"), join(at, "cache")]
+  for (const [place, content] of [
+    [folder, held.folder],
+    [cache, held.cache],
+  ] as const) {
+    if (content === undefined) continue
+    await mkdir(dirname(join(place, "set/file.jsonl")), { recursive: true })
+    await writeFile(join(place, "set/file.jsonl"), content)
+  }
+  return { folder, cache }
+}
+
+test("WINNOW_DATA comes first, then the cache, and nothing is downloaded", async () => {
+  const both = await places({ folder: text, cache: text })
+  expect(await Effect.runPromise(makeDatasets(both).locate(file("/whole.jsonl")))).toStartWith(both.folder)
+  const cached = await places({ cache: text })
+  expect(await Effect.runPromise(makeDatasets(cached).locate(file("/whole.jsonl")))).toStartWith(cached.cache)
+  expect(asked).toEqual([])
+})
+
+test("what is nowhere is downloaded, once, with its progress, and no temporary file stays", async () => {
+  const at = await places()
+  const progress: Array<number> = []
+  const datasets = makeDatasets({ ...at, onProgress: ({ received }) => progress.push(received) })
+  expect(await Effect.runPromise(datasets.lines(file("/whole.jsonl")))).toEqual([{ a: 1 }, { a: 2 }])
+  expect(await Effect.runPromise(datasets.locate(file("/whole.jsonl")))).toBe(join(at.cache, "set/file.jsonl"))
+  expect(asked).toEqual(["/whole.jsonl"])
+  expect(progress.at(-1)).toBe(text.length)
+  expect(await readdir(join(at.cache, "set"))).toEqual(["file.jsonl"])
+})
+
+test("a wrong file in the cache is replaced, one in WINNOW_DATA left alone", async () => {
+  const at = await places({ folder: "mine", cache: "half a fi" })
+  const path = await Effect.runPromise(makeDatasets(at).locate(file("/whole.jsonl")))
+  expect(await readFile(path, "utf8")).toBe(text)
+  expect(await readFile(join(at.folder, "set/file.jsonl"), "utf8")).toBe("mine")
+})
+
+test("a file that is the start of what is served is taken from it", async () => {
+  const at = await places()
+  const start = file("/longer.jsonl", { startOf: true })
+  expect(await Effect.runPromise(makeDatasets(at).lines(start))).toEqual([{ a: 1 }, { a: 2 }])
+})
+
+test("two downloads at once both end in the right file", async () => {
+  const at = await places()
+  const both = Effect.all(
+    [0, 1].map(() => makeDatasets(at).lines(file("/whole.jsonl"))),
+    { concurrency: 2 },
+  )
+  expect(await Effect.runPromise(both)).toEqual(Array(2).fill([{ a: 1 }, { a: 2 }]))
+  expect(await readdir(join(at.cache, "set"))).toEqual(["file.jsonl"])
+})
+
+test("the error lists the three places and what was wrong with each", async () => {
+  const at = await places({ folder: text.replace("1", "8"), cache: "half" })
+  const error = await Effect.runPromise(Effect.flip(makeDatasets(at).locate(file("/missing.jsonl"))))
+  expect(error._tag).toBe("DataError")
+  const lines = error.message.split("\n")
+  expect(lines[0]).toBe(
+    `data set set/file.jsonl (16 bytes, SHA-256 ${sha256(text)}) was found in none of three places:`,
+  )
+  expect(lines[1]).toContain(`1. in WINNOW_DATA, ${join(at.folder, "set/file.jsonl")} has SHA-256`)
+  expect(lines[2]).toBe(`  2. in the cache, ${join(at.cache, "set/file.jsonl")} has 4 bytes, expected 16`)
+  expect(lines[3]).toContain("3. from the hub, http://")
+  expect(lines[3]).toContain("answered 404")
+})
+
+test("each way a download can fail is told", async () => {
+  const failure = async (name: string, folder: string | undefined = undefined) => {
+    const { cache } = await places()
+    const error = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).locate(file(name))))
+    expect(await readdir(join(cache, "set"))).toEqual([])
+    return error.message
+  }
+  expect(await failure("/other.jsonl")).toContain("serves a file with SHA-256")
+  expect(await failure("/longer.jsonl")).toContain("serves more than 16 bytes: another file")
+  expect(await failure("/short.jsonl")).toContain("ended after 5 of 16 bytes")
+  expect(asked.length).toBe(3) // tried again: a connection may break
+  expect(await failure("/down.jsonl")).toContain("answered 503")
+  expect(await failure("/missing.jsonl")).toContain("WINNOW_DATA is not set; set it to a folder that holds set/file")
+  expect(await failure("http://127.0.0.1:9/nothing")).toContain("could not be reached")
+}, 20_000)
+
+test("a cache that cannot be written is told", async () => {
+  const { folder } = await places()
+  await writeFile(join(root, "no-folder"), "")
+  const error = await Effect.runPromise(
+    Effect.flip(makeDatasets({ folder, cache: join(root, "no-folder") }).locate(file("/whole.jsonl"))),
+  )
+  expect(error.message).toContain("could not be saved")
+})
+
+test("gzip is unpacked, and a line that is no JSON is named", async () => {
+  const { folder, cache } = await places()
+  const packed = Bun.gzipSync(new TextEncoder().encode(text))
+  const gz = file("/none", { path: "file.jsonl.gz", bytes: packed.length, sha256: sha256(packed) })
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(folder, "file.jsonl.gz"), packed)
+  expect(await Effect.runPromise(makeDatasets({ folder, cache }).lines(gz))).toEqual([{ a: 1 }, { a: 2 }])
+
+  const broken = '{"a":1}\n{"a":\n'
+  await writeFile(join(folder, "broken.jsonl"), broken)
+  const bad = file("/none", { path: "broken.jsonl", bytes: broken.length, sha256: sha256(broken) })
+  const error = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).lines(bad)))
+  expect(error.message).toContain("line 2 is no JSON")
+})
+
+test("the cache is the user's", () => {
+  expect(datasetCache({ HOME: "/h" }, "linux")).toBe("/h/.cache/winnow/datasets")
+  expect(datasetCache({ HOME: "/h" }, "darwin")).toBe("/h/Library/Caches/winnow/datasets")
+  expect(datasetCache({ HOME: "/h", XDG_CACHE_HOME: "/x" }, "linux")).toBe("/x/winnow/datasets")
+  expect(datasetCache({ HOME: "/h", XDG_CACHE_HOME: "x" }, "linux")).toBe("/h/.cache/winnow/datasets")
+})
