@@ -1,6 +1,7 @@
 export * from "./check-filter.ts"
 export * from "./check-loss.ts"
 export * from "./check-model.ts"
+export * from "./check-task.ts"
 export * from "./instance.ts"
 export * from "./law.ts"
 export * from "./loss-cases.ts"

@@ -42,14 +42,15 @@ export const gsm8k = defineTask({
         return examples
       })
       const [source, test] = [yield* read(trainFile), yield* read(testSet === "all" ? testFile : testStartFile)]
-      const held = source.slice(source.length - validation)
       // Splits share no prompt, whatever the files repeat: what is held out wins.
-      const heldOut = new Set([...test, ...held].map(({ prompt }) => prompt))
+      const apart = (examples: ReadonlyArray<Example>, from: ReadonlyArray<Example>) => {
+        const prompts = new Set(from.map(({ prompt }) => prompt))
+        return examples.filter(({ prompt }) => !prompts.has(prompt))
+      }
+      const border = Math.max(0, source.length - validation)
+      const held = apart(source.slice(border), test)
       const splits: Record<Split, ReadonlyArray<Example>> = {
-        train: source
-          .slice(0, source.length - validation)
-          .filter(({ prompt }) => !heldOut.has(prompt))
-          .slice(0, maxTrain),
+        train: apart(source.slice(0, border), [...held, ...test]).slice(0, maxTrain),
         validation: held,
         test: test.slice(0, maxTest),
       }
