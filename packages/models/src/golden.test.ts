@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import golden from "../fixtures/golden.json"
 import { architectureFromConfig } from "./config.ts"
 import { loadModel } from "./files.ts"
-import { makeModel, ownVariable } from "./model.ts"
+import { logitsOf, makeModel, ownVariable } from "./model.ts"
 
 /** The weights of fixtures/make_golden.py. */
 const formula = (name: string, n: number): Float32Array => {
@@ -33,12 +33,6 @@ const formulaModel = (config: unknown): Model => {
       ]),
     ),
   )
-}
-
-const logitsOf = (model: Model, ids_BT: tf.Tensor2D): tf.Tensor2D => {
-  const [B, T] = ids_BT.shape
-  const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, model.architecture.hiddenSize])
-  return tf.matMul(h_Nd, model.head_Vd as unknown as tf.Tensor2D, false, true)
 }
 
 /** Mean over all positions but the last of -log softmax at the next token. */

@@ -1,6 +1,6 @@
 /** A model: an architecture, its parameters, and the decoding states that are made of both. */
 import type { Architecture, Model, Parameters } from "@winnow/core"
-import { floatType, runOp, tf } from "@winnow/tensor"
+import { floatType, linear, runOp, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
 /**
@@ -42,3 +42,12 @@ export const copyModel = (model: Model): Model =>
         .map((name) => [name, tf.tidy(() => tf.variable(tf.add(model.parameters.get(name)!, 0)))] as const),
     ),
   )
+
+/** Logits of every position, [B, T, V]: hidden states times the head. For a few sequences: it is as large as it looks. */
+export const logitsOf = (model: Model, ids_BT: tf.Tensor2D): tf.Tensor3D =>
+  tf.tidy(() => {
+    const { hiddenSize, vocabularySize } = model.architecture
+    const [B, T] = ids_BT.shape
+    const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, hiddenSize]) as tf.Tensor2D
+    return tf.reshape(linear(h_Nd, model.head_Vd as unknown as tf.Tensor2D), [B, T, vocabularySize])
+  })

@@ -1,0 +1,62 @@
+/** The logits command against the model's own logits, and its answers to wrong input. */
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { initialise, llama, logitsOf, saveModel } from "@winnow/models"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import { computeLogits } from "./logits.ts"
+
+const dir = mkdtempSync(join(tmpdir(), "winnow-logits-"))
+let expected: ArrayLike<number> = []
+
+beforeAll(async () => {
+  const use = llama({
+    vocab_size: 9,
+    hidden_size: 8,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    max_position_embeddings: 4,
+    initializer_range: 0.5,
+  })
+  const model = initialise(await Effect.runPromise(use.instance), 1)
+  await Effect.runPromise(saveModel(model, dir))
+  const rows = [
+    [1, 2, 3],
+    [8, 0, 8],
+  ]
+  expected = tf.tidy(() => logitsOf(model, tf.tensor2d(rows, undefined, "int32")).dataSync())
+  model.dispose()
+})
+afterAll(() => rmSync(dir, { recursive: true }))
+
+const reason = (directory: string, ids: string): Promise<string> =>
+  Effect.runPromise(Effect.flip(computeLogits(directory, ids))).then((error) => error.message)
+
+test("shape and values are the model's, to the last bit of a float32; the model is gone afterwards", async () => {
+  const before = tf.memory().numTensors
+  const { shape, logits } = await Effect.runPromise(computeLogits(dir, "[[1,2,3],[8,0,8]]"))
+  expect(shape).toEqual([2, 3, 9])
+  expect(Float32Array.from(logits)).toEqual(Float32Array.from(expected))
+  expect(tf.memory().numTensors).toBe(before)
+})
+
+const wrong: Record<string, readonly [ids: string, says: string]> = {
+  "not JSON": ["[[1,", "give JSON such as [[1,2,3]]"],
+  "a flat list": ["[1,2]", "must be an array"],
+  "no rows": ["[]", "one row of ids or more"],
+  "an empty row": ["[[]]", "one row of ids or more"],
+  ragged: ["[[1,2],[3]]", "rows of one length"],
+  "not whole": ["[[1.5]]", "must be an integer"],
+  negative: ["[[-1]]", "non-negative"],
+  "outside the vocabulary": ["[[1,9]]", "9 is outside the vocabulary of 9: ids are 0 to 8"],
+  "too long": ["[[1,1,1,1,1]]", "5 positions, the model has 4"],
+}
+
+for (const [name, [ids, says]] of Object.entries(wrong))
+  test(`ids refused: ${name}`, async () => expect(await reason(dir, ids)).toContain(says))
+
+test("a directory that is no model", async () => {
+  expect(await reason(join(dir, "nothing"), "[[1]]")).toContain("is not a directory")
+})

@@ -1,0 +1,91 @@
+/** `winnow logits DIR --ids '[[1,2,3]]'`: what a saved model says of given tokens. */
+import { DataError, decode, InvalidInput } from "@winnow/core"
+import { loadModel, logitsOf } from "@winnow/models"
+import { openEngine, tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { Console, Effect } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+
+/** Token ids, one row a sequence, all of one length. */
+const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
+  const T = ids[0]?.length ?? 0
+  if (T === 0) return ctx.mustBe("one row of ids or more, none of them empty, such as [[1,2,3]]")
+  return ids.every((row) => row.length === T) || ctx.mustBe("rows of one length: the model pads nothing here")
+})
+
+/** The answer: logits row-major in [sequences, positions, vocabulary]. */
+export interface Logits {
+  readonly shape: readonly [number, number, number]
+  readonly logits: ReadonlyArray<number>
+}
+
+const parseIds = Effect.fnUntraced(function* (text: string) {
+  const parsed = yield* Effect.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (error) =>
+      new InvalidInput({ what: "--ids", problems: [`${(error as Error).message}; give JSON such as [[1,2,3]]`] }),
+  })
+  return yield* decode("--ids", rows, parsed)
+})
+
+/**
+ * Loads the model of a directory and runs it on token ids.
+ *
+ * @param ids JSON, one array a sequence, all of one length
+ * @error InvalidInput for ids that are not JSON, ragged, empty, too long or outside the vocabulary, and for a
+ * config.json that is not supported
+ * @error DataError for a directory that holds no whole model
+ */
+export const computeLogits = Effect.fnUntraced(function* (directory: string, ids: string) {
+  const given = yield* parseIds(ids)
+  yield* Effect.tryPromise({
+    try: () => openEngine(),
+    catch: (error) => new DataError({ message: `the tensor engine does not open: ${(error as Error).message}` }),
+  })
+  const load = Effect.acquireRelease(loadModel(directory), (model) => Effect.sync(() => model.dispose()))
+  const run = Effect.flatMap(load, (model) => {
+    const { vocabularySize: V, maxLength } = model.architecture
+    const outside = given.flat().find((id) => id >= V)
+    const problems = [
+      ...(outside === undefined ? [] : [`${outside} is outside the vocabulary of ${V}: ids are 0 to ${V - 1}`]),
+      ...(given[0]!.length <= maxLength ? [] : [`${given[0]!.length} positions, the model has ${maxLength}`]),
+    ]
+    if (problems.length > 0) return Effect.fail(new InvalidInput({ what: "--ids", problems }))
+    return Effect.sync((): Logits => {
+      const values = tf.tidy(() => logitsOf(model, tf.tensor2d(given, undefined, "int32")).dataSync())
+      return { shape: [given.length, given[0]!.length, V], logits: Array.from(values, nineDigits) }
+    })
+  })
+  return yield* Effect.scoped(run)
+})
+
+/** Nine digits tell every float32 from its neighbours; the double's seventeen would double the output. */
+const nineDigits = (x: number): number => Number(x.toPrecision(9))
+
+/** The most probable next tokens after each position, for people. */
+const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: Logits): string => {
+  const [, T, V] = shape
+  const line = (b: number, t: number) => {
+    const row = logits.slice((b * T + t) * V, (b * T + t + 1) * V)
+    const best = row.map((z, id) => ({ z, id })).sort((x, y) => y.z - x.z)
+    const shown = best.slice(0, 5).map(({ z, id }) => `${id} (${z.toFixed(3)})`)
+    return `sequence ${b}, after ${ids[b]![t]}: ${shown.join("  ")}`
+  }
+  return ids.flatMap((row, b) => row.map((_, t) => line(b, t))).join("\n")
+}
+
+/** The command; `--json` prints `{"shape": [...], "logits": [...]}` on one line. */
+export const logits = Command.make(
+  "logits",
+  {
+    directory: Argument.String("DIR").pipe(
+      Argument.withDescription("a model in Hugging Face layout: config.json and model.safetensors"),
+    ),
+    ids: Flag.String("ids").pipe(Flag.withDescription("token ids as JSON, one array a sequence: [[1,2,3]]")),
+    json: Flag.Boolean("json").pipe(Flag.withDescription("all logits as JSON; otherwise the five largest a position")),
+  },
+  Effect.fn("logits")(function* ({ directory, ids, json }) {
+    const result = yield* computeLogits(directory, ids)
+    yield* Console.log(json ? JSON.stringify(result) : summary(JSON.parse(ids), result))
+  }),
+).pipe(Command.withDescription("The logits of a saved model for given token ids"))
