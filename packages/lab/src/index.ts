@@ -1,1 +1,22 @@
-export {}
+export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
+export { type Resolved, resolve } from "./experiment/resolve.ts"
+export { applySettings, parseSetting } from "./experiment/settings.ts"
+export {
+  bpe,
+  byte,
+  checkpoint,
+  cleanText,
+  distilled,
+  ema,
+  pretrained,
+  type ReferenceSpec,
+  type TargetSpec,
+  type TokenizerSpec,
+  type TrainingSpec,
+  tokenizerFile,
+  trained,
+} from "./experiment/spec.ts"
+export { buildGraph, type Graph, type Measured } from "./graph.ts"
+export { Progress, type ProgressEvent } from "./progress.ts"
+export { inOrder, runStages, type Stage, stage } from "./stage.ts"
+export { Store, winnowHome } from "./store/store.ts"

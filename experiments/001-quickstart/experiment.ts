@@ -1,0 +1,72 @@
+import { adaspec } from "@winnow/filter-adaspec"
+import { focusFinetune } from "@winnow/filter-focus-finetune"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { arm, bpe, defineExperiment, distilled, trained } from "@winnow/lab"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { jsd } from "@winnow/loss-jsd"
+import { kl } from "@winnow/loss-kl"
+import { reverseKl } from "@winnow/loss-reverse-kl"
+import { tvd } from "@winnow/loss-tvd"
+import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
+import { gptNeox, llama } from "@winnow/models"
+import { arithmetic } from "@winnow/task-arithmetic"
+
+const vocabulary = 512
+/** The same optimizer steps, batches and rate for every arm: what is compared is what a step is spent on. */
+const budget = { steps: 150, batchSize: 32, optimizer: { learningRate: 3e-3, warmup: 20 } }
+
+export default defineExperiment({
+  name: "quickstart",
+  question: "With the same steps, does choosing the tokens help a tiny draft to be accepted?",
+  task: arithmetic({}),
+  tokenizer: bpe({ vocabulary }),
+  maxLength: 256,
+  target: trained({
+    model: llama({
+      vocab_size: vocabulary,
+      hidden_size: 192,
+      num_hidden_layers: 4,
+      num_attention_heads: 6,
+      max_position_embeddings: 512,
+    }),
+    steps: 400,
+    batchSize: 32,
+    optimizer: { learningRate: 2e-3, warmup: 40, schedule: "cosine" },
+  }),
+  draft: {
+    model: llama({
+      vocab_size: vocabulary,
+      hidden_size: 48,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      max_position_embeddings: 512,
+    }),
+    pretraining: { steps: 60, batchSize: 32, optimizer: { learningRate: 3e-3, warmup: 20 } },
+  },
+  reference: distilled({ loss: kl(), ...budget }),
+  arms: {
+    "all-tokens": arm({ filter: none(), loss: kl(), ...budget }),
+    random: arm({ filter: random({ k: 0.4 }), loss: kl(), ...budget }),
+    adaspec: arm({ filter: adaspec({ k: 0.4 }), loss: kl(), ...budget }),
+    "focus-finetune": arm({ filter: focusFinetune({ k: 0.4 }), loss: kl(), ...budget }),
+    "tvd-plus-plus": arm({ filter: none(), loss: tvdPlusPlus(), ...budget }),
+  },
+  seeds: [1, 2],
+  measure: { prompts: 100, maxNew: 160, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 8 },
+  plugins: [
+    adaspec,
+    focusFinetune,
+    none,
+    random,
+    crossEntropy,
+    jsd,
+    kl,
+    reverseKl,
+    tvd,
+    tvdPlusPlus,
+    llama,
+    gptNeox,
+    arithmetic,
+  ],
+})

@@ -1,0 +1,56 @@
+/**
+ * What a training stage cost, counted in one place.
+ *
+ * A multiplication and its addition are 2 FLOPs; a backward pass is twice its forward. Only matrix products count, as
+ * usual: norms, softmaxes and the optimizer are left out. Letters: d hidden size, V vocabulary, T context length.
+ */
+import type { Architecture, Statistic } from "@winnow/core"
+
+/** Tokens of a stage. */
+export interface TokenCounts {
+  /** Through the trunks: prompts and answers, padding left out. */
+  readonly seen: number
+  /** Counted by the mask: answers. */
+  readonly valid: number
+  /** In the loss with a weight above 0. */
+  readonly trained: number
+}
+
+/** What ran for each token. */
+export interface Passes {
+  readonly draft: Architecture
+  readonly target?: Architecture | undefined
+  readonly reference?: Architecture | undefined
+  /** The filter's statistics. */
+  readonly needs: ReadonlyArray<Statistic>
+  readonly lossNeedsTarget: boolean
+  /** Whether the loss reads all kept rows once before the pass that trains them (TVD++). */
+  readonly lossReadsBatch: boolean
+  /** Mean context length. */
+  readonly T: number
+}
+
+const head = (a: Architecture): number => 2 * a.hiddenSize * a.vocabularySize
+
+/** FLOPs of a stage: draft forward and backward on all tokens, its head on kept ones; frozen models forward where read. */
+export const trainingFlops = (
+  tokens: TokenCounts,
+  { draft, target, reference, needs, lossNeedsTarget, lossReadsBatch, T }: Passes,
+): number => {
+  const about = (prefix: string) => needs.some((s) => s.startsWith(prefix))
+  const activeLoss = needs.some((s) => s === "draftLoss_N" || s === "referenceLoss_N")
+  const together = needs.some((s) => s === "acceptance_N" || s === "agreement_N")
+  let flops = 3 * tokens.seen * draft.trunkFlops(T) + 3 * tokens.trained * head(draft)
+  if (about("draft") || together) flops += tokens.valid * head(draft)
+  if (target !== undefined) {
+    const inStatistics = about("target") || together || (activeLoss && lossNeedsTarget)
+    if (inStatistics || lossNeedsTarget) flops += tokens.seen * target.trunkFlops(T)
+    if (inStatistics) flops += tokens.valid * head(target)
+    if (lossNeedsTarget) flops += tokens.trained * head(target)
+  }
+  if (lossReadsBatch)
+    flops += tokens.trained * (head(draft) + (target !== undefined && lossNeedsTarget ? head(target) : 0))
+  if (reference !== undefined && about("reference"))
+    flops += tokens.seen * reference.trunkFlops(T) + tokens.valid * head(reference)
+  return flops
+}

@@ -1,0 +1,66 @@
+/** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
+import type { FilterUse, LossUse, Plugin, PluginKind, Reference, Target, TaskUse } from "@winnow/core"
+import type { DraftSpec, MeasureSpec, ReferenceSpec, TargetSpec, TokenizerSpec, TrainingSpec } from "./spec.ts"
+
+/** An arm; `Lacks` names what its filter needs and the arm itself does not bring. */
+export interface Arm<Lacks extends "reference" | never = "reference" | never> extends TrainingSpec {
+  readonly filter: FilterUse
+  readonly loss: LossUse
+  readonly reference?: ReferenceSpec
+  /** Type only. */
+  readonly lacks?: Lacks
+}
+
+type Lack<R, Given> = [Extract<R, Reference>] extends [never]
+  ? never
+  : Given extends ReferenceSpec
+    ? never
+    : "reference"
+
+/**
+ * One filter, one loss, one budget.
+ *
+ * @param spec.reference what the filter compares the draft to; the experiment's own if left out
+ */
+export const arm = <R extends Reference | Target = never, const Given extends ReferenceSpec | undefined = undefined>(
+  spec: TrainingSpec & {
+    readonly filter: FilterUse<R>
+    readonly loss: LossUse
+    readonly reference?: Given & ReferenceSpec
+  },
+): Arm<Lack<R, Given>> => spec as Arm<Lack<R, Given>>
+
+/** Any plugin, to be put in an arm by its name. */
+export type AnyPlugin = Plugin<PluginKind, never, unknown, unknown, unknown> | { readonly kind: PluginKind }
+
+/** An experiment as its file exports it. */
+export interface Experiment {
+  readonly name: string
+  /** What the run is to answer, in one sentence. */
+  readonly question: string
+  readonly task: TaskUse
+  readonly tokenizer: TokenizerSpec
+  /** Tokens of a training sequence, the end included; longer examples are left out and counted. */
+  readonly maxLength: number
+  readonly target: TargetSpec
+  readonly draft: DraftSpec
+  readonly reference?: ReferenceSpec
+  readonly arms: Readonly<Record<string, Arm>>
+  /** Each seed is a start of its own: initialisation, order of the data, draws of the filters. */
+  readonly seeds: ReadonlyArray<number>
+  readonly measure?: MeasureSpec
+  /** What `--set` may put in by name, beside the plugins that the experiment uses already. */
+  readonly plugins?: ReadonlyArray<AnyPlugin>
+}
+
+type LackOf<Arms> = { [K in keyof Arms]: Arms[K] extends Arm<infer L> ? L : never }[keyof Arms]
+
+/**
+ * Defines an experiment. Where an arm's filter needs a reference that the arm has not, the experiment must have one:
+ * `reference` is then a required field.
+ */
+export const defineExperiment = <const Arms extends Readonly<Record<string, Arm>>>(
+  spec: Omit<Experiment, "arms" | "reference"> & { readonly arms: Arms } & ("reference" extends LackOf<Arms>
+      ? { readonly reference: ReferenceSpec }
+      : { readonly reference?: ReferenceSpec }),
+): Experiment => spec as Experiment

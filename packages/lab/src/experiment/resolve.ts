@@ -1,0 +1,136 @@
+/** From what the author wrote to what will be done: every default filled in, every option checked, before any work. */
+import {
+  decode,
+  type FilterUse,
+  InvalidInput,
+  type LossUse,
+  type Model,
+  type PluginKind,
+  Reference,
+  Target,
+  type TaskUse,
+  type Use,
+} from "@winnow/core"
+import { Effect } from "effect"
+import type { Experiment } from "./define.ts"
+import {
+  armSpec,
+  type draftSpec,
+  experimentSpec,
+  type measureSpec,
+  type referenceSpec,
+  type targetSpec,
+  type tokenizerSpec,
+  type trainingSpec,
+} from "./spec.ts"
+
+export type Training = typeof trainingSpec.infer
+export type Measure = typeof measureSpec.infer
+export type Tokenizing = typeof tokenizerSpec.infer
+export type ResolvedTarget = typeof targetSpec.infer
+export type ResolvedDraft = typeof draftSpec.infer
+export type ResolvedReference = typeof referenceSpec.infer
+
+export interface ResolvedArm extends Training {
+  readonly name: string
+  readonly filter: FilterUse
+  readonly loss: LossUse
+  /** The arm's own or the experiment's; only where the filter asks for one. */
+  readonly reference: ResolvedReference | undefined
+  /** As configs and keys hold it. */
+  readonly config: Record<string, unknown>
+}
+
+/** An experiment that can be run. */
+export interface Resolved {
+  readonly name: string
+  readonly question: string
+  readonly task: TaskUse
+  readonly tokenizer: Tokenizing
+  readonly maxLength: number
+  readonly target: ResolvedTarget
+  readonly draft: ResolvedDraft
+  readonly arms: ReadonlyArray<ResolvedArm>
+  readonly seeds: ReadonlyArray<number>
+  readonly measure: Measure
+  /** Everything above as plain JSON, for run.json. */
+  readonly config: Record<string, unknown>
+}
+
+/** A plugin as plain JSON: its name and its options, defaults included. */
+export const plain = (use: Use<PluginKind, unknown, unknown, unknown>) =>
+  Effect.map(use.decoded, (options) => ({ name: use.name, options }))
+
+/** A spec as plain JSON: each plugin in it by name and options. */
+export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, InvalidInput> =>
+  Effect.gen(function* () {
+    const out: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(spec)) {
+      if (value === undefined) continue
+      const isUse = typeof value === "object" && value !== null && "withOptions" in value
+      const isObject = typeof value === "object" && value !== null && !Array.isArray(value)
+      out[key] = isUse ? yield* plain(value) : isObject ? yield* plainSpec(value) : value
+    }
+    return out
+  })
+
+/** Whether making the filter asks for a reference: it is made once without one. */
+const needsReference = (use: FilterUse): Effect.Effect<boolean, InvalidInput> =>
+  (use.instance as Effect.Effect<unknown, InvalidInput, Target>).pipe(
+    Effect.provideService(Target, {} as Model), // only asked for, not used, until the filter runs
+    Effect.as(false),
+    // A service that is not there is a defect that names it; Effect has no other way to see it.
+    Effect.catchDefect((defect) =>
+      String(defect).includes(Reference.key) ? Effect.succeed(true) : Effect.die(defect),
+    ),
+  )
+
+const where = (place: string) => (error: InvalidInput) =>
+  new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
+
+/**
+ * Checks and fills in an experiment.
+ *
+ * @param options.arms only these
+ * @error InvalidInput that names the place, what was found and what is possible
+ */
+export const resolve = Effect.fn("resolve")(function* (
+  experiment: Experiment,
+  options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
+): Effect.fn.Return<Resolved, InvalidInput> {
+  const what = `experiment ${experiment.name}`
+  const given = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
+  const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, given)
+  const names = options.arms ?? Object.keys(spec.arms)
+  const unknown = names.filter((name) => !(name in spec.arms))
+  if (unknown.length > 0) {
+    const problems = [`no arm ${unknown.join(", ")}; there are ${Object.keys(spec.arms).join(", ")}`]
+    return yield* new InvalidInput({ what, problems })
+  }
+  const arms: Array<ResolvedArm> = []
+  for (const name of names) {
+    const place = `${what}, arms.${name}`
+    const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, spec.arms[name])
+    const needs = yield* needsReference(arm.filter).pipe(Effect.mapError(where(place)))
+    const reference = needs ? (arm.reference ?? spec.reference) : undefined
+    if (needs && reference === undefined) {
+      const problems = [
+        `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
+        `set ${name}'s or the experiment's reference to distilled, clean-text, checkpoint or average`,
+      ]
+      return yield* new InvalidInput({ what: place, problems })
+    }
+    yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
+    const config = yield* plainSpec({ ...arm, reference })
+    arms.push({ ...arm, name, reference, config } as ResolvedArm)
+  }
+  const { reference: _, plugins: __, arms: ___, ...rest } = spec
+  const config = yield* plainSpec({ ...rest, arms: Object.fromEntries(arms.map((a) => [a.name, {}])) }).pipe(
+    Effect.mapError(where(what)),
+  )
+  return {
+    ...rest,
+    arms,
+    config: { ...config, arms: Object.fromEntries(arms.map((a) => [a.name, a.config])) },
+  } as Resolved
+})

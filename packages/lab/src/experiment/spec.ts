@@ -1,0 +1,162 @@
+/** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
+import type { FilterUse, LossUse, ModelUse, PluginKind, Reference, Target, TaskUse, Use } from "@winnow/core"
+import { type OptimizerInput, optimizerOptions } from "@winnow/training"
+import { type } from "arktype"
+
+/** A plugin with options, of one kind, whatever it requires. */
+const use = <K extends PluginKind, U extends Use<K, unknown, unknown, unknown>>(kind: K) =>
+  type("object").narrow((value, ctx): value is U => {
+    const found = value as Partial<Use<K, unknown>>
+    if (found.kind === kind) return true
+    return ctx.mustBe(`a ${kind} plugin with its options (not ${found.kind ? `a ${found.kind}` : "another value"})`)
+  })
+
+export const filterUse = use<"filter", FilterUse<Reference | Target>>("filter")
+export const lossUse = use<"loss", LossUse<Target>>("loss")
+export const modelUse = use<"model", ModelUse>("model")
+export const taskUse = use<"task", TaskUse>("task")
+
+const natural = "number.integer >= 1"
+
+/** Steps, batch and optimizer: what every training stage is told. */
+const trainingFields = {
+  steps: natural,
+  batchSize: natural,
+  // Batches summed into one step; a filter decides within each.
+  microBatches: "number.integer >= 1 = 1",
+  optimizer: optimizerOptions.default(() => ({})),
+} as const
+
+export const trainingSpec = type({ "+": "reject", ...trainingFields })
+
+export const tokenizerSpec = type({ "+": "reject", kind: "'bpe'", vocabulary: "number.integer >= 257" })
+  .or({ "+": "reject", kind: "'byte'" })
+  .or({ "+": "reject", kind: "'file'", path: "string" })
+
+export const targetSpec = type({
+  "+": "reject",
+  kind: "'trained'",
+  model: modelUse,
+  // One target for all seeds: it is what the drafts are judged by, not what is compared.
+  seed: "number.integer = 0",
+  ...trainingFields,
+}).or({ "+": "reject", kind: "'pretrained'", path: "string" })
+
+export const draftSpec = type({ "+": "reject", model: modelUse, pretraining: trainingSpec })
+
+export const referenceSpec = type({ "+": "reject", kind: "'distilled'", loss: lossUse, ...trainingFields })
+  .or({ "+": "reject", kind: "'clean-text'", ...trainingFields })
+  .or({ "+": "reject", kind: "'checkpoint'", every: natural })
+  .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
+
+export const armSpec = type({
+  "+": "reject",
+  filter: filterUse,
+  loss: lossUse,
+  "reference?": referenceSpec,
+  ...trainingFields,
+})
+
+export const measureSpec = type({
+  "+": "reject",
+  // The split that is measured on; never the one that is trained on.
+  split: "'validation' | 'test' = 'test'",
+  // Prompts of the rollouts, the first of the split.
+  prompts: "number.integer >= 2 = 100",
+  // Tokens that the target may write.
+  maxNew: "number.integer >= 2 = 128",
+  // Draft lengths of the curves of tau; 4 is AdaSPEC's and vLLM's usual one.
+  gammas: type(natural)
+    .array()
+    .atLeastLength(1)
+    .default(() => [1, 2, 4, 8]),
+  // The draft length of the table.
+  gamma: "number.integer >= 1 = 4",
+  // Of the sampled rollouts: the target's own distribution.
+  temperature: "number > 0 = 1",
+  "topK?": natural,
+  "topP?": "0 < number <= 1",
+  // Prompts decoded for real, one at a time, by the target alone and with the draft: the speed-up.
+  timedPrompts: "number.integer >= 1 = 12",
+  seed: "number.integer = 0",
+})
+
+const armName = type(/^[a-z0-9][a-z0-9-]*$/).describe("lower-case words joined by hyphens")
+
+export const experimentSpec = type({
+  "+": "reject",
+  name: "string >= 1",
+  question: "string >= 1",
+  task: taskUse,
+  tokenizer: tokenizerSpec,
+  // Tokens of a training sequence, the end included; longer examples are left out and counted.
+  maxLength: "number.integer >= 8",
+  target: targetSpec,
+  draft: draftSpec,
+  "reference?": referenceSpec,
+  arms: type("Record<string, unknown>"),
+  seeds: type("number.integer").array().atLeastLength(1),
+  measure: measureSpec.default(() => ({})),
+  "plugins?": "unknown[]",
+}).narrow((spec, ctx) => {
+  const names = Object.keys(spec.arms)
+  if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm" })
+  const odd = names.find((name) => !armName.allows(name))
+  if (odd !== undefined) return ctx.reject({ path: ["arms", odd], expected: `named by ${armName.description}` })
+  const taken = names.find((name) => /^(start|reference)( |$)/.test(name))
+  if (taken !== undefined)
+    return ctx.reject({ path: ["arms", taken], expected: "not named start or reference: those rows are the lab's own" })
+  if (new Set(spec.seeds).size < spec.seeds.length)
+    return ctx.reject({ path: ["seeds"], expected: "all different", actual: JSON.stringify(spec.seeds) })
+  return true
+})
+
+/** Steps, batch size and optimizer of a stage; the optimizer's defaults are those of `optimizerOptions`. */
+export interface TrainingSpec {
+  readonly steps: number
+  readonly batchSize: number
+  readonly microBatches?: number
+  readonly optimizer?: OptimizerInput
+}
+
+export type TokenizerSpec = typeof tokenizerSpec.inferIn
+export type MeasureSpec = typeof measureSpec.inferIn
+export type TargetSpec =
+  | ({ readonly kind: "trained"; readonly model: ModelUse; readonly seed?: number } & TrainingSpec)
+  | { readonly kind: "pretrained"; readonly path: string }
+export type ReferenceSpec =
+  | ({ readonly kind: "distilled"; readonly loss: LossUse } & TrainingSpec)
+  | ({ readonly kind: "clean-text" } & TrainingSpec)
+  | { readonly kind: "checkpoint"; readonly every: number }
+  | { readonly kind: "average"; readonly decay: number }
+export interface DraftSpec {
+  readonly model: ModelUse
+  readonly pretraining: TrainingSpec
+}
+
+/** BPE trained on the task's own training text, to this many ids. */
+export const bpe = (options: { readonly vocabulary: number }): TokenizerSpec => ({ kind: "bpe", ...options })
+/** One id a byte, and the end. */
+export const byte = (): TokenizerSpec => ({ kind: "byte" })
+/** A folder that holds a `tokenizer.json`, or the file itself. */
+export const tokenizerFile = (path: string): TokenizerSpec => ({ kind: "file", path })
+
+/** A target trained here, on the task's text by cross-entropy. */
+export const trained = (spec: Omit<Extract<TargetSpec, { kind: "trained" }>, "kind">): TargetSpec => ({
+  kind: "trained",
+  ...spec,
+})
+/** A target from a folder in Hugging Face format: config.json, model.safetensors. */
+export const pretrained = (path: string): TargetSpec => ({ kind: "pretrained", path })
+
+/** AdaSPEC's reference: the draft's start, distilled on all tokens. */
+export const distilled = (spec: TrainingSpec & { readonly loss: LossUse }): ReferenceSpec => ({
+  kind: "distilled",
+  ...spec,
+})
+/** FocusFinetune's and Rho-1's reference: the draft's start, trained on the clean text by cross-entropy; needs no target. */
+export const cleanText = (spec: TrainingSpec): ReferenceSpec => ({ kind: "clean-text", ...spec })
+/** The draft itself as it was at the last multiple of `every` steps of the arm. */
+export const checkpoint = (options: { readonly every: number }): ReferenceSpec => ({ kind: "checkpoint", ...options })
+/** An exponential moving average of the draft, over the arm's steps. */
+export const ema = (options: { readonly decay: number }): ReferenceSpec => ({ kind: "average", ...options })

@@ -1,0 +1,113 @@
+/** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
+import type { Architecture, DataError, InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import type { Resolved, ResolvedReference } from "./experiment/resolve.ts"
+import type { Stage } from "./stage.ts"
+import { measureStage } from "./stages/measure.ts"
+import { folderArchitecture, pretrainedStage } from "./stages/pretrained.ts"
+import { rolloutsStage } from "./stages/rollouts.ts"
+import { dataStage, tokenizerStage } from "./stages/text.ts"
+import { armStage, type Distilling, pretrainStage, referenceStage, type Sizes } from "./stages/train.ts"
+
+/** A draft of the run, and what was measured of it. */
+export interface Measured {
+  /** The arm's name; "start" and "reference" stand beside the arms for comparison. */
+  readonly name: string
+  readonly role: "start" | "reference" | "arm"
+  readonly seed: number
+  readonly trained: Stage
+  /** The frozen reference that the arm's filter used. */
+  readonly reference?: Stage | undefined
+  readonly measure: Stage
+}
+
+export interface Graph {
+  readonly tokenizer: Stage
+  readonly data: Stage
+  readonly target: Stage
+  readonly greedy: Stage
+  readonly sampled: Stage
+  readonly measured: ReadonlyArray<Measured>
+  /** All that a run needs; `runStages` adds what these are made from. */
+  readonly leaves: ReadonlyArray<Stage>
+  readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
+}
+
+const isFrozen = (r: ResolvedReference): r is Extract<ResolvedReference, { kind: "distilled" | "clean-text" }> =>
+  r.kind === "distilled" || r.kind === "clean-text"
+
+/** The name of what is measured on, as every figure carries it. */
+export const datasetName = ({ task, measure }: Resolved): string => `${task.name}/${measure.split}`
+
+/** Tokens of an example where the data is not encoded yet: a rough figure for estimates. */
+export const guessedSizes = ({ maxLength }: Resolved): Sizes => ({ length: maxLength * 0.55, trained: maxLength * 0.3 })
+
+/**
+ * Builds the graph; nothing runs.
+ *
+ * @param sizesOf mean lengths of the encoded data if it is there: for estimates alone, no key depends on it
+ */
+export const buildGraph = (
+  resolved: Resolved,
+  sizesOf: (data: Stage) => Sizes | undefined = () => undefined,
+): Effect.Effect<Graph, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const { task, draft, target: targetSpec, measure } = resolved
+    const tokenizer = yield* tokenizerStage(task, resolved.tokenizer)
+    const data = yield* dataStage(task, tokenizer, resolved.maxLength)
+    const sizes = sizesOf(data) ?? guessedSizes(resolved)
+    const architectures = {
+      draft: yield* draft.model.instance,
+      target:
+        targetSpec.kind === "trained" ? yield* targetSpec.model.instance : yield* folderArchitecture(targetSpec.path),
+    }
+    const target =
+      targetSpec.kind === "trained"
+        ? yield* pretrainStage({
+            kind: "target",
+            label: "target",
+            model: targetSpec.model,
+            training: targetSpec,
+            data,
+            seed: targetSpec.seed,
+            sizes,
+          })
+        : yield* pretrainedStage(targetSpec.path, architectures.target)
+    const inputs = { tokenizer, data, target }
+    const greedy = yield* rolloutsStage(task, measure, "greedy", inputs)
+    const sampled = yield* rolloutsStage(task, measure, "sampled", inputs)
+
+    const measured: Array<Measured> = []
+    for (const seed of resolved.seeds) {
+      const start = yield* pretrainStage({
+        kind: "start",
+        label: `draft start, seed ${seed}`,
+        model: draft.model,
+        training: draft.pretraining,
+        data,
+        seed,
+        sizes,
+      })
+      const distilling: Distilling = { data, target, start, seed, sizes, architectures }
+      const add = (name: string, role: Measured["role"], trained: Stage, reference?: Stage) => {
+        const common = { target, tokenizer, greedy, sampled, measure, dataset: datasetName(resolved) }
+        const label = `measure ${name}, seed ${seed}`
+        const of = measureStage({ ...common, label, draft: trained, timed: role === "arm" })
+        measured.push({ name, role, seed, trained, reference, measure: of })
+      }
+      add("start", "start", start)
+      const references = new Map<string, Stage>()
+      for (const arm of resolved.arms) {
+        const reference = arm.reference && isFrozen(arm.reference) ? arm.reference : undefined
+        const made = reference && (yield* referenceStage(reference, distilling))
+        if (made && !references.has(made.key)) {
+          const name = references.size === 0 ? "reference" : `reference ${references.size + 1}`
+          references.set(made.key, made)
+          add(name, "reference", made)
+        }
+        add(arm.name, "arm", yield* armStage(arm, made, distilling), made)
+      }
+    }
+    const leaves = [greedy, sampled, ...measured.map(({ measure }) => measure)]
+    return { tokenizer, data, target, greedy, sampled, measured, leaves, architectures }
+  })

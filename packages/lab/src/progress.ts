@@ -1,0 +1,26 @@
+/** What a run tells while it works; the command line shows it, tests ignore it. */
+import { Context, Layer } from "effect"
+
+interface At {
+  readonly stage: string
+  /** From 1, and how many there are. */
+  readonly index: number
+  readonly of: number
+  /** What is counted, such as "steps". */
+  readonly unit: string
+}
+
+export type ProgressEvent =
+  | ({ readonly _tag: "started"; readonly resuming: boolean } & At)
+  | ({ readonly _tag: "progress"; readonly done: number; readonly total: number; readonly detail: string } & At)
+  /** Another process makes this artifact. */
+  | ({ readonly _tag: "waiting"; readonly holder: string } & At)
+  | ({ readonly _tag: "done"; readonly reused: boolean; readonly seconds: number; readonly key: string } & At)
+  | { readonly _tag: "note"; readonly text: string }
+
+/** Where the events of a run go. */
+export class Progress extends Context.Service<Progress, { readonly report: (event: ProgressEvent) => void }>()(
+  "@winnow/lab/Progress",
+) {
+  static readonly silent = Layer.succeed(Progress, { report: () => {} })
+}

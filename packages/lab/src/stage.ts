@@ -1,0 +1,147 @@
+/** A stage: what it is made of, and how. Its key follows from that alone, so it is known before anything has run. */
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
+import { Effect } from "effect"
+import { Progress } from "./progress.ts"
+import { keyOf } from "./store/key.ts"
+import { type Artifact, Store } from "./store/store.ts"
+
+export type StageError = DataError | InvalidInput | TrainingStopped
+
+/** What a stage will cost; estimates for the ones that have not run. */
+export interface Work {
+  readonly parameters?: number
+  readonly steps?: number
+  readonly tokens?: number
+  readonly flops?: number
+}
+
+/** What a running stage is given. */
+export interface StageContext {
+  readonly key: string
+  /** The folder to fill; holds what a stopped attempt left. */
+  readonly directory: string
+  /** Artifacts of the inputs, in the order of `inputs`. */
+  readonly inputs: ReadonlyArray<Artifact>
+  readonly progress: (done: number, total: number, detail?: string) => void
+  /** Adds a line to the stage's metrics.jsonl. */
+  readonly metric: (line: object) => void
+}
+
+export interface Stage {
+  /** Folder of the store: "target", "arm", ... */
+  readonly kind: string
+  /** For people: "arm adaspec, seed 2". */
+  readonly label: string
+  readonly key: string
+  readonly made: Record<string, unknown>
+  readonly inputs: ReadonlyArray<Stage>
+  readonly unit: string
+  readonly work: Work
+  readonly run: (context: StageContext) => Effect.Effect<Record<string, unknown>, StageError, Datasets>
+}
+
+/**
+ * Describes a stage.
+ *
+ * @param spec.config plain JSON with every option that changes the result, defaults filled in
+ * @param spec.code versions of the code that the result depends on
+ */
+export const stage = (spec: {
+  readonly kind: string
+  readonly label: string
+  readonly config: Record<string, unknown>
+  readonly inputs: ReadonlyArray<Stage>
+  readonly code: ReadonlyArray<string>
+  readonly seed?: number
+  readonly unit?: string
+  readonly work?: Work
+  readonly run: Stage["run"]
+}): Stage => {
+  const { kind, label, config, inputs, code, seed, unit = "", work = {}, run } = spec
+  const made = {
+    stage: kind,
+    config,
+    inputs: inputs.map(({ key }) => key),
+    code,
+    ...(seed === undefined ? {} : { seed }),
+  }
+  return { kind, label, key: keyOf(made), made, inputs, unit, work, run }
+}
+
+/** The inputs of stages before them, each once: an order in which all can run. */
+export const inOrder = (stages: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {
+  const seen = new Map<string, Stage>()
+  const visit = (s: Stage): void => {
+    if (seen.has(s.key)) return
+    for (const input of s.inputs) visit(input)
+    seen.set(s.key, s)
+  }
+  for (const s of stages) visit(s)
+  return [...seen.values()]
+}
+
+/** The file of a stage's events. */
+export const metricsFile = "metrics.jsonl"
+
+/** The lines of a metrics.jsonl; a last line that a kill cut short is left out. */
+export const readMetrics = (directory: string): ReadonlyArray<Record<string, unknown>> => {
+  const file = join(directory, metricsFile)
+  if (!existsSync(file)) return []
+  return readFileSync(file, "utf8")
+    .split("\n")
+    .flatMap((line) => {
+      try {
+        return line === "" ? [] : [JSON.parse(line) as Record<string, unknown>]
+      } catch {
+        return []
+      }
+    })
+}
+
+/**
+ * Runs what is not in the store yet, in order, each with its inputs' artifacts.
+ *
+ * @param options.fresh makes all of them anew
+ * @param options.versions written into the manifests of what is made now
+ */
+export const runStages = (
+  stages: ReadonlyArray<Stage>,
+  options: { readonly fresh?: boolean; readonly versions?: Record<string, unknown> } = {},
+): Effect.Effect<ReadonlyMap<string, Artifact>, StageError, Datasets | Store | Progress> =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const { report } = yield* Progress
+    const artifacts = new Map<string, Artifact>()
+    const order = inOrder(stages)
+    for (const [index, s] of order.entries()) {
+      const at = { stage: s.label, index: index + 1, of: order.length, unit: s.unit }
+      const run = (directory: string) =>
+        Effect.suspend(() => {
+          report({ _tag: "started", ...at, resuming: existsSync(join(directory, metricsFile)) })
+          return s.run({
+            key: s.key,
+            directory,
+            inputs: s.inputs.map(({ key }) => artifacts.get(key)!),
+            progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
+            metric: (line) => appendFileSync(join(directory, metricsFile), `${JSON.stringify(line)}\n`),
+          })
+        })
+      const artifact = yield* store.obtain({
+        stage: s.kind,
+        key: s.key,
+        made: s.made,
+        versions: options.versions ?? {},
+        fresh: options.fresh ?? false,
+        onWait: (holder) => report({ _tag: "waiting", ...at, holder }),
+        run,
+      })
+      artifacts.set(s.key, artifact)
+      report({ _tag: "done", ...at, reused: artifact.reused, seconds: artifact.manifest.seconds, key: s.key })
+    }
+    return artifacts
+  })
+
+/** Forgets the metrics of an attempt that left no checkpoint: they would come twice. */
+export const dropMetrics = (directory: string): void => rmSync(join(directory, metricsFile), { force: true })

@@ -1,0 +1,128 @@
+/** What the target accepts of one draft: teacher-forced on the target's rollouts, and decoded for real against the clock. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError } from "@winnow/core"
+import {
+  type Acceptance,
+  type BlockCounts,
+  estimateAcceptance,
+  estimatedCounts,
+  greedyEvidence,
+  measureSpeedup,
+  parameterRatio,
+  type Speedup,
+  sampledEvidence,
+} from "@winnow/decoding"
+import { Effect } from "effect"
+import type { Measure } from "../experiment/resolve.ts"
+import { type Stage, stage } from "../stage.ts"
+import { codeVersion } from "../store/code-version.ts"
+import type { Artifact } from "../store/store.ts"
+import { decodingStep, readRollouts } from "./rollouts.ts"
+import { openTokenizer } from "./text.ts"
+import { openModel, targetDirectory } from "./train.ts"
+
+/** One draft length, with its counts by prompt: what intervals resample. */
+export interface MeasuredLength {
+  readonly gamma: number
+  readonly greedy: Acceptance
+  readonly sampled: Acceptance
+  readonly greedyCounts: ReadonlyArray<BlockCounts>
+  readonly sampledCounts: ReadonlyArray<BlockCounts>
+}
+
+export interface Figures {
+  readonly lengths: ReadonlyArray<MeasuredLength>
+  /** By prompt of the sampled rollouts: sum over positions of sum_v min(p_v, q_v), and the number of positions. */
+  readonly overlap: ReadonlyArray<readonly [sum: number, positions: number]>
+  readonly parameterRatio: number
+  /** Null where the clock was not asked for: starts and references. */
+  readonly speedup: Speedup | null
+}
+
+/** Measures the draft of a training stage. `timed`: also decodes for real, greedy, at the table's draft length. */
+export const measureStage = (spec: {
+  readonly label: string
+  readonly draft: Stage
+  readonly target: Stage
+  readonly tokenizer: Stage
+  readonly greedy: Stage
+  readonly sampled: Stage
+  readonly measure: Measure
+  readonly dataset: string
+  readonly timed: boolean
+}): Stage => {
+  const { label, draft, target, tokenizer, greedy, sampled, measure, dataset, timed } = spec
+  const gammas = [...new Set([...measure.gammas, measure.gamma])].toSorted((a, b) => a - b)
+  const { gamma, temperature, topK, topP, timedPrompts, maxNew } = measure
+  const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  return stage({
+    kind: "measure",
+    label,
+    config: { gammas, sampling, dataset, ...(timed ? { gamma, timedPrompts, maxNew } : {}) },
+    inputs: [draft, target, tokenizer, greedy, sampled],
+    code: [codeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/measure.ts"])],
+    unit: "parts",
+    run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
+      Effect.gen(function* () {
+        const draftModel = yield* openModel(draftArtifact!.directory)
+        const targetModel = yield* openModel(targetDirectory(targetArtifact!))
+        const { eosId } = yield* openTokenizer(words!)
+        const rollouts = yield* readRollouts(greedyArtifact!)
+        const own = yield* readRollouts(sampledArtifact!)
+        const parts = timed ? 3 : 2
+        const onGreedy = yield* decodingStep(label, async () => greedyEvidence(draftModel, rollouts))
+        progress(1, parts, "greedy")
+        const onSampled = yield* decodingStep(label, async () =>
+          sampledEvidence(targetModel, draftModel, own, sampling),
+        )
+        progress(2, parts, "sampled")
+        const lengths = gammas.map(
+          (g): MeasuredLength => ({
+            gamma: g,
+            greedy: estimateAcceptance(onGreedy, g, dataset),
+            sampled: estimateAcceptance(onSampled, g, dataset),
+            greedyCounts: estimatedCounts(onGreedy, g),
+            sampledCounts: estimatedCounts(onSampled, g),
+          }),
+        )
+        const overlap = onSampled.overlap!.map((o_T) => [o_T.reduce((a, b) => a + b, 0), o_T.length] as const)
+        const speedup = timed
+          ? yield* decodingStep(label, (signal) =>
+              measureSpeedup(
+                targetModel,
+                draftModel,
+                rollouts.slice(0, timedPrompts).map(({ prompt }) => prompt),
+                { draftLength: gamma, temperature: 0, maxNew, eosId },
+                {},
+                { signal, onProgress: (p) => progress(2 + p.finished / p.prompts, parts, "against the clock") },
+              ),
+            )
+          : null
+        const figures: Figures = {
+          lengths,
+          overlap,
+          parameterRatio: parameterRatio(targetModel, draftModel),
+          speedup: speedup && withoutRuns(speedup),
+        }
+        writeFileSync(join(directory, file), JSON.stringify(figures))
+        const table = lengths.find((l) => l.gamma === gamma)!
+        return {
+          greedyAcceptance: table.greedy.acceptance?.pooled ?? null,
+          blockEfficiency: table.greedy.blockEfficiency?.pooled ?? null,
+          speedup: speedup?.speedup ?? null,
+        }
+      }).pipe(Effect.scoped),
+  })
+}
+
+const file = "figures.json"
+
+const withoutRuns = ({ runs: _, ...summary }: Awaited<ReturnType<typeof measureSpeedup>>): Speedup => summary
+
+/** The figures of a measurement. */
+export const readFigures = (artifact: Artifact): Effect.Effect<Figures, DataError> =>
+  Effect.try({
+    try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as Figures,
+    catch: (error) => new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh` }),
+  })

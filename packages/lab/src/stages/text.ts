@@ -1,0 +1,157 @@
+/** The stages before any model: a tokenizer, and the task's splits as token ids. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { DataError, type Example, type InvalidInput, type Split, type TaskUse } from "@winnow/core"
+import {
+  byteTokenizer,
+  type EncodedExample,
+  type EncodedTask,
+  encodeTask,
+  loadTokenizer,
+  type Tokenizer,
+  tokenizerFiles,
+  trainBpe,
+} from "@winnow/data"
+import { Effect } from "effect"
+import { plain, type Tokenizing } from "../experiment/resolve.ts"
+import { type Stage, type StageError, stage } from "../stage.ts"
+import { codeVersion, pluginCode } from "../store/code-version.ts"
+import { sha256 } from "../store/key.ts"
+import type { Artifact } from "../store/store.ts"
+
+const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
+const code = () => codeVersion(["numerics", "core", "data", "lab/src/stages/text.ts"])
+
+/** Settings that name a file count by what the file holds, not by where it is. */
+const fileHash = (path: string): Effect.Effect<string, DataError> =>
+  Effect.try({
+    try: () => sha256(readFileSync(path)),
+    catch: (error) => new DataError({ message: `${path} cannot be read: ${String(error)}` }),
+  })
+
+/** The tokenizer: read, or trained on the task's training text. */
+export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<Stage, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const common = { kind: "tokenizer", inputs: [], code: [code()] }
+    const write = (directory: string, tokenizer: Tokenizer) => {
+      for (const [name, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(join(directory, name), text)
+      return { vocabulary: tokenizer.vocabularySize, fingerprint: tokenizer.fingerprint }
+    }
+    if (spec.kind === "file") {
+      const file = basename(spec.path) === "tokenizer.json" ? spec.path : join(spec.path, "tokenizer.json")
+      return stage({
+        ...common,
+        label: "tokenizer from a file",
+        config: { kind: "file", sha256: yield* fileHash(file) },
+        run: ({ directory }) => Effect.map(loadTokenizer(dirname(file)), (t) => write(directory, t)),
+      })
+    }
+    if (spec.kind === "byte")
+      return stage({
+        ...common,
+        label: "tokenizer, bytes",
+        config: { kind: "byte" },
+        run: ({ directory }) => Effect.sync(() => write(directory, byteTokenizer)),
+      })
+    return stage({
+      ...common,
+      label: `tokenizer, BPE ${spec.vocabulary}`,
+      config: { kind: "bpe", vocabulary: spec.vocabulary, task: yield* plain(task) },
+      code: [code(), pluginCode(task)],
+      run: ({ directory }) =>
+        Effect.map(task.instance, ({ examples }) => {
+          const texts = examples("train").flatMap(({ prompt, answer }) => [prompt, answer])
+          return write(directory, trainBpe(texts, { vocabularySize: spec.vocabulary }))
+        }),
+    })
+  })
+
+/** The splits as token ids, and the examples that were kept, in that order. */
+export const dataStage = (task: TaskUse, tokenizer: Stage, maxLength: number): Effect.Effect<Stage, InvalidInput> =>
+  Effect.map(plain(task), (config) =>
+    stage({
+      kind: "data",
+      label: `data, ${task.name}`,
+      config: { task: config, maxLength },
+      inputs: [tokenizer],
+      code: [code(), pluginCode(task)],
+      unit: "splits",
+      run: ({ directory, inputs, progress }) =>
+        Effect.gen(function* () {
+          const encoder = yield* openTokenizer(inputs[0]!)
+          const { examples } = yield* task.instance
+          const summary: Record<string, unknown> = {}
+          for (const [i, split] of splits.entries()) {
+            const source = examples(split)
+            const encoded = encodeTask(source, encoder, { maxLength })
+            writeSplit(directory, split, encoded, source)
+            const { dropped, tokens, trained } = encoded
+            summary[split] = { examples: encoded.examples.length, dropped, tokens, trained }
+            progress(i + 1, splits.length, split)
+          }
+          return summary
+        }),
+    }),
+  )
+
+/** The tokenizer of an artifact. */
+export const openTokenizer = (artifact: Artifact): Effect.Effect<Tokenizer, StageError> =>
+  artifact.manifest.summary["vocabulary"] === byteTokenizer.vocabularySize &&
+  artifact.manifest.summary["fingerprint"] === byteTokenizer.fingerprint
+    ? Effect.succeed(byteTokenizer)
+    : loadTokenizer(artifact.directory)
+
+const writeSplit = (directory: string, split: Split, encoded: EncodedTask, source: ReadonlyArray<Example>) => {
+  const { examples, dropped, maxLength, tokens, trained } = encoded
+  const ids = new Int32Array(tokens)
+  let at = 0
+  for (const example of examples) {
+    ids.set(example.ids, at)
+    at += example.ids.length
+  }
+  writeFileSync(join(directory, `${split}.ids.i32`), ids)
+  const index = {
+    lengths: examples.map(({ ids }) => ids.length),
+    promptLengths: examples.map(({ promptLength }) => promptLength),
+    source: Array.from(encoded.source),
+    dropped,
+    maxLength,
+    trained,
+  }
+  writeFileSync(join(directory, `${split}.json`), JSON.stringify(index))
+  if (split !== "train")
+    writeFileSync(join(directory, `${split}.examples.json`), JSON.stringify(index.source.map((i) => source[i])))
+}
+
+const readAs = <A>(artifact: Artifact, name: string, read: (content: Buffer) => A): Effect.Effect<A, DataError> =>
+  Effect.try({
+    try: () => read(readFileSync(join(artifact.directory, name))),
+    catch: (error) =>
+      new DataError({ message: `${join(artifact.directory, name)}: ${String(error)}; run again with --fresh` }),
+  })
+
+/** A split of a data artifact. */
+export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<EncodedTask, DataError> =>
+  Effect.gen(function* () {
+    const ids = yield* readAs(artifact, `${split}.ids.i32`, (b) => new Int32Array(new Uint8Array(b).buffer))
+    const index = yield* readAs(
+      artifact,
+      `${split}.json`,
+      (b) => JSON.parse(b.toString()) as { lengths: number[]; promptLengths: number[]; source: number[] } & EncodedTask,
+    )
+    let at = 0
+    const examples = index.lengths.map((length, i): EncodedExample => {
+      const example = { ids: ids.subarray(at, at + length), promptLength: index.promptLengths[i]! }
+      at += length
+      return example
+    })
+    const { dropped, maxLength, trained } = index
+    return { examples, source: Int32Array.from(index.source), dropped, maxLength, tokens: ids.length, trained }
+  })
+
+/** The examples of an evaluation split as text, in the order of its ids. */
+export const readExamples = (
+  artifact: Artifact,
+  split: "validation" | "test",
+): Effect.Effect<ReadonlyArray<Example>, DataError> =>
+  readAs(artifact, `${split}.examples.json`, (b) => JSON.parse(b.toString()) as ReadonlyArray<Example>)

@@ -1,0 +1,325 @@
+/** The stages that train: target, draft start, reference, arm. All are `trainStage` under another filter and loss. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import {
+  type Architecture,
+  type DataError,
+  Filter,
+  type FilterUse,
+  filterLayer,
+  type InvalidInput,
+  Loss,
+  type LossUse,
+  lossLayer,
+  type Model,
+  type ModelUse,
+  Reference,
+  Target,
+} from "@winnow/core"
+import { batches, type EncodedTask } from "@winnow/data"
+import { initialise, loadModel, parameterCount, saveModel } from "@winnow/models"
+import { earlierCheckpoint, frozenReference, movingAverage, type TrainEvent, trainStage } from "@winnow/training"
+import { Effect, Layer, type Scope } from "effect"
+import { trainingFlops } from "../budget.ts"
+import { plain, plainSpec, type ResolvedArm, type ResolvedReference, type Training } from "../experiment/resolve.ts"
+import { everyToken, nextToken } from "../plain-training.ts"
+import { metricsFile, readMetrics, type Stage, type StageContext, type StageError, stage } from "../stage.ts"
+import { codeVersion, pluginCode } from "../store/code-version.ts"
+import { type Artifact, checkpoints } from "../store/store.ts"
+import { readSplit } from "./text.ts"
+
+const code = () => codeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/train.ts"])
+
+/** At least this long between two checkpoints: a kill costs half a minute at most. */
+const checkpointSeconds = 20
+
+const held = (make: Effect.Effect<Model, DataError | InvalidInput>): Effect.Effect<Model, StageError, Scope.Scope> =>
+  Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
+
+/** The model of a training artifact (or of a folder), freed with the scope. */
+export const openModel = (directory: string) => held(loadModel(directory))
+
+const trainingFields = ({ steps, batchSize, microBatches, optimizer }: Training) => ({
+  steps,
+  batchSize,
+  microBatches,
+  optimizer,
+})
+
+/** What one training run adds to its stage's summary. */
+const train = (
+  context: StageContext,
+  options: {
+    readonly label: string
+    readonly model: Model
+    readonly training: Training
+    readonly data: EncodedTask
+    readonly seed: number
+    readonly target?: Model | undefined
+    readonly reference?: Model | undefined
+  },
+) =>
+  Effect.gen(function* () {
+    const { label, model, training, data, seed } = options
+    const { steps, batchSize, microBatches, optimizer } = training
+    const [filter, loss] = [yield* Filter, yield* Loss]
+    const started = performance.now()
+    let tokensAtStart: number | undefined
+    const onEvent = (event: TrainEvent) => {
+      context.metric(event)
+      if (event._tag !== "step") return
+      tokensAtStart ??= event.tokensSeen
+      const rate = (event.tokensSeen - tokensAtStart) / Math.max(0.001, (performance.now() - started) / 1000)
+      context.progress(event.step, steps, `loss ${event.loss.toFixed(3)}  ${Math.round(rate)} tokens/s`)
+    }
+    const summary = yield* trainStage({
+      stage: label,
+      model,
+      batches: batches(data.examples, { batchSize, seed }),
+      steps,
+      microBatches,
+      optimizer,
+      seed,
+      checkpoint: {
+        directory: join(context.directory, checkpoints),
+        identity: context.key,
+        everySeconds: checkpointSeconds,
+      },
+      onEvent,
+    })
+    yield* saveModel(model, context.directory)
+    const events = compactEvents(context.directory)
+    const valid = events.reduce((sum, e) => sum + e.valid, 0)
+    const T = data.tokens / data.examples.length
+    const { architecture } = model
+    const flops = trainingFlops(
+      { seen: summary.tokensSeen, valid, trained: summary.tokensTrained },
+      {
+        draft: architecture,
+        target: options.target?.architecture,
+        reference: options.reference?.architecture,
+        needs: filter.needs,
+        lossNeedsTarget: loss.target,
+        lossReadsBatch: loss.batch !== undefined,
+        T,
+      },
+    )
+    return { ...summary, tokensValid: Math.round(valid), flops, parameters: parameterCount(architecture) }
+  })
+
+/**
+ * Leaves each step once in metrics.jsonl: what came after the checkpoint that a run resumed from was done again.
+ *
+ * @returns the valid tokens of each step
+ */
+const compactEvents = (directory: string): ReadonlyArray<{ readonly valid: number }> => {
+  let lines: Array<TrainEvent> = []
+  for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
+    if (event._tag === "resumed") lines = lines.filter((e) => e.step <= event.step)
+    // An attempt that had written no checkpoint begins again at 1, without a word.
+    else if (event._tag === "step" && event.step === 1) lines = []
+    lines.push(event)
+  }
+  writeFileSync(join(directory, metricsFile), lines.map((e) => `${JSON.stringify(e)}\n`).join(""))
+  let before = 0
+  return lines.flatMap((e) => {
+    if (e._tag !== "step") return []
+    const trained = e.tokensTrained - before
+    before = e.tokensTrained
+    return [{ valid: trained / e.keptFraction }]
+  })
+}
+
+const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()))
+
+/** Rough work of a stage that has not run: tokens from the mean length, whatever the filter keeps. */
+export interface Sizes {
+  /** Mean tokens of an example, and of its trained part. */
+  readonly length: number
+  readonly trained: number
+}
+
+const workOf = (
+  training: Training,
+  sizes: Sizes,
+  passes: Omit<Parameters<typeof trainingFlops>[1], "T">,
+  kept = 1,
+): Stage["work"] => {
+  const sequences = training.steps * training.batchSize * training.microBatches
+  const seen = Math.round(sequences * sizes.length)
+  const valid = Math.round(sequences * sizes.trained)
+  const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, T: sizes.length })
+  return { parameters: parameterCount(passes.draft), steps: training.steps, tokens: seen, flops }
+}
+
+const noPasses = { needs: [], lossNeedsTarget: false, lossReadsBatch: false } as const
+
+/** A target, or a draft's start: a fresh model of this architecture, trained on the text by cross-entropy. */
+export const pretrainStage = (spec: {
+  readonly kind: "target" | "start"
+  readonly label: string
+  readonly model: ModelUse
+  readonly training: Training
+  readonly data: Stage
+  readonly seed: number
+  readonly sizes: Sizes
+}): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const { kind, label, model, training, data, seed, sizes } = spec
+    const architecture = yield* model.instance
+    return stage({
+      kind,
+      label,
+      config: { model: yield* plain(model), ...trainingFields(training) },
+      inputs: [data],
+      code: [code()],
+      seed,
+      unit: "steps",
+      work: workOf(training, sizes, { draft: architecture, ...noPasses }),
+      run: (context) =>
+        Effect.gen(function* () {
+          const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
+          const text = yield* readSplit(context.inputs[0]!, "train")
+          return yield* train(context, { label, model: fresh, training, data: text, seed }).pipe(
+            Effect.provide(plainLayers),
+          )
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** Inputs of the stages that distil. */
+export interface Distilling {
+  readonly data: Stage
+  readonly target: Stage
+  readonly start: Stage
+  readonly seed: number
+  readonly sizes: Sizes
+  readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
+}
+
+/** A frozen reference: the start, distilled on all tokens or trained on the clean text. */
+export const referenceStage = (
+  spec: Extract<ResolvedReference, { kind: "distilled" | "clean-text" }>,
+  { data, target, start, seed, sizes, architectures }: Distilling,
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const label = `reference (${spec.kind}), seed ${seed}`
+    const distilling = spec.kind === "distilled"
+    const loss = distilling ? (spec.loss as LossUse<Target>) : undefined
+    return stage({
+      kind: "reference",
+      label,
+      config: {
+        kind: spec.kind,
+        ...(loss ? { loss: yield* plain(loss) } : {}),
+        ...trainingFields(spec),
+      },
+      inputs: distilling ? [data, start, target] : [data, start],
+      code: loss ? [code(), pluginCode(loss)] : [code()],
+      seed,
+      unit: "steps",
+      work: workOf(spec, sizes, {
+        ...noPasses,
+        draft: architectures.draft,
+        target: architectures.target,
+        lossNeedsTarget: distilling,
+      }),
+      run: (context) =>
+        Effect.gen(function* () {
+          const [text, begin, frozen] = context.inputs
+          const model = yield* openModel(begin!.directory)
+          const data = yield* readSplit(text!, "train")
+          const target = frozen && (yield* openModel(targetDirectory(frozen)))
+          const run = train(context, { label, model, training: spec, data, seed, target })
+          if (loss === undefined || target === undefined) return yield* run.pipe(Effect.provide(plainLayers))
+          const layers = Layer.merge(filterLayer(everyToken()), lossLayer(loss))
+          return yield* run.pipe(Effect.provide(Layer.provideMerge(layers, Layer.succeed(Target, target))))
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** What an arm's steps will cost, from what its filter and loss say of themselves. */
+const armWork = (arm: ResolvedArm, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
+  Effect.gen(function* () {
+    const nothing = {} as Model // asked for while they are made, used only when they run
+    const services = Layer.merge(Layer.succeed(Target, nothing), Layer.succeed(Reference, { model: nothing }))
+    const filter = yield* arm.filter.instance.pipe(Effect.provide(services))
+    const loss = yield* arm.loss.instance.pipe(Effect.provide(services))
+    const { k } = yield* arm.filter.decoded
+    return workOf(
+      arm,
+      sizes,
+      {
+        draft,
+        target,
+        reference: draft,
+        needs: filter.needs,
+        lossNeedsTarget: loss.target,
+        lossReadsBatch: loss.batch !== undefined,
+      },
+      typeof k === "number" ? k : 1,
+    )
+  })
+
+/** One arm under one seed: filter, loss, target and reference are the layers of one program. */
+export const armStage = (
+  arm: ResolvedArm,
+  reference: Stage | undefined,
+  { data, target, start, seed, sizes, architectures }: Distilling,
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const label = `arm ${arm.name}, seed ${seed}`
+    const { reference: referenceSpec, name: _, ...spec } = arm
+    const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
+    return stage({
+      kind: "arm",
+      label,
+      // The arm's name is not in its key: two arms that do the same are one artifact.
+      config: yield* plainSpec({
+        filter: spec.filter,
+        loss: spec.loss,
+        ...trainingFields(spec),
+        ...(following ? { reference: referenceSpec } : {}),
+      }),
+      inputs: [data, start, target, ...(reference ? [reference] : [])],
+      code: [code(), pluginCode(arm.filter), pluginCode(arm.loss)],
+      seed,
+      unit: "steps",
+      work: yield* armWork(arm, sizes, architectures),
+      run: (context) =>
+        Effect.gen(function* () {
+          const [text, begin, frozen, frozenRef] = context.inputs
+          const draft = yield* openModel(begin!.directory)
+          const data = yield* readSplit(text!, "train")
+          const target = yield* openModel(targetDirectory(frozen!))
+          const model = frozenRef && (yield* openModel(frozenRef.directory))
+          const referenceLayer =
+            referenceSpec?.kind === "checkpoint"
+              ? earlierCheckpoint(draft, referenceSpec.every)
+              : referenceSpec?.kind === "average"
+                ? movingAverage(draft, referenceSpec.decay)
+                : model
+                  ? frozenReference(model)
+                  : // `resolve` has seen that this arm's filter asks for none.
+                    (Layer.empty as unknown as Layer.Layer<Reference>)
+          const services = Layer.merge(Layer.succeed(Target, target), referenceLayer)
+          const layers = Layer.merge(
+            filterLayer(arm.filter as FilterUse<Reference | Target>),
+            lossLayer(arm.loss as LossUse<Target>),
+          )
+          return yield* train(context, {
+            label,
+            model: draft,
+            training: arm,
+            data,
+            seed,
+            target,
+            reference: referenceSpec && (model ?? draft),
+          }).pipe(Effect.provide(Layer.provideMerge(layers, services)))
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** Where the target's weights are: in its artifact, or in the folder that the artifact names. */
+export const targetDirectory = ({ directory, manifest }: Artifact): string =>
+  typeof manifest.summary["path"] === "string" ? manifest.summary["path"] : directory
