@@ -1,5 +1,7 @@
 export * from "./binding/index.ts"
+export * from "./doctor.ts"
 export * from "./engine.ts"
+export * from "./library/index.ts"
 export * from "./memory.ts"
 export * from "./ops/activations.ts"
 export * from "./ops/adamw.ts"

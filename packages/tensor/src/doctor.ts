@@ -1,0 +1,155 @@
+/** Examines the engine on this machine: what it is made of, how fast it is, what is wrong and how to mend it. */
+import { readFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { freemem, release, totalmem } from "node:os"
+import { canRunWheels, type Facts, type Finding, judge } from "./doctor/findings.ts"
+import { type Probe, probe } from "./doctor/probe.ts"
+import { type Processor, processor } from "./doctor/processor.ts"
+import { cachedLibrary } from "./library/cache.ts"
+import { type Attempt, type Library, LibraryNotFound, type LocateOptions, locateLibrary } from "./library/index.ts"
+import { currentPlatform, seesNvidiaGpu } from "./library/platform.ts"
+
+export type { Finding } from "./doctor/findings.ts"
+
+/** Everything that `winnow doctor` tells; plain data, the form of its `--json`. */
+export interface Diagnosis {
+  /** False when a finding is an error: the engine cannot work. */
+  readonly works: boolean
+  readonly library: (Library & { readonly tensorflow: string | null }) | null
+  /** What was tried, when there is no library. */
+  readonly attempts: ReadonlyArray<Attempt>
+  readonly system: Facts["system"] & { readonly release: string }
+  readonly processor: Processor
+  readonly engine: {
+    /** Names of all devices that TensorFlow sees. */
+    readonly devices: ReadonlyArray<string>
+    /** Where float tensors live: "CPU" or "GPU"; null when the engine does not open. */
+    readonly device: string | null
+    /** Threads within one op, unless an experiment chooses otherwise. */
+    readonly threads: number
+  }
+  /** Null where the engine does not open, or for bfloat16 where the processor has no instructions for it. */
+  readonly measured: {
+    readonly product: { readonly size: number; readonly gflops: number; readonly bfloat16Gflops: number | null } | null
+    readonly opMicroseconds: number | null
+  }
+  /** Of Bun and of packages, by name. */
+  readonly versions: Readonly<Record<string, string>>
+  readonly findings: ReadonlyArray<Finding>
+}
+
+/** The Bun that this repository is tested with: the one its types are of. */
+const TESTED_BUN = "1.4.5"
+
+const require = createRequire(import.meta.url)
+
+/** Version that an installed package states; `resolve` is that of the package which depends on it. */
+export const packageVersion = (name: string, resolve: (id: string) => string = require.resolve): string => {
+  try {
+    return JSON.parse(readFileSync(resolve(`${name}/package.json`), "utf8")).version
+  } catch {
+    return "not found"
+  }
+}
+
+/** Options of the examination; all but `versions` are for tests. */
+export interface ExamineOptions {
+  /** Versions of other packages, to be told with the engine's own. */
+  readonly versions?: Readonly<Record<string, string>>
+  readonly locate?: LocateOptions
+  readonly probe?: (directory: string, products: "float32" | "bfloat16") => Promise<Probe>
+}
+
+/** Examines the machine. Gets the library if it is not there, as any first use does; then takes 5 to 20 seconds. */
+export const examine = async (options: ExamineOptions = {}): Promise<Diagnosis> => {
+  const library = await locateLibrary(options.locate).catch((cause: unknown) => {
+    if (cause instanceof LibraryNotFound) return cause.attempts
+    throw cause
+  })
+  const [found, attempts] = "directory" in library ? [library, []] : [undefined, library]
+  const [cpu, system, damage] = [processor(), await systemFacts(), found && (await damageOf(found))]
+  const runs = found !== undefined && damage === undefined && canRunWheels(system.platform, cpu)
+  const run = options.probe ?? probe
+  const single = runs ? await run(found.directory, "float32") : undefined
+  const half =
+    single?.works && cpu.bfloat16 !== "none" && !single.usesGpu ? await run(found!.directory, "bfloat16") : undefined
+  const threads = Number(process.env["TF_NUM_INTRAOP_THREADS"]) || cpu.threads
+  const facts: Facts = {
+    system,
+    processor: cpu,
+    bun: { found: Bun.version, tested: TESTED_BUN },
+    library,
+    damage,
+    probe: single,
+    threads,
+  }
+  const findings = judge(facts)
+  return {
+    works: findings.every(({ level }) => level !== "error"),
+    library: found === undefined ? null : { ...found, tensorflow: single?.works ? single.version : null },
+    attempts,
+    system: { ...system, release: `${process.platform} ${release()}` },
+    processor: cpu,
+    engine: {
+      devices: single?.works ? single.devices.map(({ name }) => name) : [],
+      device: single?.works ? single.device.type : null,
+      threads,
+    },
+    measured: {
+      product: single?.works
+        ? {
+            size: single.measured.size,
+            gflops: single.measured.gflops,
+            bfloat16Gflops: half?.works ? half.measured.gflops : null,
+          }
+        : null,
+      opMicroseconds: single?.works ? single.measured.opMicroseconds : null,
+    },
+    versions: {
+      bun: Bun.version,
+      "@tensorflow/tfjs": packageVersion("@tensorflow/tfjs"),
+      "@tensorflow/tfjs-node-gpu": packageVersion("@tensorflow/tfjs-node-gpu"),
+      arktype: packageVersion("arktype"),
+      ...options.versions,
+    },
+    findings,
+  }
+}
+
+/** Reads every byte of a library that Winnow unpacked; of any other no sums are known. */
+const damageOf = async (library: Library): Promise<string | undefined> => {
+  if (library.source !== "cache" && library.source !== "download") return undefined
+  try {
+    await cachedLibrary(library.directory, library.platform, true)
+    return undefined
+  } catch (cause) {
+    return (cause as Error).message
+  }
+}
+
+const systemFacts = async (): Promise<Facts["system"]> => {
+  let platform: string | undefined
+  try {
+    platform = currentPlatform()
+  } catch {
+    platform = undefined // the library's attempts say why
+  }
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
+  return {
+    platform,
+    glibc: report?.header?.glibcVersionRuntime,
+    memory: totalmem(),
+    availableMemory: availableMemory(),
+    nvidiaGpu: await seesNvidiaGpu(),
+  }
+}
+
+/** What programs can still get. Linux counts caches that it would give back; macOS does not, and says too little. */
+const availableMemory = (): number => {
+  if (process.platform === "darwin") return totalmem()
+  try {
+    return Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))![1]) * 1024
+  } catch {
+    return freemem()
+  }
+}

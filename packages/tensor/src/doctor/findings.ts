@@ -1,0 +1,195 @@
+/** What is well, what is not, and how to mend it: judged from facts alone, so that every case can be tested. */
+import type { Attempt } from "../library/error.ts"
+import type { Library } from "../library/library.ts"
+import { OLDEST_VERSION, TENSORFLOW_VERSION } from "../library/wheels.ts"
+import type { Probe } from "./probe.ts"
+import type { Processor } from "./processor.ts"
+
+/** One judgement. An `error` means that the engine cannot work. */
+export interface Finding {
+  readonly level: "ok" | "warn" | "error"
+  /** One word for what it is about. */
+  readonly about: "system" | "bun" | "library" | "engine" | "device" | "threads" | "memory" | "speed"
+  readonly text: string
+  /** What to do, for a `warn` or an `error`. */
+  readonly remedy?: string
+}
+
+/** Everything that the judgement rests on. */
+export interface Facts {
+  readonly system: {
+    /** "linux-x86-64" and so on; undefined where the engine does not exist. */
+    readonly platform: string | undefined
+    /** Version of the GNU C library; undefined elsewhere. */
+    readonly glibc: string | undefined
+    /** Bytes. */
+    readonly memory: number
+    readonly availableMemory: number
+    readonly nvidiaGpu: boolean
+  }
+  readonly processor: Processor
+  /** Of this process, and the version that this repository is tested with. */
+  readonly bun: { readonly found: string; readonly tested: string }
+  /** The library, or everything that was tried. */
+  readonly library: Library | ReadonlyArray<Attempt>
+  /** Why the files are not what they should be; undefined when they are, or when nothing is known of them. */
+  readonly damage: string | undefined
+  /** Undefined when there was no library to try. */
+  readonly probe: Probe | undefined
+  readonly threads: number
+}
+
+/** In this many bytes the quickstart's models, their gradients and libtensorflow fit. */
+const COMFORTABLE_MEMORY = 3e9
+/** The slowest that processors of the last ten years with AVX2 reach on one core, with a margin. */
+const SLOW_GFLOPS_PER_THREAD = 10
+const SLOW_OP_MICROSECONDS = 60
+
+/** Judges; errors come first, then warnings, then what is well. */
+export const judge = (facts: Facts): ReadonlyArray<Finding> => {
+  const rank = { error: 0, warn: 1, ok: 2 }
+  return [...systemFindings(facts), ...libraryFindings(facts), ...engineFindings(facts)].toSorted(
+    (a, b) => rank[a.level] - rank[b.level],
+  )
+}
+
+/** Whether this processor can run TensorFlow's wheels at all: those for x86-64 are compiled for AVX. */
+export const canRunWheels = (platform: string | undefined, { instructionSets }: Processor): boolean =>
+  platform !== "linux-x86-64" || instructionSets.length === 0 || instructionSets.includes("avx")
+
+const isOlder = (version: string, than: string): boolean => Bun.semver.order(padded(version), padded(than)) < 0
+const padded = (version: string) => (/^\d+\.\d+$/.test(version) ? `${version}.0` : version)
+
+const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Finding> => {
+  const found: Array<Finding> = []
+  if (!canRunWheels(system.platform, processor))
+    found.push({
+      level: "error",
+      about: "system",
+      text: "this processor has no AVX, and TensorFlow's wheels for x86-64 need it",
+      remedy: "Use another machine; in a virtual machine, let it see the host's processor (CPU type `host`).",
+    })
+  if (system.glibc !== undefined && isOlder(system.glibc, "2.27"))
+    found.push({
+      level: "error",
+      about: "system",
+      text: `glibc is ${system.glibc}, TensorFlow's wheels need 2.27 or newer`,
+      remedy: "Use a newer system (Debian 10, Ubuntu 18.04, RHEL 9 or later) or a container of one.",
+    })
+  if (isOlder(bun.found, bun.tested))
+    found.push({
+      level: "warn",
+      about: "bun",
+      text: `Bun is ${bun.found}, Winnow is tested with ${bun.tested}`,
+      remedy: "bun upgrade",
+    })
+  else found.push({ level: "ok", about: "bun", text: `Bun ${bun.found}` })
+  if (system.availableMemory < COMFORTABLE_MEMORY)
+    found.push({
+      level: "warn",
+      about: "memory",
+      text: `${gigabytes(system.availableMemory)} of memory are available, of ${gigabytes(system.memory)}; the quickstart wants ${gigabytes(COMFORTABLE_MEMORY)}`,
+      remedy: "Close other programs, or take smaller batches.",
+    })
+  if (processor.quota !== undefined && threads > Math.ceil(processor.quota))
+    found.push({
+      level: "warn",
+      about: "threads",
+      text: `TensorFlow uses ${threads} threads, this container may use ${processor.quota} cores`,
+      remedy: `TF_NUM_INTRAOP_THREADS=${Math.max(1, Math.floor(processor.quota))}`,
+    })
+  return found
+}
+
+const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
+
+const libraryFindings = ({ library, damage }: Facts): Array<Finding> => {
+  if (!("directory" in library))
+    return library.map(({ where, why, remedy }) => ({
+      level: "error",
+      about: "library",
+      text: `${where}: ${why}`,
+      ...(remedy === undefined ? {} : { remedy }),
+    }))
+  const found: Array<Finding> = library.notes.map((text) => ({
+    level: "warn",
+    about: "library",
+    text,
+    remedy: `Let pip reach the package \`tensorflow\` ${TENSORFLOW_VERSION} and start again, or set CUDA_VISIBLE_DEVICES=-1.`,
+  }))
+  if (damage === undefined) found.push({ level: "ok", about: "library", text: `found: ${library.origin}` })
+  else
+    found.push({
+      level: "error",
+      about: "library",
+      text: damage,
+      remedy: `Remove it, and the next start gets it again: rm -r '${library.directory}'`,
+    })
+  return found
+}
+
+const engineFindings = ({ system, probe, processor, threads, library }: Facts): Array<Finding> => {
+  if (probe === undefined) return []
+  if (!probe.works)
+    return [
+      {
+        level: "error",
+        about: "engine",
+        text: `the library cannot be used: ${probe.why}`,
+        remedy:
+          "directory" in library && library.source !== "download" && library.source !== "cache"
+            ? `Take another library: ${library.source === "python" ? "leave that Python's environment" : "unset WINNOW_LIBTENSORFLOW"} and start again.`
+            : "Report it with the output of `bun run winnow doctor --json`.",
+      },
+    ]
+  const { measured, version, usesGpu, device } = probe
+  const found: Array<Finding> = []
+  if (measured.productError > 0)
+    found.push({
+      level: "error",
+      about: "engine",
+      text: `a product of whole numbers came out wrong, by ${measured.productError} of its value`,
+      remedy:
+        "Report it with the output of `bun run winnow doctor --json`, and do not trust figures from this machine.",
+    })
+  else found.push({ level: "ok", about: "engine", text: `TensorFlow ${version} opens and computes right` })
+  if (isOlder(version, OLDEST_VERSION) || !version.startsWith("2."))
+    found.push({
+      level: "warn",
+      about: "library",
+      text: `TensorFlow is ${version}; Winnow was never run with one older than ${OLDEST_VERSION} or of another major version`,
+      remedy: `Unset WINNOW_LIBTENSORFLOW to get ${TENSORFLOW_VERSION}.`,
+    })
+  else if (version !== TENSORFLOW_VERSION)
+    found.push({
+      level: "warn",
+      about: "library",
+      text: `TensorFlow is ${version}; the conformance suite is run on ${TENSORFLOW_VERSION}`,
+      remedy: "Run `bun run conformance` to see whether it passes here.",
+    })
+  if (system.nvidiaGpu && !usesGpu)
+    found.push({
+      level: "warn",
+      about: "device",
+      text: "an NVIDIA GPU is seen, and TensorFlow does not use it",
+      remedy:
+        "Check `nvidia-smi`; the CUDA 12 libraries and cuDNN 9 must be installed and on LD_LIBRARY_PATH (in Python: `pip install tensorflow[and-cuda]`).",
+    })
+  else found.push({ level: "ok", about: "device", text: `computes on ${device.type}` })
+  const expected = SLOW_GFLOPS_PER_THREAD * Math.min(threads, processor.quota ?? threads)
+  if (!usesGpu && measured.gflops < expected)
+    found.push({
+      level: "warn",
+      about: "speed",
+      text: `the matrix product reaches ${measured.gflops.toFixed(0)} GFLOP/s, less than the ${expected.toFixed(0)} of a slow processor with ${threads} threads`,
+      remedy: "See whether other programs use the processor, and whether the machine saves power.",
+    })
+  if (measured.opMicroseconds > SLOW_OP_MICROSECONDS)
+    found.push({
+      level: "warn",
+      about: "speed",
+      text: `one small op costs ${measured.opMicroseconds.toFixed(0)} us, 5 to 20 are usual`,
+      remedy: "See whether other programs use the processor.",
+    })
+  return found
+}

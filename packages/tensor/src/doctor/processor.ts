@@ -1,0 +1,94 @@
+/** What the processor can do, as the operating system tells it. */
+import { readFileSync } from "node:fs"
+import { availableParallelism, cpus } from "node:os"
+
+/** By which instructions bfloat16 matrices are multiplied, fastest first. */
+export type Bfloat16 = "AMX" | "AVX-512" | "Arm" | "none"
+
+/** The processor of this machine. */
+export interface Processor {
+  readonly model: string
+  /** Threads of execution that this process may use (its affinity counted). */
+  readonly threads: number
+  /** Cores' worth of time that the process's control group may use; undefined without such a limit. */
+  readonly quota: number | undefined
+  /** Names of the instruction sets that decide the speed of matrix products, such as "avx512f"; empty when unknown. */
+  readonly instructionSets: ReadonlyArray<string>
+  readonly bfloat16: Bfloat16
+}
+
+/** Those of hundreds of flags that matter here: x86's names as in /proc/cpuinfo, Arm's as Linux and macOS give them. */
+const relevant = [
+  ...[
+    "avx",
+    "avx2",
+    "fma",
+    "avx_vnni",
+    "avx512f",
+    "avx512_vnni",
+    "avx512_bf16",
+    "avx512_fp16",
+    "amx_tile",
+    "amx_int8",
+    "amx_bf16",
+  ],
+  ...["asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svebf16", "sme"],
+]
+
+/** Reads the instruction sets out of the text of /proc/cpuinfo, x86 (`flags`) or Arm (`Features`). */
+export const instructionSetsOf = (cpuinfo: string): ReadonlyArray<string> => {
+  const flags = new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [])
+  return relevant.filter((name) => flags.has(name))
+}
+
+/** Reads them out of macOS's `sysctl hw.optional.arm`, lines such as `hw.optional.arm.FEAT_BF16: 1`. */
+export const instructionSetsOfSysctl = (text: string): ReadonlyArray<string> => {
+  const features = {
+    FEAT_DotProd: "asimddp",
+    FEAT_FP16: "asimdhp",
+    FEAT_I8MM: "i8mm",
+    FEAT_BF16: "bf16",
+    FEAT_SME: "sme",
+  }
+  const found = Object.entries(features).flatMap(([feature, name]) =>
+    new RegExp(`\\.${feature}: 1$`, "m").test(text) ? [name] : [],
+  )
+  return relevant.filter((name) => name === "asimd" || found.includes(name)) // every arm64 processor has asimd
+}
+
+/** By which instructions, given the names above. */
+export const bfloat16Of = (instructionSets: ReadonlyArray<string>): Bfloat16 => {
+  if (instructionSets.includes("amx_bf16")) return "AMX"
+  if (instructionSets.includes("avx512_bf16")) return "AVX-512"
+  return instructionSets.includes("bf16") ? "Arm" : "none"
+}
+
+/** Cores' worth of time in a control group's limit: the text of cpu.max, "200000 100000" or "max 100000". */
+export const quotaOf = (cpuMax: string): number | undefined => {
+  const [quota, period] = cpuMax.trim().split(/\s+/).map(Number)
+  return quota !== undefined && period !== undefined && quota > 0 && period > 0 ? quota / period : undefined
+}
+
+const textOf = (path: string): string => {
+  try {
+    return readFileSync(path, "utf8")
+  } catch {
+    return ""
+  }
+}
+
+/** Looks at this machine. */
+export const processor = (): Processor => {
+  const instructionSets =
+    process.platform === "darwin"
+      ? instructionSetsOfSysctl(Bun.spawnSync(["/usr/sbin/sysctl", "hw.optional.arm"]).stdout.toString())
+      : instructionSetsOf(textOf("/proc/cpuinfo"))
+  const [first] = cpus()
+  return {
+    model: first?.model.trim() || process.arch,
+    threads: availableParallelism(),
+    quota: quotaOf(textOf("/sys/fs/cgroup/cpu.max")),
+    instructionSets,
+    bfloat16: bfloat16Of(instructionSets),
+  }
+}
