@@ -21,6 +21,8 @@ export interface TableOptions {
   /** Only these ids can have mass. */
   readonly support?: ReadonlyArray<number>
   readonly maxLength?: number
+  /** Added to the logits of the same seed, so that two models agree in part. */
+  readonly noise?: number
 }
 
 /** exp(IMPOSSIBLE) is 0 in double precision, and IMPOSSIBLE times the 0 of a one-hot row is 0 (-Infinity gives NaN). */
@@ -39,20 +41,21 @@ export const tableModel = ({
   zeros = 0,
   support,
   maxLength = 10_000,
+  noise = 0,
 }: TableOptions): TableModel => {
   const rng = seeded(seed, "table")
+  const noiseRng = seeded(seed, "noise")
   const table_dV = Array.from({ length: states }, () => {
     const allowed = rng.below(V)
     return Float32Array.from({ length: V }, (_, v) => {
-      const logit = Math.fround(sharpness * rng.normal())
+      const logit = Math.fround(sharpness * rng.normal() + noise * noiseRng.normal() * sharpness)
       const zero = rng.uniform() < zeros && v !== allowed
       return zero || (support !== undefined && !support.includes(v)) ? IMPOSSIBLE : logit
     })
   })
   const next = (state: number, id: number) => (Math.imul(state + 1, 31) + Math.imul(id + 1, 17) + (state >> 2)) % states
-  const head_Vd = tf.variable(
-    tf.tidy(() => tf.transpose(tf.tensor2d(table_dV.map((row) => Array.from(row))))) as tf.Tensor2D,
-    false,
+  const head_Vd = tf.tidy(() =>
+    tf.variable(tf.transpose(tf.tensor2d(table_dV.map((row) => Array.from(row)))) as tf.Tensor2D, false),
   )
   const oneHot = (states_BT: ReadonlyArray<ReadonlyArray<number>>) =>
     tf.tidy(() =>
@@ -109,6 +112,16 @@ export const tableModel = ({
     dispose: () => head_Vd.dispose(),
     logitsAfter: (ids) => table_dV[ids.reduce(next, 0)]!,
   }
+}
+
+/** A target, and a draft that agrees with it in part: the same table with noise. */
+export const pair = (V: number, seed: number, noise: number, zeros = 0) => {
+  const target = tableModel({ V, states: 32, seed, zeros })
+  const draft = tableModel({ V, states: 32, seed, zeros, noise })
+  const dispose = () => {
+    for (const model of [target, draft]) model.dispose()
+  }
+  return { target, draft, dispose }
 }
 
 /** Prompts of random ids and lengths 1 to `longest`. */

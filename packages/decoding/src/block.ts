@@ -1,0 +1,75 @@
+/**
+ * One block of speculative decoding, as plain functions on distributions and chance.
+ *
+ * Letters: g drafted tokens of the block, V vocabulary. p_V, q_V are the adjusted distributions of target and draft.
+ */
+import type { Rng } from "@winnow/numerics"
+import { draw } from "./sampling.ts"
+
+/** The two ways in which a block uses chance; a test replaces it by one that goes through every outcome. */
+export interface Chance {
+  /** An id drawn from p_V. */
+  readonly draw: (p_V: Float64Array) => number
+  /** True with chance min(1, p / q), for q above 0. */
+  readonly accept: (p: number, q: number) => boolean
+}
+
+/** Chance from a seeded stream: a fresh uniform for each draw and each decision. */
+export const chanceOf = (rng: Rng): Chance => ({
+  draw: (p_V) => draw(p_V, rng.uniform()),
+  // As r q < p: no quotient that overflows where q underflows, and with r in [0, 1) a p of 0 is never accepted.
+  accept: (p, q) => rng.uniform() * q < p,
+})
+
+/** What the target made of a block. */
+export interface Verdict {
+  /** Drafted tokens accepted, 0 to g. */
+  readonly accepted: number
+  /** The target's own token: the correction after a rejection, else the bonus. */
+  readonly own: number
+  /** Whether the residual was all zero, so that the correction was drawn from p. */
+  readonly fallback: boolean
+}
+
+/**
+ * norm(max(0, p - q)), what the correction after a rejection is drawn from.
+ *
+ * @returns null if it is zero everywhere, which only rounding can bring about: p = q is never rejected in exact arithmetic
+ */
+export const residual = (p_V: Float64Array, q_V: Float64Array): Float64Array | null => {
+  const out_V = new Float64Array(p_V.length)
+  let sum = 0
+  for (let v = 0; v < p_V.length; v++) sum += out_V[v] = Math.max(0, p_V[v]! - q_V[v]!)
+  if (sum === 0) return null
+  for (let v = 0; v < p_V.length; v++) out_V[v] = out_V[v]! / sum
+  return out_V
+}
+
+/**
+ * Judges drafted tokens so that the emitted text has the target's distribution.
+ *
+ * @param drafted the g drafted tokens; drafted[i] was drawn from the array `q[i]` itself
+ * @param q the draft's distribution at each drafted token, g rows
+ * @param p the target's at the same places and after the last, g + 1 rows
+ * @source Leviathan et al. 2211.17192, algorithm 1
+ */
+export const verify = (
+  drafted: ReadonlyArray<number>,
+  q: ReadonlyArray<Float64Array>,
+  p: ReadonlyArray<Float64Array>,
+  chance: Chance,
+): Verdict => {
+  for (const [i, token] of drafted.entries()) {
+    if (chance.accept(p[i]![token]!, q[i]![token]!)) continue
+    const rest_V = residual(p[i]!, q[i]!)
+    return { accepted: i, own: chance.draw(rest_V ?? p[i]!), fallback: rest_V === null }
+  }
+  return { accepted: drafted.length, own: chance.draw(p[drafted.length]!), fallback: false }
+}
+
+/** The same when both are greedy: a drafted token is accepted if it is the target's argmax. */
+export const verifyGreedy = (drafted: ReadonlyArray<number>, argmax: ArrayLike<number>): Verdict => {
+  let accepted = 0
+  while (accepted < drafted.length && drafted[accepted] === argmax[accepted]) accepted++
+  return { accepted, own: argmax[accepted]!, fallback: false }
+}

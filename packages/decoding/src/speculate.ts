@@ -1,0 +1,69 @@
+/** Speculative decoding of many prompts, one after the other, with what is counted. */
+import type { Model } from "@winnow/core"
+import { drive } from "./drive.ts"
+import type { Rollout, Stop } from "./rollout.ts"
+import {
+  type SpeculativeCounts,
+  type SpeculativeOptions,
+  SpeculativeSession,
+  type SpeculativeTiming,
+} from "./speculative.ts"
+
+/** One prompt, decoded. */
+export interface Speculated {
+  readonly rollout: Rollout
+  readonly counts: SpeculativeCounts
+  readonly timing: SpeculativeTiming
+  /** Greedy: top logit minus second at each emitted token; empty when sampled. */
+  readonly margins: ReadonlyArray<number>
+}
+
+export interface SpeculateHooks {
+  readonly stop?: Stop
+  readonly signal?: AbortSignal
+  readonly onProgress?: (progress: {
+    readonly prompts: number
+    readonly finished: number
+    readonly tokens: number
+  }) => void
+}
+
+/** Decodes one prompt; other work and Ctrl-C get their turn between blocks. */
+export const speculateOne = async (
+  target: Model,
+  draft: Model | undefined,
+  prompt: ArrayLike<number>,
+  options: SpeculativeOptions,
+  { stop, signal }: Pick<SpeculateHooks, "stop" | "signal"> = {},
+): Promise<Speculated> => {
+  const { rollout, counts, timing, margins } = await drive(
+    new SpeculativeSession(target, draft, prompt, options, stop),
+    { signal },
+  )
+  return { rollout, counts, timing, margins }
+}
+
+/**
+ * Decodes prompts with the target and a draft, batch 1: greedy output is the target's own, sampled output has the
+ * target's distribution.
+ *
+ * @param options.index of the first prompt; each prompt draws from the stream of seed and its index
+ * @error InvalidInput for bad options; RangeError for a bad prompt; Error if the vocabularies differ
+ */
+export const speculate = async (
+  target: Model,
+  draft: Model | undefined,
+  prompts: ReadonlyArray<ArrayLike<number>>,
+  options: SpeculativeOptions,
+  { onProgress, ...hooks }: SpeculateHooks = {},
+): Promise<ReadonlyArray<Speculated>> => {
+  const done: Array<Speculated> = []
+  let tokens = 0
+  for (const [i, prompt] of prompts.entries()) {
+    const result = await speculateOne(target, draft, prompt, { ...options, index: (options.index ?? 0) + i }, hooks)
+    done.push(result)
+    tokens += result.rollout.tokens.length
+    onProgress?.({ prompts: prompts.length, finished: done.length, tokens })
+  }
+  return done
+}

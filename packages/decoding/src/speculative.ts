@@ -1,0 +1,263 @@
+/**
+ * Speculative decoding of one sequence: the draft proposes, the target verifies all proposals in one call.
+ *
+ * Letters: g tokens proposed in a block, L tokens of the text so far (prompt and emitted), V vocabulary.
+ *
+ * Caches: when a block begins, the target's holds the first L - 1 tokens. It takes the last token and the g drafted ones
+ * in one call, which gives g + 1 distributions. The draft's may hold one token less, since after a block that was
+ * accepted whole it has never seen its own last token. So each model is simply given what its cache lacks, the whole
+ * prompt at first, and is rolled back to the accepted text after the block.
+ */
+import type { Decoding, Model } from "@winnow/core"
+import { seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { type Chance, chanceOf, type Verdict, verify, verifyGreedy } from "./block.ts"
+import { proposalRoom } from "./block-structure.ts"
+import { checked } from "./checked.ts"
+import type { BlockCounts } from "./counts.ts"
+import type { Session } from "./drive.ts"
+import { requireSameVocabulary } from "./evidence.ts"
+import { idsTensor, lastLogits, row } from "./head.ts"
+import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
+import { adjusted, samplingOptions } from "./sampling.ts"
+
+/** Options of speculative decoding; sampling options, applied to both models, among them. */
+export const speculativeOptions = samplingOptions.merge({
+  "+": "reject",
+  /** gamma: tokens proposed a target call; 0 is the target alone, and the draft is never called. */
+  draftLength: "number.integer >= 0",
+  /** Most tokens that are emitted; never passed, also not within a block. */
+  maxNew: "number.integer >= 1",
+  "eosId?": "number.integer >= 0",
+  seed: "number.integer = 0",
+  /** Tells the streams of several prompts apart. */
+  index: "number.integer >= 0 = 0",
+})
+
+export type SpeculativeOptions = typeof speculativeOptions.inferIn
+
+/** Counts of one sequence; `emitted`, `accepted` and `rejected` are of the text that remains after it was cut at its end. */
+export interface SpeculativeCounts extends BlockCounts {
+  /** Tokens drafted. */
+  readonly proposed: number
+  /** Calls of the draft. */
+  readonly draftCalls: number
+  /** Tokens before blocks were cut at the end of the text: the sum of accepted + 1 over blocks. */
+  readonly untruncated: number
+  /** Corrections drawn from p because the residual was zero by rounding. */
+  readonly fallbacks: number
+  /** For each place in a block, from 0: how often a token was tested there, and accepted. */
+  readonly testedAt: ReadonlyArray<number>
+  readonly acceptedAt: ReadonlyArray<number>
+}
+
+/** Seconds spent in each model; the first block, which also reads the prompt, is apart. */
+export interface SpeculativeTiming {
+  readonly firstBlock: number
+  readonly draft: number
+  readonly target: number
+  readonly draftCalls: number
+  readonly targetCalls: number
+  readonly total: number
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+/** What the device gives of some rows: their argmax and margin when greedy, their distributions when sampled. */
+type Choices =
+  | { readonly greedy: true; readonly argmax: ArrayLike<number>; readonly margin: ArrayLike<number> }
+  | { readonly greedy: false; readonly p: ReadonlyArray<Float64Array> }
+
+/** One sequence in steps: one block a step. Dispose it; `drive` does. */
+export class SpeculativeSession implements Session {
+  readonly #options: typeof speculativeOptions.infer
+  readonly #ending: Ending
+  readonly #chance: Chance
+  readonly #target: Decoding
+  readonly #draft: Decoding | undefined
+  readonly #prompt: Int32Array
+  readonly #text: Array<number>
+  readonly #tokens: Array<number> = []
+  readonly #margins: Array<number> = []
+  readonly #counts: Mutable<Omit<SpeculativeCounts, "testedAt" | "acceptedAt">> = {
+    blocks: 0,
+    accepted: 0,
+    rejected: 0,
+    emitted: 0,
+    proposed: 0,
+    draftCalls: 0,
+    untruncated: 0,
+    fallbacks: 0,
+  }
+  readonly #testedAt: Array<number>
+  readonly #acceptedAt: Array<number>
+  readonly #timing: Mutable<SpeculativeTiming> = {
+    firstBlock: 0,
+    draft: 0,
+    target: 0,
+    draftCalls: 0,
+    targetCalls: 0,
+    total: 0,
+  }
+  #finish: Finish | undefined
+
+  /**
+   * @param draft may be undefined for draft length 0
+   * @param chance for tests; by default the stream of seed and index
+   * @error InvalidInput for bad options; RangeError for a bad prompt; Error if vocabularies differ or a draft is missing
+   */
+  constructor(
+    readonly target: Model,
+    readonly draft: Model | undefined,
+    prompt: ArrayLike<number>,
+    options: SpeculativeOptions,
+    stop?: Stop,
+    chance?: Chance,
+  ) {
+    this.#options = checked("speculative decoding", speculativeOptions, options)
+    const { draftLength, maxNew, eosId, seed, index } = this.#options
+    if (draftLength > 0 && draft === undefined)
+      throw new Error(`draft length ${draftLength} without a draft: give a draft model, or draft length 0`)
+    if (draft !== undefined) requireSameVocabulary(target, draft)
+    this.#ending = { eosId, stop, limit: limitOf(prompt, maxNew, target.architecture.maxLength) }
+    this.#chance = chance ?? chanceOf(seeded(seed, "speculative", index))
+    this.#prompt = Int32Array.from(prompt)
+    this.#text = Array.from(prompt)
+    this.#testedAt = new Array(draftLength).fill(0)
+    this.#acceptedAt = new Array(draftLength).fill(0)
+    this.#target = target.decoding()
+    this.#draft = draftLength > 0 ? draft!.decoding() : undefined
+  }
+
+  step(): boolean {
+    if (this.#finish !== undefined) return false
+    const began = performance.now()
+    const L = this.#text.length
+    const { drafted, q } = this.#propose()
+    const drafting = performance.now()
+    const choices = this.#choices(this.target, this.#target, [...this.#text, ...drafted], drafted.length + 1)
+    const verdict = choices.greedy ? verifyGreedy(drafted, choices.argmax) : verify(drafted, q, choices.p, this.#chance)
+    this.#emit(drafted, verdict, choices)
+    this.#target.rollback(L + verdict.accepted)
+    this.#draft?.rollback(Math.min(this.#draft.length, L + verdict.accepted))
+    this.#time(began, drafting, drafted.length)
+    return this.#finish === undefined
+  }
+
+  /** Tokens of the draft until the block is full, the length limit or context is reached, or the draft ends the text. */
+  #propose(): { drafted: Array<number>; q: Array<Float64Array> } {
+    const drafted: Array<number> = []
+    const q: Array<Float64Array> = []
+    if (this.#draft === undefined || this.draft === undefined) return { drafted, q }
+    const { draftLength, eosId } = this.#options
+    const rules = { draftLength, limit: this.#ending.limit }
+    // The draft never reads its last token of a block, so it may propose one beyond its own context.
+    const context = this.draft.architecture.maxLength + 1 - this.#text.length
+    const room = Math.min(proposalRoom(this.#tokens.length, rules), context)
+    while (drafted.length < room && (drafted.length === 0 || drafted.at(-1) !== eosId)) {
+      const choices = this.#choices(this.draft, this.#draft, [...this.#text, ...drafted], 1)
+      if (choices.greedy) drafted.push(choices.argmax[0]!)
+      else {
+        q.push(choices.p[0]!)
+        drafted.push(this.#chance.draw(choices.p[0]!))
+      }
+    }
+    return { drafted, q }
+  }
+
+  /** Gives a model the tokens that its cache lacks; what follows the last `rows` of them. */
+  #choices(model: Model, decoding: Decoding, text: ReadonlyArray<number>, rows: number): Choices {
+    const fresh = text.slice(decoding.length)
+    const V = model.architecture.vocabularySize
+    let choices: Choices | undefined
+    tf.tidy(() => {
+      const logits_RV = lastLogits(model, decoding.extend(idsTensor(fresh, 1, fresh.length)), rows)
+      if (this.#options.temperature === 0) {
+        const { values, indices } = tf.topk(logits_RV, Math.min(2, V))
+        const [top, id] = [values.dataSync(), indices.dataSync()]
+        const k = top.length / rows
+        choices = {
+          greedy: true,
+          argmax: Int32Array.from({ length: rows }, (_, r) => id[r * k]!),
+          margin: Float32Array.from({ length: rows }, (_, r) =>
+            k === 2 ? top[r * k]! - top[r * k + 1]! : Number.POSITIVE_INFINITY,
+          ),
+        }
+      } else {
+        const values = logits_RV.dataSync() as Float32Array
+        choices = {
+          greedy: false,
+          p: Array.from({ length: rows }, (_, r) => adjusted(row(values, r, V), this.#options)),
+        }
+      }
+    })
+    return choices!
+  }
+
+  /** Appends what the block gave, up to the end of the text, and counts it. */
+  #emit(drafted: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices: Choices): void {
+    const block = [...drafted.slice(0, accepted), own]
+    let kept = 0
+    while (kept < block.length && this.#finish === undefined) {
+      this.#tokens.push(block[kept]!)
+      this.#text.push(block[kept]!)
+      if (choices.greedy) this.#margins.push(choices.margin[kept]!)
+      kept++
+      this.#finish = finishOf(this.#tokens, this.#ending)
+    }
+    const acceptedKept = Math.min(accepted, kept)
+    const rejectedKept = accepted < drafted.length && kept === block.length ? 1 : 0
+    const counts = this.#counts
+    counts.blocks++
+    counts.proposed += drafted.length
+    counts.accepted += acceptedKept
+    counts.rejected += rejectedKept
+    counts.emitted += kept
+    counts.untruncated += block.length
+    counts.fallbacks += fallback ? 1 : 0
+    for (let i = 0; i < acceptedKept + rejectedKept; i++) this.#testedAt[i]!++
+    for (let i = 0; i < acceptedKept; i++) this.#acceptedAt[i]!++
+  }
+
+  #time(began: number, drafting: number, draftCalls: number): void {
+    const end = performance.now()
+    this.#counts.draftCalls += draftCalls
+    this.#timing.total += (end - began) / 1000
+    if (this.#counts.blocks === 1) {
+      this.#timing.firstBlock = (end - began) / 1000
+      return
+    }
+    this.#timing.draft += (drafting - began) / 1000
+    this.#timing.target += (end - drafting) / 1000
+    this.#timing.draftCalls += draftCalls
+    this.#timing.targetCalls++
+  }
+
+  get counts(): SpeculativeCounts {
+    return { ...this.#counts, testedAt: [...this.#testedAt], acceptedAt: [...this.#acceptedAt] }
+  }
+
+  get timing(): SpeculativeTiming {
+    return { ...this.#timing }
+  }
+
+  /**
+   * Greedy only: top logit minus second, for each emitted token, as the target computed it when it verified. Where this
+   * is near the rounding of single precision, a product of another shape may choose the other token.
+   */
+  get margins(): ReadonlyArray<number> {
+    return this.#margins
+  }
+
+  /** @error Error before the last step */
+  get rollout(): Rollout {
+    if (this.#finish === undefined) throw new Error("the sequence has not ended: call step() until it returns false")
+    const tokens = Int32Array.from(this.#tokens)
+    return { prompt: this.#prompt, tokens, finish: this.#finish, limit: this.#ending.limit }
+  }
+
+  dispose(): void {
+    this.#target.dispose()
+    this.#draft?.dispose()
+  }
+}

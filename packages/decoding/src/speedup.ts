@@ -1,0 +1,157 @@
+/** Speed-up by wall time: the target alone and with the draft, alternating in one process on the same prompts. */
+import type { Model } from "@winnow/core"
+import { parameterCount } from "@winnow/models"
+import { blockEfficiencyOf } from "./counts.ts"
+import { mbsu, secondsPerToken } from "./formulas.ts"
+import { compareGreedy, type Identity } from "./identity.ts"
+import { type Speculated, type SpeculateHooks, speculateOne } from "./speculate.ts"
+import type { SpeculativeOptions } from "./speculative.ts"
+
+export interface SpeedupOptions {
+  /** Whether each prompt is decoded once (1) or more often; which of the two goes first alternates. */
+  readonly rounds?: number
+  /** Prompts decoded both ways before the clock counts: first calls set up kernels and memory. */
+  readonly warmup?: number
+}
+
+export interface Speedup {
+  readonly draftLength: number
+  readonly temperature: number
+  readonly prompts: number
+  readonly rounds: number
+  /** Median over prompts and rounds of (seconds a token alone) / (seconds a token with the draft). */
+  readonly speedup: number
+  /** The same ratio of the sums. */
+  readonly ofTotals: number
+  readonly tokensPerSecond: { readonly alone: number; readonly withDraft: number }
+  /** tau of these runs, pooled. */
+  readonly blockEfficiency: number
+  /** tau / (c gamma + 1), with c the ratio of parameters. */
+  readonly mbsu: number
+  readonly parameterRatio: number
+  /** Mean seconds of a call, the first of each prompt (which reads the prompt) left out. */
+  readonly seconds: {
+    /** The target on one token. */
+    readonly target: number
+    /** The target on a block, gamma + 1 tokens. */
+    readonly verify: number
+    /** The draft on one token. */
+    readonly draft: number
+  }
+  /** T_target / T with T = (gamma T_draft + T_target) / tau: what a verification at the cost of one token would give. */
+  readonly predicted: number
+  /** The same with the measured time of verification: what is left against `speedup` is the prompt and the loop. */
+  readonly predictedFromVerify: number
+  /** Greedy: whether both gave the same text. Null when sampled. */
+  readonly identity: Identity | null
+}
+
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  const half = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
+}
+
+const total = (runs: ReadonlyArray<Speculated>, of: (run: Speculated) => number): number =>
+  runs.reduce((sum, run) => sum + of(run), 0)
+
+const perToken = ({ timing, rollout }: Speculated): number => timing.total / rollout.tokens.length
+
+/** Draft parameters / target parameters: the c of MBSU. */
+export const parameterRatio = (target: Model, draft: Model): number =>
+  parameterCount(draft.architecture) / parameterCount(target.architecture)
+
+/** Summary of paired runs: alone[i] and withDraft[i] decoded the same prompt, one right after the other. */
+const summarise = (
+  alone: ReadonlyArray<Speculated>,
+  withDraft: ReadonlyArray<Speculated>,
+  { draftLength, temperature = 0 }: SpeculativeOptions,
+  c: number,
+) => {
+  const tau = blockEfficiencyOf(withDraft.map((run) => run.counts))!.pooled
+  const target = total(alone, (r) => r.timing.target) / total(alone, (r) => r.timing.targetCalls)
+  const calls = total(withDraft, (r) => r.timing.targetCalls)
+  const verify = total(withDraft, (r) => r.timing.target) / calls
+  const draftCalls = total(withDraft, (r) => r.timing.draftCalls)
+  const draft = draftCalls === 0 ? 0 : total(withDraft, (r) => r.timing.draft) / draftCalls
+  const speed = (runs: ReadonlyArray<Speculated>) =>
+    total(runs, (r) => r.rollout.tokens.length) / total(runs, (r) => r.timing.total)
+  const tokensPerSecond = { alone: speed(alone), withDraft: speed(withDraft) }
+  return {
+    draftLength,
+    temperature,
+    speedup: median(alone.map((run, i) => perToken(run) / perToken(withDraft[i]!))),
+    ofTotals: tokensPerSecond.withDraft / tokensPerSecond.alone,
+    tokensPerSecond,
+    blockEfficiency: tau,
+    mbsu: mbsu(tau, draftLength, c),
+    parameterRatio: c,
+    seconds: { target, verify, draft },
+    predicted: target / secondsPerToken(tau, draftLength, target, draft),
+    predictedFromVerify: target / secondsPerToken(tau, draftLength, verify, draft),
+    identity:
+      temperature === 0
+        ? compareGreedy(
+            alone.map((run) => run.rollout),
+            withDraft,
+          )
+        : null,
+  }
+}
+
+/**
+ * Measures the speed-up at one draft length.
+ *
+ * The target alone is the same loop at draft length 0, so that both sides pay the same overhead a call. Ratios are of
+ * seconds a token, since sampled texts differ in length.
+ *
+ * @returns the summary, and every run for further statistics
+ * @error Error without prompts, or if all texts ended within the first block (no time of a call is known then)
+ */
+export const measureSpeedup = async (
+  target: Model,
+  draft: Model,
+  prompts: ReadonlyArray<ArrayLike<number>>,
+  options: SpeculativeOptions,
+  { rounds = 1, warmup = 1 }: SpeedupOptions = {},
+  { onProgress, ...hooks }: SpeculateHooks = {},
+): Promise<
+  Speedup & {
+    readonly runs: { readonly alone: ReadonlyArray<Speculated>; readonly withDraft: ReadonlyArray<Speculated> }
+  }
+> => {
+  const run = (prompt: number, withDraft: boolean) =>
+    speculateOne(
+      target,
+      withDraft ? draft : undefined,
+      prompts[prompt]!,
+      {
+        ...options,
+        draftLength: withDraft ? options.draftLength : 0,
+        index: (options.index ?? 0) + prompt,
+      },
+      hooks,
+    )
+  for (let i = 0; i < Math.min(warmup, prompts.length); i++) {
+    await run(i, false)
+    await run(i, true)
+  }
+  const alone: Array<Speculated> = []
+  const withDraft: Array<Speculated> = []
+  let tokens = 0
+  for (let round = 0; round < rounds; round++)
+    for (const i of prompts.keys()) {
+      const draftFirst = (round + i) % 2 === 1
+      if (draftFirst) withDraft.push(await run(i, true))
+      alone.push(await run(i, false))
+      if (!draftFirst) withDraft.push(await run(i, true))
+      tokens += withDraft.at(-1)!.rollout.tokens.length
+      onProgress?.({ prompts: rounds * prompts.length, finished: alone.length, tokens })
+    }
+  if (total(withDraft, (r) => r.timing.targetCalls) === 0 || total(alone, (r) => r.timing.targetCalls) === 0)
+    throw new Error(
+      `${prompts.length} prompts gave no second block to time: give prompts with longer answers, or a larger maxNew`,
+    )
+  const summary = summarise(alone, withDraft, options, parameterRatio(target, draft))
+  return { ...summary, prompts: prompts.length, rounds, runs: { alone, withDraft } }
+}

@@ -1,0 +1,51 @@
+/** Runs code that uses chance through every outcome that chance can have, each with its probability. */
+import type { Chance } from "../src/block.ts"
+
+export interface Outcome<T> {
+  readonly value: T
+  readonly weight: number
+}
+
+/** How the enumerated chance is wrong on purpose, for negative controls. */
+export interface Fault {
+  /** One uniform serves all acceptance decisions of a run instead of a fresh one each. */
+  readonly reuseUniform?: boolean
+}
+
+/**
+ * All outcomes of `run`, depth first: each time it is run with the decisions of a script, and with the first possible
+ * outcome of every decision after it; the outcomes not taken become scripts of their own.
+ */
+export const everyOutcome = <T>(
+  run: (chance: Chance) => T,
+  { reuseUniform = false }: Fault = {},
+): Array<Outcome<T>> => {
+  const outcomes: Array<Outcome<T>> = []
+  const scripts: Array<Array<number>> = [[]]
+  for (let script = scripts.pop(); script !== undefined; script = scripts.pop()) {
+    const taken = [...script]
+    let [at, weight, below] = [0, 1, 1]
+    const choose = (probability: ReadonlyArray<number>): number => {
+      if (at === taken.length) {
+        const possible = probability.flatMap((p, i) => (p > 0 ? [i] : []))
+        for (const other of possible.slice(1)) scripts.push([...taken, other])
+        taken.push(possible[0]!)
+      }
+      const choice = taken[at++]!
+      weight *= probability[choice]!
+      return choice
+    }
+    const value = run({
+      draw: (p_V) => choose([...p_V]),
+      accept: (p, q) => {
+        // Given that the reused uniform was below `below` so far, it is below p / q with chance (p / q) / below.
+        const ratio = Math.min(1, p / q / below)
+        const accepted = choose([ratio, 1 - ratio]) === 0
+        if (reuseUniform && accepted) below = Math.min(below, p / q)
+        return accepted
+      },
+    })
+    outcomes.push({ value, weight })
+  }
+  return outcomes
+}
