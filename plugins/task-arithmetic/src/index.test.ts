@@ -12,8 +12,10 @@ const failure = async (options: Options) => (await Effect.runPromise(Effect.flip
 test("keeps the laws of tasks, at the least and the greatest difficulty too", async () => {
   const sizes = { train: 2000, validation: 200, test: 200 }
   await checkTask(arithmetic(sizes))
-  await checkTask(arithmetic({ ...sizes, minSteps: 1, maxSteps: 1, largest: 20, factor: 2, phrasings: 1 }))
-  await checkTask(arithmetic({ ...sizes, minSteps: 4, maxSteps: 4, largest: 9999, factor: 9, names: 40, things: 24 }))
+  await checkTask(arithmetic({ ...sizes, minSteps: 1, maxSteps: 1, largest: 20, operand: 5, factor: 2, phrasings: 1 }))
+  await checkTask(
+    arithmetic({ ...sizes, minSteps: 4, maxSteps: 4, largest: 9999, operand: 9999, factor: 9, names: 40, things: 24 }),
+  )
 })
 
 const calculation = /(\d+)([-+*/])(\d+)=(\d+)/g
@@ -63,6 +65,19 @@ test("steps and numbers keep the bounds, and every allowed number of steps occur
     }
     const allowed = [1, 2, 3, 4].filter((n) => n >= minSteps && n <= maxSteps)
     expect([...steps].toSorted()).toEqual(allowed)
+  }
+})
+
+test("what is added, taken away or multiplied keeps its own bound", async () => {
+  for (const example of (await make({ operand: 7, factor: 3, maxSteps: 4 })).examples("train")) {
+    const packs = / (boxes|bags|packs|baskets) with /.test(example.prompt) // their contents are added, up to 3 x 7
+    for (const [, a, operation, b, result] of example.answer.matchAll(calculation)) {
+      const [x, y, z] = [Number(a), Number(b), Number(result)]
+      const what = [example.prompt, example.answer]
+      if (operation === "*") expect([...what, Math.min(x, y) <= 3]).toEqual([...what, true])
+      else if (operation === "/") expect([...what, y <= 3]).toEqual([...what, true])
+      else expect([...what, Math.min(x, y, z) <= (packs ? 21 : 7)]).toEqual([...what, true])
+    }
   }
 })
 

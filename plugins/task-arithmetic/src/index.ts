@@ -17,6 +17,8 @@ const options = type({
   maxSteps: "1 <= number.integer <= 4 = 3",
   /** Largest number in a problem or its solution: 99 makes carries, and stays learnable in minutes. */
   largest: "10 <= number.integer <= 9999 = 99",
+  /** Largest number that a story adds, takes away or multiplies; what it starts from and comes to may be larger. */
+  operand: "2 <= number.integer <= 9999 = 20",
   /** Largest number to multiply or divide by. */
   factor: "2 <= number.integer <= 9 = 5",
   /** How many names and things are used, and in how many ways a line of a solution may be put. */

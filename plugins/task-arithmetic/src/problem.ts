@@ -8,6 +8,8 @@ export interface Difficulty {
   readonly maxSteps: number
   /** Largest number anywhere in problem or solution. */
   readonly largest: number
+  /** Largest number that a story adds, takes away or multiplies; what it starts from and comes to may be larger. */
+  readonly operand: number
   /** Largest number that is multiplied or divided by. */
   readonly factor: number
   /** How many names and things occur, and in how many ways a line of a solution is put. */
@@ -50,6 +52,11 @@ export class Problem {
   number(limit = this.difficulty.largest): number {
     if (limit < smallest) this.#valid = false
     return smallest + this.rng.below(Math.max(1, limit - smallest + 1))
+  }
+
+  /** What the story adds, takes away, or has several times. */
+  change(limit = this.difficulty.largest): number {
+    return this.number(Math.min(limit, this.difficulty.operand))
   }
 
   /** A number to multiply by. */

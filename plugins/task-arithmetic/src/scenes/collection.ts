@@ -13,7 +13,7 @@ type Event = readonly [change: (scenery: Scenery, have: number) => number, steps
 
 const gain: Event = [
   ({ p, who, things }, have) => {
-    const more = p.number(p.difficulty.largest - have)
+    const more = p.change(p.difficulty.largest - have)
     const she = who.pronoun
     p.tell(
       p.pick([
@@ -29,7 +29,7 @@ const gain: Event = [
 
 const lose: Event = [
   ({ p, who, things }, have) => {
-    const fewer = p.number(have - 2)
+    const fewer = p.change(have - 2)
     const she = who.pronoun
     p.tell(
       p.pick([
@@ -60,7 +60,7 @@ const double: Event = [
 const packs: Event = [
   ({ p, who, things }, have) => {
     const [many, container] = [p.factor(), p.pick(containers)]
-    const each = p.number(Math.floor((p.difficulty.largest - have) / many))
+    const each = p.change(Math.floor((p.difficulty.largest - have) / many))
     p.tell(`${who.name} buys ${many} ${container} with ${each} ${things} each.`)
     const all = p.work(many, "*", each, [
       `The ${container} hold = ${things}.`,

@@ -6,12 +6,12 @@ const relate = (p: Problem, who: Person, other: Person, things: string, others: 
   const ways = [`${who.name} has = ${things}.`, `So ${who.name} has =.`, `For ${who.name} that is =.`]
   const kind = p.rng.below(5)
   if (kind < 2) {
-    const more = p.number(p.difficulty.largest - others)
+    const more = p.change(p.difficulty.largest - others)
     p.tell(`${who.name} has ${more} more than ${other.name}.`)
     return p.work(others, "+", more, ways)
   }
   if (kind < 4) {
-    const fewer = p.number(others - 2)
+    const fewer = p.change(others - 2)
     p.tell(`${who.name} has ${fewer} fewer than ${other.name}.`)
     return p.work(others, "-", fewer, ways)
   }
@@ -23,9 +23,9 @@ const relate = (p: Problem, who: Person, other: Person, things: string, others: 
 export const comparison: Scene = (p, steps) => {
   const things = p.thing()
   const first = p.person()
-  const start = p.number()
-  p.tell(`${first.name} has ${start} ${things}.`)
   const together = steps > 1 && p.chance()
+  const start = together ? p.change() : p.number()
+  p.tell(`${first.name} has ${start} ${things}.`)
   let last = first
   let have = start
   for (let i = together ? 1 : 0; i < steps; i++) {

@@ -12,16 +12,16 @@ const places = [
 export const rows: Scene = (p, steps) => {
   const { place, rows, things, come, go } = p.pick(places)
   const many = p.factor()
-  const each = p.number(Math.floor(p.difficulty.largest / many))
+  const each = p.change(Math.floor(p.difficulty.largest / many))
   p.tell(`${place} has ${many} ${rows} of ${each} ${things}.`)
   let have = p.work(many, "*", each, [`The ${rows} hold = ${things}.`, `At first there are =.`, `It starts with =.`])
   for (let i = 1; i < steps; i++) {
     if (p.chance()) {
-      const more = p.number(p.difficulty.largest - have)
+      const more = p.change(p.difficulty.largest - have)
       p.tell(`Then ${more} ${things} ${come}.`)
       have = p.work(have, "+", more, [`Then there are = ${things}.`, `That makes =.`, `The number is =.`])
     } else {
-      const fewer = p.number(have - 2)
+      const fewer = p.change(have - 2)
       p.tell(`Then ${fewer} ${things} ${go}.`)
       have = p.work(have, "-", fewer, [`That leaves = ${things}.`, `Now = are there.`, `So = stay.`])
     }

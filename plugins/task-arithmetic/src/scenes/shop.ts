@@ -5,7 +5,7 @@ import { capital, goods } from "../words.ts"
 export const shop: Scene = (p, steps) => {
   const [who, things, many] = [p.person(), p.thing(), p.factor()]
   const she = who.pronoun
-  const each = p.number(Math.floor(p.difficulty.largest / many))
+  const each = p.change(Math.floor(p.difficulty.largest / many))
   p.tell(`${who.name} buys ${many} ${things} for ${each} dollars each.`)
   let total = p.work(many, "*", each, [
     `The ${things} cost = dollars.`,
@@ -18,7 +18,7 @@ export const shop: Scene = (p, steps) => {
   for (let i = change ? 2 : 1; i < steps; i++) {
     if (!off && p.rng.below(3) === 0) {
       off = true
-      const less = p.number(total - 2)
+      const less = p.change(total - 2)
       p.tell(`A coupon takes ${less} dollars off.`)
       total = p.work(total, "-", less, [
         `With the coupon it is = dollars.`,
@@ -26,14 +26,14 @@ export const shop: Scene = (p, steps) => {
         `That falls to =.`,
       ])
     } else {
-      const [price, good] = [p.number(p.difficulty.largest - total), p.pick(left)]
+      const [price, good] = [p.change(p.difficulty.largest - total), p.pick(left)]
       left = left.filter((other) => other !== good)
       p.tell(`${capital(she)} also takes ${good} for ${price} dollars.`)
       total = p.work(total, "+", price, [`With ${good} it is = dollars.`, `All that costs =.`, `That comes to =.`])
     }
   }
   if (!change) return p.finish(`How many dollars does ${who.name} pay?`)
-  const paid = total + p.number(p.difficulty.largest - total)
+  const paid = total + p.change(p.difficulty.largest - total)
   p.tell(`${capital(she)} pays with ${paid} dollars.`)
   p.work(paid, "-", total, [`The change is = dollars.`, `${capital(she)} gets back =.`, `That leaves =.`])
   return p.finish(`How many dollars does ${who.name} get back?`)
