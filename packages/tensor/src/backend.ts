@@ -45,6 +45,8 @@ export interface Backend extends KernelBackend {
 /** The parts of the stock backend that are replaced; it is an ES5 class, so they are replaced on the instance. */
 interface Stock extends Omit<Backend, "counts"> {
   counts?: Backend["counts"]
+  /** Histogram buckets as rows of left edge, right edge, count. */
+  buckets(data: tf.Tensor, bucketCount?: number): tf.Tensor
 }
 
 /** The dtypes that the stock backend turns into TFJS tensors without a word. */
@@ -114,6 +116,13 @@ export const makeBackend = (binding: Binding): Backend => {
     const disposed = disposeData(dataId, force)
     if (disposed && waits) waiting--
     return disposed
+  }
+
+  const buckets = stock.buckets.bind(stock)
+  stock.buckets = (data, bucketCount) => {
+    // The stock code concatenates scalars for a single value, which current TensorFlow refuses.
+    const [low, high] = data.size === 0 ? [0, 1] : [data.min().dataSync()[0]!, data.max().dataSync()[0]!]
+    return low === high ? tf.tensor2d([low - 0.5, high + 0.5, data.size], [1, 3]) : buckets(data, bucketCount)
   }
 
   return Object.assign(stock, { counts: () => ({ binding, numDataIds: stock.numDataIds(), waiting }) })

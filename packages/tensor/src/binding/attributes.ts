@@ -17,8 +17,6 @@ export interface Attribute {
   /** One of `AttributeType`. */
   readonly type: number
   readonly value: unknown
-  /** True for a list where the value alone does not tell: an empty list of shapes. */
-  readonly list?: boolean
 }
 
 const of =
@@ -39,12 +37,7 @@ export const attribute = {
   type: of<number>(AttributeType.type),
   types: of<ReadonlyArray<number>>(AttributeType.type),
   shape: of<PartialShape>(AttributeType.shape),
-  shapes: (name: string, value: ReadonlyArray<PartialShape>): Attribute => ({
-    name,
-    type: AttributeType.shape,
-    value,
-    list: true,
-  }),
+  shapes: of<ReadonlyArray<PartialShape>>(AttributeType.shape),
   /** The value of a tensor, by the binding's number of it. */
   tensor: of<number>(AttributeType.tensor),
   /** A function of the context, by name. */
@@ -62,8 +55,12 @@ const shown = (value: unknown): string => {
 
 const isText = (value: unknown): value is string | Uint8Array =>
   typeof value === "string" || value instanceof Uint8Array
+/** Numbers with a fraction pass and lose it, as in the stock addon: TFJS gives seeds such as 3.14. */
 const isInteger = (value: unknown): value is number | bigint =>
-  typeof value === "bigint" ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value)
+  typeof value === "bigint"
+    ? BigInt.asIntN(64, value) === value
+    : typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER
+const whole = (value: number | bigint) => (typeof value === "bigint" ? value : Math.trunc(value))
 const isNumber = (value: unknown): value is number => typeof value === "number"
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
 const isDimension = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= -1
@@ -75,10 +72,25 @@ const isListOf = <T>(value: unknown, is: (element: unknown) => element is T): va
   return true
 }
 
+const typeNames = new Map<number, string>(Object.entries(AttributeType).map(([name, type]) => [type, name]))
+const typeName = (type: number, list: boolean) => {
+  const name = typeNames.get(type) ?? `attribute type ${shown(type)}`
+  return list ? `a list of ${name}` : name
+}
+
+/** What an op's definition says of an attribute. */
+interface Definition {
+  readonly name: Address
+  readonly type: number
+  readonly list: boolean
+}
+
 /** Sets attributes on an op. Everything is copied by TensorFlow before the call returns. */
 export class AttributeSetter {
   readonly #runtime: Runtime
   readonly #tensors: Tensors
+  /** By op, then by attribute: asking TensorFlow once an op is enough. */
+  readonly #definitions = new Map<string, Map<string, Definition>>()
 
   constructor(runtime: Runtime, tensors: Tensors) {
     this.#runtime = runtime
@@ -86,71 +98,97 @@ export class AttributeSetter {
   }
 
   /**
-   * @param call names the op in errors
-   * @error EngineError when the value is not of the attribute's type; whether the op has such an attribute, and of that
-   *   type, TensorFlow says when the op runs
+   * Sets an op's attributes.
+   *
+   * @param call describes the op for errors
+   * @error EngineError when the op has no such attribute, has it of another type, or the value is not of that type
    */
-  set(op: Address, attr: Attribute, call: () => string): void {
-    const { C, arena } = this.#runtime
-    const { value } = attr
+  setAll(op: Address, opName: string, attributes: ReadonlyArray<Attribute>, call: () => string): void {
+    let known = this.#definitions.get(opName)
+    if (known === undefined) this.#definitions.set(opName, (known = new Map()))
+    for (let i = 0; i < attributes.length; i++) {
+      const attr = attributes[i]!
+      let definition = known.get(attr.name)
+      if (definition === undefined) known.set(attr.name, (definition = this.#define(op, attr, call)))
+      this.#set(op, attr, definition, call)
+    }
+  }
+
+  #define(op: Address, attr: Attribute, call: () => string): Definition {
+    const { C, arena, status } = this.#runtime
     if (typeof attr.name !== "string")
       throw refuse(call(), `an attribute's name is a string, found ${shown(attr.name)}`)
     const name = arena.name(attr.name)
+    const list = arena.words(1)
+    const type = C.TFE_OpGetAttrType(op, name, list, status.address)
+    if (status.failed) throw status.error(call())
+    return { name, type, list: arena.int32(list) !== 0 }
+  }
+
+  #set(op: Address, attr: Attribute, { name, type, list }: Definition, call: () => string): void {
+    const { C, arena } = this.#runtime
+    const { value } = attr
     const wrong = (expected: string) =>
-      refuse(call(), `attribute ${attr.name}: expected ${expected}, found ${shown(value)}`)
-    switch (attr.type) {
+      refuse(
+        call(),
+        `attribute ${attr.name}: expected ${list ? `a list, each ${expected}` : expected}, found ${shown(value)}`,
+      )
+    if (attr.type !== type)
+      throw refuse(
+        call(),
+        `attribute ${attr.name} is ${typeName(type, list)}, it was given as ${typeName(attr.type, false)}: ${shown(value)}`,
+      )
+    switch (type) {
       case AttributeType.type:
-        if (isDType(value)) C.TFE_OpSetAttrType(op, name, value)
-        else if (isListOf(value, isDType)) C.TFE_OpSetAttrTypeList(op, name, arena.int32s(value), value.length)
-        else throw wrong("a data type or a list of them")
+        if (!list && isDType(value)) C.TFE_OpSetAttrType(op, name, value)
+        else if (list && isListOf(value, isDType)) C.TFE_OpSetAttrTypeList(op, name, arena.int32s(value), value.length)
+        else throw wrong("a data type")
         return
       case AttributeType.bool:
-        if (isBoolean(value)) C.TFE_OpSetAttrBool(op, name, value ? 1 : 0)
-        else if (isListOf(value, isBoolean))
+        if (!list && isBoolean(value)) C.TFE_OpSetAttrBool(op, name, value ? 1 : 0)
+        else if (list && isListOf(value, isBoolean))
           C.TFE_OpSetAttrBoolList(op, name, arena.bytes(value.map(Number)), value.length)
-        else throw wrong("true, false, or a list of them")
+        else throw wrong("true or false")
         return
       case AttributeType.int:
-        if (typeof value === "number" && Number.isSafeInteger(value)) C.TFE_OpSetAttrInt(op, name, value)
-        else if (isInteger(value)) C.TFE_OpSetAttrInt(op, name, value as number)
-        else if (isListOf(value, isInteger)) C.TFE_OpSetAttrIntList(op, name, arena.int64s(value), value.length)
-        else throw wrong("a whole number of 64 bits or a list of them")
+        if (!list && isInteger(value)) C.TFE_OpSetAttrInt(op, name, whole(value))
+        else if (list && isListOf(value, isInteger))
+          C.TFE_OpSetAttrIntList(op, name, arena.int64s(value.map(whole)), value.length)
+        else throw wrong("a whole number of 64 bits (beyond 2^53 as a bigint)")
         return
       case AttributeType.float:
-        if (isNumber(value)) C.TFE_OpSetAttrFloat(op, name, value)
-        else if (isListOf(value, isNumber)) C.TFE_OpSetAttrFloatList(op, name, arena.float32s(value), value.length)
-        else throw wrong("a number or a list of them")
+        if (!list && isNumber(value)) C.TFE_OpSetAttrFloat(op, name, value)
+        else if (list && isListOf(value, isNumber))
+          C.TFE_OpSetAttrFloatList(op, name, arena.float32s(value), value.length)
+        else throw wrong("a number")
         return
       case AttributeType.string:
-        if (isText(value)) {
+        if (!list && isText(value)) {
           const bytes = typeof value === "string" ? encoder.encode(value) : value
           C.TFE_OpSetAttrString(op, name, arena.bytes(bytes), bytes.length)
-        } else if (isListOf(value, isText)) {
+        } else if (list && isListOf(value, isText)) {
           const each = value.map((text) => (typeof text === "string" ? encoder.encode(text) : text))
           const pointers = arena.pointers(each.map((bytes) => arena.bytes(bytes)))
           C.TFE_OpSetAttrStringList(op, name, pointers, arena.int64s(each.map((b) => b.length)), each.length)
-        } else throw wrong("a string (or its bytes) or a list of them")
+        } else throw wrong("a string (or its bytes)")
         return
       case AttributeType.shape:
-        if (attr.list !== true && isShape(value)) this.#shape(op, name, value, call)
-        else if (isListOf(value, isShape)) this.#shapes(op, name, value, call)
-        else throw wrong("a shape (dimensions, -1 for unknown; null for unknown rank) or a list of them")
+        if (!list && isShape(value)) this.#shape(op, name, value, call)
+        else if (list && isListOf(value, isShape)) this.#shapes(op, name, value, call)
+        else throw wrong("a shape (dimensions, -1 for unknown; null for unknown rank)")
         return
       case AttributeType.tensor:
-        if (typeof value !== "number") throw wrong("the number of a tensor")
+        if (list || typeof value !== "number") throw wrong("the number of a tensor")
         this.#tensor(op, name, value, call)
         return
       case AttributeType.func: {
-        if (typeof value !== "string") throw wrong("the name of a function")
+        if (list || typeof value !== "string") throw wrong("the name of a function")
         const bytes = encoder.encode(value)
         C.TFE_OpSetAttrFunctionName(op, name, arena.bytes(bytes), bytes.length)
         return
       }
       default:
-        throw refuse(
-          call(),
-          `attribute ${attr.name}: there is no attribute type ${shown(attr.type)}; expected one of ${JSON.stringify(AttributeType)}`,
-        )
+        throw refuse(call(), `attribute ${attr.name} is of a type that cannot be set: ${type}`)
     }
   }
 

@@ -49,7 +49,7 @@ export class Executor {
         C.TFE_OpAddInput(op, handle!, status.address)
         if (status.failed) throw status.error(call())
       }
-      for (let i = 0; i < attributes.length; i++) this.#attributes.set(op, attributes[i]!, call)
+      this.#attributes.setAll(op, name, attributes, call)
       // Taken last: what is taken earlier may lie in a block that a long attribute outgrew.
       const room = arena.words(outputs + 1)
       const count = room + outputs * 8

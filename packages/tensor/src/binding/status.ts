@@ -37,6 +37,9 @@ export class EngineError extends Error {
   }
 }
 
+/** An empty C string; it is only ever given to a call, which takes its address itself. */
+const empty = new Uint8Array(1)
+
 /** The one status that all calls write to; synchronous calls never overlap. */
 export class Status {
   readonly address: Address
@@ -52,10 +55,17 @@ export class Status {
     return this.#symbols.TF_GetCode(this.address) !== 0
   }
 
-  /** The error of the last call, its text copied out of C memory. `call` says what was being done. */
+  /**
+   * Takes the error of the last call, its text copied out of C memory, and clears the status: some functions leave it as it
+   * is when they succeed, so an old error must not stay.
+   *
+   * @param call what was being done
+   */
   error(call: string): EngineError {
     const code = this.#symbols.TF_GetCode(this.address)
-    return new EngineError(call, codes[code] ?? `code ${code}`, String(this.#symbols.TF_Message(this.address)))
+    const message = String(this.#symbols.TF_Message(this.address))
+    this.#symbols.TF_SetStatus(this.address, 0, empty)
+    return new EngineError(call, codes[code] ?? `code ${code}`, message)
   }
 
   /** @error EngineError if the last call failed */

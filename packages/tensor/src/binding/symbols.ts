@@ -11,6 +11,8 @@ const int = "i32"
 /** int64_t and size_t come back as numbers while they are below 2^53, which sizes and dimensions are. */
 const long = FFIType.i64_fast
 const size = FFIType.u64_fast
+/** As an argument, int64_t takes a number or a bigint. */
+const long64 = "i64"
 const byte = "u8"
 const nothing = "void"
 
@@ -19,6 +21,7 @@ const table = {
 
   TF_NewStatus: { args: [], returns: pointer },
   TF_GetCode: { args: [pointer], returns: int },
+  TF_SetStatus: { args: [pointer, int, pointer], returns: nothing },
   TF_Message: { args: [pointer], returns: "cstring" },
 
   TF_AllocateTensor: { args: [int, pointer, int, size], returns: pointer },
@@ -54,8 +57,9 @@ const table = {
   TFE_NewOp: { args: [pointer, pointer, pointer], returns: pointer },
   TFE_DeleteOp: { args: [pointer], returns: nothing },
   TFE_OpAddInput: { args: [pointer, pointer, pointer], returns: nothing },
+  TFE_OpGetAttrType: { args: [pointer, pointer, pointer, pointer], returns: int },
   TFE_OpSetAttrString: { args: [pointer, pointer, pointer, size], returns: nothing },
-  TFE_OpSetAttrInt: { args: [pointer, pointer, long], returns: nothing },
+  TFE_OpSetAttrInt: { args: [pointer, pointer, long64], returns: nothing },
   TFE_OpSetAttrFloat: { args: [pointer, pointer, "f32"], returns: nothing },
   TFE_OpSetAttrBool: { args: [pointer, pointer, byte], returns: nothing },
   TFE_OpSetAttrType: { args: [pointer, pointer, int], returns: nothing },
@@ -89,7 +93,7 @@ const table = {
   TF_DeleteSession: { args: [pointer, pointer], returns: nothing },
 } as const
 
-type Argument<T> = T extends "ptr" ? Address | NodeJS.TypedArray | null : number
+type Argument<T> = T extends "ptr" ? Address | NodeJS.TypedArray | null : T extends "i64" ? number | bigint : number
 type Result<T> = T extends "ptr" ? Address | null : T extends "cstring" ? string : T extends "void" ? undefined : number
 
 type Arguments<T extends ReadonlyArray<unknown>> = { -readonly [I in keyof T]: Argument<T[I]> }

@@ -1,0 +1,80 @@
+/**
+ * `bun run conformance [--only REGEXP]`: TFJS's own test suite and tfjs-node-gpu's own specs, on this engine.
+ *
+ * Prints passed, failed, skipped and the names of what failed. Exits with 1 when the result is worse than the known one or
+ * a suite crashed. With `--only` nothing is compared: any failure exits with 1.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import type { Outcome } from "./jasmine.ts"
+
+/** What a suite is known to give on libtensorflow 2.21.0; the stock C++ addon gives the same for `core`. */
+interface Suite {
+  readonly name: string
+  readonly file: string
+  readonly leastPassed: number
+  /** Specs that fail in TensorFlow itself. */
+  readonly knownFailures: ReadonlyArray<string>
+}
+
+const suites: ReadonlyArray<Suite> = [
+  {
+    name: "core (@tensorflow/tfjs-core)",
+    file: "core.ts",
+    leastPassed: 3877,
+    // TensorFlow's Round of int32 gives zeros on the CPU
+    knownFailures: ["round test-tensorflow {} int32"],
+  },
+  { name: "node (@tensorflow/tfjs-node-gpu)", file: "node.ts", leastPassed: 89, knownFailures: [] },
+]
+
+/** Runs a suite in a process of its own, so that a crash of the library is seen as one. */
+const run = async (suite: Suite, only: string): Promise<Outcome | string> => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-conformance-"))
+  const out = join(folder, "outcome.json")
+  try {
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, suite.file), only], {
+      env: { ...process.env, WINNOW_CONFORMANCE_OUT: out },
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    const [stdout, stderr, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ])
+    try {
+      return JSON.parse(readFileSync(out, "utf8")) as Outcome
+    } catch {
+      const how = child.signalCode === null ? `exit code ${code}` : `signal ${child.signalCode}`
+      return `ended with ${how} before its last spec:\n${(stdout + stderr).slice(-4000)}`
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const { values } = parseArgs({ args: process.argv.slice(2), options: { only: { type: "string" } } })
+let worse = false
+for (const suite of suites) {
+  const outcome = await run(suite, values.only ?? "")
+  if (typeof outcome === "string") {
+    console.log(`${suite.name}: CRASHED, ${outcome}`)
+    worse = true
+    continue
+  }
+  const { passed, failed, skipped, failures } = outcome
+  console.log(`${suite.name}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  for (const { name, message } of failures) {
+    const known = suite.knownFailures.includes(name)
+    console.log(`  ${known ? "fails as known" : "FAILS"}: ${name}\n    ${message.replaceAll("\n", "\n    ")}`)
+    if (!known || values.only !== undefined) worse = true
+  }
+  if (values.only === undefined && passed < suite.leastPassed) {
+    console.log(`  WORSE: expected at least ${suite.leastPassed} passed`)
+    worse = true
+  }
+}
+process.exit(worse ? 1 : 0)
