@@ -8,7 +8,7 @@
  * dimension, which TensorFlow splits without a copy, and tables and masks broadcast over it.
  */
 import type { Cache } from "@winnow/core"
-import { product, tf } from "@winnow/tensor"
+import { customGrad, product, tf } from "@winnow/tensor"
 import { attentionMask } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
 
@@ -120,27 +120,30 @@ export const causalAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, l
   const { B, T } = frame
   const { heads, kvHeads, headSize } = layout
   const { cos, sin, turn_hh } = frame.rotary
-  return tf.customGrad((packed, save) => {
-    const [qk, v] = split(headsFirst(packed as tf.Tensor2D, frame, layout), [heads + kvHeads, kvHeads])
-    const [q, k] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
-    const p = attend(q!, k!, frame.mask, layout)
-    const context = headProduct(p, v!, layout, false)
-    ;(save as tf.GradSaveFunc)([q!, k!, v!, p, context, cos, sin, turn_hh])
-    const gradFunc = (d_Nc: tf.Tensor, saved: ReadonlyArray<tf.Tensor>) => {
-      const [q, k, v, p, context] = saved as ReadonlyArray<tf.Tensor4D>
-      const [cos, sin, turn_hh] = saved.slice(5)
-      const dContext = tf.transpose(tf.reshape(d_Nc, [B, T, heads, headSize]), [2, 0, 1, 3]) as tf.Tensor4D
-      const dP = headProduct(dContext, v!, layout, true)
-      const dScores = tf.mul(p!, tf.sub(dP, tf.sum(tf.mul(dContext, context!), -1, true))) as tf.Tensor4D
-      const dRotated = tf.concat([headProduct(dScores, k!, layout, false), groupSum(dScores, q!, layout)], 0)
-      const dQk = tf.add(
-        tf.mul(dRotated, cos!),
-        timesMatrix(tf.mul(dRotated, sin!) as tf.Tensor4D, turn_hh as tf.Tensor2D, true),
-      )
-      return headsLast(tf.concat([dQk as tf.Tensor4D, groupSum(p!, dContext, layout)], 0), frame, layout)
-    }
-    return { value: mergeHeads(context), gradFunc }
-  })(packed_Nc) as tf.Tensor2D
+  return customGrad(
+    ([packed], save) => {
+      const [qk, v] = split(headsFirst(packed as tf.Tensor2D, frame, layout), [heads + kvHeads, kvHeads])
+      const [q, k] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
+      const p = attend(q!, k!, frame.mask, layout)
+      const context = headProduct(p, v!, layout, false)
+      save([q!, k!, v!, p, context, cos, sin, turn_hh])
+      const gradFunc = (d_Nc: tf.Tensor, saved: ReadonlyArray<tf.Tensor>) => {
+        const [q, k, v, p, context] = saved as ReadonlyArray<tf.Tensor4D>
+        const [cos, sin, turn_hh] = saved.slice(5)
+        const dContext = tf.transpose(tf.reshape(d_Nc, [B, T, heads, headSize]), [2, 0, 1, 3]) as tf.Tensor4D
+        const dP = headProduct(dContext, v!, layout, true)
+        const dScores = tf.mul(p!, tf.sub(dP, tf.sum(tf.mul(dContext, context!), -1, true))) as tf.Tensor4D
+        const dRotated = tf.concat([headProduct(dScores, k!, layout, false), groupSum(dScores, q!, layout)], 0)
+        const dQk = tf.add(
+          tf.mul(dRotated, cos!),
+          timesMatrix(tf.mul(dRotated, sin!) as tf.Tensor4D, turn_hh as tf.Tensor2D, true),
+        )
+        return headsLast(tf.concat([dQk as tf.Tensor4D, groupSum(p!, dContext, layout)], 0), frame, layout)
+      }
+      return { value: mergeHeads(context), gradFunc }
+    },
+    [packed_Nc],
+  )
 }
 
 /**

@@ -8,6 +8,7 @@
  * Letters: N rows, d inputs, e outputs.
  */
 import { tf } from "../tf.ts"
+import { customGrad } from "./custom-grad.ts"
 import { boolAttribute, floatType, runOp } from "./run.ts"
 
 /** From this many rows of the product on, `BatchMatMulV2` is at least as quick. */
@@ -39,18 +40,6 @@ const addBias = (y_Ne: tf.Tensor2D, bias_e: tf.Tensor1D): tf.Tensor2D => {
   return biased
 }
 
-const withoutBias = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D): tf.Tensor2D =>
-  tf.customGrad((x, w, save) => {
-    ;(save as tf.GradSaveFunc)([x as tf.Tensor, w as tf.Tensor])
-    return {
-      value: product(x as tf.Tensor2D, w as tf.Tensor2D, false, true),
-      gradFunc: (dy, saved) => {
-        const [x_Nd, w_ed] = saved as [tf.Tensor2D, tf.Tensor2D]
-        return [product(dy as tf.Tensor2D, w_ed), product(dy as tf.Tensor2D, x_Nd, true, false)]
-      },
-    }
-  })(x_Nd, weight_ed) as tf.Tensor2D
-
 /**
  * x . weight^T + bias, differentiable: a linear layer in the layout of Hugging Face checkpoints.
  *
@@ -58,16 +47,19 @@ const withoutBias = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D): tf.Tensor2D =>
  * @param weight_ed [outputs, inputs]
  * @returns [N, e]
  */
-export const linear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Tensor1D): tf.Tensor2D => {
-  if (bias_e === undefined) return withoutBias(x_Nd, weight_ed)
-  return tf.customGrad((x, w, b, save) => {
-    ;(save as tf.GradSaveFunc)([x as tf.Tensor, w as tf.Tensor])
-    return {
-      value: addBias(product(x as tf.Tensor2D, w as tf.Tensor2D, false, true), b as tf.Tensor1D),
-      gradFunc: (dy, saved) => {
-        const [x_Nd, w_ed] = saved as [tf.Tensor2D, tf.Tensor2D]
-        return [product(dy as tf.Tensor2D, w_ed), product(dy as tf.Tensor2D, x_Nd, true, false), tf.sum(dy, 0)]
-      },
-    }
-  })(x_Nd, weight_ed, bias_e) as tf.Tensor2D
-}
+export const linear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Tensor1D): tf.Tensor2D =>
+  customGrad(
+    ([x, w, b], save) => {
+      save([x!, w!])
+      const y_Ne = product(x as tf.Tensor2D, w as tf.Tensor2D, false, true)
+      return {
+        value: b === undefined ? y_Ne : addBias(y_Ne, b as tf.Tensor1D),
+        gradFunc: (dy, [x, w]) => {
+          const dx = product(dy as tf.Tensor2D, w as tf.Tensor2D)
+          const dw = product(dy as tf.Tensor2D, x as tf.Tensor2D, true, false)
+          return b === undefined ? [dx, dw] : [dx, dw, tf.sum(dy, 0)]
+        },
+      }
+    },
+    bias_e === undefined ? [x_Nd, weight_ed] : [x_Nd, weight_ed, bias_e],
+  )

@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
 import { gelu, siluGate } from "./activations.ts"
-import { attention, causalMask, disposeMasks } from "./attention.ts"
 import { crossEntropyWithLogits } from "./cross-entropy.ts"
 import { linear, product } from "./linear.ts"
 import { layerNorm, rmsNorm } from "./norms.ts"
@@ -97,44 +96,6 @@ describe("activations", () => {
         [5, 16],
       ],
     ))
-})
-
-describe("attention", () => {
-  for (const [T, S] of [
-    [6, 6],
-    [1, 5],
-    [3, 9],
-  ] as const)
-    test(`${T} queries on ${S} keys`, () => {
-      causalMask(T, S) // kept for the process, so made before the count
-      agree(
-        as((q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D) => attention(q, k, v, causalMask(T, S))),
-        as((q: tf.Tensor4D, k: tf.Tensor4D, v: tf.Tensor4D) => {
-          const scores = tf.add(tf.div(tf.matMul(q, k, false, true), Math.sqrt(8)), causalMask(T, S))
-          return tf.matMul(tf.softmax(scores), v)
-        }),
-        [
-          [2, 3, T, 8],
-          [2, 3, S, 8],
-          [2, 3, S, 8],
-        ],
-      )
-      disposeMasks()
-    })
-  test("a later key changes nothing before it", () => {
-    tf.tidy(() => {
-      const [q, k, v] = ["q", "k", "v"].map((n) => random<tf.Tensor4D>(n, [1, 1, 4, 8]))
-      const bump = tf.tensor4d(
-        [0, 0, 0, 5].flatMap((x) => Array(8).fill(x)),
-        [1, 1, 4, 8],
-      )
-      const a = attention(q!, k!, v!, causalMask(4, 4)).dataSync()
-      const b = attention(q!, tf.add(k!, bump), tf.add(v!, bump), causalMask(4, 4)).dataSync()
-      expect(b.subarray(0, 24)).toEqual(a.subarray(0, 24))
-      expect(b.subarray(24)).not.toEqual(a.subarray(24))
-    })
-    disposeMasks()
-  })
 })
 
 test("cross-entropy with logits: by hand for two tokens", () => {

@@ -1,0 +1,27 @@
+/** `tf.customGrad` without its trap. */
+import { tf } from "../tf.ts"
+
+/** A forward value and how a gradient flows back through it. */
+export interface WithGradient {
+  readonly value: tf.Tensor
+  /** Gradients by the inputs, in their order, given the gradient by the value and what was saved. */
+  readonly gradFunc: (dy: tf.Tensor, saved: Array<tf.Tensor>) => tf.Tensor | Array<tf.Tensor>
+}
+
+/**
+ * A function with a gradient of one's own.
+ *
+ * TFJS runs a custom gradient outside any tidy of its own: everything computed on the way stays alive until the whole
+ * backward pass ends (570 MB of 2.2 GB at 31M parameters and 1024 tokens). Here it is freed at once.
+ *
+ * @param f gets the inputs and `save`, which keeps tensors for the backward pass
+ */
+export const customGrad = <T extends tf.Tensor>(
+  f: (inputs: ReadonlyArray<tf.Tensor>, save: (tensors: Array<tf.Tensor>) => void) => WithGradient,
+  inputs: ReadonlyArray<tf.Tensor>,
+): T =>
+  tf.customGrad((...given) => {
+    const save = given.at(-1) as unknown as (tensors: Array<tf.Tensor>) => void
+    const { value, gradFunc } = f(given.slice(0, -1) as Array<tf.Tensor>, save)
+    return { value, gradFunc: (dy, saved) => tf.tidy(() => gradFunc(dy, saved)) }
+  })(...inputs) as T
