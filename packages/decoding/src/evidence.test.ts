@@ -35,7 +35,7 @@ describe("greedy evidence", () => {
       }
     }
     dispose()
-  })
+  }, 30_000)
 })
 
 describe("sampled evidence", () => {
@@ -90,5 +90,5 @@ describe("sampled evidence", () => {
     expect(a).toBeGreaterThan(0.3)
     expect(a).toBeLessThan(0.95)
     dispose()
-  })
+  }, 30_000)
 })

@@ -27,5 +27,25 @@ export const idsTensor = (ids: ArrayLike<number>, B: number, T: number): tf.Tens
  */
 export const argmaxRows = (logits_RV: tf.Tensor2D): Int32Array => tf.argMax(logits_RV, 1).dataSync() as Int32Array
 
+/**
+ * The same with each row's margin: largest logit minus second largest, infinite if there is but one.
+ *
+ * TensorFlow's TopK also gives the lowest id of equal ones, but takes several times as long as its ArgMax.
+ */
+export const argmaxWithMargin = (
+  logits_RV: tf.Tensor2D,
+): { readonly argmax: Int32Array; readonly margin: Float32Array } => {
+  const [R, V] = logits_RV.shape
+  const k = Math.min(2, V)
+  const { values, indices } = tf.topk(logits_RV, k)
+  const [top, id] = [values.dataSync(), indices.dataSync()]
+  return {
+    argmax: Int32Array.from({ length: R }, (_, r) => id[r * k]!),
+    margin: Float32Array.from({ length: R }, (_, r) =>
+      k === 2 ? top[2 * r]! - top[2 * r + 1]! : Number.POSITIVE_INFINITY,
+    ),
+  }
+}
+
 /** Row r of a matrix that was read back, without a copy. */
 export const row = (values: Float32Array, r: number, V: number): Float32Array => values.subarray(r * V, (r + 1) * V)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { argmaxRows } from "./head.ts"
+import { argmaxRows, argmaxWithMargin } from "./head.ts"
 import { adjusted, argmax, draw } from "./sampling.ts"
 
 const sum = (p: Float64Array) => p.reduce((a, b) => a + b, 0)
@@ -83,12 +83,15 @@ describe("draw", () => {
   })
 })
 
-test("argmax on the device: of equal logits the lowest id, for narrow and wide rows", () => {
+test("argmax and margin on the device: of equal logits the lowest id, for narrow and wide rows", () => {
   const rng = seeded(5, "ties")
   for (const V of [2, 7, 64, 1000, 50_304]) {
     const rows = Array.from({ length: 8 }, () => Float32Array.from({ length: V }, () => rng.below(3)))
     const x = tf.tensor2d(Float32Array.from(rows.flatMap((r) => [...r])), [8, V])
     expect([...argmaxRows(x)]).toEqual(rows.map(argmax))
+    const { argmax: top, margin } = tf.tidy(() => argmaxWithMargin(x) as never) as ReturnType<typeof argmaxWithMargin>
+    expect([...top]).toEqual(rows.map(argmax))
+    expect([...margin]).toEqual(rows.map((r) => r.toSorted().at(-1)! - r.toSorted().at(-2)!))
     x.dispose()
   }
 })

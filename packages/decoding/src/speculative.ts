@@ -17,7 +17,7 @@ import { checked } from "./checked.ts"
 import type { BlockCounts } from "./counts.ts"
 import type { Session } from "./drive.ts"
 import { requireSameVocabulary } from "./evidence.ts"
-import { idsTensor, lastLogits, row } from "./head.ts"
+import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
 import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
 import { adjusted, samplingOptions } from "./sampling.ts"
 
@@ -173,15 +173,11 @@ export class SpeculativeSession implements Session {
     tf.tidy(() => {
       const logits_RV = lastLogits(model, decoding.extend(idsTensor(fresh, 1, fresh.length)), rows)
       if (this.#options.temperature === 0) {
-        const { values, indices } = tf.topk(logits_RV, Math.min(2, V))
-        const [top, id] = [values.dataSync(), indices.dataSync()]
-        const k = top.length / rows
+        // Only the target's margins are of interest, and they cost more than the choice itself.
+        const judged = decoding === this.#target
         choices = {
           greedy: true,
-          argmax: Int32Array.from({ length: rows }, (_, r) => id[r * k]!),
-          margin: Float32Array.from({ length: rows }, (_, r) =>
-            k === 2 ? top[r * k]! - top[r * k + 1]! : Number.POSITIVE_INFINITY,
-          ),
+          ...(judged ? argmaxWithMargin(logits_RV) : { argmax: argmaxRows(logits_RV), margin: [] }),
         }
       } else {
         const values = logits_RV.dataSync() as Float32Array

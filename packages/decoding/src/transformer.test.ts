@@ -7,11 +7,14 @@ import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { randomPrompts } from "../test/table-model.ts"
 import { estimatedCounts } from "./acceptance.ts"
+import { type Chance, residual } from "./block.ts"
 import { greedyEvidence } from "./evidence.ts"
 import { generate } from "./generate.ts"
 import { argmaxRows, idsTensor, lastLogits } from "./head.ts"
 import { compareGreedy } from "./identity.ts"
+import { adjusted } from "./sampling.ts"
 import { speculate } from "./speculate.ts"
+import { SpeculativeSession } from "./speculative.ts"
 import { measureSpeedup } from "./speedup.ts"
 
 const V = 61
@@ -77,6 +80,57 @@ for (const [name, instance] of architectures)
       for (const m of [target, draft]) m.dispose()
     }, 30_000)
 
+    test("caches hold exactly the accepted text: after accept-all, reject-first and reject-last", () => {
+      const [target, draft, draftLength] = [model(), shake(model(), 0.05, 4), 3]
+      const sampling = { temperature: 1 }
+      const text = [3, 1, 4, 1, 5]
+      /** Each distribution that a token is drawn from, against the model on the whole text without a cache. */
+      const expectNear = (got_V: Float64Array, expected_V: Float64Array) => {
+        for (const [v, p] of expected_V.entries()) expect(Math.abs(got_V[v]! - p)).toBeLessThan(1e-5)
+      }
+      const afresh = (m: Model, ids: ReadonlyArray<number>): Float64Array => {
+        let p_V: Float64Array = new Float64Array()
+        tf.tidy(() => {
+          p_V = adjusted(lastLogits(m, m.hidden(idsTensor(ids, 1, ids.length))).dataSync(), sampling)
+        })
+        return p_V
+      }
+      const accepted = [3, 0, 2, 3, 3, 2, 0, 0, 1, 3] // of each block, as scripted below
+      let [block, drafted, judged] = [0, [] as Array<number>, 0]
+      const chance: Chance = {
+        draw: (p_V) => {
+          const token = (7 * block + 5 * drafted.length + 11) % V
+          const next = [...text, ...drafted]
+          if (drafted.length < draftLength) {
+            expectNear(p_V, afresh(draft, next))
+            drafted.push(token)
+            return token
+          }
+          const n = accepted[block]!
+          const prefix = [...text, ...drafted.slice(0, n)]
+          const p = afresh(target, prefix)
+          expectNear(p_V, n === draftLength ? p : residual(p, afresh(draft, prefix))!)
+          text.push(...drafted.slice(0, n), token)
+          ;[block, drafted, judged] = [block + 1, [], 0]
+          return token
+        },
+        accept: () => judged++ < accepted[block]!,
+      }
+      const maxNew = accepted.reduce((sum, n) => sum + n + 1, 0) + draftLength // room for full blocks to the end
+      const session = new SpeculativeSession(
+        target,
+        draft,
+        [...text],
+        { draftLength, maxNew, ...sampling },
+        undefined,
+        chance,
+      )
+      for (const _ of accepted) session.step()
+      session.dispose()
+      expect(session.counts).toMatchObject({ blocks: 10, accepted: 17, emitted: 27 })
+      for (const m of [target, draft]) m.dispose()
+    }, 30_000)
+
     test("a model as its own draft is accepted whole", async () => {
       const target = model()
       for (const temperature of [0, 1]) {
@@ -87,7 +141,7 @@ for (const [name, instance] of architectures)
         }
       }
       target.dispose()
-    })
+    }, 30_000)
 
     test("speed-up: the record is consistent with its runs", async () => {
       const [target, draft] = [model(), shake(model(), 0.05, 4)]
