@@ -11,7 +11,7 @@ export interface Finding {
   /** One word for what it is about. */
   readonly about: "system" | "bun" | "library" | "engine" | "device" | "threads" | "memory" | "speed"
   readonly text: string
-  /** What to do, for a `warn` or an `error`. */
+  /** What to do, for a `warn` or an `error`; of several lines each is a way of its own. */
   readonly remedy?: string
 }
 
@@ -104,13 +104,17 @@ const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Findi
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
 
 const libraryFindings = ({ library, damage }: Facts): Array<Finding> => {
-  if (!("directory" in library))
-    return library.map(({ where, why, remedy }) => ({
-      level: "error",
-      about: "library",
-      text: `${where}: ${why}`,
-      ...(remedy === undefined ? {} : { remedy }),
-    }))
+  if (!("directory" in library)) {
+    const remedies = new Set(library.flatMap(({ remedy }) => remedy ?? []))
+    return [
+      {
+        level: "error",
+        about: "library",
+        text: ["no libtensorflow; tried:", ...library.map(({ where, why }) => `${where}: ${why}`)].join("\n"),
+        remedy: [...remedies, "See docs/engine.md for a machine without network."].join("\n"),
+      },
+    ]
+  }
   const found: Array<Finding> = library.notes.map((text) => ({
     level: "warn",
     about: "library",

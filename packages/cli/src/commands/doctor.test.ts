@@ -1,0 +1,111 @@
+/** The report as people see it, and the command as a process: exit codes, stdout, stderr. */
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+import type { Diagnosis } from "@winnow/tensor"
+import { doctorReport } from "./doctor-report.ts"
+
+const diagnosis: Diagnosis = {
+  works: true,
+  library: {
+    directory: "/cache/2.21.0-linux-x86-64-cpu",
+    version: "2.21.0",
+    tensorflow: "2.21.0",
+    source: "cache",
+    flavour: "cpu",
+    platform: "linux-x86-64",
+    files: { cc: "/cc", framework: "/framework" },
+    origin: "unpacked from tensorflow_cpu.whl",
+    notes: [],
+  },
+  attempts: [],
+  system: {
+    platform: "linux-x86-64",
+    glibc: "2.36",
+    memory: 16e9,
+    availableMemory: 12e9,
+    nvidiaGpu: false,
+    release: "linux 6.1",
+  },
+  processor: {
+    model: "Xeon",
+    threads: 2,
+    quota: undefined,
+    instructionSets: ["avx2", "amx_bf16"],
+    bfloat16: "AMX",
+  },
+  engine: { devices: ["CPU:0"], device: "CPU", threads: 2 },
+  measured: { product: { size: 2048, gflops: 271.4, bfloat16Gflops: 720.2 }, opMicroseconds: 6.34 },
+  versions: { bun: "1.4.5", "@tensorflow/tfjs": "4.22.0" },
+  findings: [
+    { level: "warn", about: "threads", text: "two\nlines", remedy: "one way\nanother" },
+    { level: "ok", about: "bun", text: "Bun 1.4.5" },
+  ],
+}
+
+test("facts stand in two columns, findings below", () => {
+  expect(doctorReport(diagnosis)).toBe(`  library       libtensorflow 2.21.0 (cpu)
+  from          cache: unpacked from tensorflow_cpu.whl
+                /cache/2.21.0-linux-x86-64-cpu
+  device        CPU, 2 threads
+  processor     Xeon, 2 cores, 16.0 GB of memory
+  instructions  AVX2, AMX BF16
+  bfloat16      by AMX
+  system        linux 6.1, glibc 2.36
+  versions      bun 1.4.5, @tensorflow/tfjs 4.22.0
+  product       271 GFLOP/s  float32, 2048 x 2048
+                720 GFLOP/s  with bfloat16 operands
+  one op        6.3 us  addition of 16 numbers
+
+  warn   two
+         lines
+         -> one way
+         -> another
+  ok     Bun 1.4.5
+
+The engine works.`)
+})
+
+test("colours only where they are asked for", () => {
+  expect(doctorReport(diagnosis)).not.toContain("\x1b")
+  expect(doctorReport(diagnosis, true)).toContain("\x1b[33mwarn \x1b[0m  two")
+})
+
+test("a machine without an engine is told without figures", () => {
+  const { product: _, ...measured } = diagnosis.measured
+  const report = doctorReport({
+    ...diagnosis,
+    works: false,
+    library: null,
+    engine: { devices: [], device: null, threads: 2 },
+    measured: { ...measured, product: null, opMicroseconds: null },
+  })
+  expect(report).toStartWith("  library       none\n  device        none, the engine does not open")
+  expect(report).not.toContain("GFLOP")
+  expect(report).toEndWith("The engine cannot work.")
+})
+
+const winnow = async (arguments_: ReadonlyArray<string>, env: Record<string, string>) => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "..", "main.ts"), ...arguments_], {
+    env: { ...process.env, ...env },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  return { code: await child.exited, stdout, stderr }
+}
+
+test("an engine that cannot work ends with 1, says why on stdout, and logs nothing besides", async () => {
+  const { code, stdout, stderr } = await winnow(["doctor", "--json"], { WINNOW_LIBTENSORFLOW: "/nowhere" })
+  expect(code).toBe(1)
+  expect(JSON.parse(stdout)).toMatchObject({ works: false, library: null, versions: { effect: "4.1.0" } })
+  expect(stderr).toBe("")
+})
+
+test("an engine that works ends with 0", async () => {
+  const { code, stdout } = await winnow(["doctor", "--json"], {})
+  const { works, measured, engine, library } = JSON.parse(stdout)
+  expect({ code, works }).toEqual({ code: 0, works: true })
+  expect(measured.product.gflops).toBeGreaterThan(0)
+  expect(engine.devices.length).toBeGreaterThan(0)
+  expect(library.tensorflow).toMatch(/^2\./)
+}, 120_000)

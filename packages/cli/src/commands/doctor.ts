@@ -1,0 +1,35 @@
+/** `winnow doctor`: what the engine is made of on this machine, how fast it is, what is wrong and how to mend it. */
+import { createRequire } from "node:module"
+import { examine, packageVersion } from "@winnow/tensor"
+import { Console, Data, Effect, Runtime } from "effect"
+import { Command, Flag } from "effect/cli"
+import { doctorReport } from "./doctor-report.ts"
+
+const { resolve } = createRequire(import.meta.url)
+
+/** The packages whose version decides how a run behaves, and that the engine itself does not know. */
+const packages = ["@winnow/cli", "effect", "@effect/platform-node-shared"]
+
+/** The diagnosis ended with an error; the report has said it, so nothing more is logged. Exit code 1. */
+class EngineUnusable extends Data.TaggedError("EngineUnusable")<{ readonly message: string }> {
+  override readonly [Runtime.errorExitCode] = 1
+  override readonly [Runtime.errorReported] = false
+}
+
+/** The command; `--json` prints the whole `Diagnosis`. Exit code 0 when the engine works, 1 when it cannot. */
+export const doctor = Command.make(
+  "doctor",
+  {
+    json: Flag.Boolean("json").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("everything as JSON, for a bug report or a program"),
+    ),
+  },
+  Effect.fn("doctor")(function* ({ json }) {
+    const versions = Object.fromEntries(packages.map((name) => [name, packageVersion(name, resolve)]))
+    const diagnosis = yield* Effect.promise(() => examine({ versions }))
+    const colours = process.stdout.isTTY === true && !process.env["NO_COLOR"]
+    yield* Console.log(json ? JSON.stringify(diagnosis, null, 2) : doctorReport(diagnosis, colours))
+    if (!diagnosis.works) return yield* new EngineUnusable({ message: "the engine cannot work" })
+  }),
+).pipe(Command.withDescription("What the engine is made of, how fast it is, what is wrong and how to mend it"))
