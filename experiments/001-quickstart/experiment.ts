@@ -44,7 +44,7 @@ export default defineExperiment({
     }),
     pretraining: { steps: 60, batchSize: 32, optimizer: { learningRate: 3e-3, warmup: 20 } },
   },
-  reference: distilled({ loss: kl(), ...budget }),
+  reference: distilled({ filter: none(), loss: kl(), ...budget }),
   arms: {
     "all-tokens": arm({ filter: none(), loss: kl(), ...budget }),
     random: arm({ filter: random({ k: 0.4 }), loss: kl(), ...budget }),

@@ -7,7 +7,7 @@ import { measureStage } from "./stages/measure.ts"
 import { folderArchitecture, pretrainedStage } from "./stages/pretrained.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
-import { armStage, type Distilling, pretrainStage, referenceStage, type Sizes } from "./stages/train.ts"
+import { armStage, cleanTextStage, type Distilling, pretrainStage, type Sizes } from "./stages/train.ts"
 
 /** A draft of the run, and what was measured of it. */
 export interface Measured {
@@ -33,8 +33,16 @@ export interface Graph {
   readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
 }
 
-const isFrozen = (r: ResolvedReference): r is Extract<ResolvedReference, { kind: "distilled" | "clean-text" }> =>
-  r.kind === "distilled" || r.kind === "clean-text"
+/** The stage of a reference that is trained before the arm; undefined where there is none, or it follows the draft. */
+const frozenReference = (
+  spec: ResolvedReference | undefined,
+  distilling: Distilling,
+): Effect.Effect<Stage | undefined, InvalidInput> => {
+  if (spec?.kind === "clean-text") return Effect.succeed(cleanTextStage(spec, distilling))
+  if (spec?.kind !== "distilled") return Effect.succeed(undefined)
+  const { kind: _, ...training } = spec
+  return armStage({ ...training, name: "reference (distilled)", reference: undefined }, undefined, distilling)
+}
 
 /** The name of what is measured on, as every figure carries it. */
 export const datasetName = ({ task, measure }: Resolved): string => `${task.name}/${measure.split}`
@@ -97,16 +105,18 @@ export const buildGraph = (
       }
       add("start", "start", start)
       const references = new Map<string, Stage>()
+      const armKeys = new Set<string>()
       for (const arm of resolved.arms) {
-        const reference = arm.reference && isFrozen(arm.reference) ? arm.reference : undefined
-        const made = reference && (yield* referenceStage(reference, distilling))
-        if (made && !references.has(made.key)) {
-          const name = references.size === 0 ? "reference" : `reference ${references.size + 1}`
-          references.set(made.key, made)
-          add(name, "reference", made)
-        }
-        add(arm.name, "arm", yield* armStage(arm, made, distilling), made)
+        const reference = yield* frozenReference(arm.reference, distilling)
+        if (reference) references.set(reference.key, reference)
+        const trained = yield* armStage(arm, reference, distilling)
+        armKeys.add(trained.key)
+        add(arm.name, "arm", trained, reference)
       }
+      // A reference that is one of the arms is measured as that arm.
+      const others = [...references.values()].filter(({ key }) => !armKeys.has(key))
+      for (const [i, reference] of others.entries())
+        add(`reference${i === 0 ? "" : ` ${i + 1}`}`, "reference", reference)
     }
     const leaves = [greedy, sampled, ...measured.map(({ measure }) => measure)]
     return { tokenizer, data, target, greedy, sampled, measured, leaves, architectures }

@@ -1,3 +1,4 @@
+export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
 export { type Resolved, resolve } from "./experiment/resolve.ts"
 export { applySettings, parseSetting } from "./experiment/settings.ts"
@@ -16,7 +17,12 @@ export {
   tokenizerFile,
   trained,
 } from "./experiment/spec.ts"
+export { experimentNamed, type Found, findExperiments, loadExperiment } from "./experiments.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"
+export { type RunRecord, runRecord } from "./record/schema.ts"
+export { type Finished, type RunOptions, readRecord, runExperiment } from "./run.ts"
 export { inOrder, runStages, type Stage, stage } from "./stage.ts"
+export { houseRoot } from "./store/code-version.ts"
 export { Store, winnowHome } from "./store/store.ts"
+export { align, renderTable, short } from "./table.ts"

@@ -1,5 +1,5 @@
 /** A stage: what it is made of, and how. Its key follows from that alone, so it is known before anything has run. */
-import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs"
+import { appendFileSync, existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
 import { Effect } from "effect"
@@ -104,18 +104,24 @@ export const readMetrics = (directory: string): ReadonlyArray<Record<string, unk
  * Runs what is not in the store yet, in order, each with its inputs' artifacts.
  *
  * @param options.fresh makes all of them anew
+ * @param options.have artifacts that an earlier call gave
  * @param options.versions written into the manifests of what is made now
  */
 export const runStages = (
   stages: ReadonlyArray<Stage>,
-  options: { readonly fresh?: boolean; readonly versions?: Record<string, unknown> } = {},
+  options: {
+    readonly fresh?: boolean
+    readonly versions?: Record<string, unknown>
+    readonly have?: ReadonlyMap<string, Artifact>
+  } = {},
 ): Effect.Effect<ReadonlyMap<string, Artifact>, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
     const store = yield* Store
     const { report } = yield* Progress
-    const artifacts = new Map<string, Artifact>()
+    const artifacts = new Map<string, Artifact>(options.have)
     const order = inOrder(stages)
     for (const [index, s] of order.entries()) {
+      if (artifacts.has(s.key)) continue
       const at = { stage: s.label, index: index + 1, of: order.length, unit: s.unit }
       const run = (directory: string) =>
         Effect.suspend(() => {
@@ -142,6 +148,3 @@ export const runStages = (
     }
     return artifacts
   })
-
-/** Forgets the metrics of an attempt that left no checkpoint: they would come twice. */
-export const dropMetrics = (directory: string): void => rmSync(join(directory, metricsFile), { force: true })

@@ -120,6 +120,12 @@ export const resolve = Effect.fn("resolve")(function* (
       ]
       return yield* new InvalidInput({ what: place, problems })
     }
+    if (reference?.kind === "distilled" && (yield* needsReference(reference.filter))) {
+      const problems = [
+        `its reference is distilled with filter ${reference.filter.name}, which needs a reference itself; use none`,
+      ]
+      return yield* new InvalidInput({ what: place, problems })
+    }
     yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
     const config = yield* plainSpec({ ...arm, reference })
     arms.push({ ...arm, name, reference, config } as ResolvedArm)

@@ -44,7 +44,13 @@ export const targetSpec = type({
 
 export const draftSpec = type({ "+": "reject", model: modelUse, pretraining: trainingSpec })
 
-export const referenceSpec = type({ "+": "reject", kind: "'distilled'", loss: lossUse, ...trainingFields })
+export const referenceSpec = type({
+  "+": "reject",
+  kind: "'distilled'",
+  filter: filterUse,
+  loss: lossUse,
+  ...trainingFields,
+})
   .or({ "+": "reject", kind: "'clean-text'", ...trainingFields })
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
@@ -125,7 +131,7 @@ export type TargetSpec =
   | ({ readonly kind: "trained"; readonly model: ModelUse; readonly seed?: number } & TrainingSpec)
   | { readonly kind: "pretrained"; readonly path: string }
 export type ReferenceSpec =
-  | ({ readonly kind: "distilled"; readonly loss: LossUse } & TrainingSpec)
+  | ({ readonly kind: "distilled"; readonly filter: FilterUse<Target>; readonly loss: LossUse } & TrainingSpec)
   | ({ readonly kind: "clean-text" } & TrainingSpec)
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
@@ -149,11 +155,13 @@ export const trained = (spec: Omit<Extract<TargetSpec, { kind: "trained" }>, "ki
 /** A target from a folder in Hugging Face format: config.json, model.safetensors. */
 export const pretrained = (path: string): TargetSpec => ({ kind: "pretrained", path })
 
-/** AdaSPEC's reference: the draft's start, distilled on all tokens. */
-export const distilled = (spec: TrainingSpec & { readonly loss: LossUse }): ReferenceSpec => ({
-  kind: "distilled",
-  ...spec,
-})
+/**
+ * AdaSPEC's reference: the draft's start, distilled on all tokens (`filter: none()`). Trained as an arm is, so an arm that
+ * does the same is the same artifact, and costs nothing more.
+ */
+export const distilled = (
+  spec: TrainingSpec & { readonly filter: FilterUse<Target>; readonly loss: LossUse },
+): ReferenceSpec => ({ kind: "distilled", ...spec })
 /** FocusFinetune's and Rho-1's reference: the draft's start, trained on the clean text by cross-entropy; needs no target. */
 export const cleanText = (spec: TrainingSpec): ReferenceSpec => ({ kind: "clean-text", ...spec })
 /** The draft itself as it was at the last multiple of `every` steps of the arm. */

@@ -197,49 +197,33 @@ export interface Distilling {
   readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
 }
 
-/** A frozen reference: the start, distilled on all tokens or trained on the clean text. */
-export const referenceStage = (
-  spec: Extract<ResolvedReference, { kind: "distilled" | "clean-text" }>,
-  { data, target, start, seed, sizes, architectures }: Distilling,
-): Effect.Effect<Stage, InvalidInput> =>
-  Effect.gen(function* () {
-    const label = `reference (${spec.kind}), seed ${seed}`
-    const distilling = spec.kind === "distilled"
-    const loss = distilling ? (spec.loss as LossUse<Target>) : undefined
-    return stage({
-      kind: "reference",
-      label,
-      config: {
-        kind: spec.kind,
-        ...(loss ? { loss: yield* plain(loss) } : {}),
-        ...trainingFields(spec),
-      },
-      inputs: distilling ? [data, start, target] : [data, start],
-      code: loss ? [code(), pluginCode(loss)] : [code()],
-      seed,
-      unit: "steps",
-      work: workOf(spec, sizes, {
-        ...noPasses,
-        draft: architectures.draft,
-        target: architectures.target,
-        lossNeedsTarget: distilling,
-      }),
-      run: (context) =>
-        Effect.gen(function* () {
-          const [text, begin, frozen] = context.inputs
-          const model = yield* openModel(begin!.directory)
-          const data = yield* readSplit(text!, "train")
-          const target = frozen && (yield* openModel(targetDirectory(frozen)))
-          const run = train(context, { label, model, training: spec, data, seed, target })
-          if (loss === undefined || target === undefined) return yield* run.pipe(Effect.provide(plainLayers))
-          const layers = Layer.merge(filterLayer(everyToken()), lossLayer(loss))
-          return yield* run.pipe(Effect.provide(Layer.provideMerge(layers, Layer.succeed(Target, target))))
-        }).pipe(Effect.scoped),
-    })
+/** A frozen reference that needs no target: the start, trained on the clean text by cross-entropy. */
+export const cleanTextStage = (
+  spec: Extract<ResolvedReference, { kind: "clean-text" }>,
+  { data, start, seed, sizes, architectures }: Distilling,
+): Stage => {
+  const label = `reference (clean text), seed ${seed}`
+  return stage({
+    kind: "reference",
+    label,
+    config: { kind: spec.kind, ...trainingFields(spec) },
+    inputs: [data, start],
+    code: [code()],
+    seed,
+    unit: "steps",
+    work: workOf(spec, sizes, { ...noPasses, draft: architectures.draft }),
+    run: (context) =>
+      Effect.gen(function* () {
+        const [text, begin] = context.inputs
+        const model = yield* openModel(begin!.directory)
+        const data = yield* readSplit(text!, "train")
+        return yield* train(context, { label, model, training: spec, data, seed }).pipe(Effect.provide(plainLayers))
+      }).pipe(Effect.scoped),
   })
+}
 
 /** What an arm's steps will cost, from what its filter and loss say of themselves. */
-const armWork = (arm: ResolvedArm, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
+const armWork = (arm: Omit<ResolvedArm, "config">, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
   Effect.gen(function* () {
     const nothing = {} as Model // asked for while they are made, used only when they run
     const services = Layer.merge(Layer.succeed(Target, nothing), Layer.succeed(Reference, { model: nothing }))
@@ -261,14 +245,14 @@ const armWork = (arm: ResolvedArm, sizes: Sizes, { draft, target }: Distilling["
     )
   })
 
-/** One arm under one seed: filter, loss, target and reference are the layers of one program. */
+/** One arm under one seed, or a distilled reference: filter, loss, target and reference are the layers of one program. */
 export const armStage = (
-  arm: ResolvedArm,
+  arm: Omit<ResolvedArm, "config">,
   reference: Stage | undefined,
   { data, target, start, seed, sizes, architectures }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
-    const label = `arm ${arm.name}, seed ${seed}`
+    const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
     const { reference: referenceSpec, name: _, ...spec } = arm
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     return stage({

@@ -1,0 +1,109 @@
+/** The schema of run.json. A change that old files do not satisfy gets the next number. */
+import { type } from "arktype"
+
+const figure = "number | null"
+const interval = type({ value: figure, low: figure, high: figure })
+const use = type({ name: "string", options: "Record<string, unknown>" })
+
+const budget = type({
+  /** Optimizer steps. */
+  steps: "number",
+  /** Tokens through the trunk, padding left out; of these, counted by the mask; of these, in the loss. */
+  tokensSeen: "number",
+  tokensValid: "number",
+  tokensTrained: "number",
+  flops: "number",
+  /** Of steps, this stage alone. */
+  seconds: "number",
+})
+export type Budget = typeof budget.infer
+
+const seedFigures = type({
+  seed: "number",
+  greedyAcceptance: figure,
+  sampledAcceptance: figure,
+  expectedAcceptance: figure,
+  byGamma: type({
+    gamma: "number",
+    greedyAcceptance: figure,
+    greedyTau: figure,
+    sampledTau: figure,
+    testedTokens: "number",
+  }).array(),
+  speedup: figure,
+  timing: type({
+    prompts: "number",
+    tokensPerSecond: { alone: "number", withDraft: "number" },
+    /** One call: the target on one token, the target on a block, the draft on one token. */
+    secondsPerCall: { target: "number", verify: "number", draft: "number" },
+    predicted: "number",
+    /** Prompts of which both ways gave the same text; where they differ, how near the tie was. */
+    identical: figure,
+    differences: type({ margin: "number | null" }).array().or("null"),
+  }).or("null"),
+})
+export type SeedFigures = typeof seedFigures.infer
+
+const row = type({
+  name: "string",
+  role: "'start' | 'reference' | 'arm'",
+  filter: use.or("null"),
+  loss: use.or("null"),
+  reference: "string | null",
+  budget: type({ seed: "number", arm: budget, reference: budget.or("null") }).array(),
+  seeds: seedFigures.array(),
+  greedyAcceptance: interval,
+  expectedAcceptance: interval,
+  tau: interval,
+  mbsu: "number",
+  speedup: figure,
+  /** Greedy acceptance minus the baseline's, paired by seed and prompt. */
+  differenceFromBaseline: interval.or("null"),
+})
+export type RowRecord = typeof row.infer
+
+export const runRecord = type({
+  schema: "1",
+  experiment: "string",
+  name: "string",
+  question: "string",
+  run: "string",
+  created: "string",
+  config: "Record<string, unknown>",
+  seeds: "number[]",
+  commit: type({ hash: "string", dirty: "boolean" }).or("null"),
+  versions: "Record<string, unknown>",
+  machine: { cpu: "string", cores: "number", memoryGiB: "number", system: "string" },
+  conditions: {
+    dataset: "string",
+    prompts: "number",
+    gamma: "number",
+    gammas: "number[]",
+    temperature: "number",
+    topK: figure,
+    topP: figure,
+    greedyTokens: "number",
+    sampledTokens: "number",
+    timedPrompts: "number",
+    interval: "string",
+  },
+  target: {
+    parameters: "number",
+    score: figure,
+    sampledScore: figure,
+    seconds: "number",
+    sample: { prompt: "string", text: "string" },
+  },
+  draftParameters: "number",
+  baseline: "string",
+  rows: row.array(),
+  stages: type({
+    kind: "string",
+    label: "string",
+    key: "string",
+    created: "string",
+    seconds: "number",
+    reused: "boolean",
+  }).array(),
+})
+export type RunRecord = typeof runRecord.infer

@@ -1,0 +1,136 @@
+/** An experiment from its definition to its results folder. */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError, type Datasets, InvalidInput } from "@winnow/core"
+import { preflight, type Tokenizer } from "@winnow/data"
+import { type } from "arktype"
+import { Effect } from "effect"
+import type { Resolved } from "./experiment/resolve.ts"
+import { buildGraph, type Graph } from "./graph.ts"
+import { Progress } from "./progress.ts"
+import { commit, versions } from "./record/machine.ts"
+import { makeRecord, runName } from "./record/record.ts"
+import { type RunRecord, runRecord } from "./record/schema.ts"
+import { inOrder, readMetrics, runStages, type Stage, type StageError } from "./stage.ts"
+import { openTokenizer, readSplit } from "./stages/text.ts"
+import type { Sizes } from "./stages/train.ts"
+import { type Artifact, Store, writeAtomic } from "./store/store.ts"
+
+export interface RunOptions {
+  /** NNN-slug: the folder of the experiment and of its results. */
+  readonly slug: string
+  /** Folder of all results. */
+  readonly results: string
+  readonly fresh?: boolean
+}
+
+export interface Finished {
+  readonly record: RunRecord
+  readonly directory: string
+  /** Stages that were computed now; 0 for a run that was there. */
+  readonly computed: number
+}
+
+/** Mean lengths of a data artifact's training split, for estimates. */
+export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => {
+  const train = artifact?.manifest.summary["train"] as { examples: number; tokens: number; trained: number } | undefined
+  return train && { length: train.tokens / train.examples, trained: train.trained / train.examples }
+}
+
+/** Refuses data that cannot be right before anything is trained on it, and shows three examples. */
+const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
+  Effect.gen(function* () {
+    const { report } = yield* Progress
+    const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
+    const data = artifacts.get(graph.data.key)!
+    const models = (["target", "draft"] as const).map((name) => {
+      const { vocabularySize, maxLength } = graph.architectures[name]
+      return { name, vocabularySize, maxLength }
+    })
+    const encoded = yield* readSplit(data, "train")
+    const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
+    for (const text of warnings) report({ _tag: "note", text })
+    const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
+    report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}` })
+    const { examples: kept, dropped } = yield* readSplit(data, resolved.measure.split)
+    if (kept.length < resolved.measure.prompts) {
+      const problems = [
+        `measure.prompts is ${resolved.measure.prompts}, the ${resolved.measure.split} split has ${kept.length} examples ` +
+          `(${dropped} are longer than maxLength ${resolved.maxLength}); ask for fewer, or raise maxLength`,
+      ]
+      return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
+    }
+  })
+
+/** Numbers to 6 digits: what a plot can show. */
+const rounded = (_: string, value: unknown) =>
+  typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
+
+/** All events of the training stages of a run, a line each: which stage, then the event. */
+export const runMetrics = (
+  graph: Graph,
+  artifacts: ReadonlyMap<string, Artifact>,
+  tokenizer: Tokenizer,
+): ReadonlyArray<Record<string, unknown>> => {
+  const name = new Map(graph.measured.map(({ trained, name, seed }) => [trained.key, { arm: name, seed }]))
+  return inOrder(graph.leaves).flatMap((stage: Stage) =>
+    readMetrics(artifacts.get(stage.key)!.directory).map((event) => {
+      const { steps: _, ...rest } = { ...event, stage: stage.label, ...name.get(stage.key) } as Record<string, unknown>
+      return rest["_tag"] === "kept" ? { ...rest, sequences: withText(rest["sequences"], tokenizer) } : rest
+    }),
+  )
+}
+
+/** Token ids as the text of each token: readable without the tokenizer. */
+const withText = (sequences: unknown, tokenizer: Tokenizer) =>
+  (sequences as ReadonlyArray<{ gold: ReadonlyArray<number>; weights: ReadonlyArray<number> }>).map(
+    ({ gold, weights }) => ({ tokens: gold.map((id) => tokenizer.decode([id])), weights }),
+  )
+
+/** The run.json of a folder; undefined when there is none that this version reads. */
+export const readRecord = (directory: string): RunRecord | undefined => {
+  try {
+    const found = runRecord(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
+    return found instanceof type.errors ? undefined : found
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Runs an experiment: what is in the store is used, what is missing is made, and the results are written.
+ *
+ * A run that is there whole, with nothing computed anew, keeps its run.json: the same figures, made by the same code.
+ */
+export const runExperiment = (
+  resolved: Resolved,
+  options: RunOptions,
+): Effect.Effect<Finished, StageError, Datasets | Store | Progress> =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const graph = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
+    const made = { versions: { ...versions(), commit: commit() }, fresh: options.fresh ?? false }
+    const text = yield* runStages([graph.data], made)
+    yield* checkData(resolved, graph, text)
+    const artifacts = yield* runStages(graph.leaves, { ...made, have: text })
+    const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
+
+    const directory = join(options.results, options.slug, runName(graph))
+    const there = computed === 0 ? readRecord(directory) : undefined
+    const record = there ?? (yield* makeRecord(options.slug, resolved, graph, artifacts))
+    const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
+    const metrics = runMetrics(graph, artifacts, tokenizer)
+    const { renderReport } = yield* Effect.promise(() => import("./report/report.ts")) // vega takes 0.3 s to load
+    const html = yield* Effect.promise(() => renderReport(record, metrics))
+    yield* Effect.try({
+      try: () => {
+        writeAtomic(join(directory, "metrics.jsonl"), metrics.map((e) => `${JSON.stringify(e, rounded)}\n`).join(""))
+        writeAtomic(join(directory, "report.html"), html)
+        // Last: its presence says that the folder is whole.
+        if (!there || !existsSync(join(directory, "run.json")))
+          writeAtomic(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
+      },
+      catch: (error) => new DataError({ message: `results ${directory} cannot be written: ${String(error)}` }),
+    })
+    return { record, directory, computed }
+  })
