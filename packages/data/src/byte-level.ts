@@ -30,3 +30,19 @@ export const specialToken = (id: number, content: string) => ({
   normalized: false,
   special: true,
 })
+
+/**
+ * GPT-2's pattern; with split digits as Qwen 2 has it. Written as `Split`, which both libraries match alike, while
+ * `Digits` and the pattern built into `ByteLevel` differ between them on signs such as U+00BD or U+FEFF.
+ */
+export const splitPattern = (splitDigits: boolean) =>
+  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|${splitDigits ? "\\p{N}" : " ?\\p{N}+"}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+`
+
+/** The `pre_tokenizer` that cuts by a pattern and writes the bytes of each match in the alphabet. */
+export const byteLevelStep = (pattern: string) => ({
+  type: "Sequence",
+  pretokenizers: [
+    { type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false },
+    { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
+  ],
+})

@@ -7,6 +7,7 @@ import { DataError, InvalidInput } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { endOfText } from "./byte-level.ts"
+import { withWordMemo } from "./word-memo.ts"
 
 /** A vocabulary and the rule that cuts text into it. */
 export interface Tokenizer {
@@ -71,7 +72,11 @@ export const makeTokenizer = (
     vocabularySize,
     eos,
     eosId,
-    encode: (text) => Int32Array.from(encoder.encode(text, { add_special_tokens: false }).ids),
+    encode: withWordMemo(
+      (text) => Int32Array.from(encoder.encode(text, { add_special_tokens: false }).ids),
+      json as Readonly<Record<string, unknown>>,
+      (checked.added_tokens ?? []).map(({ content }) => content),
+    ),
     decode: (ids) => {
       const list = Array.from(ids)
       const as = { skip_special_tokens: false, clean_up_tokenization_spaces: false }

@@ -8,7 +8,7 @@
  */
 import { Tokenizer as Encoder } from "@huggingface/tokenizers"
 import { InvalidInput } from "@winnow/core"
-import { byteAlphabet, endOfText, specialToken } from "./byte-level.ts"
+import { byteAlphabet, byteLevelStep, endOfText, specialToken, splitPattern } from "./byte-level.ts"
 import { MergeQueue } from "./merge-queue.ts"
 import { makeTokenizer, type Tokenizer } from "./tokenizer.ts"
 
@@ -24,13 +24,6 @@ export interface BpeOptions {
   readonly minFrequency?: number
 }
 
-/**
- * GPT-2's pattern; with split digits as Qwen 2 has it. Written as `Split`, which both libraries match alike, while
- * `Digits` and the pattern built into `ByteLevel` differ between them on signs such as U+00BD or U+FEFF.
- */
-const pattern = (splitDigits: boolean) =>
-  `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|${splitDigits ? "\\p{N}" : " ?\\p{N}+"}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+`
-
 const tokenizerJson = (
   vocabulary: ReadonlyArray<string>,
   merges: ReadonlyArray<readonly [string, string]>,
@@ -41,13 +34,7 @@ const tokenizerJson = (
   padding: null,
   added_tokens: [specialToken(0, endOfText)],
   normalizer: null,
-  pre_tokenizer: {
-    type: "Sequence",
-    pretokenizers: [
-      { type: "Split", pattern: { Regex: pattern(splitDigits) }, behavior: "Isolated", invert: false },
-      { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
-    ],
-  },
+  pre_tokenizer: byteLevelStep(splitPattern(splitDigits)),
   post_processor: null,
   decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: true, use_regex: false },
   model: {
