@@ -1,7 +1,7 @@
 /** Examines the engine on this machine: what it is made of, how fast it is, what is wrong and how to mend it. */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { freemem, release, totalmem } from "node:os"
+import { freemem, loadavg, release, totalmem } from "node:os"
 import { canRunWheels, type Facts, type Finding, judge } from "./doctor/findings.ts"
 import { type Probe, probe } from "./doctor/probe.ts"
 import { type Processor, processor } from "./doctor/processor.ts"
@@ -141,6 +141,7 @@ const systemFacts = async (): Promise<Facts["system"]> => {
     memory: totalmem(),
     availableMemory: availableMemory(),
     nvidiaGpu: await seesNvidiaGpu(),
+    load: loadavg()[0]!,
   }
 }
 

@@ -24,6 +24,7 @@ const diagnosis: Diagnosis = {
     memory: 16e9,
     availableMemory: 12e9,
     nvidiaGpu: false,
+    load: 0.4,
     release: "linux 6.1",
   },
   processor: {
@@ -99,7 +100,7 @@ test("an engine that cannot work ends with 1, says why on stdout, and logs nothi
   expect(code).toBe(1)
   expect(JSON.parse(stdout)).toMatchObject({ works: false, library: null, versions: { effect: "4.1.0" } })
   expect(stderr).toBe("")
-})
+}, 60_000)
 
 test("an engine that works ends with 0", async () => {
   const { code, stdout } = await winnow(["doctor", "--json"], {})

@@ -23,7 +23,7 @@ const probe = {
   measured: { size: 2048, gflops: 200, opMicroseconds: 8, productError: 0 },
 }
 const healthy: Facts = {
-  system: { platform: "linux-x86-64", glibc: "2.36", memory: 16e9, availableMemory: 12e9, nvidiaGpu: false },
+  system: { platform: "linux-x86-64", glibc: "2.36", memory: 16e9, availableMemory: 12e9, nvidiaGpu: false, load: 0.4 },
   processor: { model: "A", threads: 4, quota: undefined, instructionSets: ["avx", "avx2"], bfloat16: "none" },
   bun: { found: "1.4.5", tested: "1.4.5" },
   library,
@@ -64,6 +64,7 @@ const cases: ReadonlyArray<readonly [string, Partial<Facts>, "warn" | "error", s
   ["another release", { probe: { ...probe, version: "2.20.0" } }, "warn", "TensorFlow is 2.20.0", "conformance"],
   ["a release candidate", { probe: { ...probe, version: "2.21.0-rc1" } }, "warn", "is 2.21.0-rc1", "conformance"],
   ["an old release", { probe: { ...probe, version: "2.9.1" } }, "warn", "never run with one older", "Unset"],
+  ["a busy machine", { system: { ...healthy.system, load: 9.5 } }, "warn", "load 9.5 on 4 cores", "again"],
   ["an unused GPU", { system: { ...healthy.system, nvidiaGpu: true } }, "warn", "does not use it", "LD_LIBRARY_PATH"],
   [
     "slow products",

@@ -26,6 +26,8 @@ export interface Facts {
     readonly memory: number
     readonly availableMemory: number
     readonly nvidiaGpu: boolean
+    /** Programs that wanted a processor, mean of the minute before the examination. */
+    readonly load: number
   }
   readonly processor: Processor
   /** Of this process, and the version that this repository is tested with. */
@@ -48,9 +50,12 @@ const SLOW_OP_MICROSECONDS = 60
 /** Judges; errors come first, then warnings, then what is well. */
 export const judge = (facts: Facts): ReadonlyArray<Finding> => {
   const rank = { error: 0, warn: 1, ok: 2 }
-  return [...systemFindings(facts), ...libraryFindings(facts), ...engineFindings(facts)].toSorted(
-    (a, b) => rank[a.level] - rank[b.level],
-  )
+  return [
+    ...systemFindings(facts),
+    ...libraryFindings(facts),
+    ...engineFindings(facts),
+    ...loadFindings(facts),
+  ].toSorted((a, b) => rank[a.level] - rank[b.level])
 }
 
 /** Whether this processor can run TensorFlow's wheels at all: those for x86-64 are compiled for AVX. */
@@ -74,7 +79,7 @@ const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Findi
       level: "error",
       about: "system",
       text: `glibc is ${system.glibc}, TensorFlow's wheels need 2.27 or newer`,
-      remedy: "Use a newer system (Debian 10, Ubuntu 18.04, RHEL 9 or later) or a container of one.",
+      remedy: "Use a newer system (Debian 10, Ubuntu 18.04, RHEL 8 or later) or a container of one.",
     })
   if (isOlder(bun.found, bun.tested))
     found.push({
@@ -100,6 +105,19 @@ const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Findi
     })
   return found
 }
+
+/** A busy machine explains slow figures, so it is told with them. */
+const loadFindings = ({ system, processor }: Facts): Array<Finding> =>
+  system.load <= processor.threads
+    ? []
+    : [
+        {
+          level: "warn",
+          about: "speed",
+          text: `other programs are busy (load ${system.load.toFixed(1)} on ${processor.threads} cores): the figures are lower than at rest`,
+          remedy: "Measure again when they are done.",
+        },
+      ]
 
 const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`
 

@@ -1,8 +1,11 @@
 /** Several processes and killed ones: real processes, since that is what the lock and the renames are for. */
-import { expect, test } from "bun:test"
+import { expect, setDefaultTimeout, test } from "bun:test"
 import { mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeWheel, temporaryFolder } from "./fixtures.ts"
+
+// Each test starts several processes, on machines that may be busy.
+setDefaultTimeout(60_000)
 
 const setUp = async (folder: string) => {
   const [cache, wheel] = [join(folder, "cache"), join(folder, "a.whl")]
