@@ -13,8 +13,8 @@ import { type Metadata, Tensors, type Values } from "./tensors.ts"
 export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataSync" | "executeOp" | "runSavedModel"> {
   /** Makes a tensor of values, which are copied; see `Tensors.create`. */
   createTensor(shape: ReadonlyArray<number>, dtype: number, values: Values): number
-  /** A copy of a tensor's elements; see `Tensors.data`. Typed as TFJS has it; int64 gives a BigInt64Array. */
-  tensorDataSync(id: number): Float32Array<ArrayBuffer> & Int32Array<ArrayBuffer> & Uint8Array<ArrayBuffer>
+  /** A copy of a tensor's elements, in the array of its dtype; see `Tensors.data`. TFJS's own type leaves most out. */
+  tensorDataSync(id: number): Float32Array | Int32Array | Uint8Array
   executeOp(
     name: string,
     attributes: ReadonlyArray<Attribute>,
@@ -22,6 +22,8 @@ export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataS
     outputs: number,
   ): Array<Metadata>
   runSavedModel(id: number, inputs: ReadonlyArray<number>, inputNames: string, outputNames: string): Array<Metadata>
+  /** Adds a function to the context: its name is then an op. @param definition a FunctionDef message @error if TensorFlow refuses it */
+  addFunction(definition: Uint8Array): void
   /** Makes a tensor whose memory `fill` writes in place; see `Tensors.createFilled`. */
   createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
   /** Lends a tensor's elements without a copy while `read` runs; see `Tensors.lend`. */
@@ -66,6 +68,16 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     tensorDataSync: (id) => tensors.data(id) as ReturnType<Binding["tensorDataSync"]>,
     lendTensor: (id, read) => tensors.lend(id, read),
     executeOp: (name, attributes, inputs, outputs) => executor.run(name, attributes, inputs, outputs),
+    addFunction: (definition) => {
+      runtime.arena.reset()
+      runtime.C.TFE_ContextAddFunctionDef(
+        runtime.context,
+        runtime.arena.bytes(definition),
+        definition.length,
+        runtime.status.address,
+      )
+      runtime.status.check("adding a function")
+    },
     loadSavedModel: (directory, tags) => models.load(directory, tags),
     deleteSavedModel: (id) => models.delete(id),
     runSavedModel: (id, inputs, inputNames, outputNames) => models.run(id, inputs, inputNames, outputNames),

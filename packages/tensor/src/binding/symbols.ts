@@ -66,6 +66,7 @@ const table = {
   TFE_OpSetAttrShape: { args: [pointer, pointer, pointer, int, pointer], returns: nothing },
   TFE_OpSetAttrTensor: { args: [pointer, pointer, pointer, pointer], returns: nothing },
   TFE_OpSetAttrFunctionName: { args: [pointer, pointer, pointer, size], returns: nothing },
+  TFE_OpSetAttrFunctionList: { args: [pointer, pointer, pointer, int], returns: nothing },
   TFE_OpSetAttrStringList: { args: [pointer, pointer, pointer, pointer, int], returns: nothing },
   TFE_OpSetAttrIntList: { args: [pointer, pointer, pointer, int], returns: nothing },
   TFE_OpSetAttrFloatList: { args: [pointer, pointer, pointer, int], returns: nothing },
@@ -73,6 +74,7 @@ const table = {
   TFE_OpSetAttrTypeList: { args: [pointer, pointer, pointer, int], returns: nothing },
   TFE_OpSetAttrShapeList: { args: [pointer, pointer, pointer, pointer, int, pointer], returns: nothing },
   TFE_Execute: { args: [pointer, pointer, pointer, pointer], returns: nothing },
+  TFE_ContextAddFunctionDef: { args: [pointer, pointer, size, pointer], returns: nothing },
 
   TF_NewSessionOptions: { args: [], returns: pointer },
   TF_SetConfig: { args: [pointer, pointer, size, pointer], returns: nothing },
