@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
 import { readManifest } from "./cache.ts"
@@ -136,11 +136,14 @@ test("of working folders only those of ended processes are swept", async () => {
     ended: { ...thisOwner(), pid: ended.pid },
     alive: thisOwner(),
     elsewhere: { ...thisOwner(), host: `not-${hostname()}` },
+    "elsewhere-long-ago": { ...thisOwner(), host: `not-${hostname()}` },
   }
   for (const [name, owner] of Object.entries(owners)) {
     mkdirSync(join(folder.path, `.work-${name}`))
     writeFileSync(join(folder.path, `.work-${name}`, "owner.json"), JSON.stringify(owner))
   }
+  const twoDaysAgo = Date.now() / 1000 - 2 * 24 * 3600
+  utimesSync(join(folder.path, ".work-elsewhere-long-ago", "owner.json"), twoDaysAgo, twoDaysAgo)
   mkdirSync(join(folder.path, ".work-killed-before-it-said-whose"))
   writeFileSync(join(folder.path, "keep.txt"), "not ours")
   await downloadLibraries(wheel, { cache: folder.path, platform, meter: quietMeter(), ways: [wayOf(good)] })

@@ -4,7 +4,7 @@
  * A process killed at any moment leaves a lock whose owner is gone, and a working folder; the next one takes over the
  * first and removes the second. What is under the final name is therefore always whole.
  */
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { cachedLibrary, folderOf, type Manifest, manifestFile, writeManifest } from "./cache.ts"
 import { type Attempt, AttemptFailed, failedAttempt } from "./error.ts"
@@ -29,6 +29,8 @@ export interface DownloadOptions {
 }
 
 const WORK = ".work-"
+
+const DAY_MS = 24 * 3600 * 1000
 
 /** Room for what the file system itself takes. */
 const MARGIN = 20e6
@@ -149,9 +151,12 @@ const sweep = async (cache: string): Promise<void> => {
     const path = join(cache, name)
     const isWork = name.startsWith(WORK)
     if (!isWork && !/\.lock\.[\w-]+(\.stale)?$/.test(name)) continue
-    const text = await readFile(isWork ? join(path, "owner.json") : path, "utf8").catch(() => "")
-    const owner = parseOwner(text)
-    // An owner on another machine cannot be asked: its folder is left alone.
-    if (owner === undefined || isAlive(owner) === false) await rm(path, { recursive: true, force: true })
+    const note = isWork ? join(path, "owner.json") : path
+    const owner = parseOwner(await readFile(note, "utf8").catch(() => ""))
+    const alive = owner === undefined ? false : isAlive(owner)
+    const { mtimeMs } = await stat(note).catch(() => ({ mtimeMs: 0 }))
+    // An owner on another machine, or in another container, cannot be asked; no download takes a day.
+    if (alive === false || (alive === undefined && Date.now() - mtimeMs > DAY_MS))
+      await rm(path, { recursive: true, force: true })
   }
 }
