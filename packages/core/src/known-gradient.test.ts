@@ -1,9 +1,9 @@
-/** Fused values and their gradients against the same composed of TFJS operations. */
+/** What a categorical derives, and gradients given by hand, against the same composed of TFJS operations. */
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { Categorical } from "./categorical.ts"
-import { detached, goldCrossEntropy } from "./known-gradient.ts"
+import { Categorical, goldCrossEntropy } from "./categorical.ts"
+import { detached, withGradient } from "./known-gradient.ts"
 
 const [R, V] = [4, 9]
 const logits = () => tf.tensor2d(normals(R * V, 2, seeded(1, "logits")), [R, V])
@@ -50,6 +50,22 @@ describe("value and gradient", () => {
       (z) => new Categorical(z).nll_R(gold()),
       (z) => cross(oneHot(), z),
     ))
+  test("log-probabilities, with ties for the largest", () => {
+    const tied = (z: tf.Tensor) => tf.minimum(z, 0.5) as tf.Tensor2D
+    agree(
+      (z) => tf.sum(tf.mul(new Categorical(tied(z)).logP_RV(), labels()), 1),
+      (z) => tf.neg(cross(labels(), tied(z))),
+    )
+  })
+  test("a gradient given by hand", () =>
+    agree(
+      (z) =>
+        withGradient(z, (x) => ({
+          loss_R: tf.sum(tf.square(x), 1) as tf.Tensor1D,
+          gradient_RV: tf.mul(x, 2) as tf.Tensor2D,
+        })),
+      (z) => tf.sum(tf.square(z), 1),
+    ))
   test("what is detached is a constant", () =>
     agree(
       (z) => {
@@ -77,9 +93,21 @@ test("the gold token's gradient is q - onehot", () => {
   })
 })
 
+test("large logits: exact to the rounding of the largest", () => {
+  tf.tidy(() => {
+    const far = new Categorical(tf.add(logits(), 1024) as tf.Tensor2D).logP_RV().dataSync()
+    const near = new Categorical(logits()).logP_RV().dataSync()
+    // One ulp of 1024 in the logit and one in the sum.
+    for (const [i, x] of far.entries()) expect(Math.abs(x - near[i]!)).toBeLessThan(2.5e-4)
+    const wide = new Categorical(tf.tensor2d([[0, 1e4, -1e4]]))
+    expect([...wide.logP_RV().dataSync()]).toEqual([-1e4, 0, -2e4])
+    expect(wide.entropy_R().dataSync()[0]).toBeCloseTo(0, 6)
+  })
+})
+
 test("a gold token outside the vocabulary is refused", () => {
   tf.tidy(() => {
-    expect(() => goldCrossEntropy(logits(), tf.tensor1d([0, 1, 2, V], "int32"))).toThrow(/label/)
+    expect(() => goldCrossEntropy(logits(), tf.tensor1d([0, 1, 2, V], "int32"))).toThrow(/9 is not in \[0, 8\]/)
   })
 })
 
