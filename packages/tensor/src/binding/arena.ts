@@ -21,7 +21,8 @@ interface Block {
   readonly f32: Float32Array
 }
 
-const block = (size: number): Block => {
+const block = (least: number): Block => {
+  const size = (least + 7) & ~7
   const buffer = new ArrayBuffer(size)
   const bytes = new Uint8Array(buffer)
   return {
@@ -140,6 +141,7 @@ export class Arena {
   name(text: string): Address {
     const known = this.#names.get(text)
     if (known !== undefined) return known
+    if (text.includes("\0")) throw new Error(`a name with a zero byte, which ends it in C: ${JSON.stringify(text)}`)
     const bytes = encoder.encode(`${text}\0`)
     if (this.#nameTop + bytes.length > this.#nameBlock.size) {
       this.#fullNameBlocks.push(this.#nameBlock)

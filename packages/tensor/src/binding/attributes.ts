@@ -42,14 +42,14 @@ export const attribute = {
   tensor: of<number>(AttributeType.tensor),
   /** A function of the context, by name. */
   func: of<string>(AttributeType.func),
+  funcs: of<ReadonlyArray<string>>(AttributeType.func),
 }
 
 const encoder = new TextEncoder()
 
 const shown = (value: unknown): string => {
   if (value instanceof Uint8Array) return `${value.length} bytes`
-  if (typeof value === "bigint") return `${value}n`
-  const text = JSON.stringify(value) ?? String(value)
+  const text = JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v)) ?? String(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
 }
 
@@ -61,6 +61,7 @@ const isInteger = (value: unknown): value is number | bigint =>
     ? BigInt.asIntN(64, value) === value
     : typeof value === "number" && Math.abs(value) <= Number.MAX_SAFE_INTEGER
 const whole = (value: number | bigint) => (typeof value === "bigint" ? value : Math.trunc(value))
+const isName = (value: unknown): value is string => typeof value === "string"
 const isNumber = (value: unknown): value is number => typeof value === "number"
 const isBoolean = (value: unknown): value is boolean => typeof value === "boolean"
 const isDimension = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= -1
@@ -108,6 +109,8 @@ export class AttributeSetter {
     if (known === undefined) this.#definitions.set(opName, (known = new Map()))
     for (let i = 0; i < attributes.length; i++) {
       const attr = attributes[i]!
+      if (typeof attr !== "object" || attr === null)
+        throw refuse(call(), `attribute ${i}: expected { name, type, value }, found ${shown(attr)}`)
       let definition = known.get(attr.name)
       if (definition === undefined) known.set(attr.name, (definition = this.#define(op, attr, call)))
       this.#set(op, attr, definition, call)
@@ -181,12 +184,13 @@ export class AttributeSetter {
         if (list || typeof value !== "number") throw wrong("the number of a tensor")
         this.#tensor(op, name, value, call)
         return
-      case AttributeType.func: {
-        if (list || typeof value !== "string") throw wrong("the name of a function")
-        const bytes = encoder.encode(value)
-        C.TFE_OpSetAttrFunctionName(op, name, arena.bytes(bytes), bytes.length)
+      case AttributeType.func:
+        if (!list && typeof value === "string") {
+          const bytes = encoder.encode(value)
+          C.TFE_OpSetAttrFunctionName(op, name, arena.bytes(bytes), bytes.length)
+        } else if (list && isListOf(value, isName)) this.#functions(op, name, value, call)
+        else throw wrong("the name of a function")
         return
-      }
       default:
         throw refuse(call(), `attribute ${attr.name} is of a type that cannot be set: ${type}`)
     }
@@ -213,5 +217,21 @@ export class AttributeSetter {
     C.TFE_OpSetAttrTensor(op, name, tensor, status.address)
     C.TF_DeleteTensor(tensor)
     if (status.failed) throw status.error(call())
+  }
+
+  /** A list of functions is given as ops of their names, which TensorFlow copies. */
+  #functions(op: Address, name: Address, functions: ReadonlyArray<string>, call: () => string): void {
+    const { C, arena, status, context } = this.#runtime
+    const ops: Array<Address> = []
+    try {
+      for (const each of functions) {
+        const made = C.TFE_NewOp(context, arena.name(each), status.address)
+        if (made === null || status.failed) throw status.error(call())
+        ops.push(made)
+      }
+      C.TFE_OpSetAttrFunctionList(op, name, arena.pointers(ops), ops.length)
+    } finally {
+      for (const made of ops) C.TFE_DeleteOp(made)
+    }
   }
 }

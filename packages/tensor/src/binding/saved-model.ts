@@ -122,6 +122,8 @@ export class SavedModels {
    */
   run(id: number, inputs: ReadonlyArray<number>, inputNames: string, outputNames: string): Array<Metadata> {
     const { C, arena, status } = this.#runtime
+    if (!Array.isArray(inputs) || typeof inputNames !== "string" || typeof outputNames !== "string")
+      throw refuse("runSavedModel", "expected tensor numbers, input names and output names: an array and two strings")
     const shown = inputs.map((input) => this.#tensors.describe(input)).join(", ")
     const call = `runSavedModel(${String(id)}: ${inputNames} = ${shown} -> ${outputNames})`
     const { session, graph } = this.#find(id, call)

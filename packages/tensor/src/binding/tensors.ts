@@ -1,5 +1,6 @@
 /** Tensors by number: making them, reading them, letting them go. */
 import { toArrayBuffer } from "bun:ffi"
+import { totalmem } from "node:os"
 import type { Runtime } from "./context.ts"
 import { DType, dtypeName, type Elements, isDType, layoutOf } from "./dtypes.ts"
 import { copyBytes } from "./libc.ts"
@@ -118,7 +119,7 @@ export class Tensors {
    *
    * @param shape dimensions of 0 or more, their product the number of values
    * @param values of the dtype's typed array (`layoutOf`); int64 also as pairs of int32, low half first; complex64 as
-   *   pairs of float32; strings as the bytes of each; a resource as the bytes of its handle, shape []
+   *   pairs of float32; strings as the bytes of each. Not resources: TensorFlow ends the process over bytes it cannot parse
    * @error EngineError when dtype, shape and values do not fit, or memory does not suffice
    */
   create(shape: ReadonlyArray<number>, dtype: number, values: Values): number {
@@ -127,19 +128,16 @@ export class Tensors {
     if (dtype === DType.string) return this.#createStrings(shape, size, values, call)
     if (!ArrayBuffer.isView(values)) throw refuse(call, `expected a typed array of values, found ${typeof values}`)
     const bytes = byteView(values)
-    if (dtype === DType.resource) {
-      if (shape.length > 0) throw refuse(call, "a resource handle is a scalar: expected the shape []")
-    } else {
-      const layout = layoutOf(dtype)
-      if (layout === undefined) throw refuse(call, `a tensor of ${dtypeName(dtype)} cannot be made from values`)
-      if (!accepts(dtype, values))
-        throw refuse(call, `expected values in a ${layout.array.name}, found a ${values.constructor.name}`)
-      if (bytes.length !== size * layout.bytes)
-        throw refuse(
-          call,
-          `the shape has ${size} elements of ${layout.bytes} bytes, the ${values.constructor.name} has ${values.length} elements, ${bytes.length} bytes`,
-        )
-    }
+    const layout = layoutOf(dtype)
+    if (layout === undefined)
+      throw refuse(call, `a tensor of ${dtypeName(dtype)} cannot be made from values: only an op gives one`)
+    if (!accepts(dtype, values))
+      throw refuse(call, `expected values in a ${layout.array.name}, found a ${values.constructor.name}`)
+    if (bytes.length !== size * layout.bytes)
+      throw refuse(
+        call,
+        `the shape has ${size} elements of ${layout.bytes} bytes, the ${values.constructor.name} has ${values.length} elements, ${bytes.length} bytes`,
+      )
     return this.#make(shape, dtype, bytes.length, call, (data) => copyBytes(data, bytes, bytes.length))
   }
 
@@ -185,6 +183,9 @@ export class Tensors {
     write: (data: Address, bytes: number) => void,
   ): number {
     const { C, arena, status, context, usesGpu, device } = this.#runtime
+    // TensorFlow's allocator would try for ten seconds.
+    if (bytes > totalmem())
+      throw new EngineError(call, "ResourceExhausted", `${bytes} bytes, and this machine has ${totalmem()}`)
     arena.reset()
     const tensor = C.TF_AllocateTensor(dtype, arena.int64s(shape), shape.length, bytes)
     let handle: Address | null
@@ -271,17 +272,20 @@ export class Tensors {
   /**
    * A copy of a tensor's elements.
    *
-   * @returns the dtype's typed array (`layoutOf`); of strings, the bytes of each; of a resource, the bytes of its handle
+   * @returns the dtype's typed array (`layoutOf`); of strings, the bytes of each; of a resource, the bytes of its handle, which mean something to TensorFlow alone
    * @error EngineError if the tensor does not live or is a variant
    */
   data(id: number): Elements | Array<Uint8Array> {
     const call = "tensorDataSync"
     const { C } = this.#runtime
     const dtype = C.TFE_TensorHandleDataType(this.handle(id, call))
-    return this.#resolved(id, call, (tensor, data, bytes) => {
-      if (dtype === DType.string) return readStrings(this.#runtime, data!, C.TF_TensorElementCount(tensor))
-      const layout = dtype === DType.resource ? layoutOf(DType.uint8) : layoutOf(dtype)
-      if (layout === undefined) throw refuse(call, `the elements of ${this.describe(id)} cannot be read`)
+    if (dtype === DType.string)
+      return this.#resolved(id, call, (tensor, data) =>
+        readStrings(this.#runtime, data!, C.TF_TensorElementCount(tensor)),
+      )
+    const layout = layoutOf(dtype === DType.resource ? DType.uint8 : dtype)
+    if (layout === undefined) throw refuse(call, `the elements of ${this.describe(id)} cannot be read`)
+    return this.#resolved(id, call, (_, data, bytes) => {
       const values = new layout.array((bytes / layout.bytes) * layout.perElement)
       if (bytes > 0) copyBytes(values, data!, bytes)
       return values
