@@ -18,11 +18,11 @@ export interface ParameterSpec {
 export type Parameters = ReadonlyMap<string, tf.Variable>
 
 /**
- * Keys and values of positions already seen, one pair a layer, each [key-value heads, B, P, head size].
+ * Keys and values of positions already seen, one pair a layer, each [key-value heads, 1, B, P, head size].
  * Owned by a `Decoding`; an architecture replaces the tensors of its layers while it extends.
  */
 export interface Cache {
-  readonly layers: Array<{ k: tf.Tensor4D; v: tf.Tensor4D } | undefined>
+  readonly layers: Array<{ readonly k: tf.Tensor; readonly v: tf.Tensor } | undefined>
   /** Positions cached so far, P. */
   length: number
   /** Left padding of each sequence: its first `pad_B[b]` positions are not attended to. Left out: none has any. */

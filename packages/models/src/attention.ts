@@ -146,26 +146,36 @@ export const causalAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, l
   )
 }
 
+/** Keys and values of one layer, each [G, 1, B, S, h]. */
+export interface KeysAndValues {
+  readonly k: tf.Tensor
+  readonly v: tf.Tensor
+}
+
 /**
- * The same for T positions that follow those in the cache, which is extended by them; not differentiable.
+ * The same for T positions that follow those in the cache; not differentiable.
  *
- * `cache.length` is left as it is: it counts when every layer has been extended.
+ * No size that depends on P goes through JavaScript, so that the computation can be recorded once for every P. The
+ * second dimension of keys and values is there for the query heads of a group to broadcast over.
+ * @returns the context, [N, Q h], and the keys and values of all S positions
  */
 export const cachedAttention = (
   packed_Nc: tf.Tensor2D,
   frame: AttentionFrame,
   layout: HeadLayout,
-  cache: Cache,
-  layer: number,
-): tf.Tensor2D => {
-  const { heads, kvHeads } = layout
-  const [qk, vNew] = split(headsFirst(packed_Nc, frame, layout), [heads + kvHeads, kvHeads])
-  const [q, kNew] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
-  const past = cache.layers[layer]
-  const k = tf.keep(past === undefined ? kNew! : tf.concat([past.k, kNew!], 2))
-  const v = tf.keep(past === undefined ? vNew! : tf.concat([past.v, vNew!], 2))
-  past?.k.dispose()
-  past?.v.dispose()
-  cache.layers[layer] = { k, v }
-  return mergeHeads(headProduct(attend(q!, k, frame.mask, layout), v, layout, false))
+  past: KeysAndValues | undefined,
+): KeysAndValues & { readonly context_Nc: tf.Tensor2D } => {
+  const { B, T } = frame
+  const { heads, kvHeads, headSize } = layout
+  const [qk, v] = split(headsFirst(packed_Nc, frame, layout), [heads + kvHeads, kvHeads])
+  const [q, k] = split(rotate(qk!, frame.rotary), [heads, kvHeads])
+  const append = (before: tf.Tensor | undefined, x: tf.Tensor4D) => {
+    const x_G1BTh = tf.reshape(x, [kvHeads, 1, B, T, headSize])
+    return before === undefined ? x_G1BTh : tf.concat([before, x_G1BTh], 3)
+  }
+  const [keys, values] = [append(past?.k, k!), append(past?.v, v!)]
+  const scores = tf.matMul(grouped(q!, kvHeads), keys, false, true)
+  const p = tf.softmax(frame.mask === undefined ? scores : tf.add(scores, frame.mask))
+  const context = tf.reshape(tf.matMul(p, values), [heads, B, T, headSize]) as tf.Tensor4D
+  return { context_Nc: mergeHeads(context), k: keys, v: values }
 }

@@ -37,8 +37,8 @@ export const startDecoding = (architecture: Architecture, parameters: Parameters
       if (length === 0) return dispose()
       for (const [l, layer] of cache.layers.entries()) {
         if (layer === undefined) continue
-        const first = (x: tf.Tensor4D): tf.Tensor4D => {
-          const kept = tf.keep(tf.slice(x, [0, 0, 0, 0], [x.shape[0], x.shape[1], length, x.shape[3]]))
+        const first = (x: tf.Tensor): tf.Tensor => {
+          const kept = tf.keep(tf.slice(x, [0, 0, 0, 0, 0], x.shape.with(3, length)))
           x.dispose()
           return kept
         }

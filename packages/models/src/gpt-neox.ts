@@ -7,7 +7,9 @@
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
 import { gelu, layerNorm, linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
-import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
+import type { HeadLayout } from "./attention.ts"
+import { decoderHidden, type Trunk } from "./decoder.ts"
+import { embedding } from "./embedding.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 import { noTokenIds, tokenIds } from "./token-ids.ts"
@@ -100,37 +102,28 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
   const eps = o.layer_norm_eps
   const parameters = parametersOf(o, m)
 
-  const hidden: Architecture["hidden"] = (values, ids_BT, cache) =>
-    tf.tidy(() => {
-      const [B, T] = ids_BT.shape
-      const frame = attentionFrame(rotary, B, T, cache)
-      const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
-      const dense = (x: tf.Tensor2D, name: string, bias = true) =>
-        linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
-      const norm = (x: tf.Tensor2D, name: string) =>
-        layerNorm(x, p<tf.Tensor1D>(`${name}.weight`), p<tf.Tensor1D>(`${name}.bias`), eps)
-      const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
-        const at = `gpt_neox.layers.${l}.`
-        const packed = dense(norm(x_Nd, `${at}input_layernorm`), `${at}attention.query_key_value`, o.attention_bias)
-        const context =
-          cache === undefined
-            ? causalAttention(packed, frame, layout)
-            : cachedAttention(packed, frame, layout, cache, l)
-        const attended = dense(context, `${at}attention.dense`, o.attention_bias)
-        const feed = (y: tf.Tensor2D) =>
-          dense(
-            gelu(dense(norm(y, `${at}post_attention_layernorm`), `${at}mlp.dense_h_to_4h`)),
-            `${at}mlp.dense_4h_to_h`,
-          )
-        if (o.use_parallel_residual) return tf.add(tf.add(feed(x_Nd), attended), x_Nd)
-        const middle = tf.add(attended, x_Nd) as tf.Tensor2D
-        return tf.add(feed(middle), middle)
-      }
-      let x_Nd = tf.gather(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T])) as tf.Tensor2D
-      for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
-      if (cache !== undefined) cache.length += T
-      return tf.reshape(norm(x_Nd, "gpt_neox.final_layer_norm"), [B, T, d]) as tf.Tensor3D
-    })
+  const trunk: Trunk = (values, ids_BT, attend) => {
+    const [B, T] = ids_BT.shape
+    const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
+    const dense = (x: tf.Tensor2D, name: string, bias = true) =>
+      linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
+    const norm = (x: tf.Tensor2D, name: string) =>
+      layerNorm(x, p<tf.Tensor1D>(`${name}.weight`), p<tf.Tensor1D>(`${name}.bias`), eps)
+    const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
+      const at = `gpt_neox.layers.${l}.`
+      const packed = dense(norm(x_Nd, `${at}input_layernorm`), `${at}attention.query_key_value`, o.attention_bias)
+      const context = attend(packed, l)
+      const attended = dense(context, `${at}attention.dense`, o.attention_bias)
+      const feed = (y: tf.Tensor2D) =>
+        dense(gelu(dense(norm(y, `${at}post_attention_layernorm`), `${at}mlp.dense_h_to_4h`)), `${at}mlp.dense_4h_to_h`)
+      if (o.use_parallel_residual) return tf.add(tf.add(feed(x_Nd), attended), x_Nd)
+      const middle = tf.add(attended, x_Nd) as tf.Tensor2D
+      return tf.add(feed(middle), middle)
+    }
+    let x_Nd = embedding(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T]))
+    for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
+    return tf.reshape(norm(x_Nd, "gpt_neox.final_layer_norm"), [B, T, d]) as tf.Tensor3D
+  }
 
   return {
     type: "gpt_neox",
@@ -142,7 +135,7 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
     parameters,
     head: o.tie_word_embeddings ? EMBED : "embed_out.weight",
     trunkFlops: (T) => linearFlops(parameters, [EMBED, "embed_out.weight"]) + 4 * T * d * o.num_hidden_layers,
-    hidden,
+    hidden: decoderHidden([...parameters.keys()], rotary, layout, trunk),
   }
 }
 

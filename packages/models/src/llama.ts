@@ -8,7 +8,9 @@
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
 import { linear, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { type } from "arktype"
-import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
+import type { HeadLayout } from "./attention.ts"
+import { decoderHidden, type Trunk } from "./decoder.ts"
+import { embedding } from "./embedding.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 import { noTokenIds, tokenIds } from "./token-ids.ts"
@@ -117,38 +119,29 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
   const eps = o.rms_norm_eps
   const parameters = parametersOf(o, m)
 
-  const hidden: Architecture["hidden"] = (values, ids_BT, cache) =>
-    tf.tidy(() => {
-      const [B, T] = ids_BT.shape
-      const frame = attentionFrame(rotary, B, T, cache)
-      const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
-      const dense = (x: tf.Tensor2D, name: string, bias: boolean) =>
-        linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
-      const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, p<tf.Tensor1D>(`${name}.weight`), eps)
-      const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
-        const at = `model.layers.${l}.`
-        const y_Nd = norm(x_Nd, `${at}input_layernorm`)
-        const packed = tf.concat(
-          PROJECTIONS.map((kind) => dense(y_Nd, `${at}self_attn.${kind}`, o.attention_bias)),
-          1,
-        )
-        const context =
-          cache === undefined
-            ? causalAttention(packed, frame, layout)
-            : cachedAttention(packed, frame, layout, cache, l)
-        const middle = tf.add(x_Nd, dense(context, `${at}self_attn.o_proj`, o.attention_bias)) as tf.Tensor2D
-        const z_Nd = norm(middle, `${at}post_attention_layernorm`)
-        const gated = siluGate(
-          dense(z_Nd, `${at}mlp.gate_proj`, o.mlp_bias),
-          dense(z_Nd, `${at}mlp.up_proj`, o.mlp_bias),
-        )
-        return tf.add(middle, dense(gated, `${at}mlp.down_proj`, o.mlp_bias))
-      }
-      let x_Nd = tf.gather(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T])) as tf.Tensor2D
-      for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
-      if (cache !== undefined) cache.length += T
-      return tf.reshape(norm(x_Nd, "model.norm"), [B, T, d]) as tf.Tensor3D
-    })
+  const trunk: Trunk = (values, ids_BT, attend) => {
+    const [B, T] = ids_BT.shape
+    const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
+    const dense = (x: tf.Tensor2D, name: string, bias: boolean) =>
+      linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
+    const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, p<tf.Tensor1D>(`${name}.weight`), eps)
+    const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
+      const at = `model.layers.${l}.`
+      const y_Nd = norm(x_Nd, `${at}input_layernorm`)
+      const packed = tf.concat(
+        PROJECTIONS.map((kind) => dense(y_Nd, `${at}self_attn.${kind}`, o.attention_bias)),
+        1,
+      )
+      const context = attend(packed, l)
+      const middle = tf.add(x_Nd, dense(context, `${at}self_attn.o_proj`, o.attention_bias)) as tf.Tensor2D
+      const z_Nd = norm(middle, `${at}post_attention_layernorm`)
+      const gated = siluGate(dense(z_Nd, `${at}mlp.gate_proj`, o.mlp_bias), dense(z_Nd, `${at}mlp.up_proj`, o.mlp_bias))
+      return tf.add(middle, dense(gated, `${at}mlp.down_proj`, o.mlp_bias))
+    }
+    let x_Nd = embedding(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T]))
+    for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
+    return tf.reshape(norm(x_Nd, "model.norm"), [B, T, d]) as tf.Tensor3D
+  }
 
   return {
     type: "llama",
@@ -160,7 +153,7 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
     parameters,
     head: o.tie_word_embeddings ? EMBED : "lm_head.weight",
     trunkFlops: (T) => linearFlops(parameters, [EMBED, "lm_head.weight"]) + 4 * T * Q * h * o.num_hidden_layers,
-    hidden,
+    hidden: decoderHidden([...parameters.keys()], rotary, layout, trunk),
   }
 }
 
