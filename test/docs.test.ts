@@ -70,7 +70,7 @@ test("every example type-checks", () => {
   const { stdout } = run("x", "tsc", "--noEmit", "--project", folder)
   // Errors of the packages themselves are `bun run typecheck`'s to report.
   expect(stdout.split("\n").filter((line) => line.includes(basename(folder)))).toEqual([])
-}, 60_000)
+})
 
 const isTest = ({ example }: (typeof written)[number]) => example.name.endsWith(".test.ts")
 
@@ -79,7 +79,7 @@ test("every example that is a test passes", () => {
   const { exitCode, stderr } = run("test", ...files)
   if (exitCode !== 0) throw new Error(stderr)
   expect(stderr).toContain(`across ${files.length} file`)
-}, 60_000)
+})
 
 // In this process, with the engine that is open already: a tenth of the time of a process each.
 for (const { document, file, example } of written) {
