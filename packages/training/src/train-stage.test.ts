@@ -200,6 +200,15 @@ test("a loss that is not finite stops the stage: step, batch and last good check
   expect((await readdir(directory)).sort().at(-1)).toBe("step-00000006")
 })
 
+test("a statistic that is not finite stops the stage the same way", async () => {
+  const draft = model(1)
+  const arm = selective(() => frozenReference(model(91)))
+  tf.tidy(() => draft.head_Vd.assign(tf.fill(draft.head_Vd.shape, Number.NaN)))
+  const error = await Effect.runPromise(Effect.flip(stage(draft, arm)))
+  expect(error).toMatchObject({ _tag: "TrainingStopped", step: 1 })
+  expect(String(error)).toMatch(/step 1 of 12, batch 0: .* is NaN, expected a finite number/)
+})
+
 test("training lowers the loss, and events carry the running counts", async () => {
   const events: Array<TrainEvent> = []
   const summary = await Effect.runPromise(stage(model(1), plain, { steps: 60, onEvent: (e) => events.push(e) }))

@@ -15,12 +15,13 @@ import {
   TrainingStopped,
 } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
+import { NotFinite } from "@winnow/numerics"
 import { Effect, Option } from "effect"
 import { type Counters, resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts"
 import type { TrainEvent } from "./events.ts"
 import { keptLosses, keptSequences } from "./kept-events.ts"
 import { runMicroBatch } from "./micro-batch.ts"
-import { makeOptimizer, optimizerStep } from "./optimizer-step.ts"
+import { makeOptimizer, optimizerStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 
 export interface TrainOptions {
@@ -131,7 +132,18 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     const began = performance.now()
     let tokens = 0
     let numbers = ""
-    const result = optimizerStep(optimizer, settings, step, steps, microBatches, (micro, divide) => {
+    const stopped = (what: string) => {
+      const good =
+        checkpoint === undefined ? "none (the stage writes none)" : `step ${saved} in ${checkpoint.directory}`
+      return new TrainingStopped({
+        step: step + 1,
+        message:
+          `${stage}: step ${step + 1} of ${steps}, batch${numbers}: ${what}. ` +
+          `The weights are those of step ${step}; last good checkpoint: ${good}. ` +
+          "Try a lower learning rate, a longer warm-up, or a smaller clip.",
+      })
+    }
+    const run = (micro: number, divide: boolean) => {
       const number = step * microBatches + micro
       const batch = batches.batch(number)
       tokens += batch.tokens
@@ -150,17 +162,17 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
         chunkRows,
         divide,
       })
-    })
+    }
+    let result: StepResult
+    try {
+      result = optimizerStep(optimizer, settings, step, steps, microBatches, run)
+    } catch (cause) {
+      // a filter that ranks tokens refuses a statistic that is not finite
+      if (cause instanceof NotFinite) return stopped(cause.message)
+      throw cause
+    }
     if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) {
-      const good =
-        checkpoint === undefined ? "none (the stage writes none)" : `step ${saved} in ${checkpoint.directory}`
-      return new TrainingStopped({
-        step: step + 1,
-        message:
-          `${stage}: step ${step + 1} of ${steps}, batch${numbers}: loss ${result.loss}, gradient norm ${result.gradNorm}; ` +
-          `both must be finite. The weights are those of step ${step}; last good checkpoint: ${good}. ` +
-          "Try a lower learning rate, a longer warm-up, or a smaller clip.",
-      })
+      return stopped(`loss ${result.loss}, gradient norm ${result.gradNorm}; both must be finite`)
     }
     reference?.afterStep?.(model.parameters, step + 1)
     const { last } = result
