@@ -18,6 +18,9 @@ export interface Metadata {
 /** Values that `create` takes: elements of a typed array, or the bytes of each string. */
 export type Values = Elements | Uint8ClampedArray | ReadonlyArray<Uint8Array>
 
+/** Memory of the machine. */
+const machineBytes = totalmem()
+
 /** `float32[2,3]`, for messages. */
 export const describe = (dtype: number, shape: ReadonlyArray<number>): string =>
   `${dtypeName(dtype)}[${shape.join(",")}]`
@@ -123,19 +126,20 @@ export class Tensors {
    * @error EngineError when dtype, shape and values do not fit, or memory does not suffice
    */
   create(shape: ReadonlyArray<number>, dtype: number, values: Values): number {
-    const call = `createTensor(${Array.isArray(shape) ? describe(dtype, shape) : String(shape)})`
+    // described only when something is wrong: this runs for every number that TFJS hands to an op
+    const call = () => `createTensor(${Array.isArray(shape) ? describe(dtype, shape) : String(shape)})`
     const size = this.#checked(shape, dtype, call)
     if (dtype === DType.string) return this.#createStrings(shape, size, values, call)
-    if (!ArrayBuffer.isView(values)) throw refuse(call, `expected a typed array of values, found ${typeof values}`)
+    if (!ArrayBuffer.isView(values)) throw refuse(call(), `expected a typed array of values, found ${typeof values}`)
     const bytes = byteView(values)
     const layout = layoutOf(dtype)
     if (layout === undefined)
-      throw refuse(call, `a tensor of ${dtypeName(dtype)} cannot be made from values: only an op gives one`)
+      throw refuse(call(), `a tensor of ${dtypeName(dtype)} cannot be made from values: only an op gives one`)
     if (!accepts(dtype, values))
-      throw refuse(call, `expected values in a ${layout.array.name}, found a ${values.constructor.name}`)
+      throw refuse(call(), `expected values in a ${layout.array.name}, found a ${values.constructor.name}`)
     if (bytes.length !== size * layout.bytes)
       throw refuse(
-        call,
+        call(),
         `the shape has ${size} elements of ${layout.bytes} bytes, the ${values.constructor.name} has ${values.length} elements, ${bytes.length} bytes`,
       )
     return this.#make(shape, dtype, bytes.length, call, (data) => copyBytes(data, bytes, bytes.length))
@@ -148,10 +152,10 @@ export class Tensors {
    * @error EngineError for a dtype without fixed width; what `fill` throws, the memory freed
    */
   createFilled(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number {
-    const call = `createFilled(${describe(dtype, shape)})`
+    const call = () => `createFilled(${Array.isArray(shape) ? describe(dtype, shape) : String(shape)})`
     const size = this.#checked(shape, dtype, call)
     const layout = layoutOf(dtype)
-    if (layout === undefined) throw refuse(call, "only a dtype of fixed width can be filled")
+    if (layout === undefined) throw refuse(call(), "only a dtype of fixed width can be filled")
     return this.#make(shape, dtype, size * layout.bytes, call, (data, bytes) => {
       const buffer = toArrayBuffer(data as Parameters<typeof toArrayBuffer>[0], 0, bytes)
       try {
@@ -162,16 +166,16 @@ export class Tensors {
     })
   }
 
-  #checked(shape: ReadonlyArray<number>, dtype: number, call: string): number {
-    if (!Array.isArray(shape)) throw refuse(call, `expected a shape (an array of dimensions), found ${typeof shape}`)
-    if (!isDType(dtype)) throw refuse(call, `TensorFlow has no dtype ${String(dtype)}`)
+  #checked(shape: ReadonlyArray<number>, dtype: number, call: () => string): number {
+    if (!Array.isArray(shape)) throw refuse(call(), `expected a shape (an array of dimensions), found ${typeof shape}`)
+    if (!isDType(dtype)) throw refuse(call(), `TensorFlow has no dtype ${String(dtype)}`)
     let size = 1
     for (const dim of shape) {
       if (!Number.isSafeInteger(dim) || dim < 0)
-        throw refuse(call, `expected dimensions that are whole numbers of 0 or more, found ${String(dim)}`)
+        throw refuse(call(), `expected dimensions that are whole numbers of 0 or more, found ${String(dim)}`)
       size *= dim
     }
-    if (size * 16 > Number.MAX_SAFE_INTEGER) throw refuse(call, `${size} elements are more than any memory holds`)
+    if (size * 16 > Number.MAX_SAFE_INTEGER) throw refuse(call(), `${size} elements are more than any memory holds`)
     return size
   }
 
@@ -179,24 +183,24 @@ export class Tensors {
     shape: ReadonlyArray<number>,
     dtype: number,
     bytes: number,
-    call: string,
+    call: () => string,
     write: (data: Address, bytes: number) => void,
   ): number {
     const { C, arena, status, context, usesGpu, device } = this.#runtime
     // TensorFlow's allocator would try for ten seconds.
-    if (bytes > totalmem())
-      throw new EngineError(call, "ResourceExhausted", `${bytes} bytes, and this machine has ${totalmem()}`)
+    if (bytes > machineBytes)
+      throw new EngineError(call(), "ResourceExhausted", `${bytes} bytes, and this machine has ${machineBytes}`)
     arena.reset()
     const tensor = C.TF_AllocateTensor(dtype, arena.int64s(shape), shape.length, bytes)
     let handle: Address | null
     try {
       const data = tensor === null ? null : C.TF_TensorData(tensor)
       if (bytes > 0) {
-        if (data === null) throw new EngineError(call, "ResourceExhausted", `no memory for ${bytes} bytes`)
+        if (data === null) throw new EngineError(call(), "ResourceExhausted", `no memory for ${bytes} bytes`)
         write(data, bytes)
       }
       handle = C.TFE_NewTensorHandle(tensor, status.address)
-      status.check(call)
+      if (status.failed) throw status.error(call())
     } finally {
       if (tensor !== null) C.TF_DeleteTensor(tensor)
     }
@@ -204,33 +208,33 @@ export class Tensors {
     if (usesGpu && dtype !== DType.int32 && dtype !== DType.string) {
       const copy = C.TFE_TensorHandleCopyToDevice(handle, context, arena.name(device.name), status.address)
       C.TFE_DeleteTensorHandle(handle)
-      status.check(`${call} on ${device.name}`)
+      if (status.failed) throw status.error(`${call()} on ${device.name}`)
       handle = copy
     }
     return this.adopt(handle!)
   }
 
-  #createStrings(shape: ReadonlyArray<number>, size: number, values: unknown, call: string): number {
-    if (!Array.isArray(values)) throw refuse(call, `expected an array of Uint8Array, found ${typeof values}`)
+  #createStrings(shape: ReadonlyArray<number>, size: number, values: unknown, call: () => string): number {
+    if (!Array.isArray(values)) throw refuse(call(), `expected an array of Uint8Array, found ${typeof values}`)
     const wrong = values.find((value) => !(value instanceof Uint8Array))
     if (wrong !== undefined || values.includes(undefined))
-      throw refuse(call, `expected every string as a Uint8Array of its bytes, found ${typeof wrong}`)
+      throw refuse(call(), `expected every string as a Uint8Array of its bytes, found ${typeof wrong}`)
     if (values.length !== size)
-      throw refuse(call, `the shape has ${size} elements, ${values.length} strings were given`)
+      throw refuse(call(), `the shape has ${size} elements, ${values.length} strings were given`)
     const { C, arena, status } = this.#runtime
     arena.reset()
     const tensor = C.TF_AllocateTensor(DType.string, arena.int64s(shape), shape.length, size * stringBytes)
     const data = tensor === null ? null : C.TF_TensorData(tensor)
-    if (data === null && size > 0) throw new EngineError(call, "ResourceExhausted", `no memory for ${size} strings`)
+    if (data === null && size > 0) throw new EngineError(call(), "ResourceExhausted", `no memory for ${size} strings`)
     if (size > 0) writeStrings(this.#runtime, data!, values)
     try {
       const handle = C.TFE_NewTensorHandle(tensor, status.address)
-      status.check(call)
+      if (status.failed) throw status.error(call())
       if (values.every(({ length }) => length <= inlineStringBytes)) return this.adopt(handle!)
       // The library frees this buffer without freeing the strings that lie on the heap. So the tensor that lives on is a
       // copy made by an op, which owns its strings, and ours are freed below.
       try {
-        return this.adopt(this.#deepCopy(handle!, call))
+        return this.adopt(this.#deepCopy(handle!, call()))
       } finally {
         C.TFE_DeleteTensorHandle(handle)
         freeStrings(this.#runtime, data!, size)
