@@ -17,8 +17,8 @@ export type Trunk = (values: Parameters, ids_BT: tf.Tensor2D, attend: Attend) =>
 
 /** Longest block that is recorded: decoding repeats short ones, prompts come in every length once. */
 const LONGEST = 16
-/** A recording costs as much as some ten steps one by one: it is made for shapes that come again and again. */
-const RUNS_BEFORE = 3
+/** A recording takes as long as some thirty steps one by one: it is made for shapes that come again and again. */
+const RUNS_BEFORE = 8
 /** Recordings are never freed. */
 const MOST = 64
 

@@ -82,7 +82,10 @@ export const logits = Command.make(
       Argument.withDescription("a model in Hugging Face layout: config.json and model.safetensors"),
     ),
     ids: Flag.String("ids").pipe(Flag.withDescription("token ids as JSON, one array a sequence: [[1,2,3]]")),
-    json: Flag.Boolean("json").pipe(Flag.withDescription("all logits as JSON; otherwise the five largest a position")),
+    json: Flag.Boolean("json").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("all logits as JSON; otherwise the five largest a position"),
+    ),
   },
   Effect.fn("logits")(function* ({ directory, ids, json }) {
     const result = yield* computeLogits(directory, ids)
