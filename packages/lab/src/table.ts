@@ -35,10 +35,10 @@ const columns: ReadonlyArray<{
   { head: () => "filter", cell: (r) => plugin(r.filter), left: true },
   { head: () => "loss", cell: (r) => plugin(r.loss), left: true },
   {
-    head: ({ seeds }) => `greedy acc. % (seed ${seeds.join(", ")})`,
+    head: ({ seeds }) => `greedy % (seed ${seeds.join(", ")})`,
     cell: (r) => r.seeds.map((s) => percent(s.greedyAcceptance)).join("  "),
   },
-  { head: () => "mean ± 95 %", cell: (r) => `${percent(r.greedyAcceptance.value)}${plusMinus(r.greedyAcceptance)}` },
+  { head: () => "mean ± 95%", cell: (r) => `${percent(r.greedyAcceptance.value)}${plusMinus(r.greedyAcceptance)}` },
   { head: () => "expected %", cell: (r) => percent(r.expectedAcceptance.value) },
   { head: ({ conditions }) => `tau (g=${conditions.gamma})`, cell: (r) => fixed(r.tau.value, 2) },
   { head: () => "MBSU", cell: (r) => fixed(r.mbsu, 2) },

@@ -78,10 +78,21 @@ export const acceptanceChart = (run: RunRecord): Chart => {
   } as Chart
 }
 
+/** Charts that stand two in a row; the legend is below, so that all have one width. */
+const half = { width: 365, height: 220 } as const
+const below = (rows: ReadonlyArray<{ readonly name: string }>) =>
+  ({ orient: "bottom", columns: 3, title: null, values: [...new Set(rows.map(({ name }) => name))] }) as const
+
 /** tau against gamma, a line an arm: the mean of the seeds, and each seed as a point. */
-export const tauChart = (run: RunRecord): Chart => {
+export const tauChart = (run: RunRecord, decoding: "greedy" | "sampled"): Chart => {
   const values = armsOf(run).flatMap(({ name, seeds }) =>
-    seeds.flatMap(({ byGamma }) => byGamma.map(({ gamma, greedyTau }) => ({ name, gamma, tau: greedyTau }))),
+    seeds.flatMap(({ byGamma }) =>
+      byGamma.map(({ gamma, greedyTau, sampledTau }) => ({
+        name,
+        gamma,
+        tau: decoding === "greedy" ? greedyTau : sampledTau,
+      })),
+    ),
   )
   const arms = armsOf(run).map(({ name }) => name)
   const x = {
@@ -91,11 +102,10 @@ export const tauChart = (run: RunRecord): Chart => {
     axis: { labelAngle: 0, grid: false },
   } as const
   const title = "tau, tokens per target call"
-  const color = { field: "name", type: "nominal", scale: armColours(arms), title: null, sort: arms } as const
+  const color = { field: "name", type: "nominal", scale: armColours(arms), legend: below(values), sort: arms } as const
   return {
     data: { values },
-    width: 330,
-    height: 230,
+    ...half,
     layer: [
       {
         mark: { type: "line", strokeWidth: 2 },
@@ -150,7 +160,7 @@ export const lossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): C
   const arms = armsOf(run).map(({ name }) => name)
   const all = curves(run, metrics)
   const losses = [...new Set(all.map(({ loss }) => loss))]
-  const width = Math.max(200, (wide - 190) / losses.length - 60)
+  const width = Math.max(200, wide / losses.length - 75)
   return {
     hconcat: losses.map((loss) => ({
       title: loss,
@@ -165,7 +175,7 @@ export const lossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): C
       encoding: {
         x: { field: "step", type: "quantitative", title: "optimizer step", axis: { tickCount: 5, grid: false } },
         y: { field: "value", type: "quantitative", title: "loss on kept tokens", scale: { zero: false } },
-        color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, title: null },
+        color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, legend: below(all) },
         detail: { field: "seed" },
       },
     })),
@@ -180,8 +190,7 @@ export const keptFractionChart = (run: RunRecord, metrics: ReadonlyArray<MetricL
     .flatMap(({ name, seed, lines }) => windows(lines, "keptFraction", 120).map((w) => ({ name, seed, ...w })))
   if (values.length === 0) return undefined
   return {
-    width: 330,
-    height: 200,
+    ...half,
     data: { values },
     mark: { type: "line", strokeWidth: 1.5, opacity: 0.85 },
     encoding: {
@@ -193,7 +202,7 @@ export const keptFractionChart = (run: RunRecord, metrics: ReadonlyArray<MetricL
         scale: { domain: [0, 1] },
         axis: { format: ".0%" },
       },
-      color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, title: null },
+      color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, legend: below(values) },
       detail: { field: "seed" },
     },
   } as Chart
@@ -217,25 +226,25 @@ export const keptLossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>
   )
   if (values.length === 0) return undefined
   return {
-    width: 330,
-    height: 200,
+    ...half,
     data: { values },
     mark: { type: "line", strokeWidth: 1.5, opacity: 0.85 },
     encoding: {
       x: { field: "step", type: "quantitative", title: "optimizer step", axis: { grid: false, tickCount: 5 } },
       y: { field: "value", type: "quantitative", title: "mean loss before the step", scale: { zero: true } },
-      color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, title: null },
+      color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, legend: below(values) },
       strokeDash: {
         field: "tokens",
         type: "nominal",
         sort: ["kept", "dropped"],
         scale: {
+          domain: ["kept", "dropped"],
           range: [
             [1, 0],
             [4, 3],
           ],
         },
-        title: null,
+        legend: { orient: "bottom", title: null, symbolType: "stroke", symbolStrokeColor: "#1f2933" },
       },
       detail: { field: "line" },
     },

@@ -7,7 +7,7 @@ export const escapeHtml = (text: string): string =>
 const style = `
 :root { color-scheme: light; --ink: #1f2933; --faint: #67737f; --line: #dfe4e9; --mark: #ffe8a3; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 960px; padding: 40px 32px 64px; background: #fff; color: var(--ink);
+body { margin: 0 auto; max-width: 980px; padding: 40px 32px 64px; background: #fff; color: var(--ink);
   font: 15px/1.55 Inter, "Helvetica Neue", Helvetica, Arial, sans-serif; }
 h1 { font-size: 26px; line-height: 1.25; letter-spacing: -0.01em; margin: 4px 0 6px; max-width: 32em; }
 h2 { font-size: 17px; margin: 44px 0 8px; padding-top: 12px; border-top: 1px solid var(--line); }
@@ -16,15 +16,14 @@ h3 { font-size: 14px; margin: 0 0 6px; }
 .slug { text-transform: none; letter-spacing: .02em; margin: 0; }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 22px; padding: 0; margin: 10px 0 0; list-style: none; }
 .note { margin: 4px 0 12px; max-width: 62em; }
-table { border-collapse: collapse; width: 100%; font-size: 12.5px; font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; width: 100%; font-size: 12px; font-variant-numeric: tabular-nums; }
 th { font-weight: 600; color: var(--faint); font-size: 11.5px; vertical-align: bottom; border-bottom: 1.5px solid var(--ink); line-height: 1.25; }
-th, td { padding: 6px 7px; text-align: right; }
+th, td { padding: 6px 6px; text-align: right; }
 th.l, td.l { text-align: left; }
 th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child { padding-right: 0; }
-td { border-bottom: 1px solid var(--line); white-space: nowrap; }
-td.l { white-space: normal; }
+td { border-bottom: 1px solid var(--line); white-space: pre; }
 tr.context td { color: var(--faint); }
-figure { margin: 0; } figure svg { display: block; max-width: 100%; height: auto; }
+figure { margin: 0 0 14px; } figure svg { display: block; max-width: 100%; height: auto; }
 .pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 20px 28px; align-items: start; }
 figcaption { margin-bottom: 6px; } figcaption b { color: var(--ink); font-weight: 600; }
 .kept { margin: 22px 0 30px; }

@@ -22,10 +22,10 @@ const budgetTable = (run: RunRecord): string => {
     "steps",
     "tokens seen",
     "tokens trained",
-    "PFLOP",
+    "FLOPs",
     "seconds",
     "reference: tokens seen",
-    "PFLOP",
+    "FLOPs",
     "seconds",
   ]
   const rows = run.rows.map((row) => {
@@ -35,7 +35,6 @@ const budgetTable = (run: RunRecord): string => {
     }
     const show = (x: number | null, as: (x: number) => string) => (x === null ? "-" : as(x))
     const d = row.differenceFromBaseline
-    const peta = (x: number) => (x / 1e15).toPrecision(2)
     const seconds = (x: number) => x.toFixed(1)
     return [
       row.role === "arm" ? row.name : `(${row.name})`,
@@ -54,7 +53,7 @@ const budgetTable = (run: RunRecord): string => {
       ),
       show(
         mean((b) => b.flops, "arm"),
-        peta,
+        short,
       ),
       show(
         mean((b) => b.seconds, "arm"),
@@ -66,7 +65,7 @@ const budgetTable = (run: RunRecord): string => {
       ),
       show(
         mean((b) => b.flops, "reference"),
-        peta,
+        short,
       ),
       show(
         mean((b) => b.seconds, "reference"),
@@ -99,7 +98,8 @@ ${htmlTable(tableCells(run), leftColumns, (i) => run.rows[i]!.role !== "arm")}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
 ${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled mean. Line: 95 % interval over seeds and prompts.", acceptanceChart(run))}
 <div class="pair">
-${await draw("Block efficiency.", "Lines: means over seeds. Points: seeds.", tauChart(run))}
+${await draw("Tokens per target call, greedy.", "Lines: means over seeds. Points: seeds.", tauChart(run, "greedy"))}
+${await draw("Tokens per target call, sampled.", `Expected, temperature ${run.conditions.temperature}.`, tauChart(run, "sampled"))}
 </div>
 <h2>Budgets</h2>
 <p class="note">Against ${escapeHtml(run.baseline)}: greedy acceptance, paired by seed and prompt, 95 % interval. Means over seeds; a reference's cost stands apart and is paid once a seed, however many arms use it.</p>
