@@ -17,7 +17,8 @@ export const decode = Effect.fnUntraced(function* <I, O>(
   const result = pending instanceof Promise ? yield* Effect.promise(() => pending) : pending
   if (result.issues === undefined) return result.value
   const problems = result.issues.map(({ message, path = [] }) => {
-    const at = path.map((p) => String(typeof p === "object" ? p.key : p)).join(".")
+    // Array.from, as arktype's paths are arrays of their own: `map` of an empty one gives [0].
+    const at = Array.from(path, (p) => String(typeof p === "object" ? p.key : p)).join(".")
     return message.startsWith(at) ? message : `${at}: ${message}`
   })
   return yield* new InvalidInput({ what, problems })

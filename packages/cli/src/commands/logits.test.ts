@@ -47,7 +47,7 @@ const wrong: Record<string, readonly [ids: string, says: string]> = {
   "a flat list": ["[1,2]", "must be an array"],
   "no rows": ["[]", "one row of ids or more"],
   "an empty row": ["[[]]", "one row of ids or more"],
-  ragged: ["[[1,2],[3]]", "rows of one length"],
+  ragged: ["[[1,2],[3]]", "--ids: must be rows of one length"],
   "not whole": ["[[1.5]]", "must be an integer"],
   negative: ["[[-1]]", "non-negative"],
   "outside the vocabulary": ["[[1,9]]", "9 is outside the vocabulary of 9: ids are 0 to 8"],

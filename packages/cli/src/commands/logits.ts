@@ -1,10 +1,11 @@
 /** `winnow logits DIR --ids '[[1,2,3]]'`: what a saved model says of given tokens. */
-import { DataError, decode, InvalidInput } from "@winnow/core"
+import { decode, InvalidInput } from "@winnow/core"
 import { loadModel, logitsOf } from "@winnow/models"
 import { openEngine, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { EngineClosed } from "../exit.ts"
 
 /** Token ids, one row a sequence, all of one length. */
 const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
@@ -35,12 +36,13 @@ const parseIds = Effect.fnUntraced(function* (text: string) {
  * @error InvalidInput for ids that are not JSON, ragged, empty, too long or outside the vocabulary, and for a
  * config.json that is not supported
  * @error DataError for a directory that holds no whole model
+ * @error EngineClosed when the tensor engine does not open
  */
 export const computeLogits = Effect.fnUntraced(function* (directory: string, ids: string) {
   const given = yield* parseIds(ids)
   yield* Effect.tryPromise({
     try: () => openEngine(),
-    catch: (error) => new DataError({ message: `the tensor engine does not open: ${(error as Error).message}` }),
+    catch: (error) => new EngineClosed({ message: (error as Error).message }),
   })
   const load = Effect.acquireRelease(loadModel(directory), (model) => Effect.sync(() => model.dispose()))
   const run = Effect.flatMap(load, (model) => {
