@@ -3,7 +3,7 @@ import { createRequire } from "node:module"
 import type { KernelBackend, TensorInfo } from "@tensorflow/tfjs"
 import type { Attribute } from "./binding/attributes.ts"
 import type { Binding } from "./binding/binding.ts"
-import { DType } from "./binding/dtypes.ts"
+import { DType, dtypeName } from "./binding/dtypes.ts"
 import type { Metadata, Values } from "./binding/tensors.ts"
 import { tf } from "./tf.ts"
 
@@ -107,6 +107,17 @@ export const makeBackend = (binding: Binding): Backend => {
       ids.push(info.id)
     }
     return ids
+  }
+
+  const readSync = stock.readSync.bind(stock)
+  stock.readSync = (dataId) => {
+    const dtype = tensorMap.has(dataId) ? tensorMap.get(dataId).dtype : DType.float32
+    // TFJS would take the elements of an opaque tensor for the bytes of strings.
+    if (!known.has(dtype) && dtype !== DType.int64)
+      throw new Error(
+        `TFJS cannot read a tensor of ${dtypeName(dtype)}: run the op Cast to float32 first, or use readTensor`,
+      )
+    return readSync(dataId)
   }
 
   const disposeData = stock.disposeData.bind(stock)

@@ -15,14 +15,14 @@ test("a second call gives the same engine", async () => {
 })
 
 test("options that it was not opened with are refused", async () => {
-  expect(openEngine({ threads: 1 })).rejects.toThrow(
+  await expect(openEngine({ threads: 1 })).rejects.toThrow(
     "was opened with threads = its default and cannot be reopened with 1",
   )
 })
 
 test("options of the wrong form are refused", async () => {
   for (const wrong of [{ thread: 1 }, { threads: 0 }, { threads: 1.5 }, { gpu: "no" }, { products: "fp8" }])
-    expect(openEngine(wrong as never)).rejects.toThrow(TypeError)
+    await expect(openEngine(wrong as never)).rejects.toThrow(TypeError)
 })
 
 test("the environment that libraries see is set, which process.env does not do", () => {
@@ -41,31 +41,53 @@ test("the configuration's bytes", () => {
   expect(bytes({ gpu: false, gpuMemoryGrowth: false })).toBe("0a070a034750551000")
 })
 
-/** Opens the engine in a process of its own. */
-const open = async (options: string, env: Record<string, string> = {}) => {
-  const code = `
+/** Runs code with the engine's exports in a process of its own; its last line is JSON. */
+const elsewhere = async (code: string, env: Record<string, string> = {}) => {
+  const imports = `
     const { openEngine, tf } = await import(${JSON.stringify(join(import.meta.dir, "index.ts"))})
-    const { readdirSync, readFileSync } = await import("node:fs")
-    await openEngine(${options})
-    tf.matMul(tf.ones([512, 512]), tf.ones([512, 512])).dataSync()
-    const names = process.platform === "linux"
-      ? readdirSync("/proc/self/task").map((id) => readFileSync("/proc/self/task/" + id + "/comm", "utf8").trim())
-      : []
-    // the threads of an op inherit the name of the one that made them
-    console.log(names.filter((name) => name === readFileSync("/proc/self/comm", "utf8").trim()).length)`
+    const { getEnvironment } = await import(${JSON.stringify(join(import.meta.dir, "binding/libc.ts"))})
+    const { readdirSync, readFileSync } = await import("node:fs");`
   const { TF_CPP_MIN_LOG_LEVEL: _, ...rest } = process.env
-  const child = Bun.spawn([process.execPath, "-e", code], { env: { ...rest, ...env }, stdout: "pipe", stderr: "pipe" })
+  const child = Bun.spawn([process.execPath, "-e", imports + code], {
+    env: { ...rest, ...env },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
-  expect(await child.exited).toBe(0)
-  return { threads: Number(out), err }
+  if ((await child.exited) !== 0) throw new Error(`the process ended with ${child.exitCode}: ${out}${err}`)
+  return { said: JSON.parse(out.trim().split("\n").at(-1)!), err }
 }
 
+const product = `tf.matMul(tf.ones([512, 512]), tf.ones([512, 512])).dataSync();`
+
 test("it opens and works without a word on stderr", async () => {
-  expect((await open("{}")).err).toBe("")
+  const { said, err } = await elsewhere(`await openEngine(); ${product} console.log(JSON.stringify("worked"))`)
+  expect([said, err]).toEqual(["worked", ""])
 }, 60_000)
 
-test("messages are shown when asked for, and threads are as many as asked for", async () => {
-  const [one, five] = [await open("{ threads: 1, messages: true }"), await open("{ threads: 5 }")]
+test("messages are shown when asked for, threads are as many as asked for, products as asked for", async () => {
+  // the threads of an op inherit the name of the one that made them
+  const count = `
+    const comm = (path) => readFileSync(path, "utf8").trim()
+    const threads = process.platform !== "linux" ? 0 : readdirSync("/proc/self/task")
+      .filter((id) => comm("/proc/self/task/" + id + "/comm") === comm("/proc/self/comm")).length
+    console.log(JSON.stringify({ threads, mode: getEnvironment("ONEDNN_DEFAULT_FPMATH_MODE") }))`
+  const one = await elsewhere(`await openEngine({ threads: 1, messages: true }); ${product} ${count}`)
+  const five = await elsewhere(`await openEngine({ threads: 5, products: "bfloat16" }); ${product} ${count}`)
   expect(one.err).toContain("TensorFlow")
-  if (process.platform === "linux") expect(five.threads - one.threads).toBe(4)
+  expect(five.said.mode).toBe("BF16")
+  if (process.platform === "linux") expect(five.said.threads - one.said.threads).toBe(4)
+}, 60_000)
+
+test("after a failure the next call tries again", async () => {
+  const { said } = await elsewhere(
+    `
+    const failed = await openEngine().then(() => "opened", (error) => error.name)
+    if (${JSON.stringify(process.env["WINNOW_LIBTENSORFLOW"] ?? "")} === "") delete process.env.WINNOW_LIBTENSORFLOW
+    else process.env.WINNOW_LIBTENSORFLOW = ${JSON.stringify(process.env["WINNOW_LIBTENSORFLOW"] ?? "")}
+    await openEngine()
+    console.log(JSON.stringify([failed, tf.getBackend()]))`,
+    { WINNOW_LIBTENSORFLOW: "/nowhere" },
+  )
+  expect(said).toEqual(["LibraryNotFound", "tensorflow"])
 }, 60_000)

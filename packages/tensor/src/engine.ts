@@ -17,8 +17,9 @@ const require = createRequire(import.meta.url)
  * - `interOpThreads`: ops at the same time in a saved model's graph; by default TensorFlow's choice. Eager ops run one by one.
  * - `gpu`: false hides every GPU from TensorFlow.
  * - `gpuMemoryGrowth`: take GPU memory as needed, not nearly all of it at the start, so that two runs can share a GPU.
- * - `products`: `bfloat16` multiplies float32 matrices in bfloat16 and sums in float32 where the processor has the
- *   instructions (two to three times as fast on AMX, relative error about 1e-2 an element); the default keeps float32.
+ * - `products`: `bfloat16` lets oneDNN multiply float32 matrices in bfloat16 and sum in float32, which it does where the
+ *   processor has AMX (two to three times as fast there; operands keep 8 bits of mantissa) and not elsewhere. The default
+ *   keeps float32, unless ONEDNN_DEFAULT_FPMATH_MODE in the environment says otherwise.
  * - `messages`: true shows what TensorFlow prints on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment decides before it.
  */
 export const EngineOptions = type({

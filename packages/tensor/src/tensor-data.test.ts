@@ -48,6 +48,7 @@ test("dtypes that TFJS lacks are opaque tensors, and ops take them", () => {
     const half = tensorFromBytes(new Uint8Array(Uint16Array.of(0x3f80, 0xc000).buffer), [2], "bfloat16")
     const cast = [attribute.type("SrcT", DType.bfloat16), attribute.type("DstT", DType.float32)]
     expect([...backend().executeSingleOutput("Cast", cast, [half]).dataSync()]).toEqual([1, -2])
+    expect(() => half.dataSync()).toThrow("TFJS cannot read a tensor of bfloat16")
     expect(readTensor(half, (values) => [...(values as Uint16Array)])).toEqual([0x3f80, 0xc000])
   })
   checkLeaks(before, "opaque")
