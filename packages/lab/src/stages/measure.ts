@@ -36,7 +36,7 @@ export interface Figures {
   /** By prompt of the sampled rollouts: sum over positions of sum_v min(p_v, q_v), and the number of positions. */
   readonly overlap: ReadonlyArray<readonly [sum: number, positions: number]>
   readonly parameterRatio: number
-  /** Null where the clock was not asked for: starts and references. */
+  /** Null where the clock was not asked for (starts and references), or no text is longer than a block. */
   readonly speedup: Speedup | null
 }
 
@@ -87,18 +87,21 @@ export const measureStage = (spec: {
           }),
         )
         const overlap = onSampled.overlap!.map((o_T) => [o_T.reduce((a, b) => a + b, 0), o_T.length] as const)
-        const speedup = timed
-          ? yield* decodingStep(label, (signal) =>
-              measureSpeedup(
-                targetModel,
-                draftModel,
-                rollouts.slice(0, timedPrompts).map(({ prompt }) => prompt),
-                { draftLength: gamma, temperature: 0, maxNew, eosId },
-                {},
-                { signal, onProgress: (p) => progress(2 + p.finished / p.prompts, parts, "against the clock") },
-              ),
-            )
-          : null
+        // A text of one block has no call to time but the one that reads the prompt.
+        const timeable = rollouts.filter(({ tokens }) => tokens.length > gamma + 1).slice(0, timedPrompts)
+        const speedup =
+          timed && timeable.length > 0
+            ? yield* decodingStep(label, (signal) =>
+                measureSpeedup(
+                  targetModel,
+                  draftModel,
+                  timeable.map(({ prompt }) => prompt),
+                  { draftLength: gamma, temperature: 0, maxNew, eosId },
+                  {},
+                  { signal, onProgress: (p) => progress(2 + p.finished / p.prompts, parts, "against the clock") },
+                ),
+              )
+            : null
         const figures: Figures = {
           lengths,
           overlap,

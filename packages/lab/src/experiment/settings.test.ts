@@ -1,0 +1,90 @@
+import { expect, test } from "bun:test"
+import { Effect } from "effect"
+import { behind, everything, squares, tiny } from "../../test/tiny.ts"
+import { arm, defineExperiment } from "./define.ts"
+import { resolve } from "./resolve.ts"
+import { applySettings } from "./settings.ts"
+import { ema } from "./spec.ts"
+
+const resolved = (...settings: ReadonlyArray<string>) =>
+  Effect.runPromise(Effect.flatMap(applySettings(tiny, settings), (e) => resolve(e)))
+const refused = async (...settings: ReadonlyArray<string>) =>
+  (await Effect.runPromise(Effect.flip(Effect.flatMap(applySettings(tiny, settings), (e) => resolve(e))))).message
+
+test("a setting changes one value: numbers, lists, options of plugins, plugins by name", async () => {
+  const { arms, seeds, config } = await resolved(
+    "arms.behind.steps=200",
+    "seeds=[1,2,3]",
+    "arms.behind.filter.k=0.3",
+    "arms.all.filter=behind",
+    "arms.all.optimizer.schedule=cosine",
+    "measure.gammas=[2]",
+    "target.model.hidden_size=32",
+  )
+  expect(seeds).toEqual([1, 2, 3])
+  const [all, selective] = arms
+  expect(selective!.steps).toBe(200)
+  expect(selective!.config["filter"]).toEqual({ name: "behind", options: { k: 0.3 } })
+  expect(all!.config["filter"]).toEqual({ name: "behind", options: { k: 0.5 } })
+  expect(all!.reference?.kind).toBe("distilled") // the experiment's, now that its filter asks for one
+  expect(all!.optimizer.schedule).toBe("cosine")
+  expect(all!.optimizer.warmup).toBe(2)
+  expect(config["measure"]).toMatchObject({ gammas: [2] })
+  expect(config["target"]).toMatchObject({ model: { options: { hidden_size: 32 } } })
+})
+
+test("a reference may be set whole, and an arm added", async () => {
+  const { arms } = await resolved(
+    'arms.behind.reference={"kind":"checkpoint","every":3}',
+    'arms.more={"filter":{"name":"behind","options":{"k":0.1}},"loss":"squares","steps":1,"batchSize":2}',
+  )
+  expect(arms.map(({ name, reference }) => [name, reference?.kind])).toEqual([
+    ["all", undefined],
+    ["behind", "checkpoint"],
+    ["more", "distilled"],
+  ])
+})
+
+test("what leads nowhere is refused with what there is", async () => {
+  expect(await refused("arms.nope.steps=3")).toContain("arms has no nope; it has all, behind")
+  expect(await refused("arms.all.stepz=3")).toMatch(/arms\.all has no stepz; it has .*steps/)
+  expect(await refused("arms.all.filter=best")).toContain('no filter "best" here; there are everything, behind')
+  expect(await refused("arms.behind.filter.q=1")).toMatch(/q must be removed.*Options of filter behind: k/)
+  expect(await refused("arms.behind.filter.k=7")).toContain("k must be at most 1 (was 7)")
+  expect(await refused("seeds=[]")).toContain("seeds")
+  expect(await refused("seeds=[1,1]")).toContain("all different")
+  expect(await refused("arms.all.steps=many")).toContain("steps must be a number (was a string)")
+  expect(await refused("arms.all.optimizer.speed=1")).toMatch(/has no speed; it has .*learningRate/)
+  expect(await refused("tokenizer.kind=letters")).toContain('"byte"')
+  expect(await refused("nothing")).toContain("expected path=value")
+  expect(await refused("maxLength.x=1")).toContain("maxLength is 16: nothing is inside it")
+})
+
+test("a filter swapped in that needs a reference is refused up front where there is none", async () => {
+  const { reference: _, ...rest } = tiny
+  const without = { ...rest, arms: { all: tiny.arms["all"]! } }
+  await Effect.runPromise(resolve(without))
+  const swapped = applySettings({ ...without, plugins: [behind] }, ["arms.all.filter=behind"])
+  const error = await Effect.runPromise(Effect.flip(Effect.flatMap(swapped, (e) => resolve(e))))
+  expect(error.message).toContain("filter behind compares the draft to a reference")
+})
+
+test("an arm name that is none, or a reserved one, is refused", async () => {
+  const named = (name: string) => ({ ...tiny, arms: { [name]: tiny.arms["all"]! } })
+  const message = async (name: string) => (await Effect.runPromise(Effect.flip(resolve(named(name))))).message
+  expect(await message("All")).toContain("lower-case")
+  expect(await message("start")).toContain("not named start")
+})
+
+test("an experiment whose filter needs a reference does not type-check without one", () => {
+  const budget = { steps: 1, batchSize: 1 }
+  const { reference: _, arms: __, ...rest } = tiny
+  const bare = arm({ filter: behind(), loss: squares(), ...budget })
+  const own = arm({ filter: behind(), loss: squares(), reference: ema({ decay: 0.9 }), ...budget })
+  const plain = arm({ filter: everything(), loss: squares(), ...budget })
+  // @ts-expect-error Property 'reference' is missing
+  defineExperiment({ ...rest, arms: { plain, bare } })
+  defineExperiment({ ...rest, arms: { plain, own } })
+  defineExperiment({ ...rest, arms: { plain, bare }, reference: ema({ decay: 0.9 }) })
+  expect(own.reference?.kind).toBe("average")
+})

@@ -1,0 +1,97 @@
+import { expect, test } from "bun:test"
+import { existsSync, mkdtempSync, readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { datasetsLayer } from "@winnow/data"
+import { tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { Effect, Layer } from "effect"
+import { tiny } from "../test/tiny.ts"
+import { plan } from "./estimate.ts"
+import { resolve } from "./experiment/resolve.ts"
+import { applySettings } from "./experiment/settings.ts"
+import { Progress } from "./progress.ts"
+import { runRecord } from "./record/schema.ts"
+import { runExperiment } from "./run.ts"
+import { Store } from "./store/store.ts"
+import { renderTable } from "./table.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "winnow-run-"))
+const results = join(folder, "results")
+const layers = Layer.mergeAll(Store.layer(folder), datasetsLayer({ folder: undefined }), Progress.silent)
+const resolved = (...settings: ReadonlyArray<string>) =>
+  Effect.flatMap(applySettings(tiny, settings), (e) => resolve(e))
+const run = (...settings: ReadonlyArray<string>) =>
+  Effect.runPromise(
+    Effect.flatMap(resolved(...settings), (r) => runExperiment(r, { slug: "000-tiny", results })).pipe(
+      Effect.provide(layers),
+    ),
+  )
+const planned = (...settings: ReadonlyArray<string>) =>
+  Effect.runPromise(Effect.flatMap(resolved(...settings), plan).pipe(Effect.provide(layers)))
+
+test("an experiment runs whole, once; again it computes nothing and prints the same; a change computes its own", async () => {
+  const before = await planned()
+  expect(before.stages.every(({ state }) => state === "to do")).toBe(true)
+  expect(before.stages.find(({ stage }) => stage === "target")!.work).toMatchObject({ steps: 80 })
+
+  const tensors = tf.memory().numTensors
+  const first = await run()
+  expect(tf.memory().numTensors).toBe(tensors)
+  const record = runRecord(JSON.parse(readFileSync(join(first.directory, "run.json"), "utf8")))
+  if (record instanceof type.errors) throw new Error(record.summary)
+  // tokenizer, data, target, two rollouts; for each of two seeds start, two arms, three measurements. The reference is
+  // the arm that trains on all tokens.
+  expect(first.computed).toBe(5 + 2 * 6)
+  expect(record.rows.map(({ name }) => name)).toEqual(["start", "all", "behind"])
+  for (const row of record.rows) {
+    expect(row.seeds.map(({ seed }) => seed)).toEqual([1, 2])
+    expect(row.greedyAcceptance.value).toBeGreaterThanOrEqual(0)
+    expect(row.tau.value).toBeGreaterThanOrEqual(1)
+  }
+  const [, all, behind] = record.rows
+  expect(behind!.budget[0]!.arm.tokensTrained).toBeLessThan(all!.budget[0]!.arm.tokensTrained)
+  expect(behind!.budget[0]!.reference!.tokensSeen).toBe(all!.budget[0]!.arm.tokensSeen)
+  expect(behind!.budget[0]!.arm.flops).toBeGreaterThan(0)
+  expect(behind!.differenceFromBaseline).not.toBeNull()
+  expect(all!.seeds[0]!.timing!.identical).toBe(2)
+
+  const again = await run()
+  expect(again.computed).toBe(0)
+  expect(again.directory).toBe(first.directory)
+  expect(renderTable(again.record)).toBe(renderTable(first.record))
+  expect((await planned()).stages.every(({ state }) => state === "cached")).toBe(true)
+
+  const changed = await planned("arms.behind.filter.k=0.25")
+  expect(changed.stages.filter(({ state }) => state === "to do").map(({ stage }) => stage)).toEqual([
+    "arm behind, seed 1",
+    "measure behind, seed 1",
+    "arm behind, seed 2",
+    "measure behind, seed 2",
+  ])
+
+  const lines = readFileSync(join(first.directory, "metrics.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((l) => JSON.parse(l))
+  const steps = lines.filter((l) => l._tag === "step" && l.arm === "behind" && l.seed === 2).map((l) => l.step)
+  expect(steps).toEqual([1, 2, 3, 4, 5, 6])
+  const html = readFileSync(join(first.directory, "report.html"), "utf8")
+  expect(html.match(/<svg/g)?.length).toBe(6)
+  expect(html).toContain("<mark>")
+  expect(html).not.toMatch(/(src|href)=/) // self-contained
+  expect(existsSync(join(folder, "artifacts", "target"))).toBe(true)
+}, 60_000)
+
+test("references that follow the draft, and one trained on clean text, run", async () => {
+  for (const reference of [
+    '{"kind":"average","decay":0.5}',
+    '{"kind":"checkpoint","every":2}',
+    '{"kind":"clean-text","steps":3,"batchSize":4}',
+  ]) {
+    const { record } = await run("seeds=[1]", `reference=${reference}`)
+    const row = record.rows.find(({ name }) => name === "behind")!
+    expect(row.reference).toBe(JSON.parse(reference).kind)
+    expect(row.budget[0]!.reference === null).toBe(row.reference !== "clean-text")
+  }
+}, 60_000)

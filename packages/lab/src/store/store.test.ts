@@ -1,0 +1,123 @@
+import { expect, test } from "bun:test"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DataError } from "@winnow/core"
+import { Effect } from "effect"
+import { canonicalJson, keyOf } from "./key.ts"
+import { type Making, makeStore } from "./store.ts"
+
+const home = () => mkdtempSync(join(tmpdir(), "winnow-store-"))
+const key = keyOf("one")
+
+/** A stage that counts how often it ran and writes `text`. */
+const making = (text: string, runs: Array<string>, more: Partial<Making<never, never>> = {}): Making<never, never> => ({
+  stage: "fake",
+  key,
+  made: { text },
+  versions: {},
+  run: (directory) =>
+    Effect.sync(() => {
+      runs.push(directory)
+      writeFileSync(join(directory, "text"), text)
+      return { length: text.length }
+    }),
+  ...more,
+})
+
+test("keys do not depend on the order of fields, and refuse what JSON would lose", () => {
+  expect(canonicalJson({ b: [1, { d: 2, c: null }], a: "x", no: undefined })).toBe('{"a":"x","b":[1,{"c":null,"d":2}]}')
+  expect(keyOf({ a: 1, b: 2 })).toBe(keyOf({ b: 2, a: 1 }))
+  expect(keyOf({ a: 1 })).not.toBe(keyOf({ a: 2 }))
+  expect(() => canonicalJson({ rate: Number.NaN })).toThrow("$.rate is NaN")
+  expect(() => canonicalJson([() => 0])).toThrow("$[0]")
+})
+
+test("an artifact is made once, then found, with its files listed", async () => {
+  const store = makeStore(home())
+  const runs: Array<string> = []
+  const first = await Effect.runPromise(store.obtain(making("hello", runs)))
+  const second = await Effect.runPromise(store.obtain(making("hello", runs)))
+  expect(runs.length).toBe(1)
+  expect([first.reused, second.reused]).toEqual([false, true])
+  expect(second.manifest.files.map(({ path, bytes }) => [path, bytes])).toEqual([["text", 5]])
+  expect(second.manifest.summary).toEqual({ length: 5 })
+})
+
+test("a stage that fails leaves nothing under its key, and what it had written is there for the next attempt", async () => {
+  const store = makeStore(home())
+  const failing: Making<DataError, never> = {
+    ...making("", []),
+    run: (directory) => {
+      writeFileSync(join(directory, "half"), "half")
+      return Effect.fail(new DataError({ message: "stopped" }))
+    },
+  }
+  const error = await Effect.runPromise(Effect.flip(store.obtain(failing)))
+  expect(error.message).toBe("stopped")
+  expect(store.find("fake", key)).toBeUndefined()
+  expect(store.partial("fake", key)).toBe(true)
+  const going = making("", [], {
+    run: (directory) => Effect.sync(() => ({ seen: readFileSync(join(directory, "half"), "utf8") })),
+  })
+  expect((await Effect.runPromise(store.obtain(going))).manifest.summary).toEqual({ seen: "half" })
+  expect(store.partial("fake", key)).toBe(false)
+})
+
+test("a damaged artifact is made anew, and so is one when asked for afresh", async () => {
+  const store = makeStore(home())
+  const runs: Array<string> = []
+  const { directory } = await Effect.runPromise(store.obtain(making("hello", runs)))
+  writeFileSync(join(directory, "text"), "hellO") // the same size, another content
+  await Effect.runPromise(store.obtain(making("hello", runs)))
+  expect(runs.length).toBe(2)
+  expect(readFileSync(join(directory, "text"), "utf8")).toBe("hello")
+  await Effect.runPromise(store.obtain(making("hello", runs, { fresh: true })))
+  expect(runs.length).toBe(3)
+  rmSync(join(directory, "text"))
+  expect(store.find("fake", key)).toBeUndefined()
+})
+
+test("checkpoints are left out of the whole artifact", async () => {
+  const store = makeStore(home())
+  const { directory, manifest } = await Effect.runPromise(
+    store.obtain({
+      ...making("", []),
+      run: (at) =>
+        Effect.promise(async () => {
+          await Bun.write(join(at, "checkpoints", "step-1", "state"), "x")
+          await Bun.write(join(at, "weights"), "w")
+          return {}
+        }),
+    }),
+  )
+  expect(readdirSync(directory).toSorted()).toEqual(["manifest.json", "weights"])
+  expect(manifest.files.map(({ path }) => path)).toEqual(["weights"])
+})
+
+/** Runs test/process.ts as a process of its own. */
+const spawn = (folder: string, ...args: ReadonlyArray<string>) =>
+  Bun.spawn(["bun", join(import.meta.dir, "../../test/process.ts"), folder, ...args], {
+    stdout: "pipe",
+    stderr: "inherit",
+  })
+
+test("four processes that want one artifact: one makes it, the others wait and find it", async () => {
+  const folder = home()
+  const outputs = await Promise.all(Array.from({ length: 4 }, () => new Response(spawn(folder, "300").stdout).text()))
+  const answers = outputs.map((o) => JSON.parse(o) as { reused: boolean; text: string })
+  expect(answers.filter(({ reused }) => !reused).length).toBe(1)
+  expect(new Set(answers.map(({ text }) => text)).size).toBe(1)
+  expect(readFileSync(join(folder, "runs"), "utf8").trim().split("\n").length).toBe(1)
+}, 60_000)
+
+test("a killed process holds no lock: the next goes on at once in what it left", async () => {
+  const folder = home()
+  const killed = spawn(folder, "60000")
+  while (!existsSync(join(folder, "runs"))) await Bun.sleep(20)
+  killed.kill("SIGKILL")
+  await killed.exited
+  const answer = JSON.parse(await new Response(spawn(folder, "0").stdout).text()) as { reused: boolean; text: string }
+  expect(answer.reused).toBe(false)
+  expect(readFileSync(join(folder, "runs"), "utf8").trim().split("\n").length).toBe(2)
+}, 60_000)
