@@ -25,9 +25,9 @@ export const startDecoding = (architecture: Architecture, parameters: Parameters
       return cache.length
     },
     extend: (ids_BT) => {
-      const B = cache.pad_B?.length
+      const B = cache.layers[0]?.k.shape[2] ?? cache.pad_B?.length
       if (B !== undefined && ids_BT.shape[0] !== B)
-        throw new Error(`${ids_BT.shape[0]} sequences were given, pad_B has ${B}: give one padding a sequence`)
+        throw new Error(`${ids_BT.shape[0]} sequences were given, this decoding state is of ${B}: start a new one`)
       return architecture.hidden(parameters, ids_BT, cache)
     },
     rollback: (length) => {

@@ -230,6 +230,13 @@ const checkLimits = (law: Law, model: Model) => {
       refuses(() => decoding.rollback(length)),
       () => `rolled back from 2 positions to ${length}`,
     )
+  const two = [draw(model, 1, 1), draw(model, 1, 2)]
+  law(
+    "batch",
+    refuses(() => extend(decoding, two)),
+    () => "a cache of one sequence was extended by two",
+  )
+  law("length", decoding.length === 2, () => `after refusals the cache holds ${decoding.length} positions, expected 2`)
   const { maxLength } = model.architecture
   law(
     "length",
