@@ -1,6 +1,23 @@
-/** `bun run bench`: the mitata suites, or one of the side-by-side runs against a peer. */
+/** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
+import { parseRequest, UsageError, usage } from "./command-line.ts"
+import { listBenches, runBenches } from "./run.ts"
 import { benchStep } from "./step/bench-step.ts"
+import { suites } from "./suites/index.ts"
 
-const [name, ...rest] = process.argv.slice(2)
-if (name === "step") await benchStep(rest)
-else console.log("bun run bench step [--peer PYTHON]")
+const names = Object.keys(suites)
+
+const main = async (args: ReadonlyArray<string>): Promise<void> => {
+  if (args[0] === "step") return benchStep(args.slice(1))
+  const request = parseRequest(args, names)
+  if (request.help) return void process.stdout.write(usage(names))
+  if (request.list) return listBenches(request, suites)
+  return runBenches(request, suites)
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  process.stderr.write(`error: ${error.message}\n\n${usage(names)}`)
+  process.exitCode = 2
+}

@@ -1,0 +1,67 @@
+/** What `bun run bench` was asked for. */
+import { parseArgs } from "node:util"
+import type { Sampling } from "./measure.ts"
+
+/** Suites in the order asked for, or all of them. */
+export interface Request {
+  readonly suites: ReadonlyArray<string>
+  readonly sampling: Sampling
+  readonly list: boolean
+  readonly json: boolean
+  readonly help: boolean
+}
+
+/** A command line that cannot be understood: exit code 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError"
+}
+
+export const usage = (names: ReadonlyArray<string>): string => `bun run bench [SUITE...] [options]
+
+  SUITE     ${names.join(", ")}; all of them if none is named
+  --quick   a few samples of each bench: shows that it runs, not how fast it is
+  --json    one JSON document on stdout and nothing else
+  --list    the suites and their benches, measuring nothing
+  --help    this text
+
+bun run bench step [--peer PYTHON] [options]
+
+  the selective step side by side with PyTorch; \`bun run bench step --help\` says more
+`
+
+/**
+ * Reads the arguments after `bun run bench`.
+ *
+ * @param names the suites that there are
+ * @error UsageError for an unknown suite or option
+ */
+export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<string>): Request => {
+  const { values, positionals } = parse(args)
+  const unknown = positionals.filter((name) => !names.includes(name))
+  if (unknown.includes("step"))
+    throw new UsageError("step is no suite: it is run alone and first, as in `bun run bench step --peer PYTHON`")
+  if (unknown.length > 0)
+    throw new UsageError(
+      `there is no suite ${unknown.join(", ")}; there are ${names.join(", ")}, and the comparison \`bun run bench step\``,
+    )
+  return {
+    suites: positionals.length === 0 ? names : [...new Set(positionals)],
+    sampling: values.quick ? "quick" : "full",
+    list: values.list,
+    json: values.json,
+    help: values.help,
+  }
+}
+
+const parse = (args: ReadonlyArray<string>) => {
+  const flag = { type: "boolean", default: false } as const
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { quick: flag, json: flag, list: flag, help: { ...flag, short: "h" } },
+    })
+  } catch (cause) {
+    throw new UsageError(`${(cause as Error).message}; the options are --quick, --json, --list, --help`)
+  }
+}

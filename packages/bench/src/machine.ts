@@ -1,0 +1,50 @@
+/** What the figures were measured on; they say nothing of any other machine. */
+import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
+import { openEngine } from "@winnow/tensor"
+
+export interface Machine {
+  readonly cpu: string
+  /** Threads that this process may run at once, and that one op of TensorFlow uses. */
+  readonly threads: number
+  readonly opThreads: number
+  readonly memoryGiB: number
+  readonly system: string
+  readonly bun: string
+  readonly tensorflow: string
+  /** "CPU" or "GPU": where float tensors live. */
+  readonly device: string
+  /** Programs that wanted a core during the last minute, before this run added its own. */
+  readonly load: number
+}
+
+/** Opens the engine and tells what it runs on. @error LibraryNotFound when there is no libtensorflow */
+export const openMachine = async (): Promise<Machine> => {
+  const load = loadavg()[0]!
+  const { version, device } = await openEngine()
+  const threads = availableParallelism()
+  return {
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    threads,
+    opThreads: Number(process.env["TF_NUM_INTRAOP_THREADS"]) || threads,
+    memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+    system: `${process.platform} ${process.arch} ${release()}`,
+    bun: Bun.version,
+    tensorflow: version,
+    device: device.type,
+    load: Math.round(load * 10) / 10,
+  }
+}
+
+/** Whether other programs take so much that figures are lower than at rest. */
+export const isBusy = ({ load, threads }: Machine): boolean => load > 0.5 * threads
+
+/** The lines that go before the tables. */
+export const describeMachine = (machine: Machine): ReadonlyArray<string> => [
+  `cpu         ${machine.cpu}, ${machine.threads} threads (${machine.opThreads} for an op), ${machine.memoryGiB} GiB`,
+  `system      ${machine.system}`,
+  `Bun         ${machine.bun}`,
+  `TensorFlow  ${machine.tensorflow}, on ${machine.device}`,
+  ...(isBusy(machine)
+    ? [`busy        load ${machine.load} on ${machine.threads} threads: figures are lower than at rest, ratios shakier`]
+    : []),
+]

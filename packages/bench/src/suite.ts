@@ -1,0 +1,77 @@
+/** A suite registers its benches; nothing is built before a bench is measured, so that listing them costs nothing. */
+
+/** What a second of a bench is counted in. Bytes are counted in powers of ten. */
+export type Unit = "tokens/s" | "MB/s" | "GB/s"
+
+/** Tokens or bytes that one call works through. */
+export interface Work {
+  /** As a function where only the set-up knows it. */
+  readonly amount: number | (() => number)
+  readonly unit: Unit
+}
+
+/** Something to prepare before each call, outside the timing: mitata's computed parameter. */
+export interface Prepared {
+  readonly 0: () => unknown
+  readonly bench: (parameter: unknown) => unknown
+}
+
+export type Timed = (() => unknown) | Prepared
+
+/** Sets up, yields once what is timed, cleans up (in a `finally`: a bench that throws is cleaned up as well). */
+export type Setup = () => Generator<Timed, void, unknown> | AsyncGenerator<Timed, void, unknown>
+
+export interface Bench {
+  readonly suite: string
+  /** Unique in its suite. */
+  readonly name: string
+  readonly work: Work
+  /** Another bench of the suite, registered before: this one's speed is also given as a multiple of it. */
+  readonly comparedTo?: string
+  readonly setup: Setup
+}
+
+/** A bench that cannot run here, and what it needs. */
+export interface Skipped {
+  readonly suite: string
+  readonly name: string
+  readonly reason: string
+}
+
+/** What a suite is given to register with. */
+export interface Registry {
+  readonly bench: (name: string, bench: Omit<Bench, "suite" | "name">) => void
+  readonly skip: (name: string, reason: string) => void
+}
+
+export type Suite = (registry: Registry) => void
+
+/** Calls `run` with what `prepare` returned; only `run` is timed. `prepare` may be called more often than `run`. */
+export const prepared = <T>(prepare: () => T, run: (value: T) => unknown): Prepared => ({
+  0: prepare,
+  bench: (value) => run(value as T),
+})
+
+/**
+ * The benches of a suite, in their order.
+ *
+ * @error for a name used twice, or a comparison with a bench that was not registered before
+ */
+export const registered = (
+  suite: string,
+  register: Suite,
+): { readonly benches: ReadonlyArray<Bench>; readonly skipped: ReadonlyArray<Skipped> } => {
+  const benches: Array<Bench> = []
+  const skipped: Array<Skipped> = []
+  const has = (name: string) => benches.some((bench) => bench.name === name)
+  register({
+    bench: (name, bench) => {
+      if (has(name)) throw new Error(`suite ${suite} has two benches called ${name}: give each a name of its own`)
+      if (bench.comparedTo !== undefined && !has(bench.comparedTo))
+        throw new Error(`suite ${suite}: ${name} is compared to ${bench.comparedTo}, which is not registered before it`)
+      benches.push({ suite, name, ...bench })
+    },
+    skip: (name, reason) => skipped.push({ suite, name, reason }),
+  })
+  return { benches, skipped }
+}

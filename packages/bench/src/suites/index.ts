@@ -1,0 +1,17 @@
+/** All suites by the name that the command line knows them by. */
+import type { Suite } from "../suite.ts"
+import { decoding } from "./decoding.bench.ts"
+import { filters } from "./filters.bench.ts"
+import { losses } from "./losses.bench.ts"
+import { microBatch } from "./micro-batch.bench.ts"
+import { safetensors } from "./safetensors.bench.ts"
+import { tokenizing } from "./tokenizing.bench.ts"
+
+export const suites: Readonly<Record<string, Suite>> = {
+  filters,
+  losses,
+  "micro-batch": microBatch,
+  decoding,
+  tokenizing,
+  safetensors,
+}

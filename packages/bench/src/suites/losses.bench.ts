@@ -1,0 +1,87 @@
+/**
+ * Each loss on one chunk of logits: its value alone, as the statistics pass asks for it, and value with gradient, as the
+ * kept rows do. The product that makes the logits is not in it.
+ *
+ * Letters: R rows of a chunk, V vocabulary.
+ */
+import { Categorical, type LossChunk, type LossInstance } from "@winnow/core"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { jsd } from "@winnow/loss-jsd"
+import { kl } from "@winnow/loss-kl"
+import { reverseKl } from "@winnow/loss-reverse-kl"
+import { tvd } from "@winnow/loss-tvd"
+import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
+import { normals, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { instanceOf } from "@winnow/testing"
+import { lossOf } from "@winnow/training"
+import { do_not_optimize } from "mitata"
+import type { Suite } from "../suite.ts"
+
+const uses = {
+  "cross-entropy": crossEntropy(),
+  kl: kl(),
+  "reverse-kl": reverseKl(),
+  jsd: jsd(),
+  tvd: tvd(),
+  "tvd-plus-plus": tvdPlusPlus(),
+  "tvd-plus-plus, uniform": tvdPlusPlus({ expectation: "uniform" }),
+  "tvd-plus-plus, sampled": tvdPlusPlus({ expectation: "sampled" }),
+}
+
+/** The chunk that the step takes at GPT-NeoX's vocabulary, and one of as many rows as a small vocabulary allows. */
+const sizes = [
+  [128, 50304],
+  [512, 1024],
+] as const
+
+/** Tensors of a chunk's inputs. Each call makes its distributions anew from them, as what they remember must not carry over. */
+const inputs = (R: number, V: number) => {
+  const rng = seeded(1, "loss bench", R, V)
+  const logits = () => tf.tensor2d(normals(R * V, 2, rng), [R, V])
+  return {
+    draft: logits(),
+    target: logits(),
+    gold_R: tf.tensor1d(
+      Int32Array.from({ length: R }, () => rng.below(V)),
+      "int32",
+    ),
+    uniform_R: Float32Array.from({ length: R }, rng.uniform),
+  }
+}
+
+const chunkOf = ({ draft, target, gold_R, uniform_R }: ReturnType<typeof inputs>, loss: LossInstance): LossChunk => {
+  const chunk = (batch: ReadonlyArray<number>): LossChunk => ({
+    draft: new Categorical(draft),
+    target: loss.target ? new Categorical(target) : undefined,
+    gold_R,
+    uniform_R,
+    batch,
+  })
+  if (loss.batch === undefined) return chunk([])
+  // A pass of its own before the rows' values, as in the step.
+  const sum_M = tf.tidy(() => tf.sum(loss.batch!.rows(chunk([])), 0).dataSync())
+  return chunk(loss.batch.combine(Float64Array.from(sum_M), draft.shape[0]))
+}
+
+export const losses: Suite = ({ bench }) => {
+  for (const [R, V] of sizes)
+    for (const [name, use] of Object.entries(uses))
+      for (const what of ["value", "value and gradient"] as const)
+        bench(`${name}, ${what}, [${R}, ${V}]`, {
+          work: { amount: R, unit: "tokens/s" },
+          setup: async function* () {
+            const loss = await instanceOf(use)
+            const given = inputs(R, V)
+            // What is read back ends the call: a GPU has only begun when an op returns.
+            const value = () => loss.value(chunkOf(given, loss)).dataSync()
+            const both = () => tf.slice(lossOf(loss, chunkOf(given, loss)).gradient_RV, [R - 1, 0], [1, 1]).dataSync()
+            const run = what === "value" ? value : both
+            try {
+              yield () => do_not_optimize(tf.tidy(run))
+            } finally {
+              tf.dispose([given.draft, given.target, given.gold_R])
+            }
+          },
+        })
+}

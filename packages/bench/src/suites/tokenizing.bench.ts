@@ -1,0 +1,70 @@
+/** Text to ids: BPE trained on generated problems, and GPT-NeoX's tokenizer on GSM8K where WINNOW_DATA has both. */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { Datasets, type Example } from "@winnow/core"
+import { datasetCache, makeDatasets, makeTokenizer, type Tokenizer, trainBpe } from "@winnow/data"
+import { arithmetic } from "@winnow/task-arithmetic"
+import { gsm8k } from "@winnow/task-gsm8k"
+import { Effect } from "effect"
+import { do_not_optimize } from "mitata"
+import { prepared, type Suite } from "../suite.ts"
+
+/** Problems of a call: enough that most words come again, as in a data set. */
+const problems = 500
+
+const textsOf = (examples: ReadonlyArray<Example>) => examples.map(({ prompt, answer }) => prompt + answer)
+const bytesOf = (texts: ReadonlyArray<string>) => texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0)
+
+const encodeAll = (tokenizer: Tokenizer, texts: ReadonlyArray<string>) => {
+  for (const text of texts) do_not_optimize(tokenizer.encode(text))
+}
+
+const generatedTexts = async () =>
+  textsOf((await Effect.runPromise(arithmetic({ train: problems }).instance)).examples("train"))
+
+/** Those of the folder; nothing is downloaded for a bench. */
+const gsm8kTexts = async (folder: string) => {
+  const fetch = () => Promise.reject(new Error("is not asked: a bench downloads nothing"))
+  const use = gsm8k({ maxTrain: problems }).instance
+  const task = Effect.provideService(use, Datasets, makeDatasets({ folder, cache: datasetCache(), fetch }))
+  return textsOf((await Effect.runPromise(task)).examples("train"))
+}
+
+export const tokenizing: Suite = ({ bench, skip }) => {
+  for (const words of ["new", "known"] as const) {
+    let bytes = 0
+    bench(`BPE of 1024, arithmetic, words ${words}`, {
+      work: { amount: () => bytes, unit: "MB/s" },
+      setup: async function* () {
+        const texts = await generatedTexts()
+        bytes = bytesOf(texts)
+        const tokenizer = trainBpe(texts, { vocabularySize: 1024 })
+        encodeAll(tokenizer, texts)
+        // A tokenizer remembers the words that it has met: a fresh one has met none.
+        const fresh = prepared(
+          () => makeTokenizer(tokenizer.json),
+          (unused) => encodeAll(unused, texts),
+        )
+        yield words === "new" ? fresh : () => encodeAll(tokenizer, texts)
+      },
+    })
+  }
+
+  const name = "GPT-NeoX, GSM8K"
+  const folder = process.env["WINNOW_DATA"]
+  if (folder === undefined || folder === "")
+    return skip(name, "WINNOW_DATA is not set: set it to a folder of data sets")
+  const file = join(folder, "tokenizers", "gpt_neox_20b.tokenizer.json")
+  const missing = [file, join(folder, "gsm8k", "train.jsonl")].find((path) => !existsSync(path))
+  if (missing !== undefined) return skip(name, `${missing} is missing`)
+  let bytes = 0
+  bench(name, {
+    work: { amount: () => bytes, unit: "MB/s" },
+    setup: async function* () {
+      const texts = await gsm8kTexts(folder)
+      bytes = bytesOf(texts)
+      const tokenizer = makeTokenizer(JSON.parse(readFileSync(file, "utf8")))
+      yield () => encodeAll(tokenizer, texts)
+    },
+  })
+}
