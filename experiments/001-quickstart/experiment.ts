@@ -1,3 +1,4 @@
+/** 001-quickstart: every filter and two losses on generated word problems, in minutes. README.md says what came out. */
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"

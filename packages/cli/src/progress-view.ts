@@ -38,7 +38,8 @@ export const progressView = (options: {
   readonly now?: () => number
 }): View => {
   const { write, terminal, everySeconds = 5, now = () => performance.now() / 1000 } = options
-  let began = { at: 0, done: undefined as number | undefined }
+  /** The first event of a stage: a resumed one begins in the middle. */
+  let began: { readonly at: number; readonly done: number } | undefined
   let shownAt = Number.NEGATIVE_INFINITY
   let there = 0
   const clear = () => terminal && write("\r\u001b[2K")
@@ -64,7 +65,7 @@ export const progressView = (options: {
         return
       case "started":
         flush()
-        began = { at: now(), done: undefined }
+        began = undefined
         shownAt = terminal ? Number.NEGATIVE_INFINITY : now()
         if (!terminal) line(`${number(event)} ${event.stage}${event.resuming ? ", going on where it was" : ""}`)
         return
@@ -77,8 +78,8 @@ export const progressView = (options: {
         return
       case "progress": {
         const { done, total, unit, stage, detail } = event
-        began.done ??= done
         const time = now()
+        began ??= { at: time, done }
         if (time - shownAt < (terminal ? 0.1 : everySeconds)) return
         shownAt = time
         const rate = (done - began.done) / Math.max(1e-9, time - began.at)

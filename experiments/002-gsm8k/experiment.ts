@@ -1,0 +1,73 @@
+/** 002-gsm8k: the quickstart's arms on real word problems. README.md says what it asks and what came out. */
+import { adaspec } from "@winnow/filter-adaspec"
+import { focusFinetune } from "@winnow/filter-focus-finetune"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { arm, bpe, defineExperiment, distilled, trained } from "@winnow/lab"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { jsd } from "@winnow/loss-jsd"
+import { kl } from "@winnow/loss-kl"
+import { reverseKl } from "@winnow/loss-reverse-kl"
+import { tvd } from "@winnow/loss-tvd"
+import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
+import { gptNeox, llama } from "@winnow/models"
+import { gsm8k } from "@winnow/task-gsm8k"
+
+const vocabulary = 1024
+/** The same optimizer steps, batches and rate for every arm: what is compared is what a step is spent on. */
+const budget = { steps: 600, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 50 } }
+
+export default defineExperiment({
+  name: "gsm8k",
+  question: "On real word problems, with the same steps, does choosing the tokens help a small draft to be accepted?",
+  task: gsm8k({}),
+  tokenizer: bpe({ vocabulary }),
+  maxLength: 320,
+  target: trained({
+    model: llama({
+      vocab_size: vocabulary,
+      hidden_size: 256,
+      num_hidden_layers: 4,
+      num_attention_heads: 8,
+      max_position_embeddings: 512,
+    }),
+    steps: 1700,
+    batchSize: 32,
+    optimizer: { learningRate: 1e-3, warmup: 100, schedule: "cosine" },
+  }),
+  draft: {
+    model: llama({
+      vocab_size: vocabulary,
+      hidden_size: 64,
+      num_hidden_layers: 1,
+      num_attention_heads: 2,
+      max_position_embeddings: 512,
+    }),
+    pretraining: { steps: 400, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 50 } },
+  },
+  reference: distilled({ filter: none(), loss: kl(), ...budget }),
+  arms: {
+    "all-tokens": arm({ filter: none(), loss: kl(), ...budget }),
+    random: arm({ filter: random({ k: 0.4 }), loss: kl(), ...budget }),
+    adaspec: arm({ filter: adaspec({ k: 0.4 }), loss: kl(), ...budget }),
+    "focus-finetune": arm({ filter: focusFinetune({ k: 0.4 }), loss: kl(), ...budget }),
+    "tvd-plus-plus": arm({ filter: none(), loss: tvdPlusPlus(), ...budget }),
+  },
+  seeds: [1, 2],
+  measure: { prompts: 160, maxNew: 192, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 12 },
+  plugins: [
+    adaspec,
+    focusFinetune,
+    none,
+    random,
+    crossEntropy,
+    jsd,
+    kl,
+    reverseKl,
+    tvd,
+    tvdPlusPlus,
+    llama,
+    gptNeox,
+    gsm8k,
+  ],
+})

@@ -1,0 +1,119 @@
+import { expect, test } from "bun:test"
+import { existsSync, mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { runRecord } from "@winnow/lab"
+import { type } from "arktype"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-cli-"))
+const main = join(import.meta.dir, "../main.ts")
+
+const start = (...args: ReadonlyArray<string>) =>
+  Bun.spawn(["bun", main, "experiment", ...args], {
+    env: { ...process.env, WINNOW_HOME: home },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+
+const winnow = async (...args: ReadonlyArray<string>) => {
+  const child = start(...args)
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { out, err, code }
+}
+
+/** The quickstart, so small that it takes seconds. */
+const tiny = [
+  "--results",
+  join(home, "results"),
+  "--seeds",
+  "1",
+  "--arms",
+  "all-tokens,adaspec",
+  ...[
+    "task.train=300",
+    "task.test=20",
+    "task.validation=10",
+    "target.steps=4",
+    "target.batchSize=4",
+    "target.model.hidden_size=12",
+    "target.model.num_hidden_layers=1",
+    "draft.model.hidden_size=8",
+    "draft.pretraining.steps=2",
+    "reference.steps=2",
+    "reference.batchSize=4",
+    "arms.all-tokens.steps=2",
+    "arms.all-tokens.batchSize=4",
+    "arms.adaspec.steps=3",
+    "arms.adaspec.batchSize=4",
+    "measure.prompts=4",
+    "measure.maxNew=8",
+    "measure.timedPrompts=1",
+  ].flatMap((setting) => ["--set", setting]),
+]
+
+test("--list names the experiments; --json prints JSON alone", async () => {
+  const plain = await winnow("--list")
+  expect([plain.code, plain.err]).toEqual([0, ""])
+  expect(plain.out).toContain("001-quickstart")
+  const { out } = await winnow("--list", "--json")
+  const listed = JSON.parse(out) as ReadonlyArray<{ slug: string; arms: ReadonlyArray<string> }>
+  expect(listed.find(({ slug }) => slug === "001-quickstart")!.arms).toContain("adaspec")
+}, 60_000)
+
+test("wrong input exits 1 and says what there is", async () => {
+  const [name, path, seeds, arms] = await Promise.all([
+    winnow("nope"),
+    winnow("001", "--set", "arms.adaspec.filter=best"),
+    winnow("--seeds", "1,two"),
+    winnow("--arms", "adaspec,other"),
+  ])
+  expect([name.code, path.code, seeds.code, arms.code]).toEqual([1, 1, 1, 1])
+  expect(name.err).toMatch(/^error: experiment nope: there is no such experiment; there are: 001-quickstart/)
+  expect(path.err).toMatch(/no filter "best" here; there are .*adaspec/)
+  expect(seeds.err).toContain("expected integers")
+  expect(arms.err).toMatch(/no arm other; there are all-tokens, /)
+  for (const { out } of [name, path, seeds, arms]) expect(out).toBe("")
+}, 60_000)
+
+test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
+  const { out, code } = await winnow(...tiny, "--dry-run")
+  expect(code).toBe(0)
+  expect(out).toMatch(/arm adaspec, seed 1 +to do/)
+  expect(out).toMatch(/\d+ of \d+ stages to do, about /)
+  expect(existsSync(join(home, "artifacts"))).toBe(false)
+  const plan = JSON.parse((await winnow(...tiny, "--dry-run", "--json")).out)
+  expect(plan.stages.find((s: { stage: string }) => s.stage === "target").work.steps).toBe(4)
+}, 60_000)
+
+test("a run prints the table; the same again computes nothing and prints the same; an interrupted one goes on", async () => {
+  const long = [...tiny, "--set", "target.steps=100000"]
+  const child = start(...long)
+  const reader = child.stderr.getReader()
+  let seen = ""
+  while (!/target\n|target: /.test(seen)) seen += new TextDecoder().decode((await reader.read()).value)
+  await Bun.sleep(1500)
+  child.kill("SIGINT")
+  while (true) {
+    const { done, value } = await reader.read()
+    if (done) break
+    seen += new TextDecoder().decode(value)
+  }
+  expect(await child.exited).toBe(130)
+  expect(seen).toContain("run the same command to go on")
+  const plan = JSON.parse((await winnow(...long, "--dry-run", "--json")).out)
+  expect(plan.stages.find((s: { stage: string }) => s.stage === "target").state).toBe("to resume")
+
+  const first = await winnow(...tiny)
+  if (first.code !== 0) throw new Error(first.err)
+  expect(first.out).toMatch(/^arm +filter +loss +greedy % \(seed 1\)/)
+  expect(first.out).toMatch(/gamma = 4, arithmetic\/test, 4 prompts/)
+  const again = await winnow(...tiny)
+  expect(again.out).toBe(first.out)
+  expect(again.err).toContain("nothing had to be computed")
+  const record = runRecord(JSON.parse((await winnow(...tiny, "--json")).out))
+  expect(record).not.toBeInstanceOf(type.errors)
+}, 120_000)

@@ -1,0 +1,63 @@
+import { expect, test } from "bun:test"
+import { clock, duration, progressView } from "./progress-view.ts"
+
+const at = { stage: "target", index: 3, of: 9, unit: "steps" }
+
+/** A view with a clock of its own, and what it wrote. */
+const watched = (terminal: boolean) => {
+  let time = 0
+  let written = ""
+  const view = progressView({ write: (text) => (written += text), terminal, columns: 120, now: () => time })
+  return {
+    view,
+    wait: (seconds: number) => (time += seconds),
+    take: () => {
+      const text = written
+      written = ""
+      return text
+    },
+  }
+}
+
+test("times read as people say them", () => {
+  expect([clock(5), clock(75), clock(3675)]).toEqual(["0:05", "1:15", "1:01:15"])
+  expect([duration(0.84), duration(42), duration(200)]).toEqual(["0.8 s", "42 s", "3:20"])
+})
+
+test("elsewhere than on a terminal there are plain lines, one every 5 seconds at most", () => {
+  const { view, wait, take } = watched(false)
+  view.report({ _tag: "started", resuming: true, ...at })
+  expect(take()).toBe("[ 3/9]  target, going on where it was\n")
+  for (let done = 1; done <= 100; done++) {
+    wait(0.125)
+    view.report({ _tag: "progress", done, total: 200, detail: "loss 1.2", ...at })
+  }
+  const lines = take().trim().split("\n")
+  expect(lines.length).toBe(2)
+  expect(lines[1]).toBe("[ 3/9]  target: 80/200 steps  8.00 steps/s  0:15 left  loss 1.2")
+  expect(lines.join("")).not.toContain("\r")
+})
+
+test("on a terminal one line is redrawn, with a bar, the rate and the time left, within the width", () => {
+  const { view, wait, take } = watched(true)
+  view.report({ _tag: "started", resuming: false, ...at })
+  view.report({ _tag: "progress", done: 0, total: 200, detail: "", ...at })
+  wait(10)
+  take()
+  view.report({ _tag: "progress", done: 100, total: 200, detail: "x".repeat(200), ...at })
+  const drawn = take()
+  expect(
+    drawn.startsWith("\r\u001b[2K[ 3/9]  target  ██████████░░░░░░░░░░  100/200 steps  10.0 steps/s  0:10 left"),
+  ).toBe(true)
+  expect(drawn).not.toContain("\n")
+  expect(drawn.length).toBeLessThan(120 + 6)
+  view.report({ _tag: "done", reused: false, seconds: 20, key: "", ...at })
+  expect(take()).toBe("\r\u001b[2K[ 3/9]  target: done in 20 s\n")
+})
+
+test("stages that were there are told in one line", () => {
+  const { view, take } = watched(false)
+  for (let i = 0; i < 4; i++) view.report({ _tag: "done", reused: true, seconds: 1, key: "", ...at })
+  view.end()
+  expect(take().trim()).toBe("4 stages were there already")
+})
