@@ -5,12 +5,12 @@ import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
-import { Effect, Layer } from "effect"
+import { Effect, Fiber, Layer } from "effect"
 import { tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
-import { Progress } from "./progress.ts"
+import { Progress, type ProgressEvent } from "./progress.ts"
 import { runRecord } from "./record/schema.ts"
 import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
@@ -94,4 +94,54 @@ test("references that follow the draft, and one trained on clean text, run", asy
     expect(row.reference).toBe(JSON.parse(reference).kind)
     expect(row.budget[0]!.reference === null).toBe(row.reference !== "clean-text")
   }
+}, 60_000)
+
+test("a run that is interrupted in the middle of an arm ends as one that was not", async () => {
+  const settings = ["seeds=[1]", "arms.behind.steps=40", "arms.all.steps=12"]
+  const whole = await run(...settings)
+  const other = mkdtempSync(join(tmpdir(), "winnow-resumed-"))
+  const stage = "arm behind, seed 1"
+  const attempt = (onEvent: (event: ProgressEvent) => void) =>
+    Effect.flatMap(resolved(...settings), (r) =>
+      runExperiment(r, { slug: "000-tiny", results: join(other, "results") }),
+    ).pipe(
+      Effect.provide(Layer.mergeAll(Store.layer(other), datasetsLayer({ folder: undefined }))),
+      Effect.provideService(Progress, { report: onEvent }),
+    )
+  let last = 0
+  let stop = () => {}
+  const fiber = Effect.runFork(
+    attempt((e) => {
+      if (e._tag !== "progress" || e.stage !== stage) return
+      last = e.done
+      if (e.done === 17) stop()
+    }),
+  )
+  stop = () => fiber.interruptUnsafe()
+  await Effect.runPromise(Fiber.await(fiber))
+  expect(last).toBeGreaterThanOrEqual(17)
+  expect(last).toBeLessThan(40)
+
+  const steps: Array<number> = []
+  const resumed = await Effect.runPromise(
+    attempt((e) => {
+      if (e._tag === "progress" && e.stage === stage) steps.push(e.done)
+    }),
+  )
+  expect(steps[0]).toBe(last + 1)
+  const weights = (root: string, key: string) =>
+    Bun.file(join(root, "artifacts", "arm", key, "model.safetensors")).bytes()
+  const { key } = resumed.record.stages.find(({ label }) => label === stage)!
+  expect(await weights(other, key)).toEqual(await weights(folder, key))
+  const lossesOf = (directory: string) =>
+    readFileSync(join(directory, "metrics.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line))
+      .filter((l) => l._tag === "step" && l.stage === stage)
+      .map(({ step, loss }) => [step, loss])
+  expect(lossesOf(resumed.directory)).toEqual(lossesOf(whole.directory))
+  expect(resumed.record.rows.map(({ greedyAcceptance }) => greedyAcceptance)).toEqual(
+    whole.record.rows.map(({ greedyAcceptance }) => greedyAcceptance),
+  )
 }, 60_000)

@@ -85,6 +85,16 @@ const temperature = ({ conditions: { temperature: t, topK, topP } }: RunRecord):
     ", ",
   )
 
+/** Whether the arms spent the same steps: a table that mixes budgets says so. */
+const budgetLine = (run: RunRecord): string => {
+  const arms = run.rows.filter(({ role }) => role === "arm")
+  const same = (of: (b: Budget) => number) => new Set(arms.map((r) => Math.round(meanBudget(r, of)))).size === 1
+  const steps = arms[0]?.budget[0]?.arm.steps ?? 0
+  if (same((b) => b.steps) && same((b) => b.tokensSeen))
+    return `Budget: the same ${steps} optimizer steps on the same tokens for every arm; tokens trained and seconds differ. References cost extra.`
+  return "Budget: the arms differ in steps or in tokens seen, so rows are not to be compared at face value. References cost extra."
+}
+
 /** What the figures are of. */
 export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const { conditions: c, target } = run
@@ -98,6 +108,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
     `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${range} tested tokens a draft.`,
     `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens.`,
     `Speed-up: wall time, greedy, gamma = ${c.gamma}, ${c.timedPrompts} prompts, batch 1, this machine. Intervals: ${c.interval}.`,
+    budgetLine(run),
     `Target: ${short(target.parameters)} parameters${score}. Draft: ${short(run.draftParameters)} parameters.`,
   ]
 }

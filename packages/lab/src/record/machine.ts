@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, platform, release, totalmem } from "node:os"
 import { join } from "node:path"
-import { houseRoot } from "../store/code-version.ts"
+import { engineInfo } from "@winnow/tensor"
+import { arithmetic, houseRoot } from "../store/code-version.ts"
 
 const git = (...args: ReadonlyArray<string>): string | undefined => {
   const { status, stdout } = spawnSync("git", ["-C", houseRoot, ...args], { encoding: "utf8" })
@@ -26,11 +27,12 @@ const versionOf = (path: string): string | null => {
   }
 }
 
-/** Versions of what computes. */
+/** Versions of what computes; the engine must be open. */
 export const versions = () => ({
   winnow: versionOf("."),
   bun: Bun.version,
   effect: versionOf("node_modules/effect"),
+  tensorflow: engineInfo().version,
   tfjs: versionOf("node_modules/@tensorflow/tfjs"),
   tokenizers: versionOf("node_modules/@huggingface/tokenizers"),
 })
@@ -40,5 +42,6 @@ export const machine = () => ({
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   cores: cpus().length,
   memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+  ...arithmetic(),
   system: `${platform()} ${release()}`,
 })

@@ -73,7 +73,14 @@ export const runRecord = type({
   seeds: "number[]",
   commit: type({ hash: "string", dirty: "boolean" }).or("null"),
   versions: "Record<string, unknown>",
-  machine: { cpu: "string", cores: "number", memoryGiB: "number", system: "string" },
+  machine: {
+    cpu: "string",
+    cores: "number",
+    memoryGiB: "number",
+    system: "string",
+    device: "string",
+    products: "string",
+  },
   conditions: {
     dataset: "string",
     prompts: "number",

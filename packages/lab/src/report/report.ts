@@ -114,7 +114,7 @@ ${keptSection(run, lines)}
 <h2>The target, greedy</h2>
 <figure class="text"><figcaption>the first prompt of ${escapeHtml(run.conditions.dataset)}, and what the target wrote (marked)</figcaption><p>${escapeHtml(target.sample.prompt)}<mark>${escapeHtml(target.sample.text)}</mark></p></figure>
 <h2>Configuration</h2>
-${list([...made, `run ${run.created.slice(0, 10)}`, `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB`, machine.system, ...Object.entries(run.versions).map(([k, v]) => `${k} ${v}`)])}
+${list([...made, `run ${run.created.slice(0, 10)}`, `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB`, machine.system, `${machine.device}, products in ${machine.products}`, ...Object.entries(run.versions).map(([k, v]) => `${k} ${v}`)])}
 <pre>${escapeHtml(JSON.stringify(run.config, null, 2))}</pre>`
   return page(`${run.name}: ${run.question}`, body)
 }

@@ -16,7 +16,7 @@ import {
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
-import { codeVersion } from "../store/code-version.ts"
+import { tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
@@ -61,7 +61,7 @@ export const measureStage = (spec: {
     label,
     config: { gammas, sampling, dataset, ...(timed ? { gamma, timedPrompts, maxNew } : {}) },
     inputs: [draft, target, tokenizer, greedy, sampled],
-    code: [codeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/measure.ts"])],
+    code: [tensorCodeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/measure.ts"])],
     unit: "parts",
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { type Finish, generate, type Rollout } from "@winnow/decoding"
 import { Effect } from "effect"
 import { type Measure, plain } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
-import { codeVersion, pluginCode } from "../store/code-version.ts"
+import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
 import { openTokenizer, readExamples, readSplit } from "./text.ts"
 import { openModel, targetDirectory } from "./train.ts"
@@ -40,7 +40,7 @@ export const rolloutsStage = (
       config: { split, prompts, maxNew, sampling, task: yield* plain(task) },
       inputs: [inputs.tokenizer, inputs.data, inputs.target],
       code: [
-        codeVersion(["numerics", "tensor", "core", "data", "models", "decoding", "lab/src/stages/rollouts.ts"]),
+        tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "decoding", "lab/src/stages/rollouts.ts"]),
         pluginCode(task),
       ],
       unit: "prompts",

@@ -24,11 +24,12 @@ import { trainingFlops } from "../budget.ts"
 import { plain, plainSpec, type ResolvedArm, type ResolvedReference, type Training } from "../experiment/resolve.ts"
 import { everyToken, nextToken } from "../plain-training.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext, type StageError, stage } from "../stage.ts"
-import { codeVersion, pluginCode } from "../store/code-version.ts"
+import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import { type Artifact, checkpoints } from "../store/store.ts"
 import { readSplit } from "./text.ts"
 
-const code = () => codeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/train.ts"])
+const code = () =>
+  tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/train.ts"])
 
 /** At least this long between two checkpoints: a kill costs half a minute at most. */
 const checkpointSeconds = 20

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { join, relative } from "node:path"
 import type { PluginKind } from "@winnow/core"
+import { engineInfo } from "@winnow/tensor"
 import { sha256 } from "./key.ts"
 
 /** The folder that holds packages/, plugins/ and experiments/ of this checkout. */
@@ -62,3 +63,17 @@ export const codeVersion = (parts: ReadonlyArray<HouseCode>): string =>
  */
 export const pluginCode = (use: { readonly kind: PluginKind; readonly name: string; readonly code: string }): string =>
   sha256(`${use.code}\n${sourceHash(join(houseRoot, "plugins", `${use.kind}-${use.name}`, "src"))}`)
+
+/**
+ * How the open engine computes: the kind of device and the precision of its products. The same code gives other weights in
+ * bfloat16, so stages that compute with tensors have this in their keys.
+ */
+export const arithmetic = (): { readonly device: string; readonly products: string } => {
+  const { device, options } = engineInfo()
+  const environment = process.env["ONEDNN_DEFAULT_FPMATH_MODE"]?.toUpperCase()
+  return { device: device.type, products: options.products ?? (environment === "BF16" ? "bfloat16" : "float32") }
+}
+
+/** Version of the code of a stage that computes with tensors: what it uses, and how the engine computes. */
+export const tensorCodeVersion = (parts: ReadonlyArray<HouseCode>): string =>
+  sha256(`${codeVersion(parts)} ${JSON.stringify(arithmetic())}`)
