@@ -59,6 +59,14 @@ export const progressView = (options: {
         flush()
         line(event.text)
         return
+      case "download": {
+        if (now() - shownAt < (terminal ? 0.1 : everySeconds) && event.done < event.total) return
+        shownAt = now()
+        const text = `${event.file}: ${(event.done / 1e6).toFixed(1)}/${(event.total / 1e6).toFixed(1)} MB`
+        if (terminal) write(`\r\u001b[2K${text}`)
+        else line(text)
+        return
+      }
       case "waiting":
         flush()
         line(`${number(event)} ${event.stage}: waiting for ${event.holder}, which is making it`)

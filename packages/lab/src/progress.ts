@@ -16,6 +16,8 @@ export type ProgressEvent =
   /** Another process makes this artifact. */
   | ({ readonly _tag: "waiting"; readonly holder: string } & At)
   | ({ readonly _tag: "done"; readonly reused: boolean; readonly seconds: number; readonly key: string } & At)
+  /** Bytes of a data set that is fetched inside a stage. */
+  | { readonly _tag: "download"; readonly file: string; readonly done: number; readonly total: number }
   | { readonly _tag: "note"; readonly text: string }
 
 /** Where the events of a run go. */

@@ -110,7 +110,7 @@ export const runExperiment = (
     const store = yield* Store
     const graph = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
     const made = { versions: { ...versions(), commit: commit() }, fresh: options.fresh ?? false }
-    const text = yield* runStages([graph.data], made)
+    const text = yield* runStages([graph.data], { ...made, partOf: graph.leaves })
     yield* checkData(resolved, graph, text)
     const artifacts = yield* runStages(graph.leaves, { ...made, have: text })
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length

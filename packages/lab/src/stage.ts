@@ -105,6 +105,7 @@ export const readMetrics = (directory: string): ReadonlyArray<Record<string, unk
  *
  * @param options.fresh makes all of them anew
  * @param options.have artifacts that an earlier call gave
+ * @param options.partOf the stages of the whole run, where these are its beginning: what progress counts against
  * @param options.versions written into the manifests of what is made now
  */
 export const runStages = (
@@ -113,6 +114,7 @@ export const runStages = (
     readonly fresh?: boolean
     readonly versions?: Record<string, unknown>
     readonly have?: ReadonlyMap<string, Artifact>
+    readonly partOf?: ReadonlyArray<Stage>
   } = {},
 ): Effect.Effect<ReadonlyMap<string, Artifact>, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
@@ -120,9 +122,10 @@ export const runStages = (
     const { report } = yield* Progress
     const artifacts = new Map<string, Artifact>(options.have)
     const order = inOrder(stages)
-    for (const [index, s] of order.entries()) {
+    const all = options.partOf ? inOrder(options.partOf) : order
+    for (const s of order) {
       if (artifacts.has(s.key)) continue
-      const at = { stage: s.label, index: index + 1, of: order.length, unit: s.unit }
+      const at = { stage: s.label, index: all.findIndex(({ key }) => key === s.key) + 1, of: all.length, unit: s.unit }
       const run = (directory: string) =>
         Effect.suspend(() => {
           report({ _tag: "started", ...at, resuming: existsSync(join(directory, metricsFile)) })

@@ -133,9 +133,8 @@ export const experiment = Command.make(
     const chosen = names(arms)
     const resolved = yield* resolve(changed, { ...(chosen && { arms: chosen }), ...(seeds && { seeds }) })
     yield* engine
-    const layers = Layer.merge(Store.layer(), datasetsLayer())
     if (dryRun) {
-      const planned = yield* plan(resolved).pipe(Effect.provide(layers))
+      const planned = yield* plan(resolved).pipe(Effect.provide(Store.layer()))
       return yield* Console.log(json ? JSON.stringify(planned, null, 2) : renderPlan(planned))
     }
     const view = progressView({
@@ -143,8 +142,12 @@ export const experiment = Command.make(
       terminal: process.stderr.isTTY === true,
       columns: process.stderr.columns ?? 100,
     })
+    const datasets = datasetsLayer({
+      onProgress: ({ file, received }) =>
+        view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
+    })
     const { record, directory, computed } = yield* runExperiment(resolved, { slug: found.slug, results, fresh }).pipe(
-      Effect.provide(Layer.merge(layers, Layer.succeed(Progress, view))),
+      Effect.provide(Layer.mergeAll(Store.layer(), datasets, Layer.succeed(Progress, view))),
       Effect.ensuring(Effect.sync(view.end)),
       Effect.onInterrupt(() => howToGoOn),
     )

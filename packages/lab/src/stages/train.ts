@@ -70,8 +70,8 @@ const train = (
       context.metric(event)
       if (event._tag !== "step") return
       tokensAtStart ??= event.tokensSeen
-      const rate = (event.tokensSeen - tokensAtStart) / Math.max(0.001, (performance.now() - started) / 1000)
-      context.progress(event.step, steps, `loss ${event.loss.toFixed(3)}  ${Math.round(rate)} tokens/s`)
+      const rate = Math.round((event.tokensSeen - tokensAtStart) / ((performance.now() - started) / 1000))
+      context.progress(event.step, steps, `loss ${event.loss.toFixed(3)}${rate > 0 ? `  ${rate} tokens/s` : ""}`)
     }
     const summary = yield* trainStage({
       stage: label,
