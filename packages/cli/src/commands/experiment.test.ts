@@ -79,6 +79,12 @@ test("wrong input exits 1 and says what there is", async () => {
   for (const { out } of [name, path, seeds, arms]) expect(out).toBe("")
 }, 60_000)
 
+test("what is missing exits 2 and says where it was looked for", async () => {
+  const { code, err } = await winnow("--set", `target={"kind":"pretrained","path":"${home}/no-model"}`)
+  expect(code).toBe(2)
+  expect(err).toContain("expected a folder with config.json and weights")
+}, 60_000)
+
 test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   const { out, code } = await winnow(...tiny, "--dry-run")
   expect(code).toBe(0)
