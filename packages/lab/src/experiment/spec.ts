@@ -29,7 +29,13 @@ const trainingFields = {
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
 
-export const tokenizerSpec = type({ "+": "reject", kind: "'bpe'", vocabulary: "number.integer >= 257" })
+export const tokenizerSpec = type({
+  "+": "reject",
+  kind: "'bpe'",
+  vocabulary: "number.integer >= 257",
+  // Whether a digit is always a token of its own, as models that calculate with large numbers want it.
+  splitDigits: "boolean = true",
+})
   .or({ "+": "reject", kind: "'byte'" })
   .or({ "+": "reject", kind: "'file'", path: "string" })
 
@@ -141,7 +147,11 @@ export interface DraftSpec {
 }
 
 /** BPE trained on the task's own training text, to this many ids. */
-export const bpe = (options: { readonly vocabulary: number }): TokenizerSpec => ({ kind: "bpe", ...options })
+export const bpe = (options: { readonly vocabulary: number; readonly splitDigits?: boolean }): TokenizerSpec => ({
+  kind: "bpe",
+  splitDigits: true,
+  ...options,
+})
 /** One id a byte, and the end. */
 export const byte = (): TokenizerSpec => ({ kind: "byte" })
 /** A folder that holds a `tokenizer.json`, or the file itself. */

@@ -56,12 +56,12 @@ export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<S
     return stage({
       ...common,
       label: `tokenizer, BPE ${spec.vocabulary}`,
-      config: { kind: "bpe", vocabulary: spec.vocabulary, task: yield* plain(task) },
+      config: { kind: "bpe", vocabulary: spec.vocabulary, splitDigits: spec.splitDigits, task: yield* plain(task) },
       code: [code(), pluginCode(task)],
       run: ({ directory }) =>
         Effect.map(task.instance, ({ examples }) => {
           const texts = examples("train").flatMap(({ prompt, answer }) => [prompt, answer])
-          return write(directory, trainBpe(texts, { vocabularySize: spec.vocabulary }))
+          return write(directory, trainBpe(texts, { vocabularySize: spec.vocabulary, splitDigits: spec.splitDigits }))
         }),
     })
   })
