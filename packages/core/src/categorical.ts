@@ -5,23 +5,27 @@
  * `Categorical` must not outlive the tidy of its chunk. Logits are finite; probabilities may underflow to 0.
  *
  * Passes over [R, V] are what costs here. Measured at [128, 50304] on two busy cores: softmax 9 ms, log-softmax 14,
- * elementwise 4, a row's maximum or sum 1, TensorFlow's fused softmax cross-entropy 27 to 70. Hence one softmax a
+ * elementwise 4, a row's maximum or sum 1, TensorFlow's fused softmax cross-entropy 27 to 70. Hence at most one softmax a
  * distribution, everything else from it, and no fused cross-entropy.
  */
-import { tf } from "@winnow/tensor"
+import { customGrad, tf } from "@winnow/tensor"
 import type { RowLoss } from "./known-gradient.ts"
 
-/** log sum exp of each row, [R, 1], from the row's maximum and its probability: no second exponential. */
-const logSumExp = (z_RV: tf.Tensor2D, p_RV: tf.Tensor2D): tf.Tensor2D =>
-  tf.customGrad((z, p, save) => {
-    ;(save as tf.GradSaveFunc)([p as tf.Tensor])
-    return {
-      // The largest probability is at least 1 / V: its logarithm is safe.
-      value: tf.sub(tf.max(z as tf.Tensor, 1, true), tf.log(tf.max(p as tf.Tensor, 1, true))),
-      // p counts as a constant: the derivative by the logits, p itself, is the whole of it.
-      gradFunc: (dy, saved) => [tf.mul(dy, saved[0]!), tf.zerosLike(saved[0]!)],
-    }
-  })(z_RV, p_RV) as tf.Tensor2D
+/**
+ * log sum exp of each row, [R, 1]. With the probabilities at hand, from the row's maximum and its probability, which is at
+ * least 1 / V and has a safe logarithm: no second exponential. Differentiable by the logits: softmax.
+ */
+const logSumExp = (z_RV: tf.Tensor2D, p_RV: tf.Tensor2D | undefined): tf.Tensor2D =>
+  customGrad(
+    ([z], save) => {
+      save([z!])
+      const max_R1 = tf.max(z!, 1, true)
+      const rest_R1 =
+        p_RV === undefined ? tf.log(tf.sum(tf.exp(tf.sub(z!, max_R1)), 1, true)) : tf.neg(tf.log(tf.max(p_RV, 1, true)))
+      return { value: tf.add(max_R1, rest_R1), gradFunc: (dy, [z]) => tf.mul(dy, tf.softmax(z as tf.Tensor2D)) }
+    },
+    [z_RV],
+  )
 
 /** 1 at the gold token of each row, 0 elsewhere; TFJS refuses V = 1. */
 const oneHot = (gold_R: tf.Tensor1D, V: number): tf.Tensor2D =>
@@ -60,7 +64,10 @@ export class Categorical {
 
   /** log sum_v exp(logits / temperature), [R, 1]. */
   logSumExp_R1(temperature = 1): tf.Tensor2D {
-    return this.#once(`s${temperature}`, () => logSumExp(this.scaled_RV(temperature), this.p_RV(temperature)))
+    return this.#once(`s${temperature}`, () => {
+      const p_RV = this.#memo.get(`p${temperature}`) as tf.Tensor2D | undefined
+      return logSumExp(this.scaled_RV(temperature), p_RV)
+    })
   }
 
   /** Log-probabilities, finite wherever the logits are; exact to the rounding of the largest logit. */
@@ -73,9 +80,14 @@ export class Categorical {
     return this.#once(`h${temperature}`, () => this.crossEntropy_R(this.p_RV(temperature), temperature))
   }
 
-  /** Cross-entropy -sum_v labels_v log p_v, nats. */
+  /**
+   * Cross-entropy -sum_v labels_v log p_v, nats: log sum exp - labels . logits, two passes over [R, V] and no third.
+   *
+   * @param labels_RV rows that sum to 1
+   */
   crossEntropy_R(labels_RV: tf.Tensor2D, temperature = 1): tf.Tensor1D {
-    return tf.neg(tf.sum(tf.mul(labels_RV, this.logP_RV(temperature)), 1))
+    const expected_R = tf.sum(tf.mul(labels_RV, this.scaled_RV(temperature)), 1)
+    return tf.sub(tf.squeeze(this.logSumExp_R1(temperature), [1]), expected_R)
   }
 
   /**

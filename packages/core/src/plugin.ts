@@ -32,7 +32,7 @@ export type OptionsIn<O extends Type> = O["inferIn"]
 /** A plugin: call it with options. */
 export interface Plugin<Kind extends PluginKind, O extends Type, Instance, Requirements = never, Failure = never> {
   (
-    ...options: {} extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]
+    ...options: Record<never, never> extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]
   ): Use<Kind, Instance, Requirements, Failure>
   readonly kind: Kind
   readonly plugin: string

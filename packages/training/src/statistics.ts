@@ -31,9 +31,10 @@ const draftStatistics: ReadonlyArray<Statistic> = ["draftNll_N", "draftEntropy_N
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
   product(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd, false, true)
 
-/** [start, count] of each chunk of N rows. */
+/** [start, count] of as few chunks of at most `chunkRows` rows as N needs, all of about one size: a short one is slow. */
 export function* chunks(N: number, chunkRows: number): Generator<readonly [start: number, count: number]> {
-  for (let start = 0; start < N; start += chunkRows) yield [start, Math.min(chunkRows, N - start)]
+  const size = Math.ceil(N / Math.ceil(N / chunkRows))
+  for (let start = 0; start < N; start += size) yield [start, Math.min(size, N - start)]
 }
 
 /** The value of one statistic for a chunk. */

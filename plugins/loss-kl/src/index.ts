@@ -21,13 +21,19 @@ export const kl = defineLoss({
   make: ({ temperature: T, timesTemperatureSquared }) => {
     const factor = timesTemperatureSquared ? T * T : 1
     const scaled = <X extends tf.Tensor>(x: X, by: number): X => (by === 1 ? x : (tf.mul(x, by) as X))
-    const value = ({ draft, target }: LossChunk<true>) =>
-      scaled(tf.sum(tf.mul(target.p_RV(T), tf.sub(target.logP_RV(T), draft.logP_RV(T))), 1) as tf.Tensor1D, factor)
+    // sum p (z_p - z_q) - log sum exp z_p + log sum exp z_q: one pass less than by log-probabilities
+    const value = ({ draft, target }: LossChunk<true>) => {
+      const p_RV = target.p_RV(T)
+      const difference_RV = tf.sub(target.scaled_RV(T), draft.scaled_RV(T))
+      const shift_R = tf.squeeze(tf.sub(draft.logSumExp_R1(T), target.logSumExp_R1(T)), [1])
+      return scaled(tf.add(tf.sum(tf.mul(p_RV, difference_RV), 1), shift_R) as tf.Tensor1D, factor)
+    }
     return {
       value,
       gradient: (chunk) => ({
-        loss_R: value(chunk),
+        // first, as it makes the draft's softmax, which the value then uses
         gradient_RV: scaled(tf.sub(chunk.draft.p_RV(T), chunk.target.p_RV(T)), factor / T),
+        loss_R: value(chunk),
       }),
     }
   },
