@@ -15,7 +15,7 @@ import { gsm8k } from "@winnow/task-gsm8k"
 
 const vocabulary = 1024
 /** The same optimizer steps, batches and rate for every arm: what is compared is what a step is spent on. */
-const budget = { steps: 600, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 50 } }
+const budget = { steps: 350, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 30 } }
 
 export default defineExperiment({
   name: "gsm8k",
@@ -26,14 +26,14 @@ export default defineExperiment({
   target: trained({
     model: llama({
       vocab_size: vocabulary,
-      hidden_size: 256,
+      hidden_size: 192,
       num_hidden_layers: 4,
-      num_attention_heads: 8,
+      num_attention_heads: 6,
       max_position_embeddings: 512,
     }),
     steps: 1700,
-    batchSize: 32,
-    optimizer: { learningRate: 1e-3, warmup: 100, schedule: "cosine" },
+    batchSize: 16,
+    optimizer: { learningRate: 2e-3, warmup: 100, schedule: "cosine" },
   }),
   draft: {
     model: llama({
@@ -43,7 +43,7 @@ export default defineExperiment({
       num_attention_heads: 2,
       max_position_embeddings: 512,
     }),
-    pretraining: { steps: 400, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 50 } },
+    pretraining: { steps: 250, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 30 } },
   },
   reference: distilled({ filter: none(), loss: kl(), ...budget }),
   arms: {
