@@ -209,6 +209,25 @@ test("a statistic that is not finite stops the stage the same way", async () => 
   expect(String(error)).toMatch(/step 1 of 12, batch 0: .* is NaN, expected a finite number/)
 })
 
+test("a step that leaves tensors behind stops the stage and says what is left", async () => {
+  const kept: Array<tf.Tensor> = []
+  const leaky = defineFilter({
+    name: "leaky",
+    needs: [],
+    options: type({ "+": "reject" }),
+    make:
+      () =>
+      ({ N }) => {
+        kept.push(tf.keep(tf.add(tf.ones([3]), 1)))
+        return new Uint8Array(N).fill(1)
+      },
+  })
+  const arm: Arm = () => Layer.mergeAll(filterLayer(leaky()), lossLayer(crossEntropy()))
+  const error = await Effect.runPromise(Effect.flip(stage(model(1), arm)))
+  expect(String(error)).toMatch(/test, step 2.* leaks 1 more tensors/)
+  tf.dispose(kept)
+})
+
 test("training lowers the loss, and events carry the running counts", async () => {
   const events: Array<TrainEvent> = []
   const summary = await Effect.runPromise(stage(model(1), plain, { steps: 60, onEvent: (e) => events.push(e) }))

@@ -16,6 +16,7 @@ import {
 } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
+import { checkLeaks, engineMemory } from "@winnow/tensor"
 import { Effect, Option } from "effect"
 import { type Counters, resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts"
 import type { TrainEvent } from "./events.ts"
@@ -117,6 +118,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   }
   let saved = counters.step
   let savedAt = Date.now()
+  let firstDone = false
   const save = Effect.suspend(() => {
     if (checkpoint === undefined || saved === counters.step) return Effect.void
     saved = counters.step
@@ -130,6 +132,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
 
   const oneStep = (step: number): TrainingStopped | undefined => {
     const began = performance.now()
+    const before = engineMemory()
     let tokens = 0
     let numbers = ""
     const stopped = (what: string) => {
@@ -175,6 +178,9 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       return stopped(`loss ${result.loss}, gradient norm ${result.gradNorm}; both must be finite`)
     }
     reference?.afterStep?.(model.parameters, step + 1)
+    // the first step of a process may make what stays: a filter's memory, a table
+    if (firstDone) checkLeaks(before, `${stage}, step ${step + 1}`)
+    firstDone = true
     const { last } = result
     counters = {
       ...counters,
