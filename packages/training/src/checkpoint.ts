@@ -53,8 +53,11 @@ export const saveCheckpoint = (directory: string, counters: Counters, trained: T
       await mkdir(temporary)
       writeSafetensors(join(temporary, "model.safetensors"), floats(trained.parameters))
       const moments = trained.optimizer.moments()
-      writeSafetensors(join(temporary, "optimizer.safetensors"), floats(Object.entries(moments)))
-      tf.dispose(moments)
+      try {
+        writeSafetensors(join(temporary, "optimizer.safetensors"), floats(Object.entries(moments)))
+      } finally {
+        tf.dispose(moments)
+      }
       if (trained.reference !== undefined)
         writeSafetensors(join(temporary, "reference.safetensors"), floats(trained.reference))
       await writeFile(join(temporary, "state.json"), `${JSON.stringify(counters, null, 2)}\n`)

@@ -53,27 +53,30 @@ export const optimizerStep = (
 ): StepResult => {
   const divide = count === 1
   let gradients: Record<string, tf.Tensor> = {}
-  let [lossSum, denominator, valid, kept] = [0, 0, 0, 0]
-  let last: MicroResult | undefined
-  for (let micro = 0; micro < count; micro++) {
-    last = run(micro, divide)
-    gradients = micro === 0 ? last.gradients : addGradients(gradients, last.gradients)
-    lossSum += last.lossSum
-    denominator += last.denominator
-    valid += last.N
-    kept += last.kept
+  try {
+    let [lossSum, denominator, valid, kept] = [0, 0, 0, 0]
+    let last: MicroResult | undefined
+    for (let micro = 0; micro < count; micro++) {
+      last = run(micro, divide)
+      gradients = micro === 0 ? last.gradients : addGradients(gradients, last.gradients)
+      lossSum += last.lossSum
+      denominator += last.denominator
+      valid += last.N
+      kept += last.kept
+    }
+    const { gradients: _, ...rest } = last!
+    const by = divide ? 1 : 1 / denominator
+    const gradNorm = globalNorm(Object.values(gradients)) * by
+    const loss = lossSum / denominator
+    const learningRate = learningRateAt(options, step, steps)
+    if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
+      const clip = options.clip !== null && gradNorm > options.clip ? options.clip / gradNorm : 1
+      optimizer.apply(gradients, learningRate, clip * by)
+    }
+    return { loss, gradNorm, learningRate, valid, kept, last: rest }
+  } finally {
+    tf.dispose(gradients)
   }
-  const { gradients: _, ...rest } = last!
-  const by = divide ? 1 : 1 / denominator
-  const gradNorm = globalNorm(Object.values(gradients)) * by
-  const loss = lossSum / denominator
-  const learningRate = learningRateAt(options, step, steps)
-  if (Number.isFinite(loss) && Number.isFinite(gradNorm)) {
-    const clip = options.clip !== null && gradNorm > options.clip ? options.clip / gradNorm : 1
-    optimizer.apply(gradients, learningRate, clip * by)
-  }
-  tf.dispose(gradients)
-  return { loss, gradNorm, learningRate, valid, kept, last: rest }
 }
 
 /** AdamW over a model's parameters with these settings. */

@@ -15,12 +15,13 @@ import {
 } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
+import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { initialise, llama } from "@winnow/models"
-import { seeded } from "@winnow/numerics"
+import { seeded, topFraction } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Exit, Fiber, Layer } from "effect"
@@ -200,6 +201,23 @@ test("a loss that is not finite stops the stage: step, batch and last good check
   expect((await readdir(directory)).sort().at(-1)).toBe("step-00000006")
 })
 
+test("long before a checkpoint is due, the last good step is saved when the stage stops", async () => {
+  const overflow = defineFilter({
+    name: "overflow",
+    needs: [],
+    options: type({ "+": "reject" }),
+    make:
+      () =>
+      ({ N, step }) =>
+        topFraction(new Float32Array(N).fill(step === 6 ? Number.POSITIVE_INFINITY : 1), 0.5, "top"),
+  })
+  const arm: Arm = () => Layer.mergeAll(filterLayer(overflow()), lossLayer(crossEntropy()))
+  const rare = { ...checkpoint(), everySeconds: 3600 }
+  const error = await Effect.runPromise(Effect.flip(stage(model(1), arm, { checkpoint: rare })))
+  expect(String(error)).toMatch(/step 7 of 12.*is Infinity.*last good checkpoint: step 6 in/)
+  expect(await readdir(directory)).toEqual(["step-00000006"])
+})
+
 test("a statistic that is not finite stops the stage the same way", async () => {
   const draft = model(1)
   const arm = selective(() => frozenReference(model(91)))
@@ -226,6 +244,31 @@ test("a step that leaves tensors behind stops the stage and says what is left", 
   const error = await Effect.runPromise(Effect.flip(stage(model(1), arm)))
   expect(String(error)).toMatch(/test, step 2.* leaks 1 more tensors/)
   tf.dispose(kept)
+})
+
+test("FocusFinetune trains without any target", async () => {
+  const arm: Arm = () =>
+    Layer.mergeAll(filterLayer(focusFinetune()), lossLayer(crossEntropy())).pipe(
+      Layer.provideMerge(frozenReference(model(91))),
+    )
+  const summary = await Effect.runPromise(stage(model(1), arm))
+  expect(summary.steps).toBe(12)
+  expect(summary.finalLoss).toBeFinite()
+})
+
+test("a filter that fails in the second micro-batch leaves nothing behind", async () => {
+  const failing = defineFilter({
+    name: "failing",
+    needs: [],
+    options: type({ "+": "reject" }),
+    make: () => {
+      let calls = 0
+      return ({ N }) => new Uint8Array(calls++ === 1 ? 0 : N).fill(1)
+    },
+  })
+  const arm: Arm = () => Layer.mergeAll(filterLayer(failing()), lossLayer(crossEntropy()))
+  const error = await Effect.runPromise(Effect.flip(stage(model(1), arm, { microBatches: 2 })))
+  expect(String(error)).toContain("returned 0 weights")
 })
 
 test("training lowers the loss, and events carry the running counts", async () => {

@@ -22,7 +22,7 @@ import { type Counters, resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts
 import type { TrainEvent } from "./events.ts"
 import { keptLosses, keptSequences } from "./kept-events.ts"
 import { runMicroBatch } from "./micro-batch.ts"
-import { makeOptimizer, optimizerStep, type StepResult } from "./optimizer-step.ts"
+import { globalNorm, makeOptimizer, optimizerStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 
 export interface TrainOptions {
@@ -116,11 +116,12 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     if (counters.filter !== null) filter.restore(counters.filter)
     emit({ _tag: "resumed", stage, step: counters.step })
   }
-  let saved = counters.step
+  let saved = found === undefined ? undefined : counters.step
   let savedAt = Date.now()
   let firstDone = false
+  let intact = true
   const save = Effect.suspend(() => {
-    if (checkpoint === undefined || saved === counters.step) return Effect.void
+    if (checkpoint === undefined || saved === counters.step || counters.step === 0) return Effect.void
     saved = counters.step
     savedAt = Date.now()
     return saveCheckpoint(
@@ -136,8 +137,10 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     let tokens = 0
     let numbers = ""
     const stopped = (what: string) => {
-      const good =
-        checkpoint === undefined ? "none (the stage writes none)" : `step ${saved} in ${checkpoint.directory}`
+      // nothing of this step was applied, but weights may have been spoilt before, or from outside
+      intact = Number.isFinite(globalNorm([...model.parameters.values()]))
+      const last = intact && checkpoint !== undefined && step > 0 ? step : saved
+      const good = last === undefined ? "none" : `step ${last} in ${checkpoint!.directory}`
       return new TrainingStopped({
         step: step + 1,
         message:
@@ -222,7 +225,10 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
                 message: `${stage}, step ${counters.step + 1}: ${cause instanceof Error ? cause.message : String(cause)}`,
               }),
       })
-      if (stopped !== undefined) return yield* stopped
+      if (stopped !== undefined) {
+        if (intact) yield* save
+        return yield* stopped
+      }
       if (checkpoint !== undefined && Date.now() - savedAt >= checkpoint.everySeconds * 1000) yield* save
       yield* Effect.yieldNow
     }

@@ -94,6 +94,7 @@ test("a gradient of another shape is refused before anything changes", () => {
   const wrong = tf.ones([4])
   expect(() => optimizer.apply({ w: wrong }, 0.1)).toThrow("the gradient of w is [4], the parameter is [2,2]")
   expect(() => optimizer.apply({ u: wrong }, 0.1)).toThrow("no parameter u; it has w")
+  expect(() => optimizer.apply({}, 10)).toThrow("learning rate 10 x weight decay 0.1 must be below 1")
   expect(optimizer.steps).toBe(0)
   optimizer.dispose()
   tf.dispose([w, wrong])

@@ -124,6 +124,10 @@ export class AdamW {
         )
     }
     const { beta1, beta2, epsilon, weightDecay } = this.options
+    if (!(learningRate * weightDecay < 1))
+      throw new Error(
+        `AdamW: learning rate ${learningRate} x weight decay ${weightDecay} must be below 1: it would flip the weights`,
+      )
     const t = ++this.#steps
     const correction2 = Math.sqrt(1 - beta2 ** t)
     tf.tidy(() => {
