@@ -31,9 +31,12 @@ const draftStatistics: ReadonlyArray<Statistic> = ["draftNll_N", "draftEntropy_N
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
   product(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd, false, true)
 
-/** [start, count] of as few chunks of at most `chunkRows` rows as N needs, all of about one size: a short one is slow. */
+/**
+ * [start, count] of as few chunks of at most `chunkRows` rows as N needs, all of about one size, as a short one is slow.
+ * Always two at least (for N > 1): logits of all N rows are never there at once, however small the vocabulary.
+ */
 export function* chunks(N: number, chunkRows: number): Generator<readonly [start: number, count: number]> {
-  const size = Math.ceil(N / Math.ceil(N / chunkRows))
+  const size = Math.ceil(N / Math.max(2, Math.ceil(N / chunkRows)))
   for (let start = 0; start < N; start += size) yield [start, Math.min(size, N - start)]
 }
 

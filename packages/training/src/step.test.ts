@@ -14,7 +14,7 @@ import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { gptNeox, initialise, llama } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
-import { tf } from "@winnow/tensor"
+import { backend, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { runDenseMicroBatch } from "./dense.ts"
 import { type MicroBatch, type MicroResult, runMicroBatch } from "./micro-batch.ts"
@@ -161,6 +161,46 @@ test("one chunk and one row a chunk give the same", async () => {
 })
 test("undivided gradients are the sum's", async () => {
   compare("llama", await filters["random"]!, await losses["kl"]!, { divide: false })
+})
+test("the logits of all N rows are never there at once, as they are in the dense step", async () => {
+  const { binding } = backend()
+  const { executeOp } = binding
+  const N = batch.row_N.length
+  let rows = 0
+  binding.executeOp = (...call) => {
+    const outputs = executeOp(...call)
+    for (const { shape } of outputs)
+      if (shape.at(-1) === V)
+        rows = Math.max(
+          rows,
+          shape.slice(0, -1).reduce((a, b) => a * b, 1),
+        )
+    return outputs
+  }
+  const input = {
+    batch,
+    draft: drafts.llama,
+    target,
+    reference: references.llama,
+    filter: everything,
+    loss: await losses["kl"]!,
+    step: 0,
+    steps: 10,
+    seed: 7,
+    micro: 0,
+    chunkRows: 4096,
+    divide: true,
+  }
+  try {
+    tf.dispose(runMicroBatch(input).gradients)
+    expect(rows).toBeGreaterThan(0)
+    expect(rows).toBeLessThan(N)
+    rows = 0
+    tf.dispose(runDenseMicroBatch(input).gradients)
+    expect(rows).toBe(N)
+  } finally {
+    binding.executeOp = executeOp
+  }
 })
 test("a single valid token", async () => {
   const one = collate([{ ids: Int32Array.of(1, 2, 3), promptLength: 2 }])
