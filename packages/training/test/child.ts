@@ -1,0 +1,49 @@
+/** A process that trains a tiny draft with frequent checkpoints; `kill.test.ts` kills it. */
+import { filterLayer, lossLayer, Target } from "@winnow/core"
+import { batches } from "@winnow/data"
+import { adaspec } from "@winnow/filter-adaspec"
+import { kl } from "@winnow/loss-kl"
+import { initialise, llama, saveModel } from "@winnow/models"
+import { seeded } from "@winnow/numerics"
+import { openEngine } from "@winnow/tensor"
+import { Effect, Layer } from "effect"
+import { frozenReference, optimizerOptions, trainStage } from "../src/index.ts"
+
+const [checkpoints, out] = process.argv.slice(2) as [string, string]
+await openEngine()
+const architecture = Effect.runSync(
+  llama({
+    vocab_size: 29,
+    hidden_size: 16,
+    num_hidden_layers: 1,
+    num_attention_heads: 2,
+    intermediate_size: 24,
+    max_position_embeddings: 32,
+  }).instance,
+)
+const rng = seeded(3, "examples")
+const examples = Array.from({ length: 24 }, () => ({
+  ids: Int32Array.from({ length: 6 + rng.below(6) }, () => rng.below(29)),
+  promptLength: 2,
+}))
+const model = initialise(architecture, 1)
+const arm = Layer.mergeAll(filterLayer(adaspec()), lossLayer(kl())).pipe(
+  Layer.provideMerge(
+    Layer.merge(frozenReference(initialise(architecture, 2)), Layer.succeed(Target, initialise(architecture, 3))),
+  ),
+)
+await Effect.runPromise(
+  trainStage({
+    stage: "child",
+    model,
+    batches: batches(examples, { batchSize: 4, seed: 1 }),
+    steps: 150,
+    optimizer: optimizerOptions.assert({ learningRate: 0.01, warmup: 3 }),
+    seed: 5,
+    checkpoint: { directory: checkpoints, identity: "kill", everySeconds: 0.02 },
+    onEvent: (event) => {
+      if (event._tag !== "kept") console.log(JSON.stringify({ [event._tag]: event.step }))
+    },
+  }).pipe(Effect.provide(arm)),
+)
+await Effect.runPromise(saveModel(model, out))
