@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
-import { preflight, type Tokenizer } from "@winnow/data"
+import { loadTokenizer, type PreflightModel, preflight, type Tokenizer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
@@ -37,15 +37,23 @@ export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => 
   return train && { length: train.tokens / train.examples, trained: train.trained / train.examples }
 }
 
+/** Fingerprint of the tokenizer in a target's folder; undefined where the target is trained here or its folder has none. */
+const savedTokenizer = ({ target }: Resolved) =>
+  target.kind === "pretrained" && existsSync(join(target.path, "tokenizer.json"))
+    ? Effect.map(loadTokenizer(target.path), ({ fingerprint }) => fingerprint)
+    : Effect.succeed(undefined)
+
 /** Refuses data that cannot be right before anything is trained on it, and shows three examples. */
 const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const data = artifacts.get(graph.data.key)!
-    const models = (["target", "draft"] as const).map((name) => {
+    const saved = yield* savedTokenizer(resolved)
+    const models = (["target", "draft"] as const).map((name): PreflightModel => {
       const { vocabularySize, maxLength } = graph.architectures[name]
-      return { name, vocabularySize, maxLength }
+      const common = { name, vocabularySize, maxLength }
+      return name === "target" && saved !== undefined ? { ...common, tokenizer: saved } : common
     })
     const encoded = yield* readSplit(data, "train")
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })

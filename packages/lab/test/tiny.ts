@@ -53,7 +53,8 @@ export const squares = defineLoss({
   make: () => ({ value: ({ draft, target }) => tf.sum(tf.squaredDifference(draft.p_RV(), target.p_RV()), 1) }),
 })
 
-const model = (hidden_size: number) =>
+/** A model for byte() of this hidden size. */
+export const tinyModel = (hidden_size: number) =>
   llama({
     vocab_size: 257,
     hidden_size,
@@ -69,8 +70,8 @@ export const tiny = defineExperiment({
   task: echo(),
   tokenizer: byte(),
   maxLength: 16,
-  target: trained({ model: model(32), steps: 80, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
-  draft: { model: model(8), pretraining: { steps: 4, batchSize: 4, optimizer: { warmup: 2 } } },
+  target: trained({ model: tinyModel(32), steps: 80, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
+  draft: { model: tinyModel(8), pretraining: { steps: 4, batchSize: 4, optimizer: { warmup: 2 } } },
   reference: distilled({ filter: everything(), loss: squares(), ...budget }),
   arms: {
     all: arm({ filter: everything(), loss: squares(), ...budget }),

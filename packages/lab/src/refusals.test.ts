@@ -1,0 +1,53 @@
+import { expect, test } from "bun:test"
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { byteTokenizer, datasetsLayer, makeTokenizer, type Tokenizer, tokenizerFiles } from "@winnow/data"
+import { initialise, saveModel } from "@winnow/models"
+import { Effect, Layer } from "effect"
+import { tiny, tinyModel } from "../test/tiny.ts"
+import { resolve } from "./experiment/resolve.ts"
+import { applySettings } from "./experiment/settings.ts"
+import { Progress } from "./progress.ts"
+import { runExperiment } from "./run.ts"
+import { Store } from "./store/store.ts"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-refusals-"))
+const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
+const resolved = (...settings: ReadonlyArray<string>) =>
+  Effect.flatMap(applySettings(tiny, settings), (e) => resolve(e))
+const run = (...settings: ReadonlyArray<string>) =>
+  Effect.flatMap(resolved(...settings), (r) =>
+    runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+  ).pipe(Effect.provide(layers))
+
+/** A folder with a model that nobody trained, and a tokenizer. */
+const savedTarget = async (tokenizer: Tokenizer): Promise<string> => {
+  const folder = mkdtempSync(join(home, "target-"))
+  const model = initialise(await Effect.runPromise(tinyModel(16).instance), 0)
+  await Effect.runPromise(saveModel(model, folder))
+  model.dispose()
+  for (const [name, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(join(folder, name), text)
+  return folder
+}
+const target = (path: string) => `target=${JSON.stringify({ kind: "pretrained", path })}`
+
+test("a target that was saved with another tokenizer is refused before anything is trained", async () => {
+  // The same size and the same bytes, but another text for the end.
+  const other = makeTokenizer(JSON.parse(JSON.stringify(byteTokenizer.json).replaceAll("<|endoftext|>", "</s>")))
+  expect(other.vocabularySize).toBe(byteTokenizer.vocabularySize)
+  const error = await Effect.runPromise(Effect.flip(run(target(await savedTarget(other)))))
+  expect(error.message).toContain(
+    `target was saved with tokenizer ${other.fingerprint.slice(0, 12)}, the data is encoded with ` +
+      `${byteTokenizer.fingerprint.slice(0, 12)}; use the tokenizer of its folder`,
+  )
+  const store = await Effect.runPromise(Effect.provide(Store, layers))
+  expect(store.manifests("start")).toEqual([])
+})
+
+test("a target that was saved with the run's own tokenizer runs", async () => {
+  const { record } = await Effect.runPromise(
+    run(target(await savedTarget(byteTokenizer)), "seeds=[1]", "arms.all.steps=2", "arms.behind.steps=2"),
+  )
+  expect(record.rows.map(({ name }) => name)).toContain("behind")
+}, 60_000)
