@@ -25,12 +25,23 @@ export interface Preflight {
 /** A model may have more rows than there are tokens, if that only rounds their number up: a multiple of 64, below 512 more. */
 const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 512
 
-const vocabularyProblems = (tokenizer: Tokenizer, models: ReadonlyArray<PreflightModel>): ReadonlyArray<string> => {
-  const size = tokenizer.vocabularySize
+/**
+ * What is wrong with the vocabularies of models that are to be compared; empty where nothing is. Needs no data.
+ *
+ * @param tokenizer its size, or what is known of it before it is there; without it the models are compared alone
+ */
+export const vocabularyProblems = (
+  models: ReadonlyArray<Omit<PreflightModel, "maxLength">>,
+  tokenizer?: Pick<Tokenizer, "vocabularySize"> & { readonly fingerprint?: string },
+): ReadonlyArray<string> => {
   const sizes = models.map(({ name, vocabularySize }) => `${name} ${vocabularySize}`).join(", ")
   const problems: Array<string> = []
   if (new Set(models.map(({ vocabularySize }) => vocabularySize)).size > 1)
-    problems.push(`vocabularies differ: ${sizes}; expected one size: distributions are compared token by token`)
+    problems.push(
+      `vocabularies differ: ${sizes}; expected one size, as distributions are compared token by token: set both alike`,
+    )
+  if (tokenizer === undefined) return problems
+  const size = tokenizer.vocabularySize
   for (const { name, vocabularySize, tokenizer: fingerprint } of models) {
     if (vocabularySize < size)
       problems.push(`${name} has a vocabulary of ${vocabularySize}, the tokenizer ${size}; expected at least ${size}`)
@@ -38,7 +49,7 @@ const vocabularyProblems = (tokenizer: Tokenizer, models: ReadonlyArray<Prefligh
       problems.push(
         `${name} has a vocabulary of ${vocabularySize}, the tokenizer ${size}; expected ${size}, or that rounded up to a multiple of 64`,
       )
-    if (fingerprint !== undefined && fingerprint !== tokenizer.fingerprint)
+    if (fingerprint !== undefined && tokenizer.fingerprint !== undefined && fingerprint !== tokenizer.fingerprint)
       problems.push(
         `${name} was saved with tokenizer ${fingerprint.slice(0, 12)}, the data is encoded with ` +
           `${tokenizer.fingerprint.slice(0, 12)}; use the tokenizer of its folder`,
@@ -115,7 +126,7 @@ export const preflight = (input: {
 }): Effect.Effect<Preflight, InvalidInput> =>
   Effect.suspend(() => {
     const { encoded, tokenizer, models, marks } = input
-    const problems = [...vocabularyProblems(tokenizer, models), ...sequenceProblems(encoded, tokenizer, models)]
+    const problems = [...vocabularyProblems(models, tokenizer), ...sequenceProblems(encoded, tokenizer, models)]
     if (problems.length > 0) return Effect.fail(new InvalidInput({ what: "preflight", problems }))
     const { examples, dropped, maxLength } = encoded
     const all = examples.length + dropped

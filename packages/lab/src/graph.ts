@@ -1,5 +1,6 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
-import type { Architecture, DataError, InvalidInput } from "@winnow/core"
+import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
+import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { Effect } from "effect"
 import type { Resolved, ResolvedReference } from "./experiment/resolve.ts"
 import type { Stage } from "./stage.ts"
@@ -50,9 +51,32 @@ export const datasetName = ({ task, measure }: Resolved): string => `${task.name
 /** Tokens of an example where the data is not encoded yet: a rough figure for estimates. */
 export const guessedSizes = ({ maxLength }: Resolved): Sizes => ({ length: maxLength * 0.55, trained: maxLength * 0.3 })
 
+/** Ids of the tokenizer, where the experiment says it; a file's are known once it is read. */
+const tokenizerSize = ({ tokenizer }: Resolved): number | undefined => {
+  if (tokenizer.kind === "byte") return byteTokenizer.vocabularySize
+  return tokenizer.kind === "bpe" ? tokenizer.vocabulary : undefined
+}
+
+/** What preflight would say of the vocabularies once data and tokenizer are there, said before any work. */
+const checkVocabularies = (
+  resolved: Resolved,
+  architectures: Graph["architectures"],
+): Effect.Effect<void, InvalidInput> => {
+  const vocabularySize = tokenizerSize(resolved)
+  const models = (["draft", "target"] as const).map((name) => ({
+    name,
+    vocabularySize: architectures[name].vocabularySize,
+  }))
+  const problems = vocabularyProblems(models, vocabularySize === undefined ? undefined : { vocabularySize })
+  return problems.length === 0
+    ? Effect.void
+    : Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems }))
+}
+
 /**
  * Builds the graph; nothing runs.
  *
+ * @error InvalidInput for vocabularies that preflight would refuse; DataError for a target folder that cannot be read
  * @param sizesOf mean lengths of the encoded data if it is there: for estimates alone, no key depends on it
  */
 export const buildGraph = (
@@ -69,6 +93,7 @@ export const buildGraph = (
       target:
         targetSpec.kind === "trained" ? yield* targetSpec.model.instance : yield* folderArchitecture(targetSpec.path),
     }
+    yield* checkVocabularies(resolved, architectures)
     const target =
       targetSpec.kind === "trained"
         ? yield* pretrainStage({

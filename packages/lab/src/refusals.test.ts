@@ -6,6 +6,7 @@ import { byteTokenizer, datasetsLayer, makeTokenizer, type Tokenizer, tokenizerF
 import { initialise, saveModel } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { tiny, tinyModel } from "../test/tiny.ts"
+import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { Progress } from "./progress.ts"
@@ -51,3 +52,30 @@ test("a target that was saved with the run's own tokenizer runs", async () => {
   )
   expect(record.rows.map(({ name }) => name)).toContain("behind")
 }, 60_000)
+
+test("vocabularies that cannot go together are refused when a run is planned, before any work", async () => {
+  const refused = async (...settings: ReadonlyArray<string>) => {
+    const error = await Effect.runPromise(
+      Effect.flip(Effect.flatMap(resolved(...settings), plan)).pipe(Effect.provide(layers)),
+    )
+    expect(error._tag).toBe("InvalidInput")
+    return error.message
+  }
+  const both = (rows: number) => [`target.model.vocab_size=${rows}`, `draft.model.vocab_size=${rows}`]
+  const bpe = (vocabulary: number) => `tokenizer={"kind":"bpe","vocabulary":${vocabulary}}`
+  expect(await refused("target.model.vocab_size=700")).toContain(
+    "experiment tiny: vocabularies differ: draft 257, target 700; expected one size",
+  )
+  expect(await refused(...both(200))).toContain(
+    "draft has a vocabulary of 200, the tokenizer 257; expected at least 257",
+  )
+  expect(await refused(...both(700))).toContain("expected 257, or that rounded up to a multiple of 64")
+  expect(await refused(bpe(300))).toContain("target has a vocabulary of 257, the tokenizer 300; expected at least 300")
+  // Rows that round the number up are no mistake, and of a tokenizer in a file nothing is known yet.
+  const folder = await savedTarget(byteTokenizer)
+  const file = `tokenizer=${JSON.stringify({ kind: "file", path: folder })}`
+  for (const settings of [both(320), [bpe(300), ...both(320)], [file, ...both(700)]]) {
+    const { stages } = await Effect.runPromise(Effect.flatMap(resolved(...settings), plan).pipe(Effect.provide(layers)))
+    expect(stages.length).toBeGreaterThan(0)
+  }
+})
