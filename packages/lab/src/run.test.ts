@@ -10,9 +10,12 @@ import { tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
+import { buildGraph } from "./graph.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
+import { makeRecord } from "./record/record.ts"
 import { runRecord } from "./record/schema.ts"
 import { runExperiment } from "./run.ts"
+import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 import { renderTable } from "./table.ts"
 
@@ -55,6 +58,25 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(behind!.budget[0]!.arm.flops).toBeGreaterThan(0)
   expect(behind!.differenceFromBaseline).not.toBeNull()
   expect(all!.seeds[0]!.timing!.identical).toBe(2)
+
+  // The commit is that of the start, not of the moment when the record is written.
+  const began = { commit: { hash: "0123abc", dirty: false }, versions: { winnow: "0.0.0" } }
+  const late = await Effect.runPromise(
+    Effect.gen(function* () {
+      const [store, experiment] = [yield* Store, yield* resolved()]
+      const graph = yield* buildGraph(experiment)
+      const found = inOrder(graph.leaves).map(({ kind, key }) => [key, store.find(kind, key)!] as const)
+      return yield* makeRecord("000-tiny", experiment, graph, new Map(found), began)
+    }).pipe(Effect.provide(layers)),
+  )
+  expect(late).toMatchObject(began)
+  const manifest = JSON.parse(
+    readFileSync(
+      join(folder, "artifacts", "target", record.stages.find((s) => s.kind === "target")!.key, "manifest.json"),
+      "utf8",
+    ),
+  )
+  expect(manifest.versions).toEqual({ ...record.versions, commit: record.commit })
 
   const again = await run()
   expect(again.computed).toBe(0)

@@ -9,7 +9,7 @@ import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
-import { makeRecord, runName } from "./record/record.ts"
+import { type MadeBy, makeRecord, runName } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
 import { inOrder, readMetrics, runStages, type Stage, type StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
@@ -116,8 +116,9 @@ export const runExperiment = (
 ): Effect.Effect<Finished, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
     const store = yield* Store
+    const madeBy: MadeBy = { commit: commit(), versions: versions() }
     const graph = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
-    const made = { versions: { ...versions(), commit: commit() }, fresh: options.fresh ?? false }
+    const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
     const text = yield* runStages([graph.data], { ...made, partOf: graph.leaves })
     yield* checkData(resolved, graph, text)
     const artifacts = yield* runStages(graph.leaves, { ...made, have: text })
@@ -125,7 +126,7 @@ export const runExperiment = (
 
     const directory = join(options.results, options.slug, runName(graph))
     const there = computed === 0 ? readRecord(directory) : undefined
-    const record = there ?? (yield* makeRecord(options.slug, resolved, graph, artifacts))
+    const record = there ?? (yield* makeRecord(options.slug, resolved, graph, artifacts, madeBy))
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const metrics = runMetrics(graph, artifacts, tokenizer)
     const { renderReport } = yield* Effect.promise(() => import("./report/report.ts")) // vega takes 0.3 s to load

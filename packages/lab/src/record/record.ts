@@ -11,7 +11,7 @@ import { type Figures, readFigures } from "../stages/measure.ts"
 import { type Cells, difference, interval } from "../statistics.ts"
 import { keyOf, shortKey } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
-import { commit, machine, versions } from "./machine.ts"
+import { machine } from "./machine.ts"
 import type { Budget, RowRecord, RunRecord, SeedFigures } from "./schema.ts"
 
 const numbers = (artifact: Artifact) => artifact.manifest.summary as Readonly<Record<string, number>>
@@ -70,6 +70,9 @@ const finite = ({ value, low, high }: Interval) => ({
   high: Number.isFinite(high) ? high : null,
 })
 
+/** The code that a run began with, read before its first stage: the checkout may change while it runs. */
+export type MadeBy = Pick<RunRecord, "commit" | "versions">
+
 /**
  * Gathers the record of a run from its artifacts.
  *
@@ -80,6 +83,7 @@ export const makeRecord = (
   resolved: Resolved,
   graph: Graph,
   artifacts: ReadonlyMap<string, Artifact>,
+  madeBy: MadeBy,
 ): Effect.Effect<RunRecord, DataError> =>
   Effect.gen(function* () {
     const { measure, arms, seeds } = resolved
@@ -138,8 +142,7 @@ export const makeRecord = (
       created: new Date().toISOString(),
       config: resolved.config,
       seeds: [...seeds],
-      commit: commit(),
-      versions: versions(),
+      ...madeBy,
       machine: machine(),
       conditions: {
         dataset: datasetName(resolved),
