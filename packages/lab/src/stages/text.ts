@@ -1,5 +1,5 @@
 /** The stages before any model: a tokenizer, and the task's splits as token ids. */
-import { readFileSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { DataError, type Example, type InvalidInput, type Split, type TaskUse } from "@winnow/core"
 import {
@@ -39,10 +39,16 @@ export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<S
     }
     if (spec.kind === "file") {
       const file = basename(spec.path) === "tokenizer.json" ? spec.path : join(spec.path, "tokenizer.json")
+      const beside = join(dirname(file), "tokenizer_config.json")
       return stage({
         ...common,
         label: "tokenizer from a file",
-        config: { kind: "file", sha256: yield* fileHash(file) },
+        config: {
+          kind: "file",
+          sha256: yield* fileHash(file),
+          // Says which token ends a text, so it counts as much.
+          configSha256: existsSync(beside) ? yield* fileHash(beside) : null,
+        },
         run: ({ directory }) => Effect.map(loadTokenizer(dirname(file)), (t) => write(directory, t)),
       })
     }

@@ -1,6 +1,6 @@
 /** Which code an artifact was made by: a hash of the sources that could have changed it. */
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
-import { join, relative } from "node:path"
+import { dirname, join, relative } from "node:path"
 import type { PluginKind } from "@winnow/core"
 import { engineInfo } from "@winnow/tensor"
 import { sha256 } from "./key.ts"
@@ -38,7 +38,33 @@ export const sourceHash = (path: string): string => {
   return hash
 }
 
-/** A package of this house, or one file of the lab, that a stage's result can depend on. */
+/** A file and all that it imports by a relative path, on and on. */
+export const moduleFiles = (path: string, found = new Set<string>()): ReadonlySet<string> => {
+  if (found.has(path)) return found
+  found.add(path)
+  for (const { path: to } of transpiler.scanImports(readFileSync(path, "utf8")))
+    if (to.startsWith(".")) moduleFiles(join(dirname(path), to), found)
+  return found
+}
+
+const modules = new Map<string, string>()
+
+/**
+ * Hash of a file and of all that it imports by a relative path: what a stage calls in the lab counts, and the
+ * lab's tables and reports, which it does not call, do not. Read once a process.
+ */
+export const moduleHash = (path: string): string => {
+  let hash = modules.get(path)
+  if (hash === undefined) {
+    const folder = dirname(path)
+    const files = [...moduleFiles(path)].map((file) => `${relative(folder, file)}\0${sha256(running(file))}`)
+    hash = sha256(files.toSorted().join("\n"))
+    modules.set(path, hash)
+  }
+  return hash
+}
+
+/** A package of this house that a result can depend on, or a stage of the lab with what it imports there. */
 export type HouseCode =
   | "numerics"
   | "tensor"
@@ -47,13 +73,17 @@ export type HouseCode =
   | "models"
   | "training"
   | "decoding"
+  | "lab"
   | `lab/src/stages/${string}.ts`
 
 /** One hash for several of them. */
 export const codeVersion = (parts: ReadonlyArray<HouseCode>): string =>
   sha256(
     parts
-      .map((part) => `${part} ${sourceHash(join(houseRoot, "packages", part.includes("/") ? part : `${part}/src`))}`)
+      .map((part) => {
+        const path = join(houseRoot, "packages", part)
+        return `${part} ${part.includes("/") ? moduleHash(path) : sourceHash(join(path, "src"))}`
+      })
       .join("\n"),
   )
 
@@ -65,15 +95,25 @@ export const pluginCode = (use: { readonly kind: PluginKind; readonly name: stri
   sha256(`${use.code}\n${sourceHash(join(houseRoot, "plugins", `${use.kind}-${use.name}`, "src"))}`)
 
 /**
+ * The precision that oneDNN may use by ONEDNN_DEFAULT_FPMATH_MODE: float32 if unset or STRICT, else what is set (F16, TF32,
+ * ANY, ...) as it stands, since each gives other figures.
+ */
+export const oneDnnProducts = (mode: string | undefined): string => {
+  const name = mode?.toUpperCase() ?? ""
+  if (name === "" || name === "STRICT") return "float32"
+  return name === "BF16" ? "bfloat16" : mode!
+}
+
+/**
  * How the open engine computes: the kind of device and the precision of its products. The same code gives other weights in
  * bfloat16, so stages that compute with tensors have this in their keys.
  */
 export const arithmetic = (): { readonly device: string; readonly products: string } => {
   const { device, options } = engineInfo()
-  const environment = process.env["ONEDNN_DEFAULT_FPMATH_MODE"]?.toUpperCase()
-  return { device: device.type, products: options.products ?? (environment === "BF16" ? "bfloat16" : "float32") }
+  const products = options.products ?? oneDnnProducts(process.env["ONEDNN_DEFAULT_FPMATH_MODE"])
+  return { device: device.type, products }
 }
 
-/** Version of the code of a stage that computes with tensors: what it uses, and how the engine computes. */
+/** Version of the code of a stage that computes with tensors: what it uses, and which engine computes how. */
 export const tensorCodeVersion = (parts: ReadonlyArray<HouseCode>): string =>
-  sha256(`${codeVersion(parts)} ${JSON.stringify(arithmetic())}`)
+  sha256(`${codeVersion(parts)} ${JSON.stringify({ ...arithmetic(), tensorflow: engineInfo().version })}`)
