@@ -11,6 +11,7 @@ interface At {
 }
 
 export type ProgressEvent =
+  /** A stage begins, or goes on from a checkpoint. */
   | ({ readonly _tag: "started"; readonly resuming: boolean } & At)
   | ({ readonly _tag: "progress"; readonly done: number; readonly total: number; readonly detail: string } & At)
   /** Another process makes this artifact. */

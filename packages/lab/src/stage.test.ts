@@ -1,12 +1,12 @@
 import { expect, test } from "bun:test"
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { Datasets } from "@winnow/core"
+import { DataError, Datasets } from "@winnow/core"
 import { Effect, Layer } from "effect"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { inOrder, runStages, type Stage, stage } from "./stage.ts"
-import { Store } from "./store/store.ts"
+import { checkpoints, Store } from "./store/store.ts"
 
 /** a -> b -> d, a -> c: each writes its inputs' texts and its own option. */
 const graph = (options: { a: number; b: number; c: number; d: number }, ran: Array<string>) => {
@@ -67,6 +67,33 @@ test("a second identical run runs nothing; a changed option runs what depends on
   expect((await run({ ...options, a: 2 })).ran).toBe("acbd")
   expect((await run(options)).ran).toBe("") // what was there before is still there
   expect((await run(options, true)).ran).toBe("acbd")
+})
+
+test("a stage that was stopped is said to go on only if it left a checkpoint", async () => {
+  const store = Store.layer(mkdtempSync(join(tmpdir(), "winnow-stages-")))
+  const noData = Layer.succeed(Datasets, { locate: () => Effect.die("no data"), lines: () => Effect.die("no data") })
+  const attempt = async (leave: string | undefined) => {
+    const resuming: Array<boolean> = []
+    const report = (e: ProgressEvent) => void (e._tag === "started" && resuming.push(e.resuming))
+    const training = stage({
+      kind: "a",
+      label: "a",
+      config: {},
+      inputs: [],
+      code: [],
+      run: ({ directory, metric }) => {
+        metric({ step: 1 })
+        if (leave !== undefined) mkdirSync(join(directory, leave), { recursive: true })
+        return Effect.fail(new DataError({ message: "stopped" }))
+      },
+    })
+    const layers = Layer.mergeAll(store, Layer.succeed(Progress, { report }), noData)
+    await Effect.runPromise(Effect.flip(runStages([training]).pipe(Effect.provide(layers))))
+    return resuming
+  }
+  expect(await attempt(undefined)).toEqual([false])
+  expect(await attempt(join(checkpoints, "step-00000001"))).toEqual([false]) // metrics, but nothing to go on from
+  expect(await attempt(undefined)).toEqual([true])
 })
 
 test("a run tells what starts, how far it is and what was there", async () => {

@@ -5,7 +5,7 @@ import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow
 import { Effect } from "effect"
 import { Progress } from "./progress.ts"
 import { keyOf } from "./store/key.ts"
-import { type Artifact, Store } from "./store/store.ts"
+import { type Artifact, hasCheckpoint, Store } from "./store/store.ts"
 
 export type StageError = DataError | InvalidInput | TrainingStopped
 
@@ -128,7 +128,7 @@ export const runStages = (
       const at = { stage: s.label, index: all.findIndex(({ key }) => key === s.key) + 1, of: all.length, unit: s.unit }
       const run = (directory: string) =>
         Effect.suspend(() => {
-          report({ _tag: "started", ...at, resuming: existsSync(join(directory, metricsFile)) })
+          report({ _tag: "started", ...at, resuming: hasCheckpoint(directory) })
           return s.run({
             key: s.key,
             directory,

@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
 import { Effect } from "effect"
 import { canonicalJson, keyOf } from "./key.ts"
-import { type Making, makeStore } from "./store.ts"
+import { checkpoints, type Making, makeStore } from "./store.ts"
 
 const home = () => mkdtempSync(join(tmpdir(), "winnow-store-"))
 const key = keyOf("one")
@@ -56,12 +56,32 @@ test("a stage that fails leaves nothing under its key, and what it had written i
   const error = await Effect.runPromise(Effect.flip(store.obtain(failing)))
   expect(error.message).toBe("stopped")
   expect(store.find("fake", key)).toBeUndefined()
-  expect(store.partial("fake", key)).toBe(true)
+  expect(store.partial("fake", key)).toBe(false) // there, but no checkpoint to go on from
   const going = making("", [], {
     run: (directory) => Effect.sync(() => ({ seen: readFileSync(join(directory, "half"), "utf8") })),
   })
   expect((await Effect.runPromise(store.obtain(going))).manifest.summary).toEqual({ seen: "half" })
   expect(store.partial("fake", key)).toBe(false)
+})
+
+test("a stopped stage goes on only where it left a checkpoint", async () => {
+  const store = makeStore(home())
+  const stop = (...folders: ReadonlyArray<string>) =>
+    Effect.runPromise(
+      Effect.flip(
+        store.obtain<DataError, never>({
+          ...making("", []),
+          run: (directory) => {
+            for (const folder of folders) mkdirSync(join(directory, folder), { recursive: true })
+            return Effect.fail(new DataError({ message: "stopped" }))
+          },
+        }),
+      ),
+    )
+  await stop(checkpoints, join(checkpoints, ".step-00000004.1.tmp")) // killed while it wrote its first
+  expect(store.partial("fake", key)).toBe(false)
+  await stop(join(checkpoints, "step-00000004"))
+  expect(store.partial("fake", key)).toBe(true)
 })
 
 test("a damaged artifact is made anew, and so is one when asked for afresh", async () => {

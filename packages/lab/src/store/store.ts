@@ -66,6 +66,12 @@ export interface Making<E, R> {
 /** Folder in a partial artifact that is left out of the whole one: checkpoints to resume from. */
 export const checkpoints = "checkpoints"
 
+/** Whether a partial artifact has a checkpoint to go on from; without one its stage begins again. */
+export const hasCheckpoint = (partial: string): boolean => {
+  const folder = join(partial, checkpoints)
+  return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("step-"))
+}
+
 const filesOf = (folder: string, under = folder): ReadonlyArray<string> =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
     const path = join(folder, entry.name)
@@ -123,7 +129,7 @@ export interface StoreService {
   readonly find: (stage: string, key: string) => Artifact | undefined
   /** All whole artifacts of a stage by their manifests, unverified: for estimates. */
   readonly manifests: (stage: string) => ReadonlyArray<Manifest>
-  /** Whether a stopped attempt left something to go on from. */
+  /** Whether a stopped attempt left a checkpoint to go on from. */
   readonly partial: (stage: string, key: string) => boolean
   /** The artifact: found, or made under its lock; a second process waits and then finds it. */
   readonly obtain: <E, R>(making: Making<E, R>) => Effect.Effect<Artifact, E | DataError, R>
@@ -212,7 +218,7 @@ export const makeStore = (home: string): StoreService => {
           }
         })
     },
-    partial: (stage, key) => existsSync(`${at(stage, key)}.partial`),
+    partial: (stage, key) => hasCheckpoint(`${at(stage, key)}.partial`),
     obtain: (making) =>
       Effect.suspend(() => {
         const { stage, key, fresh, onWait = () => {} } = making
