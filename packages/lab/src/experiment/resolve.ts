@@ -104,7 +104,9 @@ export const resolve = Effect.fn("resolve")(function* (
   const names = options.arms ?? Object.keys(spec.arms)
   const unknown = names.filter((name) => !(name in spec.arms))
   if (unknown.length > 0) {
-    const problems = [`no arm ${unknown.join(", ")}; there are ${Object.keys(spec.arms).join(", ")}`]
+    const problems = [
+      `no arm named ${unknown.map((name) => `'${name}'`).join(" or ")}; it has ${Object.keys(spec.arms).join(", ")}`,
+    ]
     return yield* new InvalidInput({ what, problems })
   }
   const arms: Array<ResolvedArm> = []

@@ -69,6 +69,13 @@ test("a filter swapped in that needs a reference is refused up front where there
   expect(error.message).toContain("filter behind compares the draft to a reference")
 })
 
+test("arms that are asked for and not there are named, an empty name too", async () => {
+  const refusal = async (...arms: ReadonlyArray<string>) =>
+    (await Effect.runPromise(Effect.flip(resolve(tiny, { arms })))).message
+  expect(await refusal("")).toBe("experiment tiny: no arm named ''; it has all, behind")
+  expect(await refusal("all", "one", "two")).toBe("experiment tiny: no arm named 'one' or 'two'; it has all, behind")
+})
+
 test("an arm name that is none, or a reserved one, is refused", async () => {
   const named = (name: string) => ({ ...tiny, arms: { [name]: tiny.arms["all"]! } })
   const message = async (name: string) => (await Effect.runPromise(Effect.flip(resolve(named(name))))).message
