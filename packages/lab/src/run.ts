@@ -124,7 +124,7 @@ export const runExperiment = (
     const artifacts = yield* runStages(graph.leaves, { ...made, have: text })
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
-    const directory = join(options.results, options.slug, runName(graph))
+    const directory = join(options.results, options.slug, runName(resolved, graph))
     const there = computed === 0 ? readRecord(directory) : undefined
     const record = there ?? (yield* makeRecord(options.slug, resolved, graph, artifacts, madeBy))
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)

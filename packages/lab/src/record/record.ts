@@ -9,6 +9,7 @@ import { datasetName, type Graph, type Measured } from "../graph.ts"
 import { inOrder } from "../stage.ts"
 import { type Figures, readFigures } from "../stages/measure.ts"
 import { type Cells, difference, interval } from "../statistics.ts"
+import { codeVersion } from "../store/code-version.ts"
 import { keyOf, shortKey } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { machine } from "./machine.ts"
@@ -138,7 +139,7 @@ export const makeRecord = (
       experiment: slug,
       name: resolved.name,
       question: resolved.question,
-      run: runName(graph),
+      run: runName(resolved, graph),
       created: new Date().toISOString(),
       config: resolved.config,
       seeds: [...seeds],
@@ -171,5 +172,24 @@ export const makeRecord = (
     }
   })
 
-/** A run's name: of what is in it, so that the same run again has the same name. */
-export const runName = (graph: Graph): string => shortKey(keyOf(graph.leaves.map(({ key }) => key)))
+/**
+ * A run's name: of all that its record says and follows from, so that the same run again has the same name.
+ *
+ * Keys of stages alone will not do: they hold neither the names of arms nor the question, and the figures of a record
+ * are also of the lab's own statistics and budgets.
+ */
+export const runName = (
+  { name, question, config, arms }: Pick<Resolved, "name" | "question" | "config" | "arms">,
+  { leaves }: Pick<Graph, "leaves">,
+): string =>
+  shortKey(
+    keyOf({
+      name,
+      question,
+      config,
+      // Their order, which a key leaves out: the first is the baseline.
+      arms: arms.map((arm) => arm.name),
+      stages: leaves.map(({ key }) => key),
+      code: codeVersion(["numerics", "lab"]),
+    }),
+  )
