@@ -24,7 +24,7 @@ export interface Passes {
   /** The filter's statistics. */
   readonly needs: ReadonlyArray<Statistic>
   readonly lossNeedsTarget: boolean
-  /** Whether the loss reads all kept rows once before the pass that trains them (TVD++). */
+  /** Whether the loss reads all rows once before each pass that computes it, kept or all for a filter (TVD++). */
   readonly lossReadsBatch: boolean
   /** Mean context length. */
   readonly T: number
@@ -48,6 +48,11 @@ export const trainingFlops = (
     if (inStatistics) flops += tokens.valid * head(target)
     if (lossNeedsTarget) flops += tokens.trained * head(target)
   }
+  // An excess is of two losses, each with the batch statistics of its own rows: a pass over all valid rows before it.
+  const ofBatch = tokens.valid * (target !== undefined && lossNeedsTarget ? head(target) : 0)
+  if (lossReadsBatch && needs.includes("draftLoss_N")) flops += tokens.valid * head(draft) + ofBatch
+  if (lossReadsBatch && needs.includes("referenceLoss_N") && reference !== undefined)
+    flops += tokens.valid * head(reference) + ofBatch
   if (lossReadsBatch)
     flops += tokens.trained * (head(draft) + (target !== undefined && lossNeedsTarget ? head(target) : 0))
   if (reference !== undefined && about("reference"))

@@ -1,0 +1,34 @@
+import { expect, test } from "bun:test"
+import type { Architecture, Statistic } from "@winnow/core"
+import { trainingFlops } from "./budget.ts"
+
+/** Head 2 d V, trunk one FLOP a token. */
+const architecture = (hiddenSize: number) =>
+  ({ hiddenSize, vocabularySize: 10, trunkFlops: () => 1 }) as unknown as Architecture
+const [draft, target, reference] = [architecture(2), architecture(5), architecture(3)]
+const [ofDraft, ofTarget, ofReference] = [40, 100, 60]
+const tokens = { seen: 1000, valid: 100, trained: 40 }
+const cost = (needs: ReadonlyArray<Statistic>, lossNeedsTarget: boolean, lossReadsBatch: boolean) =>
+  trainingFlops(tokens, { draft, target, reference, needs, lossNeedsTarget, lossReadsBatch, T: 8 })
+const excess: ReadonlyArray<Statistic> = ["draftLoss_N", "referenceLoss_N"]
+
+test("a plain step: draft forward and backward, its head on kept tokens", () => {
+  expect(cost([], false, false)).toBe(3 * 1000 + 3 * 40 * ofDraft)
+})
+
+test("an excess filter under a loss with the target: heads of all three on valid tokens, trunks of all three", () => {
+  const trunks = 3 * 1000 + 1000 + 1000
+  const statistics = 100 * (ofDraft + ofTarget + ofReference)
+  expect(cost(excess, true, false)).toBe(trunks + statistics + 40 * (3 * ofDraft + ofTarget))
+})
+
+test("a loss with batch statistics reads kept rows once more, and all valid rows for each loss that a filter asks for", () => {
+  const more = (needs: ReadonlyArray<Statistic>, withTarget: boolean) =>
+    cost(needs, withTarget, true) - cost(needs, withTarget, false)
+  const kept = 40 * (ofDraft + ofTarget)
+  expect(more([], true)).toBe(kept)
+  expect(more(["draftEntropy_N"], true)).toBe(kept)
+  expect(more(["draftLoss_N"], true)).toBe(kept + 100 * (ofDraft + ofTarget))
+  expect(more(excess, true)).toBe(kept + 100 * (ofDraft + ofReference + 2 * ofTarget))
+  expect(more(excess, false)).toBe(40 * ofDraft + 100 * (ofDraft + ofReference))
+})
