@@ -40,6 +40,8 @@ export interface Stage {
   readonly unit: string
   readonly work: Work
   readonly run: (context: StageContext) => Effect.Effect<Record<string, unknown>, StageError, Datasets>
+  /** Of the summary, what holds for this process whatever made the artifact: where a folder is today. */
+  readonly today?: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -58,8 +60,9 @@ export const stage = (spec: {
   readonly unit?: string
   readonly work?: Work
   readonly run: Stage["run"]
+  readonly today?: Stage["today"]
 }): Stage => {
-  const { kind, label, config, inputs, code, seed, unit = "", work = {}, run } = spec
+  const { kind, label, config, inputs, code, seed, unit = "", work = {}, run, today = {} } = spec
   const made = {
     stage: kind,
     config,
@@ -67,7 +70,7 @@ export const stage = (spec: {
     code,
     ...(seed === undefined ? {} : { seed }),
   }
-  return { kind, label, key: keyOf(made), made, inputs, unit, work, run }
+  return { kind, label, key: keyOf(made), made, inputs, unit, work, run, today }
 }
 
 /** The inputs of stages before them, each once: an order in which all can run. */
@@ -146,7 +149,9 @@ export const runStages = (
         onWait: (holder) => report({ _tag: "waiting", ...at, holder }),
         run,
       })
-      artifacts.set(s.key, artifact)
+      const { manifest } = artifact
+      const summary = { ...manifest.summary, ...s.today }
+      artifacts.set(s.key, { ...artifact, manifest: { ...manifest, summary } })
       report({ _tag: "done", ...at, reused: artifact.reused, seconds: artifact.manifest.seconds, key: s.key })
     }
     return artifacts

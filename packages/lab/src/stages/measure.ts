@@ -20,7 +20,7 @@ import { tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
-import { openModel, targetDirectory } from "./train.ts"
+import { openModel, openTarget } from "./train.ts"
 
 /** One draft length, with its counts by prompt: what intervals resample. */
 export interface MeasuredLength {
@@ -66,7 +66,7 @@ export const measureStage = (spec: {
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {
         const draftModel = yield* openModel(draftArtifact!.directory)
-        const targetModel = yield* openModel(targetDirectory(targetArtifact!))
+        const targetModel = yield* openTarget(targetArtifact!)
         const { eosId } = yield* openTokenizer(words!)
         const rollouts = yield* readRollouts(greedyArtifact!)
         const own = yield* readRollouts(sampledArtifact!)

@@ -1,4 +1,7 @@
-/** A target from a folder in Hugging Face format: the artifact names the folder, its key holds what the folder holds. */
+/**
+ * A target from a folder in Hugging Face format: its key holds what the folder holds, not where it is. The artifact may
+ * have been made when the same files were elsewhere, so the folder is always the one that this run names.
+ */
 import { createHash } from "node:crypto"
 import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
@@ -6,6 +9,7 @@ import { type Architecture, DataError, type InvalidInput } from "@winnow/core"
 import { architectureFromConfig, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
+import type { Artifact } from "../store/store.ts"
 
 const hashOf = (file: string): Effect.Effect<string, DataError> =>
   Effect.tryPromise({
@@ -54,5 +58,27 @@ export const pretrainedStage = (path: string, architecture: Architecture): Effec
       code: [],
       work: { parameters },
       run: () => Effect.succeed({ path: folder, parameters }),
+      today: { path: folder },
     })
+  })
+
+/**
+ * Where a target's weights are: in its artifact, or in the folder that this run names, if that holds what it held when
+ * the run began.
+ *
+ * @error DataError when a file of the folder is another one now, or gone
+ */
+export const targetDirectory = ({ directory, manifest }: Artifact): Effect.Effect<string, DataError> =>
+  Effect.gen(function* () {
+    const folder = manifest.summary["path"]
+    if (typeof folder !== "string") return directory
+    const { files } = (manifest.made as { config: { files: Record<string, string> } }).config
+    for (const [name, hash] of Object.entries(files)) {
+      const file = join(folder, name)
+      if ((yield* hashOf(file)) !== hash)
+        return yield* new DataError({
+          message: `${file} has changed since this run began: leave the target's folder as it is, and run again`,
+        })
+    }
+    return folder
   })

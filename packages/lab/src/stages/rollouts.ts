@@ -9,7 +9,7 @@ import { type Stage, stage } from "../stage.ts"
 import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
 import { openTokenizer, readExamples, readSplit } from "./text.ts"
-import { openModel, targetDirectory } from "./train.ts"
+import { openTarget } from "./train.ts"
 
 /** Errors of decoding as values; what is none of ours is a DataError with its text. */
 export const decodingStep = <A>(what: string, run: (signal: AbortSignal) => Promise<A>) =>
@@ -54,7 +54,7 @@ export const rolloutsStage = (
             return yield* new DataError({
               message: `the ${split} split has ${encoded.length} examples within maxLength; measure.prompts asks for ${prompts}`,
             })
-          const model = yield* openModel(targetDirectory(target!))
+          const model = yield* openTarget(target!)
           const { rollouts, stats } = yield* decodingStep("the target's rollouts", (signal) =>
             generate(
               model,

@@ -26,6 +26,7 @@ import { everyToken, nextToken } from "../plain-training.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext, type StageError, stage } from "../stage.ts"
 import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import { type Artifact, checkpoints } from "../store/store.ts"
+import { targetDirectory } from "./pretrained.ts"
 import { readSplit } from "./text.ts"
 
 const code = () =>
@@ -39,6 +40,9 @@ const held = (make: Effect.Effect<Model, DataError | InvalidInput>): Effect.Effe
 
 /** The model of a training artifact (or of a folder), freed with the scope. */
 export const openModel = (directory: string) => held(loadModel(directory))
+
+/** The target of an artifact, trained here or from a folder, freed with the scope. */
+export const openTarget = (artifact: Artifact) => Effect.flatMap(targetDirectory(artifact), openModel)
 
 const trainingFields = ({ steps, batchSize, microBatches, optimizer }: Training) => ({
   steps,
@@ -276,7 +280,7 @@ export const armStage = (
           const [text, begin, frozen, frozenRef] = context.inputs
           const draft = yield* openModel(begin!.directory)
           const data = yield* readSplit(text!, "train")
-          const target = yield* openModel(targetDirectory(frozen!))
+          const target = yield* openTarget(frozen!)
           const model = frozenRef && (yield* openModel(frozenRef.directory))
           const referenceLayer =
             referenceSpec?.kind === "checkpoint"
@@ -304,7 +308,3 @@ export const armStage = (
         }).pipe(Effect.scoped),
     })
   })
-
-/** Where the target's weights are: in its artifact, or in the folder that the artifact names. */
-export const targetDirectory = ({ directory, manifest }: Artifact): string =>
-  typeof manifest.summary["path"] === "string" ? manifest.summary["path"] : directory

@@ -1,0 +1,56 @@
+import { expect, test } from "bun:test"
+import { cpSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { datasetsLayer } from "@winnow/data"
+import { initialise, llama, saveModel } from "@winnow/models"
+import { Effect, Layer } from "effect"
+import { Progress } from "../progress.ts"
+import { runStages } from "../stage.ts"
+import { Store } from "../store/store.ts"
+import { folderArchitecture, pretrainedStage, targetDirectory } from "./pretrained.ts"
+import { openTarget } from "./train.ts"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-pretrained-"))
+const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
+
+/** Saves a model of random weights by `seed`; gives one of its weights. */
+const save = async (folder: string, seed: number) => {
+  const options = { vocab_size: 8, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2 }
+  const architecture = await Effect.runPromise(llama({ ...options, max_position_embeddings: 8 }).instance)
+  const model = initialise(architecture, seed)
+  await Effect.runPromise(saveModel(model, folder))
+  const [weight] = model.head_Vd.dataSync()
+  model.dispose()
+  return weight!
+}
+
+const artifactOf = (folder: string) =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const target = yield* pretrainedStage(folder, yield* folderArchitecture(folder))
+      return (yield* runStages([target])).get(target.key)!
+    }).pipe(Effect.provide(layers)),
+  )
+
+test("the target is read from today's folder, wherever the same files were when the artifact was made", async () => {
+  const [a, b] = [join(home, "a"), join(home, "b")]
+  const first = await save(a, 1)
+  const inA = await artifactOf(a)
+  expect(inA.reused).toBe(false)
+  cpSync(a, b, { recursive: true })
+  const second = await save(a, 2)
+  expect(second).not.toBe(first)
+
+  const inB = await artifactOf(b)
+  expect(inB.key).toBe(inA.key)
+  expect(inB.reused).toBe(true)
+  expect(await Effect.runPromise(targetDirectory(inB))).toBe(b)
+  const read = Effect.map(openTarget(inB), ({ head_Vd }) => head_Vd.dataSync()[0]!)
+  expect(await Effect.runPromise(Effect.scoped(read))).toBe(first)
+
+  const changed = await Effect.runPromise(Effect.flip(targetDirectory(inA)))
+  expect(changed.message).toContain("has changed since this run began")
+  rmSync(a, { recursive: true })
+  expect((await Effect.runPromise(Effect.flip(targetDirectory(inA)))).message).toContain("cannot be read")
+})
