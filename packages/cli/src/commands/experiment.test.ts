@@ -39,7 +39,7 @@ const tiny = [
     "task.validation=10",
     "target.steps=4",
     "target.batchSize=4",
-    "target.model.hidden_size=12",
+    "target.model.hidden_size=16",
     "target.model.num_hidden_layers=1",
     "draft.model.hidden_size=8",
     "draft.pretraining.steps=2",
@@ -75,7 +75,7 @@ test("wrong input exits 1 and says what there is", async () => {
   expect(name.err).toMatch(/^error: experiment nope: there is no such experiment; there are: 001-quickstart/)
   expect(path.err).toMatch(/no filter "best" here; there are .*adaspec/)
   expect(seeds.err).toContain("expected integers")
-  expect(arms.err).toMatch(/no arm other; there are all-tokens, /)
+  expect(arms.err).toMatch(/no arm named 'other'; it has all-tokens, /)
   for (const { out } of [name, path, seeds, arms]) expect(out).toBe("")
 }, 60_000)
 
