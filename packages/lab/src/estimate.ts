@@ -68,10 +68,10 @@ const amountOf = ({ flops, tokens }: Work): number => flops ?? tokens ?? 1
 export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store> =>
   Effect.gen(function* () {
     const store = yield* Store
-    let guessedLengths = true
+    let guessedLengths = false
     const graph = yield* buildGraph(resolved, (data) => {
       const sizes = sizesFrom(store.find(data.kind, data.key))
-      guessedLengths = sizes === undefined
+      guessedLengths ||= sizes === undefined
       return sizes
     })
     const paces = new Map<string, number | undefined>()

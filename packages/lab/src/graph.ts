@@ -25,6 +25,8 @@ export interface Measured {
 export interface Graph {
   readonly tokenizer: Stage
   readonly data: Stage
+  /** Texts of references that have a task of their own. */
+  readonly cleanTexts: ReadonlyArray<Stage>
   readonly target: Stage
   readonly greedy: Stage
   readonly sampled: Stage
@@ -34,12 +36,19 @@ export interface Graph {
   readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
 }
 
+/** What a clean-text reference is trained on: the task of its own, or nothing else than the arms. */
+type CleanText = (
+  spec: Extract<ResolvedReference, { kind: "clean-text" }>,
+) => Effect.Effect<Partial<Pick<Distilling, "data" | "sizes">>, InvalidInput>
+
 /** The stage of a reference that is trained before the arm; undefined where there is none, or it follows the draft. */
 const frozenReference = (
   spec: ResolvedReference | undefined,
   distilling: Distilling,
+  cleanText: CleanText,
 ): Effect.Effect<Stage | undefined, InvalidInput> => {
-  if (spec?.kind === "clean-text") return Effect.succeed(cleanTextStage(spec, distilling))
+  if (spec?.kind === "clean-text")
+    return Effect.map(cleanText(spec), (text) => cleanTextStage(spec, { ...distilling, ...text }))
   if (spec?.kind !== "distilled") return Effect.succeed(undefined)
   const { kind: _, ...training } = spec
   return armStage({ ...training, name: "reference (distilled)", reference: undefined }, undefined, distilling)
@@ -88,6 +97,16 @@ export const buildGraph = (
     const tokenizer = yield* tokenizerStage(task, resolved.tokenizer)
     const data = yield* dataStage(task, tokenizer, resolved.maxLength)
     const sizes = sizesOf(data) ?? guessedSizes(resolved)
+    const cleanTexts = new Map<string, Stage>()
+    const cleanText: CleanText = ({ task }) => {
+      if (task === undefined) return Effect.succeed({})
+      return Effect.map(dataStage(task, tokenizer, resolved.maxLength), (own) => {
+        // The experiment's own task, named again, is the same artifact.
+        if (own.key === data.key) return {}
+        cleanTexts.set(own.key, { ...own, label: `clean text, ${task.name}` })
+        return { data: cleanTexts.get(own.key)!, sizes: sizesOf(own) ?? guessedSizes(resolved) }
+      })
+    }
     const architectures = {
       draft: yield* draft.model.instance,
       target:
@@ -132,7 +151,7 @@ export const buildGraph = (
       const references = new Map<string, Stage>()
       const armKeys = new Set<string>()
       for (const arm of resolved.arms) {
-        const reference = yield* frozenReference(arm.reference, distilling)
+        const reference = yield* frozenReference(arm.reference, distilling, cleanText)
         if (reference) references.set(reference.key, reference)
         const trained = yield* armStage(arm, reference, distilling)
         armKeys.add(trained.key)
@@ -144,5 +163,15 @@ export const buildGraph = (
         add(`reference${i === 0 ? "" : ` ${i + 1}`}`, "reference", reference)
     }
     const leaves = [greedy, sampled, ...measured.map(({ measure }) => measure)]
-    return { tokenizer, data, target, greedy, sampled, measured, leaves, architectures }
+    return {
+      tokenizer,
+      data,
+      cleanTexts: [...cleanTexts.values()],
+      target,
+      greedy,
+      sampled,
+      measured,
+      leaves,
+      architectures,
+    }
   })

@@ -43,6 +43,23 @@ const savedTokenizer = ({ target }: Resolved) =>
     ? Effect.map(loadTokenizer(target.path), ({ fingerprint }) => fingerprint)
     : Effect.succeed(undefined)
 
+/** Refuses the text of a reference as the arms' text is refused: masks, cut sequences, more than the draft takes. */
+const checkCleanTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
+  Effect.gen(function* () {
+    const { report } = yield* Progress
+    const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
+    const { vocabularySize, maxLength } = graph.architectures.draft
+    for (const { key, label } of graph.cleanTexts) {
+      const encoded = yield* readSplit(artifacts.get(key)!, "train")
+      const { warnings } = yield* preflight({
+        encoded,
+        tokenizer,
+        models: [{ name: "reference", vocabularySize, maxLength }],
+      }).pipe(Effect.mapError(({ problems }) => new InvalidInput({ what: `preflight of ${label}`, problems })))
+      for (const text of warnings) report({ _tag: "note", text: `${label}: ${text}` })
+    }
+  })
+
 /** Refuses data that cannot be right before anything is trained on it, and shows three examples. */
 const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
@@ -119,8 +136,9 @@ export const runExperiment = (
     const madeBy: MadeBy = { commit: commit(), versions: versions() }
     const graph = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
     const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
-    const text = yield* runStages([graph.data], { ...made, partOf: graph.leaves })
+    const text = yield* runStages([graph.data, ...graph.cleanTexts], { ...made, partOf: graph.leaves })
     yield* checkData(resolved, graph, text)
+    yield* checkCleanTexts(graph, text)
     const artifacts = yield* runStages(graph.leaves, { ...made, have: text })
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 

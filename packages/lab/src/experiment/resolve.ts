@@ -129,7 +129,7 @@ export const resolve = Effect.fn("resolve")(function* (
       return yield* new InvalidInput({ what: place, problems })
     }
     yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
-    const config = yield* plainSpec({ ...arm, reference })
+    const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
     arms.push({ ...arm, name, reference, config } as ResolvedArm)
   }
   const { reference: _, plugins: __, arms: ___, ...rest } = spec

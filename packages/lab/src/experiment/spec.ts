@@ -57,7 +57,13 @@ export const referenceSpec = type({
   loss: lossUse,
   ...trainingFields,
 })
-  .or({ "+": "reject", kind: "'clean-text'", ...trainingFields })
+  .or({
+    "+": "reject",
+    kind: "'clean-text'",
+    // The text, if it is not that of the experiment; in the experiment's tokens.
+    "task?": taskUse,
+    ...trainingFields,
+  })
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
 
@@ -77,7 +83,7 @@ export const measureSpec = type({
   prompts: "number.integer >= 2 = 100",
   // Tokens that the target may write.
   maxNew: "number.integer >= 2 = 128",
-  // Draft lengths of the curves of tau; 4 is AdaSPEC's and vLLM's usual one.
+  // Draft lengths of the curves of tau; 4 is a usual one.
   gammas: type(natural)
     .array()
     .atLeastLength(1)
@@ -138,7 +144,7 @@ export type TargetSpec =
   | { readonly kind: "pretrained"; readonly path: string }
 export type ReferenceSpec =
   | ({ readonly kind: "distilled"; readonly filter: FilterUse<Target>; readonly loss: LossUse } & TrainingSpec)
-  | ({ readonly kind: "clean-text" } & TrainingSpec)
+  | ({ readonly kind: "clean-text"; readonly task?: TaskUse } & TrainingSpec)
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
 export interface DraftSpec {
@@ -172,8 +178,15 @@ export const pretrained = (path: string): TargetSpec => ({ kind: "pretrained", p
 export const distilled = (
   spec: TrainingSpec & { readonly filter: FilterUse<Target>; readonly loss: LossUse },
 ): ReferenceSpec => ({ kind: "distilled", ...spec })
-/** FocusFinetune's and Rho-1's reference: the draft's start, trained on the clean text by cross-entropy; needs no target. */
-export const cleanText = (spec: TrainingSpec): ReferenceSpec => ({ kind: "clean-text", ...spec })
+/**
+ * FocusFinetune's and Rho-1's reference: the draft's start, trained on clean text by cross-entropy; needs no target.
+ *
+ * @param spec.task where the clean text is; the experiment's own task if left out
+ */
+export const cleanText = (spec: TrainingSpec & { readonly task?: TaskUse }): ReferenceSpec => ({
+  kind: "clean-text",
+  ...spec,
+})
 /** The draft itself as it was at the last multiple of `every` steps of the arm. */
 export const checkpoint = (options: { readonly every: number }): ReferenceSpec => ({ kind: "checkpoint", ...options })
 /** An exponential moving average of the draft, over the arm's steps. */

@@ -1,0 +1,83 @@
+import { expect, test } from "bun:test"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { defineTask } from "@winnow/core"
+import { datasetsLayer } from "@winnow/data"
+import { type } from "arktype"
+import { Effect, Layer } from "effect"
+import { echo, tiny } from "../test/tiny.ts"
+import { resolve } from "./experiment/resolve.ts"
+import { applySettings } from "./experiment/settings.ts"
+import { cleanText } from "./experiment/spec.ts"
+import { buildGraph } from "./graph.ts"
+import { Progress } from "./progress.ts"
+import { runExperiment } from "./run.ts"
+import { Store } from "./store/store.ts"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-clean-text-"))
+const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
+
+/** Text without prompts: no token is masked, which a run refuses. */
+const bare = defineTask({
+  name: "bare",
+  options: type({ "+": "reject" }),
+  make: () => Effect.succeed({ examples: () => [{ prompt: "", answer: "abc" }] }),
+})
+
+const training = { steps: 2, batchSize: 4 }
+const withReference = (reference: ReturnType<typeof cleanText>) => resolve({ ...tiny, seeds: [1], reference })
+const graphOf = (reference: ReturnType<typeof cleanText>) =>
+  Effect.runPromise(Effect.flatMap(withReference(reference), (r) => buildGraph(r)))
+
+test("a clean-text reference may have a text of its own: its key follows it, the arms' data stays", async () => {
+  const [own, other, more] = [
+    await graphOf(cleanText(training)),
+    await graphOf(cleanText({ ...training, task: echo({ letters: 20 }) })),
+    await graphOf(cleanText({ ...training, task: echo({ letters: 21 }) })),
+  ]
+  const behind = ({ measured }: typeof own) => measured.find(({ name }) => name === "behind")!
+  const keys = [own, other, more].map((graph) => behind(graph).reference!.key)
+  expect(new Set(keys).size).toBe(3)
+  for (const graph of [other, more]) {
+    expect(graph.data.key).toBe(own.data.key)
+    expect(behind(graph).trained.inputs[0]!.key).toBe(own.data.key)
+    expect(behind(graph).reference!.inputs.map(({ key }) => key)).toEqual([
+      graph.cleanTexts[0]!.key,
+      behind(own).reference!.inputs[1]!.key, // the same start
+    ])
+    // What needs no reference is the same artifact.
+    expect(graph.measured.find(({ name }) => name === "all")!.trained.key).toBe(
+      own.measured.find(({ name }) => name === "all")!.trained.key,
+    )
+  }
+  expect(own.cleanTexts).toEqual([])
+  // The experiment's task, named again, is its own text.
+  const same = await graphOf(cleanText({ ...training, task: tiny.task }))
+  expect([same.cleanTexts.length, behind(same).reference!.key]).toEqual([0, keys[0]!])
+})
+
+test("a reference with a text of its own runs, by --set too", async () => {
+  const task = '{"name":"echo","options":{"letters":20}}'
+  const setting = `reference={"kind":"clean-text","task":${task},"steps":2,"batchSize":4}`
+  const resolved = Effect.flatMap(applySettings(tiny, ["seeds=[1]", setting]), (e) => resolve(e))
+  const { record } = await Effect.runPromise(
+    Effect.flatMap(resolved, (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
+      Effect.provide(layers),
+    ),
+  )
+  expect(record.stages.map(({ label }) => label)).toContain("clean text, echo")
+  expect(record.config).toMatchObject({
+    arms: { behind: { reference: { kind: "clean-text", task: { name: "echo", options: { letters: 20 } } } } },
+  })
+  expect(record.rows.find(({ name }) => name === "behind")!.budget[0]!.reference!.steps).toBe(2)
+}, 60_000)
+
+test("the text of a reference is checked before anything is trained", async () => {
+  const resolved = withReference(cleanText({ ...training, task: bare() }))
+  const run = Effect.flatMap(resolved, (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") }))
+  const error = await Effect.runPromise(Effect.flip(run.pipe(Effect.provide(layers))))
+  expect(error.message).toContain(
+    "preflight of clean text, bare: 1 of 1 examples (the first is number 0) have a mask of all 1",
+  )
+})
