@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
-import { type Cells, difference, interval } from "./statistics.ts"
+import { type Cells, difference, interval, intervalText } from "./statistics.ts"
 
 /** Coins of chance p: [S][P] heads of 20. */
 const coins = (p: number, S: number, P: number, path: string): Cells => {
@@ -35,4 +35,18 @@ test("a difference of arms that share their prompts is narrower than their inter
   expect(interval(a).high - interval(a).low).toBeGreaterThan(0.1)
   expect(difference(a, a)).toEqual({ value: 0, low: 0, high: 0 })
   expect(() => difference(a, [...b, ...b])).toThrow("expected the same seeds and prompts")
+})
+
+test("an interval is called what it is: prompts alone, the seeds' range, or 95 %", () => {
+  expect(intervalText(1)).toBe("95 %, percentile bootstrap over prompts; one seed, so nothing is said of other seeds")
+  for (const seeds of [2, 3, 4])
+    expect(intervalText(seeds)).toBe(
+      `percentile bootstrap over ${seeds} seeds and prompts: about the seeds' range, not a 95 % statement about new seeds`,
+    )
+  for (const seeds of [5, 20]) expect(intervalText(seeds)).toBe("95 %, percentile bootstrap over seeds and prompts")
+})
+
+test("with two seeds the interval is about their range, as its text says", () => {
+  const seed = (accepted: number) => Array.from({ length: 200 }, () => [accepted, 20] as const)
+  expect(interval([seed(10), seed(14)])).toEqual({ value: 0.6, low: 0.5, high: 0.7 })
 })

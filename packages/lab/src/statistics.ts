@@ -44,6 +44,22 @@ const resampled = (
   return { value, low: quantile(draws, 0.025), high: quantile(draws, 0.975) }
 }
 
+/** From this number of seeds on, resampling them says something of seeds that were not run. */
+const enoughSeeds = 5
+
+/** Whether an interval over that many seeds may be called a 95 % interval. */
+export const is95 = (seeds: number): boolean => seeds >= enoughSeeds
+
+/**
+ * What the intervals are, for that many seeds. Two seeds drawn from two are both the same one half of the time: the
+ * 2.5 % ends of such draws are about the range of what was seen, and of another seed they say nothing.
+ */
+export const intervalText = (seeds: number): string => {
+  if (seeds === 1) return "95 %, percentile bootstrap over prompts; one seed, so nothing is said of other seeds"
+  if (is95(seeds)) return "95 %, percentile bootstrap over seeds and prompts"
+  return `percentile bootstrap over ${seeds} seeds and prompts: about the seeds' range, not a 95 % statement about new seeds`
+}
+
 /** The pooled ratio and its interval. With one seed the interval holds the spread of prompts alone. */
 export const interval = (cells: Cells): Interval =>
   resampled(cells.length, cells[0]!.length, (seeds, prompts) => ratio(cells, seeds, prompts))

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
-import { align, short } from "./table.ts"
+import { aRun } from "../test/record.ts"
+import { align, caption, renderTable, short } from "./table.ts"
 
 test("columns are aligned: text left, numbers right, wide characters counted as they show", () => {
   const text = align(
@@ -28,4 +29,20 @@ test("numbers are shortened to three digits", () => {
     "1.97M",
     "452G",
   ])
+})
+
+test("the head and the caption call an interval 95 % only where it is", () => {
+  const head = (seeds: number) => renderTable(aRun({ seeds })).split("\n")[0]!
+  for (const seeds of [1, 2, 3]) {
+    expect(head(seeds)).toContain("mean, interval")
+    expect(head(seeds)).not.toContain("95")
+  }
+  expect(head(5)).toContain("mean ± 95%")
+  expect(caption(aRun({ seeds: 1 })).join("\n")).toContain("over prompts; one seed")
+  expect(caption(aRun({ seeds: 3 })).join("\n")).toContain(
+    "Intervals: percentile bootstrap over 3 seeds and prompts: about",
+  )
+  expect(caption(aRun({ seeds: 5 })).join("\n")).toContain(
+    "Intervals: 95 %, percentile bootstrap over seeds and prompts.",
+  )
 })

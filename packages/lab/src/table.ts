@@ -1,5 +1,6 @@
 /** The table that a run prints: aligned columns, and a caption without which no figure in it means anything. */
 import type { Budget, RowRecord, RunRecord } from "./record/schema.ts"
+import { intervalText, is95 } from "./statistics.ts"
 
 const percent = (x: number | null, digits = 1): string => (x === null ? "-" : `${(100 * x).toFixed(digits)}`)
 const fixed = (x: number | null, digits: number): string => (x === null ? "-" : x.toFixed(digits))
@@ -38,7 +39,10 @@ const columns: ReadonlyArray<{
     head: ({ seeds }) => `greedy % (seed ${seeds.join(", ")})`,
     cell: (r) => r.seeds.map((s) => percent(s.greedyAcceptance)).join("  "),
   },
-  { head: () => "mean ± 95%", cell: (r) => `${percent(r.greedyAcceptance.value)}${plusMinus(r.greedyAcceptance)}` },
+  {
+    head: ({ seeds }) => (is95(seeds.length) ? "mean ± 95%" : "mean, interval"),
+    cell: (r) => `${percent(r.greedyAcceptance.value)}${plusMinus(r.greedyAcceptance)}`,
+  },
   { head: () => "expected %", cell: (r) => percent(r.expectedAcceptance.value) },
   { head: ({ conditions }) => `tau (g=${conditions.gamma})`, cell: (r) => fixed(r.tau.value, 2) },
   { head: () => "MBSU", cell: (r) => fixed(r.mbsu, 2) },
@@ -107,7 +111,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   return [
     `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${range} tested tokens a draft.`,
     `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens.`,
-    `Speed-up: wall time, greedy, gamma = ${c.gamma}, ${c.timedPrompts} prompts, batch 1, this machine. Intervals: ${c.interval}.`,
+    `Speed-up: wall time, greedy, gamma = ${c.gamma}, ${c.timedPrompts} prompts, batch 1, this machine. Intervals: ${intervalText(run.seeds.length)}.`,
     budgetLine(run),
     `Target: ${short(target.parameters)} parameters${score}. Draft: ${short(run.draftParameters)} parameters.`,
   ]

@@ -8,7 +8,7 @@ import type { Resolved } from "../experiment/resolve.ts"
 import { datasetName, type Graph, type Measured } from "../graph.ts"
 import { inOrder } from "../stage.ts"
 import { type Figures, readFigures } from "../stages/measure.ts"
-import { type Cells, difference, interval } from "../statistics.ts"
+import { type Cells, difference, interval, intervalText } from "../statistics.ts"
 import { codeVersion } from "../store/code-version.ts"
 import { keyOf, shortKey } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
@@ -156,7 +156,7 @@ export const makeRecord = (
         greedyTokens: greedy["tokens"] as number,
         sampledTokens: sampled["tokens"] as number,
         timedPrompts: measure.timedPrompts,
-        interval: "95 %, percentile bootstrap over seeds and prompts",
+        interval: intervalText(seeds.length),
       },
       target: {
         parameters: target.summary["parameters"] as number,

@@ -1,5 +1,6 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
+import { intervalText } from "../statistics.ts"
 import { caption, leftColumns, short, tableCells } from "../table.ts"
 import { acceptanceChart, keptFractionChart, keptLossChart, lossChart, type MetricLine, tauChart } from "./charts.ts"
 import { type KeptLine, keptSection } from "./kept.ts"
@@ -96,13 +97,13 @@ ${list([`target ${short(target.parameters)} parameters`, `draft ${short(run.draf
 <h2>What the target accepted</h2>
 ${htmlTable(tableCells(run), leftColumns, (i) => run.rows[i]!.role !== "arm")}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
-${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled mean. Line: 95 % interval over seeds and prompts.", acceptanceChart(run))}
+${await draw("Greedy acceptance by arm.", `Points: seeds. Tick: pooled mean. Line: interval, ${intervalText(run.seeds.length)}.`, acceptanceChart(run))}
 <div class="pair">
 ${await draw("Tokens per target call, greedy.", "Lines: means over seeds. Points: seeds.", tauChart(run, "greedy"))}
 ${await draw("Tokens per target call, sampled.", `Expected, temperature ${run.conditions.temperature}.`, tauChart(run, "sampled"))}
 </div>
 <h2>Budgets</h2>
-<p class="note">Against ${escapeHtml(run.baseline)}: greedy acceptance, paired by seed and prompt, 95 % interval. Means over seeds; a reference's cost stands apart and is paid once a seed, however many arms use it.</p>
+<p class="note">Against ${escapeHtml(run.baseline)}: greedy acceptance, paired by seed and prompt; interval: ${intervalText(run.seeds.length)}. Means over seeds; a reference's cost stands apart and is paid once a seed, however many arms use it.</p>
 ${budgetTable(run)}
 <h2>Training</h2>
 ${await draw("Loss by arm, each seed a line.", "A filter that keeps hard tokens has the higher curve: compare arms by acceptance, not by this.", lossChart(run, lines))}
