@@ -2,6 +2,7 @@
 import { parseRequest, UsageError, usage } from "./command-line.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { benchStep } from "./step/bench-step.ts"
+import { WorkerEnded } from "./step/worker-process.ts"
 import { suites } from "./suites/index.ts"
 
 const names = Object.keys(suites)
@@ -14,10 +15,16 @@ const main = async (args: ReadonlyArray<string>): Promise<void> => {
   return runBenches(request, suites)
 }
 
+const args = process.argv.slice(2)
 try {
-  await main(process.argv.slice(2))
+  await main(args)
 } catch (error) {
+  if (error instanceof WorkerEnded) {
+    process.stderr.write(`error: ${error.message}\n`)
+    process.exit(1) // the other worker ends with its input
+  }
   if (!(error instanceof UsageError)) throw error
-  process.stderr.write(`error: ${error.message}\n\n${usage(names)}`)
+  // the step's errors are one line each: they name the option and what to give instead
+  process.stderr.write(`error: ${error.message}\n${args[0] === "step" ? "" : `\n${usage(names)}`}`)
   process.exitCode = 2
 }

@@ -1,141 +1,58 @@
-/**
- * The selective step against a peer, alternating step by step in two processes of the same sizes, on the same machine.
- *
- * Every worker speaks one protocol: a "step" line in, {"seconds"} out; its input's end, {"peakMegabytes"} out.
- */
+/** The selective step against a peer, alternating step by step in two processes of the same sizes, on the same machine. */
 import { join } from "node:path"
-import { parseArgs } from "node:util"
 import { median } from "../statistics.ts"
-
-const usage = `bun run bench step [--peer PYTHON] [options]
-
-  --peer PYTHON     a Python that has PyTorch and transformers; without it only our own step is timed
-  --bf16            let the peer multiply in bfloat16
-  --draft SIZES     hidden,layers,heads,intermediate of draft and reference (256,6,8,1024)
-  --target SIZES    of the target (512,6,8,2048)
-  --vocab V         vocabulary (50304)
-  --batch B         sequences (4)
-  --length T        tokens of each (256)
-  --keep K          keep ratio of AdaSPEC's filter (0.4)
-  --threads N       threads of each process (2)
-  --steps S         timed steps of each, after 2 that are not (6)
-  --json            one JSON object on stdout and nothing else
-`
-
-interface Worker {
-  readonly name: string
-  readonly step: () => Promise<number>
-  readonly end: () => Promise<number>
-}
-
-/** Starts a worker and waits until it says that it is ready. */
-const start = async (command: ReadonlyArray<string>): Promise<Worker> => {
-  const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" })
-  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
-  let pending = ""
-  const answer = async <T>(): Promise<T> => {
-    for (;;) {
-      const end = pending.indexOf("\n")
-      if (end >= 0) {
-        const line = pending.slice(0, end)
-        pending = pending.slice(end + 1)
-        if (line.startsWith("{")) return JSON.parse(line) as T
-        continue
-      }
-      const { value, done } = await lines.read()
-      if (done)
-        throw new Error(`${command.join(" ")} ended early:\n${(await new Response(child.stderr).text()).slice(-2000)}`)
-      pending += value
-    }
-  }
-  const { ready } = await answer<{ ready: string }>()
-  return {
-    name: ready,
-    step: async () => {
-      child.stdin.write("step\n")
-      await child.stdin.flush()
-      return (await answer<{ seconds: number }>()).seconds
-    },
-    end: async () => {
-      child.stdin.end()
-      const { peakMegabytes } = await answer<{ peakMegabytes: number }>()
-      await child.exited
-      return peakMegabytes
-    },
-  }
-}
+import { parseStep, type Sizes, type StepOptions, stepUsage } from "./options.ts"
+import { checkPeer, startWorker } from "./worker-process.ts"
 
 /** Multiplications and additions x 2 of one step done the selective way: the arithmetic floor. */
-const floorFlops = (o: { draft: string; target: string; V: number; B: number; T: number; keep: number }): number => {
-  const N = o.B * o.T
-  const sizes = (text: string) => text.split(",").map(Number) as [number, number, number, number]
-  const trunk = (text: string) => {
-    const [d, layers, , f] = sizes(text)
-    // projections and feed-forward, then scores and values over a causal half
-    return 2 * N * layers * (4 * d * d + 2 * d * f) + 2 * N * layers * d * o.T
-  }
-  const [d] = sizes(o.draft)
-  const [D] = sizes(o.target)
+const floorFlops = (o: StepOptions): number => {
+  const N = o.batch * o.length
+  // projections and feed-forward, then scores and values over a causal half
+  const trunk = ([d, layers, , f]: Sizes) => 2 * N * layers * (4 * d * d + 2 * d * f) + 2 * N * layers * d * o.length
+  const [d] = o.draft
+  const [D] = o.target
   const K = Math.ceil(o.keep * N)
-  const heads = 2 * N * o.V * (D + 2 * d) + 2 * K * o.V * (D + 3 * d)
+  const heads = 2 * N * o.vocab * (D + 2 * d) + 2 * K * o.vocab * (D + 3 * d)
   return trunk(o.target) + trunk(o.draft) + 3 * trunk(o.draft) + heads
 }
 
-/** Runs the comparison; results as a table on stdout, or as JSON. */
+/**
+ * Runs the comparison; results as a table on stdout, or as JSON.
+ *
+ * @error UsageError for arguments that cannot be, or a peer that lacks PyTorch; WorkerEnded when one side fails on the way
+ */
 export const benchStep = async (args: ReadonlyArray<string>): Promise<void> => {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      peer: { type: "string" },
-      bf16: { type: "boolean", default: false },
-      draft: { type: "string", default: "256,6,8,1024" },
-      target: { type: "string", default: "512,6,8,2048" },
-      vocab: { type: "string", default: "50304" },
-      batch: { type: "string", default: "4" },
-      length: { type: "string", default: "256" },
-      keep: { type: "string", default: "0.4" },
-      threads: { type: "string", default: "2" },
-      steps: { type: "string", default: "6" },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", short: "h", default: false },
-    },
-  })
-  if (values.help) return console.log(usage)
-  const sizes = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
-    `--${name}`,
-    values[name],
-  ])
-  const ours = await start([process.execPath, join(import.meta.dir, "worker.ts"), ...sizes])
+  const options = parseStep(args)
+  if (options.help) return console.log(stepUsage)
+  if (options.peer !== undefined) await checkPeer(options.peer)
+  const given = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).map(
+    (name) => [name, String(options[name])] as const,
+  )
+  const sizes = given.flatMap(([name, value]) => [`--${name}`, value])
+  const ours = await startWorker([process.execPath, join(import.meta.dir, "worker.ts"), ...sizes])
   const script = join(import.meta.dir, "../../peers/torch_selective_step.py")
   const peer =
-    values.peer === undefined
+    options.peer === undefined
       ? undefined
-      : await start([values.peer, script, ...sizes, ...(values.bf16 ? ["--bf16"] : [])])
+      : await startWorker([options.peer, script, ...sizes, ...(options.bf16 ? ["--bf16"] : [])])
 
   const times: Array<{ ours: number; peer: number }> = []
   const warmUp = 2
-  for (let i = 0; i < warmUp + Number(values.steps); i++) {
+  for (let i = 0; i < warmUp + options.steps; i++) {
     const pair = { ours: await ours.step(), peer: (await peer?.step()) ?? Number.NaN }
     if (i >= warmUp) times.push(pair)
-    if (!values.json)
+    if (!options.json)
       console.error(
         `${i < warmUp ? "warm-up" : "step"}  ours ${pair.ours.toFixed(3)} s  peer ${pair.peer.toFixed(3)} s`,
       )
   }
   const [oursPeak, peerPeak] = [await ours.end(), await peer?.end()]
-  const tokens = Number(values.batch) * Number(values.length)
+  const tokens = options.batch * options.length
   const oursSeconds = median(times.map((t) => t.ours))
   const peerSeconds = median(times.map((t) => t.peer))
-  const flops = floorFlops({
-    draft: values.draft,
-    target: values.target,
-    V: Number(values.vocab),
-    B: Number(values.batch),
-    T: Number(values.length),
-    keep: Number(values.keep),
-  })
+  const flops = floorFlops(options)
   const result = {
-    sizes: Object.fromEntries(sizes.flatMap((s, i) => (i % 2 === 0 ? [[s.slice(2), sizes[i + 1]]] : []))),
+    sizes: Object.fromEntries(given),
     ours: {
       name: ours.name,
       secondsPerStep: oursSeconds,
@@ -157,7 +74,7 @@ export const benchStep = async (args: ReadonlyArray<string>): Promise<void> => {
       speed_ratios: times.map((t) => t.peer / t.ours),
     }),
   }
-  if (values.json) return console.log(JSON.stringify(result))
+  if (options.json) return console.log(JSON.stringify(result))
   const row = (name: string, s: number, megabytes: number) =>
     console.log(
       `${name.padEnd(34)} ${s.toFixed(3).padStart(8)} s  ${(tokens / s).toFixed(0).padStart(6)} tokens/s  ${megabytes.toFixed(0).padStart(6)} MB`,

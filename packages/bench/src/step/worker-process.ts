@@ -1,0 +1,98 @@
+/**
+ * A worker of the step as a child process, and the check that a peer can be one.
+ *
+ * Every worker speaks one protocol: a "step" line in, {"seconds"} out; its input's end, {"peakMegabytes"} out.
+ */
+import { UsageError } from "../command-line.ts"
+
+export interface Worker {
+  /** What it says it is. */
+  readonly name: string
+  /** Does one step; its seconds. */
+  readonly step: () => Promise<number>
+  /** Ends it; its highest resident size, MB. */
+  readonly end: () => Promise<number>
+}
+
+/** A worker that ended before it answered; the message has the end of its stderr. */
+export class WorkerEnded extends Error {
+  override readonly name = "WorkerEnded"
+}
+
+/** Long enough for a first import of PyTorch from a cold disk. */
+const importSeconds = 120
+
+const imports = "import torch, transformers"
+
+/**
+ * Makes sure that `peer` runs and has what the peer's script imports, in a process of its own: seconds, not a stack trace later.
+ *
+ * @error UsageError, of one line, when it does not
+ */
+export const checkPeer = async (peer: string): Promise<void> => {
+  const asked = `--peer ${JSON.stringify(peer)}`
+  const start = () => {
+    try {
+      return Bun.spawn([peer, "-c", imports], {
+        stdin: "ignore",
+        stdout: "ignore",
+        stderr: "pipe",
+        timeout: importSeconds * 1000,
+      })
+    } catch (cause) {
+      const code = (cause as { code?: string }).code ?? (cause as Error).message
+      const found = code === "ENOENT" ? "there is no such program (ENOENT)" : `it cannot be run (${code})`
+      throw new UsageError(
+        `${asked}: ${found}; expected a Python that has torch and transformers; give its path, as in --peer ~/venv/bin/python`,
+      )
+    }
+  }
+  const child = start()
+  const [stderr, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
+  if (code === 0) return
+  const last = stderr.trim().split("\n").at(-1)?.trim()
+  const found =
+    child.signalCode === null ? last || `exit code ${code}` : `ended by ${child.signalCode} (it has ${importSeconds} s)`
+  throw new UsageError(
+    `${asked}: \`${imports}\` fails there: ${found}; expected a Python that has both; install them with \`${peer} -m pip install torch transformers\`, or give another`,
+  )
+}
+
+/** Starts a worker and waits until it says that it is ready. @error WorkerEnded when it ends before it has answered */
+export const startWorker = async (command: ReadonlyArray<string>): Promise<Worker> => {
+  const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" })
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
+  let pending = ""
+  const answer = async <T>(): Promise<T> => {
+    for (;;) {
+      const end = pending.indexOf("\n")
+      if (end >= 0) {
+        const line = pending.slice(0, end)
+        pending = pending.slice(end + 1)
+        if (line.startsWith("{")) return JSON.parse(line) as T
+        continue
+      }
+      const { value, done } = await lines.read()
+      if (done) {
+        const stderr = (await new Response(child.stderr).text()).trim().slice(-2000)
+        throw new WorkerEnded(`${command.join(" ")} ended before it answered; expected a line of JSON:\n${stderr}`)
+      }
+      pending += value
+    }
+  }
+  const { ready } = await answer<{ ready: string }>()
+  return {
+    name: ready,
+    step: async () => {
+      child.stdin.write("step\n")
+      await child.stdin.flush()
+      return (await answer<{ seconds: number }>()).seconds
+    },
+    end: async () => {
+      child.stdin.end()
+      const { peakMegabytes } = await answer<{ peakMegabytes: number }>()
+      await child.exited
+      return peakMegabytes
+    },
+  }
+}
