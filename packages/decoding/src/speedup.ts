@@ -8,9 +8,12 @@ import { type Speculated, type SpeculateHooks, speculateOne } from "./speculate.
 import type { SpeculativeOptions } from "./speculative.ts"
 
 export interface SpeedupOptions {
-  /** Whether each prompt is decoded once (1) or more often; which of the two goes first alternates. */
+  /** Times that each prompt is decoded both ways against the clock, 3 by default; which goes first alternates. */
   readonly rounds?: number
-  /** Prompts decoded both ways before the clock counts: first calls set up kernels and memory. */
+  /**
+   * Rounds over all prompts before the clock counts, 1 by default: first calls set up kernels and memory, and models
+   * record a decoding step once its shape has come some times, which one prompt alone does not reach.
+   */
   readonly warmup?: number
 }
 
@@ -19,9 +22,11 @@ export interface Speedup {
   readonly temperature: number
   readonly prompts: number
   readonly rounds: number
-  /** Median over prompts and rounds of (seconds a token alone) / (seconds a token with the draft). */
+  /** Median over rounds of `byRound`. */
   readonly speedup: number
-  /** The same ratio of the sums. */
+  /** Each round's median over prompts of (seconds a token alone) / (seconds a token with the draft). */
+  readonly byRound: ReadonlyArray<number>
+  /** The same ratio of the sums over all rounds. */
   readonly ofTotals: number
   readonly tokensPerSecond: { readonly alone: number; readonly withDraft: number }
   /** tau of these runs, pooled. */
@@ -42,7 +47,7 @@ export interface Speedup {
   readonly predicted: number
   /** The same with the measured time of verification: what is left against `speedup` is the prompt and the loop. */
   readonly predictedFromVerify: number
-  /** Greedy: whether both gave the same text. Null when sampled. */
+  /** Greedy: of how many prompts both gave the same text in every round. Null when sampled. */
   readonly identity: Identity | null
 }
 
@@ -61,12 +66,27 @@ const perToken = ({ timing, rollout }: Speculated): number => timing.total / rol
 export const parameterRatio = (target: Model, draft: Model): number =>
   parameterCount(draft.architecture) / parameterCount(target.architecture)
 
-/** Summary of paired runs: alone[i] and withDraft[i] decoded the same prompt, one right after the other. */
+/** Differences of all rounds, a prompt that differed in several counted once. */
+const identityOf = (alone: ReadonlyArray<Speculated>, withDraft: ReadonlyArray<Speculated>, P: number): Identity => {
+  const { differences, smallestMargin } = compareGreedy(
+    alone.map(({ rollout }) => rollout),
+    withDraft,
+  )
+  const first = new Map<number, Identity["differences"][number]>()
+  for (const difference of differences) {
+    const prompt = difference.prompt % P
+    if (!first.has(prompt)) first.set(prompt, { ...difference, prompt })
+  }
+  return { prompts: P, identical: P - first.size, differences: [...first.values()], smallestMargin }
+}
+
+/** Summary of paired runs, round after round: alone[i] and withDraft[i] decoded prompt i % P, one right after the other. */
 const summarise = (
   alone: ReadonlyArray<Speculated>,
   withDraft: ReadonlyArray<Speculated>,
   { draftLength, temperature = 0 }: SpeculativeOptions,
   c: number,
+  P: number,
 ) => {
   const tau = blockEfficiencyOf(withDraft.map((run) => run.counts))!.pooled
   const target = total(alone, (r) => r.timing.target) / total(alone, (r) => r.timing.targetCalls)
@@ -76,11 +96,16 @@ const summarise = (
   const draft = draftCalls === 0 ? 0 : total(withDraft, (r) => r.timing.draft) / draftCalls
   const speed = (runs: ReadonlyArray<Speculated>) =>
     total(runs, (r) => r.rollout.tokens.length) / total(runs, (r) => r.timing.total)
+  const ratios = alone.map((run, i) => perToken(run) / perToken(withDraft[i]!))
+  const byRound = Array.from({ length: ratios.length / P }, (_, round) =>
+    median(ratios.slice(round * P, (round + 1) * P)),
+  )
   const tokensPerSecond = { alone: speed(alone), withDraft: speed(withDraft) }
   return {
     draftLength,
     temperature,
-    speedup: median(alone.map((run, i) => perToken(run) / perToken(withDraft[i]!))),
+    speedup: median(byRound),
+    byRound,
     ofTotals: tokensPerSecond.withDraft / tokensPerSecond.alone,
     tokensPerSecond,
     blockEfficiency: tau,
@@ -89,13 +114,7 @@ const summarise = (
     seconds: { target, verify, draft },
     predicted: target / secondsPerToken(tau, draftLength, target, draft),
     predictedFromVerify: target / secondsPerToken(tau, draftLength, verify, draft),
-    identity:
-      temperature === 0
-        ? compareGreedy(
-            alone.map((run) => run.rollout),
-            withDraft,
-          )
-        : null,
+    identity: temperature === 0 ? identityOf(alone, withDraft, P) : null,
   }
 }
 
@@ -113,7 +132,7 @@ export const measureSpeedup = async (
   draft: Model,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: SpeculativeOptions,
-  { rounds = 1, warmup = 1 }: SpeedupOptions = {},
+  { rounds = 3, warmup = 1 }: SpeedupOptions = {},
   { onProgress, ...hooks }: SpeculateHooks = {},
 ): Promise<
   Speedup & {
@@ -132,10 +151,11 @@ export const measureSpeedup = async (
       },
       hooks,
     )
-  for (let i = 0; i < Math.min(warmup, prompts.length); i++) {
-    await run(i, false)
-    await run(i, true)
-  }
+  for (let round = 0; round < warmup; round++)
+    for (const i of prompts.keys()) {
+      await run(i, false)
+      await run(i, true)
+    }
   const alone: Array<Speculated> = []
   const withDraft: Array<Speculated> = []
   let tokens = 0
@@ -152,6 +172,6 @@ export const measureSpeedup = async (
     throw new Error(
       `${prompts.length} prompts gave no second block to time: give prompts with longer answers, or a larger maxNew`,
     )
-  const summary = summarise(alone, withDraft, options, parameterRatio(target, draft))
+  const summary = summarise(alone, withDraft, options, parameterRatio(target, draft), prompts.length)
   return { ...summary, prompts: prompts.length, rounds, runs: { alone, withDraft } }
 }

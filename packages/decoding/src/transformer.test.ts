@@ -153,7 +153,8 @@ for (const [name, instance] of architectures)
         { draftLength: 2, maxNew: 12 },
         { rounds: 2 },
       )
-      expect(result.identity).toMatchObject({ prompts: 8, identical: 8 })
+      expect(result.identity).toMatchObject({ prompts: 4, identical: 4 })
+      expect(result.byRound.length).toBe(2)
       expect(result.parameterRatio).toBe(1)
       expect(result.mbsu).toBeCloseTo(result.blockEfficiency / 3, 12)
       expect(result.runs.alone.every((r) => r.counts.blocks === 12 && r.counts.draftCalls === 0)).toBe(true)

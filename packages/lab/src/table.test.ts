@@ -46,3 +46,12 @@ test("the head and the caption call an interval 95 % only where it is", () => {
     "Intervals: 95 %, percentile bootstrap over seeds and prompts.",
   )
 })
+
+test("the caption counts the prompts that were timed, and says when texts differed", () => {
+  const line = (timing: Parameters<typeof aRun>[0]) => caption(aRun(timing)).find((l) => l.startsWith("Speed-up"))!
+  expect(line({ timing: { prompts: 9, identical: 9, speedupByRound: [1.4, 1.5, 1.6] } })).toBe(
+    "Speed-up: wall time, greedy, gamma = 4, 9 prompts, median of 3 rounds after an untimed one, batch 1, this machine.",
+  )
+  const odd = { prompts: 9, identical: 7, differences: [{ margin: 1e-6 }, { margin: 1e-5 }] }
+  expect(line({ timing: odd })).toContain("the text of up to 2 of them was not the target's own")
+})

@@ -99,6 +99,28 @@ const budgetLine = (run: RunRecord): string => {
   return "Budget: the arms differ in steps or in tokens seen, so rows are not to be compared at face value. References cost extra."
 }
 
+/** What was timed: how many prompts and rounds, and whether all texts came out as the target's own. */
+const timingLine = (run: RunRecord): string => {
+  const timings = run.rows.flatMap(({ seeds }) => seeds.flatMap(({ timing }) => timing ?? []))
+  if (timings.length === 0) return "Speed-up: not timed, no text of the target is longer than a block."
+  const { gamma } = run.conditions
+  const prompts = Math.max(...timings.map((t) => t.prompts))
+  const rounds = timings[0]!.speedupByRound?.length
+  const of = rounds === undefined ? "" : `, median of ${rounds} rounds after an untimed one`
+  const odd = Math.max(...timings.map((t) => (t.identical === null ? 0 : t.prompts - t.identical)))
+  const differs =
+    odd === 0 ? "" : ` With the draft, the text of up to ${odd} of them was not the target's own: see run.json.`
+  return `Speed-up: wall time, greedy, gamma = ${gamma}, ${prompts} prompts${of}, batch 1, this machine.${differs}`
+}
+
+/** Examples that nothing was trained or measured on; none of it where none were left out, or a record is older. */
+const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyArray<string> => {
+  if (dropped === undefined || (dropped.train === 0 && dropped.measured === 0)) return []
+  return [
+    `Left out, as longer than maxLength: ${dropped.train} training examples, ${dropped.measured} of ${dataset}, so figures are of the shorter ones.`,
+  ]
+}
+
 /** What the figures are of. */
 export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const { conditions: c, target } = run
@@ -111,8 +133,10 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   return [
     `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${range} tested tokens a draft.`,
     `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens.`,
-    `Speed-up: wall time, greedy, gamma = ${c.gamma}, ${c.timedPrompts} prompts, batch 1, this machine. Intervals: ${intervalText(run.seeds.length)}.`,
+    timingLine(run),
+    `Intervals: ${intervalText(run.seeds.length)}.`,
     budgetLine(run),
+    ...droppedLine(run),
     `Target: ${short(target.parameters)} parameters${score}. Draft: ${short(run.draftParameters)} parameters.`,
   ]
 }

@@ -51,6 +51,7 @@ const seedFigures = ({ seed }: Measured, figures: Figures, gamma: number): SeedF
     speedup: speedup?.speedup ?? null,
     timing: speedup && {
       prompts: speedup.prompts,
+      speedupByRound: [...speedup.byRound],
       tokensPerSecond: speedup.tokensPerSecond,
       secondsPerCall: speedup.seconds,
       predicted: speedup.predicted,
@@ -64,6 +65,9 @@ const meanOf = (values: ReadonlyArray<number | null>): number | null => {
   const found = values.filter((v) => v !== null)
   return found.length === 0 ? null : found.reduce((a, b) => a + b, 0) / found.length
 }
+
+const rangeOf = (values: ReadonlyArray<number>) =>
+  values.length === 0 ? null : { low: Math.min(...values), high: Math.max(...values) }
 
 const finite = ({ value, low, high }: Interval) => ({
   value: Number.isFinite(value) ? value : null,
@@ -123,11 +127,13 @@ export const makeRecord = (
         tau: finite(tau),
         mbsu: mbsu(tau.value, measure.gamma, ratio),
         speedup: meanOf(perSeed.map(({ speedup }) => speedup)),
+        speedupRange: rangeOf(perSeed.flatMap(({ timing }) => timing?.speedupByRound ?? [])),
         differenceFromBaseline:
           name === baseline || !arm ? null : finite(difference(acceptance(name), acceptance(baseline))),
       }
     })
 
+    const splits = artifactOf(graph.data).manifest.summary as Readonly<Record<string, { readonly dropped: number }>>
     const target = artifactOf(graph.target).manifest
     const [greedy, sampled] = [artifactOf(graph.greedy).manifest.summary, artifactOf(graph.sampled).manifest.summary]
     const stages = inOrder(graph.leaves).map(({ kind, label, key }) => {
@@ -148,6 +154,7 @@ export const makeRecord = (
       conditions: {
         dataset: datasetName(resolved),
         prompts: measure.prompts,
+        dropped: { train: splits["train"]!.dropped, measured: splits[measure.split]!.dropped },
         gamma: measure.gamma,
         gammas: rows[0]!.seeds[0]!.byGamma.map(({ gamma }) => gamma),
         temperature: measure.temperature,

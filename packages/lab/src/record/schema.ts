@@ -32,12 +32,15 @@ const seedFigures = type({
   }).array(),
   speedup: figure,
   timing: type({
+    /** Those really timed: texts of one block have no call to time. */
     prompts: "number",
+    /** Each timed round's median over prompts; `speedup` is their median. */
+    "speedupByRound?": "number[]",
     tokensPerSecond: { alone: "number", withDraft: "number" },
     /** One call: the target on one token, the target on a block, the draft on one token. */
     secondsPerCall: { target: "number", verify: "number", draft: "number" },
     predicted: "number",
-    /** Prompts of which both ways gave the same text; where they differ, how near the tie was. */
+    /** Prompts of which both ways gave the same text in every round; where they differ, how near the tie was. */
     identical: figure,
     differences: type({ margin: "number | null" }).array().or("null"),
   }).or("null"),
@@ -57,6 +60,8 @@ const row = type({
   tau: interval,
   mbsu: "number",
   speedup: figure,
+  /** The lowest and the highest of all seeds' rounds: what the clock alone changes. */
+  "speedupRange?": type({ low: "number", high: "number" }).or("null"),
   /** Greedy acceptance minus the baseline's, paired by seed and prompt. */
   differenceFromBaseline: interval.or("null"),
 })
@@ -84,6 +89,8 @@ export const runRecord = type({
   conditions: {
     dataset: "string",
     prompts: "number",
+    /** Examples longer than maxLength, left out whole: of the training split, and of the one that is measured on. */
+    "dropped?": { train: "number", measured: "number" },
     gamma: "number",
     gammas: "number[]",
     temperature: "number",

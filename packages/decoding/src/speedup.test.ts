@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test"
+import type { Model } from "@winnow/core"
+import { pair } from "../test/table-model.ts"
+import { measureSpeedup } from "./speedup.ts"
+
+/** A model that notes the length of the first call of every decoding (the whole prompt), in order. */
+const noting = (model: Model, name: string, log: Array<string>): Model => ({
+  ...model,
+  decoding: (...given: Parameters<Model["decoding"]>) => {
+    const decoding = model.decoding(...given)
+    let first = true
+    return {
+      get length() {
+        return decoding.length
+      },
+      extend: (ids_BT) => {
+        if (first) log.push(`${name} ${ids_BT.shape[1]}`)
+        first = false
+        return decoding.extend(ids_BT)
+      },
+      rollback: (length) => decoding.rollback(length),
+      dispose: () => decoding.dispose(),
+    }
+  },
+})
+
+test("all prompts are decoded both ways before the clock counts, then in three rounds", async () => {
+  const { target, draft, dispose } = pair(7, 5, 0.4)
+  const log: Array<string> = []
+  const finished: Array<number> = []
+  const prompts = [1, 2, 3].map((length) => new Int32Array(length).fill(3))
+  const result = await measureSpeedup(
+    noting(target, "target", log),
+    noting(draft, "draft", log),
+    prompts,
+    { draftLength: 2, maxNew: 12 },
+    {},
+    { onProgress: () => finished.push(log.filter((line) => line.startsWith("target")).length) },
+  )
+  // Each prompt twice by the target (alone, with the draft) before the first timed pair ends with two more.
+  expect(finished).toEqual(Array.from({ length: 9 }, (_, i) => 6 + 2 * (i + 1)))
+  // With the draft, the first call reads the prompt and the two drafted tokens.
+  const ofTarget = log.filter((line) => line.startsWith("target"))
+  expect(ofTarget.slice(0, 6)).toEqual([1, 3, 2, 4, 3, 5].map((length) => `target ${length}`))
+  expect(log.filter((line) => line.startsWith("draft")).length).toBe(12)
+  expect(result.runs.alone.length).toBe(9)
+  expect(result).toMatchObject({ prompts: 3, rounds: 3, identity: { prompts: 3, identical: 3 } })
+  expect(result.byRound.length).toBe(3)
+  expect(result.speedup).toBe(result.byRound.toSorted((a, b) => a - b)[1]!)
+  dispose()
+})
