@@ -79,3 +79,22 @@ test("vocabularies that cannot go together are refused when a run is planned, be
     expect(stages.length).toBeGreaterThan(0)
   }
 })
+
+test("prompts with maxNew tokens that do not fit into a model's context are refused before anything is trained", async () => {
+  const store = await Effect.runPromise(Effect.provide(Store, layers))
+  const before = ["target", "start"].map((kind) => store.manifests(kind).length)
+  const refused = async (...settings: ReadonlyArray<string>) =>
+    (await Effect.runPromise(Effect.flip(run(...settings)))).message
+  const narrow = "draft.model.max_position_embeddings=16"
+  const ofDraft = await refused(narrow, "measure.maxNew=15")
+  expect(ofDraft).toContain(
+    "has 2 tokens, with measure.maxNew 15 that is 17; the draft's context is 16: set measure.maxNew to 14 or less",
+  )
+  expect(ofDraft).not.toContain("the target's context")
+  const ofBoth = await refused("measure.maxNew=31")
+  expect(ofBoth).toContain("the target's context is 32: set measure.maxNew to 30 or less")
+  expect(ofBoth).toContain("the draft's context is 32")
+  expect(["target", "start"].map((kind) => store.manifests(kind).length)).toEqual(before)
+  const { record } = await Effect.runPromise(run(narrow, "measure.maxNew=14", "seeds=[1]"))
+  expect(record.rows.length).toBeGreaterThan(0)
+}, 60_000)

@@ -78,6 +78,11 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
     report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}` })
     const { examples: kept, dropped } = yield* readSplit(data, resolved.measure.split)
+    if (dropped > 0) {
+      const of = `${dropped} of ${kept.length + dropped} examples of the ${resolved.measure.split} split`
+      const text = `${of} are longer than ${resolved.maxLength} tokens and are not measured on`
+      report({ _tag: "note", text })
+    }
     if (kept.length < resolved.measure.prompts) {
       const problems = [
         `measure.prompts is ${resolved.measure.prompts}, the ${resolved.measure.split} split has ${kept.length} examples ` +
@@ -85,6 +90,24 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       ]
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }
+    const longest = Math.max(...kept.slice(0, resolved.measure.prompts).map(({ promptLength }) => promptLength))
+    const problems = contextProblems(resolved.measure, longest, graph.architectures)
+    if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
+  })
+
+/** Models that could not read the longest prompt with all that the target may write after it. */
+const contextProblems = (
+  { maxNew, split }: Resolved["measure"],
+  longest: number,
+  architectures: Graph["architectures"],
+): ReadonlyArray<string> =>
+  (["target", "draft"] as const).flatMap((name) => {
+    const { maxLength } = architectures[name]
+    if (longest + maxNew <= maxLength) return []
+    const found = `the longest prompt of the ${split} split has ${longest} tokens, with measure.maxNew ${maxNew} that is ${longest + maxNew}`
+    const most = maxLength - longest
+    const remedy = most >= 2 ? `set measure.maxNew to ${most} or less` : "measure on shorter prompts"
+    return [`${found}; the ${name}'s context is ${maxLength}: ${remedy}, or give the ${name} a longer context`]
   })
 
 /** Numbers to 6 digits: what a plot can show. */
