@@ -63,6 +63,7 @@ describe("the command", () => {
       "filters",
       "losses",
       "micro-batch",
+      "optimizer",
       "decoding",
       "tokenizing",
       "safetensors",
@@ -170,6 +171,15 @@ describe("results", () => {
     const fast = resultOf({ suite: "s", name: "selective", comparedTo: "dense", work, setup }, measured, [slow])
     expect(fast.ratio).toEqual({ value: 3, to: "dense" })
     expect(slow.ratio).toBeUndefined()
+  })
+
+  test("of unequal work are compared by their rates", () => {
+    const setup: Setup = function* () {}
+    const slow = resultOf({ suite: "s", name: "slow", work: { ...work, amount: 100 }, setup }, measured, [])
+    const alsoWork = { amount: 4e6, unit: "GB/s" } as const
+    const fast = resultOf({ suite: "s", name: "fast", comparedTo: "slow", work, alsoWork, setup }, measured, [slow])
+    expect(fast.ratio!.value).toBeCloseTo(10, 9)
+    expect(fast.alsoRate).toEqual({ value: 2, unit: "GB/s" })
   })
 
   test("are shown in three digits", () => {

@@ -8,11 +8,13 @@ export interface Result extends Measured {
   readonly name: string
   /** The work of a call over the median time. */
   readonly rate: { readonly value: number; readonly unit: Unit }
-  /** How many times as fast as the bench `to` of the same suite: its median over this one's. */
+  /** The same in the bench's second unit, if it has one. */
+  readonly alsoRate?: { readonly value: number; readonly unit: Unit }
+  /** How many times as fast as the bench `to` of the same suite: this one's rate over its; of equal work, its median over this one's. */
   readonly ratio?: { readonly value: number; readonly to: string }
 }
 
-const scale: Readonly<Record<Unit, number>> = { "tokens/s": 1, "MB/s": 1e6, "GB/s": 1e9 }
+const scale: Readonly<Record<Unit, number>> = { "tokens/s": 1, "parameters/s": 1, "MB/s": 1e6, "GB/s": 1e9 }
 
 /** The rate of a call that takes so many ns, in the unit of its work. */
 export const rateOf = ({ amount, unit }: Work, ns: number): Result["rate"] => ({
@@ -23,12 +25,14 @@ export const rateOf = ({ amount, unit }: Work, ns: number): Result["rate"] => ({
 /** The result of a bench; `earlier` has the one that it is compared to. */
 export const resultOf = (bench: Bench, measured: Measured, earlier: ReadonlyArray<Result>): Result => {
   const other = earlier.find(({ suite, name }) => suite === bench.suite && name === bench.comparedTo)
+  const rate = rateOf(bench.work, measured.medianNs)
   return {
     suite: bench.suite,
     name: bench.name,
     ...measured,
-    rate: rateOf(bench.work, measured.medianNs),
-    ...(other && { ratio: { value: other.medianNs / measured.medianNs, to: other.name } }),
+    rate,
+    ...(bench.alsoWork && { alsoRate: rateOf(bench.alsoWork, measured.medianNs) }),
+    ...(other && { ratio: { value: rate.value / other.rate.value, to: other.name } }),
   }
 }
 
@@ -54,18 +58,19 @@ export const formatTime = (ns: number): string => {
 
 /** A rate, large numbers of tokens in thousands or millions. */
 export const formatRate = ({ value, unit }: Result["rate"]): string => {
-  if (unit !== "tokens/s") return `${digits(value)} ${unit}`
+  if (unit !== "tokens/s" && unit !== "parameters/s") return `${digits(value)} ${unit}`
   if (value >= 1e6) return `${digits(value / 1e6)} M ${unit}`
   return value >= 1e4 ? `${digits(value / 1e3)} k ${unit}` : `${digits(value)}   ${unit}`
 }
 
 /** The head of a suite's table; `width` is that of its longest name. */
 export const tableHead = (suite: string, width: number): string =>
-  `${suite.padEnd(width)}  ${"median".padStart(9)}  ${"p25".padStart(9)}  ${"p75".padStart(9)}  ${"rate".padStart(17)}`
+  `${suite.padEnd(width)}  ${"median".padStart(9)}  ${"p25".padStart(9)}  ${"p75".padStart(9)}  ${"rate".padStart(19)}`
 
 /** One line of it. */
 export const tableLine = (result: Result, width: number): string => {
   const times = [result.medianNs, result.p25Ns, result.p75Ns].map((ns) => formatTime(ns).padStart(9)).join("  ")
   const ratio = result.ratio ? `  ${digits(result.ratio.value)} x ${result.ratio.to}` : ""
-  return `${result.name.padEnd(width)}  ${times}  ${formatRate(result.rate).padStart(17)}${ratio}`
+  const also = result.alsoRate ? `  ${formatRate(result.alsoRate)}` : ""
+  return `${result.name.padEnd(width)}  ${times}  ${formatRate(result.rate).padStart(19)}${also}${ratio}`
 }

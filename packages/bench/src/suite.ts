@@ -1,9 +1,9 @@
 /** A suite registers its benches; nothing is built before a bench is measured, so that listing them costs nothing. */
 
 /** What a second of a bench is counted in. Bytes are counted in powers of ten. */
-export type Unit = "tokens/s" | "MB/s" | "GB/s"
+export type Unit = "tokens/s" | "parameters/s" | "MB/s" | "GB/s"
 
-/** Tokens or bytes that one call works through. */
+/** Tokens, parameters or bytes that one call works through. */
 export interface Work {
   /** As a function where only the set-up knows it. */
   readonly amount: number | (() => number)
@@ -26,7 +26,9 @@ export interface Bench {
   /** Unique in its suite. */
   readonly name: string
   readonly work: Work
-  /** Another bench of the suite, registered before: this one's speed is also given as a multiple of it. */
+  /** The same call counted in another unit as well. */
+  readonly alsoWork?: Work
+  /** Another bench of the suite, registered before: this one's rate, in the same unit, is also given as a multiple of it. */
   readonly comparedTo?: string
   readonly setup: Setup
 }
@@ -69,6 +71,11 @@ export const registered = (
       if (has(name)) throw new Error(`suite ${suite} has two benches called ${name}: give each a name of its own`)
       if (bench.comparedTo !== undefined && !has(bench.comparedTo))
         throw new Error(`suite ${suite}: ${name} is compared to ${bench.comparedTo}, which is not registered before it`)
+      const other = benches.find((b) => b.name === bench.comparedTo)
+      if (other !== undefined && other.work.unit !== bench.work.unit)
+        throw new Error(
+          `suite ${suite}: ${name} counts ${bench.work.unit}, ${other.name} that it is compared to ${other.work.unit}: give both one unit`,
+        )
       benches.push({ suite, name, ...bench })
     },
     skip: (name, reason) => skipped.push({ suite, name, reason }),

@@ -4,6 +4,7 @@ import { decoding } from "./decoding.bench.ts"
 import { filters } from "./filters.bench.ts"
 import { losses } from "./losses.bench.ts"
 import { microBatch } from "./micro-batch.bench.ts"
+import { optimizer } from "./optimizer.bench.ts"
 import { safetensors } from "./safetensors.bench.ts"
 import { tokenizing } from "./tokenizing.bench.ts"
 
@@ -11,6 +12,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   filters,
   losses,
   "micro-batch": microBatch,
+  optimizer,
   decoding,
   tokenizing,
   safetensors,
