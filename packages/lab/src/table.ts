@@ -117,7 +117,7 @@ const timingLine = (run: RunRecord): string => {
 const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyArray<string> => {
   if (dropped === undefined || (dropped.train === 0 && dropped.measured === 0)) return []
   return [
-    `Left out, as longer than maxLength: ${dropped.train} training examples, ${dropped.measured} of ${dataset}, so figures are of the shorter ones.`,
+    `Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`,
   ]
 }
 
