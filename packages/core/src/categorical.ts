@@ -33,13 +33,16 @@ const oneHot = (gold_R: tf.Tensor1D, V: number): tf.Tensor2D =>
 
 /** The logit of the gold token of each row, [R]. TFJS's own gradient of a batched gather goes row by row. */
 const goldLogit = (z_RV: tf.Tensor2D, gold_R: tf.Tensor1D): tf.Tensor1D =>
-  tf.customGrad((z, save) => {
-    ;(save as tf.GradSaveFunc)([gold_R])
-    return {
-      value: tf.squeeze(tf.gather(z as tf.Tensor2D, tf.expandDims(gold_R, 1), 1, 1), [1]),
-      gradFunc: (dy, saved) => [tf.mul(tf.expandDims(dy, 1), oneHot(saved[0] as tf.Tensor1D, z_RV.shape[1]))],
-    }
-  })(z_RV) as tf.Tensor1D
+  customGrad(
+    ([z], save) => {
+      save([gold_R])
+      return {
+        value: tf.squeeze(tf.gather(z as tf.Tensor2D, tf.expandDims(gold_R, 1), 1, 1), [1]),
+        gradFunc: (dy, [gold_R]) => tf.mul(tf.expandDims(dy, 1), oneHot(gold_R as tf.Tensor1D, z_RV.shape[1])),
+      }
+    },
+    [z_RV],
+  )
 
 export class Categorical {
   readonly #memo = new Map<string, tf.Tensor>()

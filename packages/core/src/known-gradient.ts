@@ -3,7 +3,7 @@
  *
  * Letters: R rows of a chunk, V vocabulary.
  */
-import { tf } from "@winnow/tensor"
+import { customGrad, tf } from "@winnow/tensor"
 
 /** A loss per row and its derivative by the logits of that row. */
 export interface RowLoss {
@@ -18,11 +18,14 @@ export interface RowLoss {
  * where its tensors also flow some other way.
  */
 export const withGradient = (logits_RV: tf.Tensor2D, rowLoss: (logits_RV: tf.Tensor2D) => RowLoss): tf.Tensor1D =>
-  tf.customGrad((logits, save) => {
-    const { loss_R, gradient_RV } = rowLoss(logits as tf.Tensor2D)
-    ;(save as tf.GradSaveFunc)([gradient_RV])
-    return { value: loss_R, gradFunc: (dy, saved) => [tf.mul(tf.expandDims(dy, 1), saved[0]!)] }
-  })(logits_RV) as tf.Tensor1D
+  customGrad(
+    ([logits], save) => {
+      const { loss_R, gradient_RV } = rowLoss(logits as tf.Tensor2D)
+      save([gradient_RV])
+      return { value: loss_R, gradFunc: (dy, [gradient_RV]) => tf.mul(tf.expandDims(dy, 1), gradient_RV!) }
+    },
+    [logits_RV],
+  )
 
 /**
  * What `make` computes, as a constant: nothing in it is put on the tape. TFJS has no stopGradient of its own.
@@ -30,4 +33,4 @@ export const withGradient = (logits_RV: tf.Tensor2D, rowLoss: (logits_RV: tf.Ten
  * Ask a `Categorical` for what `make` uses before the call: a tensor that it makes inside would end with it.
  */
 export const detached = <T extends tf.Tensor>(make: () => T): T =>
-  tf.customGrad(() => ({ value: make(), gradFunc: () => [] }))() as T
+  customGrad(() => ({ value: make(), gradFunc: () => [] }), [])

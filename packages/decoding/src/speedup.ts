@@ -1,6 +1,7 @@
 /** Speed-up by wall time: the target alone and with the draft, alternating in one process on the same prompts. */
 import type { Model } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
+import { median } from "@winnow/numerics"
 import { blockEfficiencyOf } from "./counts.ts"
 import { mbsu, secondsPerToken } from "./formulas.ts"
 import { compareGreedy, type Identity } from "./identity.ts"
@@ -49,12 +50,6 @@ export interface Speedup {
   readonly predictedFromVerify: number
   /** Greedy: of how many prompts both gave the same text in every round. Null when sampled. */
   readonly identity: Identity | null
-}
-
-const median = (values: ReadonlyArray<number>): number => {
-  const sorted = values.toSorted((a, b) => a - b)
-  const half = sorted.length >> 1
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2
 }
 
 const total = (runs: ReadonlyArray<Speculated>, of: (run: Speculated) => number): number =>

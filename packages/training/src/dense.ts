@@ -83,16 +83,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     }
     for (const name of filter.needs)
       statistics[name] = plainStatistics[name](models, (of) => lossOn(of, everyRow)).dataSync() as Float32Array
-    const selection = select(filter, {
-      ...(statistics as Partial<Statistics>),
-      N,
-      gold_N: batch.gold_N,
-      sequence_N: batch.sequence_N,
-      position_N: batch.position_N,
-      step: input.step,
-      steps: input.steps,
-      rng: seeded(input.seed, "filter", input.step, input.micro),
-    })
+    const selection = select(input, statistics as Partial<Statistics>)
     const kept = everyRow.filter((n) => selection.weights_N[n]! > 0)
     const weights_K = tf.tensor1d(Float32Array.from(kept, (n) => selection.weights_N[n]!))
     const { value, gradients: grads } = gradients(() => {

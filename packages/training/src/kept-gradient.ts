@@ -10,8 +10,6 @@ import { batchStatistics, chunkAt, chunks, type Pass, type Rows } from "./statis
 export interface KeptGradient {
   /** sum_n weights_n loss_n (before any division). */
   readonly lossSum: number
-  /** Loss of each kept row, in the order of the rows. */
-  readonly loss_K: Float32Array
   /** d lossSum / d h times `scale`, [N, d]; zero where a row was dropped. */
   readonly gradient_Nd: tf.Tensor2D
   /** d lossSum / d head times `scale`, [V, d]. */
@@ -98,7 +96,6 @@ export const keptGradient = (pass: Pass, weights_N: Uint8Array | Float32Array, s
     for (let k = 0; k < K; k++) lossSum += loss_K[k]! * weights_N[kept_K[k]!]!
     return {
       lossSum,
-      loss_K,
       gradient_Nd: all ? gradient_Kd : (tf.scatterND(tf.reshape(index_K, [K, 1]), gradient_Kd, [N, d]) as tf.Tensor2D),
       headGradient_Vd: headGradient_Vd!,
     }

@@ -15,7 +15,9 @@ import {
   type LossInstance,
   type Model,
   readSelection,
+  referenceStatistics,
   type Statistics,
+  targetStatistics,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
@@ -67,12 +69,23 @@ export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =
   tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
 
 /** The filter's answer, checked: a filter is a plugin, and a wrong mask must not train. */
-export const select = (filter: FilterInstance, input: Partial<Statistics> & FilterContext) => {
-  const { weights_N, divideBy } = readSelection(filter.select(input as Statistics & FilterContext))
+export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Partial<Statistics>) => {
+  const N = batch.row_N.length
+  const context: FilterContext = {
+    N,
+    gold_N: batch.gold_N,
+    sequence_N: batch.sequence_N,
+    position_N: batch.position_N,
+    step: input.step,
+    steps: input.steps,
+    rng: seeded(input.seed, "filter", input.step, input.micro),
+  }
+  // what the filter needs was computed; its type hides the rest from it
+  const { weights_N, divideBy } = readSelection(filter.select({ ...(statistics as Statistics), ...context }))
   const problem = (text: string) =>
     new InvalidInput({ what: `filter ${filter.name}, step ${input.step}`, problems: [text] })
-  if (weights_N.length !== input.N)
-    throw problem(`returned ${weights_N.length} weights for ${input.N} valid tokens; return one for each`)
+  if (weights_N.length !== N)
+    throw problem(`returned ${weights_N.length} weights for ${N} valid tokens; return one for each`)
   let sum = 0
   let kept = 0
   for (const [n, w] of weights_N.entries()) {
@@ -82,7 +95,7 @@ export const select = (filter: FilterInstance, input: Partial<Statistics> & Filt
     sum += w
   }
   if (kept === 0) throw problem("kept no token of this micro-batch; keep at least one, or there is nothing to train on")
-  return { weights_N, kept, denominator: divideBy === "kept" ? sum : input.N }
+  return { weights_N, kept, denominator: divideBy === "kept" ? sum : N }
 }
 
 /** The gradients of every parameter of the draft on one micro-batch. */
@@ -90,9 +103,8 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
   const { batch, draft, filter, loss } = input
   const N = batch.row_N.length
   const names = [...draft.parameters.keys()]
-  const needsReference = filter.needs.some((s) => s.startsWith("reference"))
-  const needsTarget =
-    loss.target || filter.needs.some((s) => s === "acceptance_N" || s === "agreement_N" || s.startsWith("target"))
+  const needsReference = filter.needs.some((s) => referenceStatistics.has(s))
+  const needsTarget = loss.target || filter.needs.some((s) => targetStatistics.has(s))
   let result: Omit<MicroResult, "gradients"> | undefined
 
   const byName = tf.tidy(() => {
@@ -112,16 +124,7 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         chunkRows: input.chunkRows,
       }
       const statistics = filter.needs.length === 0 ? {} : statisticsPass(pass, filter.needs)
-      const selection = select(filter, {
-        ...statistics,
-        N,
-        gold_N: batch.gold_N,
-        sequence_N: batch.sequence_N,
-        position_N: batch.position_N,
-        step: input.step,
-        steps: input.steps,
-        rng: seeded(input.seed, "filter", input.step, input.micro),
-      })
+      const selection = select(input, statistics)
       const scale = input.divide ? 1 / selection.denominator : 1
       const { lossSum, gradient_Nd, headGradient_Vd } = keptGradient(pass, selection.weights_N, scale)
       ;(save as tf.GradSaveFunc)([gradient_Nd, headGradient_Vd])

@@ -4,7 +4,15 @@
  * Letters: N valid tokens, R rows of a chunk, V vocabulary, d and D hidden sizes of draft and target. Logits exist for one
  * chunk at a time; nothing of size [N, V] is ever made.
  */
-import { Categorical, type LossChunk, type LossInstance, type Statistic, type Statistics } from "@winnow/core"
+import {
+  Categorical,
+  type LossChunk,
+  type LossInstance,
+  referenceStatistics,
+  type Statistic,
+  type Statistics,
+  targetStatistics,
+} from "@winnow/core"
 import { product, tf } from "@winnow/tensor"
 
 /** Hidden states of the valid rows and the head that turns them into logits. */
@@ -118,8 +126,8 @@ export const statisticsPass = (pass: Pass, needs: ReadonlyArray<Statistic>): Par
   const wants = (...names: ReadonlyArray<Statistic>) => needs.some((n) => names.includes(n))
   const usesLoss = wants("draftLoss_N", "referenceLoss_N")
   const usesDraft = wants("draftLoss_N", ...draftStatistics)
-  const usesReference = wants("referenceLoss_N", "referenceNll_N")
-  const usesTarget = (usesLoss && loss.target) || wants("targetNll_N", "targetEntropy_N", "acceptance_N", "agreement_N")
+  const usesReference = needs.some((n) => referenceStatistics.has(n))
+  const usesTarget = (usesLoss && loss.target) || needs.some((n) => targetStatistics.has(n))
   if (usesReference && pass.reference === undefined) throw missing("reference", needs)
   if (usesTarget && pass.target === undefined) throw missing("target", needs)
 

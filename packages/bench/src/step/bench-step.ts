@@ -1,6 +1,6 @@
 /** The selective step against a peer, alternating step by step in two processes of the same sizes, on the same machine. */
 import { join } from "node:path"
-import { median } from "../statistics.ts"
+import { median } from "@winnow/numerics"
 import { parseStep, type Sizes, type StepOptions, stepUsage } from "./options.ts"
 import { checkPeer, startWorker } from "./worker-process.ts"
 

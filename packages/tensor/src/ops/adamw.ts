@@ -10,8 +10,10 @@
  * eps sqrt(1 - beta2^t). Decay is `ResourceApplyProximalGradientDescent`, p <- (p - alpha g) / (1 + alpha l2), at an alpha
  * so small that g does not count: the one fused op that scales a resource.
  */
+import { attribute } from "../binding/attributes.ts"
 import { backend } from "../engine.ts"
 import { tf } from "../tf.ts"
+import { floatType } from "./run.ts"
 
 export interface AdamWOptions {
   readonly beta1: number
@@ -63,21 +65,16 @@ export class AdamW {
     return use(backend().getInputTensorIds([tensor])[0]!)
   }
 
-  #float(name: string) {
-    const b = this.#binding
-    return { name, type: b.TF_ATTR_TYPE, value: b.TF_FLOAT }
-  }
-
   /** A new resource variable that holds the tensor of this id. */
   #resource(value: number): number {
     const b = this.#binding
     const [handle] = b.executeOp(
       "VarHandleOp",
       [
-        this.#float("dtype"),
-        { name: "shape", type: b.TF_ATTR_SHAPE, value: [] },
-        { name: "container", type: b.TF_ATTR_STRING, value: "" },
-        { name: "shared_name", type: b.TF_ATTR_STRING, value: `winnow/adamw/${counter++}` },
+        floatType("dtype"),
+        attribute.shape("shape", []),
+        attribute.string("container", ""),
+        attribute.string("shared_name", `winnow/adamw/${counter++}`),
       ],
       [],
       1,
@@ -87,11 +84,11 @@ export class AdamW {
   }
 
   #assign(resource: number, value: number): void {
-    this.#binding.executeOp("AssignVariableOp", [this.#float("dtype")], [resource, value], 0)
+    this.#binding.executeOp("AssignVariableOp", [floatType("dtype")], [resource, value], 0)
   }
 
   #read(resource: number): number {
-    return this.#binding.executeOp("ReadVariableOp", [this.#float("dtype")], [resource], 1)[0]!.id
+    return this.#binding.executeOp("ReadVariableOp", [floatType("dtype")], [resource], 1)[0]!.id
   }
 
   /** Lets the variable share the resource's buffer again. */
@@ -142,7 +139,7 @@ export class AdamW {
       ]
       const shrink = learningRate * weightDecay
       const decay = shrink === 0 ? undefined : [number(tiny), number(0), number(shrink / (1 - shrink) / tiny)]
-      const attributes = [this.#float("T"), { name: "use_locking", type: this.#binding.TF_ATTR_BOOL, value: false }]
+      const attributes = [floatType("T"), attribute.bool("use_locking", false)]
       for (const [name, given] of Object.entries(gradients)) {
         const slot = this.#slots.get(name)!
         const scaled = scale === 1 ? given : tf.mul(given, scale)
@@ -157,7 +154,7 @@ export class AdamW {
             )
           this.#binding.executeOp(
             "ResourceApplyAdam",
-            [...attributes, { name: "use_nesterov", type: this.#binding.TF_ATTR_BOOL, value: false }],
+            [...attributes, attribute.bool("use_nesterov", false)],
             [slot.weight, slot.m, slot.v, beta1Power, beta2Power, lr, b1, b2, eps, gradient],
             0,
           )
@@ -173,7 +170,7 @@ export class AdamW {
     const out: Record<string, tf.Tensor> = {}
     for (const [name, slot] of this.#slots)
       for (const which of ["m", "v"] as const) {
-        const [read] = this.#binding.executeOp("ReadVariableOp", [this.#float("dtype")], [slot[which]], 1)
+        const [read] = this.#binding.executeOp("ReadVariableOp", [floatType("dtype")], [slot[which]], 1)
         out[`${which}.${name}`] = backend().createOutputTensor(read!)
       }
     return out

@@ -7,9 +7,10 @@
  *
  * Letters: N rows, d inputs, e outputs.
  */
+import { attribute } from "../binding/attributes.ts"
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
-import { boolAttribute, floatType, runOp } from "./run.ts"
+import { floatType, runOp } from "./run.ts"
 
 /** Whether `BatchMatMulV2` is at least as quick: many rows, or a vocabulary of columns and more than a few rows. */
 const wantsBatch = (rows: number, columns: number) => rows >= 96 || (rows >= 16 && columns >= 4096)
@@ -23,12 +24,12 @@ export const product = (a: tf.Tensor2D, b: tf.Tensor2D, transposeA = false, tran
   return wantsBatch(a.shape[transposeA ? 1 : 0]!, b.shape[transposeB ? 0 : 1]!)
     ? (runOp(
         "BatchMatMulV2",
-        [boolAttribute("adj_x", transposeA), boolAttribute("adj_y", transposeB), floatType()],
+        [attribute.bool("adj_x", transposeA), attribute.bool("adj_y", transposeB), floatType()],
         [a, b],
       ) as tf.Tensor2D)
     : (runOp(
         "MatMul",
-        [boolAttribute("transpose_a", transposeA), boolAttribute("transpose_b", transposeB), floatType()],
+        [attribute.bool("transpose_a", transposeA), attribute.bool("transpose_b", transposeB), floatType()],
         [a, b],
       ) as tf.Tensor2D)
 }
