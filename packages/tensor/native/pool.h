@@ -1,0 +1,28 @@
+// Threads that stay: a parallel loop costs a few microseconds, so that small products can use it too.
+#pragma once
+#include <atomic>
+#include <type_traits>
+
+namespace winnow {
+
+// Threads that `parallel` uses, the caller's own among them.
+int threads();
+
+// Runs f(data, part) for every part from 0 to parts - 1, each once, on all threads; returns when all are done.
+// Which thread runs which part is open: results must depend on the part alone. Not to be nested: inside a part it runs in order.
+void run_parts(long parts, void (*f)(void* data, long part), void* data);
+
+template <class F>
+inline void parallel(long parts, F&& f) {
+  using G = std::remove_reference_t<F>;
+  run_parts(parts, [](void* g, long part) { (*static_cast<G*>(g))(part); }, const_cast<std::remove_const_t<G>*>(&f));
+}
+
+// The bounds of part p of n items cut into `parts` of about one size, in multiples of `unit`.
+inline long part_begin(long n, long parts, long p, long unit = 1) {
+  const long units = (n + unit - 1) / unit;
+  const long at = units * p / parts * unit;
+  return at < n ? at : n;
+}
+
+}  // namespace winnow

@@ -1,0 +1,171 @@
+// What a variant of the library is: its vector width, and the few vector operations that all parts are written in.
+//
+// A variant is chosen by compiler flags and one define (WINNOW_PORTABLE, WINNOW_AVX2, WINNOW_AVX512, with WINNOW_BF16 and
+// WINNOW_AMX on top); one shared object holds one variant. Everything is written on the vector types of GCC and Clang, so
+// that a part has one source for all of them; intrinsics stand only here and in the micro-kernels of gemm.h.
+#pragma once
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#if defined(WINNOW_AVX2) || defined(WINNOW_AVX512)
+#include <immintrin.h>
+#endif
+
+#define WINNOW_API extern "C" __attribute__((visibility("default")))
+
+namespace winnow {
+
+#if defined(WINNOW_AVX512)
+constexpr int LANES = 16;
+#elif defined(WINNOW_AVX2)
+constexpr int LANES = 8;
+#else
+constexpr int LANES = 4;
+#endif
+
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
+typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+typedef uint32_t vu_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+static inline vf load(const float* p) { return *reinterpret_cast<const vf_unaligned*>(p); }
+static inline void store(float* p, vf x) { *reinterpret_cast<vf_unaligned*>(p) = x; }
+static inline vu load_units(const uint32_t* p) { return *reinterpret_cast<const vu_unaligned*>(p); }
+static inline void store_units(uint32_t* p, vu x) { *reinterpret_cast<vu_unaligned*>(p) = x; }
+
+static inline vf splat(float x) {
+#if defined(WINNOW_AVX512)
+  return (vf)_mm512_set1_ps(x);
+#elif defined(WINNOW_AVX2)
+  return (vf)_mm256_set1_ps(x);
+#else
+  return vf{x, x, x, x};
+#endif
+}
+static inline vf zero() { return vf{}; }
+
+// The first n lanes (n may be 0 or more than LANES); the others are `rest`.
+static inline vf load_partial(const float* p, long n, float rest = 0) {
+  if (n >= LANES) return load(p);
+  vf x = splat(rest);
+  for (long i = 0; i < n; i++) x[i] = p[i];
+  return x;
+}
+static inline void store_partial(float* p, vf x, long n) {
+  if (n >= LANES) return store(p, x);
+  for (long i = 0; i < n; i++) p[i] = x[i];
+}
+
+// Per lane: a where mask is -1, b where it is 0. Masks are what comparisons give.
+static inline vf select(vi mask, vf a, vf b) { return mask ? a : b; }
+
+// a > b ? a : b, so b where either is NaN: put what may be NaN second.
+static inline vf vmax(vf a, vf b) {
+#if defined(WINNOW_AVX512)
+  return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(WINNOW_AVX2)
+  return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+static inline vf vmin(vf a, vf b) {
+#if defined(WINNOW_AVX512)
+  return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif defined(WINNOW_AVX2)
+  return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+  return a < b ? a : b;
+#endif
+}
+static inline vf vsqrt(vf x) {
+#if defined(WINNOW_AVX512)
+  return (vf)_mm512_sqrt_ps((__m512)x);
+#elif defined(WINNOW_AVX2)
+  return (vf)_mm256_sqrt_ps((__m256)x);
+#else
+  for (int i = 0; i < LANES; i++) x[i] = std::sqrt(x[i]);
+  return x;
+#endif
+}
+
+static inline float reduce_add(vf x) {
+#if defined(WINNOW_AVX512)
+  return _mm512_reduce_add_ps((__m512)x);
+#else
+  for (int step = LANES / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; i++) x[i] += x[i + step];
+  return x[0];
+#endif
+}
+static inline float reduce_max(vf x) {
+  float m = x[0];
+  for (int i = 1; i < LANES; i++) m = m > x[i] ? m : x[i];
+  return m;
+}
+
+// exp(x), relative error below 2e-7 from -87.3 to 88.3; below and above the values at those ends (1.2e-38, 2.2e38); NaN stays.
+static inline vf vexp(vf x) {
+  x = vmax(splat(-87.336f), vmin(splat(88.3f), x));
+  const vf shift = splat(12582912.f);  // 1.5 * 2^23: adding and taking it away rounds to whole numbers
+  const vf n = (x * splat(1.44269504088896341f) + shift) - shift;
+  const vf r = (x - n * splat(0.693359375f)) - n * splat(-2.12194440e-4f);
+  vf p = splat(1.9875691500e-4f);
+  p = p * r + splat(1.3981999507e-3f);
+  p = p * r + splat(8.3334519073e-3f);
+  p = p * r + splat(4.1665795894e-2f);
+  p = p * r + splat(1.6666665459e-1f);
+  p = p * r + splat(5.0000001201e-1f);
+  p = (p * r) * r + r + splat(1.f);
+#if defined(WINNOW_AVX512)
+  return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+  const vi e = (__builtin_convertvector(n, vi) + 127) << 23;
+  return p * (vf)e;
+#endif
+}
+
+// The nearest bfloat16, ties to even, in the low half of each lane. NaN stays NaN.
+static inline vu to_bf16(vf x) {
+  const vu u = (vu)x;
+  const vu rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+  const vu quiet = (u >> 16) | 0x40u;
+  return (vu)(x != x ? (vi)quiet : (vi)rounded);
+}
+static inline uint16_t to_bf16(float x) {
+  uint32_t u;
+  std::memcpy(&u, &x, 4);
+  if (x != x) return static_cast<uint16_t>((u >> 16) | 0x40u);
+  return static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+}
+static inline float from_bf16(uint16_t x) {
+  const uint32_t u = static_cast<uint32_t>(x) << 16;
+  float f;
+  std::memcpy(&f, &u, 4);
+  return f;
+}
+// LANES floats as LANES consecutive bfloat16.
+static inline void store_bf16(uint16_t* p, vf x) {
+#if defined(WINNOW_BF16)
+  const __m256i b = (__m256i)_mm512_cvtneps_pbh((__m512)x);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), b);
+#elif defined(WINNOW_AVX512)
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16((__m512i)to_bf16(x)));
+#else
+  const vu b = to_bf16(x);
+  for (int i = 0; i < LANES; i++) p[i] = static_cast<uint16_t>(b[i]);
+#endif
+}
+static inline vf load_bf16(const uint16_t* p) {
+#if defined(WINNOW_AVX512)
+  const __m512i u = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  return (vf)_mm512_slli_epi32(u, 16);
+#else
+  vu u;
+  for (int i = 0; i < LANES; i++) u[i] = static_cast<uint32_t>(p[i]) << 16;
+  return (vf)u;
+#endif
+}
+
+}  // namespace winnow
