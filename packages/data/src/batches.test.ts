@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { permutation, seeded } from "@winnow/numerics"
 import fc from "fast-check"
 import { type Batch, batches, collate } from "./batches.ts"
-import type { EncodedExample } from "./encode.ts"
+import { type EncodedExample, trainedOffsets } from "./encode.ts"
 
 const example = (ids: ReadonlyArray<number>, promptLength: number): EncodedExample => ({
   ids: Int32Array.from(ids),
@@ -54,6 +54,23 @@ test("each row's hidden state is the one before its gold token", () => {
     }),
     { seed: 1, numRuns: 50 },
   )
+})
+
+test("a batch says which examples it is of, and so which trained tokens of the data set its rows are", () => {
+  const all = examples(37)
+  const offset_E = trainedOffsets(all)
+  const gold = all.flatMap(({ ids, promptLength }) => Array.from(ids.subarray(Math.max(1, promptLength))))
+  expect(offset_E.at(-1)).toBe(gold.length)
+  const source = batches(all, { batchSize: 5, seed: 3 })
+  for (const step of [0, 1, 9, 23]) {
+    const batch = source.batch(step)
+    expect(Array.from(batch.example_B)).toEqual(first(batch)) // the first id is the example's number
+    let n = 0
+    for (const e of batch.example_B)
+      for (let row = offset_E[e]!; row < offset_E[e + 1]!; row++) expect(batch.gold_N[n++]).toBe(gold[row]!)
+    expect(n).toBe(batch.gold_N.length)
+  }
+  expect(Array.from(collate(all.slice(4, 7)).example_B)).toEqual([0, 1, 2])
 })
 
 test("batches of whole windows hold every example once a pass", () => {

@@ -6,11 +6,13 @@
 
 import { InvalidInput } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
-import type { EncodedExample } from "./encode.ts"
+import { type EncodedExample, firstTrained } from "./encode.ts"
 
 /** One micro-batch. Arrays of length N list the valid tokens sequence by sequence, position by position. */
 export interface Batch {
   readonly B: number
+  /** Index of each sequence among the examples that the batches are made of: what a cache of signals is looked up by. */
+  readonly example_B: Int32Array
   /** Inputs of the longest sequence: its tokens without the last. */
   readonly T: number
   /** Inputs, B x T row-major, padded on the right with `padId`. */
@@ -53,9 +55,14 @@ export interface BatchOptions {
 /**
  * Puts sequences side by side.
  *
+ * @param example_B where these examples stand in the data set; 0, 1, ... if left out
  * @error InvalidInput (thrown) when there is no sequence, or one of fewer than 2 tokens, which predicts nothing
  */
-export const collate = (examples: ReadonlyArray<EncodedExample>, padId = 0): Batch => {
+export const collate = (
+  examples: ReadonlyArray<EncodedExample>,
+  padId = 0,
+  example_B: Int32Array = Int32Array.from(examples.keys()),
+): Batch => {
   let T = 0
   let N = 0
   let tokens = 0
@@ -65,7 +72,7 @@ export const collate = (examples: ReadonlyArray<EncodedExample>, padId = 0): Bat
       throw new InvalidInput({ what: "batch", problems })
     }
     T = Math.max(T, ids.length - 1)
-    N += ids.length - Math.max(1, promptLength)
+    N += ids.length - firstTrained(promptLength)
     tokens += ids.length - 1
   }
   const B = examples.length
@@ -79,14 +86,14 @@ export const collate = (examples: ReadonlyArray<EncodedExample>, padId = 0): Bat
   let n = 0
   for (const [b, { ids, promptLength }] of examples.entries()) {
     ids_BT.set(ids.subarray(0, ids.length - 1), b * T)
-    for (let position = Math.max(1, promptLength); position < ids.length; position++, n++) {
+    for (let position = firstTrained(promptLength); position < ids.length; position++, n++) {
       row_N[n] = b * T + position - 1
       gold_N[n] = ids[position]!
       sequence_N[n] = b
       position_N[n] = position
     }
   }
-  return { B, T, ids_BT, row_N, gold_N, sequence_N, position_N, tokens }
+  return { B, example_B, T, ids_BT, row_N, gold_N, sequence_N, position_N, tokens }
 }
 
 /**
@@ -136,6 +143,7 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
       return collate(
         indices.map((i) => examples[i]!),
         padId,
+        Int32Array.from(indices),
       )
     },
   }

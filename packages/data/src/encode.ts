@@ -14,6 +14,21 @@ export interface EncodedExample {
   readonly promptLength: number
 }
 
+/** Position of the first token that is trained: the first of all has nothing before it to be predicted from. */
+export const firstTrained = (promptLength: number): number => Math.max(1, promptLength)
+
+/**
+ * Where the trained tokens of each example begin, if those of all are put in one row: [examples + 1], the last is their number.
+ *
+ * The order of a batch's rows within one of its sequences is that of this row of tokens.
+ */
+export const trainedOffsets = (examples: ReadonlyArray<EncodedExample>): Float64Array => {
+  const offset_E = new Float64Array(examples.length + 1) // not int32: 2^31 tokens are not too many
+  for (const [e, { ids, promptLength }] of examples.entries())
+    offset_E[e + 1] = offset_E[e]! + ids.length - firstTrained(promptLength)
+  return offset_E
+}
+
 /** The examples of a split that fit, and what was left out. */
 export interface EncodedTask {
   readonly examples: ReadonlyArray<EncodedExample>
@@ -61,7 +76,7 @@ export const encodeTask = (
     kept.push(encoded)
     source.push(i)
     tokens += encoded.ids.length
-    trained += encoded.ids.length - Math.max(1, encoded.promptLength)
+    trained += encoded.ids.length - firstTrained(encoded.promptLength)
   }
   const dropped = examples.length - kept.length
   return { examples: kept, source: Int32Array.from(source), dropped, maxLength, tokens, trained }

@@ -59,6 +59,7 @@ const N = B * T
 const ids_BT = Int32Array.from({ length: N }, () => rng.below(V))
 const batch: Batch = {
   B,
+  example_B: Int32Array.from({ length: B }, (_, b) => b),
   T,
   ids_BT,
   row_N: Int32Array.from({ length: N }, (_, n) => n),
