@@ -6,6 +6,7 @@ import { openBinding } from "./binding/binding.ts"
 import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
 import { type Library, locateLibrary } from "./library/index.ts"
+import { type NativeInfo, startNative } from "./native/native.ts"
 import { tf } from "./tf.ts"
 
 const require = createRequire(import.meta.url)
@@ -20,6 +21,7 @@ const require = createRequire(import.meta.url)
  * - `products`: `bfloat16` lets oneDNN multiply float32 matrices in bfloat16 and sum in float32, which it does where the
  *   processor has AMX (two to three times as fast there; operands keep 8 bits of mantissa) and not elsewhere. The default
  *   keeps float32, unless ONEDNN_DEFAULT_FPMATH_MODE in the environment says otherwise.
+ * - `native`: false leaves every op on its plain TFJS path, as where there is no compiler; see docs/engine.md.
  * - `messages`: true shows what TensorFlow prints on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment decides before it.
  */
 export const EngineOptions = type({
@@ -29,6 +31,7 @@ export const EngineOptions = type({
   "gpu?": "boolean",
   "gpuMemoryGrowth?": "boolean",
   "products?": "'float32' | 'bfloat16'",
+  "native?": "boolean",
   "messages?": "boolean",
 })
 export type EngineOptions = typeof EngineOptions.infer
@@ -43,6 +46,8 @@ export interface EngineInfo {
   /** Where float tensors live. */
   readonly device: Device
   readonly usesGpu: boolean
+  /** The native library, or why there is none. */
+  readonly native: NativeInfo
   readonly options: EngineOptions
 }
 
@@ -63,7 +68,7 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
   if (level === undefined) setEnvironment("TF_CPP_MIN_LOG_LEVEL", quiet ? "3" : "0", false)
   if (options.products !== undefined)
     setEnvironment("ONEDNN_DEFAULT_FPMATH_MODE", options.products === "bfloat16" ? "BF16" : "STRICT", true)
-  const { threads, interOpThreads, gpu = true, gpuMemoryGrowth = true } = options
+  const { threads, interOpThreads, gpu = true, gpuMemoryGrowth = true, native = true } = options
   const binding = openBinding(
     library.files,
     {
@@ -78,7 +83,13 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
   tf.registerBackend("tensorflow", () => makeBackend(binding), 3)
   if (!(await tf.setBackend("tensorflow"))) throw new Error("TFJS refused the tensorflow backend")
   const { devices, device, TF_Version: version } = binding
-  return (openedInfo = { library, version, devices, device, usesGpu: binding.isUsingGpuDevice(), options })
+  const usesGpu = binding.isUsingGpuDevice()
+  const nativeInfo: NativeInfo = usesGpu
+    ? { missing: "a GPU computes" }
+    : native
+      ? await startNative(tf.backend() as Backend, threads)
+      : { missing: "switched off by the engine's option native: false" }
+  return (openedInfo = { library, version, devices, device, usesGpu, native: nativeInfo, options })
 }
 
 /**

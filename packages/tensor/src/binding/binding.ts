@@ -6,7 +6,7 @@ import { type Device, openRuntime } from "./context.ts"
 import { DType, type Elements } from "./dtypes.ts"
 import { Executor } from "./execute.ts"
 import { SavedModels } from "./saved-model.ts"
-import type { LibraryFiles } from "./symbols.ts"
+import type { Address, LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
 
 /** The binding that TFJS's kernels use, and what they have no word for. */
@@ -26,6 +26,10 @@ export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataS
   addFunction(definition: Uint8Array): void
   /** Makes a tensor whose memory `fill` writes in place; see `Tensors.createFilled`. */
   createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
+  /** Makes a tensor of whatever lies in its memory; see `Tensors.createUnfilled`. */
+  createUnfilledTensor(shape: ReadonlyArray<number>, dtype: number): number
+  /** Where a tensor's elements lie; see `Tensors.address`. */
+  tensorAddress(id: number): Address
   /** Lends a tensor's elements without a copy while `read` runs; see `Tensors.lend`. */
   lendTensor<T>(id: number, read: (values: Elements) => T): T
   /** The number that the next tensor gets: tensors made from now on have it or a higher one. */
@@ -64,6 +68,8 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     TFEOpAttr,
     createTensor: (shape, dtype, values) => tensors.create(shape, dtype, values),
     createFilledTensor: (shape, dtype, fill) => tensors.createFilled(shape, dtype, fill),
+    createUnfilledTensor: (shape, dtype) => tensors.createUnfilled(shape, dtype),
+    tensorAddress: (id) => tensors.address(id),
     deleteTensor: (id) => tensors.delete(id),
     tensorDataSync: (id) => tensors.data(id) as ReturnType<Binding["tensorDataSync"]>,
     lendTensor: (id, read) => tensors.lend(id, read),

@@ -100,12 +100,18 @@ type Result<T> = T extends "ptr" ? Address | null : T extends "cstring" ? string
 
 type Arguments<T extends ReadonlyArray<unknown>> = { -readonly [I in keyof T]: Argument<T[I]> }
 
-/** The loaded functions, by their names in the C API. */
-export type Symbols = {
-  readonly [Name in keyof typeof table]: (
-    ...args: Arguments<(typeof table)[Name]["args"]>
-  ) => Result<(typeof table)[Name]["returns"]>
+/** C functions by name, as bun:ffi wants them: constant, so that their types can be derived. */
+export type FunctionTable = Readonly<
+  Record<string, { readonly args: ReadonlyArray<string | FFIType>; readonly returns: string | FFIType }>
+>
+
+/** The functions of a table, as they are called. */
+export type Functions<Table extends FunctionTable> = {
+  readonly [Name in keyof Table]: (...args: Arguments<Table[Name]["args"]>) => Result<Table[Name]["returns"]>
 }
+
+/** The loaded functions, by their names in the C API. */
+export type Symbols = Functions<typeof table>
 
 /** The two files of libtensorflow. */
 export interface LibraryFiles {

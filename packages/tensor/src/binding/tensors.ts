@@ -34,6 +34,9 @@ const accepts = (dtype: number, values: Elements | Uint8ClampedArray): boolean =
   (dtype === DType.int64 && values instanceof Int32Array) ||
   (dtype === DType.uint8 && values instanceof Uint8ClampedArray)
 
+/** Writes nothing. */
+const leave = () => {}
+
 /** The table of live tensors. Numbers are never used twice, so a tensor that was let go is recognised. */
 export class Tensors {
   readonly #runtime: Runtime
@@ -164,6 +167,36 @@ export class Tensors {
         buffer.transfer() // detaches every view: none can outlive the memory
       }
     })
+  }
+
+  /**
+   * Makes a tensor whose elements are whatever lies in its memory, to be written at `address` before anything reads them.
+   *
+   * @error EngineError for a dtype without fixed width, or too little memory
+   */
+  createUnfilled(shape: ReadonlyArray<number>, dtype: number): number {
+    const call = () => `createUnfilled(${Array.isArray(shape) ? describe(dtype, shape) : String(shape)})`
+    const size = this.#checked(shape, dtype, call)
+    const layout = layoutOf(dtype)
+    if (layout === undefined) throw refuse(call(), "only a dtype of fixed width has elements to be written")
+    return this.#make(shape, dtype, size * layout.bytes, call, leave)
+  }
+
+  /**
+   * Where a tensor's elements lie, 0 when it has none; valid while the tensor lives. The handle keeps the buffer when the
+   * TF_Tensor that named it is gone. On a GPU it would be a copy that is gone too, so there it is refused.
+   *
+   * @error EngineError if the tensor does not live or lies on a GPU
+   */
+  address(id: number): Address {
+    const { C, status, usesGpu } = this.#runtime
+    const handle = this.#handles.get(id) ?? this.handle(id, "the address of a tensor")
+    if (usesGpu) throw refuse(`the address of ${this.describe(id)}`, "the engine computes on a GPU")
+    const tensor = C.TFE_TensorHandleResolve(handle, status.address)
+    if (tensor === null) throw status.error(`the address of ${this.describe(id)}`)
+    const data = C.TF_TensorData(tensor)
+    C.TF_DeleteTensor(tensor)
+    return data ?? 0
   }
 
   #checked(shape: ReadonlyArray<number>, dtype: number, call: () => string): number {

@@ -35,9 +35,16 @@ const relevant = [
   ...["asimd", "asimdhp", "asimddp", "i8mm", "bf16", "sve", "sve2", "svebf16", "sme"],
 ]
 
-/** Reads the instruction sets out of the text of /proc/cpuinfo, x86 (`flags`) or Arm (`Features`). */
+/** Every flag in the text of /proc/cpuinfo, x86 (`flags`) or Arm (`Features`); empty when it has none. */
+export const flagsOf = (cpuinfo: string): ReadonlySet<string> =>
+  new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [])
+
+/** Every flag of this processor that Linux tells, those that its kernel does not support left out; empty elsewhere. */
+export const processorFlags = (): ReadonlySet<string> => flagsOf(textOf("/proc/cpuinfo"))
+
+/** Reads the instruction sets out of the text of /proc/cpuinfo. */
 export const instructionSetsOf = (cpuinfo: string): ReadonlyArray<string> => {
-  const flags = new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [])
+  const flags = flagsOf(cpuinfo)
   return relevant.filter((name) => flags.has(name))
 }
 

@@ -4,19 +4,20 @@
  * A process killed at any moment leaves a lock whose owner is gone, and a working folder; the next one takes over the
  * first and removes the second. What is under the final name is therefore always whole.
  */
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { cachedLibrary, folderOf, type Manifest, manifestFile, writeManifest } from "./cache.ts"
 import { type Attempt, AttemptFailed, failedAttempt } from "./error.ts"
 import type { Platform } from "./library.ts"
 import { type LockTimes, withLock } from "./lock.ts"
-import { isAlive, type Owner, parseOwner } from "./owner.ts"
+import type { Owner } from "./owner.ts"
 import type { Meter } from "./progress.ts"
 import { freeBytes, noSpace, requireSpace } from "./space.ts"
 import { sha256OfFile } from "./sums.ts"
 import { unpackLibraries } from "./unpack.ts"
 import type { Fetched, Way } from "./way.ts"
 import type { Wheel } from "./wheels.ts"
+import { makeWorkFolder, sweep, workFolder } from "./work.ts"
 
 /** What a download needs besides the wheel. */
 export interface DownloadOptions {
@@ -27,10 +28,6 @@ export interface DownloadOptions {
   readonly freeBytes?: (folder: string) => Promise<number>
   readonly lockTimes?: LockTimes
 }
-
-const WORK = ".work-"
-
-const DAY_MS = 24 * 3600 * 1000
 
 /** Room for what the file system itself takes. */
 const MARGIN = 20e6
@@ -77,11 +74,10 @@ const tryWays = async (
   const free = options.freeBytes ?? freeBytes
   const needed = wheel.bytes + wheel.unpackedBytes + MARGIN
   await requireSpace(options.cache, needed, free)
-  const work = join(options.cache, `${WORK}${owner.token}`)
+  const work = workFolder(options.cache, owner)
   const attempts: Array<Attempt> = []
   try {
-    await mkdir(work)
-    await writeFile(join(work, "owner.json"), JSON.stringify(owner))
+    await makeWorkFolder(work, owner)
     for (const way of options.ways) {
       try {
         await install(way, wheel, join(work, way.name), directory, options)
@@ -143,20 +139,4 @@ const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, "r").catch(() => undefined)
   await handle?.sync().catch(() => {})
   await handle?.close()
-}
-
-/** Removes what killed processes left: their working folders, and drafts of the lock. Called with the lock held. */
-const sweep = async (cache: string): Promise<void> => {
-  for (const name of await readdir(cache)) {
-    const path = join(cache, name)
-    const isWork = name.startsWith(WORK)
-    if (!isWork && !/\.lock\.[\w-]+(\.stale)?$/.test(name)) continue
-    const note = isWork ? join(path, "owner.json") : path
-    const owner = parseOwner(await readFile(note, "utf8").catch(() => ""))
-    const alive = owner === undefined ? false : isAlive(owner)
-    const { mtimeMs } = await stat(note).catch(() => ({ mtimeMs: 0 }))
-    // An owner on another machine, or in another container, cannot be asked; no download takes a day.
-    if (alive === false || (alive === undefined && Date.now() - mtimeMs > DAY_MS))
-      await rm(path, { recursive: true, force: true })
-  }
 }

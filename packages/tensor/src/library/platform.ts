@@ -35,10 +35,14 @@ export const currentPlatform = (
 }
 
 /**
- * `winnow/libtensorflow` in the user's cache folder: XDG_CACHE_HOME (only if absolute, as its standard says), else
+ * `winnow/<part>` in the user's cache folder: XDG_CACHE_HOME (only if absolute, as its standard says), else
  * ~/Library/Caches on macOS and ~/.cache elsewhere.
  */
-export const cacheFolder = (env: Environment = process.env, os: string = process.platform): string => {
+export const cacheFolder = (
+  env: Environment = process.env,
+  os: string = process.platform,
+  part: "libtensorflow" | "native" = "libtensorflow",
+): string => {
   const home = env["HOME"] || homedir()
   const xdg = env["XDG_CACHE_HOME"]
   const base =
@@ -47,7 +51,7 @@ export const cacheFolder = (env: Environment = process.env, os: string = process
       : os === "darwin"
         ? join(home, "Library", "Caches")
         : join(home, ".cache")
-  return join(base, "winnow", "libtensorflow")
+  return join(base, "winnow", part)
 }
 
 /**

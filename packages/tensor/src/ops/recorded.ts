@@ -6,6 +6,7 @@
  */
 import { encodeFunction, type FunctionConstant, type FunctionNode } from "../binding/function-def.ts"
 import { backend } from "../engine.ts"
+import { withoutNative } from "../native/native.ts"
 import type { tf } from "../tf.ts"
 
 /** A recording: call it with other tensors of the same dtypes. */
@@ -36,6 +37,7 @@ const outputNames: Readonly<Record<string, string>> = {
   SplitV: "output",
   Square: "y",
   SquaredDifference: "z",
+  StatelessRandomNormalV2: "output",
   Sub: "z",
   Sum: "output",
   Tanh: "y",
@@ -101,7 +103,7 @@ export const record = (
       throw new Error("values were read back inside a recording: what depends on them would be fixed")
     }
     Object.assign(binding, { tensorDataSync: refuse, lendTensor: refuse })
-    outputs = f()
+    outputs = withoutNative(f) // native code is no op of TensorFlow: it could not be recorded
     outputIds = be.getInputTensorIds(outputs)
   } finally {
     Object.assign(binding, { executeOp, createTensor, tensorDataSync, lendTensor })

@@ -1,0 +1,20 @@
+/**
+ * How the C functions of the native library are described to bun:ffi, each part in a table of its own:
+ *
+ *     export const gemmSymbols = { winnow_gemm: { args: [pointer, pointer, long, long], returns: nothing } } as const
+ *
+ * Numbers go both ways as numbers. A pointer is an address (`address`, `output`), or a typed array that C reads or writes
+ * during the call alone; past some 14 arguments give the address of a struct.
+ */
+import { FFIType } from "bun:ffi"
+
+/** An address in C memory: `float*`, `const float*`, a handle; 0 or null is the null pointer. */
+export const pointer = "ptr"
+/** `int64_t`, and `long` where it has 64 bits (Linux, macOS): whole numbers below 2^53, as numbers. */
+export const long = FFIType.i64_fast
+/** `int`. */
+export const int = "i32"
+export const float = "f32"
+export const double = "f64"
+/** `void`, as a result. */
+export const nothing = "void"

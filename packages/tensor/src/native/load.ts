@@ -1,0 +1,42 @@
+/** Loads a built library and lets its parts check themselves. */
+import { dlopen, type FFIFunction } from "bun:ffi"
+import type { FunctionTable } from "../binding/symbols.ts"
+import { AttemptFailed } from "../library/error.ts"
+import type { Sources } from "./build.ts"
+
+/**
+ * Loads the library, runs the self-checks of its parts, and gives the functions of the table.
+ *
+ * A part `x.cpp` may export `int winnow_selfcheck_x(void)`, which returns 0 when the part computes right on this processor,
+ * else an error number of its own; all of them together take a few milliseconds. Instructions that a virtual machine lists and does not let
+ * through, or a variant that could not be tested on the machines at hand, are found this way.
+ *
+ * @error AttemptFailed when it cannot be loaded, lacks a function, or a check fails
+ */
+export const loadLibrary = (path: string, sources: Sources, table: FunctionTable): unknown => {
+  const open = (functions: FunctionTable) => dlopen(path, functions as Record<string, FFIFunction>).symbols
+  let symbols: unknown
+  try {
+    symbols = open(table)
+  } catch (cause) {
+    throw new AttemptFailed(
+      `loading ${path} failed: ${cause instanceof Error ? cause.message : String(cause)}`,
+      "Report it with the output of `bun run winnow doctor --json`.",
+    )
+  }
+  for (const part of partsWithCheck(sources)) {
+    const name = `winnow_selfcheck_${part}`
+    const check = open({ [name]: { args: [], returns: "i32" } })[name] as unknown as () => number
+    const error = check()
+    if (error !== 0)
+      throw new AttemptFailed(
+        `the self-check of ${part} in ${path} failed with ${error}: this processor does not compute as it says it can`,
+        "Report it with the output of `bun run winnow doctor --json`.",
+      )
+  }
+  return symbols
+}
+
+/** The parts whose sources define a self-check. */
+export const partsWithCheck = ({ files }: Sources): ReadonlyArray<string> =>
+  files.flatMap(([, text]) => [...text.matchAll(/^WINNOW_API\s+int\s+winnow_selfcheck_(\w+)\s*\(/gm)].map((m) => m[1]!))

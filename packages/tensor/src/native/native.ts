@@ -1,0 +1,106 @@
+/** The open native library: whether the fast code runs now, in which precision, and the memory of tensors that it works on. */
+
+import type { Backend } from "../backend.ts"
+import { DType, type DTypeName } from "../binding/dtypes.ts"
+import type { Address } from "../binding/symbols.ts"
+import type { tf } from "../tf.ts"
+import { defaultThreads, type MissingNative, type OpenedNative, openNative } from "./open.ts"
+import { nativeSymbols } from "./parts.ts"
+
+/** The native library of this process. */
+export type Native = OpenedNative<ReturnType<typeof nativeSymbols>>
+
+/** What `engineInfo` tells of it. */
+export type NativeInfo = Pick<Native, "variant" | "path" | "sources" | "notes"> | MissingNative
+
+/** How matrix products of the native library round their operands; sums are float32 either way. */
+export type Precision = "float32" | "bfloat16"
+
+let opened: Native | undefined
+let backend: Backend | undefined
+let plainDepth = 0
+let currentPrecision: Precision = "float32"
+
+/** Opens the library for the engine that has just been opened. Only `openEngine` calls it. */
+export const startNative = async (engine: Backend, threads: number | undefined): Promise<NativeInfo> => {
+  const found = await openNative({ table: nativeSymbols() })
+  if ("missing" in found) return found
+  found.C.winnow_set_threads(threads ?? defaultThreads())
+  opened = found
+  backend = engine
+  const { variant, path, sources, notes } = found
+  return { variant, path, sources, notes }
+}
+
+/**
+ * The native library, for an op to take its fast way: undefined where there is none (no compiler, a GPU computes, switched
+ * off), before the engine is open, and inside `withoutNative`.
+ */
+export const native = (): Native | undefined => (plainDepth === 0 ? opened : undefined)
+
+/** Runs a synchronous `f` with every op on its plain TFJS path. */
+export const withoutNative = <T>(f: () => T): T => {
+  plainDepth++
+  try {
+    return f()
+  } finally {
+    plainDepth--
+  }
+}
+
+/** The precision of native products now: float32 unless `setPrecision` or `withPrecision` says otherwise. */
+export const precision = (): Precision => currentPrecision
+
+/** Sets the precision of native products from now on: once at the start of a run. @returns what it was */
+export const setPrecision = (value: Precision): Precision => {
+  const before = currentPrecision
+  currentPrecision = value
+  return before
+}
+
+/** Runs a synchronous `f` with native products in precision `value`. */
+export const withPrecision = <T>(value: Precision, f: () => T): T => {
+  const before = setPrecision(value)
+  try {
+    return f()
+  } finally {
+    currentPrecision = before
+  }
+}
+
+/** @error unless the native library is open: its memory functions work on tensors in the memory of the CPU */
+const engine = (): Backend => {
+  if (backend === undefined)
+    throw new Error("tensor memory has addresses for native code only: check `native()` before `address` and `output`")
+  return backend
+}
+
+const single: [tf.Tensor] = [undefined as never]
+
+/**
+ * Where a tensor's elements lie: row-major, aligned to 64 bytes unless the tensor is a slice of another.
+ *
+ * Take it anew at each call, and keep the tensor alive until the call returns: variables are re-assigned and memory is given
+ * to others. Other tensors may share the memory, so native code writes only what `output` made. 0 for no elements.
+ *
+ * @error EngineError when the tensor is disposed; Error when the native library is not open, as with a GPU
+ */
+export const address = (tensor: tf.Tensor): Address => {
+  const be = engine()
+  single[0] = tensor
+  return be.binding.tensorAddress(be.getInputTensorIds(single)[0]!)
+}
+
+/** A new tensor, not zeroed, and where its elements lie (aligned to 64 bytes): for native code to write before anything reads it. */
+export const output = (
+  shape: ReadonlyArray<number>,
+  dtype: DTypeName = "float32",
+): { readonly tensor: tf.Tensor; readonly address: Address } => {
+  const be = engine()
+  const { binding } = be
+  const id = binding.createUnfilledTensor(shape, DType[dtype])
+  return {
+    tensor: be.createOutputTensor({ id, shape: shape as Array<number>, dtype: DType[dtype] }),
+    address: binding.tensorAddress(id),
+  }
+}

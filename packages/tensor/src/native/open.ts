@@ -1,0 +1,96 @@
+/** Opens the native library: the best variant that compiles, loads and computes right here, or the reason why there is none. */
+import { availableParallelism } from "node:os"
+import { join } from "node:path"
+import type { Functions, FunctionTable } from "../binding/symbols.ts"
+import { processorFlags } from "../doctor/processor.ts"
+import { AttemptFailed, failedAttempt } from "../library/error.ts"
+import { cacheFolder } from "../library/platform.ts"
+import { type BuildOptions, buildLibrary, readSources } from "./build.ts"
+import { findCompiler } from "./compiler.ts"
+import { loadLibrary } from "./load.ts"
+import { type Variant, variantsToTry } from "./variant.ts"
+
+/** The library, opened. */
+export interface OpenedNative<Table extends FunctionTable> {
+  readonly variant: Variant
+  /** Path of the shared object. */
+  readonly path: string
+  /** SHA-256 of its sources. */
+  readonly sources: string
+  /** Better variants that were tried, and why each failed. */
+  readonly notes: ReadonlyArray<string>
+  readonly C: Functions<Table>
+}
+
+/** Why there is none. */
+export interface MissingNative {
+  readonly missing: string
+  /** What to do about it, unless it was asked for. */
+  readonly remedy?: string
+}
+
+/** All but `table` is for tests. */
+export interface OpenNativeOptions<Table extends FunctionTable> extends Partial<BuildOptions> {
+  /** The functions that the library must have. */
+  readonly table: Table
+  /** Folder of the sources. */
+  readonly sources?: string
+  /** What the processor has, by the names in /proc/cpuinfo. */
+  readonly processor?: ReadonlySet<string>
+}
+
+/** The folder of the C++ sources. */
+export const nativeSources = join(import.meta.dir, "..", "..", "native")
+
+/**
+ * Opens the best variant: built on first use, by the compiler of this machine. Where there is none, that is said once.
+ *
+ * The environment variable WINNOW_NATIVE names a variant, and then no other is tried; "off" switches the library off.
+ *
+ * @error AttemptFailed for a WINNOW_NATIVE that is unknown or that this processor cannot run
+ */
+export const openNative = async <Table extends FunctionTable>(
+  options: OpenNativeOptions<Table>,
+): Promise<OpenedNative<Table> | MissingNative> => {
+  const env = options.env ?? process.env
+  const say = options.say ?? ((line: string) => void process.stderr.write(`${line}\n`))
+  const cache = options.cache ?? cacheFolder(env, process.platform, "native")
+  const toTry = variantsToTry(options.processor ?? processorFlags(), env["WINNOW_NATIVE"])
+  if (toTry.length === 0) return { missing: "switched off by WINNOW_NATIVE=off" }
+  const notes: Array<string> = []
+  let remedy: string | undefined
+  try {
+    const sources = await readSources(options.sources ?? nativeSources)
+    const compiler = await findCompiler(env)
+    for (const variant of toTry) {
+      try {
+        const path = await buildLibrary(sources, variant, compiler, { ...options, cache, env, say })
+        const C = loadLibrary(path, sources, options.table) as Functions<Table>
+        if (notes.length > 0) say(`winnow: its native library is that for ${variant}, since\n${indented(notes)}`)
+        return { variant, path, sources: sources.sha256, notes, C }
+      } catch (cause) {
+        if (!(cause instanceof AttemptFailed)) throw cause
+        notes.push(cause.message)
+        remedy ??= cause.remedy
+      }
+    }
+  } catch (cause) {
+    const attempt = failedAttempt("native library", cause)
+    notes.push(attempt.why)
+    remedy ??= attempt.remedy
+  }
+  // The same fault shows for every variant; the best one's words are enough.
+  const missing = notes[0]!
+  say(`winnow: there is no native library, slower code runs in its place, since\n${indented([missing])}`)
+  if (remedy !== undefined) say(`  ${remedy}`)
+  return { missing, ...(remedy === undefined ? {} : { remedy }) }
+}
+
+const indented = (texts: ReadonlyArray<string>) =>
+  texts
+    .flatMap((text) => text.split("\n"))
+    .map((line) => `  ${line}`)
+    .join("\n")
+
+/** Threads of parallel loops, unless the engine was opened with a number of its own. */
+export const defaultThreads = (): number => availableParallelism()

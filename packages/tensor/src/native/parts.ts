@@ -1,0 +1,11 @@
+/** The parts of the native library: what each exports. A new part is one import and one line. */
+import type { Functions } from "../binding/symbols.ts"
+import { poolSymbols } from "./pool.ts"
+
+/** All tables in one. A function, so that a part's file may itself import what is loaded by this table. */
+export const nativeSymbols = () => ({
+  ...poolSymbols,
+})
+
+/** The library's functions, as they are called. */
+export type NativeFunctions = Functions<ReturnType<typeof nativeSymbols>>
