@@ -12,9 +12,10 @@ constexpr long K_BLOCK = 1024;
 // Products below this many multiplications are not worth waking a thread for.
 constexpr double SMALL = 1 << 17;
 
-template <class P>
-void multiply(long M, long N, long K, const float* A, long lda, bool trans_a, const float* B, long ldb, bool trans_b, float* C, long ldc,
+template <class P, bool TRANS_A>
+void multiply(long M, long N, long K, const float* A, long lda, const float* B, long ldb, bool trans_b, float* C, long ldc,
               bool accumulate, const float* bias) {
+  constexpr Order O = TRANS_A ? transposed_order<P>() : Order::ROWS;
   typedef typename P::unit unit;
   static thread_local Buffer packed_a;
   const long n_panels = panels(N);
@@ -25,24 +26,26 @@ void multiply(long M, long N, long K, const float* A, long lda, bool trans_a, co
     const bool add = accumulate || k0 > 0;
     const bool last = k0 + k == K;
     const unit* a = nullptr;
-    long a_rows = u;  // distance of rows, in units
+    long a_ld = 0;
     if constexpr (P::PER == 1) {
-      if (!trans_a) {
-        a = A + k0;
-        a_rows = lda;
-      }
-    }
-    if (a == nullptr) {
+      a = TRANS_A ? A + k0 * lda : A + k0;
+      a_ld = lda;
+    } else {
       unit* out = packed_a.of<unit>(static_cast<size_t>(round_up(M, P::ROW_PAD)) * u);
-      const long parts = small ? 1 : std::min<long>(4L * threads(), (M + 15) / 16);
+      a_ld = O == Order::K ? M : u;
+      const long unit_rows = O == Order::K ? u : M;  // what is cut into parts
+      const long parts = small ? 1 : std::min<long>(4L * threads(), (unit_rows + 15) / 16);
       const auto pack = [&](long part) {
-        const long from = part_begin(M, parts, part, 16), to = part_begin(M, parts, part + 1, 16);
-        if (trans_a) pack_rows_transposed<P>(A + k0 * lda + from, lda, to - from, k, out + from * u);
+        const long from = part_begin(unit_rows, parts, part, 16), to = part_begin(unit_rows, parts, part + 1, 16);
+        if (from == to) return;
+        if constexpr (O == Order::K) pack_transposed<P>(A + (k0 + 2 * from) * lda, lda, M, std::min(k, 2 * to) - 2 * from, out + from * M);
+        else if constexpr (TRANS_A) pack_rows_transposed<P>(A + k0 * lda + from, lda, to - from, k, out + from * u);
         else pack_rows<P>(A + from * lda + k0, lda, to - from, k, out + from * u);
       };
       parallel(parts, pack);
       a = out;
     }
+    const auto row = [&](long m) { return O == Order::ROWS ? a + m * a_ld : a + m; };
     // Parts are blocks of rows x panels: by panels alone where there are enough, since a panel is then packed once.
     const long want = small ? 1 : 4L * threads();
     const long by_rows = n_panels >= want ? 1 : std::max<long>(1, std::min(want / n_panels, M / 48));
@@ -57,12 +60,12 @@ void multiply(long M, long N, long K, const float* A, long lda, bool trans_a, co
       else pack_panel_cols<P>(B + k0 * ldb + n0, ldb, cols, k, panel);
       float* c = C + m0 * ldc + n0;
       if (cols == COLS) {
-        strip<P>(m1 - m0, u, a + m0 * a_rows, a_rows, panel, c, ldc, add);
+        strip<P, O>(m1 - m0, u, row(m0), a_ld, panel, c, ldc, add);
       } else {
         alignas(64) float edge[P::ROW_TILE * COLS];
         for (long m = m0; m < m1; m += P::ROW_TILE) {
           const long rows = std::min<long>(P::ROW_TILE, m1 - m);
-          micro<P>(static_cast<int>(rows), u, a + m * a_rows, a_rows, panel, edge, COLS, false);
+          micro<P, O>(static_cast<int>(rows), u, row(m), a_ld, panel, edge, COLS, false);
           for (long r = 0; r < rows; r++)
             for (long n = 0; n < cols; n++) {
               float& x = C[(m + r) * ldc + n0 + n];
@@ -86,8 +89,9 @@ void multiply(long M, long N, long K, const float* A, long lda, bool trans_a, co
 void gemm(Precision precision, long M, long N, long K, const float* A, long lda, bool trans_a, const float* B, long ldb, bool trans_b,
           float* C, long ldc, bool accumulate, const float* bias) {
   if (M <= 0 || N <= 0) return;
-  if (precision == Precision::BF16) multiply<BF16>(M, N, K, A, lda, trans_a, B, ldb, trans_b, C, ldc, accumulate, bias);
-  else multiply<F32>(M, N, K, A, lda, trans_a, B, ldb, trans_b, C, ldc, accumulate, bias);
+  const auto run = precision == Precision::BF16 ? (trans_a ? multiply<BF16, true> : multiply<BF16, false>)
+                                                : (trans_a ? multiply<F32, true> : multiply<F32, false>);
+  run(M, N, K, A, lda, B, ldb, trans_b, C, ldc, accumulate, bias);
 }
 
 }  // namespace winnow

@@ -1,8 +1,8 @@
 // Matrix products: operands packed into the order that the registers want, and the micro-kernels that multiply them.
 //
 // A product of a strip of A and a panel of B fills a tile of C of ROWS x COLS, all of it in registers:
-//   A strip: rows with k contiguous, as weights [V, d] and activations [N, d] lie in memory. float32: used where it lies.
-//     bfloat16: copied (rounded) into rows of `units(k)`.
+//   A strip: "by rows" with k contiguous, as weights [V, d] and activations [N, d] lie in memory, or "by k" with rows contiguous, as their
+//     transposes do. float32: used where it lies. bfloat16: rounded into a copy; AMX multiplies strips by rows only.
 //   B panel: COLS columns side by side, for each unit of k one row of COLS: the lanes of the vectors.
 // A unit is 32 bits: one float32, or two bfloat16 that follow each other in k.
 //
@@ -146,6 +146,53 @@ inline void pack_rows_transposed(const float* a, long ld, long rows, long k, typ
   }
 }
 
+// Two vectors of elements k and k + 1 as one vector of units.
+static inline vu pair_bf16(vf even, vf odd) {
+#if defined(WINNOW_BF16)
+  const __m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)even));
+  const __m512i high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh((__m512)odd));
+  return (vu)_mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+#else
+  return to_bf16(even) | (to_bf16(odd) << 16);
+#endif
+}
+
+// How a strip of A lies: element (r, i), in units, is at r * ld + i by rows, at i * ld + r by k.
+enum class Order { ROWS, K };
+
+// The order in which a transposed A, [k, rows] in memory, is multiplied: as it lies, but for AMX.
+template <class P>
+constexpr Order transposed_order() {
+  return P::K_UNITS == 1 ? Order::K : Order::ROWS;
+}
+// Units that a packed transposed A takes, and their distance `ld`.
+template <class P>
+inline long transposed_ld(long rows, long k) {
+  return transposed_order<P>() == Order::K ? rows : units<P>(k);
+}
+template <class P>
+inline long transposed_size(long rows, long k) {
+  return transposed_order<P>() == Order::K ? units<P>(k) * rows : round_up(rows, P::ROW_PAD) * units<P>(k);
+}
+// Packs [k, rows], its rows of memory `ld` apart, for `transposed_order`.
+template <class P>
+inline void pack_transposed(const float* a, long ld, long rows, long k, typename P::unit* out) {
+  if constexpr (transposed_order<P>() == Order::ROWS) {
+    pack_rows_transposed<P>(a, ld, rows, k, out);
+  } else if constexpr (P::PER == 1) {
+    for (long i = 0; i < k; i++) std::memcpy(out + i * rows, a + i * ld, static_cast<size_t>(rows) * 4);
+  } else {
+    for (long i = 0; i < k; i += 2) {
+      const float *even = a + i * ld, *odd = even + ld;
+      uint32_t* y = out + i / 2 * rows;
+      const bool both = i + 1 < k;
+      long r = 0;
+      for (; r + LANES <= rows; r += LANES) store_units(y + r, pair_bf16(load(even + r), both ? load(odd + r) : zero()));
+      for (; r < rows; r++) y[r] = to_bf16(even[r]) | (both ? static_cast<uint32_t>(to_bf16(odd[r])) << 16 : 0u);
+    }
+  }
+}
+
 // ---- B ----
 
 // A panel from rows: column c has elements b[c * ld + i], i = 0 .. k - 1 (weights [N, K], hidden states [tokens, d]).
@@ -168,9 +215,6 @@ inline void pack_panel_rows(const float* b, long ld, long cols, long k, typename
   for (long i = 0; i < u; i++)
     for (long c = cols; c < COLS; c++) panel[i * COLS + c] = 0;
 }
-
-// Two vectors of elements k and k + 1 as one vector of units.
-static inline vu pair_bf16(vf even, vf odd) { return to_bf16(even) | (to_bf16(odd) << 16); }
 
 // A panel from columns: column c has elements b[i * ld + c], i = 0 .. k - 1 (B row-major).
 template <class P>
@@ -234,7 +278,7 @@ struct Multiply<BF16> {
   }
 };
 
-template <class P, int R>
+template <class P, int R, Order O>
 static inline void tile(long u, const typename P::unit* a, long lda, const typename P::unit* b, float* c, long ldc, bool accumulate) {
   vf c0[R], c1[R];
 #pragma GCC unroll 16
@@ -242,7 +286,7 @@ static inline void tile(long u, const typename P::unit* a, long lda, const typen
   for (long i = 0; i < u; i++) {
     const typename Multiply<P>::operand b0 = Multiply<P>::load_b(b + i * COLS), b1 = Multiply<P>::load_b(b + i * COLS + LANES);
 #pragma GCC unroll 16
-    for (int r = 0; r < R; r++) Multiply<P>::add(c0[r], c1[r], a + r * lda + i, b0, b1);
+    for (int r = 0; r < R; r++) Multiply<P>::add(c0[r], c1[r], O == Order::ROWS ? a + r * lda + i : a + i * lda + r, b0, b1);
   }
 #pragma GCC unroll 16
   for (int r = 0; r < R; r++) {
@@ -258,15 +302,16 @@ static inline void tile(long u, const typename P::unit* a, long lda, const typen
 
 // A tile of rows <= P::ROW_TILE times COLS; c must have room for COLS columns.
 // lda is in units; a is readable for round_up(rows, P::ROW_PAD) rows.
-template <class P>
+template <class P, Order O = Order::ROWS>
 static inline void micro(int rows, long u, const typename P::unit* a, long lda, const typename P::unit* b, float* c, long ldc, bool accumulate) {
 #if defined(WINNOW_AMX)
+  static_assert(P::PER == 1 || O == Order::ROWS, "AMX takes rows");
   if constexpr (P::PER == 2) return amx_tile(rows, u, a, lda, b, c, ldc, accumulate);
 #endif
   switch (rows) {
 #define WINNOW_CASE(R) \
   case R:              \
-    return tile<P, R>(u, a, lda, b, c, ldc, accumulate);
+    return tile<P, R, O>(u, a, lda, b, c, ldc, accumulate);
     WINNOW_CASE(1)
     WINNOW_CASE(2)
     WINNOW_CASE(3)
@@ -286,11 +331,11 @@ static inline void micro(int rows, long u, const typename P::unit* a, long lda, 
 }
 
 // Any number of rows by one panel.
-template <class P>
+template <class P, Order O = Order::ROWS>
 static inline void strip(long rows, long u, const typename P::unit* a, long lda, const typename P::unit* b, float* c, long ldc, bool accumulate) {
   for (long r = 0; r < rows; r += P::ROW_TILE) {
     const long n = rows - r < P::ROW_TILE ? rows - r : P::ROW_TILE;
-    micro<P>(static_cast<int>(n), u, a + r * lda, lda, b, c + r * ldc, ldc, accumulate);
+    micro<P, O>(static_cast<int>(n), u, O == Order::ROWS ? a + r * lda : a + r, lda, b, c + r * ldc, ldc, accumulate);
   }
 }
 
