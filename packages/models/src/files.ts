@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { type Architecture, DataError, InvalidInput, type Model } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { type Elements, fillTensor, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { architectureFromConfig } from "./config.ts"
 import { makeModel, ownVariable } from "./model.ts"
@@ -82,8 +82,13 @@ const load = (dir: string): Model => {
   try {
     for (const file of weightFiles(dir)) files.push(openSafetensors(file))
     const found = locate(dir, architecture, files)
-    for (const [name, { shape }] of architecture.parameters)
-      parameters.set(name, ownVariable(found.get(name)!.file.read(name), shape))
+    for (const [name, { shape }] of architecture.parameters) {
+      const fill = (values: Elements) => found.get(name)!.file.readInto(name, values as Float32Array)
+      parameters.set(
+        name,
+        ownVariable(() => fillTensor(shape, "float32", fill)),
+      )
+    }
     return makeModel(architecture, parameters)
   } catch (error) {
     tf.dispose([...parameters.values()])

@@ -23,12 +23,14 @@ const formulaModel = (config: unknown): Model => {
     new Map(
       [...architecture.parameters].map(([name, { shape }]) => [
         name,
-        ownVariable(
-          formula(
-            name,
-            shape.reduce((a, b) => a * b, 1),
+        ownVariable(() =>
+          tf.tensor(
+            formula(
+              name,
+              shape.reduce((a, b) => a * b, 1),
+            ),
+            [...shape],
           ),
-          shape,
         ),
       ]),
     ),

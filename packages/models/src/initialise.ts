@@ -1,25 +1,64 @@
 /** Fresh parameters, the same for the same seed. */
 import type { Architecture, Model, ParameterSpec } from "@winnow/core"
-import { normals, seeded } from "@winnow/numerics"
+import { seeded } from "@winnow/numerics"
+import { attribute, DType, fillTensor, floatType, type Recording, record, runOp, tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
 
-const valuesOf = ({ shape, init }: ParameterSpec, name: string, seed: number): Float32Array => {
-  const n = shape.reduce((a, b) => a * b, 1)
-  if (init.kind === "normal") return normals(n, init.std, seeded(seed, "init", name))
-  return new Float32Array(n).fill(init.kind === "ones" ? 1 : 0)
+/** 64-bit words as the tensor that TensorFlow wants them in. */
+const words = (...values: ReadonlyArray<bigint>): tf.Tensor =>
+  fillTensor([values.length], "uint64", (into) => (into as BigUint64Array).set(values))
+
+/** The 64 bits of Philox's key that belong to this seed and name. */
+const keyOf = (seed: number, name: string): bigint => {
+  const rng = seeded(seed, "init", name)
+  return (BigInt(rng.below(2 ** 32)) << 32n) | BigInt(rng.below(2 ** 32))
+}
+
+/** Philox among TensorFlow's algorithms of random numbers. */
+const PHILOX = 1
+
+let recording: Recording | undefined
+
+/**
+ * Normals around 0 with standard deviation `std`, of any shape: TensorFlow's counter-based generator, whose numbers do not
+ * depend on how many threads make them.
+ *
+ * Recorded, as only inside a function does the product with `std` reuse the memory of the normals.
+ */
+const normals = (shape: ReadonlyArray<number>, std: number, key: bigint): tf.Tensor => {
+  const inputs = [
+    tf.tensor1d([...shape], "int32"),
+    words(key),
+    words(0n, 0n),
+    tf.scalar(PHILOX, "int32"),
+    tf.scalar(std),
+  ]
+  if (recording !== undefined) return recording(inputs)[0]!
+  const attributes = [floatType("dtype"), attribute.type("Tshape", DType.int32)]
+  const made = record(inputs, () => {
+    const [dims, keys, counter, algorithm, scale] = inputs as [tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Scalar]
+    return [tf.mul(runOp("StatelessRandomNormalV2", attributes, [dims, keys, counter, algorithm]), scale)]
+  })
+  recording = made.recording
+  return made.outputs[0]!
+}
+
+const valuesOf = ({ shape, init }: ParameterSpec, name: string, seed: number): tf.Tensor => {
+  if (init.kind === "normal") return normals(shape, init.std, keyOf(seed, name))
+  return fillTensor(shape, "float32", (values) => (values as Float32Array).fill(init.kind === "ones" ? 1 : 0))
 }
 
 /**
  * A model with fresh parameters.
  *
  * Each parameter has a random stream of its own, told by seed and name: adding a layer leaves the others as they were.
+ *
+ * @param seed any safe integer
  */
 export const initialise = (architecture: Architecture, seed: number): Model =>
   makeModel(
     architecture,
     new Map(
-      architecture.parameters
-        .entries()
-        .map(([name, spec]) => [name, ownVariable(valuesOf(spec, name, seed), spec.shape)]),
+      architecture.parameters.entries().map(([name, spec]) => [name, ownVariable(() => valuesOf(spec, name, seed))]),
     ),
   )

@@ -1,6 +1,6 @@
 /** A model: an architecture, its parameters, and the decoding states that are made of both. */
 import type { Architecture, Model, Parameters } from "@winnow/core"
-import { floatType, linear, runOp, tf } from "@winnow/tensor"
+import { linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
 /**
@@ -24,13 +24,12 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
 }
 
 /**
- * A variable with these values, outside any tidy.
+ * A variable that takes over the tensor that `make` returns, outside any tidy; what else `make` leaves is freed.
  *
- * TFJS keeps the array until an op first needs it; the identity op hands the values over now, so that the arrays of
- * a large model are not all alive at once.
+ * TFJS keeps a tensor made of a JavaScript array there until an op first needs it: make the tensor by an op or by `fillTensor`,
+ * so that the arrays of a large model are not all alive at once.
  */
-export const ownVariable = (values: Float32Array, shape: ReadonlyArray<number>): tf.Variable =>
-  tf.tidy(() => tf.variable(runOp("Identity", [floatType()], [tf.tensor(values, [...shape], "float32")])))
+export const ownVariable = (make: () => tf.Tensor): tf.Variable => tf.tidy(() => tf.variable(make()))
 
 /** The same values in variables of its own: training one leaves the other as it is. */
 export const copyModel = (model: Model): Model =>

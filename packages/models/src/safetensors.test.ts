@@ -60,6 +60,38 @@ test("F16 and BF16 become float32, subnormals and infinities included, in data o
   expect([...read.get("b")!.data]).toEqual([1, -2, 2 ** -133, Number.NEGATIVE_INFINITY])
 })
 
+test("every half number is converted to the float32 of the same value", () => {
+  const all = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i)
+  // more than are converted at once, so that the last piece is short
+  const many = Uint16Array.from({ length: 3 * 2 ** 16 }, (_, i) => i)
+  const file = handmade(
+    "all-halves",
+    {
+      h: entry("F16", [many.length], 0, many.byteLength),
+      b: entry("BF16", [all.length], many.byteLength, 2 * (many.length + all.length)),
+    },
+    new Uint8Array([...new Uint8Array(many.buffer), ...new Uint8Array(all.buffer)]),
+  )
+  const read = readSafetensors(file)
+  const [h, b] = [read.get("h")!.data, read.get("b")!.data]
+  const f16 = new Float16Array(all.buffer)
+  for (let i = 0; i < all.length; i++)
+    for (const k of [0, 1, 2]) if (!Object.is(h[i + k * all.length], f16[i])) throw new Error(`F16 ${i} is ${h[i]}`)
+  expect(new Uint32Array(b.buffer)).toEqual(Uint32Array.from(all, (bits) => bits << 16))
+})
+
+test("is read into memory that is there, of its length only", () => {
+  const file = join(dir, "into.safetensors")
+  writeSafetensors(file, [{ name: "w", shape: [2, 2], data: Float32Array.of(1, 2, 3, 4) }])
+  const opened = openSafetensors(file)
+  const into = new Float32Array(6)
+  opened.readInto("w", into.subarray(1, 5))
+  expect([...into]).toEqual([0, 1, 2, 3, 4, 0])
+  expect(() => opened.readInto("w", into)).toThrow("tensor w of shape [2,2] has 4 values, there is room for 6")
+  expect(() => opened.readInto("v", into)).toThrow("has no tensor v")
+  opened.close()
+})
+
 /** A file of this text. */
 const plain = (name: string, text: string): string => {
   writeFileSync(join(dir, name), text)

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import { DataError } from "@winnow/core"
-import { type Dtype, headerLength, parseHeader, type TensorEntry } from "./safetensors-header.ts"
+import { headerLength, parseHeader, type TensorEntry } from "./safetensors-header.ts"
 
 /** An open file: its tensors are read when asked for. */
 export interface SafetensorsFile {
@@ -10,6 +10,11 @@ export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** The values of one tensor as float32, row-major. @error DataError if there is no such tensor or it cannot be read */
   readonly read: (name: string) => Float32Array
+  /**
+   * Reads the values of one tensor straight into memory that is there already, such as a TensorFlow tensor's.
+   * @error DataError as of `read`, or if `into` has another length than the tensor
+   */
+  readonly readInto: (name: string, into: Float32Array) => void
   readonly close: () => void
 }
 
@@ -32,14 +37,44 @@ const readFully = (file: string, fd: number, into: Uint8Array, position: number)
   }
 }
 
-const toFloat32 = (dtype: Dtype, bytes: Uint8Array<ArrayBuffer>): Float32Array => {
-  if (dtype === "F32") return new Float32Array(bytes.buffer)
-  if (dtype === "F16") return Float32Array.from(new Float16Array(bytes.buffer))
-  const halves = new Uint16Array(bytes.buffer)
-  const bits = new Uint32Array(halves.length)
-  // A bfloat16 is the upper half of the float32 with the same value.
+/** Half numbers that are converted at once: what is read stays in the processor's cache until it is. */
+const HALVES = 2 ** 17
+
+/** Reads numbers of two bytes piece by piece; `convert` turns each piece into float32 bits. */
+const readHalves = (
+  file: string,
+  fd: number,
+  into: Float32Array,
+  position: number,
+  convert: (halves: Uint16Array, bits: Uint32Array) => void,
+): void => {
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
+  const piece = new Uint16Array(Math.min(HALVES, into.length))
+  for (let begin = 0; begin < into.length; begin += HALVES) {
+    const halves = piece.subarray(0, into.length - begin)
+    readFully(file, fd, new Uint8Array(halves.buffer, 0, halves.byteLength), position + 2 * begin)
+    convert(halves, bits.subarray(begin, begin + halves.length))
+  }
+}
+
+/** A bfloat16 is the upper half of the float32 with the same value. */
+const fromBfloat16 = (halves: Uint16Array, bits: Uint32Array): void => {
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
-  return new Float32Array(bits.buffer)
+}
+
+let float16Bits: Uint32Array | undefined
+
+/** By table, as JavaScript has no quick conversion: 256 KB, made at the first use. */
+const fromFloat16 = (halves: Uint16Array, bits: Uint32Array): void => {
+  const all = () => new Float16Array(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).buffer)
+  float16Bits ??= new Uint32Array(Float32Array.from(all()).buffer)
+  const table = float16Bits
+  for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]!]!
+}
+
+const readFloats = (file: string, fd: number, { dtype, begin }: TensorEntry, into: Float32Array): void => {
+  if (dtype === "F32") readFully(file, fd, new Uint8Array(into.buffer, into.byteOffset, into.byteLength), begin)
+  else readHalves(file, fd, into, begin, dtype === "F16" ? fromFloat16 : fromBfloat16)
 }
 
 /**
@@ -60,15 +95,28 @@ export const openSafetensors = (file: string): SafetensorsFile => {
     const json = new Uint8Array(headerLength(file, first8, size))
     readFully(file, fd, json, 8)
     const { metadata, tensors } = parseHeader(file, json, size)
+    const entryOf = (name: string): TensorEntry => {
+      const entry = tensors.get(name)
+      if (entry === undefined) throw new DataError({ message: `${file} has no tensor ${name}` })
+      return entry
+    }
+    const sizeOf = ({ shape }: TensorEntry) => shape.reduce((a, b) => a * b, 1)
     return {
       metadata,
       tensors,
       read: (name) => {
-        const entry = tensors.get(name)
-        if (entry === undefined) throw new DataError({ message: `${file} has no tensor ${name}` })
-        const bytes = new Uint8Array(entry.end - entry.begin)
-        readFully(file, fd, bytes, entry.begin)
-        return toFloat32(entry.dtype, bytes)
+        const entry = entryOf(name)
+        const values = new Float32Array(sizeOf(entry))
+        readFloats(file, fd, entry, values)
+        return values
+      },
+      readInto: (name, into) => {
+        const entry = entryOf(name)
+        if (into.length !== sizeOf(entry))
+          throw new DataError({
+            message: `${file}: tensor ${name} of shape [${entry.shape}] has ${sizeOf(entry)} values, there is room for ${into.length}`,
+          })
+        readFloats(file, fd, entry, into)
       },
       close: () => closeSync(fd),
     }
