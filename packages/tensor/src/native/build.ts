@@ -6,13 +6,13 @@
  * start compares (the library has some hundred kilobytes), so that a file which was cut short is built again and not loaded.
  */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
-import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { type } from "arktype"
 import { AttemptFailed } from "../library/error.ts"
 import { type LockTimes, withLock } from "../library/lock.ts"
 import { makeWorkFolder, sweep, workFolder } from "../library/work.ts"
-import { type Compiler, firstErrors, run } from "./compiler.ts"
+import { type Compilation, compileUnits, link } from "./compile.ts"
+import type { Compiler } from "./compiler.ts"
 import { commonFlags, type Variant, variants } from "./variant.ts"
 
 /** Where builds come from and go to. */
@@ -136,7 +136,7 @@ export const buildLibrary = async (
   )
 }
 
-/** Compiles every .cpp in a process of its own, as many at once as there are cores, and links them. */
+/** Compiles the sources as they were read, in `work`, and links them to `library`. */
 const compile = async (
   sources: Sources,
   variant: Variant,
@@ -147,29 +147,16 @@ const compile = async (
 ): Promise<void> => {
   await mkdir(work)
   await Promise.all(sources.files.map(([name, text]) => writeFile(join(work, name), text)))
-  const units = sources.files.map(([name]) => name).filter((name) => name.endsWith(".cpp"))
-  const flags = [...commonFlags, ...variants[variant].flags]
-  const failed = (what: string, output: string) =>
-    new AttemptFailed(
-      `${what} with ${compiler.version} failed:\n${firstErrors(output).replaceAll(work, sources.folder)}`,
-      "Use another or a newer compiler (GCC 9 or Clang 10 and newer are expected to work), by PATH or CXX.",
-    )
-  const abort = new AbortController()
-  const waiting = units.toReversed()
-  const worker = async () => {
-    for (let unit = waiting.pop(); unit !== undefined && !abort.signal.aborted; unit = waiting.pop()) {
-      const command = [...compiler.command, ...flags, "-c", join(work, unit), "-o", join(work, `${unit}.o`)]
-      const { ok, output } = await run(command, env, abort.signal)
-      if (ok || abort.signal.aborted) continue
-      abort.abort() // the others are not needed any more
-      throw failed(`compiling ${unit} for ${variant}`, output)
-    }
+  const units = sources.files.flatMap(([name]) => (name.endsWith(".cpp") ? [join(work, name)] : []))
+  const compilation: Compilation = {
+    compiler,
+    env,
+    flags: [...commonFlags, ...variants[variant].flags],
+    linkFlags,
+    purpose: variant,
+    words: (output) => output.replaceAll(work, sources.folder),
   }
-  const all = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker))
-  for (const one of all) if (one.status === "rejected") throw one.reason
-  const objects = units.map((unit) => join(work, `${unit}.o`))
-  const { ok, output } = await run([...compiler.command, ...linkFlags, ...objects, "-o", library], env)
-  if (!ok) throw failed(`linking for ${variant}`, output)
+  await link(await compileUnits(units, work, compilation), library, compilation)
 }
 
 /** Removes the oldest builds. One that another process has loaded works on: its file lives until it is let go. */

@@ -1,0 +1,156 @@
+/**
+ * `bun run native:check`: compiles the native library with its C++ tests into programs of their own and runs them, plainly or
+ * under sanitizers, for a number of cases or of seconds. Exit code 0 when all pass. See docs/engine.md.
+ */
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { basename, join } from "node:path"
+import { parseArgs } from "node:util"
+import { processorFlags } from "../doctor/processor.ts"
+import { AttemptFailed } from "../library/error.ts"
+import { type Compilation, compileUnits, link } from "./compile.ts"
+import { type Compiler, findCompiler } from "./compiler.ts"
+import { nativeSources } from "./open.ts"
+import { commonFlags, runnable, type Variant, variants, variantsToTry } from "./variant.ts"
+
+const usage = `bun run native:check [options]
+  --variant NAMES    variants, by commas, or "all" that this processor runs; by default the best one
+  --sanitize NAMES   address, undefined, thread, by commas; thread goes with neither of the others
+  --fuzz SECONDS     random cases for so long, from a seed that is new each time, shared among the tests
+  --seed N           the first seed; a seed fixes a case
+  --cases N          cases of each test; by default 200
+  --only PARTS       tests of these parts alone, by commas: the names of the files in packages/tensor/native/test`
+
+const sanitizers = ["address", "undefined", "thread"]
+
+/** Frame pointers and lines for the report. Under -O1 the products of some hundred rows still take milliseconds. */
+const sanitizeFlags = (names: ReadonlyArray<string>) =>
+  names.length === 0 ? [] : ["-O1", "-g", "-fno-omit-frame-pointer", `-fsanitize=${names.join(",")}`]
+
+const fail = (message: string): never => {
+  throw new AttemptFailed(message, usage)
+}
+
+const readOptions = (args: ReadonlyArray<string>) => {
+  const text = { type: "string" } as const
+  const { values } = (() => {
+    try {
+      return parseArgs({
+        args: [...args],
+        options: { variant: text, sanitize: text, fuzz: text, seed: text, cases: text, only: text },
+      })
+    } catch (cause) {
+      return fail((cause as Error).message)
+    }
+  })()
+  const list = (value: string | undefined) => value?.split(",").map((name) => name.trim()) ?? []
+  const number = (name: string, value: string | undefined) =>
+    value === undefined || Number(value) > 0 ? value : fail(`--${name} is ${value}, expected a number above 0`)
+  const sanitize = list(values.sanitize)
+  for (const name of sanitize)
+    if (!sanitizers.includes(name)) fail(`--sanitize has ${name}, expected some of ${sanitizers.join(", ")}`)
+  if (sanitize.includes("thread") && sanitize.length > 1)
+    fail("--sanitize thread goes with no other: run the command twice")
+  const fuzz = number("fuzz", values.fuzz)
+  const flags = processorFlags()
+  return {
+    chosen:
+      values.variant === undefined
+        ? variantsToTry(flags, process.env["WINNOW_NATIVE"]).slice(0, 1)
+        : values.variant === "all"
+          ? runnable(flags)
+          : list(values.variant).flatMap((name) => variantsToTry(flags, name)),
+    sanitize,
+    only: list(values.only),
+    seed: number("seed", values.seed) ?? (fuzz === undefined ? "1" : String(Math.floor(Math.random() * 2 ** 40))),
+    fuzz,
+    cases: number("cases", values.cases),
+  }
+}
+type CheckOptions = ReturnType<typeof readOptions>
+
+const cppFiles = async (folder: string) =>
+  (await readdir(folder)).filter((name) => name.endsWith(".cpp")).map((name) => join(folder, name))
+
+/** One program for each test, of the test and all of the library. */
+const build = async (variant: Variant, compiler: Compiler, work: string, options: CheckOptions) => {
+  const { sanitize, only } = options
+  const found = await cppFiles(join(nativeSources, "test"))
+  const unknown = only.find((name) => !found.some((path) => basename(path, ".cpp") === name))
+  if (unknown !== undefined)
+    fail(`there is no test of ${unknown}, only of ${found.map((path) => basename(path, ".cpp")).join(", ")}`)
+  const tests = found.filter((path) => only.length === 0 || only.includes(basename(path, ".cpp")))
+  const compilation: Compilation = {
+    compiler,
+    env: process.env,
+    flags: [...commonFlags, ...variants[variant].flags, ...sanitizeFlags(sanitize), "-fno-sanitize-recover=all"],
+    linkFlags: ["-pthread", ...sanitizeFlags(sanitize)],
+    purpose: [variant, ...sanitize].join(", "),
+  }
+  const folders = [join(work, "library"), join(work, "tests")] as const
+  for (const folder of folders) await mkdir(folder, { recursive: true })
+  const objects = await compileUnits(await cppFiles(nativeSources), folders[0], compilation)
+  const programs: Array<string> = []
+  for (const object of await compileUnits(tests, folders[1], compilation)) {
+    const program = object.replace(/\.cpp\.o$/, "")
+    await link([...objects, object], program, compilation)
+    programs.push(program)
+  }
+  return programs
+}
+
+/**
+ * Runs one program. GCC's thread sanitizer knows fewer layouts of memory than newer kernels give at random, so under it the
+ * program runs with a fixed one, where `setarch` can do so.
+ */
+const runProgram = async (program: string, seconds: number | undefined, options: CheckOptions): Promise<boolean> => {
+  const { seed, cases, sanitize } = options
+  const setarch = sanitize.includes("thread") ? Bun.which("setarch") : null
+  const command = [
+    ...(setarch === null ? [] : [setarch, "-R"]),
+    program,
+    ...["--seed", seed],
+    ...(cases === undefined ? [] : ["--cases", cases]),
+    ...(seconds === undefined ? [] : ["--seconds", String(seconds)]),
+  ]
+  const child = Bun.spawn(command, {
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+    env: { ...process.env, UBSAN_OPTIONS: "print_stacktrace=1" },
+  })
+  return (await child.exited) === 0
+}
+
+const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
+  const options = readOptions(args)
+  const compiler = await findCompiler(process.env)
+  const failed: Array<string> = []
+  const work = await mkdtemp(join(tmpdir(), "winnow-native-check-"))
+  try {
+    for (const variant of options.chosen) {
+      const title = [variant, ...options.sanitize.map((name) => `${name} sanitizer`)].join(", ")
+      console.log(`\n${title}: compiling with ${compiler.version}`)
+      const programs = await build(variant, compiler, join(work, variant), options)
+      const share =
+        options.fuzz === undefined ? undefined : Number(options.fuzz) / options.chosen.length / programs.length
+      for (const program of programs)
+        if (!(await runProgram(program, share, options))) failed.push(`${basename(program)} (${title})`)
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true })
+  }
+  console.log(
+    failed.length === 0 ? "\nall passed" : `\nFAILED: ${failed.join("; ")}. The first seed was ${options.seed}.`,
+  )
+  return failed.length === 0
+}
+
+if (import.meta.main) {
+  const passed = await main(Bun.argv.slice(2)).catch((cause: unknown) => {
+    if (!(cause instanceof AttemptFailed)) throw cause
+    console.error([cause.message, cause.remedy].join("\n"))
+    return false
+  })
+  process.exit(passed ? 0 : 1)
+}
