@@ -1,0 +1,347 @@
+// Statistics of rows: one streaming pass over the vocabulary, a second for what needs normalised probabilities.
+#include <cmath>
+#include <vector>
+
+#include "head-tiles.h"
+#include "pool.h"
+
+namespace winnow {
+namespace {
+
+enum { TARGET = 0, DRAFT = 1, REFERENCE = 2, MODELS = 3 };
+constexpr float LOWEST = -3e38f;
+typedef float Lane[COLS];  // one number for each row of a panel
+
+// What is asked of a model and of a pair, as flags and rows of pointers.
+struct Wanted {
+  bool model[MODELS] = {};
+  bool gold[MODELS] = {}, entropy[MODELS] = {}, argmax[MODELS] = {};
+  bool kl[2] = {}, reverse[2] = {}, hellinger[2] = {};
+  bool acceptance[2] = {}, tvd[2] = {}, sign[2] = {}, reward[2] = {}, rewards[2] = {}, jsd[2] = {};
+  bool second = false;
+};
+
+const HeadSide& side_of(const HeadStatistics& s, int m) { return m == TARGET ? s.target : m == DRAFT ? s.draft : s.reference; }
+const HeadOfModel& model_of(const HeadStatistics& s, int m) { return m == TARGET ? s.of_target : m == DRAFT ? s.of_draft : s.of_reference; }
+const HeadOfPair& pair_of(const HeadStatistics& s, int j) { return j == 0 ? s.draft_pair : s.reference_pair; }
+
+Wanted wanted(const HeadStatistics& s) {
+  Wanted w;
+  for (int m = 0; m < MODELS; m++) {
+    const HeadOfModel& o = model_of(s, m);
+    w.model[m] = side_of(s, m).h != nullptr;
+    w.gold[m] = o.nll != nullptr;
+    w.entropy[m] = o.entropy != nullptr;
+    w.argmax[m] = o.argmax != nullptr;
+  }
+  for (int j = 0; j < 2; j++) {
+    const HeadOfPair& o = pair_of(s, j);
+    w.kl[j] = o.kl != nullptr;
+    w.reverse[j] = o.reverse_kl != nullptr;
+    w.hellinger[j] = o.hellinger != nullptr;
+    w.acceptance[j] = o.acceptance != nullptr;
+    w.tvd[j] = o.tvd != nullptr;
+    w.sign[j] = o.sign != nullptr;
+    w.reward[j] = o.reward != nullptr;
+    w.rewards[j] = o.reward_count != nullptr || o.reward_log != nullptr || o.log_sum != nullptr;
+    w.jsd[j] = o.jsd_forward != nullptr || o.jsd_reverse != nullptr;
+    if (w.acceptance[j] || w.tvd[j] || w.sign[j] || w.reward[j] || w.rewards[j] || w.jsd[j]) w.second = true;
+  }
+  return w;
+}
+
+// Running sums of a panel's rows over a part of the vocabulary, all relative to the running maximum of each model:
+// with e_m = exp(z_m - max_m).
+struct First {
+  Lane max[MODELS], sum[MODELS];  // sum e_m
+  Lane spread[MODELS];            // sum e_m (z_m - max_m)
+  Lane gold[MODELS];              // z_m at the gold token
+  int32_t argmax[MODELS][COLS];
+  Lane kl[2], reverse[2];         // sum e_p (z_p - z_q), sum e_q (z_q - z_p)
+  Lane hellinger[2];              // sum sqrt(e_p e_q)
+
+  void clear() {
+    std::memset(this, 0, sizeof *this);
+    for (auto& lane : max)
+      for (float& x : lane) x = LOWEST;
+  }
+};
+
+// Sums of a panel's rows, of normalised probabilities.
+struct Second {
+  Lane acceptance[2], tvd[2], sign[2], reward[2], count[2], reward_log[2], log_sum[2], forward[2], reverse[2];
+};
+
+// Adds to a lane's vector q of LANES what a block gave: the sum of a block is made first, so that 50 000 small terms lose less.
+inline void add(float* lane, int q, vf x) { store(lane + q * LANES, load(lane + q * LANES) + x); }
+
+// What the first pass makes of one tile: z[m] is [rows, COLS].
+void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long rows, long v0, First& s) {
+  constexpr long TILE = HEAD_TILE * COLS;
+  for (int q = 0; q < 2; q++) {
+    const int at = q * LANES;
+    vf grown[MODELS];  // exp(old max - new max), by which sums so far shrink
+    for (int m = 0; m < MODELS; m++) {
+      if (!w.model[m]) continue;
+      const float* zm = z[m] + at;
+      const vf before = load(s.max[m] + at);
+      vf top = before;
+      if (w.argmax[m]) {
+        vi id;
+        std::memcpy(&id, s.argmax[m] + at, sizeof id);
+        for (long r = 0; r < rows; r++) {
+          const vf x = load(zm + r * COLS);
+          const vi more = x > top;
+          id = more ? id * 0 + static_cast<int32_t>(v0 + r) : id;
+          top = select(more, x, top);
+        }
+        std::memcpy(s.argmax[m] + at, &id, sizeof id);
+      } else {
+        for (long r = 0; r < rows; r++) top = vmax(top, load(zm + r * COLS));
+      }
+      store(s.max[m] + at, top);
+      grown[m] = vexp(before - top);
+      const vf old_sum = load(s.sum[m] + at);
+      vf sum = zero(), spread = zero();
+      float* em = e + m * TILE + at;
+      if (w.entropy[m]) {
+        for (long r = 0; r < rows; r++) {
+          const vf x = load(zm + r * COLS) - top, y = vexp(x);
+          store(em + r * COLS, y);
+          sum += y;
+          spread += y * x;
+        }
+        const vf shrunk = load(s.spread[m] + at) + old_sum * (before - top);
+        // before the first block the sum is 0, and the difference of maxima as large as can be
+        store(s.spread[m] + at, select(old_sum > zero(), shrunk * grown[m], zero()) + spread);
+      } else {
+        for (long r = 0; r < rows; r++) {
+          const vf y = vexp(load(zm + r * COLS) - top);
+          store(em + r * COLS, y);
+          sum += y;
+        }
+      }
+      store(s.sum[m] + at, old_sum * grown[m] + sum);
+    }
+    for (int j = 0; j < 2; j++) {
+      const int m = j + 1;
+      if (!w.kl[j] && !w.reverse[j] && !w.hellinger[j]) continue;
+      const float *zp = z[TARGET] + at, *zq = z[m] + at, *ep = e + at, *eq = e + m * TILE + at;
+      vf kl = zero(), reverse = zero(), hellinger = zero();
+      if (w.kl[j] || w.reverse[j])
+        for (long r = 0; r < rows; r++) {
+          const vf difference = load(zp + r * COLS) - load(zq + r * COLS);
+          kl += load(ep + r * COLS) * difference;
+          reverse -= load(eq + r * COLS) * difference;
+        }
+      if (w.hellinger[j])
+        for (long r = 0; r < rows; r++) hellinger += vsqrt(load(ep + r * COLS) * load(eq + r * COLS));
+      store(s.kl[j] + at, load(s.kl[j] + at) * grown[TARGET] + kl);
+      store(s.reverse[j] + at, load(s.reverse[j] + at) * grown[m] + reverse);
+      store(s.hellinger[j] + at, load(s.hellinger[j] + at) * vsqrt(grown[TARGET] * grown[m]) + hellinger);
+    }
+  }
+}
+
+// What the second pass makes of one tile; lse[m] are the panel's log-sum-exps.
+void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[MODELS], float beta, long rows, Second& s) {
+  const vf one = splat(1.f), half = splat(0.5f), b = splat(beta), b1 = splat(1.f - beta), tiny = splat(1.1754944e-38f);
+  for (int j = 0; j < 2; j++) {
+    const int m = j + 1;
+    if (!w.acceptance[j] && !w.tvd[j] && !w.sign[j] && !w.reward[j] && !w.rewards[j] && !w.jsd[j]) continue;
+    for (int q = 0; q < 2; q++) {
+      const int at = q * LANES;
+      const vf lp = load(lse[TARGET] + at), lq = load(lse[m] + at);
+      vf acceptance = zero(), tvd = zero(), sign = zero(), reward = zero(), count = zero(), reward_log = zero(), log_sum = zero(),
+         forward = zero(), reverse = zero();
+      for (long r = 0; r < rows; r++) {
+        const vf log_p = load(z[TARGET] + r * COLS + at) - lp, log_q = load(z[m] + r * COLS + at) - lq;
+        const vf P = vexp(log_p), Q = vexp(log_q);
+        acceptance += vmin(P, Q);
+        tvd += half * (vmax(P, Q) - vmin(P, Q));
+        const vi more = P > Q;
+        if (w.sign[j]) sign += select(Q > P, Q, select(more, -Q, zero()));
+        if (w.reward[j]) reward += select(more, Q, zero());
+        if (w.rewards[j]) {
+          count += select(more, one, zero());
+          reward_log += select(more, log_q, zero());
+          log_sum += log_q;
+        }
+        if (w.jsd[j]) {
+          const vf mix = vmax(tiny, b * P + b1 * Q);
+          vf log_m;
+          for (int i = 0; i < LANES; i++) log_m[i] = std::log(mix[i]);
+          forward += P * (log_p - log_m);
+          reverse += Q * (log_q - log_m);
+        }
+      }
+      add(s.acceptance[j], q, acceptance);
+      add(s.tvd[j], q, tvd);
+      add(s.sign[j], q, sign);
+      add(s.reward[j], q, reward);
+      add(s.count[j], q, count);
+      add(s.reward_log[j], q, reward_log);
+      add(s.log_sum[j], q, log_sum);
+      add(s.forward[j], q, forward);
+      add(s.reverse[j], q, reverse);
+    }
+  }
+}
+
+// The gold token's logits, for rows of the panel whose gold token is in this block.
+void pick_gold(const Wanted& w, const float* const z[MODELS], const int32_t* gold, long n, long v0, long rows, First& s) {
+  for (long c = 0; c < n; c++) {
+    const long r = gold[c] - v0;
+    if (r < 0 || r >= rows) continue;
+    for (int m = 0; m < MODELS; m++)
+      if (w.gold[m]) s.gold[m][c] = z[m][r * COLS + c];
+  }
+}
+
+// Adds part b of the vocabulary to a: maxima first, then every sum shrunk to the common one.
+void merge(First& a, const First& b) {
+  for (int c = 0; c < COLS; c++) {
+    float fa[MODELS], fb[MODELS];
+    for (int m = 0; m < MODELS; m++) {
+      const float ma = a.max[m][c], mb = b.max[m][c], top = ma > mb ? ma : mb;
+      if (mb > ma) a.argmax[m][c] = b.argmax[m][c];
+      fa[m] = std::exp(ma - top);
+      fb[m] = std::exp(mb - top);
+      const float sa = a.sum[m][c], sb = b.sum[m][c];
+      a.spread[m][c] = fa[m] * (a.spread[m][c] + (sa > 0 ? sa * (ma - top) : 0)) + fb[m] * (b.spread[m][c] + (sb > 0 ? sb * (mb - top) : 0));
+      a.sum[m][c] = sa * fa[m] + sb * fb[m];
+      a.max[m][c] = top;
+      a.gold[m][c] += b.gold[m][c];
+    }
+    for (int j = 0; j < 2; j++) {
+      const int m = j + 1;
+      a.kl[j][c] = a.kl[j][c] * fa[TARGET] + b.kl[j][c] * fb[TARGET];
+      a.reverse[j][c] = a.reverse[j][c] * fa[m] + b.reverse[j][c] * fb[m];
+      a.hellinger[j][c] = a.hellinger[j][c] * std::sqrt(fa[TARGET] * fa[m]) + b.hellinger[j][c] * std::sqrt(fb[TARGET] * fb[m]);
+    }
+  }
+}
+
+inline float at_least_0(float x) { return x < 0 ? 0 : x; }  // a divergence of equal distributions may round below 0; NaN stays
+
+// Writes what the first pass gave for the n rows of a panel; row `first` of the outputs on.
+void write_first(const HeadStatistics& s, const Wanted& w, const First& sums, Lane lse[MODELS], long first, long n) {
+  for (long c = 0; c < n; c++) {
+    const long i = first + c;
+    for (int m = 0; m < MODELS; m++) {
+      if (!w.model[m]) continue;
+      const HeadOfModel& o = model_of(s, m);
+      const float log_sum = std::log(sums.sum[m][c]);
+      lse[m][c] = sums.max[m][c] + log_sum;
+      if (o.log_sum_exp) o.log_sum_exp[i] = lse[m][c];
+      if (o.nll) o.nll[i] = lse[m][c] - sums.gold[m][c];
+      if (o.entropy) o.entropy[i] = log_sum - sums.spread[m][c] / sums.sum[m][c];
+      if (o.top) o.top[i] = 1 / sums.sum[m][c];
+      if (o.argmax) o.argmax[i] = sums.argmax[m][c];
+    }
+    for (int j = 0; j < 2; j++) {
+      const HeadOfPair& o = pair_of(s, j);
+      const int m = j + 1;
+      if (o.kl) o.kl[i] = sums.kl[j][c] / sums.sum[TARGET][c] - lse[TARGET][c] + lse[m][c];
+      if (o.reverse_kl) o.reverse_kl[i] = sums.reverse[j][c] / sums.sum[m][c] - lse[m][c] + lse[TARGET][c];
+      if (o.hellinger) o.hellinger[i] = std::sqrt(at_least_0(1 - sums.hellinger[j][c] / std::sqrt(sums.sum[TARGET][c] * sums.sum[m][c])));
+    }
+  }
+}
+
+void write_second(const HeadStatistics& s, const Second& sums, long first, long n) {
+  for (int j = 0; j < 2; j++) {
+    const HeadOfPair& o = pair_of(s, j);
+    const struct {
+      float* to;
+      const float* from;
+    } columns[] = {{o.acceptance, sums.acceptance[j]}, {o.tvd, sums.tvd[j]},           {o.sign, sums.sign[j]},
+                   {o.reward, sums.reward[j]},         {o.reward_count, sums.count[j]}, {o.reward_log, sums.reward_log[j]},
+                   {o.log_sum, sums.log_sum[j]},       {o.jsd_forward, sums.forward[j]}, {o.jsd_reverse, sums.reverse[j]}};
+    for (const auto& column : columns)
+      if (column.to) std::memcpy(column.to + first, column.from, n * sizeof(float));
+  }
+}
+
+// Parts of the vocabulary that are summed apart: many enough to share out evenly, and always the same, whatever the threads.
+long parts_of(long V) { return std::max<long>(1, std::min<long>(16, V / (2 * HEAD_TILE))); }
+
+template <class P>
+void statistics(const HeadStatistics& s) {
+  const Wanted w = wanted(s);
+  const float scale = static_cast<float>(1 / s.temperature);
+  const long parts = parts_of(s.V);
+  PackedHidden<P> hidden[MODELS];
+  std::vector<First> firsts;
+  std::vector<Second> seconds;
+  for (long row = 0; row < s.N; row += HEAD_ROWS) {
+    const long n = std::min<long>(HEAD_ROWS, s.N - row), J = panels(n);
+    for (int m = 0; m < MODELS; m++)
+      if (w.model[m]) hidden[m].pack(side_of(s, m), row, n, scale);
+
+    // Runs `use(tile, panel, first id, rows)` over all tiles of a part of the vocabulary.
+    const auto tiles = [&](long part, auto&& use) {
+      static thread_local Buffer blocks[MODELS], logits;
+      float* z = logits.of<float>(MODELS * HEAD_TILE * COLS);
+      const float* const zs[MODELS] = {z, z + HEAD_TILE * COLS, z + 2 * HEAD_TILE * COLS};
+      const long v1 = part_begin(s.V, parts, part + 1, HEAD_TILE);
+      for (long v = part_begin(s.V, parts, part, HEAD_TILE); v < v1; v += HEAD_TILE) {
+        const long rows = std::min<long>(HEAD_TILE, v1 - v);
+        const typename P::unit* block[MODELS] = {};
+        for (int m = 0; m < MODELS; m++)
+          if (w.model[m]) block[m] = head_block<P>(side_of(s, m), v, rows, blocks[m]);
+        for (long j = 0; j < J; j++) {
+          for (int m = 0; m < MODELS; m++)
+            if (w.model[m])
+              strip<P>(rows, hidden[m].u(), block[m], P::PER == 1 ? hidden[m].d() : hidden[m].u(), hidden[m].panel(j),
+                       z + m * HEAD_TILE * COLS, COLS, false);
+          use(zs, j, v, rows);
+        }
+      }
+    };
+
+    firsts.resize(parts * J);
+    parallel(parts, [&](long part) {
+      static thread_local Buffer exponentials;
+      float* e = exponentials.of<float>(MODELS * HEAD_TILE * COLS);
+      First* mine = firsts.data() + part * J;
+      for (long j = 0; j < J; j++) mine[j].clear();
+      tiles(part, [&](const float* const* z, long j, long v, long rows) {
+        first_tile(w, z, e, rows, v, mine[j]);
+        if (s.gold) pick_gold(w, z, s.gold + row + j * COLS, std::min<long>(COLS, n - j * COLS), v, rows, mine[j]);
+      });
+    });
+    std::vector<float> lse(static_cast<size_t>(J) * MODELS * COLS);
+    const auto lse_of = [&](long j) { return reinterpret_cast<Lane*>(lse.data() + j * MODELS * COLS); };
+    parallel(J, [&](long j) {
+      for (long part = 1; part < parts; part++) merge(firsts[j], firsts[part * J + j]);
+      write_first(s, w, firsts[j], lse_of(j), row + j * COLS, std::min<long>(COLS, n - j * COLS));
+    });
+
+    if (!w.second) continue;
+    seconds.assign(parts * J, Second{});
+    parallel(parts, [&](long part) {
+      tiles(part, [&](const float* const* z, long j, long, long rows) {
+        second_tile(w, z, lse_of(j), static_cast<float>(s.beta), rows, seconds[part * J + j]);
+      });
+    });
+    for (long j = 0; j < J; j++) {
+      constexpr size_t numbers = sizeof(Second) / sizeof(float);
+      float* sums = reinterpret_cast<float*>(&seconds[j]);
+      for (long part = 1; part < parts; part++) {
+        const float* more = reinterpret_cast<const float*>(&seconds[part * J + j]);
+        for (size_t i = 0; i < numbers; i++) sums[i] += more[i];
+      }
+      write_second(s, seconds[j], row + j * COLS, std::min<long>(COLS, n - j * COLS));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace winnow
+
+// See HeadStatistics in head.h. A pair's numbers need both its models; nll needs gold, whose ids must be 0 to V - 1.
+WINNOW_API void winnow_head_statistics(const winnow::HeadStatistics* s) {
+  if (s->precision == 1) winnow::statistics<winnow::BF16>(*s);
+  else winnow::statistics<winnow::F32>(*s);
+}

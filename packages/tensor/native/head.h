@@ -1,0 +1,87 @@
+// The vocabulary head, fused with what is asked of its logits: statistics of every row, and the gradient of a loss on some.
+// Logits exist for a block of the vocabulary and a panel of rows at a time, in the first-level cache; nothing of size [N, V] is made.
+//
+// Logits are computed transposed, vocabulary x rows: the head's weights [V, d] are the operand that is used as it lies, only the
+// small hidden states are packed, and a lane of a vector is a row, so that every sum over the vocabulary is lane-wise.
+//
+// Letters: N rows (tokens), K kept rows, V vocabulary, d and D hidden sizes; p target, q draft, r reference; z logits / temperature.
+#pragma once
+#include <cstdint>
+
+namespace winnow {
+
+// One model's side. All null / 0 where the model is not asked for.
+struct HeadSide {
+  const float* h;     // [N, d] hidden states
+  const float* head;  // [V, d]
+  int64_t d;
+};
+
+// What can be asked of one model, each [N] or null.
+struct HeadOfModel {
+  float* log_sum_exp;  // log sum_v exp(z_v)
+  float* nll;          // -log softmax(z)[gold]; needs gold
+  float* entropy;      // nats
+  float* top;          // the largest probability
+  int32_t* argmax;     // its id, the lowest of equal ones
+};
+
+// What can be asked of a model q beside the target p, each [N] or null.
+struct HeadOfPair {
+  float* kl;           // sum p (log p - log q), nats
+  float* reverse_kl;   // sum q (log q - log p), nats
+  float* hellinger;    // sqrt(1 - sum sqrt(p q)), 0 to 1
+  // From here on with normalised probabilities, which takes a second pass.
+  float* acceptance;   // sum min(p, q)
+  float* tvd;          // 1/2 sum |p - q|
+  float* sign;         // sum q sign(q - p)
+  float* reward;       // sum q r, r = 1 where p > q, else 0
+  float* reward_count; // sum r
+  float* reward_log;   // sum r log q
+  float* log_sum;      // sum log q
+  float* jsd_forward;  // KL(p || m), m = beta p + (1 - beta) q
+  float* jsd_reverse;  // KL(q || m)
+};
+
+// Every field has 8 bytes, so that it can be filled as an array of 64-bit numbers.
+struct HeadStatistics {
+  int64_t precision;  // 0 float32, 1 bfloat16
+  int64_t N, V;
+  double temperature;  // logits are divided by it
+  double beta;         // of the Jensen-Shannon divergence
+  const int32_t* gold; // [N] or null
+  HeadSide target, draft, reference;
+  HeadOfModel of_target, of_draft, of_reference;
+  HeadOfPair draft_pair, reference_pair;
+};
+
+// d loss / d z of a row, up to the row's weight; c a number a row, a and b numbers for all.
+enum class HeadForm : int64_t {
+  CROSS_ENTROPY = 0,  // q - onehot(gold)
+  KL = 1,             // q - p
+  REVERSE_KL = 2,     // q (log q - log p - c), c = KL(q || p)
+  JSD = 3,            // (1 - a) q (log q - log m - c), a = beta, c = KL(q || m)
+  TVD = 4,            // 1/2 q (s - c), s = sign(q - p), c = sum q s
+  REWARD = 5,         // -q (r - c), c = sum q r
+  UNIFORM = 6,        // q c - (r - e), c = sum r - V e, e a second number a row
+  SOFTMAX = 7,        // c q
+};
+
+struct HeadGradient {
+  int64_t precision;
+  int64_t K, V;
+  HeadForm form;
+  double temperature, a;
+  const int32_t* gold;      // [K] or null
+  HeadSide target, draft;   // of the kept rows
+  const float* lse_target;  // [K], at the temperature
+  const float* lse_draft;
+  const float* weight;      // [K]: multiplies the row's gradient
+  const float* c;           // [K] or null
+  const float* e;           // [K] or null
+  float* dh;                // [K, d]: overwritten
+  float* dhead;             // [V, d]: overwritten, or added to
+  int64_t add_to_head;
+};
+
+}  // namespace winnow
