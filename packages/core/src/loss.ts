@@ -8,8 +8,10 @@ import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import type { Categorical } from "./categorical.ts"
 import type { InvalidInput } from "./errors.ts"
+import type { FusedLoss } from "./fused-loss.ts"
 import { Target } from "./model.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+import type { SparseLoss } from "./sparse-target.ts"
 
 /** Rows of one chunk. The tensors belong to the caller's tidy. */
 export interface LossChunk<WithTarget extends boolean = boolean> {
@@ -43,6 +45,16 @@ export interface LossFunctions<WithTarget extends boolean> {
     /** From the M sums (double precision) and the number of rows to what `chunk.batch` holds. */
     readonly combine: (sum_M: Float64Array, rows: number) => ReadonlyArray<number>
   }
+  /**
+   * The loss from the target's top k with tail, or from samples. A loss without it is refused where the target comes from
+   * such a cache.
+   */
+  readonly sparse?: SparseLoss
+  /**
+   * The same loss as the native vocabulary head knows it, which then computes it without logits in memory. Without it, or
+   * without the native library, `value` and `gradient` run on chunks of logits.
+   */
+  readonly fused?: FusedLoss
 }
 
 /** A loss as the training step calls it. */

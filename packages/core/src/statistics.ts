@@ -22,12 +22,24 @@ export interface Statistics {
   readonly acceptance_N: Float32Array
   /** 1 where the draft's and the target's most probable tokens are the same, else 0. */
   readonly agreement_N: Float32Array
+  /** Hellinger distance of p and q, sqrt(1 - sum_v sqrt(p_v q_v)), 0 to 1. */
+  readonly hellinger_N: Float32Array
+  /** The draft's largest probability, 1 / V to 1. */
+  readonly draftTop_N: Float32Array
+  /** The target's largest probability, 1 / V to 1. */
+  readonly targetTop_N: Float32Array
 }
 
 export type Statistic = keyof Statistics
 
 export type ReferenceStatistic = "referenceLoss_N" | "referenceNll_N"
-export type TargetStatistic = "targetNll_N" | "targetEntropy_N" | "acceptance_N" | "agreement_N"
+export type TargetStatistic = 
+  | "targetNll_N"
+  | "targetEntropy_N"
+  | "acceptance_N"
+  | "agreement_N"
+  | "hellinger_N"
+  | "targetTop_N"
 
 /** Statistics that a reference must be there for. */
 export const referenceStatistics: ReadonlySet<Statistic> = new Set<ReferenceStatistic>([
@@ -40,4 +52,6 @@ export const targetStatistics: ReadonlySet<Statistic> = new Set<TargetStatistic>
   "targetEntropy_N",
   "acceptance_N",
   "agreement_N",
+  "hellinger_N",
+  "targetTop_N",
 ])

@@ -26,6 +26,10 @@ const plainStatistics: Record<Statistic, (m: Models, loss: (draft: Categorical) 
     tf.sum(tf.minimum(tf.softmax(draft.logits_RV), tf.softmax(target!.logits_RV)), 1),
   agreement_N: ({ draft, target }) =>
     tf.cast(tf.equal(tf.argMax(draft.logits_RV, 1), tf.argMax(target!.logits_RV, 1)), "float32"),
+  hellinger_N: ({ draft, target }) =>
+    tf.sqrt(tf.relu(tf.sub(1, tf.sum(tf.sqrt(tf.mul(tf.softmax(draft.logits_RV), tf.softmax(target!.logits_RV))), 1)))),
+  draftTop_N: ({ draft }) => tf.max(tf.softmax(draft.logits_RV), 1),
+  targetTop_N: ({ target }) => tf.max(tf.softmax(target!.logits_RV), 1),
 }
 
 interface Models {

@@ -3,9 +3,10 @@
  *
  * Letters: N valid rows, K kept rows, R rows of a chunk, V vocabulary, d hidden size of the draft.
  */
-import type { LossChunk, LossInstance } from "@winnow/core"
+import type { LossInstance } from "@winnow/core"
 import { gradients, onFreshTape, product, tf } from "@winnow/tensor"
-import { batchStatistics, chunkAt, chunks, type Pass, type Rows } from "./statistics.ts"
+import { takeRows } from "./signals/rows.ts"
+import { batchStatistics, type Chunk, chunkAt, chunks, type Pass, type Rows, sparseOf } from "./statistics.ts"
 
 export interface KeptGradient {
   /** sum_n weights_n loss_n (before any division). */
@@ -17,7 +18,8 @@ export interface KeptGradient {
 }
 
 /** Value and gradient of a chunk: in closed form, or by autodiff where the loss has none. */
-export const lossOf = (loss: LossInstance, chunk: LossChunk) => {
+export const lossOf = (loss: LossInstance, chunk: Chunk) => {
+  if ("sparse" in chunk) return sparseOf(loss).gradient(chunk)
   if (loss.gradient !== undefined) return loss.gradient(chunk)
   return onFreshTape(() => {
     let loss_R: tf.Tensor1D | undefined
@@ -62,6 +64,7 @@ export const keptGradient = (pass: Pass, weights_N: Uint8Array | Float32Array, s
       ...pass,
       draft: gathered(pass.draft),
       target: pass.target !== undefined && pass.loss.target ? gathered(pass.target) : undefined,
+      cached: pass.cached && !all ? takeRows(pass.cached, kept_K) : pass.cached,
       reference: undefined,
       gold_N: take(pass.gold_N, kept_K) as Int32Array,
       uniform_N: take(pass.uniform_N, kept_K) as Float32Array,

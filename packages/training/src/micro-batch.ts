@@ -23,6 +23,7 @@ import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
 import { gradients, tf } from "@winnow/tensor"
 import { keptGradient } from "./kept-gradient.ts"
+import type { CachedSignals } from "./signals/cached.ts"
 import { type Pass, type Rows, statisticsPass } from "./statistics.ts"
 
 /** Everything a micro-batch needs; nothing in it is changed. */
@@ -31,6 +32,8 @@ export interface MicroBatch {
   readonly draft: Model
   readonly target?: Model | undefined
   readonly reference?: Model | undefined
+  /** Signals of frozen models from caches: a model whose signals are here is not run, and may be left out. */
+  readonly signals?: CachedSignals | undefined
   readonly filter: FilterInstance
   readonly loss: LossInstance
   readonly step: number
@@ -100,7 +103,7 @@ export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Part
 
 /** The gradients of every parameter of the draft on one micro-batch. */
 export const runMicroBatch = (input: MicroBatch): MicroResult => {
-  const { batch, draft, filter, loss } = input
+  const { batch, draft, filter, loss, signals = {} } = input
   const N = batch.row_N.length
   const names = [...draft.parameters.keys()]
   const needsReference = filter.needs.some((s) => referenceStatistics.has(s))
@@ -110,14 +113,20 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
   const byName = tf.tidy(() => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
     const row_N = tf.tensor1d(batch.row_N, "int32")
-    const target = needsTarget && input.target ? frozenRows(input.target, ids_BT, row_N) : undefined
-    const reference = needsReference && input.reference ? frozenRows(input.reference, ids_BT, row_N) : undefined
+    const rowsOf = (model: Model | undefined) => model && frozenRows(model, ids_BT, row_N)
+    const stored = needsTarget ? signals.target?.(batch) : undefined
+    const known = needsReference ? signals.reference?.(batch) : undefined
+    const hidden = stored && "hidden" in stored ? stored.hidden : undefined
+    const target = needsTarget && stored === undefined ? rowsOf(input.target) : hidden
+    const reference = needsReference && known === undefined ? rowsOf(input.reference) : undefined
 
     const headAndLoss = tf.customGrad((h, head, save) => {
       const pass: Pass = {
         draft: { h_Nd: h as tf.Tensor2D, head_Vd: head as tf.Tensor2D },
         target,
+        cached: stored && "cached" in stored ? stored.cached : undefined,
         reference,
+        known,
         gold_N: batch.gold_N,
         uniform_N: uniforms(N, seeded(input.seed, "loss", input.step, input.micro)),
         loss,

@@ -8,12 +8,17 @@ import {
   Categorical,
   type LossChunk,
   type LossInstance,
+  type ReferenceStatistic,
   referenceStatistics,
+  type SparseChunk,
+  type SparseTarget,
   type Statistic,
   type Statistics,
   targetStatistics,
 } from "@winnow/core"
 import { product, tf } from "@winnow/tensor"
+import type { ReferenceLosses } from "./signals/cached.ts"
+import { type CachedRows, fullLogits, sparseTarget } from "./signals/rows.ts"
 
 /** Hidden states of the valid rows and the head that turns them into logits. */
 export interface Rows {
@@ -25,7 +30,11 @@ export interface Rows {
 export interface Pass {
   readonly draft: Rows
   readonly target?: Rows | undefined
+  /** The target from a cache that holds no hidden states: in the place of `target`. */
+  readonly cached?: CachedRows | undefined
   readonly reference?: Rows | undefined
+  /** The reference's losses from a cache: what is here is not computed. */
+  readonly known?: ReferenceLosses | undefined
   readonly gold_N: Int32Array
   readonly uniform_N: Float32Array
   readonly loss: LossInstance
@@ -48,14 +57,40 @@ export function* chunks(N: number, chunkRows: number): Generator<readonly [start
   for (let start = 0; start < N; start += size) yield [start, Math.min(size, N - start)]
 }
 
+/** What a loss is given of a chunk: the target whole, or in part. */
+export type Chunk = LossChunk | SparseChunk
+
+/** The target's logits of rows [start, start + count), or the part of it that a cache has. Belong to the caller's tidy. */
+const targetAt = (
+  { target, cached }: Pass,
+  start: number,
+  count: number,
+): { readonly target?: Categorical; readonly sparse?: SparseTarget } => {
+  if (cached === undefined) return { target: new Categorical(logits(target!, start, count)) }
+  if (cached.kind === "full") return { target: new Categorical(fullLogits(cached, start, count)) }
+  return { sparse: sparseTarget(cached, start, count) }
+}
+
+/** @error if the loss has no form for such a target; `signalProblems` says so before any work */
+export const sparseOf = ({ name, sparse }: LossInstance) => {
+  if (sparse !== undefined) return sparse
+  throw new Error(
+    `loss ${name} cannot be computed from a part of the target: set signals.target to live, hidden or full`,
+  )
+}
+
+/** The loss of each row of a chunk, [R]. */
+const lossValue = (loss: LossInstance, chunk: Chunk): tf.Tensor1D =>
+  "sparse" in chunk ? sparseOf(loss).value(chunk) : loss.value(chunk)
+
 /** The value of one statistic for a chunk. */
 const statistic = (name: Statistic, chunk: ChunkModels, loss: LossInstance, chunkOf: ChunkOf): tf.Tensor1D => {
-  const { draft, target, reference, gold_R } = chunk
+  const { draft, target, sparse, reference, gold_R } = chunk
   switch (name) {
     case "draftLoss_N":
-      return loss.value(chunkOf(draft!))
+      return lossValue(loss, chunkOf(draft!))
     case "referenceLoss_N":
-      return loss.value(chunkOf(reference!))
+      return lossValue(loss, chunkOf(reference!))
     case "draftNll_N":
       return draft!.nll_R(gold_R)
     case "referenceNll_N":
@@ -69,17 +104,24 @@ const statistic = (name: Statistic, chunk: ChunkModels, loss: LossInstance, chun
     case "acceptance_N":
       return tf.sum(tf.minimum(draft!.p_RV(), target!.p_RV()), 1)
     case "agreement_N":
-      return tf.cast(tf.equal(tf.argMax(draft!.logits_RV, 1), tf.argMax(target!.logits_RV, 1)), "float32")
+      return tf.cast(
+        tf.equal(tf.argMax(draft!.logits_RV, 1), target ? tf.argMax(target.logits_RV, 1) : first(sparse!)),
+        "float32",
+      )
   }
 }
 
+/** The most probable token of each row: the first of its top k. */
+const first = ({ ids_Rk }: SparseTarget): tf.Tensor1D => tf.squeeze(tf.slice2d(ids_Rk, [0, 0], [-1, 1]), [1])
+
 interface ChunkModels {
   readonly draft: Categorical | undefined
-  readonly target: Categorical | undefined
+  readonly target?: Categorical
+  readonly sparse?: SparseTarget
   readonly reference: Categorical | undefined
   readonly gold_R: tf.Tensor1D
 }
-type ChunkOf = (draft: Categorical) => LossChunk
+type ChunkOf = (draft: Categorical) => Chunk
 
 /** Runs over all rows once for the loss's own batch statistics, if it has any. */
 export const batchStatistics = (pass: Pass, which: "draft" | "reference" = "draft"): ReadonlyArray<number> => {
@@ -90,7 +132,8 @@ export const batchStatistics = (pass: Pass, which: "draft" | "reference" = "draf
   let sum_M: Float64Array | undefined
   for (const [start, count] of chunks(N, pass.chunkRows)) {
     const [sums, M] = tf.tidy(() => {
-      const rows_RM = batch.rows(chunkAt(pass, rows, start, count, []))
+      // never in part: a loss with batch statistics has no form for it
+      const rows_RM = batch.rows(chunkAt(pass, rows, start, count, []) as LossChunk)
       return [rows_RM.dataSync(), rows_RM.shape[1]] as const
     })
     sum_M ??= new Float64Array(M)
@@ -100,19 +143,28 @@ export const batchStatistics = (pass: Pass, which: "draft" | "reference" = "draf
 }
 
 /** The loss's view of one chunk, with the given rows in the draft's place. Belongs to the caller's tidy. */
-export const chunkAt = (
-  pass: Pass,
-  draft: Rows,
+export const chunkAt = (pass: Pass, draft: Rows, start: number, count: number, batch: ReadonlyArray<number>): Chunk =>
+  lossChunk(
+    pass,
+    new Categorical(logits(draft, start, count)),
+    pass.loss.target ? targetAt(pass, start, count) : {},
+    tf.tensor1d(pass.gold_N.subarray(start, start + count), "int32"),
+    start,
+    batch,
+  )
+
+const lossChunk = (
+  { loss, uniform_N }: Pass,
+  draft: Categorical,
+  { target, sparse }: ReturnType<typeof targetAt>,
+  gold_R: tf.Tensor1D,
   start: number,
-  count: number,
   batch: ReadonlyArray<number>,
-): LossChunk => ({
-  draft: new Categorical(logits(draft, start, count)),
-  target: pass.loss.target ? new Categorical(logits(pass.target!, start, count)) : undefined,
-  gold_R: tf.tensor1d(pass.gold_N.subarray(start, start + count), "int32"),
-  uniform_R: pass.uniform_N.subarray(start, start + count),
-  batch,
-})
+): Chunk => {
+  if (loss.target && sparse !== undefined) return { draft, sparse, gold_R }
+  const uniform_R = uniform_N.subarray(start, start + gold_R.shape[0])
+  return { draft, target: loss.target ? target : undefined, gold_R, uniform_R, batch }
+}
 
 /**
  * Computes the named statistics of all rows.
@@ -120,7 +172,9 @@ export const chunkAt = (
  * @returns a Float32Array of length N for each name, nothing for the others
  * @error if a statistic needs a model that the pass does not have (the types of `defineFilter` rule it out)
  */
-export const statisticsPass = (pass: Pass, needs: ReadonlyArray<Statistic>): Partial<Statistics> => {
+export const statisticsPass = (pass: Pass, wanted: ReadonlyArray<Statistic>): Partial<Statistics> => {
+  const known = pass.known ?? {}
+  const needs = wanted.filter((name) => known[name as ReferenceStatistic] === undefined)
   const N = pass.gold_N.length
   const { loss } = pass
   const wants = (...names: ReadonlyArray<Statistic>) => needs.some((n) => names.includes(n))
@@ -129,34 +183,30 @@ export const statisticsPass = (pass: Pass, needs: ReadonlyArray<Statistic>): Par
   const usesReference = needs.some((n) => referenceStatistics.has(n))
   const usesTarget = (usesLoss && loss.target) || needs.some((n) => targetStatistics.has(n))
   if (usesReference && pass.reference === undefined) throw missing("reference", needs)
-  if (usesTarget && pass.target === undefined) throw missing("target", needs)
+  if (usesTarget && pass.target === undefined && pass.cached === undefined) throw missing("target", needs)
 
   const ofDraft = wants("draftLoss_N") ? batchStatistics(pass, "draft") : []
   const ofReference = wants("referenceLoss_N") ? batchStatistics(pass, "reference") : []
   const out = Object.fromEntries(needs.map((name) => [name, new Float32Array(N)])) as Record<Statistic, Float32Array>
-  for (const [start, count] of chunks(N, pass.chunkRows)) {
+  for (const [start, count] of needs.length === 0 ? [] : chunks(N, pass.chunkRows)) {
     tf.tidy(() => {
       const models: ChunkModels = {
         draft: usesDraft ? new Categorical(logits(pass.draft, start, count)) : undefined,
-        target: usesTarget ? new Categorical(logits(pass.target!, start, count)) : undefined,
+        ...(usesTarget ? targetAt(pass, start, count) : {}),
         reference: usesReference ? new Categorical(logits(pass.reference!, start, count)) : undefined,
         gold_R: tf.tensor1d(pass.gold_N.subarray(start, start + count), "int32"),
       }
       for (const name of needs) {
         const batch = name === "referenceLoss_N" ? ofReference : ofDraft
         // no tidy of its own: what a Categorical remembers must live until the chunk ends
-        const value = statistic(name, models, loss, (draft) => ({
-          draft,
-          target: loss.target ? models.target : undefined,
-          gold_R: models.gold_R,
-          uniform_R: pass.uniform_N.subarray(start, start + count),
-          batch,
-        }))
+        const value = statistic(name, models, loss, (draft) =>
+          lossChunk(pass, draft, models, models.gold_R, start, batch),
+        )
         out[name].set(value.dataSync(), start)
       }
     })
   }
-  return out
+  return { ...known, ...out }
 }
 
 const missing = (what: string, needs: ReadonlyArray<Statistic>) =>

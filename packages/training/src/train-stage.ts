@@ -24,6 +24,7 @@ import { keptLosses, keptSequences } from "./kept-events.ts"
 import { runMicroBatch } from "./micro-batch.ts"
 import { globalNorm, makeOptimizer, optimizerStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
+import type { CachedSignals } from "./signals/cached.ts"
 
 export interface TrainOptions {
   /** Names the stage in events and errors, such as "arm adaspec, seed 2". */
@@ -36,6 +37,8 @@ export interface TrainOptions {
   readonly microBatches?: number
   readonly optimizer: OptimizerOptions
   readonly seed: number
+  /** Signals of the frozen models from caches, for these batches' examples; what is not here is computed in each step. */
+  readonly signals?: CachedSignals
   /** Where to resume from and write to; without it nothing is written and a kill loses the stage. */
   readonly checkpoint?: {
     readonly directory: string
@@ -159,6 +162,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
         draft: model,
         target,
         reference: reference?.model,
+        signals: options.signals,
         filter,
         loss,
         step,

@@ -2,11 +2,12 @@
 import { defineLoss, type LossChunk } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
+import { sparseKl } from "./sparse.ts"
 
 /**
  * The loss `kl`: KL(p || q) = sum_v p_v (log p_v - log q_v), nats, both at the temperature. Gradient (q - p) / T.
  *
- * Where p = 0 the term is 0.
+ * Where p = 0 the term is 0. At temperature 1 it can also be had from a cache of the target's top k or of samples.
  */
 export const kl = defineLoss({
   name: "kl",
@@ -29,6 +30,9 @@ export const kl = defineLoss({
       return scaled(tf.add(tf.sum(tf.mul(p_RV, difference_RV), 1), shift_R) as tf.Tensor1D, factor)
     }
     return {
+      // log p at another temperature takes the whole distribution
+      ...(T === 1 ? { sparse: sparseKl } : {}),
+      fused: { form: "kl", temperature: T, factor },
       value,
       gradient: (chunk) => ({
         // first, as it makes the draft's softmax, which the value then uses

@@ -1,0 +1,25 @@
+/** The losses that the native vocabulary head computes: a loss says which of them it is. */
+
+/** A loss by name and numbers. The plugin of that name has the formula; `checkLoss` and the step's tests hold both together. */
+export type FusedLoss =
+  /** -log q(gold). */
+  | { readonly form: "cross-entropy" }
+  /** factor KL(p || q), both at the temperature. */
+  | { readonly form: "kl"; readonly temperature: number; readonly factor: number }
+  /** KL(q || p). */
+  | { readonly form: "reverse-kl" }
+  /** beta KL(p || m) + (1 - beta) KL(q || m), m = beta p + (1 - beta) q. */
+  | { readonly form: "jsd"; readonly beta: number }
+  /** 1/2 sum |p - q|. */
+  | { readonly form: "tvd" }
+  /**
+   * Rewards r = 1{p > q} normalised over the batch, or over each position; `epsilon` is added to the standard deviation.
+   * "exact": expectation under q. "uniform": every vocabulary entry alike.
+   */
+  | { readonly form: "rewards"; readonly expectation: "exact"; readonly epsilon: number }
+  | {
+      readonly form: "rewards"
+      readonly expectation: "uniform"
+      readonly normalise: "batch" | "position"
+      readonly epsilon: number
+    }

@@ -1,0 +1,44 @@
+/**
+ * The target where it is known in part: the most probable tokens of each row, or a sample, from a cache of signals.
+ *
+ * Letters: R rows of a chunk, k entries a row, V vocabulary, p target, q draft.
+ */
+import type { tf } from "@winnow/tensor"
+import type { Categorical } from "./categorical.ts"
+import type { RowLoss } from "./known-gradient.ts"
+
+/** Entries of the target's distributions. Sums over the vocabulary become sums of `weight` times a function of the entry. */
+export interface SparseTarget {
+  /**
+   * "top-k": the k most probable tokens, most probable first, each once. "samples": k tokens drawn from p, which may repeat;
+   * sums are then unbiased estimates.
+   */
+  readonly kind: "top-k" | "samples"
+  /** Token of each entry, int32. */
+  readonly ids_Rk: tf.Tensor2D
+  /** p of the token for "top-k", 1 / k for "samples". */
+  readonly weight_Rk: tf.Tensor2D
+  /** log p of the token, nats: the whole distribution's, not that of the entries. */
+  readonly logP_Rk: tf.Tensor2D
+  /** sum of p over the tokens that are no entry, 0 to 1; 0 for "samples", whose weights sum to 1. */
+  readonly tail_R: tf.Tensor1D
+}
+
+/** Rows of one chunk, with a target that is known in part. The tensors belong to the caller's tidy. */
+export interface SparseChunk {
+  readonly draft: Categorical
+  readonly sparse: SparseTarget
+  /** The gold token of each row, int32. */
+  readonly gold_R: tf.Tensor1D
+}
+
+/**
+ * A loss that can be computed from such a target. Only a loss that is linear in p, up to what does not depend on the
+ * draft, has an unbiased one; for "top-k" the tail counts as one outcome, which a KL divergence allows: it gets no larger.
+ */
+export interface SparseLoss {
+  /** The loss of each row, [R]. From samples it is an estimate, and may be negative. */
+  readonly value: (chunk: SparseChunk) => tf.Tensor1D
+  /** Value, and its derivative by the draft's logits row by row. */
+  readonly gradient: (chunk: SparseChunk) => RowLoss
+}

@@ -1,0 +1,135 @@
+/**
+ * Caches of signals as the training step reads them: for a batch, the target's rows and the reference's losses.
+ *
+ * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
+ */
+import { DataError, type Model, type ReferenceStatistic, type Statistics } from "@winnow/core"
+import type { Batch } from "@winnow/data"
+import { fillTensor, tensorFromBytes, tf } from "@winnow/tensor"
+import type { Rows } from "../statistics.ts"
+import { fromBfloat16 } from "./bfloat16.ts"
+import type { CachedForm } from "./forms.ts"
+import type { OpenSignals } from "./read.ts"
+import type { CachedRows, SparseRows } from "./rows.ts"
+
+/** The target of a batch: hidden states and a head, as a model just run gives them, or what else a cache has. */
+export type TargetRows = { readonly hidden: Rows } | { readonly cached: CachedRows }
+export type ReferenceLosses = Partial<Pick<Statistics, ReferenceStatistic>>
+
+/** What a step reads in the place of frozen models; each may be there without the other. */
+export interface CachedSignals {
+  /** Called inside the micro-batch's tidy. @error DataError (thrown) for a damaged cache */
+  readonly target?: (batch: Batch) => TargetRows
+  /** @error DataError (thrown) for a damaged cache */
+  readonly reference?: (batch: Batch) => ReferenceLosses
+}
+
+const words = (bytes: Uint8Array) => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+const floats = (bytes: Uint8Array) => new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+const halves = (bytes: Uint8Array) => new Uint16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2)
+
+const sparseRows = (signals: OpenSignals, batch: Batch, kind: SparseRows["kind"], k: number): SparseRows => {
+  const N = batch.row_N.length
+  const tail = kind === "top-k"
+  const perToken = 2 * k + (tail ? 1 : 0)
+  const ids_Nk = new Int32Array(N * k)
+  const logP_Nk = new Float32Array(N * k)
+  const tail_N = new Float32Array(N)
+  signals.rows(batch, (bytes, first) => {
+    const [ids, values] = [words(bytes), floats(bytes)]
+    for (let n = first, at = 0; at < ids.length; n++, at += perToken) {
+      ids_Nk.set(ids.subarray(at, at + k), n * k)
+      logP_Nk.set(values.subarray(at + k, at + 2 * k), n * k)
+      if (tail) tail_N[n] = values[at + 2 * k]!
+    }
+  })
+  const p_Nk = tail ? logP_Nk.map(Math.exp) : new Float32Array(N * k).fill(1 / k)
+  return { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N }
+}
+
+const tableOf = (signals: OpenSignals): NonNullable<ReturnType<OpenSignals["table"]>> => {
+  const table = signals.table()
+  if (table === undefined)
+    throw new DataError({ message: `${signals.directory} has no head beside its hidden states; make the cache anew` })
+  return table
+}
+
+/**
+ * The target from a cache. `dispose` frees the head that hidden states come with; the other forms hold no tensor.
+ *
+ * @error DataError (thrown) where the head is missing or damaged
+ */
+export const cachedTarget = (
+  signals: OpenSignals,
+  form: CachedForm,
+): { readonly target: NonNullable<CachedSignals["target"]>; readonly dispose: () => void } => {
+  const nothing = () => {}
+  if (form === "hidden") {
+    const { shape, bytes } = tableOf(signals)
+    const head_Vd = tf.keep(tensorFromBytes(bytes, shape, "float32")) as tf.Tensor2D
+    const D = shape[1]!
+    return {
+      target: (batch) => {
+        const h_Nd = fillTensor([batch.row_N.length, D], "float32", (values) =>
+          signals.rows(batch, (bytes, n) => {
+            const from = halves(bytes)
+            fromBfloat16(from, (values as Float32Array).subarray(n * D, n * D + from.length))
+          }),
+        )
+        return { hidden: { h_Nd: h_Nd as tf.Tensor2D, head_Vd } }
+      },
+      dispose: () => head_Vd.dispose(),
+    }
+  }
+  if (form === "full") {
+    const V = signals.header.bytesPerToken / 4
+    return {
+      target: (batch) => {
+        const row_N: Array<Float32Array> = []
+        signals.rows(batch, (bytes, n) => {
+          const all = floats(bytes)
+          for (let r = 0; r * V < all.length; r++) row_N[n + r] = all.subarray(r * V, (r + 1) * V)
+        })
+        return { cached: { kind: "full", V, row: (n) => row_N[n]! } }
+      },
+      dispose: nothing,
+    }
+  }
+  const [kind, k] = "topK" in form ? (["top-k", form.topK] as const) : (["samples", form.samples] as const)
+  return { target: (batch) => ({ cached: sparseRows(signals, batch, kind, k) }), dispose: nothing }
+}
+
+/** The reference's losses from a cache that holds these statistics, one float32 each a token, in this order. */
+export const cachedReference =
+  (signals: OpenSignals, names: ReadonlyArray<ReferenceStatistic>): NonNullable<CachedSignals["reference"]> =>
+  (batch) => {
+    const M = names.length
+    const losses = names.map(() => new Float32Array(batch.row_N.length))
+    signals.rows(batch, (bytes, first) => {
+      const values = floats(bytes)
+      for (let i = 0; i < values.length; i++) losses[i % M]![first + Math.floor(i / M)] = values[i]!
+    })
+    return Object.fromEntries(names.map((name, m) => [name, losses[m]!]))
+  }
+
+/**
+ * Stands for a frozen model whose numbers are not loaded, as its signals are cached: filters and losses that ask for the
+ * service find it, and whoever asks for its hidden states or weights gets an error.
+ */
+export const notLoaded = (architecture: Model["architecture"], what: string): Model => {
+  const refuse = (): never => {
+    throw new Error(`the ${what} is not loaded, its signals come from a cache; set signals.${what} to live to run it`)
+  }
+  return {
+    architecture,
+    get parameters() {
+      return refuse()
+    },
+    get head_Vd() {
+      return refuse()
+    },
+    hidden: refuse,
+    decoding: refuse,
+    dispose: () => {},
+  }
+}

@@ -1,0 +1,108 @@
+/**
+ * What of the target is kept for each token: from its hidden states, or its logits chunk by chunk, to bytes.
+ *
+ * Letters: N valid tokens of a batch, R rows of a chunk, V vocabulary, D hidden size of the target, k entries a token.
+ */
+import { Categorical } from "@winnow/core"
+import type { Batch } from "@winnow/data"
+import { seeded } from "@winnow/numerics"
+import { readTensor, tf } from "@winnow/tensor"
+import { chunks, logits, type Rows } from "../statistics.ts"
+import { toBfloat16 } from "./bfloat16.ts"
+import { bytesPerToken, type CachedForm } from "./forms.ts"
+
+/** The k most probable tokens of each row, and the mass of the others: ids, log p, tail, one after the other. */
+const topRows = (z_RV: tf.Tensor2D, k: number, words: Int32Array, floats: Float32Array): void => {
+  const [R, V] = z_RV.shape
+  const target = new Categorical(z_RV)
+  const p_RV = target.p_RV() // first, as log sum exp then comes from it
+  const top = tf.topk(z_RV, k, true)
+  const logP_Rk = tf.sub(top.values, target.logSumExp_R1())
+  const ids = top.indices.dataSync()
+  const logP = logP_Rk.dataSync()
+  readTensor(p_RV, (p) => {
+    for (let r = 0; r < R; r++) {
+      const at = r * (2 * k + 1)
+      // Sums in double of single-precision terms: what cancels is exact, so that a small tail is right.
+      let tail = 0
+      if (k < V) for (let v = r * V; v < (r + 1) * V; v++) tail += (p as Float32Array)[v]!
+      for (let i = 0; i < k; i++) {
+        const id = ids[r * k + i]!
+        words[at + i] = id
+        floats[at + k + i] = logP[r * k + i]!
+        if (k < V) tail -= (p as Float32Array)[r * V + id]!
+      }
+      floats[at + 2 * k] = Math.max(0, tail)
+    }
+  })
+}
+
+/**
+ * s tokens drawn from each row by inverse CDF at (u + i / s), u uniform in [0, 1 / s): ids, log p.
+ *
+ * Systematic sampling: each token is drawn floor or ceil of s p times and its share is unbiased, as with independent draws,
+ * but with less noise. `uniform` gives row r's u times s.
+ */
+const sampledRows = (
+  z_RV: tf.Tensor2D,
+  s: number,
+  uniform: (r: number) => number,
+  words: Int32Array,
+  floats: Float32Array,
+): void => {
+  const [R, V] = z_RV.shape
+  const target = new Categorical(z_RV)
+  const p_RV = target.p_RV()
+  const logSumExp_R = target.logSumExp_R1().dataSync()
+  readTensor(z_RV, (z) =>
+    readTensor(p_RV, (p) => {
+      for (let r = 0; r < R; r++) {
+        const row = (p as Float32Array).subarray(r * V, (r + 1) * V)
+        let total = 0
+        for (let v = 0; v < V; v++) total += row[v]!
+        const u = uniform(r)
+        const at = r * 2 * s
+        let [v, below] = [0, 0] // mass of the tokens before v
+        for (let i = 0; i < s; i++) {
+          const point = ((u + i) / s) * total
+          while (v < V - 1 && below + row[v]! <= point) below += row[v++]!
+          // past the last token with any mass by rounding alone
+          while (row[v] === 0 && v > 0) below -= row[--v]!
+          words[at + i] = v
+          floats[at + s + i] = (z as Float32Array)[r * V + v]! - logSumExp_R[r]!
+        }
+      }
+    }),
+  )
+}
+
+/** Bytes of a batch's rows in a form, from the target's hidden states at them. Frees what it makes. */
+export const encodeTarget = (form: CachedForm, rows: Rows, batch: Batch, chunkRows: number): Uint8Array => {
+  const [N, D] = rows.h_Nd.shape
+  const V = rows.head_Vd.shape[0]
+  const bytes = new Uint8Array(N * bytesPerToken(form, { D, V }))
+  if (form === "hidden") {
+    readTensor(rows.h_Nd, (h) => toBfloat16(h as Float32Array, new Uint16Array(bytes.buffer)))
+    return bytes
+  }
+  const words = new Int32Array(bytes.buffer)
+  const floats = new Float32Array(bytes.buffer)
+  const perToken = words.length / N
+  for (const [start, count] of chunks(N, chunkRows))
+    tf.tidy(() => {
+      const z_RV = logits(rows, start, count)
+      const part = [start * perToken, (start + count) * perToken] as const
+      if (form === "full") readTensor(z_RV, (z) => floats.set(z as Float32Array, part[0]))
+      else if ("topK" in form) topRows(z_RV, form.topK, words.subarray(...part), floats.subarray(...part))
+      else {
+        // A token's draw depends on where it stands in the data set alone: not on pieces, nor on batches.
+        const uniform = (r: number) => {
+          const n = start + r
+          const example = batch.example_B[batch.sequence_N[n]!]!
+          return seeded(form.seed, "signals", example, batch.position_N[n]!).uniform()
+        }
+        sampledRows(z_RV, form.samples, uniform, words.subarray(...part), floats.subarray(...part))
+      }
+    })
+  return bytes
+}

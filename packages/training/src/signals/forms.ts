@@ -1,0 +1,129 @@
+/**
+ * In which forms frozen models can be kept for a data set, what each form can serve, and what it cannot.
+ *
+ * Letters: V vocabulary, D hidden size of the target, k entries a token.
+ */
+import {
+  type LossInstance,
+  type ReferenceStatistic,
+  referenceStatistics,
+  type Statistic,
+  type TargetStatistic,
+  targetStatistics,
+} from "@winnow/core"
+import { type } from "arktype"
+
+/** Where the target's distributions come from. */
+export const targetForm = type("'live' | 'hidden' | 'full'")
+  // The most probable tokens of each position, and the mass of the rest.
+  .or({ "+": "reject", topK: "number.integer >= 1" })
+  // Tokens drawn from the target at each position; another seed draws others.
+  .or({ "+": "reject", samples: "number.integer >= 1", seed: "number.integer = 0" })
+export type TargetForm = typeof targetForm.infer
+/** A form that is a cache. */
+export type CachedForm = Exclude<TargetForm, "live">
+
+/** Where an arm's signals come from; "live" is the model itself, run in each step. */
+export const signalsOptions = type({
+  "+": "reject",
+  target: targetForm.default("live"),
+  reference: "'live' | 'cached' = 'live'",
+})
+export type SignalsOptions = typeof signalsOptions.infer
+export type SignalsInput = typeof signalsOptions.inferIn
+
+/** For labels and errors: "hidden", "top 64", "50 samples". */
+export const formName = (form: TargetForm): string => {
+  if (typeof form === "string") return form
+  return "topK" in form ? `top ${form.topK}` : `${form.samples} samples`
+}
+
+/** Entries a token of a sparse form; undefined for the others. */
+export const entriesOf = (form: TargetForm): number | undefined => {
+  if (typeof form === "string") return undefined
+  return "topK" in form ? form.topK : form.samples
+}
+
+/**
+ * Bytes a token: hidden states in bfloat16; all logits in float32; for each of the top k or of the samples its id and log p,
+ * and for the top k the mass of the rest.
+ */
+export const bytesPerToken = (form: CachedForm, sizes: { readonly D: number; readonly V: number }): number => {
+  if (form === "hidden") return 2 * sizes.D
+  if (form === "full") return 4 * sizes.V
+  return "topK" in form ? 8 * form.topK + 4 : 8 * form.samples
+}
+
+/** Statistics of the target that a form has whole; of those that also read the draft, what they read of the target. */
+const served = (form: TargetForm): ReadonlySet<Statistic> => {
+  if (typeof form === "string") return targetStatistics
+  // the most probable token is the first of the top k
+  return new Set<TargetStatistic>("topK" in form ? ["agreement_N"] : [])
+}
+
+const wholeForms = "live, hidden or full"
+const formsOf = (statistic: Statistic) => (statistic === "agreement_N" ? `${wholeForms}, or a top k` : wholeForms)
+
+/** What an arm's filter and loss make of its signals. */
+export interface SignalUse {
+  readonly filter: { readonly name: string; readonly needs: ReadonlyArray<Statistic> }
+  readonly loss: Pick<LossInstance, "name" | "target" | "batch" | "sparse">
+}
+
+/** Whether anything reads the target in the steps: with `reference` "cached", the reference's loss does not. */
+export const readsTarget = ({ filter, loss }: SignalUse): boolean =>
+  loss.target || filter.needs.some((s) => targetStatistics.has(s))
+
+/** The reference's statistics that a filter needs. */
+export const referenceNeeds = ({ filter }: SignalUse): ReadonlyArray<ReferenceStatistic> =>
+  filter.needs.filter((s) => referenceStatistics.has(s)) as ReadonlyArray<ReferenceStatistic>
+
+/**
+ * Why these signals cannot serve this filter and loss; empty where they can.
+ *
+ * @param V vocabulary, where it is known
+ * @param moves why the reference is not one that can be computed beforehand, if so
+ */
+export const signalProblems = (
+  { target, reference }: SignalsOptions,
+  use: SignalUse,
+  more: { readonly V?: number; readonly moves?: string } = {},
+): ReadonlyArray<string> => {
+  const { filter, loss } = use
+  const name = formName(target)
+  const problems: Array<string> = []
+  for (const statistic of filter.needs)
+    if (targetStatistics.has(statistic) && !served(target).has(statistic))
+      problems.push(
+        `filter ${filter.name} needs ${statistic}, which is wrong from ${name} of the target; ` +
+          `set signals.target to ${formsOf(statistic)}`,
+      )
+  const k = entriesOf(target)
+  if (k !== undefined && loss.target && loss.sparse === undefined)
+    problems.push(
+      `loss ${loss.name} compares all of the target's distribution, and ${name} hold a part; ` +
+        `set signals.target to ${wholeForms}, or use a loss that is linear in the target, such as kl at temperature 1`,
+    )
+  if (typeof target === "object" && "topK" in target && more.V !== undefined && target.topK > more.V)
+    problems.push(
+      `signals.target.topK is ${target.topK}, the vocabulary ${more.V}; expected ${more.V} at most, or full`,
+    )
+  if (reference === "cached" && referenceNeeds(use).length > 0) {
+    if (more.moves !== undefined)
+      problems.push(`the reference ${more.moves}, so it cannot be computed beforehand; set signals.reference to live`)
+    if (loss.batch !== undefined && filter.needs.includes("referenceLoss_N"))
+      problems.push(
+        `loss ${loss.name} has statistics of the whole batch, so the reference's loss on a token depends on which others ` +
+          "it comes with, and cannot be computed beforehand; set signals.reference to live",
+      )
+  }
+  return problems
+}
+
+/**
+ * The signals that are used: what nothing reads is live, which costs nothing, so that arms that read the same are the same.
+ */
+export const usedSignals = ({ target, reference }: SignalsOptions, use: SignalUse): SignalsOptions => ({
+  target: readsTarget(use) ? target : "live",
+  reference: referenceNeeds(use).length > 0 ? reference : "live",
+})

@@ -1,0 +1,85 @@
+/** signals.json: what a cache of signals holds, of what it was made, and the checksums of its pieces. */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError } from "@winnow/core"
+import { type } from "arktype"
+
+/**
+ * What a cache was made of, field by field, such as `weights`, `data`, `tokenizer`, `form` and `code`: a cache of another
+ * identity is refused. Values are compared as they stand; they are hashes, keys or plain settings.
+ */
+export type SignalsIdentity = Readonly<Record<string, string>>
+
+const natural = "number.integer >= 0"
+const piece = type({
+  "+": "reject",
+  file: /^piece-\d{5,}\.bin$/,
+  firstExample: natural,
+  examples: natural,
+  firstRow: natural,
+  rows: natural,
+  bytes: natural,
+  // xxHash3, 64 bits, as 16 hex digits: tells damage, not malice; the store's manifest has SHA-256.
+  hash: /^[0-9a-f]{16}$/,
+})
+/** Consecutive examples, and the rows of their trained tokens: one file. */
+export type Piece = typeof piece.infer
+
+const header = type({
+  "+": "reject",
+  schema: "1",
+  identity: "Record<string, string>",
+  examples: natural,
+  /** Rows: one for each trained token, in the order of the examples. */
+  tokens: natural,
+  bytesPerToken: "number.integer >= 1",
+  pieces: piece.array(),
+  /** A table beside the rows, float32: the head of a target that is kept as hidden states. */
+  "table?": { file: "'table.bin'", shape: "number.integer[]", hash: "string" },
+})
+export type SignalsHeader = typeof header.infer
+
+/** Written last: its presence says that all pieces are there. */
+export const headerFile = "signals.json"
+/** While a cache is being made: one line for each piece that is whole. */
+export const journalFile = "pieces.jsonl"
+
+export const hashOf = (bytes: Uint8Array): string => Bun.hash.xxHash3(bytes).toString(16).padStart(16, "0")
+
+/** A line of the journal; undefined for one that a kill cut short. */
+export const readPiece = (line: string): Piece | undefined => {
+  try {
+    const found = piece(JSON.parse(line))
+    return found instanceof type.errors ? undefined : found
+  } catch {
+    return undefined
+  }
+}
+
+/** @error DataError (thrown) for a cache that is not whole, not one, or of another version */
+export const readHeader = (directory: string): SignalsHeader => {
+  const file = join(directory, headerFile)
+  const fail = (problem: string) =>
+    new DataError({ message: `${file}: ${problem}; a cache of signals begins with one: make it anew (--fresh)` })
+  let content: unknown
+  try {
+    content = JSON.parse(readFileSync(file, "utf8"))
+  } catch (cause) {
+    throw fail(String(cause))
+  }
+  const found = header(content)
+  if (found instanceof type.errors) throw fail(found.summary)
+  return found
+}
+
+/** @error DataError (thrown) that names every field which differs, and how */
+export const checkIdentity = (directory: string, found: SignalsIdentity, expected: SignalsIdentity): void => {
+  const fields = [...new Set([...Object.keys(expected), ...Object.keys(found)])].filter(
+    (field) => found[field] !== expected[field],
+  )
+  if (fields.length === 0) return
+  const each = fields.map((f) => `${f} is ${found[f] ?? "not said"}, this run has ${expected[f] ?? "none"}`)
+  throw new DataError({
+    message: `the cache of signals ${directory} was made of something else: ${each.join("; ")}. Make one for this run`,
+  })
+}

@@ -1,0 +1,7 @@
+export * from "./cached.ts"
+export * from "./forms.ts"
+export type { SignalsHeader, SignalsIdentity } from "./header.ts"
+export * from "./make.ts"
+export { type OpenSignals, openSignals } from "./read.ts"
+export * from "./rows.ts"
+export type { SignalsSize } from "./write.ts"

@@ -1,0 +1,115 @@
+/**
+ * Computes what frozen models say of a data set, once: the target in one of its forms, the reference's losses.
+ *
+ * Letters: N valid tokens of a batch, V vocabulary, D hidden size of the target, M statistics.
+ */
+import { DataError, type LossInstance, type Model, type ReferenceStatistic } from "@winnow/core"
+import type { Batch } from "@winnow/data"
+import { tf } from "@winnow/tensor"
+import type { Effect } from "effect"
+import { frozenRows } from "../micro-batch.ts"
+import { type Rows, statisticsPass } from "../statistics.ts"
+import type { CachedSignals } from "./cached.ts"
+import { encodeTarget } from "./encode.ts"
+import { bytesPerToken, type CachedForm } from "./forms.ts"
+import type { SignalsHeader } from "./header.ts"
+import { type WriteOptions, writeSignals } from "./write.ts"
+
+/** What both kinds of cache are told. */
+export interface MakeOptions extends Omit<WriteOptions, "bytesPerToken" | "encode" | "table"> {
+  /** Rows of a chunk of logits. */
+  readonly chunkRows: number
+}
+
+/** Runs models on a batch: `use` gets a function from a model to its rows. What is made meanwhile is freed. */
+const onBatch = (batch: Batch, use: (rowsOf: (model: Model) => Rows) => Uint8Array): Uint8Array => {
+  let bytes: Uint8Array | undefined
+  tf.tidy(() => {
+    const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
+    const row_N = tf.tensor1d(batch.row_N, "int32")
+    bytes = use((model) => frozenRows(model, ids_BT, row_N))
+  })
+  return bytes!
+}
+
+/**
+ * Writes the target's signals for all trained tokens of a data set. Hidden states come with the head, float32.
+ *
+ * @error DataError as `writeSignals`
+ */
+export const makeTargetSignals = (
+  options: MakeOptions & { readonly target: Model; readonly form: CachedForm },
+): Effect.Effect<SignalsHeader, DataError> => {
+  const { target, form, chunkRows } = options
+  const { hiddenSize: D, vocabularySize: V } = target.architecture
+  return writeSignals({
+    ...options,
+    bytesPerToken: bytesPerToken(form, { D, V }),
+    encode: (batch) => onBatch(batch, (rowsOf) => encodeTarget(form, rowsOf(target), batch, chunkRows)),
+    ...(form === "hidden" ? { table: { shape: [V, D], values: () => target.head_Vd.dataSync() as Float32Array } } : {}),
+  })
+}
+
+/** The loss of the reference is the one that the arm trains by, so it needs what that loss needs. */
+export interface ReferenceMakeOptions extends MakeOptions {
+  readonly reference: Model
+  readonly statistics: ReadonlyArray<ReferenceStatistic>
+  readonly loss: LossInstance
+  /** Run where the loss compares to the target and `signals` has none. */
+  readonly target?: Model | undefined
+  /** The target from the cache that the arm reads, so that draft and reference are compared to the same. */
+  readonly signals?: Pick<CachedSignals, "target">
+}
+
+/** The loss, if it is a function of the token alone: what it would draw anew at each step cannot be kept. */
+const beforehand = (loss: LossInstance): LossInstance => ({
+  ...loss,
+  value: (chunk) =>
+    loss.value({
+      ...chunk,
+      get uniform_R(): never {
+        throw new DataError({
+          message: `loss ${loss.name} draws at random at each step, so the reference's cannot be kept; set signals.reference to live`,
+        })
+      },
+    }),
+})
+
+/**
+ * Writes the reference's losses for all trained tokens of a data set, in nats as the loss gives them: 4 bytes each.
+ *
+ * @error DataError as `writeSignals`, and for a loss that draws at random
+ */
+export const makeReferenceSignals = (options: ReferenceMakeOptions): Effect.Effect<SignalsHeader, DataError> => {
+  const { reference, statistics, target, signals, chunkRows } = options
+  const loss = beforehand(options.loss)
+  const M = statistics.length
+  const readsTarget = loss.target && statistics.includes("referenceLoss_N")
+  return writeSignals({
+    ...options,
+    bytesPerToken: 4 * M,
+    encode: (batch) =>
+      onBatch(batch, (rowsOf) => {
+        const N = batch.row_N.length
+        const stored = readsTarget ? signals?.target?.(batch) : undefined
+        const live = readsTarget && stored === undefined && target !== undefined ? rowsOf(target) : undefined
+        const rows = rowsOf(reference)
+        const found = statisticsPass(
+          {
+            draft: rows, // not read: no statistic here is of a draft
+            reference: rows,
+            target: stored && "hidden" in stored ? stored.hidden : live,
+            cached: stored && "cached" in stored ? stored.cached : undefined,
+            gold_N: batch.gold_N,
+            uniform_N: new Float32Array(N),
+            loss,
+            chunkRows,
+          },
+          statistics,
+        )
+        const values = new Float32Array(N * M)
+        for (const [m, name] of statistics.entries()) for (let n = 0; n < N; n++) values[n * M + m] = found[name]![n]!
+        return new Uint8Array(values.buffer)
+      }),
+  })
+}

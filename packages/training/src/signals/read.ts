@@ -1,0 +1,98 @@
+/** Opens a cache of signals: its files are mapped into memory, and each is checked against its checksum when first used. */
+import { existsSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { DataError } from "@winnow/core"
+import type { Batch, EncodedExample } from "@winnow/data"
+import { trainedOffsets } from "@winnow/data"
+import { checkIdentity, hashOf, readHeader, type SignalsHeader, type SignalsIdentity } from "./header.ts"
+
+/** A cache that is open; its memory is given back when nothing refers to it any more. */
+export interface OpenSignals {
+  readonly directory: string
+  readonly header: SignalsHeader
+  /**
+   * Hands the bytes of a batch's rows over, sequence by sequence, in the order of the batch: `use(bytes, n)` with the number n
+   * of the first of them among the batch's valid tokens. Little-endian; aligned to 4 bytes, or to 2 where a token has 2 mod 4.
+   *
+   * @error DataError (thrown) for a damaged piece, or an example that is not in the cache
+   */
+  readonly rows: (batch: Batch, use: (bytes: Uint8Array, n: number) => void) => void
+  /** The table beside the rows; undefined where there is none. @error DataError (thrown) when it is damaged */
+  readonly table: () => { readonly shape: ReadonlyArray<number>; readonly bytes: Uint8Array } | undefined
+}
+
+/** Maps a file that is not empty. Privately: a stray write would stay in this process. */
+const map = (file: string, bytes: number, hash: string): Uint8Array => {
+  const damaged = (what: string) =>
+    new DataError({ message: `${file} is damaged: ${what}; remove its folder and run again, or run with --fresh` })
+  if (!existsSync(file)) throw damaged("it is not there")
+  const { size } = statSync(file)
+  if (size !== bytes) throw damaged(`it has ${size} bytes, ${bytes} were written`)
+  const mapped = Bun.mmap(file, { shared: false })
+  const found = hashOf(mapped)
+  if (found !== hash) throw damaged(`its checksum is ${found}, ${hash} was written`)
+  return mapped
+}
+
+/**
+ * Opens a cache for a data set.
+ *
+ * @param expected what this run would make the cache of
+ * @param examples the data set, in the order in which the cache was made
+ * @error DataError (thrown) when it is not whole, of another identity, or of other lengths
+ */
+export const openSignals = (
+  directory: string,
+  expected: SignalsIdentity,
+  examples: ReadonlyArray<EncodedExample>,
+): OpenSignals => {
+  const header = readHeader(directory)
+  checkIdentity(directory, header.identity, expected)
+  const offset_E = trainedOffsets(examples)
+  const tokens = offset_E.at(-1)!
+  if (header.examples !== examples.length || header.tokens !== tokens)
+    throw new DataError({
+      message:
+        `the cache of signals ${directory} has ${header.tokens} tokens of ${header.examples} examples, the data ${tokens} ` +
+        `of ${examples.length}; make it anew from this data`,
+    })
+  const { pieces, bytesPerToken } = header
+  const mapped: Array<Uint8Array | undefined> = pieces.map(() => undefined)
+  // Of each example, its piece: examples without a trained token have none, and are in no batch's rows.
+  const pieceOf_E = new Int32Array(examples.length).fill(-1)
+  for (const [i, { firstExample, examples }] of pieces.entries())
+    pieceOf_E.fill(i, firstExample, firstExample + examples)
+
+  const piece = (i: number): Uint8Array => {
+    const { file, bytes, hash } = pieces[i]!
+    return (mapped[i] ??= map(join(directory, file), bytes, hash))
+  }
+  return {
+    directory,
+    header,
+    rows: (batch, use) => {
+      let n = 0
+      for (const e of batch.example_B) {
+        const rows = (offset_E[e + 1] ?? Number.NaN) - offset_E[e]!
+        if (Number.isNaN(rows))
+          throw new DataError({
+            message: `the batch has example ${e}, the cache of signals ${directory} has 0 to ${examples.length - 1}`,
+          })
+        if (rows === 0) continue
+        const i = pieceOf_E[e]!
+        const at = (offset_E[e]! - pieces[i]!.firstRow) * bytesPerToken
+        use(piece(i).subarray(at, at + rows * bytesPerToken), n)
+        n += rows
+      }
+      if (n !== batch.row_N.length)
+        throw new DataError({
+          message: `the batch has ${batch.row_N.length} valid tokens, the cache of signals ${n} for its examples`,
+        })
+    },
+    table: () => {
+      if (header.table === undefined) return undefined
+      const { file, shape, hash } = header.table
+      return { shape, bytes: map(join(directory, file), 4 * shape.reduce((a, b) => a * b, 1), hash) }
+    },
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The target of a batch as a cache holds it, in the place of hidden states that were just computed.
+ *
+ * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
+ */
+import type { SparseTarget } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+
+/** k entries of the target a row, as typed arrays: what a fused head reads. */
+export interface SparseRows {
+  readonly kind: SparseTarget["kind"]
+  readonly k: number
+  /** Token of each entry. */
+  readonly ids_Nk: Int32Array
+  /** p of the token; 1 / k for samples, where a token may be several entries. */
+  readonly p_Nk: Float32Array
+  /** log p of the token, nats, for both kinds. */
+  readonly logP_Nk: Float32Array
+  /** sum of p over all other tokens; 0 for samples. */
+  readonly tail_N: Float32Array
+}
+
+/** All logits of each row, read from the cache where they lie, when a chunk of them is asked for. */
+export interface FullRows {
+  readonly kind: "full"
+  readonly V: number
+  /** [V] of row n. */
+  readonly row: (n: number) => Float32Array
+}
+
+export type CachedRows = SparseRows | FullRows
+
+/** The rows that are kept, in order. */
+export const takeRows = (rows: CachedRows, kept_K: Int32Array): CachedRows => {
+  if (rows.kind === "full") return { ...rows, row: (i) => rows.row(kept_K[i]!) }
+  const { k } = rows
+  const entries = <A extends Int32Array | Float32Array>(from: A, into: A): A => {
+    for (const [i, n] of kept_K.entries()) into.set(from.subarray(n * k, (n + 1) * k), i * k)
+    return into
+  }
+  const K = kept_K.length
+  return {
+    ...rows,
+    ids_Nk: entries(rows.ids_Nk, new Int32Array(K * k)),
+    p_Nk: entries(rows.p_Nk, new Float32Array(K * k)),
+    logP_Nk: entries(rows.logP_Nk, new Float32Array(K * k)),
+    tail_N: Float32Array.from(kept_K, (n) => rows.tail_N[n]!),
+  }
+}
+
+/** Logits of rows [start, start + count), [R, V]. Belongs to the caller's tidy. */
+export const fullLogits = ({ V, row }: FullRows, start: number, count: number): tf.Tensor2D => {
+  const values = new Float32Array(count * V)
+  for (let r = 0; r < count; r++) values.set(row(start + r), r * V)
+  return tf.tensor2d(values, [count, V])
+}
+
+/** Rows [start, start + count) as tensors. They belong to the caller's tidy. */
+export const sparseTarget = (rows: SparseRows, start: number, count: number): SparseTarget => {
+  const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = rows
+  const entries = (values: Float32Array | Int32Array, dtype: "int32" | "float32") =>
+    tf.tensor2d(values.subarray(start * k, (start + count) * k), [count, k], dtype)
+  return {
+    kind,
+    ids_Rk: entries(ids_Nk, "int32"),
+    weight_Rk: entries(p_Nk, "float32"),
+    logP_Rk: entries(logP_Nk, "float32"),
+    tail_R: tf.tensor1d(tail_N.subarray(start, start + count)),
+  }
+}

@@ -1,0 +1,261 @@
+/**
+ * Makes a cache of signals: the rows of all trained tokens of a data set, in pieces that survive a kill.
+ *
+ * A piece is written beside its place, flushed, renamed into it, and then noted with its checksum: what is noted and still
+ * has its checksum is not computed again, so a kill costs the piece that was being made. `signals.json` comes last.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeSync,
+} from "node:fs"
+import { join } from "node:path"
+import { DataError } from "@winnow/core"
+import { type Batch, collate, type EncodedExample, trainedOffsets } from "@winnow/data"
+import { Effect } from "effect"
+import {
+  checkIdentity,
+  hashOf,
+  headerFile,
+  journalFile,
+  type Piece,
+  readPiece,
+  type SignalsHeader,
+  type SignalsIdentity,
+} from "./header.ts"
+
+/** What a cache takes and what there is, known before anything is written. */
+export interface SignalsSize {
+  readonly tokens: number
+  readonly bytesPerToken: number
+  /** Of the whole cache, and of what is still to be written. */
+  readonly bytes: number
+  readonly bytesLeft: number
+  /** Free on the disk. */
+  readonly free: number
+}
+
+export interface WriteOptions {
+  readonly directory: string
+  readonly identity: SignalsIdentity
+  readonly examples: ReadonlyArray<EncodedExample>
+  readonly bytesPerToken: number
+  /** The rows of a batch's valid tokens, in their order: N bytesPerToken bytes, copied before the next call. */
+  readonly encode: (batch: Batch) => Uint8Array
+  /** Written beside the rows. */
+  readonly table?: { readonly shape: ReadonlyArray<number>; readonly values: () => Float32Array }
+  /** Called once, before anything is computed or written. */
+  readonly onSize?: (size: SignalsSize) => void
+  readonly onProgress?: (tokens: number, of: number) => void
+  /** Largest piece; 64 MiB and 32 768 tokens by default, whichever is less: some seconds of work. */
+  readonly piece?: { readonly bytes: number; readonly tokens: number }
+  /** Padded tokens of a forward pass; 2048 by default. */
+  readonly batchTokens?: number
+  /** Bytes free on the disk of a folder; asks the system by default. */
+  readonly freeBytes?: (directory: string) => number
+}
+
+const systemFree = (directory: string): number => {
+  const { bavail, bsize } = statfsSync(directory)
+  return bavail * bsize
+}
+
+/** Left free on the disk: the header, the store's manifest, other processes. */
+const margin = 32 * 2 ** 20
+
+type Planned = Omit<Piece, "hash">
+
+/** Cuts the examples into pieces, none larger than asked by more than one example; the same for the same lengths. */
+export const planPieces = (
+  offset_E: Float64Array,
+  bytesPerToken: number,
+  most: { readonly bytes: number; readonly tokens: number },
+): ReadonlyArray<Planned> => {
+  const rowsWanted = Math.max(1, Math.min(most.tokens, Math.floor(most.bytes / bytesPerToken)))
+  const examples = offset_E.length - 1
+  const pieces: Array<Planned> = []
+  for (let first = 0; first < examples; ) {
+    let next = first + 1
+    while (next < examples && offset_E[next]! - offset_E[first]! < rowsWanted) next++
+    const rows = offset_E[next]! - offset_E[first]!
+    const file = `piece-${String(pieces.length).padStart(5, "0")}.bin`
+    pieces.push({
+      file,
+      firstExample: first,
+      examples: next - first,
+      firstRow: offset_E[first]!,
+      rows,
+      bytes: rows * bytesPerToken,
+    })
+    first = next
+  }
+  // An example without a trained token has no row; a piece of such alone would be an empty file, which cannot be mapped.
+  return pieces.filter(({ rows }) => rows > 0)
+}
+
+const flushed = (file: string, flag: "w" | "a", content: Uint8Array) => {
+  const handle = openSync(file, flag)
+  try {
+    for (let done = 0; done < content.length; )
+      done += writeSync(handle, content, done, Math.min(content.length - done, 2 ** 30))
+    fsyncSync(handle)
+  } finally {
+    closeSync(handle)
+  }
+}
+
+const writeWhole = (file: string, content: Uint8Array) => {
+  const beside = `${file}.tmp`
+  flushed(beside, "w", content)
+  renameSync(beside, file)
+}
+
+const text = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
+
+/** The pieces that an earlier attempt finished: noted in the journal, of this plan, and with the bytes that were noted. */
+const finished = ({ directory, identity }: WriteOptions, plan: ReadonlyArray<Planned>): Map<string, Piece> => {
+  const journal = join(directory, journalFile)
+  const lines = existsSync(journal) ? readFileSync(journal, "utf8").split("\n") : []
+  const done = new Map<string, Piece>()
+  if (lines.length === 0) return done
+  try {
+    checkIdentity(directory, JSON.parse(lines[0]!) as SignalsIdentity, identity)
+  } catch (cause) {
+    if (cause instanceof DataError) throw cause
+    return done // killed while the very first line was written
+  }
+  for (const line of lines.slice(1)) {
+    const found = readPiece(line)
+    const planned = found && plan.find(({ file }) => file === found.file)
+    if (found === undefined || planned === undefined) continue
+    const { hash, ...rest } = found
+    const file = join(directory, found.file)
+    if (JSON.stringify(rest) === JSON.stringify(planned) && existsSync(file) && hashOf(readFileSync(file)) === hash)
+      done.set(found.file, found)
+  }
+  return done
+}
+
+/** Batches of a piece's examples, of about `batchTokens` padded tokens: like lengths together. */
+function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, batchTokens: number): Generator<Batch> {
+  const indices = Array.from({ length: piece.examples }, (_, i) => piece.firstExample + i)
+    .filter((e) => examples[e]!.ids.length > Math.max(1, examples[e]!.promptLength))
+    .sort((a, b) => examples[a]!.ids.length - examples[b]!.ids.length)
+  const batch = (group: ReadonlyArray<number>) =>
+    collate(
+      group.map((e) => examples[e]!),
+      0,
+      Int32Array.from(group),
+    )
+  let group: Array<number> = []
+  for (const e of indices) {
+    if (group.length > 0 && (group.length + 1) * (examples[e]!.ids.length - 1) > batchTokens) {
+      yield batch(group)
+      group = []
+    }
+    group.push(e)
+  }
+  if (group.length > 0) yield batch(group)
+}
+
+/**
+ * Writes a cache into a folder, going on with what an earlier attempt left there.
+ *
+ * @error DataError when the disk has too little room, before anything is computed; when the folder holds pieces of another
+ * identity; when a file cannot be written
+ */
+export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader, DataError> =>
+  Effect.gen(function* () {
+    const { directory, identity, examples, bytesPerToken, encode, table } = options
+    const { onSize = () => {}, onProgress = () => {}, freeBytes = systemFree } = options
+    const attempt = <A>(run: () => A): Effect.Effect<A, DataError> =>
+      Effect.try({
+        try: run,
+        catch: (cause) =>
+          cause instanceof DataError
+            ? cause
+            : new DataError({ message: `signals ${directory}: ${cause instanceof Error ? cause.message : cause}` }),
+      })
+    const offset_E = trainedOffsets(examples)
+    const tokens = offset_E.at(-1)!
+    const plan = planPieces(offset_E, bytesPerToken, options.piece ?? { bytes: 64 * 2 ** 20, tokens: 32_768 })
+    const done = yield* attempt(() => {
+      mkdirSync(directory, { recursive: true })
+      const done = finished(options, plan)
+      const tableBytes = (table?.shape ?? [0]).reduce((a, b) => a * b, 4)
+      const left = plan.filter(({ file }) => !done.has(file)).reduce((sum, { bytes }) => sum + bytes, 0)
+      const free = freeBytes(directory)
+      const bytesLeft = left + tableBytes
+      onSize({ tokens, bytesPerToken, bytes: tokens * bytesPerToken + tableBytes, bytesLeft, free })
+      if (bytesLeft + margin > free)
+        throw new DataError({
+          message:
+            `signals ${directory} need ${mebibytes(bytesLeft)} more on the disk (${tokens} tokens of ${bytesPerToken} ` +
+            `bytes), and ${mebibytes(free)} are free; free some, or choose a smaller form`,
+        })
+      // The journal anew, so that it ends with a whole line whatever the last attempt left.
+      writeWhole(
+        join(directory, journalFile),
+        Buffer.concat([text(identity), ...[...done.values()].map((piece) => text(piece))]),
+      )
+      return done
+    })
+
+    let written = [...done.values()].reduce((sum, { rows }) => sum + rows, 0)
+    if (written > 0) onProgress(written, tokens)
+    for (const piece of plan) {
+      if (done.has(piece.file)) continue
+      const content = new Uint8Array(piece.bytes)
+      for (const batch of batchesOf(examples, piece, options.batchTokens ?? 2048)) {
+        yield* attempt(() => {
+          const rows = encode(batch)
+          let at = 0
+          for (const e of batch.example_B) {
+            const bytes = (offset_E[e + 1]! - offset_E[e]!) * bytesPerToken
+            content.set(rows.subarray(at, at + bytes), (offset_E[e]! - piece.firstRow) * bytesPerToken)
+            at += bytes
+          }
+          onProgress((written += batch.row_N.length), tokens)
+        })
+        yield* Effect.yieldNow
+      }
+      yield* attempt(() => {
+        const whole: Piece = { ...piece, hash: hashOf(content) }
+        writeWhole(join(directory, piece.file), content)
+        appendWhole(join(directory, journalFile), text(whole))
+        done.set(piece.file, whole)
+      })
+    }
+    return yield* attempt(() => {
+      const header: SignalsHeader = {
+        schema: 1,
+        identity,
+        examples: examples.length,
+        tokens,
+        bytesPerToken,
+        pieces: plan.map(({ file }) => done.get(file)!),
+        ...(table === undefined ? {} : { table: writeTable(directory, table) }),
+      }
+      writeWhole(join(directory, headerFile), text(header))
+      rmSync(join(directory, journalFile), { force: true })
+      return header
+    })
+  })
+
+const appendWhole = (file: string, content: Uint8Array) => flushed(file, "a", content)
+
+const writeTable = (directory: string, { shape, values }: NonNullable<WriteOptions["table"]>) => {
+  const floats = values()
+  const bytes = new Uint8Array(floats.buffer, floats.byteOffset, floats.byteLength)
+  writeWhole(join(directory, "table.bin"), bytes)
+  return { file: "table.bin" as const, shape: [...shape], hash: hashOf(bytes) }
+}
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
