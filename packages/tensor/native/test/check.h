@@ -155,7 +155,10 @@ inline int run(int argc, char** argv, std::initializer_list<Test> tests) {
     }
     if (failed) continue;
     std::printf("%s: %ld cases", test.name, done);
-    for (const auto& [what, c] : compared()) std::printf(", %s: %ld compared, worst %.2f of its tolerance", what.c_str(), c.count, c.worst);
+    for (const auto& [what, c] : compared()) {
+      std::printf(", %s: %ld compared", what.c_str(), c.count);
+      if (c.worst > 0) std::printf(", the worst at %.2f of its tolerance", c.worst);
+    }
     std::printf("\n");
   }
   std::fflush(stdout);

@@ -183,7 +183,7 @@ export class Tensors {
   }
 
   /**
-   * Where a tensor's elements lie, 0 when it has none; valid while the tensor lives. The handle keeps the buffer when the
+   * Where a tensor's elements lie, valid while it lives; any address, or 0, when it has none. The handle keeps the buffer when the
    * TF_Tensor that named it is gone. On a GPU it would be a copy that is gone too, so there it is refused.
    *
    * @error EngineError if the tensor does not live or lies on a GPU

@@ -8,14 +8,14 @@
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { type } from "arktype"
-import { AttemptFailed } from "../library/error.ts"
 import { type LockTimes, withLock } from "../library/lock.ts"
 import { makeWorkFolder, sweep, workFolder } from "../library/work.ts"
-import { type Compilation, compileUnits, link } from "./compile.ts"
+import { type Compilation, compileUnits, forgetObjects, layOut, link } from "./compile.ts"
 import type { Compiler } from "./compiler.ts"
+import { type Sources, sha256, unitsOf } from "./sources.ts"
 import { commonFlags, type Variant, variants } from "./variant.ts"
 
-/** Where builds come from and go to. */
+/** Where builds go to. */
 export interface BuildOptions {
   /** Folder of the builds; made if it is not there. */
   readonly cache: string
@@ -25,36 +25,21 @@ export interface BuildOptions {
   readonly lockTimes?: LockTimes
 }
 
-/** The sources, read once: what is hashed is what is compiled, whatever happens to the files meanwhile. */
-export interface Sources {
-  readonly folder: string
-  /** Text by file name, every .cpp and .h of the folder, sorted by name. */
-  readonly files: ReadonlyArray<readonly [name: string, text: string]>
-  /** SHA-256 of all of them. */
-  readonly sha256: string
-}
-
-export const LIBRARY = "libwinnow.so"
+const LIBRARY = "libwinnow.so"
 const MANIFEST = "manifest.json"
-/** Builds that stay in the cache: a folder of sources that is worked on gives a new one at each change. */
+/** Builds that stay in the cache: sources that are worked on give a new one at each change. */
 const KEPT_BUILDS = 16
 
 const Manifest = type({ "+": "reject", sha256: "string.hex == 64", variant: "string", compiler: "string" })
 
-const sha256 = (data: string | Uint8Array): string => new Bun.CryptoHasher("sha256").update(data).digest("hex")
+/** On Linux a symbol that nobody defines fails the link, not the first call. */
+const linkFlags = ["-shared", "-pthread", ...(process.platform === "linux" ? ["-Wl,-z,defs"] : [])]
 
-/** Reads the sources of a folder. @error AttemptFailed when it holds no .cpp file */
-export const readSources = async (folder: string): Promise<Sources> => {
-  const names = (await readdir(folder).catch(() => [])).filter((name) => /\.(cpp|h)$/.test(name)).toSorted()
-  if (!names.some((name) => name.endsWith(".cpp"))) throw new AttemptFailed(`${folder} has no C++ sources`)
-  const files = await Promise.all(
-    names.map(async (name) => [name, await readFile(join(folder, name), "utf8")] as const),
-  )
-  return { folder, files, sha256: sha256(JSON.stringify(files)) }
-}
+/** Folder in `cache` of the objects that stay between builds. */
+export const objectsFolder = (cache: string): string => join(cache, "objects")
 
 /** Name of the folder of a build. */
-export const buildKey = (sources: Sources, variant: Variant, compiler: Compiler): string => {
+const buildKey = (sources: Sources, variant: Variant, compiler: Compiler): string => {
   const all = [
     sources.sha256,
     commonFlags,
@@ -66,9 +51,6 @@ export const buildKey = (sources: Sources, variant: Variant, compiler: Compiler)
   ]
   return `${variant}-${sha256(JSON.stringify(all)).slice(0, 24)}`
 }
-
-/** On Linux a symbol that nobody defines fails the link, not the first call. */
-const linkFlags = ["-shared", "-pthread", ...(process.platform === "linux" ? ["-Wl,-z,defs"] : [])]
 
 /** Path of a build's library if it is there and whole. */
 const cached = async (folder: string): Promise<string | undefined> => {
@@ -84,13 +66,15 @@ const cached = async (folder: string): Promise<string | undefined> => {
 /**
  * Path of the variant's library, built now or before.
  *
- * @error AttemptFailed when it does not compile, with the compiler's first error lines; what writing the cache throws
+ * @param first a unit to compile before all others, alone: one that has failed for another variant
+ * @error UnitFailed, AttemptFailed when it does not compile or link, with the first error lines; what writing the cache throws
  */
 export const buildLibrary = async (
   sources: Sources,
   variant: Variant,
   compiler: Compiler,
   options: BuildOptions,
+  first?: string,
 ): Promise<string> => {
   const { cache, say } = options
   const folder = join(cache, buildKey(sources, variant, compiler))
@@ -111,7 +95,21 @@ export const buildLibrary = async (
         await makeWorkFolder(work, owner)
         const made = join(work, "build")
         await mkdir(made)
-        await compile(sources, variant, compiler, join(work, "objects"), join(made, LIBRARY), options.env)
+        const compilation: Compilation = {
+          sources,
+          compiler,
+          env: options.env,
+          flags: [...commonFlags, ...variants[variant].flags],
+          linkFlags,
+          purpose: variant,
+          work: join(work, "sources"),
+          objects: objectsFolder(cache),
+        }
+        await layOut(compilation)
+        if (first !== undefined) await compileUnits([first], compilation)
+        const units = unitsOf(sources)
+        await compileUnits(units, compilation)
+        await link(units, join(made, LIBRARY), compilation)
         const manifest = {
           sha256: sha256(await readFile(join(made, LIBRARY))),
           variant,
@@ -136,31 +134,9 @@ export const buildLibrary = async (
   )
 }
 
-/** Compiles the sources as they were read, in `work`, and links them to `library`. */
-const compile = async (
-  sources: Sources,
-  variant: Variant,
-  compiler: Compiler,
-  work: string,
-  library: string,
-  env: BuildOptions["env"],
-): Promise<void> => {
-  await mkdir(work)
-  await Promise.all(sources.files.map(([name, text]) => writeFile(join(work, name), text)))
-  const units = sources.files.flatMap(([name]) => (name.endsWith(".cpp") ? [join(work, name)] : []))
-  const compilation: Compilation = {
-    compiler,
-    env,
-    flags: [...commonFlags, ...variants[variant].flags],
-    linkFlags,
-    purpose: variant,
-    words: (output) => output.replaceAll(work, sources.folder),
-  }
-  await link(await compileUnits(units, work, compilation), library, compilation)
-}
-
-/** Removes the oldest builds. One that another process has loaded works on: its file lives until it is let go. */
+/** Removes the oldest builds and objects. A build that another process has loaded works on: its file lives until it is let go. */
 const forgetOld = async (cache: string): Promise<void> => {
+  await forgetObjects(objectsFolder(cache))
   const folders = (await readdir(cache)).filter((name) => /-[0-9a-f]{24}$/.test(name))
   const aged = await Promise.all(
     folders.map(async (name) => ({ name, time: (await stat(join(cache, name)).catch(() => undefined))?.mtimeMs ?? 0 })),

@@ -2,15 +2,18 @@
  * `bun run native:check`: compiles the native library with its C++ tests into programs of their own and runs them, plainly or
  * under sanitizers, for a number of cases or of seconds. Exit code 0 when all pass. See docs/engine.md.
  */
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises"
+import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
 import { processorFlags } from "../doctor/processor.ts"
 import { AttemptFailed } from "../library/error.ts"
-import { type Compilation, compileUnits, link } from "./compile.ts"
+import { cacheFolder } from "../library/platform.ts"
+import { objectsFolder } from "./build.ts"
+import { type Compilation, compileUnits, layOut, link } from "./compile.ts"
 import { type Compiler, findCompiler } from "./compiler.ts"
 import { nativeSources } from "./open.ts"
+import { readSources, unitsOf } from "./sources.ts"
 import { commonFlags, runnable, type Variant, variants, variantsToTry } from "./variant.ts"
 
 const usage = `bun run native:check [options]
@@ -25,7 +28,9 @@ const sanitizers = ["address", "undefined", "thread"]
 
 /** Frame pointers and lines for the report. Under -O1 the products of some hundred rows still take milliseconds. */
 const sanitizeFlags = (names: ReadonlyArray<string>) =>
-  names.length === 0 ? [] : ["-O1", "-g", "-fno-omit-frame-pointer", `-fsanitize=${names.join(",")}`]
+  names.length === 0
+    ? []
+    : ["-O1", "-g", "-fno-omit-frame-pointer", "-fno-sanitize-recover=all", `-fsanitize=${names.join(",")}`]
 
 const fail = (message: string): never => {
   throw new AttemptFailed(message, usage)
@@ -69,31 +74,31 @@ const readOptions = (args: ReadonlyArray<string>) => {
 }
 type CheckOptions = ReturnType<typeof readOptions>
 
-const cppFiles = async (folder: string) =>
-  (await readdir(folder)).filter((name) => name.endsWith(".cpp")).map((name) => join(folder, name))
-
 /** One program for each test, of the test and all of the library. */
 const build = async (variant: Variant, compiler: Compiler, work: string, options: CheckOptions) => {
   const { sanitize, only } = options
-  const found = await cppFiles(join(nativeSources, "test"))
-  const unknown = only.find((name) => !found.some((path) => basename(path, ".cpp") === name))
-  if (unknown !== undefined)
-    fail(`there is no test of ${unknown}, only of ${found.map((path) => basename(path, ".cpp")).join(", ")}`)
-  const tests = found.filter((path) => only.length === 0 || only.includes(basename(path, ".cpp")))
+  const sources = await readSources(nativeSources, ["test"])
+  const found = unitsOf(sources, "test")
+  const partOf = (unit: string) => basename(unit, ".cpp")
+  const unknown = only.find((name) => !found.some((unit) => partOf(unit) === name))
+  if (unknown !== undefined) fail(`there is no test of ${unknown}, only of ${found.map(partOf).join(", ")}`)
   const compilation: Compilation = {
+    sources,
     compiler,
     env: process.env,
-    flags: [...commonFlags, ...variants[variant].flags, ...sanitizeFlags(sanitize), "-fno-sanitize-recover=all"],
+    flags: [...commonFlags, ...variants[variant].flags, ...sanitizeFlags(sanitize)],
     linkFlags: ["-pthread", ...sanitizeFlags(sanitize)],
     purpose: [variant, ...sanitize].join(", "),
+    work,
+    objects: objectsFolder(cacheFolder(process.env, process.platform, "native")),
   }
-  const folders = [join(work, "library"), join(work, "tests")] as const
-  for (const folder of folders) await mkdir(folder, { recursive: true })
-  const objects = await compileUnits(await cppFiles(nativeSources), folders[0], compilation)
+  await layOut(compilation)
+  const [library, tests] = [unitsOf(sources), found.filter((unit) => only.length === 0 || only.includes(partOf(unit)))]
+  await compileUnits([...library, ...tests], compilation)
   const programs: Array<string> = []
-  for (const object of await compileUnits(tests, folders[1], compilation)) {
-    const program = object.replace(/\.cpp\.o$/, "")
-    await link([...objects, object], program, compilation)
+  for (const test of tests) {
+    const program = join(work, `${partOf(test)}-test`)
+    await link([...library, test], program, compilation)
     programs.push(program)
   }
   return programs

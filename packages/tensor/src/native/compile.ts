@@ -1,11 +1,19 @@
-/** Compiling and linking C++ in child processes, as many at once as there are cores. */
+/**
+ * Compiling and linking C++ in child processes, as many at once as there are cores.
+ *
+ * Objects are kept in the cache by the hash of what they were made of, so that a change of one source compiles what it
+ * touches, and no more.
+ */
+import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
-import { basename, join } from "node:path"
+import { dirname, join } from "node:path"
 import { AttemptFailed } from "../library/error.ts"
 import { type Compiler, firstErrors, run } from "./compiler.ts"
+import { type Sources, sha256, unitHash } from "./sources.ts"
 
 /** What is made of what. */
 export interface Compilation {
+  readonly sources: Sources
   readonly compiler: Compiler
   readonly env: Readonly<Record<string, string | undefined>>
   /** Flags of compiling, and of linking. */
@@ -13,53 +21,100 @@ export interface Compilation {
   readonly linkFlags: ReadonlyArray<string>
   /** What it is for, in errors: "avx2". */
   readonly purpose: string
-  /** Turns paths in the compiler's words into those that people know. */
-  readonly words?: (output: string) => string
+  /** Folder to work in, which nobody else uses: the sources are copied there. */
+  readonly work: string
+  /** Folder of objects that stay. */
+  readonly objects: string
 }
 
-const failed = ({ compiler, words = (text) => text, purpose }: Compilation, what: string, output: string) =>
-  new AttemptFailed(
-    `${what} for ${purpose} with ${compiler.version} failed:\n${words(firstErrors(output))}`,
-    "Use another or a newer compiler (GCC 9, Clang 10 and newer are expected to work): install one, or name it by CXX.",
-  )
+/** A unit that does not compile. */
+export class UnitFailed extends AttemptFailed {
+  constructor(
+    message: string,
+    remedy: string,
+    readonly unit: string,
+  ) {
+    super(message, remedy)
+  }
+}
+
+/** Objects that stay: those of some dozen states of the sources. */
+const KEPT_OBJECTS = 400
+
+const remedy =
+  "Use another or a newer compiler (GCC 9, Clang 10 and newer are expected to work): install one, or name it by CXX."
+
+const wordsOf = ({ work, sources, purpose, compiler }: Compilation, what: string, output: string) =>
+  `${what} for ${purpose} with ${compiler.version} failed:\n${firstErrors(output).replaceAll(work, sources.folder)}`
+
+const keptObject = ({ sources, compiler, flags, objects }: Compilation, unit: string) =>
+  join(objects, `${sha256(JSON.stringify([unitHash(sources, unit), unit, compiler, flags, process.arch]))}.o`)
+
+/** Copies the sources into the folder of work. */
+export const layOut = async ({ sources, work, objects }: Compilation): Promise<void> => {
+  await mkdir(objects, { recursive: true })
+  for (const [name, text] of sources.files) {
+    await mkdir(dirname(join(work, name)), { recursive: true })
+    await writeFile(join(work, name), text)
+  }
+}
 
 /**
- * Compiles each unit in a process of its own. The first that fails ends the others.
+ * Compiles each unit in a process of its own. After one that fails no other is begun.
  *
- * @param units paths of .cpp files
- * @param folder for the objects
- * @returns paths of the objects, in the order of the units
- * @error AttemptFailed with the first error lines
+ * @returns paths of the objects in the folder of work, in the order of the units
+ * @error UnitFailed with the first error lines
  */
 export const compileUnits = async (
   units: ReadonlyArray<string>,
-  folder: string,
   compilation: Compilation,
 ): Promise<ReadonlyArray<string>> => {
-  const { compiler, env, flags } = compilation
-  const object = (unit: string) => join(folder, `${basename(unit)}.o`)
-  const abort = new AbortController()
   const waiting = units.toReversed()
+  const failures: Array<UnitFailed> = []
   const worker = async () => {
-    for (let unit = waiting.pop(); unit !== undefined && !abort.signal.aborted; unit = waiting.pop()) {
-      const { ok, output } = await run(
-        [...compiler.command, ...flags, "-c", unit, "-o", object(unit)],
-        env,
-        abort.signal,
-      )
-      if (ok || abort.signal.aborted) continue
-      abort.abort()
-      throw failed(compilation, `compiling ${basename(unit)}`, output)
-    }
+    for (let unit = waiting.pop(); unit !== undefined && failures.length === 0; unit = waiting.pop())
+      await compileUnit(unit, compilation).catch((cause: UnitFailed) => void failures.push(cause))
   }
-  const ended = await Promise.allSettled(Array.from({ length: availableParallelism() }, worker))
-  for (const one of ended) if (one.status === "rejected") throw one.reason
-  return units.map(object)
+  await Promise.all(Array.from({ length: availableParallelism() }, worker))
+  if (failures[0] !== undefined) throw failures[0]
+  return units.map((unit) => join(compilation.work, `${unit}.o`))
 }
 
-/** Links objects. @error AttemptFailed with the first error lines */
-export const link = async (objects: ReadonlyArray<string>, out: string, compilation: Compilation): Promise<void> => {
-  const { compiler, env, linkFlags } = compilation
+const compileUnit = async (unit: string, compilation: Compilation): Promise<void> => {
+  const { compiler, env, flags, work } = compilation
+  const [object, kept] = [join(work, `${unit}.o`), keptObject(compilation, unit)]
+  if (
+    await copyFile(kept, object).then(
+      () => true,
+      () => false,
+    )
+  )
+    return
+  const { ok, output } = await run([...compiler.command, ...flags, "-c", join(work, unit), "-o", object], env)
+  if (!ok) throw new UnitFailed(wordsOf(compilation, `compiling ${unit}`, output), remedy, unit)
+  const draft = `${kept}.${process.pid}`
+  await writeFile(draft, await readFile(object), { flush: true })
+  await rename(draft, kept)
+}
+
+/** Links units that were compiled. @error AttemptFailed with the first error lines */
+export const link = async (units: ReadonlyArray<string>, out: string, compilation: Compilation): Promise<void> => {
+  const { compiler, env, linkFlags, work } = compilation
+  const objects = units.map((unit) => join(work, `${unit}.o`))
   const { ok, output } = await run([...compiler.command, ...objects, ...linkFlags, "-o", out], env)
-  if (!ok) throw failed(compilation, "linking", output)
+  if (ok) return
+  // A disk may have damaged what was kept: the next start compiles everything.
+  for (const unit of units) await rm(keptObject(compilation, unit), { force: true })
+  throw new AttemptFailed(wordsOf(compilation, "linking", output), remedy)
+}
+
+/** Removes the oldest objects. */
+export const forgetObjects = async (objects: string): Promise<void> => {
+  const names = await readdir(objects)
+  if (names.length <= KEPT_OBJECTS) return
+  const aged = await Promise.all(
+    names.map(async (name) => ({ name, time: (await stat(join(objects, name)).catch(() => undefined))?.mtimeMs ?? 0 })),
+  )
+  for (const { name } of aged.toSorted((a, b) => b.time - a.time).slice(KEPT_OBJECTS))
+    await rm(join(objects, name), { force: true })
 }

@@ -2,7 +2,7 @@
 import { dlopen, type FFIFunction } from "bun:ffi"
 import type { FunctionTable } from "../binding/symbols.ts"
 import { AttemptFailed } from "../library/error.ts"
-import type { Sources } from "./build.ts"
+import type { Sources } from "./sources.ts"
 
 /**
  * Loads the library, runs the self-checks of its parts, and gives the functions of the table.
@@ -38,5 +38,9 @@ export const loadLibrary = (path: string, sources: Sources, table: FunctionTable
 }
 
 /** The parts whose sources define a self-check. */
-export const partsWithCheck = ({ files }: Sources): ReadonlyArray<string> =>
-  files.flatMap(([, text]) => [...text.matchAll(/^WINNOW_API\s+int\s+winnow_selfcheck_(\w+)\s*\(/gm)].map((m) => m[1]!))
+export const partsWithCheck = ({ files }: Sources): ReadonlySet<string> =>
+  new Set(
+    [...files.values()].flatMap((text) =>
+      [...text.matchAll(/^WINNOW_API\s+int\s+winnow_selfcheck_(\w+)\s*\(/gm)].map((found) => found[1]!),
+    ),
+  )

@@ -81,7 +81,7 @@ const single: [tf.Tensor] = [undefined as never]
  * Where a tensor's elements lie: row-major, aligned to 64 bytes unless the tensor is a slice of another.
  *
  * Take it anew at each call, and keep the tensor alive until the call returns: variables are re-assigned and memory is given
- * to others. Other tensors may share the memory, so native code writes only what `output` made. 0 for no elements.
+ * to others. Other tensors may share the memory, so native code writes only what `output` made. Of no elements: any address, or 0.
  *
  * @error EngineError when the tensor is disposed; Error when the native library is not open, as with a GPU
  */

@@ -5,9 +5,11 @@ import type { Functions, FunctionTable } from "../binding/symbols.ts"
 import { processorFlags } from "../doctor/processor.ts"
 import { AttemptFailed, failedAttempt } from "../library/error.ts"
 import { cacheFolder } from "../library/platform.ts"
-import { type BuildOptions, buildLibrary, readSources } from "./build.ts"
+import { type BuildOptions, buildLibrary } from "./build.ts"
+import { UnitFailed } from "./compile.ts"
 import { findCompiler } from "./compiler.ts"
 import { loadLibrary } from "./load.ts"
+import { readSources } from "./sources.ts"
 import { type Variant, variantsToTry } from "./variant.ts"
 
 /** The library, opened. */
@@ -54,17 +56,30 @@ export const openNative = async <Table extends FunctionTable>(
 ): Promise<OpenedNative<Table> | MissingNative> => {
   const env = options.env ?? process.env
   const say = options.say ?? ((line: string) => void process.stderr.write(`${line}\n`))
+  let building = false
+  /** A build for the next variant, after a failure, is no news. */
+  const sayOnce = (line: string) => {
+    if (!building) say(line)
+    building = true
+  }
   const cache = options.cache ?? cacheFolder(env, process.platform, "native")
   const toTry = variantsToTry(options.processor ?? processorFlags(), env["WINNOW_NATIVE"])
   if (toTry.length === 0) return { missing: "switched off by WINNOW_NATIVE=off" }
   const notes: Array<string> = []
   let remedy: string | undefined
+  let failedUnit: string | undefined
   try {
     const sources = await readSources(options.sources ?? nativeSources)
     const compiler = await findCompiler(env)
     for (const variant of toTry) {
       try {
-        const path = await buildLibrary(sources, variant, compiler, { ...options, cache, env, say })
+        const path = await buildLibrary(
+          sources,
+          variant,
+          compiler,
+          { ...options, cache, env, say: sayOnce },
+          failedUnit,
+        )
         const C = loadLibrary(path, sources, options.table) as Functions<Table>
         if (notes.length > 0) say(`winnow: its native library is that for ${variant}, since\n${indented(notes)}`)
         return { variant, path, sources: sources.sha256, notes, C }
@@ -72,6 +87,7 @@ export const openNative = async <Table extends FunctionTable>(
         if (!(cause instanceof AttemptFailed)) throw cause
         notes.push(cause.message)
         remedy ??= cause.remedy
+        if (cause instanceof UnitFailed) failedUnit = cause.unit
       }
     }
   } catch (cause) {

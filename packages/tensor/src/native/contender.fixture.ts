@@ -1,0 +1,19 @@
+/**
+ * One of several processes that want the library at once, for the tests: `bun contender.fixture.ts ROOT`, where a test's
+ * `setUp` made sources, cache and compiler. Prints what it opened, as JSON.
+ */
+import { join } from "node:path"
+import { processors, table } from "./fixtures.ts"
+import { openNative } from "./open.ts"
+
+const [root] = process.argv.slice(2) as [string]
+const said: Array<string> = []
+const opened = await openNative({
+  table,
+  sources: join(root, "sources"),
+  cache: join(root, "cache/native"),
+  env: { PATH: process.env["PATH"], CXX: join(root, "cxx") },
+  processor: processors.old,
+  say: (line) => void said.push(line),
+})
+console.log(JSON.stringify({ said, answer: "missing" in opened ? opened.missing : opened.C.winnow_answer(1) }))
