@@ -1,15 +1,11 @@
 /** The command as it is run, and what it is made of: registration, measuring, cleaning up, rates. */
 import { describe, expect, test } from "bun:test"
-import { chmodSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { tf } from "@winnow/tensor"
-import { UsageError } from "./command-line.ts"
 import { measureBench } from "./measure.ts"
 import { formatRate, formatTime, rateOf, resultOf } from "./result.ts"
 import type { Report } from "./run.ts"
-import { parseStep } from "./step/options.ts"
-import { checkPeer } from "./step/worker-process.ts"
 import { type Bench, prepared, registered, type Setup } from "./suite.ts"
 
 const bench = (...args: ReadonlyArray<string>) => {
@@ -196,87 +192,5 @@ describe("results", () => {
       "183 k tokens/s",
       "14.5 M tokens/s",
     ])
-  })
-})
-
-test("step: alternates with a peer that speaks the protocol, and gives ours / peer", () => {
-  const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
-  try {
-    // In Python's place: a step takes 2 s as it says, and its peak is the number of steps that it was asked for.
-    const peer = join(folder, "peer")
-    writeFileSync(
-      peer,
-      `#!${process.execPath}
-const say = (x) => console.log(JSON.stringify(x))
-say({ ready: "a peer" })
-let steps = 0
-for await (const line of console) if (line === "step") say({ seconds: 2 }), steps++
-say({ peakMegabytes: steps })
-`,
-    )
-    chmodSync(peer, 0o755)
-    const sizes = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--vocab", "64", "--batch", "2", "--length", "8"]
-    const { exitCode, stdout } = bench("step", "--peer", peer, ...sizes, "--steps", "1", "--json")
-    expect(exitCode).toBe(0)
-    const { ours, peer: other, speed_ratio, memory_ratio } = JSON.parse(stdout)
-    expect(other).toEqual({ name: "a peer", secondsPerStep: 2, tokensPerSecond: 8, peakMegabytes: 3 })
-    expect(ours.tokensPerSecond).toBeCloseTo(16 / ours.secondsPerStep, 6)
-    expect(speed_ratio).toBeCloseTo(2 / ours.secondsPerStep, 6)
-    expect(memory_ratio).toBeCloseTo(ours.peakMegabytes / 3, 6)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
-
-describe("step: what cannot be is one line on stderr, exit code 2", () => {
-  test.each([
-    [["--fast"], "--fast"],
-    [["--steps", "x"], '--steps is "x", expected a whole number of 1 or more'],
-    [["--steps", "0"], '--steps is "0"'],
-    [["--threads=-2"], '--threads is "-2"'],
-    [["--batch", "1.5"], '--batch is "1.5"'],
-    [["--keep", "1.5"], '--keep is "1.5", expected a ratio above 0 and up to 1'],
-    [["--keep", ""], '--keep is ""'],
-    [["--draft", "256,6,8"], '--draft is "256,6,8", expected four whole numbers'],
-    [["--target", "512,six,8,2048"], '--target is "512,six,8,2048", expected four whole numbers'],
-    [["--draft", "256,6,7,1024"], "num_attention_heads 7 divides hidden_size 256"],
-  ])("%p", (args, message) => {
-    const parsed = () => parseStep(args)
-    expect(parsed).toThrow(UsageError)
-    expect(parsed).toThrow(message)
-    expect(parsed).toThrow(/^.*$/)
-  })
-
-  const refused = (...args: ReadonlyArray<string>) => {
-    const { exitCode, stdout, stderr } = bench("step", ...args)
-    expect([exitCode, stdout]).toEqual([2, ""])
-    expect(stderr).toMatch(/^error: .*\n$/)
-    return stderr
-  }
-
-  test("of the command: a number, and a peer that is not there", () => {
-    expect(refused("--steps", "x")).toContain('--steps is "x"')
-    expect(refused("--peer", "/nope")).toMatch(/"\/nope": there is no such program .* give its path/)
-  })
-
-  test("a Python without PyTorch: what it lacks, and what to install", async () => {
-    const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
-    try {
-      const peer = join(folder, "python")
-      const lacks = "ModuleNotFoundError: No module named 'torch'"
-      writeFileSync(peer, `#!/bin/sh\n[ "$1" = -c ] && echo "Traceback:\n${lacks}" >&2\nexit 1\n`)
-      chmodSync(peer, 0o755)
-      const error = await checkPeer(peer).then(
-        () => undefined,
-        (cause: unknown) => cause,
-      )
-      expect(error).toBeInstanceOf(UsageError)
-      const { message } = error as UsageError
-      expect(message).toContain(`fails there: ${lacks}; `)
-      expect(message).toContain(`${peer} -m pip install torch transformers`)
-      expect(message).not.toContain("\n")
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
   })
 })

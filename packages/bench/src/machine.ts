@@ -2,41 +2,49 @@
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
 import { openEngine } from "@winnow/tensor"
 
-export interface Machine {
+export interface Host {
   readonly cpu: string
-  /** Threads that this process may run at once, and that one op of TensorFlow uses. */
+  /** Threads that this process may run at once. */
   readonly threads: number
-  readonly opThreads: number
   readonly memoryGiB: number
   readonly system: string
   readonly bun: string
-  readonly tensorflow: string
-  /** "CPU" or "GPU": where float tensors live. */
-  readonly device: string
   /** Programs that wanted a core during the last minute, before this run added its own. */
   readonly load: number
 }
 
+export interface Machine extends Host {
+  /** Threads that one op of TensorFlow uses. */
+  readonly opThreads: number
+  readonly tensorflow: string
+  /** "CPU" or "GPU": where float tensors live. */
+  readonly device: string
+}
+
+/** What is known without opening the engine. */
+export const hostOf = (): Host => ({
+  cpu: cpus()[0]?.model.trim() ?? "unknown",
+  threads: availableParallelism(),
+  memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
+  system: `${process.platform} ${process.arch} ${release()}`,
+  bun: Bun.version,
+  load: Math.round(loadavg()[0]! * 10) / 10,
+})
+
 /** Opens the engine and tells what it runs on. @error LibraryNotFound when there is no libtensorflow */
 export const openMachine = async (): Promise<Machine> => {
-  const load = loadavg()[0]!
+  const host = hostOf()
   const { version, device } = await openEngine()
-  const threads = availableParallelism()
   return {
-    cpu: cpus()[0]?.model.trim() ?? "unknown",
-    threads,
-    opThreads: Number(process.env["TF_NUM_INTRAOP_THREADS"]) || threads,
-    memoryGiB: Math.round((totalmem() / 2 ** 30) * 10) / 10,
-    system: `${process.platform} ${process.arch} ${release()}`,
-    bun: Bun.version,
+    ...host,
+    opThreads: Number(process.env["TF_NUM_INTRAOP_THREADS"]) || host.threads,
     tensorflow: version,
     device: device.type,
-    load: Math.round(load * 10) / 10,
   }
 }
 
 /** Whether other programs take so much that figures are lower than at rest. */
-export const isBusy = ({ load, threads }: Machine): boolean => load > 0.5 * threads
+export const isBusy = ({ load, threads }: Host): boolean => load > 0.5 * threads
 
 /** The lines that go before the tables. */
 export const describeMachine = (machine: Machine): ReadonlyArray<string> => [

@@ -1,8 +1,8 @@
 /** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
 import { parseRequest, UsageError, usage } from "./command-line.ts"
 import { listBenches, runBenches } from "./run.ts"
+import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchStep } from "./step/bench-step.ts"
-import { WorkerEnded } from "./step/worker-process.ts"
 import { suites } from "./suites/index.ts"
 
 const names = Object.keys(suites)

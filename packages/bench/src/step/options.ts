@@ -1,12 +1,15 @@
 /** What `bun run bench step` was asked for; everything is checked before a process is started. */
-import { parseArgs } from "node:util"
-import { gptNeoxOptions } from "@winnow/models"
+import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
+import { choiceOf, countOf, parseOptions, ratioOf, type Sizes, sizesOf } from "../side-by-side/option-values.ts"
+import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-precision.ts"
 
 export const stepUsage = `bun run bench step [--peer PYTHON] [options]
 
   --peer PYTHON     a Python that has PyTorch and transformers; without it only our own step is timed
-  --bf16            let the peer multiply in bfloat16
+  --peer-precision  both, fp32 or bf16: the peers that run; the ratios are to the faster one (both)
+  --precision P     bfloat16 or float32: operands of our products; sums are float32 either way (bfloat16)
+  --cached          our signals come from a cache: target as top-k with tail, loss of the reference
   --draft SIZES     hidden,layers,heads,intermediate of draft and reference (256,6,8,1024)
   --target SIZES    of the target (512,6,8,2048)
   --vocab V         vocabulary (50304)
@@ -15,17 +18,19 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --keep K          keep ratio of AdaSPEC's filter (0.4)
   --threads N       threads of each process (2)
   --steps S         timed steps of each, after 2 that are not (6)
+  --sweep WHAT      vocab, width or tokens: ours alone over a range of sizes, the others as given
   --json            one JSON object on stdout and nothing else
 `
 
-const seeHelp = "`bun run bench step --help` lists the options"
-
-/** Hidden size, layers, heads, intermediate size of one model. */
-export type Sizes = readonly [hidden: number, layers: number, heads: number, intermediate: number]
+/** What `--sweep` takes. */
+export const sweeps = ["vocab", "width", "tokens"] as const
+export type Sweep = (typeof sweeps)[number]
 
 export interface StepOptions {
   readonly peer: string | undefined
-  readonly bf16: boolean
+  readonly peers: ReadonlyArray<PeerPrecision>
+  readonly precision: Precision
+  readonly cached: boolean
   readonly draft: Sizes
   readonly target: Sizes
   readonly vocab: number
@@ -35,36 +40,13 @@ export interface StepOptions {
   readonly keep: number
   readonly threads: number
   readonly steps: number
+  readonly sweep: Sweep | undefined
   readonly json: boolean
   readonly help: boolean
 }
 
-const parse = (args: ReadonlyArray<string>) => {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        peer: { type: "string" },
-        bf16: { type: "boolean", default: false },
-        draft: { type: "string", default: "256,6,8,1024" },
-        target: { type: "string", default: "512,6,8,2048" },
-        vocab: { type: "string", default: "50304" },
-        batch: { type: "string", default: "4" },
-        length: { type: "string", default: "256" },
-        keep: { type: "string", default: "0.4" },
-        threads: { type: "string", default: "2" },
-        steps: { type: "string", default: "6" },
-        json: { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    }).values
-  } catch (cause) {
-    throw new UsageError(`${(cause as Error).message.replace(/\s+/g, " ").replace(/\.$/, "")}; ${seeHelp}`)
-  }
-}
-
-/** A whole number above 0 in decimal digits, else NaN. */
-const whole = (text: string): number => (/^\d+$/.test(text) && Number(text) > 0 ? Number(text) : Number.NaN)
+const text = (value: string) => ({ type: "string", default: value }) as const
+const flag = { type: "boolean", default: false } as const
 
 /**
  * Reads the arguments after `bun run bench step`.
@@ -72,51 +54,47 @@ const whole = (text: string): number => (/^\d+$/.test(text) && Number(text) > 0 
  * @error UsageError, of one line, for an unknown option, a number out of its range, or sizes that no model can have
  */
 export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
-  const values = parse(args)
-  const count = (name: "vocab" | "batch" | "length" | "threads" | "steps"): number => {
-    const n = whole(values[name])
-    if (Number.isSafeInteger(n)) return n
-    throw new UsageError(`--${name} is "${values[name]}", expected a whole number of 1 or more; ${seeHelp}`)
-  }
+  const values = parseOptions("step", args, {
+    peer: { type: "string" },
+    "peer-precision": text("both"),
+    precision: text("bfloat16"),
+    cached: flag,
+    draft: text("256,6,8,1024"),
+    target: text("512,6,8,2048"),
+    vocab: text("50304"),
+    batch: text("4"),
+    length: text("256"),
+    keep: text("0.4"),
+    threads: text("2"),
+    steps: text("6"),
+    sweep: { type: "string" },
+    json: flag,
+    help: { ...flag, short: "h" },
+  })
+  const count = (name: "vocab" | "batch" | "length" | "threads" | "steps") => countOf("step", name, values[name])
   const vocab = count("vocab")
-  const sizes = (name: "draft" | "target"): Sizes => {
-    const text = values[name]
-    const numbers = text.split(",").map((part) => whole(part.trim()))
-    if (numbers.length !== 4 || !numbers.every(Number.isSafeInteger))
-      throw new UsageError(
-        `--${name} is "${text}", expected four whole numbers hidden,layers,heads,intermediate of 1 or more; give them as in --${name} 256,6,8,1024`,
-      )
-    const [hidden, layers, heads, intermediate] = numbers as unknown as Sizes
-    try {
-      gptNeoxOptions.assert({
-        vocab_size: vocab,
-        hidden_size: hidden,
-        num_hidden_layers: layers,
-        num_attention_heads: heads,
-        intermediate_size: intermediate,
-      })
-    } catch (cause) {
-      const why = (cause as Error).message.replace(/\s+/g, " ")
-      throw new UsageError(
-        `--${name} is "${text}", which no GPT-NeoX can have: ${why}; give sizes as in --${name} 256,6,8,1024`,
-      )
-    }
-    return [hidden, layers, heads, intermediate]
-  }
-  const keep = Number(values.keep.trim() || Number.NaN)
-  if (!(keep > 0 && keep <= 1))
-    throw new UsageError(`--keep is "${values.keep}", expected a ratio above 0 and up to 1; ${seeHelp}`)
+  if (values.sweep !== undefined && values.peer !== undefined)
+    throw new UsageError(
+      "--sweep and --peer were both given: a sweep times ours alone; compare one size with a peer, as in --vocab 4096 --peer PYTHON",
+    )
+  if (values.cached)
+    throw new UsageError(
+      "--cached: a step that reads its signals from a cache is not there yet; leave it out for live signals",
+    )
   return {
     peer: values.peer,
-    bf16: values.bf16,
-    draft: sizes("draft"),
-    target: sizes("target"),
+    peers: peersFor(choiceOf("step", "peer-precision", values["peer-precision"], peerPrecisions)),
+    precision: choiceOf("step", "precision", values.precision, ["bfloat16", "float32"]),
+    cached: values.cached,
+    draft: sizesOf("draft", values.draft, vocab),
+    target: sizesOf("target", values.target, vocab),
     vocab,
     batch: count("batch"),
     length: count("length"),
-    keep,
+    keep: ratioOf("step", "keep", values.keep),
     threads: count("threads"),
     steps: count("steps"),
+    sweep: values.sweep === undefined ? undefined : choiceOf("step", "sweep", values.sweep, sweeps),
     json: values.json,
     help: values.help,
   }

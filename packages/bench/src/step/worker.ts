@@ -1,5 +1,4 @@
 /** Our selective step as a worker with the peer's protocol: a "step" line in, a JSON line with its seconds out. */
-import { readFileSync } from "node:fs"
 import { parseArgs } from "node:util"
 import { Reference, Target } from "@winnow/core"
 import type { Batch } from "@winnow/data"
@@ -7,9 +6,10 @@ import { adaspec } from "@winnow/filter-adaspec"
 import { kl } from "@winnow/loss-kl"
 import { gptNeox, initialise } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
-import { openEngine, tf } from "@winnow/tensor"
+import { native, openEngine, type Precision, precision, setPrecision } from "@winnow/tensor"
 import { chunkRowsFor, makeOptimizer, optimizerOptions, optimizerStep, runMicroBatch } from "@winnow/training"
 import { Effect } from "effect"
+import { peakMegabytes } from "../side-by-side/peak.ts"
 
 const { values } = parseArgs({
   options: {
@@ -21,12 +21,14 @@ const { values } = parseArgs({
     keep: { type: "string", default: "0.4" },
     threads: { type: "string" },
     chunk: { type: "string" },
+    precision: { type: "string", default: "float32" },
   },
 })
 const number = (name: "vocab" | "batch" | "length" | "keep" | "threads") => Number(values[name])
 const [V, B, T] = [number("vocab"), number("batch"), number("length")]
 
 await openEngine({ threads: number("threads") })
+setPrecision(values.precision as Precision)
 const build = (sizes: string, seed: number) => {
   const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes.split(",").map(Number)
   const use = gptNeox({
@@ -87,14 +89,9 @@ const step = (t: number) =>
     }),
   )
 
-/** Highest resident size of this process, MB. */
-const peakMegabytes = () => {
-  if (process.platform === "linux")
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))![1]) / 1024
-  return process.resourceUsage().maxRSS / 1024 ** 2
-}
-
-console.log(JSON.stringify({ ready: `Winnow fp32, TensorFlow ${tf.env().platformName}` }))
+const variant = native()?.variant
+const how = variant === undefined ? "float32, plain (no native library)" : `${precision()}, ${variant}`
+console.log(JSON.stringify({ ready: `Winnow ${how}` }))
 let t = 0
 for await (const line of console) {
   if (line.trim() !== "step") break

@@ -1,15 +1,20 @@
 /**
- * A worker of the step as a child process, and the check that a peer can be one.
+ * A side of a comparison as a child process, and the check that a peer can be one.
  *
- * Every worker speaks one protocol: a "step" line in, {"seconds"} out; its input's end, {"peakMegabytes"} out.
+ * Every worker speaks one protocol in lines: {"ready"} when it is; a line such as "step" in, {"seconds"} and what else it
+ * has to tell out; at its input's end {"peakMegabytes"}. It only works while it is asked, so that sides can take turns.
  */
 import { UsageError } from "../command-line.ts"
+
+export interface Answer {
+  readonly seconds: number
+}
 
 export interface Worker {
   /** What it says it is. */
   readonly name: string
-  /** Does one step; its seconds. */
-  readonly step: () => Promise<number>
+  /** Does what the line asks for; its answer. */
+  readonly ask: <A extends Answer = Answer>(line: string) => Promise<A>
   /** Ends it; its highest resident size, MB. */
   readonly end: () => Promise<number>
 }
@@ -22,14 +27,16 @@ export class WorkerEnded extends Error {
 /** Long enough for a first import of PyTorch from a cold disk. */
 const importSeconds = 120
 
-const imports = "import torch, transformers"
-
 /**
  * Makes sure that `peer` runs and has what the peer's script imports, in a process of its own: seconds, not a stack trace later.
  *
  * @error UsageError, of one line, when it does not
  */
-export const checkPeer = async (peer: string): Promise<void> => {
+export const checkPeer = async (
+  peer: string,
+  packages: ReadonlyArray<string> = ["torch", "transformers"],
+): Promise<void> => {
+  const imports = `import ${packages.join(", ")}`
   const asked = `--peer ${JSON.stringify(peer)}`
   const start = () => {
     try {
@@ -43,7 +50,7 @@ export const checkPeer = async (peer: string): Promise<void> => {
       const code = (cause as { code?: string }).code ?? (cause as Error).message
       const found = code === "ENOENT" ? "there is no such program (ENOENT)" : `it cannot be run (${code})`
       throw new UsageError(
-        `${asked}: ${found}; expected a Python that has torch and transformers; give its path, as in --peer ~/venv/bin/python`,
+        `${asked}: ${found}; expected a Python that has ${packages.join(" and ")}; give its path, as in --peer ~/venv/bin/python`,
       )
     }
   }
@@ -54,7 +61,7 @@ export const checkPeer = async (peer: string): Promise<void> => {
   const found =
     child.signalCode === null ? last || `exit code ${code}` : `ended by ${child.signalCode} (it has ${importSeconds} s)`
   throw new UsageError(
-    `${asked}: \`${imports}\` fails there: ${found}; expected a Python that has both; install them with \`${peer} -m pip install torch transformers\`, or give another`,
+    `${asked}: \`${imports}\` fails there: ${found}; expected a Python that has both; install them with \`${peer} -m pip install ${packages.join(" ")}\`, or give another`,
   )
 }
 
@@ -83,10 +90,10 @@ export const startWorker = async (command: ReadonlyArray<string>): Promise<Worke
   const { ready } = await answer<{ ready: string }>()
   return {
     name: ready,
-    step: async () => {
-      child.stdin.write("step\n")
+    ask: async <A extends Answer = Answer>(line: string) => {
+      child.stdin.write(`${line}\n`)
       await child.stdin.flush()
-      return (await answer<{ seconds: number }>()).seconds
+      return answer<A>()
     },
     end: async () => {
       child.stdin.end()

@@ -1,0 +1,76 @@
+/** Values of options of the side-by-side commands, from text; every error is one line that says what to give instead. */
+import { type ParseArgsOptionsConfig, parseArgs } from "node:util"
+import { gptNeoxOptions } from "@winnow/models"
+import { UsageError } from "../command-line.ts"
+
+/** Hidden size, layers, heads, intermediate size of one GPT-NeoX. */
+export type Sizes = readonly [hidden: number, layers: number, heads: number, intermediate: number]
+
+const helpOf = (command: string) => `\`bun run bench ${command} --help\` lists the options`
+
+/** The options of `bun run bench COMMAND`, as texts and flags. @error UsageError for one that there is not */
+export const parseOptions = <T extends ParseArgsOptionsConfig>(
+  command: string,
+  args: ReadonlyArray<string>,
+  options: T,
+) => {
+  try {
+    return parseArgs({ args: [...args], options }).values
+  } catch (cause) {
+    throw new UsageError(`${(cause as Error).message.replace(/\s+/g, " ").replace(/\.$/, "")}; ${helpOf(command)}`)
+  }
+}
+
+/** A whole number above 0 in decimal digits, else NaN. */
+const whole = (text: string): number => (/^\d+$/.test(text) && Number(text) > 0 ? Number(text) : Number.NaN)
+
+/** A whole number of 1 or more. @error UsageError */
+export const countOf = (command: string, name: string, text: string): number => {
+  const n = whole(text)
+  if (Number.isSafeInteger(n)) return n
+  throw new UsageError(`--${name} is "${text}", expected a whole number of 1 or more; ${helpOf(command)}`)
+}
+
+/** A number above 0 and up to 1. @error UsageError */
+export const ratioOf = (command: string, name: string, text: string): number => {
+  const ratio = Number(text.trim() || Number.NaN)
+  if (ratio > 0 && ratio <= 1) return ratio
+  throw new UsageError(`--${name} is "${text}", expected a ratio above 0 and up to 1; ${helpOf(command)}`)
+}
+
+/** One of some words. @error UsageError that lists them */
+export const choiceOf = <C extends string>(
+  command: string,
+  name: string,
+  text: string,
+  choices: ReadonlyArray<C>,
+): C => {
+  const choice = choices.find((c) => c === text)
+  if (choice !== undefined) return choice
+  throw new UsageError(`--${name} is "${text}", expected ${choices.join(", ")}; ${helpOf(command)}`)
+}
+
+/** Sizes of a model with this vocabulary. @error UsageError for sizes that no GPT-NeoX can have */
+export const sizesOf = (name: string, text: string, vocab: number): Sizes => {
+  const numbers = text.split(",").map((part) => whole(part.trim()))
+  if (numbers.length !== 4 || !numbers.every(Number.isSafeInteger))
+    throw new UsageError(
+      `--${name} is "${text}", expected four whole numbers hidden,layers,heads,intermediate of 1 or more; give them as in --${name} 256,6,8,1024`,
+    )
+  const [hidden, layers, heads, intermediate] = numbers as unknown as Sizes
+  try {
+    gptNeoxOptions.assert({
+      vocab_size: vocab,
+      hidden_size: hidden,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      intermediate_size: intermediate,
+    })
+  } catch (cause) {
+    const why = (cause as Error).message.replace(/\s+/g, " ")
+    throw new UsageError(
+      `--${name} is "${text}", which no GPT-NeoX can have: ${why}; give sizes as in --${name} 256,6,8,1024`,
+    )
+  }
+  return [hidden, layers, heads, intermediate]
+}

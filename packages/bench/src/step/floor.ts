@@ -1,0 +1,46 @@
+/** The arithmetic that a selective step cannot do without. */
+import type { Sizes } from "../side-by-side/option-values.ts"
+
+export interface StepSizes {
+  readonly draft: Sizes
+  readonly target: Sizes
+  readonly vocab: number
+  readonly batch: number
+  readonly length: number
+  readonly keep: number
+  /** Whether the signals of target and reference are read instead of computed. */
+  readonly cached: boolean
+}
+
+/** Multiplications and additions, by part of the step. */
+export interface Floor {
+  /** Forward passes of target and reference up to their heads: none when cached. */
+  readonly frozen: number
+  /** Forward and backward of the draft up to its head; backward costs twice its forward. */
+  readonly draft: number
+  /** Heads on every token, for what the filter reads. */
+  readonly statistics: number
+  /** Heads on the kept tokens again (no logits are stored), and both gradients of the draft's. */
+  readonly kept: number
+  readonly total: number
+}
+
+/**
+ * The floor of one step, each multiplication and each addition counted.
+ *
+ * Elementwise work, the optimizer and a cached target's few logits a token are not in it: they cost memory traffic, not arithmetic.
+ */
+export const floorOf = ({ draft, target, vocab, batch, length, keep, cached }: StepSizes): Floor => {
+  const N = batch * length
+  const K = Math.ceil(keep * N)
+  const [[d], [D]] = [draft, target]
+  // projections and feed-forward, then scores and values over a causal half
+  const forward = ([d, layers, , f]: Sizes) => 2 * N * layers * (4 * d * d + 2 * d * f) + 2 * N * layers * d * length
+  const parts = {
+    frozen: cached ? 0 : forward(target) + forward(draft),
+    draft: 3 * forward(draft),
+    statistics: 2 * N * vocab * (cached ? d : D + 2 * d),
+    kept: 2 * K * vocab * (cached ? 3 * d : D + 3 * d),
+  }
+  return { ...parts, total: parts.frozen + parts.draft + parts.statistics + parts.kept }
+}

@@ -1,0 +1,167 @@
+/** `bench step`: what it accepts, its floor, and the comparison with a peer that is not PyTorch. */
+import { describe, expect, test } from "bun:test"
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { UsageError } from "../command-line.ts"
+import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
+import { fastest, speedRatio } from "../side-by-side/peer-precision.ts"
+import { checkPeer } from "../side-by-side/worker-process.ts"
+import type { StepReport } from "./bench-step.ts"
+import { floorOf } from "./floor.ts"
+import { parseStep } from "./options.ts"
+import { pointsOf } from "./sweep.ts"
+
+const tiny = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--vocab", "64", "--batch", "2", "--length", "8"]
+
+describe("beside a peer", () => {
+  test("takes turns with both precisions; the verdict is against the faster one", () =>
+    withPeer(`return { seconds: args.includes("--bf16") ? 2 : 3 }`, (peer) => {
+      const { exitCode, stdout, stderr } = runBench("step", "--peer", peer, ...tiny, "--steps", "2", "--json")
+      expect([exitCode, stderr]).toEqual([0, ""])
+      const { ours, peers, against, floorGigaflops, signals, command } = JSON.parse(stdout) as StepReport
+      expect(command).toBe(`bun run bench step --peer PYTHON ${tiny.join(" ")} --steps 2 --json`)
+      expect(signals).toBe("live")
+      expect(peers.map(({ name, precision, secondsPerStep }) => [name, precision, secondsPerStep])).toEqual([
+        ["a peer fp32", "fp32", 3],
+        ["a peer bf16", "bf16", 2],
+      ])
+      for (const peer of peers) {
+        expect(peer.peakMegabytes).toBe(4) // two steps to warm up, two timed
+        expect(peer.tokensPerSecond).toBe(16 / peer.secondsPerStep)
+        expect(peer.memory_ratio).toBeCloseTo(ours.peakMegabytes / 4, 6)
+        expect(peer.speed_ratios).toEqual(ours.seconds.map((s) => peer.secondsPerStep / s))
+      }
+      expect(against).toEqual({
+        name: "a peer bf16",
+        precision: "bf16",
+        speed_ratio: peers[1]!.speed_ratio,
+        memory_ratio: peers[1]!.memory_ratio,
+      })
+      expect(ours.gigaflopsPerSecond).toBeCloseTo(floorGigaflops.total / ours.secondsPerStep, 9)
+    }))
+
+  test("one precision only, as a table", () =>
+    withPeer(`return { seconds: 3 }`, (peer) => {
+      const { exitCode, stdout } = runBench("step", "--peer", peer, "--peer-precision", "fp32", ...tiny, "--steps", "1")
+      expect(exitCode).toBe(0)
+      expect(stdout).toMatch(/^a peer fp32 +3\.000 s/m)
+      expect(stdout).toMatch(/^ours \/ a peer fp32: [\d.]+ times its tokens a second, [\d.]+ of its memory$/m)
+      expect(stdout).not.toContain("a peer bf16")
+    }))
+
+  test("a peer that ends on the way: exit code 1, its last words", () =>
+    withPeer(`console.error("out of memory"); process.exit(1)`, (peer) => {
+      const { exitCode, stderr } = runBench("step", "--peer", peer, ...tiny, "--json")
+      expect(exitCode).toBe(1)
+      expect(stderr).toContain("out of memory")
+    }))
+})
+
+test("the ratio is the median of the rounds' ratios; the faster side has the smaller median", () => {
+  expect(speedRatio([1, 2, 4], [3, 4, 4])).toEqual({ median: 2, each: [3, 2, 1] })
+  const [a, b] = [{ seconds: [5, 1, 1] }, { seconds: [2, 2, 0.5] }]
+  expect(fastest([b, a])).toBe(a)
+  expect(fastest([])).toBeUndefined()
+})
+
+test("the floor: heads on all tokens and again on the kept, trunks; what is cached is not in it", () => {
+  const [d, D, V, N] = [4, 8, 10, 6]
+  const sizes = { draft: [d, 2, 1, 16], target: [D, 1, 1, 32], vocab: V, batch: 2, length: 3, keep: 0.5 } as const
+  const draft = 2 * N * 2 * (4 * d * d + 2 * d * 16) + 2 * N * 2 * d * 3
+  const target = 2 * N * (4 * D * D + 2 * D * 32) + 2 * N * D * 3
+  const live = {
+    frozen: target + draft,
+    draft: 3 * draft,
+    statistics: 2 * N * V * (D + 2 * d),
+    kept: 2 * 3 * V * (D + 3 * d),
+  }
+  const sum = (parts: Record<string, number>) => Object.values(parts).reduce((a, b) => a + b, 0)
+  expect(floorOf({ ...sizes, cached: false })).toEqual({ ...live, total: sum(live) })
+  const cached = { frozen: 0, draft: 3 * draft, statistics: 2 * N * V * d, kept: 2 * 3 * V * 3 * d }
+  expect(floorOf({ ...sizes, cached: true })).toEqual({ ...cached, total: sum(cached) })
+})
+
+describe("a sweep", () => {
+  test("varies one size and leaves the others", () => {
+    const options = parseStep([])
+    expect(pointsOf(options, "vocab").map(({ vocab }) => vocab)).toEqual([4096, 50304, 151936])
+    expect(pointsOf(options, "width").map(({ draft }) => draft)).toEqual(
+      [64, 128, 256, 512, 1024].map((d) => [d, 6, d / 32, 4 * d]),
+    )
+    expect(pointsOf(options, "tokens").map(({ batch, length }) => batch * length)).toEqual([
+      256, 512, 1024, 2048, 4096, 8192,
+    ])
+    for (const point of pointsOf(options, "tokens")) expect(point).toEqual({ ...options, batch: point.batch })
+  })
+
+  test("times ours at each size, in a process of its own", () => {
+    const sizes = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--batch", "1", "--length", "8", "--steps", "1"]
+    const { exitCode, stdout } = runBench("step", "--sweep", "vocab", ...sizes, "--json")
+    expect(exitCode).toBe(0)
+    const { sweep, points } = JSON.parse(stdout)
+    expect(sweep).toBe("vocab")
+    expect(points.map(({ at }: { at: number }) => at)).toEqual([4096, 50304, 151936])
+    for (const { ours, microsecondsPerToken } of points) {
+      expect(microsecondsPerToken).toBeCloseTo((1e6 * ours.secondsPerStep) / 8, 6)
+      expect(ours.peakMegabytes).toBeGreaterThan(0)
+    }
+  }, 60_000)
+})
+
+describe("what cannot be is one line on stderr, exit code 2", () => {
+  test.each([
+    [["--fast"], "--fast"],
+    [["--steps", "x"], '--steps is "x", expected a whole number of 1 or more'],
+    [["--steps", "0"], '--steps is "0"'],
+    [["--threads=-2"], '--threads is "-2"'],
+    [["--batch", "1.5"], '--batch is "1.5"'],
+    [["--keep", "1.5"], '--keep is "1.5", expected a ratio above 0 and up to 1'],
+    [["--keep", ""], '--keep is ""'],
+    [["--draft", "256,6,8"], '--draft is "256,6,8", expected four whole numbers'],
+    [["--target", "512,six,8,2048"], '--target is "512,six,8,2048", expected four whole numbers'],
+    [["--draft", "256,6,7,1024"], "num_attention_heads 7 divides hidden_size 256"],
+    [["--precision", "int8"], '--precision is "int8", expected bfloat16, float32'],
+    [["--peer-precision", "fp16"], '--peer-precision is "fp16", expected both, fp32, bf16'],
+    [["--sweep", "depth"], '--sweep is "depth", expected vocab, width, tokens'],
+    [["--sweep", "vocab", "--peer", "python"], "a sweep times ours alone"],
+  ])("%p", (args, message) => {
+    const parsed = () => parseStep(args)
+    expect(parsed).toThrow(UsageError)
+    expect(parsed).toThrow(message)
+    expect(parsed).toThrow(/^.*$/)
+  })
+
+  const refused = (...args: ReadonlyArray<string>) => {
+    const { exitCode, stdout, stderr } = runBench("step", ...args)
+    expect([exitCode, stdout]).toEqual([2, ""])
+    expect(stderr).toMatch(/^error: .*\n$/)
+    return stderr
+  }
+
+  test("of the command: a number, and a peer that is not there", () => {
+    expect(refused("--steps", "x")).toContain('--steps is "x"')
+    expect(refused("--peer", "/nope")).toMatch(/"\/nope": there is no such program .* give its path/)
+  })
+
+  test("a Python without PyTorch: what it lacks, and what to install", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
+    try {
+      const peer = join(folder, "python")
+      const lacks = "ModuleNotFoundError: No module named 'torch'"
+      writeFileSync(peer, `#!/bin/sh\n[ "$1" = -c ] && echo "Traceback:\n${lacks}" >&2\nexit 1\n`)
+      chmodSync(peer, 0o755)
+      const error = await checkPeer(peer).then(
+        () => undefined,
+        (cause: unknown) => cause,
+      )
+      expect(error).toBeInstanceOf(UsageError)
+      const { message } = error as UsageError
+      expect(message).toContain(`fails there: ${lacks}; `)
+      expect(message).toContain(`${peer} -m pip install torch transformers`)
+      expect(message).not.toContain("\n")
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
