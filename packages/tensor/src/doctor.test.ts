@@ -13,6 +13,7 @@ const works = (gflops: number): Probe => ({
   devices: [cpu],
   device: cpu,
   usesGpu: false,
+  native: { variant: "avx2", path: "/cache/native/a/libwinnow.so", sources: "0", notes: [] },
   measured: { size: 2048, gflops, opMicroseconds: 8, productError: 0 },
 })
 
@@ -40,6 +41,7 @@ test("tells library, figures and versions of a machine that works, and is plain 
   })
   expect(diagnosis.works).toBe(true)
   expect(diagnosis.library).toMatchObject({ source: "download", version: "9.9.9", tensorflow: "2.21.0" })
+  expect(diagnosis.native).toMatchObject({ variant: "avx2" })
   expect(diagnosis.measured.product?.gflops).toBe(100)
   expect(diagnosis.measured.product?.bfloat16Gflops).toBe(asked.length === 2 ? 300 : null)
   expect(diagnosis.versions).toMatchObject({ bun: Bun.version, "@tensorflow/tfjs": "4.22.0", effect: "4.1.0" })
@@ -67,7 +69,12 @@ test("a damaged library is not loaded, and told with its remedy", async () => {
 test("without a library it says what was tried", async () => {
   using folder = temporaryFolder()
   const diagnosis = await examine({ locate: { ...locate(folder.path), ways: [] } })
-  expect(diagnosis).toMatchObject({ works: false, library: null, measured: { product: null, opMicroseconds: null } })
+  expect(diagnosis).toMatchObject({
+    works: false,
+    library: null,
+    native: null,
+    measured: { product: null, opMicroseconds: null },
+  })
   expect(diagnosis.attempts.map(({ where }) => where)).toEqual(["WINNOW_LIBTENSORFLOW", "cache", "python"])
 })
 

@@ -8,6 +8,7 @@ import { type Processor, processor } from "./doctor/processor.ts"
 import { cachedLibrary } from "./library/cache.ts"
 import { type Attempt, type Library, LibraryNotFound, type LocateOptions, locateLibrary } from "./library/index.ts"
 import { currentPlatform, seesNvidiaGpu } from "./library/platform.ts"
+import type { NativeInfo } from "./native/native.ts"
 
 export type { Finding } from "./doctor/findings.ts"
 
@@ -28,6 +29,8 @@ export interface Diagnosis {
     /** Threads within one op, unless an experiment chooses otherwise. */
     readonly threads: number
   }
+  /** The native library, or why there is none; null when the engine does not open. */
+  readonly native: NativeInfo | null
   /** Null where the engine does not open, or for bfloat16 where the processor has no instructions for it. */
   readonly measured: {
     readonly product: { readonly size: number; readonly gflops: number; readonly bfloat16Gflops: number | null } | null
@@ -95,6 +98,7 @@ export const examine = async (options: ExamineOptions = {}): Promise<Diagnosis> 
       device: single?.works ? single.device.type : null,
       threads,
     },
+    native: single?.works ? single.native : null,
     measured: {
       product: single?.works
         ? {

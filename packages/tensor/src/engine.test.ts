@@ -21,7 +21,14 @@ test("options that it was not opened with are refused", async () => {
 })
 
 test("options of the wrong form are refused", async () => {
-  for (const wrong of [{ thread: 1 }, { threads: 0 }, { threads: 1.5 }, { gpu: "no" }, { products: "fp8" }])
+  for (const wrong of [
+    { thread: 1 },
+    { threads: 0 },
+    { threads: 1.5 },
+    { gpu: "no" },
+    { native: "no" },
+    { products: "fp8" },
+  ])
     await expect(openEngine(wrong as never)).rejects.toThrow(TypeError)
 })
 
@@ -77,6 +84,19 @@ test("messages are shown when asked for, threads are as many as asked for, produ
   expect(one.err).toContain("TensorFlow")
   expect(five.said.mode).toBe("BF16")
   if (process.platform === "linux") expect(five.said.threads - one.said.threads).toBe(4)
+}, 60_000)
+
+test("native code is left aside when asked so, and a variant that does not exist is refused", async () => {
+  const off = await elsewhere(
+    `const { native } = await openEngine({ native: false }); ${product} console.log(JSON.stringify(native))`,
+    { WINNOW_NATIVE: "" },
+  )
+  expect([off.said, off.err]).toEqual([{ missing: "switched off by the engine's option native: false" }, ""])
+  const wrong = await elsewhere(
+    "console.log(JSON.stringify(await openEngine().then(() => 'opened', (error) => error.message)))",
+    { WINNOW_NATIVE: "best" },
+  )
+  expect(wrong.said).toStartWith('WINNOW_NATIVE is "best", expected one of off, amx, ')
 }, 60_000)
 
 test("after a failure the next call tries again", async () => {

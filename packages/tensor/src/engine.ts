@@ -5,8 +5,10 @@ import { type Backend, makeBackend } from "./backend.ts"
 import { openBinding } from "./binding/binding.ts"
 import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
+import { processorFlags } from "./doctor/processor.ts"
 import { type Library, locateLibrary } from "./library/index.ts"
 import { type NativeInfo, startNative } from "./native/native.ts"
+import { variantsToTry } from "./native/variant.ts"
 import { tf } from "./tf.ts"
 
 const require = createRequire(import.meta.url)
@@ -14,7 +16,7 @@ const require = createRequire(import.meta.url)
 /**
  * How the engine is opened. Fixed for the life of the process: TensorFlow cannot be opened twice.
  *
- * - `threads`: within one op; by default one per core.
+ * - `threads`: within one op, TensorFlow's or native; by default one per core.
  * - `interOpThreads`: ops at the same time in a saved model's graph; by default TensorFlow's choice. Eager ops run one by one.
  * - `gpu`: false hides every GPU from TensorFlow.
  * - `gpuMemoryGrowth`: take GPU memory as needed, not nearly all of it at the start, so that two runs can share a GPU.
@@ -60,6 +62,8 @@ let opened: Opened | undefined
 let openedInfo: EngineInfo | undefined
 
 const open = async (options: EngineOptions): Promise<EngineInfo> => {
+  // A wrong wish is refused before TensorFlow is loaded, which happens once in a process.
+  if (options.native !== false) variantsToTry(processorFlags(), process.env["WINNOW_NATIVE"])
   const library = await locateLibrary(options.gpu === undefined ? {} : { gpu: options.gpu })
   // TensorFlow and oneDNN read these from the process's environment when they load.
   const level = getEnvironment("TF_CPP_MIN_LOG_LEVEL")
@@ -95,7 +99,7 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
 /**
  * Opens the engine, once per process: later calls give the same promise. After a failure the next call tries again.
  *
- * @error TypeError for options of the wrong form; Error when it was opened with other options; LibraryNotFound
+ * @error TypeError for options of the wrong form; Error when it was opened with other options, or WINNOW_NATIVE asks for what is not there; LibraryNotFound
  */
 export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => {
   const valid = EngineOptions(options)

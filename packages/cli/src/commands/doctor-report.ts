@@ -45,6 +45,9 @@ const facts = (diagnosis: Diagnosis): ReadonlyArray<readonly [string, string]> =
   const device = engine.device ?? "none, the engine does not open"
   rows.push(["device", `${device}, ${count(engine.threads, "thread")}`])
   for (const name of engine.devices) if (engine.devices.length > 1) rows.push(["", name])
+  const { native } = diagnosis
+  if (native !== null) rows.push(["native code", "missing" in native ? "none" : native.variant])
+  if (native !== null && !("missing" in native)) rows.push(["", home(native.path)])
   rows.push([
     "processor",
     `${processor.model}, ${count(processor.threads, "core")}, ${gigabytes(system.memory)} of memory`,

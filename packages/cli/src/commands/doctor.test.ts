@@ -35,6 +35,7 @@ const diagnosis: Diagnosis = {
     bfloat16: "AMX",
   },
   engine: { devices: ["CPU:0"], device: "CPU", threads: 2 },
+  native: { variant: "amx", path: "/cache/native/amx-0/libwinnow.so", sources: "0", notes: [] },
   measured: { product: { size: 2048, gflops: 271.4, bfloat16Gflops: 720.2 }, opMicroseconds: 6.34 },
   versions: { bun: "1.4.5", "@tensorflow/tfjs": "4.22.0" },
   findings: [
@@ -48,6 +49,8 @@ test("facts stand in two columns, findings below", () => {
   from          cache: unpacked from tensorflow_cpu.whl
                 /cache/2.21.0-linux-x86-64-cpu
   device        CPU, 2 threads
+  native code   amx
+                /cache/native/amx-0/libwinnow.so
   processor     Xeon, 2 cores, 16.0 GB of memory
   instructions  AVX2, AMX BF16
   bfloat16      by AMX
@@ -78,6 +81,7 @@ test("a machine without an engine is told without figures", () => {
     works: false,
     library: null,
     engine: { devices: [], device: null, threads: 2 },
+    native: null,
     measured: { ...measured, product: null, opMicroseconds: null },
   })
   expect(report).toStartWith("  library       none\n  device        none, the engine does not open")
@@ -101,6 +105,11 @@ test("an engine that cannot work ends with 1, says why on stdout, and logs nothi
   expect(JSON.parse(stdout)).toMatchObject({ works: false, library: null, versions: { effect: "4.1.0" } })
   expect(stderr).toBe("")
 }, 60_000)
+
+test("without native code the report says so in one word, the finding why", () => {
+  const report = doctorReport({ ...diagnosis, native: { missing: "no C++ compiler was found" } })
+  expect(report).toContain("  native code   none\n  processor ")
+})
 
 test("an engine that works ends with 0", async () => {
   const { code, stdout } = await winnow(["doctor", "--json"], {})

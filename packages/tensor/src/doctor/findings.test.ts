@@ -20,6 +20,7 @@ const probe = {
   devices: [cpu],
   device: cpu,
   usesGpu: false,
+  native: { variant: "avx2" as const, path: "/cache/native/a/libwinnow.so", sources: "0", notes: [] },
   measured: { size: 2048, gflops: 200, opMicroseconds: 8, productError: 0 },
 }
 const healthy: Facts = {
@@ -37,7 +38,7 @@ const illnesses = (change: Partial<Facts>) => judge({ ...healthy, ...change }).f
 
 test("a healthy machine has only good findings", () => {
   expect(illnesses({})).toEqual([])
-  expect(judge(healthy).map(({ about }) => about)).toEqual(["bun", "library", "engine", "device"])
+  expect(judge(healthy).map(({ about }) => about)).toEqual(["bun", "library", "engine", "device", "native"])
   expect(illnesses({ bun: { found: "1.10.0", tested: "1.4.5" } })).toEqual([])
 })
 
@@ -81,6 +82,29 @@ const cases: ReadonlyArray<readonly [string, Partial<Facts>, "warn" | "error", s
     "other programs",
   ],
   [
+    "no compiler",
+    { probe: { ...probe, native: { missing: "no C++ compiler was found", remedy: "apt install g++" } } },
+    "warn",
+    "no native code, slower TensorFlow ops run in its place: no C++ compiler",
+    "apt install g++",
+  ],
+  [
+    "native code switched off",
+    { probe: { ...probe, native: { missing: "switched off by WINNOW_NATIVE=off" } } },
+    "warn",
+    "WINNOW_NATIVE=off",
+    "Unset WINNOW_NATIVE",
+  ],
+  [
+    "a compiler too old for the best variant",
+    {
+      probe: { ...probe, native: { ...probe.native, notes: ["compiling gemm.cpp for avx512 failed: no such option"] } },
+    },
+    "warn",
+    "native code is that for avx2",
+    "newer compiler",
+  ],
+  [
     "wrong products",
     { probe: { ...probe, measured: { ...probe.measured, productError: 0.5 } } },
     "error",
@@ -105,6 +129,11 @@ test.each(cases)("%s", (_, change, level, text, remedy) => {
     text: expect.stringContaining(text),
     remedy: expect.stringContaining(remedy),
   })
+})
+
+test("on a GPU native code is not missed", () => {
+  const onGpu: Facts["probe"] = { ...probe, usesGpu: true, native: { missing: "a GPU computes" } }
+  expect(illnesses({ probe: onGpu })).toEqual([])
 })
 
 test("without a library, everything that was tried is one error", () => {

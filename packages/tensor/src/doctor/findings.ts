@@ -9,7 +9,7 @@ import type { Processor } from "./processor.ts"
 export interface Finding {
   readonly level: "ok" | "warn" | "error"
   /** One word for what it is about. */
-  readonly about: "system" | "bun" | "library" | "engine" | "device" | "threads" | "memory" | "speed"
+  readonly about: "system" | "bun" | "library" | "engine" | "native" | "device" | "threads" | "memory" | "speed"
   readonly text: string
   /** What to do, for a `warn` or an `error`; of several lines each is a way of its own. */
   readonly remedy?: string
@@ -54,6 +54,7 @@ export const judge = (facts: Facts): ReadonlyArray<Finding> => {
     ...systemFindings(facts),
     ...libraryFindings(facts),
     ...engineFindings(facts),
+    ...nativeFindings(facts),
     ...loadFindings(facts),
   ].toSorted((a, b) => rank[a.level] - rank[b.level])
 }
@@ -104,6 +105,37 @@ const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Findi
       remedy: `TF_NUM_INTRAOP_THREADS=${Math.max(1, Math.floor(processor.quota))}`,
     })
   return found
+}
+
+/** The engine works without native code, slower; a variant below the processor's best is worth a word too. */
+const nativeFindings = ({ probe }: Facts): Array<Finding> => {
+  if (!probe?.works) return []
+  const { native, usesGpu } = probe
+  if (!("missing" in native)) {
+    const { variant, notes } = native
+    return notes.length === 0
+      ? [{ level: "ok", about: "native", text: `native code for ${variant} runs and computes right` }]
+      : [
+          {
+            level: "warn",
+            about: "native",
+            text: `native code is that for ${variant}; better for this processor would be another, and\n${notes.join("\n")}`,
+            remedy:
+              "Install a newer compiler (GCC 11 knows all that is used), or name it by CXX; a self-check that fails, report.",
+          },
+        ]
+  }
+  // On a GPU TensorFlow's own kernels are the quick ones: nothing is lost.
+  return usesGpu
+    ? []
+    : [
+        {
+          level: "warn",
+          about: "native",
+          text: `no native code, slower TensorFlow ops run in its place: ${native.missing}`,
+          remedy: native.remedy ?? "Unset WINNOW_NATIVE.",
+        },
+      ]
 }
 
 /** A busy machine explains slow figures, so it is told with them. */

@@ -11,7 +11,7 @@ import { type Measured, measure } from "./measure.ts"
 export type Probe =
   | ({ readonly works: true; readonly measured: Measured } & Pick<
       EngineInfo,
-      "version" | "devices" | "device" | "usesGpu"
+      "version" | "devices" | "device" | "usesGpu" | "native"
     >)
   | { readonly works: false; readonly why: string }
 
@@ -42,12 +42,13 @@ export const readProbe = (stdout: string, stderr: string, ending: string): Probe
 if (import.meta.main) {
   const answer = await openEngine({ products: process.argv[2] === "bfloat16" ? "bfloat16" : "float32" })
     .then(
-      ({ version, devices, device, usesGpu }): Probe => ({
+      ({ version, devices, device, usesGpu, native }): Probe => ({
         works: true,
         version,
         devices,
         device,
         usesGpu,
+        native,
         measured: measure(),
       }),
     )

@@ -108,5 +108,5 @@ const indented = (texts: ReadonlyArray<string>) =>
     .map((line) => `  ${line}`)
     .join("\n")
 
-/** Threads of parallel loops, unless the engine was opened with a number of its own. */
-export const defaultThreads = (): number => availableParallelism()
+/** Threads of parallel loops, unless the engine was opened with a number of its own: as many as TensorFlow's ops have. */
+export const defaultThreads = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
