@@ -10,6 +10,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -188,6 +189,8 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
     const plan = planPieces(offset_E, bytesPerToken, options.piece ?? { bytes: 64 * 2 ** 20, tokens: 32_768 })
     const done = yield* attempt(() => {
       mkdirSync(directory, { recursive: true })
+      for (const name of readdirSync(directory)) // what a killed attempt was writing
+        if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.tmp$/.test(name)) rmSync(join(directory, name))
       const done = finished(options, plan)
       const tableBytes = (table?.shape ?? [0]).reduce((a, b) => a * b, 4)
       const left = plan.filter(({ file }) => !done.has(file)).reduce((sum, { bytes }) => sum + bytes, 0)
@@ -229,7 +232,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
       yield* attempt(() => {
         const whole: Piece = { ...piece, hash: hashOf(content) }
         writeWhole(join(directory, piece.file), content)
-        appendWhole(join(directory, journalFile), text(whole))
+        flushed(join(directory, journalFile), "a", text(whole))
         done.set(piece.file, whole)
       })
     }
@@ -248,8 +251,6 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
       return header
     })
   })
-
-const appendWhole = (file: string, content: Uint8Array) => flushed(file, "a", content)
 
 const writeTable = (directory: string, { shape, values }: NonNullable<WriteOptions["table"]>) => {
   const floats = values()

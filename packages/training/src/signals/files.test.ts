@@ -1,0 +1,218 @@
+/** A cache on the disk: resumed after a stop at any moment, whole or not there, checked, refused where it is another's. */
+import { afterAll, beforeEach, describe, expect, test } from "bun:test"
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DataError } from "@winnow/core"
+import { type Batch, batches, collate, trainedOffsets } from "@winnow/data"
+import { Effect } from "effect"
+import { tinyExamples } from "./fixture.ts"
+import { openSignals } from "./read.ts"
+import { planPieces, type SignalsSize, type WriteOptions, writeSignals } from "./write.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "winnow-signals-files-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let directory = ""
+beforeEach(() => {
+  directory = mkdtempSync(join(folder, "cache-"))
+})
+
+const examples = tinyExamples(30)
+const offset_E = trainedOffsets(examples)
+const tokens = offset_E.at(-1)!
+const identity = { weights: "w1", data: "d1", tokenizer: "t1", form: "numbers", code: "c1" }
+
+/** A token's row is its example and its position: 8 bytes. */
+const encode = (batch: Batch): Uint8Array<ArrayBuffer> => {
+  const words = new Int32Array(batch.row_N.length * 2)
+  for (let n = 0; n < batch.row_N.length; n++) {
+    words[2 * n] = batch.example_B[batch.sequence_N[n]!]!
+    words[2 * n + 1] = batch.position_N[n]!
+  }
+  return new Uint8Array(words.buffer)
+}
+const write = (more: Partial<WriteOptions> = {}) =>
+  Effect.runPromise(
+    writeSignals({
+      directory,
+      identity,
+      examples,
+      bytesPerToken: 8,
+      encode,
+      piece: { bytes: 8 * 20, tokens: 1000 },
+      batchTokens: 30,
+      ...more,
+    }),
+  )
+const open = (more: Partial<typeof identity> = {}) => openSignals(directory, { ...identity, ...more }, examples)
+const read = (batch: Batch) => {
+  const words = new Int32Array(batch.row_N.length * 2)
+  open().rows(batch, (bytes, n) => words.set(new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4), 2 * n))
+  return new Uint8Array(words.buffer)
+}
+const contents = () =>
+  readdirSync(directory)
+    .toSorted()
+    .map((name) => [name, readFileSync(join(directory, name), "utf8")])
+
+test("every batch finds the rows of its own tokens, whichever pieces they are in", async () => {
+  const header = await write()
+  expect(header.pieces.length).toBeGreaterThan(5)
+  const source = batches(examples, { batchSize: 7, seed: 2 })
+  for (let step = 0; step < 12; step++) expect(read(source.batch(step))).toEqual(encode(source.batch(step)))
+  expect(readdirSync(directory).filter((name) => !/^piece-\d+\.bin$/.test(name))).toEqual(["signals.json"])
+})
+
+test("pieces cover all rows once and are no larger than asked by more than one example", () => {
+  const longest = Math.max(...examples.map((_, e) => offset_E[e + 1]! - offset_E[e]!))
+  for (const rows of [1, 17, 64, 10_000]) {
+    const pieces = planPieces(offset_E, 8, { bytes: 8 * rows, tokens: 1e9 })
+    expect(pieces.reduce((sum, piece) => sum + piece.rows, 0)).toBe(tokens)
+    for (const [i, piece] of pieces.entries()) {
+      expect(piece.rows).toBeLessThan(rows + longest)
+      if (i > 0) expect(piece.firstRow).toBe(pieces[i - 1]!.firstRow + pieces[i - 1]!.rows)
+    }
+  }
+})
+
+test("the size is told before anything is computed; a disk without the room is refused, and nothing is written", async () => {
+  const events: Array<string> = []
+  let size: SignalsSize | undefined
+  const options: Partial<WriteOptions> = {
+    onSize: (s) => {
+      size = s
+      events.push("size")
+    },
+    encode: (batch) => {
+      events.push("encode")
+      return encode(batch)
+    },
+  }
+  const full = write({ ...options, freeBytes: () => 30e6 })
+  await expect(full).rejects.toThrow(/need 0\.0 MiB more on the disk \(\d+ tokens of 8 bytes\), and 28\.6 MiB are free/)
+  expect(events).toEqual(["size"])
+  expect(readdirSync(directory)).toEqual([])
+  await write({ ...options, freeBytes: () => 1e9 })
+  expect(size).toEqual({ tokens, bytesPerToken: 8, bytes: 8 * tokens, bytesLeft: 8 * tokens, free: 1e9 })
+  expect(events.slice(0, 3)).toEqual(["size", "size", "encode"])
+})
+
+describe("an attempt that stopped", () => {
+  /** Stops in the middle of a piece, as a kill would: what is on the disk is all there is. */
+  const stopAfter = async (batchesDone: number) => {
+    let done = 0
+    const attempt = write({
+      encode: (batch) => {
+        if (done++ === batchesDone) throw new Error("stopped")
+        return encode(batch)
+      },
+    })
+    await expect(attempt).rejects.toThrow("stopped")
+  }
+  const resumed = async () => {
+    let computed = 0
+    await write({
+      encode: (batch) => {
+        computed += batch.row_N.length
+        return encode(batch)
+      },
+    })
+    return computed
+  }
+  let whole: ReturnType<typeof contents>
+  const expectWhole = () => expect(contents()).toEqual(whole)
+  beforeEach(async () => {
+    await write()
+    whole = contents()
+    directory = mkdtempSync(join(folder, "resumed-"))
+  })
+
+  test("goes on with the piece it was in, and ends with the same bytes", async () => {
+    await stopAfter(8)
+    expect(existsSync(join(directory, "signals.json"))).toBe(false)
+    expect(() => open()).toThrow("signals.json")
+    const there = readdirSync(directory).filter((name) => name.endsWith(".bin")).length
+    expect(there).toBeGreaterThan(1)
+    const computed = await resumed()
+    expect(computed).toBeGreaterThan(0)
+    expect(computed).toBeLessThanOrEqual(tokens - there * 15)
+    expectWhole()
+  })
+
+  for (const [what, damage] of [
+    [
+      "a journal cut in its last line",
+      () => truncateSync(join(directory, "pieces.jsonl"), readFileSync(join(directory, "pieces.jsonl")).length - 9),
+    ],
+    ["a piece that was not noted", () => writeFileSync(join(directory, "piece-00003.bin"), "half a pie")],
+    ["a noted piece that is damaged", () => flip("piece-00001.bin")],
+    ["a file that was being written", () => writeFileSync(join(directory, "piece-00003.bin.tmp"), "half")],
+    ["a journal cut in its first line", () => truncateSync(join(directory, "pieces.jsonl"), 5)],
+    ["a line that is no piece", () => appendFileSync(join(directory, "pieces.jsonl"), '{"file":"/etc/passwd"}\n')],
+  ] as const)
+    test(`goes on after ${what}`, async () => {
+      await stopAfter(8)
+      damage()
+      await resumed()
+      expectWhole()
+    })
+
+  test("is not gone on with for another identity", async () => {
+    await stopAfter(8)
+    await expect(write({ identity: { ...identity, weights: "w2" } })).rejects.toThrow("weights is w1, this run has w2")
+  })
+})
+
+/** Changes one byte of a file of the cache. */
+const flip = (name: string) => {
+  const file = join(directory, name)
+  const bytes = readFileSync(file)
+  bytes[bytes.length >> 1]! ^= 4
+  writeFileSync(file, bytes)
+}
+const whole = collate(examples)
+
+describe("refused", () => {
+  beforeEach(async () => {
+    await write({ table: { shape: [2, 3], values: () => Float32Array.of(1, 2, 3, 4, 5, 6) } })
+  })
+  test("a flipped bit of any file, when it is first used", () => {
+    expect(read(whole)).toEqual(encode(whole))
+    flip("piece-00002.bin")
+    expect(() => read(whole)).toThrow(
+      /piece-00002\.bin is damaged: its checksum is [0-9a-f]{16}, [0-9a-f]{16} was written/,
+    )
+    const early = collate(examples.slice(0, 1))
+    expect(read(early)).toEqual(encode(early)) // of another piece
+    flip("table.bin")
+    expect(() => open().table()).toThrow("table.bin is damaged")
+    flip("signals.json")
+    expect(() => open()).toThrow(DataError)
+  })
+  test("a file that is shorter, or gone", () => {
+    truncateSync(join(directory, "piece-00001.bin"), 8)
+    expect(() => read(whole)).toThrow("piece-00001.bin is damaged: it has 8 bytes")
+    rmSync(join(directory, "piece-00000.bin"))
+    expect(() => read(whole)).toThrow("piece-00000.bin is damaged: it is not there")
+  })
+  for (const field of Object.keys(identity) as Array<keyof typeof identity>)
+    test(`another ${field}`, () => {
+      expect(() => open({ [field]: "other" })).toThrow(
+        new RegExp(`was made of something else: ${field} is ${identity[field]}, this run has other`),
+      )
+    })
+  test("other data of the same identity, and a batch of more examples", () => {
+    expect(() => openSignals(directory, identity, examples.slice(1))).toThrow(/has \d+ tokens of 30 examples, the data/)
+    const more = collate(examples.slice(0, 1), 0, Int32Array.of(30))
+    expect(() => read(more)).toThrow("the batch has example 30, the cache of signals")
+  })
+})

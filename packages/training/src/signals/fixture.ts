@@ -1,0 +1,39 @@
+/** What the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
+import type { Model } from "@winnow/core"
+import { Reference, Target } from "@winnow/core"
+import type { EncodedExample } from "@winnow/data"
+import { initialise, llama } from "@winnow/models"
+import { seeded } from "@winnow/numerics"
+import { Effect } from "effect"
+
+export const V = 31
+
+const sizes = { vocab_size: V, max_position_embeddings: 32, num_attention_heads: 2, initializer_range: 0.4 }
+const architectures = {
+  large: Effect.runSync(llama({ ...sizes, hidden_size: 24, num_hidden_layers: 2, intermediate_size: 40 }).instance),
+  small: Effect.runSync(llama({ ...sizes, hidden_size: 16, num_hidden_layers: 1, intermediate_size: 24 }).instance),
+}
+
+/** A model of the target's or of the draft's size; a wide initialisation, so that two of them are far apart. */
+export const tinyModel = (size: keyof typeof architectures, seed: number): Model =>
+  initialise(architectures[size], seed)
+
+/** Sequences of 4 to 15 tokens with prompts of 0 to 3; the one at number 5 is all prompt but its end. */
+export const tinyExamples = (count: number): ReadonlyArray<EncodedExample> => {
+  const rng = seeded(3, "signals examples")
+  return Array.from({ length: count }, (_, i) => {
+    const ids = Int32Array.from({ length: 4 + rng.below(12) }, () => rng.below(V))
+    return { ids, promptLength: i === 5 ? ids.length - 1 : rng.below(4) }
+  })
+}
+
+/** The instance of a plugin whose models are handed to the step by the test itself. */
+export const instanceOf = <T>(use: { readonly instance: Effect.Effect<T, unknown, unknown> }): Promise<T> => {
+  const nothing = {} as Model
+  return Effect.runPromise(
+    (use.instance as Effect.Effect<T, unknown, Target | Reference>).pipe(
+      Effect.provideService(Target, nothing),
+      Effect.provideService(Reference, { model: nothing }),
+    ),
+  )
+}
