@@ -1,0 +1,213 @@
+#include "decode-attention.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "decode-linear.h"
+#include "pool.h"
+
+namespace winnow::decode {
+namespace {
+
+constexpr long BLOCK = LayerCache::BLOCK;
+// Query rows that share one reading of keys or values.
+constexpr int SHARE = 4;
+#if defined(WINNOW_AVX512)
+constexpr int WIDE = 4;  // vectors of keys or of a value that a tile holds for each of SHARE rows
+#else
+constexpr int WIDE = 2;
+#endif
+
+// x (h entries) rotated by the position whose tables these are, into y.
+void rotate(const float* __restrict x, const float* __restrict cos, const float* __restrict sin, long rotated, long h,
+            float scale, float* __restrict y) {
+  const long half = rotated / 2;
+  for (long i = 0; i < half; i++) {
+    const float a = x[i], b = x[i + half];
+    y[i] = a * cos[i] - b * sin[i];
+    y[i + half] = b * cos[i] + a * sin[i];
+  }
+  for (long i = rotated; i < h; i++) y[i] = x[i] * scale;
+}
+
+// Scores of ROWS queries (each h apart by ldq) with the WIDE vectors of keys at `keys` (one block): score[r * lds + s].
+template <int ROWS>
+void score_tile(const float* keys, const float* q, long ldq, long h, float* score, long lds) {
+  vf sum[ROWS][WIDE];
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+    for (int s = 0; s < WIDE; s++) sum[r][s] = zero();
+  for (long i = 0; i < h; i++) {
+    vf key[WIDE];
+#pragma GCC unroll 4
+    for (int s = 0; s < WIDE; s++) key[s] = load(keys + i * BLOCK + s * LANES);
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; r++) {
+      const vf x = splat(q[r * ldq + i]);
+#pragma GCC unroll 4
+      for (int s = 0; s < WIDE; s++) sum[r][s] += key[s] * x;
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+    for (int s = 0; s < WIDE; s++) store(score + r * lds + s * LANES, sum[r][s]);
+}
+
+// out[r][0 .. N LANES) = sum over `count` positions of p[r][s] values[s][...], one position after the other.
+template <int ROWS, int N>
+void weigh_tile(const float* values, long ldv, const float* p, long ldp, long count, float* out, long ldo) {
+  vf sum[ROWS][N];
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+    for (int n = 0; n < N; n++) sum[r][n] = zero();
+  for (long s = 0; s < count; s++) {
+    vf value[N];
+#pragma GCC unroll 4
+    for (int n = 0; n < N; n++) value[n] = load(values + s * ldv + n * LANES);
+#pragma GCC unroll 4
+    for (int r = 0; r < ROWS; r++) {
+      const vf x = splat(p[r * ldp + s]);
+#pragma GCC unroll 4
+      for (int n = 0; n < N; n++) sum[r][n] += value[n] * x;
+    }
+  }
+#pragma GCC unroll 4
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 4
+    for (int n = 0; n < N; n++) store(out + r * ldo + n * LANES, sum[r][n]);
+}
+
+template <int ROWS>
+void weigh(const float* values, long padded, const float* p, long ldp, long count, float* out) {
+  long at = 0;
+  for (; at + WIDE * LANES <= padded; at += WIDE * LANES)
+    weigh_tile<ROWS, WIDE>(values + at, padded, p, ldp, count, out + at, padded);
+  for (; at < padded; at += LANES) weigh_tile<ROWS, 1>(values + at, padded, p, ldp, count, out + at, padded);
+}
+
+// exp(score - largest) of n scores in place; their sum. Lanes count from the first score, so that padding before it does
+// not change the order of the sum.
+float exponentials(float* score, long n) {
+  vf top = splat(-std::numeric_limits<float>::infinity());
+  for (long s = 0; s < n; s += LANES) top = vmax(load_partial(score + s, n - s, -std::numeric_limits<float>::infinity()), top);
+  const vf largest = splat(reduce_max(top));
+  vf sum = zero();
+  long s = 0;
+  for (; s + LANES <= n; s += LANES) {
+    const vf e = vexp(load(score + s) - largest);
+    store(score + s, e);
+    sum += e;
+  }
+  if (s < n) {
+    store_partial(score + s, vexp(load_partial(score + s, n - s) - largest), n - s);
+    sum += load_partial(score + s, n - s);
+  }
+  return reduce_add(sum);
+}
+
+struct Group {
+  const float* keys;
+  const float* values;
+  long h, padded, pad, ldq;
+};
+
+// ROWS queries over positions pad to limit[r], the largest limit being `last`; context rows of `padded` at out.
+template <int ROWS>
+void attend_rows(const Group& of, const float* q, const long* limit, long last, float* score, long lds, float* out) {
+  const long base = of.pad / BLOCK * BLOCK;
+  for (long s = base; s <= last; s += WIDE * LANES)
+    score_tile<ROWS>(of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK, q, of.ldq, of.h, score + (s - base), lds);
+  float sum[ROWS];
+  for (int r = 0; r < ROWS; r++) {
+    float* first = score + r * lds + (of.pad - base);
+    const long valid = limit[r] - of.pad + 1;
+    sum[r] = valid > 0 ? exponentials(first, valid) : 1;
+    std::fill(first + std::max<long>(valid, 0), score + r * lds + (last - base) + 1, 0.f);
+  }
+  weigh<ROWS>(of.values + of.pad * of.padded, of.padded, score + (of.pad - base), lds, last - of.pad + 1, out);
+  for (int r = 0; r < ROWS; r++)
+    for (long i = 0; i < of.padded; i++) out[r * of.padded + i] /= sum[r];
+}
+
+}  // namespace
+
+void LayerCache::reserve(long sequences, long positions, long held, const Heads& heads) {
+  if (positions <= capacity_) return;
+  const long capacity = (std::max(positions, 2 * capacity_) + BLOCK - 1) / BLOCK * BLOCK;
+  const long padded = (heads.size + LANES - 1) / LANES * LANES, rows = sequences * heads.key_value;
+  const size_t key_bytes = static_cast<size_t>(rows * capacity * heads.size) * 4;
+  const size_t value_bytes = static_cast<size_t>(rows * capacity * padded) * 4;
+  std::unique_ptr<float, Free> keys(static_cast<float*>(std::aligned_alloc(64, key_bytes)));
+  std::unique_ptr<float, Free> values(static_cast<float*>(std::aligned_alloc(64, value_bytes)));
+  if (!keys || !values) throw std::bad_alloc();
+  const long key_run = (held + BLOCK - 1) / BLOCK * BLOCK * heads.size;
+  for (long r = 0; r < rows; r++) {
+    if (held > 0) {
+      std::memcpy(keys.get() + r * capacity * heads.size, keys_.get() + r * capacity_ * size_, static_cast<size_t>(key_run) * 4);
+      std::memcpy(values.get() + r * capacity * padded, values_.get() + r * capacity_ * padded_, static_cast<size_t>(held * padded) * 4);
+    }
+    // positions of a block that are not there yet are multiplied with the others, and must be numbers
+    std::fill(keys.get() + r * capacity * heads.size + key_run, keys.get() + (r + 1) * capacity * heads.size, 0.f);
+    std::fill(values.get() + r * capacity * padded + held * padded, values.get() + (r + 1) * capacity * padded, 0.f);
+  }
+  keys_ = std::move(keys);
+  values_ = std::move(values);
+  capacity_ = capacity;
+  groups_ = heads.key_value;
+  size_ = heads.size;
+  padded_ = padded;
+  bytes_ = static_cast<long>(key_bytes + value_bytes);
+}
+
+void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
+            long B, long T, long P, const int32_t* pad, const float* cos, const float* sin, float scale) {
+  const long h = heads.size, half = heads.rotated / 2, Q = heads.query, G = heads.key_value, each = Q / G;
+  const long padded = (h + LANES - 1) / LANES * LANES, S = P + T;
+  const bool by_head = heads.order == HeadOrder::HEADS;
+  auto one = [&](long part) {
+    const long b = part / G, g = part % G, padding = pad ? pad[b] : 0;
+    float* keys = cache.keys(b, g);
+    float* values = cache.values(b, g);
+    const long rows = T * each, lds = (S + BLOCK - 1) / BLOCK * BLOCK + BLOCK;
+    thread_local Buffer room;
+    float* q = room.of<float>(static_cast<size_t>(rows * h + SHARE * lds + SHARE * padded + 2 * h));
+    float* score = q + rows * h;
+    float* out = score + SHARE * lds;
+    float* key = out + SHARE * padded;
+    for (long t = 0; t < T; t++) {
+      const float* row = packed + (b * T + t) * packed_ld;
+      const long s = P + t, at = std::max<long>(0, s - padding) * half;
+      const float* k = row + (by_head ? g * 3 + 1 : Q + g) * h;
+      const float* v = row + (by_head ? g * 3 + 2 : Q + G + g) * h;
+      for (long a = 0; a < each; a++)
+        rotate(row + (by_head ? g * 3 : g * each + a) * h, cos + at, sin + at, heads.rotated, h, scale, q + (t * each + a) * h);
+      rotate(k, cos + at, sin + at, heads.rotated, h, scale, key);
+      float* block = keys + s / BLOCK * BLOCK * h + s % BLOCK;
+      for (long i = 0; i < h; i++) block[i * BLOCK] = key[i];
+      std::copy(v, v + h, values + s * padded);
+    }
+    const Group of{keys, values, h, padded, padding, h};
+    for (long r0 = 0; r0 < rows;) {
+      const int count = rows - r0 >= SHARE ? SHARE : 1;
+      long limit[SHARE];
+      for (int r = 0; r < count; r++) limit[r] = P + (r0 + r) / each;
+      const long last = limit[count - 1];
+      if (last < padding) std::fill(out, out + count * padded, 0.f);
+      else if (count == SHARE) attend_rows<SHARE>(of, q + r0 * h, limit, last, score, lds, out);
+      else attend_rows<1>(of, q + r0 * h, limit, last, score, lds, out);
+      for (int r = 0; r < count; r++) {
+        const long t = (r0 + r) / each, a = (r0 + r) % each;
+        std::copy(out + r * padded, out + r * padded + h, context + (b * T + t) * context_ld + (g * each + a) * h);
+      }
+      r0 += count;
+    }
+  };
+  if (B * Q * T * S * h * 2 < WORTH_THREADS)
+    for (long part = 0; part < B * G; part++) one(part);
+  else parallel(B * G, one);
+}
+
+}  // namespace winnow::decode

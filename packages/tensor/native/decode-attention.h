@@ -1,0 +1,46 @@
+// Attention of new positions over a cache of keys and values, rotary embedding and append included.
+//
+// Letters: B sequences, T new positions, P cached positions, S = P + T, h head size, Q query heads, G key-value heads.
+#pragma once
+#include <vector>
+
+#include "gemm.h"
+
+namespace winnow::decode {
+
+// How heads lie in a row of packed projections: all queries, keys, values; or query, key, value of a head side by side.
+enum class HeadOrder : int { KINDS = 0, HEADS = 1 };
+
+struct Heads {
+  long query = 0, key_value = 0, size = 0, rotated = 0;
+  HeadOrder order = HeadOrder::KINDS;
+};
+
+// Keys and values of one layer. Keys lie in blocks of BLOCK positions, in a block position by position innermost, so that
+// scores are lanes; values lie row by row, padded to whole vectors.
+class LayerCache {
+ public:
+  static constexpr long BLOCK = 64;
+  // Makes room for `positions` of `sequences`; keeps the first `held`.
+  void reserve(long sequences, long positions, long held, const Heads& heads);
+  long bytes() const { return bytes_; }
+
+  float* keys(long b, long g) const { return keys_.get() + (b * groups_ + g) * capacity_ * size_; }
+  float* values(long b, long g) const { return values_.get() + (b * groups_ + g) * capacity_ * padded_; }
+
+ private:
+  struct Free {
+    void operator()(float* p) const { std::free(p); }
+  };
+  std::unique_ptr<float, Free> keys_, values_;
+  long capacity_ = 0, groups_ = 0, size_ = 0, padded_ = 0, bytes_ = 0;
+};
+
+// Rotates queries and keys of packed [B T, (Q + 2 G) h] (ld `packed_ld`), appends keys and values at positions P to P + T,
+// and writes the context [B T, Q h] (ld `context_ld`). `pad` [B] counts the positions that are not there, null for none; a
+// row that is padding itself has context 0. Positions count from the first that is there. cos and sin [positions,
+// rotated / 2] carry h^-1/4, as do the entries that are not rotated: `scale`.
+void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
+            long B, long T, long P, const int32_t* pad, const float* cos, const float* sin, float scale);
+
+}  // namespace winnow::decode

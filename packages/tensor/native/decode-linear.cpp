@@ -1,0 +1,171 @@
+#include "decode-linear.h"
+
+#include <algorithm>
+
+#include "gemm.h"
+#include "pool.h"
+
+namespace winnow::decode {
+namespace {
+
+// Rows of x that stay near while the outputs go by.
+constexpr long NEAR_BYTES = 128 * 1024;
+// Weights that a thread takes at a time: some microseconds of reading.
+constexpr long PART_BYTES = 48 * 1024;
+
+// Four outputs and up to TILE_ROWS rows.
+template <bool PREFETCH>
+void tile_of(long rows, const float* const* w, const float* x, long ldx, long K, const long* ahead, float* y, long ldy) {
+  switch (rows) {
+#if defined(WINNOW_AVX512)
+    case 6: return dot_tile<4, 6, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 5: return dot_tile<4, 5, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 4: return dot_tile<4, 4, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 3: return dot_tile<4, 3, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+#endif
+    case 2: return dot_tile<4, 2, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    default: return dot_tile<4, 1, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+  }
+}
+
+// All rows of x against four outputs; the tiles of the rows fetch the next four among them.
+void four_outputs(const float* const* w, const float* x, long ldx, long M, long K, bool fetch, float* y, long ldy) {
+  const long groups = (M + TILE_ROWS - 1) / TILE_ROWS, fetching = std::min<long>(groups, 4);
+  for (long g = 0; g < groups; g++) {
+    const long from = part_begin(M, groups, g), to = part_begin(M, groups, g + 1);
+    if (fetch && g < fetching) {
+      long ahead[4];
+      for (long o = 0; o < 4; o++) ahead[o] = o * fetching / 4 == g ? 4 * K : 0;
+      tile_of<true>(to - from, w, x + from * ldx, ldx, K, ahead, y + from * ldy, ldy);
+    } else tile_of<false>(to - from, w, x + from * ldx, ldx, K, nullptr, y + from * ldy, ldy);
+  }
+}
+
+// x Phi(x) with Phi by Abramowitz and Stegun 7.1.26: absolute error of Phi below 1e-7.
+inline vf gelu(vf x) {
+  const vf z = x * splat(0.70710678118654752f);
+  const vf a = z < zero() ? -z : z;
+  const vf t = splat(1.f) / (splat(1.f) + splat(0.3275911f) * a);
+  vf p = splat(1.061405429f);
+  p = p * t + splat(-1.453152027f);
+  p = p * t + splat(1.421413741f);
+  p = p * t + splat(-0.284496736f);
+  p = p * t + splat(0.254829592f);
+  const vf tail = splat(0.5f) * p * t * vexp(-(a * a));  // 1 - Phi(|x|)
+  return x * (z < zero() ? tail : splat(1.f) - tail);
+}
+
+template <class F>
+inline void each_vector(long n0, long n1, F&& f) {
+  for (long n = n0; n < n1; n += LANES) f(n, std::min<long>(LANES, n1 - n));
+}
+
+void finish(long n0, long n1, long M, float* y, long ldy, const Epilogue& then) {
+  for (long m = 0; m < M; m++) {
+    float* row = y + m * ldy;
+    each_vector(n0, n1, [&](long n, long lanes) {
+      vf v = load_partial(row + n, lanes);
+      if (then.bias) v += load_partial(then.bias + n, lanes);
+      if (then.gelu) v = gelu(v);
+      if (then.add) v += load_partial(then.add + m * ldy + n, lanes);
+      store_partial(row + n, v, lanes);
+    });
+  }
+}
+
+// Cuts the outputs among the threads, in fours; `weights` counts the matrices.
+template <class F>
+void over_outputs(long N, long K, long M, long weights, F&& f) {
+  if (M * N * K * weights < WORTH_THREADS) return f(0, N);
+  const long parts = std::min((N + 3) / 4, std::max<long>(2 * threads(), N * K * 4 * weights / PART_BYTES));
+  parallel(parts, [&](long p) { f(part_begin(N, parts, p, 4), part_begin(N, parts, p + 1, 4)); });
+}
+
+}  // namespace
+
+void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy) {
+  const long block = std::max<long>(TILE_ROWS, NEAR_BYTES / (4 * K) / TILE_ROWS * TILE_ROWS);
+  for (long m0 = 0; m0 < M; m0 += block) {
+    const long rows = std::min(block, M - m0);
+    const float* xs = x + m0 * ldx;
+    float* ys = y + m0 * ldy;
+    long n = n0;
+    const long ahead[8] = {8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K};
+    if (rows == 1)
+      // eight outputs: as many chains of additions as one row needs to hide their latency
+      for (; n + 8 <= n1; n += 8) {
+        const float* at[8];
+        for (int o = 0; o < 8; o++) at[o] = w + (n + o) * K;
+        dot_tile<8, 1, true>(at, xs, ldx, K, ahead, ys + n, ldy);
+      }
+    for (; n + 4 <= n1; n += 4) {
+      const float* at[4] = {w + n * K, w + (n + 1) * K, w + (n + 2) * K, w + (n + 3) * K};
+      four_outputs(at, xs, ldx, rows, K, m0 == 0, ys + n, ldy);
+    }
+    if (n < n1) {
+      const float* at[4];
+      for (int o = 0; o < 4; o++) at[o] = w + std::min(n + o, n1 - 1) * K;
+      float last[4];
+      for (long m = 0; m < rows; m++) {
+        tile_of<false>(1, at, xs + m * ldx, ldx, K, nullptr, last, 4);
+        std::copy(last, last + (n1 - n), ys + m * ldy + n);
+      }
+    }
+  }
+}
+
+void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out) {
+  for (long i = 0; i < count; i += 4) {
+    const float* at[4];
+    for (long o = 0; o < 4; o++) at[o] = w + id[std::min(i + o, count - 1)] * K;
+    for (long o = i + 4; o < std::min(i + 8, count); o++)
+      for (long k = 0; k < K; k += 16) __builtin_prefetch(w + id[o] * K + k);
+    float sums[4];
+    tile_of<false>(1, at, x, K, K, nullptr, sums, 4);
+    std::copy(sums, sums + std::min<long>(4, count - i), out + i);
+  }
+}
+
+void linear(const float* w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then) {
+  const bool in_place = then.add == y;
+  over_outputs(N, K, M, 1, [&](long n0, long n1) {
+    if (!in_place) {
+      dot_rows(w, K, n0, n1, x, ldx, M, y, ldy);
+      return finish(n0, n1, M, y, ldy, then);
+    }
+    // what is added lies where the result goes: the products take another place first
+    thread_local Buffer room;
+    const long width = n1 - n0;
+    float* part = room.of<float>(static_cast<size_t>(M * width));
+    dot_rows(w + n0 * K, K, 0, width, x, ldx, M, part, width);
+    for (long m = 0; m < M; m++)
+      each_vector(0, width, [&](long n, long lanes) {
+        vf v = load_partial(part + m * width + n, lanes);
+        if (then.bias) v += load_partial(then.bias + n0 + n, lanes);
+        if (then.gelu) v = gelu(v);
+        float* at = y + m * ldy + n0 + n;
+        store_partial(at, v + load_partial(at, lanes), lanes);
+      });
+  });
+}
+
+void silu_gate(const float* gate, const float* up, const float* gate_bias, const float* up_bias, long N, long K,
+               const float* x, long ldx, long M, float* y, long ldy) {
+  over_outputs(N, K, M, 2, [&](long n0, long n1) {
+    thread_local Buffer room;
+    const long width = n1 - n0;
+    float* raised = room.of<float>(static_cast<size_t>(M * width));
+    dot_rows(gate, K, n0, n1, x, ldx, M, y, ldy);
+    dot_rows(up + n0 * K, K, 0, width, x, ldx, M, raised, width);
+    for (long m = 0; m < M; m++)
+      each_vector(0, width, [&](long n, long lanes) {
+        float* at = y + m * ldy + n0 + n;
+        vf g = load_partial(at, lanes), u = load_partial(raised + m * width + n, lanes);
+        if (gate_bias) g += load_partial(gate_bias + n0 + n, lanes);
+        if (up_bias) u += load_partial(up_bias + n0 + n, lanes);
+        store_partial(at, g / (splat(1.f) + vexp(-g)) * u, lanes);
+      });
+  });
+}
+
+}  // namespace winnow::decode

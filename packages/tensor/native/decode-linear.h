@@ -1,0 +1,102 @@
+// Products of a few rows with a weight matrix, as decoding has them: y[m][n] = sum_k x[m][k] w[n][k].
+//
+// Every y[m][n] is summed in one order, whatever M, the tile or the thread: one accumulator of LANES lanes walks along k,
+// its lanes are then added in a fixed tree. So a row's result does not depend on the rows beside it, and a text that is
+// verified five tokens at a time gives bit by bit the numbers that it gives token by token.
+//
+// Few rows are bound by reading w, which is streamed once: a tile holds the accumulators of all rows in registers.
+//
+// Letters: M rows, N outputs, K inputs.
+#pragma once
+#include "variant.h"
+
+namespace winnow::decode {
+
+// Rows of x that a tile takes at most: TILE_OUTPUTS x TILE_ROWS accumulators and their operands fit the registers.
+#if defined(WINNOW_AVX512)
+constexpr int TILE_ROWS = 6;
+#else
+constexpr int TILE_ROWS = 2;
+#endif
+constexpr int TILE_OUTPUTS = 4;
+
+// The sums of the lanes of four vectors, each in the same tree of additions.
+static inline void reduce_four(const vf* a, float* out) {
+#if defined(WINNOW_AVX512)
+  const __m512 a0 = (__m512)a[0], a1 = (__m512)a[1], a2 = (__m512)a[2], a3 = (__m512)a[3];
+  const __m512 t0 = _mm512_add_ps(_mm512_unpacklo_ps(a0, a1), _mm512_unpackhi_ps(a0, a1));
+  const __m512 t1 = _mm512_add_ps(_mm512_unpacklo_ps(a2, a3), _mm512_unpackhi_ps(a2, a3));
+  const __m512 u = _mm512_add_ps(_mm512_shuffle_ps(t0, t1, 0x44), _mm512_shuffle_ps(t0, t1, 0xee));
+  const __m256 v = _mm256_add_ps(_mm512_castps512_ps256(u), _mm512_extractf32x8_ps(u, 1));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1)));
+#elif defined(WINNOW_AVX2)
+  const __m256 a0 = (__m256)a[0], a1 = (__m256)a[1], a2 = (__m256)a[2], a3 = (__m256)a[3];
+  const __m256 t0 = _mm256_add_ps(_mm256_unpacklo_ps(a0, a1), _mm256_unpackhi_ps(a0, a1));
+  const __m256 t1 = _mm256_add_ps(_mm256_unpacklo_ps(a2, a3), _mm256_unpackhi_ps(a2, a3));
+  const __m256 u = _mm256_add_ps(_mm256_shuffle_ps(t0, t1, 0x44), _mm256_shuffle_ps(t0, t1, 0xee));
+  _mm_storeu_ps(out, _mm_add_ps(_mm256_castps256_ps128(u), _mm256_extractf128_ps(u, 1)));
+#else
+  for (int i = 0; i < 4; i++) out[i] = (a[i][0] + a[i][2]) + (a[i][1] + a[i][3]);
+#endif
+}
+
+// One tile: OUTPUTS rows of w (a multiple of four), ROWS rows of x; out[r][o]. `ahead` [OUTPUTS] is how far behind each row
+// lies one that is fetched meanwhile, into the second cache: half the time of leaving that to the processor.
+template <int OUTPUTS, int ROWS, bool PREFETCH>
+static inline void dot_tile(const float* const* w, const float* x, long ldx, long K, const long* ahead, float* out, long ldo) {
+  vf sum[ROWS][OUTPUTS];
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 8
+    for (int o = 0; o < OUTPUTS; o++) sum[r][o] = zero();
+  long k = 0;
+  for (; k + LANES <= K; k += LANES) {
+    vf weight[OUTPUTS];
+#pragma GCC unroll 8
+    for (int o = 0; o < OUTPUTS; o++) {
+      weight[o] = load(w[o] + k);
+      if (PREFETCH) __builtin_prefetch(w[o] + k + ahead[o], 0, 2);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+      const vf input = load(x + r * ldx + k);
+#pragma GCC unroll 8
+      for (int o = 0; o < OUTPUTS; o++) sum[r][o] += weight[o] * input;
+    }
+  }
+  if (k < K)
+#pragma GCC unroll 8
+    for (int r = 0; r < ROWS; r++) {
+      const vf input = load_partial(x + r * ldx + k, K - k);
+#pragma GCC unroll 8
+      for (int o = 0; o < OUTPUTS; o++) sum[r][o] += load_partial(w[o] + k, K - k) * input;
+    }
+#pragma GCC unroll 8
+  for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 2
+    for (int o = 0; o < OUTPUTS; o += 4) reduce_four(sum[r] + o, out + r * ldo + o);
+}
+
+// y[m][n] for M rows and the outputs n0 to n1 (y points at output 0): raw sums, nothing added.
+void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy);
+
+// out[i] = x . w[id[i]], summed as above: chosen outputs of one row.
+void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out);
+
+// What follows a product, over the outputs n0 to n1 of M rows.
+struct Epilogue {
+  const float* bias = nullptr;   // [N]
+  bool gelu = false;             // x Phi(x)
+  const float* add = nullptr;    // [M, ldy]: y = add + result
+};
+// y = x w^T, then the epilogue, on all threads where it is worth it.
+void linear(const float* w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then);
+
+// y = silu(x gate^T + gate_bias) * (x up^T + up_bias); the biases may be null.
+void silu_gate(const float* gate, const float* up, const float* gate_bias, const float* up_bias, long N, long K,
+               const float* x, long ldx, long M, float* y, long ldy);
+
+// Multiply-adds below which a second thread costs more than it saves.
+constexpr long WORTH_THREADS = 200000;
+
+}  // namespace winnow::decode

@@ -1,0 +1,285 @@
+#include "decode.h"
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+#include <vector>
+
+#include "decode-attention.h"
+#include "decode-head.h"
+#include "decode-linear.h"
+#include "gemm.h"
+#include "pool.h"
+
+namespace winnow::decode {
+namespace {
+
+// Rows that scratch memory holds at most, if a single position of all sequences does not need more.
+constexpr long MOST_ROWS = 256;
+
+std::atomic<long> live{0}, live_bytes{0}, misses{0};
+
+enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, SILU_GATE, ATTEND };
+constexpr int GELU = 1, ADDED = 2, RESULT = -1;
+constexpr long WORDS = 12;
+
+struct Instruction {
+  Op op;
+  int from, to, p[4];
+  long outputs;
+  int flags;
+  long column;
+  float eps;
+  int layer;
+};
+
+// (x - mean) / sqrt(variance + eps) scale + shift of one row; without the mean for the RMS norm.
+void norm_row(const float* x, const float* scale, const float* shift, float eps, bool centred, long d, float* y) {
+  vf sum = zero();
+  if (centred)
+    for (long i = 0; i < d; i += LANES) sum += load_partial(x + i, d - i);
+  const float mean = centred ? reduce_add(sum) / static_cast<float>(d) : 0.f;
+  vf square = zero();
+  for (long i = 0; i < d; i += LANES) {
+    const vf c = load_partial(x + i, d - i, mean) - splat(mean);
+    square += c * c;
+  }
+  const float factor = 1.f / std::sqrt(reduce_add(square) / static_cast<float>(d) + eps);
+  for (long i = 0; i < d; i += LANES) {
+    vf v = (load_partial(x + i, d - i) - splat(mean)) * splat(factor) * load_partial(scale + i, d - i);
+    if (shift) v += load_partial(shift + i, d - i);
+    store_partial(y + i, v, d - i);
+  }
+}
+
+class Decoder {
+ public:
+  Decoder(const double* words, long n) {
+    auto whole = [&](long i) { return static_cast<long>(words[i]); };
+    d_ = whole(0);
+    V_ = whole(1);
+    caches_ = std::vector<LayerCache>(static_cast<size_t>(whole(2)));
+    heads_ = {whole(3), whole(4), whole(5), whole(7), static_cast<HeadOrder>(whole(6))};
+    scale_ = static_cast<float>(words[8]);
+    const long slots = whole(9), instructions = whole(10);
+    for (long s = 0; s < slots; s++) widths_.push_back(whole(11 + s));
+    for (long i = 0; i < instructions; i++) {
+      const double* at = words + 11 + slots + i * WORDS;
+      if (at + WORDS > words + n) break;
+      Instruction in{};
+      in.op = static_cast<Op>(static_cast<int>(at[0]));
+      in.from = static_cast<int>(at[1]);
+      in.to = static_cast<int>(at[2]);
+      for (int p = 0; p < 4; p++) in.p[p] = static_cast<int>(at[3 + p]);
+      in.outputs = static_cast<long>(at[7]);
+      in.flags = static_cast<int>(at[8]);
+      in.column = static_cast<long>(at[9]);
+      in.eps = static_cast<float>(at[10]);
+      in.layer = static_cast<int>(at[11]);
+      program_.push_back(in);
+    }
+    slots_ = std::vector<Buffer>(widths_.size());
+    live++;
+  }
+  ~Decoder() {
+    live--;
+    live_bytes -= counted_;
+  }
+
+  void start(long B, const int32_t* pad) {
+    if (B != B_) caches_ = std::vector<LayerCache>(caches_.size());
+    B_ = B;
+    P_ = 0;
+    rows_ = 0;
+    pad_.clear();
+    if (pad) pad_.assign(pad, pad + B);
+    count();
+  }
+  void bind(const double* addresses, long n) {
+    parameters_.clear();
+    for (long i = 0; i < n; i++)
+      parameters_.push_back(reinterpret_cast<const float*>(static_cast<uintptr_t>(addresses[i])));
+  }
+  void rotary(const float* cos, const float* sin, long rows) {
+    const long n = rows * (heads_.rotated / 2);
+    cos_.assign(cos, cos + n);
+    sin_.assign(sin, sin + n);
+  }
+  void rollback(long length) { P_ = length; }
+
+  int extend(const int32_t* ids, long T, long rows, float* h) {
+    for (long i = 0; i < B_ * T; i++) {
+      if (ids[i] < 0) return WINNOW_DECODE_NEGATIVE_ID;
+      if (ids[i] >= V_) return WINNOW_DECODE_BAD_ID - ids[i];
+    }
+    for (auto& cache : caches_) cache.reserve(B_, P_ + T, P_, heads_);
+    count();
+    rows_ = rows;
+    result_.of<float>(static_cast<size_t>(B_ * rows * d_));
+    const long step = std::max<long>(1, MOST_ROWS / B_);
+    for (long t = 0; t < T; t += step) run(ids, T, t, std::min(step, T - t));
+    P_ += T;
+    if (h) std::memcpy(h, result(), static_cast<size_t>(B_ * rows * d_) * 4);
+    return WINNOW_DECODE_OK;
+  }
+
+  int choose(const float* head, const Screen* screen, int32_t* argmax, float* margin) {
+    const long open = greedy(head, V_, d_, screen, result(), B_ * rows_, argmax, margin);
+    if (screen) misses += open;
+    return WINNOW_DECODE_OK;
+  }
+
+  const float* logits(const float* head) {
+    const long R = B_ * rows_;
+    float* out = logits_.of<float>(static_cast<size_t>(R * V_));
+    linear(head, V_, d_, result(), d_, R, out, V_, {});
+    return out;
+  }
+
+ private:
+  float* result() { return result_.of<float>(1); }
+  float* slot(int s, long M) { return slots_[static_cast<size_t>(s)].of<float>(static_cast<size_t>(M * widths_[static_cast<size_t>(s)])); }
+  const float* parameter(int p) const { return p < 0 ? nullptr : parameters_[static_cast<size_t>(p)]; }
+
+  // What the caches hold, counted among the bytes that live.
+  void count() {
+    long bytes = 0;
+    for (const auto& cache : caches_) bytes += cache.bytes();
+    live_bytes += bytes - counted_;
+    counted_ = bytes;
+  }
+
+  // The positions from to from + T of the `all` new ones, of every sequence.
+  void run(const int32_t* ids, long all, long from, long T) {
+    const long M = B_ * T;
+    for (const Instruction& in : program_) {
+      const float* x = in.op == Op::EMBED ? nullptr : slot(in.from, M);
+      const long ldx = in.op == Op::EMBED ? 0 : widths_[static_cast<size_t>(in.from)];
+      if (in.to == RESULT) {
+        finish(in, x, ldx, all, from, T);
+        continue;
+      }
+      float* y = slot(in.to, M);
+      const long ldy = widths_[static_cast<size_t>(in.to)];
+      switch (in.op) {
+        case Op::EMBED:
+          for (long b = 0; b < B_; b++)
+            for (long t = 0; t < T; t++)
+              std::memcpy(y + (b * T + t) * ldy, parameter(in.p[0]) + ids[b * all + from + t] * d_, static_cast<size_t>(d_) * 4);
+          break;
+        case Op::LAYER_NORM:
+        case Op::RMS_NORM:
+          norm(in, x, ldx, M, y, ldy);
+          break;
+        case Op::LINEAR: {
+          y += in.column;
+          const Epilogue then{parameter(in.p[1]), (in.flags & GELU) != 0, (in.flags & ADDED) != 0 ? y : nullptr};
+          linear(parameter(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
+          break;
+        }
+        case Op::SILU_GATE:
+          silu_gate(parameter(in.p[0]), parameter(in.p[1]), parameter(in.p[2]), parameter(in.p[3]), in.outputs, ldx, x, ldx, M, y, ldy);
+          break;
+        case Op::ATTEND:
+          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, B_, T, P_ + from,
+                 pad_.empty() ? nullptr : pad_.data(), cos_.data(), sin_.data(), scale_);
+          break;
+      }
+    }
+  }
+
+  void norm(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
+    const float *scale = parameter(in.p[0]), *shift = parameter(in.p[1]);
+    const bool centred = in.op == Op::LAYER_NORM;
+    auto rows = [&](long m0, long m1) {
+      for (long m = m0; m < m1; m++) norm_row(x + m * ldx, scale, shift, in.eps, centred, ldx, y + m * ldy);
+    };
+    if (M * ldx * 8 < WORTH_THREADS) return rows(0, M);
+    const long parts = std::min<long>(M, 4 * threads());
+    parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
+  }
+
+  // The last instruction, for those of these positions that are kept.
+  void finish(const Instruction& in, const float* x, long ldx, long all, long from, long T) {
+    for (long b = 0; b < B_; b++)
+      for (long t = std::max(from, all - rows_); t < from + T; t++)
+        norm_row(x + (b * T + t - from) * ldx, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, ldx,
+                 result() + (b * rows_ + t - (all - rows_)) * d_);
+  }
+
+  long d_, V_;
+  Heads heads_;
+  float scale_;
+  std::vector<Instruction> program_;
+  std::vector<long> widths_;
+  std::vector<const float*> parameters_;
+  std::vector<float> cos_, sin_;
+  std::vector<LayerCache> caches_;
+  std::vector<Buffer> slots_;
+  Buffer result_, logits_;
+  std::vector<int32_t> pad_;
+  long B_ = 0, P_ = 0, rows_ = 0, counted_ = 0;
+};
+
+// Calls from JavaScript must not see an exception.
+template <class T, class F>
+T guarded(T otherwise, F&& f) {
+  try {
+    return f();
+  } catch (const std::bad_alloc&) {
+    return otherwise;
+  }
+}
+
+}  // namespace
+}  // namespace winnow::decode
+
+using winnow::decode::Decoder;
+using winnow::decode::guarded;
+using winnow::decode::Screen;
+
+WINNOW_API void* winnow_decode_new(const double* words, int64_t n) {
+  return guarded<void*>(nullptr, [&] { return new Decoder(words, n); });
+}
+WINNOW_API void winnow_decode_free(void* decoder) { delete static_cast<Decoder*>(decoder); }
+WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad) { static_cast<Decoder*>(decoder)->start(B, pad); }
+WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n) {
+  static_cast<Decoder*>(decoder)->bind(addresses, n);
+}
+WINNOW_API int32_t winnow_decode_rotary(void* decoder, const float* cos, const float* sin, int64_t rows) {
+  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
+    static_cast<Decoder*>(decoder)->rotary(cos, sin, rows);
+    return 0;
+  });
+}
+WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h) {
+  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] { return static_cast<Decoder*>(decoder)->extend(ids, T, rows, h); });
+}
+WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin) {
+  return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
+    return static_cast<Decoder*>(decoder)->choose(head, static_cast<const Screen*>(screen), argmax, margin);
+  });
+}
+WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head) {
+  return guarded<const float*>(nullptr, [&] { return static_cast<Decoder*>(decoder)->logits(head); });
+}
+WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length) { static_cast<Decoder*>(decoder)->rollback(length); }
+
+WINNOW_API int64_t winnow_decode_live(void) { return winnow::decode::live; }
+WINNOW_API int64_t winnow_decode_live_bytes(void) { return winnow::decode::live_bytes; }
+
+WINNOW_API void* winnow_screen_new(const float* head, int64_t V, int64_t d) {
+  return guarded<void*>(nullptr, [&] {
+    auto* screen = new Screen(head, V, d);
+    winnow::decode::live++;
+    winnow::decode::live_bytes += screen->bytes();
+    return screen;
+  });
+}
+WINNOW_API void winnow_screen_free(void* screen) {
+  if (screen == nullptr) return;
+  winnow::decode::live--;
+  winnow::decode::live_bytes -= static_cast<Screen*>(screen)->bytes();
+  delete static_cast<Screen*>(screen);
+}
+WINNOW_API int64_t winnow_screen_misses(void) { return winnow::decode::misses; }

@@ -1,0 +1,66 @@
+// One call a decoding step: an architecture's layers as a list of instructions over a cache of keys and values.
+//
+// A decoder is a program, a cache for B sequences and scratch memory. Each instruction reads and writes scratch matrices of M
+// = B T' rows ("slots"), T' of the T new positions at a time, so that scratch does not grow with the prompt. A row's numbers
+// depend on its own sequence alone, bit by bit: not on the batch, the padding, how a text was cut into calls, or the threads.
+//
+// Letters: B sequences, T new positions, P cached, R rows kept, d hidden size, V vocabulary, h head size.
+#pragma once
+#include "variant.h"
+
+// What a call came to.
+enum : int {
+  WINNOW_DECODE_OK = 0,
+  WINNOW_DECODE_NO_MEMORY = -1,
+  // an id n outside the vocabulary is told as -(n + 1000) for n >= 0 and as -2 for n below 0; nothing was changed
+  WINNOW_DECODE_NEGATIVE_ID = -2,
+  WINNOW_DECODE_BAD_ID = -1000,
+};
+
+// A decoder for the program in words [n] (all whole numbers but eps and scale), or null without memory:
+//   d, V, layers, Q query heads, G key-value heads, h, order (0 kinds, 1 heads), r rotated entries, scale of what is not
+//   rotated, slots, instructions; the width of each slot; then for each instruction 12 words:
+//   op, from, to, p0, p1, p2, p3, outputs, flags, column, eps, layer.
+// Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
+// which only the rows that are kept are computed. Ops:
+//   0 embed      to = table p0 [V, d] at the ids
+//   1 layerNorm  scale p0, shift p1 (or -1), eps
+//   2 rmsNorm    scale p0, eps
+//   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
+//                is there
+//   4 siluGate   gate p0, up p1 [outputs, width of from], their biases p2, p3
+//   5 attend     from packed projections to contexts, over the cache of `layer`
+WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
+WINNOW_API void winnow_decode_free(void* decoder);
+
+// Begins B sequences, `pad` [B] of whose first positions are not there (null: none); the cache is empty.
+WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad);
+// Where the parameters lie; they must stay there until they are bound again.
+WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n);
+// Tables of the rotary embedding, [rows, r / 2] each, copied; rows for every position that will come.
+WINNOW_API int32_t winnow_decode_rotary(void* decoder, const float* cos, const float* sin, int64_t rows);
+
+// Appends ids [B, T]; keeps the hidden states of the last `rows` positions of each sequence, [B rows, d], also in h if it
+// is not null.
+WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h);
+// Of the rows kept: the most probable token (lowest id of equal ones) and the margin to the second, exactly as the whole
+// product with head [V, d] has them. margin and screen may be null.
+WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin);
+// Logits [R, V] of the rows kept, the decoder's own until its next call; null without memory.
+WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
+// Forgets all positions from `length` on.
+WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);
+
+// Decoders and screens that have not been freed, and the bytes of their caches and screens.
+WINNOW_API int64_t winnow_decode_live(void);
+WINNOW_API int64_t winnow_decode_live_bytes(void);
+
+// The screen of a head [V, d], copied into 8 bits; null without memory.
+WINNOW_API void* winnow_screen_new(const float* head, int64_t V, int64_t d);
+WINNOW_API void winnow_screen_free(void* screen);
+// Rows whose best token the screen left open, so that the whole head was read: over all decoders since the process began.
+WINNOW_API int64_t winnow_screen_misses(void);
+
+// p[v] = exp((logits[v] - largest) / temperature) / sum, in double precision; 1 if every logit is a number and the largest
+// finite, else 0 (p is then not to be used). `largest` and the place of the first that equals it go to top[0], top[1].
+WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double temperature, double* p, double* top);

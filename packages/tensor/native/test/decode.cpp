@@ -1,0 +1,257 @@
+// Decoding: products of few rows, the screened head, whole decoders however a text is cut, distributions.
+#include "../decode.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "../decode-head.h"
+#include "../decode-linear.h"
+#include "check.h"
+
+using check::Random;
+namespace decode = winnow::decode;
+
+// Every row has the bits that it has alone, and is near the sum in double.
+static void products(Random& random) {
+  const long M = random.size(40), N = random.size(150), K = random.size(300);
+  const auto w = random.normals(static_cast<size_t>(N * K)), x = random.normals(static_cast<size_t>(M * K));
+  const auto bias = random.normals(static_cast<size_t>(N)), before = random.normals(static_cast<size_t>(M * N));
+  decode::Epilogue then;
+  if (random.coin()) then.bias = bias.data();
+  then.gelu = random.coin();
+  auto y = before;
+  const bool added = random.coin();
+  if (added) then.add = y.data();
+  decode::linear(w.data(), N, K, x.data(), K, M, y.data(), N, then);
+  for (long m = 0; m < M; m++) {
+    std::vector<float> alone(before.begin() + m * N, before.begin() + (m + 1) * N);
+    if (added) then.add = alone.data();
+    decode::linear(w.data(), N, K, x.data() + m * K, K, 1, alone.data(), N, then);
+    check::same("a row alone", y.data() + m * N, alone.data(), static_cast<size_t>(N));
+    for (long n = 0; n < N; n++) {
+      double sum = 0, size = 0;
+      for (long k = 0; k < K; k++) {
+        sum += static_cast<double>(x[m * K + k]) * w[n * K + k];
+        size += std::fabs(static_cast<double>(x[m * K + k]) * w[n * K + k]);
+      }
+      if (then.bias) sum += bias[n];
+      if (then.gelu) sum = 0.5 * sum * std::erfc(-sum / std::sqrt(2.0));
+      if (added) sum += before[m * N + n];
+      check::near("product", y[m * N + n], sum, 2e-6 * (1 + size));
+    }
+  }
+  std::vector<int32_t> chosen;
+  for (long i = random.between(1, 20); i > 0; i--) chosen.push_back(static_cast<int32_t>(random.between(0, N - 1)));
+  std::vector<float> all(static_cast<size_t>(N)), some(chosen.size());
+  decode::dot_rows(w.data(), K, 0, N, x.data(), K, 1, all.data(), N);
+  decode::dot_chosen(w.data(), K, chosen.data(), static_cast<long>(chosen.size()), x.data(), some.data());
+  for (size_t i = 0; i < chosen.size(); i++) check::same("chosen outputs", &some[i], &all[chosen[i]], 1);
+}
+
+static void gates(Random& random) {
+  const long M = random.size(20), N = random.size(100), K = random.size(100);
+  const auto gate = random.normals(static_cast<size_t>(N * K)), up = random.normals(static_cast<size_t>(N * K));
+  const auto bias = random.normals(static_cast<size_t>(N)), x = random.normals(static_cast<size_t>(M * K), 0.3);
+  std::vector<float> y(static_cast<size_t>(M * N));
+  decode::silu_gate(gate.data(), up.data(), bias.data(), nullptr, N, K, x.data(), K, M, y.data(), N);
+  for (long m = 0; m < M; m++)
+    for (long n = 0; n < N; n++) {
+      double g = bias[n], u = 0, size = 1;
+      for (long k = 0; k < K; k++) {
+        g += static_cast<double>(x[m * K + k]) * gate[n * K + k];
+        u += static_cast<double>(x[m * K + k]) * up[n * K + k];
+        size += std::fabs(static_cast<double>(x[m * K + k]) * up[n * K + k]);
+      }
+      check::near("gate", y[m * N + n], g / (1 + std::exp(-g)) * u, 3e-6 * size * (1 + std::fabs(g)));
+    }
+}
+
+// With the screen and without, the answer is that of the float32 products, ties and near ties included.
+static void heads(Random& random) {
+  const long V = random.size(3000), d = random.size(300), R = random.size(12);
+  auto head = random.normals(static_cast<size_t>(V * d), std::exp(random.normal()));
+  auto h = random.normals(static_cast<size_t>(R * d), std::exp(3 * random.normal()));
+  for (long i = random.between(0, 5); i > 0; i--) {  // equal rows, and rows that differ in the last bit
+    const long from = random.between(0, V - 1), to = random.between(0, V - 1);
+    std::copy(head.begin() + from * d, head.begin() + (from + 1) * d, head.begin() + to * d);
+    if (random.coin()) head[to * d] = std::nextafterf(head[to * d], 10);
+  }
+  if (random.coin(0.3))
+    for (long v = 0; v < V; v++) head[v * d] += 50 * (v % 7 == 0);  // many near the top, outliers in a column
+  if (random.coin(0.1)) std::fill(h.begin(), h.begin() + d, 0.f);
+  if (random.coin(0.1)) std::fill(head.begin(), head.begin() + std::min(V, 3l) * d, 0.f);
+  const float infinity = std::numeric_limits<float>::infinity();
+  if (random.coin(0.05)) head[static_cast<size_t>(random.between(0, V * d - 1))] = random.coin() ? infinity : -infinity;
+  if (random.coin(0.05)) h[static_cast<size_t>(random.between(0, R * d - 1))] = std::nanf("");
+  const decode::Screen screen(head.data(), V, d);
+  std::vector<float> logits(static_cast<size_t>(R * V)), margin(static_cast<size_t>(R));
+  std::vector<int32_t> argmax(static_cast<size_t>(R));
+  decode::dot_rows(head.data(), d, 0, V, h.data(), d, R, logits.data(), V);
+  for (int way = 0; way < 3; way++) {
+    const bool screened = way < 2, margins = way != 1;
+    decode::greedy(head.data(), V, d, screened ? &screen : nullptr, h.data(), R, argmax.data(), margins ? margin.data() : nullptr);
+    for (long r = 0; r < R; r++) {
+      const float* row = logits.data() + r * V;
+      long best = 0;
+      float first = -infinity, second = -infinity;
+      for (long v = 0; v < V; v++) {
+        if (row[v] > first) best = v;
+        if (row[v] > first) second = std::exchange(first, row[v]);
+        else if (row[v] > second) second = row[v];
+      }
+      check::near(screened ? "argmax, screened" : "argmax", argmax[r], static_cast<double>(best), 0.5);
+      const float expected = V == 1 ? infinity : first - second;
+      if (margins && !std::isnan(expected)) check::same(screened ? "margin, screened" : "margin", &margin[r], &expected, 1);
+    }
+  }
+}
+
+// A random program of the one family or the other, with its parameters.
+struct Model {
+  long d, V, layers, Q, G, h, rotated;
+  bool llama;
+  std::vector<double> words;
+  std::vector<std::vector<float>> parameters;
+  std::vector<float> cos, sin;
+  float scale;
+
+  explicit Model(Random& random) {
+    llama = random.coin();
+    h = 2 * random.size(20);
+    G = random.between(1, 3);
+    Q = llama ? G * random.between(1, 3) : G;
+    d = random.size(60);
+    V = random.size(100) + 1;
+    layers = random.between(1, 2);
+    rotated = 2 * random.between(1, h / 2);
+    scale = std::pow(static_cast<float>(h), -0.25f);
+    const long m = random.size(70), packed = (Q + 2 * G) * h;
+    for (long t = 0; t < 400; t++)
+      for (long i = 0; i < rotated / 2; i++) {
+        const double angle = static_cast<double>(t) * std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(rotated));
+        cos.push_back(scale * static_cast<float>(std::cos(angle)));
+        sin.push_back(scale * static_cast<float>(std::sin(angle)));
+      }
+    const std::vector<long> widths = {d, d, packed, Q * h, m};
+    std::vector<std::vector<double>> code;
+    auto weight = [&](long outputs, long inputs) {
+      parameters.push_back(random.normals(static_cast<size_t>(outputs * inputs), 1 / std::sqrt(static_cast<double>(inputs))));
+      return static_cast<double>(parameters.size() - 1);
+    };
+    auto add = [&](double op, double from, double to, std::vector<double> p, double outputs = 0, double flags = 0, double layer = 0) {
+      p.resize(4, -1);
+      code.push_back({op, from, to, p[0], p[1], p[2], p[3], outputs, flags, 0, 1e-5, layer});
+    };
+    auto norm = [&](double from, double to) {
+      const double gain = weight(1, d);
+      if (llama) add(2, from, to, {gain});
+      else add(1, from, to, {gain, weight(1, d)});
+    };
+    add(0, -1, 0, {weight(V, d)});
+    for (long l = 0; l < layers; l++) {
+      norm(0, 1);
+      add(3, 1, 2, {weight(packed, d), weight(1, packed)}, static_cast<double>(packed));
+      add(5, 2, 3, {}, 0, 0, static_cast<double>(l));
+      add(3, 3, 0, {weight(d, Q * h)}, static_cast<double>(d), 2);
+      norm(0, 1);
+      if (llama) add(4, 1, 4, {weight(m, d), weight(m, d)}, static_cast<double>(m));
+      else add(3, 1, 4, {weight(m, d), weight(1, m)}, static_cast<double>(m), 1);
+      add(3, 4, 0, {weight(d, m)}, static_cast<double>(d), 2);
+    }
+    norm(0, -1);
+    words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., double(rotated), scale,
+             double(widths.size()), double(code.size())};
+    for (long width : widths) words.push_back(static_cast<double>(width));
+    for (const auto& line : code) words.insert(words.end(), line.begin(), line.end());
+  }
+
+  void* decoder() const {
+    void* made = winnow_decode_new(words.data(), static_cast<int64_t>(words.size()));
+    std::vector<double> addresses;
+    for (const auto& p : parameters) addresses.push_back(static_cast<double>(reinterpret_cast<uintptr_t>(p.data())));
+    winnow_decode_bind(made, addresses.data(), static_cast<int64_t>(addresses.size()));
+    winnow_decode_rotary(made, cos.data(), sin.data(), static_cast<int64_t>(cos.size()) / (rotated / 2));
+    return made;
+  }
+};
+
+// One text in one call, and the same in a padded batch, in pieces, with tokens that are taken back: the same bits.
+static void cuts(Random& random) {
+  const Model model(random);
+  const long T = random.size(90), B = random.between(1, 5), d = model.d;
+  const int64_t live = winnow_decode_live(), bytes = winnow_decode_live_bytes();
+  std::vector<std::vector<int32_t>> texts(static_cast<size_t>(B));
+  std::vector<int32_t> pad;
+  for (auto& text : texts) {
+    pad.push_back(static_cast<int32_t>(random.coin() ? 0 : random.between(0, T - 1)));
+    for (long t = 0; t < T; t++) text.push_back(static_cast<int32_t>(random.between(0, model.V - 1)));
+  }
+  std::vector<float> whole(static_cast<size_t>(B * T * d));
+  void* alone = model.decoder();
+  for (long b = 0; b < B; b++) {
+    winnow_decode_start(alone, 1, nullptr);
+    const int32_t* from = texts[static_cast<size_t>(b)].data() + pad[static_cast<size_t>(b)];
+    const long length = T - pad[static_cast<size_t>(b)];
+    if (winnow_decode_extend(alone, from, length, length, whole.data() + (b * T + pad[static_cast<size_t>(b)]) * d) != 0)
+      check::fail("extend of %ld positions failed", length);
+  }
+  void* batch = model.decoder();
+  winnow_decode_start(batch, B, pad.data());
+  for (long t = 0; t < T;) {
+    const long step = std::min(random.size(T), T - t), rows = random.between(1, step);
+    std::vector<int32_t> ids(static_cast<size_t>(B * step));
+    if (random.coin()) {  // tokens that are not of the text, taken back
+      for (auto& id : ids) id = static_cast<int32_t>(random.between(0, model.V - 1));
+      winnow_decode_extend(batch, ids.data(), step, 1, nullptr);
+      winnow_decode_rollback(batch, t);
+    }
+    for (long b = 0; b < B; b++) std::copy_n(texts[static_cast<size_t>(b)].data() + t, step, ids.data() + b * step);
+    std::vector<float> h(static_cast<size_t>(B * rows * d));
+    if (winnow_decode_extend(batch, ids.data(), step, rows, h.data()) != 0) check::fail("extend of %ld positions failed", step);
+    t += step;
+    for (long b = 0; b < B; b++)
+      for (long r = 0; r < rows; r++) {
+        const long at = t - rows + r;
+        if (at >= pad[static_cast<size_t>(b)]) check::same("hidden states", h.data() + (b * rows + r) * d, whole.data() + (b * T + at) * d, static_cast<size_t>(d));
+      }
+  }
+  std::vector<int32_t> wrong(static_cast<size_t>(B), 0);
+  wrong.back() = static_cast<int32_t>(model.V);
+  if (winnow_decode_extend(batch, wrong.data(), 1, 1, nullptr) != WINNOW_DECODE_BAD_ID - model.V) check::fail("an id beyond the vocabulary was taken");
+  wrong.back() = -1;
+  if (winnow_decode_extend(batch, wrong.data(), 1, 1, nullptr) != WINNOW_DECODE_NEGATIVE_ID) check::fail("a negative id was taken");
+  winnow_decode_free(alone);
+  winnow_decode_free(batch);
+  if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("caches were not freed");
+}
+
+static void distributions(Random& random) {
+  const long V = random.size(60000);
+  const auto logits = random.normals(static_cast<size_t>(V), 5);
+  const double temperature = std::exp(random.normal());
+  std::vector<double> p(static_cast<size_t>(V));
+  double top[2];
+  if (winnow_softmax(logits.data(), V, temperature, p.data(), top) != 1) check::fail("refused numbers");
+  const auto largest = std::max_element(logits.begin(), logits.end());
+  if (top[0] != *largest || top[1] != static_cast<double>(largest - logits.begin())) check::fail("the largest is not the largest");
+  long double sum = 0;  // its own rounding would show beside that of the library
+  double total = 0;
+  for (long v = 0; v < V; v++) sum += std::exp((static_cast<double>(logits[v]) - *largest) / temperature);
+  for (long v = 0; v < V; v++) {
+    const double expected = std::exp((static_cast<double>(logits[v]) - *largest) / temperature) / static_cast<double>(sum);
+    check::near("probability", p[v], expected, 1e-13 * expected + 1e-300);
+    total += p[v];
+  }
+  check::near("total", total, 1, 1e-12);
+  auto broken = logits;
+  broken[static_cast<size_t>(random.between(0, V - 1))] = std::nanf("");
+  if (winnow_softmax(broken.data(), V, temperature, p.data(), top) != 0) check::fail("took a NaN");
+  auto without = logits;
+  without[0] = -std::numeric_limits<float>::infinity();
+  if (V > 1 && (winnow_softmax(without.data(), V, temperature, p.data(), top) != 1 || p[0] != 0)) check::fail("-infinity has probability");
+}
+
+int main(int argc, char** argv) {
+  return check::run(argc, argv, {{"products of few rows", products}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"distributions", distributions}});
+}
