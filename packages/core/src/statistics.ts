@@ -33,7 +33,7 @@ export interface Statistics {
 export type Statistic = keyof Statistics
 
 export type ReferenceStatistic = "referenceLoss_N" | "referenceNll_N"
-export type TargetStatistic = 
+export type TargetStatistic =
   | "targetNll_N"
   | "targetEntropy_N"
   | "acceptance_N"

@@ -39,7 +39,7 @@ export const trainingFlops = (
 ): number => {
   const about = (prefix: string) => needs.some((s) => s.startsWith(prefix))
   const activeLoss = needs.some((s) => s === "draftLoss_N" || s === "referenceLoss_N")
-  const together = needs.some((s) => s === "acceptance_N" || s === "agreement_N")
+  const together = needs.some((s) => s === "acceptance_N" || s === "agreement_N" || s === "hellinger_N")
   let flops = 3 * tokens.seen * draft.trunkFlops(T) + 3 * tokens.trained * head(draft)
   if (about("draft") || together) flops += tokens.valid * head(draft)
   if (target !== undefined) {

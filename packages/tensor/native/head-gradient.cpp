@@ -12,7 +12,7 @@ namespace {
 // Tiles of logits that are turned into gradients before the two products: enough that these are long.
 constexpr long BLOCK = 2 * HEAD_TILE;
 
-bool needs_target(HeadForm form) { return form != HeadForm::CROSS_ENTROPY && form != HeadForm::SOFTMAX; }
+bool needs_target(HeadForm form) { return form != HeadForm::SOFTMAX; }
 
 // Numbers a row of one panel.
 struct Rows {
@@ -30,9 +30,8 @@ void gradient_tile(float* zq, const float* zp, long rows, const Rows& of, float 
       float* z = zq + r * COLS + at;
       const vf log_q = load(z) - lq, Q = vexp(log_q);
       vf log_p = zero(), P = zero(), g;
-      if constexpr (FORM != HeadForm::CROSS_ENTROPY && FORM != HeadForm::SOFTMAX) log_p = load(zp + r * COLS + at) - lp;
-      if constexpr (FORM != HeadForm::CROSS_ENTROPY && FORM != HeadForm::SOFTMAX && FORM != HeadForm::REVERSE_KL) P = vexp(log_p);
-      if constexpr (FORM == HeadForm::CROSS_ENTROPY) g = Q;
+      if constexpr (FORM != HeadForm::SOFTMAX) log_p = load(zp + r * COLS + at) - lp;
+      if constexpr (FORM != HeadForm::SOFTMAX && FORM != HeadForm::REVERSE_KL) P = vexp(log_p);
       if constexpr (FORM == HeadForm::SOFTMAX) g = c * Q;
       if constexpr (FORM == HeadForm::KL) g = Q - P;
       if constexpr (FORM == HeadForm::REVERSE_KL) g = Q * (log_q - log_p - c);
@@ -53,7 +52,6 @@ void gradient_tile(float* zq, const float* zp, long rows, const Rows& of, float 
 typedef void (*TileFunction)(float*, const float*, long, const Rows&, float);
 TileFunction tile_function(HeadForm form) {
   switch (form) {
-    case HeadForm::CROSS_ENTROPY: return gradient_tile<HeadForm::CROSS_ENTROPY>;
     case HeadForm::KL: return gradient_tile<HeadForm::KL>;
     case HeadForm::REVERSE_KL: return gradient_tile<HeadForm::REVERSE_KL>;
     case HeadForm::JSD: return gradient_tile<HeadForm::JSD>;
@@ -76,11 +74,13 @@ void gradient(const HeadGradient& s) {
   const long d_panels = panels(d);
   PackedHidden<P> draft_hidden, target_hidden;
   Buffer rows_memory, values_memory, sums_memory;
+  Entries entries;
   for (long row = 0; row < s.K; row += HEAD_ROWS) {
     const long n = std::min<long>(HEAD_ROWS, s.K - row), J = panels(n), padded = J * COLS;
     HeadSide draft = s.draft, of_target = s.target;
     draft_hidden.pack(draft, row, n, scale);
     if (target) target_hidden.pack(of_target, row, n, scale);
+    if (s.k > 0) entries.sort(s.ids + row * s.k, n, s.k);
     // The numbers of each row, padded rows with weight 0.
     float* numbers = rows_memory.of<float>(5 * padded);
     std::memset(numbers, 0, 5 * padded * sizeof(float));
@@ -100,6 +100,7 @@ void gradient(const HeadGradient& s) {
     float* sums = sums_memory.of<float>(parts * sums_size);
 
     parallel(parts, [&](long part) {
+      static thread_local Entries::Cursor cursor;
       static thread_local Buffer draft_block, target_block, tile_memory, by_rows_memory, by_panels_memory, transposed_memory;
       float* dh = sums + part * sums_size;  // [d, padded], transposed
       std::memset(dh, 0, sums_size * sizeof(float));
@@ -110,6 +111,7 @@ void gradient(const HeadGradient& s) {
       unit* by_panels = by_panels_memory.of<unit>(static_cast<size_t>(J) * u_block * COLS);                // g as panels, k = ids
       unit* transposed = transposed_memory.of<unit>(transposed_size<P>(d, BLOCK));                         // head [ids, d] transposed
       const long v1 = part_begin(V, parts, part + 1, BLOCK);
+      if (s.k > 0) cursor.begin(entries, n, part_begin(V, parts, part, BLOCK));
       for (long v = part_begin(V, parts, part, BLOCK); v < v1; v += BLOCK) {
         const long block = std::min<long>(BLOCK, v1 - v), u = units<P>(block);
         for (long t = 0; t < block; t += HEAD_TILE) {
@@ -122,10 +124,13 @@ void gradient(const HeadGradient& s) {
               strip<P>(ids, target_hidden.u(), head_p, P::PER == 1 ? of_target.d : target_hidden.u(), target_hidden.panel(j), zp, COLS, false);
             const float* at = numbers + j * COLS;
             make(zq, zp, ids, Rows{at, at + padded, at + 2 * padded, at + 3 * padded, at + 4 * padded}, static_cast<float>(s.a));
-            if (s.form == HeadForm::CROSS_ENTROPY)
+            if (s.k > 0)
               for (long c = 0; c < std::min<long>(COLS, n - j * COLS); c++) {
-                const long r = s.gold[row + j * COLS + c] - v - t;
-                if (r >= 0 && r < ids) zq[r * COLS + c] -= (at + 2 * padded)[c];
+                const float* delta = s.delta + (row + j * COLS + c) * s.k;
+                cursor.upto(j * COLS + c, v + t + ids, [&](int32_t id, int32_t slot) {
+                  float& g = zq[(id - v - t) * COLS + c];
+                  g = s.replace ? delta[slot] : g + delta[slot];
+                });
               }
             // both layouts of g, in the precision of the products
             if constexpr (P::PER == 1) {

@@ -274,13 +274,16 @@ void statistics(const HeadStatistics& s) {
   PackedHidden<P> hidden[MODELS];
   std::vector<First> firsts;
   std::vector<Second> seconds;
+  Entries entries;
   for (long row = 0; row < s.N; row += HEAD_ROWS) {
     const long n = std::min<long>(HEAD_ROWS, s.N - row), J = panels(n);
     for (int m = 0; m < MODELS; m++)
       if (w.model[m]) hidden[m].pack(side_of(s, m), row, n, scale);
 
+    if (s.k > 0) entries.sort(s.ids + row * s.k, n, s.k);
+
     // Runs `use(tile, panel, first id, rows)` over all tiles of a part of the vocabulary.
-    const auto tiles = [&](long part, auto&& use) {
+    const auto tiles = [&](long part, const auto& use) {
       static thread_local Buffer blocks[MODELS], logits;
       float* z = logits.of<float>(MODELS * HEAD_TILE * COLS);
       const float* const zs[MODELS] = {z, z + HEAD_TILE * COLS, z + 2 * HEAD_TILE * COLS};
@@ -303,10 +306,27 @@ void statistics(const HeadStatistics& s) {
     firsts.resize(parts * J);
     parallel(parts, [&](long part) {
       static thread_local Buffer exponentials;
+      static thread_local Entries::Cursor cursor;
       float* e = exponentials.of<float>(MODELS * HEAD_TILE * COLS);
       First* mine = firsts.data() + part * J;
       for (long j = 0; j < J; j++) mine[j].clear();
+      if (s.k > 0) cursor.begin(entries, n, part_begin(s.V, parts, part, HEAD_TILE));
       tiles(part, [&](const float* const* z, long j, long v, long rows) {
+        if (s.k > 0) {
+          float* zq = const_cast<float*>(z[DRAFT]);  // the tile is this thread's own
+          for (long c = 0; c < std::min<long>(COLS, n - j * COLS); c++) {
+            float* const to = s.entry_logits + (row + j * COLS + c) * s.k;
+            int32_t last = -1;
+            float value = 0;
+            cursor.upto(j * COLS + c, v + rows, [&](int32_t id, int32_t slot) {
+              float& x = zq[(id - v) * COLS + c];
+              if (id != last) value = x;
+              last = id;
+              to[slot] = value;
+              if (s.exclude) x = LOWEST;
+            });
+          }
+        }
         first_tile(w, z, e, rows, v, mine[j]);
         if (s.gold) pick_gold(w, z, s.gold + row + j * COLS, std::min<long>(COLS, n - j * COLS), v, rows, mine[j]);
       });

@@ -4,6 +4,7 @@
 
 #include "gemm.h"
 #include "head.h"
+#include "pool.h"
 
 namespace winnow {
 
@@ -44,6 +45,59 @@ class PackedHidden {
   Buffer panels_;
   typename P::unit* out_ = nullptr;
   long u_ = 0, d_ = 0;
+};
+
+// Chosen tokens of each row, sorted, so that those of a tile are found by going on from those of the tile before.
+class Entries {
+ public:
+  // ids [n, k] of a block of rows.
+  void sort(const int32_t* ids, long n, long k) {
+    k_ = k;
+    order_ = memory_.of<Entry>(static_cast<size_t>(n * k));
+    parallel((n + 31) / 32, [&](long piece) {
+      const long end = std::min(n, (piece + 1) * 32);
+      for (long i = piece * 32; i < end; i++) {
+        Entry* row = order_ + i * k;
+        for (long e = 0; e < k; e++) row[e] = {ids[i * k + e], static_cast<int32_t>(e)};
+        std::sort(row, row + k, [](const Entry& a, const Entry& b) { return a.id != b.id ? a.id < b.id : a.slot < b.slot; });
+      }
+    });
+  }
+
+  // Where a thread is in each row's entries while it goes through its part of the vocabulary in order.
+  class Cursor {
+   public:
+    void begin(const Entries& entries, long n, long v) {
+      entries_ = &entries;
+      at_ = memory_.of<int32_t>(n);
+      for (long i = 0; i < n; i++) {
+        const Entry* row = entries.order_ + i * entries.k_;
+        at_[i] = static_cast<int32_t>(std::lower_bound(row, row + entries.k_, v, [](const Entry& e, long id) { return e.id < id; }) - row);
+      }
+    }
+    // Calls use(id, slot) for the entries of row i below v.
+    template <class F>
+    void upto(long i, long v, F&& use) {
+      const Entry* row = entries_->order_ + i * entries_->k_;
+      while (at_[i] < entries_->k_ && row[at_[i]].id < v) {
+        use(row[at_[i]].id, row[at_[i]].slot);
+        at_[i]++;
+      }
+    }
+
+   private:
+    Buffer memory_;
+    int32_t* at_ = nullptr;
+    const Entries* entries_ = nullptr;
+  };
+
+ private:
+  struct Entry {
+    int32_t id, slot;
+  };
+  Buffer memory_;
+  Entry* order_ = nullptr;
+  long k_ = 0;
 };
 
 // Rows [v, v + n) of a head as the A operand: where they lie (float32), or rounded into `memory`.

@@ -53,18 +53,23 @@ struct HeadStatistics {
   HeadSide target, draft, reference;
   HeadOfModel of_target, of_draft, of_reference;
   HeadOfPair draft_pair, reference_pair;
+  // Chosen tokens of each row, in the draft's logits: where the target is known in part.
+  int64_t k;              // entries a row, 0 for none
+  const int32_t* ids;     // [N, k], in any order; may repeat
+  float* entry_logits;    // [N, k]: z of each entry
+  int64_t exclude;        // not 0: the draft's log_sum_exp is of the tokens that are no entry
 };
 
 // d loss / d z of a row, up to the row's weight; c a number a row, a and b numbers for all.
 enum class HeadForm : int64_t {
-  CROSS_ENTROPY = 0,  // q - onehot(gold)
+  // 0 is free
   KL = 1,             // q - p
   REVERSE_KL = 2,     // q (log q - log p - c), c = KL(q || p)
   JSD = 3,            // (1 - a) q (log q - log m - c), a = beta, c = KL(q || m)
   TVD = 4,            // 1/2 q (s - c), s = sign(q - p), c = sum q s
   REWARD = 5,         // -q (r - c), c = sum q r
   UNIFORM = 6,        // q c - (r - e), c = sum r - V e, e a second number a row
-  SOFTMAX = 7,        // c q
+  SOFTMAX = 7,        // c q; with entries: cross-entropy, and targets known in part
 };
 
 struct HeadGradient {
@@ -72,7 +77,10 @@ struct HeadGradient {
   int64_t K, V;
   HeadForm form;
   double temperature, a;
-  const int32_t* gold;      // [K] or null
+  int64_t k;                // entries a row, 0 for none
+  const int32_t* ids;       // [K, k], in any order; may repeat
+  const float* delta;       // [K, k]: added to the row's gradient at the entry (weight not applied), or put in its place
+  int64_t replace;
   HeadSide target, draft;   // of the kept rows
   const float* lse_target;  // [K], at the temperature
   const float* lse_draft;

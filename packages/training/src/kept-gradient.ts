@@ -5,6 +5,7 @@
  */
 import type { LossInstance } from "@winnow/core"
 import { gradients, onFreshTape, product, tf } from "@winnow/tensor"
+import { fusedGradient } from "./fused.ts"
 import { takeRows } from "./signals/rows.ts"
 import { batchStatistics, type Chunk, chunkAt, chunks, type Pass, type Rows, sparseOf } from "./statistics.ts"
 
@@ -14,6 +15,13 @@ export interface KeptGradient {
   /** d lossSum / d h times `scale`, [N, d]; zero where a row was dropped. */
   readonly gradient_Nd: tf.Tensor2D
   /** d lossSum / d head times `scale`, [V, d]. */
+  readonly headGradient_Vd: tf.Tensor2D
+}
+
+/** Of the kept rows alone: their losses, and the gradients times `scale` and weight. */
+interface KeptRowsGradient {
+  readonly loss_K: Float32Array
+  readonly gradient_Kd: tf.Tensor2D
   readonly headGradient_Vd: tf.Tensor2D
 }
 
@@ -70,6 +78,20 @@ export const keptGradient = (pass: Pass, weights_N: Uint8Array | Float32Array, s
       uniform_N: take(pass.uniform_N, kept_K) as Float32Array,
     }
     const rowScale_K = Float32Array.from(kept_K, (n) => weights_N[n]! * scale)
+    const result = ({ loss_K, gradient_Kd, headGradient_Vd }: KeptRowsGradient) => {
+      let lossSum = 0
+      for (let k = 0; k < K; k++) lossSum += loss_K[k]! * weights_N[kept_K[k]!]!
+      return {
+        lossSum,
+        gradient_Nd: all
+          ? gradient_Kd
+          : (tf.scatterND(tf.reshape(index_K, [K, 1]), gradient_Kd, [N, d]) as tf.Tensor2D),
+        headGradient_Vd,
+      }
+    }
+    const fused = fusedGradient(pass, kept, kept_K, rowScale_K)
+    if (fused !== undefined) return result(fused)
+
     const batch = batchStatistics(kept)
     const loss_K = new Float32Array(K)
     let headGradient_Vd: tf.Tensor2D | undefined
@@ -95,12 +117,6 @@ export const keptGradient = (pass: Pass, weights_N: Uint8Array | Float32Array, s
       }
     }
     const gradient_Kd = pieces.length === 1 ? pieces[0]! : tf.concat2d(pieces, 0)
-    let lossSum = 0
-    for (let k = 0; k < K; k++) lossSum += loss_K[k]! * weights_N[kept_K[k]!]!
-    return {
-      lossSum,
-      gradient_Nd: all ? gradient_Kd : (tf.scatterND(tf.reshape(index_K, [K, 1]), gradient_Kd, [N, d]) as tf.Tensor2D),
-      headGradient_Vd: headGradient_Vd!,
-    }
+    return result({ loss_K, gradient_Kd, headGradient_Vd: headGradient_Vd! })
   })
 }

@@ -17,6 +17,7 @@ import {
   targetStatistics,
 } from "@winnow/core"
 import { product, tf } from "@winnow/tensor"
+import { fusedStatistics } from "./fused.ts"
 import type { ReferenceLosses } from "./signals/cached.ts"
 import { type CachedRows, fullLogits, sparseTarget } from "./signals/rows.ts"
 
@@ -42,7 +43,14 @@ export interface Pass {
   readonly chunkRows: number
 }
 
-const draftStatistics: ReadonlyArray<Statistic> = ["draftNll_N", "draftEntropy_N", "acceptance_N", "agreement_N"]
+const draftStatistics: ReadonlyArray<Statistic> = [
+  "draftNll_N",
+  "draftEntropy_N",
+  "acceptance_N",
+  "agreement_N",
+  "hellinger_N",
+  "draftTop_N",
+]
 
 /** Logits of rows [start, start + count). Belongs to the caller's tidy. */
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
@@ -108,6 +116,14 @@ const statistic = (name: Statistic, chunk: ChunkModels, loss: LossInstance, chun
         tf.equal(tf.argMax(draft!.logits_RV, 1), target ? tf.argMax(target.logits_RV, 1) : first(sparse!)),
         "float32",
       )
+    case "hellinger_N": {
+      const common_R = tf.sum(tf.sqrt(tf.mul(draft!.p_RV(), target!.p_RV())), 1)
+      return tf.sqrt(tf.relu(tf.sub(1, common_R)))
+    }
+    case "draftTop_N":
+      return tf.max(draft!.p_RV(), 1)
+    case "targetTop_N":
+      return tf.max(target!.p_RV(), 1)
   }
 }
 
@@ -184,6 +200,9 @@ export const statisticsPass = (pass: Pass, wanted: ReadonlyArray<Statistic>): Pa
   const usesTarget = (usesLoss && loss.target) || needs.some((n) => targetStatistics.has(n))
   if (usesReference && pass.reference === undefined) throw missing("reference", needs)
   if (usesTarget && pass.target === undefined && pass.cached === undefined) throw missing("target", needs)
+
+  const fused = fusedStatistics(pass, needs)
+  if (fused !== undefined) return { ...known, ...fused }
 
   const ofDraft = wants("draftLoss_N") ? batchStatistics(pass, "draft") : []
   const ofReference = wants("referenceLoss_N") ? batchStatistics(pass, "reference") : []

@@ -12,6 +12,7 @@ export const crossEntropy = defineLoss({
   target: false,
   options: type({ "+": "reject" }),
   make: () => ({
+    fused: { form: "cross-entropy" },
     value: ({ draft, gold_R }) => draft.nll_R(gold_R),
     gradient: ({ draft, gold_R }) => goldCrossEntropy(draft.logits_RV, gold_R),
   }),

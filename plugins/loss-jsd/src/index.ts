@@ -32,6 +32,7 @@ export const jsd = defineLoss({
       return { q_RV, weighted_RV, reverse_R, loss_R }
     }
     return {
+      fused: { form: "jsd", beta },
       value: (chunk) => terms(chunk).loss_R,
       gradient: (chunk) => {
         const { q_RV, weighted_RV, reverse_R, loss_R } = terms(chunk)

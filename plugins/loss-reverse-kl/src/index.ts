@@ -20,6 +20,7 @@ export const reverseKl = defineLoss({
   target: true,
   options: type({ "+": "reject" }),
   make: () => ({
+    fused: { form: "reverse-kl" },
     value: (chunk) => tf.sum(terms(chunk).weighted_RV, 1),
     gradient: (chunk) => {
       const { q_RV, weighted_RV } = terms(chunk)

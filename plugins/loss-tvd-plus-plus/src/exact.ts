@@ -1,7 +1,7 @@
 /** TVD++ with the expectation over the draft's own samples taken exactly, by summing over the vocabulary. */
 import type { LossChunk, LossFunctions } from "@winnow/core"
 import { tf } from "@winnow/tensor"
-import { batchMoments, moments, rewards } from "./rewards.ts"
+import { batchMoments, epsilon, moments, rewards } from "./rewards.ts"
 
 /** sum_v r (p - q), which is TVD: r picks the v with p > q. */
 const terms = (chunk: LossChunk<true>) => {
@@ -19,6 +19,7 @@ const terms = (chunk: LossChunk<true>) => {
  * The value is that, TVD / sigma, so that it has this gradient (rewards and sigma held fixed) and is 0 at p = q.
  */
 export const exact: LossFunctions<true> = {
+  fused: { form: "rewards", expectation: "exact", epsilon },
   batch: { rows: (chunk) => tf.sum(tf.mul(chunk.draft.p_RV(), rewards(chunk)), 1, true), combine: moments },
   value: (chunk) => terms(chunk).loss_R,
   gradient: (chunk) => {

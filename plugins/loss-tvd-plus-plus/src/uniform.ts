@@ -31,6 +31,7 @@ export const uniform = (normalise: "batch" | "position"): LossFunctions<true> =>
     return { weight_RV, loss_R }
   }
   const functions: LossFunctions<true> = {
+    fused: { form: "rewards", expectation: "uniform", normalise, epsilon },
     value: (chunk) => terms(chunk).loss_R,
     gradient: (chunk) => {
       const { weight_RV, loss_R } = terms(chunk)

@@ -18,6 +18,7 @@ export const tvd = defineLoss({
   target: true,
   options: type({ "+": "reject" }),
   make: () => ({
+    fused: { form: "tvd" },
     value: (chunk) => distance(difference(chunk)),
     gradient: (chunk) => {
       const q_RV = chunk.draft.p_RV()

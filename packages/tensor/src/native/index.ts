@@ -1,5 +1,13 @@
 /** What of the native library is useful beyond this folder. */
 export {
+  type Entries,
+  type HeadForm,
+  type HeadRows,
+  type HeadStatistic,
+  headGradient,
+  headStatistics,
+} from "./head.ts"
+export {
   address,
   type Native,
   type NativeInfo,

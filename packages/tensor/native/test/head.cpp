@@ -1,0 +1,258 @@
+// The fused head against its definitions in double, on the operands as the precision rounds them: statistics, and gradients of every form.
+#include "../head.h"
+
+#include <algorithm>
+
+#include "../gemm.h"
+#include "check.h"
+
+extern "C" void winnow_head_statistics(const winnow::HeadStatistics*);
+extern "C" void winnow_head_gradient(const winnow::HeadGradient*);
+
+namespace {
+
+using winnow::HeadForm;
+typedef std::vector<float> Floats;
+typedef std::vector<double> Doubles;
+
+struct Side {
+  long d;
+  Floats h, head;
+  winnow::HeadSide side() const { return {h.data(), head.data(), d}; }
+};
+
+struct Case {
+  bool bf16;
+  long N, V, k;
+  double temperature, beta;
+  Side target, draft, reference;
+  std::vector<int32_t> gold, ids;
+
+  explicit Case(check::Random& random) {
+    bf16 = random.coin();
+    N = random.size(random.coin(0.05) ? 1100 : 70);
+    V = random.size(N > 200 ? 60 : 400);
+    temperature = random.coin() ? 1 : std::exp(random.normal() * 0.3);
+    beta = 0.05 + 0.9 * random.uniform();
+    const auto side = [&] {
+      Side s;
+      s.d = random.size(80);
+      s.h = random.normals(N * s.d);
+      s.head = random.normals(V * s.d, 2 / std::sqrt(static_cast<double>(s.d)));
+      return s;
+    };
+    target = side();
+    draft = side();
+    reference = side();
+    for (long n = 0; n < N; n++) gold.push_back(static_cast<int32_t>(random.between(0, V - 1)));
+    k = random.coin(0.3) ? V : random.between(1, std::min(V, 9L));
+    for (long n = 0; n < N; n++) {
+      std::vector<int32_t> all(V);
+      for (long v = 0; v < V; v++) all[v] = static_cast<int32_t>(v);
+      for (long i = 0; i < k; i++) {
+        std::swap(all[i], all[random.between(i, V - 1)]);
+        ids.push_back(all[i]);
+      }
+    }
+  }
+  float operand(float x) const { return bf16 ? winnow::from_bf16(winnow::to_bf16(x)) : x; }
+  Doubles logits(const Side& s, long n) const {
+    Doubles z(V);
+    const float scale = static_cast<float>(1 / temperature);
+    for (long v = 0; v < V; v++)
+      for (long i = 0; i < s.d; i++) z[v] += static_cast<double>(operand(s.h[n * s.d + i] * scale)) * operand(s.head[v * s.d + i]);
+    return z;
+  }
+};
+
+double log_sum_exp(const Doubles& z) {
+  double top = -INFINITY, sum = 0;
+  for (double x : z) top = std::max(top, x);
+  for (double x : z) sum += std::exp(x - top);
+  return top + std::log(sum);
+}
+Doubles normalised(Doubles z) {
+  const double l = log_sum_exp(z);
+  for (double& x : z) x -= l;
+  return z;
+}
+
+// Sums of V terms in float32, of logits of size 10: relative 4e-6 at most, and an absolute part for what cancels.
+double near_to(double want) { return 4e-6 + 4e-6 * std::fabs(want); }
+
+void statistics(check::Random& random) {
+  const Case c(random);
+  const long N = c.N;
+  winnow::HeadStatistics s{};
+  s.precision = c.bf16;
+  s.N = N;
+  s.V = c.V;
+  s.temperature = c.temperature;
+  s.beta = c.beta;
+  s.gold = c.gold.data();
+  s.target = c.target.side();
+  s.draft = c.draft.side();
+  s.reference = c.reference.side();
+  Floats memory(N * 40);
+  float* next = memory.data();
+  const auto column = [&] { return (next += N) - N; };
+  std::vector<int32_t> argmax(3 * N);
+  winnow::HeadOfModel* models[] = {&s.of_target, &s.of_draft, &s.of_reference};
+  for (int m = 0; m < 3; m++) *models[m] = {column(), column(), column(), column(), argmax.data() + m * N};
+  winnow::HeadOfPair* pairs[] = {&s.draft_pair, &s.reference_pair};
+  for (auto* p : pairs)
+    *p = {column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column()};
+  winnow_head_statistics(&s);
+
+  const Side* sides[] = {&c.target, &c.draft, &c.reference};
+  for (long n = 0; n < N; n++) {
+    Doubles log_p[3];
+    for (int m = 0; m < 3; m++) {
+      const Doubles z = c.logits(*sides[m], n);
+      log_p[m] = normalised(z);
+      double entropy = 0, top = -INFINITY;
+      for (double x : log_p[m]) entropy -= std::exp(x) * x, top = std::max(top, x);
+      check::near("log sum exp", models[m]->log_sum_exp[n], log_sum_exp(z), near_to(log_sum_exp(z)));
+      check::near("nll", models[m]->nll[n], -log_p[m][c.gold[n]], near_to(10 + log_p[m][c.gold[n]]));
+      check::near("entropy", models[m]->entropy[n], entropy, near_to(entropy));
+      check::near("top", models[m]->top[n], std::exp(top), near_to(1));
+      // of logits that round alike either id is right
+      const int32_t id = argmax[m * N + n];
+      if (id < 0 || id >= c.V) check::fail("argmax is %d of %ld", id, c.V);
+      check::near("argmax", log_p[m][id], top, 1e-4);
+    }
+    for (int j = 0; j < 2; j++) {
+      const Doubles &a = log_p[0], &b = log_p[j + 1];
+      double kl = 0, reverse = 0, common = 0, acceptance = 0, tvd = 0, sign = 0, reward = 0, count = 0, reward_log = 0, log_sum = 0,
+             forward = 0, backward = 0, unsure = 0;
+      for (long v = 0; v < c.V; v++) {
+        const double P = std::exp(a[v]), Q = std::exp(b[v]), mix = std::log(c.beta * P + (1 - c.beta) * Q);
+        kl += P * (a[v] - b[v]);
+        reverse += Q * (b[v] - a[v]);
+        common += std::sqrt(P * Q);
+        acceptance += std::min(P, Q);
+        tvd += std::fabs(P - Q) / 2;
+        sign += Q * ((Q > P) - (P > Q));
+        reward += P > Q ? Q : 0;
+        count += P > Q;
+        reward_log += P > Q ? b[v] : 0;
+        log_sum += b[v];
+        forward += P * (a[v] - mix);
+        backward += Q * (b[v] - mix);
+        if (std::fabs(a[v] - b[v]) < 1e-4) unsure += 1;  // rounding decides which is larger
+      }
+      const auto& o = *pairs[j];
+      check::near("kl", o.kl[n], kl, near_to(10));
+      check::near("reverse kl", o.reverse_kl[n], reverse, near_to(10));
+      // near 0 the square root turns a rounding of 1e-6 into 1e-3
+      check::near("hellinger squared", static_cast<double>(o.hellinger[n]) * o.hellinger[n], 1 - common, near_to(1));
+      check::near("acceptance", o.acceptance[n], acceptance, near_to(1));
+      check::near("tvd", o.tvd[n], tvd, near_to(1));
+      check::near("sign", o.sign[n], sign, near_to(1) + 2 * unsure);
+      check::near("reward", o.reward[n], reward, near_to(1) + unsure);
+      check::near("reward count", o.reward_count[n], count, 1e-6 + unsure);
+      check::near("reward log", o.reward_log[n], reward_log, near_to(log_sum) + 40 * unsure);
+      check::near("log sum", o.log_sum[n], log_sum, near_to(10. * c.V));
+      check::near("jsd forward", o.jsd_forward[n], forward, near_to(10));
+      check::near("jsd reverse", o.jsd_reverse[n], backward, near_to(10));
+    }
+  }
+
+  // chosen tokens, and the mass of the others
+  winnow::HeadStatistics e{};
+  e.precision = s.precision;
+  e.N = N;
+  e.V = c.V;
+  e.temperature = c.temperature;
+  e.draft = s.draft;
+  e.k = c.k;
+  e.ids = c.ids.data();
+  e.exclude = 1;
+  Floats picked(N * c.k), rest(N);
+  e.entry_logits = picked.data();
+  e.of_draft.log_sum_exp = rest.data();
+  winnow_head_statistics(&e);
+  for (long n = 0; n < N; n++) {
+    Doubles z = c.logits(c.draft, n), others = z;
+    for (long i = 0; i < c.k; i++) {
+      const int32_t id = c.ids[n * c.k + i];
+      check::near("entry", picked[n * c.k + i], z[id], near_to(10));
+      others[id] = -INFINITY;
+    }
+    if (c.k < c.V) check::near("rest", rest[n], log_sum_exp(others), near_to(10));
+    else if (!(rest[n] < -1e30f)) check::fail("rest of no token is %g", rest[n]);
+  }
+}
+
+void gradients(check::Random& random) {
+  const Case c(random);
+  const long K = c.N, V = c.V, d = c.draft.d;
+  for (int form = 1; form <= 7; form++) {
+    const HeadForm f = static_cast<HeadForm>(form);
+    Floats lse_p(K), lse_q(K), weight(K), cs(K), es(K), dh(K * d), dhead(V * d), before;
+    std::vector<int32_t> none;
+    Floats delta = random.normals(K * c.k);
+    for (float& w : weight) w = static_cast<float>(random.uniform());
+    Doubles want_h(K * d), want_head(V * d), size_h(K * d), size_head(V * d);
+    const bool add = random.coin(), replace = random.coin(), entries = f == HeadForm::SOFTMAX;
+    if (add) dhead = random.normals(V * d);
+    before = dhead;
+    for (long n = 0; n < K; n++) {
+      const Doubles zp = c.logits(c.target, n), zq = c.logits(c.draft, n), a = normalised(zp), b = normalised(zq);
+      lse_p[n] = static_cast<float>(log_sum_exp(zp));
+      lse_q[n] = static_cast<float>(log_sum_exp(zq));
+      cs[n] = static_cast<float>(random.normal());
+      es[n] = static_cast<float>(random.uniform());
+      for (long v = 0; v < V; v++) {
+        const double P = std::exp(a[v]), Q = std::exp(b[v]), mix = std::log(c.beta * P + (1 - c.beta) * Q), C = cs[n];
+        double g = 0;
+        if (f == HeadForm::KL) g = Q - P;
+        if (f == HeadForm::REVERSE_KL) g = Q * (b[v] - a[v] - C);
+        if (f == HeadForm::JSD) g = (1 - c.beta) * Q * (b[v] - mix - C);
+        if (f == HeadForm::TVD) g = Q * ((Q > P) - (P > Q) - C) / 2;
+        if (f == HeadForm::REWARD) g = -Q * ((P > Q) - C);
+        if (f == HeadForm::UNIFORM) g = Q * C - ((P > Q) - es[n]);
+        if (f == HeadForm::SOFTMAX) g = C * Q;
+        g *= weight[n];
+        double unsure = std::fabs(a[v] - b[v]) < 1e-4 ? weight[n] * (f == HeadForm::UNIFORM ? 1 : Q) : 0;
+        for (long i = 0; entries && i < c.k; i++)
+          if (c.ids[n * c.k + i] == v) g = (replace ? 0 : g) + delta[n * c.k + i];
+        for (long i = 0; i < d; i++) {
+          const double h = c.draft.h[n * d + i], w = c.draft.head[v * d + i];
+          want_h[n * d + i] += g * c.operand(static_cast<float>(w));
+          want_head[v * d + i] += g * c.operand(static_cast<float>(h));
+          size_h[n * d + i] += (std::fabs(g) + 1e5 * unsure + 1e-3 * weight[n] * Q) * std::fabs(w);
+          size_head[v * d + i] += (std::fabs(g) + 1e5 * unsure + 1e-3 * weight[n] * Q) * std::fabs(h);
+        }
+      }
+    }
+    winnow::HeadGradient s{};
+    s.precision = c.bf16;
+    s.K = K;
+    s.V = V;
+    s.form = f;
+    s.temperature = c.temperature;
+    s.a = c.beta;
+    if (entries) s.k = c.k, s.ids = c.ids.data(), s.delta = delta.data(), s.replace = replace;
+    s.target = c.target.side();
+    s.draft = c.draft.side();
+    s.lse_target = lse_p.data();
+    s.lse_draft = lse_q.data();
+    s.weight = weight.data();
+    s.c = cs.data();
+    s.e = es.data();
+    s.dh = dh.data();
+    s.dhead = dhead.data();
+    s.add_to_head = add;
+    winnow_head_gradient(&s);
+    // float32: rounding of logits of size 10 and of sums. bfloat16: g itself is rounded, 2^-9 of each term.
+    const double relative = c.bf16 ? 4e-3 : 2e-5;
+    for (long i = 0; i < K * d; i++) check::near("dh", dh[i], want_h[i], 1e-6 + relative * size_h[i], i);
+    for (long i = 0; i < V * d; i++)
+      check::near("dhead", dhead[i], want_head[i] + (add ? before[i] : 0), 2e-6 + relative * size_head[i], i);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) { return check::run(argc, argv, {{"statistics", statistics}, {"gradients", gradients}}); }

@@ -1,0 +1,297 @@
+/**
+ * The fused vocabulary head: statistics of rows, and the gradient of a loss, without logits in memory (`native/head.h`).
+ *
+ * Letters: N rows, K kept rows, V vocabulary, d and D hidden sizes of draft and target; p target, q draft or reference.
+ */
+import { ptr } from "bun:ffi"
+import type { tf } from "../tf.ts"
+import { nothing, pointer } from "./ffi.ts"
+import { address, type Native, output, precision } from "./native.ts"
+
+export const headSymbols = {
+  winnow_head_statistics: { args: [pointer], returns: nothing },
+  winnow_head_gradient: { args: [pointer], returns: nothing },
+} as const
+
+/** Hidden states and the head that makes logits of them. */
+export interface HeadRows {
+  readonly h_Nd: tf.Tensor2D
+  readonly head_Vd: tf.Tensor2D
+}
+
+/** What can be asked of one model, a number a row; in the order of the C struct. */
+const ofModel = ["logSumExp", "nll", "entropy", "top", "argmax"] as const
+export type OfModel = (typeof ofModel)[number]
+
+/** What can be asked of a model beside the target; from "acceptance" on it takes a second pass. */
+const ofPair = [
+  "kl",
+  "reverseKl",
+  "hellinger",
+  "acceptance",
+  "tvd",
+  "sign",
+  "reward",
+  "rewardCount",
+  "rewardLog",
+  "logSum",
+  "jsdForward",
+  "jsdReverse",
+] as const
+export type OfPair = (typeof ofPair)[number]
+
+export type HeadModel = "target" | "draft" | "reference"
+export type HeadPair = "draftPair" | "referencePair"
+/** One number a row, by its name: `draft.entropy`, `referencePair.kl`. */
+export type HeadStatistic = `${HeadModel}.${OfModel}` | `${HeadPair}.${OfPair}`
+
+const models: ReadonlyArray<HeadModel> = ["target", "draft", "reference"]
+const pairs: ReadonlyArray<HeadPair> = ["draftPair", "referencePair"]
+
+/** Word of the struct that points to each output. */
+const outputWord = new Map<string, number>()
+/** Words before the sides: precision, N, V, temperature, beta, gold. */
+const sideWord = { target: 6, draft: 9, reference: 12 }
+let nextWord = 15
+for (const model of models) for (const name of ofModel) outputWord.set(`${model}.${name}`, nextWord++)
+for (const pair of pairs) for (const name of ofPair) outputWord.set(`${pair}.${name}`, nextWord++)
+
+/** A struct of 64-bit words, in memory that stays where it is. */
+const words = (count: number) => {
+  const buffer = new ArrayBuffer(count * 8)
+  return { integers: new BigInt64Array(buffer), doubles: new Float64Array(buffer) }
+}
+/** Words for entries: k, ids, their logits, whether the draft's log-sum-exp leaves them out. */
+const entryWord = nextWord
+const statisticsCall = words(nextWord + 4)
+const gradientCall = words(24)
+
+/** Float32 or Int32 arrays side by side in one buffer that does not move, and their addresses. */
+class Columns {
+  readonly #buffer: ArrayBuffer
+  readonly #base: bigint
+  #used = 0
+
+  constructor(count: number, length: number) {
+    this.#buffer = new ArrayBuffer(Math.max(64, count * length * 4))
+    this.#base = BigInt(ptr(new Uint8Array(this.#buffer)))
+  }
+
+  next<T extends Float32Array | Int32Array>(
+    kind: new (buffer: ArrayBuffer, offset: number, length: number) => T,
+    length: number,
+  ): readonly [values: T, address: bigint] {
+    const at = this.#used
+    this.#used += length * 4
+    return [new kind(this.#buffer, at, length), this.#base + BigInt(at)]
+  }
+}
+
+const writeSide = ({ integers }: { integers: BigInt64Array }, at: number, rows: HeadRows) => {
+  integers[at] = BigInt(address(rows.h_Nd))
+  integers[at + 1] = BigInt(address(rows.head_Vd))
+  integers[at + 2] = BigInt(rows.head_Vd.shape[1])
+}
+
+const sizesOf = (given: ReadonlyArray<HeadRows>) => {
+  const [N, V] = [given[0]!.h_Nd.shape[0], given[0]!.head_Vd.shape[0]]
+  for (const { h_Nd, head_Vd } of given)
+    if (h_Nd.shape[0] !== N || head_Vd.shape[0] !== V || h_Nd.shape[1] !== head_Vd.shape[1])
+      throw new Error(
+        `fused head: hidden states [${h_Nd.shape}] with a head [${head_Vd.shape}] beside [${N}, d] with [${V}, d]; ` +
+          "expected as many rows and one vocabulary on every side, and the head's hidden size",
+      )
+  return { N, V }
+}
+
+const checkedIds = (what: string, ids: Int32Array, count: number, V: number) => {
+  if (ids.length !== count)
+    throw new Error(`fused head: ${ids.length} ${what} tokens, expected ${count}: as many for each row`)
+  for (const id of ids)
+    if (id < 0 || id >= V) throw new Error(`fused head: ${what} token ${id}, expected an id from 0 to ${V - 1}`)
+}
+
+const precisionWord = () => (precision() === "bfloat16" ? 1n : 0n)
+
+export interface HeadQuestion {
+  readonly target?: HeadRows | undefined
+  readonly draft?: HeadRows | undefined
+  readonly reference?: HeadRows | undefined
+  /** [N], for `nll`. */
+  readonly gold_N?: Int32Array
+  /** Logits are divided by it; 1 by default. */
+  readonly temperature?: number
+  /** Weight of p in the Jensen-Shannon divergence's middle; 0.5 by default. */
+  readonly beta?: number
+  /** Chosen tokens of each row, whose logits in the draft's place are to be given. */
+  readonly entries?: Entries | undefined
+  readonly ask: ReadonlyArray<HeadStatistic>
+}
+
+/** k tokens a row. */
+export interface Entries {
+  readonly k: number
+  /** [N, k], row-major, ids from 0 to V - 1 in any order. */
+  readonly ids_Nk: Int32Array
+  /** Whether the draft's log-sum-exp is to be of the other tokens alone; of no token it is below -1e30. */
+  readonly exclude?: boolean
+}
+
+/**
+ * Computes what is asked of all rows, in one pass over the vocabulary, or two where normalised probabilities are needed.
+ *
+ * Products are in the current `precision`, sums in float32: within 1e-5 of double precision at float32, and 1e-2 at bfloat16,
+ * for logits of size 10.
+ *
+ * @returns an array [N] for each name asked, argmax as numbers that are whole; `entries` [N, k] where entries were given
+ * @error Error when sides do not fit, a gold token is no id, or a model that is asked about is missing
+ */
+export const headStatistics = <S extends HeadStatistic>(
+  native: Native,
+  question: Omit<HeadQuestion, "ask"> & { readonly ask: ReadonlyArray<S> },
+): Record<S, Float32Array> & { readonly entries: Float32Array } => {
+  const { gold_N, ask, entries } = question
+  const needed = new Set<HeadModel>(entries === undefined ? [] : ["draft"])
+  for (const name of ask) {
+    const [of, what] = name.split(".") as [HeadModel | HeadPair, string]
+    if (of === "draftPair" || of === "referencePair")
+      needed.add("target").add(of === "draftPair" ? "draft" : "reference")
+    else needed.add(of)
+    if (what === "nll" && gold_N === undefined) throw new Error(`fused head: ${name} needs the gold tokens`)
+  }
+  const given = models.filter((m) => needed.has(m))
+  for (const m of given)
+    if (question[m] === undefined) throw new Error(`fused head: ${ask.join(", ")} need the ${m}'s rows`)
+  const { N, V } = sizesOf(given.map((m) => question[m]!))
+
+  const call = statisticsCall
+  call.integers.fill(0n)
+  call.integers[0] = precisionWord()
+  call.integers[1] = BigInt(N)
+  call.integers[2] = BigInt(V)
+  call.doubles[3] = question.temperature ?? 1
+  call.doubles[4] = question.beta ?? 0.5
+  const columns = new Columns(ask.length + 1 + 2 * (entries?.k ?? 0), N)
+  if (gold_N !== undefined) {
+    checkedIds("gold", gold_N, N, V)
+    const [values, at] = columns.next(Int32Array, N)
+    values.set(gold_N)
+    call.integers[5] = at
+  }
+  for (const m of given) writeSide(call, sideWord[m], question[m]!)
+  const results = {} as Record<string, Float32Array>
+  if (entries !== undefined) {
+    const { k, ids_Nk } = entries
+    checkedIds("entry", ids_Nk, N * k, V)
+    const [ids, idsAt] = columns.next(Int32Array, N * k)
+    ids.set(ids_Nk)
+    const [values, valuesAt] = columns.next(Float32Array, N * k)
+    results["entries"] = values
+    call.integers[entryWord] = BigInt(k)
+    call.integers[entryWord + 1] = idsAt
+    call.integers[entryWord + 2] = valuesAt
+    call.integers[entryWord + 3] = entries.exclude ? 1n : 0n
+  }
+  const whole: Array<readonly [string, Int32Array]> = []
+  for (const name of ask) {
+    const isArgmax = name.endsWith(".argmax")
+    const [values, at] = columns.next<Float32Array | Int32Array>(isArgmax ? Int32Array : Float32Array, N)
+    call.integers[outputWord.get(name)!] = at
+    if (isArgmax) whole.push([name, values as Int32Array])
+    else results[name] = values as Float32Array
+  }
+  native.C.winnow_head_statistics(call.integers)
+  for (const [name, values] of whole) results[name] = Float32Array.from(values)
+  return results as ReturnType<typeof headStatistics<S>>
+}
+
+/** Forms of a row's gradient by its logits; `native/head.h` has the formulas. */
+export const headForms = {
+  kl: 1,
+  reverseKl: 2,
+  jsd: 3,
+  tvd: 4,
+  reward: 5,
+  uniform: 6,
+  softmax: 7,
+} as const
+export type HeadForm = keyof typeof headForms
+
+export interface HeadGradientQuestion {
+  readonly form: HeadForm
+  readonly draft: HeadRows
+  readonly target?: HeadRows | undefined
+  /** [K], of logits over the temperature. */
+  readonly lseDraft_K: Float32Array
+  readonly lseTarget_K?: Float32Array | undefined
+  /** Multiplies the row's gradient. */
+  readonly weight_K: Float32Array
+  /** At chosen tokens: added to the row's gradient, or put in its place; `weight_K` does not multiply it. */
+  readonly entries?:
+    | {
+        readonly k: number
+        readonly ids_Kk: Int32Array
+        readonly delta_Kk: Float32Array
+        readonly replace?: boolean
+      }
+    | undefined
+  readonly c_K?: Float32Array | undefined
+  readonly e_K?: Float32Array | undefined
+  readonly a?: number | undefined
+  readonly temperature?: number | undefined
+}
+
+/**
+ * The gradient of sum_k weight_k loss_k by the draft's hidden states and head. The caller owns both tensors.
+ *
+ * @error Error when sides do not fit, or a gold token is no id
+ */
+export const headGradient = (
+  native: Native,
+  question: HeadGradientQuestion,
+): { readonly gradient_Kd: tf.Tensor2D; readonly headGradient_Vd: tf.Tensor2D } => {
+  const { draft, target, entries } = question
+  const { N: K, V } = sizesOf(target === undefined ? [draft] : [draft, target])
+  const call = gradientCall
+  call.integers.fill(0n)
+  call.integers[0] = precisionWord()
+  call.integers[1] = BigInt(K)
+  call.integers[2] = BigInt(V)
+  call.integers[3] = BigInt(headForms[question.form])
+  call.doubles[4] = question.temperature ?? 1
+  call.doubles[5] = question.a ?? 0
+  const columns = new Columns(5 + 2 * (entries?.k ?? 0), K)
+  if (entries !== undefined) {
+    checkedIds("entry", entries.ids_Kk, K * entries.k, V)
+    const [ids, idsAt] = columns.next(Int32Array, K * entries.k)
+    ids.set(entries.ids_Kk)
+    const [delta, deltaAt] = columns.next(Float32Array, K * entries.k)
+    delta.set(entries.delta_Kk)
+    call.integers[6] = BigInt(entries.k)
+    call.integers[7] = idsAt
+    call.integers[8] = deltaAt
+    call.integers[9] = entries.replace ? 1n : 0n
+  }
+  if (target !== undefined) writeSide(call, 10, target)
+  writeSide(call, 13, draft)
+  for (const [i, given] of [
+    question.lseTarget_K,
+    question.lseDraft_K,
+    question.weight_K,
+    question.c_K,
+    question.e_K,
+  ].entries()) {
+    if (given === undefined) continue
+    if (given.length !== K)
+      throw new Error(`fused head: an array of ${given.length} numbers for ${K} rows; give one for each`)
+    const [values, at] = columns.next(Float32Array, K)
+    values.set(given)
+    call.integers[16 + i] = at
+  }
+  const gradient = output([K, draft.h_Nd.shape[1]])
+  const head = output([V, draft.h_Nd.shape[1]])
+  call.integers[21] = BigInt(gradient.address)
+  call.integers[22] = BigInt(head.address)
+  native.C.winnow_head_gradient(call.integers)
+  return { gradient_Kd: gradient.tensor as tf.Tensor2D, headGradient_Vd: head.tensor as tf.Tensor2D }
+}
