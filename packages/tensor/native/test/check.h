@@ -12,7 +12,7 @@
 //     int main(int argc, char** argv) { return check::run(argc, argv, {{"my test", my_test}}); }
 //
 // Vectors are as long as what the library may touch, not longer: the address sanitizer sees every step beyond.
-// Arguments: --cases N (of each test, 200), --seconds S (as many cases as fit instead), --seed S (the first), --only NAME.
+// Arguments: --cases N (of each test, 200), --seconds S (as many cases as fit instead), --seed S (the first).
 #pragma once
 #include <chrono>
 #include <cmath>
@@ -121,38 +121,39 @@ inline int run(int argc, char** argv, std::initializer_list<Test> tests) {
   long cases = 200;
   double seconds = 0;
   uint64_t first = 1;
-  const char* only = nullptr;
   for (int i = 1; i + 1 < argc; i += 2) {
     if (std::strcmp(argv[i], "--cases") == 0) cases = std::atol(argv[i + 1]);
     else if (std::strcmp(argv[i], "--seconds") == 0) seconds = std::atof(argv[i + 1]);
     else if (std::strcmp(argv[i], "--seed") == 0) first = std::strtoull(argv[i + 1], nullptr, 10);
-    else if (std::strcmp(argv[i], "--only") == 0) only = argv[i + 1];
     else {
       std::fprintf(stderr, "unknown argument %s\n", argv[i]);
       return 2;
     }
   }
   const auto now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
-  bool failed = false;
+  bool all_passed = true;
   for (const Test& test : tests) {
-    if (only != nullptr && std::strcmp(only, test.name) != 0) continue;
+    bool failed = false;
     compared().clear();
     const double end = now() + seconds / static_cast<double>(tests.size());
     long done = 0;
     uint64_t seed = first;
     for (; seconds > 0 ? now() < end : done < cases; seed++, done++) {
       Random random(seed);
-      // threads come and go too, but not at every case: that would be most of the time. A lone case has those of its seed.
+      // Numbers of threads are tried too, but changed at some cases alone: that takes longer than a case. They go by the seed.
       if (done == 0 || seed % 16 == 0) winnow_set_threads(static_cast<int>(1 + seed / 16 % 4));
       try {
         test.body(random);
       } catch (const std::exception& error) {
-        std::printf("FAILED %s: %s\n  again: %s --only '%s' --seed %llu --cases 1\n", test.name, error.what(), argv[0], test.name,
-                    static_cast<unsigned long long>(seed));
+        const char* slash = std::strrchr(argv[0], '/');
+        const std::string program = slash == nullptr ? argv[0] : slash + 1;
+        std::printf("FAILED %s: %s\n  again: bun run native:check --only %s --seed %llu --cases 1\n", test.name, error.what(),
+                    program.substr(0, program.rfind("-test")).c_str(), static_cast<unsigned long long>(seed));
         failed = true;
         break;
       }
     }
+    all_passed = all_passed && !failed;
     if (failed) continue;
     std::printf("%s: %ld cases", test.name, done);
     for (const auto& [what, c] : compared()) {
@@ -162,7 +163,7 @@ inline int run(int argc, char** argv, std::initializer_list<Test> tests) {
     std::printf("\n");
   }
   std::fflush(stdout);
-  return failed ? 1 : 0;
+  return all_passed ? 0 : 1;
 }
 
 }  // namespace check

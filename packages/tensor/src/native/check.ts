@@ -61,10 +61,12 @@ const readOptions = (args: ReadonlyArray<string>) => {
   return {
     chosen:
       values.variant === undefined
-        ? variantsToTry(flags, process.env["WINNOW_NATIVE"]).slice(0, 1)
+        ? variantsToTry(flags, undefined).slice(0, 1)
         : values.variant === "all"
           ? runnable(flags)
-          : list(values.variant).flatMap((name) => variantsToTry(flags, name)),
+          : list(values.variant).flatMap((name) =>
+              name === "off" ? fail("--variant off leaves nothing to check") : variantsToTry(flags, name, "--variant"),
+            ),
     sanitize,
     only: list(values.only),
     seed: number("seed", values.seed) ?? (fuzz === undefined ? "1" : String(Math.floor(Math.random() * 2 ** 40))),
@@ -75,9 +77,9 @@ const readOptions = (args: ReadonlyArray<string>) => {
 type CheckOptions = ReturnType<typeof readOptions>
 
 /** One program for each test, of the test and all of the library. */
-const build = async (variant: Variant, compiler: Compiler, work: string, options: CheckOptions) => {
+const build = async (folder: string, variant: Variant, compiler: Compiler, work: string, options: CheckOptions) => {
   const { sanitize, only } = options
-  const sources = await readSources(nativeSources, ["test"])
+  const sources = await readSources(folder, ["test"])
   const found = unitsOf(sources, "test")
   const partOf = (unit: string) => basename(unit, ".cpp")
   const unknown = only.find((name) => !found.some((unit) => partOf(unit) === name))
@@ -127,7 +129,14 @@ const runProgram = async (program: string, seconds: number | undefined, options:
   return (await child.exited) === 0
 }
 
-const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
+/**
+ * Compiles and runs the tests in `folder`/test of the sources in `folder`; what they print goes to stdout.
+ *
+ * @param args as `usage` says
+ * @returns whether all passed
+ * @error AttemptFailed for arguments of the wrong form, without a compiler, or when something does not compile
+ */
+export const nativeCheck = async (args: ReadonlyArray<string>, folder = nativeSources): Promise<boolean> => {
   const options = readOptions(args)
   const compiler = await findCompiler(process.env)
   const failed: Array<string> = []
@@ -136,7 +145,7 @@ const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
     for (const variant of options.chosen) {
       const title = [variant, ...options.sanitize.map((name) => `${name} sanitizer`)].join(", ")
       console.log(`\n${title}: compiling with ${compiler.version}`)
-      const programs = await build(variant, compiler, join(work, variant), options)
+      const programs = await build(folder, variant, compiler, join(work, variant), options)
       const share =
         options.fuzz === undefined ? undefined : Number(options.fuzz) / options.chosen.length / programs.length
       for (const program of programs)
@@ -152,7 +161,7 @@ const main = async (args: ReadonlyArray<string>): Promise<boolean> => {
 }
 
 if (import.meta.main) {
-  const passed = await main(Bun.argv.slice(2)).catch((cause: unknown) => {
+  const passed = await nativeCheck(Bun.argv.slice(2)).catch((cause: unknown) => {
     if (!(cause instanceof AttemptFailed)) throw cause
     console.error([cause.message, cause.remedy].join("\n"))
     return false

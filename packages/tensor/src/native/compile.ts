@@ -48,7 +48,10 @@ const wordsOf = ({ work, sources, purpose, compiler }: Compilation, what: string
   `${what} for ${purpose} with ${compiler.version} failed:\n${firstErrors(output).replaceAll(work, sources.folder)}`
 
 const keptObject = ({ sources, compiler, flags, objects }: Compilation, unit: string) =>
-  join(objects, `${sha256(JSON.stringify([unitHash(sources, unit), unit, compiler, flags, process.arch]))}.o`)
+  join(
+    objects,
+    `${sha256(JSON.stringify([unitHash(sources, unit), join(sources.folder, unit), compiler, flags, process.arch]))}.o`,
+  )
 
 /** Copies the sources into the folder of work. */
 export const layOut = async ({ sources, work, objects }: Compilation): Promise<void> => {
@@ -81,7 +84,7 @@ export const compileUnits = async (
 }
 
 const compileUnit = async (unit: string, compilation: Compilation): Promise<void> => {
-  const { compiler, env, flags, work } = compilation
+  const { sources, compiler, env, flags, work } = compilation
   const [object, kept] = [join(work, `${unit}.o`), keptObject(compilation, unit)]
   if (
     await copyFile(kept, object).then(
@@ -90,7 +93,9 @@ const compileUnit = async (unit: string, compilation: Compilation): Promise<void
     )
   )
     return
-  const { ok, output } = await run([...compiler.command, ...flags, "-c", join(work, unit), "-o", object], env)
+  // The object then names the sources where they are, for debuggers and sanitizers, and not a folder that is gone.
+  const paths = `-ffile-prefix-map=${work}=${sources.folder}`
+  const { ok, output } = await run([...compiler.command, ...flags, paths, "-c", join(work, unit), "-o", object], env)
   if (!ok) throw new UnitFailed(wordsOf(compilation, `compiling ${unit}`, output), remedy, unit)
   const draft = `${kept}.${process.pid}`
   await writeFile(draft, await readFile(object), { flush: true })

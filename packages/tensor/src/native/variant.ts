@@ -60,12 +60,14 @@ export const runnable = (processorFlags: ReadonlySet<string>): ReadonlyArray<Var
  * The variants to try, in this order: those that the processor can run, or the one that WINNOW_NATIVE asks for.
  *
  * @param asked the value of WINNOW_NATIVE; undefined or empty leaves the choice to the processor
+ * @param by where it was asked for, in errors
  * @returns empty for "off"
  * @error AttemptFailed for an unknown value, or a variant that the processor lacks
  */
 export const variantsToTry = (
   processorFlags: ReadonlySet<string>,
   asked: string | undefined,
+  by = "WINNOW_NATIVE",
 ): ReadonlyArray<Variant> => {
   const can = runnable(processorFlags)
   if (asked === undefined || asked === "") return can.filter((name) => name !== "amx-emulated")
@@ -73,15 +75,15 @@ export const variantsToTry = (
   const exists = `This processor can run ${can.join(", ")}; off switches the native library off.`
   if (!(variantNames as ReadonlyArray<string>).includes(asked))
     throw new AttemptFailed(
-      `WINNOW_NATIVE is "${asked}", expected one of off, ${variantNames.join(", ")}. ${exists}`,
-      "Unset WINNOW_NATIVE to have the best variant chosen.",
+      `${by} is "${asked}", expected one of off, ${variantNames.join(", ")}. ${exists}`,
+      `Leave ${by} out to have the best variant chosen.`,
     )
   const variant = asked as Variant
   const lacks = variants[variant].needs.filter((flag) => !processorFlags.has(flag))
   if (lacks.length > 0)
     throw new AttemptFailed(
-      `WINNOW_NATIVE is "${variant}", and this processor lacks ${lacks.join(", ")}. ${exists}`,
-      "Unset WINNOW_NATIVE to have the best variant chosen.",
+      `${by} is "${variant}", and this processor lacks ${lacks.join(", ")}. ${exists}`,
+      `Leave ${by} out to have the best variant chosen.`,
     )
   return [variant]
 }
