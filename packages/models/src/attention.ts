@@ -8,8 +8,8 @@
  * dimension, which TensorFlow splits without a copy, and tables and masks broadcast over it.
  */
 import type { Cache } from "@winnow/core"
-import { customGrad, product, tf } from "@winnow/tensor"
-import { attentionMask } from "./mask.ts"
+import { address, customGrad, type Native, native, output, product, tf } from "@winnow/tensor"
+import { attentionMask, packedMask } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
 
 /** How the rows of a fused projection are laid out. */
@@ -33,10 +33,46 @@ export interface AttentionFrame {
   readonly mask: tf.Tensor | undefined
 }
 
+/** The same of a pass over whole sequences, without a cache. */
+export interface SequenceFrame extends AttentionFrame {
+  /** Set where the pass is native, which needs no mask. */
+  readonly native: Native | undefined
+  /** [N], int32: see `sequenceFrame`. */
+  readonly start_N: tf.Tensor1D | undefined
+}
+
 /** The tensors of one forward pass over T tokens after those of the cache; the caller's tidy owns them. */
 export const attentionFrame = (rotary: Rotary, B: number, T: number, cache?: Cache): AttentionFrame => {
   const P = cache?.length ?? 0
   return { B, T, rotary: rotary(B, T, P, cache?.pad_B), mask: attentionMask(B, T, P, cache?.pad_B) }
+}
+
+/**
+ * The tensors of one forward pass over whole sequences; the caller's tidy owns them.
+ *
+ * @param start_N of packed sequences: the first position 0 to t of its sequence that each row attends to, from which its
+ *   positions count; t + 1 for padding, whose context is 0. Left out: each sequence is one, all attend from its first on
+ */
+export const sequenceFrame = (rotary: Rotary, B: number, T: number, start_N?: Int32Array): SequenceFrame => {
+  if (start_N !== undefined) {
+    const wrong = start_N.length === B * T ? start_N.findIndex((start, n) => start < 0 || start > (n % T) + 1) : -2
+    if (wrong !== -1)
+      throw new Error(
+        wrong === -2
+          ? `packed sequences: found ${start_N.length} starts, expected one for each of ${B} x ${T} tokens`
+          : `packed sequences: token ${wrong % T} of sequence ${Math.floor(wrong / T)} starts at ${start_N[wrong]}, expected 0 to ${(wrong % T) + 1}`,
+      )
+  }
+  const fast = native()
+  const plainMask = () => (start_N === undefined ? attentionMask(B, T, 0) : packedMask(B, T, start_N))
+  return {
+    B,
+    T,
+    rotary: rotary(B, T, 0, undefined, start_N),
+    native: fast,
+    mask: fast === undefined ? plainMask() : undefined,
+    start_N: start_N === undefined ? undefined : tf.tensor1d(start_N, "int32"),
+  }
 }
 
 /** [N, C h] to [C, B, T, h]. */
@@ -111,12 +147,21 @@ const groupSum = (a_QBTS: tf.Tensor4D, b_QBTh: tf.Tensor4D, { heads, kvHeads }: 
 }
 
 /**
- * Attention of T positions to themselves and those before, [N, C h] to [N, Q h], differentiable.
+ * `causalAttention` of TensorFlow ops.
  *
  * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)), so that no score but the
  * probabilities is kept for the backward pass.
  */
-export const causalAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: HeadLayout): tf.Tensor2D => {
+export const plainCausalAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D => {
+  const context_Nc = maskedAttention(packed_Nc, frame, layout)
+  if (frame.start_N === undefined) return context_Nc
+  const { B, T } = frame
+  const position_N = tf.tile(tf.range(0, T, 1, "int32"), [B])
+  const real_N1 = tf.reshape(tf.cast(tf.lessEqual(frame.start_N, position_N), "float32"), [B * T, 1])
+  return tf.mul(context_Nc, real_N1)
+}
+
+const maskedAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: HeadLayout): tf.Tensor2D => {
   const { B, T } = frame
   const { heads, kvHeads, headSize } = layout
   const { cos, sin, turn_hh } = frame.rotary
@@ -145,6 +190,61 @@ export const causalAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, l
     [packed_Nc],
   )
 }
+
+/** The C struct WinnowAttention. */
+const sizesOf = ({ B, T, rotary }: SequenceFrame, { heads, kvHeads, headSize, order }: HeadLayout): Int32Array =>
+  Int32Array.of(
+    B,
+    T,
+    heads,
+    kvHeads,
+    headSize,
+    rotary.rotated,
+    order === "heads" ? 1 : 0,
+    rotary.cos.rank === 3 ? 1 : 0,
+  )
+
+/** Read from the packed rows in place, block by block: no probability outlives its block (`native/attention.h`). */
+const nativeAttention = (
+  { C }: Native,
+  packed_Nc: tf.Tensor2D,
+  frame: SequenceFrame,
+  layout: HeadLayout,
+): tf.Tensor2D => {
+  const { heads, kvHeads, headSize } = layout
+  const N = frame.B * frame.T
+  const width = (heads + 2 * kvHeads) * headSize
+  if (packed_Nc.shape[0] !== N || packed_Nc.shape[1] !== width)
+    throw new Error(`attention: found packed rows [${packed_Nc.shape}], expected [${N}, ${width}]`)
+  const { cos, sin } = frame.rotary
+  const sizes = sizesOf(frame, layout)
+  const startOf = (start_N: tf.Tensor | undefined) => (start_N === undefined ? null : address(start_N))
+  return customGrad(
+    ([packed], save) => {
+      const [context, lse] = [output([N, heads * headSize]), output([N, heads])]
+      const tables = [address(cos), address(sin), startOf(frame.start_N)] as const
+      C.winnow_attention(sizes, address(packed!), ...tables, context.address, lse.address)
+      save([packed!, cos, sin, context.tensor, lse.tensor, ...(frame.start_N ? [frame.start_N] : [])])
+      return {
+        value: context.tensor,
+        gradFunc: (d_Nc, [packed, cos, sin, context, lse, start_N]) => {
+          const d = output([N, width])
+          const tables = [address(cos!), address(sin!), startOf(start_N)] as const
+          const made = [address(context!), address(lse!)] as const
+          C.winnow_attention_gradient(sizes, address(packed!), ...tables, ...made, address(d_Nc), d.address)
+          return d.tensor
+        },
+      }
+    },
+    [packed_Nc],
+  )
+}
+
+/** Attention of T positions to themselves and those before, [N, C h] to [N, Q h], differentiable. */
+export const causalAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D =>
+  frame.native === undefined
+    ? plainCausalAttention(packed_Nc, frame, layout)
+    : nativeAttention(frame.native, packed_Nc, frame, layout)
 
 /** Keys and values of one layer, each [G, 1, B, S, h]. */
 export interface KeysAndValues {

@@ -5,7 +5,7 @@
  */
 import type { Architecture, Cache, Parameters } from "@winnow/core"
 import { type Recording, record, tf } from "@winnow/tensor"
-import { attentionFrame, cachedAttention, causalAttention, type HeadLayout } from "./attention.ts"
+import { attentionFrame, cachedAttention, causalAttention, type HeadLayout, sequenceFrame } from "./attention.ts"
 import { parameter } from "./parameters.ts"
 import type { Rotary } from "./rotary.ts"
 
@@ -84,7 +84,7 @@ export const decoderHidden = (
   return (values, ids_BT, cache) =>
     tf.tidy(() => {
       if (cache !== undefined) return extend(values, ids_BT, cache)
-      const frame = attentionFrame(rotary, ids_BT.shape[0], ids_BT.shape[1])
+      const frame = sequenceFrame(rotary, ids_BT.shape[0], ids_BT.shape[1])
       return trunk(values, ids_BT, (packed_Nc) => causalAttention(packed_Nc, frame, layout))
     })
 }

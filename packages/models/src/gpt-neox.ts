@@ -5,7 +5,7 @@
  * @source Black et al. 2022, "GPT-NeoX-20B"; names and arithmetic as in `transformers`
  */
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
-import { gelu, layerNorm, linear, tf } from "@winnow/tensor"
+import { add3, gelu, layerNorm, linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import type { HeadLayout } from "./attention.ts"
 import { decoderHidden, type Trunk } from "./decoder.ts"
@@ -116,7 +116,7 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
       const attended = dense(context, `${at}attention.dense`, o.attention_bias)
       const feed = (y: tf.Tensor2D) =>
         dense(gelu(dense(norm(y, `${at}post_attention_layernorm`), `${at}mlp.dense_h_to_4h`)), `${at}mlp.dense_4h_to_h`)
-      if (o.use_parallel_residual) return tf.add(tf.add(feed(x_Nd), attended), x_Nd)
+      if (o.use_parallel_residual) return add3(feed(x_Nd), attended, x_Nd)
       const middle = tf.add(attended, x_Nd) as tf.Tensor2D
       return tf.add(feed(middle), middle)
     }

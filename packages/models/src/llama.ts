@@ -6,7 +6,7 @@
  * @source Touvron et al. 2023, "LLaMA" and "Llama 2"; names and arithmetic as in `transformers`
  */
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
-import { linear, rmsNorm, siluGate, tf } from "@winnow/tensor"
+import { linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import type { HeadLayout } from "./attention.ts"
 import { decoderHidden, type Trunk } from "./decoder.ts"
@@ -122,20 +122,27 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
   const trunk: Trunk = (values, ids_BT, attend) => {
     const [B, T] = ids_BT.shape
     const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
-    const dense = (x: tf.Tensor2D, name: string, bias: boolean) =>
-      linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
+    const weights = (name: string, bias: boolean) => ({
+      weight_ed: p<tf.Tensor2D>(`${name}.weight`),
+      bias_e: bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined,
+    })
+    const dense = (x: tf.Tensor2D, name: string, bias: boolean) => {
+      const { weight_ed, bias_e } = weights(name, bias)
+      return linear(x, weight_ed, bias_e)
+    }
     const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, p<tf.Tensor1D>(`${name}.weight`), eps)
     const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
       const at = `model.layers.${l}.`
       const y_Nd = norm(x_Nd, `${at}input_layernorm`)
-      const packed = tf.concat(
-        PROJECTIONS.map((kind) => dense(y_Nd, `${at}self_attn.${kind}`, o.attention_bias)),
-        1,
+      const packed = linears(
+        y_Nd,
+        PROJECTIONS.map((kind) => weights(`${at}self_attn.${kind}`, o.attention_bias)),
       )
       const context = attend(packed, l)
       const middle = tf.add(x_Nd, dense(context, `${at}self_attn.o_proj`, o.attention_bias)) as tf.Tensor2D
       const z_Nd = norm(middle, `${at}post_attention_layernorm`)
-      const gated = siluGate(dense(z_Nd, `${at}mlp.gate_proj`, o.mlp_bias), dense(z_Nd, `${at}mlp.up_proj`, o.mlp_bias))
+      const gateAndUp = ["gate_proj", "up_proj"].map((half) => weights(`${at}mlp.${half}`, o.mlp_bias))
+      const gated = siluGate(linears(z_Nd, gateAndUp))
       return tf.add(middle, dense(gated, `${at}mlp.down_proj`, o.mlp_bias))
     }
     let x_Nd = embedding(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T]))

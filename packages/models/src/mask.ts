@@ -27,3 +27,17 @@ export const attentionMask = (B: number, T: number, P: number, pad_B?: Int32Arra
     }
   return padded === undefined ? tf.tensor2d(mask, [T, S]) : tf.tensor3d(mask, [B, T, S])
 }
+
+/**
+ * The same for packed sequences: 0 where a position may attend to position s, from its own start to itself, [B, T, T].
+ *
+ * @param start_N the first position that each row attends to; beyond its own: padding, whose row is masked whole
+ */
+export const packedMask = (B: number, T: number, start_N: Int32Array): tf.Tensor3D => {
+  const mask = new Float32Array(B * T * T).fill(MASKED)
+  for (let n = 0; n < B * T; n++) {
+    const t = n % T
+    if (start_N[n]! <= t) mask.fill(0, n * T + start_N[n]!, n * T + t + 1)
+  }
+  return tf.tensor3d(mask, [B, T, T])
+}

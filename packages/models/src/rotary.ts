@@ -26,12 +26,18 @@ export interface RotaryFrame {
   readonly sin: tf.Tensor
   /** R, [h, h]. */
   readonly turn_hh: tf.Tensor2D
+  /** r. */
+  readonly rotated: number
   /** diag(cos) + R diag(sin), [h, h]: the whole embedding as one product, when there is a single position. */
   readonly whole_hh?: tf.Tensor2D
 }
 
-/** Makes the tensors of a forward pass; the caller's tidy owns them. */
-export type Rotary = (B: number, T: number, P: number, pad_B?: Int32Array) => RotaryFrame
+/**
+ * Makes the tensors of a forward pass; the caller's tidy owns them.
+ *
+ * @param start_N of packed sequences, with P = 0: the first position of each row's own part, from which it counts
+ */
+export type Rotary = (B: number, T: number, P: number, pad_B?: Int32Array, start_N?: Int32Array) => RotaryFrame
 
 const signedTurn = (headSize: number, rotated: number): Float32Array => {
   const turn = new Float32Array(headSize * headSize)
@@ -42,6 +48,10 @@ const signedTurn = (headSize: number, rotated: number): Float32Array => {
   }
   return turn
 }
+
+/** Positions of the longest part among packed sequences. */
+const longestPart = (start_N: Int32Array, T: number): number =>
+  start_N.reduce((longest, start, n) => Math.max(longest, (n % T) - start + 1), 0)
 
 /**
  * The rotary embedding as `transformers` computes it (frequencies theta^(-2i/r), halves not interleaved).
@@ -72,34 +82,36 @@ export const rotaryEmbedding = ({ headSize, rotated, theta, maxLength }: RotaryS
       }
   }
 
-  return (B, T, P, pad_B) => {
+  return (B, T, P, pad_B, start_N) => {
     const pads = pad_B?.some((pad) => pad > 0) ? pad_B : undefined
     const leastPad = pads === undefined ? 0 : Math.min(...pads)
-    if (P + T - leastPad > maxLength)
+    const positions = start_N === undefined ? P + T - leastPad : longestPart(start_N, T)
+    if (positions > maxLength)
       throw new Error(
-        `the sequence has ${P + T - leastPad} positions, the model max_position_embeddings = ${maxLength}: ` +
+        `the sequence has ${positions} positions, the model max_position_embeddings = ${maxLength}: ` +
           "cut the sequence or take a model with more positions",
       )
-    if (P + T > rows) grow(P + T)
+    if (Math.min(P + T, maxLength) > rows) grow(P + T)
     const turn_hh = tf.tensor2d(turn, [headSize, headSize])
-    if (pads === undefined) {
+    if (pads === undefined && start_N === undefined) {
       const cos_Th = tf.tensor2d(cos.subarray(P * headSize, (P + T) * headSize), [T, headSize])
       const sin_Th = tf.tensor2d(sin.subarray(P * headSize, (P + T) * headSize), [T, headSize])
-      if (T > 1) return { cos: cos_Th, sin: sin_Th, turn_hh }
+      if (T > 1) return { cos: cos_Th, sin: sin_Th, turn_hh, rotated }
       const whole = new Float32Array(headSize * headSize)
       for (let j = 0; j < headSize; j++) {
         whole[j * headSize + j] = cos[P * headSize + j]!
         if (j < half) whole[(j + half) * headSize + j] = -sin[P * headSize + j]!
         else if (j < rotated) whole[(j - half) * headSize + j] = sin[P * headSize + j]!
       }
-      return { cos: cos_Th, sin: sin_Th, turn_hh, whole_hh: tf.tensor2d(whole, [headSize, headSize]) }
+      return { cos: cos_Th, sin: sin_Th, turn_hh, rotated, whole_hh: tf.tensor2d(whole, [headSize, headSize]) }
     }
     const cos_BTh = new Float32Array(B * T * headSize)
     const sin_BTh = new Float32Array(B * T * headSize)
     for (let b = 0; b < B; b++)
       for (let t = 0; t < T; t++) {
         // Positions count from the first real token; what a padded position gets does not matter.
-        const from = Math.max(0, P + t - pads[b]!) * headSize
+        const before = start_N === undefined ? pads![b]! : start_N[b * T + t]!
+        const from = Math.max(0, P + t - before) * headSize
         cos_BTh.set(cos.subarray(from, from + headSize), (b * T + t) * headSize)
         sin_BTh.set(sin.subarray(from, from + headSize), (b * T + t) * headSize)
       }
@@ -107,6 +119,7 @@ export const rotaryEmbedding = ({ headSize, rotated, theta, maxLength }: RotaryS
       cos: tf.tensor3d(cos_BTh, [B, T, headSize]),
       sin: tf.tensor3d(sin_BTh, [B, T, headSize]),
       turn_hh,
+      rotated,
     }
   }
 }

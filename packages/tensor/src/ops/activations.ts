@@ -1,4 +1,5 @@
-/** Activations with closed-form gradients that save their inputs and nothing else. */
+/** Activations and sums with closed-form gradients that save their inputs and nothing else. */
+import { address, native, output } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
 
@@ -8,8 +9,8 @@ const invSqrt2Pi = 1 / Math.sqrt(2 * Math.PI)
 /** The normal distribution function at x: (1 + erf(x / sqrt 2)) / 2. */
 const normalCdf = (x: tf.Tensor): tf.Tensor => tf.mul(tf.add(tf.erf(tf.mul(x, invSqrt2)), 1), 0.5)
 
-/** GELU in its exact form, x . Phi(x), as `hidden_act: "gelu"` means it. */
-export const gelu = <T extends tf.Tensor>(x: T): T =>
+/** `gelu` of TFJS ops. */
+export const plainGelu = <T extends tf.Tensor>(x: T): T =>
   customGrad(
     ([x], save) => {
       save([x!])
@@ -24,20 +25,93 @@ export const gelu = <T extends tf.Tensor>(x: T): T =>
     [x],
   )
 
-/** SiLU of the gate times the other half, gate . sigmoid(gate) . up: the Llama feed-forward's middle. */
-export const siluGate = <T extends tf.Tensor>(gate: T, up: T): T =>
-  customGrad(
-    ([gate, up], save) => {
-      save([gate!, up!])
+/** GELU in its exact form, x . Phi(x), as `hidden_act: "gelu"` means it; absolute error below 1e-6. */
+export const gelu = <T extends tf.Tensor>(x: T): T => {
+  const fast = native()
+  if (fast === undefined) return plainGelu(x)
+  const { C } = fast
+  return customGrad(
+    ([x], save) => {
+      save([x!])
+      const y = output(x!.shape)
+      C.winnow_gelu(x!.size, address(x!), y.address)
       return {
-        value: tf.mul(tf.mul(gate!, tf.sigmoid(gate!)), up!),
-        gradFunc: (dy, [gate, up]) => {
-          const s = tf.sigmoid(gate!)
-          const silu = tf.mul(gate!, s)
-          const slope = tf.add(s, tf.mul(silu, tf.sub(1, s)))
-          return [tf.mul(tf.mul(dy, up!), slope), tf.mul(dy, silu)]
+        value: y.tensor,
+        gradFunc: (dy, [x]) => {
+          const dx = output(dy.shape)
+          C.winnow_gelu_gradient(dy.size, address(x!), address(dy), dx.address)
+          return dx.tensor
         },
       }
     },
-    [gate, up],
+    [x],
   )
+}
+
+/** `siluGate` of TFJS ops. */
+export const plainSiluGate = (x_N2m: tf.Tensor2D): tf.Tensor2D =>
+  customGrad(
+    ([x], save) => {
+      save([x!])
+      const [gate, up] = tf.split(x!, 2, 1)
+      return {
+        value: tf.mul(tf.mul(gate!, tf.sigmoid(gate!)), up!),
+        gradFunc: (dy, [x]) => {
+          const [gate, up] = tf.split(x!, 2, 1)
+          const s = tf.sigmoid(gate!)
+          const silu = tf.mul(gate!, s)
+          const slope = tf.add(s, tf.mul(silu, tf.sub(1, s)))
+          return tf.concat([tf.mul(tf.mul(dy, up!), slope), tf.mul(dy, silu)], 1)
+        },
+      }
+    },
+    [x_N2m],
+  )
+
+/**
+ * SiLU of the gate times the other half, gate . sigmoid(gate) . up: the Llama feed-forward's middle.
+ *
+ * @param x_N2m rows of the gate and, beside it, the other half, as `linears` gives them
+ * @returns [N, m]
+ */
+export const siluGate = (x_N2m: tf.Tensor2D): tf.Tensor2D => {
+  const [N, width] = x_N2m.shape
+  if (width % 2 !== 0) throw new Error(`siluGate: found rows of ${width}, expected an even number: gate and up`)
+  const fast = native()
+  if (fast === undefined) return plainSiluGate(x_N2m)
+  const { C } = fast
+  const m = width / 2
+  return customGrad(
+    ([x], save) => {
+      save([x!])
+      const y = output([N, m])
+      C.winnow_silu_gate(N, m, address(x!), y.address)
+      return {
+        value: y.tensor,
+        gradFunc: (dy, [x]) => {
+          const dx = output([N, width])
+          C.winnow_silu_gate_gradient(N, m, address(x!), address(dy), dx.address)
+          return dx.tensor
+        },
+      }
+    },
+    [x_N2m],
+  )
+}
+
+/** a + b + c of one shape, in one pass over memory: two residual sums. @error when the shapes differ */
+export const add3 = <T extends tf.Tensor>(a: T, b: T, c: T): T => {
+  const fast = native()
+  if (String(a.shape) !== String(b.shape) || String(a.shape) !== String(c.shape))
+    throw new Error(`add3: found shapes [${a.shape}], [${b.shape}] and [${c.shape}], expected the same`)
+  if (fast === undefined) return tf.add(tf.add(a, b), c)
+  return customGrad(
+    ([a, b, c]) => {
+      const y = output(a!.shape)
+      fast.C.winnow_add3(a!.size, address(a!), address(b!), address(c!), y.address)
+      // TFJS disposes a gradient when it adds to it: each input needs one of its own
+      return { value: y.tensor, gradFunc: (dy) => [dy.clone(), dy.clone(), dy.clone()] }
+    },
+    [a, b, c],
+  )
+}

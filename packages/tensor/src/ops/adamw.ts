@@ -1,19 +1,15 @@
 /**
- * AdamW by TensorFlow's fused resource ops: the weights and both moments are updated in place.
- *
- * Composed of elementwise ops, Adam over 31M parameters takes 280 ms, as each pass allocates and writes a tensor.
- * Here a weight lives in a TensorFlow resource; the TFJS variable that the model reads shares its buffer. Before an
- * update the variable lets go of the buffer, so that TensorFlow finds one owner and writes in place, and takes it again after.
+ * AdamW: the weights and both moments are updated in place, in one native pass over memory or by TensorFlow's fused ops.
  *
  * The update is PyTorch's: p <- p (1 - lr wd), then p <- p - lr mhat / (sqrt(vhat) + eps), with mhat = m / (1 - beta1^t)
- * and vhat = v / (1 - beta2^t). `ResourceApplyAdam` adds eps to the uncorrected sqrt(v), so it is given
- * eps sqrt(1 - beta2^t). Decay is `ResourceApplyProximalGradientDescent`, p <- (p - alpha g) / (1 + alpha l2), at an alpha
- * so small that g does not count: the one fused op that scales a resource.
+ * and vhat = v / (1 - beta2^t). Composed of elementwise ops, Adam over 31M parameters takes 280 ms, as each pass allocates
+ * and writes a tensor; fused, about what reading and writing 7 numbers a parameter takes.
  */
-import { attribute } from "../binding/attributes.ts"
-import { backend } from "../engine.ts"
-import { tf } from "../tf.ts"
-import { floatType } from "./run.ts"
+
+import { native } from "../native/native.ts"
+import type { tf } from "../tf.ts"
+import { NativeState } from "./adamw-native.ts"
+import { ResourceState } from "./adamw-resources.ts"
 
 export interface AdamWOptions {
   readonly beta1: number
@@ -23,83 +19,41 @@ export interface AdamWOptions {
   readonly weightDecay: number
 }
 
-/** Handles of one parameter's resources, as ids of the binding. */
-interface Slot {
-  readonly variable: tf.Variable
-  readonly weight: number
-  readonly m: number
-  readonly v: number
+/** What one update multiplies by; corrections of the moments' bias included. */
+export interface AdamWNumbers extends AdamWOptions {
+  /** Updates done, this one among them, from 1. */
+  readonly t: number
+  readonly learningRate: number
+  /** Multiplied into the gradients. */
+  readonly scale: number
 }
 
-let counter = 0
-/** alpha of the decay op: alpha . g vanishes beside any float32 weight while alpha . l2 stays within range. */
-const tiny = 1e-25
+/** Where moments and weights live, and how they are updated. */
+export interface AdamWState {
+  readonly apply: (gradients: ReadonlyArray<readonly [string, tf.Tensor]>, numbers: AdamWNumbers) => void
+  /** A new tensor that shares the state's memory. */
+  readonly moment: (name: string, which: "m" | "v") => tf.Tensor
+  readonly restore: (name: string, which: "m" | "v", values: Float32Array) => void
+  readonly dispose: () => void
+}
 
 /** One optimizer over a set of variables; owns the moments. Dispose it before the variables. */
 export class AdamW {
-  readonly #slots = new Map<string, Slot>()
+  readonly #state: AdamWState
   #steps = 0
 
+  /** Whether it computes natively is decided here, once: by whether `native()` does now. */
   constructor(
     readonly parameters: ReadonlyMap<string, tf.Variable>,
     readonly options: AdamWOptions,
   ) {
-    for (const [name, variable] of parameters) {
-      const zeros = () => tf.tidy(() => this.#idOf(tf.zeros(variable.shape), (id) => this.#resource(id)))
-      const weight = this.#idOf(variable, (id) => this.#resource(id))
-      const slot = { variable, weight, m: zeros(), v: zeros() }
-      this.#slots.set(name, slot)
-    }
+    const fast = native()
+    this.#state = fast === undefined ? new ResourceState(parameters) : new NativeState(fast, parameters)
   }
 
   /** Updates done so far. */
   get steps(): number {
     return this.#steps
-  }
-
-  get #binding() {
-    return backend().binding
-  }
-
-  #idOf<T>(tensor: tf.Tensor, use: (id: number) => T): T {
-    return use(backend().getInputTensorIds([tensor])[0]!)
-  }
-
-  /** A new resource variable that holds the tensor of this id. */
-  #resource(value: number): number {
-    const b = this.#binding
-    const [handle] = b.executeOp(
-      "VarHandleOp",
-      [
-        floatType("dtype"),
-        attribute.shape("shape", []),
-        attribute.string("container", ""),
-        attribute.string("shared_name", `winnow/adamw/${counter++}`),
-      ],
-      [],
-      1,
-    )
-    this.#assign(handle!.id, value)
-    return handle!.id
-  }
-
-  #assign(resource: number, value: number): void {
-    this.#binding.executeOp("AssignVariableOp", [floatType("dtype")], [resource, value], 0)
-  }
-
-  #read(resource: number): number {
-    return this.#binding.executeOp("ReadVariableOp", [floatType("dtype")], [resource], 1)[0]!.id
-  }
-
-  /** Lets the variable share the resource's buffer again. */
-  #take(slot: Slot): void {
-    const info = backend().tensorMap.get(slot.variable.dataId)
-    info.id = this.#read(slot.weight)
-    info.values = null
-  }
-
-  #letGo(slot: Slot): void {
-    this.#binding.deleteTensor(backend().tensorMap.get(slot.variable.dataId).id)
   }
 
   /**
@@ -111,90 +65,40 @@ export class AdamW {
    * @error if a gradient's shape is not its parameter's, before anything is changed
    */
   apply(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number, scale = 1): void {
-    for (const [name, gradient] of Object.entries(gradients)) {
-      const slot = this.#slots.get(name)
-      if (slot === undefined)
-        throw new Error(`AdamW: no parameter ${name}; it has ${[...this.#slots.keys()].join(", ")}`)
-      if (String(gradient.shape) !== String(slot.variable.shape))
-        throw new Error(
-          `AdamW: the gradient of ${name} is [${gradient.shape}], the parameter is [${slot.variable.shape}]`,
-        )
+    const given = Object.entries(gradients)
+    for (const [name, gradient] of given) {
+      const variable = this.parameters.get(name)
+      if (variable === undefined)
+        throw new Error(`AdamW: no parameter ${name}; it has ${[...this.parameters.keys()].join(", ")}`)
+      if (String(gradient.shape) !== String(variable.shape))
+        throw new Error(`AdamW: the gradient of ${name} is [${gradient.shape}], the parameter is [${variable.shape}]`)
     }
-    const { beta1, beta2, epsilon, weightDecay } = this.options
+    const { weightDecay } = this.options
     if (!(learningRate * weightDecay < 1))
       throw new Error(
         `AdamW: learning rate ${learningRate} x weight decay ${weightDecay} must be below 1: it would flip the weights`,
       )
     const t = ++this.#steps
-    const correction2 = Math.sqrt(1 - beta2 ** t)
-    tf.tidy(() => {
-      const number = (x: number) => this.#idOf(tf.scalar(x), (id) => id)
-      const [beta1Power, beta2Power, lr, b1, b2, eps] = [
-        number(beta1 ** t),
-        number(beta2 ** t),
-        number(learningRate),
-        number(beta1),
-        number(beta2),
-        number(epsilon * correction2),
-      ]
-      const shrink = learningRate * weightDecay
-      const decay = shrink === 0 ? undefined : [number(tiny), number(0), number(shrink / (1 - shrink) / tiny)]
-      const attributes = [floatType("T"), attribute.bool("use_locking", false)]
-      for (const [name, given] of Object.entries(gradients)) {
-        const slot = this.#slots.get(name)!
-        const scaled = scale === 1 ? given : tf.mul(given, scale)
-        this.#idOf(scaled, (gradient) => {
-          this.#letGo(slot)
-          if (decay !== undefined && slot.variable.rank > 1)
-            this.#binding.executeOp(
-              "ResourceApplyProximalGradientDescent",
-              attributes,
-              [slot.weight, ...decay, gradient],
-              0,
-            )
-          this.#binding.executeOp(
-            "ResourceApplyAdam",
-            [...attributes, attribute.bool("use_nesterov", false)],
-            [slot.weight, slot.m, slot.v, beta1Power, beta2Power, lr, b1, b2, eps, gradient],
-            0,
-          )
-          this.#take(slot)
-        })
-        if (scaled !== given) scaled.dispose()
-      }
-    })
+    this.#state.apply(given, { ...this.options, t, learningRate, scale })
   }
 
-  /** The moments, as new tensors that share the optimizer's buffers until its next step: `m.NAME` and `v.NAME`. */
+  /** The moments, as new tensors that share the optimizer's memory, `m.NAME` and `v.NAME`: to be read before its next step. */
   moments(): Record<string, tf.Tensor> {
     const out: Record<string, tf.Tensor> = {}
-    for (const [name, slot] of this.#slots)
-      for (const which of ["m", "v"] as const) {
-        const [read] = this.#binding.executeOp("ReadVariableOp", [floatType("dtype")], [slot[which]], 1)
-        out[`${which}.${name}`] = backend().createOutputTensor(read!)
-      }
+    for (const name of this.parameters.keys())
+      for (const which of ["m", "v"] as const) out[`${which}.${name}`] = this.#state.moment(name, which)
     return out
   }
 
-  /** Takes weights, moments and the number of steps from a checkpoint. The values are copied. */
+  /** Takes moments and the number of steps from a checkpoint. The values are copied. */
   restore(state: { readonly steps: number; readonly moments: (name: string) => Float32Array }): void {
     this.#steps = state.steps
-    for (const [name, slot] of this.#slots)
-      for (const which of ["m", "v"] as const)
-        tf.tidy(() =>
-          this.#idOf(tf.tensor(state.moments(`${which}.${name}`), slot.variable.shape), (id) =>
-            this.#assign(slot[which], id),
-          ),
-        )
+    for (const name of this.parameters.keys())
+      for (const which of ["m", "v"] as const) this.#state.restore(name, which, state.moments(`${which}.${name}`))
   }
 
-  /** Frees the moments and the resources; the variables keep their values. */
+  /** Frees the moments; the variables keep their values. */
   dispose(): void {
-    for (const { weight, m, v } of this.#slots.values())
-      for (const resource of [weight, m, v]) {
-        this.#binding.executeOp("DestroyResourceOp", [], [resource], 0)
-        this.#binding.deleteTensor(resource)
-      }
-    this.#slots.clear()
+    this.#state.dispose()
   }
 }

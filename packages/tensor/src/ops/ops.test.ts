@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
-import { gelu, siluGate } from "./activations.ts"
+import { add3, gelu, siluGate } from "./activations.ts"
 import { linear, product } from "./linear.ts"
 import { layerNorm, rmsNorm } from "./norms.ts"
 
@@ -89,10 +89,20 @@ describe("activations", () => {
   test("SiLU gate", () =>
     agree(
       as(siluGate),
-      as((g: tf.Tensor, u: tf.Tensor) => tf.mul(tf.mul(g, tf.sigmoid(g)), u)),
+      as((x: tf.Tensor) => {
+        const [g, u] = tf.split(x, 2, 1)
+        return tf.mul(tf.mul(g!, tf.sigmoid(g!)), u!)
+      }),
+      [[5, 32]],
+    ))
+  test("the sum of three", () =>
+    agree(
+      as(add3),
+      as((a: tf.Tensor, b: tf.Tensor, c: tf.Tensor) => tf.add(tf.add(a, b), c)),
       [
-        [5, 16],
-        [5, 16],
+        [3, 7],
+        [3, 7],
+        [3, 7],
       ],
     ))
 })
