@@ -5,6 +5,8 @@
  */
 import type { FusedLoss, Statistic, Statistics } from "@winnow/core"
 import { type HeadForm, type HeadRows, type HeadStatistic, headGradient, headStatistics, native } from "@winnow/tensor"
+import { type SparseFound, sparseGradient, sparseLoss, takeFound } from "./fused-sparse.ts"
+import type { SparseRows } from "./signals/rows.ts"
 import type { Pass } from "./statistics.ts"
 
 type Asked = Partial<Record<HeadStatistic, Float32Array>>
@@ -165,6 +167,7 @@ const asksOf: Partial<Record<Statistic, ReadonlyArray<HeadStatistic>>> = {
 
 /** What a statistics pass found of the loss's rows, for the gradient of the kept ones. */
 const found = new WeakMap<Pass, Asked>()
+const foundSparse = new WeakMap<Pass, SparseFound>()
 
 const lseOf = (recipe: Recipe): ReadonlyArray<HeadStatistic> =>
   recipe.target ? ["draft.logSumExp", "target.logSumExp"] : ["draft.logSumExp"]
@@ -177,12 +180,14 @@ const question = (pass: Pass) => ({
 })
 
 /**
- * The named statistics of all rows, or undefined where the native head cannot give them: there is none, the target is a
- * part from a cache, or the loss is not one it knows.
+ * The named statistics of all rows, or undefined where the native head cannot give them: there is none, the target is all
+ * logits from a cache, or the loss is not one it knows.
  */
 export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Partial<Statistics> | undefined => {
   const library = native()
-  if (library === undefined || pass.cached !== undefined || needs.length === 0) return undefined
+  if (library === undefined || needs.length === 0) return undefined
+  if (pass.cached !== undefined)
+    return knowsSparse(pass) ? sparseStatistics(library, pass, pass.cached, needs) : undefined
   const ofLoss = needs.flatMap((n) => (n === "draftLoss_N" ? ["draft"] : n === "referenceLoss_N" ? ["reference"] : []))
   const { fused } = pass.loss
   if (ofLoss.length > 0 && fused === undefined) return undefined
@@ -215,6 +220,47 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
   return out
 }
 
+/** Whether the target is a part from a cache, and the loss the one that the head can make of it. */
+const knowsSparse = (pass: Pass): pass is Pass & { readonly cached: SparseRows } =>
+  pass.cached !== undefined &&
+  pass.cached.kind !== "full" &&
+  pass.loss.sparse !== undefined &&
+  pass.loss.fused?.form === "kl" &&
+  pass.loss.fused.temperature === 1
+
+const sparseStatistics = (
+  library: NonNullable<ReturnType<typeof native>>,
+  pass: Pass,
+  cached: SparseRows,
+  needs: ReadonlyArray<Statistic>,
+): Partial<Statistics> | undefined => {
+  const { k, ids_Nk } = cached
+  const others = needs.filter((name) => name !== "draftLoss_N" && name !== "referenceLoss_N")
+  // what asks for the whole target was refused before; agreement needs no more of it than its first entry
+  const ask = new Set(others.flatMap((name) => (name === "agreement_N" ? (["draft.argmax"] as const) : asksOf[name]!)))
+  const ofDraft = [...ask].filter((name) => name.startsWith("draft."))
+  const ofReference = [...ask].filter((name) => name.startsWith("reference."))
+  if (ofDraft.length + ofReference.length < ask.size) return undefined
+
+  const factor = (pass.loss.fused as Extract<FusedLoss, { form: "kl" }>).factor
+  const out: Partial<Record<Statistic, Float32Array>> = {}
+  const asked: Asked = {}
+  if (needs.includes("draftLoss_N")) {
+    const result = sparseLoss(library, pass.draft, cached, pass.gold_N)
+    foundSparse.set(pass, result)
+    out.draftLoss_N = scaled(result.loss_N, factor)
+  }
+  if (needs.includes("referenceLoss_N"))
+    out.referenceLoss_N = scaled(sparseLoss(library, pass.reference!, cached, pass.gold_N).loss_N, factor)
+  if (ask.size > 0) Object.assign(asked, headStatistics(library, { ...question(pass), ask: [...ask] }))
+  for (const name of others)
+    out[name] =
+      name === "agreement_N"
+        ? asked["draft.argmax"]!.map((id, n) => (id === ids_Nk[n * k] ? 1 : 0))
+        : asked[asksOf[name]![0]!]!
+  return out
+}
+
 const take = (values_N: Float32Array, kept_K: Int32Array) => Float32Array.from(kept_K, (n) => values_N[n]!)
 
 /**
@@ -228,7 +274,18 @@ const take = (values_N: Float32Array, kept_K: Int32Array) => Float32Array.from(k
 export const fusedGradient = (whole: Pass, kept: Pass, kept_K: Int32Array, rowScale_K: Float32Array) => {
   const library = native()
   const { fused } = whole.loss
-  if (library === undefined || fused === undefined || whole.cached !== undefined) return undefined
+  if (library === undefined || fused === undefined) return undefined
+  if (kept.cached !== undefined) {
+    if (!knowsSparse(kept)) return undefined
+    const { factor } = fused as Extract<FusedLoss, { form: "kl" }>
+    const before = foundSparse.get(whole)
+    const result =
+      before === undefined ? sparseLoss(library, kept.draft, kept.cached, kept.gold_N) : takeFound(before, kept_K)
+    return {
+      loss_K: scaled(result.loss_N, factor),
+      ...sparseGradient(library, kept.draft, kept.cached, result, scaled(rowScale_K, factor)),
+    }
+  }
   const recipe = recipeOf(fused)
   const V = kept.draft.head_Vd.shape[0]
   const ask = [...new Set([...lseOf(recipe), ...recipe.ask("draft")])]

@@ -12,7 +12,7 @@ import { kl } from "@winnow/loss-kl"
 import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { tf } from "@winnow/tensor"
+import { native, tf, withoutNative } from "@winnow/tensor"
 import { Effect } from "effect"
 import { type MicroBatch, type MicroResult, runMicroBatch, validRows } from "../micro-batch.ts"
 import { type CachedSignals, cachedReference, cachedTarget } from "./cached.ts"
@@ -193,6 +193,27 @@ test("hidden states in bfloat16: the loss and its gradient are within the bound 
   expect(differences(rounded, whole).gradient).toBeLessThan(0.02)
   cached.dispose()
   expect(tf.memory().numTensors).toBe(before)
+})
+
+describe.skipIf(native() === undefined)("by the native head as on chunks of logits", () => {
+  const names: ReadonlyArray<Statistic> = ["draftLoss_N", "referenceLoss_N", "draftEntropy_N", "referenceNll_N"]
+  for (const form of [{ topK: 1 }, { topK: 7 }, { topK: V }, { samples: 9, seed: 3 }])
+    test(JSON.stringify(form), async () => {
+      const loss = await instanceOf(kl({ timesTemperatureSquared: true }))
+      const signals = await cacheTarget(form)
+      const needs = "topK" in form ? [...names, "agreement_N" as const] : names
+      const before = tf.memory().numTensors
+      const run = (filter: FilterInstance) => step(filter, loss, { reference, signals })
+      for (const filter of [fixed(needs), fixed([])]) {
+        const { statistic, gradient } = differences(
+          run(filter),
+          withoutNative(() => run(filter)),
+        )
+        expect(statistic).toBeLessThan(rounding)
+        expect(gradient).toBeLessThan(rounding)
+      }
+      expect(tf.memory().numTensors).toBe(before)
+    })
 })
 
 describe("top k with tail", () => {

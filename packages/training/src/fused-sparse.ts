@@ -1,0 +1,114 @@
+/**
+ * Forward KL by the native head where the target is known in part: k tokens a row from a cache, no product of its own.
+ *
+ * Letters: N rows, k entries a row; p target, q draft; Q the draft's mass outside a top k, t the target's.
+ */
+import {
+  type Entries,
+  type HeadRows,
+  type HeadStatistic,
+  headGradient,
+  headStatistics,
+  type native,
+} from "@winnow/tensor"
+import type { SparseRows } from "./signals/rows.ts"
+
+type Library = NonNullable<ReturnType<typeof native>>
+
+/** What the head found of one model beside the entries. */
+export interface SparseFound {
+  /** Log-sum-exp of all logits. */
+  readonly lse_N: Float32Array
+  /** Log-sum-exp of the tokens that are no entry; of samples, of all. */
+  readonly rest_N: Float32Array
+  /** Logits of the entries, [N, k]. */
+  readonly logits_Nk: Float32Array
+  readonly loss_N: Float32Array
+}
+
+/** log(exp a + exp b), for finite numbers. */
+const logAdd = (a: number, b: number) => Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)))
+
+/** log sum exp of k logits from `at` on. */
+const logSumExp = (z: Float32Array, at: number, k: number): number => {
+  let top = Number.NEGATIVE_INFINITY
+  for (let i = at; i < at + k; i++) top = Math.max(top, z[i]!)
+  let sum = 0
+  for (let i = at; i < at + k; i++) sum += Math.exp(z[i]! - top)
+  return top + Math.log(sum)
+}
+
+/** Below it the head says that no token is outside the entries. */
+const NOTHING = -1e30
+
+/** The loss of each row of a model in the draft's place, with what its gradient needs; and what else is asked, of "draft". */
+export const sparseLoss = (
+  library: Library,
+  rows: HeadRows,
+  cached: SparseRows,
+  gold_N: Int32Array,
+  ask: ReadonlyArray<HeadStatistic> = [],
+): SparseFound & { readonly asked: Partial<Record<HeadStatistic, Float32Array>> } => {
+  const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = cached
+  const entries: Entries = { k, ids_Nk, exclude: kind === "top-k" }
+  const asked = headStatistics(library, { draft: rows, entries, gold_N, ask: ["draft.logSumExp", ...ask] })
+  const [rest_N, logits_Nk] = [asked["draft.logSumExp"], asked.entries]
+  const lse_N = new Float32Array(rest_N.length)
+  const loss_N = new Float32Array(rest_N.length)
+  for (let n = 0; n < rest_N.length; n++) {
+    const rest = rest_N[n]!
+    const inEntries = kind === "top-k" ? logSumExp(logits_Nk, n * k, k) : 0
+    const lse = kind === "samples" ? rest : rest < NOTHING ? inEntries : logAdd(inEntries, rest)
+    let loss = 0
+    for (let i = n * k; i < (n + 1) * k; i++) loss += p_Nk[i]! * (logP_Nk[i]! - (logits_Nk[i]! - lse))
+    const t = tail_N[n]!
+    if (kind === "top-k" && t > 0 && rest > NOTHING) loss += t * (Math.log(t) - (rest - lse))
+    lse_N[n] = lse
+    loss_N[n] = loss
+  }
+  return { lse_N, rest_N, logits_Nk, loss_N, asked }
+}
+
+/** What was found, of the kept rows alone. */
+export const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => {
+  const k = logits_Nk.length / lse_N.length
+  const take = (x: Float32Array) => Float32Array.from(kept_K, (n) => x[n]!)
+  const logits = new Float32Array(kept_K.length * k)
+  for (const [i, n] of kept_K.entries()) logits.set(logits_Nk.subarray(n * k, (n + 1) * k), i * k)
+  return { lse_N: take(lse_N), rest_N: take(rest_N), logits_Nk: logits, loss_N: take(loss_N) }
+}
+
+/**
+ * The gradient of the kept rows: q - p at a top k's entries and q - t q / Q elsewhere; from samples q - their frequencies.
+ *
+ * Elsewhere as (Q - t) exp(z - log-sum-exp of the rest), which loses nothing where Q is small.
+ */
+export const sparseGradient = (
+  library: Library,
+  draft: HeadRows,
+  cached: SparseRows,
+  found: SparseFound,
+  weight_K: Float32Array,
+) => {
+  const { kind, k, ids_Nk, p_Nk, tail_N } = cached
+  const K = weight_K.length
+  const delta_Kk = new Float32Array(K * k)
+  const top = kind === "top-k"
+  for (let n = 0; n < K; n++)
+    for (let i = n * k; i < (n + 1) * k; i++) {
+      const q = top ? Math.exp(found.logits_Nk[i]! - found.lse_N[n]!) : 0
+      delta_Kk[i] = weight_K[n]! * (q - p_Nk[i]!)
+    }
+  // of no token outside the entries: its log-sum-exp must be a number that exp(z - it) is finite for, the factor 0
+  const nothing = (n: number) => found.rest_N[n]! < NOTHING
+  return headGradient(library, {
+    form: "softmax",
+    draft,
+    lseDraft_K: top ? found.rest_N.map((rest, n) => (nothing(n) ? found.lse_N[n]! : rest)) : found.lse_N,
+    weight_K,
+    c_K: top
+      ? found.rest_N.map((rest, n) => (nothing(n) ? 0 : Math.exp(rest - found.lse_N[n]!) - tail_N[n]!))
+      : new Float32Array(K).fill(1),
+    entries: { k, ids_Kk: ids_Nk, delta_Kk, replace: top },
+  })
+}
