@@ -16,6 +16,7 @@ typedef float Lane[COLS];  // one number for each row of a panel
 struct Wanted {
   bool model[MODELS] = {};
   bool gold[MODELS] = {}, entropy[MODELS] = {}, argmax[MODELS] = {};
+  bool exponentials[MODELS] = {};  // whether a pair reads them
   bool kl[2] = {}, reverse[2] = {}, hellinger[2] = {};
   bool acceptance[2] = {}, tvd[2] = {}, sign[2] = {}, reward[2] = {}, rewards[2] = {}, jsd[2] = {};
   bool second = false;
@@ -39,6 +40,8 @@ Wanted wanted(const HeadStatistics& s) {
     w.kl[j] = o.kl != nullptr;
     w.reverse[j] = o.reverse_kl != nullptr;
     w.hellinger[j] = o.hellinger != nullptr;
+    w.exponentials[TARGET] |= w.kl[j] || w.hellinger[j];
+    w.exponentials[j + 1] = w.reverse[j] || w.hellinger[j];
     w.acceptance[j] = o.acceptance != nullptr;
     w.tvd[j] = o.tvd != nullptr;
     w.sign[j] = o.sign != nullptr;
@@ -114,12 +117,14 @@ void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long ro
         const vf shrunk = load(s.spread[m] + at) + old_sum * (before - top);
         // before the first block the sum is 0, and the difference of maxima as large as can be
         store(s.spread[m] + at, select(old_sum > zero(), shrunk * grown[m], zero()) + spread);
-      } else {
+      } else if (w.exponentials[m]) {
         for (long r = 0; r < rows; r++) {
           const vf y = vexp(load(zm + r * COLS) - top);
           store(em + r * COLS, y);
           sum += y;
         }
+      } else {
+        for (long r = 0; r < rows; r++) sum += vexp(load(zm + r * COLS) - top);
       }
       store(s.sum[m] + at, old_sum * grown[m] + sum);
     }
@@ -128,12 +133,10 @@ void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long ro
       if (!w.kl[j] && !w.reverse[j] && !w.hellinger[j]) continue;
       const float *zp = z[TARGET] + at, *zq = z[m] + at, *ep = e + at, *eq = e + m * TILE + at;
       vf kl = zero(), reverse = zero(), hellinger = zero();
-      if (w.kl[j] || w.reverse[j])
-        for (long r = 0; r < rows; r++) {
-          const vf difference = load(zp + r * COLS) - load(zq + r * COLS);
-          kl += load(ep + r * COLS) * difference;
-          reverse -= load(eq + r * COLS) * difference;
-        }
+      if (w.kl[j])
+        for (long r = 0; r < rows; r++) kl += load(ep + r * COLS) * (load(zp + r * COLS) - load(zq + r * COLS));
+      if (w.reverse[j])
+        for (long r = 0; r < rows; r++) reverse += load(eq + r * COLS) * (load(zq + r * COLS) - load(zp + r * COLS));
       if (w.hellinger[j])
         for (long r = 0; r < rows; r++) hellinger += vsqrt(load(ep + r * COLS) * load(eq + r * COLS));
       store(s.kl[j] + at, load(s.kl[j] + at) * grown[TARGET] + kl);
