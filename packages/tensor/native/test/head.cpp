@@ -221,8 +221,8 @@ void gradients(check::Random& random) {
           const double h = c.draft.h[n * d + i], w = c.draft.head[v * d + i];
           want_h[n * d + i] += g * c.operand(static_cast<float>(w));
           want_head[v * d + i] += g * c.operand(static_cast<float>(h));
-          size_h[n * d + i] += (std::fabs(g) + 1e5 * unsure + 1e-3 * weight[n] * Q) * std::fabs(w);
-          size_head[v * d + i] += (std::fabs(g) + 1e5 * unsure + 1e-3 * weight[n] * Q) * std::fabs(h);
+          size_h[n * d + i] += (std::fabs(g) + 1e5 * unsure + 0.5 * weight[n] * Q) * std::fabs(w);
+          size_head[v * d + i] += (std::fabs(g) + 1e5 * unsure + 0.5 * weight[n] * Q) * std::fabs(h);
         }
       }
     }
