@@ -5,6 +5,7 @@
  * usual: norms, softmaxes and the optimizer are left out. Letters: d hidden size, V vocabulary, T context length.
  */
 import type { Architecture, Statistic } from "@winnow/core"
+import type { SignalsOptions } from "@winnow/training"
 
 /** Tokens of a stage. */
 export interface TokenCounts {
@@ -26,6 +27,8 @@ export interface Passes {
   readonly lossNeedsTarget: boolean
   /** Whether the loss reads all rows once before each pass that computes it, kept or all for a filter (TVD++). */
   readonly lossReadsBatch: boolean
+  /** What comes from a cache is not computed; live if left out. What made the cache is counted with the cache. */
+  readonly signals?: SignalsOptions
   /** Mean context length. */
   readonly T: number
 }
@@ -35,8 +38,14 @@ const head = (a: Architecture): number => 2 * a.hiddenSize * a.vocabularySize
 /** FLOPs of a stage: draft forward and backward on all tokens, its head on kept ones; frozen models forward where read. */
 export const trainingFlops = (
   tokens: TokenCounts,
-  { draft, target, reference, needs, lossNeedsTarget, lossReadsBatch, T }: Passes,
+  { draft, target: frozen, reference: compared, needs: all, lossNeedsTarget, lossReadsBatch, signals, T }: Passes,
 ): number => {
+  const form = signals?.target ?? "live"
+  const cached = signals?.reference === "cached"
+  const reference = cached ? undefined : compared
+  const needs = cached ? all.filter((s) => !s.startsWith("reference")) : all
+  // Only live and hidden leave the head's product to the step.
+  const target = form === "live" || form === "hidden" ? frozen : undefined
   const about = (prefix: string) => needs.some((s) => s.startsWith(prefix))
   const activeLoss = needs.some((s) => s === "draftLoss_N" || s === "referenceLoss_N")
   const together = needs.some((s) => s === "acceptance_N" || s === "agreement_N" || s === "hellinger_N")
@@ -44,7 +53,7 @@ export const trainingFlops = (
   if (about("draft") || together) flops += tokens.valid * head(draft)
   if (target !== undefined) {
     const inStatistics = about("target") || together || (activeLoss && lossNeedsTarget)
-    if (inStatistics || lossNeedsTarget) flops += tokens.seen * target.trunkFlops(T)
+    if ((inStatistics || lossNeedsTarget) && form === "live") flops += tokens.seen * target.trunkFlops(T)
     if (inStatistics) flops += tokens.valid * head(target)
     if (lossNeedsTarget) flops += tokens.trained * head(target)
   }

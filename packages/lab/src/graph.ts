@@ -1,14 +1,25 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
 import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
+import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
-import type { Resolved, ResolvedReference } from "./experiment/resolve.ts"
+import type { Resolved, ResolvedArm, ResolvedReference } from "./experiment/resolve.ts"
+import { instancesOf } from "./experiment/uses.ts"
 import type { Stage } from "./stage.ts"
 import { measureStage } from "./stages/measure.ts"
 import { folderArchitecture, pretrainedStage } from "./stages/pretrained.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
+import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
-import { armStage, cleanTextStage, type Distilling, pretrainStage, type Sizes } from "./stages/train.ts"
+import {
+  armStage,
+  cleanTextStage,
+  type Distilling,
+  pretrainStage,
+  referenceSignalsOf,
+  type SignalStages,
+  type Sizes,
+} from "./stages/train.ts"
 
 /** A draft of the run, and what was measured of it. */
 export interface Measured {
@@ -19,6 +30,8 @@ export interface Measured {
   readonly trained: Stage
   /** The frozen reference that the arm's filter used. */
   readonly reference?: Stage | undefined
+  /** Caches that the arm read in the place of frozen models. */
+  readonly signals: ReadonlyArray<Stage>
   readonly measure: Stage
 }
 
@@ -51,8 +64,37 @@ const frozenReference = (
     return Effect.map(cleanText(spec), (text) => cleanTextStage(spec, { ...distilling, ...text }))
   if (spec?.kind !== "distilled") return Effect.succeed(undefined)
   const { kind: _, ...training } = spec
-  return armStage({ ...training, name: "reference (distilled)", reference: undefined }, undefined, distilling)
+  return Effect.gen(function* () {
+    const arm = { ...training, name: "reference (distilled)", reference: undefined }
+    const signals = yield* signalStages(arm, undefined, distilling)
+    return yield* armStage(arm, undefined, signals, distilling)
+  })
 }
+
+/** How much the training split holds, where its data is there. */
+const splitSize = ({ length, trained, examples }: Sizes): SplitSize | undefined =>
+  examples === undefined ? undefined : { seen: examples * (length - 1), trained: examples * trained, length }
+
+/** The caches that an arm reads. @error InvalidInput for a top k that the vocabulary does not have */
+const signalStages = (
+  arm: Omit<ResolvedArm, "config">,
+  reference: Stage | undefined,
+  { data, target, architectures, sizes, seed }: Distilling,
+): Effect.Effect<SignalStages, InvalidInput> =>
+  Effect.gen(function* () {
+    const problems = signalProblems(arm.signals, yield* instancesOf(arm), { V: architectures.target.vocabularySize })
+    if (problems.length > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
+    const size = splitSize(sizes)
+    const form = arm.signals.target
+    const targetSignals =
+      form === "live" ? undefined : targetSignalsStage(form, { data, target, architecture: architectures.target, size })
+    if (reference === undefined || arm.signals.reference !== "cached") return { target: targetSignals }
+    const more = { data, target, reference, targetSignals, architectures, size, seed }
+    return {
+      target: targetSignals,
+      reference: yield* referenceSignalsStage(yield* referenceSignalsOf(arm), more),
+    }
+  })
 
 /** The name of what is measured on, as every figure carries it. */
 export const datasetName = ({ task, measure }: Resolved): string => `${task.name}/${measure.split}`
@@ -141,11 +183,18 @@ export const buildGraph = (
         sizes,
       })
       const distilling: Distilling = { data, target, start, seed, sizes, architectures }
-      const add = (name: string, role: Measured["role"], trained: Stage, reference?: Stage) => {
+      const add = (
+        name: string,
+        role: Measured["role"],
+        trained: Stage,
+        reference?: Stage,
+        caches: SignalStages = {},
+      ) => {
         const common = { target, tokenizer, greedy, sampled, measure, dataset: datasetName(resolved) }
         const label = `measure ${name}, seed ${seed}`
         const of = measureStage({ ...common, label, draft: trained, timed: role === "arm" })
-        measured.push({ name, role, seed, trained, reference, measure: of })
+        const signals = [caches.target, caches.reference].filter((stage) => stage !== undefined)
+        measured.push({ name, role, seed, trained, reference, signals, measure: of })
       }
       add("start", "start", start)
       const references = new Map<string, Stage>()
@@ -153,9 +202,10 @@ export const buildGraph = (
       for (const arm of resolved.arms) {
         const reference = yield* frozenReference(arm.reference, distilling, cleanText)
         if (reference) references.set(reference.key, reference)
-        const trained = yield* armStage(arm, reference, distilling)
+        const signals = yield* signalStages(arm, reference, distilling)
+        const trained = yield* armStage(arm, reference, signals, distilling)
         armKeys.add(trained.key)
-        add(arm.name, "arm", trained, reference)
+        add(arm.name, "arm", trained, reference, signals)
       }
       // A reference that is one of the arms is measured as that arm.
       const others = [...references.values()].filter(({ key }) => !armKeys.has(key))

@@ -34,7 +34,9 @@ export interface Finished {
 /** Mean lengths of a data artifact's training split, for estimates. */
 export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => {
   const train = artifact?.manifest.summary["train"] as { examples: number; tokens: number; trained: number } | undefined
-  return train && { length: train.tokens / train.examples, trained: train.trained / train.examples }
+  if (train === undefined) return undefined
+  const { examples, tokens, trained } = train
+  return { length: tokens / examples, trained: trained / examples, examples }
 }
 
 /** Fingerprint of the tokenizer in a target's folder; undefined where the target is trained here or its folder has none. */

@@ -15,6 +15,8 @@ export interface Work {
   readonly steps?: number
   readonly tokens?: number
   readonly flops?: number
+  /** On the disk, where that is much: caches of signals. */
+  readonly bytes?: number
 }
 
 /** What a running stage is given. */
@@ -25,6 +27,8 @@ export interface StageContext {
   /** Artifacts of the inputs, in the order of `inputs`. */
   readonly inputs: ReadonlyArray<Artifact>
   readonly progress: (done: number, total: number, detail?: string) => void
+  /** Tells people something that stays on the screen. */
+  readonly note: (text: string) => void
   /** Adds a line to the stage's metrics.jsonl. */
   readonly metric: (line: object) => void
 }
@@ -137,6 +141,7 @@ export const runStages = (
             directory,
             inputs: s.inputs.map(({ key }) => artifacts.get(key)!),
             progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
+            note: (text) => report({ _tag: "note", text: `${s.label}: ${text}` }),
             metric: (line) => appendFileSync(join(directory, metricsFile), `${JSON.stringify(line)}\n`),
           })
         })

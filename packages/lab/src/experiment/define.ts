@@ -1,9 +1,9 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
 import type { FilterUse, LossUse, Plugin, PluginKind, Reference, Target, TaskUse } from "@winnow/core"
-import type { DraftSpec, MeasureSpec, ReferenceSpec, TargetSpec, TokenizerSpec, TrainingSpec } from "./spec.ts"
+import type { DistillingSpec, DraftSpec, MeasureSpec, ReferenceSpec, TargetSpec, TokenizerSpec } from "./spec.ts"
 
 /** An arm; `Lacks` names what its filter needs and the arm itself does not bring. */
-export interface Arm<Lacks extends "reference" | never = "reference" | never> extends TrainingSpec {
+export interface Arm<Lacks extends "reference" | never = "reference" | never> extends DistillingSpec {
   readonly filter: FilterUse
   readonly loss: LossUse
   readonly reference?: ReferenceSpec
@@ -23,7 +23,7 @@ type Lack<R, Given> = [Extract<R, Reference>] extends [never]
  * @param spec.reference what the filter compares the draft to; the experiment's own if left out
  */
 export const arm = <R extends Reference | Target = never, const Given extends ReferenceSpec | undefined = undefined>(
-  spec: TrainingSpec & {
+  spec: DistillingSpec & {
     readonly filter: FilterUse<R>
     readonly loss: LossUse
     readonly reference?: Given & ReferenceSpec

@@ -11,6 +11,7 @@ import {
   type TaskUse,
   type Use,
 } from "@winnow/core"
+import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import {
@@ -23,6 +24,7 @@ import {
   type tokenizerSpec,
   type trainingSpec,
 } from "./spec.ts"
+import { instancesOf } from "./uses.ts"
 
 export type Training = typeof trainingSpec.infer
 export type Measure = typeof measureSpec.infer
@@ -37,6 +39,8 @@ export interface ResolvedArm extends Training {
   readonly loss: LossUse
   /** The arm's own or the experiment's; only where the filter asks for one. */
   readonly reference: ResolvedReference | undefined
+  /** What nothing in the arm reads is live. */
+  readonly signals: SignalsOptions
   /** As configs and keys hold it. */
   readonly config: Record<string, unknown>
 }
@@ -85,6 +89,26 @@ const needsReference = (use: FilterUse): Effect.Effect<boolean, InvalidInput> =>
     ),
   )
 
+/** References that are other weights at each step. */
+const moves: Readonly<Record<string, string>> = {
+  checkpoint: "is the draft itself some steps ago",
+  average: "is an average of the draft as it is trained",
+}
+
+/** The signals that the filter and the loss read. @error InvalidInput where these signals cannot serve them */
+const checkedSignals = (
+  what: string,
+  spec: { readonly filter: FilterUse; readonly loss: LossUse; readonly signals: SignalsOptions },
+  reference: ResolvedReference | undefined,
+): Effect.Effect<SignalsOptions, InvalidInput> =>
+  Effect.gen(function* () {
+    const use = yield* instancesOf(spec)
+    const why = reference && moves[reference.kind]
+    const problems = signalProblems(spec.signals, use, why === undefined ? {} : { moves: why })
+    if (problems.length > 0) return yield* new InvalidInput({ what, problems })
+    return usedSignals(spec.signals, use)
+  })
+
 const where = (place: string) => (error: InvalidInput) =>
   new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
 
@@ -114,23 +138,28 @@ export const resolve = Effect.fn("resolve")(function* (
     const place = `${what}, arms.${name}`
     const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, spec.arms[name])
     const needs = yield* needsReference(arm.filter).pipe(Effect.mapError(where(place)))
-    const reference = needs ? (arm.reference ?? spec.reference) : undefined
-    if (needs && reference === undefined) {
+    const given = needs ? (arm.reference ?? spec.reference) : undefined
+    if (needs && given === undefined) {
       const problems = [
         `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
         `set ${name}'s or the experiment's reference to distilled, clean-text, checkpoint or average`,
       ]
       return yield* new InvalidInput({ what: place, problems })
     }
-    if (reference?.kind === "distilled" && (yield* needsReference(reference.filter))) {
+    if (given?.kind === "distilled" && (yield* needsReference(given.filter))) {
       const problems = [
-        `its reference is distilled with filter ${reference.filter.name}, which needs a reference itself; use none`,
+        `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,
       ]
       return yield* new InvalidInput({ what: place, problems })
     }
     yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
+    const reference =
+      given?.kind === "distilled"
+        ? { ...given, signals: yield* checkedSignals(`${place}, its reference`, given, undefined) }
+        : given
+    const signals = yield* checkedSignals(place, arm, reference)
     const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
-    arms.push({ ...arm, name, reference, config } as ResolvedArm)
+    arms.push({ ...arm, name, reference, signals, config } as ResolvedArm)
   }
   const { reference: _, plugins: __, arms: ___, ...rest } = spec
   const config = yield* plainSpec({ ...rest, arms: Object.fromEntries(arms.map((a) => [a.name, {}])) }).pipe(

@@ -1,6 +1,6 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
 import { InvalidInput, type PluginKind, type Use } from "@winnow/core"
-import { optimizerOptions } from "@winnow/training"
+import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
@@ -76,6 +76,7 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   const at = path.join(".")
   if (at === "") return experimentSpec
   if (path.at(-1) === "optimizer") return optimizerOptions
+  if (path.at(-1) === "signals") return signalsOptions
   if (path.at(-1) === "reference") return referenceSpec
   if (path.length === 2 && path[0] === "arms") return armSpec
   return {

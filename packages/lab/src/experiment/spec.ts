@@ -1,6 +1,6 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
 import type { FilterUse, LossUse, ModelUse, PluginKind, Reference, Target, TaskUse, Use } from "@winnow/core"
-import { type OptimizerInput, optimizerOptions } from "@winnow/training"
+import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
 
 /** A plugin with options, of one kind, whatever it requires. */
@@ -29,6 +29,9 @@ const trainingFields = {
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
 
+/** Those of the stages that distil: they read frozen models, live or from a cache. */
+const distillingFields = { ...trainingFields, signals: signalsOptions.default(() => ({})) } as const
+
 export const tokenizerSpec = type({
   "+": "reject",
   kind: "'bpe'",
@@ -55,7 +58,7 @@ export const referenceSpec = type({
   kind: "'distilled'",
   filter: filterUse,
   loss: lossUse,
-  ...trainingFields,
+  ...distillingFields,
 })
   .or({
     "+": "reject",
@@ -72,7 +75,7 @@ export const armSpec = type({
   filter: filterUse,
   loss: lossUse,
   "reference?": referenceSpec,
-  ...trainingFields,
+  ...distillingFields,
 })
 
 export const measureSpec = type({
@@ -137,13 +140,19 @@ export interface TrainingSpec {
   readonly optimizer?: OptimizerInput
 }
 
+/** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */
+export interface DistillingSpec extends TrainingSpec {
+  /** The models themselves if left out: "live". */
+  readonly signals?: SignalsInput
+}
+
 export type TokenizerSpec = typeof tokenizerSpec.inferIn
 export type MeasureSpec = typeof measureSpec.inferIn
 export type TargetSpec =
   | ({ readonly kind: "trained"; readonly model: ModelUse; readonly seed?: number } & TrainingSpec)
   | { readonly kind: "pretrained"; readonly path: string }
 export type ReferenceSpec =
-  | ({ readonly kind: "distilled"; readonly filter: FilterUse<Target>; readonly loss: LossUse } & TrainingSpec)
+  | ({ readonly kind: "distilled"; readonly filter: FilterUse<Target>; readonly loss: LossUse } & DistillingSpec)
   | ({ readonly kind: "clean-text"; readonly task?: TaskUse } & TrainingSpec)
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
@@ -176,7 +185,7 @@ export const pretrained = (path: string): TargetSpec => ({ kind: "pretrained", p
  * does the same is the same artifact, and costs nothing more.
  */
 export const distilled = (
-  spec: TrainingSpec & { readonly filter: FilterUse<Target>; readonly loss: LossUse },
+  spec: DistillingSpec & { readonly filter: FilterUse<Target>; readonly loss: LossUse },
 ): ReferenceSpec => ({ kind: "distilled", ...spec })
 /**
  * FocusFinetune's and Rho-1's reference: the draft's start, trained on clean text by cross-entropy; needs no target.

@@ -6,7 +6,7 @@ import type { Interval } from "@winnow/numerics"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolve.ts"
 import { datasetName, type Graph, type Measured } from "../graph.ts"
-import { inOrder } from "../stage.ts"
+import { inOrder, type Stage } from "../stage.ts"
 import { type Figures, readFigures } from "../stages/measure.ts"
 import { type Cells, difference, interval, intervalText } from "../statistics.ts"
 import { codeVersion } from "../store/code-version.ts"
@@ -27,6 +27,11 @@ const budgetOf = (artifact: Artifact): Budget => {
     flops: flops!,
     seconds: seconds!,
   }
+}
+
+const cacheOf = ({ label, key }: Stage, { manifest }: Artifact) => {
+  const { tokens, bytes, flops } = manifest.summary as Readonly<Record<string, number>>
+  return { label, key, tokens: tokens!, bytes: bytes!, flops: flops!, seconds: manifest.seconds }
 }
 
 /** Accepted over tested, and emitted over blocks, of one prompt. */
@@ -120,6 +125,7 @@ export const makeRecord = (
           seed: m.seed,
           arm: budgetOf(artifactOf(m.trained)),
           reference: m.reference ? budgetOf(artifactOf(m.reference)) : null,
+          ...(m.signals.length > 0 && { signals: m.signals.map((s) => cacheOf(s, artifactOf(s))) }),
         })),
         seeds: perSeed,
         greedyAcceptance: finite(interval(acceptance(name))),

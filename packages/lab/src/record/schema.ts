@@ -18,6 +18,17 @@ const budget = type({
 })
 export type Budget = typeof budget.infer
 
+/** A cache of what frozen models say of the training data; arms and seeds may share one. */
+const signalCache = type({
+  label: "string",
+  key: "string",
+  tokens: "number",
+  bytes: "number",
+  flops: "number",
+  /** Of making it, once. */
+  seconds: "number",
+})
+
 const seedFigures = type({
   seed: "number",
   greedyAcceptance: figure,
@@ -53,7 +64,13 @@ const row = type({
   filter: use.or("null"),
   loss: use.or("null"),
   reference: "string | null",
-  budget: type({ seed: "number", arm: budget, reference: budget.or("null") }).array(),
+  budget: type({
+    seed: "number",
+    arm: budget,
+    reference: budget.or("null"),
+    /** What the arm's steps read and did not compute: in no other figure. Left out where there is none. */
+    "signals?": signalCache.array(),
+  }).array(),
   seeds: seedFigures.array(),
   greedyAcceptance: interval,
   expectedAcceptance: interval,

@@ -18,9 +18,9 @@ import type { Measure } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
 import { tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
+import { openModel, openTarget } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
-import { openModel, openTarget } from "./train.ts"
 
 /** One draft length, with its counts by prompt: what intervals resample. */
 export interface MeasuredLength {

@@ -8,8 +8,8 @@ import { Effect, Layer } from "effect"
 import { Progress } from "../progress.ts"
 import { runStages } from "../stage.ts"
 import { Store } from "../store/store.ts"
+import { openTarget } from "./models.ts"
 import { folderArchitecture, pretrainedStage, targetDirectory } from "./pretrained.ts"
-import { openTarget } from "./train.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-pretrained-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)

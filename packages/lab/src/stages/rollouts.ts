@@ -8,8 +8,8 @@ import { type Measure, plain } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
 import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
+import { openTarget } from "./models.ts"
 import { openTokenizer, readExamples, readSplit } from "./text.ts"
-import { openTarget } from "./train.ts"
 
 /** Errors of decoding as values; what is none of ours is a DataError with its text. */
 export const decodingStep = <A>(what: string, run: (signal: AbortSignal) => Promise<A>) =>

@@ -3,7 +3,6 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   type Architecture,
-  type DataError,
   Filter,
   type FilterUse,
   filterLayer,
@@ -13,20 +12,32 @@ import {
   lossLayer,
   type Model,
   type ModelUse,
-  Reference,
+  type Reference,
   Target,
 } from "@winnow/core"
 import { batches, type EncodedTask } from "@winnow/data"
-import { initialise, loadModel, parameterCount, saveModel } from "@winnow/models"
-import { earlierCheckpoint, frozenReference, movingAverage, type TrainEvent, trainStage } from "@winnow/training"
-import { Effect, Layer, type Scope } from "effect"
+import { initialise, parameterCount, saveModel } from "@winnow/models"
+import {
+  type CachedSignals,
+  earlierCheckpoint,
+  frozenReference,
+  movingAverage,
+  notLoaded,
+  referenceNeeds,
+  type SignalsOptions,
+  type TrainEvent,
+  trainStage,
+} from "@winnow/training"
+import { Effect, Layer } from "effect"
 import { trainingFlops } from "../budget.ts"
 import { plain, plainSpec, type ResolvedArm, type ResolvedReference, type Training } from "../experiment/resolve.ts"
+import { instancesOf } from "../experiment/uses.ts"
 import { everyToken, nextToken } from "../plain-training.ts"
-import { metricsFile, readMetrics, type Stage, type StageContext, type StageError, stage } from "../stage.ts"
+import { metricsFile, readMetrics, type Stage, type StageContext, stage } from "../stage.ts"
 import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import { type Artifact, checkpoints } from "../store/store.ts"
-import { targetDirectory } from "./pretrained.ts"
+import { held, openModel, openTarget } from "./models.ts"
+import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
 
 const code = () =>
@@ -34,15 +45,6 @@ const code = () =>
 
 /** At least this long between two checkpoints: a kill costs half a minute at most. */
 const checkpointSeconds = 20
-
-const held = (make: Effect.Effect<Model, DataError | InvalidInput>): Effect.Effect<Model, StageError, Scope.Scope> =>
-  Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
-
-/** The model of a training artifact (or of a folder), freed with the scope. */
-export const openModel = (directory: string) => held(loadModel(directory))
-
-/** The target of an artifact, trained here or from a folder, freed with the scope. */
-export const openTarget = (artifact: Artifact) => Effect.flatMap(targetDirectory(artifact), openModel)
 
 const trainingFields = ({ steps, batchSize, microBatches, optimizer }: Training) => ({
   steps,
@@ -62,6 +64,7 @@ const train = (
     readonly seed: number
     readonly target?: Model | undefined
     readonly reference?: Model | undefined
+    readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
   },
 ) =>
   Effect.gen(function* () {
@@ -85,6 +88,7 @@ const train = (
       microBatches,
       optimizer,
       seed,
+      ...(options.signals && { signals: options.signals.cached }),
       checkpoint: {
         directory: join(context.directory, checkpoints),
         identity: context.key,
@@ -106,6 +110,7 @@ const train = (
         needs: filter.needs,
         lossNeedsTarget: loss.target,
         lossReadsBatch: loss.batch !== undefined,
+        ...(options.signals && { signals: options.signals.options }),
         T,
       },
     )
@@ -142,6 +147,8 @@ export interface Sizes {
   /** Mean tokens of an example, and of its trained part. */
   readonly length: number
   readonly trained: number
+  /** Examples of the training split, where the data is there. */
+  readonly examples?: number
 }
 
 const workOf = (
@@ -230,10 +237,7 @@ export const cleanTextStage = (
 /** What an arm's steps will cost, from what its filter and loss say of themselves. */
 const armWork = (arm: Omit<ResolvedArm, "config">, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
   Effect.gen(function* () {
-    const nothing = {} as Model // asked for while they are made, used only when they run
-    const services = Layer.merge(Layer.succeed(Target, nothing), Layer.succeed(Reference, { model: nothing }))
-    const filter = yield* arm.filter.instance.pipe(Effect.provide(services))
-    const loss = yield* arm.loss.instance.pipe(Effect.provide(services))
+    const { filter, loss } = yield* instancesOf(arm)
     const { k } = yield* arm.filter.decoded
     return workOf(
       arm,
@@ -245,21 +249,50 @@ const armWork = (arm: Omit<ResolvedArm, "config">, sizes: Sizes, { draft, target
         needs: filter.needs,
         lossNeedsTarget: loss.target,
         lossReadsBatch: loss.batch !== undefined,
+        signals: arm.signals,
       },
       typeof k === "number" ? k : 1,
     )
   })
 
+/** Caches that an arm reads in the place of frozen models. */
+export interface SignalStages {
+  readonly target?: Stage | undefined
+  readonly reference?: Stage | undefined
+}
+
+/** What an arm asks of the cache of its reference. */
+export const referenceSignalsOf = (
+  arm: Pick<ResolvedArm, "filter" | "loss" | "signals">,
+): Effect.Effect<ReferenceSignals, InvalidInput> =>
+  Effect.map(instancesOf(arm), (use) => ({
+    statistics: referenceNeeds(use),
+    loss: arm.loss,
+    form: arm.signals.target,
+  }))
+
 /** One arm under one seed, or a distilled reference: filter, loss, target and reference are the layers of one program. */
 export const armStage = (
   arm: Omit<ResolvedArm, "config">,
   reference: Stage | undefined,
+  signals: SignalStages,
   { data, target, start, seed, sizes, architectures }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
     const { reference: referenceSpec, name: _, ...spec } = arm
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
+    const cached = signals.target !== undefined || signals.reference !== undefined
+    // Frozen models are inputs even where their signals are cached: a cache says whose it is, and is checked against them.
+    const inputs = {
+      data,
+      start,
+      target,
+      reference,
+      targetSignals: signals.target,
+      referenceSignals: signals.reference,
+    }
+    const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "arm",
       label,
@@ -269,19 +302,34 @@ export const armStage = (
         loss: spec.loss,
         ...trainingFields(spec),
         ...(following ? { reference: referenceSpec } : {}),
+        ...(cached ? { signals: spec.signals } : {}),
       }),
-      inputs: [data, start, target, ...(reference ? [reference] : [])],
+      inputs: given.map(({ input }) => input),
       code: [code(), pluginCode(arm.filter), pluginCode(arm.loss)],
       seed,
       unit: "steps",
       work: yield* armWork(arm, sizes, architectures),
       run: (context) =>
         Effect.gen(function* () {
-          const [text, begin, frozen, frozenRef] = context.inputs
-          const draft = yield* openModel(begin!.directory)
-          const data = yield* readSplit(text!, "train")
-          const target = yield* openTarget(frozen!)
-          const model = frozenRef && (yield* openModel(frozenRef.directory))
+          const artifact = (name: keyof typeof inputs): Artifact | undefined =>
+            context.inputs[given.findIndex((g) => g.name === name)]
+          const [ofTarget, ofReference] = [artifact("targetSignals"), artifact("referenceSignals")]
+          const [textArtifact, frozen, compared] = [artifact("data")!, artifact("target")!, artifact("reference")]
+          const draft = yield* openModel(artifact("start")!.directory)
+          const text = yield* readSplit(textArtifact, "train")
+          const target = ofTarget ? notLoaded(architectures.target, "target") : yield* openTarget(frozen)
+          const model =
+            compared &&
+            (ofReference ? notLoaded(architectures.draft, "reference") : yield* openModel(compared.directory))
+          const of = { target: frozen, data: textArtifact, text }
+          const form = spec.signals.target
+          const read: CachedSignals = {
+            ...(ofTarget && form !== "live" && { target: yield* openTargetSignals(form, ofTarget, of) }),
+            ...(ofReference &&
+              compared && {
+                reference: yield* openReferenceSignals(yield* referenceSignalsOf(arm), ofReference, compared, of),
+              }),
+          }
           const referenceLayer =
             referenceSpec?.kind === "checkpoint"
               ? earlierCheckpoint(draft, referenceSpec.every)
@@ -300,10 +348,11 @@ export const armStage = (
             label,
             model: draft,
             training: arm,
-            data,
+            data: text,
             seed,
             target,
             reference: referenceSpec && (model ?? draft),
+            signals: { options: spec.signals, cached: read },
           }).pipe(Effect.provide(Layer.provideMerge(layers, services)))
         }).pipe(Effect.scoped),
     })

@@ -64,7 +64,7 @@ export const moduleHash = (path: string): string => {
   return hash
 }
 
-/** A package of this house that a result can depend on, or a stage of the lab with what it imports there. */
+/** A package of this house that a result can depend on, or a file of one with what it imports there. */
 export type HouseCode =
   | "numerics"
   | "tensor"
@@ -75,6 +75,7 @@ export type HouseCode =
   | "decoding"
   | "lab"
   | `lab/src/stages/${string}.ts`
+  | `training/src/signals/${string}.ts`
 
 /** One hash for several of them. */
 export const codeVersion = (parts: ReadonlyArray<HouseCode>): string =>

@@ -1,0 +1,298 @@
+/**
+ * What frozen models say of the training data, computed once: the target's signals in the form that an arm asks for, and the
+ * reference's losses. Arms of all seeds share the target's.
+ */
+import { type Architecture, DataError, type InvalidInput, type LossUse, type ReferenceStatistic } from "@winnow/core"
+import type { EncodedTask } from "@winnow/data"
+import {
+  bytesPerToken,
+  type CachedForm,
+  type CachedSignals,
+  cachedReference,
+  cachedTarget,
+  chunkRowsFor,
+  formName,
+  makeReferenceSignals,
+  makeTargetSignals,
+  openSignals,
+  type SignalsIdentity,
+  type SignalsSize,
+} from "@winnow/training"
+import { Effect, type Scope } from "effect"
+import { plain } from "../experiment/resolve.ts"
+import { instancesOf } from "../experiment/uses.ts"
+import { everyToken } from "../plain-training.ts"
+import { type Stage, type StageContext, stage } from "../stage.ts"
+import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
+import { canonicalJson, keyOf } from "../store/key.ts"
+import type { Artifact } from "../store/store.ts"
+import { openModel, openTarget } from "./models.ts"
+import { readSplit } from "./text.ts"
+
+const code = () =>
+  tensorCodeVersion([
+    "numerics",
+    "tensor",
+    "core",
+    "data",
+    "models",
+    "training/src/signals/make.ts",
+    "lab/src/stages/signals.ts",
+  ])
+
+/** Hashes of the files that hold a model's numbers, wherever they are. */
+const weightsOf = ({ manifest }: Artifact): string => {
+  const { config } = manifest.made as { config?: { files?: Record<string, string> } }
+  const own = manifest.files.filter(({ path }) => path.endsWith(".safetensors") || path === "config.json")
+  return keyOf(config?.files ?? Object.fromEntries(own.map(({ path, sha256 }) => [path, sha256])))
+}
+
+/** What the data and its tokens are: the ids of the training split, and the key of the tokenizer that made them. */
+const dataOf = ({ manifest }: Artifact) => {
+  const files = manifest.files.filter(({ path }) => path.startsWith("train."))
+  const [tokenizer = ""] = (manifest.made as { inputs: ReadonlyArray<string> }).inputs
+  return { data: keyOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]))), tokenizer }
+}
+
+/** What is told before anything is written. */
+export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: SignalsSize): string => {
+  const gibibytes = (b: number) => (b < 2 ** 30 ? `${(b / 2 ** 20).toFixed(1)} MiB` : `${(b / 2 ** 30).toFixed(1)} GiB`)
+  const rest = bytesLeft < bytes ? `, ${gibibytes(bytesLeft)} of it still to be written` : ""
+  return `${tokens} tokens of ${bytesPerToken} bytes, ${gibibytes(bytes)}${rest}; ${gibibytes(free)} are free`
+}
+
+const makingOptions = (context: StageContext, text: EncodedTask, identity: SignalsIdentity, vocabulary: number) => ({
+  directory: context.directory,
+  identity,
+  examples: text.examples,
+  chunkRows: chunkRowsFor(vocabulary),
+  onSize: (size: SignalsSize) => context.note(sizeText(size)),
+  onProgress: (done: number, of: number) => context.progress(done, of),
+})
+
+const summaryOf = (text: EncodedTask, bytes: number, flops: number) => ({
+  tokens: text.tokens,
+  tokensValid: text.trained,
+  bytes,
+  flops,
+})
+
+/** Tokens that go through a trunk when all examples do once: the last of each is predicted only. */
+const seenOnce = (text: EncodedTask) => text.tokens - text.examples.length
+
+/** Tokens of the training split, for estimates, where they are known. */
+export interface SplitSize {
+  readonly seen: number
+  readonly trained: number
+  /** Mean context length. */
+  readonly length: number
+}
+
+/** FLOPs of one pass of a model over the data: the trunk, and the head where logits are made. */
+const passFlops = ({ seen, trained, length }: SplitSize, of: Architecture, withHead: boolean): number =>
+  seen * of.trunkFlops(length) + (withHead ? trained * 2 * of.hiddenSize * of.vocabularySize : 0)
+
+const sizeOf = (text: EncodedTask): SplitSize => ({
+  seen: seenOnce(text),
+  trained: text.trained,
+  length: text.tokens / text.examples.length,
+})
+
+const targetIdentity = (form: CachedForm, target: Artifact, data: Artifact): SignalsIdentity => ({
+  of: "target",
+  form: canonicalJson(form),
+  weights: weightsOf(target),
+  ...dataOf(data),
+  code: code(),
+})
+
+/** The target's signals for all trained tokens. */
+export const targetSignalsStage = (
+  form: CachedForm,
+  {
+    data,
+    target,
+    architecture,
+    size,
+  }: {
+    readonly data: Stage
+    readonly target: Stage
+    readonly architecture: Architecture
+    readonly size: SplitSize | undefined
+  },
+): Stage => {
+  const { hiddenSize: D, vocabularySize: V } = architecture
+  const perToken = bytesPerToken(form, { D, V })
+  const withHead = form !== "hidden"
+  return stage({
+    kind: "signals",
+    label: `target signals, ${formName(form)}`,
+    config: { of: "target", form },
+    inputs: [data, target],
+    code: [code()],
+    unit: "tokens",
+    work: size
+      ? { tokens: size.seen, flops: passFlops(size, architecture, withHead), bytes: size.trained * perToken }
+      : {},
+    run: (context) =>
+      Effect.gen(function* () {
+        const [dataArtifact, targetArtifact] = context.inputs
+        const text = yield* readSplit(dataArtifact!, "train")
+        const model = yield* openTarget(targetArtifact!)
+        const identity = targetIdentity(form, targetArtifact!, dataArtifact!)
+        yield* makeTargetSignals({ ...makingOptions(context, text, identity, V), target: model, form })
+        return summaryOf(text, text.trained * perToken, passFlops(sizeOf(text), architecture, withHead))
+      }).pipe(Effect.scoped),
+  })
+}
+
+/** What the reference's losses are of, beside the reference itself. */
+export interface ReferenceSignals {
+  readonly statistics: ReadonlyArray<ReferenceStatistic>
+  /** The arm's loss, and the form in which it sees the target: for `referenceLoss_N`, and else of no account. */
+  readonly loss: LossUse
+  readonly form: CachedForm | "live"
+}
+
+/** Whether the losses are the arm's own loss, and whether that compares to the target. */
+const reads = ({ statistics, loss }: ReferenceSignals) =>
+  Effect.gen(function* () {
+    const active = statistics.includes("referenceLoss_N")
+    const instances = yield* instancesOf({ filter: everyToken(), loss })
+    return { active, target: active && instances.loss.target }
+  })
+
+const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: Artifact, data: Artifact) =>
+  Effect.gen(function* () {
+    const { active, target: withTarget } = yield* reads(spec)
+    return {
+      of: "reference",
+      statistics: spec.statistics.join(","),
+      weights: weightsOf(reference),
+      ...(active ? { loss: canonicalJson(yield* plain(spec.loss)), lossCode: pluginCode(spec.loss) } : {}),
+      ...(withTarget ? { target: weightsOf(target), form: canonicalJson(spec.form) } : {}),
+      ...dataOf(data),
+      code: code(),
+    } satisfies SignalsIdentity
+  })
+
+/** The reference's losses on all trained tokens, under the loss and against the target that the arm has. */
+export const referenceSignalsStage = (
+  spec: ReferenceSignals,
+  {
+    data,
+    target,
+    reference,
+    targetSignals,
+    architectures,
+    size,
+    seed,
+  }: {
+    readonly data: Stage
+    readonly target: Stage
+    readonly reference: Stage
+    /** Where `form` is a cache. */
+    readonly targetSignals: Stage | undefined
+    readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
+    readonly size: SplitSize | undefined
+    readonly seed: number
+  },
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const { statistics, form } = spec
+    const { active, target: withTarget } = yield* reads(spec)
+    const cached = withTarget ? targetSignals : undefined
+    const flops = (size: SplitSize) => {
+      const whole = form === "live" || form === "hidden"
+      const { hiddenSize, vocabularySize } = architectures.target
+      const ofTarget = form === "live" ? passFlops(size, architectures.target, true) : 0
+      const ofHead = form === "hidden" ? size.trained * 2 * hiddenSize * vocabularySize : 0
+      return passFlops(size, architectures.draft, true) + (withTarget && whole ? ofTarget + ofHead : 0)
+    }
+    const perToken = 4 * statistics.length
+    return stage({
+      kind: "signals",
+      label: `reference signals, seed ${seed}`,
+      config: {
+        of: "reference",
+        statistics: [...statistics],
+        ...(active ? { loss: yield* plain(spec.loss) } : {}),
+        ...(withTarget ? { form } : {}),
+      },
+      inputs: [data, reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
+      code: [code(), ...(active ? [pluginCode(spec.loss)] : [])],
+      unit: "tokens",
+      work: size ? { tokens: size.seen, flops: flops(size), bytes: size.trained * perToken } : {},
+      run: (context) =>
+        Effect.gen(function* () {
+          const [dataArtifact, referenceArtifact, targetArtifact, cachedArtifact] = context.inputs
+          const text = yield* readSplit(dataArtifact!, "train")
+          const model = yield* openModel(referenceArtifact!.directory)
+          const live = withTarget && cached === undefined ? yield* openTarget(targetArtifact!) : undefined
+          const signals =
+            cachedArtifact && form !== "live"
+              ? {
+                  target: yield* openTargetSignals(form, cachedArtifact, {
+                    target: targetArtifact!,
+                    data: dataArtifact!,
+                    text,
+                  }),
+                }
+              : {}
+          const { loss } = yield* instancesOf({ filter: everyToken(), loss: spec.loss })
+          const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact!, dataArtifact!)
+          yield* makeReferenceSignals({
+            ...makingOptions(context, text, identity, architectures.draft.vocabularySize),
+            reference: model,
+            statistics,
+            loss,
+            target: live,
+            signals,
+          })
+          return summaryOf(text, text.trained * perToken, flops(sizeOf(text)))
+        }).pipe(Effect.scoped),
+    })
+  })
+
+const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
+  Effect.try({
+    try: open,
+    catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause) })),
+  })
+
+/** What this run has: a cache of something else is refused. */
+export interface SignalsOf {
+  readonly target: Artifact
+  readonly data: Artifact
+  /** The training split of `data`. */
+  readonly text: EncodedTask
+}
+
+/**
+ * The target of an artifact of signals, for the steps of a stage; freed with the scope.
+ *
+ * @error DataError when it was made from other weights, data, tokenizer, form or code than this run has
+ */
+export const openTargetSignals = (
+  form: CachedForm,
+  signals: Artifact,
+  { target, data, text }: SignalsOf,
+): Effect.Effect<NonNullable<CachedSignals["target"]>, DataError, Scope.Scope> =>
+  Effect.acquireRelease(
+    opened(() => {
+      const identity = targetIdentity(form, target, data)
+      return cachedTarget(openSignals(signals.directory, identity, text.examples), form)
+    }),
+    ({ dispose }) => Effect.sync(dispose),
+  ).pipe(Effect.map(({ target }) => target))
+
+/** The reference's losses of an artifact of signals. @error DataError as `openTargetSignals` */
+export const openReferenceSignals = (
+  spec: ReferenceSignals,
+  signals: Artifact,
+  reference: Artifact,
+  { target, data, text }: SignalsOf,
+): Effect.Effect<NonNullable<CachedSignals["reference"]>, DataError | InvalidInput> =>
+  Effect.flatMap(referenceIdentity(spec, reference, target, data), (identity) =>
+    opened(() => cachedReference(openSignals(signals.directory, identity, text.examples), spec.statistics)),
+  )
