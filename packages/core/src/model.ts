@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
  */
-import type { tf } from "@winnow/tensor"
+import type { DecodeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect } from "effect"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
@@ -49,6 +49,30 @@ export interface Architecture {
    * With a cache the T tokens follow the P cached ones and are appended to it.
    */
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache) => tf.Tensor3D
+  /** The same with a cache, as instructions of the native decoder. Left out: decoding runs `hidden`. */
+  readonly decodeProgram?: DecodeProgram
+}
+
+/** Logits of some rows, for the distributions that tokens are drawn from. Void once the decoding state is used again. */
+export interface LogitRows {
+  readonly row: (r: number) => Float32Array
+  /** exp((logit - largest) / temperature) over their sum; null if a logit is NaN or the largest is not finite. */
+  readonly softmax: (r: number, temperature: number) => Float64Array | null
+}
+
+/**
+ * A decoding state's way from tokens to what follows the last `rows` positions of each sequence (R = B rows in all), without
+ * tensors in between. A row's numbers depend on its own sequence alone, bit by bit.
+ */
+export interface QuickDecoding {
+  /** The most probable token of each row, of equal ones the lowest id; the margin to the second where asked for. */
+  readonly greedy: (
+    ids_BT: Int32Array,
+    B: number,
+    rows: number,
+    margins: boolean,
+  ) => { readonly argmax: Int32Array; readonly margin: Float32Array }
+  readonly logits: (ids_BT: Int32Array, B: number, rows: number) => LogitRows
 }
 
 /** A decoding state: the cache of one batch, which can be extended and rolled back. */
@@ -60,6 +84,8 @@ export interface Decoding {
   /** Forgets all positions from `length` on. */
   readonly rollback: (length: number) => void
   readonly dispose: () => void
+  /** There where decoding runs natively. */
+  readonly quick?: QuickDecoding
 }
 
 /** An architecture with its numbers. */

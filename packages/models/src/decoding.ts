@@ -4,10 +4,17 @@
  * Letters: B sequences, T new positions, P cached positions.
  */
 import type { Architecture, Cache, Decoding, Parameters } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { native, tf } from "@winnow/tensor"
+import { nativeDecoding, refuseBatch, refuseRollback } from "./native-decoding.ts"
 
-/** A fresh decoding state of this model; `pad_B` counts the left padding of each sequence. */
-export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
+/** A fresh decoding state of this model, native where it can be; `pad_B` counts the left padding of each sequence. */
+export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding =>
+  architecture.decodeProgram !== undefined && native() !== undefined
+    ? nativeDecoding(architecture.decodeProgram, parameters, parameters.get(architecture.head)!, pad_B)
+    : plainDecoding(architecture, parameters, pad_B)
+
+/** The same over tensors, by the architecture's own `hidden`. */
+export const plainDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
   const cache: Cache = {
     layers: Array.from({ length: architecture.layers }, () => undefined),
     length: 0,
@@ -26,13 +33,11 @@ export const startDecoding = (architecture: Architecture, parameters: Parameters
     },
     extend: (ids_BT) => {
       const B = cache.layers[0]?.k.shape[2] ?? cache.pad_B?.length
-      if (B !== undefined && ids_BT.shape[0] !== B)
-        throw new Error(`${ids_BT.shape[0]} sequences were given, this decoding state is of ${B}: start a new one`)
+      refuseBatch(ids_BT.shape[0], B)
       return architecture.hidden(parameters, ids_BT, cache)
     },
     rollback: (length) => {
-      if (!Number.isInteger(length) || length < 0 || length > cache.length)
-        throw new Error(`cannot roll back to length ${length}: the cache holds ${cache.length} positions`)
+      refuseRollback(length, cache.length)
       if (length === cache.length) return
       if (length === 0) return dispose()
       for (const [l, layer] of cache.layers.entries()) {

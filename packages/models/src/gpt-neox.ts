@@ -5,10 +5,11 @@
  * @source Black et al. 2022, "GPT-NeoX-20B"; names and arithmetic as in `transformers`
  */
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
-import { add3, gelu, layerNorm, linear, tf } from "@winnow/tensor"
+import { add3, type DecodeInstruction, decodeResult, gelu, layerNorm, linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import type { HeadLayout } from "./attention.ts"
 import { decoderHidden, type Trunk } from "./decoder.ts"
+import { decoderProgram } from "./decoder-program.ts"
 import { embedding } from "./embedding.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
@@ -67,6 +68,49 @@ const parametersOf = (o: GptNeoxOptions, m: number): Map<string, ParameterSpec> 
   return specs
 }
 
+/** `trunk` for new positions over a cache, as the native decoder takes it. */
+const instructionsOf = (o: GptNeoxOptions, m: number): ReadonlyArray<DecodeInstruction> => {
+  const d = o.hidden_size
+  const norm = (from: string, to: string, name: string): DecodeInstruction => ({
+    op: "layerNorm",
+    from,
+    to,
+    scale: `${name}.weight`,
+    shift: `${name}.bias`,
+    eps: o.layer_norm_eps,
+  })
+  const dense = (name: string, outputs: number, bias = true) => ({
+    op: "linear" as const,
+    weight: `${name}.weight`,
+    bias: bias ? `${name}.bias` : undefined,
+    outputs,
+  })
+  const layer = (l: number): ReadonlyArray<DecodeInstruction> => {
+    const at = `gpt_neox.layers.${l}.`
+    const attended = {
+      ...dense(`${at}attention.dense`, d, o.attention_bias),
+      from: "context",
+      to: "x",
+      add: true,
+    }
+    const feedNorm = norm("x", "normed", `${at}post_attention_layernorm`)
+    return [
+      norm("x", "normed", `${at}input_layernorm`),
+      { ...dense(`${at}attention.query_key_value`, 3 * d, o.attention_bias), from: "normed", to: "packed" },
+      { op: "attend", from: "packed", to: "context", layer: l },
+      // parallel: the feed-forward reads x as the attention did
+      ...(o.use_parallel_residual ? [feedNorm, attended] : [attended, feedNorm]),
+      { ...dense(`${at}mlp.dense_h_to_4h`, m), from: "normed", to: "wide", activation: "gelu" },
+      { ...dense(`${at}mlp.dense_4h_to_h`, d), from: "wide", to: "x", add: true },
+    ]
+  }
+  return [
+    { op: "embed", to: "x", table: EMBED },
+    ...Array.from({ length: o.num_hidden_layers }, (_, l) => layer(l)).flat(),
+    norm("x", decodeResult, "gpt_neox.final_layer_norm"),
+  ]
+}
+
 /** config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions. */
 const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
   ...noTokenIds,
@@ -93,12 +137,12 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
     headSize,
     order: "heads",
   }
-  const rotary = rotaryEmbedding({
+  const rotarySpec = {
     headSize,
     rotated: Math.floor(headSize * o.rotary_pct),
     theta: o.rope_theta,
     maxLength: o.max_position_embeddings,
-  })
+  }
   const eps = o.layer_norm_eps
   const parameters = parametersOf(o, m)
 
@@ -135,7 +179,15 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
     parameters,
     head: o.tie_word_embeddings ? EMBED : "embed_out.weight",
     trunkFlops: (T) => linearFlops(parameters, [EMBED, "embed_out.weight"]) + 4 * T * d * o.num_hidden_layers,
-    hidden: decoderHidden([...parameters.keys()], rotary, layout, trunk),
+    hidden: decoderHidden([...parameters.keys()], rotaryEmbedding(rotarySpec), layout, trunk),
+    decodeProgram: decoderProgram(
+      rotarySpec,
+      layout,
+      o.num_hidden_layers,
+      o.vocab_size,
+      { x: d, normed: d, packed: 3 * d, context: d, wide: m },
+      instructionsOf(o, m),
+    ),
   }
 }
 

@@ -6,10 +6,11 @@
  * @source Touvron et al. 2023, "LLaMA" and "Llama 2"; names and arithmetic as in `transformers`
  */
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
-import { linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
+import { type DecodeInstruction, decodeResult, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import type { HeadLayout } from "./attention.ts"
 import { decoderHidden, type Trunk } from "./decoder.ts"
+import { decoderProgram } from "./decoder-program.ts"
 import { embedding } from "./embedding.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
 import { rotaryEmbedding } from "./rotary.ts"
@@ -86,6 +87,58 @@ const parametersOf = (o: LlamaOptions, m: number): Map<string, ParameterSpec> =>
   return specs
 }
 
+/** `trunk` for new positions over a cache, as the native decoder takes it. */
+const instructionsOf = (o: LlamaOptions, m: number): ReadonlyArray<DecodeInstruction> => {
+  const { Q, G, h } = headsOf(o)
+  const norm = (from: string, to: string, name: string): DecodeInstruction => ({
+    op: "rmsNorm",
+    from,
+    to,
+    scale: `${name}.weight`,
+    eps: o.rms_norm_eps,
+  })
+  const dense = (name: string, outputs: number, bias: boolean) => ({
+    op: "linear" as const,
+    weight: `${name}.weight`,
+    bias: bias ? `${name}.bias` : undefined,
+    outputs,
+  })
+  const layer = (l: number): ReadonlyArray<DecodeInstruction> => {
+    const at = `model.layers.${l}.`
+    const columns = [0, Q * h, (Q + G) * h]
+    const projections = PROJECTIONS.map((kind, i) => ({
+      ...dense(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, o.attention_bias),
+      from: "normed",
+      to: "packed",
+      column: columns[i]!,
+    }))
+    const bias = (half: string) => (o.mlp_bias ? `${at}mlp.${half}_proj.bias` : undefined)
+    return [
+      norm("x", "normed", `${at}input_layernorm`),
+      ...projections,
+      { op: "attend", from: "packed", to: "context", layer: l },
+      { ...dense(`${at}self_attn.o_proj`, o.hidden_size, o.attention_bias), from: "context", to: "x", add: true },
+      norm("x", "normed", `${at}post_attention_layernorm`),
+      {
+        op: "siluGate",
+        from: "normed",
+        to: "wide",
+        gate: `${at}mlp.gate_proj.weight`,
+        up: `${at}mlp.up_proj.weight`,
+        gateBias: bias("gate"),
+        upBias: bias("up"),
+        outputs: m,
+      },
+      { ...dense(`${at}mlp.down_proj`, o.hidden_size, o.mlp_bias), from: "wide", to: "x", add: true },
+    ]
+  }
+  return [
+    { op: "embed", to: "x", table: EMBED },
+    ...Array.from({ length: o.num_hidden_layers }, (_, l) => layer(l)).flat(),
+    norm("x", decodeResult, "model.norm"),
+  ]
+}
+
 /** config.json as `transformers` 5 reads it; the flat `rope_theta` is for earlier versions. */
 const configOf = (o: LlamaOptions, m: number): Record<string, unknown> => {
   const { G, h } = headsOf(o)
@@ -110,12 +163,7 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
   const m = o.intermediate_size ?? 8 * Math.ceil(d / 3)
   const { Q, G, h } = headsOf(o)
   const layout: HeadLayout = { heads: Q, kvHeads: G, headSize: h, order: "kinds" }
-  const rotary = rotaryEmbedding({
-    headSize: h,
-    rotated: h,
-    theta: o.rope_theta,
-    maxLength: o.max_position_embeddings,
-  })
+  const rotarySpec = { headSize: h, rotated: h, theta: o.rope_theta, maxLength: o.max_position_embeddings }
   const eps = o.rms_norm_eps
   const parameters = parametersOf(o, m)
 
@@ -160,7 +208,15 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
     parameters,
     head: o.tie_word_embeddings ? EMBED : "lm_head.weight",
     trunkFlops: (T) => linearFlops(parameters, [EMBED, "lm_head.weight"]) + 4 * T * Q * h * o.num_hidden_layers,
-    hidden: decoderHidden([...parameters.keys()], rotary, layout, trunk),
+    hidden: decoderHidden([...parameters.keys()], rotaryEmbedding(rotarySpec), layout, trunk),
+    decodeProgram: decoderProgram(
+      rotarySpec,
+      layout,
+      o.num_hidden_layers,
+      o.vocab_size,
+      { x: d, normed: d, packed: (Q + 2 * G) * h, context: Q * h, wide: m },
+      instructionsOf(o, m),
+    ),
   }
 }
 

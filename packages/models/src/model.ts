@@ -1,6 +1,6 @@
 /** A model: an architecture, its parameters, and the decoding states that are made of both. */
 import type { Architecture, Model, Parameters } from "@winnow/core"
-import { linear, tf } from "@winnow/tensor"
+import { freeScreen, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
 /**
@@ -19,7 +19,10 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
     head_Vd: parameters.get(architecture.head)!,
     hidden: (ids_BT) => architecture.hidden(parameters, ids_BT),
     decoding: (pad_B) => startDecoding(architecture, parameters, pad_B),
-    dispose: () => tf.dispose([...parameters.values()]),
+    dispose: () => {
+      freeScreen(parameters.get(architecture.head)!)
+      tf.dispose([...parameters.values()])
+    },
   }
 }
 

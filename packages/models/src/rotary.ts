@@ -9,15 +9,9 @@
  * alike: the 1/sqrt(h) of the scores then costs nothing.
  */
 import { tf } from "@winnow/tensor"
+import { checkPositions, type RotarySpec, rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
-/** The rotary embedding of one architecture. */
-export interface RotarySpec {
-  readonly headSize: number
-  /** Entries of each head that are rotated: even, at most the head size. */
-  readonly rotated: number
-  readonly theta: number
-  readonly maxLength: number
-}
+export type { RotarySpec } from "./rotary-tables.ts"
 
 /** What one forward pass needs: either tables or, when all new tokens share one position, one matrix. */
 export interface RotaryFrame {
@@ -60,9 +54,10 @@ const longestPart = (start_N: Int32Array, T: number): number =>
  * than one op and leaves no tensor to dispose of.
  * @source Su et al. 2021, "RoFormer", eq. 34; the split in halves is GPT-NeoX's
  */
-export const rotaryEmbedding = ({ headSize, rotated, theta, maxLength }: RotarySpec): Rotary => {
+export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
+  const { headSize, rotated, maxLength } = spec
   const half = rotated / 2
-  const scale = headSize ** -0.25
+  const tables = rotaryTables(spec)
   const turn = signedTurn(headSize, rotated)
   let rows = 0
   let cos = new Float32Array(0)
@@ -70,15 +65,13 @@ export const rotaryEmbedding = ({ headSize, rotated, theta, maxLength }: RotaryS
 
   const grow = (length: number) => {
     rows = Math.min(maxLength, Math.max(length, 2 * rows, 64))
-    cos = new Float32Array(rows * headSize).fill(scale)
+    const of = tables(rows)
+    cos = new Float32Array(rows * headSize).fill(rotaryScale(spec))
     sin = new Float32Array(rows * headSize)
     for (let t = 0; t < rows; t++)
-      for (let i = 0; i < half; i++) {
-        // In float32 as PyTorch has it: at position 2000 the rounding of the angle would otherwise show.
-        const angle = Math.fround(t * Math.fround(1 / Math.fround(theta ** Math.fround((2 * i) / rotated))))
-        const at = t * headSize + i
-        cos[at] = cos[at + half] = Math.cos(angle) * scale
-        sin[at] = sin[at + half] = Math.sin(angle) * scale
+      for (const from of [0, half]) {
+        cos.set(of.cos.subarray(t * half, (t + 1) * half), t * headSize + from)
+        sin.set(of.sin.subarray(t * half, (t + 1) * half), t * headSize + from)
       }
   }
 
@@ -86,11 +79,7 @@ export const rotaryEmbedding = ({ headSize, rotated, theta, maxLength }: RotaryS
     const pads = pad_B?.some((pad) => pad > 0) ? pad_B : undefined
     const leastPad = pads === undefined ? 0 : Math.min(...pads)
     const positions = start_N === undefined ? P + T - leastPad : longestPart(start_N, T)
-    if (positions > maxLength)
-      throw new Error(
-        `the sequence has ${positions} positions, the model max_position_embeddings = ${maxLength}: ` +
-          "cut the sequence or take a model with more positions",
-      )
+    checkPositions(positions, maxLength)
     if (Math.min(P + T, maxLength) > rows) grow(P + T)
     const turn_hh = tf.tensor2d(turn, [headSize, headSize])
     if (pads === undefined && start_N === undefined) {

@@ -193,6 +193,8 @@ Screen::Screen(const float* head, long V, long d) : V_(V), d_(d), blocks_((V + B
   const float gamma = 2.f * static_cast<float>(d) / 16777216.f;
   const long parts = std::min<long>(blocks_, 8 * threads());
   parallel(parts, [&](long p) {
+    thread_local Buffer room;
+    uint8_t* row = room.of<uint8_t>(static_cast<size_t>(d_ + LANES));
     for (long block = part_begin(blocks_, parts, p); block < part_begin(blocks_, parts, p + 1); block++) {
       uint8_t* bytes = memory + static_cast<size_t>(block) * block_bytes();
       float* meta = reinterpret_cast<float*>(bytes + units() * 4 * BLOCK);
@@ -222,11 +224,13 @@ Screen::Screen(const float* head, long V, long d) : V_(V), d_(d), blocks_((V + B
           miss2 += miss * miss;
           kept2 += q * q;
           const vi whole = __builtin_convertvector(q, vi) + 128;
-          for (long lane = 0; lane < std::min<long>(LANES, d_ - k); lane++) {
-            const long at = k + lane;
-            bytes[at / 4 * 4 * BLOCK + 4 * i + at % 4] = static_cast<uint8_t>(whole[lane]);
-          }
+#if defined(WINNOW_AVX512)
+          _mm_storeu_si128(reinterpret_cast<__m128i*>(row + k), _mm512_cvtepi32_epi8((__m512i)whole));
+#else
+          for (int lane = 0; lane < LANES; lane++) row[k + lane] = static_cast<uint8_t>(whole[lane]);
+#endif
         }
+        for (long u = 0; u < units(); u++) std::memcpy(bytes + (u * BLOCK + i) * 4, row + 4 * u, 4);
         // SLACK covers the rounding of these sums, the scale's tiny absolute term the rounding of `miss` itself
         const float error = std::sqrt(reduce_add(miss2)) * SLACK + 1e-7f * most * std::sqrt(static_cast<float>(d_));
         const float norm = scale * std::sqrt(reduce_add(kept2)) * SLACK;

@@ -1,4 +1,6 @@
 /** What of the native library is useful beyond this folder. */
+export { type DecodeInstruction, type DecodeProgram, result as decodeResult } from "./decode-program.ts"
+export { type GreedyRows, NativeDecoder, NativeLogits, nativeDecodingInUse } from "./decoder.ts"
 export {
   type Entries,
   type HeadForm,
@@ -20,4 +22,6 @@ export {
   withPrecision,
 } from "./native.ts"
 export type { MissingNative } from "./open.ts"
+export { freeScreen } from "./screen.ts"
 export type { Variant } from "./variant.ts"
+export { weightsWritten } from "./weights-version.ts"

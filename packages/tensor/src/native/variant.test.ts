@@ -3,7 +3,7 @@ import { runnable, variantNames, variants, variantsToTry } from "./variant.ts"
 
 const avx2 = ["avx", "avx2", "fma", "f16c"]
 const avx512 = [...avx2, "avx512f", "avx512bw", "avx512dq", "avx512vl"]
-const bf16 = [...avx512, "avx512_bf16"]
+const bf16 = [...avx512, "avx512_bf16", "avx512_vnni"]
 
 test.each([
   ["no known flag", [], ["portable"]],
@@ -30,7 +30,7 @@ test("WINNOW_NATIVE: off, a word that is unknown, a variant that the processor l
     'WINNOW_NATIVE is "avx1024", expected one of off, amx, avx512-bf16, avx512, avx2, portable, amx-emulated. ' +
       "This processor can run avx2, portable; off switches the native library off.",
   )
-  expect(() => variantsToTry(new Set(avx512), "amx")).toThrow("lacks avx512_bf16, amx_tile, amx_bf16")
+  expect(() => variantsToTry(new Set(avx512), "amx")).toThrow("lacks avx512_bf16, avx512_vnni, amx_tile, amx_bf16")
 })
 
 test("no variant lets the compiler lose NaN and infinity", () => {

@@ -28,7 +28,8 @@ const avx512 = [
 ]
 const bf16 = [...avx512, "-mavx512bf16", "-DWINNOW_BF16"]
 const needsAvx512 = ["fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"]
-const needsBf16 = [...needsAvx512, "avx512_bf16"]
+// every processor with the one has the other, by which decoding multiplies bytes
+const needsBf16 = [...needsAvx512, "avx512_bf16", "avx512_vnni"]
 
 /** What each variant is compiled with and needs. */
 export const variants: Readonly<Record<Variant, VariantOf>> = {

@@ -7,6 +7,7 @@
  */
 
 import { native } from "../native/native.ts"
+import { weightsWritten } from "../native/weights-version.ts"
 import type { tf } from "../tf.ts"
 import { NativeState } from "./adamw-native.ts"
 import { ResourceState } from "./adamw-resources.ts"
@@ -79,7 +80,11 @@ export class AdamW {
         `AdamW: learning rate ${learningRate} x weight decay ${weightDecay} must be below 1: it would flip the weights`,
       )
     const t = ++this.#steps
-    this.#state.apply(given, { ...this.options, t, learningRate, scale })
+    try {
+      this.#state.apply(given, { ...this.options, t, learningRate, scale })
+    } finally {
+      weightsWritten()
+    }
   }
 
   /** The moments, as new tensors that share the optimizer's memory, `m.NAME` and `v.NAME`: to be read before its next step. */

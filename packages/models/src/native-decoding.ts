@@ -1,0 +1,71 @@
+/**
+ * A decoding state in native code: the whole step in one call, the cache in native memory.
+ *
+ * Letters: B sequences, T new positions, P cached positions.
+ */
+import type { Decoding, Parameters } from "@winnow/core"
+import { type DecodeProgram, NativeDecoder, output, type tf } from "@winnow/tensor"
+import { checkPositions } from "./rotary-tables.ts"
+
+/** @error if B sequences are given to a decoding state of another number */
+export const refuseBatch = (given: number, B: number | undefined): void => {
+  if (B !== undefined && given !== B)
+    throw new Error(`${given} sequences were given, this decoding state is of ${B}: start a new one`)
+}
+
+/** @error for a length that is no whole number from 0 to what is held */
+export const refuseRollback = (length: number, held: number): void => {
+  if (!Number.isInteger(length) || length < 0 || length > held)
+    throw new Error(`cannot roll back to length ${length}: the cache holds ${held} positions`)
+}
+
+/** A fresh decoding state; `pad_B` counts the left padding of each sequence. Needs the native library. */
+export const nativeDecoding = (
+  program: DecodeProgram,
+  parameters: Parameters,
+  head_Vd: tf.Variable,
+  pad_B?: Int32Array,
+): Decoding => {
+  const decoder = new NativeDecoder(program, parameters, head_Vd)
+  const padding = pad_B?.some((pad) => pad > 0) ? pad_B.slice() : undefined
+  const leastPad = padding === undefined ? 0 : Math.min(...padding)
+
+  const extend = (ids_BT: Int32Array, B: number, rows: number, into?: number) => {
+    refuseBatch(B, padding?.length ?? (decoder.length > 0 ? decoder.sequences : undefined))
+    checkPositions(decoder.length + ids_BT.length / B - leastPad, program.maxLength)
+    if (decoder.length === 0) decoder.start(B, padding)
+    decoder.extend(ids_BT, rows, into)
+  }
+
+  return {
+    get length() {
+      return decoder.length
+    },
+    extend: (ids_BT) => {
+      const [B, T] = ids_BT.shape
+      const { tensor, address } = output([B, T, program.hiddenSize])
+      try {
+        extend(Int32Array.from(ids_BT.dataSync()), B, T, address)
+      } catch (error) {
+        tensor.dispose()
+        throw error
+      }
+      return tensor as tf.Tensor3D
+    },
+    rollback: (length) => {
+      refuseRollback(length, decoder.length)
+      if (length < decoder.length) decoder.rollback(length)
+    },
+    dispose: () => decoder.dispose(),
+    quick: {
+      greedy: (ids_BT, B, rows, margins) => {
+        extend(ids_BT, B, rows)
+        return decoder.greedy(margins)
+      },
+      logits: (ids_BT, B, rows) => {
+        extend(ids_BT, B, rows)
+        return decoder.logits()
+      },
+    },
+  }
+}

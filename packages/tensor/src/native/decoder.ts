@@ -1,0 +1,214 @@
+/**
+ * A native decoder: a program over a cache of keys and values in native memory, which one call extends by new tokens.
+ *
+ * Letters: B sequences, T new positions, R rows kept (B times the last so many positions), d hidden size, V vocabulary.
+ */
+import { toArrayBuffer } from "bun:ffi"
+import type { Address } from "../binding/symbols.ts"
+import type { tf } from "../tf.ts"
+import { type DecodeProgram, type EncodedProgram, encodeProgram } from "./decode-program.ts"
+import { address, type Native, native } from "./native.ts"
+import { screenOf } from "./screen.ts"
+import { weightsVersion } from "./weights-version.ts"
+
+/** Most probable tokens of the rows kept. */
+export interface GreedyRows {
+  /** [R]; of equal logits the lowest id. */
+  readonly argmax: Int32Array
+  /** [R]: largest logit less second largest, infinite for V = 1; empty unless asked for. */
+  readonly margin: Float32Array
+}
+
+const encoded = new WeakMap<DecodeProgram, EncodedProgram>()
+const encodedOf = (program: DecodeProgram): EncodedProgram => {
+  const known = encoded.get(program) ?? encodeProgram(program)
+  encoded.set(program, known)
+  return known
+}
+
+const noMargins = new Float32Array(0)
+const leastRotary = 256
+
+/** Decodes B sequences; dispose it. Parameters may be assigned anew between calls, not disposed. */
+export class NativeDecoder {
+  readonly #native: Native
+  readonly #parameters: ReadonlyArray<tf.Variable>
+  readonly #head_Vd: tf.Variable
+  #handle: Address | null
+  #bound: ReadonlyArray<object> = []
+  #version = -1
+  #rotaryRows = 0
+  #rows = 0
+  #B = 0
+  #length = 0
+
+  /** @error without the native library: see `native()`; for a parameter of the program that is not there */
+  constructor(
+    readonly program: DecodeProgram,
+    parameters: ReadonlyMap<string, tf.Variable>,
+    head_Vd: tf.Variable,
+  ) {
+    const open = native()
+    if (open === undefined) throw new Error("native decoding without the native library: check `native()` before")
+    this.#native = open
+    this.#head_Vd = head_Vd
+    const { words, parameters: names } = encodedOf(program)
+    this.#parameters = names.map((name) => {
+      const variable = parameters.get(name)
+      if (variable === undefined) throw new Error(`decode program: no parameter ${name}`)
+      return variable
+    })
+    this.#handle = open.C.winnow_decode_new(words, words.length) as Address | null
+    if (this.#handle === null) throw new Error("native decoding: no memory for a decoder")
+  }
+
+  /** Sequences, 0 before `start`. */
+  get sequences(): number {
+    return this.#B
+  }
+
+  /** Positions held, padding included. */
+  get length(): number {
+    return this.#length
+  }
+
+  #live(): Address {
+    if (this.#handle === null) throw new Error("this decoding state is disposed: start a new one")
+    return this.#handle
+  }
+
+  /** Begins B sequences with an empty cache; of each the first `pad_B[b]` positions are not attended to. */
+  start(B: number, pad_B?: Int32Array): void {
+    this.#native.C.winnow_decode_start(this.#live(), B, pad_B ?? null)
+    this.#B = B
+    this.#length = 0
+    this.#rows = 0
+  }
+
+  /** Tells the decoder where the parameters are, if that may have changed. */
+  #bind(): void {
+    const version = weightsVersion()
+    if (version === this.#version && this.#parameters.every(({ dataId }, i) => dataId === this.#bound[i])) return
+    const addresses = Float64Array.from(this.#parameters, address)
+    this.#native.C.winnow_decode_bind(this.#live(), addresses, addresses.length)
+    this.#bound = this.#parameters.map(({ dataId }) => dataId)
+    this.#version = version
+  }
+
+  #growRotary(length: number): void {
+    if (length <= this.#rotaryRows) return
+    const rows = Math.max(leastRotary, 2 * this.#rotaryRows, length)
+    const { cos, sin } = this.program.rotary(rows)
+    if (this.#native.C.winnow_decode_rotary(this.#live(), cos, sin, rows) !== 0) throw noMemory(rows)
+    this.#rotaryRows = rows
+  }
+
+  /**
+   * Appends tokens; keeps the hidden states of the last `rows` positions of each sequence for `greedy` and `logits`.
+   *
+   * A row depends on its own sequence alone, bit by bit: not on the batch, on padding, or on how a text is cut into calls.
+   *
+   * @param ids_BT B times T ids
+   * @param rows 1 to T
+   * @param into where the kept hidden states [B, rows, d] are written as well
+   * @error for ids outside the vocabulary, before anything is changed; when memory does not suffice
+   */
+  extend(ids_BT: Int32Array, rows: number, into?: Address): void {
+    const handle = this.#live()
+    const T = ids_BT.length / this.#B
+    if (!(Number.isInteger(T) && T > 0 && Number.isInteger(rows) && rows > 0 && rows <= T))
+      throw new Error(
+        `${ids_BT.length} ids for ${this.#B} sequences, ${rows} rows kept: expected T ids each, 1 to T rows`,
+      )
+    this.#bind()
+    this.#growRotary(this.#length + T)
+    const status = this.#native.C.winnow_decode_extend(handle, ids_BT, T, rows, into ?? null)
+    if (status === -1) throw noMemory(this.#length + T)
+    if (status !== 0) {
+      const { vocabularySize: V } = this.program
+      const id = ids_BT.find((id) => id < 0 || id >= V)
+      throw new Error(`token id ${id} is not in [0, ${V}): the ids are of another tokenizer`)
+    }
+    this.#length += T
+    this.#rows = rows
+  }
+
+  #kept(): number {
+    if (this.#rows === 0) throw new Error("no rows are kept: extend the decoding state first")
+    return this.#B * this.#rows
+  }
+
+  /** The most probable token of each row kept, exactly as the whole float32 product with the head has it. */
+  greedy(margins: boolean): GreedyRows {
+    const R = this.#kept()
+    const { C } = this.#native
+    const argmax = new Int32Array(R)
+    const margin = margins ? new Float32Array(R) : noMargins
+    const screen = screenOf(this.#native, this.#head_Vd)
+    if (C.winnow_decode_greedy(this.#live(), address(this.#head_Vd), screen, argmax, margins ? margin : null) !== 0)
+      throw noMemory(this.#length)
+    return { argmax, margin }
+  }
+
+  /** Logits of the rows kept, [R, V]: the decoder's own memory, void at its next call. */
+  logits(): NativeLogits {
+    const R = this.#kept()
+    const at = this.#native.C.winnow_decode_logits(this.#live(), address(this.#head_Vd)) as Address | null
+    if (at === null) throw noMemory(this.#length)
+    return new NativeLogits(this.#native, at, R, this.program.vocabularySize)
+  }
+
+  /** Forgets all positions from `length` on. */
+  rollback(length: number): void {
+    this.#native.C.winnow_decode_rollback(this.#live(), length)
+    this.#length = length
+    this.#rows = 0
+  }
+
+  dispose(): void {
+    if (this.#handle !== null) this.#native.C.winnow_decode_free(this.#handle)
+    this.#handle = null
+  }
+}
+
+const noMemory = (positions: number) =>
+  new Error(`native decoding: no memory for ${positions} positions: take fewer sequences at a time, or shorter ones`)
+
+const floatBytes = 4
+const top = new Float64Array(2)
+
+/** Rows of logits in native memory. */
+export class NativeLogits {
+  constructor(
+    readonly native: Native,
+    readonly address: Address,
+    readonly R: number,
+    readonly V: number,
+  ) {}
+
+  /** A copy of one row. */
+  row(r: number): Float32Array {
+    const bytes = this.V * floatBytes
+    return new Float32Array(
+      toArrayBuffer((this.address + r * bytes) as Parameters<typeof toArrayBuffer>[0], 0, bytes),
+    ).slice()
+  }
+
+  /**
+   * exp((logit - largest) / temperature) of one row, divided by their sum, in double precision.
+   *
+   * @returns null if a logit is NaN or the largest is not finite
+   */
+  softmax(r: number, temperature: number): Float64Array | null {
+    const p_V = new Float64Array(this.V)
+    const at = this.address + r * this.V * floatBytes
+    return this.native.C.winnow_softmax(at, this.V, temperature, p_V, top) === 1 ? p_V : null
+  }
+}
+
+/** Native decoders and screens that have not been freed, and the bytes of their caches: for tests and reports. */
+export const nativeDecodingInUse = (): { readonly count: number; readonly bytes: number } => {
+  const open = native()
+  if (open === undefined) return { count: 0, bytes: 0 }
+  return { count: open.C.winnow_decode_live(), bytes: open.C.winnow_decode_live_bytes() }
+}
