@@ -1,14 +1,21 @@
 /** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
 import { parseRequest, UsageError, usage } from "./command-line.ts"
+import { benchDecode } from "./decode/bench-decode.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchStep } from "./step/bench-step.ts"
 import { suites } from "./suites/index.ts"
 
 const names = Object.keys(suites)
+/** Commands of their own: ours and a peer, in turns. */
+const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
+  step: benchStep,
+  decode: benchDecode,
+}
 
 const main = async (args: ReadonlyArray<string>): Promise<void> => {
-  if (args[0] === "step") return benchStep(args.slice(1))
+  const comparison = comparisons[args[0] ?? ""]
+  if (comparison !== undefined) return comparison(args.slice(1))
   const request = parseRequest(args, names)
   if (request.help) return void process.stdout.write(usage(names))
   if (request.list) return listBenches(request, suites)
@@ -24,7 +31,7 @@ try {
     process.exit(1) // the other worker ends with its input
   }
   if (!(error instanceof UsageError)) throw error
-  // the step's errors are one line each: they name the option and what to give instead
-  process.stderr.write(`error: ${error.message}\n${args[0] === "step" ? "" : `\n${usage(names)}`}`)
+  // a comparison's errors are one line each: they name the option and what to give instead
+  process.stderr.write(`error: ${error.message}\n${(args[0] ?? "") in comparisons ? "" : `\n${usage(names)}`}`)
   process.exitCode = 2
 }

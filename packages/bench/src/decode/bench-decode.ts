@@ -1,0 +1,54 @@
+/** `bun run bench decode`: the target alone and with a draft, against transformers on the same pair of directories. */
+import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
+import { checkPeer } from "../side-by-side/worker-process.ts"
+import { decodeUsage, parseDecode } from "./options.ts"
+import { type DecodeResult, type DecodeSide, modes, runDecode } from "./run-decode.ts"
+
+/** What `--json` prints. */
+export type DecodeReport = Header & DecodeResult
+
+const sideLine = ({ name, plain, assisted, gain, peakMegabytes }: DecodeSide): string =>
+  `${name.padEnd(44)} plain ${plain.tokensPerSecond.toFixed(1).padStart(6)} tokens/s  with draft ${assisted.tokensPerSecond.toFixed(1).padStart(6)} (${gain.toFixed(2)} x, ${assisted.tokensPerCall.toFixed(2)} a call)  ${peakMegabytes.toFixed(0).padStart(5)} MB`
+
+/** The table of a comparison. */
+export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
+  const { ours, peers, against, bandwidth, floor, rounds } = result
+  const identity = [ours, ...peers].flatMap((side) =>
+    modes
+      .filter((mode) => side[mode].identical < rounds)
+      .map(
+        (mode) =>
+          `${side.name}, ${mode}: ${rounds - side[mode].identical} of ${rounds} texts differ from the target's chain`,
+      ),
+  )
+  return [
+    ...[ours, ...peers].map(sideLine),
+    ...(against === undefined
+      ? []
+      : modes.map(
+          (mode) => `${mode}: ${against[mode].ratio.toFixed(2)} times the tokens a second of ${against[mode].name}`,
+        )),
+    `acceptance ${result.greedyAcceptance.toFixed(3)} (agreement ${result.agreement}); ${identity.length === 0 ? "all texts identical" : identity.join("; ")}; smallest margin ${result.smallestMargin.toFixed(3)}`,
+    ...modes.map(
+      (mode) =>
+        `floor ${mode}: ${floor[mode].float32.toFixed(0)} tokens/s of float32 weights, ${floor[mode].bfloat16.toFixed(0)} of bfloat16, read at ${(bandwidth / 1e9).toFixed(1)} GB/s`,
+    ),
+  ]
+}
+
+/**
+ * Runs the comparison; a table on stdout, or JSON.
+ *
+ * @error UsageError for arguments that cannot be, or a peer that lacks PyTorch; WorkerEnded when one side fails on the way
+ */
+export const benchDecode = async (args: ReadonlyArray<string>): Promise<void> => {
+  const options = parseDecode(args)
+  if (options.help) return console.log(decodeUsage)
+  if (options.peer !== undefined) await checkPeer(options.peer)
+  const header = headerOf("decode", args)
+  const say = (line: string) => (options.json ? undefined : console.log(line))
+  for (const line of headerLines(header)) say(line)
+  const result = await runDecode(options, (line) => (options.json ? undefined : console.error(line)))
+  for (const line of decodeLines(result)) say(line)
+  if (options.json) console.log(JSON.stringify({ ...header, ...result } satisfies DecodeReport))
+}

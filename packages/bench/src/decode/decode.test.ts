@@ -1,0 +1,113 @@
+/** `bench decode`: the pair that it makes, its floor, what it accepts, and the comparison with a peer that is not PyTorch. */
+import { expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { generate, speculateOne } from "@winnow/decoding"
+import { loadModel, logitsOf, parameterCount } from "@winnow/models"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import { UsageError } from "../command-line.ts"
+import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
+import type { DecodeReport } from "./bench-decode.ts"
+import { decodeFloor, weightsRead } from "./floor.ts"
+import { parseDecode } from "./options.ts"
+import { chainsOf, modelOf, textOf, writePair } from "./pair.ts"
+
+test("chains: one cycle through the vocabulary; the draft's leaves it after the share asked for, and only there", () => {
+  const V = 1000
+  for (const agreement of [1, 0.999, 0.75, 0.001]) {
+    const { target, draft } = chainsOf(V, agreement, 7)
+    expect(new Set(textOf(target, V, 3)).size).toBe(V)
+    expect(new Set(draft).size).toBe(V)
+    const other = target.filter((next, x) => next !== draft[x]).length
+    expect(other).toBe(agreement === 0.999 ? 2 : Math.round((1 - agreement) * V))
+  }
+})
+
+test("the pair: the target's text is its chain, and the draft errs exactly where its chain does", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-pair-"))
+  const before = tf.memory().numTensors
+  try {
+    const V = 512
+    const chains = chainsOf(V, 0.75, 1)
+    const sizes = { draft: [32, 2, 1, 64], target: [64, 3, 2, 128], vocab: V, context: 128 } as const
+    await writePair(folder, sizes, chains)
+    const load = (which: string) => Effect.runPromise(loadModel(join(folder, which)))
+    const [target, draft] = [await load("target"), await load("draft")]
+    const text = [...textOf(chains.target, 80, 5)]
+    const prompt = text.slice(0, 16)
+    const alone = await generate(target, [prompt], { maxNew: 64 })
+    expect([...alone.rollouts[0]!.tokens]).toEqual(text.slice(16))
+    const { rollout, counts, margins } = await speculateOne(target, draft, prompt, { draftLength: 4, maxNew: 64 })
+    expect([...rollout.tokens]).toEqual(text.slice(16))
+    expect(Math.min(...margins)).toBeGreaterThan(0.1)
+    expect(counts.rejected).toBeGreaterThan(0)
+    const chosen = tf.tidy(() => tf.argMax(logitsOf(draft, tf.tensor2d([text], undefined, "int32")), 2).dataSync())
+    expect([...chosen]).toEqual(text.map((x) => chains.draft[x]!))
+    for (const model of [target, draft]) model.dispose()
+    expect(tf.memory().numTensors).toBe(before)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("the floor counts every weight but the embedding's, once a step", () => {
+  const sizes = [16, 3, 2, 40] as const
+  const model = modelOf(sizes, 50, 8, 1)
+  expect(weightsRead(sizes, 50)).toBe(parameterCount(model.architecture) - 50 * 16)
+  model.dispose()
+  const [t, d] = [weightsRead([32, 3, 2, 40], 50), weightsRead(sizes, 50)]
+  const floor = decodeFloor({ draft: sizes, target: [32, 3, 2, 40], vocab: 50, gamma: 4 }, 1e9, 3)
+  expect(floor.plain.float32).toBeCloseTo(1e9 / (4 * t), 6)
+  expect(floor.assisted.bfloat16).toBeCloseTo((3 * 1e9) / (2 * (t + 4 * d)), 6)
+})
+
+const tiny = ["--draft", "32,1,1,64", "--target", "64,2,2,128", "--vocab", "256", "--prompt", "4", "--new", "12"]
+
+test("takes turns with a peer, prompt by prompt; each mode is against the peer that is faster in it", () =>
+  withPeer(
+    // bf16 is faster plain, fp32 with the draft; neither gives our tokens
+    `const fast = line.startsWith("plain") === args.includes("--bf16")
+     return { seconds: fast ? 1 : 2, tokens: Array(12).fill(0), targetCalls: line.startsWith("plain") ? 12 : 4 }`,
+    (peer) => {
+      const { exitCode, stdout, stderr } = runBench("decode", "--peer", peer, ...tiny, "--rounds", "2", "--json")
+      expect([exitCode, stderr]).toEqual([0, ""])
+      const { ours, peers, against, greedyAcceptance, floor, smallestMargin } = JSON.parse(stdout) as DecodeReport
+      expect(ours.plain.identical).toBe(2)
+      expect(ours.assisted.identical).toBe(2)
+      expect(ours.plain.tokensPerCall).toBe(1)
+      expect(ours.assisted.tokensPerCall).toBeGreaterThan(1)
+      expect(ours.gain).toBeGreaterThan(0)
+      expect(
+        peers.map(({ precision, plain, assisted }) => [precision, plain.tokensPerSecond, assisted.tokensPerSecond]),
+      ).toEqual([
+        ["fp32", 6, 12],
+        ["bf16", 12, 6],
+      ])
+      expect(peers[0]!.assisted.tokensPerCall).toBe(3)
+      expect(peers[0]!.plain.identical).toBe(0)
+      expect(peers[0]!.peakMegabytes).toBe(6) // three rounds of two modes
+      expect(against!.plain).toEqual({ name: "a peer bf16", ratio: peers[1]!.ratio.plain })
+      expect(against!.assisted).toEqual({ name: "a peer fp32", ratio: peers[0]!.ratio.assisted })
+      expect(greedyAcceptance).toBeWithin(0.3, 1.01)
+      expect(smallestMargin).toBeGreaterThan(0)
+      expect(floor.plain.bfloat16).toBeCloseTo(2 * floor.plain.float32, 3)
+    },
+  ))
+
+test.each([
+  [["--gamma", "0"], '--gamma is "0", expected a whole number of 1 or more; `bun run bench decode --help`'],
+  [["--agreement", "2"], '--agreement is "2", expected a ratio above 0 and up to 1'],
+  [["--small", "--new", "5000"], "make 5064 tokens, the vocabulary has 4096"],
+  [["--target", "64,2,3,128"], "num_attention_heads 3 divides hidden_size 64"],
+  [["--precision", "int8"], '--precision is "int8"'],
+])("refused: %p", (args, message) => {
+  expect(() => parseDecode(args)).toThrow(UsageError)
+  expect(() => parseDecode(args)).toThrow(message)
+})
+
+test("--small is a pair of its own; what is given besides stands", () => {
+  const { draft, target, vocab } = parseDecode(["--small", "--vocab", "1000"])
+  expect({ draft, target, vocab }).toEqual({ draft: [64, 2, 2, 256], target: [128, 4, 4, 512], vocab: 1000 })
+})

@@ -1,0 +1,97 @@
+/** What `bun run bench decode` was asked for; everything is checked before a process is started. */
+import type { Precision } from "@winnow/tensor"
+import { UsageError } from "../command-line.ts"
+import { choiceOf, countOf, parseOptions, ratioOf, type Sizes, sizesOf } from "../side-by-side/option-values.ts"
+import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-precision.ts"
+
+export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]
+
+  --peer PYTHON     a Python that has PyTorch and transformers; without it only our own decoding is timed
+  --peer-precision  both, fp32 or bf16: the peers that run; the ratios are to the faster one (both)
+  --precision P     bfloat16 or float32: operands of our products; sums are float32 either way (bfloat16)
+  --draft SIZES     hidden,layers,heads,intermediate (256,6,8,1024)
+  --target SIZES    of the target (768,12,12,3072)
+  --vocab V         vocabulary of both (50304)
+  --small           a quick pair instead: draft 64,2,2,256, target 128,4,4,512, V = 4096
+  --agreement A     share of tokens after which the draft's choice is the target's (0.75)
+  --gamma G         tokens proposed a target call (4)
+  --prompt T        tokens of a prompt (64)
+  --new N           tokens generated after it (64)
+  --threads N       threads of each process (2)
+  --rounds R        timed rounds, each of a prompt of its own, after 1 that is not timed (5)
+  --json            one JSON object on stdout and nothing else
+`
+
+export interface DecodeOptions {
+  readonly peer: string | undefined
+  readonly peers: ReadonlyArray<PeerPrecision>
+  readonly precision: Precision
+  readonly draft: Sizes
+  readonly target: Sizes
+  readonly vocab: number
+  /** 0 < agreement <= 1. */
+  readonly agreement: number
+  readonly gamma: number
+  readonly prompt: number
+  readonly new: number
+  readonly threads: number
+  readonly rounds: number
+  readonly json: boolean
+  readonly help: boolean
+}
+
+const usual = { draft: "256,6,8,1024", target: "768,12,12,3072", vocab: "50304" } as const
+const small = { draft: "64,2,2,256", target: "128,4,4,512", vocab: "4096" } as const
+
+const text = (value: string) => ({ type: "string", default: value }) as const
+const flag = { type: "boolean", default: false } as const
+
+/**
+ * Reads the arguments after `bun run bench decode`.
+ *
+ * @error UsageError, of one line, for an unknown option, a number out of its range, or sizes that no model can have
+ */
+export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
+  const values = parseOptions("decode", args, {
+    peer: { type: "string" },
+    "peer-precision": text("both"),
+    precision: text("bfloat16"),
+    draft: { type: "string" },
+    target: { type: "string" },
+    vocab: { type: "string" },
+    small: flag,
+    agreement: text("0.75"),
+    gamma: text("4"),
+    prompt: text("64"),
+    new: text("64"),
+    threads: text("2"),
+    rounds: text("5"),
+    json: flag,
+    help: { ...flag, short: "h" },
+  })
+  const count = (name: "gamma" | "prompt" | "new" | "threads" | "rounds") => countOf("decode", name, values[name])
+  const sizes = values.small ? small : usual
+  const vocab = countOf("decode", "vocab", values.vocab ?? sizes.vocab)
+  const [prompt, fresh, rounds] = [count("prompt"), count("new"), count("rounds")]
+  // texts follow one cycle through the vocabulary: within a text no token comes again
+  if (prompt + fresh > vocab)
+    throw new UsageError(
+      `--prompt ${prompt} and --new ${fresh} make ${prompt + fresh} tokens, the vocabulary has ${vocab}: give fewer, or a larger --vocab`,
+    )
+  return {
+    peer: values.peer,
+    peers: peersFor(choiceOf("decode", "peer-precision", values["peer-precision"], peerPrecisions)),
+    precision: choiceOf("decode", "precision", values.precision, ["bfloat16", "float32"]),
+    draft: sizesOf("draft", values.draft ?? sizes.draft, vocab),
+    target: sizesOf("target", values.target ?? sizes.target, vocab),
+    vocab,
+    agreement: ratioOf("decode", "agreement", values.agreement),
+    gamma: count("gamma"),
+    prompt,
+    new: fresh,
+    threads: count("threads"),
+    rounds,
+    json: values.json,
+    help: values.help,
+  }
+}

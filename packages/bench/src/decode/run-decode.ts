@@ -1,0 +1,197 @@
+/** One comparison of decoding: the pair written, all sides started, taking turns prompt by prompt; as plain data. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { median } from "@winnow/numerics"
+import { UsageError } from "../command-line.ts"
+import { fastest, type PeerPrecision, speedRatio } from "../side-by-side/peer-precision.ts"
+import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
+import { type DecodeFloor, decodeFloor } from "./floor.ts"
+import type { DecodeOptions } from "./options.ts"
+import { chainsOf, textOf } from "./pair.ts"
+import { SEED } from "./seed.ts"
+
+/** The target alone, and with the draft. */
+export const modes = ["plain", "assisted"] as const
+export type Mode = (typeof modes)[number]
+
+/** What a side answers of one prompt. */
+interface Decoded extends Answer {
+  readonly tokens: ReadonlyArray<number>
+  readonly targetCalls: number
+  /** Ours, assisted. */
+  readonly accepted?: number
+  readonly rejected?: number
+  readonly margins?: ReadonlyArray<number>
+}
+
+/** Figures of one side in one mode. */
+export interface DecodeTimes {
+  /** Of each timed prompt, reading the prompt included. */
+  readonly seconds: ReadonlyArray<number>
+  /** New tokens of a prompt over the median of `seconds`. */
+  readonly tokensPerSecond: number
+  /** tau: new tokens a target call, over all timed prompts. */
+  readonly tokensPerCall: number
+  /** Timed prompts whose tokens are the target's chain, which is what exact arithmetic gives. */
+  readonly identical: number
+}
+
+export interface DecodeSide {
+  readonly name: string
+  readonly plain: DecodeTimes
+  readonly assisted: DecodeTimes
+  /** Assisted over plain, within rounds: above 1 the draft pays. */
+  readonly gain: number
+  readonly peakMegabytes: number
+}
+
+/** A peer, and ours beside it. */
+export interface DecodePeer extends DecodeSide {
+  readonly precision: PeerPrecision
+  /** How many times as many tokens a second ours gives: medians over rounds. */
+  readonly ratio: Readonly<Record<Mode, number>>
+}
+
+export interface DecodeResult {
+  readonly sizes: Pick<DecodeOptions, "draft" | "target" | "vocab" | "gamma" | "prompt" | "new" | "threads">
+  /** What the pair was made for, and what came of it: accepted / (accepted + rejected) of our timed rounds. */
+  readonly agreement: number
+  readonly greedyAcceptance: number
+  /** Smallest distance of the two largest logits of the target at any token: near 0 there are near ties. */
+  readonly smallestMargin: number
+  readonly rounds: number
+  readonly ours: DecodeSide
+  readonly peers: ReadonlyArray<DecodePeer>
+  /** Each mode against the peer that is faster in it. */
+  readonly against?: Readonly<Record<Mode, { readonly name: string; readonly ratio: number }>>
+  /** Bytes a second that two threads read from memory, and tokens a second that it allows. */
+  readonly bandwidth: number
+  readonly floor: Readonly<Record<Mode, DecodeFloor>>
+}
+
+interface Side {
+  readonly key: "ours" | PeerPrecision
+  readonly worker: Worker
+  readonly done: Readonly<Record<Mode, Array<Decoded>>>
+}
+
+const WARM_UP = 1
+
+/** Writes the pair and the prompts of all rounds; the text that the target makes of each, and the bandwidth. */
+const write = async (
+  o: DecodeOptions,
+  folder: string,
+): Promise<{ readonly texts: ReadonlyArray<ReadonlyArray<number>>; readonly bandwidth: number }> => {
+  const { draft, target, vocab, agreement, gamma, prompt, new: fresh, threads } = o
+  const given = Object.entries({ draft, target, vocab, agreement, gamma, prompt, new: fresh, threads })
+  const command = [process.execPath, join(import.meta.dir, "make-pair.ts"), folder]
+  const child = Bun.spawn([...command, ...given.flatMap(([name, value]) => [`--${name}`, String(value)])], {
+    stderr: "pipe",
+  })
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  if (code !== 0)
+    throw new UsageError(`the pair could not be written to ${folder}: ${stderr.trim().split("\n").at(-1)}`)
+  const { target: next } = chainsOf(vocab, agreement, SEED)
+  const texts = Array.from({ length: WARM_UP + o.rounds }, (_, round) => textOf(next, prompt + fresh, SEED + round))
+  writeFileSync(join(folder, "prompts.json"), JSON.stringify(texts.map((text) => [...text.subarray(0, prompt)])))
+  return { texts: texts.map((text) => [...text.subarray(prompt)]), bandwidth: JSON.parse(stdout).bandwidth }
+}
+
+const start = async (o: DecodeOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Side>> => {
+  const given = ["--folder", folder, ...(["gamma", "new", "threads"] as const).flatMap((n) => [`--${n}`, String(o[n])])]
+  const script = join(import.meta.dir, "../../peers/hf_decode.py")
+  const sides: Array<Side> = []
+  const add = async (key: Side["key"], command: ReadonlyArray<string>) => {
+    sides.push({ key, worker: await startWorker([...command, ...given]), done: { plain: [], assisted: [] } })
+    say(`started ${sides.at(-1)!.worker.name}`)
+  }
+  await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), "--precision", o.precision])
+  if (o.peer !== undefined)
+    for (const peer of o.peers) await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])])
+  return sides
+}
+
+const sum = (xs: ReadonlyArray<number>): number => xs.reduce((a, b) => a + b, 0)
+
+const timesOf = (done: ReadonlyArray<Decoded>, texts: ReadonlyArray<ReadonlyArray<number>>): DecodeTimes => {
+  const seconds = done.map((d) => d.seconds)
+  return {
+    seconds,
+    tokensPerSecond: texts[0]!.length / median(seconds),
+    tokensPerCall: sum(done.map((d) => d.tokens.length)) / sum(done.map((d) => d.targetCalls)),
+    identical: done.filter(({ tokens }, i) => tokens.join() === texts[i]!.join()).length,
+  }
+}
+
+/** The figures of all sides; `texts` are those of the timed rounds. */
+const summarise = async (
+  sides: ReadonlyArray<Side>,
+  texts: ReadonlyArray<ReadonlyArray<number>>,
+): Promise<{ readonly ours: DecodeSide; readonly peers: ReadonlyArray<DecodePeer> }> => {
+  const all: Array<DecodeSide> = []
+  for (const { worker, done } of sides) {
+    const [plain, assisted] = [timesOf(done.plain, texts), timesOf(done.assisted, texts)]
+    const gain = speedRatio(assisted.seconds, plain.seconds).median
+    all.push({ name: worker.name, plain, assisted, gain, peakMegabytes: await worker.end() })
+  }
+  const [ours, ...others] = all as [DecodeSide, ...Array<DecodeSide>]
+  const ratioTo = (peer: DecodeSide, mode: Mode) => speedRatio(ours[mode].seconds, peer[mode].seconds).median
+  const peers = others.map((peer, i) => ({
+    ...peer,
+    precision: sides[i + 1]!.key as PeerPrecision,
+    ratio: { plain: ratioTo(peer, "plain"), assisted: ratioTo(peer, "assisted") },
+  }))
+  return { ours, peers }
+}
+
+/**
+ * Runs the comparison; the peer must have passed `checkPeer`. The pair is removed at the end.
+ *
+ * @param say gets a line for each round, for a terminal
+ * @error WorkerEnded when a side fails on the way
+ */
+export const runDecode = async (o: DecodeOptions, say: (line: string) => void): Promise<DecodeResult> => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
+  try {
+    const written = await write(o, folder)
+    const texts = written.texts.slice(WARM_UP)
+    const sides = await start(o, folder, say)
+    for (let round = 0; round < WARM_UP + o.rounds; round++) {
+      const shown: Array<string> = []
+      for (const { key, worker, done } of sides)
+        for (const mode of modes) {
+          const decoded = await worker.ask<Decoded>(`${mode} ${round}`)
+          if (round >= WARM_UP) done[mode].push(decoded)
+          shown.push(`${key} ${mode} ${decoded.seconds.toFixed(2)} s`)
+        }
+      say(`${round < WARM_UP ? "warm-up" : "round  "}  ${shown.join("  ")}`)
+    }
+    const own = sides[0]!.done.assisted
+    const [accepted, rejected] = [sum(own.map((d) => d.accepted!)), sum(own.map((d) => d.rejected!))]
+    const { ours, peers } = await summarise(sides, texts)
+    const best = (mode: Mode) => {
+      const { name, ratio } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
+      return { name, ratio: ratio[mode] }
+    }
+    const { draft, target, vocab, gamma, prompt, new: fresh, threads } = o
+    return {
+      sizes: { draft, target, vocab, gamma, prompt, new: fresh, threads },
+      agreement: o.agreement,
+      greedyAcceptance: accepted / (accepted + rejected),
+      smallestMargin: Math.min(...own.flatMap((d) => d.margins!)),
+      rounds: o.rounds,
+      ours,
+      peers,
+      ...(peers.length > 0 && { against: { plain: best("plain"), assisted: best("assisted") } }),
+      bandwidth: written.bandwidth,
+      floor: decodeFloor(o, written.bandwidth, ours.assisted.tokensPerCall),
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
