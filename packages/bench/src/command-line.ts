@@ -16,6 +16,12 @@ export class UsageError extends Error {
   override readonly name = "UsageError"
 }
 
+/** The commands that are run alone, ours and a peer in turns. */
+const comparisons: ReadonlyArray<string> = ["step", "decode", "load"]
+
+/** Suites by another name: `bench tokenize` beside `bench load`. */
+const aliases: Readonly<Record<string, string>> = { tokenize: "tokenizing" }
+
 export const usage = (names: ReadonlyArray<string>): string => `bun run bench [SUITE...] [options]
 
   SUITE     ${names.join(", ")}; all of them if none is named
@@ -24,9 +30,11 @@ export const usage = (names: ReadonlyArray<string>): string => `bun run bench [S
   --list    the suites and their benches, measuring nothing
   --help    this text
 
-bun run bench step [--peer PYTHON] [options]
+bun run bench step|decode|load [--peer PYTHON] [options]
 
-  the selective step side by side with PyTorch; \`bun run bench step --help\` says more
+  step      the selective step side by side with PyTorch
+  decode    decoding with and without a draft side by side with transformers
+  load      reading a model directory side by side with safetensors; each says more with --help
 `
 
 /**
@@ -36,13 +44,17 @@ bun run bench step [--peer PYTHON] [options]
  * @error UsageError for an unknown suite or option
  */
 export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<string>): Request => {
-  const { values, positionals } = parse(args)
+  const { values, positionals: given } = parse(args)
+  const positionals = given.map((name) => aliases[name] ?? name)
   const unknown = positionals.filter((name) => !names.includes(name))
-  if (unknown.includes("step"))
-    throw new UsageError("step is no suite: it is run alone and first, as in `bun run bench step --peer PYTHON`")
+  const comparison = comparisons.find((name) => unknown.includes(name))
+  if (comparison !== undefined)
+    throw new UsageError(
+      `${comparison} is no suite: it is run alone and first, as in \`bun run bench ${comparison} --peer PYTHON\``,
+    )
   if (unknown.length > 0)
     throw new UsageError(
-      `there is no suite ${unknown.join(", ")}; there are ${names.join(", ")}, and the comparison \`bun run bench step\``,
+      `there is no suite ${unknown.join(", ")}; there are ${names.join(", ")}, and the comparisons ${comparisons.map((name) => `\`bun run bench ${name}\``).join(", ")}`,
     )
   return {
     suites: positionals.length === 0 ? names : [...new Set(positionals)],

@@ -1,6 +1,7 @@
 /** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
 import { parseRequest, UsageError, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
+import { benchLoad } from "./load/bench-load.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchStep } from "./step/bench-step.ts"
@@ -11,6 +12,7 @@ const names = Object.keys(suites)
 const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
   step: benchStep,
   decode: benchDecode,
+  load: benchLoad,
 }
 
 const main = async (args: ReadonlyArray<string>): Promise<void> => {

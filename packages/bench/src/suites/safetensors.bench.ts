@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { readSafetensors, writeSafetensors } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { do_not_optimize } from "mitata"
+import { stored } from "../load/formats.ts"
 import type { Suite } from "../suite.ts"
 
 /** Tensors of a file, and numbers of each: 16 million in all, a draft of that size. */
@@ -13,12 +14,6 @@ const each = 2 ** 20
 
 const bytesOfOne = { F32: 4, F16: 2, BF16: 2 } as const
 type Dtype = keyof typeof bytesOfOne
-
-/** The numbers of a tensor, as the dtype stores them. */
-const stored = (dtype: "F16" | "BF16", values: Float32Array): Float16Array | Uint16Array =>
-  dtype === "F16"
-    ? Float16Array.from(values)
-    : Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (bits) => bits >>> 16)
 
 /** A file such as `transformers` saves in half precision; our own writer writes float32 only. */
 const writeHalves = (file: string, dtype: "F16" | "BF16", data: Float16Array | Uint16Array): void => {

@@ -1,0 +1,116 @@
+/** `bun run bench load`: a model directory to float32 tensors, from the page cache, against safetensors and PyTorch. */
+import { mkdtempSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { median } from "@winnow/numerics"
+import { UsageError } from "../command-line.ts"
+import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
+import { speedRatio } from "../side-by-side/peer-precision.ts"
+import { checkPeer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
+import { type Format, formats } from "./formats.ts"
+import { type LoadOptions, loadUsage, parseLoad } from "./options.ts"
+
+/** One side's loads of one format. */
+interface Loaded {
+  readonly seconds: ReadonlyArray<number>
+  /** Bytes of the file over the median of `seconds`, 1e9 a second. */
+  readonly gigabytesPerSecond: number
+}
+
+/** One format, both sides. */
+export interface LoadRow {
+  readonly format: Format
+  readonly megabytes: number
+  readonly ours: Loaded
+  readonly peer?: Loaded
+  /** How many times as fast ours is: the median over rounds. */
+  readonly speed_ratio?: number
+}
+
+/** What `--json` prints. */
+export interface LoadReport extends Header {
+  readonly names: ReadonlyArray<string>
+  readonly peakMegabytes: ReadonlyArray<number>
+  readonly rows: ReadonlyArray<LoadRow>
+}
+
+/** Loads before those that count: the file comes into the page cache, memory is there. */
+const WARM_UP = 2
+
+const write = async ({ model, vocab, threads }: LoadOptions, folder: string): Promise<void> => {
+  const given = ["--model", String(model), "--vocab", String(vocab), "--threads", String(threads)]
+  const command = [process.execPath, join(import.meta.dir, "make-models.ts"), folder, ...given]
+  const child = Bun.spawn(command, { stdout: "ignore", stderr: "pipe" })
+  const [stderr, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
+  if (code !== 0)
+    throw new UsageError(`the models could not be written to ${folder}: ${stderr.trim().split("\n").at(-1)}`)
+}
+
+const rowOf = (format: Format, bytes: number, [ours, peer]: ReadonlyArray<ReadonlyArray<number>>): LoadRow => {
+  const loaded = (seconds: ReadonlyArray<number>) => ({ seconds, gigabytesPerSecond: bytes / median(seconds) / 1e9 })
+  return {
+    format,
+    megabytes: bytes / 1e6,
+    ours: loaded(ours!),
+    ...(peer && { peer: loaded(peer), speed_ratio: speedRatio(ours!, peer).median }),
+  }
+}
+
+/** Writes the models, starts the sides and lets them take turns. @error WorkerEnded when a side fails on the way */
+const runLoad = async (o: LoadOptions): Promise<Omit<LoadReport, keyof Header>> => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
+  try {
+    await write(o, folder)
+    const given = ["--folder", folder, "--threads", String(o.threads)]
+    const script = join(import.meta.dir, "../../peers/torch_load.py")
+    const workers: Array<Worker> = [await startWorker([process.execPath, join(import.meta.dir, "worker.ts"), ...given])]
+    if (o.peer !== undefined) workers.push(await startWorker([o.peer, script, ...given]))
+    const rows: Array<LoadRow> = []
+    for (const format of formats) {
+      const seconds = workers.map(() => [] as Array<number>)
+      for (let round = 0; round < WARM_UP + o.rounds; round++)
+        for (const [i, worker] of workers.entries()) {
+          const answer = await worker.ask(`load ${format}`)
+          if (round >= WARM_UP) seconds[i]!.push(answer.seconds)
+        }
+      rows.push(rowOf(format, statSync(join(folder, format, "model.safetensors")).size, seconds))
+    }
+    const peakMegabytes: Array<number> = []
+    for (const worker of workers) peakMegabytes.push(await worker.end())
+    return { names: workers.map(({ name }) => name), peakMegabytes, rows }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The table of a comparison. */
+export const loadLines = ({ names, rows }: Pick<LoadReport, "names" | "rows">): ReadonlyArray<string> => {
+  const rate = (loaded: Loaded | undefined) => (loaded ? `${loaded.gigabytesPerSecond.toFixed(2)} GB/s` : "")
+  return [
+    `${"format".padEnd(7)} ${"file".padStart(9)}  ${names.map((name) => name.padStart(36)).join("  ")}`,
+    ...rows.map(({ format, megabytes, ours, peer, speed_ratio }) =>
+      [
+        `${format.padEnd(7)} ${megabytes.toFixed(0).padStart(6)} MB`,
+        rate(ours).padStart(36),
+        ...(peer ? [rate(peer).padStart(36), `${speed_ratio!.toFixed(2)} x`] : []),
+      ].join("  "),
+    ),
+  ]
+}
+
+/**
+ * Runs the comparison; a table on stdout, or JSON.
+ *
+ * @error UsageError for arguments that cannot be, or a peer that lacks its packages; WorkerEnded when one side fails on the way
+ */
+export const benchLoad = async (args: ReadonlyArray<string>): Promise<void> => {
+  const options = parseLoad(args)
+  if (options.help) return console.log(loadUsage)
+  if (options.peer !== undefined) await checkPeer(options.peer, ["torch", "safetensors"])
+  const header = headerOf("load", args)
+  const say = (line: string) => (options.json ? undefined : console.log(line))
+  for (const line of headerLines(header)) say(line)
+  const result = await runLoad(options)
+  for (const line of loadLines(result)) say(line)
+  if (options.json) console.log(JSON.stringify({ ...header, ...result } satisfies LoadReport))
+}

@@ -1,0 +1,52 @@
+/** What `bun run bench load` was asked for. */
+import { countOf, parseOptions, type Sizes, sizesOf } from "../side-by-side/option-values.ts"
+
+export const loadUsage = `bun run bench load [--peer PYTHON] [options]
+
+  --peer PYTHON     a Python that has torch and safetensors; without it only our own loading is timed
+  --model SIZES     hidden,layers,heads,intermediate of a GPT-NeoX (512,6,8,2048)
+  --vocab V         its vocabulary (50304)
+  --threads N       threads of each process (2)
+  --rounds R        timed loads of each format, after 2 that are not (7)
+  --json            one JSON object on stdout and nothing else
+`
+
+export interface LoadOptions {
+  readonly peer: string | undefined
+  readonly model: Sizes
+  readonly vocab: number
+  readonly threads: number
+  readonly rounds: number
+  readonly json: boolean
+  readonly help: boolean
+}
+
+const text = (value: string) => ({ type: "string", default: value }) as const
+const flag = { type: "boolean", default: false } as const
+
+/**
+ * Reads the arguments after `bun run bench load`.
+ *
+ * @error UsageError, of one line, for an unknown option, a number out of its range, or sizes that no model can have
+ */
+export const parseLoad = (args: ReadonlyArray<string>): LoadOptions => {
+  const values = parseOptions("load", args, {
+    peer: { type: "string" },
+    model: text("512,6,8,2048"),
+    vocab: text("50304"),
+    threads: text("2"),
+    rounds: text("7"),
+    json: flag,
+    help: { ...flag, short: "h" },
+  })
+  const vocab = countOf("load", "vocab", values.vocab)
+  return {
+    peer: values.peer,
+    model: sizesOf("model", values.model, vocab),
+    vocab,
+    threads: countOf("load", "threads", values.threads),
+    rounds: countOf("load", "rounds", values.rounds),
+    json: values.json,
+    help: values.help,
+  }
+}

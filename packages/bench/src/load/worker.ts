@@ -1,0 +1,20 @@
+/** Our loading as a worker with the peer's protocol: "load FORMAT" in, a JSON line with its seconds out. */
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { loadModel } from "@winnow/models"
+import { openEngine } from "@winnow/tensor"
+import { Effect } from "effect"
+import { peakMegabytes } from "../side-by-side/peak.ts"
+
+const { values } = parseArgs({ options: { folder: { type: "string" }, threads: { type: "string" } } })
+await openEngine({ threads: Number(values.threads) })
+console.log(JSON.stringify({ ready: "Winnow loadModel" }))
+for await (const line of console) {
+  const [what, format] = line.trim().split(" ")
+  if (what !== "load") break
+  const start = performance.now()
+  const model = await Effect.runPromise(loadModel(join(values.folder!, format!)))
+  console.log(JSON.stringify({ seconds: (performance.now() - start) / 1000 }))
+  model.dispose()
+}
+console.log(JSON.stringify({ peakMegabytes: peakMegabytes() }))
