@@ -74,21 +74,6 @@ const fixed = (needs: ReadonlyArray<Statistic>): FilterInstance => ({
   select: ({ N }) => Float32Array.from({ length: N }, (_, n) => (n % 3 === 0 ? 0 : 1 + (n % 2))),
 })
 
-const step = (filter: FilterInstance, loss: LossInstance, models: Partial<MicroBatch>): MicroResult =>
-  runMicroBatch({
-    batch,
-    draft,
-    filter,
-    loss,
-    step: 3,
-    steps: 10,
-    seed: 7,
-    micro: 0,
-    chunkRows: 5,
-    divide: true,
-    ...models,
-  })
-
 /** Largest difference of losses and statistics, and of gradients relative to the largest entry of each. */
 const differences = (a: MicroResult, b: MicroResult) => {
   let [statistic, gradient] = [Math.abs(a.lossSum / a.denominator - b.lossSum / b.denominator), 0]
@@ -116,182 +101,206 @@ const losses: Record<string, Promise<LossInstance>> = {
   tvd: instanceOf(tvd()),
 }
 
-describe("all logits: the step of live models, for every loss and statistic, and no tensor is left", () => {
-  for (const [name, made] of Object.entries(losses))
-    test(name, async () => {
-      const [loss, before] = [await made, tf.memory().numTensors]
-      const cached = await cacheTarget("full")
-      const signals = {
-        ...cached,
-        reference: await cacheReference(loss, ["referenceLoss_N", "referenceNll_N"], cached),
+const paths = { "by the native head": <T>(run: () => T): T => run(), "by plain ops": withoutNative }
+for (const [path, by] of Object.entries(paths))
+  describe(path, () => {
+    const step = (filter: FilterInstance, loss: LossInstance, models: Partial<MicroBatch>): MicroResult =>
+      by(() =>
+        runMicroBatch({
+          batch,
+          draft,
+          filter,
+          loss,
+          step: 3,
+          steps: 10,
+          seed: 7,
+          micro: 0,
+          chunkRows: 5,
+          divide: true,
+          ...models,
+        }),
+      )
+
+    describe("all logits: the step of live models, for every loss and statistic, and no tensor is left", () => {
+      for (const [name, made] of Object.entries(losses))
+        test(name, async () => {
+          const [loss, before] = [await made, tf.memory().numTensors]
+          const cached = await cacheTarget("full")
+          const signals = {
+            ...cached,
+            reference: await cacheReference(loss, ["referenceLoss_N", "referenceNll_N"], cached),
+          }
+          const { statistic, gradient } = differences(step(everything, loss, { signals }), step(everything, loss, live))
+          expect(statistic).toBeLessThan(rounding)
+          expect(gradient).toBeLessThan(rounding)
+          cached.dispose()
+          expect(tf.memory().numTensors).toBe(before)
+        })
+      test("tvd-plus-plus, whose batch statistics are of the draft and the cached target", async () => {
+        const loss = await instanceOf(tvdPlusPlus())
+        const cached = await cacheTarget("full")
+        const found = differences(step(everything, loss, { reference, signals: cached }), step(everything, loss, live))
+        expect(Math.max(found.statistic, found.gradient)).toBeLessThan(rounding)
+      })
+    })
+
+    test("the reference's losses, computed beforehand in float32: the live ones but for the order of sums", async () => {
+      const before = tf.memory().numTensors
+      for (const filter of [await instanceOf(adaspec({ k: 0.4 })), await instanceOf(focusFinetune({ k: 0.5 }))]) {
+        const loss = await losses["kl"]!
+        const names = filter.needs.filter((s) => s.startsWith("reference")) as Array<ReferenceStatistic>
+        const signals = { reference: await cacheReference(loss, names) }
+        const [cached, plain] = [step(filter, loss, { target, signals }), step(filter, loss, live)]
+        expect(cached.weights_N).toEqual(plain.weights_N)
+        const { statistic, gradient } = differences(cached, plain)
+        // losses of up to 10 nats, in float32
+        expect(statistic).toBeLessThan(1e-5)
+        expect(gradient).toBeLessThan(1e-5)
       }
-      const { statistic, gradient } = differences(step(everything, loss, { signals }), step(everything, loss, live))
-      expect(statistic).toBeLessThan(rounding)
-      expect(gradient).toBeLessThan(rounding)
+      expect(tf.memory().numTensors).toBe(before)
+    })
+
+    test("hidden states in bfloat16: the loss and its gradient are within the bound of that rounding", async () => {
+      const before = tf.memory().numTensors
+      const filter = fixed(["draftLoss_N", "targetEntropy_N", "acceptance_N"])
+      const loss = await losses["kl"]!
+      const cached = await cacheTarget("hidden")
+      expect(tf.memory().numTensors).toBe(before + 1) // the head
+      const rounded = step(filter, loss, { signals: cached })
+      const whole = step(filter, loss, live)
+
+      // Of each row: no logit moves by more than 2^-8 sum_d |h_d| |W_vd| = e, so no log p by more than 2 e, no p by more than a
+      // factor exp(2 e), and with m = max |log p - log q|: |change of KL| <= 2 e + (exp(2 e) - 1) (m + 2 e).
+      const bounds = tf.tidy(() => {
+        const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
+        const row_N = tf.tensor1d(batch.row_N, "int32")
+        const of = (model: typeof target) => {
+          const h = validRows(model.hidden(ids_BT), row_N)
+          return { h, logP: tf.logSoftmax(tf.matMul(h, model.head_Vd as unknown as tf.Tensor2D, false, true)) }
+        }
+        const [p, q] = [of(target), of(draft)]
+        const e = tf.mul(tf.max(tf.matMul(tf.abs(p.h), tf.abs(target.head_Vd) as tf.Tensor2D, false, true), 1), 2 ** -8)
+        const m = tf.max(tf.abs(tf.sub(p.logP, q.logP)), 1)
+        return { e: e.dataSync(), m: m.dataSync() }
+      })
+      let largest = 0
+      for (const [n, loss] of whole.statistics.draftLoss_N!.entries()) {
+        const [e, m] = [bounds.e[n]!, bounds.m[n]!]
+        const difference = Math.abs(rounded.statistics.draftLoss_N![n]! - loss)
+        expect(difference).toBeLessThan(2 * e + Math.expm1(2 * e) * (m + 2 * e))
+        // acceptance: half the L1 distance of the two p at most
+        const moved = Math.abs(rounded.statistics.acceptance_N![n]! - whole.statistics.acceptance_N![n]!)
+        expect(moved).toBeLessThan(Math.expm1(2 * e) / 2 + 1e-6)
+        largest = Math.max(largest, difference)
+      }
+      expect(largest).toBeGreaterThan(1e-5) // it is rounded, and by no more than is usual
+      expect(largest).toBeLessThan(0.02)
+      expect(differences(rounded, whole).gradient).toBeLessThan(0.02)
       cached.dispose()
       expect(tf.memory().numTensors).toBe(before)
     })
-  test("tvd-plus-plus, whose batch statistics are of the draft and the cached target", async () => {
-    const loss = await instanceOf(tvdPlusPlus())
-    const cached = await cacheTarget("full")
-    const found = differences(step(everything, loss, { reference, signals: cached }), step(everything, loss, live))
-    expect(Math.max(found.statistic, found.gradient)).toBeLessThan(rounding)
-  })
-})
 
-test("the reference's losses, computed beforehand in float32: the live ones but for the order of sums", async () => {
-  const before = tf.memory().numTensors
-  for (const filter of [await instanceOf(adaspec({ k: 0.4 })), await instanceOf(focusFinetune({ k: 0.5 }))]) {
-    const loss = await losses["kl"]!
-    const names = filter.needs.filter((s) => s.startsWith("reference")) as Array<ReferenceStatistic>
-    const signals = { reference: await cacheReference(loss, names) }
-    const [cached, plain] = [step(filter, loss, { target, signals }), step(filter, loss, live)]
-    expect(cached.weights_N).toEqual(plain.weights_N)
-    const { statistic, gradient } = differences(cached, plain)
-    // losses of up to 10 nats, in float32
-    expect(statistic).toBeLessThan(1e-5)
-    expect(gradient).toBeLessThan(1e-5)
-  }
-  expect(tf.memory().numTensors).toBe(before)
-})
+    describe.skipIf(native() === undefined)("by the native head as on chunks of logits", () => {
+      const names: ReadonlyArray<Statistic> = ["draftLoss_N", "referenceLoss_N", "draftEntropy_N", "referenceNll_N"]
+      for (const form of [{ topK: 1 }, { topK: 7 }, { topK: V }, { samples: 9, seed: 3 }])
+        test(JSON.stringify(form), async () => {
+          const loss = await instanceOf(kl({ timesTemperatureSquared: true }))
+          const signals = await cacheTarget(form)
+          const needs = "topK" in form ? [...names, "agreement_N" as const] : names
+          const before = tf.memory().numTensors
+          const run = (filter: FilterInstance) => step(filter, loss, { reference, signals })
+          for (const filter of [fixed(needs), fixed([])]) {
+            const { statistic, gradient } = differences(
+              run(filter),
+              withoutNative(() => run(filter)),
+            )
+            expect(statistic).toBeLessThan(rounding)
+            expect(gradient).toBeLessThan(rounding)
+          }
+          expect(tf.memory().numTensors).toBe(before)
+        })
+    })
 
-test("hidden states in bfloat16: the loss and its gradient are within the bound of that rounding", async () => {
-  const before = tf.memory().numTensors
-  const filter = fixed(["draftLoss_N", "targetEntropy_N", "acceptance_N"])
-  const loss = await losses["kl"]!
-  const cached = await cacheTarget("hidden")
-  expect(tf.memory().numTensors).toBe(before + 1) // the head
-  const rounded = step(filter, loss, { signals: cached })
-  const whole = step(filter, loss, live)
-
-  // Of each row: no logit moves by more than 2^-8 sum_d |h_d| |W_vd| = e, so no log p by more than 2 e, no p by more than a
-  // factor exp(2 e), and with m = max |log p - log q|: |change of KL| <= 2 e + (exp(2 e) - 1) (m + 2 e).
-  const bounds = tf.tidy(() => {
-    const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
-    const row_N = tf.tensor1d(batch.row_N, "int32")
-    const of = (model: typeof target) => {
-      const h = validRows(model.hidden(ids_BT), row_N)
-      return { h, logP: tf.logSoftmax(tf.matMul(h, model.head_Vd as unknown as tf.Tensor2D, false, true)) }
-    }
-    const [p, q] = [of(target), of(draft)]
-    const e = tf.mul(tf.max(tf.matMul(tf.abs(p.h), tf.abs(target.head_Vd) as tf.Tensor2D, false, true), 1), 2 ** -8)
-    const m = tf.max(tf.abs(tf.sub(p.logP, q.logP)), 1)
-    return { e: e.dataSync(), m: m.dataSync() }
-  })
-  let largest = 0
-  for (const [n, loss] of whole.statistics.draftLoss_N!.entries()) {
-    const [e, m] = [bounds.e[n]!, bounds.m[n]!]
-    const difference = Math.abs(rounded.statistics.draftLoss_N![n]! - loss)
-    expect(difference).toBeLessThan(2 * e + Math.expm1(2 * e) * (m + 2 * e))
-    // acceptance: half the L1 distance of the two p at most
-    const moved = Math.abs(rounded.statistics.acceptance_N![n]! - whole.statistics.acceptance_N![n]!)
-    expect(moved).toBeLessThan(Math.expm1(2 * e) / 2 + 1e-6)
-    largest = Math.max(largest, difference)
-  }
-  expect(largest).toBeGreaterThan(1e-5) // it is rounded, and by no more than is usual
-  expect(largest).toBeLessThan(0.02)
-  expect(differences(rounded, whole).gradient).toBeLessThan(0.02)
-  cached.dispose()
-  expect(tf.memory().numTensors).toBe(before)
-})
-
-describe.skipIf(native() === undefined)("by the native head as on chunks of logits", () => {
-  const names: ReadonlyArray<Statistic> = ["draftLoss_N", "referenceLoss_N", "draftEntropy_N", "referenceNll_N"]
-  for (const form of [{ topK: 1 }, { topK: 7 }, { topK: V }, { samples: 9, seed: 3 }])
-    test(JSON.stringify(form), async () => {
-      const loss = await instanceOf(kl({ timesTemperatureSquared: true }))
-      const signals = await cacheTarget(form)
-      const needs = "topK" in form ? [...names, "agreement_N" as const] : names
-      const before = tf.memory().numTensors
-      const run = (filter: FilterInstance) => step(filter, loss, { reference, signals })
-      for (const filter of [fixed(needs), fixed([])]) {
-        const { statistic, gradient } = differences(
-          run(filter),
-          withoutNative(() => run(filter)),
-        )
+    describe("top k with tail", () => {
+      test("k = V is the whole target", async () => {
+        const loss = await losses["kl"]!
+        const filter = fixed(["draftLoss_N", "referenceLoss_N", "agreement_N"])
+        const cached = await cacheTarget({ topK: V })
+        const signals = { ...cached, reference: await cacheReference(loss, ["referenceLoss_N"], cached) }
+        const { statistic, gradient } = differences(step(filter, loss, { signals }), step(filter, loss, live))
         expect(statistic).toBeLessThan(rounding)
         expect(gradient).toBeLessThan(rounding)
-      }
-      expect(tf.memory().numTensors).toBe(before)
+      })
+      test("fewer: the loss is less by no more than the tail, more entries come closer, agreement is exact", async () => {
+        const loss = await losses["kl"]!
+        const filter = fixed(["draftLoss_N", "agreement_N"])
+        let [before, gradientBefore] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+        for (const topK of [1, 4, 16]) {
+          const [cached, plain] = [
+            step(filter, loss, { signals: await cacheTarget({ topK }) }),
+            step(filter, loss, live),
+          ]
+          expect(cached.statistics.agreement_N).toEqual(plain.statistics.agreement_N!)
+          let missing = 0
+          for (const [n, loss] of plain.statistics.draftLoss_N!.entries()) {
+            expect(cached.statistics.draftLoss_N![n]!).toBeLessThan(loss + 1e-5)
+            missing += loss - cached.statistics.draftLoss_N![n]!
+          }
+          expect(missing).toBeLessThan(before)
+          before = missing
+          const { gradient } = differences(cached, plain)
+          expect(gradient).toBeLessThan(gradientBefore)
+          gradientBefore = gradient
+        }
+        expect(before).toBeGreaterThan(1e-3)
+      })
     })
-})
 
-describe("top k with tail", () => {
-  test("k = V is the whole target", async () => {
-    const loss = await losses["kl"]!
-    const filter = fixed(["draftLoss_N", "referenceLoss_N", "agreement_N"])
-    const cached = await cacheTarget({ topK: V })
-    const signals = { ...cached, reference: await cacheReference(loss, ["referenceLoss_N"], cached) }
-    const { statistic, gradient } = differences(step(filter, loss, { signals }), step(filter, loss, live))
-    expect(statistic).toBeLessThan(rounding)
-    expect(gradient).toBeLessThan(rounding)
-  })
-  test("fewer: the loss is less by no more than the tail, more entries come closer, agreement is exact", async () => {
-    const loss = await losses["kl"]!
-    const filter = fixed(["draftLoss_N", "agreement_N"])
-    let [before, gradientBefore] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
-    for (const topK of [1, 4, 16]) {
-      const [cached, plain] = [step(filter, loss, { signals: await cacheTarget({ topK }) }), step(filter, loss, live)]
-      expect(cached.statistics.agreement_N).toEqual(plain.statistics.agreement_N!)
-      let missing = 0
-      for (const [n, loss] of plain.statistics.draftLoss_N!.entries()) {
-        expect(cached.statistics.draftLoss_N![n]!).toBeLessThan(loss + 1e-5)
-        missing += loss - cached.statistics.draftLoss_N![n]!
+    test("samples: their mean over many seeds is the whole target's loss and gradient", async () => {
+      const loss = await losses["kl"]!
+      const filter = fixed(["draftLoss_N"])
+      const plain = step(filter, loss, live)
+      const draws = 60
+      const atOnce = { piece: { bytes: 1e9, tokens: 1e9 }, batchTokens: 400, chunkRows: 100 }
+      const N = batch.row_N.length
+      const sum_N = new Float64Array(N)
+      const squares_N = new Float64Array(N)
+      const name = "lm_head.weight"
+      const sum = new Float64Array(plain.gradients[name]!.size)
+      let single = 0
+      const exact = plain.gradients[name]!.dataSync() as Float32Array
+      const largest = exact.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
+      for (let seed = 0; seed < draws; seed++) {
+        const sampled = step(filter, loss, { signals: await cacheTarget({ samples: 8, seed }, atOnce) })
+        for (const [n, x] of sampled.statistics.draftLoss_N!.entries()) {
+          sum_N[n]! += x
+          squares_N[n]! += x * x
+        }
+        for (const [i, x] of sampled.gradients[name]!.dataSync().entries()) {
+          sum[i]! += x
+          single = Math.max(single, Math.abs(x - exact[i]!) / largest)
+        }
+        tf.dispose(sampled.gradients)
       }
-      expect(missing).toBeLessThan(before)
-      before = missing
-      const { gradient } = differences(cached, plain)
-      expect(gradient).toBeLessThan(gradientBefore)
-      gradientBefore = gradient
-    }
-    expect(before).toBeGreaterThan(1e-3)
+      // every row's mean within 5 standard errors; one in 10^6 rows is further off by chance
+      for (const [n, loss] of plain.statistics.draftLoss_N!.entries()) {
+        const mean = sum_N[n]! / draws
+        const error = Math.sqrt(Math.max(0, squares_N[n]! / draws - mean * mean) / draws)
+        expect(Math.abs(mean - loss)).toBeLessThan(5 * error + 1e-5)
+      }
+      let averaged = 0
+      for (const [i, x] of sum.entries()) averaged = Math.max(averaged, Math.abs(x / draws - exact[i]!) / largest)
+      expect(averaged).toBeLessThan(single / 3) // noise falls by sqrt(60) = 7.7
+      tf.dispose(plain.gradients)
+    }, 30_000)
+
+    test("a loss that draws at random at each step is not computed beforehand", async () => {
+      const { fused: _, ...given } = await losses["kl"]!
+      const loss: LossInstance = {
+        ...given,
+        name: "drawn",
+        value: ({ draft, uniform_R }) => tf.mul(draft.entropy_R(), tf.tensor1d(uniform_R)),
+      }
+      await expect(cacheReference(loss, ["referenceLoss_N"])).rejects.toThrow("loss drawn draws at random at each step")
+    })
   })
-})
-
-test("samples: their mean over many seeds is the whole target's loss and gradient", async () => {
-  const loss = await losses["kl"]!
-  const filter = fixed(["draftLoss_N"])
-  const plain = step(filter, loss, live)
-  const draws = 60
-  const atOnce = { piece: { bytes: 1e9, tokens: 1e9 }, batchTokens: 400, chunkRows: 100 }
-  const N = batch.row_N.length
-  const sum_N = new Float64Array(N)
-  const squares_N = new Float64Array(N)
-  const name = "lm_head.weight"
-  const sum = new Float64Array(plain.gradients[name]!.size)
-  let single = 0
-  const exact = plain.gradients[name]!.dataSync() as Float32Array
-  const largest = exact.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
-  for (let seed = 0; seed < draws; seed++) {
-    const sampled = step(filter, loss, { signals: await cacheTarget({ samples: 8, seed }, atOnce) })
-    for (const [n, x] of sampled.statistics.draftLoss_N!.entries()) {
-      sum_N[n]! += x
-      squares_N[n]! += x * x
-    }
-    for (const [i, x] of sampled.gradients[name]!.dataSync().entries()) {
-      sum[i]! += x
-      single = Math.max(single, Math.abs(x - exact[i]!) / largest)
-    }
-    tf.dispose(sampled.gradients)
-  }
-  // every row's mean within 5 standard errors; one in 10^6 rows is further off by chance
-  for (const [n, loss] of plain.statistics.draftLoss_N!.entries()) {
-    const mean = sum_N[n]! / draws
-    const error = Math.sqrt(Math.max(0, squares_N[n]! / draws - mean * mean) / draws)
-    expect(Math.abs(mean - loss)).toBeLessThan(5 * error + 1e-5)
-  }
-  let averaged = 0
-  for (const [i, x] of sum.entries()) averaged = Math.max(averaged, Math.abs(x / draws - exact[i]!) / largest)
-  expect(averaged).toBeLessThan(single / 3) // noise falls by sqrt(60) = 7.7
-  tf.dispose(plain.gradients)
-}, 30_000)
-
-test("a loss that draws at random at each step is not computed beforehand", async () => {
-  const { fused: _, ...given } = await losses["kl"]!
-  const loss: LossInstance = {
-    ...given,
-    name: "drawn",
-    value: ({ draft, uniform_R }) => tf.mul(draft.entropy_R(), tf.tensor1d(uniform_R)),
-  }
-  await expect(cacheReference(loss, ["referenceLoss_N"])).rejects.toThrow("loss drawn draws at random at each step")
-})
