@@ -16,7 +16,7 @@ import {
 } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
-import { checkLeaks, engineMemory } from "@winnow/tensor"
+import { checkLeaks, engineMemory, type Precision, withPrecision } from "@winnow/tensor"
 import { Effect, Option } from "effect"
 import { type Counters, resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts"
 import type { TrainEvent } from "./events.ts"
@@ -48,6 +48,12 @@ export interface TrainOptions {
     readonly everySeconds: number
   }
   readonly onEvent?: (event: TrainEvent) => void
+  /**
+   * How matrix products round their operands, in every model that the steps run; sums are float32. float32 by default.
+   * "bfloat16" is about twice as quick where the processor multiplies it (AMX, AVX-512-BF16), and changes no weight's precision.
+   * It takes the native library: without it products are float32, whatever is asked for here.
+   */
+  readonly precision?: Precision
   /** Rows of a chunk of logits; chosen by the vocabulary when left out. */
   readonly chunkRows?: number
   /** Events that show what the filter kept. 8 by default, spread over the stage. */
@@ -221,7 +227,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   yield* Effect.gen(function* () {
     while (counters.step < steps) {
       const stopped = yield* Effect.try({
-        try: () => oneStep(counters.step),
+        try: () => withPrecision(options.precision ?? "float32", () => oneStep(counters.step)),
         catch: (cause) =>
           cause instanceof Error && "_tag" in cause && cause._tag === "InvalidInput"
             ? (cause as InvalidInput)

@@ -18,6 +18,7 @@ test("a setting changes one value: numbers, lists, options of plugins, plugins b
     "arms.behind.filter.k=0.3",
     "arms.all.filter=behind",
     "arms.all.optimizer.schedule=cosine",
+    "arms.all.precision=bfloat16",
     "measure.gammas=[2]",
     "target.model.hidden_size=32",
   )
@@ -29,6 +30,7 @@ test("a setting changes one value: numbers, lists, options of plugins, plugins b
   expect(all!.reference?.kind).toBe("distilled") // the experiment's, now that its filter asks for one
   expect(all!.optimizer.schedule).toBe("cosine")
   expect(all!.optimizer.warmup).toBe(2)
+  expect([all!.config["precision"], selective!.config["precision"]]).toEqual(["bfloat16", "float32"])
   expect(config["measure"]).toMatchObject({ gammas: [2] })
   expect(config["target"]).toMatchObject({ model: { options: { hidden_size: 32 } } })
 })

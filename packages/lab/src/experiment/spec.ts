@@ -1,5 +1,6 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
 import type { FilterUse, LossUse, ModelUse, PluginKind, Reference, Target, TaskUse, Use } from "@winnow/core"
+import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
 
@@ -25,6 +26,8 @@ const trainingFields = {
   // Batches summed into one step; a filter decides within each.
   microBatches: "number.integer >= 1 = 1",
   optimizer: optimizerOptions.default(() => ({})),
+  // How matrix products round their operands: bfloat16 is quicker where the processor has it, and needs saying in a paper.
+  precision: "'float32' | 'bfloat16' = 'float32'",
 } as const
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
@@ -138,6 +141,8 @@ export interface TrainingSpec {
   readonly batchSize: number
   readonly microBatches?: number
   readonly optimizer?: OptimizerInput
+  /** Of matrix products while training, float32 if left out; what is measured is measured in float32 in either case. */
+  readonly precision?: Precision
 }
 
 /** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */

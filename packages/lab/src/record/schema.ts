@@ -102,6 +102,8 @@ export const runRecord = type({
     system: "string",
     device: "string",
     products: "string",
+    // left out in runs from before there was a native library
+    "native?": "string",
   },
   conditions: {
     dataset: "string",

@@ -46,11 +46,12 @@ const code = () =>
 /** At least this long between two checkpoints: a kill costs half a minute at most. */
 const checkpointSeconds = 20
 
-const trainingFields = ({ steps, batchSize, microBatches, optimizer }: Training) => ({
+const trainingFields = ({ steps, batchSize, microBatches, optimizer, precision }: Training) => ({
   steps,
   batchSize,
   microBatches,
   optimizer,
+  precision,
 })
 
 /** What one training run adds to its stage's summary. */
@@ -69,7 +70,7 @@ const train = (
 ) =>
   Effect.gen(function* () {
     const { label, model, training, data, seed } = options
-    const { steps, batchSize, microBatches, optimizer } = training
+    const { steps, batchSize, microBatches, optimizer, precision } = training
     const [filter, loss] = [yield* Filter, yield* Loss]
     const started = performance.now()
     let tokensAtStart: number | undefined
@@ -87,6 +88,7 @@ const train = (
       steps,
       microBatches,
       optimizer,
+      precision,
       seed,
       ...(options.signals && { signals: options.signals.cached }),
       checkpoint: {

@@ -106,15 +106,23 @@ export const oneDnnProducts = (mode: string | undefined): string => {
 }
 
 /**
- * How the open engine computes: the kind of device and the precision of its products. The same code gives other weights in
+ * How the open engine computes: the kind of device, the precision of TensorFlow's products, the variant of the native library. The same code gives other weights in
  * bfloat16, so stages that compute with tensors have this in their keys.
  */
-export const arithmetic = (): { readonly device: string; readonly products: string } => {
-  const { device, options } = engineInfo()
+export const arithmetic = (): { readonly device: string; readonly products: string; readonly native: string } => {
+  const { device, options, native } = engineInfo()
   const products = options.products ?? oneDnnProducts(process.env["ONEDNN_DEFAULT_FPMATH_MODE"])
-  return { device: device.type, products }
+  return { device: device.type, products, native: "variant" in native ? native.variant : "none" }
+}
+
+/** The sources of the native library, where it computes: they lie outside of the packages' TypeScript. */
+const nativeSources = (): string => {
+  const { native } = engineInfo()
+  return "variant" in native ? native.sources : ""
 }
 
 /** Version of the code of a stage that computes with tensors: what it uses, and which engine computes how. */
 export const tensorCodeVersion = (parts: ReadonlyArray<HouseCode>): string =>
-  sha256(`${codeVersion(parts)} ${JSON.stringify({ ...arithmetic(), tensorflow: engineInfo().version })}`)
+  sha256(
+    `${codeVersion(parts)} ${JSON.stringify({ ...arithmetic(), tensorflow: engineInfo().version, sources: nativeSources() })}`,
+  )
