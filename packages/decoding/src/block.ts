@@ -5,6 +5,7 @@
  */
 import type { Rng } from "@winnow/numerics"
 import { draw } from "./sampling.ts"
+import type { Rows } from "./what-follows.ts"
 
 /** The two ways in which a block uses chance; a test replaces it by one that goes through every outcome. */
 export interface Chance {
@@ -50,21 +51,17 @@ export const residual = (p_V: Float64Array, q_V: Float64Array): Float64Array | n
  *
  * @param drafted the g drafted tokens; drafted[i] was drawn from the array `q[i]` itself
  * @param q the draft's distribution at each drafted token, g rows
- * @param p the target's at the same places and after the last, g + 1 rows
+ * @param p the target's at the same places and after the last, g + 1 rows, asked for up to the first rejection
  * @source Leviathan et al. 2211.17192, algorithm 1
  */
-export const verify = (
-  drafted: ReadonlyArray<number>,
-  q: ReadonlyArray<Float64Array>,
-  p: ReadonlyArray<Float64Array>,
-  chance: Chance,
-): Verdict => {
+export const verify = (drafted: ReadonlyArray<number>, q: Rows, p: Rows, chance: Chance): Verdict => {
   for (const [i, token] of drafted.entries()) {
-    if (chance.accept(p[i]![token]!, q[i]![token]!)) continue
-    const rest_V = residual(p[i]!, q[i]!)
-    return { accepted: i, own: chance.draw(rest_V ?? p[i]!), fallback: rest_V === null }
+    const [p_V, q_V] = [p.at(i)!, q.at(i)!]
+    if (chance.accept(p_V[token]!, q_V[token]!)) continue
+    const rest_V = residual(p_V, q_V)
+    return { accepted: i, own: chance.draw(rest_V ?? p_V), fallback: rest_V === null }
   }
-  return { accepted: drafted.length, own: chance.draw(p[drafted.length]!), fallback: false }
+  return { accepted: drafted.length, own: chance.draw(p.at(drafted.length)!), fallback: false }
 }
 
 /** The same when both are greedy: a drafted token is accepted if it is the target's argmax. */

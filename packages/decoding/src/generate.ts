@@ -5,12 +5,11 @@
  */
 import type { Decoding, Model } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
-import { tf } from "@winnow/tensor"
 import { checked } from "./checked.ts"
 import { drive, type Session } from "./drive.ts"
-import { argmaxRows, idsTensor, lastLogits, row } from "./head.ts"
 import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
-import { adjusted, draw, samplingOptions } from "./sampling.ts"
+import { draw, samplingOptions } from "./sampling.ts"
+import { choicesAfter, distributionsAfter } from "./what-follows.ts"
 
 /** Options of `generate`; sampling options among them. */
 export const generateOptions = samplingOptions.merge({
@@ -108,14 +107,10 @@ export class GenerateSession implements Session {
    * The newest token of each row, or all tokens of a batch made anew. Once half the rows or more have ended, the others
    * move to a new batch together with waiting prompts: one pass over what they hold costs less than steps half empty.
    */
-  #nextInput(): tf.Tensor2D | undefined {
+  #nextInput(): Int32Array | undefined {
     const alive = this.#batch.filter((s) => s.finish === undefined)
     if (this.#decoding !== undefined && alive.length * 2 > this.#batch.length)
-      return idsTensor(
-        this.#batch.map((s) => s.tokens.at(-1)!),
-        this.#batch.length,
-        1,
-      )
+      return Int32Array.from(this.#batch, (s) => s.tokens.at(-1)!)
     this.#decoding?.dispose()
     this.#decoding = undefined
     const room = this.#options.batchSize - alive.length
@@ -131,30 +126,15 @@ export class GenerateSession implements Session {
       ids_BT.set(tokens, b * T + pad_B[b]! + prompt.length)
     }
     this.#decoding = this.model.decoding(pad_B)
-    return idsTensor(ids_BT, B, T)
+    return ids_BT
   }
 
-  #choose(input_BT: tf.Tensor2D): ArrayLike<number> {
+  #choose(input_BT: Int32Array): ArrayLike<number> {
     const decoding = this.#decoding!
-    const { temperature } = this.#options
-    const V = this.model.architecture.vocabularySize
-    let chosen_B: ArrayLike<number> = []
-    try {
-      tf.tidy(() => {
-        const logits_BV = lastLogits(this.model, decoding.extend(input_BT))
-        if (temperature === 0) {
-          chosen_B = argmaxRows(logits_BV)
-          return
-        }
-        const values = logits_BV.dataSync() as Float32Array
-        chosen_B = this.#batch.map(({ finish, rng }, b) =>
-          finish === undefined ? draw(adjusted(row(values, b, V), this.#options), rng.uniform()) : 0,
-        )
-      })
-    } finally {
-      input_BT.dispose()
-    }
-    return chosen_B
+    const B = this.#batch.length
+    if (this.#options.temperature === 0) return choicesAfter(this.model, decoding, input_BT, B, 1, false).argmax
+    const p = distributionsAfter(this.model, decoding, input_BT, B, 1, this.#options)
+    return this.#batch.map(({ finish, rng }, b) => (finish === undefined ? draw(p.at(b)!, rng.uniform()) : 0))
   }
 
   get stats(): GenerateStats {
@@ -184,9 +164,9 @@ export class GenerateSession implements Session {
 /**
  * Continues each prompt by the model alone; other work and Ctrl-C get their turn between steps.
  *
- * Greedy reads one id a row back from the device; sampling reads the logits. The same model, prompts, options and batch
- * size give the same tokens. Another batch size gives the same draws, and the same tokens but where two logits are so
- * near that differently shaped products round them apart.
+ * The same model, prompts, options and batch size give the same tokens. Another batch size gives the same draws; decoding
+ * natively, also the same tokens, as a row's numbers do not depend on its batch. On the plain path two logits may be so near
+ * that differently shaped products round them apart.
  *
  * @returns rollouts in the order of the prompts
  * @error InvalidInput for bad options; RangeError for a bad prompt; the signal's reason if aborted

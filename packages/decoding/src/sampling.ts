@@ -27,8 +27,21 @@ export const argmax = (logits_V: ArrayLike<number>): number => {
   return best
 }
 
+/** Entries of a sample of the values, by which a bound for the largest ones is guessed. */
+const SAMPLE = 512
+
 /** The k-th largest value, k from 1 (typed-array sort is numeric and native). */
-const kthLargest = (values: Float64Array, k: number): number => values.toSorted()[values.length - k]!
+const kthLargest = (values: Float64Array, k: number): number => {
+  const stride = Math.floor(values.length / SAMPLE)
+  if (stride > 1) {
+    // Sorting all of a large vocabulary takes milliseconds: of what exceeds a guess it is enough, if there are k of them.
+    const sample = Float64Array.from({ length: SAMPLE }, (_, i) => values[i * stride]!).sort()
+    const guess = sample[SAMPLE - Math.ceil((2 * k) / stride) - 8]
+    const largest = guess === undefined ? values : values.filter((x) => x >= guess)
+    if (largest.length >= k) return largest.sort()[largest.length - k]!
+  }
+  return values.toSorted()[values.length - k]!
+}
 
 const scale = (p_V: Float64Array): Float64Array => {
   let sum = 0
@@ -39,7 +52,10 @@ const scale = (p_V: Float64Array): Float64Array => {
 
 /** Sets to 0 all but the most probable tokens that together reach `topP`, then rescales. */
 const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
-  const sorted = p_V.toSorted()
+  // Tokens below (1 - topP) / V have less than 1 - topP together: the others reach topP, but for rounding.
+  const bound = (1 - topP) / p_V.length
+  const likely = p_V.filter((p) => p >= bound).sort()
+  const sorted = likely.reduce((sum, p) => sum + p, 0) >= topP ? likely : p_V.toSorted()
   let mass = 0
   let i = sorted.length - 1
   for (; i > 0; i--) if ((mass += sorted[i]!) >= topP) break
@@ -63,7 +79,8 @@ const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
  * @error RangeError if a logit is NaN or no logit is finite
  * @source order and tie rules of transformers' logits warpers; temperature 0 as the limit
  */
-export const adjusted = (logits_V: ArrayLike<number>, { temperature, topK, topP }: Sampling): Float64Array => {
+export const adjusted = (logits_V: ArrayLike<number>, sampling: Sampling): Float64Array => {
+  const { temperature } = sampling
   const V = logits_V.length
   const best = argmax(logits_V)
   const top = logits_V[best]!
@@ -74,12 +91,19 @@ export const adjusted = (logits_V: ArrayLike<number>, { temperature, topK, topP 
     return p_V
   }
   for (let v = 0; v < V; v++) p_V[v] = Math.exp((logits_V[v]! - top) / temperature)
+  scale(p_V)
+  if (Number.isNaN(p_V[0])) throw new RangeError(`a NaN among ${V} logits, expected numbers; check the model's weights`)
+  return restricted(p_V, sampling)
+}
+
+/** A distribution cut down to its top-k and then its top-p, in place, rescaled to sum to 1. */
+export const restricted = (p_V: Float64Array, { topK, topP }: Pick<Sampling, "topK" | "topP">): Float64Array => {
+  const V = p_V.length
   if (topK !== undefined && topK < V) {
     const cut = kthLargest(p_V, topK)
     for (let v = 0; v < V; v++) if (p_V[v]! < cut) p_V[v] = 0
+    scale(p_V)
   }
-  scale(p_V)
-  if (Number.isNaN(p_V[0])) throw new RangeError(`a NaN among ${V} logits, expected numbers; check the model's weights`)
   return topP === undefined || topP === 1 ? p_V : keepMass(p_V, topP)
 }
 

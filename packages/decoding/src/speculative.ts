@@ -10,22 +10,26 @@
  */
 import type { Decoding, Model } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
-import { tf } from "@winnow/tensor"
 import { type Chance, chanceOf, type Verdict, verify, verifyGreedy } from "./block.ts"
 import { proposalRoom } from "./block-structure.ts"
 import { checked } from "./checked.ts"
 import type { BlockCounts } from "./counts.ts"
+import { DraftLength, draftLengthOption } from "./draft-length.ts"
 import type { Session } from "./drive.ts"
 import { requireSameVocabulary } from "./evidence.ts"
-import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
+import { parameterRatio } from "./parameter-ratio.ts"
 import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
-import { adjusted, samplingOptions } from "./sampling.ts"
+import { samplingOptions } from "./sampling.ts"
+import { type Choices, choicesAfter, distributionsAfter } from "./what-follows.ts"
 
 /** Options of speculative decoding; sampling options, applied to both models, among them. */
 export const speculativeOptions = samplingOptions.merge({
   "+": "reject",
-  /** gamma: tokens proposed a target call; 0 is the target alone, and the draft is never called. */
-  draftLength: "number.integer >= 0",
+  /**
+   * gamma: tokens proposed a target call; 0 is the target alone, and the draft is never called. Or `{ most: 8 }`: the
+   * best length from 1 to `most`, chosen before each block by the acceptance and the cost so far (`bestDraftLength`).
+   */
+  draftLength: draftLengthOption,
   /** Most tokens that are emitted; never passed, also not within a block. */
   maxNew: "number.integer >= 1",
   "eosId?": "number.integer >= 0",
@@ -63,11 +67,6 @@ export interface SpeculativeTiming {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** What the device gives of some rows: their argmax and margin when greedy, their distributions when sampled. */
-type Choices =
-  | { readonly greedy: true; readonly argmax: ArrayLike<number>; readonly margin: ArrayLike<number> }
-  | { readonly greedy: false; readonly p: ReadonlyArray<Float64Array> }
-
 /** One sequence in steps: one block a step. Dispose it; `drive` does. */
 export class SpeculativeSession implements Session {
   readonly #options: typeof speculativeOptions.infer
@@ -77,6 +76,7 @@ export class SpeculativeSession implements Session {
   readonly #draft: Decoding | undefined
   readonly #prompt: Int32Array
   readonly #text: Array<number>
+  readonly #length: DraftLength
   readonly #tokens: Array<number> = []
   readonly #margins: Array<number> = []
   readonly #counts: Mutable<Omit<SpeculativeCounts, "testedAt" | "acceptedAt">> = {
@@ -116,17 +116,21 @@ export class SpeculativeSession implements Session {
   ) {
     this.#options = checked("speculative decoding", speculativeOptions, options)
     const { draftLength, maxNew, eosId, seed, index } = this.#options
-    if (draftLength > 0 && draft === undefined)
-      throw new Error(`draft length ${draftLength} without a draft: give a draft model, or draft length 0`)
+    const mayDraft = draftLength !== 0
+    if (mayDraft && draft === undefined)
+      throw new Error(
+        `draft length ${JSON.stringify(draftLength)} without a draft: give a draft model, or draft length 0`,
+      )
     if (draft !== undefined) requireSameVocabulary(target, draft)
     this.#ending = { eosId, stop, limit: limitOf(prompt, maxNew, target.architecture.maxLength) }
     this.#chance = chance ?? chanceOf(seeded(seed, "speculative", index))
     this.#prompt = Int32Array.from(prompt)
     this.#text = Array.from(prompt)
-    this.#testedAt = new Array(draftLength).fill(0)
-    this.#acceptedAt = new Array(draftLength).fill(0)
+    this.#length = new DraftLength(draftLength, draft === undefined ? 1 : parameterRatio(target, draft))
+    this.#testedAt = new Array(this.#length.most).fill(0)
+    this.#acceptedAt = new Array(this.#length.most).fill(0)
     this.#target = target.decoding()
-    this.#draft = draftLength > 0 ? draft!.decoding() : undefined
+    this.#draft = mayDraft ? draft!.decoding() : undefined
   }
 
   step(): boolean {
@@ -135,13 +139,27 @@ export class SpeculativeSession implements Session {
     const L = this.#text.length
     const { drafted, q } = this.#propose()
     const drafting = performance.now()
-    const choices = this.#choices(this.target, this.#target, [...this.#text, ...drafted], drafted.length + 1)
-    const verdict = choices.greedy ? verifyGreedy(drafted, choices.argmax) : verify(drafted, q, choices.p, this.#chance)
-    this.#emit(drafted, verdict, choices)
+    const verdict = this.#judge(drafted, q)
     this.#target.rollback(L + verdict.accepted)
     this.#draft?.rollback(Math.min(this.#draft.length, L + verdict.accepted))
     this.#time(began, drafting, drafted.length)
     return this.#finish === undefined
+  }
+
+  /** One call of the target on what it lacks of text and block; what that gave is emitted. */
+  #judge(drafted: ReadonlyArray<number>, q: ReadonlyArray<Float64Array>): Verdict {
+    const fresh = this.#fresh(this.#target, drafted)
+    const rows = drafted.length + 1
+    if (this.#options.temperature > 0) {
+      const p = distributionsAfter(this.target, this.#target, fresh, 1, rows, this.#options)
+      const verdict = verify(drafted, q, p, this.#chance)
+      this.#emit(drafted, verdict)
+      return verdict
+    }
+    const choices = choicesAfter(this.target, this.#target, fresh, 1, rows, true)
+    const verdict = verifyGreedy(drafted, choices.argmax)
+    this.#emit(drafted, verdict, choices)
+    return verdict
   }
 
   /** Tokens of the draft until the block is full, the length limit or context is reached, or the draft ends the text. */
@@ -149,60 +167,52 @@ export class SpeculativeSession implements Session {
     const drafted: Array<number> = []
     const q: Array<Float64Array> = []
     if (this.#draft === undefined || this.draft === undefined) return { drafted, q }
-    const { draftLength, eosId } = this.#options
-    const rules = { draftLength, limit: this.#ending.limit }
+    const { eosId, temperature } = this.#options
+    const rules = { draftLength: this.#length.next(this.#measuredCostRatio()), limit: this.#ending.limit }
     // The draft never reads its last token of a block, so it may propose one beyond its own context.
     const context = this.draft.architecture.maxLength + 1 - this.#text.length
     const room = Math.min(proposalRoom(this.#tokens.length, rules), context)
     while (drafted.length < room && (drafted.length === 0 || drafted.at(-1) !== eosId)) {
-      const choices = this.#choices(this.draft, this.#draft, [...this.#text, ...drafted], 1)
-      if (choices.greedy) drafted.push(choices.argmax[0]!)
+      const fresh = this.#fresh(this.#draft, drafted)
+      // Only the target's margins are of interest, and they cost more than the choice itself.
+      if (temperature === 0) drafted.push(choicesAfter(this.draft, this.#draft, fresh, 1, 1, false).argmax[0]!)
       else {
-        q.push(choices.p[0]!)
-        drafted.push(this.#chance.draw(choices.p[0]!))
+        const q_V = distributionsAfter(this.draft, this.#draft, fresh, 1, 1, this.#options).at(0)!
+        q.push(q_V)
+        drafted.push(this.#chance.draw(q_V))
       }
     }
     return { drafted, q }
   }
 
-  /** Gives a model the tokens that its cache lacks; what follows the last `rows` of them. */
-  #choices(model: Model, decoding: Decoding, text: ReadonlyArray<number>, rows: number): Choices {
-    const fresh = text.slice(decoding.length)
-    const V = model.architecture.vocabularySize
-    let choices: Choices | undefined
-    tf.tidy(() => {
-      const logits_RV = lastLogits(model, decoding.extend(idsTensor(fresh, 1, fresh.length)), rows)
-      if (this.#options.temperature === 0) {
-        // Only the target's margins are of interest, and they cost more than the choice itself.
-        const judged = decoding === this.#target
-        choices = {
-          greedy: true,
-          ...(judged ? argmaxWithMargin(logits_RV) : { argmax: argmaxRows(logits_RV), margin: [] }),
-        }
-      } else {
-        const values = logits_RV.dataSync() as Float32Array
-        choices = {
-          greedy: false,
-          p: Array.from({ length: rows }, (_, r) => adjusted(row(values, r, V), this.#options)),
-        }
-      }
-    })
-    return choices!
+  /** Seconds of a draft call over those of a target call, once both were timed. */
+  #measuredCostRatio(): number | undefined {
+    const { draft, target, draftCalls, targetCalls } = this.#timing
+    return draftCalls > 0 && targetCalls > 0 ? draft / draftCalls / (target / targetCalls) : undefined
+  }
+
+  /** Those tokens of the text and the block that a cache lacks. */
+  #fresh({ length }: Decoding, drafted: ReadonlyArray<number>): Int32Array {
+    const L = this.#text.length
+    return Int32Array.from({ length: L + drafted.length - length }, (_, i) =>
+      length + i < L ? this.#text[length + i]! : drafted[length + i - L]!,
+    )
   }
 
   /** Appends what the block gave, up to the end of the text, and counts it. */
-  #emit(drafted: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices: Choices): void {
+  #emit(drafted: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices?: Choices): void {
     const block = [...drafted.slice(0, accepted), own]
     let kept = 0
     while (kept < block.length && this.#finish === undefined) {
       this.#tokens.push(block[kept]!)
       this.#text.push(block[kept]!)
-      if (choices.greedy) this.#margins.push(choices.margin[kept]!)
+      if (choices !== undefined) this.#margins.push(choices.margin[kept]!)
       kept++
       this.#finish = finishOf(this.#tokens, this.#ending)
     }
     const acceptedKept = Math.min(accepted, kept)
     const rejectedKept = accepted < drafted.length && kept === block.length ? 1 : 0
+    this.#length.learn(accepted, accepted < drafted.length ? 1 : 0)
     const counts = this.#counts
     counts.blocks++
     counts.proposed += drafted.length
@@ -239,7 +249,8 @@ export class SpeculativeSession implements Session {
 
   /**
    * Greedy only: top logit minus second, for each emitted token, as the target computed it when it verified. Where this
-   * is near the rounding of single precision, a product of another shape may choose the other token.
+   * is near the rounding of single precision, a product of another shape may choose the other token on the plain path;
+   * native products give the same numbers in every shape.
    */
   get margins(): ReadonlyArray<number> {
     return this.#margins

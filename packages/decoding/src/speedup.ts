@@ -1,10 +1,10 @@
 /** Speed-up by wall time: the target alone and with the draft, alternating in one process on the same prompts. */
 import type { Model } from "@winnow/core"
-import { parameterCount } from "@winnow/models"
 import { median } from "@winnow/numerics"
 import { blockEfficiencyOf } from "./counts.ts"
 import { mbsu, secondsPerToken } from "./formulas.ts"
 import { compareGreedy, type Identity } from "./identity.ts"
+import { parameterRatio } from "./parameter-ratio.ts"
 import { type Speculated, type SpeculateHooks, speculateOne } from "./speculate.ts"
 import type { SpeculativeOptions } from "./speculative.ts"
 
@@ -19,6 +19,7 @@ export interface SpeedupOptions {
 }
 
 export interface Speedup {
+  /** gamma; the mean number of tokens proposed a block where it was chosen as decoding ran. */
   readonly draftLength: number
   readonly temperature: number
   readonly prompts: number
@@ -57,10 +58,6 @@ const total = (runs: ReadonlyArray<Speculated>, of: (run: Speculated) => number)
 
 const perToken = ({ timing, rollout }: Speculated): number => timing.total / rollout.tokens.length
 
-/** Draft parameters / target parameters: the c of MBSU. */
-export const parameterRatio = (target: Model, draft: Model): number =>
-  parameterCount(draft.architecture) / parameterCount(target.architecture)
-
 /** Differences of all rounds, a prompt that differed in several counted once. */
 const identityOf = (alone: ReadonlyArray<Speculated>, withDraft: ReadonlyArray<Speculated>, P: number): Identity => {
   const { differences, smallestMargin } = compareGreedy(
@@ -79,12 +76,16 @@ const identityOf = (alone: ReadonlyArray<Speculated>, withDraft: ReadonlyArray<S
 const summarise = (
   alone: ReadonlyArray<Speculated>,
   withDraft: ReadonlyArray<Speculated>,
-  { draftLength, temperature = 0 }: SpeculativeOptions,
+  { draftLength: given, temperature = 0 }: SpeculativeOptions,
   c: number,
   P: number,
 ) => {
   const tau = blockEfficiencyOf(withDraft.map((run) => run.counts))!.pooled
   const target = total(alone, (r) => r.timing.target) / total(alone, (r) => r.timing.targetCalls)
+  const draftLength =
+    typeof given === "number"
+      ? given
+      : total(withDraft, (r) => r.counts.proposed) / total(withDraft, (r) => r.counts.blocks)
   const calls = total(withDraft, (r) => r.timing.targetCalls)
   const verify = total(withDraft, (r) => r.timing.target) / calls
   const draftCalls = total(withDraft, (r) => r.timing.draftCalls)

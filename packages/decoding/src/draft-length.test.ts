@@ -1,0 +1,121 @@
+/** A draft length chosen as decoding runs: the rule, that it adapts, and that texts keep the target's distribution. */
+import { describe, expect, test } from "bun:test"
+import { tf } from "@winnow/tensor"
+import { everyOutcome } from "../test/every-outcome.ts"
+import { pair, randomPrompts, tableModel } from "../test/table-model.ts"
+import { bestDraftLength, DraftLength } from "./draft-length.ts"
+import { compareGreedy } from "./identity.ts"
+import { adjusted } from "./sampling.ts"
+import { speculate } from "./speculate.ts"
+import { SpeculativeSession } from "./speculative.ts"
+
+describe("the rule", () => {
+  test("is the maximum of (1 - alpha^(gamma+1)) / ((1 - alpha)(gamma c + 1)), the smallest of equal ones", () => {
+    for (const alpha of [0, 0.1, 0.5, 0.8, 0.95, 1])
+      for (const c of [0.01, 0.1, 0.5, 1, 2]) {
+        const speedup = (gamma: number) =>
+          (alpha === 1 ? gamma + 1 : (1 - alpha ** (gamma + 1)) / (1 - alpha)) / (gamma * c + 1)
+        const best = bestDraftLength(alpha, c, 8)
+        for (let gamma = 1; gamma <= 8; gamma++) {
+          expect(speedup(gamma)).toBeLessThanOrEqual(speedup(best) * (1 + 1e-12))
+          if (gamma < best) expect(speedup(gamma)).toBeLessThan(speedup(best) * (1 + 1e-12))
+        }
+      }
+    expect(bestDraftLength(0.8, 0.05, 8)).toBe(8)
+    expect(bestDraftLength(0.3, 0.3, 8)).toBe(1)
+    expect(bestDraftLength(1, 1, 8)).toBe(1) // two tokens for two calls, at any length
+  })
+
+  test("lengths follow acceptance and cost; a fixed one stays", () => {
+    const length = new DraftLength({ most: 6, costRatio: 0.1 }, 0.5)
+    const lengths: Array<number> = [length.next(undefined)]
+    for (const accepted of [...new Array(30).fill(6), ...new Array(60).fill(0)]) {
+      length.learn(accepted, accepted === 6 ? 0 : 1)
+      lengths.push(length.next(99)) // a given cost ratio is not replaced by a measured one
+    }
+    expect(lengths[0]).toBe(5)
+    expect(lengths[30]).toBe(6)
+    expect(lengths.at(-1)).toBe(1)
+    expect(length.acceptance).toBeLessThan(0.2)
+    const measured = new DraftLength({ most: 8 }, 0.01)
+    expect([measured.next(undefined), measured.next(0.5)]).toEqual([8, 2])
+    const fixed = new DraftLength(3, 0.1)
+    fixed.learn(0, 50)
+    expect([fixed.next(1), fixed.most]).toEqual([3, 3])
+  })
+})
+
+test("greedy: the target's own text, blocks as long as the draft is right, runs repeat; nothing is left over", async () => {
+  const before = tf.memory().numTensors
+  const { target, draft, dispose } = pair(7, 3, 0.7)
+  const prompts = randomPrompts(8, 7, 6, 3)
+  const draftLength = { most: 8, costRatio: 0.1 }
+  const alone = await speculate(target, undefined, prompts, { draftLength: 0, maxNew: 60 })
+  const done = await speculate(target, draft, prompts, { draftLength, maxNew: 60 })
+  const rollouts = alone.map(({ rollout }) => rollout)
+  expect(compareGreedy(rollouts, done).identical).toBe(8)
+  const proposed = done.map(({ counts }) => counts.proposed / counts.blocks)
+  expect(Math.max(...proposed)).toBeGreaterThan(1.5 * Math.min(...proposed)) // it was chosen
+  const again = await speculate(target, draft, prompts, { draftLength, maxNew: 60 })
+  expect(again.map(({ counts }) => counts)).toEqual(done.map(({ counts }) => counts))
+  const measured = await speculate(target, draft, prompts, { draftLength: { most: 8 }, maxNew: 60 })
+  expect(compareGreedy(rollouts, measured).identical).toBe(8)
+  const [right] = await speculate(target, target, [[1]], { draftLength, maxNew: 200 })
+  expect(right!.counts.acceptedAt[7]).toBeGreaterThan(15)
+  const other = tableModel({ V: 7, states: 16, seed: 99, support: [0] })
+  const [wrong] = await speculate(target, other, [[1]], { draftLength, maxNew: 200 })
+  expect(wrong!.counts.proposed / wrong!.counts.blocks).toBeLessThan(3)
+  other.dispose()
+  dispose()
+  expect(tf.memory().numTensors).toBe(before)
+})
+
+for (const temperature of [1, 0.6])
+  test(`sampled at temperature ${temperature}, every outcome: whatever the lengths, texts have the target's distribution`, () => {
+    const { target, draft, dispose } = pair(3, 21, 1, 0.2)
+    const [prompt, maxNew, eosId] = [[1, 0], 5, 2]
+    const lengths = new Set<number>()
+    const outcomes = everyOutcome((chance) => {
+      // at this cost a rejection shortens the next block, an acceptance lengthens it
+      const options = { temperature, draftLength: { most: 3, costRatio: 0.35 }, maxNew, eosId }
+      const session = new SpeculativeSession(target, draft, prompt, options, undefined, chance)
+      for (let before = 0; ; ) {
+        const more = session.step()
+        lengths.add(session.counts.proposed - before)
+        before = session.counts.proposed
+        if (!more) break
+      }
+      session.dispose()
+      return session.rollout.tokens
+    })
+    expect(lengths.size).toBeGreaterThan(2)
+    const emitted = new Map<string, number>()
+    for (const { value, weight } of outcomes) emitted.set(value.join(), (emitted.get(value.join()) ?? 0) + weight)
+    let texts = 0
+    const visit = (tokens: Array<number>, weight: number): void => {
+      if (weight === 0) return
+      if (tokens.length === maxNew || tokens.at(-1) === eosId) {
+        texts++
+        expect(Math.abs((emitted.get(tokens.join()) ?? 0) - weight)).toBeLessThan(1e-12)
+        return
+      }
+      for (const [v, p] of adjusted(target.logitsAfter([...prompt, ...tokens]), { temperature }).entries())
+        visit([...tokens, v], weight * p)
+    }
+    visit([], 1)
+    expect(texts).toBeGreaterThan(10)
+    expect([...emitted.values()].reduce((a, b) => a + b, 0)).toBeCloseTo(1, 12)
+    dispose()
+  })
+
+test("options that make no sense are refused", () => {
+  const target = tableModel({ V: 4, states: 4, seed: 1 })
+  const make = (draftLength: unknown, draft: typeof target | undefined = target) =>
+    new SpeculativeSession(target, draft, [1], { draftLength: draftLength as number, maxNew: 3 })
+  for (const wrong of [{ most: 0 }, { most: 65 }, { costRatio: 0 }, { longest: 3 }, "adaptive", -1, 1.5])
+    expect(() => make(wrong)).toThrow("draftLength")
+  expect(() => new SpeculativeSession(target, undefined, [1], { draftLength: {}, maxNew: 3 })).toThrow(
+    "without a draft",
+  )
+  target.dispose()
+})

@@ -1,0 +1,74 @@
+/**
+ * What follows the newest tokens, by a model: greedy choices or distributions, natively where decoding is native.
+ *
+ * Letters: B sequences, T new positions, R = B rows that are asked for, V vocabulary.
+ */
+import type { Decoding, Model } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
+import { adjusted, restricted, type Sampling } from "./sampling.ts"
+
+/** Greedy choices of R rows. */
+export interface Choices {
+  /** Of equal logits the lowest id. */
+  readonly argmax: ArrayLike<number>
+  /** Largest logit less second largest; empty unless asked for. */
+  readonly margin: ArrayLike<number>
+}
+
+/** Rows of numbers, made when asked for: an array of them is one. */
+export interface Rows {
+  readonly at: (r: number) => Float64Array | undefined
+}
+
+/**
+ * Gives a decoding state its next tokens; the most probable token after each of the last `rows` positions.
+ *
+ * @param ids_BT B times T ids
+ */
+export const choicesAfter = (
+  model: Model,
+  decoding: Decoding,
+  ids_BT: Int32Array,
+  B: number,
+  rows: number,
+  margins: boolean,
+): Choices => {
+  if (decoding.quick !== undefined) return decoding.quick.greedy(ids_BT, B, rows, margins)
+  let choices: Choices | undefined
+  tf.tidy(() => {
+    const logits_RV = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
+    choices = margins ? argmaxWithMargin(logits_RV) : { argmax: argmaxRows(logits_RV), margin: [] }
+  })
+  return choices!
+}
+
+/**
+ * The same with the distribution that a token is drawn from, of those rows that are asked for: of a block's rows only those
+ * up to the first rejection are. Void once the decoding state is used again.
+ */
+export const distributionsAfter = (
+  model: Model,
+  decoding: Decoding,
+  ids_BT: Int32Array,
+  B: number,
+  rows: number,
+  sampling: Sampling,
+): Rows => {
+  const made: Array<Float64Array | undefined> = []
+  const once = (make: (r: number) => Float64Array): Rows => ({ at: (r) => (made[r] ??= make(r)) })
+  if (decoding.quick !== undefined) {
+    const logits = decoding.quick.logits(ids_BT, B, rows)
+    return once((r) => {
+      const p_V = logits.softmax(r, sampling.temperature)
+      // null is what `adjusted` refuses, with the reason
+      return p_V === null ? adjusted(logits.row(r), sampling) : restricted(p_V, sampling)
+    })
+  }
+  let values = new Float32Array()
+  tf.tidy(() => {
+    const logits_RV = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
+    values = logits_RV.dataSync() as Float32Array<ArrayBuffer>
+  })
+  return once((r) => adjusted(row(values, r, model.architecture.vocabularySize), sampling))
+}
