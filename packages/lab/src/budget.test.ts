@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import type { Architecture, Statistic } from "@winnow/core"
+import type { SignalsOptions } from "@winnow/training"
 import { trainingFlops } from "./budget.ts"
 
 /** Head 2 d V, trunk one FLOP a token. */
@@ -31,4 +32,17 @@ test("a loss with batch statistics reads kept rows once more, and all valid rows
   expect(more(["draftLoss_N"], true)).toBe(kept + 100 * (ofDraft + ofTarget))
   expect(more(excess, true)).toBe(kept + 100 * (ofDraft + ofReference + 2 * ofTarget))
   expect(more(excess, false)).toBe(40 * ofDraft + 100 * (ofDraft + ofReference))
+})
+
+test("what comes from a cache is not counted again: hidden states leave the head's product, other forms nothing", () => {
+  const passes = { draft, target, reference, needs: excess, lossNeedsTarget: true, lossReadsBatch: false, T: 8 }
+  const live = trainingFlops(tokens, passes)
+  const saved = (signals: SignalsOptions) => live - trainingFlops(tokens, { ...passes, signals })
+  const ofHeads = 100 * ofTarget + 40 * ofTarget
+  expect(saved({ target: "live", reference: "live" })).toBe(0)
+  expect(saved({ target: "hidden", reference: "live" })).toBe(1000)
+  for (const form of ["full", { topK: 4 }, { samples: 4, seed: 0 }] as const)
+    expect(saved({ target: form, reference: "live" })).toBe(1000 + ofHeads)
+  expect(saved({ target: "live", reference: "cached" })).toBe(1000 + 100 * ofReference)
+  expect(saved({ target: "full", reference: "cached" })).toBe(2000 + ofHeads + 100 * ofReference)
 })

@@ -43,7 +43,9 @@ const sparseRows = (signals: OpenSignals, batch: Batch, kind: SparseRows["kind"]
       if (tail) tail_N[n] = values[at + 2 * k]!
     }
   })
-  const p_Nk = tail ? logP_Nk.map(Math.exp) : new Float32Array(N * k).fill(1 / k)
+  const p_Nk = new Float32Array(N * k)
+  if (tail) for (let i = 0; i < p_Nk.length; i++) p_Nk[i] = Math.exp(logP_Nk[i]!)
+  else p_Nk.fill(1 / k)
   return { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N }
 }
 
