@@ -155,12 +155,12 @@ inline int run(int argc, char** argv, std::initializer_list<Test> tests) {
     }
     all_passed = all_passed && !failed;
     if (failed) continue;
-    std::printf("%s: %ld cases", test.name, done);
+    std::printf("%s: %ld cases\n", test.name, done);
     for (const auto& [what, c] : compared()) {
-      std::printf(", %s: %ld compared", what.c_str(), c.count);
+      std::printf("  %-24s %9ld compared", what.c_str(), c.count);
       if (c.worst > 0) std::printf(", the worst at %.2f of its tolerance", c.worst);
+      std::printf("\n");
     }
-    std::printf("\n");
   }
   std::fflush(stdout);
   return all_passed ? 0 : 1;
