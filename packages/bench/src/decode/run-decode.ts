@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { UsageError } from "../command-line.ts"
 import { fastest, type PeerPrecision, speedRatio } from "../side-by-side/peer-precision.ts"
+import { runChild } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type DecodeFloor, decodeFloor } from "./floor.ts"
 import type { DecodeOptions } from "./options.ts"
@@ -85,17 +85,8 @@ const write = async (
 ): Promise<{ readonly texts: ReadonlyArray<ReadonlyArray<number>>; readonly bandwidth: number }> => {
   const { draft, target, vocab, agreement, gamma, prompt, new: fresh, threads } = o
   const given = Object.entries({ draft, target, vocab, agreement, gamma, prompt, new: fresh, threads })
-  const command = [process.execPath, join(import.meta.dir, "make-pair.ts"), folder]
-  const child = Bun.spawn([...command, ...given.flatMap(([name, value]) => [`--${name}`, String(value)])], {
-    stderr: "pipe",
-  })
-  const [stdout, stderr, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  if (code !== 0)
-    throw new UsageError(`the pair could not be written to ${folder}: ${stderr.trim().split("\n").at(-1)}`)
+  const flags = given.flatMap(([name, value]) => [`--${name}`, String(value)])
+  const stdout = await runChild(join(import.meta.dir, "make-pair.ts"), [folder, ...flags])
   const { target: next } = chainsOf(vocab, agreement, SEED)
   const texts = Array.from({ length: WARM_UP + o.rounds }, (_, round) => textOf(next, prompt + fresh, SEED + round))
   writeFileSync(join(folder, "prompts.json"), JSON.stringify(texts.map((text) => [...text.subarray(0, prompt)])))

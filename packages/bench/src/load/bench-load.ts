@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { UsageError } from "../command-line.ts"
 import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
 import { speedRatio } from "../side-by-side/peer-precision.ts"
+import { runChild } from "../side-by-side/run-child.ts"
 import { checkPeer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Format, formats } from "./formats.ts"
 import { type LoadOptions, loadUsage, parseLoad } from "./options.ts"
@@ -39,11 +39,7 @@ const WARM_UP = 2
 
 const write = async ({ model, vocab, threads }: LoadOptions, folder: string): Promise<void> => {
   const given = ["--model", String(model), "--vocab", String(vocab), "--threads", String(threads)]
-  const command = [process.execPath, join(import.meta.dir, "make-models.ts"), folder, ...given]
-  const child = Bun.spawn(command, { stdout: "ignore", stderr: "pipe" })
-  const [stderr, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
-  if (code !== 0)
-    throw new UsageError(`the models could not be written to ${folder}: ${stderr.trim().split("\n").at(-1)}`)
+  await runChild(join(import.meta.dir, "make-models.ts"), [folder, ...given])
 }
 
 const rowOf = (format: Format, bytes: number, [ours, peer]: ReadonlyArray<ReadonlyArray<number>>): LoadRow => {

@@ -9,7 +9,8 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --peer PYTHON     a Python that has PyTorch and transformers; without it only our own step is timed
   --peer-precision  both, fp32 or bf16: the peers that run; the ratios are to the faster one (both)
   --precision P     bfloat16 or float32: operands of our products; sums are float32 either way (bfloat16)
-  --cached          our signals come from a cache: target as top-k with tail, loss of the reference
+  --cached          our signals come from caches made before: target as top k with tail, loss of the reference
+  --top-k K         entries a token of the cached target (64)
   --draft SIZES     hidden,layers,heads,intermediate of draft and reference (256,6,8,1024)
   --target SIZES    of the target (512,6,8,2048)
   --vocab V         vocabulary (50304)
@@ -31,6 +32,7 @@ export interface StepOptions {
   readonly peers: ReadonlyArray<PeerPrecision>
   readonly precision: Precision
   readonly cached: boolean
+  readonly topK: number
   readonly draft: Sizes
   readonly target: Sizes
   readonly vocab: number
@@ -59,6 +61,7 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     "peer-precision": text("both"),
     precision: text("bfloat16"),
     cached: flag,
+    "top-k": text("64"),
     draft: text("256,6,8,1024"),
     target: text("512,6,8,2048"),
     vocab: text("50304"),
@@ -71,21 +74,19 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     json: flag,
     help: { ...flag, short: "h" },
   })
-  const count = (name: "vocab" | "batch" | "length" | "threads" | "steps") => countOf("step", name, values[name])
+  const count = (name: "top-k" | "vocab" | "batch" | "length" | "threads" | "steps") =>
+    countOf("step", name, values[name])
   const vocab = count("vocab")
   if (values.sweep !== undefined && values.peer !== undefined)
     throw new UsageError(
       "--sweep and --peer were both given: a sweep times ours alone; compare one size with a peer, as in --vocab 4096 --peer PYTHON",
-    )
-  if (values.cached)
-    throw new UsageError(
-      "--cached: a step that reads its signals from a cache is not there yet; leave it out for live signals",
     )
   return {
     peer: values.peer,
     peers: peersFor(choiceOf("step", "peer-precision", values["peer-precision"], peerPrecisions)),
     precision: choiceOf("step", "precision", values.precision, ["bfloat16", "float32"]),
     cached: values.cached,
+    topK: count("top-k"),
     draft: sizesOf("draft", values.draft, vocab),
     target: sizesOf("target", values.target, vocab),
     vocab,

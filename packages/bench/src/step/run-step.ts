@@ -1,7 +1,10 @@
 /** One comparison of the step: all sides started, taking turns, ended; as plain data. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
 import { fastest, type PeerPrecision, speedRatio } from "../side-by-side/peer-precision.ts"
+import { runChild } from "../side-by-side/run-child.ts"
 import { startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Floor, floorOf } from "./floor.ts"
 import type { StepOptions } from "./options.ts"
@@ -43,7 +46,7 @@ export interface StepResult {
 /** Steps before those that count: allocators settle, kernels and native code are made ready. */
 const WARM_UP = 2
 
-const start = async (o: StepOptions, say: (line: string) => void) => {
+const start = async (o: StepOptions, folder: string, say: (line: string) => void) => {
   const given = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
     `--${name}`,
     String(o[name]),
@@ -54,7 +57,11 @@ const start = async (o: StepOptions, say: (line: string) => void) => {
     workers.push({ key, worker: await startWorker([...command, ...given]) })
     say(`started ${workers.at(-1)!.worker.name}`)
   }
-  const mode = ["--precision", o.precision, ...(o.cached ? ["--cached"] : [])]
+  const mode = ["--precision", o.precision, ...(o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : [])]
+  if (o.cached) {
+    say("making the caches of target and reference")
+    await runChild(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])
+  }
   await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), ...mode])
   if (o.peer !== undefined)
     for (const peer of o.peers) await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])])
@@ -62,13 +69,22 @@ const start = async (o: StepOptions, say: (line: string) => void) => {
 }
 
 /**
- * Runs the comparison; the peer must have passed `checkPeer`.
+ * Runs the comparison; the peer must have passed `checkPeer`. Caches are removed at the end.
  *
  * @param say gets a line for each step, for a terminal
  * @error WorkerEnded when a side fails on the way
  */
 export const runStep = async (o: StepOptions, say: (line: string) => void): Promise<StepResult> => {
-  const workers = await start(o, say)
+  const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
+  try {
+    return await compare(o, folder, say)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const compare = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<StepResult> => {
+  const workers = await start(o, folder, say)
   const times = new Map(workers.map(({ key }) => [key, [] as Array<number>]))
   for (let round = 0; round < WARM_UP + o.steps; round++) {
     const shown: Array<string> = []

@@ -50,6 +50,16 @@ describe("beside a peer", () => {
       expect(stdout).not.toContain("a peer bf16")
     }))
 
+  test("with cached signals: made before, the floor without the frozen models", () => {
+    const { exitCode, stdout, stderr } = runBench("step", "--cached", "--top-k", "8", ...tiny, "--steps", "1", "--json")
+    expect([exitCode, stderr]).toEqual([0, ""])
+    const { ours, peers, against, signals, floorGigaflops } = JSON.parse(stdout) as StepReport
+    expect(signals).toBe("cached")
+    expect(ours.name).toEndWith("signals cached (top 8)")
+    expect(floorGigaflops.frozen).toBe(0)
+    expect([peers, against]).toEqual([[], undefined])
+  })
+
   test("a peer that ends on the way: exit code 1, its last words", () =>
     withPeer(`console.error("out of memory"); process.exit(1)`, (peer) => {
       const { exitCode, stderr } = runBench("step", "--peer", peer, ...tiny, "--json")

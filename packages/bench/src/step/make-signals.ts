@@ -1,0 +1,27 @@
+/** Makes the caches that `--cached` reads, once and in a process of its own, as a stage before training does. */
+import { join } from "node:path"
+import { openEngine, setPrecision } from "@winnow/tensor"
+import { cachedTarget, makeReferenceSignals, makeTargetSignals, openSignals } from "@winnow/training"
+import { Effect } from "effect"
+import { chunkRows, examples, form, identity, models, plugins, precision, signalsFolder, threads } from "./setting.ts"
+
+await openEngine({ threads })
+setPrecision(precision)
+const [ofTarget, ofReference] = ["target", "reference"].map((which) => join(signalsFolder!, which)) as [string, string]
+const making = { identity, examples, chunkRows }
+const target = models.target()
+await Effect.runPromise(makeTargetSignals({ ...making, directory: ofTarget, target, form }))
+target.dispose()
+// the reference is compared to the target as the draft will be: to what the cache has of it
+const signals = cachedTarget(openSignals(ofTarget, identity, examples), form)
+const { loss } = await plugins()
+await Effect.runPromise(
+  makeReferenceSignals({
+    ...making,
+    directory: ofReference,
+    reference: models.reference(),
+    statistics: ["referenceLoss_N"],
+    loss,
+    signals,
+  }),
+)

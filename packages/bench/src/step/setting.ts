@@ -1,0 +1,71 @@
+/** What the processes of one step share: models, data, filter and loss, made alike from the sizes on the command line. */
+import { parseArgs } from "node:util"
+import { batches, type EncodedExample } from "@winnow/data"
+import { adaspec } from "@winnow/filter-adaspec"
+import { kl } from "@winnow/loss-kl"
+import { gptNeox, initialise } from "@winnow/models"
+import { seeded } from "@winnow/numerics"
+import { instanceOf } from "@winnow/testing"
+import { chunkRowsFor } from "@winnow/training"
+import { Effect } from "effect"
+
+const { values } = parseArgs({
+  options: {
+    draft: { type: "string" },
+    target: { type: "string" },
+    vocab: { type: "string" },
+    batch: { type: "string" },
+    length: { type: "string" },
+    keep: { type: "string" },
+    threads: { type: "string" },
+    precision: { type: "string" },
+    "top-k": { type: "string" },
+    signals: { type: "string" },
+  },
+})
+const number = (name: "vocab" | "batch" | "length" | "keep" | "threads" | "top-k") => Number(values[name])
+const [V, B, T] = [number("vocab"), number("batch"), number("length")]
+
+export const threads = number("threads")
+export const precision = values.precision === "bfloat16" ? "bfloat16" : "float32"
+/** Folder of the caches `target` and `reference`; undefined for live signals. */
+export const signalsFolder = values.signals
+/** The form in which the target is cached. */
+export const form = { topK: Math.min(V, number("top-k")) } as const
+export const chunkRows = chunkRowsFor(V)
+
+const build = (sizes: string, seed: number) => {
+  const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes.split(",").map(Number)
+  const use = gptNeox({
+    vocab_size: V,
+    max_position_embeddings: Math.max(2048, T),
+    hidden_size: hidden_size!,
+    num_hidden_layers: num_hidden_layers!,
+    num_attention_heads: num_attention_heads!,
+    intermediate_size: intermediate_size!,
+  })
+  return initialise(Effect.runSync(use.instance), seed)
+}
+/** The models, fresh at each call; the engine must be open. */
+export const models = {
+  draft: () => build(values.draft!, 1),
+  reference: () => build(values.draft!, 2),
+  target: () => build(values.target!, 3),
+}
+
+/** Batches of a data set, so that a cache is read in several places. */
+const BATCHES = 4
+/** Sequences of T + 1 random tokens, of which T are predicted and trained on. */
+export const examples: ReadonlyArray<EncodedExample> = Array.from({ length: BATCHES * B }, (_, e) => {
+  const rng = seeded(1, "step bench", e)
+  return { ids: Int32Array.from({ length: T + 1 }, () => rng.below(V)), promptLength: 0 }
+})
+export const source = batches(examples, { batchSize: B, seed: 1 })
+
+export const plugins = async () => ({
+  filter: await instanceOf(adaspec({ k: number("keep") })),
+  loss: await instanceOf(kl()),
+})
+
+/** What the caches say that they were made of: they live for one run, which makes them itself. */
+export const identity = { run: "bench step" }
