@@ -60,6 +60,7 @@ describe("the command", () => {
       "losses",
       "micro-batch",
       "optimizer",
+      "kernels",
       "decoding",
       "tokenizing",
       "safetensors",

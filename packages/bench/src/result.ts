@@ -14,7 +14,13 @@ export interface Result extends Measured {
   readonly ratio?: { readonly value: number; readonly to: string }
 }
 
-const scale: Readonly<Record<Unit, number>> = { "tokens/s": 1, "parameters/s": 1, "MB/s": 1e6, "GB/s": 1e9 }
+const scale: Readonly<Record<Unit, number>> = {
+  "tokens/s": 1,
+  "parameters/s": 1,
+  "MB/s": 1e6,
+  "GB/s": 1e9,
+  "GFLOP/s": 1e9,
+}
 
 /** The rate of a call that takes so many ns, in the unit of its work. */
 export const rateOf = ({ amount, unit }: Work, ns: number): Result["rate"] => ({

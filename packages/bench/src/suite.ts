@@ -1,7 +1,7 @@
 /** A suite registers its benches; nothing is built before a bench is measured, so that listing them costs nothing. */
 
-/** What a second of a bench is counted in. Bytes are counted in powers of ten. */
-export type Unit = "tokens/s" | "parameters/s" | "MB/s" | "GB/s"
+/** What a second of a bench is counted in. Bytes and floating-point operations are counted in powers of ten. */
+export type Unit = "tokens/s" | "parameters/s" | "MB/s" | "GB/s" | "GFLOP/s"
 
 /** Tokens, parameters or bytes that one call works through. */
 export interface Work {

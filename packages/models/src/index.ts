@@ -1,10 +1,19 @@
+export {
+  causalAttention,
+  type HeadLayout,
+  plainCausalAttention,
+  type SequenceFrame,
+  sequenceFrame,
+} from "./attention.ts"
 export { architectureFromConfig, modelTypes } from "./config.ts"
+export { embedding, plainEmbedding } from "./embedding.ts"
 export * from "./files.ts"
 export * from "./gpt-neox.ts"
 export * from "./initialise.ts"
 export * from "./llama.ts"
 export * from "./model.ts"
 export { flopsPerToken, parameterCount } from "./parameters.ts"
+export { type Rotary, rotaryEmbedding } from "./rotary.ts"
 export {
   openSafetensors,
   readSafetensors,

@@ -2,11 +2,15 @@
 // of PANEL keys; everything else is used in the order in which it lies, so that all products are one micro-kernel.
 #include "attention.h"
 
+#if defined(__SSE__)
+#include <xmmintrin.h>
+#endif
+
 #include <algorithm>
 #include <limits>
 
 #include "gemm.h"
-#include "pool.h"
+#include "rows.h"
 
 namespace winnow {
 namespace {
@@ -18,9 +22,11 @@ constexpr int WIDTH = 4;
 constexpr int WIDTH = 2;
 #endif
 constexpr long PANEL = WIDTH * LANES;  // keys of a panel
-constexpr long ROWS_OF_BLOCK = 32;     // queries of a block
-constexpr long KEYS_FORWARD = 256;     // keys of a block: scores of a block are 32 KB
+constexpr long ROWS_FORWARD = 16;      // queries of a block: few, so that little beyond the diagonal is computed
+constexpr long KEYS_FORWARD = 256;     // keys of a block: scores of a block are 16 KB
+constexpr long ROWS_BACKWARD = 32;     // more, as each block adds to the gradients of all its keys
 constexpr long KEYS_BACKWARD = 128;    // two blocks of scores, 32 KB
+constexpr long STEP = 16;              // rows of a block of the gradient that end at one key
 static_assert(KEYS_FORWARD % PANEL == 0 && KEYS_BACKWARD % PANEL == 0, "blocks are whole panels");
 
 // C [R, W vectors] = A [R, K] B [K, W vectors], added to C if `add`; element (r, k) of A at a[r * ar + k * ak].
@@ -77,6 +83,29 @@ inline float max_of(vf x) {
 #endif
 }
 
+// What lies at p as four floats: the rotated part of a head is often shorter than a vector.
+struct Four {
+  typedef float v4 __attribute__((vector_size(16)));
+  static v4 get(const float* p) {
+    v4 x;
+    std::memcpy(&x, p, sizeof x);
+    return x;
+  }
+  static void set(float* p, v4 x) { std::memcpy(p, &x, sizeof x); }
+};
+struct One {
+  static float get(const float* p) { return *p; }
+  static void set(float* p, float x) { *p = x; }
+};
+
+// f(unit, j) for j below n, by fours while there are four.
+template <class F>
+inline void each_four(long n, F&& f) {
+  long j = 0;
+  for (; j + 4 <= n; j += 4) f(Four(), j);
+  for (; j < n; j++) f(One(), j);
+}
+
 const float* lane_numbers() {
   alignas(64) static const float numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return numbers;
@@ -112,21 +141,25 @@ struct Layout {
   const float* table(const float* of, long b, long t) const { return of + (s.tables_by_row ? b * T + t : t) * h; }
 
   // out [H] = the rotated head at x; its end zero.
-  void rotate(const float* x, long b, long t, float* out) const {
+  void rotate(const float* __restrict x, long b, long t, float* __restrict out) const {
     const float *c = table(cos, b, t), *n = table(sin, b, t);
     const long half = rotated / 2;
-    for (long j = 0; j < half; j++) out[j] = x[j] * c[j] - x[j + half] * n[j];
-    for (long j = 0; j < half; j++) out[j + half] = x[j + half] * c[j + half] + x[j] * n[j + half];
-    for (long j = rotated; j < h; j++) out[j] = x[j] * c[j];
+    each_vector(0, h, [&](long j, long count) { store_partial(out + j, load_partial(x + j, count) * load_partial(c + j, count), count); });
+    each_four(half, [&](auto u, long j) {
+      u.set(out + j, u.get(out + j) - u.get(x + j + half) * u.get(n + j));
+      u.set(out + j + half, u.get(out + j + half) + u.get(x + j) * u.get(n + j + half));
+    });
     for (long j = h; j < H; j++) out[j] = 0;
   }
   // The gradient by x, given that by the rotated head.
-  void rotate_back(const float* d, long b, long t, float* dx) const {
+  void rotate_back(const float* __restrict d, long b, long t, float* __restrict dx) const {
     const float *c = table(cos, b, t), *n = table(sin, b, t);
     const long half = rotated / 2;
-    for (long j = 0; j < half; j++) dx[j] = d[j] * c[j] + d[j + half] * n[j + half];
-    for (long j = 0; j < half; j++) dx[j + half] = d[j + half] * c[j + half] - d[j] * n[j];
-    for (long j = rotated; j < h; j++) dx[j] = d[j] * c[j];
+    each_vector(0, h, [&](long j, long count) { store_partial(dx + j, load_partial(d + j, count) * load_partial(c + j, count), count); });
+    each_four(half, [&](auto u, long j) {
+      u.set(dx + j, u.get(dx + j) + u.get(d + j + half) * u.get(n + j + half));
+      u.set(dx + j + half, u.get(dx + j + half) - u.get(d + j) * u.get(n + j));
+    });
   }
   void copy(const float* x, float* out) const {
     std::memcpy(out, x, static_cast<size_t>(h) * 4);
@@ -139,8 +172,25 @@ void to_panels(const Layout& at, const float* rows, float* panels) {
   for (long p = 0; p < at.panels; p++, panels += at.h * PANEL) {
     const long keys = std::min(PANEL, at.T - p * PANEL);
     const float* from = rows + p * PANEL * at.H;
+    long whole = 0, entries = 0;
+#if defined(__SSE__)
+    // squares of four by four in registers
+    whole = keys / 4 * 4;
+    entries = at.h / 4 * 4;
+    for (long i = 0; i < whole; i += 4)
+      for (long j = 0; j < entries; j += 4) {
+        const float* x = from + i * at.H + j;
+        __m128 a = _mm_loadu_ps(x), b = _mm_loadu_ps(x + at.H), c = _mm_loadu_ps(x + 2 * at.H), d = _mm_loadu_ps(x + 3 * at.H);
+        _MM_TRANSPOSE4_PS(a, b, c, d);
+        float* y = panels + j * PANEL + i;
+        _mm_storeu_ps(y, a);
+        _mm_storeu_ps(y + PANEL, b);
+        _mm_storeu_ps(y + 2 * PANEL, c);
+        _mm_storeu_ps(y + 3 * PANEL, d);
+      }
+#endif
     for (long j = 0; j < at.h; j++) {
-      for (long i = 0; i < keys; i++) panels[j * PANEL + i] = from[i * at.H + j];
+      for (long i = j < entries ? whole : 0; i < keys; i++) panels[j * PANEL + i] = from[i * at.H + j];
       for (long i = keys; i < PANEL; i++) panels[j * PANEL + i] = 0;
     }
   }
@@ -201,18 +251,18 @@ void forward_head(const Layout& at, long b, long head, float* out, float* lse) {
   static thread_local Buffer memory;
   const long T = at.T, h = at.h, H = at.H, Q = at.s.Q, group = head / (Q / at.s.G);
   const long padded = at.panels * PANEL;
-  float* keys = memory.of<float>(static_cast<size_t>(padded * (2 * H + h) + ROWS_OF_BLOCK * (2 * H + KEYS_FORWARD)));
+  float* keys = memory.of<float>(static_cast<size_t>(padded * (2 * H + h) + ROWS_FORWARD * (2 * H + KEYS_FORWARD)));
   float *values = keys + padded * H, *key_panels = values + padded * H;
-  float *q = key_panels + padded * h, *context = q + ROWS_OF_BLOCK * H, *weights = context + ROWS_OF_BLOCK * H;
+  float *q = key_panels + padded * h, *context = q + ROWS_FORWARD * H, *weights = context + ROWS_FORWARD * H;
   for (long t = 0; t < T; t++) {
     const float* x = at.packed + (b * T + t) * at.row;
     at.rotate(x + at.key(group), b, t, keys + t * H);
     at.copy(x + at.value(group), values + t * H);
   }
   to_panels(at, keys, key_panels);
-  Softmax rows[ROWS_OF_BLOCK];
-  for (long q0 = 0; q0 < T; q0 += ROWS_OF_BLOCK) {
-    const long n = std::min(ROWS_OF_BLOCK, T - q0);
+  Softmax rows[ROWS_FORWARD];
+  for (long q0 = 0; q0 < T; q0 += ROWS_FORWARD) {
+    const long n = std::min(ROWS_FORWARD, T - q0);
     for (long r = 0; r < n; r++) {
       at.rotate(at.packed + (b * T + q0 + r) * at.row + at.query(head), b, q0 + r, q + r * H);
       rows[r] = Softmax();
@@ -232,7 +282,9 @@ void forward_head(const Layout& at, long b, long head, float* out, float* lse) {
       const long row = b * T + q0 + r;
       const bool padding = at.first(b, q0 + r) > q0 + r;
       const float by = padding ? 0.f : 1.f / rows[r].sum;
-      for (long j = 0; j < h; j++) out[(row * Q + head) * h + j] = padding ? 0.f : context[r * H + j] * by;
+      float* to = out + (row * Q + head) * h;
+      if (padding) std::memset(to, 0, static_cast<size_t>(h) * 4);
+      else each_vector(0, h, [&](long j, long count) { store_partial(to + j, load(context + r * H + j) * splat(by), count); });
       lse[row * Q + head] = padding ? 0.f : rows[r].max + std::log(rows[r].sum);
     }
   }
@@ -264,7 +316,7 @@ void differentiate(float* p, float* dp, long vectors, long k0, long lo, long hi,
 void backward_group(const Layout& at, long b, long group, const float* out, const float* lse, const float* d_out, float* d_packed) {
   static thread_local Buffer memory;
   const long T = at.T, h = at.h, H = at.H, Q = at.s.Q, share = Q / at.s.G, padded = at.panels * PANEL;
-  constexpr long R = ROWS_OF_BLOCK, KB = KEYS_BACKWARD;
+  constexpr long R = ROWS_BACKWARD, KB = KEYS_BACKWARD;
   float* keys = memory.of<float>(static_cast<size_t>(padded * (4 * H + 2 * h) + R * (3 * H + 2 * KB)));
   float *values = keys + padded * H, *d_keys = values + padded * H, *d_values = d_keys + padded * H;
   float *key_panels = d_values + padded * H, *value_panels = key_panels + padded * h;
@@ -285,20 +337,34 @@ void backward_group(const Layout& at, long b, long group, const float* out, cons
         const long row = b * T + q0 + r;
         at.rotate(at.packed + row * at.row + at.query(head), b, q0 + r, q + r * H);
         at.copy(d_out + (row * Q + head) * h, d_context + r * H);
-        float sum = 0;
-        for (long j = 0; j < h; j++) sum += d_out[(row * Q + head) * h + j] * out[(row * Q + head) * h + j];
-        along[r] = sum;
+        vf sum = zero();
+        const float* y = out + (row * Q + head) * h;
+        each_vector(0, h, [&](long j, long count) { sum += load(d_context + r * H + j) * load_partial(y + j, count); });
+        along[r] = reduce_add(sum);
       }
       std::memset(d_q, 0, static_cast<size_t>(n * H) * 4);
       for (long k0 = at.first_of(b, q0, end) / PANEL * PANEL; k0 < end; k0 += KB) {
-        const long count = std::min(KB, end - k0), vectors = (count + LANES - 1) / LANES;
-        scores(at, n, vectors, q, key_panels, k0, p, KB);
-        scores(at, n, vectors, d_context, value_panels, k0, dp, KB);
-        for (long r = 0; r < n; r++)
-          differentiate(p + r * KB, dp + r * KB, vectors, k0, at.first(b, q0 + r), q0 + r, lse[(b * T + q0 + r) * Q + head], along[r]);
-        multiply(n, H / LANES, count, dp, KB, 1, keys + k0 * H, H, d_q, H, true);
-        multiply(count, H / LANES, n, p, 1, KB, d_context, H, d_values + k0 * H, H, true);
-        multiply(count, H / LANES, n, dp, 1, KB, q, H, d_keys + k0 * H, H, true);
+        long done = 0;  // keys whose gradients have all that this block of keys and rows adds to them
+        for (long r0 = 0; r0 < n; r0 += STEP) {
+          // rows r0 .. r1 - 1 attend to no key beyond `count`
+          const long r1 = std::min(r0 + STEP, n), count = std::min(KB, q0 + r1 - k0), vectors = (count + LANES - 1) / LANES;
+          if (count <= 0) continue;
+          float *p_r = p + r0 * KB, *dp_r = dp + r0 * KB;
+          scores(at, r1 - r0, vectors, q + r0 * H, key_panels, k0, p_r, KB);
+          scores(at, r1 - r0, vectors, d_context + r0 * H, value_panels, k0, dp_r, KB);
+          for (long r = r0; r < r1; r++)
+            differentiate(p + r * KB, dp + r * KB, vectors, k0, at.first(b, q0 + r), q0 + r, lse[(b * T + q0 + r) * Q + head], along[r]);
+          multiply(r1 - r0, H / LANES, count, dp_r, KB, 1, keys + k0 * H, H, d_q + r0 * H, H, true);
+        }
+        for (long r0 = 0; r0 < n; r0 += STEP) {
+          // of the keys up to `count`, those not yet done: all rows from r0 on attend to them
+          const long count = std::min(KB, q0 + std::min(r0 + STEP, n) - k0);
+          if (count <= done) continue;
+          float *d_value = d_values + (k0 + done) * H, *d_key = d_keys + (k0 + done) * H;
+          multiply(count - done, H / LANES, n - r0, p + r0 * KB + done, 1, KB, d_context + r0 * H, H, d_value, H, true);
+          multiply(count - done, H / LANES, n - r0, dp + r0 * KB + done, 1, KB, q + r0 * H, H, d_key, H, true);
+          done = count;
+        }
       }
       for (long r = 0; r < n; r++)
         at.rotate_back(d_q + r * H, b, q0 + r, d_packed + (b * T + q0 + r) * at.row + at.query(head));

@@ -1,5 +1,5 @@
 /** One optimizer step: micro-batches, their gradients summed, clipped by the global norm, applied by AdamW. */
-import { AdamW, floatType, runOp, tf } from "@winnow/tensor"
+import { AdamW, squareSum, tf } from "@winnow/tensor"
 import type { MicroResult } from "./micro-batch.ts"
 import { learningRateAt, type OptimizerOptions } from "./schedule.ts"
 
@@ -15,16 +15,9 @@ export interface StepResult {
   readonly last: Omit<MicroResult, "gradients">
 }
 
-/** Euclidean norm over all tensors; the sums of squares are TensorFlow's in float32, their sum is in double. */
-export const globalNorm = (tensors: ReadonlyArray<tf.Tensor>): number => {
-  let sum = 0
-  for (const x of tensors) {
-    const half = runOp("L2Loss", [floatType()], [x])
-    sum += 2 * half.dataSync()[0]!
-    half.dispose()
-  }
-  return Math.sqrt(sum)
-}
+/** Euclidean norm over all tensors; their sums of squares are added in double. */
+export const globalNorm = (tensors: ReadonlyArray<tf.Tensor>): number =>
+  Math.sqrt(tensors.reduce((sum, x) => sum + squareSum(x), 0))
 
 /** Adds b to a, name by name; both are given up. */
 const addGradients = (a: Record<string, tf.Tensor>, b: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {

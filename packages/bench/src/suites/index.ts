@@ -2,6 +2,7 @@
 import type { Suite } from "../suite.ts"
 import { decoding } from "./decoding.bench.ts"
 import { filters } from "./filters.bench.ts"
+import { kernels } from "./kernels.bench.ts"
 import { losses } from "./losses.bench.ts"
 import { microBatch } from "./micro-batch.bench.ts"
 import { optimizer } from "./optimizer.bench.ts"
@@ -13,6 +14,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   losses,
   "micro-batch": microBatch,
   optimizer,
+  kernels,
   decoding,
   tokenizing,
   safetensors,

@@ -1,6 +1,6 @@
 /**
- * The trunk's kernels (`native/norms.h`, `activations.h`, `embedding.h`, `attention.h`, `optimizer.h`, and the product of
- * `gemm.h`). What each argument is stands there.
+ * The trunk's kernels (`native/norms.h`, `activations.h`, `embedding.h`, `attention.h`, `optimizer.h`, the product of `gemm.h`)
+ * and what they are measured against (`probe.h`). What each argument is stands there.
  */
 import { double, float, int, long, nothing, pointer } from "./ffi.ts"
 
@@ -42,5 +42,7 @@ export const kernelSymbols = {
     args: [long, pointer, pointer, pointer, pointer, float, float, float, float, float, float],
     returns: nothing,
   },
+  winnow_probe_multiply_adds: { args: [int, long], returns: double },
+  winnow_probe_stream: { args: [long, pointer, pointer], returns: nothing },
   winnow_square_sum: { args: [long, pointer], returns: double },
 } as const

@@ -6,6 +6,7 @@ import { tf } from "../tf.ts"
 import { add3, gelu, plainGelu, plainSiluGate, siluGate } from "./activations.ts"
 import { type LinearWeights, linears, plainLinear } from "./linear.ts"
 import { layerNorm, plainLayerNorm, plainRmsNorm, rmsNorm } from "./norms.ts"
+import { plainSquareSum, squareSum } from "./square-sum.ts"
 
 type Op = (...inputs: Array<tf.Tensor>) => tf.Tensor
 const as = (op: unknown) => op as Op
@@ -94,6 +95,17 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
           )
         })
     }
+
+  test("sums of squares", () => {
+    tf.tidy(() => {
+      for (const n of [0, 1, 33, 40_000]) {
+        const x = random("x", [n])
+        expect(Math.abs(squareSum(x) / plainSquareSum(x) - 1) < 1e-5 || n === 0).toBe(true)
+        expect(squareSum(x)).toBeGreaterThanOrEqual(0)
+      }
+      expect(squareSum(tf.tensor1d([1, Number.NaN]))).toBeNaN()
+    })
+  })
 
   test("what is not finite stays so, and touches its own row alone", () => {
     tf.tidy(() => {
