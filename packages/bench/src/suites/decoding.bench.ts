@@ -1,61 +1,147 @@
-/** One greedy decoding step over a warm cache: one token a sequence in, the most probable next one out. */
-import type { Model } from "@winnow/core"
+/**
+ * Decoding steps over a warm cache, greedy: tokens in, the most probable next ones out.
+ *
+ * A step of few tokens is bound by reading the weights, so it counts the bytes that it reads and stands beside a sum over
+ * as many: the floor. What fits the last cache is read from there by both.
+ */
+import type { Decoding, Model } from "@winnow/core"
+import { gptNeox, initialise, parameterCount } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
-import { product, tf } from "@winnow/tensor"
+import { address, native, product, tf } from "@winnow/tensor"
+import { Effect } from "effect"
 import { do_not_optimize } from "mitata"
-import { neox, vocabulary } from "../neox.ts"
-import { prepared, type Suite } from "../suite.ts"
+import { prepared, type Registry, type Setup, type Suite } from "../suite.ts"
 
-/** The most probable next token of each sequence: hidden states [B, 1, d] times the head; B numbers are read back. */
-const greedy = (model: Model, h_B1d: tf.Tensor3D): tf.TypedArray => {
-  const h_Bd = tf.reshape(h_B1d, [h_B1d.shape[0], h_B1d.shape[2]]) as tf.Tensor2D
-  return tf.argMax(product(h_Bd, model.head_Vd as unknown as tf.Tensor2D, false, true), 1).dataSync()
+interface Shape {
+  readonly vocabulary: number
+  readonly d: number
+  readonly layers: number
+  readonly heads: number
+}
+
+/** Tied embeddings: what is read of the table is the head. */
+const architectureOf = ({ vocabulary, d, layers, heads }: Shape) =>
+  Effect.runSync(
+    gptNeox({
+      vocab_size: vocabulary,
+      max_position_embeddings: 512,
+      hidden_size: d,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      intermediate_size: 4 * d,
+      tie_word_embeddings: true,
+    }).instance,
+  )
+
+const shapes: Readonly<Record<"tiny" | "draft" | "target", Shape>> = {
+  tiny: { vocabulary: 1000, d: 128, layers: 2, heads: 4 },
+  draft: { vocabulary: 50304, d: 256, layers: 6, heads: 4 },
+  target: { vocabulary: 50304, d: 768, layers: 12, heads: 12 },
 }
 
 /** Positions cached before the step. */
 const P = 128
-/** A model records its step when it has seen a shape three times; the first calls are not what decoding costs. */
-const warmUp = 5
+const floatBytes = 4
 
-const models = [
-  ["draft", 128, 2],
-  ["target", 256, 4],
-] as const
+/** What a native greedy step reads: the trunk in float32, and the head in 8 bits by its screen. */
+const bytesRead = (shape: Shape): number => {
+  const head = shape.vocabulary * shape.d
+  return (parameterCount(architectureOf(shape)) - head) * floatBytes + head
+}
 
-export const decoding: Suite = ({ bench }) => {
-  for (const [name, d, layers] of models)
-    for (const B of [1, 16])
-      bench(`${name} (d = ${d}, ${layers} layers), B = ${B}`, {
-        work: { amount: B, unit: "tokens/s" },
-        setup: async function* () {
-          const model = await neox(d, layers, 1)
-          const state = model.decoding()
-          const rng = seeded(1, "decoding bench")
-          const ids = (T: number) => {
-            const values = Int32Array.from({ length: B * T }, () => rng.below(vocabulary))
-            return tf.tensor2d(values, [B, T], "int32")
-          }
-          const [prompt, next] = [ids(P), ids(1)]
-          const step = () => tf.tidy(() => greedy(model, state.extend(next)))
-          try {
-            tf.dispose(state.extend(prompt))
-            for (let i = 0; i < warmUp; i++) {
-              step()
-              state.rollback(P)
-            }
-            // Rolled back between the calls, so that each extends a cache of the same length.
-            yield prepared(
-              () => state.rollback(P),
-              () => {
-                if (state.length !== P) throw new Error(`the cache holds ${state.length} positions, not ${P}`)
-                do_not_optimize(step())
-              },
-            )
-          } finally {
-            state.dispose()
-            tf.dispose([prompt, next])
-            model.dispose()
-          }
+/** The most probable tokens after the last T positions; without native decoding by one product with the head. */
+const greedy = (model: Model, state: Decoding, ids_BT: Int32Array, B: number, T: number): ArrayLike<number> => {
+  if (state.quick !== undefined) return state.quick.greedy(ids_BT, B, T, T > 1).argmax
+  let argmax: ArrayLike<number> = []
+  tf.tidy(() => {
+    const h_BTd = state.extend(tf.tensor2d(ids_BT, [B, T], "int32"))
+    const h_Rd = tf.reshape(h_BTd, [B * T, h_BTd.shape[2]]) as tf.Tensor2D
+    argmax = tf.argMax(product(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true), 1).dataSync()
+  })
+  return argmax
+}
+
+/** Calls before the clock: the screen of the head is made, and the plain path records its step after some. */
+const warmUp = 12
+
+const step = (shape: Shape, B: number, T: number): Setup =>
+  function* () {
+    const model = initialise(architectureOf(shape), 1)
+    const state = model.decoding()
+    const rng = seeded(1, "decoding bench")
+    const ids = (n: number) => Int32Array.from({ length: n }, () => rng.below(shape.vocabulary))
+    try {
+      greedy(model, state, ids(B * P), B, 1)
+      const next = ids(B * T)
+      for (let i = 0; i < warmUp; i++) {
+        greedy(model, state, next, B, T)
+        state.rollback(P)
+      }
+      // Rolled back between the calls, so that each extends a cache of the same length.
+      yield prepared(
+        () => state.rollback(P),
+        () => {
+          if (state.length !== P) throw new Error(`the cache holds ${state.length} positions, not ${P}`)
+          do_not_optimize(greedy(model, state, next, B, T))
         },
+      )
+    } finally {
+      state.dispose()
+      model.dispose()
+    }
+  }
+
+/** A sum over as many bytes as the step reads. @returns its name */
+const floor = ({ bench, skip }: Registry, name: string, bytes: number): string | undefined => {
+  const floorName = `floor of the ${name}: a sum over ${Math.round(bytes / 1e6)} MB`
+  const fast = native()
+  if (fast === undefined) {
+    skip(floorName, "needs the native library: see `winnow doctor`")
+    return undefined
+  }
+  bench(floorName, {
+    work: { amount: bytes, unit: "GB/s" },
+    setup: function* () {
+      const numbers = tf.ones([Math.round(bytes / floatBytes)])
+      try {
+        yield () => do_not_optimize(fast.C.winnow_square_sum(numbers.size, address(numbers)))
+      } finally {
+        numbers.dispose()
+      }
+    },
+  })
+  return floorName
+}
+
+export const decoding: Suite = (registry) => {
+  const { bench } = registry
+  for (const name of ["draft", "target"] as const) {
+    const shape = shapes[name]
+    const { d, layers } = shape
+    const amount = bytesRead(shape)
+    const to = floor(registry, name, amount)
+    const one = `${name} (d = ${d}, ${layers} layers): one token`
+    bench(one, {
+      work: { amount, unit: "GB/s" },
+      alsoWork: { amount: 1, unit: "tokens/s" },
+      ...(to === undefined ? {} : { comparedTo: to }),
+      setup: step(shape, 1, 1),
+    })
+    if (name === "target")
+      bench(`${name}: five tokens verified`, {
+        work: { amount, unit: "GB/s" },
+        alsoWork: { amount: 5, unit: "tokens/s" },
+        comparedTo: one,
+        setup: step(shape, 1, 5),
       })
+  }
+  bench("draft: one token of each of 32 prompts", {
+    work: { amount: 32, unit: "tokens/s" },
+    setup: step(shapes.draft, 32, 1),
+  })
+  for (const T of [1, 5])
+    bench(`tiny (d = 128, 2 layers, V = 1000): ${T === 1 ? "one token" : "five tokens verified"}`, {
+      work: { amount: T, unit: "tokens/s" },
+      setup: step(shapes.tiny, 1, T),
+    })
 }
