@@ -112,7 +112,7 @@ class Pool {
   std::atomic<unsigned> version_{0};
   std::atomic<int> sleeping_{0};
   std::atomic<bool> open_{false};
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
   Loop loop_;
 };
 
