@@ -198,6 +198,8 @@ describe.skipIf(native() === undefined)("native decoding", () => {
 
   test("the screen of a large head: made once, anew when the weights change, freed with the model; choices stay exact", () => {
     const before = nativeDecodingInUse()
+    const misses = () => native()!.C.winnow_screen_misses()
+    const missed = misses()
     const size = 5000
     const architecture = Effect.runSync(
       gptNeox({ ...neox, vocab_size: size, num_hidden_layers: 1, tie_word_embeddings: true }).instance,
@@ -233,5 +235,6 @@ describe.skipIf(native() === undefined)("native decoding", () => {
     expect(nativeDecodingInUse().count).toBe(before.count + 1)
     model.dispose()
     expect(nativeDecodingInUse()).toEqual(before)
+    expect(misses()).toBe(missed) // the screen decided every row
   })
 })

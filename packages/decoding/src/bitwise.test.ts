@@ -1,0 +1,74 @@
+/** Native decoding gives the same numbers however tokens are grouped: identity holds bit by bit, near ties included. */
+import { describe, expect, test } from "bun:test"
+import type { Architecture, Model } from "@winnow/core"
+import { gptNeox, initialise, llama } from "@winnow/models"
+import { normals, seeded } from "@winnow/numerics"
+import { native, nativeDecodingInUse, tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import { randomPrompts } from "../test/table-model.ts"
+import { generate } from "./generate.ts"
+import { speculate } from "./speculate.ts"
+
+const V = 2000
+const shape = {
+  vocab_size: V,
+  hidden_size: 96,
+  num_hidden_layers: 2,
+  num_attention_heads: 3,
+  max_position_embeddings: 128,
+}
+const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown>>> = {
+  gpt_neox: gptNeox(shape).instance,
+  llama: llama({ ...shape, num_key_value_heads: 1 }).instance,
+}
+
+/** Every token has a twin in the vocabulary whose logit differs in the last bits: choices hang on the order of sums. */
+const withTwins = (model: Model): Model => {
+  for (const [name, value] of model.parameters)
+    tf.tidy(() => value.assign(tf.add(value, tf.tensor(normals(value.size, 0.1, seeded(3, name)), value.shape))))
+  tf.tidy(() => {
+    const half = tf.slice(model.head_Vd, [0, 0], [V / 2, shape.hidden_size])
+    const noise = tf.tensor(normals(half.size, 1e-8, seeded(4, "twins")), half.shape)
+    model.head_Vd.assign(tf.concat([half, tf.add(half, noise)], 0) as tf.Tensor2D)
+  })
+  return model
+}
+
+describe.skipIf(native() === undefined)("native decoding", () => {
+  for (const [name, instance] of Object.entries(architectures))
+    test(`${name}: the text is the same in every batch, at every draft length; margins too; nothing is left over`, async () => {
+      const [before, inUse] = [tf.memory().numTensors, nativeDecodingInUse()]
+      const architecture = Effect.runSync(instance)
+      const [target, draft] = [withTwins(initialise(architecture, 1)), withTwins(initialise(architecture, 1))]
+      tf.tidy(() => {
+        const { head_Vd } = draft
+        head_Vd.assign(tf.add(head_Vd, tf.tensor(normals(head_Vd.size, 0.03, seeded(5, "head")), head_Vd.shape)))
+      })
+      const prompts = randomPrompts(12, V, 20, 6)
+      const options = { maxNew: 40, eosId: 7 }
+      const { rollouts } = await generate(target, prompts, { ...options, batchSize: 12 })
+      for (const batchSize of [1, 5])
+        expect((await generate(target, prompts, { ...options, batchSize })).rollouts).toEqual(rollouts)
+      const alone = await speculate(target, undefined, prompts, { ...options, draftLength: 0 })
+      let [accepted, rejected] = [0, 0]
+      for (const draftLength of [0, 1, 4, 9, { most: 8 }]) {
+        const done = await speculate(target, draft, prompts, { ...options, draftLength })
+        expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
+        expect(done.map(({ margins }) => margins)).toEqual(alone.map(({ margins }) => margins))
+        for (const { counts } of done) {
+          accepted += counts.accepted
+          rejected += counts.rejected
+        }
+      }
+      expect(Math.min(accepted, rejected)).toBeGreaterThan(20)
+      const margins = alone.flatMap(({ margins }) => margins)
+      expect(margins.filter((margin) => margin < 1e-5).length / margins.length).toBeGreaterThan(0.9)
+      // draws too: distributions have the same bits
+      const sampled = { ...options, temperature: 0.8, topP: 0.9, seed: 3 }
+      const drawn = await generate(target, prompts, { ...sampled, batchSize: 12 })
+      expect((await generate(target, prompts, { ...sampled, batchSize: 5 })).rollouts).toEqual(drawn.rollouts)
+      for (const model of [target, draft]) model.dispose()
+      expect(tf.memory().numTensors).toBe(before)
+      expect(nativeDecodingInUse()).toEqual(inUse)
+    }, 30_000)
+})
