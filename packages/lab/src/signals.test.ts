@@ -113,9 +113,9 @@ test("arms with and without caches have the same losses; caches are shared, coun
   expect(planned.stages.find(({ stage }) => stage === "target signals, top 1")!.work.bytes).toBe(target!.bytes)
 }, 120_000)
 
+const planOf = () => Effect.runPromise(Effect.flatMap(resolve(whole), plan).pipe(Effect.provide(layers)))
 const folderOf = async (label: string) => {
-  const planned = await Effect.runPromise(Effect.flatMap(resolve(whole), plan).pipe(Effect.provide(layers)))
-  const { kind, key } = planned.stages.find(({ stage }) => stage === label)!
+  const { kind, key } = (await planOf()).stages.find(({ stage }) => stage === label)!
   return join(home, "artifacts", kind, key)
 }
 
@@ -159,6 +159,7 @@ test("a cache that a stop cut short goes on where it was, with the same bytes", 
   for (const name of ["signals.json", "manifest.json"]) rmSync(join(`${folder}.partial`, name))
   const lines = [header.identity, header.pieces[0]].map((line) => `${JSON.stringify(line)}\n`)
   writeFileSync(join(`${folder}.partial`, "pieces.jsonl"), lines.join(""))
+  expect((await planOf()).stages.find(({ stage }) => stage === "target signals, full")!.state).toBe("to resume")
   events.length = 0
   expect((await Effect.runPromise(run())).computed).toBe(1)
   expect(contents()).toEqual(before)

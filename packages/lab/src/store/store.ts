@@ -66,10 +66,11 @@ export interface Making<E, R> {
 /** Folder in a partial artifact that is left out of the whole one: checkpoints to resume from. */
 export const checkpoints = "checkpoints"
 
-/** Whether a partial artifact has a checkpoint to go on from; without one its stage begins again. */
+/** Whether a partial artifact has a checkpoint, or pieces of signals, to go on from; without them its stage begins again. */
 export const hasCheckpoint = (partial: string): boolean => {
-  const folder = join(partial, checkpoints)
-  return existsSync(folder) && readdirSync(folder).some((name) => name.startsWith("step-"))
+  const has = (folder: string, start: string) =>
+    existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))
+  return has(join(partial, checkpoints), "step-") || has(partial, "piece-")
 }
 
 const filesOf = (folder: string, under = folder): ReadonlyArray<string> =>
