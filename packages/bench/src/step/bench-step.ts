@@ -1,8 +1,9 @@
 /** `bun run bench step`: the selective step against peers of the same sizes, in turns on the same machine. */
 import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
+import { flameSvg, flameTable, medianFlame } from "./flame.ts"
 import { parseStep, stepUsage } from "./options.ts"
-import { runStep, type StepResult, type StepSide } from "./run-step.ts"
+import { runSpans, runStep, type StepResult, type StepSide } from "./run-step.ts"
 import { runSweep, type SweepResult } from "./sweep.ts"
 
 /** What `--json` prints without a sweep. */
@@ -40,6 +41,12 @@ export const benchStep = async (args: ReadonlyArray<string>): Promise<void> => {
     return
   }
   const progress = (line: string) => (options.json ? undefined : console.error(line))
+  if (options.flame !== undefined) {
+    const flame = medianFlame(await runSpans(options, progress))
+    const mode = `${options.precision} products, signals ${options.cached ? `cached (top ${options.topK})` : "live"}`
+    await Bun.write(options.flame, flameSvg(flame, `One selective step: ${mode}`))
+    return console.log(options.json ? JSON.stringify({ ...header, flame }) : flameTable(flame))
+  }
   const result = await runStep(options, progress)
   for (const line of stepLines(result)) say(line)
   if (options.json) console.log(JSON.stringify({ ...header, ...result } satisfies StepReport))

@@ -20,6 +20,7 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --threads N       threads of each process (2)
   --steps S         timed steps of each, after 2 that are not (6)
   --sweep WHAT      vocab, width or tokens: ours alone over a range of sizes, the others as given
+  --flame FILE      ours alone: where the time of a step goes, as a table, and as a picture in FILE (.svg)
   --json            one JSON object on stdout and nothing else
 `
 
@@ -43,6 +44,8 @@ export interface StepOptions {
   readonly threads: number
   readonly steps: number
   readonly sweep: Sweep | undefined
+  /** Where the picture of a step goes. */
+  readonly flame: string | undefined
   readonly json: boolean
   readonly help: boolean
 }
@@ -71,6 +74,7 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     threads: text("2"),
     steps: text("6"),
     sweep: { type: "string" },
+    flame: { type: "string" },
     json: flag,
     help: { ...flag, short: "h" },
   })
@@ -81,6 +85,8 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     throw new UsageError(
       "--sweep and --peer were both given: a sweep times ours alone; compare one size with a peer, as in --vocab 4096 --peer PYTHON",
     )
+  if (values.flame !== undefined && (values.sweep ?? values.peer) !== undefined)
+    throw new UsageError("--flame looks into our own step: leave out --peer and --sweep, or run it apart")
   return {
     peer: values.peer,
     peers: peersFor(choiceOf("step", "peer-precision", values["peer-precision"], peerPrecisions)),
@@ -96,6 +102,7 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     threads: count("threads"),
     steps: count("steps"),
     sweep: values.sweep === undefined ? undefined : choiceOf("step", "sweep", values.sweep, sweeps),
+    flame: values.flame,
     json: values.json,
     help: values.help,
   }

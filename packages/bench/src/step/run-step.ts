@@ -8,6 +8,7 @@ import { runChild } from "../side-by-side/run-child.ts"
 import { startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Floor, floorOf } from "./floor.ts"
 import type { StepOptions } from "./options.ts"
+import type { StepSpans } from "./spans.ts"
 
 /** Figures of one side. */
 export interface StepSide {
@@ -46,21 +47,39 @@ export interface StepResult {
 /** Steps before those that count: allocators settle, kernels and native code are made ready. */
 const WARM_UP = 2
 
-const start = async (o: StepOptions, folder: string, say: (line: string) => void) => {
+/** Arguments of all workers, and those of ours; makes the caches that ours needs. */
+const prepare = async (o: StepOptions, folder: string, say: (line: string) => void) => {
   const given = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
     `--${name}`,
     String(o[name]),
   ])
+  const mode = ["--precision", o.precision, ...(o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : [])]
+  if (o.cached) {
+    say("making the caches of target and reference")
+    await runChild(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])
+  }
+  return { given, mode }
+}
+
+/** Steps of ours with their phases and calls, in a process of its own. @error WorkerEnded when it fails */
+export const runSpans = async (o: StepOptions, say: (line: string) => void): Promise<ReadonlyArray<StepSpans>> => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
+  try {
+    const { given, mode } = await prepare(o, folder, say)
+    const out = await runChild(join(import.meta.dir, "worker.ts"), [...mode, ...given, "--spans", String(o.steps)])
+    return (JSON.parse(out.trim().split("\n").at(-1)!) as { spans: ReadonlyArray<StepSpans> }).spans
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const start = async (o: StepOptions, folder: string, say: (line: string) => void) => {
+  const { given, mode } = await prepare(o, folder, say)
   const script = join(import.meta.dir, "../../peers/torch_selective_step.py")
   const workers: Array<{ readonly key: "ours" | PeerPrecision; readonly worker: Worker }> = []
   const add = async (key: "ours" | PeerPrecision, command: ReadonlyArray<string>) => {
     workers.push({ key, worker: await startWorker([...command, ...given]) })
     say(`started ${workers.at(-1)!.worker.name}`)
-  }
-  const mode = ["--precision", o.precision, ...(o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : [])]
-  if (o.cached) {
-    say("making the caches of target and reference")
-    await runChild(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])
   }
   await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), ...mode])
   if (o.peer !== undefined)

@@ -21,6 +21,7 @@ const { values } = parseArgs({
     precision: { type: "string" },
     "top-k": { type: "string" },
     signals: { type: "string" },
+    spans: { type: "string" },
   },
 })
 const number = (name: "vocab" | "batch" | "length" | "keep" | "threads" | "top-k") => Number(values[name])
@@ -30,6 +31,8 @@ export const threads = number("threads")
 export const precision = values.precision === "bfloat16" ? "bfloat16" : "float32"
 /** Folder of the caches `target` and `reference`; undefined for live signals. */
 export const signalsFolder = values.signals
+/** Steps to tell the spans of, instead of taking orders; undefined: none. */
+export const spanSteps = values.spans === undefined ? undefined : Number(values.spans)
 /** The form in which the target is cached. */
 export const form = { topK: Math.min(V, number("top-k")) } as const
 export const chunkRows = chunkRowsFor(V)

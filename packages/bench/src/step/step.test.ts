@@ -1,4 +1,5 @@
 /** `bench step`: what it accepts, its floor, and the comparison with a peer that is not PyTorch. */
+
 import { describe, expect, test } from "bun:test"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -8,8 +9,10 @@ import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
 import { fastest, speedRatio } from "../side-by-side/peer-precision.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import type { StepReport } from "./bench-step.ts"
+import { flameSvg, flameTable, medianFlame } from "./flame.ts"
 import { floorOf } from "./floor.ts"
 import { parseStep } from "./options.ts"
+import type { StepSpans } from "./spans.ts"
 import { pointsOf } from "./sweep.ts"
 
 const tiny = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--vocab", "64", "--batch", "2", "--length", "8"]
@@ -174,4 +177,34 @@ describe("what cannot be is one line on stderr, exit code 2", () => {
       rmSync(folder, { recursive: true })
     }
   })
+})
+
+test("a flame view: calls by phase, what no call covers is JavaScript, the step of median length", () => {
+  const spans = (gemm: number): StepSpans => ({
+    milliseconds: gemm + 4,
+    phases: [
+      { name: "draft forward", start: 0, end: gemm + 1 },
+      { name: "optimizer", start: gemm + 1, end: gemm + 4 },
+    ],
+    calls: [
+      { name: "gemm", start: 0, end: gemm / 2 },
+      { name: "gemm", start: gemm / 2, end: gemm },
+      { name: "adamw", start: gemm + 1, end: gemm + 4 },
+    ],
+  })
+  const flame = medianFlame([spans(20), spans(16), spans(90)])
+  expect(flame.milliseconds).toBe(24)
+  expect(flame.javascript).toBeCloseTo(1 / 24)
+  expect(flame.phases[0]).toEqual({
+    name: "draft forward",
+    milliseconds: 21,
+    parts: [
+      { name: "gemm", milliseconds: 20, calls: 2 },
+      { name: "JavaScript", milliseconds: 1, calls: 0 },
+    ],
+  })
+  expect(flameTable(flame)).toContain("of which JavaScript 4.2 %")
+  const svg = flameSvg(flame, "a < b")
+  expect(svg).toContain("a &lt; b")
+  expect(svg.match(/<rect /g)).toHaveLength(1 + 2 + 3) // the ground, the phases, their parts; none of no length
 })

@@ -22,8 +22,10 @@ import {
   precision,
   signalsFolder,
   source,
+  spanSteps,
   threads,
 } from "./setting.ts"
+import { watchCalls } from "./spans.ts"
 
 await openEngine({ threads })
 setPrecision(precision)
@@ -68,6 +70,12 @@ const how = variant === undefined ? "float32, plain (no native library)" : `${pr
 const signals = signalsFolder === undefined ? "live" : `cached (top ${form.topK})`
 console.log(JSON.stringify({ ready: `Winnow ${how}, signals ${signals}` }))
 let t = 0
+if (spanSteps !== undefined) {
+  const watch = watchCalls({ draft, ...frozen, optimizer })
+  const steps = Array.from({ length: spanSteps + 2 }, () => watch(() => void step(t++))).slice(2)
+  console.log(JSON.stringify({ spans: steps }))
+  process.exit(0)
+}
 for await (const line of console) {
   if (line.trim() !== "step") break
   const start = performance.now()
