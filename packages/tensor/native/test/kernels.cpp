@@ -15,6 +15,18 @@ typedef std::vector<double> Doubles;
 
 size_t at(long i) { return static_cast<size_t>(i); }
 
+// Runs f, which fills `out`, again on other numbers of threads: the same bits each time.
+template <class F>
+void same_on_any_threads(const char* what, check::Random& random, const Floats& out, F&& f) {
+  if (!random.coin(0.1)) return;  // new threads take longer than most cases
+  const Floats first = out;
+  for (const int n : {1, 2, 5}) {
+    winnow_set_threads(n);
+    f();
+    check::same(what, out.data(), first.data(), out.size());
+  }
+}
+
 // Within `relative` of the wanted value, or of 1 if that is more.
 void expect(const char* what, double got, double want, double relative, long index) {
   check::near(what, got, want, relative * std::fmax(1, std::fabs(want)), index);
@@ -34,6 +46,11 @@ void norms(check::Random& random) {
     winnow_rms_norm_gradient(N, d, x.data(), gamma.data(), rstd.data(), dy.data(), dx.data(), dgamma.data());
   }
   winnow_column_sums(N, d, dy.data(), d, sums.data());
+  same_on_any_threads("column sums on any threads", random, sums, [&] { winnow_column_sums(N, d, dy.data(), d, sums.data()); });
+  if (centred)
+    same_on_any_threads("dgamma on any threads", random, dgamma, [&] {
+      winnow_layer_norm_gradient(N, d, x.data(), gamma.data(), mean.data(), rstd.data(), dy.data(), dx.data(), dgamma.data(), dbeta.data());
+    });
   Doubles dg(at(d)), db(at(d));
   for (long n = 0; n < N; n++) {
     const float *row = &x[at(n * d)], *up = &dy[at(n * d)];
@@ -140,7 +157,12 @@ void optimizer(check::Random& random) {
     expect("p", p[i], p0[i] * 0.99 - 0.01 * mi / (std::sqrt(vi) + 1e-4), 1e-6, static_cast<long>(i));
     squares += static_cast<double>(g[i]) * g[i];
   }
-  expect("sum of squares", winnow_square_sum(n, g.data()), squares, 1e-6, 0);
+  const double sum = winnow_square_sum(n, g.data());
+  expect("sum of squares", sum, squares, 1e-6, 0);
+  for (const int threads : {1, 3}) {
+    winnow_set_threads(threads);
+    if (winnow_square_sum(n, g.data()) != sum) check::fail("the sum of squares depends on the number of threads");
+  }
 }
 
 void attention(check::Random& random) {
@@ -171,6 +193,10 @@ void attention(check::Random& random) {
   Floats out(at(N * Q * h), 7.f), lse(at(N * Q), 7.f), d_packed(packed.size(), 7.f);
   winnow_attention(&s, packed.data(), cos.data(), sin.data(), starts, out.data(), lse.data());
   winnow_attention_gradient(&s, packed.data(), cos.data(), sin.data(), starts, out.data(), lse.data(), d_out.data(), d_packed.data());
+
+  same_on_any_threads("gradient on any threads", random, d_packed, [&] {
+    winnow_attention_gradient(&s, packed.data(), cos.data(), sin.data(), starts, out.data(), lse.data(), d_out.data(), d_packed.data());
+  });
 
   const auto lies = [&](long n, long head, int kind) {
     return n * row + (s.by_head ? 3 * head + kind : kind == 0 ? head : kind == 1 ? Q + head : Q + G + head) * h;
