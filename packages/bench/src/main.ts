@@ -4,6 +4,7 @@ import { benchDecode } from "./decode/bench-decode.ts"
 import { benchLoad } from "./load/bench-load.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
+import { benchSteady } from "./steady/bench-steady.ts"
 import { benchStep } from "./step/bench-step.ts"
 import { suites } from "./suites/index.ts"
 
@@ -13,6 +14,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   step: benchStep,
   decode: benchDecode,
   load: benchLoad,
+  steady: benchSteady,
 }
 
 const main = async (args: ReadonlyArray<string>): Promise<void> => {
