@@ -76,7 +76,7 @@ void finish(long n0, long n1, long M, float* y, long ldy, const Epilogue& then) 
 // Cuts the outputs among the threads, in fours; `weights` counts the matrices.
 template <class F>
 void over_outputs(long N, long K, long M, long weights, F&& f) {
-  if (M * N * K * weights < WORTH_THREADS) return f(0, N);
+  if ((M + READING) * N * K * weights < WORTH_THREADS) return f(0, N);
   const long parts = std::min((N + 3) / 4, std::max<long>(2 * threads(), N * K * 4 * weights / PART_BYTES));
   parallel(parts, [&](long p) { f(part_begin(N, parts, p, 4), part_begin(N, parts, p + 1, 4)); });
 }

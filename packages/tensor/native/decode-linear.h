@@ -96,7 +96,10 @@ void linear(const float* w, long N, long K, const float* x, long ldx, long M, fl
 void silu_gate(const float* gate, const float* up, const float* gate_bias, const float* up_bias, long N, long K,
                const float* x, long ldx, long M, float* y, long ldy);
 
-// Multiply-adds below which a second thread costs more than it saves.
-constexpr long WORTH_THREADS = 200000;
+// Multiply-adds below which a second thread costs more than it saves: some ten microseconds of one. Handing out parts takes
+// one, but on a busy machine a thread that was put aside in the middle of its part keeps the others waiting.
+constexpr long WORTH_THREADS = 700000;
+// Reading a weight takes as long as so many multiply-adds.
+constexpr long READING = 3;
 
 }  // namespace winnow::decode
