@@ -235,9 +235,10 @@ float weigh(float* x, long vectors, long k0, long lo, long hi, Softmax& row) {
   const vf shift = splat(max == LOWEST ? 0.f : max);
   vf sum = zero();
   for (long v = first; v < last; v++) {
-    const vf z = load(x + v * LANES);
+    const long k = k0 + v * LANES;
+    vf e = vexp(load(x + v * LANES) - shift);
     // exp never gives 0, so what is masked is set to it
-    const vf e = select(z == splat(LOWEST), zero(), vexp(z - shift));
+    if (k < lo || k + LANES - 1 > hi) e = select(inside(k, lo, hi), e, zero());
     sum += e;
     store(x + v * LANES, e);
   }
