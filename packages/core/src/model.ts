@@ -47,8 +47,11 @@ export interface Architecture {
   /**
    * Hidden states [B, T, d] after the final norm, differentiable in the parameters.
    * With a cache the T tokens follow the P cached ones and are appended to it.
+   *
+   * @param start_BT not with a cache: several sequences packed into one row. For each token, row-major, the first
+   *   position of its row that it attends to and counts its own position from; t + 1 for padding at position t
    */
-  readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache) => tf.Tensor3D
+  readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
   /** The same with a cache, as instructions of the native decoder. Left out: decoding runs `hidden`. */
   readonly decodeProgram?: DecodeProgram
 }
@@ -94,7 +97,8 @@ export interface Model {
   readonly parameters: Parameters
   /** The head's weight, [V, d]: logits = h . head^T. No architecture here has a bias in its head. */
   readonly head_Vd: tf.Variable
-  readonly hidden: (ids_BT: tf.Tensor2D) => tf.Tensor3D
+  /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`, for packed sequences. */
+  readonly hidden: (ids_BT: tf.Tensor2D, start_BT?: Int32Array) => tf.Tensor3D
   /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
   readonly decoding: (pad_B?: Int32Array) => Decoding
   readonly dispose: () => void

@@ -81,10 +81,12 @@ export const decoderHidden = (
     return h_BTd as tf.Tensor3D
   }
 
-  return (values, ids_BT, cache) =>
+  return (values, ids_BT, cache, start_BT) =>
     tf.tidy(() => {
+      if (cache !== undefined && start_BT !== undefined)
+        throw new Error("hidden: packed sequences have no cache: give one of cache and start_BT")
       if (cache !== undefined) return extend(values, ids_BT, cache)
-      const frame = sequenceFrame(rotary, ids_BT.shape[0], ids_BT.shape[1])
+      const frame = sequenceFrame(rotary, ids_BT.shape[0], ids_BT.shape[1], start_BT)
       return trunk(values, ids_BT, (packed_Nc) => causalAttention(packed_Nc, frame, layout))
     })
 }

@@ -17,7 +17,7 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
     architecture,
     parameters,
     head_Vd: parameters.get(architecture.head)!,
-    hidden: (ids_BT) => architecture.hidden(parameters, ids_BT),
+    hidden: (ids_BT, start_BT) => architecture.hidden(parameters, ids_BT, undefined, start_BT),
     decoding: (pad_B) => startDecoding(architecture, parameters, pad_B),
     dispose: () => {
       freeScreen(parameters.get(architecture.head)!)

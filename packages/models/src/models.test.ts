@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Architecture, Model } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { gradients, tf } from "@winnow/tensor"
 import { checkModel } from "@winnow/testing"
 import { Effect } from "effect"
 import { loadModel, saveModel } from "./files.ts"
@@ -55,6 +55,57 @@ const forms = {
     tie_word_embeddings: true,
   }),
 }
+
+const tokens = (n: number) => Int32Array.from({ length: n }, (_, i) => (i * 7 + 3) % 23)
+
+for (const [name, use] of Object.entries(forms))
+  test(`${name}: sequences packed into one row give the hidden states and gradients that each gives alone`, () => {
+    const model = initialise(make(use), 1)
+    const parts = [9, 1, 6]
+    const ids = parts.map(tokens)
+    const T = 18 // two tokens of padding
+    const packed = new Int32Array(T)
+    const start = Int32Array.from({ length: T }, (_, t) => t + 1)
+    let from = 0
+    for (const part of ids) {
+      packed.set(part, from)
+      start.fill(from, from, from + part.length)
+      from += part.length
+    }
+    const run = (h: () => tf.Tensor2D) => {
+      const names = [...model.parameters.keys()].filter((name) => name !== model.architecture.head)
+      const { value, gradients: found } = gradients(
+        () => tf.sum(tf.square(h())) as tf.Scalar,
+        names.map((name) => model.parameters.get(name)!),
+      )
+      return [value, ...found] as ReadonlyArray<tf.Tensor | undefined>
+    }
+    const rows = (h: tf.Tensor) => tf.reshape(h, [-1, sizes.hidden_size]) as tf.Tensor2D
+    tf.tidy(() => {
+      const together = run(() =>
+        tf.slice2d(rows(model.hidden(tf.tensor2d(packed, [1, T], "int32"), start)), [0, 0], [from, 16]),
+      )
+      const alone = run(() =>
+        tf.concat2d(
+          ids.map((part) => rows(model.hidden(tf.tensor2d(part, [1, part.length], "int32")))),
+          0,
+        ),
+      )
+      for (const [i, x] of together.entries()) {
+        const y = alone[i]
+        if (x === undefined || y === undefined) {
+          expect(x).toBe(y)
+          continue
+        }
+        const largest = Math.max(1, tf.max(tf.abs(y)).dataSync()[0]!)
+        expect(tf.max(tf.abs(tf.sub(x, y))).dataSync()[0]! / largest).toBeLessThan(2e-5)
+      }
+    })
+    const { hidden } = model.architecture
+    const both = () => hidden(model.parameters, tf.zeros([1, T], "int32"), { layers: [], length: 0 }, start)
+    expect(() => tf.tidy(both)).toThrow("packed sequences have no cache")
+    model.dispose()
+  })
 
 for (const [name, use] of Object.entries(forms))
   test(`${name} keeps the laws`, () => checkModel((seed) => initialise(make(use), seed), { roundTrip }))
