@@ -1,6 +1,6 @@
 /** A model: an architecture, its parameters, and the decoding states that are made of both. */
 import type { Architecture, Model, Parameters } from "@winnow/core"
-import { freeScreen, linear, tf } from "@winnow/tensor"
+import { freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
 /**
@@ -20,7 +20,7 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
     hidden: (ids_BT, start_BT) => architecture.hidden(parameters, ids_BT, undefined, start_BT),
     decoding: (pad_B) => startDecoding(architecture, parameters, pad_B),
     dispose: () => {
-      freeScreen(parameters.get(architecture.head)!)
+      freeOfWeights(parameters.values())
       tf.dispose([...parameters.values()])
     },
   }

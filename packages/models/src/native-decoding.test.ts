@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Decoding, Model } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
-import { AdamW, native, nativeDecodingInUse, tf } from "@winnow/tensor"
+import { AdamW, native, nativeDecodingInUse, tf, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { plainDecoding } from "./decoding.ts"
 import { gptNeox } from "./gpt-neox.ts"
@@ -145,6 +145,35 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       )
 
       test(
+        "in bfloat16: near float32, the same bits however cut; weights are those of now",
+        withModel((model) => {
+          const text = ids(40, 3)
+          const start = () => withPrecision("bfloat16", () => model.decoding())
+          const run = (state: Decoding, block: Int32Array) => {
+            const h = extend(state, block, 1)
+            state.rollback(0)
+            return h
+          }
+          const [exact, half, other] = [model.decoding(), start(), start()]
+          const check = () => {
+            const found = run(half, text)
+            const error = difference(found, run(exact, text), () => false, d)
+            expect(error).toBeLessThan(0.05)
+            expect(error).toBeGreaterThan(1e-4)
+            for (let at = 0; at < 40; at += 5)
+              expect(extend(other, text.subarray(at, at + 5), 1)).toEqual(found.subarray(at * d, (at + 5) * d))
+            other.rollback(0)
+            return found
+          }
+          const before = check()
+          for (const value of model.parameters.values()) tf.tidy(() => value.assign(tf.mul(value, 0.9)))
+          expect(check()).not.toEqual(before)
+          for (const state of [exact, half, other]) state.dispose()
+        }),
+        30_000,
+      )
+
+      test(
         "choices are those of logits and hidden states; weights are those of now; errors leave the state as it was",
         withModel((model) => {
           const state = model.decoding()
@@ -233,7 +262,10 @@ describe.skipIf(native() === undefined)("native decoding", () => {
     expect(nativeDecodingInUse().count).toBe(held.count)
     state.dispose()
     expect(nativeDecodingInUse().count).toBe(before.count + 1)
+    const orphan = model.decoding()
     model.dispose()
+    expect(() => extend(orphan, ids(3, 1), 1)).toThrow("a model that is disposed")
+    orphan.dispose()
     expect(nativeDecodingInUse()).toEqual(before)
     expect(misses()).toBe(missed) // the screen decided every row
   })

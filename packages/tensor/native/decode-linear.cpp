@@ -14,32 +14,94 @@ constexpr long NEAR_BYTES = 128 * 1024;
 constexpr long PART_BYTES = 48 * 1024;
 
 // Four outputs and up to TILE_ROWS rows.
-template <bool PREFETCH>
-void tile_of(long rows, const float* const* w, const float* x, long ldx, long K, const long* ahead, float* y, long ldy) {
+template <class W, bool PREFETCH>
+void tile_of(long rows, const typename W::weight* const* w, const typename W::input* x, long ldx, long K, const long* ahead,
+             float* y, long ldy) {
   switch (rows) {
 #if defined(WINNOW_AVX512)
-    case 6: return dot_tile<4, 6, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
-    case 5: return dot_tile<4, 5, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
-    case 4: return dot_tile<4, 4, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
-    case 3: return dot_tile<4, 3, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 6: return dot_tile<W, 4, 6, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 5: return dot_tile<W, 4, 5, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 4: return dot_tile<W, 4, 4, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 3: return dot_tile<W, 4, 3, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
 #endif
-    case 2: return dot_tile<4, 2, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
-    default: return dot_tile<4, 1, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    case 2: return dot_tile<W, 4, 2, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
+    default: return dot_tile<W, 4, 1, PREFETCH>(w, x, ldx, K, ahead, y, ldy);
   }
 }
 
 // All rows of x against four outputs; the tiles of the rows fetch the next four among them.
-void four_outputs(const float* const* w, const float* x, long ldx, long M, long K, bool fetch, float* y, long ldy) {
+template <class W>
+void four_outputs(const typename W::weight* const* w, const typename W::input* x, long ldx, long M, long K, bool fetch, float* y,
+                  long ldy) {
   const long groups = (M + TILE_ROWS - 1) / TILE_ROWS, fetching = std::min<long>(groups, 4);
   for (long g = 0; g < groups; g++) {
     const long from = part_begin(M, groups, g), to = part_begin(M, groups, g + 1);
     if (fetch && g < fetching) {
       long ahead[4];
       for (long o = 0; o < 4; o++) ahead[o] = o * fetching / 4 == g ? 4 * K : 0;
-      tile_of<true>(to - from, w, x + from * ldx, ldx, K, ahead, y + from * ldy, ldy);
-    } else tile_of<false>(to - from, w, x + from * ldx, ldx, K, nullptr, y + from * ldy, ldy);
+      tile_of<W, true>(to - from, w, x + from * ldx, ldx, K, ahead, y + from * ldy, ldy);
+    } else tile_of<W, false>(to - from, w, x + from * ldx, ldx, K, nullptr, y + from * ldy, ldy);
   }
 }
+
+// `dot_rows` for any weights; K is the stride of their rows.
+template <class W>
+void rows_of(const typename W::weight* w, long K, long n0, long n1, const typename W::input* x, long ldx, long M, float* y, long ldy) {
+  const long block = std::max<long>(TILE_ROWS, NEAR_BYTES / static_cast<long>(sizeof *x) / K / TILE_ROWS * TILE_ROWS);
+  for (long m0 = 0; m0 < M; m0 += block) {
+    const long rows = std::min(block, M - m0);
+    const typename W::input* xs = x + m0 * ldx;
+    float* ys = y + m0 * ldy;
+    long n = n0;
+    const long ahead[8] = {8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K};
+    if (rows == 1)
+      // eight outputs: as many chains of additions as one row needs to hide their latency
+      for (; n + 8 <= n1; n += 8) {
+        const typename W::weight* at[8];
+        for (int o = 0; o < 8; o++) at[o] = w + (n + o) * K;
+        dot_tile<W, 8, 1, true>(at, xs, ldx, K, ahead, ys + n, ldy);
+      }
+    for (; n + 4 <= n1; n += 4) {
+      const typename W::weight* at[4] = {w + n * K, w + (n + 1) * K, w + (n + 2) * K, w + (n + 3) * K};
+      four_outputs<W>(at, xs, ldx, rows, K, m0 == 0, ys + n, ldy);
+    }
+    if (n < n1) {
+      const typename W::weight* at[4];
+      for (int o = 0; o < 4; o++) at[o] = w + std::min(n + o, n1 - 1) * K;
+      float last[4];
+      for (long m = 0; m < rows; m++) {
+        tile_of<W, false>(1, at, xs + m * ldx, ldx, K, nullptr, last, 4);
+        std::copy(last, last + (n1 - n), ys + m * ldy + n);
+      }
+    }
+  }
+}
+
+// The rows of x as weights in bfloat16 want them: rounded, and padded to whole steps.
+const Bfloat16::input* rounded(const float* x, long ldx, long M, long K) {
+  thread_local Buffer room;
+  const long stride = Bfloat16::stride(K);
+  Bfloat16::input* out = room.of<Bfloat16::input>(static_cast<size_t>(M * stride));
+  for (long m = 0; m < M; m++) {
+    Bfloat16::round(x + m * ldx, K, out + m * stride);
+    std::fill(out + m * stride + K, out + (m + 1) * stride, Bfloat16::input{});
+  }
+  return out;
+}
+
+// What the products of one instruction share: its inputs, rounded if the weights are.
+struct Inputs {
+  const float* x;
+  long ldx, M, K;
+  const Bfloat16::input* x16;
+  Inputs(const Weights& w, const float* x, long ldx, long M, long K)
+      : x(x), ldx(ldx), M(M), K(K), x16(w.bfloat16 ? rounded(x, ldx, M, K) : nullptr) {}
+  void times(const Weights& w, long n0, long n1, float* y, long ldy) const {
+    const long stride = Bfloat16::stride(K);
+    if (w.bfloat16) rows_of<Bfloat16>(w.bfloat16, stride, n0, n1, x16, stride, M, y, ldy);
+    else rows_of<Float32>(w.float32, K, n0, n1, x, ldx, M, y, ldy);
+  }
+};
 
 // x Phi(x) with Phi by Abramowitz and Stegun 7.1.26: absolute error of Phi below 1e-7.
 inline vf gelu(vf x) {
@@ -84,34 +146,7 @@ void over_outputs(long N, long K, long M, long weights, F&& f) {
 }  // namespace
 
 void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy) {
-  const long block = std::max<long>(TILE_ROWS, NEAR_BYTES / (4 * K) / TILE_ROWS * TILE_ROWS);
-  for (long m0 = 0; m0 < M; m0 += block) {
-    const long rows = std::min(block, M - m0);
-    const float* xs = x + m0 * ldx;
-    float* ys = y + m0 * ldy;
-    long n = n0;
-    const long ahead[8] = {8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K, 8 * K};
-    if (rows == 1)
-      // eight outputs: as many chains of additions as one row needs to hide their latency
-      for (; n + 8 <= n1; n += 8) {
-        const float* at[8];
-        for (int o = 0; o < 8; o++) at[o] = w + (n + o) * K;
-        dot_tile<8, 1, true>(at, xs, ldx, K, ahead, ys + n, ldy);
-      }
-    for (; n + 4 <= n1; n += 4) {
-      const float* at[4] = {w + n * K, w + (n + 1) * K, w + (n + 2) * K, w + (n + 3) * K};
-      four_outputs(at, xs, ldx, rows, K, m0 == 0, ys + n, ldy);
-    }
-    if (n < n1) {
-      const float* at[4];
-      for (int o = 0; o < 4; o++) at[o] = w + std::min(n + o, n1 - 1) * K;
-      float last[4];
-      for (long m = 0; m < rows; m++) {
-        tile_of<false>(1, at, xs + m * ldx, ldx, K, nullptr, last, 4);
-        std::copy(last, last + (n1 - n), ys + m * ldy + n);
-      }
-    }
-  }
+  rows_of<Float32>(w, K, n0, n1, x, ldx, M, y, ldy);
 }
 
 void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out) {
@@ -121,23 +156,24 @@ void dot_chosen(const float* w, long K, const int32_t* id, long count, const flo
     for (long o = i + 4; o < std::min(i + 8, count); o++)
       for (long k = 0; k < K; k += 16) __builtin_prefetch(w + id[o] * K + k);
     float sums[4];
-    tile_of<false>(1, at, x, K, K, nullptr, sums, 4);
+    tile_of<Float32, false>(1, at, x, K, K, nullptr, sums, 4);
     std::copy(sums, sums + std::min<long>(4, count - i), out + i);
   }
 }
 
-void linear(const float* w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then) {
+void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then) {
   const bool in_place = then.add == y;
+  const Inputs inputs(w, x, ldx, M, K);
   over_outputs(N, K, M, 1, [&](long n0, long n1) {
     if (!in_place) {
-      dot_rows(w, K, n0, n1, x, ldx, M, y, ldy);
+      inputs.times(w, n0, n1, y, ldy);
       return finish(n0, n1, M, y, ldy, then);
     }
     // what is added lies where the result goes: the products take another place first
     thread_local Buffer room;
     const long width = n1 - n0;
     float* part = room.of<float>(static_cast<size_t>(M * width));
-    dot_rows(w + n0 * K, K, 0, width, x, ldx, M, part, width);
+    inputs.times(w, n0, n1, part - n0, width);
     for (long m = 0; m < M; m++)
       each_vector(0, width, [&](long n, long lanes) {
         vf v = load_partial(part + m * width + n, lanes);
@@ -149,14 +185,15 @@ void linear(const float* w, long N, long K, const float* x, long ldx, long M, fl
   });
 }
 
-void silu_gate(const float* gate, const float* up, const float* gate_bias, const float* up_bias, long N, long K,
+void silu_gate(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, long N, long K,
                const float* x, long ldx, long M, float* y, long ldy) {
+  const Inputs inputs(gate, x, ldx, M, K);
   over_outputs(N, K, M, 2, [&](long n0, long n1) {
     thread_local Buffer room;
     const long width = n1 - n0;
     float* raised = room.of<float>(static_cast<size_t>(M * width));
-    dot_rows(gate, K, n0, n1, x, ldx, M, y, ldy);
-    dot_rows(up + n0 * K, K, 0, width, x, ldx, M, raised, width);
+    inputs.times(gate, n0, n1, y, ldy);
+    inputs.times(up, n0, n1, raised - n0, width);
     for (long m = 0; m < M; m++)
       each_vector(0, width, [&](long n, long lanes) {
         float* at = y + m * ldy + n0 + n;

@@ -8,6 +8,8 @@
 //
 // Letters: M rows, N outputs, K inputs.
 #pragma once
+#include <type_traits>
+
 #include "variant.h"
 
 namespace winnow::decode {
@@ -40,42 +42,89 @@ static inline void reduce_four(const vf* a, float* out) {
 #endif
 }
 
+// How weights lie in memory and are multiplied. float32: rows of K.
+struct Float32 {
+  typedef float weight;
+  typedef float input;
+  static constexpr long STEP = LANES;
+  static long stride(long K) { return K; }
+  static vf load_weight(const weight* p) { return load(p); }
+  static vf load_input(const input* p) { return load(p); }
+  static void multiply(vf& sum, vf w, vf x) { sum += w * x; }
+};
+
+// bfloat16: rows padded with zeros to whole steps; inputs are rounded too, sums are float32.
+struct Bfloat16 {
+  typedef uint16_t weight;
+  static long stride(long K) { return (K + 31) / 32 * 32; }
+#if defined(WINNOW_BF16)
+  typedef uint16_t input;
+  static constexpr long STEP = 2 * LANES;
+  static __m512bh load_weight(const weight* p) { return (__m512bh)_mm512_loadu_si512(p); }
+  static __m512bh load_input(const input* p) { return (__m512bh)_mm512_loadu_si512(p); }
+  static void multiply(vf& sum, __m512bh w, __m512bh x) { sum = (vf)_mm512_dpbf16_ps((__m512)sum, w, x); }
+  static void round(const float* from, long n, input* to) {
+    for (long i = 0; i < n; i += LANES)
+      if (n - i >= LANES) store_bf16(to + i, load(from + i));
+      else
+        for (long k = i; k < n; k++) to[k] = to_bf16(from[k]);
+  }
+#else
+  typedef float input;
+  static constexpr long STEP = LANES;
+  static vf load_weight(const weight* p) { return load_bf16(p); }
+  static vf load_input(const input* p) { return load(p); }
+  static void multiply(vf& sum, vf w, vf x) { sum += w * x; }
+  static void round(const float* from, long n, input* to) {
+    for (long i = 0; i < n; i++) to[i] = from_bf16(to_bf16(from[i]));
+  }
+#endif
+};
+
 // One tile: OUTPUTS rows of w (a multiple of four), ROWS rows of x; out[r][o]. `ahead` [OUTPUTS] is how far behind each row
 // lies one that is fetched meanwhile, into the second cache: half the time of leaving that to the processor.
-template <int OUTPUTS, int ROWS, bool PREFETCH>
-static inline void dot_tile(const float* const* w, const float* x, long ldx, long K, const long* ahead, float* out, long ldo) {
+template <class W, int OUTPUTS, int ROWS, bool PREFETCH>
+static inline void dot_tile(const typename W::weight* const* w, const typename W::input* x, long ldx, long K, const long* ahead,
+                            float* out, long ldo) {
   vf sum[ROWS][OUTPUTS];
 #pragma GCC unroll 8
   for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 8
     for (int o = 0; o < OUTPUTS; o++) sum[r][o] = zero();
   long k = 0;
-  for (; k + LANES <= K; k += LANES) {
-    vf weight[OUTPUTS];
+  for (; k + W::STEP <= K; k += W::STEP) {
+    decltype(W::load_weight(w[0])) weight[OUTPUTS];
 #pragma GCC unroll 8
     for (int o = 0; o < OUTPUTS; o++) {
-      weight[o] = load(w[o] + k);
+      weight[o] = W::load_weight(w[o] + k);
       if (PREFETCH) __builtin_prefetch(w[o] + k + ahead[o], 0, 2);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
-      const vf input = load(x + r * ldx + k);
+      const auto input = W::load_input(x + r * ldx + k);
 #pragma GCC unroll 8
-      for (int o = 0; o < OUTPUTS; o++) sum[r][o] += weight[o] * input;
+      for (int o = 0; o < OUTPUTS; o++) W::multiply(sum[r][o], weight[o], input);
     }
   }
-  if (k < K)
+  if constexpr (std::is_same_v<W, Float32>)
+    if (k < K)
 #pragma GCC unroll 8
-    for (int r = 0; r < ROWS; r++) {
-      const vf input = load_partial(x + r * ldx + k, K - k);
+      for (int r = 0; r < ROWS; r++) {
+        const vf input = load_partial(x + r * ldx + k, K - k);
 #pragma GCC unroll 8
-      for (int o = 0; o < OUTPUTS; o++) sum[r][o] += load_partial(w[o] + k, K - k) * input;
-    }
+        for (int o = 0; o < OUTPUTS; o++) sum[r][o] += load_partial(w[o] + k, K - k) * input;
+      }
 #pragma GCC unroll 8
   for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 2
     for (int o = 0; o < OUTPUTS; o += 4) reduce_four(sum[r] + o, out + r * ldo + o);
 }
+
+// The weights [N, K] of a product: in float32, or rounded to bfloat16 in rows of Bfloat16::stride(K).
+struct Weights {
+  const float* float32 = nullptr;
+  const uint16_t* bfloat16 = nullptr;
+};
 
 // y[m][n] for M rows and the outputs n0 to n1 (y points at output 0): raw sums, nothing added.
 void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy);
@@ -90,10 +139,10 @@ struct Epilogue {
   const float* add = nullptr;    // [M, ldy]: y = add + result
 };
 // y = x w^T, then the epilogue, on all threads where it is worth it.
-void linear(const float* w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then);
+void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then);
 
 // y = silu(x gate^T + gate_bias) * (x up^T + up_bias); the biases may be null.
-void silu_gate(const float* gate, const float* up, const float* gate_bias, const float* up_bias, long N, long K,
+void silu_gate(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, long N, long K,
                const float* x, long ldx, long M, float* y, long ldy);
 
 // Multiply-adds below which a second thread costs more than it saves: some ten microseconds of one. Handing out parts takes

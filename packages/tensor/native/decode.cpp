@@ -95,7 +95,8 @@ class Decoder {
     if (pad) pad_.assign(pad, pad + B);
     count();
   }
-  void bind(const double* addresses, long n) {
+  void bind(const double* addresses, long n, bool rounded) {
+    rounded_ = rounded;
     parameters_.clear();
     for (long i = 0; i < n; i++)
       parameters_.push_back(reinterpret_cast<const float*>(static_cast<uintptr_t>(addresses[i])));
@@ -132,7 +133,7 @@ class Decoder {
   const float* logits(const float* head) {
     const long R = B_ * rows_;
     float* out = logits_.of<float>(static_cast<size_t>(R * V_));
-    linear(head, V_, d_, result(), d_, R, out, V_, {});
+    linear({head}, V_, d_, result(), d_, R, out, V_, {});
     return out;
   }
 
@@ -140,6 +141,10 @@ class Decoder {
   float* result() { return result_.of<float>(1); }
   float* slot(int s, long M) { return slots_[static_cast<size_t>(s)].of<float>(static_cast<size_t>(M * widths_[static_cast<size_t>(s)])); }
   const float* parameter(int p) const { return p < 0 ? nullptr : parameters_[static_cast<size_t>(p)]; }
+  Weights weights(int p) const {
+    const float* at = parameter(p);
+    return rounded_ ? Weights{nullptr, reinterpret_cast<const uint16_t*>(at)} : Weights{at, nullptr};
+  }
 
   // What the caches hold, counted among the bytes that live.
   void count() {
@@ -174,11 +179,11 @@ class Decoder {
         case Op::LINEAR: {
           y += in.column;
           const Epilogue then{parameter(in.p[1]), (in.flags & GELU) != 0, (in.flags & ADDED) != 0 ? y : nullptr};
-          linear(parameter(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
+          linear(weights(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
           break;
         }
         case Op::SILU_GATE:
-          silu_gate(parameter(in.p[0]), parameter(in.p[1]), parameter(in.p[2]), parameter(in.p[3]), in.outputs, ldx, x, ldx, M, y, ldy);
+          silu_gate(weights(in.p[0]), weights(in.p[1]), parameter(in.p[2]), parameter(in.p[3]), in.outputs, ldx, x, ldx, M, y, ldy);
           break;
         case Op::ATTEND:
           attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, B_, T, P_ + from,
@@ -219,6 +224,7 @@ class Decoder {
   Buffer result_, logits_;
   std::vector<int32_t> pad_;
   long B_ = 0, P_ = 0, rows_ = 0, counted_ = 0;
+  bool rounded_ = false;
 };
 
 // Calls from JavaScript must not see an exception.
@@ -243,8 +249,8 @@ WINNOW_API void* winnow_decode_new(const double* words, int64_t n) {
 }
 WINNOW_API void winnow_decode_free(void* decoder) { delete static_cast<Decoder*>(decoder); }
 WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad) { static_cast<Decoder*>(decoder)->start(B, pad); }
-WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n) {
-  static_cast<Decoder*>(decoder)->bind(addresses, n);
+WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n, int32_t rounded) {
+  static_cast<Decoder*>(decoder)->bind(addresses, n, rounded != 0);
 }
 WINNOW_API int32_t winnow_decode_rotary(void* decoder, const float* cos, const float* sin, int64_t rows) {
   return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
@@ -281,6 +287,35 @@ WINNOW_API void winnow_screen_free(void* screen) {
   winnow::decode::live--;
   winnow::decode::live_bytes -= static_cast<Screen*>(screen)->bytes();
   delete static_cast<Screen*>(screen);
+}
+// A cache line before the copy holds its size.
+WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K) {
+  using namespace winnow;
+  using decode::Bfloat16;
+  const long stride = Bfloat16::stride(K);
+  const size_t bytes = 64 + static_cast<size_t>(N * stride) * sizeof(uint16_t);
+  char* memory = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
+  if (memory == nullptr) return nullptr;
+  *reinterpret_cast<long*>(memory) = static_cast<long>(bytes);
+  uint16_t* copy = reinterpret_cast<uint16_t*>(memory + 64);
+  const long parts = std::min<long>(N, 8 * threads());
+  parallel(parts, [&](long p) {
+    for (long n = part_begin(N, parts, p); n < part_begin(N, parts, p + 1); n++) {
+      long k = 0;
+      for (; k + LANES <= K; k += LANES) store_bf16(copy + n * stride + k, load(weight + n * K + k));
+      for (; k < stride; k++) copy[n * stride + k] = k < K ? to_bf16(weight[n * K + k]) : uint16_t{0};
+    }
+  });
+  decode::live++;
+  decode::live_bytes += static_cast<long>(bytes);
+  return copy;
+}
+WINNOW_API void winnow_rounded_free(void* copy) {
+  if (copy == nullptr) return;
+  char* memory = static_cast<char*>(copy) - 64;
+  winnow::decode::live--;
+  winnow::decode::live_bytes -= *reinterpret_cast<long*>(memory);
+  std::free(memory);
 }
 WINNOW_API int64_t winnow_screen_misses(void) { return winnow::decode::misses; }
 

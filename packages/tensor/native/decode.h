@@ -35,8 +35,9 @@ WINNOW_API void winnow_decode_free(void* decoder);
 
 // Begins B sequences, `pad` [B] of whose first positions are not there (null: none); the cache is empty.
 WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad);
-// Where the parameters lie; they must stay there until they are bound again.
-WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n);
+// Where the parameters lie; they must stay there until they are bound again. With `rounded` not 0 the weights of linear and
+// siluGate are copies that winnow_rounded_new made, and their inputs are rounded to bfloat16 as well.
+WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n, int32_t rounded);
 // Tables of the rotary embedding, [rows, r / 2] each, copied; rows for every position that will come.
 WINNOW_API int32_t winnow_decode_rotary(void* decoder, const float* cos, const float* sin, int64_t rows);
 
@@ -51,13 +52,16 @@ WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
 // Forgets all positions from `length` on.
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);
 
-// Decoders and screens that have not been freed, and the bytes of their caches and screens.
+// Decoders, screens and rounded copies that have not been freed, and the bytes of caches, screens and copies.
 WINNOW_API int64_t winnow_decode_live(void);
 WINNOW_API int64_t winnow_decode_live_bytes(void);
 
 // The screen of a head [V, d], copied into 8 bits; null without memory.
 WINNOW_API void* winnow_screen_new(const float* head, int64_t V, int64_t d);
 WINNOW_API void winnow_screen_free(void* screen);
+// A copy of a weight [N, K] in bfloat16, for winnow_decode_bind: its address, aligned to 64 bytes; null without memory.
+WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K);
+WINNOW_API void winnow_rounded_free(void* copy);
 // Rows whose best token the screen left open, so that the whole head was read: over all decoders since the process began.
 WINNOW_API int64_t winnow_screen_misses(void);
 

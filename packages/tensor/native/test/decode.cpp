@@ -23,11 +23,11 @@ static void products(Random& random) {
   auto y = before;
   const bool added = random.coin();
   if (added) then.add = y.data();
-  decode::linear(w.data(), N, K, x.data(), K, M, y.data(), N, then);
+  decode::linear({w.data()}, N, K, x.data(), K, M, y.data(), N, then);
   for (long m = 0; m < M; m++) {
     std::vector<float> alone(before.begin() + m * N, before.begin() + (m + 1) * N);
     if (added) then.add = alone.data();
-    decode::linear(w.data(), N, K, x.data() + m * K, K, 1, alone.data(), N, then);
+    decode::linear({w.data()}, N, K, x.data() + m * K, K, 1, alone.data(), N, then);
     check::same("a row alone", y.data() + m * N, alone.data(), static_cast<size_t>(N));
     for (long n = 0; n < N; n++) {
       double sum = 0, size = 0;
@@ -49,12 +49,36 @@ static void products(Random& random) {
   for (size_t i = 0; i < chosen.size(); i++) check::same("chosen outputs", &some[i], &all[chosen[i]], 1);
 }
 
+// Weights and inputs rounded to bfloat16: every row has the bits that it has alone, and is near the sum of rounded numbers.
+static void rounded(Random& random) {
+  const long M = random.size(40), N = random.size(150), K = random.size(300);
+  const auto w = random.normals(static_cast<size_t>(N * K)), x = random.normals(static_cast<size_t>(M * K));
+  void* copy = winnow_rounded_new(w.data(), N, K);
+  const decode::Weights weights{nullptr, static_cast<const uint16_t*>(copy)};
+  std::vector<float> y(static_cast<size_t>(M * N)), alone(static_cast<size_t>(N));
+  decode::linear(weights, N, K, x.data(), K, M, y.data(), N, {});
+  auto near = [](float v) { return static_cast<double>(winnow::from_bf16(winnow::to_bf16(v))); };
+  for (long m = 0; m < M; m++) {
+    decode::linear(weights, N, K, x.data() + m * K, K, 1, alone.data(), N, {});
+    check::same("a row alone", y.data() + m * N, alone.data(), static_cast<size_t>(N));
+    for (long n = 0; n < N; n++) {
+      double sum = 0, size = 1;
+      for (long k = 0; k < K; k++) {
+        sum += near(x[m * K + k]) * near(w[n * K + k]);
+        size += std::fabs(near(x[m * K + k]) * near(w[n * K + k]));
+      }
+      check::near("product of rounded", y[m * N + n], sum, 2e-6 * size);
+    }
+  }
+  winnow_rounded_free(copy);
+}
+
 static void gates(Random& random) {
   const long M = random.size(20), N = random.size(100), K = random.size(100);
   const auto gate = random.normals(static_cast<size_t>(N * K)), up = random.normals(static_cast<size_t>(N * K));
   const auto bias = random.normals(static_cast<size_t>(N)), x = random.normals(static_cast<size_t>(M * K), 0.3);
   std::vector<float> y(static_cast<size_t>(M * N));
-  decode::silu_gate(gate.data(), up.data(), bias.data(), nullptr, N, K, x.data(), K, M, y.data(), N);
+  decode::silu_gate({gate.data()}, {up.data()}, bias.data(), nullptr, N, K, x.data(), K, M, y.data(), N);
   for (long m = 0; m < M; m++)
     for (long n = 0; n < N; n++) {
       double g = bias[n], u = 0, size = 1;
@@ -115,9 +139,12 @@ struct Model {
   std::vector<std::vector<float>> parameters;
   std::vector<float> cos, sin;
   float scale;
+  bool round;                 // weights of products in bfloat16
+  std::vector<void*> copies;  // of those, else null
 
   explicit Model(Random& random) {
     llama = random.coin();
+    round = random.coin();
     h = 2 * random.size(20);
     G = random.between(1, 3);
     Q = llama ? G * random.between(1, 3) : G;
@@ -137,7 +164,13 @@ struct Model {
     std::vector<std::vector<double>> code;
     auto weight = [&](long outputs, long inputs) {
       parameters.push_back(random.normals(static_cast<size_t>(outputs * inputs), 1 / std::sqrt(static_cast<double>(inputs))));
+      copies.push_back(nullptr);
       return static_cast<double>(parameters.size() - 1);
+    };
+    auto matrix = [&](long outputs, long inputs) {
+      const double p = weight(outputs, inputs);
+      if (round) copies.back() = winnow_rounded_new(parameters.back().data(), outputs, inputs);
+      return p;
     };
     auto add = [&](double op, double from, double to, std::vector<double> p, double outputs = 0, double flags = 0, double layer = 0) {
       p.resize(4, -1);
@@ -151,13 +184,13 @@ struct Model {
     add(0, -1, 0, {weight(V, d)});
     for (long l = 0; l < layers; l++) {
       norm(0, 1);
-      add(3, 1, 2, {weight(packed, d), weight(1, packed)}, static_cast<double>(packed));
+      add(3, 1, 2, {matrix(packed, d), weight(1, packed)}, static_cast<double>(packed));
       add(5, 2, 3, {}, 0, 0, static_cast<double>(l));
-      add(3, 3, 0, {weight(d, Q * h)}, static_cast<double>(d), 2);
+      add(3, 3, 0, {matrix(d, Q * h)}, static_cast<double>(d), 2);
       norm(0, 1);
-      if (llama) add(4, 1, 4, {weight(m, d), weight(m, d)}, static_cast<double>(m));
-      else add(3, 1, 4, {weight(m, d), weight(1, m)}, static_cast<double>(m), 1);
-      add(3, 4, 0, {weight(d, m)}, static_cast<double>(d), 2);
+      if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m));
+      else add(3, 1, 4, {matrix(m, d), weight(1, m)}, static_cast<double>(m), 1);
+      add(3, 4, 0, {matrix(d, m)}, static_cast<double>(d), 2);
     }
     norm(0, -1);
     words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., double(rotated), scale,
@@ -166,11 +199,18 @@ struct Model {
     for (const auto& line : code) words.insert(words.end(), line.begin(), line.end());
   }
 
+  Model(const Model&) = delete;
+  ~Model() {
+    for (void* copy : copies) winnow_rounded_free(copy);
+  }
+
   void* decoder() const {
     void* made = winnow_decode_new(words.data(), static_cast<int64_t>(words.size()));
     std::vector<double> addresses;
     for (const auto& p : parameters) addresses.push_back(static_cast<double>(reinterpret_cast<uintptr_t>(p.data())));
-    winnow_decode_bind(made, addresses.data(), static_cast<int64_t>(addresses.size()));
+    for (size_t i = 0; round && i < parameters.size(); i++)
+      if (copies[i]) addresses[i] = static_cast<double>(reinterpret_cast<uintptr_t>(copies[i]));
+    winnow_decode_bind(made, addresses.data(), static_cast<int64_t>(addresses.size()), round);
     winnow_decode_rotary(made, cos.data(), sin.data(), static_cast<int64_t>(cos.size()) / (rotated / 2));
     return made;
   }
@@ -253,5 +293,5 @@ static void distributions(Random& random) {
 }
 
 int main(int argc, char** argv) {
-  return check::run(argc, argv, {{"products of few rows", products}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"distributions", distributions}});
+  return check::run(argc, argv, {{"products of few rows", products}, {"products in bfloat16", rounded}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"distributions", distributions}});
 }

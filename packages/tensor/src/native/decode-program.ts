@@ -87,12 +87,17 @@ const flags = { gelu: 1, add: 2 } as const
 export interface EncodedProgram {
   readonly words: Float64Array
   readonly parameters: ReadonlyArray<string>
+  /** Those of them that are weights of products. */
+  readonly weights: ReadonlySet<string>
 }
 
 /** Encodes a program. @error for a slot that it does not have, or an end that is not a norm into the result */
 export const encodeProgram = (program: DecodeProgram): EncodedProgram => {
   const slots = Object.keys(program.slots)
   const parameters: Array<string> = []
+  const weights = new Set(
+    program.instructions.flatMap((i) => (i.op === "linear" ? [i.weight] : i.op === "siluGate" ? [i.gate, i.up] : [])),
+  )
   const slot = (name: string) => {
     const at = slots.indexOf(name)
     if (at < 0) throw new Error(`decode program: no slot ${name}; there are ${slots.join(", ")}`)
@@ -157,5 +162,5 @@ export const encodeProgram = (program: DecodeProgram): EncodedProgram => {
     ...slots.map((name) => program.slots[name]!),
     ...program.instructions.flatMap(encode),
   ]
-  return { words: Float64Array.from(words), parameters }
+  return { words: Float64Array.from(words), parameters, weights }
 }

@@ -5,7 +5,7 @@ export const decodeSymbols = {
   winnow_decode_new: { args: [pointer, long], returns: pointer },
   winnow_decode_free: { args: [pointer], returns: nothing },
   winnow_decode_start: { args: [pointer, long, pointer], returns: nothing },
-  winnow_decode_bind: { args: [pointer, pointer, long], returns: nothing },
+  winnow_decode_bind: { args: [pointer, pointer, long, int], returns: nothing },
   winnow_decode_rotary: { args: [pointer, pointer, pointer, long], returns: int },
   winnow_decode_extend: { args: [pointer, pointer, long, long, pointer], returns: int },
   winnow_decode_greedy: { args: [pointer, pointer, pointer, pointer, pointer], returns: int },
@@ -15,6 +15,8 @@ export const decodeSymbols = {
   winnow_decode_live_bytes: { args: [], returns: long },
   winnow_screen_new: { args: [pointer, long, long], returns: pointer },
   winnow_screen_free: { args: [pointer], returns: nothing },
+  winnow_rounded_new: { args: [pointer, long, long], returns: pointer },
+  winnow_rounded_free: { args: [pointer], returns: nothing },
   winnow_screen_misses: { args: [], returns: long },
   winnow_softmax: { args: [pointer, long, double, pointer, pointer], returns: int },
 } as const

@@ -7,8 +7,8 @@ import { toArrayBuffer } from "bun:ffi"
 import type { Address } from "../binding/symbols.ts"
 import type { tf } from "../tf.ts"
 import { type DecodeProgram, type EncodedProgram, encodeProgram } from "./decode-program.ts"
-import { address, type Native, native } from "./native.ts"
-import { screenOf } from "./screen.ts"
+import { address, type Native, native, precision } from "./native.ts"
+import { roundedOf, screenOf } from "./of-weights.ts"
 import { weightsVersion } from "./weights-version.ts"
 
 /** Most probable tokens of the rows kept. */
@@ -29,10 +29,17 @@ const encodedOf = (program: DecodeProgram): EncodedProgram => {
 const noMargins = new Float32Array(0)
 const leastRotary = 256
 
-/** Decodes B sequences; dispose it. Parameters may be assigned anew between calls, not disposed. */
+/**
+ * Decodes B sequences; dispose it. Parameters may be assigned anew between calls, not disposed.
+ *
+ * Products of the layers are in the precision of the time when it is made (`precision()`): bfloat16 reads half the bytes,
+ * from copies of the weights. The head is float32.
+ */
 export class NativeDecoder {
   readonly #native: Native
   readonly #parameters: ReadonlyArray<tf.Variable>
+  /** Which of them are read as copies in bfloat16. */
+  readonly #rounded: ReadonlyArray<boolean>
   readonly #head_Vd: tf.Variable
   #handle: Address | null
   #bound: ReadonlyArray<object> = []
@@ -52,12 +59,14 @@ export class NativeDecoder {
     if (open === undefined) throw new Error("native decoding without the native library: check `native()` before")
     this.#native = open
     this.#head_Vd = head_Vd
-    const { words, parameters: names } = encodedOf(program)
+    const { words, parameters: names, weights } = encodedOf(program)
     this.#parameters = names.map((name) => {
       const variable = parameters.get(name)
       if (variable === undefined) throw new Error(`decode program: no parameter ${name}`)
       return variable
     })
+    const bfloat16 = precision() === "bfloat16"
+    this.#rounded = names.map((name) => bfloat16 && weights.has(name))
     this.#handle = open.C.winnow_decode_new(words, words.length) as Address | null
     if (this.#handle === null) throw new Error("native decoding: no memory for a decoder")
   }
@@ -87,10 +96,15 @@ export class NativeDecoder {
 
   /** Tells the decoder where the parameters are, if that may have changed. */
   #bind(): void {
+    const gone = this.#parameters.find(({ isDisposed }) => isDisposed)
+    if (gone !== undefined) throw new Error(`decoding with a model that is disposed: ${gone.name} has no numbers`)
     const version = weightsVersion()
     if (version === this.#version && this.#parameters.every(({ dataId }, i) => dataId === this.#bound[i])) return
-    const addresses = Float64Array.from(this.#parameters, address)
-    this.#native.C.winnow_decode_bind(this.#live(), addresses, addresses.length)
+    const addresses = Float64Array.from(this.#parameters, (weight, i) =>
+      this.#rounded[i] ? roundedOf(this.#native, weight) : address(weight),
+    )
+    const rounded = this.#rounded.includes(true) ? 1 : 0
+    this.#native.C.winnow_decode_bind(this.#live(), addresses, addresses.length, rounded)
     this.#bound = this.#parameters.map(({ dataId }) => dataId)
     this.#version = version
   }

@@ -21,7 +21,7 @@ export {
   withoutNative,
   withPrecision,
 } from "./native.ts"
+export { freeOfWeights } from "./of-weights.ts"
 export type { MissingNative } from "./open.ts"
-export { freeScreen } from "./screen.ts"
 export type { Variant } from "./variant.ts"
 export { weightsWritten } from "./weights-version.ts"
