@@ -205,7 +205,8 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
       r0 += count;
     }
   };
-  if (B * Q * T * S * h * 2 < WORTH_THREADS)
+  // beside its multiply-adds a query costs as much as some thousand of them: rotating, the softmax, copies
+  if (B * Q * T * (2 * S * h + 8000) < WORTH_THREADS / 3)
     for (long part = 0; part < B * G; part++) one(part);
   else parallel(B * G, one);
 }

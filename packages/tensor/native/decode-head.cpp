@@ -52,7 +52,7 @@ void dots_of_block(const uint8_t* block, const int32_t* const* h, long units, in
 #pragma GCC unroll 4
     for (int v = 0; v < VECTORS; v++) {
       w[v] = _mm512_load_si512(block + (u * VECTORS + v) * 64);
-      _mm_prefetch(reinterpret_cast<const char*>(block + (u * VECTORS + v) * 64 + 8192), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(block + (u * VECTORS + v) * 64 + 16384), _MM_HINT_T1);
     }
 #pragma GCC unroll 6
     for (int r = 0; r < ROWS; r++) {
