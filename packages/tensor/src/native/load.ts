@@ -8,8 +8,9 @@ import type { Sources } from "./sources.ts"
  * Loads the library, runs the self-checks of its parts, and gives the functions of the table.
  *
  * A part `x.cpp` may export `int winnow_selfcheck_x(void)`, which returns 0 when the part computes right on this processor,
- * else an error number of its own; all of them together take a few milliseconds. Instructions that a virtual machine lists and does not let
- * through, or a variant that could not be tested on the machines at hand, are found this way.
+ * else an error number of its own. They run in the order of the files' names, and take a few milliseconds together.
+ * Instructions that a virtual machine lists and does not let through, or a variant that could not be tested on the machines
+ * at hand, are found this way.
  *
  * @error AttemptFailed when it cannot be loaded, lacks a function, or a check fails
  */
