@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "guard.h"
 #include "pool.h"
 
 namespace winnow {
@@ -51,7 +52,7 @@ void multiply(long M, long N, long K, const float* A, long lda, const float* B, 
     const long by_rows = n_panels >= want ? 1 : std::max<long>(1, std::min(want / n_panels, M / 48));
     const auto part = [&](long index) {
       static thread_local Buffer packed_b;
-      unit* panel = packed_b.of<unit>(static_cast<size_t>(u) * COLS + ROWS * COLS);
+      unit* panel = packed_b.of<unit>(static_cast<size_t>(u) * COLS);
       const long j = index / by_rows, i = index % by_rows;
       const long n0 = j * COLS, cols = std::min<long>(COLS, N - n0);
       const long m0 = part_begin(M, by_rows, i, P::ROW_TILE), m1 = part_begin(M, by_rows, i + 1, P::ROW_TILE);
@@ -96,10 +97,12 @@ void gemm(Precision precision, long M, long N, long K, const float* A, long lda,
 
 }  // namespace winnow
 
-// The product above by addresses. precision: 0 float32, 1 bfloat16.
-WINNOW_API void winnow_gemm(int precision, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, int trans_a, const float* B,
-                            int64_t ldb, int trans_b, float* C, int64_t ldc, int accumulate, const float* bias) {
-  winnow::gemm(static_cast<winnow::Precision>(precision), M, N, K, A, lda, trans_a != 0, B, ldb, trans_b != 0, C, ldc, accumulate != 0, bias);
+// The product of gemm.h by addresses. precision: 0 float32, 1 bfloat16. Returns 0, or 1 when memory does not suffice.
+WINNOW_API int winnow_gemm(int precision, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, int trans_a, const float* B,
+                           int64_t ldb, int trans_b, float* C, int64_t ldc, int accumulate, const float* bias) {
+  return winnow::guarded([&] {
+    winnow::gemm(static_cast<winnow::Precision>(precision), M, N, K, A, lda, trans_a != 0, B, ldb, trans_b != 0, C, ldc, accumulate != 0, bias);
+  });
 }
 
 // 0 if small products agree with plain sums in this variant on this processor; else the number of the case that does not.

@@ -342,6 +342,7 @@ static inline void strip(long rows, long u, const typename P::unit* a, long lda,
 // C = op(A) op(B) (+ C) (+ bias), everything row-major float32 in memory; on all threads. The order of sums depends on the
 // sizes alone, not on the threads.
 // A is [M, K] with rows lda apart, or with trans_a [K, M]; B is [K, N], or with trans_b [N, K]; bias [N] or null.
+// C shares no memory with the others. With K = 0 the product is 0.
 void gemm(Precision precision, long M, long N, long K, const float* A, long lda, bool trans_a, const float* B, long ldb, bool trans_b,
           float* C, long ldc, bool accumulate, const float* bias);
 

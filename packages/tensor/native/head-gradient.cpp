@@ -3,6 +3,7 @@
 // Each part of the vocabulary owns its rows of dHead and writes them once; dh is summed over parts, always in the same order.
 #include <cmath>
 
+#include "guard.h"
 #include "head-tiles.h"
 #include "pool.h"
 
@@ -70,7 +71,7 @@ void gradient(const HeadGradient& s) {
   const bool target = needs_target(s.form);
   const float scale = static_cast<float>(1 / s.temperature);
   const TileFunction make = tile_function(s.form);
-  const long parts = std::max<long>(1, std::min<long>(std::max(8, threads()), V / BLOCK));
+  const long parts = head_parts(V);
   const long d_panels = panels(d);
   PackedHidden<P> draft_hidden, target_hidden;
   Buffer rows_memory, values_memory, sums_memory;
@@ -103,16 +104,15 @@ void gradient(const HeadGradient& s) {
       static thread_local Entries::Cursor cursor;
       static thread_local Buffer draft_block, target_block, tile_memory, by_rows_memory, by_panels_memory, transposed_memory;
       float* dh = sums + part * sums_size;  // [d, padded], transposed
-      std::memset(dh, 0, sums_size * sizeof(float));
       float* zq = tile_memory.of<float>(2 * HEAD_TILE * COLS);
       float* zp = zq + HEAD_TILE * COLS;
       const long u_block = units<P>(BLOCK);
       unit* by_rows = by_rows_memory.of<unit>(static_cast<size_t>(round_up(BLOCK, P::ROW_PAD)) * u_rows);  // g [ids, rows]
       unit* by_panels = by_panels_memory.of<unit>(static_cast<size_t>(J) * u_block * COLS);                // g as panels, k = ids
       unit* transposed = transposed_memory.of<unit>(transposed_size<P>(d, BLOCK));                         // head [ids, d] transposed
-      const long v1 = part_begin(V, parts, part + 1, BLOCK);
-      if (s.k > 0) cursor.begin(entries, n, part_begin(V, parts, part, BLOCK));
-      for (long v = part_begin(V, parts, part, BLOCK); v < v1; v += BLOCK) {
+      const long v0 = part_begin(V, parts, part, BLOCK), v1 = part_begin(V, parts, part + 1, BLOCK);  // one block at least
+      if (s.k > 0) cursor.begin(entries, n, v0);
+      for (long v = v0; v < v1; v += BLOCK) {
         const long block = std::min<long>(BLOCK, v1 - v), u = units<P>(block);
         for (long t = 0; t < block; t += HEAD_TILE) {
           const long ids = std::min<long>(HEAD_TILE, block - t);
@@ -186,7 +186,7 @@ void gradient(const HeadGradient& s) {
           a = transposed;
           lda = transposed_ld<P>(d, block);
         }
-        for (long j = 0; j < J; j++) strip<P, ORDER>(d, u, a, lda, by_panels + j * u_block * COLS, dh + j * COLS, padded, true);
+        for (long j = 0; j < J; j++) strip<P, ORDER>(d, u, a, lda, by_panels + j * u_block * COLS, dh + j * COLS, padded, v > v0);
       }
     });
 
@@ -210,8 +210,8 @@ void gradient(const HeadGradient& s) {
 }  // namespace
 }  // namespace winnow
 
-// See HeadGradient in head.h; K = 0 leaves dHead as it is.
-WINNOW_API void winnow_head_gradient(const winnow::HeadGradient* s) {
-  if (s->precision == 1) winnow::gradient<winnow::BF16>(*s);
-  else winnow::gradient<winnow::F32>(*s);
+// See HeadGradient in head.h. Returns 0, or 1 when memory does not suffice.
+WINNOW_API int winnow_head_gradient(const winnow::HeadGradient* s) {
+  if (s->K == 0 && s->add_to_head == 0) std::memset(s->dhead, 0, static_cast<size_t>(s->V * s->draft.d) * sizeof(float));
+  return winnow::guarded([&] { s->precision == 1 ? winnow::gradient<winnow::BF16>(*s) : winnow::gradient<winnow::F32>(*s); });
 }

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <vector>
 
+#include "guard.h"
 #include "head-tiles.h"
 #include "pool.h"
 
@@ -266,14 +267,11 @@ void write_second(const HeadStatistics& s, const Second& sums, long first, long 
   }
 }
 
-// Parts of the vocabulary that are summed apart: many enough to share out evenly, and always the same, whatever the threads.
-long parts_of(long V) { return std::max<long>(1, std::min<long>(16, V / (2 * HEAD_TILE))); }
-
 template <class P>
 void statistics(const HeadStatistics& s) {
   const Wanted w = wanted(s);
   const float scale = static_cast<float>(1 / s.temperature);
-  const long parts = parts_of(s.V);
+  const long parts = head_parts(s.V);
   PackedHidden<P> hidden[MODELS];
   std::vector<First> firsts;
   std::vector<Second> seconds;
@@ -364,7 +362,7 @@ void statistics(const HeadStatistics& s) {
 }  // namespace winnow
 
 // See HeadStatistics in head.h. A pair's numbers need both its models; nll needs gold, whose ids must be 0 to V - 1.
-WINNOW_API void winnow_head_statistics(const winnow::HeadStatistics* s) {
-  if (s->precision == 1) winnow::statistics<winnow::BF16>(*s);
-  else winnow::statistics<winnow::F32>(*s);
+// Returns 0, or 1 when memory does not suffice.
+WINNOW_API int winnow_head_statistics(const winnow::HeadStatistics* s) {
+  return winnow::guarded([&] { s->precision == 1 ? winnow::statistics<winnow::BF16>(*s) : winnow::statistics<winnow::F32>(*s); });
 }

@@ -10,12 +10,16 @@ namespace winnow {
 
 // Rows (tokens) that are taken at once: their packed hidden states stay in the cache while the head's weights stream by.
 constexpr long HEAD_ROWS = 1024;
-// Rows of the vocabulary of one tile: 4 x 12 (AVX-512), 8 x 6, and as near as AMX comes. A multiple of 16 units of bfloat16.
+// Rows of the vocabulary of one tile: whole micro-kernels, 4 x 12 (AVX-512), 8 x 6, or 2 x 32 of AMX.
 #if defined(WINNOW_AMX)
 constexpr long HEAD_TILE = 64;
 #else
 constexpr long HEAD_TILE = 48;
 #endif
+
+// Parts of the vocabulary that are summed apart, each on one thread: enough to share out evenly, as many whatever the threads,
+// so that the order of sums depends on the sizes alone. More than 16 threads have nothing to do here.
+inline long head_parts(long V) { return std::max<long>(1, std::min<long>(16, V / (2 * HEAD_TILE))); }
 
 // Hidden states [n, d] / temperature as panels of COLS rows of the batch.
 template <class P>

@@ -1,9 +1,12 @@
 #include "pool.h"
 
 #include <condition_variable>
+#include <exception>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "variant.h"
@@ -35,8 +38,13 @@ thread_local bool in_part = false;
 
 class Pool {
  public:
-  explicit Pool(int threads) : size_(threads) {
-    for (int t = 1; t < threads; t++) workers_.emplace_back([this] { work(); });
+  explicit Pool(int threads) {
+    workers_.reserve(static_cast<size_t>(threads - 1));
+    try {
+      for (int t = 1; t < threads; t++) workers_.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // the system gives no more threads: those that there are do the work
+    }
   }
   ~Pool() {
     {
@@ -47,7 +55,7 @@ class Pool {
     wake_.notify_all();
     for (auto& worker : workers_) worker.join();
   }
-  int size() const { return size_; }
+  int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   void run(long parts, void (*f)(void*, long), void* data) {
     // one loop at a time: callers from several threads wait for each other
@@ -72,6 +80,7 @@ class Pool {
     // nobody may still be reading the loop when the next one is written
     open_.store(false);
     while (loop_.inside.load() > 0) relax();
+    if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
 
  private:
@@ -80,7 +89,12 @@ class Pool {
     for (;;) {
       const long part = loop_.next.fetch_add(1, std::memory_order_relaxed);
       if (part >= loop_.parts) break;
-      loop_.f(loop_.data, part);
+      try {
+        loop_.f(loop_.data, part);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        failure_ = std::current_exception();
+      }
       loop_.left.fetch_sub(1, std::memory_order_release);
     }
     in_part = false;
@@ -105,7 +119,6 @@ class Pool {
     }
   }
 
-  const int size_;
   std::vector<std::thread> workers_;
   std::mutex running_, mutex_;
   std::condition_variable wake_;
@@ -114,45 +127,51 @@ class Pool {
   std::atomic<bool> open_{false};
   std::atomic<bool> stop_{false};
   Loop loop_;
+  std::exception_ptr failure_;  // what a part of the loop threw
 };
 
 std::mutex pool_mutex;
-std::unique_ptr<Pool> pool;
+std::shared_ptr<Pool> pool;  // a loop holds it too: another thread may set a new number meanwhile
 int wanted = 0;
 
-Pool& the_pool() {
+std::shared_ptr<Pool> the_pool() {
   std::lock_guard<std::mutex> lock(pool_mutex);
   if (!pool) {
     const int cores = static_cast<int>(std::thread::hardware_concurrency());
-    pool = std::make_unique<Pool>(wanted > 0 ? wanted : (cores > 0 ? cores : 1));
+    pool = std::make_shared<Pool>(wanted > 0 ? wanted : (cores > 0 ? cores : 1));
   }
-  return *pool;
+  return pool;
+}
+
+// Runs the parts on the caller's thread.
+void run_in_order(long parts, void (*f)(void*, long), void* data) {
+  struct Inside {
+    const bool before = in_part;
+    Inside() { in_part = true; }
+    ~Inside() { in_part = before; }
+  } inside;
+  for (long part = 0; part < parts; part++) f(data, part);
 }
 
 }  // namespace
 
-int threads() { return the_pool().size(); }
+int threads() { return the_pool()->size(); }
 
 void run_parts(long parts, void (*f)(void*, long), void* data) {
-  if (parts <= 0) return;
-  Pool* p = in_part || parts == 1 ? nullptr : &the_pool();
-  if (p == nullptr || p->size() == 1) {
-    const bool before = in_part;
-    in_part = true;
-    for (long part = 0; part < parts; part++) f(data, part);
-    in_part = before;
-    return;
-  }
+  if (in_part || parts <= 1) return run_in_order(parts, f, data);
+  const std::shared_ptr<Pool> p = the_pool();
+  if (p->size() == 1) return run_in_order(parts, f, data);
   p->run(parts, f, data);
 }
 
 }  // namespace winnow
 
-// Sets how many threads the loops use, from 1; the old threads end. Not while a loop runs.
+// Sets how many threads the loops use, from 1. The old threads end, after the loop that they are in.
 WINNOW_API void winnow_set_threads(int n) {
+  std::shared_ptr<winnow::Pool> old;  // its threads are waited for outside the lock
   std::lock_guard<std::mutex> lock(winnow::pool_mutex);
   winnow::wanted = n;
-  winnow::pool.reset();
+  old.swap(winnow::pool);
 }
 
 WINNOW_API int winnow_threads(void) { return winnow::threads(); }

@@ -10,6 +10,7 @@ int threads();
 
 // Runs f(data, part) for every part from 0 to parts - 1, each once, on all threads; returns when all are done.
 // Which thread runs which part is open: results must depend on the part alone. Not to be nested: inside a part it runs in order.
+// Callers from several threads take turns. What a part throws is thrown here once the loop is done; of several, one of them.
 void run_parts(long parts, void (*f)(void* data, long part), void* data);
 
 template <class F>

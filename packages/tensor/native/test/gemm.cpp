@@ -1,7 +1,14 @@
 // Products against loops in double: any sizes, both orders of both operands, strides, accumulation, bias, both precisions.
 #include "../gemm.h"
 
+#include <new>
+#include <thread>
+
+#include "../pool.h"
 #include "check.h"
+
+extern "C" int winnow_gemm(int precision, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, int trans_a, const float* B,
+                           int64_t ldb, int trans_b, float* C, int64_t ldc, int accumulate, const float* bias);
 
 namespace {
 
@@ -20,7 +27,7 @@ Matrix matrix(check::Random& random, long rows, long cols) {
   m.transposed = random.coin();
   const long outer = m.transposed ? cols : rows, inner = m.transposed ? rows : cols;
   m.ld = inner + (random.coin(0.3) ? random.between(1, 40) : 0);
-  m.memory = random.normals(static_cast<size_t>((outer - 1) * m.ld + inner), std::exp(random.between(-3, 3)));
+  m.memory = random.normals(static_cast<size_t>(outer == 0 ? 0 : (outer - 1) * m.ld + inner), std::exp(random.between(-3, 3)));
   return m;
 }
 
@@ -39,7 +46,7 @@ struct Case {
     precision = random.coin() ? Precision::BF16 : Precision::F32;
     M = random.size(90);
     N = random.size(150);
-    K = random.size(random.coin(0.1) ? 1500 : 200);
+    K = random.coin(0.03) ? 0 : random.size(random.coin(0.1) ? 1500 : 200);
     A = matrix(random, M, K);
     B = matrix(random, K, N);
     ldc = N + (random.coin(0.3) ? random.between(1, 40) : 0);
@@ -93,6 +100,7 @@ void threads(check::Random& random) {
 // What is not a number, or infinite, in an operand is so in its row or column of the product, and nowhere else.
 void specials(check::Random& random) {
   Case c(random);
+  if (c.K == 0) return;
   c.accumulate = false;
   c.bias.clear();
   const long row = random.between(0, c.M - 1), k = random.between(0, c.K - 1);
@@ -106,8 +114,53 @@ void specials(check::Random& random) {
     }
 }
 
+// Several threads that multiply at once, while another sets the number of threads: each gets what it gets alone.
+void callers(check::Random& random) {
+  const Case cases[] = {Case(random), Case(random), Case(random)};
+  std::vector<float> want[3], got[3];
+  for (int i = 0; i < 3; i++) want[i] = cases[i].compute();
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 3; i++) callers.emplace_back([&, i] { got[i] = cases[i].compute(); });
+  if (random.coin(0.1)) winnow_set_threads(static_cast<int>(random.between(1, 4)));
+  for (std::thread& caller : callers) caller.join();
+  for (int i = 0; i < 3; i++) check::same("callers", got[i].data(), want[i].data(), want[i].size());
+}
+
+// More rows than memory can hold in bfloat16 are refused before any is read. Sanitizers end the program at such a size.
+void no_memory(check::Random&) {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  float x = 1, y = 7;
+  const int status = winnow_gemm(1, int64_t{1} << 50, 1, 1, &x, 1, 0, &x, 1, 0, &y, 1, 0, nullptr);
+  if (status != 1 || y != 7) check::fail("a product without memory returned %d and wrote %g", status, y);
+#endif
+}
+
+// What a part throws reaches the caller, and the next loop runs as ever.
+void failures(check::Random& random) {
+  const long parts = random.between(1, 40), failing = random.between(0, parts - 1);
+  bool caught = false;
+  try {
+    winnow::parallel(parts, [&](long part) {
+      if (part == failing) throw std::bad_alloc();
+    });
+  } catch (const std::bad_alloc&) {
+    caught = true;
+  }
+  if (!caught) check::fail("what part %ld of %ld threw did not arrive", failing, parts);
+  std::vector<int> done(static_cast<size_t>(parts));
+  winnow::parallel(parts, [&](long part) { done[static_cast<size_t>(part)]++; });
+  for (long part = 0; part < parts; part++)
+    if (done[static_cast<size_t>(part)] != 1) check::fail("part %ld ran %d times", part, done[static_cast<size_t>(part)]);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  return check::run(argc, argv, {{"gemm: values", values}, {"gemm: threads", threads}, {"gemm: specials", specials}});
+  return check::run(argc, argv,
+                    {{"gemm: values", values},
+                     {"gemm: threads", threads},
+                     {"gemm: specials", specials},
+                     {"gemm: callers", callers},
+                     {"gemm: no memory", no_memory},
+                     {"pool: failures", failures}});
 }

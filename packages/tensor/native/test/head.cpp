@@ -6,8 +6,8 @@
 #include "../gemm.h"
 #include "check.h"
 
-extern "C" void winnow_head_statistics(const winnow::HeadStatistics*);
-extern "C" void winnow_head_gradient(const winnow::HeadGradient*);
+extern "C" int winnow_head_statistics(const winnow::HeadStatistics*);
+extern "C" int winnow_head_gradient(const winnow::HeadGradient*);
 
 namespace {
 
@@ -46,6 +46,11 @@ struct Case {
     reference = side();
     for (long n = 0; n < N; n++) gold.push_back(static_cast<int32_t>(random.between(0, V - 1)));
     k = random.coin(0.3) ? V : random.between(1, std::min(V, 9L));
+    if (random.coin(0.3)) {  // a sample: tokens repeat
+      k = random.between(1, 20);
+      for (long i = 0; i < N * k; i++) ids.push_back(static_cast<int32_t>(random.between(0, V - 1)));
+      return;
+    }
     for (long n = 0; n < N; n++) {
       std::vector<int32_t> all(V);
       for (long v = 0; v < V; v++) all[v] = static_cast<int32_t>(v);
@@ -68,6 +73,7 @@ struct Case {
 double log_sum_exp(const Doubles& z) {
   double top = -INFINITY, sum = 0;
   for (double x : z) top = std::max(top, x);
+  if (top == -INFINITY) return top;
   for (double x : z) sum += std::exp(x - top);
   return top + std::log(sum);
 }
@@ -179,7 +185,7 @@ void statistics(check::Random& random) {
       check::near("entry", picked[n * c.k + i], z[id], near_to(10));
       others[id] = -INFINITY;
     }
-    if (c.k < c.V) check::near("rest", rest[n], log_sum_exp(others), near_to(10));
+    if (log_sum_exp(others) > -INFINITY) check::near("rest", rest[n], log_sum_exp(others), near_to(10));
     else if (!(rest[n] < -1e30f)) check::fail("rest of no token is %g", rest[n]);
   }
 }
@@ -253,6 +259,115 @@ void gradients(check::Random& random) {
   }
 }
 
+// A gradient as it is asked for, and what it writes.
+struct Gradient {
+  Floats lse_p, lse_q, weight, c, e, delta, dh, dhead;
+  winnow::HeadGradient s{};
+
+  Gradient(const Case& of, check::Random& random, HeadForm form) {
+    const auto column = [&] { return random.normals(of.N); };
+    lse_p = column(), lse_q = column(), weight = column(), c = column(), e = column();
+    delta = random.normals(of.N * of.k);
+    dh.resize(of.N * of.draft.d);
+    dhead.resize(of.V * of.draft.d);
+    s.precision = of.bf16;
+    s.K = of.N;
+    s.V = of.V;
+    s.form = form;
+    s.temperature = of.temperature;
+    s.a = of.beta;
+    s.k = of.k, s.ids = of.ids.data(), s.delta = delta.data();
+    s.target = of.target.side();
+    s.draft = of.draft.side();
+    s.lse_target = lse_p.data(), s.lse_draft = lse_q.data();
+    s.weight = weight.data(), s.c = c.data(), s.e = e.data();
+    s.dh = dh.data(), s.dhead = dhead.data();
+  }
+};
+
+// The same bits on any number of threads, also on more than there are parts.
+void threads(check::Random& random) {
+  Case c(random);
+  if (random.coin()) {  // enough of the vocabulary for every part
+    c.V = random.between(1500, 2500);
+    for (Side* s : {&c.target, &c.draft, &c.reference}) s->head = random.normals(c.V * s->d);
+  }
+  Floats lse(c.N), acceptance(c.N);
+  winnow::HeadStatistics s{};
+  s.precision = c.bf16;
+  s.N = c.N;
+  s.V = c.V;
+  s.temperature = c.temperature;
+  s.target = c.target.side();
+  s.draft = c.draft.side();
+  s.of_draft.log_sum_exp = lse.data();
+  s.draft_pair.acceptance = acceptance.data();
+  Gradient g(c, random, HeadForm::KL);
+  winnow_set_threads(1);
+  winnow_head_statistics(&s);
+  winnow_head_gradient(&g.s);
+  const Floats want[] = {lse, acceptance, g.dh, g.dhead};
+  const Floats* const got[] = {&lse, &acceptance, &g.dh, &g.dhead};
+  winnow_set_threads(static_cast<int>(random.between(2, 20)));
+  winnow_head_statistics(&s);
+  winnow_head_gradient(&g.s);
+  for (int i = 0; i < 4; i++) check::same("on any threads", got[i]->data(), want[i].data(), want[i].size());
+}
+
+// What is not a number in one row's hidden state is so in that row's numbers, and in no other's.
+void specials(check::Random& random) {
+  Case c(random);
+  const long row = random.between(0, c.N - 1);
+  c.draft.h[row * c.draft.d + random.between(0, c.draft.d - 1)] = NAN;
+  Floats columns(9 * c.N);
+  const auto column = [&](int i) { return columns.data() + i * c.N; };
+  winnow::HeadStatistics s{};
+  s.precision = c.bf16;
+  s.N = c.N;
+  s.V = c.V;
+  s.temperature = c.temperature;
+  s.beta = c.beta;
+  s.gold = c.gold.data();
+  s.target = c.target.side();
+  s.draft = c.draft.side();
+  s.of_draft = {column(0), column(1), column(2), column(3), nullptr};
+  s.draft_pair.kl = column(4), s.draft_pair.reverse_kl = column(5), s.draft_pair.hellinger = column(6);
+  s.draft_pair.acceptance = column(7), s.draft_pair.tvd = column(8);
+  winnow_head_statistics(&s);
+  for (int i = 0; i < 9; i++)
+    for (long n = 0; n < c.N; n++)
+      if (std::isnan(column(i)[n]) != (n == row)) check::fail("statistic %d of row %ld is %g, row %ld is not a number", i, n, column(i)[n], row);
+  Gradient g(c, random, HeadForm::KL);
+  g.s.k = 0;
+  winnow_head_gradient(&g.s);
+  for (long i = 0; i < c.N * c.draft.d; i++)
+    if (std::isfinite(g.dh[i]) != (i / c.draft.d != row)) check::fail("dh of row %ld is %g, row %ld is not a number", i / c.draft.d, g.dh[i], row);
+}
+
+// Of no rows: nothing is read, and the head's gradient is 0, or what it was.
+void no_rows(check::Random& random) {
+  Case c(random);
+  c.N = 0;
+  winnow::HeadStatistics s{};
+  s.precision = c.bf16;
+  s.V = c.V;
+  s.temperature = 1;
+  s.draft = c.draft.side();
+  float untouched = 7;
+  s.of_draft.log_sum_exp = &untouched;
+  if (winnow_head_statistics(&s) != 0 || untouched != 7) check::fail("statistics of no rows");
+  Gradient g(c, random, HeadForm::SOFTMAX);
+  for (const bool add : {true, false}) {
+    g.s.add_to_head = add;
+    g.dhead.assign(g.dhead.size(), 3);
+    winnow_head_gradient(&g.s);
+    for (float x : g.dhead) check::near("head's gradient", x, add ? 3 : 0, 1e-30);
+  }
+}
+
 }  // namespace
 
-int main(int argc, char** argv) { return check::run(argc, argv, {{"statistics", statistics}, {"gradients", gradients}}); }
+int main(int argc, char** argv) {
+  return check::run(argc, argv,
+                    {{"statistics", statistics}, {"gradients", gradients}, {"threads", threads}, {"specials", specials}, {"no rows", no_rows}});
+}

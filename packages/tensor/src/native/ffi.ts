@@ -18,3 +18,11 @@ export const float = "f32"
 export const double = "f64"
 /** `void`, as a result. */
 export const nothing = "void"
+
+/** @error Error unless `status` is 0: what functions of the library return that found no memory to work in */
+export const completed = (what: string, status: number): void => {
+  if (status !== 0)
+    throw new Error(
+      `${what}: the native library found no memory to work in; free memory, or give it fewer rows at a time`,
+    )
+}

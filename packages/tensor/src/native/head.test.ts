@@ -128,6 +128,24 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
     })
   })
 
+  test("no rows have no numbers, and their gradient is 0", () => {
+    tf.tidy(() => {
+      const draft = { h_Nd: tf.zeros([0, 3]) as tf.Tensor2D, head_Vd: tf.ones([5, 3]) as tf.Tensor2D }
+      const none = new Float32Array(0)
+      const ask = ["draft.logSumExp", "draft.argmax"] as const
+      expect(headStatistics(library!, { draft, ask })["draft.argmax"]).toHaveLength(0)
+      tf.mul(draft.head_Vd, 7).dispose() // memory that was used before is not zeroed
+      const { gradient_Kd, headGradient_Vd } = headGradient(library!, {
+        form: "softmax",
+        draft,
+        lseDraft_K: none,
+        weight_K: none,
+      })
+      expect(gradient_Kd.shape).toEqual([0, 3])
+      expect([...headGradient_Vd.dataSync()]).toEqual(new Array(15).fill(0))
+    })
+  })
+
   test("a hidden state that is not finite makes its own row's numbers so, and no other's", () => {
     tf.tidy(() => {
       const bad = side(3, 40, 4)

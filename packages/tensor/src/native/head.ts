@@ -4,13 +4,13 @@
  * Letters: N rows, K kept rows, V vocabulary, d and D hidden sizes of draft and target; p target, q draft or reference.
  */
 import { ptr } from "bun:ffi"
-import type { tf } from "../tf.ts"
-import { nothing, pointer } from "./ffi.ts"
+import { tf } from "../tf.ts"
+import { completed, int, pointer } from "./ffi.ts"
 import { address, type Native, output, precision } from "./native.ts"
 
 export const headSymbols = {
-  winnow_head_statistics: { args: [pointer], returns: nothing },
-  winnow_head_gradient: { args: [pointer], returns: nothing },
+  winnow_head_statistics: { args: [pointer], returns: int },
+  winnow_head_gradient: { args: [pointer], returns: int },
 } as const
 
 /** Hidden states and the head that makes logits of them. */
@@ -66,6 +66,9 @@ const entryWord = nextWord
 const statisticsCall = words(nextWord + 4)
 const gradientCall = words(24)
 
+/** Buffers of calls that run now. */
+const inUse = new Set<ArrayBuffer>()
+
 /** Float32 or Int32 arrays side by side in one buffer that does not move, and their addresses. */
 class Columns {
   readonly #buffer: ArrayBuffer
@@ -75,6 +78,16 @@ class Columns {
   constructor(count: number, length: number) {
     this.#buffer = new ArrayBuffer(Math.max(64, count * length * 4))
     this.#base = BigInt(ptr(new Uint8Array(this.#buffer)))
+  }
+
+  /** Calls C: the buffer outlives the call, though nothing but an address may refer to it by then. */
+  during(call: () => number): number {
+    inUse.add(this.#buffer)
+    try {
+      return call()
+    } finally {
+      inUse.delete(this.#buffer)
+    }
   }
 
   next<T extends Float32Array | Int32Array>(
@@ -144,7 +157,7 @@ export interface Entries {
  * for logits of size 10.
  *
  * @returns an array [N] for each name asked, argmax as numbers that are whole; `entries` [N, k] where entries were given
- * @error Error when sides do not fit, a gold token is no id, or a model that is asked about is missing
+ * @error Error when sides do not fit, a token is no id, a model that is asked about is missing, or memory does not suffice
  */
 export const headStatistics = <S extends HeadStatistic>(
   native: Native,
@@ -200,7 +213,10 @@ export const headStatistics = <S extends HeadStatistic>(
     if (isArgmax) whole.push([name, values as Int32Array])
     else results[name] = values as Float32Array
   }
-  native.C.winnow_head_statistics(call.integers)
+  completed(
+    "fused head",
+    columns.during(() => native.C.winnow_head_statistics(call.integers)),
+  )
   for (const [name, values] of whole) results[name] = Float32Array.from(values)
   return results as ReturnType<typeof headStatistics<S>>
 }
@@ -242,9 +258,9 @@ export interface HeadGradientQuestion {
 }
 
 /**
- * The gradient of sum_k weight_k loss_k by the draft's hidden states and head. The caller owns both tensors.
+ * The gradient of sum_k weight_k loss_k by the draft's hidden states and head; of no rows, 0. The caller owns both tensors.
  *
- * @error Error when sides do not fit, or a gold token is no id
+ * @error Error when sides do not fit, an entry is no id, or memory does not suffice
  */
 export const headGradient = (
   native: Native,
@@ -288,10 +304,15 @@ export const headGradient = (
     values.set(given)
     call.integers[16 + i] = at
   }
-  const gradient = output([K, draft.h_Nd.shape[1]])
-  const head = output([V, draft.h_Nd.shape[1]])
-  call.integers[21] = BigInt(gradient.address)
-  call.integers[22] = BigInt(head.address)
-  native.C.winnow_head_gradient(call.integers)
-  return { gradient_Kd: gradient.tensor as tf.Tensor2D, headGradient_Vd: head.tensor as tf.Tensor2D }
+  return tf.tidy(() => {
+    const gradient = output([K, draft.h_Nd.shape[1]])
+    const head = output([V, draft.h_Nd.shape[1]])
+    call.integers[21] = BigInt(gradient.address)
+    call.integers[22] = BigInt(head.address)
+    completed(
+      "fused head",
+      columns.during(() => native.C.winnow_head_gradient(call.integers)),
+    )
+    return { gradient_Kd: gradient.tensor as tf.Tensor2D, headGradient_Vd: head.tensor as tf.Tensor2D }
+  })
 }

@@ -7,7 +7,7 @@ import { double, float, int, long, nothing, pointer } from "./ffi.ts"
 export const kernelSymbols = {
   winnow_gemm: {
     args: [int, long, long, long, pointer, long, int, pointer, long, int, pointer, long, int, pointer],
-    returns: nothing,
+    returns: int,
   },
   winnow_column_sums: { args: [long, long, pointer, long, pointer], returns: nothing },
   winnow_layer_norm: {

@@ -9,6 +9,7 @@
  */
 import { attribute } from "../binding/attributes.ts"
 import type { Address } from "../binding/symbols.ts"
+import { completed } from "../native/ffi.ts"
 import { address, type Native, native, output, precision } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
@@ -112,7 +113,10 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
       for (const { e, from, weight, bias } of parts) {
         const bias_at = bias === undefined ? null : address(given[bias]!)
         const to: Address = y.address + from * floatBytes
-        C.winnow_gemm(mode, N, e, d, x_at, d, 0, address(given[weight]!), d, 1, to, width, 0, bias_at)
+        completed(
+          "linear",
+          C.winnow_gemm(mode, N, e, d, x_at, d, 0, address(given[weight]!), d, 1, to, width, 0, bias_at),
+        )
       }
       save([given[0]!, ...parts.map(({ weight }) => given[weight]!)])
       const gradFunc = (dy: tf.Tensor, [x, ...weights]: Array<tf.Tensor>) => {
@@ -121,24 +125,13 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
         const gradients = [dx.tensor]
         for (const [i, { e, from, bias }] of parts.entries()) {
           const columns_at: Address = dy_at + from * floatBytes
-          C.winnow_gemm(
-            mode,
-            N,
-            d,
-            e,
-            columns_at,
-            width,
-            0,
-            address(weights[i]!),
-            d,
-            0,
-            dx.address,
-            d,
-            i === 0 ? 0 : 1,
-            null,
+          const [weight_at, add] = [address(weights[i]!), i === 0 ? 0 : 1]
+          completed(
+            "linear",
+            C.winnow_gemm(mode, N, d, e, columns_at, width, 0, weight_at, d, 0, dx.address, d, add, null),
           )
           const dw = output([e, d])
-          C.winnow_gemm(mode, e, d, N, columns_at, width, 1, x_at, d, 0, dw.address, d, 0, null)
+          completed("linear", C.winnow_gemm(mode, e, d, N, columns_at, width, 1, x_at, d, 0, dw.address, d, 0, null))
           gradients.push(dw.tensor)
           if (bias === undefined) continue
           const db = output([e])
