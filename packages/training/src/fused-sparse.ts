@@ -3,14 +3,7 @@
  *
  * Letters: N rows, k entries a row; p target, q draft; Q the draft's mass outside a top k, t the target's.
  */
-import {
-  type Entries,
-  type HeadRows,
-  type HeadStatistic,
-  headGradient,
-  headStatistics,
-  type native,
-} from "@winnow/tensor"
+import { type Entries, type HeadRows, headGradient, headStatistics, type native } from "@winnow/tensor"
 import type { SparseRows } from "./signals/rows.ts"
 
 type Library = NonNullable<ReturnType<typeof native>>
@@ -41,17 +34,11 @@ const logSumExp = (z: Float32Array, at: number, k: number): number => {
 /** Below it the head says that no token is outside the entries. */
 const NOTHING = -1e30
 
-/** The loss of each row of a model in the draft's place, with what its gradient needs; and what else is asked, of "draft". */
-export const sparseLoss = (
-  library: Library,
-  rows: HeadRows,
-  cached: SparseRows,
-  gold_N: Int32Array,
-  ask: ReadonlyArray<HeadStatistic> = [],
-): SparseFound & { readonly asked: Partial<Record<HeadStatistic, Float32Array>> } => {
+/** The loss of each row of a model in the draft's place, with what its gradient needs. */
+export const sparseLoss = (library: Library, rows: HeadRows, cached: SparseRows): SparseFound => {
   const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = cached
   const entries: Entries = { k, ids_Nk, exclude: kind === "top-k" }
-  const asked = headStatistics(library, { draft: rows, entries, gold_N, ask: ["draft.logSumExp", ...ask] })
+  const asked = headStatistics(library, { draft: rows, entries, ask: ["draft.logSumExp"] })
   const [rest_N, logits_Nk] = [asked["draft.logSumExp"], asked.entries]
   const lse_N = new Float32Array(rest_N.length)
   const loss_N = new Float32Array(rest_N.length)
@@ -66,7 +53,7 @@ export const sparseLoss = (
     lse_N[n] = lse
     loss_N[n] = loss
   }
-  return { lse_N, rest_N, logits_Nk, loss_N, asked }
+  return { lse_N, rest_N, logits_Nk, loss_N }
 }
 
 /** What was found, of the kept rows alone. */

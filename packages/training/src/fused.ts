@@ -19,7 +19,7 @@ interface Recipe {
   readonly beta?: number
   readonly target: boolean
   readonly ask: (which: Which) => ReadonlyArray<HeadStatistic>
-  /** The loss of each row; `rows` of them are the pass that batch statistics are over. */
+  /** The loss of each row. The rows asked about are the batch, where a loss has statistics of one. */
   readonly value: (asked: Asked, which: Which, V: number) => Float32Array
   readonly gradient: (asked: Asked, V: number) => Gradient
 }
@@ -246,12 +246,12 @@ const sparseStatistics = (
   const out: Partial<Record<Statistic, Float32Array>> = {}
   const asked: Asked = {}
   if (needs.includes("draftLoss_N")) {
-    const result = sparseLoss(library, pass.draft, cached, pass.gold_N)
+    const result = sparseLoss(library, pass.draft, cached)
     foundSparse.set(pass, result)
     out.draftLoss_N = scaled(result.loss_N, factor)
   }
   if (needs.includes("referenceLoss_N"))
-    out.referenceLoss_N = scaled(sparseLoss(library, pass.reference!, cached, pass.gold_N).loss_N, factor)
+    out.referenceLoss_N = scaled(sparseLoss(library, pass.reference!, cached).loss_N, factor)
   if (ask.size > 0) Object.assign(asked, headStatistics(library, { ...question(pass), ask: [...ask] }))
   for (const name of others)
     out[name] =
@@ -279,8 +279,7 @@ export const fusedGradient = (whole: Pass, kept: Pass, kept_K: Int32Array, rowSc
     if (!knowsSparse(kept)) return undefined
     const { factor } = fused as Extract<FusedLoss, { form: "kl" }>
     const before = foundSparse.get(whole)
-    const result =
-      before === undefined ? sparseLoss(library, kept.draft, kept.cached, kept.gold_N) : takeFound(before, kept_K)
+    const result = before === undefined ? sparseLoss(library, kept.draft, kept.cached) : takeFound(before, kept_K)
     return {
       loss_K: scaled(result.loss_N, factor),
       ...sparseGradient(library, kept.draft, kept.cached, result, scaled(rowScale_K, factor)),
