@@ -10,9 +10,22 @@
 //
 // Letters: R rows, V vocabulary, d hidden size.
 #pragma once
+#include <limits>
+
 #include "gemm.h"
 
 namespace winnow::decode {
+
+// The largest two of what it was shown.
+struct BestTwo {
+  float first = -std::numeric_limits<float>::infinity(), second = -std::numeric_limits<float>::infinity();
+  void add(float x) {
+    if (x > first) {
+      second = first;
+      first = x;
+    } else if (x > second) second = x;
+  }
+};
 
 class Screen {
  public:
