@@ -5,6 +5,7 @@
  */
 import { type Entries, type HeadRows, headGradient, headStatistics, type native } from "@winnow/tensor"
 import type { SparseRows } from "./signals/rows.ts"
+import { take } from "./take.ts"
 
 type Library = NonNullable<ReturnType<typeof native>>
 
@@ -57,13 +58,12 @@ export const sparseLoss = (library: Library, rows: HeadRows, cached: SparseRows)
 }
 
 /** What was found, of the kept rows alone. */
-export const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => {
-  const k = logits_Nk.length / lse_N.length
-  const take = (x: Float32Array) => Float32Array.from(kept_K, (n) => x[n]!)
-  const logits = new Float32Array(kept_K.length * k)
-  for (const [i, n] of kept_K.entries()) logits.set(logits_Nk.subarray(n * k, (n + 1) * k), i * k)
-  return { lse_N: take(lse_N), rest_N: take(rest_N), logits_Nk: logits, loss_N: take(loss_N) }
-}
+export const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => ({
+  lse_N: take(lse_N, kept_K),
+  rest_N: take(rest_N, kept_K),
+  logits_Nk: take(logits_Nk, kept_K, logits_Nk.length / lse_N.length),
+  loss_N: take(loss_N, kept_K),
+})
 
 /**
  * The gradient of the kept rows: q - p at a top k's entries and q - t q / Q elsewhere; from samples q - their frequencies.

@@ -4,152 +4,12 @@
  * Letters: N valid rows, K kept rows, V vocabulary, d hidden size; p target, q draft (or the reference in its place).
  */
 import type { FusedLoss, Statistic, Statistics } from "@winnow/core"
-import { type HeadForm, type HeadRows, type HeadStatistic, headGradient, headStatistics, native } from "@winnow/tensor"
+import { type HeadRows, type HeadStatistic, headGradient, headStatistics, native } from "@winnow/tensor"
+import { type Asked, lossRecipe, type Recipe, scaled, type Which } from "./fused-recipe.ts"
 import { type SparseFound, sparseGradient, sparseLoss, takeFound } from "./fused-sparse.ts"
 import type { SparseRows } from "./signals/rows.ts"
 import type { Pass } from "./statistics.ts"
-
-type Asked = Partial<Record<HeadStatistic, Float32Array>>
-/** The model that stands in the draft's place. */
-type Which = "draft" | "reference"
-
-/** What a loss is made of: statistics at its temperature, its values from them, and the gradient's form. */
-interface Recipe {
-  readonly temperature: number
-  readonly beta?: number
-  readonly target: boolean
-  readonly ask: (which: Which) => ReadonlyArray<HeadStatistic>
-  /** The loss of each row. The rows asked about are the batch, where a loss has statistics of one. */
-  readonly value: (asked: Asked, which: Which, V: number) => Float32Array
-  readonly gradient: (asked: Asked, V: number) => Gradient
-}
-
-/** A row's gradient is `factor` times the form's. */
-interface Gradient {
-  readonly form: HeadForm
-  readonly factor: number | Float32Array
-  readonly a?: number
-  /** Whether 1 is taken away at the gold token. */
-  readonly gold?: boolean
-  readonly c_K?: Float32Array
-  readonly e_K?: Float32Array
-}
-
-const pairOf = (which: Which) => (which === "draft" ? ("draftPair" as const) : ("referencePair" as const))
-const scaled = (x: Float32Array, by: number) => (by === 1 ? x : x.map((value) => value * by))
-const meanOf = (x: Float32Array) => {
-  let sum = 0
-  for (const value of x) sum += value
-  return sum / x.length
-}
-
-/** Mean and 1 / (standard deviation + epsilon) of 0/1 rewards over the rows: of their expectations under q, or of their shares. */
-const batchMoments = (mean_N: Float32Array, epsilon: number) => {
-  const mu = meanOf(mean_N)
-  return { mu, inverse: 1 / (Math.sqrt(Math.max(0, mu * (1 - mu))) + epsilon) }
-}
-
-/** Mean and 1 / (standard deviation + epsilon) of `count` ones among V entries, divisor V - 1. */
-const rowMoments = (count: number, V: number, epsilon: number) => {
-  const mu = count / V
-  return { mu, inverse: 1 / (Math.sqrt(Math.max(0, (count - V * mu * mu) / Math.max(1, V - 1))) + epsilon) }
-}
-
-/** Of uniform TVD++: each row's mean of rewards, and the factor that its advantages are multiplied by. */
-const uniformMoments = (
-  loss: Extract<FusedLoss, { expectation: "uniform" }>,
-  count_N: Float32Array,
-  V: number,
-): { readonly mu_N: Float32Array; readonly factor_N: Float32Array } => {
-  if (loss.normalise === "batch") {
-    const { mu, inverse } = batchMoments(scaled(count_N, 1 / V), loss.epsilon)
-    return { mu_N: count_N.map(() => mu), factor_N: count_N.map(() => inverse / V) }
-  }
-  const moments = Array.from(count_N, (count) => rowMoments(count, V, loss.epsilon))
-  return {
-    mu_N: Float32Array.from(moments, ({ mu }) => mu),
-    factor_N: Float32Array.from(moments, ({ inverse }) => inverse / V),
-  }
-}
-
-const recipeOf = (loss: FusedLoss): Recipe => {
-  const of = (asked: Asked, which: Which) => (name: string) => asked[`${pairOf(which)}.${name}` as HeadStatistic]!
-  const plain = { temperature: 1, target: true }
-  switch (loss.form) {
-    case "cross-entropy":
-      return {
-        temperature: 1,
-        target: false,
-        ask: (which) => [`${which}.nll`],
-        value: (asked, which) => asked[`${which}.nll`]!,
-        // q, and -1 at the gold token
-        gradient: () => ({ form: "softmax", factor: 1, gold: true }),
-      }
-    case "kl":
-      return {
-        temperature: loss.temperature,
-        target: true,
-        ask: (which) => [`${pairOf(which)}.kl`],
-        value: (asked, which) => scaled(of(asked, which)("kl"), loss.factor),
-        gradient: () => ({ form: "kl", factor: loss.factor / loss.temperature }),
-      }
-    case "reverse-kl":
-      return {
-        ...plain,
-        ask: (which) => [`${pairOf(which)}.reverseKl`],
-        value: (asked, which) => of(asked, which)("reverseKl"),
-        gradient: (asked) => ({ form: "reverseKl", factor: 1, c_K: of(asked, "draft")("reverseKl") }),
-      }
-    case "jsd":
-      return {
-        ...plain,
-        beta: loss.beta,
-        ask: (which) => [`${pairOf(which)}.jsdForward`, `${pairOf(which)}.jsdReverse`],
-        value: (asked, which) => {
-          const reverse_N = of(asked, which)("jsdReverse")
-          return of(asked, which)("jsdForward").map((f, n) => loss.beta * f + (1 - loss.beta) * reverse_N[n]!)
-        },
-        gradient: (asked) => ({ form: "jsd", factor: 1, a: loss.beta, c_K: of(asked, "draft")("jsdReverse") }),
-      }
-    case "tvd":
-      return {
-        ...plain,
-        ask: (which) => [`${pairOf(which)}.tvd`, `${pairOf(which)}.sign`],
-        value: (asked, which) => of(asked, which)("tvd"),
-        gradient: (asked) => ({ form: "tvd", factor: 1, c_K: of(asked, "draft")("sign") }),
-      }
-    case "rewards":
-      if (loss.expectation === "exact")
-        return {
-          ...plain,
-          ask: (which) => [`${pairOf(which)}.tvd`, `${pairOf(which)}.reward`],
-          value: (asked, which) =>
-            scaled(of(asked, which)("tvd"), batchMoments(of(asked, which)("reward"), loss.epsilon).inverse),
-          gradient: (asked) => {
-            const reward_K = of(asked, "draft")("reward")
-            return { form: "reward", factor: batchMoments(reward_K, loss.epsilon).inverse, c_K: reward_K }
-          },
-        }
-      return {
-        ...plain,
-        ask: (which) => {
-          const pair = pairOf(which)
-          return [`${pair}.rewardCount`, `${pair}.rewardLog`, `${pair}.logSum`]
-        },
-        value: (asked, which, V) => {
-          const { mu_N, factor_N } = uniformMoments(loss, of(asked, which)("rewardCount"), V)
-          const logSum_N = of(asked, which)("logSum")
-          return of(asked, which)("rewardLog").map((r, n) => -factor_N[n]! * (r - mu_N[n]! * logSum_N[n]!))
-        },
-        gradient: (asked, V) => {
-          const count_K = of(asked, "draft")("rewardCount")
-          const { mu_N, factor_N } = uniformMoments(loss, count_K, V)
-          const c_K = count_K.map((count, k) => count - V * mu_N[k]!)
-          return { form: "uniform", factor: factor_N, c_K, e_K: mu_N }
-        },
-      }
-  }
-}
+import { take } from "./take.ts"
 
 /** The statistics beside the losses, all at temperature 1. */
 const asksOf: Partial<Record<Statistic, ReadonlyArray<HeadStatistic>>> = {
@@ -194,7 +54,7 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
   const V = pass.draft.head_Vd.shape[0]
 
   const lossAsks = new Set<HeadStatistic>()
-  const recipe = ofLoss.length > 0 ? recipeOf(fused!) : undefined
+  const recipe = ofLoss.length > 0 ? lossRecipe(fused!) : undefined
   if (recipe !== undefined) {
     for (const which of ofLoss as ReadonlyArray<Which>) for (const ask of recipe.ask(which)) lossAsks.add(ask)
     if (ofLoss.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
@@ -261,8 +121,6 @@ const sparseStatistics = (
   return out
 }
 
-const take = (values_N: Float32Array, kept_K: Int32Array) => Float32Array.from(kept_K, (n) => values_N[n]!)
-
 /**
  * Loss and gradient of the kept rows, or undefined where the native head cannot give them.
  *
@@ -285,7 +143,7 @@ export const fusedGradient = (whole: Pass, kept: Pass, kept_K: Int32Array, rowSc
       ...sparseGradient(library, kept.draft, kept.cached, result, scaled(rowScale_K, factor)),
     }
   }
-  const recipe = recipeOf(fused)
+  const recipe = lossRecipe(fused)
   const V = kept.draft.head_Vd.shape[0]
   const ask = [...new Set([...lseOf(recipe), ...recipe.ask("draft")])]
   const before = found.get(whole)

@@ -8,6 +8,7 @@ import { gradients, onFreshTape, product, tf } from "@winnow/tensor"
 import { fusedGradient } from "./fused.ts"
 import { takeRows } from "./signals/rows.ts"
 import { batchStatistics, type Chunk, chunkAt, chunks, type Pass, type Rows, sparseOf } from "./statistics.ts"
+import { take } from "./take.ts"
 
 export interface KeptGradient {
   /** sum_n weights_n loss_n (before any division). */
@@ -50,11 +51,6 @@ export const keptRows = (weights_N: Uint8Array | Float32Array): Int32Array => {
   return kept_K
 }
 
-const take = (values_N: Int32Array | Float32Array, kept_K: Int32Array) =>
-  values_N.constructor === Int32Array
-    ? Int32Array.from(kept_K, (n) => values_N[n]!)
-    : Float32Array.from(kept_K, (n) => values_N[n]!)
-
 /**
  * @param weights_N 0 where a row is dropped; at least one above 0
  * @param scale multiplied into both gradients, such as 1 / the sum of weights
@@ -74,8 +70,8 @@ export const keptGradient = (pass: Pass, weights_N: Uint8Array | Float32Array, s
       target: pass.target !== undefined && pass.loss.target ? gathered(pass.target) : undefined,
       cached: pass.cached && !all ? takeRows(pass.cached, kept_K) : pass.cached,
       reference: undefined,
-      gold_N: take(pass.gold_N, kept_K) as Int32Array,
-      uniform_N: take(pass.uniform_N, kept_K) as Float32Array,
+      gold_N: take(pass.gold_N, kept_K),
+      uniform_N: take(pass.uniform_N, kept_K),
     }
     const rowScale_K = Float32Array.from(kept_K, (n) => weights_N[n]! * scale)
     const result = ({ loss_K, gradient_Kd, headGradient_Vd }: KeptRowsGradient) => {

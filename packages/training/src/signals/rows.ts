@@ -5,6 +5,7 @@
  */
 import type { SparseTarget } from "@winnow/core"
 import { tf } from "@winnow/tensor"
+import { take } from "../take.ts"
 
 /** k entries of the target a row, as typed arrays: what a fused head reads. */
 export interface SparseRows {
@@ -33,18 +34,13 @@ export type CachedRows = SparseRows | FullRows
 /** The rows that are kept, in order. */
 export const takeRows = (rows: CachedRows, kept_K: Int32Array): CachedRows => {
   if (rows.kind === "full") return { ...rows, row: (i) => rows.row(kept_K[i]!) }
-  const { k } = rows
-  const entries = <A extends Int32Array | Float32Array>(from: A, into: A): A => {
-    for (const [i, n] of kept_K.entries()) into.set(from.subarray(n * k, (n + 1) * k), i * k)
-    return into
-  }
-  const K = kept_K.length
+  const { k, ids_Nk, p_Nk, logP_Nk, tail_N } = rows
   return {
     ...rows,
-    ids_Nk: entries(rows.ids_Nk, new Int32Array(K * k)),
-    p_Nk: entries(rows.p_Nk, new Float32Array(K * k)),
-    logP_Nk: entries(rows.logP_Nk, new Float32Array(K * k)),
-    tail_N: Float32Array.from(kept_K, (n) => rows.tail_N[n]!),
+    ids_Nk: take(ids_Nk, kept_K, k),
+    p_Nk: take(p_Nk, kept_K, k),
+    logP_Nk: take(logP_Nk, kept_K, k),
+    tail_N: take(tail_N, kept_K),
   }
 }
 

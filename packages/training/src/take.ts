@@ -1,0 +1,12 @@
+/**
+ * Of numbers of N rows those of the kept rows, in order.
+ *
+ * @param values_N [N], or [N, width] row by row
+ * @param kept_K rows, 0 to N - 1
+ */
+export const take = <A extends Int32Array | Float32Array>(values_N: A, kept_K: Int32Array, width = 1): A => {
+  const taken_K = new (values_N.constructor as new (length: number) => A)(kept_K.length * width)
+  for (let k = 0; k < kept_K.length; k++)
+    for (let i = 0; i < width; i++) taken_K[k * width + i] = values_N[kept_K[k]! * width + i]!
+  return taken_K
+}
