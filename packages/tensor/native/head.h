@@ -4,6 +4,8 @@
 // Logits are computed transposed, vocabulary x rows: the head's weights [V, d] are the operand that is used as it lies, only the
 // small hidden states are packed, and a lane of a vector is a row, so that every sum over the vocabulary is lane-wise.
 //
+// The order of sums depends on the sizes alone, not on the threads; at most 16 of these have work (`head_parts`).
+//
 // Letters: N rows (tokens), K kept rows, V vocabulary, d and D hidden sizes; p target, q draft, r reference; z logits / temperature.
 #pragma once
 #include <cstdint>
@@ -57,7 +59,7 @@ struct HeadStatistics {
   int64_t k;              // entries a row, 0 for none
   const int32_t* ids;     // [N, k], in any order; may repeat
   float* entry_logits;    // [N, k]: z of each entry
-  int64_t exclude;        // not 0: the draft's log_sum_exp is of the tokens that are no entry
+  int64_t exclude;        // not 0: the draft's log_sum_exp is of the tokens that are no entry; nothing else of the draft may be asked
 };
 
 // d loss / d z of a row, up to the row's weight; c a number a row, a and b numbers for all.
@@ -79,7 +81,7 @@ struct HeadGradient {
   double temperature, a;
   int64_t k;                // entries a row, 0 for none
   const int32_t* ids;       // [K, k], in any order; may repeat
-  const float* delta;       // [K, k]: added to the row's gradient at the entry (weight not applied), or put in its place
+  const float* delta;       // [K, k]: added to the row's gradient at the entry (weight not applied), or put in its place: the last of equal ids
   int64_t replace;
   HeadSide target, draft;   // of the kept rows
   const float* lse_target;  // [K], at the temperature
@@ -88,7 +90,7 @@ struct HeadGradient {
   const float* c;           // [K] or null
   const float* e;           // [K] or null
   float* dh;                // [K, d]: overwritten
-  float* dhead;             // [V, d]: overwritten, or added to
+  float* dhead;             // [V, d]: overwritten (with 0 for K = 0), or added to
   int64_t add_to_head;
 };
 

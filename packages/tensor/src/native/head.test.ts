@@ -125,6 +125,8 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
       expect(ask({ gold_N })).toThrow("need the draft's rows")
       expect(ask({ ask: ["draftPair.kl"], draft, target: other })).toThrow("one vocabulary on every side")
       expect(ask({ draft, gold_N, entries: { k: 2, ids_Nk: gold_N } })).toThrow("2 entry tokens, expected 4")
+      const entries = { k: 1, ids_Nk: gold_N, exclude: true }
+      expect(ask({ draft, entries, ask: ["draft.entropy"] })).toThrow("draft.entropy without the entries")
     })
   })
 

@@ -146,7 +146,7 @@ export interface Entries {
   readonly k: number
   /** [N, k], row-major, ids from 0 to V - 1 in any order. */
   readonly ids_Nk: Int32Array
-  /** Whether the draft's log-sum-exp is to be of the other tokens alone; of no token it is below -1e30. */
+  /** Whether the draft's log-sum-exp is to be of the other tokens alone; of no token it is below -1e30. Nothing else of the draft then. */
   readonly exclude?: boolean
 }
 
@@ -171,6 +171,10 @@ export const headStatistics = <S extends HeadStatistic>(
       needed.add("target").add(of === "draftPair" ? "draft" : "reference")
     else needed.add(of)
     if (what === "nll" && gold_N === undefined) throw new Error(`fused head: ${name} needs the gold tokens`)
+    if (entries?.exclude && of.startsWith("draft") && name !== "draft.logSumExp")
+      throw new Error(
+        `fused head: ${name} without the entries is not computed, only draft.logSumExp: ask in a call of its own`,
+      )
   }
   const given = models.filter((m) => needed.has(m))
   for (const m of given)
