@@ -53,14 +53,17 @@ const stepEfficiency = 0.4
 const median = (values: ReadonlyArray<number>): number | undefined =>
   values.toSorted((a, b) => a - b)[values.length >> 1]
 
-/** Seconds a unit of work (FLOPs, else tokens, else one) of the stages of this kind in the store. */
+/** Seconds a unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store: code gets quicker. */
 const pace = (store: StoreService, kind: string): number | undefined =>
   median(
-    store.manifests(kind).flatMap(({ seconds, summary }) => {
+    newest(store.manifests(kind), 7).flatMap(({ seconds, summary }) => {
       const amount = amountOf(summary as Work)
       return amount > 0 ? [seconds / amount] : []
     }),
   )
+
+const newest = <M extends { readonly created: string }>(manifests: ReadonlyArray<M>, count: number) =>
+  manifests.toSorted((a, b) => b.created.localeCompare(a.created)).slice(0, count)
 
 const amountOf = ({ flops, tokens }: Work): number => flops ?? tokens ?? 1
 
