@@ -32,13 +32,15 @@ export const lossOf = (loss: LossInstance, chunk: Chunk) => {
   if (loss.gradient !== undefined) return loss.gradient(chunk)
   return onFreshTape(() => {
     let loss_R: tf.Tensor1D | undefined
-    const { gradients: grads } = gradients(() => {
-      loss_R = tf.keep(loss.value(chunk))
-      return tf.sum(loss_R)
-    }, [chunk.draft.logits_RV])
-    const value = tf.clone(loss_R!)
-    loss_R!.dispose()
-    return { loss_R: value, gradient_RV: grads[0] as tf.Tensor2D }
+    try {
+      const { gradients: grads } = gradients(() => {
+        loss_R = tf.keep(loss.value(chunk))
+        return tf.sum(loss_R)
+      }, [chunk.draft.logits_RV])
+      return { loss_R: tf.clone(loss_R!), gradient_RV: grads[0] as tf.Tensor2D }
+    } finally {
+      loss_R?.dispose()
+    }
   })
 }
 
