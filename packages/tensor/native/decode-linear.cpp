@@ -10,8 +10,9 @@ namespace {
 
 // Rows of x that stay near while the outputs go by.
 constexpr long NEAR_BYTES = 128 * 1024;
-// Weights that a thread takes at a time: some microseconds of reading. At each part's beginning nothing is fetched yet.
-constexpr long PART_BYTES = 128 * 1024;
+// Weights that a thread takes at a time, at most. At each part's beginning nothing is fetched yet, so parts are few: as many as
+// two a thread, which lets a quick one help, and more only where a matrix is very large.
+constexpr long PART_BYTES = 8 * 1024 * 1024;
 
 // Four outputs and up to TILE_ROWS rows.
 template <class W, bool PREFETCH>
