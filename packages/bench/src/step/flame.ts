@@ -84,12 +84,19 @@ export const flameTable = ({ milliseconds, phases, javascript }: Flame): string 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 const shown = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`
 
-/** Name and time on one line, or word by word on up to three; nothing where they do not fit. */
+/** Width of a letter, px, at the most: boxes are narrow, and a label that runs over is worse than none. */
+const LETTER = 7
+
+/** Name and time on up to three lines, words together where they fit; nothing where they do not. */
 const linesOf = (name: string, ms: number, width: number): ReadonlyArray<string> => {
-  const fits = (line: string) => line.length * 7 + 8 < width
-  for (const lines of [[`${name} ${shown(ms)}`], [name, shown(ms)], [...name.split(" "), shown(ms)]])
-    if (lines.length <= 3 && lines.every(fits)) return lines
-  return []
+  const fits = (line: string) => line.length * LETTER + 8 < width
+  const lines: Array<string> = []
+  for (const word of [...name.split(" "), shown(ms)]) {
+    const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`
+    if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines.length <= 3 && lines.every(fits) ? lines : []
 }
 
 const dark = "#3b6ea8"
@@ -138,7 +145,7 @@ export const flameSvg = ({ milliseconds, phases }: Flame, title: string): string
     at += phase.milliseconds
   }
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 2 * left}" height="190" font-family="system-ui, sans-serif" font-size="12" fill="#1a1a1a">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 2 * left}" height="190" font-family="system-ui, sans-serif" font-size="11" fill="#1a1a1a">`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
     `<text x="${left}" y="28" font-size="15">${escaped(title)}</text>`,
     `<text x="${left}" y="48" fill="#555555">phases of the step, and in each phase its calls by name, longest first; ${milliseconds.toFixed(0)} ms in all</text>`,
