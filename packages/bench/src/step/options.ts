@@ -16,6 +16,7 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --vocab V         vocabulary (50304)
   --batch B         sequences (4)
   --length T        tokens of each (256)
+  --micro-batches M ours takes the sequences in M parts, the gradients summed into one step (1)
   --keep K          keep ratio of AdaSPEC's filter (0.4)
   --threads N       threads of each process (2)
   --steps S         timed steps of each, after 2 that are not (6)
@@ -39,6 +40,8 @@ export interface StepOptions {
   readonly vocab: number
   readonly batch: number
   readonly length: number
+  /** Parts of ours; a divisor of `batch`. */
+  readonly microBatches: number
   /** 0 < keep <= 1. */
   readonly keep: number
   readonly threads: number
@@ -70,6 +73,7 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     vocab: text("50304"),
     batch: text("4"),
     length: text("256"),
+    "micro-batches": text("1"),
     keep: text("0.4"),
     threads: text("2"),
     steps: text("6"),
@@ -78,7 +82,7 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     json: flag,
     help: { ...flag, short: "h" },
   })
-  const count = (name: "top-k" | "vocab" | "batch" | "length" | "threads" | "steps") =>
+  const count = (name: "top-k" | "vocab" | "batch" | "length" | "micro-batches" | "threads" | "steps") =>
     countOf("step", name, values[name])
   const vocab = count("vocab")
   if (values.sweep !== undefined && values.peer !== undefined)
@@ -87,6 +91,11 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     )
   if (values.flame !== undefined && (values.sweep ?? values.peer) !== undefined)
     throw new UsageError("--flame looks into our own step: leave out --peer and --sweep, or run it apart")
+  const [batch, microBatches] = [count("batch"), count("micro-batches")]
+  if (batch % microBatches !== 0)
+    throw new UsageError(
+      `--micro-batches is ${microBatches}, expected a divisor of --batch ${batch}: parts of one size`,
+    )
   return {
     peer: values.peer,
     peers: peersFor(choiceOf("step", "peer-precision", values["peer-precision"], peerPrecisions)),
@@ -96,8 +105,9 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     draft: sizesOf("draft", values.draft, vocab),
     target: sizesOf("target", values.target, vocab),
     vocab,
-    batch: count("batch"),
+    batch,
     length: count("length"),
+    microBatches,
     keep: ratioOf("step", "keep", values.keep),
     threads: count("threads"),
     steps: count("steps"),

@@ -53,7 +53,13 @@ const prepare = async (o: StepOptions, folder: string, say: (line: string) => vo
     `--${name}`,
     String(o[name]),
   ])
-  const mode = ["--precision", o.precision, ...(o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : [])]
+  const mode = [
+    "--precision",
+    o.precision,
+    "--micro-batches",
+    String(o.microBatches),
+    ...(o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : []),
+  ]
   if (o.cached) {
     say("making the caches of target and reference")
     await runChild(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])

@@ -22,6 +22,7 @@ const { values } = parseArgs({
     "top-k": { type: "string" },
     signals: { type: "string" },
     spans: { type: "string" },
+    "micro-batches": { type: "string", default: "1" },
   },
 })
 const number = (name: "vocab" | "batch" | "length" | "keep" | "threads" | "top-k") => Number(values[name])
@@ -63,7 +64,9 @@ export const examples: ReadonlyArray<EncodedExample> = Array.from({ length: BATC
   const rng = seeded(1, "step bench", e)
   return { ids: Int32Array.from({ length: T + 1 }, () => rng.below(V)), promptLength: 0 }
 })
-export const source = batches(examples, { batchSize: B, seed: 1 })
+/** Parts of a step, each a batch of the source. */
+export const microBatches = Number(values["micro-batches"])
+export const source = batches(examples, { batchSize: B / microBatches, seed: 1 })
 
 export const plugins = async () => ({
   filter: await instanceOf(adaspec({ k: number("keep") })),

@@ -131,6 +131,7 @@ describe("what cannot be is one line on stderr, exit code 2", () => {
     [["--batch", "1.5"], '--batch is "1.5"'],
     [["--keep", "1.5"], '--keep is "1.5", expected a ratio above 0 and up to 1'],
     [["--keep", ""], '--keep is ""'],
+    [["--micro-batches", "3"], "--micro-batches is 3, expected a divisor of --batch 4"],
     [["--draft", "256,6,8"], '--draft is "256,6,8", expected four whole numbers'],
     [["--target", "512,six,8,2048"], '--target is "512,six,8,2048", expected four whole numbers'],
     [["--draft", "256,6,7,1024"], "num_attention_heads 7 divides hidden_size 256"],

@@ -17,6 +17,7 @@ import {
   examples,
   form,
   identity,
+  microBatches,
   models,
   plugins,
   precision,
@@ -49,9 +50,9 @@ const settings = optimizerOptions.assert({ learningRate: 1e-4, warmup: 0 })
 const optimizer = makeOptimizer(draft.parameters, settings)
 
 const step = (t: number) =>
-  optimizerStep(optimizer, settings, t, 1000, 1, (micro, divide) =>
+  optimizerStep(optimizer, settings, t, 1000, microBatches, (micro, divide) =>
     runMicroBatch({
-      batch: source.batch(t),
+      batch: source.batch(t * microBatches + micro),
       draft,
       ...frozen,
       filter,

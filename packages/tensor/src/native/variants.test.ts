@@ -1,0 +1,38 @@
+/** Every variant that this processor can run computes what the plain forms do: head, kernels and the training step, each in a process of its own. */
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+import { processorFlags } from "../doctor/processor.ts"
+import { native } from "./native.ts"
+import { runnable, variantsToTry } from "./variant.ts"
+
+const root = join(import.meta.dir, "..", "..", "..", "..")
+/** Odd sizes against loops in double, and ops and steps against their plain forms. */
+const files = [
+  "packages/tensor/src/native/head.test.ts",
+  "packages/tensor/src/ops/native-ops.test.ts",
+  "packages/training/src/step.test.ts",
+]
+
+const flags = processorFlags()
+const own = native()?.variant
+// the variant of this process is tested by these files themselves
+const others = runnable(flags).filter((variant) => variant !== (own ?? variantsToTry(flags, undefined)[0]))
+
+for (const variant of others)
+  test.skipIf(own === undefined)(
+    `${variant} (skipped: no native library)`,
+    async () => {
+      const child = Bun.spawn([process.execPath, "test", "--timeout", "60000", ...files], {
+        cwd: root,
+        env: { ...process.env, WINNOW_NATIVE: variant },
+        stdout: "pipe",
+        stderr: "pipe",
+      })
+      const [output, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
+      expect(output.match(/^\(fail\).*$/gm) ?? []).toEqual([])
+      expect(code, output.slice(-2000)).toBe(0)
+      expect(output).toMatch(/[1-9]\d* pass/)
+      expect(output).not.toContain("there is no native library")
+    },
+    240_000,
+  )
