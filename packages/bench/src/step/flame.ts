@@ -146,6 +146,7 @@ export const flameSvg = ({ milliseconds, phases }: Flame, title: string): string
   }
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 2 * left}" height="190" font-family="system-ui, sans-serif" font-size="11" fill="#1a1a1a">`,
+    `<title>${escaped(title)}</title>`,
     `<rect width="100%" height="100%" fill="#ffffff"/>`,
     `<text x="${left}" y="28" font-size="15">${escaped(title)}</text>`,
     `<text x="${left}" y="48" fill="#555555">phases of the step, and in each phase its calls by name, longest first; ${milliseconds.toFixed(0)} ms in all</text>`,
