@@ -23,3 +23,5 @@ export type FusedLoss =
       readonly normalise: "batch" | "position"
       readonly epsilon: number
     }
+  /** The same on `samples` tokens drawn from q by inverse CDF at (u + i / samples) mod 1, u the row's uniform number. */
+  | { readonly form: "sampled-rewards"; readonly samples: number; readonly epsilon: number }

@@ -51,6 +51,7 @@ Wanted wanted(const HeadStatistics& s) {
     w.jsd[j] = o.jsd_forward != nullptr || o.jsd_reverse != nullptr;
     if (w.acceptance[j] || w.tvd[j] || w.sign[j] || w.reward[j] || w.rewards[j] || w.jsd[j]) w.second = true;
   }
+  if (s.samples > 0) w.second = true;
   return w;
 }
 
@@ -192,6 +193,72 @@ void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[M
   }
 }
 
+// Draws from the draft for the rows of one panel, along one part of the vocabulary: where the running sum of q passes each point.
+// A part begins at the mass before it, and what rounding leaves open before the next part's is its last token's.
+class Draws {
+ public:
+  void begin(const HeadStatistics& s, long first, long n, const float* mass_before, const float* mass_after, const float* total) {
+    s_ = &s;
+    first_ = first;
+    n_ = n;
+    for (long c = 0; c < COLS; c++) {
+      sum_[c] = mass_before[c];
+      end_[c] = mass_after[c];
+      next_[c] = c < n ? 0 : s.samples;
+      const double u = c < n ? static_cast<double>(s.uniform[first + c]) * static_cast<double>(s.samples) : 0;
+      offset_[c] = u - std::floor(u);
+      total_[c] = total[c];
+      while (next_[c] < s.samples && point(c) < mass_before[c]) next_[c]++;
+      look(c);
+    }
+  }
+  void tile(const float* const z[MODELS], const Lane lse[MODELS], long v, long rows, bool last) {
+    for (int q = 0; q < 2; q++) {
+      const int at = q * LANES;
+      const vf lq = load(lse[DRAFT] + at);
+      vf sum = load(sum_ + at), points = load(at_ + at);
+      for (long r = 0; r < rows; r++) {
+        sum += vexp(load(z[DRAFT] + r * COLS + at) - lq);
+        const vi passed = sum > points;
+        bool any = false;
+        for (int i = 0; i < LANES; i++) any |= passed[i] != 0;
+        if (!any) continue;
+        for (int i = 0; i < LANES; i++)
+          while (sum[i] > at_[at + i]) take(at + i, z, lse, v, r);
+        points = load(at_ + at);
+      }
+      store(sum_ + at, sum);
+    }
+    if (last)
+      for (long c = 0; c < n_; c++)
+        while (at_[c] < HUGE_VALF) take(c, z, lse, v, rows - 1);
+  }
+
+ private:
+  float point(long c) const {
+    return static_cast<float>((offset_[c] + static_cast<double>(next_[c])) / static_cast<double>(s_->samples) * static_cast<double>(total_[c]));
+  }
+  void take(long c, const float* const z[MODELS], const Lane lse[MODELS], long v, long r) {
+    const long to = (first_ + c) * s_->samples + next_[c];
+    const float log_q = z[DRAFT][r * COLS + c] - lse[DRAFT][c], log_p = z[TARGET][r * COLS + c] - lse[TARGET][c];
+    s_->drawn[to] = static_cast<int32_t>(v + r);
+    s_->drawn_log[to] = log_q;
+    s_->drawn_reward[to] = log_p > log_q ? 1.f : 0.f;
+    next_[c]++;
+    look(c);
+  }
+  // The next point, if it is this part's: from its beginning to below the next one's, so that every point is of one part.
+  void look(long c) {
+    const float x = next_[c] < s_->samples ? point(c) : HUGE_VALF;
+    at_[c] = x < end_[c] ? x : HUGE_VALF;
+  }
+  const HeadStatistics* s_ = nullptr;
+  long first_ = 0, n_ = 0;
+  Lane sum_, end_, at_, total_;
+  double offset_[COLS];
+  long next_[COLS];
+};
+
 // The gold token's logits, for rows of the panel whose gold token is in this block.
 void pick_gold(const Wanted& w, const float* const z[MODELS], const int32_t* gold, long n, long v0, long rows, First& s) {
   for (long c = 0; c < n; c++) {
@@ -332,17 +399,39 @@ void statistics(const HeadStatistics& s) {
         if (s.gold) pick_gold(w, z, s.gold + row + j * COLS, std::min<long>(COLS, n - j * COLS), v, rows, mine[j]);
       });
     });
+    std::vector<float> before(s.samples > 0 ? (parts + 1) * J * COLS : 0);  // the draft's mass before each part
     std::vector<float> lse(static_cast<size_t>(J) * MODELS * COLS);
     const auto lse_of = [&](long j) { return reinterpret_cast<Lane*>(lse.data() + j * MODELS * COLS); };
     parallel(J, [&](long j) {
+      const First whole = firsts[j];  // as part 0, before the others are added
       for (long part = 1; part < parts; part++) merge(firsts[j], firsts[part * J + j]);
       write_first(s, w, firsts[j], lse_of(j), row + j * COLS, std::min<long>(COLS, n - j * COLS));
+      if (s.samples > 0)
+        for (long c = 0; c < COLS; c++) {
+          double mass = 0;
+          for (long part = 0; part < parts; part++) {
+            const First& f = part == 0 ? whole : firsts[part * J + j];
+            before[(part * J + j) * COLS + c] = static_cast<float>(mass);
+            mass += static_cast<double>(f.sum[DRAFT][c]) * std::exp(static_cast<double>(f.max[DRAFT][c]) - lse_of(j)[DRAFT][c]);
+          }
+          before[(parts * J + j) * COLS + c] = static_cast<float>(mass);
+        }
     });
 
     if (!w.second) continue;
     seconds.assign(parts * J, Second{});
     parallel(parts, [&](long part) {
-      tiles(part, [&](const float* const* z, long j, long, long rows) {
+      std::vector<Draws> draws(s.samples > 0 ? J : 0);
+      for (long j = 0; j < static_cast<long>(draws.size()); j++) {
+        const float* total = before.data() + (parts * J + j) * COLS;
+        // the last part's end is beyond every point
+        static const std::vector<float> beyond(COLS, HUGE_VALF);
+        const float* end = part + 1 < parts ? before.data() + ((part + 1) * J + j) * COLS : beyond.data();
+        draws[j].begin(s, row + j * COLS, std::min<long>(COLS, n - j * COLS), before.data() + (part * J + j) * COLS, end, total);
+      }
+      const long v1 = part_begin(s.V, parts, part + 1, HEAD_TILE);
+      tiles(part, [&](const float* const* z, long j, long v, long rows) {
+        if (s.samples > 0) draws[j].tile(z, lse_of(j), v, rows, v + rows == v1);
         second_tile(w, z, lse_of(j), static_cast<float>(s.beta), rows, seconds[part * J + j]);
       });
     });

@@ -60,6 +60,12 @@ struct HeadStatistics {
   const int32_t* ids;     // [N, k], in any order; may repeat
   float* entry_logits;    // [N, k]: z of each entry
   int64_t exclude;        // not 0: the draft's log_sum_exp is of the tokens that are no entry; nothing else of the draft may be asked
+  // Tokens drawn from the draft by inverse CDF at (u + i / samples) mod 1, in increasing order of those points; needs the target.
+  int64_t samples;       // draws a row, 0 for none
+  const float* uniform;  // [N], u in [0, 1)
+  int32_t* drawn;        // [N, samples]: ids
+  float* drawn_log;      // [N, samples]: log q of each
+  float* drawn_reward;   // [N, samples]: 1 where p > q, else 0
 };
 
 // d loss / d z of a row, up to the row's weight; c a number a row, a and b numbers for all.

@@ -43,7 +43,7 @@ const meanOf = (x: Float32Array) => {
 }
 
 /** Mean and 1 / (standard deviation + epsilon) of 0/1 rewards over the rows: of their expectations under q, or of their shares. */
-const batchMoments = (mean_N: Float32Array, epsilon: number) => {
+export const batchMoments = (mean_N: Float32Array, epsilon: number) => {
   const mu = meanOf(mean_N)
   return { mu, inverse: 1 / (Math.sqrt(Math.max(0, mu * (1 - mu))) + epsilon) }
 }
@@ -72,7 +72,7 @@ const uniformMoments = (
 }
 
 /** The recipe of a loss that the native head knows. */
-export const lossRecipe = (loss: FusedLoss): Recipe => {
+export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>): Recipe => {
   const of = (asked: Asked, which: Which) => (name: string) => asked[`${pairOf(which)}.${name}` as HeadStatistic]!
   const plain = { temperature: 1, target: true }
   switch (loss.form) {

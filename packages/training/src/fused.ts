@@ -6,6 +6,7 @@
 import type { FusedLoss, Statistic, Statistics } from "@winnow/core"
 import { type HeadRows, type HeadStatistic, headGradient, headStatistics, native } from "@winnow/tensor"
 import { type Asked, lossRecipe, type Recipe, scaled, type Which } from "./fused-recipe.ts"
+import { drawSampled, type SampledFound, sampledGradient, sampledLoss, takeSampled } from "./fused-sampled.ts"
 import { type SparseFound, sparseGradient, sparseLoss, takeFound } from "./fused-sparse.ts"
 import type { SparseRows } from "./signals/rows.ts"
 import type { Pass } from "./statistics.ts"
@@ -27,6 +28,7 @@ const asksOf: Partial<Record<Statistic, ReadonlyArray<HeadStatistic>>> = {
 
 /** What a statistics pass found of the loss's rows, for the gradient of the kept ones. */
 const found = new WeakMap<Pass, Asked>()
+const foundSampled = new WeakMap<Pass, SampledFound>()
 const foundSparse = new WeakMap<Pass, SparseFound>()
 
 const lseOf = (recipe: Recipe): ReadonlyArray<HeadStatistic> =>
@@ -52,9 +54,19 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
   const { fused } = pass.loss
   if (ofLoss.length > 0 && fused === undefined) return undefined
   const V = pass.draft.head_Vd.shape[0]
+  if (fused?.form === "sampled-rewards" && ofLoss.length > 0) {
+    const { draftLoss_N: _, referenceLoss_N: __, ...others } = Object.fromEntries(needs.map((name) => [name, true]))
+    const out: Partial<Record<Statistic, Float32Array>> = {}
+    for (const which of ofLoss as ReadonlyArray<Which>) {
+      const found = drawSampled(library, fused, pass[which]!, pass.target!, pass.uniform_N)
+      if (which === "draft") foundSampled.set(pass, found)
+      out[`${which}Loss_N`] = sampledLoss(fused, found)
+    }
+    return { ...out, ...fusedStatistics(pass, Object.keys(others) as Array<Statistic>) }
+  }
 
   const lossAsks = new Set<HeadStatistic>()
-  const recipe = ofLoss.length > 0 ? lossRecipe(fused!) : undefined
+  const recipe = ofLoss.length > 0 ? lossRecipe(fused as Parameters<typeof lossRecipe>[0]) : undefined
   if (recipe !== undefined) {
     for (const which of ofLoss as ReadonlyArray<Which>) for (const ask of recipe.ask(which)) lossAsks.add(ask)
     if (ofLoss.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
@@ -141,6 +153,17 @@ export const fusedGradient = (whole: Pass, kept: Pass, kept_K: Int32Array, rowSc
     return {
       loss_K: scaled(result.loss_N, factor),
       ...sparseGradient(library, kept.draft, kept.cached, result, scaled(rowScale_K, factor)),
+    }
+  }
+  if (fused.form === "sampled-rewards") {
+    const before = foundSampled.get(whole)
+    const result =
+      before === undefined
+        ? drawSampled(library, fused, kept.draft, kept.target!, kept.uniform_N)
+        : takeSampled(before, kept_K, fused.samples)
+    return {
+      loss_K: sampledLoss(fused, result),
+      ...sampledGradient(library, fused, kept.draft, result, rowScale_K),
     }
   }
   const recipe = lossRecipe(fused)

@@ -66,6 +66,7 @@ const losses: Record<string, Promise<LossInstance>> = {
     tvdPlusPlus({ expectation: "uniform", normalise: "position" }).instance,
   ),
   "tvd-plus-plus, sampled": withModels(tvdPlusPlus({ expectation: "sampled" }).instance),
+  "tvd-plus-plus, sampled 5 times": withModels(tvdPlusPlus({ expectation: "sampled", samples: 5 }).instance),
   "cross-entropy": instance(crossEntropy()),
 }
 const filters: Record<string, Promise<FilterInstance>> = {

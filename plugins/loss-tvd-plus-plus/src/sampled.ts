@@ -1,7 +1,7 @@
 /** TVD++ as policy gradient: tokens sampled from the draft, rewarded where the target wants more of them. */
 import { detached, type LossChunk, type LossFunctions } from "@winnow/core"
 import { floatType, runOp, tf } from "@winnow/tensor"
-import { batchMoments, moments } from "./rewards.ts"
+import { batchMoments, epsilon, moments } from "./rewards.ts"
 
 /**
  * S tokens a row from the draft by inverse CDF at (u + s / S) mod 1, as positions in the flattened [R, V].
@@ -46,6 +46,7 @@ export const sampled = (samples: number): LossFunctions<true> => {
     return { q_RV, flat, weight_RS, loss_R }
   }
   return {
+    fused: { form: "sampled-rewards", samples, epsilon },
     batch: { rows: (chunk) => tf.mean(drawn(chunk).r_RS, 1, true), combine: moments },
     value: (chunk) => terms(chunk).loss_R,
     gradient: (chunk) => {

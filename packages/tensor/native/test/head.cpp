@@ -164,6 +164,38 @@ void statistics(check::Random& random) {
     }
   }
 
+  // tokens drawn from the draft: each point falls into its token's share of the cumulative sum
+  winnow::HeadStatistics draw{};
+  draw.precision = s.precision;
+  draw.N = N;
+  draw.V = c.V;
+  draw.temperature = c.temperature;
+  draw.target = s.target;
+  draw.draft = s.draft;
+  const long S = draw.samples = random.between(1, 5);
+  Floats uniform(N), drawn_log(N * S), drawn_reward(N * S);
+  for (float& u : uniform) u = static_cast<float>(random.uniform() * 0.999999);
+  std::vector<int32_t> drawn(N * S, -1);
+  draw.uniform = uniform.data();
+  draw.drawn = drawn.data();
+  draw.drawn_log = drawn_log.data();
+  draw.drawn_reward = drawn_reward.data();
+  winnow_head_statistics(&draw);
+  for (long n = 0; n < N; n++) {
+    const Doubles a = normalised(c.logits(c.target, n)), b = normalised(c.logits(c.draft, n));
+    const double offset = uniform[n] * static_cast<double>(S) - std::floor(uniform[n] * static_cast<double>(S));
+    for (long i = 0; i < S; i++) {
+      const int32_t id = drawn[n * S + i];
+      if (id < 0 || id >= c.V) check::fail("drawn id is %d of %ld", id, c.V);
+      double below = 0;
+      for (long v = 0; v < id; v++) below += std::exp(b[v]);
+      const double point = (offset + static_cast<double>(i)) / static_cast<double>(S), above = below + std::exp(b[id]);
+      check::near("point in the token's share", std::fmin(std::fmax(point, below), above), point, 1e-5);
+      check::near("log q of a draw", drawn_log[n * S + i], b[id], near_to(10));
+      if (std::fabs(a[id] - b[id]) > 1e-4) check::near("reward of a draw", drawn_reward[n * S + i], a[id] > b[id], 1e-6);
+    }
+  }
+
   // chosen tokens, and the mass of the others
   winnow::HeadStatistics e{};
   e.precision = s.precision;

@@ -61,9 +61,9 @@ const words = (count: number) => {
   const buffer = new ArrayBuffer(count * 8)
   return { integers: new BigInt64Array(buffer), doubles: new Float64Array(buffer) }
 }
-/** Words for entries: k, ids, their logits, whether the draft's log-sum-exp leaves them out. */
+/** Words for entries (k, ids, their logits, whether the draft's log-sum-exp leaves them out), then for draws (samples, uniform, ids, log q, rewards). */
 const entryWord = nextWord
-const statisticsCall = words(nextWord + 4)
+const statisticsCall = words(nextWord + 9)
 const gradientCall = words(24)
 
 /** Buffers of calls that run now. */
@@ -138,7 +138,17 @@ export interface HeadQuestion {
   readonly beta?: number
   /** Chosen tokens of each row, whose logits in the draft's place are to be given. */
   readonly entries?: Entries | undefined
+  /** Tokens to draw from the draft, `samples` a row by inverse CDF at (uniform + i / samples) mod 1; needs the target too. */
+  readonly draws?: { readonly samples: number; readonly uniform_N: Float32Array } | undefined
   readonly ask: ReadonlyArray<HeadStatistic>
+}
+
+/** What was drawn, [N, samples] each, a row's in increasing order of its points. */
+export interface Drawn {
+  readonly ids: Int32Array
+  readonly logQ: Float32Array
+  /** 1 where the target's probability is above the draft's, else 0. */
+  readonly reward: Float32Array
 }
 
 /** k tokens a row. */
@@ -162,9 +172,10 @@ export interface Entries {
 export const headStatistics = <S extends HeadStatistic>(
   native: Native,
   question: Omit<HeadQuestion, "ask"> & { readonly ask: ReadonlyArray<S> },
-): Record<S, Float32Array> & { readonly entries: Float32Array } => {
-  const { gold_N, ask, entries } = question
+): Record<S, Float32Array> & { readonly entries: Float32Array; readonly drawn: Drawn } => {
+  const { gold_N, ask, entries, draws } = question
   const needed = new Set<HeadModel>(entries === undefined ? [] : ["draft"])
+  if (draws !== undefined) needed.add("draft").add("target")
   for (const name of ask) {
     const [of, what] = name.split(".") as [HeadModel | HeadPair, string]
     if (of === "draftPair" || of === "referencePair")
@@ -188,7 +199,7 @@ export const headStatistics = <S extends HeadStatistic>(
   call.integers[2] = BigInt(V)
   call.doubles[3] = question.temperature ?? 1
   call.doubles[4] = question.beta ?? 0.5
-  const columns = new Columns(ask.length + 1 + 2 * (entries?.k ?? 0), N)
+  const columns = new Columns(ask.length + 2 + 2 * (entries?.k ?? 0) + 3 * (draws?.samples ?? 0), N)
   if (gold_N !== undefined) {
     checkedIds("gold", gold_N, N, V)
     const [values, at] = columns.next(Int32Array, N)
@@ -209,6 +220,20 @@ export const headStatistics = <S extends HeadStatistic>(
     call.integers[entryWord + 2] = valuesAt
     call.integers[entryWord + 3] = entries.exclude ? 1n : 0n
   }
+  let drawn: Drawn | undefined
+  if (draws !== undefined) {
+    const { samples, uniform_N } = draws
+    if (uniform_N.length !== N)
+      throw new Error(`fused head: ${uniform_N.length} uniform numbers for ${N} rows; give one for each`)
+    const [uniform, uniformAt] = columns.next(Float32Array, N)
+    uniform.set(uniform_N)
+    const [ids, idsAt] = columns.next(Int32Array, N * samples)
+    const [logQ, logAt] = columns.next(Float32Array, N * samples)
+    const [reward, rewardAt] = columns.next(Float32Array, N * samples)
+    drawn = { ids, logQ, reward }
+    call.integers[entryWord + 4] = BigInt(samples)
+    for (const [i, at] of [uniformAt, idsAt, logAt, rewardAt].entries()) call.integers[entryWord + 5 + i] = at
+  }
   const whole: Array<readonly [string, Int32Array]> = []
   for (const name of ask) {
     const isArgmax = name.endsWith(".argmax")
@@ -222,7 +247,7 @@ export const headStatistics = <S extends HeadStatistic>(
     columns.during(() => native.C.winnow_head_statistics(call.integers)),
   )
   for (const [name, values] of whole) results[name] = Float32Array.from(values)
-  return results as ReturnType<typeof headStatistics<S>>
+  return { ...results, ...(drawn && { drawn }) } as ReturnType<typeof headStatistics<S>>
 }
 
 /** Forms of a row's gradient by its logits; `native/head.h` has the formulas. */

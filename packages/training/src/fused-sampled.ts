@@ -1,0 +1,86 @@
+/**
+ * TVD++ on sampled tokens by the native head, which draws them while the logits are in the cache.
+ *
+ * Letters: N rows, K kept rows, S draws a row; q draft (or the reference in its place), r rewards.
+ */
+import type { FusedLoss } from "@winnow/core"
+import { type HeadRows, headGradient, headStatistics, type native } from "@winnow/tensor"
+import { batchMoments } from "./fused-recipe.ts"
+import { take } from "./take.ts"
+
+type Library = NonNullable<ReturnType<typeof native>>
+export type SampledLoss = Extract<FusedLoss, { form: "sampled-rewards" }>
+
+/** What was drawn, [N, S] each. */
+export interface SampledFound {
+  readonly lse_N: Float32Array
+  readonly ids_NS: Int32Array
+  readonly logQ_NS: Float32Array
+  readonly reward_NS: Float32Array
+}
+
+/** Draws from a model's rows. */
+export const drawSampled = (
+  library: Library,
+  { samples }: SampledLoss,
+  rows: HeadRows,
+  target: HeadRows,
+  uniform_N: Float32Array,
+): SampledFound => {
+  const draws = { samples, uniform_N }
+  const found = headStatistics(library, { draft: rows, target, draws, ask: ["draft.logSumExp"] })
+  const { ids, logQ, reward } = found.drawn
+  return { lse_N: found["draft.logSumExp"], ids_NS: ids, logQ_NS: logQ, reward_NS: reward }
+}
+
+/** What was drawn for the kept rows. */
+export const takeSampled = (found: SampledFound, kept_K: Int32Array, S: number): SampledFound => ({
+  lse_N: take(found.lse_N, kept_K),
+  ids_NS: take(found.ids_NS, kept_K, S),
+  logQ_NS: take(found.logQ_NS, kept_K, S),
+  reward_NS: take(found.reward_NS, kept_K, S),
+})
+
+/** Advantages (r - mu) / sigma / S of every draw; mu and sigma over the rows given, which are the batch. */
+const advantages = ({ samples, epsilon }: SampledLoss, { reward_NS, lse_N }: SampledFound): Float32Array => {
+  const mean_N = Float32Array.from({ length: lse_N.length }, (_, n) => {
+    let sum = 0
+    for (let i = n * samples; i < (n + 1) * samples; i++) sum += reward_NS[i]!
+    return sum / samples
+  })
+  const { mu, inverse } = batchMoments(mean_N, epsilon)
+  return reward_NS.map((r) => ((r - mu) * inverse) / samples)
+}
+
+/** - mean_s A log q of each row. */
+export const sampledLoss = (loss: SampledLoss, found: SampledFound): Float32Array => {
+  const S = loss.samples
+  const weight_NS = advantages(loss, found)
+  return found.lse_N.map((_, n) => {
+    let sum = 0
+    for (let i = n * S; i < (n + 1) * S; i++) sum -= weight_NS[i]! * found.logQ_NS[i]!
+    return sum
+  })
+}
+
+/** q sum_s w_s - w at the drawn tokens, of the kept rows. */
+export const sampledGradient = (
+  library: Library,
+  loss: SampledLoss,
+  draft: HeadRows,
+  found: SampledFound,
+  weight_K: Float32Array,
+) => {
+  const S = loss.samples
+  const weight_KS = advantages(loss, found)
+  const c_K = weight_K.map((_, k) => weight_KS.subarray(k * S, (k + 1) * S).reduce((a, b) => a + b, 0))
+  const delta_Kk = weight_KS.map((w, i) => -w * weight_K[Math.floor(i / S)]!)
+  return headGradient(library, {
+    form: "softmax",
+    draft,
+    lseDraft_K: found.lse_N,
+    weight_K,
+    c_K,
+    entries: { k: S, ids_Kk: found.ids_NS, delta_Kk },
+  })
+}
