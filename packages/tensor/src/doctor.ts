@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { freemem, loadavg, release, totalmem } from "node:os"
 import { canRunWheels, type Facts, type Finding, judge } from "./doctor/findings.ts"
+import type { Measured } from "./doctor/measure.ts"
 import { type Probe, probe } from "./doctor/probe.ts"
 import { type Processor, processor } from "./doctor/processor.ts"
 import { cachedLibrary } from "./library/cache.ts"
@@ -33,7 +34,13 @@ export interface Diagnosis {
   readonly native: NativeInfo | null
   /** Null where the engine does not open, or for bfloat16 where the processor has no instructions for it. */
   readonly measured: {
-    readonly product: { readonly size: number; readonly gflops: number; readonly bfloat16Gflops: number | null } | null
+    readonly product: {
+      readonly size: number
+      readonly gflops: number
+      readonly bfloat16Gflops: number | null
+      /** By the native library, in each precision. */
+      readonly native: Measured["native"]
+    } | null
     readonly opMicroseconds: number | null
   }
   /** Of Bun and of packages, by name. */
@@ -105,6 +112,7 @@ export const examine = async (options: ExamineOptions = {}): Promise<Diagnosis> 
             size: single.measured.size,
             gflops: single.measured.gflops,
             bfloat16Gflops: half?.works ? half.measured.gflops : null,
+            native: single.measured.native,
           }
         : null,
       opMicroseconds: single?.works ? single.measured.opMicroseconds : null,

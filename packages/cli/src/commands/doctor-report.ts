@@ -68,6 +68,9 @@ const facts = (diagnosis: Diagnosis): ReadonlyArray<readonly [string, string]> =
   if (product !== null) {
     rows.push(["product", `${rate(product.gflops)}  float32, ${product.size} x ${product.size}`])
     if (product.bfloat16Gflops !== null) rows.push(["", `${rate(product.bfloat16Gflops)}  with bfloat16 operands`])
+    if (product.native !== null)
+      for (const [precision, gflops] of Object.entries(product.native))
+        rows.push(["", `${rate(gflops)}  native, ${precision}`])
   }
   if (opMicroseconds !== null) rows.push(["one op", `${opMicroseconds.toFixed(1)} us  addition of 16 numbers`])
   return rows

@@ -36,7 +36,10 @@ const diagnosis: Diagnosis = {
   },
   engine: { devices: ["CPU:0"], device: "CPU", threads: 2 },
   native: { variant: "amx", path: "/cache/native/amx-0/libwinnow.so", sources: "0", notes: [] },
-  measured: { product: { size: 2048, gflops: 271.4, bfloat16Gflops: 720.2 }, opMicroseconds: 6.34 },
+  measured: {
+    product: { size: 2048, gflops: 271.4, bfloat16Gflops: 720.2, native: { float32: 251, bfloat16: 811 } },
+    opMicroseconds: 6.34,
+  },
   versions: { bun: "1.4.5", "@tensorflow/tfjs": "4.22.0" },
   findings: [
     { level: "warn", about: "threads", text: "two\nlines", remedy: "one way\nanother" },
@@ -58,6 +61,8 @@ test("facts stand in two columns, findings below", () => {
   versions      bun 1.4.5, @tensorflow/tfjs 4.22.0
   product       271 GFLOP/s  float32, 2048 x 2048
                 720 GFLOP/s  with bfloat16 operands
+                251 GFLOP/s  native, float32
+                811 GFLOP/s  native, bfloat16
   one op        6.3 us  addition of 16 numbers
 
   warn   two

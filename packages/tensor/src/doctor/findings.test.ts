@@ -21,7 +21,7 @@ const probe = {
   device: cpu,
   usesGpu: false,
   native: { variant: "avx2" as const, path: "/cache/native/a/libwinnow.so", sources: "0", notes: [] },
-  measured: { size: 2048, gflops: 200, opMicroseconds: 8, productError: 0 },
+  measured: { size: 2048, gflops: 200, native: null, opMicroseconds: 8, productError: 0 },
 }
 const healthy: Facts = {
   system: { platform: "linux-x86-64", glibc: "2.36", memory: 16e9, availableMemory: 12e9, nvidiaGpu: false, load: 0.4 },

@@ -1,12 +1,16 @@
-/** Two figures that tell whether an engine is as fast as it should be: a matrix product, and what one small op costs. */
+/** Figures that tell whether an engine is as fast as it should be: matrix products, and what one small op costs. */
+import { native, type Precision, withPrecision } from "../native/native.ts"
+import { linear } from "../ops/linear.ts"
 import { tf } from "../tf.ts"
 
-/** Both figures, medians. */
+/** The figures, medians. */
 export interface Measured {
   /** Rows and columns of the square matrices that were multiplied. */
   readonly size: number
   /** 1e9 multiplications and additions in a second. */
   readonly gflops: number
+  /** The same by the native library, in each precision of its products; null where there is none. */
+  readonly native: Readonly<Record<Precision, number>> | null
   /** Of one addition of two vectors of 16, from TFJS's call to its return and disposal. */
   readonly opMicroseconds: number
   /** Largest error of a product whose exact value is known, relative to it. Float32 is exact there. */
@@ -37,6 +41,17 @@ export const productRate = (size: number): number => {
   const time = medianTime(() => tf.tidy(() => tf.matMul(a, b).slice([0, 0], [1, 1]).dataSync()), 9, 1500)
   tf.dispose([a, b])
   return (2 * size ** 3) / (time * 1e6)
+}
+
+/** Rate of a native product of the same size, in each precision; null where there is no native library. */
+const nativeRates = (size: number): Measured["native"] => {
+  if (native() === undefined) return null
+  const [a, b] = [square(size), square(size)]
+  const rate = (precision: Precision) =>
+    (2 * size ** 3) / (withPrecision(precision, () => medianTime(() => linear(a, b).dispose(), 9, 1000)) * 1e6)
+  const rates = { float32: rate("float32"), bfloat16: rate("bfloat16") }
+  tf.dispose([a, b])
+  return rates
 }
 
 /** Cost of one small op in microseconds: median of 30 rounds of 200. */
@@ -73,6 +88,7 @@ export const productError = (multiply: typeof tf.matMul = tf.matMul): number => 
 export const measure = (size = 2048): Measured => ({
   size,
   gflops: productRate(size),
+  native: nativeRates(size),
   opMicroseconds: opCost(),
   productError: productError(),
 })
