@@ -30,31 +30,6 @@ void rotate(const float* __restrict x, const float* __restrict cos, const float*
   for (long i = rotated; i < h; i++) y[i] = x[i] * scale;
 }
 
-// Scores of ROWS queries (each h apart by ldq) with the WIDE vectors of keys at `keys` (one block): score[r * lds + s].
-template <int ROWS>
-void score_tile(const float* keys, const float* q, long ldq, long h, float* score, long lds) {
-  vf sum[ROWS][WIDE];
-#pragma GCC unroll 4
-  for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 4
-    for (int s = 0; s < WIDE; s++) sum[r][s] = zero();
-  for (long i = 0; i < h; i++) {
-    vf key[WIDE];
-#pragma GCC unroll 4
-    for (int s = 0; s < WIDE; s++) key[s] = load(keys + i * BLOCK + s * LANES);
-#pragma GCC unroll 4
-    for (int r = 0; r < ROWS; r++) {
-      const vf x = splat(q[r * ldq + i]);
-#pragma GCC unroll 4
-      for (int s = 0; s < WIDE; s++) sum[r][s] += key[s] * x;
-    }
-  }
-#pragma GCC unroll 4
-  for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 4
-    for (int s = 0; s < WIDE; s++) store(score + r * lds + s * LANES, sum[r][s]);
-}
-
 // out[r][0 .. N LANES) = sum over `count` positions of p[r][s] values[s][...], one position after the other.
 template <int ROWS, int N>
 void weigh_tile(const float* values, long ldv, const float* p, long ldp, long count, float* out, long ldo) {
@@ -119,7 +94,8 @@ template <int ROWS>
 void attend_rows(const Group& of, const float* q, const long* limit, long last, float* score, long lds, float* out) {
   const long base = of.pad / BLOCK * BLOCK;
   for (long s = base; s <= last; s += WIDE * LANES)
-    score_tile<ROWS>(of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK, q, of.ldq, of.h, score + (s - base), lds);
+    // scores: the keys of a block lie side by side, weighed by the entries of the queries
+    weigh_tile<ROWS, WIDE>(of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK, BLOCK, q, of.ldq, of.h, score + (s - base), lds);
   float sum[ROWS];
   for (int r = 0; r < ROWS; r++) {
     float* first = score + r * lds + (of.pad - base);
