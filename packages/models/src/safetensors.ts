@@ -2,6 +2,7 @@
 import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
 import { DataError } from "@winnow/core"
+import { fromBfloat16 } from "@winnow/numerics"
 import { headerLength, parseHeader, type TensorEntry } from "./safetensors-header.ts"
 
 /** An open file: its tensors are read when asked for. */
@@ -40,35 +41,31 @@ const readFully = (file: string, fd: number, into: Uint8Array, position: number)
 /** Half numbers that are converted at once: what is read stays in the processor's cache until it is. */
 const HALVES = 2 ** 17
 
-/** Reads numbers of two bytes piece by piece; `convert` turns each piece into float32 bits. */
+/** Reads numbers of two bytes piece by piece; `convert` turns each piece into float32. */
 const readHalves = (
   file: string,
   fd: number,
   into: Float32Array,
   position: number,
-  convert: (halves: Uint16Array, bits: Uint32Array) => void,
+  convert: (halves: Uint16Array, into: Float32Array) => void,
 ): void => {
-  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
   const piece = new Uint16Array(Math.min(HALVES, into.length))
   for (let begin = 0; begin < into.length; begin += HALVES) {
     const halves = piece.subarray(0, into.length - begin)
     readFully(file, fd, new Uint8Array(halves.buffer, 0, halves.byteLength), position + 2 * begin)
-    convert(halves, bits.subarray(begin, begin + halves.length))
+    convert(halves, into.subarray(begin, begin + halves.length))
   }
-}
-
-/** A bfloat16 is the upper half of the float32 with the same value. */
-const fromBfloat16 = (halves: Uint16Array, bits: Uint32Array): void => {
-  for (let i = 0; i < halves.length; i++) bits[i] = halves[i]! << 16
 }
 
 let float16Bits: Uint32Array | undefined
 
 /** By table, as JavaScript has no quick conversion: 256 KB, made at the first use. */
-const fromFloat16 = (halves: Uint16Array, bits: Uint32Array): void => {
+const fromFloat16 = (halves: Uint16Array, into: Float32Array): void => {
   const all = () => new Float16Array(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).buffer)
   float16Bits ??= new Uint32Array(Float32Array.from(all()).buffer)
   const table = float16Bits
+  // as bits, which keep a NaN as it is
+  const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
   for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]!]!
 }
 

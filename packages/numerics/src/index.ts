@@ -1,3 +1,4 @@
+export * from "./bfloat16.ts"
 export * from "./bootstrap.ts"
 export * from "./divergence.ts"
 export * from "./log-softmax.ts"

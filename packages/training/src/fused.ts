@@ -26,6 +26,8 @@ const asksOf: Partial<Record<Statistic, ReadonlyArray<HeadStatistic>>> = {
   targetTop_N: ["target.top"],
 }
 
+const notLoss = (name: Statistic) => name !== "draftLoss_N" && name !== "referenceLoss_N"
+
 /** What a statistics pass found of the loss's rows, for the gradient of the kept ones. */
 const found = new WeakMap<Pass, Asked>()
 const foundSampled = new WeakMap<Pass, SampledFound>()
@@ -55,18 +57,18 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
   if (ofLoss.length > 0 && fused === undefined) return undefined
   const V = pass.draft.head_Vd.shape[0]
   if (fused?.form === "sampled-rewards" && ofLoss.length > 0) {
-    const { draftLoss_N: _, referenceLoss_N: __, ...others } = Object.fromEntries(needs.map((name) => [name, true]))
     const out: Partial<Record<Statistic, Float32Array>> = {}
     for (const which of ofLoss as ReadonlyArray<Which>) {
       const found = drawSampled(library, fused, pass[which]!, pass.target!, pass.uniform_N)
       if (which === "draft") foundSampled.set(pass, found)
       out[`${which}Loss_N`] = sampledLoss(fused, found)
     }
-    return { ...out, ...fusedStatistics(pass, Object.keys(others) as Array<Statistic>) }
+    return { ...out, ...fusedStatistics(pass, needs.filter(notLoss)) }
   }
 
   const lossAsks = new Set<HeadStatistic>()
-  const recipe = ofLoss.length > 0 ? lossRecipe(fused as Parameters<typeof lossRecipe>[0]) : undefined
+  const recipe =
+    ofLoss.length === 0 || fused === undefined || fused.form === "sampled-rewards" ? undefined : lossRecipe(fused)
   if (recipe !== undefined) {
     for (const which of ofLoss as ReadonlyArray<Which>) for (const ask of recipe.ask(which)) lossAsks.add(ask)
     if (ofLoss.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
@@ -107,7 +109,7 @@ const sparseStatistics = (
   needs: ReadonlyArray<Statistic>,
 ): Partial<Statistics> | undefined => {
   const { k, ids_Nk } = cached
-  const others = needs.filter((name) => name !== "draftLoss_N" && name !== "referenceLoss_N")
+  const others = needs.filter(notLoss)
   // what asks for the whole target was refused before; agreement needs no more of it than its first entry
   const ask = new Set(others.flatMap((name) => (name === "agreement_N" ? (["draft.argmax"] as const) : asksOf[name]!)))
   const ofDraft = [...ask].filter((name) => name.startsWith("draft."))

@@ -3,11 +3,12 @@
  *
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
+
 import { DataError, type Model, type ReferenceStatistic, type Statistics } from "@winnow/core"
 import type { Batch } from "@winnow/data"
+import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor, tensorFromBytes, tf } from "@winnow/tensor"
 import type { Rows } from "../statistics.ts"
-import { fromBfloat16 } from "./bfloat16.ts"
 import type { CachedForm } from "./forms.ts"
 import type { OpenSignals } from "./read.ts"
 import type { CachedRows, SparseRows } from "./rows.ts"

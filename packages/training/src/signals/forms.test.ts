@@ -1,4 +1,5 @@
 /** What each form serves and what it refuses, and the arithmetic of the forms. */
+
 import { describe, expect, test } from "bun:test"
 import type { Statistic } from "@winnow/core"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
@@ -7,7 +8,7 @@ import { kl } from "@winnow/loss-kl"
 import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { fromBfloat16, toBfloat16 } from "./bfloat16.ts"
+import { fromBfloat16, toBfloat16 } from "@winnow/numerics"
 import { instanceOf } from "./fixture.ts"
 import { bytesPerToken, signalProblems, signalsOptions, type TargetForm, usedSignals } from "./forms.ts"
 
