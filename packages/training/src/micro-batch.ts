@@ -101,38 +101,63 @@ export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Part
   return { weights_N, kept, denominator: divideBy === "kept" ? sum : N }
 }
 
-/** The gradients of every parameter of the draft on one micro-batch. */
-export const runMicroBatch = (input: MicroBatch): MicroResult => {
-  const { batch, draft, filter, loss, signals = {} } = input
-  const N = batch.row_N.length
-  const names = [...draft.parameters.keys()]
+/** All of a pass but the draft's rows. Belongs to the caller's tidy. */
+const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Omit<Pass, "draft"> => {
+  const { batch, filter, loss, signals = {} } = input
   const needsReference = filter.needs.some((s) => referenceStatistics.has(s))
   const needsTarget = loss.target || filter.needs.some((s) => targetStatistics.has(s))
+  const rowsOf = (model: Model | undefined) => model && frozenRows(model, ids_BT, row_N)
+  const stored = needsTarget ? signals.target?.(batch) : undefined
+  const known = needsReference ? signals.reference?.(batch) : undefined
+  const hidden = stored && "hidden" in stored ? stored.hidden : undefined
+  return {
+    target: needsTarget && stored === undefined ? rowsOf(input.target) : hidden,
+    cached: stored && "cached" in stored ? stored.cached : undefined,
+    reference: needsReference && known === undefined ? rowsOf(input.reference) : undefined,
+    known,
+    gold_N: batch.gold_N,
+    uniform_N: uniforms(batch.row_N.length, seeded(input.seed, "loss", input.step, input.micro)),
+    loss,
+    chunkRows: input.chunkRows,
+  }
+}
+
+const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
+  ids_BT: tf.tensor2d(ids_BT, [B, T], "int32"),
+  row_N: tf.tensor1d(row_N, "int32"),
+})
+
+const statisticsOf = (pass: Pass, { needs }: FilterInstance): Partial<Statistics> =>
+  needs.length === 0 ? {} : statisticsPass(pass, needs)
+
+/**
+ * What the filter would keep of a micro-batch, the draft being as it is; nothing is trained.
+ *
+ * @returns the weights, one a valid token, as the step itself would have them
+ */
+export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Float32Array => {
+  const micro = { ...input, divide: true }
+  return tf.tidy(() => {
+    const { ids_BT, row_N } = tensorsOf(input.batch)
+    const pass = { draft: frozenRows(input.draft, ids_BT, row_N), ...frozenPass(micro, ids_BT, row_N) }
+    return select(micro, statisticsOf(pass, input.filter)).weights_N as never
+  })
+}
+
+/** The gradients of every parameter of the draft on one micro-batch. */
+export const runMicroBatch = (input: MicroBatch): MicroResult => {
+  const { batch, draft, filter } = input
+  const N = batch.row_N.length
+  const names = [...draft.parameters.keys()]
   let result: Omit<MicroResult, "gradients"> | undefined
 
   const byName = tf.tidy(() => {
-    const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
-    const row_N = tf.tensor1d(batch.row_N, "int32")
-    const rowsOf = (model: Model | undefined) => model && frozenRows(model, ids_BT, row_N)
-    const stored = needsTarget ? signals.target?.(batch) : undefined
-    const known = needsReference ? signals.reference?.(batch) : undefined
-    const hidden = stored && "hidden" in stored ? stored.hidden : undefined
-    const target = needsTarget && stored === undefined ? rowsOf(input.target) : hidden
-    const reference = needsReference && known === undefined ? rowsOf(input.reference) : undefined
+    const { ids_BT, row_N } = tensorsOf(batch)
+    const frozen = frozenPass(input, ids_BT, row_N)
 
     const headAndLoss = tf.customGrad((h, head, save) => {
-      const pass: Pass = {
-        draft: { h_Nd: h as tf.Tensor2D, head_Vd: head as tf.Tensor2D },
-        target,
-        cached: stored && "cached" in stored ? stored.cached : undefined,
-        reference,
-        known,
-        gold_N: batch.gold_N,
-        uniform_N: uniforms(N, seeded(input.seed, "loss", input.step, input.micro)),
-        loss,
-        chunkRows: input.chunkRows,
-      }
-      const statistics = filter.needs.length === 0 ? {} : statisticsPass(pass, filter.needs)
+      const pass: Pass = { draft: { h_Nd: h as tf.Tensor2D, head_Vd: head as tf.Tensor2D }, ...frozen }
+      const statistics = statisticsOf(pass, filter)
       const selection = select(input, statistics)
       const scale = input.divide ? 1 / selection.denominator : 1
       const { lossSum, gradient_Nd, headGradient_Vd } = keptGradient(pass, selection.weights_N, scale)

@@ -17,7 +17,7 @@ import { seeded } from "@winnow/numerics"
 import { backend, native, tf, withoutNative, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { runDenseMicroBatch } from "./dense.ts"
-import { type MicroBatch, type MicroResult, runMicroBatch } from "./micro-batch.ts"
+import { keptWeights, type MicroBatch, type MicroResult, runMicroBatch } from "./micro-batch.ts"
 
 const V = 31
 // a wide initialisation, so that draft, target and reference really differ
@@ -168,6 +168,19 @@ test("one chunk and one row a chunk give the same", async () => {
   const [filter, loss] = [await filters["adaspec"]!, await losses["tvd-plus-plus"]!]
   compare("llama", filter, loss, { chunkRows: 1 })
   compare("llama", filter, loss, { chunkRows: 1000 })
+})
+test("what a filter would keep is what the step keeps, with no gradient made", async () => {
+  for (const filter of [...Object.values(filters), Promise.resolve(everything)]) {
+    const input: MicroBatch = {
+      ...{ batch, draft: drafts.llama, target, reference: references.llama, filter: await filter, divide: true },
+      ...{ loss: await losses["kl"]!, step: 3, steps: 10, seed: 7, micro: 1, chunkRows: 5 },
+    }
+    const { gradients, weights_N } = runMicroBatch(input)
+    tf.dispose(gradients)
+    const before = tf.memory().numTensors
+    expect(keptWeights(input)).toEqual(weights_N)
+    expect(tf.memory().numTensors).toBe(before)
+  }
 })
 test("undivided gradients are the sum's", async () => {
   compare("llama", await filters["random"]!, await losses["kl"]!, { divide: false })
