@@ -6,20 +6,14 @@ import { Effect } from "effect"
 import type { Resolved, ResolvedArm, ResolvedReference } from "./experiment/resolve.ts"
 import { instancesOf } from "./experiment/uses.ts"
 import type { Stage } from "./stage.ts"
+import { armStage, type Distilling, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
 import { measureStage } from "./stages/measure.ts"
+import { cleanTextStage, pretrainStage } from "./stages/pretrain.ts"
 import { folderArchitecture, pretrainedStage } from "./stages/pretrained.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
-import {
-  armStage,
-  cleanTextStage,
-  type Distilling,
-  pretrainStage,
-  referenceSignalsOf,
-  type SignalStages,
-  type Sizes,
-} from "./stages/train.ts"
+import type { Sizes } from "./stages/training.ts"
 
 /** A draft of the run, and what was measured of it. */
 export interface Measured {

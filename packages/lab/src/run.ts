@@ -13,7 +13,7 @@ import { type MadeBy, makeRecord, runName } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
 import { inOrder, readMetrics, runStages, type Stage, type StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
-import type { Sizes } from "./stages/train.ts"
+import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, writeAtomic } from "./store/store.ts"
 
 export interface RunOptions {

@@ -28,11 +28,14 @@ test("a module's hash is of all that it imports, in whatever folder, and of noth
 
 test("a stage's module reaches the files of the lab that decide what it writes", () => {
   const lab = join(houseRoot, "packages/lab/src")
-  const train = moduleFiles(join(lab, "stages/train.ts"))
-  for (const file of ["plain-training.ts", "budget.ts", "stages/text.ts"]) expect(train).toContain(join(lab, file))
+  const pretrain = moduleFiles(join(lab, "stages/pretrain.ts"))
+  const files = ["plain-training.ts", "budget.ts", "stages/training.ts", "stages/text.ts"]
+  for (const file of files) expect(pretrain).toContain(join(lab, file))
   const measure = moduleFiles(join(lab, "stages/measure.ts"))
   for (const file of ["stages/rollouts.ts", "stages/text.ts"]) expect(measure).toContain(join(lab, file))
   expect(measure).not.toContain(join(lab, "table.ts"))
+  for (const file of ["stage.ts", "store/store.ts", "experiment/resolve.ts"])
+    expect(pretrain).not.toContain(join(lab, file))
 })
 
 test("only unset and STRICT are float32 products; the engine counts where tensors are computed", () => {

@@ -38,9 +38,18 @@ export const sourceHash = (path: string): string => {
   return hash
 }
 
-/** A file and all that it imports by a relative path, on and on. */
+/**
+ * What of the lab settles a stage's config and moves its artifact, and writes nothing into it: left out of a stage's code. A
+ * setting counts by its value in the config, so a new kind of setting does not train every target again.
+ */
+const machinery = ["experiment", "store", "stage.ts", "progress.ts"].map((name) =>
+  join(houseRoot, "packages/lab/src", name),
+)
+const isMachinery = (path: string) => machinery.some((place) => path === place || path.startsWith(`${place}/`))
+
+/** A file and all that it imports by a relative path, on and on, the lab's machinery left out. */
 export const moduleFiles = (path: string, found = new Set<string>()): ReadonlySet<string> => {
-  if (found.has(path)) return found
+  if (found.has(path) || isMachinery(path)) return found
   found.add(path)
   for (const { path: to } of transpiler.scanImports(readFileSync(path, "utf8")))
     if (to.startsWith(".")) moduleFiles(join(dirname(path), to), found)
@@ -50,8 +59,8 @@ export const moduleFiles = (path: string, found = new Set<string>()): ReadonlySe
 const modules = new Map<string, string>()
 
 /**
- * Hash of a file and of all that it imports by a relative path: what a stage calls in the lab counts, and the
- * lab's tables and reports, which it does not call, do not. Read once a process.
+ * Hash of a file and of all that it imports by a relative path: what a stage calls in the lab counts; the lab's tables and
+ * reports, which it does not call, and its machinery do not. Read once a process.
  */
 export const moduleHash = (path: string): string => {
   let hash = modules.get(path)

@@ -1,0 +1,75 @@
+/** The stages that train on text by cross-entropy: target, draft start, clean-text reference. */
+import { filterLayer, type InvalidInput, lossLayer, type ModelUse } from "@winnow/core"
+import { initialise } from "@winnow/models"
+import { Effect, Layer } from "effect"
+import { plain, type ResolvedReference, type Training } from "../experiment/resolve.ts"
+import { everyToken, nextToken } from "../plain-training.ts"
+import { type Stage, stage } from "../stage.ts"
+import { tensorCodeVersion } from "../store/code-version.ts"
+import type { Distilling } from "./arm.ts"
+import { held, openModel } from "./models.ts"
+import { readSplit } from "./text.ts"
+import { noPasses, type Sizes, train, trainingFields, workOf } from "./training.ts"
+
+const code = () =>
+  tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/pretrain.ts"])
+
+const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()))
+
+/** A target, or a draft's start: a fresh model of this architecture, trained on the text by cross-entropy. */
+export const pretrainStage = (spec: {
+  readonly kind: "target" | "start"
+  readonly label: string
+  readonly model: ModelUse
+  readonly training: Training
+  readonly data: Stage
+  readonly seed: number
+  readonly sizes: Sizes
+}): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const { kind, label, model, training, data, seed, sizes } = spec
+    const architecture = yield* model.instance
+    return stage({
+      kind,
+      label,
+      config: { model: yield* plain(model), ...trainingFields(training) },
+      inputs: [data],
+      code: [code()],
+      seed,
+      unit: "steps",
+      work: workOf(training, sizes, { draft: architecture, ...noPasses }),
+      run: (context) =>
+        Effect.gen(function* () {
+          const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
+          const text = yield* readSplit(context.inputs[0]!, "train")
+          return yield* train(context, { label, model: fresh, training, data: text, seed }).pipe(
+            Effect.provide(plainLayers),
+          )
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** A frozen reference that needs no target: the start, trained on the clean text by cross-entropy. */
+export const cleanTextStage = (
+  spec: Extract<ResolvedReference, { kind: "clean-text" }>,
+  { data, start, seed, sizes, architectures }: Distilling,
+): Stage => {
+  const label = `reference (clean text), seed ${seed}`
+  return stage({
+    kind: "reference",
+    label,
+    config: { kind: spec.kind, ...trainingFields(spec) },
+    inputs: [data, start],
+    code: [code()],
+    seed,
+    unit: "steps",
+    work: workOf(spec, sizes, { ...noPasses, draft: architectures.draft }),
+    run: (context) =>
+      Effect.gen(function* () {
+        const [text, begin] = context.inputs
+        const model = yield* openModel(begin!.directory)
+        const data = yield* readSplit(text!, "train")
+        return yield* train(context, { label, model, training: spec, data, seed }).pipe(Effect.provide(plainLayers))
+      }).pipe(Effect.scoped),
+  })
+}

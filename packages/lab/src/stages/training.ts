@@ -1,0 +1,141 @@
+/** What every training stage does: the steps with checkpoints and events, the weights, and what it all cost. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { Filter, Loss, type Model } from "@winnow/core"
+import { batches, type EncodedTask } from "@winnow/data"
+import { parameterCount, saveModel } from "@winnow/models"
+import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
+import { Effect } from "effect"
+import { trainingFlops } from "../budget.ts"
+import type { Training } from "../experiment/resolve.ts"
+import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
+import { checkpoints } from "../store/store.ts"
+
+/**
+ * At least this long between two checkpoints: a kill costs half a minute at most. WINNOW_CHECKPOINT_SECONDS sets another
+ * time: longer for a slow disk, next to nothing for tests that kill.
+ */
+const checkpointSeconds = () => Number(process.env["WINNOW_CHECKPOINT_SECONDS"] || 20)
+
+/** The settings of a training stage that its key is made of. */
+export const trainingFields = ({ steps, batchSize, microBatches, optimizer, precision }: Training) => ({
+  steps,
+  batchSize,
+  microBatches,
+  optimizer,
+  precision,
+})
+
+/** Trains, saves the weights, and returns what the run adds to its stage's summary. */
+export const train = (
+  context: StageContext,
+  options: {
+    readonly label: string
+    readonly model: Model
+    readonly training: Training
+    readonly data: EncodedTask
+    readonly seed: number
+    readonly target?: Model | undefined
+    readonly reference?: Model | undefined
+    readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
+  },
+) =>
+  Effect.gen(function* () {
+    const { label, model, training, data, seed } = options
+    const { steps, batchSize, microBatches, optimizer, precision } = training
+    const [filter, loss] = [yield* Filter, yield* Loss]
+    const started = performance.now()
+    let tokensAtStart: number | undefined
+    const onEvent = (event: TrainEvent) => {
+      context.metric(event)
+      if (event._tag !== "step") return
+      tokensAtStart ??= event.tokensSeen
+      const rate = Math.round((event.tokensSeen - tokensAtStart) / ((performance.now() - started) / 1000))
+      context.progress(event.step, steps, `loss ${event.loss.toFixed(3)}${rate > 0 ? `  ${rate} tokens/s` : ""}`)
+    }
+    const summary = yield* trainStage({
+      stage: label,
+      model,
+      batches: batches(data.examples, { batchSize, seed }),
+      steps,
+      microBatches,
+      optimizer,
+      precision,
+      seed,
+      ...(options.signals && { signals: options.signals.cached }),
+      checkpoint: {
+        directory: join(context.directory, checkpoints),
+        identity: context.key,
+        everySeconds: checkpointSeconds(),
+      },
+      onEvent,
+    })
+    yield* saveModel(model, context.directory)
+    const events = compactEvents(context.directory)
+    const valid = events.reduce((sum, e) => sum + e.valid, 0)
+    const T = data.tokens / data.examples.length
+    const { architecture } = model
+    const flops = trainingFlops(
+      { seen: summary.tokensSeen, valid, trained: summary.tokensTrained },
+      {
+        draft: architecture,
+        target: options.target?.architecture,
+        reference: options.reference?.architecture,
+        needs: filter.needs,
+        lossNeedsTarget: loss.target,
+        lossReadsBatch: loss.batch !== undefined,
+        ...(options.signals && { signals: options.signals.options }),
+        T,
+      },
+    )
+    return { ...summary, tokensValid: Math.round(valid), flops, parameters: parameterCount(architecture) }
+  })
+
+/**
+ * Leaves each step once in metrics.jsonl: what came after the checkpoint that a run resumed from was done again.
+ *
+ * @returns the valid tokens of each step
+ */
+const compactEvents = (directory: string): ReadonlyArray<{ readonly valid: number }> => {
+  let lines: Array<TrainEvent> = []
+  for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
+    if (event._tag === "resumed") lines = lines.filter((e) => e.step <= event.step)
+    // An attempt that had written no checkpoint begins again at 1, without a word.
+    else if (event._tag === "step" && event.step === 1) lines = []
+    lines.push(event)
+  }
+  writeFileSync(join(directory, metricsFile), lines.map((e) => `${JSON.stringify(e)}\n`).join(""))
+  let before = 0
+  return lines.flatMap((e) => {
+    if (e._tag !== "step") return []
+    const trained = e.tokensTrained - before
+    before = e.tokensTrained
+    return [{ valid: trained / e.keptFraction }]
+  })
+}
+
+/** Rough work of a stage that has not run: tokens from the mean length, whatever the filter keeps. */
+export interface Sizes {
+  /** Mean tokens of an example, and of its trained part. */
+  readonly length: number
+  readonly trained: number
+  /** Examples of the training split, where the data is there. */
+  readonly examples?: number
+}
+
+/** What a stage will cost, before it has run. */
+export const workOf = (
+  training: Training,
+  sizes: Sizes,
+  passes: Omit<Parameters<typeof trainingFlops>[1], "T">,
+  kept = 1,
+): Stage["work"] => {
+  const sequences = training.steps * training.batchSize * training.microBatches
+  const seen = Math.round(sequences * sizes.length)
+  const valid = Math.round(sequences * sizes.trained)
+  const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, T: sizes.length })
+  return { parameters: parameterCount(passes.draft), steps: training.steps, tokens: seen, flops }
+}
+
+/** Plain training: no filter, no frozen model. */
+export const noPasses = { needs: [], lossNeedsTarget: false, lossReadsBatch: false } as const
