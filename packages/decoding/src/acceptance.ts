@@ -23,10 +23,30 @@ export interface Acceptance {
   readonly blocks: number
   /** accepted / (accepted + rejected); with greedy decoding the greedy acceptance. Null if nothing was tested (gamma 0). */
   readonly acceptance: Figure | null
+  /** By place in a block: where in it a draft fails. One entry for each place that a block could have. */
+  readonly byPosition: ReadonlyArray<PositionAcceptance>
   /** Mean over positions of sum_v min(p_v, q_v) on the target's own samples; null when greedy or not computed. */
   readonly expectedAcceptance: Figure | null
+  /** Mean over the same positions of KL(p || q), nats, at the temperature but before top-k and top-p; null as above. */
+  readonly draftKl: Figure | null
   /** tau: tokens a target call, the target's own included, 1 to gamma + 1. Null without prompts. */
   readonly blockEfficiency: Figure | null
+}
+
+/** Acceptance at one place in a block, over all prompts. */
+export interface PositionAcceptance {
+  /** From 1, the first token that a block proposes. */
+  readonly position: number
+  /** Tokens tested there: all before it in their blocks were accepted. An expected number if sampled and teacher-forced. */
+  readonly tested: number
+  /** Accepted over tested; null if nothing was tested. */
+  readonly acceptance: number | null
+}
+
+/** Means over all positions of texts that the target sampled, tested in a block or not. */
+export interface PositionMeans {
+  readonly expectedAcceptance: Figure | null
+  readonly draftKl: Figure | null
 }
 
 /** What the counts were made under. */
@@ -41,9 +61,9 @@ export const acceptanceRecord = (
   counts: ReadonlyArray<BlockCounts>,
   { sampling, draftLength, dataset }: AcceptanceContext,
   source: Acceptance["source"],
-  expectedAcceptance: Figure | null = null,
+  { expectedAcceptance, draftKl }: PositionMeans = { expectedAcceptance: null, draftKl: null },
 ): Acceptance => {
-  const { blocks, accepted, rejected, emitted } = sumCounts(counts)
+  const { blocks, accepted, rejected, emitted, testedAt, acceptedAt } = sumCounts(counts)
   const greedy = sampling.temperature === 0
   return {
     decoding: greedy ? "greedy" : "sampled",
@@ -58,7 +78,13 @@ export const acceptanceRecord = (
     emittedTokens: emitted,
     blocks,
     acceptance: acceptanceOf(counts),
+    byPosition: testedAt.map((tested, i) => ({
+      position: i + 1,
+      tested,
+      acceptance: tested === 0 ? null : acceptedAt[i]! / tested,
+    })),
     expectedAcceptance,
+    draftKl,
     blockEfficiency: blockEfficiencyOf(counts),
   }
 }
@@ -67,9 +93,15 @@ export const acceptanceRecord = (
 export const estimatedCounts = ({ rollouts, chance }: Evidence, draftLength: number): ReadonlyArray<BlockCounts> =>
   rollouts.map(({ limit }, i) => expectedCounts(chance[i]!, { draftLength, limit }))
 
-/** Mean over positions of the overlap, over all positions and by prompt; null when greedy. */
-export const expectedAcceptanceOf = ({ overlap }: Evidence): Figure | null =>
-  overlap === null ? null : figure(overlap.map((o_T) => [o_T.reduce((a, b) => a + b, 0), o_T.length]))
+/** Mean over positions, over all of them and by prompt. */
+const meanOf = (values: ReadonlyArray<Float64Array> | null): Figure | null =>
+  values && figure(values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length]))
+
+/** Mean over positions of the overlap; null when greedy. */
+export const expectedAcceptanceOf = ({ overlap }: Evidence): Figure | null => meanOf(overlap)
+
+/** Mean over positions of KL(p || q), nats; null when greedy. */
+export const draftKlOf = ({ kl }: Evidence): Figure | null => meanOf(kl)
 
 /**
  * Acceptance and tau at a draft length, from evidence: what decoding these prompts would give.
@@ -81,5 +113,5 @@ export const estimateAcceptance = (evidence: Evidence, draftLength: number, data
     estimatedCounts(evidence, draftLength),
     { sampling: evidence.sampling, draftLength, dataset },
     "teacher-forced",
-    expectedAcceptanceOf(evidence),
+    { expectedAcceptance: expectedAcceptanceOf(evidence), draftKl: draftKlOf(evidence) },
   )

@@ -43,6 +43,8 @@ export const expectedCounts = (
   const T = chance_T.length
   const starts_T = new Float64Array(T + 1)
   starts_T[0] = 1
+  const testedAt = new Array<number>(rules.draftLength).fill(0)
+  const acceptedAt = new Array<number>(rules.draftLength).fill(0)
   let [blocks, accepted, rejected] = [0, 0, 0]
   for (let t = 0; t < T; t++) {
     let reach = starts_T[t]!
@@ -53,6 +55,8 @@ export const expectedCounts = (
     for (; i < end && reach > 0; i++) {
       const chance = chance_T[i]!
       if (tested_T !== undefined) tested_T[i]! += reach
+      testedAt[i - t]! += reach
+      acceptedAt[i - t]! += reach * chance
       accepted += reach * chance
       rejected += reach * (1 - chance)
       starts_T[i + 1]! += reach * (1 - chance)
@@ -61,5 +65,5 @@ export const expectedCounts = (
     // All proposals accepted: the target's own token is at i, unless the text has ended.
     if (i < T) starts_T[i + 1]! += reach
   }
-  return { blocks, accepted, rejected, emitted: T }
+  return { blocks, accepted, rejected, emitted: T, testedAt, acceptedAt }
 }

@@ -15,20 +15,30 @@ export interface BlockCounts {
   readonly rejected: number
   /** Tokens of text: accepted ones and the target's own. */
   readonly emitted: number
+  /** For each place in a block, from 0: how often a token was tested there. Its sum is accepted + rejected. */
+  readonly testedAt: ReadonlyArray<number>
+  /** The same for acceptances; as long as `testedAt`. */
+  readonly acceptedAt: ReadonlyArray<number>
 }
 
-export const noCounts: BlockCounts = { blocks: 0, accepted: 0, rejected: 0, emitted: 0 }
+export const noCounts: BlockCounts = { blocks: 0, accepted: 0, rejected: 0, emitted: 0, testedAt: [], acceptedAt: [] }
 
-/** Counts of several prompts together. */
+/** Counts of several prompts together, also of blocks that may differ in length. */
 export const sumCounts = (counts: Iterable<BlockCounts>): BlockCounts => {
-  const sum = { ...noCounts }
+  const sum = { ...noCounts, testedAt: [] as number[], acceptedAt: [] as number[] }
   for (const c of counts) {
     sum.blocks += c.blocks
     sum.accepted += c.accepted
     sum.rejected += c.rejected
     sum.emitted += c.emitted
+    addTo(sum.testedAt, c.testedAt)
+    addTo(sum.acceptedAt, c.acceptedAt)
   }
   return sum
+}
+
+const addTo = (sum: Array<number>, values: ReadonlyArray<number>): void => {
+  for (const [i, value] of values.entries()) sum[i] = (sum[i] ?? 0) + value
 }
 
 /** One figure over prompts, in both ways: they differ when long answers are easier than short ones. */

@@ -1,7 +1,7 @@
 /** The estimators from one teacher-forced pass, held against speculative runs of the same models. */
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
-import { pair, randomPrompts } from "../test/table-model.ts"
+import { pair, randomPrompts, tableModel } from "../test/table-model.ts"
 import { acceptanceRecord, estimateAcceptance, estimatedCounts } from "./acceptance.ts"
 import { greedyEvidence, sampledEvidence } from "./evidence.ts"
 import { generate } from "./generate.ts"
@@ -30,6 +30,9 @@ describe("greedy evidence", () => {
           "decoded",
         )
         expect(estimateAcceptance(evidence, draftLength, "tables")).toEqual({ ...decoded, source: "teacher-forced" })
+        expect(decoded.byPosition.map(({ position }) => position)).toEqual(
+          [1, 2, 3, 4, 5, 6, 7, 8].slice(0, draftLength),
+        )
         if (draftLength === 0) expect(decoded.acceptance).toBe(null)
         else expect(decoded.testedTokens).toBeGreaterThan(50)
       }
@@ -49,7 +52,7 @@ describe("sampled evidence", () => {
     })
     for (const sampling of [{ temperature: 0.9 }, { temperature: 0.9, topK: 6 }, { temperature: 0.9, topP: 0.85 }]) {
       const before = tf.memory().numTensors
-      const { chance, overlap } = sampledEvidence(target, draft, rollouts, sampling, {
+      const { chance, overlap, kl } = sampledEvidence(target, draft, rollouts, sampling, {
         batchTokens: 50,
         chunkBytes: 200,
       })
@@ -62,11 +65,50 @@ describe("sampled evidence", () => {
             p_V!.reduce((s, p, v) => s + Math.min(p, q_V![v]!), 0),
             5,
           )
+          const [raw_p, raw_q] = [target, draft].map((m) =>
+            adjusted(m.logitsAfter(prefix), { temperature: sampling.temperature }),
+          )
+          // by the definition: what top-k and top-p cut away is in it; entries of p = 0 add nothing
+          const expected = raw_p!.reduce((s, p, v) => s + (p > 0 ? p * Math.log(p / raw_q![v]!) : 0), 0)
+          if (Number.isFinite(expected)) expect(kl![i]![t]).toBeCloseTo(expected, 5)
+          else expect(kl![i]![t]).toBeGreaterThan(100)
           if (p_V![token]! > 0) expect(chance[i]![t]).toBeCloseTo(Math.min(1, q_V![token]! / p_V![token]!), 5)
         }
     }
     expect(() => sampledEvidence(target, draft, rollouts, { temperature: 0 })).toThrow("above 0")
     dispose()
+  })
+
+  test("KL by hand, on device and host: temperature counts, top-k does not; 0 log 0 is 0, a token that q lacks is infinite", () => {
+    /** A model that gives one distribution everywhere. */
+    const always = (...p_V: ReadonlyArray<number>) => {
+      const model = tableModel({ V: p_V.length, states: 1, seed: 1 })
+      tf.tidy(() => model.head_Vd.assign(tf.tensor2d(p_V.map((p) => [Math.log(p)]))))
+      return { ...model, hidden: (ids_BT: tf.Tensor2D) => tf.ones([...ids_BT.shape, 1]) as tf.Tensor3D }
+    }
+    const rollouts = [{ prompt: Int32Array.of(0), tokens: Int32Array.of(0, 1), finish: "length", limit: 2 } as const]
+    for (const [p_V, q_V, temperature, expected] of [
+      [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], 1, 0.25 * Math.LN2],
+      [[0.5, 0.25, 0.25], [0.25, 0.25, 0.5], 0.5, Math.LN2], // (4, 1, 1) / 6 against (1, 1, 4) / 6
+      [[0.5, 0.5, 0], [0.25, 0.5, 0.25], 1, 0.5 * Math.LN2],
+      [[0.5, 0.25, 0.25], [0.5, 0.25, 0.25], 1, 0],
+      [[0.5, 0.5, 0], [1, 0, 0], 1, Number.POSITIVE_INFINITY],
+    ] as const) {
+      const [target, draft] = [always(...p_V), always(...q_V)]
+      for (const cut of [{}, { topK: 1 }]) {
+        const evidence = sampledEvidence(target, draft, rollouts, { temperature, ...cut })
+        for (const kl of evidence.kl![0]!)
+          if (Number.isFinite(expected)) expect(kl).toBeCloseTo(expected, 6)
+          else expect(kl).toBe(expected)
+        if (Number.isFinite(expected))
+          expect(estimateAcceptance(evidence, 2, "by hand").draftKl!.pooled).toBeCloseTo(expected, 6)
+      }
+      for (const m of [target, draft]) m.dispose()
+    }
+    const draft = always(0.5, 0.5)
+    expect(greedyEvidence(draft, rollouts).kl).toBe(null)
+    expect(estimateAcceptance(greedyEvidence(draft, rollouts), 2, "greedy").draftKl).toBe(null)
+    draft.dispose()
   })
 
   test("agrees with sampled runs of the same models within five standard errors", async () => {

@@ -5,6 +5,7 @@
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
 import type { Model } from "@winnow/core"
+import { klDivergence, logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { checked } from "./checked.ts"
 import { argmaxRows, row } from "./head.ts"
@@ -20,6 +21,11 @@ export interface Evidence {
   readonly chance: ReadonlyArray<Float64Array>
   /** sum_v min(p_v, q_v) of the adjusted distributions; only when sampled. */
   readonly overlap: ReadonlyArray<Float64Array> | null
+  /**
+   * KL(p || q) in nats at the sampling's temperature, before top-k and top-p: cut to different sets the two would be at an
+   * infinite distance. Only when sampled.
+   */
+  readonly kl: ReadonlyArray<Float64Array> | null
 }
 
 /**
@@ -34,17 +40,20 @@ export const greedyEvidence = (draft: Model, rollouts: ReadonlyArray<Rollout>, o
     for (const [r, id] of argmax_R.entries())
       chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
   })
-  return { sampling: { temperature: 0 }, rollouts, chance, overlap: null }
+  return { sampling: { temperature: 0 }, rollouts, chance, overlap: null, kl: null }
 }
 
-/** Overlap and ratio of each row, on the device: plain temperature, single precision. */
+/** Overlap, ratio and KL of each row, on the device: plain temperature, single precision. */
 const onDevice = ({ logits_RV: [p, q], token_R }: ForcedRows, temperature: number) => {
   const logP_RV = tf.logSoftmax(tf.div(p!, temperature)) as tf.Tensor2D
   const logQ_RV = tf.logSoftmax(tf.div(q!, temperature)) as tf.Tensor2D
   const overlap_R = tf.sum(tf.exp(tf.minimum(logP_RV, logQ_RV)), 1)
   const at_R2 = tf.stack([tf.range(0, token_R.length, 1, "int32"), tf.tensor1d(token_R, "int32")], 1)
   const ratio_R = tf.exp(tf.minimum(0, tf.sub(tf.gatherND(logQ_RV, at_R2), tf.gatherND(logP_RV, at_R2))))
-  return { overlap_R: overlap_R.dataSync(), ratio_R: ratio_R.dataSync() }
+  // Where p is 0 the difference of logarithms may be infinite, and 0 times it no number: 0 log 0 is 0.
+  const p_RV = tf.exp(logP_RV)
+  const kl_R = tf.sum(tf.where(tf.greater(p_RV, 0), tf.mul(p_RV, tf.sub(logP_RV, logQ_RV)), tf.zerosLike(p_RV)), 1)
+  return { overlap_R: overlap_R.dataSync(), ratio_R: ratio_R.dataSync(), kl_R: kl_R.dataSync() }
 }
 
 /** The same on the host, from the very distributions that decoding uses: any top-k and top-p, double precision. */
@@ -53,18 +62,21 @@ const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) 
   const [pLogits, qLogits] = [p!.dataSync() as Float32Array, q!.dataSync() as Float32Array]
   const overlap_R = new Float64Array(token_R.length)
   const ratio_R = new Float64Array(token_R.length)
+  const kl_R = new Float64Array(token_R.length)
   for (const [r, token] of token_R.entries()) {
-    const p_V = adjusted(row(pLogits, r, V), sampling)
-    const q_V = adjusted(row(qLogits, r, V), sampling)
+    const [pRow_V, qRow_V] = [row(pLogits, r, V), row(qLogits, r, V)]
+    const p_V = adjusted(pRow_V, sampling)
+    const q_V = adjusted(qRow_V, sampling)
+    kl_R[r] = klDivergence(logSoftmax(pRow_V, sampling.temperature), logSoftmax(qRow_V, sampling.temperature))
     for (let v = 0; v < V; v++) overlap_R[r]! += Math.min(p_V[v]!, q_V[v]!)
     // Where rounding puts a written token outside p's top set, q alone decides: 1 if q has it, as q / p would be.
     ratio_R[r] = q_V[token] === 0 ? 0 : Math.min(1, q_V[token]! / p_V[token]!)
   }
-  return { overlap_R, ratio_R }
+  return { overlap_R, ratio_R, kl_R }
 }
 
 /**
- * Overlap of target and draft, and the acceptance ratio min(1, q / p) of the written token, at every position of
+ * Overlap and KL of target and draft, and the acceptance ratio min(1, q / p) of the written token, at every position of
  * rollouts that the target sampled under the same sampling options.
  *
  * @error InvalidInput at temperature 0 (that is `greedyEvidence`); Error if the vocabularies differ
@@ -84,15 +96,18 @@ export const sampledEvidence = (
   )
   const chance = perPosition(rollouts)
   const overlap = perPosition(rollouts)
+  const kl = perPosition(rollouts)
   const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
   teacherForced([target, draft], rollouts, checked("sampledEvidence", passOptions, options), (rows) => {
-    const { overlap_R, ratio_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
+    const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
     for (let r = 0; r < rows.token_R.length; r++) {
-      chance[rows.rollout_R[r]!]![rows.position_R[r]!] = ratio_R[r]!
-      overlap[rows.rollout_R[r]!]![rows.position_R[r]!] = overlap_R[r]!
+      const [i, t] = [rows.rollout_R[r]!, rows.position_R[r]!]
+      chance[i]![t] = ratio_R[r]!
+      overlap[i]![t] = overlap_R[r]!
+      kl[i]![t] = kl_R[r]!
     }
   })
-  return { sampling: given, rollouts, chance, overlap }
+  return { sampling: given, rollouts, chance, overlap, kl }
 }
 
 /** @error Error if the two have not the same number of ids: no acceptance is defined then */

@@ -50,9 +50,6 @@ export interface SpeculativeCounts extends BlockCounts {
   readonly untruncated: number
   /** Corrections drawn from p because the residual was zero by rounding. */
   readonly fallbacks: number
-  /** For each place in a block, from 0: how often a token was tested there, and accepted. */
-  readonly testedAt: ReadonlyArray<number>
-  readonly acceptedAt: ReadonlyArray<number>
 }
 
 /** Seconds spent in each model; the first block, which also reads the prompt, is apart. */
