@@ -84,6 +84,10 @@ export const progressView = (options: {
         }
         line(`${number(event)} ${event.stage}: done in ${duration(event.seconds)}`)
         return
+      case "failed":
+        flush()
+        line(`${number(event)} ${event.stage}: failed, and what depends on it is left out: ${event.message}`)
+        return
       case "progress": {
         const { done, total, unit, stage, detail } = event
         const time = now()

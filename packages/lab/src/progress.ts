@@ -1,7 +1,8 @@
 /** What a run tells while it works; the command line shows it, tests ignore it. */
 import { Context, Layer } from "effect"
 
-interface At {
+/** The stage that an event is about, and its place in the run. */
+export interface At {
   readonly stage: string
   /** From 1, and how many there are. */
   readonly index: number
@@ -17,6 +18,8 @@ export type ProgressEvent =
   /** Another process makes this artifact. */
   | ({ readonly _tag: "waiting"; readonly holder: string } & At)
   | ({ readonly _tag: "done"; readonly reused: boolean; readonly seconds: number; readonly key: string } & At)
+  /** What depends on it is left out; the rest of the run goes on. */
+  | ({ readonly _tag: "failed"; readonly message: string } & At)
   /** Bytes of a data set that is fetched inside a stage. */
   | { readonly _tag: "download"; readonly file: string; readonly done: number; readonly total: number }
   | { readonly _tag: "note"; readonly text: string }

@@ -11,7 +11,8 @@ import { Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
 import { type MadeBy, makeRecord, runName } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
-import { inOrder, readMetrics, runStages, type Stage, type StageError } from "./stage.ts"
+import { runStages } from "./schedule/run-all.ts"
+import { inOrder, readMetrics, type Stage, type StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, writeAtomic } from "./store/store.ts"
@@ -164,7 +165,7 @@ export const runExperiment = (
     const text = yield* runStages([graph.data, ...graph.cleanTexts], { ...made, partOf: graph.leaves })
     yield* checkData(resolved, graph, text)
     yield* checkCleanTexts(graph, text)
-    const artifacts = yield* runStages(graph.leaves, { ...made, have: text })
+    const artifacts = yield* runStages(graph.leaves, { ...made, have: { artifacts: text } })
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
     const directory = join(options.results, options.slug, runName(resolved, graph))

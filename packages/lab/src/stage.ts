@@ -1,11 +1,10 @@
 /** A stage: what it is made of, and how. Its key follows from that alone, so it is known before anything has run. */
-import { appendFileSync, existsSync, readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
-import { Effect } from "effect"
-import { Progress } from "./progress.ts"
+import type { Effect } from "effect"
 import { keyOf } from "./store/key.ts"
-import { type Artifact, hasCheckpoint, Store } from "./store/store.ts"
+import type { Artifact } from "./store/store.ts"
 
 export type StageError = DataError | InvalidInput | TrainingStopped
 
@@ -106,58 +105,3 @@ export const readMetrics = (directory: string): ReadonlyArray<Record<string, unk
       }
     })
 }
-
-/**
- * Runs what is not in the store yet, in order, each with its inputs' artifacts.
- *
- * @param options.fresh makes all of them anew
- * @param options.have artifacts that an earlier call gave
- * @param options.partOf the stages of the whole run, where these are its beginning: what progress counts against
- * @param options.versions written into the manifests of what is made now
- */
-export const runStages = (
-  stages: ReadonlyArray<Stage>,
-  options: {
-    readonly fresh?: boolean
-    readonly versions?: Record<string, unknown>
-    readonly have?: ReadonlyMap<string, Artifact>
-    readonly partOf?: ReadonlyArray<Stage>
-  } = {},
-): Effect.Effect<ReadonlyMap<string, Artifact>, StageError, Datasets | Store | Progress> =>
-  Effect.gen(function* () {
-    const store = yield* Store
-    const { report } = yield* Progress
-    const artifacts = new Map<string, Artifact>(options.have)
-    const order = inOrder(stages)
-    const all = options.partOf ? inOrder(options.partOf) : order
-    for (const s of order) {
-      if (artifacts.has(s.key)) continue
-      const at = { stage: s.label, index: all.findIndex(({ key }) => key === s.key) + 1, of: all.length, unit: s.unit }
-      const run = (directory: string) =>
-        Effect.suspend(() => {
-          report({ _tag: "started", ...at, resuming: hasCheckpoint(directory) })
-          return s.run({
-            key: s.key,
-            directory,
-            inputs: s.inputs.map(({ key }) => artifacts.get(key)!),
-            progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
-            note: (text) => report({ _tag: "note", text: `${s.label}: ${text}` }),
-            metric: (line) => appendFileSync(join(directory, metricsFile), `${JSON.stringify(line)}\n`),
-          })
-        })
-      const artifact = yield* store.obtain({
-        stage: s.kind,
-        key: s.key,
-        made: s.made,
-        versions: options.versions ?? {},
-        fresh: options.fresh ?? false,
-        onWait: (holder) => report({ _tag: "waiting", ...at, holder }),
-        run,
-      })
-      const { manifest } = artifact
-      const summary = { ...manifest.summary, ...s.today }
-      artifacts.set(s.key, { ...artifact, manifest: { ...manifest, summary } })
-      report({ _tag: "done", ...at, reused: artifact.reused, seconds: artifact.manifest.seconds, key: s.key })
-    }
-    return artifacts
-  })

@@ -1,0 +1,23 @@
+/** What came of a run's stages: the artifacts there are, and the failures. */
+import { Data } from "effect"
+import { inOrder, type Stage, type StageError } from "../stage.ts"
+import type { Artifact } from "../store/store.ts"
+
+/** A stage ended in a way that no code foresaw: a bug in it, or a process that died. */
+export class StageCrashed extends Data.TaggedError("StageCrashed")<{ readonly message: string }> {}
+
+export interface Failure {
+  readonly stage: Stage
+  readonly error: StageError | StageCrashed
+}
+
+export interface Outcome {
+  /** By key: what was there, and what was made. */
+  readonly artifacts: ReadonlyMap<string, Artifact>
+  /** By key, the stages that failed themselves. What depends on them is in neither map. */
+  readonly failed: ReadonlyMap<string, Failure>
+}
+
+/** Why a stage has no artifact: the first of what it is made from, or itself, that failed; undefined where none did. */
+export const failureOf = (stage: Stage, { failed }: Pick<Outcome, "failed">): Failure | undefined =>
+  inOrder([stage]).flatMap(({ key }) => failed.get(key) ?? [])[0]

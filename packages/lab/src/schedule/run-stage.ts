@@ -1,0 +1,50 @@
+/** One stage in this process: found in the store, or run under its lock. */
+import { appendFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Datasets } from "@winnow/core"
+import { Effect } from "effect"
+import { type At, Progress } from "../progress.ts"
+import { metricsFile, type Stage, type StageError } from "../stage.ts"
+import { type Artifact, hasCheckpoint, Store } from "../store/store.ts"
+
+/** How the stages of a run are made. */
+export interface Making {
+  /** Made anew, there or not. */
+  readonly fresh: boolean
+  /** Written into the manifests of what is made now. */
+  readonly versions: Record<string, unknown>
+}
+
+/** A stage that can run: its inputs' artifacts are there, in their order. */
+export interface Ready {
+  readonly stage: Stage
+  readonly inputs: ReadonlyArray<Artifact>
+  readonly at: At
+}
+
+/** Obtains the artifact of a stage, and tells its progress. */
+export const runStage = (
+  { stage, inputs, at }: Ready,
+  { fresh, versions }: Making,
+): Effect.Effect<Artifact, StageError, Datasets | Store | Progress> =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const { report } = yield* Progress
+    const run = (directory: string) =>
+      Effect.suspend(() => {
+        report({ _tag: "started", ...at, resuming: hasCheckpoint(directory) })
+        return stage.run({
+          key: stage.key,
+          directory,
+          inputs,
+          progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
+          note: (text) => report({ _tag: "note", text: `${stage.label}: ${text}` }),
+          metric: (line) => appendFileSync(join(directory, metricsFile), `${JSON.stringify(line)}\n`),
+        })
+      })
+    const onWait = (holder: string) => report({ _tag: "waiting", ...at, holder })
+    const { kind, key, made } = stage
+    const artifact = yield* store.obtain({ stage: kind, key, made, versions, fresh, onWait, run })
+    const { manifest } = artifact
+    return { ...artifact, manifest: { ...manifest, summary: { ...manifest.summary, ...stage.today } } }
+  })
