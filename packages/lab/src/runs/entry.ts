@@ -1,0 +1,95 @@
+/** What the run store says of a run: what its run.json holds, and how each attempt at it went. */
+import type { RunFile, WrittenInterval, WrittenRun } from "./read-run.ts"
+
+/**
+ * - running: a process works on it now
+ * - done, incomplete: its run.json is there; incomplete where cells (arm x seed) are missing in it
+ * - stopped: interrupted or killed before it had a run.json; the same command goes on
+ * - failed: ended with an error before it had a run.json
+ * - unreadable: its run.json is damaged
+ */
+export type RunState = "running" | "done" | "incomplete" | "stopped" | "failed" | "unreadable"
+
+/** What is known of a run when it begins. */
+export interface Beginning {
+  /** Its results folder, absolute. */
+  readonly directory: string
+  readonly run: string
+  /** NNN-slug. */
+  readonly experiment: string
+  readonly part: string | null
+  readonly seeds: ReadonlyArray<number>
+  readonly arms: ReadonlyArray<string>
+  readonly commit: WrittenRun["commit"]
+  /** The arguments of the process that began it. */
+  readonly command: ReadonlyArray<string>
+}
+
+/** One time that the run was begun. */
+export interface Attempt {
+  readonly command: ReadonlyArray<string>
+  readonly pid: number
+  readonly began: string
+  /** Null while it runs, and where the process was killed. */
+  readonly ended: string | null
+  readonly state: "running" | "done" | "incomplete" | "stopped" | "failed"
+  /** Of the failure. */
+  readonly message: string | null
+}
+
+/** A run of the list. */
+export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
+  readonly state: RunState
+  /** When its record was written; where there is none, when it was last begun. ISO. */
+  readonly when: string
+  /** In the experiment's order; null where there is no figure (yet). */
+  readonly arms: ReadonlyArray<{ readonly name: string; readonly greedyAcceptance: WrittenInterval | null }>
+  /** The version of its run.json's form; null where there is none that can be read. */
+  readonly schema: number | null
+  readonly attempts: ReadonlyArray<Attempt>
+}
+
+/** What the index keeps of a run.json. */
+export interface Summary extends Omit<RunEntry, "attempts"> {}
+
+/** The summary of a run.json. */
+export const summaryOf = ({ directory, written }: Pick<RunFile, "directory" | "written">): Summary => ({
+  directory,
+  run: written.run,
+  experiment: written.experiment,
+  part: written.part ?? null,
+  state: (written.missing ?? []).length > 0 ? "incomplete" : "done",
+  when: written.created,
+  commit: written.commit,
+  seeds: written.seeds,
+  arms: written.rows
+    .filter(({ role }) => role === "arm")
+    .map(({ name, greedyAcceptance }) => ({ name, greedyAcceptance })),
+  schema: written.schema,
+})
+
+/** A run from its attempts and its record: a record says more than an attempt that did not come to one. */
+export const entryOf = (
+  summary: Summary | undefined,
+  attempts: ReadonlyArray<Attempt>,
+  beginning: Beginning | undefined,
+): RunEntry | undefined => {
+  const last = attempts.at(-1)
+  const running = attempts.findLast(({ state }) => state === "running")
+  if (summary !== undefined) {
+    if (running === undefined) return { ...summary, attempts }
+    return { ...summary, state: "running", when: running.began, attempts }
+  }
+  if (last === undefined || beginning === undefined) return undefined
+  // It came to a record, which is there no more: its folder was deleted.
+  if (running === undefined && (last.state === "done" || last.state === "incomplete")) return undefined
+  const { command: _, ...rest } = beginning
+  return {
+    ...rest,
+    arms: beginning.arms.map((name) => ({ name, greedyAcceptance: null })),
+    state: running === undefined ? last.state : "running",
+    when: (running ?? last).began,
+    schema: null,
+    attempts,
+  }
+}

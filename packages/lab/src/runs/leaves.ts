@@ -1,0 +1,79 @@
+/** JSON as a flat list of paths and values: what two configs or two records are compared by. */
+
+/** What a path ends in: a value that has nothing inside it, an empty list or object included. */
+export type Leaf = string | number | boolean | null | readonly [] | Readonly<Record<string, never>>
+
+type Node = Readonly<Record<string, unknown>>
+
+const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && !Array.isArray(value)
+
+/** A plugin as configs hold it: its options stand beside its name, as `--set` writes them. */
+const isPlugin = (value: Node): value is { readonly name: string; readonly options: Node } =>
+  Object.keys(value).length === 2 && typeof value["name"] === "string" && isNode(value["options"])
+
+/** Fields that tell the members of a list apart, in the order in which they are tried. */
+const labels = ["name", "seed", "gamma", "position", "label", "learningRate"]
+
+/** What each member of a list is called: by a field in which all differ, so that a member more moves no other; else its place. */
+const namesOf = (list: ReadonlyArray<unknown>): ReadonlyArray<string> => {
+  const field = labels.find((label) => {
+    const values = list.map((member) => (isNode(member) ? member[label] : undefined))
+    return values.every((v) => typeof v === "string" || typeof v === "number") && new Set(values).size === values.length
+  })
+  return list.map((member, i) => (field === undefined ? String(i) : String((member as Node)[field])))
+}
+
+/**
+ * Every value of a JSON document by its path, in the document's order: `arms.adaspec.filter.k`, `rows[all].seeds[1].tau`.
+ *
+ * @param options.wholeLists a list of plain values is one leaf, its JSON: a setting such as `seeds` changes as a whole
+ */
+export const leavesOf = (
+  document: unknown,
+  options: { readonly wholeLists?: boolean } = {},
+): ReadonlyMap<string, Leaf> => {
+  const leaves = new Map<string, Leaf>()
+  const inside = (path: string, key: string) => (path === "" ? key : `${path}.${key}`)
+  const visit = (path: string, value: unknown): void => {
+    if (Array.isArray(value)) {
+      const plain = value.every((member) => typeof member !== "object" || member === null)
+      if (options.wholeLists === true && plain) leaves.set(path, JSON.stringify(value))
+      else if (value.length === 0) leaves.set(path, [])
+      else for (const [i, name] of namesOf(value).entries()) visit(`${path}[${name}]`, value[i])
+    } else if (!isNode(value)) {
+      if (value !== undefined) leaves.set(path, value as Leaf)
+    } else if (isPlugin(value)) {
+      leaves.set(path, value.name)
+      for (const [key, inner] of Object.entries(value.options)) visit(inside(path, key), inner)
+    } else {
+      const entries = Object.entries(value)
+      if (entries.length === 0 && path !== "") leaves.set(path, {})
+      for (const [key, inner] of entries) visit(inside(path, key), inner)
+    }
+  }
+  visit("", document)
+  return leaves
+}
+
+/** A path whose values differ; undefined on the side that does not have it. */
+export interface Changed {
+  readonly path: string
+  readonly a: Leaf | undefined
+  readonly b: Leaf | undefined
+}
+
+/** Whether two leaves are the same value: numbers to the last digit. */
+export const sameLeaf = (a: Leaf | undefined, b: Leaf | undefined): boolean =>
+  Object.is(a, b) || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b))
+
+/** The paths of either document whose values differ, in A's order, then those that B alone has. */
+export const changedLeaves = (
+  a: unknown,
+  b: unknown,
+  options: { readonly wholeLists?: boolean } = {},
+): ReadonlyArray<Changed> => {
+  const [ofA, ofB] = [leavesOf(a, options), leavesOf(b, options)]
+  return [...new Set([...ofA.keys(), ...ofB.keys()])]
+    .map((path) => ({ path, a: ofA.get(path), b: ofB.get(path) }))
+    .filter((change) => !sameLeaf(change.a, change.b))
+}

@@ -1,0 +1,156 @@
+import { Database } from "bun:sqlite"
+import { expect, test } from "bun:test"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Effect, Fiber } from "effect"
+import { aRun } from "../../test/record.ts"
+import { entered, makeRunStore, RunStore } from "./run-store.ts"
+
+const run = Effect.runPromise
+const program = join(import.meta.dir, "../../test/run-process.ts")
+
+/** A home, a folder of results, the store of both, and a way to write a run.json there. */
+const aHome = () => {
+  const home = mkdtempSync(join(tmpdir(), "winnow-runs-"))
+  const results = join(home, "results")
+  const folder = (id: string, slug = "000-tiny") => join(results, slug, id)
+  const write = (id: string, more: object = {}, slug = "000-tiny") => {
+    mkdirSync(folder(id, slug), { recursive: true })
+    const record = { ...aRun(), experiment: slug, run: id, ...more }
+    writeFileSync(join(folder(id, slug), "run.json"), JSON.stringify(record))
+  }
+  const beginning = (id: string) => ({
+    directory: folder(id),
+    run: id,
+    experiment: "000-tiny",
+    part: null,
+    seeds: [1, 2],
+    arms: ["all"],
+    commit: null,
+  })
+  return { home, results, folder, write, beginning, store: makeRunStore(home, [results]) }
+}
+
+test("runs that lie in results are there, newest first; changed, removed and damaged ones are seen", async () => {
+  const { store, write, folder, home, results } = aHome()
+  expect(await run(store.list())).toEqual([])
+  write("aaaa", { created: "2026-01-01T00:00:00.000Z" })
+  write("bbbb", { created: "2026-01-02T00:00:00.000Z", missing: [{}] }, "001-other")
+  const ids = async (experiment?: string) => (await run(store.list(experiment))).map((e) => `${e.run} ${e.state}`)
+  expect(await ids()).toEqual(["bbbb incomplete", "aaaa done"])
+  expect([await ids("other"), await ids("000")]).toEqual([["bbbb incomplete"], ["aaaa done"]])
+  write("aaaa", { created: "2026-01-03T00:00:00.000Z" })
+  expect(await ids()).toEqual(["aaaa done", "bbbb incomplete"])
+  const [newest] = await run(store.list())
+  expect(newest).toMatchObject({ seeds: [1, 2], schema: aRun().schema, attempts: [] })
+  expect(newest!.arms).toMatchObject([{ name: "all", greedyAcceptance: { value: 0.6, low: 0.5, high: 0.7 } }])
+  writeFileSync(join(folder("aaaa"), "run.json"), "{")
+  expect(await ids()).toEqual(["bbbb incomplete", "aaaa unreadable"])
+  rmSync(folder("aaaa"), { recursive: true })
+  expect(await ids()).toEqual(["bbbb incomplete"])
+  // The index says nothing that the results do not.
+  rmSync(join(home, "runs.sqlite"))
+  expect(await ids()).toEqual(["bbbb incomplete"])
+  expect(await run(makeRunStore(mkdtempSync(join(tmpdir(), "winnow-runs-")), [results]).list())).toHaveLength(1)
+})
+
+test("a run is found by the beginning of its id or by its folder; else the error lists what there is", async () => {
+  const { store, write, folder } = aHome()
+  write("abcd")
+  write("abef")
+  const refused = async (name: string) => (await run(Effect.flip(store.find(name)))).message
+  expect((await run(store.find("abc"))).run).toBe("abcd")
+  expect((await run(store.find(folder("abef")))).run).toBe("abef")
+  expect((await run(store.find(join(folder("abef"), "run.json")))).run).toBe("abef")
+  expect(await refused("x")).toMatch(/there is no such run; there are: ab(cd|ef) \(000-tiny\), /)
+  expect(await refused("ab")).toContain("several runs are called so")
+  // One that lies elsewhere is found by its folder alone.
+  const other = aHome()
+  other.write("zzzz")
+  expect((await run(store.find(other.folder("zzzz")))).run).toBe("zzzz")
+  expect(await refused("zzzz")).toContain("no such run")
+})
+
+test("an attempt is running, then what it came to: done by its record, stopped, or failed with its message", async () => {
+  const { store, write, beginning } = aHome()
+  const states = async () => (await run(store.list())).map(({ run: id, state }) => `${id} ${state}`)
+  const enter = <A>(id: string, use: Effect.Effect<A, Error>) =>
+    entered(beginning(id), use, () => false).pipe(Effect.provideService(RunStore, store))
+
+  const during = await run(enter("good", Effect.promise(states)))
+  expect(during).toEqual(["good running"])
+  expect(await states()).toEqual([]) // done, and its results are gone
+  await run(
+    enter(
+      "good",
+      Effect.sync(() => write("good")),
+    ),
+  )
+  expect(await states()).toEqual(["good done"])
+  expect((await run(store.find("good"))).attempts.map(({ state }) => state)).toEqual(["done", "done"])
+  // A later attempt that fails takes nothing from the record that is there.
+  await run(Effect.flip(enter("good", Effect.fail(new Error("disk full")))))
+  const good = await run(store.find("good"))
+  expect([good.state, good.attempts.at(-1)!.state, good.attempts.at(-1)!.message]).toEqual([
+    "done",
+    "failed",
+    "disk full",
+  ])
+  await run(Effect.flip(enter("bad", Effect.fail(new Error("loss is NaN")))))
+  expect((await run(store.find("bad"))).state).toBe("failed")
+  const fiber = Effect.runFork(enter("cut", Effect.never))
+  while ((await states()).every((s) => s !== "cut running")) await Bun.sleep(10)
+  await run(Fiber.interrupt(fiber))
+  expect(await states()).toContain("cut stopped")
+  const without = entered(beginning("none"), Effect.succeed(1), () => false)
+  expect(await run(without)).toBe(1)
+  expect((await states()).join()).not.toContain("none")
+})
+
+test("a run whose process was killed is shown as stopped", async () => {
+  const { store, home, results } = aHome()
+  const child = Bun.spawn(["bun", program, home, results, "hang"], { stdout: "pipe" })
+  await child.stdout.getReader().read()
+  expect((await run(store.find("hanging"))).state).toBe("running")
+  child.kill("SIGKILL")
+  await child.exited
+  expect((await run(store.find("hanging"))).state).toBe("stopped")
+})
+
+test("processes that write at once, killed ones among them, lose no entry and leave a whole database", async () => {
+  const { store, home, results, write } = aHome()
+  for (let i = 0; i < 5; i++) write(`there${i}`)
+  const start = (count: number) => Bun.spawn(["bun", program, home, results, String(count)], { stderr: "inherit" })
+  const [whole, cut] = [Array.from({ length: 4 }, () => start(12)), [start(10_000), start(10_000)]]
+  await Bun.sleep(500)
+  for (const child of cut) child.kill("SIGKILL")
+  expect(await Promise.all(whole.map(({ exited }) => exited))).toEqual([0, 0, 0, 0])
+  await Promise.all(cut.map(({ exited }) => exited))
+  const entries = await run(store.list())
+  for (const { pid } of whole) expect(entries.filter((e) => e.run.startsWith(`${pid}-`))).toHaveLength(12)
+  expect(entries.filter(({ state }) => state === "running")).toEqual([])
+  expect(entries.filter(({ state }) => state === "done")).toHaveLength(5)
+  const database = new Database(join(home, "runs.sqlite"))
+  expect(database.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" })
+  expect(database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
+  database.close()
+}, 30_000)
+
+test("an index of another form is made anew; a file that is no database is named with what to do", async () => {
+  const { store, home, write } = aHome()
+  write("aaaa")
+  await run(store.list())
+  const database = new Database(join(home, "runs.sqlite"))
+  database.run("PRAGMA user_version = 99")
+  database.run("DROP TABLE attempts")
+  database.close()
+  expect(await run(store.list())).toHaveLength(1)
+  const other = aHome()
+  writeFileSync(
+    join(other.home, "runs.sqlite"),
+    "no database at all, and long enough to be read as a header of one".repeat(20),
+  )
+  const { message } = await run(Effect.flip(other.store.list()))
+  expect(message).toContain("delete it: it is made anew")
+})
