@@ -28,6 +28,8 @@ export interface Speedup {
   readonly speedup: number
   /** Each round's median over prompts of (seconds a token alone) / (seconds a token with the draft). */
   readonly byRound: ReadonlyArray<number>
+  /** [round][prompt]: the ratios that these are medians of, for intervals over prompts. */
+  readonly ratios: ReadonlyArray<ReadonlyArray<number>>
   /** The same ratio of the sums over all rounds. */
   readonly ofTotals: number
   readonly tokensPerSecond: { readonly alone: number; readonly withDraft: number }
@@ -51,6 +53,11 @@ export interface Speedup {
   readonly predictedFromVerify: number
   /** Greedy: of how many prompts both gave the same text in every round. Null when sampled. */
   readonly identity: Identity | null
+}
+
+/** All texts ended within their first block, the one that reads the prompt: no time of a call is known. */
+export class NothingToTime extends Error {
+  override readonly name = "NothingToTime"
 }
 
 const total = (runs: ReadonlyArray<Speculated>, of: (run: Speculated) => number): number =>
@@ -93,15 +100,15 @@ const summarise = (
   const speed = (runs: ReadonlyArray<Speculated>) =>
     total(runs, (r) => r.rollout.tokens.length) / total(runs, (r) => r.timing.total)
   const ratios = alone.map((run, i) => perToken(run) / perToken(withDraft[i]!))
-  const byRound = Array.from({ length: ratios.length / P }, (_, round) =>
-    median(ratios.slice(round * P, (round + 1) * P)),
-  )
+  const rounds = Array.from({ length: ratios.length / P }, (_, round) => ratios.slice(round * P, (round + 1) * P))
+  const byRound = rounds.map(median)
   const tokensPerSecond = { alone: speed(alone), withDraft: speed(withDraft) }
   return {
     draftLength,
     temperature,
     speedup: median(byRound),
     byRound,
+    ratios: rounds,
     ofTotals: tokensPerSecond.withDraft / tokensPerSecond.alone,
     tokensPerSecond,
     blockEfficiency: tau,
@@ -121,7 +128,7 @@ const summarise = (
  * seconds a token, since sampled texts differ in length.
  *
  * @returns the summary, and every run for further statistics
- * @error Error without prompts, or if all texts ended within the first block (no time of a call is known then)
+ * @error NothingToTime without prompts, or if all texts ended within the first block (no time of a call is known then)
  */
 export const measureSpeedup = async (
   target: Model,
@@ -165,7 +172,7 @@ export const measureSpeedup = async (
       onProgress?.({ prompts: rounds * prompts.length, finished: alone.length, tokens })
     }
   if (total(withDraft, (r) => r.timing.targetCalls) === 0 || total(alone, (r) => r.timing.targetCalls) === 0)
-    throw new Error(
+    throw new NothingToTime(
       `${prompts.length} prompts gave no second block to time: give prompts with longer answers, or a larger maxNew`,
     )
   const summary = summarise(alone, withDraft, options, parameterRatio(target, draft), prompts.length)

@@ -1,0 +1,147 @@
+/** One draft length of an evaluation: decoded for real, held against the estimate, timed. */
+import type { Model } from "@winnow/core"
+import { type Acceptance, acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
+import { acceptanceOf, type BlockCounts, blockEfficiencyOf, sumCounts } from "../counts.ts"
+import type { Evidence } from "../evidence.ts"
+import { compareGreedy, type Identity } from "../identity.ts"
+import { parameterRatio } from "../parameter-ratio.ts"
+import type { Stop } from "../rollout.ts"
+import { type Speculated, speculate } from "../speculate.ts"
+import type { SpeculativeCounts } from "../speculative.ts"
+import type { EvaluateSettings } from "./options.ts"
+import { type OverPrompts, overPrompts, scaled } from "./over-prompts.ts"
+import { type TimedLength, timeLength } from "./time-length.ts"
+
+/** Counts of all prompts together, and what else a run counted. */
+export interface EvaluatedCounts extends BlockCounts {
+  /** accepted + rejected. */
+  readonly tested: number
+  readonly proposed: number
+  readonly draftCalls: number
+  readonly fallbacks: number
+}
+
+export interface EvaluatedLength {
+  /** gamma. */
+  readonly draftLength: number
+  /** accepted / (accepted + rejected) in greedy decoding, pooled; null at gamma 0. */
+  readonly greedyAcceptance: number | null
+  /** Counted in the runs below at temperature 0; above it, from the draft's pass over the target's greedy texts. */
+  readonly greedyAcceptanceSource: Acceptance["source"]
+  /** The same ratio of the runs below where they were sampled; null at temperature 0. */
+  readonly sampledAcceptance: number | null
+  /** Mean over positions of the target's own samples of sum_v min(p_v, q_v), pooled: the same at every draft length. */
+  readonly expectedAcceptance: number | null
+  /** tau of the runs below, pooled. */
+  readonly blockEfficiency: number
+  /** tau / (c gamma + 1). */
+  readonly mbsu: number
+  /** By wall time; null if it was not asked for, or no text is longer than a block. */
+  readonly speedup: number | null
+  /** What was generated after each prompt, the end token included where it was reached. */
+  readonly outputs: ReadonlyArray<ReadonlyArray<number>>
+  /** The figures above as ratios over prompts, with their intervals. */
+  readonly overPrompts: {
+    readonly greedyAcceptance: OverPrompts | null
+    readonly sampledAcceptance: OverPrompts | null
+    readonly blockEfficiency: OverPrompts | null
+    readonly mbsu: OverPrompts | null
+  }
+  /** The record of the runs, with acceptance by place in a block. */
+  readonly decoded: Acceptance
+  /** What one pass over the target's own texts (greedy, or sampled alike) says the runs give. */
+  readonly estimated: Acceptance
+  /** Greedy: prompts of which the estimate has exactly the counts of the run. All, but for near ties off the native path. */
+  readonly estimateAgrees: number | null
+  readonly counts: EvaluatedCounts
+  readonly byPrompt: ReadonlyArray<SpeculativeCounts>
+  /** Greedy: whether the texts are the target's own. */
+  readonly identity: Identity | null
+  readonly timing: TimedLength | null
+}
+
+/** What the target did alone, and what passes over it told. */
+export interface Grounds {
+  /** On the target's greedy texts. */
+  readonly greedy: Evidence
+  /** On its samples, at the temperature asked for or at 1. */
+  readonly sampled: Evidence
+  readonly expectedAcceptance: OverPrompts | null
+}
+
+/** What a run needs beside models and prompts. */
+export interface LengthHooks {
+  readonly stop?: Stop
+  readonly signal?: AbortSignal
+  readonly decoding: (done: number, total: number) => void
+  readonly timing: (done: number, total: number) => void
+}
+
+const sameCounts = (a: BlockCounts, b: BlockCounts): boolean =>
+  a.blocks === b.blocks && a.accepted === b.accepted && a.rejected === b.rejected && a.emitted === b.emitted
+
+const total = (runs: ReadonlyArray<Speculated>): EvaluatedCounts => {
+  const sum = sumCounts(runs.map(({ counts }) => counts))
+  const of = (value: (counts: SpeculativeCounts) => number) => runs.reduce((s, { counts }) => s + value(counts), 0)
+  return {
+    ...sum,
+    tested: sum.accepted + sum.rejected,
+    proposed: of((c) => c.proposed),
+    draftCalls: of((c) => c.draftCalls),
+    fallbacks: of((c) => c.fallbacks),
+  }
+}
+
+const testedPairs = (counts: ReadonlyArray<BlockCounts>) =>
+  counts.map((c) => [c.accepted, c.accepted + c.rejected] as const)
+
+/** Runs and figures of one draft length. */
+export const evaluateLength = async (
+  target: Model,
+  draft: Model,
+  prompts: ReadonlyArray<ArrayLike<number>>,
+  draftLength: number,
+  settings: EvaluateSettings,
+  grounds: Grounds,
+  { stop, signal, decoding, timing }: LengthHooks,
+): Promise<EvaluatedLength> => {
+  const { draftLengths: _, eosIds, dataset, rounds, warmup, timedPrompts, ...sampling } = settings
+  const options = { ...sampling, draftLength, ...(eosIds[0] === undefined ? {} : { eosId: eosIds[0] }) }
+  const passed = { ...(stop && { stop }), ...(signal && { signal }) }
+  const greedy = settings.temperature === 0
+  const runs = await speculate(target, draft, prompts, options, {
+    ...passed,
+    onProgress: (p) => decoding(p.finished, p.prompts),
+  })
+  const counts = runs.map((run) => run.counts)
+  const onGreedy = estimatedCounts(grounds.greedy, draftLength)
+  const c = parameterRatio(target, draft)
+  const acceptance = overPrompts(testedPairs(counts))
+  const greedyAcceptance = greedy ? acceptance : overPrompts(testedPairs(onGreedy))
+  const tau = overPrompts(counts.map((k) => [k.emitted, k.blocks]))
+  const mbsu = scaled(tau, 1 / (c * draftLength + 1))
+  const timed =
+    rounds === 0
+      ? null
+      : await timeLength(target, draft, prompts, runs, options, { rounds, warmup, timedPrompts }, passed, timing)
+  const evidence = greedy ? grounds.greedy : grounds.sampled
+  return {
+    draftLength,
+    greedyAcceptance: greedyAcceptance?.pooled ?? null,
+    greedyAcceptanceSource: greedy ? "decoded" : "teacher-forced",
+    sampledAcceptance: greedy ? null : (acceptanceOf(counts)?.pooled ?? null),
+    expectedAcceptance: grounds.expectedAcceptance?.pooled ?? null,
+    blockEfficiency: blockEfficiencyOf(counts)!.pooled,
+    mbsu: mbsu!.pooled,
+    speedup: timed?.speedup ?? null,
+    outputs: runs.map(({ rollout }) => [...rollout.tokens]),
+    overPrompts: { greedyAcceptance, sampledAcceptance: greedy ? null : acceptance, blockEfficiency: tau, mbsu },
+    decoded: acceptanceRecord(counts, { sampling: evidence.sampling, draftLength, dataset }, "decoded"),
+    estimated: estimateAcceptance(evidence, draftLength, dataset),
+    estimateAgrees: greedy ? counts.filter((k, i) => sameCounts(k, onGreedy[i]!)).length : null,
+    counts: total(runs),
+    byPrompt: counts,
+    identity: greedy ? compareGreedy(grounds.greedy.rollouts, runs) : null,
+    timing: timed,
+  }
+}
