@@ -1,0 +1,59 @@
+import { expect, test } from "bun:test"
+import { mkdtempSync, readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { Glob } from "bun"
+
+const main = join(import.meta.dir, "../main.ts")
+const home = mkdtempSync(join(tmpdir(), "winnow-cli-runs-"))
+
+/** On the results of this checkout, with an index that was never there: as in a fresh clone. */
+const winnow = async (...args: ReadonlyArray<string>) => {
+  const child = Bun.spawn(["bun", main, ...args], {
+    env: { ...process.env, WINNOW_HOME: home },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { out, err, code }
+}
+
+/** What lies in this checkout, read without the lab. */
+const results = join(import.meta.dir, "../../../../results")
+const records = [...new Glob("*/*/run.json").scanSync(results)].sort().map((path) => ({
+  folder: dirname(join(results, path)),
+  ...(JSON.parse(readFileSync(join(results, path), "utf8")) as { run: string; experiment: string }),
+}))
+
+test("the runs of a clone are there: listed, shown, compared; JSON is alone on stdout", async () => {
+  const [a, b] = [records[0]!, records[1]!]
+  const [all, table, show, compare, json] = await Promise.all([
+    winnow("runs", "--json"),
+    winnow("runs", "--experiment", a.experiment),
+    winnow("runs", "show", a.folder),
+    winnow("runs", "compare", a.run, b.folder),
+    winnow("runs", "compare", a.run, b.run, "--json"),
+  ])
+  for (const { code, err } of [all, table, compare, json]) expect([code, err]).toEqual([0, ""])
+  const entries = JSON.parse(all.out) as ReadonlyArray<{ run: string; state: string; directory: string }>
+  expect(entries.map(({ directory }) => directory).toSorted()).toEqual(records.map(({ folder }) => folder))
+  const lines = table.out.trimEnd().split("\n").slice(2)
+  expect(lines.length).toBe(records.filter(({ experiment }) => experiment === a.experiment).length)
+  for (const line of lines) expect(line).toMatch(/ (done|incomplete) +\S+ \d+\.\d % \[\d+\.\d, \d+\.\d\]/)
+  expect(show.out).toMatch(/^(arm|Written by) /)
+  expect(show.err).toContain(join(a.folder, "report.html"))
+  expect(compare.out).toMatch(new RegExp(`^A  \\S+ ${a.run}, .*\nB  \\S+ ${b.run}, `))
+  expect(JSON.parse(json.out)).toMatchObject({ a: { run: a.run }, b: { run: b.run } })
+  expect(JSON.parse(json.out).figures.length).toBeGreaterThan(0)
+}, 60_000)
+
+test("a run that is not there exits 1 and lists those that are", async () => {
+  const { code, err, out } = await winnow("runs", "show", "nope")
+  expect([code, out]).toEqual([1, ""])
+  expect(err).toStartWith("error: run nope: there is no such run; there are: ")
+  for (const { run, experiment } of records) expect(err).toContain(`${run} (${experiment})`)
+}, 60_000)

@@ -1,0 +1,92 @@
+/** `winnow runs`: which runs there are; `runs show RUN`, `runs compare A B`: what one found, and how two differ. */
+import { join } from "node:path"
+import {
+  compareRuns,
+  houseRoot,
+  type RunEntry,
+  type RunFile,
+  RunStore,
+  readRun,
+  renderComparison,
+  renderRun,
+  renderRuns,
+  winnowHome,
+} from "@winnow/lab"
+import { Console, Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+
+const root = Command.make("runs", {
+  experiment: Flag.String("experiment").pipe(
+    Flag.optional,
+    Flag.withDescription("only those of this experiment: slug, number or name"),
+  ),
+}).pipe(
+  Command.withSharedFlags({
+    results: Flag.Directory("results").pipe(
+      Flag.withDefault(join(houseRoot, "results")),
+      Flag.withDescription("folder of the results"),
+    ),
+    json: Flag.Boolean("json").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("JSON on stdout, nothing else there"),
+    ),
+  }),
+)
+
+/** A program with the store of runs of these results. */
+const withRuns =
+  (results: string) =>
+  <A, E>(program: Effect.Effect<A, E, RunStore>) =>
+    program.pipe(Effect.provide(RunStore.layer(winnowHome(), [results])))
+
+/** The run of a name or folder, from its run.json. */
+const opened = Effect.fnUntraced(function* (name: string) {
+  const { find } = yield* RunStore
+  const entry: RunEntry = yield* find(name)
+  const file: RunFile = yield* readRun(entry.directory)
+  return { entry, file }
+})
+
+const name = (which: string) =>
+  Argument.String(which).pipe(
+    Argument.withDescription("the beginning of a run's id, or its folder (results/NNN-slug/RUN)"),
+  )
+
+const show = Command.make(
+  "show",
+  { run: name("RUN") },
+  Effect.fn("runs.show")(function* (flags) {
+    const { results, json } = yield* root
+    const { entry, file } = yield* withRuns(results)(opened(flags.run))
+    if (json) return yield* Console.log(JSON.stringify(file.record ?? file.written, null, 2))
+    yield* Console.log(renderRun(file))
+    process.stderr.write(`\n${entry.state}; report: ${join(entry.directory, "report.html")}\n`)
+  }),
+).pipe(Command.withDescription("The table of a run, as the run printed it"))
+
+const compare = Command.make(
+  "compare",
+  { a: name("A"), b: name("B") },
+  Effect.fn("runs.compare")(function* (flags) {
+    const { results, json } = yield* root
+    const [a, b] = yield* withRuns(results)(Effect.all([opened(flags.a), opened(flags.b)]))
+    const comparison = compareRuns(a.file.written, b.file.written)
+    if (!json) return yield* Console.log(renderComparison(comparison, a.file.written, b.file.written))
+    yield* Console.log(JSON.stringify({ a: a.entry, b: b.entry, ...comparison }, null, 2))
+  }),
+).pipe(Command.withDescription("What differs between two runs: in their settings, and in their figures"))
+
+/** The command. */
+export const runs = root.pipe(
+  Command.withHandler(
+    Effect.fn("runs")(function* ({ experiment, results, json }) {
+      const entries = yield* withRuns(results)(
+        Effect.flatMap(RunStore, (store) => store.list(Option.getOrUndefined(experiment))),
+      )
+      if (json) return yield* Console.log(JSON.stringify(entries, null, 2))
+      yield* Console.log(renderRuns(entries, process.stdout.isTTY === true ? process.stdout.columns : undefined))
+    }),
+  ),
+  Command.withDescription("Which runs there are, the newest first"),
+  Command.withSubcommands([show, compare]),
+)

@@ -1,0 +1,103 @@
+import { expect, test } from "bun:test"
+import { compareRuns } from "./compare.ts"
+import { renderRuns } from "./list.ts"
+import type { WrittenRun } from "./read-run.ts"
+import { renderComparison } from "./render-comparison.ts"
+import { renderRun } from "./show.ts"
+
+const interval = (value: number, half: number) => ({ value, low: value - half, high: value + half })
+const aRow = (name: string, greedy: number, more: object = {}) => ({
+  name,
+  role: "arm",
+  greedyAcceptance: interval(greedy, 0.01),
+  expectedAcceptance: interval(0.5, 0.02),
+  tau: interval(2, 0.1),
+  ...more,
+})
+const written = (more: Partial<WrittenRun> = {}): WrittenRun => ({
+  schema: 1,
+  experiment: "000-tiny",
+  question: "Does it run?",
+  run: "aaaaaaaaaa",
+  created: "2026-01-01T00:00:00.000Z",
+  config: {
+    task: { name: "echo", options: { letters: 12 } },
+    seeds: [1, 2],
+    arms: { behind: { filter: { name: "behind", options: { k: 0.4 } }, steps: 6 } },
+  },
+  seeds: [1, 2],
+  commit: { hash: "0123456789abcdef", dirty: true },
+  versions: { bun: "1.4.5" },
+  machine: { cpu: "c", cores: 2 },
+  conditions: { dataset: "echo/test", prompts: 10, gamma: 4 },
+  rows: [aRow("all", 0.6), aRow("behind", 0.65, { draftKl: interval(0.3, 0.1) })],
+  stages: [{ kind: "rollouts", label: "r", key: "k1" }],
+  ...more,
+})
+
+test("settings are compared path by path, figures arm by arm; those beyond both intervals are marked", () => {
+  const a = written()
+  const b = written({
+    config: {
+      task: { name: "echo", options: { letters: 12 } },
+      seeds: [1, 2, 3],
+      arms: { behind: { filter: { name: "behind", options: { k: 0.3 } }, steps: 6 } },
+    },
+    machine: { cpu: "d", cores: 2 },
+    rows: [aRow("behind", 0.7), aRow("all", 0.615), aRow("more", 0.1)],
+  })
+  const found = compareRuns(a, b)
+  expect(found.config).toEqual([
+    { path: "seeds", a: "[1,2]", b: "[1,2,3]" },
+    { path: "arms.behind.filter.k", a: 0.4, b: 0.3 },
+  ])
+  expect(found.madeBy).toEqual([{ path: "machine.cpu", a: "c", b: "d" }])
+  const greedy = found.figures.filter(({ measure }) => measure === "greedyAcceptance")
+  expect(greedy.map(({ arm, apart }) => [arm, apart])).toEqual([
+    ["all", false], // 0.015 apart, each known by 0.01
+    ["behind", true],
+  ])
+  expect(greedy[1]!.difference).toBeCloseTo(0.05, 12)
+  expect(found.figures.find(({ measure }) => measure === "draftKl")).toMatchObject({ arm: "behind", difference: null })
+  expect([found.armsOfA, found.armsOfB]).toEqual([[], ["more"]])
+  expect(found.data).toEqual({ prompts: "same", rollouts: true, reasons: [] })
+  const text = renderComparison(found, a, b)
+  expect(text).toMatch(/arms\.behind\.filter\.k +0\.4 +0\.3/)
+  expect(text).toMatch(
+    /behind +greedy acceptance +65\.0 % \[64\.0, 66\.0\] +70\.0 % \[69\.0, 71\.0\] +\+5\.0 points +\*/,
+  )
+  expect(text).toContain("Only in B: more.")
+})
+
+test("what was measured on other prompts, or on texts of another target, is said", () => {
+  const fewer = written({ conditions: { dataset: "echo/test", prompts: 5, gamma: 4 } })
+  const others = written({
+    config: { task: { name: "echo", options: { letters: 20 } } },
+    stages: [{ kind: "rollouts", label: "r", key: "k2" }],
+  })
+  expect(compareRuns(written(), fewer).data.prompts).toBe("prefix")
+  expect(compareRuns(written(), others).data).toEqual({
+    prompts: "other",
+    rollouts: false,
+    reasons: ["task.letters"],
+  })
+  expect(renderComparison(compareRuns(written(), others), written(), others)).toContain(
+    "not the same prompts (A: 10 of echo/test, B: 10 of echo/test; they differ by task.letters)",
+  )
+})
+
+test("a run of another version is shown as far as it can be read; a list is one line a run", () => {
+  const text = renderRun({ directory: "/r", hash: "", written: written(), record: undefined })
+  expect(text).toMatch(/version \(run\.json of schema 1\)/)
+  expect(text).toMatch(/behind +65\.0 % \[64\.0, 66\.0\] +50\.0 % \[48\.0, 52\.0\] +2\.00 \[1\.90, 2\.10\] +0\.300/)
+  const common = { directory: "/r", commit: written().commit, seeds: [1, 2], attempts: [] }
+  const entry = { ...common, run: "aaaa", experiment: "000-tiny", part: "echo", when: "", schema: 1 }
+  const arms = [{ name: "all", greedyAcceptance: interval(0.6, 0.01) }]
+  const lines = renderRuns([
+    { ...entry, state: "done", arms },
+    { ...entry, state: "running", arms: [{ name: "all", greedyAcceptance: null }] },
+  ]).split("\n")
+  expect(lines[2]).toMatch(/^aaaa +000-tiny\/echo +- +0123456\+ +2 +1 +done +all 60\.0 % \[59\.0, 61\.0\]$/)
+  expect(lines[3]).toMatch(/running +all$/)
+  expect(renderRuns([{ ...entry, state: "done", arms }], 40).split("\n")[2]).toHaveLength(40)
+})

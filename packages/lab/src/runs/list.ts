@@ -1,0 +1,56 @@
+/** The list of runs, for the terminal. */
+import { align } from "../table.ts"
+import type { RunEntry } from "./entry.ts"
+import { measures, writeInterval } from "./figures.ts"
+import type { WrittenRun } from "./read-run.ts"
+
+const two = (n: number): string => String(n).padStart(2, "0")
+
+/** An ISO moment as a clock on the wall shows it here: "2026-11-21 07:05". */
+export const localTime = (iso: string): string => {
+  const t = new Date(iso)
+  if (iso === "" || Number.isNaN(t.getTime())) return "-"
+  return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}`
+}
+
+/** A commit as people read it: "c54e504", "c54e504+" where files differed from it, "-" outside git. */
+export const shortCommit = (commit: WrittenRun["commit"]): string =>
+  commit === null ? "-" : `${commit.hash.slice(0, 7)}${commit.dirty ? "+" : ""}`
+
+/** An experiment and the part of it that was run. */
+export const experimentAndPart = ({ experiment, part }: Pick<RunEntry, "experiment" | "part">): string =>
+  part === null ? experiment : `${experiment}/${part}`
+
+const greedy = measures[0]!
+
+const headline = ({ arms }: RunEntry): string =>
+  arms
+    .map(({ name, greedyAcceptance }) =>
+      greedyAcceptance === null ? name : `${name} ${writeInterval(greedyAcceptance, greedy.write)}`,
+    )
+    .join(", ")
+
+/**
+ * A line a run, aligned.
+ *
+ * @param columns width of the terminal, beyond which a line is cut; whole lines if left out
+ */
+export const renderRuns = (entries: ReadonlyArray<RunEntry>, columns?: number): string => {
+  const rows = entries.map((entry) => [
+    entry.run,
+    experimentAndPart(entry),
+    localTime(entry.when),
+    shortCommit(entry.commit),
+    String(entry.seeds.length),
+    String(entry.arms.length),
+    entry.state,
+    headline(entry),
+  ])
+  const head = ["run", "experiment", "when", "commit", "seeds", "arms", "state", "greedy acceptance, interval"]
+  const text = align([head, ...rows], new Set([0, 1, 2, 3, 6, 7]))
+  if (columns === undefined) return text
+  return text
+    .split("\n")
+    .map((line) => (Bun.stringWidth(line) <= columns ? line : `${line.slice(0, columns - 1)}…`))
+    .join("\n")
+}
