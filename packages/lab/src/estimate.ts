@@ -4,7 +4,7 @@ import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph } from "./graph.ts"
-import { sizesFrom } from "./run.ts"
+import { judgedBefore, sizesFrom } from "./run.ts"
 import { inOrder, type Stage, type Work } from "./stage.ts"
 import { Store, type StoreService } from "./store/store.ts"
 
@@ -72,11 +72,12 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
   Effect.gen(function* () {
     const store = yield* Store
     let guessedLengths = false
-    const graph = yield* buildGraph(resolved, (data) => {
+    const sizesOf = (data: Stage) => {
       const sizes = sizesFrom(store.find(data.kind, data.key))
       guessedLengths ||= sizes === undefined
       return sizes
-    })
+    }
+    const graph = yield* buildGraph(resolved, sizesOf, judgedBefore(store))
     const paces = new Map<string, number | undefined>()
     let rate: number | undefined
     const planned = (stage: Stage): PlannedStage => {
@@ -92,7 +93,7 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       rate ??= measuredRate()
       return { ...common, state, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }
     }
-    const stages = inOrder(graph.leaves).map(planned)
+    const stages = inOrder([...graph.trials, ...graph.leaves]).map(planned)
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
     return { stages, seconds, guessedLengths }
   })

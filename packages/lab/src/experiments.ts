@@ -22,7 +22,7 @@ export const findExperiments = (folder: string = join(houseRoot, "experiments"))
     .filter(({ file }) => existsSync(file))
 
 /**
- * The experiment of a name: its slug, its number, or the slug without the number.
+ * The experiment of a name: its slug, its number, or the slug without the number; a part of it may follow after a slash.
  *
  * @error InvalidInput for a name that none or several have: lists what there is
  */
@@ -34,14 +34,55 @@ export const experimentNamed = (name: string, all = findExperiments()): Effect.E
   return Effect.fail(new InvalidInput({ what: `experiment ${name}`, problems: [`${problem}; there are: ${have}`] }))
 }
 
-/** @error InvalidInput when the file does not export an experiment */
-export const loadExperiment = ({ slug, file }: Found): Effect.Effect<Experiment, InvalidInput> =>
+/** One experiment of a file: the only one, or one of several that ask the same of different tasks. */
+export interface Part {
+  /** null where the file has but one. */
+  readonly part: string | null
+  readonly preset: string | null
+  readonly experiment: Experiment
+}
+
+const isExperiment = (value: unknown): value is Experiment =>
+  typeof value === "object" && value !== null && "arms" in value && "task" in value
+
+/** What an export of an experiment's file holds; undefined where it is none. */
+const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> | undefined => {
+  if (isExperiment(exported)) return [{ part: null, preset, experiment: exported }]
+  if (typeof exported !== "object" || exported === null) return undefined
+  const parts = Object.entries(exported)
+  if (parts.length === 0 || !parts.every(([, experiment]) => isExperiment(experiment))) return undefined
+  return parts.map(([part, experiment]) => ({ part, preset, experiment: experiment as Experiment }))
+}
+
+/**
+ * The experiments that a file exports: its default export, an experiment or a record of them by part; with a preset, the
+ * export of that name, which asks the same at another size.
+ *
+ * @error InvalidInput when there is no such export or it is no experiment: lists the presets there are
+ */
+export const loadExperiment = (
+  { slug, file }: Found,
+  preset: string | null = null,
+): Effect.Effect<ReadonlyArray<Part>, InvalidInput> =>
   Effect.gen(function* () {
+    const what = `experiments/${slug}/experiment.ts`
     const loaded = yield* Effect.tryPromise({
-      try: () => import(pathToFileURL(file).href) as Promise<{ default?: Experiment }>,
-      catch: (error) => new InvalidInput({ what: `experiments/${slug}/experiment.ts`, problems: [String(error)] }),
+      try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
+      catch: (error) => new InvalidInput({ what, problems: [String(error)] }),
     })
-    if (loaded.default?.arms !== undefined) return loaded.default
-    const problems = ["has no experiment as its default export; end it with export default defineExperiment({ ... })"]
-    return yield* new InvalidInput({ what: `experiments/${slug}/experiment.ts`, problems })
+    const parts = partsOf(loaded[preset ?? "default"], preset)
+    if (parts !== undefined) return parts
+    const presets = Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name))
+    const problems =
+      preset === null
+        ? ["has no experiment as its default export; end it with export default defineExperiment({ ... })"]
+        : [`has no preset ${preset}; it has ${presets.join(", ") || "none"}`]
+    return yield* new InvalidInput({ what, problems })
   })
+
+/** The presets of a file: what `--preset` may name. */
+export const presetsOf = ({ file }: Found): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.map(
+    Effect.promise(() => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>),
+    (loaded) => Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name)),
+  )

@@ -1,3 +1,4 @@
+export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
 export { type Resolved, resolve } from "./experiment/resolve.ts"
@@ -17,9 +18,10 @@ export {
   tokenizerFile,
   trained,
 } from "./experiment/spec.ts"
-export { experimentNamed, type Found, findExperiments, loadExperiment } from "./experiments.ts"
+export { experimentNamed, type Found, findExperiments, loadExperiment, type Part, presetsOf } from "./experiments.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"
+export { commit, machine, versions } from "./record/machine.ts"
 export { type RunRecord, runRecord } from "./record/schema.ts"
 export { type Finished, type RunOptions, readRecord, runExperiment } from "./run.ts"
 export { type Comparison, compareRuns } from "./runs/compare.ts"

@@ -43,9 +43,9 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(tf.memory().numTensors).toBe(tensors)
   const record = runRecord(JSON.parse(readFileSync(join(first.directory, "run.json"), "utf8")))
   if (record instanceof type.errors) throw new Error(record.summary)
-  // tokenizer, data, target, two rollouts; for each of two seeds start, two arms, three measurements. The reference is
-  // the arm that trains on all tokens.
-  expect(first.computed).toBe(5 + 2 * 6)
+  // tokenizer, data, target, two rollouts; for each of two seeds start, two arms, three measurements, and what one arm's
+  // filter keeps. The reference is the arm that trains on all tokens.
+  expect(first.computed).toBe(5 + 2 * 7)
   expect(record.rows.map(({ name }) => name)).toEqual(["start", "all", "behind"])
   for (const row of record.rows) {
     expect(row.seeds.map(({ seed }) => seed)).toEqual([1, 2])
@@ -69,7 +69,7 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
       const [store, experiment] = [yield* Store, yield* resolved()]
       const graph = yield* buildGraph(experiment)
       const found = inOrder(graph.leaves).map(({ kind, key }) => [key, store.find(kind, key)!] as const)
-      return yield* makeRecord("000-tiny", experiment, graph, new Map(found), began)
+      return yield* makeRecord({ slug: "000-tiny" }, experiment, graph, new Map(found), [], began)
     }).pipe(Effect.provide(layers)),
   )
   expect(late).toMatchObject(began)
@@ -91,8 +91,10 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(changed.stages.filter(({ state }) => state === "to do").map(({ stage }) => stage)).toEqual([
     "arm behind, seed 1",
     "measure behind, seed 1",
+    "tokens that behind keeps, seed 1",
     "arm behind, seed 2",
     "measure behind, seed 2",
+    "tokens that behind keeps, seed 2",
   ])
 
   const lines = readFileSync(join(first.directory, "metrics.jsonl"), "utf8")

@@ -11,15 +11,20 @@ import { Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
 import { type MadeBy, makeRecord, runName } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
-import { runStages } from "./schedule/run-all.ts"
+import { failureOf, type Outcome, type StageCrashed } from "./schedule/outcome.ts"
+import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
+import type { Judge } from "./settle.ts"
 import { inOrder, readMetrics, type Stage, type StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
-import { type Artifact, Store, writeAtomic } from "./store/store.ts"
+import { type Artifact, Store, type StoreService, writeAtomic } from "./store/store.ts"
 
 export interface RunOptions {
   /** NNN-slug: the folder of the experiment and of its results. */
   readonly slug: string
+  /** Which of the experiment's parts and presets this is; null where it has but one. */
+  readonly part?: string | null
+  readonly preset?: string | null
   /** Folder of all results. */
   readonly results: string
   readonly fresh?: boolean
@@ -31,6 +36,55 @@ export interface Finished {
   /** Stages that were computed now; 0 for a run that was there. */
   readonly computed: number
 }
+
+/** A draft of the run that there is no figure of, and why. */
+export interface Missing {
+  readonly name: string
+  readonly seed: number
+  /** The stage that failed, by its label. */
+  readonly stage: string
+  readonly message: string
+}
+
+/** The drafts whose stages failed, or depend on one that did. */
+const missingFrom = ({ measured }: Graph, outcome: Outcome): ReadonlyArray<Missing> =>
+  measured.flatMap(({ name, seed, measure, kept }) => {
+    const failure = failureOf(measure, outcome) ?? (kept && failureOf(kept, outcome))
+    return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
+  })
+
+/** What the store knows of trials; undefined of one that has not been run, or that had no figure. */
+export const judgedBefore =
+  (store: StoreService): Judge =>
+  (trials) =>
+    Effect.succeed(
+      trials.map(({ judged }) => {
+        const found = store.find(judged.kind, judged.key)
+        return found && acceptanceOf(found)
+      }),
+    )
+
+const acceptanceOf = ({ manifest }: Artifact) => manifest.summary["greedyAcceptance"] as number | null
+
+/** Runs trials. A training that stopped itself is a trial without acceptance; any other failure ends the run. */
+const judgedNow =
+  (made: ScheduleOptions): Judge<StageError, Datasets | Store | Progress> =>
+  (trials) =>
+    Effect.gen(function* () {
+      const outcome = yield* runAll(
+        trials.map(({ judged }) => judged),
+        made,
+      )
+      return yield* Effect.forEach(trials, ({ judged }) => {
+        const failure = failureOf(judged, outcome)
+        if (failure === undefined) return Effect.succeed(acceptanceOf(outcome.artifacts.get(judged.key)!))
+        return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure.error)
+      })
+    })
+
+/** A failure of what all drafts need ends the run; a bug is a bug. */
+const failed = (error: StageError | StageCrashed) =>
+  error._tag === "StageCrashed" ? Effect.die(new Error(error.message)) : Effect.fail(error)
 
 /** Mean lengths of a data artifact's training split, for estimates. */
 export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => {
@@ -86,6 +140,13 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       const text = `${of} are longer than ${resolved.maxLength} tokens and are not measured on`
       report({ _tag: "note", text })
     }
+    const tuned = resolved.tuning && (yield* readSplit(data, "validation")).examples.length
+    if (resolved.tuning && tuned! < resolved.tuning.prompts) {
+      const problems = [
+        `tuning.prompts is ${resolved.tuning.prompts}, the validation split has ${tuned} examples within maxLength ${resolved.maxLength}; ask for fewer`,
+      ]
+      return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
+    }
     if (kept.length < resolved.measure.prompts) {
       const problems = [
         `measure.prompts is ${resolved.measure.prompts}, the ${resolved.measure.split} split has ${kept.length} examples ` +
@@ -124,7 +185,8 @@ export const runMetrics = (
   tokenizer: Tokenizer,
 ): ReadonlyArray<Record<string, unknown>> => {
   const name = new Map(graph.measured.map(({ trained, name, seed }) => [trained.key, { arm: name, seed }]))
-  return inOrder(graph.leaves).flatMap((stage: Stage) =>
+  const there = inOrder(graph.leaves).filter(({ key }) => artifacts.has(key))
+  return there.flatMap((stage: Stage) =>
     readMetrics(artifacts.get(stage.key)!.directory).map((event) => {
       const { steps: _, ...rest } = { ...event, stage: stage.label, ...name.get(stage.key) } as Record<string, unknown>
       return rest["_tag"] === "kept" ? { ...rest, sequences: withText(rest["sequences"], tokenizer) } : rest
@@ -160,17 +222,29 @@ export const runExperiment = (
   Effect.gen(function* () {
     const store = yield* Store
     const madeBy: MadeBy = { commit: commit(), versions: versions() }
-    const graph = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
     const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
-    const text = yield* runStages([graph.data, ...graph.cleanTexts], { ...made, partOf: graph.leaves })
-    yield* checkData(resolved, graph, text)
-    yield* checkCleanTexts(graph, text)
-    const artifacts = yield* runStages(graph.leaves, { ...made, have: { artifacts: text } })
+    const planned = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
+    const all = [...planned.trials, ...planned.leaves]
+    const text = yield* runStages([planned.data, ...planned.cleanTexts], { ...made, partOf: all })
+    yield* checkData(resolved, planned, text)
+    yield* checkCleanTexts(planned, text)
+    const graph = yield* buildGraph(
+      resolved,
+      (data) => sizesFrom(text.get(data.key)),
+      judgedNow({ ...made, partOf: all }),
+    )
+    const outcome = yield* runAll(graph.leaves, { ...made, have: { artifacts: text } })
+    const { artifacts } = outcome
+    const missing = missingFrom(graph, outcome)
+    const lost = failureOf(graph.greedy, outcome) ?? failureOf(graph.sampled, outcome)
+    const nothing = missing.length === graph.measured.length ? [...outcome.failed.values()][0] : undefined
+    if (lost ?? nothing) return yield* failed((lost ?? nothing)!.error)
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
-    const directory = join(options.results, options.slug, runName(resolved, graph))
-    const there = computed === 0 ? readRecord(directory) : undefined
-    const record = there ?? (yield* makeRecord(options.slug, resolved, graph, artifacts, madeBy))
+    const name = runName(resolved, graph)
+    const directory = join(options.results, options.slug, options.part ? `${options.part}-${name}` : name)
+    const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined
+    const record = there ?? (yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy))
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const metrics = runMetrics(graph, artifacts, tokenizer)
     const { renderReport } = yield* Effect.promise(() => import("./report/report.ts")) // vega takes 0.3 s to load

@@ -6,12 +6,14 @@ import {
   align,
   applySettings,
   experimentNamed,
+  type Found,
   findExperiments,
   houseRoot,
   loadExperiment,
   type Plan,
   Progress,
   plan,
+  presetsOf,
   renderTable,
   resolve,
   runExperiment,
@@ -43,18 +45,31 @@ const parseSeeds = (text: Option.Option<string>) => {
 
 const listed = (json: boolean) =>
   Effect.gen(function* () {
-    const rows = yield* Effect.forEach(findExperiments(), (found) =>
-      Effect.map(loadExperiment(found), ({ name, question, arms, seeds }) => ({
-        slug: found.slug,
-        name,
-        question,
-        arms: Object.keys(arms),
-        seeds: [...seeds],
-      })),
-    )
+    const listOf = (found: Found) =>
+      Effect.gen(function* () {
+        const presets = yield* presetsOf(found)
+        return (yield* loadExperiment(found)).map(({ part, experiment: { name, question, arms, seeds } }) => ({
+          slug: found.slug,
+          part,
+          presets,
+          name,
+          question,
+          arms: Object.keys(arms),
+          seeds: [...seeds],
+        }))
+      })
+    const rows = (yield* Effect.forEach(findExperiments(), listOf)).flat()
     if (json) return yield* Console.log(JSON.stringify(rows, null, 2))
-    const cells = rows.map(({ slug, question, arms, seeds }) => [slug, question, arms.join(", "), seeds.join(", ")])
-    yield* Console.log(align([["experiment", "question", "arms", "seeds"], ...cells], new Set([0, 1, 2, 3])))
+    const cells = rows.map(({ slug, part, presets, question, arms, seeds }) => [
+      part ? `${slug}/${part}` : slug,
+      presets.join(", "),
+      seeds.join(", "),
+      question,
+      arms.join(", "),
+    ])
+    yield* Console.log(
+      align([["experiment", "presets", "seeds", "question", "arms"], ...cells], new Set([0, 1, 2, 3, 4])),
+    )
   })
 
 const optional = (n: number | undefined): string => (n === undefined ? "" : short(n))
@@ -83,6 +98,20 @@ export const renderPlan = ({ stages, seconds, guessedLengths }: Plan): string =>
   ].join("\n")
 }
 
+/** The parts that are run: the one that was named, or all. @error InvalidInput for a part that there is not */
+const chosenParts = (found: Found, part: string | undefined, preset: string | null) =>
+  Effect.flatMap(loadExperiment(found, preset), (parts) => {
+    const chosen = part === undefined ? parts : parts.filter((p) => p.part === part)
+    if (chosen.length > 0) return Effect.succeed(chosen)
+    const have = parts.flatMap((p) => p.part ?? []).join(", ") || "none: it is one experiment"
+    return Effect.fail(
+      new InvalidInput({
+        what: `experiment ${found.slug}/${part}`,
+        problems: [`there is no such part; there are: ${have}`],
+      }),
+    )
+  })
+
 const howToGoOn = Effect.sync(() =>
   process.stderr.write(
     "\nStopped. What was done is kept, a stage in the middle at its last checkpoint: run the same command to go on.\n",
@@ -94,7 +123,9 @@ export const experiment = Command.make(
   "experiment",
   {
     name: Argument.String("name").pipe(
-      Argument.withDescription("slug, number or name of an experiment; quickstart if left out"),
+      Argument.withDescription(
+        "slug, number or name of an experiment, with /part for one of its parts; quickstart if left out",
+      ),
       Argument.withDefault("quickstart"),
     ),
     list: Flag.Boolean("list").pipe(Flag.withDefault(false), Flag.withDescription("which experiments there are")),
@@ -107,6 +138,10 @@ export const experiment = Command.make(
     ),
     seeds: Flag.String("seeds").pipe(Flag.optional, Flag.withDescription("seeds in place of the experiment's: 1,2,3")),
     arms: Flag.String("arms").pipe(Flag.optional, Flag.withDescription("only these arms: all-tokens,adaspec")),
+    preset: Flag.String("preset").pipe(
+      Flag.optional,
+      Flag.withDescription("another size of the same question, where the experiment has one: large"),
+    ),
     dryRun: Flag.Boolean("dry-run").pipe(
       Flag.withDefault(false),
       Flag.withDescription("stages, sizes and estimated time; runs nothing"),
@@ -126,16 +161,29 @@ export const experiment = Command.make(
   },
   Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, json, results, ...flags }) {
     if (list) return yield* listed(json)
-    const found = yield* experimentNamed(name)
+    const [experimentName = "", part] = name.split("/")
+    const found = yield* experimentNamed(experimentName)
     const seeds = yield* parseSeeds(flags.seeds)
-    const written = yield* loadExperiment(found)
-    const changed = yield* applySettings(written, set)
     const chosen = names(arms)
-    const resolved = yield* resolve(changed, { ...(chosen && { arms: chosen }), ...(seeds && { seeds }) })
+    const parts = yield* chosenParts(found, part, Option.getOrNull(flags.preset))
+    // All are checked before the first is run.
+    const runs = yield* Effect.forEach(parts, ({ experiment, ...of }) =>
+      Effect.gen(function* () {
+        const changed = yield* applySettings(experiment, set)
+        const resolved = yield* resolve(changed, { ...(chosen && { arms: chosen }), ...(seeds && { seeds }) })
+        return { ...of, resolved }
+      }),
+    )
     yield* engine
     if (dryRun) {
-      const planned = yield* plan(resolved).pipe(Effect.provide(Store.layer()))
-      return yield* Console.log(json ? JSON.stringify(planned, null, 2) : renderPlan(planned))
+      const plans = yield* Effect.forEach(runs, ({ part, resolved }) =>
+        Effect.map(plan(resolved), (planned) => ({ part, ...planned })),
+      ).pipe(Effect.provide(Store.layer()))
+      if (json) return yield* Console.log(JSON.stringify(plans.length === 1 ? plans[0] : plans, null, 2))
+      const texts = plans.map(
+        (planned) => `${planned.part === null ? "" : `${planned.part}\n\n`}${renderPlan(planned)}`,
+      )
+      return yield* Console.log(texts.join("\n\n"))
     }
     const view = progressView({
       write: (text) => void process.stderr.write(text),
@@ -146,14 +194,20 @@ export const experiment = Command.make(
       onProgress: ({ file, received }) =>
         view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
     })
-    const { record, directory, computed } = yield* runExperiment(resolved, { slug: found.slug, results, fresh }).pipe(
+    const finished = yield* Effect.forEach(runs, ({ part, preset, resolved }) => {
+      if (part !== null) view.report({ _tag: "note", text: `part ${part}` })
+      return runExperiment(resolved, { slug: found.slug, part, preset, results, fresh })
+    }).pipe(
       Effect.provide(Layer.mergeAll(Store.layer(), datasets, Layer.succeed(Progress, view))),
       Effect.ensuring(Effect.sync(view.end)),
       Effect.onInterrupt(() => howToGoOn),
     )
-    if (json) return yield* Console.log(JSON.stringify(record, null, 2))
-    yield* Console.log(renderTable(record))
-    const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed`
-    process.stderr.write(`\n${done}; report: ${join(directory, "report.html")}\n`)
+    const records = finished.map(({ record }) => record)
+    if (json) return yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
+    yield* Console.log(records.map(renderTable).join("\n\n\n"))
+    for (const { directory, computed } of finished) {
+      const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed`
+      process.stderr.write(`\n${done}; report: ${join(directory, "report.html")}\n`)
+    }
   }),
 ).pipe(Command.withDescription("Run an experiment: train, distil, measure, print and store what the target accepted"))

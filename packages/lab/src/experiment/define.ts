@@ -1,9 +1,17 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
 import type { FilterUse, LossUse, Plugin, PluginKind, Reference, Target, TaskUse } from "@winnow/core"
-import type { DistillingSpec, DraftSpec, MeasureSpec, ReferenceSpec, TargetSpec, TokenizerSpec } from "./spec.ts"
+import type {
+  ArmTraining,
+  DraftSpec,
+  MeasureSpec,
+  ReferenceSpec,
+  TargetSpec,
+  TokenizerSpec,
+  TuningSpec,
+} from "./spec.ts"
 
 /** An arm; `Lacks` names what its filter needs and the arm itself does not bring. */
-export interface Arm<Lacks extends "reference" | never = "reference" | never> extends DistillingSpec {
+export interface Arm<Lacks extends "reference" | never = "reference" | never> extends ArmTraining {
   readonly filter: FilterUse
   readonly loss: LossUse
   readonly reference?: ReferenceSpec
@@ -23,7 +31,7 @@ type Lack<R, Given> = [Extract<R, Reference>] extends [never]
  * @param spec.reference what the filter compares the draft to; the experiment's own if left out
  */
 export const arm = <R extends Reference | Target = never, const Given extends ReferenceSpec | undefined = undefined>(
-  spec: DistillingSpec & {
+  spec: ArmTraining & {
     readonly filter: FilterUse<R>
     readonly loss: LossUse
     readonly reference?: Given & ReferenceSpec
@@ -49,6 +57,10 @@ export interface Experiment {
   /** Each seed is a start of its own: initialisation, order of the data, draws of the filters. */
   readonly seeds: ReadonlyArray<number>
   readonly measure?: MeasureSpec
+  /** Chooses each arm's and reference's learning rate on the validation split, by one search of equal size for all. */
+  readonly tuning?: TuningSpec
+  /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
+  readonly capacity?: Arm<never>
   /** What `--set` may put in by name, beside the plugins that the experiment uses already. */
   readonly plugins?: ReadonlyArray<AnyPlugin>
 }

@@ -23,24 +23,36 @@ import {
   type targetSpec,
   type tokenizerSpec,
   type trainingSpec,
+  type tuningSpec,
 } from "./spec.ts"
 import { instancesOf } from "./uses.ts"
 
 export type Training = typeof trainingSpec.infer
 export type Measure = typeof measureSpec.infer
+export type Tuning = typeof tuningSpec.infer
 export type Tokenizing = typeof tokenizerSpec.infer
 export type ResolvedTarget = typeof targetSpec.infer
 export type ResolvedDraft = typeof draftSpec.infer
 export type ResolvedReference = typeof referenceSpec.infer
 
-export interface ResolvedArm extends Training {
+/** What a training stage is told: an arm whose steps are a number. */
+export interface SettledArm extends Training {
   readonly name: string
   readonly filter: FilterUse
   readonly loss: LossUse
-  /** The arm's own or the experiment's; only where the filter asks for one. */
+  /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins from it. */
   readonly reference: ResolvedReference | undefined
+  /** Whether the filter reads the reference's figures of other tokens. */
+  readonly shuffleReference: boolean
   /** What nothing in the arm reads is live. */
   readonly signals: SignalsOptions
+}
+
+export interface ResolvedArm extends Omit<SettledArm, "steps"> {
+  readonly steps: number | { readonly computeOf: string }
+  readonly from: "start" | "reference"
+  /** Whether the filter reads a reference, or the arm only begins from one. */
+  readonly filterNeedsReference: boolean
   /** As configs and keys hold it. */
   readonly config: Record<string, unknown>
 }
@@ -57,6 +69,9 @@ export interface Resolved {
   readonly arms: ReadonlyArray<ResolvedArm>
   readonly seeds: ReadonlyArray<number>
   readonly measure: Measure
+  readonly tuning: Tuning | undefined
+  /** Its steps are a number. */
+  readonly capacity: ResolvedArm | undefined
   /** Everything above as plain JSON, for run.json. */
   readonly config: Record<string, unknown>
 }
@@ -112,6 +127,48 @@ const checkedSignals = (
 const where = (place: string) => (error: InvalidInput) =>
   new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
 
+/** References that are a trained model, which an arm can begin from. */
+const isTrained = (reference: ResolvedReference | undefined) =>
+  reference?.kind === "distilled" || reference?.kind === "clean-text"
+
+/** One arm with every default, its options checked. */
+const resolveArm = Effect.fnUntraced(function* (
+  name: string,
+  place: string,
+  written: unknown,
+  experimentReference: ResolvedReference | undefined,
+): Effect.fn.Return<ResolvedArm, InvalidInput> {
+  const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, written)
+  const needs = yield* needsReference(arm.filter).pipe(Effect.mapError(where(place)))
+  const fromReference = arm.from === "reference"
+  const given = needs || fromReference ? (arm.reference ?? experimentReference) : undefined
+  const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: place, problems })
+  if (needs && given === undefined)
+    return yield* refuse(
+      `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
+      `set ${name}'s or the experiment's reference to distilled, clean-text, checkpoint or average`,
+    )
+  if (fromReference && !isTrained(given))
+    return yield* refuse(
+      `it begins from the reference, and ${given === undefined ? "there is none" : `reference ${given.kind} is no trained model`}; ` +
+        "set its or the experiment's reference to distilled or clean-text",
+    )
+  if (arm.shuffleReference && !needs)
+    return yield* refuse(`shuffleReference is set, and filter ${arm.filter.name} reads no reference; leave it out`)
+  if (given?.kind === "distilled" && (yield* needsReference(given.filter)))
+    return yield* refuse(
+      `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,
+    )
+  yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
+  const reference =
+    given?.kind === "distilled"
+      ? { ...given, signals: yield* checkedSignals(`${place}, its reference`, given, undefined) }
+      : given
+  const signals = yield* checkedSignals(place, arm, needs ? reference : undefined)
+  const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
+  return { ...arm, name, reference, signals, filterNeedsReference: needs, config } as ResolvedArm
+})
+
 /**
  * Checks and fills in an experiment.
  *
@@ -134,40 +191,33 @@ export const resolve = Effect.fn("resolve")(function* (
     return yield* new InvalidInput({ what, problems })
   }
   const arms: Array<ResolvedArm> = []
-  for (const name of names) {
-    const place = `${what}, arms.${name}`
-    const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, spec.arms[name])
-    const needs = yield* needsReference(arm.filter).pipe(Effect.mapError(where(place)))
-    const given = needs ? (arm.reference ?? spec.reference) : undefined
-    if (needs && given === undefined) {
-      const problems = [
-        `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
-        `set ${name}'s or the experiment's reference to distilled, clean-text, checkpoint or average`,
-      ]
-      return yield* new InvalidInput({ what: place, problems })
-    }
-    if (given?.kind === "distilled" && (yield* needsReference(given.filter))) {
-      const problems = [
-        `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,
-      ]
-      return yield* new InvalidInput({ what: place, problems })
-    }
-    yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
-    const reference =
-      given?.kind === "distilled"
-        ? { ...given, signals: yield* checkedSignals(`${place}, its reference`, given, undefined) }
-        : given
-    const signals = yield* checkedSignals(place, arm, reference)
-    const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
-    arms.push({ ...arm, name, reference, signals, config } as ResolvedArm)
+  for (const name of names) arms.push(yield* resolveArm(name, `${what}, arms.${name}`, spec.arms[name], spec.reference))
+  for (const { name, steps } of arms) {
+    if (typeof steps === "number") continue
+    const other = arms.find((a) => a.name === steps.computeOf)
+    if (other !== undefined && typeof other.steps === "number") continue
+    const found = other === undefined ? "is not one of the arms that are run" : "has no number of steps itself"
+    const able = arms.flatMap((a) => (typeof a.steps === "number" ? [a.name] : [])).join(", ")
+    const problems = [`its steps cost as much as arm '${steps.computeOf}', which ${found}; name one of ${able}`]
+    return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
-  const { reference: _, plugins: __, arms: ___, ...rest } = spec
-  const config = yield* plainSpec({ ...rest, arms: Object.fromEntries(arms.map((a) => [a.name, {}])) }).pipe(
-    Effect.mapError(where(what)),
-  )
+  const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, spec.reference))
+  if (capacity && (typeof capacity.steps !== "number" || capacity.reference !== undefined)) {
+    const problems = [
+      "it is one long run from the draft's start: give a number of steps, and a filter without a reference",
+    ]
+    return yield* new InvalidInput({ what: `${what}, capacity`, problems })
+  }
+  const { reference: _, plugins: __, arms: ___, capacity: ____, ...rest } = spec
+  const config = yield* plainSpec(rest).pipe(Effect.mapError(where(what)))
   return {
     ...rest,
     arms,
-    config: { ...config, arms: Object.fromEntries(arms.map((a) => [a.name, a.config])) },
+    capacity,
+    config: {
+      ...config,
+      arms: Object.fromEntries(arms.map((a) => [a.name, a.config])),
+      ...(capacity && { capacity: capacity.config }),
+    },
   } as Resolved
 })

@@ -13,6 +13,7 @@ import {
   targetSpec,
   tokenizerSpec,
   trainingSpec,
+  tuningSpec,
 } from "./spec.ts"
 
 type AnyUse = Use<PluginKind, unknown, unknown, unknown>
@@ -78,12 +79,13 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
   if (path.at(-1) === "reference") return referenceSpec
-  if (path.length === 2 && path[0] === "arms") return armSpec
+  if ((path.length === 2 && path[0] === "arms") || at === "capacity") return armSpec
   return {
     target: targetSpec,
     draft: draftSpec,
     "draft.pretraining": trainingSpec,
     measure: measureSpec,
+    tuning: tuningSpec,
     tokenizer: tokenizerSpec,
   }[at]
 }

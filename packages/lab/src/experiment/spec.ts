@@ -73,12 +73,30 @@ export const referenceSpec = type({
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
 
+/** As many steps as cost what that arm costs in all: FLOPs, its reference and caches included. */
+const stepsOfCompute = type({ "+": "reject", computeOf: "string" })
+
 export const armSpec = type({
   "+": "reject",
   filter: filterUse,
   loss: lossUse,
   "reference?": referenceSpec,
   ...distillingFields,
+  steps: type(natural).or(stepsOfCompute),
+  // The weights that the arm begins with: the draft's start, or the reference as it was trained from there.
+  from: "'start' | 'reference' = 'start'",
+  // A placebo: the reference's figures go to other tokens of the micro-batch, so the filter reads the same numbers in the wrong places.
+  shuffleReference: "boolean = false",
+})
+
+export const tuningSpec = type({
+  "+": "reject",
+  // The rates that every arm and every reference is tried with; the search is of equal size for all.
+  learningRates: type("number > 0").array().atLeastLength(2),
+  // A start, an order of the data and draws that no measured seed has.
+  seed: "number.integer = 0",
+  // Prompts of the validation split, the first of it, on which the rates are judged by greedy acceptance.
+  prompts: "number.integer >= 2 = 100",
 })
 
 export const measureSpec = type({
@@ -121,17 +139,29 @@ export const experimentSpec = type({
   arms: type("Record<string, unknown>"),
   seeds: type("number.integer").array().atLeastLength(1),
   measure: measureSpec.default(() => ({})),
+  // Chooses each arm's learning rate on the validation split before the seeds are run.
+  "tuning?": tuningSpec,
+  // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.
+  "capacity?": armSpec,
   "plugins?": "unknown[]",
 }).narrow((spec, ctx) => {
   const names = Object.keys(spec.arms)
   if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm" })
   const odd = names.find((name) => !armName.allows(name))
   if (odd !== undefined) return ctx.reject({ path: ["arms", odd], expected: `named by ${armName.description}` })
-  const taken = names.find((name) => /^(start|reference)( |$)/.test(name))
+  const taken = names.find((name) => /^(start|reference|capacity)( |$)/.test(name))
   if (taken !== undefined)
-    return ctx.reject({ path: ["arms", taken], expected: "not named start or reference: those rows are the lab's own" })
+    return ctx.reject({
+      path: ["arms", taken],
+      expected: "not named start, reference or capacity: those rows are the lab's own",
+    })
   if (new Set(spec.seeds).size < spec.seeds.length)
     return ctx.reject({ path: ["seeds"], expected: "all different", actual: JSON.stringify(spec.seeds) })
+  if (spec.tuning && spec.seeds.includes(spec.tuning.seed))
+    return ctx.reject({
+      path: ["tuning", "seed"],
+      expected: `none of the measured seeds ${JSON.stringify(spec.seeds)}`,
+    })
   return true
 })
 
@@ -151,6 +181,17 @@ export interface DistillingSpec extends TrainingSpec {
   readonly signals?: SignalsInput
 }
 
+/** An arm's settings beside its filter, loss and reference. */
+export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
+  /** Optimizer steps, or as many as cost what another arm costs in all (FLOPs, its reference and caches included). */
+  readonly steps: number | { readonly computeOf: string }
+  /** The weights that the arm begins with, the draft's start if left out; "reference" needs one that is trained. */
+  readonly from?: "start" | "reference"
+  /** A placebo: the filter reads the reference's figures of other tokens of the micro-batch. */
+  readonly shuffleReference?: boolean
+}
+
+export type TuningSpec = typeof tuningSpec.inferIn
 export type TokenizerSpec = typeof tokenizerSpec.inferIn
 export type MeasureSpec = typeof measureSpec.inferIn
 export type TargetSpec =

@@ -1,6 +1,7 @@
 /** The stage of an arm or of a distilled reference: one filter and one loss, from a start, against a frozen target. */
 import {
   type Architecture,
+  Filter,
   type FilterUse,
   filterLayer,
   type InvalidInput,
@@ -18,8 +19,9 @@ import {
   referenceNeeds,
 } from "@winnow/training"
 import { Effect, Layer } from "effect"
-import { plainSpec, type ResolvedArm } from "../experiment/resolve.ts"
+import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
 import { instancesOf } from "../experiment/uses.ts"
+import { shuffledReference } from "../shuffled-reference.ts"
 import { type Stage, stage } from "../stage.ts"
 import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import type { Artifact } from "../store/store.ts"
@@ -42,7 +44,7 @@ export interface Distilling {
 }
 
 /** What an arm's steps will cost, from what its filter and loss say of themselves. */
-const armWork = (arm: Omit<ResolvedArm, "config">, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
+const armWork = (arm: SettledArm, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
   Effect.gen(function* () {
     const { filter, loss } = yield* instancesOf(arm)
     const { k } = yield* arm.filter.decoded
@@ -70,7 +72,7 @@ export interface SignalStages {
 
 /** What an arm asks of the cache of its reference. */
 export const referenceSignalsOf = (
-  arm: Pick<ResolvedArm, "filter" | "loss" | "signals">,
+  arm: Pick<SettledArm, "filter" | "loss" | "signals">,
 ): Effect.Effect<ReferenceSignals, InvalidInput> =>
   Effect.map(instancesOf(arm), (use) => ({
     statistics: referenceNeeds(use),
@@ -78,9 +80,15 @@ export const referenceSignalsOf = (
     form: arm.signals.target,
   }))
 
+/** The arm's filter as a layer; a placebo reads the reference's figures of other tokens. */
+const filterOf = ({ filter, shuffleReference }: SettledArm) => {
+  const use = filter as FilterUse<Reference | Target>
+  return shuffleReference ? Layer.effect(Filter, Effect.map(use.instance, shuffledReference)) : filterLayer(use)
+}
+
 /** One arm under one seed, or a distilled reference: filter, loss, target and reference are the layers of one program. */
 export const armStage = (
-  arm: Omit<ResolvedArm, "config">,
+  arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
   { data, target, start, seed, sizes, architectures }: Distilling,
@@ -110,6 +118,7 @@ export const armStage = (
         ...trainingFields(spec),
         ...(following ? { reference: referenceSpec } : {}),
         ...(cached ? { signals: spec.signals } : {}),
+        ...(spec.shuffleReference ? { shuffleReference: true } : {}),
       }),
       inputs: given.map(({ input }) => input),
       code: [code(), pluginCode(arm.filter), pluginCode(arm.loss)],
@@ -147,10 +156,7 @@ export const armStage = (
                   : // `resolve` has seen that this arm's filter asks for none.
                     (Layer.empty as unknown as Layer.Layer<Reference>)
           const services = Layer.merge(Layer.succeed(Target, target), referenceLayer)
-          const layers = Layer.merge(
-            filterLayer(arm.filter as FilterUse<Reference | Target>),
-            lossLayer(arm.loss as LossUse<Target>),
-          )
+          const layers = Layer.merge(filterOf(arm), lossLayer(arm.loss as LossUse<Target>))
           return yield* train(context, {
             label,
             model: draft,

@@ -35,6 +35,10 @@ export interface Figures {
   readonly lengths: ReadonlyArray<MeasuredLength>
   /** By prompt of the sampled rollouts: sum over positions of sum_v min(p_v, q_v), and the number of positions. */
   readonly overlap: ReadonlyArray<readonly [sum: number, positions: number]>
+  /** The same of KL(p || q), nats, of the raw distributions. */
+  readonly kl: ReadonlyArray<readonly [sum: number, positions: number]>
+  /** By prompt of the greedy rollouts: "1" where the draft's greedy choice is the target's token, else "0", position by position. */
+  readonly agreement: ReadonlyArray<string>
   readonly parameterRatio: number
   /** Null where the clock was not asked for (starts and references), or no text is longer than a block. */
   readonly speedup: Speedup | null
@@ -86,7 +90,8 @@ export const measureStage = (spec: {
             sampledCounts: estimatedCounts(onSampled, g),
           }),
         )
-        const overlap = onSampled.overlap!.map((o_T) => [o_T.reduce((a, b) => a + b, 0), o_T.length] as const)
+        const sums = (values: ReadonlyArray<Float64Array>) =>
+          values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length] as const)
         // A text of one block has no call to time but the one that reads the prompt.
         const timeable = rollouts.filter(({ tokens }) => tokens.length > gamma + 1).slice(0, timedPrompts)
         const speedup =
@@ -104,7 +109,9 @@ export const measureStage = (spec: {
             : null
         const figures: Figures = {
           lengths,
-          overlap,
+          overlap: sums(onSampled.overlap!),
+          kl: sums(onSampled.kl!),
+          agreement: onGreedy.chance.map((bits_T) => bits_T.join("")),
           parameterRatio: parameterRatio(targetModel, draftModel),
           speedup: speedup && withoutRuns(speedup),
         }

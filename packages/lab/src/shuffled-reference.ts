@@ -1,0 +1,21 @@
+/** A placebo for filters that compare the draft to a reference. */
+import { type FilterInstance, referenceStatistics, type Statistic, type Statistics } from "@winnow/core"
+import { permutation } from "@winnow/numerics"
+
+/**
+ * The filter with the reference's statistics of each micro-batch dealt out anew: the same numbers, one permutation for all of
+ * them, each at another token's place. What such an arm gains, the reference's judgement of a token did not bring.
+ *
+ * The permutation is drawn from the generator of run, step and micro-batch, before the filter draws from it.
+ *
+ * @source own; a placebo with the same marginals
+ */
+export const shuffledReference = (filter: FilterInstance): FilterInstance => ({
+  ...filter,
+  select: (input) => {
+    const order = permutation(input.N, input.rng)
+    const dealt = (values: Statistics[Statistic]) => Float32Array.from(order, (n) => values[n]!)
+    const reference = filter.needs.filter((s) => referenceStatistics.has(s)).map((s) => [s, dealt(input[s])])
+    return filter.select({ ...input, ...Object.fromEntries(reference) })
+  },
+})

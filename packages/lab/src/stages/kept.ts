@@ -1,0 +1,97 @@
+/**
+ * Which tokens of the target's own texts an arm's filter keeps while the draft is as it starts: a division of the evaluation
+ * text that the arm and its baseline can both be measured on.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError, type FilterUse, type InvalidInput, type LossUse, type Model, Reference, Target } from "@winnow/core"
+import { collate } from "@winnow/data"
+import { chunkRowsFor, keptWeights } from "@winnow/training"
+import { Effect } from "effect"
+import type { Arm } from "../cells.ts"
+import { plain } from "../experiment/resolve.ts"
+import { type Stage, stage } from "../stage.ts"
+import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
+import type { Artifact } from "../store/store.ts"
+import type { Distilling } from "./arm.ts"
+import { openModel, openTarget } from "./models.ts"
+import { decodingStep, readRollouts } from "./rollouts.ts"
+
+const file = "kept.json"
+
+/**
+ * The stage of an arm's division under a seed: the filter at step 0, on batches of as many texts as the arm's own. A reference
+ * that follows the draft is the start itself.
+ */
+export const keptStage = (
+  arm: Arm,
+  {
+    target,
+    start,
+    reference,
+    greedy,
+    seed,
+  }: Pick<Distilling, "target" | "start" | "seed"> & {
+    readonly reference: Stage | undefined
+    readonly greedy: Stage
+  },
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const { batchSize, steps } = arm
+    return stage({
+      kind: "kept",
+      label: `tokens that ${arm.name} keeps, seed ${seed}`,
+      config: { filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
+      inputs: [target, start, reference ?? start, greedy],
+      code: [
+        tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/kept.ts"]),
+        pluginCode(arm.filter),
+        pluginCode(arm.loss),
+      ],
+      seed,
+      run: ({ directory, inputs: [targetArtifact, startArtifact, referenceArtifact, texts] }) =>
+        Effect.gen(function* () {
+          const models: { [K in "target" | "draft" | "reference"]: Model } = {
+            target: yield* openTarget(targetArtifact!),
+            draft: yield* openModel(startArtifact!.directory),
+            reference: yield* openModel(referenceArtifact!.directory),
+          }
+          const { filter, loss } = yield* Effect.all({
+            filter: (arm.filter as FilterUse<Reference | Target>).instance,
+            loss: (arm.loss as LossUse<Target>).instance,
+          }).pipe(
+            Effect.provideService(Target, models.target),
+            Effect.provideService(Reference, { model: models.reference }),
+          )
+          const rollouts = yield* readRollouts(texts!)
+          const kept = rollouts.map(({ tokens }) => new Uint8Array(tokens.length))
+          const chunkRows = chunkRowsFor(models.draft.architecture.vocabularySize)
+          yield* decodingStep(`tokens that ${arm.name} keeps`, async () => {
+            for (let from = 0, micro = 0; from < rollouts.length; from += batchSize, micro++) {
+              const part = rollouts.slice(from, from + batchSize)
+              const batch = collate(
+                part.map(({ prompt, tokens }) => ({
+                  ids: Int32Array.from([...prompt, ...tokens]),
+                  promptLength: prompt.length,
+                })),
+              )
+              const weights_N = keptWeights({ ...models, batch, filter, loss, step: 0, steps, seed, micro, chunkRows })
+              for (const [n, w] of weights_N.entries()) {
+                const b = batch.sequence_N[n]!
+                kept[from + b]![batch.position_N[n]! - part[b]!.prompt.length] = w > 0 ? 1 : 0
+              }
+            }
+          })
+          writeFileSync(join(directory, file), JSON.stringify(kept.map((bits) => bits.join(""))))
+          const tokens = kept.reduce((sum, bits) => sum + bits.length, 0)
+          return { tokens, kept: kept.reduce((sum, bits) => sum + bits.reduce((a, b) => a + b, 0), 0) / tokens }
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** For each prompt of the greedy rollouts a text of "1" (kept) and "0" (dropped), one a generated token. */
+export const readKept = (artifact: Artifact): Effect.Effect<ReadonlyArray<string>, DataError> =>
+  Effect.try({
+    try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<string>,
+    catch: (error) => new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh` }),
+  })

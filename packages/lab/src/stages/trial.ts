@@ -1,0 +1,32 @@
+/** How well a draft of the search for a learning rate is accepted, on the validation split. */
+import { estimateAcceptance, greedyEvidence } from "@winnow/decoding"
+import { Effect } from "effect"
+import { type Stage, stage } from "../stage.ts"
+import { tensorCodeVersion } from "../store/code-version.ts"
+import { openModel } from "./models.ts"
+import { decodingStep, readRollouts } from "./rollouts.ts"
+
+/** Greedy acceptance of a draft at one draft length, as the stage's summary. */
+export const trialStage = (spec: {
+  readonly label: string
+  readonly draft: Stage
+  /** The target's greedy texts of the validation split. */
+  readonly rollouts: Stage
+  readonly gamma: number
+}): Stage => {
+  const { label, draft, rollouts, gamma } = spec
+  return stage({
+    kind: "trial",
+    label,
+    config: { gamma },
+    inputs: [draft, rollouts],
+    code: [tensorCodeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/trial.ts"])],
+    run: ({ inputs: [model, texts] }) =>
+      Effect.gen(function* () {
+        const draft = yield* openModel(model!.directory)
+        const evidence = greedyEvidence(draft, yield* readRollouts(texts!))
+        const { acceptance, testedTokens } = estimateAcceptance(evidence, gamma, label)
+        return yield* decodingStep(label, async () => ({ greedyAcceptance: acceptance?.pooled ?? null, testedTokens }))
+      }).pipe(Effect.scoped),
+  })
+}
