@@ -1,9 +1,10 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
-import { InvalidInput, type PluginKind, type Use } from "@winnow/core"
+import { InvalidInput } from "@winnow/core"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
+import { type AnyUse, isNode, isUse, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import {
   armSpec,
   draftSpec,
@@ -15,9 +16,6 @@ import {
   trainingSpec,
   tuningSpec,
 } from "./spec.ts"
-
-type AnyUse = Use<PluginKind, unknown, unknown, unknown>
-type Node = Readonly<Record<string, unknown>>
 
 /** A path and a value; the value is JSON, or the text itself where it is none. */
 export interface Setting {
@@ -39,37 +37,6 @@ export const parseSetting = (text: string): Effect.Effect<Setting, InvalidInput>
   } catch {
     return Effect.succeed({ path, value: source })
   }
-}
-
-const isUse = (value: unknown): value is AnyUse =>
-  typeof value === "object" && value !== null && "withOptions" in value && "decoded" in value
-
-const isNode = (value: unknown): value is Node =>
-  typeof value === "object" && value !== null && !Array.isArray(value) && !isUse(value)
-
-/** Plugins by kind and name: those registered, and those in use. */
-export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
-
-/** What an experiment can name: its `plugins`, and every plugin it uses. */
-export const registryOf = (experiment: Experiment): Registry => {
-  const registry = new Map<string, (options: unknown) => AnyUse>()
-  const visit = (value: unknown): void => {
-    if (isUse(value)) registry.set(`${value.kind} ${value.name}`, value.withOptions)
-    else if (isNode(value)) for (const inner of Object.values(value)) visit(inner)
-  }
-  const { plugins = [], ...rest } = experiment
-  visit(rest)
-  for (const plugin of plugins as ReadonlyArray<{ kind: PluginKind; plugin: string; use: (o: unknown) => AnyUse }>)
-    registry.set(`${plugin.kind} ${plugin.plugin}`, plugin.use)
-  return registry
-}
-
-/** Fields that hold a plugin, by their name wherever they stand. */
-const pluginFields: Readonly<Record<string, PluginKind>> = {
-  filter: "filter",
-  loss: "loss",
-  model: "model",
-  task: "task",
 }
 
 /** The schema of the object at a path: where a field may be set that the author left out. */
@@ -97,28 +64,9 @@ class Change {
     readonly setting: Setting,
   ) {}
 
-  fail(problem: string): InvalidInput {
+  readonly fail = (problem: string): InvalidInput => {
     const { path, value } = this.setting
     return new InvalidInput({ what: `--set ${path.join(".")}=${JSON.stringify(value)}`, problems: [problem] })
-  }
-
-  /** A plugin from its name, or from `{ name, options }`. */
-  plugin(kind: PluginKind, value: unknown): AnyUse {
-    const given = isNode(value) ? value : { name: value }
-    const make = this.registry.get(`${kind} ${String(given["name"])}`)
-    if (make) return make(given["options"] ?? {})
-    const have = [...this.registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
-    throw this.fail(
-      `no ${kind} ${JSON.stringify(given["name"])} here; there are ${have.join(", ")} (add others to the experiment's plugins)`,
-    )
-  }
-
-  /** A value from outside, with the names in plugin fields made into plugins. */
-  revive(field: string, value: unknown): unknown {
-    const kind = pluginFields[field]
-    if (kind !== undefined) return this.plugin(kind, value)
-    if (!isNode(value)) return value
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, this.revive(key, inner)]))
   }
 
   /** The options of a plugin with one changed, checked at once: the error is about this setting. */
@@ -136,8 +84,9 @@ class Change {
     const { path, value } = this.setting
     const [done, rest] = [path.slice(0, depth), path.slice(depth)]
     const [key, ...deeper] = rest
-    if (isUse(node)) return key === undefined ? this.plugin(node.kind, value) : this.option(node, rest)
-    if (key === undefined) return this.revive(done.at(-1) ?? "", value)
+    if (isUse(node))
+      return key === undefined ? pluginNamed(this.registry, node.kind, value, this.fail) : this.option(node, rest)
+    if (key === undefined) return revive(this.registry, done.at(-1) ?? "", value, this.fail)
     if (Array.isArray(node) && /^\d+$/.test(key) && Number(key) < node.length)
       return node.with(Number(key), this.apply(node[Number(key)], depth + 1))
     if (!isNode(node)) throw this.fail(`${done.join(".")} is ${JSON.stringify(node)}: nothing is inside it`)

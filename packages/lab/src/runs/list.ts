@@ -1,5 +1,5 @@
 /** The list of runs, for the terminal. */
-import { align } from "../table.ts"
+import { align } from "../table/align.ts"
 import type { RunEntry } from "./entry.ts"
 import { measures, writeInterval } from "./figures.ts"
 import type { WrittenRun } from "./read-run.ts"

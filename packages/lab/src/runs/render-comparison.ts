@@ -1,5 +1,5 @@
 /** A comparison of two runs, for the terminal. */
-import { align } from "../table.ts"
+import { align } from "../table/align.ts"
 import type { Comparison, FigurePair, SameData } from "./compare.ts"
 import { measures, writeInterval } from "./figures.ts"
 import type { Changed, Leaf } from "./leaves.ts"

@@ -76,7 +76,11 @@ test("an attempt is running, then what it came to: done by its record, stopped, 
   const { store, write, beginning } = aHome()
   const states = async () => (await run(store.list())).map(({ run: id, state }) => `${id} ${state}`)
   const enter = <A>(id: string, use: Effect.Effect<A, Error>) =>
-    entered(beginning(id), use, () => false).pipe(Effect.provideService(RunStore, store))
+    entered(
+      beginning(id),
+      () => use,
+      () => false,
+    ).pipe(Effect.provideService(RunStore, store))
 
   const during = await run(enter("good", Effect.promise(states)))
   expect(during).toEqual(["good running"])
@@ -103,7 +107,26 @@ test("an attempt is running, then what it came to: done by its record, stopped, 
   while ((await states()).every((s) => s !== "cut running")) await Bun.sleep(10)
   await run(Fiber.interrupt(fiber))
   expect(await states()).toContain("cut stopped")
-  const without = entered(beginning("none"), Effect.succeed(1), () => false)
+  // What an earlier attempt was called before its rates were chosen is called as this one.
+  await run(Effect.flip(enter("early", Effect.fail(new Error("stopped in its search")))))
+  await run(
+    entered(
+      beginning("early"),
+      (rename) =>
+        Effect.andThen(
+          rename({ run: "late", directory: beginning("late").directory }),
+          Effect.sync(() => write("late")),
+        ),
+      () => false,
+    ).pipe(Effect.provideService(RunStore, store)),
+  )
+  expect((await run(store.find("late"))).attempts.map(({ state }) => state)).toEqual(["failed", "done"])
+  expect((await states()).join()).not.toContain("early")
+  const without = entered(
+    beginning("none"),
+    () => Effect.succeed(1),
+    () => false,
+  )
   expect(await run(without)).toBe(1)
   expect((await states()).join()).not.toContain("none")
 })

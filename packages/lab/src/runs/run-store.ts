@@ -22,9 +22,14 @@ export interface Outcome {
   readonly message?: string | undefined
 }
 
+/** A run's name and its folder of results: what rates a tuned run chooses is part of it, and known once they are tried. */
+export type RunName = Pick<Beginning, "run" | "directory">
+
 export interface RunStoreService {
   /** Enters a run that begins now in this process; the number is its attempt's. */
   readonly begin: (beginning: Beginning) => Effect.Effect<number, DataError>
+  /** Gives an attempt, and earlier ones that came no further than its first name, the name that the run turned out to have. */
+  readonly rename: (attempt: number, to: RunName) => Effect.Effect<void, DataError>
   readonly finish: (attempt: number, outcome: Outcome) => Effect.Effect<void, DataError>
   /** All runs, the newest first; of one experiment (slug, number or name) if asked for. */
   readonly list: (experiment?: string) => Effect.Effect<ReadonlyArray<RunEntry>, DataError>
@@ -131,6 +136,21 @@ export const makeRunStore = (home: string, results: ReadonlyArray<string>): RunS
       )
     })
 
+  const rename = (attempt: number, to: RunName) =>
+    inDatabase(file, (database) => {
+      const own = database.query<{ directory: string }, [number]>("SELECT directory FROM attempts WHERE id = ?")
+      const from = own.get(attempt)?.directory
+      if (from === undefined || from === to.directory) return
+      const rows = database.query<{ id: number; beginning: string }, [string]>(
+        "SELECT id, beginning FROM attempts WHERE directory = ?",
+      )
+      for (const { id, beginning } of rows.all(from)) {
+        const named: Beginning = { ...(JSON.parse(beginning) as Beginning), ...to }
+        const values = [to.directory, JSON.stringify(named), id]
+        database.run("UPDATE attempts SET directory = ?, beginning = ? WHERE id = ?", values)
+      }
+    })
+
   const finish = (attempt: number, { state, message }: Outcome) =>
     inDatabase(file, (database) => {
       const ended = new Date().toISOString()
@@ -190,7 +210,7 @@ export const makeRunStore = (home: string, results: ReadonlyArray<string>): RunS
       return yield* new InvalidInput({ what: `run ${name}`, problems: [problem] })
     })
 
-  return { begin, finish, list, find }
+  return { begin, rename, finish, list, find }
 }
 
 const outcomeOf = <E>(exit: Exit.Exit<{ readonly incomplete: boolean }, E>): Outcome => {
@@ -203,19 +223,23 @@ const outcomeOf = <E>(exit: Exit.Exit<{ readonly incomplete: boolean }, E>): Out
 /**
  * Enters a run in the store while `use` makes it, and how it ended: done, incomplete, stopped or failed. Where there is no
  * store (a run made from a program) nothing is entered; the results are found later in any case.
+ *
+ * @param use is given what to call once the run's final name is known
  */
 export const entered = <A, E, R>(
   beginning: Omit<Beginning, "command">,
-  use: Effect.Effect<A, E, R>,
+  use: (rename: (to: RunName) => Effect.Effect<void, DataError>) => Effect.Effect<A, E, R>,
   isIncomplete: (made: A) => boolean,
 ): Effect.Effect<A, E | DataError, R> =>
   Effect.gen(function* () {
     const store = yield* Effect.serviceOption(RunStore)
-    if (store._tag === "None") return yield* use
-    const { begin, finish } = store.value
+    if (store._tag === "None") return yield* use(() => Effect.void)
+    const { begin, rename, finish } = store.value
     const attempt = yield* begin({ ...beginning, command: process.argv.slice(2) })
-    return yield* Effect.onExit(use, (exit) =>
-      // The results are written by now, and the list is made from them: an index that cannot be written takes nothing away.
-      Effect.ignore(finish(attempt, outcomeOf(Exit.map(exit, (made) => ({ incomplete: isIncomplete(made) }))))),
+    return yield* Effect.onExit(
+      use((to) => rename(attempt, to)),
+      (exit) =>
+        // The results are written by now, and the list is made from them: an index that cannot be written takes nothing away.
+        Effect.ignore(finish(attempt, outcomeOf(Exit.map(exit, (made) => ({ incomplete: isIncomplete(made) }))))),
     )
   })

@@ -1,5 +1,6 @@
 /** One run, from its record. */
-import { align, renderTable } from "../table.ts"
+import { align } from "../table/align.ts"
+import { renderTable } from "../table.ts"
 import { measures, writeInterval } from "./figures.ts"
 import { experimentAndPart, localTime, shortCommit } from "./list.ts"
 import type { RunFile, WrittenRun } from "./read-run.ts"

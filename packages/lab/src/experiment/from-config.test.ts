@@ -1,0 +1,70 @@
+import { expect, test } from "bun:test"
+import { Effect } from "effect"
+import { everything, squares, tiny } from "../../test/tiny.ts"
+import { findExperiments, loadExperiment, presetsOf } from "../experiments.ts"
+import { buildGraph } from "../graph.ts"
+import { inOrder } from "../stage.ts"
+import { arm, type Experiment } from "./define.ts"
+import { fromConfig } from "./from-config.ts"
+import { registryOf } from "./registry.ts"
+import { resolve } from "./resolve.ts"
+
+const run = Effect.runPromise
+/** Through JSON, as run.json holds it. */
+const writtenAndRead = (config: unknown): unknown => JSON.parse(JSON.stringify(config, null, 2))
+
+/** Every experiment of this checkout, its parts and presets among them, and the tests' own. */
+const all: ReadonlyArray<readonly [string, Experiment]> = [
+  ["tiny", tiny],
+  [
+    "tiny, tuned, with controls and a long run",
+    {
+      ...tiny,
+      arms: {
+        ...tiny.arms,
+        "as-much": {
+          ...tiny.arms["all"]!,
+          steps: { computeOf: "behind" },
+          from: "reference",
+          reference: tiny.reference!,
+        },
+        placebo: { ...tiny.arms["behind"]!, shuffleReference: true },
+      },
+      tuning: { learningRates: [0.001, 0.003, 0.01], seed: 9, prompts: 3 },
+      capacity: arm({ filter: everything(), loss: squares(), steps: 20, batchSize: 4 }),
+    },
+  ],
+  ...(await Promise.all(
+    findExperiments().map(async (found) => {
+      const presets = [null, ...(await run(presetsOf(found)))]
+      const parts = await Promise.all(presets.map((preset) => run(loadExperiment(found, preset))))
+      return parts
+        .flat()
+        .map(({ part, preset, experiment }) => [`${found.slug}, part ${part}, preset ${preset}`, experiment] as const)
+    }),
+  ).then((each) => each.flat())),
+]
+
+for (const [name, experiment] of all)
+  test(`${name}: rebuilt from its config it has the same config and the same stages`, async () => {
+    const first = await run(resolve(experiment))
+    const config = writtenAndRead(first.config)
+    const again = await run(Effect.flatMap(fromConfig(config, registryOf(experiment)), (rebuilt) => resolve(rebuilt)))
+    expect(JSON.stringify(writtenAndRead(again.config))).toBe(JSON.stringify(config))
+    expect(again.arms.map((arm) => arm.name)).toEqual(first.arms.map((arm) => arm.name))
+    const [one, other] = [await run(buildGraph(first)), await run(buildGraph(again))]
+    const stages = ({ trials, leaves }: typeof one) =>
+      inOrder([...trials, ...leaves]).map(({ label, key }) => [label, key])
+    expect(stages(other)).toEqual(stages(one))
+    expect(stages(one).length).toBeGreaterThan(10)
+  })
+
+test("a config that names what is not here is refused with what there is", async () => {
+  const { config } = await run(resolve(tiny))
+  const registry = new Map([...registryOf(tiny)].filter(([key]) => key !== "filter behind"))
+  const { message } = await run(Effect.flip(fromConfig(config, registry)))
+  expect(message).toBe(
+    'the config of the run: no filter "behind" here; there are everything (add others to the experiment\'s plugins)',
+  )
+  expect((await run(Effect.flip(fromConfig({ name: "x" }, registry)))).message).toContain("has no arms")
+})
