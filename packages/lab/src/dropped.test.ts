@@ -12,7 +12,7 @@ import { Progress, type ProgressEvent } from "./progress.ts"
 import { runRecord } from "./record/schema.ts"
 import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
-import { caption } from "./table.ts"
+import { caption } from "./table/caption.ts"
 
 /** Twelve letters said ten times; in each split some that are said forty times, longer than the tiny maxLength. */
 const uneven = defineTask({

@@ -56,7 +56,7 @@ test("every loss runs as an arm, and focus-finetune on the gold tokens alone: al
     for (const { value, low, high } of [greedyAcceptance, expectedAcceptance])
       for (const x of [value, low, high]) share(x)
     for (const x of [tau.value, tau.low, tau.high]) expect(x).toBeGreaterThanOrEqual(1)
-    for (const x of [mbsu, speedup]) expect(Number.isFinite(x) && x! > 0).toBe(true)
+    for (const x of [mbsu.value, speedup.value]) expect(Number.isFinite(x) && x! > 0).toBe(true)
     const [{ arm, reference }] = budget as [(typeof budget)[number]]
     expect(arm.steps).toBe(3)
     for (const x of Object.values(arm)) expect(Number.isFinite(x) && x > 0).toBe(true)

@@ -2,9 +2,13 @@
 import { type } from "arktype"
 
 const figure = "number | null"
-const interval = type({ value: figure, low: figure, high: figure })
 const use = type({ name: "string", options: "Record<string, unknown>" })
 
+/** A figure with its 95 % interval over that many seeds (and all prompts). Null ends: no interval can be made. */
+const interval = type({ value: figure, low: figure, high: figure, seeds: "number" })
+export type IntervalRecord = typeof interval.infer
+
+/** What one training stage cost. */
 const budget = type({
   /** Optimizer steps. */
   steps: "number",
@@ -17,6 +21,17 @@ const budget = type({
   seconds: "number",
 })
 export type Budget = typeof budget.infer
+
+/** What an arm costs where nothing else is run: its steps, its reference and the whole of every cache that either reads. */
+const totalBudget = type({
+  steps: "number",
+  /** Those of caches too: a token that a frozen model read for a cache was seen. */
+  tokensSeen: "number",
+  tokensTrained: "number",
+  flops: "number",
+  seconds: "number",
+})
+export type TotalBudget = typeof totalBudget.infer
 
 /** A cache of what frozen models say of the training data; arms and seeds may share one. */
 const signalCache = type({
@@ -34,6 +49,7 @@ const seedFigures = type({
   greedyAcceptance: figure,
   sampledAcceptance: figure,
   expectedAcceptance: figure,
+  draftKl: figure,
   byGamma: type({
     gamma: "number",
     greedyAcceptance: figure,
@@ -46,7 +62,7 @@ const seedFigures = type({
     /** Those really timed: texts of one block have no call to time. */
     prompts: "number",
     /** Each timed round's median over prompts; `speedup` is their median. */
-    "speedupByRound?": "number[]",
+    speedupByRound: "number[]",
     tokensPerSecond: { alone: "number", withDraft: "number" },
     /** One call: the target on one token, the target on a block, the draft on one token. */
     secondsPerCall: { target: "number", verify: "number", draft: "number" },
@@ -60,33 +76,107 @@ export type SeedFigures = typeof seedFigures.infer
 
 const row = type({
   name: "string",
-  role: "'start' | 'reference' | 'arm'",
+  role: "'start' | 'reference' | 'arm' | 'capacity'",
   filter: use.or("null"),
   loss: use.or("null"),
+  /** Kind of the reference that the filter reads, or that the arm begins from. */
   reference: "string | null",
+  from: "'start' | 'reference' | null",
+  learningRate: figure,
+  /** Of each seed that was measured. */
   budget: type({
     seed: "number",
     arm: budget,
     reference: budget.or("null"),
-    /** What the arm's steps read and did not compute: in no other figure. Left out where there is none. */
-    "signals?": signalCache.array(),
+    /** Caches that the arm's steps, or its reference's, read in the place of frozen models. */
+    signals: signalCache.array(),
+    total: totalBudget,
   }).array(),
   seeds: seedFigures.array(),
   greedyAcceptance: interval,
   expectedAcceptance: interval,
+  /** Greedy, and sampled (an expectation, of texts that the target sampled). */
   tau: interval,
-  mbsu: "number",
-  speedup: figure,
-  /** The lowest and the highest of all seeds' rounds: what the clock alone changes. */
-  "speedupRange?": type({ low: "number", high: "number" }).or("null"),
-  /** Greedy acceptance minus the baseline's, paired by seed and prompt. */
-  differenceFromBaseline: interval.or("null"),
+  sampledTau: interval,
+  mbsu: interval,
+  /** KL(p || q) of raw distributions on the target's own samples, nats a token. */
+  draftKl: interval,
+  speedup: interval,
+  /** The mean of the prompts' own ratios, where the figures above divide sums over all prompts. */
+  perPrompt: { greedyAcceptance: interval, tau: interval },
+  /** Greedy acceptance of the first, second, ... token of a block. */
+  byPosition: type({ position: "number", tested: "number", acceptance: interval }).array(),
+  /**
+   * Greedy agreement with the target on its own greedy texts, at the tokens that the arm's filter keeps of them (the draft
+   * being as it starts) and at those that it drops: the arm's, and the baseline's at the same tokens.
+   */
+  kept: type({
+    share: interval,
+    kept: interval,
+    dropped: interval,
+    baselineKept: interval,
+    baselineDropped: interval,
+  }).or("null"),
 })
 export type RowRecord = typeof row.infer
 
+/** Measures that differences are taken of. */
+const measure = type("'greedyAcceptance' | 'expectedAcceptance' | 'tau' | 'draftKl'")
+export type DifferenceMeasure = typeof measure.infer
+
+/** a - b, paired by seed and prompt; a stands before b in the experiment. */
+const difference = type({
+  a: "string",
+  b: "string",
+  measure,
+  /** Those that both have. */
+  seeds: "number[]",
+  value: figure,
+  low: figure,
+  high: figure,
+  /** Standard errors that the interval is made of, so that one of another level can be: of seeds, and of prompts. */
+  errors: type({ seeds: "number", prompts: "number" }).or("null"),
+})
+export type DifferenceRecord = typeof difference.infer
+
+const tuning = type({
+  seed: "number",
+  dataset: "string",
+  prompts: "number",
+  gamma: "number",
+  learningRates: "number[]",
+  /** The references first. */
+  arms: type({
+    name: "string",
+    /** Greedy acceptance on the validation split; null: training stopped itself at that rate. */
+    tried: type({ learningRate: "number", greedyAcceptance: figure }).array(),
+    chosen: "number",
+    /** Whether the best was the smallest or the largest that was tried. */
+    atEdge: "boolean",
+    /** Of this search: all its trainings together, in no other figure. */
+    flops: figure,
+    seconds: figure,
+  }).array(),
+})
+export type TuningRecord = typeof tuning.infer
+
+/** The draft of this size, trained long on all tokens under one seed: how low its KL comes. */
+const capacity = type({
+  seed: "number",
+  /** Of half the steps, and of all: whether it still falls. */
+  points: type({ name: "string", steps: "number", draftKl: interval, greedyAcceptance: interval }).array(),
+})
+export type CapacityRecord = typeof capacity.infer
+
+/** A draft of which there is no figure, or not all, and why. */
+const missing = type({ name: "string", seed: "number", stage: "string", message: "string" })
+export type MissingRecord = typeof missing.infer
+
 export const runRecord = type({
-  schema: "1",
+  schema: "2",
   experiment: "string",
+  part: "string | null",
+  preset: "string | null",
   name: "string",
   question: "string",
   run: "string",
@@ -102,14 +192,13 @@ export const runRecord = type({
     system: "string",
     device: "string",
     products: "string",
-    // left out in runs from before there was a native library
     "native?": "string",
   },
   conditions: {
     dataset: "string",
     prompts: "number",
     /** Examples longer than maxLength, left out whole: of the training split, and of the one that is measured on. */
-    "dropped?": { train: "number", measured: "number" },
+    dropped: { train: "number", measured: "number" },
     gamma: "number",
     gammas: "number[]",
     temperature: "number",
@@ -128,8 +217,16 @@ export const runRecord = type({
     sample: { prompt: "string", text: "string" },
   },
   draftParameters: "number",
+  /** The first arm. */
   baseline: "string",
   rows: row.array(),
+  /** Of all pairs of arms. */
+  differences: difference.array(),
+  tuning: tuning.or("null"),
+  capacity: capacity.or("null"),
+  missing: missing.array(),
+  /** The report's words: what follows from the figures, and what does not. */
+  conclusions: "string[]",
   stages: type({
     kind: "string",
     label: "string",

@@ -1,7 +1,8 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
-import { intervalText } from "../statistics.ts"
-import { caption, leftColumns, short, tableCells } from "../table.ts"
+import { caption } from "../table/caption.ts"
+import { acceptedCells, type Cells, costCells } from "../table/columns.ts"
+import { short } from "../table/format.ts"
 import { acceptanceChart, keptFractionChart, keptLossChart, lossChart, type MetricLine, tauChart } from "./charts.ts"
 import { type KeptLine, keptSection } from "./kept.ts"
 import { escapeHtml, figure, htmlTable, page } from "./page.ts"
@@ -13,69 +14,7 @@ const draw = async (title: string, text: string, chart: Chart | undefined): Prom
 const list = (facts: ReadonlyArray<string>) =>
   `<ul class="facts">${facts.map((f) => `<li>${escapeHtml(f)}</li>`).join("")}</ul>`
 
-const points = (x: number | null) => (x === null ? "-" : `${x >= 0 ? "+" : ""}${(100 * x).toFixed(1)}`)
-
-/** Arms against the baseline, and what each cost with its reference. */
-const budgetTable = (run: RunRecord): string => {
-  const head = [
-    "arm",
-    "against baseline, points",
-    "steps",
-    "tokens seen",
-    "tokens trained",
-    "FLOPs",
-    "seconds",
-    "reference: tokens seen",
-    "FLOPs",
-    "seconds",
-  ]
-  const rows = run.rows.map((row) => {
-    const mean = (of: (b: (typeof row.budget)[number]["arm"]) => number, which: "arm" | "reference") => {
-      const found = row.budget.flatMap((b) => (b[which] ? [of(b[which])] : []))
-      return found.length === 0 ? null : found.reduce((a, b) => a + b, 0) / found.length
-    }
-    const show = (x: number | null, as: (x: number) => string) => (x === null ? "-" : as(x))
-    const d = row.differenceFromBaseline
-    const seconds = (x: number) => x.toFixed(1)
-    return [
-      row.role === "arm" ? row.name : `(${row.name})`,
-      d === null ? "-" : `${points(d.value)}  [${points(d.low)}, ${points(d.high)}]`,
-      show(
-        mean((b) => b.steps, "arm"),
-        String,
-      ),
-      show(
-        mean((b) => b.tokensSeen, "arm"),
-        short,
-      ),
-      show(
-        mean((b) => b.tokensTrained, "arm"),
-        short,
-      ),
-      show(
-        mean((b) => b.flops, "arm"),
-        short,
-      ),
-      show(
-        mean((b) => b.seconds, "arm"),
-        seconds,
-      ),
-      show(
-        mean((b) => b.tokensSeen, "reference"),
-        short,
-      ),
-      show(
-        mean((b) => b.flops, "reference"),
-        short,
-      ),
-      show(
-        mean((b) => b.seconds, "reference"),
-        seconds,
-      ),
-    ]
-  })
-  return htmlTable([head, ...rows], new Set([0]), (i) => run.rows[i]!.role !== "arm")
-}
+const table = (run: RunRecord, { rows, left }: Cells) => htmlTable(rows, left, (i) => run.rows[i]!.role !== "arm")
 
 /**
  * The report of a run as one HTML file.
@@ -95,16 +34,14 @@ export const renderReport = async (
 <h1>${escapeHtml(run.question)}</h1>
 ${list([`target ${short(target.parameters)} parameters`, `draft ${short(run.draftParameters)}`, ...score, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
 <h2>What the target accepted</h2>
-${htmlTable(tableCells(run), leftColumns, (i) => run.rows[i]!.role !== "arm")}
+${table(run, acceptedCells(run))}
+${table(run, costCells(run))}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
-${await draw("Greedy acceptance by arm.", `Points: seeds. Tick: pooled mean. Line: interval, ${intervalText(run.seeds.length)}.`, acceptanceChart(run))}
+${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval.", acceptanceChart(run))}
 <div class="pair">
 ${await draw("Tokens per target call, greedy.", "Lines: means over seeds. Points: seeds.", tauChart(run, "greedy"))}
 ${await draw("Tokens per target call, sampled.", `Expected, temperature ${run.conditions.temperature}.`, tauChart(run, "sampled"))}
 </div>
-<h2>Budgets</h2>
-<p class="note">Against ${escapeHtml(run.baseline)}: greedy acceptance, paired by seed and prompt; interval: ${intervalText(run.seeds.length)}. Means over seeds; a reference's cost stands apart and is paid once a seed, however many arms use it.</p>
-${budgetTable(run)}
 <h2>Training</h2>
 ${await draw("Loss by arm, each seed a line.", "A filter that keeps hard tokens has the higher curve: compare arms by acceptance, not by this.", lossChart(run, lines))}
 <div class="pair">

@@ -4,7 +4,7 @@ import { tiny } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { buildGraph } from "../graph.ts"
-import { runName } from "./record.ts"
+import { runName } from "./name.ts"
 
 const nameOf = (experiment: Experiment) =>
   Effect.runPromise(

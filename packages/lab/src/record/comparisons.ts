@@ -1,0 +1,82 @@
+/** Which of a run's differences are concluded from, the way they are read: the one that is asked about, minus the other. */
+import { halfWidth } from "../statistics/interval.ts"
+import type { DifferenceMeasure, DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
+
+/** The rows of arms, in the experiment's order. */
+export const armsOf = ({ rows }: Pick<RunRecord, "rows">): ReadonlyArray<RowRecord> =>
+  rows.filter(({ role }) => role === "arm")
+
+/** The mean over seeds of what an arm cost in all. */
+export const meanTotal = ({ budget }: RowRecord, of: keyof TotalBudget): number =>
+  budget.reduce((sum, { total }) => sum + total[of], 0) / budget.length
+
+/** The difference of two arms, `over` minus `under`; undefined where they share no seed. */
+export const differenceBetween = (
+  { differences }: Pick<RunRecord, "differences">,
+  over: string,
+  under: string,
+  measure: DifferenceMeasure = "greedyAcceptance",
+): DifferenceRecord | undefined => {
+  const found = differences.find(
+    (d) => d.measure === measure && ((d.a === over && d.b === under) || (d.a === under && d.b === over)),
+  )
+  if (found === undefined || found.a === over) return found
+  const minus = (x: number | null) => (x === null ? null : -x)
+  return { ...found, a: over, b: under, value: minus(found.value), low: minus(found.high), high: minus(found.low) }
+}
+
+const dropsTokens = ({ budget }: RowRecord): boolean => budget.some(({ arm }) => arm.tokensTrained < arm.tokensValid)
+
+/**
+ * The arm that a run is about: the first that leaves tokens out by what a reference says of them, else the first that leaves
+ * any out, else the first that is not the baseline.
+ */
+export const mainArm = (run: RunRecord): RowRecord | undefined => {
+  const arms = armsOf(run)
+  return (
+    arms.find((row) => row.reference !== null && row.from === "start" && dropsTokens(row)) ??
+    arms.find(dropsTokens) ??
+    arms.find(({ name }) => name !== run.baseline)
+  )
+}
+
+export interface Compared {
+  readonly over: RowRecord
+  readonly under: RowRecord
+  readonly difference: DifferenceRecord
+}
+
+/** Each arm against the baseline, then the main arm against each other arm; no pair twice. */
+export const comparisonsOf = (
+  run: RunRecord,
+): { readonly withBaseline: ReadonlyArray<Compared>; readonly ofMain: ReadonlyArray<Compared> } => {
+  const arms = armsOf(run)
+  const compared = (over: RowRecord, under: RowRecord): ReadonlyArray<Compared> => {
+    const difference = differenceBetween(run, over.name, under.name)
+    return difference === undefined ? [] : [{ over, under, difference }]
+  }
+  const baseline = arms.find(({ name }) => name === run.baseline)
+  const main = mainArm(run)
+  const withBaseline =
+    baseline === undefined ? [] : arms.filter((arm) => arm !== baseline).flatMap((arm) => compared(arm, baseline))
+  const ofMain =
+    main === undefined || main === baseline
+      ? []
+      : arms.filter((arm) => arm !== main && arm !== baseline).flatMap((arm) => compared(main, arm))
+  return { withBaseline, ofMain }
+}
+
+/** Whether the interval leaves out 0. */
+export const isShown = ({ low, high }: Pick<DifferenceRecord, "low" | "high">): boolean =>
+  low !== null && high !== null && (low > 0 || high < 0)
+
+/** The same interval at another level of coverage; undefined where there is none. */
+export const atLevel = (
+  { value, errors, seeds }: DifferenceRecord,
+  prompts: number,
+  level: number,
+): { readonly low: number; readonly high: number } | undefined => {
+  if (value === null || errors === null) return undefined
+  const half = halfWidth(errors, seeds.length, prompts, level)
+  return { low: value - half, high: value + half }
+}

@@ -1,0 +1,139 @@
+/** The rows of a record and the differences between them, each figure with its interval. */
+import { mbsu } from "@winnow/decoding"
+import type { Interval } from "@winnow/numerics"
+import type { Figures } from "../stages/measure.ts"
+import { difference, type Estimate, estimate } from "../statistics/interval.ts"
+import type { Sample } from "../statistics/sample.ts"
+import { agreementAt, type FiguresBySeed, type KeptTexts, keptShare, lengthOf, type RowSamples } from "./samples.ts"
+import type { DifferenceMeasure, DifferenceRecord, IntervalRecord, RowRecord, SeedFigures } from "./schema.ts"
+
+/** What a figure can be: an interval of few seeds may reach beyond. */
+type Bounds = readonly [least: number, most: number]
+const share: Bounds = [0, 1]
+const positive: Bounds = [0, Number.POSITIVE_INFINITY]
+
+const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
+
+const record = ({ value, low, high, seeds }: Estimate, [least, most]: Bounds): IntervalRecord => ({
+  value: finite(value),
+  low: finite(Math.max(least, low)),
+  high: finite(Math.min(most, high)),
+  seeds,
+})
+
+const unknown: IntervalRecord = { value: null, low: null, high: null, seeds: 0 }
+
+const within = (sample: Sample | undefined, bounds: Bounds): IntervalRecord =>
+  sample === undefined ? unknown : record(estimate(sample), bounds)
+
+/** An interval of a figure that is a factor times another. */
+const scaled = ({ value, low, high, seeds }: IntervalRecord, factor: number): IntervalRecord => {
+  const times = (x: number | null) => (x === null ? null : x * factor)
+  return { value: times(value), low: times(low), high: times(high), seeds }
+}
+
+/** The figures of one seed. */
+export const seedFigures = (seed: number, figures: Figures, gamma: number): SeedFigures => {
+  const at = lengthOf(figures, gamma)
+  const { speedup } = figures
+  const [kl, positions] = figures.kl.reduce(([sum, n], [s, m]) => [sum + s, n + m], [0, 0])
+  return {
+    seed,
+    greedyAcceptance: at.greedy.acceptance?.pooled ?? null,
+    sampledAcceptance: at.sampled.acceptance?.pooled ?? null,
+    expectedAcceptance: at.sampled.expectedAcceptance?.pooled ?? null,
+    draftKl: finite(kl / positions),
+    byGamma: figures.lengths.map(({ gamma, greedy, sampled }) => ({
+      gamma,
+      greedyAcceptance: greedy.acceptance?.pooled ?? null,
+      greedyTau: greedy.blockEfficiency?.pooled ?? null,
+      sampledTau: sampled.blockEfficiency?.pooled ?? null,
+      testedTokens: greedy.testedTokens,
+    })),
+    speedup: speedup?.speedup ?? null,
+    timing: speedup && {
+      prompts: speedup.prompts,
+      speedupByRound: [...speedup.byRound],
+      tokensPerSecond: speedup.tokensPerSecond,
+      secondsPerCall: speedup.seconds,
+      predicted: speedup.predicted,
+      identical: speedup.identity?.identical ?? null,
+      differences: speedup.identity?.differences.map(({ margin }) => ({ margin })) ?? null,
+    },
+  }
+}
+
+/** What of a row follows from its measurements. */
+export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: number) => {
+  const all = [...figures]
+  const tau = within(samples.tau, [1, gamma + 1])
+  const tested = (place: number) =>
+    all.reduce(
+      (sum, [, f]) => sum + lengthOf(f, gamma).greedyCounts.reduce((n, { testedAt }) => n + (testedAt[place] ?? 0), 0),
+      0,
+    )
+  return {
+    seeds: all.map(([seed, f]) => seedFigures(seed, f, gamma)),
+    greedyAcceptance: within(samples.greedyAcceptance, share),
+    expectedAcceptance: within(samples.expectedAcceptance, share),
+    tau,
+    sampledTau: within(samples.sampledTau, [1, gamma + 1]),
+    mbsu: scaled(tau, mbsu(1, gamma, all[0]![1].parameterRatio)),
+    draftKl: within(samples.draftKl, positive),
+    speedup: within(samples.speedup, positive),
+    perPrompt: {
+      greedyAcceptance: within(samples.perPrompt.greedyAcceptance, share),
+      tau: within(samples.perPrompt.tau, [1, gamma + 1]),
+    },
+    byPosition: samples.byPosition.map((sample, i) => ({
+      position: i + 1,
+      tested: tested(i),
+      acceptance: within(sample, share),
+    })),
+  } satisfies Partial<RowRecord>
+}
+
+/**
+ * Agreement at kept and at dropped tokens, the draft's and the baseline's at the same ones. Null without a division, or where
+ * the filter keeps every token of the texts, or none.
+ */
+export const keptFigures = (
+  kept: ReadonlyMap<number, KeptTexts>,
+  figures: FiguresBySeed,
+  baseline: FiguresBySeed,
+): RowRecord["kept"] => {
+  if (kept.size === 0) return null
+  const kinds = new Set([...kept.values()].flatMap((texts) => texts.flatMap((text) => [...text])))
+  if (kinds.size < 2) return null
+  return {
+    share: within(keptShare(kept), share),
+    kept: within(agreementAt(figures, kept, "1"), share),
+    dropped: within(agreementAt(figures, kept, "0"), share),
+    baselineKept: within(agreementAt(baseline, kept, "1"), share),
+    baselineDropped: within(agreementAt(baseline, kept, "0"), share),
+  }
+}
+
+const measures: ReadonlyArray<DifferenceMeasure> = ["greedyAcceptance", "expectedAcceptance", "tau", "draftKl"]
+
+const withoutBounds = ({ value, low, high }: Interval) => ({
+  value: finite(value),
+  low: finite(low),
+  high: finite(high),
+})
+
+/** a - b of all pairs, a before b, on the seeds that both have; pairs that share none are left out. */
+export const differencesOf = (
+  arms: ReadonlyArray<{ readonly name: string; readonly samples: RowSamples }>,
+): ReadonlyArray<DifferenceRecord> =>
+  arms.flatMap((a, i) =>
+    arms.slice(i + 1).flatMap((b) =>
+      measures.flatMap((measure) => {
+        const found = difference(a.samples[measure], b.samples[measure])
+        if (found === undefined) return []
+        const { seeds, prompts } = found.errors
+        const errors = Number.isFinite(seeds + prompts) ? { seeds, prompts } : null
+        return [{ a: a.name, b: b.name, measure, seeds: [...found.pairedSeeds], ...withoutBounds(found), errors }]
+      }),
+    ),
+  )

@@ -1,0 +1,71 @@
+/** What stands below a run's tables: what the figures are of, and without which none of them means anything. */
+import { armsOf, meanTotal } from "../record/comparisons.ts"
+import type { RunRecord } from "../record/schema.ts"
+import { percent, short, written } from "./format.ts"
+
+const temperature = ({ conditions: { temperature: t, topK, topP } }: RunRecord): string =>
+  [`temperature ${t}`, ...(topK === null ? [] : [`top-k ${topK}`]), ...(topP === null ? [] : [`top-p ${topP}`])].join(
+    ", ",
+  )
+
+const from = (least: number, most: number): string => (least === most ? `${least}` : `${least} to ${most}`)
+
+/** What was timed: how many prompts and rounds, and whether all texts came out as the target's own. */
+const timingLine = (run: RunRecord): string => {
+  const timings = run.rows.flatMap(({ seeds }) => seeds.flatMap(({ timing }) => timing ?? []))
+  if (timings.length === 0) return "Speed-up: not timed, no text of the target is longer than a block."
+  const { gamma } = run.conditions
+  const prompts = Math.max(...timings.map((t) => t.prompts))
+  const rounds = timings[0]!.speedupByRound.length
+  const odd = Math.max(...timings.map((t) => (t.identical === null ? 0 : t.prompts - t.identical)))
+  const differs =
+    odd === 0 ? "" : ` With the draft, the text of up to ${odd} of them was not the target's own: see run.json.`
+  return `Speed-up: wall time, greedy, gamma = ${gamma}, ${prompts} prompts, median of ${rounds} rounds after an untimed one, batch 1, this machine.${differs}`
+}
+
+/** Whether the arms cost the same: a table that mixes budgets says so. */
+const budgetLine = (run: RunRecord): string => {
+  const totals = armsOf(run).map((row) => meanTotal(row, "flops"))
+  const [least, most] = [Math.min(...totals), Math.max(...totals)]
+  const what =
+    "Cost: means over seeds; after the stroke with the whole of its reference and caches, the target and the start being given."
+  if (most / least < 1.03) return `${what} All arms cost the same compute.`
+  return `${what} All arms together range over ${(most / least).toFixed(1)} times the FLOPs: rows are not to be compared at face value.`
+}
+
+/** Examples that nothing was trained or measured on; none of it where none were left out. */
+const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyArray<string> =>
+  dropped.train === 0 && dropped.measured === 0
+    ? []
+    : [`Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`]
+
+/** What the figures are of. */
+export const caption = (run: RunRecord): ReadonlyArray<string> => {
+  const { conditions: c, target } = run
+  const tested = run.rows.flatMap(({ seeds }) =>
+    seeds.map(({ byGamma }) => Math.round(byGamma.find(({ gamma }) => gamma === c.gamma)!.testedTokens)),
+  )
+  const timed = run.rows.some(({ speedup }) => speedup.value !== null)
+  const score = target.score === null ? "" : `, right on ${written(target.score, percent)} % of the prompts`
+  return [
+    `± is half of a 95 % interval. ${c.interval}.`,
+    `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${from(Math.min(...tested), Math.max(...tested))} tested tokens a draft and seed; pooled over tokens, "by prompt" the mean of the prompts' own.`,
+    `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens; there also sampled tau and KL(p || q), of distributions before top-k and top-p.`,
+    timed || run.rows.some(({ role }) => role === "arm") ? timingLine(run) : "",
+    budgetLine(run),
+    ...droppedLine(run),
+    `Target: ${short(target.parameters)} parameters${score}. Draft: ${short(run.draftParameters)} parameters.`,
+  ].filter((line) => line !== "")
+}
+
+/** What is missing, and how to go on; nothing where nothing is. */
+export const missingLines = (run: RunRecord): ReadonlyArray<string> => {
+  if (run.missing.length === 0) return []
+  const lines = run.missing.map(({ name, seed, stage, message }) => `  ${name}, seed ${seed}: ${stage}: ${message}`)
+  const folder = `results/${run.experiment}/${run.part === null ? "" : `${run.part}-`}${run.run}`
+  return [
+    `Missing (${run.missing.length}), and why:`,
+    ...lines,
+    `The same command goes on with what is missing, as does: bun run experiment --repeat ${folder}`,
+  ]
+}

@@ -1,0 +1,31 @@
+/** How numbers are written in tables: short, and never a figure without its interval. */
+import type { IntervalRecord } from "../record/schema.ts"
+
+/** 1234567 as "1.23M". */
+export const short = (n: number): string => {
+  const [scale, letter] =
+    n >= 1e12 ? [1e12, "T"] : n >= 1e9 ? [1e9, "G"] : n >= 1e6 ? [1e6, "M"] : n >= 1e3 ? [1e3, "k"] : [1, ""]
+  return `${(n / scale).toPrecision(n >= 1000 ? 3 : Math.max(1, String(Math.round(n)).length))}${letter}`
+}
+
+/** How a kind of figure is written: acceptances in per cent, the rest as they are. */
+export interface Scale {
+  readonly factor: number
+  readonly digits: number
+}
+export const percent: Scale = { factor: 100, digits: 1 }
+export const plain: Scale = { factor: 1, digits: 2 }
+export const nats: Scale = { factor: 1, digits: 3 }
+
+/** A number on a scale; "0.0" where rounding would write "-0.0". */
+export const written = (x: number, { factor, digits }: Scale): string => {
+  const text = (factor * x).toFixed(digits)
+  return Number(text) === 0 ? (0).toFixed(digits) : text
+}
+
+/** "62.1 ± 1.3", the larger side where the interval was cut at what the figure can be; "62.1 ± ?" where there is none. */
+export const plusMinus = ({ value, low, high }: IntervalRecord, scale: Scale): string => {
+  if (value === null) return "-"
+  const half = low === null || high === null ? "?" : written(Math.max(high - value, value - low), scale)
+  return `${written(value, scale)} ± ${half}`
+}

@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test"
+import { aComparison, aRun } from "../../test/record.ts"
+import { renderTable } from "../table.ts"
+import { align, wrap } from "./align.ts"
+import { caption } from "./caption.ts"
+import { acceptedCells, costCells } from "./columns.ts"
+import { plain, plusMinus, short, written } from "./format.ts"
+
+test("columns are aligned: text left, numbers right, wide characters counted as they show", () => {
+  const text = align(
+    [
+      ["arm", "τ", "seconds"],
+      ["all-tokens", "2.10", "9.1"],
+      ["x", "10.00", "120.0"],
+    ],
+    new Set([0]),
+  )
+  expect(text.split("\n")).toEqual([
+    "arm             τ  seconds",
+    "──────────  ─────  ───────",
+    "all-tokens   2.10      9.1",
+    "x           10.00    120.0",
+  ])
+})
+
+test("paragraphs are broken between words, and a word longer than a line stands alone", () => {
+  expect(wrap("one two three", 9, "- ").split("\n")).toEqual(["- one two", "  three"])
+  expect(wrap("a veryverylongword b", 6).split("\n")).toEqual(["a", "veryverylongword", "b"])
+})
+
+test("numbers are shortened to three digits", () => {
+  expect([0, 7, 999, 1234, 76944, 1.97e6, 4.52e11].map(short)).toEqual([
+    "0",
+    "7",
+    "999",
+    "1.23k",
+    "76.9k",
+    "1.97M",
+    "452G",
+  ])
+  expect(written(-0.001, plain)).toBe("0.00")
+})
+
+test("a figure is never written without its interval", () => {
+  expect(plusMinus({ value: 0.6, low: 0.55, high: 0.65, seeds: 5 }, { factor: 100, digits: 1 })).toBe("60.0 ± 5.0")
+  // cut at 1: the side that was not cut
+  expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 2 }, { factor: 100, digits: 1 })).toBe("90.0 ± 30.0")
+  expect(plusMinus({ value: 2, low: null, high: null, seeds: 1 }, plain)).toBe("2.00 ± ?")
+  expect(plusMinus({ value: null, low: null, high: null, seeds: 0 }, plain)).toBe("-")
+  const run = aComparison({ prompts: 20 })
+  const { rows } = acceptedCells(run)
+  const [head, ...body] = rows
+  const figures = head!.flatMap((name, i) => (["arm", "seeds", "FLOPs, all"].includes(name) ? [] : [i]))
+  expect(figures.length).toBe(8)
+  for (const row of body) for (const i of figures) expect(row[i]).toMatch(/^(\d+\.\d+ ± \d+\.\d+|-)$/)
+  // Missing under one seed: the row says that it has four.
+  expect(body.map((row) => row[head!.indexOf("seeds")])).toEqual(run.rows.map((row) => String(row.seeds.length)))
+  expect(run.rows.find(({ name }) => name === "bottom")!.seeds.length).toBe(4)
+})
+
+test("costs stand beside every acceptance, with the reference's", () => {
+  const run = aComparison({ prompts: 20 })
+  const cost = (name: string) =>
+    costCells(run)
+      .rows.find(([arm]) => arm === name)!
+      .slice(4)
+  expect(cost("all-equal-steps")).toEqual(["400", "276k", "460k", "208G", "8.4"])
+  expect(cost("adaspec")).toEqual(["400 / 800", "110k / 386k", "460k / 920k", "133G / 341G", "5.9 / 14.3"])
+  expect(caption(run).join("\n")).toContain("All arms together range over 3.9 times the FLOPs")
+  expect(caption(aRun()).join("\n")).toContain("All arms cost the same compute.")
+})
+
+test("tables fit a wide terminal, what is no arm is in brackets, what is missing is named with the way on", () => {
+  const run = aComparison({ prompts: 20 })
+  const lines = renderTable(run).split("\n")
+  for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(150)
+  for (const name of ["start", "reference", "capacity", "capacity, half"])
+    expect(lines.filter((line) => line.startsWith(`(${name})`)).length).toBe(2)
+  const at = lines.indexOf("Missing (1), and why:")
+  expect(lines[at + 1]).toBe(
+    "  bottom, seed 4: arm bottom, seed 4: the loss is NaN at step 212, batch 3; the last good checkpoint is of step 200",
+  )
+  expect(lines[at + 2]).toEndWith("bun run experiment --repeat results/004-compute-matched/arithmetic-0123456789")
+  expect(renderTable(aRun())).not.toContain("Missing")
+})
+
+test("the caption says what an interval of few seeds is", () => {
+  expect(caption(aRun({ seeds: 1 })).join("\n")).toContain("one seed, so nothing is said of other seeds")
+  expect(caption(aRun({ seeds: 3 })).join("\n")).toContain("3 seeds hardly show how far seeds differ")
+  expect(caption(aRun({ seeds: 5 })).join("\n")).not.toContain("hardly")
+})
+
+test("the caption counts the prompts that were timed, and says when texts differed", () => {
+  const line = (timing: Parameters<typeof aRun>[0]) => caption(aRun(timing)).find((l) => l.startsWith("Speed-up"))!
+  expect(line({ timing: { prompts: 9, identical: 9, speedupByRound: [1.4, 1.5, 1.6] } })).toBe(
+    "Speed-up: wall time, greedy, gamma = 4, 9 prompts, median of 3 rounds after an untimed one, batch 1, this machine.",
+  )
+  const odd = { prompts: 9, identical: 7, differences: [{ margin: 1e-6 }, { margin: 1e-5 }] }
+  expect(line({ timing: odd })).toContain("the text of up to 2 of them was not the target's own")
+})
