@@ -21,6 +21,8 @@ test("plugins and lists read as settings do; members of a list go by their name,
     "rows[b].tau": 3,
   })
   expect([...leavesOf(config).keys()]).toContain("seeds[1]")
+  const pairs = ["tau", "draftKl"].map((measure) => ({ a: "x", b: "y", measure, value: 1 }))
+  expect(leavesOf({ differences: pairs }).get("differences[x, y, tau].value")).toBe(1)
   expect(changedLeaves(config.rows, [{ name: "c", tau: 1 }, ...config.rows]).map(({ path }) => path)).toEqual([
     "[c].name",
     "[c].tau",

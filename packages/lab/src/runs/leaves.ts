@@ -16,11 +16,15 @@ const labels = ["name", "seed", "gamma", "position", "label", "learningRate"]
 
 /** What each member of a list is called: by a field in which all differ, so that a member more moves no other; else its place. */
 const namesOf = (list: ReadonlyArray<unknown>): ReadonlyArray<string> => {
-  const field = labels.find((label) => {
-    const values = list.map((member) => (isNode(member) ? member[label] : undefined))
-    return values.every((v) => typeof v === "string" || typeof v === "number") && new Set(values).size === values.length
-  })
-  return list.map((member, i) => (field === undefined ? String(i) : String((member as Node)[field])))
+  const candidates = [...labels.map((label) => [label]), ["a", "b", "measure"]].map((fields) =>
+    list.map((member) => fields.map((field) => (isNode(member) ? member[field] : undefined))),
+  )
+  const isName = (value: unknown) => typeof value === "string" || typeof value === "number"
+  const names = candidates
+    .filter((each) => each.every((values) => values.every(isName)))
+    .map((each) => each.map((values) => values.join(", ")))
+    .find((each) => new Set(each).size === each.length)
+  return names ?? list.map((_, i) => String(i))
 }
 
 /**
