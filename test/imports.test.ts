@@ -20,7 +20,8 @@ const everything = Object.keys(below)
 const allowed = (folder: string): ReadonlyArray<string> => {
   const [kind, name] = folder.split("/") as [string, string]
   if (kind === "plugins") return ["numerics", "tensor", "core"]
-  if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins"]
+  // set-ups are what several experiments share
+  if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")
   if (name === "bench") return [...everything, "plugins"]
   return below[name] ?? []
