@@ -1,6 +1,6 @@
 /** An experiment from its definition to its results folder. */
 import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
+import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadTokenizer, type PreflightModel, preflight, type Tokenizer } from "@winnow/data"
 import { type } from "arktype"
@@ -12,6 +12,7 @@ import { commit, versions } from "./record/machine.ts"
 import { runName } from "./record/name.ts"
 import { type MadeBy, makeRecord } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
+import { entered, type RunName } from "./runs/run-store.ts"
 import { failureOf, type Outcome, type StageCrashed } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import type { Judge } from "./settle.ts"
@@ -223,8 +224,32 @@ export const runExperiment = (
   Effect.gen(function* () {
     const store = yield* Store
     const madeBy: MadeBy = { commit: commit(), versions: versions() }
-    const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
     const planned = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
+    const { slug: experiment, part = null } = options
+    const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
+    return yield* entered(
+      { ...beginning, commit: madeBy.commit, ...nameIn(options, resolved, planned) },
+      (rename) => runPlanned(resolved, options, planned, madeBy, rename),
+      ({ record }) => record.missing.length > 0,
+    )
+  })
+
+/** A run's name and folder. */
+const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: Graph): RunName => {
+  const run = runName(resolved, graph)
+  return { run, directory: absolute(results, slug, part ? `${part}-${run}` : run) }
+}
+
+/** The run, once it is known what it will do as far as rates that are still to be chosen let it. */
+const runPlanned = (
+  resolved: Resolved,
+  options: RunOptions,
+  planned: Graph,
+  madeBy: MadeBy,
+  rename: (to: RunName) => Effect.Effect<void, DataError>,
+): Effect.Effect<Finished, StageError, Datasets | Store | Progress> =>
+  Effect.gen(function* () {
+    const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
     const all = [...planned.trials, ...planned.leaves]
     const text = yield* runStages([planned.data, ...planned.cleanTexts], { ...made, partOf: all })
     yield* checkData(resolved, planned, text)
@@ -234,6 +259,9 @@ export const runExperiment = (
       (data) => sizesFrom(text.get(data.key)),
       judgedNow({ ...made, partOf: all }),
     )
+    const named = nameIn(options, resolved, graph)
+    yield* rename(named)
+    const { directory } = named
     const outcome = yield* runAll(graph.leaves, { ...made, have: { artifacts: text } })
     const { artifacts } = outcome
     const missing = missingFrom(graph, outcome)
@@ -242,8 +270,6 @@ export const runExperiment = (
     if (lost ?? nothing) return yield* failed((lost ?? nothing)!.error)
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
-    const name = runName(resolved, graph)
-    const directory = join(options.results, options.slug, options.part ? `${options.part}-${name}` : name)
     const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined
     const record = there ?? (yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy))
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
