@@ -1,6 +1,6 @@
 /** Controls, steps that cost what another arm costs, and rates chosen on the validation split. */
 import { expect, test } from "bun:test"
-import { existsSync, mkdtempSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineFilter } from "@winnow/core"
@@ -167,4 +167,12 @@ test("every control runs, and spends what it says; rates are chosen for each on 
     chosen: 1e-3,
     atEdge: true,
   })
+}, 60_000)
+
+test("a training that stops itself loses its own row alone", async () => {
+  const doomed = arm({ filter: everything(), loss: squares(), ...budget, optimizer: { learningRate: 1e30, warmup: 0 } })
+  const { record, directory } = await run({ ...tiny, arms: { ...tiny.arms, doomed }, seeds: [1] })
+  expect(record.rows.map(({ name }) => name)).toContain("behind")
+  const text = readFileSync(join(directory, "run.json"), "utf8")
+  expect(JSON.parse(text).missing).toMatchObject([{ name: "doomed", seed: 1, stage: "arm doomed, seed 1" }])
 }, 60_000)

@@ -203,8 +203,9 @@ export const settle = <E, R>(
     const tunedArms = yield* tune(
       yield* Effect.forEach(compared, (arm) =>
         Effect.forEach(learningRates, (rate) =>
-          Effect.map(cellStages(withRate(arm, rate), shared, start, seed), ({ trained }) =>
-            trialOf(arm.name, rate, trained),
+          Effect.map(
+            cellStages({ ...withRate(arm, rate), name: `${arm.name} at rate ${rate}` }, shared, start, seed),
+            ({ trained }) => trialOf(arm.name, rate, trained),
           ),
         ),
       ),
