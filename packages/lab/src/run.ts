@@ -4,7 +4,7 @@ import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadTokenizer, type PreflightModel, preflight, type Tokenizer } from "@winnow/data"
 import { type } from "arktype"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { Progress } from "./progress.ts"
@@ -15,6 +15,7 @@ import { type RunRecord, runRecord } from "./record/schema.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
 import { failureOf, type Outcome, type StageCrashed } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
+import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
 import { inOrder, readMetrics, type Stage, type StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
@@ -30,6 +31,8 @@ export interface RunOptions {
   /** Folder of all results. */
   readonly results: string
   readonly fresh?: boolean
+  /** Stages run in this many processes at once, which load the experiment from its file; in this one if left out. */
+  readonly parallel?: { readonly jobs: number; readonly file: string } | undefined
 }
 
 export interface Finished {
@@ -212,6 +215,12 @@ export const readRecord = (directory: string): RunRecord | undefined => {
   }
 }
 
+/** Workers, where more than one stage is to run at once. */
+const runnerOf = ({ config }: Resolved, { slug, part = null, preset = null, parallel }: RunOptions) =>
+  parallel === undefined || parallel.jobs === 1
+    ? Layer.empty
+    : workers(parallel.jobs, { slug, file: parallel.file, part, preset, config })
+
 /**
  * Runs an experiment: what is in the store is used, what is missing is made, and the results are written.
  *
@@ -287,4 +296,4 @@ const runPlanned = (
       catch: (error) => new DataError({ message: `results ${directory} cannot be written: ${String(error)}` }),
     })
     return { record, directory, computed }
-  })
+  }).pipe(Effect.provide(runnerOf(resolved, options)))

@@ -42,6 +42,8 @@ export interface Stage {
   readonly inputs: ReadonlyArray<Stage>
   readonly unit: string
   readonly work: Work
+  /** Reads the clock: nothing else of the run is run beside it. */
+  readonly alone: boolean
   readonly run: (context: StageContext) => Effect.Effect<Record<string, unknown>, StageError, Datasets>
   /** Of the summary, what holds for this process whatever made the artifact: where a folder is today. */
   readonly today?: Readonly<Record<string, unknown>>
@@ -62,10 +64,11 @@ export const stage = (spec: {
   readonly seed?: number
   readonly unit?: string
   readonly work?: Work
+  readonly alone?: boolean
   readonly run: Stage["run"]
   readonly today?: Stage["today"]
 }): Stage => {
-  const { kind, label, config, inputs, code, seed, unit = "", work = {}, run, today = {} } = spec
+  const { kind, label, config, inputs, code, seed, unit = "", work = {}, alone = false, run, today = {} } = spec
   const made = {
     stage: kind,
     config,
@@ -73,7 +76,7 @@ export const stage = (spec: {
     code,
     ...(seed === undefined ? {} : { seed }),
   }
-  return { kind, label, key: keyOf(made), made, inputs, unit, work, run, today }
+  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today }
 }
 
 /** The inputs of stages before them, each once: an order in which all can run. */

@@ -4,8 +4,10 @@ import { Cause, Effect, Exit, Queue } from "effect"
 import { Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact, Store } from "../store/store.ts"
+import { longestFirst } from "./order.ts"
 import { type Failure, type Outcome, StageCrashed } from "./outcome.ts"
-import { type Making, type Ready, runStage } from "./run-stage.ts"
+import type { Making, Ready } from "./run-stage.ts"
+import { here, Runner, type StageRunner } from "./runner.ts"
 
 type Needs = Datasets | Store | Progress
 
@@ -16,22 +18,14 @@ export interface ScheduleOptions extends Partial<Making> {
   readonly partOf?: ReadonlyArray<Stage>
 }
 
-/** Where stages run, and how many at once. */
-interface Runner<E> {
-  readonly slots: number
-  readonly run: (ready: Ready, making: Making) => Effect.Effect<Artifact, E, Needs>
-}
-
-const here: Runner<StageError> = { slots: 1, run: runStage }
-
 /**
- * The loop of all runs: starts what is ready, first of all what comes first in `inOrder`, as long as there is a free slot;
- * leaves out what depends on a stage that failed. `onFailure` may end the run: what is under way is then interrupted.
+ * The loop of all runs: starts what is ready as long as there is a free slot, and leaves out what depends on a stage that
+ * failed. `onFailure` may end the run: what is under way is then interrupted.
  */
 const schedule = <E, F>(
   leaves: ReadonlyArray<Stage>,
   { fresh = false, versions = {}, have = {}, partOf = leaves }: ScheduleOptions,
-  runner: Runner<E>,
+  { slots, run }: StageRunner<E>,
   onFailure: (stage: Stage, cause: Cause.Cause<E>) => Effect.Effect<Failure, F>,
 ): Effect.Effect<Outcome, F, Needs> =>
   Effect.gen(function* () {
@@ -39,30 +33,35 @@ const schedule = <E, F>(
     const artifacts = new Map(have.artifacts)
     const failed = new Map(have.failed)
     const places = new Map(inOrder(partOf).map(({ key }, place) => [key, place + 1]))
-    const waiting = new Set(inOrder(leaves).filter(({ key }) => !artifacts.has(key) && !failed.has(key)))
+    const order = slots === 1 ? inOrder(leaves) : longestFirst(inOrder(leaves))
+    const waiting = new Set(order.filter(({ key }) => !artifacts.has(key) && !failed.has(key)))
+    const running = new Set<Stage>()
     const ended = yield* Queue.unbounded<{ readonly ready: Ready; readonly exit: Exit.Exit<Artifact, E> }>()
-    const isReady = ({ inputs }: Stage) => inputs.every(({ key }) => artifacts.has(key))
 
+    const next = (): Stage | undefined => {
+      if (running.size === slots || [...running].some(({ alone }) => alone)) return undefined
+      const ready = [...waiting].filter(({ inputs }) => inputs.every(({ key }) => artifacts.has(key)))
+      if (slots === 1) return ready[0]
+      // What must run alone waits until there is nothing else to start, so that slots are empty for it once.
+      return ready.find(({ alone }) => !alone) ?? (running.size === 0 ? ready[0] : undefined)
+    }
     const start = (stage: Stage) => {
       const at = { stage: stage.label, index: places.get(stage.key) ?? 0, of: places.size, unit: stage.unit }
       const ready = { stage, inputs: stage.inputs.map(({ key }) => artifacts.get(key)!), at }
-      const run = Effect.exit(runner.run(ready, { fresh, versions }))
-      return Effect.forkScoped(Effect.flatMap(run, (exit) => Queue.offer(ended, { ready, exit })))
+      const exit = Effect.exit(run(ready, { fresh, versions }))
+      return Effect.forkScoped(Effect.flatMap(exit, (exit) => Queue.offer(ended, { ready, exit })))
     }
-    let running = 0
     for (;;) {
-      for (const stage of waiting) {
-        if (running === runner.slots) break
-        if (!isReady(stage)) continue
+      for (let stage = next(); stage !== undefined; stage = next()) {
         waiting.delete(stage)
-        running++
+        running.add(stage)
         yield* start(stage)
       }
       // What still waits has an input that failed.
-      if (running === 0) return { artifacts, failed }
+      if (running.size === 0) return { artifacts, failed }
       const { ready, exit } = yield* Queue.take(ended)
-      running--
       const { stage, at } = ready
+      running.delete(stage)
       if (Exit.isSuccess(exit)) {
         artifacts.set(stage.key, exit.value)
         const { reused, manifest } = exit.value
@@ -86,17 +85,19 @@ const asFailure = <E extends Failure["error"]>(stage: Stage, cause: Cause.Cause<
 }
 
 /**
- * Runs what is not in the store yet. A stage that fails, by an error or by a bug in it, stops only what depends on it.
+ * Runs what is not in the store yet, by the `Runner` there is. A stage that fails, by an error or by a bug in it, stops only
+ * what depends on it.
  *
  * @returns the artifacts there are, and the failures
  */
 export const runAll = (
   leaves: ReadonlyArray<Stage>,
   options: ScheduleOptions = {},
-): Effect.Effect<Outcome, never, Needs> => schedule(leaves, options, here, asFailure)
+): Effect.Effect<Outcome, never, Needs> =>
+  Effect.flatMap(Effect.service(Runner), (runner) => schedule(leaves, options, runner, asFailure))
 
 /**
- * Runs what is not in the store yet, all of which must succeed: one by one, in order, each with its inputs' artifacts.
+ * Runs what is not in the store yet, all of which must succeed: in this process, one by one, in order.
  *
  * @error StageError of the first stage that fails; nothing runs after it
  */

@@ -22,6 +22,12 @@ export interface Ready {
   readonly at: At
 }
 
+/** An artifact as this process sees it, whatever process made it. */
+export const seenToday = (artifact: Artifact, { today }: Stage): Artifact => {
+  const { manifest } = artifact
+  return { ...artifact, manifest: { ...manifest, summary: { ...manifest.summary, ...today } } }
+}
+
 /** Obtains the artifact of a stage, and tells its progress. */
 export const runStage = (
   { stage, inputs, at }: Ready,
@@ -44,7 +50,5 @@ export const runStage = (
       })
     const onWait = (holder: string) => report({ _tag: "waiting", ...at, holder })
     const { kind, key, made } = stage
-    const artifact = yield* store.obtain({ stage: kind, key, made, versions, fresh, onWait, run })
-    const { manifest } = artifact
-    return { ...artifact, manifest: { ...manifest, summary: { ...manifest.summary, ...stage.today } } }
+    return seenToday(yield* store.obtain({ stage: kind, key, made, versions, fresh, onWait, run }), stage)
   })

@@ -67,6 +67,7 @@ export const measureStage = (spec: {
     inputs: [draft, target, tokenizer, greedy, sampled],
     code: [tensorCodeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/measure.ts"])],
     unit: "parts",
+    alone: timed,
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {
         const draftModel = yield* openModel(draftArtifact!.directory)

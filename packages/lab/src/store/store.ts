@@ -125,6 +125,8 @@ const io = <A>(what: string, run: () => A): Effect.Effect<A, DataError> =>
   })
 
 export interface StoreService {
+  /** The folder that the store was made for: artifacts and locks are in it. */
+  readonly home: string
   readonly root: string
   /** An artifact that is there, without making it. */
   readonly find: (stage: string, key: string) => Artifact | undefined
@@ -203,6 +205,7 @@ export const makeStore = (home: string): StoreService => {
     })
 
   return {
+    home,
     root,
     find,
     manifests: (stage) => {

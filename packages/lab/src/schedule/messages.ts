@@ -1,0 +1,91 @@
+/** What a run and its workers tell each other: one JSON object a line. */
+import { DataError, InvalidInput, TrainingStopped } from "@winnow/core"
+import { type } from "arktype"
+import type { ProgressEvent } from "../progress.ts"
+import type { StageError } from "../stage.ts"
+import { Manifest } from "../store/store.ts"
+import { StageCrashed } from "./outcome.ts"
+
+const at = { stage: "string", index: "number", of: "number", unit: "string" } as const
+
+const artifact = type({ "+": "reject", key: "string", directory: "string", manifest: Manifest, reused: "boolean" })
+
+/** To a worker, first of all: the experiment whose stages it will run. */
+const open = type({
+  "+": "reject",
+  _tag: "'open'",
+  /** Folder of the store. */
+  home: "string",
+  slug: "string",
+  /** Holds the experiment, and so the plugins that `config` names. */
+  file: "string",
+  preset: "string | null",
+  part: "string | null",
+  /** The experiment as `resolve` makes it. */
+  config: "object",
+})
+export type Open = typeof open.infer
+
+/** To a worker: a stage to run. */
+const run = type({
+  "+": "reject",
+  _tag: "'run'",
+  key: "string",
+  inputs: artifact.array(),
+  at,
+  fresh: "boolean",
+  versions: "Record<string, unknown>",
+})
+export type Run = typeof run.infer
+
+export const toWorker = open.or(run)
+
+const event = type({ _tag: "'started'", resuming: "boolean", ...at })
+  .or({ _tag: "'progress'", done: "number", total: "number", detail: "string", ...at })
+  .or({ _tag: "'waiting'", holder: "string", ...at })
+  .or({ _tag: "'download'", file: "string", done: "number", total: "number" })
+  .or({ _tag: "'note'", text: "string" })
+
+const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
+  .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
+  .or({ _tag: "'TrainingStopped'", message: "string", step: "number" })
+
+/** From a worker: what happens, and how a stage ended. */
+export const fromWorker = type({ "+": "reject", _tag: "'event'", event })
+  .or({ "+": "reject", _tag: "'made'", artifact })
+  .or({ "+": "reject", _tag: "'failed'", error: failure })
+export type FromWorker = typeof fromWorker.infer
+
+/** The error of a stage as a message holds it. */
+export const plainError = (error: StageError | StageCrashed): typeof failure.infer => {
+  const { _tag, message } = error
+  if (_tag === "InvalidInput") return { _tag, what: error.what, problems: [...error.problems] }
+  return _tag === "TrainingStopped" ? { _tag, message, step: error.step } : { _tag, message }
+}
+
+/** The error that a message holds. */
+export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashed => {
+  switch (plain._tag) {
+    case "InvalidInput":
+      return new InvalidInput(plain)
+    case "TrainingStopped":
+      return new TrainingStopped(plain)
+    case "DataError":
+      return new DataError(plain)
+    case "StageCrashed":
+      return new StageCrashed(plain)
+  }
+}
+
+/** What a worker passes on of its progress; how a stage ended is the run's to say. */
+export const isPassedOn = (e: ProgressEvent): e is typeof event.infer => e._tag !== "done" && e._tag !== "failed"
+
+/** A line as a message; undefined for what is none. */
+export const parsed = <A>(schema: (value: unknown) => A | type.errors, line: string): A | undefined => {
+  try {
+    const value = schema(JSON.parse(line))
+    return value instanceof type.errors ? undefined : value
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,74 @@
+/** The process of a worker: reads messages on stdin, answers on stdout, and ends when stdin closes. */
+import { createInterface } from "node:readline"
+import { InvalidInput } from "@winnow/core"
+import { datasetsLayer } from "@winnow/data"
+import { openEngine } from "@winnow/tensor"
+import { Cause, Effect, Exit, Fiber, Layer, Queue } from "effect"
+import { fromConfig } from "../experiment/from-config.ts"
+import { registryOf } from "../experiment/registry.ts"
+import { resolve } from "../experiment/resolve.ts"
+import { loadExperiment } from "../experiments.ts"
+import { stagesOf } from "../graph.ts"
+import { Progress } from "../progress.ts"
+import { judgedBefore, sizesFrom } from "../run.ts"
+import { Store } from "../store/store.ts"
+import { type FromWorker, isPassedOn, type Open, parsed, type Run, toWorker } from "./messages.ts"
+import { serve } from "./worker.ts"
+
+const send = (message: FromWorker): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
+process.stdout.on("error", () => {}) // the run is gone: stdin closes as well
+// What a plugin prints is no message.
+console.log = console.error
+
+/** The experiment that the run has, from the file that holds its plugins and from its config. */
+const resolvedFrom = ({ slug, file, preset, part, config }: Open) =>
+  Effect.gen(function* () {
+    const written = (yield* loadExperiment({ slug, file }, preset)).find((p) => p.part === part)
+    if (written) return yield* Effect.flatMap(fromConfig(config, registryOf(written.experiment)), (e) => resolve(e))
+    return yield* new InvalidInput({
+      what: file,
+      problems: [`has no part ${part}: was it changed since the run began?`],
+    })
+  })
+
+const program = Effect.gen(function* () {
+  const opened = yield* Queue.unbounded<Open>()
+  const messages = yield* Queue.unbounded<Run>()
+  const lines = createInterface({ input: process.stdin })
+  lines.on("line", (line) => {
+    const message = parsed(toWorker, line)
+    if (message === undefined) process.stderr.write(`not a message: ${line.slice(0, 200)}\n`)
+    else if (message._tag === "open") Queue.offerUnsafe(opened, message)
+    else Queue.offerUnsafe(messages, message)
+  })
+  const closed = Effect.callback<void>((resume) => {
+    lines.on("close", () => resume(Effect.void))
+  })
+  const work = Effect.gen(function* () {
+    const open = yield* Queue.take(opened)
+    yield* Effect.promise(() => openEngine())
+    const resolved = yield* resolvedFrom(open)
+    const store = Store.layer(open.home)
+    const stages = Effect.flatMap(Store, (store) =>
+      stagesOf(resolved, (data) => sizesFrom(store.find(data.kind, data.key)), judgedBefore(store)),
+    )
+    const datasets = datasetsLayer({
+      onProgress: ({ file, received }) =>
+        send({ _tag: "event", event: { _tag: "download", file: file.path, done: received, total: file.bytes } }),
+    })
+    const progress = Layer.succeed(Progress, {
+      report: (event) => {
+        if (isPassedOn(event)) send({ _tag: "event", event })
+      },
+    })
+    return yield* serve(stages, messages, send).pipe(Effect.provide(Layer.mergeAll(store, datasets, progress)))
+  })
+  yield* Effect.raceFirst(work, closed)
+})
+
+const exit = await Effect.runPromise(Fiber.await(Effect.runFork(program)))
+if (Exit.isFailure(exit)) {
+  const error = Cause.squash(exit.cause)
+  process.stderr.write(`${error instanceof Error ? error.message : Cause.pretty(exit.cause)}\n`)
+}
+process.exit(Exit.isSuccess(exit) ? 0 : 1)

@@ -1,0 +1,103 @@
+/** A worker as its run sees it: a process that runs one stage at a time, until it is closed or dies. */
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { Data, Effect } from "effect"
+import type { ProgressEvent } from "../progress.ts"
+import type { StageError } from "../stage.ts"
+import type { Artifact } from "../store/store.ts"
+import { errorFrom, type FromWorker, fromWorker, type Open, parsed, type Run } from "./messages.ts"
+import type { StageCrashed } from "./outcome.ts"
+
+/** The process ended before its stage did. */
+export class WorkerDied extends Data.TaggedError("WorkerDied")<{ readonly message: string }> {}
+
+export interface WorkerProcess {
+  readonly pid: number
+  /** Runs a stage. @error WorkerDied when the process ends before the stage does, or had ended */
+  readonly run: (
+    message: Run,
+    report: (event: ProgressEvent) => void,
+  ) => Effect.Effect<Artifact, StageError | StageCrashed | WorkerDied>
+  /** Ends it: a stage that it runs is interrupted, and leaves a checkpoint. Waits for that. */
+  readonly close: Effect.Effect<void>
+}
+
+const entry = join(import.meta.dir, "worker-main.ts")
+
+/** Characters of a dead worker's stderr that are shown. */
+const kept = 2000
+/** A worker that does not end by itself is killed: a stage writes its checkpoint in seconds. */
+const closeSeconds = 60
+
+/** What happened while a stage was run. */
+interface Listener {
+  readonly message: (message: FromWorker) => void
+  readonly died: (error: WorkerDied) => void
+  readonly other: (line: string) => void
+}
+
+/**
+ * Starts a worker.
+ *
+ * @param threads of TensorFlow and of the native library: the worker's share of the cores
+ */
+export const startWorker = (open: Open, threads: number): WorkerProcess => {
+  const child = spawn(process.execPath, [entry], {
+    stdio: ["pipe", "pipe", "pipe"],
+    env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(threads) },
+    // A group of its own: a Ctrl-C is the run's to handle, which closes its workers. One whose run was killed sees its
+    // stdin close, and ends by itself.
+    detached: true,
+  })
+  let listener: Listener | undefined
+  let over: WorkerDied | undefined
+  let said = ""
+  child.stderr.on("data", (text) => {
+    said = (said + String(text)).slice(-kept)
+  })
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const message = parsed(fromWorker, line)
+    if (message) listener?.message(message)
+    else listener?.other(line)
+  })
+  child.stdin.on("error", () => {}) // it died: `close` says so
+  const ended = new Promise<void>((resolve) => {
+    const end = (how: string) => {
+      over ??= new WorkerDied({ message: `a worker ${how}${said === "" ? "" : `: ${said.trim()}`}` })
+      listener?.died(over)
+      resolve()
+    }
+    child.on("error", (error) => end(`could not be started (${error.message})`))
+    child.on("close", (code, signal) => end(signal ? `ended by ${signal}` : `ended with exit code ${code}`))
+  })
+  const send = (message: Open | Run) => child.stdin.write(`${JSON.stringify(message)}\n`)
+  send(open)
+
+  return {
+    pid: child.pid ?? 0,
+    run: (message, report) =>
+      Effect.callback((resume) => {
+        if (over) return resume(Effect.fail(over))
+        const settle = (result: Effect.Effect<Artifact, StageError | StageCrashed | WorkerDied>) => {
+          listener = undefined
+          resume(result)
+        }
+        listener = {
+          message: (answer) => {
+            if (answer._tag === "event") report(answer.event)
+            else settle(answer._tag === "made" ? Effect.succeed(answer.artifact) : Effect.fail(errorFrom(answer.error)))
+          },
+          died: (error) => settle(Effect.fail(error)),
+          other: (text) => report({ _tag: "note", text }),
+        }
+        send(message)
+      }),
+    close: Effect.promise(async () => {
+      child.stdin.end()
+      const timer = setTimeout(() => child.kill("SIGKILL"), closeSeconds * 1000)
+      await ended
+      clearTimeout(timer)
+    }),
+  }
+}

@@ -1,0 +1,46 @@
+/** A worker's side: runs the stages that it is told to by key, and tells what happens. */
+import type { DataError, Datasets, InvalidInput } from "@winnow/core"
+import { Cause, Effect, Exit, Queue } from "effect"
+import type { Progress } from "../progress.ts"
+import type { Stage, StageError } from "../stage.ts"
+import type { Store } from "../store/store.ts"
+import { type FromWorker, plainError, type Run } from "./messages.ts"
+import { StageCrashed } from "./outcome.ts"
+import { runStage } from "./run-stage.ts"
+
+/**
+ * Runs stages one by one, for ever: who closes the worker interrupts it.
+ *
+ * @param stages those that are known with what is in the store; asked again where a key is not among them
+ */
+export const serve = <R>(
+  stages: Effect.Effect<ReadonlyMap<string, Stage>, InvalidInput | DataError, R>,
+  messages: Queue.Queue<Run>,
+  send: (message: FromWorker) => void,
+): Effect.Effect<never, never, R | Datasets | Store | Progress> => {
+  let known: ReadonlyMap<string, Stage> = new Map()
+  const named = (key: string) =>
+    Effect.gen(function* () {
+      if (!known.has(key)) known = yield* stages
+      const stage = known.get(key)
+      if (stage) return stage
+      const message = `a worker has no stage ${key}: were sources changed since the run began? Run the same command again`
+      return yield* new StageCrashed({ message })
+    })
+  const answer = ({ key, inputs, at, fresh, versions }: Run) =>
+    Effect.gen(function* () {
+      const stage = yield* named(key)
+      return yield* runStage({ stage, inputs, at }, { fresh, versions })
+    }).pipe(
+      Effect.exit,
+      Effect.flatMap((exit) => {
+        if (Exit.isSuccess(exit)) return Effect.sync(() => send({ _tag: "made", artifact: { ...exit.value } }))
+        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.interrupt
+        const error = Cause.hasDies(exit.cause)
+          ? new StageCrashed({ message: `a bug: ${Cause.pretty(exit.cause)}` })
+          : (Cause.squash(exit.cause) as StageError | StageCrashed)
+        return Effect.sync(() => send({ _tag: "failed", error: plainError(error) }))
+      }),
+    )
+  return Effect.forever(Effect.flatMap(Queue.take(messages), answer))
+}

@@ -1,0 +1,77 @@
+/** Stages run in processes of their own, several at once: `--jobs`. TensorFlow computes in one thread of JavaScript. */
+import { availableParallelism } from "node:os"
+import { Effect, Layer } from "effect"
+import { Progress } from "../progress.ts"
+import { Store } from "../store/store.ts"
+import type { Open, Run } from "./messages.ts"
+import { StageCrashed } from "./outcome.ts"
+import { type Making, type Ready, runStage, seenToday } from "./run-stage.ts"
+import { Runner, type StageRunner } from "./runner.ts"
+import { startWorker, type WorkerProcess } from "./worker-process.ts"
+
+/** Cores that a worker computes on; TF_NUM_INTRAOP_THREADS says how many there are to share, where it is set. */
+const shareOf = (jobs: number): number => {
+  const cores = Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
+  return Math.max(1, Math.floor(cores / jobs))
+}
+
+/**
+ * Workers for one experiment, started when there is work for them and ended with the scope.
+ *
+ * What is in the store is found here, and a stage that must run alone (it reads the clock) runs here, on all cores, while the
+ * workers wait. A stage whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
+ */
+export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): Layer.Layer<never, never, Store> =>
+  Layer.effect(
+    Runner,
+    Effect.gen(function* () {
+      const { home } = yield* Store
+      const open: Open = { _tag: "open", home, ...experiment }
+      const idle: Array<WorkerProcess> = []
+      const all = new Set<WorkerProcess>()
+      yield* Effect.addFinalizer(() =>
+        Effect.forEach(all, ({ close }) => close, { concurrency: "unbounded", discard: true }),
+      )
+      const start = () => {
+        const worker = startWorker(open, shareOf(jobs))
+        all.add(worker)
+        return worker
+      }
+      const attempt = ({ stage, inputs, at }: Ready, { fresh, versions }: Making) =>
+        Effect.gen(function* () {
+          const { report } = yield* Progress
+          const worker = idle.pop() ?? start()
+          const artifacts = inputs.map((artifact) => ({ ...artifact }))
+          const message: Run = { _tag: "run", key: stage.key, inputs: artifacts, at, fresh, versions }
+          return yield* worker.run(message, report).pipe(
+            Effect.tap(() => Effect.sync(() => idle.push(worker))),
+            Effect.tapError((error) =>
+              Effect.sync(() => {
+                if (error._tag === "WorkerDied") all.delete(worker)
+                else idle.push(worker)
+              }),
+            ),
+          )
+        })
+      const run: StageRunner["run"] = (ready, making) =>
+        Effect.gen(function* () {
+          const { stage } = ready
+          const there = making.fresh ? undefined : (yield* Store).find(stage.kind, stage.key)
+          if (there) return seenToday(there, stage)
+          if (stage.alone) return yield* runStage(ready, making)
+          return yield* attempt(ready, making).pipe(
+            Effect.catchTag("WorkerDied", ({ message }) =>
+              Effect.gen(function* () {
+                const { report } = yield* Progress
+                report({ _tag: "note", text: `${stage.label}: ${message}; it is tried once more in a new one` })
+                return yield* attempt(ready, making)
+              }),
+            ),
+            Effect.catchTag("WorkerDied", ({ message }) =>
+              Effect.fail(new StageCrashed({ message: `${message}, and so did the one that tried again` })),
+            ),
+          )
+        })
+      return { slots: jobs, run }
+    }),
+  )
