@@ -1,0 +1,34 @@
+/** Whether two records were made by the same code on the same machine, so that their figures must be the same. */
+import type { RunRecord } from "../record/schema.ts"
+
+/** What of a machine can change a figure; its memory and its system's release cannot. */
+const decisive = ["cpu", "cores", "device", "products", "native"] as const
+
+/**
+ * What made the records differ; empty where all of it is the same.
+ *
+ * The keys of the stages hold the sources of what they ran, the engine's version, the variant of the native library and
+ * their settings. A stage that one of the records does not have is a difference too.
+ */
+export const unlikeness = (recorded: RunRecord, repeated: RunRecord): ReadonlyArray<string> => {
+  const machine = decisive.flatMap((field) => {
+    const [a, b] = [recorded.machine[field], repeated.machine[field]]
+    return a === b ? [] : [`machine.${field}: ${a ?? "none"} -> ${b ?? "none"}`]
+  })
+  const names = [...new Set([...Object.keys(recorded.versions), ...Object.keys(repeated.versions)])]
+  const versions = names.flatMap((name) => {
+    const [a, b] = [recorded.versions[name], repeated.versions[name]]
+    return a === b ? [] : [`${name} ${String(a)} -> ${String(b)}`]
+  })
+  const keys = (record: RunRecord) => new Map(record.stages.map(({ label, key }) => [label, key]))
+  const [ofA, ofB] = [keys(recorded), keys(repeated)]
+  const labels = [...new Set([...ofA.keys(), ...ofB.keys()])]
+  const others = labels.filter((label) => ofA.get(label) !== ofB.get(label))
+  const stages =
+    others.length === 0
+      ? []
+      : [
+          `${others.length} of ${labels.length} stages have other keys (other code, engine or arithmetic): ${others[0]}, ...`,
+        ]
+  return [...machine, ...versions, ...stages]
+}

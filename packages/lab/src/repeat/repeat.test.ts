@@ -1,0 +1,146 @@
+import { expect, test } from "bun:test"
+import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { datasetsLayer } from "@winnow/data"
+import { Effect, Fiber, Layer } from "effect"
+import { tiny } from "../../test/tiny.ts"
+import { registryOf } from "../experiment/registry.ts"
+import { resolve } from "../experiment/resolve.ts"
+import { Progress, type ProgressEvent } from "../progress.ts"
+import type { RunRecord } from "../record/schema.ts"
+import { runExperiment } from "../run.ts"
+import { Store } from "../store/store.ts"
+import { compareRecords } from "./compare-records.ts"
+import { renderRepeat } from "./render.ts"
+import { finalLosses, type Repeat, repeatRun } from "./repeat.ts"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-repeat-"))
+const layers = Layer.merge(datasetsLayer({ folder: undefined }), Progress.silent)
+const { directory, record } = await Effect.runPromise(
+  Effect.flatMap(resolve(tiny), (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
+    Effect.provide(Layer.merge(layers, Store.layer(home))),
+  ),
+)
+
+const repeat = (folder: string, onEvent: (event: ProgressEvent) => void = () => {}) =>
+  repeatRun(folder, { home, registry: registryOf(tiny) }).pipe(
+    Effect.provide(datasetsLayer({ folder: undefined })),
+    Effect.provideService(Progress, { report: onEvent }),
+  )
+
+/** Stages that a repeat found and that it made, by its events. */
+const counted = () => {
+  const count = { found: 0, made: 0 }
+  const onEvent = (event: ProgressEvent) => {
+    if (event._tag === "done") count[event.reused ? "found" : "made"]++
+  }
+  return { count, onEvent }
+}
+
+/** A copy of the run, changed. */
+const changed = (change: (record: RunRecord) => void): string => {
+  const folder = join(mkdtempSync(join(tmpdir(), "winnow-changed-")), "run")
+  cpSync(directory, folder, { recursive: true })
+  const copy = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as RunRecord
+  change(copy)
+  writeFileSync(join(folder, "run.json"), JSON.stringify(copy))
+  return folder
+}
+
+test("a run is made again from its run.json alone, to the last digit; stopped it goes on; done it begins anew", async () => {
+  const before = readFileSync(join(directory, "run.json"), "utf8")
+  let stop = () => {}
+  const fiber = Effect.runFork(
+    repeat(directory, (event) => {
+      if (event._tag === "started" && event.stage.startsWith("arm ")) stop()
+    }),
+  )
+  stop = () => fiber.interruptUnsafe()
+  await Effect.runPromise(Fiber.await(fiber))
+
+  const [second, third] = [counted(), counted()]
+  const first = await Effect.runPromise(repeat(directory, second.onEvent))
+  expect(second.count.found).toBeGreaterThan(2)
+  expect(second.count.made).toBeGreaterThan(5)
+  expect(first).toMatchObject({ reproduced: true, exact: true, unlike: [], deviations: [] })
+  expect(first.equal).toBe(first.compared)
+  expect(first.compared).toBeGreaterThan(300)
+  expect(first.directory).toStartWith(join(home, "repeats", record.run))
+  expect(first.repeated.rows.map((row) => row.greedyAcceptance)).toEqual(record.rows.map((row) => row.greedyAcceptance))
+  // Training stages only: the target, and of each seed the start and the two arms.
+  expect(finalLosses(first.directory)!.length).toBe(1 + 2 * 3)
+  expect(finalLosses(first.directory)).toEqual(finalLosses(directory))
+  expect(readFileSync(join(directory, "run.json"), "utf8")).toBe(before)
+  expect(renderRepeat(first)).toContain("Reproduced: all the same.")
+
+  // One digit of one figure, and one of a loss: both are found, by a repeat that had nothing to go on from.
+  const path = "rows[behind].seeds[2].expectedAcceptance"
+  const folder = changed(({ rows }) => {
+    rows.find(({ name }) => name === "behind")!.seeds[1]!.expectedAcceptance! += 1e-12
+  })
+  const lines = readFileSync(join(folder, "metrics.jsonl"), "utf8").trimEnd().split("\n")
+  const at = lines.findLastIndex((line) => line.includes('"stage":"target"') && line.includes('"_tag":"step"'))
+  const step = JSON.parse(lines[at]!) as { loss: number }
+  lines[at] = JSON.stringify({ ...step, loss: step.loss * 1.00001 })
+  writeFileSync(join(folder, "metrics.jsonl"), `${lines.join("\n")}\n`)
+  const other = await Effect.runPromise(repeat(folder, third.onEvent))
+  expect(third.count.found).toBe(0)
+  expect(other).toMatchObject({ reproduced: false, exact: true })
+  expect(other.deviations.map((d) => d.path)).toEqual([path, "finalLosses[target].loss"])
+  const text = renderRepeat(other)
+  expect(text).toMatch(/rows\[behind\]\.seeds\[2\]\.expectedAcceptance +0\.\d+ +0\.\d+ +1\.00e-12 +0 +OUT/)
+  expect(text).toContain(`NOT reproduced: 2 of ${other.compared} are other figures, ${path} first.`)
+}, 60_000)
+
+test("another arithmetic must agree within tolerances, and what is out of them is named", async () => {
+  const program = join(import.meta.dir, "../../test/repeat-process.ts")
+  const elsewhere = mkdtempSync(join(tmpdir(), "winnow-elsewhere-"))
+  const child = Bun.spawn(["bun", program, directory, elsewhere], {
+    env: { ...process.env, WINNOW_NATIVE: process.env["WINNOW_NATIVE"] === "off" ? "" : "off" },
+    stdout: "pipe",
+    stderr: "inherit",
+  })
+  const found = JSON.parse(await new Response(child.stdout).text()) as Repeat
+  expect(await child.exited).toBe(0)
+  expect(found).toMatchObject({ reproduced: true, exact: false })
+  expect(found.unlike[0]).toMatch(/^machine\.native: /)
+  expect(found.unlike.at(-1)).toMatch(/stages have other keys/)
+  expect(found.deviations.length).toBeGreaterThan(10) // it really computed otherwise
+  expect(found.equal).toBeGreaterThan(100) // steps, tokens, settings
+  expect(renderRepeat(found)).toMatch(/machine\.native: .*\n[\s\S]*Reproduced: all within tolerances\./)
+
+  const both = (change: (record: RunRecord) => void) => {
+    const copy = structuredClone(record)
+    change(copy)
+    const [recorded, repeated] = [copy, found.repeated].map((r) => ({ record: r, finalLosses: null }))
+    return compareRecords(recorded!, repeated!).deviations.filter(({ within }) => !within)
+  }
+  expect(both(() => {})).toEqual([])
+  const acceptance = both(({ rows }) => {
+    rows[1]!.greedyAcceptance.value! += rows[1]!.greedyAcceptance.value! > 0.5 ? -0.5 : 0.5
+  })
+  expect(acceptance.map(({ path }) => path)).toEqual(["rows[all].greedyAcceptance.value"])
+  const steps = both(({ rows }) => {
+    rows[2]!.budget[0]!.arm.steps++
+  })
+  expect(steps.map(({ path, allowed }) => [path, allowed])).toEqual([["rows[behind].budget[1].arm.steps", 0]])
+  const lost = both(({ rows }) => {
+    rows[2]!.seeds.pop()
+  })
+  expect(lost.map(({ path }) => path)).toContain("rows[behind].seeds[2].greedyAcceptance")
+}, 60_000)
+
+test("a record of another version is refused with where it can be repeated; so is one whose plugins are not here", async () => {
+  const old = changed((copy) => {
+    ;(copy as { schema: number }).schema = 1
+    ;(copy as { commit: unknown }).commit = { hash: "0123456789abcdef", dirty: false }
+  })
+  const { message } = await Effect.runPromise(Effect.flip(repeat(old)))
+  expect(message).toMatch(/is of schema 1, which this version does not write; repeat it at commit 0123456$/)
+  const nobody = repeatRun(directory, { home, registry: new Map() }).pipe(Effect.provide(layers))
+  expect((await Effect.runPromise(Effect.flip(nobody))).message).toContain('no task "echo" here')
+  const unknown = repeatRun(directory, { home }).pipe(Effect.provide(layers))
+  expect((await Effect.runPromise(Effect.flip(unknown))).message).toContain("experiment 000-tiny: there is no such")
+  expect(existsSync(join(home, "repeats", record.run, "compared"))).toBe(true)
+})

@@ -1,0 +1,103 @@
+/** A run made again from its run.json alone, and compared with it. */
+import { existsSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError, type Datasets, InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import { fromConfig } from "../experiment/from-config.ts"
+import { type Registry, registryOf } from "../experiment/registry.ts"
+import { resolve } from "../experiment/resolve.ts"
+import { experimentNamed, loadExperiment } from "../experiments.ts"
+import type { Progress } from "../progress.ts"
+import type { RunRecord } from "../record/schema.ts"
+import { runExperiment } from "../run.ts"
+import { readRun } from "../runs/read-run.ts"
+import { readMetrics, type StageError } from "../stage.ts"
+import { withLock } from "../store/lock.ts"
+import { Store, winnowHome } from "../store/store.ts"
+import { compareRecords, type FinalLosses, type Repeated } from "./compare-records.ts"
+
+export interface RepeatOptions {
+  /** Where `repeats/<run>` is made: a store and results of its own. WINNOW_HOME by default. */
+  readonly home?: string
+  /** The plugins that the config may name; those of the experiment's own file by default. */
+  readonly registry?: Registry
+}
+
+/** A run that was repeated. */
+export interface Repeat extends Repeated {
+  readonly recorded: RunRecord
+  readonly repeated: RunRecord
+  /** The repeat's own folder of results. */
+  readonly directory: string
+}
+
+/** The plugins of an experiment's file: of the part and the preset that were run. */
+const registryFrom = ({ experiment, part, preset }: RunRecord): Effect.Effect<Registry, InvalidInput> =>
+  Effect.gen(function* () {
+    const parts = yield* loadExperiment(yield* experimentNamed(experiment), preset)
+    const own = parts.find((p) => p.part === part)
+    if (own !== undefined) return registryOf(own.experiment)
+    const problems = [`has no part ${part} any more; it has ${parts.map((p) => p.part).join(", ")}`]
+    return yield* new InvalidInput({ what: `experiments/${experiment}/experiment.ts`, problems })
+  })
+
+/** The last loss of each training stage of a run; null where its metrics.jsonl is not there. */
+export const finalLosses = (directory: string): FinalLosses | null => {
+  if (!existsSync(join(directory, "metrics.jsonl"))) return null
+  const last = new Map<string, number>()
+  for (const { _tag, stage, loss } of readMetrics(directory))
+    if (_tag === "step" && typeof stage === "string" && typeof loss === "number") last.set(stage, loss)
+  return [...last].map(([label, loss]) => ({ label, loss }))
+}
+
+/** Written once the repeat has been compared: what lies there then is no help to the next one. */
+const comparedFile = "compared"
+
+/** The folder of a repeat: as an interrupted one left it, and empty after one that came to its end. */
+const folderFor = (home: string, run: string): Effect.Effect<string, DataError> =>
+  Effect.try({
+    try: () => {
+      const folder = join(home, "repeats", run)
+      if (existsSync(join(folder, comparedFile))) rmSync(folder, { recursive: true, force: true })
+      return folder
+    },
+    catch: (error) => new DataError({ message: `${join(home, "repeats", run)} cannot be emptied: ${String(error)}` }),
+  })
+
+/**
+ * Makes a run again and compares. Everything is computed anew, in a store of its own; an interrupted repeat goes on where
+ * it was. The run's own results are only read.
+ *
+ * @param path the run's folder, or its run.json
+ * @error InvalidInput for a record that another version wrote, or whose plugins are not here
+ */
+export const repeatRun = (
+  path: string,
+  { home = winnowHome(), registry }: RepeatOptions = {},
+): Effect.Effect<Repeat, StageError, Datasets | Progress> =>
+  Effect.gen(function* () {
+    const { record, written, directory } = yield* readRun(path)
+    if (record === undefined) {
+      const at = written.commit === null ? "the version that wrote it" : `commit ${written.commit.hash.slice(0, 7)}`
+      const problems = [`is of schema ${written.schema}, which this version does not write; repeat it at ${at}`]
+      return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
+    }
+    const plugins = registry ?? (yield* registryFrom(record))
+    const resolved = yield* Effect.flatMap(fromConfig(record.config, plugins), (experiment) => resolve(experiment))
+    const { run, experiment: slug, part, preset } = record
+    const again = Effect.gen(function* () {
+      const folder = yield* folderFor(home, run)
+      const results = join(folder, "results")
+      const finished = yield* Effect.provide(
+        runExperiment(resolved, { slug, part, preset, results }),
+        Store.layer(folder),
+      )
+      const comparison = compareRecords(
+        { record, finalLosses: finalLosses(directory) },
+        { record: finished.record, finalLosses: finalLosses(finished.directory) },
+      )
+      yield* Effect.sync(() => writeFileSync(join(folder, comparedFile), `${comparison.reproduced}\n`))
+      return { ...comparison, recorded: record, repeated: finished.record, directory: finished.directory }
+    })
+    return yield* withLock(join(home, "locks", `repeat-${run}.lock`), () => {}, again)
+  })
