@@ -64,6 +64,12 @@ export const verify = (drafted: ReadonlyArray<number>, q: Rows, p: Rows, chance:
   return { accepted: drafted.length, own: chance.draw(p.at(drafted.length)!), fallback: false }
 }
 
+/** The parts of sampled judging, for tests to replace: by every outcome of chance, or by a fault that must be noticed. */
+export interface Judging {
+  readonly chance?: Chance
+  readonly verify?: typeof verify
+}
+
 /** The same when both are greedy: a drafted token is accepted if it is the target's argmax. */
 export const verifyGreedy = (drafted: ReadonlyArray<number>, argmax: ArrayLike<number>): Verdict => {
   let accepted = 0

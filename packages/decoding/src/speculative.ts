@@ -10,7 +10,7 @@
  */
 import type { Decoding, Model } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
-import { type Chance, chanceOf, type Verdict, verify, verifyGreedy } from "./block.ts"
+import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy } from "./block.ts"
 import { proposalRoom } from "./block-structure.ts"
 import { checked } from "./checked.ts"
 import type { BlockCounts } from "./counts.ts"
@@ -69,6 +69,7 @@ export class SpeculativeSession implements Session {
   readonly #options: typeof speculativeOptions.infer
   readonly #ending: Ending
   readonly #chance: Chance
+  readonly #verify: typeof verify
   readonly #target: Decoding
   readonly #draft: Decoding | undefined
   readonly #prompt: Int32Array
@@ -100,7 +101,7 @@ export class SpeculativeSession implements Session {
 
   /**
    * @param draft may be undefined for draft length 0
-   * @param chance for tests; by default the stream of seed and index
+   * @param judging for tests; by default chance is the stream of seed and index
    * @error InvalidInput for bad options; RangeError for a bad prompt; Error if vocabularies differ or a draft is missing
    */
   constructor(
@@ -109,7 +110,7 @@ export class SpeculativeSession implements Session {
     prompt: ArrayLike<number>,
     options: SpeculativeOptions,
     stop?: Stop,
-    chance?: Chance,
+    judging: Judging = {},
   ) {
     this.#options = checked("speculative decoding", speculativeOptions, options)
     const { draftLength, maxNew, eosId, seed, index } = this.#options
@@ -120,7 +121,8 @@ export class SpeculativeSession implements Session {
       )
     if (draft !== undefined) requireSameVocabulary(target, draft)
     this.#ending = { eosId, stop, limit: limitOf(prompt, maxNew, target.architecture.maxLength) }
-    this.#chance = chance ?? chanceOf(seeded(seed, "speculative", index))
+    this.#chance = judging.chance ?? chanceOf(seeded(seed, "speculative", index))
+    this.#verify = judging.verify ?? verify
     this.#prompt = Int32Array.from(prompt)
     this.#text = Array.from(prompt)
     this.#length = new DraftLength(draftLength, draft === undefined ? 1 : parameterRatio(target, draft))
@@ -149,7 +151,7 @@ export class SpeculativeSession implements Session {
     const rows = drafted.length + 1
     if (this.#options.temperature > 0) {
       const p = distributionsAfter(this.target, this.#target, fresh, 1, rows, this.#options)
-      const verdict = verify(drafted, q, p, this.#chance)
+      const verdict = this.#verify(drafted, q, p, this.#chance)
       this.#emit(drafted, verdict)
       return verdict
     }

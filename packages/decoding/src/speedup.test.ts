@@ -1,6 +1,9 @@
 import { expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
-import { pair } from "../test/table-model.ts"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import { pair, randomPrompts } from "../test/table-model.ts"
+import { architectures, randomModel, shake, VOCABULARY } from "../test/transformers.ts"
 import { measureSpeedup } from "./speedup.ts"
 
 /** A model that notes the length of the first call of every decoding (the whole prompt), in order. */
@@ -49,3 +52,34 @@ test("all prompts are decoded both ways before the clock counts, then in three r
   expect(result.speedup).toBe(result.byRound.toSorted((a, b) => a - b)[1]!)
   dispose()
 })
+
+for (const [name, instance] of architectures)
+  test(`${name}: the record is consistent with its runs`, async () => {
+    const model = () => randomModel(Effect.runSync(instance))
+    const [target, draft] = [model(), shake(model(), 0.05, 4)]
+    const before = tf.memory().numTensors
+    const result = await measureSpeedup(
+      target,
+      draft,
+      randomPrompts(4, VOCABULARY, 14, 6),
+      { draftLength: 2, maxNew: 40 },
+      { rounds: 2 },
+    )
+    expect(result.identity).toMatchObject({ prompts: 4, identical: 4 })
+    expect(result.byRound.length).toBe(2)
+    expect(result.parameterRatio).toBe(1)
+    expect(result.mbsu).toBeCloseTo(result.blockEfficiency / 3, 12)
+    expect(result.runs.alone.every((r) => r.counts.blocks === 40 && r.counts.draftCalls === 0)).toBe(true)
+    for (const seconds of Object.values(result.seconds)) expect(seconds).toBeGreaterThan(0)
+    // Predictions and rates by their definitions from the runs: what they come to depends on what else the machine does.
+    const { alone, withDraft } = result.runs
+    const rate = (runs: typeof alone) =>
+      runs.reduce((n, r) => n + r.rollout.tokens.length, 0) / runs.reduce((n, r) => n + r.timing.total, 0)
+    expect(result.ofTotals).toBeCloseTo(rate(withDraft) / rate(alone), 9)
+    const { target: T, verify, draft: D } = result.seconds
+    expect(result.predicted).toBeCloseTo((T * result.blockEfficiency) / (2 * D + T), 9)
+    expect(result.predictedFromVerify).toBeCloseTo((T * result.blockEfficiency) / (2 * D + verify), 9)
+    for (const [i, run] of alone.entries()) expect(run.rollout).toEqual(withDraft[i]!.rollout)
+    expect(tf.memory().numTensors).toBe(before)
+    for (const m of [target, draft]) m.dispose()
+  }, 30_000)

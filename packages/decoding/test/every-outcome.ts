@@ -8,7 +8,7 @@ export interface Outcome<T> {
 
 /** How the enumerated chance is wrong on purpose, for negative controls. */
 export interface Fault {
-  /** One uniform serves all acceptance decisions of a run instead of a fresh one each. */
+  /** One uniform serves all acceptance decisions of a run, over all its blocks, instead of a fresh one each. */
   readonly reuseUniform?: boolean
 }
 
@@ -24,7 +24,9 @@ export const everyOutcome = <T>(
   const scripts: Array<Array<number>> = [[]]
   for (let script = scripts.pop(); script !== undefined; script = scripts.pop()) {
     const taken = [...script]
-    let [at, weight, below] = [0, 1, 1]
+    let [at, weight] = [0, 1]
+    // A reused uniform is known to be in [from, below), by the decisions it has made.
+    let [from, below] = [0, 1]
     const choose = (probability: ReadonlyArray<number>): number => {
       if (at === taken.length) {
         const possible = probability.flatMap((p, i) => (p > 0 ? [i] : []))
@@ -38,10 +40,10 @@ export const everyOutcome = <T>(
     const value = run({
       draw: (p_V) => choose([...p_V]),
       accept: (p, q) => {
-        // Given that the reused uniform was below `below` so far, it is below p / q with chance (p / q) / below.
-        const ratio = Math.min(1, p / q / below)
+        const ratio = Math.max(0, Math.min(1, (p / q - from) / (below - from)))
         const accepted = choose([ratio, 1 - ratio]) === 0
         if (reuseUniform && accepted) below = Math.min(below, p / q)
+        if (reuseUniform && !accepted) from = Math.max(from, p / q)
         return accepted
       },
     })

@@ -1,13 +1,18 @@
-/** Native decoding gives the same numbers however tokens are grouped: identity holds bit by bit, near ties included. */
+/**
+ * Choices that hang on the last bits. Native decoding gives the same numbers however tokens are grouped, so identity holds
+ * bit by bit; plain ops may round a choice apart, and then the difference is given with its margin.
+ */
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Model } from "@winnow/core"
 import { gptNeox, initialise, llama } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
-import { native, nativeDecodingInUse, tf } from "@winnow/tensor"
+import { native, nativeDecodingInUse, tf, withoutNative } from "@winnow/tensor"
 import { Effect } from "effect"
-import { randomPrompts } from "../test/table-model.ts"
-import { generate } from "./generate.ts"
-import { speculate } from "./speculate.ts"
+import { randomPrompts } from "../../test/table-model.ts"
+import { GenerateSession, generate } from "../generate.ts"
+import { compareGreedy } from "../identity.ts"
+import { speculate } from "../speculate.ts"
+import { SpeculativeSession } from "../speculative.ts"
 
 const V = 2000
 const shape = {
@@ -34,16 +39,21 @@ const withTwins = (model: Model): Model => {
   return model
 }
 
+/** A target with near ties everywhere, and a draft that chooses otherwise in part. */
+const nearTies = (architecture: Architecture) => {
+  const [target, draft] = [withTwins(initialise(architecture, 1)), withTwins(initialise(architecture, 1))]
+  tf.tidy(() => {
+    const { head_Vd } = draft
+    head_Vd.assign(tf.add(head_Vd, tf.tensor(normals(head_Vd.size, 0.03, seeded(5, "head")), head_Vd.shape)))
+  })
+  return [target, draft] as const
+}
+
 describe.skipIf(native() === undefined)("native decoding", () => {
   for (const [name, instance] of Object.entries(architectures))
     test(`${name}: the text is the same in every batch, at every draft length; margins too; nothing is left over`, async () => {
       const [before, inUse] = [tf.memory().numTensors, nativeDecodingInUse()]
-      const architecture = Effect.runSync(instance)
-      const [target, draft] = [withTwins(initialise(architecture, 1)), withTwins(initialise(architecture, 1))]
-      tf.tidy(() => {
-        const { head_Vd } = draft
-        head_Vd.assign(tf.add(head_Vd, tf.tensor(normals(head_Vd.size, 0.03, seeded(5, "head")), head_Vd.shape)))
-      })
+      const [target, draft] = nearTies(Effect.runSync(instance))
       const prompts = randomPrompts(12, V, 20, 6)
       const options = { maxNew: 40, eosId: 7 }
       const { rollouts } = await generate(target, prompts, { ...options, batchSize: 12 })
@@ -71,4 +81,39 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       expect(tf.memory().numTensors).toBe(before)
       expect(nativeDecodingInUse()).toEqual(inUse)
     }, 30_000)
+})
+
+describe("decoding by plain ops", () => {
+  for (const [name, instance] of Object.entries(architectures))
+    test(
+      `${name}: a text differs where the choice is within rounding, and the margin there says so`,
+      () =>
+        withoutNative(() => {
+          const before = tf.memory().numTensors
+          const [target, draft] = nearTies(Effect.runSync(instance))
+          const prompts = randomPrompts(6, V, 20, 6)
+          const options = { maxNew: 24, eosId: 7 }
+          const alone = new GenerateSession(target, prompts, { ...options, batchSize: 4 })
+          while (alone.step());
+          alone.dispose()
+          for (const draftLength of [1, 4]) {
+            const done = prompts.map((prompt) => {
+              const session = new SpeculativeSession(target, draft, prompt, { ...options, draftLength })
+              while (session.step());
+              session.dispose()
+              return session
+            })
+            const { identical, differences, smallestMargin } = compareGreedy(alone.rollouts, done)
+            console.log(
+              `${name}, plain, gamma ${draftLength}: ${identical} of ${prompts.length} texts identical, differences at margins ${differences.map(({ margin }) => margin.toExponential(1)).join(" ")}`,
+            )
+            expect(identical + differences.length).toBe(prompts.length)
+            expect(smallestMargin).toBeLessThan(1e-5)
+            for (const { margin } of differences) expect(margin).toBeLessThan(1e-5)
+          }
+          for (const model of [target, draft]) model.dispose()
+          expect(tf.memory().numTensors).toBe(before)
+        }),
+      30_000,
+    )
 })

@@ -1,0 +1,48 @@
+/**
+ * Negative controls: four flaws of public implementations, each put into the session that serves. Each must make the
+ * exact enumeration fail, and the test on sampled 4-grams, by tests of their own; without a flaw both pass.
+ */
+import { describe, expect, test } from "bun:test"
+import { FLAW_TEMPERATURE, type Flaw, flaws, noFlaw } from "../../test/flaws.ts"
+import { nGramExcess } from "../../test/n-grams.ts"
+import { pair } from "../../test/table-model.ts"
+import { everyText, targetTexts, worstError } from "../../test/texts.ts"
+
+const options = { temperature: FLAW_TEMPERATURE, draftLength: 2, maxNew: 4 }
+const seeds = [1, 2, 3, 4]
+
+/** The largest error of a probability. */
+const exactly = (seed: number, { verify, fault }: Flaw): number => {
+  const { target, draft, dispose } = pair(3, seed, 1, 0, true)
+  const decoded = { target, draft, prompt: [1, 0], options }
+  const error = worstError(everyText(decoded, { ...fault, ...(verify && { verify }) }), targetTexts(decoded))
+  dispose()
+  return error
+}
+/** The statistic over its critical value. */
+const sampled = (seed: number, flaw: Flaw): number => {
+  const { target, draft, dispose } = pair(4, seed, 1, 0, true)
+  const excess = nGramExcess({ target, draft, prompt: [1, 3], options }, 4000, seed, flaw)
+  dispose()
+  return excess
+}
+
+describe("the exact enumeration", () => {
+  test("passes without a flaw", () => {
+    for (const seed of seeds) expect(exactly(seed, noFlaw)).toBeLessThan(1e-12)
+  })
+  for (const [name, flaw] of Object.entries(flaws))
+    test(`fails by ${name}`, () => {
+      for (const seed of seeds) expect(exactly(seed, flaw)).toBeGreaterThan(1e-4)
+    })
+})
+
+describe("the test on sampled 4-grams", () => {
+  test("passes without a flaw", () => {
+    for (const seed of seeds) expect(sampled(seed, noFlaw)).toBeLessThan(1)
+  })
+  for (const [name, flaw] of Object.entries(flaws))
+    test(`fails by ${name}`, () => {
+      for (const seed of seeds) expect(sampled(seed, flaw)).toBeGreaterThan(1)
+    })
+})

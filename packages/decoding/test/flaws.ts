@@ -1,0 +1,68 @@
+/**
+ * Four ways in which public implementations of speculative decoding were wrong: negative controls of the lossless suite.
+ *
+ * Letters: V vocabulary. p_V, q_V are the adjusted distributions of target and draft.
+ */
+import type { Rng } from "@winnow/numerics"
+import { type Chance, residual, verify } from "../src/block.ts"
+import type { Fault } from "./every-outcome.ts"
+
+/** A flaw, for every outcome of chance and for a seeded stream alike. */
+export interface Flaw {
+  readonly verify?: typeof verify
+  /** For a seeded stream; what it says to `everyOutcome` is `fault`. */
+  readonly chance?: (fresh: Chance, rng: Rng) => Chance
+  readonly fault?: Fault
+}
+
+/** p_V raised to `exponent` and rescaled: at temperature T, the exponent T gives the distribution at temperature 1. */
+const reheated = (p_V: Float64Array, exponent: number): Float64Array => {
+  const raised_V = p_V.map((p) => p ** exponent)
+  const sum = raised_V.reduce((a, b) => a + b, 0)
+  return raised_V.map((p) => p / sum)
+}
+
+/** `verify` with the two parts that flaws change. */
+const verifyBy =
+  (
+    ratioOf: (p_V: Float64Array, q_V: Float64Array, token: number) => readonly [p: number, q: number],
+    correction: (p_V: Float64Array, q_V: Float64Array) => Float64Array,
+  ): typeof verify =>
+  (drafted, q, p, chance) => {
+    for (const [i, token] of drafted.entries()) {
+      const [p_V, q_V] = [p.at(i)!, q.at(i)!]
+      if (!chance.accept(...ratioOf(p_V, q_V, token)))
+        return { accepted: i, own: chance.draw(correction(p_V, q_V)), fallback: false }
+    }
+    return { accepted: drafted.length, own: chance.draw(p.at(drafted.length)!), fallback: false }
+  }
+
+const ratio = (p_V: Float64Array, q_V: Float64Array, token: number) => [p_V[token]!, q_V[token]!] as const
+const rest = (p_V: Float64Array, q_V: Float64Array) => residual(p_V, q_V) ?? p_V
+
+/** What `verify` does, by the parts above: shows that a flaw fails by its flaw, not by how it is written. */
+export const noFlaw: Flaw = { verify: verifyBy(ratio, rest) }
+
+/** What the flaws below are sampled at. */
+export const FLAW_TEMPERATURE = 1.5
+
+/** The four, by name. */
+export const flaws: Readonly<Record<string, Flaw>> = {
+  "the residual replaced by p": { verify: verifyBy(ratio, (p_V) => p_V) },
+  "the draft sampled at another temperature than it is scored at": {
+    verify: (drafted, q, p, chance) => {
+      const scored: typeof q = { at: (i) => reheated(q.at(i)!, 2) }
+      return verify(drafted, scored, p, chance)
+    },
+  },
+  "one random number for every decision of a text": {
+    chance: ({ draw }, rng) => {
+      const r = rng.uniform()
+      return { draw, accept: (p, q) => r * q < p }
+    },
+    fault: { reuseUniform: true },
+  },
+  "a ratio of the target's unadjusted probability": {
+    verify: verifyBy((p_V, q_V, token) => [reheated(p_V, FLAW_TEMPERATURE)[token]!, q_V[token]!], rest),
+  },
+}

@@ -1,0 +1,65 @@
+/**
+ * Whether texts that were sampled have the joint distribution that is known: chi-square over whole texts.
+ *
+ * A test on joint n-grams sees what one on single tokens does not: a wrong dependence between tokens of a block, or of
+ * one block on the one before it.
+ */
+import { seeded } from "@winnow/numerics"
+import { chanceOf } from "../src/block.ts"
+import type { Flaw } from "./flaws.ts"
+import { type Decoded, decodeText, targetTexts } from "./texts.ts"
+
+/** The chance that one test of a correct sampler fails: the suite has some 40, so one in 2500 choices of seeds fails. */
+export const FALSE_ALARM = 1e-5
+/** Upper quantile of the standard normal distribution at that level. */
+const Z = 4.265
+
+/** Upper quantile of chi-square (Wilson and Hilferty's approximation; within 1 % here, from 5 degrees on). */
+const critical = (degrees: number): number => degrees * (1 - 2 / (9 * degrees) + Z * Math.sqrt(2 / (9 * degrees))) ** 3
+
+/**
+ * Chi-square over its critical value at `FALSE_ALARM`: above 1 the counts are not of that distribution. Texts that are expected
+ * fewer than 10 times are one cell; infinite if an impossible text was seen.
+ *
+ * @error Error with fewer than 5 degrees of freedom: too few texts for a test
+ */
+export const chiSquareExcess = (
+  observed: ReadonlyMap<string, number>,
+  probability: ReadonlyMap<string, number>,
+): number => {
+  const samples = observed.values().reduce((a, b) => a + b, 0)
+  for (const text of observed.keys()) if (!probability.has(text)) return Number.POSITIVE_INFINITY
+  let [statistic, cells, rareObserved, rareExpected] = [0, 0, 0, 0]
+  for (const [text, p] of probability) {
+    const [seen, expected] = [observed.get(text) ?? 0, samples * p]
+    if (expected < 10) {
+      rareObserved += seen
+      rareExpected += expected
+      continue
+    }
+    statistic += (seen - expected) ** 2 / expected
+    cells++
+  }
+  if (rareExpected >= 10) {
+    statistic += (rareObserved - rareExpected) ** 2 / rareExpected
+    cells++
+  }
+  if (cells < 6) throw new Error(`${cells} cells of 10 expected texts or more, expected 6: sample more texts`)
+  return statistic / critical(cells - 1)
+}
+
+/** Decodes `samples` texts, text i by the stream of seed and i, and holds them against the target's own distribution. */
+export const nGramExcess = (decoded: Decoded, samples: number, seed: number, flaw?: Flaw): number => {
+  const observed = new Map<string, number>()
+  for (let i = 0; i < samples; i++) {
+    const fresh = chanceOf(seeded(seed, "n-grams", i))
+    const chance = flaw?.chance?.(fresh, seeded(seed, "flaw", i)) ?? fresh
+    const { rollout } = decodeText(decoded, { chance, ...(flaw?.verify && { verify: flaw.verify }) })
+    const text = rollout.tokens.join()
+    observed.set(text, (observed.get(text) ?? 0) + 1)
+  }
+  return chiSquareExcess(
+    observed,
+    new Map(targetTexts(decoded).map(({ tokens, probability }) => [tokens.join(), probability])),
+  )
+}
