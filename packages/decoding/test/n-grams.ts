@@ -14,7 +14,7 @@ export const FALSE_ALARM = 1e-5
 /** Upper quantile of the standard normal distribution at that level. */
 const Z = 4.265
 
-/** Upper quantile of chi-square (Wilson and Hilferty's approximation; within 1 % here, from 5 degrees on). */
+/** Upper quantile of chi-square by Wilson and Hilferty's approximation: from 5 degrees on never below it, 3 % above at most. */
 const critical = (degrees: number): number => degrees * (1 - 2 / (9 * degrees) + Z * Math.sqrt(2 / (9 * degrees))) ** 3
 
 /**

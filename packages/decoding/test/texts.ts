@@ -90,7 +90,7 @@ export const meanCounts = (texts: ReadonlyArray<TargetText>, draftLength: number
     })),
   )
 
-/** The mean of counts: blocks, accepted, rejected, then tested and accepted by place. */
+/** The mean of counts: blocks, accepted, rejected, emitted, then tested and accepted by place. */
 export const weighted = (outcomes: ReadonlyArray<Outcome<BlockCounts>>): ReadonlyArray<number> => {
   const mean: Array<number> = []
   for (const { value: c, weight } of outcomes)

