@@ -61,3 +61,63 @@ test("stages that were there are told in one line", () => {
   view.end()
   expect(take().trim()).toBe("4 stages were there already")
 })
+
+test("several stages at once have a line each, below what stays; one that ends or fails leaves its line", () => {
+  const { view, wait, take } = watched(true)
+  const other = { ...at, stage: "draft start", index: 4 }
+  view.report({ _tag: "started", resuming: false, ...at })
+  view.report({ _tag: "started", resuming: false, ...other })
+  for (const [done, which] of [
+    [0, at],
+    [0, other],
+    [100, at],
+    [50, other],
+  ] as const) {
+    wait(1)
+    view.report({ _tag: "progress", done, total: 200, detail: "", ...which })
+  }
+  /** What a terminal shows in the end: erased lines are gone. */
+  const screen = (text: string) => {
+    const lines = [""]
+    for (const part of text
+      .replaceAll("\u001b[2K", "<erase>")
+      .replaceAll("\u001b[1A", "<up>")
+      .split(/(<erase>|<up>|\r|\n)/)) {
+      if (part === "<erase>") lines[lines.length - 1] = ""
+      else if (part === "<up>") lines.pop()
+      else if (part === "\n") lines.push("")
+      else if (part !== "\r") lines[lines.length - 1] += part
+    }
+    return lines
+  }
+  let written = take()
+  expect(screen(written).map((line) => line.replace(/ {2}.+ {2}/, " "))).toEqual([
+    expect.stringMatching(/^\[ 3\/9\] .*0:02 left$/),
+    expect.stringMatching(/^\[ 4\/9\] .*0:06 left$/),
+  ])
+  view.report({ _tag: "note", text: "a note" })
+  view.report({ _tag: "failed", message: "loss is NaN", ...at })
+  written += take()
+  expect(screen(written)).toEqual([
+    "a note",
+    "[ 3/9]  target: failed, and what depends on it is left out: loss is NaN",
+    expect.stringMatching(/^\[ 4\/9\] {2}draft start {2}█████░/),
+  ])
+  view.report({ _tag: "done", reused: false, seconds: 8, key: "", ...other })
+  view.end()
+  expect(screen(written + take()).slice(2)).toEqual(["[ 4/9]  draft start: done in 8.0 s", ""])
+})
+
+test("plain lines of several stages do not wait for one another", () => {
+  const { view, wait, take } = watched(false)
+  const other = { ...at, stage: "draft start", index: 4 }
+  view.report({ _tag: "started", resuming: false, ...at })
+  view.report({ _tag: "started", resuming: false, ...other })
+  take()
+  wait(6)
+  view.report({ _tag: "progress", done: 10, total: 200, detail: "", ...at })
+  view.report({ _tag: "progress", done: 20, total: 200, detail: "", ...other })
+  wait(1)
+  view.report({ _tag: "progress", done: 30, total: 200, detail: "", ...other })
+  expect(take().trim().split("\n")).toEqual(["[ 3/9]  target: 10/200 steps", "[ 4/9]  draft start: 20/200 steps"])
+})

@@ -1,9 +1,9 @@
-/** A run's progress on stderr: a bar that is redrawn on a terminal, a plain line now and then elsewhere. */
+/** A run's progress on stderr: on a terminal a bar for each stage that runs, redrawn; elsewhere a plain line now and then. */
 import type { ProgressEvent } from "@winnow/lab"
 
 export interface View {
   readonly report: (event: ProgressEvent) => void
-  /** Clears the bar, so that what is printed next begins on a line of its own. */
+  /** Clears the bars, so that what is printed next begins on a line of its own. */
   readonly end: () => void
 }
 
@@ -24,6 +24,14 @@ const bar = (fraction: number, width: number): string => {
   return "█".repeat(full) + "░".repeat(width - full)
 }
 
+/** A stage that runs. */
+interface Running {
+  /** Its first event: a resumed stage begins in the middle. */
+  began?: { readonly at: number; readonly done: number }
+  /** When a plain line of it was written. */
+  shownAt: number
+}
+
 /**
  * The view.
  *
@@ -37,82 +45,119 @@ export const progressView = (options: {
   readonly everySeconds?: number
   readonly now?: () => number
 }): View => {
-  const { write, terminal, everySeconds = 5, now = () => performance.now() / 1000 } = options
-  /** The first event of a stage: a resumed one begins in the middle. */
-  let began: { readonly at: number; readonly done: number } | undefined
-  let shownAt = Number.NEGATIVE_INFINITY
+  const { write, terminal, columns = 100, everySeconds = 5, now = () => performance.now() / 1000 } = options
+  const running = new Map<string, Running>()
+  /** On a terminal, the lines at the bottom that are redrawn, by what they are about. */
+  const bottom = new Map<string, string>()
+  let drawn = 0
+  let drawnAt = Number.NEGATIVE_INFINITY
   let there = 0
-  const clear = () => terminal && write("\r\u001b[2K")
+
+  const erase = () => {
+    if (terminal) write(`\r\u001b[2K${"\u001b[1A\u001b[2K".repeat(Math.max(0, drawn - 1))}`)
+    drawn = 0
+  }
+  const draw = () => {
+    erase()
+    write([...bottom.values()].map((text) => text.slice(0, columns - 1)).join("\n"))
+    drawn = bottom.size
+    drawnAt = now()
+  }
+  /** A line that stays, above those that are redrawn. */
   const line = (text: string) => {
-    clear()
+    erase()
     write(`${text}\n`)
+    if (bottom.size > 0) draw()
   }
   const flush = () => {
-    if (there > 0) line(`         ${there} ${there === 1 ? "stage was" : "stages were"} there already`)
+    const [count, stages] = [there, there === 1 ? "stage was" : "stages were"]
     there = 0
+    if (count > 0) line(`         ${count} ${stages} there already`)
   }
   const number = ({ index, of }: { index: number; of: number }) => `[${String(index).padStart(2)}/${of}] `
+  const nameOf = ({ index, stage }: { index: number; stage: string }) => `${index} ${stage}`
+  const over = (name: string) => {
+    running.delete(name)
+    bottom.delete(name)
+  }
+
+  const onProgress = (event: Extract<ProgressEvent, { _tag: "progress" }>) => {
+    const { done, total, unit, stage, detail } = event
+    const [time, name] = [now(), nameOf(event)]
+    const state = running.get(name) ?? { shownAt: Number.NEGATIVE_INFINITY }
+    running.set(name, state)
+    state.began ??= { at: time, done }
+    if (!terminal && time - state.shownAt < everySeconds) return
+    state.shownAt = time
+    const rate = (done - state.began.done) / Math.max(1e-9, time - state.began.at)
+    const left = rate > 0 ? `  ${clock((total - done) / rate)} left` : ""
+    const speed = rate > 0 && unit !== "parts" ? `  ${rate.toPrecision(3)} ${unit}/s` : ""
+    const count = `${Number.isInteger(done) ? done : done.toFixed(1)}/${total} ${unit}`
+    const rest = `${count}${speed}${left}${detail ? `  ${detail}` : ""}`
+    if (terminal) {
+      bottom.set(name, `${number(event)} ${stage}  ${bar(done / total, 20)}  ${rest}`)
+      if (time - drawnAt >= 0.1) draw()
+    } else line(`${number(event)} ${stage}: ${rest}`)
+  }
+  const onDownload = ({ file, done, total }: Extract<ProgressEvent, { _tag: "download" }>) => {
+    const text = `${file}: ${(done / 1e6).toFixed(1)}/${(total / 1e6).toFixed(1)} MB`
+    if (terminal && done < total) {
+      bottom.set(file, text)
+      if (now() - drawnAt >= 0.1) draw()
+      return
+    }
+    const state = running.get(file) ?? { shownAt: Number.NEGATIVE_INFINITY }
+    running.set(file, state)
+    if (now() - state.shownAt < everySeconds && done < total) return
+    state.shownAt = now()
+    if (done >= total) over(file)
+    line(text)
+  }
 
   const report = (event: ProgressEvent): void => {
     switch (event._tag) {
       case "note":
         flush()
         line(event.text)
-        return
-      case "download": {
-        if (now() - shownAt < (terminal ? 0.1 : everySeconds) && event.done < event.total) return
-        shownAt = now()
-        const text = `${event.file}: ${(event.done / 1e6).toFixed(1)}/${(event.total / 1e6).toFixed(1)} MB`
-        if (terminal) write(`\r\u001b[2K${text}`)
-        else line(text)
-        return
-      }
+        break
+      case "download":
+        onDownload(event)
+        break
       case "waiting":
         flush()
         line(`${number(event)} ${event.stage}: waiting for ${event.holder}, which is making it`)
-        return
+        break
       case "started":
         flush()
-        began = undefined
-        shownAt = terminal ? Number.NEGATIVE_INFINITY : now()
-        if (!terminal) line(`${number(event)} ${event.stage}${event.resuming ? ", going on where it was" : ""}`)
-        return
+        running.set(nameOf(event), { shownAt: now() })
+        if (terminal) {
+          bottom.set(nameOf(event), `${number(event)} ${event.stage}`)
+          draw()
+        } else line(`${number(event)} ${event.stage}${event.resuming ? ", going on where it was" : ""}`)
+        break
       case "done":
         if (event.reused) {
           there++
-          return
+          break
         }
+        over(nameOf(event))
         line(`${number(event)} ${event.stage}: done in ${duration(event.seconds)}`)
-        return
+        break
       case "failed":
         flush()
+        over(nameOf(event))
         line(`${number(event)} ${event.stage}: failed, and what depends on it is left out: ${event.message}`)
-        return
-      case "progress": {
-        const { done, total, unit, stage, detail } = event
-        const time = now()
-        began ??= { at: time, done }
-        if (time - shownAt < (terminal ? 0.1 : everySeconds)) return
-        shownAt = time
-        const rate = (done - began.done) / Math.max(1e-9, time - began.at)
-        const left = rate > 0 ? `  ${clock((total - done) / rate)} left` : ""
-        const speed = rate > 0 && unit !== "parts" ? `  ${rate.toPrecision(3)} ${unit}/s` : ""
-        const count = `${Number.isInteger(done) ? done : done.toFixed(1)}/${total} ${unit}`
-        const rest = `${count}${speed}${left}${detail ? `  ${detail}` : ""}`
-        if (!terminal) {
-          line(`${number(event)} ${stage}: ${rest}`)
-          return
-        }
-        const text = `${number(event)} ${stage}  ${bar(done / total, 20)}  ${rest}`
-        write(`\r\u001b[2K${text.slice(0, (options.columns ?? 100) - 1)}`)
-      }
+        break
+      case "progress":
+        onProgress(event)
     }
   }
   return {
     report,
     end: () => {
+      bottom.clear()
       flush()
-      clear()
+      erase()
     },
   }
 }
