@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdtempSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { runRecord } from "@winnow/lab"
@@ -8,15 +8,16 @@ import { type } from "arktype"
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-"))
 const main = join(import.meta.dir, "../main.ts")
 
-const start = (...args: ReadonlyArray<string>) =>
-  Bun.spawn(["bun", main, "experiment", ...args], {
+const spawn = (...args: ReadonlyArray<string>) =>
+  Bun.spawn(["bun", main, ...args], {
     env: { ...process.env, WINNOW_HOME: home },
     stdout: "pipe",
     stderr: "pipe",
   })
 
-const winnow = async (...args: ReadonlyArray<string>) => {
-  const child = start(...args)
+const start = (...args: ReadonlyArray<string>) => spawn("experiment", ...args)
+
+const ended = async (child: ReturnType<typeof spawn>) => {
   const [out, err, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -24,6 +25,9 @@ const winnow = async (...args: ReadonlyArray<string>) => {
   ])
   return { out, err, code }
 }
+
+const winnow = (...args: ReadonlyArray<string>) => ended(start(...args))
+const winnowRuns = (...args: ReadonlyArray<string>) => ended(spawn("runs", "--results", join(home, "results"), ...args))
 
 /** The quickstart, so small that it takes seconds. */
 const tiny = [
@@ -115,11 +119,34 @@ test("a run prints the table; the same again computes nothing and prints the sam
 
   const first = await winnow(...tiny)
   if (first.code !== 0) throw new Error(first.err)
-  expect(first.out).toMatch(/^arm +filter +loss +greedy % \(seed 1\)/)
+  expect(first.out).toMatch(/^arm +greedy % +/)
   expect(first.out).toMatch(/gamma = 4, arithmetic\/test, 4 prompts/)
   const again = await winnow(...tiny)
   expect(again.out).toBe(first.out)
   expect(again.err).toContain("nothing had to be computed")
   const record = runRecord(JSON.parse((await winnow(...tiny, "--json")).out))
   expect(record).not.toBeInstanceOf(type.errors)
+}, 120_000)
+
+test("--repeat makes a run again from its record alone: 0 where it is the same, 5 and the figure where it is not", async () => {
+  const made = await winnow(...tiny)
+  if (made.code !== 0) throw new Error(made.err)
+  const [entry] = JSON.parse((await winnowRuns("--json")).out) as [{ run: string; directory: string; state: string }]
+  expect(entry.state).toBe("done")
+  const same = await winnow("--results", join(home, "results"), "--repeat", entry.run.slice(0, 6))
+  expect(same.err).not.toContain("error:")
+  expect([same.code, same.out]).toEqual([0, expect.stringContaining("Reproduced: all the same.")])
+
+  const file = join(entry.directory, "run.json")
+  const record = JSON.parse(readFileSync(file, "utf8"))
+  record.rows[1].budget[0].arm.tokensTrained += 1
+  writeFileSync(file, JSON.stringify(record))
+  const other = await winnow("--repeat", file, "--json")
+  expect(other.code).toBe(5)
+  expect(other.err).toContain("was not reproduced: 1 of ")
+  expect(JSON.parse(other.out).deviations).toMatchObject([
+    { path: "rows[all-tokens].budget[1].arm.tokensTrained", within: false },
+  ])
+  const settings = await winnow("--repeat", file, "--seeds", "1")
+  expect([settings.code, settings.err]).toEqual([1, expect.stringContaining("leave out --seeds")])
 }, 120_000)

@@ -1,7 +1,6 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
 import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
-import { datasetsLayer } from "@winnow/data"
 import {
   align,
   applySettings,
@@ -14,22 +13,19 @@ import {
   Progress,
   plan,
   presetsOf,
+  RunStore,
   renderTable,
   resolve,
   runExperiment,
   Store,
   short,
+  winnowHome,
 } from "@winnow/lab"
-import { openEngine } from "@winnow/tensor"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { EngineClosed } from "../exit.ts"
-import { duration, progressView } from "../progress-view.ts"
-
-const engine = Effect.tryPromise({
-  try: () => openEngine(),
-  catch: (error) => new EngineClosed({ message: error instanceof Error ? error.message : String(error) }),
-})
+import { duration } from "../progress-view.ts"
+import { engine, viewed } from "../run-view.ts"
+import { repeat } from "./repeat.ts"
 
 const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =>
   Option.getOrUndefined(Option.map(text, (t) => t.split(",").map((name) => name.trim())))
@@ -112,12 +108,6 @@ const chosenParts = (found: Found, part: string | undefined, preset: string | nu
     )
   })
 
-const howToGoOn = Effect.sync(() =>
-  process.stderr.write(
-    "\nStopped. What was done is kept, a stage in the middle at its last checkpoint: run the same command to go on.\n",
-  ),
-)
-
 /** The command. */
 export const experiment = Command.make(
   "experiment",
@@ -142,6 +132,11 @@ export const experiment = Command.make(
       Flag.optional,
       Flag.withDescription("another size of the same question, where the experiment has one: large"),
     ),
+    repeat: Flag.String("repeat").pipe(
+      Flag.optional,
+      Flag.withMetavar("RUN"),
+      Flag.withDescription("make this run again from its run.json (a folder, or the beginning of its id) and compare"),
+    ),
     dryRun: Flag.Boolean("dry-run").pipe(
       Flag.withDefault(false),
       Flag.withDescription("stages, sizes and estimated time; runs nothing"),
@@ -161,6 +156,17 @@ export const experiment = Command.make(
   },
   Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, json, results, ...flags }) {
     if (list) return yield* listed(json)
+    if (Option.isSome(flags.repeat)) {
+      const given = {
+        "--set": set.length > 0,
+        "--seeds": Option.isSome(flags.seeds),
+        "--arms": Option.isSome(arms),
+        "--preset": Option.isSome(flags.preset),
+        "--dry-run": dryRun,
+        "--fresh": fresh,
+      }
+      return yield* repeat(flags.repeat.value, { results, json, given })
+    }
     const [experimentName = "", part] = name.split("/")
     const found = yield* experimentNamed(experimentName)
     const seeds = yield* parseSeeds(flags.seeds)
@@ -185,23 +191,13 @@ export const experiment = Command.make(
       )
       return yield* Console.log(texts.join("\n\n"))
     }
-    const view = progressView({
-      write: (text) => void process.stderr.write(text),
-      terminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? 100,
-    })
-    const datasets = datasetsLayer({
-      onProgress: ({ file, received }) =>
-        view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
-    })
-    const finished = yield* Effect.forEach(runs, ({ part, preset, resolved }) => {
-      if (part !== null) view.report({ _tag: "note", text: `part ${part}` })
-      return runExperiment(resolved, { slug: found.slug, part, preset, results, fresh })
-    }).pipe(
-      Effect.provide(Layer.mergeAll(Store.layer(), datasets, Layer.succeed(Progress, view))),
-      Effect.ensuring(Effect.sync(view.end)),
-      Effect.onInterrupt(() => howToGoOn),
-    )
+    const finished = yield* Effect.forEach(runs, ({ part, preset, resolved }) =>
+      Effect.gen(function* () {
+        const { report } = yield* Progress
+        if (part !== null) report({ _tag: "note", text: `part ${part}` })
+        return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh })
+      }),
+    ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), viewed)
     const records = finished.map(({ record }) => record)
     if (json) return yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
     yield* Console.log(records.map(renderTable).join("\n\n\n"))

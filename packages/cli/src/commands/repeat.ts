@@ -1,0 +1,40 @@
+/** `winnow experiment --repeat RUN`: a run made again from its run.json, and compared with it. */
+import { InvalidInput } from "@winnow/core"
+import { RunStore, renderRepeat, repeatRun, winnowHome } from "@winnow/lab"
+import { Console, Effect } from "effect"
+import { NotReproduced } from "../exit.ts"
+import { engine, viewed } from "../run-view.ts"
+
+/** Flags that say what a run is: the record says it already. */
+export interface OtherSettings {
+  readonly [flag: string]: boolean
+}
+
+/**
+ * Repeats a run and prints what came of it.
+ *
+ * @param name the run's folder, its run.json, or the beginning of its id
+ * @param given which flags were set that a repeat cannot take
+ * @error NotReproduced where a figure is another one: exit code 5
+ */
+export const repeat = Effect.fn("experiment.repeat")(function* (
+  name: string,
+  { results, json, given }: { readonly results: string; readonly json: boolean; readonly given: OtherSettings },
+) {
+  const flags = Object.keys(given).filter((flag) => given[flag])
+  if (flags.length > 0) {
+    const problems = [`leave out ${flags.join(", ")}: a repeat is made from the record of the run alone`]
+    return yield* new InvalidInput({ what: `--repeat ${name}`, problems })
+  }
+  const { directory } = yield* Effect.flatMap(RunStore, ({ find }) => find(name)).pipe(
+    Effect.provide(RunStore.layer(winnowHome(), [results])),
+  )
+  yield* engine
+  const repeated = yield* viewed(repeatRun(directory))
+  yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
+  process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
+  if (repeated.reproduced) return
+  const out = repeated.deviations.filter(({ within }) => !within).length
+  const message = `run ${repeated.recorded.run} was not reproduced: ${out} of ${repeated.compared} figures are others`
+  return yield* new NotReproduced({ message })
+})

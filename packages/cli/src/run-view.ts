@@ -1,0 +1,38 @@
+/** What commands that run an experiment share: the engine, progress on stderr, and what a stopped run says. */
+import { datasetsLayer } from "@winnow/data"
+import { Progress } from "@winnow/lab"
+import { openEngine } from "@winnow/tensor"
+import { Effect, Layer } from "effect"
+import { EngineClosed } from "./exit.ts"
+import { progressView } from "./progress-view.ts"
+
+/** Opens the tensor engine. */
+export const engine = Effect.tryPromise({
+  try: () => openEngine(),
+  catch: (error) => new EngineClosed({ message: error instanceof Error ? error.message : String(error) }),
+})
+
+const howToGoOn = Effect.sync(() =>
+  process.stderr.write(
+    "\nStopped. What was done is kept, a stage in the middle at its last checkpoint: run the same command to go on.\n",
+  ),
+)
+
+/** A program with a view of its progress on stderr, and data sets whose downloads are shown in it. */
+export const viewed = <A, E, R>(program: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    const view = progressView({
+      write: (text) => void process.stderr.write(text),
+      terminal: process.stderr.isTTY === true,
+      columns: process.stderr.columns ?? 100,
+    })
+    const datasets = datasetsLayer({
+      onProgress: ({ file, received }) =>
+        view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
+    })
+    return program.pipe(
+      Effect.provide(Layer.merge(datasets, Layer.succeed(Progress, view))),
+      Effect.ensuring(Effect.sync(view.end)),
+      Effect.onInterrupt(() => howToGoOn),
+    )
+  })
