@@ -1,0 +1,119 @@
+/** What the two model folders say beside their weights: whether they mean the same tokens, and which token ends a text. */
+import { existsSync } from "node:fs"
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { DataError, InvalidInput } from "@winnow/core"
+import { loadTokenizer, type Tokenizer } from "@winnow/data"
+import { type } from "arktype"
+import { Effect } from "effect"
+
+/** BPE and WordPiece map tokens to ids; Unigram lists tokens with their scores in the order of ids. */
+const Words = type({
+  model: { vocab: type("Record<string, number>").or(type(["string", "number"]).array()) },
+  "added_tokens?": type({ id: "number", content: "string" }).array(),
+})
+
+/** The token of each id that a `tokenizer.json` names; empty if it is of another form. */
+export const tokensById = (json: unknown): ReadonlyMap<number, string> => {
+  const words = Words(json)
+  if (words instanceof type.errors) return new Map()
+  const { vocab } = words.model
+  const named = Array.isArray(vocab)
+    ? vocab.map(([token], id) => [id, token] as const)
+    : Object.entries(vocab).map(([token, id]) => [id, token] as const)
+  return new Map([...named, ...(words.added_tokens ?? []).map(({ id, content }) => [id, content] as const)])
+}
+
+/** The lowest id that means another token in b than in a, with both tokens; undefined if there is none. */
+export const firstDifference = (
+  a: ReadonlyMap<number, string>,
+  b: ReadonlyMap<number, string>,
+): { readonly id: number; readonly a: string | undefined; readonly b: string | undefined } | undefined => {
+  let id = Number.POSITIVE_INFINITY
+  for (const key of [...a.keys(), ...b.keys()]) if (key < id && a.get(key) !== b.get(key)) id = key
+  return Number.isFinite(id) ? { id, a: a.get(id), b: b.get(id) } : undefined
+}
+
+const tokenizerOf = (folder: string) =>
+  existsSync(join(folder, "tokenizer.json")) ? loadTokenizer(folder) : Effect.succeed(undefined)
+
+const said = (token: string | undefined) => (token === undefined ? "no token" : JSON.stringify(token))
+
+/**
+ * The target's tokenizer, if its folder has one.
+ *
+ * @error InvalidInput if both folders have one and an id means different tokens; DataError for a damaged one
+ */
+export const sharedTokenizer = Effect.fnUntraced(function* (target: string, draft: string) {
+  const [ours, theirs] = [yield* tokenizerOf(target), yield* tokenizerOf(draft)]
+  if (ours === undefined || theirs === undefined || ours.fingerprint === theirs.fingerprint) return ours
+  const different = firstDifference(tokensById(ours.json), tokensById(theirs.json))
+  if (different === undefined) return ours // the same ids, cut otherwise: prompts are the target's to encode
+  const { id, a, b } = different
+  return yield* new InvalidInput({
+    what: "vocabularies",
+    problems: [
+      `id ${id} is ${said(a)} in ${target}/tokenizer.json and ${said(b)} in ${draft}/tokenizer.json; ` +
+        "expected one vocabulary, as distributions are compared id by id: give a draft that was made for this target",
+    ],
+  })
+})
+
+const TokenIds = type({ eos_token_id: "number.integer >= 0 | (number.integer >= 0)[] | null" })
+
+/** `eos_token_id` of a JSON file of the folder; undefined if there is no file or it has no such key. */
+const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
+  const file = join(folder, name)
+  if (!existsSync(file)) return undefined
+  const value: unknown = yield* Effect.tryPromise({
+    try: async () => JSON.parse(await readFile(file, "utf8")),
+    catch: (error) => new DataError({ message: `${file} cannot be read: ${(error as Error).message}` }),
+  })
+  if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined
+  const found = TokenIds(value)
+  if (found instanceof type.errors) return yield* new InvalidInput({ what: file, problems: [found.summary] })
+  return found.eos_token_id === null ? [] : [found.eos_token_id].flat()
+})
+
+/** The tokens that end a text, and who says so. */
+export interface Ends {
+  readonly ids: ReadonlyArray<number>
+  readonly source: string
+}
+
+/**
+ * The tokens that end a text, by the first that says so: `--eos`, the target's generation_config.json, its config.json
+ * (both as `transformers` reads them: null is "none"), its tokenizer.
+ *
+ * @param given values of `--eos`: ids, or `none`
+ * @error InvalidInput for another value, or an id outside the vocabulary
+ */
+export const endsOf = Effect.fnUntraced(function* (
+  folder: string,
+  given: ReadonlyArray<string>,
+  tokenizer: Tokenizer | undefined,
+  vocabularySize: number,
+) {
+  const check = (ids: ReadonlyArray<number>, source: string): Effect.Effect<Ends, InvalidInput> => {
+    const outside = ids.find((id) => id >= vocabularySize)
+    if (outside === undefined) return Effect.succeed({ ids, source })
+    const problem = `${outside} ends a text, but the vocabulary has ids 0 to ${vocabularySize - 1}; give --eos ID, or --eos none`
+    return Effect.fail(new InvalidInput({ what: source, problems: [problem] }))
+  }
+  if (given.includes("none") && given.length === 1) return { ids: [], source: "--eos" } satisfies Ends
+  const wrong = given.find((text) => !/^\d+$/.test(text))
+  if (wrong !== undefined)
+    return yield* new InvalidInput({
+      what: `--eos ${wrong}`,
+      problems: ["expected a token id, repeated for several, or none alone"],
+    })
+  if (given.length > 0) return yield* check([...new Set(given.map(Number))], "--eos")
+  for (const name of ["generation_config.json", "config.json"]) {
+    const ids = yield* endIn(folder, name)
+    if (ids !== undefined) return yield* check(ids, name)
+  }
+  return yield* check(
+    tokenizer === undefined ? [] : [tokenizer.eosId],
+    tokenizer === undefined ? "nothing" : "tokenizer",
+  )
+})

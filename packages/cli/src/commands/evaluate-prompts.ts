@@ -1,0 +1,120 @@
+/** The file of prompts: one JSON object a line, text or ids; everything wrong with it is told at once, by line. */
+import { readFile } from "node:fs/promises"
+import { DataError, InvalidInput } from "@winnow/core"
+import type { Tokenizer } from "@winnow/data"
+import { type } from "arktype"
+import { Effect } from "effect"
+
+/** A line of the file, as it is meant. */
+export type PromptLine = { readonly line: number } & (
+  | { readonly text: string }
+  | { readonly ids: ReadonlyArray<number> }
+)
+
+/** A prompt as the models see it. */
+export interface Prompt {
+  /** From 1, as editors count. */
+  readonly line: number
+  readonly ids: Int32Array
+}
+
+/** Problems shown; a file of another kind has one a line. */
+const SHOWN = 8
+
+const shown = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
+  problems.length <= SHOWN ? problems : [...problems.slice(0, SHOWN), `and ${problems.length - SHOWN} more lines`]
+
+const Text = type({ prompt: "string" })
+const Ids = type({ ids: "(number.integer >= 0)[] >= 1" })
+
+/** A line without its end, so that a message stays one line. */
+const quoted = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}...` : text)
+
+/** What a line means, or what is wrong with it. Keys beside `prompt` and `ids` are the user's own. */
+const parseLine = (text: string, line: number): PromptLine | string => {
+  const expected = `expected {"prompt": "..."} or {"ids": [1, 2]}`
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return `line ${line}: found ${quoted(text)}, which is not JSON; ${expected}`
+  }
+  const keys = typeof value === "object" && value !== null ? Object.keys(value) : []
+  const given = keys.filter((key) => key === "prompt" || key === "ids")
+  if (given.length === 0) return `line ${line}: found ${quoted(text)}; ${expected}`
+  if (given.length === 2) return `line ${line}: found both prompt and ids; expected one of them`
+  if (given[0] === "prompt") {
+    const found = Text(value)
+    return found instanceof type.errors ? `line ${line}: ${found.summary}; ${expected}` : { line, text: found.prompt }
+  }
+  const found = Ids(value)
+  return found instanceof type.errors ? `line ${line}: ${found.summary}; ${expected}` : { line, ids: found.ids }
+}
+
+/**
+ * Reads a file of prompts; empty lines are passed over.
+ *
+ * @error DataError if it cannot be read; InvalidInput with one problem a line that is no prompt, or if there is none
+ */
+export const readPromptFile = Effect.fnUntraced(function* (file: string) {
+  const content = yield* Effect.tryPromise({
+    try: () => readFile(file, "utf8"),
+    catch: (error) => new DataError({ message: `--prompts ${file} cannot be read: ${(error as Error).message}` }),
+  })
+  const lines = content.split("\n").map((text, i) => ({ text: text.trim(), line: i + 1 }))
+  const parsed = lines.flatMap(({ text, line }) => (text === "" ? [] : [parseLine(text, line)]))
+  const problems = parsed.filter((one) => typeof one === "string")
+  if (parsed.length === 0) problems.push(`found no line, expected one prompt a line, such as {"ids": [1, 2]}`)
+  if (problems.length > 0) return yield* new InvalidInput({ what: `--prompts ${file}`, problems: shown(problems) })
+  return parsed.filter((one) => typeof one !== "string")
+})
+
+/** What prompts must fit. */
+export interface PromptLimits {
+  readonly vocabularySize: number
+  /** Context of the target, tokens. */
+  readonly targetContext: number
+  readonly draftContext: number
+  readonly maxNew: number
+}
+
+/**
+ * Prompts as ids, each checked against the models.
+ *
+ * @param tokenizer of the target; text is encoded as it stands, no start token is added
+ * @error InvalidInput for text without a tokenizer, no tokens, an id outside the vocabulary, a prompt that fills the target's
+ * context, or one that with its answer passes the draft's
+ */
+export const encodePrompts = (
+  file: string,
+  lines: ReadonlyArray<PromptLine>,
+  tokenizer: Tokenizer | undefined,
+  { vocabularySize: V, targetContext, draftContext, maxNew }: PromptLimits,
+): Effect.Effect<ReadonlyArray<Prompt>, InvalidInput> => {
+  const problems: Array<string> = []
+  const prompts = lines.flatMap((given): ReadonlyArray<Prompt> => {
+    const { line } = given
+    const say = (text: string) => {
+      problems.push(`line ${line}: ${text}`)
+      return []
+    }
+    if ("text" in given && tokenizer === undefined)
+      return say("found text, but the target's folder has no tokenizer.json; put it there, or give ids")
+    const ids = "ids" in given ? Int32Array.from(given.ids) : tokenizer!.encode(given.text)
+    const T = ids.length
+    if (T === 0) return say("found a prompt of 0 tokens, expected at least 1")
+    const outside = ids.find((id) => id >= V)
+    if (outside !== undefined) return say(`found id ${outside}, expected ids of the vocabulary, 0 to ${V - 1}`)
+    if (T >= targetContext)
+      return say(`found ${T} tokens, expected at most ${targetContext - 1}: the target's context is ${targetContext}`)
+    // The draft reads all of a text but its last token, in the pass over the target's texts.
+    const read = Math.min(T + maxNew, targetContext) - 1
+    if (read > draftContext)
+      return say(
+        `found ${T} tokens, with --max-new ${maxNew} the draft reads ${read}, its context is ${draftContext}; give a smaller --max-new, or shorten the prompt`,
+      )
+    return [{ line, ids }]
+  })
+  if (problems.length === 0) return Effect.succeed(prompts)
+  return Effect.fail(new InvalidInput({ what: `--prompts ${file}`, problems: shown(problems) }))
+}

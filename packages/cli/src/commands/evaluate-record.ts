@@ -1,0 +1,86 @@
+/** What an evaluation says of itself: figures, what they were made under, and what to know before believing them. */
+import type { Model } from "@winnow/core"
+import type { EvaluateOptions, EvaluateSettings, Evaluation } from "@winnow/decoding"
+import type { commit, machine, versions } from "@winnow/lab"
+import { parameterCount } from "@winnow/models"
+import type { Precision } from "@winnow/tensor"
+import type { Prompt } from "./evaluate-prompts.ts"
+
+/** What the command was asked for. */
+export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "dataset"> {
+  readonly target: string
+  readonly draft: string
+  /** A file of lines {"prompt": "..."} or {"ids": [...]}. */
+  readonly prompts: string
+  /** Name of the data set in captions; the file's name if left out. */
+  readonly dataset?: string
+  /** Ids as text, or "none"; empty: what the target's folder says. */
+  readonly eos: ReadonlyArray<string>
+  readonly stop: ReadonlyArray<string>
+  /** Of native products; float32 gives the tokens that other engines give in float32. */
+  readonly precision: Precision
+}
+
+/** What is told of a model. */
+export const modelFacts = (folder: string, { architecture }: Model) => ({
+  folder,
+  type: architecture.type,
+  parameters: parameterCount(architecture),
+  vocabularySize: architecture.vocabularySize,
+  context: architecture.maxLength,
+})
+
+/** An evaluation with what it was made under: what `--json` prints. */
+export interface EvaluationRecord extends Omit<Evaluation, "results"> {
+  readonly schema: 1
+  readonly target: ReturnType<typeof modelFacts>
+  readonly draft: ReturnType<typeof modelFacts>
+  readonly conditions: EvaluateSettings & {
+    readonly decoding: "greedy" | "sampled"
+    /** The file, and how many prompts it has. */
+    readonly prompts: string
+    readonly promptCount: number
+    /** Who says which tokens (`eosIds`) end a text. */
+    readonly eosSource: string
+    readonly stop: ReadonlyArray<string>
+    readonly precision: Precision
+  }
+  readonly created: string
+  readonly commit: ReturnType<typeof commit>
+  readonly machine: ReturnType<typeof machine>
+  /** Programs that wanted a core during the minute before this one: a busy machine's clock says little. */
+  readonly load: number
+  readonly versions: ReturnType<typeof versions>
+  /** What a reader should know before believing a figure; often empty. */
+  readonly notes: ReadonlyArray<string>
+  /** One a draft length; `texts` beside `outputs` where the target's folder has a tokenizer, the end token left out. */
+  readonly results: ReadonlyArray<Evaluation["results"][number] & { readonly texts?: ReadonlyArray<string> }>
+}
+
+/** What is out of the ordinary in an evaluation, one sentence each. */
+export const notesOf = (evaluation: Evaluation, prompts: ReadonlyArray<Prompt>, maxNew: number, context: number) => {
+  const cut = prompts.filter(({ ids }) => ids.length + maxNew > context).length
+  const notes =
+    cut === 0
+      ? []
+      : [
+          `${cut} of ${prompts.length} prompts leave room for fewer than ${maxNew} tokens in the target's context of ${context}.`,
+        ]
+  for (const { draftLength, identity, estimateAgrees, counts } of evaluation.results) {
+    if (identity !== null && identity.identical < identity.prompts) {
+      const margins = identity.differences.map(({ margin }) => margin.toExponential(1)).join(", ")
+      notes.push(
+        `gamma ${draftLength}: ${identity.prompts - identity.identical} of ${identity.prompts} texts differ from the target's own, at margins of ${margins}: up to 1e-4 a near tie, above it a bug.`,
+      )
+    }
+    if (estimateAgrees !== null && estimateAgrees < prompts.length)
+      notes.push(
+        `gamma ${draftLength}: for ${prompts.length - estimateAgrees} of ${prompts.length} prompts the pass over the target's texts counts otherwise than the run: near ties of the draft or the target.`,
+      )
+    if (counts.fallbacks > 0)
+      notes.push(
+        `gamma ${draftLength}: ${counts.fallbacks} corrections were drawn from p, as the residual was zero by rounding.`,
+      )
+  }
+  return notes
+}

@@ -1,0 +1,129 @@
+/** An evaluation as people read it: tables of figures with their intervals, and the caption that they mean nothing without. */
+import type { OverPrompts } from "@winnow/decoding"
+import { align, short } from "@winnow/lab"
+import type { EvaluationRecord } from "./evaluate-record.ts"
+
+type Result = EvaluationRecord["results"][number]
+type Ends = { readonly low: number | null; readonly high: number | null }
+
+/** A value with its interval, as "83.4 [82.1, 84.6]". */
+const within = (value: number, { low, high }: Ends, digits: number, scale = 1): string => {
+  const text = (x: number) => (scale * x).toFixed(digits)
+  return low === null || high === null ? text(value) : `${text(value)} [${text(low)}, ${text(high)}]`
+}
+
+const figure = (of: OverPrompts | null, digits: number, scale = 1): string =>
+  of === null ? "-" : within(of.pooled, of, digits, scale)
+
+/** "5", or "3 to 5". */
+const span = (values: ReadonlyArray<number>): string => {
+  const [low, high] = [Math.min(...values), Math.max(...values)]
+  return low === high ? `${low}` : `${low} to ${high}`
+}
+
+const acceptances = ({ conditions, results }: EvaluationRecord): string => {
+  const sampled = conditions.decoding === "sampled"
+  const head = ["gamma", "greedy %", ...(sampled ? ["sampled %"] : []), "tau", "MBSU", "speed-up", "tested", "blocks"]
+  const row = ({ draftLength, overPrompts: o, speedup, timing, counts }: Result) => [
+    String(draftLength),
+    figure(o.greedyAcceptance, 1, 100),
+    ...(sampled ? [figure(o.sampledAcceptance, 1, 100)] : []),
+    figure(o.blockEfficiency, 2),
+    figure(o.mbsu, 2),
+    speedup === null ? "-" : within(speedup, timing!.interval, 2),
+    String(counts.tested),
+    String(counts.blocks),
+  ]
+  return align([head, ...results.map(row)], new Set())
+}
+
+/** Acceptance at each place of a block, where blocks have places. */
+const places = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
+  const most = Math.max(...results.map(({ draftLength }) => draftLength))
+  if (most === 0) return []
+  const head = ["gamma", ...Array.from({ length: most }, (_, i) => String(i + 1))]
+  const rows = results
+    .filter(({ draftLength }) => draftLength > 0)
+    .map(({ draftLength, decoded }) => [
+      String(draftLength),
+      ...Array.from({ length: most }, (_, i) => {
+        const acceptance = decoded.byPosition[i]?.acceptance
+        return acceptance == null ? "" : (100 * acceptance).toFixed(1)
+      }),
+    ])
+  return ["", "Acceptance by place in a block, % of the tokens tested there:", align([head, ...rows], new Set())]
+}
+
+const microseconds = (seconds: number): string => (1e6 * seconds).toFixed(0)
+
+/** Where the time goes, and what the formula makes of it. */
+const times = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
+  const rows = results.flatMap(({ draftLength, timing: t }) => {
+    if (t === null) return []
+    const { draft, target, verify } = t.seconds
+    const calls = [draft, target, verify, t.secondsPerToken.alone, t.secondsPerToken.withDraft].map(microseconds)
+    const ratios = [t.predicted, t.predictedFromVerify, t.ofTotals, t.speedup].map((x) => x.toFixed(2))
+    return [[String(draftLength), ...calls, t.blockEfficiency.toFixed(2), ...ratios]]
+  })
+  if (rows.length === 0) return []
+  const head = ["gamma", "T draft", "T target", "T verify", "alone", "with draft", "tau"]
+  const ratios = ["predicted", "by T verify", "of totals", "measured"]
+  return [
+    "",
+    "Time: us of a call (draft on a token, target on a token, target on a block), us of a token of text (prompt included), and",
+    "speed-ups: predicted T_target / T with T = (gamma T_draft + T_target) / tau, the same with T_verify, of total times, measured (median):",
+    align([[...head, ...ratios], ...rows], new Set()),
+  ]
+}
+
+const identityLine = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
+  const known = results.flatMap(({ draftLength, identity }) => (identity === null ? [] : [{ draftLength, identity }]))
+  if (known.length === 0) return []
+  const odd = known.filter(({ identity }) => identity.identical < identity.prompts)
+  const smallest = Math.min(...known.map(({ identity }) => identity.smallestMargin))
+  const counts = odd.map(({ draftLength, identity: i }) => `gamma ${draftLength} ${i.identical} of ${i.prompts}`)
+  const same = odd.length === 0 ? "all, at every gamma" : `${counts.join(", ")}; the others all`
+  return [`Texts that are the target's own: ${same}. Smallest margin of a choice: ${smallest.toPrecision(2)}.`]
+}
+
+/** What was timed, and whether the clock can be believed. */
+const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord): string => {
+  const timed = results.flatMap(({ timing }) => (timing === null ? [] : [timing.prompts]))
+  if (c.rounds === 0) return "Speed-up: not timed (--rounds 0)."
+  if (timed.length === 0) return "Speed-up: not timed, no text is longer than a block."
+  const busy =
+    load > machine.cores / 2
+      ? ` Busy: load ${load} on ${machine.cores} cores before it began; take speed-ups at rest.`
+      : ""
+  return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, median of ${c.rounds} rounds after an untimed one, batch 1, ${machine.cpu}.${busy}`
+}
+
+/** The report, without a newline at its end. */
+export const evaluationReport = (record: EvaluationRecord): string => {
+  const { conditions: c, target, draft, results, sampledTexts, greedyTexts, notes } = record
+  const cuts = [
+    ...(c.topK === undefined ? [] : [`top-k ${c.topK}`]),
+    ...(c.topP === undefined ? [] : [`top-p ${c.topP}`]),
+  ]
+  const temperature = (t: number) => [`temperature ${t}`, ...(t === 0 ? [] : cuts)].join(", ")
+  const gammas = results.map(({ draftLength }) => draftLength).join(", ")
+  const tested = span(results.map(({ counts }) => counts.tested))
+  const greedyFrom =
+    c.decoding === "greedy"
+      ? []
+      : [`Greedy acceptance: the draft on the target's greedy texts, ${greedyTexts.tokens} tokens, by one pass.`]
+  return [
+    acceptances(record),
+    ...places(results),
+    ...times(results),
+    "",
+    `${c.decoding === "greedy" ? "Greedy" : "Sampled"} decoding, ${temperature(c.temperature)}, gamma = ${gammas}, ${c.dataset}, ${c.promptCount} prompts, at most ${c.maxNew} new tokens, ${tested} tested tokens.`,
+    ...greedyFrom,
+    `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %, KL of the draft ${figure(record.draftKl, 3)} nats: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
+    ...identityLine(results),
+    timingLine(record),
+    "Intervals: 95 %, percentile bootstrap over prompts; nothing is said of other seeds or trainings.",
+    `Target: ${short(target.parameters)} parameters, ${target.folder}. Draft: ${short(draft.parameters)} parameters, ${draft.folder}.`,
+    ...notes.map((note) => `Note: ${note}`),
+  ].join("\n")
+}

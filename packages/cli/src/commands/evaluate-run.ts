@@ -1,0 +1,151 @@
+/** An evaluation from files to figures: everything is checked before anything is decoded. */
+import { loadavg } from "node:os"
+import { basename } from "node:path"
+import { decode, InvalidInput } from "@winnow/core"
+import { type Tokenizer, vocabularyProblems } from "@winnow/data"
+import { evaluateOptions, evaluatePair, stopAtText } from "@winnow/decoding"
+import { commit, machine, versions } from "@winnow/lab"
+import { loadModel } from "@winnow/models"
+import { setPrecision } from "@winnow/tensor"
+import { Effect } from "effect"
+import { engine } from "../engine.ts"
+import type { View } from "../progress-view.ts"
+import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
+import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
+import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
+
+const held = (folder: string) => Effect.acquireRelease(loadModel(folder), (model) => Effect.sync(() => model.dispose()))
+
+/** Both models for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
+const openPair = Effect.fnUntraced(function* (
+  targetFolder: string,
+  draftFolder: string,
+  tokenizer: Tokenizer | undefined,
+) {
+  const [target, draft] = [yield* held(targetFolder), yield* held(draftFolder)]
+  const sizes = [
+    { name: "target", vocabularySize: target.architecture.vocabularySize },
+    { name: "draft", vocabularySize: draft.architecture.vocabularySize },
+  ]
+  const problems = [...vocabularyProblems(sizes)]
+  const V = target.architecture.vocabularySize
+  // Rows beyond the tokenizer's are common in published models, and harmless: no text has their ids.
+  if (tokenizer !== undefined && tokenizer.vocabularySize > V)
+    problems.push(
+      `the target has a vocabulary of ${V}, its tokenizer ${tokenizer.vocabularySize}; expected at least as many rows as tokens: put the model's own tokenizer.json into its folder`,
+    )
+  if (problems.length > 0) return yield* new InvalidInput({ what: "vocabularies", problems })
+  return { target, draft }
+})
+
+/** The rule of stop strings; undefined of none. @error InvalidInput without a tokenizer to read texts with, or for an empty one */
+const stopRuleOf = (stop: ReadonlyArray<string>, tokenizer: Tokenizer | undefined, folder: string) => {
+  if (stop.length === 0) return Effect.succeed(undefined)
+  const refuse = (problem: string) => Effect.fail(new InvalidInput({ what: "--stop", problems: [problem] }))
+  if (tokenizer === undefined)
+    return refuse(`needs a tokenizer.json to read texts with, and ${folder} has none; put it there`)
+  if (stop.includes("")) return refuse("found an empty text, expected one that a text can end with")
+  return Effect.succeed(stopAtText(stop, tokenizer.decode))
+}
+
+/** Progress events of an evaluation, for the view that experiments use. */
+const telling = (view: View) => {
+  let [open, began] = [0, performance.now()]
+  return ({
+    phase,
+    index,
+    of,
+    done,
+    total,
+  }: {
+    phase: string
+    index: number
+    of: number
+    done: number
+    total: number
+  }) => {
+    const at = { stage: phase, index, of, unit: total === 1 ? "parts" : "prompts" }
+    if (open !== index) {
+      ;[open, began] = [index, performance.now()]
+      view.report({ _tag: "started", resuming: false, ...at })
+    }
+    if (done < total) view.report({ _tag: "progress", done, total, detail: "", ...at })
+    else view.report({ _tag: "done", reused: false, seconds: (performance.now() - began) / 1000, key: "", ...at })
+  }
+}
+
+/**
+ * Evaluates a draft folder against a target folder.
+ *
+ * @error InvalidInput for a prompt file, vocabularies or settings that cannot be; all are looked at before anything is decoded
+ * @error DataError for a folder that holds no whole model, or a file that cannot be read
+ * @error EngineClosed when the tensor engine does not open
+ */
+export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateRequest, view?: View) {
+  const { target: targetFolder, draft: draftFolder, prompts: file, eos: givenEnds, stop, precision, ...rest } = request
+  const settings = yield* decode("evaluate", evaluateOptions, { dataset: basename(file), ...rest })
+  const { temperature, topK, topP, maxNew } = settings
+  if (temperature === 0 && (topK !== undefined || topP !== undefined))
+    return yield* new InvalidInput({
+      what: "evaluate",
+      problems: [
+        "topK and topP choose among sampled tokens, and temperature 0 samples none; give a temperature above 0",
+      ],
+    })
+  const load = Math.round(loadavg()[0]! * 10) / 10 // before there is any of our own
+  const lines = yield* readPromptFile(file)
+  const tokenizer = yield* sharedTokenizer(targetFolder, draftFolder)
+  const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
+  yield* engine
+  yield* Effect.acquireRelease(
+    Effect.sync(() => setPrecision(precision)),
+    (before) => Effect.sync(() => setPrecision(before)),
+  )
+  const { target, draft } = yield* openPair(targetFolder, draftFolder, tokenizer)
+  const { vocabularySize, maxLength: targetContext } = target.architecture
+  const limits = { vocabularySize, targetContext, draftContext: draft.architecture.maxLength, maxNew }
+  const prompts = yield* encodePrompts(file, lines, tokenizer, limits)
+  const { ids: eosIds, source: eosSource } = yield* endsOf(targetFolder, givenEnds, tokenizer, vocabularySize)
+  const options = { ...settings, eosIds: [...eosIds] }
+  const evaluation = yield* Effect.promise((signal) =>
+    evaluatePair(
+      target,
+      draft,
+      prompts.map(({ ids }) => ids),
+      options,
+      { signal, ...(stopRule && { stop: stopRule }), ...(view && { onProgress: telling(view) }) },
+    ),
+  )
+  const textOf = (ids: ReadonlyArray<number>) =>
+    tokenizer!.decode(eosIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids)
+  const silent = eosIds.length === 0 && eosSource !== "--eos" && tokenizer !== undefined
+  const record: EvaluationRecord = {
+    schema: 1,
+    created: new Date().toISOString(),
+    target: modelFacts(targetFolder, target),
+    draft: modelFacts(draftFolder, draft),
+    conditions: {
+      ...options,
+      ...{ decoding: temperature === 0 ? "greedy" : "sampled", prompts: file, promptCount: prompts.length },
+      ...{ eosSource, stop, precision },
+    },
+    commit: commit(),
+    machine: machine(),
+    load,
+    versions: versions(),
+    notes: [
+      ...(silent
+        ? [
+            `No token ends a text, says ${eosSource}; the tokenizer's end is ${tokenizer.eos}: --eos ${tokenizer.eosId} stops there.`,
+          ]
+        : []),
+      ...notesOf(evaluation, prompts, maxNew, targetContext),
+    ],
+    ...evaluation,
+    results: evaluation.results.map((result) => ({
+      ...result,
+      ...(tokenizer && { texts: result.outputs.map(textOf) }),
+    })),
+  }
+  return record
+}, Effect.scoped)

@@ -1,0 +1,225 @@
+/** `winnow evaluate` on a pair made here: whole runs, and each refusal. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Model } from "@winnow/core"
+import { tokenizerFiles, trainBpe } from "@winnow/data"
+import { generate } from "@winnow/decoding"
+import { initialise, llama, loadModel, saveModel } from "@winnow/models"
+import { normals, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
+import type { EvaluateRequest, EvaluationRecord } from "./evaluate-record.ts"
+import { evaluationReport } from "./evaluate-report.ts"
+import { computeEvaluation } from "./evaluate-run.ts"
+
+const root = mkdtempSync(join(tmpdir(), "winnow-evaluate-"))
+const at = (...parts: ReadonlyArray<string>) => join(root, ...parts)
+const words = ["How many apples has Anna?", "Ben buys 3 pens for 4 dollars.", "Who is there? Nobody."]
+const tokenizer = trainBpe(words, { vocabularySize: 280 })
+const V = tokenizer.vocabularySize
+
+/** Random weights, and the same with noise: drafts that are accepted now and then. */
+const modelOf = (noise: number, shape: { vocab_size?: number; max_position_embeddings?: number } = {}): Model => {
+  const sizes = { vocab_size: V, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2 }
+  const use = llama({ ...sizes, max_position_embeddings: 48, ...shape })
+  const model = initialise(Effect.runSync(use.instance), 1)
+  for (const [name, value] of model.parameters)
+    tf.tidy(() => {
+      const spread = normals(value.size, 0.3, seeded(2, name))
+      const own = normals(value.size, noise, seeded(3, name))
+      value.assign(tf.add(value, tf.add(tf.tensor(spread, value.shape), tf.tensor(own, value.shape))))
+    })
+  return model
+}
+
+const write = (name: string, ...lines: ReadonlyArray<unknown>): string => {
+  writeFileSync(at(name), lines.map((line) => (typeof line === "string" ? line : JSON.stringify(line))).join("\n"))
+  return at(name)
+}
+
+const saved = async (name: string, model: Model, extra: Readonly<Record<string, unknown>>, words = tokenizer) => {
+  mkdirSync(at(name))
+  await Effect.runPromise(saveModel(model, at(name), extra))
+  for (const [file, text] of Object.entries(tokenizerFiles(words))) writeFileSync(at(name, file), text)
+  model.dispose()
+}
+
+const ids = (text: string): ReadonlyArray<number> => [...tokenizer.encode(text)]
+let texts = ""
+let numbers = ""
+
+beforeAll(async () => {
+  await saved("target", modelOf(0), { eos_token_id: null })
+  await saved("draft", modelOf(0.02), {})
+  texts = write("texts.jsonl", ...words.map((prompt) => ({ prompt, answer: "left aside" })), "")
+  numbers = write("ids.jsonl", ...words.map((text) => ({ ids: ids(text) })))
+})
+afterAll(() => rmSync(root, { recursive: true }))
+
+const request = (changes: Partial<EvaluateRequest> = {}): EvaluateRequest => ({
+  ...{ target: at("target"), draft: at("draft"), prompts: texts, draftLengths: [1, 3], temperature: 0, maxNew: 12 },
+  ...{ eos: [], stop: [], seed: 0, rounds: 0, timedPrompts: 32, precision: "float32" },
+  ...changes,
+})
+const run = (changes: Partial<EvaluateRequest> = {}): Promise<EvaluationRecord> =>
+  Effect.runPromise(computeEvaluation(request(changes)))
+const refusal = (changes: Partial<EvaluateRequest>): Promise<string> =>
+  Effect.runPromise(Effect.flip(computeEvaluation(request(changes)))).then((error) => error.message)
+
+describe("a whole run", () => {
+  test("text and ids give the same; outputs are the target's own texts; nothing is left in memory", async () => {
+    const before = tf.memory().numTensors
+    const [byText, byIds] = [await run(), await run({ prompts: numbers, dataset: "texts.jsonl" })]
+    expect(tf.memory().numTensors).toBe(before)
+    expect(byText.results).toEqual(byIds.results)
+    const target = await Effect.runPromise(loadModel(at("target")))
+    const { rollouts } = await generate(target, words.map(ids), { maxNew: 12 })
+    target.dispose()
+    for (const result of byText.results) {
+      expect(result.outputs).toEqual(rollouts.map(({ tokens }) => [...tokens]))
+      expect(result.texts).toEqual(rollouts.map(({ tokens }) => tokenizer.decode(tokens)))
+      expect(result.identity!.identical).toBe(3)
+      expect(result.speedup).toBe(null)
+      expect(result.greedyAcceptance).toBeWithin(0.01, 1)
+      expect(result.expectedAcceptance).toBeWithin(0.01, 1)
+      expect(result.blockEfficiency).toBeWithin(1, result.draftLength + 1)
+    }
+    expect(byText.target).toMatchObject({ type: "llama", vocabularySize: V, context: 48 })
+    expect(byText.parameterRatio).toBe(1)
+    expect(byText.conditions).toMatchObject({ dataset: "texts.jsonl", promptCount: 3, eosIds: [], decoding: "greedy" })
+  })
+
+  test("who says which token ends a text: --eos, generation_config.json, config.json, the tokenizer", async () => {
+    const whole = (await run()).results[0]!.outputs
+    const end = whole[0]![4]!
+    const cut = (text: ReadonlyArray<number>) => text.slice(0, text.includes(end) ? text.indexOf(end) + 1 : text.length)
+    const ending = await run({ eos: [String(end)] })
+    expect(ending.results[1]!.outputs).toEqual(whole.map(cut))
+    expect(ending.results[1]!.texts![0]).toBe(tokenizer.decode(cut(whole[0]!).slice(0, -1)))
+    expect(ending.conditions).toMatchObject({ eosIds: [end], eosSource: "--eos" })
+
+    const silent = await run()
+    expect(silent.conditions).toMatchObject({ eosIds: [], eosSource: "config.json" })
+    expect(silent.notes[0]).toContain(`--eos ${tokenizer.eosId} stops there`)
+    expect((await run({ eos: ["none"] })).notes).toEqual([])
+    cpSync(at("target"), at("named"), { recursive: true })
+    writeFileSync(at("named", "generation_config.json"), JSON.stringify({ eos_token_id: [end, 5] }))
+    const named = await run({ target: at("named") })
+    expect(named.conditions).toMatchObject({ eosIds: [end, 5], eosSource: "generation_config.json" })
+    const { eos_token_id: _, ...config } = await Bun.file(at("target", "config.json")).json()
+    rmSync(at("named", "generation_config.json"))
+    writeFileSync(at("named", "config.json"), JSON.stringify(config))
+    const usual = await run({ target: at("named") })
+    expect(usual.conditions).toMatchObject({ eosIds: [tokenizer.eosId], eosSource: "tokenizer" })
+  })
+
+  test("--stop ends a text with the token that completes it", async () => {
+    const whole = (await run()).results[0]!
+    const stop = whole.texts![0]!.slice(3, 6)
+    const stopped = await run({ stop: [stop] })
+    for (const [i, text] of stopped.results[1]!.texts!.entries()) {
+      expect(whole.texts![i]!.startsWith(text)).toBe(true)
+      const length = stopped.results[1]!.outputs[i]!.length
+      const before = tokenizer.decode(whole.outputs[i]!.slice(0, length - 1))
+      expect(before.includes(stop)).toBe(false)
+      expect(text.includes(stop)).toBe(whole.texts![i]!.includes(stop))
+    }
+    expect(stopped.results[1]!.texts![0]).toContain(stop)
+  })
+})
+
+test("the command: JSON alone on stdout, a table with its caption; progress on stderr; refusals exit with 1", () => {
+  const winnow = (...args: ReadonlyArray<string>) => {
+    const given = ["--target", at("target"), "--draft", at("draft"), "--prompts", numbers, "--max-new", "12", ...args]
+    const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "evaluate", ...given])
+    return { code: child.exitCode, out: child.stdout.toString(), err: child.stderr.toString() }
+  }
+  const json = winnow("--draft-length", "2,4", "--rounds", "1", "--dataset", "fruit", "--json")
+  expect(json.code).toBe(0)
+  expect(json.err).toContain("against the clock, gamma 4")
+  const record = JSON.parse(json.out) as EvaluationRecord
+  expect(record.results.map(({ draftLength }) => draftLength)).toEqual([2, 4])
+  for (const result of record.results) {
+    for (const key of ["greedyAcceptance", "expectedAcceptance", "blockEfficiency", "mbsu", "speedup"] as const)
+      expect(result[key]).toBeNumber()
+    expect(result.timing!.rounds).toBe(1)
+    expect(result.decoded.byPosition.length).toBe(result.draftLength)
+  }
+  const report = evaluationReport(record)
+  for (const said of ["Greedy decoding, temperature 0, gamma = 2, 4, fruit, 3 prompts", "tested tokens", "95 %"])
+    expect(report).toContain(said)
+
+  const sampled = winnow("--temperature", "0.8", "--top-k", "9", "--draft-length", "0,2", "--rounds", "0")
+  expect([sampled.code, sampled.out]).toEqual([
+    0,
+    expect.stringContaining("Sampled decoding, temperature 0.8, top-k 9"),
+  ])
+  expect(sampled.out).toContain("not timed (--rounds 0)")
+  const wrong = winnow("--draft-length", "2,x")
+  expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("--draft-length 2,x: expected whole numbers")])
+}, 60_000)
+
+describe("refused before anything is decoded", () => {
+  const lines: Record<string, readonly [line: unknown, says: string]> = {
+    "no JSON": ["How many?", "line 2: found How many?, which is not JSON; expected"],
+    "neither key": [{ text: "a" }, `line 2: found {"text":"a"}; expected {"prompt": "..."} or {"ids": [1, 2]}`],
+    "both keys": [{ prompt: "a", ids: [1] }, "line 2: found both prompt and ids"],
+    "text that is none": [{ prompt: 3 }, "line 2: prompt must be a string (was a number)"],
+    "ids that are none": [{ ids: [1, -2] }, "line 2: ids[1] must be non-negative (was -2)"],
+    "no ids": [{ ids: [] }, "line 2: ids must be non-empty"],
+    "an empty text": [{ prompt: "" }, "line 2: found a prompt of 0 tokens"],
+    "an id outside the vocabulary": [
+      { ids: [V] },
+      `line 2: found id ${V}, expected ids of the vocabulary, 0 to ${V - 1}`,
+    ],
+    "too long": [
+      { ids: Array(48).fill(1) },
+      "line 2: found 48 tokens, expected at most 47: the target's context is 48",
+    ],
+  }
+  for (const [name, [line, says]] of Object.entries(lines))
+    test(`a line: ${name}`, async () => {
+      expect(await refusal({ prompts: write("wrong.jsonl", { ids: [1] }, line) })).toContain(says)
+    })
+
+  test("all lines at once, the first eight of them; a file of none; no file", async () => {
+    const many = await refusal({ prompts: write("wrong.jsonl", ...Array(11).fill("?")) })
+    expect(many).toContain("line 8: ")
+    expect(many).toContain("and 3 more lines")
+    expect(await refusal({ prompts: write("empty.jsonl", "", "") })).toContain("found no line")
+    expect(await refusal({ prompts: at("nothing.jsonl") })).toContain("cannot be read")
+  })
+
+  test("vocabularies of other sizes, with both numbers; ids that mean other tokens, with the first", async () => {
+    await saved("large", modelOf(0, { vocab_size: V + 8 }), {})
+    expect(await refusal({ draft: at("large") })).toContain(`vocabularies differ: target ${V}, draft ${V + 8}`)
+    await saved("foreign", modelOf(0), {}, trainBpe(["zzzz zzzz qqqq"], { vocabularySize: 280 }))
+    expect(await refusal({ draft: at("foreign") })).toMatch(/id \d+ is ".*" in .*target\/tokenizer.json and /)
+  })
+
+  test("text without a tokenizer; a stop string without one; a draft with too short a context", async () => {
+    cpSync(at("target"), at("mute"), { recursive: true })
+    rmSync(at("mute", "tokenizer.json"))
+    expect(await refusal({ target: at("mute") })).toContain(
+      "line 1: found text, but the target's folder has no tokenizer",
+    )
+    expect(await refusal({ target: at("mute"), prompts: numbers, stop: ["a"] })).toContain("--stop: needs a tokenizer")
+    expect((await run({ target: at("mute"), prompts: numbers })).results[0]!.texts).toBe(undefined)
+    await saved("short", modelOf(0, { max_position_embeddings: 16 }), {})
+    expect(await refusal({ draft: at("short") })).toContain("the draft reads")
+  })
+
+  const settings: Record<string, readonly [changes: Partial<EvaluateRequest>, says: string]> = {
+    "a draft length": [{ draftLengths: [-1] }, "draftLengths"],
+    "a temperature": [{ temperature: -1 }, "temperature must be non-negative"],
+    "top-k without sampling": [{ topK: 4 }, "give a temperature above 0"],
+    "an end that is no id": [{ eos: ["stop"] }, "--eos stop: expected a token id"],
+    "an end outside the vocabulary": [{ eos: ["9999"] }, `the vocabulary has ids 0 to ${V - 1}`],
+    "an empty stop string": [{ stop: [""] }, "--stop: found an empty text"],
+    "no model": [{ draft: "/nowhere" }, "/nowhere is not a directory"],
+  }
+  for (const [name, [changes, says]] of Object.entries(settings))
+    test(name, async () => expect(await refusal(changes)).toContain(says))
+})

@@ -1,0 +1,78 @@
+/** `winnow evaluate`: how well a target accepts a draft, for any two models in Hugging Face format with one vocabulary. */
+import { InvalidInput } from "@winnow/core"
+import { Console, Effect, Option } from "effect"
+import { Command, Flag } from "effect/cli"
+import { progressView } from "../progress-view.ts"
+import { evaluationReport } from "./evaluate-report.ts"
+import { computeEvaluation } from "./evaluate-run.ts"
+
+/** @error InvalidInput for what is no list of whole numbers */
+const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> => {
+  const parts = text.split(",").map((part) => part.trim())
+  return parts.every((part) => /^\d{1,4}$/.test(part))
+    ? Effect.succeed([...new Set(parts.map(Number))])
+    : Effect.fail(
+        new InvalidInput({ what: `--draft-length ${text}`, problems: ["expected whole numbers, such as 1,2,4,8"] }),
+      )
+}
+
+const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
+
+/** The command; `--json` prints the `EvaluationRecord`. */
+export const evaluate = Command.make(
+  "evaluate",
+  {
+    target: described(Flag.Directory("target"), "the model that verifies: config.json and model.safetensors"),
+    draft: described(Flag.Directory("draft"), "the model that proposes, of the same vocabulary"),
+    prompts: described(Flag.File("prompts"), `a line a prompt: {"prompt": "..."} or {"ids": [...]}`),
+    draftLength: described(
+      Flag.String("draft-length").pipe(Flag.withDefault("1,2,4,8")),
+      "tokens proposed a target call, one result each",
+    ),
+    temperature: described(Flag.Finite("temperature").pipe(Flag.withDefault(0)), "0 is greedy"),
+    topK: described(Flag.Int("top-k").pipe(Flag.optional), "only the k most probable tokens"),
+    topP: described(Flag.Finite("top-p").pipe(Flag.optional), "the most probable tokens that together reach p"),
+    maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens after a prompt"),
+    eos: described(
+      Flag.String("eos").pipe(Flag.atLeast(0), Flag.withMetavar("ID")),
+      "token that ends a text, in place of what the target's folder says; repeatable; none: no token does",
+    ),
+    stop: described(
+      Flag.String("stop").pipe(Flag.atLeast(0), Flag.withMetavar("TEXT")),
+      "a text also ends with the token that completes TEXT; repeatable",
+    ),
+    seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of what is sampled"),
+    rounds: described(Flag.Int("rounds").pipe(Flag.withDefault(3)), "timed rounds, after one untimed; 0: no speed-up"),
+    timedPrompts: described(
+      Flag.Int("timed-prompts").pipe(Flag.withDefault(32)),
+      "prompts that are timed, the first with texts longer than a block",
+    ),
+    precision: described(
+      Flag.Literals("precision", ["float32", "bfloat16"]).pipe(Flag.withDefault("float32" as const)),
+      "of native products",
+    ),
+    dataset: described(
+      Flag.String("dataset").pipe(Flag.optional),
+      "name of the data in captions; the file's if left out",
+    ),
+    json: described(Flag.Boolean("json").pipe(Flag.withDefault(false)), "JSON on stdout, nothing else there"),
+  },
+  Effect.fn("evaluate")(function* ({ json, draftLength, topK, topP, dataset, ...flags }) {
+    const view = progressView({
+      write: (text) => void process.stderr.write(text),
+      terminal: process.stderr.isTTY === true,
+      columns: process.stderr.columns ?? 100,
+    })
+    const request = {
+      ...flags,
+      draftLengths: yield* parseLengths(draftLength),
+      ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
+      ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),
+      ...Option.match(dataset, { onNone: () => ({}), onSome: (dataset) => ({ dataset }) }),
+    }
+    const record = yield* computeEvaluation(request, view).pipe(Effect.ensuring(Effect.sync(view.end)))
+    yield* Console.log(json ? JSON.stringify(record) : evaluationReport(record))
+  }),
+).pipe(
+  Command.withDescription("How well a target accepts a draft, and how much faster it gets, for any two model folders"),
+)
