@@ -1,5 +1,6 @@
 /** `winnow runs`: which runs there are; `runs show RUN`, `runs compare A B`: what one found, and how two differ. */
 import { join } from "node:path"
+import { InvalidInput } from "@winnow/core"
 import {
   compareRuns,
   houseRoot,
@@ -7,6 +8,7 @@ import {
   type RunFile,
   RunStore,
   readRun,
+  renderAttempts,
   renderComparison,
   renderRun,
   renderRuns,
@@ -39,10 +41,15 @@ const withRuns =
   <A, E>(program: Effect.Effect<A, E, RunStore>) =>
     program.pipe(Effect.provide(RunStore.layer(winnowHome(), [results])))
 
-/** The run of a name or folder, from its run.json. */
+const found = (name: string) => Effect.flatMap(RunStore, ({ find }) => find(name))
+
+/** The run of a name or folder, from its run.json. @error InvalidInput for one that has none (yet) */
 const opened = Effect.fnUntraced(function* (name: string) {
-  const { find } = yield* RunStore
-  const entry: RunEntry = yield* find(name)
+  const entry: RunEntry = yield* found(name)
+  if (entry.state !== "unreadable" && entry.schema === null) {
+    const problems = [`has no record to compare: it is ${entry.state}`]
+    return yield* new InvalidInput({ what: `run ${entry.run}`, problems })
+  }
   const file: RunFile = yield* readRun(entry.directory)
   return { entry, file }
 })
@@ -57,7 +64,10 @@ const show = Command.make(
   { run: name("RUN") },
   Effect.fn("runs.show")(function* (flags) {
     const { results, json } = yield* root
-    const { entry, file } = yield* withRuns(results)(opened(flags.run))
+    const entry = yield* withRuns(results)(found(flags.run))
+    if (entry.state !== "unreadable" && entry.schema === null)
+      return yield* Console.log(json ? JSON.stringify(entry, null, 2) : renderAttempts(entry))
+    const file = yield* readRun(entry.directory)
     if (json) return yield* Console.log(JSON.stringify(file.record ?? file.written, null, 2))
     yield* Console.log(renderRun(file))
     process.stderr.write(`\n${entry.state}; report: ${join(entry.directory, "report.html")}\n`)

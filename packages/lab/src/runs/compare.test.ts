@@ -3,7 +3,7 @@ import { compareRuns } from "./compare.ts"
 import { renderRuns } from "./list.ts"
 import type { WrittenRun } from "./read-run.ts"
 import { renderComparison } from "./render-comparison.ts"
-import { renderRun } from "./show.ts"
+import { renderAttempts, renderRun } from "./show.ts"
 
 const interval = (value: number, half: number) => ({ value, low: value - half, high: value + half })
 const aRow = (name: string, greedy: number, more: object = {}) => ({
@@ -99,5 +99,15 @@ test("a run of another version is shown as far as it can be read; a list is one 
   ]).split("\n")
   expect(lines[2]).toMatch(/^aaaa +000-tiny\/echo +- +0123456\+ +2 +1 +done +all 60\.0 % \[59\.0, 61\.0\]$/)
   expect(lines[3]).toMatch(/running +all$/)
+  const attempt = { command: ["experiment", "tiny"], pid: 7, began: "", ended: "", message: "loss is NaN" }
+  const failed = renderAttempts({
+    ...entry,
+    schema: null,
+    state: "failed",
+    arms,
+    attempts: [{ ...attempt, state: "failed" }],
+  })
+  expect(failed).toMatch(/^000-tiny\/echo aaaa is failed and has no record yet/)
+  expect(failed).toMatch(/failed +7 +experiment tiny +loss is NaN$/)
   expect(renderRuns([{ ...entry, state: "done", arms }], 40).split("\n")[2]).toHaveLength(40)
 })

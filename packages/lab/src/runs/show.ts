@@ -1,6 +1,7 @@
 /** One run, from its record. */
 import { align } from "../table/align.ts"
 import { renderTable } from "../table.ts"
+import type { RunEntry } from "./entry.ts"
 import { measures, writeInterval } from "./figures.ts"
 import { experimentAndPart, localTime, shortCommit } from "./list.ts"
 import type { RunFile, WrittenRun } from "./read-run.ts"
@@ -36,3 +37,19 @@ export const renderRun = ({ record, written }: RunFile): string =>
 
 /** The number that `record/schema.ts` gives to what is written now. */
 const currentSchema = 2
+
+/** What is known of a run that has no record (yet): when it was begun, by which command, and how that ended. */
+export const renderAttempts = (entry: RunEntry): string => {
+  const rows = entry.attempts.map(({ began, state, pid, command, message }) => [
+    localTime(began),
+    state,
+    String(pid),
+    command.join(" "),
+    message ?? "",
+  ])
+  return [
+    `${experimentAndPart(entry)} ${entry.run} is ${entry.state} and has no record yet. To go on, run the same command.`,
+    "",
+    align([["began", "state", "process", "command", "error"], ...rows], new Set([0, 1, 3, 4])),
+  ].join("\n")
+}
