@@ -2,13 +2,14 @@
 import { existsSync, readFileSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
-import { loadTokenizer, type PreflightModel, preflight, type Tokenizer } from "@winnow/data"
+import { loadTokenizer, type PreflightModel, preflight } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
+import { metricsText, runMetrics } from "./record/metrics.ts"
 import { runName } from "./record/name.ts"
 import { type MadeBy, makeRecord } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
@@ -17,7 +18,7 @@ import { failureOf, type Outcome, type StageCrashed } from "./schedule/outcome.t
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
-import { inOrder, readMetrics, type Stage, type StageError } from "./stage.ts"
+import type { StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, type StoreService, writeAtomic } from "./store/store.ts"
@@ -179,32 +180,6 @@ const contextProblems = (
     return [`${found}; the ${name}'s context is ${maxLength}: ${remedy}, or give the ${name} a longer context`]
   })
 
-/** Numbers to 6 digits: what a plot can show. */
-const rounded = (_: string, value: unknown) =>
-  typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
-
-/** All events of the training stages of a run, a line each: which stage, then the event. */
-export const runMetrics = (
-  graph: Graph,
-  artifacts: ReadonlyMap<string, Artifact>,
-  tokenizer: Tokenizer,
-): ReadonlyArray<Record<string, unknown>> => {
-  const name = new Map(graph.measured.map(({ trained, name, seed }) => [trained.key, { arm: name, seed }]))
-  const there = inOrder(graph.leaves).filter(({ key }) => artifacts.has(key))
-  return there.flatMap((stage: Stage) =>
-    readMetrics(artifacts.get(stage.key)!.directory).map((event) => {
-      const { steps: _, ...rest } = { ...event, stage: stage.label, ...name.get(stage.key) } as Record<string, unknown>
-      return rest["_tag"] === "kept" ? { ...rest, sequences: withText(rest["sequences"], tokenizer) } : rest
-    }),
-  )
-}
-
-/** Token ids as the text of each token: readable without the tokenizer. */
-const withText = (sequences: unknown, tokenizer: Tokenizer) =>
-  (sequences as ReadonlyArray<{ gold: ReadonlyArray<number>; weights: ReadonlyArray<number> }>).map(
-    ({ gold, weights }) => ({ tokens: gold.map((id) => tokenizer.decode([id])), weights }),
-  )
-
 /** The run.json of a folder; undefined when there is none that this version reads. */
 export const readRecord = (directory: string): RunRecord | undefined => {
   try {
@@ -287,7 +262,7 @@ const runPlanned = (
     const html = yield* Effect.promise(() => renderReport(record, metrics))
     yield* Effect.try({
       try: () => {
-        writeAtomic(join(directory, "metrics.jsonl"), metrics.map((e) => `${JSON.stringify(e, rounded)}\n`).join(""))
+        writeAtomic(join(directory, "metrics.jsonl"), metricsText(metrics))
         writeAtomic(join(directory, "report.html"), html)
         // Last: its presence says that the folder is whole.
         if (!there || !existsSync(join(directory, "run.json")))
