@@ -36,8 +36,8 @@ const topBottom = (name: string, setup: Setup, steps: number, learningRates: Rea
 }
 
 export default {
-  arithmetic: topBottom("top-bottom, arithmetic", arithmetic, 250, [1.5e-3, 3e-3, 6e-3]),
-  gsm8k: topBottom("top-bottom, GSM8K", gsm8k, 500, [1.5e-3, 3e-3, 6e-3]),
+  arithmetic: topBottom("top-bottom, arithmetic", arithmetic, 250, [1.5e-3, 3e-3, 6e-3, 1.2e-2]),
+  gsm8k: topBottom("top-bottom, GSM8K", gsm8k, 400, [1.5e-3, 3e-3, 6e-3, 1.2e-2]),
 }
 
 /** For a machine with a GPU or many cores. */

@@ -56,8 +56,8 @@ const computeMatched = (name: string, setup: Setup, steps: number, learningRates
 }
 
 export default {
-  arithmetic: computeMatched("compute-matched, arithmetic", arithmetic, 250, [1.5e-3, 3e-3, 6e-3]),
-  gsm8k: computeMatched("compute-matched, GSM8K", gsm8k, 500, [1.5e-3, 3e-3, 6e-3]),
+  arithmetic: computeMatched("compute-matched, arithmetic", arithmetic, 250, [1.5e-3, 3e-3, 6e-3, 1.2e-2]),
+  gsm8k: computeMatched("compute-matched, GSM8K", gsm8k, 400, [1.5e-3, 3e-3, 6e-3, 1.2e-2]),
 }
 
 /** For a machine with a GPU or many cores. */
