@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { runRecord } from "@winnow/lab"
+import { type RunEntry, runRecord } from "@winnow/lab"
 import { type } from "arktype"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-"))
@@ -114,6 +114,7 @@ test("a run prints the table; the same again computes nothing and prints the sam
   }
   expect(await child.exited).toBe(130)
   expect(seen).toContain("run the same command to go on")
+  expect(JSON.parse((await winnowRuns("--json")).out)).toMatchObject([{ state: "stopped", seeds: [1], schema: null }])
   const plan = JSON.parse((await winnow(...long, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").state).toBe("to resume")
 
@@ -131,8 +132,9 @@ test("a run prints the table; the same again computes nothing and prints the sam
 test("--repeat makes a run again from its record alone: 0 where it is the same, 5 and the figure where it is not", async () => {
   const made = await winnow(...tiny)
   if (made.code !== 0) throw new Error(made.err)
-  const [entry] = JSON.parse((await winnowRuns("--json")).out) as [{ run: string; directory: string; state: string }]
-  expect(entry.state).toBe("done")
+  const [entry] = JSON.parse((await winnowRuns("--json")).out) as [RunEntry]
+  expect(entry).toMatchObject({ state: "done", schema: 2 })
+  expect(entry.attempts.at(-1)).toMatchObject({ state: "done", message: null, command: ["experiment", ...tiny] })
   const same = await winnow("--results", join(home, "results"), "--repeat", entry.run.slice(0, 6))
   expect(same.err).not.toContain("error:")
   expect([same.code, same.out]).toEqual([0, expect.stringContaining("Reproduced: all the same.")])

@@ -50,7 +50,7 @@ export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
 }
 
 /** What the index keeps of a run.json. */
-export interface Summary extends Omit<RunEntry, "attempts"> {}
+export type Summary = Omit<RunEntry, "attempts">
 
 /** The summary of a run.json. */
 export const summaryOf = ({ directory, written }: Pick<RunFile, "directory" | "written">): Summary => ({
