@@ -3,7 +3,8 @@
  *
  * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 something needed is missing or
  * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite); 4 the tensor engine cannot be
- * opened; 5 a run was repeated and its figures are others; 70 a bug; 130 interrupted (Ctrl-C).
+ * opened; 5 a run was repeated and its figures are others; 6 a run came to its end, but some of its stages failed;
+ * 70 a bug; 130 interrupted (Ctrl-C).
  */
 import { Cause, Data, Effect, Runtime } from "effect"
 
@@ -21,12 +22,16 @@ export class EngineClosed extends Data.TaggedError("EngineClosed")<{ readonly me
 /** A run that was made again has other figures. */
 export class NotReproduced extends Data.TaggedError("NotReproduced")<{ readonly message: string }> {}
 
+/** A run is finished, and some of its figures are missing. */
+export class Incomplete extends Data.TaggedError("Incomplete")<{ readonly message: string }> {}
+
 const codes: Readonly<Record<string, number>> = {
   InvalidInput: 1,
   DataError: 2,
   TrainingStopped: 3,
   EngineClosed: 4,
   NotReproduced: 5,
+  Incomplete: 6,
 }
 
 /** Says failures in one line and gives them their codes; errors of the command line itself pass as they are. */

@@ -13,6 +13,7 @@ import {
   Progress,
   plan,
   presetsOf,
+  type RunRecord,
   RunStore,
   renderTable,
   resolve,
@@ -23,6 +24,7 @@ import {
 } from "@winnow/lab"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { Incomplete } from "../exit.ts"
 import { duration } from "../progress-view.ts"
 import { engine, viewed } from "../run-view.ts"
 import { repeat } from "./repeat.ts"
@@ -108,6 +110,13 @@ const chosenParts = (found: Found, part: string | undefined, preset: string | nu
     )
   })
 
+/** The figures that there are none of, a line each. */
+const missingText = (missing: RunRecord["missing"]): string =>
+  [
+    `${missing.length} of the run's drafts have no figures; the same command tries them again:`,
+    ...missing.map(({ name, seed, stage, message }) => `  ${name}, seed ${seed}: stage ${stage} failed: ${message}`),
+  ].join("\n")
+
 /** The command. */
 export const experiment = Command.make(
   "experiment",
@@ -145,6 +154,10 @@ export const experiment = Command.make(
       Flag.withDefault(false),
       Flag.withDescription("make every stage anew, cached or not"),
     ),
+    jobs: Flag.Int("jobs").pipe(
+      Flag.withDefault(1),
+      Flag.withDescription("processes that run stages at once, each on its share of the cores"),
+    ),
     json: Flag.Boolean("json").pipe(
       Flag.withDefault(false),
       Flag.withDescription("JSON on stdout, nothing else there"),
@@ -154,8 +167,9 @@ export const experiment = Command.make(
       Flag.withDescription("folder of the results"),
     ),
   },
-  Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, json, results, ...flags }) {
+  Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, jobs, json, results, ...flags }) {
     if (list) return yield* listed(json)
+    if (jobs < 1) return yield* new InvalidInput({ what: `--jobs ${jobs}`, problems: ["expected 1 or more"] })
     if (Option.isSome(flags.repeat)) {
       const given = {
         "--set": set.length > 0,
@@ -164,6 +178,7 @@ export const experiment = Command.make(
         "--preset": Option.isSome(flags.preset),
         "--dry-run": dryRun,
         "--fresh": fresh,
+        "--jobs": jobs > 1,
       }
       return yield* repeat(flags.repeat.value, { results, json, given })
     }
@@ -195,15 +210,18 @@ export const experiment = Command.make(
       Effect.gen(function* () {
         const { report } = yield* Progress
         if (part !== null) report({ _tag: "note", text: `part ${part}` })
-        return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh })
+        const parallel = { jobs, file: found.file }
+        return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, parallel })
       }),
     ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), viewed)
     const records = finished.map(({ record }) => record)
-    if (json) return yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
-    yield* Console.log(records.map(renderTable).join("\n\n\n"))
+    if (json) yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
+    else yield* Console.log(records.map(renderTable).join("\n\n\n"))
     for (const { directory, computed } of finished) {
       const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed`
-      process.stderr.write(`\n${done}; report: ${join(directory, "report.html")}\n`)
+      if (!json) process.stderr.write(`\n${done}; report: ${join(directory, "report.html")}\n`)
     }
+    const missing = records.flatMap(({ missing }) => missing)
+    if (missing.length > 0) return yield* new Incomplete({ message: missingText(missing) })
   }),
 ).pipe(Command.withDescription("Run an experiment: train, distil, measure, print and store what the target accepted"))
