@@ -24,6 +24,9 @@ th:first-child, td:first-child { padding-left: 0; } th:last-child, td:last-child
 td { border-bottom: 1px solid var(--line); white-space: pre; }
 tr.context td { color: var(--faint); }
 figure { margin: 0 0 14px; } figure svg { display: block; max-width: 100%; height: auto; }
+table + table { margin-top: 22px; }
+.conclusions { padding-left: 18px; margin: 6px 0 22px; max-width: 60em; font-size: 14px; } .conclusions li { margin: 5px 0; }
+pre.missing { border-left: 3px solid #d55e00; }
 .pair { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 20px 28px; align-items: start; }
 figcaption { margin-bottom: 6px; } figcaption b { color: var(--ink); font-weight: 600; }
 .kept { margin: 22px 0 30px; }

@@ -1,9 +1,14 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
-import { caption } from "../table/caption.ts"
+import { caption, missingLines } from "../table/caption.ts"
 import { acceptedCells, type Cells, costCells } from "../table/columns.ts"
 import { short } from "../table/format.ts"
-import { acceptanceChart, keptFractionChart, keptLossChart, lossChart, type MetricLine, tauChart } from "./charts.ts"
+import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
+import { differencesChart } from "./charts/differences.ts"
+import { tauChart } from "./charts/draft-lengths.ts"
+import { keptTokensChart, positionChart } from "./charts/places.ts"
+import { capacityChart, tuningChart } from "./charts/set-up.ts"
+import { keptFractionChart, keptLossChart, lossChart, type MetricLine } from "./charts/training.ts"
 import { type KeptLine, keptSection } from "./kept.ts"
 import { escapeHtml, figure, htmlTable, page } from "./page.ts"
 import { type Chart, svgOf } from "./svg.ts"
@@ -15,6 +20,26 @@ const list = (facts: ReadonlyArray<string>) =>
   `<ul class="facts">${facts.map((f) => `<li>${escapeHtml(f)}</li>`).join("")}</ul>`
 
 const table = (run: RunRecord, { rows, left }: Cells) => htmlTable(rows, left, (i) => run.rows[i]!.role !== "arm")
+
+const missing = (run: RunRecord): string =>
+  run.missing.length === 0 ? "" : `<pre class="missing">${missingLines(run).map(escapeHtml).join("\n")}</pre>`
+
+/** How rates were chosen and how low the draft's KL comes; nothing where neither was looked at. */
+const setUp = async (run: RunRecord): Promise<string> => {
+  const charts = [
+    await draw(
+      "Learning rates.",
+      "One seed that is not measured. Filled: chosen. A rate at which training stopped itself has no point.",
+      tuningChart(run),
+    ),
+    await draw(
+      "How low a draft of this size comes.",
+      "One long run on all tokens, measured at half its steps and at the end. Lines: 95 % intervals.",
+      capacityChart(run),
+    ),
+  ].filter((chart) => chart !== "")
+  return charts.length === 0 ? "" : `<h2>Rates and capacity</h2>\n<div class="pair">${charts.join("\n")}</div>`
+}
 
 /**
  * The report of a run as one HTML file.
@@ -30,18 +55,29 @@ export const renderReport = async (
   const score = target.score === null ? [] : [`target right on ${(100 * target.score).toFixed(0)} % of the prompts`]
   const made = commit ? [`commit ${commit.hash.slice(0, 10)}${commit.dirty ? ", with changes" : ""}`] : []
   const body = `
-<p class="slug">${escapeHtml(run.experiment)} / ${run.run}</p>
+<p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
 <h1>${escapeHtml(run.question)}</h1>
 ${list([`target ${short(target.parameters)} parameters`, `draft ${short(run.draftParameters)}`, ...score, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
-<h2>What the target accepted</h2>
+<h2>What follows</h2>
+${await draw("Differences of greedy acceptance.", "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
+<ul class="conclusions">${run.conclusions.map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>
+<h2>What the target accepted, and what it cost</h2>
 ${table(run, acceptedCells(run))}
 ${table(run, costCells(run))}
+${missing(run)}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
 ${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval.", acceptanceChart(run))}
+${await draw("Greedy acceptance against compute.", "Lines: 95 % intervals. Points of one cost stand side by side. Grey: no arms, for comparison.", computeChart(run))}
+<h2>Where it accepted</h2>
+<div class="pair">
+${await draw("By place in a block.", `Greedy, gamma = ${run.conditions.gamma}. Lines: 95 % intervals.`, positionChart(run))}
+${await draw("At tokens that the filter keeps, and drops.", "Of the target's greedy texts, divided by the filter while the draft is as it starts; both drafts at the same tokens.", keptTokensChart(run))}
+</div>
 <div class="pair">
 ${await draw("Tokens per target call, greedy.", "Lines: means over seeds. Points: seeds.", tauChart(run, "greedy"))}
 ${await draw("Tokens per target call, sampled.", `Expected, temperature ${run.conditions.temperature}.`, tauChart(run, "sampled"))}
 </div>
+${await setUp(run)}
 <h2>Training</h2>
 ${await draw("Loss by arm, each seed a line.", "A filter that keeps hard tokens has the higher curve: compare arms by acceptance, not by this.", lossChart(run, lines))}
 <div class="pair">

@@ -1,7 +1,9 @@
-/** The charts of a report, as Vega-Lite specifications made from run.json and metrics.jsonl. */
-import type { RunRecord } from "../record/schema.ts"
-import { armColours } from "./colours.ts"
-import type { Chart } from "./svg.ts"
+/** Charts of training, from the lines of metrics.jsonl. */
+import { armsOf } from "../../record/comparisons.ts"
+import type { RunRecord } from "../../record/schema.ts"
+import { rowColours } from "../colours.ts"
+import type { Chart } from "../svg.ts"
+import { below, half, wide } from "./layout.ts"
 
 /** A line of metrics.jsonl as charts read it. */
 export interface MetricLine {
@@ -14,113 +16,6 @@ export interface MetricLine {
   readonly keptFraction?: number
   readonly keptLoss?: number
   readonly droppedLoss?: number
-}
-
-const armsOf = (run: RunRecord) => run.rows.filter(({ role }) => role === "arm")
-const wide = 880
-
-/** Greedy acceptance by arm: every seed a point, the mean a tick, the interval a line. */
-export const acceptanceChart = (run: RunRecord): Chart => {
-  const order = run.rows.map(({ name }) => name)
-  const points = run.rows.flatMap(({ name, role, seeds }) =>
-    seeds.map(({ seed, greedyAcceptance }) => ({ name, role, seed: `seed ${seed}`, value: greedyAcceptance })),
-  )
-  const means = run.rows.map(({ name, role, greedyAcceptance: g }) => ({ name, role, ...g }))
-  const y = {
-    field: "name",
-    type: "nominal",
-    sort: order,
-    title: null,
-    axis: { labelFontSize: 12, ticks: false, domain: false, labelColor: "#1f2933", labelPadding: 10 },
-  } as const
-  const x = (field: string) =>
-    ({
-      field,
-      type: "quantitative",
-      scale: { zero: false, padding: 16 },
-      axis: { format: ".0%", tickCount: 8 },
-      title: `greedy acceptance, gamma = ${run.conditions.gamma}`,
-    }) as const
-  const colour = {
-    field: "name",
-    type: "nominal",
-    scale: armColours([
-      ...armsOf(run).map(({ name }) => name),
-      ...order.filter((n) => !armsOf(run).some((a) => a.name === n)),
-    ]),
-    legend: null,
-  } as const
-  return {
-    width: wide - 130,
-    height: { step: 34 },
-    layer: [
-      {
-        data: { values: means },
-        mark: { type: "rule", strokeWidth: 2, opacity: 0.35 },
-        encoding: { y, x: x("low"), x2: { field: "high" }, color: colour },
-      },
-      {
-        data: { values: means },
-        mark: { type: "tick", thickness: 2.5, size: 18 },
-        encoding: { y, x: x("value"), color: colour },
-      },
-      {
-        data: { values: points },
-        mark: { type: "point", filled: true, size: 60, opacity: 0.85, stroke: "white", strokeWidth: 1 },
-        encoding: { y, x: x("value"), color: colour },
-      },
-      {
-        data: { values: means.filter(({ value }) => value !== null) },
-        mark: { type: "text", dy: -13, fontSize: 10.5, fontWeight: 600 },
-        encoding: { y, x: x("value"), text: { field: "value", format: ".1%" }, color: colour },
-      },
-    ],
-  } as Chart
-}
-
-/** Charts that stand two in a row; the legend is below, so that all have one width. */
-const half = { width: 365, height: 220 } as const
-const below = (rows: ReadonlyArray<{ readonly name: string }>) =>
-  ({ orient: "bottom", columns: 3, title: null, values: [...new Set(rows.map(({ name }) => name))] }) as const
-
-/** tau against gamma, a line an arm: the mean of the seeds, and each seed as a point. */
-export const tauChart = (run: RunRecord, decoding: "greedy" | "sampled"): Chart => {
-  const values = armsOf(run).flatMap(({ name, seeds }) =>
-    seeds.flatMap(({ byGamma }) =>
-      byGamma.map(({ gamma, greedyTau, sampledTau }) => ({
-        name,
-        gamma,
-        tau: decoding === "greedy" ? greedyTau : sampledTau,
-      })),
-    ),
-  )
-  const arms = armsOf(run).map(({ name }) => name)
-  const x = {
-    field: "gamma",
-    type: "ordinal",
-    title: "draft length gamma",
-    axis: { labelAngle: 0, grid: false },
-  } as const
-  const title = "tau, tokens per target call"
-  const color = { field: "name", type: "nominal", scale: armColours(arms), legend: below(values), sort: arms } as const
-  return {
-    data: { values },
-    ...half,
-    layer: [
-      {
-        mark: { type: "line", strokeWidth: 2 },
-        encoding: {
-          x,
-          y: { aggregate: "mean", field: "tau", type: "quantitative", scale: { zero: false }, title },
-          color,
-        },
-      },
-      {
-        mark: { type: "point", filled: true, size: 24, opacity: 0.7 },
-        encoding: { x, y: { field: "tau", type: "quantitative", title }, color },
-      },
-    ],
-  } as Chart
 }
 
 /** Means of windows of steps, so that a curve has at most `points` points. */
@@ -142,12 +37,11 @@ export const windows = (
 
 /** The steps of each arm and seed. */
 const curves = (run: RunRecord, metrics: ReadonlyArray<MetricLine>) =>
-  armsOf(run).flatMap(({ name, loss, filter }) =>
+  armsOf(run).flatMap(({ name, loss }) =>
     run.seeds.map((seed) => ({
       name,
       seed,
       loss: loss!.name,
-      filter: filter!.name,
       lines: metrics.filter((l) => l._tag === "step" && l.arm === name && l.seed === seed),
     })),
   )
@@ -175,7 +69,13 @@ export const lossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): C
       encoding: {
         x: { field: "step", type: "quantitative", title: "optimizer step", axis: { tickCount: 5, grid: false } },
         y: { field: "value", type: "quantitative", title: "loss on kept tokens", scale: { zero: false } },
-        color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, legend: below(all) },
+        color: {
+          field: "name",
+          type: "nominal",
+          scale: rowColours(run),
+          sort: arms,
+          legend: below(all.map(({ name }) => name)),
+        },
         detail: { field: "seed" },
       },
     })),
@@ -202,7 +102,13 @@ export const keptFractionChart = (run: RunRecord, metrics: ReadonlyArray<MetricL
         scale: { domain: [0, 1] },
         axis: { format: ".0%" },
       },
-      color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, legend: below(values) },
+      color: {
+        field: "name",
+        type: "nominal",
+        scale: rowColours(run),
+        sort: arms,
+        legend: below(values.map(({ name }) => name)),
+      },
       detail: { field: "seed" },
     },
   } as Chart
@@ -232,7 +138,13 @@ export const keptLossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>
     encoding: {
       x: { field: "step", type: "quantitative", title: "optimizer step", axis: { grid: false, tickCount: 5 } },
       y: { field: "value", type: "quantitative", title: "mean loss before the step", scale: { zero: true } },
-      color: { field: "name", type: "nominal", scale: armColours(arms), sort: arms, legend: below(values) },
+      color: {
+        field: "name",
+        type: "nominal",
+        scale: rowColours(run),
+        sort: arms,
+        legend: below(values.map(({ name }) => name)),
+      },
       strokeDash: {
         field: "tokens",
         type: "nominal",

@@ -1,0 +1,146 @@
+/** Greedy acceptance by arm, and against what it cost. */
+import { meanTotal } from "../../record/comparisons.ts"
+import type { RunRecord } from "../../record/schema.ts"
+import { rowColours } from "../colours.ts"
+import type { Chart } from "../svg.ts"
+import { isWhole, nameAxis, wide } from "./layout.ts"
+
+/** Greedy acceptance by arm: every seed a point, the pooled figure a tick, the interval a line. */
+export const acceptanceChart = (run: RunRecord): Chart => {
+  const order = run.rows.map(({ name }) => name)
+  const points = run.rows.flatMap(({ name, seeds }) =>
+    seeds.map(({ greedyAcceptance }) => ({ name, value: greedyAcceptance })),
+  )
+  const means = run.rows.map(({ name, greedyAcceptance: g }) => ({ name, ...g }))
+  const y = nameAxis(order)
+  const x = (field: string) =>
+    ({
+      field,
+      type: "quantitative",
+      scale: { zero: false, padding: 16 },
+      axis: { format: ".0%", tickCount: 8 },
+      title: `greedy acceptance, gamma = ${run.conditions.gamma}`,
+    }) as const
+  const color = { field: "name", type: "nominal", scale: rowColours(run), legend: null } as const
+  return {
+    width: wide - 140,
+    height: { step: 32 },
+    layer: [
+      {
+        data: { values: means.filter(isWhole) },
+        mark: { type: "rule", strokeWidth: 2, opacity: 0.4 },
+        encoding: { y, x: x("low"), x2: { field: "high" }, color },
+      },
+      {
+        data: { values: means },
+        mark: { type: "tick", thickness: 2.5, size: 18 },
+        encoding: { y, x: x("value"), color },
+      },
+      {
+        data: { values: points },
+        mark: { type: "point", filled: true, size: 50, opacity: 0.75, stroke: "white", strokeWidth: 1 },
+        encoding: { y, x: x("value"), color },
+      },
+      {
+        data: { values: means.filter(({ value }) => value !== null) },
+        mark: { type: "text", dy: -13, fontSize: 10.5, fontWeight: 600 },
+        encoding: { y, x: x("value"), text: { field: "value", format: ".1%" }, color },
+      },
+    ],
+  } as Chart
+}
+
+/** Costs nearer than this are one cost for the eye: their points are set side by side, in the order of their acceptance. */
+const sameCost = 1.08
+
+interface Placed {
+  readonly name: string
+  readonly value: number
+  readonly low: number
+  readonly high: number
+  /** FLOPs. */
+  readonly cost: number
+  /** Where it is drawn, and its label. */
+  readonly at: number
+  readonly labelAt: number
+  readonly labelValue: number
+}
+
+/** What has a budget that arms could have: the long run for capacity is far beyond, and has a chart of its own. */
+const ofBudget = ({ rows }: RunRecord) => rows.filter(({ role }) => role !== "capacity")
+
+/** Points of one cost side by side, their labels right of all of them, at least `gap` of acceptance apart. */
+const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
+  const rows = ofBudget(run)
+    .map((row) => ({ name: row.name, ...row.greedyAcceptance, cost: meanTotal(row, "flops") }))
+    .filter(isWhole)
+    .toSorted((a, b) => a.cost - b.cost)
+  const groups: Array<Array<(typeof rows)[number]>> = []
+  for (const row of rows) {
+    const last = groups.at(-1)
+    if (last !== undefined && row.cost < sameCost * last[0]!.cost) last.push(row)
+    else groups.push([row])
+  }
+  return groups.flatMap((group) => {
+    const sorted = group.toSorted((a, b) => b.value - a.value)
+    const step = 1.03
+    const at = sorted.map(({ cost }, i) => cost * step ** (i - (sorted.length - 1) / 2))
+    let above = Number.POSITIVE_INFINITY
+    return sorted.map((row, i) => {
+      above = Math.min(row.value, above - gap)
+      return { ...row, at: at[i]!, labelAt: Math.max(...at) * 1.03, labelValue: above }
+    })
+  })
+}
+
+/** Greedy acceptance against all FLOPs that the draft cost, references and caches included: what compute buys. */
+export const computeChart = (run: RunRecord): Chart => {
+  const values = ofBudget(run)
+    .map(({ greedyAcceptance }) => greedyAcceptance)
+    .filter(isWhole)
+  const [least, most] = [Math.min(...values.map((v) => v.low)), Math.max(...values.map((v) => v.high))]
+  const placed = place(run, (most - least) * 0.05)
+  const [cheapest, dearest] = [Math.min(...placed.map((p) => p.at)), Math.max(...placed.map((p) => p.at))]
+  const x = (field: string) =>
+    ({
+      field,
+      type: "quantitative",
+      // room for the labels of the dearest
+      scale: { type: "log", domain: [cheapest * 0.85, dearest * (dearest / cheapest) ** 0.22], nice: false },
+      axis: { format: ".2s", tickCount: 6, grid: false },
+      title: "FLOPs of all training: the draft's, its reference's, its caches'",
+    }) as const
+  const y = (field: string) =>
+    ({
+      field,
+      type: "quantitative",
+      scale: { zero: false, domain: [least - 0.01, most + 0.01] },
+      axis: { format: ".0%", tickCount: 7 },
+      title: `greedy acceptance, gamma = ${run.conditions.gamma}`,
+    }) as const
+  const color = { field: "name", type: "nominal", scale: rowColours(run), legend: null } as const
+  return {
+    width: wide - 80,
+    height: 340,
+    data: { values: placed },
+    layer: [
+      {
+        mark: { type: "rule", strokeWidth: 2, opacity: 0.45 },
+        encoding: { x: x("at"), y: y("low"), y2: { field: "high" }, color },
+      },
+      {
+        mark: { type: "point", filled: true, size: 64, opacity: 1, stroke: "white", strokeWidth: 1 },
+        encoding: { x: x("at"), y: y("value"), color },
+      },
+      {
+        // a white rim, so that an interval behind a name does not strike it out
+        mark: { type: "text", align: "left", fontSize: 11, fontWeight: 600, stroke: "white", strokeWidth: 4 },
+        encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" } },
+      },
+      {
+        mark: { type: "text", align: "left", fontSize: 11, fontWeight: 600 },
+        encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" }, color },
+      },
+    ],
+  } as Chart
+}
