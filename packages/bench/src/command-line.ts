@@ -17,7 +17,7 @@ export class UsageError extends Error {
 }
 
 /** The commands that are run alone, ours and a peer in turns. */
-const comparisons: ReadonlyArray<string> = ["step", "decode", "load", "steady"]
+const comparisons: ReadonlyArray<string> = ["step", "decode", "load", "steady", "agreement"]
 
 /** Suites by another name: `bench tokenize` beside `bench load`. */
 const aliases: Readonly<Record<string, string>> = { tokenize: "tokenizing" }
@@ -30,12 +30,13 @@ export const usage = (names: ReadonlyArray<string>): string => `bun run bench [S
   --list    the suites and their benches, measuring nothing
   --help    this text
 
-bun run bench step|decode|load|steady [options]
+bun run bench step|decode|load|steady|agreement [options]
 
   step      the selective step side by side with PyTorch
   decode    decoding with and without a draft side by side with transformers
   load      reading a model directory side by side with safetensors
-  steady    10 000 training steps, and whether memory grows; each says more with --help
+  steady    10 000 training steps, and whether memory grows
+  agreement tokens and counts of decoding with a draft, held against transformers'; each says more with --help
 `
 
 /**

@@ -1,4 +1,5 @@
 /** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
+import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, UsageError, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
 import { benchLoad } from "./load/bench-load.ts"
@@ -15,6 +16,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   decode: benchDecode,
   load: benchLoad,
   steady: benchSteady,
+  agreement: benchAgreement,
 }
 
 const main = async (args: ReadonlyArray<string>): Promise<void> => {
