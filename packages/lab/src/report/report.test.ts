@@ -3,11 +3,12 @@ import { aComparison, aRun } from "../../test/record.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { renderReport } from "./report.ts"
 
+const run = aComparison({ prompts: 20 })
+
 const steps = (arm: string, seed: number) =>
   Array.from({ length: 40 }, (_, i) => ({ _tag: "step", arm, seed, step: i + 1, loss: 2 / (i + 1), keptFraction: 0.4 }))
 
 test("the report of a comparison has its conclusions, every chart, and what is missing, in one file", async () => {
-  const run = aComparison({ prompts: 20 })
   const named = { ...run, question: "Is a < b & c?" }
   const html = await renderReport(named, steps("adaspec", 1))
   for (const text of run.conclusions) expect(html).toContain(text)
@@ -46,7 +47,6 @@ test("a run of one arm has no comparison, no search and no capacity, and no empt
 })
 
 test("the forest plot has each comparison once, and ends that could not be computed leave their row out", () => {
-  const run = aComparison({ prompts: 20 })
   interface Panel {
     readonly title: string
     readonly data: { readonly values: ReadonlyArray<{ name: string; low: number; lowAll: number; shown: string }> }

@@ -61,11 +61,14 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
 /** What is missing, and how to go on; nothing where nothing is. */
 export const missingLines = (run: RunRecord): ReadonlyArray<string> => {
   if (run.missing.length === 0) return []
-  const lines = run.missing.map(({ name, seed, stage, message }) => `  ${name}, seed ${seed}: ${stage}: ${message}`)
-  const folder = `results/${run.experiment}/${run.part === null ? "" : `${run.part}-`}${run.run}`
+  const lines = run.missing.map(
+    ({ name, seed, stage, message }) => `  ${name}, seed ${seed}, at "${stage}": ${message}`,
+  )
+  const part = run.part === null ? "" : `/${run.part}`
+  const preset = run.preset === null ? "" : ` --preset ${run.preset}`
   return [
     `Missing (${run.missing.length}), and why:`,
     ...lines,
-    `The same command goes on with what is missing, as does: bun run experiment --repeat ${folder}`,
+    `The same command, with its settings, tries these again and nothing else: bun run experiment ${run.experiment}${part}${preset}`,
   ]
 }

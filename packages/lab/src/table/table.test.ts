@@ -6,6 +6,8 @@ import { caption } from "./caption.ts"
 import { acceptedCells, costCells } from "./columns.ts"
 import { plain, plusMinus, short, written } from "./format.ts"
 
+const run = aComparison({ prompts: 20 })
+
 test("columns are aligned: text left, numbers right, wide characters counted as they show", () => {
   const text = align(
     [
@@ -47,7 +49,6 @@ test("a figure is never written without its interval", () => {
   expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 2 }, { factor: 100, digits: 1 })).toBe("90.0 ± 30.0")
   expect(plusMinus({ value: 2, low: null, high: null, seeds: 1 }, plain)).toBe("2.00 ± ?")
   expect(plusMinus({ value: null, low: null, high: null, seeds: 0 }, plain)).toBe("-")
-  const run = aComparison({ prompts: 20 })
   const { rows } = acceptedCells(run)
   const [head, ...body] = rows
   const figures = head!.flatMap((name, i) => (["arm", "seeds", "FLOPs, all"].includes(name) ? [] : [i]))
@@ -59,7 +60,6 @@ test("a figure is never written without its interval", () => {
 })
 
 test("costs stand beside every acceptance, with the reference's", () => {
-  const run = aComparison({ prompts: 20 })
   const cost = (name: string) =>
     costCells(run)
       .rows.find(([arm]) => arm === name)!
@@ -71,16 +71,15 @@ test("costs stand beside every acceptance, with the reference's", () => {
 })
 
 test("tables fit a wide terminal, what is no arm is in brackets, what is missing is named with the way on", () => {
-  const run = aComparison({ prompts: 20 })
   const lines = renderTable(run).split("\n")
   for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(150)
   for (const name of ["start", "reference", "capacity", "capacity, half"])
     expect(lines.filter((line) => line.startsWith(`(${name})`)).length).toBe(2)
   const at = lines.indexOf("Missing (1), and why:")
   expect(lines[at + 1]).toBe(
-    "  bottom, seed 4: arm bottom, seed 4: the loss is NaN at step 212, batch 3; the last good checkpoint is of step 200",
+    '  bottom, seed 4, at "arm bottom, seed 4": the loss is NaN at step 212, batch 3; the last good checkpoint is of step 200',
   )
-  expect(lines[at + 2]).toEndWith("bun run experiment --repeat results/004-compute-matched/arithmetic-0123456789")
+  expect(lines[at + 2]).toEndWith("bun run experiment 004-compute-matched/arithmetic")
   expect(renderTable(aRun())).not.toContain("Missing")
 })
 
