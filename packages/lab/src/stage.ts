@@ -94,10 +94,16 @@ export const inOrder = (stages: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {
 /** The file of a stage's events. */
 export const metricsFile = "metrics.jsonl"
 
-/** The lines of a metrics.jsonl; a last line that a kill cut short is left out. */
+/**
+ * The events as the attempts of a stage wrote them, while it is made. A training leaves each step once in metrics.jsonl
+ * when it is done; what that is made from stays until the artifact is whole.
+ */
+export const eventsFile = ".events.jsonl"
+
+/** The events of an artifact, or of what there is of it; a line that a kill cut short is left out. */
 export const readMetrics = (directory: string): ReadonlyArray<Record<string, unknown>> => {
-  const file = join(directory, metricsFile)
-  if (!existsSync(file)) return []
+  const file = [eventsFile, metricsFile].map((name) => join(directory, name)).find(existsSync)
+  if (file === undefined) return []
   return readFileSync(file, "utf8")
     .split("\n")
     .flatMap((line) => {

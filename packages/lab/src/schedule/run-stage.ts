@@ -1,11 +1,10 @@
 /** One stage in this process: found in the store, or run under its lock. */
-import { appendFileSync } from "node:fs"
-import { join } from "node:path"
 import type { Datasets } from "@winnow/core"
 import { Effect } from "effect"
 import { type At, Progress } from "../progress.ts"
-import { metricsFile, type Stage, type StageError } from "../stage.ts"
+import type { Stage, StageError } from "../stage.ts"
 import { type Artifact, hasCheckpoint, Store } from "../store/store.ts"
+import { addEvent, beginEvents, endEvents } from "./events.ts"
 
 /** How the stages of a run are made. */
 export interface Making {
@@ -38,6 +37,7 @@ export const runStage = (
     const { report } = yield* Progress
     const run = (directory: string) =>
       Effect.suspend(() => {
+        beginEvents(directory)
         report({ _tag: "started", ...at, resuming: hasCheckpoint(directory) })
         return stage.run({
           key: stage.key,
@@ -45,9 +45,9 @@ export const runStage = (
           inputs,
           progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
           note: (text) => report({ _tag: "note", text: `${stage.label}: ${text}` }),
-          metric: (line) => appendFileSync(join(directory, metricsFile), `${JSON.stringify(line)}\n`),
+          metric: (event) => addEvent(directory, event),
         })
-      })
+      }).pipe(Effect.tap(() => Effect.sync(() => endEvents(directory))))
     const onWait = (holder: string) => report({ _tag: "waiting", ...at, holder })
     const { kind, key, made } = stage
     return seenToday(yield* store.obtain({ stage: kind, key, made, versions, fresh, onWait, run }), stage)

@@ -1,5 +1,14 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
@@ -141,3 +150,58 @@ test("a killed process holds no lock: the next goes on at once in what it left",
   expect(answer.reused).toBe(false)
   expect(readFileSync(join(folder, "runs"), "utf8").trim().split("\n").length).toBe(2)
 }, 60_000)
+
+test("an attempt that was killed between its manifest and its place is put there, and not run again", async () => {
+  const store = makeStore(home())
+  const runs: Array<string> = []
+  const { directory } = await Effect.runPromise(store.obtain(making("hello", runs)))
+  renameSync(directory, `${directory}.partial`)
+  mkdirSync(join(`${directory}.partial`, checkpoints, "step-00000004"), { recursive: true })
+  const found = await Effect.runPromise(store.obtain(making("hello", runs)))
+  expect([runs.length, found.reused, found.directory]).toEqual([1, false, directory])
+  expect(readdirSync(directory).toSorted()).toEqual(["manifest.json", "text"])
+  expect(store.find("fake", key)).toBeDefined()
+})
+
+test("what killed attempts and discards left is neither in the artifact nor beside it", async () => {
+  const store = makeStore(home())
+  const runs: Array<string> = []
+  const place = join(store.root, "fake", key)
+  for (const folder of [`${place}.discarded-7-7`, `${place}.partial.discarded-7-7`, `${place}.partial/deep`])
+    mkdirSync(folder, { recursive: true })
+  for (const file of ["text.77.tmp", "deep/more.tmp", ".seconds.77.tmp", ".events.jsonl"])
+    writeFileSync(join(`${place}.partial`, file), "half")
+  writeFileSync(join(`${place}.partial`, ".seconds"), "1e") // cut short
+  const { directory, manifest } = await Effect.runPromise(store.obtain(making("hello", runs)))
+  expect(manifest.files.map(({ path }) => path)).toEqual(["text"])
+  expect(manifest.seconds).toBeLessThan(60)
+  expect(readdirSync(directory).toSorted()).toEqual(["deep", "manifest.json", "text"])
+  expect(readdirSync(join(store.root, "fake"))).toEqual([key])
+})
+
+test("an artifact that is made afresh is there to others until the new one is whole", async () => {
+  const store = makeStore(home())
+  await Effect.runPromise(store.obtain(making("hello", [])))
+  const afresh = making("hello again", [], {
+    fresh: true,
+    run: (directory) =>
+      Effect.sync(() => {
+        expect(store.find("fake", key)!.manifest.summary).toEqual({ length: 5 })
+        writeFileSync(join(directory, "text"), "hello again")
+        return { length: 11 }
+      }),
+  })
+  await Effect.runPromise(store.obtain(afresh))
+  expect(store.find("fake", key)!.manifest.summary).toEqual({ length: 11 })
+})
+
+test("the time of an artifact is that of all its attempts", async () => {
+  const store = makeStore(home())
+  const stopped = {
+    ...making("", []),
+    run: () => Effect.andThen(Effect.sleep(300), Effect.fail(new DataError({ message: "stopped" }))),
+  }
+  await Effect.runPromise(Effect.flip(store.obtain<DataError, never>(stopped)))
+  const { manifest } = await Effect.runPromise(store.obtain(making("hello", [])))
+  expect(manifest.seconds).toBeGreaterThanOrEqual(0.3)
+})

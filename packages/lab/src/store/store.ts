@@ -2,29 +2,21 @@
  * The artifacts of all experiments, by the content that made them: `artifacts/<stage>/<key>/`.
  *
  * A folder under its key is whole: it is filled as `<key>.partial` and renamed once its manifest is written. The
- * partial folder of a stage that was stopped stays, with the checkpoints in it, and the next run goes on in it.
+ * partial folder of a stage that was stopped stays, with the checkpoints in it, and the next run goes on in it. Folders are
+ * only ever written and renamed under the key's lock; reading needs none.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { homedir } from "node:os"
-import { dirname, join, relative } from "node:path"
+import { basename, dirname, join } from "node:path"
 import { DataError } from "@winnow/core"
 import { type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import { houseRoot } from "./code-version.ts"
 import { sha256, shortKey } from "./key.ts"
 import { withLock } from "./lock.ts"
+import { artifactFiles, hasCheckpoint, noteSeconds, removeOwn, removeTemporary, secondsSpent, sync } from "./partial.ts"
+
+export { checkpoints, hasCheckpoint } from "./partial.ts"
 
 /** What an artifact says of itself, in its manifest.json. */
 export const Manifest = type({
@@ -63,28 +55,6 @@ export interface Making<E, R> {
   readonly run: (directory: string) => Effect.Effect<Record<string, unknown>, E, R>
 }
 
-/** Folder in a partial artifact that is left out of the whole one: checkpoints to resume from. */
-export const checkpoints = "checkpoints"
-
-/** Whether a partial artifact has a checkpoint, or pieces of signals, to go on from; without them its stage begins again. */
-export const hasCheckpoint = (partial: string): boolean => {
-  const has = (folder: string, start: string) =>
-    existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))
-  return has(join(partial, checkpoints), "step-") || has(partial, "piece-")
-}
-
-const filesOf = (folder: string, under = folder): ReadonlyArray<string> =>
-  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name)
-    return entry.isDirectory() ? filesOf(path, under) : [relative(under, path)]
-  })
-
-const sync = (path: string) => {
-  const handle = openSync(path, "r")
-  fsyncSync(handle)
-  closeSync(handle)
-}
-
 /** Writes a whole file or none: beside its place, flushed, then renamed over it. */
 export const writeAtomic = (file: string, content: string | Uint8Array): void => {
   mkdirSync(dirname(file), { recursive: true })
@@ -109,12 +79,19 @@ const open = (directory: string): Omit<Artifact, "reused"> | undefined => {
   }
 }
 
+/** A folder out of the way. Renamed first, so that nobody ever sees half an artifact under its key. */
 const discard = (directory: string) => {
   if (!existsSync(directory)) return
-  // Renamed first, so that nobody ever sees half an artifact under its key.
   const away = `${directory}.discarded-${process.pid}-${Date.now()}`
   renameSync(directory, away)
   rmSync(away, { recursive: true, force: true })
+}
+
+/** What processes that were killed in `discard` left of an artifact. */
+const removeDiscarded = (directory: string) => {
+  const isLeft = (name: string) => name.startsWith(`${basename(directory)}.`) && name.includes(".discarded-")
+  for (const name of readdirSync(dirname(directory)).filter(isLeft))
+    rmSync(join(dirname(directory), name), { recursive: true, force: true })
 }
 
 const io = <A>(what: string, run: () => A): Effect.Effect<A, DataError> =>
@@ -166,25 +143,36 @@ export const makeStore = (home: string): StoreService => {
       const partial = `${directory}.partial`
       const label = `${stage} ${shortKey(key)}`
       yield* io(label, () => {
-        discard(directory) // under the lock and not whole, or to be made anew
         if (making.fresh) discard(partial)
         mkdirSync(partial, { recursive: true })
+        removeDiscarded(directory)
+        removeTemporary(partial)
       })
+      /** What was under the key, damaged or to be made anew, stays there until the new artifact is whole. */
+      const place = () => {
+        removeOwn(partial)
+        discard(directory)
+        renameSync(partial, directory)
+        sync(dirname(directory))
+      }
+      // An attempt that was killed after its manifest was written lacks its place alone.
+      const whole = yield* io(label, () => open(partial))
+      if (whole) {
+        yield* io(label, place)
+        return { ...whole, directory, reused: false }
+      }
       const before = yield* io(label, () => secondsSpent(partial))
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000
-      const summary = yield* making.run(partial).pipe(Effect.ensuring(Effect.sync(() => noteSeconds(partial, spent()))))
+      const note = Effect.sync(() => noteSeconds(partial, spent()))
+      const noting = Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), note)) // for an attempt that is killed
+      const summary = yield* Effect.raceFirst(making.run(partial), noting).pipe(Effect.ensuring(note))
       const manifest = yield* io(label, () => {
-        rmSync(join(partial, checkpoints), { recursive: true, force: true })
-        rmSync(join(partial, spentFile), { force: true })
-        const files = filesOf(partial)
-          .filter((path) => path !== "manifest.json")
-          .toSorted()
-          .map((path) => {
-            const content = readFileSync(join(partial, path))
-            sync(join(partial, path))
-            return { path, bytes: content.byteLength, sha256: sha256(content) }
-          })
+        const files = artifactFiles(partial).map((path) => {
+          const content = readFileSync(join(partial, path))
+          sync(join(partial, path))
+          return { path, bytes: content.byteLength, sha256: sha256(content) }
+        })
         const manifest: Manifest = {
           schema: 1,
           stage,
@@ -196,9 +184,10 @@ export const makeStore = (home: string): StoreService => {
           summary,
           files,
         }
+        // Before what the attempt could go on from is removed: a kill between the two costs nothing.
         writeAtomic(join(partial, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`)
-        renameSync(partial, directory)
-        sync(dirname(directory))
+        sync(partial)
+        place()
         return manifest
       })
       return { key, directory, manifest, reused: false }
@@ -236,12 +225,4 @@ export const makeStore = (home: string): StoreService => {
         return withLock(join(home, "locks", `${stage}-${key}.lock`), onWait, use)
       }),
   }
-}
-
-/** Seconds that stopped attempts took, so that an artifact's time is that of all its attempts. */
-const spentFile = ".seconds"
-const secondsSpent = (partial: string): number =>
-  existsSync(join(partial, spentFile)) ? Number(readFileSync(join(partial, spentFile), "utf8")) : 0
-const noteSeconds = (partial: string, seconds: number) => {
-  if (existsSync(partial)) writeFileSync(join(partial, spentFile), String(seconds))
 }

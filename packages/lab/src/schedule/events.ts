@@ -1,0 +1,23 @@
+/** The events of a running stage, appended by each of its attempts to one file. */
+import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync } from "node:fs"
+import { join } from "node:path"
+import { eventsFile, metricsFile } from "../stage.ts"
+
+/** Begins an attempt: a line that a kill cut short is ended, or it would take the first line of this attempt with it. */
+export const beginEvents = (directory: string): void => {
+  const file = join(directory, eventsFile)
+  const earlier = join(directory, metricsFile)
+  // Attempts of versions that knew one file only.
+  if (!existsSync(file) && existsSync(earlier)) renameSync(earlier, file)
+  if (existsSync(file) && readFileSync(file).at(-1) !== 10) appendFileSync(file, "\n")
+}
+
+/** Adds an event. */
+export const addEvent = (directory: string, event: object): void =>
+  appendFileSync(join(directory, eventsFile), `${JSON.stringify(event)}\n`)
+
+/** Ends the stage: its events are its metrics, unless it wrote these itself. */
+export const endEvents = (directory: string): void => {
+  const [events, metrics] = [join(directory, eventsFile), join(directory, metricsFile)]
+  if (existsSync(events) && !existsSync(metrics)) copyFileSync(events, metrics)
+}

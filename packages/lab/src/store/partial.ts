@@ -1,0 +1,76 @@
+/**
+ * The folder that a stage fills: `<key>.partial`. What is an attempt's own, to go on from after a stop, never gets into the
+ * artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to rename.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs"
+import { join, relative, sep } from "node:path"
+
+/** Folder of a partial artifact that is left out of the whole one: checkpoints to resume from. */
+export const checkpoints = "checkpoints"
+
+/** Whether a partial artifact has a checkpoint, or pieces of signals, to go on from; without them its stage begins again. */
+export const hasCheckpoint = (partial: string): boolean => {
+  const has = (folder: string, start: string) =>
+    existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))
+  return has(join(partial, checkpoints), "step-") || has(partial, "piece-")
+}
+
+/** Flushes a file, or the names in a folder, to the disk. */
+export const sync = (path: string): void => {
+  const handle = openSync(path, "r")
+  fsyncSync(handle)
+  closeSync(handle)
+}
+
+const isTemporary = (path: string) => path.endsWith(".tmp")
+const isOwn = (name: string) => name === checkpoints || name.startsWith(".") || isTemporary(name)
+
+const filesUnder = (folder: string, under: string): ReadonlyArray<string> =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name)
+    return entry.isDirectory() ? filesUnder(path, under) : [relative(under, path)]
+  })
+
+/** Files of the artifact to be, by their path in the folder; its manifest aside. */
+export const artifactFiles = (partial: string): ReadonlyArray<string> =>
+  filesUnder(partial, partial)
+    .filter((path) => !isOwn(path.split(sep)[0]!) && !isTemporary(path) && path !== "manifest.json")
+    .toSorted()
+
+/** Removes what is an attempt's own, once the rest is whole. */
+export const removeOwn = (partial: string): void => {
+  for (const name of readdirSync(partial).filter(isOwn)) rmSync(join(partial, name), { recursive: true, force: true })
+}
+
+/** Removes what a killed attempt was writing. */
+export const removeTemporary = (partial: string): void => {
+  for (const path of filesUnder(partial, partial).filter(isTemporary)) rmSync(join(partial, path), { force: true })
+}
+
+/** Seconds that stopped attempts took, so that an artifact's time is that of all its attempts. */
+const spentFile = ".seconds"
+
+/** Seconds of the attempts before; 0 where none is noted. */
+export const secondsSpent = (partial: string): number => {
+  const file = join(partial, spentFile)
+  const seconds = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0
+  return Number.isFinite(seconds) && seconds > 0 ? seconds : 0
+}
+
+/** Notes the seconds of all attempts so far, whole or not at all. */
+export const noteSeconds = (partial: string, seconds: number): void => {
+  if (!existsSync(partial)) return
+  const beside = join(partial, `${spentFile}.${process.pid}.tmp`)
+  writeFileSync(beside, String(seconds))
+  renameSync(beside, join(partial, spentFile))
+}
