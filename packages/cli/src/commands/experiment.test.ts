@@ -135,7 +135,7 @@ test("--repeat makes a run again from its record alone: 0 where it is the same, 
   const [entry] = JSON.parse((await winnowRuns("--json")).out) as [RunEntry]
   expect(entry).toMatchObject({ state: "done", schema: 2 })
   expect(entry.attempts.at(-1)).toMatchObject({ state: "done", message: null, command: ["experiment", ...tiny] })
-  const same = await winnow("--results", join(home, "results"), "--repeat", entry.run.slice(0, 6))
+  const same = await winnow("--results", join(home, "results"), "--repeat", entry.run.slice(0, 6), "--jobs", "2")
   expect(same.err).not.toContain("error:")
   expect([same.code, same.out]).toEqual([0, expect.stringContaining("Reproduced: all the same.")])
 

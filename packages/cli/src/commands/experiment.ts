@@ -178,9 +178,8 @@ export const experiment = Command.make(
         "--preset": Option.isSome(flags.preset),
         "--dry-run": dryRun,
         "--fresh": fresh,
-        "--jobs": jobs > 1,
       }
-      return yield* repeat(flags.repeat.value, { results, json, given })
+      return yield* repeat(flags.repeat.value, { results, jobs, json, given })
     }
     const [experimentName = "", part] = name.split("/")
     const found = yield* experimentNamed(experimentName)

@@ -19,7 +19,12 @@ export interface OtherSettings {
  */
 export const repeat = Effect.fn("experiment.repeat")(function* (
   name: string,
-  { results, json, given }: { readonly results: string; readonly json: boolean; readonly given: OtherSettings },
+  {
+    results,
+    jobs,
+    json,
+    given,
+  }: { readonly results: string; readonly jobs: number; readonly json: boolean; readonly given: OtherSettings },
 ) {
   const flags = Object.keys(given).filter((flag) => given[flag])
   if (flags.length > 0) {
@@ -30,7 +35,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     Effect.provide(RunStore.layer(winnowHome(), [results])),
   )
   yield* engine
-  const repeated = yield* viewed(repeatRun(directory))
+  const repeated = yield* viewed(repeatRun(directory, { jobs }))
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return

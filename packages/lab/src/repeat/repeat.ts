@@ -21,6 +21,8 @@ export interface RepeatOptions {
   readonly home?: string
   /** The plugins that the config may name; those of the experiment's own file by default. */
   readonly registry?: Registry
+  /** Stages that run at once, in processes that load the experiment's own file. No figure depends on it. */
+  readonly jobs?: number
 }
 
 /** A run that was repeated. */
@@ -31,12 +33,17 @@ export interface Repeat extends Repeated {
   readonly directory: string
 }
 
-/** The plugins of an experiment's file: of the part and the preset that were run. */
-const registryFrom = ({ experiment, part, preset }: RunRecord): Effect.Effect<Registry, InvalidInput> =>
+/** The plugins of an experiment's file, of the part and the preset that were run; and the file. */
+const pluginsOf = ({
+  experiment,
+  part,
+  preset,
+}: RunRecord): Effect.Effect<{ readonly registry: Registry; readonly file: string }, InvalidInput> =>
   Effect.gen(function* () {
-    const parts = yield* loadExperiment(yield* experimentNamed(experiment), preset)
+    const found = yield* experimentNamed(experiment)
+    const parts = yield* loadExperiment(found, preset)
     const own = parts.find((p) => p.part === part)
-    if (own !== undefined) return registryOf(own.experiment)
+    if (own !== undefined) return { registry: registryOf(own.experiment), file: found.file }
     const problems = [`has no part ${part} any more; it has ${parts.map((p) => p.part).join(", ")}`]
     return yield* new InvalidInput({ what: `experiments/${experiment}/experiment.ts`, problems })
   })
@@ -73,7 +80,7 @@ const folderFor = (home: string, run: string): Effect.Effect<string, DataError> 
  */
 export const repeatRun = (
   path: string,
-  { home = winnowHome(), registry }: RepeatOptions = {},
+  { home = winnowHome(), registry, jobs = 1 }: RepeatOptions = {},
 ): Effect.Effect<Repeat, StageError, Datasets | Progress> =>
   Effect.gen(function* () {
     const { record, written, directory } = yield* readRun(path)
@@ -82,14 +89,15 @@ export const repeatRun = (
       const problems = [`is of schema ${written.schema}, which this version does not write; repeat it at ${at}`]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
-    const plugins = registry ?? (yield* registryFrom(record))
-    const resolved = yield* Effect.flatMap(fromConfig(record.config, plugins), (experiment) => resolve(experiment))
+    const plugins = registry === undefined ? yield* pluginsOf(record) : { registry, file: undefined }
+    const resolved = yield* Effect.flatMap(fromConfig(record.config, plugins.registry), (rebuilt) => resolve(rebuilt))
+    const parallel = plugins.file === undefined ? undefined : { jobs, file: plugins.file }
     const { run, experiment: slug, part, preset } = record
     const again = Effect.gen(function* () {
       const folder = yield* folderFor(home, run)
       const results = join(folder, "results")
       const finished = yield* Effect.provide(
-        runExperiment(resolved, { slug, part, preset, results }),
+        runExperiment(resolved, { slug, part, preset, results, parallel }),
         Store.layer(folder),
       )
       const comparison = compareRecords(
