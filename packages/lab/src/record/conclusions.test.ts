@@ -103,7 +103,7 @@ test("capacity: at the floor, above it, no gap, unknown", () => {
     return {
       ...run,
       capacity: { seed: 1, points },
-      rows: run.rows.map((row) => ({ ...row, draftKl: interval(ofArms) })),
+      rows: run.rows.map((row) => ({ ...row, draftKl: interval(row.role === "start" ? 0.6 : ofArms) })),
     }
   }
   const text = (...args: Parameters<typeof kl>) => sentence(kl(...args), "nats of KL")
@@ -112,7 +112,9 @@ test("capacity: at the floor, above it, no gap, unknown", () => {
   )
   expect(text(0.3, 0.305, 0.4)).toContain("all are above it")
   expect(text(0.3, 0.4, 0.4)).toContain("It still falls (0.400 at half the steps)")
-  expect(text(0.3, 0.305, 0.31)).toContain("the best is at the floor")
+  expect(text(0.3, 0.305, 0.31)).toContain("the best is near the floor")
+  // half as far again from the half to the end as from the start: no floor is known yet, so none is near
+  expect(text(0.4, 0.5, 0.41)).toEndWith("The arms are at 0.410 to 0.410.")
   expect(text(0.002, 0.003, 0.3)).toContain("its capacity limits nothing here")
   expect(sentence({ ...run, capacity: null }, "capacity")).toContain("was not checked")
 })

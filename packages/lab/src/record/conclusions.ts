@@ -65,6 +65,9 @@ const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<s
 /** Below this the draft says what the target says, near enough. */
 const noGap = 0.01
 
+/** Shares of what the long run gained: less than the first from its half to its end is a plateau, less than the second above it is near. */
+const [plateau, near] = [0.05, 0.1]
+
 /** Whether there is anything for a choice of tokens to act on. */
 const ofCapacity = (run: RunRecord): string => {
   const long = run.capacity?.points.at(-1)
@@ -72,7 +75,9 @@ const ofCapacity = (run: RunRecord): string => {
     return "The draft's capacity was not checked: how far a longer training on all tokens would come is not known."
   const half = run.capacity!.points.at(-2)?.draftKl.value ?? null
   const { value: floor, low, high } = long.draftKl
-  const falls = half !== null && half - floor > 0.05 * half
+  const start = run.rows.find(({ role }) => role === "start")?.draftKl.value ?? half ?? floor
+  const gained = start - floor
+  const falls = half !== null && half - floor > plateau * gained
   const range = low === null || high === null ? "" : ` (95 % over prompts ${nats(low)} to ${nats(high)}, 1 seed)`
   const course =
     half === null
@@ -87,8 +92,10 @@ const ofCapacity = (run: RunRecord): string => {
   const arms = `The arms are at ${nats(least)} to ${nats(most)}`
   if (floor < noGap)
     return `${found} ${arms}. It can match the target: its capacity limits nothing here, and arms differ by how fast they come there.`
-  if (least < 1.1 * floor) return `${found} ${arms}: the best is at the floor, where capacity is what limits it.`
-  return `${found} ${arms}: all are above it, so they differ in what they learn in their budget, not in what a draft of this size can hold.`
+  if (least - floor > near * gained)
+    return `${found} ${arms}: all are above it, so they differ in what they learn in their budget, not in what a draft of this size can hold.`
+  if (falls) return `${found} ${arms}.`
+  return `${found} ${arms}: the best is near the floor, and little is left that a choice of tokens could gain at this size.`
 }
 
 const ofTuning = ({ tuning }: RunRecord): string => {
