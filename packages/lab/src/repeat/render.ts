@@ -1,19 +1,23 @@
 /** What a repeat came to, for the terminal. */
 
-import type { Leaf } from "../runs/leaves.ts"
+import { type Leaf, writeLeaf } from "../runs/leaves.ts"
 import { align } from "../table/align.ts"
 import type { Deviation } from "./compare-records.ts"
 import type { Repeat } from "./repeat.ts"
 
-const writeLeaf = (leaf: Leaf | undefined): string =>
-  leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
+/** All digits where each counts; else as many as tell what is within a tolerance. */
+const figure = (leaf: Leaf | undefined, exact: boolean): string =>
+  typeof leaf === "number" && !exact && !Number.isInteger(leaf) ? leaf.toPrecision(5) : writeLeaf(leaf)
 
-const row = ({ path, recorded, repeated, deviation, relative, allowed, within }: Deviation): ReadonlyArray<string> => {
+const row = (
+  { path, recorded, repeated, deviation, relative, allowed, within }: Deviation,
+  exact: boolean,
+): ReadonlyArray<string> => {
   const write = (x: number) => (relative ? `${(100 * x).toPrecision(3)} %` : x.toPrecision(3))
   return [
     path,
-    writeLeaf(recorded),
-    writeLeaf(repeated),
+    figure(recorded, exact),
+    figure(repeated, exact),
     deviation === null ? "-" : write(deviation),
     deviation === null ? "-" : allowed === 0 ? "0" : write(allowed),
     within ? "" : "OUT",
@@ -43,7 +47,10 @@ export const renderRepeat = (repeat: Repeat): string => {
             ? `The ${shown.length} largest of ${deviations.length} deviations, by their share of what is allowed:`
             : "What differs, by its share of what is allowed:",
           "",
-          align([["figure", "recorded", "repeated", "deviation", "allowed", ""], ...shown.map(row)], new Set([0, 5])),
+          align(
+            [["figure", "recorded", "repeated", "deviation", "allowed", ""], ...shown.map((d) => row(d, exact))],
+            new Set([0, 5]),
+          ),
         ]
   const verdict = reproduced
     ? `Reproduced: ${equal === compared ? "all the same" : "all within tolerances"}.`

@@ -91,7 +91,7 @@ test("a run is made again from its run.json alone, to the last digit; stopped it
   const text = renderRepeat(other)
   expect(text).toMatch(/rows\[behind\]\.seeds\[2\]\.expectedAcceptance +0\.\d+ +0\.\d+ +1\.00e-12 +0 +OUT/)
   expect(text).toContain(`NOT reproduced: 2 of ${other.compared} are other figures, ${path} first.`)
-}, 60_000)
+}, 120_000)
 
 test("another arithmetic must agree within tolerances, and what is out of them is named", async () => {
   const program = join(import.meta.dir, "../../test/repeat-process.ts")
@@ -129,7 +129,7 @@ test("another arithmetic must agree within tolerances, and what is out of them i
     rows[2]!.seeds.pop()
   })
   expect(lost.map(({ path }) => path)).toContain("rows[behind].seeds[2].greedyAcceptance")
-}, 60_000)
+}, 120_000)
 
 test("a record of another version is refused with where it can be repeated; so is one whose plugins are not here", async () => {
   const old = changed((copy) => {

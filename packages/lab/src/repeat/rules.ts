@@ -76,7 +76,7 @@ export const tolerances: ReadonlyArray<Tolerance> = [
     path: /\.seeds\[.*[tT]au$/,
     by: "relative",
     within: 0.08,
-    why: "one seed: 5.6 % seen at gamma 8, 3.9 % at gamma 4",
+    why: "one seed: 5.9 % seen at gamma 8, 4.1 % at gamma 4",
   },
   {
     path: /^differences\[.*, tau\]\.value$/,
@@ -95,11 +95,16 @@ export const tolerances: ReadonlyArray<Tolerance> = [
     path: /\.byPosition\[|\.kept\.|^tuning\./,
     by: "absolute",
     within: 0.04,
-    why: "of a part of the tokens, or of one seed",
+    why: "of a part of the tokens, or of one seed: 2.4 points seen",
   },
   { path: /[aA]cceptance\.value$/, by: "absolute", within: 0.02, why: "the mean over seeds: 1.0 points seen" },
   { path: /\.(tau|sampledTau|mbsu)\.value$/, by: "relative", within: 0.05, why: "the mean over seeds: 2.4 % seen" },
-  { path: /[kK]l(\.value)?$/, by: "relative", within: 0.1, why: "grows where a draft is sure and wrong" },
-  { path: /^finalLosses\b/, by: "relative", within: 0.25, why: "of the last batch alone" },
+  {
+    path: /[kK]l(\.value)?$/,
+    by: "relative",
+    within: 0.08,
+    why: "grows where a draft is sure and wrong: 2.8 % of one seed seen, 1.3 % of the mean",
+  },
+  { path: /^finalLosses\b/, by: "relative", within: 0.25, why: "of the last batch alone: 13 % seen" },
   { path: /.*/, by: "relative", within: 0.05, why: "what has no line of its own" },
 ]

@@ -66,6 +66,10 @@ export interface Changed {
   readonly b: Leaf | undefined
 }
 
+/** A leaf as people read it: "-" where there is none. */
+export const writeLeaf = (leaf: Leaf | undefined): string =>
+  leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
+
 /** Whether two leaves are the same value: numbers to the last digit. */
 export const sameLeaf = (a: Leaf | undefined, b: Leaf | undefined): boolean =>
   Object.is(a, b) || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b))

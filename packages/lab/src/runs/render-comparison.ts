@@ -2,12 +2,9 @@
 import { align } from "../table/align.ts"
 import type { Comparison, FigurePair, SameData } from "./compare.ts"
 import { measures, writeInterval } from "./figures.ts"
-import type { Changed, Leaf } from "./leaves.ts"
+import { type Changed, writeLeaf } from "./leaves.ts"
 import type { WrittenRun } from "./read-run.ts"
 import { runTitle } from "./show.ts"
-
-const writeLeaf = (leaf: Leaf | undefined): string =>
-  leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
 
 const changesTable = (title: string, changes: ReadonlyArray<Changed>): ReadonlyArray<string> =>
   changes.length === 0
