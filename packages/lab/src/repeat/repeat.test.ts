@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { cpSync, existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
@@ -138,9 +138,12 @@ test("a record of another version is refused with where it can be repeated; so i
   })
   const { message } = await Effect.runPromise(Effect.flip(repeat(old)))
   expect(message).toMatch(/is of schema 1, which this version does not write; repeat it at commit 0123456$/)
+  const outside = changed((copy) => {
+    copy.run = "../../elsewhere"
+  })
+  expect((await Effect.runPromise(Effect.flip(repeat(outside)))).message).toContain('calls its run "../../elsewhere"')
   const nobody = repeatRun(directory, { home, registry: new Map() }).pipe(Effect.provide(layers))
   expect((await Effect.runPromise(Effect.flip(nobody))).message).toContain('no task "echo" here')
   const unknown = repeatRun(directory, { home }).pipe(Effect.provide(layers))
   expect((await Effect.runPromise(Effect.flip(unknown))).message).toContain("experiment 000-tiny: there is no such")
-  expect(existsSync(join(home, "repeats", record.run, "compared"))).toBe(true)
 })

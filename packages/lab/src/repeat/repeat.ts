@@ -89,6 +89,11 @@ export const repeatRun = (
       const problems = [`is of schema ${written.schema}, which this version does not write; repeat it at ${at}`]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
+    // A folder of this name is emptied.
+    if (!/^[\w-]+$/.test(record.run)) {
+      const problems = [`calls its run ${JSON.stringify(record.run)}; expected letters and digits, as runs are named`]
+      return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
+    }
     const plugins = registry === undefined ? yield* pluginsOf(record) : { registry, file: undefined }
     const resolved = yield* Effect.flatMap(fromConfig(record.config, plugins.registry), (rebuilt) => resolve(rebuilt))
     const parallel = plugins.file === undefined ? undefined : { jobs, file: plugins.file }
