@@ -259,8 +259,6 @@ export const aComparison = (options: { seeds?: number; prompts?: number } = {}):
     })),
     chosen: rates[best]!,
     atEdge,
-    flops: 9e11,
-    seconds: 41,
   })
   const names = rows.flatMap(({ name, role }) => (role === undefined ? [name] : []))
   const first = record(rows, { seeds: 5, prompts: 160, ...options })
@@ -284,6 +282,7 @@ export const aComparison = (options: { seeds?: number; prompts?: number } = {}):
       prompts: 100,
       gamma,
       learningRates: rates,
+      flops: 8.1e12,
       arms: [
         tried("reference", 1, false),
         ...names.map((name) => tried(name, name === "bottom" ? 0 : 1, name === "bottom")),

@@ -109,7 +109,7 @@ const ofTuning = ({ tuning }: RunRecord): string => {
       : ` The best of ${listed(edge)} is at an edge of the search: a better one may lie beyond.`
   return (
     `Learning rates were chosen from ${rates} for each arm and reference by greedy acceptance on ${tuning.dataset} ` +
-    `(${count(tuning.prompts, "prompt")}, seed ${tuning.seed}): a search of equal size for all.${beyond}`
+    `(${count(tuning.prompts, "prompt")}, seed ${tuning.seed}): a search of equal size for all, about ${short(tuning.flops)} FLOPs that are in no arm's cost.${beyond}`
   )
 }
 

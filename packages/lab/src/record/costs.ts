@@ -1,6 +1,6 @@
 /** What a draft cost: its own training, its reference's, its caches, and all together. */
 import { paidFor } from "../cells.ts"
-import type { Measured } from "../graph.ts"
+import type { Graph, Measured } from "../graph.ts"
 import { inOrder, type Stage } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Budget, RowRecord, TotalBudget } from "./schema.ts"
@@ -71,6 +71,14 @@ export const costsOf = (
     signals: caches,
     total: [...ofTrainings, ...ofCaches].reduce(add),
   }
+}
+
+/** What the search for learning rates costs, each training and cache once. */
+export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
+  const trainings = new Map(
+    trials.flatMap(({ inputs }) => paidFor(inputs[0]!).map((stage) => [stage.key, stage] as const)),
+  )
+  return [...trainings.values()].reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
 }
 
 /** Stages that a run has an artifact of, as its record lists them. */

@@ -8,7 +8,7 @@ import { type Figures, readFigures } from "../stages/measure.ts"
 import { intervalText } from "../statistics/interval.ts"
 import type { Artifact } from "../store/store.ts"
 import { conclusions } from "./conclusions.ts"
-import { costsOf, numbers, stagesOf } from "./costs.ts"
+import { costsOf, numbers, searchFlops, stagesOf } from "./costs.ts"
 import { machine } from "./machine.ts"
 import { runName } from "./name.ts"
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
@@ -156,7 +156,8 @@ export const makeRecord = (
       tuning: tuning && {
         ...tuning,
         learningRates: [...tuning.learningRates],
-        arms: tuning.arms.map((arm) => ({ flops: null, seconds: null, ...arm, tried: [...arm.tried] })),
+        flops: searchFlops(graph),
+        arms: tuning.arms.map((arm) => ({ ...arm, tried: [...arm.tried] })),
       },
       capacity: capacityOf(rows),
       missing: [...missing],

@@ -145,6 +145,8 @@ const tuning = type({
   prompts: "number",
   gamma: "number",
   learningRates: "number[]",
+  /** Of all trainings of the search together, as estimated before they ran: in no other figure. */
+  flops: "number",
   /** The references first. */
   arms: type({
     name: "string",
@@ -153,9 +155,6 @@ const tuning = type({
     chosen: "number",
     /** Whether the best was the smallest or the largest that was tried. */
     atEdge: "boolean",
-    /** Of this search: all its trainings together, in no other figure. */
-    flops: figure,
-    seconds: figure,
   }).array(),
 })
 export type TuningRecord = typeof tuning.infer
