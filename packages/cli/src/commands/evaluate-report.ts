@@ -95,7 +95,7 @@ const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord)
     load > machine.cores / 2
       ? ` Busy: load ${load} on ${machine.cores} cores before it began; take speed-ups at rest.`
       : ""
-  return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, median of ${c.rounds} rounds after an untimed one, batch 1, ${machine.cpu}.${busy}`
+  return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, ${c.rounds === 1 ? "1 round" : `median of ${c.rounds} rounds`} after an untimed one, batch 1, ${machine.cpu}.${busy}`
 }
 
 /** The report, without a newline at its end. */
@@ -119,7 +119,7 @@ export const evaluationReport = (record: EvaluationRecord): string => {
     "",
     `${c.decoding === "greedy" ? "Greedy" : "Sampled"} decoding, ${temperature(c.temperature)}, gamma = ${gammas}, ${c.dataset}, ${c.promptCount} prompts, at most ${c.maxNew} new tokens, ${tested} tested tokens.`,
     ...greedyFrom,
-    `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %, KL of the draft ${figure(record.draftKl, 3)} nats: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
+    `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %, KL of the draft ${figure(record.draftKl, 3)} nats${cuts.length === 0 ? "" : " (before top-k and top-p)"}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
     ...identityLine(results),
     timingLine(record),
     "Intervals: 95 %, percentile bootstrap over prompts; nothing is said of other seeds or trainings.",

@@ -89,7 +89,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     return yield* new InvalidInput({
       what: "evaluate",
       problems: [
-        "topK and topP choose among sampled tokens, and temperature 0 samples none; give a temperature above 0",
+        "top-k and top-p choose among sampled tokens, and temperature 0 samples none; give a temperature above 0",
       ],
     })
   const load = Math.round(loadavg()[0]! * 10) / 10 // before there is any of our own

@@ -119,6 +119,8 @@ describe("a whole run", () => {
     const whole = (await run()).results[0]!
     const stop = whole.texts![0]!.slice(3, 6)
     const stopped = await run({ stop: [stop] })
+    expect(stopped.results.map(({ estimateAgrees }) => estimateAgrees)).toEqual([3, 3])
+    expect(stopped.greedyTexts.finished.stop).toBeGreaterThan(0)
     for (const [i, text] of stopped.results[1]!.texts!.entries()) {
       expect(whole.texts![i]!.startsWith(text)).toBe(true)
       const length = stopped.results[1]!.outputs[i]!.length
