@@ -102,9 +102,9 @@ export const tolerances: ReadonlyArray<Tolerance> = [
   {
     path: /[kK]l(\.value)?$/,
     by: "relative",
-    within: 0.08,
-    why: "grows where a draft is sure and wrong: 2.8 % of one seed seen, 1.3 % of the mean",
+    within: 0.12,
+    why: "grows where a draft is sure and wrong, and with how sure the target is: 7.0 % of one seed seen, 5.7 % of the mean",
   },
-  { path: /^finalLosses\b/, by: "relative", within: 0.25, why: "of the last batch alone: 13 % seen" },
+  { path: /^finalLosses\b/, by: "relative", within: 0.4, why: "of the last batch alone: 20 % seen" },
   { path: /.*/, by: "relative", within: 0.05, why: "what has no line of its own" },
 ]
