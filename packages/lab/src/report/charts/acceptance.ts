@@ -66,8 +66,8 @@ interface Placed {
   readonly labelValue: number
 }
 
-/** What has a budget that arms could have: the long run for capacity is far beyond, and has a chart of its own. */
-const ofBudget = ({ rows }: RunRecord) => rows.filter(({ role }) => role !== "capacity")
+/** What has a budget that arms could have: the start is far below, the long run for capacity beyond, with a chart of its own. */
+const ofBudget = ({ rows }: RunRecord) => rows.filter(({ role }) => role === "arm" || role === "reference")
 
 /** Points of one cost side by side, their labels right of all of them, at least `gap` of acceptance apart. */
 const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
