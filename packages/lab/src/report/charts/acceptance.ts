@@ -81,14 +81,16 @@ const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
     if (last !== undefined && row.cost < sameCost * last[0]!.cost) last.push(row)
     else groups.push([row])
   }
+  // Beside each other by a share of the axis, so that nobody reads another cost there.
+  const spread = (rows.at(-1)?.cost ?? 1) / (rows[0]?.cost ?? 1)
+  const step = Math.min(1.03, Math.max(1.004, spread ** 0.025))
   return groups.flatMap((group) => {
     const sorted = group.toSorted((a, b) => b.value - a.value)
-    const step = 1.03
     const at = sorted.map(({ cost }, i) => cost * step ** (i - (sorted.length - 1) / 2))
     let above = Number.POSITIVE_INFINITY
     return sorted.map((row, i) => {
       above = Math.min(row.value, above - gap)
-      return { ...row, at: at[i]!, labelAt: Math.max(...at) * 1.03, labelValue: above }
+      return { ...row, at: at[i]!, labelAt: Math.max(...at) * step, labelValue: above }
     })
   })
 }
