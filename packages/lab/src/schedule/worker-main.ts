@@ -1,4 +1,7 @@
-/** The process of a worker: reads messages on stdin, answers on stdout, and ends when stdin closes. */
+/**
+ * The process of a worker: reads messages on stdin, answers on stdout, and ends when stdin closes, as it does when the run
+ * ends or is killed. What it runs is then interrupted, and leaves a checkpoint.
+ */
 import { createInterface } from "node:readline"
 import { InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
@@ -17,6 +20,7 @@ import { serve } from "./worker.ts"
 
 const send = (message: FromWorker): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 process.stdout.on("error", () => {}) // the run is gone: stdin closes as well
+process.on("SIGINT", () => {}) // a terminal's Ctrl-C goes to the run as well, which closes its workers
 // What a plugin prints is no message.
 console.log = console.error
 
@@ -43,6 +47,7 @@ const program = Effect.gen(function* () {
   })
   const closed = Effect.callback<void>((resume) => {
     lines.on("close", () => resume(Effect.void))
+    process.on("SIGTERM", () => resume(Effect.void))
   })
   const work = Effect.gen(function* () {
     const open = yield* Queue.take(opened)

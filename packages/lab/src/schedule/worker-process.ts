@@ -46,9 +46,6 @@ export const startWorker = (open: Open, threads: number): WorkerProcess => {
   const child = spawn(process.execPath, [entry], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, TF_NUM_INTRAOP_THREADS: String(threads) },
-    // A group of its own: a Ctrl-C is the run's to handle, which closes its workers. One whose run was killed sees its
-    // stdin close, and ends by itself.
-    detached: true,
   })
   let listener: Listener | undefined
   let over: WorkerDied | undefined
