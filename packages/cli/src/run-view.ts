@@ -1,16 +1,8 @@
-/** What commands that run an experiment share: the engine, progress on stderr, and what a stopped run says. */
+/** What commands that run an experiment share: progress on stderr, and what a stopped run says. */
 import { datasetsLayer } from "@winnow/data"
 import { Progress } from "@winnow/lab"
-import { openEngine } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
-import { EngineClosed } from "./exit.ts"
 import { progressView } from "./progress-view.ts"
-
-/** Opens the tensor engine. */
-export const engine = Effect.tryPromise({
-  try: () => openEngine(),
-  catch: (error) => new EngineClosed({ message: error instanceof Error ? error.message : String(error) }),
-})
 
 const howToGoOn = Effect.sync(() =>
   process.stderr.write(

@@ -24,9 +24,10 @@ import {
 } from "@winnow/lab"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { engine } from "../engine.ts"
 import { Incomplete } from "../exit.ts"
 import { duration } from "../progress-view.ts"
-import { engine, viewed } from "../run-view.ts"
+import { viewed } from "../run-view.ts"
 import { repeat } from "./repeat.ts"
 
 const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =>

@@ -2,8 +2,9 @@
 import { InvalidInput } from "@winnow/core"
 import { RunStore, renderRepeat, repeatRun, winnowHome } from "@winnow/lab"
 import { Console, Effect } from "effect"
+import { engine } from "../engine.ts"
 import { NotReproduced } from "../exit.ts"
-import { engine, viewed } from "../run-view.ts"
+import { viewed } from "../run-view.ts"
 
 /** Flags that say what a run is: the record says it already. */
 export interface OtherSettings {
