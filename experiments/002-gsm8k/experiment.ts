@@ -3,7 +3,7 @@ import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
-import { arm, bpe, defineExperiment, distilled, trained } from "@winnow/lab"
+import { arm, defineExperiment, distilled } from "@winnow/lab"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
@@ -11,9 +11,9 @@ import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { gptNeox, llama } from "@winnow/models"
-import { gsm8k } from "@winnow/task-gsm8k"
+import { gsm8k } from "@winnow/setups"
+import { gsm8k as gsm8kTask } from "@winnow/task-gsm8k"
 
-const vocabulary = 1024
 /**
  * The same optimizer steps, batches and rate for every arm: what is compared is what a step is spent on. The target's hidden
  * states and the references' losses are computed once and read from caches.
@@ -29,33 +29,7 @@ const selective = { ...budget, signals: { target: "hidden", reference: "cached" 
 export default defineExperiment({
   name: "gsm8k",
   question: "On real word problems, with the same steps, does choosing the tokens help a small draft to be accepted?",
-  task: gsm8k({}),
-  tokenizer: bpe({ vocabulary }),
-  maxLength: 320,
-  target: trained({
-    model: llama({
-      vocab_size: vocabulary,
-      hidden_size: 256,
-      num_hidden_layers: 4,
-      num_attention_heads: 8,
-      max_position_embeddings: 512,
-    }),
-    steps: 3000,
-    batchSize: 16,
-    optimizer: { learningRate: 2e-3, warmup: 150, schedule: "cosine" },
-    // what the target knows is what counts here, not how its products were rounded while it learned
-    precision: "bfloat16",
-  }),
-  draft: {
-    model: llama({
-      vocab_size: vocabulary,
-      hidden_size: 64,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-      max_position_embeddings: 512,
-    }),
-    pretraining: { steps: 300, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 30 } },
-  },
+  ...gsm8k,
   reference: distilled({ filter: none(), loss: kl(), ...budget }),
   arms: {
     "all-tokens": arm({ filter: none(), loss: kl(), ...budget }),
@@ -65,7 +39,6 @@ export default defineExperiment({
     "tvd-plus-plus": arm({ filter: none(), loss: tvdPlusPlus(), ...budget }),
   },
   seeds: [1, 2, 3],
-  measure: { prompts: 160, maxNew: 192, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 12 },
   plugins: [
     adaspec,
     focusFinetune,
@@ -79,6 +52,6 @@ export default defineExperiment({
     tvdPlusPlus,
     llama,
     gptNeox,
-    gsm8k,
+    gsm8kTask,
   ],
 })
