@@ -142,7 +142,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
   expect(Math.abs(total("all-equal-compute") / total("ordered") - 1)).toBeLessThan(0.1)
   expect(existsSync(join(directory, "report.html"))).toBe(true)
 
-  const { settled } = await Effect.runPromise(
+  const { settled, leaves } = await Effect.runPromise(
     Effect.flatMap(resolve({ ...experiment, tuning: { learningRates: [1e-3, 1e-2], prompts: 6 } }), (r) =>
       buildGraph(
         r,
@@ -158,6 +158,20 @@ test("every control runs, and spends what it says; rates are chosen for each on 
     expect(optimizer.learningRate).toBe(name === "bottom" ? 1e-3 : 1e-2)
     if (reference?.kind === "distilled") expect(reference.optimizer.learningRate).toBe(1e-2)
   }
+  // who looks them up finds nothing of the training that stopped itself, and settles alike
+  const lookedUp = await Effect.runPromise(
+    Effect.flatMap(resolve({ ...experiment, tuning: { learningRates: [1e-3, 1e-2], prompts: 6 } }), (r) =>
+      buildGraph(
+        r,
+        () => ({ length: 14, trained: 11, examples: 12 }),
+        (trials) =>
+          Effect.succeed(
+            trials.map((t) => (t.name === "bottom" && t.learningRate > 5e-3 ? undefined : t.learningRate)),
+          ),
+      ),
+    ),
+  )
+  expect(lookedUp.leaves.map(({ key }) => key)).toEqual(leaves.map(({ key }) => key))
   expect(settled.tuning!.arms.find(({ name }) => name === "bottom")).toEqual({
     name: "bottom",
     tried: [

@@ -65,9 +65,9 @@ const choose = (
   tried: ReadonlyArray<Tried & { readonly known: boolean }>,
 ): Effect.Effect<TunedArm, InvalidInput> => {
   const sorted = tried.toSorted((a, b) => a.learningRate - b.learningRate)
-  let best = sorted.findIndex(({ known }) => !known)
-  if (best >= 0) best = sorted.length >> 1
-  else
+  // A process that only looks trials up finds none of a training that stopped itself: beside others it counts as stopped.
+  let best = sorted.some(({ known }) => known) ? -1 : sorted.length >> 1
+  if (best < 0)
     for (const [i, { greedyAcceptance }] of sorted.entries())
       if (greedyAcceptance !== null && (best < 0 || greedyAcceptance > sorted[best]!.greedyAcceptance!)) best = i
   if (best < 0) {
