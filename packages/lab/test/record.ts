@@ -94,7 +94,9 @@ const figuresOf = (
               ratios,
               tokensPerSecond: timed.tokensPerSecond ?? { alone: 100, withDraft: 150 },
               seconds: timed.secondsPerCall ?? { target: 0.01, verify: 0.012, draft: 0.001 },
+              blockEfficiency: timed.blockEfficiency ?? 2.1,
               predicted: timed.predicted ?? 1.6,
+              predictedFromVerify: timed.predictedFromVerify ?? 1.4,
               identity: { prompts: 8, identical: timed.identical ?? 8, differences, smallestMargin: null },
             } as unknown as Figures["speedup"])
           : null,

@@ -66,7 +66,10 @@ const seedFigures = type({
     tokensPerSecond: { alone: "number", withDraft: "number" },
     /** One call: the target on one token, the target on a block, the draft on one token. */
     secondsPerCall: { target: "number", verify: "number", draft: "number" },
+    /** tau of the timed runs, and the speed-up by T = (gamma T_draft + T) / tau, with T of one token and of a block. */
+    blockEfficiency: "number",
     predicted: "number",
+    predictedFromVerify: "number",
     /** Prompts of which both ways gave the same text in every round; where they differ, how near the tie was. */
     identical: figure,
     differences: type({ margin: "number | null" }).array().or("null"),

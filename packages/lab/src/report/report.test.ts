@@ -27,6 +27,9 @@ test("the report of a comparison has its conclusions, every chart, and what is m
   ])
     expect(html).toContain(title)
   expect(html.match(/<svg/g)!.length).toBe(11)
+  expect(html).toContain("Where the time goes")
+  for (const figure of ["1000 [1000, 1000]", "12000 [12000, 12000]", "1.60 [1.60, 1.60]", "1.40 [1.40, 1.40]"])
+    expect(html).toContain(figure)
   expect(html).toContain("the loss is NaN at step 212")
   expect(html).toContain("Is a &lt; b &amp; c?")
   expect(html).not.toMatch(/(src|href)=/) // needs nothing else

@@ -1,7 +1,7 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
 import { caption, missingLines } from "../table/caption.ts"
-import { acceptedCells, type Cells, costCells } from "../table/columns.ts"
+import { acceptedCells, type Cells, costCells, timeCells } from "../table/columns.ts"
 import { short } from "../table/format.ts"
 import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
 import { differencesChart } from "./charts/differences.ts"
@@ -23,6 +23,17 @@ const table = (run: RunRecord, { rows, left }: Cells) => htmlTable(rows, left, (
 
 const missing = (run: RunRecord): string =>
   run.missing.length === 0 ? "" : `<pre class="missing">${missingLines(run).map(escapeHtml).join("\n")}</pre>`
+
+/** Where the time goes, by T = (gamma T_draft + T_target) / tau; nothing where no draft was timed. */
+const time = (run: RunRecord): string => {
+  const { rows, left } = timeCells(run)
+  if (rows.length === 1) return ""
+  const { gamma, timedPrompts } = run.conditions
+  return `<h2>Where the time goes</h2>
+<p class="note">Greedy, gamma = ${gamma}, up to ${timedPrompts} prompts, batch 1, this machine: the middle seed, and the range of the seeds. A call of the draft on a token, of the target on a token and on a block of ${gamma + 1}, the first of each
+prompt left out. Predicted: T_target / T with T = (gamma T_draft + T_target) / tau; by T verify: with the block's own time. Measured: of whole texts, prompts and shorter last blocks included.</p>
+${htmlTable(rows, left)}`
+}
 
 /** How rates were chosen and how low the draft's KL comes; nothing where neither was looked at. */
 const setUp = async (run: RunRecord): Promise<string> => {
@@ -77,6 +88,7 @@ ${await draw("At tokens that the filter keeps, and drops.", "Of the target's gre
 ${await draw("Tokens per target call, greedy.", "Lines: means over seeds. Points: seeds.", tauChart(run, "greedy"))}
 ${await draw("Tokens per target call, sampled.", `Expected, temperature ${run.conditions.temperature}.`, tauChart(run, "sampled"))}
 </div>
+${time(run)}
 ${await setUp(run)}
 <h2>Training</h2>
 ${await draw("Loss by arm, each seed a line.", "A filter that keeps hard tokens has the higher curve: compare arms by acceptance, not by this.", lossChart(run, lines))}

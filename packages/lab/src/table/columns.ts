@@ -1,4 +1,5 @@
 /** The two tables of a run as cells: what was accepted, and what it cost. */
+import { median } from "@winnow/numerics"
 import { meanTotal } from "../record/comparisons.ts"
 import type { Budget, RowRecord, RunRecord, TotalBudget } from "../record/schema.ts"
 import { nats, percent, plain, plusMinus, short } from "./format.ts"
@@ -15,8 +16,8 @@ export interface Cells {
   readonly left: ReadonlySet<number>
 }
 
-const cellsOf = (columns: ReadonlyArray<Column>, run: RunRecord): Cells => ({
-  rows: [columns.map(({ head }) => head(run)), ...run.rows.map((row) => columns.map(({ cell }) => cell(row, run)))],
+const cellsOf = (columns: ReadonlyArray<Column>, run: RunRecord, rows = run.rows): Cells => ({
+  rows: [columns.map(({ head }) => head(run)), ...rows.map((row) => columns.map(({ cell }) => cell(row, run)))],
   left: new Set(columns.flatMap(({ left }, i) => (left ? [i] : []))),
 })
 
@@ -68,6 +69,41 @@ const cost: ReadonlyArray<Column> = [
   { head: () => "FLOPs / all", cell: (r) => ownAndAll(r, "flops", short) },
   { head: () => "seconds / all", cell: (r) => ownAndAll(r, "seconds", seconds) },
 ]
+
+type Timing = NonNullable<RowRecord["seeds"][number]["timing"]>
+
+/** The middle of the timed seeds, and the lowest and highest of them: what the clock and the weights change together. */
+const ofSeeds =
+  (of: (timing: Timing) => number, digits: number): Column["cell"] =>
+  ({ seeds }) => {
+    const found = seeds.flatMap(({ timing }) => (timing ? [of(timing)] : [])).toSorted((a, b) => a - b)
+    const [low, high] = [found[0], found.at(-1)]
+    if (low === undefined || high === undefined) return "-"
+    return `${median(found).toFixed(digits)} [${low.toFixed(digits)}, ${high.toFixed(digits)}]`
+  }
+
+const time: ReadonlyArray<Column> = [
+  named,
+  { head: () => "T draft, us", cell: ofSeeds(({ secondsPerCall: s }) => 1e6 * s.draft, 0) },
+  { head: () => "T target, us", cell: ofSeeds(({ secondsPerCall: s }) => 1e6 * s.target, 0) },
+  {
+    head: ({ conditions }) => `T verify ${conditions.gamma + 1}, us`,
+    cell: ofSeeds(({ secondsPerCall: s }) => 1e6 * s.verify, 0),
+  },
+  { head: () => "tau", cell: ofSeeds(({ blockEfficiency }) => blockEfficiency, 2) },
+  { head: () => "predicted", cell: ofSeeds(({ predicted }) => predicted, 2) },
+  { head: () => "by T verify", cell: ofSeeds(({ predictedFromVerify }) => predictedFromVerify, 2) },
+  { head: () => "measured", cell: ofSeeds(({ speedupByRound }) => median(speedupByRound), 2) },
+  { head: () => "seeds", cell: ({ seeds }) => String(seeds.filter(({ timing }) => timing).length) },
+]
+
+/** Where the time of decoding goes, of the drafts that were timed: parts, predictions, and what the clock said. */
+export const timeCells = (run: RunRecord): Cells =>
+  cellsOf(
+    time,
+    run,
+    run.rows.filter(({ seeds }) => seeds.some(({ timing }) => timing)),
+  )
 
 /** What the target accepted of each draft, every figure with half the width of its 95 % interval, and what all of it cost. */
 export const acceptedCells = (run: RunRecord): Cells => cellsOf(measured, run)
