@@ -152,3 +152,21 @@ test("--repeat makes a run again from its record alone: 0 where it is the same, 
   const settings = await winnow("--repeat", file, "--seeds", "1")
   expect([settings.code, settings.err]).toEqual([1, expect.stringContaining("leave out --seeds")])
 }, 120_000)
+
+test("a stage that fails costs its own figures, in workers too: the rest is printed, the exit code is 6", async () => {
+  const failing = [...tiny, "--set", "arms.adaspec.optimizer.learningRate=1e30"]
+  for (const jobs of ["2", "1"]) {
+    const { out, err, code } = await winnow(...failing, "--jobs", jobs, "--json")
+    expect(code).toBe(6)
+    expect(err).toMatch(
+      /error: drafts without figures: 1; .*\n {2}adaspec, seed 1: stage arm adaspec, seed 1 failed: .*learning rate/,
+    )
+    const record = runRecord(JSON.parse(out))
+    if (record instanceof type.errors) throw new Error(record.summary)
+    expect(record.missing.map(({ name, seed, stage }) => [name, seed, stage])).toEqual([
+      ["adaspec", 1, "arm adaspec, seed 1"],
+    ])
+    expect(record.rows.find(({ name }) => name === "all-tokens")!.greedyAcceptance).not.toBeNull()
+  }
+  expect((await winnow("--jobs", "0")).err).toContain("--jobs 0: expected 1 or more")
+}, 120_000)

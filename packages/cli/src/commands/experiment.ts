@@ -114,7 +114,7 @@ const chosenParts = (found: Found, part: string | undefined, preset: string | nu
 /** The figures that there are none of, a line each. */
 const missingText = (missing: RunRecord["missing"]): string =>
   [
-    `${missing.length} of the run's drafts have no figures; the same command tries them again:`,
+    `drafts without figures: ${missing.length}; the same command tries them again:`,
     ...missing.map(({ name, seed, stage, message }) => `  ${name}, seed ${seed}: stage ${stage} failed: ${message}`),
   ].join("\n")
 
