@@ -1,10 +1,18 @@
 /** What came of a run's stages: the artifacts there are, and the failures. */
-import { Data } from "effect"
+import { Cause, Data } from "effect"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
 
 /** A stage ended in a way that no code foresaw: a bug in it, or a process that died. */
 export class StageCrashed extends Data.TaggedError("StageCrashed")<{ readonly message: string }> {}
+
+/** What a stage failed by: its error, or the text of a bug in it; undefined where it was interrupted. */
+export const errorOf = <E extends StageError | StageCrashed>(cause: Cause.Cause<E>): E | StageCrashed | undefined => {
+  if (Cause.hasInterruptsOnly(cause)) return undefined
+  return Cause.hasDies(cause)
+    ? new StageCrashed({ message: `a bug: ${Cause.pretty(cause)}` })
+    : (Cause.squash(cause) as E) // what is neither an interruption nor a bug is the error
+}
 
 export interface Failure {
   readonly stage: Stage

@@ -1,11 +1,11 @@
 /** Runs what is missing of a graph of stages. */
 import type { Datasets } from "@winnow/core"
-import { Cause, Effect, Exit, Queue } from "effect"
+import { type Cause, Effect, Exit, Queue } from "effect"
 import { Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact, Store } from "../store/store.ts"
 import { longestFirst } from "./order.ts"
-import { type Failure, type Outcome, StageCrashed } from "./outcome.ts"
+import { errorOf, type Failure, type Outcome } from "./outcome.ts"
 import type { Making, Ready } from "./run-stage.ts"
 import { here, Runner, type StageRunner } from "./runner.ts"
 
@@ -76,12 +76,8 @@ const schedule = <E, F>(
 
 /** A failure of one stage; a bug in it is one of its failures, an interruption ends the run. */
 const asFailure = <E extends Failure["error"]>(stage: Stage, cause: Cause.Cause<E>): Effect.Effect<Failure> => {
-  if (Cause.hasInterruptsOnly(cause)) return Effect.interrupt
-  const error = Cause.squash(cause)
-  return Effect.succeed({
-    stage,
-    error: Cause.hasDies(cause) ? new StageCrashed({ message: `a bug: ${Cause.pretty(cause)}` }) : (error as E),
-  })
+  const error = errorOf(cause)
+  return error === undefined ? Effect.interrupt : Effect.succeed({ stage, error })
 }
 
 /**

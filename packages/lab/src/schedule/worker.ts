@@ -1,11 +1,11 @@
 /** A worker's side: runs the stages that it is told to by key, and tells what happens. */
 import type { DataError, Datasets, InvalidInput } from "@winnow/core"
-import { Cause, Effect, Exit, Queue } from "effect"
+import { Effect, Exit, Queue } from "effect"
 import type { Progress } from "../progress.ts"
-import type { Stage, StageError } from "../stage.ts"
+import type { Stage } from "../stage.ts"
 import type { Store } from "../store/store.ts"
 import { type FromWorker, plainError, type Run } from "./messages.ts"
-import { StageCrashed } from "./outcome.ts"
+import { errorOf, StageCrashed } from "./outcome.ts"
 import { runStage } from "./run-stage.ts"
 
 /**
@@ -35,10 +35,8 @@ export const serve = <R>(
       Effect.exit,
       Effect.flatMap((exit) => {
         if (Exit.isSuccess(exit)) return Effect.sync(() => send({ _tag: "made", artifact: { ...exit.value } }))
-        if (Cause.hasInterruptsOnly(exit.cause)) return Effect.interrupt
-        const error = Cause.hasDies(exit.cause)
-          ? new StageCrashed({ message: `a bug: ${Cause.pretty(exit.cause)}` })
-          : (Cause.squash(exit.cause) as StageError | StageCrashed)
+        const error = errorOf(exit.cause)
+        if (error === undefined) return Effect.interrupt
         return Effect.sync(() => send({ _tag: "failed", error: plainError(error) }))
       }),
     )
