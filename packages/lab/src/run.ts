@@ -59,7 +59,7 @@ const missingFrom = ({ measured }: Graph, outcome: Outcome): ReadonlyArray<Missi
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })
 
-/** What the store knows of trials; undefined of one that has not been run, or that had no figure. */
+/** What the store knows of trials: null of one that tested no token, undefined of one that has not been run or whose training stopped itself. */
 export const judgedBefore =
   (store: StoreService): Judge =>
   (trials) =>
