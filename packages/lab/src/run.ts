@@ -18,7 +18,7 @@ import { failureOf, type Outcome, type StageCrashed } from "./schedule/outcome.t
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
-import type { StageError } from "./stage.ts"
+import type { Stage, StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, type StoreService, writeAtomic } from "./store/store.ts"
@@ -74,19 +74,29 @@ const acceptanceOf = ({ manifest }: Artifact) => manifest.summary["greedyAccepta
 
 /** Runs trials. A training that stopped itself is a trial without acceptance; any other failure ends the run. */
 const judgedNow =
-  (made: ScheduleOptions): Judge<StageError, Datasets | Store | Progress> =>
+  (run: RunMore): Judge<StageError, Datasets | Store | Progress> =>
   (trials) =>
     Effect.gen(function* () {
-      const outcome = yield* runAll(
-        trials.map(({ judged }) => judged),
-        made,
-      )
+      const outcome = yield* run(trials.map(({ judged }) => judged))
       return yield* Effect.forEach(trials, ({ judged }) => {
         const failure = failureOf(judged, outcome)
         if (failure === undefined) return Effect.succeed(acceptanceOf(outcome.artifacts.get(judged.key)!))
         return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure.error)
       })
     })
+
+/** Runs more stages of one run; gives all that it has by then. */
+type RunMore = (
+  leaves: ReadonlyArray<Stage>,
+  partOf?: ReadonlyArray<Stage>,
+) => Effect.Effect<Outcome, never, Datasets | Store | Progress>
+
+/** The stages of a run in portions: what one portion made, or failed at, is not tried again in the next, afresh or not. */
+const runInPortions = (made: ScheduleOptions, artifacts: Outcome["artifacts"]): RunMore => {
+  let have: Outcome = { artifacts, failed: new Map() }
+  return (leaves, partOf = [...(made.partOf ?? []), ...leaves]) =>
+    Effect.tap(runAll(leaves, { ...made, have, partOf }), (outcome) => Effect.sync(() => void (have = outcome)))
+}
 
 /** A failure of what all drafts need ends the run; a bug is a bug. */
 const failed = (error: StageError | StageCrashed) =>
@@ -238,15 +248,12 @@ const runPlanned = (
     const text = yield* runStages([planned.data, ...planned.cleanTexts], { ...made, partOf: all })
     yield* checkData(resolved, planned, text)
     yield* checkCleanTexts(planned, text)
-    const graph = yield* buildGraph(
-      resolved,
-      (data) => sizesFrom(text.get(data.key)),
-      judgedNow({ ...made, partOf: all }),
-    )
+    const run = runInPortions({ ...made, partOf: all }, text)
+    const graph = yield* buildGraph(resolved, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
     const named = nameIn(options, resolved, graph)
     yield* rename(named)
     const { directory } = named
-    const outcome = yield* runAll(graph.leaves, { ...made, have: { artifacts: text } })
+    const outcome = yield* run(graph.leaves, [...graph.trials, ...graph.leaves])
     const { artifacts } = outcome
     const missing = missingFrom(graph, outcome)
     const lost = failureOf(graph.greedy, outcome) ?? failureOf(graph.sampled, outcome)
