@@ -60,6 +60,11 @@ export const controls = <Only extends ControlName = ControlName>(
         : `filter ${arm.filter.name} has no keep ratio k among its options; write its controls out as arms`
     throw new InvalidInput({ what, problems: [problem] })
   }
+  const share = decoded(filters.random as FilterUse)["k"]
+  if (share !== k) {
+    const problem = `filters.random keeps ${String(share)} of the tokens, the arm's filter ${k}; give both one k`
+    throw new InvalidInput({ what, problems: [problem] })
+  }
   const { reference, shuffleReference: _, lacks: __, ...rest } = arm
   const own = reference === undefined ? {} : { reference }
   const all = { ...rest, filter: filters.all, batchSize: Math.max(1, Math.round(k * arm.batchSize)) }

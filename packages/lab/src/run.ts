@@ -14,7 +14,7 @@ import { runName } from "./record/name.ts"
 import { type MadeBy, makeRecord } from "./record/record.ts"
 import { type RunRecord, runRecord } from "./record/schema.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
-import { failureOf, type Outcome, type StageCrashed } from "./schedule/outcome.ts"
+import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
@@ -54,8 +54,8 @@ export interface Missing {
 
 /** The drafts whose stages failed, or depend on one that did. */
 const missingFrom = ({ measured }: Graph, outcome: Outcome): ReadonlyArray<Missing> =>
-  measured.flatMap(({ name, seed, measure, kept }) => {
-    const failure = failureOf(measure, outcome) ?? (kept && failureOf(kept, outcome))
+  measured.flatMap(({ name, seed, measure }) => {
+    const failure = failureOf(measure, outcome)
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })
 
@@ -81,7 +81,7 @@ const judgedNow =
       return yield* Effect.forEach(trials, ({ judged }) => {
         const failure = failureOf(judged, outcome)
         if (failure === undefined) return Effect.succeed(acceptanceOf(outcome.artifacts.get(judged.key)!))
-        return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure.error)
+        return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure)
       })
     })
 
@@ -98,9 +98,9 @@ const runInPortions = (made: ScheduleOptions, artifacts: Outcome["artifacts"]): 
     Effect.tap(runAll(leaves, { ...made, have, partOf }), (outcome) => Effect.sync(() => void (have = outcome)))
 }
 
-/** A failure of what all drafts need ends the run; a bug is a bug. */
-const failed = (error: StageError | StageCrashed) =>
-  error._tag === "StageCrashed" ? Effect.die(new Error(error.message)) : Effect.fail(error)
+/** A failure of what all drafts need ends the run, with the name of the stage. */
+const failed = ({ stage, error }: Failure): Effect.Effect<never, StageError> =>
+  Effect.fail(error._tag === "StageCrashed" ? new DataError({ message: `${stage.label}: ${error.message}` }) : error)
 
 /** Mean lengths of a data artifact's training split, for estimates. */
 export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => {
@@ -258,7 +258,7 @@ const runPlanned = (
     const missing = missingFrom(graph, outcome)
     const lost = failureOf(graph.greedy, outcome) ?? failureOf(graph.sampled, outcome)
     const nothing = missing.length === graph.measured.length ? [...outcome.failed.values()][0] : undefined
-    if (lost ?? nothing) return yield* failed((lost ?? nothing)!.error)
+    if (lost ?? nothing) return yield* failed((lost ?? nothing)!)
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
     const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined

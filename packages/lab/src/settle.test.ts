@@ -98,6 +98,8 @@ test("controls that cannot be made are refused", () => {
   expect(() => controls("all", none, filters)).toThrow("no keep ratio k")
   const compute = arm({ filter: some(), loss: squares(), ...budget, steps: { computeOf: "x" } })
   expect(() => controls("some", compute, filters)).toThrow("expected a number")
+  const other = { ...filters, random: some({ k: 0.3 }) }
+  expect(() => controls("ordered", selective, other)).toThrow("keeps 0.3 of the tokens, the arm's filter 0.5")
   const unordered = arm({ filter: behind(), loss: squares(), ...budget, reference })
   expect(() => controls("behind", unordered, filters, { only: ["bottom"] })).toThrow("no option order")
   expect(Object.keys(controls("behind", unordered, filters))).not.toContain("bottom")

@@ -85,6 +85,7 @@ const figuresOf = (
       kl: sums(kl),
       agreement: agreed.map((a_T) => a_T.join("")),
       parameterRatio: 0.11,
+      load: timed.load ?? 0.4,
       speedup:
         role === "arm"
           ? ({

@@ -198,7 +198,9 @@ export const resolve = Effect.fn("resolve")(function* (
     if (other !== undefined && typeof other.steps === "number") continue
     const found = other === undefined ? "is not one of the arms that are run" : "has no number of steps itself"
     const able = arms.flatMap((a) => (typeof a.steps === "number" ? [a.name] : [])).join(", ")
-    const problems = [`its steps cost as much as arm '${steps.computeOf}', which ${found}; name one of ${able}`]
+    const problems = [
+      `its steps cost as much as arm '${steps.computeOf}', which ${found}; name one of ${able || "those with a number of steps, and run it too"}`,
+    ]
     return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
   const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, spec.reference))

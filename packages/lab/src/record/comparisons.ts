@@ -40,6 +40,16 @@ export const mainArm = (run: RunRecord): RowRecord | undefined => {
   )
 }
 
+/** FLOPs of two arms' whole costs, without the caches that both read: those are there for either. */
+export const flopsApart = (over: RowRecord, under: RowRecord): readonly [over: number, under: number] => {
+  const caches = (row: RowRecord) =>
+    row.budget.map(({ signals }) => new Map(signals.map(({ key, flops }) => [key, flops])))
+  const [a, b] = [caches(over), caches(under)]
+  const shared = a.map((of_S, s) => [...of_S].reduce((sum, [key, flops]) => sum + (b[s]?.has(key) ? flops : 0), 0))
+  const mean = shared.reduce((x, y) => x + y, 0) / shared.length
+  return [meanTotal(over, "flops") - mean, meanTotal(under, "flops") - mean]
+}
+
 export interface Compared {
   readonly over: RowRecord
   readonly under: RowRecord

@@ -131,3 +131,30 @@ test("tuning, few seeds, missing drafts and the limits of it all are said", () =
   expect(conclusions(run).at(-1)).toContain("Of other sizes, tasks and budgets it says nothing.")
   for (const name of arms) expect(run.conclusions.join(" ")).toContain(name)
 })
+
+test("a cache that both arms read does not hide how far their costs are apart", () => {
+  const cost = run.rows.find(({ name }) => name === "adaspec")!.budget[0]!.total.flops
+  const cache = { label: "target signals, hidden", key: "k", tokens: 1, bytes: 1, flops: 99 * cost, seconds: 1 }
+  const cached: RunRecord = {
+    ...run,
+    rows: run.rows.map((row) => ({
+      ...row,
+      budget: row.budget.map((b) => ({
+        ...b,
+        signals: [cache],
+        total: { ...b.total, flops: b.total.flops + cache.flops },
+      })),
+    })),
+  }
+  const ratio = /took ([\d.]+) times/.exec(
+    sentence(run, "adaspec and all-equal-steps") ?? sentence(run, "all-equal-steps by"),
+  )
+  const text = conclusions(cached).find((t) => t.includes("all-equal-steps") && t.includes("without the caches"))!
+  expect(text).toContain(`(${ratio![1]} times without the caches that both read)`)
+  expect(Number(/took ([\d.]+) times/.exec(text)![1])).toBeLessThan(1.05)
+})
+
+test("no spread is no certainty", () => {
+  const same = withDifference("random", { value: 0, low: 0, high: 0 })
+  expect(sentence(same, "without any spread")).toContain("adaspec and random differ by 0.0 points")
+})

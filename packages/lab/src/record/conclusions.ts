@@ -1,6 +1,15 @@
 /** What follows from a run's figures, in words, and what does not. */
 import { nats as inNats, percent, short, written } from "../table/format.ts"
-import { armsOf, atLevel, type Compared, comparisonsOf, isShown, mainArm, meanTotal } from "./comparisons.ts"
+import {
+  armsOf,
+  atLevel,
+  type Compared,
+  comparisonsOf,
+  flopsApart,
+  isShown,
+  mainArm,
+  meanTotal,
+} from "./comparisons.ts"
 import type { RunRecord } from "./schema.ts"
 
 const points = (x: number): string => written(x, percent)
@@ -15,8 +24,11 @@ const sameCost = 0.03
 
 const costClause = ({ over, under }: Compared): string => {
   const ratio = meanTotal(over, "flops") / meanTotal(under, "flops")
-  if (Math.abs(Math.log(ratio)) < Math.log1p(sameCost)) return "Both cost the same compute."
-  return `Not at equal compute: ${over.name} took ${times(ratio)} times the FLOPs of ${under.name}, references and caches counted.`
+  const [a, b] = flopsApart(over, under)
+  const apart = b > 0 && Math.abs(Math.log(a / b / ratio)) > Math.log1p(sameCost) ? a / b : undefined
+  if (Math.abs(Math.log(apart ?? ratio)) < Math.log1p(sameCost)) return "Both cost the same compute."
+  const own = apart === undefined ? "" : ` (${times(apart)} times without the caches that both read)`
+  return `Not at equal compute: ${over.name} took ${times(ratio)} times the FLOPs of ${under.name}, references and caches counted${own}.`
 }
 
 const comparison = (compared: Compared, prompts: number): string => {
@@ -25,6 +37,8 @@ const comparison = (compared: Compared, prompts: number): string => {
   const basis = `${count(seeds.length, "seed")}, ${count(prompts, "prompt")}`
   if (value === null || low === null || high === null)
     return `${over.name} and ${under.name} cannot be compared: ${basis} give no interval.`
+  if (low === high)
+    return `${over.name} and ${under.name} differ by ${points(value)} points of greedy acceptance under every seed and prompt (${basis}): without any spread there is no interval to conclude from.`
   const interval = `95 % interval ${points(low)} to ${points(high)}`
   if (!isShown(difference)) {
     const most = points(Math.max(-low, high))

@@ -61,6 +61,8 @@ const seedFigures = type({
   timing: type({
     /** Those really timed: texts of one block have no call to time. */
     prompts: "number",
+    /** Processes that wanted a core in the minute before. */
+    load: "number",
     /** Each timed round's median over prompts; `speedup` is their median. */
     speedupByRound: "number[]",
     tokensPerSecond: { alone: "number", withDraft: "number" },

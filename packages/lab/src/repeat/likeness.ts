@@ -30,5 +30,10 @@ export const unlikeness = (recorded: RunRecord, repeated: RunRecord): ReadonlyAr
       : [
           `${others.length} of ${labels.length} stages have other keys (other code, engine or arithmetic): ${others[0]}, ...`,
         ]
-  return [...machine, ...versions, ...stages]
+  // A run's name holds the sources of the lab: the same stages under another name were summed up by other code.
+  const summing =
+    others.length === 0 && recorded.run !== repeated.run
+      ? [`run ${recorded.run} -> ${repeated.run}: the lab's own code, its statistics among it, is another`]
+      : []
+  return [...machine, ...versions, ...stages, ...summing]
 }

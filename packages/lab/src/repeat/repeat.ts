@@ -86,7 +86,9 @@ export const repeatRun = (
     const { record, written, directory } = yield* readRun(path)
     if (record === undefined) {
       const at = written.commit === null ? "the version that wrote it" : `commit ${written.commit.hash.slice(0, 7)}`
-      const problems = [`is of schema ${written.schema}, which this version does not write; repeat it at ${at}`]
+      const problems = [
+        `has not the form of a record of this version (its schema is ${written.schema}); repeat it at ${at}`,
+      ]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
     // A folder of this name is emptied.

@@ -1,6 +1,6 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
-import { caption, missingLines } from "../table/caption.ts"
+import { caption, missingLines, score } from "../table/caption.ts"
 import { acceptedCells, type Cells, costCells, timeCells } from "../table/columns.ts"
 import { short } from "../table/format.ts"
 import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
@@ -63,12 +63,12 @@ export const renderReport = async (
 ): Promise<string> => {
   const lines = metrics as ReadonlyArray<MetricLine & KeptLine>
   const { target, machine, commit } = run
-  const score = target.score === null ? [] : [`target right on ${(100 * target.score).toFixed(0)} % of the prompts`]
+  const right = score(run)
   const made = commit ? [`commit ${commit.hash.slice(0, 10)}${commit.dirty ? ", with changes" : ""}`] : []
   const body = `
 <p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
 <h1>${escapeHtml(run.question)}</h1>
-${list([`target ${short(target.parameters)} parameters`, `draft ${short(run.draftParameters)}`, ...score, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
+${list([`target ${short(target.parameters)} parameters${right}`, `draft ${short(run.draftParameters)}`, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
 <h2>What follows</h2>
 ${await draw("Differences of greedy acceptance.", "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
 <ul class="conclusions">${run.conclusions.map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>

@@ -1,5 +1,6 @@
 /** What the target accepts of one draft: teacher-forced on the target's rollouts, and decoded for real against the clock. */
 import { readFileSync, writeFileSync } from "node:fs"
+import { loadavg } from "node:os"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
 import {
@@ -40,6 +41,8 @@ export interface Figures {
   /** By prompt of the greedy rollouts: "1" where the draft's greedy choice is the target's token, else "0", position by position. */
   readonly agreement: ReadonlyArray<string>
   readonly parameterRatio: number
+  /** Processes that wanted a core in the minute before drafts were timed: above the number of cores a speed-up says little. */
+  readonly load: number
   /** Null where the clock was not asked for (starts and references), or no text is longer than a block. */
   readonly speedup: Speedup | null
 }
@@ -95,6 +98,7 @@ export const measureStage = (spec: {
           values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length] as const)
         // A text of one block has no call to time but the one that reads the prompt.
         const timeable = rollouts.filter(({ tokens }) => tokens.length > gamma + 1).slice(0, timedPrompts)
+        const load = loadavg()[0]!
         const speedup =
           timed && timeable.length > 0
             ? yield* decodingStep(label, (signal) =>
@@ -114,6 +118,7 @@ export const measureStage = (spec: {
           kl: sums(onSampled.kl!),
           agreement: onGreedy.chance.map((bits_T) => bits_T.join("")),
           parameterRatio: parameterRatio(targetModel, draftModel),
+          load,
           speedup: speedup && withoutRuns(speedup),
         }
         writeFileSync(join(directory, file), JSON.stringify(figures))

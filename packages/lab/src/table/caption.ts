@@ -1,6 +1,7 @@
 /** What stands below a run's tables: what the figures are of, and without which none of them means anything. */
 import { armsOf, meanTotal } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
+import { wilson } from "../statistics/wilson.ts"
 import { percent, short, written } from "./format.ts"
 
 const temperature = ({ conditions: { temperature: t, topK, topP } }: RunRecord): string =>
@@ -15,12 +16,17 @@ const timingLine = (run: RunRecord): string => {
   const timings = run.rows.flatMap(({ seeds }) => seeds.flatMap(({ timing }) => timing ?? []))
   if (timings.length === 0) return "Speed-up: not timed, no text of the target is longer than a block."
   const { gamma } = run.conditions
+  const load = Math.max(...timings.map((t) => t.load))
+  const busy =
+    load > 1.5 * run.machine.cores
+      ? ` The machine was busy: up to ${load.toFixed(0)} processes for ${run.machine.cores} cores.`
+      : ""
   const prompts = Math.max(...timings.map((t) => t.prompts))
   const rounds = timings[0]!.speedupByRound.length
   const odd = Math.max(...timings.map((t) => (t.identical === null ? 0 : t.prompts - t.identical)))
   const differs =
     odd === 0 ? "" : ` With the draft, the text of up to ${odd} of them was not the target's own: see run.json.`
-  return `Speed-up: wall time, greedy, gamma = ${gamma}, ${prompts} prompts, median of ${rounds} rounds after an untimed one, batch 1, this machine.${differs}`
+  return `Speed-up: wall time, greedy, gamma = ${gamma}, ${prompts} prompts, median of ${rounds} rounds after an untimed one, batch 1, this machine.${busy}${differs}`
 }
 
 /** Whether the arms cost the same: a table that mixes budgets says so. */
@@ -39,6 +45,13 @@ const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyA
     ? []
     : [`Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`]
 
+/** How often the target is right, with the interval of the prompts; nothing where the task does not say. */
+export const score = ({ target, conditions: { prompts } }: RunRecord): string => {
+  if (target.score === null) return ""
+  const { value, low, high } = wilson(Math.round(target.score * prompts), prompts)
+  return `, right on ${written(value, percent)} % [${written(low, percent)}, ${written(high, percent)}] of the prompts`
+}
+
 /** What the figures are of. */
 export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const { conditions: c, target } = run
@@ -46,15 +59,15 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
     seeds.map(({ byGamma }) => Math.round(byGamma.find(({ gamma }) => gamma === c.gamma)!.testedTokens)),
   )
   const timed = run.rows.some(({ speedup }) => speedup.value !== null)
-  const score = target.score === null ? "" : `, right on ${written(target.score, percent)} % of the prompts`
+  const fewer = run.rows.some(({ seeds }) => seeds.length < run.seeds.length)
   return [
-    `± is half of a 95 % interval. ${c.interval}.`,
+    `± is half of a 95 % interval. ${c.interval}.${fewer ? " A row of fewer seeds has the interval of those; of one seed, of prompts alone." : ""}`,
     `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${from(Math.min(...tested), Math.max(...tested))} tested tokens a draft and seed; pooled over tokens, "by prompt" the mean of the prompts' own.`,
     `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens; there also sampled tau and KL(p || q), of distributions before top-k and top-p.`,
     timed || run.rows.some(({ role }) => role === "arm") ? timingLine(run) : "",
     budgetLine(run),
     ...droppedLine(run),
-    `Target: ${short(target.parameters)} parameters${score}. Draft: ${short(run.draftParameters)} parameters.`,
+    `Target: ${short(target.parameters)} parameters${score(run)}. Draft: ${short(run.draftParameters)} parameters.`,
   ].filter((line) => line !== "")
 }
 
