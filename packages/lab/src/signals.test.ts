@@ -89,7 +89,7 @@ test("arms with and without caches have the same losses; caches are shared, coun
   expect(caches.filter(({ label }) => label === "reference signals, seed 1").length).toBe(6)
 
   const row = (name: string) => record.rows.find((r) => r.name === name)!.budget[0]!
-  expect(row("live").signals).toBeUndefined()
+  expect(row("live").signals).toEqual([])
   const [target, reference] = row("top-k").signals!
   const trained = 12 * 11 // twelve letters, ten times each, and the end
   expect(target!.bytes).toBe(trained * (8 + 4))

@@ -85,11 +85,11 @@ const figuresOf = (
       kl: sums(kl),
       agreement: agreed.map((a_T) => a_T.join("")),
       parameterRatio: 0.11,
-      load: timed.load ?? 0.4,
       speedup:
         role === "arm"
           ? ({
               prompts: timed.prompts ?? 8,
+              load: timed.load ?? 0.4,
               speedup: byRound.toSorted((a, b) => a - b)[1]!,
               byRound,
               ratios,

@@ -53,7 +53,7 @@ export const seedFigures = (seed: number, figures: Figures, gamma: number): Seed
     speedup: speedup?.speedup ?? null,
     timing: speedup && {
       prompts: speedup.prompts,
-      load: figures.load,
+      load: speedup.load,
       speedupByRound: [...speedup.byRound],
       tokensPerSecond: speedup.tokensPerSecond,
       secondsPerCall: speedup.seconds,

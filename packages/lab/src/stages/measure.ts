@@ -32,6 +32,12 @@ export interface MeasuredLength {
   readonly sampledCounts: ReadonlyArray<BlockCounts>
 }
 
+/** A speed-up, and how busy the machine was. */
+export interface TimedSpeedup extends Speedup {
+  /** Processes that wanted a core in the minute before: where they are more than the cores, the figure says little. */
+  readonly load: number
+}
+
 export interface Figures {
   readonly lengths: ReadonlyArray<MeasuredLength>
   /** By prompt of the sampled rollouts: sum over positions of sum_v min(p_v, q_v), and the number of positions. */
@@ -41,10 +47,8 @@ export interface Figures {
   /** By prompt of the greedy rollouts: "1" where the draft's greedy choice is the target's token, else "0", position by position. */
   readonly agreement: ReadonlyArray<string>
   readonly parameterRatio: number
-  /** Processes that wanted a core in the minute before drafts were timed: above the number of cores a speed-up says little. */
-  readonly load: number
   /** Null where the clock was not asked for (starts and references), or no text is longer than a block. */
-  readonly speedup: Speedup | null
+  readonly speedup: TimedSpeedup | null
 }
 
 /** Measures the draft of a training stage. `timed`: also decodes for real, greedy, at the table's draft length. */
@@ -118,8 +122,7 @@ export const measureStage = (spec: {
           kl: sums(onSampled.kl!),
           agreement: onGreedy.chance.map((bits_T) => bits_T.join("")),
           parameterRatio: parameterRatio(targetModel, draftModel),
-          load,
-          speedup: speedup && withoutRuns(speedup),
+          speedup: speedup && { ...withoutRuns(speedup), load },
         }
         writeFileSync(join(directory, file), JSON.stringify(figures))
         const table = lengths.find((l) => l.gamma === gamma)!
