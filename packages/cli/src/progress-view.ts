@@ -161,3 +161,11 @@ export const progressView = (options: {
     },
   }
 }
+
+/** The view of this process: on stderr, as wide as its terminal. */
+export const viewOnStderr = (): View =>
+  progressView({
+    write: (text) => void process.stderr.write(text),
+    terminal: process.stderr.isTTY === true,
+    columns: process.stderr.columns ?? 100,
+  })

@@ -2,7 +2,7 @@
 import { datasetsLayer } from "@winnow/data"
 import { Progress } from "@winnow/lab"
 import { Effect, Layer } from "effect"
-import { progressView } from "./progress-view.ts"
+import { viewOnStderr } from "./progress-view.ts"
 
 const howToGoOn = Effect.sync(() =>
   process.stderr.write(
@@ -13,11 +13,7 @@ const howToGoOn = Effect.sync(() =>
 /** A program with a view of its progress on stderr, and data sets whose downloads are shown in it. */
 export const viewed = <A, E, R>(program: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
-    const view = progressView({
-      write: (text) => void process.stderr.write(text),
-      terminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? 100,
-    })
+    const view = viewOnStderr()
     const datasets = datasetsLayer({
       onProgress: ({ file, received }) =>
         view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),

@@ -5,16 +5,14 @@ import { decode, InvalidInput } from "@winnow/core"
 import { type Tokenizer, vocabularyProblems } from "@winnow/data"
 import { evaluateOptions, evaluatePair, stopAtText } from "@winnow/decoding"
 import { commit, machine, versions } from "@winnow/lab"
-import { loadModel } from "@winnow/models"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
+import { openModel } from "../model.ts"
 import type { View } from "../progress-view.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
 import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
-
-const held = (folder: string) => Effect.acquireRelease(loadModel(folder), (model) => Effect.sync(() => model.dispose()))
 
 /** Both models for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
 const openPair = Effect.fnUntraced(function* (
@@ -22,7 +20,7 @@ const openPair = Effect.fnUntraced(function* (
   draftFolder: string,
   tokenizer: Tokenizer | undefined,
 ) {
-  const [target, draft] = [yield* held(targetFolder), yield* held(draftFolder)]
+  const [target, draft] = [yield* openModel(targetFolder), yield* openModel(draftFolder)]
   const sizes = [
     { name: "target", vocabularySize: target.architecture.vocabularySize },
     { name: "draft", vocabularySize: draft.architecture.vocabularySize },

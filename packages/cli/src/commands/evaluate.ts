@@ -2,7 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { progressView } from "../progress-view.ts"
+import { viewOnStderr } from "../progress-view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
 
@@ -58,11 +58,7 @@ export const evaluate = Command.make(
     json: described(Flag.Boolean("json").pipe(Flag.withDefault(false)), "JSON on stdout, nothing else there"),
   },
   Effect.fn("evaluate")(function* ({ json, draftLength, topK, topP, dataset, ...flags }) {
-    const view = progressView({
-      write: (text) => void process.stderr.write(text),
-      terminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns ?? 100,
-    })
+    const view = viewOnStderr()
     const request = {
       ...flags,
       draftLengths: yield* parseLengths(draftLength),

@@ -1,11 +1,12 @@
 /** `winnow logits DIR --ids '[[1,2,3]]'`: what a saved model says of given tokens. */
 import { decode, InvalidInput } from "@winnow/core"
-import { loadModel, logitsOf } from "@winnow/models"
+import { logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
+import { openModel } from "../model.ts"
 
 /** Token ids, one row a sequence, all of one length. */
 const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
@@ -41,8 +42,7 @@ const parseIds = Effect.fnUntraced(function* (text: string) {
 export const computeLogits = Effect.fnUntraced(function* (directory: string, ids: string) {
   const given = yield* parseIds(ids)
   yield* engine
-  const load = Effect.acquireRelease(loadModel(directory), (model) => Effect.sync(() => model.dispose()))
-  const run = Effect.flatMap(load, (model) => {
+  const run = Effect.flatMap(openModel(directory), (model) => {
     const { vocabularySize: V, maxLength } = model.architecture
     const outside = given.flat().find((id) => id >= V)
     const problems = [
