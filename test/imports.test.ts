@@ -7,14 +7,15 @@ const root = join(import.meta.dir, "..")
 /** What each place may import of Winnow's own packages. Tests may import any of them, and what the workspace declares. */
 const below: Record<string, ReadonlyArray<string>> = {
   numerics: [],
-  tensor: ["numerics"],
-  core: ["numerics", "tensor"],
-  data: ["numerics", "core"],
-  models: ["numerics", "tensor", "core"],
-  training: ["numerics", "tensor", "core", "data", "models"],
-  decoding: ["numerics", "tensor", "core", "data", "models"],
-  lab: ["numerics", "tensor", "core", "data", "models", "training", "decoding"],
-  testing: ["numerics", "tensor", "core"],
+  files: [],
+  tensor: ["files", "numerics"],
+  core: ["files", "numerics", "tensor"],
+  data: ["files", "numerics", "core"],
+  models: ["files", "numerics", "tensor", "core"],
+  training: ["files", "numerics", "tensor", "core", "data", "models"],
+  decoding: ["files", "numerics", "tensor", "core", "data", "models"],
+  lab: ["files", "numerics", "tensor", "core", "data", "models", "training", "decoding"],
+  testing: ["files", "numerics", "tensor", "core"],
 }
 const everything = Object.keys(below)
 const allowed = (folder: string): ReadonlyArray<string> => {

@@ -28,6 +28,7 @@ export class Incomplete extends Data.TaggedError("Incomplete")<{ readonly messag
 const codes: Readonly<Record<string, number>> = {
   InvalidInput: 1,
   DataError: 2,
+  FileError: 2,
   TrainingStopped: 3,
   EngineClosed: 4,
   NotReproduced: 5,

@@ -1,0 +1,92 @@
+/** Reading what comes from outside: regular files only, no more than a stated size, never a wait on a pipe or device. */
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs"
+import { FileError, fileErrorOf } from "./file-error.ts"
+
+const kindOf = (stats: Stats): string => {
+  if (stats.isDirectory()) return "a folder"
+  if (stats.isFIFO()) return "a named pipe"
+  if (stats.isCharacterDevice() || stats.isBlockDevice()) return "a device"
+  if (stats.isSocket()) return "a socket"
+  return "no regular file"
+}
+
+/**
+ * Opens a regular file and closes it after `use`. Symbolic links are followed; a pipe without a writer does not block.
+ *
+ * @error FileError for what is no regular file, or cannot be opened or read
+ */
+export const withRegular = <A>(file: string, use: (fd: number, bytes: number) => A): A => {
+  try {
+    const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    try {
+      const stats = fstatSync(fd)
+      if (!stats.isFile()) throw new FileError(file, `this is ${kindOf(stats)}, expected a regular file`)
+      return use(fd, stats.size)
+    } finally {
+      closeSync(fd)
+    }
+  } catch (error) {
+    throw fileErrorOf(error, file) ?? error
+  }
+}
+
+/** How much may be read. */
+export interface Within {
+  /** Largest size in bytes; a larger file is refused before any of it is read. */
+  readonly most: number
+  /** A noun for the message: "a configuration". */
+  readonly what?: string
+}
+
+/**
+ * The bytes of a regular file that has at most `most` bytes.
+ *
+ * @error FileError for what is no regular file, is larger, shrinks while it is read, or cannot be read
+ */
+export const readRegular = (file: string, { most, what = "a file read here" }: Within): Uint8Array<ArrayBuffer> =>
+  withRegular(file, (fd, bytes) => {
+    if (bytes > most)
+      throw new FileError(file, `the file has ${bytes} bytes, ${what} has at most ${most}; is this the right file?`)
+    const content = new Uint8Array(bytes)
+    for (let at = 0; at < bytes; ) {
+      const read = readSync(fd, content, at, bytes - at, at)
+      if (read === 0) throw new FileError(file, `the file ends after ${at} of ${bytes} bytes; is it being written?`)
+      at += read
+    }
+    return content
+  })
+
+/**
+ * The text of a regular file, UTF-8; a leading byte-order mark is dropped.
+ *
+ * @error FileError as `readRegular`, and for bytes that are not UTF-8: names the first one's offset
+ */
+export const readRegularText = (file: string, within: Within): string => {
+  const bytes = readRegular(file, within)
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
+  } catch {
+    const at = firstInvalid(bytes)
+    const found = `byte 0x${bytes[at]!.toString(16).padStart(2, "0")} at offset ${at} is not UTF-8`
+    throw new FileError(file, `${found}; save the file as UTF-8`)
+  }
+}
+
+/** Offset of the first byte that is not UTF-8, by bisection over prefixes that a streaming decoder accepts. */
+const firstInvalid = (bytes: Uint8Array): number => {
+  const isValid = (end: number): boolean => {
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end), { stream: true })
+      return true
+    } catch {
+      return false
+    }
+  }
+  let [good, bad] = [0, bytes.length]
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1
+    if (isValid(middle)) good = middle
+    else bad = middle
+  }
+  return good
+}
