@@ -1,0 +1,34 @@
+/** `bun run figures`: checks the figures of README and docs against the records; `--write` puts the records' in their place. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { recordsOf } from "./records.ts"
+import { issueText, pages, reportOf, root } from "./repository.ts"
+
+const options = process.argv.slice(2)
+const write = options.includes("--write")
+const files = options.filter((option) => option !== "--write")
+const unknown = files.filter((file) => !pages().includes(file))
+if (unknown.length > 0) {
+  console.error(`no page ${unknown.join(", ")}: give --write, paths such as docs/metrics.md, or nothing`)
+  process.exit(1)
+}
+
+const records = recordsOf(root)
+let figures = 0
+let wrong = 0
+for (const file of files.length > 0 ? files : pages()) {
+  let report = reportOf(file, records)
+  if (write && report.issues.length > 0) {
+    writeFileSync(join(root, file), report.mended)
+    const mended = reportOf(file, records)
+    console.log(`${file}: ${report.issues.length - mended.issues.length} figures rewritten`)
+    report = mended
+  }
+  figures += report.covered.length
+  for (const issue of [...report.issues, ...report.unmarked]) {
+    wrong++
+    console.error(issueText(issue))
+  }
+}
+console.log(`${figures} figures come from records; ${wrong} to mend`)
+process.exit(wrong > 0 ? 1 : 0)

@@ -1,0 +1,117 @@
+/** A Markdown page as the check of figures reads it: markers, declarations, tables, and the text that a reader sees. */
+
+/** `+2.4 <!--= expression -->`: figures before it on the page, and where they come from. */
+export interface Marker {
+  readonly expression: string
+  readonly start: number
+  readonly end: number
+}
+
+/** `<!--=| first | second |-->` above a table: an expression for each column, `{}` for the first cell of a row. */
+export interface TableMarker {
+  readonly columns: ReadonlyArray<string>
+  readonly start: number
+  readonly end: number
+}
+
+/** `<!--~ kind "60 %": where from -->`: figures that come from no record here, by one of `kinds`. */
+export interface Declaration {
+  readonly kind: string
+  readonly texts: ReadonlyArray<string>
+  readonly reason: string
+  readonly start: number
+  readonly end: number
+}
+
+/** A page: its text, the same with code, comments and addresses blanked, and what its comments say. */
+export interface Page {
+  readonly file: string
+  readonly text: string
+  readonly visible: string
+  readonly markers: ReadonlyArray<Marker>
+  readonly tables: ReadonlyArray<TableMarker>
+  readonly declarations: ReadonlyArray<Declaration>
+}
+
+const blank = (text: string) => text.replace(/[^\n]/g, " ")
+
+/** The text with code blocks, code spans, comments, addresses of links and quoted tags as spaces, every offset kept. */
+const visibleOf = (text: string): string =>
+  text
+    .replace(/^( *)```[\s\S]*?^\1```$/gm, blank)
+    .replace(/<!--[\s\S]*?-->/g, blank)
+    .replace(/^ {4,}(?![-*\d]).*$/gm, blank)
+    .replace(/(`+)(?:(?!\n\n)[\s\S])*?[^`]\1(?!`)/g, blank)
+    .replace(/\]\([^)\n]*\)/g, (target) => `]${blank(target.slice(1))}`)
+    .replace(/^\[[^\]]+\]: .*$/gm, blank)
+
+/** The text with code blocks and spans as spaces, in which comments are comments. */
+const withoutCode = (text: string): string =>
+  text.replace(/^( *)```[\s\S]*?^\1```$/gm, blank).replace(/(`+)(?:(?!\n\n)[\s\S])*?[^`]\1(?!`)/g, blank)
+
+/** Reads a page. `file` is its path from the root of the repository. */
+export const readPage = (file: string, text: string): Page => {
+  const markers: Array<Marker> = []
+  const tables: Array<TableMarker> = []
+  const declarations: Array<Declaration> = []
+  for (const comment of withoutCode(text).matchAll(/<!--([=~])/g)) {
+    const start = comment.index
+    const close = text.indexOf("-->", start)
+    const end = close < 0 ? text.length : close + 3
+    const content = text.slice(start + 5, close < 0 ? undefined : close).trim()
+    if (comment[1] === "~") {
+      const [, kind, quoted, reason] = /^(\w*)((?:\s*,?\s*"[^"]*")*)\s*:?\s*([\s\S]*)$/.exec(content)!
+      const texts = [...quoted!.matchAll(/"([^"]*)"/g)].map((match) => match[1]!)
+      declarations.push({ kind: kind!, texts, reason: reason!, start, end })
+    } else if (content.startsWith("|")) {
+      const columns = content
+        .replace(/^\||\|$/g, "")
+        .split("|")
+        .map((column) => column.trim())
+      tables.push({ columns, start, end })
+    } else markers.push({ expression: content, start, end })
+  }
+  return { file, text, visible: visibleOf(text), markers, tables, declarations }
+}
+
+/** The number of the line, from 1, that holds an offset. */
+export const lineAt = (page: Page, offset: number): number => page.text.slice(0, offset).split("\n").length
+
+/** A cell of a table: its text and where it stands. */
+export interface Cell {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
+/** The rows of the table that begins after `offset`, its head first; empty where none does. */
+export const tableAfter = (page: Page, offset: number): ReadonlyArray<ReadonlyArray<Cell>> => {
+  const rows: Array<ReadonlyArray<Cell>> = []
+  let start = offset
+  for (const line of page.text.slice(offset).split("\n")) {
+    const from = start
+    start += line.length + 1
+    if (line.trim() === "" && rows.length === 0) continue
+    if (!line.trim().startsWith("|")) break
+    if (/^[|\s:-]+$/.test(line)) continue
+    const cells: Array<Cell> = []
+    // bars of a comment or of an escape are not borders
+    const bars = [...line.replace(/<!--.*?-->|\\\||`[^`]*`/g, blank).matchAll(/\|/g)].map((match) => match.index)
+    for (let i = 0; i + 1 < bars.length; i++)
+      cells.push({
+        text: line.slice(bars[i]! + 1, bars[i + 1]),
+        start: from + bars[i]! + 1,
+        end: from + bars[i + 1]!,
+      })
+    rows.push(cells)
+  }
+  return rows
+}
+
+/** A cell's words: no emphasis, code marks, links, brackets or comments. */
+export const plain = (cell: string): string =>
+  cell
+    .replace(/<!--[\s\S]*?-->/g, "")
+    .replace(/\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, "$1")
+    .replace(/[*_`]|^\s*\(|\)\s*$/g, "")
+    .trim()

@@ -1,0 +1,75 @@
+/** The pages of this repository, checked. */
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { Glob } from "bun"
+import { type Checked, checkPage, type Issue } from "./check.ts"
+import { readPage } from "./page.ts"
+import { type Records, recordsOf } from "./records.ts"
+import { unmarkedOf } from "./unmarked.ts"
+
+/** The root of the repository. */
+export const root = dirname(dirname(import.meta.dir))
+
+/** Pages whose figures without a record are not named yet: markers on them are checked all the same. */
+export const pending: ReadonlySet<string> = new Set<string>([
+  "README.md",
+  "docs/benchmarks.md",
+  "docs/data.md",
+  "docs/decisions/002-the-step-is-one-custom-gradient.md",
+  "docs/decisions/003-adamw-on-resource-variables.md",
+  "docs/decisions/004-rows-add-in-one-order.md",
+  "docs/decisions/005-native-code-behind-each-op.md",
+  "docs/engine.md",
+  "docs/evaluate.md",
+  "docs/experiments.md",
+  "docs/metrics.md",
+  "docs/models.md",
+  "docs/performance.md",
+  "docs/plugins.md",
+  "docs/reports.md",
+  "docs/runs.md",
+  "docs/signals.md",
+  "docs/start.md",
+  "docs/systems/adaspec.md",
+  "docs/systems/distillspec.md",
+  "docs/systems/focus-finetune.md",
+  "docs/systems/speculative-decoding.md",
+  "docs/systems/tvd-plus-plus.md",
+  "experiments/001-quickstart/README.md",
+  "experiments/002-gsm8k/README.md",
+  "experiments/003-top-bottom/README.md",
+  "experiments/004-compute-matched/README.md",
+  "plugins/filter-adaspec/README.md",
+  "plugins/filter-focus-finetune/README.md",
+  "plugins/loss-jsd/README.md",
+  "plugins/task-arithmetic/README.md",
+  "plugins/task-gsm8k/README.md",
+])
+
+const patterns = ["README.md", "docs/**/*.md", "{packages,plugins,experiments}/*/README.md"]
+
+/** Every page of README, docs, packages, plugins and experiments, from the root, in order. */
+export const pages = (): ReadonlyArray<string> =>
+  patterns.flatMap((pattern) => [...new Glob(pattern).scanSync(root)]).sort()
+
+/** A page with what is wrong on it; `unmarked` apart. */
+export interface PageReport extends Checked {
+  readonly file: string
+  readonly markers: number
+  readonly unmarked: ReadonlyArray<Issue>
+}
+
+/** Checks one page, `file` from the root. */
+export const reportOf = (file: string, records: Records = recordsOf(root)): PageReport => {
+  const page = readPage(file, readFileSync(join(root, file), "utf8"))
+  const checked = checkPage(page, records)
+  return {
+    ...checked,
+    file,
+    markers: page.markers.length + page.tables.length,
+    unmarked: pending.has(file) ? [] : unmarkedOf(page, checked.covered),
+  }
+}
+
+/** `file:line: message`. */
+export const issueText = ({ file, line, message }: Issue): string => `${file}:${line}: ${message}`

@@ -1,0 +1,56 @@
+/** Figures as a page shows them: which text is one, and the same text with another value. */
+import type { Value } from "./expression.ts"
+
+/** A figure in a text: from `start` to `end`. */
+export interface Shown {
+  readonly text: string
+  readonly start: number
+  readonly end: number
+}
+
+const number = String.raw`(?:\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?`
+const signed = `[+-]?${number}`
+
+/** `5`, `-0.7`, `54.2 ± 2.0`, `+2.4 [+1.4, +3.4]`, `50 304`; not a digit inside a name or a version. */
+const figure = new RegExp(
+  String.raw`(?<![\w.]|\d )${signed}(?:\s±\s${number}|\s\[${signed},\s${signed}\])?(?!\.\d|\d)`,
+  "g",
+)
+
+/** The figures of a text, from its beginning. */
+export const figuresIn = (text: string): ReadonlyArray<Shown> =>
+  [...text.matchAll(figure)].map((match) => ({
+    text: match[0],
+    start: match.index,
+    end: match.index + match[0].length,
+  }))
+
+const decimals = (text: string) => /\.(\d+)/.exec(text)?.[1]?.length ?? 0
+
+const written = (value: number, like: string, plus: boolean): string => {
+  const [whole, fraction] = Math.abs(value).toFixed(decimals(like)).split(".") as [string, string | undefined]
+  const grouped = /\d \d/.test(like) ? whole.replace(/\B(?=(\d{3})+$)/g, " ") : whole
+  const sign = value < 0 ? "-" : plus ? "+" : ""
+  return `${sign}${grouped}${fraction === undefined ? "" : `.${fraction}`}`
+}
+
+/**
+ * The text that shows `value` in the form of `shown`: as many decimals, groups of three digits, a plus sign where `shown` has a sign,
+ * and the interval as ends or as ± its larger half.
+ * @error an interval is shown, and the record has none there
+ */
+export const shownAs = (value: Value, shown: string): string => {
+  if (typeof value === "string") return value
+  const plus = shown.includes("+") || shown.startsWith("-")
+  if (typeof value === "number") {
+    if (/[±[]/.test(shown)) throw new Error(`"${shown}" has an interval, and the record has none there`)
+    return written(value, shown, plus)
+  }
+  const [main, ...ends] = shown.match(new RegExp(signed, "g"))!
+  const first = written(value.value, main!, plus)
+  if (shown.includes("±"))
+    return `${first} ± ${written(Math.max(value.high - value.value, value.value - value.low), ends[0]!, false)}`
+  if (shown.includes("["))
+    return `${first} [${written(value.low, ends[0]!, plus)}, ${written(value.high, ends[1]!, plus)}]`
+  return first
+}

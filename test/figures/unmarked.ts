@@ -1,0 +1,117 @@
+/** Numbers that look like measured figures and have neither a marker nor a declaration. */
+import type { Issue, Span } from "./check.ts"
+import { type Declaration, lineAt, type Page } from "./page.ts"
+
+/** Why a figure needs no record of ours: each declaration has one of these, and its reason. */
+export const kinds: ReadonlyMap<string, string> = new Map([
+  ["published", "it was published elsewhere; the reason names where"],
+  ["setting", "it is a setting, a size, or a constant of the code"],
+  ["derived", "it follows by arithmetic that the page shows"],
+  ["example", "it is the output of an example"],
+])
+
+const number = String.raw`[+-]?(?:\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?`
+
+/** Forms that measured figures have in prose and tables. */
+const forms: ReadonlyArray<RegExp> = [
+  new RegExp(String.raw`${number}(?: to ${number})?\s?%`, "g"),
+  new RegExp(String.raw`${number}\s?(?:±\s?[\d.]+|\[${number},\s${number}\])`, "g"),
+  // shapes such as [128, 50304] are no intervals: those have a sign or a decimal point
+  new RegExp(String.raw`\[(?=[^\]]*[.+-])${number},\s${number}\]`, "g"),
+  new RegExp(String.raw`${number}(?:\stimes|x)\b`, "g"),
+  new RegExp(
+    String.raw`${number}(?:\s(?:to|and)\s${number})?\s(?:ns|us|ms|s|seconds?|minutes?|hours?|[kMG]B|[MG]iB|points?|nats|GFLOPs?|tokens\/s)(?![\w/])`,
+    "g",
+  ),
+  new RegExp(String.raw`${number}\s(?:[GM]B|GFLOP)\/s`, "g"),
+  /(?<!-)\d+ of \d+/g,
+  // any number with a decimal point, but a value that is set (k = 0.4)
+  /(?<!= )\b\d+\.\d+(?![\w.])/g,
+  // a table's cell of nothing but figures, with a decimal point or three digits somewhere
+  new RegExp(
+    String.raw`(?<=\|\s*\**)(?=[^|]*(?:\.|\d{3}|\d \d))${number}[TMGk]?(?:\s?(?:[/,;]|to|of)\s?${number}[TMGk]?)*(?=\**\s*\|)`,
+    "g",
+  ),
+]
+
+/** True of every page: the level of all intervals, and the share that filters keep by default. */
+const everywhere: ReadonlySet<string> = new Set(["95 %", "40 %", "0.4"])
+
+/** Digits of names, versions, papers and theorems are not figures. */
+const isName = (text: string, { start, end }: Span) =>
+  /[\w.]$|(?:theorem|versions?|transformers|PyTorch|TensorFlow|Bun|CUDA|Llama)[\s-]$/i.test(text.slice(0, start)) ||
+  /^\w/.test(text.slice(end)) ||
+  /^\d{4}\.\d{5}$/.test(text.slice(start, end))
+
+const sectionEnd = (page: Page, { start, end }: Declaration): number | undefined => {
+  const line = page.text.slice(page.text.lastIndexOf("\n", start) + 1, start)
+  const level = /^(#+) /.exec(line)?.[1]?.length
+  if (level === undefined) return undefined
+  const next = page.text.slice(end).search(new RegExp(`^#{1,${level}} `, "m"))
+  return next < 0 ? page.text.length : end + next
+}
+
+/** What a declaration covers: a heading its section, a line of its own the block below, else the text before it in its block. */
+const extent = (page: Page, declaration: Declaration): Span => {
+  const { start, end } = declaration
+  const section = sectionEnd(page, declaration)
+  if (section !== undefined) return { start, end: section }
+  const before = page.text.slice(page.text.lastIndexOf("\n", start) + 1, start)
+  const after = page.text.slice(end, (page.text.indexOf("\n", end) + 1 || page.text.length + 1) - 1)
+  if (before.trim() === "" && after.trim() === "") {
+    const block = page.text.slice(end).match(/^\s*(?:\n\s*)*[\s\S]*?(?=\n\s*\n|$(?![\s\S]))/)![0]
+    return { start: end, end: end + block.length }
+  }
+  const table = before.startsWith("|")
+  const text = page.text.slice(0, start)
+  return {
+    start: Math.max(text.lastIndexOf("\n\n"), text.lastIndexOf("-->"), table ? text.lastIndexOf("|") : 0, 0),
+    end: start,
+  }
+}
+
+/** The figures of a page that nothing vouches for, and declarations that cannot be read or cover nothing. */
+export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyArray<Issue> => {
+  const issues: Array<Issue> = []
+  const used = new Set<Declaration>()
+  const extents = page.declarations.map((declaration) => ({ declaration, span: extent(page, declaration) }))
+  for (const { kind, reason, start } of page.declarations)
+    if (!kinds.has(kind) || reason.trim() === "") {
+      const message = `a declaration is <!--~ kind: where from -->; kinds are ${[...kinds.keys()].join(", ")}`
+      issues.push({ file: page.file, line: lineAt(page, start), message })
+    }
+
+  const candidates = new Map<number, Span>()
+  for (const form of forms)
+    for (const match of page.visible.matchAll(form)) {
+      const span = { start: match.index, end: match.index + match[0].length }
+      if (isName(page.visible, span)) continue
+      const known = candidates.get(span.start)
+      if (known === undefined || known.end < span.end) candidates.set(span.start, span)
+    }
+  const spans = [...candidates.values()].filter((a) => !spansOver(candidates, a)).sort((a, b) => a.start - b.start)
+
+  for (const span of spans) {
+    const text = page.visible.slice(span.start, span.end).replace(/\s+/g, " ")
+    const by = extents.filter(({ declaration, span: e }) =>
+      declaration.texts.length > 0 ? declaration.texts.includes(text) : e.start <= span.start && span.end <= e.end,
+    )
+    for (const { declaration } of by) used.add(declaration)
+    if (by.length > 0 || everywhere.has(text)) continue
+    if (covered.some((c) => c.start < span.end && span.start < c.end)) continue
+    issues.push({
+      file: page.file,
+      line: lineAt(page, span.start),
+      message: `no record and no declaration for ${text}`,
+    })
+  }
+  for (const declaration of page.declarations)
+    if (!used.has(declaration)) {
+      const message = "this declaration covers no figure; remove it"
+      issues.push({ file: page.file, line: lineAt(page, declaration.start), message })
+    }
+  return issues
+}
+
+const spansOver = (candidates: ReadonlyMap<number, Span>, a: Span): boolean =>
+  [...candidates.values()].some((b) => b !== a && b.start <= a.start && a.end <= b.end)
