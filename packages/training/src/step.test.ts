@@ -1,6 +1,6 @@
 /** The selective step against the plain dense one, for every filter with every loss: same loss, same gradients. */
 import { afterAll, describe, expect, test } from "bun:test"
-import { type FilterInstance, type LossInstance, Reference, Target } from "@winnow/core"
+import { everyToken, type FilterInstance, type LossInstance, nextToken, Reference, Target } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
@@ -184,6 +184,36 @@ test("what a filter would keep is what the step keeps, with no gradient made", a
 })
 test("undivided gradients are the sum's", async () => {
   compare("llama", await filters["random"]!, await losses["kl"]!, { divide: false })
+})
+test("plain training of targets: one answer from the native head, which makes no logits, from chunks and from the plain form", async () => {
+  const [filter, loss] = [await instance(everyToken()), await instance(nextToken())]
+  const result = compare("llama", filter, loss)
+  expect([result.kept, result.N]).toEqual([batch.row_N.length, batch.row_N.length])
+  // the plugins are the same code under other names
+  for (const [plain, plugin] of [
+    [filter, await filters["none"]!],
+    [loss, await losses["cross-entropy"]!],
+  ] as const)
+    expect({ ...plain, name: "", save: 0, restore: 0 }).toEqual({ ...plugin, name: "", save: 0, restore: 0 })
+  if (native() === undefined) return
+  const { binding } = backend()
+  const { executeOp } = binding
+  let logits = 0
+  binding.executeOp = (...call) => {
+    const outputs = executeOp(...call)
+    logits += outputs.filter(({ shape }) => shape.length > 1 && shape.at(-1) === V).length
+    return outputs
+  }
+  const models = { draft: drafts.llama, target: undefined, reference: undefined }
+  const step = { batch, ...models, filter, loss, step: 0, steps: 1, seed: 7, micro: 0, chunkRows: 5, divide: true }
+  try {
+    tf.dispose(runMicroBatch(step).gradients)
+    expect(logits).toBe(0)
+    withoutNative(() => tf.dispose(runMicroBatch(step).gradients))
+    expect(logits).toBeGreaterThan(0)
+  } finally {
+    binding.executeOp = executeOp
+  }
 })
 test("the logits of all N rows are never there at once, as they are in the dense step", async () => {
   const { binding } = backend()

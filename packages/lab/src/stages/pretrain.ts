@@ -1,9 +1,8 @@
 /** The stages that train on text by cross-entropy: target, draft start, clean-text reference. */
-import { filterLayer, type InvalidInput, lossLayer, type ModelUse } from "@winnow/core"
+import { everyToken, filterLayer, type InvalidInput, lossLayer, type ModelUse, nextToken } from "@winnow/core"
 import { initialise } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { plain, type ResolvedReference, type Training } from "../experiment/resolve.ts"
-import { everyToken, nextToken } from "../plain-training.ts"
 import { type Stage, stage } from "../stage.ts"
 import { tensorCodeVersion } from "../store/code-version.ts"
 import type { Distilling } from "./arm.ts"

@@ -2,7 +2,14 @@
  * What frozen models say of the training data, computed once: the target's signals in the form that an arm asks for, and the
  * reference's losses. Arms of all seeds share the target's.
  */
-import { type Architecture, DataError, type InvalidInput, type LossUse, type ReferenceStatistic } from "@winnow/core"
+import {
+  type Architecture,
+  DataError,
+  everyToken,
+  type InvalidInput,
+  type LossUse,
+  type ReferenceStatistic,
+} from "@winnow/core"
 import type { EncodedTask } from "@winnow/data"
 import {
   bytesPerToken,
@@ -21,7 +28,6 @@ import {
 import { Effect, type Scope } from "effect"
 import { plain } from "../experiment/resolve.ts"
 import { instancesOf } from "../experiment/uses.ts"
-import { everyToken } from "../plain-training.ts"
 import { type Stage, type StageContext, stage } from "../stage.ts"
 import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
