@@ -4,8 +4,9 @@
  * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 something needed is missing or
  * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite); 4 the tensor engine cannot be
  * opened; 5 a run was repeated and its figures are others; 6 a run came to its end, but some of its stages failed;
- * 70 a bug; 130 interrupted (Ctrl-C).
+ * 70 a bug; 130 interrupted (Ctrl-C); 141 the reader of stdout has closed it, as `head` does.
  */
+import { isClosedReader, machineErrorOf } from "@winnow/files"
 import { Cause, Data, Effect, Runtime } from "effect"
 
 /** A failure with its code; what there was to say has been said. */
@@ -25,27 +26,48 @@ export class NotReproduced extends Data.TaggedError("NotReproduced")<{ readonly 
 /** A run is finished, and some of its figures are missing. */
 export class Incomplete extends Data.TaggedError("Incomplete")<{ readonly message: string }> {}
 
-const codes: Readonly<Record<string, number>> = {
-  InvalidInput: 1,
-  DataError: 2,
-  FileError: 2,
-  TrainingStopped: 3,
-  EngineClosed: 4,
-  NotReproduced: 5,
-  Incomplete: 6,
+const codes: ReadonlyMap<string, number> = new Map([
+  ["InvalidInput", 1],
+  ["DataError", 2],
+  ["FileError", 2],
+  ["TrainingStopped", 3],
+  ["EngineClosed", 4],
+  ["NotReproduced", 5],
+  ["Incomplete", 6],
+])
+
+/** Characters of a message that are shown: a message that holds a whole file helps nobody. */
+const most = 4000
+
+/** A message as a terminal may be given it: no control character of a file's name or content, and not without end. */
+export const shownMessage = (message: string): string => {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+  const plain = message.slice(0, most).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
+  return message.length > most ? `${plain}... (${message.length - most} characters more)` : plain
+}
+
+/** A failure's code and text; undefined for an error of the command line itself, which has been said. */
+const failureOf = <E>(cause: Cause.Cause<E>): { readonly code: number; readonly text: string } | undefined => {
+  const error = Cause.squash(cause)
+  const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
+  const known = cause.reasons.some(Cause.isFailReason) ? codes.get(tag) : undefined
+  const text = error instanceof Error ? error.message : String(error)
+  if (known !== undefined) return { code: known, text: shownMessage(text) }
+  // Thrown wherever it may be, a refusal of the disk or of memory is the machine's.
+  const machine = machineErrorOf(error)
+  if (machine !== undefined) return { code: isClosedReader(machine) ? 141 : 2, text: shownMessage(machine.message) }
+  if (!Cause.hasDies(cause)) return undefined
+  return { code: 70, text: `a bug in winnow, please report it:\n${shownMessage(Cause.pretty(cause))}` }
 }
 
 /** Says failures in one line and gives them their codes; errors of the command line itself pass as they are. */
 export const withExitCodes = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E | Exit, R> =>
   Effect.catchCause(program, (cause): Effect.Effect<never, E | Exit> => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-    const error = Cause.squash(cause)
-    const isFailure = cause.reasons.some(Cause.isFailReason)
-    const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
-    const code = isFailure ? codes[tag] : 70
-    if (code === undefined) return Effect.failCause(cause)
-    const message = error instanceof Error ? error.message : String(error)
-    const text = code === 70 ? `a bug in winnow, please report it:\n${Cause.pretty(cause)}` : message
-    process.stderr.write(`error: ${text}\n`)
-    return Effect.fail(new Exit({ message, code }))
+    const failure = failureOf(cause)
+    if (failure === undefined) return Effect.failCause(cause)
+    const { code, text } = failure
+    // Who closed stdout has read all that was wanted.
+    if (code !== 141) process.stderr.write(`error: ${text}\n`)
+    return Effect.fail(new Exit({ message: text, code }))
   })

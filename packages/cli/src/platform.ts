@@ -5,7 +5,9 @@ import * as Path from "@effect/platform-node-shared/NodePath"
 import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
 import * as Stdio from "@effect/platform-node-shared/NodeStdio"
 import * as Terminal from "@effect/platform-node-shared/NodeTerminal"
-import { Cause, Effect, Layer, Logger, Runtime } from "effect"
+import { format } from "node:util"
+import { writeStdout } from "@winnow/files"
+import { Cause, Console, Effect, Layer, Logger, Runtime } from "effect"
 
 /** Every service of the platform that a command may need. */
 export const layer = ChildProcessSpawner.layer.pipe(
@@ -14,15 +16,23 @@ export const layer = ChildProcessSpawner.layer.pipe(
 
 const logs = Layer.merge(Logger.layer([Logger.consolePretty()]), Layer.succeed(Logger.LogToStderr, true))
 
+/** The console of every command: what goes to stdout is written whole, or the command fails. */
+const whole: Console.Console = Object.assign(Object.create(globalThis.console), {
+  log: (...values: ReadonlyArray<unknown>) => writeStdout(`${format(...values)}\n`),
+})
+
 const report = (cause: Cause.Cause<unknown>) =>
   Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(Cause.squash(cause))
     ? Effect.void
     : Effect.logError(cause)
 
 /** Runs a program as the process. Results on stdout; logs and failures on stderr (Effect's default is stdout). */
-export const runMain = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>) =>
-  program.pipe(
+export const runMain = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>) => {
+  process.stderr.on("error", () => {}) // progress that nobody can be shown stops no run
+  return program.pipe(
     Effect.tapCause(report),
+    Effect.provideService(Console.Console, whole),
     Effect.provide(Layer.merge(layer, logs)),
     NodeRuntime.runMain({ disableErrorReporting: true }),
   )
+}
