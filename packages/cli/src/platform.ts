@@ -1,11 +1,12 @@
 /** The platform: files, child processes, terminal, and how a program becomes the process. The one importer of it. */
+
+import { format } from "node:util"
 import * as ChildProcessSpawner from "@effect/platform-node-shared/NodeChildProcessSpawner"
 import * as FileSystem from "@effect/platform-node-shared/NodeFileSystem"
 import * as Path from "@effect/platform-node-shared/NodePath"
 import * as NodeRuntime from "@effect/platform-node-shared/NodeRuntime"
 import * as Stdio from "@effect/platform-node-shared/NodeStdio"
 import * as Terminal from "@effect/platform-node-shared/NodeTerminal"
-import { format } from "node:util"
 import { writeStdout } from "@winnow/files"
 import { Cause, Console, Effect, Layer, Logger, Runtime } from "effect"
 

@@ -11,8 +11,11 @@ export class InvalidInput extends Data.TaggedError("InvalidInput")<{
   }
 }
 
-/** A data set, model or artifact that was not where it was looked for, or was not what it should be. */
-export class DataError extends Data.TaggedError("DataError")<{ readonly message: string }> {}
+/**
+ * A data set, model or artifact that was not where it was looked for, or was not what it should be. `cause` is the error
+ * that was met, so that a refusal of the disk is told from damage.
+ */
+export class DataError extends Data.TaggedError("DataError")<{ readonly message: string; readonly cause?: unknown }> {}
 
 /** Training had to stop: the loss was not finite, or a check of the run failed. */
 export class TrainingStopped extends Data.TaggedError("TrainingStopped")<{

@@ -74,7 +74,7 @@ const lines = (file: DatasetFile, path: string): Effect.Effect<ReadonlyArray<unk
         }
       })
     },
-    catch: (error) => new DataError({ message: `${path} could not be read: ${String(error)}` }),
+    catch: (error) => new DataError({ message: `${path} could not be read: ${String(error)}`, cause: error }),
   })
 
 /** The service with its places given. */

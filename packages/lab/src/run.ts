@@ -3,10 +3,12 @@ import { existsSync, readFileSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadTokenizer, type PreflightModel, preflight } from "@winnow/data"
+import type { FileError } from "@winnow/files"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
+import { withMachineErrors } from "./machine-errors.ts"
 import { Progress } from "./progress.ts"
 import { commit, versions } from "./record/machine.ts"
 import { metricsText, runMetrics } from "./record/metrics.ts"
@@ -89,7 +91,7 @@ const judgedNow =
 type RunMore = (
   leaves: ReadonlyArray<Stage>,
   partOf?: ReadonlyArray<Stage>,
-) => Effect.Effect<Outcome, never, Datasets | Store | Progress>
+) => Effect.Effect<Outcome, FileError, Datasets | Store | Progress>
 
 /** The stages of a run in portions: what one portion made, or failed at, is not tried again in the next, afresh or not. */
 const runInPortions = (made: ScheduleOptions, artifacts: Outcome["artifacts"]): RunMore => {
@@ -226,7 +228,7 @@ export const runExperiment = (
       (rename) => runPlanned(resolved, options, planned, madeBy, rename),
       ({ record }) => record.missing.length > 0,
     )
-  })
+  }).pipe(withMachineErrors(options.results))
 
 /** A run's name and folder. */
 const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: Graph): RunName => {
@@ -240,7 +242,7 @@ const runPlanned = (
   options: RunOptions,
   planned: Graph,
   madeBy: MadeBy,
-  rename: (to: RunName) => Effect.Effect<void, DataError>,
+  rename: (to: RunName) => Effect.Effect<void>,
 ): Effect.Effect<Finished, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
     const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
@@ -275,7 +277,8 @@ const runPlanned = (
         if (!there || !existsSync(join(directory, "run.json")))
           writeAtomic(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
       },
-      catch: (error) => new DataError({ message: `results ${directory} cannot be written: ${String(error)}` }),
+      catch: (error) =>
+        new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),
     })
     return { record, directory, computed }
   }).pipe(Effect.provide(runnerOf(resolved, options)))

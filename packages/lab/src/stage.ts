@@ -2,11 +2,13 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
+import type { FileError } from "@winnow/files"
 import type { Effect } from "effect"
 import { keyOf } from "./store/key.ts"
 import type { Artifact } from "./store/store.ts"
 
-export type StageError = DataError | InvalidInput | TrainingStopped
+/** How a stage fails; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
+export type StageError = DataError | FileError | InvalidInput | TrainingStopped
 
 /** What a stage will cost; estimates for the ones that have not run. */
 export interface Work {

@@ -177,7 +177,7 @@ export const replaceFile = (file: string, write: (fd: number) => void): void => 
     if (opened) rmSync(temporary, { force: true })
     throw error instanceof DataError
       ? error
-      : new DataError({ message: `${file} cannot be written: ${(error as Error).message}` })
+      : new DataError({ message: `${file} cannot be written: ${(error as Error).message}`, cause: error })
   }
 }
 

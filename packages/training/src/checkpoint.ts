@@ -71,6 +71,7 @@ export const saveCheckpoint = (directory: string, counters: Counters, trained: T
     catch: (cause) =>
       new DataError({
         message: `could not write the checkpoint of step ${counters.step} to ${directory}: ${String(cause)}`,
+        cause,
       }),
   })
 

@@ -233,6 +233,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
             ? (cause as InvalidInput)
             : new DataError({
                 message: `${stage}, step ${counters.step + 1}: ${cause instanceof Error ? cause.message : String(cause)}`,
+                cause,
               }),
       })
       if (stopped !== undefined) {

@@ -67,7 +67,7 @@ const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
   if (!existsSync(file)) return undefined
   const value: unknown = yield* Effect.tryPromise({
     try: async () => JSON.parse(await readFile(file, "utf8")),
-    catch: (error) => new DataError({ message: `${file} cannot be read: ${(error as Error).message}` }),
+    catch: (error) => new DataError({ message: `${file} cannot be read: ${(error as Error).message}`, cause: error }),
   })
   if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined
   const found = TokenIds(value)

@@ -59,7 +59,8 @@ const parseLine = (text: string, line: number): PromptLine | string => {
 export const readPromptFile = Effect.fnUntraced(function* (file: string) {
   const content = yield* Effect.tryPromise({
     try: () => readFile(file, "utf8"),
-    catch: (error) => new DataError({ message: `--prompts ${file} cannot be read: ${(error as Error).message}` }),
+    catch: (error) =>
+      new DataError({ message: `--prompts ${file} cannot be read: ${(error as Error).message}`, cause: error }),
   })
   const lines = content.split("\n").map((text, i) => ({ text: text.trim(), line: i + 1 }))
   const parsed = lines.flatMap(({ text, line }) => (text === "" ? [] : [parseLine(text, line)]))

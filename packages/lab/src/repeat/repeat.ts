@@ -68,7 +68,8 @@ const folderFor = (home: string, run: string): Effect.Effect<string, DataError> 
       if (existsSync(join(folder, comparedFile))) rmSync(folder, { recursive: true, force: true })
       return folder
     },
-    catch: (error) => new DataError({ message: `${join(home, "repeats", run)} cannot be emptied: ${String(error)}` }),
+    catch: (error) =>
+      new DataError({ message: `${join(home, "repeats", run)} cannot be emptied: ${String(error)}`, cause: error }),
   })
 
 /**

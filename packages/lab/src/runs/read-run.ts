@@ -1,7 +1,8 @@
 /** A run as its folder holds it, whatever version wrote it: what every run.json has had since the first. */
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { DataError } from "@winnow/core"
+import { readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { type RunRecord, runRecord } from "../record/schema.ts"
@@ -72,10 +73,12 @@ export const readRun = (path: string): Effect.Effect<RunFile, DataError> =>
   Effect.gen(function* () {
     const directory = runFolder(path)
     const file = join(directory, "run.json")
-    const fail = (why: string) => new DataError({ message: `${file} cannot be read: ${why}` })
+    const fail = (why: string, cause?: unknown) =>
+      new DataError({ message: `${file} cannot be read: ${why}`, ...(cause === undefined ? {} : { cause }) })
     const text = yield* Effect.try({
-      try: () => readFileSync(file, "utf8"),
-      catch: (error) => fail(`${(error as Error).message}; expected the folder of a run, such as results/NNN-slug/RUN`),
+      try: () => readRegularText(file, { most: 256 << 20, what: "the record of a run" }),
+      catch: (error) =>
+        fail(`${(error as Error).message}; expected the folder of a run, such as results/NNN-slug/RUN`, error),
     })
     const json = yield* Effect.try({ try: () => JSON.parse(text) as unknown, catch: (error) => fail(String(error)) })
     const written = writtenRun(json)

@@ -1,6 +1,5 @@
-import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Fiber } from "effect"
@@ -50,7 +49,7 @@ test("runs that lie in results are there, newest first; changed, removed and dam
   rmSync(folder("aaaa"), { recursive: true })
   expect(await ids()).toEqual(["bbbb incomplete"])
   // The index says nothing that the results do not.
-  rmSync(join(home, "runs.sqlite"))
+  rmSync(join(home, "attempts.jsonl"), { force: true })
   expect(await ids()).toEqual(["bbbb incomplete"])
   expect(await run(makeRunStore(mkdtempSync(join(tmpdir(), "winnow-runs-")), [results]).list())).toHaveLength(1)
 })
@@ -154,26 +153,42 @@ test("processes that write at once, killed ones among them, lose no entry and le
   for (const { pid } of whole) expect(entries.filter((e) => e.run.startsWith(`${pid}-`))).toHaveLength(12)
   expect(entries.filter(({ state }) => state === "running")).toEqual([])
   expect(entries.filter(({ state }) => state === "done")).toHaveLength(5)
-  const database = new Database(join(home, "runs.sqlite"))
-  expect(database.query("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" })
-  expect(database.query("PRAGMA journal_mode").get()).toEqual({ journal_mode: "wal" })
-  database.close()
+  for (const line of readFileSync(join(home, "attempts.jsonl"), "utf8").split("\n")) if (line !== "") JSON.parse(line)
 }, 30_000)
 
-test("an index of another form is made anew; a file that is no database is named with what to do", async () => {
-  const { store, home, write } = aHome()
-  write("aaaa")
-  await run(store.list())
-  const database = new Database(join(home, "runs.sqlite"))
-  database.run("PRAGMA user_version = 99")
-  database.run("DROP TABLE attempts")
-  database.close()
-  expect(await run(store.list())).toHaveLength(1)
-  const other = aHome()
-  writeFileSync(
-    join(other.home, "runs.sqlite"),
-    "no database at all, and long enough to be read as a header of one".repeat(20),
-  )
-  const { message } = await run(Effect.flip(other.store.list()))
-  expect(message).toContain("delete it: it is made anew")
+test("an index that is damaged, no file, or may not be written stops nothing, and is named", async () => {
+  const said: Array<string> = []
+  const tried = async (spoil: (file: string) => void) => {
+    const { home, results, write, beginning } = aHome()
+    write("aaaa")
+    spoil(join(home, "attempts.jsonl"))
+    const store = makeRunStore(home, [results], (text) => said.push(text))
+    const entering = entered(
+      beginning("bbbb"),
+      () => Effect.sync(() => write("bbbb")),
+      () => false,
+    ).pipe(Effect.provideService(RunStore, store))
+    await run(entering)
+    return (await run(store.list())).map(({ run: id, attempts }) => `${id} ${attempts.length}`).toSorted()
+  }
+  expect(await tried((file) => writeFileSync(file, Uint8Array.of(1, 255, 3, 0)))).toEqual(["aaaa 0", "bbbb 1"])
+  expect(said.join()).toContain("1 of 3 lines are left out")
+  expect(await tried((file) => writeFileSync(file, `{"_tag":"begin"}\n${"[".repeat(100_000)}\nnull`))).toEqual([
+    "aaaa 0",
+    "bbbb 1",
+  ])
+  expect(said.join()).toContain("3 of 5 lines are left out")
+  expect(await tried((file) => mkdirSync(file))).toEqual(["aaaa 0", "bbbb 0"])
+  expect(said.join()).toContain("this is a folder")
+  expect(said.join()).toContain("results are written all the same")
+  expect(await tried((file) => symlinkSync("/dev/full", file))).toEqual(["aaaa 0", "bbbb 0"])
+  expect(said.join()).toContain("the disk is full")
+})
+
+test("a line that a full disk cut short takes no later line with it", async () => {
+  const { store, home, beginning } = aHome()
+  await run(store.begin({ ...beginning("aaaa"), command: [] }))
+  appendFileSync(join(home, "attempts.jsonl"), '{"_tag":"begin","id":"x","at')
+  await run(store.begin({ ...beginning("bbbb"), command: [] }))
+  expect((await run(store.list())).map(({ run: id }) => id).toSorted()).toEqual(["aaaa", "bbbb"])
 })

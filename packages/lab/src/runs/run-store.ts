@@ -1,19 +1,17 @@
 /**
- * The index of runs, `runs.sqlite`: what was begun, what runs now, and what came out.
+ * The runs that there are: what was begun, what runs now, and what came out.
  *
- * The truth is in the results: whatever run.json the index lacks, or has with another content, is read when a list is
- * asked for. So the runs of a fresh clone are there, and a lost index loses only how attempts ended.
+ * The truth is in the results: each run.json is read when a list is asked for. How attempts went is in a journal beside the
+ * store, and only that is lost with it.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Cause, Context, Effect, Exit, Layer } from "effect"
 import { houseRoot } from "../store/code-version.ts"
-import { sha256 } from "../store/key.ts"
 import { winnowHome } from "../store/store.ts"
-import { inDatabase } from "./database.ts"
-import { type Attempt, type Beginning, entryOf, type RunEntry, type Summary, summaryOf } from "./entry.ts"
-import { isAlive, type ProcessIdentity, thisProcess } from "./process.ts"
+import { openJournal } from "./attempts.ts"
+import { type Beginning, entryOf, type RunEntry, type Summary, summaryOf } from "./entry.ts"
 import { hasRun, readRun, runFolder } from "./read-run.ts"
 
 /** How an attempt ended. */
@@ -26,13 +24,13 @@ export interface Outcome {
 export type RunName = Pick<Beginning, "run" | "directory">
 
 export interface RunStoreService {
-  /** Enters a run that begins now in this process; the number is its attempt's. */
-  readonly begin: (beginning: Beginning) => Effect.Effect<number, DataError>
+  /** Enters a run that begins now in this process; gives its attempt's name. */
+  readonly begin: (beginning: Beginning) => Effect.Effect<string>
   /** Gives an attempt, and earlier ones that came no further than its first name, the name that the run turned out to have. */
-  readonly rename: (attempt: number, to: RunName) => Effect.Effect<void, DataError>
-  readonly finish: (attempt: number, outcome: Outcome) => Effect.Effect<void, DataError>
+  readonly rename: (attempt: string, to: RunName) => Effect.Effect<void>
+  readonly finish: (attempt: string, outcome: Outcome) => Effect.Effect<void>
   /** All runs, the newest first; of one experiment (slug, number or name) if asked for. */
-  readonly list: (experiment?: string) => Effect.Effect<ReadonlyArray<RunEntry>, DataError>
+  readonly list: (experiment?: string) => Effect.Effect<ReadonlyArray<RunEntry>>
   /**
    * The run of a name: the beginning of its id, `part-id` too, or its folder.
    *
@@ -50,52 +48,26 @@ export class RunStore extends Context.Service<RunStore, RunStoreService>()("@win
   ) => Layer.succeed(RunStore, makeRunStore(home, results))
 }
 
-interface Row {
-  readonly directory: string
-  readonly hash: string
-  readonly summary: string
+/** Folders in a folder; none where it is not there or may not be read. */
+const foldersIn = (folder: string): ReadonlyArray<string> => {
+  try {
+    if (!existsSync(folder)) return []
+    const entries = readdirSync(folder, { withFileTypes: true })
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name))
+  } catch {
+    return []
+  }
 }
-
-interface AttemptRow {
-  readonly directory: string
-  readonly beginning: string
-  readonly process: string
-  readonly began: string
-  readonly ended: string | null
-  readonly state: Attempt["state"]
-  readonly message: string | null
-}
-
-const foldersIn = (folder: string): ReadonlyArray<string> =>
-  existsSync(folder)
-    ? readdirSync(folder, { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map(({ name }) => join(folder, name))
-    : []
 
 /** The runs of a folder of results: `<slug>/<run>/run.json`. */
 const runsIn = (results: string): ReadonlyArray<string> => foldersIn(resolve(results)).flatMap(foldersIn).filter(hasRun)
 
-/** The SHA-256 of a folder's run.json; undefined where it was removed in this moment or may not be read. */
-const hashOf = (directory: string): string | undefined => {
-  try {
-    return sha256(readFileSync(join(directory, "run.json")))
-  } catch {
-    return undefined
-  }
-}
-
-/** The row of a folder's run.json; the one that is there already if its content is the same. */
-const freshRow = (directory: string, known: Row | undefined): Effect.Effect<Row> =>
-  Effect.suspend(() => {
-    const hash = hashOf(directory)
-    if (known !== undefined && known.hash === hash) return Effect.succeed(known)
-    return readRun(directory).pipe(
-      Effect.map(summaryOf),
-      Effect.catch(() => Effect.succeed(unreadable(directory))),
-      Effect.map((summary) => ({ directory, hash: hash ?? "", summary: JSON.stringify(summary) })),
-    )
-  })
+/** The summary of a folder's run.json, read anew. */
+const summaryIn = (directory: string): Effect.Effect<Summary> =>
+  readRun(directory).pipe(
+    Effect.map(summaryOf),
+    Effect.catch(() => Effect.succeed(unreadable(directory))),
+  )
 
 /** A run whose record says nothing: what the names of its folders say. */
 const unreadable = (directory: string): Summary => ({
@@ -111,81 +83,40 @@ const unreadable = (directory: string): Summary => ({
   schema: null,
 })
 
-const attemptOf = ({ beginning, process, began, ended, state, message }: AttemptRow): Attempt => {
-  const identity = JSON.parse(process) as ProcessIdentity
-  const { command } = JSON.parse(beginning) as Beginning
-  const killed = ended === null && !isAlive(identity)
-  return { command, pid: identity.pid, began, ended, state: killed ? "stopped" : state, message }
-}
-
 /** Whether a run is of the experiment that people mean by a slug, its number, or its name. */
 const isOf = ({ experiment }: RunEntry, name: string): boolean =>
   experiment === name || experiment.slice(4) === name || experiment.slice(0, 3) === name
 
-export const makeRunStore = (home: string, results: ReadonlyArray<string>): RunStoreService => {
-  const file = join(home, "runs.sqlite")
+/**
+ * The runs of some folders of results, with the journal of a home.
+ *
+ * @param say is told of a journal that cannot be used; stderr by default
+ */
+export const makeRunStore = (
+  home: string,
+  results: ReadonlyArray<string>,
+  say: (text: string) => void = (text) => void process.stderr.write(`note: ${text}\n`),
+): RunStoreService => {
+  const journal = openJournal(join(home, "attempts.jsonl"), say)
 
-  const begin = (beginning: Beginning) =>
-    inDatabase(file, (database) => {
-      const values = [beginning.directory, JSON.stringify(beginning), JSON.stringify(thisProcess())]
-      return Number(
-        database.run(
-          "INSERT INTO attempts (directory, beginning, process, began, state) VALUES (?, ?, ?, ?, 'running')",
-          [...values, new Date().toISOString()],
-        ).lastInsertRowid,
-      )
-    })
-
-  const rename = (attempt: number, to: RunName) =>
-    inDatabase(file, (database) => {
-      const own = database.query<{ directory: string }, [number]>("SELECT directory FROM attempts WHERE id = ?")
-      const from = own.get(attempt)?.directory
-      if (from === undefined || from === to.directory) return
-      const rows = database.query<{ id: number; beginning: string }, [string]>(
-        "SELECT id, beginning FROM attempts WHERE directory = ?",
-      )
-      for (const { id, beginning } of rows.all(from)) {
-        const named: Beginning = { ...(JSON.parse(beginning) as Beginning), ...to }
-        const values = [to.directory, JSON.stringify(named), id]
-        database.run("UPDATE attempts SET directory = ?, beginning = ? WHERE id = ?", values)
-      }
-    })
-
-  const finish = (attempt: number, { state, message }: Outcome) =>
-    inDatabase(file, (database) => {
-      const ended = new Date().toISOString()
-      database.run("UPDATE attempts SET state = ?, message = ?, ended = ? WHERE id = ?", [
-        state,
-        message ?? null,
-        ended,
-        attempt,
-      ])
-    })
+  const begin = (beginning: Beginning) => Effect.sync(() => journal.begin(beginning))
+  const rename = (attempt: string, to: RunName) => Effect.sync(() => journal.rename(attempt, to))
+  const finish = (attempt: string, { state, message }: Outcome) =>
+    Effect.sync(() => journal.finish(attempt, state, message ?? null))
 
   const list = (experiment?: string) =>
     Effect.gen(function* () {
-      const { known, attempts } = yield* inDatabase(file, (database) => ({
-        known: database.query<Row, []>("SELECT * FROM runs").all(),
-        attempts: database.query<AttemptRow, []>("SELECT * FROM attempts ORDER BY id").all(),
-      }))
-      const byFolder = new Map(known.map((row) => [row.directory, row]))
-      const begun = Map.groupBy(attempts, ({ directory }) => directory)
-      const there = new Set([...results.flatMap(runsIn), ...[...byFolder.keys(), ...begun.keys()].filter(hasRun)])
-      const rows = yield* Effect.forEach(there, (directory) => freshRow(directory, byFolder.get(directory)))
-      const changed = rows.filter((row) => byFolder.get(row.directory) !== row)
-      const gone = known.filter(({ directory }) => !there.has(directory))
-      if (changed.length > 0 || gone.length > 0)
-        yield* inDatabase(file, (database) => {
-          for (const { directory, hash, summary } of changed)
-            database.run("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", [directory, hash, summary])
-          for (const { directory } of gone) database.run("DELETE FROM runs WHERE directory = ?", [directory])
-        })
-      const summaries = new Map(rows.map((row) => [row.directory, JSON.parse(row.summary) as Summary]))
+      const begun = Map.groupBy(journal.read(), ({ beginning }) => beginning.directory)
+      const there = new Set([...results.flatMap(runsIn), ...[...begun.keys()].filter(hasRun)])
+      const summaries = new Map(
+        yield* Effect.forEach(there, (directory) =>
+          Effect.map(summaryIn(directory), (summary) => [directory, summary] as const),
+        ),
+      )
       const entries = [...new Set([...there, ...begun.keys()])].flatMap((directory) => {
         const tries = begun.get(directory) ?? []
-        const last = tries.at(-1)
-        const beginning = last && (JSON.parse(last.beginning) as Beginning)
-        return entryOf(summaries.get(directory), tries.map(attemptOf), beginning) ?? []
+        const attempts = tries.map(({ attempt }) => attempt)
+        return entryOf(summaries.get(directory), attempts, tries.at(-1)?.beginning) ?? []
       })
       return entries
         .filter((entry) => experiment === undefined || isOf(entry, experiment))
@@ -228,9 +159,9 @@ const outcomeOf = <E>(exit: Exit.Exit<{ readonly incomplete: boolean }, E>): Out
  */
 export const entered = <A, E, R>(
   beginning: Omit<Beginning, "command">,
-  use: (rename: (to: RunName) => Effect.Effect<void, DataError>) => Effect.Effect<A, E, R>,
+  use: (rename: (to: RunName) => Effect.Effect<void>) => Effect.Effect<A, E, R>,
   isIncomplete: (made: A) => boolean,
-): Effect.Effect<A, E | DataError, R> =>
+): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
     const store = yield* Effect.serviceOption(RunStore)
     if (store._tag === "None") return yield* use(() => Effect.void)
@@ -238,8 +169,6 @@ export const entered = <A, E, R>(
     const attempt = yield* begin({ ...beginning, command: process.argv.slice(2) })
     return yield* Effect.onExit(
       use((to) => rename(attempt, to)),
-      (exit) =>
-        // The results are written by now, and the list is made from them: an index that cannot be written takes nothing away.
-        Effect.ignore(finish(attempt, outcomeOf(Exit.map(exit, (made) => ({ incomplete: isIncomplete(made) }))))),
+      (exit) => finish(attempt, outcomeOf(Exit.map(exit, (made) => ({ incomplete: isIncomplete(made) })))),
     )
   })

@@ -1,5 +1,6 @@
 /** What a run and its workers tell each other: one JSON object a line. */
 import { DataError, InvalidInput, TrainingStopped } from "@winnow/core"
+import { FileError } from "@winnow/files"
 import { type } from "arktype"
 import type { ProgressEvent } from "../progress.ts"
 import type { StageError } from "../stage.ts"
@@ -49,6 +50,7 @@ const event = type({ _tag: "'started'", resuming: "boolean", ...at })
 const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
   .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
   .or({ _tag: "'TrainingStopped'", message: "string", step: "number" })
+  .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" })
 
 /** From a worker: what happens, and how a stage ended. */
 export const fromWorker = type({ "+": "reject", _tag: "'event'", event })
@@ -60,6 +62,7 @@ export type FromWorker = typeof fromWorker.infer
 export const plainError = (error: StageError | StageCrashed): typeof failure.infer => {
   const { _tag, message } = error
   if (_tag === "InvalidInput") return { _tag, what: error.what, problems: [...error.problems] }
+  if (_tag === "FileError") return { _tag, message, path: error.path, code: error.code ?? null }
   return _tag === "TrainingStopped" ? { _tag, message, step: error.step } : { _tag, message }
 }
 
@@ -70,6 +73,8 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
       return new InvalidInput(plain)
     case "TrainingStopped":
       return new TrainingStopped(plain)
+    case "FileError":
+      return new FileError(plain.path, plain.message.slice(plain.path.length + 2), plain.code ?? undefined)
     case "DataError":
       return new DataError(plain)
     case "StageCrashed":

@@ -1,4 +1,5 @@
 /** What came of a run's stages: the artifacts there are, and the failures. */
+import { FileError } from "@winnow/files"
 import { Cause, Data } from "effect"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
@@ -13,6 +14,10 @@ export const errorOf = <E extends StageError | StageCrashed>(cause: Cause.Cause<
     ? new StageCrashed({ message: `a bug: ${Cause.pretty(cause)}` })
     : (Cause.squash(cause) as E) // what is neither an interruption nor a bug is the error
 }
+
+/** Whether the machine refused: every stage after this one would fail as well, so the run ends. */
+export const isMachines = (error: Failure["error"]): error is FileError =>
+  error instanceof FileError && error.code !== undefined
 
 export interface Failure {
   readonly stage: Stage

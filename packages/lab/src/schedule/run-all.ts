@@ -1,11 +1,12 @@
 /** Runs what is missing of a graph of stages. */
 import type { Datasets } from "@winnow/core"
+import type { FileError } from "@winnow/files"
 import { type Cause, Effect, Exit, Queue } from "effect"
 import { Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact, Store } from "../store/store.ts"
 import { longestFirst } from "./order.ts"
-import { errorOf, type Failure, type Outcome } from "./outcome.ts"
+import { errorOf, type Failure, isMachines, type Outcome } from "./outcome.ts"
 import type { Making, Ready } from "./run-stage.ts"
 import { here, Runner, type StageRunner } from "./runner.ts"
 
@@ -74,10 +75,14 @@ const schedule = <E, F>(
     }
   }).pipe(Effect.scoped)
 
-/** A failure of one stage; a bug in it is one of its failures, an interruption ends the run. */
-const asFailure = <E extends Failure["error"]>(stage: Stage, cause: Cause.Cause<E>): Effect.Effect<Failure> => {
+/** A failure of one stage; a bug in it is one of its failures. An interruption ends the run, a refusal of the disk too. */
+const asFailure = <E extends Failure["error"]>(
+  stage: Stage,
+  cause: Cause.Cause<E>,
+): Effect.Effect<Failure, FileError> => {
   const error = errorOf(cause)
-  return error === undefined ? Effect.interrupt : Effect.succeed({ stage, error })
+  if (error === undefined) return Effect.interrupt
+  return isMachines(error) ? Effect.fail(error) : Effect.succeed({ stage, error })
 }
 
 /**
@@ -85,11 +90,12 @@ const asFailure = <E extends Failure["error"]>(stage: Stage, cause: Cause.Cause<
  * what depends on it.
  *
  * @returns the artifacts there are, and the failures
+ * @error FileError where the disk or memory refuses: what is under way is interrupted, and leaves its checkpoint
  */
 export const runAll = (
   leaves: ReadonlyArray<Stage>,
   options: ScheduleOptions = {},
-): Effect.Effect<Outcome, never, Needs> =>
+): Effect.Effect<Outcome, FileError, Needs> =>
   Effect.flatMap(Effect.service(Runner), (runner) => schedule(leaves, options, runner, asFailure))
 
 /**

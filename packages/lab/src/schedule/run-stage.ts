@@ -1,6 +1,8 @@
 /** One stage in this process: found in the store, or run under its lock. */
+import { join } from "node:path"
 import type { Datasets } from "@winnow/core"
 import { Effect } from "effect"
+import { withMachineErrors } from "../machine-errors.ts"
 import { type At, Progress } from "../progress.ts"
 import type { Stage, StageError } from "../stage.ts"
 import { type Artifact, hasCheckpoint, Store } from "../store/store.ts"
@@ -27,7 +29,7 @@ export const seenToday = (artifact: Artifact, { today }: Stage): Artifact => {
   return { ...artifact, manifest: { ...manifest, summary: { ...manifest.summary, ...today } } }
 }
 
-/** Obtains the artifact of a stage, and tells its progress. */
+/** Obtains the artifact of a stage, and tells its progress. @error FileError where the disk or memory refuses, wherever */
 export const runStage = (
   { stage, inputs, at }: Ready,
   { fresh, versions }: Making,
@@ -50,5 +52,8 @@ export const runStage = (
       }).pipe(Effect.tap(() => Effect.sync(() => endEvents(directory))))
     const onWait = (holder: string) => report({ _tag: "waiting", ...at, holder })
     const { kind, key, made } = stage
-    return seenToday(yield* store.obtain({ stage: kind, key, made, versions, fresh, onWait, run }), stage)
+    const obtained = store
+      .obtain({ stage: kind, key, made, versions, fresh, onWait, run })
+      .pipe(withMachineErrors(join(store.root, kind, key)))
+    return seenToday(yield* obtained, stage)
   })

@@ -93,5 +93,6 @@ export const keptStage = (
 export const readKept = (artifact: Artifact): Effect.Effect<ReadonlyArray<string>, DataError> =>
   Effect.try({
     try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<string>,
-    catch: (error) => new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh` }),
+    catch: (error) =>
+      new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
   })

@@ -143,5 +143,6 @@ const withoutRuns = ({ runs: _, ...summary }: Awaited<ReturnType<typeof measureS
 export const readFigures = (artifact: Artifact): Effect.Effect<Figures, DataError> =>
   Effect.try({
     try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as Figures,
-    catch: (error) => new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh` }),
+    catch: (error) =>
+      new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
   })

@@ -18,7 +18,7 @@ const hashOf = (file: string): Effect.Effect<string, DataError> =>
       for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array)
       return hash.digest("hex")
     },
-    catch: (error) => new DataError({ message: `${file} cannot be read: ${String(error)}` }),
+    catch: (error) => new DataError({ message: `${file} cannot be read: ${String(error)}`, cause: error }),
   })
 
 /** The architecture that a folder's config.json describes. */
@@ -28,7 +28,10 @@ export const folderArchitecture = (path: string): Effect.Effect<Architecture, Da
     const config = yield* Effect.try({
       try: () => JSON.parse(readFileSync(file, "utf8")) as unknown,
       catch: (error) =>
-        new DataError({ message: `target ${path}: ${String(error)}; expected a folder with config.json and weights` }),
+        new DataError({
+          message: `target ${path}: ${String(error)}; expected a folder with config.json and weights`,
+          cause: error,
+        }),
     })
     return yield* Effect.try({
       try: () => architectureFromConfig(config, file),

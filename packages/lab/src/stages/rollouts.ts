@@ -18,7 +18,10 @@ export const decodingStep = <A>(what: string, run: (signal: AbortSignal) => Prom
     catch: (error) =>
       error instanceof InvalidInput
         ? error
-        : new DataError({ message: `${what}: ${error instanceof Error ? error.message : String(error)}` }),
+        : new DataError({
+            message: `${what}: ${error instanceof Error ? error.message : String(error)}`,
+            cause: error,
+          }),
   })
 
 /** Greedy rollouts, or sampled ones at the measurement's temperature. */
@@ -115,5 +118,6 @@ export const readRollouts = (artifact: Artifact): Effect.Effect<ReadonlyArray<Ro
         prompt: Int32Array.from(r.prompt),
         tokens: Int32Array.from(r.tokens),
       })),
-    catch: (error) => new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh` }),
+    catch: (error) =>
+      new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
   })

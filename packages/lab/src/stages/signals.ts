@@ -263,7 +263,7 @@ export const referenceSignalsStage = (
 const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
   Effect.try({
     try: open,
-    catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause) })),
+    catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause), cause })),
   })
 
 /** What this run has: a cache of something else is refused. */

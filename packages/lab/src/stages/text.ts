@@ -26,7 +26,7 @@ const code = () => codeVersion(["numerics", "core", "data", "lab/src/stages/text
 const fileHash = (path: string): Effect.Effect<string, DataError> =>
   Effect.try({
     try: () => sha256(readFileSync(path)),
-    catch: (error) => new DataError({ message: `${path} cannot be read: ${String(error)}` }),
+    catch: (error) => new DataError({ message: `${path} cannot be read: ${String(error)}`, cause: error }),
   })
 
 /** The tokenizer: read, or trained on the task's training text. */
@@ -133,7 +133,10 @@ const readAs = <A>(artifact: Artifact, name: string, read: (content: Buffer) => 
   Effect.try({
     try: () => read(readFileSync(join(artifact.directory, name))),
     catch: (error) =>
-      new DataError({ message: `${join(artifact.directory, name)}: ${String(error)}; run again with --fresh` }),
+      new DataError({
+        message: `${join(artifact.directory, name)}: ${String(error)}; run again with --fresh`,
+        cause: error,
+      }),
   })
 
 /** A split of a data artifact. */

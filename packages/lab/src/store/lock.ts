@@ -49,7 +49,10 @@ export const withLock = <A, E, R>(
     const attempt = Effect.try({
       try: () => tryLock(file),
       catch: (error) =>
-        new DataError({ message: `${file}: no lock can be made here (${String(error)}); the folder must be writable` }),
+        new DataError({
+          message: `${file}: no lock can be made here (${String(error)}); the folder must be writable`,
+          cause: error,
+        }),
     })
     for (let waited = 0; ; waited++) {
       const done = yield* Effect.acquireUseRelease(

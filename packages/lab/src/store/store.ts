@@ -98,7 +98,7 @@ const io = <A>(what: string, run: () => A): Effect.Effect<A, DataError> =>
   Effect.try({
     try: run,
     catch: (error) =>
-      new DataError({ message: `${what}: ${String(error)}; is the disk full or the folder read-only?` }),
+      new DataError({ message: `${what}: ${String(error)}; is the disk full or the folder read-only?`, cause: error }),
   })
 
 export interface StoreService {

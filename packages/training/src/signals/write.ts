@@ -182,7 +182,10 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
         catch: (cause) =>
           cause instanceof DataError
             ? cause
-            : new DataError({ message: `signals ${directory}: ${cause instanceof Error ? cause.message : cause}` }),
+            : new DataError({
+                message: `signals ${directory}: ${cause instanceof Error ? cause.message : cause}`,
+                cause,
+              }),
       })
     const offset_E = trainedOffsets(examples)
     const tokens = offset_E.at(-1)!
