@@ -40,7 +40,7 @@ const pair = (record: Json, a: string, b: string): Json => {
   return found
 }
 
-const filtered = (value: Json, part: string): Json => {
+const filtered = (value: Json, part: string, all: boolean): Json => {
   if (!isArray(value)) throw new Error(`${part} asks for a list`)
   const conditions = part
     .slice(1, -1)
@@ -53,10 +53,7 @@ const filtered = (value: Json, part: string): Json => {
       return how === "=" ? has === wanted : has.startsWith(wanted)
     }),
   )
-  if (conditions.some(([, , how]) => how === "^=")) {
-    if (fits.length === 0) throw new Error(`${part}: none of ${value.length}`)
-    return fits
-  }
+  if (all && fits.length > 0) return fits
   if (fits.length !== 1) throw new Error(`${part}: ${fits.length} of ${value.length} fit, expected one`)
   return fits[0]!
 }
@@ -65,8 +62,8 @@ const fail = (message: string): never => {
   throw new Error(message)
 }
 
-const step = (value: Json, part: string, root: boolean): Json => {
-  if (part.startsWith("[")) return filtered(value, part)
+const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
+  if (part.startsWith("[")) return filtered(value, part, all)
   if (isArray(value))
     return named(value, part) ?? fail(`no "${part}" among ${value.map((item) => own(item, "name")).join(", ")}`)
   const direct = own(value, part)
@@ -79,8 +76,8 @@ const step = (value: Json, part: string, root: boolean): Json => {
 }
 
 /**
- * The value at `path` of a record. Parts are names of fields; of a list, the `name` of an item, `[key=value]` for the one item
- * that fits, `[key^=beginning]` for all that do, `*` for each. At the beginning of a run's path `adaspec` is the row of that
+ * The value at `path` of a record. Parts are names of fields; of a list, the `name` of an item, `[key=value]` or `[key^=beginning]` for the one item
+ * that fits, or with `.*` behind it for all that do, `*` for each. At the beginning of a run's path `adaspec` is the row of that
  * name and `adaspec~random` the difference of the two arms, of either sign.
  * @error a part that is not there, with what is
  */
@@ -88,7 +85,7 @@ export const valueAt = (document: Json, path: string): Json => {
   const walk = (value: Json, parts: ReadonlyArray<string>, root: boolean): Json => {
     const [part, ...rest] = parts
     if (part === undefined) return value
-    if (part !== "*") return walk(step(value, part, root), rest, false)
+    if (part !== "*") return walk(step(value, part, root, rest[0] === "*"), rest, false)
     if (!isArray(value)) throw new Error("* asks for a list")
     return value.flatMap((item) => walk(item, rest, false))
   }
