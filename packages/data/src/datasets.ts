@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { DataError, type DatasetFile, Datasets } from "@winnow/core"
+import { parseJson } from "@winnow/files"
 import { Effect, Layer } from "effect"
 import { checkFile } from "./check-file.ts"
 import { type DownloadProgress, download, type Fetch } from "./download.ts"
@@ -68,7 +69,7 @@ const lines = (file: DatasetFile, path: string): Effect.Effect<ReadonlyArray<unk
       if (records.at(-1) === "") records.pop()
       return records.map((record, i): unknown => {
         try {
-          return JSON.parse(record)
+          return parseJson(record)
         } catch (error) {
           throw new Error(`line ${i + 1} is no JSON (${String(error)}): ${record.slice(0, 80)}`)
         }

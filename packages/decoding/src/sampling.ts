@@ -4,13 +4,14 @@
  * Letters: V vocabulary. Probabilities are doubles: the array that a token is drawn from is the very array that enters
  * the acceptance ratio, so both sides round alike.
  */
+import { temperature } from "@winnow/core"
 import { type } from "arktype"
 
 /** How tokens are chosen; applied alike to target and draft. */
 export const samplingOptions = type({
   "+": "reject",
-  /** 0 is greedy: all mass on the most probable token. */
-  temperature: "number >= 0 = 0",
+  /** 0 is greedy: all mass on the most probable token; else 1e-4 to 1e4. */
+  temperature: temperature.or("0").default(0),
   /** Only the k most probable tokens; ties with the k-th stay. Absent: all. */
   "topK?": "number.integer >= 1",
   /** The smallest set of most probable tokens whose mass reaches p; among equals the lowest ids. Absent: all. */

@@ -1,5 +1,6 @@
 export { FileError, fileErrorOf, isSystemError } from "./file-error.ts"
 export { sha256, sha256OfFile } from "./hash.ts"
+export { jsonProblem, parseJson } from "./json.ts"
 export { machineErrorOf, outOfMemory } from "./machine-error.ts"
 export { readRegular, readRegularText, type Within } from "./read.ts"
 export { isClosedReader, writeStdout } from "./stdout.ts"

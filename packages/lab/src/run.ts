@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadTokenizer, type PreflightModel, preflight } from "@winnow/data"
-import type { FileError } from "@winnow/files"
+import { type FileError, parseJson } from "@winnow/files"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
@@ -195,7 +195,7 @@ const contextProblems = (
 /** The run.json of a folder; undefined when there is none that this version reads. */
 export const readRecord = (directory: string): RunRecord | undefined => {
   try {
-    const found = runRecord(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
+    const found = runRecord(parseJson(readFileSync(join(directory, "run.json"), "utf8")))
     return found instanceof type.errors ? undefined : found
   } catch {
     return undefined

@@ -7,6 +7,7 @@
 import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DataError, decode, InvalidInput, type Parameters } from "@winnow/core"
+import { parseJson } from "@winnow/files"
 import { openSafetensors, writeSafetensors } from "@winnow/models"
 import { type AdamW, tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -126,7 +127,7 @@ export const resumeCheckpoint = (
         problems: [`${problem}; remove the folder or run with --fresh`],
       })
     const text = yield* Effect.tryPromise({
-      try: async () => JSON.parse(await readFile(join(folder, "state.json"), "utf8")) as unknown,
+      try: async () => parseJson(await readFile(join(folder, "state.json"), "utf8")) as unknown,
       catch: (cause) => refuse(String(cause)),
     })
     const counters = yield* decode<unknown, Counters>(`checkpoint ${folder}`, schema, text)

@@ -1,24 +1,25 @@
 /** The optimizer's settings and the learning rate of each step. */
+import { float32FromZero, positiveFloat32, shareBelowOne } from "@winnow/core"
 import { type } from "arktype"
 
 /** Settings of AdamW and its schedule. */
 export const optimizerOptions = type({
   "+": "reject",
   // Small models from scratch: pilot runs at these sizes used 3e-3.
-  learningRate: "number > 0 = 0.003",
+  learningRate: positiveFloat32.default(0.003),
   // Steps of linear warm-up from 0.
   warmup: "number.integer >= 0 = 50",
   // Constant as in AdaSPEC's recipe: the comparison at one step does not depend on where the run would have ended.
   schedule: "'constant' | 'cosine' = 'constant'",
   // Where cosine ends, as a fraction of the peak.
   finalFraction: "0 <= number <= 1 = 0.1",
-  weightDecay: "number >= 0 = 0.1",
-  beta1: "0 <= number < 1 = 0.9",
+  weightDecay: float32FromZero.default(0.1),
+  beta1: shareBelowOne.default(0.9),
   // 0.95 rather than 0.999: runs here are hundreds of steps long.
-  beta2: "0 <= number < 1 = 0.95",
-  epsilon: "number > 0 = 0.00000001",
+  beta2: shareBelowOne.default(0.95),
+  epsilon: positiveFloat32.default(1e-8),
   // Largest global norm of the gradient; null for none.
-  clip: "number > 0 | null = 1",
+  clip: positiveFloat32.or("null").default(1),
 })
 export type OptimizerOptions = typeof optimizerOptions.infer
 export type OptimizerInput = typeof optimizerOptions.inferIn

@@ -1,5 +1,5 @@
 /** Forward KL divergence from the target: the loss of DistillSpec's and AdaSPEC's recipes. */
-import { defineLoss, type LossChunk } from "@winnow/core"
+import { defineLoss, type LossChunk, temperature } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { sparseKl } from "./sparse.ts"
@@ -15,7 +15,7 @@ export const kl = defineLoss({
   options: type({
     "+": "reject",
     // 1 as AdaSPEC trains: acceptance is decided at the temperature of decoding.
-    temperature: "number > 0 = 1",
+    temperature: temperature.default(1),
     // Hinton's factor T^2 keeps the gradient's size when T changes. Off as in AdaSPEC; at T = 1 it is 1.
     timesTemperatureSquared: "boolean = false",
   }),

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
 import { loadTokenizer, type Tokenizer } from "@winnow/data"
+import { parseJson } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -66,7 +67,7 @@ const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
   const file = join(folder, name)
   if (!existsSync(file)) return undefined
   const value: unknown = yield* Effect.tryPromise({
-    try: async () => JSON.parse(await readFile(file, "utf8")),
+    try: async () => parseJson(await readFile(file, "utf8")),
     catch: (error) => new DataError({ message: `${file} cannot be read: ${(error as Error).message}`, cause: error }),
   })
   if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined

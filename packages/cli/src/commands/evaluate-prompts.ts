@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises"
 import { DataError, InvalidInput } from "@winnow/core"
 import type { Tokenizer } from "@winnow/data"
+import { parseJson } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -35,7 +36,7 @@ const parseLine = (text: string, line: number): PromptLine | string => {
   const expected = `expected {"prompt": "..."} or {"ids": [1, 2]}`
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch {
     return `line ${line}: found ${quoted(text)}, which is not JSON; ${expected}`
   }

@@ -1,5 +1,6 @@
 /** `winnow logits DIR --ids '[[1,2,3]]'`: what a saved model says of given tokens. */
 import { decode, InvalidInput } from "@winnow/core"
+import { parseJson } from "@winnow/files"
 import { logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -23,7 +24,7 @@ export interface Logits {
 
 const parseIds = Effect.fnUntraced(function* (text: string) {
   const parsed = yield* Effect.try({
-    try: (): unknown => JSON.parse(text),
+    try: (): unknown => parseJson(text),
     catch: (error) =>
       new InvalidInput({ what: "--ids", problems: [`${(error as Error).message}; give JSON such as [[1,2,3]]`] }),
   })

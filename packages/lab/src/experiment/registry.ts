@@ -32,12 +32,12 @@ export const registryOf = (experiment: Experiment): Registry => {
 }
 
 /** Fields that hold a plugin, by their name wherever they stand. */
-const pluginFields: Readonly<Record<string, PluginKind>> = {
-  filter: "filter",
-  loss: "loss",
-  model: "model",
-  task: "task",
-}
+const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
+  ["filter", "filter"],
+  ["loss", "loss"],
+  ["model", "model"],
+  ["task", "task"],
+])
 
 /**
  * A plugin from its name, or from `{ name, options }`.
@@ -51,11 +51,12 @@ export const pluginNamed = (
   fail: (problem: string) => Error,
 ): AnyUse => {
   const given = isNode(value) ? value : { name: value }
-  const make = registry.get(`${kind} ${String(given["name"])}`)
+  const name = Object.hasOwn(given, "name") ? given["name"] : undefined
+  const make = typeof name === "string" ? registry.get(`${kind} ${name}`) : undefined
   if (make) return make(given["options"] ?? {})
   const have = [...registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
   throw fail(
-    `no ${kind} ${JSON.stringify(given["name"])} here; there are ${have.join(", ")} (add others to the experiment's plugins)`,
+    `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here; there are ${have.join(", ")} (add others to the experiment's plugins)`,
   )
 }
 
@@ -66,7 +67,7 @@ export const revive = (
   value: unknown,
   fail: (problem: string) => Error,
 ): unknown => {
-  const kind = pluginFields[field]
+  const kind = pluginFields.get(field)
   if (kind !== undefined) return pluginNamed(registry, kind, value, fail)
   if (!isNode(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revive(registry, key, inner, fail)]))

@@ -11,6 +11,7 @@ import {
   type TaskUse,
   type Use,
 } from "@winnow/core"
+import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
@@ -83,14 +84,14 @@ export const plain = (use: Use<PluginKind, unknown, unknown, unknown>) =>
 /** A spec as plain JSON: each plugin in it by name and options. */
 export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, InvalidInput> =>
   Effect.gen(function* () {
-    const out: Record<string, unknown> = {}
+    const out: Array<readonly [string, unknown]> = []
     for (const [key, value] of Object.entries(spec)) {
       if (value === undefined) continue
       const isUse = typeof value === "object" && value !== null && "withOptions" in value
       const isObject = typeof value === "object" && value !== null && !Array.isArray(value)
-      out[key] = isUse ? yield* plain(value) : isObject ? yield* plainSpec(value) : value
+      out.push([key, isUse ? yield* plain(value) : isObject ? yield* plainSpec(value) : value])
     }
-    return out
+    return Object.fromEntries(out)
   })
 
 /** Whether making the filter asks for a reference: it is made once without one. */
@@ -183,7 +184,7 @@ export const resolve = Effect.fn("resolve")(function* (
   const given = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
   const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, given)
   const names = options.arms ?? Object.keys(spec.arms)
-  const unknown = names.filter((name) => !(name in spec.arms))
+  const unknown = names.filter((name) => !Object.hasOwn(spec.arms, name))
   if (unknown.length > 0) {
     const problems = [
       `no arm named ${unknown.map((name) => `'${name}'`).join(" or ")}; it has ${Object.keys(spec.arms).join(", ")}`,
@@ -212,6 +213,8 @@ export const resolve = Effect.fn("resolve")(function* (
   }
   const { reference: _, plugins: __, arms: ___, capacity: ____, ...rest } = spec
   const config = yield* plainSpec(rest).pipe(Effect.mapError(where(what)))
+  const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })
+  if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   return {
     ...rest,
     arms,

@@ -97,3 +97,46 @@ test("an experiment whose filter needs a reference does not type-check without o
   defineExperiment({ ...rest, arms: { plain, bare }, reference: ema({ decay: 0.9 }) })
   expect(own.reference?.kind).toBe("average")
 })
+
+test("names and depths from outside are refused by name: nothing is looked up on the prototype, nothing overflows", async () => {
+  for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"]) {
+    for (const setting of [
+      `${name}.x=1`,
+      `${name}=1`,
+      `arms.${name}.steps=3`,
+      `arms.behind.${name}=1`,
+      `arms.behind.filter.${name}=1`,
+      `arms.behind.filter=${name}`,
+      `arms.behind.filter={"name":"${name}"}`,
+      `arms.behind.reference={"kind":"${name}"}`,
+      `measure.${name}.x=1`,
+      `measure={"${name}":1}`,
+    ]) {
+      const message = await refused(setting)
+      expect(message.length).toBeLessThan(1000)
+    }
+    await expect(
+      Effect.runPromise(Effect.flatMap(applySettings(tiny, []), (e) => resolve(e, { arms: [name] }))),
+    ).rejects.toThrow("no arm named")
+  }
+  expect(({} as Record<string, unknown>)["x"]).toBeUndefined()
+  expect(await refused(`${"a.".repeat(10_000)}b=1`)).toContain("a path of 10001 names")
+  const deep = `${"[".repeat(100_000)}${"]".repeat(100_000)}`
+  expect(await refused(`seeds=${deep}`)).toContain("nested deeper")
+  expect(await refused(`arms.behind.filter={"name":${deep}}`)).toContain("nested deeper")
+})
+
+test("numbers that single precision or a double does not hold are refused", async () => {
+  for (const [setting, why] of [
+    ["arms.all.optimizer.learningRate=1e999", "beyond what a double holds"],
+    ["arms.all.optimizer.learningRate=1e-300", "single precision holds"],
+    ["arms.all.optimizer.learningRate=1e300", "single precision holds"],
+    ["arms.all.optimizer.epsilon=1e-60", "single precision holds"],
+    ["arms.all.optimizer.beta2=0.99999999999", "single precision"],
+    ["measure.temperature=1e-300", "at least 0.0001"],
+    ["measure.temperature=NaN", "temperature"],
+    ["seeds=[1e999]", "beyond what a double holds"],
+    ["arms.all.steps=1e999", "beyond what a double holds"],
+  ] as const)
+    expect(await refused(setting)).toContain(why)
+})

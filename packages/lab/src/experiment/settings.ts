@@ -1,5 +1,6 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
 import { InvalidInput } from "@winnow/core"
+import { jsonProblem } from "@winnow/files"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
@@ -31,12 +32,28 @@ export const parseSetting = (text: string): Effect.Effect<Setting, InvalidInput>
     const problems = ["expected path=value, such as arms.adaspec.filter.k=0.3 or seeds=[1,2,3]"]
     return Effect.fail(new InvalidInput({ what: `--set ${text}`, problems }))
   }
-  const source = text.slice(equals + 1)
-  try {
-    return Effect.succeed({ path, value: JSON.parse(source) as unknown })
-  } catch {
-    return Effect.succeed({ path, value: source })
+  if (path.length > deepest) {
+    const problems = [`has a path of ${path.length} names; the deepest setting has fewer than ${deepest}`]
+    return Effect.fail(new InvalidInput({ what: `--set ${text.slice(0, 60)}...`, problems }))
   }
+  const source = text.slice(equals + 1)
+  let value: unknown = source
+  try {
+    value = JSON.parse(source)
+  } catch {}
+  const problem = jsonProblem(value)
+  return problem === undefined
+    ? Effect.succeed({ path, value })
+    : Effect.fail(new InvalidInput({ what: `--set ${path.join(".").slice(0, 200)}`, problems: [problem] }))
+}
+
+/** Names in the longest path; far more than there are levels. */
+const deepest = 32
+
+/** A value from outside in a message: its beginning. */
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }
 
 /** The schema of the object at a path: where a field may be set that the author left out. */
@@ -47,15 +64,17 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (path.at(-1) === "signals") return signalsOptions
   if (path.at(-1) === "reference") return referenceSpec
   if ((path.length === 2 && path[0] === "arms") || at === "capacity") return armSpec
-  return {
-    target: targetSpec,
-    draft: draftSpec,
-    "draft.pretraining": trainingSpec,
-    measure: measureSpec,
-    tuning: tuningSpec,
-    tokenizer: tokenizerSpec,
-  }[at]
+  return schemas.get(at)
 }
+
+const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["target", targetSpec],
+  ["draft", draftSpec],
+  ["draft.pretraining", trainingSpec],
+  ["measure", measureSpec],
+  ["tuning", tuningSpec],
+  ["tokenizer", tokenizerSpec],
+])
 
 /** Changes one setting. */
 class Change {
@@ -66,7 +85,7 @@ class Change {
 
   readonly fail = (problem: string): InvalidInput => {
     const { path, value } = this.setting
-    return new InvalidInput({ what: `--set ${path.join(".")}=${JSON.stringify(value)}`, problems: [problem] })
+    return new InvalidInput({ what: `--set ${path.join(".")}=${shown(value)}`, problems: [problem] })
   }
 
   /** The options of a plugin with one changed, checked at once: the error is about this setting. */
@@ -89,8 +108,9 @@ class Change {
     if (key === undefined) return revive(this.registry, done.at(-1) ?? "", value, this.fail)
     if (Array.isArray(node) && /^\d+$/.test(key) && Number(key) < node.length)
       return node.with(Number(key), this.apply(node[Number(key)], depth + 1))
-    if (!isNode(node)) throw this.fail(`${done.join(".")} is ${JSON.stringify(node)}: nothing is inside it`)
-    if (!(key in node)) {
+    if (!isNode(node)) throw this.fail(`${done.join(".")} is ${shown(node)}: nothing is inside it`)
+    const own = Object.hasOwn(node, key) ? node[key] : undefined
+    if (!Object.hasOwn(node, key)) {
       const schema = schemaAt(done)
       const possible = [...new Set([...Object.keys(node), ...(schema ? keysOf(schema) : [])])]
       const newArm = done.join(".") === "arms" && deeper.length === 0 && isNode(value)
@@ -100,14 +120,14 @@ class Change {
         throw this.fail(`${where} has no ${key}; it has ${possible.filter((k) => k !== "plugins").join(", ")}`)
       }
     }
-    return { ...node, [key]: this.apply(node[key] ?? (deeper.length > 0 ? {} : undefined), depth + 1) }
+    return { ...node, [key]: this.apply(own ?? (deeper.length > 0 ? {} : undefined), depth + 1) }
   }
 }
 
 const setIn = (options: unknown, [key, ...deeper]: ReadonlyArray<string>, value: unknown): unknown => {
   if (key === undefined) return value
   const node = isNode(options) ? options : {}
-  return { ...node, [key]: setIn(node[key], deeper, value) }
+  return { ...node, [key]: setIn(Object.hasOwn(node, key) ? node[key] : undefined, deeper, value) }
 }
 
 /**

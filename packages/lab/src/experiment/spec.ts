@@ -1,5 +1,6 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
 import type { FilterUse, LossUse, ModelUse, PluginKind, Reference, Target, TaskUse, Use } from "@winnow/core"
+import { positiveFloat32, temperature } from "@winnow/core"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
@@ -92,7 +93,7 @@ export const armSpec = type({
 export const tuningSpec = type({
   "+": "reject",
   // The rates that every arm and every reference is tried with; the search is of equal size for all.
-  learningRates: type("number > 0").array().atLeastLength(2),
+  learningRates: positiveFloat32.array().atLeastLength(2),
   // A start, an order of the data and draws that no measured seed has.
   seed: "number.integer = 0",
   // Prompts of the validation split, the first of it, on which the rates are judged by greedy acceptance.
@@ -115,7 +116,7 @@ export const measureSpec = type({
   // The draft length of the table.
   gamma: "number.integer >= 1 = 4",
   // Of the sampled rollouts: the target's own distribution.
-  temperature: "number > 0 = 1",
+  temperature: temperature.default(1),
   "topK?": natural,
   "topP?": "0 < number <= 1",
   // Prompts decoded for real, one at a time, by the target alone and with the draft: the speed-up.

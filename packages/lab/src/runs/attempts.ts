@@ -6,7 +6,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
-import { fileErrorOf, readRegular } from "@winnow/files"
+import { fileErrorOf, parseJson, readRegular } from "@winnow/files"
 import { type } from "arktype"
 import type { Attempt, Beginning } from "./entry.ts"
 import { isAlive, thisProcess } from "./process.ts"
@@ -53,7 +53,7 @@ const kept = 2000
 
 const parsed = (text: string): Line | undefined => {
   try {
-    const value = line(JSON.parse(text))
+    const value = line(parseJson(text))
     return value instanceof type.errors ? undefined : value
   } catch {
     return undefined

@@ -17,7 +17,9 @@ const labels = ["name", "seed", "gamma", "position", "label", "learningRate"]
 /** What each member of a list is called: by a field in which all differ, so that a member more moves no other; else its place. */
 const namesOf = (list: ReadonlyArray<unknown>): ReadonlyArray<string> => {
   const candidates = [...labels.map((label) => [label]), ["a", "b", "measure"]].map((fields) =>
-    list.map((member) => fields.map((field) => (isNode(member) ? member[field] : undefined))),
+    list.map((member) =>
+      fields.map((field) => (isNode(member) && Object.hasOwn(member, field) ? member[field] : undefined)),
+    ),
   )
   const isName = (value: unknown) => typeof value === "string" || typeof value === "number"
   const names = candidates

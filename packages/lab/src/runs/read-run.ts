@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { DataError } from "@winnow/core"
-import { readRegularText } from "@winnow/files"
+import { parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { type RunRecord, runRecord } from "../record/schema.ts"
@@ -80,7 +80,7 @@ export const readRun = (path: string): Effect.Effect<RunFile, DataError> =>
       catch: (error) =>
         fail(`${(error as Error).message}; expected the folder of a run, such as results/NNN-slug/RUN`, error),
     })
-    const json = yield* Effect.try({ try: () => JSON.parse(text) as unknown, catch: (error) => fail(String(error)) })
+    const json = yield* Effect.try({ try: () => parseJson(text) as unknown, catch: (error) => fail(String(error)) })
     const written = writtenRun(json)
     if (written instanceof type.errors) return yield* fail(`${written.summary}; is it the record of a run?`)
     const record = runRecord(json)

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto"
 import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { type Architecture, DataError, type InvalidInput } from "@winnow/core"
+import { parseJson } from "@winnow/files"
 import { architectureFromConfig, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
@@ -26,7 +27,7 @@ export const folderArchitecture = (path: string): Effect.Effect<Architecture, Da
   Effect.gen(function* () {
     const file = join(path, "config.json")
     const config = yield* Effect.try({
-      try: () => JSON.parse(readFileSync(file, "utf8")) as unknown,
+      try: () => parseJson(readFileSync(file, "utf8")) as unknown,
       catch: (error) =>
         new DataError({
           message: `target ${path}: ${String(error)}; expected a folder with config.json and weights`,

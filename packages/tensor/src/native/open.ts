@@ -49,7 +49,8 @@ export const nativeSources = join(import.meta.dir, "..", "..", "native")
  *
  * The environment variable WINNOW_NATIVE names a variant, and then no other is tried; "off" switches the library off.
  *
- * @error AttemptFailed for a WINNOW_NATIVE that is unknown or that this processor cannot run
+ * @error AttemptFailed for a WINNOW_NATIVE that is unknown, that this processor cannot run, or that does not open: who names a
+ * variant gets no other code
  */
 export const openNative = async <Table extends FunctionTable>(
   options: OpenNativeOptions<Table>,
@@ -97,6 +98,11 @@ export const openNative = async <Table extends FunctionTable>(
   }
   // The same fault shows for every variant; the best one's words are enough.
   const missing = notes[0]!
+  if (env["WINNOW_NATIVE"])
+    throw new AttemptFailed(
+      `WINNOW_NATIVE is "${env["WINNOW_NATIVE"]}", and it cannot be opened: ${missing}`,
+      remedy ?? "Leave WINNOW_NATIVE out to have slower code run in its place.",
+    )
   say(`winnow: there is no native library, slower code runs in its place, since\n${indented([missing])}`)
   if (remedy !== undefined) say(`  ${remedy}`)
   return { missing, ...(remedy === undefined ? {} : { remedy }) }

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
+import { parseJson } from "@winnow/files"
 import { type } from "arktype"
 
 /**
@@ -49,7 +50,7 @@ export const hashOf = (bytes: Uint8Array): string => Bun.hash.xxHash3(bytes).toS
 /** A line of the journal; undefined for one that a kill cut short. */
 export const readPiece = (line: string): Piece | undefined => {
   try {
-    const found = piece(JSON.parse(line))
+    const found = piece(parseJson(line))
     return found instanceof type.errors ? undefined : found
   } catch {
     return undefined
@@ -63,7 +64,7 @@ export const readHeader = (directory: string): SignalsHeader => {
     new DataError({ message: `${file}: ${problem}; a cache of signals begins with one: make it anew (--fresh)` })
   let content: unknown
   try {
-    content = JSON.parse(readFileSync(file, "utf8"))
+    content = parseJson(readFileSync(file, "utf8"))
   } catch (cause) {
     throw fail(String(cause))
   }

@@ -20,6 +20,7 @@ import {
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
 import { type Batch, collate, type EncodedExample, trainedOffsets } from "@winnow/data"
+import { parseJson } from "@winnow/files"
 import { Effect } from "effect"
 import {
   checkIdentity,
@@ -127,7 +128,7 @@ const finished = ({ directory, identity }: WriteOptions, plan: ReadonlyArray<Pla
   const done = new Map<string, Piece>()
   if (lines.length === 0) return done
   try {
-    checkIdentity(directory, JSON.parse(lines[0]!) as SignalsIdentity, identity)
+    checkIdentity(directory, parseJson(lines[0]!) as SignalsIdentity, identity)
   } catch (cause) {
     if (cause instanceof DataError) throw cause
     return done // killed while the very first line was written

@@ -1,0 +1,24 @@
+/** Ranges of settings that are narrowed to single precision where they are used: checked before they are. */
+import { type } from "arktype"
+
+/** The smallest and the largest normal number of single precision. */
+const [least, most] = [1.1754943508222875e-38, 3.4028234663852886e38]
+
+/** A positive number that single precision holds: smaller ones become 0 there, larger ones infinite. */
+export const positiveFloat32 = type("number > 0").narrow(
+  (x, ctx) => (x >= least && x <= most) || ctx.mustBe("a number that single precision holds (1.2e-38 to 3.4e38)"),
+)
+
+/** The same, or 0. */
+export const float32FromZero = positiveFloat32.or("0")
+
+/** A share below 1 that single precision tells from 1. */
+export const shareBelowOne = type("0 <= number < 1").narrow(
+  (x, ctx) => Math.fround(x) < 1 || ctx.mustBe("below 1 in single precision, too (at most 0.9999999)"),
+)
+
+/**
+ * A temperature above 0: logits of some 1e4 divided by it stay finite in single precision, and differ from one another.
+ * Below it a model is greedy but for rounding: ask for temperature 0.
+ */
+export const temperature = type("0.0001 <= number <= 10000")
