@@ -134,6 +134,10 @@ describe("a page", () => {
     expect(messages(`5 of them<!--= 5 --> and more ${marker}`)).toEqual([expect.stringContaining("0 stand before")])
     expect(messages(`| 5 | ${marker} |`)).toEqual([expect.stringContaining("0 stand before")])
   })
+  test("has no marker at the beginning of a line, or over two", () => {
+    expect(messages("5\n<!--= 5 --> of them")).toEqual([expect.stringContaining("page.md:2: marker 5: stands on one")])
+    expect(messages("5<!--= 5\n* 1 --> of them")).toEqual([expect.stringContaining("stands on one line")])
+  })
   test("leaves markers in code alone", () => {
     expect(check(`\`1 ${marker}\`\n\n\`\`\`md\n1 ${marker}\n\`\`\`\n`)).toMatchObject({ issues: [], covered: [] })
   })
@@ -154,6 +158,12 @@ describe("a page", () => {
     expect(issues.map(({ line }) => line)).toEqual([8])
     expect(mended).toBe(given)
     expect(messages(given.replace("| speed |", "|"))).toEqual([expect.stringContaining("3 columns are marked")])
+  })
+
+  test("takes a row's name from a comment in its first cell", () => {
+    const table = "<!--=| | 004/gsm8k:{}.acceptance * 100 |-->\n\n| a | b |\n| - | - |\n"
+    expect(messages(`${table}| before training <!--@ start --> | 41.0 |`)).toEqual([])
+    expect(messages(`${table}| start <!--@ all-equal-steps --> | 41.0 |`).length).toBe(1)
   })
 })
 

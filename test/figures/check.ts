@@ -89,6 +89,11 @@ export const checkPage = (page: Page, records: Records): Checked => {
   }
 
   for (const { expression, start } of page.markers) {
+    // at a line's beginning Markdown takes a comment for a block of its own, and the rest of its line for raw text
+    if (page.text.slice(page.text.lastIndexOf("\n", start) + 1, start).trim() === "" || expression.includes("\n")) {
+      const message = `marker ${expression}: stands on one line, behind its figure or a word`
+      issues.push({ file: page.file, line: lineAt(page, start), message })
+    }
     const from = segmentStart(page, start)
     compare(expression, page.text.slice(from, start), from, start)
   }

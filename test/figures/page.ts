@@ -108,8 +108,9 @@ export const tableAfter = (page: Page, offset: number): ReadonlyArray<ReadonlyAr
   return rows
 }
 
-/** A cell's words: no emphasis, code marks, links, brackets or comments. */
+/** A cell's words: no emphasis, code marks, links, brackets or comments; or the name that `<!--@ name -->` in it gives. */
 export const plain = (cell: string): string =>
+  /<!--@\s*(.*?)\s*-->/.exec(cell)?.[1] ??
   cell
     .replace(/<!--[\s\S]*?-->/g, "")
     .replace(/\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, "$1")

@@ -12,7 +12,6 @@ export const root = dirname(dirname(import.meta.dir))
 
 /** Pages whose figures without a record are not named yet: markers on them are checked all the same. */
 export const pending: ReadonlySet<string> = new Set<string>([
-  "README.md",
   "docs/benchmarks.md",
   "docs/data.md",
   "docs/decisions/002-the-step-is-one-custom-gradient.md",

@@ -13,7 +13,7 @@ const signed = `[+-]?${number}`
 
 /** `5`, `-0.7`, `54.2 ± 2.0`, `+2.4 [+1.4, +3.4]`, `50 304`; not a digit inside a name or a version. */
 const figure = new RegExp(
-  String.raw`(?<![\w.]|\d )${signed}(?:\s±\s${number}|\s\[${signed},\s${signed}\])?(?!\.\d|\d)`,
+  String.raw`(?<![\w.])${signed}(?:\s±\s${number}|\s\[${signed},\s${signed}\])?(?!\.\d|\d)`,
   "g",
 )
 
