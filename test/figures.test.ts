@@ -30,6 +30,10 @@ put("results/004-compared/gsm8k-0123456789/run.json", {
     { a: "all-equal-steps", b: "start", measure: "kl", value: -0.25, low: null, high: null },
   ],
 })
+writeFileSync(
+  join(folder, "results/004-compared/gsm8k-0123456789/metrics.jsonl"),
+  '{"stage":"arm a, seed 1","norm":2}\n{"stage":"arm a, seed 2","norm":0.5}\n{"stage":"arm b, seed 1","norm":3}\n',
+)
 put("results/benchmarks/2026-11-20-step.json", { rate: 1 })
 put("results/benchmarks/2026-11-21-step.json", {
   rate: 50304,
@@ -56,6 +60,7 @@ describe("expressions", () => {
     expect(value('bench/step:results[name="linear, two"].ratio.value')).toEqual([0.75])
     expect(value("median(004/gsm8k:start.seeds.*.speed)")).toEqual([2])
     expect(value("count(004/gsm8k:rows) - (1 + 1)")).toEqual([0])
+    expect(value('count(004/gsm8k#metrics:[stage^="arm a,",norm>1].*) / count([stage^="arm a,"].*)')).toEqual([0.5])
     expect(value("004/gsm8k:created")).toEqual(["2026-11-21"])
   })
   test("take a difference of either sign", () => {

@@ -45,11 +45,16 @@ const filtered = (value: Json, part: string, all: boolean): Json => {
   const conditions = part
     .slice(1, -1)
     .split(/,(?=[^"]*(?:"[^"]*"[^"]*)*$)/)
-    .map((text) => /^\s*([\w.]+)(\^?=)(.*?)\s*$/.exec(text) ?? fail(`${part}: write [key=value] or [key^=beginning]`))
+    .map(
+      (text) =>
+        /^\s*([\w.]+)(\^?=|>)(.*?)\s*$/.exec(text) ??
+        fail(`${part}: write [key=value], [key^=beginning] or [key>number]`),
+    )
   const fits = value.filter((item) =>
     conditions.every(([, key, how, quoted]) => {
       const wanted = quoted!.replace(/^"(.*)"$/, "$1")
       const has = String(nested(item, key!) ?? "")
+      if (how === ">") return Number.parseFloat(has) > Number.parseFloat(wanted)
       return how === "=" ? has === wanted : has.startsWith(wanted)
     }),
   )
@@ -76,7 +81,7 @@ const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
 }
 
 /**
- * The value at `path` of a record. Parts are names of fields; of a list, the `name` of an item, `[key=value]` or `[key^=beginning]` for the one item
+ * The value at `path` of a record. Parts are names of fields; of a list, the `name` of an item, `[key=value]`, `[key^=beginning]` or `[key>number]` for the one item
  * that fits, or with `.*` behind it for all that do, `*` for each. At the beginning of a run's path `adaspec` is the row of that
  * name and `adaspec~random` the difference of the two arms, of either sign.
  * @error a part that is not there, with what is

@@ -36,6 +36,7 @@ const trackedRuns = (root: string): ReadonlySet<string> => {
 /**
  * The records below `root`. A source is one of
  * - `004/gsm8k`, `001`: the one run of an experiment and part, `results/004-compute-matched/gsm8k-<run>/run.json`;
+ * - `004/gsm8k#metrics`: the lines of `metrics.jsonl` beside it, as a list;
  * - `bench/step-live`: the newest `results/benchmarks/<date>-step-live.json`.
  * Where several runs of a part lie there, the one that git tracks counts.
  */
@@ -60,8 +61,11 @@ export const recordsOf = (root: string): Records => {
   }
 
   const pathOf = (source: string): string => {
-    const run = /^(\d{3})(?:\/([a-z0-9-]+))?$/.exec(source)
-    if (run !== null) return pathOfRun(source, run[1]!, run[2])
+    const run = /^(\d{3})(?:\/([a-z0-9-]+))?(#metrics)?$/.exec(source)
+    if (run !== null) {
+      const path = pathOfRun(source, run[1]!, run[2])
+      return run[3] === undefined ? path : path.replace(/run\.json$/, "metrics.jsonl")
+    }
     const bench = /^bench\/([a-z0-9-]+)$/.exec(source)
     if (bench === null) throw new Error(`no source "${source}": write 004/gsm8k, 001 or bench/step-live`)
     const files = foldersIn(join(root, "results/benchmarks")).filter((name) =>
@@ -76,7 +80,13 @@ export const recordsOf = (root: string): Records => {
       const known = documents.get(source)
       if (known !== undefined) return known
       const path = pathOf(source)
-      const entry = { path, document: JSON.parse(readFileSync(join(root, path), "utf8")) as Json }
+      const text = readFileSync(join(root, path), "utf8")
+      const lines = () =>
+        text
+          .trimEnd()
+          .split("\n")
+          .map((line) => JSON.parse(line) as Json)
+      const entry = { path, document: path.endsWith(".jsonl") ? lines() : (JSON.parse(text) as Json) }
       documents.set(source, entry)
       return entry
     },
