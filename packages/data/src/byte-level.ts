@@ -32,7 +32,7 @@ export const specialToken = (id: number, content: string) => ({
 })
 
 /**
- * GPT-2's pattern; with split digits as Qwen 2 has it. Written as `Split`, which both libraries match alike, while
+ * GPT-2's pattern; with split digits as Qwen 2 has it. Written as `Split`, which every implementation matches alike, while
  * `Digits` and the pattern built into `ByteLevel` differ between them on signs such as U+00BD or U+FEFF.
  */
 export const splitPattern = (splitDigits: boolean) =>

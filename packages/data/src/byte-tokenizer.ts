@@ -1,6 +1,8 @@
 /** The tokenizer without a vocabulary to learn: a token is a byte, id = byte, and 256 ends the sequence. */
+import { sha256 } from "@winnow/files"
+import { Effect } from "effect"
 import { byteCharacters, endOfText, specialToken } from "./byte-level.ts"
-import { sha256, type Tokenizer } from "./tokenizer.ts"
+import type { Tokenizer } from "./tokenizer.ts"
 
 const eosId = 256
 
@@ -28,32 +30,45 @@ const json = {
   },
 }
 
+const idOf: ReadonlyMap<string, number> = new Map(Object.entries(json.model.vocab))
+
 /** Bytes and an end, 257 ids. Encoded without a look-up, so it is many times faster than a `tokenizer.json`. */
 export const byteTokenizer: Tokenizer = (() => {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  const spelled = (text: string) => text.match(/<\|endoftext\|>/g) ?? []
+  const asText = (text: string) => Int32Array.from(encoder.encode(text))
+  const withEnds = (text: string) => {
+    if (!text.includes(endOfText)) return asText(text)
+    const parts = text.split(endOfText).map((part) => encoder.encode(part))
+    return Int32Array.from(parts.flatMap((bytes, i) => (i === 0 ? [...bytes] : [eosId, ...bytes])))
+  }
   return {
     vocabularySize: 257,
     eos: endOfText,
     eosId,
-    encode: (text) => {
-      if (!text.includes(endOfText)) return Int32Array.from(encoder.encode(text))
-      const parts = text.split(endOfText).map((part) => encoder.encode(part))
-      return Int32Array.from(parts.flatMap((bytes, i) => (i === 0 ? [...bytes] : [eosId, ...bytes])))
-    },
+    encode: (texts, { specialTokens = "text" } = {}) =>
+      Effect.sync(() => texts.map(specialTokens === "text" ? asText : withEnds)),
     decode: (ids) => {
       let text = ""
       let bytes: Array<number> = []
-      for (const id of ids) {
-        if (id !== eosId) bytes.push(id)
-        else {
-          text += decoder.decode(Uint8Array.from(bytes)) + endOfText
-          bytes = []
-        }
+      const flush = () => {
+        text += decoder.decode(Uint8Array.from(bytes))
+        bytes = []
       }
-      return text + decoder.decode(Uint8Array.from(bytes))
+      for (const id of ids) {
+        if (id === eosId) {
+          flush()
+          text += endOfText
+        } else if (id >= 0 && id < eosId) bytes.push(id) // rows beyond the tokenizer's have no text
+      }
+      flush()
+      return text
     },
+    idOf: (token) => idOf.get(token),
+    spelled,
     fingerprint: sha256(JSON.stringify(json)),
     json,
+    notes: [],
   }
 })()

@@ -3,9 +3,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promis
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import type { DatasetFile } from "@winnow/core"
+import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import { datasetCache, makeDatasets } from "./datasets.ts"
-import { sha256 } from "./tokenizer.ts"
 
 const text = '{"a":1}\n{"a":2}\n'
 const served = new Map<string, () => Response>([

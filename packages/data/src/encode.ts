@@ -3,7 +3,9 @@
  *
  * Letters: L tokens of one sequence, the end included.
  */
-import type { Example } from "@winnow/core"
+import type { Example, InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import type { EncodeOptions } from "./codec.ts"
 import type { Tokenizer } from "./tokenizer.ts"
 
 /** One sequence: prompt, answer, end-of-sequence token. Token i is trained if i >= promptLength (and i > 0). */
@@ -29,6 +31,14 @@ export const trainedOffsets = (examples: ReadonlyArray<EncodedExample>): Float64
   return offset_E
 }
 
+/** How many examples spell a special token, and how it was encoded. */
+export interface SpelledToken {
+  /** The special token's text. */
+  readonly token: string
+  /** Examples that spell it, in the prompt or the answer; those that were left out are counted too. */
+  readonly examples: number
+}
+
 /** The examples of a split that fit, and what was left out. */
 export interface EncodedTask {
   readonly examples: ReadonlyArray<EncodedExample>
@@ -40,44 +50,79 @@ export interface EncodedTask {
   /** Of the kept examples: tokens in all, and those that are trained. */
   readonly tokens: number
   readonly trained: number
+  /** Special tokens that texts spell, the most frequent first. */
+  readonly spelled: ReadonlyArray<SpelledToken>
+  /** How such text was encoded. */
+  readonly specialTokens: "text" | "ids"
 }
 
 /**
- * Encodes one example. Prompt and answer are encoded apart, so that no token spans the border: at decoding time the
- * model gets exactly these prompt tokens.
+ * Encodes examples. Prompt and answer are encoded apart, so that no token spans the border: at decoding time the model gets
+ * exactly these prompt tokens.
+ *
+ * @error InvalidInput for a text that the tokenizer cannot encode
  */
-export const encodeExample = (example: Example, tokenizer: Tokenizer): EncodedExample => {
-  const prompt = tokenizer.encode(example.prompt)
-  const answer = tokenizer.encode(example.answer)
-  const ids = new Int32Array(prompt.length + answer.length + 1)
-  ids.set(prompt)
-  ids.set(answer, prompt.length)
-  ids[ids.length - 1] = tokenizer.eosId
-  return { ids, promptLength: prompt.length }
+export const encodeExamples = (
+  examples: ReadonlyArray<Example>,
+  tokenizer: Tokenizer,
+  options: EncodeOptions = {},
+): Effect.Effect<ReadonlyArray<EncodedExample>, InvalidInput> =>
+  Effect.map(
+    tokenizer.encode(
+      examples.flatMap(({ prompt, answer }) => [prompt, answer]),
+      options,
+    ),
+    (texts) =>
+      examples.map((_, i): EncodedExample => {
+        const [prompt, answer] = [texts[2 * i]!, texts[2 * i + 1]!]
+        const ids = new Int32Array(prompt.length + answer.length + 1)
+        ids.set(prompt)
+        ids.set(answer, prompt.length)
+        ids[ids.length - 1] = tokenizer.eosId
+        return { ids, promptLength: prompt.length }
+      }),
+  )
+
+/** Special tokens that the examples spell, the most frequent first. */
+const spelledIn = (examples: ReadonlyArray<Example>, { spelled }: Tokenizer): ReadonlyArray<SpelledToken> => {
+  const counts = new Map<string, number>()
+  for (const { prompt, answer } of examples)
+    for (const token of new Set([...spelled(prompt), ...spelled(answer)]))
+      counts.set(token, (counts.get(token) ?? 0) + 1)
+  return Array.from(counts, ([token, examples]) => ({ token, examples })).sort((a, b) => b.examples - a.examples)
 }
 
 /**
  * Encodes a split of a task.
  *
  * @param maxLength most tokens of a sequence, the end included; longer examples are dropped and counted
+ * @error InvalidInput for a text that the tokenizer cannot encode
  */
 export const encodeTask = (
   examples: ReadonlyArray<Example>,
   tokenizer: Tokenizer,
-  { maxLength }: { readonly maxLength: number },
-): EncodedTask => {
-  const kept: Array<EncodedExample> = []
-  const source: Array<number> = []
-  let tokens = 0
-  let trained = 0
-  for (const [i, example] of examples.entries()) {
-    const encoded = encodeExample(example, tokenizer)
-    if (encoded.ids.length > maxLength) continue
-    kept.push(encoded)
-    source.push(i)
-    tokens += encoded.ids.length
-    trained += encoded.ids.length - firstTrained(encoded.promptLength)
-  }
-  const dropped = examples.length - kept.length
-  return { examples: kept, source: Int32Array.from(source), dropped, maxLength, tokens, trained }
-}
+  { maxLength, specialTokens = "text" }: { readonly maxLength: number } & EncodeOptions,
+): Effect.Effect<EncodedTask, InvalidInput> =>
+  Effect.map(encodeExamples(examples, tokenizer, { specialTokens }), (all) => {
+    const kept: Array<EncodedExample> = []
+    const source: Array<number> = []
+    let tokens = 0
+    let trained = 0
+    for (const [i, encoded] of all.entries()) {
+      if (encoded.ids.length > maxLength) continue
+      kept.push(encoded)
+      source.push(i)
+      tokens += encoded.ids.length
+      trained += encoded.ids.length - firstTrained(encoded.promptLength)
+    }
+    return {
+      examples: kept,
+      source: Int32Array.from(source),
+      dropped: examples.length - kept.length,
+      maxLength,
+      tokens,
+      trained,
+      spelled: spelledIn(examples, tokenizer),
+      specialTokens,
+    }
+  })

@@ -1,8 +1,16 @@
 export * from "./batches.ts"
 export * from "./byte-tokenizer.ts"
+export { type Codec, type EncodeOptions, makeCodec } from "./codec.ts"
 export { type DatasetsOptions, datasetCache, datasetsLayer, makeDatasets } from "./datasets.ts"
 export type { DownloadProgress, Fetch } from "./download.ts"
 export * from "./encode.ts"
 export * from "./preflight.ts"
-export { loadTokenizer, makeTokenizer, type Tokenizer, tokenizerFiles } from "./tokenizer.ts"
+export {
+  loadCodec,
+  loadTokenizer,
+  makeTokenizer,
+  type Tokenizer,
+  tokenizerFiles,
+  tokenizerPath,
+} from "./tokenizer.ts"
 export { type BpeOptions, trainBpe } from "./train-bpe.ts"

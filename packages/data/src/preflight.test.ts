@@ -5,7 +5,9 @@ import { type EncodedTask, encodeTask } from "./encode.ts"
 import { type PreflightModel, preflight } from "./preflight.ts"
 
 const examples = ["1+1=", "2+2=", "3+3=", "4+4="].map((prompt, i) => ({ prompt, answer: String(2 * i + 2) }))
-const encoded = encodeTask(examples, byteTokenizer, { maxLength: 64 })
+const encode = (all: typeof examples, options: Parameters<typeof encodeTask>[2]) =>
+  Effect.runPromise(encodeTask(all, byteTokenizer, options))
+const encoded = await encode(examples, { maxLength: 64 })
 const model = (changes: Partial<PreflightModel> = {}): PreflightModel => ({
   name: "target",
   vocabularySize: 257,
@@ -29,10 +31,10 @@ test("shows three examples with the trained part marked, the end included", asyn
 
 test("examples that were left out are a warning, all of them an error", async () => {
   const long = [...examples, { prompt: "1000+1000=", answer: "2000" }]
-  const some = encodeTask(long, byteTokenizer, { maxLength: 8 })
+  const some = await encode(long, { maxLength: 8 })
   const { warnings } = await Effect.runPromise(run({ encoded: some }))
   expect(warnings).toEqual(["1 of 5 examples (20.0 %) are longer than 8 tokens and were left out whole"])
-  const none = encodeTask(long, byteTokenizer, { maxLength: 4 })
+  const none = await encode(long, { maxLength: 4 })
   expect(await refusal({ encoded: none })).toContain("all 5 examples are longer than 4 tokens")
 })
 

@@ -13,6 +13,8 @@ export interface PreflightModel {
   readonly maxLength: number
   /** Fingerprint of the tokenizer that it was saved with, where one is known. */
   readonly tokenizer?: string
+  /** Ids that end a text, says its config.json; left out where it says nothing. */
+  readonly ends?: ReadonlyArray<number>
 }
 
 export interface Preflight {
@@ -99,6 +101,39 @@ const sequenceProblems = (
   return problems
 }
 
+/** What is allowed and worth knowing of the data's tokens and of the models' ends. */
+const tokenWarnings = (
+  { examples, dropped, spelled, specialTokens }: EncodedTask,
+  tokenizer: Tokenizer,
+  models: ReadonlyArray<PreflightModel>,
+): ReadonlyArray<string> => {
+  const { eos, eosId } = tokenizer
+  const all = examples.length + dropped
+  const warnings = spelled.map(({ token, examples: n }) => {
+    const how =
+      specialTokens === "text"
+        ? 'it is encoded as text; specialTokens: "ids" makes it the special token'
+        : "it is encoded as the special token, as asked"
+    return `${n} of ${all} examples spell the special token ${token}; ${how}`
+  })
+  const ended = examples.filter(({ ids }) => ids.indexOf(eosId) < ids.length - 1).length
+  if (ended > 0)
+    warnings.push(`${ended} of ${all} examples hold the end token ${eos} (${eosId}) before their end; texts stop there`)
+  const rows = models.find(({ vocabularySize }) => vocabularySize > tokenizer.vocabularySize)
+  if (rows !== undefined)
+    warnings.push(
+      `${models.map(({ name }) => name).join(" and ")} have ${rows.vocabularySize - tokenizer.vocabularySize} rows beyond the ` +
+        `tokenizer's ${tokenizer.vocabularySize} ids; such an id has no text`,
+    )
+  for (const { name, ends } of models)
+    if (ends !== undefined && !ends.includes(eosId))
+      warnings.push(
+        `config.json of the ${name} ends a text with ${ends.length === 0 ? "no id" : `id ${ends.join(", ")}`}, ` +
+          `the data with ${eos} (${eosId}), the tokenizer's; texts end with the latter`,
+      )
+  return warnings
+}
+
 /**
  * The text of an example with its trained part between marks.
  *
@@ -131,10 +166,12 @@ export const preflight = (input: {
     const { examples, dropped, maxLength } = encoded
     const all = examples.length + dropped
     const share = ((100 * dropped) / all).toFixed(1)
-    const warnings =
-      dropped === 0
-        ? []
-        : [`${dropped} of ${all} examples (${share} %) are longer than ${maxLength} tokens and were left out whole`]
+    const left = `${dropped} of ${all} examples (${share} %) are longer than ${maxLength} tokens and were left out whole`
+    const warnings = [
+      ...(dropped === 0 ? [] : [left]),
+      ...tokenizer.notes,
+      ...tokenWarnings(encoded, tokenizer, models),
+    ]
     const last = examples.length - 1
     const shown = [...new Set([0, last >> 1, last])].map((i) => showExample(examples[i]!, tokenizer, marks))
     return Effect.succeed({ examples: shown, warnings })

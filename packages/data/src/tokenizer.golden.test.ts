@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { encodeAll, encodeOne } from "../test/encode-one.ts"
 import { byteCharacters, specialToken } from "./byte-level.ts"
 import { makeTokenizer, type Tokenizer } from "./tokenizer.ts"
 
@@ -91,14 +92,21 @@ const without = data === undefined ? " (skipped: WINNOW_DATA is not set)" : ""
 
 describe.skipIf(data === undefined)(`golden ids${without}`, () => {
   for (const [name, make, vocabularySize] of tokenizers)
-    test(name, () => {
+    test(name, async () => {
       const tokenizer = make()
       expect(tokenizer.vocabularySize).toBe(vocabularySize)
       const lines = read(`${name}.golden.jsonl`).trimEnd().split("\n")
       expect(lines.length).toBeGreaterThan(40)
-      for (const line of lines) {
-        const { text, ids } = JSON.parse(line) as { text: string; ids: ReadonlyArray<number> }
-        expect([text, Array.from(tokenizer.encode(text))]).toEqual([text, [...ids]])
+      const goldens = lines.map((line) => JSON.parse(line) as { text: string; ids: ReadonlyArray<number> })
+      const options = { specialTokens: "ids" } as const
+      const all = await encodeAll(
+        tokenizer,
+        goldens.map(({ text }) => text),
+        options,
+      )
+      for (const [i, { text, ids }] of goldens.entries()) {
+        expect([text, all[i]]).toEqual([text, ids])
+        expect([text, await encodeOne(tokenizer, text, options)]).toEqual([text, ids])
       }
     })
 })

@@ -1,42 +1,48 @@
-/** Text to ids and back, by a `tokenizer.json`: one encoder for tokenizers that are read and for those trained here. */
-import { createHash } from "node:crypto"
-import { readFile } from "node:fs/promises"
-import { join } from "node:path"
-import { Tokenizer as Encoder } from "@huggingface/tokenizers"
+/** A tokenizer: text to ids and back by a `tokenizer.json`, and the token that ends a sequence. */
+import { statSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
+import { fileErrorOf, parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { endOfText } from "./byte-level.ts"
-import { withWordMemo } from "./word-memo.ts"
+import { type Codec, makeCodec } from "./codec.ts"
 
-/** A vocabulary and the rule that cuts text into it. */
-export interface Tokenizer {
-  /** Largest id + 1, added tokens included; a model may have more rows than this, never fewer. */
-  readonly vocabularySize: number
+/** A codec that knows which token ends a sequence. */
+export interface Tokenizer extends Codec {
   /** The token that ends a sequence, and its text. */
   readonly eosId: number
   readonly eos: string
-  /** Ids of the text, nothing added at either end; special tokens written in the text are recognised as such. */
-  readonly encode: (text: string) => Int32Array
-  /** The text of the ids, special tokens included; bytes that are no UTF-8 become U+FFFD. */
-  readonly decode: (ids: Iterable<number>) => string
-  /** SHA-256 of what `tokenizer.json` holds (white space aside), hex: equal only for equal tokenizers. */
-  readonly fingerprint: string
-  /** What `tokenizer.json` holds. */
-  readonly json: object
 }
 
-const Json = type({
-  // The encoder takes any other type for BPE; some older files of GPT-2's kind leave it out.
-  model: { "type?": "'BPE' | 'WordPiece' | 'Unigram'", vocab: "object" },
-  "added_tokens?": type({ id: "number.integer >= 0", content: "string" }).array(),
-})
 const Config = type({ "eos_token?": type("string | null").or({ content: "string" }) })
 
 /** Ends that are looked for where nobody names one: GPT-2 and NeoX, Llama, chat models. */
 const usualEnds = [endOfText, "</s>", "<|im_end|>", "<|end_of_text|>"]
 
-export const sha256 = (data: string | Uint8Array): string => createHash("sha256").update(data).digest("hex")
+/** A tokenizer and its end, or what keeps it from having one. */
+interface Ended {
+  readonly codec: Codec
+  readonly end: { readonly id: number; readonly text: string } | undefined
+  /** Where there is no end: why. */
+  readonly missing: string
+}
+
+const withEnd = (json: object, options: { readonly eos?: string; readonly config?: object }): Ended => {
+  const config = Config(options.config ?? {})
+  if (config instanceof type.errors)
+    throw new InvalidInput({ what: "tokenizer_config.json", problems: [config.summary] })
+  const codec = makeCodec(json, options.config)
+  const named = options.eos ?? (typeof config.eos_token === "object" ? config.eos_token?.content : config.eos_token)
+  const text = named ?? usualEnds.find((end) => codec.idOf(end) !== undefined)
+  const id = text === undefined ? undefined : codec.idOf(text)
+  if (text !== undefined && id !== undefined) return { codec, end: { id, text }, missing: "" }
+  const { added_tokens = [] } = json as { added_tokens?: ReadonlyArray<{ content: string }> }
+  const added = added_tokens.map(({ content }) => content).join(" ") || "none"
+  const found = text === undefined ? `none of ${usualEnds.join(" ")} is in it` : `${JSON.stringify(text)} is not in it`
+  const missing = `found no end-of-sequence token: ${found}; its added tokens: ${added}; name one with eos`
+  return { codec, end: undefined, missing }
+}
 
 /**
  * A tokenizer from the parsed content of a `tokenizer.json`.
@@ -44,55 +50,15 @@ export const sha256 = (data: string | Uint8Array): string => createHash("sha256"
  * @param options.eos text of the token that ends a sequence; else the config's `eos_token`, else a usual one
  * @param options.config content of the `tokenizer_config.json` beside it
  * @error InvalidInput (thrown) when the content is no tokenizer, or has no such end token
+ * @error DataError (thrown) when the tokenizers library does not load on this machine
  */
 export const makeTokenizer = (
   json: object,
   options: { readonly eos?: string; readonly config?: object } = {},
 ): Tokenizer => {
-  const checked = Json(json)
-  if (checked instanceof type.errors) throw new InvalidInput({ what: "tokenizer.json", problems: [checked.summary] })
-  const config = Config(options.config ?? {})
-  if (config instanceof type.errors)
-    throw new InvalidInput({ what: "tokenizer_config.json", problems: [config.summary] })
-
-  const encoder = open(json, options.config ?? {})
-  const named = options.eos ?? (typeof config.eos_token === "object" ? config.eos_token?.content : config.eos_token)
-  const eos = named ?? usualEnds.find((end) => encoder.token_to_id(end) !== undefined)
-  const eosId = eos === undefined ? undefined : encoder.token_to_id(eos)
-  if (eos === undefined || eosId === undefined) {
-    const added = checked.added_tokens?.map(({ content }) => content).join(" ") || "none"
-    const found = eos === undefined ? `none of ${usualEnds.join(" ")} is in it` : `${JSON.stringify(eos)} is not in it`
-    const problems = [`found no end-of-sequence token: ${found}; its added tokens: ${added}; name one with eos`]
-    throw new InvalidInput({ what: "tokenizer.json", problems })
-  }
-  let vocabularySize = 0
-  for (const id of encoder.get_vocab().values()) vocabularySize = Math.max(vocabularySize, id + 1)
-
-  return {
-    vocabularySize,
-    eos,
-    eosId,
-    encode: withWordMemo(
-      (text) => Int32Array.from(encoder.encode(text, { add_special_tokens: false }).ids),
-      json as Readonly<Record<string, unknown>>,
-      (checked.added_tokens ?? []).map(({ content }) => content),
-    ),
-    decode: (ids) => {
-      const list = Array.from(ids)
-      const as = { skip_special_tokens: false, clean_up_tokenization_spaces: false }
-      return list.length === 0 ? "" : encoder.decode(list, as) // the encoder refuses an empty list
-    },
-    fingerprint: sha256(JSON.stringify(json)),
-    json,
-  }
-}
-
-const open = (json: object, config: object): Encoder => {
-  try {
-    return new Encoder({ added_tokens: [], ...json }, config)
-  } catch (cause) {
-    throw new InvalidInput({ what: "tokenizer.json", problems: [`is not supported: ${String(cause)}`] })
-  }
+  const { codec, end, missing } = withEnd(json, options)
+  if (end === undefined) throw new InvalidInput({ what: "tokenizer.json", problems: [missing] })
+  return { ...codec, eos: end.text, eosId: end.id }
 }
 
 /** The files that make a folder's tokenizer, by name: `transformers` opens them beside a model's weights. */
@@ -105,43 +71,82 @@ export const tokenizerFiles = (tokenizer: Tokenizer): Readonly<Record<string, st
   )}\n`,
 })
 
+/** Larger than any published tokenizer.json by a few times. */
+const most = 2 ** 28
+
+/** The tokenizer's file that a path means: itself, or `tokenizer.json` of a folder. */
+export const tokenizerPath = (path: string): string => {
+  const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+  return isFolder ? join(path, "tokenizer.json") : path
+}
+
+/** Reads the file that a path means and the `tokenizer_config.json` beside it, and makes of them what `make` makes. */
+const load = <A>(
+  path: string,
+  make: (json: object, config: object | undefined) => A,
+): Effect.Effect<A, DataError | InvalidInput> =>
+  Effect.suspend(() => {
+    const file = tokenizerPath(path)
+    const at = `in ${dirname(file)}`
+    return Effect.gen(function* () {
+      const json = yield* readJson(file)
+      if (json === undefined) {
+        const missing = file === path ? `there is no file ${path}` : `no tokenizer.json in ${path}`
+        return yield* new DataError({ message: `${missing}; save one there, or name another place` })
+      }
+      const config = yield* readJson(join(dirname(file), "tokenizer_config.json"))
+      return yield* Effect.try({
+        try: () => make(json, config),
+        catch: (error) => {
+          if (error instanceof DataError) return error
+          const { what, problems } =
+            error instanceof InvalidInput ? error : { what: "tokenizer.json", problems: [String(error)] }
+          return new InvalidInput({ what: what === "tokenizer.json" ? file : `${what} ${at}`, problems })
+        },
+      })
+    })
+  })
+
 /**
- * Reads the tokenizer of a folder in Hugging Face format: `tokenizer.json` and, if there, `tokenizer_config.json`.
+ * Reads a tokenizer in Hugging Face format: a folder that holds `tokenizer.json`, or a file of any name, and the
+ * `tokenizer_config.json` beside it, if there is one.
  *
- * @error DataError when the file is missing or no JSON
+ * @error DataError when the file is missing or no JSON, or the tokenizers library does not load on this machine
  * @error InvalidInput when it is no tokenizer that can be used
  */
-export const loadTokenizer = Effect.fn("loadTokenizer")(function* (
-  folder: string,
+export const loadTokenizer = (
+  path: string,
   options: { readonly eos?: string } = {},
-): Effect.fn.Return<Tokenizer, DataError | InvalidInput> {
-  const json = yield* readJson(join(folder, "tokenizer.json"))
-  if (json === undefined) {
-    const message = `no tokenizer.json in ${folder}; save one there, or name another folder`
-    return yield* new DataError({ message })
-  }
-  const config = yield* readJson(join(folder, "tokenizer_config.json"))
-  return yield* Effect.try({
-    try: () => makeTokenizer(json, { ...options, ...(config === undefined ? {} : { config }) }),
-    catch: (error) =>
-      error instanceof InvalidInput
-        ? new InvalidInput({ what: `${error.what} in ${folder}`, problems: error.problems })
-        : new InvalidInput({ what: `tokenizer.json in ${folder}`, problems: [String(error)] }),
+): Effect.Effect<Tokenizer, DataError | InvalidInput> =>
+  load(path, (json, config) => makeTokenizer(json, { ...options, ...(config && { config }) }))
+
+/**
+ * Reads a tokenizer as `loadTokenizer` does, for a caller that can do without an end: one is given where it is named or usual.
+ *
+ * @error DataError, InvalidInput as `loadTokenizer`, a missing end aside
+ */
+export const loadCodec = (
+  path: string,
+): Effect.Effect<Codec & { readonly end: Ended["end"] }, DataError | InvalidInput> =>
+  load(path, (json, config) => {
+    const { codec, end } = withEnd(json, config ? { config } : {})
+    return { ...codec, end }
   })
-})
 
 /** The object in a JSON file; undefined when there is no such file. */
 const readJson = (file: string): Effect.Effect<object | undefined, DataError> =>
-  Effect.tryPromise({
-    try: async () => {
-      const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-        if (error.code === "ENOENT") return undefined
-        throw error
-      })
-      if (text === undefined) return undefined
-      const value: unknown = JSON.parse(text)
+  Effect.try({
+    try: () => {
+      const value = parseJson(readRegularText(file, { most, what: "a tokenizer's file" }))
       if (typeof value !== "object" || value === null) throw new Error(`holds ${JSON.stringify(value)}, not an object`)
       return value
     },
-    catch: (error) => new DataError({ message: `${file} could not be read: ${String(error)}` }),
-  })
+    catch: (error) => error,
+  }).pipe(
+    Effect.catch((error) => {
+      const known = fileErrorOf(error, file)
+      if (known?.code === "ENOENT") return Effect.succeed(undefined)
+      const message = known?.message ?? `${file} could not be read: ${String(error)}`
+      return Effect.fail(new DataError({ message, cause: error }))
+    }),
+  )

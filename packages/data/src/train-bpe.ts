@@ -6,11 +6,12 @@
  *
  * @source Sennrich et al. 2016; the incremental counts follow `tokenizers`
  */
-import { Tokenizer as Encoder } from "@huggingface/tokenizers"
 import { InvalidInput } from "@winnow/core"
-import { byteAlphabet, byteLevelStep, endOfText, specialToken, splitPattern } from "./byte-level.ts"
+import { byteAlphabet, byteCharacters, byteLevelStep, endOfText, specialToken, splitPattern } from "./byte-level.ts"
+import { library } from "./library.ts"
 import { MergeQueue } from "./merge-queue.ts"
 import { makeTokenizer, type Tokenizer } from "./tokenizer.ts"
+import { asciiWords } from "./word-memo.ts"
 
 export interface BpeOptions {
   /** Ids to reach, at least 257 (the end, 256 bytes); fewer come out of a text that has no more pairs to merge. */
@@ -51,12 +52,22 @@ const tokenizerJson = (
   },
 })
 
-/** The distinct words of the texts and how often each occurs, cut by the very pre-tokenizer that will encode. */
+/** The distinct words of the texts in the byte-level alphabet, and how often each occurs, cut as the encoder cuts them. */
 const countWords = (texts: Iterable<string>, splitDigits: boolean): ReadonlyMap<string, number> => {
-  const encoder = new Encoder(tokenizerJson([endOfText, ...byteAlphabet], [], splitDigits), {})
+  const { Tokenizer: Library } = library()
+  const empty = Library.fromString(JSON.stringify(tokenizerJson([endOfText, ...byteAlphabet], [], splitDigits)))
+  const cut = empty.getPreTokenizer()!
+  const asciiOf = asciiWords(splitDigits)
   const counts = new Map<string, number>()
-  for (const text of texts)
-    for (const word of encoder.pre_tokenizer?.(text) ?? []) counts.set(word, (counts.get(word) ?? 0) + 1)
+  const count = (word: string, times: number) => counts.set(word, (counts.get(word) ?? 0) + times)
+  const written = new Map<string, number>()
+  for (const text of texts) {
+    const words = asciiOf(text)
+    if (words === undefined) for (const [word] of cut.preTokenizeString(text)) count(word, 1)
+    else for (const word of words) written.set(word, (written.get(word) ?? 0) + 1)
+  }
+  for (const [word, times] of written)
+    count(Array.from(Buffer.from(word), (byte) => byteCharacters[byte]!).join(""), times)
   return counts
 }
 
@@ -64,6 +75,7 @@ const countWords = (texts: Iterable<string>, splitDigits: boolean): ReadonlyMap<
  * Trains a tokenizer. Deterministic: the same texts in any order give the same tokenizer.
  *
  * @error InvalidInput (thrown) for a vocabulary smaller than 257, or when there is no text
+ * @error DataError (thrown) when the tokenizers library does not load on this machine
  */
 export const trainBpe = (texts: Iterable<string>, options: BpeOptions): Tokenizer => {
   const { vocabularySize, splitDigits = true, minFrequency = 2 } = options

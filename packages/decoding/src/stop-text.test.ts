@@ -1,11 +1,12 @@
 import { expect, test } from "bun:test"
 import { byteTokenizer } from "@winnow/data"
+import { Effect } from "effect"
 import { stopAtText } from "./stop-text.ts"
 
 /** Number of tokens after which a text ends, or undefined. */
 const endsAt = (text: string, ...stops: ReadonlyArray<string>) => {
   const stop = stopAtText(stops, byteTokenizer.decode)
-  const ids = [...byteTokenizer.encode(text)]
+  const ids = [...Effect.runSync(byteTokenizer.encode([text]))[0]!]
   const end = ids.findIndex((_, i) => stop(ids.slice(0, i + 1)))
   return end < 0 ? undefined : byteTokenizer.decode(ids.slice(0, end + 1))
 }

@@ -15,11 +15,13 @@ export const missing: string | undefined =
   file === undefined ? "WINNOW_DATA is not set" : existsSync(file) ? undefined : `no ${file}`
 
 /** The first `count` problems of GSM8K's test file, and a tokenizer trained on their text. */
-export const realPrompts = (count: number): { prompts: ReadonlyArray<Int32Array>; tokenizer: Tokenizer } => {
+export const realPrompts = async (
+  count: number,
+): Promise<{ prompts: ReadonlyArray<Int32Array>; tokenizer: Tokenizer }> => {
   const lines = readFileSync(file!, "utf8").split("\n").slice(0, count)
   const texts = lines.map((line) => `Question: ${(JSON.parse(line) as { question: string }).question}\nAnswer:`)
   const tokenizer = trainBpe(texts, { vocabularySize: 1024 })
-  return { prompts: texts.map(tokenizer.encode), tokenizer }
+  return { prompts: await Effect.runPromise(tokenizer.encode(texts)), tokenizer }
 }
 
 /** A target with random numbers, and the same with noise. */

@@ -112,12 +112,13 @@ export const sharedStages = (
   Effect.gen(function* () {
     const { task, draft, target: targetSpec } = resolved
     const tokenizer = yield* tokenizerStage(task, resolved.tokenizer)
-    const data = yield* dataStage(task, tokenizer, resolved.maxLength)
+    const { specialTokens = "text" } = resolved.tokenizer
+    const data = yield* dataStage(task, tokenizer, resolved.maxLength, { specialTokens })
     const sizes = sizesOf(data) ?? guessedSizes(resolved)
     const cleanTexts = new Map<string, Stage>()
     const cleanText: CleanText = ({ task }) => {
       if (task === undefined) return Effect.succeed({})
-      return Effect.map(dataStage(task, tokenizer, resolved.maxLength), (own) => {
+      return Effect.map(dataStage(task, tokenizer, resolved.maxLength, { specialTokens }), (own) => {
         // The experiment's own task, named again, is the same artifact.
         if (own.key === data.key) return {}
         cleanTexts.set(own.key, { ...own, label: `clean text, ${task.name}` })

@@ -1,8 +1,8 @@
 /** An experiment from its definition to its results folder. */
 import { existsSync, readFileSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
-import { DataError, type Datasets, InvalidInput } from "@winnow/core"
-import { loadTokenizer, type PreflightModel, preflight } from "@winnow/data"
+import { type Architecture, DataError, type Datasets, InvalidInput } from "@winnow/core"
+import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
 import { type FileError, parseJson } from "@winnow/files"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
@@ -112,11 +112,17 @@ export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => 
   return { length: tokens / examples, trained: trained / examples, examples }
 }
 
-/** Fingerprint of the tokenizer in a target's folder; undefined where the target is trained here or its folder has none. */
+/** The tokenizer in a target's folder; undefined where the target is trained here or its folder has none. */
 const savedTokenizer = ({ target }: Resolved) =>
   target.kind === "pretrained" && existsSync(join(target.path, "tokenizer.json"))
-    ? Effect.map(loadTokenizer(target.path), ({ fingerprint }) => fingerprint)
+    ? loadCodec(target.path)
     : Effect.succeed(undefined)
+
+/** Ids that a pretrained target's config.json names as ends; undefined where it names none, or the target is trained here. */
+const savedEnds = ({ target }: Resolved, { config }: Architecture): ReadonlyArray<number> | undefined => {
+  const ends = type("number | number[]")(target.kind === "pretrained" ? config["eos_token_id"] : undefined)
+  return ends instanceof type.errors ? undefined : [ends].flat()
+}
 
 /** Refuses the text of a reference as the arms' text is refused: masks, cut sequences, more than the draft takes. */
 const checkCleanTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
@@ -145,11 +151,14 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     const models = (["target", "draft"] as const).map((name): PreflightModel => {
       const { vocabularySize, maxLength } = graph.architectures[name]
       const common = { name, vocabularySize, maxLength }
-      return name === "target" && saved !== undefined ? { ...common, tokenizer: saved } : common
+      if (name === "draft") return common
+      const ends = savedEnds(resolved, graph.architectures.target)
+      return { ...common, ...(saved && { tokenizer: saved.fingerprint }), ...(ends && { ends }) }
     })
     const encoded = yield* readSplit(data, "train")
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
-    for (const text of warnings) report({ _tag: "note", text })
+    // The target's own folder may say more than the file that the data was encoded with.
+    for (const text of new Set([...warnings, ...(saved?.notes ?? [])])) report({ _tag: "note", text })
     const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
     report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}` })
     const { examples: kept, dropped } = yield* readSplit(data, resolved.measure.split)

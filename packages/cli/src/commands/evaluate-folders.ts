@@ -1,10 +1,9 @@
 /** What the two model folders say beside their weights: whether they mean the same tokens, and which token ends a text. */
 import { existsSync } from "node:fs"
-import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
-import { loadTokenizer, type Tokenizer } from "@winnow/data"
-import { parseJson } from "@winnow/files"
+import { type Codec, loadCodec } from "@winnow/data"
+import { parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -35,8 +34,11 @@ export const firstDifference = (
   return Number.isFinite(id) ? { id, a: a.get(id), b: b.get(id) } : undefined
 }
 
-const tokenizerOf = (folder: string) =>
-  existsSync(join(folder, "tokenizer.json")) ? loadTokenizer(folder) : Effect.succeed(undefined)
+/** The target's tokenizer; `end` where it names one, or has a usual one. */
+export type TargetCodec = Codec & { readonly end: { readonly id: number; readonly text: string } | undefined }
+
+const tokenizerOf = (folder: string): Effect.Effect<TargetCodec | undefined, DataError | InvalidInput> =>
+  existsSync(join(folder, "tokenizer.json")) ? loadCodec(folder) : Effect.succeed(undefined)
 
 const said = (token: string | undefined) => (token === undefined ? "no token" : JSON.stringify(token))
 
@@ -66,8 +68,8 @@ const TokenIds = type({ eos_token_id: "number.integer >= 0 | (number.integer >= 
 const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
   const file = join(folder, name)
   if (!existsSync(file)) return undefined
-  const value: unknown = yield* Effect.tryPromise({
-    try: async () => parseJson(await readFile(file, "utf8")),
+  const value: unknown = yield* Effect.try({
+    try: () => parseJson(readRegularText(file, { most: 2 ** 24, what: "a configuration" })),
     catch: (error) => new DataError({ message: `${file} cannot be read: ${(error as Error).message}`, cause: error }),
   })
   if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined
@@ -86,13 +88,13 @@ export interface Ends {
  * The tokens that end a text, by the first that says so: `--eos`, the target's generation_config.json, its config.json
  * (both as `transformers` reads them: null is "none"), its tokenizer.
  *
- * @param given values of `--eos`: ids, or `none`
+ * @param given values of `--eos`: ids, texts of tokens, or `none`
  * @error InvalidInput for another value, or an id outside the vocabulary
  */
 export const endsOf = Effect.fnUntraced(function* (
   folder: string,
   given: ReadonlyArray<string>,
-  tokenizer: Tokenizer | undefined,
+  tokenizer: TargetCodec | undefined,
   vocabularySize: number,
 ) {
   const check = (ids: ReadonlyArray<number>, source: string): Effect.Effect<Ends, InvalidInput> => {
@@ -102,19 +104,20 @@ export const endsOf = Effect.fnUntraced(function* (
     return Effect.fail(new InvalidInput({ what: source, problems: [problem] }))
   }
   if (given.includes("none") && given.length === 1) return { ids: [], source: "--eos" } satisfies Ends
-  const wrong = given.find((text) => !/^\d+$/.test(text))
-  if (wrong !== undefined)
-    return yield* new InvalidInput({
-      what: `--eos ${wrong}`,
-      problems: ["expected a token id, repeated for several, or none alone"],
-    })
-  if (given.length > 0) return yield* check([...new Set(given.map(Number))], "--eos")
+  const named = given.map((text) => ({ text, id: /^\d+$/.test(text) ? Number(text) : tokenizer?.idOf(text) }))
+  const ids = named.flatMap(({ id }) => id ?? [])
+  const wrong = named.find(({ id }) => id === undefined)
+  if (wrong !== undefined) {
+    const known =
+      tokenizer === undefined ? `${folder} has no tokenizer.json to find a name in` : "no token has this text"
+    const problems = [`expected a token id or the text of a token, repeated for several, or none alone; ${known}`]
+    return yield* new InvalidInput({ what: `--eos ${wrong.text}`, problems })
+  }
+  if (given.length > 0) return yield* check([...new Set(ids)], "--eos")
   for (const name of ["generation_config.json", "config.json"]) {
     const ids = yield* endIn(folder, name)
     if (ids !== undefined) return yield* check(ids, name)
   }
-  return yield* check(
-    tokenizer === undefined ? [] : [tokenizer.eosId],
-    tokenizer === undefined ? "nothing" : "tokenizer",
-  )
+  const end = tokenizer?.end
+  return yield* check(end === undefined ? [] : [end.id], end === undefined ? "nothing" : "tokenizer")
 })

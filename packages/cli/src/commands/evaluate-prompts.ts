@@ -1,8 +1,7 @@
 /** The file of prompts: one JSON object a line, text or ids; everything wrong with it is told at once, by line. */
-import { readFile } from "node:fs/promises"
 import { DataError, InvalidInput } from "@winnow/core"
-import type { Tokenizer } from "@winnow/data"
-import { parseJson } from "@winnow/files"
+import type { Codec, EncodeOptions } from "@winnow/data"
+import { parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 
@@ -18,6 +17,9 @@ export interface Prompt {
   readonly line: number
   readonly ids: Int32Array
 }
+
+/** Bytes of a file of prompts. */
+const most = 2 ** 28
 
 /** Problems shown; a file of another kind has one a line. */
 const SHOWN = 8
@@ -58,8 +60,8 @@ const parseLine = (text: string, line: number): PromptLine | string => {
  * @error DataError if it cannot be read; InvalidInput with one problem a line that is no prompt, or if there is none
  */
 export const readPromptFile = Effect.fnUntraced(function* (file: string) {
-  const content = yield* Effect.tryPromise({
-    try: () => readFile(file, "utf8"),
+  const content = yield* Effect.try({
+    try: () => readRegularText(file, { most, what: "a file of prompts" }),
     catch: (error) =>
       new DataError({ message: `--prompts ${file} cannot be read: ${(error as Error).message}`, cause: error }),
   })
@@ -84,15 +86,21 @@ export interface PromptLimits {
  * Prompts as ids, each checked against the models.
  *
  * @param tokenizer of the target; text is encoded as it stands, no start token is added
- * @error InvalidInput for text without a tokenizer, no tokens, an id outside the vocabulary, a prompt that fills the target's
- * context, or one that with its answer passes the draft's
+ * @param options.specialTokens how text that spells a special token is encoded
+ * @error InvalidInput for text without a tokenizer or that it cannot encode, no tokens, an id outside the vocabulary, a prompt
+ * that fills the target's context, or one that with its answer passes the draft's
  */
-export const encodePrompts = (
+export const encodePrompts = Effect.fnUntraced(function* (
   file: string,
   lines: ReadonlyArray<PromptLine>,
-  tokenizer: Tokenizer | undefined,
+  tokenizer: Codec | undefined,
   { vocabularySize: V, targetContext, draftContext, maxNew }: PromptLimits,
-): Effect.Effect<ReadonlyArray<Prompt>, InvalidInput> => {
+  options: EncodeOptions = {},
+): Effect.fn.Return<ReadonlyArray<Prompt>, InvalidInput> {
+  const what = `--prompts ${file}`
+  const texts = lines.flatMap((given) => ("text" in given ? [given.text] : []))
+  const encoded = tokenizer === undefined ? undefined : yield* tokenizer.encode(texts, options)
+  let next = 0
   const problems: Array<string> = []
   const prompts = lines.flatMap((given): ReadonlyArray<Prompt> => {
     const { line } = given
@@ -100,11 +108,12 @@ export const encodePrompts = (
       problems.push(`line ${line}: ${text}`)
       return []
     }
-    if ("text" in given && tokenizer === undefined)
+    if ("text" in given && encoded === undefined)
       return say("found text, but the target's folder has no tokenizer.json; put it there, or give ids")
-    const ids = "ids" in given ? Int32Array.from(given.ids) : tokenizer!.encode(given.text)
+    const ids = "ids" in given ? given.ids : encoded![next++]!
     const T = ids.length
     if (T === 0) return say("found a prompt of 0 tokens, expected at least 1")
+    // Before the ids become int32, where 2^32 + 5 would be 5.
     const outside = ids.find((id) => id >= V)
     if (outside !== undefined) return say(`found id ${outside}, expected ids of the vocabulary, 0 to ${V - 1}`)
     if (T >= targetContext)
@@ -115,8 +124,8 @@ export const encodePrompts = (
       return say(
         `found ${T} tokens, with --max-new ${maxNew} the draft reads ${read}, its context is ${draftContext}; give a smaller --max-new, or shorten the prompt`,
       )
-    return [{ line, ids }]
+    return [{ line, ids: Int32Array.from(ids) }]
   })
-  if (problems.length === 0) return Effect.succeed(prompts)
-  return Effect.fail(new InvalidInput({ what: `--prompts ${file}`, problems: shown(problems) }))
-}
+  if (problems.length > 0) return yield* new InvalidInput({ what, problems: shown(problems) })
+  return prompts
+})

@@ -14,11 +14,13 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
   readonly prompts: string
   /** Name of the data set in captions; the file's name if left out. */
   readonly dataset?: string
-  /** Ids as text, or "none"; empty: what the target's folder says. */
+  /** Ids as text, texts of tokens, or "none"; empty: what the target's folder says. */
   readonly eos: ReadonlyArray<string>
   readonly stop: ReadonlyArray<string>
   /** Of native products; float32 gives the tokens that other engines give in float32. */
   readonly precision: Precision
+  /** How a prompt's text that spells a special token is encoded. */
+  readonly specialTokens: "text" | "ids"
 }
 
 /** What is told of a model. */
@@ -44,6 +46,7 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
     readonly eosSource: string
     readonly stop: ReadonlyArray<string>
     readonly precision: Precision
+    readonly specialTokens: "text" | "ids"
   }
   readonly created: string
   readonly commit: ReturnType<typeof commit>

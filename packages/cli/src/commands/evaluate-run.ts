@@ -2,7 +2,7 @@
 import { loadavg } from "node:os"
 import { basename } from "node:path"
 import { decode, InvalidInput } from "@winnow/core"
-import { type Tokenizer, vocabularyProblems } from "@winnow/data"
+import { type Codec, vocabularyProblems } from "@winnow/data"
 import { evaluateOptions, evaluatePair, stopAtText } from "@winnow/decoding"
 import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
@@ -13,13 +13,10 @@ import type { View } from "../progress-view.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
 import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
+import { tokenNotes } from "./evaluate-tokens.ts"
 
 /** Both models for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
-const openPair = Effect.fnUntraced(function* (
-  targetFolder: string,
-  draftFolder: string,
-  tokenizer: Tokenizer | undefined,
-) {
+const openPair = Effect.fnUntraced(function* (targetFolder: string, draftFolder: string, tokenizer: Codec | undefined) {
   const [target, draft] = [yield* openModel(targetFolder), yield* openModel(draftFolder)]
   const sizes = [
     { name: "target", vocabularySize: target.architecture.vocabularySize },
@@ -37,7 +34,7 @@ const openPair = Effect.fnUntraced(function* (
 })
 
 /** The rule of stop strings; undefined of none. @error InvalidInput without a tokenizer to read texts with, or for an empty one */
-const stopRuleOf = (stop: ReadonlyArray<string>, tokenizer: Tokenizer | undefined, folder: string) => {
+const stopRuleOf = (stop: ReadonlyArray<string>, tokenizer: Codec | undefined, folder: string) => {
   if (stop.length === 0) return Effect.succeed(undefined)
   const refuse = (problem: string) => Effect.fail(new InvalidInput({ what: "--stop", problems: [problem] }))
   if (tokenizer === undefined)
@@ -80,7 +77,16 @@ const telling = (view: View) => {
  * @error EngineClosed when the tensor engine does not open
  */
 export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateRequest, view?: View) {
-  const { target: targetFolder, draft: draftFolder, prompts: file, eos: givenEnds, stop, precision, ...rest } = request
+  const {
+    target: targetFolder,
+    draft: draftFolder,
+    prompts: file,
+    eos: givenEnds,
+    stop,
+    precision,
+    specialTokens,
+    ...rest
+  } = request
   const settings = yield* decode("evaluate", evaluateOptions, { dataset: basename(file), ...rest })
   const { temperature, topK, topP, maxNew } = settings
   if (temperature === 0 && (topK !== undefined || topP !== undefined))
@@ -102,7 +108,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const { target, draft } = yield* openPair(targetFolder, draftFolder, tokenizer)
   const { vocabularySize, maxLength: targetContext } = target.architecture
   const limits = { vocabularySize, targetContext, draftContext: draft.architecture.maxLength, maxNew }
-  const prompts = yield* encodePrompts(file, lines, tokenizer, limits)
+  const prompts = yield* encodePrompts(file, lines, tokenizer, limits, { specialTokens })
   const { ids: eosIds, source: eosSource } = yield* endsOf(targetFolder, givenEnds, tokenizer, vocabularySize)
   const options = { ...settings, eosIds: [...eosIds] }
   const evaluation = yield* Effect.promise((signal) =>
@@ -116,7 +122,6 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   )
   const textOf = (ids: ReadonlyArray<number>) =>
     tokenizer!.decode(eosIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids)
-  const silent = eosIds.length === 0 && eosSource !== "--eos" && tokenizer !== undefined
   const record: EvaluationRecord = {
     schema: 1,
     created: new Date().toISOString(),
@@ -125,18 +130,16 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     conditions: {
       ...options,
       ...{ decoding: temperature === 0 ? "greedy" : "sampled", prompts: file, promptCount: prompts.length },
-      ...{ eosSource, stop, precision },
+      ...{ eosSource, stop, precision, specialTokens },
     },
     commit: commit(),
     machine: machine(),
     load,
     versions: versions(),
     notes: [
-      ...(silent
-        ? [
-            `No token ends a text, says ${eosSource}; the tokenizer's end is ${tokenizer.eos}: --eos ${tokenizer.eosId} stops there.`,
-          ]
-        : []),
+      ...(tokenizer === undefined
+        ? []
+        : tokenNotes(tokenizer, { lines, specialTokens, eosIds, eosSource }, evaluation)),
       ...notesOf(evaluation, prompts, maxNew, targetContext),
     ],
     ...evaluation,

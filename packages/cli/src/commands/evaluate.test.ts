@@ -46,7 +46,8 @@ const saved = async (name: string, model: Model, extra: Readonly<Record<string, 
   model.dispose()
 }
 
-const ids = (text: string): ReadonlyArray<number> => [...tokenizer.encode(text)]
+/** Ids of each of the words above. */
+const wordIds = await Effect.runPromise(Effect.map(tokenizer.encode(words), (all) => all.map((ids) => [...ids])))
 let texts = ""
 let numbers = ""
 
@@ -54,13 +55,13 @@ beforeAll(async () => {
   await saved("target", modelOf(0), { eos_token_id: null })
   await saved("draft", modelOf(0.02), {})
   texts = write("texts.jsonl", ...words.map((prompt) => ({ prompt, answer: "left aside" })), "")
-  numbers = write("ids.jsonl", ...words.map((text) => ({ ids: ids(text) })))
+  numbers = write("ids.jsonl", ...wordIds.map((ids) => ({ ids })))
 })
 afterAll(() => rmSync(root, { recursive: true }))
 
 const request = (changes: Partial<EvaluateRequest> = {}): EvaluateRequest => ({
   ...{ target: at("target"), draft: at("draft"), prompts: texts, draftLengths: [1, 3], temperature: 0, maxNew: 12 },
-  ...{ eos: [], stop: [], seed: 0, rounds: 0, timedPrompts: 32, precision: "float32" },
+  ...{ eos: [], stop: [], seed: 0, rounds: 0, timedPrompts: 32, precision: "float32", specialTokens: "text" },
   ...changes,
 })
 const run = (changes: Partial<EvaluateRequest> = {}): Promise<EvaluationRecord> =>
@@ -75,7 +76,7 @@ describe("a whole run", () => {
     expect(tf.memory().numTensors).toBe(before)
     expect(byText.results).toEqual(byIds.results)
     const target = await Effect.runPromise(loadModel(at("target")))
-    const { rollouts } = await generate(target, words.map(ids), { maxNew: 12 })
+    const { rollouts } = await generate(target, wordIds, { maxNew: 12 })
     target.dispose()
     for (const result of byText.results) {
       expect(result.outputs).toEqual(rollouts.map(({ tokens }) => [...tokens]))
@@ -215,7 +216,7 @@ describe("refused before anything is decoded", () => {
 
   const settings: Record<string, readonly [changes: Partial<EvaluateRequest>, says: string]> = {
     "a draft length": [{ draftLengths: [-1] }, "draftLengths"],
-    "a temperature": [{ temperature: -1 }, "temperature must be non-negative"],
+    "a temperature": [{ temperature: -1 }, "temperature must be at least 0.0001 or 0"],
     "top-k without sampling": [{ topK: 4 }, "give a temperature above 0"],
     "an end that is no id": [{ eos: ["stop"] }, "--eos stop: expected a token id"],
     "an end outside the vocabulary": [{ eos: ["9999"] }, `the vocabulary has ids 0 to ${V - 1}`],

@@ -35,11 +35,15 @@ export const evaluate = Command.make(
     maxNew: described(Flag.Int("max-new").pipe(Flag.withDefault(128)), "most tokens after a prompt"),
     eos: described(
       Flag.String("eos").pipe(Flag.atLeast(0), Flag.withMetavar("ID")),
-      "token that ends a text, in place of what the target's folder says; repeatable; none: no token does",
+      "token that ends a text, an id or its text, in place of what the target's folder says; repeatable; none: no token does",
     ),
     stop: described(
       Flag.String("stop").pipe(Flag.atLeast(0), Flag.withMetavar("TEXT")),
       "a text also ends with the token that completes TEXT; repeatable",
+    ),
+    specialTokens: described(
+      Flag.Literals("special-tokens", ["text", "ids"]).pipe(Flag.withDefault("text" as const)),
+      "how a prompt's text that spells a special token is encoded; ids: for chat templates",
     ),
     seed: described(Flag.Int("seed").pipe(Flag.withDefault(0)), "of what is sampled"),
     rounds: described(Flag.Int("rounds").pipe(Flag.withDefault(3)), "timed rounds, after one untimed; 0: no speed-up"),

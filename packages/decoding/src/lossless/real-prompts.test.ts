@@ -36,7 +36,7 @@ const skipped = missing === undefined ? "" : ` (skipped: ${missing})`
 
 describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped}`, () => {
   const setUp = async () => {
-    const { prompts, tokenizer } = realPrompts(PROMPTS)
+    const { prompts, tokenizer } = await realPrompts(PROMPTS)
     const models = noisedPair(tokenizer.vocabularySize, 0.006)
     const free = (await generate(models.target, prompts, { maxNew })).rollouts
     const eosId = endToken(free)

@@ -36,15 +36,19 @@ export const trainingSpec = type({ "+": "reject", ...trainingFields })
 /** Those of the stages that distil: they read frozen models, live or from a cache. */
 const distillingFields = { ...trainingFields, signals: signalsOptions.default(() => ({})) } as const
 
+/** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
+const specialTokens = { "specialTokens?": "'text' | 'ids'" } as const
+
 export const tokenizerSpec = type({
   "+": "reject",
+  ...specialTokens,
   kind: "'bpe'",
   vocabulary: "number.integer >= 257",
   // Whether a digit is always a token of its own, as models that calculate with large numbers want it.
   splitDigits: "boolean = true",
 })
-  .or({ "+": "reject", kind: "'byte'" })
-  .or({ "+": "reject", kind: "'file'", path: "string" })
+  .or({ "+": "reject", ...specialTokens, kind: "'byte'" })
+  .or({ "+": "reject", ...specialTokens, kind: "'file'", path: "string", "eos?": "string" })
 
 export const targetSpec = type({
   "+": "reject",
@@ -216,8 +220,16 @@ export const bpe = (options: { readonly vocabulary: number; readonly splitDigits
 })
 /** One id a byte, and the end. */
 export const byte = (): TokenizerSpec => ({ kind: "byte" })
-/** A folder that holds a `tokenizer.json`, or the file itself. */
-export const tokenizerFile = (path: string): TokenizerSpec => ({ kind: "file", path })
+/**
+ * A folder that holds a `tokenizer.json`, or a file of that format by any name.
+ *
+ * @param options.eos text of the token that ends a sequence, where `tokenizer_config.json` does not name it
+ * @param options.specialTokens "ids" where the task's text spells special tokens on purpose, as a chat template does
+ */
+export const tokenizerFile = (
+  path: string,
+  options: { readonly eos?: string; readonly specialTokens?: "text" | "ids" } = {},
+): TokenizerSpec => ({ kind: "file", path, ...options })
 
 /** A target trained here, on the task's text by cross-entropy. */
 export const trained = (spec: Omit<Extract<TargetSpec, { kind: "trained" }>, "kind">): TargetSpec => ({

@@ -34,7 +34,7 @@ export const versions = () => ({
   effect: versionOf("node_modules/effect"),
   tensorflow: engineInfo().version,
   tfjs: versionOf("node_modules/@tensorflow/tfjs"),
-  tokenizers: versionOf("node_modules/@huggingface/tokenizers"),
+  tokenizers: versionOf("node_modules/tokenizers"),
 })
 
 /** The machine, as far as it decides speed. */

@@ -1,15 +1,17 @@
 /** The stages before any model: a tokenizer, and the task's splits as token ids. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { basename, dirname, join } from "node:path"
-import { DataError, type Example, type InvalidInput, type Split, type TaskUse } from "@winnow/core"
+import { dirname, join } from "node:path"
+import { DataError, type Example, InvalidInput, type Split, type TaskUse } from "@winnow/core"
 import {
   byteTokenizer,
   type EncodedExample,
   type EncodedTask,
+  type EncodeOptions,
   encodeTask,
   loadTokenizer,
   type Tokenizer,
   tokenizerFiles,
+  tokenizerPath,
   trainBpe,
 } from "@winnow/data"
 import { Effect } from "effect"
@@ -38,7 +40,7 @@ export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<S
       return { vocabulary: tokenizer.vocabularySize, fingerprint: tokenizer.fingerprint }
     }
     if (spec.kind === "file") {
-      const file = basename(spec.path) === "tokenizer.json" ? spec.path : join(spec.path, "tokenizer.json")
+      const file = tokenizerPath(spec.path)
       const beside = join(dirname(file), "tokenizer_config.json")
       return stage({
         ...common,
@@ -48,8 +50,10 @@ export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<S
           sha256: yield* fileHash(file),
           // Says which token ends a text, so it counts as much.
           configSha256: existsSync(beside) ? yield* fileHash(beside) : null,
+          ...(spec.eos !== undefined && { eos: spec.eos }),
         },
-        run: ({ directory }) => Effect.map(loadTokenizer(dirname(file)), (t) => write(directory, t)),
+        run: ({ directory }) =>
+          Effect.map(loadTokenizer(file, spec.eos === undefined ? {} : { eos: spec.eos }), (t) => write(directory, t)),
       })
     }
     if (spec.kind === "byte")
@@ -65,20 +69,43 @@ export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<S
       config: { kind: "bpe", vocabulary: spec.vocabulary, splitDigits: spec.splitDigits, task: yield* plain(task) },
       code: [code(), pluginCode(task)],
       run: ({ directory }) =>
-        Effect.map(task.instance, ({ examples }) => {
+        Effect.gen(function* () {
+          const { examples } = yield* task.instance
           const texts = examples("train").flatMap(({ prompt, answer }) => [prompt, answer])
-          return write(directory, trainBpe(texts, { vocabularySize: spec.vocabulary, splitDigits: spec.splitDigits }))
+          const { vocabulary: vocabularySize, splitDigits } = spec
+          const trained = yield* Effect.sync(() => attempt(() => trainBpe(texts, { vocabularySize, splitDigits })))
+          if (trained instanceof InvalidInput || trained instanceof DataError) return yield* trained
+          return write(directory, trained)
         }),
     })
   })
 
-/** The splits as token ids, and the examples that were kept, in that order. */
-export const dataStage = (task: TaskUse, tokenizer: Stage, maxLength: number): Effect.Effect<Stage, InvalidInput> =>
+/** A value, or the error that says why there is none; another error is thrown on. */
+const attempt = <A>(make: () => A): A | InvalidInput | DataError => {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof InvalidInput || error instanceof DataError) return error
+    throw error
+  }
+}
+
+/**
+ * The splits as token ids, and the examples that were kept, in that order.
+ *
+ * @param options.specialTokens how text that spells a special token is encoded
+ */
+export const dataStage = (
+  task: TaskUse,
+  tokenizer: Stage,
+  maxLength: number,
+  { specialTokens = "text" }: EncodeOptions = {},
+): Effect.Effect<Stage, InvalidInput> =>
   Effect.map(plain(task), (config) =>
     stage({
       kind: "data",
       label: `data, ${task.name}`,
-      config: { task: config, maxLength },
+      config: { task: config, maxLength, ...(specialTokens === "ids" && { specialTokens }) },
       inputs: [tokenizer],
       code: [code(), pluginCode(task)],
       unit: "splits",
@@ -89,7 +116,7 @@ export const dataStage = (task: TaskUse, tokenizer: Stage, maxLength: number): E
           const summary: Record<string, unknown> = {}
           for (const [i, split] of splits.entries()) {
             const source = examples(split)
-            const encoded = encodeTask(source, encoder, { maxLength })
+            const encoded = yield* encodeTask(source, encoder, { maxLength, specialTokens })
             writeSplit(directory, split, encoded, source)
             const { dropped, tokens, trained } = encoded
             summary[split] = { examples: encoded.examples.length, dropped, tokens, trained }
@@ -108,7 +135,7 @@ export const openTokenizer = (artifact: Artifact): Effect.Effect<Tokenizer, Stag
     : loadTokenizer(artifact.directory)
 
 const writeSplit = (directory: string, split: Split, encoded: EncodedTask, source: ReadonlyArray<Example>) => {
-  const { examples, dropped, maxLength, tokens, trained } = encoded
+  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens } = encoded
   const ids = new Int32Array(tokens)
   let at = 0
   for (const example of examples) {
@@ -123,6 +150,8 @@ const writeSplit = (directory: string, split: Split, encoded: EncodedTask, sourc
     dropped,
     maxLength,
     trained,
+    spelled,
+    specialTokens,
   }
   writeFileSync(join(directory, `${split}.json`), JSON.stringify(index))
   if (split !== "train")
@@ -154,8 +183,9 @@ export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<Encod
       at += length
       return example
     })
-    const { dropped, maxLength, trained } = index
-    return { examples, source: Int32Array.from(index.source), dropped, maxLength, tokens: ids.length, trained }
+    const { dropped, maxLength, trained, spelled, specialTokens } = index
+    const source = Int32Array.from(index.source)
+    return { examples, source, dropped, maxLength, tokens: ids.length, trained, spelled, specialTokens }
   })
 
 /** The examples of an evaluation split as text, in the order of its ids. */

@@ -1,0 +1,46 @@
+/** What is out of the ordinary in the tokens of an evaluation: the tokenizer's file, the prompts, the ends, the outputs. */
+import type { EncodeOptions } from "@winnow/data"
+import type { Evaluation } from "@winnow/decoding"
+import type { Ends, TargetCodec } from "./evaluate-folders.ts"
+import type { PromptLine } from "./evaluate-prompts.ts"
+
+/** Notes, one sentence each; often none. */
+export const tokenNotes = (
+  tokenizer: TargetCodec,
+  given: Required<EncodeOptions> & {
+    readonly lines: ReadonlyArray<PromptLine>
+    readonly eosIds: Ends["ids"]
+    readonly eosSource: Ends["source"]
+  },
+  { results }: Pick<Evaluation, "results">,
+): ReadonlyArray<string> => {
+  const { lines, specialTokens, eosIds, eosSource } = given
+  const { end, vocabularySize } = tokenizer
+  const notes: Array<string> = []
+  const texts = lines.flatMap((line) => ("text" in line ? [line.text] : []))
+  if (end !== undefined && eosSource !== "--eos" && !eosIds.includes(end.id))
+    notes.push(
+      eosIds.length === 0
+        ? `No token ends a text, says ${eosSource}; the tokenizer's end is ${end.text}: --eos ${end.id} stops there.`
+        : `${eosSource} ends a text with id ${eosIds.join(", ")}; the tokenizer's end is ${end.text} (${end.id}): --eos ${end.id} stops there.`,
+    )
+  // What a tokenizer's file asks for matters where it encoded something.
+  if (texts.length > 0) notes.push(...tokenizer.notes.map((note) => `${note[0]!.toUpperCase()}${note.slice(1)}.`))
+  const counts = new Map<string, number>()
+  for (const text of texts)
+    for (const token of new Set(tokenizer.spelled(text))) counts.set(token, (counts.get(token) ?? 0) + 1)
+  for (const [token, count] of counts)
+    notes.push(
+      `${count} of ${lines.length} prompts spell the special token ${token}, encoded as ` +
+        (specialTokens === "text" ? "text: --special-tokens ids makes it the token." : "the token."),
+    )
+  const outputs = results[0]?.outputs ?? []
+  const beyond = outputs.map((ids) => ids.filter((id) => id >= vocabularySize).length)
+  const tokens = beyond.reduce((sum, count) => sum + count, 0)
+  if (tokens > 0)
+    notes.push(
+      `${beyond.filter((count) => count > 0).length} of ${outputs.length} texts hold ids beyond the tokenizer's ${vocabularySize}, ` +
+        `${tokens} in all: rows of the model without a token; they are counted, and left out of \`texts\`.`,
+    )
+  return notes
+}

@@ -1,0 +1,77 @@
+/** Text that spells a special token: where it does, and a tokenizer that takes it for text. */
+import { InvalidInput } from "@winnow/core"
+import { sha256 } from "@winnow/files"
+import type { CheckedJson } from "./tokenizer-json.ts"
+
+/** A pattern that matches any of the texts; undefined of none. */
+const anyOf = (texts: ReadonlyArray<string>): RegExp | undefined =>
+  texts.length === 0
+    ? undefined
+    : // The longest first, as the library takes it.
+      new RegExp(
+        [...texts]
+          .sort((a, b) => b.length - a.length)
+          .map(RegExp.escape)
+          .join("|"),
+        "gu",
+      )
+
+/**
+ * The special tokens that a text spells, each as often as it does; empty for nearly all texts.
+ *
+ * @param normalize the tokenizer's normaliser, if it has one: some special tokens are looked for in its output
+ */
+export const spelling = (
+  { added }: Pick<CheckedJson, "added">,
+  normalize: ((text: string) => string) | undefined,
+): ((text: string) => ReadonlyArray<string>) => {
+  const special = added.filter((token) => token.special && token.content !== "")
+  const isNormalized = (token: (typeof added)[number]) => token.normalized && normalize !== undefined
+  const written = anyOf(special.filter((token) => !isNormalized(token)).map(({ content }) => content))
+  const byForm = new Map(special.filter(isNormalized).map(({ content }) => [normalize!(content), content]))
+  const forms = anyOf([...byForm.keys()].filter((form) => form !== ""))
+  return (text) => {
+    const found: Array<string> = written === undefined ? [] : [...(text.match(written) ?? [])]
+    if (forms === undefined) return found
+    return [...found, ...(normalize!(text).match(forms) ?? []).map((form) => byForm.get(form) ?? form)]
+  }
+}
+
+/** Whether the library, having met `special` first, would pass over a `token` that begins within it. */
+const hides = (special: string, token: string): boolean => {
+  if (special.includes(token)) return true
+  for (let n = 1; n < Math.min(special.length, token.length); n++) if (special.endsWith(token.slice(0, n))) return true
+  return false
+}
+
+/**
+ * The `tokenizer.json` under which special tokens are plain text: Python's `encode_special_tokens = True`, which the library's
+ * binding for JavaScript does not have.
+ *
+ * Special tokens leave `added_tokens`. One that has its id only there is replaced by a name that no text spells, as the ids of
+ * later tokens are counted from it.
+ *
+ * @error InvalidInput (thrown) where another added token begins within a special one: Python then passes over the other
+ */
+export const plainJson = (json: object, { added, vocabulary }: CheckedJson): object => {
+  const special = new Set(added.filter((token) => token.special).map(({ content }) => content))
+  for (const { content, normalized } of added) {
+    if (special.has(content)) continue
+    const over = added.find(
+      (token) => special.has(token.content) && token.normalized === normalized && hides(token.content, content),
+    )
+    if (over !== undefined) {
+      const found = `the added token ${JSON.stringify(content)} begins within the special token ${JSON.stringify(over.content)}`
+      const problems = [`${found}, so texts that spell the special one cannot be encoded as text; take them as ids`]
+      throw new InvalidInput({ what: "tokenizer.json", problems })
+    }
+  }
+  const entries = (json as { added_tokens?: ReadonlyArray<{ content: string }> }).added_tokens ?? []
+  const added_tokens = entries.flatMap((entry) => {
+    if (!special.has(entry.content)) return [entry]
+    if (vocabulary.has(entry.content)) return []
+    const content = `\u{10ffff}${sha256(entry.content)}`
+    return [{ ...entry, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: false }]
+  })
+  return { ...json, added_tokens }
+}
