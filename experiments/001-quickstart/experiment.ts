@@ -55,6 +55,7 @@ export default defineExperiment({
     "focus-finetune": arm({ filter: focusFinetune({ k: 0.4 }), loss: kl(), ...budget }),
     "tvd-plus-plus": arm({ filter: none(), loss: tvdPlusPlus(), ...budget }),
   },
+  about: "adaspec",
   seeds: [1, 2],
   measure: { prompts: 200, maxNew: 80, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 8 },
   plugins: [

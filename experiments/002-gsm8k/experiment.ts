@@ -38,6 +38,7 @@ export default defineExperiment({
     "focus-finetune": arm({ filter: focusFinetune({ k: 0.4 }), loss: kl(), ...selective }),
     "tvd-plus-plus": arm({ filter: none(), loss: tvdPlusPlus(), ...budget }),
   },
+  about: "adaspec",
   seeds: [1, 2, 3],
   plugins: [
     adaspec,

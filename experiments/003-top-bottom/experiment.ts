@@ -29,6 +29,7 @@ const topBottom = (name: string, setup: Setup, steps: number, learningRates: Rea
       adaspec: top,
       ...controls("adaspec", top, { all: none(), random: random({ k }) }, { only: ["random", "bottom"] }),
     },
+    about: "adaspec",
     seeds: [1, 2, 3, 4, 5],
     tuning: { learningRates: [...learningRates], prompts: 160 },
     plugins: [none, random, adaspec, kl],

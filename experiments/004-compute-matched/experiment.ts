@@ -49,6 +49,7 @@ const computeMatched = (name: string, setup: Setup, steps: number, learningRates
       steps: 12 * steps,
       optimizer: { warmup, learningRate: learningRates[1]!, schedule: "cosine" },
     }),
+    about: "adaspec",
     seeds: [1, 2, 3, 4, 5],
     tuning: { learningRates: [...learningRates], prompts: 160 },
     plugins: [none, random, adaspec, kl],

@@ -22,6 +22,7 @@ export { experimentNamed, type Found, findExperiments, loadExperiment, type Part
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"
 export { commit, machine, versions } from "./record/machine.ts"
+export { parseRecord } from "./record/read.ts"
 export { type RunRecord, runRecord } from "./record/schema.ts"
 export { compareRecords, type Deviation, type Repeated } from "./repeat/compare-records.ts"
 export { renderRepeat } from "./repeat/render.ts"

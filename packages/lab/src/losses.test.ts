@@ -59,7 +59,7 @@ test("every loss runs as an arm, and focus-finetune on the gold tokens alone: al
     for (const x of [mbsu.value, speedup.value]) expect(Number.isFinite(x) && x! > 0).toBe(true)
     const [{ arm, reference }] = budget as [(typeof budget)[number]]
     expect(arm.steps).toBe(3)
-    for (const x of Object.values(arm)) expect(Number.isFinite(x) && x > 0).toBe(true)
+    for (const x of Object.values(arm)) expect(Number.isFinite(x) && x! > 0).toBe(true)
     expect(reference !== null).toBe(name === "focus-cross-entropy")
   }
   const all = rows.find(({ name }) => name === "cross-entropy")!.budget[0]!.arm

@@ -10,11 +10,13 @@ import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { Progress } from "./progress.ts"
+import { countsFile } from "./record/counts.ts"
 import { commit, versions } from "./record/machine.ts"
 import { metricsText, runMetrics } from "./record/metrics.ts"
 import { runName } from "./record/name.ts"
+import { parseRecord } from "./record/read.ts"
 import { type MadeBy, makeRecord } from "./record/record.ts"
-import { type RunRecord, runRecord } from "./record/schema.ts"
+import type { RunRecord } from "./record/schema.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
 import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
@@ -204,8 +206,7 @@ const contextProblems = (
 /** The run.json of a folder; undefined when there is none that this version reads. */
 export const readRecord = (directory: string): RunRecord | undefined => {
   try {
-    const found = runRecord(parseJson(readFileSync(join(directory, "run.json"), "utf8")))
-    return found instanceof type.errors ? undefined : found
+    return parseRecord(parseJson(readFileSync(join(directory, "run.json"), "utf8")))
   } catch {
     return undefined
   }
@@ -273,7 +274,8 @@ const runPlanned = (
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
     const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined
-    const record = there ?? (yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy))
+    const anew = there ? undefined : yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy)
+    const record = there ?? anew!.record
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const metrics = runMetrics(graph, artifacts, tokenizer)
     const { renderReport } = yield* Effect.promise(() => import("./report/report.ts")) // vega takes 0.3 s to load
@@ -282,9 +284,9 @@ const runPlanned = (
       try: () => {
         writeAtomic(join(directory, "metrics.jsonl"), metricsText(metrics))
         writeAtomic(join(directory, "report.html"), html)
+        if (anew !== undefined) writeAtomic(join(directory, countsFile), anew.counts)
         // Last: its presence says that the folder is whole.
-        if (!there || !existsSync(join(directory, "run.json")))
-          writeAtomic(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
+        if (anew !== undefined) writeAtomic(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
       },
       catch: (error) =>
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),

@@ -1,12 +1,12 @@
 /** Records of runs for tests of what is said of them: figures that are invented, gathered as a real run's are. */
 import { type Evidence, estimateAcceptance, estimatedCounts, type Rollout } from "@winnow/decoding"
 import { type Rng, seeded } from "@winnow/numerics"
-import { conclusions } from "../src/record/conclusions.ts"
+import { conclusions, verdict } from "../src/record/conclusions.ts"
 import { differencesOf, keptFigures, rowFigures } from "../src/record/rows.ts"
 import { type KeptTexts, samplesOf } from "../src/record/samples.ts"
 import type { RowRecord, RunRecord } from "../src/record/schema.ts"
 import type { Figures } from "../src/stages/measure.ts"
-import { intervalText } from "../src/statistics/interval.ts"
+import { intervalText } from "../src/statistics/interval-text.ts"
 
 type Timing = NonNullable<RunRecord["rows"][number]["seeds"][number]["timing"]>
 
@@ -127,11 +127,12 @@ const rowOf = (invented: Invented, seeds: ReadonlyArray<number>, prompts: number
     tokensSeen: 1150 * n,
     tokensValid: 690 * n,
     tokensTrained: Math.round(690 * n * trained),
+    passes: (690 * n) / 460_000,
     flops: 5.2e8 * n * (0.4 + 0.6 * trained),
     seconds: 0.021 * n * (0.5 + 0.5 * trained),
   })
   const [own, ofReference] = [cost(steps, share), cost(400, 1)]
-  const { tokensValid: _, ...total } = own
+  const { tokensValid: _, passes: __, ...total } = own
   const isArm = role === "arm"
   const row = {
     name,
@@ -170,7 +171,7 @@ const record = (
   const rows = invented.map((row) => rowOf(row, row.role === "capacity" ? [1] : seeds, prompts, timing))
   const arms = rows.filter(({ isArm }) => isArm)
   const run: RunRecord = {
-    schema: 2,
+    schema: 3,
     experiment: "000-tiny",
     part: null,
     preset: null,
@@ -200,16 +201,21 @@ const record = (
     target: { parameters: 8e5, score: null, sampledScore: null, seconds: 9, sample: { prompt: "a", text: "b" } },
     draftParameters: 1e5,
     baseline: arms[0]!.name,
+    about: arms.find(({ row }) => row.filter?.name === "adaspec")?.name ?? null,
+    primary: "greedy",
+    verdict: "",
     rows: rows.map(({ row, kept, figures }) => ({ ...row, kept: keptFigures(kept, figures, arms[0]!.figures) })),
     differences: [...differencesOf(arms)],
     tuning: null,
     capacity: null,
     missing: [],
     conclusions: [],
+    counts: null,
+    weights: [],
     stages: [],
     ...more,
   }
-  return { ...run, conclusions: [...conclusions(run)] }
+  return { ...run, verdict: verdict(run), conclusions: [...conclusions(run)] }
 }
 
 /** A run of one arm, with seeds 1 to `seeds`; `timing` changes what was timed. */

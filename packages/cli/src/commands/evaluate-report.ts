@@ -122,7 +122,7 @@ export const evaluationReport = (record: EvaluationRecord): string => {
     `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %, KL of the draft ${figure(record.draftKl, 3)} nats${cuts.length === 0 ? "" : " (before top-k and top-p)"}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
     ...identityLine(results),
     timingLine(record),
-    "Intervals: 95 %, percentile bootstrap over prompts; nothing is said of other seeds or trainings.",
+    "Intervals: 95 % for new prompts, by Student's t; nothing is said of other seeds or trainings.",
     `Target: ${short(target.parameters)} parameters, ${target.folder}. Draft: ${short(draft.parameters)} parameters, ${draft.folder}.`,
     ...notes.map((note) => `Note: ${note}`),
   ].join("\n")

@@ -133,7 +133,7 @@ test("--repeat makes a run again from its record alone: 0 where it is the same, 
   const made = await winnow(...tiny)
   if (made.code !== 0) throw new Error(made.err)
   const [entry] = JSON.parse((await winnowRuns("--json")).out) as [RunEntry]
-  expect(entry).toMatchObject({ state: "done", schema: 2 })
+  expect(entry).toMatchObject({ state: "done", schema: 3 })
   expect(entry.attempts.at(-1)).toMatchObject({ state: "done", message: null, command: ["experiment", ...tiny] })
   const same = await winnow("--results", join(home, "results"), "--repeat", entry.run.slice(0, 6), "--jobs", "2")
   expect(same.err).not.toContain("error:")

@@ -116,9 +116,12 @@ export const evaluateLength = async (
   const counts = runs.map((run) => run.counts)
   const onGreedy = estimatedCounts(grounds.greedy, draftLength)
   const c = parameterRatio(target, draft)
-  const acceptance = overPrompts(testedPairs(counts))
-  const greedyAcceptance = greedy ? acceptance : overPrompts(testedPairs(onGreedy))
-  const tau = overPrompts(counts.map((k) => [k.emitted, k.blocks]))
+  const acceptance = overPrompts(testedPairs(counts), [0, 1])
+  const greedyAcceptance = greedy ? acceptance : overPrompts(testedPairs(onGreedy), [0, 1])
+  const tau = overPrompts(
+    counts.map((k) => [k.emitted, k.blocks]),
+    [1, draftLength + 1],
+  )
   const mbsu = scaled(tau, 1 / (c * draftLength + 1))
   const timed =
     rounds === 0

@@ -62,9 +62,13 @@ const written = (rollouts: ReadonlyArray<Rollout>, temperature: number): Written
   }
 }
 
-/** Mean over positions, by prompt. */
-const meanOf = (values: Evidence["overlap"]): OverPrompts | null =>
-  values && overPrompts(values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length]))
+/** Mean over positions, by prompt; `most` is what it can be. */
+const meanOf = (values: Evidence["overlap"], most: number): OverPrompts | null =>
+  values &&
+  overPrompts(
+    values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length]),
+    [0, most],
+  )
 
 /** One rule of several end tokens and the caller's own: decoding itself knows but one end token. */
 const stopOf = ([, ...others]: ReadonlyArray<number>, stop: Stop | undefined): Stop | undefined => {
@@ -122,7 +126,7 @@ export const evaluatePair = async (
   const greedy = pass(3, "the draft on the greedy texts", () => greedyEvidence(draft, greedyTexts))
   signal?.throwIfAborted()
   const sampled = pass(4, "both on the samples", () => sampledEvidence(target, draft, samples, sampling))
-  const grounds: Grounds = { greedy, sampled, expectedAcceptance: meanOf(sampled.overlap) }
+  const grounds: Grounds = { greedy, sampled, expectedAcceptance: meanOf(sampled.overlap, 1) }
 
   const results: Array<EvaluatedLength> = []
   let index = 5
@@ -137,7 +141,7 @@ export const evaluatePair = async (
     greedyTexts: written(greedyTexts, 0),
     sampledTexts: written(samples, sampling.temperature),
     expectedAcceptance: grounds.expectedAcceptance,
-    draftKl: meanOf(sampled.kl),
+    draftKl: meanOf(sampled.kl, Number.POSITIVE_INFINITY),
     results,
   }
 }

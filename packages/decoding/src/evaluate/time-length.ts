@@ -3,11 +3,11 @@ import type { Model } from "@winnow/core"
 import type { Speculated, SpeculateHooks } from "../speculate.ts"
 import type { SpeculativeOptions } from "../speculative.ts"
 import { measureSpeedup, NothingToTime, type Speedup, type SpeedupOptions } from "../speedup.ts"
-import { speedupInterval } from "./over-prompts.ts"
+import { type Ends, speedupInterval } from "./over-prompts.ts"
 
 export interface TimedLength extends Speedup {
-  /** Ends of the 95 % interval of `speedup`, prompts resampled; null for one prompt. */
-  readonly interval: { readonly low: number | null; readonly high: number | null }
+  /** Ends of the 95 % interval of `speedup`, for new prompts. */
+  readonly interval: Ends
   /** Measured seconds of a token, the reading of the prompt included: what `speedup` compares. */
   readonly secondsPerToken: { readonly alone: number; readonly withDraft: number }
 }

@@ -56,6 +56,13 @@ export interface Experiment {
   readonly arms: Readonly<Record<string, Arm>>
   /** Each seed is a start of its own: initialisation, order of the data, draws of the filters. */
   readonly seeds: ReadonlyArray<number>
+  /**
+   * The arm that the run is about: its verdict comes first. If left out, the first whose filter chooses tokens by what is
+   * known of them and is no control; then the first whose loss is another than the baseline's.
+   */
+  readonly about?: string
+  /** The acceptance that the verdict is of, "greedy" if left out; name it before the run. */
+  readonly primary?: "greedy" | "expected"
   readonly measure?: MeasureSpec
   /** Chooses each arm's and reference's learning rate on the validation split, by one search of equal size for all. */
   readonly tuning?: TuningSpec

@@ -14,6 +14,7 @@ import {
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
+import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import {
   armSpec,
@@ -69,6 +70,9 @@ export interface Resolved {
   readonly draft: ResolvedDraft
   readonly arms: ReadonlyArray<ResolvedArm>
   readonly seeds: ReadonlyArray<number>
+  /** The arm that the run is about; undefined where none is named, or run, and none can be taken for it. */
+  readonly about: string | undefined
+  readonly primary: "greedy" | "expected"
   readonly measure: Measure
   readonly tuning: Tuning | undefined
   /** Its steps are a number. */
@@ -211,12 +215,16 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }
-  const { reference: _, plugins: __, arms: ___, capacity: ____, ...rest } = spec
-  const config = yield* plainSpec(rest).pipe(Effect.mapError(where(what)))
+  const { reference: _, plugins: __, arms: ___, capacity: ____, about: written, ...rest } = spec
+  // An arm that is named and not run has no figure to be about.
+  const named = written !== undefined && names.includes(written) ? { about: written } : {}
+  const config = yield* plainSpec({ ...rest, ...named }).pipe(Effect.mapError(where(what)))
   const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   return {
     ...rest,
+    about: named.about ?? (yield* defaultAbout(arms)),
+    primary: rest.primary ?? "greedy",
     arms,
     capacity,
     config: {

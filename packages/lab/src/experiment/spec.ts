@@ -143,6 +143,10 @@ export const experimentSpec = type({
   "reference?": referenceSpec,
   arms: type("Record<string, unknown>"),
   seeds: type("number.integer").array().atLeastLength(1),
+  // The arm that the run is about: the verdict is of it.
+  "about?": "string",
+  // The acceptance that the verdict is of; the other one is concluded from beside it.
+  "primary?": "'greedy' | 'expected'",
   measure: measureSpec.default(() => ({})),
   // Chooses each arm's learning rate on the validation split before the seeds are run.
   "tuning?": tuningSpec,
@@ -160,6 +164,8 @@ export const experimentSpec = type({
       path: ["arms", taken],
       expected: "not named start, reference or capacity: those rows are the lab's own",
     })
+  if (spec.about !== undefined && !names.includes(spec.about))
+    return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
   if (new Set(spec.seeds).size < spec.seeds.length)
     return ctx.reject({ path: ["seeds"], expected: "all different", actual: JSON.stringify(spec.seeds) })
   if (spec.tuning && spec.seeds.includes(spec.tuning.seed))

@@ -1,5 +1,5 @@
 /** Which of a run's differences are concluded from, the way they are read: the one that is asked about, minus the other. */
-import { halfWidth } from "../statistics/interval.ts"
+import { halfWidth } from "@winnow/numerics"
 import type { DifferenceMeasure, DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
 
 /** The rows of arms, in the experiment's order. */
@@ -25,20 +25,12 @@ export const differenceBetween = (
   return { ...found, a: over, b: under, value: minus(found.value), low: minus(found.high), high: minus(found.low) }
 }
 
-const dropsTokens = ({ budget }: RowRecord): boolean => budget.some(({ arm }) => arm.tokensTrained < arm.tokensValid)
+/** The measures that are concluded from, the primary one first. */
+export const concludedMeasures = ({ primary }: Pick<RunRecord, "primary">): ReadonlyArray<DifferenceMeasure> =>
+  primary === "greedy" ? ["greedyAcceptance", "expectedAcceptance"] : ["expectedAcceptance", "greedyAcceptance"]
 
-/**
- * The arm that a run is about: the first that leaves tokens out by what a reference says of them, else the first that leaves
- * any out, else the first that is not the baseline.
- */
-export const mainArm = (run: RunRecord): RowRecord | undefined => {
-  const arms = armsOf(run)
-  return (
-    arms.find((row) => row.reference !== null && row.from === "start" && dropsTokens(row)) ??
-    arms.find(dropsTokens) ??
-    arms.find(({ name }) => name !== run.baseline)
-  )
-}
+/** The row of the arm that a run is about; undefined where there is none, or none of its drafts has a figure. */
+export const mainArm = (run: RunRecord): RowRecord | undefined => armsOf(run).find(({ name }) => name === run.about)
 
 /** FLOPs of two arms' whole costs, without the caches that both read: those are there for either. */
 export const flopsApart = (over: RowRecord, under: RowRecord): readonly [over: number, under: number] => {
@@ -53,7 +45,16 @@ export const flopsApart = (over: RowRecord, under: RowRecord): readonly [over: n
 export interface Compared {
   readonly over: RowRecord
   readonly under: RowRecord
+  /** Of the primary measure. */
   readonly difference: DifferenceRecord
+  /** Of the other acceptance. */
+  readonly other: DifferenceRecord
+}
+
+/** Two arms as they are compared; undefined where they share no seed. */
+export const comparedArms = (run: RunRecord, over: RowRecord, under: RowRecord): Compared | undefined => {
+  const [difference, other] = concludedMeasures(run).map((of) => differenceBetween(run, over.name, under.name, of))
+  return difference === undefined || other === undefined ? undefined : { over, under, difference, other }
 }
 
 /** Each arm against the baseline, then the main arm against each other arm; no pair twice. */
@@ -61,10 +62,7 @@ export const comparisonsOf = (
   run: RunRecord,
 ): { readonly withBaseline: ReadonlyArray<Compared>; readonly ofMain: ReadonlyArray<Compared> } => {
   const arms = armsOf(run)
-  const compared = (over: RowRecord, under: RowRecord): ReadonlyArray<Compared> => {
-    const difference = differenceBetween(run, over.name, under.name)
-    return difference === undefined ? [] : [{ over, under, difference }]
-  }
+  const compared = (over: RowRecord, under: RowRecord) => comparedArms(run, over, under) ?? []
   const baseline = arms.find(({ name }) => name === run.baseline)
   const main = mainArm(run)
   const withBaseline =
@@ -79,6 +77,14 @@ export const comparisonsOf = (
 /** Whether the interval leaves out 0. */
 export const isShown = ({ low, high }: Pick<DifferenceRecord, "low" | "high">): boolean =>
   low !== null && high !== null && (low > 0 || high < 0)
+
+/** Whether anything is concluded from it: of two seeds nothing is, whatever the interval. */
+export const isCompared = ({ seeds, low, high }: DifferenceRecord): boolean =>
+  seeds.length !== 2 && low !== null && high !== null
+
+/** Comparisons of both measures that are concluded from: what Bonferroni's widening divides by. */
+export const countOf = (all: ReadonlyArray<Compared>): number =>
+  all.reduce((n, { difference, other }) => n + Number(isCompared(difference)) + Number(isCompared(other)), 0)
 
 /** The same interval at another level of coverage; undefined where there is none. */
 export const atLevel = (

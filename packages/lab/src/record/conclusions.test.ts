@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { aComparison, aRun } from "../../test/record.ts"
 import { atLevel, comparisonsOf, differenceBetween, mainArm, meanTotal } from "./comparisons.ts"
-import { conclusions } from "./conclusions.ts"
+import { conclusions, verdict } from "./conclusions.ts"
 import type { DifferenceRecord, RunRecord } from "./schema.ts"
 
 const run = aComparison({ prompts: 30 })
@@ -18,7 +18,7 @@ const withDifference = (name: string, change: Partial<DifferenceRecord>, of: Run
 })
 const sentence = (of: RunRecord, part: string) => conclusions(of).find((text) => text.includes(part))!
 
-test("the arm that a run is about leaves tokens out by a reference; every other arm is compared to it and to the baseline", () => {
+test("every other arm is compared to it and to the baseline", () => {
   expect(mainArm(run)!.name).toBe("adaspec")
   const { withBaseline, ofMain } = comparisonsOf(run)
   expect(withBaseline.map(({ over, under }) => [over.name, under.name])).toEqual(
@@ -29,12 +29,7 @@ test("the arm that a run is about leaves tokens out by a reference; every other 
   expect(ofMain.every(({ over, under }) => over.name === "adaspec" && under.name !== "all-equal-steps")).toBe(true)
   expect(ofMain.length).toBe(withBaseline.length - 1)
   expect(mainArm(aRun())).toBeUndefined()
-  // All tokens begun from the reference choose nothing.
-  const chosen = {
-    ...run,
-    rows: run.rows.filter(({ name }) => ["all-equal-steps", "from-reference", "random"].includes(name)),
-  }
-  expect(mainArm(chosen)!.name).toBe("random")
+  expect(mainArm({ ...run, about: "random" })!.name).toBe("random")
 })
 
 test("a difference can be read from either side, at any level", () => {
@@ -46,7 +41,7 @@ test("a difference can be read from either side, at any level", () => {
   expect(atLevel(a, run.conditions.prompts, 0.99)!.high).toBeGreaterThan(a.high!)
 })
 
-test("a difference is ahead, behind or not shown, by its interval", () => {
+test("a difference is ahead, behind or not shown, by its interval; expected acceptance stands beside greedy", () => {
   const shown = withDifference("all-equal-compute", {
     a: "adaspec",
     b: "all-equal-compute",
@@ -54,21 +49,53 @@ test("a difference is ahead, behind or not shown, by its interval", () => {
     low: 0.004,
     high: 0.02,
   })
-  expect(sentence(shown, "all-equal-compute by")).toStartWith(
-    "adaspec is ahead of all-equal-compute by 1.2 points of greedy acceptance, 95 % interval 0.4 to 2.0 (5 seeds, 30 prompts). " +
-      "Both cost the same compute.",
+  expect(sentence(shown, "adaspec minus all-equal-compute")).toMatch(
+    /^adaspec minus all-equal-compute: \+1\.2 points of greedy acceptance \[0\.4, 2\.0\], ahead; [-+]\d\.\d points of expected acceptance \[-?\d\.\d, -?\d\.\d\], (ahead|behind|no difference is shown); 5 seeds\. Both cost the same compute\.$/,
   )
   // b against a is turned around
   const behind = withDifference("all-equal-steps", { value: 0.031, low: 0.011, high: 0.051 })
-  expect(sentence(behind, "is behind all-equal-steps by 3.1")).toContain("interval 1.1 to 5.1")
+  expect(sentence(behind, "adaspec minus all-equal-steps:")).toContain(
+    "-3.1 points of greedy acceptance [-5.1, -1.1], behind",
+  )
   const open = withDifference("random", { a: "adaspec", b: "random", value: -0.0001, low: -0.008, high: 0.005 })
-  expect(sentence(open, "between adaspec and random")).toBe(
-    "No difference is shown between adaspec and random: 0.0 points of greedy acceptance, 95 % interval -0.8 to 0.5 (5 seeds, 30 prompts), " +
-      "includes 0; more than 0.8 points either way is unlikely. Not at equal compute: adaspec took 2.6 times the FLOPs of random, " +
-      "references and caches counted.",
+  const text = sentence(open, "adaspec minus random")
+  expect(text).toContain("0.0 points of greedy acceptance [-0.8, 0.5], no difference is shown; ")
+  expect(text).toEndWith(
+    "Not at equal compute: adaspec took 2.6 times the FLOPs of random, references and caches counted.",
   )
   const none = withDifference("random", { value: 0.01, low: null, high: null, errors: null })
-  expect(sentence(none, "cannot be compared")).toContain("adaspec and random cannot be compared")
+  expect(sentence(none, "adaspec minus random")).toContain("greedy acceptance, no interval can be made")
+  // The sign of all of them is said once.
+  expect(conclusions(run).filter((text) => text.startsWith("Differences are the first arm's")).length).toBe(1)
+})
+
+test("the verdict comes first: the arm, against what, its budget, seeds and this target; expected where that is primary", () => {
+  const pair = { a: "all-equal-steps", b: "adaspec" }
+  const behind = withDifference("all-equal-steps", { ...pair, value: 0.031, low: 0.011, high: 0.051 })
+  expect(conclusions(behind)[0]).toMatch(
+    /^Verdict: adaspec minus all-equal-steps, for [\d.]+ times its FLOPs: -3\.1 points of greedy acceptance \[-5\.1, -1\.1\], behind; 5 seeds, this target\.$/,
+  )
+  const same: RunRecord = { ...run, baseline: "all-equal-compute" }
+  expect(verdict(same)).toStartWith("Verdict: adaspec minus all-equal-compute, at equal compute: ")
+  expect(verdict({ ...run, primary: "expected" })).toContain(" points of expected acceptance ")
+  expect(conclusions({ ...run, primary: "expected" })[1]).toContain("expected acceptance is the primary measure")
+  // Of the baseline itself: against the first other arm.
+  expect(verdict({ ...run, about: "all-equal-steps" })).toStartWith("Verdict: all-equal-steps minus adaspec")
+  expect(verdict({ ...run, about: null })).toContain("No verdict: no arm chooses tokens")
+  expect(verdict({ ...run, rows: run.rows.filter(({ name }) => name !== "adaspec") })).toBe(
+    "No verdict: adaspec, which the run is about, has no figure.",
+  )
+})
+
+test("of two seeds nothing is compared; one seed is named", () => {
+  const two = aComparison({ seeds: 2, prompts: 20 })
+  expect(two.verdict).toMatch(/greedy acceptance, two seeds: no comparison; 2 seeds, this target\.$/)
+  for (const text of two.conclusions.filter((text) => text.includes(" minus ")))
+    expect(text).not.toMatch(/ahead|behind|no difference|\[-?\d/)
+  expect(two.conclusions.join(" ")).not.toContain("Bonferroni")
+  expect(two.differences[0]!.low).toBeNumber() // The record keeps what there is.
+  const one = aComparison({ seeds: 1, prompts: 20 })
+  expect(one.verdict).toContain("; under seed 1 alone, this target.")
 })
 
 test("totals count the reference", () => {
@@ -77,23 +104,26 @@ test("totals count the reference", () => {
 })
 
 test("several comparisons are counted, and those that a widened interval loses are named", () => {
-  const errors = { seeds: 0.001, prompts: 0.001 }
+  const errors = { seeds: 0.001, prompts: 0.001, noise: 0 }
   const sure = { value: 0.5, low: 0.4, high: 0.6, errors }
   const all = { ...run, differences: run.differences.map((d) => ({ ...d, ...sure })) }
-  expect(sentence(all, "comparisons are made")).toContain("the 13 differences shown above stay")
+  expect(sentence(all, "comparisons are made")).toContain("the 26 differences shown above stay")
   const barely = withDifference(
     "random",
-    { ...sure, value: 0.004, low: 0.0001, high: 0.0079, errors: { seeds: 0.0014, prompts: 0 } },
+    { ...sure, value: 0.004, low: 0.0001, high: 0.0079, errors: { seeds: 0.0014, prompts: 0, noise: 0 } },
     all,
   )
   expect(sentence(barely, "comparisons are made")).toContain(
-    "1 of the 13 differences shown above would no longer be: adaspec against random.",
+    "1 of the 26 differences shown above would no longer be: adaspec minus random (greedy).",
   )
 })
 
 test("capacity: at the floor, above it, no gap, unknown", () => {
   const kl = (floor: number, half: number, ofArms: number): RunRecord => {
-    const interval = (value: number) => ({ value, low: value - 0.001, high: value + 0.001, seeds: 1 })
+    const interval = (value: number) => ({
+      ...{ value, low: value - 0.001, high: value + 0.001, seeds: 1 },
+      ...{ errors: { seeds: 0, prompts: 0.0005, noise: 0 }, cut: false, floor: false },
+    })
     const points = [half, floor].map((value, i) => ({
       name: "capacity",
       steps: 4000 * (i + 1),
@@ -108,14 +138,13 @@ test("capacity: at the floor, above it, no gap, unknown", () => {
   }
   const text = (...args: Parameters<typeof kl>) => sentence(kl(...args), "nats of KL")
   expect(text(0.3, 0.305, 0.4)).toContain(
-    "comes down to 0.300 nats of KL (95 % over prompts 0.299 to 0.301, 1 seed). At half the steps it was 0.305",
+    "comes down to 0.300 nats of KL [0.299, 0.301] (prompts alone, 1 seed). At half the steps it was 0.305",
   )
-  expect(text(0.3, 0.305, 0.4)).toContain("all are above it")
-  expect(text(0.3, 0.4, 0.4)).toContain("It still falls (0.400 at half the steps)")
-  expect(text(0.3, 0.305, 0.31)).toContain("the best is near the floor")
+  expect(text(0.3, 0.305, 0.4)).toEndWith("all are above it by more than a tenth of what it gained.")
+  expect(text(0.3, 0.4, 0.4)).toContain("It still falls (0.400 at half the steps), so its floor is not known.")
+  expect(text(0.3, 0.305, 0.31)).toEndWith("the best is within a tenth of what it gained.")
   // half as far again from the half to the end as from the start: no floor is known yet, so none is near
   expect(text(0.4, 0.5, 0.41)).toEndWith("The arms are at 0.410 to 0.410.")
-  expect(text(0.002, 0.003, 0.3)).toContain("its capacity limits nothing here")
   expect(sentence({ ...run, capacity: null }, "capacity")).toContain("was not checked")
 })
 
@@ -128,7 +157,9 @@ test("tuning, few seeds, missing drafts and the limits of it all are said", () =
   expect(sentence(run, "missing")).toStartWith("1 draft of bottom under 5 seeds is missing")
   const lost = { ...run, rows: run.rows.filter(({ name }) => name !== "all-equal-steps") }
   expect(sentence(lost, "missing whole")).toContain("The baseline, all-equal-steps, is missing whole.")
-  expect(conclusions(run).at(-1)).toContain("Of other sizes, tasks and budgets it says nothing.")
+  expect(conclusions(run).at(-1)).toContain("Of other targets, sizes, tasks and budgets it says nothing.")
+  // No sentence says more than an interval does.
+  expect(run.conclusions.join(" ")).not.toMatch(/unlikely|matter|equal to|as good|limits nothing/)
   for (const name of arms) expect(run.conclusions.join(" ")).toContain(name)
 })
 
@@ -146,15 +177,16 @@ test("a cache that both arms read does not hide how far their costs are apart", 
       })),
     })),
   }
-  const ratio = /took ([\d.]+) times/.exec(
-    sentence(run, "adaspec and all-equal-steps") ?? sentence(run, "all-equal-steps by"),
-  )
+  const ratio = /took ([\d.]+) times/.exec(sentence(run, "adaspec minus all-equal-steps:"))
   const text = conclusions(cached).find((t) => t.includes("all-equal-steps") && t.includes("without the caches"))!
   expect(text).toContain(`(${ratio![1]} times without the caches that both read)`)
   expect(Number(/took ([\d.]+) times/.exec(text)![1])).toBeLessThan(1.05)
 })
 
 test("no spread is no certainty", () => {
-  const same = withDifference("random", { value: 0, low: 0, high: 0 })
-  expect(sentence(same, "without any spread")).toContain("adaspec and random differ by 0.0 points")
+  const errors = { seeds: 0, prompts: 0, noise: 0 }
+  const same = withDifference("random", { value: 0, low: null, high: null, errors })
+  expect(sentence(same, "adaspec minus random")).toContain(
+    "0.0 points of greedy acceptance, no spread under any seed or prompt, so no interval can be made",
+  )
 })

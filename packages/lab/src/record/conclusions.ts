@@ -1,18 +1,24 @@
-/** What follows from a run's figures, in words, and what does not. */
+/** What follows from a run's figures, in words: no sentence says more than its interval. */
+import { twoSeeds } from "../statistics/interval-text.ts"
 import { nats as inNats, percent, short, written } from "../table/format.ts"
 import {
   armsOf,
   atLevel,
   type Compared,
+  comparedArms,
   comparisonsOf,
+  concludedMeasures,
+  countOf,
   flopsApart,
+  isCompared,
   isShown,
   mainArm,
   meanTotal,
 } from "./comparisons.ts"
-import type { RunRecord } from "./schema.ts"
+import type { DifferenceMeasure, DifferenceRecord, RunRecord } from "./schema.ts"
 
 const points = (x: number): string => written(x, percent)
+const signed = (x: number): string => (Number(points(x)) > 0 ? `+${points(x)}` : points(x))
 const nats = (x: number): string => written(x, inNats)
 const times = (ratio: number): string => (ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 2 ? 1 : 2))
 const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
@@ -22,48 +28,100 @@ const listed = (names: ReadonlyArray<string>): string =>
 /** Costs that differ by less are called equal: steps are whole, and an epoch's last batch is shorter. */
 const sameCost = 0.03
 
-const costClause = ({ over, under }: Compared): string => {
+/** What the costs of two arms are to each other. */
+const costOf = ({
+  over,
+  under,
+}: Compared): { readonly same: boolean; readonly ratio: number; readonly own?: number } => {
   const ratio = meanTotal(over, "flops") / meanTotal(under, "flops")
   const [a, b] = flopsApart(over, under)
-  const apart = b > 0 && Math.abs(Math.log(a / b / ratio)) > Math.log1p(sameCost) ? a / b : undefined
-  if (Math.abs(Math.log(apart ?? ratio)) < Math.log1p(sameCost)) return "Both cost the same compute."
-  const own = apart === undefined ? "" : ` (${times(apart)} times without the caches that both read)`
-  return `Not at equal compute: ${over.name} took ${times(ratio)} times the FLOPs of ${under.name}, references and caches counted${own}.`
+  const own = b > 0 && Math.abs(Math.log(a / b / ratio)) > Math.log1p(sameCost) ? { own: a / b } : {}
+  return { same: Math.abs(Math.log(own.own ?? ratio)) < Math.log1p(sameCost), ratio, ...own }
 }
 
-const comparison = (compared: Compared, prompts: number): string => {
+const costClause = (compared: Compared): string => {
+  const { same, ratio, own } = costOf(compared)
+  if (same) return "Both cost the same compute."
+  const apart = own === undefined ? "" : ` (${times(own)} times without the caches that both read)`
+  return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, references and caches counted${apart}.`
+}
+
+const nameOf: Readonly<Record<DifferenceMeasure, string>> = {
+  greedyAcceptance: "greedy acceptance",
+  expectedAcceptance: "expected acceptance",
+  tau: "tau",
+  draftKl: "draft KL",
+}
+
+/** How a difference is read: by its interval alone. */
+const reading = (difference: DifferenceRecord): string => {
+  const { value, errors, seeds } = difference
+  if (value === null) return "not known"
+  if (seeds.length === 2) return twoSeeds
+  if (!isCompared(difference))
+    return errors === null
+      ? "no interval can be made"
+      : "no spread under any seed or prompt, so no interval can be made"
+  if (!isShown(difference)) return "no difference is shown"
+  return value > 0 ? "ahead" : "behind"
+}
+
+/** "+2.4 points of greedy acceptance [1.4, 3.4], ahead". */
+const clause = (difference: DifferenceRecord): string => {
+  const { measure, value, low, high } = difference
+  const name = nameOf[measure]
+  if (value === null) return `${name} is not known`
+  const ends = isCompared(difference) ? ` [${points(low!)}, ${points(high!)}]` : ""
+  return `${signed(value)} points of ${name}${ends}, ${reading(difference)}`
+}
+
+/** How many seeds a comparison is of; one is named, as it is of that one alone. */
+const seedsOf = ({ seeds }: DifferenceRecord): string =>
+  seeds.length === 1 ? `under seed ${seeds[0]} alone` : count(seeds.length, "seed")
+
+const comparison = (compared: Compared): string => {
+  const { over, under, difference, other } = compared
+  return `${over.name} minus ${under.name}: ${clause(difference)}; ${clause(other)}; ${seedsOf(difference)}. ${costClause(compared)}`
+}
+
+/** What the verdict compares to: the baseline, or where it is itself the arm, the first other one. */
+const verdictOf = (run: RunRecord): Compared | undefined => {
+  const main = mainArm(run)
+  const arms = armsOf(run)
+  const under =
+    main?.name === run.baseline ? arms.find((arm) => arm !== main) : arms.find(({ name }) => name === run.baseline)
+  return main && under && comparedArms(run, main, under)
+}
+
+/** What the run says of the arm that it is about, in one line: against what, at which budget, over how many seeds. */
+export const verdict = (run: RunRecord): string => {
+  if (run.about === null)
+    return "No verdict: no arm chooses tokens by what is known of them, and none is named by about in experiment.ts."
+  if (mainArm(run) === undefined) return `No verdict: ${run.about}, which the run is about, has no figure.`
+  const compared = verdictOf(run)
+  if (compared === undefined) return `No verdict: there is no arm to compare ${run.about} to under one seed.`
   const { over, under, difference } = compared
-  const { value, low, high, seeds } = difference
-  const basis = `${count(seeds.length, "seed")}, ${count(prompts, "prompt")}`
-  if (value === null || low === null || high === null)
-    return `${over.name} and ${under.name} cannot be compared: ${basis} give no interval.`
-  if (low === high)
-    return `${over.name} and ${under.name} differ by ${points(value)} points of greedy acceptance under every seed and prompt (${basis}): without any spread there is no interval to conclude from.`
-  const interval = `95 % interval ${points(low)} to ${points(high)}`
-  if (!isShown(difference)) {
-    const most = points(Math.max(-low, high))
-    return (
-      `No difference is shown between ${over.name} and ${under.name}: ${points(value)} points of greedy acceptance, ${interval} ` +
-      `(${basis}), includes 0; more than ${most} points either way is unlikely. ${costClause(compared)}`
-    )
-  }
-  const [size, from, to] = value > 0 ? [value, low, high] : [-value, -high, -low]
-  return (
-    `${over.name} is ${value > 0 ? "ahead of" : "behind"} ${under.name} by ${points(size)} points of greedy acceptance, ` +
-    `95 % interval ${points(from)} to ${points(to)} (${basis}). ${costClause(compared)}`
-  )
+  const { same, ratio } = costOf(compared)
+  const budget = same ? "at equal compute" : `for ${times(ratio)} times its FLOPs`
+  const text = `${over.name} minus ${under.name}, ${budget}: ${clause(difference)}; ${seedsOf(difference)}, this target.`
+  return `Verdict: ${text}`
 }
 
 /** Several intervals together hold less often than each alone: what stays when they are widened so that all hold at once. */
 const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<string> => {
-  if (all.length < 2) return []
-  const level = 1 - 0.05 / all.length
-  const shown = all.filter(({ difference }) => isShown(difference))
+  const m = countOf(all)
+  if (m < 2) return []
+  const level = 1 - 0.05 / m
+  const each = all.flatMap(({ over, under, difference, other }) =>
+    [difference, other].filter(isCompared).map((d) => ({ over, under, difference: d })),
+  )
+  const shown = each.filter(({ difference }) => isShown(difference))
   const lost = shown.filter(({ difference }) => {
     const wide = atLevel(difference, run.conditions.prompts, level)
     return wide !== undefined && !isShown(wide)
   })
-  const pair = ({ over, under }: Compared) => `${over.name} against ${under.name}`
+  const pair = ({ over, under, difference }: (typeof each)[number]) =>
+    `${over.name} minus ${under.name} (${difference.measure === "expectedAcceptance" ? "expected" : "greedy"})`
   const effect =
     shown.length === 0
       ? "no difference is shown in any case"
@@ -71,18 +129,15 @@ const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<s
         ? `the ${count(shown.length, "difference")} shown above ${shown.length === 1 ? "stays" : "stay"}`
         : `${lost.length} of the ${count(shown.length, "difference")} shown above would no longer be: ${listed(lost.map(pair))}`
   return [
-    `${all.length} comparisons are made here, of the ${run.differences.length} in run.json. Each interval holds 95 times in 100, all of them together less often: ` +
+    `${m} comparisons are made here, of the ${run.differences.length} in run.json. Each interval holds 95 times in 100, all of them together less often: ` +
       `widened so that they do (Bonferroni, ${(100 * level).toFixed(2)} % each), ${effect}.`,
   ]
 }
 
-/** Below this the draft says what the target says, near enough. */
-const noGap = 0.01
+/** Shares of what the long run gained: less than the first in its second half is little, less than the second above it is near. */
+const [little, near] = [0.05, 0.1]
 
-/** Shares of what the long run gained: less than the first from its half to its end is a plateau, less than the second above it is near. */
-const [plateau, near] = [0.05, 0.1]
-
-/** Whether there is anything for a choice of tokens to act on. */
+/** How low the draft's KL comes when it is trained for long, and where the arms are. */
 const ofCapacity = (run: RunRecord): string => {
   const long = run.capacity?.points.at(-1)
   if (long === undefined || long.draftKl.value === null)
@@ -91,25 +146,22 @@ const ofCapacity = (run: RunRecord): string => {
   const { value: floor, low, high } = long.draftKl
   const start = run.rows.find(({ role }) => role === "start")?.draftKl.value ?? half ?? floor
   const gained = start - floor
-  const falls = half !== null && half - floor > plateau * gained
-  const range = low === null || high === null ? "" : ` (95 % over prompts ${nats(low)} to ${nats(high)}, 1 seed)`
+  const falls = half !== null && half - floor > little * gained
+  const range = low === null || high === null ? "" : ` [${nats(low)}, ${nats(high)}] (prompts alone, 1 seed)`
   const course =
     half === null
       ? ""
       : falls
-        ? ` It still falls (${nats(half)} at half the steps): the floor is lower yet.`
-        : ` At half the steps it was ${nats(half)}: this is about the floor.`
+        ? ` It still falls (${nats(half)} at half the steps), so its floor is not known.`
+        : ` At half the steps it was ${nats(half)}.`
   const found = `Trained on all tokens for ${long.steps} steps, a draft of this size comes down to ${nats(floor)} nats of KL${range}.${course}`
   const kls = armsOf(run).flatMap(({ draftKl }) => draftKl.value ?? [])
   if (kls.length === 0) return found
   const [least, most] = [Math.min(...kls), Math.max(...kls)]
   const arms = `The arms are at ${nats(least)} to ${nats(most)}`
-  if (floor < noGap)
-    return `${found} ${arms}. It can match the target: its capacity limits nothing here, and arms differ by how fast they come there.`
-  if (least - floor > near * gained)
-    return `${found} ${arms}: all are above it, so they differ in what they learn in their budget, not in what a draft of this size can hold.`
+  if (least - floor > near * gained) return `${found} ${arms}: all are above it by more than a tenth of what it gained.`
   if (falls) return `${found} ${arms}.`
-  return `${found} ${arms}: the best is near the floor, and little is left that a choice of tokens could gain at this size.`
+  return `${found} ${arms}: the best is within a tenth of what it gained.`
 }
 
 const ofTuning = ({ tuning }: RunRecord): string => {
@@ -130,6 +182,7 @@ const ofTuning = ({ tuning }: RunRecord): string => {
 const ofSeeds = ({ seeds }: RunRecord): ReadonlyArray<string> => {
   const n = seeds.length
   if (n === 1) return ["With one seed nothing is said of other seeds: a difference may be the seed's alone."]
+  if (n === 2) return ["With two seeds nothing is compared: how far seeds differ is not known. Take five or more."]
   if (n >= 5) return []
   return [
     `With ${n} seeds intervals are wide because so few hardly show how far seeds differ: take five or more for a claim, also where nothing is shown.`,
@@ -147,11 +200,20 @@ const ofMissing = ({ missing, rows, seeds, baseline }: RunRecord): ReadonlyArray
 
 const limits = ({ conditions: c, target, draftParameters }: RunRecord): string =>
   `All this is for a target of ${short(target.parameters)} parameters, a draft of ${short(draftParameters)}, ${c.dataset}, greedy decoding, gamma = ${c.gamma}, ` +
-  "and the budgets in the table. Of other sizes, tasks and budgets it says nothing."
+  "and the budgets in the table, and for this one target. Of other targets, sizes, tasks and budgets it says nothing."
+
+/** The sign of every difference, said once. */
+const sign = (run: RunRecord, all: ReadonlyArray<Compared>): ReadonlyArray<string> =>
+  all.length === 0
+    ? []
+    : [
+        `Differences are the first arm's acceptance minus the second's, paired by seed and over the same ${count(run.conditions.prompts, "prompt")}, with 95 % intervals; ` +
+          `${nameOf[concludedMeasures(run)[0]!]} is the primary measure.`,
+      ]
 
 /**
- * The conclusions of a run, a sentence or a few each: what each arm is against the baseline, what the main arm is against the
- * others, and how far that goes.
+ * The conclusions of a run, a sentence or a few each: the verdict, the arm that the run is about against each other one, each
+ * against the baseline, and how far that goes.
  */
 export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
   const { withBaseline, ofMain } = comparisonsOf(run)
@@ -160,7 +222,9 @@ export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
   const first = withBaseline.filter(({ over }) => over === main)
   const all = [...first, ...ofMain, ...withBaseline.filter((c) => !first.includes(c))]
   return [
-    ...all.map((compared) => comparison(compared, run.conditions.prompts)),
+    verdict(run),
+    ...sign(run, all),
+    ...all.map(comparison),
     ...together(all, run),
     ofCapacity(run),
     ofTuning(run),

@@ -1,20 +1,27 @@
 /** What a draft cost: its own training, its reference's, its caches, and all together. */
+import { type } from "arktype"
 import { paidFor } from "../cells.ts"
 import type { Graph, Measured } from "../graph.ts"
 import { inOrder, type Stage } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
-import type { Budget, RowRecord, TotalBudget } from "./schema.ts"
+import type { Budget, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
 
 /** The numbers of an artifact's summary. */
 export const numbers = (artifact: Artifact) => artifact.manifest.summary as Readonly<Record<string, number>>
 
-const budgetOf = (artifact: Artifact): Budget => {
+/** Valid tokens of a data artifact's training split: those of one pass. */
+export const tokensOfPass = ({ manifest }: Artifact): number =>
+  (manifest.summary["train"] as { readonly trained: number }).trained
+
+/** @param pass valid tokens of one pass over what the stage reads; null where that is another text than the arms' */
+const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
   const { steps, tokensSeen, tokensValid, tokensTrained, flops, seconds } = numbers(artifact)
   return {
     steps: steps!,
     tokensSeen: tokensSeen!,
     tokensValid: tokensValid!,
     tokensTrained: tokensTrained!,
+    passes: pass === null ? null : tokensValid! / pass,
     flops: flops!,
     seconds: seconds!,
   }
@@ -33,7 +40,7 @@ const add = (a: TotalBudget, b: TotalBudget): TotalBudget => ({
   seconds: a.seconds + b.seconds,
 })
 
-const totalOf = ({ steps, tokensSeen, tokensTrained, flops, seconds }: Budget): TotalBudget => ({
+const totalOf = ({ steps, tokensSeen, tokensTrained, flops, seconds }: Omit<Budget, "passes">): TotalBudget => ({
   steps,
   tokensSeen,
   tokensTrained,
@@ -50,13 +57,16 @@ const totalOf = ({ steps, tokensSeen, tokensTrained, flops, seconds }: Budget): 
 export const costsOf = (
   { seed, trained, reference }: Measured,
   artifactOf: (stage: Stage) => Artifact,
+  data: Stage,
 ): RowRecord["budget"][number] => {
+  const pass = tokensOfPass(artifactOf(data))
+  const passOf = ({ inputs }: Stage) => (inputs.some(({ key }) => key === data.key) ? pass : null)
   const trainings = new Map([trained, ...paidFor(trained)].map((stage) => [stage.key, stage]))
   const signals = [...trainings.values()].filter(({ kind }) => kind === "signals")
   const caches = signals.map((stage) => cacheOf(stage, artifactOf(stage)))
   const ofTrainings = [...trainings.values()]
     .filter(({ kind }) => kind !== "signals")
-    .map((stage) => totalOf(budgetOf(artifactOf(stage))))
+    .map((stage) => totalOf(budgetOf(artifactOf(stage), null)))
   const ofCaches = caches.map(({ tokens, flops, seconds }) => ({
     steps: 0,
     tokensSeen: tokens,
@@ -66,8 +76,8 @@ export const costsOf = (
   }))
   return {
     seed,
-    arm: budgetOf(artifactOf(trained)),
-    reference: reference ? budgetOf(artifactOf(reference)) : null,
+    arm: budgetOf(artifactOf(trained), passOf(trained)),
+    reference: reference ? budgetOf(artifactOf(reference), passOf(reference)) : null,
     signals: caches,
     total: [...ofTrainings, ...ofCaches].reduce(add),
   }
@@ -81,11 +91,17 @@ export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
   return [...trainings.values()].reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
 }
 
-/** Stages that a run has an artifact of, as its record lists them. */
-export const stagesOf = (leaves: ReadonlyArray<Stage>, artifacts: ReadonlyMap<string, Artifact>) =>
+/** A commit as manifests write it, whatever else they write there. */
+const madeAt = type({ commit: { hash: "string", dirty: "boolean" } })
+
+/** Stages that a run has an artifact of, as its record lists them: who made each, from which code. */
+export const stagesOf = (leaves: ReadonlyArray<Stage>, artifacts: ReadonlyMap<string, Artifact>): RunRecord["stages"] =>
   inOrder(leaves).flatMap(({ kind, label, key }) => {
     const artifact = artifacts.get(key)
     if (artifact === undefined) return []
     const { manifest, reused } = artifact
-    return [{ kind, label, key, created: manifest.created, seconds: manifest.seconds, reused }]
+    const at = madeAt(manifest.versions)
+    const commit = at instanceof type.errors ? null : { hash: at.commit.hash, dirty: at.commit.dirty }
+    const code = (manifest.made as Readonly<Record<string, unknown>>)["code"] ?? null
+    return [{ kind, label, key, created: manifest.created, seconds: manifest.seconds, reused, commit, code }]
   })

@@ -1,22 +1,33 @@
 /** run.json: everything that a run found and was made of, in one schema. */
 import type { DataError } from "@winnow/core"
+import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolve.ts"
 import { datasetName, type Graph, type Measured } from "../graph.ts"
 import { readKept } from "../stages/kept.ts"
 import { type Figures, readFigures } from "../stages/measure.ts"
-import { intervalText } from "../statistics/interval.ts"
+import { readRollouts } from "../stages/rollouts.ts"
+import { intervalText } from "../statistics/interval-text.ts"
 import type { Artifact } from "../store/store.ts"
-import { conclusions } from "./conclusions.ts"
+import { conclusions, verdict } from "./conclusions.ts"
 import { costsOf, numbers, searchFlops, stagesOf } from "./costs.ts"
+import { countsFile, countsText } from "./counts.ts"
 import { machine } from "./machine.ts"
 import { runName } from "./name.ts"
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
-import type { CapacityRecord, MissingRecord, RowRecord, RunRecord } from "./schema.ts"
+import { type CapacityRecord, currentSchema, type MissingRecord, type RowRecord, type RunRecord } from "./schema.ts"
+import { weightsOfRun } from "./weights.ts"
 
 /** The code that a run began with, read before its first stage: the checkout may change while it runs. */
 export type MadeBy = Pick<RunRecord, "commit" | "versions">
+
+/** A record, and the file of raw counts that its figures follow from. */
+export interface Made {
+  readonly record: RunRecord
+  /** The text of counts.json, whose SHA-256 the record holds. */
+  readonly counts: string
+}
 
 /** Which run of which experiment; part and preset where it has several. */
 export interface RunOf {
@@ -70,7 +81,7 @@ const capacityOf = (rows: ReadonlyArray<RowRecord>): CapacityRecord | null => {
 }
 
 /**
- * Gathers the record of a run from its artifacts.
+ * Gathers the record of a run, and its counts, from its artifacts.
  *
  * The first arm is the baseline. A draft that is missing under a seed has no figure of it: its row has fewer seeds, and is
  * compared on those that the other has too.
@@ -84,7 +95,7 @@ export const makeRecord = (
   artifacts: ReadonlyMap<string, Artifact>,
   missing: ReadonlyArray<MissingRecord>,
   madeBy: MadeBy,
-): Effect.Effect<RunRecord, DataError> =>
+): Effect.Effect<Made, DataError> =>
   Effect.gen(function* () {
     const { measure, arms, seeds, tuning } = graph.settled
     const artifactOf = ({ key }: { readonly key: string }) => artifacts.get(key)!
@@ -106,7 +117,7 @@ export const makeRecord = (
         reference: arm?.reference?.kind ?? null,
         from: arm?.from ?? null,
         learningRate: arm?.optimizer.learningRate ?? null,
-        budget: measured.map((m) => costsOf(m, artifactOf)),
+        budget: measured.map((m) => costsOf(m, artifactOf, graph.data)),
         ...rowFigures(figures, samples, measure.gamma),
         kept: keptFigures(kept, figures, ofBaseline),
       }
@@ -115,8 +126,9 @@ export const makeRecord = (
     const splits = artifactOf(graph.data).manifest.summary as Readonly<Record<string, { readonly dropped: number }>>
     const target = artifactOf(graph.target).manifest
     const [greedy, sampled] = [artifactOf(graph.greedy).manifest.summary, artifactOf(graph.sampled).manifest.summary]
+    const counts = countsText(measure.gamma, yield* readRollouts(artifactOf(graph.greedy)), found)
     const record: RunRecord = {
-      schema: 2,
+      schema: currentSchema,
       experiment: slug,
       part,
       preset,
@@ -151,6 +163,9 @@ export const makeRecord = (
       },
       draftParameters: numbers(artifactOf(found[0]!.measured[0]!.trained))["parameters"]!,
       baseline,
+      about: resolved.about ?? null,
+      primary: resolved.primary,
+      verdict: "",
       rows,
       differences: [...differencesOf(found.filter(({ name }) => arms.some((arm) => arm.name === name)))],
       tuning: tuning && {
@@ -162,7 +177,9 @@ export const makeRecord = (
       capacity: capacityOf(rows),
       missing: [...missing],
       conclusions: [],
+      counts: { file: countsFile, sha256: sha256(counts), bytes: Buffer.byteLength(counts) },
+      weights: yield* weightsOfRun(graph, artifacts),
       stages: stagesOf(graph.leaves, artifacts),
     }
-    return { ...record, conclusions: [...conclusions(record)] }
+    return { record: { ...record, verdict: verdict(record), conclusions: [...conclusions(record)] }, counts }
   })

@@ -1,6 +1,5 @@
 /** The rows of a record and the differences between them, each figure with its interval. */
 import { mbsu } from "@winnow/decoding"
-import type { Interval } from "@winnow/numerics"
 import type { Figures } from "../stages/measure.ts"
 import { difference, type Estimate, estimate } from "../statistics/interval.ts"
 import type { Sample } from "../statistics/sample.ts"
@@ -14,22 +13,41 @@ const positive: Bounds = [0, Number.POSITIVE_INFINITY]
 
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
 
-const record = ({ value, low, high, seeds }: Estimate, [least, most]: Bounds): IntervalRecord => ({
+/** Not cut where there is no bound: a difference. */
+const anything: Bounds = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
+
+const record = ({ value, low, high, seeds, errors, cut, floor }: Estimate, [least, most]: Bounds): IntervalRecord => ({
   value: finite(value),
   low: finite(Math.max(least, low)),
   high: finite(Math.min(most, high)),
   seeds,
+  errors: errors ?? null,
+  cut,
+  floor,
 })
 
-const unknown: IntervalRecord = { value: null, low: null, high: null, seeds: 0 }
+const unknown: IntervalRecord = {
+  value: null,
+  low: null,
+  high: null,
+  seeds: 0,
+  errors: null,
+  cut: false,
+  floor: false,
+}
 
 const within = (sample: Sample | undefined, bounds: Bounds): IntervalRecord =>
   sample === undefined ? unknown : record(estimate(sample), bounds)
 
 /** An interval of a figure that is a factor times another. */
-const scaled = ({ value, low, high, seeds }: IntervalRecord, factor: number): IntervalRecord => {
+const scaled = ({ value, low, high, errors, ...rest }: IntervalRecord, factor: number): IntervalRecord => {
   const times = (x: number | null) => (x === null ? null : x * factor)
-  return { value: times(value), low: times(low), high: times(high), seeds }
+  const timesAll = errors && {
+    seeds: errors.seeds * factor,
+    prompts: errors.prompts * factor,
+    noise: errors.noise * factor,
+  }
+  return { value: times(value), low: times(low), high: times(high), ...rest, errors: timesAll }
 }
 
 /** The figures of one seed. */
@@ -55,6 +73,7 @@ export const seedFigures = (seed: number, figures: Figures, gamma: number): Seed
       prompts: speedup.prompts,
       load: speedup.load,
       speedupByRound: [...speedup.byRound],
+      ratios: speedup.ratios.map((round) => [...round]),
       tokensPerSecond: speedup.tokensPerSecond,
       secondsPerCall: speedup.seconds,
       blockEfficiency: speedup.blockEfficiency,
@@ -119,12 +138,6 @@ export const keptFigures = (
 
 const measures: ReadonlyArray<DifferenceMeasure> = ["greedyAcceptance", "expectedAcceptance", "tau", "draftKl"]
 
-const withoutBounds = ({ value, low, high }: Interval) => ({
-  value: finite(value),
-  low: finite(low),
-  high: finite(high),
-})
-
 /** a - b of all pairs, a before b, on the seeds that both have; pairs that share none are left out. */
 export const differencesOf = (
   arms: ReadonlyArray<{ readonly name: string; readonly samples: RowSamples }>,
@@ -134,9 +147,8 @@ export const differencesOf = (
       measures.flatMap((measure) => {
         const found = difference(a.samples[measure], b.samples[measure])
         if (found === undefined) return []
-        const { seeds, prompts } = found.errors
-        const errors = Number.isFinite(seeds + prompts) ? { seeds, prompts } : null
-        return [{ a: a.name, b: b.name, measure, seeds: [...found.pairedSeeds], ...withoutBounds(found), errors }]
+        const { seeds: _, ...interval } = record(found, anything)
+        return [{ a: a.name, b: b.name, measure, seeds: [...found.pairedSeeds], ...interval }]
       }),
     ),
   )

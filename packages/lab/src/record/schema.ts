@@ -4,8 +4,24 @@ import { type } from "arktype"
 const figure = "number | null"
 const use = type({ name: "string", options: "Record<string, unknown>" })
 
+/**
+ * Standard errors that an interval is made of, so that one of another level can be: of seeds, of prompts (their own part),
+ * and of what a prompt does under one seed alone.
+ */
+const errors = type({ seeds: "number", prompts: "number", noise: "number" })
+
+/** What is told of how an interval was made. */
+const making = {
+  /** Null: one prompt, or nothing tested. All 0: no spread at all, of which no interval can be made. */
+  errors: errors.or("null"),
+  /** The prompts' own part came out below 0, and stands at 0. */
+  cut: "boolean",
+  /** The interval is as wide as prompts alone make it: seeds and prompts together came out narrower. */
+  floor: "boolean",
+} as const
+
 /** A figure with its 95 % interval over that many seeds (and all prompts). Null ends: no interval can be made. */
-const interval = type({ value: figure, low: figure, high: figure, seeds: "number" })
+const interval = type({ value: figure, low: figure, high: figure, seeds: "number", ...making })
 export type IntervalRecord = typeof interval.infer
 
 /** What one training stage cost. */
@@ -16,6 +32,8 @@ const budget = type({
   tokensSeen: "number",
   tokensValid: "number",
   tokensTrained: "number",
+  /** Passes over the training split: valid tokens over those that it has. Null of another text, and where it was not written. */
+  passes: figure,
   flops: "number",
   /** Of steps, this stage alone. */
   seconds: "number",
@@ -65,6 +83,8 @@ const seedFigures = type({
     load: "number",
     /** Each timed round's median over prompts; `speedup` is their median. */
     speedupByRound: "number[]",
+    /** [round][prompt]: seconds a token of the target alone over those with the draft. Empty where they were not written. */
+    ratios: "number[][]",
     tokensPerSecond: { alone: "number", withDraft: "number" },
     /** One call: the target on one token, the target on a block, the draft on one token. */
     secondsPerCall: { target: "number", verify: "number", draft: "number" },
@@ -139,8 +159,7 @@ const difference = type({
   value: figure,
   low: figure,
   high: figure,
-  /** Standard errors that the interval is made of, so that one of another level can be: of seeds, and of prompts. */
-  errors: type({ seeds: "number", prompts: "number" }).or("null"),
+  ...making,
 })
 export type DifferenceRecord = typeof difference.infer
 
@@ -176,8 +195,25 @@ export type CapacityRecord = typeof capacity.infer
 const missing = type({ name: "string", seed: "number", stage: "string", message: "string" })
 export type MissingRecord = typeof missing.infer
 
+/** Bytes that a figure follows from: the weights of a model, by the row and seed that they are of. */
+const weights = type({
+  /** "target", or a row's name. */
+  name: "string",
+  /** Null of the target, which all seeds have. */
+  seed: figure,
+  file: "string",
+  sha256: "string",
+})
+export type WeightsRecord = typeof weights.infer
+
+/** Measures that a verdict can be of. */
+export const primaryMeasure = type("'greedy' | 'expected'")
+
+/** The form that is written now; `earlier.ts` brings records of the one before into it. */
+export const currentSchema = 3
+
 export const runRecord = type({
-  schema: "2",
+  schema: "3",
   experiment: "string",
   part: "string | null",
   preset: "string | null",
@@ -223,6 +259,12 @@ export const runRecord = type({
   draftParameters: "number",
   /** The first arm. */
   baseline: "string",
+  /** The arm that the run is about; null where none is named and none chooses tokens. */
+  about: "string | null",
+  /** The measure that the verdict is of. */
+  primary: primaryMeasure,
+  /** What the run says of that arm, in one line. */
+  verdict: "string",
   rows: row.array(),
   /** Of all pairs of arms. */
   differences: difference.array(),
@@ -231,6 +273,9 @@ export const runRecord = type({
   missing: missing.array(),
   /** The report's words: what follows from the figures, and what does not. */
   conclusions: "string[]",
+  /** Raw counts by prompt, in a file beside this one: what docs/recheck.py computes every figure from. Null of an earlier record. */
+  counts: type({ file: "string", sha256: "string", bytes: "number" }).or("null"),
+  weights: weights.array(),
   stages: type({
     kind: "string",
     label: "string",
@@ -238,6 +283,9 @@ export const runRecord = type({
     created: "string",
     seconds: "number",
     reused: "boolean",
+    /** The commit that made the artifact, and the code that its key holds, as its manifest has them. Null: it does not say. */
+    commit: type({ hash: "string", dirty: "boolean" }).or("null"),
+    code: "unknown",
   }).array(),
 })
 export type RunRecord = typeof runRecord.infer

@@ -14,7 +14,9 @@
 export const notCompared: ReadonlyArray<{ readonly path: RegExp; readonly why: string }> = [
   { path: /(^|\.)(seconds|created|timing|speedup\w*|secondsPerCall|tokensPerSecond|reused)\b/, why: "told by a clock" },
   { path: /^(run|experiment|commit|versions|machine|stages|schema)\b/, why: "who made it, not what came out" },
-  { path: /^conclusions\b/, why: "words about the figures, those of the clock among them" },
+  { path: /^(conclusions|verdict)\b/, why: "words about the figures, those of the clock among them" },
+  { path: /^(about|primary)\b/, why: "which of the figures the words are of" },
+  { path: /^counts\b/, why: "what the figures follow from, each of which is compared itself" },
   { path: /^missing\[.*\.message$/, why: "may name a folder" },
 ]
 
@@ -34,7 +36,13 @@ export const tolerances: ReadonlyArray<Tolerance> = [
     by: "exact",
     why: "settings, which the repeat has from the record",
   },
-  { path: /\.(low|high)$|\.errors\b/, by: "skip", why: "the ends of an interval go with its value" },
+  { path: /\.(low|high|cut|floor)$|\.errors\b/, by: "skip", why: "the ends of an interval go with its value" },
+  {
+    path: /\.passes$/,
+    by: "skip",
+    why: "valid tokens, which are compared, over those of the data; earlier records have none",
+  },
+  { path: /^weights\b/, by: "skip", why: "other roundings are other bytes; earlier records have none" },
   { path: /^target\.sample\b/, by: "skip", why: "one text, in which one near tie changes all that follows" },
   { path: /\.key$/, by: "skip", why: "the key of an artifact names the code and the machine" },
   {

@@ -69,8 +69,9 @@ export const renderReport = async (
 <p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
 <h1>${escapeHtml(run.question)}</h1>
 ${list([`target ${short(target.parameters)} parameters${right}`, `draft ${short(run.draftParameters)}`, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
+<p class="verdict">${escapeHtml(run.verdict)}</p>
 <h2>What follows</h2>
-${await draw("Differences of greedy acceptance.", "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
+${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
 <ul class="conclusions">${run.conclusions.map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>
 <h2>What the target accepted, and what it cost</h2>
 ${table(run, acceptedCells(run))}

@@ -5,7 +5,8 @@ import { DataError } from "@winnow/core"
 import { parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
-import { type RunRecord, runRecord } from "../record/schema.ts"
+import { parseRecord } from "../record/read.ts"
+import type { RunRecord } from "../record/schema.ts"
 import { sha256 } from "../store/key.ts"
 
 const figure = "number | null"
@@ -83,6 +84,5 @@ export const readRun = (path: string): Effect.Effect<RunFile, DataError> =>
     const json = yield* Effect.try({ try: () => parseJson(text) as unknown, catch: (error) => fail(String(error)) })
     const written = writtenRun(json)
     if (written instanceof type.errors) return yield* fail(`${written.summary}; is it the record of a run?`)
-    const record = runRecord(json)
-    return { directory, hash: sha256(text), written, record: record instanceof type.errors ? undefined : record }
+    return { directory, hash: sha256(text), written, record: parseRecord(json) }
   })

@@ -1,4 +1,5 @@
 /** One run, from its record. */
+import { currentSchema } from "../record/schema.ts"
 import { align } from "../table/align.ts"
 import { renderTable } from "../table.ts"
 import type { RunEntry } from "./entry.ts"
@@ -34,9 +35,6 @@ export const renderRun = ({ record, written }: RunFile): string =>
   record === undefined
     ? `Written by ${written.schema < currentSchema ? "an earlier" : "another"} version (run.json of schema ${written.schema}): its report.html has all that it found.\n\n${commonTable(written)}`
     : renderTable(record)
-
-/** The number that `record/schema.ts` gives to what is written now. */
-const currentSchema = 2
 
 /** What is known of a run that has no record (yet): when it was begun, by which command, and how that ended. */
 export const renderAttempts = (entry: RunEntry): string => {

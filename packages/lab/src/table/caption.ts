@@ -61,7 +61,9 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const timed = run.rows.some(({ speedup }) => speedup.value !== null)
   const fewer = run.rows.some(({ seeds }) => seeds.length < run.seeds.length)
   return [
-    `± is half of a 95 % interval. ${c.interval}.${fewer ? " A row of fewer seeds has the interval of those; of one seed, of prompts alone." : ""}`,
+    run.seeds.length === 2
+      ? `Two seeds: no comparison, and no interval is shown (run.json has them): how far seeds differ is not known.${fewer ? " A row of one seed has the interval of prompts alone." : ""}`
+      : `± is half of a 95 % interval. ${c.interval}.${fewer ? " A row of fewer seeds has the interval of those (of two none is shown); of one seed, of prompts alone." : ""}`,
     `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${from(Math.min(...tested), Math.max(...tested))} tested tokens a draft and seed; pooled over tokens, "by prompt" the mean of the prompts' own.`,
     `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens; there also sampled tau and KL(p || q), of distributions before top-k and top-p.`,
     timed || run.rows.some(({ role }) => role === "arm") ? timingLine(run) : "",

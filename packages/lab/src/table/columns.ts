@@ -38,6 +38,12 @@ const mean = (row: RowRecord, of: (b: Budget) => number): number =>
 const seconds = (x: number): string => (x < 100 ? x.toFixed(1) : x.toFixed(0))
 const whole = (x: number): string => String(Math.round(x))
 
+/** Passes over the training text: of the arm, the mean over seeds. */
+const passes = ({ budget }: RowRecord): string => {
+  const known = budget.flatMap(({ arm }) => arm.passes ?? [])
+  return known.length === 0 ? "-" : (known.reduce((a, b) => a + b, 0) / known.length).toFixed(2)
+}
+
 /** The arm's own, and after a stroke all with its reference and caches; once where they are the same. */
 const ownAndAll = (row: RowRecord, of: keyof TotalBudget, write: (x: number) => string): string => {
   const [own, all] = [write(mean(row, (b) => b[of])), write(meanTotal(row, of))]
@@ -64,6 +70,7 @@ const cost: ReadonlyArray<Column> = [
   { head: () => "loss", cell: (r) => plugin(r.loss), left: true },
   { head: () => "rate", cell: (r) => (r.learningRate === null ? "-" : String(r.learningRate)) },
   { head: () => "steps / all", cell: (r) => ownAndAll(r, "steps", whole) },
+  { head: () => "passes", cell: (r) => passes(r) },
   { head: () => "trained / all", cell: (r) => ownAndAll(r, "tokensTrained", short) },
   { head: () => "seen / all", cell: (r) => ownAndAll(r, "tokensSeen", short) },
   { head: () => "FLOPs / all", cell: (r) => ownAndAll(r, "flops", short) },

@@ -23,9 +23,16 @@ export const written = (x: number, { factor, digits }: Scale): string => {
   return Number(text) === 0 ? (0).toFixed(digits) : text
 }
 
-/** "62.1 ± 1.3", the larger side where the interval was cut at what the figure can be; "62.1 ± ?" where there is none. */
-export const plusMinus = ({ value, low, high }: IntervalRecord, scale: Scale): string => {
+/**
+ * "62.1 ± 1.3", the larger side where the interval was cut at what the figure can be; "62.1 ± ?" where there is none, and
+ * "62.1" of two seeds, whose interval says how few they are and nothing else.
+ */
+export const plusMinus = (
+  { value, low, high, seeds }: Pick<IntervalRecord, "value" | "low" | "high" | "seeds">,
+  scale: Scale,
+): string => {
   if (value === null) return "-"
+  if (seeds === 2) return written(value, scale)
   const half = low === null || high === null ? "?" : written(Math.max(high - value, value - low), scale)
   return `${written(value, scale)} ± ${half}`
 }

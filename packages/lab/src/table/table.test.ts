@@ -46,7 +46,9 @@ test("numbers are shortened to three digits", () => {
 test("a figure is never written without its interval", () => {
   expect(plusMinus({ value: 0.6, low: 0.55, high: 0.65, seeds: 5 }, { factor: 100, digits: 1 })).toBe("60.0 ± 5.0")
   // cut at 1: the side that was not cut
-  expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 2 }, { factor: 100, digits: 1 })).toBe("90.0 ± 30.0")
+  expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 3 }, { factor: 100, digits: 1 })).toBe("90.0 ± 30.0")
+  // two seeds: no comparison, so nothing that looks like one
+  expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 2 }, { factor: 100, digits: 1 })).toBe("90.0")
   expect(plusMinus({ value: 2, low: null, high: null, seeds: 1 }, plain)).toBe("2.00 ± ?")
   expect(plusMinus({ value: null, low: null, high: null, seeds: 0 }, plain)).toBe("-")
   const { rows } = acceptedCells(run)
@@ -64,8 +66,8 @@ test("costs stand beside every acceptance, with the reference's", () => {
     costCells(run)
       .rows.find(([arm]) => arm === name)!
       .slice(4)
-  expect(cost("all-equal-steps")).toEqual(["400", "276k", "460k", "208G", "8.4"])
-  expect(cost("adaspec")).toEqual(["400 / 800", "110k / 386k", "460k / 920k", "133G / 341G", "5.9 / 14.3"])
+  expect(cost("all-equal-steps")).toEqual(["400", "0.60", "276k", "460k", "208G", "8.4"])
+  expect(cost("adaspec")).toEqual(["400 / 800", "0.60", "110k / 386k", "460k / 920k", "133G / 341G", "5.9 / 14.3"])
   expect(caption(run).join("\n")).toContain("All arms together range over 3.9 times the FLOPs")
   expect(caption(aRun()).join("\n")).toContain("All arms cost the same compute.")
 })
@@ -84,7 +86,10 @@ test("tables fit a wide terminal, what is no arm is in brackets, what is missing
 })
 
 test("the caption says what an interval of few seeds is", () => {
-  expect(caption(aRun({ seeds: 1 })).join("\n")).toContain("one seed, so nothing is said of other seeds")
+  expect(caption(aRun({ seeds: 1 })).join("\n")).toContain(
+    "under this one seed and target: nothing is said of other seeds",
+  )
+  expect(caption(aRun({ seeds: 2 })).join("\n")).toContain("Two seeds: no comparison, and no interval is shown")
   expect(caption(aRun({ seeds: 3 })).join("\n")).toContain("3 seeds hardly show how far seeds differ")
   expect(caption(aRun({ seeds: 5 })).join("\n")).not.toContain("hardly")
 })

@@ -1,5 +1,14 @@
 /** A forest plot: differences with their intervals around 0. */
-import { atLevel, type Compared, comparisonsOf, isShown, mainArm, meanTotal } from "../../record/comparisons.ts"
+import {
+  atLevel,
+  type Compared,
+  comparisonsOf,
+  countOf,
+  isCompared,
+  isShown,
+  mainArm,
+  meanTotal,
+} from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { percent, written } from "../../table/format.ts"
 import { faint, ink } from "../colours.ts"
@@ -37,10 +46,11 @@ export const differencesChart = (run: RunRecord): Chart | undefined => {
   const { withBaseline, ofMain } = comparisonsOf(run)
   const main = mainArm(run)?.name
   const isMain = ({ over }: Compared) => over.name === main
-  const whole = (all: ReadonlyArray<Compared>) => all.filter(({ difference }) => isWhole(difference))
+  const whole = (all: ReadonlyArray<Compared>) =>
+    all.filter(({ difference }) => isWhole(difference) && isCompared(difference))
   const first = whole([...withBaseline.filter(isMain), ...ofMain])
   const second = whole(withBaseline.filter((compared) => !isMain(compared)))
-  const level = 1 - 0.05 / Math.max(1, first.length + second.length)
+  const level = 1 - 0.05 / Math.max(1, countOf([...first, ...second]))
   const panels = [
     { title: `${main} minus each other arm`, rows: first.map((c) => rowOf(c, c.under.name, run, level)) },
     {
@@ -70,7 +80,7 @@ export const differencesChart = (run: RunRecord): Chart | undefined => {
         type: "quantitative",
         scale: { domain: [low - room, high + room], nice: false },
         axis: { labelExpr: "datum.value === 0 ? '0' : format(datum.value * 100, '+.1~f')", tickCount: 9 },
-        title: i === panels.length - 1 ? "points of greedy acceptance" : null,
+        title: i === panels.length - 1 ? `points of ${run.primary} acceptance` : null,
       })
       return {
         title,

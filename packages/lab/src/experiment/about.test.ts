@@ -1,0 +1,84 @@
+import { expect, test } from "bun:test"
+import { defineFilter, defineLoss, type FilterUse, type Reference, type Target } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { Effect } from "effect"
+import { behind, everything, squares, tiny } from "../../test/tiny.ts"
+import type { Arm, Experiment } from "./define.ts"
+import { resolve } from "./resolve.ts"
+
+/** Keeps every other token: reads nothing, as a random choice does. */
+const everyOther = defineFilter({
+  name: "every-other",
+  needs: [],
+  options: type({ "+": "reject", "order?": "'top' | 'bottom'" }),
+  make:
+    () =>
+    ({ N }) =>
+      Uint8Array.from({ length: N }, (_, n) => n % 2),
+})
+const lengths = defineFilter({
+  name: "surprising",
+  needs: ["draftLoss_N"],
+  options: type({ "+": "reject", order: "'top' | 'bottom' = 'top'" }),
+  make:
+    () =>
+    ({ draftLoss_N }) =>
+      Uint8Array.from(draftLoss_N, (x) => Number(x > 1)),
+})
+const absolute = defineLoss({
+  name: "absolute",
+  target: true,
+  options: type({ "+": "reject" }),
+  make: () => ({ value: ({ draft, target }) => tf.sum(tf.abs(tf.sub(draft.p_RV(), target.p_RV())), 1) }),
+})
+const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
+const of = (filter: FilterUse<Reference | Target>, more: Partial<Arm> = {}): Arm => ({
+  ...{ filter, loss: squares(), ...budget },
+  ...more,
+})
+const about = (arms: Experiment["arms"], more: Partial<Experiment> = {}, only?: ReadonlyArray<string>) =>
+  Effect.runPromise(
+    Effect.map(resolve({ ...tiny, arms, ...more }, only === undefined ? {} : { arms: only }), (r) => [
+      r.about,
+      r.config["about"],
+      r.primary,
+    ]),
+  )
+
+const all = of(everything())
+const random = of(everyOther())
+const bottom = of(lengths({ order: "bottom" }))
+const shuffled = of(behind({ k: 0.5 }), { shuffleReference: true })
+const chosen = of(behind({ k: 0.5 }))
+
+test("named by its author, the arm is taken as it is, and stands in the config", async () => {
+  expect(await about({ all, random, chosen }, { about: "random", primary: "expected" })).toEqual([
+    "random",
+    "random",
+    "expected",
+  ])
+  expect(await about({ all, random, chosen })).toEqual(["chosen", undefined, "greedy"])
+})
+
+test("by default it is the first arm that reads its tokens and is no control, never a control", async () => {
+  expect((await about({ all, random, bottom, shuffled, chosen }))[0]).toBe("chosen")
+  expect((await about({ all, random, bottom, shuffled, top: of(lengths()) }))[0]).toBe("top")
+  expect((await about({ all, random, bottom, shuffled }))[0]).toBeUndefined()
+  expect((await about({ all, longer: of(everything(), { steps: 9 }) }))[0]).toBeUndefined()
+})
+
+test("where only losses differ, it is the first with another loss than the baseline's", async () => {
+  const other = of(everything(), { loss: absolute() })
+  expect((await about({ all, random, other }))[0]).toBe("other")
+})
+
+test("an arm that is named and not run has no figure to be about; one that there is not is refused", async () => {
+  expect(await about({ all, random, chosen }, { about: "random" }, ["all", "chosen"])).toEqual([
+    "chosen",
+    undefined,
+    "greedy",
+  ])
+  const refused = Effect.runPromise(Effect.flip(resolve({ ...tiny, arms: { all, chosen }, about: "adaspecc" })))
+  expect((await refused).message).toContain("one of the arms: all, chosen")
+})

@@ -1,0 +1,30 @@
+/** The arm that a run is about where its author names none: never a control. */
+import type { InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import { canonicalJson } from "../store/key.ts"
+import type { ResolvedArm } from "./resolve.ts"
+import { instancesOf } from "./uses.ts"
+
+const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
+
+/** A reference read at other tokens, or the opposite order: arms that are there to be compared to. */
+const isTurned = ({ shuffleReference, config }: ResolvedArm): boolean =>
+  shuffleReference ||
+  (config["filter"] as { readonly options: Readonly<Record<string, unknown>> }).options["order"] === "bottom"
+
+/**
+ * The first arm whose filter reads something of the tokens (so neither all nor a random share), and is not turned around;
+ * else the first with the baseline's filter and another loss; else none.
+ */
+export const defaultAbout = (arms: ReadonlyArray<ResolvedArm>): Effect.Effect<string | undefined, InvalidInput> =>
+  Effect.gen(function* () {
+    for (const arm of arms) {
+      const { filter } = yield* instancesOf(arm)
+      if (filter.needs.length > 0 && !isTurned(arm)) return arm.name
+    }
+    const [baseline, ...others] = arms
+    return others.find(
+      ({ config }) =>
+        same(config["filter"], baseline!.config["filter"]) && !same(config["loss"], baseline!.config["loss"]),
+    )?.name
+  })

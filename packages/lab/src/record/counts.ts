@@ -1,0 +1,68 @@
+/**
+ * counts.json: what every figure of a run was computed from, by draft, seed and prompt. docs/recheck.md says how to read it,
+ * docs/recheck.py computes the run's figures from it.
+ */
+import type { Rollout } from "@winnow/decoding"
+import type { Figures } from "../stages/measure.ts"
+import { type FiguresBySeed, type KeptTexts, lengthOf } from "./samples.ts"
+
+/** The file's name beside run.json. */
+export const countsFile = "counts.json"
+
+/** A draft over its seeds, as it was measured. */
+export interface Counted {
+  readonly name: string
+  readonly figures: FiguresBySeed
+  /** Divisions of the greedy texts by the draft's filter, by seed. */
+  readonly kept: ReadonlyMap<number, KeptTexts>
+}
+
+/** Texts of "1" and "0", one a prompt, as one row of bits: the first is the highest of the first byte. Base64. */
+export const packed = (texts: ReadonlyArray<string>): string => {
+  const bits = texts.join("")
+  const bytes = new Uint8Array(Math.ceil(bits.length / 8))
+  for (let i = 0; i < bits.length; i++) if (bits[i] === "1") bytes[i >> 3]! |= 128 >> (i & 7)
+  return Buffer.from(bytes).toString("base64")
+}
+
+/** What one draft under one seed gave. */
+const draftCounts = (name: string, seed: number, figures: Figures, kept: KeptTexts | undefined, gamma: number) => ({
+  name,
+  seed,
+  agreement: packed(figures.agreement),
+  ...(kept === undefined ? {} : { kept: packed(kept) }),
+  overlap: figures.overlap.map(([sum]) => sum),
+  kl: figures.kl.map(([sum]) => sum),
+  sampledBlocks: lengthOf(figures, gamma).sampledCounts.map(({ blocks }) => blocks),
+  sampledSums: figures.lengths.map(({ gamma: g, sampledCounts }) => {
+    const sum = (of: (counts: (typeof sampledCounts)[number]) => number) =>
+      sampledCounts.reduce((total, counts) => total + of(counts), 0)
+    return {
+      gamma: g,
+      accepted: sum(({ accepted }) => accepted),
+      rejected: sum(({ rejected }) => rejected),
+      blocks: sum(({ blocks }) => blocks),
+    }
+  }),
+})
+
+/**
+ * The text of the file: a line a draft.
+ *
+ * @param greedy the target's greedy texts, in the order of the prompts
+ */
+export const countsText = (gamma: number, greedy: ReadonlyArray<Rollout>, drafts: ReadonlyArray<Counted>): string => {
+  const all = drafts.flatMap(({ name, figures, kept }) =>
+    [...figures].map(([seed, of]) => draftCounts(name, seed, of, kept.get(seed), gamma)),
+  )
+  const [first] = drafts.flatMap(({ figures }) => [...figures.values()])
+  const head = {
+    schema: 1,
+    gamma,
+    greedyLengths: greedy.map(({ tokens }) => tokens.length),
+    greedyLimits: greedy.map(({ limit }) => limit),
+    sampledLengths: (first?.overlap ?? []).map(([, positions]) => positions),
+  }
+  const lines = all.map((draft) => JSON.stringify(draft)).join(",\n")
+  return `${JSON.stringify(head).slice(0, -1)},"drafts":[\n${lines}\n]}\n`
+}

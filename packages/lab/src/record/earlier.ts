@@ -1,0 +1,76 @@
+/** Records of schema 2 in the form of schema 3: what they did not write is null, empty, or follows from what they did. */
+import { isNode } from "../experiment/registry.ts"
+import { currentSchema } from "./schema.ts"
+
+type Node = Readonly<Record<string, unknown>>
+
+const listOf = (value: unknown): ReadonlyArray<Node> => (Array.isArray(value) ? value.filter(isNode) : [])
+
+/** Schema 2 told two errors, of differences alone: with no noise beside them they give the interval that they gave. */
+const errorsOf = (written: unknown) => (isNode(written) ? { noise: 0, ...written } : null)
+
+const isInterval = (node: Node): boolean => ["value", "low", "high"].every((key) => key in node)
+
+/** Every interval in the tree with what an interval of schema 3 says of itself. */
+const withMaking = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withMaking)
+  if (!isNode(value)) return value
+  const inner = Object.fromEntries(Object.entries(value).map(([key, of]) => [key, withMaking(of)]))
+  return isInterval(value) ? { ...inner, errors: errorsOf(value["errors"]), cut: false, floor: false } : inner
+}
+
+/** A budget of schema 2 does not tell its passes, nor a timing its ratios. */
+const rowOf = (row: Node): Node => ({
+  ...row,
+  budget: listOf(row["budget"]).map((budget) => ({
+    ...budget,
+    arm: isNode(budget["arm"]) ? { passes: null, ...budget["arm"] } : budget["arm"],
+    reference: isNode(budget["reference"]) ? { passes: null, ...budget["reference"] } : budget["reference"],
+  })),
+  seeds: listOf(row["seeds"]).map((seed) => ({
+    ...seed,
+    timing: isNode(seed["timing"]) ? { ratios: [], ...seed["timing"] } : seed["timing"],
+  })),
+})
+
+/**
+ * The arm that a record of schema 2 is about, by its rows and its config: the first that leaves tokens out by a reference,
+ * else the first that leaves any out; no control.
+ */
+const aboutOf = (rows: ReadonlyArray<Node>, config: unknown): string | null => {
+  const arms = isNode(config) && isNode(config["arms"]) ? config["arms"] : {}
+  const isControl = ({ name, filter }: Node): boolean => {
+    const arm = Object.hasOwn(arms, String(name)) ? arms[String(name)] : undefined
+    const { name: filterName, options } = isNode(filter) ? filter : ({} as Node)
+    return (
+      (isNode(arm) && arm["shuffleReference"] === true) ||
+      filterName === "random" ||
+      (isNode(options) && options["order"] === "bottom")
+    )
+  }
+  const dropsTokens = (row: Node): boolean =>
+    listOf(row["budget"]).some(({ arm }) => isNode(arm) && Number(arm["tokensTrained"]) < Number(arm["tokensValid"]))
+  const selective = rows.filter((row) => row["role"] === "arm" && dropsTokens(row) && !isControl(row))
+  const found = selective.find((row) => row["reference"] !== null && row["from"] === "start") ?? selective[0]
+  return found === undefined ? null : String(found["name"])
+}
+
+/** A record as schema 3 has it; what is of another schema than 2 stays as it is. */
+export const inCurrentForm = (json: unknown): unknown => {
+  if (!isNode(json) || json["schema"] !== 2) return json
+  const rows = listOf(json["rows"]).map(rowOf)
+  const conclusions = Array.isArray(json["conclusions"]) ? json["conclusions"] : []
+  return {
+    ...json,
+    schema: currentSchema,
+    rows: withMaking(rows),
+    differences: withMaking(json["differences"]),
+    capacity: withMaking(json["capacity"]),
+    about: aboutOf(rows, json["config"]),
+    primary: "greedy",
+    verdict: String(conclusions[0] ?? ""),
+    counts: null,
+    weights: [],
+    stages: listOf(json["stages"]).map((stage) => ({ ...stage, commit: null, code: null })),
+  }
+}
