@@ -39,7 +39,9 @@ const everywhere: ReadonlySet<string> = new Set(["95 %", "40 %", "0.4"])
 
 /** Digits of names, versions, papers and theorems are not figures. */
 const isName = (text: string, { start, end }: Span) =>
-  /[\w.]$|(?:theorem|versions?|transformers|PyTorch|TensorFlow|Bun|CUDA|Llama)[\s-]$/i.test(text.slice(0, start)) ||
+  /[\w.]$|(?:theorem|versions?|transformers|PyTorch|TensorFlow|Python|Bun|CUDA|Llama)`?[\s-]$/i.test(
+    text.slice(0, start),
+  ) ||
   /^\w/.test(text.slice(end)) ||
   /^\d{4}\.\d{5}$/.test(text.slice(start, end))
 
@@ -85,7 +87,7 @@ export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyAr
   for (const form of forms)
     for (const match of page.visible.matchAll(form)) {
       const span = { start: match.index, end: match.index + match[0].length }
-      if (isName(page.visible, span)) continue
+      if (isName(page.text, span)) continue
       const known = candidates.get(span.start)
       if (known === undefined || known.end < span.end) candidates.set(span.start, span)
     }
