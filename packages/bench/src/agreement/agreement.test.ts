@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "../command-line.ts"
-import { chainsOf, textOf, writePair } from "../decode/pair.ts"
+import { chainsOf, textOf, writeChains } from "../decode/pair.ts"
 import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
 import type { AgreementReport } from "./bench-agreement.ts"
 import { countBlocks } from "./count.ts"
@@ -37,7 +37,7 @@ describe("beside a peer", () => {
 
   beforeAll(async () => {
     const sizes = { draft: [32, 1, 1, 64], target: [64, 2, 2, 128], vocab: V, context: 64 } as const
-    await writePair(folder, sizes, chains)
+    await writeChains(folder, sizes, chains)
     writeFileSync(join(folder, "prompts.jsonl"), prompts.map((ids) => JSON.stringify({ ids })).join("\n"))
   })
   afterAll(() => rmSync(folder, { recursive: true }))

@@ -1,5 +1,5 @@
 /** `bun run bench agreement`: our speculative decoding beside transformers' assisted generation, token by token and count by count. */
-import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
+import { begin, type Header } from "../side-by-side/header.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import { agreementUsage, parseAgreement, readIds } from "./options.ts"
 import { type PairAgreement, runAgreement, type SideFigures } from "./run-agreement.ts"
@@ -56,15 +56,13 @@ export const benchAgreement = async (args: ReadonlyArray<string>): Promise<void>
   if (options.help) return console.log(agreementUsage)
   for (const { prompts } of options.pairs) readIds(prompts)
   await checkPeer(options.peer)
-  const header = headerOf("agreement", args)
-  const say = (line: string) => (options.json ? undefined : console.log(line))
-  for (const line of headerLines(header)) say(line)
+  const { say, progress, finish } = begin("agreement", args, options)
   const pairs: Array<PairAgreement> = []
   for (const pair of options.pairs) {
-    pairs.push(await runAgreement(options, pair, (line) => (options.json ? undefined : console.error(line))))
+    pairs.push(await runAgreement(options, pair, progress))
     for (const line of ["", ...agreementLines(pairs.at(-1)!)]) say(line)
   }
   const equal = pairs.every((pair) => pair.equal)
-  if (options.json) console.log(JSON.stringify({ ...header, pairs, equal } satisfies AgreementReport))
+  finish({ pairs, equal } satisfies Omit<AgreementReport, keyof Header>)
   if (!equal) process.exitCode = 1
 }

@@ -1,7 +1,15 @@
 /** What `bun run bench agreement` was asked for; everything is checked before a process is started. */
 import { readFileSync } from "node:fs"
 import { UsageError } from "../command-line.ts"
-import { countOf, parseOptions } from "../side-by-side/option-values.ts"
+import {
+  type CommonOptions,
+  commonOf,
+  commonOptions,
+  countOf,
+  optional,
+  parseOptions,
+  text,
+} from "../side-by-side/option-values.ts"
 
 export const agreementUsage = `bun run bench agreement --peer PYTHON --target DIR --draft DIR --prompts FILE [options]
 
@@ -24,7 +32,7 @@ export interface PairOptions {
   readonly prompts: string
 }
 
-export interface AgreementOptions {
+export interface AgreementOptions extends CommonOptions {
   readonly peer: string
   readonly pairs: ReadonlyArray<PairOptions>
   readonly gammas: ReadonlyArray<number>
@@ -32,13 +40,9 @@ export interface AgreementOptions {
   readonly limit: number | undefined
   /** Null: no token ends a text; undefined: what the target's config.json says. */
   readonly eos: number | null | undefined
-  readonly threads: number
-  readonly json: boolean
-  readonly help: boolean
 }
 
 const several = { type: "string", multiple: true, default: [] as Array<string> } as const
-const flag = { type: "boolean", default: false } as const
 
 const pairsOf = (given: Readonly<Record<keyof PairOptions, ReadonlyArray<string>>>): ReadonlyArray<PairOptions> => {
   const { target, draft, prompts } = given
@@ -56,33 +60,29 @@ const pairsOf = (given: Readonly<Record<keyof PairOptions, ReadonlyArray<string>
  */
 export const parseAgreement = (args: ReadonlyArray<string>): AgreementOptions => {
   const values = parseOptions("agreement", args, {
-    peer: { type: "string", default: "" },
+    ...commonOptions,
     target: several,
     draft: several,
     prompts: several,
-    gamma: { type: "string", default: "1,4,8" },
-    new: { type: "string", default: "80" },
-    limit: { type: "string" },
-    eos: { type: "string" },
-    threads: { type: "string", default: "1" },
-    json: flag,
-    help: { ...flag, short: "h" },
+    gamma: text("1,4,8"),
+    new: text("80"),
+    limit: optional,
+    eos: optional,
+    threads: text("1"),
   })
-  const { help, json, peer, eos } = values
+  const { help, peer = "", eos } = values
   if (!help && peer === "")
     throw new UsageError("--peer is missing: agreement is with transformers; give a Python that has it, --peer PYTHON")
   if (eos !== undefined && eos !== "none" && !/^\d+$/.test(eos))
     throw new UsageError(`--eos is "${eos}", expected a token id, or none`)
   return {
+    ...commonOf("agreement", values),
     peer,
     pairs: help ? [] : pairsOf(values),
     gammas: [...new Set(values.gamma.split(",").map((part) => countOf("agreement", "gamma", part.trim())))],
     new: countOf("agreement", "new", values.new),
     limit: values.limit === undefined ? undefined : countOf("agreement", "limit", values.limit),
     eos: eos === undefined ? undefined : eos === "none" ? null : Number(eos),
-    threads: countOf("agreement", "threads", values.threads),
-    json,
-    help,
   }
 }
 

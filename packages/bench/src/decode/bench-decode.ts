@@ -1,5 +1,7 @@
 /** `bun run bench decode`: the target alone and with a draft, against transformers on the same pair of directories. */
-import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
+import { begin, type Header } from "../side-by-side/header.ts"
+import { othersLine } from "../side-by-side/others.ts"
+import { shownRatio } from "../side-by-side/peer-sides.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import { decodeUsage, parseDecode } from "./options.ts"
 import { type DecodeResult, type DecodeSide, modes, runDecode } from "./run-decode.ts"
@@ -17,8 +19,7 @@ export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
     modes
       .filter((mode) => side[mode].identical < rounds)
       .map(
-        (mode) =>
-          `${side.name}, ${mode}: ${rounds - side[mode].identical} of ${rounds} texts differ from the target's chain`,
+        (mode) => `${side.name}, ${mode}: ${rounds - side[mode].identical} of ${rounds} texts are not the target's own`,
       ),
   )
   return [
@@ -26,13 +27,15 @@ export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
     ...(against === undefined
       ? []
       : modes.map(
-          (mode) => `${mode}: ${against[mode].ratio.toFixed(2)} times the tokens a second of ${against[mode].name}`,
+          (mode) =>
+            `${mode}: ${shownRatio({ median: against[mode].ratio, range: against[mode].range })} times the tokens a second of ${against[mode].name}`,
         )),
-    `acceptance ${result.greedyAcceptance.toFixed(3)} (agreement ${result.agreement}); ${identity.length === 0 ? "all texts identical" : identity.join("; ")}; smallest margin ${result.smallestMargin.toFixed(3)}`,
+    `acceptance ${result.greedyAcceptance.toFixed(3)} (agreement ${result.agreement}); ${identity.length === 0 ? "all texts identical" : identity.join("; ")}; margins ${result.margins}: median ${result.medianMargin.toPrecision(3)}, smallest ${result.smallestMargin.toPrecision(3)}`,
     ...modes.map(
       (mode) =>
         `floor ${mode}: ${floor[mode].float32.toFixed(0)} tokens/s of float32 weights, ${floor[mode].bfloat16.toFixed(0)} of bfloat16, read at ${(bandwidth / 1e9).toFixed(1)} GB/s`,
     ),
+    ...othersLine(result.othersCores),
   ]
 }
 
@@ -45,10 +48,7 @@ export const benchDecode = async (args: ReadonlyArray<string>): Promise<void> =>
   const options = parseDecode(args)
   if (options.help) return console.log(decodeUsage)
   if (options.peer !== undefined) await checkPeer(options.peer)
-  const header = headerOf("decode", args)
-  const say = (line: string) => (options.json ? undefined : console.log(line))
-  for (const line of headerLines(header)) say(line)
-  const result = await runDecode(options, (line) => (options.json ? undefined : console.error(line)))
-  for (const line of decodeLines(result)) say(line)
-  if (options.json) console.log(JSON.stringify({ ...header, ...result } satisfies DecodeReport))
+  const { progress, finish } = begin("decode", args, options)
+  const result = await runDecode(options, progress)
+  finish(result satisfies DecodeResult, decodeLines(result))
 }

@@ -12,7 +12,7 @@ import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
 import type { DecodeReport } from "./bench-decode.ts"
 import { decodeFloor, weightsRead } from "./floor.ts"
 import { parseDecode } from "./options.ts"
-import { chainsOf, modelOf, textOf, writePair } from "./pair.ts"
+import { chainsOf, exchangesOf, modelOf, textOf, writeChains, writeFlat } from "./pair.ts"
 
 test("chains: one cycle through the vocabulary; the draft's leaves it after the share asked for, and only there", () => {
   const V = 1000
@@ -32,7 +32,7 @@ test("the pair: the target's text is its chain, and the draft errs exactly where
     const V = 512
     const chains = chainsOf(V, 0.75, 1)
     const sizes = { draft: [32, 2, 1, 64], target: [64, 3, 2, 128], vocab: V, context: 128 } as const
-    await writePair(folder, sizes, chains)
+    await writeChains(folder, sizes, chains)
     const load = (which: string) => Effect.runPromise(loadModel(join(folder, which)))
     const [target, draft] = [await load("target"), await load("draft")]
     const text = [...textOf(chains.target, 80, 5)]
@@ -47,6 +47,42 @@ test("the pair: the target's text is its chain, and the draft errs exactly where
     expect([...chosen]).toEqual(text.map((x) => chains.draft[x]!))
     for (const model of [target, draft]) model.dispose()
     expect(tf.memory().numTensors).toBe(before)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test("a pair of small margins: close choices, as many agreed as asked for less those that layers tip; texts of float32", () => {
+  const args = ["--margins", "small", "--agreement", "0.75", "--precision", "float32", "--rounds", "3", "--json"]
+  const sizes = ["--draft", "64,1,2,128", "--target", "128,2,2,256", "--vocab", "2048", "--new", "40"]
+  const { exitCode, stdout, stderr } = runBench("decode", ...args, ...sizes)
+  expect([exitCode, stderr]).toEqual([0, ""])
+  const { margins, medianMargin, smallestMargin, greedyAcceptance, ours } = JSON.parse(stdout) as DecodeReport
+  expect(margins).toBe("small")
+  expect(medianMargin).toBeWithin(0.005, 0.2)
+  expect(smallestMargin).toBeLessThan(medianMargin / 2)
+  expect(greedyAcceptance).toBeWithin(0.5, 0.9)
+  expect([ours.plain.identical, ours.assisted.identical]).toEqual([3, 3])
+})
+
+test("a pair of small margins is one embedding, read at another token for the share that is exchanged", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-pair-"))
+  try {
+    const V = 512
+    const sizes = { draft: [32, 1, 1, 64], target: [64, 2, 2, 128], vocab: V, context: 128 } as const
+    const taken = exchangesOf(V, 0.5, 1)
+    await writeFlat(folder, sizes, taken)
+    const load = (which: string) => Effect.runPromise(loadModel(join(folder, which)))
+    const [target, draft] = [await load("target"), await load("draft")]
+    const tokens = Array.from({ length: V }, (_, x) => x)
+    // each token as a text of its own, so that no other token's attention is in it
+    const chosen = (model: typeof target) =>
+      tf.tidy(() => tf.argMax(logitsOf(model, tf.tensor2d(tokens, [V, 1], "int32")), 2).dataSync())
+    const [ofTarget, ofDraft] = [chosen(target), chosen(draft)]
+    const agreed = tokens.filter((x) => ofDraft[x] === ofTarget[taken[x]!]).length / V
+    expect(agreed).toBeGreaterThan(0.85)
+    expect(tokens.filter((x) => ofDraft[x] === ofTarget[x]).length / V).toBeWithin(0.4, 0.6)
+    for (const model of [target, draft]) model.dispose()
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -73,7 +109,9 @@ test("takes turns with a peer, prompt by prompt; each mode is against the peer t
     (peer) => {
       const { exitCode, stdout, stderr } = runBench("decode", "--peer", peer, ...tiny, "--rounds", "2", "--json")
       expect([exitCode, stderr]).toEqual([0, ""])
-      const { ours, peers, against, greedyAcceptance, floor, smallestMargin } = JSON.parse(stdout) as DecodeReport
+      const { ours, peers, against, greedyAcceptance, floor, smallestMargin, medianMargin } = JSON.parse(
+        stdout,
+      ) as DecodeReport
       expect(ours.plain.identical).toBe(2)
       expect(ours.assisted.identical).toBe(2)
       expect(ours.plain.tokensPerCall).toBe(1)
@@ -88,10 +126,25 @@ test("takes turns with a peer, prompt by prompt; each mode is against the peer t
       expect(peers[0]!.assisted.tokensPerCall).toBe(3)
       expect(peers[0]!.plain.identical).toBe(0)
       expect(peers[0]!.peakMegabytes).toBe(6) // three rounds of two modes
-      expect(against!.plain).toEqual({ name: "a peer bf16", ratio: peers[1]!.ratio.plain })
-      expect(against!.assisted).toEqual({ name: "a peer fp32", ratio: peers[0]!.ratio.assisted })
+      expect(against!.plain).toEqual({
+        name: "a peer bf16",
+        ratio: peers[1]!.ratio.plain,
+        range: peers[1]!.range.plain,
+      })
+      expect(against!.assisted).toEqual({
+        name: "a peer fp32",
+        ratio: peers[0]!.ratio.assisted,
+        range: peers[0]!.range.assisted,
+      })
+      for (const { environment, versions, range, ratio } of peers) {
+        expect(Object.keys(environment)).toEqual(["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"])
+        expect(versions).toEqual({ peer: "1.2" })
+        for (const mode of ["plain", "assisted"] as const)
+          expect(ratio[mode]).toBeWithin(range[mode][0], range[mode][1] * (1 + 1e-9))
+      }
       expect(greedyAcceptance).toBeWithin(0.3, 1.01)
       expect(smallestMargin).toBeGreaterThan(0)
+      expect(medianMargin).toBeGreaterThan(0.3)
       expect(floor.plain.bfloat16).toBeCloseTo(2 * floor.plain.float32, 3)
     },
   ))
@@ -102,6 +155,7 @@ test.each([
   [["--small", "--new", "5000"], "make 5064 tokens, the vocabulary has 4096"],
   [["--target", "64,2,3,128"], "num_attention_heads 3 divides hidden_size 64"],
   [["--precision", "int8"], '--precision is "int8"'],
+  [["--margins", "none"], '--margins is "none", expected wide, small'],
 ])("refused: %p", (args, message) => {
   expect(() => parseDecode(args)).toThrow(UsageError)
   expect(() => parseDecode(args)).toThrow(message)

@@ -1,11 +1,15 @@
 /**
- * Writes a pair and measures what the floor needs, in a process of its own, so that what it takes is in nobody's peak:
- * bun make-pair.ts FOLDER OPTIONS prints {"bandwidth"}, bytes a second.
+ * Writes a pair and the target's texts of FOLDER/prompts.json as FOLDER/texts.json, and measures what the floor needs; in a
+ * process of its own, so that what it takes is in nobody's peak: bun make-pair.ts FOLDER OPTIONS prints {"bandwidth"}, bytes
+ * a second.
  */
-import { openEngine, tf } from "@winnow/tensor"
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { openEngine, setPrecision, tf } from "@winnow/tensor"
 import { parseDecode } from "./options.ts"
-import { chainsOf, writePair } from "./pair.ts"
+import { chainsOf, exchangesOf, writeChains, writeFlat } from "./pair.ts"
 import { SEED } from "./seed.ts"
+import { textsOf } from "./texts.ts"
 
 /** The best of five passes over 256 MB: a maximum reads and does little else. */
 const bandwidth = (): number => {
@@ -19,10 +23,15 @@ const bandwidth = (): number => {
   return 2 ** 28 / Math.min(...seconds.slice(1))
 }
 
-const [folder, ...args] = process.argv.slice(2)
-const { draft, target, vocab, agreement, prompt, gamma, threads, new: fresh } = parseDecode(args)
+const [folder, ...args] = process.argv.slice(2) as [string, ...Array<string>]
+const options = parseDecode(args)
+const { draft, target, vocab, margins, agreement, prompt, gamma, threads, new: fresh } = options
 await openEngine({ threads })
+setPrecision("float32")
 // room for what is proposed beyond the last token
-const context = Math.max(2048, prompt + fresh + gamma + 1)
-await writePair(folder!, { draft, target, vocab, context }, chainsOf(vocab, agreement, SEED))
+const sizes = { draft, target, vocab, context: Math.max(2048, prompt + fresh + gamma + 1) }
+if (margins === "wide") await writeChains(folder, sizes, chainsOf(vocab, agreement, SEED))
+else await writeFlat(folder, sizes, exchangesOf(vocab, agreement, SEED))
+const prompts = JSON.parse(readFileSync(join(folder, "prompts.json"), "utf8"))
+writeFileSync(join(folder, "texts.json"), JSON.stringify(await textsOf(options, prompts, join(folder, "target"))))
 console.log(JSON.stringify({ bandwidth: bandwidth() }))

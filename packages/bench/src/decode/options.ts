@@ -1,8 +1,22 @@
 /** What `bun run bench decode` was asked for; everything is checked before a process is started. */
 import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
-import { choiceOf, countOf, parseOptions, ratioOf, type Sizes, sizesOf } from "../side-by-side/option-values.ts"
-import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-precision.ts"
+import {
+  type CommonOptions,
+  choiceOf,
+  commonOf,
+  commonOptions,
+  countOf,
+  flag,
+  optional,
+  parseOptions,
+  precisionOf,
+  ratioOf,
+  type Sizes,
+  sizesOf,
+  text,
+} from "../side-by-side/option-values.ts"
+import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-sides.ts"
 
 export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]
 
@@ -13,6 +27,8 @@ export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]
   --target SIZES    of the target (768,12,12,3072)
   --vocab V         vocabulary of both (50304)
   --small           a quick pair instead: draft 64,2,2,256, target 128,4,4,512, V = 4096
+  --margins M       wide: the target's best token is far ahead of its second (a margin of about 7); small: close to it
+                    (about 0.1), so that the screen of the head leaves more to the exact products (wide)
   --agreement A     share of tokens after which the draft's choice is the target's (0.75)
   --gamma G         tokens proposed a target call (4)
   --prompt T        tokens of a prompt (64)
@@ -22,29 +38,27 @@ export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]
   --json            one JSON object on stdout and nothing else
 `
 
-export interface DecodeOptions {
-  readonly peer: string | undefined
+/** What `--margins` takes. */
+export const marginKinds = ["wide", "small"] as const
+export type Margins = (typeof marginKinds)[number]
+
+export interface DecodeOptions extends CommonOptions {
   readonly peers: ReadonlyArray<PeerPrecision>
   readonly precision: Precision
   readonly draft: Sizes
   readonly target: Sizes
   readonly vocab: number
+  readonly margins: Margins
   /** 0 < agreement <= 1. */
   readonly agreement: number
   readonly gamma: number
   readonly prompt: number
   readonly new: number
-  readonly threads: number
   readonly rounds: number
-  readonly json: boolean
-  readonly help: boolean
 }
 
 const usual = { draft: "256,6,8,1024", target: "768,12,12,3072", vocab: "50304" } as const
 const small = { draft: "64,2,2,256", target: "128,4,4,512", vocab: "4096" } as const
-
-const text = (value: string) => ({ type: "string", default: value }) as const
-const flag = { type: "boolean", default: false } as const
 
 /**
  * Reads the arguments after `bun run bench decode`.
@@ -53,23 +67,21 @@ const flag = { type: "boolean", default: false } as const
  */
 export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
   const values = parseOptions("decode", args, {
-    peer: { type: "string" },
+    ...commonOptions,
     "peer-precision": text("both"),
     precision: text("bfloat16"),
-    draft: { type: "string" },
-    target: { type: "string" },
-    vocab: { type: "string" },
+    draft: optional,
+    target: optional,
+    vocab: optional,
     small: flag,
+    margins: text("wide"),
     agreement: text("0.75"),
     gamma: text("4"),
     prompt: text("64"),
     new: text("64"),
-    threads: text("2"),
     rounds: text("5"),
-    json: flag,
-    help: { ...flag, short: "h" },
   })
-  const count = (name: "gamma" | "prompt" | "new" | "threads" | "rounds") => countOf("decode", name, values[name])
+  const count = (name: "gamma" | "prompt" | "new" | "rounds") => countOf("decode", name, values[name])
   const sizes = values.small ? small : usual
   const vocab = countOf("decode", "vocab", values.vocab ?? sizes.vocab)
   const [prompt, fresh, rounds] = [count("prompt"), count("new"), count("rounds")]
@@ -79,19 +91,17 @@ export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
       `--prompt ${prompt} and --new ${fresh} make ${prompt + fresh} tokens, the vocabulary has ${vocab}: give fewer, or a larger --vocab`,
     )
   return {
-    peer: values.peer,
+    ...commonOf("decode", values),
     peers: peersFor(choiceOf("decode", "peer-precision", values["peer-precision"], peerPrecisions)),
-    precision: choiceOf("decode", "precision", values.precision, ["bfloat16", "float32"]),
+    precision: precisionOf("decode", values.precision),
     draft: sizesOf("draft", values.draft ?? sizes.draft, vocab),
     target: sizesOf("target", values.target ?? sizes.target, vocab),
     vocab,
+    margins: choiceOf("decode", "margins", values.margins, marginKinds),
     agreement: ratioOf("decode", "agreement", values.agreement),
     gamma: count("gamma"),
     prompt,
     new: fresh,
-    threads: count("threads"),
     rounds,
-    json: values.json,
-    help: values.help,
   }
 }

@@ -1,15 +1,22 @@
 /** One comparison of decoding: the pair written, all sides started, taking turns prompt by prompt; as plain data. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { fastest, type PeerPrecision, speedRatio } from "../side-by-side/peer-precision.ts"
-import { runChild } from "../side-by-side/run-child.ts"
+import { watchOthers } from "../side-by-side/others.ts"
+import {
+  type Environment,
+  fastest,
+  inTurn,
+  keepFreedMemory,
+  type PeerPrecision,
+  speedRatio,
+} from "../side-by-side/peer-sides.ts"
+import { runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type DecodeFloor, decodeFloor } from "./floor.ts"
-import type { DecodeOptions } from "./options.ts"
-import { chainsOf, textOf } from "./pair.ts"
-import { SEED } from "./seed.ts"
+import type { DecodeOptions, Margins } from "./options.ts"
+import { promptsOf } from "./texts.ts"
 
 /** The target alone, and with the draft. */
 export const modes = ["plain", "assisted"] as const
@@ -33,7 +40,7 @@ export interface DecodeTimes {
   readonly tokensPerSecond: number
   /** tau: new tokens a target call, over all timed prompts. */
   readonly tokensPerCall: number
-  /** Timed prompts whose tokens are the target's chain, which is what exact arithmetic gives. */
+  /** Timed prompts whose tokens are the target's own: its chain, or with small margins what it gives in float32. */
   readonly identical: number
 }
 
@@ -49,25 +56,42 @@ export interface DecodeSide {
 /** A peer, and ours beside it. */
 export interface DecodePeer extends DecodeSide {
   readonly precision: PeerPrecision
+  /** Variables that it was started with, beyond ours. */
+  readonly environment: Environment
+  readonly versions: Readonly<Record<string, string>>
   /** How many times as many tokens a second ours gives: medians over rounds. */
   readonly ratio: Readonly<Record<Mode, number>>
+  /** Smallest and largest of the rounds. */
+  readonly range: Readonly<Record<Mode, readonly [number, number]>>
+}
+
+/** The peer that is faster in a mode. */
+export interface Against {
+  readonly name: string
+  readonly ratio: number
+  readonly range: readonly [number, number]
 }
 
 export interface DecodeResult {
   readonly sizes: Pick<DecodeOptions, "draft" | "target" | "vocab" | "gamma" | "prompt" | "new" | "threads">
+  readonly margins: Margins
   /** What the pair was made for, and what came of it: accepted / (accepted + rejected) of our timed rounds. */
   readonly agreement: number
   readonly greedyAcceptance: number
-  /** Smallest distance of the two largest logits of the target at any token: near 0 there are near ties. */
+  /** Distance of the two largest logits of the target, over all tokens of our timed rounds with the draft. */
+  readonly medianMargin: number
+  /** The smallest of them: near 0 there are near ties. */
   readonly smallestMargin: number
   readonly rounds: number
   readonly ours: DecodeSide
   readonly peers: ReadonlyArray<DecodePeer>
   /** Each mode against the peer that is faster in it. */
-  readonly against?: Readonly<Record<Mode, { readonly name: string; readonly ratio: number }>>
+  readonly against?: Readonly<Record<Mode, Against>>
   /** Bytes a second that two threads read from memory, and tokens a second that it allows. */
   readonly bandwidth: number
   readonly floor: Readonly<Record<Mode, DecodeFloor>>
+  /** Cores that other programs kept busy during the rounds, in the mean; null where the system does not tell. */
+  readonly othersCores: number | null
 }
 
 interface Side {
@@ -83,27 +107,28 @@ const write = async (
   o: DecodeOptions,
   folder: string,
 ): Promise<{ readonly texts: ReadonlyArray<ReadonlyArray<number>>; readonly bandwidth: number }> => {
-  const { draft, target, vocab, agreement, gamma, prompt, new: fresh, threads } = o
-  const given = Object.entries({ draft, target, vocab, agreement, gamma, prompt, new: fresh, threads })
+  const { draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads } = o
+  const given = Object.entries({ draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads })
   const flags = given.flatMap(([name, value]) => [`--${name}`, String(value)])
-  const stdout = await runChild(join(import.meta.dir, "make-pair.ts"), [folder, ...flags])
-  const { target: next } = chainsOf(vocab, agreement, SEED)
-  const texts = Array.from({ length: WARM_UP + o.rounds }, (_, round) => textOf(next, prompt + fresh, SEED + round))
-  writeFileSync(join(folder, "prompts.json"), JSON.stringify(texts.map((text) => [...text.subarray(0, prompt)])))
-  return { texts: texts.map((text) => [...text.subarray(prompt)]), bandwidth: JSON.parse(stdout).bandwidth }
+  writeFileSync(join(folder, "prompts.json"), JSON.stringify(promptsOf(o, WARM_UP + o.rounds)))
+  const stdout = await runScript(join(import.meta.dir, "make-pair.ts"), [folder, ...flags])
+  const told = readFileSync(join(folder, "texts.json"), "utf8")
+  return { texts: JSON.parse(told), bandwidth: JSON.parse(stdout).bandwidth }
 }
 
 const start = async (o: DecodeOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Side>> => {
   const given = ["--folder", folder, ...(["gamma", "new", "threads"] as const).flatMap((n) => [`--${n}`, String(o[n])])]
   const script = join(import.meta.dir, "../../peers/hf_decode.py")
   const sides: Array<Side> = []
-  const add = async (key: Side["key"], command: ReadonlyArray<string>) => {
-    sides.push({ key, worker: await startWorker([...command, ...given]), done: { plain: [], assisted: [] } })
+  const add = async (key: Side["key"], command: ReadonlyArray<string>, environment: Environment = {}) => {
+    const worker = await startWorker([...command, ...given], environment)
+    sides.push({ key, worker, done: { plain: [], assisted: [] } })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
   await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), "--precision", o.precision])
   if (o.peer !== undefined)
-    for (const peer of o.peers) await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])])
+    for (const peer of o.peers)
+      await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])], keepFreedMemory)
   return sides
 }
 
@@ -131,12 +156,18 @@ const summarise = async (
     all.push({ name: worker.name, plain, assisted, gain, peakMegabytes: await worker.end() })
   }
   const [ours, ...others] = all as [DecodeSide, ...Array<DecodeSide>]
-  const ratioTo = (peer: DecodeSide, mode: Mode) => speedRatio(ours[mode].seconds, peer[mode].seconds).median
-  const peers = others.map((peer, i) => ({
-    ...peer,
-    precision: sides[i + 1]!.key as PeerPrecision,
-    ratio: { plain: ratioTo(peer, "plain"), assisted: ratioTo(peer, "assisted") },
-  }))
+  const peers = others.map((peer, i) => {
+    const { key, worker } = sides[i + 1]!
+    const [plain, assisted] = modes.map((mode) => speedRatio(ours[mode].seconds, peer[mode].seconds))
+    return {
+      ...peer,
+      precision: key as PeerPrecision,
+      environment: keepFreedMemory,
+      versions: worker.versions,
+      ratio: { plain: plain!.median, assisted: assisted!.median },
+      range: { plain: plain!.range, assisted: assisted!.range },
+    }
+  })
   return { ours, peers }
 }
 
@@ -152,9 +183,11 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
     const written = await write(o, folder)
     const texts = written.texts.slice(WARM_UP)
     const sides = await start(o, folder, say)
+    let others = () => null as number | null
     for (let round = 0; round < WARM_UP + o.rounds; round++) {
+      if (round === WARM_UP) others = watchOthers([process.pid, ...sides.map(({ worker }) => worker.pid)])
       const shown: Array<string> = []
-      for (const { key, worker, done } of sides)
+      for (const { key, worker, done } of inTurn(sides, round))
         for (const mode of modes) {
           const decoded = await worker.ask<Decoded>(`${mode} ${round}`)
           if (round >= WARM_UP) done[mode].push(decoded)
@@ -162,25 +195,30 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
         }
       say(`${round < WARM_UP ? "warm-up" : "round  "}  ${shown.join("  ")}`)
     }
+    const othersCores = others()
     const own = sides[0]!.done.assisted
     const [accepted, rejected] = [sum(own.map((d) => d.accepted!)), sum(own.map((d) => d.rejected!))]
     const { ours, peers } = await summarise(sides, texts)
-    const best = (mode: Mode) => {
-      const { name, ratio } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
-      return { name, ratio: ratio[mode] }
+    const best = (mode: Mode): Against => {
+      const { name, ratio, range } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
+      return { name, ratio: ratio[mode], range: range[mode] }
     }
+    const margins = own.flatMap((d) => d.margins!)
     const { draft, target, vocab, gamma, prompt, new: fresh, threads } = o
     return {
       sizes: { draft, target, vocab, gamma, prompt, new: fresh, threads },
+      margins: o.margins,
       agreement: o.agreement,
       greedyAcceptance: accepted / (accepted + rejected),
-      smallestMargin: Math.min(...own.flatMap((d) => d.margins!)),
+      medianMargin: median(margins),
+      smallestMargin: Math.min(...margins),
       rounds: o.rounds,
       ours,
       peers,
       ...(peers.length > 0 && { against: { plain: best("plain"), assisted: best("assisted") } }),
       bandwidth: written.bandwidth,
       floor: decodeFloor(o, written.bandwidth, ours.assisted.tokensPerCall),
+      othersCores,
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
-import { speedRatio } from "../side-by-side/peer-precision.ts"
-import { runChild } from "../side-by-side/run-child.ts"
+import { begin, type Header } from "../side-by-side/header.ts"
+import { othersLine, watchOthers } from "../side-by-side/others.ts"
+import { type Environment, inTurn, keepFreedMemory, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
+import { runScript } from "../side-by-side/run-child.ts"
 import { checkPeer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Format, formats } from "./formats.ts"
 import { type LoadOptions, loadUsage, parseLoad } from "./options.ts"
@@ -25,13 +26,19 @@ export interface LoadRow {
   readonly peer?: Loaded
   /** How many times as fast ours is: the median over rounds. */
   readonly speed_ratio?: number
+  /** The smallest and the largest of the rounds. */
+  readonly speed_ratio_range?: readonly [number, number]
 }
 
 /** What `--json` prints. */
 export interface LoadReport extends Header {
   readonly names: ReadonlyArray<string>
+  /** Variables of both sides, beyond the command's own: each loads the same model again and again. */
+  readonly environment: Environment
   readonly peakMegabytes: ReadonlyArray<number>
   readonly rows: ReadonlyArray<LoadRow>
+  /** Cores that other programs kept busy during the rounds, in the mean; null where the system does not tell. */
+  readonly othersCores: number | null
 }
 
 /** Loads before those that count: the file comes into the page cache, memory is there. */
@@ -39,16 +46,17 @@ const WARM_UP = 2
 
 const write = async ({ model, vocab, threads }: LoadOptions, folder: string): Promise<void> => {
   const given = ["--model", String(model), "--vocab", String(vocab), "--threads", String(threads)]
-  await runChild(join(import.meta.dir, "make-models.ts"), [folder, ...given])
+  await runScript(join(import.meta.dir, "make-models.ts"), [folder, ...given])
 }
 
 const rowOf = (format: Format, bytes: number, [ours, peer]: ReadonlyArray<ReadonlyArray<number>>): LoadRow => {
+  const ratio = peer && speedRatio(ours!, peer)
   const loaded = (seconds: ReadonlyArray<number>) => ({ seconds, gigabytesPerSecond: bytes / median(seconds) / 1e9 })
   return {
     format,
     megabytes: bytes / 1e6,
     ours: loaded(ours!),
-    ...(peer && { peer: loaded(peer), speed_ratio: speedRatio(ours!, peer).median }),
+    ...(peer && { peer: loaded(peer), speed_ratio: ratio!.median, speed_ratio_range: ratio!.range }),
   }
 }
 
@@ -59,38 +67,51 @@ const runLoad = async (o: LoadOptions): Promise<Omit<LoadReport, keyof Header>> 
     await write(o, folder)
     const given = ["--folder", folder, "--threads", String(o.threads)]
     const script = join(import.meta.dir, "../../peers/torch_load.py")
-    const workers: Array<Worker> = [await startWorker([process.execPath, join(import.meta.dir, "worker.ts"), ...given])]
-    if (o.peer !== undefined) workers.push(await startWorker([o.peer, script, ...given]))
+    const commands = [
+      [process.execPath, join(import.meta.dir, "worker.ts")],
+      ...(o.peer === undefined ? [] : [[o.peer, script]]),
+    ]
+    const workers: Array<Worker> = []
+    for (const command of commands) workers.push(await startWorker([...command, ...given], keepFreedMemory))
+    const others = watchOthers([process.pid, ...workers.map(({ pid }) => pid)])
     const rows: Array<LoadRow> = []
     for (const format of formats) {
       const seconds = workers.map(() => [] as Array<number>)
       for (let round = 0; round < WARM_UP + o.rounds; round++)
-        for (const [i, worker] of workers.entries()) {
+        for (const [i, worker] of inTurn([...workers.entries()], round)) {
           const answer = await worker.ask(`load ${format}`)
           if (round >= WARM_UP) seconds[i]!.push(answer.seconds)
         }
       rows.push(rowOf(format, statSync(join(folder, format, "model.safetensors")).size, seconds))
     }
+    const othersCores = others()
     const peakMegabytes: Array<number> = []
     for (const worker of workers) peakMegabytes.push(await worker.end())
-    return { names: workers.map(({ name }) => name), peakMegabytes, rows }
+    return { names: workers.map(({ name }) => name), environment: keepFreedMemory, peakMegabytes, rows, othersCores }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** The table of a comparison. */
-export const loadLines = ({ names, rows }: Pick<LoadReport, "names" | "rows">): ReadonlyArray<string> => {
+export const loadLines = ({
+  names,
+  rows,
+  othersCores,
+}: Pick<LoadReport, "names" | "rows" | "othersCores">): ReadonlyArray<string> => {
   const rate = (loaded: Loaded | undefined) => (loaded ? `${loaded.gigabytesPerSecond.toFixed(2)} GB/s` : "")
   return [
     `${"format".padEnd(7)} ${"file".padStart(9)}  ${names.map((name) => name.padStart(36)).join("  ")}`,
-    ...rows.map(({ format, megabytes, ours, peer, speed_ratio }) =>
+    ...rows.map(({ format, megabytes, ours, peer, speed_ratio, speed_ratio_range }) =>
       [
         `${format.padEnd(7)} ${megabytes.toFixed(0).padStart(6)} MB`,
         rate(ours).padStart(36),
-        ...(peer ? [rate(peer).padStart(36), `${speed_ratio!.toFixed(2)} x`] : []),
+        ...(peer
+          ? [rate(peer).padStart(36), `${shownRatio({ median: speed_ratio!, range: speed_ratio_range! })} x`]
+          : []),
       ].join("  "),
     ),
+    ...othersLine(othersCores),
   ]
 }
 
@@ -103,10 +124,7 @@ export const benchLoad = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseLoad(args)
   if (options.help) return console.log(loadUsage)
   if (options.peer !== undefined) await checkPeer(options.peer, ["torch", "safetensors"])
-  const header = headerOf("load", args)
-  const say = (line: string) => (options.json ? undefined : console.log(line))
-  for (const line of headerLines(header)) say(line)
+  const { finish } = begin("load", args, options)
   const result = await runLoad(options)
-  for (const line of loadLines(result)) say(line)
-  if (options.json) console.log(JSON.stringify({ ...header, ...result } satisfies LoadReport))
+  finish(result, loadLines(result))
 }

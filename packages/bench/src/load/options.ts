@@ -1,5 +1,14 @@
 /** What `bun run bench load` was asked for. */
-import { countOf, parseOptions, type Sizes, sizesOf } from "../side-by-side/option-values.ts"
+import {
+  type CommonOptions,
+  commonOf,
+  commonOptions,
+  countOf,
+  parseOptions,
+  type Sizes,
+  sizesOf,
+  text,
+} from "../side-by-side/option-values.ts"
 
 export const loadUsage = `bun run bench load [--peer PYTHON] [options]
 
@@ -11,18 +20,11 @@ export const loadUsage = `bun run bench load [--peer PYTHON] [options]
   --json            one JSON object on stdout and nothing else
 `
 
-export interface LoadOptions {
-  readonly peer: string | undefined
+export interface LoadOptions extends CommonOptions {
   readonly model: Sizes
   readonly vocab: number
-  readonly threads: number
   readonly rounds: number
-  readonly json: boolean
-  readonly help: boolean
 }
-
-const text = (value: string) => ({ type: "string", default: value }) as const
-const flag = { type: "boolean", default: false } as const
 
 /**
  * Reads the arguments after `bun run bench load`.
@@ -31,22 +33,16 @@ const flag = { type: "boolean", default: false } as const
  */
 export const parseLoad = (args: ReadonlyArray<string>): LoadOptions => {
   const values = parseOptions("load", args, {
-    peer: { type: "string" },
+    ...commonOptions,
     model: text("512,6,8,2048"),
     vocab: text("50304"),
-    threads: text("2"),
     rounds: text("7"),
-    json: flag,
-    help: { ...flag, short: "h" },
   })
   const vocab = countOf("load", "vocab", values.vocab)
   return {
-    peer: values.peer,
+    ...commonOf("load", values),
     model: sizesOf("model", values.model, vocab),
     vocab,
-    threads: countOf("load", "threads", values.threads),
     rounds: countOf("load", "rounds", values.rounds),
-    json: values.json,
-    help: values.help,
   }
 }

@@ -6,7 +6,7 @@ import { join } from "node:path"
 /**
  * A program, for as long as `use` runs.
  *
- * @param answer body of a function of (line, args): the answer to a line; its peak is the number of lines that it was asked
+ * @param answer body of a function of (line, kind), and of `args`: the answer to a line; its peak is the number of lines that it was asked
  */
 export const withPeer = async <T>(answer: string, use: (peer: string) => T): Promise<Awaited<T>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
@@ -14,12 +14,13 @@ export const withPeer = async <T>(answer: string, use: (peer: string) => T): Pro
     const peer = join(folder, "peer")
     const program = `#!${process.execPath}
 const args = process.argv.slice(2)
-const answer = (line) => { ${answer} }
+const answer = (line, kind) => { ${answer} }
 const say = (x) => console.log(JSON.stringify(x))
 if (args[0] === "-c") process.exit(0)
-say({ ready: args.includes("--bf16") ? "a peer bf16" : "a peer fp32" })
+const kind = args[0].endsWith("torch_best_step.py") ? "best" : args.includes("--bf16") ? "bf16" : "fp32"
+say({ ready: "a peer " + kind, versions: { peer: "1.2" } })
 let lines = 0
-for await (const line of console) if (line !== "") say(answer(line)), lines++
+for await (const line of console) if (line !== "") say(answer(line, kind)), lines++
 say({ peakMegabytes: lines })
 `
     writeFileSync(peer, program)

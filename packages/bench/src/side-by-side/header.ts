@@ -1,5 +1,6 @@
 /** What every comparison says of itself: when, where and by which command it was measured. */
 import { type Host, hostOf, isBusy } from "../machine.ts"
+import type { CommonOptions } from "./option-values.ts"
 
 export interface Header {
   /** Year, month and day. */
@@ -22,8 +23,33 @@ export const headerOf = (command: string, args: ReadonlyArray<string>): Header =
 }
 
 /** Its lines above a table. */
-export const headerLines = ({ command, host }: Header): ReadonlyArray<string> => [
+const headerLines = ({ command, host }: Header): ReadonlyArray<string> => [
   command,
   `${host.cpu}, ${host.threads} threads, ${host.memoryGiB} GiB`,
   ...(isBusy(host) ? [`busy: load ${host.load} on ${host.threads} threads; believe ratios, not seconds`] : []),
 ]
+
+/** How a comparison speaks: its table on stdout and its progress on stderr, or with `--json` one object on stdout. */
+export interface Voice {
+  /** A line of the table. */
+  readonly say: (line: string) => void
+  /** A line that shows how far it is. */
+  readonly progress: (line: string) => void
+  /** The end: the lines of the table, or the header and the result as one object. */
+  readonly finish: (result: object, lines?: ReadonlyArray<string>) => void
+}
+
+/** Takes the header of a comparison, and says it. */
+export const begin = (command: string, args: ReadonlyArray<string>, { json }: Pick<CommonOptions, "json">): Voice => {
+  const header = headerOf(command, args)
+  const say = (line: string) => (json ? undefined : console.log(line))
+  for (const line of headerLines(header)) say(line)
+  return {
+    say,
+    progress: (line) => (json ? undefined : console.error(line)),
+    finish: (result, lines = []) => {
+      for (const line of lines) say(line)
+      if (json) console.log(JSON.stringify({ ...header, ...result }))
+    },
+  }
+}

@@ -1,7 +1,34 @@
-/** Values of options of the side-by-side commands, from text; every error is one line that says what to give instead. */
+/** Options of the side-by-side commands, from text; every error is one line that says what to give instead. */
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util"
 import { gptNeoxOptions } from "@winnow/models"
+import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
+
+/** An option that takes a text, which is `value` where none is given. */
+export const text = (value: string) => ({ type: "string", default: value }) as const
+/** An option that takes a text and may be left out. */
+export const optional = { type: "string" } as const
+/** An option without a value. */
+export const flag = { type: "boolean", default: false } as const
+
+/** The options that every comparison has. */
+export const commonOptions = {
+  peer: optional,
+  threads: text("2"),
+  json: flag,
+  help: { ...flag, short: "h" },
+} as const
+
+/** What they say. */
+export interface CommonOptions {
+  /** Path of the peer's Python; undefined: ours runs alone. */
+  readonly peer: string | undefined
+  /** Of each process. */
+  readonly threads: number
+  /** One JSON object on stdout and nothing else. */
+  readonly json: boolean
+  readonly help: boolean
+}
 
 /** Hidden size, layers, heads, intermediate size of one GPT-NeoX. */
 export type Sizes = readonly [hidden: number, layers: number, heads: number, intermediate: number]
@@ -49,6 +76,34 @@ export const choiceOf = <C extends string>(
   if (choice !== undefined) return choice
   throw new UsageError(`--${name} is "${text}", expected ${choices.join(", ")}; ${helpOf(command)}`)
 }
+
+/** Some of some words with commas between, each once, in the order given. @error UsageError that lists them */
+export const choicesOf = <C extends string>(
+  command: string,
+  name: string,
+  text: string,
+  choices: ReadonlyArray<C>,
+): ReadonlyArray<C> => [...new Set(text.split(",").map((word) => choiceOf(command, name, word.trim(), choices)))]
+
+/** Operands of our products. @error UsageError */
+export const precisionOf = (command: string, text: string): Precision =>
+  choiceOf(command, "precision", text, ["bfloat16", "float32"])
+
+/** The common options' values. @error UsageError */
+export const commonOf = (
+  command: string,
+  values: {
+    readonly peer?: string | undefined
+    readonly threads: string
+    readonly json: boolean
+    readonly help: boolean
+  },
+): CommonOptions => ({
+  peer: values.peer,
+  threads: countOf(command, "threads", values.threads),
+  json: values.json,
+  help: values.help,
+})
 
 /** Sizes of a model with this vocabulary. @error UsageError for sizes that no GPT-NeoX can have */
 export const sizesOf = (name: string, text: string, vocab: number): Sizes => {

@@ -1,9 +1,11 @@
 /** A process that prepares what the sides work on, so that what it takes is in no side's memory. */
-import { WorkerEnded } from "./worker-process.ts"
+import type { Environment } from "./peer-sides.ts"
+import { environmentOf, WorkerEnded } from "./worker-process.ts"
 
-/** Runs a TypeScript file to its end. @returns its stdout. @error WorkerEnded with the end of its stderr when it fails */
-export const runChild = async (file: string, args: ReadonlyArray<string>): Promise<string> => {
-  const child = Bun.spawn([process.execPath, file, ...args], { stdout: "pipe", stderr: "pipe" })
+/** Runs a command to its end. @returns its stdout. @error WorkerEnded with the end of its stderr when it fails */
+export const runChild = async (command: ReadonlyArray<string>, environment: Environment = {}): Promise<string> => {
+  const env = environmentOf(environment)
+  const child = Bun.spawn([...command], { stdin: "ignore", stdout: "pipe", stderr: "pipe", env })
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
@@ -11,7 +13,11 @@ export const runChild = async (file: string, args: ReadonlyArray<string>): Promi
   ])
   if (code !== 0)
     throw new WorkerEnded(
-      `${file} ended with ${child.signalCode ?? `exit code ${code}`}:\n${stderr.trim().slice(-2000)}`,
+      `${command[1]} ended with ${child.signalCode ?? `exit code ${code}`}:\n${stderr.trim().slice(-2000)}`,
     )
   return stdout
 }
+
+/** Runs a TypeScript file to its end. @returns its stdout. @error WorkerEnded */
+export const runScript = (file: string, args: ReadonlyArray<string>): Promise<string> =>
+  runChild([process.execPath, file, ...args])

@@ -5,14 +5,24 @@
  * has to tell out; at its input's end {"peakMegabytes"}. It only works while it is asked, so that sides can take turns.
  */
 import { UsageError } from "../command-line.ts"
+import { type Environment, hugePages, keepFreedMemory } from "./peer-sides.ts"
 
 export interface Answer {
   readonly seconds: number
 }
 
+/** What a worker says when it is ready. */
+interface Ready {
+  readonly ready: string
+  readonly versions?: Readonly<Record<string, string>>
+}
+
 export interface Worker {
   /** What it says it is. */
   readonly name: string
+  /** Versions of what it runs on, by name; empty where it does not tell. */
+  readonly versions: Readonly<Record<string, string>>
+  readonly pid: number
   /** Does what the line asks for; its answer. */
   readonly ask: <A extends Answer = Answer>(line: string) => Promise<A>
   /** Ends it; its highest resident size, MB. */
@@ -65,9 +75,25 @@ export const checkPeer = async (
   )
 }
 
-/** Starts a worker and waits until it says that it is ready. @error WorkerEnded when it ends before it has answered */
-export const startWorker = async (command: ReadonlyArray<string>): Promise<Worker> => {
-  const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe" })
+/** Variables that a side has only where the comparison gives them to it: a user's own must not decide who is faster. */
+const decisive = Object.keys({ ...keepFreedMemory, ...hugePages })
+
+/** The environment of a side: the command's own, without the allocator's settings, and what is given. */
+export const environmentOf = (given: Environment): Record<string, string | undefined> => ({
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !decisive.includes(name))),
+  PYTHONDONTWRITEBYTECODE: "1", // the peers' folder is not for Python to write in
+  ...given,
+})
+
+/**
+ * Starts a worker and waits until it says that it is ready.
+ *
+ * @param environment variables beyond the command's own
+ * @error WorkerEnded when it ends before it has answered
+ */
+export const startWorker = async (command: ReadonlyArray<string>, environment: Environment = {}): Promise<Worker> => {
+  const env = environmentOf(environment)
+  const child = Bun.spawn([...command], { stdin: "pipe", stdout: "pipe", stderr: "pipe", env })
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader()
   let pending = ""
   const answer = async <T>(): Promise<T> => {
@@ -87,9 +113,11 @@ export const startWorker = async (command: ReadonlyArray<string>): Promise<Worke
       pending += value
     }
   }
-  const { ready } = await answer<{ ready: string }>()
+  const { ready, versions = {} } = await answer<Ready>()
   return {
     name: ready,
+    versions,
+    pid: child.pid,
     ask: async <A extends Answer = Answer>(line: string) => {
       child.stdin.write(`${line}\n`)
       await child.stdin.flush()

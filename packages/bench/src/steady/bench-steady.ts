@@ -10,8 +10,8 @@ import { engineMemory, openEngine } from "@winnow/tensor"
 import { instanceOf } from "@winnow/testing"
 import { optimizerOptions, trainStage } from "@winnow/training"
 import { Effect } from "effect"
-import { type Header, headerLines, headerOf } from "../side-by-side/header.ts"
-import { countOf, parseOptions } from "../side-by-side/option-values.ts"
+import { begin, type Header } from "../side-by-side/header.ts"
+import { commonOptions, countOf, parseOptions, text } from "../side-by-side/option-values.ts"
 
 export const steadyUsage = `bun run bench steady [options]
 
@@ -28,7 +28,10 @@ export interface Moment {
   readonly handles: number
 }
 
-export interface SteadyReport extends Header {
+/** What `--json` prints. */
+export type SteadyReport = Header & SteadyResult
+
+export interface SteadyResult {
   readonly steps: number
   readonly secondsPerStep: number
   readonly moments: ReadonlyArray<Moment>
@@ -90,7 +93,7 @@ const examples = Array.from({ length: 512 }, (_, e) => {
 })
 
 /** Trains, and looks at memory twenty times on the way. */
-export const runSteady = async (steps: number, header: Header, say: (line: string) => void): Promise<SteadyReport> => {
+export const runSteady = async (steps: number, say: (line: string) => void): Promise<SteadyResult> => {
   await openEngine()
   const [draft, reference, target] = [await model(32, 1), await model(32, 2), await model(64, 3)]
   const filter = await instanceOf(adaspec())
@@ -128,7 +131,6 @@ export const runSteady = async (steps: number, header: Header, say: (line: strin
   const half = moments.slice(Math.floor(moments.length / 2))
   const [first, last] = [moments[0]!, moments.at(-1)!]
   return {
-    ...header,
     steps,
     secondsPerStep: median(seconds),
     moments,
@@ -146,18 +148,16 @@ export const runSteady = async (steps: number, header: Header, say: (line: strin
 /** @error UsageError for arguments that cannot be */
 export const benchSteady = async (args: ReadonlyArray<string>): Promise<void> => {
   const values = parseOptions("steady", args, {
-    steps: { type: "string", default: "10000" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false, short: "h" },
+    steps: text("10000"),
+    json: commonOptions.json,
+    help: commonOptions.help,
   })
   if (values.help) return console.log(steadyUsage)
   const steps = countOf("steady", "steps", values.steps)
-  const header = headerOf("steady", args)
-  if (!values.json) for (const line of headerLines(header)) console.log(line)
-  const report = await runSteady(steps, header, (line) => console.error(line))
-  if (values.json) return console.log(JSON.stringify(report))
-  console.log(
+  const { finish } = begin("steady", args, values)
+  const report = await runSteady(steps, (line) => console.error(line))
+  finish(report, [
     `${steps} steps of ${(1000 * report.secondsPerStep).toFixed(2)} ms: resident memory grows by ${report.megabytesPerThousandSteps.toFixed(2)} MB in 1000 steps over the second half; ` +
       `${report.tensorsLeft} tensors and ${report.handlesLeft} handles more than at the first look`,
-  )
+  ])
 }

@@ -1,15 +1,31 @@
 /** What `bun run bench step` was asked for; everything is checked before a process is started. */
 import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
-import { choiceOf, countOf, parseOptions, ratioOf, type Sizes, sizesOf } from "../side-by-side/option-values.ts"
-import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-precision.ts"
+import {
+  type CommonOptions,
+  choiceOf,
+  choicesOf,
+  commonOf,
+  commonOptions,
+  countOf,
+  flag,
+  optional,
+  parseOptions,
+  precisionOf,
+  ratioOf,
+  type Sizes,
+  sizesOf,
+  text,
+} from "../side-by-side/option-values.ts"
+import { type StepPeer, stepPeers } from "./peers.ts"
 
 export const stepUsage = `bun run bench step [--peer PYTHON] [options]
 
   --peer PYTHON     a Python that has PyTorch and transformers; without it only our own step is timed
-  --peer-precision  both, fp32 or bf16: the peers that run; the ratios are to the faster one (both)
+  --peers LIST      of ${stepPeers.join(", ")}: eager PyTorch in either precision, the fastest PyTorch that
+                    we could write, and eager bf16 with the allocator as the system has it (fp32,bf16,best)
   --precision P     bfloat16 or float32: operands of our products; sums are float32 either way (bfloat16)
-  --cached          our signals come from caches made before: target as top k with tail, loss of the reference
+  --cached          signals come from caches made before, on all sides: target as top k with tail, loss of the reference
   --top-k K         entries a token of the cached target (64)
   --draft SIZES     hidden,layers,heads,intermediate of draft and reference (256,6,8,1024)
   --target SIZES    of the target (512,6,8,2048)
@@ -29,9 +45,8 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
 export const sweeps = ["vocab", "width", "tokens"] as const
 export type Sweep = (typeof sweeps)[number]
 
-export interface StepOptions {
-  readonly peer: string | undefined
-  readonly peers: ReadonlyArray<PeerPrecision>
+export interface StepOptions extends CommonOptions {
+  readonly peers: ReadonlyArray<StepPeer>
   readonly precision: Precision
   readonly cached: boolean
   readonly topK: number
@@ -44,17 +59,11 @@ export interface StepOptions {
   readonly microBatches: number
   /** 0 < keep <= 1. */
   readonly keep: number
-  readonly threads: number
   readonly steps: number
   readonly sweep: Sweep | undefined
   /** Where the picture of a step goes. */
   readonly flame: string | undefined
-  readonly json: boolean
-  readonly help: boolean
 }
-
-const text = (value: string) => ({ type: "string", default: value }) as const
-const flag = { type: "boolean", default: false } as const
 
 /**
  * Reads the arguments after `bun run bench step`.
@@ -63,8 +72,8 @@ const flag = { type: "boolean", default: false } as const
  */
 export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
   const values = parseOptions("step", args, {
-    peer: { type: "string" },
-    "peer-precision": text("both"),
+    ...commonOptions,
+    peers: text("fp32,bf16,best"),
     precision: text("bfloat16"),
     cached: flag,
     "top-k": text("64"),
@@ -75,14 +84,11 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     length: text("256"),
     "micro-batches": text("1"),
     keep: text("0.4"),
-    threads: text("2"),
     steps: text("6"),
-    sweep: { type: "string" },
-    flame: { type: "string" },
-    json: flag,
-    help: { ...flag, short: "h" },
+    sweep: optional,
+    flame: optional,
   })
-  const count = (name: "top-k" | "vocab" | "batch" | "length" | "micro-batches" | "threads" | "steps") =>
+  const count = (name: "top-k" | "vocab" | "batch" | "length" | "micro-batches" | "steps") =>
     countOf("step", name, values[name])
   const vocab = count("vocab")
   if (values.sweep !== undefined && values.peer !== undefined)
@@ -97,9 +103,9 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
       `--micro-batches is ${microBatches}, expected a divisor of --batch ${batch}: parts of one size`,
     )
   return {
-    peer: values.peer,
-    peers: peersFor(choiceOf("step", "peer-precision", values["peer-precision"], peerPrecisions)),
-    precision: choiceOf("step", "precision", values.precision, ["bfloat16", "float32"]),
+    ...commonOf("step", values),
+    peers: choicesOf("step", "peers", values.peers, stepPeers),
+    precision: precisionOf("step", values.precision),
     cached: values.cached,
     topK: count("top-k"),
     draft: sizesOf("draft", values.draft, vocab),
@@ -109,11 +115,8 @@ export const parseStep = (args: ReadonlyArray<string>): StepOptions => {
     length: count("length"),
     microBatches,
     keep: ratioOf("step", "keep", values.keep),
-    threads: count("threads"),
     steps: count("steps"),
     sweep: values.sweep === undefined ? undefined : choiceOf("step", "sweep", values.sweep, sweeps),
     flame: values.flame,
-    json: values.json,
-    help: values.help,
   }
 }

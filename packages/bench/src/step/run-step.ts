@@ -3,11 +3,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { fastest, type PeerPrecision, speedRatio } from "../side-by-side/peer-precision.ts"
-import { runChild } from "../side-by-side/run-child.ts"
-import { startWorker, type Worker } from "../side-by-side/worker-process.ts"
+import { watchOthers } from "../side-by-side/others.ts"
+import { type Environment, fastest, inTurn, keepFreedMemory, speedRatio } from "../side-by-side/peer-sides.ts"
+import { runChild, runScript } from "../side-by-side/run-child.ts"
+import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Floor, floorOf } from "./floor.ts"
 import type { StepOptions } from "./options.ts"
+import { eagerPeers, type StepPeer, stepPeerKinds } from "./peers.ts"
 import type { StepSpans } from "./spans.ts"
 
 /** Figures of one side. */
@@ -21,17 +23,26 @@ export interface StepSide {
   readonly peakMegabytes: number
   /** The floor's work, not what this side does, over its time: comparable between sides. */
   readonly gigaflopsPerSecond: number
+  /** Of each timed step; null where a side does not tell. */
+  readonly losses: ReadonlyArray<number | null>
 }
 
 /** A peer, and ours beside it. */
 export interface PeerSide extends StepSide {
-  readonly precision: PeerPrecision
+  readonly peer: StepPeer
+  /** Variables that it was started with, beyond ours. */
+  readonly environment: Environment
+  readonly versions: Readonly<Record<string, string>>
   /** How many times as many tokens a second ours does: the median over rounds, above 1 is faster. */
   readonly speed_ratio: number
+  /** The smallest and the largest of the rounds. */
+  readonly speed_ratio_range: readonly [number, number]
   readonly speed_ratios: ReadonlyArray<number>
   /** Ours / its highest memory: below 1 ours needs less. */
   readonly memory_ratio: number
 }
+
+type Verdict = Pick<PeerSide, "peer" | "name" | "speed_ratio" | "speed_ratio_range" | "memory_ratio">
 
 export interface StepResult {
   readonly sizes: Pick<StepOptions, "draft" | "target" | "vocab" | "batch" | "length" | "keep" | "threads">
@@ -40,57 +51,70 @@ export interface StepResult {
   readonly floorGigaflops: Floor
   readonly ours: StepSide
   readonly peers: ReadonlyArray<PeerSide>
-  /** The verdict: against the peer of the smaller median. Absent without a peer. */
-  readonly against?: Pick<PeerSide, "name" | "precision" | "speed_ratio" | "memory_ratio">
+  /** Against the faster of the eager peers, and against the best PyTorch; a member is absent where none of its peers ran. */
+  readonly against: { readonly eager?: Verdict; readonly best?: Verdict }
+  /** Largest difference of two peers' losses in one round, over the smaller: they train one draft on the same tokens. */
+  readonly lossDifference: number | null
+  /** Cores that other programs kept busy during the rounds, in the mean; null where the system does not tell. */
+  readonly othersCores: number | null
+}
+
+/** One side at work. */
+interface Running {
+  /** Undefined: ours. */
+  readonly peer: StepPeer | undefined
+  readonly worker: Worker
+  readonly answers: Array<Answer & { readonly loss?: number }>
 }
 
 /** Steps before those that count: allocators settle, kernels and native code are made ready. */
 const WARM_UP = 2
 
-/** Arguments of all workers, and those of ours; makes the caches that ours needs. */
+const peersFolder = join(import.meta.dir, "../../peers")
+
+/** Arguments of all workers, of ours, and of the peers'; makes the caches that they need. */
 const prepare = async (o: StepOptions, folder: string, say: (line: string) => void) => {
   const given = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
     `--${name}`,
     String(o[name]),
   ])
-  const mode = [
-    "--precision",
-    o.precision,
-    "--micro-batches",
-    String(o.microBatches),
-    ...(o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : []),
-  ]
+  const cached = o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : []
+  const mode = ["--precision", o.precision, "--micro-batches", String(o.microBatches), ...cached]
   if (o.cached) {
     say("making the caches of target and reference")
-    await runChild(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])
+    await runScript(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])
+    if (o.peer !== undefined)
+      await runChild([o.peer, join(peersFolder, "torch_make_signals.py"), ...given, ...cached], keepFreedMemory)
   }
-  return { given, mode }
+  return { ours: [...given, ...mode], peers: [...given, ...cached] }
 }
 
 /** Steps of ours with their phases and calls, in a process of its own. @error WorkerEnded when it fails */
 export const runSpans = async (o: StepOptions, say: (line: string) => void): Promise<ReadonlyArray<StepSpans>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
-    const { given, mode } = await prepare(o, folder, say)
-    const out = await runChild(join(import.meta.dir, "worker.ts"), [...mode, ...given, "--spans", String(o.steps)])
+    const { ours } = await prepare(o, folder, say)
+    const out = await runScript(join(import.meta.dir, "worker.ts"), [...ours, "--spans", String(o.steps)])
     return (JSON.parse(out.trim().split("\n").at(-1)!) as { spans: ReadonlyArray<StepSpans> }).spans
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-const start = async (o: StepOptions, folder: string, say: (line: string) => void) => {
-  const { given, mode } = await prepare(o, folder, say)
-  const script = join(import.meta.dir, "../../peers/torch_selective_step.py")
-  const workers: Array<{ readonly key: "ours" | PeerPrecision; readonly worker: Worker }> = []
-  const add = async (key: "ours" | PeerPrecision, command: ReadonlyArray<string>) => {
-    workers.push({ key, worker: await startWorker([...command, ...given]) })
-    say(`started ${workers.at(-1)!.worker.name}`)
+const start = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Running>> => {
+  const given = await prepare(o, folder, say)
+  const sides: Array<Running> = []
+  const add = async (peer: StepPeer | undefined, command: ReadonlyArray<string>, environment: Environment = {}) => {
+    sides.push({ peer, worker: await startWorker(command, environment), answers: [] })
+    say(`started ${sides.at(-1)!.worker.name}`)
   }
-  await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), ...mode])
+  await add(undefined, [process.execPath, join(import.meta.dir, "worker.ts"), ...given.ours])
   if (o.peer !== undefined)
-    for (const peer of o.peers) await add(peer, [o.peer, script, ...(peer === "bf16" ? ["--bf16"] : [])])
-  return workers
+    for (const peer of o.peers) {
+      const { script, args, environment } = stepPeerKinds[peer]
+      await add(peer, [o.peer, join(peersFolder, script), ...args, ...given.peers], environment)
+    }
+  return sides
 }
 
 /**
@@ -108,46 +132,76 @@ export const runStep = async (o: StepOptions, say: (line: string) => void): Prom
   }
 }
 
-const compare = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<StepResult> => {
-  const workers = await start(o, folder, say)
-  const times = new Map(workers.map(({ key }) => [key, [] as Array<number>]))
-  for (let round = 0; round < WARM_UP + o.steps; round++) {
+/** Lets the sides take turns, each step of each side an answer of it. @returns cores that others kept busy meanwhile */
+const takeTurns = async (sides: ReadonlyArray<Running>, steps: number, say: (line: string) => void) => {
+  let others = () => null as number | null
+  for (let round = 0; round < WARM_UP + steps; round++) {
+    if (round === WARM_UP) others = watchOthers([process.pid, ...sides.map(({ worker }) => worker.pid)])
     const shown: Array<string> = []
-    for (const { key, worker } of workers) {
-      const { seconds } = await worker.ask("step")
-      if (round >= WARM_UP) times.get(key)!.push(seconds)
-      shown.push(`${key} ${seconds.toFixed(3)} s`)
+    for (const { peer, worker, answers } of inTurn(sides, round)) {
+      const answer = await worker.ask("step")
+      if (round >= WARM_UP) answers.push(answer)
+      shown.push(`${peer ?? "ours"} ${answer.seconds.toFixed(3)} s`)
     }
     say(`${round < WARM_UP ? "warm-up" : "step   "}  ${shown.join("  ")}`)
   }
+  return others()
+}
+
+/** The largest difference of losses in a round, relative; null for fewer than two sides that tell theirs. */
+export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>): number | null => {
+  const telling = sides.map(({ losses }) => losses).filter((losses) => losses.every((loss) => loss !== null))
+  if (telling.length < 2) return null
+  return Math.max(
+    ...telling[0]!.map((_, round) => {
+      const losses = telling.map((each) => each[round]!)
+      const [least, most] = [Math.min(...losses), Math.max(...losses)]
+      return (most - least) / Math.abs(least)
+    }),
+  )
+}
+
+const compare = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<StepResult> => {
+  const sides = await start(o, folder, say)
+  const othersCores = await takeTurns(sides, o.steps, say)
   const floor = floorOf(o)
   const tokens = o.batch * o.length
-  const sides: Array<StepSide & { readonly key: "ours" | PeerPrecision }> = []
-  for (const { key, worker } of workers) {
-    const seconds = times.get(key)!
+  const sideOf = async ({ worker, answers }: Running): Promise<StepSide> => {
+    const seconds = answers.map((answer) => answer.seconds)
     const secondsPerStep = median(seconds)
-    sides.push({
-      key,
+    return {
       name: worker.name,
       seconds,
       secondsPerStep,
       tokensPerSecond: tokens / secondsPerStep,
       peakMegabytes: await worker.end(),
       gigaflopsPerSecond: floor.total / secondsPerStep / 1e9,
-    })
+      losses: answers.map(({ loss }) => loss ?? null),
+    }
   }
-  const [{ key: _, ...ours }, ...others] = sides as [(typeof sides)[number], ...typeof sides]
-  const peers = others.map(({ key, ...side }): PeerSide => {
-    const { median: ratio, each } = speedRatio(ours.seconds, side.seconds)
-    return {
+  const ours = await sideOf(sides[0]!)
+  const peers: Array<PeerSide> = []
+  for (const running of sides.slice(1)) {
+    const [side, peer] = [await sideOf(running), running.peer!]
+    const { median: ratio, range, each } = speedRatio(ours.seconds, side.seconds)
+    peers.push({
       ...side,
-      precision: key as PeerPrecision,
+      peer,
+      environment: stepPeerKinds[peer].environment,
+      versions: running.worker.versions,
       speed_ratio: ratio,
+      speed_ratio_range: range,
       speed_ratios: each,
       memory_ratio: ours.peakMegabytes / side.peakMegabytes,
-    }
-  })
-  const best = fastest(peers)
+    })
+  }
+  const verdict = (of: ReadonlyArray<StepPeer>): Verdict | undefined => {
+    const side = fastest(peers.filter(({ peer }) => of.includes(peer)))
+    if (side === undefined) return undefined
+    const { peer, name, speed_ratio, speed_ratio_range, memory_ratio } = side
+    return { peer, name, speed_ratio, speed_ratio_range, memory_ratio }
+  }
+  const [eager, best] = [verdict(eagerPeers), verdict(["best"])]
   const { draft, target, vocab, batch, length, keep, threads } = o
   return {
     sizes: { draft, target, vocab, batch, length, keep, threads },
@@ -155,13 +209,8 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
     floorGigaflops: Object.fromEntries(Object.entries(floor).map(([part, n]) => [part, n / 1e9])) as unknown as Floor,
     ours,
     peers,
-    ...(best && {
-      against: {
-        name: best.name,
-        precision: best.precision,
-        speed_ratio: best.speed_ratio,
-        memory_ratio: best.memory_ratio,
-      },
-    }),
+    against: { ...(eager && { eager }), ...(best && { best }) },
+    lossDifference: lossDifferenceOf(peers),
+    othersCores,
   }
 }

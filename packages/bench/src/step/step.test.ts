@@ -6,50 +6,90 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "../command-line.ts"
 import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
-import { fastest, speedRatio } from "../side-by-side/peer-precision.ts"
+import { watchOthers } from "../side-by-side/others.ts"
+import { fastest, inTurn, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import type { StepReport } from "./bench-step.ts"
 import { flameSvg, flameTable, medianFlame } from "./flame.ts"
 import { floorOf } from "./floor.ts"
 import { parseStep } from "./options.ts"
+import { lossDifferenceOf } from "./run-step.ts"
 import type { StepSpans } from "./spans.ts"
 import { pointsOf } from "./sweep.ts"
 
+const main = join(import.meta.dir, "../main.ts")
 const tiny = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--vocab", "64", "--batch", "2", "--length", "8"]
 
 describe("beside a peer", () => {
-  test("takes turns with both precisions; the verdict is against the faster one", () =>
-    withPeer(`return { seconds: args.includes("--bf16") ? 2 : 3 }`, (peer) => {
+  test("takes turns with eager PyTorch in both precisions and the best; a verdict against the faster eager one and the best", () =>
+    withPeer(`return { seconds: kind === "best" ? 1 : kind === "bf16" ? 2 : 3, loss: 0.5 }`, (peer) => {
       const { exitCode, stdout, stderr } = runBench("step", "--peer", peer, ...tiny, "--steps", "2", "--json")
       expect([exitCode, stderr]).toEqual([0, ""])
-      const { ours, peers, against, floorGigaflops, signals, command } = JSON.parse(stdout) as StepReport
+      const report = JSON.parse(stdout) as StepReport
+      const { ours, peers, against, floorGigaflops, signals, command, lossDifference, othersCores } = report
       expect(command).toBe(`bun run bench step --peer PYTHON ${tiny.join(" ")} --steps 2 --json`)
       expect(signals).toBe("live")
-      expect(peers.map(({ name, precision, secondsPerStep }) => [name, precision, secondsPerStep])).toEqual([
+      expect(peers.map(({ name, peer, secondsPerStep }) => [name, peer, secondsPerStep])).toEqual([
         ["a peer fp32", "fp32", 3],
         ["a peer bf16", "bf16", 2],
+        ["a peer best", "best", 1],
       ])
+      expect(lossDifference).toBe(0)
+      expect(ours.losses.every((loss) => loss! > 0)).toBe(true)
+      if (process.platform === "linux") expect(othersCores).toBeGreaterThanOrEqual(0)
       for (const peer of peers) {
         expect(peer.peakMegabytes).toBe(4) // two steps to warm up, two timed
         expect(peer.tokensPerSecond).toBe(16 / peer.secondsPerStep)
         expect(peer.memory_ratio).toBeCloseTo(ours.peakMegabytes / 4, 6)
         expect(peer.speed_ratios).toEqual(ours.seconds.map((s) => peer.secondsPerStep / s))
+        expect(peer.speed_ratio_range).toEqual([Math.min(...peer.speed_ratios), Math.max(...peer.speed_ratios)])
+        expect(peer.versions).toEqual({ peer: "1.2" })
       }
-      expect(against).toEqual({
-        name: "a peer bf16",
-        precision: "bf16",
-        speed_ratio: peers[1]!.speed_ratio,
-        memory_ratio: peers[1]!.memory_ratio,
-      })
+      const { peer: eager, ...figures } = against.eager!
+      expect(eager).toBe("bf16")
+      expect(peers[1]!).toMatchObject(figures)
+      expect(against.best).toMatchObject({ peer: "best", name: "a peer best", speed_ratio: peers[2]!.speed_ratio })
       expect(ours.gigaflopsPerSecond).toBeCloseTo(floorGigaflops.total / ours.secondsPerStep, 9)
     }))
 
-  test("one precision only, as a table", () =>
+  test("peers keep the memory that they free, and their record says so; a user's own setting decides nothing", () =>
+    withPeer(`return { seconds: process.env.MALLOC_TRIM_THRESHOLD_ === undefined ? 8 : 4 }`, (peer) => {
+      const asked = ["--peers", "bf16,best,bf16-default", ...tiny, "--steps", "1", "--json"]
+      const stdout = Bun.spawnSync([process.execPath, main, "step", "--peer", peer, ...asked], {
+        env: { ...process.env, MALLOC_TRIM_THRESHOLD_: "1" },
+      }).stdout.toString()
+      const { peers, against } = JSON.parse(stdout) as StepReport
+      const kept = { MALLOC_MMAP_THRESHOLD_: "8589934592", MALLOC_TRIM_THRESHOLD_: "17179869184" }
+      expect(peers.map(({ peer, secondsPerStep, environment }) => [peer, secondsPerStep, environment])).toEqual([
+        ["bf16", 4, kept],
+        ["best", 4, { ...kept, GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" }],
+        ["bf16-default", 8, {}],
+      ])
+      expect(against.eager!.peer).toBe("bf16")
+    }))
+
+  test("with --cached the peers read a cache as well, which their own Python made before", () =>
+    withPeer(`return { seconds: args.includes("--signals") ? 1 : 9 }`, (peer) => {
+      const { exitCode, stdout } = runBench("step", "--peer", peer, "--cached", ...tiny, "--steps", "1", "--json")
+      expect(exitCode).toBe(0)
+      const { peers, signals } = JSON.parse(stdout) as StepReport
+      expect([signals, ...peers.map((side) => side.secondsPerStep)]).toEqual(["cached", 1, 1, 1])
+    }))
+
+  test("peers whose losses part do not do the same work, and the table says so", () =>
+    withPeer(`return { seconds: 3, loss: kind === "best" ? 1.05 : 1 }`, (peer) => {
+      const { stdout } = runBench("step", "--peer", peer, ...tiny, "--steps", "1")
+      expect(stdout).toContain("losses differ by up to 5.0 %")
+    }))
+
+  test("one peer only, as a table", () =>
     withPeer(`return { seconds: 3 }`, (peer) => {
-      const { exitCode, stdout } = runBench("step", "--peer", peer, "--peer-precision", "fp32", ...tiny, "--steps", "1")
+      const { exitCode, stdout } = runBench("step", "--peer", peer, "--peers", "fp32", ...tiny, "--steps", "1")
       expect(exitCode).toBe(0)
       expect(stdout).toMatch(/^a peer fp32 +3\.000 s/m)
-      expect(stdout).toMatch(/^ours \/ a peer fp32: [\d.]+ times its tokens a second, [\d.]+ of its memory$/m)
+      expect(stdout).toMatch(
+        /^ours \/ a peer fp32: [\d.]+ \[[\d.]+, [\d.]+\] times its tokens a second, [\d.]+ of its memory$/m,
+      )
       expect(stdout).not.toContain("a peer bf16")
     }))
 
@@ -60,7 +100,8 @@ describe("beside a peer", () => {
     expect(signals).toBe("cached")
     expect(ours.name).toEndWith("signals cached (top 8)")
     expect(floorGigaflops.frozen).toBe(0)
-    expect([peers, against]).toEqual([[], undefined])
+    expect(peers).toEqual([])
+    expect(against).toEqual({})
   })
 
   test("a peer that ends on the way: exit code 1, its last words", () =>
@@ -72,10 +113,28 @@ describe("beside a peer", () => {
 })
 
 test("the ratio is the median of the rounds' ratios; the faster side has the smaller median", () => {
-  expect(speedRatio([1, 2, 4], [3, 4, 4])).toEqual({ median: 2, each: [3, 2, 1] })
+  expect(speedRatio([1, 2, 4], [3, 4, 4])).toEqual({ median: 2, range: [1, 3], each: [3, 2, 1] })
+  expect(shownRatio(speedRatio([1, 2, 4], [3, 4, 4]))).toBe("2.00 [1.00, 3.00]")
+  expect([0, 1, 2].map((round) => inTurn(["a", "b", "c"], round).join(""))).toEqual(["abc", "cba", "abc"])
   const [a, b] = [{ seconds: [5, 1, 1] }, { seconds: [2, 2, 0.5] }]
   expect(fastest([b, a])).toBe(a)
   expect(fastest([])).toBeUndefined()
+})
+
+test("losses of sides that train alike: the largest relative difference within a round; sides that do not tell are left out", () => {
+  expect(lossDifferenceOf([{ losses: [2, 1] }, { losses: [2, 1.25] }, { losses: [2.2, 1.1] }])).toBeCloseTo(0.25, 12)
+  expect(lossDifferenceOf([{ losses: [2] }, { losses: [null] }])).toBeNull()
+})
+
+test.skipIf(process.platform !== "linux")("work of other programs counts, work of the sides does not", async () => {
+  const spin = () => Bun.spawn([process.execPath, "-e", "for (const until = Date.now() + 2000; Date.now() < until; );"])
+  const program = spin()
+  const [all, others] = [watchOthers([process.pid]), watchOthers([process.pid, program.pid])]
+  await Bun.sleep(1000)
+  const apart = all()! - others()!
+  program.kill()
+  await program.exited
+  expect(apart).toBeWithin(0.3, 1.1)
 })
 
 test("the floor: heads on all tokens and again on the kept, trunks; what is cached is not in it", () => {
@@ -136,7 +195,7 @@ describe("what cannot be is one line on stderr, exit code 2", () => {
     [["--target", "512,six,8,2048"], '--target is "512,six,8,2048", expected four whole numbers'],
     [["--draft", "256,6,7,1024"], "num_attention_heads 7 divides hidden_size 256"],
     [["--precision", "int8"], '--precision is "int8", expected bfloat16, float32'],
-    [["--peer-precision", "fp16"], '--peer-precision is "fp16", expected both, fp32, bf16'],
+    [["--peers", "fp32,fp16"], '--peers is "fp16", expected fp32, bf16, best, bf16-default'],
     [["--sweep", "depth"], '--sweep is "depth", expected vocab, width, tokens'],
     [["--sweep", "vocab", "--peer", "python"], "a sweep times ours alone"],
   ])("%p", (args, message) => {

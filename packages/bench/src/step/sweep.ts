@@ -4,7 +4,7 @@ import type { StepOptions, Sweep } from "./options.ts"
 import { runStep, type StepResult } from "./run-step.ts"
 
 /** One size of a sweep. */
-export interface SweepPoint extends Omit<StepResult, "peers" | "against"> {
+export interface SweepPoint extends Omit<StepResult, "peers" | "against" | "lossDifference"> {
   /** What is varied: V, d, or tokens a step. */
   readonly at: number
   readonly microsecondsPerToken: number
@@ -53,7 +53,7 @@ export const runSweep = async (
   const points: Array<SweepPoint> = []
   say(sweepHead(sweep))
   for (const [i, options] of pointsOf(o, sweep).entries()) {
-    const { peers: _, against: __, ...result } = await runStep(options, () => {})
+    const { peers: _, against: __, lossDifference: ___, ...result } = await runStep(options, () => {})
     const at = ranges[sweep][i]!
     points.push({ ...result, at, microsecondsPerToken: 1e6 / result.ours.tokensPerSecond })
     say(sweepLine(points.at(-1)!))

@@ -1,0 +1,87 @@
+"""What PyTorch's sides of the step share: sizes from the command line, models, tokens, cached signals, the protocol.
+
+Every model has a seed of its own and the tokens another, so that all sides train the same draft on the same tokens: their
+losses, step by step, are comparable.
+"""
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+
+import torch
+import transformers
+from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--draft", required=True, help="hidden,layers,heads,intermediate")
+parser.add_argument("--target", required=True)
+parser.add_argument("--vocab", type=int, required=True)
+parser.add_argument("--batch", type=int, required=True)
+parser.add_argument("--length", type=int, required=True)
+parser.add_argument("--keep", type=float, default=0.4)
+parser.add_argument("--threads", type=int, required=True)
+parser.add_argument("--top-k", type=int, default=64)
+parser.add_argument("--signals", help="folder of the cached signals; left out: the signals are live")
+parser.add_argument("--bf16", action="store_true")
+args = parser.parse_args()
+torch.set_num_threads(args.threads)
+
+LEARNING_RATE, WEIGHT_DECAY, MAXIMAL_NORM = 1e-4, 0.1, 1.0
+
+
+def _build(sizes: str, seed: int) -> GPTNeoXForCausalLM:
+    torch.manual_seed(seed)
+    hidden, layers, heads, intermediate = (int(x) for x in sizes.split(","))
+    return GPTNeoXForCausalLM(
+        GPTNeoXConfig(
+            vocab_size=args.vocab,
+            hidden_size=hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=heads,
+            intermediate_size=intermediate,
+            max_position_embeddings=max(2048, args.length),
+            attn_implementation="sdpa",
+        )
+    )
+
+
+def build_draft() -> GPTNeoXForCausalLM:
+    return _build(args.draft, 1)
+
+
+def build_reference() -> GPTNeoXForCausalLM:
+    return _build(args.draft, 2).eval()
+
+
+def build_target() -> GPTNeoXForCausalLM:
+    return _build(args.target, 3).eval()
+
+
+ids = torch.randint(0, args.vocab, (args.batch, args.length), generator=torch.Generator().manual_seed(4))
+
+
+def signals_file() -> str:
+    return os.path.join(args.signals, "torch-signals.pt")
+
+
+def load_signals() -> dict:
+    """top_ids, top_logs [batch, length, k] and tail [batch, length] of the target; reference_loss [batch, length]."""
+    return torch.load(signals_file(), weights_only=True)
+
+
+def serve(kind: str, step) -> None:
+    """Answers each "step" line with the seconds and the loss of one step, a tensor of one number."""
+    versions = {"python": sys.version.split()[0], "torch": torch.__version__, "transformers": transformers.__version__}
+    signals = "live" if args.signals is None else f"cached (top {args.top_k})"
+    name = f"PyTorch {torch.__version__} {kind}, signals {signals}"
+    print(json.dumps({"ready": name, "versions": versions}), flush=True)
+    for line in sys.stdin:
+        if line.strip() != "step":
+            break
+        start = time.perf_counter()
+        loss = step()
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "loss": loss.item()}), flush=True)
+    print(json.dumps({"peakMegabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}), flush=True)
