@@ -1,18 +1,22 @@
 /**
- * `bun run conformance [--only REGEXP]`: TFJS's own test suite and tfjs-node-gpu's own specs, on this engine.
+ * `bun run conformance [--only REGEXP] [--json]`: TFJS's own test suite and tfjs-node-gpu's own specs, on this engine.
  *
- * Prints passed, failed, skipped and the names of what failed. Exits with 1 when the result is worse than the known one or
- * a suite crashed. With `--only` nothing is compared: any failure exits with 1.
+ * Prints passed, failed, skipped and the names of what failed; with `--json` one JSON object on stdout, the rest on stderr.
+ * Exits with 1 when the result is worse than the known one or a suite crashed. With `--only` nothing is compared: any
+ * failure exits with 1.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { release, tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { openEngine } from "../src/engine.ts"
 import type { Outcome } from "./jasmine.ts"
 
 /** What a suite is known to give on libtensorflow 2.21.0; the stock C++ addon gives the same for `core`. */
 interface Suite {
-  readonly name: string
+  /** Its name in the JSON object. */
+  readonly name: "core" | "node"
+  readonly title: string
   readonly file: string
   readonly leastPassed: number
   /** Specs that fail in TensorFlow itself. */
@@ -21,13 +25,20 @@ interface Suite {
 
 const suites: ReadonlyArray<Suite> = [
   {
-    name: "core (@tensorflow/tfjs-core)",
+    name: "core",
+    title: "core (@tensorflow/tfjs-core)",
     file: "core.ts",
     leastPassed: 3877,
     // TensorFlow's Round of int32 gives zeros on the CPU
     knownFailures: ["round test-tensorflow {} int32"],
   },
-  { name: "node (@tensorflow/tfjs-node-gpu)", file: "node.ts", leastPassed: 89, knownFailures: [] },
+  {
+    name: "node",
+    title: "node (@tensorflow/tfjs-node-gpu)",
+    file: "node.ts",
+    leastPassed: 89,
+    knownFailures: [],
+  },
 ]
 
 /** Runs a suite in a process of its own, so that a crash of the library is seen as one. */
@@ -56,25 +67,44 @@ const run = async (suite: Suite, only: string): Promise<Outcome | string> => {
   }
 }
 
-const { values } = parseArgs({ args: process.argv.slice(2), options: { only: { type: "string" } } })
+/** One suite of the JSON object; a suite that crashed has its last words instead of counts. */
+type SuiteReport = { readonly name: string } & (Outcome | { readonly crashed: string })
+
+const args = process.argv.slice(2)
+const { values } = parseArgs({ args, options: { only: { type: "string" }, json: { type: "boolean" } } })
+const say = values.json ? console.error : console.log
+const { version: tensorflow } = await openEngine()
+const reports: Array<SuiteReport> = []
 let worse = false
 for (const suite of suites) {
   const outcome = await run(suite, values.only ?? "")
   if (typeof outcome === "string") {
-    console.log(`${suite.name}: CRASHED, ${outcome}`)
+    say(`${suite.title}: CRASHED, ${outcome}`)
+    reports.push({ name: suite.name, crashed: outcome })
     worse = true
     continue
   }
   const { passed, failed, skipped, failures } = outcome
-  console.log(`${suite.name}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
+  reports.push({ name: suite.name, ...outcome })
+  say(`${suite.title}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
   for (const { name, message } of failures) {
     const known = suite.knownFailures.includes(name)
-    console.log(`  ${known ? "fails as known" : "FAILS"}: ${name}\n    ${message.replaceAll("\n", "\n    ")}`)
+    say(`  ${known ? "fails as known" : "FAILS"}: ${name}\n    ${message.replaceAll("\n", "\n    ")}`)
     if (!known || values.only !== undefined) worse = true
   }
   if (values.only === undefined && passed < suite.leastPassed) {
-    console.log(`  WORSE: expected at least ${suite.leastPassed} passed`)
+    say(`  WORSE: expected at least ${suite.leastPassed} passed`)
     worse = true
   }
 }
+if (values.json)
+  console.log(
+    JSON.stringify({
+      date: new Date().toISOString().slice(0, 10),
+      command: ["bun run conformance", ...args].join(" "),
+      host: { system: `${process.platform} ${process.arch} ${release()}`, bun: Bun.version, tensorflow },
+      suites: reports,
+      worse,
+    }),
+  )
 process.exit(worse ? 1 : 0)
