@@ -1,7 +1,7 @@
 /** `bun run bench decode`: the target alone and with a draft, against transformers on the same pair of directories. */
 import { begin, type Header } from "../side-by-side/header.ts"
-import { othersLine } from "../side-by-side/others.ts"
 import { shownRatio } from "../side-by-side/peer-sides.ts"
+import { quietLine } from "../side-by-side/rounds.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import { decodeUsage, parseDecode } from "./options.ts"
 import { type DecodeResult, type DecodeSide, modes, runDecode } from "./run-decode.ts"
@@ -35,7 +35,7 @@ export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
       (mode) =>
         `floor ${mode}: ${floor[mode].float32.toFixed(0)} tokens/s of float32 weights, ${floor[mode].bfloat16.toFixed(0)} of bfloat16, read at ${(bandwidth / 1e9).toFixed(1)} GB/s`,
     ),
-    ...othersLine(result.othersCores),
+    ...quietLine(result),
   ]
 }
 

@@ -3,15 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { watchOthers } from "../side-by-side/others.ts"
 import {
   type Environment,
   fastest,
-  inTurn,
   keepFreedMemory,
   type PeerPrecision,
   speedRatio,
 } from "../side-by-side/peer-sides.ts"
+import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type DecodeFloor, decodeFloor } from "./floor.ts"
@@ -72,7 +71,7 @@ export interface Against {
   readonly range: readonly [number, number]
 }
 
-export interface DecodeResult {
+export interface DecodeResult extends Quietness {
   readonly sizes: Pick<DecodeOptions, "draft" | "target" | "vocab" | "gamma" | "prompt" | "new" | "threads">
   readonly margins: Margins
   /** What the pair was made for, and what came of it: accepted / (accepted + rejected) of our timed rounds. */
@@ -90,15 +89,15 @@ export interface DecodeResult {
   /** Bytes a second that two threads read from memory, and tokens a second that it allows. */
   readonly bandwidth: number
   readonly floor: Readonly<Record<Mode, DecodeFloor>>
-  /** Cores that other programs kept busy during the rounds, in the mean; null where the system does not tell. */
-  readonly othersCores: number | null
 }
 
 interface Side {
   readonly key: "ours" | PeerPrecision
   readonly worker: Worker
-  readonly done: Readonly<Record<Mode, Array<Decoded>>>
 }
+
+/** What came of each timed prompt, by mode. */
+type Done = Readonly<Record<Mode, ReadonlyArray<Decoded>>>
 
 const WARM_UP = 1
 
@@ -122,7 +121,7 @@ const start = async (o: DecodeOptions, folder: string, say: (line: string) => vo
   const sides: Array<Side> = []
   const add = async (key: Side["key"], command: ReadonlyArray<string>, environment: Environment = {}) => {
     const worker = await startWorker([...command, ...given], environment)
-    sides.push({ key, worker, done: { plain: [], assisted: [] } })
+    sides.push({ key, worker })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
   await add("ours", [process.execPath, join(import.meta.dir, "worker.ts"), "--precision", o.precision])
@@ -147,11 +146,12 @@ const timesOf = (done: ReadonlyArray<Decoded>, texts: ReadonlyArray<ReadonlyArra
 /** The figures of all sides; `texts` are those of the timed rounds. */
 const summarise = async (
   sides: ReadonlyArray<Side>,
+  done: ReadonlyArray<Done>,
   texts: ReadonlyArray<ReadonlyArray<number>>,
 ): Promise<{ readonly ours: DecodeSide; readonly peers: ReadonlyArray<DecodePeer> }> => {
   const all: Array<DecodeSide> = []
-  for (const { worker, done } of sides) {
-    const [plain, assisted] = [timesOf(done.plain, texts), timesOf(done.assisted, texts)]
+  for (const [i, { worker }] of sides.entries()) {
+    const [plain, assisted] = [timesOf(done[i]!.plain, texts), timesOf(done[i]!.assisted, texts)]
     const gain = speedRatio(assisted.seconds, plain.seconds).median
     all.push({ name: worker.name, plain, assisted, gain, peakMegabytes: await worker.end() })
   }
@@ -183,22 +183,22 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
     const written = await write(o, folder)
     const texts = written.texts.slice(WARM_UP)
     const sides = await start(o, folder, say)
-    let others = () => null as number | null
-    for (let round = 0; round < WARM_UP + o.rounds; round++) {
-      if (round === WARM_UP) others = watchOthers([process.pid, ...sides.map(({ worker }) => worker.pid)])
-      const shown: Array<string> = []
-      for (const { key, worker, done } of inTurn(sides, round))
-        for (const mode of modes) {
-          const decoded = await worker.ask<Decoded>(`${mode} ${round}`)
-          if (round >= WARM_UP) done[mode].push(decoded)
-          shown.push(`${key} ${mode} ${decoded.seconds.toFixed(2)} s`)
-        }
-      say(`${round < WARM_UP ? "warm-up" : "round  "}  ${shown.join("  ")}`)
-    }
-    const othersCores = others()
-    const own = sides[0]!.done.assisted
+    const { answers, ...quietness } = await runRounds(
+      { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, say },
+      async ({ key, worker }, round) => {
+        const ask = (mode: Mode) => worker.ask<Decoded>(`${mode} ${round}`)
+        const answer = { plain: await ask("plain"), assisted: await ask("assisted") }
+        const seconds = modes.map((mode) => `${mode} ${answer[mode].seconds.toFixed(2)} s`)
+        return { answer, shown: `${key} ${seconds.join(", ")}` }
+      },
+    )
+    const done = sides.map((_, i): Done => {
+      const of = (mode: Mode) => answers.map((round) => round[i]![mode])
+      return { plain: of("plain"), assisted: of("assisted") }
+    })
+    const own = done[0]!.assisted
     const [accepted, rejected] = [sum(own.map((d) => d.accepted!)), sum(own.map((d) => d.rejected!))]
-    const { ours, peers } = await summarise(sides, texts)
+    const { ours, peers } = await summarise(sides, done, texts)
     const best = (mode: Mode): Against => {
       const { name, ratio, range } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
       return { name, ratio: ratio[mode], range: range[mode] }
@@ -218,7 +218,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
       ...(peers.length > 0 && { against: { plain: best("plain"), assisted: best("assisted") } }),
       bandwidth: written.bandwidth,
       floor: decodeFloor(o, written.bandwidth, ours.assisted.tokensPerCall),
-      othersCores,
+      ...quietness,
     }
   } finally {
     rmSync(folder, { recursive: true, force: true })

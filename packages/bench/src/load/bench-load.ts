@@ -4,8 +4,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
 import { begin, type Header } from "../side-by-side/header.ts"
-import { othersLine, watchOthers } from "../side-by-side/others.ts"
-import { type Environment, inTurn, keepFreedMemory, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
+import { type Environment, keepFreedMemory, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
+import { type Quietness, quietLine, runRounds } from "../side-by-side/rounds.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { checkPeer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Format, formats } from "./formats.ts"
@@ -19,7 +19,7 @@ interface Loaded {
 }
 
 /** One format, both sides. */
-export interface LoadRow {
+export interface LoadRow extends Quietness {
   readonly format: Format
   readonly megabytes: number
   readonly ours: Loaded
@@ -37,8 +37,6 @@ export interface LoadReport extends Header {
   readonly environment: Environment
   readonly peakMegabytes: ReadonlyArray<number>
   readonly rows: ReadonlyArray<LoadRow>
-  /** Cores that other programs kept busy during the rounds, in the mean; null where the system does not tell. */
-  readonly othersCores: number | null
 }
 
 /** Loads before those that count: the file comes into the page cache, memory is there. */
@@ -49,7 +47,11 @@ const write = async ({ model, vocab, threads }: LoadOptions, folder: string): Pr
   await runScript(join(import.meta.dir, "make-models.ts"), [folder, ...given])
 }
 
-const rowOf = (format: Format, bytes: number, [ours, peer]: ReadonlyArray<ReadonlyArray<number>>): LoadRow => {
+const rowOf = (
+  format: Format,
+  bytes: number,
+  [ours, peer]: ReadonlyArray<ReadonlyArray<number>>,
+): Omit<LoadRow, keyof Quietness> => {
   const ratio = peer && speedRatio(ours!, peer)
   const loaded = (seconds: ReadonlyArray<number>) => ({ seconds, gigabytesPerSecond: bytes / median(seconds) / 1e9 })
   return {
@@ -61,7 +63,7 @@ const rowOf = (format: Format, bytes: number, [ours, peer]: ReadonlyArray<Readon
 }
 
 /** Writes the models, starts the sides and lets them take turns. @error WorkerEnded when a side fails on the way */
-const runLoad = async (o: LoadOptions): Promise<Omit<LoadReport, keyof Header>> => {
+const runLoad = async (o: LoadOptions, say: (line: string) => void): Promise<Omit<LoadReport, keyof Header>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
     await write(o, folder)
@@ -71,34 +73,31 @@ const runLoad = async (o: LoadOptions): Promise<Omit<LoadReport, keyof Header>> 
       [process.execPath, join(import.meta.dir, "worker.ts")],
       ...(o.peer === undefined ? [] : [[o.peer, script]]),
     ]
-    const workers: Array<Worker> = []
-    for (const command of commands) workers.push(await startWorker([...command, ...given], keepFreedMemory))
-    const others = watchOthers([process.pid, ...workers.map(({ pid }) => pid)])
+    const sides: Array<{ readonly worker: Worker }> = []
+    for (const command of commands) sides.push({ worker: await startWorker([...command, ...given], keepFreedMemory) })
     const rows: Array<LoadRow> = []
     for (const format of formats) {
-      const seconds = workers.map(() => [] as Array<number>)
-      for (let round = 0; round < WARM_UP + o.rounds; round++)
-        for (const [i, worker] of inTurn([...workers.entries()], round)) {
-          const answer = await worker.ask(`load ${format}`)
-          if (round >= WARM_UP) seconds[i]!.push(answer.seconds)
-        }
-      rows.push(rowOf(format, statSync(join(folder, format, "model.safetensors")).size, seconds))
+      const { answers, ...quietness } = await runRounds(
+        { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, say },
+        async ({ worker }) => {
+          const { seconds } = await worker.ask(`load ${format}`)
+          return { answer: seconds, shown: `${worker.name} ${seconds.toFixed(3)} s` }
+        },
+      )
+      const seconds = sides.map((_, i) => answers.map((round) => round[i]!))
+      const row = rowOf(format, statSync(join(folder, format, "model.safetensors")).size, seconds)
+      rows.push({ ...row, ...quietness })
     }
-    const othersCores = others()
     const peakMegabytes: Array<number> = []
-    for (const worker of workers) peakMegabytes.push(await worker.end())
-    return { names: workers.map(({ name }) => name), environment: keepFreedMemory, peakMegabytes, rows, othersCores }
+    for (const { worker } of sides) peakMegabytes.push(await worker.end())
+    return { names: sides.map(({ worker }) => worker.name), environment: keepFreedMemory, peakMegabytes, rows }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
 /** The table of a comparison. */
-export const loadLines = ({
-  names,
-  rows,
-  othersCores,
-}: Pick<LoadReport, "names" | "rows" | "othersCores">): ReadonlyArray<string> => {
+export const loadLines = ({ names, rows }: Pick<LoadReport, "names" | "rows">): ReadonlyArray<string> => {
   const rate = (loaded: Loaded | undefined) => (loaded ? `${loaded.gigabytesPerSecond.toFixed(2)} GB/s` : "")
   return [
     `${"format".padEnd(7)} ${"file".padStart(9)}  ${names.map((name) => name.padStart(36)).join("  ")}`,
@@ -111,7 +110,7 @@ export const loadLines = ({
           : []),
       ].join("  "),
     ),
-    ...othersLine(othersCores),
+    ...rows.flatMap((row) => quietLine(row).map((line) => `${row.format.padEnd(7)} ${line}`)),
   ]
 }
 
@@ -124,7 +123,7 @@ export const benchLoad = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseLoad(args)
   if (options.help) return console.log(loadUsage)
   if (options.peer !== undefined) await checkPeer(options.peer, ["torch", "safetensors"])
-  const { finish } = begin("load", args, options)
-  const result = await runLoad(options)
+  const { progress, finish } = begin("load", args, options)
+  const result = await runLoad(options, progress)
   finish(result, loadLines(result))
 }

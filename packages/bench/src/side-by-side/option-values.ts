@@ -15,6 +15,7 @@ export const flag = { type: "boolean", default: false } as const
 export const commonOptions = {
   peer: optional,
   threads: text("2"),
+  patience: text("0"),
   json: flag,
   help: { ...flag, short: "h" },
 } as const
@@ -25,6 +26,8 @@ export interface CommonOptions {
   readonly peer: string | undefined
   /** Of each process. */
   readonly threads: number
+  /** Seconds that may go to waiting until other programs are quiet; 0: none. */
+  readonly patience: number
   /** One JSON object on stdout and nothing else. */
   readonly json: boolean
   readonly help: boolean
@@ -95,12 +98,14 @@ export const commonOf = (
   values: {
     readonly peer?: string | undefined
     readonly threads: string
+    readonly patience: string
     readonly json: boolean
     readonly help: boolean
   },
 ): CommonOptions => ({
   peer: values.peer,
   threads: countOf(command, "threads", values.threads),
+  patience: values.patience === "0" ? 0 : countOf(command, "patience", values.patience),
   json: values.json,
   help: values.help,
 })

@@ -1,4 +1,4 @@
-/** How busy other programs were while a comparison ran: its own sides load the machine, so that the load average cannot tell. */
+/** How busy other programs are while a comparison runs: its own sides load the machine, so that the load average cannot tell. */
 import { readFileSync } from "node:fs"
 import { cpus } from "node:os"
 
@@ -16,29 +16,34 @@ const secondsOf = (pid: number): number => {
 const machineSeconds = (): number =>
   cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000
 
+/** Core-seconds of other programs, and the seconds in which they were taken. */
+export interface Taken {
+  readonly coreSeconds: number
+  readonly seconds: number
+}
+
 /**
  * Watches from now on.
  *
  * @param pids the processes of the comparison, which do not count; they must live until the answer is asked for
- * @returns the cores that all other programs kept busy since, in the mean; null where the system does not tell (not Linux)
+ * @returns what all other programs took since; null where the system does not tell (not Linux)
  */
-export const watchOthers = (pids: ReadonlyArray<number>): (() => number | null) => {
+export const watchOthers = (pids: ReadonlyArray<number>): (() => Taken | null) => {
   if (process.platform !== "linux") return () => null
   const own = () => pids.reduce((sum, pid) => sum + secondsOf(pid), 0)
   const [from, machine, ours] = [performance.now(), machineSeconds(), own()]
-  return () => {
-    const wall = (performance.now() - from) / 1000
-    return Math.max(0, (machineSeconds() - machine - (own() - ours)) / wall)
-  }
+  return () => ({
+    coreSeconds: Math.max(0, machineSeconds() - machine - (own() - ours)),
+    seconds: (performance.now() - from) / 1000,
+  })
 }
 
-/** More than this share of a core in other hands, and absolute figures are those of a busy machine. */
-export const QUIET_CORES = 0.25
+/** Cores that other programs kept busy over several watches, in the mean; null where the system did not tell. */
+export const coresOf = (taken: ReadonlyArray<Taken | null>): number | null => {
+  const told = taken.filter((t) => t !== null)
+  if (told.length === 0 || told.length < taken.length) return null
+  return told.reduce((sum, t) => sum + t.coreSeconds, 0) / told.reduce((sum, t) => sum + t.seconds, 0)
+}
 
-/** The line of a table for it. */
-export const othersLine = (cores: number | null): ReadonlyArray<string> =>
-  cores === null
-    ? []
-    : [
-        `other programs kept ${cores.toFixed(2)} cores busy${cores > QUIET_CORES ? ": believe ratios, not seconds" : ""}`,
-      ]
+/** With more than this share of a core in other hands, absolute figures are those of a busy machine. */
+export const QUIET_CORES = 0.25

@@ -52,7 +52,3 @@ export const speedRatio = (ours: ReadonlyArray<number>, peer: ReadonlyArray<numb
 /** A ratio with its range, as the tables have it: "1.43 [1.33, 1.74]". */
 export const shownRatio = ({ median, range }: Pick<RoundRatios, "median" | "range">): string =>
   `${median.toFixed(2)} [${range.map((x) => x.toFixed(2)).join(", ")}]`
-
-/** The sides in the order of a round: every second round the last begins, so that nobody always follows the same one. */
-export const inTurn = <S>(sides: ReadonlyArray<S>, round: number): ReadonlyArray<S> =>
-  round % 2 === 0 ? sides : sides.toReversed()

@@ -1,7 +1,7 @@
 /** `bun run bench step`: the selective step against peers of the same sizes, in turns on the same machine. */
 import { begin, type Header } from "../side-by-side/header.ts"
-import { othersLine } from "../side-by-side/others.ts"
 import { shownRatio } from "../side-by-side/peer-sides.ts"
+import { quietLine } from "../side-by-side/rounds.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import { flameSvg, flameTable, medianFlame } from "./flame.ts"
 import { parseStep, stepUsage } from "./options.ts"
@@ -19,7 +19,7 @@ const sideLine = ({ name, secondsPerStep, tokensPerSecond, peakMegabytes, gigafl
 
 /** The table of a comparison. */
 export const stepLines = (result: StepResult): ReadonlyArray<string> => {
-  const { ours, peers, against, floorGigaflops, signals, lossDifference, othersCores } = result
+  const { ours, peers, against, floorGigaflops, signals, lossDifference } = result
   return [
     ...[ours, ...peers].map(sideLine),
     ...peers.map(({ name, environment, speed_ratio, speed_ratio_range, memory_ratio }) => {
@@ -31,7 +31,7 @@ export const stepLines = (result: StepResult): ReadonlyArray<string> => {
       ? [`the peers' losses differ by up to ${(100 * lossDifference).toFixed(1)} %: they do not do the same work`]
       : []),
     `floor with signals ${signals}: ${floorGigaflops.total.toFixed(0)} GFLOP (frozen models ${floorGigaflops.frozen.toFixed(0)}, draft ${floorGigaflops.draft.toFixed(0)}, statistics ${floorGigaflops.statistics.toFixed(0)}, kept rows ${floorGigaflops.kept.toFixed(0)})`,
-    ...othersLine(othersCores),
+    ...quietLine(result),
   ]
 }
 

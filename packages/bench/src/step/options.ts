@@ -38,6 +38,7 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --steps S         timed steps of each, after 2 that are not (6)
   --sweep WHAT      vocab, width or tokens: ours alone over a range of sizes, the others as given
   --flame FILE      ours alone: where the time of a step goes, as a table, and as a picture in FILE (.svg)
+  --patience S      seconds that may go to waiting until other programs are quiet, and to rounds that they disturbed (0)
   --json            one JSON object on stdout and nothing else
 `
 

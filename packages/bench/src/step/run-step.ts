@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { watchOthers } from "../side-by-side/others.ts"
-import { type Environment, fastest, inTurn, keepFreedMemory, speedRatio } from "../side-by-side/peer-sides.ts"
+import { type Environment, fastest, keepFreedMemory, speedRatio } from "../side-by-side/peer-sides.ts"
+import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
 import { runChild, runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Floor, floorOf } from "./floor.ts"
@@ -44,7 +44,7 @@ export interface PeerSide extends StepSide {
 
 type Verdict = Pick<PeerSide, "peer" | "name" | "speed_ratio" | "speed_ratio_range" | "memory_ratio">
 
-export interface StepResult {
+export interface StepResult extends Quietness {
   readonly sizes: Pick<StepOptions, "draft" | "target" | "vocab" | "batch" | "length" | "keep" | "threads">
   readonly signals: "live" | "cached"
   /** Work of the parts of the floor, 1e9 multiplications and additions. */
@@ -55,8 +55,6 @@ export interface StepResult {
   readonly against: { readonly eager?: Verdict; readonly best?: Verdict }
   /** Largest difference of two peers' losses in one round, over the smaller: they train one draft on the same tokens. */
   readonly lossDifference: number | null
-  /** Cores that other programs kept busy during the rounds, in the mean; null where the system does not tell. */
-  readonly othersCores: number | null
 }
 
 /** One side at work. */
@@ -64,8 +62,8 @@ interface Running {
   /** Undefined: ours. */
   readonly peer: StepPeer | undefined
   readonly worker: Worker
-  readonly answers: Array<Answer & { readonly loss?: number }>
 }
+type StepAnswer = Answer & { readonly loss?: number }
 
 /** Steps before those that count: allocators settle, kernels and native code are made ready. */
 const WARM_UP = 2
@@ -105,7 +103,7 @@ const start = async (o: StepOptions, folder: string, say: (line: string) => void
   const given = await prepare(o, folder, say)
   const sides: Array<Running> = []
   const add = async (peer: StepPeer | undefined, command: ReadonlyArray<string>, environment: Environment = {}) => {
-    sides.push({ peer, worker: await startWorker(command, environment), answers: [] })
+    sides.push({ peer, worker: await startWorker(command, environment) })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
   await add(undefined, [process.execPath, join(import.meta.dir, "worker.ts"), ...given.ours])
@@ -132,22 +130,6 @@ export const runStep = async (o: StepOptions, say: (line: string) => void): Prom
   }
 }
 
-/** Lets the sides take turns, each step of each side an answer of it. @returns cores that others kept busy meanwhile */
-const takeTurns = async (sides: ReadonlyArray<Running>, steps: number, say: (line: string) => void) => {
-  let others = () => null as number | null
-  for (let round = 0; round < WARM_UP + steps; round++) {
-    if (round === WARM_UP) others = watchOthers([process.pid, ...sides.map(({ worker }) => worker.pid)])
-    const shown: Array<string> = []
-    for (const { peer, worker, answers } of inTurn(sides, round)) {
-      const answer = await worker.ask("step")
-      if (round >= WARM_UP) answers.push(answer)
-      shown.push(`${peer ?? "ours"} ${answer.seconds.toFixed(3)} s`)
-    }
-    say(`${round < WARM_UP ? "warm-up" : "step   "}  ${shown.join("  ")}`)
-  }
-  return others()
-}
-
 /** The largest difference of losses in a round, relative; null for fewer than two sides that tell theirs. */
 export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>): number | null => {
   const telling = sides.map(({ losses }) => losses).filter((losses) => losses.every((loss) => loss !== null))
@@ -163,11 +145,18 @@ export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>)
 
 const compare = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<StepResult> => {
   const sides = await start(o, folder, say)
-  const othersCores = await takeTurns(sides, o.steps, say)
+  const { answers, ...quietness } = await runRounds(
+    { sides, warmUp: WARM_UP, count: o.steps, patience: o.patience, say },
+    async ({ peer, worker }) => {
+      const answer = await worker.ask<StepAnswer>("step")
+      return { answer, shown: `${peer ?? "ours"} ${answer.seconds.toFixed(3)} s` }
+    },
+  )
   const floor = floorOf(o)
   const tokens = o.batch * o.length
-  const sideOf = async ({ worker, answers }: Running): Promise<StepSide> => {
-    const seconds = answers.map((answer) => answer.seconds)
+  const sideOf = async (i: number): Promise<StepSide> => {
+    const [{ worker }, own] = [sides[i]!, answers.map((round) => round[i]!)]
+    const seconds = own.map((answer) => answer.seconds)
     const secondsPerStep = median(seconds)
     return {
       name: worker.name,
@@ -176,19 +165,20 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
       tokensPerSecond: tokens / secondsPerStep,
       peakMegabytes: await worker.end(),
       gigaflopsPerSecond: floor.total / secondsPerStep / 1e9,
-      losses: answers.map(({ loss }) => loss ?? null),
+      losses: own.map(({ loss }) => loss ?? null),
     }
   }
-  const ours = await sideOf(sides[0]!)
+  const ours = await sideOf(0)
   const peers: Array<PeerSide> = []
-  for (const running of sides.slice(1)) {
-    const [side, peer] = [await sideOf(running), running.peer!]
+  for (const [i, { peer, worker }] of sides.entries()) {
+    if (peer === undefined) continue
+    const side = await sideOf(i)
     const { median: ratio, range, each } = speedRatio(ours.seconds, side.seconds)
     peers.push({
       ...side,
       peer,
       environment: stepPeerKinds[peer].environment,
-      versions: running.worker.versions,
+      versions: worker.versions,
       speed_ratio: ratio,
       speed_ratio_range: range,
       speed_ratios: each,
@@ -211,6 +201,6 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
     peers,
     against: { ...(eager && { eager }), ...(best && { best }) },
     lossDifference: lossDifferenceOf(peers),
-    othersCores,
+    ...quietness,
   }
 }

@@ -6,8 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "../command-line.ts"
 import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
-import { watchOthers } from "../side-by-side/others.ts"
-import { fastest, inTurn, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
+import { fastest, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import type { StepReport } from "./bench-step.ts"
 import { flameSvg, flameTable, medianFlame } from "./flame.ts"
@@ -115,7 +114,6 @@ describe("beside a peer", () => {
 test("the ratio is the median of the rounds' ratios; the faster side has the smaller median", () => {
   expect(speedRatio([1, 2, 4], [3, 4, 4])).toEqual({ median: 2, range: [1, 3], each: [3, 2, 1] })
   expect(shownRatio(speedRatio([1, 2, 4], [3, 4, 4]))).toBe("2.00 [1.00, 3.00]")
-  expect([0, 1, 2].map((round) => inTurn(["a", "b", "c"], round).join(""))).toEqual(["abc", "cba", "abc"])
   const [a, b] = [{ seconds: [5, 1, 1] }, { seconds: [2, 2, 0.5] }]
   expect(fastest([b, a])).toBe(a)
   expect(fastest([])).toBeUndefined()
@@ -124,17 +122,6 @@ test("the ratio is the median of the rounds' ratios; the faster side has the sma
 test("losses of sides that train alike: the largest relative difference within a round; sides that do not tell are left out", () => {
   expect(lossDifferenceOf([{ losses: [2, 1] }, { losses: [2, 1.25] }, { losses: [2.2, 1.1] }])).toBeCloseTo(0.25, 12)
   expect(lossDifferenceOf([{ losses: [2] }, { losses: [null] }])).toBeNull()
-})
-
-test.skipIf(process.platform !== "linux")("work of other programs counts, work of the sides does not", async () => {
-  const spin = () => Bun.spawn([process.execPath, "-e", "for (const until = Date.now() + 2000; Date.now() < until; );"])
-  const program = spin()
-  const [all, others] = [watchOthers([process.pid]), watchOthers([process.pid, program.pid])]
-  await Bun.sleep(1000)
-  const apart = all()! - others()!
-  program.kill()
-  await program.exited
-  expect(apart).toBeWithin(0.3, 1.1)
 })
 
 test("the floor: heads on all tokens and again on the kept, trunks; what is cached is not in it", () => {
