@@ -6,11 +6,10 @@
  */
 import { mkdir, open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
+import { type LockTimes, type Owner, withLock } from "@winnow/files"
 import { cachedLibrary, folderOf, type Manifest, manifestFile, writeManifest } from "./cache.ts"
 import { type Attempt, AttemptFailed, failedAttempt } from "./error.ts"
 import type { Platform } from "./library.ts"
-import { type LockTimes, withLock } from "./lock.ts"
-import type { Owner } from "./owner.ts"
 import type { Meter } from "./progress.ts"
 import { freeBytes, noSpace, requireSpace } from "./space.ts"
 import { sha256OfFile } from "./sums.ts"

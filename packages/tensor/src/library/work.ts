@@ -1,7 +1,7 @@
 /** Working folders in a cache: what is made under a lock is made there, and gets its name by a rename. */
 import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { isAlive, type Owner, parseOwner } from "./owner.ts"
+import { isAlive, type Owner, parseOwner } from "@winnow/files"
 
 const WORK = ".work-"
 

@@ -7,8 +7,8 @@
  */
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { type LockTimes, withLock } from "@winnow/files"
 import { type } from "arktype"
-import { type LockTimes, withLock } from "../library/lock.ts"
 import { makeWorkFolder, sweep, workFolder } from "../library/work.ts"
 import { type Compilation, compileUnits, forgetObjects, layOut, link } from "./compile.ts"
 import type { Compiler } from "./compiler.ts"

@@ -2,8 +2,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { thisOwner } from "@winnow/files"
 import { temporaryFolder } from "../library/fixtures.ts"
-import { thisOwner } from "../library/owner.ts"
 import { answering, processors, realCompiler, setUp, type table } from "./fixtures.ts"
 import type { MissingNative, OpenedNative } from "./open.ts"
 

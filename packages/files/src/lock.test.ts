@@ -1,10 +1,14 @@
 import { expect, test } from "bun:test"
-import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
-import { hostname } from "node:os"
+import { existsSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs"
+import { hostname, tmpdir } from "node:os"
 import { join } from "node:path"
-import { temporaryFolder } from "./fixtures.ts"
 import { withLock } from "./lock.ts"
 import { isAlive, type Owner, parseOwner, thisOwner } from "./owner.ts"
+
+const temporaryFolder = () => {
+  const path = mkdtempSync(join(tmpdir(), "winnow-lock-"))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
 
 const quick = { poll: 5, heartbeat: 20, staleAfter: 200 }
 

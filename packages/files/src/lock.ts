@@ -18,6 +18,39 @@ export interface LockTimes {
 
 const usual: LockTimes = { poll: 300, heartbeat: 2000, staleAfter: 60_000 }
 
+/** A lock that is held: its file is touched until it is released. */
+export interface HeldLock {
+  readonly owner: Owner
+  readonly release: () => Promise<void>
+}
+
+/** One attempt: the lock, or who holds it (undefined where its file cannot be read as an owner). */
+export const tryLock = async (
+  path: string,
+  times: LockTimes = usual,
+): Promise<HeldLock | { readonly heldBy: Owner | undefined }> => {
+  const owner = thisOwner()
+  while (!(await take(path, owner))) {
+    const seen = await readIfThere(path)
+    if (seen === undefined) continue
+    const holder = parseOwner(seen.text)
+    const alive = holder === undefined ? undefined : isAlive(holder)
+    if (alive !== false && Date.now() - seen.modified <= times.staleAfter) return { heldBy: holder }
+    await takeAway(path, seen.text, owner)
+  }
+  const heart = setInterval(() => {
+    const now = new Date()
+    void utimes(path, now, now).catch(() => {})
+  }, times.heartbeat)
+  heart.unref()
+  const release = async () => {
+    clearInterval(heart)
+    const seen = await readIfThere(path)
+    if (seen !== undefined && parseOwner(seen.text)?.token === owner.token) await rm(path, { force: true })
+  }
+  return { owner, release }
+}
+
 /** Runs `body` while holding the lock at `path`; `onWait` is told once who holds it, if somebody does. */
 export const withLock = async <T>(
   path: string,
@@ -25,31 +58,17 @@ export const withLock = async <T>(
   onWait: (holder: Owner | undefined) => void = () => {},
   times: LockTimes = usual,
 ): Promise<T> => {
-  const owner = thisOwner()
-  for (let waited = false; !(await take(path, owner)); ) {
-    const seen = await readIfThere(path)
-    if (seen === undefined) continue
-    const holder = parseOwner(seen.text)
-    const alive = holder === undefined ? undefined : isAlive(holder)
-    if (alive === false || Date.now() - seen.modified > times.staleAfter) {
-      await takeAway(path, seen.text, owner)
-      continue
+  for (let waited = false; ; waited = true) {
+    const lock = await tryLock(path, times)
+    if ("release" in lock) {
+      try {
+        return await body(lock.owner)
+      } finally {
+        await lock.release()
+      }
     }
-    if (!waited) onWait(holder)
-    waited = true
+    if (!waited) onWait(lock.heldBy)
     await Bun.sleep(times.poll)
-  }
-  const heart = setInterval(() => {
-    const now = new Date()
-    void utimes(path, now, now).catch(() => {})
-  }, times.heartbeat)
-  heart.unref()
-  try {
-    return await body(owner)
-  } finally {
-    clearInterval(heart)
-    const seen = await readIfThere(path)
-    if (seen !== undefined && parseOwner(seen.text)?.token === owner.token) await rm(path, { force: true })
   }
 }
 
