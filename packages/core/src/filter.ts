@@ -76,6 +76,8 @@ export type FilterUse<R = Reference | Target> = Use<"filter", FilterInstance, R>
  */
 export const defineFilter = <const O extends Type, const S extends Statistic = never, R = never>(spec: {
   readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
   readonly needs: ReadonlyArray<S>
   readonly options: O
   readonly make: (
@@ -86,7 +88,7 @@ export const defineFilter = <const O extends Type, const S extends Statistic = n
     kind: "filter",
     name: spec.name,
     options: spec.options,
-    code: String(spec.make),
+    from: spec.from,
     make: (options) =>
       Effect.gen(function* () {
         if (spec.needs.some((s) => referenceStatistics.has(s))) yield* Reference

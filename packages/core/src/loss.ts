@@ -75,6 +75,8 @@ export type LossUse<R = Target> = Use<"loss", LossInstance, R>
  */
 export const defineLoss = <const O extends Type, const WithTarget extends boolean>(spec: {
   readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
   readonly target: WithTarget
   readonly options: O
   readonly make: (options: O["infer"]) => LossFunctions<WithTarget>
@@ -83,7 +85,7 @@ export const defineLoss = <const O extends Type, const WithTarget extends boolea
     kind: "loss",
     name: spec.name,
     options: spec.options,
-    code: String(spec.make),
+    from: spec.from,
     make: (options) =>
       Effect.gen(function* () {
         if (spec.target) yield* Target

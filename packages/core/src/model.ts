@@ -109,6 +109,8 @@ export type ModelUse = Use<"model", Architecture>
 /** Defines an architecture: options are the fields of its config.json. */
 export const defineModel = <const O extends Type>(spec: {
   readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Architecture
 }): Plugin<"model", O, Architecture> =>
@@ -116,7 +118,7 @@ export const defineModel = <const O extends Type>(spec: {
     kind: "model",
     name: spec.name,
     options: spec.options,
-    code: String(spec.make),
+    from: spec.from,
     make: (options) => Effect.sync(() => spec.make(options)),
   })
 

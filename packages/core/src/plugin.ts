@@ -8,6 +8,7 @@ import type { Type } from "arktype"
 import { Effect } from "effect"
 import { decode } from "./decode.ts"
 import type { InvalidInput } from "./errors.ts"
+import { type Origin, originOf } from "./origin.ts"
 
 export type PluginKind = "filter" | "loss" | "model" | "task"
 
@@ -19,8 +20,8 @@ export interface Use<Kind extends PluginKind, Instance, Requirements = never, Fa
   readonly options: unknown
   /** The options with their defaults: what a run records and an artifact's key is made of. */
   readonly decoded: Effect.Effect<Record<string, unknown>, InvalidInput>
-  /** Tells two versions of a plugin's code apart: part of an artifact's key. */
-  readonly code: string
+  /** Where the plugin was defined: its files and all that they import are part of an artifact's key. */
+  readonly origin: Origin
   /** The same plugin with other options: how a setting changes one of them. */
   readonly withOptions: (options: unknown) => Use<Kind, Instance, Requirements, Failure>
   readonly instance: Effect.Effect<Instance, InvalidInput | Failure, Requirements>
@@ -46,10 +47,12 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
   readonly kind: Kind
   readonly name: string
   readonly options: O
-  readonly code: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string | undefined
   readonly make: (options: O["infer"]) => Effect.Effect<Instance, E, R>
 }): Plugin<Kind, O, Instance, R, E> => {
   const what = `${spec.kind} ${spec.name}`
+  const origin = originOf(spec.kind, spec.name, spec.from)
   const use = (options: unknown): Use<Kind, Instance, R, E> => {
     const decoded = decode<unknown, O["infer"]>(what, spec.options as never, options ?? {})
     return {
@@ -57,7 +60,7 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
       name: spec.name,
       options: options ?? {},
       decoded: decoded as Effect.Effect<Record<string, unknown>, InvalidInput>,
-      code: spec.code,
+      origin,
       withOptions: use,
       instance: Effect.flatMap(decoded, spec.make),
     }

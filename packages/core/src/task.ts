@@ -54,6 +54,8 @@ export type TaskUse<R = Datasets> = Use<"task", TaskInstance, R, DataError>
 /** Defines a task; `make` may read files through `Datasets`. */
 export const defineTask = <const O extends Type, R = never>(spec: {
   readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, DataError, R>
 }): Plugin<"task", O, TaskInstance, R, DataError> =>
@@ -61,7 +63,7 @@ export const defineTask = <const O extends Type, R = never>(spec: {
     kind: "task",
     name: spec.name,
     options: spec.options,
-    code: String(spec.make),
+    from: spec.from,
     make: (options) => Effect.map(spec.make(options), (task) => ({ name: spec.name, ...task })),
   })
 

@@ -12,6 +12,7 @@ import { folderArchitecture, pretrainedStage } from "./stages/pretrained.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
+import type { Texts } from "./texts.ts"
 
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "from" | "filterNeedsReference"> {}
@@ -25,7 +26,7 @@ export interface Architectures {
 /** What a clean-text reference is trained on: the task of its own, or nothing else than the arms. */
 type CleanText = (
   spec: Extract<ResolvedReference, { kind: "clean-text" }>,
-) => Effect.Effect<Partial<Pick<Distilling, "data" | "sizes">>, InvalidInput>
+) => Partial<Pick<Distilling, "data" | "sizes">>
 
 /** The stage of a reference that is trained before the arm; undefined where there is none, or it follows the draft. */
 const frozenReference = (
@@ -33,8 +34,7 @@ const frozenReference = (
   distilling: Distilling,
   cleanText: CleanText,
 ): Effect.Effect<Stage | undefined, InvalidInput> => {
-  if (spec?.kind === "clean-text")
-    return Effect.map(cleanText(spec), (text) => cleanTextStage(spec, { ...distilling, ...text }))
+  if (spec?.kind === "clean-text") return Effect.succeed(cleanTextStage(spec, { ...distilling, ...cleanText(spec) }))
   if (spec?.kind !== "distilled") return Effect.succeed(undefined)
   const { kind: _, ...training } = spec
   return Effect.gen(function* () {
@@ -107,23 +107,24 @@ export interface Shared extends Omit<Distilling, "start" | "seed"> {
  */
 export const sharedStages = (
   resolved: Resolved,
+  texts: Texts,
   sizesOf: (data: Stage) => Sizes | undefined = () => undefined,
 ): Effect.Effect<Shared, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const { task, draft, target: targetSpec } = resolved
-    const tokenizer = yield* tokenizerStage(task, resolved.tokenizer)
-    const { specialTokens = "text" } = resolved.tokenizer
-    const data = yield* dataStage(task, tokenizer, resolved.maxLength, { specialTokens })
+    const text = texts.of(task)
+    const tokenizer = yield* tokenizerStage(text, resolved.tokenizer)
+    const encoding = { maxLength: resolved.maxLength, specialTokens: resolved.tokenizer.specialTokens ?? "text" }
+    const data = dataStage(`data, ${task.name}`, text, tokenizer, encoding)
     const sizes = sizesOf(data) ?? guessedSizes(resolved)
     const cleanTexts = new Map<string, Stage>()
     const cleanText: CleanText = ({ task }) => {
-      if (task === undefined) return Effect.succeed({})
-      return Effect.map(dataStage(task, tokenizer, resolved.maxLength, { specialTokens }), (own) => {
-        // The experiment's own task, named again, is the same artifact.
-        if (own.key === data.key) return {}
-        cleanTexts.set(own.key, { ...own, label: `clean text, ${task.name}` })
-        return { data: cleanTexts.get(own.key)!, sizes: sizesOf(own) ?? guessedSizes(resolved) }
-      })
+      if (task === undefined) return {}
+      const own = dataStage(`clean text, ${task.name}`, texts.of(task), tokenizer, encoding)
+      // The experiment's own text, named again, is the same artifact.
+      if (own.key === data.key) return {}
+      cleanTexts.set(own.key, own)
+      return { data: own, sizes: sizesOf(own) ?? guessedSizes(resolved) }
     }
     const architectures = {
       draft: yield* draft.model.instance,

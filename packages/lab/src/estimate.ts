@@ -1,5 +1,5 @@
 /** What a run will take, before it runs: `--dry-run`. */
-import type { DataError, InvalidInput } from "@winnow/core"
+import type { DataError, Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
@@ -7,6 +7,7 @@ import { buildGraph } from "./graph.ts"
 import { judgedBefore, sizesFrom } from "./run.ts"
 import { inOrder, type Stage, type Work } from "./stage.ts"
 import { Store, type StoreService } from "./store/store.ts"
+import { readTexts } from "./texts.ts"
 
 export interface PlannedStage {
   readonly stage: string
@@ -68,16 +69,17 @@ const newest = <M extends { readonly created: string }>(manifests: ReadonlyArray
 const amountOf = ({ flops, tokens }: Work): number => flops ?? tokens ?? 1
 
 /** The stages of a run with their sizes, what is there, and how long the rest will take. */
-export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store> =>
+export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store | Datasets> =>
   Effect.gen(function* () {
     const store = yield* Store
+    const texts = yield* readTexts(resolved)
     let guessedLengths = false
     const sizesOf = (data: Stage) => {
       const sizes = sizesFrom(store.find(data.kind, data.key))
       guessedLengths ||= sizes === undefined
       return sizes
     }
-    const graph = yield* buildGraph(resolved, sizesOf, judgedBefore(store))
+    const graph = yield* buildGraph(resolved, texts, sizesOf, judgedBefore(store))
     const paces = new Map<string, number | undefined>()
     let rate: number | undefined
     const planned = (stage: Stage): PlannedStage => {

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url"
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Experiment } from "./experiment/define.ts"
-import { houseRoot } from "./store/code-version.ts"
+import { houseRoot } from "./store/code/house.ts"
 
 export interface Found {
   /** NNN-slug */

@@ -6,11 +6,11 @@ import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { graphOf as graph } from "../test/graph.ts"
 import { echo, tiny } from "../test/tiny.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { cleanText } from "./experiment/spec.ts"
-import { buildGraph } from "./graph.ts"
 import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
@@ -28,7 +28,7 @@ const bare = defineTask({
 const training = { steps: 2, batchSize: 4 }
 const withReference = (reference: ReturnType<typeof cleanText>) => resolve({ ...tiny, seeds: [1], reference })
 const graphOf = (reference: ReturnType<typeof cleanText>) =>
-  Effect.runPromise(Effect.flatMap(withReference(reference), (r) => buildGraph(r)))
+  Effect.runPromise(Effect.flatMap(withReference(reference), (r) => graph(r)))
 
 test("a clean-text reference may have a text of its own: its key follows it, the arms' data stays", async () => {
   const [own, other, more] = [

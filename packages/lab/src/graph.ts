@@ -9,7 +9,9 @@ import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
 import { measureStage } from "./stages/measure.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
+import { scoreStage } from "./stages/score.ts"
 import type { Sizes } from "./stages/training.ts"
+import type { Texts } from "./texts.ts"
 
 /** A draft of the run, and what was measured of it. */
 export interface Measured {
@@ -35,6 +37,8 @@ export interface Graph {
   readonly target: Stage
   readonly greedy: Stage
   readonly sampled: Stage
+  /** How often these texts are right. */
+  readonly score: Stage
   readonly measured: ReadonlyArray<Measured>
   /** All that a run needs; `runStages` adds what these are made from. */
   readonly leaves: ReadonlyArray<Stage>
@@ -58,17 +62,19 @@ const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
 /**
  * Builds the graph; nothing runs but what `judge` runs.
  *
+ * @param texts the examples of the experiment's tasks
  * @param sizesOf mean lengths of the encoded data if it is there: for estimates, and for steps that cost what an arm costs
  * @param judge gives the acceptance of trials; where it does not know one, the middle learning rate stands in
  * @error InvalidInput for vocabularies that preflight would refuse; DataError for a target folder that cannot be read
  */
 export const buildGraph = <E = never, R = never>(
   resolved: Resolved,
+  texts: Texts,
   sizesOf: (data: Stage) => Sizes | undefined = () => undefined,
   judge: Judge<E, R> = unknown,
 ): Effect.Effect<Graph, InvalidInput | DataError | E, R> =>
   Effect.gen(function* () {
-    const shared = yield* sharedStages(resolved, sizesOf)
+    const shared = yield* sharedStages(resolved, texts, sizesOf)
     const trials: Array<Stage> = []
     const settled = yield* settle(resolved, shared, (all) => {
       trials.push(...all.map(({ judged }) => judged))
@@ -77,8 +83,9 @@ export const buildGraph = <E = never, R = never>(
     const { task, measure } = settled
     const { tokenizer, data, target } = shared
     const inputs = { tokenizer, data, target }
-    const greedy = yield* rolloutsStage(task, measure, "greedy", inputs)
-    const sampled = yield* rolloutsStage(task, measure, "sampled", inputs)
+    const greedy = rolloutsStage(measure, "greedy", inputs)
+    const sampled = rolloutsStage(measure, "sampled", inputs)
+    const score = yield* scoreStage(task, measure, { ...inputs, greedy, sampled })
 
     const measured: Array<Measured> = []
     const add = (name: string, role: Measured["role"], seed: number, trained: Stage, more: Partial<Measured> = {}) => {
@@ -119,12 +126,18 @@ export const buildGraph = <E = never, R = never>(
         add(name, "capacity", seed, trained)
       }
     }
-    const leaves = [greedy, sampled, ...measured.flatMap(({ measure, kept }) => (kept ? [measure, kept] : [measure]))]
+    const leaves = [
+      greedy,
+      sampled,
+      score,
+      ...measured.flatMap(({ measure, kept }) => (kept ? [measure, kept] : [measure])),
+    ]
     return {
       ...inputs,
       cleanTexts: [...shared.cleanTexts.values()],
       greedy,
       sampled,
+      score,
       measured,
       leaves,
       architectures: shared.architectures,
@@ -141,10 +154,11 @@ export const buildGraph = <E = never, R = never>(
  */
 export const stagesOf = <E, R>(
   resolved: Resolved,
+  texts: Texts,
   sizesOf: (data: Stage) => Sizes | undefined,
   judge: Judge<E, R>,
 ): Effect.Effect<ReadonlyMap<string, Stage>, InvalidInput | DataError | E, R> =>
   Effect.map(
-    buildGraph(resolved, sizesOf, judge),
+    buildGraph(resolved, texts, sizesOf, judge),
     ({ trials, leaves }) => new Map(inOrder([...trials, ...leaves]).map((stage) => [stage.key, stage])),
   )

@@ -6,11 +6,11 @@ import { datasetsLayer } from "@winnow/data"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Fiber, Layer } from "effect"
+import { graphOf } from "../test/graph.ts"
 import { tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
-import { buildGraph } from "./graph.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { makeRecord } from "./record/record.ts"
 import { runRecord } from "./record/schema.ts"
@@ -43,9 +43,9 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(tf.memory().numTensors).toBe(tensors)
   const record = runRecord(JSON.parse(readFileSync(join(first.directory, "run.json"), "utf8")))
   if (record instanceof type.errors) throw new Error(record.summary)
-  // tokenizer, data, target, two rollouts; for each of two seeds start, two arms, three measurements, and what one arm's
+  // tokenizer, data, target, two rollouts, the scores of their texts; for each of two seeds start, two arms, three measurements, and what one arm's
   // filter keeps. The reference is the arm that trains on all tokens.
-  expect(first.computed).toBe(5 + 2 * 7)
+  expect(first.computed).toBe(6 + 2 * 7)
   expect(record.rows.map(({ name }) => name)).toEqual(["start", "all", "behind"])
   for (const row of record.rows) {
     expect(row.seeds.map(({ seed }) => seed)).toEqual([1, 2])
@@ -72,7 +72,7 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   const late = await Effect.runPromise(
     Effect.gen(function* () {
       const [store, experiment] = [yield* Store, yield* resolved()]
-      const graph = yield* buildGraph(experiment)
+      const graph = yield* graphOf(experiment)
       const found = inOrder(graph.leaves).map(({ kind, key }) => [key, store.find(kind, key)!] as const)
       return yield* makeRecord({ slug: "000-tiny" }, experiment, graph, new Map(found), [], began)
     }).pipe(Effect.provide(layers)),

@@ -26,6 +26,8 @@ import type { Stage, StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, type StoreService, writeAtomic } from "./store/store.ts"
+import { readTexts, type Texts } from "./texts.ts"
+import { untoldPlugins } from "./untold.ts"
 
 export interface RunOptions {
   /** NNN-slug: the folder of the experiment and of its results. */
@@ -213,10 +215,14 @@ export const readRecord = (directory: string): RunRecord | undefined => {
 }
 
 /** Workers, where more than one stage is to run at once. */
-const runnerOf = ({ config }: Resolved, { slug, part = null, preset = null, parallel }: RunOptions) =>
+const runnerOf = (
+  { config }: Resolved,
+  { slug, part = null, preset = null, parallel }: RunOptions,
+  { hashes: texts }: Texts,
+) =>
   parallel === undefined || parallel.jobs === 1
     ? Layer.empty
-    : workers(parallel.jobs, { slug, file: parallel.file, part, preset, config })
+    : workers(parallel.jobs, { slug, file: parallel.file, part, preset, config, texts: [...texts] })
 
 /**
  * Runs an experiment: what is in the store is used, what is missing is made, and the results are written.
@@ -230,15 +236,24 @@ export const runExperiment = (
   Effect.gen(function* () {
     const store = yield* Store
     const madeBy: MadeBy = { commit: commit(), versions: versions() }
-    const planned = yield* buildGraph(resolved, (data) => sizesFrom(store.find(data.kind, data.key)))
+    const texts = yield* readTexts(resolved)
+    yield* sayUntold(resolved)
+    const planned = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
     const { slug: experiment, part = null } = options
     const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
     return yield* entered(
       { ...beginning, commit: madeBy.commit, ...nameIn(options, resolved, planned) },
-      (rename) => runPlanned(resolved, options, planned, madeBy, rename),
+      (rename) => runPlanned(resolved, options, texts, planned, madeBy, rename),
       ({ record }) => record.missing.length > 0,
     )
   }).pipe(withMachineErrors(options.results))
+
+/** Says which plugins' results cannot be told from their keys. */
+const sayUntold = (resolved: Resolved) =>
+  Effect.gen(function* () {
+    const { report } = yield* Progress
+    for (const text of untoldPlugins(resolved)) report({ _tag: "note", text })
+  })
 
 /** A run's name and folder. */
 const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: Graph): RunName => {
@@ -250,6 +265,7 @@ const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: 
 const runPlanned = (
   resolved: Resolved,
   options: RunOptions,
+  texts: Texts,
   planned: Graph,
   madeBy: MadeBy,
   rename: (to: RunName) => Effect.Effect<void>,
@@ -261,14 +277,14 @@ const runPlanned = (
     yield* checkData(resolved, planned, text)
     yield* checkCleanTexts(planned, text)
     const run = runInPortions({ ...made, partOf: all }, text)
-    const graph = yield* buildGraph(resolved, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
+    const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
     const named = nameIn(options, resolved, graph)
     yield* rename(named)
     const { directory } = named
     const outcome = yield* run(graph.leaves, [...graph.trials, ...graph.leaves])
     const { artifacts } = outcome
     const missing = missingFrom(graph, outcome)
-    const lost = failureOf(graph.greedy, outcome) ?? failureOf(graph.sampled, outcome)
+    const lost = [graph.greedy, graph.sampled, graph.score].flatMap((s) => failureOf(s, outcome) ?? [])[0]
     const nothing = missing.length === graph.measured.length ? [...outcome.failed.values()][0] : undefined
     if (lost ?? nothing) return yield* failed((lost ?? nothing)!)
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
@@ -292,4 +308,4 @@ const runPlanned = (
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),
     })
     return { record, directory, computed }
-  }).pipe(Effect.provide(runnerOf(resolved, options)))
+  }).pipe(Effect.provide(runnerOf(resolved, options, texts)))

@@ -8,12 +8,12 @@ import { datasetsLayer } from "@winnow/data"
 import { permutation } from "@winnow/numerics"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { graphOf } from "../test/graph.ts"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { controls } from "./controls.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { distilled } from "./experiment/spec.ts"
-import { buildGraph } from "./graph.ts"
 import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
@@ -55,7 +55,7 @@ const experiment: Experiment = {
   seeds: [1],
 }
 const settledOf = (e: Experiment) =>
-  Effect.runPromise(Effect.flatMap(resolve(e), (r) => buildGraph(r, () => ({ length: 14, trained: 11, examples: 12 }))))
+  Effect.runPromise(Effect.flatMap(resolve(e), (r) => graphOf(r, () => ({ length: 14, trained: 11, examples: 12 }))))
 
 test("controls: one arm each, made equal to the arm in what their names say", async () => {
   const { settled, measured } = await settledOf(experiment)
@@ -146,7 +146,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
 
   const { settled, leaves } = await Effect.runPromise(
     Effect.flatMap(resolve({ ...experiment, tuning: { learningRates: [1e-3, 1e-2], prompts: 6 } }), (r) =>
-      buildGraph(
+      graphOf(
         r,
         () => ({ length: 14, trained: 11, examples: 12 }),
         // Every trial of a name is the better, the larger its rate; one never trains to its end.
@@ -163,7 +163,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
   // who looks them up finds nothing of the training that stopped itself, and settles alike
   const lookedUp = await Effect.runPromise(
     Effect.flatMap(resolve({ ...experiment, tuning: { learningRates: [1e-3, 1e-2], prompts: 6 } }), (r) =>
-      buildGraph(
+      graphOf(
         r,
         () => ({ length: 14, trained: 11, examples: 12 }),
         (trials) =>

@@ -149,7 +149,7 @@ export const settle = <E, R>(
     const { learningRates, seed, prompts } = tuning
     const start = yield* startStage(resolved, shared, seed)
     const validation = { ...measure, split: "validation", prompts } as const
-    const rollouts = yield* rolloutsStage(task, validation, "greedy", shared)
+    const rollouts = rolloutsStage(validation, "greedy", shared)
     const trialOf = (name: string, learningRate: number, trained: Stage): Trial => ({
       name,
       learningRate,

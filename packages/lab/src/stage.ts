@@ -4,6 +4,7 @@ import { join } from "node:path"
 import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
 import type { FileError } from "@winnow/files"
 import type { Effect } from "effect"
+import type { StageCode } from "./store/code/stage-code.ts"
 import { keyOf } from "./store/key.ts"
 import type { Artifact } from "./store/store.ts"
 
@@ -55,14 +56,14 @@ export interface Stage {
  * Describes a stage.
  *
  * @param spec.config plain JSON with every option that changes the result, defaults filled in
- * @param spec.code versions of the code that the result depends on
+ * @param spec.code the code that the result depends on, by `stageCode`
  */
 export const stage = (spec: {
   readonly kind: string
   readonly label: string
   readonly config: Record<string, unknown>
   readonly inputs: ReadonlyArray<Stage>
-  readonly code: ReadonlyArray<string>
+  readonly code: StageCode | null
   readonly seed?: number
   readonly unit?: string
   readonly work?: Work
@@ -74,7 +75,7 @@ export const stage = (spec: {
   const made = {
     stage: kind,
     config,
-    inputs: inputs.map(({ key }) => key),
+    inputs: inputs.map(({ kind, key }) => ({ stage: kind, key })),
     code,
     ...(seed === undefined ? {} : { seed }),
   }

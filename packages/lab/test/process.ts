@@ -9,8 +9,8 @@ const [folder, milliseconds] = process.argv.slice(2)
 const artifact = await Effect.runPromise(
   makeStore(folder!).obtain({
     stage: "fake",
-    key: keyOf("shared"),
-    made: {},
+    key: keyOf({ text: "shared" }),
+    made: { text: "shared" },
     versions: {},
     run: (directory) =>
       Effect.gen(function* () {

@@ -1,6 +1,7 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
 import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
+import { datasetsLayer } from "@winnow/data"
 import {
   align,
   applySettings,
@@ -199,7 +200,7 @@ export const experiment = Command.make(
     if (dryRun) {
       const plans = yield* Effect.forEach(runs, ({ part, resolved }) =>
         Effect.map(plan(resolved), (planned) => ({ part, ...planned })),
-      ).pipe(Effect.provide(Store.layer()))
+      ).pipe(Effect.provide(Layer.merge(Store.layer(), datasetsLayer())))
       if (json) return yield* Console.log(JSON.stringify(plans.length === 1 ? plans[0] : plans, null, 2))
       const texts = plans.map(
         (planned) => `${planned.part === null ? "" : `${planned.part}\n\n`}${renderPlan(planned)}`,

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs"
 import { cpus, platform, release, totalmem } from "node:os"
 import { join } from "node:path"
 import { engineInfo } from "@winnow/tensor"
-import { arithmetic, houseRoot } from "../store/code-version.ts"
+import { arithmetic } from "../store/code/arithmetic.ts"
+import { houseRoot } from "../store/code/house.ts"
 
 const git = (...args: ReadonlyArray<string>): string | undefined => {
   const { status, stdout } = spawnSync("git", ["-C", houseRoot, ...args], { encoding: "utf8" })

@@ -1,16 +1,16 @@
 import { expect, test } from "bun:test"
 import { Effect } from "effect"
+import { graphOf } from "../../test/graph.ts"
 import { tiny } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { buildGraph } from "../graph.ts"
 import { runName } from "./name.ts"
 
 const nameOf = (experiment: Experiment) =>
   Effect.runPromise(
     Effect.gen(function* () {
       const resolved = yield* resolve(experiment)
-      return runName(resolved, yield* buildGraph(resolved))
+      return runName(resolved, yield* graphOf(resolved))
     }),
   )
 

@@ -1,7 +1,7 @@
 /** What a run is called: a key of all that its record says and follows from. */
 import type { Resolved } from "../experiment/resolve.ts"
 import type { Graph } from "../graph.ts"
-import { codeVersion } from "../store/code-version.ts"
+import { revisions } from "../store/code/revisions.ts"
 import { keyOf, shortKey } from "../store/key.ts"
 
 /**
@@ -22,6 +22,6 @@ export const runName = (
       // Their order, which a key leaves out: the first is the baseline.
       arms: arms.map((arm) => arm.name),
       stages: leaves.map(({ key }) => key),
-      code: codeVersion(["numerics", "lab"]),
+      statistics: revisions.statistics,
     }),
   )

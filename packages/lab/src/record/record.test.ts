@@ -5,10 +5,10 @@ import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { graphOf } from "../../test/graph.ts"
 import { everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { buildGraph } from "../graph.ts"
 import { Progress } from "../progress.ts"
 import { readRecord, runExperiment } from "../run.ts"
 import { inOrder } from "../stage.ts"
@@ -26,7 +26,7 @@ const recordWithout = (...labels: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const store = yield* Store
     const resolved = yield* resolve(experiment)
-    const graph = yield* buildGraph(resolved)
+    const graph = yield* graphOf(resolved)
     const there = inOrder(graph.leaves).filter(({ label }) => !labels.includes(label))
     const artifacts = new Map(there.map(({ kind, key }) => [key, store.find(kind, key)!]))
     const missing = labels.map((stage) => ({ name: "behind", seed: 2, stage, message: "lost" }))

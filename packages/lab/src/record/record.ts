@@ -127,6 +127,7 @@ export const makeRecord = (
     const target = artifactOf(graph.target).manifest
     const [greedy, sampled] = [artifactOf(graph.greedy).manifest.summary, artifactOf(graph.sampled).manifest.summary]
     const counts = countsText(measure.gamma, yield* readRollouts(artifactOf(graph.greedy)), found)
+    const scores = artifactOf(graph.score).manifest.summary
     const record: RunRecord = {
       schema: currentSchema,
       experiment: slug,
@@ -156,8 +157,8 @@ export const makeRecord = (
       },
       target: {
         parameters: target.summary["parameters"] as number,
-        score: greedy["score"] as number | null,
-        sampledScore: sampled["score"] as number | null,
+        score: scores["greedy"] as number | null,
+        sampledScore: scores["sampled"] as number | null,
         seconds: target.seconds,
         sample: greedy["sample"] as RunRecord["target"]["sample"],
       },

@@ -24,6 +24,8 @@ const open = type({
   part: "string | null",
   /** The experiment as `resolve` makes it. */
   config: "object",
+  /** Hashes of its texts, in the order of `tasksOf`. */
+  texts: type({ train: "string", validation: "string", test: "string" }).array(),
 })
 export type Open = typeof open.infer
 

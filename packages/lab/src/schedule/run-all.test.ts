@@ -18,7 +18,7 @@ const graph = (options: { a: number; b: number; c: number; d: number }, ran: Arr
       label: name,
       config: { option: options[name] },
       inputs,
-      code: [],
+      code: null,
       run: ({ directory, inputs, progress, metric }) =>
         Effect.sync(() => {
           ran.push(name)
@@ -82,7 +82,7 @@ test("a stage that was stopped is said to go on only if it left a checkpoint", a
       label: "a",
       config: {},
       inputs: [],
-      code: [],
+      code: null,
       run: ({ directory, metric }) => {
         metric({ step: 1 })
         if (leave !== undefined) mkdirSync(join(directory, leave), { recursive: true })
@@ -115,7 +115,7 @@ const cells = (does: Partial<Record<string, Stage["run"]>>, ran: Array<string>) 
       label: name,
       config: { name },
       inputs,
-      code: [],
+      code: null,
       run: (context) => {
         ran.push(name)
         return does[name]?.(context) ?? Effect.sync(() => ({ name }))

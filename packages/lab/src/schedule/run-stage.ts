@@ -51,9 +51,9 @@ export const runStage = (
         })
       }).pipe(Effect.tap(() => Effect.sync(() => endEvents(directory))))
     const onWait = (holder: string) => report({ _tag: "waiting", ...at, holder })
+    const onNote = (text: string) => report({ _tag: "note", text })
     const { kind, key, made } = stage
-    const obtained = store
-      .obtain({ stage: kind, key, made, versions, fresh, onWait, run })
-      .pipe(withMachineErrors(join(store.root, kind, key)))
+    const making = { stage: kind, key, made, inputs, versions, fresh, onWait, onNote, run }
+    const obtained = store.obtain(making).pipe(withMachineErrors(join(store.root, kind, key)))
     return seenToday(yield* obtained, stage)
   })

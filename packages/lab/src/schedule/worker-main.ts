@@ -15,6 +15,7 @@ import { stagesOf } from "../graph.ts"
 import { Progress } from "../progress.ts"
 import { judgedBefore, sizesFrom } from "../run.ts"
 import { Store } from "../store/store.ts"
+import { toldTexts } from "../texts.ts"
 import { type FromWorker, isPassedOn, type Open, parsed, type Run, toWorker } from "./messages.ts"
 import { serve } from "./worker.ts"
 
@@ -55,7 +56,12 @@ const program = Effect.gen(function* () {
     const resolved = yield* resolvedFrom(open)
     const store = Store.layer(open.home)
     const stages = Effect.flatMap(Store, (store) =>
-      stagesOf(resolved, (data) => sizesFrom(store.find(data.kind, data.key)), judgedBefore(store)),
+      stagesOf(
+        resolved,
+        toldTexts(resolved, open.texts),
+        (data) => sizesFrom(store.find(data.kind, data.key)),
+        judgedBefore(store),
+      ),
     )
     const datasets = datasetsLayer({
       onProgress: ({ file, received }) =>

@@ -23,15 +23,12 @@ import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
 import { instancesOf } from "../experiment/uses.ts"
 import { shuffledReference } from "../shuffled-reference.ts"
 import { type Stage, stage } from "../stage.ts"
-import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel, openTarget } from "./models.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
 import { type Sizes, train, trainingFields, workOf } from "./training.ts"
-
-const code = () =>
-  tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/arm.ts"])
 
 /** Inputs of the stages that distil. */
 export interface Distilling {
@@ -121,7 +118,7 @@ export const armStage = (
         ...(spec.shuffleReference ? { shuffleReference: true } : {}),
       }),
       inputs: given.map(({ input }) => input),
-      code: [code(), pluginCode(arm.filter), pluginCode(arm.loss)],
+      code: stageCode({ revisions: ["training"], tensors: true, plugins: [arm.filter, arm.loss] }),
       seed,
       unit: "steps",
       work: yield* armWork(arm, sizes, architectures),

@@ -11,7 +11,7 @@ import { Effect } from "effect"
 import type { Arm } from "../cells.ts"
 import { plain } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
-import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./arm.ts"
 import { openModel, openTarget } from "./models.ts"
@@ -43,11 +43,7 @@ export const keptStage = (
       label: `tokens that ${arm.name} keeps, seed ${seed}`,
       config: { filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
       inputs: [target, start, reference ?? start, greedy],
-      code: [
-        tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/kept.ts"]),
-        pluginCode(arm.filter),
-        pluginCode(arm.loss),
-      ],
+      code: stageCode({ revisions: ["training", "measuring"], tensors: true, plugins: [arm.filter, arm.loss] }),
       seed,
       run: ({ directory, inputs: [targetArtifact, startArtifact, referenceArtifact, texts] }) =>
         Effect.gen(function* () {

@@ -17,7 +17,7 @@ import {
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
-import { tensorCodeVersion } from "../store/code-version.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel, openTarget } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
@@ -72,7 +72,7 @@ export const measureStage = (spec: {
     label,
     config: { gammas, sampling, dataset, ...(timed ? { gamma, timedPrompts, maxNew } : {}) },
     inputs: [draft, target, tokenizer, greedy, sampled],
-    code: [tensorCodeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/measure.ts"])],
+    code: stageCode({ revisions: ["measuring"], tensors: true }),
     unit: "parts",
     alone: timed,
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>

@@ -4,14 +4,13 @@ import { initialise } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { plain, type ResolvedReference, type Training } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
-import { tensorCodeVersion } from "../store/code-version.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import type { Distilling } from "./arm.ts"
 import { held, openModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { noPasses, type Sizes, train, trainingFields, workOf } from "./training.ts"
 
-const code = () =>
-  tensorCodeVersion(["numerics", "tensor", "core", "data", "models", "training", "lab/src/stages/pretrain.ts"])
+const code = (...plugins: ReadonlyArray<ModelUse>) => stageCode({ revisions: ["training"], tensors: true, plugins })
 
 const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()))
 
@@ -33,7 +32,7 @@ export const pretrainStage = (spec: {
       label,
       config: { model: yield* plain(model), ...trainingFields(training) },
       inputs: [data],
-      code: [code()],
+      code: code(model),
       seed,
       unit: "steps",
       work: workOf(training, sizes, { draft: architecture, ...noPasses }),
@@ -59,7 +58,7 @@ export const cleanTextStage = (
     label,
     config: { kind: spec.kind, ...trainingFields(spec) },
     inputs: [data, start],
-    code: [code()],
+    code: code(),
     seed,
     unit: "steps",
     work: workOf(spec, sizes, { ...noPasses, draft: architectures.draft }),

@@ -2,24 +2,28 @@
  * A target from a folder in Hugging Face format: its key holds what the folder holds, not where it is. The artifact may
  * have been made when the same files were elsewhere, so the folder is always the one that this run names.
  */
-import { createHash } from "node:crypto"
-import { createReadStream, existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { type Architecture, DataError, type InvalidInput } from "@winnow/core"
-import { parseJson } from "@winnow/files"
+import { fileErrorOf, parseJson, sha256 } from "@winnow/files"
 import { architectureFromConfig, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
-import type { Artifact } from "../store/store.ts"
+import { knownHashes } from "../store/known-hashes.ts"
+import { type Artifact, winnowHome } from "../store/store.ts"
 
-const hashOf = (file: string): Effect.Effect<string, DataError> =>
-  Effect.tryPromise({
-    try: async () => {
-      const hash = createHash("sha256")
-      for await (const chunk of createReadStream(file)) hash.update(chunk as Uint8Array)
-      return hash.digest("hex")
+/** Hashes of a folder's files, remembered in the user's store: bytes are read again where size or time changed. */
+const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<Record<string, string>, DataError> =>
+  Effect.try({
+    try: () => {
+      const memory = join(winnowHome(), "hashes", `folder-${sha256(folder)}.json`)
+      const hashes = knownHashes(
+        memory,
+        names.map((name) => join(folder, name)),
+      )
+      return Object.fromEntries(names.map((name, i) => [name, hashes[i]!]))
     },
-    catch: (error) => new DataError({ message: `${file} cannot be read: ${String(error)}`, cause: error }),
+    catch: (error) => new DataError({ message: fileErrorOf(error, folder)?.message ?? String(error), cause: error }),
   })
 
 /** The architecture that a folder's config.json describes. */
@@ -51,15 +55,14 @@ export const pretrainedStage = (path: string, architecture: Architecture): Effec
       : []
     if (weights.length === 0)
       return yield* new DataError({ message: `target ${folder}: no .safetensors file; save the weights there` })
-    const hashes: Record<string, string> = {}
-    for (const file of ["config.json", ...weights]) hashes[file] = yield* hashOf(join(folder, file))
+    const hashes = yield* hashesOf(folder, ["config.json", ...weights])
     const parameters = parameterCount(architecture)
     return stage({
       kind: "target",
       label: `target from ${path}`,
       config: { files: hashes },
       inputs: [],
-      code: [],
+      code: null,
       work: { parameters },
       run: () => Effect.succeed({ path: folder, parameters }),
       today: { path: folder },
@@ -77,12 +80,10 @@ export const targetDirectory = ({ directory, manifest }: Artifact): Effect.Effec
     const folder = manifest.summary["path"]
     if (typeof folder !== "string") return directory
     const { files } = (manifest.made as { config: { files: Record<string, string> } }).config
-    for (const [name, hash] of Object.entries(files)) {
-      const file = join(folder, name)
-      if ((yield* hashOf(file)) !== hash)
-        return yield* new DataError({
-          message: `${file} has changed since this run began: leave the target's folder as it is, and run again`,
-        })
-    }
-    return folder
+    const now = yield* hashesOf(folder, Object.keys(files))
+    const changed = Object.keys(files).find((name) => now[name] !== files[name])
+    if (changed === undefined) return folder
+    return yield* new DataError({
+      message: `${join(folder, changed)} has changed since this run began: leave the target's folder as it is, and run again`,
+    })
   })

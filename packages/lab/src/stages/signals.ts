@@ -29,22 +29,14 @@ import { Effect, type Scope } from "effect"
 import { plain } from "../experiment/resolve.ts"
 import { instancesOf } from "../experiment/uses.ts"
 import { type Stage, type StageContext, stage } from "../stage.ts"
-import { pluginCode, tensorCodeVersion } from "../store/code-version.ts"
+import { pluginCode } from "../store/code/plugin-code.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel, openTarget } from "./models.ts"
 import { readSplit } from "./text.ts"
 
-const code = () =>
-  tensorCodeVersion([
-    "numerics",
-    "tensor",
-    "core",
-    "data",
-    "models",
-    "training/src/signals/make.ts",
-    "lab/src/stages/signals.ts",
-  ])
+const code = (...plugins: ReadonlyArray<LossUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
 const weightsOf = ({ manifest }: Artifact): string => {
@@ -56,8 +48,11 @@ const weightsOf = ({ manifest }: Artifact): string => {
 /** What the data and its tokens are: the ids of the training split, and the key of the tokenizer that made them. */
 const dataOf = ({ manifest }: Artifact) => {
   const files = manifest.files.filter(({ path }) => path.startsWith("train."))
-  const [tokenizer = ""] = (manifest.made as { inputs: ReadonlyArray<string> }).inputs
-  return { data: keyOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]))), tokenizer }
+  const [tokenizer] = (manifest.made as { inputs: ReadonlyArray<{ readonly key: string }> }).inputs
+  return {
+    data: keyOf(Object.fromEntries(files.map(({ path, sha256 }) => [path, sha256]))),
+    tokenizer: tokenizer?.key ?? "",
+  }
 }
 
 /** What is told before anything is written. */
@@ -109,7 +104,7 @@ const targetIdentity = (form: CachedForm, target: Artifact, data: Artifact): Sig
   form: canonicalJson(form),
   weights: weightsOf(target),
   ...dataOf(data),
-  code: code(),
+  code: canonicalJson(code()),
 })
 
 /** The target's signals for all trained tokens. */
@@ -135,7 +130,7 @@ export const targetSignalsStage = (
     label: `target signals, ${formName(form)}`,
     config: { of: "target", form },
     inputs: [data, target],
-    code: [code()],
+    code: code(),
     unit: "tokens",
     work: size
       ? { tokens: size.seen, flops: passFlops(size, architecture, withHead), bytes: size.trained * perToken }
@@ -175,10 +170,12 @@ const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: 
       of: "reference",
       statistics: spec.statistics.join(","),
       weights: weightsOf(reference),
-      ...(active ? { loss: canonicalJson(yield* plain(spec.loss)), lossCode: pluginCode(spec.loss) } : {}),
+      ...(active
+        ? { loss: canonicalJson(yield* plain(spec.loss)), lossCode: canonicalJson(pluginCode(spec.loss) ?? null) }
+        : {}),
       ...(withTarget ? { target: weightsOf(target), form: canonicalJson(spec.form) } : {}),
       ...dataOf(data),
-      code: code(),
+      code: canonicalJson(code()),
     } satisfies SignalsIdentity
   })
 
@@ -226,7 +223,7 @@ export const referenceSignalsStage = (
         ...(withTarget ? { form } : {}),
       },
       inputs: [data, reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
-      code: [code(), ...(active ? [pluginCode(spec.loss)] : [])],
+      code: active ? code(spec.loss) : code(),
       unit: "tokens",
       work: size ? { tokens: size.seen, flops: flops(size), bytes: size.trained * perToken } : {},
       run: (context) =>

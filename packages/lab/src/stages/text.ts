@@ -1,7 +1,7 @@
 /** The stages before any model: a tokenizer, and the task's splits as token ids. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { DataError, type Example, InvalidInput, type Split, type TaskUse } from "@winnow/core"
+import { DataError, type Example, InvalidInput, type Split } from "@winnow/core"
 import {
   byteTokenizer,
   type EncodedExample,
@@ -14,27 +14,27 @@ import {
   tokenizerPath,
   trainBpe,
 } from "@winnow/data"
+import { sha256OfFile } from "@winnow/files"
 import { Effect } from "effect"
-import { plain, type Tokenizing } from "../experiment/resolve.ts"
+import type { Tokenizing } from "../experiment/resolve.ts"
 import { type Stage, type StageError, stage } from "../stage.ts"
-import { codeVersion, pluginCode } from "../store/code-version.ts"
-import { sha256 } from "../store/key.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
+import { splits, type Text, textHash } from "../texts.ts"
 
-const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
-const code = () => codeVersion(["numerics", "core", "data", "lab/src/stages/text.ts"])
+const code = () => stageCode({ revisions: ["text"], tensors: false })
 
 /** Settings that name a file count by what the file holds, not by where it is. */
 const fileHash = (path: string): Effect.Effect<string, DataError> =>
   Effect.try({
-    try: () => sha256(readFileSync(path)),
-    catch: (error) => new DataError({ message: `${path} cannot be read: ${String(error)}`, cause: error }),
+    try: () => sha256OfFile(path),
+    catch: (error) => new DataError({ message: error instanceof Error ? error.message : String(error), cause: error }),
   })
 
 /** The tokenizer: read, or trained on the task's training text. */
-export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<Stage, InvalidInput | DataError> =>
+export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stage, DataError> =>
   Effect.gen(function* () {
-    const common = { kind: "tokenizer", inputs: [], code: [code()] }
+    const common = { kind: "tokenizer", inputs: [], code: code() }
     const write = (directory: string, tokenizer: Tokenizer) => {
       for (const [name, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(join(directory, name), text)
       return { vocabulary: tokenizer.vocabularySize, fingerprint: tokenizer.fingerprint }
@@ -66,12 +66,15 @@ export const tokenizerStage = (task: TaskUse, spec: Tokenizing): Effect.Effect<S
     return stage({
       ...common,
       label: `tokenizer, BPE ${spec.vocabulary}`,
-      config: { kind: "bpe", vocabulary: spec.vocabulary, splitDigits: spec.splitDigits, task: yield* plain(task) },
-      code: [code(), pluginCode(task)],
+      config: {
+        kind: "bpe",
+        vocabulary: spec.vocabulary,
+        splitDigits: spec.splitDigits,
+        text: text.hashes.train,
+      },
       run: ({ directory }) =>
         Effect.gen(function* () {
-          const { examples } = yield* task.instance
-          const texts = examples("train").flatMap(({ prompt, answer }) => [prompt, answer])
+          const texts = (yield* text.examples("train")).flatMap(({ prompt, answer }) => [prompt, answer])
           const { vocabulary: vocabularySize, splitDigits } = spec
           const trained = yield* Effect.sync(() => attempt(() => trainBpe(texts, { vocabularySize, splitDigits })))
           if (trained instanceof InvalidInput || trained instanceof DataError) return yield* trained
@@ -96,36 +99,33 @@ const attempt = <A>(make: () => A): A | InvalidInput | DataError => {
  * @param options.specialTokens how text that spells a special token is encoded
  */
 export const dataStage = (
-  task: TaskUse,
+  label: string,
+  text: Text,
   tokenizer: Stage,
-  maxLength: number,
-  { specialTokens = "text" }: EncodeOptions = {},
-): Effect.Effect<Stage, InvalidInput> =>
-  Effect.map(plain(task), (config) =>
-    stage({
-      kind: "data",
-      label: `data, ${task.name}`,
-      config: { task: config, maxLength, ...(specialTokens === "ids" && { specialTokens }) },
-      inputs: [tokenizer],
-      code: [code(), pluginCode(task)],
-      unit: "splits",
-      run: ({ directory, inputs, progress }) =>
-        Effect.gen(function* () {
-          const encoder = yield* openTokenizer(inputs[0]!)
-          const { examples } = yield* task.instance
-          const summary: Record<string, unknown> = {}
-          for (const [i, split] of splits.entries()) {
-            const source = examples(split)
-            const encoded = yield* encodeTask(source, encoder, { maxLength, specialTokens })
-            writeSplit(directory, split, encoded, source)
-            const { dropped, tokens, trained } = encoded
-            summary[split] = { examples: encoded.examples.length, dropped, tokens, trained }
-            progress(i + 1, splits.length, split)
-          }
-          return summary
-        }),
-    }),
-  )
+  { maxLength, specialTokens = "text" }: EncodeOptions & { readonly maxLength: number },
+): Stage =>
+  stage({
+    kind: "data",
+    label,
+    config: { text: textHash(text), maxLength, ...(specialTokens === "ids" && { specialTokens }) },
+    inputs: [tokenizer],
+    code: code(),
+    unit: "splits",
+    run: ({ directory, inputs, progress }) =>
+      Effect.gen(function* () {
+        const encoder = yield* openTokenizer(inputs[0]!)
+        const summary: Record<string, unknown> = {}
+        for (const [i, split] of splits.entries()) {
+          const source = yield* text.examples(split)
+          const encoded = yield* encodeTask(source, encoder, { maxLength, specialTokens })
+          writeSplit(directory, split, encoded, source)
+          const { dropped, tokens, trained } = encoded
+          summary[split] = { examples: encoded.examples.length, dropped, tokens, trained }
+          progress(i + 1, splits.length, split)
+        }
+        return summary
+      }),
+  })
 
 /** The tokenizer of an artifact. */
 export const openTokenizer = (artifact: Artifact): Effect.Effect<Tokenizer, StageError> =>

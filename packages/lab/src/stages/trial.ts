@@ -2,7 +2,7 @@
 import { estimateAcceptance, greedyEvidence } from "@winnow/decoding"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
-import { tensorCodeVersion } from "../store/code-version.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import { openModel } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 
@@ -20,7 +20,7 @@ export const trialStage = (spec: {
     label,
     config: { gamma },
     inputs: [draft, rollouts],
-    code: [tensorCodeVersion(["numerics", "tensor", "core", "models", "decoding", "lab/src/stages/trial.ts"])],
+    code: stageCode({ revisions: ["measuring"], tensors: true }),
     run: ({ inputs: [model, texts] }) =>
       Effect.gen(function* () {
         const draft = yield* openModel(model!.directory)

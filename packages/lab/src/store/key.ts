@@ -1,5 +1,7 @@
 /** Content keys: the same content gives the same key, whatever order its fields were written in. */
-import { createHash } from "node:crypto"
+import { sha256 } from "@winnow/files"
+
+export { sha256 }
 
 /**
  * JSON with sorted keys and without undefined fields.
@@ -22,9 +24,6 @@ export const canonicalJson = (value: unknown, at = "$"): string => {
     `${at} is ${String(value)}: expected JSON (null, boolean, finite number, string, array, plain object)`,
   )
 }
-
-/** SHA-256, hex. */
-export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
 
 /** SHA-256 of the canonical JSON, hex. */
 export const keyOf = (value: unknown): string => sha256(canonicalJson(value))

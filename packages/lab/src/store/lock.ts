@@ -1,44 +1,21 @@
-/**
- * A lock between processes, one file a key, that the operating system frees when its holder dies.
- *
- * SQLite's exclusive transaction is used for its file lock alone: nothing is ever written to the database. So there is
- * no stale lock to detect: a killed process holds nothing.
- */
-import { Database } from "bun:sqlite"
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+/** The lock of a key between processes: one file, gone once it is released; it holds on network disks too. */
+import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { DataError } from "@winnow/core"
+import { fileErrorOf, type HeldLock, type LockTimes, type Owner, tryLock } from "@winnow/files"
 import { Effect } from "effect"
 
-/** Who holds a lock: for messages only, the lock itself is the operating system's. */
-const holderOf = (file: string): string => {
-  try {
-    return `process ${readFileSync(`${file}.holder`, "utf8").trim()}`
-  } catch {
-    return "another process"
-  }
-}
+/** A stage may compute for minutes without a pause: only after ten without a sign is a lock of another host taken over. */
+const times: LockTimes = { poll: 200, heartbeat: 2000, staleAfter: 600_000 }
 
-const tryLock = (file: string): Database | undefined => {
-  mkdirSync(dirname(file), { recursive: true })
-  const database = new Database(file, { create: true })
-  try {
-    database.run("PRAGMA busy_timeout = 0")
-    database.run("BEGIN EXCLUSIVE")
-    writeFileSync(`${file}.holder`, String(process.pid))
-    return database
-  } catch (error) {
-    database.close()
-    if ((error as { code?: string }).code?.startsWith("SQLITE_BUSY")) return undefined
-    throw error
-  }
-}
+const nameOf = (holder: Owner | undefined): string =>
+  holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`
 
 /**
  * Runs `use` while holding the lock of `file`; waits while another process holds it.
  *
  * @param onWait called once, with who holds it, before waiting
- * @error DataError when the lock file cannot be made
+ * @error DataError when the lock file cannot be written
  */
 export const withLock = <A, E, R>(
   file: string,
@@ -46,22 +23,28 @@ export const withLock = <A, E, R>(
   use: Effect.Effect<A, E, R>,
 ): Effect.Effect<A, E | DataError, R> =>
   Effect.gen(function* () {
-    const attempt = Effect.try({
-      try: () => tryLock(file),
+    const attempt = Effect.tryPromise({
+      try: () => {
+        mkdirSync(dirname(file), { recursive: true })
+        return tryLock(file, times)
+      },
       catch: (error) =>
-        new DataError({
-          message: `${file}: no lock can be made here (${String(error)}); the folder must be writable`,
-          cause: error,
-        }),
+        new DataError({ message: fileErrorOf(error, file)?.message ?? `${file}: ${String(error)}`, cause: error }),
     })
+    const isHeld = (lock: HeldLock | { readonly heldBy: Owner | undefined }): lock is HeldLock => "release" in lock
     for (let waited = 0; ; waited++) {
+      let holder: Owner | undefined
       const done = yield* Effect.acquireUseRelease(
         attempt,
-        (held) => (held ? Effect.map(use, (value) => ({ value })) : Effect.succeed(undefined)),
-        (held) => Effect.sync(() => held?.close()),
+        (lock) => {
+          if (isHeld(lock)) return Effect.map(use, (value) => ({ value }))
+          holder = lock.heldBy
+          return Effect.succeed(undefined)
+        },
+        (lock) => (isHeld(lock) ? Effect.promise(lock.release) : Effect.void),
       )
       if (done) return done.value
-      if (waited === 0) onWait(holderOf(file))
-      yield* Effect.sleep(200)
+      if (waited === 0) onWait(nameOf(holder))
+      yield* Effect.sleep(times.poll)
     }
   })

@@ -2,17 +2,7 @@
  * The folder that a stage fills: `<key>.partial`. What is an attempt's own, to go on from after a stop, never gets into the
  * artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to rename.
  */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative, sep } from "node:path"
 
 /** Folder of a partial artifact that is left out of the whole one: checkpoints to resume from. */
@@ -23,13 +13,6 @@ export const hasCheckpoint = (partial: string): boolean => {
   const has = (folder: string, start: string) =>
     existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))
   return has(join(partial, checkpoints), "step-") || has(partial, "piece-")
-}
-
-/** Flushes a file, or the names in a folder, to the disk. */
-export const sync = (path: string): void => {
-  const handle = openSync(path, "r")
-  fsyncSync(handle)
-  closeSync(handle)
 }
 
 const isTemporary = (path: string) => path.endsWith(".tmp")

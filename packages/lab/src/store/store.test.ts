@@ -7,6 +7,8 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
@@ -14,16 +16,17 @@ import { join } from "node:path"
 import { DataError } from "@winnow/core"
 import { Effect } from "effect"
 import { canonicalJson, keyOf } from "./key.ts"
-import { checkpoints, type Making, makeStore } from "./store.ts"
+import { type Artifact, checkpoints, type Making, makeStore } from "./store.ts"
 
 const home = () => mkdtempSync(join(tmpdir(), "winnow-store-"))
-const key = keyOf("one")
+const made = { text: "hello" }
+const key = keyOf(made)
 
 /** A stage that counts how often it ran and writes `text`. */
 const making = (text: string, runs: Array<string>, more: Partial<Making<never, never>> = {}): Making<never, never> => ({
   stage: "fake",
   key,
-  made: { text },
+  made,
   versions: {},
   run: (directory) =>
     Effect.sync(() => {
@@ -204,4 +207,94 @@ test("the time of an artifact is that of all its attempts", async () => {
   await Effect.runPromise(Effect.flip(store.obtain<DataError, never>(stopped)))
   const { manifest } = await Effect.runPromise(store.obtain(making("hello", [])))
   expect(manifest.seconds).toBeGreaterThanOrEqual(0.3)
+})
+
+/** A second artifact of the same kind beside the first. */
+const another = (text: string): Making<never, never> => ({
+  ...making(text, []),
+  made: { text },
+  key: keyOf({ text }),
+})
+
+test("artifacts whose folders were exchanged are computed anew, and said", async () => {
+  const store = makeStore(home())
+  const [one, two] = [
+    await Effect.runPromise(store.obtain(another("one"))),
+    await Effect.runPromise(store.obtain(another("two"))),
+  ]
+  renameSync(one.directory, `${one.directory}-aside`)
+  renameSync(two.directory, one.directory)
+  renameSync(`${one.directory}-aside`, two.directory)
+  expect(store.find("fake", one.key)).toBeUndefined()
+  expect(store.damage("fake", one.key)).toContain(`holds the artifact fake ${two.key.slice(0, 10)}`)
+  const notes: Array<string> = []
+  const again = await Effect.runPromise(store.obtain({ ...another("one"), onNote: (text) => notes.push(text) }))
+  expect([again.reused, readFileSync(join(again.directory, "text"), "utf8")]).toEqual([false, "one"])
+  expect(notes).toEqual([expect.stringContaining("is computed anew")])
+})
+
+test("a manifest that was changed by hand is no manifest", async () => {
+  const store = makeStore(home())
+  const { directory } = await Effect.runPromise(store.obtain(making("hello", [])))
+  const file = join(directory, "manifest.json")
+  const text = readFileSync(file, "utf8")
+  for (const changed of [
+    text.replace('"length": 5', '"length": 6'),
+    text.replace(/"bytes": 5/, '"bytes": 4'),
+    text.slice(0, -20),
+    "[]",
+    "",
+  ]) {
+    writeFileSync(file, changed)
+    expect(store.find("fake", key)).toBeUndefined()
+    expect(store.damage("fake", key)).toContain("manifest.json")
+  }
+  writeFileSync(file, text)
+  expect(store.find("fake", key)!.manifest.summary).toEqual({ length: 5 })
+})
+
+test("an artifact is bound to the bytes of its inputs: computed anew where an input has others", async () => {
+  const store = makeStore(home())
+  const before = await Effect.runPromise(store.obtain(making("hello", [])))
+  const runs: Array<string> = []
+  const of = (inputs: ReadonlyArray<Artifact>): Making<never, never> => ({
+    ...making("from hello", runs, { inputs }),
+    made: { text: "from hello" },
+    key: keyOf({ text: "from hello" }),
+  })
+  await Effect.runPromise(store.obtain(of([before])))
+  await Effect.runPromise(store.obtain(of([before])))
+  expect(runs.length).toBe(1)
+  // The same key, other bytes: another machine's rounding, say.
+  const after = await Effect.runPromise(store.obtain(making("hallo", [], { fresh: true })))
+  expect(store.find("fake", of([after]).key, [after])).toBeUndefined()
+  const notes: Array<string> = []
+  await Effect.runPromise(store.obtain({ ...of([after]), onNote: (text) => notes.push(text) }))
+  expect(runs.length).toBe(2)
+  expect(notes).toEqual([expect.stringContaining("it was computed from other bytes of fake")])
+})
+
+test("bytes are read again only where size or times of a file changed", async () => {
+  const folder = home()
+  const store = makeStore(folder)
+  const { directory } = await Effect.runPromise(store.obtain(making("hello", [])))
+  await Bun.sleep(150) // past the grain of the clock
+  expect(store.find("fake", key)).toBeDefined()
+  const memory = join(folder, "hashes", `fake-${key}.json`)
+  const stamps = readFileSync(memory, "utf8")
+  // A false hash that the memory holds is believed for as long as the file's times are the same.
+  writeFileSync(memory, stamps.replace(/"sha256":"../, '"sha256":"zz'))
+  expect(store.find("fake", key)).toBeUndefined()
+  const { atime, mtime } = statSync(join(directory, "text"))
+  writeFileSync(join(directory, "text"), "hello")
+  utimesSync(join(directory, "text"), atime, mtime) // the change time cannot be set back
+  expect(store.find("fake", key)).toBeDefined()
+  writeFileSync(memory, "{ damaged")
+  expect(store.find("fake", key)).toBeDefined()
+})
+
+test("a lock leaves no file behind", async () => {
+  const folder = home()
+  await Effect.runPromise(makeStore(folder).obtain(making("hello", [])))
+  expect(readdirSync(join(folder, "locks"))).toEqual([])
 })

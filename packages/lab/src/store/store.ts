@@ -5,34 +5,21 @@
  * partial folder of a stage that was stopped stays, with the checkpoints in it, and the next run goes on in it. Folders are
  * only ever written and renamed under the key's lock; reading needs none.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { DataError } from "@winnow/core"
-import { type } from "arktype"
+import { FileError, fileErrorOf, sha256OfFile, syncPath, writeWhole } from "@winnow/files"
 import { Context, Effect, Layer } from "effect"
-import { houseRoot } from "./code-version.ts"
-import { sha256, shortKey } from "./key.ts"
+import { houseRoot } from "./code/house.ts"
+import { shortKey } from "./key.ts"
 import { withLock } from "./lock.ts"
-import { artifactFiles, hasCheckpoint, noteSeconds, removeOwn, removeTemporary, secondsSpent, sync } from "./partial.ts"
+import { digestOf, type Manifest, readManifest, sealed, wholeManifest } from "./manifest.ts"
+import { artifactFiles, hasCheckpoint, noteSeconds, removeOwn, removeTemporary, secondsSpent } from "./partial.ts"
 
+export { writeWhole as writeAtomic } from "@winnow/files"
+export { Manifest } from "./manifest.ts"
 export { checkpoints, hasCheckpoint } from "./partial.ts"
-
-/** What an artifact says of itself, in its manifest.json. */
-export const Manifest = type({
-  schema: "1",
-  stage: "string",
-  key: "string",
-  /** What the key was made of. */
-  made: "object",
-  created: "string",
-  seconds: "number >= 0",
-  versions: "object",
-  /** Figures of the stage, for tables and for estimates of the time that the next will take. */
-  summary: "Record<string, unknown>",
-  files: type({ path: "string", bytes: "number", sha256: "string" }).array(),
-})
-export type Manifest = typeof Manifest.infer
 
 /** A whole artifact. */
 export interface Artifact {
@@ -47,36 +34,44 @@ export interface Artifact {
 export interface Making<E, R> {
   readonly stage: string
   readonly key: string
+  /** `keyOf(made)` is the key. */
   readonly made: Record<string, unknown>
+  /** The artifacts that it is computed from: one that is there, but was computed from other bytes, is made anew. */
+  readonly inputs?: ReadonlyArray<Artifact>
   readonly versions: Record<string, unknown>
   /** Makes it anew even if it is there. */
   readonly fresh?: boolean
   readonly onWait?: (holder: string) => void
+  /** Told why an artifact that is there is made anew. */
+  readonly onNote?: (text: string) => void
   readonly run: (directory: string) => Effect.Effect<Record<string, unknown>, E, R>
 }
 
-/** Writes a whole file or none: beside its place, flushed, then renamed over it. */
-export const writeAtomic = (file: string, content: string | Uint8Array): void => {
-  mkdirSync(dirname(file), { recursive: true })
-  const beside = `${file}.${process.pid}.tmp`
-  writeFileSync(beside, content)
-  sync(beside)
-  renameSync(beside, file)
+/** A folder of the store as it is found. */
+type Found =
+  | { readonly _tag: "none" }
+  | { readonly _tag: "damaged"; readonly why: string }
+  | { readonly _tag: "whole"; readonly artifact: Omit<Artifact, "reused"> }
+
+const look = (directory: string, key: string, memory: string): Found => {
+  if (!existsSync(directory)) return { _tag: "none" }
+  try {
+    return { _tag: "whole", artifact: { key, directory, manifest: wholeManifest(directory, key, memory) } }
+  } catch (error) {
+    const wrong = error instanceof FileError ? error : fileErrorOf(error, directory)
+    if (wrong === undefined) throw error
+    return { _tag: "damaged", why: wrong.message }
+  }
 }
 
-/** Reads an artifact; undefined when it is not there or not what its manifest says. */
-const open = (directory: string): Omit<Artifact, "reused"> | undefined => {
-  try {
-    const manifest = Manifest(JSON.parse(readFileSync(join(directory, "manifest.json"), "utf8")))
-    if (manifest instanceof type.errors) return undefined
-    const whole = manifest.files.every(({ path, bytes, sha256: hash }) => {
-      const file = join(directory, path)
-      return statSync(file).size === bytes && sha256(readFileSync(file)) === hash
-    })
-    return whole ? { key: manifest.key, directory, manifest } : undefined
-  } catch {
-    return undefined
-  }
+/** The inputs of an artifact as a manifest holds them. */
+const boundTo = (inputs: ReadonlyArray<Artifact>): Manifest["inputs"] =>
+  inputs.map(({ key, manifest }) => ({ stage: manifest.stage, key, digest: digestOf(manifest) }))
+
+/** Why an artifact is not of the inputs that are there; undefined if it is. */
+const otherInput = ({ inputs: before }: Manifest, now: Manifest["inputs"]): string | undefined => {
+  const at = now.findIndex(({ digest }, i) => before[i]?.digest !== digest)
+  return at < 0 ? undefined : `it was computed from other bytes of ${now[at]!.stage} ${shortKey(now[at]!.key)}`
 }
 
 /** A folder out of the way. Renamed first, so that nobody ever sees half an artifact under its key. */
@@ -98,16 +93,18 @@ const io = <A>(what: string, run: () => A): Effect.Effect<A, DataError> =>
   Effect.try({
     try: run,
     catch: (error) =>
-      new DataError({ message: `${what}: ${String(error)}; is the disk full or the folder read-only?`, cause: error }),
+      new DataError({ message: `${what}: ${fileErrorOf(error)?.message ?? String(error)}`, cause: error }),
   })
 
 export interface StoreService {
   /** The folder that the store was made for: artifacts and locks are in it. */
   readonly home: string
   readonly root: string
-  /** An artifact that is there, without making it. */
-  readonly find: (stage: string, key: string) => Artifact | undefined
-  /** All whole artifacts of a stage by their manifests, unverified: for estimates. */
+  /** An artifact that is there, without making it; given its inputs, only one that was computed from these bytes. */
+  readonly find: (stage: string, key: string, inputs?: ReadonlyArray<Artifact>) => Artifact | undefined
+  /** Why an artifact that is there cannot be used; undefined where it can, or nothing is there. */
+  readonly damage: (stage: string, key: string) => string | undefined
+  /** All artifacts of a stage by their manifests, their files unverified: for estimates. */
   readonly manifests: (stage: string) => ReadonlyArray<Manifest>
   /** Whether a stopped attempt left a checkpoint to go on from. */
   readonly partial: (stage: string, key: string) => boolean
@@ -127,18 +124,40 @@ export const winnowHome = (): string => {
   return home ? home.replace(/^~(?=$|\/)/, homedir()) : join(houseRoot, ".winnow")
 }
 
+/** Marks an artifact as used now, for `winnow clean`. */
+const touch = (directory: string): void => {
+  try {
+    const now = new Date()
+    utimesSync(directory, now, now)
+  } catch {
+    // a read-only store keeps no such marks
+  }
+}
+
 export const makeStore = (home: string): StoreService => {
   const root = join(home, "artifacts")
   const at = (stage: string, key: string) => join(root, stage, key)
-
-  const find = (stage: string, key: string): Artifact | undefined => {
-    const artifact = open(at(stage, key))
-    return artifact && { ...artifact, reused: true }
+  const memoryOf = (stage: string, key: string) => join(home, "hashes", `${stage}-${key}.json`)
+  const lookAt = (stage: string, key: string) => look(at(stage, key), key, memoryOf(stage, key))
+  /** The artifact that can be used, if there is one; `onNote` is told of one that cannot. */
+  const usable = (
+    stage: string,
+    key: string,
+    inputs: ReadonlyArray<Artifact> | undefined,
+    onNote?: (why: string) => void,
+  ) => {
+    const found = lookAt(stage, key)
+    if (found._tag === "none") return undefined
+    const whole = found._tag === "whole"
+    const why = whole ? inputs && otherInput(found.artifact.manifest, boundTo(inputs)) : found.why
+    if (whole && why === undefined) return { ...found.artifact, reused: true }
+    onNote?.(`the artifact ${stage} ${shortKey(key)} is computed anew: ${why}`)
+    return undefined
   }
 
   const make = <E, R>(making: Making<E, R>): Effect.Effect<Artifact, E | DataError, R> =>
     Effect.gen(function* () {
-      const { stage, key, made, versions } = making
+      const { stage, key, made, versions, inputs = [] } = making
       const directory = at(stage, key)
       const partial = `${directory}.partial`
       const label = `${stage} ${shortKey(key)}`
@@ -148,15 +167,22 @@ export const makeStore = (home: string): StoreService => {
         removeDiscarded(directory)
         removeTemporary(partial)
       })
-      /** What was under the key, damaged or to be made anew, stays there until the new artifact is whole. */
+      /** The folder under the key, damaged or to be made anew, stays there until the new artifact is whole. */
       const place = () => {
         removeOwn(partial)
         discard(directory)
+        rmSync(memoryOf(stage, key), { force: true })
         renameSync(partial, directory)
-        sync(dirname(directory))
+        syncPath(dirname(directory))
       }
       // An attempt that was killed after its manifest was written lacks its place alone.
-      const whole = yield* io(label, () => open(partial))
+      const whole = yield* io(label, () => {
+        if (!existsSync(join(partial, "manifest.json"))) return undefined
+        const found = look(partial, key, `${memoryOf(stage, key)}.partial`)
+        return found._tag === "whole" && !otherInput(found.artifact.manifest, boundTo(inputs))
+          ? found.artifact
+          : undefined
+      })
       if (whole) {
         yield* io(label, place)
         return { ...whole, directory, reused: false }
@@ -164,29 +190,31 @@ export const makeStore = (home: string): StoreService => {
       const before = yield* io(label, () => secondsSpent(partial))
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000
-      const note = Effect.sync(() => noteSeconds(partial, spent()))
+      const note = io(label, () => noteSeconds(partial, spent()))
       const noting = Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), note)) // for an attempt that is killed
-      const summary = yield* Effect.raceFirst(making.run(partial), noting).pipe(Effect.ensuring(note))
+      const running = Effect.raceFirst(making.run(partial), noting)
+      const summary = yield* running.pipe(Effect.ensuring(Effect.ignore(note)))
       const manifest = yield* io(label, () => {
         const files = artifactFiles(partial).map((path) => {
-          const content = readFileSync(join(partial, path))
-          sync(join(partial, path))
-          return { path, bytes: content.byteLength, sha256: sha256(content) }
+          const file = join(partial, path)
+          syncPath(file)
+          return { path, bytes: statSync(file).size, sha256: sha256OfFile(file) }
         })
-        const manifest: Manifest = {
-          schema: 1,
+        const manifest = sealed({
+          schema: 2,
           stage,
           key,
           made,
+          inputs: boundTo(inputs),
           created: new Date().toISOString(),
           seconds: spent(),
           versions,
           summary,
           files,
-        }
+        })
         // Before what the attempt could go on from is removed: a kill between the two costs nothing.
-        writeAtomic(join(partial, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`)
-        sync(partial)
+        writeWhole(join(partial, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`)
+        syncPath(partial)
         place()
         return manifest
       })
@@ -196,7 +224,11 @@ export const makeStore = (home: string): StoreService => {
   return {
     home,
     root,
-    find,
+    find: usable,
+    damage: (stage, key) => {
+      const found = lookAt(stage, key)
+      return found._tag === "damaged" ? found.why : undefined
+    },
     manifests: (stage) => {
       const folder = join(root, stage)
       if (!existsSync(folder)) return []
@@ -204,22 +236,24 @@ export const makeStore = (home: string): StoreService => {
         .filter((name) => /^[0-9a-f]{64}$/.test(name))
         .flatMap((name) => {
           try {
-            const manifest = Manifest(JSON.parse(readFileSync(join(folder, name, "manifest.json"), "utf8")))
-            return manifest instanceof type.errors ? [] : [manifest]
+            return [readManifest(join(folder, name))]
           } catch {
-            return [] // removed or renamed by another process in this moment
+            return [] // damaged, or removed or renamed by another process in this moment
           }
         })
     },
     partial: (stage, key) => hasCheckpoint(`${at(stage, key)}.partial`),
     obtain: (making) =>
       Effect.suspend(() => {
-        const { stage, key, fresh, onWait = () => {} } = making
-        const there = fresh ? undefined : find(stage, key)
-        if (there) return Effect.succeed(there)
+        const { stage, key, fresh, inputs = [], onWait = () => {}, onNote } = making
+        const there = fresh ? undefined : usable(stage, key, inputs)
+        if (there) {
+          touch(there.directory)
+          return Effect.succeed(there)
+        }
         const use = Effect.suspend(() => {
           // Made by the process that held the lock while this one waited.
-          const meanwhile = fresh ? undefined : find(stage, key)
+          const meanwhile = fresh ? undefined : usable(stage, key, inputs, onNote)
           return meanwhile ? Effect.succeed(meanwhile) : make(making)
         })
         return withLock(join(home, "locks", `${stage}-${key}.lock`), onWait, use)

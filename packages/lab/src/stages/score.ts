@@ -1,0 +1,38 @@
+/** How often the target's own texts are right, by the task's own judgement. */
+import type { InvalidInput, TaskUse } from "@winnow/core"
+import { Effect } from "effect"
+import { type Measure, plain } from "../experiment/resolve.ts"
+import { type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import { readRollouts, textsOf } from "./rollouts.ts"
+import { openTokenizer, readExamples } from "./text.ts"
+
+/** A stage of its own, so that another way to judge writes no text anew. Its summary: shares 0 to 1 by way of decoding; null without a judgement. */
+export const scoreStage = (
+  task: TaskUse,
+  { split }: Measure,
+  inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly greedy: Stage; readonly sampled: Stage },
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.map(plain(task), (config) =>
+    stage({
+      kind: "score",
+      label: "target's scores",
+      config: { task: config, split },
+      inputs: [inputs.tokenizer, inputs.data, inputs.greedy, inputs.sampled],
+      code: stageCode({ revisions: ["generation"], tensors: false, plugins: [task] }),
+      run: ({ inputs: [words, data, ...written] }) =>
+        Effect.gen(function* () {
+          const { score } = yield* task.instance
+          if (score === undefined) return { greedy: null, sampled: null }
+          const examples = yield* readExamples(data!, split)
+          const tokenizer = yield* openTokenizer(words!)
+          const shares = yield* Effect.forEach(written, (artifact) =>
+            Effect.map(readRollouts(artifact), (rollouts) => {
+              const texts = textsOf(rollouts, tokenizer)
+              return texts.filter((text, i) => score(examples[i]!, text)).length / texts.length
+            }),
+          )
+          return { greedy: shares[0]!, sampled: shares[1]! }
+        }),
+    }),
+  )

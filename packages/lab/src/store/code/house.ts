@@ -1,0 +1,11 @@
+/** This checkout, and which of its files the numeric revisions stand for. */
+import { join, sep } from "node:path"
+
+/** The folder that holds packages/, plugins/ and experiments/ of this checkout. */
+export const houseRoot = join(import.meta.dir, "../../../../..")
+
+const packages = join(houseRoot, "packages") + sep
+
+/** Whether a file is source of a package of the house: its numbers are guarded by the revisions, not by a hash. */
+export const isHouseSource = (file: string): boolean =>
+  file.startsWith(packages) && /^[^/\\]+[/\\]src[/\\]/.test(file.slice(packages.length)) && !/\.test\.ts$/.test(file)

@@ -1,0 +1,23 @@
+/**
+ * Revisions of the numeric core. A key holds the revision of what its stage computes by, not a hash of the code: a new family,
+ * another error text or a refactoring that changes no number keeps every artifact.
+ *
+ * Raise a revision in the commit that changes the numbers of its stages. `test/golden/golden.test.ts` trains and measures small
+ * runs and compares their sums with stored ones, so changed numbers fail until the revision is raised and the sums are stored anew.
+ */
+export const revisions = {
+  /** Tokenizers that are trained or given, and the ids of texts. */
+  text: 1,
+  /** Initialisation, batches, the step, the optimizer: targets, starts, references, arms. */
+  training: 1,
+  /** Caches of frozen models' signals. */
+  signals: 1,
+  /** Texts that a model writes. */
+  generation: 1,
+  /** What the target accepts, by teacher forcing and by decoding; which tokens a filter keeps. */
+  measuring: 1,
+  /** Figures, errors and intervals of a record, from the counts of its stages. */
+  statistics: 1,
+} as const
+
+export type Revision = keyof typeof revisions

@@ -1,0 +1,30 @@
+/** The code of a stage as its key holds it: revisions, the arithmetic of tensors, the plugins that it runs. */
+import { engineInfo } from "@winnow/tensor"
+import { arithmetic } from "./arithmetic.ts"
+import { type Coded, type PluginCode, pluginCodes } from "./plugin-code.ts"
+import { type Revision, revisions } from "./revisions.ts"
+
+/** What of the code is in a key. */
+export interface StageCode {
+  readonly revisions: Readonly<Partial<Record<Revision, number>>>
+  readonly arithmetic?: Readonly<Record<string, string>>
+  readonly plugins?: Readonly<Record<string, PluginCode>>
+}
+
+/**
+ * Code of a stage.
+ *
+ * @param spec.tensors whether it computes with tensors; the engine must then be open
+ */
+export const stageCode = (spec: {
+  readonly revisions: ReadonlyArray<Revision>
+  readonly tensors: boolean
+  readonly plugins?: ReadonlyArray<Coded>
+}): StageCode => {
+  const plugins = pluginCodes(spec.plugins ?? [])
+  return {
+    revisions: Object.fromEntries(spec.revisions.map((name) => [name, revisions[name]])),
+    ...(spec.tensors ? { arithmetic: { ...arithmetic(), tensorflow: engineInfo().version } } : {}),
+    ...(Object.keys(plugins).length > 0 ? { plugins } : {}),
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * SHA-256 of files, remembered by size, inode and times: bytes are read again only where one of these changed. A change of
+ * the content sets a file's change time, which no ordinary program can set back.
+ */
+import { statSync } from "node:fs"
+import { readRegularText, sha256OfFile, writeWhole } from "@winnow/files"
+import { type } from "arktype"
+
+const Stamp = type({ stamp: "string", sha256: "string" })
+const Stamps = type({ "[string]": Stamp })
+type Stamps = typeof Stamps.infer
+
+/** A file changed this recently (ms) may change again within the clock's grain: its hash is not remembered. */
+const settledAfter = 100
+
+const stampOf = (file: string): { readonly stamp: string; readonly settled: boolean } => {
+  const { size, ino, mtimeNs, ctimeNs } = statSync(file, { bigint: true })
+  return {
+    stamp: `${size} ${ino} ${mtimeNs} ${ctimeNs}`,
+    settled: Date.now() - Number(ctimeNs / 1_000_000n) > settledAfter,
+  }
+}
+
+const remembered = (memory: string): Map<string, Stamps[string]> => {
+  try {
+    const stamps = Stamps(JSON.parse(readRegularText(memory, { most: 64 << 20 })))
+    return stamps instanceof type.errors ? new Map() : new Map(Object.entries(stamps))
+  } catch {
+    return new Map() // not there yet, or damaged: the files themselves are read
+  }
+}
+
+/**
+ * Hashes of files, in their order.
+ *
+ * @param memory the file that remembers them; one that cannot be written costs the next look, no more
+ * @error FileError for a file that is not there or cannot be read
+ */
+export const knownHashes = (memory: string, files: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const known = remembered(memory)
+  const next = new Map<string, Stamps[string]>()
+  let changed = false
+  const hashes = files.map((file) => {
+    const { stamp, settled } = stampOf(file)
+    const before = known.get(file)
+    const sha256 = before?.stamp === stamp ? before.sha256 : sha256OfFile(file)
+    changed ||= settled && before?.stamp !== stamp
+    if (settled) next.set(file, { stamp, sha256 })
+    return sha256
+  })
+  if (changed) {
+    try {
+      writeWhole(memory, JSON.stringify(Object.fromEntries(next)))
+    } catch {
+      // a read-only store is read again each time
+    }
+  }
+  return hashes
+}

@@ -1,0 +1,76 @@
+/** What an artifact says of itself, and how it is checked against the place that it lies in. */
+import { basename, dirname, join } from "node:path"
+import { FileError, readRegularText, sha256 } from "@winnow/files"
+import { type } from "arktype"
+import { keyOf } from "./key.ts"
+import { knownHashes } from "./known-hashes.ts"
+
+/** The content of manifest.json. */
+export const Manifest = type({
+  schema: "2",
+  stage: "string",
+  key: "string",
+  /** The key is the hash of this: config, inputs, code, seed. */
+  made: "object",
+  /** The artifacts that it was computed from, with a hash of their bytes. */
+  inputs: type({ stage: "string", key: "string", digest: "string" }).array(),
+  created: "string",
+  seconds: "number >= 0",
+  /** Versions and the commit of the code that computed it. */
+  versions: "object",
+  /** Figures of the stage, for tables and for estimates of the time that the next will take. */
+  summary: "Record<string, unknown>",
+  files: type({ path: "string", bytes: "number", sha256: "string" }).array(),
+  /** SHA-256 of all the above. */
+  self: "string",
+})
+export type Manifest = typeof Manifest.infer
+
+const selfOf = ({ self: _, ...rest }: Manifest): string => sha256(JSON.stringify(rest))
+
+/** A manifest with its own hash, as it is after a round trip through JSON. */
+export const sealed = (manifest: Omit<Manifest, "self">): Manifest => {
+  const read = JSON.parse(JSON.stringify(manifest)) as Manifest
+  return { ...read, self: selfOf(read) }
+}
+
+/** Training events hold times of the clock: two makings of one artifact differ in them alone. */
+const timed = new Set(["metrics.jsonl"])
+
+/** A hash of an artifact's bytes, which what is computed from it is bound to. */
+export const digestOf = ({ files }: Manifest): string =>
+  sha256(files.flatMap((f) => (timed.has(f.path) ? [] : [`${f.path}\0${f.sha256}`])).join("\n"))
+
+/** A manifest read from a folder. @error FileError that says what is wrong with it */
+export const readManifest = (directory: string): Manifest => {
+  const file = join(directory, "manifest.json")
+  const text = readRegularText(file, { most: 64 << 20, what: "a manifest" })
+  let content: unknown
+  try {
+    content = JSON.parse(text)
+  } catch {
+    throw new FileError(file, "is no JSON; expected the manifest of an artifact")
+  }
+  const manifest = Manifest(content)
+  if (manifest instanceof type.errors) throw new FileError(file, `is no manifest of this version: ${manifest[0]}`)
+  if (manifest.self !== selfOf(manifest)) throw new FileError(file, "was changed after it was written")
+  return manifest
+}
+
+/**
+ * The manifest of a whole artifact.
+ *
+ * @param memory where the hashes of its files are remembered
+ * @error FileError that says what is wrong: another artifact's manifest, a file that is not there or has other bytes
+ */
+export const wholeManifest = (directory: string, key: string, memory: string): Manifest => {
+  const manifest = readManifest(directory)
+  const stage = basename(dirname(directory))
+  if (manifest.stage !== stage || manifest.key !== key || keyOf(manifest.made) !== key)
+    throw new FileError(directory, `holds the artifact ${manifest.stage} ${manifest.key.slice(0, 10)}`)
+  const files = manifest.files.map(({ path }) => join(directory, path))
+  const hashes = knownHashes(memory, files)
+  for (const [i, { path, sha256: expected }] of manifest.files.entries())
+    if (hashes[i] !== expected) throw new FileError(join(directory, path), "has other bytes than its manifest says")
+  return manifest
+}

@@ -1,0 +1,70 @@
+/**
+ * The texts of an experiment's tasks, read once at the beginning of each run: what a data stage's key is of is their content,
+ * so a task may read files, and two tasks of one name are told apart.
+ */
+import { DataError, type Datasets, type Example, type InvalidInput, type Split, type TaskUse } from "@winnow/core"
+import { Effect } from "effect"
+import type { Resolved, ResolvedReference } from "./experiment/resolve.ts"
+import { keyOf, sha256 } from "./store/key.ts"
+
+export const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
+
+/** The examples of a task. */
+export interface Text {
+  /** SHA-256 by split. */
+  readonly hashes: Readonly<Record<Split, string>>
+  /** Examples of a split. @error DataError in a worker, which is told the hashes alone */
+  readonly examples: (split: Split) => Effect.Effect<ReadonlyArray<Example>, DataError>
+}
+
+/** The texts of all tasks of an experiment. */
+export interface Texts {
+  readonly of: (task: TaskUse) => Text
+  /** In the order of `tasksOf`: what a worker is told. */
+  readonly hashes: ReadonlyArray<Text["hashes"]>
+}
+
+/** The tasks of an experiment, in one order: its own, then those of clean-text references. */
+export const tasksOf = ({ task, arms, capacity }: Pick<Resolved, "task" | "arms" | "capacity">) => {
+  const ofReference = (reference: ResolvedReference | undefined) =>
+    reference?.kind === "clean-text" && reference.task ? [reference.task as TaskUse] : []
+  return [...new Set([task, ...[...arms, ...(capacity ? [capacity] : [])].flatMap((a) => ofReference(a.reference))])]
+}
+
+const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Datasets> =>
+  Effect.map(task.instance, ({ examples }) => {
+    const all = new Map(splits.map((split) => [split, examples(split)]))
+    const hash = (split: Split) => sha256(JSON.stringify(all.get(split)!.map(({ prompt, answer }) => [prompt, answer])))
+    return {
+      hashes: { train: hash("train"), validation: hash("validation"), test: hash("test") },
+      examples: (split) => Effect.succeed(all.get(split)!),
+    }
+  })
+
+const collected = (tasks: ReadonlyArray<TaskUse>, texts: ReadonlyArray<Text>): Texts => {
+  const byTask = new Map(tasks.map((task, i) => [task, texts[i]!]))
+  return {
+    of: (task) => {
+      const text = byTask.get(task)
+      if (text === undefined) throw new Error(`the text of task ${task.name} was not read`)
+      return text
+    },
+    hashes: texts.map(({ hashes }) => hashes),
+  }
+}
+
+/** Reads the texts of an experiment. @error DataError for a data set that cannot be had */
+export const readTexts = (resolved: Resolved): Effect.Effect<Texts, InvalidInput | DataError, Datasets> => {
+  const tasks = tasksOf(resolved)
+  return Effect.map(Effect.forEach(tasks, textOf), (texts) => collected(tasks, texts))
+}
+
+/** The texts as a worker has them: keys follow from the hashes, and the examples are in the data stage's artifact. */
+export const toldTexts = (resolved: Resolved, hashes: Texts["hashes"]): Texts => {
+  const message = "a worker has no examples; the run's own process encodes them"
+  const told = (hashes: Text["hashes"]): Text => ({ hashes, examples: () => Effect.fail(new DataError({ message })) })
+  return collected(tasksOf(resolved), hashes.map(told))
+}
+
+/** One hash for all splits. */
+export const textHash = ({ hashes }: Text): string => keyOf(hashes)
