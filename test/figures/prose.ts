@@ -1,0 +1,46 @@
+/** Rules of wording that a program can hold a page to: how sentences begin, how wide prose is. */
+import type { Issue } from "./check.ts"
+import { lineAt, type Page } from "./page.ts"
+
+/** Words that begin no sentence: a concrete noun says sooner what is meant. */
+const openings = /(?:^|(?<=[.!?:]\s+|\|\s*|\*\*|[#*-] |\d\. ))(?:What|Whether|Those|Which)\b/gm
+
+/** The width that prose wraps at. */
+const width = 120
+
+const opens = (page: Page): ReadonlyArray<Issue> =>
+  [...page.visible.matchAll(openings)]
+    // a line's beginning is a sentence's only where the line before has ended one
+    .filter(({ index }) => {
+      const before = page.visible.slice(0, index)
+      return !before.endsWith("\n") || /(?:^|\n\s*\n|[.!?:|]\s*\n)$/.test(before)
+    })
+    .map((match) => ({
+      file: page.file,
+      line: lineAt(page, match.index),
+      message: `a sentence begins with ${match[0]}; begin with the noun that is meant`,
+    }))
+
+/** The line with comments gone, and links, code and intervals as one word each: a line breaks between words only. */
+const words = (line: string): ReadonlyArray<string> =>
+  line
+    .replace(/<!--.*?(?:-->|$)/g, "")
+    .replace(/!?\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|`[^`]*`/g, (word) => word.replace(/\s/g, "_"))
+    .trim()
+    .split(/\s+/)
+
+const wide = (page: Page): ReadonlyArray<Issue> => {
+  const issues: Array<Issue> = []
+  let code = false
+  for (const [i, line] of page.text.split("\n").entries()) {
+    if (/^\s*```/.test(line)) code = !code
+    if (code || /^\s*(?:\||<!--|#|\[[^\]]+\]: )|^ {4}/.test(line)) continue
+    const text = words(line).join(" ")
+    if (text.length > width && words(line).filter((word) => !/^[-*]$/.test(word)).length > 1)
+      issues.push({ file: page.file, line: i + 1, message: `${text.length} characters; prose wraps at ${width}` })
+  }
+  return issues
+}
+
+/** Sentences that begin with What, Whether, Those or Which, and lines of prose that are wider than 120 characters. */
+export const proseOf = (page: Page): ReadonlyArray<Issue> => [...opens(page), ...wide(page)]
