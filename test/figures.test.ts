@@ -188,7 +188,9 @@ describe("figures without a marker", () => {
     "2.8 GB",
     "6 points",
     "212 GFLOP/s",
-    "500 of 500",
+    "500 of\n  500",
+    "3877 passed",
+    "30\n  points",
     "0.886",
   ])("%s is found", (text) => {
     expect(unmarked(`It was ${text} here.`).length).toBeGreaterThan(0)

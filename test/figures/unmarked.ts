@@ -14,17 +14,18 @@ const number = String.raw`[+-]?(?:\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?`
 
 /** Forms that measured figures have in prose and tables. */
 const forms: ReadonlyArray<RegExp> = [
-  new RegExp(String.raw`${number}(?: to ${number})?\s?%`, "g"),
-  new RegExp(String.raw`${number}\s?(?:±\s?[\d.]+|\[${number},\s${number}\])`, "g"),
+  new RegExp(String.raw`${number}(?: to ${number})?\s*%`, "g"),
+  new RegExp(String.raw`${number}\s*(?:±\s*[\d.]+|\[${number},\s${number}\])`, "g"),
   // shapes such as [128, 50304] are no intervals: those have a sign or a decimal point
   new RegExp(String.raw`\[(?=[^\]]*[.+-])${number},\s${number}\]`, "g"),
-  new RegExp(String.raw`${number}(?:\stimes|x)\b`, "g"),
+  new RegExp(String.raw`${number}(?:\s+times|x)\b`, "g"),
   new RegExp(
-    String.raw`${number}(?:\s(?:to|and)\s${number})?\s(?:ns|us|ms|s|seconds?|minutes?|hours?|[kMG]B|[MG]iB|points?|nats|GFLOPs?|tokens\/s)(?![\w/])`,
+    String.raw`${number}(?:\s+(?:to|and)\s+${number})?\s+(?:ns|us|ms|s|seconds?|minutes?|hours?|[kMG]B|[MG]iB|points?|nats|GFLOPs?|tokens\/s)(?![\w/])`,
     "g",
   ),
-  new RegExp(String.raw`${number}\s(?:[GM]B|GFLOP)\/s`, "g"),
-  /(?<!-)\d+ of \d+/g,
+  new RegExp(String.raw`${number}\s+(?:[GM]B|GFLOP)\/s`, "g"),
+  /(?<!-)\d+\s+of\s+\d+/g,
+  /\d+\s+(?:passed|failed|skipped)\b/g,
   // any number with a decimal point, but a value that is set (k = 0.4)
   /(?<!= )\b\d+\.\d+(?![\w.])/g,
   // a table's cell of nothing but figures, with a decimal point or three digits somewhere
