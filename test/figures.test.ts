@@ -190,6 +190,9 @@ describe("figures without a marker", () => {
     "212 GFLOP/s",
     "500 of\n  500",
     "3877 passed",
+    "tenfold",
+    "half an hour",
+    "twelve times",
     "30\n  points",
     "0.886",
   ])("%s is found", (text) => {

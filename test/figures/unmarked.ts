@@ -12,6 +12,8 @@ export const kinds: ReadonlyMap<string, string> = new Map([
 
 const number = String.raw`[+-]?(?:\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?`
 
+const counted = "(?:half an?|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|fifty|hundred)"
+
 /** Forms that measured figures have in prose and tables. */
 const forms: ReadonlyArray<RegExp> = [
   new RegExp(String.raw`${number}(?: to ${number})?\s*%`, "g"),
@@ -26,6 +28,8 @@ const forms: ReadonlyArray<RegExp> = [
   new RegExp(String.raw`${number}\s+(?:[GM]B|GFLOP)\/s`, "g"),
   /(?<!-)\d+\s+of\s+\d+/g,
   /\d+\s+(?:passed|failed|skipped)\b/g,
+  // in words
+  new RegExp(String.raw`\b${counted}(?:fold|\s+(?:seconds?|minutes?|hours?|times|points?))\b`, "gi"),
   // any number with a decimal point, but a value that is set (k = 0.4)
   /(?<!= )\b\d+\.\d+(?![\w.])/g,
   // a table's cell of nothing but figures, with a decimal point or three digits somewhere
