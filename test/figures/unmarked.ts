@@ -99,13 +99,16 @@ export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyAr
   const spans = [...candidates.values()].filter((a) => !spansOver(candidates, a)).sort((a, b) => a.start - b.start)
 
   for (const span of spans) {
-    const text = page.visible.slice(span.start, span.end).replace(/\s+/g, " ")
+    const found = page.visible.slice(span.start, span.end)
+    const text = found.replace(/\s+/g, " ")
     const by = extents.filter(({ declaration, span: e }) =>
       declaration.texts.length > 0 ? declaration.texts.includes(text) : e.start <= span.start && span.end <= e.end,
     )
     for (const { declaration } of by) used.add(declaration)
     if (by.length > 0 || everywhere.has(text)) continue
-    if (covered.some((c) => c.start < span.end && span.start < c.end)) continue
+    // each number of it: of "12 to 15 %" both
+    const numbers = [...found.matchAll(/\d+(?:\.\d+)?/g)].map((match) => span.start + match.index)
+    if (numbers.length > 0 && numbers.every((at) => covered.some((c) => c.start <= at && at < c.end))) continue
     issues.push({
       file: page.file,
       line: lineAt(page, span.start),
