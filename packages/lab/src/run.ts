@@ -18,6 +18,7 @@ import { parseRecord } from "./record/read.ts"
 import { type MadeBy, makeRecord } from "./record/record.ts"
 import type { RunRecord } from "./record/schema.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
+import { allowedJobs, thisMachine, workerBytes } from "./schedule/jobs.ts"
 import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { workers } from "./schedule/workers.ts"
@@ -38,8 +39,11 @@ export interface RunOptions {
   /** Folder of all results. */
   readonly results: string
   readonly fresh?: boolean
-  /** Stages run in this many processes at once, which load the experiment from its file; in this one if left out. */
-  readonly parallel?: { readonly jobs: number; readonly file: string } | undefined
+  /**
+   * Stages run in this many processes at once, which load the experiment from its file: no more than cores and memory allow,
+   * and as many as there are cores where `jobs` is left out. Without it they run in this process.
+   */
+  readonly parallel?: { readonly jobs?: number | undefined; readonly file: string } | undefined
 }
 
 export interface Finished {
@@ -216,13 +220,23 @@ export const readRecord = (directory: string): RunRecord | undefined => {
 
 /** Workers, where more than one stage is to run at once. */
 const runnerOf = (
-  { config }: Resolved,
+  resolved: Resolved,
+  { architectures }: Graph,
   { slug, part = null, preset = null, parallel }: RunOptions,
   { hashes: texts }: Texts,
 ) =>
-  parallel === undefined || parallel.jobs === 1
-    ? Layer.empty
-    : workers(parallel.jobs, { slug, file: parallel.file, part, preset, config, texts: [...texts] })
+  Layer.unwrap(
+    Effect.gen(function* () {
+      if (parallel === undefined) return Layer.empty
+      const { report } = yield* Progress
+      const { jobs, note } = allowedJobs(parallel.jobs, workerBytes(resolved, architectures), thisMachine())
+      if (note !== undefined) report({ _tag: "note", text: note })
+      const { config } = resolved
+      return jobs === 1
+        ? Layer.empty
+        : workers(jobs, { slug, file: parallel.file, part, preset, config, texts: [...texts] })
+    }),
+  )
 
 /**
  * Runs an experiment: what is in the store is used, what is missing is made, and the results are written.
@@ -308,4 +322,4 @@ const runPlanned = (
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),
     })
     return { record, directory, computed }
-  }).pipe(Effect.provide(runnerOf(resolved, options, texts)))
+  }).pipe(Effect.provide(runnerOf(resolved, planned, options, texts)))

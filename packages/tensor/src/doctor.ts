@@ -1,7 +1,8 @@
 /** Examines the engine on this machine: what it is made of, how fast it is, what is wrong and how to mend it. */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { freemem, loadavg, release, totalmem } from "node:os"
+import { loadavg, release, totalmem } from "node:os"
+import { availableMemory } from "./available-memory.ts"
 import { canRunWheels, type Facts, type Finding, judge } from "./doctor/findings.ts"
 import type { Measured } from "./doctor/measure.ts"
 import { type Probe, probe } from "./doctor/probe.ts"
@@ -154,15 +155,5 @@ const systemFacts = async (): Promise<Facts["system"]> => {
     availableMemory: availableMemory(),
     nvidiaGpu: await seesNvidiaGpu(),
     load: loadavg()[0]!,
-  }
-}
-
-/** What programs can still get. Linux counts caches that it would give back; macOS does not, and says too little. */
-const availableMemory = (): number => {
-  if (process.platform === "darwin") return totalmem()
-  try {
-    return Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))![1]) * 1024
-  } catch {
-    return freemem()
   }
 }

@@ -1,3 +1,4 @@
+export * from "./available-memory.ts"
 export * from "./binding/index.ts"
 export * from "./doctor.ts"
 export * from "./engine.ts"

@@ -168,5 +168,5 @@ test("a stage that fails costs its own figures, in workers too: the rest is prin
     ])
     expect(record.rows.find(({ name }) => name === "all-tokens")!.greedyAcceptance).not.toBeNull()
   }
-  expect((await winnow("--jobs", "0")).err).toContain("--jobs 0: expected 1 or more")
+  expect((await winnow("--jobs", "0")).err).toContain("--jobs 0: expected a whole number from 1 on")
 }, 120_000)

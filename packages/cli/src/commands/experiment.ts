@@ -5,6 +5,7 @@ import { datasetsLayer } from "@winnow/data"
 import {
   align,
   applySettings,
+  askedJobs,
   experimentNamed,
   type Found,
   findExperiments,
@@ -157,8 +158,10 @@ export const experiment = Command.make(
       Flag.withDescription("make every stage anew, cached or not"),
     ),
     jobs: Flag.Int("jobs").pipe(
-      Flag.withDefault(1),
-      Flag.withDescription("processes that run stages at once, each on its share of the cores"),
+      Flag.optional,
+      Flag.withDescription(
+        "processes that run stages at once, each on its share of the cores; as many as cores and memory allow if left out",
+      ),
     ),
     json: Flag.Boolean("json").pipe(
       Flag.withDefault(false),
@@ -169,9 +172,9 @@ export const experiment = Command.make(
       Flag.withDescription("folder of the results"),
     ),
   },
-  Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, jobs, json, results, ...flags }) {
+  Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, json, results, ...flags }) {
     if (list) return yield* listed(json)
-    if (jobs < 1) return yield* new InvalidInput({ what: `--jobs ${jobs}`, problems: ["expected 1 or more"] })
+    const jobs = yield* askedJobs(Option.getOrUndefined(flags.jobs))
     if (Option.isSome(flags.repeat)) {
       const given = {
         "--set": set.length > 0,

@@ -25,7 +25,12 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     jobs,
     json,
     given,
-  }: { readonly results: string; readonly jobs: number; readonly json: boolean; readonly given: OtherSettings },
+  }: {
+    readonly results: string
+    readonly jobs: number | undefined
+    readonly json: boolean
+    readonly given: OtherSettings
+  },
 ) {
   const flags = Object.keys(given).filter((flag) => given[flag])
   if (flags.length > 0) {

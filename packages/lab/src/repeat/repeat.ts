@@ -21,8 +21,8 @@ export interface RepeatOptions {
   readonly home?: string
   /** The plugins that the config may name; those of the experiment's own file by default. */
   readonly registry?: Registry
-  /** Stages that run at once, in processes that load the experiment's own file. No figure depends on it. */
-  readonly jobs?: number
+  /** Stages that run at once, in processes that load the experiment's own file; as many as there are cores if left out. No figure depends on it. */
+  readonly jobs?: number | undefined
 }
 
 /** A run that was repeated. */
@@ -81,7 +81,7 @@ const folderFor = (home: string, run: string): Effect.Effect<string, DataError> 
  */
 export const repeatRun = (
   path: string,
-  { home = winnowHome(), registry, jobs = 1 }: RepeatOptions = {},
+  { home = winnowHome(), registry, jobs }: RepeatOptions = {},
 ): Effect.Effect<Repeat, StageError, Datasets | Progress> =>
   Effect.gen(function* () {
     const { record, written, directory } = yield* readRun(path)

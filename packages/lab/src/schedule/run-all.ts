@@ -5,7 +5,7 @@ import { type Cause, Effect, Exit, Queue } from "effect"
 import { Progress } from "../progress.ts"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
 import type { Artifact, Store } from "../store/store.ts"
-import { longestFirst } from "./order.ts"
+import { longestFirst, restWaitsFor } from "./order.ts"
 import { errorOf, type Failure, isMachines, type Outcome } from "./outcome.ts"
 import type { Making, Ready } from "./run-stage.ts"
 import { here, Runner, type StageRunner } from "./runner.ts"
@@ -48,7 +48,8 @@ const schedule = <E, F>(
     }
     const start = (stage: Stage) => {
       const at = { stage: stage.label, index: places.get(stage.key) ?? 0, of: places.size, unit: stage.unit }
-      const ready = { stage, inputs: stage.inputs.map(({ key }) => artifacts.get(key)!), at }
+      const wide = slots > 1 && restWaitsFor(stage, [...running, ...waiting])
+      const ready = { stage, inputs: stage.inputs.map(({ key }) => artifacts.get(key)!), at, wide }
       const exit = Effect.exit(run(ready, { fresh, versions }))
       return Effect.forkScoped(Effect.flatMap(exit, (exit) => Queue.offer(ended, { ready, exit })))
     }

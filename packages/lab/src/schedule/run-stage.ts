@@ -21,6 +21,8 @@ export interface Ready {
   readonly stage: Stage
   readonly inputs: ReadonlyArray<Artifact>
   readonly at: At
+  /** All cores are its own: the rest of the run waits for it. */
+  readonly wide?: boolean
 }
 
 /** An artifact as this process sees it, whatever process made it. */

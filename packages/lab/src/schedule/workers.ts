@@ -1,25 +1,23 @@
 /** Stages run in processes of their own, several at once: `--jobs`. TensorFlow computes in one thread of JavaScript. */
-import { availableParallelism } from "node:os"
 import { Effect, Layer } from "effect"
 import { Progress } from "../progress.ts"
 import { Store } from "../store/store.ts"
+import { sharedCores } from "./jobs.ts"
 import type { Open, Run } from "./messages.ts"
 import { StageCrashed } from "./outcome.ts"
 import { type Making, type Ready, runStage, seenToday } from "./run-stage.ts"
 import { Runner, type StageRunner } from "./runner.ts"
 import { startWorker, type WorkerProcess } from "./worker-process.ts"
 
-/** Cores that a worker computes on; TF_NUM_INTRAOP_THREADS says how many there are to share, where it is set. */
-const shareOf = (jobs: number): number => {
-  const cores = Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
-  return Math.max(1, Math.floor(cores / jobs))
-}
+/** Cores that a worker computes on. */
+const shareOf = (jobs: number): number => Math.max(1, Math.floor(sharedCores() / jobs))
 
 /**
  * Workers for one experiment, started when there is work for them and ended with the scope.
  *
- * What is in the store is found here, and a stage that must run alone (it reads the clock) runs here, on all cores, while the
- * workers wait. A stage whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
+ * What is in the store is found here. A stage that must run alone (it reads the clock) runs here, on all cores, while the
+ * workers wait. One that the rest of the run waits for, such as the target, has a worker of its own on all cores. A stage
+ * whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
  */
 export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): Layer.Layer<never, never, Store> =>
   Layer.effect(
@@ -32,23 +30,28 @@ export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): 
       yield* Effect.addFinalizer(() =>
         Effect.forEach(all, ({ close }) => close, { concurrency: "unbounded", discard: true }),
       )
-      const start = () => {
-        const worker = startWorker(open, shareOf(jobs))
+      const start = (sharers: number) => {
+        const worker = startWorker(open, shareOf(sharers))
         all.add(worker)
         return worker
       }
-      const attempt = ({ stage, inputs, at }: Ready, { fresh, versions }: Making) =>
+      const attempt = ({ stage, inputs, at, wide }: Ready, { fresh, versions }: Making) =>
         Effect.gen(function* () {
           const { report } = yield* Progress
-          const worker = idle.pop() ?? start()
+          const worker = wide ? start(1) : (idle.pop() ?? start(jobs))
+          // One on all cores has had its turn: it would keep its memory, and take others' cores.
+          const over = () => {
+            if (!wide) idle.push(worker)
+            else Effect.runFork(Effect.tap(worker.close, () => Effect.sync(() => all.delete(worker))))
+          }
           const artifacts = inputs.map((artifact) => ({ ...artifact }))
           const message: Run = { _tag: "run", key: stage.key, inputs: artifacts, at, fresh, versions }
           return yield* worker.run(message, report).pipe(
-            Effect.tap(() => Effect.sync(() => idle.push(worker))),
+            Effect.tap(() => Effect.sync(over)),
             Effect.tapError((error) =>
               Effect.sync(() => {
                 if (error._tag === "WorkerDied") all.delete(worker)
-                else idle.push(worker)
+                else over()
               }),
             ),
           )

@@ -1,0 +1,71 @@
+import { expect, test } from "bun:test"
+import { Effect } from "effect"
+import quickstart from "../../../../experiments/001-quickstart/experiment.ts"
+import { tinyModel } from "../../test/tiny.ts"
+import { resolve } from "../experiment/resolve.ts"
+import { stage } from "../stage.ts"
+import { allowedJobs, askedJobs, thisMachine, workerBytes } from "./jobs.ts"
+import { restWaitsFor } from "./order.ts"
+
+const GB = 1e9
+
+test("as many as cores by default; what is asked for is capped by cores and by memory, and the note says by which", () => {
+  const machine = { cores: 4, memory: 16 * GB }
+  expect(allowedJobs(undefined, GB, machine)).toEqual({ jobs: 4 })
+  expect(allowedJobs(2, GB, machine)).toEqual({ jobs: 2 })
+  expect(allowedJobs(999, GB, machine)).toEqual({
+    jobs: 4,
+    note: "--jobs 999, 4 stages run at once: there are 4 cores",
+  })
+  expect(allowedJobs(999, 5 * GB, machine)).toEqual({
+    jobs: 2,
+    note: "--jobs 999, 2 stages run at once: a worker takes about 5.0 GB of memory, and 16.0 GB are free",
+  })
+  expect(allowedJobs(undefined, 5 * GB, machine).note).toStartWith("there are 4 cores, 2 stages run at once: a worker")
+  expect(allowedJobs(undefined, 5 * GB, { cores: 2, memory: GB })).toMatchObject({ jobs: 1 })
+  expect(allowedJobs(3, GB, { cores: 1, memory: 16 * GB })).toEqual({
+    jobs: 1,
+    note: "--jobs 3, 1 stage runs at once: there is 1 core",
+  })
+})
+
+test("what is no number of jobs is refused", async () => {
+  for (const jobs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60]) {
+    const error = await Effect.runPromise(Effect.flip(askedJobs(jobs)))
+    expect(error.message).toContain(`--jobs ${jobs}: expected a whole number from 1 on`)
+  }
+  expect(await Effect.runPromise(askedJobs(3))).toBe(3)
+  expect(await Effect.runPromise(askedJobs(undefined))).toBeUndefined()
+})
+
+test("a worker's memory: the measured 0.6 GB of the quickstart, more with larger models and batches", async () => {
+  const resolved = await Effect.runPromise(resolve(quickstart))
+  const of = (hidden: number) => Effect.runSync(tinyModel(hidden).instance)
+  const own = resolved.target.kind === "trained" ? await Effect.runPromise(resolved.target.model.instance) : of(8)
+  const small = { draft: of(8), target: own }
+  const bytes = workerBytes(resolved, small)
+  expect(bytes).toBeGreaterThan(0.6 * GB)
+  expect(bytes).toBeLessThan(0.9 * GB)
+  expect(workerBytes(resolved, { ...small, target: of(1024) })).toBeGreaterThan(bytes)
+  const arms = resolved.arms.map((arm) => ({ ...arm, batchSize: 4000 }))
+  expect(workerBytes({ ...resolved, arms }, small)).toBeGreaterThan(bytes)
+  expect(thisMachine().cores).toBeGreaterThanOrEqual(1)
+})
+
+test("the rest of a run waits for its target, and for nothing that others can be run beside", () => {
+  const make = (label: string, flops: number, inputs: ReadonlyArray<ReturnType<typeof stage>> = []) =>
+    stage({
+      ...{ kind: "x", label, config: { label }, inputs, code: null, work: { flops } },
+      run: () => Effect.succeed({}),
+    })
+  const target = make("target", 100)
+  const starts = [make("start 1", 2), make("start 2", 2)]
+  const arms = starts.map((start, i) => make(`arm ${i}`, 10, [target, start]))
+  const measures = arms.map((arm, i) => make(`measure ${i}`, 0, [arm]))
+  const all = [target, ...starts, ...arms, ...measures]
+  expect(restWaitsFor(target, all)).toBe(true)
+  expect(restWaitsFor(starts[0]!, all)).toBe(false)
+  expect(restWaitsFor(arms[0]!, [...arms, ...measures])).toBe(false)
+  // the last arm: nothing but its measurement comes after it
+  expect(restWaitsFor(arms[1]!, [arms[1]!, ...measures])).toBe(false)
+})

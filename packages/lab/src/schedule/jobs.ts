@@ -1,0 +1,88 @@
+/** How many stages run at once: what was asked for, no more than there are cores, no more than memory holds. */
+import { availableParallelism } from "node:os"
+import { type Architecture, InvalidInput } from "@winnow/core"
+import { parameterCount } from "@winnow/models"
+import { availableMemory } from "@winnow/tensor"
+import { Effect } from "effect"
+import type { Architectures } from "../cells.ts"
+import type { Resolved } from "../experiment/resolve.ts"
+
+/** Cores that a run may compute on: TF_NUM_INTRAOP_THREADS where it is set, all of them otherwise. */
+export const sharedCores = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
+
+/**
+ * Bytes of a worker that has loaded all it needs and trains nothing: Bun, TensorFlow, the experiment. Measured: 0.56 to 0.65 GB
+ * in all with the quickstart's models, of which training takes a tenth.
+ */
+const emptyWorker = 0.5e9
+
+/** Weights, gradients and both moments of the optimizer. */
+const bytesPerTrained = 16
+/**
+ * Of activations, for each number that a layer's products give a token: what the backward pass reads again, and copies. From
+ * the peaks of the GSM8K targets and drafts, 1.2 to 1.8 GB for 0.75 GB of these numbers at 12 bytes; twice that is at their top.
+ */
+const bytesPerActivation = 24
+
+const trainingBytes = (of: Architecture, tokens: number, length: number): number =>
+  bytesPerTrained * parameterCount(of) + (bytesPerActivation * tokens * of.trunkFlops(length)) / (2 * of.hiddenSize)
+
+/** About how many bytes a worker takes at the most, with the batches and the models of an experiment. */
+export const workerBytes = (
+  { target, draft, arms, maxLength }: Pick<Resolved, "target" | "draft" | "arms" | "maxLength">,
+  architectures: Architectures,
+): number => {
+  const training = (of: Architecture, { batchSize }: { readonly batchSize: number }) =>
+    trainingBytes(of, batchSize * maxLength, maxLength)
+  const references = arms.flatMap(({ reference }) => (reference && "batchSize" in reference ? [reference] : []))
+  const drafts = [draft.pretraining, ...arms, ...references].map((spec) => training(architectures.draft, spec))
+  const frozen = 4 * (parameterCount(architectures.target) + parameterCount(architectures.draft))
+  const ofTarget = target.kind === "trained" ? training(architectures.target, target) : 0
+  return emptyWorker + Math.max(ofTarget, frozen + Math.max(...drafts))
+}
+
+/** What a machine has to share out. */
+export interface Machine {
+  readonly cores: number
+  /** Bytes that are free. */
+  readonly memory: number
+}
+
+export const thisMachine = (): Machine => ({ cores: sharedCores(), memory: availableMemory() })
+
+/** Part of the free memory that is left to other programs, and to the run's own first process. */
+const spared = 0.1
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
+
+/** What `--jobs` says. @error InvalidInput for what is no whole number from 1 on */
+export const askedJobs = (jobs: number | undefined): Effect.Effect<number | undefined, InvalidInput> => {
+  if (jobs === undefined || (Number.isSafeInteger(jobs) && jobs >= 1)) return Effect.succeed(jobs)
+  const problems = ["expected a whole number from 1 on; without --jobs it is as many as there are cores"]
+  return Effect.fail(new InvalidInput({ what: `--jobs ${jobs}`, problems }))
+}
+
+/**
+ * The number of stages that run at once.
+ *
+ * @param asked 1 or more; undefined: as many as there are cores
+ * @param perWorker bytes
+ * @returns with a note where it is fewer than were asked for, or fewer than cores for lack of memory
+ */
+export const allowedJobs = (
+  asked: number | undefined,
+  perWorker: number,
+  { cores, memory }: Machine,
+): { readonly jobs: number; readonly note?: string } => {
+  const wanted = Math.min(asked ?? cores, cores)
+  const jobs = Math.max(1, Math.min(wanted, Math.floor((memory * (1 - spared)) / perWorker)))
+  const run = `${jobs} stage${jobs === 1 ? " runs" : "s run"} at once`
+  if (jobs < wanted) {
+    const asks = asked === undefined ? `there are ${cores} cores` : `--jobs ${asked}`
+    const why = `a worker takes about ${gigabytes(perWorker)} of memory, and ${gigabytes(memory)} are free`
+    return { jobs, note: `${asks}, ${run}: ${why}` }
+  }
+  if (asked !== undefined && asked > cores)
+    return { jobs, note: `--jobs ${asked}, ${run}: there ${cores === 1 ? "is 1 core" : `are ${cores} cores`}` }
+  return { jobs }
+}
