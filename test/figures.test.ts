@@ -81,6 +81,7 @@ describe("expressions", () => {
     ["mode(004/gsm8k:rows)", /no mode/],
     ["bench/step:results[name^=l].ratio", /./],
     ["bench/step:constructor", /no "constructor"/],
+    ["5 * 2", /names no record/],
   ])("refuse %s", (text, why) => {
     expect(() => value(text)).toThrow(why)
   })
@@ -125,7 +126,7 @@ describe("a page", () => {
   test("with the record's figures has no issue", () => {
     expect(messages(`Behind by **-11.0 [-15.0, -5.1]**${marker} points.`)).toEqual([])
     expect(messages("Of 2026-11-21<!--= 004/gsm8k:created -->, `2026-11-21`<!--= 004/gsm8k:created -->.")).toEqual([])
-    expect(messages("| 3 of 2, 5 <!--= count(bench/step:results), count(004/gsm8k:rows), 5 --> |")).toEqual([])
+    expect(messages("| 3 of 2, 5 <!--= count(bench/step:results), count(004/gsm8k:rows), 2 + 3 --> |")).toEqual([])
   })
   test("with a stale figure names file, line, both texts", () => {
     const { issues, mended } = check(`Title\n\nBehind by\n-10.0\n[-15.0, -5.1]${marker} points, -11${marker}.`)
@@ -136,12 +137,16 @@ describe("a page", () => {
     expect(check(mended).issues).toEqual([])
   })
   test("with a marker that nothing stands before says so", () => {
-    expect(messages(`5 of them<!--= 5 --> and more ${marker}`)).toEqual([expect.stringContaining("0 stand before")])
+    expect(messages(`3 of them<!--= count(bench/step:results) --> and more ${marker}`)).toEqual([
+      expect.stringContaining("0 stand before"),
+    ])
     expect(messages(`| 5 | ${marker} |`)).toEqual([expect.stringContaining("0 stand before")])
   })
   test("has no marker at the beginning of a line, or over two", () => {
-    expect(messages("5\n<!--= 5 --> of them")).toEqual([expect.stringContaining("page.md:2: marker 5: stands on one")])
-    expect(messages("5<!--= 5\n* 1 --> of them")).toEqual([expect.stringContaining("stands on one line")])
+    expect(messages("1\n<!--= bench/step:rate / bench/step:rate --> of them")).toEqual([
+      expect.stringContaining("page.md:2: marker bench/step:rate / bench/step:rate: stands on one line"),
+    ])
+    expect(messages("50304<!--= bench/step:rate\n* 1 --> of them")).toEqual([expect.stringContaining("stands on one")])
   })
   test("leaves markers in code alone", () => {
     expect(check(`\`1 ${marker}\`\n\n\`\`\`md\n1 ${marker}\n\`\`\`\n`)).toMatchObject({ issues: [], covered: [] })
@@ -190,6 +195,9 @@ describe("figures without a marker", () => {
     "212 GFLOP/s",
     "500 of\n  500",
     "3877 passed",
+    "tenfold",
+    "half an hour",
+    "twelve times",
     "30\n  points",
     "0.886",
   ])("%s is found", (text) => {
@@ -208,6 +216,10 @@ describe("figures without a marker", () => {
     "<!-- 12 % -->",
   ])("%s is not", (text) => {
     expect(unmarked(text)).toEqual([])
+  })
+  test("is found where a marker stands for a part of it", () => {
+    expect(unmarked("It is 2 to 3 %<!--= count(bench/step:results) -->.").length).toBe(1)
+    expect(unmarked("It is 2 to 3 %<!--= count(004/gsm8k:rows), count(bench/step:results) -->.")).toEqual([])
   })
   test("is declared by place, block, section or text, with a kind and a reason", () => {
     expect(unmarked("It is 5 % there<!--~ published: their Table 1 -->.")).toEqual([])

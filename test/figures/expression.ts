@@ -128,5 +128,6 @@ export const evaluate = (text: string, records: Records): ReadonlyArray<Value> =
     values.push(value as Value)
   } while (tokens[at++] === ",")
   if (at <= tokens.length) throw new Error(`unexpected "${tokens[at - 1]}"`)
+  if (source === undefined) throw new Error("names no record")
   return values
 }

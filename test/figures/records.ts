@@ -47,7 +47,7 @@ export const recordsOf = (root: string): Records => {
   const pathOfRun = (source: string, number: string, part: string | undefined): string => {
     const slugs = foldersIn(join(root, "results")).filter((name) => name.startsWith(`${number}-`))
     if (slugs.length !== 1) throw new Error(`${source}: ${slugs.length} folders results/${number}-*, expected one`)
-    const isRun = new RegExp(part === undefined ? "^[0-9a-f]{10}$" : `^${part}-[0-9a-f]{10}$`)
+    const isRun = new RegExp(part === undefined ? "^[0-9a-f]{6,}$" : `^${part}-[0-9a-f]{6,}$`)
     const runs = foldersIn(join(root, "results", slugs[0]!))
       .filter((name) => isRun.test(name))
       .filter((name) => foldersIn(join(root, "results", slugs[0]!, name)).includes("run.json"))

@@ -12,6 +12,8 @@ export const kinds: ReadonlyMap<string, string> = new Map([
 
 const number = String.raw`[+-]?(?:\d{1,3}(?: \d{3})+|\d+)(?:\.\d+)?`
 
+const counted = "(?:half an?|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|fifty|hundred)"
+
 /** Forms that measured figures have in prose and tables. */
 const forms: ReadonlyArray<RegExp> = [
   new RegExp(String.raw`${number}(?: to ${number})?\s*%`, "g"),
@@ -26,6 +28,8 @@ const forms: ReadonlyArray<RegExp> = [
   new RegExp(String.raw`${number}\s+(?:[GM]B|GFLOP)\/s`, "g"),
   /(?<!-)\d+\s+of\s+\d+/g,
   /\d+\s+(?:passed|failed|skipped)\b/g,
+  // in words
+  new RegExp(String.raw`\b${counted}(?:fold|\s+(?:seconds?|minutes?|hours?|times|points?))\b`, "gi"),
   // any number with a decimal point, but a value that is set (k = 0.4)
   /(?<!= )\b\d+\.\d+(?![\w.])/g,
   // a table's cell of nothing but figures, with a decimal point or three digits somewhere
@@ -95,13 +99,16 @@ export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyAr
   const spans = [...candidates.values()].filter((a) => !spansOver(candidates, a)).sort((a, b) => a.start - b.start)
 
   for (const span of spans) {
-    const text = page.visible.slice(span.start, span.end).replace(/\s+/g, " ")
+    const found = page.visible.slice(span.start, span.end)
+    const text = found.replace(/\s+/g, " ")
     const by = extents.filter(({ declaration, span: e }) =>
       declaration.texts.length > 0 ? declaration.texts.includes(text) : e.start <= span.start && span.end <= e.end,
     )
     for (const { declaration } of by) used.add(declaration)
     if (by.length > 0 || everywhere.has(text)) continue
-    if (covered.some((c) => c.start < span.end && span.start < c.end)) continue
+    // each number of it: of "12 to 15 %" both
+    const numbers = [...found.matchAll(/\d+(?:\.\d+)?/g)].map((match) => span.start + match.index)
+    if (numbers.length > 0 && numbers.every((at) => covered.some((c) => c.start <= at && at < c.end))) continue
     issues.push({
       file: page.file,
       line: lineAt(page, span.start),
