@@ -6,6 +6,7 @@
  * opened; 5 a run was repeated and its figures are others; 6 a run came to its end, but some of its stages failed;
  * 70 a bug; 130 interrupted (Ctrl-C); 141 the reader of stdout has closed it, as `head` does.
  */
+import { faultIn } from "@winnow/core"
 import { isClosedReader, machineErrorOf } from "@winnow/files"
 import { Cause, Data, Effect, Runtime } from "effect"
 
@@ -57,6 +58,9 @@ const failureOf = <E>(cause: Cause.Cause<E>): { readonly code: number; readonly 
   const machine = machineErrorOf(error)
   if (machine !== undefined) return { code: isClosedReader(machine) ? 141 : 2, text: shownMessage(machine.message) }
   if (!Cause.hasDies(cause)) return undefined
+  // Thrown by code that is not Winnow's: a plugin, a task or an experiment's file is at fault.
+  const fault = faultIn(error)
+  if (fault !== undefined) return { code: 1, text: shownMessage(fault.message) }
   return { code: 70, text: `a bug in winnow, please report it:\n${shownMessage(Cause.pretty(cause))}` }
 }
 

@@ -1,12 +1,18 @@
 /** Untrusted values in, valid ones or one readable error out: the only door for options and configs. */
 import { Effect, type StandardSchema } from "effect"
+import { cut } from "./contract/brief.ts"
 import { InvalidInput } from "./errors.ts"
+
+/** Characters of a problem: a schema's message may hold all of the value that it refuses. */
+const longest = 400
+/** Problems of one value that are told. */
+const most = 12
 
 /**
  * Validates with any Standard Schema, such as an arktype type.
  *
  * @param what names the thing in the error, such as "filter adaspec"
- * @error InvalidInput with one line a problem
+ * @error InvalidInput with one line a problem, none of them longer than a few hundred characters
  */
 export const decode = Effect.fnUntraced(function* <I, O>(
   what: string,
@@ -19,7 +25,8 @@ export const decode = Effect.fnUntraced(function* <I, O>(
   const problems = result.issues.map(({ message, path = [] }) => {
     // Array.from, as arktype's paths are arrays of their own: `map` of an empty one gives [0].
     const at = Array.from(path, (p) => String(typeof p === "object" ? p.key : p)).join(".")
-    return message.startsWith(at) ? message : `${at}: ${message}`
+    return cut(message.startsWith(at) ? message : `${cut(at, 100)}: ${message}`, longest)
   })
-  return yield* new InvalidInput({ what, problems })
+  const more = problems.length > most ? [`and ${problems.length - most} more problems`] : []
+  return yield* new InvalidInput({ what, problems: [...problems.slice(0, most), ...more] })
 })

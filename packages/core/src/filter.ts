@@ -2,6 +2,10 @@
 import type { Rng } from "@winnow/numerics"
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
+import { kindOf } from "./contract/brief.ts"
+import { checkDefinition, namesAmong } from "./contract/definition.ts"
+import { guarded, PluginFault } from "./contract/fault.ts"
+import { filterInput } from "./contract/filter-contract.ts"
 import type { InvalidInput } from "./errors.ts"
 import { Reference, Target } from "./model.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
@@ -10,6 +14,7 @@ import {
   referenceStatistics,
   type Statistic,
   type Statistics,
+  statisticNames,
   type TargetStatistic,
   targetStatistics,
 } from "./statistics.ts"
@@ -83,8 +88,11 @@ export const defineFilter = <const O extends Type, const S extends Statistic = n
   readonly make: (
     options: O["infer"],
   ) => Select<S> | StatefulFilter<S> | Effect.Effect<Select<S> | StatefulFilter<S>, never, R>
-}): Plugin<"filter", O, FilterInstance, R | FilterRequirements<S>> =>
-  definePlugin({
+}): Plugin<"filter", O, FilterInstance, R | FilterRequirements<S>> => {
+  const place = checkDefinition("filter", spec, { needs: namesAmong("statistic", statisticNames) })
+  const plugin = `filter ${spec.name}`
+  const input = filterInput(plugin, spec.needs)
+  return definePlugin({
     kind: "filter",
     name: spec.name,
     options: spec.options,
@@ -95,16 +103,36 @@ export const defineFilter = <const O extends Type, const S extends Statistic = n
         if (spec.needs.some((s) => targetStatistics.has(s))) yield* Target
         const made = spec.make(options)
         const filter = Effect.isEffect(made) ? yield* made : made
-        const { select, save, restore } =
-          typeof filter === "function" ? { select: filter, save: () => null, restore: () => {} } : filter
-        return { name: spec.name, needs: spec.needs, select: select as FilterInstance["select"], save, restore }
+        const { select, save, restore } = functionsOf(plugin, place, filter)
+        return {
+          name: spec.name,
+          needs: spec.needs,
+          select: (given) => guarded(plugin, "its function", () => select(input(given) as never)),
+          save: () => guarded(plugin, "save", save),
+          restore: (state) => guarded(plugin, "restore", () => restore(state)),
+        } satisfies FilterInstance
       }) as Effect.Effect<FilterInstance, never, R | FilterRequirements<S>>,
   })
+}
 
-/** The layer that an arm composes a filter by. */
-export const filterLayer = <R>(use: FilterUse<R>): Layer.Layer<Filter, InvalidInput, R> =>
-  Layer.effect(Filter, use.instance)
+/** The three functions of a filter, whichever of its two shapes `make` returned. */
+const functionsOf = <S extends Statistic>(
+  plugin: string,
+  place: string | undefined,
+  filter: Select<S> | StatefulFilter<S>,
+): StatefulFilter<S> => {
+  if (typeof filter === "function") return { select: filter, save: () => null, restore: () => {} }
+  const given: unknown = filter
+  const fields = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {}
+  if (["select", "save", "restore"].every((name) => typeof fields[name] === "function")) return filter
+  const detail = `make returned ${kindOf(given)}; expected a function, or { select, save, restore } for a filter with a memory`
+  throw new PluginFault(plugin, "definition", detail, place)
+}
 
 /** One shape for every kind of selection. */
 export const readSelection = (selection: Selection) =>
   ArrayBuffer.isView(selection) ? { weights_N: selection, divideBy: "kept" as const } : selection
+
+/** The layer that an arm composes a filter by. */
+export const filterLayer = <R>(use: FilterUse<R>): Layer.Layer<Filter, InvalidInput, R> =>
+  Layer.effect(Filter, use.instance)

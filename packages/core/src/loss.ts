@@ -7,6 +7,9 @@ import type { tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import type { Categorical } from "./categorical.ts"
+import { kindOf } from "./contract/brief.ts"
+import { checkDefinition } from "./contract/definition.ts"
+import { checkedLoss } from "./contract/loss-contract.ts"
 import type { InvalidInput } from "./errors.ts"
 import type { FusedLoss } from "./fused-loss.ts"
 import { Target } from "./model.ts"
@@ -80,8 +83,11 @@ export const defineLoss = <const O extends Type, const WithTarget extends boolea
   readonly target: WithTarget
   readonly options: O
   readonly make: (options: O["infer"]) => LossFunctions<WithTarget>
-}): Plugin<"loss", O, LossInstance, WithTarget extends true ? Target : never> =>
-  definePlugin({
+}): Plugin<"loss", O, LossInstance, WithTarget extends true ? Target : never> => {
+  const place = checkDefinition("loss", spec, {
+    target: (value) => (typeof value === "boolean" ? undefined : `is ${kindOf(value)}; expected true or false`),
+  })
+  return definePlugin({
     kind: "loss",
     name: spec.name,
     options: spec.options,
@@ -89,10 +95,12 @@ export const defineLoss = <const O extends Type, const WithTarget extends boolea
     make: (options) =>
       Effect.gen(function* () {
         if (spec.target) yield* Target
-        const functions = spec.make(options) as unknown as LossFunctions<boolean>
+        const made = spec.make(options) as unknown as LossFunctions<boolean>
+        const functions = checkedLoss(`loss ${spec.name}`, place, spec.target, made)
         return { name: spec.name, target: spec.target, ...functions } satisfies LossInstance
       }) as Effect.Effect<LossInstance, never, WithTarget extends true ? Target : never>,
   })
+}
 
 /** The layer that an arm composes a loss by. */
 export const lossLayer = <R>(use: LossUse<R>): Layer.Layer<Loss, InvalidInput, R> => Layer.effect(Loss, use.instance)

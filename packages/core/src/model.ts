@@ -6,6 +6,7 @@
 import type { DecodeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect } from "effect"
+import { checkDefinition } from "./contract/definition.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
 
 /** How one parameter begins. */
@@ -113,14 +114,16 @@ export const defineModel = <const O extends Type>(spec: {
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Architecture
-}): Plugin<"model", O, Architecture> =>
-  definePlugin({
+}): Plugin<"model", O, Architecture> => {
+  checkDefinition("model", spec)
+  return definePlugin({
     kind: "model",
     name: spec.name,
     options: spec.options,
     from: spec.from,
     make: (options) => Effect.sync(() => spec.make(options)),
   })
+}
 
 /** The frozen large model p that verifies. */
 export class Target extends Context.Service<Target, Model>()("@winnow/core/Target") {}

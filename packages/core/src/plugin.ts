@@ -5,9 +5,10 @@
  * makes the instance. What the instance requires (a target, a reference, data sets) is in that Effect's type.
  */
 import type { Type } from "arktype"
-import { Effect } from "effect"
+import { Cause, Effect } from "effect"
+import { thrownBy } from "./contract/fault.ts"
 import { decode } from "./decode.ts"
-import type { InvalidInput } from "./errors.ts"
+import { InvalidInput } from "./errors.ts"
 import { type Origin, originOf } from "./origin.ts"
 
 export type PluginKind = "filter" | "loss" | "model" | "task"
@@ -42,6 +43,18 @@ export interface Plugin<Kind extends PluginKind, O extends Type, Instance, Requi
   readonly use: (options: unknown) => Use<Kind, Instance, Requirements, Failure>
 }
 
+/** A service that is not there: an arm that lacks one is found by it, and no plugin is at fault. */
+const isMissingService = (defect: unknown) => String(defect).includes("Service not found")
+
+/** What `make` throws, or dies by, as a fault of the plugin. */
+const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
+  Effect.catchCause(made, (cause): Effect.Effect<never, E | InvalidInput> => {
+    const defect = cause.reasons.find(Cause.isDieReason)?.defect
+    if (defect === undefined || isMissingService(defect)) return Effect.failCause(cause)
+    const error = defect instanceof InvalidInput ? defect : thrownBy(what, "make", defect)
+    return error instanceof InvalidInput ? Effect.fail(error) : Effect.failCause(cause)
+  })
+
 /** Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`. */
 export const definePlugin = <Kind extends PluginKind, const O extends Type, Instance, R, E>(spec: {
   readonly kind: Kind
@@ -62,7 +75,12 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
       decoded: decoded as Effect.Effect<Record<string, unknown>, InvalidInput>,
       origin,
       withOptions: use,
-      instance: Effect.flatMap(decoded, spec.make),
+      instance: Effect.flatMap(decoded, (options) =>
+        named(
+          what,
+          Effect.suspend(() => spec.make(options)),
+        ),
+      ),
     }
   }
   return Object.assign((...options: ReadonlyArray<unknown>) => use(options[0]), {

@@ -32,6 +32,22 @@ export interface Statistics {
 
 export type Statistic = keyof Statistics
 
+/** Their names. */
+export const statisticNames = Object.keys({
+  draftLoss_N: 0,
+  referenceLoss_N: 0,
+  draftNll_N: 0,
+  referenceNll_N: 0,
+  targetNll_N: 0,
+  draftEntropy_N: 0,
+  targetEntropy_N: 0,
+  acceptance_N: 0,
+  agreement_N: 0,
+  hellinger_N: 0,
+  draftTop_N: 0,
+  targetTop_N: 0,
+} satisfies Record<Statistic, 0>) as ReadonlyArray<Statistic>
+
 export type ReferenceStatistic = "referenceLoss_N" | "referenceNll_N"
 export type TargetStatistic =
   | "targetNll_N"

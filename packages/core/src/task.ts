@@ -1,6 +1,10 @@
 /** A task gives examples of prompt and answer, and if it can, says whether a generated answer is right. */
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
+import { kindOf } from "./contract/brief.ts"
+import { checkDefinition } from "./contract/definition.ts"
+import { PluginFault } from "./contract/fault.ts"
+import { checkedTask } from "./contract/task-contract.ts"
 import type { DataError, InvalidInput } from "./errors.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
 
@@ -58,14 +62,23 @@ export const defineTask = <const O extends Type, R = never>(spec: {
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, DataError, R>
-}): Plugin<"task", O, TaskInstance, R, DataError> =>
-  definePlugin({
+}): Plugin<"task", O, TaskInstance, R, DataError> => {
+  const place = checkDefinition("task", spec)
+  const plugin = `task ${spec.name}`
+  return definePlugin({
     kind: "task",
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    make: (options) => Effect.map(spec.make(options), (task) => ({ name: spec.name, ...task })),
+    make: (options) => {
+      const made = spec.make(options)
+      if (Effect.isEffect(made))
+        return Effect.map(made, (task) => ({ name: spec.name, ...checkedTask(plugin, place, task) }))
+      const detail = `make returned ${kindOf(made)}; expected an Effect: Effect.succeed({ examples, score }), or Effect.gen for a task that reads files`
+      throw new PluginFault(plugin, "definition", detail, place)
+    },
   })
+}
 
 /** The layer that a stage composes a task by. */
 export const taskLayer = <R>(use: TaskUse<R>): Layer.Layer<Task, InvalidInput | DataError, R> =>

@@ -4,6 +4,9 @@ import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph } from "./graph.ts"
+import { settingsNotes } from "./preflight/settings-notes.ts"
+import { checkTasks } from "./preflight/task-examples.ts"
+import { tryPlugins } from "./preflight/try-plugins.ts"
 import { judgedBefore, sizesFrom } from "./run.ts"
 import { inOrder, type Stage, type Work } from "./stage.ts"
 import { Store, type StoreService } from "./store/store.ts"
@@ -27,6 +30,8 @@ export interface Plan {
   readonly seconds: number
   /** Whether the length of the examples was a guess, as the data is not encoded yet. */
   readonly guessedLengths: boolean
+  /** What is allowed and seldom meant. */
+  readonly notes: ReadonlyArray<string>
 }
 
 /** FLOP/s of a product of the size that small models have: the best of ten, as other work only ever slows one; needs the engine. */
@@ -72,7 +77,9 @@ const amountOf = ({ flops, tokens }: Work): number => flops ?? tokens ?? 1
 export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store | Datasets> =>
   Effect.gen(function* () {
     const store = yield* Store
+    const untried = yield* tryPlugins(resolved)
     const texts = yield* readTexts(resolved)
+    const ofTasks = yield* checkTasks(resolved, texts)
     let guessedLengths = false
     const sizesOf = (data: Stage) => {
       const sizes = sizesFrom(store.find(data.kind, data.key))
@@ -97,5 +104,6 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
     }
     const stages = inOrder([...graph.trials, ...graph.leaves]).map(planned)
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
-    return { stages, seconds, guessedLengths }
+    const notes = [...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]
+    return { stages, seconds, guessedLengths, notes }
   })

@@ -2,9 +2,10 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { InvalidInput } from "@winnow/core"
-import { Effect } from "effect"
+import { cut, InvalidInput } from "@winnow/core"
+import { Cause, Effect } from "effect"
 import type { Experiment } from "./experiment/define.ts"
+import { importFault } from "./experiment/import-fault.ts"
 import { houseRoot } from "./store/code/house.ts"
 
 export interface Found {
@@ -31,7 +32,9 @@ export const experimentNamed = (name: string, all = findExperiments()): Effect.E
   if (matching.length === 1) return Effect.succeed(matching[0]!)
   const problem = matching.length === 0 ? "there is no such experiment" : "several experiments are called so"
   const have = (matching.length === 0 ? all : matching).map(({ slug }) => slug).join(", ") || "none"
-  return Effect.fail(new InvalidInput({ what: `experiment ${name}`, problems: [`${problem}; there are: ${have}`] }))
+  return Effect.fail(
+    new InvalidInput({ what: `experiment ${cut(name, 80)}`, problems: [`${problem}; there are: ${have}`] }),
+  )
 }
 
 /** One experiment of a file: the only one, or one of several that ask the same of different tasks. */
@@ -42,8 +45,9 @@ export interface Part {
   readonly experiment: Experiment
 }
 
+/** What is meant as an experiment; `resolve` says what it lacks. */
 const isExperiment = (value: unknown): value is Experiment =>
-  typeof value === "object" && value !== null && "arms" in value && "task" in value
+  typeof value === "object" && value !== null && ["arms", "task"].some((name) => Object.hasOwn(value, name))
 
 /** What an export of an experiment's file holds; undefined where it is none. */
 const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> | undefined => {
@@ -53,6 +57,13 @@ const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> 
   if (parts.length === 0 || !parts.every(([, experiment]) => isExperiment(experiment))) return undefined
   return parts.map(([part, experiment]) => ({ part, preset, experiment: experiment as Experiment }))
 }
+
+/** The exports of an experiment's file. @error InvalidInput with the file and line of what is wrong in it */
+const imported = ({ slug, file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
+  Effect.tryPromise({
+    try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
+    catch: (error) => importFault(`experiments/${slug}/experiment.ts`, file, error),
+  })
 
 /**
  * The experiments that a file exports: its default export, an experiment or a record of them by part; with a preset, the
@@ -66,11 +77,9 @@ export const loadExperiment = (
 ): Effect.Effect<ReadonlyArray<Part>, InvalidInput> =>
   Effect.gen(function* () {
     const what = `experiments/${slug}/experiment.ts`
-    const loaded = yield* Effect.tryPromise({
-      try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
-      catch: (error) => new InvalidInput({ what, problems: [String(error)] }),
-    })
-    const parts = partsOf(loaded[preset ?? "default"], preset)
+    const loaded = yield* imported({ slug, file })
+    const name = preset ?? "default"
+    const parts = Object.hasOwn(loaded, name) ? partsOf(loaded[name], preset) : undefined
     if (parts !== undefined) return parts
     const presets = Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name))
     const problems =
@@ -81,8 +90,61 @@ export const loadExperiment = (
   })
 
 /** The presets of a file: what `--preset` may name. */
-export const presetsOf = ({ file }: Found): Effect.Effect<ReadonlyArray<string>> =>
+export const presetsOf = (found: Found): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
+  Effect.map(imported(found), (loaded) =>
+    Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name)),
+  )
+
+/** A row of `--list`: an experiment, or what is wrong with its file. */
+export interface Listed {
+  readonly slug: string
+  readonly part: string | null
+  readonly presets: ReadonlyArray<string>
+  readonly name: string
+  readonly question: string
+  readonly arms: ReadonlyArray<string>
+  readonly seeds: ReadonlyArray<number>
+  /** Why the experiment cannot be run, in one sentence; null where it can be read. */
+  readonly fault: string | null
+}
+
+const listedPart = (slug: string, presets: ReadonlyArray<string>, { part, experiment }: Part): Listed => {
+  const { name, question, arms, seeds } = experiment as Partial<Experiment>
+  const lacks = [
+    ...(typeof name === "string" ? [] : ["name"]),
+    ...(typeof question === "string" ? [] : ["question"]),
+    ...(typeof arms === "object" && arms !== null ? [] : ["arms"]),
+    ...(Array.isArray(seeds) ? [] : ["seeds"]),
+  ]
+  return {
+    slug,
+    part,
+    presets,
+    name: typeof name === "string" ? name : "",
+    question: typeof question === "string" ? question : "",
+    arms: typeof arms === "object" && arms !== null ? Object.keys(arms) : [],
+    seeds: Array.isArray(seeds) ? [...seeds] : [],
+    fault: lacks.length === 0 ? null : `experiments/${slug}/experiment.ts: has no ${lacks.join(", ")}`,
+  }
+}
+
+/** All experiments for `--list`; one that is broken has a row with its fault, and breaks no other. */
+export const listExperiments = (all = findExperiments()): Effect.Effect<ReadonlyArray<Listed>> =>
   Effect.map(
-    Effect.promise(() => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>),
-    (loaded) => Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name)),
+    Effect.forEach(all, (found) =>
+      Effect.gen(function* () {
+        const presets = yield* presetsOf(found)
+        return (yield* loadExperiment(found)).map((part) => listedPart(found.slug, presets, part))
+      }).pipe(
+        Effect.catchCause((cause) => {
+          const error = Cause.squash(cause)
+          const { slug } = found
+          const fault = error instanceof Error ? error.message : String(error)
+          return Effect.succeed([
+            { slug, part: null, presets: [], name: "", question: "", arms: [], seeds: [], fault },
+          ] as ReadonlyArray<Listed>)
+        }),
+      ),
+    ),
+    (rows) => rows.flat(),
   )

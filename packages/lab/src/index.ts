@@ -18,8 +18,18 @@ export {
   tokenizerFile,
   trained,
 } from "./experiment/spec.ts"
-export { experimentNamed, type Found, findExperiments, loadExperiment, type Part, presetsOf } from "./experiments.ts"
+export {
+  experimentNamed,
+  type Found,
+  findExperiments,
+  type Listed,
+  listExperiments,
+  loadExperiment,
+  type Part,
+  presetsOf,
+} from "./experiments.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
+export { tryPlugins } from "./preflight/try-plugins.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"
 export { commit, machine, versions } from "./record/machine.ts"
 export { parseRecord } from "./record/read.ts"

@@ -9,6 +9,9 @@ import { Effect, Layer } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
+import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
+import { checkTasks } from "./preflight/task-examples.ts"
+import { tryPlugins } from "./preflight/try-plugins.ts"
 import { Progress } from "./progress.ts"
 import { countsFile } from "./record/counts.ts"
 import { commit, versions } from "./record/machine.ts"
@@ -164,6 +167,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       return { ...common, ...(saved && { tokenizer: saved.fingerprint }), ...(ends && { ends }) }
     })
     const encoded = yield* readSplit(data, "train")
+    yield* sayNotes(batchNotes(resolved, encoded.examples.length))
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
     // The target's own folder may say more than the file that the data was encoded with.
     for (const text of new Set([...warnings, ...(saved?.notes ?? [])])) report({ _tag: "note", text })
@@ -249,15 +253,21 @@ export const runExperiment = (
 ): Effect.Effect<Finished, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
     const store = yield* Store
+    const untried = yield* tryPlugins(resolved)
     const madeBy: MadeBy = { commit: commit(), versions: versions() }
     const texts = yield* readTexts(resolved)
     yield* sayUntold(resolved)
+    const ofTasks = yield* checkTasks(resolved, texts)
     const planned = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
     const { slug: experiment, part = null } = options
     const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
     return yield* entered(
       { ...beginning, commit: madeBy.commit, ...nameIn(options, resolved, planned) },
-      (rename) => runPlanned(resolved, options, texts, planned, madeBy, rename),
+      (rename) =>
+        Effect.andThen(
+          sayNotes([...untried, ...settingsNotes(resolved, planned.architectures), ...ofTasks]),
+          runPlanned(resolved, options, texts, planned, madeBy, rename),
+        ),
       ({ record }) => record.missing.length > 0,
     )
   }).pipe(withMachineErrors(options.results))
@@ -267,6 +277,11 @@ const sayUntold = (resolved: Resolved) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     for (const text of untoldPlugins(resolved)) report({ _tag: "note", text })
+  })
+
+const sayNotes = (notes: ReadonlyArray<string>) =>
+  Effect.map(Effect.service(Progress), ({ report }) => {
+    for (const text of notes) report({ _tag: "note", text })
   })
 
 /** A run's name and folder. */

@@ -2,7 +2,15 @@
  * The texts of an experiment's tasks, read once at the beginning of each run: what a data stage's key is of is their content,
  * so a task may read files, and two tasks of one name are told apart.
  */
-import { DataError, type Datasets, type Example, type InvalidInput, type Split, type TaskUse } from "@winnow/core"
+import {
+  DataError,
+  type Datasets,
+  type Example,
+  InvalidInput,
+  type Split,
+  type TaskInstance,
+  type TaskUse,
+} from "@winnow/core"
 import { Effect } from "effect"
 import type { Resolved, ResolvedReference } from "./experiment/resolve.ts"
 import { keyOf, sha256 } from "./store/key.ts"
@@ -15,6 +23,8 @@ export interface Text {
   readonly hashes: Readonly<Record<Split, string>>
   /** Examples of a split. @error DataError in a worker, which is told the hashes alone */
   readonly examples: (split: Split) => Effect.Effect<ReadonlyArray<Example>, DataError>
+  /** The task's, where it has one; left out in a worker. */
+  readonly score?: TaskInstance["score"] | undefined
 }
 
 /** The texts of all tasks of an experiment. */
@@ -31,13 +41,25 @@ export const tasksOf = ({ task, arms, capacity }: Pick<Resolved, "task" | "arms"
   return [...new Set([task, ...[...arms, ...(capacity ? [capacity] : [])].flatMap((a) => ofReference(a.reference))])]
 }
 
+/** Code of a task. @error InvalidInput for what it throws: a fault of the task */
+export const tryTask = <A>(run: () => A): Effect.Effect<A, InvalidInput> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(run())
+    } catch (cause) {
+      return cause instanceof InvalidInput ? Effect.fail(cause) : Effect.die(cause)
+    }
+  })
+
 const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Datasets> =>
-  Effect.map(task.instance, ({ examples }) => {
-    const all = new Map(splits.map((split) => [split, examples(split)]))
+  Effect.gen(function* () {
+    const { examples, score } = yield* task.instance
+    const all = yield* tryTask(() => new Map(splits.map((split) => [split, examples(split)])))
     const hash = (split: Split) => sha256(JSON.stringify(all.get(split)!.map(({ prompt, answer }) => [prompt, answer])))
     return {
       hashes: { train: hash("train"), validation: hash("validation"), test: hash("test") },
       examples: (split) => Effect.succeed(all.get(split)!),
+      score,
     }
   })
 

@@ -1,16 +1,18 @@
 /** The laws that every filter keeps. N valid tokens of a micro-batch. */
 import {
+  again,
+  type FilterInput,
   type FilterInstance,
   type FilterUse,
+  PluginFault,
   type Reference,
-  readSelection,
-  type Statistic,
+  randomFilterInput,
+  selectOnce,
   type Target,
 } from "@winnow/core"
 import { countKept, permutation, seeded } from "@winnow/numerics"
 import { instanceOf } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
-import { type FilterInput, randomFilterInput } from "./random-batches.ts"
 
 /** What a filter claims beyond the laws that hold for all. */
 export interface FilterClaims {
@@ -27,54 +29,20 @@ export interface FilterClaims {
 const arrayKeys = (input: FilterInput) =>
   (Object.keys(input) as ReadonlyArray<keyof FilterInput>).filter((key) => ArrayBuffer.isView(input[key]))
 
-const statisticKeys = (input: FilterInput) =>
-  arrayKeys(input).filter((key) => !["gold_N", "sequence_N", "position_N"].includes(key)) as ReadonlyArray<Statistic>
-
-/** The input with only what the filter declared; reading anything else is noted and gives undefined. */
-const declaredOnly = (input: FilterInput, needs: ReadonlyArray<Statistic>, read: Set<string>): FilterInput => {
-  const seen = { ...input }
-  for (const key of statisticKeys(input)) {
-    if (needs.includes(key)) continue
-    Object.defineProperty(seen, key, { get: () => void read.add(key), enumerable: false })
-  }
-  return seen
-}
-
 const map = (input: FilterInput, change: (values: Float32Array | Int32Array, key: keyof FilterInput) => unknown) =>
   ({
     ...input,
     ...Object.fromEntries(arrayKeys(input).map((key) => [key, change(input[key] as Float32Array, key)])),
   }) as FilterInput
 
-/** Generators are mutable: every call gets its own, at the same start. */
-const again = (input: FilterInput, seed: number): FilterInput => ({
-  ...input,
-  rng: seeded(seed, "filter draws", input.N),
-})
-
+/** One micro-batch; a rule of the contract that is broken is a law that is broken. */
 const select = (law: Law, filter: FilterInstance, input: FilterInput, on: string) => {
-  const read = new Set<string>()
-  const before = map(input, (values) => values.slice())
-  const result = readSelection(filter.select(declaredOnly(input, filter.needs, read)))
-  law("needs", read.size === 0, () => `${on}: reads ${[...read].join(", ")}, which its \`needs\` does not list`)
-  const { weights_N, divideBy } = result
-  const isWeights = weights_N instanceof Uint8Array || weights_N instanceof Float32Array
-  law("type", isWeights, () => `${on}: returned ${typeof weights_N}, expected a Uint8Array or Float32Array`)
-  law("length", weights_N.length === input.N, () => `${on}: ${weights_N.length} weights for N = ${input.N}`)
-  const bad = weights_N.findIndex((w) => !(Number.isFinite(w) && w >= 0))
-  law("weights", bad < 0, () => `${on}: weight ${weights_N[bad]} at token ${bad}, expected finite and at least 0`)
-  law("keeps something", countKept(weights_N) > 0, () => `${on}: no token of ${input.N} is kept, expected at least 1`)
-  const known = divideBy === "kept" || divideBy === "valid"
-  law("normaliser", known, () => `${on}: divideBy is ${String(divideBy)}, expected "kept" or "valid"`)
-  for (const key of arrayKeys(input)) {
-    const [now, was] = [input[key] as Float32Array, before[key] as Float32Array]
-    law(
-      "input untouched",
-      Buffer.from(now.buffer, now.byteOffset, now.byteLength).equals(Buffer.from(was.buffer)),
-      () => `${on}: wrote to ${key}, which belongs to the step`,
-    )
+  try {
+    return selectOnce(filter, input).weights_N
+  } catch (cause) {
+    if (cause instanceof PluginFault) law(cause.rule, false, () => `${on}: ${cause.detail}`)
+    throw cause
   }
-  return weights_N
 }
 
 const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>

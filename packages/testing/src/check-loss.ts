@@ -1,9 +1,16 @@
 /** The laws that every loss keeps. R rows of a chunk, V vocabulary. */
-import { Categorical, type LossChunk, type LossInstance, type LossUse, type Target } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import {
+  type LossCase,
+  type LossInstance,
+  type LossNumbers,
+  type LossUse,
+  lossNumbers,
+  PluginFault,
+  type Target,
+} from "@winnow/core"
 import { instanceOf } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
-import { type LossCase, lossCases } from "./loss-cases.ts"
+import { lossCases } from "./loss-cases.ts"
 
 /** One row as a plain reference sees it, in double precision. */
 export interface LossRow {
@@ -53,64 +60,16 @@ const apartAsRow = (found: ArrayLike<number>, expected: ArrayLike<number>): numb
   return Array.prototype.findIndex.call(found, (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * scale))
 }
 
-const chunkOf = (c: LossCase, loss: LossInstance, draft: tf.Tensor2D, batch: ReadonlyArray<number>): LossChunk => ({
-  draft: new Categorical(draft),
-  target: loss.target ? new Categorical(tf.tensor2d(c.target_RV, [c.R, c.V])) : undefined,
-  gold_R: tf.tensor1d(c.gold_R, "int32"),
-  uniform_R: c.uniform_R,
-  batch,
-})
+type Measured = LossNumbers & { readonly autodiff_RV: Float32Array }
 
-interface Measured {
-  readonly batch: ReadonlyArray<number>
-  readonly value_R: Float32Array
-  readonly loss_R: Float32Array | undefined
-  readonly gradient_RV: Float32Array | undefined
-  readonly autodiff_RV: Float32Array
-}
-
-/** All that the loss says of a case, as numbers; `batch` fixes the batch statistics. */
+/** All that the loss says of a case, as numbers; a rule of the contract that is broken is a law that is broken. */
 const measure = (law: Law, loss: LossInstance, c: LossCase, batch?: ReadonlyArray<number>): Measured => {
-  const tensors = tf.memory().numTensors
-  let measured!: Measured
-  tf.tidy(() => {
-    const draft = tf.tensor2d(c.draft_RV, [c.R, c.V])
-    const chunk = (x: tf.Tensor2D, of: ReadonlyArray<number>) => chunkOf(c, loss, x, of)
-    let fixed = batch
-    if (fixed === undefined && loss.batch !== undefined) {
-      const rows_RM = loss.batch.rows(chunk(draft, []))
-      law(
-        "batch shape",
-        rows_RM.shape[0] === c.R,
-        () => `${c.name}: batch.rows has shape [${rows_RM.shape}], expected [R, M]`,
-      )
-      fixed = loss.batch.combine(Float64Array.from(tf.sum(rows_RM, 0).dataSync()), c.R)
-    }
-    const of = fixed ?? []
-    const value = loss.value(chunk(draft, of))
-    law(
-      "shape",
-      value.shape.length === 1 && value.shape[0] === c.R,
-      () => `${c.name}: value has shape [${value.shape}], expected [${c.R}]`,
-    )
-    const both = loss.gradient?.(chunk(draft, of))
-    law(
-      "shape",
-      both === undefined || `${both.gradient_RV.shape}` === `${[c.R, c.V]}`,
-      () => `${c.name}: gradient has shape [${both?.gradient_RV.shape}], expected [${c.R}, ${c.V}]`,
-    )
-    const autodiff = tf.grad((x) => tf.sum(loss.value(chunk(x as tf.Tensor2D, of))))(draft)
-    measured = {
-      batch: of,
-      value_R: value.dataSync() as Float32Array,
-      loss_R: both?.loss_R.dataSync() as Float32Array | undefined,
-      gradient_RV: both?.gradient_RV.dataSync() as Float32Array | undefined,
-      autodiff_RV: autodiff.dataSync() as Float32Array,
-    }
-  })
-  const left = tf.memory().numTensors - tensors
-  law("no leak", left === 0, () => `${c.name}: ${left} tensors more after the tidy than before; do not tf.keep`)
-  return measured
+  try {
+    return lossNumbers(loss, c, { batch, autodiff: true }) as Measured
+  } catch (cause) {
+    if (cause instanceof PluginFault) law(cause.rule, false, () => `${c.name}: ${cause.detail}`)
+    throw cause
+  }
 }
 
 const rowsOf = (c: LossCase, batch: ReadonlyArray<number>): ReadonlyArray<LossRow> =>

@@ -3,20 +3,8 @@
  *
  * Letters: R rows of a chunk, V vocabulary.
  */
+import { extremeLogits, type LossCase, logitsWithZeros, randomLogits } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
-import { extremeLogits, logitsWithZeros, randomLogits } from "./random-batches.ts"
-
-/** Plain numbers of one chunk, before they become tensors. */
-export interface LossCase {
-  readonly name: string
-  readonly R: number
-  readonly V: number
-  /** Row-major [R, V]; float32, as the step's logits are. */
-  readonly draft_RV: Float32Array
-  readonly target_RV: Float32Array
-  readonly gold_R: Int32Array
-  readonly uniform_R: Float32Array
-}
 
 const sizes: ReadonlyArray<readonly [R: number, V: number]> = [
   [1, 1],

@@ -9,12 +9,11 @@
  * Letters: B sequences, T positions, N valid tokens, V vocabulary, d and D hidden sizes of draft and target.
  */
 import {
+  checkedSelection,
   type FilterContext,
   type FilterInstance,
-  InvalidInput,
   type LossInstance,
   type Model,
-  readSelection,
   referenceStatistics,
   type Statistics,
   targetStatistics,
@@ -84,20 +83,8 @@ export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Part
     rng: seeded(input.seed, "filter", input.step, input.micro),
   }
   // what the filter needs was computed; its type hides the rest from it
-  const { weights_N, divideBy } = readSelection(filter.select({ ...(statistics as Statistics), ...context }))
-  const problem = (text: string) =>
-    new InvalidInput({ what: `filter ${filter.name}, step ${input.step}`, problems: [text] })
-  if (weights_N.length !== N)
-    throw problem(`returned ${weights_N.length} weights for ${N} valid tokens; return one for each`)
-  let sum = 0
-  let kept = 0
-  for (const [n, w] of weights_N.entries()) {
-    if (!(w >= 0 && w < Number.POSITIVE_INFINITY))
-      throw problem(`weight ${n} is ${w}; weights are finite numbers from 0 on`)
-    if (w > 0) kept++
-    sum += w
-  }
-  if (kept === 0) throw problem("kept no token of this micro-batch; keep at least one, or there is nothing to train on")
+  const selection = filter.select({ ...(statistics as Statistics), ...context })
+  const { weights_N, divideBy, kept, sum } = checkedSelection(`filter ${filter.name}`, selection, N)
   return { weights_N, kept, denominator: divideBy === "kept" ? sum : N }
 }
 

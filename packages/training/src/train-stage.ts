@@ -4,16 +4,7 @@
  * The loss and the filter come as services, the target and the reference too where there are any: an arm is a layer. A stage
  * that was killed at any moment and started again ends with the same weights, bit by bit, on the same machine.
  */
-import {
-  DataError,
-  Filter,
-  type InvalidInput,
-  Loss,
-  type Model,
-  Reference,
-  Target,
-  TrainingStopped,
-} from "@winnow/core"
+import { DataError, Filter, InvalidInput, Loss, type Model, Reference, Target, TrainingStopped } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
 import { checkLeaks, engineMemory, type Precision, withPrecision } from "@winnow/tensor"
@@ -229,8 +220,11 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       const stopped = yield* Effect.try({
         try: () => withPrecision(options.precision ?? "float32", () => oneStep(counters.step)),
         catch: (cause) =>
-          cause instanceof Error && "_tag" in cause && cause._tag === "InvalidInput"
-            ? (cause as InvalidInput)
+          cause instanceof InvalidInput
+            ? new InvalidInput({
+                what: `${stage}, step ${counters.step + 1}: ${cause.what}`,
+                problems: cause.problems,
+              })
             : new DataError({
                 message: `${stage}, step ${counters.step + 1}: ${cause instanceof Error ? cause.message : String(cause)}`,
                 cause,

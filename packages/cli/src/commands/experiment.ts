@@ -1,6 +1,6 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
 import { join } from "node:path"
-import { InvalidInput } from "@winnow/core"
+import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
   align,
@@ -8,13 +8,12 @@ import {
   askedJobs,
   experimentNamed,
   type Found,
-  findExperiments,
   houseRoot,
+  listExperiments,
   loadExperiment,
   type Plan,
   Progress,
   plan,
-  presetsOf,
   type RunRecord,
   RunStore,
   renderTable,
@@ -22,12 +21,13 @@ import {
   runExperiment,
   Store,
   short,
+  tryPlugins,
   winnowHome,
 } from "@winnow/lab"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
-import { Incomplete } from "../exit.ts"
+import { Incomplete, shownMessage } from "../exit.ts"
 import { duration } from "../progress-view.ts"
 import { viewed } from "../run-view.ts"
 import { repeat } from "./repeat.ts"
@@ -38,45 +38,32 @@ const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =
 /** @error InvalidInput for what is no list of integers */
 const parseSeeds = (text: Option.Option<string>) => {
   const given = names(text)
-  const seeds = given?.map(Number)
-  return seeds?.every(Number.isSafeInteger) === false || given?.includes("")
-    ? Effect.fail(new InvalidInput({ what: `--seeds ${given}`, problems: ["expected integers, such as 1,2,3"] }))
-    : Effect.succeed(seeds)
+  const odd = given?.find((one) => !/^-?\d+$/.test(one) || !Number.isSafeInteger(Number(one)))
+  if (odd === undefined) return Effect.succeed(given?.map(Number))
+  const problems = [`found ${brief(odd, 40)}, expected integers between -2^53 and 2^53, such as 1,2,3`]
+  return Effect.fail(new InvalidInput({ what: `--seeds ${cut(String(given), 80)}`, problems }))
 }
 
 const listed = (json: boolean) =>
   Effect.gen(function* () {
-    const listOf = (found: Found) =>
-      Effect.gen(function* () {
-        const presets = yield* presetsOf(found)
-        return (yield* loadExperiment(found)).map(({ part, experiment: { name, question, arms, seeds } }) => ({
-          slug: found.slug,
-          part,
-          presets,
-          name,
-          question,
-          arms: Object.keys(arms),
-          seeds: [...seeds],
-        }))
-      })
-    const rows = (yield* Effect.forEach(findExperiments(), listOf)).flat()
+    const rows = yield* listExperiments()
     if (json) return yield* Console.log(JSON.stringify(rows, null, 2))
-    const cells = rows.map(({ slug, part, presets, question, arms, seeds }) => [
+    const cells = rows.map(({ slug, part, presets, question, arms, seeds, fault }) => [
       part ? `${slug}/${part}` : slug,
       presets.join(", "),
       seeds.join(", "),
-      question,
+      fault === null ? question : "cannot be read: see below",
       arms.join(", "),
     ])
-    yield* Console.log(
-      align([["experiment", "presets", "seeds", "question", "arms"], ...cells], new Set([0, 1, 2, 3, 4])),
-    )
+    const faults = rows.flatMap(({ fault }) => (fault === null ? [] : [shownMessage(fault)]))
+    const table = align([["experiment", "presets", "seeds", "question", "arms"], ...cells], new Set([0, 1, 2, 3, 4]))
+    yield* Console.log([table, ...(faults.length > 0 ? ["", ...faults] : [])].join("\n"))
   })
 
 const optional = (n: number | undefined): string => (n === undefined ? "" : short(n))
 
 /** The plan as people read it. */
-export const renderPlan = ({ stages, seconds, guessedLengths }: Plan): string => {
+export const renderPlan = ({ stages, seconds, guessedLengths, notes }: Plan): string => {
   const cells = stages.map(({ stage, state, key, work, seconds }) => [
     stage,
     state,
@@ -96,6 +83,7 @@ export const renderPlan = ({ stages, seconds, guessedLengths }: Plan): string =>
       ? "Everything is there: a run only prints the table."
       : `${todo} of ${stages.length} stages to do, about ${duration(seconds)} on this machine${unknown}.`,
     ...(guessedLengths ? ["Tokens are a guess until the data is encoded."] : []),
+    ...notes.map((text) => `note: ${text}`),
   ].join("\n")
 }
 
@@ -200,6 +188,7 @@ export const experiment = Command.make(
       }),
     )
     yield* engine
+    for (const { resolved } of runs) yield* tryPlugins(resolved)
     if (dryRun) {
       const plans = yield* Effect.forEach(runs, ({ part, resolved }) =>
         Effect.map(plan(resolved), (planned) => ({ part, ...planned })),

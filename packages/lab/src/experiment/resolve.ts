@@ -1,5 +1,6 @@
 /** From what the author wrote to what will be done: every default filled in, every option checked, before any work. */
 import {
+  cut,
   decode,
   type FilterUse,
   InvalidInput,
@@ -14,6 +15,7 @@ import {
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
+import { checkNames } from "../preflight/same-names.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import {
@@ -184,14 +186,15 @@ export const resolve = Effect.fn("resolve")(function* (
   experiment: Experiment,
   options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
 ): Effect.fn.Return<Resolved, InvalidInput> {
-  const what = `experiment ${experiment.name}`
+  const what = `experiment ${cut(String(experiment.name), 80)}`
   const given = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
   const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, given)
+  yield* checkNames(what, given)
   const names = options.arms ?? Object.keys(spec.arms)
   const unknown = names.filter((name) => !Object.hasOwn(spec.arms, name))
   if (unknown.length > 0) {
     const problems = [
-      `no arm named ${unknown.map((name) => `'${name}'`).join(" or ")}; it has ${Object.keys(spec.arms).join(", ")}`,
+      `no arm named ${unknown.map((name) => `'${cut(name, 60)}'`).join(" or ")}; it has ${Object.keys(spec.arms).join(", ")}`,
     ]
     return yield* new InvalidInput({ what, problems })
   }

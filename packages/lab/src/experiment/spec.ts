@@ -1,16 +1,37 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
-import type { FilterUse, LossUse, ModelUse, PluginKind, Reference, Target, TaskUse, Use } from "@winnow/core"
-import { positiveFloat32, temperature } from "@winnow/core"
+import {
+  brief,
+  type FilterUse,
+  kindOf,
+  type LossUse,
+  type ModelUse,
+  type PluginKind,
+  positiveFloat32,
+  type Reference,
+  type Target,
+  type TaskUse,
+  temperature,
+  type Use,
+} from "@winnow/core"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
+import { isUse } from "./registry.ts"
 
 /** A plugin with options, of one kind, whatever it requires. */
 const use = <K extends PluginKind, U extends Use<K, unknown, unknown, unknown>>(kind: K) =>
   type("object").narrow((value, ctx): value is U => {
-    const found = value as Partial<Use<K, unknown>>
-    if (found.kind === kind) return true
-    return ctx.mustBe(`a ${kind} plugin with its options (not ${found.kind ? `a ${found.kind}` : "another value"})`)
+    const found = value as Partial<Use<PluginKind, unknown>>
+    if (isUse(value) && found.kind === kind) return true
+    const expected = `a ${kind} plugin with its options`
+    if (typeof value === "function" && found.kind === kind) {
+      const { plugin } = value as { readonly plugin?: unknown }
+      return ctx.reject({
+        expected: `${expected}: call ${kind} ${brief(plugin)}, as in plugin({ ... })`,
+        actual: "the plugin itself",
+      })
+    }
+    return ctx.reject({ expected, actual: isUse(value) ? `a ${value.kind}` : kindOf(value) })
   })
 
 export const filterUse = use<"filter", FilterUse<Reference | Target>>("filter")
@@ -19,6 +40,12 @@ export const modelUse = use<"model", ModelUse>("model")
 export const taskUse = use<"task", TaskUse>("task")
 
 const natural = "number.integer >= 1"
+
+/** Beyond 2^53 two seeds would be one. */
+const seed = type("number.integer").narrow(
+  (n, ctx) =>
+    Number.isSafeInteger(n) || ctx.reject({ expected: "an integer between -2^53 and 2^53", actual: brief(n) }),
+)
 
 /** Steps, batch and optimizer: what every training stage is told. */
 const trainingFields = {
@@ -55,7 +82,7 @@ export const targetSpec = type({
   kind: "'trained'",
   model: modelUse,
   // One target for all seeds: it is what the drafts are judged by, not what is compared.
-  seed: "number.integer = 0",
+  seed: seed.default(0),
   ...trainingFields,
 }).or({ "+": "reject", kind: "'pretrained'", path: "string" })
 
@@ -97,9 +124,15 @@ export const armSpec = type({
 export const tuningSpec = type({
   "+": "reject",
   // The rates that every arm and every reference is tried with; the search is of equal size for all.
-  learningRates: positiveFloat32.array().atLeastLength(2),
+  learningRates: positiveFloat32
+    .array()
+    .atLeastLength(2)
+    .narrow(
+      (rates, ctx) =>
+        new Set(rates).size === rates.length || ctx.reject({ expected: "all different", actual: brief(rates) }),
+    ),
   // A start, an order of the data and draws that no measured seed has.
-  seed: "number.integer = 0",
+  seed: seed.default(0),
   // Prompts of the validation split, the first of it, on which the rates are judged by greedy acceptance.
   prompts: "number.integer >= 2 = 100",
 })
@@ -125,10 +158,11 @@ export const measureSpec = type({
   "topP?": "0 < number <= 1",
   // Prompts decoded for real, one at a time, by the target alone and with the draft: the speed-up.
   timedPrompts: "number.integer >= 1 = 12",
-  seed: "number.integer = 0",
+  seed: seed.default(0),
 })
 
-const armName = type(/^[a-z0-9][a-z0-9-]*$/).describe("lower-case words joined by hyphens")
+const armName = /^[a-z0-9][a-z0-9-]{0,39}$/
+const armNames = "named in lower-case letters, digits and hyphens, at most 40 and no hyphen first"
 
 export const experimentSpec = type({
   "+": "reject",
@@ -142,7 +176,7 @@ export const experimentSpec = type({
   draft: draftSpec,
   "reference?": referenceSpec,
   arms: type("Record<string, unknown>"),
-  seeds: type("number.integer").array().atLeastLength(1),
+  seeds: seed.array().atLeastLength(1),
   // The arm that the run is about: the verdict is of it.
   "about?": "string",
   // The acceptance that the verdict is of; the other one is concluded from beside it.
@@ -156,22 +190,26 @@ export const experimentSpec = type({
 }).narrow((spec, ctx) => {
   const names = Object.keys(spec.arms)
   if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm" })
-  const odd = names.find((name) => !armName.allows(name))
-  if (odd !== undefined) return ctx.reject({ path: ["arms", odd], expected: `named by ${armName.description}` })
+  if (Object.getPrototypeOf(spec.arms) !== Object.prototype)
+    return ctx.reject({ path: ["arms"], expected: "a plain object (no arm can be named __proto__)", actual: "another" })
+  const odd = names.find((name) => !armName.test(name))
+  if (odd !== undefined) return ctx.reject({ path: ["arms"], expected: armNames, actual: brief(odd, 60) })
   const taken = names.find((name) => /^(start|reference|capacity)( |$)/.test(name))
   if (taken !== undefined)
     return ctx.reject({
-      path: ["arms", taken],
+      path: ["arms"],
       expected: "not named start, reference or capacity: those rows are the lab's own",
+      actual: brief(taken),
     })
   if (spec.about !== undefined && !names.includes(spec.about))
     return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
   if (new Set(spec.seeds).size < spec.seeds.length)
-    return ctx.reject({ path: ["seeds"], expected: "all different", actual: JSON.stringify(spec.seeds) })
+    return ctx.reject({ path: ["seeds"], expected: "all different", actual: brief(spec.seeds) })
   if (spec.tuning && spec.seeds.includes(spec.tuning.seed))
     return ctx.reject({
       path: ["tuning", "seed"],
-      expected: `none of the measured seeds ${JSON.stringify(spec.seeds)}`,
+      expected: `none of the measured seeds ${brief(spec.seeds)}`,
+      actual: brief(spec.tuning.seed),
     })
   return true
 })

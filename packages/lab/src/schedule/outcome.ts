@@ -1,4 +1,5 @@
 /** What came of a run's stages: the artifacts there are, and the failures. */
+import { faultIn } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { Cause, Data } from "effect"
 import { inOrder, type Stage, type StageError } from "../stage.ts"
@@ -7,12 +8,14 @@ import type { Artifact } from "../store/store.ts"
 /** A stage ended in a way that no code foresaw: a bug in it, or a process that died. */
 export class StageCrashed extends Data.TaggedError("StageCrashed")<{ readonly message: string }> {}
 
-/** What a stage failed by: its error, or the text of a bug in it; undefined where it was interrupted. */
+/** What a stage failed by: its error, a fault of a plugin in it, or the text of a bug in it; undefined where it was interrupted. */
 export const errorOf = <E extends StageError | StageCrashed>(cause: Cause.Cause<E>): E | StageCrashed | undefined => {
   if (Cause.hasInterruptsOnly(cause)) return undefined
-  return Cause.hasDies(cause)
-    ? new StageCrashed({ message: `a bug: ${Cause.pretty(cause)}` })
-    : (Cause.squash(cause) as E) // what is neither an interruption nor a bug is the error
+  const error = Cause.squash(cause)
+  if (!Cause.hasDies(cause)) return error as E // what is neither an interruption nor a bug is the error
+  // thrown by a plugin's code: a fault of it, as a wrong option is
+  const fault = faultIn(error)
+  return fault === undefined ? new StageCrashed({ message: `a bug: ${Cause.pretty(cause)}` }) : (fault as E)
 }
 
 /** Whether the machine refused: every stage after this one would fail as well, so the run ends. */

@@ -1,10 +1,11 @@
 /**
- * Small random inputs of filters and losses, from a seed.
+ * Small random inputs of filters and losses, from a seed: what laws and trials run plugins on.
  *
  * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary.
  */
-import type { FilterContext, Statistics } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
+import type { FilterContext } from "../filter.ts"
+import type { Statistics } from "../statistics.ts"
 
 /** Everything that a filter may be given: all statistics, and the context. */
 export type FilterInput = Statistics & FilterContext

@@ -1,0 +1,84 @@
+/** What a filter is given and what it must return, checked in every micro-batch, in trials and in laws. N valid tokens. */
+import type { FilterContext, Selection } from "../filter.ts"
+import { type Statistic, type Statistics, statisticNames } from "../statistics.ts"
+import { brief, kindOf } from "./brief.ts"
+import { PluginFault } from "./fault.ts"
+import { didYouMean, nearest } from "./nearest.ts"
+import { placeOf } from "./place.ts"
+import { strict } from "./strict.ts"
+
+const contextNames = ["N", "gold_N", "sequence_N", "position_N", "step", "steps", "rng"] as const
+
+/**
+ * A maker of a filter's input: the context and the statistics that it needs, read-only. Reading any other name is a
+ * `PluginFault` that says which was probably meant.
+ */
+export const filterInput = (plugin: string, needs: ReadonlyArray<Statistic>) => {
+  const given: ReadonlyArray<string> = [...needs, ...contextNames]
+  const refuse = (name: string) => {
+    const meant = (statisticNames as ReadonlyArray<string>).includes(name)
+      ? name
+      : nearest(name, [...statisticNames, ...contextNames])
+    const undeclared = (statisticNames as ReadonlyArray<string>).includes(name)
+    const what = undeclared
+      ? `reads ${name}, which its needs do not list`
+      : `reads ${name.slice(0, 64)}, which there is not${didYouMean(name, meant === undefined ? given : [meant])}`
+    const add = meant === undefined || given.includes(meant) ? "" : ` Add ${meant} to its needs`
+    const detail = `${what}${add && `${undeclared ? "." : ""}${add}`}; it is given ${given.join(", ")}`
+    return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
+  }
+  const make = strict(refuse)
+  return (input: Statistics & FilterContext): Statistics & FilterContext =>
+    make(Object.fromEntries(given.map((name) => [name, input[name as keyof typeof input]]))) as never
+}
+
+/** A selection in one shape, with what it comes to. */
+export interface ReadSelection {
+  readonly weights_N: Uint8Array | Float32Array
+  readonly divideBy: "kept" | "valid"
+  /** Tokens with a weight above 0. */
+  readonly kept: number
+  /** The sum of weights. */
+  readonly sum: number
+}
+
+const isWeights = (value: unknown): value is Uint8Array | Float32Array =>
+  value instanceof Uint8Array || value instanceof Float32Array
+
+/**
+ * A filter's answer for N valid tokens, checked: a wrong mask must not train.
+ *
+ * @param plugin kind, name and step, for the error
+ * @error PluginFault (thrown) for what is no selection: names what was returned and what was expected
+ */
+export const checkedSelection = (plugin: string, selection: Selection, N: number): ReadSelection => {
+  const broken = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
+  const given: unknown = selection
+  const isObject = typeof given === "object" && given !== null && "weights_N" in given
+  const weights_N: unknown = isObject ? given.weights_N : given
+  const divideBy = isObject ? (selection as { readonly divideBy?: unknown }).divideBy : "kept"
+  if (!isWeights(weights_N)) {
+    const found = isObject ? `weights_N that are ${kindOf(weights_N)}` : kindOf(given)
+    const how = found === "a Promise" ? "; a filter is a plain function, not an async one" : ""
+    throw broken("type", `returned ${found}; expected a Uint8Array or Float32Array of ${N} weights${how}`)
+  }
+  if (weights_N.length !== N)
+    throw broken("length", `returned ${weights_N.length} weights for ${N} valid tokens; return one for each`)
+  if (divideBy !== "kept" && divideBy !== "valid")
+    throw broken("normaliser", `returned divideBy ${brief(divideBy)}; expected "kept" or "valid"`)
+  let sum = 0
+  let kept = 0
+  for (let n = 0; n < N; n++) {
+    const w = weights_N[n]!
+    if (!(w >= 0 && w < Number.POSITIVE_INFINITY))
+      throw broken("weights", `weight ${n} is ${w}; weights are finite numbers from 0 on`)
+    if (w > 0) kept++
+    sum += w
+  }
+  if (kept === 0)
+    throw broken(
+      "keeps something",
+      "kept no token of this micro-batch; keep at least one, or there is nothing to train on",
+    )
+  return { weights_N, divideBy, kept, sum }
+}

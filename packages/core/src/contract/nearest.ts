@@ -1,0 +1,31 @@
+/** The name that was probably meant. */
+
+/** Edits (a letter put in, left out or changed) from one text to another. */
+const edits = (a: string, b: string): number => {
+  let before = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++)
+      row.push(Math.min(before[j]! + 1, row[j - 1]! + 1, before[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    before = row
+  }
+  return before[b.length]!
+}
+
+const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]|_N$/gi, "")
+
+/** Of the names the one that differs least, case and underscores aside; undefined where none is like it. */
+export const nearest = (name: string, names: Iterable<string>): string | undefined => {
+  const asked = plain(name.slice(0, 100))
+  const ranked = [...names]
+    .map((candidate) => ({ candidate, distance: edits(asked, plain(candidate)) }))
+    .toSorted((a, b) => a.distance - b.distance)
+  const [best] = ranked
+  return best && best.distance <= Math.max(2, asked.length / 3) ? best.candidate : undefined
+}
+
+/** "; did you mean x?", or nothing. */
+export const didYouMean = (name: string, names: Iterable<string>): string => {
+  const meant = nearest(name, names)
+  return meant === undefined ? "" : `; did you mean ${meant}?`
+}

@@ -1,0 +1,59 @@
+/** What is wrong with an experiment's file that cannot be imported: a message with the file and line it is about. */
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { InvalidInput, messageOf, placeOf, shortPath } from "@winnow/core"
+
+/** The files of an experiment that its own imports reach by relative paths, itself first. */
+const reached = (file: string): ReadonlyArray<string> => {
+  const files = new Set<string>([file])
+  const transpiler = new Bun.Transpiler({ loader: "ts" })
+  for (const at of files) {
+    if (files.size > 200) break
+    try {
+      for (const { path } of transpiler.scanImports(readFileSync(at, "utf8")))
+        if (path.startsWith(".") && existsSync(join(dirname(at), path))) files.add(join(dirname(at), path))
+    } catch {
+      // it cannot be read or parsed: the error itself names it
+    }
+  }
+  return [...files]
+}
+
+/** The first line of a file that holds a word. */
+const lineWith = (file: string, word: string): number | undefined => {
+  try {
+    const at = readFileSync(file, "utf8")
+      .split("\n")
+      .findIndex((line) => line.includes(word) && !/^\s*(\/\/|\*|\/\*)/.test(line))
+    return at < 0 ? undefined : at + 1
+  } catch {
+    return undefined
+  }
+}
+
+/** Where a name that no module exports is imported, or a module that is not there. */
+const importPlace = (file: string, error: unknown): string | undefined => {
+  const { specifier, referrer } = error as { readonly specifier?: unknown; readonly referrer?: unknown }
+  if (typeof specifier === "string" && typeof referrer === "string" && referrer.startsWith("/")) {
+    const line = lineWith(referrer, specifier)
+    return `${shortPath(referrer)}${line === undefined ? "" : `:${line}`}`
+  }
+  const [, name] = /^Export named '([^']+)' not found/.exec(error instanceof Error ? error.message : "") ?? []
+  if (name === undefined) return undefined
+  for (const at of reached(file)) {
+    const line = lineWith(at, name)
+    if (line !== undefined) return `${shortPath(at)}:${line}`
+  }
+  return shortPath(file)
+}
+
+/**
+ * The fault of a file that was imported and threw.
+ *
+ * @param what names the file in the error
+ */
+export const importFault = (what: string, file: string, error: unknown): InvalidInput => {
+  const problem = error instanceof InvalidInput ? error.message : messageOf(error)
+  const place = error instanceof InvalidInput ? undefined : (importPlace(file, error) ?? placeOf(error))
+  return new InvalidInput({ what, problems: [place === undefined ? problem : `${problem} (${place})`] })
+}

@@ -1,0 +1,37 @@
+/** Plugins of one kind and name that are not the same plugin: tables, keys and `--set` could not tell them apart. */
+import { InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import { isNode, isUse } from "../experiment/registry.ts"
+
+/** A plugin's definition is told by the function that makes uses of it. */
+type Definition = unknown
+
+/**
+ * Refuses an experiment in which two definitions share a kind and a name.
+ *
+ * @error InvalidInput that names both places
+ */
+export const checkNames = (what: string, experiment: object): Effect.Effect<void, InvalidInput> =>
+  Effect.suspend(() => {
+    const first = new Map<string, { readonly definition: Definition; readonly at: string }>()
+    const problems = new Map<string, string>()
+    const meet = (kind: string, name: string, definition: Definition, at: string) => {
+      const key = `${kind} ${name}`
+      const before = first.get(key)
+      if (before === undefined) first.set(key, { definition, at })
+      else if (before.definition !== definition && !problems.has(key))
+        problems.set(
+          key,
+          `${before.at} and ${at} use two different plugins that are both called ${key}; give each a name of its own`,
+        )
+    }
+    const visit = (value: unknown, at: string): void => {
+      if (isUse(value)) meet(value.kind, value.name, value.withOptions, at)
+      else if (isNode(value)) for (const [key, inner] of Object.entries(value)) visit(inner, at ? `${at}.${key}` : key)
+    }
+    const { plugins, ...rest } = experiment as { readonly plugins?: unknown }
+    visit(rest, "")
+    for (const [i, plugin] of (Array.isArray(plugins) ? plugins : []).entries())
+      meet(String(plugin?.kind), String(plugin?.plugin), plugin?.use, `plugins.${i}`)
+    return problems.size === 0 ? Effect.void : Effect.fail(new InvalidInput({ what, problems: [...problems.values()] }))
+  })

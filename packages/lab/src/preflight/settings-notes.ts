@@ -1,0 +1,95 @@
+/** Settings that are allowed and seldom meant: said before any work. */
+import type { Architecture } from "@winnow/core"
+import { parameterCount } from "@winnow/models"
+import type { Resolved, Training } from "../experiment/resolve.ts"
+
+/** A stage that trains, by its place in the experiment; one whose steps are not a number yet is left out. */
+interface Trained {
+  readonly at: string
+  readonly training: Training
+}
+
+/** The trainings of an experiment whose steps are known. */
+export const trainingsOf = ({ target, draft, arms, capacity }: Resolved): ReadonlyArray<Trained> => {
+  const ofReferences = new Map<unknown, Trained>()
+  const all: Array<Trained> = []
+  if (target.kind === "trained") all.push({ at: "target", training: target })
+  all.push({ at: "draft.pretraining", training: draft.pretraining })
+  for (const { at, arm } of [
+    ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
+    ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
+  ]) {
+    if (typeof arm.steps === "number") all.push({ at, training: arm as Training })
+    const { reference } = arm
+    if (reference === undefined || !("steps" in reference)) continue
+    const key = JSON.stringify([reference.kind, reference.steps, reference.batchSize, reference.optimizer])
+    if (!ofReferences.has(key)) ofReferences.set(key, { at: `the reference of ${at}`, training: reference })
+  }
+  return [...all, ...ofReferences.values()]
+}
+
+/** At most so many places in one line. */
+const shown = 4
+
+const listed = (texts: ReadonlyArray<string>): string =>
+  texts.length <= shown ? texts.join("; ") : `${texts.slice(0, shown).join("; ")}; and ${texts.length - shown} more`
+
+/** Trainings that end before their learning rate is what it is said to be. */
+const endlessWarmups = (trained: ReadonlyArray<Trained>): ReadonlyArray<string> => {
+  const short = trained.filter(({ training: { steps, optimizer } }) => steps < optimizer.warmup)
+  if (short.length === 0) return []
+  const each = short.map(({ at, training: { steps, optimizer } }) => {
+    const reached = Math.round((100 * steps) / optimizer.warmup)
+    return `${at}, ${steps} steps with optimizer.warmup ${optimizer.warmup}, comes to ${reached} % of ${optimizer.learningRate}`
+  })
+  return [
+    `the learning rate never gets to its height where training ends within the warm-up: ${listed(each)}; set optimizer.warmup to fewer steps`,
+  ]
+}
+
+/** Draft lengths of which no block fits into a text. */
+const longBlocks = ({ gamma, gammas, maxNew }: Resolved["measure"]): ReadonlyArray<string> => {
+  const long = [...new Set([...gammas, gamma])].filter((g) => g >= maxNew).toSorted((a, b) => a - b)
+  if (long.length === 0) return []
+  return [
+    `measure.${long.includes(gamma) ? "gamma" : "gammas"}: a block of ${long.join(", ")} tokens and the target's own is longer than the ` +
+      `${maxNew} tokens that a text may have (measure.maxNew), so no block is ever whole; set draft lengths below ${maxNew}`,
+  ]
+}
+
+/** References that are the draft of some steps ago, and never renewed. */
+const fixedCheckpoints = ({ arms }: Resolved): ReadonlyArray<string> =>
+  arms.flatMap(({ name, steps, reference }) =>
+    reference?.kind === "checkpoint" && typeof steps === "number" && reference.every >= steps
+      ? [
+          `arms.${name}: its reference is renewed every ${reference.every} steps, and it has ${steps}: it stays the draft's start`,
+        ]
+      : [],
+  )
+
+const millions = (architecture: Architecture): string => `${(parameterCount(architecture) / 1e6).toPrecision(3)}M`
+
+/** Notes on an experiment, none where there is nothing to say. Needs no data. */
+export const settingsNotes = (
+  resolved: Resolved,
+  { draft, target }: { readonly draft: Architecture; readonly target: Architecture },
+): ReadonlyArray<string> => [
+  ...(parameterCount(draft) >= parameterCount(target)
+    ? [
+        `the draft has ${millions(draft)} parameters, the target ${millions(target)}: a draft is meant to be the smaller, or it costs more than it saves`,
+      ]
+    : []),
+  ...endlessWarmups(trainingsOf(resolved)),
+  ...longBlocks(resolved.measure),
+  ...fixedCheckpoints(resolved),
+]
+
+/** Steps that take more sequences than there are. */
+export const batchNotes = (resolved: Resolved, examples: number): ReadonlyArray<string> => {
+  const large = trainingsOf(resolved).filter(({ training: t }) => t.batchSize * t.microBatches > examples)
+  if (large.length === 0) return []
+  const each = large.map(({ at, training: t }) => `${at} takes ${t.batchSize * t.microBatches}`)
+  return [
+    `the training split has ${examples} examples, so a step has some of them several times over: ${listed(each)}; set batchSize to ${examples} or less`,
+  ]
+}

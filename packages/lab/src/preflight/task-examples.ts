@@ -1,0 +1,101 @@
+/** A task's examples before anything is made of them: splits that are empty or share examples, answers that say nothing. */
+import { brief, type DataError, type Example, InvalidInput, type Split } from "@winnow/core"
+import { Effect } from "effect"
+import type { Resolved } from "../experiment/resolve.ts"
+import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
+
+const keyOf = ({ prompt, answer }: Example) => JSON.stringify([prompt, answer])
+
+/** What a text was read with: bytes that are no UTF-8, or half of a character. */
+const isBroken = ({ prompt, answer }: Example) => {
+  const text = prompt + answer
+  return text.includes("\uFFFD") || !text.isWellFormed()
+}
+
+const isEmpty = ({ answer }: Example) => answer.trim() === ""
+
+/** Examples of one split that another has too. */
+const overlap = (split: Split, examples: ReadonlyArray<Example>, other: Split, others: ReadonlyArray<Example>) => {
+  const prompts = new Set(others.map(({ prompt }) => prompt))
+  const shared = examples.filter(({ prompt }) => prompts.has(prompt))
+  if (shared.length === 0) return []
+  const whole = new Set(others.map(keyOf))
+  const alike = shared.filter((example) => whole.has(keyOf(example))).length
+  const answers = alike === shared.length ? "with the same answers" : `${alike} of them with the same answers`
+  return [
+    `${shared.length} of ${examples.length} prompts of the ${split} split are in the ${other} split too, ${answers}; the first: ` +
+      `${brief(shared[0]!.prompt, 60)}. ${other === "train" ? "What is measured on them was trained on" : "Rates are chosen on what is measured"}`,
+  ]
+}
+
+/**
+ * Looks at all splits of a task.
+ *
+ * @param splitsNeeded the training split, the one that figures are of, the one that rates are chosen on
+ * @returns what is allowed and worth knowing: overlaps and odd texts, counted, with the first of each
+ * @error InvalidInput for a split that is needed and empty, answers that are all empty, a score that fails
+ */
+export const checkTask = (
+  name: string,
+  text: Text,
+  splitsNeeded: ReadonlyArray<Split>,
+): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: `task ${name}`, problems })
+    const { score } = text
+    const read = new Map<Split, ReadonlyArray<Example>>()
+    for (const split of splits) read.set(split, yield* text.examples(split))
+    const needed = [...new Set(splitsNeeded)]
+    const notes: Array<string> = []
+    const problems: Array<string> = []
+    for (const split of needed) {
+      const all = read.get(split)!
+      if (all.length === 0) {
+        const why = split === "train" ? "there is nothing to train on" : "there is nothing to measure on"
+        problems.push(`its ${split} split has no examples: ${why}`)
+        continue
+      }
+      const empty = all.filter(isEmpty).length
+      const first = all.findIndex(isEmpty)
+      if (split === "train" && empty === all.length)
+        problems.push(`all ${empty} answers of its train split are empty: only the end of a text would be trained`)
+      else if (empty > 0)
+        notes.push(
+          `${empty} of ${all.length} answers of the ${split} split are empty (the first is of example ${first}, ${brief(all[first]!.prompt, 60)}): only the end is trained there`,
+        )
+      const broken = all.findIndex(isBroken)
+      if (broken >= 0)
+        notes.push(
+          `${all.filter(isBroken).length} of ${all.length} examples of the ${split} split hold the sign for what is no UTF-8 (U+FFFD), or half a character; ` +
+            `the first is example ${broken}, ${brief(all[broken]!.prompt, 60)}: was its file read in another encoding?`,
+        )
+    }
+    if (problems.length > 0) return yield* refuse(...problems)
+    const measured = needed.filter((split) => split !== "train")
+    for (const split of measured) notes.push(...overlap(split, read.get(split)!, "train", read.get("train")!))
+    if (measured.length === 2) notes.push(...overlap("test", read.get("test")!, "validation", read.get("validation")!))
+    if (score) {
+      const tried = measured.flatMap((split) => read.get(split)!.slice(0, 3))
+      const refused = yield* tryTask(() => tried.filter((example) => !score(example, example.answer)))
+      if (refused.length > 0)
+        notes.push(
+          `score refuses the own answer of ${refused.length} of ${tried.length} examples; the first: ${brief(refused[0]!.prompt, 60)}`,
+        )
+    }
+    return notes.map((note) => `task ${name}: ${note}`)
+  })
+
+/** The same for all tasks of an experiment: its own, and the training text of clean-text references. */
+export const checkTasks = (
+  resolved: Resolved,
+  texts: Texts,
+): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
+  const { measure, tuning } = resolved
+  const own: ReadonlyArray<Split> = ["train", measure.split, ...(tuning ? (["validation"] as const) : [])]
+  return Effect.map(
+    Effect.forEach(tasksOf(resolved), (task) =>
+      checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),
+    ),
+    (notes) => notes.flat(),
+  )
+}

@@ -1,0 +1,147 @@
+/** Every filter and loss of an experiment, run once on a small random problem: a fault is found before any work. */
+import {
+  type FilterInstance,
+  type FilterUse,
+  InvalidInput,
+  type LossInstance,
+  type LossUse,
+  type Model,
+  Reference,
+  Target,
+  tryFilter,
+  tryLoss,
+  trySparse,
+  type Use,
+} from "@winnow/core"
+import { type SignalsOptions, tryFused } from "@winnow/training"
+import { Effect } from "effect"
+import type { Resolved } from "../experiment/resolve.ts"
+
+/** A filter and a loss that are trained with, and where they stand in the experiment. */
+interface Place {
+  readonly at: string
+  readonly filter: FilterUse
+  readonly loss: LossUse
+  readonly steps: number
+  readonly signals: SignalsOptions
+}
+
+const placesOf = ({ arms, capacity }: Resolved): ReadonlyArray<Place> =>
+  [
+    ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
+    ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
+  ].flatMap(({ at, arm }): ReadonlyArray<Place> => {
+    const steps = typeof arm.steps === "number" ? arm.steps : 100
+    const own = { at, filter: arm.filter, loss: arm.loss, steps, signals: arm.signals }
+    const { reference } = arm
+    return reference?.kind === "distilled" ? [own, { ...reference, at: `the reference of ${at}` }] : [own]
+  })
+
+/**
+ * Logits have at most so many entries: what a loss does to a row does not depend on their number. One that fails here is tried with
+ * the experiment's own vocabulary, which may be what it asks for.
+ */
+const mostEntries = 128
+
+/** Models that are asked for and not there: a plugin that reads one itself cannot be tried without it. */
+class Absent {
+  read = false
+
+  readonly of = <T extends object>(what: string): T =>
+    new Proxy({} as T, {
+      get: (_, key) => {
+        if (typeof key === "symbol" || key === "then") return undefined
+        this.read = true
+        throw new Error(`the ${what} is not there yet`)
+      },
+    })
+}
+
+/** One filter or loss, made and run; says undefined, or why it could not be tried. */
+const tried = <I>(
+  use: Use<"filter" | "loss", I, Reference | Target>,
+  run: (fresh: () => I) => void,
+): Effect.Effect<string | undefined, InvalidInput> =>
+  Effect.suspend(() => {
+    const absent = new Absent()
+    const fresh = use.instance.pipe(
+      Effect.provideService(Target, absent.of<Model>("target")),
+      Effect.provideService(Reference, { model: absent.of<Model>("reference") }),
+    )
+    return Effect.matchEffect(fresh, {
+      onFailure: (error) => Effect.fail(error),
+      onSuccess: () =>
+        Effect.suspend(() => {
+          try {
+            run(() => Effect.runSync(fresh))
+            return Effect.succeed(undefined)
+          } catch (cause) {
+            if (absent.read)
+              return Effect.succeed(`${use.kind} ${use.name} reads a model itself and was not tried before the run`)
+            return cause instanceof InvalidInput ? Effect.fail(cause) : Effect.die(cause)
+          }
+        }),
+    })
+  })
+
+/** A loss in the forms that its arm has it computed in. */
+const runLoss = (loss: LossInstance, { signals }: Place, V: number): void => {
+  tryLoss(loss, V)
+  tryFused(loss, V)
+  const form = signals.target
+  if (typeof form === "object") trySparse(loss, V, "topK" in form ? "top-k" : "samples")
+}
+
+const runLossAtSizes = (loss: LossInstance, place: Place, V: number): void => {
+  const small = Math.min(V, mostEntries)
+  try {
+    runLoss(loss, place, small)
+  } catch (cause) {
+    if (small === V) throw cause
+    runLoss(loss, place, V)
+  }
+}
+
+/**
+ * Tries the filters and losses of all arms, references and the capacity run. Draws from generators of its own, and leaves no
+ * tensor behind.
+ *
+ * @returns what people should know: plugins that could not be tried
+ * @error InvalidInput with a line for each plugin that broke a rule: where it stands, its kind and name, what it returned, what
+ * was expected
+ */
+export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
+  Effect.gen(function* () {
+    const { vocabularySize: V } = yield* resolved.draft.model.instance
+    const seen = new Map<string, string | undefined>()
+    const problems: Array<string> = []
+    const notes: Array<string> = []
+    const trial = Effect.fnUntraced(function* <I>(
+      at: string,
+      use: Use<"filter" | "loss", I, Reference | Target>,
+      more: unknown,
+      run: (fresh: () => I) => void,
+    ) {
+      const key = JSON.stringify([use.kind, use.name, yield* use.decoded, more])
+      if (seen.has(key)) return
+      seen.set(key, at)
+      const note = yield* tried(use, run).pipe(
+        Effect.catch((error) => {
+          problems.push(`${at}: ${error.message}`)
+          return Effect.succeed(undefined)
+        }),
+      )
+      if (note !== undefined) notes.push(note)
+    })
+    for (const place of placesOf(resolved)) {
+      const { at, filter, loss, steps, signals } = place
+      yield* trial<FilterInstance>(at, filter as never, steps, (fresh) => tryFilter(fresh, steps))
+      yield* trial<LossInstance>(at, loss as never, signals, (fresh) => runLossAtSizes(fresh(), place, V))
+    }
+    if (problems.length > 0)
+      return yield* new InvalidInput({
+        what: `experiment ${resolved.name}, tried on a small random batch`,
+        problems,
+      })
+    return notes
+  })
