@@ -1,6 +1,6 @@
 /** A fault of a plugin: which plugin, which rule, what it returned or threw, what was expected, and where. */
 import { NotFinite } from "@winnow/numerics"
-import { InvalidInput } from "../errors.ts"
+import { DataError, InvalidInput, TrainingStopped } from "../errors.ts"
 import { messageOf } from "./brief.ts"
 import { placeOf } from "./place.ts"
 
@@ -22,10 +22,10 @@ export class PluginFault extends InvalidInput {
   }
 }
 
-/** An exception as a fault of the plugin that it came out of; what is a fault already, or a number that is not finite, stays. */
+/** An exception as a fault of the plugin that it came out of; errors of the lab stay as they are. */
 export const thrownBy = (plugin: string, doing: string, cause: unknown): Error =>
-  cause instanceof PluginFault || cause instanceof NotFinite
-    ? cause
+  [InvalidInput, DataError, TrainingStopped, NotFinite].some((ours) => cause instanceof ours)
+    ? (cause as Error)
     : new PluginFault(plugin, "throws nothing", `${doing} threw ${messageOf(cause)}`, placeOf(cause))
 
 /** Runs code of a plugin. @error PluginFault (thrown) in the place of any exception, with the place it was thrown at */

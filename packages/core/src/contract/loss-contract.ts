@@ -84,9 +84,7 @@ export const checkedLoss = (
     return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
   })
   const given_ = <C extends LossChunk | SparseChunk>(c: C): C => {
-    if (!("target" in c) || c.target !== undefined) return chunk(c)
-    const { target: _, ...rest } = c
-    return chunk(rest) as C
+    return "target" in c && c.target === undefined ? (chunk<LossChunk>(c as LossChunk, "target") as C) : chunk(c)
   }
   const returned = (what: string, value: unknown, shape: ReadonlyArray<number | "M">) => {
     const problem = shapeProblem(value, shape)

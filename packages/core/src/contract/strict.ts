@@ -7,6 +7,7 @@ const harmless = new Set(["then", "toJSON", "nodeType", "$$typeof", "asymmetricM
  * A maker of such objects.
  *
  * @param refuse the error for a name that the object does not have
+ * @returns makes one from an object's fields, but for the field `without`
  */
 export const strict = (refuse: (name: string) => Error) => {
   const prototype = new Proxy(Object.prototype, {
@@ -16,5 +17,10 @@ export const strict = (refuse: (name: string) => Error) => {
     },
     getPrototypeOf: () => null,
   })
-  return <T extends object>(fields: T): T => Object.freeze(Object.assign(Object.create(prototype) as T, fields))
+  return <T extends object>(fields: T, without?: keyof T): T => {
+    // by descriptor: a field that is computed when it is asked for stays so
+    const own = Object.getOwnPropertyDescriptors(fields)
+    if (without !== undefined) delete own[without]
+    return Object.freeze(Object.create(prototype, own) as T)
+  }
 }

@@ -157,15 +157,20 @@ test("a stage that fails stops only what depends on it, and is tried once", asyn
 
 test("a bug in a stage is its failure, with the text of what was thrown", async () => {
   const ran: Array<string> = []
+  /** As Winnow's own code throws, with none of a user's on the stack. */
+  const ours = (error: Error) => {
+    const frame = join(import.meta.dir, "run-stage.ts")
+    return Object.defineProperty(error, "stack", { value: `${error}\n    at run (${frame}:1:1)` })
+  }
   const thrown = () =>
     Effect.sync(() => {
-      throw new TypeError("x is undefined")
+      throw ours(new TypeError("x is undefined"))
     })
   const { measures } = cells(
     {
       a2: thrown,
       m1: () => {
-        throw new RangeError("before it began")
+        throw ours(new RangeError("before it began"))
       },
     },
     ran,
@@ -179,6 +184,17 @@ test("a bug in a stage is its failure, with the text of what was thrown", async 
   expect(said[0]![2]).toContain("RangeError: before it began")
   expect(said[1]![2]).toContain("TypeError: x is undefined")
   expect(artifacts.size).toBe(3)
+})
+
+test("an exception of code that is not Winnow's is a fault of that file, with its line", async () => {
+  const thrown = () => Effect.sync(() => (undefined as unknown as { readonly score: number }).score)
+  const { measures } = cells({ a2: thrown as never }, [])
+  const { failed } = await Effect.runPromise(runAll(measures, {}).pipe(Effect.provide(silent())))
+  const [failure] = [...failed.values()]
+  expect(failure!.error._tag).toBe("InvalidInput")
+  expect(failure!.error.message).toMatch(
+    /^packages\/lab\/src\/schedule\/run-all\.test\.ts:\d+: TypeError: undefined is not an object/,
+  )
 })
 
 test("what must succeed ends with the first failure, as it is", async () => {
