@@ -10,23 +10,46 @@ const kindOf = (stats: Stats): string => {
   return "no regular file"
 }
 
+/** A regular file that is open for reading: its descriptor, to be closed after use, and its size. */
+export interface OpenFile {
+  readonly fd: number
+  readonly bytes: number
+}
+
 /**
- * Opens a regular file and closes it after `use`. Symbolic links are followed; a pipe without a writer does not block.
+ * Opens a regular file. Symbolic links are followed; a pipe without a writer does not block. The caller closes `fd`.
  *
- * @error FileError for what is no regular file, or cannot be opened or read
+ * @error FileError for what is no regular file, or cannot be opened
  */
-export const withRegular = <A>(file: string, use: (fd: number, bytes: number) => A): A => {
+export const openRegular = (file: string): OpenFile => {
   try {
     const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
     try {
       const stats = fstatSync(fd)
       if (!stats.isFile()) throw new FileError(file, `this is ${kindOf(stats)}, expected a regular file`)
-      return use(fd, stats.size)
-    } finally {
+      return { fd, bytes: stats.size }
+    } catch (error) {
       closeSync(fd)
+      throw error
     }
   } catch (error) {
     throw fileErrorOf(error, file) ?? error
+  }
+}
+
+/**
+ * Opens a regular file and closes it after `use`.
+ *
+ * @error FileError for what is no regular file, or cannot be opened or read
+ */
+export const withRegular = <A>(file: string, use: (fd: number, bytes: number) => A): A => {
+  const { fd, bytes } = openRegular(file)
+  try {
+    return use(fd, bytes)
+  } catch (error) {
+    throw fileErrorOf(error, file) ?? error
+  } finally {
+    closeSync(fd)
   }
 }
 
