@@ -55,6 +55,8 @@ export interface Architecture {
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
   /** The same with a cache, as instructions of the native decoder. Left out: decoding runs `hidden`. */
   readonly decodeProgram?: DecodeProgram
+  /** Of a folder: one sentence for each thing in it that was left aside, for the user to read once. */
+  readonly notes?: ReadonlyArray<string>
 }
 
 /** Logits of some rows, for the distributions that tokens are drawn from. Void once the decoding state is used again. */

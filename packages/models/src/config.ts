@@ -1,96 +1,129 @@
 /** From the config.json of a Hugging Face model directory to an architecture, or to a reason why not. */
 import { type Architecture, InvalidInput } from "@winnow/core"
 import { ArkErrors } from "arktype"
+import { configFields } from "./config-fields.ts"
 import { gptNeoxArchitecture, gptNeoxOptions } from "./gpt-neox.ts"
 import { llamaArchitecture, llamaOptions } from "./llama.ts"
+import { ropeOf } from "./rope-config.ts"
+import { isRecord, own, shown } from "./shown.ts"
 
 type Config = Readonly<Record<string, unknown>>
+type FamilyName = "gpt_neox" | "llama"
 
 interface Family {
+  readonly name: FamilyName
   /** From options of any origin to the architecture, or arktype's list of what is wrong. */
   readonly build: (options: unknown) => Architecture | ArkErrors
-  /** Options in our names, from keys that `transformers` has had under several. */
-  readonly rename: (config: Config, rope: Config) => Config
-  /** What this family computes without, although `transformers` would not. */
-  readonly refused: (config: Config, rope: Config) => ReadonlyArray<string>
+  /** Values of `transformers` for keys that a config.json lacks, where options have another default or none. */
+  readonly defaults: Config
+  /** Keys whose null means "the default". */
+  readonly nullable: ReadonlyArray<string>
+  /** Names of activations, as `transformers` has them, by the one name here. */
+  readonly activations: ReadonlyMap<unknown, string>
 }
 
-// config.json has many keys that do not change the computation: they are left aside, unlike in options.
+// config.json has many keys that do not change the computation: config-fields.ts judges them.
 const neoxFromFile = gptNeoxOptions.onUndeclaredKey("delete")
 const llamaFromFile = llamaOptions.onUndeclaredKey("delete")
 
-/** A problem unless the value is absent, null or the one that changes nothing. */
-const not = (key: string, value: unknown, neutral?: unknown): ReadonlyArray<string> =>
-  value == null || value === neutral ? [] : [`${key} ${JSON.stringify(value)} is not supported`]
-
-const families: Readonly<Record<string, Family>> = {
-  gpt_neox: {
-    build: (options) => {
-      const valid = neoxFromFile(options)
-      return valid instanceof ArkErrors ? valid : gptNeoxArchitecture(valid)
+const families: ReadonlyMap<unknown, Family> = new Map<unknown, Family>([
+  [
+    "gpt_neox",
+    {
+      name: "gpt_neox",
+      build: (options) => {
+        const valid = neoxFromFile(options)
+        return valid instanceof ArkErrors ? valid : gptNeoxArchitecture(valid)
+      },
+      defaults: {
+        vocab_size: 50432,
+        hidden_size: 6144,
+        num_hidden_layers: 44,
+        num_attention_heads: 64,
+        intermediate_size: 24576,
+      },
+      nullable: [],
+      activations: new Map([
+        ["gelu", "gelu"],
+        ["gelu_python", "gelu"],
+      ]),
     },
-    rename: (config, rope) => ({
-      rotary_pct: rope["partial_rotary_factor"] ?? config["rotary_pct"],
-      rope_theta: rope["rope_theta"] ?? config["rope_theta"] ?? config["rotary_emb_base"],
-    }),
-    refused: () => [],
-  },
-  llama: {
-    build: (options) => {
-      const valid = llamaFromFile(options)
-      return valid instanceof ArkErrors ? valid : llamaArchitecture(valid)
+  ],
+  [
+    "llama",
+    {
+      name: "llama",
+      build: (options) => {
+        const valid = llamaFromFile(options)
+        return valid instanceof ArkErrors ? valid : llamaArchitecture(valid)
+      },
+      defaults: {
+        vocab_size: 32000,
+        hidden_size: 4096,
+        num_hidden_layers: 32,
+        num_attention_heads: 32,
+        intermediate_size: 11008,
+      },
+      nullable: ["num_key_value_heads", "head_dim"],
+      activations: new Map([
+        ["silu", "silu"],
+        ["swish", "silu"],
+      ]),
     },
-    rename: (config, rope) => ({ rope_theta: rope["rope_theta"] ?? config["rope_theta"] }),
-    refused: (config, rope) => [
-      ...not("partial_rotary_factor", rope["partial_rotary_factor"] ?? config["partial_rotary_factor"], 1),
-      ...not("sliding_window", config["sliding_window"]),
-    ],
-  },
-}
+  ],
+])
 
 /** The values of `model_type` that can be loaded. */
-export const modelTypes: ReadonlyArray<string> = Object.keys(families)
+export const modelTypes: ReadonlyArray<string> = [...families.values()].map(({ name }) => name)
 
-const isRecord = (x: unknown): x is Config => typeof x === "object" && x !== null && !Array.isArray(x)
-
-/** rope_parameters of transformers 5, or the rope_scaling of earlier versions; only the unscaled embedding is known. */
-const ropeOf = (config: Config): { rope: Config; problems: ReadonlyArray<string> } => {
-  const key = config["rope_parameters"] == null ? "rope_scaling" : "rope_parameters"
-  const rope = config[key]
-  if (rope == null) return { rope: {}, problems: [] }
-  if (!isRecord(rope)) return { rope: {}, problems: [`${key} must be an object (was ${JSON.stringify(rope)})`] }
-  const kind = rope["rope_type"] ?? rope["type"] ?? "default"
-  return {
-    rope,
-    problems: kind === "default" ? [] : [`${key} of type ${JSON.stringify(kind)} is not supported, only "default" is`],
+/** Fields that would change the numbers, one problem each, and a note of those that nobody here knows. */
+const judgeFields = (family: Family, config: Config) => {
+  const fields = configFields.get(family.name)!
+  const problems: Array<string> = []
+  const unknown: Array<string> = []
+  for (const [key, value] of Object.entries(config)) {
+    const field = fields.get(key)
+    if (field === undefined) unknown.push(key)
+    else if (field.part === "refused" && value != null && !field.neutral(value, config))
+      problems.push(`${key} ${shown(value)} is not supported: ${field.why}`)
   }
+  const more = unknown.length > 8 ? ` and ${unknown.length - 8} more` : ""
+  const notes =
+    unknown.length === 0
+      ? []
+      : [
+          `${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${family.name} that is known here; left aside`,
+        ]
+  return { problems, notes }
 }
 
 /**
- * The architecture that a config.json describes. Keys that do not change the computation are left aside; dropout is
- * not applied; what would change it and is not computed here is refused.
+ * The architecture that a config.json describes, computed as `transformers` 5 computes it. `config-fields.ts` says of each
+ * key whether it is used, has no effect, or is refused where it would change the numbers. Dropout is not applied.
  *
- * @param where names the file in errors
+ * @param where names the file in errors and in the architecture's notes
  * @error InvalidInput with one line a problem
  */
 export const architectureFromConfig = (config: unknown, where = "config.json"): Architecture => {
   const fail = (problems: ReadonlyArray<string>) => new InvalidInput({ what: where, problems })
-  if (!isRecord(config)) throw fail([`a JSON object was expected (was ${JSON.stringify(config)?.slice(0, 80)})`])
-  const family = families[String(config["model_type"])]
+  if (!isRecord(config)) throw fail([`a JSON object was expected (was ${shown(config)})`])
+  const family = families.get(own(config, "model_type"))
   if (family === undefined)
-    throw fail([`model_type ${JSON.stringify(config["model_type"])} is not known, only ${modelTypes.join(" and ")}`])
-  const { rope, problems } = ropeOf(config)
-  const refused = [
-    ...problems,
-    ...family.refused(config, rope),
-    ...(config["quantization_config"] == null ? [] : ["quantization_config: quantised weights cannot be read"]),
-  ]
-  if (refused.length > 0) throw fail(refused)
-  // null means "the default" to transformers, except for token ids, where it means "none".
-  const given = Object.entries({ ...config, ...family.rename(config, rope) }).filter(
-    ([key, value]) => value !== undefined && (value !== null || key.endsWith("_token_id")),
+    throw fail([`model_type ${shown(own(config, "model_type"))} is not known, only ${modelTypes.join(" and ")}`])
+  const rope = ropeOf(family.name, config)
+  const judged = judgeFields(family, config)
+  const problems = [...rope.problems, ...judged.problems]
+  const given = own(config, "hidden_act")
+  const activation = given === undefined ? undefined : family.activations.get(given)
+  if (given !== undefined && activation === undefined)
+    problems.push(`hidden_act ${shown(given)} is not supported, known are ${[...family.activations.keys()].join(", ")}`)
+  if (problems.length > 0) throw fail(problems)
+  const isNone = (key: string, value: unknown) => value === null && family.nullable.includes(key)
+  const merged = { ...family.defaults, ...config, hidden_act: activation, rotary_pct: undefined, ...rope.options }
+  const built = family.build(
+    Object.fromEntries(Object.entries(merged).filter(([key, value]) => value !== undefined && !isNone(key, value))),
   )
-  const built = family.build(Object.fromEntries(given))
   if (built instanceof ArkErrors) throw fail(built.map((error) => error.message))
-  return built
+  const notes = [...rope.notes, ...judged.notes].map((note) => `${where}: ${note}`)
+  return notes.length === 0 ? built : { ...built, notes }
 }

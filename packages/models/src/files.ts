@@ -1,89 +1,139 @@
 /** Model directories in the Hugging Face layout: config.json beside model.safetensors, whole or in shards. */
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
-import { basename, join } from "node:path"
+import { join } from "node:path"
 import { type Architecture, DataError, InvalidInput, type Model } from "@winnow/core"
+import { FileError, writeWhole } from "@winnow/files"
 import { type Elements, fillTensor, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { architectureFromConfig } from "./config.ts"
+import { withDataErrors } from "./data-errors.ts"
+import { nonFiniteProblem } from "./finite.ts"
+import { readJson, requireFolder, weightFiles } from "./folder.ts"
 import { makeModel, ownVariable } from "./model.ts"
-import { openSafetensors, replaceFile, type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
+import { openSafetensors, type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
+import { isReadable, readDtypes } from "./safetensors-header.ts"
+import { type NamedWeights, nameWeights, weightProblems } from "./weight-names.ts"
 
-/** Buffers that old checkpoints carry beside their parameters; they are computed, not read. */
-const computed = /\.(attention|self_attn)\.(bias|masked_bias|rotary_emb\.inv_freq)$/
+/** The open files of a folder. */
+interface Weights {
+  /** Which file has each tensor, by its name there. */
+  readonly fileOf: ReadonlyMap<string, SafetensorsFile>
+  readonly close: () => void
+}
 
-const readJson = (file: string): unknown => {
-  let text: string
-  try {
-    text = readFileSync(file, "utf8")
-  } catch (error) {
-    throw new DataError({ message: `${file} cannot be read: ${(error as Error).message}` })
+/** Opens all files of weights. @error DataError for a tensor that two shards have and the index does not settle */
+const openWeights = (dir: string): Weights => {
+  const { files, index } = weightFiles(dir)
+  const opened: Array<SafetensorsFile> = []
+  const close = () => {
+    for (const file of opened) file.close()
   }
   try {
-    return JSON.parse(text)
+    const fileOf = new Map<string, SafetensorsFile>()
+    const from = new Map<string, string>()
+    for (const path of files) {
+      const file = openSafetensors(path)
+      opened.push(file)
+      for (const name of file.tensors.keys()) {
+        const before = from.get(name)
+        if (before !== undefined && index?.get(name) !== path && index?.get(name) !== before)
+          throw new DataError({ message: `${dir}: tensor ${name} is in ${before} and in ${path}; remove one of them` })
+        if (before !== undefined && index?.get(name) === before) continue
+        fileOf.set(name, file)
+        from.set(name, path)
+      }
+    }
+    return { fileOf, close }
   } catch (error) {
-    throw new DataError({ message: `${file} is not JSON: ${(error as Error).message}` })
+    close()
+    throw error
   }
 }
 
-/** The files that hold the weights: one, or those that the index of shards names. */
-const weightFiles = (dir: string): ReadonlyArray<string> => {
-  const whole = join(dir, "model.safetensors")
-  if (existsSync(whole)) return [whole]
-  const index = join(dir, "model.safetensors.index.json")
-  if (!existsSync(index))
-    throw new DataError({
-      message: existsSync(join(dir, "pytorch_model.bin"))
-        ? `${dir} has pytorch_model.bin, which is not read: save it as safetensors (transformers: model.save_pretrained)`
-        : `${dir} has neither model.safetensors nor model.safetensors.index.json`,
-    })
-  const map = (readJson(index) as { weight_map?: unknown } | null)?.weight_map
-  const shards = typeof map === "object" && map !== null ? [...new Set(Object.values(map))] : []
-  const isName = (x: unknown) => typeof x === "string" && basename(x) === x && x.endsWith(".safetensors")
-  if (shards.length === 0 || !shards.every(isName))
-    throw new DataError({ message: `${index}: weight_map must map names to .safetensors files beside it` })
-  return shards.map((shard) => join(dir, shard as string))
+/** A list of problems in one line, the first eight of them. */
+const listed = (problems: ReadonlyArray<string>): string => {
+  const rest = problems.length - 8
+  return `${problems.slice(0, 8).join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`
 }
 
-/** Which file has each parameter. @error DataError that lists what is missing, unexpected or of another shape */
-const locate = (dir: string, architecture: Architecture, files: ReadonlyArray<SafetensorsFile>) => {
-  const found = new Map(
-    files.flatMap((file) => [...file.tensors].map(([name, entry]) => [name, { file, entry }] as const)),
-  )
-  const problems: Array<string> = []
-  for (const [name, { shape }] of architecture.parameters) {
-    const at = found.get(name)
-    if (at === undefined) problems.push(`${name} is missing`)
-    else if (at.entry.shape.join() !== shape.join())
-      problems.push(`${name} has shape [${at.entry.shape}], config.json makes it [${shape}]`)
-  }
-  const tiedHead = architecture.config["tie_word_embeddings"] === true
-  for (const name of found.keys())
-    if (
-      !architecture.parameters.has(name) &&
-      !computed.test(name) &&
-      !(tiedHead && /^(embed_out|lm_head)\.weight$/.test(name))
+/** Whether a tied head's copy in the file is another matrix than the embedding: transformers 5 does not tie them then. */
+const headDiffers = ({ fileOf }: Weights, embed: string, head: string): boolean => {
+  const [a, b] = [fileOf.get(embed)!.read(embed), fileOf.get(head)!.read(head)]
+  return a.some((x, i) => x !== b[i])
+}
+
+/** A folder whose files agree with each other, open. */
+interface OpenFolder extends Weights {
+  readonly architecture: Architecture
+  /** The tensor in the files that each parameter is. */
+  readonly tensorOf: ReadonlyMap<string, string>
+}
+
+/** The problems of the tensors of a folder, those that cannot be read included. */
+const problemsOf = (architecture: Architecture, named: NamedWeights, { fileOf }: Weights): ReadonlyArray<string> => {
+  const entryOf = (name: string) => fileOf.get(name)!.tensors.get(name)!
+  if (named.layers > 0 && named.layers < architecture.layers)
+    return [`config.json has num_hidden_layers ${architecture.layers}, the weights have ${named.layers} layers`]
+  const problems = weightProblems(architecture, named, (name) => entryOf(name).shape)
+  if (problems.length > 0) return problems
+  return [...named.byParameter.values()].flatMap((name) => {
+    const { dtype } = entryOf(name)
+    return isReadable(dtype)
+      ? []
+      : [`${name} has dtype ${dtype}; ${readDtypes.join(", ")} are read: save it in one of them`]
+  })
+}
+
+const openFolder = (dir: string): OpenFolder => {
+  requireFolder(dir)
+  const configFile = join(dir, "config.json")
+  const config = readJson(configFile) as Readonly<Record<string, unknown>>
+  const tied = architectureFromConfig(config, configFile)
+  const weights = openWeights(dir)
+  try {
+    const named = nameWeights(tied.type, weights.fileOf.keys())
+    const problems = problemsOf(tied, named, weights)
+    if (problems.length > 0) throw new DataError({ message: `${dir}: ${listed(problems)}` })
+    const [embed, head] = [named.byParameter.get(named.embed), named.byParameter.get(named.head)]
+    const untie =
+      tied.head === named.embed && embed !== undefined && head !== undefined && headDiffers(weights, embed, head)
+    const { notes = [], ...architecture } = untie
+      ? architectureFromConfig({ ...config, tie_word_embeddings: false }, configFile)
+      : tied
+    const [first, ...others] = named.beside
+    const all = [
+      ...notes,
+      ...(untie
+        ? [
+            `${dir}: tie_word_embeddings is true, but ${head} is another matrix than the embedding: both are used, as in transformers 5`,
+          ]
+        : []),
+      ...(first === undefined
+        ? []
+        : [
+            `${dir}: ${first}${others.length > 0 ? ` and ${others.length} more tensors` : ""} beside the model: not read`,
+          ]),
+    ]
+    const tensorOf = new Map(
+      [...architecture.parameters.keys()].map((name) => [name, named.byParameter.get(name) ?? head!] as const),
     )
-      problems.push(`${name} is not a parameter of ${architecture.type} with this config.json`)
-  const [shown, rest] = [problems.slice(0, 8), problems.length - 8]
-  if (problems.length > 0)
-    throw new DataError({ message: `${dir}: ${shown.join("; ")}${rest > 0 ? `; and ${rest} more` : ""}` })
-  return found
+    return { ...weights, tensorOf, architecture: all.length === 0 ? architecture : { ...architecture, notes: all } }
+  } catch (error) {
+    weights.close()
+    throw error
+  }
 }
 
 const load = (dir: string): Model => {
-  if (!existsSync(dir) || !statSync(dir).isDirectory())
-    throw new DataError({
-      message: `${dir} is not a directory; a model is a directory with config.json and model.safetensors`,
-    })
-  const configFile = join(dir, "config.json")
-  const architecture = architectureFromConfig(readJson(configFile), configFile)
-  const files: Array<SafetensorsFile> = []
+  const { architecture, tensorOf, fileOf, close } = openFolder(dir)
   const parameters = new Map<string, tf.Variable>()
   try {
-    for (const file of weightFiles(dir)) files.push(openSafetensors(file))
-    const found = locate(dir, architecture, files)
     for (const [name, { shape }] of architecture.parameters) {
-      const fill = (values: Elements) => found.get(name)!.file.readInto(name, values as Float32Array)
+      const tensor = tensorOf.get(name)!
+      const fill = (values: Elements) => {
+        fileOf.get(tensor)!.readInto(tensor, values as Float32Array)
+        const problem = nonFiniteProblem(tensor, shape, values as Float32Array)
+        if (problem !== undefined) throw new DataError({ message: `${dir}: ${problem}` })
+      }
       parameters.set(
         name,
         ownVariable(() => fillTensor(shape, "float32", fill)),
@@ -94,7 +144,7 @@ const load = (dir: string): Model => {
     tf.dispose([...parameters.values()])
     throw error
   } finally {
-    for (const file of files) file.close()
+    close()
   }
 }
 
@@ -109,8 +159,8 @@ const save = (model: Model, dir: string, extra: Readonly<Record<string, unknown>
     })),
   )
   // Last, as its presence says that the directory is whole.
-  replaceFile(join(dir, "config.json"), (fd) =>
-    writeFileSync(fd, `${JSON.stringify({ ...architecture.config, ...extra }, null, 2)}\n`),
+  withDataErrors(() =>
+    writeWhole(join(dir, "config.json"), `${JSON.stringify({ ...architecture.config, ...extra }, null, 2)}\n`),
   )
 }
 
@@ -120,15 +170,31 @@ const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
       return Effect.succeed(run())
     } catch (error) {
       if (error instanceof DataError || error instanceof InvalidInput) return Effect.fail(error)
+      if (error instanceof FileError) return Effect.fail(new DataError({ message: error.message }))
       throw error
     }
   })
 
 /**
- * Reads a model directory; F16 and BF16 weights become float32. The caller disposes of the model.
+ * The architecture of a model directory, its config.json held against the tensors of its files, which are not read but
+ * for a second head beside tied embeddings.
+ *
+ * @error as `loadModel`, but for values
+ */
+export const readArchitecture = (dir: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
+  attempt(() => {
+    const { architecture, close } = openFolder(dir)
+    close()
+    return architecture
+  })
+
+/**
+ * Reads a model directory; F16, BF16 and F64 weights become float32. `architecture.notes` says what of it was left aside.
+ * The caller disposes of the model.
  *
  * @error InvalidInput if config.json describes what is not computed here
- * @error DataError if a file is missing or damaged, or its tensors are not those of config.json
+ * @error DataError if the folder is another thing, a file is missing or damaged, its tensors are not those of config.json,
+ *   or a weight is not finite
  */
 export const loadModel = (dir: string): Effect.Effect<Model, DataError | InvalidInput> => attempt(() => load(dir))
 

@@ -12,23 +12,26 @@ import { decoderHidden, type Trunk } from "./decoder.ts"
 import { decoderProgram } from "./decoder-program.ts"
 import { embedding } from "./embedding.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
+import { ropeScaling, scalingFits } from "./rope-scaling.ts"
 import { rotaryEmbedding } from "./rotary.ts"
+import { layerCount, size } from "./sizes.ts"
 import { noTokenIds, tokenIds } from "./token-ids.ts"
 
 /** The fields of a GPT-NeoX config.json that the computation depends on; defaults are those of `transformers`. */
 export const gptNeoxOptions = type({
   "...": tokenIds,
   "+": "reject",
-  vocab_size: "number.integer > 0",
-  hidden_size: "number.integer > 0",
-  num_hidden_layers: "number.integer > 0",
-  num_attention_heads: "number.integer > 0",
-  /** 4 x hidden_size if left out, as in every Pythia. */
-  "intermediate_size?": "number.integer > 0",
-  max_position_embeddings: "number.integer > 0 = 2048",
-  /** Fraction of each head that is rotated; the count of entries is rounded down and must be even. */
+  vocab_size: size,
+  hidden_size: size,
+  num_hidden_layers: layerCount,
+  num_attention_heads: size,
+  /** 4 x hidden_size if left out, as in every Pythia. A config.json that lacks it means the default of `transformers`. */
+  "intermediate_size?": size,
+  max_position_embeddings: size.default(2048),
+  /** Fraction of each head that is rotated: so many entries, rounded down; an odd count turns one more. */
   rotary_pct: "0 < number <= 1 = 0.25",
   rope_theta: "number > 0 = 10000",
+  "rope_scaling?": ropeScaling,
   use_parallel_residual: "boolean = true",
   attention_bias: "boolean = true",
   hidden_act: "'gelu' = 'gelu'",
@@ -38,13 +41,29 @@ export const gptNeoxOptions = type({
 }).narrow((o, ctx) => {
   if (o.hidden_size % o.num_attention_heads !== 0)
     return ctx.mustBe(`such that num_attention_heads ${o.num_attention_heads} divides hidden_size ${o.hidden_size}`)
-  const rotated = Math.floor((o.hidden_size / o.num_attention_heads) * o.rotary_pct)
-  if (rotated < 2 || rotated % 2 !== 0)
-    return ctx.mustBe(`such that rotary_pct rotates an even number of entries of a head, at least 2 (not ${rotated})`)
-  return true
+  const { headSize, exponents, rotated } = rotaryOf(o)
+  if (rotated < 2 || rotated > headSize)
+    return ctx.mustBe(
+      `such that rotary_pct rotates 2 or more entries of a head of ${headSize} in pairs (not ${exponents})`,
+    )
+  return (
+    scalingFits(o.rope_scaling, exponents) ||
+    ctx.mustBe(`such that rope_scaling has an even number of entries above 2 to scale (not ${exponents})`)
+  )
 })
 
 export type GptNeoxOptions = typeof gptNeoxOptions.infer
+
+/** Entries of a head, those that frequencies are of, and those that are rotated: pairs of them. */
+const rotaryOf = (o: {
+  readonly hidden_size: number
+  readonly num_attention_heads: number
+  readonly rotary_pct: number
+}) => {
+  const headSize = o.hidden_size / o.num_attention_heads
+  const exponents = Math.floor(headSize * o.rotary_pct)
+  return { headSize, exponents, rotated: 2 * Math.ceil(exponents / 2) }
+}
 
 const EMBED = "gpt_neox.embed_in.weight"
 
@@ -119,7 +138,12 @@ const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
   model_type: "gpt_neox",
   intermediate_size: m,
   rotary_emb_base: o.rope_theta,
-  rope_parameters: { rope_type: "default", rope_theta: o.rope_theta, partial_rotary_factor: o.rotary_pct },
+  rope_parameters: {
+    rope_type: "default",
+    ...o.rope_scaling,
+    rope_theta: o.rope_theta,
+    partial_rotary_factor: o.rotary_pct,
+  },
   attention_dropout: 0,
   hidden_dropout: 0,
   use_cache: true,
@@ -130,7 +154,7 @@ const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
 export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
   const d = o.hidden_size
   const m = o.intermediate_size ?? 4 * d
-  const headSize = d / o.num_attention_heads
+  const { headSize, exponents, rotated } = rotaryOf(o)
   const layout: HeadLayout = {
     heads: o.num_attention_heads,
     kvHeads: o.num_attention_heads,
@@ -139,8 +163,10 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
   }
   const rotarySpec = {
     headSize,
-    rotated: Math.floor(headSize * o.rotary_pct),
+    rotated,
+    exponents,
     theta: o.rope_theta,
+    scaling: o.rope_scaling,
     maxLength: o.max_position_embeddings,
   }
   const eps = o.layer_norm_eps

@@ -13,25 +13,31 @@ import { decoderHidden, type Trunk } from "./decoder.ts"
 import { decoderProgram } from "./decoder-program.ts"
 import { embedding } from "./embedding.ts"
 import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
+import { ropeScaling, scalingFits } from "./rope-scaling.ts"
 import { rotaryEmbedding } from "./rotary.ts"
+import { layerCount, size } from "./sizes.ts"
 import { noTokenIds, tokenIds } from "./token-ids.ts"
 
 /** The fields of a Llama config.json that the computation depends on; defaults are those of `transformers`. */
 export const llamaOptions = type({
   "...": tokenIds,
   "+": "reject",
-  vocab_size: "number.integer > 0",
-  hidden_size: "number.integer > 0",
-  num_hidden_layers: "number.integer > 0",
-  num_attention_heads: "number.integer > 0",
+  vocab_size: size,
+  hidden_size: size,
+  num_hidden_layers: layerCount,
+  num_attention_heads: size,
   /** num_attention_heads if left out: no grouping. */
-  "num_key_value_heads?": "number.integer > 0",
+  "num_key_value_heads?": size,
   /** hidden_size / num_attention_heads if left out. */
-  "head_dim?": "number.integer > 0",
-  /** 8/3 hidden_size rounded up to a multiple of 8 if left out: the parameters of a 4 x feed-forward without gate. */
-  "intermediate_size?": "number.integer > 0",
-  max_position_embeddings: "number.integer > 0 = 2048",
+  "head_dim?": size,
+  /**
+   * 8/3 hidden_size rounded up to a multiple of 8 if left out: the parameters of a 4 x feed-forward without gate. A
+   * config.json that lacks it means the default of `transformers`.
+   */
+  "intermediate_size?": size,
+  max_position_embeddings: size.default(2048),
   rope_theta: "number > 0 = 10000",
+  "rope_scaling?": ropeScaling,
   attention_bias: "boolean = false",
   mlp_bias: "boolean = false",
   hidden_act: "'silu' = 'silu'",
@@ -39,12 +45,17 @@ export const llamaOptions = type({
   initializer_range: "number > 0 = 0.02",
   tie_word_embeddings: "boolean = false",
 }).narrow((o, ctx) => {
-  if (o.hidden_size % o.num_attention_heads !== 0)
-    return ctx.mustBe(`such that num_attention_heads ${o.num_attention_heads} divides hidden_size ${o.hidden_size}`)
+  if (o.head_dim === undefined && o.hidden_size % o.num_attention_heads !== 0)
+    return ctx.mustBe(
+      `such that num_attention_heads ${o.num_attention_heads} divides hidden_size ${o.hidden_size}, or with a head_dim`,
+    )
   const { Q, G, h } = headsOf(o)
   if (Q % G !== 0) return ctx.mustBe(`such that num_key_value_heads ${G} divides num_attention_heads ${Q}`)
   if (h % 2 !== 0) return ctx.mustBe(`such that a head has an even size (not ${h})`)
-  return true
+  return (
+    scalingFits(o.rope_scaling, h) ||
+    ctx.mustBe(`such that rope_scaling has more than 2 entries of a head to scale (not ${h})`)
+  )
 })
 
 export type LlamaOptions = typeof llamaOptions.infer
@@ -150,7 +161,7 @@ const configOf = (o: LlamaOptions, m: number): Record<string, unknown> => {
     num_key_value_heads: G,
     head_dim: h,
     intermediate_size: m,
-    rope_parameters: { rope_type: "default", rope_theta: o.rope_theta },
+    rope_parameters: { rope_type: "default", ...o.rope_scaling, rope_theta: o.rope_theta },
     attention_dropout: 0,
     use_cache: true,
     dtype: "float32",
@@ -163,7 +174,13 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
   const m = o.intermediate_size ?? 8 * Math.ceil(d / 3)
   const { Q, G, h } = headsOf(o)
   const layout: HeadLayout = { heads: Q, kvHeads: G, headSize: h, order: "kinds" }
-  const rotarySpec = { headSize: h, rotated: h, theta: o.rope_theta, maxLength: o.max_position_embeddings }
+  const rotarySpec = {
+    headSize: h,
+    rotated: h,
+    theta: o.rope_theta,
+    scaling: o.rope_scaling,
+    maxLength: o.max_position_embeddings,
+  }
   const eps = o.rms_norm_eps
   const parameters = parametersOf(o, m)
 

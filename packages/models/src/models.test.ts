@@ -195,7 +195,11 @@ test("options that do not fit together are refused with the reason", async () =>
   const reason = (use: { readonly instance: Effect.Effect<Architecture, { readonly message: string }> }) =>
     Effect.runPromise(Effect.flip(use.instance)).then((error) => error.message)
   expect(await reason(gptNeox({ ...sizes, hidden_size: 18 }))).toContain("num_attention_heads 4 divides hidden_size 18")
-  expect(await reason(gptNeox({ ...sizes, rotary_pct: 0.3 }))).toContain("even number of entries")
+  expect(await reason(gptNeox({ ...sizes, rotary_pct: 0.01 }))).toContain("2 or more entries of a head")
+  expect(await reason(gptNeox({ ...sizes, num_hidden_layers: 1e9 }))).toContain(
+    "num_hidden_layers must be at most 4096",
+  )
+  expect(await reason(llama({ ...sizes, hidden_size: 1e300 }))).toContain("hidden_size must be at most 2147483647")
   expect(await reason(llama({ ...sizes, num_key_value_heads: 3 }))).toContain("num_key_value_heads 3 divides")
-  expect(await reason(llama.use({ ...sizes, rope_scaling: null }))).toContain("rope_scaling must be removed")
+  expect(await reason(llama.use({ ...sizes, rope_scaling: null }))).toContain("rope_scaling.rope_type must be")
 })

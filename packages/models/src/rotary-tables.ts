@@ -4,13 +4,18 @@
  * Letters: h head size, r rotated entries of a head.
  */
 
+import { type Frequencies, type RopeScaling, rotaryFrequencies } from "./rope-scaling.ts"
+
 /** The rotary embedding of one architecture. */
 export interface RotarySpec {
   readonly headSize: number
   /** Entries of each head that are rotated: even, at most the head size. */
   readonly rotated: number
+  /** Entries that the frequencies are of: `rotated`, or one less where that would be odd. */
+  readonly exponents?: number
   readonly theta: number
   readonly maxLength: number
+  readonly scaling?: RopeScaling | undefined
 }
 
 /** Tables [rows, r / 2] each, times h^-1/4, the factor of queries and keys alike. */
@@ -25,19 +30,20 @@ export const rotaryScale = ({ headSize }: RotarySpec): number => headSize ** -0.
 /** Tables of the first so many positions; kept, and grown when more are asked for. */
 export const rotaryTables = (spec: RotarySpec): ((rows: number) => RotaryTables) => {
   const half = spec.rotated / 2
-  const scale = rotaryScale(spec)
+  let of: Frequencies | undefined
   let held: RotaryTables = { cos: new Float32Array(0), sin: new Float32Array(0) }
   return (rows) => {
     const n = rows * half
+    // When first asked for: sizes of a damaged config.json are compared with the weights before.
+    of ??= rotaryFrequencies(spec.theta, spec.exponents ?? spec.rotated, spec.scaling)
+    const scale = rotaryScale(spec) * of.attention
     if (n > held.cos.length) {
       const [cos, sin] = [new Float32Array(n), new Float32Array(n)]
       cos.set(held.cos)
       sin.set(held.sin)
       for (let at = held.cos.length; at < n; at++) {
         const [t, i] = [Math.floor(at / half), at % half]
-        // In float32 as PyTorch has it: at position 2000 the rounding of the angle would otherwise show.
-        const frequency = Math.fround(1 / Math.fround(spec.theta ** Math.fround((2 * i) / spec.rotated)))
-        const angle = Math.fround(t * frequency)
+        const angle = Math.fround(t * of.frequencies[i]!)
         cos[at] = Math.cos(angle) * scale
         sin[at] = Math.sin(angle) * scale
       }

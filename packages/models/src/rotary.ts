@@ -58,7 +58,7 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
   const { headSize, rotated, maxLength } = spec
   const half = rotated / 2
   const tables = rotaryTables(spec)
-  const turn = signedTurn(headSize, rotated)
+  let turn: Float32Array | undefined
   let rows = 0
   let cos = new Float32Array(0)
   let sin = new Float32Array(0)
@@ -81,6 +81,7 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
     const positions = start_N === undefined ? P + T - leastPad : longestPart(start_N, T)
     checkPositions(positions, maxLength)
     if (Math.min(P + T, maxLength) > rows) grow(P + T)
+    turn ??= signedTurn(headSize, rotated)
     const turn_hh = tf.tensor2d(turn, [headSize, headSize])
     if (pads === undefined && start_N === undefined) {
       const cos_Th = tf.tensor2d(cos.subarray(P * headSize, (P + T) * headSize), [T, headSize])

@@ -4,14 +4,30 @@
  * @source https://github.com/huggingface/safetensors, "Format"
  */
 import { DataError } from "@winnow/core"
+import { parseJson } from "@winnow/files"
+import { isRecord, shown } from "./shown.ts"
 
-/** Number formats that are read; all become float32. */
-const widths = { F32: 4, F16: 2, BF16: 2 } as const
-export type Dtype = keyof typeof widths
+/** Bits of a number in the formats that a file may have. */
+const bitsOf: ReadonlyMap<string, number> = new Map([
+  ...["F64", "I64", "U64", "C64"].map((name) => [name, 64] as const),
+  ...["F32", "I32", "U32"].map((name) => [name, 32] as const),
+  ...["F16", "BF16", "I16", "U16"].map((name) => [name, 16] as const),
+  ...["I8", "U8", "BOOL", "F8_E5M2", "F8_E4M3", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"].map((n) => [n, 8] as const),
+  ...["F6_E2M3", "F6_E3M2"].map((name) => [name, 6] as const),
+  ["F4", 4],
+])
+
+/** Number formats that are read; all become float32. A tensor of another format may lie in a file, unread. */
+export const readDtypes = ["F32", "F16", "BF16", "F64"] as const
+export type Dtype = (typeof readDtypes)[number]
+
+/** Whether tensors of this format can be read. */
+export const isReadable = (dtype: string): dtype is Dtype => (readDtypes as ReadonlyArray<string>).includes(dtype)
 
 /** One tensor of a file. */
 export interface TensorEntry {
-  readonly dtype: Dtype
+  /** Of `readDtypes`, or one that cannot be read. */
+  readonly dtype: string
   readonly shape: ReadonlyArray<number>
   /** First byte and byte past the last, counted from the start of the file. */
   readonly begin: number
@@ -40,7 +56,6 @@ export const headerLength = (file: string, first8: Uint8Array, fileSize: number)
   return length
 }
 
-const isRecord = (x: unknown): x is Record<string, unknown> => typeof x === "object" && x !== null && !Array.isArray(x)
 const isSizes = (x: unknown): x is ReadonlyArray<number> =>
   Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0)
 
@@ -53,7 +68,7 @@ export const parseHeader = (file: string, json: Uint8Array, fileSize: number): H
   const fail = (problem: string) => new DataError({ message: `${file}: ${problem}` })
   let parsed: unknown
   try {
-    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json))
+    parsed = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(json))
   } catch (error) {
     throw fail(`the header is not JSON (${(error as Error).message}): truncated, or not safetensors`)
   }
@@ -64,15 +79,15 @@ export const parseHeader = (file: string, json: Uint8Array, fileSize: number): H
     if (name === "__metadata__") continue
     if (!isRecord(value)) throw fail(`tensor ${name} has no description`)
     const { dtype, shape, data_offsets: offsets } = value
-    if (typeof dtype !== "string" || !(dtype in widths))
-      throw fail(`tensor ${name} has dtype ${JSON.stringify(dtype)}; ${Object.keys(widths).join(", ")} are read`)
+    if (typeof dtype !== "string") throw fail(`tensor ${name} has dtype ${shown(dtype)}, expected a name such as "F32"`)
     if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
-      throw fail(`tensor ${name} needs a shape and two data_offsets of whole numbers, found ${JSON.stringify(value)}`)
+      throw fail(`tensor ${name} needs a shape and two data_offsets of whole numbers, found ${shown(value)}`)
     const [begin, end] = offsets as readonly [number, number]
-    const bytes = shape.reduce((a, b) => a * b, widths[dtype as Dtype])
+    const bits = bitsOf.get(dtype) // undefined of a format that is newer than this list: only a needed tensor matters
+    const bytes = bits === undefined ? end - begin : Math.ceil(shape.reduce((a, b) => a * b, bits) / 8)
     if (end - begin !== bytes)
       throw fail(`tensor ${name}, ${dtype} of shape [${shape}], takes ${bytes} bytes, its offsets span ${end - begin}`)
-    tensors.set(name, { dtype: dtype as Dtype, shape, begin: start + begin, end: start + end })
+    tensors.set(name, { dtype, shape, begin: start + begin, end: start + end })
   }
   let at = start
   for (const [name, { begin, end }] of [...tensors].sort((a, b) => a[1].begin - b[1].begin || a[1].end - b[1].end)) {

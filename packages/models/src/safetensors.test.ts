@@ -20,7 +20,7 @@ const handmade = (name: string, header: unknown, data: Uint8Array = new Uint8Arr
   return file
 }
 
-const entry = (dtype: string, shape: ReadonlyArray<number>, begin: number, end: number) => ({
+const entry = (dtype: unknown, shape: ReadonlyArray<number>, begin: number, end: number) => ({
   dtype,
   shape,
   data_offsets: [begin, end],
@@ -58,6 +58,17 @@ test("F16 and BF16 become float32, subnormals and infinities included, in data o
   const read = readSafetensors(file)
   expect([...read.get("h")!.data]).toEqual([1, -2, 2 ** -24, Number.POSITIVE_INFINITY, 0.333251953125])
   expect([...read.get("b")!.data]).toEqual([1, -2, 2 ** -133, Number.NEGATIVE_INFINITY])
+})
+
+test("F64 becomes float32; a tensor that cannot be read matters when it is read", () => {
+  const data = new Uint8Array(Float64Array.of(0.1, -3e300).buffer)
+  const header = { d: entry("F64", [2], 0, 16), mask: entry("BOOL", [3], 16, 19), new: entry("F5_E1", [], 19, 20) }
+  const file = openSafetensors(handmade("mixed", header, new Uint8Array([...data, 1, 0, 1, 7])))
+  expect([...file.read("d")]).toEqual([Math.fround(0.1), Number.NEGATIVE_INFINITY])
+  expect(file.tensors.get("mask")).toMatchObject({ dtype: "BOOL", shape: [3] })
+  expect(() => file.read("mask")).toThrow("tensor mask has dtype BOOL; F32, F16, BF16, F64 are read")
+  expect(() => file.readInto("new", new Float32Array(1))).toThrow("tensor new has dtype F5_E1")
+  file.close()
 })
 
 test("every half number is converted to the float32 of the same value", () => {
@@ -99,8 +110,8 @@ const plain = (name: string, text: string): string => {
 }
 
 const eight = new Uint8Array(8)
-const wrong: Record<string, readonly [file: () => string, says: string]> = {
-  missing: [() => join(dir, "nothing"), "cannot be opened"],
+const wrong: Record<string, readonly [file: () => string, says: string | RegExp]> = {
+  missing: [() => join(dir, "nothing"), "there is no such file"],
   short: [() => plain("short", "abc"), "3 bytes is too short"],
   "not safetensors": [() => plain("text", "hello, world, hello"), "not safetensors"],
   "not JSON": [() => handmade("json", "{oops"), "not JSON"],
@@ -111,10 +122,24 @@ const wrong: Record<string, readonly [file: () => string, says: string]> = {
     "tensor w begins at byte",
   ],
   hole: [() => handmade("hole", { w: entry("F32", [1], 4, 8) }, eight), "have a hole"],
-  "unknown dtype": [
-    () => handmade("dtype", { w: entry("I64", [1], 0, 8) }, eight),
-    'dtype "I64"; F32, F16, BF16 are read',
+  "a dtype that is no name": [() => handmade("dtype", { w: entry(7, [1], 0, 8) }, eight), "dtype 7, expected a name"],
+  "size of a dtype that is not read": [
+    () => handmade("bool", { w: entry("BOOL", [3], 0, 8) }, eight),
+    "BOOL of shape [3], takes 3 bytes",
   ],
+  "a header deeper than the stack": [
+    () => handmade("nested", `{"w":${"[".repeat(200_000)}${"]".repeat(200_000)}}`),
+    /tensor w has no description|not JSON/,
+  ],
+  "a Git LFS pointer": [
+    () => plain("lfs", `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 1\n`),
+    "a Git LFS pointer",
+  ],
+  "a web page": [() => plain("page", "<!DOCTYPE html><html>...</html>"), "a web page (HTML)"],
+  "a PyTorch file": [() => plain("zip", "PK\u0003\u0004 and so on"), "a PyTorch file (a zip archive)"],
+  "a server's error": [() => plain("error", '{"error":"Repository not found"}'), "an error message of a server"],
+  "a folder": [() => dir, "this is a folder, expected a regular file"],
+  "a device": [() => "/dev/zero", "this is a device, expected a regular file"],
   "size against shape": [
     () => handmade("size", { w: entry("F32", [3], 0, 8) }, eight),
     "takes 12 bytes, its offsets span 8",
@@ -141,6 +166,6 @@ test("a write that fails leaves the earlier file as it was, and nothing beside i
   expect(() => writeSafetensors(file, [{ name: "w", shape: [1], data: fails }])).toThrow("the device is gone")
   expect(readSafetensors(file).get("w")!.data[0]).toBe(1)
   expect(readdirSync(join(dir, "kept"))).toEqual(["a.safetensors"])
-  expect(() => writeSafetensors(join(file, "below", "b"), [])).toThrow("cannot be written")
+  expect(() => writeSafetensors(join(file, "below", "b"), [])).toThrow("a part of this path is no folder")
   expect(existsSync(file)).toBe(true)
 })

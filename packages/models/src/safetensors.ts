@@ -1,9 +1,11 @@
 /** Reads and writes safetensors files, one tensor in memory at a time. */
-import { closeSync, fstatSync, fsyncSync, mkdirSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs"
-import { dirname } from "node:path"
+import { closeSync, readSync, writeSync } from "node:fs"
 import { DataError } from "@winnow/core"
+import { openRegular, writeWhole } from "@winnow/files"
 import { fromBfloat16 } from "@winnow/numerics"
-import { headerLength, parseHeader, type TensorEntry } from "./safetensors-header.ts"
+import { withDataErrors } from "./data-errors.ts"
+import { foreignContent, SNIFFED } from "./foreign-content.ts"
+import { headerLength, isReadable, parseHeader, readDtypes, type TensorEntry } from "./safetensors-header.ts"
 
 /** An open file: its tensors are read when asked for. */
 export interface SafetensorsFile {
@@ -38,22 +40,23 @@ const readFully = (file: string, fd: number, into: Uint8Array, position: number)
   }
 }
 
-/** Half numbers that are converted at once: what is read stays in the processor's cache until it is. */
-const HALVES = 2 ** 17
+/** Numbers that are converted at once: what is read stays in the processor's cache until it is. */
+const PIECE = 2 ** 17
 
-/** Reads numbers of two bytes piece by piece; `convert` turns each piece into float32. */
-const readHalves = (
+/** Reads numbers of another width than float32 piece by piece; `convert` turns each piece into float32. */
+const readPieces = <A extends Uint16Array | Float64Array>(
   file: string,
   fd: number,
   into: Float32Array,
   position: number,
-  convert: (halves: Uint16Array, into: Float32Array) => void,
+  allocate: (length: number) => A,
+  convert: (from: A, into: Float32Array) => void,
 ): void => {
-  const piece = new Uint16Array(Math.min(HALVES, into.length))
-  for (let begin = 0; begin < into.length; begin += HALVES) {
-    const halves = piece.subarray(0, into.length - begin)
-    readFully(file, fd, new Uint8Array(halves.buffer, 0, halves.byteLength), position + 2 * begin)
-    convert(halves, into.subarray(begin, begin + halves.length))
+  const piece = allocate(Math.min(PIECE, into.length))
+  for (let begin = 0; begin < into.length; begin += PIECE) {
+    const from = piece.subarray(0, into.length - begin) as A
+    readFully(file, fd, new Uint8Array(from.buffer, 0, from.byteLength), position + piece.BYTES_PER_ELEMENT * begin)
+    convert(from, into.subarray(begin, begin + from.length))
   }
 }
 
@@ -70,31 +73,42 @@ const fromFloat16 = (halves: Uint16Array, into: Float32Array): void => {
 }
 
 const readFloats = (file: string, fd: number, { dtype, begin }: TensorEntry, into: Float32Array): void => {
+  const halves = (length: number) => new Uint16Array(length)
   if (dtype === "F32") readFully(file, fd, new Uint8Array(into.buffer, into.byteOffset, into.byteLength), begin)
-  else readHalves(file, fd, into, begin, dtype === "F16" ? fromFloat16 : fromBfloat16)
+  else if (dtype === "F16") readPieces(file, fd, into, begin, halves, fromFloat16)
+  else if (dtype === "BF16") readPieces(file, fd, into, begin, halves, fromBfloat16)
+  else
+    readPieces(
+      file,
+      fd,
+      into,
+      begin,
+      (n) => new Float64Array(n),
+      (from, to) => to.set(from),
+    )
 }
 
 /**
- * Opens a file and checks its header; close it after use.
+ * Opens a regular file and checks its header; close it after use.
  * @error DataError if the file is missing, truncated, or not what its header says
  */
 export const openSafetensors = (file: string): SafetensorsFile => {
-  let fd: number
+  const { fd, bytes: size } = withDataErrors(() => openRegular(file))
   try {
-    fd = openSync(file, "r")
-  } catch (error) {
-    throw new DataError({ message: `${file} cannot be opened: ${(error as Error).message}` })
-  }
-  try {
-    const { size } = fstatSync(fd)
-    const first8 = new Uint8Array(8)
-    if (size >= 8) readFully(file, fd, first8, 0)
-    const json = new Uint8Array(headerLength(file, first8, size))
+    const first = new Uint8Array(Math.min(SNIFFED, size))
+    readFully(file, fd, first, 0)
+    const foreign = foreignContent(first)
+    if (foreign !== undefined) throw new DataError({ message: `${file}: ${foreign}` })
+    const json = new Uint8Array(headerLength(file, first.subarray(0, 8), size))
     readFully(file, fd, json, 8)
     const { metadata, tensors } = parseHeader(file, json, size)
     const entryOf = (name: string): TensorEntry => {
       const entry = tensors.get(name)
       if (entry === undefined) throw new DataError({ message: `${file} has no tensor ${name}` })
+      if (!isReadable(entry.dtype))
+        throw new DataError({
+          message: `${file}: tensor ${name} has dtype ${entry.dtype}; ${readDtypes.join(", ")} are read: save it in one of them`,
+        })
       return entry
     }
     const sizeOf = ({ shape }: TensorEntry) => shape.reduce((a, b) => a * b, 1)
@@ -143,44 +157,6 @@ const writeFully = (fd: number, bytes: Uint8Array): void => {
   while (done < bytes.length) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30))
 }
 
-const syncFolder = (folder: string): void => {
-  const fd = openSync(folder, "r")
-  try {
-    fsyncSync(fd)
-  } finally {
-    closeSync(fd)
-  }
-}
-
-/**
- * Writes a whole file or none: beside it, flushed to the disk, then renamed over it.
- *
- * @param write is given the open file's descriptor
- * @error DataError if it cannot be written; an earlier file of that name is then as it was
- */
-export const replaceFile = (file: string, write: (fd: number) => void): void => {
-  const temporary = `${file}.${process.pid}.tmp`
-  let opened = false
-  try {
-    mkdirSync(dirname(file), { recursive: true })
-    const fd = openSync(temporary, "w")
-    opened = true
-    try {
-      write(fd)
-      fsyncSync(fd)
-    } finally {
-      closeSync(fd)
-    }
-    renameSync(temporary, file)
-    syncFolder(dirname(file))
-  } catch (error) {
-    if (opened) rmSync(temporary, { force: true })
-    throw error instanceof DataError
-      ? error
-      : new DataError({ message: `${file} cannot be written: ${(error as Error).message}`, cause: error })
-  }
-}
-
 /**
  * Writes float32 tensors as one safetensors file, whole or not at all.
  *
@@ -205,7 +181,7 @@ export const writeSafetensors = (
   const head = new Uint8Array(8 + length).fill(0x20)
   new DataView(head.buffer).setBigUint64(0, BigInt(length), true)
   new TextEncoder().encodeInto(text, head.subarray(8))
-  replaceFile(file, (fd) => {
+  const write = (fd: number) => {
     writeFully(fd, head)
     for (const { name, shape, data: source } of sources) {
       const data = typeof source === "function" ? source() : source
@@ -216,5 +192,6 @@ export const writeSafetensors = (
         })
       writeFully(fd, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     }
-  })
+  }
+  withDataErrors(() => writeWhole(file, write))
 }

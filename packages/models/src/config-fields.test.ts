@@ -1,0 +1,75 @@
+/** Every field of transformers' configuration classes has its part here, and what would change numbers is refused by name. */
+import { describe, expect, test } from "bun:test"
+import fieldsOfVersions from "../fixtures/config_fields.json"
+import { architectureFromConfig } from "./config.ts"
+import { configFields } from "./config-fields.ts"
+
+const config = {
+  vocab_size: 11,
+  hidden_size: 16,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 12,
+}
+
+for (const [version, { common, ...families }] of Object.entries(fieldsOfVersions))
+  for (const [family, own] of Object.entries(families))
+    test(`each field of ${family} in transformers ${version} is in the table`, () => {
+      const fields = configFields.get(family)!
+      expect([...common, ...own].filter((name) => !fields.has(name))).toEqual([])
+    })
+
+/** Values that mean something else than leaving a key out. */
+const harmful: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ["layer_types", ["sliding_attention"]],
+  ["is_causal", false],
+  ["pruned_heads", { 0: [1] }],
+  ["per_layer_config", { 0: { hidden_size: 8 } }],
+  ["quantization_config", { bits: 4 }],
+  ["head_dim", 6],
+  ["no_rope_layers", [1, 1]],
+])
+const harmless: ReadonlyMap<string, ReadonlyArray<unknown>> = new Map<string, ReadonlyArray<unknown>>([
+  ["layer_types", [["full_attention"], []]],
+  ["is_causal", [true]],
+  ["is_encoder_decoder", [false]],
+  ["pruned_heads", [{}]],
+  ["head_dim", [8]],
+  ["num_key_value_heads", [2]],
+  ["num_experts", [0]],
+  ["logit_scale", [1, 1.0]],
+])
+
+for (const [model_type, fields] of configFields)
+  describe(model_type, () => {
+    for (const [name, field] of fields) {
+      if (field.part !== "refused") continue
+      test(`${name}: another value is refused, a neutral one is not`, () => {
+        const value = harmful.has(name) ? harmful.get(name) : 3
+        expect(() => architectureFromConfig({ ...config, model_type, [name]: value })).toThrow(
+          `${name} ${JSON.stringify(value)} is not supported: ${field.why}`,
+        )
+        for (const neutral of [null, ...(harmless.get(name) ?? [])])
+          expect(architectureFromConfig({ ...config, model_type, [name]: neutral }).notes).toBeUndefined()
+      })
+    }
+
+    test("a key without effect changes nothing, and none has a note", () => {
+      const plain = architectureFromConfig({ ...config, model_type })
+      const given = [...fields].filter(([, { part }]) => part === "none").map(([name]) => [name, 7] as const)
+      expect(given.length).toBeGreaterThan(50)
+      const odd = architectureFromConfig({ ...config, model_type, ...Object.fromEntries(given) })
+      expect(odd.config).toEqual(plain.config)
+      expect(odd.notes).toBeUndefined()
+    })
+
+    test("an unknown key is noted, by name", () => {
+      const { notes } = architectureFromConfig(
+        { ...config, model_type, my_idea: 1, other: { a: [] } },
+        "DIR/config.json",
+      )
+      expect(notes).toEqual([
+        `DIR/config.json: "my_idea", "other": not a setting of ${model_type} that is known here; left aside`,
+      ])
+    })
+  })

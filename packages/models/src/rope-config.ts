@@ -1,0 +1,157 @@
+/**
+ * The rotary embedding of a config.json, whose keys have had several names: the one that wins here is the one that wins
+ * in `transformers` 5, and one that is left aside although it says otherwise is noted.
+ */
+import { isRecord, own, shown } from "./shown.ts"
+
+type Config = Readonly<Record<string, unknown>>
+
+export interface RopeConfig {
+  /** Options in this package's names: `rope_theta`, `rope_scaling`, for gpt_neox `rotary_pct`. Not validated yet. */
+  readonly options: Config
+  readonly problems: ReadonlyArray<string>
+  readonly notes: ReadonlyArray<string>
+}
+
+/** Keys of `rope_parameters` that each type reads beside `rope_theta` and `partial_rotary_factor`. */
+const keysOf: ReadonlyMap<unknown, ReadonlyArray<string>> = new Map([
+  ["default", []],
+  ["linear", ["factor"]],
+  ["dynamic", ["factor"]],
+  ["llama3", ["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"]],
+  [
+    "yarn",
+    [
+      "factor",
+      "original_max_position_embeddings",
+      "attention_factor",
+      "mscale",
+      "mscale_all_dim",
+      "beta_fast",
+      "beta_slow",
+      "truncate",
+    ],
+  ],
+])
+
+/** Python's truth of JSON values: `rope_scaling or rope_parameters`. */
+const isTrue = (value: unknown) =>
+  Boolean(value) && !(typeof value === "object" && Object.keys(value as object).length === 0)
+
+/** Length before scaling: beside the other keys, or in config.json itself, which then wins. */
+const originalLength = (config: Config, rope: Config, problems: Array<string>): unknown => {
+  const [outer, inner] = [
+    own(config, "original_max_position_embeddings"),
+    own(rope, "original_max_position_embeddings"),
+  ]
+  if (outer != null && inner != null && outer !== inner)
+    problems.push(
+      `original_max_position_embeddings is ${shown(outer)} in config.json and ${shown(inner)} beside the scaling: versions of transformers take different ones; make them equal`,
+    )
+  return outer ?? inner ?? own(config, "max_position_embeddings") ?? 2048
+}
+
+/** The scaling's keys, as `rope_scaling` of the options has them. */
+const scalingOf = (config: Config, rope: Config, kind: unknown, problems: Array<string>): Config | undefined => {
+  if (kind === "default") return undefined
+  const given = keysOf.get(kind)!.map((key) => [key, own(rope, key)] as const)
+  const scaling: Record<string, unknown> = Object.fromEntries(given.filter(([, value]) => value != null))
+  if (kind === "llama3" || kind === "yarn")
+    scaling["original_max_position_embeddings"] = originalLength(config, rope, problems)
+  if (kind === "yarn" && scaling["factor"] === undefined && Object.hasOwn(rope, "factor"))
+    scaling["factor"] =
+      Number(own(config, "max_position_embeddings") ?? 2048) / Number(scaling["original_max_position_embeddings"])
+  return { rope_type: kind, ...scaling }
+}
+
+/** The first of these places that has the key, and notes on the others that say otherwise. */
+const firstOf = (
+  places: ReadonlyArray<readonly [label: string, from: Config, key: string]>,
+  fallback: number,
+  notes: Array<string>,
+): unknown => {
+  const given = places.filter(([, from, key]) => Object.hasOwn(from, key))
+  const [winner, ...others] = given.map(([label, from, key]) => ({ label, value: from[key] }))
+  const value = winner === undefined ? fallback : winner.value
+  for (const other of others)
+    if (other.value !== value)
+      notes.push(
+        `${other.label} ${shown(other.value)} is left aside, ${winner!.label} ${shown(value)} is used, as in transformers 5`,
+      )
+  return value
+}
+
+/** Reads the rotary keys as `transformers` 5 does. */
+export const ropeOf = (family: "gpt_neox" | "llama", config: Config): RopeConfig => {
+  const [problems, notes]: [Array<string>, Array<string>] = [[], []]
+  const [scaled, plain] = [own(config, "rope_scaling"), own(config, "rope_parameters")]
+  const key = isTrue(scaled) ? "rope_scaling" : "rope_parameters"
+  const found = isTrue(scaled) ? scaled : isTrue(plain) ? plain : {}
+  if (!isRecord(found)) return { options: {}, problems: [`${key} must be an object (was ${shown(found)})`], notes }
+  const rope = found
+  if (isTrue(scaled) && isTrue(plain)) {
+    const { rope_scaling: _, ...without } = config
+    const other = ropeOf(family, without)
+    if (
+      other.problems.length > 0 ||
+      shown(other.options) !== shown(ropeOf(family, { ...without, rope_parameters: scaled }).options)
+    )
+      notes.push("rope_parameters is left aside, rope_scaling is used in its place, as in transformers 5")
+  }
+
+  const kind = Object.hasOwn(rope, "rope_type") ? rope["rope_type"] : (own(rope, "type") ?? "default")
+  if (!keysOf.has(kind)) {
+    const known = [...keysOf.keys()].join(", ")
+    return { options: {}, problems: [`${key} of type ${shown(kind)} is not supported, known are ${known}`], notes }
+  }
+  const read = new Set(["rope_type", "type", "rope_theta", "partial_rotary_factor", ...keysOf.get(kind)!])
+  const unread = Object.keys(rope).filter((name) => !read.has(name) && rope[name] != null)
+  const nested = unread.filter((name) => isRecord(rope[name]))
+  if (nested.length > 0)
+    problems.push(
+      `${key} has settings of kinds of layers (${nested.slice(0, 4).join(", ")}): all layers are alike here`,
+    )
+  else if (unread.length > 0)
+    notes.push(
+      `${key}: ${unread.slice(0, 8).map(shown).join(", ")} has no effect with type ${shown(kind)}, as in transformers 5`,
+    )
+
+  const at = (label: string) => `${label} of ${key}`
+  if (family === "gpt_neox") {
+    const theta: Parameters<typeof firstOf>[0] = [
+      [at("rope_theta"), rope, "rope_theta"],
+      ["rotary_emb_base", config, "rotary_emb_base"],
+    ]
+    const pct: Parameters<typeof firstOf>[0] = [
+      [at("partial_rotary_factor"), rope, "partial_rotary_factor"],
+      ["rotary_pct", config, "rotary_pct"],
+    ]
+    const options = {
+      rope_theta: firstOf(theta, 10000, notes),
+      rotary_pct: firstOf(pct, 0.25, notes),
+      rope_scaling: scalingOf(config, rope, kind, problems),
+    }
+    // Flat, these two were never read for gpt_neox: rotary_emb_base and rotary_pct were.
+    for (const [flat, value] of [
+      ["rope_theta", options.rope_theta],
+      ["partial_rotary_factor", options.rotary_pct],
+    ] as const)
+      if (Object.hasOwn(config, flat) && config[flat] !== value)
+        notes.push(
+          `${flat} ${shown(config[flat])} is left aside, ${shown(value)} is used: transformers reads no such key for gpt_neox`,
+        )
+    return { options, problems, notes }
+  }
+  const theta = firstOf(
+    [
+      [at("rope_theta"), rope, "rope_theta"],
+      ["rope_theta", config, "rope_theta"],
+    ],
+    10000,
+    notes,
+  )
+  const partial = own(rope, "partial_rotary_factor") ?? own(config, "partial_rotary_factor") ?? 1
+  if (partial !== 1)
+    problems.push(`partial_rotary_factor ${shown(partial)} is not supported: llama rotates whole heads here`)
+  return { options: { rope_theta: theta, rope_scaling: scalingOf(config, rope, kind, problems) }, problems, notes }
+}

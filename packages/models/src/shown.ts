@@ -1,0 +1,19 @@
+/** Values from outside in messages. */
+
+/** A value as JSON, cut to 80 characters. */
+export const shown = (value: unknown): string => {
+  try {
+    const text = JSON.stringify(value) ?? "undefined"
+    return text.length > 80 ? `${text.slice(0, 77)}...` : text
+  } catch {
+    return "a value nested too deeply" // JSON.parse takes what the stack of JSON.stringify does not
+  }
+}
+
+/** Whether a value is a JSON object. */
+export const isRecord = (x: unknown): x is Readonly<Record<string, unknown>> =>
+  typeof x === "object" && x !== null && !Array.isArray(x)
+
+/** The value of a key that the object itself has; undefined for an inherited one such as "constructor". */
+export const own = (from: Readonly<Record<string, unknown>>, key: string): unknown =>
+  Object.hasOwn(from, key) ? from[key] : undefined

@@ -1,0 +1,141 @@
+/** Names of tensors in a file, and the parameters that they mean: checkpoints wrap, prefix and shorten them. */
+import type { Architecture } from "@winnow/core"
+
+/** Segments that wrappers of PyTorch put into names: torch.compile, DataParallel, FSDP, activation checkpointing. */
+const wrappers = /(^|\.)(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g
+
+/** A name without what wrappers put in. */
+const unwrapped = (name: string): string => name.replace(wrappers, "").replace(/^\./, "")
+
+/** Buffers that checkpoints carry beside their parameters; they are computed, not read. */
+const computed =
+  /(^|\.)((attention|self_attn|attn)\.(bias|masked_bias)|rotary_emb\.\w+|inv_freq|position_ids|rope\.freqs|causal_mask)$/
+
+const quantised =
+  /\.(qweight|qzeros|scales|g_idx|absmax|quant_map|nested_absmax|nested_quant_map|weight_scale|weight_scale_inv|weight_packed|weight_shape|SCB|weight_format|biases)$|\.quant_state\./
+const adapter = /(^|\.)(lora_[AB]|lora_embedding_[AB]|base_layer|lora_magnitude_vector|ia3_l|hada_w1_a)(\.|$)/
+
+/** What a family calls its parts. */
+interface Parts {
+  /** Prefix of the trunk, which a base model's file lacks. */
+  readonly trunk: string
+  readonly embed: string
+  /** Names that the head has had, with the one that is the parameter's here first. */
+  readonly heads: ReadonlyArray<string>
+}
+
+const partsOf: ReadonlyMap<string, Parts> = new Map([
+  ["gpt_neox", { trunk: "gpt_neox.", embed: "gpt_neox.embed_in.weight", heads: ["embed_out", "lm_head"] }],
+  ["llama", { trunk: "model.", embed: "model.embed_tokens.weight", heads: ["lm_head"] }],
+])
+
+/** In both families the first parameter of the first layer; tells how the file's names begin. */
+const ANCHOR = "layers.0.input_layernorm.weight"
+
+/** The parameters of a file or of several. */
+export interface NamedWeights {
+  /** From a parameter's name to its name in the file; the head has an entry with tied embeddings too, if the file has it. */
+  readonly byParameter: ReadonlyMap<string, string>
+  /** Name of the head's parameter where it is not tied. */
+  readonly head: string
+  readonly embed: string
+  /** Layers that the file has. */
+  readonly layers: number
+  /** Reasons not to read the file. */
+  readonly problems: ReadonlyArray<string>
+  /** Tensors that belong to nothing that is computed here and change nothing: heads of other tasks. */
+  readonly beside: ReadonlyArray<string>
+}
+
+/** How names in the file begin before "layers."; undefined if no name or several tell. */
+const prefixOf = (names: ReadonlyMap<string, string>, trunk: string): string | undefined => {
+  if (names.has(trunk + ANCHOR)) return trunk
+  const found = [...names.keys()].filter((name) => name === ANCHOR || name.endsWith(`.${ANCHOR}`))
+  return found.length === 1 ? found[0]!.slice(0, -ANCHOR.length) : undefined
+}
+
+/**
+ * Which tensor each parameter is, of a model with these layers; no architecture is needed yet.
+ *
+ * @param type a family's `model_type`
+ */
+export const nameWeights = (type: string, names: Iterable<string>): NamedWeights => {
+  const { trunk, embed, heads } = partsOf.get(type)!
+  const head = `${heads[0]}.weight`
+  const problems: Array<string> = []
+  const inFile = new Map<string, string>()
+  for (const name of names) {
+    const plain = unwrapped(name)
+    const before = inFile.get(plain)
+    if (before === undefined) inFile.set(plain, name)
+    else problems.push(`${before} and ${name} would be one parameter`)
+  }
+  const prefix = prefixOf(inFile, trunk) ?? trunk
+  const outer = prefix.endsWith(trunk) ? prefix.slice(0, -trunk.length) : prefix
+  const byParameter = new Map<string, string>()
+  const beside: Array<string> = []
+  const layers = new Set<string>()
+  const isHead = (plain: string) =>
+    heads.find((kind) => [outer, prefix, ""].some((before) => plain.startsWith(`${before}${kind}.`)))
+  for (const [plain, name] of inFile) {
+    if (computed.test(plain)) continue
+    const kind = isHead(plain)
+    if (kind !== undefined) {
+      if (!plain.endsWith(`${kind}.weight`))
+        problems.push(`${name} would change the logits: the head has a weight alone`)
+      else if (byParameter.has(head)) problems.push(`${byParameter.get(head)} and ${name} are both the head`)
+      else byParameter.set(head, name)
+    } else if (
+      plain.startsWith(prefix) &&
+      (prefix !== "" || /^(layers|embed_\w+|norm|final_layer_norm)\./.test(plain))
+    ) {
+      const parameter = trunk + plain.slice(prefix.length)
+      byParameter.set(parameter, name)
+      const layer = /^layers\.(\d+)\./.exec(plain.slice(prefix.length))?.[1]
+      if (layer !== undefined) layers.add(layer)
+    } else beside.push(name)
+  }
+  return { byParameter, head, embed, layers: layers.size, problems, beside }
+}
+
+/** Names that say of themselves why they cannot be read. */
+const strange = (names: Iterable<string>): string | undefined => {
+  for (const name of names) {
+    if (quantised.test(name))
+      return `the weights are quantised (${name}); save the model in float32, float16 or bfloat16`
+    if (adapter.test(name))
+      return `an adapter (LoRA) is in the weights (${name}); merge it with merge_and_unload of peft, and save the model`
+  }
+  return undefined
+}
+
+/** Reasons why the tensors cannot be the architecture's: missing, misshapen or unexpected ones. */
+export const weightProblems = (
+  architecture: Architecture,
+  { byParameter, head, embed, problems, beside }: NamedWeights,
+  shapeOf: (name: string) => ReadonlyArray<number>,
+): ReadonlyArray<string> => {
+  const odd = strange([...byParameter.values(), ...beside])
+  if (odd !== undefined) return [odd]
+  const tied = architecture.head === embed
+  const missing = [...architecture.parameters].flatMap(([name, { shape }]) => {
+    const at = byParameter.get(name) ?? (tied && name === embed ? byParameter.get(head) : undefined)
+    if (at === undefined)
+      return name === head
+        ? [`${name} is missing; if the head is the embedding, config.json needs "tie_word_embeddings": true`]
+        : [`${name} is missing`]
+    return shapeOf(at).join() === shape.join()
+      ? []
+      : [`${at} has shape [${shapeOf(at)}], config.json makes it [${shape}]`]
+  })
+  const copy = tied ? byParameter.get(head) : undefined
+  const size = architecture.parameters.get(embed)!.shape
+  if (copy !== undefined && shapeOf(copy).join() !== size.join())
+    missing.push(`${copy} has shape [${shapeOf(copy)}], config.json ties it to the embedding of [${size}]`)
+  const unexpected = [...byParameter].flatMap(([parameter, name]) =>
+    architecture.parameters.has(parameter) || parameter === head
+      ? []
+      : [`${name} is not a parameter of ${architecture.type} with this config.json`],
+  )
+  return [...problems, ...missing, ...unexpected]
+}
