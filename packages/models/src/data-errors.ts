@@ -8,6 +8,6 @@ export const withDataErrors = <A>(run: () => A): A => {
     return run()
   } catch (error) {
     const known = fileErrorOf(error)
-    throw known === undefined ? error : new DataError({ message: known.message })
+    throw known === undefined ? error : new DataError({ message: known.message, cause: known })
   }
 }

@@ -170,7 +170,7 @@ const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
       return Effect.succeed(run())
     } catch (error) {
       if (error instanceof DataError || error instanceof InvalidInput) return Effect.fail(error)
-      if (error instanceof FileError) return Effect.fail(new DataError({ message: error.message }))
+      if (error instanceof FileError) return Effect.fail(new DataError({ message: error.message, cause: error }))
       throw error
     }
   })

@@ -2,11 +2,11 @@
  * A target from a folder in Hugging Face format: its key holds what the folder holds, not where it is. The artifact may
  * have been made when the same files were elsewhere, so the folder is always the one that this run names.
  */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { type Architecture, DataError, type InvalidInput } from "@winnow/core"
-import { fileErrorOf, parseJson, sha256 } from "@winnow/files"
-import { architectureFromConfig, parameterCount } from "@winnow/models"
+import { fileErrorOf, sha256 } from "@winnow/files"
+import { parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
 import { knownHashes } from "../store/known-hashes.ts"
@@ -26,23 +26,11 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
     catch: (error) => new DataError({ message: fileErrorOf(error, folder)?.message ?? String(error), cause: error }),
   })
 
-/** The architecture that a folder's config.json describes. */
+/** The architecture of a target's folder, its files held against each other; `notes` says what was left aside. */
 export const folderArchitecture = (path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
-  Effect.gen(function* () {
-    const file = join(path, "config.json")
-    const config = yield* Effect.try({
-      try: () => parseJson(readFileSync(file, "utf8")) as unknown,
-      catch: (error) =>
-        new DataError({
-          message: `target ${path}: ${String(error)}; expected a folder with config.json and weights`,
-          cause: error,
-        }),
-    })
-    return yield* Effect.try({
-      try: () => architectureFromConfig(config, file),
-      catch: (error) => error as InvalidInput,
-    })
-  })
+  Effect.mapError(readArchitecture(path), (error) =>
+    error._tag === "DataError" ? new DataError({ message: `target ${error.message}`, cause: error }) : error,
+  )
 
 /** @error DataError when the folder has no weights in safetensors */
 export const pretrainedStage = (path: string, architecture: Architecture): Effect.Effect<Stage, DataError> =>
