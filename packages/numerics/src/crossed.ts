@@ -11,7 +11,7 @@
  * A and B each hold C once. It is counted with the seeds, so the prompts' own part is B - C, or 0 where luck makes that
  * negative. Half of the interval is the root of (t_S A^1/2)^2 + (t_P own^1/2)^2, t_S and t_P being Student's t of S - 1 and
  * P - 1 degrees, and never less than t_P (own + C)^1/2, which is the interval of the prompts alone. docs/reports.md has the
- * coverage that was simulated, docs/decisions/007 the reasons.
+ * coverage that was simulated, docs/decisions/008 the reasons.
  */
 import { studentQuantile } from "./student-t.ts"
 
@@ -48,6 +48,9 @@ const squares = (x: ArrayLike<number>, centre: number): number => {
   return sum
 }
 
+/** Two variances that are nearer than this share of them are the same, in whatever order their terms were added. */
+const rounding = 1e-12
+
 /**
  * Standard errors of the mean of z over seeds and prompts.
  *
@@ -67,10 +70,8 @@ export const crossedErrors = (z_SP: ReadonlyArray<ArrayLike<number>>): Crossed =
   for (let s = 0; s < S; s++)
     for (let p = 0; p < P; p++) rest += (z_SP[s]![p]! - ofSeeds[s]! - ofPrompts[p]! + whole) ** 2
   const C = rest / (S * P * (S - 1) * (P - 1))
-  return {
-    errors: { seeds: Math.sqrt(A), prompts: Math.sqrt(Math.max(0, B - C)), noise: Math.sqrt(C) },
-    cut: B < C,
-  }
+  const own = Math.abs(B - C) <= rounding * C ? 0 : B - C
+  return { errors: { seeds: Math.sqrt(A), prompts: Math.sqrt(Math.max(0, own)), noise: Math.sqrt(C) }, cut: own < 0 }
 }
 
 /** Half of an interval: of seeds and prompts together, and of prompts alone, which it is never less than. */
@@ -90,8 +91,8 @@ export const halfWidth = (errors: Errors, S: number, P: number, level = 0.95): n
   return Math.max(both, prompts)
 }
 
-/** Whether an interval of that level is as wide as prompts alone make it, seeds and prompts together being narrower. */
+/** Whether an interval of that level is as wide as prompts alone make it, seeds and prompts together being narrower (by more than rounding). */
 export const isFloored = (errors: Errors, S: number, P: number, level = 0.95): boolean => {
   const { both, prompts } = halves(errors, S, P, level)
-  return prompts > both
+  return prompts > both * (1 + rounding)
 }

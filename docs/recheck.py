@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""python3 docs/recheck.py results/NNN-slug/RUN: every figure of a run anew from its raw counts, beside the record's; exit 1 where one differs."""
+import base64, hashlib, json, math, pathlib, sys
+from statistics import fmean as mean, median
+
+folder = pathlib.Path(sys.argv[1])
+run = json.loads((folder / "run.json").read_text())
+if not run.get("counts"):
+    sys.exit(f"{folder}/run.json is of schema {run['schema']}; raw counts come with schema 3")
+raw = (folder / run["counts"]["file"]).read_bytes()
+counts, gamma, seen, odd = json.loads(raw), run["conditions"]["gamma"], 0, 0
+
+def t975(nu):  # 97.5 % point of Student's t: the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4, bisected
+    low, high = 0.0, 100.0
+    for _ in range(80):
+        t = (low + high) / 2
+        angle = math.atan2(t, math.sqrt(nu))
+        term = math.cos(angle) if nu % 2 else 1.0
+        total = 0.0 if nu == 1 else term
+        for k in range(3 if nu % 2 else 2, nu - 1, 2):
+            term *= math.cos(angle) ** 2 * (k - 1) / k
+            total += term
+        below = (angle + math.sin(angle) * total) / math.pi if nu % 2 else math.sin(angle) * total / 2
+        low, high = (t, high) if below < 0.475 else (low, t)
+    return low
+
+def ratio(cells):  # cells[seed][prompt] = (N, D): sum N / sum D, and what each cell adds to it
+    n, d = (math.fsum(cell[i] for row in cells for cell in row) for i in (0, 1))
+    value, scale = n / d if d else math.nan, len(cells) * len(cells[0]) / d if d else 0
+    return value, [[(a - value * b) * scale for a, b in row] for row in cells]
+
+def speed(ratios):  # ratios[seed][round][prompt]: the median of medians; a prompt pulls it by McKean and Schrader's error
+    values, z, z975 = [median(map(median, rounds)) for rounds in ratios], [], 1.959963984540054
+    for value, x in zip(values, ([median(column) for column in zip(*rounds)] for rounds in ratios)):
+        n, s, sides = len(x), sorted(x), [(v > median(x)) - (v < median(x)) for v in x]
+        c = max(1, math.floor((n + 1) / 2 - z975 * math.sqrt(n / 4) + 0.5))
+        around = math.fsum((side - mean(sides)) ** 2 for side in sides)
+        error = (s[n - c] - s[c - 1]) / (2 * z975) * math.sqrt(n * (n - 1) / around) if around else 0
+        z.append([value - mean(values) + error * (side - mean(sides)) for side in sides])
+    return mean(values), z
+
+def interval(figure, least=-math.inf, most=math.inf, times=1):  # docs/reports.md, Intervals
+    value, z = figure
+    S, P = len(z), len(z[0])
+    unknown = {"value": None if math.isnan(value) else value * times, "low": None, "high": None}
+    if P < 2 or math.isnan(value):
+        return {**unknown, "errors": None}
+    rows, columns = [mean(r) for r in z], [mean(c) for c in zip(*z)]
+    middle = mean(rows)
+    B, A, C = math.fsum((c - middle) ** 2 for c in columns) / (P * (P - 1)), 0, 0
+    if S > 1:
+        A = math.fsum((r - middle) ** 2 for r in rows) / (S * (S - 1))
+        rest = math.fsum((x - r - c + middle) ** 2 for row, r in zip(z, rows) for x, c in zip(row, columns))
+        C = rest / (S * P * (S - 1) * (P - 1))
+    own = 0 if abs(B - C) <= 1e-12 * C else B - C
+    seeds, prompts, noise = math.sqrt(A), math.sqrt(max(0, own)), math.sqrt(C)
+    if math.hypot(seeds, prompts, noise) <= 1e-12 * max(1, abs(value)):
+        return {**unknown, "errors": {"seeds": 0, "prompts": 0, "noise": 0}}
+    both, alone = math.hypot(t975(S - 1) * seeds if S > 1 else 0, t975(P - 1) * prompts), t975(P - 1) * math.hypot(prompts, noise)
+    ends = {"low": max(least, value - max(both, alone)) * times, "high": min(most, value + max(both, alone)) * times}
+    errors = {"seeds": seeds * times, "prompts": prompts * times, "noise": noise * times}
+    return {"value": value * times, **ends, "errors": errors, "cut": own < 0, "floor": alone > both * (1 + 1e-12)}
+
+def walk(bits, limit, g):  # greedy blocks of up to g proposals along a text: how many, and tested and accepted by place
+    t, blocks, tested, accepted = 0, 0, [0] * g, [0] * g
+    while t < len(bits):
+        i, blocks = t, blocks + 1
+        while i < min(len(bits), t + max(0, min(g, limit - t - 1))):
+            tested[i - t] += 1
+            if bits[i] == "0":
+                break
+            accepted[i - t] += 1
+            i += 1
+        t = i + 1  # the target's own token: the correction, or the one after all proposals
+    return blocks, tested, accepted
+
+def texts(packed):  # bits of all prompts in one row, cut at the lengths of the target's greedy texts
+    bits = iter("".join(f"{byte:08b}" for byte in base64.b64decode(packed)))
+    return ["".join(next(bits) for _ in range(n)) for n in counts["greedyLengths"]]
+
+def near(a, b):  # what was computed and what the record says: equal, numbers to 1e-9
+    if isinstance(a, dict) and isinstance(b, dict):
+        return all(near(a[key], b.get(key)) for key in a)
+    return math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) if type(a) in (int, float) and type(b) in (int, float) else a == b
+
+def show(x):
+    return f"{show(x['value'])} [{show(x['low'])}, {show(x['high'])}]" if isinstance(x, dict) else f"{x:.6g}" if type(x) is float else str(x)
+
+def check(name, recorded, found):
+    global seen, odd
+    seen, odd = seen + 1, odd + (not near(found, recorded))
+    print(f"{' ' if near(found, recorded) else '!'} {name:60} {show(recorded):>34} {show(found):>34}")
+
+drafts = {}
+for d in counts["drafts"]:
+    d["texts"] = texts(d["agreement"])
+    d["walks"] = {g: [walk(*text, g) for text in zip(d["texts"], counts["greedyLimits"])] for g in run["conditions"]["gammas"]}
+    d["sums"] = {sums["gamma"]: sums for sums in d["sampledSums"]}
+    drafts.setdefault(d["name"], {})[d["seed"]] = d
+cells = {  # of one draft under one seed, a pair (N, D) for each prompt
+    "greedyAcceptance": lambda d, g=gamma: [(sum(a), sum(t)) for _, t, a in d["walks"][g]],
+    "tau": lambda d, g=gamma: [(len(bits), w[0]) for bits, w in zip(d["texts"], d["walks"][g])],
+    "expectedAcceptance": lambda d: list(zip(d["overlap"], counts["sampledLengths"])),
+    "draftKl": lambda d: list(zip(d["kl"], counts["sampledLengths"])),
+    "sampledTau": lambda d: list(zip(counts["sampledLengths"], d["sampledBlocks"])),
+}
+over = lambda a, b: a / b if b else None
+pooled = lambda pairs: over(math.fsum(n for n, _ in pairs), math.fsum(d for _, d in pairs))
+most = {"greedyAcceptance": (0, 1), "expectedAcceptance": (0, 1), "tau": (1, gamma + 1), "sampledTau": (1, gamma + 1), "draftKl": (0,)}
+
+check("SHA-256 of the raw counts", run["counts"]["sha256"], hashlib.sha256(raw).hexdigest())
+check("drafts", [[row["name"], [s["seed"] for s in row["seeds"]]] for row in run["rows"]], [[name, list(of)] for name, of in drafts.items()])
+for row in run["rows"]:
+    name, of = row["name"], drafts.get(row["name"], {})
+    for seed in (s for s in row["seeds"] if s["seed"] in of):
+        d, label = of[seed["seed"]], f"{name}, seed {seed['seed']}: "
+        for measure in ("greedyAcceptance", "expectedAcceptance", "draftKl"):
+            check(label + measure, seed[measure], pooled(cells[measure](d)))
+        accepted, rejected = d["sums"][gamma]["accepted"], d["sums"][gamma]["rejected"]
+        check(label + "sampledAcceptance", seed["sampledAcceptance"], over(accepted, accepted + rejected))
+        for at in seed["byGamma"]:
+            g = at["gamma"]
+            check(f"{label}greedyAcceptance, gamma {g}", at["greedyAcceptance"], pooled(cells["greedyAcceptance"](d, g)))
+            check(f"{label}greedyTau, gamma {g}", at["greedyTau"], pooled(cells["tau"](d, g)))
+            check(f"{label}sampledTau, gamma {g}", at["sampledTau"], sum(counts["sampledLengths"]) / d["sums"][g]["blocks"])
+            check(f"{label}testedTokens, gamma {g}", at["testedTokens"], sum(t for _, t in cells["greedyAcceptance"](d, g)))
+        if seed["timing"]:
+            check(label + "speedup", seed["speedup"], median(map(median, seed["timing"]["ratios"])))
+    for measure, bounds in most.items():
+        check(f"{name}: {measure}", row[measure], interval(ratio([cells[measure](d) for d in of.values()]), *bounds))
+    c = run["draftParameters"] / run["target"]["parameters"]
+    check(f"{name}: mbsu", row["mbsu"], interval(ratio([cells["tau"](d) for d in of.values()]), 1, gamma + 1, 1 / (c * gamma + 1)))
+    for measure in ("greedyAcceptance", "tau"):  # each prompt's own ratio, so that each weighs the same
+        own = [[(n / d, 1) if d else (0, 0) for n, d in cells[measure](of_seed)] for of_seed in of.values()]
+        check(f"{name}: {measure} by prompt", row["perPrompt"][measure], interval(ratio(own), *most[measure]))
+    if timed := [seed["timing"]["ratios"] for seed in row["seeds"] if seed["timing"]]:
+        check(f"{name}: speedup", row["speedup"], interval(speed(timed), 0))
+    for i, place in enumerate(row["byPosition"]):
+        pairs = [[(a[i], t[i]) for _, t, a in d["walks"][gamma]] for d in of.values()]
+        check(f"{name}: tested at place {i + 1}", place["tested"], sum(t for r in pairs for _, t in r))
+        check(f"{name}: acceptance at place {i + 1}", place["acceptance"], interval(ratio(pairs), 0, 1))
+    if row["kept"]:
+        kept, baseline = {seed: texts(d["kept"]) for seed, d in of.items() if "kept" in d}, drafts.get(run["baseline"], {})
+        check(f"{name}: share kept", row["kept"]["share"], interval(ratio([[(m.count("1"), len(m)) for m in k] for k in kept.values()]), 0, 1))
+        for field, whose, mark in (("kept", of, "1"), ("dropped", of, "0"), ("baselineKept", baseline, "1"), ("baselineDropped", baseline, "0")):
+            pairs = [[(sum(x + y == "1" + mark for x, y in zip(*text)), text[1].count(mark)) for text in zip(whose[seed]["texts"], k)] for seed, k in kept.items() if seed in whose]
+            if pairs:
+                check(f"{name}: agreement, {field}", row["kept"][field], interval(ratio(pairs), 0, 1))
+for recorded in run["differences"]:
+    of = [ratio([cells[recorded["measure"]](drafts[recorded[side]][seed]) for seed in recorded["seeds"]]) for side in "ab"]
+    z = [[x - y for x, y in zip(*pair)] for pair in zip(of[0][1], of[1][1])]
+    check(f"{recorded['a']} minus {recorded['b']}: {recorded['measure']}", recorded, interval((of[0][0] - of[1][0], z)))
+print(f"\n{seen} figures from {run['counts']['file']}, beside the record's: {odd} differ" + (", marked with !" if odd else ""))
+sys.exit(1 if odd else 0)
