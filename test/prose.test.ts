@@ -15,7 +15,6 @@ const unwrapped: ReadonlySet<string> = new Set([
   "docs/experiments.md",
   "docs/models.md",
   "docs/plugins.md",
-  "docs/reports.md",
   "docs/runs.md",
 ])
 
