@@ -8,16 +8,6 @@ import { issueText, pages, root } from "./figures/repository.ts"
 
 const prose = (text: string) => proseOf(readPage("page.md", text)).map(issueText)
 
-/** Pages that are not wrapped yet; how their sentences begin is held all the same. */
-const unwrapped: ReadonlySet<string> = new Set([
-  "docs/data.md",
-  "docs/engine.md",
-  "docs/experiments.md",
-  "docs/models.md",
-  "docs/plugins.md",
-  "docs/runs.md",
-])
-
 describe("wording", () => {
   test.each([
     "What it says.",
@@ -54,6 +44,11 @@ describe("the wording of this repository", () => {
   for (const file of pages())
     test(file, () => {
       const issues = proseOf(readPage(file, readFileSync(join(root, file), "utf8"))).map(issueText)
-      expect(issues.filter((issue) => !(unwrapped.has(file) && issue.includes("wraps at")))).toEqual([])
+      expect(issues).toEqual([])
     })
+
+  test("decisions have a number each", () => {
+    const numbers = pages().flatMap((file) => /^docs\/decisions\/(\d{3})-/.exec(file)?.[1] ?? [])
+    expect(numbers).toEqual([...new Set(numbers)])
+  })
 })
