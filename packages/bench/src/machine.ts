@@ -1,6 +1,6 @@
 /** What the figures were measured on; they say nothing of any other machine. */
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
-import { openEngine } from "@winnow/tensor"
+import { isBusy, openEngine } from "@winnow/tensor"
 
 export interface Host {
   readonly cpu: string
@@ -43,16 +43,13 @@ export const openMachine = async (): Promise<Machine> => {
   }
 }
 
-/** Whether other programs take so much that figures are lower than at rest. */
-export const isBusy = ({ load, threads }: Host): boolean => load > 0.5 * threads
-
 /** The lines that go before the tables. */
 export const describeMachine = (machine: Machine): ReadonlyArray<string> => [
   `cpu         ${machine.cpu}, ${machine.threads} threads (${machine.opThreads} for an op), ${machine.memoryGiB} GiB`,
   `system      ${machine.system}`,
   `Bun         ${machine.bun}`,
   `TensorFlow  ${machine.tensorflow}, on ${machine.device}`,
-  ...(isBusy(machine)
+  ...(isBusy(machine.load, machine.threads)
     ? [`busy        load ${machine.load} on ${machine.threads} threads: figures are lower than at rest, ratios shakier`]
     : []),
 ]

@@ -1,5 +1,6 @@
 export * from "./available-memory.ts"
 export * from "./binding/index.ts"
+export * from "./busy.ts"
 export * from "./doctor.ts"
 export * from "./engine.ts"
 export * from "./library/index.ts"

@@ -1,5 +1,6 @@
 /** What every comparison says of itself: when, where and by which command it was measured. */
-import { type Host, hostOf, isBusy } from "../machine.ts"
+import { isBusy } from "@winnow/tensor"
+import { type Host, hostOf } from "../machine.ts"
 import type { CommonOptions } from "./option-values.ts"
 
 export interface Header {
@@ -26,7 +27,9 @@ export const headerOf = (command: string, args: ReadonlyArray<string>): Header =
 const headerLines = ({ command, host }: Header): ReadonlyArray<string> => [
   command,
   `${host.cpu}, ${host.threads} threads, ${host.memoryGiB} GiB`,
-  ...(isBusy(host) ? [`busy: load ${host.load} on ${host.threads} threads; believe ratios, not seconds`] : []),
+  ...(isBusy(host.load, host.threads)
+    ? [`busy: load ${host.load} on ${host.threads} threads; believe ratios, not seconds`]
+    : []),
 ]
 
 /** How a comparison speaks: its table on stdout and its progress on stderr, or with `--json` one object on stdout. */

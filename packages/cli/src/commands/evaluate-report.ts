@@ -1,6 +1,7 @@
 /** An evaluation as people read it: tables of figures with their intervals, and the caption that they mean nothing without. */
 import type { OverPrompts } from "@winnow/decoding"
 import { align, short } from "@winnow/lab"
+import { isBusy } from "@winnow/tensor"
 import type { EvaluationRecord } from "./evaluate-record.ts"
 
 type Result = EvaluationRecord["results"][number]
@@ -91,10 +92,9 @@ const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord)
   const timed = results.flatMap(({ timing }) => (timing === null ? [] : [timing.prompts]))
   if (c.rounds === 0) return "Speed-up: not timed (--rounds 0)."
   if (timed.length === 0) return "Speed-up: not timed, no text is longer than a block."
-  const busy =
-    load > machine.cores / 2
-      ? ` Busy: load ${load} on ${machine.cores} cores before it began; take speed-ups at rest.`
-      : ""
+  const busy = isBusy(load, machine.cores)
+    ? ` Busy: load ${load} on ${machine.cores} cores before it began; take speed-ups at rest.`
+    : ""
   return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, ${c.rounds === 1 ? "1 round" : `median of ${c.rounds} rounds`} after an untimed one, batch 1, ${machine.cpu}.${busy}`
 }
 

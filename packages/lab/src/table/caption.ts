@@ -1,4 +1,5 @@
 /** What stands below a run's tables: what the figures are of, and without which none of them means anything. */
+import { isBusy } from "@winnow/tensor"
 import { armsOf, meanTotal } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { wilson } from "../statistics/wilson.ts"
@@ -17,10 +18,9 @@ const timingLine = (run: RunRecord): string => {
   if (timings.length === 0) return "Speed-up: not timed, no text of the target is longer than a block."
   const { gamma } = run.conditions
   const load = Math.max(...timings.map((t) => t.load))
-  const busy =
-    load > 1.5 * run.machine.cores
-      ? ` The machine was busy: up to ${load.toFixed(0)} processes for ${run.machine.cores} cores.`
-      : ""
+  const busy = isBusy(load, run.machine.cores)
+    ? ` Busy: load up to ${load.toFixed(1)} on ${run.machine.cores} cores in the minute before, this run's own work included; take speed-ups at rest.`
+    : ""
   const prompts = Math.max(...timings.map((t) => t.prompts))
   const rounds = timings[0]!.speedupByRound.length
   const odd = Math.max(...timings.map((t) => (t.identical === null ? 0 : t.prompts - t.identical)))

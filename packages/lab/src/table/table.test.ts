@@ -101,4 +101,8 @@ test("the caption counts the prompts that were timed, and says when texts differ
   )
   const odd = { prompts: 9, identical: 7, differences: [{ margin: 1e-6 }, { margin: 1e-5 }] }
   expect(line({ timing: odd })).toContain("the text of up to 2 of them was not the target's own")
+  expect(line({ timing: { prompts: 9, identical: 9, load: 1 } })).not.toContain("Busy")
+  expect(line({ timing: { prompts: 9, identical: 9, load: 2.2 } })).toContain(
+    "Busy: load up to 2.2 on 2 cores in the minute before, this run's own work included",
+  )
 })

@@ -1,4 +1,5 @@
 /** What is well, what is not, and how to mend it: judged from facts alone, so that every case can be tested. */
+import { isBusy } from "../busy.ts"
 import type { Attempt } from "../library/error.ts"
 import type { Library } from "../library/library.ts"
 import { OLDEST_VERSION, TENSORFLOW_VERSION } from "../library/wheels.ts"
@@ -140,7 +141,7 @@ const nativeFindings = ({ probe }: Facts): Array<Finding> => {
 
 /** A busy machine explains slow figures, so it is told with them. */
 const loadFindings = ({ system, processor }: Facts): Array<Finding> =>
-  system.load <= processor.threads
+  !isBusy(system.load, processor.threads)
     ? []
     : [
         {
