@@ -13,6 +13,7 @@ h1 { font-size: 26px; line-height: 1.25; letter-spacing: -0.01em; margin: 4px 0 
 h2 { font-size: 17px; margin: 44px 0 8px; padding-top: 12px; border-top: 1px solid var(--line); }
 h3 { font-size: 14px; margin: 0 0 6px; }
 .slug, .facts, .note, figcaption, footer { color: var(--faint); font-size: 13px; }
+.verdict { font-weight: 600; margin: 10px 0 0; }
 .slug { text-transform: none; letter-spacing: .02em; margin: 0; }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 22px; padding: 0; margin: 10px 0 0; list-style: none; }
 .note { margin: 4px 0 12px; max-width: 62em; }

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { aComparison, aRun } from "../../test/record.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { renderReport } from "./report.ts"
+import { asDrawn } from "./two-seeds.ts"
 
 const run = aComparison({ prompts: 20 })
 
@@ -75,4 +76,22 @@ test("the forest plot has each comparison once, and ends that could not be compu
   }
   expect(panels(without)[0]!.data.values.some(({ name }) => name === "bottom")).toBe(false)
   expect(differencesChart(aRun())).toBeUndefined()
+})
+
+test("of two seeds no interval is drawn, and no forest plot: figures are points", async () => {
+  const two = aComparison({ seeds: 2, prompts: 20 })
+  expect(differencesChart(two)).toBeUndefined()
+  const html = await renderReport(two, [])
+  expect(html).toContain("two seeds: no comparison")
+  expect(html).not.toContain("Differences of greedy acceptance.")
+  for (const row of asDrawn(two).rows.filter(({ seeds }) => seeds.length === 2))
+    for (const { value, low, high } of [row.greedyAcceptance, row.byPosition[0]!.acceptance])
+      expect([low, high]).toEqual([value, value])
+  expect(asDrawn(run)).toEqual(run)
+})
+
+test("the report begins with the verdict", async () => {
+  const html = await renderReport(run, [])
+  expect(html.indexOf('class="verdict"')).toBeLessThan(html.indexOf("<svg"))
+  expect(html).toContain(run.verdict)
 })

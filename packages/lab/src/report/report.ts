@@ -12,6 +12,7 @@ import { keptFractionChart, keptLossChart, lossChart, type MetricLine } from "./
 import { type KeptLine, keptSection } from "./kept.ts"
 import { escapeHtml, figure, htmlTable, page } from "./page.ts"
 import { type Chart, svgOf } from "./svg.ts"
+import { asDrawn } from "./two-seeds.ts"
 
 const draw = async (title: string, text: string, chart: Chart | undefined): Promise<string> =>
   chart === undefined ? "" : figure(title, text, await svgOf(chart))
@@ -63,6 +64,7 @@ export const renderReport = async (
 ): Promise<string> => {
   const lines = metrics as ReadonlyArray<MetricLine & KeptLine>
   const { target, machine, commit } = run
+  const points = asDrawn(run)
   const right = score(run)
   const made = commit ? [`commit ${commit.hash.slice(0, 10)}${commit.dirty ? ", with changes" : ""}`] : []
   const body = `
@@ -78,12 +80,12 @@ ${table(run, acceptedCells(run))}
 ${table(run, costCells(run))}
 ${missing(run)}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
-${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval.", acceptanceChart(run))}
-${await draw("Greedy acceptance against compute.", "Lines: 95 % intervals. Points of one cost stand side by side. Grey: no arms, for comparison.", computeChart(run))}
+${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval (of two seeds none).", acceptanceChart(points))}
+${await draw("Greedy acceptance against compute.", "Lines: 95 % intervals. Points of one cost stand side by side. Grey: no arms, for comparison.", computeChart(points))}
 <h2>Where it accepted</h2>
 <div class="pair">
-${await draw("By place in a block.", `Greedy, gamma = ${run.conditions.gamma}. Lines: 95 % intervals.`, positionChart(run))}
-${await draw("At tokens that the filter keeps, and drops.", "Of the target's greedy texts, divided by the filter while the draft is as it starts; both drafts at the same tokens.", keptTokensChart(run))}
+${await draw("By place in a block.", `Greedy, gamma = ${run.conditions.gamma}. Lines: 95 % intervals.`, positionChart(points))}
+${await draw("At tokens that the filter keeps, and drops.", "Of the target's greedy texts, divided by the filter while the draft is as it starts; both drafts at the same tokens.", keptTokensChart(points))}
 </div>
 <div class="pair">
 ${await draw("Tokens per target call, greedy.", "Lines: means over seeds. Points: seeds.", tauChart(run, "greedy"))}

@@ -1,0 +1,14 @@
+/** Rows as charts draw them: a figure of two seeds is a point, since its interval says how few they are and nothing else. */
+import type { IntervalRecord, RunRecord } from "../record/schema.ts"
+
+const isInterval = (value: object): value is IntervalRecord => "value" in value && "low" in value && "high" in value
+
+const drawn = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(drawn)
+  if (typeof value !== "object" || value === null) return value
+  if (isInterval(value)) return value.seeds === 2 ? { ...value, low: value.value, high: value.value } : value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, drawn(inner)]))
+}
+
+/** The run with intervals of two seeds drawn together to their values. */
+export const asDrawn = (run: RunRecord): RunRecord => ({ ...run, rows: drawn(run.rows) as RunRecord["rows"] })
