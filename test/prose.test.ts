@@ -40,6 +40,11 @@ describe("wording", () => {
   })
 })
 
+test("a code span stays on its line", () => {
+  expect(prose("It is `a\n- b` of `c`.").length).toBe(2)
+  expect(prose("It is `a - b`\nof `c`.\n\n```sh\necho `date\n```")).toEqual([])
+})
+
 describe("the wording of this repository", () => {
   for (const file of pages())
     test(file, () => {

@@ -29,12 +29,16 @@ const words = (line: string): ReadonlyArray<string> =>
     .trim()
     .split(/\s+/)
 
-const wide = (page: Page): ReadonlyArray<Issue> => {
+const lines = (page: Page): ReadonlyArray<Issue> => {
   const issues: Array<Issue> = []
   let code = false
   for (const [i, line] of page.text.split("\n").entries()) {
-    if (/^\s*```/.test(line)) code = !code
-    if (code || /^\s*(?:\||<!--|#|\[[^\]]+\]: )|^ {4}/.test(line)) continue
+    const fence = /^\s*```/.test(line)
+    if (fence) code = !code
+    if (code || fence || /^\s*(?:\||<!--|#|\[[^\]]+\]: )|^ {4}/.test(line)) continue
+    // the rest of a broken span may begin its line as an item of a list would
+    if ((line.match(/`+/g) ?? []).length % 2 > 0)
+      issues.push({ file: page.file, line: i + 1, message: "a code span goes on to another line" })
     const text = words(line).join(" ")
     if (text.length > width && words(line).filter((word) => !/^[-*]$/.test(word)).length > 1)
       issues.push({ file: page.file, line: i + 1, message: `${text.length} characters; prose wraps at ${width}` })
@@ -42,5 +46,5 @@ const wide = (page: Page): ReadonlyArray<Issue> => {
   return issues
 }
 
-/** Sentences that begin with What, Whether, Those or Which, and lines of prose that are wider than 120 characters. */
-export const proseOf = (page: Page): ReadonlyArray<Issue> => [...opens(page), ...wide(page)]
+/** Sentences that begin with What, Whether, Those or Which, lines wider than 120 characters, code spans over two lines. */
+export const proseOf = (page: Page): ReadonlyArray<Issue> => [...opens(page), ...lines(page)]
