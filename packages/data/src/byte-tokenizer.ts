@@ -60,7 +60,7 @@ export const byteTokenizer: Tokenizer = (() => {
         if (id === eosId) {
           flush()
           text += endOfText
-        } else if (id >= 0 && id < eosId) bytes.push(id) // rows beyond the tokenizer's have no text
+        } else if (Number.isInteger(id) && id >= 0 && id < eosId) bytes.push(id) // rows beyond the tokenizer's have no text
       }
       flush()
       return text

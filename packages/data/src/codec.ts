@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import type { Tokenizer as Native } from "tokenizers"
 import { framingOf, startInConfig } from "./framing.ts"
 import { library } from "./library.ts"
+import { libraryFaults } from "./library-faults.ts"
 import { plainJson, spelling } from "./special-tokens.ts"
 import { type CheckedJson, checkJson } from "./tokenizer-json.ts"
 import { withWordMemo } from "./word-memo.ts"
@@ -48,6 +49,8 @@ const charactersACall = 2 ** 20
 
 const open = (json: object): Native => {
   const { Tokenizer } = library()
+  const faults = libraryFaults(json)
+  if (faults.length > 0) throw new InvalidInput({ what: "tokenizer.json", problems: faults })
   try {
     return Tokenizer.fromString(JSON.stringify(json))
   } catch (cause) {

@@ -1,0 +1,74 @@
+/**
+ * Files on which the library ends the whole process instead of answering with an error: found before it reads them.
+ *
+ * A panic of its Rust code is no exception for JavaScript. Each case here was found by damaging files at random, or by
+ * reading the library (0.23.2).
+ */
+import { type } from "arktype"
+import { library } from "./library.ts"
+
+const Step = type({ type: "string" })
+const Merges = type({
+  model: {
+    continuing_subword_prefix: "string",
+    merges: type("string")
+      .or(type(["string", "string"]))
+      .array(),
+  },
+})
+
+/** The steps of a part and of all sequences in it. */
+const stepsOf = (part: unknown): ReadonlyArray<typeof Step.infer> => {
+  if (typeof part !== "object" || part === null) return []
+  const own = Step(part)
+  const inner = Object.values(part).filter(Array.isArray).flat()
+  return [...(own instanceof type.errors ? [] : [own]), ...inner.flatMap(stepsOf)]
+}
+
+const Precompiled = type({ precompiled_charsmap: "string" })
+
+/** Whether the library can read the table of a `Precompiled` normaliser. */
+const hasTable = (step: object): boolean => {
+  const checked = Precompiled(step)
+  if (checked instanceof type.errors) return false
+  try {
+    library().precompiled([...Buffer.from(checked.precompiled_charsmap, "base64")])
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** The right half of a merge; older files have "left right" in one string. */
+const rightOf = (merge: string | readonly [string, string]): string =>
+  typeof merge === "string" ? merge.slice(merge.indexOf(" ") + 1) : merge[1]
+
+/**
+ * What in a parsed `tokenizer.json` the library would not survive; empty for a usual file.
+ *
+ * @error DataError (thrown) when the library does not load on this machine
+ */
+export const libraryFaults = (json: object): ReadonlyArray<string> => {
+  const { normalizer, decoder } = json as { normalizer?: unknown; decoder?: unknown }
+  const problems: Array<string> = []
+  if (stepsOf(normalizer).some((step) => step.type === "Precompiled" && !hasTable(step)))
+    problems.push("the normalizer Precompiled has no precompiled_charsmap that can be read; the file is damaged")
+  const strip = stepsOf(decoder).find((step) => step.type === "Strip" && (step as { stop?: unknown }).stop !== 0)
+  if (strip !== undefined)
+    problems.push(
+      `the decoder Strip has stop ${JSON.stringify((strip as { stop?: unknown }).stop)}, expected 0: ` +
+        "the tokenizers library crashes on it for short tokens",
+    )
+  const merges = Merges(json)
+  if (merges instanceof type.errors) return problems
+  const prefix = Buffer.from(merges.model.continuing_subword_prefix)
+  const without = merges.model.merges.find(
+    (merge) => !Buffer.from(rightOf(merge)).subarray(0, prefix.length).equals(prefix),
+  )
+  if (without !== undefined)
+    problems.push(
+      `model.continuing_subword_prefix is ${JSON.stringify(merges.model.continuing_subword_prefix)}, but the merge ` +
+        `${JSON.stringify(without)} has a second half without it`,
+    )
+  return problems
+}
