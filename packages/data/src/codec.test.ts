@@ -107,7 +107,7 @@ describe("refused with a sentence", () => {
       "is refused by the tokenizers library: ",
     ],
     "another version": [{ ...json, version: "2.0" }, "Unknown tokenizer version '2.0'"],
-    // The library ends the process on these three.
+    // The library ends the process on these.
     "a prefix that merges lack": [
       withModel({ continuing_subword_prefix: "#".repeat(40) }),
       "has a second half without it",
@@ -115,6 +115,10 @@ describe("refused with a sentence", () => {
     "a damaged table": [
       { ...json, normalizer: { type: "Precompiled", precompiled_charsmap: "AAAA" } },
       "precompiled_charsmap",
+    ],
+    "a pattern that matches the empty text": [
+      { ...json, normalizer: { type: "Replace", pattern: { Regex: "" }, content: "x" } },
+      'the normalizer Replace has the pattern "", which matches the empty text',
     ],
     "a Strip that crashes": [
       { ...json, decoder: { type: "Sequence", decoders: [{ type: "Strip", content: " ", start: 0, stop: 1 }] } },

@@ -39,6 +39,19 @@ const hasTable = (step: object): boolean => {
   }
 }
 
+const Replace = type({ type: "'Replace'", pattern: { Regex: "string" } })
+
+/** The pattern of a `Replace` that matches the empty text, as far as this engine can tell; undefined for another step. */
+const emptyPattern = (step: object): string | undefined => {
+  const checked = Replace(step)
+  if (checked instanceof type.errors) return undefined
+  try {
+    return new RegExp(checked.pattern.Regex, "u").test("") ? checked.pattern.Regex : undefined
+  } catch {
+    return undefined // of the library's own syntax
+  }
+}
+
 /** The right half of a merge; older files have "left right" in one string. */
 const rightOf = (merge: string | readonly [string, string]): string =>
   typeof merge === "string" ? merge.slice(merge.indexOf(" ") + 1) : merge[1]
@@ -53,6 +66,12 @@ export const libraryFaults = (json: object): ReadonlyArray<string> => {
   const problems: Array<string> = []
   if (stepsOf(normalizer).some((step) => step.type === "Precompiled" && !hasTable(step)))
     problems.push("the normalizer Precompiled has no precompiled_charsmap that can be read; the file is damaged")
+  const empty = stepsOf(normalizer).flatMap((step) => emptyPattern(step) ?? [])[0]
+  if (empty !== undefined)
+    problems.push(
+      `the normalizer Replace has the pattern ${JSON.stringify(empty)}, which matches the empty text: ` +
+        "the tokenizers library crashes on it; expected a pattern of at least one character",
+    )
   const strip = stepsOf(decoder).find((step) => step.type === "Strip" && (step as { stop?: unknown }).stop !== 0)
   if (strip !== undefined)
     problems.push(

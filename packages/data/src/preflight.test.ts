@@ -75,3 +75,24 @@ test("all problems are told at once", async () => {
   expect(message).toContain("vocabulary of 3")
   expect(message).toContain("mask of all 1")
 })
+
+test("special tokens in the text, ends inside, other ends of a config, rows without a token, notes of a file: warnings", async () => {
+  const spells = [{ prompt: "1+1=", answer: "2<|endoftext|>" }, ...examples]
+  const says = async (changes: Parameters<typeof run>[0]) => (await Effect.runPromise(run(changes))).warnings
+  expect(await says({ encoded: await encode(spells, { maxLength: 64 }) })).toEqual([
+    '1 of 5 examples spell the special token <|endoftext|>; it is encoded as text; specialTokens: "ids" makes it the special token',
+  ])
+  expect(await says({ encoded: await encode(spells, { maxLength: 64, specialTokens: "ids" }) })).toEqual([
+    "1 of 5 examples spell the special token <|endoftext|>; it is encoded as the special token, as asked",
+    "1 of 5 examples hold the end token <|endoftext|> (256) before their end; texts stop there",
+  ])
+  expect(await says({ models: [model({ ends: [5, 7] }), model({ name: "draft", ends: [256] })] })).toEqual([
+    "config.json of the target ends a text with id 5, 7, the data with <|endoftext|> (256), the tokenizer's; texts end with the latter",
+  ])
+  const wide = { vocabularySize: 320 }
+  expect(await says({ models: [model(wide), model({ name: "draft", ...wide })] })).toEqual([
+    "target and draft have 63 rows beyond the tokenizer's 257 ids; such an id has no text",
+  ])
+  const asks = preflight({ encoded, tokenizer: { ...byteTokenizer, notes: ["it asks for much"] }, models: [model()] })
+  expect((await Effect.runPromise(asks)).warnings).toEqual(["it asks for much"])
+})

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { byteTokenizer } from "./byte-tokenizer.ts"
-import { loadTokenizer, makeTokenizer, tokenizerFiles } from "./tokenizer.ts"
+import { loadCodec, loadTokenizer, makeTokenizer, tokenizerFiles } from "./tokenizer.ts"
 
 const json = byteTokenizer.json as Record<string, unknown>
 const added = (content: string) => ({ ...json, added_tokens: [{ ...(json["added_tokens"] as [object])[0], content }] })
@@ -54,6 +54,38 @@ test("a folder is written, read back, and its faults named", async () => {
     expect((await Effect.runPromise(Effect.flip(loadTokenizer(folder)))).message).toContain("could not be read")
     await writeFile(join(folder, "tokenizer.json"), "[]")
     expect((await Effect.runPromise(Effect.flip(loadTokenizer(folder))))._tag).toBe("InvalidInput")
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
+
+test("a file of any name, its end named or none; what is no regular UTF-8 file is told", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "winnow-tokenizer-"))
+  const flipped = (path: string, options?: { eos?: string }) =>
+    Effect.runPromise(Effect.flip(loadTokenizer(path, options))).then(({ message }) => message)
+  try {
+    const file = join(folder, "my vocabulary.v2.json")
+    await writeFile(file, tokenizerFiles(byteTokenizer)["tokenizer.json"]!)
+    expect((await Effect.runPromise(loadTokenizer(file))).fingerprint).toBe(byteTokenizer.fingerprint)
+    expect((await Effect.runPromise(loadTokenizer(file, { eos: "a" }))).eosId).toBe(0x61)
+    expect(await flipped(join(folder, "another.json"))).toContain("there is no file")
+    expect(await flipped(file, { eos: "<end>" })).toBe(
+      `${file}: found no end-of-sequence token: "<end>" is not in it; its added tokens: <|endoftext|>; name one with eos`,
+    )
+    // Without a usual end there is a codec, which has none.
+    const endless = JSON.stringify(json).replaceAll("<|endoftext|>", "<stop>")
+    await writeFile(file, endless)
+    expect(await flipped(file)).toContain("none of <|endoftext|>")
+    const codec = await Effect.runPromise(loadCodec(file))
+    expect([codec.end, codec.idOf("<stop>")]).toEqual([undefined, 256])
+    // The config beside it counts whatever the file's name.
+    await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ eos_token: "<stop>" }))
+    expect((await Effect.runPromise(loadTokenizer(file))).eos).toBe("<stop>")
+    await writeFile(join(folder, "tokenizer_config.json"), Buffer.from([0x7b, 0xff]))
+    expect(await flipped(file)).toContain("byte 0xff at offset 1 is not UTF-8")
+    expect(await flipped("/dev/zero")).toContain("this is a device, expected a regular file")
+    Bun.spawnSync(["mkfifo", join(folder, "pipe")])
+    expect(await flipped(join(folder, "pipe"))).toContain("this is a named pipe")
   } finally {
     await rm(folder, { recursive: true })
   }

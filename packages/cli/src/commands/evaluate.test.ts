@@ -116,6 +116,65 @@ describe("a whole run", () => {
     expect(usual.conditions).toMatchObject({ eosIds: [tokenizer.eosId], eosSource: "tokenizer" })
   })
 
+  test("a tokenizer with an unusual end: --eos takes its name, and config.json's end needs none", async () => {
+    cpSync(at("target"), at("unusual"), { recursive: true })
+    const renamed = tokenizerFiles(tokenizer)["tokenizer.json"]!.replaceAll("<|endoftext|>", "<stop>")
+    writeFileSync(at("unusual", "tokenizer.json"), renamed)
+    rmSync(at("unusual", "tokenizer_config.json"))
+    const pair = { target: at("unusual"), draft: at("unusual") }
+    expect((await run({ ...pair, eos: ["<stop>"] })).conditions).toMatchObject({ eosIds: [0], eosSource: "--eos" })
+    expect((await run({ ...pair, eos: ["none"] })).conditions.eosIds).toEqual([])
+    const config = await Bun.file(at("target", "config.json")).json()
+    writeFileSync(at("unusual", "config.json"), JSON.stringify({ ...config, eos_token_id: 7 }))
+    const named = await run(pair)
+    expect(named.conditions).toMatchObject({ eosIds: [7], eosSource: "config.json" })
+    expect(named.notes).toEqual([])
+    // Where the tokenizer has a usual end and config.json another, a note says so.
+    cpSync(at("target"), at("other-end"), { recursive: true })
+    writeFileSync(at("other-end", "config.json"), JSON.stringify({ ...config, eos_token_id: 7 }))
+    expect((await run({ target: at("other-end") })).notes).toEqual([
+      "config.json ends a text with id 7; the tokenizer's end is <|endoftext|> (0): --eos 0 stops there.",
+    ])
+  })
+
+  test("a prompt that spells a special token: text and a note, or the token where that is asked for", async () => {
+    const prompts = write("special.jsonl", { prompt: "Ben <|endoftext|>" }, { prompt: "Who is there?" })
+    const quiet = { prompts, eos: ["none"] }
+    const says = "1 of 2 prompts spell the special token <|endoftext|>, encoded as "
+    const text = await run(quiet)
+    expect(text.notes).toContain(`${says}text: --special-tokens ids makes it the token.`)
+    const ids = await run({ ...quiet, specialTokens: "ids" })
+    expect(ids.notes).toContain(`${says}the token.`)
+    expect(ids.conditions.specialTokens).toBe("ids")
+    const spelled = await Effect.runPromise(tokenizer.encode(["Ben <|endoftext|>"], { specialTokens: "ids" }))
+    const same = await run({ ...quiet, prompts: write("spelled.jsonl", { ids: [...spelled[0]!] }) })
+    expect(ids.results[0]!.outputs[0]).toEqual(same.results[0]!.outputs[0]!)
+  })
+
+  test("a tokenizer that begins texts with a token, has dropout and fewer ids than the model has rows: notes", async () => {
+    cpSync(at("target"), at("asking"), { recursive: true })
+    const file = JSON.parse(tokenizerFiles(tokenizer)["tokenizer.json"]!)
+    const vocab = Object.fromEntries(Object.entries(file.model.vocab).filter(([, id]) => (id as number) < 100))
+    const pair = ["<|endoftext|>", 0]
+    const asks = { ...file, post_processor: { type: "BertProcessing", sep: pair, cls: pair } }
+    writeFileSync(
+      at("asking", "tokenizer.json"),
+      JSON.stringify({ ...asks, model: { ...file.model, vocab, merges: [], dropout: 0.1 } }),
+    )
+    const { notes, results } = await run({ target: at("asking"), draft: at("asking"), eos: ["none"] })
+    const beyond = results[0]!.outputs.map((ids) => ids.filter((id) => id >= 100).length)
+    const total = beyond.reduce((sum, count) => sum + count, 0)
+    expect(total).toBeGreaterThan(0)
+    expect(results[0]!.counts.tested).toBeGreaterThan(0)
+    expect(results[0]!.outputs.every((ids) => ids.length === 12)).toBe(true)
+    expect(notes).toEqual([
+      expect.stringContaining("Tokenizer.json has a dropout of 0.1"),
+      expect.stringContaining("The tokenizer begins a text with <|endoftext|> (id 0)"),
+      expect.stringContaining("The tokenizer ends a text with <|endoftext|> (id 0)"),
+      `${beyond.filter((n) => n > 0).length} of 3 texts hold ids beyond the tokenizer's 100, ${total} in all: rows of the model without a token; they are counted, and left out of \`texts\`.`,
+    ])
+  })
+
   test("--stop ends a text with the token that completes it", async () => {
     const whole = (await run()).results[0]!
     const stop = whole.texts![0]!.slice(3, 6)
@@ -177,6 +236,10 @@ describe("refused before anything is decoded", () => {
       { ids: [V] },
       `line 2: found id ${V}, expected ids of the vocabulary, 0 to ${V - 1}`,
     ],
+    "an id that is 5 in 32 bits": [
+      { ids: [4294967301] },
+      "line 2: found id 4294967301, expected ids of the vocabulary",
+    ],
     "too long": [
       { ids: Array(48).fill(1) },
       "line 2: found 48 tokens, expected at most 47: the target's context is 48",
@@ -218,7 +281,7 @@ describe("refused before anything is decoded", () => {
     "a draft length": [{ draftLengths: [-1] }, "draftLengths"],
     "a temperature": [{ temperature: -1 }, "temperature must be at least 0.0001 or 0"],
     "top-k without sampling": [{ topK: 4 }, "give a temperature above 0"],
-    "an end that is no id": [{ eos: ["stop"] }, "--eos stop: expected a token id"],
+    "an end that is no id": [{ eos: ["stop"] }, "--eos stop: expected a token id or the text of a token"],
     "an end outside the vocabulary": [{ eos: ["9999"] }, `the vocabulary has ids 0 to ${V - 1}`],
     "an empty stop string": [{ stop: [""] }, "--stop: found an empty text"],
     "no model": [{ draft: "/nowhere" }, "/nowhere is not a directory"],
