@@ -1,4 +1,5 @@
 export * from "./categorical.ts"
+export * from "./checked-ids.ts"
 export * from "./contract/index.ts"
 export * from "./decode.ts"
 export * from "./errors.ts"

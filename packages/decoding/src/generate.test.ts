@@ -4,6 +4,7 @@ import { tf } from "@winnow/tensor"
 import { randomPrompts, type TableModel, tableModel } from "../test/table-model.ts"
 import { GenerateSession, generate } from "./generate.ts"
 import { adjusted, argmax, draw, type Sampling } from "./sampling.ts"
+import { speculate } from "./speculate.ts"
 
 /** The same by the definition: one sequence, one token after the other, no cache, no batch. */
 const byDefinition = (
@@ -121,5 +122,30 @@ describe("generate", () => {
     await expect(run).rejects.toThrow("enough")
     expect(seen).toEqual([1, 2, 3, 4])
     expect(tf.memory().numTensors).toBe(before)
+  })
+})
+
+describe("ids of prompts", () => {
+  const model = tableModel({ V: 11, states: 64, seed: 1 })
+  for (const [what, id] of [
+    ["beyond 32 bits", 4294967301],
+    ["outside the vocabulary", 11],
+    ["negative", -1],
+    ["a fraction", 1.5],
+    ["no number", Number.NaN],
+  ] as const)
+    test(`${what} are refused before they are narrowed`, async () => {
+      const prompts = [
+        [1, 2],
+        [3, id],
+      ]
+      const message = /prompt 1: id .* at 1; expected integers of the vocabulary, 0 to 10/
+      await expect(generate(model, prompts, { temperature: 0, maxNew: 2 })).rejects.toThrow(message)
+      const options = { draftLength: 0, temperature: 0, maxNew: 2 } as const
+      await expect(speculate(model, undefined, prompts, options)).rejects.toThrow(message)
+    })
+
+  test("a seed that a double cannot hold exactly is refused", async () => {
+    await expect(generate(model, [[1]], { temperature: 1, maxNew: 1, seed: 2 ** 53 })).rejects.toThrow(/seed must be/)
   })
 })

@@ -3,7 +3,7 @@
  *
  * Letters: B rows of a batch, T positions, V vocabulary.
  */
-import type { Decoding, Model } from "@winnow/core"
+import { checkedIds, type Decoding, type Model } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
 import { checked } from "./checked.ts"
 import { drive, type Session } from "./drive.ts"
@@ -21,7 +21,7 @@ export const generateOptions = samplingOptions.merge({
   /** Rows of a batch. 32: small models on a CPU gain little beyond it, and the cache stays small. */
   batchSize: "number.integer >= 1 = 32",
   /** Each prompt draws from its own stream, made of this seed and its index: batching does not shift draws. */
-  seed: "number.integer = 0",
+  seed: "number.integer & number.safe = 0",
   /** Index of the first prompt, for a caller that generates in portions. */
   firstIndex: "number.integer >= 0 = 0",
 })
@@ -66,7 +66,7 @@ export class GenerateSession implements Session {
   #seconds = 0
   #finished = 0
 
-  /** @error InvalidInput for bad options; RangeError for a prompt that is empty or fills the model's context */
+  /** @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a prompt that is empty or fills the model's context */
   constructor(
     readonly model: Model,
     prompts: ReadonlyArray<ArrayLike<number>>,
@@ -76,7 +76,7 @@ export class GenerateSession implements Session {
     this.#options = checked("generate", generateOptions, options)
     const { seed, firstIndex, eosId, maxNew } = this.#options
     this.#sequences = prompts.map((prompt, i) => ({
-      prompt: Int32Array.from(prompt),
+      prompt: checkedIds(`prompt ${firstIndex + i}`, prompt, model.architecture.vocabularySize),
       tokens: [],
       ending: { eosId, stop, limit: limitOf(prompt, maxNew, model.architecture.maxLength) },
       rng: seeded(seed, "generate", firstIndex + i),

@@ -8,7 +8,7 @@
  * accepted whole it has never seen its own last token. So each model is simply given what its cache lacks, the whole
  * prompt at first, and is rolled back to the accepted text after the block.
  */
-import type { Decoding, Model } from "@winnow/core"
+import { checkedIds, type Decoding, type Model } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy } from "./block.ts"
 import { proposalRoom } from "./block-structure.ts"
@@ -33,7 +33,7 @@ export const speculativeOptions = samplingOptions.merge({
   /** Most tokens that are emitted; never passed, also not within a block. */
   maxNew: "number.integer >= 1",
   "eosId?": "number.integer >= 0",
-  seed: "number.integer = 0",
+  seed: "number.integer & number.safe = 0",
   /** Tells the streams of several prompts apart. */
   index: "number.integer >= 0 = 0",
 })
@@ -102,7 +102,7 @@ export class SpeculativeSession implements Session {
   /**
    * @param draft may be undefined for draft length 0
    * @param judging for tests; by default chance is the stream of seed and index
-   * @error InvalidInput for bad options; RangeError for a bad prompt; Error if vocabularies differ or a draft is missing
+   * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a bad prompt; Error if vocabularies differ or a draft is missing
    */
   constructor(
     readonly target: Model,
@@ -123,8 +123,8 @@ export class SpeculativeSession implements Session {
     this.#ending = { eosId, stop, limit: limitOf(prompt, maxNew, target.architecture.maxLength) }
     this.#chance = judging.chance ?? chanceOf(seeded(seed, "speculative", index))
     this.#verify = judging.verify ?? verify
-    this.#prompt = Int32Array.from(prompt)
-    this.#text = Array.from(prompt)
+    this.#prompt = checkedIds(`prompt ${index}`, prompt, target.architecture.vocabularySize)
+    this.#text = Array.from(this.#prompt)
     this.#length = new DraftLength(draftLength, draft === undefined ? 1 : parameterRatio(target, draft))
     this.#testedAt = new Array(this.#length.most).fill(0)
     this.#acceptedAt = new Array(this.#length.most).fill(0)

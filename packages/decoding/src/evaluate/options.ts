@@ -10,7 +10,7 @@ export const evaluateOptions = samplingOptions.merge({
   maxNew: "number.integer >= 1",
   /** Tokens that end a text; none: only the length and the stop rule do. */
   eosIds: "(number.integer >= 0)[] = []",
-  seed: "number.integer = 0",
+  seed: "number.integer & number.safe = 0",
   /** Data set and split that the prompts are of, or their file: every figure is named by it. */
   dataset: "string",
   /** Times that prompts are decoded both ways against the clock; 0: no clock, and no speed-up. */

@@ -18,7 +18,7 @@ export const targetForm = type("'live' | 'hidden' | 'full'")
   // The most probable tokens of each position, and the mass of the rest.
   .or({ "+": "reject", topK: "number.integer >= 1" })
   // Tokens drawn from the target at each position; another seed draws others.
-  .or({ "+": "reject", samples: "number.integer >= 1", seed: "number.integer = 0" })
+  .or({ "+": "reject", samples: "number.integer >= 1", seed: "number.integer & number.safe = 0" })
 export type TargetForm = typeof targetForm.infer
 /** A form that is a cache. */
 export type CachedForm = Exclude<TargetForm, "live">
