@@ -5,6 +5,8 @@ import { InvalidInput } from "./errors.ts"
 
 /** Characters of a problem: a schema's message may hold all of the value that it refuses. */
 const longest = 400
+/** A schema's words, of the object or list that it refuses no more than the beginning. */
+const withoutData = (message: string): string => message.replace(/\(was ([[{].{60}).{20,}\)$/s, "(was $1...)")
 /** Problems of one value that are told. */
 const most = 12
 
@@ -25,7 +27,7 @@ export const decode = Effect.fnUntraced(function* <I, O>(
   const problems = result.issues.map(({ message, path = [] }) => {
     // Array.from, as arktype's paths are arrays of their own: `map` of an empty one gives [0].
     const at = Array.from(path, (p) => String(typeof p === "object" ? p.key : p)).join(".")
-    return cut(message.startsWith(at) ? message : `${cut(at, 100)}: ${message}`, longest)
+    return cut(withoutData(message.startsWith(at) ? message : `${cut(at, 100)}: ${message}`), longest)
   })
   const more = problems.length > most ? [`and ${problems.length - most} more problems`] : []
   return yield* new InvalidInput({ what, problems: [...problems.slice(0, most), ...more] })

@@ -1,6 +1,7 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
 import {
   brief,
+  cut,
   type FilterUse,
   kindOf,
   type LossUse,
@@ -27,7 +28,7 @@ const use = <K extends PluginKind, U extends Use<K, unknown, unknown, unknown>>(
     if (typeof value === "function" && found.kind === kind) {
       const { plugin } = value as { readonly plugin?: unknown }
       return ctx.reject({
-        expected: `${expected}: call ${kind} ${brief(plugin)}, as in plugin({ ... })`,
+        expected: `${expected}: call it, ${cut(String(plugin), 64)}({ ... })`,
         actual: "the plugin itself",
       })
     }

@@ -64,20 +64,20 @@ const tried = <I>(
 ): Effect.Effect<string | undefined, InvalidInput> =>
   Effect.suspend(() => {
     const absent = new Absent()
+    const untried = `${use.kind} ${use.name} reads a model itself and was not tried before the run`
     const fresh = use.instance.pipe(
       Effect.provideService(Target, absent.of<Model>("target")),
       Effect.provideService(Reference, { model: absent.of<Model>("reference") }),
     )
     return Effect.matchEffect(fresh, {
-      onFailure: (error) => Effect.fail(error),
+      onFailure: (error) => (absent.read ? Effect.succeed(untried) : Effect.fail(error)),
       onSuccess: () =>
         Effect.suspend(() => {
           try {
             run(() => Effect.runSync(fresh))
             return Effect.succeed(undefined)
           } catch (cause) {
-            if (absent.read)
-              return Effect.succeed(`${use.kind} ${use.name} reads a model itself and was not tried before the run`)
+            if (absent.read) return Effect.succeed(untried)
             return cause instanceof InvalidInput ? Effect.fail(cause) : Effect.die(cause)
           }
         }),

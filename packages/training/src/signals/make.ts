@@ -3,7 +3,7 @@
  *
  * Letters: N valid tokens of a batch, V vocabulary, D hidden size of the target, M statistics.
  */
-import { DataError, type LossInstance, type Model, type ReferenceStatistic } from "@winnow/core"
+import { DataError, type InvalidInput, type LossInstance, type Model, type ReferenceStatistic } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { tf } from "@winnow/tensor"
 import type { Effect } from "effect"
@@ -39,7 +39,7 @@ const onBatch = (batch: Batch, use: (rowsOf: (model: Model) => Rows) => Uint8Arr
  */
 export const makeTargetSignals = (
   options: MakeOptions & { readonly target: Model; readonly form: CachedForm },
-): Effect.Effect<SignalsHeader, DataError> => {
+): Effect.Effect<SignalsHeader, DataError | InvalidInput> => {
   const { target, form, chunkRows } = options
   const { hiddenSize: D, vocabularySize: V } = target.architecture
   return writeSignals({
@@ -80,7 +80,9 @@ const beforehand = (loss: LossInstance): LossInstance => ({
  *
  * @error DataError as `writeSignals`, and for a loss that draws at random
  */
-export const makeReferenceSignals = (options: ReferenceMakeOptions): Effect.Effect<SignalsHeader, DataError> => {
+export const makeReferenceSignals = (
+  options: ReferenceMakeOptions,
+): Effect.Effect<SignalsHeader, DataError | InvalidInput> => {
   const { reference, statistics, target, signals, chunkRows } = options
   const loss = beforehand(options.loss)
   const M = statistics.length

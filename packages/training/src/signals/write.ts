@@ -18,7 +18,7 @@ import {
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
-import { DataError } from "@winnow/core"
+import { DataError, InvalidInput } from "@winnow/core"
 import { type Batch, collate, type EncodedExample, trainedOffsets } from "@winnow/data"
 import { parseJson } from "@winnow/files"
 import { Effect } from "effect"
@@ -173,15 +173,15 @@ function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, bat
  * @error DataError when the disk has too little room, before anything is computed; when the folder holds pieces of another
  * identity; when a file cannot be written
  */
-export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader, DataError> =>
+export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader, DataError | InvalidInput> =>
   Effect.gen(function* () {
     const { directory, identity, examples, bytesPerToken, encode, table } = options
     const { onSize = () => {}, onProgress = () => {}, freeBytes = systemFree } = options
-    const attempt = <A>(run: () => A): Effect.Effect<A, DataError> =>
+    const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
       Effect.try({
         try: run,
         catch: (cause) =>
-          cause instanceof DataError
+          cause instanceof DataError || cause instanceof InvalidInput // a fault of the loss is one of its author
             ? cause
             : new DataError({
                 message: `signals ${directory}: ${cause instanceof Error ? cause.message : cause}`,

@@ -1,0 +1,407 @@
+/** Experiments that cannot be right are refused, or spoken of, before anything is made. */
+import { describe, expect, test } from "bun:test"
+import { existsSync, mkdtempSync, readdirSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { defineFilter, defineLoss, defineTask, Target } from "@winnow/core"
+import { datasetsLayer } from "@winnow/data"
+import { tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { Effect, Layer } from "effect"
+import faulty from "../../test/faulty-experiment.ts"
+import { everything, squares, tiny } from "../../test/tiny.ts"
+import { plan } from "../estimate.ts"
+import { arm, type Experiment } from "../experiment/define.ts"
+import { resolve } from "../experiment/resolve.ts"
+import { applySettings } from "../experiment/settings.ts"
+import { Progress, type ProgressEvent } from "../progress.ts"
+import { runExperiment } from "../run.ts"
+import { Store } from "../store/store.ts"
+import { tryPlugins } from "./try-plugins.ts"
+
+const none = type({ "+": "reject" })
+const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
+const newHome = () => mkdtempSync(join(tmpdir(), "winnow-preflight-"))
+const layers = (home: string, report = (_: ProgressEvent) => {}) =>
+  Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Layer.succeed(Progress, { report }))
+const untyped = <T>(value: unknown): T => value as T
+
+const withArm = (more: object): Experiment => ({
+  ...tiny,
+  arms: { ...tiny.arms, mine: arm({ filter: everything(), loss: squares(), ...budget, ...more }) },
+})
+
+/** The refusal of a run and of a plan, which say the same; nothing may have been made. */
+const refusal = async (experiment: Experiment): Promise<string> => {
+  const home = newHome()
+  const resolved = await Effect.runPromise(resolve(experiment))
+  const run = runExperiment(resolved, { slug: "000-tiny", results: join(home, "results") })
+  const error = await Effect.runPromise(Effect.flip(run).pipe(Effect.provide(layers(home))))
+  expect(error._tag).toBe("InvalidInput")
+  const artifacts = join(home, "artifacts")
+  expect(existsSync(artifacts) ? readdirSync(artifacts) : []).toEqual([])
+  const planned = await Effect.runPromise(Effect.flip(plan(resolved)).pipe(Effect.provide(layers(home))))
+  expect(planned.message).toBe(error.message)
+  return error.message
+}
+
+/** The notes of a plan. */
+const notesOf = async (experiment: Experiment, ...settings: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
+  const planned = applySettings(experiment, settings).pipe(
+    Effect.flatMap((e) => resolve(e)),
+    Effect.flatMap(plan),
+    Effect.provide(layers(newHome())),
+  )
+  return (await Effect.runPromise(planned)).notes
+}
+
+describe("plugins", () => {
+  const filter = (select: unknown, needs: ReadonlyArray<"draftLoss_N"> = []) =>
+    defineFilter({ name: "mine", needs, options: none, make: () => untyped<() => Uint8Array>(select) })()
+  const scalar = defineLoss({
+    name: "scalar",
+    target: true,
+    options: none,
+    make: () => ({ value: ({ draft, target }) => tf.mean(tf.sub(draft.p_RV(), target.p_RV())) as never }),
+  })
+
+  test("a loss that returns a scalar is refused with its arm, what it returned and what was expected", async () => {
+    const message = await refusal(withArm({ loss: scalar() }))
+    expect(message).toStartWith(
+      "experiment tiny, tried on a small random batch: arms.mine: loss scalar: value returned a ",
+    )
+    expect(message).toContain("tensor of shape []; expected a float32 tensor of shape [4]")
+  })
+
+  test("every fault is told at once, those of references and of the capacity run among them", async () => {
+    const experiment = withArm({ filter: filter(({ N }: { N: number }) => new Array(N).fill(1)) })
+    const reference = { ...tiny.reference!, loss: scalar() } as NonNullable<Experiment["reference"]>
+    const capacity = arm({ filter: filter(async () => new Uint8Array(1)), loss: squares(), ...budget })
+    const { capacity: _, ...rest } = { ...experiment, reference, capacity }
+    const message = await refusal(rest)
+    expect(message).toContain("arms.mine: filter mine: returned a plain array of 48")
+    expect(message).toContain("the reference of arms.behind: loss scalar: value returned")
+    expect(await refusal({ ...tiny, capacity })).toContain("capacity: filter mine: returned a Promise")
+  })
+
+  test("statistics that are misspelt or undeclared are named, with the one that was meant", async () => {
+    const read = (name: string) => filter((input: Record<string, Float32Array>) => input[name]!.map(() => 1))
+    expect(await refusal(withArm({ filter: read("draftLos_N") }))).toContain(
+      "did you mean draftLoss_N? Add draftLoss_N to its needs",
+    )
+    expect(await refusal(withArm({ filter: read("draftLoss_N") }))).toContain(
+      "reads draftLoss_N, which its needs do not list",
+    )
+  })
+
+  test("a fused form that is another loss than the plugin's own is refused where the native head would train it", async () => {
+    const copied = defineLoss({
+      name: "copied",
+      target: true,
+      options: none,
+      make: () => ({
+        fused: { form: "kl", temperature: 1, factor: 1 },
+        value: ({ draft, target }) => tf.sum(tf.squaredDifference(draft.p_RV(), target.p_RV()), 1),
+      }),
+    })
+    const { native } = await import("@winnow/tensor")
+    if (native() === undefined) return
+    expect(await refusal(withArm({ loss: copied() }))).toContain(
+      'arms.mine: loss copied: its fused form "kl" gives a loss of',
+    )
+  })
+
+  test("a filter that reads a model itself is not refused: it was not tried, and that is said", async () => {
+    const peeks = defineFilter({
+      name: "peeks",
+      needs: [],
+      options: none,
+      make: () =>
+        Effect.map(Effect.service(Target), ({ architecture }) => {
+          const V = () => architecture.vocabularySize
+          return ({ N }) => new Uint8Array(N).fill(V() > 1 ? 1 : 0)
+        }),
+    })
+    const resolved = await Effect.runPromise(resolve(withArm({ filter: peeks() })))
+    expect(await Effect.runPromise(tryPlugins(resolved))).toEqual([
+      "filter peeks reads a model itself and was not tried before the run",
+    ])
+  })
+
+  test("the trial takes little time, and leaves no tensor", async () => {
+    const resolved = await Effect.runPromise(resolve(tiny))
+    await Effect.runPromise(tryPlugins(resolved))
+    const before = tf.memory().numTensors
+    const began = process.cpuUsage()
+    await Effect.runPromise(tryPlugins(resolved))
+    const { user, system } = process.cpuUsage(began)
+    expect(tf.memory().numTensors).toBe(before)
+    expect((user + system) / 1000).toBeLessThan(150) // 15 ms on a quiet machine
+  })
+})
+
+describe("names", () => {
+  const named = (name: string) => ({ ...tiny, arms: { [name]: tiny.arms["all"]! } })
+  const message = async (experiment: unknown) =>
+    (await Effect.runPromise(Effect.flip(resolve(experiment as Experiment)))).message
+
+  test("an arm's name is refused in one sentence, without the experiment's configuration", async () => {
+    for (const name of ["a/b", "All", "a b", "", "ä", "x".repeat(41), "__proto__x"]) {
+      const text = await message(named(name))
+      expect(text).toStartWith("experiment tiny: arms must be named in lower-case letters, digits and hyphens")
+      expect(text.length).toBeLessThan(200)
+    }
+    expect(await message(named("start"))).toContain("not named start, reference or capacity")
+    expect(await message({ ...tiny, arms: JSON.parse('{"__proto__": 1}') })).toContain('(was "__proto__")')
+    const inherited = { ...tiny, arms: Object.create(tiny.arms) }
+    expect((await message(inherited)).length).toBeLessThan(200)
+  })
+
+  test("no refusal prints a whole configuration", async () => {
+    const broken: ReadonlyArray<object> = [
+      { arms: tiny },
+      { arms: [] },
+      { target: tiny },
+      { draft: tiny },
+      { task: tiny },
+      { task: everything },
+      { reference: tiny },
+      { seeds: [tiny] },
+      { seeds: Array.from({ length: 1000 }, () => 1) },
+      { plugins: tiny },
+      { measure: tiny },
+      { tokenizer: tiny },
+      { name: "x".repeat(10_000) },
+      { ["y".repeat(5000)]: 1 },
+      { arms: { a: { ...tiny.arms["all"], loss: everything() } } },
+      { arms: { a: { ...tiny.arms["all"], filter: everything } } },
+      { arms: { a: tiny } },
+    ]
+    for (const more of broken) {
+      const resolved = resolve({ ...tiny, ...more } as Experiment)
+      const exit = await Effect.runPromiseExit(Effect.result(resolved))
+      if (exit._tag !== "Success") throw new Error(`${Object.keys(more)}: ${String(exit.cause)}`)
+      if (exit.value._tag === "Success") continue
+      expect(`${Object.keys(more)[0]!.slice(0, 10)}: ${exit.value.failure.message.length > 2500}`).toEndWith("false")
+    }
+  })
+
+  test("a plugin that was not called is told from one of another kind", async () => {
+    const text = await message({ ...tiny, arms: { a: { ...tiny.arms["all"], filter: everything } } })
+    expect(text).toContain(
+      "filter must be a filter plugin with its options: call it, everything({ ... }) (was the plugin itself)",
+    )
+    expect(await message({ ...tiny, arms: { a: { ...tiny.arms["all"], loss: everything() } } })).toContain(
+      "loss must be a loss plugin with its options (was a filter)",
+    )
+  })
+
+  test("an arm may be called constructor; asking for one that is not there names those that are", async () => {
+    const experiment = named("constructor") as Experiment
+    expect((await Effect.runPromise(resolve(experiment))).arms.map(({ name }) => name)).toEqual(["constructor"])
+    const asked = await Effect.runPromise(Effect.flip(resolve(tiny, { arms: ["constructor"] })))
+    expect(asked.message).toContain("no arm named 'constructor'; it has all, behind")
+  })
+
+  test("two definitions of one name are refused, with both places", async () => {
+    const twin = () =>
+      defineFilter({
+        name: "twin",
+        needs: [],
+        options: none,
+        make:
+          () =>
+          ({ N }) =>
+            new Uint8Array(N).fill(1),
+      })
+    const [one, other] = [twin(), twin()]
+    const arms = {
+      a: arm({ filter: one(), loss: squares(), ...budget }),
+      b: arm({ filter: other(), loss: squares(), ...budget }),
+    }
+    expect(await message({ ...tiny, arms })).toContain(
+      "arms.a.filter and arms.b.filter use two different plugins that are both called filter twin; give each a name of its own",
+    )
+    const listed = { ...tiny, arms: { a: arms.a }, plugins: [other] }
+    expect(await message(listed)).toContain("arms.a.filter and plugins.0 use two different plugins")
+    const same = { ...tiny, arms: { a: arms.a, b: { ...arms.b, filter: one() } }, plugins: [one] }
+    expect((await Effect.runPromise(resolve(same as Experiment))).arms.length).toBe(2)
+  })
+
+  test("seeds that a double does not hold exactly are refused; negative ones are seeds", async () => {
+    expect(await message({ ...tiny, seeds: [2 ** 53] })).toContain(
+      "an integer between -2^53 and 2^53 (was 9007199254740992)",
+    )
+    expect(await message({ ...tiny, seeds: [1.5] })).toContain("seeds")
+    expect((await Effect.runPromise(resolve({ ...tiny, seeds: [-3] }))).seeds).toEqual([-3])
+  })
+})
+
+describe("settings that are seldom meant", () => {
+  test("nothing is said where there is nothing to say", async () => {
+    expect((await notesOf(tiny)).filter((note) => !note.startsWith("task echo:"))).toEqual([])
+  })
+  const cases: ReadonlyArray<readonly [what: string, settings: ReadonlyArray<string>, note: string]> = [
+    [
+      "a warm-up that never ends",
+      ["arms.all.optimizer.warmup=30"],
+      "arms.all, 6 steps with optimizer.warmup 30, comes to 20 % of 0.003",
+    ],
+    [
+      "the target's too",
+      ["target.optimizer.warmup=160"],
+      "target, 80 steps with optimizer.warmup 160, comes to 50 % of 0.01",
+    ],
+    ["a draft larger than the target", ["draft.model.hidden_size=64"], "a draft is meant to be the smaller"],
+    [
+      "blocks longer than texts",
+      ["measure.maxNew=2"],
+      "measure.gamma: a block of 2 tokens and the target's own is longer than the 2 tokens",
+    ],
+    [
+      "a checkpoint that is never renewed",
+      ['arms.behind.reference={"kind":"checkpoint","every":6}'],
+      "arms.behind: its reference is renewed every 6 steps, and it has 6",
+    ],
+  ]
+  for (const [what, settings, note] of cases)
+    test(what, async () => {
+      expect((await notesOf(tiny, ...settings)).join("\n")).toContain(note)
+    })
+
+  test("one search over equal rates is refused", async () => {
+    const tuned = { ...tiny, tuning: { learningRates: [1e-3, 1e-3], prompts: 2 } }
+    expect((await Effect.runPromise(Effect.flip(resolve(tuned)))).message).toContain(
+      "learningRates must be all different (was [0.001,0.001])",
+    )
+  })
+})
+
+describe("tasks", () => {
+  type Splits = {
+    readonly [K in "train" | "validation" | "test"]: ReadonlyArray<readonly [prompt: string, answer: string]>
+  }
+  const letters = (from: number, count: number) =>
+    Array.from({ length: count }, (_, i) => [`${String.fromCharCode(97 + from + i)}:`, "xyz"] as const)
+  const sound: Splits = { train: letters(0, 12), validation: letters(12, 4), test: letters(16, 6) }
+  const withTask = (
+    splits: Partial<Splits>,
+    score?: (example: { answer: string }, text: string) => boolean,
+  ): Experiment => ({
+    ...tiny,
+    task: defineTask({
+      name: "letters",
+      options: none,
+      make: () =>
+        Effect.succeed({
+          examples: (split) => ({ ...sound, ...splits })[split].map(([prompt, answer]) => ({ prompt, answer })),
+          ...(score && { score }),
+        }),
+    })(),
+  })
+  const notes = async (splits: Partial<Splits>) => (await notesOf(withTask(splits))).join("\n")
+
+  test("a sound one has no note", async () => {
+    expect(await notes({})).toBe("")
+  })
+
+  test("splits that overlap are counted and named, the first example shown", async () => {
+    expect(await notes({ test: letters(10, 6) })).toContain(
+      'task letters: 2 of 6 prompts of the test split are in the train split too, with the same answers; the first: "k:". What is measured on them was trained on',
+    )
+    expect(await notes({ test: [...letters(17, 5), ["a:", "other"]] })).toContain(
+      "1 of 6 prompts of the test split are in the train split too, 0 of them with the same answers",
+    )
+  })
+
+  test("empty answers are counted; a split of them alone is refused", async () => {
+    expect(await notes({ train: [...letters(0, 11), ["l:", " "]] })).toContain(
+      '1 of 12 answers of the train split are empty (the first is of example 11, "l:")',
+    )
+    expect(await refusal(withTask({ train: letters(0, 3).map(([prompt]) => [prompt, ""] as const) }))).toContain(
+      "task letters: all 3 answers of its train split are empty",
+    )
+  })
+
+  test("an empty split is refused where it is needed, and only there", async () => {
+    expect(await refusal(withTask({ train: [] }))).toContain(
+      "task letters: its train split has no examples: there is nothing to train on",
+    )
+    expect(await refusal(withTask({ test: [] }))).toContain(
+      "its test split has no examples: there is nothing to measure on",
+    )
+    expect(await notes({ validation: [] })).toBe("")
+    const tuned = { ...withTask({ validation: [] }), tuning: { learningRates: [1e-3, 2e-3], prompts: 2 } }
+    expect(await refusal(tuned)).toContain("its validation split has no examples")
+  })
+
+  test("text that was read in another encoding is said", async () => {
+    expect(await notes({ test: [...letters(16, 6), ["caf\uFFFD:", "x"]] })).toContain(
+      "1 of 7 examples of the test split hold the sign for what is no UTF-8",
+    )
+    expect(await notes({ train: [...letters(0, 12), ["\uD800:", "x"]] })).toContain(
+      "1 of 13 examples of the train split",
+    )
+  })
+
+  test("a score that refuses an example's own answer is said; one that throws is refused", async () => {
+    expect((await notesOf(withTask({}, () => false))).join("\n")).toContain(
+      "score refuses the own answer of 3 of 3 examples",
+    )
+    const throws = () => {
+      throw new Error("not today")
+    }
+    expect(await refusal(withTask({}, throws))).toMatch(
+      /^task letters: score threw not today \(packages\/lab\/src\/preflight\/preflight\.test\.ts:\d+\)$/,
+    )
+  })
+
+  test("a step larger than the training split is said when it is read", async () => {
+    const events: Array<string> = []
+    const home = newHome()
+    const experiment = {
+      ...withTask({ train: letters(0, 3) }),
+      target: { ...tiny.target, steps: 1 } as Experiment["target"],
+    }
+    const resolved = await Effect.runPromise(resolve(experiment, { seeds: [1], arms: ["all"] }))
+    const report = (e: ProgressEvent) => void (e._tag === "note" && events.push(e.text))
+    await Effect.runPromise(
+      runExperiment(resolved, { slug: "000-tiny", results: join(home, "results") }).pipe(
+        Effect.provide(layers(home, report)),
+      ),
+    )
+    expect(events.join("\n")).toContain(
+      "the training split has 3 examples, so a step has some of them several times over: target takes 8; draft.pretraining takes 4; arms.all takes 4",
+    )
+  }, 60_000)
+})
+
+describe("faults that only real data brings out", () => {
+  const file = join(import.meta.dir, "../../test/faulty-experiment.ts")
+  const run = (part: "plugins" | "score", jobs: number) => {
+    const home = newHome()
+    return Effect.flatMap(resolve(faulty[part] as unknown as Experiment), (resolved) =>
+      runExperiment(resolved, { slug: "000-faulty", part, results: join(home, "results"), parallel: { jobs, file } }),
+    ).pipe(Effect.provide(layers(home)))
+  }
+  for (const jobs of [1, 2])
+    test(`in a filter and a loss: the drafts are missing, file and line named, with ${jobs} jobs`, async () => {
+      const { record } = await Effect.runPromise(run("plugins", jobs))
+      const said = new Map(record.missing.map(({ name, message }) => [name, message]))
+      expect([...said.keys()].toSorted()).toEqual(["filtered", "lost"])
+      expect(said.get("filtered")).toMatch(
+        /^arm filtered, seed 1, step 5: filter late: its function threw TypeError: undefined is not an object .*\(packages\/lab\/test\/faulty-experiment\.ts:\d+\)$/,
+      )
+      expect(said.get("lost")).toMatch(
+        /^arm lost, seed 1, step 1: loss late: value returned a tensor of shape \[\]; expected a float32 tensor of shape \[\d+\]/,
+      )
+    }, 120_000)
+
+  test("in a score: the run ends as wrong input does", async () => {
+    const error = await Effect.runPromise(Effect.flip(run("score", 1)))
+    expect(error._tag).toBe("InvalidInput")
+    expect(error.message).toMatch(
+      /task bad-score: score threw RangeError: no idea what .* is \(packages\/lab\/test\/faulty-experiment\.ts:\d+\)$/,
+    )
+  }, 120_000)
+})
