@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { checkPage } from "./figures/check.ts"
+import { claimsOf } from "./figures/claims.ts"
 import { evaluate } from "./figures/expression.ts"
 import { readPage } from "./figures/page.ts"
 import { recordsOf } from "./figures/records.ts"
@@ -232,11 +233,35 @@ describe("figures without a marker", () => {
   })
 })
 
+describe("claims", () => {
+  const claims = (text: string) => claimsOf(readPage("page.md", text), records).map(issueText)
+  test.each([
+    "004/gsm8k:all-equal-steps~start.acceptance above 0",
+    "004/gsm8k:start~all-equal-steps.acceptance below 0; 004/gsm8k:start.acceptance around 0.4",
+    "bench/step:rate is 50304; bench/step:rate above 1e3",
+    "004/gsm8k:created is 2026-11-21",
+    "bench/step:rate above 004/gsm8k:start.acceptance",
+  ])("%s holds", (claim) => {
+    expect(claims(`So<!--? ${claim} --> it is.`)).toEqual([])
+  })
+  test.each([
+    ["004/gsm8k:all-equal-steps~start.acceptance below 0", /holds while .* the record has 0.1096 \[0.051, 0.15\]/],
+    ["004/gsm8k:all-equal-steps~start.acceptance around 0", /the record has/],
+    ["004/gsm8k:start.acceptance above 0.4", /the record has/],
+    ["004/gsm8k:nothing above 0", /no "nothing"/],
+    ["004/gsm8k:created above 0", /a text can only be/],
+    ["004/gsm8k:start.acceptance", /write an expression/],
+  ])("%s does not", (claim, why) => {
+    expect(claims(`Title\n\n<!--? ${claim} -->\n\nSo it is.`)).toEqual([expect.stringMatching(why)])
+    expect(claims(`<!--? ${claim} -->`)[0]).toStartWith("page.md:1: ")
+  })
+})
+
 describe("the figures of this repository", () => {
   const all = recordsOf(root)
   for (const file of pages())
     test(file, () => {
-      const { issues, unmarked } = reportOf(file, all)
-      expect([...issues, ...unmarked].map(issueText)).toEqual([])
+      const { issues, unmarked, claims } = reportOf(file, all)
+      expect([...issues, ...unmarked, ...claims].map(issueText)).toEqual([])
     })
 })

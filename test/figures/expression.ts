@@ -48,6 +48,7 @@ const number = (value: Operand, what: string): number => {
 
 const operand = (json: Json, path: string): Operand => {
   if (typeof json === "number" || typeof json === "string") return json
+  if (typeof json === "boolean") return String(json)
   if (json === null) throw new Error(`${path}: the record has null there`)
   if (Array.isArray(json)) return json as ReadonlyArray<Json>
   if (typeof json === "object" && "value" in json) {

@@ -31,7 +31,7 @@ for (const file of files.length > 0 ? files : pages()) {
     report = mended
   }
   figures += report.covered.length
-  for (const issue of [...report.issues, ...report.unmarked]) {
+  for (const issue of [...report.issues, ...report.unmarked, ...report.claims]) {
     wrong++
     console.error(issueText(issue))
   }

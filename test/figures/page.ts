@@ -23,6 +23,12 @@ export interface Declaration {
   readonly end: number
 }
 
+/** `<!--? expression above 0 -->`: a text around it holds while the record says so. */
+export interface Claim {
+  readonly text: string
+  readonly start: number
+}
+
 /** A page: its text, the same with code, comments and addresses blanked, and what its comments say. */
 export interface Page {
   readonly file: string
@@ -31,6 +37,7 @@ export interface Page {
   readonly markers: ReadonlyArray<Marker>
   readonly tables: ReadonlyArray<TableMarker>
   readonly declarations: ReadonlyArray<Declaration>
+  readonly claims: ReadonlyArray<Claim>
 }
 
 const blank = (text: string) => text.replace(/[^\n]/g, " ")
@@ -54,12 +61,14 @@ export const readPage = (file: string, text: string): Page => {
   const markers: Array<Marker> = []
   const tables: Array<TableMarker> = []
   const declarations: Array<Declaration> = []
-  for (const comment of withoutCode(text).matchAll(/<!--([=~])/g)) {
+  const claims: Array<Claim> = []
+  for (const comment of withoutCode(text).matchAll(/<!--([=~?])/g)) {
     const start = comment.index
     const close = text.indexOf("-->", start)
     const end = close < 0 ? text.length : close + 3
     const content = text.slice(start + 5, close < 0 ? undefined : close).trim()
-    if (comment[1] === "~") {
+    if (comment[1] === "?") claims.push({ text: content, start })
+    else if (comment[1] === "~") {
       const [, kind, quoted, reason] = /^(\w*)((?:\s*,?\s*"[^"]*")*)\s*:?\s*([\s\S]*)$/.exec(content)!
       const texts = [...quoted!.matchAll(/"([^"]*)"/g)].map((match) => match[1]!)
       declarations.push({ kind: kind!, texts, reason: reason!, start, end })
@@ -71,7 +80,7 @@ export const readPage = (file: string, text: string): Page => {
       tables.push({ columns, start, end })
     } else markers.push({ expression: content, start, end })
   }
-  return { file, text, visible: visibleOf(text), markers, tables, declarations }
+  return { file, text, visible: visibleOf(text), markers, tables, declarations, claims }
 }
 
 /** The number of the line, from 1, that holds an offset. */

@@ -21,10 +21,9 @@ const opens = (page: Page): ReadonlyArray<Issue> =>
       message: `a sentence begins with ${match[0]}; begin with the noun that is meant`,
     }))
 
-/** The line with comments gone, and links, code and intervals as one word each: a line breaks between words only. */
+/** The line with links and code as one word each: a line breaks between words only. */
 const words = (line: string): ReadonlyArray<string> =>
   line
-    .replace(/<!--.*?(?:-->|$)/g, "")
     .replace(/!?\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|`[^`]*`/g, (word) => word.replace(/\s/g, "_"))
     .trim()
     .split(/\s+/)
@@ -32,12 +31,14 @@ const words = (line: string): ReadonlyArray<string> =>
 const lines = (page: Page): ReadonlyArray<Issue> => {
   const issues: Array<Issue> = []
   let code = false
-  for (const [i, line] of page.text.split("\n").entries()) {
+  const original = page.text.split("\n")
+  const uncommented = page.text.replace(/<!--[\s\S]*?-->/g, (comment) => comment.replace(/[^\n]/g, ""))
+  for (const [i, line] of uncommented.split("\n").entries()) {
     const fence = /^\s*```/.test(line)
     if (fence) code = !code
-    if (code || fence || /^\s*(?:\||<!--|#|\[[^\]]+\]: )|^ {4}/.test(line)) continue
+    if (code || fence || /^\s*(?:\||#|\[[^\]]+\]: )|^ {4}/.test(line)) continue
     // the rest of a broken span may begin its line as an item of a list would
-    if ((line.match(/`+/g) ?? []).length % 2 > 0)
+    if ((original[i]!.match(/`+/g) ?? []).length % 2 > 0)
       issues.push({ file: page.file, line: i + 1, message: "a code span goes on to another line" })
     const text = words(line).join(" ")
     if (text.length > width && words(line).filter((word) => !/^[-*]$/.test(word)).length > 1)

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { Glob } from "bun"
 import { type Checked, checkPage, type Issue } from "./check.ts"
+import { claimsOf } from "./claims.ts"
 import { readPage } from "./page.ts"
 import { type Records, recordsOf } from "./records.ts"
 import { unmarkedOf } from "./unmarked.ts"
@@ -16,11 +17,12 @@ const patterns = ["README.md", "docs/**/*.md", "{packages,plugins,experiments}/*
 export const pages = (): ReadonlyArray<string> =>
   patterns.flatMap((pattern) => [...new Glob(pattern).scanSync(root)]).sort()
 
-/** A page with what is wrong on it; `unmarked` apart. */
+/** A page with what is wrong on it: stale figures, figures without a record, claims that no record bears. */
 export interface PageReport extends Checked {
   readonly file: string
   readonly markers: number
   readonly unmarked: ReadonlyArray<Issue>
+  readonly claims: ReadonlyArray<Issue>
 }
 
 /** Checks one page, `file` from the root. */
@@ -32,6 +34,7 @@ export const reportOf = (file: string, records: Records = recordsOf(root)): Page
     file,
     markers: page.markers.length + page.tables.length,
     unmarked: unmarkedOf(page, checked.covered),
+    claims: claimsOf(page, records),
   }
 }
 
