@@ -90,8 +90,11 @@ export const acceptanceRecord = (
 }
 
 /** Counts of each rollout at a draft length: what paired statistics over prompts resample. */
-export const estimatedCounts = ({ rollouts, chance }: Evidence, draftLength: number): ReadonlyArray<BlockCounts> =>
-  rollouts.map(({ limit }, i) => expectedCounts(chance[i]!, { draftLength, limit }))
+export const estimatedCounts = (
+  { rollouts, chance, readable }: Evidence,
+  draftLength: number,
+): ReadonlyArray<BlockCounts> =>
+  rollouts.map(({ limit }, i) => expectedCounts(chance[i]!, { draftLength, limit, readable: readable[i]! }))
 
 /** Mean over positions, over all of them and by prompt. */
 const meanOf = (values: ReadonlyArray<Float64Array> | null): Figure | null =>

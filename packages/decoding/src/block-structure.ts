@@ -18,14 +18,24 @@ export interface BlockRules {
   readonly draftLength: number
   /** Most tokens the text could have had: a block never proposes so many that its own token would pass it. */
   readonly limit: number
+  /** Tokens of the text, from its first, that the draft's context lets it propose: see `readableLength`. All if left out. */
+  readonly readable?: number
 }
 
 /**
- * Tokens that a block proposes when `emitted` tokens are written: gamma, less near the length limit, so that the
- * proposals and the target's own token fit. The rule of transformers' assisted generation.
+ * Tokens after a prompt, from the first, that a draft of this context can propose: it never reads the last token of a
+ * block, so it may propose one beyond its context. 0 for a prompt that it cannot read.
  */
-export const proposalRoom = (emitted: number, { draftLength, limit }: BlockRules): number =>
-  Math.max(0, Math.min(draftLength, limit - emitted - 1))
+export const readableLength = (promptLength: number, draftContext: number): number =>
+  Math.max(0, draftContext + 1 - promptLength)
+
+/**
+ * Tokens that a block proposes when `emitted` tokens are written: gamma, less near the length limit, so that the
+ * proposals and the target's own token fit (the rule of transformers' assisted generation), and less near the end of the
+ * draft's context.
+ */
+export const proposalRoom = (emitted: number, { draftLength, limit, readable = limit }: BlockRules): number =>
+  Math.max(0, Math.min(draftLength, limit - emitted - 1, readable - emitted))
 
 /**
  * Expected counts over the coins of one text; exact whole numbers if every chance is 0 or 1.

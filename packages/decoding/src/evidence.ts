@@ -7,6 +7,7 @@
 import type { Model } from "@winnow/core"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
+import { readableLength } from "./block-structure.ts"
 import { checked } from "./checked.ts"
 import { argmaxRows, row } from "./head.ts"
 import type { Rollout } from "./rollout.ts"
@@ -17,9 +18,11 @@ import { type ForcedRows, type PassOptions, passOptions, perPosition, teacherFor
 export interface Evidence {
   readonly sampling: Sampling
   readonly rollouts: ReadonlyArray<Rollout>
-  /** Chance that a drafted token is accepted here, given that the text is what it is: `expectedCounts` takes it. */
+  /** Tokens of each text, from its first, that the draft's context lets it propose: all, unless it is a short one. */
+  readonly readable: ReadonlyArray<number>
+  /** Chance that a drafted token is accepted here, given that the text is what it is: `expectedCounts` takes it. 0 beyond `readable`. */
   readonly chance: ReadonlyArray<Float64Array>
-  /** sum_v min(p_v, q_v) of the adjusted distributions; only when sampled. */
+  /** sum_v min(p_v, q_v) of the adjusted distributions, at the positions that the draft can read; only when sampled. */
   readonly overlap: ReadonlyArray<Float64Array> | null
   /**
    * KL(p || q) in nats at the sampling's temperature, before top-k and top-p: cut to different sets the two would be at an
@@ -28,6 +31,15 @@ export interface Evidence {
   readonly kl: ReadonlyArray<Float64Array> | null
 }
 
+/** The rollouts as far as a draft of this context can propose their tokens. */
+const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Model): ReadonlyArray<Rollout> =>
+  rollouts.map((rollout) => {
+    const length = readableLength(rollout.prompt.length, architecture.maxLength)
+    return length >= rollout.tokens.length ? rollout : { ...rollout, tokens: rollout.tokens.subarray(0, length) }
+  })
+
+const lengths = (rollouts: ReadonlyArray<Rollout>) => rollouts.map(({ tokens }) => tokens.length)
+
 /**
  * Whether the draft's argmax is the token that the target wrote, at every position of the target's greedy rollouts.
  *
@@ -35,12 +47,13 @@ export interface Evidence {
  */
 export const greedyEvidence = (draft: Model, rollouts: ReadonlyArray<Rollout>, options: PassOptions = {}): Evidence => {
   const chance = perPosition(rollouts)
-  teacherForced([draft], rollouts, checked("greedyEvidence", passOptions, options), (rows) => {
+  const read = readableRollouts(rollouts, draft)
+  teacherForced([draft], read, checked("greedyEvidence", passOptions, options), (rows) => {
     const argmax_R = argmaxRows(rows.logits_RV[0]!)
     for (const [r, id] of argmax_R.entries())
       chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
   })
-  return { sampling: { temperature: 0 }, rollouts, chance, overlap: null, kl: null }
+  return { sampling: { temperature: 0 }, rollouts, readable: lengths(read), chance, overlap: null, kl: null }
 }
 
 /** Overlap, ratio and KL of each row, on the device: plain temperature, single precision. */
@@ -94,11 +107,12 @@ export const sampledEvidence = (
     samplingOptions.narrow((s, ctx) => s.temperature > 0 || ctx.mustBe("at a temperature above 0")),
     sampling,
   )
+  const read = readableRollouts(rollouts, draft)
   const chance = perPosition(rollouts)
-  const overlap = perPosition(rollouts)
-  const kl = perPosition(rollouts)
+  const overlap = perPosition(read)
+  const kl = perPosition(read)
   const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
-  teacherForced([target, draft], rollouts, checked("sampledEvidence", passOptions, options), (rows) => {
+  teacherForced([target, draft], read, checked("sampledEvidence", passOptions, options), (rows) => {
     const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
     for (let r = 0; r < rows.token_R.length; r++) {
       const [i, t] = [rows.rollout_R[r]!, rows.position_R[r]!]
@@ -107,7 +121,7 @@ export const sampledEvidence = (
       kl[i]![t] = kl_R[r]!
     }
   })
-  return { sampling: given, rollouts, chance, overlap, kl }
+  return { sampling: given, rollouts, readable: lengths(read), chance, overlap, kl }
 }
 
 /** @error Error if the two have not the same number of ids: no acceptance is defined then */

@@ -11,7 +11,7 @@
 import { checkedIds, type Decoding, type Model } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy } from "./block.ts"
-import { proposalRoom } from "./block-structure.ts"
+import { proposalRoom, readableLength } from "./block-structure.ts"
 import { checked } from "./checked.ts"
 import type { BlockCounts } from "./counts.ts"
 import { DraftLength, draftLengthOption } from "./draft-length.ts"
@@ -167,10 +167,12 @@ export class SpeculativeSession implements Session {
     const q: Array<Float64Array> = []
     if (this.#draft === undefined || this.draft === undefined) return { drafted, q }
     const { eosId, temperature } = this.#options
-    const rules = { draftLength: this.#length.next(this.#measuredCostRatio()), limit: this.#ending.limit }
-    // The draft never reads its last token of a block, so it may propose one beyond its own context.
-    const context = this.draft.architecture.maxLength + 1 - this.#text.length
-    const room = Math.min(proposalRoom(this.#tokens.length, rules), context)
+    const rules = {
+      draftLength: this.#length.next(this.#measuredCostRatio()),
+      limit: this.#ending.limit,
+      readable: readableLength(this.#prompt.length, this.draft.architecture.maxLength),
+    }
+    const room = proposalRoom(this.#tokens.length, rules)
     while (drafted.length < room && (drafted.length === 0 || drafted.at(-1) !== eosId)) {
       const fresh = this.#fresh(this.#draft, drafted)
       // Only the target's margins are of interest, and they cost more than the choice itself.
