@@ -174,7 +174,8 @@ export const generationKeys: ReadonlySet<string> = new Set(
     "watermarking_config num_return_sequences output_scores output_logits return_dict_in_generate " +
     "encoder_no_repeat_ngram_size is_assistant num_assistant_tokens num_assistant_tokens_schedule " +
     "assistant_confidence_threshold prompt_lookup_num_tokens max_matching_ngram_size assistant_early_exit " +
-    "assistant_lookbehind target_lookbehind generation_kwargs use_mtp compile_config disable_compile"
+    "assistant_lookbehind target_lookbehind assistant_ensemble_weight speculation_type generation_kwargs use_mtp " +
+    "max_cache_len compile_config disable_compile"
   ).split(" "),
 )
 

@@ -6,6 +6,7 @@ export {
   sequenceFrame,
 } from "./attention.ts"
 export { architectureFromConfig, modelTypes } from "./config.ts"
+export { generationKeys } from "./config-fields.ts"
 export { embedding, plainEmbedding } from "./embedding.ts"
 export * from "./files.ts"
 export * from "./gpt-neox.ts"

@@ -62,7 +62,7 @@ export const sharedTokenizer = Effect.fnUntraced(function* (target: string, draf
   })
 })
 
-const TokenIds = type({ eos_token_id: "number.integer >= 0 | (number.integer >= 0)[] | null" })
+const TokenIds = type({ eos_token_id: "number.integer | number.integer[] | null" })
 
 /** `eos_token_id` of a JSON file of the folder; undefined if there is no file or it has no such key. */
 const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
@@ -75,7 +75,8 @@ const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
   if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined
   const found = TokenIds(value)
   if (found instanceof type.errors) return yield* new InvalidInput({ what: file, problems: [found.summary] })
-  return found.eos_token_id === null ? [] : [found.eos_token_id].flat()
+  // Some write -1 for none: no text has that token.
+  return found.eos_token_id === null ? [] : [found.eos_token_id].flat().filter((id) => id >= 0)
 })
 
 /** The tokens that end a text, and who says so. */

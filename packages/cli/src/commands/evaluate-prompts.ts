@@ -78,8 +78,6 @@ export interface PromptLimits {
   readonly vocabularySize: number
   /** Context of the target, tokens. */
   readonly targetContext: number
-  readonly draftContext: number
-  readonly maxNew: number
 }
 
 /**
@@ -87,14 +85,14 @@ export interface PromptLimits {
  *
  * @param tokenizer of the target; text is encoded as it stands, no start token is added
  * @param options.specialTokens how text that spells a special token is encoded
- * @error InvalidInput for text without a tokenizer or that it cannot encode, no tokens, an id outside the vocabulary, a prompt
- * that fills the target's context, or one that with its answer passes the draft's
+ * @error InvalidInput for text without a tokenizer or that it cannot encode, no tokens, an id outside the vocabulary, or a
+ * prompt that fills the target's context
  */
 export const encodePrompts = Effect.fnUntraced(function* (
   file: string,
   lines: ReadonlyArray<PromptLine>,
   tokenizer: Codec | undefined,
-  { vocabularySize: V, targetContext, draftContext, maxNew }: PromptLimits,
+  { vocabularySize: V, targetContext }: PromptLimits,
   options: EncodeOptions = {},
 ): Effect.fn.Return<ReadonlyArray<Prompt>, InvalidInput> {
   const what = `--prompts ${file}`
@@ -118,12 +116,6 @@ export const encodePrompts = Effect.fnUntraced(function* (
     if (outside !== undefined) return say(`found id ${outside}, expected ids of the vocabulary, 0 to ${V - 1}`)
     if (T >= targetContext)
       return say(`found ${T} tokens, expected at most ${targetContext - 1}: the target's context is ${targetContext}`)
-    // The draft reads all of a text but its last token, in the pass over the target's texts.
-    const read = Math.min(T + maxNew, targetContext) - 1
-    if (read > draftContext)
-      return say(
-        `found ${T} tokens, with --max-new ${maxNew} the draft reads ${read}, its context is ${draftContext}; give a smaller --max-new, or shorten the prompt`,
-      )
     return [{ line, ids: Int32Array.from(ids) }]
   })
   if (problems.length > 0) return yield* new InvalidInput({ what, problems: shown(problems) })

@@ -1,6 +1,6 @@
 /** What an evaluation says of itself: figures, what they were made under, and what to know before believing them. */
 import type { Model } from "@winnow/core"
-import type { EvaluateOptions, EvaluateSettings, Evaluation } from "@winnow/decoding"
+import { type EvaluateOptions, type EvaluateSettings, type Evaluation, readableLength } from "@winnow/decoding"
 import type { commit, machine, versions } from "@winnow/lab"
 import { parameterCount } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
@@ -60,15 +60,34 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   readonly results: ReadonlyArray<Evaluation["results"][number] & { readonly texts?: ReadonlyArray<string> }>
 }
 
+/** Texts that are longer than the draft's context: it proposes less near its end and nothing beyond it. */
+const shortDraftNotes = ({ results }: Evaluation, prompts: ReadonlyArray<Prompt>, draftContext: number) => {
+  const outputs = results[0]?.outputs ?? []
+  const beyond = prompts.filter(({ ids }, i) => readableLength(ids.length, draftContext) < (outputs[i]?.length ?? 0))
+  const unread = prompts.filter(({ ids }) => readableLength(ids.length, draftContext) === 0)
+  if (beyond.length === 0) return []
+  const none = unread.length === 0 ? "" : ` (of ${unread.length} it cannot read the prompt)`
+  return [
+    `${beyond.length} of ${prompts.length} texts pass the draft's context of ${draftContext}${none}: near its end it proposes less and beyond it nothing, ` +
+      "so their blocks are shorter; acceptance, expected acceptance and KL are of the tokens that it can read.",
+  ]
+}
+
 /** What is out of the ordinary in an evaluation, one sentence each. */
-export const notesOf = (evaluation: Evaluation, prompts: ReadonlyArray<Prompt>, maxNew: number, context: number) => {
+export const notesOf = (
+  evaluation: Evaluation,
+  prompts: ReadonlyArray<Prompt>,
+  maxNew: number,
+  { target: context, draft: draftContext }: { readonly target: number; readonly draft: number },
+) => {
   const cut = prompts.filter(({ ids }) => ids.length + maxNew > context).length
-  const notes =
+  const cutNotes =
     cut === 0
       ? []
       : [
           `${cut} of ${prompts.length} prompts leave room for fewer than ${maxNew} tokens in the target's context of ${context}.`,
         ]
+  const notes = [...cutNotes, ...shortDraftNotes(evaluation, prompts, draftContext)]
   for (const { draftLength, identity, estimateAgrees, counts } of evaluation.results) {
     if (identity !== null && identity.identical < identity.prompts) {
       const margins = identity.differences.map(({ margin }) => margin.toExponential(1)).join(", ")

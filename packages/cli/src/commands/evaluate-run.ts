@@ -8,9 +8,10 @@ import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { openModel } from "../model.ts"
+import { openModel, requireFiniteLogits } from "../model.ts"
 import type { View } from "../progress-view.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
+import { generationNotes } from "./evaluate-generation.ts"
 import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
 import { tokenNotes } from "./evaluate-tokens.ts"
@@ -107,9 +108,15 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   )
   const { target, draft } = yield* openPair(targetFolder, draftFolder, tokenizer)
   const { vocabularySize, maxLength: targetContext } = target.architecture
-  const limits = { vocabularySize, targetContext, draftContext: draft.architecture.maxLength, maxNew }
+  const limits = { vocabularySize, targetContext }
   const prompts = yield* encodePrompts(file, lines, tokenizer, limits, { specialTokens })
   const { ids: eosIds, source: eosSource } = yield* endsOf(targetFolder, givenEnds, tokenizer, vocabularySize)
+  const ofGeneration = yield* generationNotes(targetFolder, { temperature, topK, topP })
+  for (const [folder, model] of [
+    [targetFolder, target],
+    [draftFolder, draft],
+  ] as const)
+    yield* requireFiniteLogits(folder, model, prompts[0]!.ids)
   const options = { ...settings, eosIds: [...eosIds] }
   const evaluation = yield* Effect.promise((signal) =>
     evaluatePair(
@@ -140,7 +147,9 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
       ...(tokenizer === undefined
         ? []
         : tokenNotes(tokenizer, { lines, specialTokens, eosIds, eosSource }, evaluation)),
-      ...notesOf(evaluation, prompts, maxNew, targetContext),
+      ...[target, draft].flatMap(({ architecture }) => architecture.notes ?? []),
+      ...ofGeneration,
+      ...notesOf(evaluation, prompts, maxNew, { target: targetContext, draft: draft.architecture.maxLength }),
     ],
     ...evaluation,
     results: evaluation.results.map((result) => ({

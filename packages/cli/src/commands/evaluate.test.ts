@@ -1,6 +1,6 @@
 /** `winnow evaluate` on a pair made here: whole runs, and each refusal. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Model } from "@winnow/core"
@@ -223,7 +223,89 @@ test("the command: JSON alone on stdout, a table with its caption; progress on s
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("--draft-length 2,x: expected whole numbers")])
 }, 60_000)
 
+describe("what is not refused but said", () => {
+  test("a draft whose context is shorter than the texts", async () => {
+    const context = Math.min(...wordIds.map((ids) => ids.length)) + 4
+    await saved("short", modelOf(0.02, { max_position_embeddings: context }), {})
+    const [usual, short] = [await run(), await run({ draft: at("short") })]
+    expect(short.notes.join()).toContain(`3 of 3 texts pass the draft's context of ${context}`)
+    expect(usual.notes.join()).not.toContain("the draft's context")
+    for (const [i, { outputs, estimateAgrees, greedyAcceptance }] of short.results.entries()) {
+      expect(outputs).toEqual(usual.results[i]!.outputs)
+      expect(estimateAgrees).toBe(3)
+      expect(greedyAcceptance).toBeNumber()
+    }
+  })
+
+  test("what was left aside of either folder", async () => {
+    await saved("odd-target", modelOf(0), { eos_token_id: null, mystery: 1 })
+    await saved("odd-draft", modelOf(0.02), { rope_theta: 7 })
+    const { notes } = await run({ target: at("odd-target"), draft: at("odd-draft") })
+    expect(notes.filter((note) => note.includes('"mystery": not a setting'))).toHaveLength(1)
+    expect(notes.filter((note) => note.includes("odd-draft/config.json: rope_theta 7 is left aside"))).toHaveLength(1)
+  })
+
+  test("settings of generation that transformers follows, each when it would change the texts", async () => {
+    cpSync(at("target"), at("generation"), { recursive: true })
+    const given = {
+      ...{ repetition_penalty: 1.2, suppress_tokens: [3], num_beams: 1, min_length: 0, begin_suppress_tokens: null },
+      ...{ do_sample: true, temperature: 0.6, top_p: 0.9, min_p: 0.1, eos_token_id: 5, new_key: 2 },
+    }
+    writeFileSync(at("generation", "generation_config.json"), JSON.stringify(given))
+    const notesOf = async (changes: Partial<EvaluateRequest> = {}) =>
+      (await run({ target: at("generation"), ...changes })).notes
+        .filter((note) => note.includes("of the target"))
+        .join("\n")
+    const greedy = await notesOf()
+    expect(greedy).toContain(
+      "generation_config.json of the target sets repetition_penalty 1.2, suppress_tokens [3], do_sample true, which transformers' generate follows; " +
+        "the texts here are of the model alone, decoded greedily.",
+    )
+    expect(greedy).toContain('generation_config.json of the target: "new_key" is not known here')
+    const sampled = await notesOf({ temperature: 0.6, topP: 0.8 })
+    expect(sampled).toContain("repetition_penalty 1.2, suppress_tokens [3], min_p 0.1, top_p 0.9, which")
+    const neutral = {
+      repetition_penalty: 1,
+      num_beams: 1,
+      suppress_tokens: [],
+      do_sample: false,
+      top_k: 50,
+      use_cache: true,
+    }
+    writeFileSync(at("generation", "generation_config.json"), JSON.stringify(neutral))
+    expect(await notesOf()).toBe("")
+    rmSync(at("generation", "generation_config.json"))
+    const config = JSON.parse(readFileSync(at("generation", "config.json"), "utf8"))
+    writeFileSync(at("generation", "config.json"), JSON.stringify({ ...config, no_repeat_ngram_size: 3 }))
+    expect(await notesOf()).toContain(
+      "config.json of the target sets no_repeat_ngram_size 3, which transformers 4 follows",
+    )
+  })
+
+  test("an end token of -1 is none", async () => {
+    cpSync(at("target"), at("endless"), { recursive: true })
+    writeFileSync(at("endless", "generation_config.json"), JSON.stringify({ eos_token_id: -1 }))
+    const { conditions } = await run({ target: at("endless") })
+    expect(conditions).toMatchObject({ eosIds: [], eosSource: "generation_config.json" })
+  })
+})
+
 describe("refused before anything is decoded", () => {
+  test("weights that are not finite, or too large for float32, of either model, with the folder's name", async () => {
+    for (const [name, value, says] of [
+      ["nan", Number.NaN, "tensor model.norm.weight: 32 of 32 values not finite"],
+      ["infinite", Number.POSITIVE_INFINITY, "tensor model.norm.weight: 32 of 32 values not finite"],
+      ["huge", 3e38, "a logit after position 0 is"],
+    ] as const) {
+      const model = modelOf(0)
+      const norm = model.parameters.get("model.norm.weight")!
+      tf.tidy(() => norm.assign(tf.fill(norm.shape, value)))
+      await saved(name, model, {})
+      for (const side of ["target", "draft"])
+        expect(await refusal({ [side]: at(name) })).toContain(`${at(name)}: ${says}`)
+    }
+  })
+
   const lines: Record<string, readonly [line: unknown, says: string]> = {
     "no JSON": ["How many?", "line 2: found How many?, which is not JSON; expected"],
     "neither key": [{ text: "a" }, `line 2: found {"text":"a"}; expected {"prompt": "..."} or {"ids": [1, 2]}`],
@@ -265,7 +347,7 @@ describe("refused before anything is decoded", () => {
     expect(await refusal({ draft: at("foreign") })).toMatch(/id \d+ is ".*" in .*target\/tokenizer.json and /)
   })
 
-  test("text without a tokenizer; a stop string without one; a draft with too short a context", async () => {
+  test("text without a tokenizer; a stop string without one", async () => {
     cpSync(at("target"), at("mute"), { recursive: true })
     rmSync(at("mute", "tokenizer.json"))
     expect(await refusal({ target: at("mute") })).toContain(
@@ -273,8 +355,6 @@ describe("refused before anything is decoded", () => {
     )
     expect(await refusal({ target: at("mute"), prompts: numbers, stop: ["a"] })).toContain("--stop: needs a tokenizer")
     expect((await run({ target: at("mute"), prompts: numbers })).results[0]!.texts).toBe(undefined)
-    await saved("short", modelOf(0, { max_position_embeddings: 16 }), {})
-    expect(await refusal({ draft: at("short") })).toContain("the draft reads")
   })
 
   const settings: Record<string, readonly [changes: Partial<EvaluateRequest>, says: string]> = {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { initialise, llama, logitsOf, saveModel } from "@winnow/models"
+import { initialise, llama, loadModel, logitsOf, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { computeLogits } from "./logits.ts"
@@ -60,3 +60,32 @@ for (const [name, [ids, says]] of Object.entries(wrong))
 test("a directory that is no model", async () => {
   expect(await reason(join(dir, "nothing"), "[[1]]")).toContain("is not a directory")
 })
+
+/** A copy of the model's folder, its final norm times `factor` and its config.json with further keys. */
+const copied = async (name: string, factor: number, extra: Record<string, unknown> = {}) => {
+  const model = await Effect.runPromise(loadModel(dir))
+  const norm = model.parameters.get("model.norm.weight")!
+  tf.tidy(() => norm.assign(tf.mul(norm, factor)))
+  await Effect.runPromise(saveModel(model, join(dir, name), extra))
+  model.dispose()
+  return join(dir, name)
+}
+
+test("logits that float32 does not hold are an error with folder and position, not null", async () => {
+  const huge = await copied("huge", 3e38)
+  expect(await reason(huge, "[[1,2]]")).toContain(`${huge}: a logit after position 0 is`)
+})
+
+test("a weight that is not finite is named, with its folder", async () => {
+  const broken = await copied("broken", Number.NaN)
+  expect(await reason(broken, "[[1,2]]")).toContain(`${broken}: tensor model.norm.weight: 8 of 8 values not finite`)
+})
+
+test("notes on the folder come with the answer; the command says them on stderr, JSON alone on stdout", async () => {
+  const noted = await copied("noted", 1, { my_key: 1 })
+  const said = `${noted}/config.json: "my_key": not a setting of llama that is known here; left aside`
+  expect((await Effect.runPromise(computeLogits(noted, "[[1]]"))).notes).toEqual([said])
+  const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "logits", noted, "--ids", "[[1]]", "--json"])
+  expect(child.stderr.toString()).toContain(`note: ${said}`)
+  expect(Object.keys(JSON.parse(child.stdout.toString()))).toEqual(["shape", "logits"])
+}, 30_000)

@@ -7,7 +7,7 @@ import { type } from "arktype"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
-import { openModel } from "../model.ts"
+import { notFinite, openModel } from "../model.ts"
 
 /** Token ids, one row a sequence, all of one length. */
 const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
@@ -20,6 +20,8 @@ const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
 export interface Logits {
   readonly shape: readonly [number, number, number]
   readonly logits: ReadonlyArray<number>
+  /** What of the folder was left aside, one sentence each. */
+  readonly notes: ReadonlyArray<string>
 }
 
 const parseIds = Effect.fnUntraced(function* (text: string) {
@@ -37,33 +39,32 @@ const parseIds = Effect.fnUntraced(function* (text: string) {
  * @param ids JSON, one array a sequence, all of one length
  * @error InvalidInput for ids that are not JSON, ragged, empty, too long or outside the vocabulary, and for a
  * config.json that is not supported
- * @error DataError for a directory that holds no whole model
+ * @error DataError for a directory that holds no whole model, or logits that are not finite
  * @error EngineClosed when the tensor engine does not open
  */
 export const computeLogits = Effect.fnUntraced(function* (directory: string, ids: string) {
   const given = yield* parseIds(ids)
   yield* engine
-  const run = Effect.flatMap(openModel(directory), (model) => {
-    const { vocabularySize: V, maxLength } = model.architecture
-    const outside = given.flat().find((id) => id >= V)
-    const problems = [
-      ...(outside === undefined ? [] : [`${outside} is outside the vocabulary of ${V}: ids are 0 to ${V - 1}`]),
-      ...(given[0]!.length <= maxLength ? [] : [`${given[0]!.length} positions, the model has ${maxLength}`]),
-    ]
-    if (problems.length > 0) return Effect.fail(new InvalidInput({ what: "--ids", problems }))
-    return Effect.sync((): Logits => {
-      const values = tf.tidy(() => logitsOf(model, tf.tensor2d(given, undefined, "int32")).dataSync())
-      return { shape: [given.length, given[0]!.length, V], logits: Array.from(values, nineDigits) }
-    })
-  })
-  return yield* Effect.scoped(run)
-})
+  const model = yield* openModel(directory)
+  const { vocabularySize: V, maxLength, notes = [] } = model.architecture
+  const T = given[0]!.length
+  const outside = given.flat().find((id) => id >= V)
+  const problems = [
+    ...(outside === undefined ? [] : [`${outside} is outside the vocabulary of ${V}: ids are 0 to ${V - 1}`]),
+    ...(T <= maxLength ? [] : [`${T} positions, the model has ${maxLength}`]),
+  ]
+  if (problems.length > 0) return yield* new InvalidInput({ what: "--ids", problems })
+  const values = tf.tidy(() => logitsOf(model, tf.tensor2d(given, undefined, "int32")).dataSync())
+  const wrong = values.findIndex((x) => !Number.isFinite(x))
+  if (wrong !== -1) return yield* notFinite(directory, Math.floor(wrong / V) % T, values[wrong]!)
+  return { shape: [given.length, T, V], logits: Array.from(values, nineDigits), notes } satisfies Logits as Logits
+}, Effect.scoped)
 
 /** Nine digits tell every float32 from its neighbours; the double's seventeen would double the output. */
 const nineDigits = (x: number): number => Number(x.toPrecision(9))
 
 /** The most probable next tokens after each position, for people. */
-const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: Logits): string => {
+const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: Omit<Logits, "notes">): string => {
   const [, T, V] = shape
   const line = (b: number, t: number) => {
     const row = logits.slice((b * T + t) * V, (b * T + t + 1) * V)
@@ -74,7 +75,7 @@ const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: L
   return ids.flatMap((row, b) => row.map((_, t) => line(b, t))).join("\n")
 }
 
-/** The command; `--json` prints `{"shape": [...], "logits": [...]}` on one line. */
+/** The command; `--json` prints `{"shape": [...], "logits": [...]}` on one line, notes go to stderr. */
 export const logits = Command.make(
   "logits",
   {
@@ -88,7 +89,8 @@ export const logits = Command.make(
     ),
   },
   Effect.fn("logits")(function* ({ directory, ids, json }) {
-    const result = yield* computeLogits(directory, ids)
+    const { notes, ...result } = yield* computeLogits(directory, ids)
+    for (const note of notes) yield* Console.error(`note: ${note}`)
     yield* Console.log(json ? JSON.stringify(result) : summary(JSON.parse(ids), result))
   }),
 ).pipe(Command.withDescription("The logits of a saved model for given token ids"))
