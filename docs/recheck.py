@@ -110,6 +110,14 @@ most = {"greedyAcceptance": (0, 1), "expectedAcceptance": (0, 1), "tau": (1, gam
 
 check("SHA-256 of the raw counts", run["counts"]["sha256"], hashlib.sha256(raw).hexdigest())
 check("drafts", [[row["name"], [s["seed"] for s in row["seeds"]]] for row in run["rows"]], [[name, list(of)] for name, of in drafts.items()])
+check("prompts", run["conditions"]["prompts"], len(counts["greedyLengths"]))
+arms = [row["name"] for row in run["rows"] if row["role"] == "arm"]
+pairs = [[a, b] for i, a in enumerate(arms) for b in arms[i + 1 :] if set(drafts.get(a, {})) & set(drafts.get(b, {}))]
+check("paired differences", len(run["differences"]), 4 * len(pairs))
+for point in run["capacity"]["points"] if run["capacity"] else []:
+    row = next(row for row in run["rows"] if row["name"] == point["name"])
+    for measure in ("draftKl", "greedyAcceptance"):
+        check(f"long run, {point['name']}: {measure}", point[measure], row[measure])
 for row in run["rows"]:
     name, of = row["name"], drafts.get(row["name"], {})
     for seed in (s for s in row["seeds"] if s["seed"] in of):

@@ -73,12 +73,19 @@ test("the verdict comes first: the arm, against what, its budget, seeds and this
   const pair = { a: "all-equal-steps", b: "adaspec" }
   const behind = withDifference("all-equal-steps", { ...pair, value: 0.031, low: 0.011, high: 0.051 })
   expect(conclusions(behind)[0]).toMatch(
-    /^Verdict: adaspec minus all-equal-steps, for [\d.]+ times its FLOPs: -3\.1 points of greedy acceptance \[-5\.1, -1\.1\], behind; 5 seeds, this target\.$/,
+    /^Verdict: adaspec minus all-equal-steps, 400 steps \(0\.60 passes\) at [\d.]+ times the FLOPs: -3\.1 points of greedy acceptance \[-5\.1, -1\.1\], behind; 5 seeds, this target\.$/,
   )
   const same: RunRecord = { ...run, baseline: "all-equal-compute" }
-  expect(verdict(same)).toStartWith("Verdict: adaspec minus all-equal-compute, at equal compute: ")
+  expect(verdict(same)).toStartWith(
+    "Verdict: adaspec minus all-equal-compute, 400 steps (0.60 passes) at equal compute: ",
+  )
   expect(verdict({ ...run, primary: "expected" })).toContain(" points of expected acceptance ")
   expect(conclusions({ ...run, primary: "expected" })[1]).toContain("expected acceptance is the primary measure")
+  const unknown = run.rows.map((row) => ({
+    ...row,
+    budget: row.budget.map((b) => ({ ...b, arm: { ...b.arm, passes: null } })),
+  }))
+  expect(verdict({ ...run, rows: unknown })).toContain("all-equal-steps, 400 steps at ")
   // Of the baseline itself: against the first other arm.
   expect(verdict({ ...run, about: "all-equal-steps" })).toStartWith("Verdict: all-equal-steps minus adaspec")
   expect(verdict({ ...run, about: null })).toContain("No verdict: no arm chooses tokens")

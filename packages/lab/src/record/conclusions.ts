@@ -15,7 +15,7 @@ import {
   mainArm,
   meanTotal,
 } from "./comparisons.ts"
-import type { DifferenceMeasure, DifferenceRecord, RunRecord } from "./schema.ts"
+import type { DifferenceMeasure, DifferenceRecord, RowRecord, RunRecord } from "./schema.ts"
 
 const points = (x: number): string => written(x, percent)
 const signed = (x: number): string => (Number(points(x)) > 0 ? `+${points(x)}` : points(x))
@@ -93,6 +93,14 @@ const verdictOf = (run: RunRecord): Compared | undefined => {
   return main && under && comparedArms(run, main, under)
 }
 
+/** "250 steps (0.20 passes)", means over seeds; passes where they are known. */
+const stepsOf = ({ budget }: RowRecord): string => {
+  const mean = (of: ReadonlyArray<number>) => of.reduce((a, b) => a + b, 0) / of.length
+  const passes = budget.flatMap(({ arm }) => arm.passes ?? [])
+  const known = passes.length === 0 ? "" : ` (${mean(passes).toFixed(2)} passes)`
+  return `${Math.round(mean(budget.map(({ arm }) => arm.steps)))} steps${known}`
+}
+
 /** What the run says of the arm that it is about, in one line: against what, at which budget, over how many seeds. */
 export const verdict = (run: RunRecord): string => {
   if (run.about === null)
@@ -102,9 +110,9 @@ export const verdict = (run: RunRecord): string => {
   if (compared === undefined) return `No verdict: there is no arm to compare ${run.about} to under one seed.`
   const { over, under, difference } = compared
   const { same, ratio } = costOf(compared)
-  const budget = same ? "at equal compute" : `for ${times(ratio)} times its FLOPs`
-  const text = `${over.name} minus ${under.name}, ${budget}: ${clause(difference)}; ${seedsOf(difference)}, this target.`
-  return `Verdict: ${text}`
+  const cost = same ? "equal compute" : `${times(ratio)} times the FLOPs`
+  const budget = `${stepsOf(over)} at ${cost}`
+  return `Verdict: ${over.name} minus ${under.name}, ${budget}: ${clause(difference)}; ${seedsOf(difference)}, this target.`
 }
 
 /** Several intervals together hold less often than each alone: what stays when they are widened so that all hold at once. */
@@ -127,7 +135,7 @@ const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<s
       ? "no difference is shown in any case"
       : lost.length === 0
         ? `the ${count(shown.length, "difference")} shown above ${shown.length === 1 ? "stays" : "stay"}`
-        : `${lost.length} of the ${count(shown.length, "difference")} shown above would no longer be: ${listed(lost.map(pair))}`
+        : `${shown.length === 1 ? "the 1 difference" : `${lost.length} of the ${shown.length} differences`} shown above would no longer be: ${listed(lost.map(pair))}`
   return [
     `${m} comparisons are made here, of the ${run.differences.length} in run.json. Each interval holds 95 times in 100, all of them together less often: ` +
       `widened so that they do (Bonferroni, ${(100 * level).toFixed(2)} % each), ${effect}.`,
@@ -166,7 +174,7 @@ const ofCapacity = (run: RunRecord): string => {
 
 const ofTuning = ({ tuning }: RunRecord): string => {
   if (tuning === null)
-    return "Learning rates were set, not tuned for each arm: an arm that its rate suits less is behind for that alone."
+    return "Learning rates were set, not tuned for each arm: an arm that its rate suits less may be behind for that alone."
   const rates = tuning.learningRates.join(", ")
   const edge = tuning.arms.filter(({ atEdge }) => atEdge).map(({ name }) => name)
   const beyond =

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { inSchema2 } from "../../test/schema-2.ts"
 import { renderReport } from "../report/report.ts"
 import { houseRoot } from "../store/code/house.ts"
 import { renderTable } from "../table.ts"
@@ -38,21 +39,3 @@ test("a record of schema 2 is brought into the form of schema 3: figures as they
   expect(parseRecord({ ...old, rows: [{ name: "x" }] })).toBeUndefined()
   expect(parseRecord(null)).toBeUndefined()
 })
-
-/** A record of schema 3 without what schema 2 did not have, for when none of schema 2 is left in results. */
-const inSchema2 = (record: Record<string, unknown>) => {
-  const later = new Set([
-    "about",
-    "primary",
-    "verdict",
-    "counts",
-    "weights",
-    "passes",
-    "ratios",
-    "cut",
-    "floor",
-    "noise",
-  ])
-  const text = JSON.stringify(record, (key, value: unknown) => (later.has(key) ? undefined : value))
-  return { ...JSON.parse(text), schema: 2 }
-}

@@ -4,10 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
 import { Effect, Fiber, Layer } from "effect"
+import { inSchema2 } from "../../test/schema-2.ts"
 import { tiny } from "../../test/tiny.ts"
 import { registryOf } from "../experiment/registry.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { Progress, type ProgressEvent } from "../progress.ts"
+import { parseRecord } from "../record/read.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { runExperiment } from "../run.ts"
 import { Store } from "../store/store.ts"
@@ -130,6 +132,16 @@ test("another arithmetic must agree within tolerances, and what is out of them i
   })
   expect(lost.map(({ path }) => path)).toContain("rows[behind].seeds[2].greedyAcceptance")
 }, 120_000)
+
+test("a record of schema 2 is compared with its repeat by other code: what it did not write deviates from nothing", () => {
+  const old = parseRecord(inSchema2(record))!
+  expect(old).toMatchObject({ schema: 3, counts: null, weights: [] })
+  const other = { ...old, stages: old.stages.map((stage) => ({ ...stage, key: `${stage.key}0` })) }
+  const found = compareRecords({ record: other, finalLosses: null }, { record, finalLosses: null })
+  expect(found).toMatchObject({ reproduced: true, exact: false, deviations: [] })
+  const changed = { ...other, rows: other.rows.map((row) => ({ ...row, tau: { ...row.tau, value: 9 } })) }
+  expect(compareRecords({ record: changed, finalLosses: null }, { record, finalLosses: null }).reproduced).toBe(false)
+})
 
 test("a record of another version is refused with where it can be repeated; so is one whose plugins are not here", async () => {
   const old = changed((copy) => {
