@@ -120,6 +120,8 @@ describe("refused with a sentence", () => {
       { ...json, normalizer: { type: "Replace", pattern: { Regex: "" }, content: "x" } },
       'the normalizer Replace has the pattern "", which matches the empty text',
     ],
+    "pieces of no length": [{ ...json, pre_tokenizer: { type: "FixedLength", length: 0 } }, "FixedLength has length 0"],
+    "a prefix of no length": [{ ...json, normalizer: { type: "Prepend", prepend: "" } }, 'Prepend has prepend ""'],
     "a Strip that crashes": [
       { ...json, decoder: { type: "Sequence", decoders: [{ type: "Strip", content: " ", start: 0, stop: 1 }] } },
       "the decoder Strip has stop 1",

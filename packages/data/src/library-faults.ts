@@ -39,17 +39,22 @@ const hasTable = (step: object): boolean => {
   }
 }
 
-const Replace = type({ type: "'Replace'", pattern: { Regex: "string" } })
+const Replace = type({ type: "'Replace'", pattern: type({ Regex: "string" }).or({ String: "string" }) })
 
 /** The pattern of a `Replace` that matches the empty text, as far as this engine can tell; undefined for another step. */
 const emptyPattern = (step: object): string | undefined => {
   const checked = Replace(step)
   if (checked instanceof type.errors) return undefined
+  if ("String" in checked.pattern) return checked.pattern.String === "" ? "" : undefined
   try {
     return new RegExp(checked.pattern.Regex, "u").test("") ? checked.pattern.Regex : undefined
   } catch {
     return undefined // of the library's own syntax
   }
+}
+
+interface Sized {
+  readonly length?: unknown
 }
 
 /** The right half of a merge; older files have "left right" in one string. */
@@ -62,7 +67,7 @@ const rightOf = (merge: string | readonly [string, string]): string =>
  * @error DataError (thrown) when the library does not load on this machine
  */
 export const libraryFaults = (json: object): ReadonlyArray<string> => {
-  const { normalizer, decoder } = json as { normalizer?: unknown; decoder?: unknown }
+  const { normalizer, decoder, pre_tokenizer } = json as Readonly<Record<string, unknown>>
   const problems: Array<string> = []
   if (stepsOf(normalizer).some((step) => step.type === "Precompiled" && !hasTable(step)))
     problems.push("the normalizer Precompiled has no precompiled_charsmap that can be read; the file is damaged")
@@ -72,6 +77,10 @@ export const libraryFaults = (json: object): ReadonlyArray<string> => {
       `the normalizer Replace has the pattern ${JSON.stringify(empty)}, which matches the empty text: ` +
         "the tokenizers library crashes on it; expected a pattern of at least one character",
     )
+  if (stepsOf(normalizer).some((step) => step.type === "Prepend" && (step as { prepend?: unknown }).prepend === ""))
+    problems.push('the normalizer Prepend has prepend "", expected at least one character')
+  const fixed = stepsOf(pre_tokenizer).find((step) => step.type === "FixedLength" && (step as Sized).length === 0)
+  if (fixed !== undefined) problems.push("the pre_tokenizer FixedLength has length 0, expected at least 1")
   const strip = stepsOf(decoder).find((step) => step.type === "Strip" && (step as { stop?: unknown }).stop !== 0)
   if (strip !== undefined)
     problems.push(

@@ -56,14 +56,40 @@ export const tokenizing: Suite = ({ bench, skip }) => {
   const file = join(folder, "tokenizers", "gpt_neox_20b.tokenizer.json")
   const missing = [file, join(folder, "gsm8k", "train.jsonl")].find((path) => !existsSync(path))
   if (missing !== undefined) return skip(name, `${missing} is missing`)
+  const prepare = async () => {
+    const texts = await gsm8kTexts(folder)
+    return { texts, bytes: bytesOf(texts), tokenizer: makeTokenizer(JSON.parse(readFileSync(file, "utf8"))) }
+  }
   let bytes = 0
-  bench(name, {
-    work: { amount: () => bytes, unit: "MB/s" },
+  const work = { amount: () => bytes, unit: "MB/s" } as const
+  bench(`${name}, a text a call`, {
+    work,
     setup: async function* () {
-      const texts = await gsm8kTexts(folder)
-      bytes = bytesOf(texts)
-      const tokenizer = makeTokenizer(JSON.parse(readFileSync(file, "utf8")))
+      const { texts, tokenizer, ...of } = await prepare()
+      bytes = of.bytes
+      yield async () => {
+        for (const text of texts) await encodeAll(tokenizer, [text])
+      }
+    },
+  })
+  bench(name, {
+    work,
+    comparedTo: `${name}, a text a call`,
+    setup: async function* () {
+      const { texts, tokenizer, ...of } = await prepare()
+      bytes = of.bytes
       yield () => encodeAll(tokenizer, texts)
+    },
+  })
+  bench(`${name}, ids to text`, {
+    work,
+    setup: async function* () {
+      const { texts, tokenizer, ...of } = await prepare()
+      bytes = of.bytes
+      const ids = await Effect.runPromise(tokenizer.encode(texts))
+      yield () => {
+        for (const one of ids) do_not_optimize(tokenizer.decode(one))
+      }
     },
   })
 }
