@@ -74,6 +74,21 @@ describe("what the file asks for and is not done is a note", () => {
     expect(framingOf({ type: "Unheard" })).toEqual({ before: [], after: [] })
   })
 
+  test("what tokenizer_config.json asks for and tokenizer.json does not do", () => {
+    const decoder = (id: number, content: string) => ({ added_tokens_decoder: { [id]: { content, special: true } } })
+    expect(notes({}, decoder(0, "<|endoftext|>"))).toEqual([])
+    expect(notes({}, decoder(280, "<late>"))).toEqual([
+      'tokenizer_config.json adds "<late>" as id 280, which tokenizer.json does not have; tokenizer.json counts here',
+    ])
+    expect(notes({}, decoder(7, "<|endoftext|>"))).toEqual([expect.stringContaining("has as id 0")])
+    expect(notes({}, { add_prefix_space: false })).toEqual([])
+    expect(notes({}, { add_prefix_space: true })).toEqual([expect.stringContaining("has add_prefix_space true")])
+    const lower = { type: "BertNormalizer", clean_text: true, handle_chinese_chars: true, strip_accents: null }
+    expect(notes({ normalizer: { ...lower, lowercase: true } }, { do_lower_case: false })).toEqual([
+      expect.stringContaining("has do_lower_case false, tokenizer.json true"),
+    ])
+  })
+
   test("an added token whose id the library does not give", () => {
     const codec = makeCodec(withAdded(normal(900, "<late>")))
     const id = Object.keys(json.model.vocab).length

@@ -3,6 +3,7 @@ import { InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import type { Tokenizer as Native } from "tokenizers"
+import { configNotes } from "./config-notes.ts"
 import { framingOf, startInConfig } from "./framing.ts"
 import { library } from "./library.ts"
 import { libraryFaults } from "./library-faults.ts"
@@ -215,6 +216,9 @@ export const makeCodec = (json: object, config: object = {}): Codec => {
     spelled,
     fingerprint: sha256(JSON.stringify(json)),
     json,
-    notes: notesOf(checked, config, encoder),
+    notes: [
+      ...notesOf(checked, config, encoder),
+      ...configNotes(json as Readonly<Record<string, unknown>>, config, (token) => encoder.tokenToId(token)),
+    ],
   }
 }

@@ -77,7 +77,10 @@ test("a file of any name, its end named or none; what is no regular UTF-8 file i
     await writeFile(file, endless)
     expect(await flipped(file)).toContain("none of <|endoftext|>")
     const codec = await Effect.runPromise(loadCodec(file))
-    expect([codec.end, codec.idOf("<stop>")]).toEqual([undefined, 256])
+    expect([codec.end, codec.idOf("<stop>"), codec.notes]).toEqual([undefined, 256, []])
+    await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ eos_token: "<gone>" }))
+    const gone = await Effect.runPromise(loadCodec(file))
+    expect(gone.notes).toEqual([expect.stringContaining('no end-of-sequence token: "<gone>" is not in it')])
     // The config beside it counts whatever the file's name.
     await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ eos_token: "<stop>" }))
     expect((await Effect.runPromise(loadTokenizer(file))).eos).toBe("<stop>")

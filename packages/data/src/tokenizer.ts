@@ -129,8 +129,10 @@ export const loadCodec = (
   path: string,
 ): Effect.Effect<Codec & { readonly end: Ended["end"] }, DataError | InvalidInput> =>
   load(path, (json, config) => {
-    const { codec, end } = withEnd(json, config ? { config } : {})
-    return { ...codec, end }
+    const { codec, end, missing } = withEnd(json, config ? { config } : {})
+    const { eos_token: named } = (config ?? {}) as { readonly eos_token?: unknown }
+    const notes = end === undefined && named != null ? [missing] : []
+    return { ...codec, end, notes: [...codec.notes, ...notes] }
   })
 
 /** The object in a JSON file; undefined when there is no such file. */

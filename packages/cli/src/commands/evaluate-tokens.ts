@@ -24,6 +24,8 @@ export const tokenNotes = (
         ? `No token ends a text, says ${eosSource}; the tokenizer's end is ${end.text}: --eos ${end.id} stops there.`
         : `${eosSource} ends a text with id ${eosIds.join(", ")}; the tokenizer's end is ${end.text} (${end.id}): --eos ${end.id} stops there.`,
     )
+  if (eosSource === "nothing")
+    notes.push("No token ends a text: neither the target's configuration nor its tokenizer names one; give --eos.")
   // What a tokenizer's file asks for matters where it encoded something.
   if (texts.length > 0) notes.push(...tokenizer.notes.map((note) => `${note[0]!.toUpperCase()}${note.slice(1)}.`))
   const counts = new Map<string, number>()

@@ -1,0 +1,57 @@
+/** What a `tokenizer_config.json` asks for that its `tokenizer.json` does not do: transformers does it, Winnow says so. */
+import { type } from "arktype"
+
+const Token = type({ content: "string" })
+const Config = type({
+  "added_tokens_decoder?": "object",
+  "add_prefix_space?": "unknown",
+  "do_lower_case?": "unknown",
+})
+
+/** All objects in a part of a `tokenizer.json`, the part itself too. */
+function* objectsIn(part: unknown): Generator<Readonly<Record<string, unknown>>> {
+  if (typeof part !== "object" || part === null) return
+  if (!Array.isArray(part)) yield part as Readonly<Record<string, unknown>>
+  for (const inner of Object.values(part)) yield* objectsIn(inner)
+}
+
+/** A switch of the config that a step of the file has otherwise. */
+const differs = (part: unknown, steps: ReadonlyArray<string>, key: string, asked: unknown): boolean => {
+  if (typeof asked !== "boolean") return false
+  for (const step of objectsIn(part)) if (steps.includes(String(step["type"])) && step[key] === !asked) return true
+  return false
+}
+
+/**
+ * Notes, a sentence each; usually none.
+ *
+ * @param idOf the id that the tokenizer gives a token
+ * @source `PreTrainedTokenizerFast` and `BertTokenizerFast` of transformers
+ */
+export const configNotes = (
+  json: Readonly<Record<string, unknown>>,
+  config: object,
+  idOf: (token: string) => number | null,
+): ReadonlyArray<string> => {
+  const checked = Config(config)
+  if (checked instanceof type.errors) return []
+  const { added_tokens_decoder = {}, add_prefix_space, do_lower_case } = checked
+  const notes: Array<string> = []
+  for (const [id, entry] of Object.entries(added_tokens_decoder)) {
+    const token = Token(entry)
+    if (token instanceof type.errors || idOf(token.content) === Number(id)) continue
+    const found = idOf(token.content) === null ? "does not have" : `has as id ${idOf(token.content)}`
+    notes.push(
+      `tokenizer_config.json adds ${JSON.stringify(token.content)} as id ${id}, which tokenizer.json ${found}; tokenizer.json counts here`,
+    )
+  }
+  if (differs(json["pre_tokenizer"], ["ByteLevel"], "add_prefix_space", add_prefix_space))
+    notes.push(
+      `tokenizer_config.json has add_prefix_space ${add_prefix_space}, tokenizer.json ${!add_prefix_space}; tokenizer.json counts here`,
+    )
+  if (differs(json["normalizer"], ["BertNormalizer"], "lowercase", do_lower_case))
+    notes.push(
+      `tokenizer_config.json has do_lower_case ${do_lower_case}, tokenizer.json ${!do_lower_case}; tokenizer.json counts here`,
+    )
+  return notes
+}
