@@ -27,8 +27,7 @@ export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
     ...(against === undefined
       ? []
       : modes.map(
-          (mode) =>
-            `${mode}: ${shownRatio({ median: against[mode].ratio, range: against[mode].range })} times the tokens a second of ${against[mode].name}`,
+          (mode) => `${mode}: ${shownRatio(against[mode].speed)} times the tokens a second of ${against[mode].name}`,
         )),
     `acceptance ${result.greedyAcceptance.toFixed(3)} (agreement ${result.agreement}); ${identity.length === 0 ? "all texts identical" : identity.join("; ")}; margins ${result.margins}: median ${result.medianMargin.toPrecision(3)}, smallest ${result.smallestMargin.toPrecision(3)}`,
     ...modes.map(

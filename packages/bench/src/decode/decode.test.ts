@@ -128,19 +128,17 @@ test("takes turns with a peer, prompt by prompt; each mode is against the peer t
       expect(peers[0]!.peakMegabytes).toBe(6) // three rounds of two modes
       expect(against!.plain).toEqual({
         name: "a peer bf16",
-        ratio: peers[1]!.ratio.plain,
-        range: peers[1]!.range.plain,
+        speed: peers[1]!.speed.plain,
       })
       expect(against!.assisted).toEqual({
         name: "a peer fp32",
-        ratio: peers[0]!.ratio.assisted,
-        range: peers[0]!.range.assisted,
+        speed: peers[0]!.speed.assisted,
       })
-      for (const { environment, versions, range, ratio } of peers) {
+      for (const { environment, versions, speed } of peers) {
         expect(Object.keys(environment)).toEqual(["MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_"])
         expect(versions).toEqual({ peer: "1.2" })
         for (const mode of ["plain", "assisted"] as const)
-          expect(ratio[mode]).toBeWithin(range[mode][0], range[mode][1] * (1 + 1e-9))
+          expect(speed[mode].value).toBeWithin(speed[mode].low, speed[mode].high * (1 + 1e-9))
       }
       expect(greedyAcceptance).toBeWithin(0.3, 1.01)
       expect(smallestMargin).toBeGreaterThan(0)

@@ -35,7 +35,8 @@ export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]
   --new N           tokens generated after it (64)
   --threads N       threads of each process (2)
   --rounds R        timed rounds, each of a prompt of its own, after 1 that is not timed (5)
-  --patience S      seconds that may go to waiting until other programs are quiet, and to rounds that they disturbed (0)
+  --patience S      seconds that may go to waiting until other programs are quiet, and to turns that they disturbed (0)
+  --priority        each turn at the highest priority, which root may have: for a machine that others use as well
   --json            one JSON object on stdout and nothing else
 `
 

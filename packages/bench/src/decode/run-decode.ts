@@ -8,6 +8,7 @@ import {
   fastest,
   keepFreedMemory,
   type PeerPrecision,
+  type RoundRatios,
   speedRatio,
 } from "../side-by-side/peer-sides.ts"
 import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
@@ -58,17 +59,14 @@ export interface DecodePeer extends DecodeSide {
   /** Variables that it was started with, beyond ours. */
   readonly environment: Environment
   readonly versions: Readonly<Record<string, string>>
-  /** How many times as many tokens a second ours gives: medians over rounds. */
-  readonly ratio: Readonly<Record<Mode, number>>
-  /** Smallest and largest of the rounds. */
-  readonly range: Readonly<Record<Mode, readonly [number, number]>>
+  /** How many times as many tokens a second ours gives, above 1 is faster. */
+  readonly speed: Readonly<Record<Mode, RoundRatios>>
 }
 
 /** The peer that is faster in a mode. */
 export interface Against {
   readonly name: string
-  readonly ratio: number
-  readonly range: readonly [number, number]
+  readonly speed: RoundRatios
 }
 
 export interface DecodeResult extends Quietness {
@@ -152,7 +150,7 @@ const summarise = async (
   const all: Array<DecodeSide> = []
   for (const [i, { worker }] of sides.entries()) {
     const [plain, assisted] = [timesOf(done[i]!.plain, texts), timesOf(done[i]!.assisted, texts)]
-    const gain = speedRatio(assisted.seconds, plain.seconds).median
+    const gain = speedRatio(assisted.seconds, plain.seconds).value
     all.push({ name: worker.name, plain, assisted, gain, peakMegabytes: await worker.end() })
   }
   const [ours, ...others] = all as [DecodeSide, ...Array<DecodeSide>]
@@ -164,8 +162,7 @@ const summarise = async (
       precision: key as PeerPrecision,
       environment: keepFreedMemory,
       versions: worker.versions,
-      ratio: { plain: plain!.median, assisted: assisted!.median },
-      range: { plain: plain!.range, assisted: assisted!.range },
+      speed: { plain: plain!, assisted: assisted! },
     }
   })
   return { ours, peers }
@@ -184,7 +181,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
     const texts = written.texts.slice(WARM_UP)
     const sides = await start(o, folder, say)
     const { answers, ...quietness } = await runRounds(
-      { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, say },
+      { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, priority: o.priority, say },
       async ({ key, worker }, round) => {
         const ask = (mode: Mode) => worker.ask<Decoded>(`${mode} ${round}`)
         const answer = { plain: await ask("plain"), assisted: await ask("assisted") }
@@ -200,8 +197,8 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
     const [accepted, rejected] = [sum(own.map((d) => d.accepted!)), sum(own.map((d) => d.rejected!))]
     const { ours, peers } = await summarise(sides, done, texts)
     const best = (mode: Mode): Against => {
-      const { name, ratio, range } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
-      return { name, ratio: ratio[mode], range: range[mode] }
+      const { name, speed } = fastest(peers.map((peer) => ({ ...peer, seconds: peer[mode].seconds })))!
+      return { name, speed: speed[mode] }
     }
     const margins = own.flatMap((d) => d.margins!)
     const { draft, target, vocab, gamma, prompt, new: fresh, threads } = o

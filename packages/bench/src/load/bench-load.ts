@@ -4,7 +4,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
 import { begin, type Header } from "../side-by-side/header.ts"
-import { type Environment, keepFreedMemory, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
+import {
+  type Environment,
+  keepFreedMemory,
+  type RoundRatios,
+  shownRatio,
+  speedRatio,
+} from "../side-by-side/peer-sides.ts"
 import { type Quietness, quietLine, runRounds } from "../side-by-side/rounds.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { checkPeer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
@@ -25,9 +31,7 @@ export interface LoadRow extends Quietness {
   readonly ours: Loaded
   readonly peer?: Loaded
   /** How many times as fast ours is: the median over rounds. */
-  readonly speed_ratio?: number
-  /** The smallest and the largest of the rounds. */
-  readonly speed_ratio_range?: readonly [number, number]
+  readonly speed?: RoundRatios
 }
 
 /** What `--json` prints. */
@@ -52,13 +56,12 @@ const rowOf = (
   bytes: number,
   [ours, peer]: ReadonlyArray<ReadonlyArray<number>>,
 ): Omit<LoadRow, keyof Quietness> => {
-  const ratio = peer && speedRatio(ours!, peer)
   const loaded = (seconds: ReadonlyArray<number>) => ({ seconds, gigabytesPerSecond: bytes / median(seconds) / 1e9 })
   return {
     format,
     megabytes: bytes / 1e6,
     ours: loaded(ours!),
-    ...(peer && { peer: loaded(peer), speed_ratio: ratio!.median, speed_ratio_range: ratio!.range }),
+    ...(peer && { peer: loaded(peer), speed: speedRatio(ours!, peer) }),
   }
 }
 
@@ -78,7 +81,7 @@ const runLoad = async (o: LoadOptions, say: (line: string) => void): Promise<Omi
     const rows: Array<LoadRow> = []
     for (const format of formats) {
       const { answers, ...quietness } = await runRounds(
-        { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, say },
+        { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, priority: o.priority, say },
         async ({ worker }) => {
           const { seconds } = await worker.ask(`load ${format}`)
           return { answer: seconds, shown: `${worker.name} ${seconds.toFixed(3)} s` }
@@ -101,13 +104,11 @@ export const loadLines = ({ names, rows }: Pick<LoadReport, "names" | "rows">): 
   const rate = (loaded: Loaded | undefined) => (loaded ? `${loaded.gigabytesPerSecond.toFixed(2)} GB/s` : "")
   return [
     `${"format".padEnd(7)} ${"file".padStart(9)}  ${names.map((name) => name.padStart(36)).join("  ")}`,
-    ...rows.map(({ format, megabytes, ours, peer, speed_ratio, speed_ratio_range }) =>
+    ...rows.map(({ format, megabytes, ours, peer, speed }) =>
       [
         `${format.padEnd(7)} ${megabytes.toFixed(0).padStart(6)} MB`,
         rate(ours).padStart(36),
-        ...(peer
-          ? [rate(peer).padStart(36), `${shownRatio({ median: speed_ratio!, range: speed_ratio_range! })} x`]
-          : []),
+        ...(peer ? [rate(peer).padStart(36), `${shownRatio(speed!)} x`] : []),
       ].join("  "),
     ),
     ...rows.flatMap((row) => quietLine(row).map((line) => `${row.format.padEnd(7)} ${line}`)),

@@ -17,7 +17,8 @@ export const loadUsage = `bun run bench load [--peer PYTHON] [options]
   --vocab V         its vocabulary (50304)
   --threads N       threads of each process (2)
   --rounds R        timed loads of each format, after 2 that are not (7)
-  --patience S      seconds that may go to waiting until other programs are quiet, and to rounds that they disturbed (0)
+  --patience S      seconds that may go to waiting until other programs are quiet, and to turns that they disturbed (0)
+  --priority        each turn at the highest priority, which root may have: for a machine that others use as well
   --json            one JSON object on stdout and nothing else
 `
 

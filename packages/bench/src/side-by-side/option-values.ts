@@ -16,6 +16,7 @@ export const commonOptions = {
   peer: optional,
   threads: text("2"),
   patience: text("0"),
+  priority: flag,
   json: flag,
   help: { ...flag, short: "h" },
 } as const
@@ -28,6 +29,8 @@ export interface CommonOptions {
   readonly threads: number
   /** Seconds that may go to waiting until other programs are quiet; 0: none. */
   readonly patience: number
+  /** Whether each turn is taken at the highest priority. */
+  readonly priority: boolean
   /** One JSON object on stdout and nothing else. */
   readonly json: boolean
   readonly help: boolean
@@ -99,6 +102,7 @@ export const commonOf = (
     readonly peer?: string | undefined
     readonly threads: string
     readonly patience: string
+    readonly priority: boolean
     readonly json: boolean
     readonly help: boolean
   },
@@ -106,6 +110,7 @@ export const commonOf = (
   peer: values.peer,
   threads: countOf(command, "threads", values.threads),
   patience: values.patience === "0" ? 0 : countOf(command, "patience", values.patience),
+  priority: values.priority,
   json: values.json,
   help: values.help,
 })

@@ -45,5 +45,8 @@ export const coresOf = (taken: ReadonlyArray<Taken | null>): number | null => {
   return told.reduce((sum, t) => sum + t.coreSeconds, 0) / told.reduce((sum, t) => sum + t.seconds, 0)
 }
 
-/** With more than this share of a core in other hands, absolute figures are those of a busy machine. */
-export const QUIET_CORES = 0.25
+/**
+ * With more than this share of a core in other hands, figures are those of a busy machine: PyTorch's threads wait for one
+ * another, so that it loses more by it than ours does.
+ */
+export const QUIET_CORES = 0.1

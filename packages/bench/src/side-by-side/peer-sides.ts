@@ -31,10 +31,11 @@ export const fastest = <S extends { readonly seconds: ReadonlyArray<number> }>(
   sides: ReadonlyArray<S>,
 ): S | undefined => sides.toSorted((a, b) => median(a.seconds) - median(b.seconds))[0]
 
-/** Ratios of rounds: their median, their smallest and largest, and each. */
+/** Ratios of rounds: their median, the smallest and the largest, and each. */
 export interface RoundRatios {
-  readonly median: number
-  readonly range: readonly [smallest: number, largest: number]
+  readonly value: number
+  readonly low: number
+  readonly high: number
   readonly each: ReadonlyArray<number>
 }
 
@@ -46,9 +47,9 @@ export interface RoundRatios {
  */
 export const speedRatio = (ours: ReadonlyArray<number>, peer: ReadonlyArray<number>): RoundRatios => {
   const each = ours.map((seconds, i) => peer[i]! / seconds)
-  return { median: median(each), range: [Math.min(...each), Math.max(...each)], each }
+  return { value: median(each), low: Math.min(...each), high: Math.max(...each), each }
 }
 
 /** A ratio with its range, as the tables have it: "1.43 [1.33, 1.74]". */
-export const shownRatio = ({ median, range }: Pick<RoundRatios, "median" | "range">): string =>
-  `${median.toFixed(2)} [${range.map((x) => x.toFixed(2)).join(", ")}]`
+export const shownRatio = ({ value, low, high }: RoundRatios): string =>
+  `${value.toFixed(2)} [${low.toFixed(2)}, ${high.toFixed(2)}]`

@@ -1,5 +1,7 @@
-/** Rounds in turns: their order, and which are done again. */
+/** Rounds in turns: their order, and which turns are taken again. */
 import { expect, test } from "bun:test"
+import { readdirSync } from "node:fs"
+import { getPriority } from "node:os"
 import { coresOf, watchOthers } from "./others.ts"
 import { inTurn, isQuiet, quietLine, runRounds } from "./rounds.ts"
 
@@ -12,8 +14,8 @@ test("every second round begins with the last side; answers are in the order of 
   expect([0, 1, 2].map((round) => inTurn(["a", "b", "c"], round).join(""))).toEqual(["abc", "cba", "abc"])
   const asked: Array<string> = []
   const sides = ["a", "b"].map((name) => ({ ...me, name }))
-  const { answers, repeatedRounds } = await runRounds(
-    { sides, warmUp: 1, count: 2, patience: 0, say: () => {} },
+  const { answers, repeatedTurns } = await runRounds(
+    { sides, warmUp: 1, count: 2, patience: 0, priority: false, say: () => {} },
     async ({ name }, round) => {
       asked.push(`${name}${round}`)
       return { answer: `${name}${round}`, shown: "" }
@@ -24,7 +26,7 @@ test("every second round begins with the last side; answers are in the order of 
     ["a1", "b1"],
     ["a2", "b2"],
   ])
-  expect(repeatedRounds).toBe(0)
+  expect(repeatedTurns).toBe(0)
 })
 
 linux("work of other programs counts, work of the sides does not", async () => {
@@ -38,11 +40,11 @@ linux("work of other programs counts, work of the sides does not", async () => {
   expect(apart).toBeWithin(0.05, 1.1)
 })
 
-linux("with patience a round in which others computed is done again, until patience ends", async () => {
+linux("with patience a turn in which others computed is taken again, until patience ends", async () => {
   const lines: Array<string> = []
-  const program = spin(20) // another program: no round is quiet
-  const { answers, othersCores, repeatedRounds, waitedSeconds } = await runRounds(
-    { sides: [me], warmUp: 0, count: 1, patience: 2, say: (line) => lines.push(line) },
+  const program = spin(20) // another program: no turn is quiet
+  const { answers, othersCores, repeatedTurns, waitedSeconds } = await runRounds(
+    { sides: [me], warmUp: 0, count: 1, patience: 2, priority: false, say: (line) => lines.push(line) },
     async () => {
       await Bun.sleep(1200)
       return { answer: 1, shown: "" }
@@ -53,15 +55,41 @@ linux("with patience a round in which others computed is done again, until patie
   expect(answers).toEqual([[1]])
   expect(waitedSeconds).toBeGreaterThanOrEqual(2)
   // at a busy moment the first look alone may use the patience up
-  expect(lines.filter((line) => line.startsWith("again"))).toHaveLength(repeatedRounds)
-  expect(othersCores).toBeGreaterThan(0.25)
-  expect(quietLine({ othersCores, repeatedRounds, waitedSeconds })[0]).toContain("believe ratios, not seconds")
+  expect(lines.filter((line) => line.startsWith("again"))).toHaveLength(repeatedTurns)
+  expect(othersCores).toBeGreaterThan(0.1)
+  expect(quietLine({ othersCores, repeatedTurns, waitedSeconds, priority: false })[0]).toContain(
+    "believe ratios, not seconds",
+  )
 })
 
-test("a moment is quiet when others take at most a quarter of a core, and where nobody tells", () => {
+/** Priorities of all threads of a process. */
+const prioritiesOf = (pid: number) => readdirSync(`/proc/${pid}/task`).map((thread) => getPriority(Number(thread)))
+
+const root = process.getuid?.() === 0
+test.skipIf(process.platform !== "linux" || !root)(
+  "at the highest priority: all threads of a side in its turn, none after; the bench itself stays as it is",
+  async () => {
+    const threads = `setInterval(() => {}, 1000); require("node:fs/promises").readFile("/proc/self/stat")`
+    const program = Bun.spawn([process.execPath, "-e", threads])
+    while (prioritiesOf(program.pid).length < 2) await Bun.sleep(20)
+    const { answers, priority } = await runRounds(
+      { sides: [{ worker: program }], warmUp: 0, count: 1, patience: 0, priority: true, say: () => {} },
+      async () => ({ answer: [prioritiesOf(program.pid), prioritiesOf(process.pid)], shown: "" }),
+    )
+    const [own, bench] = answers[0]![0]!
+    expect(own!.length).toBeGreaterThan(1)
+    expect([new Set(own), new Set(bench)]).toEqual([new Set([-20]), new Set([0])])
+    expect(new Set(prioritiesOf(program.pid))).toEqual(new Set([0]))
+    expect(priority).toBe(true)
+    program.kill()
+  },
+)
+
+test("a moment is quiet when others take at most a tenth of a core, and where nobody tells", () => {
   const taken = (coreSeconds: number) => ({ coreSeconds, seconds: 4 })
-  expect([taken(1), taken(1.2), null].map(isQuiet)).toEqual([true, false, true])
+  expect([taken(0.4), taken(0.5), null].map((t) => isQuiet(t))).toEqual([true, false, true])
+  expect([taken(4), taken(4.1)].map((t) => isQuiet(t, 1))).toEqual([true, false])
   expect(coresOf([taken(2), taken(0)])).toBe(0.25)
   expect(coresOf([taken(2), null])).toBeNull()
-  expect(quietLine({ othersCores: null, repeatedRounds: 0, waitedSeconds: 0 })).toEqual([])
+  expect(quietLine({ othersCores: null, repeatedTurns: 0, waitedSeconds: 0, priority: false })).toEqual([])
 })

@@ -22,9 +22,9 @@ export const stepLines = (result: StepResult): ReadonlyArray<string> => {
   const { ours, peers, against, floorGigaflops, signals, lossDifference } = result
   return [
     ...[ours, ...peers].map(sideLine),
-    ...peers.map(({ name, environment, speed_ratio, speed_ratio_range, memory_ratio }) => {
+    ...peers.map(({ name, environment, speed, memory_ratio }) => {
       const settings = Object.keys(environment).length === 0 ? " (the system's allocator settings)" : ""
-      return `ours / ${name}${settings}: ${shownRatio({ median: speed_ratio, range: speed_ratio_range })} times its tokens a second, ${memory_ratio.toFixed(2)} of its memory`
+      return `ours / ${name}${settings}: ${shownRatio(speed)} times its tokens a second, ${memory_ratio.toFixed(2)} of its memory`
     }),
     ...(against.eager === undefined || peers.length < 2 ? [] : [`the faster eager peer is ${against.eager.name}`]),
     ...(lossDifference !== null && lossDifference > SAME_LOSS

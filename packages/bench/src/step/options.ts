@@ -38,7 +38,8 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --steps S         timed steps of each, after 2 that are not (6)
   --sweep WHAT      vocab, width or tokens: ours alone over a range of sizes, the others as given
   --flame FILE      ours alone: where the time of a step goes, as a table, and as a picture in FILE (.svg)
-  --patience S      seconds that may go to waiting until other programs are quiet, and to rounds that they disturbed (0)
+  --patience S      seconds that may go to waiting until other programs are quiet, and to turns that they disturbed (0)
+  --priority        each turn at the highest priority, which root may have: for a machine that others use as well
   --json            one JSON object on stdout and nothing else
 `
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
-import { type Environment, fastest, keepFreedMemory, speedRatio } from "../side-by-side/peer-sides.ts"
+import { type Environment, fastest, keepFreedMemory, type RoundRatios, speedRatio } from "../side-by-side/peer-sides.ts"
 import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
 import { runChild, runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
@@ -23,7 +23,7 @@ export interface StepSide {
   readonly peakMegabytes: number
   /** The floor's work, not what this side does, over its time: comparable between sides. */
   readonly gigaflopsPerSecond: number
-  /** Of each timed step; null where a side does not tell. */
+  /** Of every step from the first, those that are not timed included; null where a side does not tell. */
   readonly losses: ReadonlyArray<number | null>
 }
 
@@ -33,16 +33,13 @@ export interface PeerSide extends StepSide {
   /** Variables that it was started with, beyond ours. */
   readonly environment: Environment
   readonly versions: Readonly<Record<string, string>>
-  /** How many times as many tokens a second ours does: the median over rounds, above 1 is faster. */
-  readonly speed_ratio: number
-  /** The smallest and the largest of the rounds. */
-  readonly speed_ratio_range: readonly [number, number]
-  readonly speed_ratios: ReadonlyArray<number>
+  /** How many times as many tokens a second ours does, above 1 is faster. */
+  readonly speed: RoundRatios
   /** Ours / its highest memory: below 1 ours needs less. */
   readonly memory_ratio: number
 }
 
-type Verdict = Pick<PeerSide, "peer" | "name" | "speed_ratio" | "speed_ratio_range" | "memory_ratio">
+type Verdict = Pick<PeerSide, "peer" | "name" | "speed" | "memory_ratio">
 
 export interface StepResult extends Quietness {
   readonly sizes: Pick<StepOptions, "draft" | "target" | "vocab" | "batch" | "length" | "keep" | "threads">
@@ -53,7 +50,7 @@ export interface StepResult extends Quietness {
   readonly peers: ReadonlyArray<PeerSide>
   /** Against the faster of the eager peers, and against the best PyTorch; a member is absent where none of its peers ran. */
   readonly against: { readonly eager?: Verdict; readonly best?: Verdict }
-  /** Largest difference of two peers' losses in one round, over the smaller: they train one draft on the same tokens. */
+  /** Largest difference of two peers' losses after as many steps, over the smaller: they train one draft on the same tokens. */
   readonly lossDifference: number | null
 }
 
@@ -62,6 +59,7 @@ interface Running {
   /** Undefined: ours. */
   readonly peer: StepPeer | undefined
   readonly worker: Worker
+  readonly losses: Array<number | null>
 }
 type StepAnswer = Answer & { readonly loss?: number }
 
@@ -103,7 +101,7 @@ const start = async (o: StepOptions, folder: string, say: (line: string) => void
   const given = await prepare(o, folder, say)
   const sides: Array<Running> = []
   const add = async (peer: StepPeer | undefined, command: ReadonlyArray<string>, environment: Environment = {}) => {
-    sides.push({ peer, worker: await startWorker(command, environment) })
+    sides.push({ peer, worker: await startWorker(command, environment), losses: [] })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
   await add(undefined, [process.execPath, join(import.meta.dir, "worker.ts"), ...given.ours])
@@ -130,13 +128,14 @@ export const runStep = async (o: StepOptions, say: (line: string) => void): Prom
   }
 }
 
-/** The largest difference of losses in a round, relative; null for fewer than two sides that tell theirs. */
+/** The largest difference of losses after as many steps, relative; null for fewer than two sides that tell theirs. */
 export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>): number | null => {
   const telling = sides.map(({ losses }) => losses).filter((losses) => losses.every((loss) => loss !== null))
   if (telling.length < 2) return null
+  const steps = Math.min(...telling.map((losses) => losses.length))
   return Math.max(
-    ...telling[0]!.map((_, round) => {
-      const losses = telling.map((each) => each[round]!)
+    ...telling[0]!.slice(0, steps).map((_, step) => {
+      const losses = telling.map((each) => each[step]!)
       const [least, most] = [Math.min(...losses), Math.max(...losses)]
       return (most - least) / Math.abs(least)
     }),
@@ -146,17 +145,18 @@ export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>)
 const compare = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<StepResult> => {
   const sides = await start(o, folder, say)
   const { answers, ...quietness } = await runRounds(
-    { sides, warmUp: WARM_UP, count: o.steps, patience: o.patience, say },
-    async ({ peer, worker }) => {
+    { sides, warmUp: WARM_UP, count: o.steps, patience: o.patience, priority: o.priority, say },
+    async ({ peer, worker, losses }) => {
       const answer = await worker.ask<StepAnswer>("step")
+      losses.push(answer.loss ?? null)
       return { answer, shown: `${peer ?? "ours"} ${answer.seconds.toFixed(3)} s` }
     },
   )
   const floor = floorOf(o)
   const tokens = o.batch * o.length
   const sideOf = async (i: number): Promise<StepSide> => {
-    const [{ worker }, own] = [sides[i]!, answers.map((round) => round[i]!)]
-    const seconds = own.map((answer) => answer.seconds)
+    const { worker, losses } = sides[i]!
+    const seconds = answers.map((round) => round[i]!.seconds)
     const secondsPerStep = median(seconds)
     return {
       name: worker.name,
@@ -165,7 +165,7 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
       tokensPerSecond: tokens / secondsPerStep,
       peakMegabytes: await worker.end(),
       gigaflopsPerSecond: floor.total / secondsPerStep / 1e9,
-      losses: own.map(({ loss }) => loss ?? null),
+      losses,
     }
   }
   const ours = await sideOf(0)
@@ -173,23 +173,20 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
   for (const [i, { peer, worker }] of sides.entries()) {
     if (peer === undefined) continue
     const side = await sideOf(i)
-    const { median: ratio, range, each } = speedRatio(ours.seconds, side.seconds)
     peers.push({
       ...side,
       peer,
       environment: stepPeerKinds[peer].environment,
       versions: worker.versions,
-      speed_ratio: ratio,
-      speed_ratio_range: range,
-      speed_ratios: each,
+      speed: speedRatio(ours.seconds, side.seconds),
       memory_ratio: ours.peakMegabytes / side.peakMegabytes,
     })
   }
   const verdict = (of: ReadonlyArray<StepPeer>): Verdict | undefined => {
     const side = fastest(peers.filter(({ peer }) => of.includes(peer)))
     if (side === undefined) return undefined
-    const { peer, name, speed_ratio, speed_ratio_range, memory_ratio } = side
-    return { peer, name, speed_ratio, speed_ratio_range, memory_ratio }
+    const { peer, name, speed, memory_ratio } = side
+    return { peer, name, speed, memory_ratio }
   }
   const [eager, best] = [verdict(eagerPeers), verdict(["best"])]
   const { draft, target, vocab, batch, length, keep, threads } = o

@@ -40,14 +40,14 @@ describe("beside a peer", () => {
         expect(peer.peakMegabytes).toBe(4) // two steps to warm up, two timed
         expect(peer.tokensPerSecond).toBe(16 / peer.secondsPerStep)
         expect(peer.memory_ratio).toBeCloseTo(ours.peakMegabytes / 4, 6)
-        expect(peer.speed_ratios).toEqual(ours.seconds.map((s) => peer.secondsPerStep / s))
-        expect(peer.speed_ratio_range).toEqual([Math.min(...peer.speed_ratios), Math.max(...peer.speed_ratios)])
+        const each = ours.seconds.map((s) => peer.secondsPerStep / s)
+        expect(peer.speed).toMatchObject({ each, low: Math.min(...each), high: Math.max(...each) })
         expect(peer.versions).toEqual({ peer: "1.2" })
       }
       const { peer: eager, ...figures } = against.eager!
       expect(eager).toBe("bf16")
       expect(peers[1]!).toMatchObject(figures)
-      expect(against.best).toMatchObject({ peer: "best", name: "a peer best", speed_ratio: peers[2]!.speed_ratio })
+      expect(against.best).toMatchObject({ peer: "best", name: "a peer best", speed: peers[2]!.speed })
       expect(ours.gigaflopsPerSecond).toBeCloseTo(floorGigaflops.total / ours.secondsPerStep, 9)
     }))
 
@@ -112,15 +112,15 @@ describe("beside a peer", () => {
 })
 
 test("the ratio is the median of the rounds' ratios; the faster side has the smaller median", () => {
-  expect(speedRatio([1, 2, 4], [3, 4, 4])).toEqual({ median: 2, range: [1, 3], each: [3, 2, 1] })
+  expect(speedRatio([1, 2, 4], [3, 4, 4])).toEqual({ value: 2, low: 1, high: 3, each: [3, 2, 1] })
   expect(shownRatio(speedRatio([1, 2, 4], [3, 4, 4]))).toBe("2.00 [1.00, 3.00]")
   const [a, b] = [{ seconds: [5, 1, 1] }, { seconds: [2, 2, 0.5] }]
   expect(fastest([b, a])).toBe(a)
   expect(fastest([])).toBeUndefined()
 })
 
-test("losses of sides that train alike: the largest relative difference within a round; sides that do not tell are left out", () => {
-  expect(lossDifferenceOf([{ losses: [2, 1] }, { losses: [2, 1.25] }, { losses: [2.2, 1.1] }])).toBeCloseTo(0.25, 12)
+test("losses of sides that train alike: the largest relative difference after as many steps; sides that do not tell are left out", () => {
+  expect(lossDifferenceOf([{ losses: [2, 1] }, { losses: [2, 1.25, 9] }, { losses: [2.2, 1.1] }])).toBeCloseTo(0.25, 12)
   expect(lossDifferenceOf([{ losses: [2] }, { losses: [null] }])).toBeNull()
 })
 

@@ -1,0 +1,51 @@
+/** Turns at the highest priority: on a machine that others use as well, a side then computes as if it were alone. */
+import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { constants, setPriority } from "node:os"
+import { UsageError } from "../command-line.ts"
+
+/**
+ * Gives a process and all its threads a priority; threads started later have it too.
+ *
+ * @error of the system, where it is not allowed
+ */
+const setAll = (pid: number, priority: number): void => {
+  if (process.platform !== "linux") {
+    setPriority(pid, priority)
+    return
+  }
+  // where the scheduler groups programs by session, priorities count within a session: the session gets it as well
+  const session = `/proc/${pid}/autogroup`
+  if (existsSync(session)) writeFileSync(session, String(priority))
+  // on Linux a priority is a thread's, and that of the process its main thread's
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    try {
+      setPriority(Number(thread), priority)
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ESRCH") throw error // a thread that ended meanwhile
+    }
+  }
+}
+
+const { PRIORITY_HIGHEST, PRIORITY_NORMAL } = constants.priority
+
+/** Does something while a process has the highest priority; it has the usual one before and after. */
+export const atHighestPriority = async <A>(pid: number, work: () => Promise<A>): Promise<A> => {
+  setAll(pid, PRIORITY_HIGHEST)
+  try {
+    return await work()
+  } finally {
+    setAll(pid, PRIORITY_NORMAL)
+  }
+}
+
+/** Makes sure that the system allows it. @error UsageError, of one line, where it does not */
+export const checkPriority = (): void => {
+  try {
+    setAll(process.pid, PRIORITY_HIGHEST)
+    setAll(process.pid, PRIORITY_NORMAL)
+  } catch (cause) {
+    throw new UsageError(
+      `--priority: the system does not allow it (${(cause as Error).message}); run as root, or leave it out`,
+    )
+  }
+}
