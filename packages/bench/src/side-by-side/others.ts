@@ -5,8 +5,8 @@ import { cpus } from "node:os"
 /** Ticks of a second in /proc: fixed on Linux, whatever the kernel's own clock. */
 const TICKS = 100
 
-/** Seconds that a process and its ended children computed. */
-const secondsOf = (pid: number): number => {
+/** Seconds that a process and its ended children computed; Linux only. */
+export const secondsOf = (pid: number): number => {
   // the name, in brackets, may have spaces
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS
