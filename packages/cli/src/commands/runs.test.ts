@@ -43,7 +43,7 @@ test("the runs of a clone are there: listed, shown, compared; JSON is alone on s
   expect(entries.map(({ directory }) => directory).toSorted()).toEqual(records.map(({ folder }) => folder))
   const lines = table.out.trimEnd().split("\n").slice(2)
   expect(lines.length).toBe(records.filter(({ experiment }) => experiment === a.experiment).length)
-  for (const line of lines) expect(line).toMatch(/ (done|incomplete) +\S+ \d+\.\d % \[\d+\.\d, \d+\.\d\]/)
+  for (const line of lines) expect(line).toMatch(/ (done|incomplete) +\S+ \d+\.\d %( \[\d+\.\d, \d+\.\d\]|,)/)
   expect(show.out).toMatch(/^(arm|Written by) /)
   expect(show.err).toContain(join(a.folder, "report.html"))
   expect(compare.out).toMatch(new RegExp(`^A  \\S+ ${a.run}, .*\nB  \\S+ ${b.run}, `))

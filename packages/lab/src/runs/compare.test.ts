@@ -111,3 +111,16 @@ test("a run of another version is shown as far as it can be read; a list is one 
   expect(failed).toMatch(/failed +7 +experiment tiny +loss is NaN$/)
   expect(renderRuns([{ ...entry, state: "done", arms }], 40).split("\n")[2]).toHaveLength(40)
 })
+
+test("of two seeds no interval is written, and nothing is marked as apart", () => {
+  const of = (value: number, seeds: number) =>
+    aRow("all", value, { greedyAcceptance: { ...interval(value, 0.01), seeds } })
+  const [two, five] = [written({ rows: [of(0.6, 2)] }), written({ rows: [of(0.9, 5)] })]
+  const text = renderComparison(compareRuns(two, five), two, five)
+  expect(text).toMatch(/greedy acceptance +60\.0 % +90\.0 % \[89\.0, 91\.0\] +\+30\.0 points *$/m)
+  expect(text).toContain("Two seeds: no comparison, no interval.")
+  const other = written({ rows: [of(0.6, 3)] })
+  expect(renderComparison(compareRuns(other, five), other, five)).toMatch(
+    /60\.0 % \[59\.0, 61\.0\] .*\+30\.0 points +\*/,
+  )
+})

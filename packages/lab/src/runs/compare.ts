@@ -12,7 +12,10 @@ export interface FigurePair {
   readonly b: WrittenInterval
   /** b - a; null where either has no figure. */
   readonly difference: number | null
-  /** Whether the intervals have nothing in common: a difference beyond what either run knows its own figure by. */
+  /**
+   * Whether the intervals have nothing in common: a difference beyond what either run knows its own figure by. Never of two
+   * seeds.
+   */
   readonly apart: boolean
 }
 
@@ -39,7 +42,13 @@ export interface Comparison {
 const nothing: WrittenInterval = { value: null, low: null, high: null }
 
 const areApart = (a: WrittenInterval, b: WrittenInterval): boolean =>
-  a.low !== null && a.high !== null && b.low !== null && b.high !== null && (a.low > b.high || b.low > a.high)
+  a.seeds !== 2 &&
+  b.seeds !== 2 &&
+  a.low !== null &&
+  a.high !== null &&
+  b.low !== null &&
+  b.high !== null &&
+  (a.low > b.high || b.low > a.high)
 
 /** Settings that decide which prompts there are, and how many; `maxLength` leaves out the longer ones, in tokens. */
 const decidesPrompts = (path: string): boolean =>

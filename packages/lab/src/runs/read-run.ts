@@ -10,7 +10,8 @@ import type { RunRecord } from "../record/schema.ts"
 import { sha256 } from "../store/key.ts"
 
 const figure = "number | null"
-export const intervalSpec = type({ value: figure, low: figure, high: figure })
+/** Over how many seeds, where the version said it. */
+export const intervalSpec = type({ value: figure, low: figure, high: figure, "seeds?": "number" })
 export type WrittenInterval = typeof intervalSpec.infer
 
 const row = type({

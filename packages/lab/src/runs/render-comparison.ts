@@ -55,6 +55,7 @@ export const renderComparison = (comparison: Comparison, a: WrittenRun, b: Writt
     "",
     align([["arm", "measure", "A", "B", "B - A", ""], ...figures.map(figureRow)], new Set([0, 1, 5])),
     "",
+    ...(figures.some(({ a, b }) => a.seeds === 2 || b.seeds === 2) ? ["Two seeds: no comparison, no interval."] : []),
     "* the two intervals do not overlap. Runs are compared unpaired; arms of one run, paired, are in its own table.",
     ...only,
   ].join("\n")
