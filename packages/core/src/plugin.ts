@@ -6,7 +6,9 @@
  */
 import type { Type } from "arktype"
 import { Cause, Effect } from "effect"
-import { thrownBy } from "./contract/fault.ts"
+import { messageOf } from "./contract/brief.ts"
+import { PluginFault, thrownBy } from "./contract/fault.ts"
+import { placeOf } from "./contract/place.ts"
 import { decode } from "./decode.ts"
 import { InvalidInput } from "./errors.ts"
 import { type Origin, originOf } from "./origin.ts"
@@ -43,13 +45,29 @@ export interface Plugin<Kind extends PluginKind, O extends Type, Instance, Requi
   readonly use: (options: unknown) => Use<Kind, Instance, Requirements, Failure>
 }
 
-/** A service that is not there: an arm that lacks one is found by it, and no plugin is at fault. */
-const isMissingService = (defect: unknown) => String(defect).includes("Service not found")
+/** A service of this package that is not there: an arm that lacks one is found by it, and no plugin is at fault. */
+const isMissingService = (defect: unknown) => String(defect).includes("Service not found: @winnow/core/")
+
+/** The errors that a plugin may fail with: each has an exit code of its own. */
+const isKnown = (error: unknown) =>
+  typeof error === "object" &&
+  error !== null &&
+  "_tag" in error &&
+  ["InvalidInput", "DataError", "FileError", "TrainingStopped"].includes(String(error._tag))
+
+/** What a failure is about: `Effect.try` and its siblings wrap what was thrown. */
+const meant = (error: unknown) =>
+  error instanceof Error && error.cause instanceof Error && error.name.includes("Unknown") ? error.cause : error
 
 /** What `make` throws, or dies by, as a fault of the plugin. */
 const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
   Effect.catchCause(made, (cause): Effect.Effect<never, E | InvalidInput> => {
     const defect = cause.reasons.find(Cause.isDieReason)?.defect
+    const failure = cause.reasons.find(Cause.isFailReason)?.error
+    if (defect === undefined && failure !== undefined && !isKnown(failure))
+      return Effect.fail(
+        new PluginFault(what, "definition", `make failed: ${messageOf(meant(failure))}`, placeOf(meant(failure))),
+      )
     if (defect === undefined || isMissingService(defect)) return Effect.failCause(cause)
     const error = defect instanceof InvalidInput ? defect : thrownBy(what, "make", defect)
     return error instanceof InvalidInput ? Effect.fail(error) : Effect.failCause(cause)

@@ -94,6 +94,15 @@ test("a broken experiment is listed with its fault, the others as they are", asy
   expect(rows.at(-1)!.fault).toBe("experiments/010-no-arms/experiment.ts: has no arms")
 })
 
+test("a file that is not UTF-8 is refused, also one that the experiment imports", async () => {
+  const latin = (text: string) => Buffer.from(text, "latin1")
+  const found = written("011-latin", {
+    "experiment.ts": `import { q } from "./q.ts"\n${sound.replace('"Is it?"', "q")}`,
+  })
+  writeFileSync(join(folder, "011-latin", "q.ts"), latin('// text\nexport const q = "caf\u00e9?"\n'))
+  expect(await message(found)).toMatch(/is not UTF-8; save it in that encoding \(.*011-latin\/q\.ts:2\)$/)
+})
+
 test("a preset named as what every object has is none", async () => {
   const found = { slug: "009-sound", file: join(folder, "009-sound", "experiment.ts") }
   for (const preset of ["constructor", "__proto__", "toString"])

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url"
 import { cut, InvalidInput } from "@winnow/core"
 import { Cause, Effect } from "effect"
 import type { Experiment } from "./experiment/define.ts"
-import { importFault } from "./experiment/import-fault.ts"
+import { encodingProblem, importFault } from "./experiment/import-fault.ts"
 import { houseRoot } from "./store/code/house.ts"
 
 export interface Found {
@@ -60,9 +60,14 @@ const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> 
 
 /** The exports of an experiment's file. @error InvalidInput with the file and line of what is wrong in it */
 const imported = ({ slug, file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
-  Effect.tryPromise({
-    try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
-    catch: (error) => importFault(`experiments/${slug}/experiment.ts`, file, error),
+  Effect.suspend(() => {
+    const what = `experiments/${slug}/experiment.ts`
+    const encoding = encodingProblem(file)
+    if (encoding !== undefined) return Effect.fail(new InvalidInput({ what, problems: [encoding] }))
+    return Effect.tryPromise({
+      try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
+      catch: (error) => importFault(what, file, error),
+    })
   })
 
 /**

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
-import { Effect } from "effect"
+import { Context, Effect } from "effect"
 import { InvalidInput } from "../errors.ts"
 import { defineFilter, type FilterInstance, type FilterUse, type Select, type StatefulFilter } from "../filter.ts"
 import { defineLoss, type LossFunctions, type LossInstance } from "../loss.ts"
@@ -412,6 +412,16 @@ describe("tasks", () => {
         }),
       ),
     ).toMatch(/^task odd: make threw no file \(.*contract\.test\.ts:\d+\)$/)
+  })
+
+  test("a failure that is none of the lab's errors is a fault of the task", async () => {
+    const { readFile } = await import("node:fs/promises")
+    expect(await refusal(Effect.tryPromise(() => readFile("/no/such/file")))).toMatch(
+      /^task odd: make failed: .*ENOENT: no such file or directory/,
+    )
+    expect(await refusal(Effect.fail("a text"))).toContain('task odd: make failed: "a text"')
+    class Mine extends Context.Service<Mine, { readonly x: number }>()("test/Mine") {}
+    expect(await refusal(Mine)).toContain("task odd: make threw Service not found: test/Mine")
   })
 
   const examples = async (give: () => unknown) => {

@@ -1,6 +1,6 @@
 /** A plugin's definition, checked as its module is read: types are not checked by Bun, so a misspelt field is found here. */
 import { brief, cut, kindOf } from "./brief.ts"
-import { PluginFault } from "./fault.ts"
+import { definedAt, PluginFault } from "./fault.ts"
 import { didYouMean, nearest } from "./nearest.ts"
 import { placeOf } from "./place.ts"
 
@@ -55,6 +55,8 @@ export const checkDefinition = (
     const problem = check((spec as Record<string, unknown>)[key])
     if (problem !== undefined) throw refuse(`its ${key} ${problem}`)
   }
+  if (place === undefined) definedAt.delete(plugin)
+  else definedAt.set(plugin, place)
   return place
 }
 

@@ -4,19 +4,22 @@ import { DataError, InvalidInput, TrainingStopped } from "../errors.ts"
 import { messageOf } from "./brief.ts"
 import { placeOf } from "./place.ts"
 
+/** Where each plugin is defined, by kind and name: the place of a fault that has no other. */
+export const definedAt = new Map<string, string>()
+
 /** A plugin does not keep its contract. Wrong input to the lab, as a wrong option is: never a bug in it. */
 export class PluginFault extends InvalidInput {
   /**
    * @param plugin kind and name, such as "filter adaspec"
    * @param rule the rule in one or two words, as the laws of `@winnow/testing` call it
    * @param detail what was found and what was expected
-   * @param place file and line, where known
+   * @param place file and line; of the definition if left out
    */
   constructor(
     readonly plugin: string,
     readonly rule: string,
     readonly detail: string,
-    place?: string | undefined,
+    place: string | undefined = definedAt.get(plugin),
   ) {
     super({ what: plugin, problems: [place === undefined ? detail : `${detail} (${place})`] })
   }

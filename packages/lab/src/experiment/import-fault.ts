@@ -1,4 +1,5 @@
 /** What is wrong with an experiment's file that cannot be imported: a message with the file and line it is about. */
+import { isUtf8 } from "node:buffer"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { InvalidInput, messageOf, placeOf, shortPath } from "@winnow/core"
@@ -45,6 +46,24 @@ const importPlace = (file: string, error: unknown): string | undefined => {
     if (line !== undefined) return `${shortPath(at)}:${line}`
   }
   return shortPath(file)
+}
+
+/**
+ * What is wrong with the bytes of an experiment's files; undefined where nothing is. Bun reads what is no UTF-8 as signs
+ * of its own, and texts would be others than their author wrote.
+ */
+export const encodingProblem = (file: string): string | undefined => {
+  for (const at of reached(file)) {
+    try {
+      if (isUtf8(readFileSync(at))) continue
+    } catch {
+      continue // the import says what is wrong
+    }
+    const lines = readFileSync(at, "latin1").split("\n")
+    const line = lines.findIndex((text) => !isUtf8(Buffer.from(text, "latin1"))) + 1
+    return `is not UTF-8; save it in that encoding (${shortPath(at)}:${line})`
+  }
+  return undefined
 }
 
 /**

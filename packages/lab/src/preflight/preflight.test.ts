@@ -335,6 +335,15 @@ describe("tasks", () => {
     expect(await refusal(tuned)).toContain("its validation split has no examples")
   })
 
+  test("more prompts than there are examples are refused before a tokenizer is trained", async () => {
+    const asked = { ...withTask({}), measure: { ...tiny.measure, prompts: 7 } }
+    expect(await refusal(asked)).toContain(
+      "experiment tiny: measure.prompts is 7, the test split has 6 examples; ask for fewer",
+    )
+    const tuned = { ...withTask({}), tuning: { learningRates: [1e-3, 2e-3], prompts: 5 } }
+    expect(await refusal(tuned)).toContain("tuning.prompts is 5, the validation split has 4 examples")
+  })
+
   test("text that was read in another encoding is said", async () => {
     expect(await notes({ test: [...letters(16, 6), ["caf\uFFFD:", "x"]] })).toContain(
       "1 of 7 examples of the test split hold the sign for what is no UTF-8",

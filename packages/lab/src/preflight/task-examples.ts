@@ -91,11 +91,22 @@ export const checkTasks = (
   texts: Texts,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
   const { measure, tuning } = resolved
+  const asked = [
+    { at: "measure.prompts", prompts: measure.prompts, split: measure.split },
+    ...(tuning ? [{ at: "tuning.prompts", prompts: tuning.prompts, split: "validation" as const }] : []),
+  ]
   const own: ReadonlyArray<Split> = ["train", measure.split, ...(tuning ? (["validation"] as const) : [])]
-  return Effect.map(
-    Effect.forEach(tasksOf(resolved), (task) =>
+  return Effect.gen(function* () {
+    const notes = yield* Effect.forEach(tasksOf(resolved), (task) =>
       checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),
-    ),
-    (notes) => notes.flat(),
-  )
+    )
+    const problems: Array<string> = []
+    for (const { at, prompts, split } of asked) {
+      const { length } = yield* texts.of(resolved.task).examples(split)
+      if (length < prompts)
+        problems.push(`${at} is ${prompts}, the ${split} split has ${length} examples; ask for fewer`)
+    }
+    if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
+    return notes.flat()
+  })
 }
