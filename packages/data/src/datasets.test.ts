@@ -154,6 +154,12 @@ test("gzip is unpacked, and a line that is no JSON is named", async () => {
   const bad = file("/none", { path: "broken.jsonl", bytes: broken.length, sha256: sha256(broken) })
   const error = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).lines(bad)))
   expect(error.message).toContain("line 2 is no JSON")
+
+  const latin = Buffer.from('{"a":1}\n{"a":2}\n{"a":"caf\u00e9"}\n', "latin1")
+  await writeFile(join(folder, "latin.jsonl"), latin)
+  const odd = file("/none", { path: "latin.jsonl", bytes: latin.length, sha256: sha256(latin) })
+  const refused = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).lines(odd)))
+  expect(refused.message).toContain("latin.jsonl could not be read: Error: line 3 is not UTF-8")
 })
 
 test("the cache is the user's", () => {

@@ -1,4 +1,5 @@
 /** Where data sets come from: the folder WINNOW_DATA, the download cache, the hub; checked wherever they came from. */
+import { isUtf8 } from "node:buffer"
 import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
@@ -58,13 +59,22 @@ const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<stri
     )
   })
 
+/** The first line, from 1, that is not UTF-8. */
+const firstOdd = (bytes: Uint8Array): number => {
+  for (let from = 0, line = 1; ; line++) {
+    const end = bytes.indexOf(10, from)
+    if (end < 0 || !isUtf8(bytes.subarray(from, end))) return line
+    from = end + 1
+  }
+}
+
 const lines = (file: DatasetFile, path: string): Effect.Effect<ReadonlyArray<unknown>, DataError> =>
   Effect.tryPromise({
     try: async () => {
-      const bytes = await readFile(path)
-      const text = new TextDecoder("utf-8", { fatal: true }).decode(
-        file.path.endsWith(".gz") ? Bun.gunzipSync(bytes) : bytes,
-      )
+      const stored = await readFile(path)
+      const bytes = file.path.endsWith(".gz") ? Bun.gunzipSync(stored) : stored
+      if (!isUtf8(bytes)) throw new Error(`line ${firstOdd(bytes)} is not UTF-8; expected a file in that encoding`)
+      const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
       const records = text.split("\n")
       if (records.at(-1) === "") records.pop()
       return records.map((record, i): unknown => {
