@@ -25,6 +25,7 @@ const allowed = (folder: string): ReadonlyArray<string> => {
   if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")
   if (name === "bench") return [...everything, "plugins"]
+  if (name === "attack") return [...everything, "cli"]
   return below[name] ?? []
 }
 

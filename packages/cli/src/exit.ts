@@ -38,17 +38,27 @@ const codes: ReadonlyMap<string, number> = new Map([
 ])
 
 /** Characters of a message that are shown: a message that holds a whole file helps nobody. */
-const most = 4000
+const most = 2000
+
+/** The beginning of a long text, and how much more there is. */
+export const cut = (text: string): string =>
+  text.length > most ? `${text.slice(0, most)}... (${text.length - most} characters more)` : text
 
 /** A message as a terminal may be given it: no control character of a file's name or content, and not without end. */
 export const shownMessage = (message: string): string => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
-  const plain = message.slice(0, most).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
-  return message.length > most ? `${plain}... (${message.length - most} characters more)` : plain
+  return cut(message).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
+}
+
+/** How a failure ends the process. */
+export interface ExitOf {
+  readonly code: number
+  /** What is said on stderr. */
+  readonly text: string
 }
 
 /** A failure's code and text; undefined for an error of the command line itself, which has been said. */
-const failureOf = <E>(cause: Cause.Cause<E>): { readonly code: number; readonly text: string } | undefined => {
+export const exitOf = <E>(cause: Cause.Cause<E>): ExitOf | undefined => {
   const error = Cause.squash(cause)
   const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
   const known = cause.reasons.some(Cause.isFailReason) ? codes.get(tag) : undefined
@@ -68,7 +78,7 @@ const failureOf = <E>(cause: Cause.Cause<E>): { readonly code: number; readonly 
 export const withExitCodes = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E | Exit, R> =>
   Effect.catchCause(program, (cause): Effect.Effect<never, E | Exit> => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-    const failure = failureOf(cause)
+    const failure = exitOf(cause)
     if (failure === undefined) return Effect.failCause(cause)
     const { code, text } = failure
     // Who closed stdout has read all that was wanted.

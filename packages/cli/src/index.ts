@@ -1,1 +1,6 @@
-export {}
+export { encodePrompts, readPromptFile } from "./commands/evaluate-prompts.ts"
+export { computeEvaluation } from "./commands/evaluate-run.ts"
+export { computeLogits, type Logits } from "./commands/logits.ts"
+export { type ExitOf, exitOf } from "./exit.ts"
+export { consoleOver, layer as platform } from "./platform.ts"
+export { winnow } from "./winnow.ts"

@@ -9,6 +9,7 @@ import * as Stdio from "@effect/platform-node-shared/NodeStdio"
 import * as Terminal from "@effect/platform-node-shared/NodeTerminal"
 import { writeStdout } from "@winnow/files"
 import { Cause, Console, Effect, Layer, Logger, Runtime } from "effect"
+import { cut } from "./exit.ts"
 
 /** Every service of the platform that a command may need. */
 export const layer = ChildProcessSpawner.layer.pipe(
@@ -17,10 +18,18 @@ export const layer = ChildProcessSpawner.layer.pipe(
 
 const logs = Layer.merge(Logger.layer([Logger.consolePretty()]), Layer.succeed(Logger.LogToStderr, true))
 
-/** The console of every command: what goes to stdout is written whole, or the command fails. */
-const whole: Console.Console = Object.assign(Object.create(globalThis.console), {
-  log: (...values: ReadonlyArray<unknown>) => writeStdout(`${format(...values)}\n`),
-})
+/**
+ * The console of every command, over what writes to stdout and to stderr. Usage errors quote what was given: they are cut.
+ *
+ * @param out throws where a text cannot be written whole, which fails the command
+ */
+export const consoleOver = (out: (text: string) => void, err: (text: string) => void): Console.Console =>
+  Object.assign(Object.create(globalThis.console), {
+    log: (...values: ReadonlyArray<unknown>) => out(`${format(...values)}\n`),
+    error: (...values: ReadonlyArray<unknown>) => err(`${cut(format(...values))}\n`),
+  })
+
+const whole = consoleOver(writeStdout, (text) => void process.stderr.write(text))
 
 const report = (cause: Cause.Cause<unknown>) =>
   Cause.hasInterruptsOnly(cause) || !Runtime.getErrorReported(Cause.squash(cause))
@@ -30,6 +39,8 @@ const report = (cause: Cause.Cause<unknown>) =>
 /** Runs a program as the process. Results on stdout; logs and failures on stderr (Effect's default is stdout). */
 export const runMain = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>) => {
   process.stderr.on("error", () => {}) // progress that nobody can be shown stops no run
+  // A terminal that is closed stops a run as Ctrl-C does, with a checkpoint.
+  process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   return program.pipe(
     Effect.tapCause(report),
     Effect.provideService(Console.Console, whole),

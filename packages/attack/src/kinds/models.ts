@@ -1,0 +1,161 @@
+/** Model folders: configs and weights mutated, headers cut, sizes lied about, types exchanged, files that are none. */
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { computeLogits } from "@winnow/cli"
+import {
+  gptNeoxArchitecture,
+  gptNeoxOptions,
+  initialise,
+  llamaArchitecture,
+  llamaOptions,
+  saveModel,
+} from "@winnow/models"
+import { openEngine } from "@winnow/tensor"
+import { type } from "arktype"
+import { Effect } from "effect"
+import { ended, triedBy } from "../judge.ts"
+import type { Kind } from "../kind.ts"
+import { jsonOf, pick, spoilField, spoilFile } from "../random.ts"
+import { referenceLogits } from "../reference.ts"
+import { fileOf, partsOf, spoilHeader, tensorsOf } from "../safetensors.ts"
+
+const ids = [1, 5, 2, 7, 30, 0]
+const common = {
+  vocab_size: 31,
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  max_position_embeddings: 16,
+  initializer_range: 0.2,
+}
+
+const architectureOf = <A, B>(options: A | type.errors, make: (options: A) => B): B => {
+  if (options instanceof type.errors) throw new Error(options.summary)
+  return make(options)
+}
+const bases = {
+  llama: () =>
+    architectureOf(
+      llamaOptions({ ...common, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 24 }),
+      llamaArchitecture,
+    ),
+  "llama-tied": () =>
+    architectureOf(
+      llamaOptions({
+        ...common,
+        num_attention_heads: 2,
+        tie_word_embeddings: true,
+        attention_bias: true,
+        mlp_bias: true,
+      }),
+      llamaArchitecture,
+    ),
+  neox: () =>
+    architectureOf(gptNeoxOptions({ ...common, num_attention_heads: 2, rotary_pct: 0.5 }), gptNeoxArchitecture),
+  "neox-sequential": () =>
+    architectureOf(
+      gptNeoxOptions({ ...common, num_attention_heads: 2, use_parallel_residual: false, tie_word_embeddings: true }),
+      gptNeoxArchitecture,
+    ),
+} as const
+
+/** A file of F32 tensors with each in half the bytes. */
+const asBf16 = (bytes: Uint8Array): Uint8Array => {
+  const { header, data } = partsOf(bytes)
+  const entries = Object.entries(header).map(([name, value]) => {
+    if (name === "__metadata__") return [name, value]
+    const {
+      shape,
+      data_offsets: [start, end],
+    } = value as { shape: number[]; data_offsets: [number, number] }
+    return [name, { dtype: "BF16", shape, data_offsets: [start / 2, end / 2] }]
+  })
+  const floats = new Uint32Array(Uint8Array.from(data).buffer)
+  const halves = Uint16Array.from(floats, (bits) => bits >>> 16)
+  return fileOf({ header: Object.fromEntries(entries), data: new Uint8Array(halves.buffer) })
+}
+
+/** Largest difference of logits, in parts of what may be: single precision against double. */
+const distance = (found: ReadonlyArray<number>, expected: ReadonlyArray<Float64Array>): number => {
+  const V = expected[0]!.length
+  const size = Math.max(1, ...expected.flatMap((row) => [...row].map(Math.abs)))
+  if (found.length !== expected.length * V) return Number.POSITIVE_INFINITY
+  return found.reduce((most, z, i) => Math.max(most, Math.abs(z - expected[Math.floor(i / V)]![i % V]!) / size || 0), 0)
+}
+
+/** The kind. */
+export const models: Kind = {
+  name: "models",
+  of: "model folders, read and computed with",
+  whole: 10_000,
+  seconds: 20,
+  setUp: async (folder) => {
+    await openEngine()
+    const names = Object.keys(bases) as ReadonlyArray<keyof typeof bases>
+    const whole = new Map<string, ReadonlyArray<number>>()
+    const logitsOf = (at: string) => ended(computeLogits(at, JSON.stringify([ids])))
+    for (const name of names) {
+      const at = join(folder, name)
+      mkdirSync(at, { recursive: true })
+      const model = initialise(bases[name](), 3)
+      await Effect.runPromise(saveModel(model, at))
+      model.dispose()
+      if (name === "llama-tied")
+        writeFileSync(join(at, "model.safetensors"), asBf16(readFileSync(join(at, "model.safetensors"))))
+      const end = await logitsOf(at)
+      if (end._tag !== "done") throw new Error(`the undamaged ${name} is not read: ${JSON.stringify(end)}`)
+      const expected = referenceLogits(
+        JSON.parse(readFileSync(join(at, "config.json"), "utf8")),
+        tensorsOf(readFileSync(join(at, "model.safetensors")))!,
+        ids,
+      )
+      if (expected === undefined || distance(end.value.logits, expected) > 1e-4)
+        throw new Error(`the plain reading of ${name} differs by ${expected && distance(end.value.logits, expected)}`)
+      whole.set(name, end.value.logits)
+    }
+    return async (rng) => {
+      const name = pick(rng, names)
+      const at = join(folder, "damaged")
+      rmSync(at, { recursive: true, force: true })
+      cpSync(join(folder, name), at, { recursive: true })
+      const [config, weights] = [join(at, "config.json"), join(at, "model.safetensors")]
+      const damages: Array<string> = []
+      for (let more = true; more; more = rng.below(4) === 0 && damages.length < 3) {
+        const how = rng.below(10)
+        try {
+          if (how < 5) {
+            const { document, damage } = spoilField(rng, JSON.parse(readFileSync(config, "utf8")))
+            writeFileSync(config, jsonOf(document))
+            damages.push(damage)
+          } else if (how < 8) {
+            const { bytes, damage } = spoilHeader(rng, readFileSync(weights))
+            writeFileSync(weights, bytes)
+            damages.push(damage)
+          } else damages.push(spoilFile(rng, at, pick(rng, ["config.json", "model.safetensors"])))
+        } catch {
+          break // damaged beyond further damage
+        }
+      }
+      const damage = `${name}: ${damages.join("; ")}`
+      const end = await logitsOf(at)
+      if (end._tag !== "done") return triedBy(damage, end)
+      const { logits } = end.value
+      if (!logits.every(Number.isFinite)) return { outcome: "wrong", damage, detail: "logits that are no numbers" }
+      const before = whole.get(name)!
+      if (before.length === logits.length && before.every((z, i) => Math.abs(z - logits[i]!) <= 1e-5))
+        return { outcome: "same", damage, detail: "" }
+      let expected: ReturnType<typeof referenceLogits>
+      try {
+        expected = referenceLogits(
+          JSON.parse(readFileSync(config, "utf8").replace(/^\ufeff/, "")),
+          tensorsOf(readFileSync(weights)) ?? new Map(),
+          ids,
+        )
+      } catch {}
+      if (expected === undefined) return { outcome: "read", damage, detail: "" }
+      const off = distance(logits, expected)
+      return off < 1e-3
+        ? { outcome: "faithful", damage, detail: "" }
+        : { outcome: "wrong", damage, detail: `logits off by ${off}` }
+    }
+  },
+}

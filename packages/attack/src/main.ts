@@ -1,0 +1,79 @@
+/**
+ * `bun run attack [--minutes M] [--seed S] [--kind K] [--first N] [--count N] [--json FILE]`: makes random damage and tries it.
+ *
+ * Exit code 0: every trial ended in a readable refusal or a right result. 1: at least one did not.
+ */
+import { cpus, totalmem } from "node:os"
+import { parseArgs } from "node:util"
+import { writeWhole } from "@winnow/files"
+import { commit } from "@winnow/lab"
+import type { Kind } from "./kind.ts"
+import { kinds } from "./kinds/index.ts"
+import { type Counts, runKind } from "./run.ts"
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "1" },
+    seed: { type: "string", default: "1" },
+    kind: { type: "string" },
+    first: { type: "string", default: "0" },
+    count: { type: "string" },
+    json: { type: "string" },
+  },
+})
+const number = (name: "minutes" | "seed" | "first" | "count", standard: number): number => {
+  const text = values[name]
+  if (text === undefined) return standard
+  const found = Number(text)
+  if (Number.isFinite(found) && found >= 0) return found
+  process.stderr.write(`--${name} ${text}: expected a number, 0 or more\n`)
+  process.exit(1)
+}
+const [minutes, seed, first] = [number("minutes", 1), number("seed", 1), number("first", 0)]
+const count = number("count", Number.POSITIVE_INFINITY)
+const chosen = kinds.filter(({ name }) => values.kind === undefined || name === values.kind)
+if (chosen.length === 0) {
+  process.stderr.write(`--kind ${values.kind}: there are ${kinds.map(({ name }) => name).join(", ")}\n`)
+  process.exit(1)
+}
+
+/** Each kind has an equal share of the time; what one leaves over, the next ones share. */
+const counts: Array<Counts> = []
+const until = performance.now() + minutes * 60_000
+for (const [i, kind] of chosen.entries()) {
+  const milliseconds = count === Number.POSITIVE_INFINITY ? (until - performance.now()) / (chosen.length - i) : 3.6e6
+  const most = Math.min(count, values.kind === undefined ? kind.whole : 1e9)
+  counts.push(await tryKind(kind, milliseconds, most))
+}
+
+async function tryKind(kind: Kind, milliseconds: number, most: number): Promise<Counts> {
+  const onTried = most === 1 ? (trial: number, tried: object) => console.log(trial, tried) : () => {}
+  const done = await runKind(kind, { seed, first, count: most, milliseconds, onTried })
+  const { refused, same, faithful, read, wrong } = done.outcomes
+  console.log(
+    `${kind.name.padEnd(10)} ${String(done.tried).padStart(6)} tried: ${refused} refused, ${same} same, ${faithful} faithful, ` +
+      `${read} read, ${wrong} wrong; ${done.seconds.toFixed(0)} s, longest ${done.longest.toFixed(1)} s`,
+  )
+  for (const { trial, damage, detail } of done.failures.slice(0, 20))
+    console.log(`  trial ${trial}: ${damage.slice(0, 200)}\n    ${detail.slice(0, 500).replaceAll("\n", "\n    ")}`)
+  return done
+}
+
+if (values.json !== undefined)
+  writeWhole(
+    values.json,
+    `${JSON.stringify(
+      {
+        schema: 1,
+        created: new Date().toISOString(),
+        commit: commit(),
+        seed,
+        minutes,
+        machine: { processor: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: totalmem() },
+        kinds: counts.map(({ failures, ...rest }) => ({ ...rest, failures: failures.slice(0, 20) })),
+      },
+      null,
+      2,
+    )}\n`,
+  )
+process.exit(counts.some(({ outcomes }) => outcomes.wrong > 0) ? 1 : 0)

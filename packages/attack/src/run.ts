@@ -1,0 +1,115 @@
+/** One kind of damage, tried in processes that may die: counts, failures, and on from the trial after a crash. */
+import { join } from "node:path"
+import type { Kind, Outcome, Tried } from "./kind.ts"
+
+export interface Failure extends Tried {
+  /** Number of the trial: `--kind K --first N --count 1` makes it again. */
+  readonly trial: number
+}
+
+/** What came of a kind. */
+export interface Counts {
+  readonly kind: string
+  readonly of: string
+  readonly tried: number
+  readonly outcomes: Readonly<Record<Outcome, number>>
+  readonly seconds: number
+  /** Seconds of the longest trial. */
+  readonly longest: number
+  readonly failures: ReadonlyArray<Failure>
+}
+
+interface Line {
+  readonly begin?: number
+  readonly end?: number
+  readonly outcome?: Outcome
+  readonly damage?: string
+  readonly detail?: string
+  readonly seconds?: number
+}
+
+/** JSON by lines; a text may hold other characters that readline takes for line ends. */
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Line> {
+  const decoder = new TextDecoder()
+  let rest = ""
+  for await (const bytes of stream) {
+    const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n")
+    rest = parts.pop()!
+    for (const text of parts) yield JSON.parse(text) as Line
+  }
+}
+
+/** Trials of one process: process start and set-up are shared by them, and what leaks ends with it. */
+const portion = 2000
+
+/**
+ * Tries a kind for some time, or a number of times.
+ *
+ * @param options.onTried told of each trial
+ */
+export const runKind = async (
+  kind: Kind,
+  options: {
+    readonly seed: number
+    readonly first: number
+    readonly count: number
+    readonly milliseconds: number
+    readonly onTried?: (trial: number, tried: Tried) => void
+  },
+): Promise<Counts> => {
+  const outcomes: Record<Outcome, number> = { refused: 0, same: 0, faithful: 0, read: 0, wrong: 0 }
+  const failures: Array<Failure> = []
+  const began = performance.now()
+  const left = () => options.milliseconds - (performance.now() - began)
+  let [next, longest] = [options.first, 0]
+  const end = options.first + options.count
+  const note = (trial: number, tried: Tried) => {
+    outcomes[tried.outcome]++
+    if (tried.outcome === "wrong") failures.push({ trial, ...tried })
+    options.onTried?.(trial, tried)
+  }
+  while (next < end && left() > 0) {
+    const from = next
+    const args = [kind.name, options.seed, next, Math.min(portion, end - next), Math.ceil(left())].map(String)
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), ...args], {
+      stdout: "pipe",
+      stderr: "pipe",
+    })
+    const errors = new Response(child.stderr).text()
+    let running: number | undefined
+    let hung = false
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const watch = (seconds: number) => {
+      clearTimeout(timer)
+      timer = setTimeout(() => {
+        hung = true
+        child.kill("SIGKILL")
+      }, seconds * 1000)
+    }
+    watch(120) // the set-up
+    for await (const line of linesOf(child.stdout)) {
+      if (line.begin !== undefined) {
+        running = line.begin
+        watch(kind.seconds)
+      } else if (line.end !== undefined) {
+        watch(120)
+        running = undefined
+        next = line.end + 1
+        longest = Math.max(longest, line.seconds ?? 0)
+        note(line.end, { outcome: line.outcome!, damage: line.damage!, detail: line.detail! })
+      }
+    }
+    clearTimeout(timer)
+    const code = await child.exited
+    if (running !== undefined) {
+      const how = hung ? `hung for ${kind.seconds} s` : `the process ended (${child.signalCode ?? code})`
+      note(running, { outcome: "wrong", damage: "see --first", detail: `${how}: ${(await errors).slice(-600)}` })
+      next = running + 1
+    } else if (next === from && code !== 0)
+      throw new Error(`attack ${kind.name} cannot be set up: ${(await errors).slice(-2000)}`)
+    else if (next === from) break // its time was over in the set-up
+  }
+  const tried = Object.values(outcomes).reduce((a, b) => a + b, 0)
+  const seconds = (performance.now() - began) / 1000
+  return { kind: kind.name, of: kind.of, tried, outcomes, seconds, longest, failures }
+}
