@@ -25,7 +25,7 @@ try {
     if (performance.now() - began > Number(milliseconds)) break
     say({ begin: i })
     const started = performance.now()
-    const tried = await attempt(seeded(Number(seed), "attack", name, i), i)
+    const tried = await attempt(seeded(Number(seed), "attack", name, i), i, (damage) => say({ damage }))
     const now = peak()
     // the first trials fill pools that stay
     const grown = i - Number(first) < 20 ? 0 : now - before

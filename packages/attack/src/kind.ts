@@ -21,7 +21,12 @@ export interface Tried {
 }
 
 /** A trial of a kind that is set up: number i of a seed is always the same damage. */
-export type Attempt = (rng: Rng, i: number) => Promise<Tried>
+export type Attempt = (
+  rng: Rng,
+  i: number,
+  /** Told what is damaged before it is tried, for a trial that does not come back. */
+  tell: (damage: string) => void,
+) => Promise<Tried>
 
 export interface Kind {
   readonly name: string

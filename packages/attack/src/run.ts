@@ -77,6 +77,7 @@ export const runKind = async (
     })
     const errors = new Response(child.stderr).text()
     let running: number | undefined
+    let telling = ""
     let hung = false
     let timer: ReturnType<typeof setTimeout> | undefined
     const watch = (seconds: number) => {
@@ -90,6 +91,7 @@ export const runKind = async (
     for await (const line of linesOf(child.stdout)) {
       if (line.begin !== undefined) {
         running = line.begin
+        telling = "unknown"
         watch(kind.seconds)
       } else if (line.end !== undefined) {
         watch(120)
@@ -97,13 +99,13 @@ export const runKind = async (
         next = line.end + 1
         longest = Math.max(longest, line.seconds ?? 0)
         note(line.end, { outcome: line.outcome!, damage: line.damage!, detail: line.detail! })
-      }
+      } else if (line.damage !== undefined) telling = line.damage
     }
     clearTimeout(timer)
     const code = await child.exited
     if (running !== undefined) {
       const how = hung ? `hung for ${kind.seconds} s` : `the process ended (${child.signalCode ?? code})`
-      note(running, { outcome: "wrong", damage: "see --first", detail: `${how}: ${(await errors).slice(-600)}` })
+      note(running, { outcome: "wrong", damage: telling, detail: `${how}: ${(await errors).slice(-600)}` })
       next = running + 1
     } else if (next === from && code !== 0)
       throw new Error(`attack ${kind.name} cannot be set up: ${(await errors).slice(-2000)}`)

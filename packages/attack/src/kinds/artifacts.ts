@@ -106,7 +106,7 @@ export const artifacts: Kind = {
     const first = await Effect.runPromise(tinyRun(base, join(folder, "results")))
     const expected = JSON.stringify(recordContents(first.directory))
     let place = 0
-    return async (rng) => {
+    return async (rng, _, tell) => {
       const home = join(folder, `home-${place++}`)
       const results = join(home, "results")
       try {
@@ -119,6 +119,7 @@ export const artifacts: Kind = {
             break
           }
         }
+        tell(damage)
         const end = await ended(tinyRun(home, results))
         if (end._tag !== "done") return triedBy(damage, end)
         const found = JSON.stringify(recordContents(end.value.directory))

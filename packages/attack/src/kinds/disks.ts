@@ -19,7 +19,7 @@ export const disks: Kind = {
     await openEngine()
     const first = await Effect.runPromise(tinyRun(join(folder, "base")))
     const expected = JSON.stringify(recordContents(first.directory))
-    return async (rng, i) => {
+    return async (rng, i, tell) => {
       const disk = join(folder, `disk-${i}`)
       mkdirSync(disk)
       const kilobytes = 16 + rng.below(900)
@@ -27,6 +27,7 @@ export const disks: Kind = {
       if (spawnSync("mount", ["-t", "tmpfs", "-o", `size=${kilobytes}k`, "tmpfs", disk]).status !== 0)
         return { outcome: "read", damage, detail: "this process may not mount" }
       try {
+        tell(damage)
         const end = await ended(tinyRun(disk))
         if (end._tag === "wrong") return triedBy(damage, end)
         if (end._tag === "refused" && !/the disk is full; free some space/.test(end.message))

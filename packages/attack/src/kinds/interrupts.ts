@@ -14,7 +14,7 @@ export const interrupts: Kind = {
   of: "runs of the quickstart, interrupted",
   whole: 60,
   seconds: 120,
-  setUp: async (folder) => async (rng) => {
+  setUp: async (folder) => async (rng, _, tell) => {
     const signal = pick(rng, ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     const jobs = rng.below(4) === 0 ? "2" : "1"
     // one home for all trials: each goes on where the one before it was stopped, so that all phases are met
@@ -29,6 +29,7 @@ export const interrupts: Kind = {
     const said = new Response(child.stderr).text()
     const milliseconds = 400 + rng.below(pick(rng, [2000, 8000, 15_000]))
     const damage = `${signal} after ${milliseconds} ms, ${jobs} jobs`
+    tell(damage)
     await Promise.race([Bun.sleep(milliseconds), child.exited])
     const ended = child.exitCode !== null
     const began = performance.now()

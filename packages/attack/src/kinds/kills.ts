@@ -17,12 +17,13 @@ export const kills: Kind = {
       return JSON.stringify([[...storeContents(home)].toSorted(), recordContents(directory!)])
     }
     const expected = await contents(join(folder, "undisturbed"))
-    return async (rng, i) => {
+    return async (rng, i, tell) => {
       const home = join(folder, `home-${i}`)
       const moment = pick(rng, moments)
       const jobs = rng.below(5) === 0 ? 2 : 1
       const damage = `${moment.name}, ${jobs} jobs`
       try {
+        tell(damage)
         const first = await runChild({ home, seeds: "1", jobs }, moment, rng.uniform())
         if ((await contents(home)) !== expected) return { outcome: "wrong", damage, detail: "other bytes" }
         return { outcome: "same", damage, detail: first.killed ? "killed" : "ended before its moment" }

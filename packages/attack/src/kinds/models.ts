@@ -112,7 +112,7 @@ export const models: Kind = {
         throw new Error(`the plain reading of ${name} differs by ${expected && distance(end.value.logits, expected)}`)
       whole.set(name, end.value.logits)
     }
-    return async (rng) => {
+    return async (rng, _, tell) => {
       const name = pick(rng, names)
       const at = join(folder, "damaged")
       rmSync(at, { recursive: true, force: true })
@@ -136,6 +136,7 @@ export const models: Kind = {
         }
       }
       const damage = `${name}: ${damages.join("; ")}`
+      tell(damage)
       const end = await logitsOf(at)
       if (end._tag !== "done") return triedBy(damage, end)
       const { logits } = end.value

@@ -16,7 +16,7 @@ export const prompts: Kind = {
   of: "files of prompts",
   whole: 2000,
   seconds: 20,
-  setUp: async (folder) => async (rng) => {
+  setUp: async (folder) => async (rng, _, tell) => {
     const file = join(folder, "prompts.jsonl")
     const id = () =>
       pick<unknown>(rng, [
@@ -70,6 +70,7 @@ export const prompts: Kind = {
     let damage = lines.map((l) => l.slice(0, 60)).join(" | ")
     if (rng.below(4) === 0) damage += `; ${spoilFile(rng, folder, "prompts.jsonl")}`
     const limits = { vocabularySize: V, targetContext: 64, draftContext: 64, maxNew: 8 }
+    tell(damage)
     const end = await ended(
       Effect.flatMap(readPromptFile(file), (read) => encodePrompts(file, read, byteTokenizer, limits)),
     )

@@ -45,7 +45,7 @@ export const records: Kind = {
       if (end._tag !== "done") throw new Error(`${command.join(" ")}: ${JSON.stringify(end)}`)
       whole.set(command.join(), end.value)
     }
-    return async (rng) => {
+    return async (rng, _, tell) => {
       fresh()
       const inRun = rng.below(3) > 0
       const [where, name] = inRun
@@ -67,6 +67,7 @@ export const records: Kind = {
       } else damage = spoilFile(rng, where, name)
       const command = pick(rng, commands)
       damage = `${command.slice(0, 2).join(" ")}: ${damage}`
+      tell(damage)
       const end = await runCommand(...command)
       if (end._tag !== "done") {
         // No damage of the index or of one record takes the list away.

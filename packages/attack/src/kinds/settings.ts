@@ -98,7 +98,7 @@ export const settings: Kind = {
     }
     visit(base.config, [])
 
-    const setting: Attempt = async (rng) => {
+    const setting: Attempt = async (rng, _, tell) => {
       const path = [...pick(rng, paths)]
       const how = rng.below(6)
       if (how === 0) path[rng.below(path.length)] = pick(rng, oddNames)
@@ -107,6 +107,7 @@ export const settings: Kind = {
       const value = pick(rng, oddValues)
       const text = `${path.join(".")}=${rng.below(3) === 0 ? pick(rng, flagValues) : jsonOf(value)}`
       const damage = `--set ${text.slice(0, 120)}`
+      tell(damage)
       const end = await ended(Effect.flatMap(applySettings(tiny, [text]), (experiment) => resolve(experiment)))
       if (end._tag !== "done") return triedBy(damage, end)
       const { config } = end.value
@@ -124,7 +125,7 @@ export const settings: Kind = {
         ? { outcome: "read", damage, detail: "" }
         : { outcome: "wrong", damage, detail: `the config holds ${shown(found)}` }
     }
-    const flags: Attempt = async (rng) => {
+    const flags: Attempt = async (rng, _, tell) => {
       const { base, flags } = pick(rng, commands)
       const args = [...base]
       const own: Record<string, string> = {
@@ -139,9 +140,10 @@ export const settings: Kind = {
         args.push(pick(rng, flags), ...(rng.below(5) > 0 ? [pick(rng, flagValues)] : []))
       if (rng.below(3) === 0) args.push(pick(rng, flagValues))
       const damage = args.map((a) => a.slice(0, 60)).join(" ")
+      tell(damage)
       const end = await runCommand(...args)
       return end._tag === "done" ? { outcome: "read", damage, detail: "" } : triedBy(damage, end)
     }
-    return (rng, i) => (i % 4 === 3 ? flags(rng, i) : setting(rng, i))
+    return (rng, i, tell) => (i % 4 === 3 ? flags(rng, i, tell) : setting(rng, i, tell))
   },
 }

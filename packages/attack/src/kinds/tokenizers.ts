@@ -24,15 +24,17 @@ export const tokenizers: Kind = {
       writeFileSync(join(base, name), text)
     const encoded = (at: string) =>
       ended(
-        Effect.map(loadTokenizer(at), (tokenizer) => {
-          const ids = texts.map((text) => [...tokenizer.encode(text)])
-          return { ids, back: ids.map((row) => tokenizer.decode(row)), V: tokenizer.vocabularySize }
+        Effect.gen(function* () {
+          const tokenizer = yield* loadTokenizer(at)
+          const ids = (yield* tokenizer.encode(texts)).map((row) => [...row])
+          const back = ids.map((row) => tokenizer.decode(row))
+          return { ids, back, V: tokenizer.vocabularySize }
         }),
       )
     const whole = await encoded(base)
     if (whole._tag !== "done") throw new Error(JSON.stringify(whole))
     const at = join(folder, "damaged")
-    return async (rng) => {
+    return async (rng, _, tell) => {
       rmSync(at, { recursive: true, force: true })
       cpSync(base, at, { recursive: true })
       const file = join(at, "tokenizer.json")
@@ -42,6 +44,7 @@ export const tokenizers: Kind = {
         writeFileSync(file, jsonOf(spoilt.document))
         damage = spoilt.damage
       } else damage = spoilFile(rng, at, "tokenizer.json")
+      tell(damage)
       const end = await encoded(at)
       if (end._tag !== "done") return triedBy(damage, end)
       const { ids, V } = end.value
