@@ -1,4 +1,5 @@
 /** What an artifact says of itself, and how it is checked against the place that it lies in. */
+import { statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { FileError, readRegularText, sha256 } from "@winnow/files"
 import { type } from "arktype"
@@ -69,6 +70,11 @@ export const wholeManifest = (directory: string, key: string, memory: string): M
   if (manifest.stage !== stage || manifest.key !== key || keyOf(manifest.made) !== key)
     throw new FileError(directory, `holds the artifact ${manifest.stage} ${manifest.key.slice(0, 10)}`)
   const files = manifest.files.map(({ path }) => join(directory, path))
+  // Sizes first: a file that has become terabytes long is not hashed to find out.
+  for (const [i, { path, bytes }] of manifest.files.entries()) {
+    const { size } = statSync(files[i]!)
+    if (size !== bytes) throw new FileError(join(directory, path), `has ${size} bytes, its manifest says ${bytes}`)
+  }
   const hashes = knownHashes(memory, files)
   for (const [i, { path, sha256: expected }] of manifest.files.entries())
     if (hashes[i] !== expected) throw new FileError(join(directory, path), "has other bytes than its manifest says")
