@@ -2,15 +2,16 @@
  * A process that tries damages of one kind, so that a crash or a hang is seen from outside. Arguments: kind, seed, first,
  * count, milliseconds. Prints a JSON line before each trial and one after it.
  */
-import { mkdtempSync, readFileSync, rmSync, writeSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { writeStdout } from "@winnow/files"
 import { seeded } from "@winnow/numerics"
 import { kinds } from "./kinds/index.ts"
 
 const [name, seed, first, count, milliseconds] = process.argv.slice(2) as [string, string, string, string, string]
 const kind = kinds.find((k) => k.name === name)!
-const say = (line: object) => writeSync(1, `${JSON.stringify(line)}\n`)
+const say = (line: object) => writeStdout(`${JSON.stringify(line)}\n`)
 console.log = () => {} // what commands print is no line of ours
 
 /** Megabytes that this process has had at most. */

@@ -101,6 +101,12 @@ const attend = (q: Rows, k: Rows, v: Rows, h: number, Q: number, G: number): Row
     return out
   })
 
+/** Sums of squares that single precision does not hold: what it computes there is its own, and not this reading's. */
+const within = (sum: number): number => {
+  if (!(sum < 3.4e38)) throw new Unknown("beyond single precision")
+  return sum
+}
+
 const plus = (...parts: ReadonlyArray<Rows>): Rows =>
   parts[0]!.map((x, t) => x.map((_, i) => parts.reduce((sum, p) => sum + p[t]![i]!, 0)))
 
@@ -128,7 +134,7 @@ const over = (tensors: Tensors) => {
   const rmsNorm = (x: Rows, name: string, eps: number): Rows => {
     const g = get(`${name}.weight`)
     return x.map((row) => {
-      const scale = 1 / Math.sqrt(row.reduce((s, a) => s + a * a, 0) / row.length + eps)
+      const scale = 1 / Math.sqrt(within(row.reduce((s, a) => s + a * a, 0)) / row.length + eps)
       return row.map((a, i) => a * scale * g[i]!)
     })
   }
@@ -136,7 +142,7 @@ const over = (tensors: Tensors) => {
     const [g, b] = [get(`${name}.weight`), get(`${name}.bias`)]
     return x.map((row) => {
       const mean = row.reduce((s, a) => s + a, 0) / row.length
-      const scale = 1 / Math.sqrt(row.reduce((s, a) => s + (a - mean) ** 2, 0) / row.length + eps)
+      const scale = 1 / Math.sqrt(within(row.reduce((s, a) => s + (a - mean) ** 2, 0)) / row.length + eps)
       return row.map((a, i) => (a - mean) * scale * g[i]! + b[i]!)
     })
   }

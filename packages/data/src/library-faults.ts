@@ -5,6 +5,7 @@
  * reading the library (0.23.2).
  */
 import { type } from "arktype"
+import { charsmapProblem } from "./charsmap.ts"
 import { library } from "./library.ts"
 
 const Step = type({ type: "string" })
@@ -31,6 +32,7 @@ const Precompiled = type({ precompiled_charsmap: "string" })
 const hasTable = (step: object): boolean => {
   const checked = Precompiled(step)
   if (checked instanceof type.errors) return false
+  if (charsmapProblem(checked.precompiled_charsmap) !== undefined) return false
   try {
     library().precompiled([...Buffer.from(checked.precompiled_charsmap, "base64")])
     return true

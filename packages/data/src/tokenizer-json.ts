@@ -4,7 +4,11 @@ import { type } from "arktype"
 
 const Json = type({
   // Older files leave the type out; the library then finds out by the fields.
-  model: { "type?": "'BPE' | 'WordPiece' | 'WordLevel' | 'Unigram'", vocab: "object", "dropout?": "unknown" },
+  model: {
+    "type?": "'BPE' | 'WordPiece' | 'WordLevel' | 'Unigram'",
+    vocab: "object",
+    "dropout?": "unknown",
+  },
   "added_tokens?": type({ id: "unknown", content: "string", "special?": "boolean", "normalized?": "boolean" }).array(),
   "truncation?": "unknown",
   "padding?": "unknown",
@@ -48,9 +52,9 @@ const objectOf = (value: unknown): object | undefined =>
   typeof value === "object" && value !== null ? value : undefined
 
 /** Entries in the order of ids; those of Unigram are a list of tokens and scores. */
-function* entriesOf(vocab: object): Generator<readonly [token: string, id: unknown]> {
+function* entriesOf(vocab: object): Generator<readonly [token: unknown, id: unknown]> {
   if (!Array.isArray(vocab)) yield* Object.entries(vocab)
-  else for (const [id, entry] of vocab.entries()) yield [String(Array.isArray(entry) ? entry[0] : entry), id]
+  else for (const [id, entry] of vocab.entries()) yield [Array.isArray(entry) ? entry[0] : entry, id]
 }
 
 /**
@@ -82,6 +86,10 @@ export const checkJson = (json: object): CheckedJson => {
   const vocabulary = new Map<string, number>()
   // A Unigram may list a piece twice: its ids are positions, so none is claimed twice.
   for (const [token, id] of entriesOf(model.vocab)) {
+    if (typeof token !== "string") {
+      problems.push(`model.vocab has ${JSON.stringify(token)?.slice(0, 80)} at ${id}, expected [text, score]`)
+      continue
+    }
     claim(id, token, "model.vocab")
     vocabulary.set(token, id as number)
   }

@@ -40,8 +40,8 @@ export const interrupts: Kind = {
     const detail = `${seconds.toFixed(2)} s, exit code ${code}: ${text}`
     if (ended) return { outcome: code === 0 ? "same" : "wrong", damage, detail }
     if (seconds > patience) return { outcome: "wrong", damage, detail }
-    // before its first lines run, a process ends as the system ends it
-    const clean = code === 130 || (milliseconds < 1500 && child.signalCode === signal)
+    // before its first lines have run, a process ends as the system ends it
+    const clean = code === 130 || (text === "" && (child.signalCode === signal || code > 128))
     return { outcome: clean ? "refused" : "wrong", damage, detail }
   },
 }

@@ -1,5 +1,5 @@
 /** Model folders: configs and weights mutated, headers cut, sizes lied about, types exchanged, files that are none. */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { computeLogits } from "@winnow/cli"
 import {
@@ -74,6 +74,12 @@ const asBf16 = (bytes: Uint8Array): Uint8Array => {
   return fileOf({ header: Object.fromEntries(entries), data: new Uint8Array(halves.buffer) })
 }
 
+/** Whether a file can be read for further damage. */
+const isOrdinary = (file: string): boolean => {
+  const stats = lstatSync(file, { throwIfNoEntry: false })
+  return stats?.isFile() === true && stats.size < 1 << 20
+}
+
 /** Largest difference of logits, in parts of what may be: single precision against double. */
 const distance = (found: ReadonlyArray<number>, expected: ReadonlyArray<Float64Array>): number => {
   const V = expected[0]!.length
@@ -121,6 +127,8 @@ export const models: Kind = {
       const damages: Array<string> = []
       for (let more = true; more; more = rng.below(4) === 0 && damages.length < 3) {
         const how = rng.below(10)
+        // what is no ordinary file any more is not read here
+        if ([config, weights].some((file) => !isOrdinary(file))) break
         try {
           if (how < 5) {
             const { document, damage } = spoilField(rng, JSON.parse(readFileSync(config, "utf8")))

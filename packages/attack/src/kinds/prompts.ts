@@ -80,7 +80,7 @@ export const prompts: Kind = {
     }
     const texts = (await Bun.file(file).text()).replace(/^\ufeff/, "").split("\n")
     for (const { line, ids } of end.value) {
-      const given = JSON.parse(texts[line - 1]!) as { ids?: ReadonlyArray<number>; prompt?: string }
+      const given = JSON.parse(texts[line - 1]!.trim()) as { ids?: ReadonlyArray<number>; prompt?: string }
       const expected = given.ids ?? [...new TextEncoder().encode(given.prompt)]
       if (expected.length !== ids.length || expected.some((x, i) => x !== ids[i]))
         return { outcome: "wrong", damage, detail: `line ${line}: read as ${ids.join().slice(0, 200)}` }

@@ -5,9 +5,59 @@ import { loadTokenizer, tokenizerFiles, trainBpe } from "@winnow/data"
 import { Effect } from "effect"
 import { ended, triedBy } from "../judge.ts"
 import type { Kind } from "../kind.ts"
-import { jsonOf, spoilField, spoilFile } from "../random.ts"
+import { jsonOf, pick, spoilField, spoilFile } from "../random.ts"
 
 const texts = ["the cat sat on the mat", "12 + 7 = 19", "grüße an alle", "the dog and the cat and the hen"]
+
+const common = {
+  version: "1.0",
+  truncation: null,
+  padding: null,
+  added_tokens: [
+    { id: 0, content: "[UNK]", single_word: false, lstrip: false, rstrip: false, normalized: false, special: true },
+  ],
+}
+const words = ["[UNK]", "the", "cat", "sat", "on", "mat", "##s", "a", "t", "12", "7"]
+const vocab = Object.fromEntries(words.map((word, id) => [word, id]))
+
+/** Tokenizers of the kinds that are not trained here, each with other parts. */
+const others: ReadonlyArray<object> = [
+  {
+    ...common,
+    normalizer: { type: "Sequence", normalizers: [{ type: "NFD" }, { type: "Lowercase" }, { type: "StripAccents" }] },
+    pre_tokenizer: { type: "Whitespace" },
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ Sequence: { id: "A", type_id: 0 } }],
+      pair: [{ Sequence: { id: "A", type_id: 0 } }, { Sequence: { id: "B", type_id: 1 } }],
+      special_tokens: {},
+    },
+    decoder: { type: "WordPiece", prefix: "##", cleanup: true },
+    model: {
+      type: "WordPiece",
+      unk_token: "[UNK]",
+      continuing_subword_prefix: "##",
+      max_input_chars_per_word: 100,
+      vocab,
+    },
+  },
+  {
+    ...common,
+    normalizer: { type: "Replace", pattern: { Regex: " +" }, content: " " },
+    pre_tokenizer: { type: "Split", pattern: { Regex: "[a-z]+|\\d" }, behavior: "Isolated", invert: false },
+    post_processor: null,
+    decoder: { type: "Fuse" },
+    model: { type: "WordLevel", unk_token: "[UNK]", vocab },
+  },
+  {
+    ...common,
+    normalizer: { type: "Precompiled", precompiled_charsmap: "AAAAAA==" },
+    pre_tokenizer: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always", split: true },
+    post_processor: null,
+    decoder: { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always", split: true },
+    model: { type: "Unigram", unk_id: 0, byte_fallback: false, vocab: words.map((word, i) => [word, -i]) },
+  },
+]
 
 /** The kind. */
 export const tokenizers: Kind = {
@@ -31,12 +81,24 @@ export const tokenizers: Kind = {
           return { ids, back, V: tokenizer.vocabularySize }
         }),
       )
-    const whole = await encoded(base)
-    if (whole._tag !== "done") throw new Error(JSON.stringify(whole))
+    const bases = [base]
+    for (const [i, json] of others.entries()) {
+      bases.push(join(folder, `other-${i}`))
+      cpSync(base, bases.at(-1)!, { recursive: true })
+      writeFileSync(join(bases.at(-1)!, "tokenizer.json"), JSON.stringify(json))
+    }
+    const whole = new Map<string, string>()
+    for (const from of bases) {
+      const end = await encoded(from)
+      // one that is refused as it stands is damaged all the same
+      if (end._tag === "wrong") throw new Error(`${from}: ${end.why}`)
+      whole.set(from, JSON.stringify(end._tag === "done" ? end.value : end.message))
+    }
     const at = join(folder, "damaged")
     return async (rng, _, tell) => {
       rmSync(at, { recursive: true, force: true })
-      cpSync(base, at, { recursive: true })
+      const from = rng.below(2) === 0 ? base : pick(rng, bases)
+      cpSync(from, at, { recursive: true })
       const file = join(at, "tokenizer.json")
       let damage: string
       if (rng.below(3) > 0) {
@@ -50,7 +112,7 @@ export const tokenizers: Kind = {
       const { ids, V } = end.value
       const outside = ids.flat().find((id) => !Number.isInteger(id) || id < 0 || id >= V)
       if (outside !== undefined) return { outcome: "wrong", damage, detail: `id ${outside} of a vocabulary of ${V}` }
-      const same = JSON.stringify(end.value) === JSON.stringify(whole.value)
+      const same = JSON.stringify(end.value) === whole.get(from)
       return { outcome: same ? "same" : "read", damage, detail: "" }
     }
   },

@@ -186,7 +186,7 @@ export const resolve = Effect.fn("resolve")(function* (
   experiment: Experiment,
   options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
 ): Effect.fn.Return<Resolved, InvalidInput> {
-  const what = `experiment ${cut(String(experiment.name), 80)}`
+  const what = `experiment ${typeof experiment.name === "string" ? cut(experiment.name, 80) : "without a name"}`
   const given = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
   const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, given)
   yield* checkNames(what, given)
