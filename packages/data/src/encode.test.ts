@@ -1,9 +1,10 @@
 import { expect, test } from "bun:test"
 import { Effect } from "effect"
 import { encodeOne } from "../test/encode-one.ts"
+import { specialToken } from "./byte-level.ts"
 import { byteTokenizer } from "./byte-tokenizer.ts"
 import { encodeExamples, encodeTask } from "./encode.ts"
-import type { Tokenizer } from "./tokenizer.ts"
+import { makeTokenizer, type Tokenizer } from "./tokenizer.ts"
 import { trainBpe } from "./train-bpe.ts"
 
 const encodeExample = async (example: Parameters<typeof encodeExamples>[0][number], tokenizer: Tokenizer) =>
@@ -53,4 +54,20 @@ test("text that spells a special token is text, counted by example, and an id wh
   const ids = await encode("ids")
   expect(ids).toMatchObject({ spelled: text.spelled, specialTokens: "ids", dropped: 0 })
   expect(Array.from(ids.examples[0]!.ids)).toEqual([97, 256, 98, 256, 256])
+})
+
+test("text that does not come back from its ids is counted, the first shown from where it parts", async () => {
+  const words = { one: 0, two: 1, "<eos>": 2 }
+  const model = { type: "BPE", vocab: { ...words, o: 3, n: 4, e: 5, " ": 6 }, merges: [], unk_token: null }
+  const fuse = { type: "Fuse" }
+  const tokenizer = makeTokenizer(
+    { version: "1.0", added_tokens: [specialToken(2, "<eos>")], decoder: fuse, model },
+    { eos: "<eos>" },
+  )
+  const whole = { prompt: "one ", answer: "no eon" }
+  const encode = (...examples: ReadonlyArray<typeof whole>) =>
+    Effect.runPromise(encodeTask(examples, tokenizer, { maxLength: 99 }))
+  expect((await encode(whole)).changed).toBe(undefined)
+  const lost = await encode(whole, { prompt: "one", answer: "one one one ünone" }, { prompt: "naïve", answer: "no" })
+  expect(lost.changed).toEqual({ examples: 2, written: "e one one ünone", read: "e one one none" })
 })

@@ -39,6 +39,14 @@ export interface SpelledToken {
   readonly examples: number
 }
 
+/** Examples whose text the tokenizer changes or drops in part, such as a letter that it does not know. */
+export interface ChangedText {
+  readonly examples: number
+  /** Of the first of them, from where they part: what was written, and what its ids say. */
+  readonly written: string
+  readonly read: string
+}
+
 /** The examples of a split that fit, and what was left out. */
 export interface EncodedTask {
   readonly examples: ReadonlyArray<EncodedExample>
@@ -54,6 +62,8 @@ export interface EncodedTask {
   readonly spelled: ReadonlyArray<SpelledToken>
   /** How such text was encoded. */
   readonly specialTokens: "text" | "ids"
+  /** Left out where the ids of every text say that text. */
+  readonly changed?: ChangedText
 }
 
 /**
@@ -92,6 +102,30 @@ const spelledIn = (examples: ReadonlyArray<Example>, { spelled }: Tokenizer): Re
   return Array.from(counts, ([token, examples]) => ({ token, examples })).sort((a, b) => b.examples - a.examples)
 }
 
+/** Examples that do not come back from their ids as they were written. */
+const changedIn = (
+  examples: ReadonlyArray<Example>,
+  encoded: ReadonlyArray<EncodedExample>,
+  { decode }: Tokenizer,
+): ChangedText | undefined => {
+  let first: Omit<ChangedText, "examples"> | undefined
+  let count = 0
+  for (const [i, { prompt, answer }] of examples.entries()) {
+    const { ids, promptLength } = encoded[i]!
+    const back = [decode(ids.subarray(0, promptLength)), decode(ids.subarray(promptLength, -1))]
+    const part = [prompt, answer].findIndex((text, j) => text !== back[j])
+    if (part < 0) continue
+    count++
+    if (first !== undefined) continue
+    const [written, read] = [[prompt, answer][part]!, back[part]!]
+    let at = 0
+    while (at < written.length && written[at] === read[at]) at++
+    const from = Math.max(0, at - 10)
+    first = { written: written.slice(from, from + 40), read: read.slice(from, from + 40) }
+  }
+  return first && { examples: count, ...first }
+}
+
 /**
  * Encodes a split of a task.
  *
@@ -115,6 +149,7 @@ export const encodeTask = (
       tokens += encoded.ids.length
       trained += encoded.ids.length - firstTrained(encoded.promptLength)
     }
+    const changed = changedIn(examples, all, tokenizer)
     return {
       examples: kept,
       source: Int32Array.from(source),
@@ -124,5 +159,6 @@ export const encodeTask = (
       trained,
       spelled: spelledIn(examples, tokenizer),
       specialTokens,
+      ...(changed && { changed }),
     }
   })

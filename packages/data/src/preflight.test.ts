@@ -89,6 +89,10 @@ test("special tokens in the text, ends inside, other ends of a config, rows with
   expect(await says({ models: [model({ ends: [5, 7] }), model({ name: "draft", ends: [256] })] })).toEqual([
     "config.json of the target ends a text with id 5, 7, the data with <|endoftext|> (256), the tokenizer's; texts end with the latter",
   ])
+  const changed = { examples: 2, written: "naïve", read: "nave" }
+  expect(await says({ encoded: { ...encoded, changed } })).toEqual([
+    '2 of 4 examples do not come back from their ids as they were written: "naïve" comes back as "nave"; scores compare what comes back',
+  ])
   const wide = { vocabularySize: 320 }
   expect(await says({ models: [model(wide), model({ name: "draft", ...wide })] })).toEqual([
     "target and draft have 63 rows beyond the tokenizer's 257 ids; such an id has no text",

@@ -103,7 +103,7 @@ const sequenceProblems = (
 
 /** What is allowed and worth knowing of the data's tokens and of the models' ends. */
 const tokenWarnings = (
-  { examples, dropped, spelled, specialTokens }: EncodedTask,
+  { examples, dropped, spelled, specialTokens, changed }: EncodedTask,
   tokenizer: Tokenizer,
   models: ReadonlyArray<PreflightModel>,
 ): ReadonlyArray<string> => {
@@ -116,6 +116,11 @@ const tokenWarnings = (
         : "it is encoded as the special token, as asked"
     return `${n} of ${all} examples spell the special token ${token}; ${how}`
   })
+  if (changed !== undefined)
+    warnings.push(
+      `${changed.examples} of ${all} examples do not come back from their ids as they were written: ` +
+        `${JSON.stringify(changed.written)} comes back as ${JSON.stringify(changed.read)}; scores compare what comes back`,
+    )
   const ended = examples.filter(({ ids }) => ids.indexOf(eosId) < ids.length - 1).length
   if (ended > 0)
     warnings.push(`${ended} of ${all} examples hold the end token ${eos} (${eosId}) before their end; texts stop there`)

@@ -135,7 +135,7 @@ export const openTokenizer = (artifact: Artifact): Effect.Effect<Tokenizer, Stag
     : loadTokenizer(artifact.directory)
 
 const writeSplit = (directory: string, split: Split, encoded: EncodedTask, source: ReadonlyArray<Example>) => {
-  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens } = encoded
+  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens, changed } = encoded
   const ids = new Int32Array(tokens)
   let at = 0
   for (const example of examples) {
@@ -152,6 +152,7 @@ const writeSplit = (directory: string, split: Split, encoded: EncodedTask, sourc
     trained,
     spelled,
     specialTokens,
+    ...(changed && { changed }),
   }
   writeFileSync(join(directory, `${split}.json`), JSON.stringify(index))
   if (split !== "train")
@@ -183,9 +184,10 @@ export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<Encod
       at += length
       return example
     })
-    const { dropped, maxLength, trained, spelled, specialTokens } = index
+    const { dropped, maxLength, trained, spelled, specialTokens, changed } = index
     const source = Int32Array.from(index.source)
-    return { examples, source, dropped, maxLength, tokens: ids.length, trained, spelled, specialTokens }
+    const counts = { dropped, maxLength, tokens: ids.length, trained, spelled, specialTokens }
+    return { examples, source, ...counts, ...(changed && { changed }) }
   })
 
 /** The examples of an evaluation split as text, in the order of its ids. */
