@@ -31,13 +31,10 @@ export interface Rounds<S> {
 export const inTurn = <S>(sides: ReadonlyArray<S>, round: number): ReadonlyArray<S> =>
   round % 2 === 0 ? sides : sides.toReversed()
 
-/** Whether others took no more than so many cores; where the system does not tell they are taken to have. */
-export const isQuiet = (taken: Taken | null, cores: number = QUIET_CORES): boolean => (coresOf([taken]) ?? 0) <= cores
+/** Whether others left the machine alone; where the system does not tell they are taken to have. */
+export const isQuiet = (taken: Taken | null): boolean => (coresOf([taken]) ?? 0) <= QUIET_CORES
 
-/** Cores in other hands at which a turn of the highest priority begins: one program more or less, which then waits. */
-const FEW_CORES = 1
-
-/** Length of a look at what others do, s. */
+/** Length of a look at what others do, and of the pause before a turn at the highest priority, s. */
 const LOOK = 0.5
 
 /**
@@ -59,12 +56,13 @@ export const runRounds = async <S extends { readonly worker: Pick<Worker, "pid">
   const [answers, taken]: [Array<ReadonlyArray<A>>, Array<Taken | null>] = [[], []]
   let [waited, repeated] = [0, 0]
   const quietMoment = async () => {
-    if (priority && patience === 0) await Bun.sleep(1000 * LOOK)
+    // others wait during such a turn, so that how many they are before it says little
+    if (priority) return Bun.sleep(1000 * LOOK)
     while (waited < patience) {
       const others = watchOthers(pids)
       await Bun.sleep(1000 * LOOK)
       waited += LOOK
-      if (isQuiet(others(), priority ? FEW_CORES : QUIET_CORES)) return
+      if (isQuiet(others())) return
     }
   }
   const turn = async (side: S, round: number): Promise<{ readonly answer: A; readonly shown: string }> => {
