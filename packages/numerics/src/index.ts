@@ -1,6 +1,7 @@
 export * from "./bfloat16.ts"
 export * from "./crossed.ts"
 export * from "./divergence.ts"
+export * from "./estimate.ts"
 export * from "./log-softmax.ts"
 export * from "./quantile.ts"
 export * from "./ratio.ts"

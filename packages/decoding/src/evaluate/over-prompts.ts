@@ -1,5 +1,5 @@
 /** A figure of a list of prompts with its interval: the lab's, of prompts alone. */
-import { type Cell, crossedErrors, halfWidth, type Influence, medianInfluence, ratioInfluence } from "@winnow/numerics"
+import { type Cell, estimateOf, type Influence, medianInfluence, ratioInfluence } from "@winnow/numerics"
 import { figure } from "../counts.ts"
 
 /** The ends of an interval; null where none can be made. JSON has no NaN. */
@@ -18,24 +18,17 @@ export interface OverPrompts extends Ends {
   readonly prompts: number
 }
 
-/** Errors that are this share of a figure are what rounding leaves of none. */
-const rounding = 1e-12
-
-const none: Ends = { low: null, high: null }
+/** An end without a name for "none" of its own: JSON has no NaN. */
+const end = (x: number): number | null => (Number.isFinite(x) ? x : null)
 
 /**
- * The 95 % interval of a figure for new prompts: of one prompt there is none, nor of prompts that all give the same, which
- * show no spread to make one of.
+ * The 95 % interval of a figure for new prompts, as the lab has it for one seed.
  *
  * @param within what the figure can be: the ends are cut there
  */
-const endsOf = ({ value, z_SP }: Influence, [least, most]: readonly [number, number]): Ends => {
-  const P = z_SP[0]!.length
-  if (P < 2) return none
-  const { errors } = crossedErrors(z_SP)
-  if (errors.prompts <= rounding * Math.max(1, Math.abs(value))) return none
-  const half = halfWidth(errors, 1, P)
-  return { low: Math.max(least, value - half), high: Math.min(most, value + half) }
+const endsOf = (influence: Influence, [least, most]: readonly [number, number]): Ends => {
+  const { low, high } = estimateOf(influence)
+  return { low: end(Math.max(least, low)), high: end(Math.min(most, high)) }
 }
 
 /**
