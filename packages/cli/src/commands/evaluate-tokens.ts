@@ -27,7 +27,7 @@ export const tokenNotes = (
   if (eosSource === "nothing")
     notes.push("No token ends a text: neither the target's configuration nor its tokenizer names one; give --eos.")
   // What a tokenizer's file asks for matters where it encoded something.
-  if (texts.length > 0) notes.push(...tokenizer.notes.map((note) => `${note[0]!.toUpperCase()}${note.slice(1)}.`))
+  if (texts.length > 0) notes.push(...tokenizer.notes.map((note) => `Tokenizer: ${note}.`))
   const counts = new Map<string, number>()
   for (const text of texts)
     for (const token of new Set(tokenizer.spelled(text))) counts.set(token, (counts.get(token) ?? 0) + 1)

@@ -168,9 +168,9 @@ describe("a whole run", () => {
     expect(results[0]!.counts.tested).toBeGreaterThan(0)
     expect(results[0]!.outputs.every((ids) => ids.length === 12)).toBe(true)
     expect(notes).toEqual([
-      expect.stringContaining("Tokenizer.json has a dropout of 0.1"),
-      expect.stringContaining("The tokenizer begins a text with <|endoftext|> (id 0)"),
-      expect.stringContaining("The tokenizer ends a text with <|endoftext|> (id 0)"),
+      expect.stringContaining("Tokenizer: tokenizer.json has a dropout of 0.1"),
+      expect.stringContaining("Tokenizer: the tokenizer begins a text with <|endoftext|> (id 0)"),
+      expect.stringContaining("Tokenizer: the tokenizer ends a text with <|endoftext|> (id 0)"),
       `${beyond.filter((n) => n > 0).length} of 3 texts hold ids beyond the tokenizer's 100, ${total} in all: rows of the model without a token; they are counted, and left out of \`texts\`.`,
     ])
   })
