@@ -1,5 +1,6 @@
 /** `winnow`: all commands. */
 import { Command } from "effect/cli"
+import { clean } from "./commands/clean.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { experiment } from "./commands/experiment.ts"
@@ -9,5 +10,5 @@ import { runs } from "./commands/runs.ts"
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
   Command.withDescription("A lab for draft models: distil them selectively, measure what the target accepts"),
-  Command.withSubcommands([experiment, evaluate, runs, doctor, logits]),
+  Command.withSubcommands([experiment, evaluate, runs, clean, doctor, logits]),
 )

@@ -9,8 +9,11 @@ import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
 import { judgedBefore, sizesFrom } from "./run.ts"
 import { inOrder, type Stage, type Work } from "./stage.ts"
-import { Store, type StoreService } from "./store/store.ts"
+import type { Manifest } from "./store/manifest.ts"
+import { Store } from "./store/store.ts"
 import { readTexts } from "./texts.ts"
+import { untoldPlugins } from "./untold.ts"
+import { whyOf } from "./why.ts"
 
 export interface PlannedStage {
   readonly stage: string
@@ -20,6 +23,8 @@ export interface PlannedStage {
   readonly work: Work
   /** Seconds that it took, or will take; null where nothing is known. */
   readonly seconds: number | null
+  /** Why there is no artifact: the options, inputs and files that differ from the nearest one; null of one that is there. */
+  readonly why: string | null
   /** Where the seconds come from. */
   readonly basis: "taken" | "stages like it" | "a matrix product" | "unknown"
 }
@@ -60,9 +65,9 @@ const median = (values: ReadonlyArray<number>): number | undefined =>
   values.toSorted((a, b) => a - b)[values.length >> 1]
 
 /** Seconds a unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store: code gets quicker. */
-const pace = (store: StoreService, kind: string): number | undefined =>
+const pace = (manifests: ReadonlyArray<Manifest>): number | undefined =>
   median(
-    newest(store.manifests(kind), 7).flatMap(({ seconds, summary }) => {
+    newest(manifests, 7).flatMap(({ seconds, summary }) => {
       const amount = amountOf(summary as Work)
       return amount > 0 ? [seconds / amount] : []
     }),
@@ -87,23 +92,30 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       return sizes
     }
     const graph = yield* buildGraph(resolved, texts, sizesOf, judgedBefore(store))
+    const manifests = new Map<string, ReadonlyArray<Manifest>>()
+    const manifestsOf = (kind: string) => {
+      const known = manifests.get(kind) ?? store.manifests(kind)
+      manifests.set(kind, known)
+      return known
+    }
     const paces = new Map<string, number | undefined>()
     let rate: number | undefined
     const planned = (stage: Stage): PlannedStage => {
       const common = { stage: stage.label, kind: stage.kind, key: stage.key, work: stage.work }
       const there = store.find(stage.kind, stage.key)
-      if (there) return { ...common, state: "cached", seconds: there.manifest.seconds, basis: "taken" }
+      if (there) return { ...common, state: "cached", why: null, seconds: there.manifest.seconds, basis: "taken" }
+      const why = whyOf(stage, store, manifestsOf(stage.kind))
       const state = store.partial(stage.kind, stage.key) ? "to resume" : "to do"
-      if (!paces.has(stage.kind)) paces.set(stage.kind, pace(store, stage.kind))
+      if (!paces.has(stage.kind)) paces.set(stage.kind, pace(manifestsOf(stage.kind)))
       const known = paces.get(stage.kind)
       if (known !== undefined)
-        return { ...common, state, seconds: known * amountOf(stage.work), basis: "stages like it" }
-      if (stage.work.flops === undefined) return { ...common, state, seconds: null, basis: "unknown" }
+        return { ...common, state, why, seconds: known * amountOf(stage.work), basis: "stages like it" }
+      if (stage.work.flops === undefined) return { ...common, state, why, seconds: null, basis: "unknown" }
       rate ??= measuredRate()
-      return { ...common, state, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }
+      return { ...common, state, why, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }
     }
     const stages = inOrder([...graph.trials, ...graph.leaves]).map(planned)
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
-    const notes = [...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]
+    const notes = [...untoldPlugins(resolved), ...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]
     return { stages, seconds, guessedLengths, notes }
   })

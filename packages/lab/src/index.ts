@@ -1,3 +1,4 @@
+export { type Cleaning, findRemovable, type Removable, removeAll } from "./clean.ts"
 export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"

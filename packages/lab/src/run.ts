@@ -20,6 +20,7 @@ import { runName } from "./record/name.ts"
 import { parseRecord } from "./record/read.ts"
 import { type MadeBy, makeRecord } from "./record/record.ts"
 import type { RunRecord } from "./record/schema.ts"
+import { ownFolder } from "./runs/own-folder.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
 import { allowedJobs, thisMachine, workerBytes } from "./schedule/jobs.ts"
 import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
@@ -287,7 +288,7 @@ const sayNotes = (notes: ReadonlyArray<string>) =>
 /** A run's name and folder. */
 const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: Graph): RunName => {
   const run = runName(resolved, graph)
-  return { run, directory: absolute(results, slug, part ? `${part}-${run}` : run) }
+  return { run, directory: ownFolder(absolute(results, slug, part ? `${part}-${run}` : run)) }
 }
 
 /** The run, once it is known what it will do as far as rates that are still to be chosen let it. */

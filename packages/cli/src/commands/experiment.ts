@@ -28,6 +28,7 @@ import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
 import { Incomplete, shownMessage } from "../exit.ts"
+import { renderReasons } from "../plan-reasons.ts"
 import { duration } from "../progress-view.ts"
 import { viewed } from "../run-view.ts"
 import { repeat } from "./repeat.ts"
@@ -63,7 +64,8 @@ const listed = (json: boolean) =>
 const optional = (n: number | undefined): string => (n === undefined ? "" : short(n))
 
 /** The plan as people read it. */
-export const renderPlan = ({ stages, seconds, guessedLengths, notes }: Plan): string => {
+export const renderPlan = (plan: Plan): string => {
+  const { stages, seconds, guessedLengths, notes } = plan
   const cells = stages.map(({ stage, state, key, work, seconds }) => [
     stage,
     state,
@@ -83,6 +85,7 @@ export const renderPlan = ({ stages, seconds, guessedLengths, notes }: Plan): st
       ? "Everything is there: a run only prints the table."
       : `${todo} of ${stages.length} stages to do, about ${duration(seconds)} on this machine${unknown}.`,
     ...(guessedLengths ? ["Tokens are a guess until the data is encoded."] : []),
+    ...renderReasons(plan),
     ...notes.map((text) => `note: ${text}`),
   ].join("\n")
 }

@@ -92,7 +92,7 @@ export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
 }
 
 /** A commit as manifests write it, whatever else they write there. */
-const madeAt = type({ commit: { hash: "string", dirty: "boolean" } })
+const madeAt = type({ commit: { hash: "string", dirty: "boolean", "sources?": "string" } })
 
 /** Stages that a run has an artifact of, as its record lists them: who made each, from which code. */
 export const stagesOf = (leaves: ReadonlyArray<Stage>, artifacts: ReadonlyMap<string, Artifact>): RunRecord["stages"] =>
@@ -101,7 +101,7 @@ export const stagesOf = (leaves: ReadonlyArray<Stage>, artifacts: ReadonlyMap<st
     if (artifact === undefined) return []
     const { manifest, reused } = artifact
     const at = madeAt(manifest.versions)
-    const commit = at instanceof type.errors ? null : { hash: at.commit.hash, dirty: at.commit.dirty }
+    const commit = at instanceof type.errors ? null : at.commit
     const code = (manifest.made as Readonly<Record<string, unknown>>)["code"] ?? null
     return [{ kind, label, key, created: manifest.created, seconds: manifest.seconds, reused, commit, code }]
   })

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, platform, release, totalmem } from "node:os"
 import { join } from "node:path"
+import { sha256, sha256OfFile } from "@winnow/files"
 import { engineInfo } from "@winnow/tensor"
 import { arithmetic } from "../store/code/arithmetic.ts"
 import { houseRoot } from "../store/code/house.ts"
@@ -12,12 +13,27 @@ const git = (...args: ReadonlyArray<string>): string | undefined => {
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** The commit of this checkout, and whether files differ from it; null outside git. */
-export const commit = (): { readonly hash: string; readonly dirty: boolean } | null => {
+/** A hash of all sources of the packages and plugins, as they lie here: names the code also where it is not committed. */
+const sourcesHash = (): string => {
+  const files = [...new Bun.Glob("{packages,plugins}/*/src/**/*.{ts,cpp,h}").scanSync(houseRoot)].toSorted()
+  return sha256(files.map((file) => `${file}\0${sha256OfFile(join(houseRoot, file))}`).join("\n"))
+}
+
+/** The code of this checkout. */
+export interface Commit {
+  readonly hash: string
+  /** Whether files differ from it. */
+  readonly dirty: boolean
+  /** SHA-256 over the sources of packages and plugins; absent in records of earlier versions. */
+  readonly sources?: string
+}
+
+/** The commit of this checkout; null outside git. */
+export const commit = (): Commit | null => {
   const hash = git("rev-parse", "HEAD")
   if (hash === undefined) return null
   // Results are what runs write: they do not make the code another.
-  return { hash, dirty: git("status", "--porcelain", "--", ".", ":!results") !== "" }
+  return { hash, dirty: git("status", "--porcelain", "--", ".", ":!results") !== "", sources: sourcesHash() }
 }
 
 const versionOf = (path: string): string | null => {

@@ -180,7 +180,7 @@ export const makeRecord = (
       conclusions: [],
       counts: { file: countsFile, sha256: sha256(counts), bytes: Buffer.byteLength(counts) },
       weights: yield* weightsOfRun(graph, artifacts),
-      stages: stagesOf(graph.leaves, artifacts),
+      stages: stagesOf([...graph.trials, ...graph.leaves], artifacts),
     }
     return { record: { ...record, verdict: verdict(record), conclusions: [...conclusions(record)] }, counts }
   })

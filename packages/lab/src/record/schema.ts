@@ -223,7 +223,7 @@ export const runRecord = type({
   created: "string",
   config: "Record<string, unknown>",
   seeds: "number[]",
-  commit: type({ hash: "string", dirty: "boolean" }).or("null"),
+  commit: type({ hash: "string", dirty: "boolean", "sources?": "string" }).or("null"),
   versions: "Record<string, unknown>",
   machine: {
     cpu: "string",
@@ -284,7 +284,7 @@ export const runRecord = type({
     seconds: "number",
     reused: "boolean",
     /** The commit that made the artifact, and the code that its key holds, as its manifest has them. Null: it does not say. */
-    commit: type({ hash: "string", dirty: "boolean" }).or("null"),
+    commit: type({ hash: "string", dirty: "boolean", "sources?": "string" }).or("null"),
     code: "unknown",
   }).array(),
 })

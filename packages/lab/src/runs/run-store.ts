@@ -130,7 +130,8 @@ export const makeRunStore = (
       if (folder.length > 0) return folder[0]!
       if (hasRun(name)) return { ...summaryOf(yield* readRun(name)), attempts: [] }
       const called = all.filter(({ run, directory }) => run.startsWith(name) || basename(directory).startsWith(name))
-      if (called.length === 1) return called[0]!
+      // A published record and this checkout's own run of the same name: the newest.
+      if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
       const shown = (called.length === 0 ? all : called).map(({ run, experiment, directory }) =>
         called.length === 0 ? `${run} (${experiment})` : directory,
       )

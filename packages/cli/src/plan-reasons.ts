@@ -1,0 +1,18 @@
+/** The reasons of a plan as people read them: for each stage to do, what differs from the nearest artifact. */
+import type { Plan } from "@winnow/lab"
+
+/** Stages of one kind with one reason stand in one line; the artifact that each is compared with may differ. */
+const groupsOf = ({ stages }: Plan) =>
+  Map.groupBy(
+    stages.flatMap(({ stage, kind, why }) => (why === null ? [] : [{ stage, kind, why }])),
+    ({ kind, why }) => `${kind} ${why.replace(/ \(since .*\)$/, "")}`,
+  )
+
+/** Lines under the table; none where nothing is to do. */
+export const renderReasons = (plan: Plan): ReadonlyArray<string> => {
+  const lines = [...groupsOf(plan).values()].map(([first, ...more]) => {
+    const others = more.length === 0 ? "" : ` and ${more.length} more`
+    return `  ${first!.stage}${others}: ${first!.why}`
+  })
+  return lines.length > 0 ? ["", "Why:", ...lines] : []
+}

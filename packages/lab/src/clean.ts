@@ -1,0 +1,141 @@
+/** What a store holds that nobody needs: artifacts of no published and no recent run, leftovers of stopped attempts. */
+import { spawnSync } from "node:child_process"
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { FileError, isAlive, parseOwner, readRegularText } from "@winnow/files"
+import { type } from "arktype"
+
+/** One thing that can go. */
+export interface Removable {
+  readonly path: string
+  readonly kind: "artifact" | "stopped attempt" | "leftover"
+  /** The stage of an artifact or attempt; null of a leftover. */
+  readonly stage: string | null
+  readonly bytes: number
+  /** Days since it was used or written. */
+  readonly days: number
+}
+
+/** A store as `clean` sees it. */
+export interface Cleaning {
+  readonly removable: ReadonlyArray<Removable>
+  /** What stays, and why. */
+  readonly needed: { readonly artifacts: number; readonly bytes: number }
+}
+
+const day = 86_400_000
+
+/** Bytes of all files under a path, links not followed. */
+const bytesOf = (path: string): number => {
+  const stats = lstatSync(path)
+  if (!stats.isDirectory()) return stats.size
+  return readdirSync(path).reduce((sum, name) => sum + bytesOf(join(path, name)), 0)
+}
+
+/** When any file under a path was last written, ms. */
+const lastWritten = (path: string): number => {
+  const stats = lstatSync(path)
+  if (!stats.isDirectory()) return stats.mtimeMs
+  return readdirSync(path).reduce((last, name) => Math.max(last, lastWritten(join(path, name))), stats.mtimeMs)
+}
+
+const foldersIn = (folder: string): ReadonlyArray<string> =>
+  existsSync(folder) ? readdirSync(folder).map((name) => join(folder, name)) : []
+
+const stages = type({ stages: type({ kind: "string", key: "string" }).array() })
+
+/** Records that git tracks below a folder; undefined where git cannot tell, and every record counts. */
+const publishedIn = (results: string): ReadonlySet<string> | undefined => {
+  const { status, stdout } = spawnSync("git", ["-C", results, "ls-files", "--full-name", "."], { encoding: "utf8" })
+  const top = spawnSync("git", ["-C", results, "rev-parse", "--show-toplevel"], { encoding: "utf8" })
+  if (status !== 0 || top.status !== 0) return undefined
+  return new Set(stdout.split("\n").map((path) => join(top.stdout.trim(), path)))
+}
+
+/**
+ * The artifacts that a published or a recent run of a results folder names, as "stage/key".
+ *
+ * @param since ms: a record written later is of a recent run
+ */
+const namedIn = (results: string, since: number): ReadonlyArray<string> => {
+  const published = existsSync(results) ? publishedIn(results) : undefined
+  return foldersIn(results)
+    .flatMap((slug) => (lstatSync(slug).isDirectory() ? foldersIn(slug) : []))
+    .map((run) => join(run, "run.json"))
+    .filter((file) => existsSync(file))
+    .filter((file) => published === undefined || published.has(realpathSync(file)) || lstatSync(file).mtimeMs > since)
+    .flatMap((file) => {
+      const record = stages(JSON.parse(readRegularText(file, { most: 256 << 20, what: "the record of a run" })))
+      if (record instanceof type.errors)
+        throw new FileError(file, "is no record of a run, so nobody can tell what it needs; mend it or move it away")
+      return record.stages.map(({ kind, key }) => `${kind}/${key}`)
+    })
+}
+
+/** Whether a lock's holder lives, or may live on another host. */
+const isHeld = (file: string): boolean => {
+  try {
+    const owner = parseOwner(readFileSync(file, "utf8"))
+    return owner !== undefined && isAlive(owner) !== false
+  } catch {
+    return false
+  }
+}
+
+/**
+ * Looks through a store; removes nothing.
+ *
+ * @param options.results folders of results: their records name the artifacts that are needed
+ * @param options.days artifacts used, and attempts written, in the last days stay too
+ * @error FileError for a record that cannot be read
+ */
+export const findRemovable = (
+  home: string,
+  options: { readonly results: ReadonlyArray<string>; readonly days: number; readonly now?: number },
+): Cleaning => {
+  const { results, days, now = Date.now() } = options
+  const named = new Set(results.flatMap((folder) => namedIn(folder, now - days * day)))
+  const locks = join(home, "locks")
+  const removable: Array<Removable> = []
+  const needed = { artifacts: 0, bytes: 0 }
+  const add = (path: string, kind: Removable["kind"], stage: string | null, at: number) =>
+    removable.push({ path, kind, stage, bytes: bytesOf(path), days: (now - at) / day })
+
+  for (const kindFolder of foldersIn(join(home, "artifacts"))) {
+    const stage = kindFolder.slice(kindFolder.lastIndexOf("/") + 1)
+    for (const path of foldersIn(kindFolder)) {
+      const name = path.slice(kindFolder.length + 1)
+      const [, key, rest] = /^([0-9a-f]{64})(.*)$/.exec(name) ?? []
+      if (key === undefined || isHeld(join(locks, `${stage}-${key}.lock`))) continue
+      const isArtifact = rest === ""
+      // The store sets an artifact's folder time when it is used.
+      const at = isArtifact ? lstatSync(path).mtimeMs : lastWritten(path)
+      const recent = now - at < days * day
+      if (rest === ".partial" && !recent) add(path, "stopped attempt", stage, at)
+      else if (isArtifact && !recent && !named.has(`${stage}/${key}`)) add(path, "artifact", stage, at)
+      else if (rest!.includes(".discarded-")) add(path, "leftover", stage, at)
+      else if (isArtifact) {
+        needed.artifacts++
+        needed.bytes += bytesOf(path)
+      }
+    }
+  }
+  for (const path of foldersIn(locks)) if (!isHeld(path)) add(path, "leftover", null, lastWritten(path))
+  for (const path of foldersIn(join(home, "hashes"))) {
+    const [, stage, key] = /\/([a-z]+)-([0-9a-f]{64})\.json[^/]*$/.exec(path) ?? []
+    if (stage !== undefined && stage !== "folder" && !existsSync(join(home, "artifacts", stage, key!)))
+      add(path, "leftover", null, lastWritten(path))
+  }
+  return { removable: removable.toSorted((a, b) => b.bytes - a.bytes), needed }
+}
+
+/** Removes what was found. @returns bytes that are free now */
+export const removeAll = (removable: ReadonlyArray<Removable>): number => {
+  for (const { path } of removable) {
+    // Renamed first, so that nobody sees half an artifact under its key.
+    const away = path.includes(".discarded-") ? path : `${path}.discarded-${process.pid}`
+    if (existsSync(path)) renameSync(path, away)
+    rmSync(away, { recursive: true, force: true })
+  }
+  return removable.reduce((sum, { bytes }) => sum + bytes, 0)
+}
