@@ -81,7 +81,7 @@ export const controls = <Only extends ControlName = ControlName>(
     "from-reference": () => ({ ...all, ...own, from: "reference", steps: { computeOf: name } }),
   }
   const names = options.only ?? (Object.keys(made) as ReadonlyArray<string> as ReadonlyArray<Only>)
-  const missing = names.filter((control) => options.only && !Object.hasOwn(made, control))
+  const missing = names.filter((control) => options.only && !(Object.hasOwn(made, control) && made[control]))
   if (missing.length > 0)
     throw new InvalidInput({ what, problems: [`filter ${arm.filter.name} has no option order, which bottom turns`] })
   return Object.fromEntries(names.flatMap((control) => (made[control] ? [[control, made[control]()]] : []))) as never

@@ -86,7 +86,7 @@ test("wrong input exits 1 and says what there is", async () => {
 test("what is missing exits 2 and says where it was looked for", async () => {
   const { code, err } = await winnow("--set", `target={"kind":"pretrained","path":"${home}/no-model"}`)
   expect(code).toBe(2)
-  expect(err).toContain("expected a folder with config.json and weights")
+  expect(err).toContain("no-model is not a directory: there is nothing of this name; a model is a directory with")
 }, 60_000)
 
 test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
