@@ -1,4 +1,4 @@
-/** What a tokenizer.json may ask for and is not done, what is refused, and what the library would not survive. */
+/** Requests of a tokenizer.json that are not granted, refusals, and files that the library would not survive. */
 import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
 import { Effect } from "effect"

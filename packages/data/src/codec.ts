@@ -39,9 +39,9 @@ export interface Codec {
   readonly spelled: (text: string) => ReadonlyArray<string>
   /** SHA-256 of what `tokenizer.json` holds (white space aside), hex: equal only for equal tokenizers. */
   readonly fingerprint: string
-  /** What `tokenizer.json` holds. */
+  /** The content of `tokenizer.json`. */
   readonly json: object
-  /** What a user should know of this tokenizer, a sentence each: what its file asks for and is not done here. */
+  /** Notes for a user, a sentence each: requests of the file that are not carried out here. */
   readonly notes: ReadonlyArray<string>
 }
 

@@ -1,4 +1,4 @@
-/** What a `tokenizer_config.json` asks for that its `tokenizer.json` does not do: transformers does it, Winnow says so. */
+/** Requests of a `tokenizer_config.json` that its `tokenizer.json` lacks: transformers grants them, Winnow names them. */
 import { type } from "arktype"
 
 const Token = type({ content: "string" })

@@ -15,7 +15,7 @@ const Steps = type({ processors: "object[]" })
 const none: Framing = { before: [], after: [] }
 
 /**
- * What the `post_processor` of a `tokenizer.json` adds; nothing for one that adds nothing, or of a form not known here.
+ * The tokens that the `post_processor` of a `tokenizer.json` adds; none for one that adds nothing, or of a form not known here.
  *
  * @source `TemplateProcessing`, `BertProcessing`, `RobertaProcessing` and `Sequence` of the tokenizers library
  */

@@ -28,7 +28,7 @@ const stepsOf = (part: unknown): ReadonlyArray<typeof Step.infer> => {
 
 const Precompiled = type({ precompiled_charsmap: "string" })
 
-/** Whether the library can read the table of a `Precompiled` normaliser. */
+/** True if the library can read the table of a `Precompiled` normaliser. */
 const hasTable = (step: object): boolean => {
   const checked = Precompiled(step)
   if (checked instanceof type.errors) return false
@@ -64,7 +64,7 @@ const rightOf = (merge: string | readonly [string, string]): string =>
   typeof merge === "string" ? merge.slice(merge.indexOf(" ") + 1) : merge[1]
 
 /**
- * What in a parsed `tokenizer.json` the library would not survive; empty for a usual file.
+ * The parts of a parsed `tokenizer.json` that the library would not survive; empty for a usual file.
  *
  * @error DataError (thrown) when the library does not load on this machine
  */

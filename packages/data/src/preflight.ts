@@ -1,10 +1,10 @@
-/** What is checked before a run spends time: masks, vocabularies, lengths; and three examples to look at. */
+/** The checks before a run spends time: masks, vocabularies, lengths; and three examples to look at. */
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { EncodedExample, EncodedTask } from "./encode.ts"
 import type { Tokenizer } from "./tokenizer.ts"
 
-/** What preflight asks of a model. */
+/** The facts of a model that preflight needs. */
 export interface PreflightModel {
   /** "draft", "target" or "reference", for the messages. */
   readonly name: string
@@ -20,7 +20,7 @@ export interface PreflightModel {
 export interface Preflight {
   /** Three examples, each as text with the trained part in `marks`; tokens that are no text by themselves show as bytes. */
   readonly examples: ReadonlyArray<string>
-  /** What is allowed and worth knowing, such as examples that were left out. */
+  /** Notes on data that is allowed, such as examples that were left out. */
   readonly warnings: ReadonlyArray<string>
 }
 
@@ -28,7 +28,7 @@ export interface Preflight {
 const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 512
 
 /**
- * What is wrong with the vocabularies of models that are to be compared; empty where nothing is. Needs no data.
+ * The faults of the vocabularies of models that are to be compared; empty where nothing is. Needs no data.
  *
  * @param tokenizer its size, or what is known of it before it is there; without it the models are compared alone
  */
@@ -101,7 +101,7 @@ const sequenceProblems = (
   return problems
 }
 
-/** What is allowed and worth knowing of the data's tokens and of the models' ends. */
+/** Notes on the data's tokens and of the models' ends. */
 const tokenWarnings = (
   { examples, dropped, spelled, specialTokens, changed }: EncodedTask,
   tokenizer: Tokenizer,

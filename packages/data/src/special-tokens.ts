@@ -37,7 +37,7 @@ export const spelling = (
   }
 }
 
-/** Whether the library, having met `special` first, would pass over a `token` that begins within it. */
+/** True if the library, having met `special` first, would pass over a `token` that begins within it. */
 const hides = (special: string, token: string): boolean => {
   if (special.includes(token)) return true
   for (let n = 1; n < Math.min(special.length, token.length); n++) if (special.endsWith(token.slice(0, n))) return true

@@ -21,11 +21,11 @@ export interface AddedToken {
   readonly id: number
   readonly content: string
   readonly special: boolean
-  /** Whether it is looked for in the normalised text. */
+  /** True if it is looked for in the normalised text. */
   readonly normalized: boolean
 }
 
-/** What is known of a `tokenizer.json` before the library reads it. */
+/** The facts of a `tokenizer.json` before the library reads it. */
 export interface CheckedJson {
   readonly added: ReadonlyArray<AddedToken>
   /** Ids of the model's own vocabulary; an added token may be one of them. */

@@ -1,4 +1,4 @@
-/** What is out of the ordinary in the tokens of an evaluation: the tokenizer's file, the prompts, the ends, the outputs. */
+/** Notes on the tokens of an evaluation: the tokenizer's file, the prompts, the ends, the outputs. */
 import type { EncodeOptions } from "@winnow/data"
 import type { Evaluation } from "@winnow/decoding"
 import type { Ends, TargetCodec } from "./evaluate-folders.ts"
@@ -26,7 +26,7 @@ export const tokenNotes = (
     )
   if (eosSource === "nothing")
     notes.push("No token ends a text: neither the target's configuration nor its tokenizer names one; give --eos.")
-  // What a tokenizer's file asks for matters where it encoded something.
+  // A tokenizer's file matters where it encoded something.
   if (texts.length > 0) notes.push(...tokenizer.notes.map((note) => `Tokenizer: ${note}.`))
   const counts = new Map<string, number>()
   for (const text of texts)
