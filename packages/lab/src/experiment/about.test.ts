@@ -4,6 +4,7 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"
+import { findExperiments, loadExperiment } from "../experiments.ts"
 import type { Arm, Experiment } from "./define.ts"
 import { resolve } from "./resolve.ts"
 
@@ -81,4 +82,10 @@ test("an arm that is named and not run has no figure to be about; one that there
   ])
   const refused = Effect.runPromise(Effect.flip(resolve({ ...tiny, arms: { all, chosen }, about: "adaspecc" })))
   expect((await refused).message).toContain("one of the arms: all, chosen")
+})
+
+test("the experiments of this repository name theirs", async () => {
+  for (const found of findExperiments())
+    for (const { experiment } of await Effect.runPromise(loadExperiment(found)))
+      expect([found.slug, experiment.about]).toEqual([found.slug, "adaspec"])
 })
