@@ -1,28 +1,8 @@
-/** A run's progress on stderr: on a terminal a bar for each stage that runs, redrawn; elsewhere a plain line now and then. */
+/** All of a run's progress: each stage as it begins and ends; on a terminal a bar for each that runs, elsewhere a plain line now and then. */
 import type { ProgressEvent } from "@winnow/lab"
-
-export interface View {
-  readonly report: (event: ProgressEvent) => void
-  /** Clears the bars, so that what is printed next begins on a line of its own. */
-  readonly end: () => void
-}
-
-/** 75 as "1:15", 3675 as "1:01:15". */
-export const clock = (seconds: number): string => {
-  const s = Math.round(seconds)
-  const [h, m] = [Math.floor(s / 3600), Math.floor(s / 60) % 60]
-  const two = (n: number) => String(n).padStart(2, "0")
-  return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
-}
-
-/** Seconds as a person says them: "0.8 s", "42 s", "3:20". */
-export const duration = (seconds: number): string =>
-  seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 100 ? `${seconds.toFixed(0)} s` : clock(seconds)
-
-const bar = (fraction: number, width: number): string => {
-  const full = Math.round(fraction * width)
-  return "█".repeat(full) + "░".repeat(width - full)
-}
+import { bar, makeScreen } from "./screen.ts"
+import { clock, duration } from "./time.ts"
+import type { View } from "./view.ts"
 
 /** A stage that runs. */
 interface Running {
@@ -47,28 +27,9 @@ export const progressView = (options: {
 }): View => {
   const { write, terminal, columns = 100, everySeconds = 5, now = () => performance.now() / 1000 } = options
   const running = new Map<string, Running>()
-  /** On a terminal, the lines at the bottom that are redrawn, by what they are about. */
-  const bottom = new Map<string, string>()
-  let drawn = 0
-  let drawnAt = Number.NEGATIVE_INFINITY
+  const screen = makeScreen({ write, terminal, columns, now })
+  const { bottom, line } = screen
   let there = 0
-
-  const erase = () => {
-    if (terminal) write(`\r\u001b[2K${"\u001b[1A\u001b[2K".repeat(Math.max(0, drawn - 1))}`)
-    drawn = 0
-  }
-  const draw = () => {
-    erase()
-    write([...bottom.values()].map((text) => text.slice(0, columns - 1)).join("\n"))
-    drawn = bottom.size
-    drawnAt = now()
-  }
-  /** A line that stays, above those that are redrawn. */
-  const line = (text: string) => {
-    erase()
-    write(`${text}\n`)
-    if (bottom.size > 0) draw()
-  }
   const flush = () => {
     const [count, stages] = [there, there === 1 ? "stage was" : "stages were"]
     there = 0
@@ -96,14 +57,14 @@ export const progressView = (options: {
     const rest = `${count}${speed}${left}${detail ? `  ${detail}` : ""}`
     if (terminal) {
       bottom.set(name, `${number(event)} ${stage}  ${bar(done / total, 20)}  ${rest}`)
-      if (time - drawnAt >= 0.1) draw()
+      screen.drawSoon()
     } else line(`${number(event)} ${stage}: ${rest}`)
   }
   const onDownload = ({ file, done, total }: Extract<ProgressEvent, { _tag: "download" }>) => {
     const text = `${file}: ${(done / 1e6).toFixed(1)}/${(total / 1e6).toFixed(1)} MB`
     if (terminal && done < total) {
       bottom.set(file, text)
-      if (now() - drawnAt >= 0.1) draw()
+      screen.drawSoon()
       return
     }
     const state = running.get(file) ?? { shownAt: Number.NEGATIVE_INFINITY }
@@ -132,7 +93,7 @@ export const progressView = (options: {
         running.set(nameOf(event), { shownAt: now() })
         if (terminal) {
           bottom.set(nameOf(event), `${number(event)} ${event.stage}`)
-          draw()
+          screen.draw()
         } else line(`${number(event)} ${event.stage}${event.resuming ? ", going on where it was" : ""}`)
         break
       case "done":
@@ -157,15 +118,7 @@ export const progressView = (options: {
     end: () => {
       bottom.clear()
       flush()
-      erase()
+      screen.erase()
     },
   }
 }
-
-/** The view of this process: on stderr, as wide as its terminal. */
-export const viewOnStderr = (): View =>
-  progressView({
-    write: (text) => void process.stderr.write(text),
-    terminal: process.stderr.isTTY === true,
-    columns: process.stderr.columns ?? 100,
-  })

@@ -2,7 +2,7 @@
 import { datasetsLayer } from "@winnow/data"
 import { Progress } from "@winnow/lab"
 import { Effect, Layer } from "effect"
-import { viewOnStderr } from "./progress-view.ts"
+import { viewOnStderr } from "./view.ts"
 
 const howToGoOn = Effect.sync(() =>
   process.stderr.write(
@@ -10,10 +10,10 @@ const howToGoOn = Effect.sync(() =>
   ),
 )
 
-/** A program with a view of its progress on stderr, and data sets whose downloads are shown in it. */
-export const viewed = <A, E, R>(program: Effect.Effect<A, E, R>) =>
+/** A program with a view of its progress on stderr, in full or in short, and data sets whose downloads are shown in it. */
+export const viewed = <A, E, R>(program: Effect.Effect<A, E, R>, { verbose }: { readonly verbose: boolean }) =>
   Effect.suspend(() => {
-    const view = viewOnStderr()
+    const view = viewOnStderr({ brief: !verbose })
     const datasets = datasetsLayer({
       onProgress: ({ file, received }) =>
         view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),

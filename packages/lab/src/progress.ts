@@ -12,6 +12,12 @@ export interface At {
 }
 
 export type ProgressEvent =
+  /** The stages of a run and their FLOPs, told as it begins and again when more of them are known. */
+  | {
+      readonly _tag: "planned"
+      readonly beginning: boolean
+      readonly stages: ReadonlyArray<{ readonly stage: string; readonly flops: number }>
+    }
   /** A stage begins, or goes on from a checkpoint. */
   | ({ readonly _tag: "started"; readonly resuming: boolean } & At)
   | ({ readonly _tag: "progress"; readonly done: number; readonly total: number; readonly detail: string } & At)
@@ -22,7 +28,8 @@ export type ProgressEvent =
   | ({ readonly _tag: "failed"; readonly message: string } & At)
   /** Bytes of a data set that is fetched inside a stage. */
   | { readonly _tag: "download"; readonly file: string; readonly done: number; readonly total: number }
-  | { readonly _tag: "note"; readonly text: string }
+  /** `detail`: of interest to those who ask for all. */
+  | { readonly _tag: "note"; readonly text: string; readonly detail?: true | undefined }
 
 /** Where the events of a run go. */
 export class Progress extends Context.Service<Progress, { readonly report: (event: ProgressEvent) => void }>()(

@@ -173,7 +173,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     // The target's own folder may say more than the file that the data was encoded with.
     for (const text of new Set([...warnings, ...(saved?.notes ?? [])])) report({ _tag: "note", text })
     const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
-    report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}` })
+    report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}`, detail: true })
     const { examples: kept, dropped } = yield* readSplit(data, resolved.measure.split)
     if (dropped > 0) {
       const of = `${dropped} of ${kept.length + dropped} examples of the ${resolved.measure.split} split`

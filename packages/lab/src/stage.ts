@@ -29,7 +29,7 @@ export interface StageContext {
   /** Artifacts of the inputs, in the order of `inputs`. */
   readonly inputs: ReadonlyArray<Artifact>
   readonly progress: (done: number, total: number, detail?: string) => void
-  /** Tells people something that stays on the screen. */
+  /** Tells people who ask for details something that stays on the screen. */
   readonly note: (text: string) => void
   /** Adds a line to the stage's metrics.jsonl. */
   readonly metric: (line: object) => void

@@ -2,7 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { viewOnStderr } from "../progress-view.ts"
+import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
 

@@ -79,7 +79,7 @@ test("wrong input exits 1 and says what there is", async () => {
   expect(name.err).toMatch(/^error: experiment nope: there is no such experiment; there are: 001-quickstart/)
   expect(path.err).toMatch(/no filter "best" here; there are .*adaspec/)
   expect(seeds.err).toContain("expected integers")
-  expect(arms.err).toMatch(/no arm named 'other'; it has all-tokens, /)
+  expect(arms.err).toMatch(/no arm named 'other'; it has random, all-tokens, /)
   for (const { out } of [name, path, seeds, arms]) expect(out).toBe("")
 }, 60_000)
 
@@ -99,9 +99,9 @@ test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").work.steps).toBe(4)
 }, 60_000)
 
-test("a run prints the table; the same again computes nothing and prints the same; an interrupted one goes on", async () => {
+test("a run prints its summary, with --verbose all; the same again computes nothing and prints the same; an interrupted one goes on", async () => {
   const long = [...tiny, "--set", "target.steps=100000"]
-  const child = start(...long)
+  const child = start(...long, "--verbose")
   const reader = child.stderr.getReader()
   let seen = ""
   while (!/target\n|target: /.test(seen)) seen += new TextDecoder().decode((await reader.read()).value)
@@ -120,8 +120,21 @@ test("a run prints the table; the same again computes nothing and prints the sam
 
   const first = await winnow(...tiny)
   if (first.code !== 0) throw new Error(first.err)
-  expect(first.out).toMatch(/^arm +greedy % +/)
-  expect(first.out).toMatch(/gamma = 4, arithmetic\/test, 4 prompts/)
+  const lines = first.out.trimEnd().split("\n")
+  expect(lines[0]).toMatch(/^Verdict: adaspec minus all-tokens/)
+  expect(first.out).toMatch(/^arm +greedy % +tau \(g=4\) +minus all-tokens$/m)
+  expect(lines.at(-1)).toMatch(/^report\.html and run\.json: .*001-quickstart\/\w+$/)
+  expect(lines.length).toBeLessThanOrEqual(10)
+  for (const line of lines.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80)
+  // no terminal: a few lines, none of them an example of the data or a stage's end
+  expect(first.err.split("\n").length).toBeLessThan(8)
+  expect(first.err).not.toMatch(/three examples|done in/)
+  expect(first.err).toMatch(/^\d+ stages computed in \d/m)
+  const full = await winnow(...tiny, "--verbose")
+  expect(full.out).toStartWith(first.out.trimEnd())
+  expect(full.out).toMatch(/gamma = 4, arithmetic\/test, 4 prompts/)
+  expect(full.out).toContain("What follows:")
+  expect(full.err).toContain("three examples, the trained part marked")
   const again = await winnow(...tiny)
   expect(again.out).toBe(first.out)
   expect(again.err).toContain("nothing had to be computed")
@@ -168,5 +181,15 @@ test("a stage that fails costs its own figures, in workers too: the rest is prin
     ])
     expect(record.rows.find(({ name }) => name === "all-tokens")!.greedyAcceptance).not.toBeNull()
   }
-  expect((await winnow("--jobs", "0")).err).toContain("--jobs 0: expected a whole number from 1 on")
+  for (const [jobs, said] of [
+    ["0", "--jobs 0: expected a whole number from 1 on"],
+    ["-3", "--jobs -3: expected a whole number from 1 on"],
+    ["1.5", 'Invalid value for flag --jobs: "1.5"'],
+    ["many", 'Invalid value for flag --jobs: "many"'],
+  ] as const) {
+    const { code, err } = await winnow("--jobs", jobs)
+    expect([code, err]).toEqual([1, expect.stringContaining(said)])
+  }
+  const most = await winnow(...failing, "--jobs", "999")
+  expect(most.err).toMatch(/^--jobs 999, \d+ stages? runs? at once: (there|a worker takes)/m)
 }, 120_000)

@@ -1,5 +1,5 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
-import { join } from "node:path"
+import { isAbsolute, join, relative } from "node:path"
 import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
@@ -16,6 +16,7 @@ import {
   plan,
   type RunRecord,
   RunStore,
+  renderSummary,
   renderTable,
   resolve,
   runExperiment,
@@ -29,8 +30,8 @@ import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
 import { Incomplete, shownMessage } from "../exit.ts"
 import { renderReasons } from "../plan-reasons.ts"
-import { duration } from "../progress-view.ts"
 import { viewed } from "../run-view.ts"
+import { duration } from "../time.ts"
 import { repeat } from "./repeat.ts"
 
 const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =>
@@ -111,6 +112,12 @@ const missingText = (missing: RunRecord["missing"]): string =>
     ...missing.map(({ name, seed, stage, message }) => `  ${name}, seed ${seed}: stage ${stage} failed: ${message}`),
   ].join("\n")
 
+/** A folder as it is named from here, where it lies below. */
+const nearby = (folder: string): string => {
+  const from = relative(process.cwd(), folder)
+  return from === "" || from.startsWith("..") || isAbsolute(from) ? folder : from
+}
+
 /** The command. */
 export const experiment = Command.make(
   "experiment",
@@ -154,6 +161,10 @@ export const experiment = Command.make(
         "processes that run stages at once, each on its share of the cores; as many as cores and memory allow if left out",
       ),
     ),
+    verbose: Flag.Boolean("verbose").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("each stage as it runs, examples of the data, all tables and conclusions"),
+    ),
     json: Flag.Boolean("json").pipe(
       Flag.withDefault(false),
       Flag.withDescription("JSON on stdout, nothing else there"),
@@ -163,7 +174,7 @@ export const experiment = Command.make(
       Flag.withDescription("folder of the results"),
     ),
   },
-  Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, json, results, ...flags }) {
+  Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, verbose, json, results, ...flags }) {
     if (list) return yield* listed(json)
     const jobs = yield* askedJobs(Option.getOrUndefined(flags.jobs))
     if (Option.isSome(flags.repeat)) {
@@ -175,7 +186,7 @@ export const experiment = Command.make(
         "--dry-run": dryRun,
         "--fresh": fresh,
       }
-      return yield* repeat(flags.repeat.value, { results, jobs, json, given })
+      return yield* repeat(flags.repeat.value, { results, jobs, verbose, json, given })
     }
     const [experimentName = "", part] = name.split("/")
     const found = yield* experimentNamed(experimentName)
@@ -202,6 +213,7 @@ export const experiment = Command.make(
       )
       return yield* Console.log(texts.join("\n\n"))
     }
+    const began = performance.now()
     const finished = yield* Effect.forEach(runs, ({ part, preset, resolved }) =>
       Effect.gen(function* () {
         const { report } = yield* Progress
@@ -209,13 +221,21 @@ export const experiment = Command.make(
         const parallel = { jobs, file: found.file }
         return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, parallel })
       }),
-    ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), viewed)
+    ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), (running) =>
+      viewed(running, { verbose }),
+    )
     const records = finished.map(({ record }) => record)
     if (json) yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
-    else yield* Console.log(records.map(renderTable).join("\n\n\n"))
-    for (const { directory, computed } of finished) {
-      const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed`
-      if (!json) process.stderr.write(`\n${done}; report: ${join(directory, "report.html")}\n`)
+    else {
+      const computed = finished.reduce((sum, run) => sum + run.computed, 0)
+      const time = duration((performance.now() - began) / 1000)
+      const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed in ${time}`
+      process.stderr.write(`${done}\n`)
+      const said = finished.map(({ record, directory }) => [
+        renderSummary(record, nearby(directory), process.stdout.columns ?? 80),
+        ...(verbose ? [renderTable(record)] : []),
+      ])
+      yield* Console.log(said.map((texts) => texts.join("\n\n")).join("\n\n"))
     }
     const missing = records.flatMap(({ missing }) => missing)
     if (missing.length > 0) return yield* new Incomplete({ message: missingText(missing) })

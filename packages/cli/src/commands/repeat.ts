@@ -23,11 +23,13 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   {
     results,
     jobs,
+    verbose,
     json,
     given,
   }: {
     readonly results: string
     readonly jobs: number | undefined
+    readonly verbose: boolean
     readonly json: boolean
     readonly given: OtherSettings
   },
@@ -41,7 +43,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     Effect.provide(RunStore.layer(winnowHome(), [results])),
   )
   yield* engine
-  const repeated = yield* viewed(repeatRun(directory, { jobs }))
+  const repeated = yield* viewed(repeatRun(directory, { jobs }), { verbose })
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return

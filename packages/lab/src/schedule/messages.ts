@@ -47,7 +47,7 @@ const event = type({ _tag: "'started'", resuming: "boolean", ...at })
   .or({ _tag: "'progress'", done: "number", total: "number", detail: "string", ...at })
   .or({ _tag: "'waiting'", holder: "string", ...at })
   .or({ _tag: "'download'", file: "string", done: "number", total: "number" })
-  .or({ _tag: "'note'", text: "string" })
+  .or({ _tag: "'note'", text: "string", "detail?": "true" })
 
 const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" })
   .or({ _tag: "'InvalidInput'", what: "string", problems: "string[]" })
@@ -85,7 +85,8 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
 }
 
 /** What a worker passes on of its progress; how a stage ended is the run's to say. */
-export const isPassedOn = (e: ProgressEvent): e is typeof event.infer => e._tag !== "done" && e._tag !== "failed"
+export const isPassedOn = (e: ProgressEvent): e is typeof event.infer =>
+  e._tag !== "planned" && e._tag !== "done" && e._tag !== "failed"
 
 /** A line as a message; undefined for what is none. */
 export const parsed = <A>(schema: (value: unknown) => A | type.errors, line: string): A | undefined => {

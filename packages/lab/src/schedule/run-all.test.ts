@@ -102,9 +102,11 @@ test("a run tells what starts, how far it is and what was there", async () => {
   const run = runner()
   const options = { a: 1, b: 1, c: 1, d: 1 }
   const tags = ({ events }: Awaited<ReturnType<typeof run>>) => events.map(({ _tag }) => _tag).join(" ")
-  expect(tags(await run(options))).toBe(Array(4).fill("started progress done").join(" "))
-  const again = await run(options)
-  expect(again.events.every((e) => e._tag === "done" && e.reused)).toBe(true)
+  const first = await run(options)
+  expect(tags(first)).toBe(`planned ${Array(4).fill("started progress done").join(" ")}`)
+  expect(first.events[0]).toMatchObject({ beginning: true, stages: [..."acbd"].map((stage) => ({ stage, flops: 0 })) })
+  const { events } = await run(options)
+  expect(events.slice(1).every((e) => e._tag === "done" && e.reused)).toBe(true)
 })
 
 /** target -> a1 -> m1, target -> a2 -> m2, start; each runs what `does` says of it, or writes its name. */

@@ -33,7 +33,13 @@ const schedule = <E, F>(
     const { report } = yield* Progress
     const artifacts = new Map(have.artifacts)
     const failed = new Map(have.failed)
-    const places = new Map(inOrder(partOf).map(({ key }, place) => [key, place + 1]))
+    const planned = inOrder(partOf)
+    const places = new Map(planned.map(({ key }, place) => [key, place + 1]))
+    report({
+      _tag: "planned",
+      beginning: artifacts.size === 0,
+      stages: planned.map(({ label, work }) => ({ stage: label, flops: work.flops ?? 0 })),
+    })
     const order = slots === 1 ? inOrder(leaves) : longestFirst(inOrder(leaves))
     const waiting = new Set(order.filter(({ key }) => !artifacts.has(key) && !failed.has(key)))
     const running = new Set<Stage>()

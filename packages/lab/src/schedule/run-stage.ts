@@ -48,7 +48,7 @@ export const runStage = (
           directory,
           inputs,
           progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
-          note: (text) => report({ _tag: "note", text: `${stage.label}: ${text}` }),
+          note: (text) => report({ _tag: "note", text: `${stage.label}: ${text}`, detail: true }),
           metric: (event) => addEvent(directory, event),
         })
       }).pipe(Effect.tap(() => Effect.sync(() => endEvents(directory))))

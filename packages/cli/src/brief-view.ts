@@ -1,0 +1,156 @@
+/** A run's progress in short: how far all of it is and the time left, what runs, what went wrong. */
+import type { ProgressEvent } from "@winnow/lab"
+import { bar, makeScreen } from "./screen.ts"
+import { clock } from "./time.ts"
+import type { View } from "./view.ts"
+
+type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag }>
+
+/** How far the stages of a run are, by their FLOPs: those that have none cost next to nothing. */
+const makeMeter = (now: () => number) => {
+  let work = new Map<string, number>()
+  let began: number | undefined
+  /** The part of each stage that is done, by its label; and the part that was there before. */
+  const done = new Map<string, number>()
+  const before = new Map<string, number>()
+  const all = () => [...work.values()].reduce((a, b) => a + b, 0)
+  const flopsOf = (parts: ReadonlyMap<string, number>) =>
+    [...work].reduce((sum, [stage, flops]) => sum + flops * (parts.get(stage) ?? 0), 0)
+  return {
+    plan: ({ stages, beginning }: Of<"planned">) => {
+      work = new Map(stages.map(({ stage, flops }) => [stage, flops]))
+      if (!beginning) return
+      began = undefined
+      done.clear()
+      before.clear()
+    },
+    begin: () => {
+      began ??= now()
+    },
+    /** A part of 0 to 1 of a stage is done. The first word of a stage is what was there. */
+    at: (stage: string, part: number) => {
+      if (!before.has(stage)) before.set(stage, part)
+      done.set(stage, part)
+    },
+    ended: (stage: string, reused: boolean) => {
+      if (!before.has(stage)) before.set(stage, reused ? 1 : 0)
+      done.set(stage, 1)
+    },
+    /** Stages that are over, and all of them. */
+    counts: () => ({ over: [...done.values()].filter((part) => part === 1).length, of: work.size }),
+    fraction: () => (all() === 0 ? 0 : flopsOf(done) / all()),
+    /** Seconds until the end at the pace so far; undefined as long as that says nothing. */
+    left: (): number | undefined => {
+      const [total, there, old] = [all(), flopsOf(done), flopsOf(before)]
+      const seconds = began === undefined ? 0 : now() - began
+      if (seconds < 2 || there - old <= 0.005 * (total - old)) return undefined
+      return ((total - there) * seconds) / (there - old)
+    },
+  }
+}
+
+/**
+ * The short view. On a terminal a line for the whole run and one for each stage that runs, redrawn; elsewhere a line as it
+ * begins and one every half minute. Failures, waiting and notes that matter are lines that stay.
+ *
+ * @param options.everySeconds least time between two plain lines, 30 by default
+ */
+export const briefView = (options: {
+  readonly write: (text: string) => void
+  readonly terminal: boolean
+  readonly columns?: number
+  readonly everySeconds?: number
+  readonly now?: () => number
+}): View => {
+  const { write, terminal, columns = 100, everySeconds = 30, now = () => performance.now() / 1000 } = options
+  const screen = makeScreen({ write, terminal, columns, now })
+  const meter = makeMeter(now)
+  const whole = "the run"
+  let shownAt: number | undefined
+  const downloads = new Map<string, number>()
+
+  const state = (): string => {
+    const { over, of } = meter.counts()
+    const left = meter.left()
+    return `${over} of ${of} stages done${left === undefined ? "" : `, about ${clock(left)} left`}`
+  }
+  const redraw = () => {
+    if (!terminal) return
+    // first, whatever was there before
+    const rest = [...screen.bottom].filter(([name]) => name !== whole)
+    screen.bottom.clear()
+    screen.bottom.set(whole, `${bar(meter.fraction(), 20)}  ${state()}`)
+    for (const [name, text] of rest) screen.bottom.set(name, text)
+    screen.drawSoon()
+  }
+  const plain = (what: string) => {
+    if (terminal || (shownAt !== undefined && now() - shownAt < everySeconds)) return
+    shownAt = now()
+    screen.line(`${state()}: ${what}`)
+  }
+  const nameOf = ({ index, stage }: { readonly index: number; readonly stage: string }) => `${index} ${stage}`
+  const onProgress = (event: Of<"progress">) => {
+    const { stage, done, total, unit, detail } = event
+    meter.at(stage, total === 0 ? 1 : Math.min(0.999, done / total))
+    const count = `${Number.isInteger(done) ? done : done.toFixed(1)}/${total} ${unit}`.trim()
+    screen.bottom.set(nameOf(event), `  ${stage}  ${count}${detail === "" ? "" : `  ${detail}`}`)
+    redraw()
+    plain(`${stage} ${count}`)
+  }
+  const onDownload = ({ file, done, total }: Of<"download">) => {
+    const text = `${file}: ${(done / 1e6).toFixed(1)}/${(total / 1e6).toFixed(1)} MB`
+    if (terminal && done < total) {
+      screen.bottom.set(file, text)
+      return screen.drawSoon()
+    }
+    screen.bottom.delete(file)
+    const last = downloads.get(file)
+    if (done < total && last !== undefined && now() - last < everySeconds) return
+    downloads.set(file, now())
+    screen.line(text)
+  }
+  const over = (event: Of<"done"> | Of<"failed">) => {
+    screen.bottom.delete(nameOf(event))
+    meter.ended(event.stage, event._tag === "done" && event.reused)
+    redraw()
+  }
+
+  const report = (event: ProgressEvent): void => {
+    switch (event._tag) {
+      case "planned":
+        meter.plan(event)
+        break
+      case "note":
+        if (!event.detail) screen.line(event.text)
+        break
+      case "download":
+        onDownload(event)
+        break
+      case "waiting":
+        screen.line(`${event.stage}: waiting for ${event.holder}, which is making it`)
+        break
+      case "started":
+        meter.begin()
+        screen.bottom.set(nameOf(event), `  ${event.stage}${event.resuming ? ", going on where it was" : ""}`)
+        redraw()
+        plain(`${event.stage}${event.resuming ? ", going on where it was" : ""}`)
+        break
+      case "done":
+        over(event)
+        break
+      case "failed":
+        over(event)
+        screen.line(`${event.stage}: failed, and what depends on it is left out: ${event.message}`)
+        break
+      case "progress":
+        onProgress(event)
+    }
+  }
+  return {
+    report,
+    end: () => {
+      screen.bottom.clear()
+      screen.erase()
+    },
+  }
+}
