@@ -61,9 +61,9 @@ def interval(figure, least=-math.inf, most=math.inf, times=1):  # docs/reports.m
     errors = {"seeds": seeds * times, "prompts": prompts * times, "noise": noise * times}
     return {"value": value * times, **ends, "errors": errors, "cut": own < 0, "floor": alone > both * (1 + 1e-12)}
 
-def walk(bits, limit, g):  # greedy blocks of up to g proposals along a text: how many, and tested and accepted by place
+def walk(bits, length, limit, g):  # greedy blocks of up to g proposals along a text: how many, and tested and accepted by place
     t, blocks, tested, accepted = 0, 0, [0] * g, [0] * g
-    while t < len(bits):
+    while t < length:
         i, blocks = t, blocks + 1
         while i < min(len(bits), t + max(0, min(g, limit - t - 1))):
             tested[i - t] += 1
@@ -74,9 +74,9 @@ def walk(bits, limit, g):  # greedy blocks of up to g proposals along a text: ho
         t = i + 1  # the target's own token: the correction, or the one after all proposals
     return blocks, tested, accepted
 
-def texts(packed):  # bits of all prompts in one row, cut at the lengths of the target's greedy texts
+def texts(packed, lengths):  # bits of all prompts in one row, cut at the lengths of the target's greedy texts
     bits = iter("".join(f"{byte:08b}" for byte in base64.b64decode(packed)))
-    return ["".join(next(bits) for _ in range(n)) for n in counts["greedyLengths"]]
+    return ["".join(next(bits) for _ in range(n)) for n in lengths]
 
 def near(a, b):  # what was computed and what the record says: equal, numbers to 1e-9
     if isinstance(a, dict) and isinstance(b, dict):
@@ -91,17 +91,19 @@ def check(name, recorded, found):
     seen, odd = seen + 1, odd + (not near(found, recorded))
     print(f"{' ' if near(found, recorded) else '!'} {name:60} {show(recorded):>34} {show(found):>34}")
 
-drafts = {}
+drafts, lengths = {}, counts["greedyLengths"]
+readable = counts.get("greedyReadable", lengths)  # less than the lengths where the drafts' context is short
+sampled_readable = counts.get("sampledReadable", counts["sampledLengths"])
 for d in counts["drafts"]:
-    d["texts"] = texts(d["agreement"])
-    d["walks"] = {g: [walk(*text, g) for text in zip(d["texts"], counts["greedyLimits"])] for g in run["conditions"]["gammas"]}
+    d["texts"] = texts(d["agreement"], readable)
+    d["walks"] = {g: [walk(*text, g) for text in zip(d["texts"], lengths, counts["greedyLimits"])] for g in run["conditions"]["gammas"]}
     d["sums"] = {sums["gamma"]: sums for sums in d["sampledSums"]}
     drafts.setdefault(d["name"], {})[d["seed"]] = d
 cells = {  # of one draft under one seed, a pair (N, D) for each prompt
     "greedyAcceptance": lambda d, g=gamma: [(sum(a), sum(t)) for _, t, a in d["walks"][g]],
-    "tau": lambda d, g=gamma: [(len(bits), w[0]) for bits, w in zip(d["texts"], d["walks"][g])],
-    "expectedAcceptance": lambda d: list(zip(d["overlap"], counts["sampledLengths"])),
-    "draftKl": lambda d: list(zip(d["kl"], counts["sampledLengths"])),
+    "tau": lambda d, g=gamma: [(n, w[0]) for n, w in zip(lengths, d["walks"][g])],
+    "expectedAcceptance": lambda d: list(zip(d["overlap"], sampled_readable)),
+    "draftKl": lambda d: list(zip(d["kl"], sampled_readable)),
     "sampledTau": lambda d: list(zip(counts["sampledLengths"], d["sampledBlocks"])),
 }
 over = lambda a, b: a / b if b else None
@@ -148,7 +150,7 @@ for row in run["rows"]:
         check(f"{name}: tested at place {i + 1}", place["tested"], sum(t for r in pairs for _, t in r))
         check(f"{name}: acceptance at place {i + 1}", place["acceptance"], interval(ratio(pairs), 0, 1))
     if row["kept"]:
-        kept, baseline = {seed: texts(d["kept"]) for seed, d in of.items() if "kept" in d}, drafts.get(run["baseline"], {})
+        kept, baseline = {seed: texts(d["kept"], counts.get("keptLengths", lengths)) for seed, d in of.items() if "kept" in d}, drafts.get(run["baseline"], {})
         check(f"{name}: share kept", row["kept"]["share"], interval(ratio([[(m.count("1"), len(m)) for m in k] for k in kept.values()]), 0, 1))
         for field, whose, mark in (("kept", of, "1"), ("dropped", of, "0"), ("baselineKept", baseline, "1"), ("baselineDropped", baseline, "0")):
             pairs = [[(sum(x + y == "1" + mark for x, y in zip(*text)), text[1].count(mark)) for text in zip(whose[seed]["texts"], k)] for seed, k in kept.items() if seed in whose]

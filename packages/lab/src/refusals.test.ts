@@ -9,7 +9,8 @@ import { tiny, tinyModel } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
-import { Progress } from "./progress.ts"
+import { contextProblems } from "./preflight/contexts.ts"
+import { Progress, type ProgressEvent } from "./progress.ts"
 import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 
@@ -80,21 +81,41 @@ test("vocabularies that cannot go together are refused when a run is planned, be
   }
 })
 
-test("prompts with maxNew tokens that do not fit into a model's context are refused before anything is trained", async () => {
-  const store = await Effect.runPromise(Effect.provide(Store, layers))
-  const before = ["target", "start"].map((kind) => store.manifests(kind).length)
-  const refused = async (...settings: ReadonlyArray<string>) =>
-    (await Effect.runPromise(Effect.flip(run(...settings)))).message
-  const narrow = "draft.model.max_position_embeddings=16"
-  const ofDraft = await refused(narrow, "measure.maxNew=15")
-  expect(ofDraft).toContain(
-    "has 2 tokens, with measure.maxNew 15 that is 17; the draft's context is 16: set measure.maxNew to 14 or less",
+test("a draft with a shorter context than the target's texts is said, and the run goes on", async () => {
+  const notes: Array<string> = []
+  const report = (event: ProgressEvent) => void (event._tag === "note" && notes.push(event.text))
+  const listening = Layer.mergeAll(layers, Layer.succeed(Progress, { report }))
+  const settings = ["draft.model.max_position_embeddings=16", "measure.maxNew=16", "seeds=[1]", "target.steps=6"]
+  const { record } = await Effect.runPromise(
+    Effect.flatMap(resolved(...settings), (r) =>
+      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+    ).pipe(Effect.provide(listening)),
   )
-  expect(ofDraft).not.toContain("the target's context")
-  const ofBoth = await refused("measure.maxNew=31")
-  expect(ofBoth).toContain("the target's context is 32: set measure.maxNew to 30 or less")
-  expect(ofBoth).toContain("the draft's context is 32")
-  expect(["target", "start"].map((kind) => store.manifests(kind).length)).toEqual(before)
-  const { record } = await Effect.runPromise(run(narrow, "measure.maxNew=14", "seeds=[1]"))
   expect(record.rows.length).toBeGreaterThan(0)
+  expect(
+    notes.filter((note) => note.includes("the draft's context is 16: near its end it proposes less")),
+  ).toHaveLength(1)
 }, 60_000)
+
+test("prompts that leave the target no room are refused; less room than maxNew is said", async () => {
+  const architectures = async (target: number, draft: number) => {
+    const of = async (length: number) => ({ ...(await Effect.runPromise(tinyModel(16).instance)), maxLength: length })
+    return { target: await of(target), draft: await of(draft) }
+  }
+  const measure = { maxNew: 15, split: "test" } as Parameters<typeof contextProblems>[0]
+  const said = async (longest: number, target: number, draft: number) =>
+    contextProblems(measure, longest, await architectures(target, draft))
+  expect(await said(2, 17, 16)).toEqual({ problems: [], notes: [] })
+  expect(await said(2, 17, 15)).toEqual({
+    problems: [],
+    notes: [
+      "the longest prompt of the test split has 2 tokens, with measure.maxNew 15 that is 17; the draft's context is 15: near its end it proposes less and beyond it nothing, and acceptance and KL are of the tokens that it can read",
+    ],
+  })
+  expect((await said(2, 16, 16)).notes).toEqual([
+    "the longest prompt of the test split has 2 tokens, with measure.maxNew 15 that is 17; the target's context is 16: after such a prompt it writes 14 at most",
+  ])
+  expect((await said(16, 16, 32)).problems).toEqual([
+    "the longest prompt of the test split has 16 tokens, the target's context is 16, which leaves no room for a text: measure on shorter prompts, or give the target a longer context",
+  ])
+})

@@ -9,6 +9,7 @@ import { Effect, Layer } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
+import { contextProblems } from "./preflight/contexts.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
@@ -171,7 +172,8 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     yield* sayNotes(batchNotes(resolved, encoded.examples.length))
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
     // The target's own folder may say more than the file that the data was encoded with.
-    for (const text of new Set([...warnings, ...(saved?.notes ?? [])])) report({ _tag: "note", text })
+    const ofModels = Object.values(graph.architectures).flatMap(({ notes = [] }) => notes)
+    for (const text of new Set([...ofModels, ...warnings, ...(saved?.notes ?? [])])) report({ _tag: "note", text })
     const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
     report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}`, detail: true })
     const { examples: kept, dropped } = yield* readSplit(data, resolved.measure.split)
@@ -195,23 +197,9 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }
     const longest = Math.max(...kept.slice(0, resolved.measure.prompts).map(({ promptLength }) => promptLength))
-    const problems = contextProblems(resolved.measure, longest, graph.architectures)
+    const { problems, notes } = contextProblems(resolved.measure, longest, graph.architectures)
     if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
-  })
-
-/** Models that could not read the longest prompt with all that the target may write after it. */
-const contextProblems = (
-  { maxNew, split }: Resolved["measure"],
-  longest: number,
-  architectures: Graph["architectures"],
-): ReadonlyArray<string> =>
-  (["target", "draft"] as const).flatMap((name) => {
-    const { maxLength } = architectures[name]
-    if (longest + maxNew <= maxLength) return []
-    const found = `the longest prompt of the ${split} split has ${longest} tokens, with measure.maxNew ${maxNew} that is ${longest + maxNew}`
-    const most = maxLength - longest
-    const remedy = most >= 2 ? `set measure.maxNew to ${most} or less` : "measure on shorter prompts"
-    return [`${found}; the ${name}'s context is ${maxLength}: ${remedy}, or give the ${name} a longer context`]
+    for (const text of notes) report({ _tag: "note", text })
   })
 
 /** The run.json of a folder; undefined when there is none that this version reads. */

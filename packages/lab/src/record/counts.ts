@@ -56,12 +56,22 @@ export const countsText = (gamma: number, greedy: ReadonlyArray<Rollout>, drafts
     [...figures].map(([seed, of]) => draftCounts(name, seed, of, kept.get(seed), gamma)),
   )
   const [first] = drafts.flatMap(({ figures }) => [...figures.values()])
+  const [kept] = drafts.flatMap((draft) => [...draft.kept.values()])
+  const greedyLengths = greedy.map(({ tokens }) => tokens.length)
+  const sampledLengths = first === undefined ? [] : lengthOf(first, gamma).sampledCounts.map(({ emitted }) => emitted)
+  // All drafts of a run have one context: lengths are told again where it is shorter than some text.
+  const shorter = (name: string, lengths: ReadonlyArray<number>, of: ReadonlyArray<number>) =>
+    lengths.some((n, i) => n !== of[i]) ? { [name]: lengths } : {}
+  const sizes = (texts: ReadonlyArray<string> = []) => texts.map(({ length }) => length)
   const head = {
     schema: 1,
     gamma,
-    greedyLengths: greedy.map(({ tokens }) => tokens.length),
+    greedyLengths,
     greedyLimits: greedy.map(({ limit }) => limit),
-    sampledLengths: (first?.overlap ?? []).map(([, positions]) => positions),
+    sampledLengths,
+    ...shorter("greedyReadable", sizes(first?.agreement), greedyLengths),
+    ...shorter("sampledReadable", first?.overlap.map(([, positions]) => positions) ?? [], sampledLengths),
+    ...shorter("keptLengths", sizes(kept), greedyLengths),
   }
   const lines = all.map((draft) => JSON.stringify(draft)).join(",\n")
   return `${JSON.stringify(head).slice(0, -1)},"drafts":[\n${lines}\n]}\n`

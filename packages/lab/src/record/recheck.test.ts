@@ -11,6 +11,7 @@ import { Effect, Layer } from "effect"
 import { behind, tiny } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
+import { applySettings } from "../experiment/settings.ts"
 import { Progress } from "../progress.ts"
 import { readRecord, runExperiment } from "../run.ts"
 import type { Figures } from "../stages/measure.ts"
@@ -52,6 +53,27 @@ const made = async (experiment: Experiment) => {
   const { directory, record } = await Effect.runPromise(run.pipe(Effect.provide(layers)))
   return { directory, record }
 }
+
+test.skipIf(python === null)(
+  "a run whose draft has a shorter context than the target's texts is measured as far as it reads, and checks",
+  async () => {
+    const context = 16
+    const settings = [`draft.model.max_position_embeddings=${context}`, "measure.maxNew=24", "target.steps=6"]
+    const { directory, record } = await made(await Effect.runPromise(applySettings(tiny, settings)))
+    const counts = JSON.parse(readFileSync(join(directory, "counts.json"), "utf8"))
+    const total = (lengths: ReadonlyArray<number>) => lengths.reduce((a, b) => a + b, 0)
+    expect(Math.max(...counts.greedyLengths)).toBeGreaterThan(context)
+    expect(total(counts.greedyReadable)).toBeLessThan(total(counts.greedyLengths))
+    expect(total(counts.keptLengths)).toBeLessThan(total(counts.greedyReadable))
+    expect(total(counts.sampledReadable)).toBeLessThan(total(counts.sampledLengths))
+    expect(record.rows.every(({ greedyAcceptance }) => greedyAcceptance.value !== null)).toBe(true)
+    const { exitCode, out, err } = recheck(directory)
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" })
+    expect(out).toContain("agreement, kept")
+    expect(out).toContain(" 0 differ")
+  },
+  60_000,
+)
 
 test.skipIf(python === null)(
   "a plain Python script gets every figure and interval of a run; a figure, an interval or a count that was changed is found",

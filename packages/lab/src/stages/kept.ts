@@ -60,21 +60,28 @@ export const keptStage = (
             Effect.provideService(Reference, { model: models.reference }),
           )
           const rollouts = yield* readRollouts(texts!)
-          const kept = rollouts.map(({ tokens }) => new Uint8Array(tokens.length))
+          // Tokens that all three can read: fewer than there are where one has a short context.
+          const context = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))
+          const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, context - prompt.length)))
+          const kept = read.map((tokens) => new Uint8Array(tokens.length))
           const chunkRows = chunkRowsFor(models.draft.architecture.vocabularySize)
           yield* decodingStep(`tokens that ${arm.name} keeps`, async () => {
             for (let from = 0, micro = 0; from < rollouts.length; from += batchSize, micro++) {
-              const part = rollouts.slice(from, from + batchSize)
+              const part = rollouts
+                .slice(from, from + batchSize)
+                .flatMap(({ prompt }, i) => (read[from + i]!.length > 0 ? [{ prompt, index: from + i }] : []))
+              if (part.length === 0) continue
               const batch = collate(
-                part.map(({ prompt, tokens }) => ({
-                  ids: Int32Array.from([...prompt, ...tokens]),
+                part.map(({ prompt, index }) => ({
+                  ids: Int32Array.from([...prompt, ...read[index]!]),
                   promptLength: prompt.length,
                 })),
               )
               const weights_N = keptWeights({ ...models, batch, filter, loss, step: 0, steps, seed, micro, chunkRows })
               for (const [n, w] of weights_N.entries()) {
                 const b = batch.sequence_N[n]!
-                kept[from + b]![batch.position_N[n]! - part[b]!.prompt.length] = w > 0 ? 1 : 0
+                const { prompt, index } = part[b]!
+                kept[index]![batch.position_N[n]! - prompt.length] = w > 0 ? 1 : 0
               }
             }
           })
@@ -85,7 +92,7 @@ export const keptStage = (
     })
   })
 
-/** For each prompt of the greedy rollouts a text of "1" (kept) and "0" (dropped), one a generated token. */
+/** For each prompt of the greedy rollouts a text of "1" (kept) and "0" (dropped), one a generated token that the models can read. */
 export const readKept = (artifact: Artifact): Effect.Effect<ReadonlyArray<string>, DataError> =>
   Effect.try({
     try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<string>,

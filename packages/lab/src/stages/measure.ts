@@ -44,7 +44,10 @@ export interface Figures {
   readonly overlap: ReadonlyArray<readonly [sum: number, positions: number]>
   /** The same of KL(p || q), nats, of the raw distributions. */
   readonly kl: ReadonlyArray<readonly [sum: number, positions: number]>
-  /** By prompt of the greedy rollouts: "1" where the draft's greedy choice is the target's token, else "0", position by position. */
+  /**
+   * By prompt of the greedy rollouts: "1" where the draft's greedy choice is the target's token, else "0", position by
+   * position as far as the draft's context reaches.
+   */
   readonly agreement: ReadonlyArray<string>
   readonly parameterRatio: number
   /** Null where the clock was not asked for (starts and references), or no text is longer than a block. */
@@ -120,7 +123,7 @@ export const measureStage = (spec: {
           lengths,
           overlap: sums(onSampled.overlap!),
           kl: sums(onSampled.kl!),
-          agreement: onGreedy.chance.map((bits_T) => bits_T.join("")),
+          agreement: onGreedy.chance.map((bits_T, i) => bits_T.subarray(0, onGreedy.readable[i]).join("")),
           parameterRatio: parameterRatio(targetModel, draftModel),
           speedup: speedup && { ...withoutRuns(speedup), load },
         }
