@@ -24,10 +24,10 @@ const run = (...settings: ReadonlyArray<string>) =>
   ).pipe(Effect.provide(layers))
 
 /** A folder with a model that nobody trained, and a tokenizer. */
-const savedTarget = async (tokenizer: Tokenizer): Promise<string> => {
+const savedTarget = async (tokenizer: Tokenizer, extra: Record<string, unknown> = {}): Promise<string> => {
   const folder = mkdtempSync(join(home, "target-"))
   const model = initialise(await Effect.runPromise(tinyModel(16).instance), 0)
-  await Effect.runPromise(saveModel(model, folder))
+  await Effect.runPromise(saveModel(model, folder, extra))
   model.dispose()
   for (const [name, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(join(folder, name), text)
   return folder
@@ -47,11 +47,24 @@ test("a target that was saved with another tokenizer is refused before anything 
   expect(store.manifests("start")).toEqual([])
 })
 
-test("a target that was saved with the run's own tokenizer runs", async () => {
+/** A run with what it notes on its way. */
+const noted = async (...settings: ReadonlyArray<string>) => {
+  const notes: Array<string> = []
+  const report = (event: ProgressEvent) => void (event._tag === "note" && notes.push(event.text))
+  const listening = Layer.mergeAll(layers, Layer.succeed(Progress, { report }))
   const { record } = await Effect.runPromise(
-    run(target(await savedTarget(byteTokenizer)), "seeds=[1]", "arms.all.steps=2", "arms.behind.steps=2"),
+    Effect.flatMap(resolved(...settings), (r) =>
+      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+    ).pipe(Effect.provide(listening)),
   )
+  return { record, notes }
+}
+
+test("a target that was saved with the run's own tokenizer runs; what was left aside of its folder is said once", async () => {
+  const folder = await savedTarget(byteTokenizer, { my_key: 1 })
+  const { record, notes } = await noted(target(folder), "seeds=[1]", "arms.all.steps=2", "arms.behind.steps=2")
   expect(record.rows.map(({ name }) => name)).toContain("behind")
+  expect(notes.filter((note) => note.includes('"my_key": not a setting of llama that is known here'))).toHaveLength(1)
 }, 60_000)
 
 test("vocabularies that cannot go together are refused when a run is planned, before any work", async () => {
@@ -82,15 +95,8 @@ test("vocabularies that cannot go together are refused when a run is planned, be
 })
 
 test("a draft with a shorter context than the target's texts is said, and the run goes on", async () => {
-  const notes: Array<string> = []
-  const report = (event: ProgressEvent) => void (event._tag === "note" && notes.push(event.text))
-  const listening = Layer.mergeAll(layers, Layer.succeed(Progress, { report }))
   const settings = ["draft.model.max_position_embeddings=16", "measure.maxNew=16", "seeds=[1]", "target.steps=6"]
-  const { record } = await Effect.runPromise(
-    Effect.flatMap(resolved(...settings), (r) =>
-      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
-    ).pipe(Effect.provide(listening)),
-  )
+  const { record, notes } = await noted(...settings)
   expect(record.rows.length).toBeGreaterThan(0)
   expect(
     notes.filter((note) => note.includes("the draft's context is 16: near its end it proposes less")),

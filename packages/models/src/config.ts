@@ -119,7 +119,15 @@ export const architectureFromConfig = (config: unknown, where = "config.json"): 
     problems.push(`hidden_act ${shown(given)} is not supported, known are ${[...family.activations.keys()].join(", ")}`)
   if (problems.length > 0) throw fail(problems)
   const isNone = (key: string, value: unknown) => value === null && family.nullable.includes(key)
-  const merged = { ...family.defaults, ...config, hidden_act: activation, rotary_pct: undefined, ...rope.options }
+  // Keys keep their order, so that a model that is read and saved has the same bytes whatever is added to the defaults.
+  const absent = Object.entries(family.defaults).filter(([key]) => !Object.hasOwn(config, key))
+  const merged = {
+    ...config,
+    ...Object.fromEntries(absent),
+    hidden_act: activation,
+    rotary_pct: undefined,
+    ...rope.options,
+  }
   const built = family.build(
     Object.fromEntries(Object.entries(merged).filter(([key, value]) => value !== undefined && !isNone(key, value))),
   )

@@ -80,6 +80,23 @@ test("config.json has what transformers needs; keys given on saving are added", 
   })
 })
 
+test("a copy of a copy has the same bytes, its keys in the order of the first", async () => {
+  for (const model_type of ["llama", "gpt_neox"]) {
+    const copy = async (from: string, to: string) => {
+      const model = await Effect.runPromise(loadModel(from))
+      await Effect.runPromise(saveModel(model, to))
+      model.dispose()
+      return readFileSync(join(to, "config.json"), "utf8")
+    }
+    const dir = await saved(`again-${model_type}`, { model_type, eos_token_id: 2 })
+    const first = await copy(dir, join(dir, "first"))
+    expect(await copy(join(dir, "first"), join(dir, "second"))).toBe(first)
+    const own = ["vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "hidden_act"]
+    const sizes = (text: string) => Object.keys(JSON.parse(text)).filter((key) => own.includes(key))
+    expect(sizes(first)).toEqual(sizes(readFileSync(join(dir, "config.json"), "utf8")))
+  }
+})
+
 test("shards are read by their index; a shard outside the directory is not", async () => {
   const dir = await saved("shards")
   const tensors = [...readSafetensors(join(dir, "model.safetensors"))].map(([name, rest]) => ({ name, ...rest }))
