@@ -109,7 +109,8 @@ export const resumeCheckpoint = (
   identity: string,
   trained: Omit<Trained, "optimizer">,
 ): Effect.Effect<
-  { readonly counters: Counters; readonly restore: (optimizer: AdamW) => void } | undefined,
+  | { readonly counters: Counters; readonly restore: (optimizer: AdamW) => Effect.Effect<void, InvalidInput> }
+  | undefined,
   InvalidInput
 > =>
   Effect.gen(function* () {
@@ -136,13 +137,17 @@ export const resumeCheckpoint = (
     yield* Effect.try({ try: () => load(folder, trained), catch: (cause) => refuse(String(cause)) })
     return {
       counters,
-      restore: (optimizer: AdamW) => {
-        const file = openSafetensors(join(folder, "optimizer.safetensors"))
-        try {
-          optimizer.restore({ steps: counters.step, moments: file.read })
-        } finally {
-          file.close()
-        }
-      },
+      restore: (optimizer: AdamW) =>
+        Effect.try({
+          try: () => {
+            const file = openSafetensors(join(folder, "optimizer.safetensors"))
+            try {
+              optimizer.restore({ steps: counters.step, moments: file.read })
+            } finally {
+              file.close()
+            }
+          },
+          catch: (cause) => refuse(String(cause)),
+        }),
     }
   })

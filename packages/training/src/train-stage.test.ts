@@ -171,8 +171,17 @@ describe("resume", () => {
     expect(String(await fail("b"))).toContain("is of another run (a, not b); remove the folder or run with --fresh")
     const newest = (await readdir(directory)).sort().at(-1)!
     const file = join(directory, newest, "model.safetensors")
-    await writeFile(file, (await readFile(file)).subarray(0, 500))
-    expect(String(await fail("a"))).toContain("remove the folder or run with --fresh")
+    const whole = await readFile(file)
+    for (const [name, bytes] of [
+      ["model.safetensors", whole.subarray(0, 500)],
+      ["optimizer.safetensors", whole.subarray(0, 500)],
+      ["optimizer.safetensors", whole],
+    ] as const) {
+      const before = await readFile(join(directory, newest, name))
+      await writeFile(join(directory, newest, name), bytes)
+      expect(String(await fail("a"))).toContain("remove the folder or run with --fresh")
+      await writeFile(join(directory, newest, name), before)
+    }
   })
 })
 

@@ -111,7 +111,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     (o) => Effect.sync(() => o.dispose()),
   )
   if (found !== undefined) {
-    found.restore(optimizer)
+    yield* found.restore(optimizer)
     counters = found.counters
     if (counters.filter !== null) filter.restore(counters.filter)
     emit({ _tag: "resumed", stage, step: counters.step })

@@ -21,6 +21,7 @@ import { serve } from "./worker.ts"
 
 const send = (message: FromWorker): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
 process.stdout.on("error", () => {}) // the run is gone: stdin closes as well
+process.on("SIGHUP", () => {}) // so does the signal of one that is closed
 process.on("SIGINT", () => {}) // a terminal's Ctrl-C goes to the run as well, which closes its workers
 // What a plugin prints is no message.
 console.log = console.error
