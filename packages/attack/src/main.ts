@@ -1,14 +1,13 @@
 /**
  * `bun run attack [--minutes M] [--seed S] [--kind K] [--first N] [--count N] [--json FILE]`: makes random damage and tries it.
  *
+ * `--json` adds the counts to those of the file, where it is there: an hour may be several goes.
  * Exit code 0: every trial ended in a readable refusal or a right result. 1: at least one did not.
  */
-import { cpus, totalmem } from "node:os"
 import { parseArgs } from "node:util"
-import { writeWhole } from "@winnow/files"
-import { commit } from "@winnow/lab"
 import type { Kind } from "./kind.ts"
 import { kinds } from "./kinds/index.ts"
+import { addToRecord } from "./record.ts"
 import { type Counts, runKind } from "./run.ts"
 
 const { values } = parseArgs({
@@ -59,21 +58,5 @@ async function tryKind(kind: Kind, milliseconds: number, most: number): Promise<
   return done
 }
 
-if (values.json !== undefined)
-  writeWhole(
-    values.json,
-    `${JSON.stringify(
-      {
-        schema: 1,
-        created: new Date().toISOString(),
-        commit: commit(),
-        seed,
-        minutes,
-        machine: { processor: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: totalmem() },
-        kinds: counts.map(({ failures, ...rest }) => ({ ...rest, failures: failures.slice(0, 20) })),
-      },
-      null,
-      2,
-    )}\n`,
-  )
+if (values.json !== undefined) addToRecord(values.json, { seed, minutes }, counts)
 process.exit(counts.some(({ outcomes }) => outcomes.wrong > 0) ? 1 : 0)
