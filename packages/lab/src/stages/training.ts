@@ -1,7 +1,7 @@
 /** What every training stage does: the steps with checkpoints and events, the weights, and what it all cost. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Filter, Loss, type Model } from "@winnow/core"
+import { Filter, InvalidInput, Loss, type Model } from "@winnow/core"
 import { batches, type EncodedTask } from "@winnow/data"
 import { parameterCount, saveModel } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
@@ -14,8 +14,18 @@ import { checkpoints } from "../store/store.ts"
 /**
  * At least this long between two checkpoints: a kill costs half a minute at most. WINNOW_CHECKPOINT_SECONDS sets another
  * time: longer for a slow disk, next to nothing for tests that kill.
+ *
+ * @error InvalidInput where it is set to anything but a number from 0 on
  */
-const checkpointSeconds = () => Number(process.env["WINNOW_CHECKPOINT_SECONDS"] || 20)
+export const checkpointSeconds = (
+  asked = process.env["WINNOW_CHECKPOINT_SECONDS"],
+): Effect.Effect<number, InvalidInput> => {
+  if (asked === undefined || asked === "") return Effect.succeed(20)
+  const seconds = Number(asked)
+  if (Number.isFinite(seconds) && seconds >= 0) return Effect.succeed(seconds)
+  const problems = [`it is ${JSON.stringify(asked.slice(0, 40))}, expected seconds from 0 on, such as 60; or unset it`]
+  return Effect.fail(new InvalidInput({ what: "WINNOW_CHECKPOINT_SECONDS", problems }))
+}
 
 /** The settings of a training stage that its key is made of. */
 export const trainingFields = ({ steps, batchSize, microBatches, optimizer, precision }: Training) => ({
@@ -44,6 +54,7 @@ export const train = (
     const { label, model, training, data, seed } = options
     const { steps, batchSize, microBatches, optimizer, precision } = training
     const [filter, loss] = [yield* Filter, yield* Loss]
+    const everySeconds = yield* checkpointSeconds()
     const started = performance.now()
     let tokensAtStart: number | undefined
     const onEvent = (event: TrainEvent) => {
@@ -66,7 +77,7 @@ export const train = (
       checkpoint: {
         directory: join(context.directory, checkpoints),
         identity: context.key,
-        everySeconds: checkpointSeconds(),
+        everySeconds,
       },
       onEvent,
     })
