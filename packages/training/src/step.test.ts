@@ -189,12 +189,14 @@ test("plain training of targets: one answer from the native head, which makes no
   const [filter, loss] = [await instance(everyToken()), await instance(nextToken())]
   const result = compare("llama", filter, loss)
   expect([result.kept, result.N]).toEqual([batch.row_N.length, batch.row_N.length])
-  // the plugins are the same code under other names
+  // The plugins are the same code under other names; each definition wraps its functions anew.
+  const fields = (instance: object) =>
+    Object.entries(instance).filter(([name, value]) => name !== "name" && typeof value !== "function")
   for (const [plain, plugin] of [
     [filter, await filters["none"]!],
     [loss, await losses["cross-entropy"]!],
   ] as const)
-    expect({ ...plain, name: "", save: 0, restore: 0 }).toEqual({ ...plugin, name: "", save: 0, restore: 0 })
+    expect(fields(plain)).toEqual(fields(plugin))
   if (native() === undefined) return
   const { binding } = backend()
   const { executeOp } = binding

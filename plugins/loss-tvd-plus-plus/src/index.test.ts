@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { Categorical, type LossChunk, type LossInstance } from "@winnow/core"
+import { Categorical, type LossChunk, type LossInstance, tryLoss } from "@winnow/core"
 import { logSoftmax, mean, normals, seeded, softmax, totalVariation, variance } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { checkLoss, instanceOf, type LossRow } from "@winnow/testing"
@@ -170,4 +170,17 @@ test("batch statistics that were not computed are asked for, not guessed", async
 test("options that would do nothing are refused", async () => {
   await expect(instanceOf(tvdPlusPlus({ samples: 4 }))).rejects.toThrow(/samples/)
   await expect(instanceOf(tvdPlusPlus({ normalise: "position" }))).rejects.toThrow(/uniform/)
+})
+
+test("the trial before a run takes every form of it, one draw a row too", async () => {
+  const forms = [
+    tvdPlusPlus(),
+    tvdPlusPlus({ expectation: "uniform" }),
+    tvdPlusPlus({ expectation: "sampled" }),
+    tvdPlusPlus({ expectation: "uniform", normalise: "position" }),
+  ]
+  for (const form of forms) {
+    const loss = await instanceOf(form)
+    for (const V of [2, 17, 128]) expect(() => tryLoss(loss, V)).not.toThrow()
+  }
 })

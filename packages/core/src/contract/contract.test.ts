@@ -270,12 +270,12 @@ describe("losses", () => {
     [
       "a scalar",
       { value: (c: Chunk) => tf.mean(value(c)) },
-      "value returned a tensor of shape []; expected a float32 tensor of shape [4]",
+      "value returned a tensor of shape []; expected a float32 tensor of shape [64]",
     ],
     [
       "a column",
       { value: (c: Chunk) => tf.expandDims(value(c), 1) },
-      "value returned a tensor of shape [4, 1]; expected a float32 tensor of shape [4]",
+      "value returned a tensor of shape [64, 1]; expected a float32 tensor of shape [64]",
     ],
     [
       "integers",
@@ -286,7 +286,7 @@ describe("losses", () => {
     [
       "async",
       { value: async (c: Chunk) => value(c) },
-      "value returned a Promise; expected a float32 tensor of shape [4], from a plain function",
+      "value returned a Promise; expected a float32 tensor of shape [64], from a plain function",
     ],
     ["not finite", { value: (c: Chunk) => tf.log(tf.sub(value(c), 10)) }, "value gave NaN in row 0"],
     [
@@ -297,7 +297,7 @@ describe("losses", () => {
     [
       "a gradient of another shape",
       { value, gradient: (c: Chunk) => ({ loss_R: value(c), gradient_RV: value(c) }) },
-      "gradient's gradient_RV returned a tensor of shape [4]; expected a float32 tensor of shape [4, 32]",
+      "gradient's gradient_RV returned a tensor of shape [64]; expected a float32 tensor of shape [64, 32]",
     ],
     [
       "another loss beside the gradient",
@@ -313,7 +313,7 @@ describe("losses", () => {
     [
       "batch rows of one dimension",
       { value, batch: { rows: value, combine: () => [1] } },
-      "batch.rows returned a tensor of shape [4]; expected a float32 tensor of shape [4, M]",
+      "batch.rows returned a tensor of shape [64]; expected a float32 tensor of shape [64, M]",
     ],
     [
       "combine without numbers",

@@ -109,8 +109,11 @@ const tolerance = 1e-3
 
 const notFinite = (values: Float32Array): number => values.findIndex((x) => !Number.isFinite(x))
 
-/** A chunk of plain logits with a few near certainties, as drafts and targets have. */
-export const trialCase = (V: number, R = 4): LossCase => {
+/**
+ * A chunk of plain logits with a few near certainties, as drafts and targets have. 64 rows, so that a loss that draws one
+ * token a row draws good and bad ones.
+ */
+export const trialCase = (V: number, R = 64): LossCase => {
   const rng = seeded(1, "trial", "loss", V)
   return {
     name: "trial",
