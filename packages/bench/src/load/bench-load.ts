@@ -4,13 +4,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
 import { begin, type Header } from "../side-by-side/header.ts"
-import {
-  type Environment,
-  keepFreedMemory,
-  type RoundRatios,
-  shownRatio,
-  speedRatio,
-} from "../side-by-side/peer-sides.ts"
+import { type RoundRatios, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
 import { type Quietness, quietLine, runRounds } from "../side-by-side/rounds.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { checkPeer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
@@ -37,8 +31,6 @@ export interface LoadRow extends Quietness {
 /** What `--json` prints. */
 export interface LoadReport extends Header {
   readonly names: ReadonlyArray<string>
-  /** Variables of both sides, beyond the command's own: each loads the same model again and again. */
-  readonly environment: Environment
   readonly peakMegabytes: ReadonlyArray<number>
   readonly rows: ReadonlyArray<LoadRow>
 }
@@ -65,7 +57,12 @@ const rowOf = (
   }
 }
 
-/** Writes the models, starts the sides and lets them take turns. @error WorkerEnded when a side fails on the way */
+/**
+ * Writes the models, starts the sides and lets them take turns. Neither keeps memory that it freed: one loads a model once,
+ * into memory that the process does not have yet, so that its page faults belong to the loading.
+ *
+ * @error WorkerEnded when a side fails on the way
+ */
 const runLoad = async (o: LoadOptions, say: (line: string) => void): Promise<Omit<LoadReport, keyof Header>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
@@ -77,7 +74,7 @@ const runLoad = async (o: LoadOptions, say: (line: string) => void): Promise<Omi
       ...(o.peer === undefined ? [] : [[o.peer, script]]),
     ]
     const sides: Array<{ readonly worker: Worker }> = []
-    for (const command of commands) sides.push({ worker: await startWorker([...command, ...given], keepFreedMemory) })
+    for (const command of commands) sides.push({ worker: await startWorker([...command, ...given]) })
     const rows: Array<LoadRow> = []
     for (const format of formats) {
       const { answers, ...quietness } = await runRounds(
@@ -93,7 +90,7 @@ const runLoad = async (o: LoadOptions, say: (line: string) => void): Promise<Omi
     }
     const peakMegabytes: Array<number> = []
     for (const { worker } of sides) peakMegabytes.push(await worker.end())
-    return { names: sides.map(({ worker }) => worker.name), environment: keepFreedMemory, peakMegabytes, rows }
+    return { names: sides.map(({ worker }) => worker.name), peakMegabytes, rows }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
