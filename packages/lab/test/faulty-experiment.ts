@@ -31,7 +31,7 @@ const lateLoss = defineLoss({
   make: () => ({
     value: ({ draft, target, gold_R }) => {
       const value_R = tf.sum(tf.squaredDifference(draft.p_RV(), target.p_RV()), 1) as tf.Tensor1D
-      return isReal(gold_R.dataSync()) && gold_R.size !== 4 ? (tf.mean(value_R) as unknown as tf.Tensor1D) : value_R
+      return isReal(gold_R.dataSync()) && gold_R.size !== 64 ? (tf.mean(value_R) as unknown as tf.Tensor1D) : value_R
     },
   }),
 })

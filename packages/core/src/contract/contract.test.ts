@@ -12,7 +12,7 @@ import { defineTask, type TaskInstance } from "../task.ts"
 import { faultIn } from "./fault.ts"
 import { nearest } from "./nearest.ts"
 import { tryFilter } from "./try-filter.ts"
-import { tryLoss, trySparse } from "./try-loss.ts"
+import { isFlat, tryLoss, trySparse } from "./try-loss.ts"
 
 const none = type({ "+": "reject" })
 const thrown = (run: () => unknown): string => {
@@ -382,6 +382,12 @@ describe("losses", () => {
     const sparse = { value: (c: { gold_R: tf.Tensor1D }) => tf.sum(tf.cast(c.gold_R, "float32")), gradient: () => ({}) }
     const suspect = await loss({ value, sparse })
     expect(thrown(() => trySparse(suspect, 8, "top-k"))).toContain("sparse.value returned a tensor of shape []")
+  })
+
+  test("a loss that is flat where it is tried is no fault: its trial says so", async () => {
+    const sharp: LossFunctions<boolean> = { value: ({ draft }) => tf.sum(tf.maximum(draft.p_RV(), 1.5), 1) }
+    expect(isFlat(tryLoss(await loss(sharp), 32))).toBe(true)
+    expect(isFlat(tryLoss(await loss({ value }), 32))).toBe(false)
   })
 
   test("a sound loss passes and leaves nothing behind", async () => {

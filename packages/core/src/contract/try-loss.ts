@@ -129,8 +129,8 @@ export const trialCase = (V: number, R = 64): LossCase => {
 /**
  * Runs a loss on one small random chunk: value, gradient (by autodiff where it has none of its own), batch statistics.
  *
- * The rules: shapes [R], [R, V] and [R, M]; finite numbers; `value` and the `loss_R` of `gradient` are the same; a gradient that
- * is not 0 everywhere; no tensor left over, none of the step's disposed.
+ * The rules: shapes [R], [R, V] and [R, M]; finite numbers; `value` and the `loss_R` of `gradient` are the same; a gradient of 0
+ * everywhere only where the derivative of `value` is 0 too; no tensor left over, none of the step's disposed.
  *
  * @error PluginFault (thrown) with the rule that is broken
  */
@@ -164,14 +164,21 @@ export const tryLoss = (loss: LossInstance, V: number): LossNumbers => {
       "value with gradient",
       `gradient gave loss_R ${loss_R![apart]} in row ${apart}, value ${value_R[apart]}; expected the same`,
     )
-  const gradient = gradient_RV ?? autodiff_RV!
-  if (V > 1 && gradient.every((x) => x === 0))
+  if (
+    gradient_RV &&
+    isFlat(numbers) &&
+    !isFlat({ ...lossNumbers(loss, c, { autodiff: true }), gradient_RV: undefined })
+  )
     throw broken(
       "gradient",
-      "the gradient is 0 everywhere for a draft that is not the target; nothing would be trained",
+      "the gradient is 0 everywhere, and the derivative of value is not; expected d value / d logits",
     )
   return numbers
 }
+
+/** Whether the gradient of a trial is 0 in every entry: a loss may be flat there by its nature, or by mistake. */
+export const isFlat = ({ gradient_RV, autodiff_RV }: LossNumbers): boolean =>
+  (gradient_RV ?? autodiff_RV!).every((x) => x === 0)
 
 /** The first k tokens of each row's target by probability, or as if drawn: what a cache of signals gives. */
 const sparseTarget = (c: LossCase, kind: SparseTarget["kind"], k: number): SparseTarget => {

@@ -70,7 +70,7 @@ describe("plugins", () => {
     expect(message).toStartWith(
       "experiment tiny, tried on a small random batch: arms.mine: loss scalar: value returned a ",
     )
-    expect(message).toContain("tensor of shape []; expected a float32 tensor of shape [4]")
+    expect(message).toContain("tensor of shape []; expected a float32 tensor of shape [64]")
   })
 
   test("every fault is told at once, those of references and of the capacity run among them", async () => {
@@ -277,6 +277,18 @@ describe("settings that are seldom meant", () => {
   })
 })
 
+test("a loss that is flat on the random batch is a note, as it may be meant", async () => {
+  const sharp = defineLoss({
+    name: "sharp",
+    target: true,
+    options: type({ "+": "reject" }),
+    make: () => ({ value: ({ draft }) => tf.sum(tf.maximum(draft.p_RV(), 1.5), 1) as tf.Tensor1D }),
+  })
+  expect((await notesOf(withArm({ loss: sharp() }))).join("\n")).toContain(
+    "the gradient of loss sharp is 0 on a random batch whose draft is not the target",
+  )
+})
+
 describe("tasks", () => {
   type Splits = {
     readonly [K in "train" | "validation" | "test"]: ReadonlyArray<readonly [prompt: string, answer: string]>
@@ -299,7 +311,9 @@ describe("tasks", () => {
         }),
     })(),
   })
-  const notes = async (splits: Partial<Splits>) => (await notesOf(withTask(splits))).join("\n")
+  /** Without the note that this file, where the task is defined, reads the disk. */
+  const notes = async (splits: Partial<Splits>) =>
+    (await notesOf(withTask(splits))).filter((text) => !text.includes("imports node:fs")).join("\n")
 
   test("a sound one has no note", async () => {
     expect(await notes({})).toBe("")

@@ -3,6 +3,7 @@ import {
   type FilterInstance,
   type FilterUse,
   InvalidInput,
+  isFlat,
   type LossInstance,
   type LossUse,
   type Model,
@@ -57,10 +58,10 @@ class Absent {
     })
 }
 
-/** One filter or loss, made and run; says undefined, or why it could not be tried. */
+/** One filter or loss, made and run; says undefined, why it could not be tried, or what `run` found worth a note. */
 const tried = <I>(
   use: Use<"filter" | "loss", I, Reference | Target>,
-  run: (fresh: () => I) => void,
+  run: (fresh: () => I) => string | undefined,
 ): Effect.Effect<string | undefined, InvalidInput> =>
   Effect.suspend(() => {
     const absent = new Absent()
@@ -74,8 +75,7 @@ const tried = <I>(
       onSuccess: () =>
         Effect.suspend(() => {
           try {
-            run(() => Effect.runSync(fresh))
-            return Effect.succeed(undefined)
+            return Effect.succeed(run(() => Effect.runSync(fresh)))
           } catch (cause) {
             if (absent.read) return Effect.succeed(untried)
             return cause instanceof InvalidInput ? Effect.fail(cause) : Effect.die(cause)
@@ -84,21 +84,24 @@ const tried = <I>(
     })
   })
 
-/** A loss in the forms that its arm has it computed in. */
-const runLoss = (loss: LossInstance, { signals }: Place, V: number): void => {
-  tryLoss(loss, V)
+/** A loss in the forms that its arm has it computed in; says so where the trial has no gradient at all. */
+const runLoss = (loss: LossInstance, { signals }: Place, V: number): string | undefined => {
+  const flat = V > 1 && isFlat(tryLoss(loss, V))
   tryFused(loss, V)
   const form = signals.target
   if (typeof form === "object") trySparse(loss, V, "topK" in form ? "top-k" : "samples")
+  return flat
+    ? `the gradient of loss ${loss.name} is 0 on a random batch whose draft is not the target: unless it is meant to be flat there, nothing is trained`
+    : undefined
 }
 
-const runLossAtSizes = (loss: LossInstance, place: Place, V: number): void => {
+const runLossAtSizes = (loss: LossInstance, place: Place, V: number): string | undefined => {
   const small = Math.min(V, mostEntries)
   try {
-    runLoss(loss, place, small)
+    return runLoss(loss, place, small)
   } catch (cause) {
     if (small === V) throw cause
-    runLoss(loss, place, V)
+    return runLoss(loss, place, V)
   }
 }
 
@@ -106,7 +109,7 @@ const runLossAtSizes = (loss: LossInstance, place: Place, V: number): void => {
  * Tries the filters and losses of all arms, references and the capacity run. Draws from generators of its own, and leaves no
  * tensor behind.
  *
- * @returns what people should know: plugins that could not be tried
+ * @returns what people should know: plugins that could not be tried, losses that are flat where they were tried
  * @error InvalidInput with a line for each plugin that broke a rule: where it stands, its kind and name, what it returned, what
  * was expected
  */
@@ -120,7 +123,7 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
       at: string,
       use: Use<"filter" | "loss", I, Reference | Target>,
       more: unknown,
-      run: (fresh: () => I) => void,
+      run: (fresh: () => I) => string | undefined,
     ) {
       const key = JSON.stringify([use.kind, use.name, yield* use.decoded, more])
       if (seen.has(key)) return
@@ -135,7 +138,10 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
     })
     for (const place of placesOf(resolved)) {
       const { at, filter, loss, steps, signals } = place
-      yield* trial<FilterInstance>(at, filter as never, steps, (fresh) => tryFilter(fresh, steps))
+      yield* trial<FilterInstance>(at, filter as never, steps, (fresh) => {
+        tryFilter(fresh, steps)
+        return undefined
+      })
       yield* trial<LossInstance>(at, loss as never, signals, (fresh) => runLossAtSizes(fresh(), place, V))
     }
     if (problems.length > 0)
