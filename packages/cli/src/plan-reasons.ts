@@ -1,6 +1,15 @@
 /** The reasons of a plan as people read them: for each stage to do, what differs from the nearest artifact. */
 import type { Plan } from "@winnow/lab"
 
+/** A paragraph within 80 columns: its first line begins at 2, the others at 4. */
+const wrapped = (text: string): string => {
+  const lines = [" "]
+  for (const word of text.split(" "))
+    if (`${lines.at(-1)} ${word}`.length <= 80 || lines.at(-1)!.trim() === "") lines[lines.length - 1] += ` ${word}`
+    else lines.push(`    ${word}`)
+  return lines.join("\n")
+}
+
 /** Stages of one kind with one reason stand in one line; the artifact that each is compared with may differ. */
 const groupsOf = ({ stages }: Plan) =>
   Map.groupBy(
@@ -12,7 +21,7 @@ const groupsOf = ({ stages }: Plan) =>
 export const renderReasons = (plan: Plan): ReadonlyArray<string> => {
   const lines = [...groupsOf(plan).values()].map(([first, ...more]) => {
     const others = more.length === 0 ? "" : ` and ${more.length} more`
-    return `  ${first!.stage}${others}: ${first!.why}`
+    return wrapped(`${first!.stage}${others}: ${first!.why}`)
   })
   return lines.length > 0 ? ["", "Why:", ...lines] : []
 }

@@ -45,7 +45,7 @@ const worded = ({ path, before, now }: Change): string => {
   const name = rest.join(".")
   const values = `${shown(before)} -> ${shown(now)}`
   if (head === "inputs") return `its input ${name} is another`
-  if (head === "seed") return `seed ${values}`
+  if (head === "seed") return "another seed"
   if (head === "config") return rest[0] === "text" ? "the text is another" : `${name} ${values}`
   const [part = "", plugin = "", kind = "", ...file] = rest
   if (part === "revisions") return `revision of ${plugin} ${values}`
@@ -60,7 +60,7 @@ const worded = ({ path, before, now }: Change): string => {
 }
 
 /** Changes that are told; the rest is counted. */
-const told = 3
+const told = 2
 
 /**
  * Why a stage has no artifact, in one line.
