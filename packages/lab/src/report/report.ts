@@ -74,7 +74,10 @@ ${list([`target ${short(target.parameters)} parameters${right}`, `draft ${short(
 <p class="verdict">${escapeHtml(run.verdict)}</p>
 <h2>What follows</h2>
 ${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
-<ul class="conclusions">${run.conclusions.map((text) => `<li>${escapeHtml(text)}</li>`).join("")}</ul>
+<ul class="conclusions">${run.conclusions
+    .filter((text) => text !== run.verdict)
+    .map((text) => `<li>${escapeHtml(text)}</li>`)
+    .join("")}</ul>
 <h2>What the target accepted, and what it cost</h2>
 ${table(run, acceptedCells(run))}
 ${table(run, costCells(run))}
