@@ -1,7 +1,8 @@
 /** SHA-256 of texts, bytes and files, hex. */
 import { createHash } from "node:crypto"
-import { readSync } from "node:fs"
-import { withRegular } from "./read.ts"
+import { closeSync, readSync } from "node:fs"
+import { fileErrorOf } from "./file-error.ts"
+import { openRegular } from "./read.ts"
 
 /** SHA-256, hex. */
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
@@ -9,17 +10,40 @@ export const sha256 = (content: string | Uint8Array): string => createHash("sha2
 const chunkBytes = 4 << 20
 
 /**
- * SHA-256 of a regular file, read in pieces of 4 MB: about 2 GB a second.
+ * SHA-256 of a regular file piece by piece: about 2 GB a second. Between two pieces of 4 MB the caller may do something
+ * else; a caller that stops early closes the file.
  *
  * @error FileError when it is no regular file or cannot be read
  */
-export const sha256OfFile = (file: string): string =>
-  withRegular(file, (fd) => {
+export function* hashingFile(file: string): Generator<void, string> {
+  const { fd } = openRegular(file)
+  try {
     const hash = createHash("sha256")
     const chunk = new Uint8Array(chunkBytes)
     for (;;) {
       const read = readSync(fd, chunk, 0, chunkBytes, null)
       if (read === 0) return hash.digest("hex")
       hash.update(read === chunkBytes ? chunk : chunk.subarray(0, read))
+      yield
     }
-  })
+  } catch (error) {
+    throw fileErrorOf(error, file) ?? error
+  } finally {
+    closeSync(fd)
+  }
+}
+
+/** The value of what is done in pieces, all of them at once. */
+export const atOnce = <A>(pieces: Generator<void, A>): A => {
+  for (;;) {
+    const next = pieces.next()
+    if (next.done) return next.value
+  }
+}
+
+/**
+ * SHA-256 of a regular file at once, for small ones: nothing else, not even Ctrl-C, is heard meanwhile.
+ *
+ * @error FileError when it is no regular file or cannot be read
+ */
+export const sha256OfFile = (file: string): string => atOnce(hashingFile(file))

@@ -1,5 +1,6 @@
 /** Writing a file whole or not at all. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs"
+import { open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { fileErrorOf } from "./file-error.ts"
 
@@ -10,6 +11,16 @@ export const syncPath = (path: string): void => {
     fsyncSync(fd)
   } finally {
     closeSync(fd)
+  }
+}
+
+/** `syncPath` without waiting: gigabytes take the disk seconds, in which the rest of the process goes on. */
+export const syncFile = async (path: string): Promise<void> => {
+  const file = await open(path, "r")
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
 }
 

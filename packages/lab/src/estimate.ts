@@ -10,7 +10,7 @@ import { tryPlugins } from "./preflight/try-plugins.ts"
 import { judgedBefore, sizesFrom } from "./run.ts"
 import { inOrder, type Stage, type Work } from "./stage.ts"
 import type { Manifest } from "./store/manifest.ts"
-import { Store } from "./store/store.ts"
+import { type Artifact, Store } from "./store/store.ts"
 import { readTexts } from "./texts.ts"
 import { untoldPlugins } from "./untold.ts"
 import { whyOf } from "./why.ts"
@@ -100,9 +100,8 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
     }
     const paces = new Map<string, number | undefined>()
     let rate: number | undefined
-    const planned = (stage: Stage): PlannedStage => {
+    const planned = (stage: Stage, there: Artifact | undefined): PlannedStage => {
       const common = { stage: stage.label, kind: stage.kind, key: stage.key, work: stage.work }
-      const there = store.find(stage.kind, stage.key)
       if (there) return { ...common, state: "cached", why: null, seconds: there.manifest.seconds, basis: "taken" }
       const why = whyOf(stage, store, manifestsOf(stage.kind))
       const state = store.partial(stage.kind, stage.key) ? "to resume" : "to do"
@@ -114,7 +113,9 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       rate ??= measuredRate()
       return { ...common, state, why, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }
     }
-    const stages = inOrder([...graph.trials, ...graph.leaves]).map(planned)
+    const stages = yield* Effect.forEach(inOrder([...graph.trials, ...graph.leaves]), (stage) =>
+      Effect.map(store.seek(stage.kind, stage.key), (there) => planned(stage, there)),
+    )
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
     const notes = [...untoldPlugins(resolved), ...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]
     return { stages, seconds, guessedLengths, notes }

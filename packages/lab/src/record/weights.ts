@@ -1,22 +1,16 @@
 /** SHA-256 of the weights that a run's figures are of: the target, the starts, the references and the arms. */
-import { readdirSync } from "node:fs"
-import { join } from "node:path"
 import type { DataError } from "@winnow/core"
-import { sha256OfFile } from "@winnow/files"
 import { Effect } from "effect"
 import type { Graph } from "../graph.ts"
-import { targetDirectory } from "../stages/pretrained.ts"
+import { filesOfFolder, targetDirectory } from "../stages/pretrained.ts"
 import type { Artifact } from "../store/store.ts"
 import type { WeightsRecord } from "./schema.ts"
 
 const isWeights = (path: string): boolean => path.endsWith(".safetensors")
 
-/** The weights of a folder, hashed as they lie there. */
-const weightsIn = (folder: string) =>
-  readdirSync(folder)
-    .filter(isWeights)
-    .toSorted()
-    .map((file) => ({ file, sha256: sha256OfFile(join(folder, file)) }))
+/** The weights of a folder, hashed when the run began and found to be the same since. */
+const weightsIn = ({ manifest }: Artifact) =>
+  Object.entries(filesOfFolder(manifest)).flatMap(([file, sha256]) => (isWeights(file) ? [{ file, sha256 }] : []))
 
 /** Those of an artifact that was trained here, as its manifest has them. */
 const weightsOf = ({ manifest }: Artifact) =>
@@ -34,7 +28,7 @@ export const weightsOfRun = (
   Effect.gen(function* () {
     const target = artifacts.get(graph.target.key)!
     const folder = yield* targetDirectory(target)
-    const ofTarget = folder === target.directory ? weightsOf(target) : weightsIn(folder)
+    const ofTarget = folder === target.directory ? weightsOf(target) : weightsIn(target)
     const drafts = graph.measured.flatMap(({ name, seed, trained }) => {
       const artifact = artifacts.get(trained.key)
       return artifact === undefined ? [] : weightsOf(artifact).map((file) => ({ name, seed, ...file }))

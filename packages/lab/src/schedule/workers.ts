@@ -59,7 +59,8 @@ export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): 
       const run: StageRunner["run"] = (ready, making) =>
         Effect.gen(function* () {
           const { stage, inputs } = ready
-          const there = making.fresh ? undefined : (yield* Store).find(stage.kind, stage.key, inputs)
+          const store = yield* Store
+          const there = making.fresh ? undefined : yield* store.seek(stage.kind, stage.key, inputs)
           if (there) return seenToday(there, stage)
           if (stage.alone) return yield* runStage(ready, making)
           return yield* attempt(ready, making).pipe(

@@ -9,22 +9,20 @@ import { fileErrorOf, sha256 } from "@winnow/files"
 import { parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
+import { inPieces } from "../store/in-pieces.ts"
 import { knownHashes } from "../store/known-hashes.ts"
 import { type Artifact, winnowHome } from "../store/store.ts"
 
 /** Hashes of a folder's files, remembered in the user's store: bytes are read again where size or time changed. */
 const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<Record<string, string>, DataError> =>
-  Effect.try({
-    try: () => {
-      const memory = join(winnowHome(), "hashes", `folder-${sha256(folder)}.json`)
-      const hashes = knownHashes(
-        memory,
-        names.map((name) => join(folder, name)),
-      )
-      return Object.fromEntries(names.map((name, i) => [name, hashes[i]!]))
-    },
-    catch: (error) => new DataError({ message: fileErrorOf(error, folder)?.message ?? String(error), cause: error }),
-  })
+  Effect.suspend(() => {
+    const memory = join(winnowHome(), "hashes", `folder-${sha256(folder)}.json`)
+    const files = names.map((name) => join(folder, name))
+    return inPieces(
+      () => knownHashes(memory, files),
+      (error) => new DataError({ message: fileErrorOf(error, folder)?.message ?? String(error), cause: error }),
+    )
+  }).pipe(Effect.map((hashes) => Object.fromEntries(names.map((name, i) => [name, hashes[i]!]))))
 
 /** The architecture of a target's folder, its files held against each other; `notes` says what was left aside. */
 export const folderArchitecture = (path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
@@ -57,6 +55,10 @@ export const pretrainedStage = (path: string, architecture: Architecture): Effec
     })
   })
 
+/** The files of a target's folder with their hashes, as its artifact holds them. */
+export const filesOfFolder = ({ made }: Artifact["manifest"]): Readonly<Record<string, string>> =>
+  (made as { config: { files: Record<string, string> } }).config.files
+
 /**
  * Where a target's weights are: in its artifact, or in the folder that this run names, if that holds what it held when
  * the run began.
@@ -67,7 +69,7 @@ export const targetDirectory = ({ directory, manifest }: Artifact): Effect.Effec
   Effect.gen(function* () {
     const folder = manifest.summary["path"]
     if (typeof folder !== "string") return directory
-    const { files } = (manifest.made as { config: { files: Record<string, string> } }).config
+    const files = filesOfFolder(manifest)
     const now = yield* hashesOf(folder, Object.keys(files))
     const changed = Object.keys(files).find((name) => now[name] !== files[name])
     if (changed === undefined) return folder

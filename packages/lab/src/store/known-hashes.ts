@@ -3,7 +3,7 @@
  * the content sets a file's change time, which no ordinary program can set back.
  */
 import { statSync } from "node:fs"
-import { readRegularText, sha256OfFile, writeWhole } from "@winnow/files"
+import { hashingFile, readRegularText, writeWhole } from "@winnow/files"
 import { type } from "arktype"
 
 const Stamp = type({ stamp: "string", sha256: "string" })
@@ -31,23 +31,24 @@ const remembered = (memory: string): Map<string, Stamps[string]> => {
 }
 
 /**
- * Hashes of files, in their order.
+ * Hashes of files, in their order, piece by piece.
  *
  * @param memory the file that remembers them; one that cannot be written costs the next look, no more
  * @error FileError for a file that is not there or cannot be read
  */
-export const knownHashes = (memory: string, files: ReadonlyArray<string>): ReadonlyArray<string> => {
+export function* knownHashes(memory: string, files: ReadonlyArray<string>): Generator<void, ReadonlyArray<string>> {
   const known = remembered(memory)
   const next = new Map<string, Stamps[string]>()
   let changed = false
-  const hashes = files.map((file) => {
+  const hashes: Array<string> = []
+  for (const file of files) {
     const { stamp, settled } = stampOf(file)
     const before = known.get(file)
-    const sha256 = before?.stamp === stamp ? before.sha256 : sha256OfFile(file)
+    const sha256 = before?.stamp === stamp ? before.sha256 : yield* hashingFile(file)
     changed ||= settled && before?.stamp !== stamp
     if (settled) next.set(file, { stamp, sha256 })
-    return sha256
-  })
+    hashes.push(sha256)
+  }
   if (changed) {
     try {
       writeWhole(memory, JSON.stringify(Object.fromEntries(next)))

@@ -59,12 +59,12 @@ export const readManifest = (directory: string): Manifest => {
 }
 
 /**
- * The manifest of a whole artifact.
+ * The manifest of a whole artifact, looked at piece by piece.
  *
  * @param memory where the hashes of its files are remembered
  * @error FileError that says what is wrong: another artifact's manifest, a file that is not there or has other bytes
  */
-export const wholeManifest = (directory: string, key: string, memory: string): Manifest => {
+export function* wholeManifest(directory: string, key: string, memory: string): Generator<void, Manifest> {
   const manifest = readManifest(directory)
   const stage = basename(dirname(directory))
   if (manifest.stage !== stage || manifest.key !== key || keyOf(manifest.made) !== key)
@@ -75,7 +75,7 @@ export const wholeManifest = (directory: string, key: string, memory: string): M
     const { size } = statSync(files[i]!)
     if (size !== bytes) throw new FileError(join(directory, path), `has ${size} bytes, its manifest says ${bytes}`)
   }
-  const hashes = knownHashes(memory, files)
+  const hashes = yield* knownHashes(memory, files)
   for (const [i, { path, sha256: expected }] of manifest.files.entries())
     if (hashes[i] !== expected) throw new FileError(join(directory, path), "has other bytes than its manifest says")
   return manifest

@@ -5,17 +5,20 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { canonicalJson, keyOf } from "./key.ts"
+import { sealed } from "./manifest.ts"
 import { type Artifact, checkpoints, type Making, makeStore } from "./store.ts"
 
 const home = () => mkdtempSync(join(tmpdir(), "winnow-store-"))
@@ -267,11 +270,34 @@ test("an artifact is bound to the bytes of its inputs: computed anew where an in
   expect(runs.length).toBe(1)
   // The same key, other bytes: another machine's rounding, say.
   const after = await Effect.runPromise(store.obtain(making("hallo", [], { fresh: true })))
-  expect(store.find("fake", of([after]).key, [after])).toBeUndefined()
+  expect(await Effect.runPromise(store.seek("fake", of([after]).key, [after]))).toBeUndefined()
   const notes: Array<string> = []
   await Effect.runPromise(store.obtain({ ...of([after]), onNote: (text) => notes.push(text) }))
   expect(runs.length).toBe(2)
   expect(notes).toEqual([expect.stringContaining("it was computed from other bytes of fake")])
+})
+
+test("looking at an artifact of a terabyte ends where it is interrupted, its file closed", async () => {
+  const store = makeStore(home())
+  const { directory, manifest } = await Effect.runPromise(store.obtain(making("hello", [])))
+  const [bytes, file] = [2 ** 40, join(directory, "text")]
+  truncateSync(file, bytes) // without a block on the disk; to read it takes minutes
+  const { self: _, ...rest } = { ...manifest, files: [{ ...manifest.files[0]!, bytes }] }
+  writeFileSync(join(directory, "manifest.json"), JSON.stringify(sealed(rest)))
+  for (const look of [store.seek("fake", key), store.obtain(making("hello", []))]) {
+    const looking = Effect.runFork(look)
+    await Bun.sleep(30)
+    expect(looking.pollUnsafe()).toBeUndefined()
+    await Effect.runPromise(Fiber.interrupt(looking))
+    const open = readdirSync("/proc/self/fd").flatMap((fd) => {
+      try {
+        return [readlinkSync(join("/proc/self/fd", fd))]
+      } catch {
+        return [] // the one that reads this folder
+      }
+    })
+    expect(open).not.toContain(file)
+  }
 })
 
 test("bytes are read again only where size or times of a file changed", async () => {

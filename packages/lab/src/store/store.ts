@@ -9,9 +9,10 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utime
 import { homedir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { DataError } from "@winnow/core"
-import { FileError, fileErrorOf, sha256OfFile, syncPath, writeWhole } from "@winnow/files"
+import { atOnce, FileError, fileErrorOf, hashingFile, syncFile, syncPath, writeWhole } from "@winnow/files"
 import { Context, Effect, Layer } from "effect"
 import { houseRoot } from "./code/house.ts"
+import { inPieces } from "./in-pieces.ts"
 import { shortKey } from "./key.ts"
 import { withLock } from "./lock.ts"
 import { digestOf, type Manifest, readManifest, sealed, wholeManifest } from "./manifest.ts"
@@ -53,10 +54,10 @@ type Found =
   | { readonly _tag: "damaged"; readonly why: string }
   | { readonly _tag: "whole"; readonly artifact: Omit<Artifact, "reused"> }
 
-const look = (directory: string, key: string, memory: string): Found => {
+function* look(directory: string, key: string, memory: string): Generator<void, Found> {
   if (!existsSync(directory)) return { _tag: "none" }
   try {
-    return { _tag: "whole", artifact: { key, directory, manifest: wholeManifest(directory, key, memory) } }
+    return { _tag: "whole", artifact: { key, directory, manifest: yield* wholeManifest(directory, key, memory) } }
   } catch (error) {
     const wrong = error instanceof FileError ? error : fileErrorOf(error, directory)
     if (wrong === undefined) throw error
@@ -89,19 +90,31 @@ const removeDiscarded = (directory: string) => {
     rmSync(join(dirname(directory), name), { recursive: true, force: true })
 }
 
+const refusal = (what: string) => (error: unknown) =>
+  new DataError({ message: `${what}: ${fileErrorOf(error)?.message ?? String(error)}`, cause: error })
+
 const io = <A>(what: string, run: () => A): Effect.Effect<A, DataError> =>
-  Effect.try({
-    try: run,
-    catch: (error) =>
-      new DataError({ message: `${what}: ${fileErrorOf(error)?.message ?? String(error)}`, cause: error }),
-  })
+  Effect.try({ try: run, catch: refusal(what) })
+
+/** The files of an artifact that is about to take its place, on the disk and hashed. */
+const filesOf = (partial: string, label: string): Effect.Effect<Array<Manifest["files"][number]>, DataError> =>
+  Effect.forEach(artifactFiles(partial), (path) =>
+    Effect.gen(function* () {
+      const file = join(partial, path)
+      yield* Effect.tryPromise({ try: () => syncFile(file), catch: refusal(label) })
+      const sha256 = yield* inPieces(() => hashingFile(file), refusal(label))
+      return { path, bytes: statSync(file).size, sha256 }
+    }),
+  )
 
 export interface StoreService {
   /** The folder that the store was made for: artifacts and locks are in it. */
   readonly home: string
   readonly root: string
+  /** A small artifact that is there, looked at at once: one of gigabytes would keep Ctrl-C waiting, see `seek`. */
+  readonly find: (stage: string, key: string) => Artifact | undefined
   /** An artifact that is there, without making it; given its inputs, only one that was computed from these bytes. */
-  readonly find: (stage: string, key: string, inputs?: ReadonlyArray<Artifact>) => Artifact | undefined
+  readonly seek: (stage: string, key: string, inputs?: ReadonlyArray<Artifact>) => Effect.Effect<Artifact | undefined>
   /** Why an artifact that is there cannot be used; undefined where it can, or nothing is there. */
   readonly damage: (stage: string, key: string) => string | undefined
   /** All artifacts of a stage by their manifests, their files unverified: for estimates. */
@@ -140,13 +153,13 @@ export const makeStore = (home: string): StoreService => {
   const memoryOf = (stage: string, key: string) => join(home, "hashes", `${stage}-${key}.json`)
   const lookAt = (stage: string, key: string) => look(at(stage, key), key, memoryOf(stage, key))
   /** The artifact that can be used, if there is one; `onNote` is told of one that cannot. */
-  const usable = (
+  function* usable(
     stage: string,
     key: string,
     inputs: ReadonlyArray<Artifact> | undefined,
     onNote?: (why: string) => void,
-  ) => {
-    const found = lookAt(stage, key)
+  ): Generator<void, Artifact | undefined> {
+    const found = yield* lookAt(stage, key)
     if (found._tag === "none") return undefined
     const whole = found._tag === "whole"
     const why = whole ? inputs && otherInput(found.artifact.manifest, boundTo(inputs)) : found.why
@@ -176,13 +189,11 @@ export const makeStore = (home: string): StoreService => {
         syncPath(dirname(directory))
       }
       // An attempt that was killed after its manifest was written lacks its place alone.
-      const whole = yield* io(label, () => {
-        if (!existsSync(join(partial, "manifest.json"))) return undefined
-        const found = look(partial, key, `${memoryOf(stage, key)}.partial`)
-        return found._tag === "whole" && !otherInput(found.artifact.manifest, boundTo(inputs))
-          ? found.artifact
-          : undefined
-      })
+      const left = existsSync(join(partial, "manifest.json"))
+        ? yield* inPieces(() => look(partial, key, `${memoryOf(stage, key)}.partial`))
+        : undefined
+      const whole =
+        left?._tag === "whole" && !otherInput(left.artifact.manifest, boundTo(inputs)) ? left.artifact : undefined
       if (whole) {
         yield* io(label, place)
         return { ...whole, directory, reused: false }
@@ -194,12 +205,8 @@ export const makeStore = (home: string): StoreService => {
       const noting = Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), note)) // for an attempt that is killed
       const running = Effect.raceFirst(making.run(partial), noting)
       const summary = yield* running.pipe(Effect.ensuring(Effect.ignore(note)))
+      const files = yield* filesOf(partial, label)
       const manifest = yield* io(label, () => {
-        const files = artifactFiles(partial).map((path) => {
-          const file = join(partial, path)
-          syncPath(file)
-          return { path, bytes: statSync(file).size, sha256: sha256OfFile(file) }
-        })
         const manifest = sealed({
           schema: 2,
           stage,
@@ -224,9 +231,10 @@ export const makeStore = (home: string): StoreService => {
   return {
     home,
     root,
-    find: usable,
+    find: (stage, key) => atOnce(usable(stage, key, undefined)),
+    seek: (stage, key, inputs) => inPieces(() => usable(stage, key, inputs)),
     damage: (stage, key) => {
-      const found = lookAt(stage, key)
+      const found = atOnce(lookAt(stage, key))
       return found._tag === "damaged" ? found.why : undefined
     },
     manifests: (stage) => {
@@ -244,19 +252,19 @@ export const makeStore = (home: string): StoreService => {
     },
     partial: (stage, key) => hasCheckpoint(`${at(stage, key)}.partial`),
     obtain: (making) =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         const { stage, key, fresh, inputs = [], onWait = () => {}, onNote } = making
-        const there = fresh ? undefined : usable(stage, key, inputs)
+        const there = fresh ? undefined : yield* inPieces(() => usable(stage, key, inputs))
         if (there) {
           touch(there.directory)
-          return Effect.succeed(there)
+          return there
         }
-        const use = Effect.suspend(() => {
+        const use = Effect.gen(function* () {
           // Made by the process that held the lock while this one waited.
-          const meanwhile = fresh ? undefined : usable(stage, key, inputs, onNote)
-          return meanwhile ? Effect.succeed(meanwhile) : make(making)
+          const meanwhile = fresh ? undefined : yield* inPieces(() => usable(stage, key, inputs, onNote))
+          return meanwhile ?? (yield* make(making))
         })
-        return withLock(join(home, "locks", `${stage}-${key}.lock`), onWait, use)
+        return yield* withLock(join(home, "locks", `${stage}-${key}.lock`), onWait, use)
       }),
   }
 }
