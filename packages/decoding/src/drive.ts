@@ -1,5 +1,8 @@
 /** Runs a session of synchronous steps so that timers, signals and other work get their turn. */
 
+/** Work in pieces that comes to a value: each `yield` is a moment at which other work may have its turn. */
+export type Pieces<A> = Generator<void, A>
+
 /** Work in small synchronous steps. */
 export interface Session {
   /** Does one step; false once there is nothing left to do. */
@@ -36,4 +39,21 @@ export const drive = async <S extends Session>(
   } finally {
     session.dispose()
   }
+}
+
+/**
+ * The value of work in pieces, with turns for timers, signals and other work between them.
+ *
+ * @param signal aborts between two pieces
+ * @error the signal's reason, when it was aborted; what a piece throws
+ */
+export const driven = async <A>(pieces: Pieces<A>, signal?: AbortSignal): Promise<A> => {
+  let ended: { readonly value: A } | undefined
+  const step = () => {
+    const { done, value } = pieces.next()
+    if (done) ended = { value }
+    return !done
+  }
+  await drive({ step, dispose: () => void pieces.return(undefined as never) }, { signal })
+  return ended!.value
 }

@@ -3,7 +3,8 @@ import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import { pair, randomPrompts, tableModel } from "../test/table-model.ts"
 import { estimateAcceptance } from "./acceptance.ts"
-import { greedyEvidence, sampledEvidence } from "./evidence.ts"
+import { driven, type Pieces } from "./drive.ts"
+import { greedyEvidence, greedyPass, sampledEvidence } from "./evidence.ts"
 import { generate } from "./generate.ts"
 import { adjusted, argmax } from "./sampling.ts"
 
@@ -23,6 +24,34 @@ test("greedy evidence: whatever fits into memory at once, the same; nothing is l
       expect(whole.chance[i]![t]).toBe(
         argmax(draft.logitsAfter([...prompt, ...tokens.subarray(0, t)])) === token ? 1 : 0,
       )
+  dispose()
+})
+
+test("a pass rests between its batches, and ends where it is interrupted", async () => {
+  const { target, draft, dispose } = pair(6, 11, 0.8)
+  const { rollouts } = await generate(target, randomPrompts(40, 6, 8, 3), { maxNew: 19, eosId: 2 })
+  const texts = rollouts.filter(({ tokens }) => tokens.length > 0)
+  const before = tf.memory().numTensors
+  let pieces = 0
+  for (const _ of greedyPass(draft, texts, { batchTokens: 1 })) pieces++
+  expect(pieces).toBe(texts.length)
+  let [begun, closed] = [0, false]
+  const interrupted = new AbortController()
+  function* endless(): Pieces<void> {
+    try {
+      for (;;) {
+        begun++
+        yield* greedyPass(draft, texts)
+      }
+    } finally {
+      closed = true
+    }
+  }
+  setTimeout(() => interrupted.abort(new Error("Ctrl-C")), 5)
+  await expect(driven(endless(), interrupted.signal)).rejects.toThrow("Ctrl-C")
+  expect([begun > 0, closed]).toEqual([true, true])
+  expect(await driven(greedyPass(draft, texts))).toEqual(greedyEvidence(draft, texts))
+  expect(tf.memory().numTensors).toBe(before)
   dispose()
 })
 

@@ -5,10 +5,12 @@
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
 import type { Model } from "@winnow/core"
+import { atOnce } from "@winnow/files"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { readableLength } from "./block-structure.ts"
 import { checked } from "./checked.ts"
+import type { Pieces } from "./drive.ts"
 import { argmaxRows, row } from "./head.ts"
 import type { Rollout } from "./rollout.ts"
 import { adjusted, type Sampling, samplingOptions } from "./sampling.ts"
@@ -43,12 +45,16 @@ const lengths = (rollouts: ReadonlyArray<Rollout>) => rollouts.map(({ tokens }) 
 /**
  * Whether the draft's argmax is the token that the target wrote, at every position of the target's greedy rollouts.
  *
- * The target does not run: its greedy choice is the text itself.
+ * The target does not run: its greedy choice is the text itself. In pieces, for `driven`: the pass may take minutes.
  */
-export const greedyEvidence = (draft: Model, rollouts: ReadonlyArray<Rollout>, options: PassOptions = {}): Evidence => {
+export function* greedyPass(
+  draft: Model,
+  rollouts: ReadonlyArray<Rollout>,
+  options: PassOptions = {},
+): Pieces<Evidence> {
   const chance = perPosition(rollouts)
   const read = readableRollouts(rollouts, draft)
-  teacherForced([draft], read, checked("greedyEvidence", passOptions, options), (rows) => {
+  yield* teacherForced([draft], read, checked("greedyEvidence", passOptions, options), (rows) => {
     const argmax_R = argmaxRows(rows.logits_RV[0]!)
     for (const [r, id] of argmax_R.entries())
       chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
@@ -90,17 +96,17 @@ const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) 
 
 /**
  * Overlap and KL of target and draft, and the acceptance ratio min(1, q / p) of the written token, at every position of
- * rollouts that the target sampled under the same sampling options.
+ * rollouts that the target sampled under the same sampling options. In pieces, for `driven`.
  *
  * @error InvalidInput at temperature 0 (that is `greedyEvidence`); Error if the vocabularies differ
  */
-export const sampledEvidence = (
+export function* sampledPass(
   target: Model,
   draft: Model,
   rollouts: ReadonlyArray<Rollout>,
   sampling: typeof samplingOptions.inferIn & { readonly temperature: number },
   options: PassOptions = {},
-): Evidence => {
+): Pieces<Evidence> {
   requireSameVocabulary(target, draft)
   const given = checked(
     "sampledEvidence",
@@ -112,7 +118,7 @@ export const sampledEvidence = (
   const overlap = perPosition(read)
   const kl = perPosition(read)
   const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
-  teacherForced([target, draft], read, checked("sampledEvidence", passOptions, options), (rows) => {
+  yield* teacherForced([target, draft], read, checked("sampledEvidence", passOptions, options), (rows) => {
     const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
     for (let r = 0; r < rows.token_R.length; r++) {
       const [i, t] = [rows.rollout_R[r]!, rows.position_R[r]!]
@@ -123,6 +129,12 @@ export const sampledEvidence = (
   })
   return { sampling: given, rollouts, readable: lengths(read), chance, overlap, kl }
 }
+
+/** `greedyPass` at once. */
+export const greedyEvidence = (...of: Parameters<typeof greedyPass>): Evidence => atOnce(greedyPass(...of))
+
+/** `sampledPass` at once. */
+export const sampledEvidence = (...of: Parameters<typeof sampledPass>): Evidence => atOnce(sampledPass(...of))
 
 /** @error Error if the two have not the same number of ids: no acceptance is defined then */
 export const requireSameVocabulary = (target: Model, draft: Model): void => {

@@ -6,6 +6,7 @@
 import type { Model } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
+import type { Pieces } from "./drive.ts"
 import { logits } from "./head.ts"
 import type { Rollout } from "./rollout.ts"
 
@@ -75,18 +76,18 @@ const layOut = (rollouts: ReadonlyArray<Rollout>, batch: ReadonlyArray<number>) 
 }
 
 /**
- * Visits every generated position of the rollouts once.
+ * Visits every generated position of the rollouts once, a batch a piece.
  *
  * Nothing of size [positions, V] is alive at any time, only the rows of one chunk.
  *
  * @param visit synchronous; called inside a `tf.tidy`
  */
-export const teacherForced = (
+export function* teacherForced(
   models: ReadonlyArray<Model>,
   rollouts: ReadonlyArray<Rollout>,
   { batchTokens, chunkBytes }: typeof passOptions.infer,
   visit: (rows: ForcedRows) => void,
-): void => {
+): Pieces<void> {
   const V = Math.max(...models.map((m) => m.architecture.vocabularySize))
   const R = Math.max(1, Math.floor(chunkBytes / (4 * V)))
   for (const batch of batches(rollouts, batchTokens)) {
@@ -111,6 +112,7 @@ export const teacherForced = (
         )
       }
     })
+    yield
   }
 }
 

@@ -4,7 +4,8 @@
  */
 import type { Model } from "@winnow/core"
 import { checked } from "../checked.ts"
-import { type Evidence, greedyEvidence, requireSameVocabulary, sampledEvidence } from "../evidence.ts"
+import { driven, type Pieces } from "../drive.ts"
+import { type Evidence, greedyPass, requireSameVocabulary, sampledPass } from "../evidence.ts"
 import { generate } from "../generate.ts"
 import { parameterRatio } from "../parameter-ratio.ts"
 import type { Finish, Rollout, Stop } from "../rollout.ts"
@@ -117,15 +118,14 @@ export const evaluatePair = async (
   const greedyTexts = await alone({ temperature: 0 }, report(1, "the target's greedy texts"))
   const samples = await alone(sampling, report(2, "the target's samples"))
 
-  const pass = <A>(index: number, phase: string, run: () => A): A => {
+  const pass = async <A>(index: number, phase: string, pieces: Pieces<A>): Promise<A> => {
     report(index, phase)(0, 1)
-    const result = run()
+    const result = await driven(pieces, signal)
     report(index, phase)(1, 1)
     return result
   }
-  const greedy = pass(3, "the draft on the greedy texts", () => greedyEvidence(draft, greedyTexts))
-  signal?.throwIfAborted()
-  const sampled = pass(4, "both on the samples", () => sampledEvidence(target, draft, samples, sampling))
+  const greedy = await pass(3, "the draft on the greedy texts", greedyPass(draft, greedyTexts))
+  const sampled = await pass(4, "both on the samples", sampledPass(target, draft, samples, sampling))
   const grounds: Grounds = { greedy, sampled, expectedAcceptance: meanOf(sampled.overlap, 1) }
 
   const results: Array<EvaluatedLength> = []

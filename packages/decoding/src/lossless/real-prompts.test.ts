@@ -3,6 +3,7 @@
  * transformers whose draft is accepted often but not always. Needs WINNOW_DATA.
  */
 import { describe, expect, test } from "bun:test"
+import { atOnce } from "@winnow/files"
 import { native, tf, withoutNative } from "@winnow/tensor"
 import {
   decodeOne,
@@ -86,9 +87,10 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
 /** Of each rollout, how near its model came to a tie. */
 const smallestMargins = (model: Parameters<typeof teacherForced>[0][number], rollouts: ReadonlyArray<Rollout>) => {
   const smallest = rollouts.map(() => Number.POSITIVE_INFINITY)
-  teacherForced([model], rollouts, passOptions.assert({}), ({ logits_RV, rollout_R }) => {
+  const pass = teacherForced([model], rollouts, passOptions.assert({}), ({ logits_RV, rollout_R }) => {
     for (const [r, margin] of argmaxWithMargin(logits_RV[0]!).margin.entries())
       smallest[rollout_R[r]!] = Math.min(smallest[rollout_R[r]!]!, margin)
   })
+  atOnce(pass)
   return smallest
 }

@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, type FilterUse, type InvalidInput, type LossUse, type Model, Reference, Target } from "@winnow/core"
 import { collate } from "@winnow/data"
+import { driven, type Pieces } from "@winnow/decoding"
 import { chunkRowsFor, keptWeights } from "@winnow/training"
 import { Effect } from "effect"
 import type { Arm } from "../cells.ts"
@@ -65,7 +66,7 @@ export const keptStage = (
           const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, context - prompt.length)))
           const kept = read.map((tokens) => new Uint8Array(tokens.length))
           const chunkRows = chunkRowsFor(models.draft.architecture.vocabularySize)
-          yield* decodingStep(`tokens that ${arm.name} keeps`, async () => {
+          function* divided(): Pieces<void> {
             for (let from = 0, micro = 0; from < rollouts.length; from += batchSize, micro++) {
               const part = rollouts
                 .slice(from, from + batchSize)
@@ -83,8 +84,10 @@ export const keptStage = (
                 const { prompt, index } = part[b]!
                 kept[index]![batch.position_N[n]! - prompt.length] = w > 0 ? 1 : 0
               }
+              yield
             }
-          })
+          }
+          yield* decodingStep(`tokens that ${arm.name} keeps`, (signal) => driven(divided(), signal))
           writeFileSync(join(directory, file), JSON.stringify(kept.map((bits) => bits.join(""))))
           const tokens = kept.reduce((sum, bits) => sum + bits.length, 0)
           return { tokens, kept: kept.reduce((sum, bits) => sum + bits.reduce((a, b) => a + b, 0), 0) / tokens }

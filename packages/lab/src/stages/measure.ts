@@ -6,13 +6,14 @@ import { DataError } from "@winnow/core"
 import {
   type Acceptance,
   type BlockCounts,
+  driven,
   estimateAcceptance,
   estimatedCounts,
-  greedyEvidence,
+  greedyPass,
   measureSpeedup,
   parameterRatio,
   type Speedup,
-  sampledEvidence,
+  sampledPass,
 } from "@winnow/decoding"
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolve.ts"
@@ -86,10 +87,10 @@ export const measureStage = (spec: {
         const rollouts = yield* readRollouts(greedyArtifact!)
         const own = yield* readRollouts(sampledArtifact!)
         const parts = timed ? 3 : 2
-        const onGreedy = yield* decodingStep(label, async () => greedyEvidence(draftModel, rollouts))
+        const onGreedy = yield* decodingStep(label, (signal) => driven(greedyPass(draftModel, rollouts), signal))
         progress(1, parts, "greedy")
-        const onSampled = yield* decodingStep(label, async () =>
-          sampledEvidence(targetModel, draftModel, own, sampling),
+        const onSampled = yield* decodingStep(label, (signal) =>
+          driven(sampledPass(targetModel, draftModel, own, sampling), signal),
         )
         progress(2, parts, "sampled")
         const lengths = gammas.map(

@@ -1,5 +1,5 @@
 /** How well a draft of the search for a learning rate is accepted, on the validation split. */
-import { estimateAcceptance, greedyEvidence } from "@winnow/decoding"
+import { driven, estimateAcceptance, greedyPass } from "@winnow/decoding"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -24,9 +24,10 @@ export const trialStage = (spec: {
     run: ({ inputs: [model, texts] }) =>
       Effect.gen(function* () {
         const draft = yield* openModel(model!.directory)
-        const evidence = greedyEvidence(draft, yield* readRollouts(texts!))
+        const rollouts = yield* readRollouts(texts!)
+        const evidence = yield* decodingStep(label, (signal) => driven(greedyPass(draft, rollouts), signal))
         const { acceptance, testedTokens } = estimateAcceptance(evidence, gamma, label)
-        return yield* decodingStep(label, async () => ({ greedyAcceptance: acceptance?.pooled ?? null, testedTokens }))
+        return { greedyAcceptance: acceptance?.pooled ?? null, testedTokens }
       }).pipe(Effect.scoped),
   })
 }
