@@ -141,6 +141,20 @@ describe("refused with a sentence", () => {
       { ...json, decoder: { type: "Sequence", decoders: [{ type: "Strip", content: " ", start: 0, stop: 1 }] } },
       "the decoder Strip has stop 1",
     ],
+    "an added token of which the normaliser leaves nothing": [
+      {
+        ...withAdded({ ...normal(900, "  "), normalized: true }),
+        normalizer: { type: "Strip", strip_left: true, strip_right: true },
+      },
+      'the normalizer leaves nothing of the added token "  "',
+    ],
+    "two added tokens that the normaliser makes one": [
+      {
+        ...withAdded({ ...normal(900, "<A>"), normalized: true }, { ...specialToken(901, "<a>"), normalized: true }),
+        normalizer: { type: "Lowercase" },
+      },
+      'the normalizer makes the added tokens "<A>" and "<a>" the same text, "<a>"',
+    ],
   }
   for (const [name, [file, says]] of Object.entries(cases))
     test(name, () => expect(() => makeCodec(file)).toThrow(says))
@@ -171,6 +185,17 @@ describe("refused with a sentence", () => {
     const error = await Effect.runPromise(Effect.flip(codec.encode(["x<a|b>"])))
     expect(error.message).toContain('the added token "|b" begins within the special token "<a|b>"')
     expect(await encodeOne(codec, "x<a|b>", { specialTokens: "ids" })).toContain(codec.idOf("<a|b>")!)
+  })
+
+  test("special tokens as text where the normaliser makes another token begin within one", async () => {
+    const normalized = { normalized: true }
+    const added = [
+      { ...specialToken(900, "<A|B>"), ...normalized },
+      { ...normal(901, "|b"), ...normalized },
+    ]
+    const codec = makeCodec({ ...withAdded(...added), normalizer: { type: "Lowercase" } })
+    const error = await Effect.runPromise(Effect.flip(codec.encode(["x<a|b>"])))
+    expect(error.message).toContain('the added token "|b" begins within the special token "<A|B>"')
   })
 })
 

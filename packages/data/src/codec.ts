@@ -7,7 +7,7 @@ import { configNotes } from "./config-notes.ts"
 import { framingOf, startInConfig } from "./framing.ts"
 import { library } from "./library.ts"
 import { libraryFaults } from "./library-faults.ts"
-import { plainJson, spelling } from "./special-tokens.ts"
+import { formProblems, plainJson, spelling } from "./special-tokens.ts"
 import { type CheckedJson, checkJson } from "./tokenizer-json.ts"
 import { withWordMemo } from "./word-memo.ts"
 
@@ -155,11 +155,13 @@ export const makeCodec = (json: object, config: object = {}): Codec => {
   const encoder = open(asUsed)
   const normalizer = checked.normalizer === undefined ? null : encoder.getNormalizer()
   const normalize = normalizer === null ? undefined : (text: string) => normalizer.normalizeString(text)
+  const problems = formProblems(checked, normalize)
+  if (problems.length > 0) throw new InvalidInput({ what: "tokenizer.json", problems })
   const spelled = spelling(checked, normalize)
   const hasNormalized = normalize !== undefined && added.some((token) => token.special && token.normalized)
   let plain: Native | undefined
   const plainEncoder = () => {
-    plain ??= open(plainJson(asUsed, checked))
+    plain ??= open(plainJson(asUsed, checked, normalize))
     return plain
   }
 

@@ -1,7 +1,45 @@
 /** Text that spells a special token: where it does, and a tokenizer that takes it for text. */
 import { InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
-import type { CheckedJson } from "./tokenizer-json.ts"
+import type { AddedToken, CheckedJson } from "./tokenizer-json.ts"
+
+/** A tokenizer's normaliser, if it has one. */
+type Normalize = ((text: string) => string) | undefined
+
+/** The text that an added token is looked for by: its normal form where it is looked for in the normaliser's output. */
+const formOf = ({ content, normalized }: AddedToken, normalize: Normalize): string =>
+  normalized && normalize !== undefined ? normalize(content) : content
+
+/**
+ * Problems of added tokens that are looked for in the normaliser's output, and of which it leaves nothing or the same.
+ *
+ * One that is empty is met in every text, and ends the process at a letter of more than one byte. Of two that are the
+ * same the library takes one by chance, another in the next process.
+ */
+export const formProblems = ({ added }: Pick<CheckedJson, "added">, normalize: Normalize): ReadonlyArray<string> => {
+  if (normalize === undefined) return []
+  const problems: Array<string> = []
+  const byForm = new Map<string, string>()
+  for (const token of added) {
+    const { content } = token
+    if (!token.normalized || content === "") continue
+    const form = formOf(token, normalize)
+    const other = byForm.get(form)
+    const said = JSON.stringify(content)
+    if (form === "")
+      problems.push(
+        `the normalizer leaves nothing of the added token ${said}, which has normalized true: the tokenizers library ` +
+          "crashes on it; set normalized to false, or remove the token",
+      )
+    else if (other !== undefined && other !== content)
+      problems.push(
+        `the normalizer makes the added tokens ${JSON.stringify(other)} and ${said} the same text, ${JSON.stringify(form)}: the ` +
+          "tokenizers library takes either of them by chance; set normalized to false of one, or remove it",
+      )
+    byForm.set(form, content)
+  }
+  return problems
+}
 
 /** A pattern that matches any of the texts; undefined of none. */
 const anyOf = (texts: ReadonlyArray<string>): RegExp | undefined =>
@@ -23,7 +61,7 @@ const anyOf = (texts: ReadonlyArray<string>): RegExp | undefined =>
  */
 export const spelling = (
   { added }: Pick<CheckedJson, "added">,
-  normalize: ((text: string) => string) | undefined,
+  normalize: Normalize,
 ): ((text: string) => ReadonlyArray<string>) => {
   const special = added.filter((token) => token.special && token.content !== "")
   const isNormalized = (token: (typeof added)[number]) => token.normalized && normalize !== undefined
@@ -51,14 +89,17 @@ const hides = (special: string, token: string): boolean => {
  * Special tokens leave `added_tokens`. One that has its id only there is replaced by a name that no text spells, as the ids of
  * later tokens are counted from it.
  *
+ * @param normalize as for `spelling`: tokens that differ may look alike in its output
  * @error InvalidInput (thrown) where another added token begins within a special one: Python then passes over the other
  */
-export const plainJson = (json: object, { added, vocabulary }: CheckedJson): object => {
+export const plainJson = (json: object, { added, vocabulary }: CheckedJson, normalize: Normalize): object => {
   const special = new Set(added.filter((token) => token.special).map(({ content }) => content))
-  for (const { content, normalized } of added) {
+  for (const token of added) {
+    const { content, normalized } = token
     if (special.has(content)) continue
+    const form = formOf(token, normalize)
     const over = added.find(
-      (token) => special.has(token.content) && token.normalized === normalized && hides(token.content, content),
+      (other) => special.has(other.content) && other.normalized === normalized && hides(formOf(other, normalize), form),
     )
     if (over !== undefined) {
       const found = `the added token ${JSON.stringify(content)} begins within the special token ${JSON.stringify(over.content)}`
