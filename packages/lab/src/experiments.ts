@@ -7,6 +7,7 @@ import { Cause, Effect } from "effect"
 import type { Experiment } from "./experiment/define.ts"
 import { encodingProblem, importFault } from "./experiment/import-fault.ts"
 import { houseRoot } from "./store/code/house.ts"
+import { enter } from "./store/code/module-graph.ts"
 
 export interface Found {
   /** NNN-slug */
@@ -64,6 +65,7 @@ const imported = ({ slug, file }: Found): Effect.Effect<Readonly<Record<string, 
     const what = `experiments/${slug}/experiment.ts`
     const encoding = encodingProblem(file)
     if (encoding !== undefined) return Effect.fail(new InvalidInput({ what, problems: [encoding] }))
+    enter(file)
     return Effect.tryPromise({
       try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
       catch: (error) => importFault(what, file, error),

@@ -195,3 +195,15 @@ test("a plugin that reaches outside of its files is computed in each run, and th
   const run = { WINNOW_RUN_ID: "one" }
   expect(changes(await keysIn(folder, run), await keysIn(folder, run))).toEqual([])
 })
+
+test("a module of the experiment that changes what a loss reads counts with that loss", async () => {
+  const changing = (value: string) => ({
+    "floor.ts": "export const floors = { least: 1e-12 }\n",
+    "loss.ts": loss.replace("{ floor }", "{ floors }").replace("floor)", "floors.least)"),
+    "settings.ts": `import { floors } from "./floor.ts"\nfloors.least = ${value}\n`,
+    "experiment.ts": `import "./settings.ts"\n${experiment}`,
+  })
+  const [one, two] = [await keysOf(changing("0.1")), await keysOf(changing("0.2"))]
+  expect(one.untold).toEqual([])
+  expect(changes(one, two)).toEqual([armAll, measureAll])
+})

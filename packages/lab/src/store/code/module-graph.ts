@@ -4,6 +4,7 @@ import { isBuiltin } from "node:module"
 import { dirname, extname, join, sep } from "node:path"
 import { sha256, sha256OfFile } from "@winnow/files"
 import { isHouseSource } from "./house.ts"
+import { type Names, namesIn } from "./names.ts"
 import { outsideState } from "./outside-state.ts"
 
 /** All that is reached from some modules. */
@@ -19,6 +20,10 @@ export interface ModuleGraph {
 interface Module {
   readonly hash: string
   readonly imports: ReadonlyArray<string>
+  /** Of these, the ones whose values it changes. */
+  readonly changes: ReadonlyArray<string>
+  /** Whether an import says how it is read (`with { type: "text" }`): code may then count as it is written. */
+  readonly raw: boolean
   readonly untold: ReadonlyArray<string>
 }
 
@@ -51,14 +56,20 @@ const modules = new Map<string, Module>()
 const readModule = (file: string): Module => {
   const extension = extname(file)
   const loader = Object.hasOwn(loaders, extension) ? loaders[extension] : undefined
-  if (loader === undefined) return { hash: sha256OfFile(file), imports: [], untold: [] }
+  if (loader === undefined) return { hash: sha256OfFile(file), imports: [], changes: [], raw: false, untold: [] }
   const source = readFileSync(file, "utf8")
   const { text, dense } = printer(loader)
-  const imports = text.scanImports(source).map(({ path }) => path)
-  const outside = outsideState(text.transformSync(source), imports)
+  const scanned = text.scanImports(source).map(({ path }) => path)
+  let names: Names | undefined
+  try {
+    names = namesIn(text.transformSync(source))
+  } catch {}
+  const outside = names === undefined ? "cannot be read as JavaScript" : outsideState(names)
   return {
     hash: sha256(dense.transformSync(source)),
-    imports,
+    imports: [...new Set([...scanned, ...(names?.imports ?? [])])].filter((name) => !name.startsWith("bun:wrap")),
+    changes: names?.changedSources ?? [],
+    raw: /\bwith\s*:?\s*\{[^}]*\btype["']?\s*:/.test(source),
     untold: outside === undefined ? [] : [`${file} ${outside}`],
   }
 }
@@ -69,6 +80,38 @@ const moduleOf = (file: string): Module => {
   const read = readModule(file)
   modules.set(file, read)
   return read
+}
+
+/** Files of experiments that this process has loaded: their modules may change values that plugins read. */
+const entered = new Set<string>()
+
+/** Says that a file was loaded, from which modules are reached that may change what others export. */
+export const enter = (file: string): void => {
+  entered.add(file)
+}
+
+/** Where an import leads; undefined for the platform's own and for what cannot be found. */
+const resolved = (name: string, importer: string): string | undefined => {
+  try {
+    const path = Bun.resolveSync(name, dirname(importer))
+    return isBuiltin(path) || path.startsWith("bun:") ? undefined : realpathSync(path)
+  } catch {
+    return undefined
+  }
+}
+
+/** Modules that are reached from the experiments, and the files whose values each of them changes. */
+const changers = (): ReadonlyArray<readonly [file: string, changed: ReadonlyArray<string>]> => {
+  const seen = new Map<string, ReadonlyArray<string>>()
+  const visit = (file: string): void => {
+    if (seen.has(file) || isHouseSource(file) || file.includes(`${sep}node_modules${sep}`)) return
+    const { imports, changes } = moduleOf(file)
+    const leads = (names: ReadonlyArray<string>) => names.flatMap((name) => resolved(name, file) ?? [])
+    seen.set(file, leads(changes))
+    for (const inner of leads(imports)) visit(inner)
+  }
+  for (const file of entered) if (existsSync(file)) visit(realpathSync(file))
+  return [...seen].filter(([, changed]) => changed.length > 0)
 }
 
 /** The package that a file in a node_modules folder is of. */
@@ -85,7 +128,8 @@ const packageOf = (file: string): { readonly name: string; readonly version: str
 /**
  * The graph of some files. Sources of this house's packages are left out: their revision stands for them.
  *
- * A package in a node_modules folder counts by its version; one that is linked there counts by its files.
+ * A package in a node_modules folder counts by its version; one that is linked there counts by its files. A module of an
+ * experiment that changes what one of these files exports counts with it.
  */
 export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
   const files = new Map<string, string>()
@@ -105,16 +149,24 @@ export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
     untold.push(...module.untold)
     for (const name of module.imports) {
       if (isBuiltin(name) || name === "bun" || name.startsWith("bun:")) continue
-      try {
-        visit(Bun.resolveSync(name, dirname(file)))
-      } catch {
+      const path = resolved(name, file)
+      if (path === undefined) {
         untold.push(`${file} imports ${name}, which cannot be found`)
+        continue
       }
+      visit(path)
+      if (module.raw && Object.hasOwn(loaders, extname(path)) && files.has(path))
+        files.set(path, sha256(`${moduleOf(path).hash} ${sha256OfFile(path)}`))
     }
   }
   for (const entry of entries) {
     if (existsSync(entry)) visit(entry)
     else untold.push(`${entry} is not there`)
+  }
+  const others = changers()
+  for (let before = -1; before < files.size; ) {
+    before = files.size
+    for (const [file, changed] of others) if (changed.some((path) => files.has(path))) visit(file)
   }
   return { files, packages, untold }
 }

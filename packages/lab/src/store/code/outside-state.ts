@@ -1,40 +1,104 @@
 /**
- * What a module may depend on beside its own text: the environment, the clock, the disk, chance, variables that another module
- * changes. A result of such a module cannot be told from its key, so it is not reused.
+ * What a module may depend on beside its own text: the environment, the clock, the disk, chance, variables that keep what an
+ * earlier call left. A result of such a module cannot be told from its key, so it is not reused.
  */
+import { isBuiltin } from "node:module"
+import type { FreeName, Names } from "./names.ts"
 
-/** Members and calls that reach outside, and how a message names them. */
-const reaches: ReadonlyArray<readonly [pattern: RegExp, what: string]> = [
-  [/\b(?:process|Bun)\s*(?:\.\s*env|\[\s*["']env["']\s*\])|\bimport\.meta\.env\b/, "reads the environment"],
-  [/\b(?:process|Bun)\s*\.\s*argv\b/, "reads the command line"],
-  [/\bMath\s*\.\s*random\b|\bcrypto\s*\.\s*(?:random|getRandomValues)/, "draws random numbers without a seed"],
-  [/\bDate\s*\.\s*now\b|\bnew Date\s*(?:\(\s*\)|[^(\s])|\bperformance\s*\.\s*now\b/, "reads the clock"],
-  [/\bBun\s*\.\s*(?:file|spawn|spawnSync|stdin|\$|Glob|connect|sql|s3)\b|\bfetch\s*\(/, "reads what lies outside"],
-  [/\beval\s*\(|\bnew\s+Function\s*\(/, "evaluates text as code"],
-  [/\bimport\s*\(\s*(?!["'][^"']*["']\s*[,)])/, "imports a module by a computed name"],
-  [/\brequire\s*\(\s*(?!["'][^"']*["']\s*\))/, "requires a module by a computed name"],
-  [/\bglobalThis\s*[.[]/, "reads a global"],
-  // Bun prints statements of the top level without indentation; an enum is `var X;` before its own function.
-  [/^(?:export )?(?:let|var) (?!(\w+);\n\(\(\1\) =>)/m, "has a variable at its top level that may change"],
-]
+/** Globals that are the same in every process. */
+const pure = new Set(
+  (
+    "AbortController AbortSignal AggregateError Array ArrayBuffer Atomics BigInt BigInt64Array BigUint64Array Boolean Buffer " +
+    "DOMException DataView Error EvalError Event EventTarget Float16Array Float32Array Float64Array Infinity Int16Array " +
+    "Int32Array Int8Array Intl Iterator JSON Map NaN Number Object Promise Proxy RangeError ReferenceError Reflect RegExp Set " +
+    "SharedArrayBuffer String Symbol SyntaxError TextDecoder TextEncoder TypeError URIError URL URLSearchParams Uint16Array " +
+    "Uint32Array Uint8Array Uint8ClampedArray WeakMap WeakRef WeakSet WebAssembly __dirname __filename arguments atob btoa " +
+    "clearInterval clearTimeout console decodeURI decodeURIComponent encodeURI encodeURIComponent escape exports isFinite " +
+    "isNaN module parseFloat parseInt queueMicrotask setImmediate setInterval setTimeout structuredClone undefined unescape"
+  ).split(" "),
+)
+const pureOfBun = new Set(["deepEquals", "escapeHTML", "hash", "inspect", "peek", "stringWidth", "version"])
 
-/** Modules of the platform whose use reaches outside. */
-const outsideModules = new Set(
-  [
-    ..."child_process cluster dgram dns fs fs/promises http http2 https net os process readline sqlite tls".split(" "),
-    ..."worker_threads inspector repl perf_hooks".split(" "),
-  ].flatMap((name) => [name, `node:${name}`]),
-).union(new Set(["bun", "bun:sqlite", "bun:ffi", "bun:jsc"]))
+/** How a global reaches outside; undefined where this use of it does not. */
+const reach = ({ name, member, use, given, literal }: FreeName): string | undefined => {
+  if (pure.has(name)) return undefined
+  switch (name) {
+    case "Math":
+      return member === undefined || member === "random" ? "draws random numbers without a seed" : undefined
+    case "Date":
+      if ((use === "new" && given > 0) || member === "UTC" || member === "parse") return undefined
+      return "reads the clock"
+    case "performance":
+      return "reads the clock"
+    case "crypto":
+      return member === "subtle" ? undefined : "draws random numbers without a seed"
+    case "process":
+    case "Bun":
+      if (member === "env") return "reads the environment"
+      if (member === "argv") return "reads the command line"
+      if (name === "process") return "reads the process"
+      return member !== undefined && pureOfBun.has(member) ? undefined : "reads what lies outside"
+    case "fetch":
+    case "WebSocket":
+    case "XMLHttpRequest":
+    case "EventSource":
+      return "reads what lies outside"
+    case "eval":
+    case "Function":
+      return member === undefined && use !== "other" ? "evaluates text as code" : undefined
+    case "require":
+      return use === "call" && literal ? undefined : "requires a module by a computed name"
+    default:
+      return `reads a global, ${name}`
+  }
+}
+
+/** Modules of the platform that only compute. */
+const pureModules = new Set(
+  (
+    "assert assert/strict buffer constants events path path/posix path/win32 punycode querystring stream string_decoder " +
+    "url util util/types zlib"
+  ).split(" "),
+)
+/** What of node:crypto draws nothing. */
+const pureOfCrypto = /^(?:createHash|createHmac|hash|timingSafeEqual|getHashes|constants)$/
+/** Packages that read the disk for whoever calls them. */
+const readers = /^(?:@winnow\/files|@effect\/platform[-\w]*|fs-extra|graceful-fs|glob|dotenv)(?:\/|$)/
+/** What of effect reads the outside. */
+const readersOfEffect = new Set(["Clock", "Config", "ConfigProvider", "FileSystem", "Random", "Terminal", "Stdio"])
+
+const moduleReach = (source: string, names: Names): boolean => {
+  if (source.startsWith("bun:wrap")) return false
+  if (source === "bun" || source.startsWith("bun:")) return true
+  const specifiers = names.imported.filter((one) => one.source === source).map(({ name }) => name)
+  if (isBuiltin(source)) {
+    const plain = source.replace(/^node:/, "")
+    if (plain === "crypto") return specifiers.length === 0 || !specifiers.every((name) => pureOfCrypto.test(name))
+    return !pureModules.has(plain)
+  }
+  if (source === "effect") return specifiers.some((name) => readersOfEffect.has(name))
+  return readers.test(source)
+}
+
+/** Properties of `import.meta` that say where the file lies. */
+const pureMeta = new Set("dir dirname file filename main path resolve url".split(" "))
 
 /**
  * The first thing in a module that reaches outside, as the end of a sentence that begins with the file's name; undefined if
  * its text says all.
- *
- * @param code the module as Bun prints it: no types, no comments
- * @param imports the names that it imports, as written
  */
-export const outsideState = (code: string, imports: ReadonlyArray<string>): string | undefined => {
-  const module = imports.find((name) => outsideModules.has(name))
+export const outsideState = (names: Names): string | undefined => {
+  const module = names.imports.find((source) => moduleReach(source, names))
   if (module !== undefined) return `imports ${module}`
-  return reaches.find(([pattern]) => pattern.test(code))?.[1]
+  for (const use of names.free) {
+    const reason = reach(use)
+    if (reason !== undefined) return reason
+  }
+  if (names.meta.has("env")) return "reads the environment"
+  const meta = [...names.meta].find((name) => !pureMeta.has(name))
+  if (meta !== undefined) return `reads import.meta.${meta}`
+  if (names.computedImport) return "imports a module by a computed name"
+  if (names.changed[0] !== undefined)
+    return `changes ${names.changed[0]}, a variable at its top level, so that a result may depend on earlier calls`
+  return undefined
 }
