@@ -19,13 +19,13 @@ import {
   targetStatistics,
 } from "./statistics.ts"
 
-/** What every filter is given, whatever it needs. */
+/** The part of a filter's input that every filter is given, whatever it needs. */
 export interface FilterContext {
   /** Valid tokens of this micro-batch; at least 1. */
   readonly N: number
   /** The gold token's id. */
   readonly gold_N: Int32Array
-  /** Which sequence of the micro-batch the token is of, from 0. */
+  /** The index of each token's sequence in the micro-batch, from 0. */
   readonly sequence_N: Int32Array
   /** The token's position in its sequence, from 0. */
   readonly position_N: Int32Array
@@ -37,7 +37,7 @@ export interface FilterContext {
 }
 
 /**
- * What a filter returns: 1 or 0 a token, or weights from 0 on. The loss of the kept tokens is divided by the
+ * The result of a filter: 1 or 0 a token, or weights from 0 on. The loss of the kept tokens is divided by the
  * sum of weights ("kept", the default: the step's size does not depend on k) or by N ("valid").
  */
 export type Selection =

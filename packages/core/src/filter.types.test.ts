@@ -1,5 +1,5 @@
 /**
- * What does not type-check: a filter without the models that its statistics come from.
+ * A filter without the models that its statistics come from does not type-check.
  *
  * `bun run typecheck` is the test: an `@ts-expect-error` above a line that has no error is an error itself. The functions are
  * not called, but for the last one, which shows what the types prevent.

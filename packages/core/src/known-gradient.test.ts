@@ -1,4 +1,4 @@
-/** What a categorical derives, and gradients given by hand, against the same composed of TFJS operations. */
+/** Derivatives of a categorical, and gradients given by hand, against the same composed of TFJS operations. */
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"

@@ -28,7 +28,7 @@ export const withGradient = (logits_RV: tf.Tensor2D, rowLoss: (logits_RV: tf.Ten
   )
 
 /**
- * What `make` computes, as a constant: nothing in it is put on the tape. TFJS has no stopGradient of its own.
+ * The result of `make` as a constant: nothing in it is put on the tape. TFJS has no stopGradient of its own.
  *
  * Ask a `Categorical` for what `make` uses before the call: a tensor that it makes inside would end with it.
  */

@@ -25,7 +25,7 @@ export interface LossChunk<WithTarget extends boolean = boolean> {
   readonly gold_R: tf.Tensor1D
   /** One uniform draw in [0, 1) a row, for losses that sample: the same for `batch.rows`, value and gradient. */
   readonly uniform_R: Float32Array
-  /** What `batch.combine` returned; empty for a loss without batch statistics. */
+  /** The result of `batch.combine`; empty for a loss without batch statistics. */
   readonly batch: ReadonlyArray<number>
 }
 
@@ -63,7 +63,7 @@ export interface LossFunctions<WithTarget extends boolean> {
 /** A loss as the training step calls it. */
 export interface LossInstance extends LossFunctions<boolean> {
   readonly name: string
-  /** Whether chunks must carry the target's logits. */
+  /** True if chunks must carry the target's logits. */
   readonly target: boolean
 }
 

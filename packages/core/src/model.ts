@@ -1,5 +1,5 @@
 /**
- * What a decoder model is to the rest of Winnow: hidden states, a vocabulary head, parameters by name, a cache.
+ * A decoder model as the rest of Winnow sees it: hidden states, a vocabulary head, parameters by name, a cache.
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
  */

@@ -1,8 +1,9 @@
 /**
- * What every plugin has in common: a plugin is a function from options to a use of itself.
+ * Types and constructors of every plugin: a plugin is a function from options to a use of itself.
  *
  * `adaspec({ k: 0.3 })` is a value with a name, the options as given, and an Effect that checks the options and
- * makes the instance. What the instance requires (a target, a reference, data sets) is in that Effect's type.
+ * makes the instance. The requirements of the instance (a target, a reference, data sets) are in that
+ * Effect's type.
  */
 import type { Type } from "arktype"
 import { Cause, Effect } from "effect"
@@ -55,11 +56,11 @@ const isKnown = (error: unknown) =>
   "_tag" in error &&
   ["InvalidInput", "DataError", "FileError", "TrainingStopped"].includes(String(error._tag))
 
-/** What a failure is about: `Effect.try` and its siblings wrap what was thrown. */
+/** The error behind a failure: `Effect.try` and its siblings wrap what was thrown. */
 const meant = (error: unknown) =>
   error instanceof Error && error.cause instanceof Error && error.name.includes("Unknown") ? error.cause : error
 
-/** What `make` throws, or dies by, as a fault of the plugin. */
+/** An error that `make` throws, or dies by, as a fault of the plugin. */
 const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
   Effect.catchCause(made, (cause): Effect.Effect<never, E | InvalidInput> => {
     const defect = cause.reasons.find(Cause.isDieReason)?.defect

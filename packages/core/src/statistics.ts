@@ -1,5 +1,5 @@
 /**
- * What a filter can know of a token before it decides: one number a valid token.
+ * Statistics of a token that a filter can read before it decides: one number a valid token.
  *
  * Letters: N valid tokens of a micro-batch (no prompt, no padding), p target, q draft, r reference.
  */

@@ -20,7 +20,7 @@ export interface TaskInstance {
   readonly name: string
   /** Deterministic: the same options give the same examples in the same order; splits share no example. */
   readonly examples: (split: Split) => ReadonlyArray<Example>
-  /** Whether the generated text solves the example. */
+  /** True if the generated text solves the example. */
   readonly score?: (example: Example, generated: string) => boolean
 }
 

@@ -22,7 +22,7 @@ export const brief = (value: unknown, most = 80): string => {
 
 const withArticle = (name: string): string => `${/^[AEIOU]/i.test(name) ? "an" : "a"} ${name}`
 
-/** What a value is, in words: "a Promise", "an Array of 3", "undefined". */
+/** The kind of a value, in words: "a Promise", "an Array of 3", "undefined". */
 export const kindOf = (value: unknown): string => {
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return `a plain array of ${value.length}`

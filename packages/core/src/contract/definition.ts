@@ -4,7 +4,7 @@ import { definedAt, PluginFault } from "./fault.ts"
 import { didYouMean, nearest } from "./nearest.ts"
 import { placeOf } from "./place.ts"
 
-/** What is wrong with the value of a field; undefined where nothing is. */
+/** The fault in the value of a field; undefined where nothing is. */
 export type FieldCheck = (value: unknown) => string | undefined
 
 const isType = (value: unknown): boolean =>

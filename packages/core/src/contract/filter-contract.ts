@@ -1,4 +1,4 @@
-/** What a filter is given and what it must return, checked in every micro-batch, in trials and in laws. N valid tokens. */
+/** The contract of a filter, input and result, checked in every micro-batch, in trials and in laws. N valid tokens. */
 import type { FilterContext, Selection } from "../filter.ts"
 import { type Statistic, type Statistics, statisticNames } from "../statistics.ts"
 import { brief, kindOf } from "./brief.ts"

@@ -1,5 +1,5 @@
 /**
- * What a loss must return, checked at every call: a scalar where [R] is expected would train, and wrongly.
+ * The contract of a loss's result, checked at every call: a scalar where [R] is expected would train, and wrongly.
  *
  * Letters: R rows of a chunk, V vocabulary, M numbers a row.
  */

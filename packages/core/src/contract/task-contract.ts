@@ -1,4 +1,4 @@
-/** What a task must give: examples of two texts, and a score that says yes or no. */
+/** The contract of a task: examples of two texts, and a score that says yes or no. */
 import type { Example, Split, TaskInstance } from "../task.ts"
 import { brief, kindOf } from "./brief.ts"
 import { guarded, PluginFault } from "./fault.ts"

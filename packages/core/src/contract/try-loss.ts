@@ -23,7 +23,7 @@ export interface LossCase {
   readonly uniform_R: Float32Array
 }
 
-/** What a loss says of a case. */
+/** The numbers of a loss for one case. */
 export interface LossNumbers {
   readonly batch: ReadonlyArray<number>
   readonly value_R: Float32Array
@@ -176,7 +176,7 @@ export const tryLoss = (loss: LossInstance, V: number): LossNumbers => {
   return numbers
 }
 
-/** Whether the gradient of a trial is 0 in every entry: a loss may be flat there by its nature, or by mistake. */
+/** True if the gradient of a trial is 0 in every entry: a loss may be flat there by its nature, or by mistake. */
 export const isFlat = ({ gradient_RV, autodiff_RV }: LossNumbers): boolean =>
   (gradient_RV ?? autodiff_RV!).every((x) => x === 0)
 
