@@ -1,5 +1,5 @@
 /**
- * What a training stage cost, counted in one place.
+ * The cost of a training stage, counted in one place.
  *
  * A multiplication and its addition are 2 FLOPs; a backward pass is twice its forward. Only matrix products count, as
  * usual: norms, softmaxes and the optimizer are left out. Letters: d hidden size, V vocabulary, T context length.
@@ -17,7 +17,7 @@ export interface TokenCounts {
   readonly trained: number
 }
 
-/** What ran for each token. */
+/** The forward and backward passes that ran for each token. */
 export interface Passes {
   readonly draft: Architecture
   readonly target?: Architecture | undefined
@@ -25,9 +25,9 @@ export interface Passes {
   /** The filter's statistics. */
   readonly needs: ReadonlyArray<Statistic>
   readonly lossNeedsTarget: boolean
-  /** Whether the loss reads all rows once before each pass that computes it, kept or all for a filter (TVD++). */
+  /** True if the loss reads all rows once before each pass that computes it, kept or all for a filter (TVD++). */
   readonly lossReadsBatch: boolean
-  /** What comes from a cache is not computed; live if left out. What made the cache is counted with the cache. */
+  /** Signals from a cache are not computed; live if left out. The cost of the cache is counted with the cache. */
   readonly signals?: SignalsOptions
   /** Mean context length. */
   readonly T: number

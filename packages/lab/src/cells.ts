@@ -23,7 +23,7 @@ export interface Architectures {
   readonly target: Architecture
 }
 
-/** What a clean-text reference is trained on: the task of its own, or nothing else than the arms. */
+/** The training texts of a clean-text reference: the task of its own, or nothing else than the arms. */
 type CleanText = (
   spec: Extract<ResolvedReference, { kind: "clean-text" }>,
 ) => Partial<Pick<Distilling, "data" | "sizes">>
@@ -78,7 +78,7 @@ const tokenizerSize = ({ tokenizer }: Resolved): number | undefined => {
   return tokenizer.kind === "bpe" ? tokenizer.vocabulary : undefined
 }
 
-/** What preflight would say of the vocabularies once data and tokenizer are there, said before any work. */
+/** Preflight's check of the vocabularies, before any work: data and tokenizer need not be there yet. */
 const checkVocabularies = (resolved: Resolved, architectures: Architectures): Effect.Effect<void, InvalidInput> => {
   const vocabularySize = tokenizerSize(resolved)
   const models = (["draft", "target"] as const).map((name) => ({
@@ -91,7 +91,7 @@ const checkVocabularies = (resolved: Resolved, architectures: Architectures): Ef
     : Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems }))
 }
 
-/** What all drafts of an experiment share. */
+/** The settings and stages that all drafts of an experiment share. */
 export interface Shared extends Omit<Distilling, "start" | "seed"> {
   readonly tokenizer: Stage
   readonly cleanText: CleanText
@@ -159,7 +159,7 @@ export const startStage = ({ draft }: Pick<Resolved, "draft">, { data, sizes }: 
     sizes,
   })
 
-/** What one arm under one seed is made by. */
+/** The stages that make one arm under one seed. */
 export interface Cell {
   readonly start: Stage
   readonly reference: Stage | undefined

@@ -1,4 +1,4 @@
-/** What a store holds that nobody needs: artifacts of no published and no recent run, leftovers of stopped attempts. */
+/** Contents of a store that nobody needs: artifacts of no published or recent run, leftovers of stopped attempts. */
 import { spawnSync } from "node:child_process"
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
@@ -19,7 +19,7 @@ export interface Removable {
 /** A store as `clean` sees it. */
 export interface Cleaning {
   readonly removable: ReadonlyArray<Removable>
-  /** What stays, and why. */
+  /** Count and bytes of the artifacts that stay. */
   readonly needed: { readonly artifacts: number; readonly bytes: number }
 }
 
@@ -72,7 +72,7 @@ const namedIn = (results: string, since: number): ReadonlyArray<string> => {
     })
 }
 
-/** Whether a lock's holder lives, or may live on another host. */
+/** True if a lock's holder lives, or may live on another host. */
 const isHeld = (file: string): boolean => {
   try {
     const owner = parseOwner(readFileSync(file, "utf8"))

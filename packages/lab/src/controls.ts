@@ -30,8 +30,8 @@ const decoded = (use: FilterUse): Record<string, unknown> => {
 /**
  * The controls of a selective arm, each an arm of its own.
  *
- * - `all-equal-steps`: all tokens, the arm's steps, batches smaller by k: as many tokens in each step's loss. What AdaSPEC's
- *   paper compares to (its recipe has batches and passes 1/k times larger for the selective draft).
+ * - `all-equal-steps`: all tokens, the arm's steps, batches smaller by k: as many tokens in each step's loss. AdaSPEC's
+ *   paper compares to this arm (its recipe has batches and passes 1/k times larger for the selective draft).
  * - `all-equal-passes`: the same for 1/k times the steps: as many tokens seen.
  * - `all-equal-compute`: the same for as many steps as cost the FLOPs of the arm, its reference and caches included.
  * - `random`: the arm with a random choice of as many tokens: does it matter which?

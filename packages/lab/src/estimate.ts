@@ -1,4 +1,4 @@
-/** What a run will take, before it runs: `--dry-run`. */
+/** The time and memory of a run, before it runs: `--dry-run`. */
 import type { DataError, Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -33,9 +33,9 @@ export interface Plan {
   readonly stages: ReadonlyArray<PlannedStage>
   /** Of what is to do. */
   readonly seconds: number
-  /** Whether the length of the examples was a guess, as the data is not encoded yet. */
+  /** True if the length of the examples is a guess, because the data is not encoded yet. */
   readonly guessedLengths: boolean
-  /** What is allowed and seldom meant. */
+  /** Settings that are allowed and seldom meant. */
   readonly notes: ReadonlyArray<string>
 }
 

@@ -46,11 +46,11 @@ export interface Part {
   readonly experiment: Experiment
 }
 
-/** What is meant as an experiment; `resolve` says what it lacks. */
+/** True if a value is meant as an experiment; `resolve` says what it lacks. */
 const isExperiment = (value: unknown): value is Experiment =>
   typeof value === "object" && value !== null && ["arms", "task"].some((name) => Object.hasOwn(value, name))
 
-/** What an export of an experiment's file holds; undefined where it is none. */
+/** The parts in an export of an experiment's file; undefined where it is none. */
 const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> | undefined => {
   if (isExperiment(exported)) return [{ part: null, preset, experiment: exported }]
   if (typeof exported !== "object" || exported === null) return undefined

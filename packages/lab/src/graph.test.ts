@@ -46,7 +46,7 @@ test("a clean-text reference may have a text of its own: its key follows it, the
       graph.cleanTexts[0]!.key,
       behind(own).reference!.inputs[1]!.key, // the same start
     ])
-    // What needs no reference is the same artifact.
+    // An arm that needs no reference is the same artifact.
     expect(graph.measured.find(({ name }) => name === "all")!.trained.key).toBe(
       own.measured.find(({ name }) => name === "all")!.trained.key,
     )

@@ -25,7 +25,7 @@ export interface Measured {
   /** Caches that the arm read in the place of frozen models. */
   readonly signals: ReadonlyArray<Stage>
   readonly measure: Stage
-  /** Which tokens of the target's greedy texts the arm's filter keeps, the draft being as it starts. */
+  /** The tokens of the target's greedy texts that the arm's filter keeps, the draft being as it starts. */
   readonly kept?: Stage
 }
 
@@ -45,7 +45,7 @@ export interface Graph {
   readonly architectures: Architectures
   /** The experiment with every number known, as far as its trials are. */
   readonly settled: Settled
-  /** What the learning rates are chosen by. */
+  /** The trainings that the learning rates are chosen by. */
   readonly trials: ReadonlyArray<Stage>
 }
 
@@ -53,7 +53,7 @@ export interface Graph {
 export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure">): string =>
   `${task.name}/${measure.split}`
 
-/** Whether a filter could divide the tokens of a text: one that reads nothing keeps all of them, or any. */
+/** True if a filter could divide the tokens of a text: one that reads nothing keeps all of them, or any. */
 const divides = (arm: Arm) => Effect.map(instancesOf(arm), ({ filter }) => filter.needs.length > 0)
 
 /** Nothing is known of any trial. */

@@ -1,4 +1,4 @@
-/** What a disk or memory refuses, as one kind of error, wherever in a program it was met. */
+/** The refusals of a disk or memory, as one kind of error, wherever in a program they were met. */
 import { type FileError, machineErrorOf } from "@winnow/files"
 import { Cause, Effect } from "effect"
 

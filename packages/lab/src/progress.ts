@@ -1,4 +1,4 @@
-/** What a run tells while it works; the command line shows it, tests ignore it. */
+/** Events of a run while it works; the command line shows it, tests ignore it. */
 import { Context, Layer } from "effect"
 
 /** The stage that an event is about, and its place in the run. */
@@ -7,7 +7,7 @@ export interface At {
   /** From 1, and how many there are. */
   readonly index: number
   readonly of: number
-  /** What is counted, such as "steps". */
+  /** The unit of the count, such as "steps". */
   readonly unit: string
 }
 
@@ -24,7 +24,7 @@ export type ProgressEvent =
   /** Another process makes this artifact. */
   | ({ readonly _tag: "waiting"; readonly holder: string } & At)
   | ({ readonly _tag: "done"; readonly reused: boolean; readonly seconds: number; readonly key: string } & At)
-  /** What depends on it is left out; the rest of the run goes on. */
+  /** Stages that depend on it are left out; the rest of the run goes on. */
   | ({ readonly _tag: "failed"; readonly message: string } & At)
   /** Bytes of a data set that is fetched inside a stage. */
   | { readonly _tag: "download"; readonly file: string; readonly done: number; readonly total: number }

@@ -38,7 +38,7 @@ import { untoldPlugins } from "./untold.ts"
 export interface RunOptions {
   /** NNN-slug: the folder of the experiment and of its results. */
   readonly slug: string
-  /** Which of the experiment's parts and presets this is; null where it has but one. */
+  /** The part and preset of the experiment that this is; null where it has but one. */
   readonly part?: string | null
   readonly preset?: string | null
   /** Folder of all results. */
@@ -74,7 +74,7 @@ const missingFrom = ({ measured }: Graph, outcome: Outcome): ReadonlyArray<Missi
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })
 
-/** What the store knows of trials: null of one that tested no token, undefined of one that has not been run or whose training stopped itself. */
+/** Trials in the store: null of one that tested no token, undefined of one not run or whose training stopped. */
 export const judgedBefore =
   (store: StoreService): Judge =>
   (trials) =>

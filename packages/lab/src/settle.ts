@@ -1,6 +1,6 @@
 /**
  * From what an experiment asks for to what its arms are: a learning rate chosen on the validation split, steps that cost what
- * another arm costs. What is settled is a function of the experiment and of artifacts, so every process settles alike.
+ * another arm costs. The outcome is a function of the experiment and of artifacts, so every process settles alike.
  */
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
@@ -23,7 +23,7 @@ export interface TunedArm {
   readonly name: string
   readonly tried: ReadonlyArray<Tried>
   readonly chosen: number
-  /** Whether the best was the smallest or the largest that was tried: a better one may lie beyond. */
+  /** True if the best was the smallest or the largest that was tried: a better one may lie beyond. */
   readonly atEdge: boolean
 }
 

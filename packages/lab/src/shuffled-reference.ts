@@ -4,7 +4,8 @@ import { permutation } from "@winnow/numerics"
 
 /**
  * The filter with the reference's statistics of each micro-batch dealt out anew: the same numbers, one permutation for all of
- * them, each at another token's place. What such an arm gains, the reference's judgement of a token did not bring.
+ * them, each at another token's place. The gain of such an arm does not come from the reference's judgement of a
+ * token.
  *
  * The permutation is drawn from the generator of run, step and micro-batch, before the filter draws from it.
  *

@@ -11,7 +11,7 @@ import type { Artifact } from "./store/store.ts"
 /** How a stage fails; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
 export type StageError = DataError | FileError | InvalidInput | TrainingStopped
 
-/** What a stage will cost; estimates for the ones that have not run. */
+/** The cost of a stage; estimates for the ones that have not run. */
 export interface Work {
   readonly parameters?: number
   readonly steps?: number
@@ -21,7 +21,7 @@ export interface Work {
   readonly bytes?: number
 }
 
-/** What a running stage is given. */
+/** The context that a running stage is given. */
 export interface StageContext {
   readonly key: string
   /** The folder to fill; holds what a stopped attempt left. */

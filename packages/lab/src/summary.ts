@@ -1,4 +1,4 @@
-/** What a run prints unless more is asked for: ten lines at the most, the verdict first. */
+/** The print of a run unless more is asked for: ten lines at the most, the verdict first. */
 import { differenceBetween, isCompared } from "./record/comparisons.ts"
 import type { RowRecord, RunRecord } from "./record/schema.ts"
 import { align, wrap } from "./table/align.ts"

@@ -1,4 +1,4 @@
-/** What a run prints: two tables, what their figures are of, what is missing, and what follows. */
+/** The text of a whole run: two tables, the source of their figures, the gaps, and the conclusions. */
 import type { RunRecord } from "./record/schema.ts"
 import { align, wrap } from "./table/align.ts"
 import { caption, missingLines } from "./table/caption.ts"

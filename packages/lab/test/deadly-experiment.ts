@@ -7,7 +7,7 @@ import { type } from "arktype"
 import { arm } from "../src/index.ts"
 import { everything, squares, tiny } from "./tiny.ts"
 
-/** Whether this process is a worker: the run itself tries each loss too, before its first stage. */
+/** True if this process is a worker: the run itself tries each loss too, before its first stage. */
 const inWorker = process.argv[1]?.endsWith("worker-main.ts") === true
 
 /** Squares, but the first `times` workers that compute it are killed. They are counted in the folder WINNOW_TEST_DEATHS. */

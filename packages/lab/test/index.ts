@@ -1,4 +1,4 @@
-/** What other packages attack the lab with: its tiny experiment, a process that is killed, and what must be the same afterwards. */
+/** Parts for attacks on the lab: its tiny experiment, a process to kill, the state that must be the same. */
 export { type Ended, type Moment, moments, runChild } from "./kill-process.ts"
 export { recordContents, storeContents } from "./store-contents.ts"
 export { tiny } from "./tiny.ts"

@@ -1,4 +1,4 @@
-/** What the kill tests run: every kind of stage, each long enough to be killed in it. */
+/** The experiment of the kill tests: every kind of stage, each long enough to be killed in it. */
 import { arm, distilled } from "../src/index.ts"
 import { behind, everything, squares, tiny } from "./tiny.ts"
 

@@ -10,7 +10,7 @@ import { intervalText } from "../src/statistics/interval-text.ts"
 
 type Timing = NonNullable<RunRecord["rows"][number]["seeds"][number]["timing"]>
 
-/** What is invented of a row. */
+/** The invented figures of a row. */
 interface Invented {
   readonly name: string
   readonly role?: RowRecord["role"]

@@ -1,4 +1,4 @@
-/** What a store and a run hold that must not depend on who made it, how often it was stopped, or how long it took. */
+/** Contents of a store and a run that must not depend on who made them, on the number of stops, or on time. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type } from "arktype"
@@ -63,7 +63,7 @@ export const recordContents = (directory: string): unknown => {
   return JSON.parse(withoutTimes(text))
 }
 
-/** What a stopped store has to go on from: by `stage/key`, the newest checkpoint and how often its stage was resumed. */
+/** Checkpoints of a stopped store by `stage/key`: the newest one, and how often its stage was resumed. */
 export const checkpointsIn = (
   home: string,
 ): ReadonlyMap<string, { readonly step: number; readonly resumed: number }> => {

@@ -44,7 +44,7 @@ export type AnyPlugin = Plugin<PluginKind, never, unknown, unknown, unknown> | {
 /** An experiment as its file exports it. */
 export interface Experiment {
   readonly name: string
-  /** What the run is to answer, in one sentence. */
+  /** The question that the run is to answer, in one sentence. */
   readonly question: string
   readonly task: TaskUse
   readonly tokenizer: TokenizerSpec
@@ -68,7 +68,7 @@ export interface Experiment {
   readonly tuning?: TuningSpec
   /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
   readonly capacity?: Arm<never>
-  /** What `--set` may put in by name, beside the plugins that the experiment uses already. */
+  /** Plugins that `--set` may put in by name, beside the ones that the experiment uses already. */
   readonly plugins?: ReadonlyArray<AnyPlugin>
 }
 

@@ -1,4 +1,4 @@
-/** What is wrong with an experiment's file that cannot be imported: a message with the file and line it is about. */
+/** The fault in an experiment's file that cannot be imported: a message with the file and line it is about. */
 import { isUtf8 } from "node:buffer"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -49,7 +49,7 @@ const importPlace = (file: string, error: unknown): string | undefined => {
 }
 
 /**
- * What is wrong with the bytes of an experiment's files; undefined where nothing is. Bun reads what is no UTF-8 as signs
+ * The fault in the bytes of an experiment's files; undefined where there is none. Bun reads what is no UTF-8 as signs
  * of its own, and texts would be others than their author wrote.
  */
 export const encodingProblem = (file: string): string | undefined => {

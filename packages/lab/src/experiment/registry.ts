@@ -17,7 +17,7 @@ export const isNode = (value: unknown): value is Node =>
 /** Plugins by kind and name: those registered, and those in use. */
 export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 
-/** What an experiment can name: its `plugins`, and every plugin it uses. */
+/** The plugins that an experiment can name: its `plugins`, and every plugin it uses. */
 export const registryOf = (experiment: Experiment): Registry => {
   const registry = new Map<string, (options: unknown) => AnyUse>()
   const visit = (value: unknown): void => {

@@ -39,23 +39,23 @@ export type ResolvedTarget = typeof targetSpec.infer
 export type ResolvedDraft = typeof draftSpec.infer
 export type ResolvedReference = typeof referenceSpec.infer
 
-/** What a training stage is told: an arm whose steps are a number. */
+/** The settings of a training stage: an arm whose steps are a number. */
 export interface SettledArm extends Training {
   readonly name: string
   readonly filter: FilterUse
   readonly loss: LossUse
   /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins from it. */
   readonly reference: ResolvedReference | undefined
-  /** Whether the filter reads the reference's figures of other tokens. */
+  /** True if the filter reads the reference's figures of other tokens. */
   readonly shuffleReference: boolean
-  /** What nothing in the arm reads is live. */
+  /** A signal that nothing in the arm reads is live. */
   readonly signals: SignalsOptions
 }
 
 export interface ResolvedArm extends Omit<SettledArm, "steps"> {
   readonly steps: number | { readonly computeOf: string }
   readonly from: "start" | "reference"
-  /** Whether the filter reads a reference, or the arm only begins from one. */
+  /** True if the filter reads a reference; false if the arm only begins from one. */
   readonly filterNeedsReference: boolean
   /** As configs and keys hold it. */
   readonly config: Record<string, unknown>
@@ -100,7 +100,7 @@ export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, 
     return Object.fromEntries(out)
   })
 
-/** Whether making the filter asks for a reference: it is made once without one. */
+/** True if making the filter asks for a reference: it is made once without one. */
 const needsReference = (use: FilterUse): Effect.Effect<boolean, InvalidInput> =>
   (use.instance as Effect.Effect<unknown, InvalidInput, Target>).pipe(
     Effect.provideService(Target, {} as Model), // only asked for, not used, until the filter runs

@@ -61,7 +61,7 @@ const trainingFields = {
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
 
-/** Those of the stages that distil: they read frozen models, live or from a cache. */
+/** Fields of the stages that distil: these read frozen models, live or from a cache. */
 const distillingFields = { ...trainingFields, signals: signalsOptions.default(() => ({})) } as const
 
 /** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
@@ -72,7 +72,7 @@ export const tokenizerSpec = type({
   ...specialTokens,
   kind: "'bpe'",
   vocabulary: "number.integer >= 257",
-  // Whether a digit is always a token of its own, as models that calculate with large numbers want it.
+  // True if a digit is always a token of its own, as models that calculate with large numbers want it.
   splitDigits: "boolean = true",
 })
   .or({ "+": "reject", ...specialTokens, kind: "'byte'" })

@@ -6,7 +6,7 @@ import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
 
 const keyOf = ({ prompt, answer }: Example) => JSON.stringify([prompt, answer])
 
-/** What a text was read with: bytes that are no UTF-8, or half of a character. */
+/** True if a text has signs of bytes that are no UTF-8, or half of a character. */
 const isBroken = ({ prompt, answer }: Example) => {
   const text = prompt + answer
   return text.includes("\uFFFD") || !text.isWellFormed()

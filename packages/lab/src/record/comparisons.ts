@@ -1,4 +1,4 @@
-/** Which of a run's differences are concluded from, the way they are read: the one that is asked about, minus the other. */
+/** The differences of a run that are concluded from, as they are read: the arm that is asked about, minus the other. */
 import { halfWidth } from "@winnow/numerics"
 import type { DifferenceMeasure, DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
 
@@ -74,11 +74,11 @@ export const comparisonsOf = (
   return { withBaseline, ofMain }
 }
 
-/** Whether the interval leaves out 0. */
+/** True if the interval leaves out 0. */
 export const isShown = ({ low, high }: Pick<DifferenceRecord, "low" | "high">): boolean =>
   low !== null && high !== null && (low > 0 || high < 0)
 
-/** Whether anything is concluded from it: of two seeds nothing is, whatever the interval. */
+/** True if anything is concluded from it: of two seeds nothing is, whatever the interval. */
 export const isCompared = ({ seeds, low, high }: DifferenceRecord): boolean =>
   seeds.length !== 2 && low !== null && high !== null
 

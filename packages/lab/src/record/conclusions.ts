@@ -1,4 +1,4 @@
-/** What follows from a run's figures, in words: no sentence says more than its interval. */
+/** The conclusions from a run's figures, in words: no sentence says more than its interval. */
 import { twoSeeds } from "../statistics/interval-text.ts"
 import { nats as inNats, percent, short, written } from "../table/format.ts"
 import {
@@ -28,7 +28,7 @@ const listed = (names: ReadonlyArray<string>): string =>
 /** Costs that differ by less are called equal: steps are whole, and an epoch's last batch is shorter. */
 const sameCost = 0.03
 
-/** What the costs of two arms are to each other. */
+/** The costs of two arms, beside each other. */
 const costOf = ({
   over,
   under,
@@ -84,7 +84,7 @@ const comparison = (compared: Compared): string => {
   return `${over.name} minus ${under.name}: ${clause(difference)}; ${clause(other)}; ${seedsOf(difference)}. ${costClause(compared)}`
 }
 
-/** What the verdict compares to: the baseline, or where it is itself the arm, the first other one. */
+/** The comparison of the verdict: to the baseline, or where it is itself the arm, to the first other one. */
 const verdictOf = (run: RunRecord): Compared | undefined => {
   const main = mainArm(run)
   const arms = armsOf(run)
@@ -101,7 +101,7 @@ const stepsOf = ({ budget }: RowRecord): string => {
   return `${Math.round(mean(budget.map(({ arm }) => arm.steps)))} steps${known}`
 }
 
-/** What the run says of the arm that it is about, in one line: against what, at which budget, over how many seeds. */
+/** The verdict on the arm that the run is about, in one line: against what, at which budget, over how many seeds. */
 export const verdict = (run: RunRecord): string => {
   if (run.about === null)
     return "No verdict: no arm chooses tokens by what is known of them, and none is named by about in experiment.ts."

@@ -1,4 +1,4 @@
-/** What a draft cost: its own training, its reference's, its caches, and all together. */
+/** The cost of a draft: its own training, its reference's, its caches, and all together. */
 import { type } from "arktype"
 import { paidFor } from "../cells.ts"
 import type { Graph, Measured } from "../graph.ts"
@@ -83,7 +83,7 @@ export const costsOf = (
   }
 }
 
-/** What the search for learning rates costs, each training and cache once. */
+/** The FLOPs of the search for learning rates, each training and cache once. */
 export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
   const trainings = new Map(
     trials.flatMap(({ inputs }) => paidFor(inputs[0]!).map((stage) => [stage.key, stage] as const)),

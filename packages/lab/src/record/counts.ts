@@ -25,7 +25,7 @@ export const packed = (texts: ReadonlyArray<string>): string => {
   return Buffer.from(bytes).toString("base64")
 }
 
-/** What one draft under one seed gave. */
+/** The counts of one draft under one seed. */
 const draftCounts = (name: string, seed: number, figures: Figures, kept: KeptTexts | undefined, gamma: number) => ({
   name,
   seed,

@@ -22,7 +22,7 @@ const sourcesHash = (): string => {
 /** The code of this checkout. */
 export interface Commit {
   readonly hash: string
-  /** Whether files differ from it. */
+  /** True if files differ from it. */
   readonly dirty: boolean
   /** SHA-256 over the sources of packages and plugins; absent in records of earlier versions. */
   readonly sources?: string

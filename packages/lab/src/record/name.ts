@@ -1,4 +1,4 @@
-/** What a run is called: a key of all that its record says and follows from. */
+/** The name of a run: a key of all that its record says and follows from. */
 import type { Resolved } from "../experiment/resolve.ts"
 import type { Graph } from "../graph.ts"
 import { revisions } from "../store/code/revisions.ts"

@@ -29,14 +29,14 @@ export interface Made {
   readonly counts: string
 }
 
-/** Which run of which experiment; part and preset where it has several. */
+/** The experiment and the part of it that a run is of; part and preset where it has several. */
 export interface RunOf {
   readonly slug: string
   readonly part?: string | null
   readonly preset?: string | null
 }
 
-/** What is there of one draft over its seeds. */
+/** The measurements and kept tokens of one draft over its seeds, as far as they are there. */
 interface Found {
   readonly name: string
   readonly measured: ReadonlyArray<Measured>

@@ -6,7 +6,7 @@ import type { Sample } from "../statistics/sample.ts"
 import { agreementAt, type FiguresBySeed, type KeptTexts, keptShare, lengthOf, type RowSamples } from "./samples.ts"
 import type { DifferenceMeasure, DifferenceRecord, IntervalRecord, RowRecord, SeedFigures } from "./schema.ts"
 
-/** What a figure can be: an interval of few seeds may reach beyond. */
+/** The range of a figure: an interval of few seeds may reach beyond. */
 type Bounds = readonly [least: number, most: number]
 const share: Bounds = [0, 1]
 const positive: Bounds = [0, Number.POSITIVE_INFINITY]
@@ -85,7 +85,7 @@ export const seedFigures = (seed: number, figures: Figures, gamma: number): Seed
   }
 }
 
-/** What of a row follows from its measurements. */
+/** The figures of a row that follow from its measurements. */
 export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: number) => {
   const all = [...figures]
   const tau = within(samples.tau, [1, gamma + 1])

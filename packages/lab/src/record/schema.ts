@@ -10,7 +10,7 @@ const use = type({ name: "string", options: "Record<string, unknown>" })
  */
 const errors = type({ seeds: "number", prompts: "number", noise: "number" })
 
-/** What is told of how an interval was made. */
+/** Fields that tell how an interval was made. */
 const making = {
   /** Null: one prompt, or nothing tested. All 0: no spread at all, of which no interval can be made. */
   errors: errors.or("null"),
@@ -24,7 +24,7 @@ const making = {
 const interval = type({ value: figure, low: figure, high: figure, seeds: "number", ...making })
 export type IntervalRecord = typeof interval.infer
 
-/** What one training stage cost. */
+/** The cost of one training stage. */
 const budget = type({
   /** Optimizer steps. */
   steps: "number",
@@ -40,10 +40,10 @@ const budget = type({
 })
 export type Budget = typeof budget.infer
 
-/** What an arm costs where nothing else is run: its steps, its reference and the whole of every cache that either reads. */
+/** The cost of an arm run alone: its steps, its reference and the whole of every cache that either reads. */
 const totalBudget = type({
   steps: "number",
-  /** Those of caches too: a token that a frozen model read for a cache was seen. */
+  /** The tokens of caches too: a token that a frozen model read for a cache was seen. */
   tokensSeen: "number",
   tokensTrained: "number",
   flops: "number",
@@ -77,7 +77,7 @@ const seedFigures = type({
   }).array(),
   speedup: figure,
   timing: type({
-    /** Those really timed: texts of one block have no call to time. */
+    /** The prompts that were really timed: texts of one block have no call to time. */
     prompts: "number",
     /** Processes that wanted a core in the minute before. */
     load: "number",
@@ -154,7 +154,7 @@ const difference = type({
   a: "string",
   b: "string",
   measure,
-  /** Those that both have. */
+  /** The seeds that both have. */
   seeds: "number[]",
   value: figure,
   low: figure,
@@ -177,7 +177,7 @@ const tuning = type({
     /** Greedy acceptance on the validation split; null: training stopped itself at that rate. */
     tried: type({ learningRate: "number", greedyAcceptance: figure }).array(),
     chosen: "number",
-    /** Whether the best was the smallest or the largest that was tried. */
+    /** True if the best was the smallest or the largest that was tried. */
     atEdge: "boolean",
   }).array(),
 })
@@ -263,7 +263,7 @@ export const runRecord = type({
   about: "string | null",
   /** The measure that the verdict is of. */
   primary: primaryMeasure,
-  /** What the run says of that arm, in one line. */
+  /** The verdict of the run on that arm, in one line. */
   verdict: "string",
   rows: row.array(),
   /** Of all pairs of arms. */

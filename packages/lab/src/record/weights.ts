@@ -12,7 +12,7 @@ const isWeights = (path: string): boolean => path.endsWith(".safetensors")
 const weightsIn = ({ manifest }: Artifact) =>
   Object.entries(filesOfFolder(manifest)).flatMap(([file, sha256]) => (isWeights(file) ? [{ file, sha256 }] : []))
 
-/** Those of an artifact that was trained here, as its manifest has them. */
+/** The weights of an artifact that was trained here, as its manifest has them. */
 const weightsOf = ({ manifest }: Artifact) =>
   manifest.files.filter(({ path }) => isWeights(path)).map(({ path, sha256 }) => ({ file: path, sha256 }))
 

@@ -30,7 +30,7 @@ export interface Deviation {
 
 export interface Repeated {
   readonly reproduced: boolean
-  /** Whether all had to be equal to the last digit. */
+  /** True if all had to be equal to the last digit. */
   readonly exact: boolean
   /** Why not: other code, another machine. */
   readonly unlike: ReadonlyArray<string>
@@ -54,7 +54,7 @@ const testedOf = ({ rows, conditions }: RunRecord, row: string, seed?: string): 
     .reduce((sum, { testedTokens }) => sum + testedTokens, 0)
 
 /**
- * What a figure may move by because it is of few tokens or prompts: 1 / sqrt(n), about two standard errors of a share of n
+ * The room of a figure because it is of few tokens or prompts: 1 / sqrt(n), about two standard errors of a share of n
  * that is not near 0 or 1. A small run cannot be held to a tolerance that was measured on a large one; from 2500 tested
  * tokens on the tolerances of the table are the wider ones.
  */
@@ -71,7 +71,7 @@ const roomFor = (path: string, record: RunRecord): number => {
   return n > 0 ? 1 / Math.sqrt(n) : 1
 }
 
-/** Whether a path is what was measured, not what was spent: only the former is of few tokens or prompts. */
+/** True if a path is of a measurement, not of a cost: only the former is of few tokens or prompts. */
 const isFigure = (path: string): boolean => !/\.budget\[|\.flops$|^draftParameters/.test(path)
 
 const deviationOf = (

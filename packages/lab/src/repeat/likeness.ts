@@ -1,11 +1,11 @@
-/** Whether two records were made by the same code on the same machine, so that their figures must be the same. */
+/** The likeness of two records: made by the same code on the same machine, their figures must be the same. */
 import type { RunRecord } from "../record/schema.ts"
 
-/** What of a machine can change a figure; its memory and its system's release cannot. */
+/** Fields of a machine that can change a figure; its memory and its system's release cannot. */
 const decisive = ["cpu", "cores", "device", "products", "native"] as const
 
 /**
- * What made the records differ; empty where all of it is the same.
+ * The reasons for which two records may differ; empty where all of it is the same.
  *
  * The keys of the stages hold the sources of what they ran, the engine's version, the variant of the native library and
  * their settings. A stage that one of the records does not have is a difference too.

@@ -1,4 +1,4 @@
-/** What a repeat came to, for the terminal. */
+/** The outcome of a repeat, for the terminal. */
 
 import { type Leaf, writeLeaf } from "../runs/leaves.ts"
 import { align } from "../table/align.ts"

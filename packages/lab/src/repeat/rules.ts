@@ -1,5 +1,5 @@
 /**
- * What of two records of one run is compared, and how near is near enough.
+ * Rules for comparing two records of one run: the figures that are compared, and how near is near enough.
  *
  * Made by the same code on the same machine, a run gives the same figures to the last digit. Another processor, another
  * variant of the native library or another version rounds otherwise; training is chaotic, so after some hundred steps the
@@ -10,7 +10,7 @@
  * its `why`, for the mean over seeds and for one seed.
  */
 
-/** What a clock, a path or a person decides: in no mode compared. */
+/** Fields that a clock, a path or a person decides: in no mode compared. */
 export const notCompared: ReadonlyArray<{ readonly path: RegExp; readonly why: string }> = [
   { path: /(^|\.)(seconds|created|timing|speedup\w*|secondsPerCall|tokensPerSecond|reused)\b/, why: "told by a clock" },
   { path: /^(run|experiment|commit|versions|machine|stages|schema)\b/, why: "who made it, not what came out" },

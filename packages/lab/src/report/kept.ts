@@ -1,4 +1,4 @@
-/** What a filter kept, as text: which kinds of tokens, and examples with the kept tokens marked. */
+/** The tokens that a filter kept, as text: kinds of tokens, and examples with the kept tokens marked. */
 import type { RunRecord } from "../record/schema.ts"
 import { escapeHtml } from "./page.ts"
 

@@ -13,17 +13,17 @@ export interface FigurePair {
   /** b - a; null where either has no figure. */
   readonly difference: number | null
   /**
-   * Whether the intervals have nothing in common: a difference beyond what either run knows its own figure by. Never of two
-   * seeds.
+   * True if the intervals have nothing in common: a difference beyond what either run knows its own figure by. Never of
+   * two seeds.
    */
   readonly apart: boolean
 }
 
-/** What the figures were measured on. */
+/** The data that the figures of two runs were measured on: equal or not. */
 export interface SameData {
   /** "same" prompts; the first of the other's ("prefix"); or others. */
   readonly prompts: "same" | "prefix" | "other"
-  /** Whether the target wrote the same texts, as far as the stages' keys say: the greedy and the sampled ones. */
+  /** True if the target wrote the same texts, as far as the stages' keys say: the greedy and the sampled ones. */
   readonly rollouts: boolean
   /** Paths of the config by which the prompts are others. */
   readonly reasons: ReadonlyArray<string>

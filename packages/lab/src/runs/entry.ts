@@ -1,4 +1,4 @@
-/** What the run store says of a run: what its run.json holds, and how each attempt at it went. */
+/** The run store's entry of a run: the contents of its run.json, and how each attempt at it went. */
 import type { RunFile, WrittenInterval, WrittenRun } from "./read-run.ts"
 
 /**
@@ -10,7 +10,7 @@ import type { RunFile, WrittenInterval, WrittenRun } from "./read-run.ts"
  */
 export type RunState = "running" | "done" | "incomplete" | "stopped" | "failed" | "unreadable"
 
-/** What is known of a run when it begins. */
+/** The facts of a run that are known when it begins. */
 export interface Beginning {
   /** Its results folder, absolute. */
   readonly directory: string
@@ -49,7 +49,7 @@ export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
   readonly attempts: ReadonlyArray<Attempt>
 }
 
-/** What the index keeps of a run.json. */
+/** The part of a run.json that the index keeps. */
 export type Summary = Omit<RunEntry, "attempts">
 
 /** The summary of a run.json. */

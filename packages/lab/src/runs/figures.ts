@@ -10,7 +10,7 @@ export interface Measure {
 
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`
 
-/** What runs are compared by. */
+/** The figures that runs are compared by. */
 export const measures: ReadonlyArray<Measure> = [
   { key: "greedyAcceptance", name: "greedy acceptance", write: percent },
   { key: "expectedAcceptance", name: "expected acceptance", write: percent },

@@ -1,6 +1,6 @@
 /** JSON as a flat list of paths and values: what two configs or two records are compared by. */
 
-/** What a path ends in: a value that has nothing inside it, an empty list or object included. */
+/** The end of a path: a value that has nothing inside it, an empty list or object included. */
 export type Leaf = string | number | boolean | null | readonly [] | Readonly<Record<string, never>>
 
 type Node = Readonly<Record<string, unknown>>
@@ -14,7 +14,7 @@ const isPlugin = (value: Node): value is { readonly name: string; readonly optio
 /** Fields that tell the members of a list apart, in the order in which they are tried. */
 const labels = ["name", "seed", "gamma", "position", "label", "learningRate"]
 
-/** What each member of a list is called: by a field in which all differ, so that a member more moves no other; else its place. */
+/** A name for each member of a list: a field in which all differ (a member more moves no other), else its place. */
 const namesOf = (list: ReadonlyArray<unknown>): ReadonlyArray<string> => {
   const candidates = [...labels.map((label) => [label]), ["a", "b", "measure"]].map((fields) =>
     list.map((member) =>
@@ -72,7 +72,7 @@ export interface Changed {
 export const writeLeaf = (leaf: Leaf | undefined): string =>
   leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
 
-/** Whether two leaves are the same value: numbers to the last digit. */
+/** True if two leaves are the same value: numbers to the last digit. */
 export const sameLeaf = (a: Leaf | undefined, b: Leaf | undefined): boolean =>
   Object.is(a, b) || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b))
 

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process"
 import { dirname, join } from "node:path"
 
-/** Whether git tracks a folder's run.json; false outside of a repository. */
+/** True if git tracks a folder's run.json; false outside of a repository. */
 export const isPublished = (directory: string): boolean => {
   const tracked = ["-C", dirname(directory), "ls-files", "--error-unmatch", join(directory, "run.json")]
   return spawnSync("git", tracked, { stdio: "ignore" }).status === 0

@@ -1,4 +1,4 @@
-/** Whether the process that made an entry still lives. */
+/** The process that made an entry, and the test that it still lives. */
 import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { hostname } from "node:os"
@@ -34,5 +34,5 @@ export const thisProcess = (): ProcessIdentity => ({
   start: startOf(process.pid) ?? "unknown",
 })
 
-/** Whether a process lives. One of another machine that shares the folder cannot be asked, and is believed to. */
+/** True if a process lives. One of another machine that shares the folder cannot be asked, and is believed to. */
 export const isAlive = ({ host, pid, start }: ProcessIdentity): boolean => host !== hostname() || startOf(pid) === start

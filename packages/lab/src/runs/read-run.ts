@@ -59,7 +59,7 @@ export interface RunFile {
 /** The folder of a run: itself, or the one that the run.json named lies in. */
 export const runFolder = (path: string): string => resolve(basename(path) === "run.json" ? dirname(path) : path)
 
-/** Whether there is a run.json. */
+/** True if there is a run.json. */
 export const hasRun = (path: string): boolean => {
   const file = join(runFolder(path), "run.json")
   return existsSync(file) && statSync(file).isFile()

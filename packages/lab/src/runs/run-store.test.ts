@@ -106,7 +106,7 @@ test("an attempt is running, then what it came to: done by its record, stopped, 
   while ((await states()).every((s) => s !== "cut running")) await Bun.sleep(10)
   await run(Fiber.interrupt(fiber))
   expect(await states()).toContain("cut stopped")
-  // What an earlier attempt was called before its rates were chosen is called as this one.
+  // An earlier attempt, from before its rates were chosen, is called as this one.
   await run(Effect.flip(enter("early", Effect.fail(new Error("stopped in its search")))))
   await run(
     entered(

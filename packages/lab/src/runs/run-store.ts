@@ -83,7 +83,7 @@ const unreadable = (directory: string): Summary => ({
   schema: null,
 })
 
-/** Whether a run is of the experiment that people mean by a slug, its number, or its name. */
+/** True if a run is of the experiment that people mean by a slug, its number, or its name. */
 const isOf = ({ experiment }: RunEntry, name: string): boolean =>
   experiment === name || experiment.slice(4) === name || experiment.slice(0, 3) === name
 

@@ -7,7 +7,7 @@ import { measures, writeInterval } from "./figures.ts"
 import { experimentAndPart, localTime, shortCommit } from "./list.ts"
 import type { RunFile, WrittenRun } from "./read-run.ts"
 
-/** What and when, in one line. */
+/** The name of a run and its time, in one line. */
 export const runTitle = (written: WrittenRun): string => {
   const { run, created, commit, seeds } = written
   const of = experimentAndPart({ experiment: written.experiment, part: written.part ?? null })
@@ -36,7 +36,7 @@ export const renderRun = ({ record, written }: RunFile): string =>
     ? `Written by ${written.schema < currentSchema ? "an earlier" : "another"} version (run.json of schema ${written.schema}): its report.html has all that it found.\n\n${commonTable(written)}`
     : renderTable(record)
 
-/** What is known of a run that has no record (yet): when it was begun, by which command, and how that ended. */
+/** The attempts at a run that has no record (yet): when it was begun, by which command, and how that ended. */
 export const renderAttempts = (entry: RunEntry): string => {
   const rows = entry.attempts.map(({ began, state, pid, command, message }) => [
     localTime(began),

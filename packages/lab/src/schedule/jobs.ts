@@ -41,7 +41,7 @@ export const workerBytes = (
   return emptyWorker + Math.max(ofTarget, frozen + Math.max(...drafts))
 }
 
-/** What a machine has to share out. */
+/** The resources that a machine has to share out. */
 export interface Machine {
   readonly cores: number
   /** Bytes that are free. */
@@ -55,7 +55,7 @@ const spared = 0.1
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
 
-/** What `--jobs` says. @error InvalidInput for what is no whole number from 1 on */
+/** The number that `--jobs` gives. @error InvalidInput for what is no whole number from 1 on */
 export const askedJobs = (jobs: number | undefined): Effect.Effect<number | undefined, InvalidInput> => {
   if (jobs === undefined || (Number.isSafeInteger(jobs) && jobs >= 1)) return Effect.succeed(jobs)
   const problems = ["expected a whole number from 1 on; without --jobs it is as many as there are cores"]

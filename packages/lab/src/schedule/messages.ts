@@ -1,4 +1,4 @@
-/** What a run and its workers tell each other: one JSON object a line. */
+/** Messages between a run and its workers: one JSON object a line. */
 import { DataError, InvalidInput, TrainingStopped } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { type } from "arktype"
@@ -84,7 +84,7 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
   }
 }
 
-/** What a worker passes on of its progress; how a stage ended is the run's to say. */
+/** True if a worker passes an event of its progress on; how a stage ended is the run's to say. */
 export const isPassedOn = (e: ProgressEvent): e is typeof event.infer =>
   e._tag !== "planned" && e._tag !== "done" && e._tag !== "failed"
 

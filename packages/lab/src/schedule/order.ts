@@ -1,4 +1,4 @@
-/** Which stage goes first where several can run at once. */
+/** The order of stages where several can run at once. */
 import { inOrder, type Stage } from "../stage.ts"
 
 /**
@@ -21,8 +21,8 @@ export const longestFirst = (order: ReadonlyArray<Stage>): ReadonlyArray<Stage> 
 const flopsOf = ({ work }: Stage): number => work.flops ?? 0
 
 /**
- * Whether the rest of a run waits for this stage: training comes after it, and what could be run beside it is less work than
- * it is itself. Cores that are kept for others would then be idle. False of a stage whose work is not known.
+ * True if the rest of a run waits for this stage: training comes after it, and what could be run beside it is less work
+ * than it is itself. Cores that are kept for others would then be idle. False of a stage whose work is not known.
  *
  * @param todo what is not done: waiting or running
  */

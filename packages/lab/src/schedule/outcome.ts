@@ -1,4 +1,4 @@
-/** What came of a run's stages: the artifacts there are, and the failures. */
+/** The outcome of a run's stages: the artifacts there are, and the failures. */
 import { faultIn } from "@winnow/core"
 import { FileError } from "@winnow/files"
 import { Cause, Data } from "effect"
@@ -8,7 +8,7 @@ import type { Artifact } from "../store/store.ts"
 /** A stage ended in a way that no code foresaw: a bug in it, or a process that died. */
 export class StageCrashed extends Data.TaggedError("StageCrashed")<{ readonly message: string }> {}
 
-/** What a stage failed by: its error, a fault of a plugin in it, or the text of a bug in it; undefined where it was interrupted. */
+/** The error of a stage: its own, a fault of a plugin in it, or the text of a bug; undefined if interrupted. */
 export const errorOf = <E extends StageError | StageCrashed>(cause: Cause.Cause<E>): E | StageCrashed | undefined => {
   if (Cause.hasInterruptsOnly(cause)) return undefined
   const error = Cause.squash(cause)
@@ -18,7 +18,7 @@ export const errorOf = <E extends StageError | StageCrashed>(cause: Cause.Cause<
   return fault === undefined ? new StageCrashed({ message: `a bug: ${Cause.pretty(cause)}` }) : (fault as E)
 }
 
-/** Whether the machine refused: every stage after this one would fail as well, so the run ends. */
+/** True if the machine refused: every stage after this one would fail as well, so the run ends. */
 export const isMachines = (error: Failure["error"]): error is FileError =>
   error instanceof FileError && error.code !== undefined
 
@@ -30,7 +30,7 @@ export interface Failure {
 export interface Outcome {
   /** By key: what was there, and what was made. */
   readonly artifacts: ReadonlyMap<string, Artifact>
-  /** By key, the stages that failed themselves. What depends on them is in neither map. */
+  /** By key, the stages that failed themselves. A stage that depends on them is in neither map. */
   readonly failed: ReadonlyMap<string, Failure>
 }
 

@@ -13,7 +13,7 @@ import { here, Runner, type StageRunner } from "./runner.ts"
 type Needs = Datasets | Store | Progress
 
 export interface ScheduleOptions extends Partial<Making> {
-  /** What an earlier call gave: those artifacts are taken, and what failed then is not tried again. */
+  /** The outcome of an earlier call: its artifacts are taken, and what failed then is not tried again. */
   readonly have?: Partial<Outcome>
   /** The stages of the whole run, where these are its beginning: what progress counts against. */
   readonly partOf?: ReadonlyArray<Stage>
@@ -49,7 +49,7 @@ const schedule = <E, F>(
       if (running.size === slots || [...running].some(({ alone }) => alone)) return undefined
       const ready = [...waiting].filter(({ inputs }) => inputs.every(({ key }) => artifacts.has(key)))
       if (slots === 1) return ready[0]
-      // What must run alone waits until there is nothing else to start, so that slots are empty for it once.
+      // A stage that must run alone waits until there is nothing else to start, so that slots are empty for it once.
       return ready.find(({ alone }) => !alone) ?? (running.size === 0 ? ready[0] : undefined)
     }
     const start = (stage: Stage) => {
@@ -65,7 +65,7 @@ const schedule = <E, F>(
         running.add(stage)
         yield* start(stage)
       }
-      // What still waits has an input that failed.
+      // A stage that still waits has an input that failed.
       if (running.size === 0) return { artifacts, failed }
       const { ready, exit } = yield* Queue.take(ended)
       const { stage, at } = ready

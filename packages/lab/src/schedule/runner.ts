@@ -16,5 +16,5 @@ export interface StageRunner<E = StageError | StageCrashed> {
 /** This process, one stage at a time. */
 export const here: StageRunner<StageError> = { slots: 1, run: runStage }
 
-/** What `runAll` runs stages by. */
+/** The runner that `runAll` runs stages by. */
 export const Runner = Context.Reference<StageRunner>("@winnow/lab/Runner", { defaultValue: () => here })

@@ -1,6 +1,6 @@
 /**
  * The process of a worker: reads messages on stdin, answers on stdout, and ends when stdin closes, as it does when the run
- * ends or is killed. What it runs is then interrupted, and leaves a checkpoint.
+ * ends or is killed. The stage that it runs is then interrupted, and leaves a checkpoint.
  */
 import { createInterface } from "node:readline"
 import { InvalidInput } from "@winnow/core"
@@ -23,7 +23,7 @@ const send = (message: FromWorker): void => void process.stdout.write(`${JSON.st
 process.stdout.on("error", () => {}) // the run is gone: stdin closes as well
 process.on("SIGHUP", () => {}) // so does the signal of one that is closed
 process.on("SIGINT", () => {}) // a terminal's Ctrl-C goes to the run as well, which closes its workers
-// What a plugin prints is no message.
+// A plugin's print is no message.
 console.log = console.error
 
 /** The experiment that the run has, from the file that holds its plugins and from its config. */

@@ -30,7 +30,7 @@ const kept = 2000
 /** A worker that does not end by itself is killed: a stage writes its checkpoint in seconds. */
 const closeSeconds = 60
 
-/** What happened while a stage was run. */
+/** Callbacks for the events of a stage while it runs. */
 interface Listener {
   readonly message: (message: FromWorker) => void
   readonly died: (error: WorkerDied) => void

@@ -15,9 +15,9 @@ const shareOf = (jobs: number): number => Math.max(1, Math.floor(sharedCores() /
 /**
  * Workers for one experiment, started when there is work for them and ended with the scope.
  *
- * What is in the store is found here. A stage that must run alone (it reads the clock) runs here, on all cores, while the
- * workers wait. One that the rest of the run waits for, such as the target, has a worker of its own on all cores. A stage
- * whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
+ * An artifact in the store is found here. A stage that must run alone (it reads the clock) runs here, on all cores,
+ * while the workers wait. One that the rest of the run waits for, such as the target, has a worker of its own on all
+ * cores. A stage whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
  */
 export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): Layer.Layer<never, never, Store> =>
   Layer.effect(

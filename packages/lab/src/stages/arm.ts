@@ -40,7 +40,7 @@ export interface Distilling {
   readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
 }
 
-/** What an arm's steps will cost, from what its filter and loss say of themselves. */
+/** The cost of an arm's steps, from the needs that its filter and loss declare. */
 const armWork = (arm: SettledArm, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
   Effect.gen(function* () {
     const { filter, loss } = yield* instancesOf(arm)
@@ -67,7 +67,7 @@ export interface SignalStages {
   readonly reference?: Stage | undefined
 }
 
-/** What an arm asks of the cache of its reference. */
+/** The contents of the reference's cache that an arm asks for. */
 export const referenceSignalsOf = (
   arm: Pick<SettledArm, "filter" | "loss" | "signals">,
 ): Effect.Effect<ReferenceSignals, InvalidInput> =>

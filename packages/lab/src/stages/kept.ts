@@ -1,6 +1,6 @@
 /**
- * Which tokens of the target's own texts an arm's filter keeps while the draft is as it starts: a division of the evaluation
- * text that the arm and its baseline can both be measured on.
+ * The tokens of the target's own texts that an arm's filter keeps, the draft being as it starts: a division of the
+ * evaluation text that the arm and its baseline can both be measured on.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

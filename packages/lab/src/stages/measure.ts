@@ -1,4 +1,4 @@
-/** What the target accepts of one draft: teacher-forced on the target's rollouts, and decoded for real against the clock. */
+/** The target's acceptance of one draft: teacher-forced on the target's rollouts, and decoded against the clock. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { loadavg } from "node:os"
 import { join } from "node:path"

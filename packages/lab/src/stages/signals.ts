@@ -1,5 +1,5 @@
 /**
- * What frozen models say of the training data, computed once: the target's signals in the form that an arm asks for, and the
+ * Signals of frozen models on the training data, computed once: the target's in the form that an arm asks for, and the
  * reference's losses. Arms of all seeds share the target's.
  */
 import {
@@ -45,7 +45,7 @@ const weightsOf = ({ manifest }: Artifact): string => {
   return keyOf(config?.files ?? Object.fromEntries(own.map(({ path, sha256 }) => [path, sha256])))
 }
 
-/** What the data and its tokens are: the ids of the training split, and the key of the tokenizer that made them. */
+/** Identity of the data and its tokens: the ids of the training split, and the key of the tokenizer that made them. */
 const dataOf = ({ manifest }: Artifact) => {
   const files = manifest.files.filter(({ path }) => path.startsWith("train."))
   const [tokenizer] = (manifest.made as { inputs: ReadonlyArray<{ readonly key: string }> }).inputs
@@ -55,7 +55,7 @@ const dataOf = ({ manifest }: Artifact) => {
   }
 }
 
-/** What is told before anything is written. */
+/** The size of a cache as text, told before anything is written. */
 export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: SignalsSize): string => {
   const gibibytes = (b: number) => (b < 2 ** 30 ? `${(b / 2 ** 20).toFixed(1)} MiB` : `${(b / 2 ** 30).toFixed(1)} GiB`)
   const rest = bytesLeft < bytes ? `, ${gibibytes(bytesLeft)} of it still to be written` : ""
@@ -147,7 +147,7 @@ export const targetSignalsStage = (
   })
 }
 
-/** What the reference's losses are of, beside the reference itself. */
+/** The settings of the reference's losses, beside the reference itself. */
 export interface ReferenceSignals {
   readonly statistics: ReadonlyArray<ReferenceStatistic>
   /** The arm's loss, and the form in which it sees the target: for `referenceLoss_N`, and else of no account. */
@@ -155,7 +155,7 @@ export interface ReferenceSignals {
   readonly form: CachedForm | "live"
 }
 
-/** Whether the losses are the arm's own loss, and whether that compares to the target. */
+/** The reads of the losses: the arm's own loss or not, compared to the target or not. */
 const reads = ({ statistics, loss }: ReferenceSignals) =>
   Effect.gen(function* () {
     const active = statistics.includes("referenceLoss_N")
@@ -263,7 +263,7 @@ const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
     catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause), cause })),
   })
 
-/** What this run has: a cache of something else is refused. */
+/** The sources of this run's signals: a cache of something else is refused. */
 export interface SignalsOf {
   readonly target: Artifact
   readonly data: Artifact

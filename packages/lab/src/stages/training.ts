@@ -1,4 +1,4 @@
-/** What every training stage does: the steps with checkpoints and events, the weights, and what it all cost. */
+/** The work of every training stage: the steps with checkpoints and events, the weights, and their cost. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Filter, InvalidInput, Loss, type Model } from "@winnow/core"
@@ -134,7 +134,7 @@ export interface Sizes {
   readonly examples?: number
 }
 
-/** What a stage will cost, before it has run. */
+/** The cost of a stage, before it has run. */
 export const workOf = (
   training: Training,
   sizes: Sizes,

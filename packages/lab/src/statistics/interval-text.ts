@@ -1,4 +1,4 @@
-/** What intervals are, in the words of tables and reports. */
+/** The meaning of intervals, in the words of tables and reports. */
 import { studentQuantile } from "@winnow/numerics"
 
 /** From this number of seeds on, an interval is not mostly about how few they are. */
@@ -7,7 +7,7 @@ const enoughSeeds = 5
 /** Two seeds have an interval of 12.7 standard errors: nothing is compared by it. */
 export const twoSeeds = "two seeds: no comparison"
 
-/** What the intervals are, for that many seeds. */
+/** The meaning of intervals over that many seeds. */
 export const intervalText = (seeds: number): string => {
   if (seeds === 1) return "95 % for new prompts under this one seed and target: nothing is said of other seeds"
   const what =

@@ -45,7 +45,7 @@ const sampleOf = <A>(
 export const pooled = (cells_SP: ReadonlyMap<number, Cells_P>): Sample =>
   sampleOf(cells_SP, (cells_P) => cells_P.length, ratioInfluence)
 
-/** The mean of the prompts' own ratios: each prompt weighs the same. Those with an empty denominator are left out. */
+/** The mean of the prompts' own ratios: each prompt weighs the same. Prompts with an empty denominator are left out. */
 export const perPrompt = (cells_SP: ReadonlyMap<number, Cells_P>): Sample =>
   pooled(new Map([...cells_SP].map(([seed, cells_P]) => [seed, ownRatios(cells_P)])))
 

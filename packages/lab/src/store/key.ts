@@ -28,5 +28,5 @@ export const canonicalJson = (value: unknown, at = "$"): string => {
 /** SHA-256 of the canonical JSON, hex. */
 export const keyOf = (value: unknown): string => sha256(canonicalJson(value))
 
-/** What people read of a key: its first 10 characters. */
+/** The form of a key that people read: its first 10 characters. */
 export const shortKey = (key: string): string => key.slice(0, 10)

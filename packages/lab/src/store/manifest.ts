@@ -1,4 +1,4 @@
-/** What an artifact says of itself, and how it is checked against the place that it lies in. */
+/** The manifest of an artifact, and its check against the place that it lies in. */
 import { statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { FileError, readRegularText, sha256 } from "@winnow/files"

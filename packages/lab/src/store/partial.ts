@@ -1,6 +1,7 @@
 /**
- * The folder that a stage fills: `<key>.partial`. What is an attempt's own, to go on from after a stop, never gets into the
- * artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to rename.
+ * The folder that a stage fills: `<key>.partial`. An attempt's own files, to go on from after a stop, never get into
+ * the artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to
+ * rename.
  */
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative, sep } from "node:path"
@@ -8,7 +9,7 @@ import { join, relative, sep } from "node:path"
 /** Folder of a partial artifact that is left out of the whole one: checkpoints to resume from. */
 export const checkpoints = "checkpoints"
 
-/** Whether a partial artifact has a checkpoint, or pieces of signals, to go on from; without them its stage begins again. */
+/** True if a partial artifact has a checkpoint or pieces of signals; without them its stage begins again. */
 export const hasCheckpoint = (partial: string): boolean => {
   const has = (folder: string, start: string) =>
     existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))

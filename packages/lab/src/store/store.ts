@@ -27,7 +27,7 @@ export interface Artifact {
   readonly key: string
   readonly directory: string
   readonly manifest: Manifest
-  /** Whether it was there before this run asked. */
+  /** True if the artifact was there before this run asked. */
   readonly reused: boolean
 }
 
@@ -83,7 +83,7 @@ const discard = (directory: string) => {
   rmSync(away, { recursive: true, force: true })
 }
 
-/** What processes that were killed in `discard` left of an artifact. */
+/** Removes the leftovers of an artifact that processes killed in `discard` did not remove. */
 const removeDiscarded = (directory: string) => {
   const isLeft = (name: string) => name.startsWith(`${basename(directory)}.`) && name.includes(".discarded-")
   for (const name of readdirSync(dirname(directory)).filter(isLeft))
@@ -119,7 +119,7 @@ export interface StoreService {
   readonly damage: (stage: string, key: string) => string | undefined
   /** All artifacts of a stage by their manifests, their files unverified: for estimates. */
   readonly manifests: (stage: string) => ReadonlyArray<Manifest>
-  /** Whether a stopped attempt left a checkpoint to go on from. */
+  /** True if a stopped attempt left a checkpoint to go on from. */
   readonly partial: (stage: string, key: string) => boolean
   /** The artifact: found, or made under its lock; a second process waits and then finds it. */
   readonly obtain: <E, R>(making: Making<E, R>) => Effect.Effect<Artifact, E | DataError, R>

@@ -1,4 +1,4 @@
-/** What stands below a run's tables: what the figures are of, and without which none of them means anything. */
+/** The lines below a run's tables: the source of the figures, without which none of them means anything. */
 import { isBusy } from "@winnow/tensor"
 import { armsOf, meanTotal } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
@@ -12,7 +12,7 @@ const temperature = ({ conditions: { temperature: t, topK, topP } }: RunRecord):
 
 const from = (least: number, most: number): string => (least === most ? `${least}` : `${least} to ${most}`)
 
-/** What was timed: how many prompts and rounds, and whether all texts came out as the target's own. */
+/** The timing: how many prompts and rounds, and whether all texts came out as the target's own. */
 const timingLine = (run: RunRecord): string => {
   const timings = run.rows.flatMap(({ seeds }) => seeds.flatMap(({ timing }) => timing ?? []))
   if (timings.length === 0) return "Speed-up: not timed, no text of the target is longer than a block."
@@ -29,7 +29,7 @@ const timingLine = (run: RunRecord): string => {
   return `Speed-up: wall time, greedy, gamma = ${gamma}, ${prompts} prompts, median of ${rounds} rounds after an untimed one, batch 1, this machine.${busy}${differs}`
 }
 
-/** Whether the arms cost the same: a table that mixes budgets says so. */
+/** A line on the arms' budgets: a table that mixes budgets says so. */
 const budgetLine = (run: RunRecord): string => {
   const totals = armsOf(run).map((row) => meanTotal(row, "flops"))
   const [least, most] = [Math.min(...totals), Math.max(...totals)]
@@ -52,7 +52,7 @@ export const score = ({ target, conditions: { prompts } }: RunRecord): string =>
   return `, right on ${written(value, percent)} % [${written(low, percent)}, ${written(high, percent)}] of the prompts`
 }
 
-/** What the figures are of. */
+/** The source of the figures, in lines. */
 export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const { conditions: c, target } = run
   const tested = run.rows.flatMap(({ seeds }) =>
@@ -73,7 +73,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   ].filter((line) => line !== "")
 }
 
-/** What is missing, and how to go on; nothing where nothing is. */
+/** The rows that are missing, and how to go on; no line where none is. */
 export const missingLines = (run: RunRecord): ReadonlyArray<string> => {
   if (run.missing.length === 0) return []
   const lines = run.missing.map(

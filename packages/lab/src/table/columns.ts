@@ -112,7 +112,7 @@ export const timeCells = (run: RunRecord): Cells =>
     run.rows.filter(({ seeds }) => seeds.some(({ timing }) => timing)),
   )
 
-/** What the target accepted of each draft, every figure with half the width of its 95 % interval, and what all of it cost. */
+/** The acceptance of each draft, every figure with half the width of its 95 % interval, and its cost. */
 export const acceptedCells = (run: RunRecord): Cells => cellsOf(measured, run)
 
 /** How each draft was trained, and what that cost. */

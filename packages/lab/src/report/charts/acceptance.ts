@@ -66,7 +66,7 @@ interface Placed {
   readonly labelValue: number
 }
 
-/** What has a budget that arms could have: the start is far below, the long run for capacity beyond, with a chart of its own. */
+/** Rows with a budget that arms could have: the start is far below, the long run beyond, in its own chart. */
 const ofBudget = ({ rows }: RunRecord) => rows.filter(({ role }) => role === "arm" || role === "reference")
 
 /** Points of one cost side by side, their labels right of all of them, at least `gap` of acceptance apart. */

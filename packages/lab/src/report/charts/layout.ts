@@ -1,4 +1,4 @@
-/** What the charts share: their sizes, legends and axes of names. */
+/** Parts that the charts share: sizes, legends and axes of names. */
 import type { IntervalRecord } from "../../record/schema.ts"
 
 /** Pixels of a chart that has a row to itself. */
@@ -28,7 +28,7 @@ export const nameAxis = (order: ReadonlyArray<string>) =>
     },
   }) as const
 
-/** Whether a figure can be drawn with its interval. */
+/** True if a figure can be drawn with its interval. */
 export const isWhole = <T extends Pick<IntervalRecord, "value" | "low" | "high">>(
   figure: T,
 ): figure is T & { value: number; low: number; high: number } =>

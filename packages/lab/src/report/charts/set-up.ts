@@ -1,4 +1,4 @@
-/** What has to be known before a comparison means anything: how rates were chosen, and how low a draft of this size comes. */
+/** Charts to read before a comparison: how rates were chosen, and how low the loss of a draft of this size comes. */
 import { armsOf } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { faint, ink, rowColours } from "../colours.ts"

@@ -6,6 +6,6 @@ export const houseRoot = join(import.meta.dir, "../../../../..")
 
 const packages = join(houseRoot, "packages") + sep
 
-/** Whether a file is source of a package of the house: its numbers are guarded by the revisions, not by a hash. */
+/** True if a file is source of a package of the house: its numbers are guarded by the revisions, not by a hash. */
 export const isHouseSource = (file: string): boolean =>
   file.startsWith(packages) && /^[^/\\]+[/\\]src[/\\]/.test(file.slice(packages.length)) && !/\.test\.ts$/.test(file)

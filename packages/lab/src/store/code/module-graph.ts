@@ -22,7 +22,7 @@ interface Module {
   readonly imports: ReadonlyArray<string>
   /** Of these, the ones whose values it changes. */
   readonly changes: ReadonlyArray<string>
-  /** Whether an import says how it is read (`with { type: "text" }`): code may then count as it is written. */
+  /** True if an import says how it is read (`with { type: "text" }`): code may then count as it is written. */
   readonly raw: boolean
   readonly untold: ReadonlyArray<string>
 }

@@ -14,7 +14,7 @@ export interface FreeName {
   readonly literal: boolean
 }
 
-/** What is to know of a module beside its text. */
+/** The outward relations of a module: free names, imports, variables that change. */
 export interface Names {
   readonly free: ReadonlyArray<FreeName>
   /** Sources of static and dynamic imports and of `require`, where they are literal. */
@@ -23,7 +23,7 @@ export interface Names {
   readonly imported: ReadonlyArray<{ readonly source: string; readonly name: string }>
   /** Properties that are read of `import.meta`. */
   readonly meta: ReadonlySet<string>
-  /** Whether a module is imported by a name that is computed. */
+  /** True if a module is imported by a name that is computed. */
   readonly computedImport: boolean
   /** Variables of the top level that a function changes: they keep what an earlier call left. */
   readonly changed: ReadonlyArray<string>

@@ -1,6 +1,6 @@
 /**
- * What a module may depend on beside its own text: the environment, the clock, the disk, chance, variables that keep what an
- * earlier call left. A result of such a module cannot be told from its key, so it is not reused.
+ * State outside of its text that a module may depend on: environment, clock, disk, chance, variables that keep the
+ * traces of an earlier call. A result of such a module cannot be told from its key, so it is not reused.
  */
 import { isBuiltin } from "node:module"
 import type { FreeName, Names } from "./names.ts"
@@ -60,11 +60,11 @@ const pureModules = new Set(
     "url util util/types zlib"
   ).split(" "),
 )
-/** What of node:crypto draws nothing. */
+/** The part of node:crypto that draws nothing. */
 const pureOfCrypto = /^(?:createHash|createHmac|hash|timingSafeEqual|getHashes|constants)$/
 /** Packages that read the disk for whoever calls them. */
 const readers = /^(?:@winnow\/files|@effect\/platform[-\w]*|fs-extra|graceful-fs|glob|dotenv)(?:\/|$)/
-/** What of effect reads the outside. */
+/** The part of effect that reads the outside. */
 const readersOfEffect = new Set(["Clock", "Config", "ConfigProvider", "FileSystem", "Random", "Terminal", "Stdio"])
 
 const moduleReach = (source: string, names: Names): boolean => {

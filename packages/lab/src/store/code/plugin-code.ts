@@ -11,7 +11,7 @@ export interface Coded {
   readonly origin: Origin
 }
 
-/** What of a plugin's code is in a key. */
+/** The part of a plugin's code that is in a key. */
 export interface PluginCode {
   /** Hashes by path, relative to the folder of the file that defines the plugin: the same wherever that folder lies. */
   readonly files: Readonly<Record<string, string>>

@@ -14,7 +14,7 @@ export const revisions = {
   signals: 1,
   /** Texts that a model writes. */
   generation: 1,
-  /** What the target accepts, by teacher forcing and by decoding; which tokens a filter keeps. */
+  /** The target's acceptance, by teacher forcing and by decoding; the tokens that a filter keeps. */
   measuring: 1,
   /** Figures, errors and intervals of a record, from the counts of its stages. */
   statistics: 1,

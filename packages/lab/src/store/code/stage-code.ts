@@ -4,7 +4,7 @@ import { arithmetic } from "./arithmetic.ts"
 import { type Coded, type PluginCode, pluginCodes } from "./plugin-code.ts"
 import { type Revision, revisions } from "./revisions.ts"
 
-/** What of the code is in a key. */
+/** The part of the code that is in a key. */
 export interface StageCode {
   readonly revisions: Readonly<Partial<Record<Revision, number>>>
   readonly arithmetic?: Readonly<Record<string, string>>
