@@ -24,7 +24,7 @@ export interface HeadLayout {
   readonly order: "kinds" | "heads"
 }
 
-/** What all layers of one forward pass share. */
+/** Inputs that all layers of one forward pass share. */
 export interface AttentionFrame {
   readonly B: number
   readonly T: number

@@ -5,7 +5,7 @@
  * A field is used, without effect (with the reason), or refused where its value would change the numbers.
  */
 
-/** What a value of a field means here. */
+/** The meaning of a field's value. */
 export type Field =
   | { readonly part: "used"; readonly how: string }
   | { readonly part: "none"; readonly why: string }

@@ -1,4 +1,4 @@
-/** What all decoder families share in their programs for the native decoder: sizes, heads, rotary tables. */
+/** Parts of the programs for the native decoder that all families share: sizes, heads, rotary tables. */
 import type { DecodeInstruction, DecodeProgram } from "@winnow/tensor"
 import type { HeadLayout } from "./attention.ts"
 import { type RotarySpec, rotaryTables } from "./rotary-tables.ts"

@@ -1,5 +1,5 @@
 /**
- * What all decoder families share around their layers: tables and masks, with and without a cache.
+ * Parts around the layers that all decoder families share: tables and masks, with and without a cache.
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T.
  */

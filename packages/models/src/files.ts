@@ -15,7 +15,7 @@ import { type NamedWeights, nameWeights, weightProblems } from "./weight-names.t
 
 /** The open files of a folder. */
 interface Weights {
-  /** Which file has each tensor, by its name there. */
+  /** The file of each tensor, by the tensor's name there. */
   readonly fileOf: ReadonlyMap<string, SafetensorsFile>
   readonly close: () => void
 }
@@ -55,7 +55,7 @@ const listed = (problems: ReadonlyArray<string>): string => {
   return `${problems.slice(0, 8).join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`
 }
 
-/** Whether a tied head's copy in the file is another matrix than the embedding: transformers 5 does not tie them then. */
+/** True if a tied head's copy in the file is another matrix than the embedding: transformers 5 does not tie them. */
 const headDiffers = ({ fileOf }: Weights, embed: string, head: string): boolean => {
   const [a, b] = [fileOf.get(embed)!.read(embed), fileOf.get(head)!.read(head)]
   return a.some((x, i) => x !== b[i])

@@ -33,7 +33,7 @@ const place = (index: number, shape: ReadonlyArray<number>): string => {
   return `[${at.join(", ")}]`
 }
 
-/** What is wrong with a tensor's values; undefined if all are finite. */
+/** The fault in a tensor's values; undefined if all are finite. */
 export const nonFiniteProblem = (
   name: string,
   shape: ReadonlyArray<number>,

@@ -27,7 +27,7 @@ const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: fal
 
 const WANTED = "a model is a directory with config.json and model.safetensors"
 
-/** What a path that is no folder was probably meant to be. */
+/** Advice on a path that is no folder. */
 const notFolder = (path: string): string => {
   const given = relative(process.cwd(), path)
   const name = basename(path)
@@ -73,7 +73,7 @@ const baseOf = (dir: string): string => {
 
 const MERGE = "merge it into its model with merge_and_unload of peft, save that, and give its folder"
 
-/** What a folder without readable weights holds instead; undefined if nothing tells. */
+/** The contents of a folder without readable weights; undefined if nothing tells. */
 const strangeFolder = (dir: string, names: ReadonlyArray<string>): string | undefined => {
   const named = (pattern: RegExp) => names.find((name) => pattern.test(name))
   if (names.includes("adapter_config.json")) return `it holds an adapter${baseOf(dir)} alone; ${MERGE}`

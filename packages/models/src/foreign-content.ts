@@ -28,11 +28,11 @@ const starts: ReadonlyArray<readonly [start: string | RegExp, is: string]> = [
   [/^\s*\{\s*"(error|message|detail)"/, ofServer],
 ]
 
-/** Whether the first 8 bytes are no length of a header: a file of safetensors begins with a number far below 2^32. */
+/** True if the first 8 bytes are no length of a header: a file of safetensors begins with one far below 2^32. */
 const isNoLength = (first: Uint8Array) => first.length < 8 || first.subarray(4, 8).some((byte) => byte !== 0)
 
 /**
- * What a file is, by its first bytes, and what to do about it; undefined if nothing speaks against it.
+ * The kind of a file, by its first bytes, and the remedy; undefined if nothing speaks against it.
  *
  * Bytes that begin a file of safetensors are never taken for another: a header may be 0x80 + 2 * 256 bytes long.
  */

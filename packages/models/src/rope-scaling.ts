@@ -80,7 +80,7 @@ const yarn = (waves: Float32Array, theta: number, r: number, s: Yarn): Float32Ar
   })
 }
 
-/** Whether so many entries can be scaled this way: `transformers` fails where they cannot. */
+/** True if so many entries can be scaled this way: `transformers` fails where they cannot. */
 export const scalingFits = (scaling: RopeScaling | undefined, r: number): boolean =>
   scaling === undefined || scaling.rope_type === "linear" || scaling.rope_type === "llama3" || (r > 2 && r % 2 === 0)
 

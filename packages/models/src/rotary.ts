@@ -13,7 +13,7 @@ import { checkPositions, type RotarySpec, rotaryScale, rotaryTables } from "./ro
 
 export type { RotarySpec } from "./rotary-tables.ts"
 
-/** What one forward pass needs: either tables or, when all new tokens share one position, one matrix. */
+/** Tables of one forward pass: either tables or, when all new tokens share one position, one matrix. */
 export interface RotaryFrame {
   /** [T, h], or [B, T, h] when the positions differ between sequences. */
   readonly cos: tf.Tensor

@@ -21,7 +21,7 @@ const bitsOf: ReadonlyMap<string, number> = new Map([
 export const readDtypes = ["F32", "F16", "BF16", "F64"] as const
 export type Dtype = (typeof readDtypes)[number]
 
-/** Whether tensors of this format can be read. */
+/** True if tensors of this format can be read. */
 export const isReadable = (dtype: string): dtype is Dtype => (readDtypes as ReadonlyArray<string>).includes(dtype)
 
 /** One tensor of a file. */

@@ -10,7 +10,7 @@ export const shown = (value: unknown): string => {
   }
 }
 
-/** Whether a value is a JSON object. */
+/** True if a value is a JSON object. */
 export const isRecord = (x: unknown): x is Readonly<Record<string, unknown>> =>
   typeof x === "object" && x !== null && !Array.isArray(x)
 

@@ -15,7 +15,7 @@ const quantised =
   /\.(qweight|qzeros|scales|g_idx|absmax|quant_map|nested_absmax|nested_quant_map|weight_scale|weight_scale_inv|weight_packed|weight_shape|SCB|weight_format|biases)$|\.quant_state\./
 const adapter = /(^|\.)(lora_[AB]|lora_embedding_[AB]|base_layer|lora_magnitude_vector|ia3_l|hada_w1_a)(\.|$)/
 
-/** What a family calls its parts. */
+/** Names that a family gives its parts. */
 interface Parts {
   /** Prefix of the trunk, which a base model's file lacks. */
   readonly trunk: string
@@ -55,7 +55,7 @@ const prefixOf = (names: ReadonlyMap<string, string>, trunk: string): string | u
 }
 
 /**
- * Which tensor each parameter is, of a model with these layers; no architecture is needed yet.
+ * The tensor of each parameter of a model with these layers; no architecture is needed yet.
  *
  * @param type a family's `model_type`
  */
