@@ -53,7 +53,7 @@ export const shownMessage = (message: string): string => {
 /** How a failure ends the process. */
 export interface ExitOf {
   readonly code: number
-  /** What is said on stderr. */
+  /** The text for stderr. */
   readonly text: string
 }
 

@@ -1,4 +1,4 @@
-/** What commands do when stdout or stderr cannot be written. */
+/** The end of a command when stdout or stderr cannot be written. */
 import { expect, test } from "bun:test"
 import { openSync } from "node:fs"
 import { join } from "node:path"

@@ -77,7 +77,7 @@ test("several stages at once have a line each, below what stays; one that ends o
     wait(1)
     view.report({ _tag: "progress", done, total: 200, detail: "", ...which })
   }
-  /** What a terminal shows in the end: erased lines are gone. */
+  /** The text that a terminal shows in the end: erased lines are gone. */
   const screen = (text: string) => {
     const lines = [""]
     for (const part of text

@@ -1,4 +1,4 @@
-/** What commands that run an experiment share: progress on stderr, and what a stopped run says. */
+/** Parts that commands share which run an experiment: progress on stderr, and the message of a stopped run. */
 import { datasetsLayer } from "@winnow/data"
 import { Progress } from "@winnow/lab"
 import { Effect, Layer } from "effect"

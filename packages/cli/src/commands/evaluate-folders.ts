@@ -1,4 +1,4 @@
-/** What the two model folders say beside their weights: whether they mean the same tokens, and which token ends a text. */
+/** Facts in the two model folders beside the weights: whether tokens mean the same, and the token that ends a text. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"

@@ -6,7 +6,7 @@ import { parseJson, readRegularText } from "@winnow/files"
 import { generationKeys } from "@winnow/models"
 import { Effect } from "effect"
 
-/** What the texts here are sampled by. */
+/** Settings that texts are sampled by. */
 export interface SampledBy {
   readonly temperature: number
   readonly topK?: number | undefined

@@ -33,7 +33,7 @@ const Ids = type({ ids: "(number.integer >= 0)[] >= 1" })
 /** A line without its end, so that a message stays one line. */
 const quoted = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}...` : text)
 
-/** What a line means, or what is wrong with it. Keys beside `prompt` and `ids` are the user's own. */
+/** The prompt of a line, or the fault in it. Keys beside `prompt` and `ids` are the user's own. */
 const parseLine = (text: string, line: number): PromptLine | string => {
   const expected = `expected {"prompt": "..."} or {"ids": [1, 2]}`
   let value: unknown
@@ -73,7 +73,7 @@ export const readPromptFile = Effect.fnUntraced(function* (file: string) {
   return parsed.filter((one) => typeof one !== "string")
 })
 
-/** What prompts must fit. */
+/** Limits that prompts must fit. */
 export interface PromptLimits {
   readonly vocabularySize: number
   /** Context of the target, tokens. */

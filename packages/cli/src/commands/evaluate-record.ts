@@ -1,4 +1,4 @@
-/** What an evaluation says of itself: figures, what they were made under, and what to know before believing them. */
+/** The record of an evaluation: figures, their conditions, and notes to read before believing them. */
 import type { Model } from "@winnow/core"
 import { type EvaluateOptions, type EvaluateSettings, type Evaluation, readableLength } from "@winnow/decoding"
 import type { commit, machine, versions } from "@winnow/lab"
@@ -6,7 +6,7 @@ import { parameterCount } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
 import type { Prompt } from "./evaluate-prompts.ts"
 
-/** What the command was asked for. */
+/** The request to the command. */
 export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "dataset"> {
   readonly target: string
   readonly draft: string
@@ -23,7 +23,7 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
   readonly specialTokens: "text" | "ids"
 }
 
-/** What is told of a model. */
+/** Facts of a model that are told. */
 export const modelFacts = (folder: string, { architecture }: Model) => ({
   folder,
   type: architecture.type,
@@ -54,7 +54,7 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   /** Programs that wanted a core during the minute before this one: a busy machine's clock says little. */
   readonly load: number
   readonly versions: ReturnType<typeof versions>
-  /** What a reader should know before believing a figure; often empty. */
+  /** Notes to read before believing a figure; often empty. */
   readonly notes: ReadonlyArray<string>
   /** One a draft length; `texts` beside `outputs` where the target's folder has a tokenizer, the end token left out. */
   readonly results: ReadonlyArray<Evaluation["results"][number] & { readonly texts?: ReadonlyArray<string> }>
@@ -73,7 +73,7 @@ const shortDraftNotes = ({ results }: Evaluation, prompts: ReadonlyArray<Prompt>
   ]
 }
 
-/** What is out of the ordinary in an evaluation, one sentence each. */
+/** Notes on an evaluation that is out of the ordinary, one sentence each. */
 export const notesOf = (
   evaluation: Evaluation,
   prompts: ReadonlyArray<Prompt>,

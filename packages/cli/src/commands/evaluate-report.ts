@@ -87,7 +87,7 @@ const identityLine = (results: ReadonlyArray<Result>): ReadonlyArray<string> => 
   return [`Texts that are the target's own: ${same}. Smallest margin of a choice: ${smallest.toPrecision(2)}.`]
 }
 
-/** What was timed, and whether the clock can be believed. */
+/** The timing, and whether the clock can be believed. */
 const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord): string => {
   const timed = results.flatMap(({ timing }) => (timing === null ? [] : [timing.prompts]))
   if (c.rounds === 0) return "Speed-up: not timed (--rounds 0)."

@@ -20,7 +20,7 @@ const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
 export interface Logits {
   readonly shape: readonly [number, number, number]
   readonly logits: ReadonlyArray<number>
-  /** What of the folder was left aside, one sentence each. */
+  /** Files and settings of the folder that were left aside, one sentence each. */
   readonly notes: ReadonlyArray<string>
 }
 

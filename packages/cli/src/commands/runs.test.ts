@@ -22,7 +22,7 @@ const winnow = async (...args: ReadonlyArray<string>) => {
   return { out, err, code }
 }
 
-/** What lies in this checkout, read without the lab. */
+/** The results in this checkout, read without the lab. */
 const results = join(import.meta.dir, "../../../../results")
 const records = [...new Glob("*/*/run.json").scanSync(results)].sort().map((path) => ({
   folder: dirname(join(results, path)),
