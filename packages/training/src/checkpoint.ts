@@ -22,7 +22,7 @@ const schema = type({
   tokensTrained: "number >= 0",
   seconds: "number >= 0",
   filter: "unknown",
-  /** What the run was: a checkpoint of another run is refused, not resumed. */
+  /** The identity of the run: a checkpoint of another run is refused, not resumed. */
   identity: "string",
 })
 export type Counters = typeof schema.infer

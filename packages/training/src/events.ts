@@ -1,4 +1,4 @@
-/** What a training stage tells while it runs: lines of metrics.jsonl, what progress bars and reports are made of. */
+/** Events of a training stage while it runs: lines of metrics.jsonl, the source of progress bars and reports. */
 
 export interface StepEvent {
   readonly _tag: "step"
@@ -20,7 +20,7 @@ export interface StepEvent {
   readonly seconds: number
 }
 
-/** What the filter did with the first sequences of a micro-batch. */
+/** The filter's choice in the first sequences of a micro-batch. */
 export interface KeptEvent {
   readonly _tag: "kept"
   readonly stage: string

@@ -11,7 +11,7 @@ export type Asked = Partial<Record<HeadStatistic, Float32Array>>
 /** The model that stands in the draft's place. */
 export type Which = "draft" | "reference"
 
-/** What a loss is made of: statistics at its temperature, its values from them, and the gradient's form. */
+/** The parts of a loss: statistics at its temperature, its values from them, and the gradient's form. */
 export interface Recipe {
   readonly temperature: number
   readonly beta?: number
@@ -27,7 +27,7 @@ interface Gradient {
   readonly form: HeadForm
   readonly factor: number | Float32Array
   readonly a?: number
-  /** Whether 1 is taken away at the gold token. */
+  /** True if 1 is taken away at the gold token. */
   readonly gold?: boolean
   readonly c_K?: Float32Array
   readonly e_K?: Float32Array

@@ -11,7 +11,7 @@ import { take } from "./take.ts"
 type Library = NonNullable<ReturnType<typeof native>>
 export type SampledLoss = Extract<FusedLoss, { form: "sampled-rewards" }>
 
-/** What was drawn, [N, S] each. */
+/** The samples of a pass, [N, S] each. */
 export interface SampledFound {
   readonly lse_N: Float32Array
   readonly ids_NS: Int32Array
@@ -33,7 +33,7 @@ export const drawSampled = (
   return { lse_N: found["draft.logSumExp"], ids_NS: ids, logQ_NS: logQ, reward_NS: reward }
 }
 
-/** What was drawn for the kept rows. */
+/** The samples of the kept rows. */
 export const takeSampled = (found: SampledFound, kept_K: Int32Array, S: number): SampledFound => ({
   lse_N: take(found.lse_N, kept_K),
   ids_NS: take(found.ids_NS, kept_K, S),

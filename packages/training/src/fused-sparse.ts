@@ -9,7 +9,7 @@ import { take } from "./take.ts"
 
 type Library = NonNullable<ReturnType<typeof native>>
 
-/** What the head found of one model beside the entries. */
+/** The head's results on one model beside the entries. */
 export interface SparseFound {
   /** Log-sum-exp of all logits. */
   readonly lse_N: Float32Array
@@ -57,7 +57,7 @@ export const sparseLoss = (library: Library, rows: HeadRows, cached: SparseRows)
   return { lse_N, rest_N, logits_Nk, loss_N }
 }
 
-/** What was found, of the kept rows alone. */
+/** The head's results of the kept rows alone. */
 export const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => ({
   lse_N: take(lse_N, kept_K),
   rest_N: take(rest_N, kept_K),

@@ -28,7 +28,7 @@ const asksOf: Partial<Record<Statistic, ReadonlyArray<HeadStatistic>>> = {
 
 const notLoss = (name: Statistic) => name !== "draftLoss_N" && name !== "referenceLoss_N"
 
-/** What a statistics pass found of the loss's rows, for the gradient of the kept ones. */
+/** The results of a statistics pass on the loss's rows, for the gradient of the kept ones. */
 const found = new WeakMap<Pass, Asked>()
 const foundSampled = new WeakMap<Pass, SampledFound>()
 const foundSparse = new WeakMap<Pass, SparseFound>()
@@ -94,7 +94,7 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
   return out
 }
 
-/** Whether the target is a part from a cache, and the loss the one that the head can make of it. */
+/** True if the target is a part from a cache, and the loss the one that the head can make of it. */
 const knowsSparse = (pass: Pass): pass is Pass & { readonly cached: SparseRows } =>
   pass.cached !== undefined &&
   pass.cached.kind !== "full" &&
@@ -138,7 +138,7 @@ const sparseStatistics = (
 /**
  * Loss and gradient of the kept rows, or undefined where the native head cannot give them.
  *
- * What the statistics pass found of these rows is used again; what it did not need is computed for the kept rows alone.
+ * The gradient uses the results of the statistics pass again; the rest is computed for the kept rows alone.
  *
  * @param whole the pass whose statistics were computed; `kept` is its kept rows
  * @param rowScale_K multiplies each row's gradient

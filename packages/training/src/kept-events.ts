@@ -1,4 +1,4 @@
-/** What a filter did, in a form small enough for an event. */
+/** The choices of a filter, in a form small enough for an event. */
 import type { Statistics } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import type { KeptEvent } from "./events.ts"

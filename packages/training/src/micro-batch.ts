@@ -41,11 +41,11 @@ export interface MicroBatch {
   readonly seed: number
   readonly micro: number
   readonly chunkRows: number
-  /** Whether the gradients are divided by the denominator already: so when the step has one micro-batch. */
+  /** True if the gradients are divided by the denominator already: so when the step has one micro-batch. */
   readonly divide: boolean
 }
 
-/** What a micro-batch gives back. */
+/** The result of a micro-batch. */
 export interface MicroResult {
   /** sum of weights x loss over the kept tokens. */
   readonly lossSum: number
@@ -118,7 +118,7 @@ const statisticsOf = (pass: Pass, { needs }: FilterInstance): Partial<Statistics
   needs.length === 0 ? {} : statisticsPass(pass, needs)
 
 /**
- * What the filter would keep of a micro-batch, the draft being as it is; nothing is trained.
+ * The tokens of a micro-batch that the filter would keep, the draft being as it is; nothing is trained.
  *
  * @returns the weights, one a valid token, as the step itself would have them
  */

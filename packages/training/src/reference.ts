@@ -1,7 +1,7 @@
 /**
  * The references a filter can compare the draft to: frozen, an earlier checkpoint of the draft, an average of the draft.
  *
- * Those that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
+ * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
 import { type Model, type Parameters, Reference } from "@winnow/core"
 import { copyModel } from "@winnow/models"

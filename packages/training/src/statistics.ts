@@ -27,7 +27,7 @@ export interface Rows {
   readonly head_Vd: tf.Tensor2D
 }
 
-/** What a pass over rows reads. */
+/** The inputs of a pass over rows. */
 export interface Pass {
   readonly draft: Rows
   readonly target?: Rows | undefined
@@ -65,7 +65,7 @@ export function* chunks(N: number, chunkRows: number): Generator<readonly [start
   for (let start = 0; start < N; start += size) yield [start, Math.min(size, N - start)]
 }
 
-/** What a loss is given of a chunk: the target whole, or in part. */
+/** The input of a loss for a chunk: the target whole, or in part. */
 export type Chunk = LossChunk | SparseChunk
 
 /** The target's logits of rows [start, start + count), or the part of it that a cache has. Belong to the caller's tidy. */

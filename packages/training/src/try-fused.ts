@@ -1,6 +1,6 @@
 /**
- * Whether the native head computes the loss that a plugin says it is: a formula that was changed beside a `fused` that was not
- * would train another loss than it says.
+ * The trial of a `fused` loss: the native head must compute the plugin's own formula. One that was changed beside
+ * a `fused` that was not would train another loss than it says.
  *
  * Letters: N rows, V vocabulary, d hidden size.
  */

@@ -17,7 +17,7 @@ import type { CachedRows, SparseRows } from "./rows.ts"
 export type TargetRows = { readonly hidden: Rows } | { readonly cached: CachedRows }
 export type ReferenceLosses = Partial<Pick<Statistics, ReferenceStatistic>>
 
-/** What a step reads in the place of frozen models; each may be there without the other. */
+/** The signals that a step reads in the place of frozen models; each may be there without the other. */
 export interface CachedSignals {
   /** Called inside the micro-batch's tidy. @error DataError (thrown) for a damaged cache */
   readonly target?: (batch: Batch) => TargetRows

@@ -1,5 +1,5 @@
 /**
- * What of the target is kept for each token: from its hidden states, or its logits chunk by chunk, to bytes.
+ * The target's signals for each token: from its hidden states, or its logits chunk by chunk, to bytes.
  *
  * Letters: N valid tokens of a batch, R rows of a chunk, V vocabulary, D hidden size of the target, k entries a token.
  */

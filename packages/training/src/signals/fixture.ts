@@ -1,4 +1,4 @@
-/** What the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
+/** Parts that the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
 import type { Model } from "@winnow/core"
 import { Reference, Target } from "@winnow/core"
 import type { EncodedExample } from "@winnow/data"

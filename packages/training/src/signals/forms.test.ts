@@ -1,4 +1,4 @@
-/** What each form serves and what it refuses, and the arithmetic of the forms. */
+/** The uses that each form serves or refuses, and the arithmetic of the forms. */
 
 import { describe, expect, test } from "bun:test"
 import type { Statistic } from "@winnow/core"

@@ -64,13 +64,13 @@ const served = (form: TargetForm): ReadonlySet<Statistic> => {
 const wholeForms = "live, hidden or full"
 const formsOf = (statistic: Statistic) => (statistic === "agreement_N" ? `${wholeForms}, or a top k` : wholeForms)
 
-/** What an arm's filter and loss make of its signals. */
+/** The use of an arm's signals by its filter and loss. */
 export interface SignalUse {
   readonly filter: { readonly name: string; readonly needs: ReadonlyArray<Statistic> }
   readonly loss: Pick<LossInstance, "name" | "target" | "batch" | "sparse">
 }
 
-/** Whether anything reads the target in the steps: with `reference` "cached", the reference's loss does not. */
+/** True if anything reads the target in the steps: with `reference` "cached", the reference's loss does not. */
 export const readsTarget = ({ filter, loss }: SignalUse): boolean =>
   loss.target || filter.needs.some((s) => targetStatistics.has(s))
 

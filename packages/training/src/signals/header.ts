@@ -6,8 +6,8 @@ import { parseJson } from "@winnow/files"
 import { type } from "arktype"
 
 /**
- * What a cache was made of, field by field, such as `weights`, `data`, `tokenizer`, `form` and `code`: a cache of another
- * identity is refused. Values are compared as they stand; they are hashes, keys or plain settings.
+ * The identity of a cache, field by field, such as `weights`, `data`, `tokenizer`, `form` and `code`: a cache of
+ * another identity is refused. Values are compared as they stand; they are hashes, keys or plain settings.
  */
 export type SignalsIdentity = Readonly<Record<string, string>>
 

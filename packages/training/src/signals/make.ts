@@ -15,13 +15,13 @@ import { bytesPerToken, type CachedForm } from "./forms.ts"
 import type { SignalsHeader } from "./header.ts"
 import { type WriteOptions, writeSignals } from "./write.ts"
 
-/** What both kinds of cache are told. */
+/** Options of both kinds of cache. */
 export interface MakeOptions extends Omit<WriteOptions, "bytesPerToken" | "encode" | "table"> {
   /** Rows of a chunk of logits. */
   readonly chunkRows: number
 }
 
-/** Runs models on a batch: `use` gets a function from a model to its rows. What is made meanwhile is freed. */
+/** Runs models on a batch: `use` gets a function from a model to its rows. Tensors of the meantime are freed. */
 const onBatch = (batch: Batch, use: (rowsOf: (model: Model) => Rows) => Uint8Array): Uint8Array => {
   let bytes: Uint8Array | undefined
   tf.tidy(() => {

@@ -33,7 +33,7 @@ import {
   type SignalsIdentity,
 } from "./header.ts"
 
-/** What a cache takes and what there is, known before anything is written. */
+/** The size of a cache and the free space, known before anything is written. */
 export interface SignalsSize {
   readonly tokens: number
   readonly bytesPerToken: number
