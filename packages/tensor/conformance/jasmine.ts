@@ -4,7 +4,7 @@ import { createRequire } from "node:module"
 
 export const require = createRequire(import.meta.url)
 
-/** What came of a suite. */
+/** The outcome of a suite. */
 export interface Outcome {
   readonly passed: number
   readonly failed: number

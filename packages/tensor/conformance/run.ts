@@ -12,7 +12,7 @@ import { parseArgs } from "node:util"
 import { openEngine } from "../src/engine.ts"
 import type { Outcome } from "./jasmine.ts"
 
-/** What a suite is known to give on libtensorflow 2.21.0; the stock C++ addon gives the same for `core`. */
+/** The known outcome of a suite on libtensorflow 2.21.0; the stock C++ addon gives the same for `core`. */
 interface Suite {
   /** Its name in the JSON object. */
   readonly name: "core" | "node"

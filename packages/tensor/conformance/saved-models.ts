@@ -28,7 +28,7 @@ interface GraphNode {
   readonly attributes: Readonly<Record<string, Bytes>>
 }
 
-/** What a signature calls its tensors, and where they are in the graph. */
+/** The names that a signature gives its tensors, and their places in the graph. */
 type Endpoints = Readonly<Record<string, { readonly endpoint: string; readonly dtype: number }>>
 
 /** A saved model: one graph with tag `serve`. */

@@ -1,4 +1,4 @@
-// Whether this process may use the tiles of AMX. Of the parts' checks it runs first, by its name: the others would touch tiles.
+// The check that this process may use the tiles of AMX. It is the first of the checks, by its name: others touch tiles.
 #include "variant.h"
 #if defined(WINNOW_AMX)
 #include "amx.h"

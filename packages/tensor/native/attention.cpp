@@ -83,7 +83,7 @@ inline float max_of(vf x) {
 #endif
 }
 
-// What lies at p as four floats: the rotated part of a head is often shorter than a vector.
+// The floats at p, four at once: the rotated part of a head is often shorter than a vector.
 struct Four {
   typedef float v4 __attribute__((vector_size(16)));
   static v4 get(const float* p) {

@@ -90,7 +90,7 @@ const Bfloat16::input* rounded(const float* x, long ldx, long M, long K) {
   return out;
 }
 
-// What the products of one instruction share: its inputs, rounded if the weights are.
+// The inputs that the products of one instruction share, rounded if the weights are.
 struct Inputs {
   const float* x;
   long ldx, M, K;

@@ -132,7 +132,7 @@ void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx
 // out[i] = x . w[id[i]], summed as above: chosen outputs of one row.
 void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out);
 
-// What follows a product, over the outputs n0 to n1 of M rows.
+// The work after a product, over the outputs n0 to n1 of M rows.
 struct Epilogue {
   const float* bias = nullptr;   // [N]
   bool gelu = false;             // x Phi(x)

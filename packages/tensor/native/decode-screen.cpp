@@ -133,7 +133,7 @@ bool round_row(const float* h, long d, Rounded& out) {
   return true;
 }
 
-// What a part of the vocabulary found for one hidden row.
+// The result of a part of the vocabulary for one hidden row.
 struct Found {
   vf first = splat(-INF), second = splat(-INF);  // largest two lower bounds of each lane
   int32_t id[KEPT];

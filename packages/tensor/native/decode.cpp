@@ -146,7 +146,7 @@ class Decoder {
     return rounded_ ? Weights{nullptr, reinterpret_cast<const uint16_t*>(at)} : Weights{at, nullptr};
   }
 
-  // What the caches hold, counted among the bytes that live.
+  // Counts the bytes of the caches among the bytes that live.
   void count() {
     long bytes = 0;
     for (const auto& cache : caches_) bytes += cache.bytes();

@@ -8,7 +8,7 @@
 #pragma once
 #include "variant.h"
 
-// What a call came to.
+// The outcome of a call.
 enum : int {
   WINNOW_DECODE_OK = 0,
   WINNOW_DECODE_NO_MEMORY = -1,

@@ -1,4 +1,4 @@
-// What keeps exceptions inside the C interface: whoever calls it (bun:ffi) has no place for them, and the process would end.
+// A guard keeps exceptions inside the C interface: bun:ffi, the caller, has no place for them; the process would end.
 #pragma once
 #include <new>
 

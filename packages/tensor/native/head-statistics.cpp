@@ -13,7 +13,7 @@ enum { TARGET = 0, DRAFT = 1, REFERENCE = 2, MODELS = 3 };
 constexpr float LOWEST = -3e38f;
 typedef float Lane[COLS];  // one number for each row of a panel
 
-// What is asked of a model and of a pair, as flags and rows of pointers.
+// The statistics that are asked of a model and of a pair, as flags and rows of pointers.
 struct Wanted {
   bool model[MODELS] = {};
   bool gold[MODELS] = {}, entropy[MODELS] = {}, argmax[MODELS] = {};
@@ -80,7 +80,7 @@ struct Second {
 // Adds to a lane's vector q of LANES what a block gave: the sum of a block is made first, so that 50 000 small terms lose less.
 inline void add(float* lane, int q, vf x) { store(lane + q * LANES, load(lane + q * LANES) + x); }
 
-// What the first pass makes of one tile: z[m] is [rows, COLS].
+// The first pass over one tile: z[m] is [rows, COLS].
 void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long rows, long v0, First& s) {
   constexpr long TILE = HEAD_TILE * COLS;
   for (int q = 0; q < 2; q++) {
@@ -148,7 +148,7 @@ void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long ro
   }
 }
 
-// What the second pass makes of one tile; lse[m] are the panel's log-sum-exps.
+// The second pass over one tile; lse[m] are the panel's log-sum-exps.
 void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[MODELS], float beta, long rows, Second& s) {
   const vf one = splat(1.f), half = splat(0.5f), b = splat(beta), b1 = splat(1.f - beta), tiny = splat(1.1754944e-38f);
   for (int j = 0; j < 2; j++) {

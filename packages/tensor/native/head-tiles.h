@@ -1,4 +1,4 @@
-// What both halves of the head share: the hidden states of a block of rows packed once, and tiles of logits made from them.
+// Parts that the head's two halves share: hidden states of a block of rows packed once, tiles of logits made from them.
 #pragma once
 #include <algorithm>
 

@@ -19,7 +19,7 @@ struct HeadSide {
   int64_t d;
 };
 
-// What can be asked of one model, each [N] or null.
+// The statistics of one model, each [N] or null.
 struct HeadOfModel {
   float* log_sum_exp;  // log sum_v exp(z_v)
   float* nll;          // -log softmax(z)[gold]; needs gold
@@ -28,7 +28,7 @@ struct HeadOfModel {
   int32_t* argmax;     // its id, the lowest of equal ones
 };
 
-// What can be asked of a model q beside the target p, each [N] or null.
+// The statistics of a model q beside the target p, each [N] or null.
 struct HeadOfPair {
   float* kl;           // sum p (log p - log q), nats
   float* reverse_kl;   // sum q (log q - log p), nats

@@ -9,8 +9,8 @@ namespace winnow {
 int threads();
 
 // Runs f(data, part) for every part from 0 to parts - 1, each once, on all threads; returns when all are done.
-// Which thread runs which part is open: results must depend on the part alone. Not to be nested: inside a part it runs in order.
-// Callers from several threads take turns. What a part throws is thrown here once the loop is done; of several, one of them.
+// Any thread may run any part: results must depend on the part alone. Not to be nested: inside a part it runs in order.
+// Callers from several threads take turns. An exception of a part is thrown here after the loop; of several, one.
 void run_parts(long parts, void (*f)(void* data, long part), void* data);
 
 template <class F>

@@ -1,4 +1,4 @@
-// What this processor can do at most, for benches to show beside what a kernel does.
+// The limits of this processor, for benches to show beside the rate of a kernel.
 #pragma once
 #include "variant.h"
 

@@ -1,4 +1,4 @@
-// What a variant of the library is: its vector width, and the few vector operations that all parts are written in.
+// A variant of the library: its vector width, and the few vector operations that all parts are written in.
 //
 // A variant is chosen by compiler flags and one define (WINNOW_PORTABLE, WINNOW_AVX2, WINNOW_AVX512, with WINNOW_BF16 and
 // WINNOW_AMX on top); one shared object holds one variant. Everything is written on the vector types of GCC and Clang, so

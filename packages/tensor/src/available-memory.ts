@@ -22,7 +22,7 @@ const groups = [
   },
 ]
 
-/** What is left of the container's limit; caches that it would give back count as left. Infinite without a limit. */
+/** Bytes left of the container's limit; caches that it would give back count too. Infinite without a limit. */
 const leftInGroup = (root: string): number =>
   Math.min(
     ...groups.map(({ at, limit, used, inactive }) => {

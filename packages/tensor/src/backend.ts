@@ -9,7 +9,7 @@ import { tf } from "./tf.ts"
 
 const require = createRequire(import.meta.url)
 
-/** What the backend keeps of a tensor: its number, or values that wait for their first use. */
+/** The backend's entry of a tensor: its number, or values that wait for their first use. */
 export interface TensorData {
   shape: Array<number>
   dtype: number

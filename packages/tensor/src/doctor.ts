@@ -19,7 +19,7 @@ export interface Diagnosis {
   /** False when a finding is an error: the engine cannot work. */
   readonly works: boolean
   readonly library: (Library & { readonly tensorflow: string | null }) | null
-  /** What was tried, when there is no library. */
+  /** The attempts to get a library, when there is none. */
   readonly attempts: ReadonlyArray<Attempt>
   readonly system: Facts["system"] & { readonly release: string }
   readonly processor: Processor

@@ -38,7 +38,7 @@ export const EngineOptions = type({
 })
 export type EngineOptions = typeof EngineOptions.infer
 
-/** What the engine runs on. */
+/** The library, device and options that the engine runs on. */
 export interface EngineInfo {
   /** Where libtensorflow came from. */
   readonly library: Library
@@ -125,7 +125,7 @@ export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => 
   return info
 }
 
-/** What the engine runs on. @error before `openEngine` is done */
+/** The library, device and options that the engine runs on. @error before `openEngine` is done */
 export const engineInfo = (): EngineInfo => {
   if (openedInfo === undefined) throw new Error("the tensor engine is not open: `await openEngine()` first")
   return openedInfo

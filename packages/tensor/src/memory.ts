@@ -2,7 +2,7 @@
 import { backend } from "./engine.ts"
 import { tf } from "./tf.ts"
 
-/** What lives in the engine at one moment. */
+/** The tensors and bytes that live in the engine at one moment. */
 export interface EngineMemory {
   /** TFJS tensors, variables included: `tf.memory().numTensors`. */
   readonly tensors: number
@@ -37,7 +37,7 @@ export class LeakError extends Error {
 /**
  * Checks that nothing lives that did not live before: call it after each step with the counts from before it.
  *
- * What is freed may be freed; only growth is an error.
+ * Fewer tensors are no error; growth is one.
  *
  * @param where names the step in the error: `step 12`
  * @error LeakError with the growth of each count, and dtype and shape of the new tensors that are left

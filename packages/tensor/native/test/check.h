@@ -73,7 +73,7 @@ class Random {
   throw std::runtime_error(text);
 }
 
-// What was compared under each name: the largest error, as a share of its tolerance.
+// The comparisons under each name: the largest error, as a share of its tolerance.
 struct Compared {
   double worst = 0;
   long count = 0;

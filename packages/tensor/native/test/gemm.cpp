@@ -97,7 +97,7 @@ void threads(check::Random& random) {
   check::same("threads", many.data(), one.data(), one.size());
 }
 
-// What is not a number, or infinite, in an operand is so in its row or column of the product, and nowhere else.
+// A NaN or infinity in an operand is in its row or column of the product as well, and nowhere else.
 void specials(check::Random& random) {
   Case c(random);
   if (c.K == 0) return;
@@ -135,7 +135,7 @@ void no_memory(check::Random&) {
 #endif
 }
 
-// What a part throws reaches the caller, and the next loop runs as ever.
+// An exception of a part reaches the caller, and the next loop runs as ever.
 void failures(check::Random& random) {
   const long parts = random.between(1, 40), failing = random.between(0, parts - 1);
   bool caught = false;

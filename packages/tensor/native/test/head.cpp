@@ -346,7 +346,7 @@ void threads(check::Random& random) {
   for (int i = 0; i < 4; i++) check::same("on any threads", got[i]->data(), want[i].data(), want[i].size());
 }
 
-// What is not a number in one row's hidden state is so in that row's numbers, and in no other's.
+// A NaN in one row's hidden state is in that row's numbers as well, and in no other's.
 void specials(check::Random& random) {
   Case c(random);
   const long row = random.between(0, c.N - 1);

@@ -79,7 +79,7 @@ const typeName = (type: number, list: boolean) => {
   return list ? `a list of ${name}` : name
 }
 
-/** What an op's definition says of an attribute. */
+/** The definition of an attribute in its op. */
 interface Definition {
   readonly name: Address
   readonly type: number

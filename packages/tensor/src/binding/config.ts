@@ -1,6 +1,6 @@
 /** The session configuration, as the bytes of TensorFlow's ConfigProto message. */
 
-/** What the engine lets one choose about TensorFlow's session. */
+/** Settings of TensorFlow's session that the engine lets one choose. */
 export interface SessionConfig {
   /** Threads within one op; TensorFlow takes one per core by default. */
   readonly threads?: number

@@ -37,7 +37,7 @@ const names = new Map<number, DTypeName>(Object.entries(DType).map(([name, dtype
 /** Name of a TF_DataType for messages; `dtype 99` for a number that TensorFlow does not have. */
 export const dtypeName = (dtype: number): string => names.get(dtype) ?? `dtype ${dtype}`
 
-/** Whether TensorFlow has a data type of this number. */
+/** True if TensorFlow has a data type of this number. */
 export const isDType = (dtype: unknown): dtype is number => typeof dtype === "number" && names.has(dtype)
 
 /** A typed array that may hold a tensor's elements. */

@@ -1,4 +1,4 @@
-/** What of the binding is useful beyond it. */
+/** The part of the binding that is useful beyond it. */
 export { attribute, type PartialShape } from "./attributes.ts"
 export type { Binding } from "./binding.ts"
 export type { Device } from "./context.ts"

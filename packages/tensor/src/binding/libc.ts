@@ -44,7 +44,7 @@ export const getEnvironment = (name: string): string | undefined => {
 
 /**
  * Runs `f` while the process's stderr leads nowhere: for what a library prints before anything can tell it not to.
- * What `f` throws is thrown.
+ * An error of `f` is thrown.
  */
 export const withoutStderr = <T>(f: () => T): T => {
   const stderr = 2

@@ -22,11 +22,11 @@ const codes = [
   "Unauthenticated",
 ] as const
 
-/** What TensorFlow, or the binding before it, refused: the message names the op, its inputs' dtypes and shapes. */
+/** A refusal of TensorFlow, or of the binding before it: the message names the op, its inputs' dtypes and shapes. */
 export class EngineError extends Error {
   override readonly name = "EngineError"
   constructor(
-    /** What was called, with the dtypes and shapes of its inputs: `MatMul(float32[2,3], int32[3])`. */
+    /** The call, with the dtypes and shapes of its inputs: `MatMul(float32[2,3], int32[3])`. */
     readonly call: string,
     /** TensorFlow's code, such as `InvalidArgument`; the binding's own checks are `InvalidArgument` too. */
     readonly code: string,
@@ -50,7 +50,7 @@ export class Status {
     this.address = symbols.TF_NewStatus()!
   }
 
-  /** Whether the last call that was given this status failed. */
+  /** True if the last call that was given this status failed. */
   get failed(): boolean {
     return this.#symbols.TF_GetCode(this.address) !== 0
   }

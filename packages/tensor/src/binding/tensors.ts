@@ -8,7 +8,7 @@ import { EngineError, refuse, Status } from "./status.ts"
 import { freeStrings, inlineStringBytes, readStrings, stringBytes, writeStrings } from "./strings.ts"
 import type { Address } from "./symbols.ts"
 
-/** What TFJS wants to know of an op's output. */
+/** The facts of an op's output that TFJS wants to know. */
 export interface Metadata {
   id: number
   shape: Array<number>

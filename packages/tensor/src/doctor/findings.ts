@@ -1,4 +1,4 @@
-/** What is well, what is not, and how to mend it: judged from facts alone, so that every case can be tested. */
+/** Findings, good and bad, and how to mend them: judged from facts alone, so that every case can be tested. */
 import { isBusy } from "../busy.ts"
 import type { Attempt } from "../library/error.ts"
 import type { Library } from "../library/library.ts"
@@ -12,7 +12,7 @@ export interface Finding {
   /** One word for what it is about. */
   readonly about: "system" | "bun" | "library" | "engine" | "native" | "device" | "threads" | "memory" | "speed"
   readonly text: string
-  /** What to do, for a `warn` or an `error`; of several lines each is a way of its own. */
+  /** The remedy of a `warn` or an `error`; of several lines each is a way of its own. */
   readonly remedy?: string
 }
 
@@ -60,7 +60,7 @@ export const judge = (facts: Facts): ReadonlyArray<Finding> => {
   ].toSorted((a, b) => rank[a.level] - rank[b.level])
 }
 
-/** Whether this processor can run TensorFlow's wheels at all: those for x86-64 are compiled for AVX. */
+/** True if this processor can run TensorFlow's wheels at all: those for x86-64 are compiled for AVX. */
 export const canRunWheels = (platform: string | undefined, { instructionSets }: Processor): boolean =>
   platform !== "linux-x86-64" || instructionSets.length === 0 || instructionSets.includes("avx")
 

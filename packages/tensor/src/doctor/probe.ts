@@ -7,7 +7,7 @@
 import { type EngineInfo, openEngine } from "../engine.ts"
 import { type Measured, measure } from "./measure.ts"
 
-/** What a probe found: an engine and its figures, or why there is none. */
+/** The result of a probe: an engine and its figures, or why there is none. */
 export type Probe =
   | ({ readonly works: true; readonly measured: Measured } & Pick<
       EngineInfo,

@@ -1,4 +1,4 @@
-/** What the processor can do, as the operating system tells it. */
+/** The abilities of the processor, as the operating system tells it. */
 import { readFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 
@@ -17,7 +17,7 @@ export interface Processor {
   readonly bfloat16: Bfloat16
 }
 
-/** Those of hundreds of flags that matter here: x86's names as in /proc/cpuinfo, Arm's as Linux and macOS give them. */
+/** The flags, of hundreds, that matter here: x86's names as in /proc/cpuinfo, Arm's as Linux and macOS give them. */
 const relevant = [
   ...[
     "avx",

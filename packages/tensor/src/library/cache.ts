@@ -36,7 +36,7 @@ const Manifest = type({
   files: ManifestFile.array(),
 })
 
-/** What an unpacked build is: written beside the libraries as manifest.json. */
+/** The manifest of an unpacked build, written beside the libraries as manifest.json. */
 export type Manifest = typeof Manifest.infer
 
 const MANIFEST = "manifest.json"

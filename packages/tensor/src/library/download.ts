@@ -2,7 +2,7 @@
  * Gets the libraries of a wheel into the cache: by one process at a time, in a folder of its own, by one rename at the end.
  *
  * A process killed at any moment leaves a lock whose owner is gone, and a working folder; the next one takes over the
- * first and removes the second. What is under the final name is therefore always whole.
+ * first and removes the second. A file under the final name is therefore always whole.
  */
 import { mkdir, open, rename, rm } from "node:fs/promises"
 import { join } from "node:path"
@@ -18,7 +18,7 @@ import type { Fetched, Way } from "./way.ts"
 import type { Wheel } from "./wheels.ts"
 import { makeWorkFolder, sweep, workFolder } from "./work.ts"
 
-/** What a download needs besides the wheel. */
+/** The inputs of a download besides the wheel. */
 export interface DownloadOptions {
   readonly cache: string
   readonly platform: Platform
@@ -31,7 +31,7 @@ export interface DownloadOptions {
 /** Room for what the file system itself takes. */
 const MARGIN = 20e6
 
-/** What came of it: `done` here, or `by another` process meanwhile, or not at all; with the ways that failed. */
+/** Outcome of a download: `done` here, or `by another` process meanwhile, or neither; with the ways that failed. */
 export interface Downloaded {
   readonly outcome: "done" | "by another" | "failed"
   /** The folder that holds the libraries, unless it failed. */

@@ -4,9 +4,9 @@
 export interface Attempt {
   /** The place or way: "WINNOW_LIBTENSORFLOW", "cache", "python", "pip", "https". */
   readonly where: string
-  /** What was found there and what was expected. */
+  /** The contents of that place, and the expected ones. */
   readonly why: string
-  /** What the user can do about it, as an imperative sentence. */
+  /** The remedy for the user, as an imperative sentence. */
   readonly remedy?: string
 }
 

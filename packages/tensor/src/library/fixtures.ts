@@ -1,4 +1,4 @@
-/** What the tests of this folder share: tiny libraries with true headers, tiny wheels, silent meters. Not for the product. */
+/** Parts that this folder's tests share: tiny libraries with true headers, tiny wheels, silent meters. Tests only. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

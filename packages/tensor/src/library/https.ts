@@ -7,7 +7,7 @@ import type { Meter } from "./progress.ts"
 import type { Way } from "./way.ts"
 import type { Wheel } from "./wheels.ts"
 
-/** What the network is here; `globalThis.fetch` is one (it follows HTTPS_PROXY and NO_PROXY). */
+/** The network as it is used here; `globalThis.fetch` is one (it follows HTTPS_PROXY and NO_PROXY). */
 export type Fetch = (url: string, init?: RequestInit) => Promise<Response>
 
 /** Settings of the way; times in milliseconds. */

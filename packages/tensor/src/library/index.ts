@@ -23,7 +23,7 @@ export type { Flavour, Library, LibrarySource, Platform } from "./library.ts"
 export interface LocateOptions extends Partial<Omit<DownloadOptions, "platform">> {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly platform?: Platform
-  /** Whether to ask for the CUDA build. */
+  /** True asks for the CUDA build. */
   readonly gpu?: boolean
   readonly wheelFor?: (platform: Platform, flavour: Flavour) => Wheel
 }

@@ -1,4 +1,4 @@
-/** What "a libtensorflow" is here: the two shared libraries, where they lie, and where they came from. */
+/** A libtensorflow as it is understood here: the two shared libraries, where they lie, and where they came from. */
 
 /** The machines that TensorFlow publishes libraries for and that the binding is written for. */
 export type Platform = "linux-x86-64" | "linux-arm64" | "macos-arm64"
@@ -6,7 +6,7 @@ export type Platform = "linux-x86-64" | "linux-arm64" | "macos-arm64"
 /** `gpu` is the build with CUDA kernels, which exists for linux-x86-64 alone. */
 export type Flavour = "cpu" | "gpu"
 
-/** Which of the four places gave the library. */
+/** The one of four places that gave the library. */
 export type LibrarySource = "WINNOW_LIBTENSORFLOW" | "cache" | "python" | "download"
 
 /** A usable libtensorflow on this machine. */
@@ -23,7 +23,7 @@ export interface Library {
   readonly files: { readonly cc: string; readonly framework: string }
   /** One line for people: where it was found, or which wheel it was unpacked from. */
   readonly origin: string
-  /** What works but is not as it should be, for example a CPU build beside an NVIDIA GPU. */
+  /** Facts that work but are not as they should be, for example a CPU build beside an NVIDIA GPU. */
   readonly notes: ReadonlyArray<string>
 }
 

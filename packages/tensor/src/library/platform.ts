@@ -1,4 +1,4 @@
-/** What this machine is: which build it needs, whether it has an NVIDIA GPU, where its user's cache lies. */
+/** Facts of this machine: the build that it needs, its NVIDIA GPU if any, the place of its user's cache. */
 import { existsSync } from "node:fs"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
@@ -55,7 +55,7 @@ export const cacheFolder = (
 }
 
 /**
- * Whether an NVIDIA GPU is there to be used: its device file, or WSL's driver, or `nvidia-smi -L` listing one.
+ * True if an NVIDIA GPU is there to be used: its device file, or WSL's driver, or `nvidia-smi -L` listing one.
  *
  * A GPU hidden by CUDA_VISIBLE_DEVICES ("" or "-1") does not count: TensorFlow would not see it either.
  */

@@ -1,5 +1,5 @@
 /**
- * Which wheel of PyPI carries libtensorflow for which machine, and what is known of it.
+ * The wheels of PyPI that carry libtensorflow, by machine, with their known facts.
  *
  * All four are of release 2.21.0, the one the conformance suite is run on; the library does not depend on the version
  * of Python, so one tag (cp311) serves everybody, with or without that Python.

@@ -11,7 +11,7 @@ import { AttemptFailed } from "../library/error.ts"
 import { type Compiler, firstErrors, run } from "./compiler.ts"
 import { type Sources, sha256, unitHash } from "./sources.ts"
 
-/** What is made of what. */
+/** The inputs of a compilation, and the folders that it writes to. */
 export interface Compilation {
   readonly sources: Sources
   readonly compiler: Compiler
@@ -19,7 +19,7 @@ export interface Compilation {
   /** Flags of compiling, and of linking. */
   readonly flags: ReadonlyArray<string>
   readonly linkFlags: ReadonlyArray<string>
-  /** What it is for, in errors: "avx2". */
+  /** The purpose, in errors: "avx2". */
   readonly purpose: string
   /** Folder to work in, which nobody else uses: the sources are copied there. */
   readonly work: string

@@ -1,5 +1,5 @@
 /**
- * What an architecture computes for new positions over a cache, as instructions for the native decoder.
+ * The computation of an architecture for new positions over a cache, as instructions for the native decoder.
  *
  * Values live in slots: matrices of one row for each new position. Weights are named; where they lie is looked up at run
  * time. A new architecture writes such a list and has quick decoding, without native code of its own.
@@ -87,7 +87,7 @@ const flags = { gelu: 1, add: 2 } as const
 export interface EncodedProgram {
   readonly words: Float64Array
   readonly parameters: ReadonlyArray<string>
-  /** Those of them that are weights of products. */
+  /** The names among them that are weights of products. */
   readonly weights: ReadonlySet<string>
 }
 

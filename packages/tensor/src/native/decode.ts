@@ -1,4 +1,4 @@
-/** The functions of native decoding (`native/decode.h`). What each argument is stands there. */
+/** The functions of native decoding (`native/decode.h`). The meaning of each argument stands there. */
 import { double, int, long, nothing, pointer } from "./ffi.ts"
 
 export const decodeSymbols = {

@@ -38,7 +38,7 @@ const leastRotary = 256
 export class NativeDecoder {
   readonly #native: Native
   readonly #parameters: ReadonlyArray<tf.Variable>
-  /** Which of them are read as copies in bfloat16. */
+  /** True for each weight that is read as a copy in bfloat16. */
   readonly #rounded: ReadonlyArray<boolean>
   readonly #head_Vd: tf.Variable
   #handle: Address | null

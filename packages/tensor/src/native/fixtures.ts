@@ -1,4 +1,4 @@
-/** What the tests of this folder share: tiny sources, and a compiler that writes down what it is asked for. Not for the product. */
+/** Parts that the tests of this folder share: tiny sources, and a compiler that writes down its arguments. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type OpenNativeOptions, openNative } from "./open.ts"

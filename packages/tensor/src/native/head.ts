@@ -19,11 +19,11 @@ export interface HeadRows {
   readonly head_Vd: tf.Tensor2D
 }
 
-/** What can be asked of one model, a number a row; in the order of the C struct. */
+/** The statistics of one model, a number a row; in the order of the C struct. */
 const ofModel = ["logSumExp", "nll", "entropy", "top", "argmax"] as const
 export type OfModel = (typeof ofModel)[number]
 
-/** What can be asked of a model beside the target; from "acceptance" on it takes a second pass. */
+/** The statistics of a model beside the target; from "acceptance" on it takes a second pass. */
 const ofPair = [
   "kl",
   "reverseKl",
@@ -143,7 +143,7 @@ export interface HeadQuestion {
   readonly ask: ReadonlyArray<HeadStatistic>
 }
 
-/** What was drawn, [N, samples] each, a row's in increasing order of its points. */
+/** The samples, [N, samples] each, a row's in increasing order of its points. */
 export interface Drawn {
   readonly ids: Int32Array
   readonly logQ: Float32Array
@@ -156,7 +156,7 @@ export interface Entries {
   readonly k: number
   /** [N, k], row-major, ids from 0 to V - 1 in any order. */
   readonly ids_Nk: Int32Array
-  /** Whether the draft's log-sum-exp is to be of the other tokens alone; of no token it is below -1e30. Nothing else of the draft then. */
+  /** True if the draft's log-sum-exp alone is asked for, over the other tokens; of no token it is below -1e30. */
   readonly exclude?: boolean
 }
 

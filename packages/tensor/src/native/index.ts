@@ -1,4 +1,4 @@
-/** What of the native library is useful beyond this folder. */
+/** The part of the native library that is useful beyond this folder. */
 export { type DecodeInstruction, type DecodeProgram, result as decodeResult } from "./decode-program.ts"
 export { type GreedyRows, NativeDecoder, NativeLogits, nativeDecodingInUse } from "./decoder.ts"
 export {

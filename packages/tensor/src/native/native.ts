@@ -10,7 +10,7 @@ import { nativeSymbols } from "./parts.ts"
 /** The native library of this process. */
 export type Native = OpenedNative<ReturnType<typeof nativeSymbols>>
 
-/** What `engineInfo` tells of it. */
+/** The facts of the native library that `engineInfo` tells. */
 export type NativeInfo = Pick<Native, "variant" | "path" | "sources" | "notes"> | MissingNative
 
 /** How matrix products of the native library round their operands; sums are float32 either way. */

@@ -1,6 +1,6 @@
 /**
- * What native code makes of a weight and keeps: made when first asked for, anew when the weight changed, freed with the
- * model, or when the variable is forgotten.
+ * Copies that native code makes of a weight and keeps: made when first asked for, anew when the weight changed, freed
+ * with the model, or when the variable is forgotten.
  */
 import type { Address } from "../binding/symbols.ts"
 import type { tf } from "../tf.ts"
@@ -25,7 +25,7 @@ export class OfWeights {
     readonly release: (native: Native, handle: Address) => void,
   ) {}
 
-  /** What belongs to this matrix as it is now, null where memory does not suffice. */
+  /** The copy of this matrix as it is now, null where memory does not suffice. */
   get(native: Native, weight: tf.Variable): Address | null {
     const found = this.#made.get(weight)
     const [dataId, version] = [weight.dataId, weightsVersion()]

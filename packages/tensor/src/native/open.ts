@@ -27,7 +27,7 @@ export interface OpenedNative<Table extends FunctionTable> {
 /** Why there is none. */
 export interface MissingNative {
   readonly missing: string
-  /** What to do about it, unless it was asked for. */
+  /** The remedy, unless the user asked for it. */
   readonly remedy?: string
 }
 
@@ -37,7 +37,7 @@ export interface OpenNativeOptions<Table extends FunctionTable> extends Partial<
   readonly table: Table
   /** Folder of the sources. */
   readonly sources?: string
-  /** What the processor has, by the names in /proc/cpuinfo. */
+  /** The features of the processor, by the names in /proc/cpuinfo. */
   readonly processor?: ReadonlySet<string>
 }
 

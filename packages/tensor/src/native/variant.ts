@@ -31,7 +31,7 @@ const needsAvx512 = ["fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"]
 // every processor with the one has the other, by which decoding multiplies bytes
 const needsBf16 = [...needsAvx512, "avx512_bf16", "avx512_vnni"]
 
-/** What each variant is compiled with and needs. */
+/** The flags and the needs of each variant. */
 export const variants: Readonly<Record<Variant, VariantOf>> = {
   amx: { flags: [...bf16, "-mamx-tile", "-mamx-bf16", "-DWINNOW_AMX"], needs: [...needsBf16, "amx_tile", "amx_bf16"] },
   "avx512-bf16": { flags: bf16, needs: needsBf16 },

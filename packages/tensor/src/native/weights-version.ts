@@ -1,4 +1,4 @@
-/** Whether weights may have been written in place since something was made of them. */
+/** Versions of weights, by which a copy made of them is known to be stale. */
 
 let version = 0
 

@@ -20,7 +20,7 @@ export interface AdamWOptions {
   readonly weightDecay: number
 }
 
-/** What one update multiplies by; corrections of the moments' bias included. */
+/** The factors of one update; corrections of the moments' bias included. */
 export interface AdamWNumbers extends AdamWOptions {
   /** Updates done, this one among them, from 1. */
   readonly t: number
@@ -43,7 +43,7 @@ export class AdamW {
   readonly #state: AdamWState
   #steps = 0
 
-  /** Whether it computes natively is decided here, once: by whether `native()` does now. */
+  /** The choice of native code is made here, once: by whether `native()` has it now. */
   constructor(
     readonly parameters: ReadonlyMap<string, tf.Variable>,
     readonly options: AdamWOptions,

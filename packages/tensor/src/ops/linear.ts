@@ -15,7 +15,7 @@ import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
 import { floatType, runOp } from "./run.ts"
 
-/** Whether `BatchMatMulV2` is at least as quick: many rows, or a vocabulary of columns and more than a few rows. */
+/** True if `BatchMatMulV2` is at least as quick: many rows, or a vocabulary of columns and more than a few rows. */
 const wantsBatch = (rows: number, columns: number) => rows >= 96 || (rows >= 16 && columns >= 4096)
 
 /**
