@@ -49,7 +49,7 @@ export interface PositionMeans {
   readonly draftKl: Figure | null
 }
 
-/** What the counts were made under. */
+/** The conditions that the counts were made under. */
 export interface AcceptanceContext {
   readonly sampling: Sampling
   readonly draftLength: number

@@ -22,13 +22,13 @@ export const chanceOf = (rng: Rng): Chance => ({
   accept: (p, q) => rng.uniform() * q < p,
 })
 
-/** What the target made of a block. */
+/** The target's verdict on a block. */
 export interface Verdict {
   /** Drafted tokens accepted, 0 to g. */
   readonly accepted: number
   /** The target's own token: the correction after a rejection, else the bonus. */
   readonly own: number
-  /** Whether the residual was all zero, so that the correction was drawn from p. */
+  /** True if the residual was all zero, so that the correction was drawn from p. */
   readonly fallback: boolean
 }
 

@@ -1,4 +1,4 @@
-/** What speculative decoding counts, and how counts of many prompts become one figure. */
+/** The counts of speculative decoding, and how counts of many prompts become one figure. */
 
 /**
  * Counts of one prompt. Numbers of events where text was decoded, expected numbers where they were estimated.

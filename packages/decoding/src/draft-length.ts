@@ -17,7 +17,7 @@ export const draftLengthOption = type("number.integer >= 0").or({
 
 export type DraftLengthOption = typeof draftLengthOption.infer
 
-/** What one tested block weighs less with each block after it: some twenty blocks count, as texts change. */
+/** The factor on the weight of a tested block with each block after it: some twenty blocks count, as texts change. */
 const KEEP = 0.95
 /** Before anything was tested: as good as four tests of which three passed. */
 const PRIOR = { accepted: 3, tested: 4 }
@@ -63,7 +63,7 @@ export class DraftLength {
     return this.#accepted / this.#tested
   }
 
-  /** What a block made of its tested tokens. */
+  /** Learns from a block's tested tokens. */
   learn(accepted: number, rejected: number): void {
     this.#accepted = KEEP * this.#accepted + accepted
     this.#tested = KEEP * this.#tested + accepted + rejected

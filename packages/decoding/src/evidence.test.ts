@@ -1,4 +1,4 @@
-/** What one teacher-forced pass tells of a position; held against runs in `lossless/counting.test.ts`. */
+/** The evidence of one teacher-forced pass on a position; held against runs in `lossless/counting.test.ts`. */
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import { pair, randomPrompts, tableModel } from "../test/table-model.ts"

@@ -1,6 +1,6 @@
 /**
- * What one teacher-forced pass over the target's own rollouts tells of every position; from it follow acceptance and
- * tau for every draft length at once, without running speculative decoding.
+ * The evidence of one teacher-forced pass over the target's own rollouts on every position; from it follow acceptance
+ * and tau for every draft length at once, without running speculative decoding.
  *
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
@@ -43,7 +43,7 @@ const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Mo
 const lengths = (rollouts: ReadonlyArray<Rollout>) => rollouts.map(({ tokens }) => tokens.length)
 
 /**
- * Whether the draft's argmax is the token that the target wrote, at every position of the target's greedy rollouts.
+ * Evidence whether the draft's argmax is the token that the target wrote, at every position of its greedy rollouts.
  *
  * The target does not run: its greedy choice is the text itself. In pieces, for `driven`: the pass may take minutes.
  */

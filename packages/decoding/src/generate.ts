@@ -26,10 +26,10 @@ export const generateOptions = samplingOptions.merge({
   firstIndex: "number.integer >= 0 = 0",
 })
 
-/** What the caller may write. */
+/** The options as the caller may write them. */
 export type GenerateOptions = typeof generateOptions.inferIn
 
-/** What was done, so far or in all. */
+/** Counts of the work, so far or in all. */
 export interface GenerateStats {
   readonly prompts: number
   readonly finished: number
@@ -147,7 +147,7 @@ export class GenerateSession implements Session {
     }
   }
 
-  /** What was generated, in the order of the prompts. @error Error before the last step */
+  /** The rollouts, in the order of the prompts. @error Error before the last step */
   get rollouts(): ReadonlyArray<Rollout> {
     return this.#sequences.map(({ prompt, tokens, finish, ending }, i) => {
       if (finish === undefined) throw new Error(`rollout ${i} has not ended: call step() until it returns false`)

@@ -1,4 +1,4 @@
-/** Whether two greedy decodings of the same prompts gave the same text, and how near the choices were where they did not. */
+/** The identity of two greedy decodings of the same prompts, and how near the choices were where texts differ. */
 import type { Rollout } from "./rollout.ts"
 import type { Speculated } from "./speculate.ts"
 

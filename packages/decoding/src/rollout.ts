@@ -1,4 +1,4 @@
-/** What a model wrote after a prompt. */
+/** The text that a model wrote after a prompt. */
 
 /** Why a rollout ended: end-of-sequence token, the caller's stop rule, or the length limit. */
 export type Finish = "eos" | "stop" | "length"

@@ -192,7 +192,7 @@ export class SpeculativeSession implements Session {
     return draftCalls > 0 && targetCalls > 0 ? draft / draftCalls / (target / targetCalls) : undefined
   }
 
-  /** Those tokens of the text and the block that a cache lacks. */
+  /** The tokens of the text and the block that a cache lacks. */
   #fresh({ length }: Decoding, drafted: ReadonlyArray<number>): Int32Array {
     const L = this.#text.length
     return Int32Array.from({ length: L + drafted.length - length }, (_, i) =>

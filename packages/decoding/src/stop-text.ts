@@ -5,7 +5,7 @@ import type { Stop } from "./rollout.ts"
  * A rule that ends a text with the token that completes one of these strings.
  *
  * Only the last tokens are decoded: a token of a string holds at least one of its bytes, so it spans no more tokens than it
- * has bytes. What was there before the newest token has been looked at already.
+ * has bytes. The text before the newest token has been looked at already.
  *
  * @param decode text of ids, as a tokenizer has it
  * @error RangeError for an empty string, which would end every text at once

@@ -27,7 +27,7 @@ export interface ForcedRows {
   readonly logits_RV: ReadonlyArray<tf.Tensor2D>
   /** The token that follows in the text. */
   readonly token_R: Int32Array
-  /** Which rollout each row is of, and which of its generated tokens, from 0. */
+  /** The index of each row's rollout, and of its token among the generated ones, from 0. */
   readonly rollout_R: Int32Array
   readonly position_R: Int32Array
 }

@@ -1,5 +1,5 @@
 /**
- * What follows the newest tokens, by a model: greedy choices or distributions, natively where decoding is native.
+ * The tokens after the newest ones, by a model: greedy choices or distributions, natively where decoding is native.
  *
  * Letters: B sequences, T new positions, R = B rows that are asked for, V vocabulary.
  */

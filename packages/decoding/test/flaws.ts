@@ -40,10 +40,10 @@ const verifyBy =
 const ratio = (p_V: Float64Array, q_V: Float64Array, token: number) => [p_V[token]!, q_V[token]!] as const
 const rest = (p_V: Float64Array, q_V: Float64Array) => residual(p_V, q_V) ?? p_V
 
-/** What `verify` does, by the parts above: shows that a flaw fails by its flaw, not by how it is written. */
+/** The same as `verify`, by the parts above: shows that a flaw fails by its flaw, not by how it is written. */
 export const noFlaw: Flaw = { verify: verifyBy(ratio, rest) }
 
-/** What the flaws below are sampled at. */
+/** The temperature that the flaws below are sampled at. */
 export const FLAW_TEMPERATURE = 1.5
 
 /** The four, by name. */

@@ -1,5 +1,5 @@
 /**
- * Whether texts that were sampled have the joint distribution that is known: chi-square over whole texts.
+ * A test that sampled texts have the joint distribution that is known: chi-square over whole texts.
  *
  * A test on joint n-grams sees what one on single tokens does not: a wrong dependence between tokens of a block, or of
  * one block on the one before it.

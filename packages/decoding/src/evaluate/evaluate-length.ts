@@ -38,7 +38,7 @@ export interface EvaluatedLength {
   readonly mbsu: number
   /** By wall time; null if it was not asked for, or no text is longer than a block. */
   readonly speedup: number | null
-  /** What was generated after each prompt, the end token included where it was reached. */
+  /** The ids that were generated after each prompt, the end token included where it was reached. */
   readonly outputs: ReadonlyArray<ReadonlyArray<number>>
   /** The figures above as ratios over prompts, with their intervals. */
   readonly overPrompts: {
@@ -49,7 +49,7 @@ export interface EvaluatedLength {
   }
   /** The record of the runs, with acceptance by place in a block. */
   readonly decoded: Acceptance
-  /** What one pass over the target's own texts (greedy, or sampled alike) says the runs give. */
+  /** The acceptance of the runs that one pass over the target's own texts (greedy, or sampled alike) estimates. */
   readonly estimated: Acceptance
   /** Greedy: prompts of which the estimate has exactly the counts of the run. All, but for near ties off the native path. */
   readonly estimateAgrees: number | null
@@ -60,7 +60,7 @@ export interface EvaluatedLength {
   readonly timing: TimedLength | null
 }
 
-/** What the target did alone, and what passes over it told. */
+/** The texts of the target alone, and the evidence of passes over them. */
 export interface Grounds {
   /** On the target's greedy texts. */
   readonly greedy: Evidence
@@ -69,7 +69,7 @@ export interface Grounds {
   readonly expectedAcceptance: OverPrompts | null
 }
 
-/** What a run needs beside models and prompts. */
+/** The inputs of a run beside models and prompts. */
 export interface LengthHooks {
   readonly stop?: Stop
   readonly signal?: AbortSignal

@@ -15,7 +15,7 @@ import { type OverPrompts, overPrompts } from "./over-prompts.ts"
 
 /** How far an evaluation is. */
 export interface EvaluateProgress {
-  /** What is being done. */
+  /** The work that goes on. */
   readonly phase: string
   /** Number of the phase, from 1, of `of`. */
   readonly index: number
@@ -30,7 +30,7 @@ export interface EvaluateHooks {
   readonly onProgress?: (progress: EvaluateProgress) => void
 }
 
-/** What the target wrote alone. */
+/** The texts that the target wrote alone. */
 export interface WrittenAlone {
   readonly temperature: number
   readonly prompts: number

@@ -1,4 +1,4 @@
-/** What an evaluation is asked for. */
+/** The options of an evaluation. */
 import { samplingOptions } from "../sampling.ts"
 
 /** Options of `evaluatePair`; sampling options, applied to both models, among them. */
@@ -21,7 +21,7 @@ export const evaluateOptions = samplingOptions.merge({
   timedPrompts: "number.integer >= 1 = 32",
 })
 
-/** What the caller may write. */
+/** The options as the caller may write them. */
 export type EvaluateOptions = typeof evaluateOptions.inferIn
 
 /** The same with defaults. */

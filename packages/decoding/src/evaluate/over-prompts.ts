@@ -14,7 +14,7 @@ export interface OverPrompts extends Ends {
   readonly pooled: number
   /** Mean of the prompts' own ratios. */
   readonly perPrompt: number
-  /** Those with a denominator above 0; the others count nowhere. */
+  /** The number of prompts with a denominator above 0; the others count nowhere. */
   readonly prompts: number
 }
 
@@ -58,8 +58,8 @@ export const scaled = (of: OverPrompts | null, factor: number): OverPrompts | nu
   }
 
 /**
- * Interval of a speed-up: the median over rounds of each round's median over prompts. What other rounds would give is not in
- * it: their own medians show that.
+ * Interval of a speed-up: the median over rounds of each round's median over prompts. The spread over other rounds is
+ * not in it: the rounds' own medians show that.
  *
  * @param ratios [rounds][prompts]
  */

@@ -11,7 +11,7 @@ import { argmaxRows, idsTensor, lastLogits } from "../head.ts"
 import { adjusted } from "../sampling.ts"
 import { SpeculativeSession } from "../speculative.ts"
 
-/** What follows these ids, by the model on all of them at once, without a cache. */
+/** The next token's logits, by the model on all ids at once, without a cache. */
 const afresh = <T>(model: Model, ids: ReadonlyArray<number>, of: (logits_1V: tf.Tensor2D) => T): T => {
   let result: T | undefined
   tf.tidy(() => {

@@ -1,4 +1,4 @@
-/** What is counted: identities of every block, and counts of one teacher-forced pass against those of real runs. */
+/** Counts: identities of every block, and counts of one teacher-forced pass against those of real runs. */
 import { describe, expect, test } from "bun:test"
 import { Effect } from "effect"
 import { pair, randomPrompts } from "../../test/table-model.ts"
