@@ -10,11 +10,11 @@ const offsetOf = (unit: number): number => (unit >>> 10) << ((unit & (1 << 9)) >
 const labelOf = (unit: number): number => unit & 0x800000ff
 const hasLeaf = (unit: number): boolean => ((unit >>> 8) & 1) === 1
 
-/** Whether a byte begins a character of UTF-8, or an offset is the end of the texts. */
+/** True if a byte begins a character of UTF-8, or an offset is the end of the texts. */
 const isBoundary = (texts: Uint8Array, at: number): boolean => at === texts.length || (texts[at]! & 0xc0) !== 0x80
 
 /**
- * What is wrong with a charsmap.
+ * The fault in a charsmap.
  *
  * @param text base64, as in tokenizer.json
  * @returns undefined for one that every text can be looked up in

@@ -1,4 +1,4 @@
-/** Whether a file on this machine is the file that is meant. */
+/** The check that a file on this machine is the file that is meant. */
 import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"

@@ -11,13 +11,13 @@ export interface DownloadProgress {
   readonly received: number
 }
 
-/** What of `fetch` a download uses. */
+/** The part of `fetch` that a download uses. */
 export type Fetch = (url: string, init: { readonly signal: AbortSignal }) => Promise<Response>
 
 /** A download that gets no byte for so long is given up, ms. */
 const stall = 30_000
 
-/** What went wrong, and whether another try could help. */
+/** A failure of a download, and whether another try could help. */
 class Failed extends Error {
   constructor(
     message: string,

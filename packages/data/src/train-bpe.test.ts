@@ -59,7 +59,7 @@ const naiveMerges = (words: ReadonlyArray<string>, count: number, alphabet: Read
     split = split.map((word) => {
       const out: Array<string> = []
       for (const token of word) {
-        // What was just merged is no left half for the next token: the empty string keeps them apart.
+        // A pair that was just merged is no left half for the next token: the empty string keeps them apart.
         if (out.at(-1) === left && token === right) out.splice(-1, 1, left + right, "")
         else out.push(token)
       }

@@ -17,7 +17,7 @@ export interface BpeOptions {
   /** Ids to reach, at least 257 (the end, 256 bytes); fewer come out of a text that has no more pairs to merge. */
   readonly vocabularySize: number
   /**
-   * Whether every digit is a token of its own (the default: a model learns carries only from single digits).
+   * True if every digit is a token of its own (the default: a model learns carries only from single digits).
    * Otherwise runs of digits may merge, as in GPT-2.
    */
   readonly splitDigits?: boolean
