@@ -16,7 +16,7 @@ export class FileError extends Error {
   }
 }
 
-/** What the operating system's codes mean, and the remedy. */
+/** The meaning of the operating system's codes, and the remedy. */
 const meanings: ReadonlyMap<string, string> = new Map([
   ["ENOSPC", "the disk is full; free some space (`bun run winnow clean` lists what can go) and run the same command"],
   ["EDQUOT", "the quota of this user is used up; free some space and run the same command"],
@@ -42,7 +42,7 @@ const meanings: ReadonlyMap<string, string> = new Map([
   ["EPIPE", "the reader at the other end has closed"],
 ])
 
-/** Whether an error is the operating system's answer to a file operation (it has a code, a call and mostly a path). */
+/** True if an error is the operating system's answer to a file operation: it has a code, a call and mostly a path. */
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error &&
   typeof (error as NodeJS.ErrnoException).code === "string" &&

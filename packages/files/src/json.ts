@@ -10,7 +10,7 @@ const placeOf = (path: ReadonlyArray<string | number>): string => {
 }
 
 /**
- * What makes a parsed value unusable: nesting deeper than `nesting`, or an infinite number, which 1e999 is read as.
+ * The fault of an unusable parsed value: nesting deeper than `nesting`, or an infinite number, which 1e999 is read as.
  *
  * @returns undefined for a usable one
  */

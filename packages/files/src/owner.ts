@@ -33,7 +33,7 @@ export const parseOwner = (text: string): Owner | undefined => {
   }
 }
 
-/** Whether the owner's process runs; undefined on another host, where only its heartbeat can tell. */
+/** True if the owner's process runs; undefined on another host, where only its heartbeat can tell. */
 export const isAlive = (owner: Owner): boolean | undefined => {
   if (owner.host !== hostname()) return undefined
   try {

@@ -24,6 +24,6 @@ export const writeStdout = (text: string): void => {
   }
 }
 
-/** Whether an error says that whoever read stdout, such as `head`, has closed it. */
+/** True if an error says that whoever read stdout, such as `head`, has closed it. */
 export const isClosedReader = (error: unknown): boolean =>
   error instanceof FileError && error.path === "stdout" && error.code === "EPIPE"
