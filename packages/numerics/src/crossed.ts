@@ -91,7 +91,7 @@ export const halfWidth = (errors: Errors, S: number, P: number, level = 0.95): n
   return Math.max(both, prompts)
 }
 
-/** Whether an interval of that level is as wide as prompts alone make it, seeds and prompts together being narrower (by more than rounding). */
+/** True if an interval of that level is as wide as prompts alone make it; both give a narrower one, beyond rounding. */
 export const isFloored = (errors: Errors, S: number, P: number, level = 0.95): boolean => {
   const { both, prompts } = halves(errors, S, P, level)
   return prompts > both * (1 + rounding)

@@ -11,9 +11,9 @@ export interface Estimate {
   readonly seeds: number
   /** Undefined where there is nothing to tell them from: one prompt, or nothing tested. */
   readonly errors: Errors | undefined
-  /** Whether the prompts' own part came out below 0 and stands at 0. */
+  /** True if the prompts' own part came out below 0 and stands at 0. */
   readonly cut: boolean
-  /** Whether the interval is as wide as prompts alone make it, seeds and prompts together being narrower. */
+  /** True if the interval is as wide as prompts alone make it, seeds and prompts together being narrower. */
   readonly floor: boolean
 }
 

@@ -5,7 +5,7 @@
  */
 import { median } from "./summary.ts"
 
-/** What a prompt gives under one seed: above and below the line, such as accepted and tested tokens. */
+/** The counts of a prompt under one seed: above and below the line, such as accepted and tested tokens. */
 export type Cell = readonly [numerator: number, denominator: number]
 
 /** A figure's value, and for each cell how far it moves it: the mean of all z is 0, or near it. */

@@ -1,7 +1,7 @@
 /** Keeping a fraction of tokens by the size of one number a token. N tokens. */
 import { quantile } from "./quantile.ts"
 
-/** Which end of the order is kept. */
+/** The end of the order that is kept. */
 export type Order = "top" | "bottom"
 
 /** a - b, element by element, in single precision as the losses are. */
