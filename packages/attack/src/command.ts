@@ -4,10 +4,10 @@ import { Cause, Console, Effect, Exit } from "effect"
 import { Command } from "effect/cli"
 import { type Ended, ended, messageProblem } from "./judge.ts"
 
-/** What a command printed on stdout. */
+/** The text that a command printed on stdout. */
 export type Printed = Ended<string>
 
-/** Runs a command. A usage error of the command line is a refusal; what it says is judged as well. */
+/** Runs a command. A usage error of the command line is a refusal; its text is judged as well. */
 export const runCommand = async (...args: ReadonlyArray<string>): Promise<Printed> => {
   const [out, err]: [Array<string>, Array<string>] = [[], []]
   const program = Command.runWith(winnow, { version: "attack" })(args).pipe(

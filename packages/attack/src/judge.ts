@@ -1,4 +1,4 @@
-/** Whether an end is a clean one: the code that gives commands their exit codes judges it. */
+/** The judgement whether an end is a clean one: the code that gives commands their exit codes is the judge. */
 import { exitOf } from "@winnow/cli"
 import { Cause, Effect, Exit } from "effect"
 import type { Tried } from "./kind.ts"
@@ -6,7 +6,7 @@ import type { Tried } from "./kind.ts"
 /** Characters of the longest message that still helps. */
 export const longest = 3000
 
-/** What is wrong with a message; undefined for a good one. */
+/** The fault in a message; undefined for a good one. */
 export const messageProblem = (text: string): string | undefined => {
   if (text.length > longest) return `a message of ${text.length} characters: ${text.slice(0, 300)}`
   if (/\n\s+at .*[:(]\d+/.test(text)) return `a stack in a message: ${text.slice(0, 600)}`

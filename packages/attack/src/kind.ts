@@ -2,7 +2,7 @@
 import type { Rng } from "@winnow/numerics"
 
 /**
- * What came of one trial.
+ * The outcome of one trial.
  *
  * - refused: an error of ours with a readable message
  * - same: the result of what was not damaged
@@ -14,7 +14,7 @@ export type Outcome = "refused" | "same" | "faithful" | "read" | "wrong"
 
 export interface Tried {
   readonly outcome: Outcome
-  /** What was damaged, so that a failure can be understood. */
+  /** The damage, so that a failure can be understood. */
   readonly damage: string
   /** The message of a refusal, or what is wrong. */
   readonly detail: string
@@ -30,7 +30,7 @@ export type Attempt = (
 
 export interface Kind {
   readonly name: string
-  /** What it damages, for the table. */
+  /** The object that it damages, for the table. */
   readonly of: string
   /** Trials of a whole attack, the largest counts that are promised. */
   readonly whole: number

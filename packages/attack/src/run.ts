@@ -7,7 +7,7 @@ export interface Failure extends Tried {
   readonly trial: number
 }
 
-/** What came of a kind. */
+/** The outcomes of a kind. */
 export interface Counts {
   readonly kind: string
   readonly of: string

@@ -74,7 +74,7 @@ const asBf16 = (bytes: Uint8Array): Uint8Array => {
   return fileOf({ header: Object.fromEntries(entries), data: new Uint8Array(halves.buffer) })
 }
 
-/** Whether a file can be read for further damage. */
+/** True if a file can be read for further damage. */
 const isOrdinary = (file: string): boolean => {
   const stats = lstatSync(file, { throwIfNoEntry: false })
   return stats?.isFile() === true && stats.size < 1 << 20

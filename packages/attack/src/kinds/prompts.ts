@@ -1,4 +1,4 @@
-/** Files of prompts: lines that are none, ids out of range, bytes that are no text. What is taken must be what stands there. */
+/** Files of prompts: lines that are none, ids out of range, bytes that are no text. A prompt is taken as it stands. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { encodePrompts, readPromptFile } from "@winnow/cli"
@@ -89,5 +89,5 @@ export const prompts: Kind = {
   },
 }
 
-/** What was put in the file's place is removed, whatever it is. */
+/** Removes the entry in the file's place, whatever it is. */
 const spoilt = (folder: string) => void Bun.spawnSync(["rm", "-rf", join(folder, "prompts.jsonl")])
