@@ -1,4 +1,4 @@
-"""What PyTorch's sides of the step share: sizes from the command line, models, tokens, cached signals, the protocol.
+"""The setting of PyTorch's sides of the step: sizes from the command line, models, tokens, cached signals, protocol.
 
 Every model has a seed of its own and the tokens another, so that all sides train the same draft on the same tokens: their
 losses, step by step, are comparable.

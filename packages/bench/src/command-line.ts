@@ -1,4 +1,4 @@
-/** What `bun run bench` was asked for. */
+/** The options of `bun run bench`. */
 import { parseArgs } from "node:util"
 import type { Sampling } from "./measure.ts"
 

@@ -1,4 +1,4 @@
-/** What the figures were measured on; they say nothing of any other machine. */
+/** The machine that figures were measured on; they say nothing of any other machine. */
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
 import { isBusy, openEngine } from "@winnow/tensor"
 
@@ -21,7 +21,7 @@ export interface Machine extends Host {
   readonly device: string
 }
 
-/** What is known without opening the engine. */
+/** The facts that are known without opening the engine. */
 export const hostOf = (): Host => ({
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   threads: availableParallelism(),

@@ -1,4 +1,4 @@
-/** What a measured bench says: its times, its rate, its ratio to another bench; as plain data and as a line of a table. */
+/** The result of a bench: its times, its rate, its ratio to another bench; as plain data and as a line of a table. */
 import type { Measured } from "./measure.ts"
 import type { Bench, Unit, Work } from "./suite.ts"
 

@@ -5,7 +5,7 @@ import { measureBench, type Sampling } from "./measure.ts"
 import { type Result, resultOf, tableHead, tableLine } from "./result.ts"
 import { registered, type Skipped, type Suite } from "./suite.ts"
 
-/** What `--json` prints. */
+/** The report that `--json` prints. */
 export interface Report {
   readonly machine: Machine
   /** "quick" figures show that a bench runs, nothing else. */

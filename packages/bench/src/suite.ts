@@ -1,6 +1,6 @@
 /** A suite registers its benches; nothing is built before a bench is measured, so that listing them costs nothing. */
 
-/** What a second of a bench is counted in. Bytes and floating-point operations are counted in powers of ten. */
+/** The unit of a bench's rate. Bytes and floating-point operations are counted in powers of ten. */
 export type Unit = "tokens/s" | "parameters/s" | "MB/s" | "GB/s" | "GFLOP/s"
 
 /** Tokens, parameters or bytes that one call works through. */
@@ -40,7 +40,7 @@ export interface Skipped {
   readonly reason: string
 }
 
-/** What a suite is given to register with. */
+/** The registry that a suite registers its benches with. */
 export interface Registry {
   readonly bench: (name: string, bench: Omit<Bench, "suite" | "name">) => void
   readonly skip: (name: string, reason: string) => void

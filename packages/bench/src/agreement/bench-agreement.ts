@@ -4,10 +4,10 @@ import { checkPeer } from "../side-by-side/worker-process.ts"
 import { agreementUsage, parseAgreement, readIds } from "./options.ts"
 import { type PairAgreement, runAgreement, type SideFigures } from "./run-agreement.ts"
 
-/** What `--json` prints. */
+/** The report that `--json` prints. */
 export interface AgreementReport extends Header {
   readonly pairs: ReadonlyArray<PairAgreement>
-  /** Whether everything is the same in every pair. */
+  /** True if everything is the same in every pair. */
   readonly equal: boolean
 }
 

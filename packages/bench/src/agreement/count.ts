@@ -1,4 +1,4 @@
-/** What a peer's blocks say in our way of counting (docs/metrics.md), from its tokens and its proposals alone. */
+/** A peer's blocks in our way of counting (docs/metrics.md), from its tokens and its proposals alone. */
 
 /** One call of the peer's target. */
 export interface PeerBlock {

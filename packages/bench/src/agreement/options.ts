@@ -1,4 +1,4 @@
-/** What `bun run bench agreement` was asked for; everything is checked before a process is started. */
+/** The options of `bun run bench agreement`; everything is checked before a process is started. */
 import { readFileSync } from "node:fs"
 import { UsageError } from "../command-line.ts"
 import {

@@ -12,7 +12,7 @@ import { type Answer, startWorker, type Worker } from "../side-by-side/worker-pr
 import { type Counts, countBlocks, type PeerBlock, sumOf } from "./count.ts"
 import { type AgreementOptions, type PairOptions, readIds } from "./options.ts"
 
-/** What the peer answers of one prompt. */
+/** The peer's answer to one prompt. */
 interface PeerText extends Answer {
   readonly tokens: ReadonlyArray<number>
   readonly targetCalls: number
@@ -48,7 +48,7 @@ export interface LengthAgreement {
   readonly peer: SideFigures
   /** Smallest margin of our target at any token. */
   readonly smallestMargin: number
-  /** Whether all tokens and all counts of all prompts are the same. */
+  /** True if all tokens and all counts of all prompts are the same. */
   readonly equal: boolean
 }
 

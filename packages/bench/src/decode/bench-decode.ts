@@ -6,7 +6,7 @@ import { checkPeer } from "../side-by-side/worker-process.ts"
 import { decodeUsage, parseDecode } from "./options.ts"
 import { type DecodeResult, type DecodeSide, modes, runDecode } from "./run-decode.ts"
 
-/** What `--json` prints. */
+/** The report that `--json` prints. */
 export type DecodeReport = Header & DecodeResult
 
 const sideLine = ({ name, plain, assisted, gain, peakMegabytes }: DecodeSide): string =>

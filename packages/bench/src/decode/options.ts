@@ -1,4 +1,4 @@
-/** What `bun run bench decode` was asked for; everything is checked before a process is started. */
+/** The options of `bun run bench decode`; everything is checked before a process is started. */
 import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
 import {
@@ -40,7 +40,7 @@ export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]
   --json            one JSON object on stdout and nothing else
 `
 
-/** What `--margins` takes. */
+/** The values of `--margins`. */
 export const marginKinds = ["wide", "small"] as const
 export type Margins = (typeof marginKinds)[number]
 

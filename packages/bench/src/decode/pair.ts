@@ -12,7 +12,7 @@
  * draft's logits are the target's but for what the layers add, which is small beside the embedding: that tips some choices.
  * For a random share of tokens the draft reads another one's embedding: there it chooses for the other.
  *
- * What a trained pair would give (acceptance and margins that vary with the text) is not imitated.
+ * The pair does not imitate a trained one, whose acceptance and margins vary with the text.
  */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"

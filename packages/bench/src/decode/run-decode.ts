@@ -22,7 +22,7 @@ import { promptsOf } from "./texts.ts"
 export const modes = ["plain", "assisted"] as const
 export type Mode = (typeof modes)[number]
 
-/** What a side answers of one prompt. */
+/** A side's answer to one prompt. */
 interface Decoded extends Answer {
   readonly tokens: ReadonlyArray<number>
   readonly targetCalls: number
@@ -72,7 +72,7 @@ export interface Against {
 export interface DecodeResult extends Quietness {
   readonly sizes: Pick<DecodeOptions, "draft" | "target" | "vocab" | "gamma" | "prompt" | "new" | "threads">
   readonly margins: Margins
-  /** What the pair was made for, and what came of it: accepted / (accepted + rejected) of our timed rounds. */
+  /** The agreement that the pair was made for, then its outcome: accepted / (accepted + rejected) of timed rounds. */
   readonly agreement: number
   readonly greedyAcceptance: number
   /** Distance of the two largest logits of the target, over all tokens of our timed rounds with the draft. */
@@ -94,7 +94,7 @@ interface Side {
   readonly worker: Worker
 }
 
-/** What came of each timed prompt, by mode. */
+/** The results of each timed prompt, by mode. */
 type Done = Readonly<Record<Mode, ReadonlyArray<Decoded>>>
 
 const WARM_UP = 1

@@ -28,7 +28,7 @@ export interface LoadRow extends Quietness {
   readonly speed?: RoundRatios
 }
 
-/** What `--json` prints. */
+/** The report that `--json` prints. */
 export interface LoadReport extends Header {
   readonly names: ReadonlyArray<string>
   readonly peakMegabytes: ReadonlyArray<number>

@@ -1,4 +1,4 @@
-/** What `bun run bench load` was asked for. */
+/** The options of `bun run bench load`. */
 import {
   type CommonOptions,
   commonOf,

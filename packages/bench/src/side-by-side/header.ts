@@ -1,4 +1,4 @@
-/** What every comparison says of itself: when, where and by which command it was measured. */
+/** The header of every comparison: when, where and by which command it was measured. */
 import { isBusy } from "@winnow/tensor"
 import { type Host, hostOf } from "../machine.ts"
 import type { CommonOptions } from "./option-values.ts"

@@ -21,7 +21,7 @@ export const commonOptions = {
   help: { ...flag, short: "h" },
 } as const
 
-/** What they say. */
+/** The values of the options that all comparisons have. */
 export interface CommonOptions {
   /** Path of the peer's Python; undefined: ours runs alone. */
   readonly peer: string | undefined
@@ -29,7 +29,7 @@ export interface CommonOptions {
   readonly threads: number
   /** Seconds that may go to waiting until other programs are quiet; 0: none. */
   readonly patience: number
-  /** Whether each turn is taken at the highest priority. */
+  /** True if each turn is taken at the highest priority. */
   readonly priority: boolean
   /** One JSON object on stdout and nothing else. */
   readonly json: boolean

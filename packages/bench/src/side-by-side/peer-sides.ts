@@ -4,7 +4,7 @@ import { median } from "@winnow/numerics"
 /** PyTorch's float32, and its bfloat16 (autocast when training, bfloat16 weights when decoding). */
 export type PeerPrecision = "fp32" | "bf16"
 
-/** What `--peer-precision` takes. */
+/** The values of `--peer-precision`. */
 export const peerPrecisions = ["both", "fp32", "bf16"] as const
 
 /** The workers that a choice asks for. */

@@ -10,7 +10,7 @@ export interface Quietness {
   /** Turns that were taken again since others were busy in them, and seconds spent on these and on waiting. */
   readonly repeatedTurns: number
   readonly waitedSeconds: number
-  /** Whether each turn was taken at the highest priority. */
+  /** True if each turn was taken at the highest priority. */
   readonly priority: boolean
 }
 
@@ -21,7 +21,7 @@ export interface Rounds<S> {
   readonly count: number
   /** Seconds that may go, in all, to waiting for quiet moments and to turns taken again; 0: the machine is taken as it is. */
   readonly patience: number
-  /** Whether each turn is taken at the highest priority, after a pause that leaves the machine to others. */
+  /** True if each turn is taken at the highest priority, after a pause that leaves the machine to others. */
   readonly priority: boolean
   /** A line for each round, for a terminal. */
   readonly say: (line: string) => void
@@ -31,7 +31,7 @@ export interface Rounds<S> {
 export const inTurn = <S>(sides: ReadonlyArray<S>, round: number): ReadonlyArray<S> =>
   round % 2 === 0 ? sides : sides.toReversed()
 
-/** Whether others left the machine alone; where the system does not tell they are taken to have. */
+/** True if others left the machine alone; where the system does not tell they are taken to have. */
 export const isQuiet = (taken: Taken | null): boolean => (coresOf([taken]) ?? 0) <= QUIET_CORES
 
 /** Length of a look at what others do, and of the pause before a turn at the highest priority, s. */

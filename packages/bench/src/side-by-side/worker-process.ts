@@ -11,14 +11,14 @@ export interface Answer {
   readonly seconds: number
 }
 
-/** What a worker says when it is ready. */
+/** The message of a worker that is ready. */
 interface Ready {
   readonly ready: string
   readonly versions?: Readonly<Record<string, string>>
 }
 
 export interface Worker {
-  /** What it says it is. */
+  /** The name that it gives itself. */
   readonly name: string
   /** Versions of what it runs on, by name; empty where it does not tell. */
   readonly versions: Readonly<Record<string, string>>

@@ -28,7 +28,7 @@ export interface Moment {
   readonly handles: number
 }
 
-/** What `--json` prints. */
+/** The report that `--json` prints. */
 export type SteadyReport = Header & SteadyResult
 
 export interface SteadyResult {

@@ -8,7 +8,7 @@ import { parseStep, stepUsage } from "./options.ts"
 import { runSpans, runStep, type StepResult, type StepSide } from "./run-step.ts"
 import { runSweep } from "./sweep.ts"
 
-/** What `--json` prints without a sweep. */
+/** The report that `--json` prints without a sweep. */
 export type StepReport = Header & StepResult
 
 /** Peers whose losses differ by more than this do not do the same work; bfloat16 alone gives some 0.0003. */

@@ -8,7 +8,7 @@ export interface StepSizes {
   readonly batch: number
   readonly length: number
   readonly keep: number
-  /** Whether the signals of target and reference are read instead of computed. */
+  /** True if the signals of target and reference are read instead of computed. */
   readonly cached: boolean
 }
 

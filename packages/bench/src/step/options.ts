@@ -1,4 +1,4 @@
-/** What `bun run bench step` was asked for; everything is checked before a process is started. */
+/** The options of `bun run bench step`; everything is checked before a process is started. */
 import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
 import {
@@ -43,7 +43,7 @@ export const stepUsage = `bun run bench step [--peer PYTHON] [options]
   --json            one JSON object on stdout and nothing else
 `
 
-/** What `--sweep` takes. */
+/** The values of `--sweep`. */
 export const sweeps = ["vocab", "width", "tokens"] as const
 export type Sweep = (typeof sweeps)[number]
 

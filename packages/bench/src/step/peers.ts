@@ -10,7 +10,7 @@ interface StepPeerKind {
 
 const eager = "torch_selective_step.py"
 
-/** What `--peers` takes; `bf16-default` is bf16 with the allocator as the system has it, to show what that costs. */
+/** The values of `--peers`; `bf16-default` is bf16 with the allocator as the system has it, to show its cost. */
 export const stepPeers = ["fp32", "bf16", "best", "bf16-default"] as const
 export type StepPeer = (typeof stepPeers)[number]
 

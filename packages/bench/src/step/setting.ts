@@ -1,4 +1,4 @@
-/** What the processes of one step share: models, data, filter and loss, made alike from the sizes on the command line. */
+/** The setting that the processes of one step share: models, data, filter and loss, from sizes on the command line. */
 import { parseArgs } from "node:util"
 import { batches, type EncodedExample } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
@@ -73,5 +73,5 @@ export const plugins = async () => ({
   loss: await instanceOf(kl()),
 })
 
-/** What the caches say that they were made of: they live for one run, which makes them itself. */
+/** The identity in the caches: they live for one run, which makes them itself. */
 export const identity = { run: "bench step" }

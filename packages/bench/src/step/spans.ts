@@ -10,7 +10,7 @@ export interface Span {
   readonly end: number
 }
 
-/** One step: its phases one after the other, and the calls inside them. What no call covers is JavaScript. */
+/** One step: its phases one after the other, and the calls inside them. Time outside of calls is JavaScript. */
 export interface StepSpans {
   readonly milliseconds: number
   readonly phases: ReadonlyArray<Span>
@@ -74,7 +74,7 @@ export const watchCalls = ({ draft, target, reference, optimizer }: Watched) => 
   }
 }
 
-/** What lies between two marks is named after what the step does there. */
+/** Names of the spans between two marks, after the work that the step does there. */
 const gapNames: Readonly<Record<string, string>> = { "head_gradient optimizer": "draft backward and clipping" }
 
 /** The marks in order, and what lies between them. */

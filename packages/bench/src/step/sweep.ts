@@ -5,7 +5,7 @@ import { runStep, type StepResult } from "./run-step.ts"
 
 /** One size of a sweep. */
 export interface SweepPoint extends Omit<StepResult, "peers" | "against" | "lossDifference"> {
-  /** What is varied: V, d, or tokens a step. */
+  /** The size that is varied: V, d, or tokens a step. */
   readonly at: number
   readonly microsecondsPerToken: number
 }

@@ -2,7 +2,7 @@
  * Decoding steps over a warm cache, greedy: tokens in, the most probable next ones out.
  *
  * A step of few tokens is bound by reading the weights, so it counts the bytes that it reads and stands beside a sum over
- * as many: the floor. What fits the last cache is read from there by both.
+ * as many: the floor. Weights that fit the last cache are read from there by both.
  */
 import type { Decoding, Model } from "@winnow/core"
 import { gptNeox, initialise, parameterCount } from "@winnow/models"
@@ -43,7 +43,7 @@ const shapes: Readonly<Record<"tiny" | "draft" | "target", Shape>> = {
 const P = 128
 const floatBytes = 4
 
-/** What a native greedy step reads: the trunk in float32, and the head in 8 bits by its screen. */
+/** The bytes that a native greedy step reads: the trunk in float32, and the head in 8 bits by its screen. */
 const bytesRead = (shape: Shape): number => {
   const head = shape.vocabulary * shape.d
   return (parameterCount(architectureOf(shape)) - head) * floatBytes + head

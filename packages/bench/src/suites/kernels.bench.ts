@@ -52,7 +52,7 @@ const calls = (make: () => ReadonlyArray<tf.Tensor>, call: (inputs: ReadonlyArra
 
 type Op = (...inputs: Array<tf.Tensor>) => tf.Tensor
 
-/** What a kernel does in one pass: floating-point operations, or bytes read and written. */
+/** The work of a kernel in one pass: floating-point operations, or bytes read and written. */
 interface Cost {
   readonly unit: Extract<Unit, "GFLOP/s" | "GB/s">
   readonly forward: number

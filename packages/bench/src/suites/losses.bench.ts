@@ -73,7 +73,7 @@ export const losses: Suite = ({ bench }) => {
           setup: async function* () {
             const loss = await instanceOf(use)
             const given = inputs(R, V)
-            // What is read back ends the call: a GPU has only begun when an op returns.
+            // A read of the result ends the call: a GPU has only begun when an op returns.
             const value = () => loss.value(chunkOf(given, loss)).dataSync()
             const both = () => tf.slice(lossOf(loss, chunkOf(given, loss)).gradient_RV, [R - 1, 0], [1, 1]).dataSync()
             const run = what === "value" ? value : both

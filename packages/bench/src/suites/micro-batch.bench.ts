@@ -47,7 +47,7 @@ const stepOf = (run: typeof runMicroBatch, instance: () => Promise<FilterInstanc
     try {
       yield () => {
         const { gradients, lossSum } = run(step)
-        // What is read back ends the call: a GPU has only begun when an op returns.
+        // A read of the result ends the call: a GPU has only begun when an op returns.
         const last = tf.tidy(() => tf.sum(Object.values(gradients)[0]!).dataSync())
         tf.dispose(gradients)
         do_not_optimize([lossSum, last])

@@ -37,7 +37,7 @@ const workOf = (V: number): { readonly work: Work; readonly alsoWork: Work } => 
 /** A variable that owns its only tensor. */
 const filled = ({ shape }: ParameterSpec, value: number) => tf.tidy(() => tf.variable(tf.fill([...shape], value)))
 
-/** What is read back ends the call: a GPU has only begun when an op returns. */
+/** A read of the result ends the call: a GPU has only begun when an op returns. */
 const readBack = (x: tf.Tensor) => tf.tidy(() => tf.slice(tf.reshape(x, [-1]), [0], [1]).dataSync())
 
 const fused = (V: number): Setup =>

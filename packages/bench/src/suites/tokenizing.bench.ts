@@ -21,7 +21,7 @@ const encodeAll = async (tokenizer: Tokenizer, texts: ReadonlyArray<string>) =>
 const generatedTexts = async () =>
   textsOf((await Effect.runPromise(arithmetic({ train: problems }).instance)).examples("train"))
 
-/** Those of the folder; nothing is downloaded for a bench. */
+/** The texts of GSM8K in the folder; nothing is downloaded for a bench. */
 const gsm8kTexts = async (folder: string) => {
   const fetch = () => Promise.reject(new Error("is not asked: a bench downloads nothing"))
   const use = gsm8k({ maxTrain: problems }).instance
