@@ -14,7 +14,7 @@ import { countKept, permutation, seeded } from "@winnow/numerics"
 import { instanceOf } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
 
-/** What a filter claims beyond the laws that hold for all. */
+/** Claims of a filter beyond the laws that hold for all. */
 export interface FilterClaims {
   /** How many of N tokens with distinct statistics are kept. */
   readonly kept?: (N: number) => number

@@ -21,11 +21,11 @@ export interface LossRow {
   readonly target_V: Float64Array
   readonly gold: number
   readonly uniform: number
-  /** What the loss's own `batch.combine` gave. */
+  /** The result of the loss's own `batch.combine`. */
   readonly batch: ReadonlyArray<number>
 }
 
-/** What a loss claims. */
+/** Claims of a loss. */
 export interface LossClaims {
   /** The loss of one row, plain and slow, in double precision: what value and gradient are checked against. */
   readonly reference: (row: LossRow) => number

@@ -8,7 +8,7 @@ import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type Law, lawsOf } from "./law.ts"
 
-/** What can be checked of a model beyond the laws that need only the model. */
+/** Checks of a model beyond the laws that need only the model. */
 export interface ModelChecks {
   /** Writes a model and reads it back; the laws then ask for the same parameters, bit by bit. */
   readonly roundTrip?: (model: Model) => Promise<Model>
@@ -16,7 +16,7 @@ export interface ModelChecks {
 
 /** Positions of the sequences that the laws run on; a model must allow as many. */
 const T = 12
-/** What float32 sums in another order may differ by, relative to the largest hidden value. */
+/** The difference that float32 sums in another order may have, relative to the largest hidden value. */
 const TOLERANCE = 1e-5
 
 const ids = (rows: ReadonlyArray<ReadonlyArray<number>>): tf.Tensor2D =>

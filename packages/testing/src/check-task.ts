@@ -3,7 +3,7 @@ import { DataError, Datasets, type Example, type Split, type TaskInstance, type 
 import { Effect } from "effect"
 import { type Law, lawsOf } from "./law.ts"
 
-/** What a task's laws need beside the task. */
+/** Inputs of a task's laws beside the task. */
 export interface TaskClaims {
   /** Where its files come from, for a task that reads any. */
   readonly datasets?: Datasets["Service"]
