@@ -8,8 +8,8 @@ import { uniform } from "./uniform.ts"
 /**
  * The loss `tvd-plus-plus`: - E[A(x) log q(x)] with the advantage A = (r - mu) / sigma of the reward r = 1{p > q}.
  *
- * Rewards, mu and sigma carry no gradient. What the expectation and the moments are over is the option `expectation`; see
- * the README for what each is and is not.
+ * Rewards, mu and sigma carry no gradient. The option `expectation` says what the expectation and the moments are over;
+ * see the README for what each is and is not.
  *
  * @source Goel et al. 2024, arXiv 2403.00858; the readings are our own, as the paper leaves them open
  */
@@ -21,7 +21,7 @@ export const tvdPlusPlus = defineLoss({
     // "exact" by default: the policy gradient as defined, without sampling noise, at the cost of the draft's softmax, which
     // is there anyway. It is TVD / sigma, so it differs from `tvd` by one factor a batch.
     expectation: "'exact' | 'uniform' | 'sampled' = 'exact'",
-    // What mu and sigma are over; "position" (each row's vocabulary) is the open implementation's, for "uniform" only.
+    // The range of mu and sigma; "position" (each row's vocabulary) is the open implementation's, "uniform" only.
     normalise: "'batch' | 'position' = 'batch'",
     // Draws a token for "sampled": 1 is plain policy gradient.
     samples: "1 <= number.integer <= 64 = 1",

@@ -1,4 +1,4 @@
-/** What the three readings of TVD++ share: the reward, its standard deviation over the batch, the check that it is there. */
+/** Parts that the three readings of TVD++ share: reward, its standard deviation over the batch, the check of it. */
 import { detached, type LossChunk } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 

@@ -31,7 +31,7 @@ export interface Sizes {
 /** The splits in the order they are made: the held-out ones stay the same when the training split grows. */
 const order: ReadonlyArray<Split> = ["test", "validation", "train"]
 
-/** What came out, and how many problems were found where not all could be. */
+/** The examples, or how many problems there are where not all could be generated. */
 export type Generated =
   | { readonly ok: true; readonly examples: Readonly<Record<Split, ReadonlyArray<Example>>> }
   | { readonly ok: false; readonly split: Split; readonly found: number }

@@ -54,7 +54,7 @@ export class Problem {
     return smallest + this.rng.below(Math.max(1, limit - smallest + 1))
   }
 
-  /** What the story adds, takes away, or has several times. */
+  /** A number that the story adds, takes away, or has several times. */
   change(limit = this.difficulty.largest): number {
     return this.number(Math.min(limit, this.difficulty.operand))
   }
