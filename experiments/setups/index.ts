@@ -1,6 +1,6 @@
 /**
- * What experiments that compare the same arms on two tasks share: task, tokenizer, target, draft, measurement. One target is
- * trained a set-up, whichever experiment comes first.
+ * Settings of experiments that compare the same arms on two tasks: task, tokenizer, target, draft, measurement. One
+ * target is trained a set-up, whichever experiment comes first.
  *
  * `arithmetic` and `gsm8k` are for two cores and an hour; the large ones for a machine with a GPU or many cores, and a day.
  */
