@@ -4,7 +4,7 @@ import { dirname, join } from "node:path"
 
 const root = join(import.meta.dir, "..")
 
-/** What each place may import of Winnow's own packages. Tests may import any of them, and what the workspace declares. */
+/** The packages of Winnow that each place may import. Tests may import any of them, and what the workspace declares. */
 const below: Record<string, ReadonlyArray<string>> = {
   numerics: [],
   files: [],

@@ -21,7 +21,7 @@ interface Edit extends Span {
   readonly text: string
 }
 
-/** What the check of a page says. */
+/** The result of the check of a page. */
 export interface Checked {
   readonly issues: ReadonlyArray<Issue>
   /** Figures that markers stand for, right or wrong. */

@@ -10,7 +10,7 @@ const ends = (value: Value): { readonly low: number; readonly high: number } => 
   return value
 }
 
-/** What a claim may say of a value and a bound. An interval is above 0 if all of it is, around 0 if it holds 0. */
+/** Relations of a value and a bound in a claim. An interval is above 0 if all of it is, around 0 if it holds 0. */
 const relations: ReadonlyMap<string, (value: Value, bound: Value) => boolean> = new Map([
   ["above", (value, bound) => ends(value).low > ends(bound).high],
   ["below", (value, bound) => ends(value).high < ends(bound).low],

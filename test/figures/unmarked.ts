@@ -58,7 +58,7 @@ const sectionEnd = (page: Page, { start, end }: Declaration): number | undefined
   return next < 0 ? page.text.length : end + next
 }
 
-/** What a declaration covers: a heading its section, a line of its own the block below, else the text before it in its block. */
+/** Its reach: a heading's is its section, a line's the block below, else the text before it in its block. */
 const extent = (page: Page, declaration: Declaration): Span => {
   const { start, end } = declaration
   const section = sectionEnd(page, declaration)
