@@ -1,6 +1,8 @@
 import { describe, expect, test } from "bun:test"
+import { initialise, llama } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
+import { Effect } from "effect"
 import { randomPrompts, type TableModel, tableModel } from "../test/table-model.ts"
 import { GenerateSession, generate } from "./generate.ts"
 import { adjusted, argmax, draw, type Sampling } from "./sampling.ts"
@@ -83,6 +85,25 @@ describe("generate", () => {
     await expect(generate(short, [new Int32Array(12)], { maxNew: 1 })).rejects.toThrow("context is 12")
     await expect(generate(short, [[]], { maxNew: 1 })).rejects.toThrow("0 tokens")
     short.dispose()
+  })
+
+  test("a row that has filled the context ends, the longer part of its batch goes on", async () => {
+    const use = llama({
+      ...{ vocab_size: 11, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
+      ...{ max_position_embeddings: 16, initializer_range: 0.5 },
+    })
+    const real = initialise(await Effect.runPromise(use.instance), 3)
+    const mixed = [12, 1, 2, 3, 9, 4].map((length, i) => Int32Array.from({ length }, (_, t) => (3 * t + i) % 11))
+    for (const sampling of [{ temperature: 0 }, { temperature: 1 }]) {
+      const options = { ...sampling, maxNew: 14, seed: 5 }
+      const { rollouts } = await generate(real, mixed, options)
+      expect(rollouts.map(({ tokens }) => tokens.length)).toEqual([4, 14, 14, 13, 7, 12])
+      for (const [firstIndex, prompt] of mixed.entries()) {
+        const alone = await generate(real, [prompt], { ...options, firstIndex })
+        expect(alone.rollouts).toEqual([rollouts[firstIndex]!])
+      }
+    }
+    real.dispose()
   })
 
   test("full batches: rows that ended make room", async () => {

@@ -61,6 +61,7 @@ export class GenerateSession implements Session {
   readonly #options: typeof generateOptions.infer
   #batch: Array<Sequence> = []
   #decoding: Decoding | undefined
+  #leastPad = 0
   #tokens = 0
   #calls = 0
   #seconds = 0
@@ -106,10 +107,13 @@ export class GenerateSession implements Session {
   /**
    * The newest token of each row, or all tokens of a batch made anew. Once half the rows or more have ended, the others
    * move to a new batch together with waiting prompts: one pass over what they hold costs less than steps half empty.
+   * They do so too where a row that has ended would pass the model's context, as each step makes it longer.
    */
   #nextInput(): Int32Array | undefined {
     const alive = this.#batch.filter((s) => s.finish === undefined)
-    if (this.#decoding !== undefined && alive.length * 2 > this.#batch.length)
+    const next = (this.#decoding?.length ?? 0) + 1 - this.#leastPad
+    const fits = next <= this.model.architecture.maxLength
+    if (this.#decoding !== undefined && alive.length * 2 > this.#batch.length && fits)
       return Int32Array.from(this.#batch, (s) => s.tokens.at(-1)!)
     this.#decoding?.dispose()
     this.#decoding = undefined
@@ -125,6 +129,7 @@ export class GenerateSession implements Session {
       ids_BT.set(prompt, b * T + pad_B[b]!)
       ids_BT.set(tokens, b * T + pad_B[b]! + prompt.length)
     }
+    this.#leastPad = Math.min(...pad_B)
     this.#decoding = this.model.decoding(pad_B)
     return ids_BT
   }
