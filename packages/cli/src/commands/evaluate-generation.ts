@@ -5,6 +5,7 @@ import { DataError } from "@winnow/core"
 import { parseJson, readRegularText } from "@winnow/files"
 import { generationKeys } from "@winnow/models"
 import { Effect } from "effect"
+import type { Ends } from "./evaluate-folders.ts"
 
 /** Settings that texts are sampled by. */
 export interface SampledBy {
@@ -127,4 +128,33 @@ export const generationNotes = Effect.fnUntraced(function* (
       )
   }
   return notes
+})
+
+/** The end of `transformers` for a config.json of either family that lacks `eos_token_id`. */
+const DEFAULT_END = 2
+
+/**
+ * A note where `transformers` would end texts otherwise because a file of the target's folder lacks `eos_token_id`: it reads
+ * generation_config.json alone if there is one, and has an end of its own for a config.json without.
+ *
+ * @error DataError for a file that cannot be read
+ */
+export const endNotes = Effect.fnUntraced(function* (
+  folder: string,
+  { ids, source }: Ends,
+): Effect.fn.Return<ReadonlyArray<string>, DataError> {
+  if (source === "--eos") return []
+  const here = ids.length === 0 ? "no token does" : `id ${ids.join(", ")} does, says ${source}`
+  const own = yield* readObject(join(folder, "generation_config.json"))
+  if (own !== undefined) {
+    if (Object.hasOwn(own, "eos_token_id") || ids.length === 0) return []
+    return [
+      `The target's generation_config.json names no eos_token_id, so in transformers' generate no token ends a text; here ${here}: --eos none ends none.`,
+    ]
+  }
+  const config = yield* readObject(join(folder, "config.json"))
+  if (config === undefined || Object.hasOwn(config, "eos_token_id") || ids.join() === String(DEFAULT_END)) return []
+  return [
+    `The target's config.json names no eos_token_id, for which transformers takes ${DEFAULT_END}; here ${here}: --eos ${DEFAULT_END} ends a text there.`,
+  ]
 })

@@ -11,7 +11,7 @@ import { engine } from "../engine.ts"
 import { openModel, requireFiniteLogits } from "../model.ts"
 import type { View } from "../view.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
-import { generationNotes } from "./evaluate-generation.ts"
+import { endNotes, generationNotes } from "./evaluate-generation.ts"
 import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
 import { tokenNotes } from "./evaluate-tokens.ts"
@@ -111,7 +111,10 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const limits = { vocabularySize, targetContext }
   const prompts = yield* encodePrompts(file, lines, tokenizer, limits, { specialTokens })
   const { ids: eosIds, source: eosSource } = yield* endsOf(targetFolder, givenEnds, tokenizer, vocabularySize)
-  const ofGeneration = yield* generationNotes(targetFolder, { temperature, topK, topP })
+  const ofGeneration = [
+    ...(yield* generationNotes(targetFolder, { temperature, topK, topP })),
+    ...(yield* endNotes(targetFolder, { ids: eosIds, source: eosSource })),
+  ]
   for (const [folder, model] of [
     [targetFolder, target],
     [draftFolder, draft],

@@ -282,6 +282,29 @@ describe("what is not refused but said", () => {
     )
   })
 
+  test("a file without eos_token_id, where transformers ends texts otherwise", async () => {
+    cpSync(at("target"), at("endings"), { recursive: true })
+    const { eos_token_id: _, ...config } = JSON.parse(readFileSync(at("target", "config.json"), "utf8"))
+    const notesFor = async (end: object, generation: object | undefined, changes: Partial<EvaluateRequest> = {}) => {
+      const file = at("endings", "generation_config.json")
+      writeFileSync(at("endings", "config.json"), JSON.stringify({ ...config, ...end }))
+      if (generation === undefined) rmSync(file, { force: true })
+      else writeFileSync(file, JSON.stringify(generation))
+      const { notes } = await run({ target: at("endings"), ...changes })
+      return notes.filter((note) => note.includes("names no eos_token_id"))
+    }
+    expect(await notesFor({ eos_token_id: 3 }, { max_length: 20 })).toEqual([
+      "The target's generation_config.json names no eos_token_id, so in transformers' generate no token ends a text; here id 3 does, says config.json: --eos none ends none.",
+    ])
+    expect(await notesFor({}, undefined)).toEqual([
+      expect.stringContaining("config.json names no eos_token_id, for which transformers takes 2; here"),
+    ])
+    expect(await notesFor({ eos_token_id: 3 }, { eos_token_id: 3 })).toEqual([])
+    expect(await notesFor({ eos_token_id: null }, { max_length: 20 })).toEqual([])
+    expect(await notesFor({ eos_token_id: 3 }, undefined)).toEqual([])
+    expect(await notesFor({}, undefined, { eos: ["3"] })).toEqual([])
+  })
+
   test("an end token of -1 is none", async () => {
     cpSync(at("target"), at("endless"), { recursive: true })
     writeFileSync(at("endless", "generation_config.json"), JSON.stringify({ eos_token_id: -1 }))
