@@ -7,7 +7,7 @@ import { openRegular } from "./read.ts"
 /** SHA-256, hex. */
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
 
-const chunkBytes = 4 << 20
+const mostBytes = 4 << 20
 
 /**
  * SHA-256 of a regular file piece by piece: about 2 GB a second. Between two pieces of 4 MB the caller may do something
@@ -16,14 +16,15 @@ const chunkBytes = 4 << 20
  * @error FileError when it is no regular file or cannot be read
  */
 export function* hashingFile(file: string): Generator<void, string> {
-  const { fd } = openRegular(file)
+  const { fd, bytes } = openRegular(file)
   try {
     const hash = createHash("sha256")
-    const chunk = new Uint8Array(chunkBytes)
+    // Of hundreds of small files each would else clear 4 MB. One byte more than there should be shows the end.
+    const chunk = new Uint8Array(Math.min(mostBytes, bytes + 1))
     for (;;) {
-      const read = readSync(fd, chunk, 0, chunkBytes, null)
+      const read = readSync(fd, chunk, 0, chunk.length, null)
       if (read === 0) return hash.digest("hex")
-      hash.update(read === chunkBytes ? chunk : chunk.subarray(0, read))
+      hash.update(read === chunk.length ? chunk : chunk.subarray(0, read))
       yield
     }
   } catch (error) {

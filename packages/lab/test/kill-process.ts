@@ -1,5 +1,6 @@
 /** A process that is killed at a moment of its run: what it told until then decides when. */
 import { join } from "node:path"
+import type { KillRun } from "./kill-run.ts"
 
 /** An event as kill-child.ts prints it. */
 interface Told {
@@ -54,6 +55,15 @@ export interface Ended {
   readonly directory: string | undefined
 }
 
+/** A process of kill-child.ts that waits to be told what to run: it may be started while another one runs. */
+export const startChild = () =>
+  Bun.spawn([process.execPath, join(import.meta.dir, "kill-child.ts")], {
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "pipe",
+    env: { ...process.env, WINNOW_CHECKPOINT_SECONDS: "0.1" },
+  })
+
 /**
  * Runs kill-child.ts.
  *
@@ -61,16 +71,9 @@ export interface Ended {
  * @param draw uniform in [0, 1)
  * @error Error (thrown) when it fails by itself
  */
-export const runChild = async (
-  { home, seeds, jobs }: { readonly home: string; readonly seeds: string; readonly jobs: number },
-  moment?: Moment,
-  draw = 0,
-): Promise<Ended> => {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "kill-child.ts"), home, seeds, String(jobs)], {
-    stdout: "pipe",
-    stderr: "pipe",
-    env: { ...process.env, WINNOW_CHECKPOINT_SECONDS: "0.1" },
-  })
+export const runChild = async (run: KillRun, moment?: Moment, draw = 0, child = startChild()): Promise<Ended> => {
+  child.stdin.write(JSON.stringify(run))
+  child.stdin.end()
   let [rest, last] = ["", "its start"]
   let directory: string | undefined
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -99,7 +99,7 @@ export const artifacts: Kind = {
   name: "artifacts",
   of: "artifacts of a store, and a run over them",
   whole: 1000,
-  seconds: 60,
+  seconds: 120,
   setUp: async (folder) => {
     await openEngine()
     const base = join(folder, "base")

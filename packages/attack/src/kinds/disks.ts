@@ -14,7 +14,7 @@ export const disks: Kind = {
   name: "disks",
   of: "stores on full disks",
   whole: 100,
-  seconds: 60,
+  seconds: 120,
   setUp: async (folder) => {
     await openEngine()
     const first = await Effect.runPromise(tinyRun(join(folder, "base")))

@@ -1,7 +1,9 @@
 /** SIGKILL at a random moment of a real run, in one process or with workers; the run after it ends with the same bytes. */
 import { rmSync } from "node:fs"
 import { join } from "node:path"
-import { moments, recordContents, runChild, storeContents } from "@winnow/lab/testing"
+import { killRun, moments, recordContents, runChild, startChild, storeContents } from "@winnow/lab/testing"
+import { openEngine } from "@winnow/tensor"
+import { Effect } from "effect"
 import type { Kind } from "../kind.ts"
 import { pick } from "../random.ts"
 
@@ -12,11 +14,15 @@ export const kills: Kind = {
   whole: 100,
   seconds: 180,
   setUp: async (folder) => {
+    await openEngine()
+    // A killed process is gone for good, so this one can go on in its place.
     const contents = async (home: string) => {
-      const { directory } = await runChild({ home, seeds: "1", jobs: 1 })
-      return JSON.stringify([[...storeContents(home)].toSorted(), recordContents(directory!)])
+      const directory = await Effect.runPromise(killRun({ home, seeds: "1", jobs: 1 }, () => {}))
+      return JSON.stringify([[...storeContents(home)].toSorted(), recordContents(directory)])
     }
     const expected = await contents(join(folder, "undisturbed"))
+    // The next process loads its code while a trial runs; stdin closes with this process, and it ends.
+    let spare = startChild()
     return async (rng, i, tell) => {
       const home = join(folder, `home-${i}`)
       const moment = pick(rng, moments)
@@ -24,7 +30,10 @@ export const kills: Kind = {
       const damage = `${moment.name}, ${jobs} jobs`
       try {
         tell(damage)
-        const first = await runChild({ home, seeds: "1", jobs }, moment, rng.uniform())
+        const child = spare
+        const running = runChild({ home, seeds: "1", jobs }, moment, rng.uniform(), child)
+        spare = startChild()
+        const first = await running
         if ((await contents(home)) !== expected) return { outcome: "wrong", damage, detail: "other bytes" }
         return { outcome: "same", damage, detail: first.killed ? "killed" : "ended before its moment" }
       } catch (error) {
