@@ -1,10 +1,11 @@
-/** Wording of README and docs that a program can hold them to (test/figures/prose.ts). */
+/** Wording of README, docs and comments that a program can hold them to (test/figures/prose.ts, comments.ts). */
 import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { commentIssuesOf } from "./figures/comments.ts"
 import { readPage } from "./figures/page.ts"
 import { proseOf } from "./figures/prose.ts"
-import { issueText, pages, root } from "./figures/repository.ts"
+import { issueText, pages, root, sources } from "./figures/repository.ts"
 
 const prose = (text: string) => proseOf(readPage("page.md", text)).map(issueText)
 
@@ -45,12 +46,52 @@ test("a code span stays on its line", () => {
   expect(prose("It is `a - b`\nof `c`.\n\n```sh\necho `date\n```")).toEqual([])
 })
 
+describe("wording of comments", () => {
+  const comments = (source: string) =>
+    commentIssuesOf("code.ts", source).map(({ line, message }) => `${line} ${message}`)
+  test.each([
+    ["/** What it does. */", 1, "What"],
+    ["/**\n * It is so.\n *\n * Whether it is: yes.\n */\nconst a = 1", 4, "Whether"],
+    ["/**\n * It does all that\n * it can. Those are many.\n */", 3, "Those"],
+    ["const a = 1 // Which it is", 1, "Which"],
+    ["// It is so.\n// What is so stays.", 2, "What"],
+    ["int a;\n  // What C++ says.", 2, "What"],
+    ["/** It is. @error What is thrown */", 1, "What"],
+    ["/**\n * It is.\n *\n * @param x Whether it is\n */", 4, "Whether"],
+    ["/* It is.\n   Those too. */", 2, "Those"],
+    ["/** It is. */\n// What follows a block", 2, "What"],
+  ] as const)("%j begins a sentence as none should", (source, line, word) => {
+    expect(comments(source)).toEqual([`${line} a sentence begins with ${word}; begin with the noun that is meant`])
+  })
+  test.each([
+    "/** True if it is so. */",
+    "// It goes on to say\n// What begins here",
+    '/** The words "What is" stand in quotes, `. What` in code. */',
+    'const a = "What it is."',
+    'const a = "https://a.b/What"',
+    'const a = glob("*/**")\nconst b = "It is. What is?"',
+    "/** It is. */\nconst a = What",
+    'const a = ["x", " // What is text"]',
+  ])("%j is let be", (source) => {
+    expect(comments(source)).toEqual([])
+  })
+})
+
 describe("the wording of this repository", () => {
   for (const file of pages())
     test(file, () => {
       const issues = proseOf(readPage(file, readFileSync(join(root, file), "utf8"))).map(issueText)
       expect(issues).toEqual([])
     })
+
+  test("comments of TypeScript and C++", () => {
+    const files = sources()
+    expect(files).toContain("test/figures/prose.ts")
+    expect(files).toContain("packages/tensor/native/head.h")
+    expect(
+      files.flatMap((file) => commentIssuesOf(file, readFileSync(join(root, file), "utf8"))).map(issueText),
+    ).toEqual([])
+  })
 
   test("decisions have a number each", () => {
     const numbers = pages().flatMap((file) => /^docs\/decisions\/(\d{3})-/.exec(file)?.[1] ?? [])

@@ -3,12 +3,13 @@ import type { Issue } from "./check.ts"
 import { lineAt, type Page } from "./page.ts"
 
 /** Words that begin no sentence: a concrete noun says sooner what is meant. */
-const openings = /(?:^|(?<=[.!?:]\s+|\|\s*|\*\*|[#*-] |\d\. ))(?:What|Whether|Those|Which)\b/gm
+const openings = /(?:^|(?<=[.!?:]\s+|\|\s*|\*\*|[#*-] |\d\. |@param \S+ |@\w+ ))(?:What|Whether|Those|Which)\b/gm
 
 /** The width that prose wraps at. */
 const width = 120
 
-const opens = (page: Page): ReadonlyArray<Issue> =>
+/** Sentences that begin with What, Whether, Those or Which. */
+export const openingsOf = (page: Page): ReadonlyArray<Issue> =>
   [...page.visible.matchAll(openings)]
     // a line's beginning is a sentence's only where the line before has ended one
     .filter(({ index }) => {
@@ -48,4 +49,4 @@ const lines = (page: Page): ReadonlyArray<Issue> => {
 }
 
 /** Sentences that begin with What, Whether, Those or Which, lines wider than 120 characters, code spans over two lines. */
-export const proseOf = (page: Page): ReadonlyArray<Issue> => [...opens(page), ...lines(page)]
+export const proseOf = (page: Page): ReadonlyArray<Issue> => [...openingsOf(page), ...lines(page)]

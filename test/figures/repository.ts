@@ -17,6 +17,12 @@ const patterns = ["README.md", "docs/**/*.md", "{packages,plugins,experiments}/*
 export const pages = (): ReadonlyArray<string> =>
   patterns.flatMap((pattern) => [...new Glob(pattern).scanSync(root)]).sort()
 
+/** Every source in TypeScript and C++ of packages, plugins, experiments and tests, from the root, in order. */
+export const sources = (): ReadonlyArray<string> =>
+  [...new Glob("{packages,plugins,experiments,test}/**/*.{ts,cpp,h}").scanSync(root)]
+    .filter((file) => !file.includes("node_modules"))
+    .sort()
+
 /** A page with what is wrong on it: stale figures, figures without a record, claims that no record bears. */
 export interface PageReport extends Checked {
   readonly file: string
