@@ -23,7 +23,7 @@ export interface Architectures {
   readonly target: Architecture
 }
 
-/** The training texts of a clean-text reference: the task of its own, or nothing else than the arms. */
+/** The data of a clean-text reference: of a task of its own, or none beside the arms' data. */
 type CleanText = (
   spec: Extract<ResolvedReference, { kind: "clean-text" }>,
 ) => Partial<Pick<Distilling, "data" | "sizes">>

@@ -1,4 +1,4 @@
-/** The time and memory of a run, before it runs: `--dry-run`. */
+/** The plan of a run, before it runs: `--dry-run`. */
 import type { DataError, Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"

@@ -49,7 +49,7 @@ export const moments: ReadonlyArray<Moment> = [
 export interface Ended {
   /** False when it came to its end before the moment. */
   readonly killed: boolean
-  /** The last progress that it told. */
+  /** The last event that it told. */
   readonly last: string
   /** The folder of results, of one that came to its end. */
   readonly directory: string | undefined

@@ -30,7 +30,7 @@ export interface EvaluateHooks {
   readonly onProgress?: (progress: EvaluateProgress) => void
 }
 
-/** The texts that the target wrote alone. */
+/** Counts of the texts that the target wrote alone. */
 export interface WrittenAlone {
   readonly temperature: number
   readonly prompts: number

@@ -4,7 +4,7 @@
 export interface Attempt {
   /** The place or way: "WINNOW_LIBTENSORFLOW", "cache", "python", "pip", "https". */
   readonly where: string
-  /** The contents of that place, and the expected ones. */
+  /** The reason of the failure: what was found there, and what was expected. */
   readonly why: string
   /** The remedy for the user, as an imperative sentence. */
   readonly remedy?: string

@@ -23,7 +23,7 @@ export interface Library {
   readonly files: { readonly cc: string; readonly framework: string }
   /** One line for people: where it was found, or which wheel it was unpacked from. */
   readonly origin: string
-  /** Facts that work but are not as they should be, for example a CPU build beside an NVIDIA GPU. */
+  /** Notes on a library that works but is not the right one, for example a CPU build beside an NVIDIA GPU. */
   readonly notes: ReadonlyArray<string>
 }
 
