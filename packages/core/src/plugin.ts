@@ -74,6 +74,11 @@ const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effe
     return error instanceof InvalidInput ? Effect.fail(error) : Effect.failCause(cause)
   })
 
+const uses = new WeakSet<object>()
+
+/** Whether a value is a use as a plugin returned it: a copy with parts exchanged would have the origin of another plugin. */
+export const isUseOfPlugin = (value: unknown): boolean => typeof value === "object" && value !== null && uses.has(value)
+
 /** Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`. */
 export const definePlugin = <Kind extends PluginKind, const O extends Type, Instance, R, E>(spec: {
   readonly kind: Kind
@@ -87,7 +92,7 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
   const origin = originOf(spec.kind, spec.name, spec.from)
   const use = (options: unknown): Use<Kind, Instance, R, E> => {
     const decoded = decode<unknown, O["infer"]>(what, spec.options as never, options ?? {})
-    return {
+    const made: Use<Kind, Instance, R, E> = {
       kind: spec.kind,
       name: spec.name,
       options: options ?? {},
@@ -101,6 +106,8 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
         ),
       ),
     }
+    uses.add(Object.freeze(made))
+    return made
   }
   return Object.assign((...options: ReadonlyArray<unknown>) => use(options[0]), {
     kind: spec.kind,

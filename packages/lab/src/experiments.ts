@@ -65,11 +65,10 @@ const imported = ({ slug, file }: Found): Effect.Effect<Readonly<Record<string, 
     const what = `experiments/${slug}/experiment.ts`
     const encoding = encodingProblem(file)
     if (encoding !== undefined) return Effect.fail(new InvalidInput({ what, problems: [encoding] }))
-    enter(file)
     return Effect.tryPromise({
       try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
       catch: (error) => importFault(what, file, error),
-    })
+    }).pipe(Effect.tap(() => Effect.sync(() => enter(file))))
   })
 
 /**

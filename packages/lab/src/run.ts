@@ -169,7 +169,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       return { ...common, ...(saved && { tokenizer: saved.fingerprint }), ...(ends && { ends }) }
     })
     const encoded = yield* readSplit(data, "train")
-    yield* sayNotes(batchNotes(resolved, encoded.examples.length))
+    if (encoded.examples.length > 0) yield* sayNotes(batchNotes(resolved, encoded.examples.length))
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
     // The target's own folder may say more than the file that the data was encoded with.
     const ofModels = Object.values(graph.architectures).flatMap(({ notes = [] }) => notes)

@@ -196,6 +196,14 @@ describe("names", () => {
     )
   })
 
+  test("a copy of a plugin with other parts is refused: its key would be that of the plugin", async () => {
+    const { instance } = everything()
+    const copy = { ...everything(), instance }
+    expect(await message({ ...tiny, arms: { a: { ...tiny.arms["all"], filter: copy } } })).toContain(
+      "arms.a.filter is a changed copy of filter everything; define a plugin of its own, or give everything other options",
+    )
+  })
+
   test("an arm may be called constructor; asking for one that is not there names those that are", async () => {
     const experiment = named("constructor") as Experiment
     expect((await Effect.runPromise(resolve(experiment))).arms.map(({ name }) => name)).toEqual(["constructor"])

@@ -1,5 +1,5 @@
-/** Plugins of one kind and name that are not the same plugin: tables, keys and `--set` could not tell them apart. */
-import { InvalidInput } from "@winnow/core"
+/** Plugins that are not what their name and origin say: tables, keys and `--set` could not tell them apart. */
+import { cut, InvalidInput, isUseOfPlugin } from "@winnow/core"
 import { Effect } from "effect"
 import { isNode, isUse } from "../experiment/registry.ts"
 
@@ -7,7 +7,8 @@ import { isNode, isUse } from "../experiment/registry.ts"
 type Definition = unknown
 
 /**
- * Refuses an experiment in which two definitions share a kind and a name.
+ * Refuses an experiment in which two definitions share a kind and a name, or a plugin is a changed copy of another: it would
+ * have the key of that one.
  *
  * @error InvalidInput that names both places
  */
@@ -26,8 +27,16 @@ export const checkNames = (what: string, experiment: object): Effect.Effect<void
         )
     }
     const visit = (value: unknown, at: string): void => {
-      if (isUse(value)) meet(value.kind, value.name, value.withOptions, at)
-      else if (isNode(value)) for (const [key, inner] of Object.entries(value)) visit(inner, at ? `${at}.${key}` : key)
+      if (isUse(value)) {
+        const named = `${value.kind} ${cut(String(value.name), 64)}`
+        if (!isUseOfPlugin(value))
+          problems.set(
+            `copy ${at}`,
+            `${at} is a changed copy of ${named}; define a plugin of its own, or give ${value.name} other options`,
+          )
+        meet(value.kind, value.name, value.withOptions, at)
+      } else if (isNode(value))
+        for (const [key, inner] of Object.entries(value)) visit(inner, at ? `${at}.${key}` : key)
     }
     const { plugins, ...rest } = experiment as { readonly plugins?: unknown }
     visit(rest, "")

@@ -104,7 +104,7 @@ const stepsOf = ({ budget }: RowRecord): string => {
 /** The verdict on the arm that the run is about, in one line: against what, at which budget, over how many seeds. */
 export const verdict = (run: RunRecord): string => {
   if (run.about === null)
-    return "No verdict: no arm chooses tokens by what is known of them, and none is named by about in experiment.ts."
+    return "No verdict: no arm of this run chooses tokens by what is known of them, and about in experiment.ts names none of them."
   if (mainArm(run) === undefined) return `No verdict: ${run.about}, which the run is about, has no figure.`
   const compared = verdictOf(run)
   if (compared === undefined) return `No verdict: there is no arm to compare ${run.about} to under one seed.`

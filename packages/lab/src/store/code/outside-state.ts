@@ -68,7 +68,7 @@ const readers = /^(?:@winnow\/files|@effect\/platform[-\w]*|fs-extra|graceful-fs
 const readersOfEffect = new Set(["Clock", "Config", "ConfigProvider", "FileSystem", "Random", "Terminal", "Stdio"])
 
 const moduleReach = (source: string, names: Names): boolean => {
-  if (source.startsWith("bun:wrap")) return false
+  if (source.startsWith("bun:wrap") || source === "bun:test") return false
   if (source === "bun" || source.startsWith("bun:")) return true
   const specifiers = names.imported.filter((one) => one.source === source).map(({ name }) => name)
   if (isBuiltin(source)) {
