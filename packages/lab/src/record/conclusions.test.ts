@@ -88,7 +88,7 @@ test("the verdict comes first: the arm, against what, its budget, seeds and this
   expect(verdict({ ...run, rows: unknown })).toContain("all-equal-steps, 400 steps at ")
   // Of the baseline itself: against the first other arm.
   expect(verdict({ ...run, about: "all-equal-steps" })).toStartWith("Verdict: all-equal-steps minus adaspec")
-  expect(verdict({ ...run, about: null })).toContain("No verdict: no arm chooses tokens")
+  expect(verdict({ ...run, about: null })).toContain("about in experiment.ts names none of them")
   expect(verdict({ ...run, rows: run.rows.filter(({ name }) => name !== "adaspec") })).toBe(
     "No verdict: adaspec, which the run is about, has no figure.",
   )
