@@ -76,7 +76,7 @@ const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effe
 
 const uses = new WeakSet<object>()
 
-/** Whether a value is a use as a plugin returned it: a copy with parts exchanged would have the origin of another plugin. */
+/** True for a use as a plugin returned it: a copy with parts exchanged would have the origin of another plugin. */
 export const isUseOfPlugin = (value: unknown): boolean => typeof value === "object" && value !== null && uses.has(value)
 
 /** Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`. */
