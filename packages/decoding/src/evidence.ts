@@ -4,7 +4,7 @@
  *
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
-import type { Model } from "@winnow/core"
+import { DataError, type Model } from "@winnow/core"
 import { atOnce } from "@winnow/files"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
@@ -94,11 +94,28 @@ const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) 
   return { overlap_R, ratio_R, kl_R }
 }
 
+/** @error DataError that names the first logit of either model that is no finite number, and where */
+const requireFinite = ({ logits_RV, rollout_R, position_R }: ForcedRows, rollouts: ReadonlyArray<Rollout>): void => {
+  for (const [m, name] of ["target", "draft"].entries()) {
+    const logits = logits_RV[m]!
+    const at = logits.dataSync().findIndex((x) => !Number.isFinite(x))
+    if (at < 0) continue
+    const r = Math.floor(at / logits.shape[1])
+    const { prompt } = rollouts[rollout_R[r]!]!
+    throw new DataError({
+      message:
+        `the ${name}: a logit after ${prompt.length + position_R[r]!} tokens of text ${rollout_R[r]} is ${logits.dataSync()[at]}, ` +
+        "expected a finite number; the weights are finite but too large for float32 somewhere: were they damaged, or trained to diverge?",
+    })
+  }
+}
+
 /**
  * Overlap and KL of target and draft, and the acceptance ratio min(1, q / p) of the written token, at every position of
  * rollouts that the target sampled under the same sampling options. In pieces, for `driven`.
  *
- * @error InvalidInput at temperature 0 (that is `greedyEvidence`); Error if the vocabularies differ
+ * @error InvalidInput at temperature 0 (that is `greedyEvidence`); Error if the vocabularies differ; DataError for a logit
+ * that is not finite
  */
 export function* sampledPass(
   target: Model,
@@ -120,6 +137,7 @@ export function* sampledPass(
   const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
   yield* teacherForced([target, draft], read, checked("sampledEvidence", passOptions, options), (rows) => {
     const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
+    if (overlap_R.some(Number.isNaN) || kl_R.some(Number.isNaN)) requireFinite(rows, read)
     for (let r = 0; r < rows.token_R.length; r++) {
       const [i, t] = [rows.rollout_R[r]!, rows.position_R[r]!]
       chance[i]![t] = ratio_R[r]!

@@ -4,7 +4,7 @@
  * Letters: V vocabulary. Probabilities are doubles: the array that a token is drawn from is the very array that enters
  * the acceptance ratio, so both sides round alike.
  */
-import { temperature } from "@winnow/core"
+import { DataError, temperature } from "@winnow/core"
 import { type } from "arktype"
 
 /** How tokens are chosen; applied alike to target and draft. */
@@ -77,7 +77,7 @@ const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
  *
  * Temperature 0 puts all mass on the argmax, whatever top-k and top-p say. A logit of -Infinity has probability 0.
  *
- * @error RangeError if a logit is NaN or no logit is finite
+ * @error DataError if a logit is NaN or no logit is finite: of a model's weights, as a rule
  * @source order and tie rules of transformers' logits warpers; temperature 0 as the limit
  */
 export const adjusted = (logits_V: ArrayLike<number>, sampling: Sampling): Float64Array => {
@@ -86,14 +86,18 @@ export const adjusted = (logits_V: ArrayLike<number>, sampling: Sampling): Float
   const best = argmax(logits_V)
   const top = logits_V[best]!
   const p_V = new Float64Array(V)
-  if (!Number.isFinite(top)) throw new RangeError(`largest of ${V} logits is ${top}, expected a finite number`)
+  if (!Number.isFinite(top))
+    throw new DataError({
+      message: `largest of ${V} logits is ${top}, expected a finite number; check the model's weights`,
+    })
   if (temperature === 0) {
     p_V[best] = 1
     return p_V
   }
   for (let v = 0; v < V; v++) p_V[v] = Math.exp((logits_V[v]! - top) / temperature)
   scale(p_V)
-  if (Number.isNaN(p_V[0])) throw new RangeError(`a NaN among ${V} logits, expected numbers; check the model's weights`)
+  if (Number.isNaN(p_V[0]))
+    throw new DataError({ message: `a NaN among ${V} logits, expected numbers; check the model's weights` })
   return restricted(p_V, sampling)
 }
 

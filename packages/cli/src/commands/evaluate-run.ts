@@ -1,7 +1,7 @@
 /** An evaluation from files to figures: everything is checked before anything is decoded. */
 import { loadavg } from "node:os"
 import { basename } from "node:path"
-import { decode, InvalidInput } from "@winnow/core"
+import { DataError, decode, InvalidInput } from "@winnow/core"
 import { type Codec, vocabularyProblems } from "@winnow/data"
 import { evaluateOptions, evaluatePair, stopAtText } from "@winnow/decoding"
 import { commit, machine, versions } from "@winnow/lab"
@@ -121,15 +121,17 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   ] as const)
     yield* requireFiniteLogits(folder, model, prompts[0]!.ids)
   const options = { ...settings, eosIds: [...eosIds] }
-  const evaluation = yield* Effect.promise((signal) =>
-    evaluatePair(
-      target,
-      draft,
-      prompts.map(({ ids }) => ids),
-      options,
-      { signal, ...(stopRule && { stop: stopRule }), ...(view && { onProgress: telling(view) }) },
-    ),
-  )
+  const evaluation = yield* Effect.tryPromise({
+    try: (signal) =>
+      evaluatePair(
+        target,
+        draft,
+        prompts.map(({ ids }) => ids),
+        options,
+        { signal, ...(stopRule && { stop: stopRule }), ...(view && { onProgress: telling(view) }) },
+      ),
+    catch: (error) => error,
+  }).pipe(Effect.catch((error) => (error instanceof DataError ? Effect.fail(error) : Effect.die(error))))
   const textOf = (ids: ReadonlyArray<number>) =>
     tokenizer!.decode(eosIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids)
   const record: EvaluationRecord = {

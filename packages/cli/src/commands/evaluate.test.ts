@@ -6,7 +6,7 @@ import { join } from "node:path"
 import type { Model } from "@winnow/core"
 import { tokenizerFiles, trainBpe } from "@winnow/data"
 import { generate } from "@winnow/decoding"
-import { initialise, llama, loadModel, saveModel } from "@winnow/models"
+import { gptNeox, initialise, llama, loadModel, saveModel } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -193,11 +193,12 @@ describe("a whole run", () => {
 })
 
 test("the command: JSON alone on stdout, a table with its caption; progress on stderr; refusals exit with 1", () => {
-  const winnow = (...args: ReadonlyArray<string>) => {
-    const given = ["--target", at("target"), "--draft", at("draft"), "--prompts", numbers, "--max-new", "12", ...args]
+  const command = (...given: ReadonlyArray<string>) => {
     const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "evaluate", ...given])
     return { code: child.exitCode, out: child.stdout.toString(), err: child.stderr.toString() }
   }
+  const winnow = (...args: ReadonlyArray<string>) =>
+    command("--target", at("target"), "--draft", at("draft"), "--prompts", numbers, "--max-new", "12", ...args)
   const json = winnow("--draft-length", "2,4", "--rounds", "1", "--dataset", "fruit", "--json")
   expect(json.code).toBe(0)
   expect(json.err).toContain("against the clock, gamma 4")
@@ -219,6 +220,13 @@ test("the command: JSON alone on stdout, a table with its caption; progress on s
     expect.stringContaining("Sampled decoding, temperature 0.8, top-k 9"),
   ])
   expect(sampled.out).toContain("not timed (--rounds 0)")
+  const file = join(at("draft"), "model.safetensors")
+  const noFolder = command("--target", at("target"), "--draft", file, "--prompts", numbers)
+  expect(noFolder).toEqual({
+    code: 2,
+    out: "",
+    err: expect.stringMatching(/^error: .* is not a directory: give the folder that holds model.safetensors/),
+  })
   const wrong = winnow("--draft-length", "2,x")
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("--draft-length 2,x: expected whole numbers")])
 }, 60_000)
@@ -327,6 +335,24 @@ describe("refused before anything is decoded", () => {
       for (const side of ["target", "draft"])
         expect(await refusal({ [side]: at(name) })).toContain(`${at(name)}: ${says}`)
     }
+  })
+
+  test("numbers that float32 does not hold after one token alone, of a later prompt", async () => {
+    // A layer norm makes NaN of a row whose sum is infinite; the first prompt does not have the token.
+    const use = gptNeox({
+      ...{ vocab_size: V, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 64 },
+    })
+    const model = initialise(await Effect.runPromise(use.instance), 1)
+    const embedding = model.parameters.get("gpt_neox.embed_in.weight")!
+    const rows = embedding.dataSync().map((x, i) => (Math.floor(i / 16) === 7 ? 3e38 : x))
+    tf.tidy(() => embedding.assign(tf.tensor2d(rows as Float32Array, [V, 16])))
+    await saved("one-row", model, {})
+    const prompts = at("one-row.jsonl")
+    writeFileSync(prompts, '{"ids":[1,2]}\n{"ids":[3,7,4]}\n')
+    const error = await refusal({ draft: at("one-row"), prompts })
+    expect(error).toContain("the draft: a logit after 3 tokens of text 1 is NaN")
+    expect(await refusal({ target: at("one-row"), prompts })).toContain("logits is NaN, expected a finite number")
+    model.dispose()
   })
 
   const lines: Record<string, readonly [line: unknown, says: string]> = {

@@ -1,4 +1,5 @@
 /** `winnow evaluate`: how well a target accepts a draft, for any two models in Hugging Face format with one vocabulary. */
+import { resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -16,15 +17,18 @@ const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> 
       )
 }
 
+/** A path as it is typed; whoever reads it tells what lies there, which a flag of a folder's kind cannot. */
+const path = (name: string) => Flag.String(name).pipe(Flag.map((given) => resolve(given)))
+
 const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
 
 /** The command; `--json` prints the `EvaluationRecord`. */
 export const evaluate = Command.make(
   "evaluate",
   {
-    target: described(Flag.Directory("target"), "the model that verifies: config.json and model.safetensors"),
-    draft: described(Flag.Directory("draft"), "the model that proposes, of the same vocabulary"),
-    prompts: described(Flag.File("prompts"), `a line a prompt: {"prompt": "..."} or {"ids": [...]}`),
+    target: described(path("target"), "the model that verifies: config.json and model.safetensors"),
+    draft: described(path("draft"), "the model that proposes, of the same vocabulary"),
+    prompts: described(path("prompts"), `a line a prompt: {"prompt": "..."} or {"ids": [...]}`),
     draftLength: described(
       Flag.String("draft-length").pipe(Flag.withDefault("1,2,4,8")),
       "tokens proposed a target call, one result each",
