@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """python3 docs/recheck.py results/NNN-slug/RUN: every figure of a run anew from its raw counts, beside the record's; exit 1 where one differs."""
-import base64, hashlib, json, math, pathlib, sys
+import base64, hashlib, json, math, pathlib, re, sys
 from statistics import fmean as mean, median
 
 folder = pathlib.Path(sys.argv[1])
@@ -42,7 +42,7 @@ def speed(ratios):  # ratios[seed][round][prompt]: the median of medians; a prom
 def interval(figure, least=-math.inf, most=math.inf, times=1):  # docs/reports.md, Intervals
     value, z = figure
     S, P = len(z), len(z[0])
-    unknown = {"value": None if math.isnan(value) else value * times, "low": None, "high": None}
+    unknown = {"value": None if math.isnan(value) else value * times, "low": None, "high": None, "seeds": S}
     if P < 2 or math.isnan(value):
         return {**unknown, "errors": None}
     rows, columns = [mean(r) for r in z], [mean(c) for c in zip(*z)]
@@ -57,7 +57,7 @@ def interval(figure, least=-math.inf, most=math.inf, times=1):  # docs/reports.m
     if math.hypot(seeds, prompts, noise) <= 1e-12 * max(1, abs(value)):
         return {**unknown, "errors": {"seeds": 0, "prompts": 0, "noise": 0}}
     both, alone = math.hypot(t975(S - 1) * seeds if S > 1 else 0, t975(P - 1) * prompts), t975(P - 1) * math.hypot(prompts, noise)
-    ends = {"low": max(least, value - max(both, alone)) * times, "high": min(most, value + max(both, alone)) * times}
+    ends = {"seeds": S, "low": max(least, value - max(both, alone)) * times, "high": min(most, value + max(both, alone)) * times}
     errors = {"seeds": seeds * times, "prompts": prompts * times, "noise": noise * times}
     return {"value": value * times, **ends, "errors": errors, "cut": own < 0, "floor": alone > both * (1 + 1e-12)}
 
@@ -113,6 +113,8 @@ most = {"greedyAcceptance": (0, 1), "expectedAcceptance": (0, 1), "tau": (1, gam
 check("SHA-256 of the raw counts", run["counts"]["sha256"], hashlib.sha256(raw).hexdigest())
 check("drafts", [[row["name"], [s["seed"] for s in row["seeds"]]] for row in run["rows"]], [[name, list(of)] for name, of in drafts.items()])
 check("prompts", run["conditions"]["prompts"], len(counts["greedyLengths"]))
+check("tokens of the greedy texts", run["conditions"]["greedyTokens"], sum(lengths))
+check("tokens of the samples", run["conditions"]["sampledTokens"], sum(counts["sampledLengths"]))
 arms = [row["name"] for row in run["rows"] if row["role"] == "arm"]
 pairs = [[a, b] for i, a in enumerate(arms) for b in arms[i + 1 :] if set(drafts.get(a, {})) & set(drafts.get(b, {}))]
 check("paired differences", len(run["differences"]), 4 * len(pairs))
@@ -156,9 +158,26 @@ for row in run["rows"]:
             pairs = [[(sum(x + y == "1" + mark for x, y in zip(*text)), text[1].count(mark)) for text in zip(whose[seed]["texts"], k)] for seed, k in kept.items() if seed in whose]
             if pairs:
                 check(f"{name}: agreement, {field}", row["kept"][field], interval(ratio(pairs), 0, 1))
+computed = {}
 for recorded in run["differences"]:
-    of = [ratio([cells[recorded["measure"]](drafts[recorded[side]][seed]) for seed in recorded["seeds"]]) for side in "ab"]
+    seeds = [seed for seed in drafts[recorded["a"]] if seed in drafts[recorded["b"]]]
+    of = [ratio([cells[recorded["measure"]](drafts[recorded[side]][seed]) for seed in seeds]) for side in "ab"]
     z = [[x - y for x, y in zip(*pair)] for pair in zip(of[0][1], of[1][1])]
-    check(f"{recorded['a']} minus {recorded['b']}: {recorded['measure']}", recorded, interval((of[0][0] - of[1][0], z)))
+    found = {**interval((of[0][0] - of[1][0], z)), "seeds": seeds}
+    check(f"{recorded['a']} minus {recorded['b']}: {recorded['measure']}", recorded, found)
+    for a, b, sign in (("a", "b", 100), ("b", "a", -100)):
+        ends = sorted(found[end] * sign for end in ("low", "high") if found[end] is not None)
+        computed[recorded[a], recorded[b], recorded["measure"]] = [found["value"] * sign, *ends]
+figures = r"([-+]?\d+\.\d) points of (greedy|expected) acceptance(?: \[(-?\d+\.\d), (-?\d+\.\d)\], (ahead|behind|no difference is shown))?"
+for text in [run["verdict"], *run["conclusions"]]:  # what the sentences say of two arms, to the digit that they show
+    named = re.search(r"(?:^|: )(\S+) minus ([^\s,:]+)", text)
+    a, b = named.groups() if named else (None, None)
+    for value, kind, low, high, word in re.findall(figures, text) if (a, b, "greedyAcceptance") in computed else []:
+        found = computed[a, b, kind + "Acceptance"]
+        said = [float(x) for x in (value, low, high) if x]
+        right = all(abs(x - y) <= 0.05 + 1e-9 for x, y in zip(said, found))
+        right &= not word or word == ("ahead" if found[1] > 0 else "behind" if found[2] < 0 else "no difference is shown")
+        shown = f"{value} [{low}, {high}] {word}" if low else value
+        check(f"sentence, {a} minus {b}: {kind}Acceptance", shown, shown if right else "; ".join(f"{x:+.1f}" for x in found))
 print(f"\n{seen} figures from {run['counts']['file']}, beside the record's: {odd} differ" + (", marked with !" if odd else ""))
 sys.exit(1 if odd else 0)

@@ -114,6 +114,24 @@ test.skipIf(python === null)(
       rows[2]!.expectedAcceptance.errors!.seeds /= 2
     })
     expect(odd({ "run.json": error })).toEqual({ exitCode: 1, names: ["behind: expectedAcceptance"] })
+    const fewer = inRecord(({ rows, differences, conditions }) => {
+      rows[1]!.draftKl.seeds += 1
+      differences[0]!.seeds.pop()
+      conditions.greedyTokens += 1
+    })
+    expect(odd({ "run.json": fewer })).toEqual({
+      exitCode: 1,
+      names: ["tokens of the greedy texts", "all: draftKl", "all minus behind: greedyAcceptance"],
+    })
+    const said = inRecord((record) => {
+      Object.assign(record, { verdict: record.verdict?.replace(/\d\.\d points/, "99.9 points") })
+    })
+    expect(odd({ "run.json": said }).exitCode).toBe(1)
+    const word = inRecord(({ conclusions }) => {
+      const sentence = "all minus behind: +0.0 points of greedy acceptance [0.1, 0.2], ahead;"
+      ;(conclusions as Array<string>).push(sentence)
+    })
+    expect(odd({ "run.json": word }).names).toEqual(["sentence, all minus behind: greedyAcceptance"])
     const bit = (text: string) => text.replace(/"kl":\[(\d)/, (_, digit) => `"kl":[${(Number(digit) + 1) % 10}`)
     const { exitCode, names } = odd({ "counts.json": bit })
     expect(exitCode).toBe(1)
