@@ -10,6 +10,7 @@ import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems } from "./preflight/contexts.ts"
+import { memoryProblem } from "./preflight/memory.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
@@ -170,6 +171,9 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     })
     const encoded = yield* readSplit(data, "train")
     if (encoded.examples.length > 0) yield* sayNotes(batchNotes(resolved, encoded.examples.length))
+    const length = Math.ceil(encoded.tokens / Math.max(1, encoded.examples.length))
+    const tooLarge = memoryProblem(resolved, graph.architectures, length, thisMachine())
+    if (tooLarge) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems: [tooLarge] })
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
     // The target's own folder may say more than the file that the data was encoded with.
     const ofModels = Object.values(graph.architectures).flatMap(({ notes = [] }) => notes)

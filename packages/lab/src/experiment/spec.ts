@@ -147,12 +147,12 @@ export const measureSpec = type({
   // Tokens that the target may write.
   maxNew: "number.integer >= 2 = 128",
   // Draft lengths of the curves of tau; 4 is a usual one.
-  gammas: type(natural)
+  gammas: type("1 <= number.integer <= 4096")
     .array()
     .atLeastLength(1)
     .default(() => [1, 2, 4, 8]),
   // The draft length of the table.
-  gamma: "number.integer >= 1 = 4",
+  gamma: "1 <= number.integer <= 4096 = 4",
   // Of the sampled rollouts: the target's own distribution.
   temperature: temperature.default(1),
   "topK?": natural,

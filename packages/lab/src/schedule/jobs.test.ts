@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import quickstart from "../../../../experiments/001-quickstart/experiment.ts"
 import { tinyModel } from "../../test/tiny.ts"
 import { resolve } from "../experiment/resolve.ts"
+import { memoryProblem } from "../preflight/memory.ts"
 import { stage } from "../stage.ts"
 import { allowedJobs, askedJobs, thisMachine, workerBytes } from "./jobs.ts"
 import { restWaitsFor } from "./order.ts"
@@ -36,6 +37,18 @@ test("what is no number of jobs is refused", async () => {
   }
   expect(await Effect.runPromise(askedJobs(3))).toBe(3)
   expect(await Effect.runPromise(askedJobs(undefined))).toBeUndefined()
+})
+
+test("a training far beyond the memory of the machine is refused with both sizes; one near it may be tried", async () => {
+  const resolved = await Effect.runPromise(resolve(quickstart))
+  const of = (hidden: number) => Effect.runSync(tinyModel(hidden).instance)
+  const small = { draft: of(8), target: of(8) }
+  const problem = (arms: typeof resolved.arms, models = small) =>
+    memoryProblem({ ...resolved, arms }, models, 30, { memory: 16 * GB })
+  expect(problem(resolved.arms)).toBeUndefined()
+  const arms = resolved.arms.map((arm) => ({ ...arm, batchSize: 1e9 }))
+  expect(problem(arms)).toMatch(/^its largest training takes about [\d,]+ GB of memory, 16 GB are free; set smaller/)
+  expect(problem(resolved.arms, { ...small, target: { ...of(8), trunkFlops: () => 1e18 } })).toContain("GB are free")
 })
 
 test("a worker's memory: the measured 0.6 GB of the quickstart, more with larger models and batches", async () => {
