@@ -1,5 +1,5 @@
 /** The plan of a run, before it runs: `--dry-run`. */
-import type { DataError, Datasets, InvalidInput } from "@winnow/core"
+import { type DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Resolved } from "./experiment/resolve.ts"
@@ -92,6 +92,10 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       return sizes
     }
     const graph = yield* buildGraph(resolved, texts, sizesOf, judgedBefore(store))
+    if (sizesFrom(store.find(graph.data.kind, graph.data.key))?.examples === 0) {
+      const problem = `all examples are longer than ${resolved.maxLength} tokens, none is left; raise maxLength`
+      return yield* new InvalidInput({ what: "preflight", problems: [problem] })
+    }
     const manifests = new Map<string, ReadonlyArray<Manifest>>()
     const manifestsOf = (kind: string) => {
       const known = manifests.get(kind) ?? store.manifests(kind)

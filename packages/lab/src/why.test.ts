@@ -51,3 +51,14 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
   writeFileSync(join(home, "artifacts/start", key, "config.json"), "{}")
   expect(reasons(await planOf())["draft start, seed 1"]).toMatch(/config\.json: has 2 bytes, its manifest says \d+$/)
 }, 60_000)
+
+test("a plan of data of which nothing is left says what the run says, and makes up no times", async () => {
+  const settings = ["maxLength=8"]
+  const refused = /none is left; raise maxLength/
+  const run = Effect.flatMap(applySettings({ ...tiny, seeds: [1] }, settings), (e) => resolve(e)).pipe(
+    Effect.flatMap((r) => runExperiment(r, { slug: "000-tiny", results: home })),
+    Effect.provide(layers),
+  )
+  await expect(Effect.runPromise(run)).rejects.toThrow(refused)
+  await expect(planOf(...settings)).rejects.toThrow(refused)
+})
