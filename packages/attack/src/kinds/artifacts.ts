@@ -15,7 +15,7 @@ import { recordContents } from "@winnow/lab/testing"
 import type { Rng } from "@winnow/numerics"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
-import { ended, triedBy } from "../judge.ts"
+import { ended, messageProblem, triedBy } from "../judge.ts"
 import type { Kind } from "../kind.ts"
 import { jsonOf, pick, spoilField, spoilFile } from "../random.ts"
 import { tinyRun } from "../tiny-run.ts"
@@ -122,6 +122,13 @@ export const artifacts: Kind = {
         tell(damage)
         const end = await ended(tinyRun(home, results))
         if (end._tag !== "done") return triedBy(damage, end)
+        // A stage that refuses, such as one with a damaged checkpoint, leaves its arm out: the command names it and ends with 6.
+        const [lost] = end.value.record.missing
+        if (lost !== undefined) {
+          const problem = messageProblem(lost.message)
+          if (problem !== undefined) return { outcome: "wrong", damage, detail: problem }
+          return { outcome: "refused", damage, detail: lost.message }
+        }
         const found = JSON.stringify(recordContents(end.value.directory))
         return found === expected
           ? { outcome: "same", damage, detail: "" }
