@@ -1,0 +1,125 @@
+/**
+ * The longest time that each phase of a run keeps the event loop busy: for so long a Ctrl-C is not heard.
+ *
+ * `bun packages/attack/src/stalls.ts EXPERIMENT [--set path=value ...] [--json FILE]` runs an experiment in this process, with
+ * a store of its own, and lists the longest block of each phase. A timer of 10 ms that comes late tells how long it waited.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { cpus, tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { datasetsLayer } from "@winnow/data"
+import { writeWhole } from "@winnow/files"
+import {
+  applySettings,
+  commit,
+  experimentNamed,
+  loadExperiment,
+  makeRunStore,
+  Progress,
+  type ProgressEvent,
+  RunStore,
+  resolve,
+  runExperiment,
+  Store,
+} from "@winnow/lab"
+import { openEngine } from "@winnow/tensor"
+import { Effect, Layer } from "effect"
+
+const every = 10
+
+/** A phase and its longest block, in ms. */
+interface Stall {
+  readonly phase: string
+  readonly longest: number
+  /** All of its time, in ms. */
+  readonly total: number
+}
+
+/** Watches the event loop; a block that spans phases counts for the last that began before it ended. */
+const watched = () => {
+  const stalls = new Map<string, { longest: number; total: number }>()
+  let phase = "start"
+  let [last, began] = [performance.now(), performance.now()]
+  const note = () => {
+    const now = performance.now()
+    const stall = stalls.get(phase) ?? { longest: 0, total: 0 }
+    stalls.set(phase, { longest: Math.max(stall.longest, now - last), total: stall.total + now - began })
+    last = now
+    began = now
+  }
+  const timer = setInterval(note, every)
+  return {
+    enter: (next: string) => {
+      const block = last
+      note()
+      last = block // the loop has not turned: the block goes on in the next phase
+      phase = next
+    },
+    end: (): ReadonlyArray<Stall> => {
+      note()
+      clearInterval(timer)
+      return [...stalls].map(([phase, stall]) => ({ phase, ...stall }))
+    },
+  }
+}
+
+/** "arm adaspec, seed 2" and its like count as one phase: "arm". */
+const phaseOf = (stage: string): string => stage.replace(/,? seed -?\d+/, "").replace(/^(arm|measure|tokens) .*/, "$1")
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { set: { type: "string", multiple: true, default: [] }, json: { type: "string" } },
+})
+const name = positionals[0] ?? "quickstart"
+const home = mkdtempSync(join(tmpdir(), "winnow-stalls-"))
+const { enter, end } = watched()
+const report = (event: ProgressEvent) => {
+  if (event._tag === "started") enter(phaseOf(event.stage))
+  else if (event._tag === "done") enter(event.index === event.of ? "record, intervals and report" : "between stages")
+}
+try {
+  enter("engine and native library")
+  await openEngine()
+  enter("experiment's files and data")
+  const results = join(home, "results")
+  await Effect.runPromise(
+    Effect.gen(function* () {
+      const found = yield* experimentNamed(name)
+      const [part] = yield* loadExperiment(found, null)
+      const resolved = yield* resolve(yield* applySettings(part!.experiment, values.set), { seeds: [1] })
+      return yield* runExperiment(resolved, { slug: found.slug, results })
+    }).pipe(
+      Effect.provide(
+        Layer.mergeAll(
+          Store.layer(home),
+          Layer.succeed(
+            RunStore,
+            makeRunStore(home, [results], () => {}),
+          ),
+          datasetsLayer(),
+          Layer.succeed(Progress, { report }),
+        ),
+      ),
+    ),
+  )
+} finally {
+  rmSync(home, { recursive: true, force: true })
+}
+const phases = end().toSorted((a, b) => b.longest - a.longest)
+for (const { phase, longest, total } of phases)
+  console.log(`${(longest / 1000).toFixed(2).padStart(7)} s of ${(total / 1000).toFixed(1).padStart(7)} s  ${phase}`)
+if (values.json !== undefined) {
+  const machine = { processor: cpus()[0]?.model ?? "unknown", cores: cpus().length }
+  const record = {
+    schema: 1,
+    created: new Date().toISOString(),
+    commit: commit(),
+    machine,
+    experiment: name,
+    settings: values.set,
+    phases: phases.map(({ phase, longest, total }) => ({ phase, longest: longest / 1000, total: total / 1000 })),
+  }
+  writeWhole(values.json, `${JSON.stringify(record, null, 2)}\n`)
+}
+process.exit(0)
