@@ -64,14 +64,23 @@ const stepEfficiency = 0.4
 const median = (values: ReadonlyArray<number>): number | undefined =>
   values.toSorted((a, b) => a - b)[values.length >> 1]
 
-/** Seconds a unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store: code gets quicker. */
-const pace = (manifests: ReadonlyArray<Manifest>): number | undefined =>
-  median(
-    newest(manifests, 7).flatMap(({ seconds, summary }) => {
+/** A stage this many times smaller says nothing of a pace: the time to open and close it dominates. */
+const comparable = 20
+
+/**
+ * Seconds a unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store, as code gets quicker.
+ *
+ * @param wanted the work that is to be estimated; undefined where no stage in the store is of comparable size
+ */
+const pace = (manifests: ReadonlyArray<Manifest>, wanted: number): number | undefined => {
+  const sized = manifests.filter(({ summary }) => amountOf(summary as Work) * comparable >= wanted)
+  return median(
+    newest(sized, 7).flatMap(({ seconds, summary }) => {
       const amount = amountOf(summary as Work)
       return amount > 0 ? [seconds / amount] : []
     }),
   )
+}
 
 const newest = <M extends { readonly created: string }>(manifests: ReadonlyArray<M>, count: number) =>
   manifests.toSorted((a, b) => b.created.localeCompare(a.created)).slice(0, count)
@@ -102,15 +111,13 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       manifests.set(kind, known)
       return known
     }
-    const paces = new Map<string, number | undefined>()
     let rate: number | undefined
     const planned = (stage: Stage, there: Artifact | undefined): PlannedStage => {
       const common = { stage: stage.label, kind: stage.kind, key: stage.key, work: stage.work }
       if (there) return { ...common, state: "cached", why: null, seconds: there.manifest.seconds, basis: "taken" }
       const why = whyOf(stage, store, manifestsOf(stage.kind))
       const state = store.partial(stage.kind, stage.key) ? "to resume" : "to do"
-      if (!paces.has(stage.kind)) paces.set(stage.kind, pace(manifestsOf(stage.kind)))
-      const known = paces.get(stage.kind)
+      const known = pace(manifestsOf(stage.kind), amountOf(stage.work))
       if (known !== undefined)
         return { ...common, state, why, seconds: known * amountOf(stage.work), basis: "stages like it" }
       if (stage.work.flops === undefined) return { ...common, state, why, seconds: null, basis: "unknown" }
