@@ -6,6 +6,7 @@ import { datasetsLayer } from "@winnow/data"
 import { Effect, Fiber, Layer } from "effect"
 import deadly from "../../test/deadly-experiment.ts"
 import killed from "../../test/kill-experiment.ts"
+import type { KillRun } from "../../test/kill-run.ts"
 import { checkpointsIn, storeContents } from "../../test/store-contents.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
@@ -109,7 +110,9 @@ test.skipIf(!existsSync("/proc"))(
   "workers whose run is killed end by themselves",
   async () => {
     const home = newHome()
-    const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/kill-child.ts"), home, "1,2", "2"], {
+    const run: KillRun = { home, seeds: "1,2", jobs: 2 }
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "../../test/kill-child.ts")], {
+      stdin: new Blob([JSON.stringify(run)]),
       stdout: "ignore",
       stderr: "inherit",
       env: { ...process.env, WINNOW_TEST_MARK: home },
