@@ -57,8 +57,10 @@ export const runSpecs = async (jasmine: Jasmine, ignored: ReadonlyArray<string>,
   const env = jasmine.getEnv()
   const count = { passed: 0, failed: 0, skipped: 0 }
   const failures: Array<{ name: string; message: string }> = []
+  // Records name no path of a machine: a failure begins at the package that it is in.
+  const relative = (message: string) => message.replaceAll(/\/\S*?\/node_modules\//g, "node_modules/")
   const fail = ({ fullName, failedExpectations }: Result) =>
-    failures.push({ name: fullName, message: failedExpectations[0]?.message ?? "no message" })
+    failures.push({ name: fullName, message: relative(failedExpectations[0]?.message ?? "no message") })
   env.configure({
     random: false,
     specFilter: (spec) => {
