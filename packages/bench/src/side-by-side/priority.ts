@@ -1,7 +1,19 @@
 /** Turns at the highest priority: on a machine that others use as well, a side then computes as if it were alone. */
-import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants, setPriority } from "node:os"
 import { UsageError } from "../command-line.ts"
+
+/**
+ * Gives the session of a process a priority, where the scheduler groups programs by session: priorities of threads
+ * count within a session. Processes outside of all sessions (the first of a machine or container) have no group of
+ * their own: the file reads empty, writing to it is EINVAL, and the priorities of their threads count by themselves.
+ *
+ * @error of the system, where it is not allowed
+ */
+export const setSessionPriority = (pid: number, priority: number): void => {
+  const session = `/proc/${pid}/autogroup`
+  if (existsSync(session) && readFileSync(session, "utf8") !== "") writeFileSync(session, String(priority))
+}
 
 /**
  * Gives a process and all its threads a priority; threads started later have it too.
@@ -13,9 +25,7 @@ const setAll = (pid: number, priority: number): void => {
     setPriority(pid, priority)
     return
   }
-  // where the scheduler groups programs by session, priorities count within a session: the session gets it as well
-  const session = `/proc/${pid}/autogroup`
-  if (existsSync(session)) writeFileSync(session, String(priority))
+  setSessionPriority(pid, priority)
   // on Linux a priority is a thread's, and that of the process its main thread's
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {

@@ -1,8 +1,9 @@
 /** Rounds in turns: their order, and which turns are taken again. */
 import { expect, test } from "bun:test"
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { getPriority } from "node:os"
 import { coresOf, secondsOf, watchOthers } from "./others.ts"
+import { setSessionPriority } from "./priority.ts"
 import { inTurn, isQuiet, quietLine, runRounds } from "./rounds.ts"
 
 const spin = (seconds: number) =>
@@ -82,6 +83,14 @@ test.skipIf(process.platform !== "linux" || !root)(
     expect(new Set(prioritiesOf(program.pid))).toEqual(new Set([0]))
     expect(priority).toBe(true)
     program.kill()
+  },
+)
+
+const grouped = process.platform === "linux" && existsSync("/proc/1/autogroup")
+test.skipIf(!grouped || !root || readFileSync("/proc/1/autogroup", "utf8") !== "")(
+  "a process without a session of its own is not refused: its threads' priorities suffice",
+  () => {
+    expect(() => setSessionPriority(1, 0)).not.toThrow()
   },
 )
 
