@@ -12,10 +12,11 @@ const below: Record<string, ReadonlyArray<string>> = {
   core: ["files", "numerics", "tensor"],
   data: ["files", "numerics", "core"],
   models: ["files", "numerics", "tensor", "core"],
-  training: ["files", "numerics", "tensor", "core", "data", "models"],
-  decoding: ["files", "numerics", "tensor", "core", "data", "models"],
-  lab: ["files", "numerics", "tensor", "core", "data", "models", "training", "decoding"],
-  testing: ["files", "numerics", "tensor", "core"],
+  generation: ["files", "numerics", "tensor", "core"],
+  training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
+  decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
+  lab: ["files", "numerics", "tensor", "core", "data", "models", "generation", "training", "decoding"],
+  testing: ["files", "numerics", "tensor", "core", "generation"],
 }
 const everything = Object.keys(below)
 const allowed = (folder: string): ReadonlyArray<string> => {

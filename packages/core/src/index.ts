@@ -1,5 +1,6 @@
 export * from "./categorical.ts"
 export * from "./checked-ids.ts"
+export * from "./checked-options.ts"
 export * from "./contract/index.ts"
 export * from "./decode.ts"
 export * from "./errors.ts"

@@ -1,9 +1,8 @@
 /** The one record of how well a target accepts a draft: a figure never goes without what it depends on. */
-
+import type { Sampling } from "@winnow/generation"
 import { expectedCounts } from "./block-structure.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, type Figure, figure, sumCounts } from "./counts.ts"
 import type { Evidence } from "./evidence.ts"
-import type { Sampling } from "./sampling.ts"
 
 export interface Acceptance {
   readonly decoding: "greedy" | "sampled"

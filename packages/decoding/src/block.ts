@@ -3,9 +3,8 @@
  *
  * Letters: g drafted tokens of the block, V vocabulary. p_V, q_V are the adjusted distributions of target and draft.
  */
+import { draw, type Rows } from "@winnow/generation"
 import type { Rng } from "@winnow/numerics"
-import { draw } from "./sampling.ts"
-import type { Rows } from "./what-follows.ts"
 
 /** The two ways in which a block uses chance; a test replaces it by one that goes through every outcome. */
 export interface Chance {

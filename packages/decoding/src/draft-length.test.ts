@@ -1,7 +1,7 @@
 /** A draft length chosen as decoding runs: the rule, and that it adapts; that texts stay the target's is shown in `lossless/`. */
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
-import { pair, randomPrompts, tableModel } from "../test/table-model.ts"
+import { randomPrompts, tableModel, tablePair } from "@winnow/testing"
 import { bestDraftLength, DraftLength } from "./draft-length.ts"
 import { compareGreedy } from "./identity.ts"
 import { speculate } from "./speculate.ts"
@@ -45,7 +45,7 @@ describe("the rule", () => {
 
 test("greedy: the target's own text, blocks as long as the draft is right, runs repeat; nothing is left over", async () => {
   const before = tf.memory().numTensors
-  const { target, draft, dispose } = pair(7, 3, 0.7)
+  const { target, draft, dispose } = tablePair(7, 3, 0.7)
   const prompts = randomPrompts(8, 7, 6, 3)
   const draftLength = { most: 8, costRatio: 0.1 }
   const alone = await speculate(target, undefined, prompts, { draftLength: 0, maxNew: 60 })

@@ -1,15 +1,13 @@
 /** The evidence of one teacher-forced pass on a position; held against runs in `lossless/counting.test.ts`. */
 import { describe, expect, test } from "bun:test"
+import { adjusted, argmax, driven, generate, type Pieces } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
-import { pair, randomPrompts, tableModel } from "../test/table-model.ts"
+import { randomPrompts, tableModel, tablePair } from "@winnow/testing"
 import { estimateAcceptance } from "./acceptance.ts"
-import { driven, type Pieces } from "./drive.ts"
 import { greedyEvidence, greedyPass, sampledEvidence } from "./evidence.ts"
-import { generate } from "./generate.ts"
-import { adjusted, argmax } from "./sampling.ts"
 
 test("greedy evidence: whatever fits into memory at once, the same; nothing is left over", async () => {
-  const { target, draft, dispose } = pair(6, 11, 0.8)
+  const { target, draft, dispose } = tablePair(6, 11, 0.8)
   const { rollouts } = await generate(target, randomPrompts(40, 6, 8, 3), { maxNew: 19, eosId: 2 })
   const whole = greedyEvidence(draft, rollouts)
   const before = tf.memory().numTensors
@@ -28,7 +26,7 @@ test("greedy evidence: whatever fits into memory at once, the same; nothing is l
 })
 
 test("a pass rests between its batches, and ends where it is interrupted", async () => {
-  const { target, draft, dispose } = pair(6, 11, 0.8)
+  const { target, draft, dispose } = tablePair(6, 11, 0.8)
   const { rollouts } = await generate(target, randomPrompts(40, 6, 8, 3), { maxNew: 19, eosId: 2 })
   const texts = rollouts.filter(({ tokens }) => tokens.length > 0)
   const before = tf.memory().numTensors
@@ -57,7 +55,7 @@ test("a pass rests between its batches, and ends where it is interrupted", async
 
 describe("sampled evidence", () => {
   test("device and host agree with the tables; all gamma from one pass", async () => {
-    const { target, draft, dispose } = pair(6, 31, 0.7, 0.1)
+    const { target, draft, dispose } = tablePair(6, 31, 0.7, 0.1)
     const { rollouts } = await generate(target, randomPrompts(30, 6, 5, 1), {
       maxNew: 15,
       eosId: 1,

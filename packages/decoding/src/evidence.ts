@@ -4,16 +4,20 @@
  *
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
-import { DataError, type Model } from "@winnow/core"
+import { checkedOptions, DataError, type Model } from "@winnow/core"
 import { atOnce } from "@winnow/files"
+import {
+  adjusted,
+  argmaxRows,
+  type Pieces,
+  type Rollout,
+  row,
+  type Sampling,
+  samplingOptions,
+} from "@winnow/generation"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { readableLength } from "./block-structure.ts"
-import { checked } from "./checked.ts"
-import type { Pieces } from "./drive.ts"
-import { argmaxRows, row } from "./head.ts"
-import type { Rollout } from "./rollout.ts"
-import { adjusted, type Sampling, samplingOptions } from "./sampling.ts"
 import { type ForcedRows, type PassOptions, passOptions, perPosition, teacherForced } from "./teacher-forced.ts"
 
 /** Per rollout, one number a generated position. */
@@ -54,7 +58,7 @@ export function* greedyPass(
 ): Pieces<Evidence> {
   const chance = perPosition(rollouts)
   const read = readableRollouts(rollouts, draft)
-  yield* teacherForced([draft], read, checked("greedyEvidence", passOptions, options), (rows) => {
+  yield* teacherForced([draft], read, checkedOptions("greedyEvidence", passOptions, options), (rows) => {
     const argmax_R = argmaxRows(rows.logits_RV[0]!)
     for (const [r, id] of argmax_R.entries())
       chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
@@ -125,7 +129,7 @@ export function* sampledPass(
   options: PassOptions = {},
 ): Pieces<Evidence> {
   requireSameVocabulary(target, draft)
-  const given = checked(
+  const given = checkedOptions(
     "sampledEvidence",
     samplingOptions.narrow((s, ctx) => s.temperature > 0 || ctx.mustBe("at a temperature above 0")),
     sampling,
@@ -135,7 +139,7 @@ export function* sampledPass(
   const overlap = perPosition(read)
   const kl = perPosition(read)
   const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
-  yield* teacherForced([target, draft], read, checked("sampledEvidence", passOptions, options), (rows) => {
+  yield* teacherForced([target, draft], read, checkedOptions("sampledEvidence", passOptions, options), (rows) => {
     const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
     if (overlap_R.some(Number.isNaN) || kl_R.some(Number.isNaN)) requireFinite(rows, read)
     for (let r = 0; r < rows.token_R.length; r++) {

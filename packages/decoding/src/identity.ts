@@ -1,5 +1,5 @@
 /** The identity of two greedy decodings of the same prompts, and how near the choices were where texts differ. */
-import type { Rollout } from "./rollout.ts"
+import type { Rollout } from "@winnow/generation"
 import type { Speculated } from "./speculate.ts"
 
 /** The first token in which two texts differ. */

@@ -1,7 +1,6 @@
 /** Speculative decoding of many prompts, one after the other, with what is counted. */
 import type { Model } from "@winnow/core"
-import { drive } from "./drive.ts"
-import type { Rollout, Stop } from "./rollout.ts"
+import { drive, type Rollout, type Stop } from "@winnow/generation"
 import {
   type SpeculativeCounts,
   type SpeculativeOptions,

@@ -1,7 +1,7 @@
 /** Contexts, margins and refusals of speculative decoding; that it is lossless is shown in `lossless/`. */
 import { expect, test } from "bun:test"
-import { tableModel } from "../test/table-model.ts"
-import { generate } from "./generate.ts"
+import { generate } from "@winnow/generation"
+import { tableModel } from "@winnow/testing"
 import { compareGreedy } from "./identity.ts"
 import { speculate } from "./speculate.ts"
 import { SpeculativeSession } from "./speculative.ts"

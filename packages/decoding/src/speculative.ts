@@ -8,19 +8,27 @@
  * accepted whole it has never seen its own last token. So each model is simply given what its cache lacks, the whole
  * prompt at first, and is rolled back to the accepted text after the block.
  */
-import { checkedIds, type Decoding, type Model } from "@winnow/core"
+import { checkedIds, checkedOptions, type Decoding, type Model } from "@winnow/core"
+import {
+  type Choices,
+  choicesAfter,
+  distributionsAfter,
+  type Ending,
+  type Finish,
+  finishOf,
+  limitOf,
+  type Rollout,
+  type Session,
+  type Stop,
+  samplingOptions,
+} from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy } from "./block.ts"
 import { proposalRoom, readableLength } from "./block-structure.ts"
-import { checked } from "./checked.ts"
 import type { BlockCounts } from "./counts.ts"
 import { DraftLength, draftLengthOption } from "./draft-length.ts"
-import type { Session } from "./drive.ts"
 import { requireSameVocabulary } from "./evidence.ts"
 import { parameterRatio } from "./parameter-ratio.ts"
-import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
-import { samplingOptions } from "./sampling.ts"
-import { type Choices, choicesAfter, distributionsAfter } from "./what-follows.ts"
 
 /** Options of speculative decoding; sampling options, applied to both models, among them. */
 export const speculativeOptions = samplingOptions.merge({
@@ -112,7 +120,7 @@ export class SpeculativeSession implements Session {
     stop?: Stop,
     judging: Judging = {},
   ) {
-    this.#options = checked("speculative decoding", speculativeOptions, options)
+    this.#options = checkedOptions("speculative decoding", speculativeOptions, options)
     const { draftLength, maxNew, eosId, seed, index } = this.#options
     const mayDraft = draftLength !== 0
     if (mayDraft && draft === undefined)

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
 import { tf } from "@winnow/tensor"
+import { randomPrompts, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
-import { pair, randomPrompts } from "../test/table-model.ts"
 import { architectures, randomModel, shake, VOCABULARY } from "../test/transformers.ts"
 import { measureSpeedup } from "./speedup.ts"
 
@@ -28,7 +28,7 @@ const noting = (model: Model, name: string, log: Array<string>): Model => ({
 })
 
 test("all prompts are decoded both ways before the clock counts, then in three rounds", async () => {
-  const { target, draft, dispose } = pair(7, 5, 0.4)
+  const { target, draft, dispose } = tablePair(7, 5, 0.4)
   const log: Array<string> = []
   const finished: Array<number> = []
   const prompts = [1, 2, 3].map((length) => new Int32Array(length).fill(3))

@@ -4,11 +4,9 @@
  * Letters: B sequences, T positions, R rows of a chunk, d hidden size, V vocabulary.
  */
 import type { Model } from "@winnow/core"
+import { logits, type Pieces, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
-import type { Pieces } from "./drive.ts"
-import { logits } from "./head.ts"
-import type { Rollout } from "./rollout.ts"
 
 /** How much is in memory at once. */
 export const passOptions = type({

@@ -1,10 +1,8 @@
 /** Greedy texts with a draft held against the target's own, on real prompts, with ends inside blocks: shared by test and record. */
+import { generate, type Rollout, stopAtText } from "@winnow/generation"
 import { acceptanceRecord } from "../src/acceptance.ts"
-import { generate } from "../src/generate.ts"
 import { compareGreedy, type Identity } from "../src/identity.ts"
-import type { Rollout } from "../src/rollout.ts"
 import { SpeculativeSession } from "../src/speculative.ts"
-import { stopAtText } from "../src/stop-text.ts"
 import { endToken, noisedPair, realPrompts, stopString } from "./real-prompts.ts"
 
 /** Most new tokens of a text. */

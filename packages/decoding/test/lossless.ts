@@ -6,8 +6,8 @@
  */
 import { release } from "node:os"
 import { parseArgs } from "node:util"
+import { generate } from "@winnow/generation"
 import { native, openEngine } from "@winnow/tensor"
-import { generate } from "../src/generate.ts"
 import { gammas, identityLine, identitySetting, maxNew, measureIdentity, moreOf } from "./greedy-identity.ts"
 import { missing } from "./real-prompts.ts"
 

@@ -2,9 +2,9 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Tokenizer, trainBpe } from "@winnow/data"
+import type { Rollout } from "@winnow/generation"
 import { initialise, llama } from "@winnow/models"
 import { Effect } from "effect"
-import type { Rollout } from "../src/rollout.ts"
 import { shake } from "./transformers.ts"
 
 const data = process.env["WINNOW_DATA"]

@@ -3,10 +3,11 @@
  *
  * Letters: T generated tokens of a text.
  */
-import { type BlockCounts, expectedCounts, type Judging, type Sampling, SpeculativeSession } from "../src/index.ts"
+import type { Sampling } from "@winnow/generation"
+import type { TableModel } from "@winnow/testing"
+import { type BlockCounts, expectedCounts, type Judging, SpeculativeSession } from "../src/index.ts"
 import type { SpeculativeOptions } from "../src/speculative.ts"
 import { everyOutcome, type Fault, type Outcome } from "./every-outcome.ts"
-import type { TableModel } from "./table-model.ts"
 
 /** Two models, and what is decoded by them. */
 export interface Decoded {

@@ -1,5 +1,6 @@
 /** Records of runs for tests of what is said of them: figures that are invented, gathered as a real run's are. */
-import { type Evidence, estimateAcceptance, estimatedCounts, type Rollout } from "@winnow/decoding"
+import { type Evidence, estimateAcceptance, estimatedCounts } from "@winnow/decoding"
+import type { Rollout } from "@winnow/generation"
 import { type Rng, seeded } from "@winnow/numerics"
 import { conclusions, verdict } from "../src/record/conclusions.ts"
 import { differencesOf, keptFigures, rowFigures } from "../src/record/rows.ts"

@@ -1,5 +1,5 @@
 /** Prompts of a comparison, and the texts that the target makes of them: what every side is held against. */
-import { generate } from "@winnow/decoding"
+import { generate } from "@winnow/generation"
 import { loadModel } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { Effect } from "effect"

@@ -1,11 +1,11 @@
 /** One draft length of an evaluation: decoded for real, held against the estimate, timed. */
 import type { Model } from "@winnow/core"
+import type { Stop } from "@winnow/generation"
 import { type Acceptance, acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, sumCounts } from "../counts.ts"
 import type { Evidence } from "../evidence.ts"
 import { compareGreedy, type Identity } from "../identity.ts"
 import { parameterRatio } from "../parameter-ratio.ts"
-import type { Stop } from "../rollout.ts"
 import { type Speculated, speculate } from "../speculate.ts"
 import type { SpeculativeCounts } from "../speculative.ts"
 import type { EvaluateSettings } from "./options.ts"

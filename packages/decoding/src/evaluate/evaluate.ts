@@ -2,13 +2,10 @@
  * How well a target accepts a draft on given prompts, by every measure and at several draft lengths, with what a reader
  * needs to trust it.
  */
-import type { Model } from "@winnow/core"
-import { checked } from "../checked.ts"
-import { driven, type Pieces } from "../drive.ts"
+import { checkedOptions, type Model } from "@winnow/core"
+import { driven, type Finish, generate, type Pieces, type Rollout, type Stop } from "@winnow/generation"
 import { type Evidence, greedyPass, requireSameVocabulary, sampledPass } from "../evidence.ts"
-import { generate } from "../generate.ts"
 import { parameterRatio } from "../parameter-ratio.ts"
-import type { Finish, Rollout, Stop } from "../rollout.ts"
 import { type EvaluatedLength, evaluateLength, type Grounds } from "./evaluate-length.ts"
 import { type EvaluateOptions, type EvaluateSettings, evaluateOptions } from "./options.ts"
 import { type OverPrompts, overPrompts } from "./over-prompts.ts"
@@ -99,7 +96,7 @@ export const evaluatePair = async (
   { stop: given, signal, onProgress }: EvaluateHooks = {},
 ): Promise<Evaluation> => {
   requireSameVocabulary(target, draft)
-  const settings = checked("evaluate", evaluateOptions, options)
+  const settings = checkedOptions("evaluate", evaluateOptions, options)
   if (prompts.length === 0) throw new RangeError("no prompts to evaluate on, expected at least 1: give some")
   const { draftLengths, eosIds, maxNew, seed, rounds } = settings
   const stop = stopOf(eosIds, given)

@@ -1,5 +1,5 @@
 /** The options of an evaluation. */
-import { samplingOptions } from "../sampling.ts"
+import { samplingOptions } from "@winnow/generation"
 
 /** Options of `evaluatePair`; sampling options, applied to both models, among them. */
 export const evaluateOptions = samplingOptions.merge({

@@ -1,9 +1,9 @@
 /** Exact enumeration of one block: every draft, every decision, every correction, summed to 1e-12. */
 import { describe, expect, test } from "bun:test"
+import { adjusted, type Sampling } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { everyOutcome } from "../../test/every-outcome.ts"
 import { type Chance, verify } from "../block.ts"
-import { adjusted, type Sampling } from "../sampling.ts"
 
 type Prefix = ReadonlyArray<number>
 type Distribution = (prefix: Prefix) => Float64Array

@@ -1,14 +1,12 @@
 /** Roll-back: caches hold exactly the accepted text, natively and by plain ops, whatever became of a block. */
 import { describe, expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
+import { adjusted, argmaxRows, GenerateSession, idsTensor, lastLogits } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
+import { randomPrompts } from "@winnow/testing"
 import { Effect } from "effect"
-import { randomPrompts } from "../../test/table-model.ts"
 import { architectures, paths, randomModel, shake, VOCABULARY as V } from "../../test/transformers.ts"
 import { type Chance, residual } from "../block.ts"
-import { GenerateSession } from "../generate.ts"
-import { argmaxRows, idsTensor, lastLogits } from "../head.ts"
-import { adjusted } from "../sampling.ts"
 import { SpeculativeSession } from "../speculative.ts"
 
 /** The next token's logits, by the model on all ids at once, without a cache. */

@@ -3,9 +3,9 @@
  * exact enumeration fail, and the test on sampled 4-grams, by tests of their own; without a flaw both pass.
  */
 import { describe, expect, test } from "bun:test"
+import { tablePair } from "@winnow/testing"
 import { FLAW_TEMPERATURE, type Flaw, flaws, noFlaw } from "../../test/flaws.ts"
 import { nGramExcess } from "../../test/n-grams.ts"
-import { pair } from "../../test/table-model.ts"
 import { everyText, targetTexts, worstError } from "../../test/texts.ts"
 
 const options = { temperature: FLAW_TEMPERATURE, draftLength: 2, maxNew: 4 }
@@ -13,7 +13,7 @@ const seeds = [1, 2, 3, 4]
 
 /** The largest error of a probability. */
 const exactly = (seed: number, { verify, fault }: Flaw): number => {
-  const { target, draft, dispose } = pair(3, seed, 1, 0, true)
+  const { target, draft, dispose } = tablePair(3, seed, 1, 0, true)
   const decoded = { target, draft, prompt: [1, 0], options }
   const error = worstError(everyText(decoded, { ...fault, ...(verify && { verify }) }), targetTexts(decoded))
   dispose()
@@ -21,7 +21,7 @@ const exactly = (seed: number, { verify, fault }: Flaw): number => {
 }
 /** The statistic over its critical value. */
 const sampled = (seed: number, flaw: Flaw): number => {
-  const { target, draft, dispose } = pair(4, seed, 1, 0, true)
+  const { target, draft, dispose } = tablePair(4, seed, 1, 0, true)
   const excess = nGramExcess({ target, draft, prompt: [1, 3], options }, 4000, seed, flaw)
   dispose()
   return excess

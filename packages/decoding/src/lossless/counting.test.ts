@@ -1,15 +1,13 @@
 /** Counts: identities of every block, and counts of one teacher-forced pass against those of real runs. */
 import { describe, expect, test } from "bun:test"
+import { generate, type Rollout, type Sampling } from "@winnow/generation"
+import { randomPrompts, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
-import { pair, randomPrompts } from "../../test/table-model.ts"
 import { type Decoded, decodeText } from "../../test/texts.ts"
 import { architectures, randomModel, shake, VOCABULARY } from "../../test/transformers.ts"
 import { acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
 import type { BlockCounts } from "../counts.ts"
 import { greedyEvidence, sampledEvidence } from "../evidence.ts"
-import { generate } from "../generate.ts"
-import type { Rollout } from "../rollout.ts"
-import type { Sampling } from "../sampling.ts"
 import { speculate } from "../speculate.ts"
 import { type SpeculativeCounts, SpeculativeSession } from "../speculative.ts"
 
@@ -24,7 +22,7 @@ const decodedCounts = (decoded: Omit<Decoded, "prompt">, prompts: ReadonlyArray<
 describe("identities", () => {
   for (const temperature of [0, 1])
     test(`of every block at temperature ${temperature}: accepted + 1 tokens, until the text's end cuts one`, () => {
-      const { target, draft, dispose } = pair(7, 9, 0.7, 0, true)
+      const { target, draft, dispose } = tablePair(7, 9, 0.7, 0, true)
       let [blocks, cut] = [0, 0]
       for (const draftLength of [0, 1, 3, 8])
         for (const [index, prompt] of randomPrompts(60, 7, 6, 1).entries()) {
@@ -65,7 +63,7 @@ describe("identities", () => {
 })
 
 test("greedy: one pass of the draft gives the very counts of the runs, prompt by prompt, for every gamma", async () => {
-  const { target, draft, dispose } = pair(6, 11, 0.8, 0, true)
+  const { target, draft, dispose } = tablePair(6, 11, 0.8, 0, true)
   const prompts = randomPrompts(200, 6, 8, 3)
   const stop = (tokens: ReadonlyArray<number>) => tokens.length > 7 && tokens.at(-1)! < 2
   const { rollouts } = await generate(target, prompts, { maxNew: 19, eosId: 2 }, { stop })
@@ -138,7 +136,7 @@ describe("sampled: counts of one pass and of runs have one expectation", () => {
   ]
   for (const sampling of samplings)
     test(`${JSON.stringify(sampling)}: acceptance, tau and acceptance by place within ${Z} standard errors, for every gamma`, async () => {
-      const { target, draft, dispose } = pair(6, 41, 0.8, 0, true)
+      const { target, draft, dispose } = tablePair(6, 41, 0.8, 0, true)
       const prompts = randomPrompts(PROMPTS, 6, 5, 2)
       const { rollouts } = await generate(target, prompts, { ...sampling, maxNew: 20, eosId: 3, seed: 1 })
       const evidence = sampledEvidence(target, draft, rollouts, sampling)
@@ -158,7 +156,7 @@ describe("sampled: counts of one pass and of runs have one expectation", () => {
     }, 30_000)
 
   test("measured alpha of first tokens is the teacher-forced sum min(p, q) there", async () => {
-    const { target, draft, dispose } = pair(6, 43, 0.8, 0, true)
+    const { target, draft, dispose } = tablePair(6, 43, 0.8, 0, true)
     const sampling = { temperature: 0.9 }
     const prompts = randomPrompts(6000, 6, 5, 4)
     // One proposal, then the target's own token: only the first token of each text is tested.

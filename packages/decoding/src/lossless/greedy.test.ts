@@ -1,8 +1,8 @@
 /** Greedy text with a draft is the target's own, token for token, on models that are exact in float32. */
 import { expect, test } from "bun:test"
+import { generate } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
-import { pair, randomPrompts } from "../../test/table-model.ts"
-import { generate } from "../generate.ts"
+import { randomPrompts, tablePair } from "@winnow/testing"
 import { compareGreedy } from "../identity.ts"
 import { speculate } from "../speculate.ts"
 
@@ -12,7 +12,7 @@ for (const quick of [false, true])
     const ends = { eos: 0, stop: 0, length: 0 }
     let cuts = 0
     for (const seed of [1, 2, 3]) {
-      const { target, draft, dispose } = pair(7, seed, 0.7, 0, quick)
+      const { target, draft, dispose } = tablePair(7, seed, 0.7, 0, quick)
       const prompts = randomPrompts(25, 7, 6, seed)
       const stop = (tokens: ReadonlyArray<number>) => tokens.length % 5 === 0 && tokens.at(-1)! < 4
       for (const hooks of [{}, { stop }])

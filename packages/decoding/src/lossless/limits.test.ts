@@ -1,15 +1,15 @@
 /** Where the outcome is known without a sum: a draft that is the target, one that shares no token with it, and none. */
 import { describe, expect, test } from "bun:test"
+import { generate } from "@winnow/generation"
+import { randomPrompts, tableModel, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
-import { pair, randomPrompts, tableModel } from "../../test/table-model.ts"
 import { architectures, randomModel, VOCABULARY } from "../../test/transformers.ts"
 import { acceptanceRecord } from "../acceptance.ts"
-import { generate } from "../generate.ts"
 import { speculate } from "../speculate.ts"
 
 describe("draft = target: alpha 1, and tau gamma + 1 on full blocks", () => {
   const models = {
-    table: () => pair(7, 4, 0).target,
+    table: () => tablePair(7, 4, 0).target,
     ...Object.fromEntries(architectures.map(([name, made]) => [name, () => randomModel(Effect.runSync(made))])),
   }
   for (const [name, make] of Object.entries(models))

@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test"
 import { atOnce } from "@winnow/files"
+import { argmaxWithMargin, GenerateSession, generate, type Rollout } from "@winnow/generation"
 import { native, tf, withoutNative } from "@winnow/tensor"
 import {
   decodeOne,
@@ -17,10 +18,7 @@ import {
 import { missing } from "../../test/real-prompts.ts"
 import { estimatedCounts } from "../acceptance.ts"
 import { greedyEvidence } from "../evidence.ts"
-import { GenerateSession, generate } from "../generate.ts"
-import { argmaxWithMargin } from "../head.ts"
 import { compareGreedy } from "../identity.ts"
-import type { Rollout } from "../rollout.ts"
 import type { Speculated } from "../speculate.ts"
 import { passOptions, teacherForced } from "../teacher-forced.ts"
 

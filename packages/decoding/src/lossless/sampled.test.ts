@@ -4,8 +4,8 @@
  * `FALSE_ALARM` is the chance that one test of a correct sampler fails. Seeds are fixed, so a test fails always or never.
  */
 import { describe, expect, test } from "bun:test"
+import { tablePair } from "@winnow/testing"
 import { chiSquareExcess, nGramExcess } from "../../test/n-grams.ts"
-import { pair } from "../../test/table-model.ts"
 import type { Decoded } from "../../test/texts.ts"
 
 const SAMPLES = 4000
@@ -24,7 +24,7 @@ describe(`joint distribution of four tokens, ${seeds.length} seeds of ${SAMPLES}
   for (const options of settings)
     test(JSON.stringify(options), () => {
       for (const seed of seeds) {
-        const { target, draft, dispose } = pair(4, seed, 1, 0.15, true)
+        const { target, draft, dispose } = tablePair(4, seed, 1, 0.15, true)
         expect(nGramExcess({ target, draft, prompt: [1, 3], options }, SAMPLES, seed)).toBeLessThan(1)
         dispose()
       }

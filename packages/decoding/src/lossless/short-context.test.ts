@@ -1,15 +1,15 @@
 /** A draft whose context is shorter than the target's proposes less near its end, and nothing beyond it; texts stay the target's. */
 import { describe, expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
+import { generate } from "@winnow/generation"
 import { gptNeox, initialise, llama } from "@winnow/models"
+import { randomPrompts, tableModel } from "@winnow/testing"
 import { Effect } from "effect"
-import { randomPrompts, tableModel } from "../../test/table-model.ts"
 import { paths, shake, VOCABULARY } from "../../test/transformers.ts"
 import { estimatedCounts } from "../acceptance.ts"
 import { readableLength } from "../block-structure.ts"
 import { evaluatePair } from "../evaluate/evaluate.ts"
 import { greedyEvidence, sampledEvidence } from "../evidence.ts"
-import { generate } from "../generate.ts"
 import { speculate } from "../speculate.ts"
 import { type SpeculativeOptions, SpeculativeSession } from "../speculative.ts"
 

@@ -1,7 +1,7 @@
 /** Exact enumeration of whole texts: every draft, decision and correction of a session, summed up to 1e-12. */
 import { describe, expect, test } from "bun:test"
+import { tableModel, tablePair } from "@winnow/testing"
 import { everyOutcome } from "../../test/every-outcome.ts"
-import { pair, tableModel } from "../../test/table-model.ts"
 import { type Decoded, decodeText, everyText, meanCounts, targetTexts, weighted, worstError } from "../../test/texts.ts"
 
 const prompt = [1, 0]
@@ -21,7 +21,7 @@ describe("whole texts have the target's distribution, and their counts the expec
     test(JSON.stringify(options), () => {
       // The longest blocks have thousands of outcomes: too many for one tensor after another.
       for (const quick of options.draftLength < 3 ? [true, false] : [true]) {
-        const { target, draft, dispose } = pair(3, 20 + options.draftLength, 1, 0.2, quick)
+        const { target, draft, dispose } = tablePair(3, 20 + options.draftLength, 1, 0.2, quick)
         const decoded = { target, draft, prompt, options }
         const [outcomes, texts] = [everyText(decoded), targetTexts(decoded)]
         expect(worstError(outcomes, texts)).toBeLessThan(1e-12)
@@ -34,7 +34,7 @@ describe("whole texts have the target's distribution, and their counts the expec
     }, 30_000)
 
   test("a stop rule that holds inside blocks", () => {
-    const { target, draft, dispose } = pair(3, 5, 1, 0.2, true)
+    const { target, draft, dispose } = tablePair(3, 5, 1, 0.2, true)
     const options = { temperature: 1, draftLength: 2, maxNew: 5 }
     const stop = (tokens: ReadonlyArray<number>) => tokens.at(-2) === 0 && tokens.at(-1) !== 0
     const decoded = { target, draft, prompt, options, stop }
@@ -69,7 +69,7 @@ describe("whole texts have the target's distribution, and their counts the expec
 describe("a draft length that is chosen as decoding runs", () => {
   for (const temperature of [1, 0.6])
     test(`whatever the lengths at temperature ${temperature}, texts have the target's distribution`, () => {
-      const { target, draft, dispose } = pair(3, 21, 1, 0.2, true)
+      const { target, draft, dispose } = tablePair(3, 21, 1, 0.2, true)
       // at this cost a rejection shortens the next block, an acceptance lengthens it
       const options = { temperature, draftLength: { most: 3, costRatio: 0.35 }, maxNew: 5, eosId: 2 }
       const decoded = { target, draft, prompt, options }

@@ -2,7 +2,7 @@
  * counts.json: what every figure of a run was computed from, by draft, seed and prompt. docs/recheck.md says how to read it,
  * docs/recheck.py computes the run's figures from it.
  */
-import type { Rollout } from "@winnow/decoding"
+import type { Rollout } from "@winnow/generation"
 import type { Figures } from "../stages/measure.ts"
 import { type FiguresBySeed, type KeptTexts, lengthOf } from "./samples.ts"
 

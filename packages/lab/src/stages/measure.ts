@@ -6,7 +6,6 @@ import { DataError } from "@winnow/core"
 import {
   type Acceptance,
   type BlockCounts,
-  driven,
   estimateAcceptance,
   estimatedCounts,
   greedyPass,
@@ -15,6 +14,7 @@ import {
   type Speedup,
   sampledPass,
 } from "@winnow/decoding"
+import { driven } from "@winnow/generation"
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"

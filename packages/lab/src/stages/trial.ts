@@ -1,5 +1,6 @@
 /** How well a draft of the search for a learning rate is accepted, on the validation split. */
-import { driven, estimateAcceptance, greedyPass } from "@winnow/decoding"
+import { estimateAcceptance, greedyPass } from "@winnow/decoding"
+import { driven } from "@winnow/generation"
 import { Effect } from "effect"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"

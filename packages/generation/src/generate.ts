@@ -3,9 +3,9 @@
  *
  * Letters: B rows of a batch, T positions, V vocabulary.
  */
-import { checkedIds, type Decoding, type Model } from "@winnow/core"
+import { checkedIds, checkedOptions, type Decoding, type Model } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
-import { checked } from "./checked.ts"
+
 import { drive, type Session } from "./drive.ts"
 import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
 import { draw, samplingOptions } from "./sampling.ts"
@@ -74,7 +74,7 @@ export class GenerateSession implements Session {
     options: GenerateOptions,
     stop?: Stop,
   ) {
-    this.#options = checked("generate", generateOptions, options)
+    this.#options = checkedOptions("generate", generateOptions, options)
     const { seed, firstIndex, eosId, maxNew } = this.#options
     this.#sequences = prompts.map((prompt, i) => ({
       prompt: checkedIds(`prompt ${firstIndex + i}`, prompt, model.architecture.vocabularySize),

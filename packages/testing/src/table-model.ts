@@ -6,9 +6,9 @@
  * one wrong or missing id gives another state.
  */
 import type { Decoding, Model, QuickDecoding } from "@winnow/core"
+import { adjusted, argmax, type Sampling } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { adjusted, argmax, type Sampling } from "../src/sampling.ts"
 
 export interface TableOptions {
   readonly V: number
@@ -149,7 +149,7 @@ export const tableModel = ({
 }
 
 /** A target, and a draft that agrees with it in part: the same table with noise. */
-export const pair = (V: number, seed: number, noise: number, zeros = 0, quick = false) => {
+export const tablePair = (V: number, seed: number, noise: number, zeros = 0, quick = false) => {
   const target = tableModel({ V, states: 32, seed, zeros, quick })
   const draft = tableModel({ V, states: 32, seed, zeros, noise, quick })
   const dispose = () => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test"
+import { speculate } from "@winnow/decoding"
 import { initialise, llama } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
+import { randomPrompts, type TableModel, tableModel } from "@winnow/testing"
 import { Effect } from "effect"
-import { randomPrompts, type TableModel, tableModel } from "../test/table-model.ts"
 import { GenerateSession, generate } from "./generate.ts"
 import { adjusted, argmax, draw, type Sampling } from "./sampling.ts"
-import { speculate } from "./speculate.ts"
 
 /** The same by the definition: one sequence, one token after the other, no cache, no batch. */
 const byDefinition = (

@@ -1,0 +1,7 @@
+export * from "./drive.ts"
+export * from "./generate.ts"
+export * from "./head.ts"
+export * from "./rollout.ts"
+export * from "./sampling.ts"
+export * from "./stop-text.ts"
+export * from "./what-follows.ts"
