@@ -8,14 +8,15 @@ const root = join(import.meta.dir, "..")
 const below: Record<string, ReadonlyArray<string>> = {
   numerics: [],
   files: [],
-  tensor: ["files", "numerics"],
+  engine: ["files", "numerics"],
+  tensor: ["files", "numerics", "engine"],
   core: ["files", "numerics", "tensor"],
   data: ["files", "numerics", "core"],
   models: ["files", "numerics", "tensor", "core"],
   generation: ["files", "numerics", "tensor", "core"],
   training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
-  lab: ["files", "numerics", "tensor", "core", "data", "models", "generation", "training", "decoding"],
+  lab: ["files", "numerics", "engine", "tensor", "core", "data", "models", "generation", "training", "decoding"],
   testing: ["files", "numerics", "tensor", "core", "generation"],
 }
 const everything = Object.keys(below)

@@ -1,6 +1,7 @@
 /** The machine that figures were measured on; they say nothing of any other machine. */
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
-import { isBusy, openEngine } from "@winnow/tensor"
+import { isBusy } from "@winnow/engine"
+import { openEngine } from "@winnow/tensor"
 
 export interface Host {
   readonly cpu: string

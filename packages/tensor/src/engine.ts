@@ -1,14 +1,12 @@
 /** Opens the tensor engine: finds libtensorflow, binds it, makes it TFJS's backend. */
 import { createRequire } from "node:module"
+import { type Library, locateLibrary, type NativeInfo, processorFlags, variantsToTry } from "@winnow/engine"
 import { type } from "arktype"
 import { type Backend, makeBackend } from "./backend.ts"
 import { openBinding } from "./binding/binding.ts"
 import type { Device } from "./binding/context.ts"
 import { getEnvironment, setEnvironment } from "./binding/libc.ts"
-import { processorFlags } from "./doctor/processor.ts"
-import { type Library, locateLibrary } from "./library/index.ts"
-import { type NativeInfo, startNative } from "./native/native.ts"
-import { variantsToTry } from "./native/variant.ts"
+import { startNative } from "./native/native.ts"
 import { tf } from "./tf.ts"
 
 const require = createRequire(import.meta.url)

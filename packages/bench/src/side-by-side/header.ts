@@ -1,5 +1,5 @@
 /** The header of every comparison: when, where and by which command it was measured. */
-import { isBusy } from "@winnow/tensor"
+import { isBusy } from "@winnow/engine"
 import { type Host, hostOf } from "../machine.ts"
 import type { CommonOptions } from "./option-values.ts"
 

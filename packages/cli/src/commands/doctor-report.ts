@@ -1,6 +1,6 @@
 /** A diagnosis as people read it: facts in two columns, then what is wrong, then what is well. */
 import { homedir } from "node:os"
-import type { Diagnosis, Finding } from "@winnow/tensor"
+import type { Diagnosis, Finding } from "@winnow/engine"
 
 const names: Readonly<Record<string, string>> = {
   avx: "AVX",

@@ -1,7 +1,7 @@
 /** The report as people see it, and the command as a process: exit codes, stdout, stderr. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
-import type { Diagnosis } from "@winnow/tensor"
+import type { Diagnosis } from "@winnow/engine"
 import { doctorReport } from "./doctor-report.ts"
 
 const diagnosis: Diagnosis = {

@@ -1,13 +1,14 @@
 /** `winnow doctor`: what the engine is made of on this machine, how fast it is, what is wrong and how to mend it. */
 import { createRequire } from "node:module"
-import { examine, packageVersion } from "@winnow/tensor"
+import { examine, packageVersion } from "@winnow/engine"
+import { probe, tensorVersions } from "@winnow/tensor"
 import { Console, Data, Effect, Runtime } from "effect"
 import { Command, Flag } from "effect/cli"
 import { doctorReport } from "./doctor-report.ts"
 
 const { resolve } = createRequire(import.meta.url)
 
-/** The packages whose version decides how a run behaves, and that the engine itself does not know. */
+/** The packages whose version decides how a run behaves, and that neither engine nor tensor know. */
 const packages = ["@winnow/cli", "effect", "@effect/platform-node-shared"]
 
 /** The diagnosis ended with an error; the report has said it, so nothing more is logged. Exit code 1. */
@@ -26,8 +27,9 @@ export const doctor = Command.make(
     ),
   },
   Effect.fn("doctor")(function* ({ json }) {
-    const versions = Object.fromEntries(packages.map((name) => [name, packageVersion(name, resolve)]))
-    const diagnosis = yield* Effect.promise(() => examine({ versions }))
+    const own = packages.map((name) => [name, packageVersion(name, resolve)] as const)
+    const versions = { ...tensorVersions(), ...Object.fromEntries(own) }
+    const diagnosis = yield* Effect.promise(() => examine({ probe, versions }))
     const colours = process.stdout.isTTY === true && !process.env["NO_COLOR"]
     yield* Console.log(json ? JSON.stringify(diagnosis, null, 2) : doctorReport(diagnosis, colours))
     if (!diagnosis.works) return yield* new EngineUnusable({ message: "the engine cannot work" })

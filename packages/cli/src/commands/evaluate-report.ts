@@ -1,7 +1,7 @@
 /** An evaluation as people read it: tables of figures with their intervals, and the caption that they mean nothing without. */
 import type { OverPrompts } from "@winnow/decoding"
+import { isBusy } from "@winnow/engine"
 import { align, short } from "@winnow/lab"
-import { isBusy } from "@winnow/tensor"
 import type { EvaluationRecord } from "./evaluate-record.ts"
 
 type Result = EvaluationRecord["results"][number]

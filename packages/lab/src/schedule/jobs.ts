@@ -1,8 +1,8 @@
 /** How many stages run at once: what was asked for, no more than there are cores, no more than memory holds. */
 import { availableParallelism } from "node:os"
 import { type Architecture, InvalidInput } from "@winnow/core"
+import { availableMemory } from "@winnow/engine"
 import { parameterCount } from "@winnow/models"
-import { availableMemory } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
 import type { Resolved } from "../experiment/resolve.ts"

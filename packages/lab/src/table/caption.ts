@@ -1,5 +1,5 @@
 /** The lines below a run's tables: the source of the figures, without which none of them means anything. */
-import { isBusy } from "@winnow/tensor"
+import { isBusy } from "@winnow/engine"
 import { armsOf, meanTotal } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { wilson } from "../statistics/wilson.ts"

@@ -5,7 +5,7 @@
  * pointer to lies in large ArrayBuffers that are allocated once, kept referenced, and addressed from within.
  */
 import { ptr } from "bun:ffi"
-import type { Address } from "./symbols.ts"
+import type { Address } from "@winnow/engine"
 
 const encoder = new TextEncoder()
 const nameBlockBytes = 1 << 14

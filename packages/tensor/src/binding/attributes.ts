@@ -1,8 +1,9 @@
 /** Attributes of an op: typed helpers to write them, and how they are set on a TFE_Op. */
+
+import type { Address } from "@winnow/engine"
 import type { Runtime } from "./context.ts"
 import { isDType } from "./dtypes.ts"
 import { refuse } from "./status.ts"
-import type { Address } from "./symbols.ts"
 import type { Tensors } from "./tensors.ts"
 
 /** TF_AttrType, as `tensorflow/c/tf_attrtype.h` numbers it. */

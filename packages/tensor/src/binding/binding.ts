@@ -1,12 +1,13 @@
 /** The whole of tfjs-node-gpu's `TFJSBinding`, in TypeScript over libtensorflow's C API. */
 import type { TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding"
+import type { Address } from "@winnow/engine"
 import { type Attribute, AttributeType } from "./attributes.ts"
 import type { SessionConfig } from "./config.ts"
 import { type Device, openRuntime } from "./context.ts"
 import { DType, type Elements } from "./dtypes.ts"
 import { Executor } from "./execute.ts"
 import { SavedModels } from "./saved-model.ts"
-import type { Address, LibraryFiles } from "./symbols.ts"
+import type { LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
 
 /** The binding that TFJS's kernels use, and what they have no word for. */

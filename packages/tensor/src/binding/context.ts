@@ -1,9 +1,11 @@
 /** The eager context: where ops run, on which device, with what threads. */
+
+import type { Address } from "@winnow/engine"
 import { Arena } from "./arena.ts"
 import { encodeConfig, type SessionConfig } from "./config.ts"
 import { withoutStderr } from "./libc.ts"
 import { Status } from "./status.ts"
-import { type Address, type LibraryFiles, openSymbols, type Symbols } from "./symbols.ts"
+import { type LibraryFiles, openSymbols, type Symbols } from "./symbols.ts"
 
 /** A device as TensorFlow names it. */
 export interface Device {

@@ -1,6 +1,6 @@
 /** The few functions of the C library that the binding needs. */
 import { dlopen, FFIType } from "bun:ffi"
-import type { Address } from "./symbols.ts"
+import type { Address } from "@winnow/engine"
 
 const path = process.platform === "darwin" ? "libSystem.B.dylib" : "libc.so.6"
 

@@ -1,7 +1,8 @@
 /** Saved models: loading, running and closing TensorFlow sessions. */
+
+import type { Address } from "@winnow/engine"
 import type { Runtime } from "./context.ts"
 import { refuse } from "./status.ts"
-import type { Address } from "./symbols.ts"
 import type { Metadata, Tensors } from "./tensors.ts"
 
 interface Session {

@@ -1,5 +1,6 @@
 /** TensorFlow's status, and the error that an engine call throws. */
-import type { Address, Symbols } from "./symbols.ts"
+import type { Address } from "@winnow/engine"
+import type { Symbols } from "./symbols.ts"
 
 /** TF_Code by number, as `tensorflow/c/tf_status.h` has it. */
 const codes = [

@@ -1,7 +1,8 @@
 /** String tensors: arrays of TF_TString, TensorFlow's own 24-byte string. */
+
+import type { Address } from "@winnow/engine"
 import type { Runtime } from "./context.ts"
 import { copyBytes } from "./libc.ts"
-import type { Address } from "./symbols.ts"
 
 /** sizeof(TF_TString), the same on every 64-bit platform. */
 export const stringBytes = 24

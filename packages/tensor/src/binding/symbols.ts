@@ -1,10 +1,6 @@
 /** The functions of TensorFlow's C API that the binding calls, and how they are loaded. */
 import { dlopen, type FFIFunction, FFIType } from "bun:ffi"
-
-/**
- * An address in C memory, or a handle that C gave out. User addresses stay below 2^47, so a number holds them exactly.
- */
-export type Address = number
+import type { Functions } from "@winnow/engine"
 
 const pointer = "ptr"
 const int = "i32"
@@ -94,21 +90,6 @@ const table = {
   TF_CloseSession: { args: [pointer, pointer], returns: nothing },
   TF_DeleteSession: { args: [pointer, pointer], returns: nothing },
 } as const
-
-type Argument<T> = T extends "ptr" ? Address | NodeJS.TypedArray | null : T extends "i64" ? number | bigint : number
-type Result<T> = T extends "ptr" ? Address | null : T extends "cstring" ? string : T extends "void" ? undefined : number
-
-type Arguments<T extends ReadonlyArray<unknown>> = { -readonly [I in keyof T]: Argument<T[I]> }
-
-/** C functions by name, as bun:ffi wants them: constant, so that their types can be derived. */
-export type FunctionTable = Readonly<
-  Record<string, { readonly args: ReadonlyArray<string | FFIType>; readonly returns: string | FFIType }>
->
-
-/** The functions of a table, as they are called. */
-export type Functions<Table extends FunctionTable> = {
-  readonly [Name in keyof Table]: (...args: Arguments<Table[Name]["args"]>) => Result<Table[Name]["returns"]>
-}
 
 /** The loaded functions, by their names in the C API. */
 export type Symbols = Functions<typeof table>

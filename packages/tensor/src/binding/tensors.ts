@@ -1,12 +1,12 @@
 /** Tensors by number: making them, reading them, letting them go. */
 import { toArrayBuffer } from "bun:ffi"
 import { totalmem } from "node:os"
+import type { Address } from "@winnow/engine"
 import type { Runtime } from "./context.ts"
 import { DType, dtypeName, type Elements, isDType, layoutOf } from "./dtypes.ts"
 import { copyBytes } from "./libc.ts"
 import { EngineError, refuse, Status } from "./status.ts"
 import { freeStrings, inlineStringBytes, readStrings, stringBytes, writeStrings } from "./strings.ts"
-import type { Address } from "./symbols.ts"
 
 /** The facts of an op's output that TFJS wants to know. */
 export interface Metadata {

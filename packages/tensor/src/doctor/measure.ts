@@ -1,21 +1,8 @@
 /** Figures that tell whether an engine is as fast as it should be: matrix products, and what one small op costs. */
+import type { Measured } from "@winnow/engine"
 import { native, type Precision, withPrecision } from "../native/native.ts"
 import { linear } from "../ops/linear.ts"
 import { tf } from "../tf.ts"
-
-/** The figures, medians. */
-export interface Measured {
-  /** Rows and columns of the square matrices that were multiplied. */
-  readonly size: number
-  /** 1e9 multiplications and additions in a second. */
-  readonly gflops: number
-  /** The same by the native library, in each precision of its products; null where there is none. */
-  readonly native: Readonly<Record<Precision, number>> | null
-  /** Of one addition of two vectors of 16, from TFJS's call to its return and disposal. */
-  readonly opMicroseconds: number
-  /** Largest error of a product whose exact value is known, relative to it. Float32 is exact there. */
-  readonly productError: number
-}
 
 const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 

@@ -1,13 +1,14 @@
 /** The command that runs the C++ tests, on a library of one function and tests of it, with the real driver. */
 import { expect, setDefaultTimeout, test } from "bun:test"
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { temporaryFolder } from "../library/fixtures.ts"
-import { nativeCheck } from "./check.ts"
-import { realCompiler } from "./fixtures.ts"
-import { nativeSources } from "./open.ts"
+import { nativeCheck } from "@winnow/engine"
+import { nativeSources } from "./sources.ts"
 
 setDefaultTimeout(60_000)
+
+const compiler = Bun.which("c++") ?? Bun.which("g++") ?? Bun.which("clang++")
 
 const library = `extern "C" void winnow_set_threads(int) {}
 float twice(float x) { return 2 * x; }
@@ -32,16 +33,21 @@ int main(int argc, char** argv) {
 }
 `
 
+const temporaryFolder = () => {
+  const path = mkdtempSync(join(tmpdir(), "winnow-native-check-"))
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
+}
+
 /** Runs the command in a process of its own, whose stdout can be read. */
 const check = async (root: string, args: ReadonlyArray<string>) => {
-  const code = `const { nativeCheck } = await import(${JSON.stringify(join(import.meta.dir, "check.ts"))})
+  const code = `const { nativeCheck } = await import(${JSON.stringify(Bun.resolveSync("@winnow/engine", import.meta.dir))})
 process.exit((await nativeCheck(${JSON.stringify(args)}, ${JSON.stringify(root)})) ? 0 : 1)`
   const env = { ...process.env, XDG_CACHE_HOME: join(root, "cache"), WINNOW_NATIVE: "" }
   const child = Bun.spawn([process.execPath, "-e", code], { stdout: "pipe", stderr: "inherit", env })
   return { text: await new Response(child.stdout).text(), code: await child.exited }
 }
 
-test.skipIf(realCompiler === null)("tests that pass, tests that fail, and how a failure is run again", async () => {
+test.skipIf(compiler === null)("tests that pass, tests that fail, and how a failure is run again", async () => {
   using folder = temporaryFolder()
   const root = folder.path
   mkdirSync(join(root, "test"))
@@ -70,5 +76,5 @@ test.each([
   [["--variant", "off"], "nothing to check"],
   [["--quickly"], "--quickly"],
 ])("%p is refused", async (args, message) => {
-  await expect(nativeCheck(args)).rejects.toThrow(message)
+  await expect(nativeCheck(args, nativeSources)).rejects.toThrow(message)
 })

@@ -4,7 +4,7 @@
  * Letters: B sequences, T new positions, R rows kept (B times the last so many positions), d hidden size, V vocabulary.
  */
 import { toArrayBuffer } from "bun:ffi"
-import type { Address } from "../binding/symbols.ts"
+import type { Address } from "@winnow/engine"
 import type { tf } from "../tf.ts"
 import { type DecodeProgram, type EncodedProgram, encodeProgram } from "./decode-program.ts"
 import { address, type Native, native, precision } from "./native.ts"

@@ -5,13 +5,8 @@
  */
 import { ptr } from "bun:ffi"
 import { tf } from "../tf.ts"
-import { completed, int, pointer } from "./ffi.ts"
+import { completed } from "./ffi.ts"
 import { address, type Native, output, precision } from "./native.ts"
-
-export const headSymbols = {
-  winnow_head_statistics: { args: [pointer], returns: int },
-  winnow_head_gradient: { args: [pointer], returns: int },
-} as const
 
 /** Hidden states and the head that makes logits of them. */
 export interface HeadRows {

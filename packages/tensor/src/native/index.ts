@@ -12,7 +12,6 @@ export {
 export {
   address,
   type Native,
-  type NativeInfo,
   native,
   output,
   type Precision,
@@ -22,6 +21,4 @@ export {
   withPrecision,
 } from "./native.ts"
 export { freeOfWeights } from "./of-weights.ts"
-export type { MissingNative } from "./open.ts"
-export type { Variant } from "./variant.ts"
 export { weightsWritten } from "./weights-version.ts"

@@ -1,17 +1,13 @@
 /** The open native library: whether the fast code runs now, in which precision, and the memory of tensors that it works on. */
-
+import { type Address, defaultThreads, type NativeInfo, type OpenedNative, openNative } from "@winnow/engine"
 import type { Backend } from "../backend.ts"
 import { DType, type DTypeName } from "../binding/dtypes.ts"
-import type { Address } from "../binding/symbols.ts"
 import type { tf } from "../tf.ts"
-import { defaultThreads, type MissingNative, type OpenedNative, openNative } from "./open.ts"
-import { nativeSymbols } from "./parts.ts"
+import { nativeSources } from "./sources.ts"
+import { nativeSymbols } from "./symbols/index.ts"
 
 /** The native library of this process. */
-export type Native = OpenedNative<ReturnType<typeof nativeSymbols>>
-
-/** The facts of the native library that `engineInfo` tells. */
-export type NativeInfo = Pick<Native, "variant" | "path" | "sources" | "notes"> | MissingNative
+export type Native = OpenedNative<typeof nativeSymbols>
 
 /** How matrix products of the native library round their operands; sums are float32 either way. */
 export type Precision = "float32" | "bfloat16"
@@ -23,7 +19,7 @@ let currentPrecision: Precision = "float32"
 
 /** Opens the library for the engine that has just been opened. Only `openEngine` calls it. */
 export const startNative = async (engine: Backend, threads: number | undefined): Promise<NativeInfo> => {
-  const found = await openNative({ table: nativeSymbols() })
+  const found = await openNative({ table: nativeSymbols, sources: nativeSources })
   if ("missing" in found) return found
   found.C.winnow_set_threads(threads ?? defaultThreads())
   opened = found

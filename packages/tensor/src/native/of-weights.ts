@@ -2,7 +2,7 @@
  * Copies that native code makes of a weight and keeps: made when first asked for, anew when the weight changed, freed
  * with the model, or when the variable is forgotten.
  */
-import type { Address } from "../binding/symbols.ts"
+import type { Address } from "@winnow/engine"
 import type { tf } from "../tf.ts"
 import { address, type Native } from "./native.ts"
 import { weightsVersion } from "./weights-version.ts"

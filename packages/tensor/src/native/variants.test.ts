@@ -1,9 +1,8 @@
 /** Every variant that this processor can run computes what the plain forms do: head, kernels and the training step, each in a process of its own. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
-import { processorFlags } from "../doctor/processor.ts"
+import { processorFlags, runnable, variantsToTry } from "@winnow/engine"
 import { native } from "./native.ts"
-import { runnable, variantsToTry } from "./variant.ts"
 
 const root = join(import.meta.dir, "..", "..", "..", "..")
 /** Odd sizes against loops in double, and ops and steps against their plain forms. */

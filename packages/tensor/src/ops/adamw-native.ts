@@ -3,7 +3,7 @@
 import { copyBytes } from "../binding/libc.ts"
 import { address, type Native, output } from "../native/native.ts"
 import { tf } from "../tf.ts"
-import type { AdamWNumbers, AdamWState } from "./adamw.ts"
+import type { AdamWNumbers, AdamWState } from "./adamw-state.ts"
 
 const floatBytes = 4
 

@@ -11,7 +11,7 @@
 import { attribute } from "../binding/attributes.ts"
 import { backend } from "../engine.ts"
 import { tf } from "../tf.ts"
-import type { AdamWNumbers, AdamWState } from "./adamw.ts"
+import type { AdamWNumbers, AdamWState } from "./adamw-state.ts"
 import { floatType } from "./run.ts"
 
 /** Handles of one parameter's resources, as ids of the binding. */

@@ -5,38 +5,12 @@
  * and vhat = v / (1 - beta2^t). Composed of elementwise ops, Adam over 31M parameters takes 280 ms, as each pass allocates
  * and writes a tensor; fused, about what reading and writing 7 numbers a parameter takes.
  */
-
 import { native } from "../native/native.ts"
 import { weightsWritten } from "../native/weights-version.ts"
 import type { tf } from "../tf.ts"
 import { NativeState } from "./adamw-native.ts"
 import { ResourceState } from "./adamw-resources.ts"
-
-export interface AdamWOptions {
-  readonly beta1: number
-  readonly beta2: number
-  readonly epsilon: number
-  /** Decoupled weight decay; applied to parameters of two or more dimensions only (not to norms and biases). */
-  readonly weightDecay: number
-}
-
-/** The factors of one update; corrections of the moments' bias included. */
-export interface AdamWNumbers extends AdamWOptions {
-  /** Updates done, this one among them, from 1. */
-  readonly t: number
-  readonly learningRate: number
-  /** Multiplied into the gradients. */
-  readonly scale: number
-}
-
-/** Where moments and weights live, and how they are updated. */
-export interface AdamWState {
-  readonly apply: (gradients: ReadonlyArray<readonly [string, tf.Tensor]>, numbers: AdamWNumbers) => void
-  /** A new tensor that shares the state's memory. */
-  readonly moment: (name: string, which: "m" | "v") => tf.Tensor
-  readonly restore: (name: string, which: "m" | "v", values: Float32Array) => void
-  readonly dispose: () => void
-}
+import type { AdamWOptions, AdamWState } from "./adamw-state.ts"
 
 /** One optimizer over a set of variables; owns the moments. Dispose it before the variables. */
 export class AdamW {

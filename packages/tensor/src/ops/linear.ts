@@ -7,8 +7,9 @@
  *
  * Letters: N rows, d inputs, e outputs.
  */
+
+import type { Address } from "@winnow/engine"
 import { attribute } from "../binding/attributes.ts"
-import type { Address } from "../binding/symbols.ts"
 import { completed } from "../native/ffi.ts"
 import { address, type Native, native, output, precision } from "../native/native.ts"
 import { tf } from "../tf.ts"

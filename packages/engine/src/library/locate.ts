@@ -16,9 +16,6 @@ import { createMeter } from "./progress.ts"
 import { pythonLibrary } from "./python.ts"
 import { type Wheel, wheelFor } from "./wheels.ts"
 
-export { type Attempt, LibraryNotFound } from "./error.ts"
-export type { Flavour, Library, LibrarySource, Platform } from "./library.ts"
-
 /** Everything that a test, or an unusual installation, may want to be otherwise; each default is the real thing. */
 export interface LocateOptions extends Partial<Omit<DownloadOptions, "platform">> {
   readonly env?: Readonly<Record<string, string | undefined>>

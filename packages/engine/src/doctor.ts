@@ -4,15 +4,14 @@ import { createRequire } from "node:module"
 import { loadavg, release, totalmem } from "node:os"
 import { availableMemory } from "./available-memory.ts"
 import { canRunWheels, type Facts, type Finding, judge } from "./doctor/findings.ts"
-import type { Measured } from "./doctor/measure.ts"
-import { type Probe, probe } from "./doctor/probe.ts"
+import type { Measured, Probe } from "./doctor/probe.ts"
 import { type Processor, processor } from "./doctor/processor.ts"
 import { cachedLibrary } from "./library/cache.ts"
-import { type Attempt, type Library, LibraryNotFound, type LocateOptions, locateLibrary } from "./library/index.ts"
+import { type Attempt, LibraryNotFound } from "./library/error.ts"
+import type { Library } from "./library/library.ts"
+import { type LocateOptions, locateLibrary } from "./library/locate.ts"
 import { currentPlatform, seesNvidiaGpu } from "./library/platform.ts"
-import type { NativeInfo } from "./native/native.ts"
-
-export type { Finding } from "./doctor/findings.ts"
+import type { NativeInfo } from "./native/open.ts"
 
 /** Everything that `winnow doctor` tells; plain data, the form of its `--json`. */
 export interface Diagnosis {
@@ -52,10 +51,10 @@ export interface Diagnosis {
 /** The Bun that this repository is tested with: the one its types are of. */
 const TESTED_BUN = "1.4.5"
 
-const require = createRequire(import.meta.url)
+const { resolve } = createRequire(import.meta.url)
 
 /** Version that an installed package states; `resolve` is that of the package which depends on it. */
-export const packageVersion = (name: string, resolve: (id: string) => string = require.resolve): string => {
+export const packageVersion = (name: string, resolve: (id: string) => string): string => {
   try {
     return JSON.parse(readFileSync(resolve(`${name}/package.json`), "utf8")).version
   } catch {
@@ -63,16 +62,21 @@ export const packageVersion = (name: string, resolve: (id: string) => string = r
   }
 }
 
-/** Options of the examination; all but `versions` are for tests. */
+/** Options of the examination. */
 export interface ExamineOptions {
+  /**
+   * Opens the library of a folder in a process of its own and measures it there, with float32 or bfloat16 products. The
+   * package that binds the library brings it (`probe` of `@winnow/tensor`).
+   */
+  readonly probe: (directory: string, products: "float32" | "bfloat16") => Promise<Probe>
   /** Versions of other packages, to be told with the engine's own. */
   readonly versions?: Readonly<Record<string, string>>
+  /** For tests. */
   readonly locate?: LocateOptions
-  readonly probe?: (directory: string, products: "float32" | "bfloat16") => Promise<Probe>
 }
 
 /** Examines the machine. Gets the library if it is not there, as any first use does; then takes 5 to 20 seconds. */
-export const examine = async (options: ExamineOptions = {}): Promise<Diagnosis> => {
+export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
   const library = await locateLibrary(options.locate).catch((cause: unknown) => {
     if (cause instanceof LibraryNotFound) return cause.attempts
     throw cause
@@ -80,10 +84,11 @@ export const examine = async (options: ExamineOptions = {}): Promise<Diagnosis> 
   const [found, attempts] = "directory" in library ? [library, []] : [undefined, library]
   const [cpu, system, damage] = [processor(), await systemFacts(), found && (await damageOf(found))]
   const runs = found !== undefined && damage === undefined && canRunWheels(system.platform, cpu)
-  const run = options.probe ?? probe
-  const single = runs ? await run(found.directory, "float32") : undefined
+  const single = runs ? await options.probe(found.directory, "float32") : undefined
   const half =
-    single?.works && cpu.bfloat16 !== "none" && !single.usesGpu ? await run(found!.directory, "bfloat16") : undefined
+    single?.works && cpu.bfloat16 !== "none" && !single.usesGpu
+      ? await options.probe(found!.directory, "bfloat16")
+      : undefined
   const threads = Number(process.env["TF_NUM_INTRAOP_THREADS"]) || cpu.threads
   const facts: Facts = {
     system,
@@ -120,9 +125,7 @@ export const examine = async (options: ExamineOptions = {}): Promise<Diagnosis> 
     },
     versions: {
       bun: Bun.version,
-      "@tensorflow/tfjs": packageVersion("@tensorflow/tfjs"),
-      "@tensorflow/tfjs-node-gpu": packageVersion("@tensorflow/tfjs-node-gpu"),
-      arktype: packageVersion("arktype"),
+      arktype: packageVersion("arktype", resolve),
       ...options.versions,
     },
     findings,

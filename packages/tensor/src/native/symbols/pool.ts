@@ -1,5 +1,5 @@
 /** The library's threads (`native/pool.h`). */
-import { int, nothing } from "./ffi.ts"
+import { int, nothing } from "../ffi.ts"
 
 export const poolSymbols = {
   /** Threads that parallel loops use, the caller's among them; from 1. */

@@ -2,8 +2,9 @@
 import { expect, test } from "bun:test"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { LibraryNotFound } from "./error.ts"
 import { failingWay, makeWheel, quietMeter, temporaryFolder, wayOf, wheelOf, writeLibraries } from "./fixtures.ts"
-import { LibraryNotFound, type LocateOptions, locateLibrary } from "./index.ts"
+import { type LocateOptions, locateLibrary } from "./locate.ts"
 
 const platform = "linux-x86-64"
 const good = makeWheel(platform)

@@ -1,6 +1,6 @@
 /** Building and opening: real compilers on tiny sources, in caches of their own. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
-import { existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs"
+import { readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { thisOwner } from "@winnow/files"
 import { temporaryFolder } from "../library/fixtures.ts"
@@ -195,14 +195,4 @@ test("a cache that cannot be written, and sources that are not there, are reason
       missing: expect.stringContaining("ENOTDIR"),
     })
   expect(await open({ sources: "/nowhere" })).toMatchObject({ missing: "/nowhere has no C++ sources" })
-})
-
-test("every part's file in this folder is in the table of parts", () => {
-  const parts = readFileSync(join(import.meta.dir, "parts.ts"), "utf8")
-  for (const name of readdirSync(import.meta.dir).filter((file) => file.endsWith(".ts"))) {
-    const text = readFileSync(join(import.meta.dir, name), "utf8")
-    for (const [, symbols] of text.matchAll(/^export const (\w+Symbols) = \{/gm))
-      expect(parts).toContain(`...${symbols}`)
-  }
-  expect(existsSync(join(import.meta.dir, "pool.ts"))).toBe(true)
 })

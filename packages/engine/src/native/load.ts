@@ -1,7 +1,7 @@
 /** Loads a built library and lets its parts check themselves. */
 import { dlopen, type FFIFunction } from "bun:ffi"
-import type { FunctionTable } from "../binding/symbols.ts"
 import { AttemptFailed } from "../library/error.ts"
+import type { FunctionTable } from "./functions.ts"
 import type { Sources } from "./sources.ts"
 
 /**

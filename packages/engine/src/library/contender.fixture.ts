@@ -7,7 +7,7 @@
 import { appendFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { wheelOf } from "./fixtures.ts"
-import { locateLibrary } from "./index.ts"
+import { locateLibrary } from "./locate.ts"
 
 const [cache, wheel, stop] = process.argv.slice(2) as [string, string, "space" | "fetch" | "unpack" | "never"]
 const bytes = await Bun.file(wheel).bytes()

@@ -1,13 +1,12 @@
 /** Opens the native library: the best variant that compiles, loads and computes right here, or the reason why there is none. */
 import { availableParallelism } from "node:os"
-import { join } from "node:path"
-import type { Functions, FunctionTable } from "../binding/symbols.ts"
 import { processorFlags } from "../doctor/processor.ts"
 import { AttemptFailed, failedAttempt } from "../library/error.ts"
 import { cacheFolder } from "../library/platform.ts"
 import { type BuildOptions, buildLibrary } from "./build.ts"
 import { UnitFailed } from "./compile.ts"
 import { findCompiler } from "./compiler.ts"
+import type { Functions, FunctionTable } from "./functions.ts"
 import { loadLibrary } from "./load.ts"
 import { readSources } from "./sources.ts"
 import { type Variant, variantsToTry } from "./variant.ts"
@@ -31,18 +30,18 @@ export interface MissingNative {
   readonly remedy?: string
 }
 
-/** All but `table` is for tests. */
+/** The facts of the native library that can be told, shown and written down. */
+export type NativeInfo = Pick<OpenedNative<FunctionTable>, "variant" | "path" | "sources" | "notes"> | MissingNative
+
+/** All but `table` and `sources` is for tests. */
 export interface OpenNativeOptions<Table extends FunctionTable> extends Partial<BuildOptions> {
   /** The functions that the library must have. */
   readonly table: Table
-  /** Folder of the sources. */
-  readonly sources?: string
+  /** Folder of the C++ sources. */
+  readonly sources: string
   /** The features of the processor, by the names in /proc/cpuinfo. */
   readonly processor?: ReadonlySet<string>
 }
-
-/** The folder of the C++ sources. */
-export const nativeSources = join(import.meta.dir, "..", "..", "native")
 
 /**
  * Opens the best variant: built on first use, by the compiler of this machine. Where there is none, that is said once.
@@ -70,7 +69,7 @@ export const openNative = async <Table extends FunctionTable>(
   let remedy: string | undefined
   let failedUnit: string | undefined
   try {
-    const sources = await readSources(options.sources ?? nativeSources)
+    const sources = await readSources(options.sources)
     const compiler = await findCompiler(env)
     for (const variant of toTry) {
       try {

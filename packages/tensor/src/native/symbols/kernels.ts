@@ -2,7 +2,7 @@
  * The trunk's kernels (`native/norms.h`, `activations.h`, `embedding.h`, `attention.h`, `optimizer.h`, the product of `gemm.h`)
  * and what they are measured against (`probe.h`). The meaning of each argument stands there.
  */
-import { double, float, int, long, nothing, pointer } from "./ffi.ts"
+import { double, float, int, long, nothing, pointer } from "../ffi.ts"
 
 export const kernelSymbols = {
   winnow_gemm: {

@@ -1,5 +1,5 @@
 /** The functions of native decoding (`native/decode.h`). The meaning of each argument stands there. */
-import { double, int, long, nothing, pointer } from "./ffi.ts"
+import { double, int, long, nothing, pointer } from "../ffi.ts"
 
 export const decodeSymbols = {
   winnow_decode_new: { args: [pointer, long], returns: pointer },
