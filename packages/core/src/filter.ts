@@ -18,6 +18,7 @@ import {
   type TargetStatistic,
   targetStatistics,
 } from "./statistics.ts"
+import type { StepState } from "./step-state.ts"
 
 /** The part of a filter's input that every filter is given, whatever it needs. */
 export interface FilterContext {
@@ -47,20 +48,16 @@ export type Selection =
 
 export type Select<S extends Statistic> = (input: Pick<Statistics, S> & FilterContext) => Selection
 
-/** A filter that remembers something between steps; what `save` returns goes through JSON into the checkpoint. */
-export interface StatefulFilter<S extends Statistic> {
+/** A filter that remembers something between steps. */
+export interface StatefulFilter<S extends Statistic> extends StepState {
   readonly select: Select<S>
-  readonly save: () => unknown
-  readonly restore: (state: unknown) => void
 }
 
-/** A filter as the training step calls it. */
-export interface FilterInstance {
+/** A filter as the training step calls it; one without a memory saves null. */
+export interface FilterInstance extends StepState {
   readonly name: string
   readonly needs: ReadonlyArray<Statistic>
   readonly select: (input: Statistics & FilterContext) => Selection
-  readonly save: () => unknown
-  readonly restore: (state: unknown) => void
 }
 
 export class Filter extends Context.Service<Filter, FilterInstance>()("@winnow/core/Filter") {}
@@ -76,8 +73,8 @@ export type FilterUse<R = Reference | Target> = Use<"filter", FilterInstance, R>
  * Defines a filter.
  *
  * @param spec.needs the statistics that `make`'s function reads; only these are computed, and its input has no others
- * @param spec.make from valid options to the function, or to `{ select, save, restore }` for one with a memory; may
- * return an Effect of either
+ * @param spec.make from valid options to the function, or to `{ select, save, restore }` (a `StepState` too) for
+ * one with a memory; may return an Effect of either
  */
 export const defineFilter = <const O extends Type, const S extends Statistic = never, R = never>(spec: {
   readonly name: string
@@ -103,19 +100,22 @@ export const defineFilter = <const O extends Type, const S extends Statistic = n
         if (spec.needs.some((s) => targetStatistics.has(s))) yield* Target
         const made = spec.make(options)
         const filter = Effect.isEffect(made) ? yield* made : made
-        const { select, save, restore } = functionsOf(plugin, place, filter)
+        const { select, save, restore, before, after, tensors } = functionsOf(plugin, place, filter)
         return {
           name: spec.name,
           needs: spec.needs,
           select: (given) => guarded(plugin, "its function", () => select(input(given) as never)),
           save: () => guarded(plugin, "save", save),
           restore: (state) => guarded(plugin, "restore", () => restore(state)),
+          ...(before && { before: (step, draft) => guarded(plugin, "before", () => before(step, draft)) }),
+          ...(after && { after: (step, draft) => guarded(plugin, "after", () => after(step, draft)) }),
+          ...(tensors && { tensors }),
         } satisfies FilterInstance
       }) as Effect.Effect<FilterInstance, never, R | FilterRequirements<S>>,
   })
 }
 
-/** The three functions of a filter, whichever of its two shapes `make` returned. */
+/** The functions of a filter, whichever of its two shapes `make` returned. */
 const functionsOf = <S extends Statistic>(
   plugin: string,
   place: string | undefined,

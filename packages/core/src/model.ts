@@ -8,6 +8,7 @@ import type { Type } from "arktype"
 import { Context, Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+import type { StepState } from "./step-state.ts"
 
 /** How one parameter begins. */
 export interface ParameterSpec {
@@ -135,7 +136,7 @@ export class Reference extends Context.Service<
   Reference,
   {
     readonly model: Model
-    /** Called after each optimizer step, for references that follow the draft. */
-    readonly afterStep?: (draft: Parameters, step: number) => void
+    /** Of a reference that follows the draft: how it moves, and its part of a checkpoint. */
+    readonly state?: StepState
   }
 >()("@winnow/core/Reference") {}

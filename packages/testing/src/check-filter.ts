@@ -116,7 +116,8 @@ const checkMemory = async (law: Law, fresh: () => Promise<FilterInstance>) => {
   const text = JSON.stringify(state)
   law("state is JSON", text !== undefined, () => `save() returned ${String(state)}, which JSON cannot hold; use null`)
   const second = await fresh()
-  second.restore(JSON.parse(text))
+  for (const [name, tensor] of first.tensors ?? []) second.tensors?.get(name)?.write(tensor.read().slice())
+  if (state !== null) second.restore(JSON.parse(text))
   law(
     "state",
     whole.every((w, i) => same(w, resumed(i))),

@@ -1,4 +1,5 @@
 /** One optimizer step: micro-batches, their gradients summed, clipped by the global norm, applied by AdamW. */
+import type { StepState } from "@winnow/core"
 import { AdamW, squareSum, tf } from "@winnow/tensor"
 import type { MicroResult } from "./micro-batch.ts"
 import { learningRateAt, type OptimizerOptions } from "./schedule.ts"
@@ -75,3 +76,23 @@ export const optimizerStep = (
 /** AdamW over a model's parameters with these settings. */
 export const makeOptimizer = (parameters: ReadonlyMap<string, tf.Variable>, o: OptimizerOptions): AdamW =>
   new AdamW(parameters, { beta1: o.beta1, beta2: o.beta2, epsilon: o.epsilon, weightDecay: o.weightDecay })
+
+/** The optimizer as a state of the stage: its number of updates, and both moments of each parameter. */
+export const optimizerState = (optimizer: AdamW): StepState => {
+  const moment = (name: string, which: "m" | "v") => ({
+    shape: optimizer.parameters.get(name)!.shape,
+    read: () => optimizer.readMoment(name, which),
+    write: (values: Float32Array) => optimizer.writeMoment(name, which, values),
+  })
+  return {
+    save: () => optimizer.steps,
+    restore: (steps) => {
+      optimizer.steps = steps as number
+    },
+    tensors: new Map(
+      [...optimizer.parameters.keys()].flatMap((name) =>
+        (["m", "v"] as const).map((which) => [`${which}.${name}`, moment(name, which)] as const),
+      ),
+    ),
+  }
+}

@@ -3,7 +3,7 @@
  *
  * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
-import { type Model, type Parameters, Reference } from "@winnow/core"
+import { type Model, Reference, variablesState } from "@winnow/core"
 import { copyModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
@@ -11,7 +11,7 @@ import { Effect, Layer } from "effect"
 /** A reference that does not move; the model stays its owner's. */
 export const frozenReference = (model: Model): Layer.Layer<Reference> => Layer.succeed(Reference, { model })
 
-const following = (draft: Model, afterStep: (reference: Model, draft: Parameters, step: number) => void) =>
+const following = (draft: Model, move: (reference: Model, draft: Model, step: number) => void) =>
   Layer.effect(
     Reference,
     Effect.acquireRelease(
@@ -20,15 +20,15 @@ const following = (draft: Model, afterStep: (reference: Model, draft: Parameters
     ).pipe(
       Effect.map((model) => ({
         model,
-        afterStep: (parameters: Parameters, step: number) => afterStep(model, parameters, step),
+        state: variablesState(model.parameters, { after: (step, draft) => move(model, draft, step) }),
       })),
     ),
   )
 
-const assign = (reference: Model, draft: Parameters, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
+const assign = (reference: Model, draft: Model, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
   for (const [name, r] of reference.parameters)
     tf.tidy(() => {
-      r.assign(value(r, draft.get(name)!) as never)
+      r.assign(value(r, draft.parameters.get(name)!) as never)
     })
 }
 
@@ -37,13 +37,13 @@ const assign = (reference: Model, draft: Parameters, value: (r: tf.Variable, d: 
  * Right after a refresh both are equal, every excess is 0, and a rule with ties included keeps all tokens.
  */
 export const earlierCheckpoint = (draft: Model, every: number): Layer.Layer<Reference> =>
-  following(draft, (reference, parameters, step) => {
+  following(draft, (reference, draft, step) => {
     // a copy, not a clone: the optimizer updates the draft's buffer in place
-    if (step % every === 0) assign(reference, parameters, (_, d) => tf.add(d, 0))
+    if (step % every === 0) assign(reference, draft, (_, d) => tf.add(d, 0))
   })
 
 /** Exponential moving average of the draft: r <- decay r + (1 - decay) q after each step. */
 export const movingAverage = (draft: Model, decay: number): Layer.Layer<Reference> =>
-  following(draft, (reference, parameters) =>
-    assign(reference, parameters, (r, d) => tf.add(tf.mul(r, decay), tf.mul(d, 1 - decay))),
+  following(draft, (reference, draft) =>
+    assign(reference, draft, (r, d) => tf.add(tf.mul(r, decay), tf.mul(d, 1 - decay))),
   )

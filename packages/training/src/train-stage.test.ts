@@ -20,7 +20,7 @@ import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
-import { initialise, llama } from "@winnow/models"
+import { initialise, llama, readSafetensors, writeSafetensors } from "@winnow/models"
 import { seeded, topFraction } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -152,6 +152,41 @@ describe("resume", () => {
     expect(weights(rest)).toEqual(weights(whole))
   })
 
+  test("a filter that remembers a tensor, and moves it between steps, goes on with it", async () => {
+    const calls: Array<string> = []
+    const moving = defineFilter({
+      name: "moving",
+      needs: [],
+      options: type({ "+": "reject" }),
+      make: () => {
+        const sum = new Float32Array(2)
+        return {
+          select: ({ N }) => Uint8Array.from({ length: N }, (_, n) => Number(n === 0 || (n + sum[0]!) % 2 < 1)),
+          before: (step) => {
+            calls.push(`before ${step}`)
+            sum[1] = step
+          },
+          after: (step, draft) => {
+            calls.push(`after ${step}`)
+            sum[0] = sum[0]! + sum[1]! + Math.abs(draft.head_Vd.dataSync()[0]!)
+          },
+          save: () => null,
+          restore: () => {},
+          tensors: new Map([["sum", { shape: [2], read: () => sum, write: (values) => sum.set(values) }]]),
+        }
+      },
+    })
+    const arm: Arm = () => Layer.mergeAll(filterLayer(moving()), lossLayer(crossEntropy()))
+    const whole = model(1)
+    await Effect.runPromise(stage(whole, arm, { steps: 6 }))
+    expect(calls.slice(0, 3)).toEqual(["before 0", "after 1", "before 1"])
+    expect(calls).toHaveLength(12)
+    await interrupted(model(1), arm, 4, { steps: 6, checkpoint: checkpoint() })
+    const rest = model(1)
+    await Effect.runPromise(stage(rest, arm, { steps: 6, checkpoint: checkpoint() }))
+    expect(weights(rest)).toEqual(weights(whole))
+  })
+
   test("killed between two checkpoints and in the middle of one: goes on from the newest whole one", async () => {
     const whole = model(1)
     await Effect.runPromise(stage(whole, plain))
@@ -170,12 +205,16 @@ describe("resume", () => {
       Effect.runPromise(Effect.flip(stage(model(1), plain, { checkpoint: checkpoint(identity) })))
     expect(String(await fail("b"))).toContain("is of another run (a, not b); remove the folder or run with --fresh")
     const newest = (await readdir(directory)).sort().at(-1)!
-    const file = join(directory, newest, "model.safetensors")
+    const file = join(directory, newest, "tensors.safetensors")
     const whole = await readFile(file)
+    const foreign = join(directory, "other.safetensors")
+    const renamed = [...readSafetensors(file)].map(([name, tensor]) => ({ ...tensor, name: name.replace("m.", "n.") }))
+    writeSafetensors(foreign, renamed)
+    const json = await readFile(join(directory, newest, "state.json"), "utf8")
     for (const [name, bytes] of [
-      ["model.safetensors", whole.subarray(0, 500)],
-      ["optimizer.safetensors", whole.subarray(0, 500)],
-      ["optimizer.safetensors", whole],
+      ["tensors.safetensors", whole.subarray(0, 500)],
+      ["tensors.safetensors", await readFile(foreign)],
+      ["state.json", json.slice(0, 100)],
     ] as const) {
       const before = await readFile(join(directory, newest, name))
       await writeFile(join(directory, newest, name), bytes)

@@ -4,16 +4,26 @@
  * The loss and the filter come as services, the target and the reference too where there are any: an arm is a layer. A stage
  * that was killed at any moment and started again ends with the same weights, bit by bit, on the same machine.
  */
-import { DataError, Filter, InvalidInput, Loss, type Model, Reference, Target, TrainingStopped } from "@winnow/core"
+import {
+  DataError,
+  Filter,
+  InvalidInput,
+  jointState,
+  Loss,
+  type Model,
+  Reference,
+  Target,
+  TrainingStopped,
+  variablesState,
+} from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
-import { NotFinite } from "@winnow/numerics"
 import { checkLeaks, engineMemory, type Precision, withPrecision } from "@winnow/tensor"
 import { Effect, Option } from "effect"
-import { type Counters, resumeCheckpoint, saveCheckpoint } from "./checkpoint.ts"
+import { newestCheckpoint, type States, saveCheckpoint } from "./checkpoint.ts"
+import { countersState, noSteps } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
-import { keptLosses, keptSequences } from "./kept-events.ts"
-import { runMicroBatch } from "./micro-batch.ts"
-import { globalNorm, makeOptimizer, optimizerStep, type StepResult } from "./optimizer-step.ts"
+import { eventsOf, oneStep, type StageSetting } from "./one-step.ts"
+import { globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 import type { CachedSignals } from "./signals/cached.ts"
 
@@ -55,6 +65,8 @@ export interface TrainSummary {
   readonly steps: number
   /** Input tokens that went through the draft's trunk, padding left out. */
   readonly tokensSeen: number
+  /** Tokens that the filter chose from. */
+  readonly tokensValid: number
   /** Tokens that were in the loss with a weight above 0. */
   readonly tokensTrained: number
   /** Seconds of steps, over all resumes. */
@@ -81,169 +93,109 @@ export const trainStage = (
   Effect.scoped(run(options)).pipe(Effect.withSpan("trainStage", { attributes: { stage: options.stage } }))
 
 const run = Effect.fnUntraced(function* (options: TrainOptions) {
-  const { stage, model, batches, steps, optimizer: settings, seed, checkpoint } = options
+  const { stage, model, steps, checkpoint } = options
   const [filter, loss] = [yield* Filter, yield* Loss]
   const target = Option.getOrUndefined(yield* Effect.serviceOption(Target))
   const reference = Option.getOrUndefined(yield* Effect.serviceOption(Reference))
   const emit = options.onEvent ?? (() => {})
-  const microBatches = options.microBatches ?? 1
-  const chunkRows = options.chunkRows ?? chunkRowsFor(model.architecture.vocabularySize)
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
-  const following = reference?.afterStep === undefined ? undefined : reference.model.parameters
 
-  let counters: Counters = {
-    step: 0,
-    loss: 0,
-    tokensSeen: 0,
-    tokensTrained: 0,
-    seconds: 0,
-    filter: null,
-    identity: checkpoint?.identity ?? "",
+  let counters = noSteps
+  const resumed = checkpoint && (yield* newestCheckpoint(checkpoint.directory, checkpoint.identity))
+  const weights: States = {
+    weights: variablesState(model.parameters),
+    ...(reference?.state && { reference: reference.state }),
   }
-  const found = checkpoint
-    ? yield* resumeCheckpoint(checkpoint.directory, checkpoint.identity, {
-        parameters: model.parameters,
-        reference: following,
-      })
-    : undefined
+  if (resumed !== undefined) yield* resumed.restore(weights)
+  // The optimizer may copy the weights: they are in place before it is made.
   const optimizer = yield* Effect.acquireRelease(
-    Effect.sync(() => makeOptimizer(model.parameters, settings)),
+    Effect.sync(() => makeOptimizer(model.parameters, options.optimizer)),
     (o) => Effect.sync(() => o.dispose()),
   )
-  if (found !== undefined) {
-    yield* found.restore(optimizer)
-    counters = found.counters
-    if (counters.filter !== null) filter.restore(counters.filter)
+  const others: States = {
+    optimizer: optimizerState(optimizer),
+    filter,
+    counters: countersState(
+      () => counters,
+      (saved) => {
+        counters = saved
+      },
+    ),
+  }
+  if (resumed !== undefined) {
+    yield* resumed.restore(others)
     emit({ _tag: "resumed", stage, step: counters.step })
   }
-  let saved = found === undefined ? undefined : counters.step
+  const states: States = { ...weights, ...others }
+  const setting: StageSetting = {
+    stage,
+    model,
+    target,
+    reference: reference?.model,
+    signals: options.signals,
+    filter,
+    loss,
+    batches: options.batches,
+    steps,
+    microBatches: options.microBatches ?? 1,
+    optimizer,
+    settings: options.optimizer,
+    seed: options.seed,
+    chunkRows: options.chunkRows ?? chunkRowsFor(model.architecture.vocabularySize),
+    hooks: jointState(states),
+  }
+
+  let saved = resumed?.step
   let savedAt = Date.now()
-  let firstDone = false
-  let intact = true
   const save = Effect.suspend(() => {
     if (checkpoint === undefined || saved === counters.step || counters.step === 0) return Effect.void
     saved = counters.step
     savedAt = Date.now()
-    return saveCheckpoint(
-      checkpoint.directory,
-      { ...counters, filter: filter.save() ?? null },
-      { parameters: model.parameters, optimizer, reference: following },
-    )
+    return saveCheckpoint(checkpoint.directory, checkpoint.identity, counters.step, states)
   })
 
-  const oneStep = (step: number): TrainingStopped | undefined => {
-    const began = performance.now()
-    const before = engineMemory()
-    let tokens = 0
-    let numbers = ""
-    const stopped = (what: string) => {
-      // nothing of this step was applied, but weights may have been spoilt before, or from outside
-      intact = Number.isFinite(globalNorm([...model.parameters.values()]))
-      const last = intact && checkpoint !== undefined && step > 0 ? step : saved
-      const good = last === undefined ? "none" : `step ${last} in ${checkpoint!.directory}`
-      return new TrainingStopped({
-        step: step + 1,
+  const attempt = (checksLeaks: boolean) =>
+    Effect.try({
+      try: () => {
+        const before = engineMemory()
+        const outcome = withPrecision(options.precision ?? "float32", () => oneStep(setting, counters))
+        if (checksLeaks && "counters" in outcome) checkLeaks(before, `${stage}, step ${outcome.counters.step}`)
+        return outcome
+      },
+      catch: (cause) => {
+        const where = `${stage}, step ${counters.step + 1}`
+        if (cause instanceof InvalidInput)
+          return new InvalidInput({ what: `${where}: ${cause.what}`, problems: cause.problems })
+        return new DataError({ message: `${where}: ${cause instanceof Error ? cause.message : String(cause)}`, cause })
+      },
+    })
+
+  /** Nothing of the refused step was applied, but weights may have been spoilt before, or from outside. */
+  const stop = (refused: string) =>
+    Effect.gen(function* () {
+      if (Number.isFinite(globalNorm([...model.parameters.values()]))) yield* save
+      const good = saved === undefined || checkpoint === undefined ? "none" : `step ${saved} in ${checkpoint.directory}`
+      return yield* new TrainingStopped({
+        step: counters.step + 1,
         message:
-          `${stage}: step ${step + 1} of ${steps}, batch${numbers}: ${what}. ` +
-          `The weights are those of step ${step}; last good checkpoint: ${good}. ` +
+          `${stage}: step ${counters.step + 1} of ${steps}, ${refused}. ` +
+          `The weights are those of step ${counters.step}; last good checkpoint: ${good}. ` +
           "Try a lower learning rate, a longer warm-up, or a smaller clip.",
       })
-    }
-    const run = (micro: number, divide: boolean) => {
-      const number = step * microBatches + micro
-      const batch = batches.batch(number)
-      tokens += batch.tokens
-      numbers += ` ${number}`
-      return runMicroBatch({
-        batch,
-        draft: model,
-        target,
-        reference: reference?.model,
-        signals: options.signals,
-        filter,
-        loss,
-        step,
-        steps,
-        seed,
-        micro,
-        chunkRows,
-        divide,
-      })
-    }
-    let result: StepResult
-    try {
-      result = optimizerStep(optimizer, settings, step, steps, microBatches, run)
-    } catch (cause) {
-      // a filter that ranks tokens refuses a statistic that is not finite
-      if (cause instanceof NotFinite) return stopped(cause.message)
-      throw cause
-    }
-    if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm)) {
-      return stopped(`loss ${result.loss}, gradient norm ${result.gradNorm}; both must be finite`)
-    }
-    reference?.afterStep?.(model.parameters, step + 1)
-    // the first step of a process may make what stays: a filter's memory, a table
-    if (firstDone) checkLeaks(before, `${stage}, step ${step + 1}`)
-    firstDone = true
-    const { last } = result
-    counters = {
-      ...counters,
-      step: step + 1,
-      loss: result.loss,
-      tokensSeen: counters.tokensSeen + tokens,
-      tokensTrained: counters.tokensTrained + result.kept,
-      seconds: counters.seconds + (performance.now() - began) / 1000,
-    }
-    emit({
-      _tag: "step",
-      stage,
-      step: step + 1,
-      steps,
-      loss: result.loss,
-      gradNorm: result.gradNorm,
-      learningRate: result.learningRate,
-      keptFraction: result.kept / result.valid,
-      ...keptLosses(last.statistics, last.weights_N),
-      tokensSeen: counters.tokensSeen,
-      tokensTrained: counters.tokensTrained,
-      seconds: counters.seconds,
     })
-    if ((step + 1) % keptEvery === 0 || step === 0) {
-      const batch = batches.batch(step * microBatches + microBatches - 1)
-      emit({ _tag: "kept", stage, step: step + 1, sequences: keptSequences(batch, last.weights_N, 3) })
-    }
-    return undefined
-  }
 
   yield* Effect.gen(function* () {
-    while (counters.step < steps) {
-      const stopped = yield* Effect.try({
-        try: () => withPrecision(options.precision ?? "float32", () => oneStep(counters.step)),
-        catch: (cause) =>
-          cause instanceof InvalidInput
-            ? new InvalidInput({
-                what: `${stage}, step ${counters.step + 1}: ${cause.what}`,
-                problems: cause.problems,
-              })
-            : new DataError({
-                message: `${stage}, step ${counters.step + 1}: ${cause instanceof Error ? cause.message : String(cause)}`,
-                cause,
-              }),
-      })
-      if (stopped !== undefined) {
-        if (intact) yield* save
-        return yield* stopped
-      }
+    // The first step of a process may make what stays: a filter's memory, a table.
+    for (let first = true; counters.step < steps; first = false) {
+      const outcome = yield* attempt(!first)
+      if ("refused" in outcome) return yield* stop(outcome.refused)
+      counters = outcome.counters
+      for (const event of eventsOf(setting, outcome, keptEvery)) emit(event)
       if (checkpoint !== undefined && Date.now() - savedAt >= checkpoint.everySeconds * 1000) yield* save
       yield* Effect.yieldNow
     }
   }).pipe(Effect.onInterrupt(() => Effect.orDie(save)))
   yield* save
-  return {
-    steps: counters.step,
-    tokensSeen: counters.tokensSeen,
-    tokensTrained: counters.tokensTrained,
-    seconds: counters.seconds,
-    finalLoss: counters.loss,
-  }
+  const { step, loss: finalLoss, ...counts } = counters
+  return { steps: step, finalLoss, ...counts }
 })

@@ -74,6 +74,18 @@ const throughJson = (plugin: string, state: unknown): unknown => {
   )
 }
 
+/** Gives an instance the memory of another, as a checkpoint does. */
+const handOver = (plugin: string, from: FilterInstance, to: FilterInstance) => {
+  const saved = throughJson(plugin, from.save())
+  for (const [name, { read }] of from.tensors ?? []) {
+    const tensor = to.tensors?.get(name)
+    if (tensor === undefined)
+      throw new PluginFault(plugin, "state", `a fresh instance has no tensor ${name}; name the same in every instance`)
+    tensor.write(read().slice())
+  }
+  if (saved !== null) to.restore(saved)
+}
+
 /**
  * Runs a filter on a few small random micro-batches, at the first, middle and last of its steps.
  *
@@ -107,10 +119,9 @@ export const tryFilter = (fresh: () => FilterInstance, steps: number): void => {
   }
   const at = [...new Set([0, 1, Math.floor(steps / 2), Math.max(0, steps - 1)])].toSorted((a, b) => a - b)
   let kept = false
-  let state: unknown
   for (const [i, step] of at.entries()) {
     const restored = i === 0 ? undefined : fresh()
-    restored?.restore(state)
+    if (restored) handOver(plugin, filter, restored)
     for (const kind of kinds) {
       const answer = call(filter, step, kind)
       kept ||= answer !== undefined
@@ -129,7 +140,6 @@ export const tryFilter = (fresh: () => FilterInstance, steps: number): void => {
           "after save and restore it chooses otherwise than without an interruption; save all that select remembers",
         )
     }
-    state = throughJson(plugin, filter.save())
   }
   if (!kept) checkedSelection(plugin, new Uint8Array(N), N) // throws, in the words of the step
 }

@@ -74,15 +74,14 @@ for (const [way, as] of native() === undefined ? ways.slice(1) : ways) {
     const run = (from: number, to: number, values: Float32Array, state?: Record<string, Float32Array>) => {
       const w = variable(values, [3, 4])
       const optimizer = as(() => new AdamW(new Map([["w", w]]), options))
-      if (state) optimizer.restore({ steps: from, moments: (name) => state[name]! })
+      optimizer.steps = from
+      if (state) for (const which of ["m", "v"] as const) optimizer.writeMoment("w", which, state[which]!)
       for (let t = from + 1; t <= to; t++)
         tf.tidy(() => optimizer.apply({ w: tf.tensor2d(gradientAt(t, 12), [3, 4]) }, 0.01))
-      const moments = optimizer.moments()
       const out = {
         w: w.dataSync().slice() as Float32Array,
-        state: Object.fromEntries(Object.entries(moments).map(([k, x]) => [k, x.dataSync().slice() as Float32Array])),
+        state: { m: optimizer.readMoment("w", "m").slice(), v: optimizer.readMoment("w", "v").slice() },
       }
-      tf.dispose(moments)
       optimizer.dispose()
       w.dispose()
       return out

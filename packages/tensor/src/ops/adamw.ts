@@ -15,7 +15,8 @@ import type { AdamWOptions, AdamWState } from "./adamw-state.ts"
 /** One optimizer over a set of variables; owns the moments. Dispose it before the variables. */
 export class AdamW {
   readonly #state: AdamWState
-  #steps = 0
+  /** Updates done so far: the next one corrects the moments' bias by it. */
+  steps = 0
 
   /** The choice of native code is made here, once: by whether `native()` has it now. */
   constructor(
@@ -24,11 +25,6 @@ export class AdamW {
   ) {
     const fast = native()
     this.#state = fast === undefined ? new ResourceState(parameters) : new NativeState(fast, parameters)
-  }
-
-  /** Updates done so far. */
-  get steps(): number {
-    return this.#steps
   }
 
   /**
@@ -53,7 +49,7 @@ export class AdamW {
       throw new Error(
         `AdamW: learning rate ${learningRate} x weight decay ${weightDecay} must be below 1: it would flip the weights`,
       )
-    const t = ++this.#steps
+    const t = ++this.steps
     try {
       this.#state.apply(given, { ...this.options, t, learningRate, scale })
     } finally {
@@ -61,19 +57,19 @@ export class AdamW {
     }
   }
 
-  /** The moments, as new tensors that share the optimizer's memory, `m.NAME` and `v.NAME`: to be read before its next step. */
-  moments(): Record<string, tf.Tensor> {
-    const out: Record<string, tf.Tensor> = {}
-    for (const name of this.parameters.keys())
-      for (const which of ["m", "v"] as const) out[`${which}.${name}`] = this.#state.moment(name, which)
-    return out
+  /** The values of a moment now; those of the next step may replace them in place. */
+  readMoment(name: string, which: "m" | "v"): Float32Array {
+    const moment = this.#state.moment(name, which)
+    try {
+      return moment.dataSync() as Float32Array
+    } finally {
+      moment.dispose()
+    }
   }
 
-  /** Takes moments and the number of steps from a checkpoint. The values are copied. */
-  restore(state: { readonly steps: number; readonly moments: (name: string) => Float32Array }): void {
-    this.#steps = state.steps
-    for (const name of this.parameters.keys())
-      for (const which of ["m", "v"] as const) this.#state.restore(name, which, state.moments(`${which}.${name}`))
+  /** Takes a moment from a checkpoint, with `steps` of the same. The values are copied. */
+  writeMoment(name: string, which: "m" | "v", values: Float32Array): void {
+    this.#state.restore(name, which, values)
   }
 
   /** Frees the moments; the variables keep their values. */

@@ -1,0 +1,33 @@
+/** Running counts of a stage, over all resumes. */
+import { InvalidInput, type StepState } from "@winnow/core"
+import { type } from "arktype"
+
+const schema = type({
+  "+": "reject",
+  /** Steps done. */
+  step: "number.integer >= 0",
+  /** Of the last step. */
+  loss: "number",
+  /** Input tokens that went through the draft's trunk, padding left out. */
+  tokensSeen: "number >= 0",
+  /** Tokens that the filter chose from. */
+  tokensValid: "number >= 0",
+  /** Tokens that were in the loss with a weight above 0. */
+  tokensTrained: "number >= 0",
+  /** Seconds of steps. */
+  seconds: "number >= 0",
+})
+export type Counters = typeof schema.infer
+
+/** The counts before the first step. */
+export const noSteps: Counters = { step: 0, loss: 0, tokensSeen: 0, tokensValid: 0, tokensTrained: 0, seconds: 0 }
+
+/** The counts as a state of the stage, by the two sides of the variable that holds them. */
+export const countersState = (get: () => Counters, set: (counters: Counters) => void): StepState => ({
+  save: get,
+  restore: (saved) => {
+    const counters = schema(saved)
+    if (counters instanceof type.errors) throw new InvalidInput({ what: "counters", problems: [counters.summary] })
+    set(counters)
+  },
+})

@@ -1,0 +1,115 @@
+/** One step of a training stage, as a function of the stage and the counts before it. */
+import type { FilterInstance, LossInstance, Model, StepState } from "@winnow/core"
+import type { Batch, BatchSource } from "@winnow/data"
+import { NotFinite } from "@winnow/numerics"
+import type { AdamW } from "@winnow/tensor"
+import type { Counters } from "./counters.ts"
+import type { TrainEvent } from "./events.ts"
+import { keptLosses, keptSequences } from "./kept-events.ts"
+import { runMicroBatch } from "./micro-batch.ts"
+import { optimizerStep, type StepResult } from "./optimizer-step.ts"
+import type { OptimizerOptions } from "./schedule.ts"
+import type { CachedSignals } from "./signals/cached.ts"
+
+/** Everything of a stage that stays the same from step to step. The models' and the optimizer's numbers do change. */
+export interface StageSetting {
+  readonly stage: string
+  readonly model: Model
+  readonly target: Model | undefined
+  readonly reference: Model | undefined
+  readonly signals: CachedSignals | undefined
+  readonly filter: FilterInstance
+  readonly loss: LossInstance
+  readonly batches: BatchSource
+  readonly steps: number
+  readonly microBatches: number
+  readonly optimizer: AdamW
+  readonly settings: OptimizerOptions
+  readonly seed: number
+  readonly chunkRows: number
+  /** The states whose hooks run around each step. */
+  readonly hooks: Pick<StepState, "before" | "after">
+}
+
+/** A step that was done. */
+export interface StepDone {
+  readonly counters: Counters
+  readonly result: StepResult
+  /** The last micro-batch. */
+  readonly batch: Batch
+}
+
+/** A step that would not be finite: nothing was applied. */
+export interface StepRefused {
+  readonly refused: string
+}
+
+/** Runs the step after `before.step` steps. */
+export const oneStep = (setting: StageSetting, before: Counters): StepDone | StepRefused => {
+  const { stage: _, model, batches, microBatches, optimizer, settings, hooks, ...rest } = setting
+  const { step } = before
+  const began = performance.now()
+  hooks.before?.(step, model)
+  const used: Array<Batch> = []
+  const numbers = Array.from({ length: microBatches }, (_, micro) => step * microBatches + micro)
+  const refused = (found: string): StepRefused => ({
+    refused: `batch ${numbers.slice(0, used.length).join(" ")}: ${found}`,
+  })
+  let result: StepResult
+  try {
+    result = optimizerStep(optimizer, settings, step, setting.steps, microBatches, (micro, divide) => {
+      const batch = batches.batch(numbers[micro]!)
+      used.push(batch)
+      return runMicroBatch({ ...rest, batch, draft: model, step, micro, divide })
+    })
+  } catch (cause) {
+    // a filter that ranks tokens refuses a statistic that is not finite
+    if (cause instanceof NotFinite) return refused(cause.message)
+    throw cause
+  }
+  if (!Number.isFinite(result.loss) || !Number.isFinite(result.gradNorm))
+    return refused(`loss ${result.loss}, gradient norm ${result.gradNorm}; both must be finite`)
+  hooks.after?.(step + 1, model)
+  return {
+    result,
+    batch: used.at(-1)!,
+    counters: {
+      step: step + 1,
+      loss: result.loss,
+      tokensSeen: used.reduce((sum, { tokens }) => sum + tokens, before.tokensSeen),
+      tokensValid: before.tokensValid + result.valid,
+      tokensTrained: before.tokensTrained + result.kept,
+      seconds: before.seconds + (performance.now() - began) / 1000,
+    },
+  }
+}
+
+/**
+ * The events of a step.
+ *
+ * @param keptEvery steps between two events that show the filter's choice; the first step has one too
+ */
+export const eventsOf = (
+  { stage, steps }: StageSetting,
+  { counters, result, batch }: StepDone,
+  keptEvery: number,
+): ReadonlyArray<TrainEvent> => {
+  const { step, loss, tokensSeen, tokensTrained, seconds } = counters
+  const { last, gradNorm, learningRate } = result
+  const event: TrainEvent = {
+    _tag: "step",
+    stage,
+    step,
+    steps,
+    loss,
+    gradNorm,
+    learningRate,
+    keptFraction: result.kept / result.valid,
+    ...keptLosses(last.statistics, last.weights_N),
+    tokensSeen,
+    tokensTrained,
+    seconds,
+  }
+  if (step % keptEvery !== 0 && step !== 1) return [event]
+  return [event, { _tag: "kept", stage, step, sequences: keptSequences(batch, last.weights_N, 3) }]
+}
