@@ -82,12 +82,11 @@ export const train = (
       onEvent,
     })
     yield* saveModel(model, context.directory)
-    const events = compactEvents(context.directory)
-    const valid = events.reduce((sum, e) => sum + e.valid, 0)
+    compactEvents(context.directory)
     const T = data.tokens / data.examples.length
     const { architecture } = model
     const flops = trainingFlops(
-      { seen: summary.tokensSeen, valid, trained: summary.tokensTrained },
+      { seen: summary.tokensSeen, valid: summary.tokensValid, trained: summary.tokensTrained },
       {
         draft: architecture,
         target: options.target?.architecture,
@@ -99,15 +98,11 @@ export const train = (
         T,
       },
     )
-    return { ...summary, tokensValid: Math.round(valid), flops, parameters: parameterCount(architecture) }
+    return { ...summary, flops, parameters: parameterCount(architecture) }
   })
 
-/**
- * Leaves each step once in metrics.jsonl: what came after the checkpoint that a run resumed from was done again.
- *
- * @returns the valid tokens of each step
- */
-const compactEvents = (directory: string): ReadonlyArray<{ readonly valid: number }> => {
+/** Leaves each step once in metrics.jsonl: steps after the checkpoint that a run resumed from were done again. */
+const compactEvents = (directory: string): void => {
   let lines: Array<TrainEvent> = []
   for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
     if (event._tag === "resumed") lines = lines.filter((e) => e.step <= event.step)
@@ -116,13 +111,6 @@ const compactEvents = (directory: string): ReadonlyArray<{ readonly valid: numbe
     lines.push(event)
   }
   writeFileSync(join(directory, metricsFile), lines.map((e) => `${JSON.stringify(e)}\n`).join(""))
-  let before = 0
-  return lines.flatMap((e) => {
-    if (e._tag !== "step") return []
-    const trained = e.tokensTrained - before
-    before = e.tokensTrained
-    return [{ valid: trained / e.keptFraction }]
-  })
 }
 
 /** Rough work of a stage that has not run: tokens from the mean length, whatever the filter keeps. */
