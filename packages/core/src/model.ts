@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
  */
-import type { DecodeProgram, tf } from "@winnow/tensor"
+import type { NativeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
@@ -54,8 +54,8 @@ export interface Architecture {
    *   position of its row that it attends to and counts its own position from; t + 1 for padding at position t
    */
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
-  /** The same with a cache, as instructions of the native decoder. Left out: decoding runs `hidden`. */
-  readonly decodeProgram?: DecodeProgram
+  /** The same with a cache, as a program of the native decoder. Left out, or undefined: decoding runs `hidden`. */
+  readonly nativeProgram?: () => NativeProgram | undefined
   /** Of a folder: one sentence for each thing in it that was left aside, for the user to read once. */
   readonly notes?: ReadonlyArray<string>
 }

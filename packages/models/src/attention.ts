@@ -111,8 +111,10 @@ const timesMatrix = (x: tf.Tensor4D, matrix_hh: tf.Tensor2D, transpose = false):
   return tf.reshape(product(tf.reshape(x, [a * b * c, h]), matrix_hh, false, transpose), x.shape)
 }
 
-const rotate = (x: tf.Tensor4D, { cos, sin, turn_hh, whole_hh }: RotaryFrame): tf.Tensor4D =>
-  whole_hh === undefined ? tf.add(tf.mul(x, cos), tf.mul(timesMatrix(x, turn_hh), sin)) : timesMatrix(x, whole_hh)
+const rotate = (x: tf.Tensor4D, { cos, sin, turn_hh, whole_hh, rotated }: RotaryFrame): tf.Tensor4D => {
+  if (whole_hh !== undefined) return timesMatrix(x, whole_hh)
+  return rotated === 0 ? tf.mul(x, cos) : tf.add(tf.mul(x, cos), tf.mul(timesMatrix(x, turn_hh), sin))
+}
 
 /** The heads in groups that share a key-value head: [heads, ...] to [G, heads / G, ...], a view. */
 const grouped = (x: tf.Tensor4D, groups: number): tf.Tensor =>
@@ -164,7 +166,7 @@ export const plainCausalAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFram
 const maskedAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: HeadLayout): tf.Tensor2D => {
   const { B, T } = frame
   const { heads, kvHeads, headSize } = layout
-  const { cos, sin, turn_hh } = frame.rotary
+  const { cos, sin, turn_hh, rotated } = frame.rotary
   return customGrad(
     ([packed], save) => {
       const [qk, v] = split(headsFirst(packed as tf.Tensor2D, frame, layout), [heads + kvHeads, kvHeads])
@@ -179,10 +181,9 @@ const maskedAttention = (packed_Nc: tf.Tensor2D, frame: AttentionFrame, layout: 
         const dP = headProduct(dContext, v!, layout, true)
         const dScores = tf.mul(p!, tf.sub(dP, tf.sum(tf.mul(dContext, context!), -1, true))) as tf.Tensor4D
         const dRotated = tf.concat([headProduct(dScores, k!, layout, false), groupSum(dScores, q!, layout)], 0)
-        const dQk = tf.add(
-          tf.mul(dRotated, cos!),
-          timesMatrix(tf.mul(dRotated, sin!) as tf.Tensor4D, turn_hh as tf.Tensor2D, true),
-        )
+        const straight = tf.mul(dRotated, cos!)
+        const turned = () => timesMatrix(tf.mul(dRotated, sin!) as tf.Tensor4D, turn_hh as tf.Tensor2D, true)
+        const dQk = rotated === 0 ? straight : tf.add(straight, turned())
         return headsLast(tf.concat([dQk as tf.Tensor4D, groupSum(p!, dContext, layout)], 0), frame, layout)
       }
       return { value: mergeHeads(context), gradFunc }

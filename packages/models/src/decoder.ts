@@ -1,76 +1,86 @@
 /**
- * Parts around the layers that all decoder families share: tables and masks, with and without a cache.
+ * From a description to an architecture: hidden states with and without a cache, the native program, the cost of a token.
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T.
  */
 import type { Architecture, Cache, Parameters } from "@winnow/core"
-import { type Recording, record, tf } from "@winnow/tensor"
-import { attentionFrame, cachedAttention, causalAttention, type HeadLayout, sequenceFrame } from "./attention.ts"
+import { type NativeProgram, tf } from "@winnow/tensor"
+import { type AttentionFrame, attentionFrame, cachedAttention, causalAttention, sequenceFrame } from "./attention.ts"
+import { type Description, matricesOf, slotWidths } from "./instructions.ts"
+import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
-import type { Rotary } from "./rotary.ts"
+import { positionsOf } from "./positions.ts"
+import { recordedSteps } from "./recorded-steps.ts"
+import { type Rotary, rotaryEmbedding } from "./rotary.ts"
+import { rotarySpec } from "./rotary-tables.ts"
+import { runTensors } from "./tensor-layers.ts"
 
-/** Attention of one layer, from its packed projections to the context of all heads. */
-export type Attend = (packed_Nc: tf.Tensor2D, layer: number) => tf.Tensor2D
+/** A factor of scores, as `attend` has it. */
+type Scale = number | undefined
 
-/** A family: embedding, layers and final norm, with attention handed in. */
-export type Trunk = (values: Parameters, ids_BT: tf.Tensor2D, attend: Attend) => tf.Tensor3D
+/** The tensors of queries and keys for each factor of scores that a description has. */
+const rotariesOf = (of: Description): ReadonlyMap<Scale, Rotary> =>
+  new Map(
+    of.layers
+      .flat()
+      .flatMap((i) => (i.op === "attend" ? [[i.scale, rotaryEmbedding(rotarySpec(of, i.scale))] as const] : [])),
+  )
 
-/** Longest block that is recorded: decoding repeats short ones, prompts come in every length once. */
-const LONGEST = 16
-/** A recording takes as long as some thirty steps one by one: it is made for shapes that come again and again. */
-const RUNS_BEFORE = 8
-/** Recordings are never freed. */
-const MOST = 64
-
-/**
- * Steps over a cache, recorded by shape of the new tokens: of a decoding step's 50 small ops a layer nearly all the time
- * is the cost of starting them, which a recording saves.
- */
-const recordedSteps = () => {
-  const recordings = new Map<string, Recording>()
-  const runs = new Map<string, number>()
-  return (key: string, T: number, inputs: ReadonlyArray<tf.Tensor>, step: () => Array<tf.Tensor>) => {
-    const recording = recordings.get(key)
-    if (recording !== undefined) return recording(inputs)
-    const before = runs.get(key) ?? 0
-    runs.set(key, before + 1)
-    if (T > LONGEST || before < RUNS_BEFORE || recordings.size >= MOST) return step()
-    const made = record(inputs, step)
-    recordings.set(key, made.recording)
-    return made.outputs
-  }
-}
-
-/** Hidden states of a family; see `Architecture.hidden`. */
-export const decoderHidden = (
-  names: ReadonlyArray<string>,
-  rotary: Rotary,
-  layout: HeadLayout,
-  trunk: Trunk,
-): Architecture["hidden"] => {
+/** Hidden states of a description; see `Architecture.hidden`. */
+const hiddenOf = (of: Description): Architecture["hidden"] => {
   const runStep = recordedSteps()
+  const rotaries = rotariesOf(of)
+  const names = [...of.parameters.keys()]
+
+  /** One frame for each factor of scores; `first` makes that of the first, the others share its mask. */
+  const framesOf = <F extends AttentionFrame>(
+    first: (rotary: Rotary) => F,
+    others: (rotary: Rotary) => F["rotary"],
+  ): ReadonlyMap<Scale, F> => {
+    let shared: F | undefined
+    const frames = new Map<Scale, F>()
+    for (const [scale, rotary] of rotaries) {
+      const frame = shared === undefined ? first(rotary) : { ...shared, rotary: others(rotary) }
+      shared ??= frame
+      frames.set(scale, frame)
+    }
+    return frames
+  }
+
+  const positions = (B: number, T: number, P: number, pad_B?: Int32Array, start_N?: Int32Array) =>
+    of.embed.positions === undefined ? undefined : tf.tensor1d(positionsOf(B, T, P, pad_B, start_N), "int32")
 
   const extend = (values: Parameters, ids_BT: tf.Tensor2D, cache: Cache): tf.Tensor3D => {
     const [B, T] = ids_BT.shape
-    const frame = attentionFrame(rotary, B, T, cache)
-    const { layers: past } = cache
+    const { layers: past, length: P, pad_B } = cache
+    const frames = framesOf(
+      (rotary) => attentionFrame(rotary, B, T, cache),
+      (rotary) => rotary(B, T, P, pad_B),
+    )
+    const positions_N = positions(B, T, P, pad_B)
     const step = () => {
       const present: Array<tf.Tensor> = []
-      const attend: Attend = (packed_Nc, l) => {
-        const { context_Nc, k, v } = cachedAttention(packed_Nc, frame, layout, past[l])
+      const attend = (packed_Nc: tf.Tensor2D, l: number, scale: Scale) => {
+        const { context_Nc, k, v } = cachedAttention(packed_Nc, frames.get(scale)!, of.heads, past[l])
         present.push(tf.keep(k), tf.keep(v)) // the layer runs in a tidy of its own
         return context_Nc
       }
-      return [trunk(values, ids_BT, attend), ...present]
+      return [runTensors(of, values, ids_BT, { attend, positions_N }), ...present]
     }
-    const { cos, sin, turn_hh, whole_hh } = frame.rotary
-    const shared = [...(whole_hh === undefined ? [cos, sin, turn_hh] : [whole_hh]), ...(frame.mask ? [frame.mask] : [])]
+    const [{ mask, rotary }] = [...frames.values()] as [AttentionFrame]
+    const shared = [
+      ...[...frames.values()].flatMap(({ rotary: { cos, sin, turn_hh, whole_hh } }) =>
+        whole_hh === undefined ? [cos, sin, turn_hh] : [whole_hh],
+      ),
+      ...(mask === undefined ? [] : [mask]),
+      ...(positions_N === undefined ? [] : [positions_N]),
+    ]
     const cached = past.flatMap((layer) => (layer === undefined ? [] : [layer.k, layer.v]))
     const [h_BTd, ...present] =
       cached.length === 0
         ? step()
         : runStep(
-            `${B},${T},${cos.rank},${frame.mask?.rank}`,
+            `${B},${T},${rotary.cos.rank},${mask?.rank}`,
             T,
             [ids_BT, ...shared, ...names.map((name) => parameter(values, name)), ...cached],
             step,
@@ -86,7 +96,42 @@ export const decoderHidden = (
       if (cache !== undefined && start_BT !== undefined)
         throw new Error("hidden: packed sequences have no cache: give one of cache and start_BT")
       if (cache !== undefined) return extend(values, ids_BT, cache)
-      const frame = sequenceFrame(rotary, ids_BT.shape[0], ids_BT.shape[1], start_BT)
-      return trunk(values, ids_BT, (packed_Nc) => causalAttention(packed_Nc, frame, layout))
+      const [B, T] = ids_BT.shape
+      const frames = framesOf(
+        (rotary) => sequenceFrame(rotary, B, T, start_BT),
+        (rotary) => rotary(B, T, 0, undefined, start_BT),
+      )
+      return runTensors(of, values, ids_BT, {
+        attend: (packed_Nc, _, scale) => causalAttention(packed_Nc, frames.get(scale)!, of.heads),
+        positions_N: positions(B, T, 0, undefined, start_BT),
+      })
     })
+}
+
+/** Multiplications and additions x 2 of one token in the layers at context length T. */
+const flopsOf = ({ parameters, layers, heads }: Description): ((T: number) => number) => {
+  const size = (name: string) => parameters.get(name)!.shape.reduce((a, b) => a * b, 1)
+  const weights = layers.flat().flatMap(matricesOf)
+  const linear = weights.reduce((sum, { weight }) => sum + 2 * size(weight), 0)
+  return (T) => linear + 4 * T * heads.heads * heads.headSize * layers.length
+}
+
+/** The architecture of a description. @error for instructions that do not fit each other or the parameters */
+export const decoder = (of: Description): Architecture => {
+  slotWidths(of)
+  const { type, config, vocabularySize, hiddenSize, maxLength, parameters } = of
+  let program: { readonly of: NativeProgram | undefined } | undefined
+  return {
+    type,
+    config,
+    vocabularySize,
+    hiddenSize,
+    layers: of.layers.length,
+    maxLength,
+    parameters,
+    head: of.head.weight,
+    trunkFlops: flopsOf(of),
+    hidden: hiddenOf(of),
+    nativeProgram: () => (program ??= { of: nativeProgram(of) }).of,
+  }
 }

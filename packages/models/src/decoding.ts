@@ -8,10 +8,12 @@ import { native, tf } from "@winnow/tensor"
 import { nativeDecoding, refuseBatch, refuseRollback } from "./native-decoding.ts"
 
 /** A fresh decoding state of this model, native where it can be; `pad_B` counts the left padding of each sequence. */
-export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding =>
-  architecture.decodeProgram !== undefined && native() !== undefined
-    ? nativeDecoding(architecture.decodeProgram, parameters, parameters.get(architecture.head)!, pad_B)
-    : plainDecoding(architecture, parameters, pad_B)
+export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
+  const program = native() === undefined ? undefined : architecture.nativeProgram?.()
+  return program === undefined
+    ? plainDecoding(architecture, parameters, pad_B)
+    : nativeDecoding(program, parameters, parameters.get(architecture.head)!, pad_B)
+}
 
 /** The same over tensors, by the architecture's own `hidden`. */
 export const plainDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {

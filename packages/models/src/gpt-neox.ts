@@ -5,15 +5,11 @@
  * @source Black et al. 2022, "GPT-NeoX-20B"; names and arithmetic as in `transformers`
  */
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
-import { add3, type DecodeInstruction, decodeResult, gelu, layerNorm, linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
-import type { HeadLayout } from "./attention.ts"
-import { decoderHidden, type Trunk } from "./decoder.ts"
-import { decoderProgram } from "./decoder-program.ts"
-import { embedding } from "./embedding.ts"
-import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
+import { decoder } from "./decoder.ts"
+import type { Description, Instruction } from "./instructions.ts"
+import { normal, ones, zeros } from "./parameters.ts"
 import { ropeScaling, scalingFits } from "./rope-scaling.ts"
-import { rotaryEmbedding } from "./rotary.ts"
 import { layerCount, size } from "./sizes.ts"
 import { noTokenIds, tokenIds } from "./token-ids.ts"
 
@@ -87,47 +83,27 @@ const parametersOf = (o: GptNeoxOptions, m: number): Map<string, ParameterSpec> 
   return specs
 }
 
-/** `trunk` for new positions over a cache, as the native decoder takes it. */
-const instructionsOf = (o: GptNeoxOptions, m: number): ReadonlyArray<DecodeInstruction> => {
-  const d = o.hidden_size
-  const norm = (from: string, to: string, name: string): DecodeInstruction => ({
-    op: "layerNorm",
-    from,
-    to,
-    scale: `${name}.weight`,
-    shift: `${name}.bias`,
-    eps: o.layer_norm_eps,
+const layersOf = (o: GptNeoxOptions): Description["layers"] => {
+  const norm = (name: string): Instruction => ({
+    ...{ op: "norm", kind: "layer", from: "x", to: "normed" },
+    ...{ scale: `${name}.weight`, shift: `${name}.bias`, eps: o.layer_norm_eps },
   })
-  const dense = (name: string, outputs: number, bias = true) => ({
-    op: "linear" as const,
-    weight: `${name}.weight`,
-    bias: bias ? `${name}.bias` : undefined,
-    outputs,
-  })
-  const layer = (l: number): ReadonlyArray<DecodeInstruction> => {
+  const matrix = (name: string, bias = true) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
+  return Array.from({ length: o.num_hidden_layers }, (_, l) => {
     const at = `gpt_neox.layers.${l}.`
-    const attended = {
-      ...dense(`${at}attention.dense`, d, o.attention_bias),
-      from: "context",
-      to: "x",
-      add: true,
-    }
-    const feedNorm = norm("x", "normed", `${at}post_attention_layernorm`)
+    const attention = (kind: string) => [matrix(`${at}attention.${kind}`, o.attention_bias)]
+    const attended: Instruction = { op: "linear", from: "context", to: "x", of: attention("dense"), add: true }
+    const feedNorm = norm(`${at}post_attention_layernorm`)
     return [
-      norm("x", "normed", `${at}input_layernorm`),
-      { ...dense(`${at}attention.query_key_value`, 3 * d, o.attention_bias), from: "normed", to: "packed" },
-      { op: "attend", from: "packed", to: "context", layer: l },
+      norm(`${at}input_layernorm`),
+      { op: "linear", from: "normed", to: "packed", of: attention("query_key_value") },
+      { op: "attend", from: "packed", to: "context" },
       // parallel: the feed-forward reads x as the attention did
       ...(o.use_parallel_residual ? [feedNorm, attended] : [attended, feedNorm]),
-      { ...dense(`${at}mlp.dense_h_to_4h`, m), from: "normed", to: "wide", activation: "gelu" },
-      { ...dense(`${at}mlp.dense_4h_to_h`, d), from: "wide", to: "x", add: true },
+      { op: "linear", from: "normed", to: "wide", of: [matrix(`${at}mlp.dense_h_to_4h`)], activation: "gelu" },
+      { op: "linear", from: "wide", to: "x", of: [matrix(`${at}mlp.dense_4h_to_h`)], add: true },
     ]
-  }
-  return [
-    { op: "embed", to: "x", table: EMBED },
-    ...Array.from({ length: o.num_hidden_layers }, (_, l) => layer(l)).flat(),
-    norm("x", decodeResult, "gpt_neox.final_layer_norm"),
-  ]
+  })
 }
 
 /** config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions. */
@@ -152,69 +128,23 @@ const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
 
 /** The architecture with these sizes. */
 export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
-  const d = o.hidden_size
-  const m = o.intermediate_size ?? 4 * d
+  const m = o.intermediate_size ?? 4 * o.hidden_size
   const { headSize, exponents, rotated } = rotaryOf(o)
-  const layout: HeadLayout = {
-    heads: o.num_attention_heads,
-    kvHeads: o.num_attention_heads,
-    headSize,
-    order: "heads",
-  }
-  const rotarySpec = {
-    headSize,
-    rotated,
-    exponents,
-    theta: o.rope_theta,
-    scaling: o.rope_scaling,
-    maxLength: o.max_position_embeddings,
-  }
-  const eps = o.layer_norm_eps
-  const parameters = parametersOf(o, m)
-
-  const trunk: Trunk = (values, ids_BT, attend) => {
-    const [B, T] = ids_BT.shape
-    const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
-    const dense = (x: tf.Tensor2D, name: string, bias = true) =>
-      linear(x, p<tf.Tensor2D>(`${name}.weight`), bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined)
-    const norm = (x: tf.Tensor2D, name: string) =>
-      layerNorm(x, p<tf.Tensor1D>(`${name}.weight`), p<tf.Tensor1D>(`${name}.bias`), eps)
-    const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
-      const at = `gpt_neox.layers.${l}.`
-      const packed = dense(norm(x_Nd, `${at}input_layernorm`), `${at}attention.query_key_value`, o.attention_bias)
-      const context = attend(packed, l)
-      const attended = dense(context, `${at}attention.dense`, o.attention_bias)
-      const feed = (y: tf.Tensor2D) =>
-        dense(gelu(dense(norm(y, `${at}post_attention_layernorm`), `${at}mlp.dense_h_to_4h`)), `${at}mlp.dense_4h_to_h`)
-      if (o.use_parallel_residual) return add3(feed(x_Nd), attended, x_Nd)
-      const middle = tf.add(attended, x_Nd) as tf.Tensor2D
-      return tf.add(feed(middle), middle)
-    }
-    let x_Nd = embedding(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T]))
-    for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
-    return tf.reshape(norm(x_Nd, "gpt_neox.final_layer_norm"), [B, T, d]) as tf.Tensor3D
-  }
-
-  return {
+  const norm = "gpt_neox.final_layer_norm"
+  return decoder({
     type: "gpt_neox",
     config: configOf(o, m),
     vocabularySize: o.vocab_size,
-    hiddenSize: d,
-    layers: o.num_hidden_layers,
+    hiddenSize: o.hidden_size,
     maxLength: o.max_position_embeddings,
-    parameters,
-    head: o.tie_word_embeddings ? EMBED : "embed_out.weight",
-    trunkFlops: (T) => linearFlops(parameters, [EMBED, "embed_out.weight"]) + 4 * T * d * o.num_hidden_layers,
-    hidden: decoderHidden([...parameters.keys()], rotaryEmbedding(rotarySpec), layout, trunk),
-    decodeProgram: decoderProgram(
-      rotarySpec,
-      layout,
-      o.num_hidden_layers,
-      o.vocab_size,
-      { x: d, normed: d, packed: 3 * d, context: d, wide: m },
-      instructionsOf(o, m),
-    ),
-  }
+    parameters: parametersOf(o, m),
+    heads: { heads: o.num_attention_heads, kvHeads: o.num_attention_heads, headSize, order: "heads" },
+    rotary: { rotated, exponents, theta: o.rope_theta, scaling: o.rope_scaling },
+    embed: { table: EMBED },
+    layers: layersOf(o),
+    norm: { kind: "layer", scale: `${norm}.weight`, shift: `${norm}.bias`, eps: o.layer_norm_eps },
+    head: { weight: o.tie_word_embeddings ? EMBED : "embed_out.weight" },
+  })
 }
 
 /** The GPT-NeoX family as a plugin: `gptNeox({ vocab_size: 512, hidden_size: 128, ... })`. */

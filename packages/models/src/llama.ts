@@ -6,15 +6,11 @@
  * @source Touvron et al. 2023, "LLaMA" and "Llama 2"; names and arithmetic as in `transformers`
  */
 import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
-import { type DecodeInstruction, decodeResult, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { type } from "arktype"
-import type { HeadLayout } from "./attention.ts"
-import { decoderHidden, type Trunk } from "./decoder.ts"
-import { decoderProgram } from "./decoder-program.ts"
-import { embedding } from "./embedding.ts"
-import { linearFlops, normal, ones, parameter, zeros } from "./parameters.ts"
+import { decoder } from "./decoder.ts"
+import type { Description } from "./instructions.ts"
+import { normal, ones, zeros } from "./parameters.ts"
 import { ropeScaling, scalingFits } from "./rope-scaling.ts"
-import { rotaryEmbedding } from "./rotary.ts"
 import { layerCount, size } from "./sizes.ts"
 import { noTokenIds, tokenIds } from "./token-ids.ts"
 
@@ -98,56 +94,27 @@ const parametersOf = (o: LlamaOptions, m: number): Map<string, ParameterSpec> =>
   return specs
 }
 
-/** `trunk` for new positions over a cache, as the native decoder takes it. */
-const instructionsOf = (o: LlamaOptions, m: number): ReadonlyArray<DecodeInstruction> => {
-  const { Q, G, h } = headsOf(o)
-  const norm = (from: string, to: string, name: string): DecodeInstruction => ({
-    op: "rmsNorm",
-    from,
-    to,
-    scale: `${name}.weight`,
-    eps: o.rms_norm_eps,
-  })
-  const dense = (name: string, outputs: number, bias: boolean) => ({
-    op: "linear" as const,
+const layersOf = (o: LlamaOptions): Description["layers"] => {
+  const norm = (from: string, to: string, name: string) =>
+    ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps }) as const
+  const matrix = (name: string, bias: boolean) => ({
     weight: `${name}.weight`,
     bias: bias ? `${name}.bias` : undefined,
-    outputs,
   })
-  const layer = (l: number): ReadonlyArray<DecodeInstruction> => {
+  return Array.from({ length: o.num_hidden_layers }, (_, l) => {
     const at = `model.layers.${l}.`
-    const columns = [0, Q * h, (Q + G) * h]
-    const projections = PROJECTIONS.map((kind, i) => ({
-      ...dense(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, o.attention_bias),
-      from: "normed",
-      to: "packed",
-      column: columns[i]!,
-    }))
-    const bias = (half: string) => (o.mlp_bias ? `${at}mlp.${half}_proj.bias` : undefined)
+    const attention = (kind: string) => matrix(`${at}self_attn.${kind}`, o.attention_bias)
+    const feed = (kind: string) => matrix(`${at}mlp.${kind}`, o.mlp_bias)
     return [
       norm("x", "normed", `${at}input_layernorm`),
-      ...projections,
-      { op: "attend", from: "packed", to: "context", layer: l },
-      { ...dense(`${at}self_attn.o_proj`, o.hidden_size, o.attention_bias), from: "context", to: "x", add: true },
+      { op: "linear", from: "normed", to: "packed", of: PROJECTIONS.map(attention) },
+      { op: "attend", from: "packed", to: "context" },
+      { op: "linear", from: "context", to: "x", of: [attention("o_proj")], add: true },
       norm("x", "normed", `${at}post_attention_layernorm`),
-      {
-        op: "siluGate",
-        from: "normed",
-        to: "wide",
-        gate: `${at}mlp.gate_proj.weight`,
-        up: `${at}mlp.up_proj.weight`,
-        gateBias: bias("gate"),
-        upBias: bias("up"),
-        outputs: m,
-      },
-      { ...dense(`${at}mlp.down_proj`, o.hidden_size, o.mlp_bias), from: "wide", to: "x", add: true },
+      { op: "gate", from: "normed", to: "wide", gate: feed("gate_proj"), up: feed("up_proj") },
+      { op: "linear", from: "wide", to: "x", of: [feed("down_proj")], add: true },
     ]
-  }
-  return [
-    { op: "embed", to: "x", table: EMBED },
-    ...Array.from({ length: o.num_hidden_layers }, (_, l) => layer(l)).flat(),
-    norm("x", decodeResult, "model.norm"),
-  ]
+  })
 }
 
 /** config.json as `transformers` 5 reads it; the flat `rope_theta` is for earlier versions. */
@@ -170,71 +137,22 @@ const configOf = (o: LlamaOptions, m: number): Record<string, unknown> => {
 
 /** The architecture with these sizes. */
 export const llamaArchitecture = (o: LlamaOptions): Architecture => {
-  const d = o.hidden_size
-  const m = o.intermediate_size ?? 8 * Math.ceil(d / 3)
+  const m = o.intermediate_size ?? 8 * Math.ceil(o.hidden_size / 3)
   const { Q, G, h } = headsOf(o)
-  const layout: HeadLayout = { heads: Q, kvHeads: G, headSize: h, order: "kinds" }
-  const rotarySpec = {
-    headSize: h,
-    rotated: h,
-    theta: o.rope_theta,
-    scaling: o.rope_scaling,
-    maxLength: o.max_position_embeddings,
-  }
-  const eps = o.rms_norm_eps
-  const parameters = parametersOf(o, m)
-
-  const trunk: Trunk = (values, ids_BT, attend) => {
-    const [B, T] = ids_BT.shape
-    const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
-    const weights = (name: string, bias: boolean) => ({
-      weight_ed: p<tf.Tensor2D>(`${name}.weight`),
-      bias_e: bias ? p<tf.Tensor1D>(`${name}.bias`) : undefined,
-    })
-    const dense = (x: tf.Tensor2D, name: string, bias: boolean) => {
-      const { weight_ed, bias_e } = weights(name, bias)
-      return linear(x, weight_ed, bias_e)
-    }
-    const norm = (x: tf.Tensor2D, name: string) => rmsNorm(x, p<tf.Tensor1D>(`${name}.weight`), eps)
-    const layer = (x_Nd: tf.Tensor2D, l: number): tf.Tensor2D => {
-      const at = `model.layers.${l}.`
-      const y_Nd = norm(x_Nd, `${at}input_layernorm`)
-      const packed = linears(
-        y_Nd,
-        PROJECTIONS.map((kind) => weights(`${at}self_attn.${kind}`, o.attention_bias)),
-      )
-      const context = attend(packed, l)
-      const middle = tf.add(x_Nd, dense(context, `${at}self_attn.o_proj`, o.attention_bias)) as tf.Tensor2D
-      const z_Nd = norm(middle, `${at}post_attention_layernorm`)
-      const gateAndUp = ["gate_proj", "up_proj"].map((half) => weights(`${at}mlp.${half}`, o.mlp_bias))
-      const gated = siluGate(linears(z_Nd, gateAndUp))
-      return tf.add(middle, dense(gated, `${at}mlp.down_proj`, o.mlp_bias))
-    }
-    let x_Nd = embedding(p<tf.Tensor2D>(EMBED), tf.reshape(ids_BT, [B * T]))
-    for (let l = 0; l < o.num_hidden_layers; l++) x_Nd = tf.tidy(() => layer(x_Nd, l))
-    return tf.reshape(norm(x_Nd, "model.norm"), [B, T, d]) as tf.Tensor3D
-  }
-
-  return {
+  return decoder({
     type: "llama",
     config: configOf(o, m),
     vocabularySize: o.vocab_size,
-    hiddenSize: d,
-    layers: o.num_hidden_layers,
+    hiddenSize: o.hidden_size,
     maxLength: o.max_position_embeddings,
-    parameters,
-    head: o.tie_word_embeddings ? EMBED : "lm_head.weight",
-    trunkFlops: (T) => linearFlops(parameters, [EMBED, "lm_head.weight"]) + 4 * T * Q * h * o.num_hidden_layers,
-    hidden: decoderHidden([...parameters.keys()], rotaryEmbedding(rotarySpec), layout, trunk),
-    decodeProgram: decoderProgram(
-      rotarySpec,
-      layout,
-      o.num_hidden_layers,
-      o.vocab_size,
-      { x: d, normed: d, packed: (Q + 2 * G) * h, context: Q * h, wide: m },
-      instructionsOf(o, m),
-    ),
-  }
+    parameters: parametersOf(o, m),
+    heads: { heads: Q, kvHeads: G, headSize: h, order: "kinds" },
+    rotary: { rotated: h, theta: o.rope_theta, scaling: o.rope_scaling },
+    embed: { table: EMBED },
+    layers: layersOf(o),
+    norm: { kind: "rms", scale: "model.norm.weight", eps: o.rms_norm_eps },
+    head: { weight: o.tie_word_embeddings ? EMBED : "lm_head.weight" },
+  })
 }
 
 /** The Llama family as a plugin: `llama({ vocab_size: 512, hidden_size: 128, ... })`. */

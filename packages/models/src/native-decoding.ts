@@ -4,7 +4,7 @@
  * Letters: B sequences, T new positions, P cached positions.
  */
 import type { Decoding, Parameters } from "@winnow/core"
-import { type DecodeProgram, NativeDecoder, output, type tf } from "@winnow/tensor"
+import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tensor"
 import { checkPositions } from "./rotary-tables.ts"
 
 /** @error if B sequences are given to a decoding state of another number */
@@ -21,7 +21,7 @@ export const refuseRollback = (length: number, held: number): void => {
 
 /** A fresh decoding state; `pad_B` counts the left padding of each sequence. Needs the native library. */
 export const nativeDecoding = (
-  program: DecodeProgram,
+  program: NativeProgram,
   parameters: Parameters,
   head_Vd: tf.Variable,
   pad_B?: Int32Array,

@@ -28,13 +28,6 @@ const size = ({ shape }: ParameterSpec) => shape.reduce((a, b) => a * b, 1)
 export const parameterCount = (architecture: Architecture): number =>
   architecture.parameters.values().reduce((sum, spec) => sum + size(spec), 0)
 
-/** FLOPs of one token through all matrices except those named: two a weight. */
-export const linearFlops = (parameters: ReadonlyMap<string, ParameterSpec>, except: ReadonlyArray<string>): number =>
-  parameters
-    .entries()
-    .filter(([name, { shape }]) => shape.length === 2 && !except.includes(name))
-    .reduce((sum, [, spec]) => sum + 2 * size(spec), 0)
-
 /** FLOPs of one token's forward pass at context length T, vocabulary head included; backward costs twice as many. */
 export const flopsPerToken = (architecture: Architecture, T: number): number =>
   architecture.trunkFlops(T) + 2 * architecture.hiddenSize * architecture.vocabularySize

@@ -3,7 +3,7 @@
  *
  * Letters: h head size, r rotated entries of a head.
  */
-
+import type { Description } from "./instructions.ts"
 import { type Frequencies, type RopeScaling, rotaryFrequencies } from "./rope-scaling.ts"
 
 /** The rotary embedding of one architecture. */
@@ -16,16 +16,33 @@ export interface RotarySpec {
   readonly theta: number
   readonly maxLength: number
   readonly scaling?: RopeScaling | undefined
+  /** Factor of queries and keys alike; h^-1/4 if left out. */
+  readonly factor?: number
 }
 
-/** Tables [rows, r / 2] each, times h^-1/4, the factor of queries and keys alike. */
+/** Tables [rows, r / 2] each, times the factor of queries and keys. */
 export interface RotaryTables {
   readonly cos: Float32Array
   readonly sin: Float32Array
 }
 
-/** The factor of queries and keys, h^-1/4: their product then has the 1 / sqrt(h) of the scores. */
-export const rotaryScale = ({ headSize }: RotarySpec): number => headSize ** -0.25
+/** The factor of queries and of keys whose product has the factor of scores: h^-1/4 for 1 / sqrt(h). */
+export const scoreFactor = (headSize: number, scale: number | undefined): number =>
+  scale === undefined ? headSize ** -0.25 : Math.sqrt(scale)
+
+/** The factor of queries and keys. */
+export const rotaryScale = ({ headSize, factor }: RotarySpec): number => factor ?? scoreFactor(headSize, undefined)
+
+/** The rotary embedding of a description for attentions of this factor of scores; without rotation the factor alone. */
+export const rotarySpec = (
+  { heads: { headSize }, maxLength, rotary }: Pick<Description, "heads" | "maxLength" | "rotary">,
+  scale: number | undefined,
+): RotarySpec => ({
+  ...(rotary ?? { rotated: 0, theta: 1 }),
+  headSize,
+  maxLength,
+  factor: scoreFactor(headSize, scale),
+})
 
 /** Tables of the first so many positions; kept, and grown when more are asked for. */
 export const rotaryTables = (spec: RotarySpec): ((rows: number) => RotaryTables) => {

@@ -5,10 +5,11 @@
  *
  * With x = (x1, x2, rest) and x1, x2 each half of the rotated part: rotary(x) = x * cos + (x . R) * sin, where R is
  * the signed permutation with x . R = (-x2, x1, 0). A product with R is one op where slicing, negating and joining
- * are four. The unrotated part has cos = 1 and sin = 0. The tables carry the factor h^-1/4, for queries and keys
- * alike: the 1/sqrt(h) of the scores then costs nothing.
+ * are four. The unrotated part has cos = 1 and sin = 0. The tables carry the factor of queries and keys, h^-1/4: the
+ * 1/sqrt(h) of the scores then costs nothing. Without rotation (r = 0) cos is that factor, and no product is computed.
  */
 import { tf } from "@winnow/tensor"
+import { positionsOf } from "./positions.ts"
 import { checkPositions, type RotarySpec, rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
 export type { RotarySpec } from "./rotary-tables.ts"
@@ -86,7 +87,7 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
     if (pads === undefined && start_N === undefined) {
       const cos_Th = tf.tensor2d(cos.subarray(P * headSize, (P + T) * headSize), [T, headSize])
       const sin_Th = tf.tensor2d(sin.subarray(P * headSize, (P + T) * headSize), [T, headSize])
-      if (T > 1) return { cos: cos_Th, sin: sin_Th, turn_hh, rotated }
+      if (T > 1 || rotated === 0) return { cos: cos_Th, sin: sin_Th, turn_hh, rotated }
       const whole = new Float32Array(headSize * headSize)
       for (let j = 0; j < headSize; j++) {
         whole[j * headSize + j] = cos[P * headSize + j]!
@@ -97,14 +98,11 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
     }
     const cos_BTh = new Float32Array(B * T * headSize)
     const sin_BTh = new Float32Array(B * T * headSize)
-    for (let b = 0; b < B; b++)
-      for (let t = 0; t < T; t++) {
-        // Positions count from the first real token; what a padded position gets does not matter.
-        const before = start_N === undefined ? pads![b]! : start_N[b * T + t]!
-        const from = Math.max(0, P + t - before) * headSize
-        cos_BTh.set(cos.subarray(from, from + headSize), (b * T + t) * headSize)
-        sin_BTh.set(sin.subarray(from, from + headSize), (b * T + t) * headSize)
-      }
+    for (const [n, position] of positionsOf(B, T, P, pads, start_N).entries()) {
+      const from = position * headSize
+      cos_BTh.set(cos.subarray(from, from + headSize), n * headSize)
+      sin_BTh.set(sin.subarray(from, from + headSize), n * headSize)
+    }
     return {
       cos: tf.tensor3d(cos_BTh, [B, T, headSize]),
       sin: tf.tensor3d(sin_BTh, [B, T, headSize]),

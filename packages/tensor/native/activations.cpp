@@ -27,6 +27,9 @@ inline Normal normal(vf x) {
 
 inline vf sigmoid(vf x) { return splat(1.f) / (splat(1.f) + vexp(-x)); }
 
+// 2 u = 2 sqrt(2 / pi) (x + 0.044715 x^3).
+inline vf twice_u(vf x) { return splat(1.5957691216057308f) * (x + splat(0.044715f) * x * x * x); }
+
 }  // namespace
 }  // namespace winnow
 
@@ -47,6 +50,28 @@ WINNOW_API void winnow_gelu_gradient(int64_t n, const float* x, const float* dy,
       const vf v = load_partial(x + i, count);
       const Normal at = normal(v);
       store_partial(dx + i, load_partial(dy + i, count) * (at.cdf + v * at.density), count);
+    });
+  });
+}
+
+// x / 2 (1 + tanh(u)) = x sigmoid(2 u).
+WINNOW_API void winnow_gelu_tanh(int64_t n, const float* x, float* y) {
+  using namespace winnow;
+  parallel_pieces(n, [&](long from, long to) {
+    each_vector(from, to, [&](long i, long count) {
+      const vf v = load_partial(x + i, count);
+      store_partial(y + i, v * sigmoid(twice_u(v)), count);
+    });
+  });
+}
+
+WINNOW_API void winnow_gelu_tanh_gradient(int64_t n, const float* x, const float* dy, float* dx) {
+  using namespace winnow;
+  parallel_pieces(n, [&](long from, long to) {
+    each_vector(from, to, [&](long i, long count) {
+      const vf v = load_partial(x + i, count), s = sigmoid(twice_u(v));
+      const vf slope = splat(1.5957691216057308f) * (splat(1.f) + splat(3 * 0.044715f) * v * v);
+      store_partial(dx + i, load_partial(dy + i, count) * (s + v * s * (splat(1.f) - s) * slope), count);
     });
   });
 }

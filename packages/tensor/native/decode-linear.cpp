@@ -118,6 +118,14 @@ inline vf gelu(vf x) {
   return x * (z < zero() ? tail : splat(1.f) - tail);
 }
 
+// x / 2 (1 + tanh(u)) = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3).
+inline vf gelu_tanh(vf x) {
+  const vf twice = splat(1.5957691216057308f) * (x + splat(0.044715f) * x * x * x);
+  return x / (splat(1.f) + vexp(-twice));
+}
+
+inline vf activate(Activation by, vf x) { return by == Activation::NONE ? x : by == Activation::GELU ? gelu(x) : gelu_tanh(x); }
+
 template <class F>
 inline void each_vector(long n0, long n1, F&& f) {
   for (long n = n0; n < n1; n += LANES) f(n, std::min<long>(LANES, n1 - n));
@@ -129,7 +137,7 @@ void finish(long n0, long n1, long M, float* y, long ldy, const Epilogue& then) 
     each_vector(n0, n1, [&](long n, long lanes) {
       vf v = load_partial(row + n, lanes);
       if (then.bias) v += load_partial(then.bias + n, lanes);
-      if (then.gelu) v = gelu(v);
+      v = activate(then.activation, v);
       if (then.add) v += load_partial(then.add + m * ldy + n, lanes);
       store_partial(row + n, v, lanes);
     });
@@ -179,7 +187,7 @@ void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, 
       each_vector(0, width, [&](long n, long lanes) {
         vf v = load_partial(part + m * width + n, lanes);
         if (then.bias) v += load_partial(then.bias + n0 + n, lanes);
-        if (then.gelu) v = gelu(v);
+        v = activate(then.activation, v);
         float* at = y + m * ldy + n0 + n;
         store_partial(at, v + load_partial(at, lanes), lanes);
       });

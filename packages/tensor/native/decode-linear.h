@@ -132,10 +132,13 @@ void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx
 // out[i] = x . w[id[i]], summed as above: chosen outputs of one row.
 void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out);
 
+// GELU: x Phi(x); GELU_TANH: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+enum class Activation : int { NONE, GELU, GELU_TANH };
+
 // The work after a product, over the outputs n0 to n1 of M rows.
 struct Epilogue {
   const float* bias = nullptr;   // [N]
-  bool gelu = false;             // x Phi(x)
+  Activation activation = Activation::NONE;
   const float* add = nullptr;    // [M, ldy]: y = add + result
 };
 // y = x w^T, then the epilogue, on all threads where it is worth it.

@@ -20,7 +20,7 @@ constexpr long MOST_ROWS = 256;
 std::atomic<long> live{0}, live_bytes{0}, misses{0};
 
 enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, SILU_GATE, ATTEND };
-constexpr int GELU = 1, ADDED = 2, RESULT = -1;
+constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, RESULT = -1;
 constexpr long WORDS = 12;
 
 struct Instruction {
@@ -60,11 +60,10 @@ class Decoder {
     V_ = whole(1);
     caches_ = std::vector<LayerCache>(static_cast<size_t>(whole(2)));
     heads_ = {whole(3), whole(4), whole(5), whole(7), static_cast<HeadOrder>(whole(6))};
-    scale_ = static_cast<float>(words[8]);
-    const long slots = whole(9), instructions = whole(10);
-    for (long s = 0; s < slots; s++) widths_.push_back(whole(11 + s));
+    const long slots = whole(8), instructions = whole(9);
+    for (long s = 0; s < slots; s++) widths_.push_back(whole(10 + s));
     for (long i = 0; i < instructions; i++) {
-      const double* at = words + 11 + slots + i * WORDS;
+      const double* at = words + 10 + slots + i * WORDS;
       if (at + WORDS > words + n) break;
       Instruction in{};
       in.op = static_cast<Op>(static_cast<int>(at[0]));
@@ -168,9 +167,7 @@ class Decoder {
       const long ldy = widths_[static_cast<size_t>(in.to)];
       switch (in.op) {
         case Op::EMBED:
-          for (long b = 0; b < B_; b++)
-            for (long t = 0; t < T; t++)
-              std::memcpy(y + (b * T + t) * ldy, parameter(in.p[0]) + ids[b * all + from + t] * d_, static_cast<size_t>(d_) * 4);
+          embed(in, ids, all, from, T, y, ldy);
           break;
         case Op::LAYER_NORM:
         case Op::RMS_NORM:
@@ -178,7 +175,10 @@ class Decoder {
           break;
         case Op::LINEAR: {
           y += in.column;
-          const Epilogue then{parameter(in.p[1]), (in.flags & GELU) != 0, (in.flags & ADDED) != 0 ? y : nullptr};
+          const Activation activation = (in.flags & GELU) != 0        ? Activation::GELU
+                                        : (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH
+                                                                      : Activation::NONE;
+          const Epilogue then{parameter(in.p[1]), activation, (in.flags & ADDED) != 0 ? y : nullptr};
           linear(weights(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
           break;
         }
@@ -187,10 +187,26 @@ class Decoder {
           break;
         case Op::ATTEND:
           attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, B_, T, P_ + from,
-                 pad_.empty() ? nullptr : pad_.data(), cos_.data(), sin_.data(), scale_);
+                 pad_.empty() ? nullptr : pad_.data(), cos_.data(), sin_.data(), in.eps);
           break;
       }
     }
+  }
+
+  // The rows of the ids, plus those of the positions where there is a table of them: positions count behind the padding.
+  void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
+    const float *table = parameter(in.p[0]), *positions = parameter(in.p[1]);
+    for (long b = 0; b < B_; b++)
+      for (long t = 0; t < T; t++) {
+        float* row = y + (b * T + t) * ldy;
+        const float* token = table + ids[b * all + from + t] * d_;
+        if (!positions) {
+          std::memcpy(row, token, static_cast<size_t>(d_) * 4);
+          continue;
+        }
+        const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * d_;
+        for (long i = 0; i < d_; i++) row[i] = token[i] + place[i];
+      }
   }
 
   void norm(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
@@ -214,7 +230,6 @@ class Decoder {
 
   long d_, V_;
   Heads heads_;
-  float scale_;
   std::vector<Instruction> program_;
   std::vector<long> widths_;
   std::vector<const float*> parameters_;

@@ -19,7 +19,7 @@ static void products(Random& random) {
   const auto bias = random.normals(static_cast<size_t>(N)), before = random.normals(static_cast<size_t>(M * N));
   decode::Epilogue then;
   if (random.coin()) then.bias = bias.data();
-  then.gelu = random.coin();
+  then.activation = static_cast<decode::Activation>(random.between(0, 2));
   auto y = before;
   const bool added = random.coin();
   if (added) then.add = y.data();
@@ -36,7 +36,9 @@ static void products(Random& random) {
         size += std::fabs(static_cast<double>(x[m * K + k]) * w[n * K + k]);
       }
       if (then.bias) sum += bias[n];
-      if (then.gelu) sum = 0.5 * sum * std::erfc(-sum / std::sqrt(2.0));
+      if (then.activation == decode::Activation::GELU) sum = 0.5 * sum * std::erfc(-sum / std::sqrt(2.0));
+      if (then.activation == decode::Activation::GELU_TANH)
+        sum = 0.5 * sum * (1 + std::tanh(std::sqrt(2 / M_PI) * (sum + 0.044715 * sum * sum * sum)));
       if (added) sum += before[m * N + n];
       check::near("product", y[m * N + n], sum, 2e-6 * (1 + size));
     }

@@ -100,6 +100,20 @@ void gelu(check::Random& random) {
   check::near("value of NaN", y[at(n - 1)], x[at(n - 1)], 0);
 }
 
+void gelu_tanh(check::Random& random) {
+  const long n = random.size(40000);
+  const Floats x = random.normals(at(n), 3), dy = random.normals(at(n));
+  Floats y(x.size()), dx(x.size());
+  winnow_gelu_tanh(n, x.data(), y.data());
+  winnow_gelu_tanh_gradient(n, x.data(), dy.data(), dx.data());
+  for (long i = 0; i < n; i++) {
+    const double v = x[at(i)], c = std::sqrt(2 / 3.14159265358979323846), t = std::tanh(c * (v + 0.044715 * v * v * v));
+    const double slope = 0.5 * (1 + t) + 0.5 * v * (1 - t * t) * c * (1 + 3 * 0.044715 * v * v);
+    check::near("value", y[at(i)], 0.5 * v * (1 + t), 2e-6, i);
+    expect("dx", dx[at(i)], dy[at(i)] * slope, 2e-6, i);
+  }
+}
+
 void silu_gate(check::Random& random) {
   const long N = random.size(100), m = random.size(300);
   const Floats x = random.normals(at(2 * N * m), 3), dy = random.normals(at(N * m));
@@ -265,6 +279,7 @@ int main(int argc, char** argv) {
   return check::run(argc, argv,
                     {{"norms", norms},
                      {"gelu", gelu},
+                     {"gelu with tanh", gelu_tanh},
                      {"silu gate", silu_gate},
                      {"sums of three", sums_of_three},
                      {"embedding", embedding},

@@ -6,7 +6,6 @@
 import { toArrayBuffer } from "bun:ffi"
 import type { Address } from "@winnow/engine"
 import type { tf } from "../tf.ts"
-import { type DecodeProgram, type EncodedProgram, encodeProgram } from "./decode-program.ts"
 import { address, type Native, native, precision } from "./native.ts"
 import { roundedOf, screenOf } from "./of-weights.ts"
 import { weightsVersion } from "./weights-version.ts"
@@ -19,11 +18,21 @@ export interface GreedyRows {
   readonly margin: Float32Array
 }
 
-const encoded = new WeakMap<DecodeProgram, EncodedProgram>()
-const encodedOf = (program: DecodeProgram): EncodedProgram => {
-  const known = encoded.get(program) ?? encodeProgram(program)
-  encoded.set(program, known)
-  return known
+/** An architecture's step over a cache, its sizes fixed, as words for native code (`native/decode.h`). */
+export interface NativeProgram {
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  readonly maxLength: number
+  /**
+   * Cosines and sines of the first `rows` positions, [rows, r / 2] each for r rotated entries of a head, times the factor
+   * of queries and keys. Left out: nothing is rotated.
+   */
+  readonly rotary: ((rows: number) => { readonly cos: Float32Array; readonly sin: Float32Array }) | undefined
+  readonly words: Float64Array
+  /** Names of the parameters, in the order of the places that the words give them. */
+  readonly parameters: ReadonlyArray<string>
+  /** The names among them that are weights of products. */
+  readonly weights: ReadonlySet<string>
 }
 
 const noMargins = new Float32Array(0)
@@ -51,7 +60,7 @@ export class NativeDecoder {
 
   /** @error without the native library: see `native()`; for a parameter of the program that is not there */
   constructor(
-    readonly program: DecodeProgram,
+    readonly program: NativeProgram,
     parameters: ReadonlyMap<string, tf.Variable>,
     head_Vd: tf.Variable,
   ) {
@@ -59,7 +68,7 @@ export class NativeDecoder {
     if (open === undefined) throw new Error("native decoding without the native library: check `native()` before")
     this.#native = open
     this.#head_Vd = head_Vd
-    const { words, parameters: names, weights } = encodedOf(program)
+    const { words, parameters: names, weights } = program
     this.#parameters = names.map((name) => {
       const variable = parameters.get(name)
       if (variable === undefined) throw new Error(`decode program: no parameter ${name}`)
@@ -110,7 +119,7 @@ export class NativeDecoder {
   }
 
   #growRotary(length: number): void {
-    if (length <= this.#rotaryRows) return
+    if (this.program.rotary === undefined || length <= this.#rotaryRows) return
     const rows = Math.max(leastRotary, 2 * this.#rotaryRows, length)
     const { cos, sin } = this.program.rotary(rows)
     if (this.#native.C.winnow_decode_rotary(this.#live(), cos, sin, rows) !== 0) throw noMemory(rows)

@@ -1,6 +1,5 @@
 /** The part of the native library that is useful beyond this folder. */
-export { type DecodeInstruction, type DecodeProgram, result as decodeResult } from "./decode-program.ts"
-export { type GreedyRows, NativeDecoder, NativeLogits, nativeDecodingInUse } from "./decoder.ts"
+export { type GreedyRows, NativeDecoder, NativeLogits, type NativeProgram, nativeDecodingInUse } from "./decoder.ts"
 export {
   type Entries,
   type HeadForm,

@@ -48,6 +48,57 @@ export const gelu = <T extends tf.Tensor>(x: T): T => {
   )
 }
 
+const rootTwoByPi = Math.sqrt(2 / Math.PI)
+/** The factor of the cube. */
+const cubic = 0.044715
+
+/** `geluTanh` of TFJS ops. */
+export const plainGeluTanh = <T extends tf.Tensor>(x: T): T =>
+  customGrad(
+    ([x], save) => {
+      save([x!])
+      // 1 + tanh(u) = 2 sigmoid(2 u)
+      const gateOf = (x: tf.Tensor) =>
+        tf.sigmoid(tf.mul(tf.add(x, tf.mul(tf.mul(tf.square(x), x), cubic)), 2 * rootTwoByPi))
+      return {
+        value: tf.mul(x!, gateOf(x!)),
+        gradFunc: (dy, [x]) => {
+          const gate = gateOf(x!)
+          const slope = tf.mul(tf.add(tf.mul(tf.square(x!), 3 * cubic), 1), 2 * rootTwoByPi)
+          const bend = tf.mul(tf.mul(tf.mul(x!, gate), tf.sub(1, gate)), slope)
+          return tf.mul(dy, tf.add(gate, bend))
+        },
+      }
+    },
+    [x],
+  )
+
+/**
+ * GELU in its form with tanh, x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): `gelu_new` and `gelu_pytorch_tanh` of
+ * `transformers`.
+ */
+export const geluTanh = <T extends tf.Tensor>(x: T): T => {
+  const fast = native()
+  if (fast === undefined) return plainGeluTanh(x)
+  const { C } = fast
+  return customGrad(
+    ([x], save) => {
+      save([x!])
+      const y = output(x!.shape)
+      C.winnow_gelu_tanh(x!.size, address(x!), y.address)
+      return {
+        value: y.tensor,
+        gradFunc: (dy, [x]) => {
+          const dx = output(dy.shape)
+          C.winnow_gelu_tanh_gradient(dy.size, address(x!), address(dy), dx.address)
+          return dx.tensor
+        },
+      }
+    },
+    [x],
+  )
+}
+
 /** `siluGate` of TFJS ops. */
 export const plainSiluGate = (x_N2m: tf.Tensor2D): tf.Tensor2D =>
   customGrad(

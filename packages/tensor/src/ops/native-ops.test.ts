@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { native, type Precision, withPrecision } from "../native/native.ts"
 import { tf } from "../tf.ts"
-import { add3, gelu, plainGelu, plainSiluGate, siluGate } from "./activations.ts"
+import { add3, gelu, geluTanh, plainGelu, plainGeluTanh, plainSiluGate, siluGate } from "./activations.ts"
 import { type LinearWeights, linears, plainLinear } from "./linear.ts"
 import { layerNorm, plainLayerNorm, plainRmsNorm, rmsNorm } from "./norms.ts"
 import { plainSquareSum, squareSum } from "./square-sum.ts"
@@ -62,6 +62,7 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
         ))
       test(`GELU, SiLU gate, sum of three, [${N}, ${d}]`, () => {
         agree(as(gelu), as(plainGelu), [[N, d]], 1e-6)
+        agree(as(geluTanh), as(plainGeluTanh), [[N, d]], 2e-6)
         agree(as(siluGate), as(plainSiluGate), [[N, 2 * d]], 1e-6)
         agree(
           as(add3),
@@ -120,7 +121,14 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
         return Array.from({ length: 8 }, (_, r) => found.subarray(r * width, (r + 1) * width).every(Number.isFinite))
       }
       const expected = [true, true, false, true, true, false, true, true]
-      for (const y of [layerNorm(x, ones, zeros, 1e-5), rmsNorm(x, ones, 1e-5), gelu(x), siluGate(x), add3(x, x, x)])
+      for (const y of [
+        layerNorm(x, ones, zeros, 1e-5),
+        rmsNorm(x, ones, 1e-5),
+        gelu(x),
+        geluTanh(x),
+        siluGate(x),
+        add3(x, x, x),
+      ])
         expect(finiteRows(y)).toEqual(expected)
       expect(finiteRows(linears(x, [{ weight_ed: tf.ones([3, 40]) }]))).toEqual(expected)
     })

@@ -25,6 +25,8 @@ export const kernelSymbols = {
   },
   winnow_gelu: { args: [long, pointer, pointer], returns: nothing },
   winnow_gelu_gradient: { args: [long, pointer, pointer, pointer], returns: nothing },
+  winnow_gelu_tanh: { args: [long, pointer, pointer], returns: nothing },
+  winnow_gelu_tanh_gradient: { args: [long, pointer, pointer, pointer], returns: nothing },
   winnow_silu_gate: { args: [long, long, pointer, pointer], returns: nothing },
   winnow_silu_gate_gradient: { args: [long, long, pointer, pointer, pointer], returns: nothing },
   winnow_add3: { args: [long, pointer, pointer, pointer, pointer], returns: nothing },

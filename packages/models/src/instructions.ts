@@ -1,0 +1,132 @@
+/**
+ * The description of a model: sizes, parameters, and its layers as lists of instructions. It is the only description:
+ * `tensor-layers.ts` runs it with TFJS, differentiable, and `native-program.ts` encodes it for native decoding.
+ *
+ * Values live in slots: matrices of one row for each token. Slot "x" is the residual stream: the embedding writes it, the
+ * last norm reads it. An instruction reads a slot as it stands; every slot but x is void at the end of a layer.
+ *
+ * Letters: N tokens, d hidden size, V vocabulary, h head size, Q query heads, G key-value heads.
+ */
+import type { ParameterSpec } from "@winnow/core"
+import type { HeadLayout } from "./attention.ts"
+import type { RotarySpec } from "./rotary-tables.ts"
+
+/** Names of a linear layer's parameters: weight [outputs, inputs], bias [outputs]. */
+export interface Matrix {
+  readonly weight: string
+  readonly bias?: string | undefined
+}
+
+/** An activation: "gelu" is x Phi(x), "gelu-tanh" its form with tanh (`gelu_new` of `transformers`). */
+export type Activation = "gelu" | "gelu-tanh"
+
+/** A norm over the columns of a row: by mean and variance ("layer"), or by the mean square ("rms"). */
+export interface Norm {
+  readonly kind: "layer" | "rms"
+  readonly scale: string
+  /** Of a layer norm. */
+  readonly shift?: string | undefined
+  readonly eps: number
+}
+
+/** One instruction. `from` and `to` are slots. */
+export type Instruction =
+  | ({ readonly op: "norm"; readonly from: string; readonly to: string } & Norm)
+  | {
+      readonly op: "linear"
+      readonly from: string
+      readonly to: string
+      /** Several layers write their outputs side by side, such as queries, keys and values. */
+      readonly of: ReadonlyArray<Matrix>
+      /** Applied to the product and bias. */
+      readonly activation?: Activation
+      /** Added to the slot's content in place of replacing it: a residual connection. */
+      readonly add?: true
+    }
+  | {
+      /** silu(from gate^T + bias) * (from up^T + bias). */
+      readonly op: "gate"
+      readonly from: string
+      readonly to: string
+      readonly gate: Matrix
+      readonly up: Matrix
+    }
+  | {
+      /** From packed projections [N, (Q + 2 G) h] to the contexts of all heads [N, Q h]. Once a layer. */
+      readonly op: "attend"
+      readonly from: string
+      readonly to: string
+      /** Factor of the scores; 1 / sqrt(h) if left out. */
+      readonly scale?: number
+    }
+
+/** The rotary embedding of queries and keys; `headSize`, `maxLength` and the factor of scores come from elsewhere. */
+export type Rotation = Omit<RotarySpec, "headSize" | "maxLength" | "factor">
+
+/** Everything about a model but its numbers. */
+export interface Description {
+  /** `model_type` of config.json. */
+  readonly type: string
+  /** config.json as `transformers` reads it. */
+  readonly config: Record<string, unknown>
+  readonly vocabularySize: number
+  /** d. */
+  readonly hiddenSize: number
+  /** Most positions of a sequence. */
+  readonly maxLength: number
+  readonly parameters: ReadonlyMap<string, ParameterSpec>
+  readonly heads: HeadLayout
+  /** Left out: queries and keys are not rotated. */
+  readonly rotary?: Rotation
+  /** x = table[id], plus positions[position] where positions are learned. */
+  readonly embed: { readonly table: string; readonly positions?: string }
+  readonly layers: ReadonlyArray<ReadonlyArray<Instruction>>
+  /** The last norm. */
+  readonly norm: Norm
+  /** The vocabulary head: logits = h . weight^T. A bias of the head would stand here. */
+  readonly head: { readonly weight: string }
+}
+
+/** The slot of the residual stream. */
+export const stream = "x"
+
+/** The matrices of an instruction, in the order in which they are applied. */
+export const matricesOf = (i: Instruction): ReadonlyArray<Matrix> =>
+  i.op === "linear" ? i.of : i.op === "gate" ? [i.gate, i.up] : []
+
+/** Columns of every slot. @error for weights that do not fit their slot, and for slots that are read before they are written */
+export const slotWidths = (of: Description): ReadonlyMap<string, number> => {
+  const { heads, kvHeads, headSize } = of.heads
+  const widths = new Map([[stream, of.hiddenSize]])
+  const fail = (l: number, problem: string) => new Error(`${of.type}, layer ${l}: ${problem}`)
+  for (const [l, layer] of of.layers.entries()) {
+    const read = new Set([stream])
+    const attends = layer.filter(({ op }) => op === "attend").length
+    if (attends !== 1) throw fail(l, `found ${attends} attend instructions, expected one`)
+    for (const i of layer) {
+      const from = read.has(i.from) ? widths.get(i.from)! : undefined
+      if (from === undefined) throw fail(l, `${i.op} reads slot ${i.from}, which nothing in the layer wrote before`)
+      const outputs = matricesOf(i).map(({ weight }) => {
+        const shape = of.parameters.get(weight)?.shape
+        if (shape?.[1] !== from)
+          throw fail(l, `${weight} is ${shape ? `[${shape}]` : "no parameter"}, expected [outputs, ${from}]`)
+        return shape[0]!
+      })
+      if (i.op === "gate" && outputs[0] !== outputs[1]) throw fail(l, `gate and up have ${outputs} outputs`)
+      const packed = (heads + 2 * kvHeads) * headSize
+      if (i.op === "attend" && from !== packed) throw fail(l, `attend reads ${from} columns, expected ${packed}`)
+      const to = {
+        norm: from,
+        linear: outputs.reduce((a, b) => a + b, 0),
+        gate: outputs[0]!,
+        attend: heads * headSize,
+      }[i.op]
+      const adds = i.op === "linear" && i.add === true
+      if ((widths.get(i.to) ?? to) !== to || (adds && !read.has(i.to)))
+        throw fail(l, `${i.op} writes ${to} columns to slot ${i.to}, which has ${widths.get(i.to) ?? "none"}`)
+      widths.set(i.to, to)
+      read.add(i.to)
+    }
+  }
+  return widths
+}

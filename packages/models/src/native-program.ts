@@ -1,0 +1,103 @@
+/**
+ * The second interpreter of a description: words for the native decoder, which runs new positions over a cache. The words
+ * are described in `packages/tensor/native/decode.h`.
+ *
+ * Letters: h head size, r rotated entries of a head.
+ */
+import type { NativeProgram } from "@winnow/tensor"
+import {
+  type Description,
+  type Instruction,
+  type Matrix,
+  matricesOf,
+  type Norm,
+  slotWidths,
+  stream,
+} from "./instructions.ts"
+import { rotarySpec, rotaryTables, scoreFactor } from "./rotary-tables.ts"
+
+const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5 } as const
+const orderCodes = { kinds: 0, heads: 1 } as const
+const flags = { gelu: 1, add: 2, "gelu-tanh": 4 } as const
+/** The place that stands for the result of the last norm, and for a parameter that is not there. */
+const none = -1
+
+/** The factors of scores that the attentions of a description have. */
+const scales = ({ layers }: Description) => new Set(layers.flat().flatMap((i) => (i.op === "attend" ? [i.scale] : [])))
+
+/**
+ * The program of a description; undefined where the native decoder cannot run it: it holds one table of rotations, so
+ * rotated heads have one factor of scores in all layers.
+ */
+export const nativeProgram = (of: Description): NativeProgram | undefined => {
+  const rotated = of.rotary?.rotated ?? 0
+  if (rotated > 0 && scales(of).size > 1) return undefined
+  const widths = slotWidths(of)
+  const slots = [...widths.keys()]
+  const places = new Map<string, number>()
+  const parameter = (name: string | undefined) => {
+    if (name === undefined) return none
+    if (!places.has(name)) places.set(name, places.size)
+    return places.get(name)!
+  }
+  const line = (
+    op: keyof typeof opCodes,
+    from: number,
+    to: number,
+    p: ReadonlyArray<number>,
+    [outputs = 0, flag = 0, column = 0, eps = 0, layer = 0]: ReadonlyArray<number> = [],
+  ) => [opCodes[op], from, to, ...[0, 1, 2, 3].map((at) => p[at] ?? none), outputs, flag, column, eps, layer]
+  const slot = (name: string) => slots.indexOf(name)
+  const outputs = ({ weight }: Matrix) => of.parameters.get(weight)!.shape[0]!
+  const normLine = ({ kind, scale, shift, eps }: Norm, from: string, to: number) =>
+    line(kind, slot(from), to, [parameter(scale), parameter(shift)], [0, 0, 0, eps])
+
+  const encode = (i: Instruction, l: number): ReadonlyArray<number> => {
+    const [from, to] = [slot(i.from), slot(i.to)]
+    switch (i.op) {
+      case "norm":
+        return normLine(i, i.from, to)
+      case "linear": {
+        const flag = (i.activation === undefined ? 0 : flags[i.activation]) | (i.add ? flags.add : 0)
+        let column = 0
+        return i.of.flatMap((m) => {
+          const at = column
+          column += outputs(m)
+          return line("linear", from, to, [parameter(m.weight), parameter(m.bias)], [outputs(m), flag, at])
+        })
+      }
+      case "gate": {
+        const { gate, up } = i
+        const names = [gate.weight, up.weight, gate.bias, up.bias]
+        return line("gate", from, to, names.map(parameter), [outputs(gate)])
+      }
+      case "attend":
+        return line("attend", from, to, [], [0, 0, 0, scoreFactor(of.heads.headSize, i.scale), l])
+    }
+  }
+  const { heads, kvHeads, headSize, order } = of.heads
+  const body = [
+    ...line("embed", none, slot(stream), [parameter(of.embed.table), parameter(of.embed.positions)]),
+    ...of.layers.flatMap((layer, l) => layer.flatMap((i) => encode(i, l))),
+    ...normLine(of.norm, stream, none),
+  ]
+  const instructions = body.length / 12
+  const [scale] = scales(of)
+  return {
+    hiddenSize: of.hiddenSize,
+    vocabularySize: of.vocabularySize,
+    maxLength: of.maxLength,
+    rotary: rotated === 0 ? undefined : rotaryTables(rotarySpec(of, scale)),
+    words: Float64Array.from([
+      ...[of.hiddenSize, of.vocabularySize, of.layers.length, heads, kvHeads, headSize, orderCodes[order], rotated],
+      ...[slots.length, instructions, ...widths.values(), ...body],
+    ]),
+    parameters: [...places.keys()],
+    weights: new Set(
+      of.layers
+        .flat()
+        .flatMap(matricesOf)
+        .map(({ weight }) => weight),
+    ),
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * The first interpreter of a description: its instructions as TFJS ops, differentiable in the parameters.
+ *
+ * Letters: B sequences, T positions, N = B T, d hidden size.
+ */
+import type { Parameters } from "@winnow/core"
+import { add3, gelu, geluTanh, layerNorm, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
+import { embedding } from "./embedding.ts"
+import { type Activation, type Description, type Instruction, type Matrix, type Norm, stream } from "./instructions.ts"
+import { parameter } from "./parameters.ts"
+
+/** The parts of a pass that depend on what lies before it: positions, rotation, mask, cache. */
+export interface Surroundings {
+  /** From the packed projections of a layer to the context of all heads. */
+  readonly attend: (packed_Nc: tf.Tensor2D, layer: number, scale: number | undefined) => tf.Tensor2D
+  /** [N], where positions are learned. */
+  readonly positions_N: tf.Tensor1D | undefined
+}
+
+const activations: Readonly<Record<Activation, (x: tf.Tensor2D) => tf.Tensor2D>> = { gelu, "gelu-tanh": geluTanh }
+
+/**
+ * Values by slot. Additions wait until the slot is read, so that two of them (a parallel residual) are one pass over memory.
+ */
+class Slots {
+  readonly #values = new Map<string, ReadonlyArray<tf.Tensor2D>>()
+
+  write(name: string, value: tf.Tensor2D): void {
+    this.#values.set(name, [value])
+  }
+
+  add(name: string, value: tf.Tensor2D): void {
+    this.#values.set(name, [value, ...this.#values.get(name)!])
+  }
+
+  read(name: string): tf.Tensor2D {
+    const terms = [...this.#values.get(name)!]
+    while (terms.length > 1) {
+      const [a, b, c] = terms.splice(-3) as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D?]
+      terms.push(c === undefined ? tf.add(a, b) : add3(a, b, c))
+    }
+    this.write(name, terms[0]!)
+    return terms[0]!
+  }
+}
+
+/** Hidden states [B, T, d] of a description; the caller's tidy owns what is made. */
+export const runTensors = (
+  of: Description,
+  values: Parameters,
+  ids_BT: tf.Tensor2D,
+  { attend, positions_N }: Surroundings,
+): tf.Tensor3D => {
+  const [B, T] = ids_BT.shape
+  const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
+  const weights = ({ weight, bias }: Matrix) => ({
+    weight_ed: p<tf.Tensor2D>(weight),
+    bias_e: bias === undefined ? undefined : p<tf.Tensor1D>(bias),
+  })
+  const norm = (x: tf.Tensor2D, { kind, scale, shift, eps }: Norm) =>
+    kind === "rms"
+      ? rmsNorm(x, p<tf.Tensor1D>(scale), eps)
+      : layerNorm(x, p<tf.Tensor1D>(scale), p<tf.Tensor1D>(shift!), eps)
+  const run = (i: Instruction, x: tf.Tensor2D, l: number): tf.Tensor2D => {
+    switch (i.op) {
+      case "norm":
+        return norm(x, i)
+      case "linear": {
+        const of = i.of.map(weights)
+        const [{ weight_ed, bias_e }] = of as [(typeof of)[number]]
+        const y = of.length === 1 ? linear(x, weight_ed, bias_e) : linears(x, of)
+        return i.activation === undefined ? y : activations[i.activation](y)
+      }
+      case "gate":
+        return siluGate(linears(x, [i.gate, i.up].map(weights)))
+      case "attend":
+        return attend(x, l, i.scale)
+    }
+  }
+  const layer = (x_Nd: tf.Tensor2D, instructions: ReadonlyArray<Instruction>, l: number): tf.Tensor2D => {
+    const slots = new Slots()
+    slots.write(stream, x_Nd)
+    for (const i of instructions) {
+      const y = run(i, slots.read(i.from), l)
+      if (i.op === "linear" && i.add) slots.add(i.to, y)
+      else slots.write(i.to, y)
+    }
+    return slots.read(stream)
+  }
+  const tokens_Nd = embedding(p<tf.Tensor2D>(of.embed.table), tf.reshape(ids_BT, [B * T]))
+  let x_Nd: tf.Tensor2D =
+    positions_N === undefined
+      ? tokens_Nd
+      : tf.add(tokens_Nd, embedding(p<tf.Tensor2D>(of.embed.positions!), positions_N))
+  for (const [l, instructions] of of.layers.entries()) x_Nd = tf.tidy(() => layer(x_Nd, instructions, l))
+  return tf.reshape(norm(x_Nd, of.norm), [B, T, of.hiddenSize])
+}
