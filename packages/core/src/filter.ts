@@ -9,15 +9,7 @@ import { filterInput } from "./contract/filter-contract.ts"
 import type { InvalidInput } from "./errors.ts"
 import { Reference, Target } from "./model.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
-import {
-  type ReferenceStatistic,
-  referenceStatistics,
-  type Statistic,
-  type Statistics,
-  statisticNames,
-  type TargetStatistic,
-  targetStatistics,
-} from "./statistics.ts"
+import { type ReadsOf, readsModel, type Statistic, type Statistics, statisticNames } from "./statistics/index.ts"
 import type { StepState } from "./step-state.ts"
 
 /** The part of a filter's input that every filter is given, whatever it needs. */
@@ -64,8 +56,8 @@ export class Filter extends Context.Service<Filter, FilterInstance>()("@winnow/c
 
 /** The services that statistics must come from: in the layer's type, so that a missing one does not compile. */
 export type FilterRequirements<S extends Statistic> =
-  | (Extract<S, ReferenceStatistic> extends never ? never : Reference)
-  | (Extract<S, TargetStatistic> extends never ? never : Target)
+  | ("reference" extends ReadsOf<S> ? Reference : never)
+  | ("target" extends ReadsOf<S> ? Target : never)
 
 export type FilterUse<R = Reference | Target> = Use<"filter", FilterInstance, R>
 
@@ -96,8 +88,8 @@ export const defineFilter = <const O extends Type, const S extends Statistic = n
     from: spec.from,
     make: (options) =>
       Effect.gen(function* () {
-        if (spec.needs.some((s) => referenceStatistics.has(s))) yield* Reference
-        if (spec.needs.some((s) => targetStatistics.has(s))) yield* Target
+        if (spec.needs.some((s) => readsModel(s, "reference"))) yield* Reference
+        if (spec.needs.some((s) => readsModel(s, "target"))) yield* Target
         const made = spec.make(options)
         const filter = Effect.isEffect(made) ? yield* made : made
         const { select, save, restore, before, after, tensors } = functionsOf(plugin, place, filter)

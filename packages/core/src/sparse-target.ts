@@ -1,7 +1,7 @@
 /**
  * The target where it is known in part: the most probable tokens of each row, or a sample, from a cache of signals.
  *
- * Letters: R rows of a chunk, k entries a row, V vocabulary, p target, q draft.
+ * Letters: N valid tokens, R rows of a chunk, k entries a row, V vocabulary, p target, q draft.
  */
 import type { tf } from "@winnow/tensor"
 import type { Categorical } from "./categorical.ts"
@@ -22,6 +22,20 @@ export interface SparseTarget {
   readonly logP_Rk: tf.Tensor2D
   /** sum of p over the tokens that are no entry, 0 to 1; 0 for "samples", whose weights sum to 1. */
   readonly tail_R: tf.Tensor1D
+}
+
+/** The same entries as typed arrays, [N, k] row by row: what a fused head reads. */
+export interface SparseRows {
+  readonly kind: SparseTarget["kind"]
+  readonly k: number
+  /** Token of each entry. */
+  readonly ids_Nk: Int32Array
+  /** p of the token; 1 / k for samples, where a token may be several entries. */
+  readonly p_Nk: Float32Array
+  /** log p of the token, nats, for both kinds. */
+  readonly logP_Nk: Float32Array
+  /** sum of p over all other tokens; 0 for samples. */
+  readonly tail_N: Float32Array
 }
 
 /** Rows of one chunk, with a target that is known in part. The tensors belong to the caller's tidy. */

@@ -4,7 +4,7 @@
  * A multiplication and its addition are 2 FLOPs; a backward pass is twice its forward. Only matrix products count, as
  * usual: norms, softmaxes and the optimizer are left out. Letters: d hidden size, V vocabulary, T context length.
  */
-import type { Architecture, Statistic } from "@winnow/core"
+import { type Architecture, modelsRead, readsModel, type Statistic } from "@winnow/core"
 import type { SignalsOptions } from "@winnow/training"
 
 /** Tokens of a stage. */
@@ -43,16 +43,14 @@ export const trainingFlops = (
   const form = signals?.target ?? "live"
   const cached = signals?.reference === "cached"
   const reference = cached ? undefined : compared
-  const needs = cached ? all.filter((s) => !s.startsWith("reference")) : all
+  const needs = cached ? all.filter((s) => !readsModel(s, "reference")) : all
   // Only live and hidden leave the head's product to the step.
   const target = form === "live" || form === "hidden" ? frozen : undefined
-  const about = (prefix: string) => needs.some((s) => s.startsWith(prefix))
-  const activeLoss = needs.some((s) => s === "draftLoss_N" || s === "referenceLoss_N")
-  const together = needs.some((s) => s === "acceptance_N" || s === "agreement_N" || s === "hellinger_N")
+  const reads = modelsRead(needs, { target: lossNeedsTarget })
   let flops = 3 * tokens.seen * draft.trunkFlops(T) + 3 * tokens.trained * head(draft)
-  if (about("draft") || together) flops += tokens.valid * head(draft)
+  if (reads.has("draft")) flops += tokens.valid * head(draft)
   if (target !== undefined) {
-    const inStatistics = about("target") || together || (activeLoss && lossNeedsTarget)
+    const inStatistics = reads.has("target")
     if ((inStatistics || lossNeedsTarget) && form === "live") flops += tokens.seen * target.trunkFlops(T)
     if (inStatistics) flops += tokens.valid * head(target)
     if (lossNeedsTarget) flops += tokens.trained * head(target)
@@ -64,7 +62,7 @@ export const trainingFlops = (
     flops += tokens.valid * head(reference) + ofBatch
   if (lossReadsBatch)
     flops += tokens.trained * (head(draft) + (target !== undefined && lossNeedsTarget ? head(target) : 0))
-  if (reference !== undefined && about("reference"))
+  if (reference !== undefined && reads.has("reference"))
     flops += tokens.seen * reference.trunkFlops(T) + tokens.valid * head(reference)
   return flops
 }

@@ -1,5 +1,5 @@
 /** A placebo for filters that compare the draft to a reference. */
-import { type FilterInstance, referenceStatistics, type Statistic, type Statistics } from "@winnow/core"
+import { type FilterInstance, readsModel, type Statistic, type Statistics } from "@winnow/core"
 import { permutation } from "@winnow/numerics"
 
 /**
@@ -16,7 +16,7 @@ export const shuffledReference = (filter: FilterInstance): FilterInstance => ({
   select: (input) => {
     const order = permutation(input.N, input.rng)
     const dealt = (values: Statistics[Statistic]) => Float32Array.from(order, (n) => values[n]!)
-    const reference = filter.needs.filter((s) => referenceStatistics.has(s)).map((s) => [s, dealt(input[s])])
+    const reference = filter.needs.filter((s) => readsModel(s, "reference")).map((s) => [s, dealt(input[s])])
     return filter.select({ ...input, ...Object.fromEntries(reference) })
   },
 })

@@ -4,7 +4,15 @@
  * Slow and [N, V] large. It shares nothing with the fast form but the models, the filter and the loss's `value`; the tests
  * hold the two together, and the benchmark measures one against the other.
  */
-import { Categorical, type LossChunk, type Statistic, type Statistics } from "@winnow/core"
+import {
+  Categorical,
+  type LossChunk,
+  modelsRead,
+  type Statistic,
+  type StatisticRow,
+  type Statistics,
+  statistics as table,
+} from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { gradients, tf } from "@winnow/tensor"
 import { type MicroBatch, type MicroResult, select, uniforms, validRows } from "./micro-batch.ts"
@@ -13,36 +21,16 @@ import { type MicroBatch, type MicroResult, select, uniforms, validRows } from "
 const logitsOf = (h_BTd: tf.Tensor3D, head_Vd: tf.Tensor, row_N: tf.Tensor1D): tf.Tensor2D =>
   tf.matMul(validRows(h_BTd, row_N), head_Vd as tf.Tensor2D, false, true)
 
-/** Every statistic by its definition, from log-probabilities. */
-const plainStatistics: Record<Statistic, (m: Models, loss: (draft: Categorical) => tf.Tensor1D) => tf.Tensor> = {
-  draftLoss_N: ({ draft }, loss) => loss(draft),
-  referenceLoss_N: ({ reference }, loss) => loss(reference!),
-  draftNll_N: ({ draft, gold_NV }) => nll(draft, gold_NV),
-  referenceNll_N: ({ reference, gold_NV }) => nll(reference!, gold_NV),
-  targetNll_N: ({ target, gold_NV }) => nll(target!, gold_NV),
-  draftEntropy_N: ({ draft }) => entropy(draft),
-  targetEntropy_N: ({ target }) => entropy(target!),
-  acceptance_N: ({ draft, target }) =>
-    tf.sum(tf.minimum(tf.softmax(draft.logits_RV), tf.softmax(target!.logits_RV)), 1),
-  agreement_N: ({ draft, target }) =>
-    tf.cast(tf.equal(tf.argMax(draft.logits_RV, 1), tf.argMax(target!.logits_RV, 1)), "float32"),
-  hellinger_N: ({ draft, target }) =>
-    tf.sqrt(tf.relu(tf.sub(1, tf.sum(tf.sqrt(tf.mul(tf.softmax(draft.logits_RV), tf.softmax(target!.logits_RV))), 1)))),
-  draftTop_N: ({ draft }) => tf.max(tf.softmax(draft.logits_RV), 1),
-  targetTop_N: ({ target }) => tf.max(tf.softmax(target!.logits_RV), 1),
-}
-
-interface Models {
-  readonly draft: Categorical
-  readonly target: Categorical | undefined
-  readonly reference: Categorical | undefined
-  readonly gold_NV: tf.Tensor2D
-}
-
-const nll = (of: Categorical, gold_NV: tf.Tensor2D) => tf.neg(tf.sum(tf.mul(tf.logSoftmax(of.logits_RV), gold_NV), 1))
-const entropy = (of: Categorical) => {
-  const logP = tf.logSoftmax(of.logits_RV)
-  return tf.neg(tf.sum(tf.mul(tf.exp(logP), logP), 1))
+/** log softmax of each row of logits [N, V], in double precision. */
+const logSoftmax = (logits_NV: tf.Tensor2D): ReadonlyArray<Float64Array> => {
+  const [N, V] = logits_NV.shape
+  const all = logits_NV.dataSync()
+  return Array.from({ length: N }, (_, n) => {
+    const row = Float64Array.from(all.subarray(n * V, (n + 1) * V))
+    const largest = row.reduce((a, b) => Math.max(a, b))
+    const logSum = largest + Math.log(row.reduce((sum, z) => sum + Math.exp(z - largest), 0))
+    return row.map((z) => z - logSum)
+  })
 }
 
 /** The same results as `runMicroBatch`, up to rounding. */
@@ -79,14 +67,20 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const everyRow = Int32Array.from({ length: N }, (_, n) => n)
     const statistics: Partial<Record<Statistic, Float32Array>> = {}
     const logits_NV = logitsOf(draft.hidden(ids_BT), draft.head_Vd, row_N)
-    const models: Models = {
-      draft: new Categorical(logits_NV),
-      target,
-      reference,
-      gold_NV: tf.oneHot(gold_N, draft.architecture.vocabularySize).toFloat() as tf.Tensor2D,
+    const models = { draft: new Categorical(logits_NV), target, reference }
+    const logP = Object.fromEntries(
+      [...modelsRead(filter.needs, { target: false })].map((of) => [of, logSoftmax(models[of]!.logits_RV)]),
+    )
+    for (const name of filter.needs) {
+      const entry = table[name]
+      statistics[name] =
+        entry.lossOf !== undefined
+          ? (lossOn(models[entry.lossOf]!, everyRow).dataSync() as Float32Array)
+          : Float32Array.from(everyRow, (n) => {
+              const row = Object.fromEntries(Object.entries(logP).map(([of, rows]) => [of, rows[n]!]))
+              return entry.definition({ ...row, gold: batch.gold_N[n]! } as unknown as StatisticRow)
+            })
     }
-    for (const name of filter.needs)
-      statistics[name] = plainStatistics[name](models, (of) => lossOn(of, everyRow)).dataSync() as Float32Array
     const selection = select(input, statistics as Partial<Statistics>)
     const kept = everyRow.filter((n) => selection.weights_N[n]! > 0)
     const weights_K = tf.tensor1d(Float32Array.from(kept, (n) => selection.weights_N[n]!))

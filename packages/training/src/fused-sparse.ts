@@ -3,8 +3,8 @@
  *
  * Letters: N rows, k entries a row; p target, q draft; Q the draft's mass outside a top k, t the target's.
  */
+import type { SparseRows } from "@winnow/core"
 import { type Entries, type HeadRows, headGradient, headStatistics, type native } from "@winnow/tensor"
-import type { SparseRows } from "./signals/rows.ts"
 import { take } from "./take.ts"
 
 type Library = NonNullable<ReturnType<typeof native>>

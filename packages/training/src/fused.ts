@@ -3,30 +3,31 @@
  *
  * Letters: N valid rows, K kept rows, V vocabulary, d hidden size; p target, q draft (or the reference in its place).
  */
-import type { FusedLoss, Statistic, Statistics } from "@winnow/core"
+import {
+  type FusedLoss,
+  type NativeForm,
+  type OwnStatistic,
+  readsModel,
+  type SparseRows,
+  type Statistic,
+  type Statistics,
+  statistics,
+} from "@winnow/core"
 import { type HeadRows, type HeadStatistic, headGradient, headStatistics, native } from "@winnow/tensor"
 import { type Asked, lossRecipe, type Recipe, scaled, type Which } from "./fused-recipe.ts"
 import { drawSampled, type SampledFound, sampledGradient, sampledLoss, takeSampled } from "./fused-sampled.ts"
 import { type SparseFound, sparseGradient, sparseLoss, takeFound } from "./fused-sparse.ts"
-import type { SparseRows } from "./signals/rows.ts"
 import type { Pass } from "./statistics.ts"
 import { take } from "./take.ts"
 
-/** The statistics beside the losses, all at temperature 1. */
-const asksOf: Partial<Record<Statistic, ReadonlyArray<HeadStatistic>>> = {
-  draftNll_N: ["draft.nll"],
-  referenceNll_N: ["reference.nll"],
-  targetNll_N: ["target.nll"],
-  draftEntropy_N: ["draft.entropy"],
-  targetEntropy_N: ["target.entropy"],
-  acceptance_N: ["draftPair.acceptance"],
-  agreement_N: ["draft.argmax", "target.argmax"],
-  hellinger_N: ["draftPair.hellinger"],
-  draftTop_N: ["draft.top"],
-  targetTop_N: ["target.top"],
+/** The native form of a statistic; undefined for an active loss, and for one that has none. */
+const nativeOf = (name: Statistic): NativeForm | undefined => (statistics[name] as OwnStatistic).native
+const asksOf = (name: Statistic) => nativeOf(name)?.ask ?? []
+const answerOf = (name: Statistic, asked: Asked): Float32Array => {
+  const { ask, of } = nativeOf(name)!
+  return of === undefined ? asked[ask[0]!]! : of(asked)
 }
-
-const notLoss = (name: Statistic) => name !== "draftLoss_N" && name !== "referenceLoss_N"
+const notLoss = (name: Statistic) => statistics[name].lossOf === undefined
 
 /** The results of a statistics pass on the loss's rows, for the gradient of the kept ones. */
 const found = new WeakMap<Pass, Asked>()
@@ -50,6 +51,7 @@ const question = (pass: Pass) => ({
 export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Partial<Statistics> | undefined => {
   const library = native()
   if (library === undefined || needs.length === 0) return undefined
+  if (needs.some((name) => notLoss(name) && nativeOf(name) === undefined)) return undefined
   if (pass.cached !== undefined)
     return knowsSparse(pass) ? sparseStatistics(library, pass, pass.cached, needs) : undefined
   const ofLoss = needs.flatMap((n) => (n === "draftLoss_N" ? ["draft"] : n === "referenceLoss_N" ? ["reference"] : []))
@@ -73,7 +75,7 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
     for (const which of ofLoss as ReadonlyArray<Which>) for (const ask of recipe.ask(which)) lossAsks.add(ask)
     if (ofLoss.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
   }
-  const otherAsks = new Set(needs.flatMap((name) => asksOf[name] ?? []))
+  const otherAsks = new Set(needs.flatMap(asksOf))
   const together = recipe === undefined || recipe.temperature === 1 || otherAsks.size === 0
   const run = (ask: ReadonlySet<HeadStatistic>, temperature: number): Asked =>
     ask.size === 0
@@ -87,9 +89,7 @@ export const fusedStatistics = (pass: Pass, needs: ReadonlyArray<Statistic>): Pa
   for (const name of needs) {
     if (name === "draftLoss_N" || name === "referenceLoss_N")
       out[name] = recipe!.value(first, name === "draftLoss_N" ? "draft" : "reference", V)
-    else if (name === "agreement_N")
-      out[name] = others["draft.argmax"]!.map((id, n) => (id === others["target.argmax"]![n] ? 1 : 0))
-    else out[name] = others[asksOf[name]![0]!]!
+    else out[name] = answerOf(name, others)
   }
   return out
 }
@@ -108,13 +108,11 @@ const sparseStatistics = (
   cached: SparseRows,
   needs: ReadonlyArray<Statistic>,
 ): Partial<Statistics> | undefined => {
-  const { k, ids_Nk } = cached
   const others = needs.filter(notLoss)
-  // what asks for the whole target was refused before; agreement needs no more of it than its first entry
-  const ask = new Set(others.flatMap((name) => (name === "agreement_N" ? (["draft.argmax"] as const) : asksOf[name]!)))
-  const ofDraft = [...ask].filter((name) => name.startsWith("draft."))
-  const ofReference = [...ask].filter((name) => name.startsWith("reference."))
-  if (ofDraft.length + ofReference.length < ask.size) return undefined
+  // what asks for the whole target was refused before
+  const partForm = (name: Statistic) =>
+    readsModel(name, "target") ? (statistics[name] as OwnStatistic).from![cached.kind]!.native : undefined
+  const ask = new Set(others.flatMap((name) => partForm(name)?.ask ?? asksOf(name)))
 
   const factor = (pass.loss.fused as Extract<FusedLoss, { form: "kl" }>).factor
   const out: Partial<Record<Statistic, Float32Array>> = {}
@@ -127,11 +125,7 @@ const sparseStatistics = (
   if (needs.includes("referenceLoss_N"))
     out.referenceLoss_N = scaled(sparseLoss(library, pass.reference!, cached).loss_N, factor)
   if (ask.size > 0) Object.assign(asked, headStatistics(library, { ...question(pass), ask: [...ask] }))
-  for (const name of others)
-    out[name] =
-      name === "agreement_N"
-        ? asked["draft.argmax"]!.map((id, n) => (id === ids_Nk[n * k] ? 1 : 0))
-        : asked[asksOf[name]![0]!]!
+  for (const name of others) out[name] = partForm(name)?.of(asked, cached) ?? answerOf(name, asked)
   return out
 }
 

@@ -14,9 +14,8 @@ import {
   type FilterInstance,
   type LossInstance,
   type Model,
-  referenceStatistics,
+  modelsRead,
   type Statistics,
-  targetStatistics,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
@@ -91,8 +90,9 @@ export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Part
 /** All of a pass but the draft's rows. Belongs to the caller's tidy. */
 const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Omit<Pass, "draft"> => {
   const { batch, filter, loss, signals = {} } = input
-  const needsReference = filter.needs.some((s) => referenceStatistics.has(s))
-  const needsTarget = loss.target || filter.needs.some((s) => targetStatistics.has(s))
+  const reads = modelsRead(filter.needs, loss)
+  const needsReference = reads.has("reference")
+  const needsTarget = loss.target || reads.has("target")
   const rowsOf = (model: Model | undefined) => model && frozenRows(model, ids_BT, row_N)
   const stored = needsTarget ? signals.target?.(batch) : undefined
   const known = needsReference ? signals.reference?.(batch) : undefined

@@ -8,13 +8,15 @@ import {
   Categorical,
   type LossChunk,
   type LossInstance,
+  modelsRead,
   type ReferenceStatistic,
-  referenceStatistics,
+  readsModel,
   type SparseChunk,
   type SparseTarget,
   type Statistic,
+  type StatisticChunk,
   type Statistics,
-  targetStatistics,
+  statistics,
 } from "@winnow/core"
 import { product, tf } from "@winnow/tensor"
 import { fusedStatistics } from "./fused.ts"
@@ -42,15 +44,6 @@ export interface Pass {
   /** Rows of a chunk: R V 4 bytes a logits tensor. */
   readonly chunkRows: number
 }
-
-const draftStatistics: ReadonlyArray<Statistic> = [
-  "draftNll_N",
-  "draftEntropy_N",
-  "acceptance_N",
-  "agreement_N",
-  "hellinger_N",
-  "draftTop_N",
-]
 
 /** Logits of rows [start, start + count). Belongs to the caller's tidy. */
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
@@ -91,44 +84,15 @@ export const sparseOf = ({ name, sparse }: LossInstance) => {
 const lossValue = (loss: LossInstance, chunk: Chunk): tf.Tensor1D =>
   "sparse" in chunk ? sparseOf(loss).value(chunk) : loss.value(chunk)
 
-/** The value of one statistic for a chunk. */
+/** The value of one statistic for a chunk. The models that it reads are there. */
 const statistic = (name: Statistic, chunk: ChunkModels, loss: LossInstance, chunkOf: ChunkOf): tf.Tensor1D => {
-  const { draft, target, sparse, reference, gold_R } = chunk
-  switch (name) {
-    case "draftLoss_N":
-      return lossValue(loss, chunkOf(draft!))
-    case "referenceLoss_N":
-      return lossValue(loss, chunkOf(reference!))
-    case "draftNll_N":
-      return draft!.nll_R(gold_R)
-    case "referenceNll_N":
-      return reference!.nll_R(gold_R)
-    case "targetNll_N":
-      return target!.nll_R(gold_R)
-    case "draftEntropy_N":
-      return draft!.entropy_R()
-    case "targetEntropy_N":
-      return target!.entropy_R()
-    case "acceptance_N":
-      return tf.sum(tf.minimum(draft!.p_RV(), target!.p_RV()), 1)
-    case "agreement_N":
-      return tf.cast(
-        tf.equal(tf.argMax(draft!.logits_RV, 1), target ? tf.argMax(target.logits_RV, 1) : first(sparse!)),
-        "float32",
-      )
-    case "hellinger_N": {
-      const common_R = tf.sum(tf.sqrt(tf.mul(draft!.p_RV(), target!.p_RV())), 1)
-      return tf.sqrt(tf.relu(tf.sub(1, common_R)))
-    }
-    case "draftTop_N":
-      return tf.max(draft!.p_RV(), 1)
-    case "targetTop_N":
-      return tf.max(target!.p_RV(), 1)
-  }
+  const entry = statistics[name]
+  if (entry.lossOf !== undefined) return lossValue(loss, chunkOf(chunk[entry.lossOf]!))
+  const { sparse } = chunk
+  if (sparse === undefined || !readsModel(name, "target")) return entry.plain(chunk as StatisticChunk)
+  // a statistic that is not exact from a part was refused before any work
+  return entry.from![sparse.kind]!.plain({ ...(chunk as StatisticChunk), sparse })
 }
-
-/** The most probable token of each row: the first of its top k. */
-const first = ({ ids_Rk }: SparseTarget): tf.Tensor1D => tf.squeeze(tf.slice2d(ids_Rk, [0, 0], [-1, 1]), [1])
 
 interface ChunkModels {
   readonly draft: Categorical | undefined
@@ -193,26 +157,22 @@ export const statisticsPass = (pass: Pass, wanted: ReadonlyArray<Statistic>): Pa
   const needs = wanted.filter((name) => known[name as ReferenceStatistic] === undefined)
   const N = pass.gold_N.length
   const { loss } = pass
-  const wants = (...names: ReadonlyArray<Statistic>) => needs.some((n) => names.includes(n))
-  const usesLoss = wants("draftLoss_N", "referenceLoss_N")
-  const usesDraft = wants("draftLoss_N", ...draftStatistics)
-  const usesReference = needs.some((n) => referenceStatistics.has(n))
-  const usesTarget = (usesLoss && loss.target) || needs.some((n) => targetStatistics.has(n))
-  if (usesReference && pass.reference === undefined) throw missing("reference", needs)
-  if (usesTarget && pass.target === undefined && pass.cached === undefined) throw missing("target", needs)
+  const reads = modelsRead(needs, loss)
+  if (reads.has("reference") && pass.reference === undefined) throw missing("reference", needs)
+  if (reads.has("target") && pass.target === undefined && pass.cached === undefined) throw missing("target", needs)
 
   const fused = fusedStatistics(pass, needs)
   if (fused !== undefined) return { ...known, ...fused }
 
-  const ofDraft = wants("draftLoss_N") ? batchStatistics(pass, "draft") : []
-  const ofReference = wants("referenceLoss_N") ? batchStatistics(pass, "reference") : []
+  const ofDraft = needs.includes("draftLoss_N") ? batchStatistics(pass, "draft") : []
+  const ofReference = needs.includes("referenceLoss_N") ? batchStatistics(pass, "reference") : []
   const out = Object.fromEntries(needs.map((name) => [name, new Float32Array(N)])) as Record<Statistic, Float32Array>
   for (const [start, count] of needs.length === 0 ? [] : chunks(N, pass.chunkRows)) {
     tf.tidy(() => {
       const models: ChunkModels = {
-        draft: usesDraft ? new Categorical(logits(pass.draft, start, count)) : undefined,
-        ...(usesTarget ? targetAt(pass, start, count) : {}),
-        reference: usesReference ? new Categorical(logits(pass.reference!, start, count)) : undefined,
+        draft: reads.has("draft") ? new Categorical(logits(pass.draft, start, count)) : undefined,
+        ...(reads.has("target") ? targetAt(pass, start, count) : {}),
+        reference: reads.has("reference") ? new Categorical(logits(pass.reference!, start, count)) : undefined,
         gold_R: tf.tensor1d(pass.gold_N.subarray(start, start + count), "int32"),
       }
       for (const name of needs) {

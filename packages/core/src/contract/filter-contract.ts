@@ -1,6 +1,6 @@
 /** The contract of a filter, input and result, checked in every micro-batch, in trials and in laws. N valid tokens. */
 import type { FilterContext, Selection } from "../filter.ts"
-import { type Statistic, type Statistics, statisticNames } from "../statistics.ts"
+import { type Statistic, type Statistics, statisticNames } from "../statistics/index.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { didYouMean, nearest } from "./nearest.ts"

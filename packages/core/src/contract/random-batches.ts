@@ -5,12 +5,20 @@
  */
 import { type Rng, seeded } from "@winnow/numerics"
 import type { FilterContext } from "../filter.ts"
-import type { Statistics } from "../statistics.ts"
+import { type Statistic, type Statistics, statisticNames, statistics } from "../statistics/index.ts"
 
 /** Everything that a filter may be given: all statistics, and the context. */
 export type FilterInput = Statistics & FilterContext
 
 const fill = (N: number, draw: () => number) => Float32Array.from({ length: N }, draw)
+
+/** Draws from a statistic's range, if it is finite; else numbers as losses are, 0.1 to 3.1. */
+const drawsOf = (name: Statistic, rng: Rng): (() => number) => {
+  const { from, to, whole } = statistics[name].range
+  if (to === "log V" || !Number.isFinite(to - from)) return () => 0.1 + 3 * rng.uniform()
+  if (whole) return () => from + rng.below(to - from + 1)
+  return () => from + (to - from) * rng.uniform()
+}
 
 /**
  * A random micro-batch of N valid tokens in sequences of up to 16.
@@ -20,20 +28,12 @@ const fill = (N: number, draw: () => number) => Float32Array.from({ length: N },
  */
 export const randomFilterInput = (N: number, seed: number, step = 0): FilterInput => {
   const rng = seeded(seed, "filter input", N, step)
-  const loss_N = () => fill(N, () => 0.1 + 3 * rng.uniform())
+  // each from a stream of its own: a statistic more changes no other's numbers
+  const random = Object.fromEntries(
+    statisticNames.map((name) => [name, fill(N, drawsOf(name, seeded(seed, "filter input", name, N, step)))]),
+  ) as unknown as Statistics
   return {
-    draftLoss_N: loss_N(),
-    referenceLoss_N: loss_N(),
-    draftNll_N: loss_N(),
-    referenceNll_N: loss_N(),
-    targetNll_N: loss_N(),
-    draftEntropy_N: loss_N(),
-    targetEntropy_N: loss_N(),
-    acceptance_N: fill(N, () => rng.uniform()),
-    agreement_N: fill(N, () => (rng.uniform() < 0.5 ? 1 : 0)),
-    hellinger_N: fill(N, () => rng.uniform()),
-    draftTop_N: fill(N, () => rng.uniform()),
-    targetTop_N: fill(N, () => rng.uniform()),
+    ...random,
     N,
     gold_N: Int32Array.from({ length: N }, () => rng.below(50)),
     sequence_N: Int32Array.from({ length: N }, (_, i) => Math.floor(i / 16)),

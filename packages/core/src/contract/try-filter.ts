@@ -5,6 +5,7 @@
  */
 import { NotFinite, seeded } from "@winnow/numerics"
 import type { FilterInstance } from "../filter.ts"
+import { type Statistic, statistics } from "../statistics/index.ts"
 import { kindOf, messageOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { checkedSelection, type ReadSelection } from "./filter-contract.ts"
@@ -37,7 +38,7 @@ export const selectOnce = (filter: FilterInstance, input: FilterInput): ReadSele
 const rescaled = (input: FilterInput, change: "low" | "high"): FilterInput => {
   const scaled = Object.entries(input).map(([key, values]) => {
     if (!(values instanceof Float32Array)) return [key, values]
-    const isShare = /^(acceptance|agreement|hellinger|draftTop|targetTop)_N$/.test(key)
+    const isShare = statistics[key as Statistic]?.range.to === 1
     const near = isShare
       ? (x: number) => (change === "low" ? x ** 6 : 1 - x ** 6)
       : (x: number) => x * (change === "low" ? 0.01 : 4)

@@ -4,14 +4,14 @@
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
 
-import { DataError, type Model, type ReferenceStatistic, type Statistics } from "@winnow/core"
+import { DataError, type Model, type ReferenceStatistic, type SparseRows, type Statistics } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor, tensorFromBytes, tf } from "@winnow/tensor"
 import type { Rows } from "../statistics.ts"
 import type { CachedForm } from "./forms.ts"
 import type { OpenSignals } from "./read.ts"
-import type { CachedRows, SparseRows } from "./rows.ts"
+import type { CachedRows } from "./rows.ts"
 
 /** The target of a batch: hidden states and a head, as a model just run gives them, or what else a cache has. */
 export type TargetRows = { readonly hidden: Rows } | { readonly cached: CachedRows }

@@ -5,11 +5,13 @@
  */
 import {
   type LossInstance,
+  modelsRead,
+  type OwnStatistic,
   type ReferenceStatistic,
-  referenceStatistics,
+  readsModel,
+  type SparseTarget,
   type Statistic,
-  type TargetStatistic,
-  targetStatistics,
+  statistics,
 } from "@winnow/core"
 import { type } from "arktype"
 
@@ -54,15 +56,21 @@ export const bytesPerToken = (form: CachedForm, sizes: { readonly D: number; rea
   return "topK" in form ? 8 * form.topK + 4 : 8 * form.samples
 }
 
-/** Statistics of the target that a form has whole; of those that also read the draft, what they read of the target. */
-const served = (form: TargetForm): ReadonlySet<Statistic> => {
-  if (typeof form === "string") return targetStatistics
-  // the most probable token is the first of the top k
-  return new Set<TargetStatistic>("topK" in form ? ["agreement_N"] : [])
+/** The kind of a form that holds a part of the target; undefined for those that hold all of it. */
+export const partOf = (form: TargetForm): SparseTarget["kind"] | undefined => {
+  if (typeof form === "string") return undefined
+  return "topK" in form ? "top-k" : "samples"
+}
+
+/** True if a statistic is exact from a part of the target. */
+const isExactFrom = (name: Statistic, part: SparseTarget["kind"]): boolean => {
+  const { from } = statistics[name] as OwnStatistic
+  return from?.[part] !== undefined
 }
 
 const wholeForms = "live, hidden or full"
-const formsOf = (statistic: Statistic) => (statistic === "agreement_N" ? `${wholeForms}, or a top k` : wholeForms)
+const formsOf = (name: Statistic) =>
+  `${wholeForms}${isExactFrom(name, "top-k") ? ", or a top k" : ""}${isExactFrom(name, "samples") ? ", or samples" : ""}`
 
 /** The use of an arm's signals by its filter and loss. */
 export interface SignalUse {
@@ -72,11 +80,11 @@ export interface SignalUse {
 
 /** True if anything reads the target in the steps: with `reference` "cached", the reference's loss does not. */
 export const readsTarget = ({ filter, loss }: SignalUse): boolean =>
-  loss.target || filter.needs.some((s) => targetStatistics.has(s))
+  loss.target || modelsRead(filter.needs, loss).has("target")
 
 /** The reference's statistics that a filter needs. */
 export const referenceNeeds = ({ filter }: SignalUse): ReadonlyArray<ReferenceStatistic> =>
-  filter.needs.filter((s) => referenceStatistics.has(s)) as ReadonlyArray<ReferenceStatistic>
+  filter.needs.filter((s) => readsModel(s, "reference")) as ReadonlyArray<ReferenceStatistic>
 
 /**
  * Why these signals cannot serve this filter and loss; empty where they can.
@@ -92,8 +100,9 @@ export const signalProblems = (
   const { filter, loss } = use
   const name = formName(target)
   const problems: Array<string> = []
+  const part = partOf(target)
   for (const statistic of filter.needs)
-    if (targetStatistics.has(statistic) && !served(target).has(statistic))
+    if (part !== undefined && readsModel(statistic, "target") && !isExactFrom(statistic, part))
       problems.push(
         `filter ${filter.name} needs ${statistic}, which is wrong from ${name} of the target; ` +
           `set signals.target to ${formsOf(statistic)}`,

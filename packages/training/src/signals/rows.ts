@@ -3,23 +3,9 @@
  *
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
-import type { SparseTarget } from "@winnow/core"
+import type { SparseRows, SparseTarget } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { take } from "../take.ts"
-
-/** k entries of the target a row, as typed arrays: what a fused head reads. */
-export interface SparseRows {
-  readonly kind: SparseTarget["kind"]
-  readonly k: number
-  /** Token of each entry. */
-  readonly ids_Nk: Int32Array
-  /** p of the token; 1 / k for samples, where a token may be several entries. */
-  readonly p_Nk: Float32Array
-  /** log p of the token, nats, for both kinds. */
-  readonly logP_Nk: Float32Array
-  /** sum of p over all other tokens; 0 for samples. */
-  readonly tail_N: Float32Array
-}
 
 /** All logits of each row, read from the cache where they lie, when a chunk of them is asked for. */
 export interface FullRows {

@@ -1,0 +1,2 @@
+export * from "./statistic.ts"
+export * from "./table.ts"
