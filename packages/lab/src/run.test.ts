@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdtempSync, readFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
@@ -128,52 +128,64 @@ test("references that follow the draft, and one trained on clean text, run", asy
   }
 }, 60_000)
 
-test("a run that is interrupted in the middle of an arm ends as one that was not", async () => {
-  const settings = ["seeds=[1]", "arms.behind.steps=40", "arms.all.steps=12"]
-  const whole = await run(...settings)
-  const other = mkdtempSync(join(tmpdir(), "winnow-resumed-"))
-  const stage = "arm behind, seed 1"
-  const attempt = (onEvent: (event: ProgressEvent) => void) =>
-    Effect.flatMap(resolved(...settings), (r) =>
-      runExperiment(r, { slug: "000-tiny", results: join(other, "results") }),
-    ).pipe(
-      Effect.provide(Layer.mergeAll(Store.layer(other), datasetsLayer({ folder: undefined }))),
-      Effect.provideService(Progress, { report: onEvent }),
+for (const damaged of [false, true])
+  test(`a run that is interrupted in the middle of an arm${damaged ? ", its checkpoint then damaged," : ""} ends as one that was not`, async () => {
+    const settings = ["seeds=[1]", "arms.behind.steps=40", "arms.all.steps=12"]
+    const whole = await run(...settings)
+    const other = mkdtempSync(join(tmpdir(), "winnow-resumed-"))
+    const stage = "arm behind, seed 1"
+    const attempt = (onEvent: (event: ProgressEvent) => void) =>
+      Effect.flatMap(resolved(...settings), (r) =>
+        runExperiment(r, { slug: "000-tiny", results: join(other, "results") }),
+      ).pipe(
+        Effect.provide(Layer.mergeAll(Store.layer(other), datasetsLayer({ folder: undefined }))),
+        Effect.provideService(Progress, { report: onEvent }),
+      )
+    let last = 0
+    let stop = () => {}
+    const fiber = Effect.runFork(
+      attempt((e) => {
+        if (e._tag !== "progress" || e.stage !== stage) return
+        last = e.done
+        if (e.done === 17) stop()
+      }),
     )
-  let last = 0
-  let stop = () => {}
-  const fiber = Effect.runFork(
-    attempt((e) => {
-      if (e._tag !== "progress" || e.stage !== stage) return
-      last = e.done
-      if (e.done === 17) stop()
-    }),
-  )
-  stop = () => fiber.interruptUnsafe()
-  await Effect.runPromise(Fiber.await(fiber))
-  expect(last).toBeGreaterThanOrEqual(17)
-  expect(last).toBeLessThan(40)
+    stop = () => fiber.interruptUnsafe()
+    await Effect.runPromise(Fiber.await(fiber))
+    expect(last).toBeGreaterThanOrEqual(17)
+    expect(last).toBeLessThan(40)
 
-  const steps: Array<number> = []
-  const resumed = await Effect.runPromise(
-    attempt((e) => {
-      if (e._tag === "progress" && e.stage === stage) steps.push(e.done)
-    }),
-  )
-  expect(steps[0]).toBe(last + 1)
-  const weights = (root: string, key: string) =>
-    Bun.file(join(root, "artifacts", "arm", key, "model.safetensors")).bytes()
-  const { key } = resumed.record.stages.find(({ label }) => label === stage)!
-  expect(await weights(other, key)).toEqual(await weights(folder, key))
-  const lossesOf = (directory: string) =>
-    readFileSync(join(directory, "metrics.jsonl"), "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line))
-      .filter((l) => l._tag === "step" && l.stage === stage)
-      .map(({ step, loss }) => [step, loss])
-  expect(lossesOf(resumed.directory)).toEqual(lossesOf(whole.directory))
-  expect(resumed.record.rows.map(({ greedyAcceptance }) => greedyAcceptance)).toEqual(
-    whole.record.rows.map(({ greedyAcceptance }) => greedyAcceptance),
-  )
-}, 60_000)
+    const steps: Array<number> = []
+    const notes: Array<string> = []
+    const arms = join(other, "artifacts", "arm")
+    const [partial] = readdirSync(arms).filter((name) => name.endsWith(".partial"))
+    const [step] = readdirSync(join(arms, partial!, "checkpoints"))
+    if (damaged) appendFileSync(join(arms, partial!, "checkpoints", step!, "tensors.safetensors"), "x")
+    const resumed = await Effect.runPromise(
+      attempt((e) => {
+        if (e._tag === "note" && e.text.includes("is damaged")) notes.push(e.text)
+        if (e._tag === "progress" && e.stage === stage) steps.push(e.done)
+      }),
+    )
+    expect(steps[0]).toBe(damaged ? 1 : last + 1)
+    expect(notes.map((text) => text.replace(/\(.*\)/, "(...)"))).toEqual(
+      damaged
+        ? [`${stage}: the checkpoint of step ${last} is damaged (...); there is no other, so training begins anew`]
+        : [],
+    )
+    const weights = (root: string, key: string) =>
+      Bun.file(join(root, "artifacts", "arm", key, "model.safetensors")).bytes()
+    const { key } = resumed.record.stages.find(({ label }) => label === stage)!
+    expect(await weights(other, key)).toEqual(await weights(folder, key))
+    const lossesOf = (directory: string) =>
+      readFileSync(join(directory, "metrics.jsonl"), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .filter((l) => l._tag === "step" && l.stage === stage)
+        .map(({ step, loss }) => [step, loss])
+    expect(lossesOf(resumed.directory)).toEqual(lossesOf(whole.directory))
+    expect(resumed.record.rows.map(({ greedyAcceptance }) => greedyAcceptance)).toEqual(
+      whole.record.rows.map(({ greedyAcceptance }) => greedyAcceptance),
+    )
+  }, 60_000)

@@ -155,9 +155,12 @@ test("a cache that a stop cut short goes on where it was, with the same bytes", 
   const before = contents()
   // as a kill after the first piece leaves it
   const header = JSON.parse(readFileSync(join(folder, "signals.json"), "utf8"))
+  const { inputs } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"))
   renameSync(folder, `${folder}.partial`)
+  writeFileSync(join(`${folder}.partial`, ".inputs"), JSON.stringify(inputs))
   for (const name of ["signals.json", "manifest.json"]) rmSync(join(`${folder}.partial`, name))
-  const lines = [header.identity, header.pieces[0]].map((line) => `${JSON.stringify(line)}\n`)
+  const hash = Bun.hash.xxHash3(JSON.stringify(header.identity)).toString(16).padStart(16, "0")
+  const lines = [{ identity: header.identity, hash }, header.pieces[0]].map((line) => `${JSON.stringify(line)}\n`)
   writeFileSync(join(`${folder}.partial`, "pieces.jsonl"), lines.join(""))
   expect((await planOf()).stages.find(({ stage }) => stage === "target signals, full")!.state).toBe("to resume")
   events.length = 0

@@ -31,6 +31,8 @@ export interface StageContext {
   readonly progress: (done: number, total: number, detail?: string) => void
   /** Tells people who ask for details something that stays on the screen. */
   readonly note: (text: string) => void
+  /** Tells everyone. */
+  readonly warn: (text: string) => void
   /** Adds a line to the stage's metrics.jsonl. */
   readonly metric: (line: object) => void
 }

@@ -2,12 +2,13 @@
  * Checkpoints of a stage: the JSON and the tensors of its states.
  *
  * A checkpoint is a folder `step-00000120` of `state.json` and `tensors.safetensors`, written beside its place and renamed
- * into it, so it is there whole or not at all. The newest two are kept.
+ * into it, so it is there whole or not at all. `state.json` holds the SHA-256 of the tensors and of itself, so that damage is
+ * seen before a value is used. The newest two are kept: where the newest is damaged, the older one takes its place.
  */
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
-import { DataError, decode, InvalidInput, jointState, type StepState } from "@winnow/core"
-import { parseJson } from "@winnow/files"
+import { DataError, InvalidInput, jointState, type StepState } from "@winnow/core"
+import { FileError, fileErrorOf, hashingFile, parseJson, readRegularText, sha256 } from "@winnow/files"
 import { openSafetensors, writeSafetensors } from "@winnow/models"
 import { type } from "arktype"
 import { Effect } from "effect"
@@ -18,7 +19,14 @@ const schema = type({
   identity: "string",
   /** The JSON of each state, by name. */
   states: "object",
+  /** SHA-256 of the file of tensors, and of all the above. */
+  tensors: "string",
+  self: "string",
 })
+type Saved = typeof schema.infer
+
+const selfOf = ({ identity, states, tensors }: Omit<Saved, "self">) =>
+  sha256(JSON.stringify([identity, states, tensors]))
 
 /** States of a stage by name: letters, digits and hyphens. */
 export type States = Readonly<Record<string, StepState>>
@@ -31,6 +39,16 @@ const steps = async (directory: string): Promise<Array<number>> => {
 }
 const files = { json: "state.json", tensors: "tensors.safetensors" } as const
 
+/** SHA-256 of a file; between two pieces the process hears Ctrl-C. */
+const hashOf = async (file: string): Promise<string> => {
+  const pieces = hashingFile(file)
+  for (;;) {
+    const next = pieces.next()
+    if (next.done) return next.value
+    await new Promise((resume) => setImmediate(resume))
+  }
+}
+
 /** Writes a checkpoint whole, then removes all but the newest two. */
 export const saveCheckpoint = (directory: string, identity: string, step: number, states: States) =>
   Effect.tryPromise({
@@ -42,8 +60,14 @@ export const saveCheckpoint = (directory: string, identity: string, step: number
       const state = jointState(states)
       const tensors = Array.from(state.tensors ?? [], ([name, { shape, read }]) => ({ name, shape, data: read }))
       writeSafetensors(join(temporary, files.tensors), tensors)
-      const content = { identity, states: state.save() }
-      await writeFile(join(temporary, files.json), `${JSON.stringify(content, null, 2)}\n`)
+      const sum = await hashOf(join(temporary, files.tensors))
+      // as it is after a round trip through JSON
+      const content = JSON.parse(JSON.stringify({ identity, states: state.save(), tensors: sum })) as Omit<
+        Saved,
+        "self"
+      >
+      const text = JSON.stringify({ ...content, self: selfOf(content) }, null, 2)
+      await writeFile(join(temporary, files.json), `${text}\n`)
       const written = await open(join(temporary, files.json))
       await written.sync().finally(() => written.close())
       await rm(join(directory, folderOf(step)), { recursive: true, force: true })
@@ -68,50 +92,92 @@ export interface Checkpoint {
   readonly restore: (states: States) => Effect.Effect<void, InvalidInput>
 }
 
+/** The system's answers that say nothing about a checkpoint: one that cannot be read for now is not thrown away. */
+const passing: ReadonlyArray<string | undefined> = ["EACCES", "EPERM", "EMFILE", "ENFILE", "ENOMEM", "ESTALE"]
+
 /**
- * The newest whole checkpoint of a directory; what a killed process left half written is removed.
+ * The state of a checkpoint every byte of which is as it was written; an error that says what is damaged.
  *
+ * @error FileError (thrown) for a file that cannot be read for now
+ */
+const soundState = async (folder: string): Promise<Saved | FileError> => {
+  const file = join(folder, files.json)
+  try {
+    const text = readRegularText(file, { most: 1 << 30, what: "the state of a checkpoint" })
+    let content: unknown
+    try {
+      content = parseJson(text)
+    } catch {
+      return new FileError(file, "is no JSON")
+    }
+    const saved = schema(content)
+    if (saved instanceof type.errors) return new FileError(file, `is no state of a checkpoint: ${saved[0]}`)
+    const tensors = join(folder, files.tensors)
+    if (saved.self !== selfOf(saved)) return new FileError(file, "has other bytes than were written")
+    return (await hashOf(tensors)) === saved.tensors
+      ? saved
+      : new FileError(tensors, "has other bytes than were written")
+  } catch (error) {
+    const wrong = fileErrorOf(error, folder)
+    if (wrong === undefined || passing.includes(wrong.code)) throw wrong ?? error
+    return wrong
+  }
+}
+
+/**
+ * The newest sound checkpoint of a directory; damaged ones, and what a killed process left half written, are removed.
+ *
+ * @param onDamage told of each damaged checkpoint, and where training goes on
  * @returns undefined when there is none
- * @error InvalidInput when the newest checkpoint is of another run, or is not readable
+ * @error InvalidInput when a checkpoint is of another run, or cannot be read for now
  */
 export const newestCheckpoint = (
   directory: string,
   identity: string,
+  onDamage: (text: string) => void,
 ): Effect.Effect<Checkpoint | undefined, InvalidInput> =>
   Effect.gen(function* () {
     yield* Effect.promise(async () => {
       for (const name of await readdir(directory).catch(() => [] as Array<string>))
         if (name.endsWith(".tmp")) await rm(join(directory, name), { recursive: true, force: true })
     })
-    const step = (yield* Effect.promise(() => steps(directory))).at(-1)
-    if (step === undefined) return undefined
-    const folder = join(directory, folderOf(step))
-    const refuse = (problem: string) =>
-      new InvalidInput({
-        what: `checkpoint ${folder}`,
-        problems: [`${problem}; remove the folder or run with --fresh`],
-      })
-    const text = yield* Effect.tryPromise({
-      try: async () => parseJson(await readFile(join(folder, files.json), "utf8")) as unknown,
-      catch: (cause) => refuse(String(cause)),
-    })
-    const saved = yield* decode<unknown, typeof schema.infer>(`checkpoint ${folder}`, schema, text)
-    if (saved.identity !== identity) return yield* refuse(`is of another run (${saved.identity}, not ${identity})`)
-    return {
-      step,
-      restore: (states) =>
-        Effect.try({
-          try: () => {
-            const state = jointState(states)
-            const file = openSafetensors(join(folder, files.tensors))
-            try {
-              for (const [name, { write }] of state.tensors ?? []) write(file.read(name))
-            } finally {
-              file.close()
-            }
-            state.restore(saved.states)
-          },
-          catch: (cause) => (cause instanceof InvalidInput ? cause : refuse(String(cause))),
-        }),
-    } satisfies Checkpoint
+    const damaged: Array<{ readonly step: number; readonly why: string }> = []
+    const tell = (goesOn: string) => {
+      for (const { step, why } of damaged) onDamage(`the checkpoint of step ${step} is damaged (${why}); ${goesOn}`)
+    }
+    for (const step of (yield* Effect.promise(() => steps(directory))).toReversed()) {
+      const folder = join(directory, folderOf(step))
+      const refuse = (problem: unknown) =>
+        new InvalidInput({
+          what: `checkpoint ${folder}`,
+          problems: [`${problem instanceof Error ? problem.message : problem}; remove the folder or run with --fresh`],
+        })
+      const saved = yield* Effect.tryPromise({ try: () => soundState(folder), catch: refuse })
+      if (saved instanceof FileError) {
+        damaged.push({ step, why: saved.message })
+        yield* Effect.tryPromise({ try: () => rm(folder, { recursive: true, force: true }), catch: refuse })
+        continue
+      }
+      if (saved.identity !== identity) return yield* refuse(`is of another run (${saved.identity}, not ${identity})`)
+      tell(`training goes on from step ${step}`)
+      return {
+        step,
+        restore: (states) =>
+          Effect.try({
+            try: () => {
+              const state = jointState(states)
+              const file = openSafetensors(join(folder, files.tensors))
+              try {
+                for (const [name, { write }] of state.tensors ?? []) write(file.read(name))
+              } finally {
+                file.close()
+              }
+              state.restore(saved.states)
+            },
+            catch: (cause) => (cause instanceof InvalidInput ? cause : refuse(cause)),
+          }),
+      } satisfies Checkpoint
+    }
+    tell("there is no other, so training begins anew")
+    return undefined
   })

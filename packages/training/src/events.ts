@@ -35,4 +35,11 @@ export interface ResumedEvent {
   readonly step: number
 }
 
-export type TrainEvent = StepEvent | KeptEvent | ResumedEvent
+/** A sentence for people: a damaged checkpoint, and where training goes on. */
+export interface NoteEvent {
+  readonly _tag: "note"
+  readonly stage: string
+  readonly text: string
+}
+
+export type TrainEvent = StepEvent | KeptEvent | ResumedEvent | NoteEvent

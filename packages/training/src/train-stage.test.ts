@@ -20,7 +20,7 @@ import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
-import { initialise, llama, readSafetensors, writeSafetensors } from "@winnow/models"
+import { initialise, llama } from "@winnow/models"
 import { seeded, topFraction } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -199,28 +199,60 @@ describe("resume", () => {
     expect((await readdir(directory)).sort()).toEqual(["step-00000011", "step-00000012"])
   })
 
-  test("a checkpoint of another run, and a damaged one, are refused with what to do", async () => {
+  test("a checkpoint of another run is refused with what to do", async () => {
     await interrupted(model(1), plain, 5, { checkpoint: checkpoint("a") })
-    const fail = (identity: string) =>
-      Effect.runPromise(Effect.flip(stage(model(1), plain, { checkpoint: checkpoint(identity) })))
-    expect(String(await fail("b"))).toContain("is of another run (a, not b); remove the folder or run with --fresh")
-    const newest = (await readdir(directory)).sort().at(-1)!
-    const file = join(directory, newest, "tensors.safetensors")
-    const whole = await readFile(file)
-    const foreign = join(directory, "other.safetensors")
-    const renamed = [...readSafetensors(file)].map(([name, tensor]) => ({ ...tensor, name: name.replace("m.", "n.") }))
-    writeSafetensors(foreign, renamed)
-    const json = await readFile(join(directory, newest, "state.json"), "utf8")
-    for (const [name, bytes] of [
-      ["tensors.safetensors", whole.subarray(0, 500)],
-      ["tensors.safetensors", await readFile(foreign)],
-      ["state.json", json.slice(0, 100)],
-    ] as const) {
-      const before = await readFile(join(directory, newest, name))
-      await writeFile(join(directory, newest, name), bytes)
-      expect(String(await fail("a"))).toContain("remove the folder or run with --fresh")
-      await writeFile(join(directory, newest, name), before)
-    }
+    const error = await Effect.runPromise(Effect.flip(stage(model(1), plain, { checkpoint: checkpoint("b") })))
+    expect(String(error)).toContain("is of another run (a, not b); remove the folder or run with --fresh")
+  })
+
+  const following: Arm = selective((draft) => movingAverage(draft, 0.8))
+  const files = ["tensors.safetensors", "state.json"]
+  const damages: Record<string, (file: string, bytes: Buffer) => Promise<unknown>> = {
+    "is gone": (file) => rm(file),
+    "is empty": (file) => writeFile(file, ""),
+    "is cut": (file, bytes) => writeFile(file, bytes.subarray(0, bytes.length - 9)),
+    "has one other bit": (file, bytes) => {
+      bytes[bytes.length - 20]! ^= 1
+      return writeFile(file, bytes)
+    },
+    "is the file of another step": async (file) =>
+      writeFile(file, await readFile(file.replace("step-00000005", "step-00000004"))),
+  }
+  for (const [how, damage] of Object.entries(damages))
+    test(`where a file of the newest checkpoint ${how}, training goes on from the older one, and says it`, async () => {
+      const whole = model(1)
+      await Effect.runPromise(stage(whole, following))
+      for (const file of files) {
+        await rm(directory, { recursive: true })
+        await interrupted(model(1), following, 5, { checkpoint: checkpoint() })
+        const path = join(directory, "step-00000005", file)
+        await damage(path, await readFile(path))
+        const rest = model(1)
+        const events: Array<TrainEvent> = []
+        const onEvent = (event: TrainEvent) => events.push(event)
+        await Effect.runPromise(stage(rest, following, { checkpoint: checkpoint(), onEvent }))
+        const [note, resumed] = events
+        // the state of another step names its tensors' sum
+        const named = how.includes("another") ? "tensors.safetensors" : file
+        expect(note?._tag === "note" && note.text).toMatch(new RegExp(`step 5 is damaged .*${named}.* from step 4$`))
+        expect(resumed).toMatchObject({ _tag: "resumed", step: 4 })
+        expect(weights(rest)).toEqual(weights(whole))
+      }
+    })
+
+  test("where no checkpoint is sound, training begins anew, and says it", async () => {
+    const whole = model(1)
+    await Effect.runPromise(stage(whole, plain))
+    await interrupted(model(1), plain, 5, { checkpoint: checkpoint() })
+    for (const name of await readdir(directory)) await writeFile(join(directory, name, "tensors.safetensors"), "half")
+    const rest = model(1)
+    const events: Array<TrainEvent> = []
+    await Effect.runPromise(stage(rest, plain, { checkpoint: checkpoint(), onEvent: (e) => events.push(e) }))
+    const notes = events.flatMap((e) => (e._tag === "note" ? [e.text] : []))
+    expect(notes).toEqual([5, 4].map((step) => expect.stringContaining(`the checkpoint of step ${step} is damaged`)))
+    expect(notes[0]).toEndWith("there is no other, so training begins anew")
+    expect(events.find((e) => e._tag === "step")).toMatchObject({ step: 1 })
+    expect(weights(rest)).toEqual(weights(whole))
   })
 })
 

@@ -82,7 +82,7 @@ export const chunkRowsFor = (vocabulary: number): number =>
   Math.max(16, Math.min(2048, Math.round(6.5e6 / vocabulary / 16) * 16))
 
 /**
- * Trains to `steps`, from the newest checkpoint if there is one.
+ * Trains to `steps`, from the newest sound checkpoint if there is one.
  *
  * @error TrainingStopped when the loss or the gradient is not finite: names the step, the batch and the last good checkpoint
  * @error InvalidInput when the filter's answer is unusable or a checkpoint is of another run
@@ -101,7 +101,8 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
 
   let counters = noSteps
-  const resumed = checkpoint && (yield* newestCheckpoint(checkpoint.directory, checkpoint.identity))
+  const onDamage = (text: string) => emit({ _tag: "note", stage, text })
+  const resumed = checkpoint && (yield* newestCheckpoint(checkpoint.directory, checkpoint.identity, onDamage))
   const weights: States = {
     weights: variablesState(model.parameters),
     ...(reference?.state && { reference: reference.state }),

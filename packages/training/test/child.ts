@@ -42,7 +42,7 @@ await Effect.runPromise(
     seed: 5,
     checkpoint: { directory: checkpoints, identity: "kill", everySeconds: 0.02 },
     onEvent: (event) => {
-      if (event._tag !== "kept") console.log(JSON.stringify({ [event._tag]: event.step }))
+      if (event._tag === "step" || event._tag === "resumed") console.log(JSON.stringify({ [event._tag]: event.step }))
     },
   }).pipe(Effect.provide(arm)),
 )

@@ -78,7 +78,9 @@ const spoilStore = (rng: Rng, home: string): string => {
       return "a stray file"
     },
     () => {
+      const { inputs } = JSON.parse(readFileSync(join(at, "manifest.json"), "utf8")) as { inputs: unknown }
       mkdirSync(`${at}.partial/checkpoints/step-00000003`, { recursive: true })
+      writeFileSync(join(`${at}.partial`, ".inputs"), JSON.stringify(inputs)) // of these very inputs
       writeFileSync(join(`${at}.partial`, ".seconds"), "NaN")
       writeFileSync(join(`${at}.partial/checkpoints/step-00000003`, "state.json"), "{")
       rmSync(at, { recursive: true })
@@ -122,7 +124,7 @@ export const artifacts: Kind = {
         tell(damage)
         const end = await ended(tinyRun(home, results))
         if (end._tag !== "done") return triedBy(damage, end)
-        // A stage that refuses, such as one with a damaged checkpoint, leaves its arm out: the command names it and ends with 6.
+        // A stage that refuses leaves its arm out: the command names it and ends with 6.
         const [lost] = end.value.record.missing
         if (lost !== undefined) {
           const problem = messageProblem(lost.message)

@@ -49,6 +49,7 @@ export const runStage = (
           inputs,
           progress: (done, total, detail = "") => report({ _tag: "progress", ...at, done, total, detail }),
           note: (text) => report({ _tag: "note", text: `${stage.label}: ${text}`, detail: true }),
+          warn: (text) => report({ _tag: "note", text: `${stage.label}: ${text}` }),
           metric: (event) => addEvent(directory, event),
         })
       }).pipe(Effect.tap(() => Effect.sync(() => endEvents(directory))))

@@ -69,6 +69,7 @@ const makingOptions = (context: StageContext, text: EncodedTask, identity: Signa
   chunkRows: chunkRowsFor(vocabulary),
   onSize: (size: SignalsSize) => context.note(sizeText(size)),
   onProgress: (done: number, of: number) => context.progress(done, of),
+  onDamage: context.warn,
 })
 
 const summaryOf = (text: EncodedTask, bytes: number, flops: number) => ({

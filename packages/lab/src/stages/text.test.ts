@@ -28,7 +28,7 @@ writeFileSync(file, JSON.stringify(byteTokenizer.json).replaceAll("<|endoftext|>
 /** Runs a stage into a folder of its own. */
 const made = async (of: Stage, ...inputs: ReadonlyArray<Artifact>): Promise<Artifact> => {
   const directory = mkdtempSync(join(folder, `${of.kind}-`))
-  const quiet = { progress: () => {}, note: () => {}, metric: () => {} }
+  const quiet = { progress: () => {}, note: () => {}, warn: () => {}, metric: () => {} }
   const run = of.run({ key: of.key, directory, inputs, ...quiet })
   const summary = await Effect.runPromise(Effect.provide(run, datasetsLayer({ folder: undefined })))
   return { key: of.key, directory, manifest: { summary } as Artifact["manifest"], reused: false }

@@ -58,6 +58,7 @@ export const train = (
     const started = performance.now()
     let tokensAtStart: number | undefined
     const onEvent = (event: TrainEvent) => {
+      if (event._tag === "note") return context.warn(event.text)
       context.metric(event)
       if (event._tag !== "step") return
       tokensAtStart ??= event.tokensSeen
@@ -105,7 +106,7 @@ export const train = (
 const compactEvents = (directory: string): void => {
   let lines: Array<TrainEvent> = []
   for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
-    if (event._tag === "resumed") lines = lines.filter((e) => e.step <= event.step)
+    if (event._tag === "resumed") lines = lines.filter((e) => e._tag !== "note" && e.step <= event.step)
     // An attempt that had written no checkpoint begins again at 1, without a word.
     else if (event._tag === "step" && event.step === 1) lines = []
     lines.push(event)

@@ -3,8 +3,9 @@
  * the artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to
  * rename.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join, relative, sep } from "node:path"
+import { writeWhole } from "@winnow/files"
 
 /** Folder of a partial artifact that is left out of the whole one: checkpoints to resume from. */
 export const checkpoints = "checkpoints"
@@ -39,6 +40,26 @@ export const removeOwn = (partial: string): void => {
 /** Removes what a killed attempt was writing. */
 export const removeTemporary = (partial: string): void => {
   for (const path of filesUnder(partial, partial).filter(isTemporary)) rmSync(join(partial, path), { force: true })
+}
+
+/** The inputs of the attempts so far: others begin anew. */
+const inputsFile = ".inputs"
+
+/**
+ * Begins an attempt: what earlier attempts computed from other inputs is removed.
+ *
+ * @param inputs a text that differs where an input's bytes do
+ * @returns true if a checkpoint was removed so
+ */
+export const beginAttempt = (partial: string, inputs: string): boolean => {
+  const file = join(partial, inputsFile)
+  mkdirSync(partial, { recursive: true })
+  if (existsSync(file) && readFileSync(file, "utf8") === inputs) return false
+  const lost = hasCheckpoint(partial)
+  rmSync(partial, { recursive: true })
+  mkdirSync(partial)
+  writeWhole(file, inputs)
+  return lost
 }
 
 /** Seconds that stopped attempts took, so that an artifact's time is that of all its attempts. */

@@ -99,6 +99,36 @@ test("a stopped stage goes on only where it left a checkpoint", async () => {
   expect(store.partial("fake", key)).toBe(true)
 })
 
+test("what a stopped attempt computed from other bytes of its inputs is not gone on with", async () => {
+  const store = makeStore(home())
+  const input = async (text: string) => await Effect.runPromise(makeStore(home()).obtain(making(text, [])))
+  const [one, other] = [await input("one"), await input("other")]
+  const notes: Array<string> = []
+  /** Stops at once, and leaves a checkpoint; tells what it was given. */
+  const attempt = async (inputs: ReadonlyArray<Artifact>) => {
+    let left: ReadonlyArray<string> = []
+    const stopped = store.obtain<DataError, never>({
+      ...making("", []),
+      inputs,
+      onNote: (text) => notes.push(text),
+      run: (directory) => {
+        left = readdirSync(directory).filter((name) => !name.startsWith("."))
+        mkdirSync(join(directory, checkpoints, "step-00000004"), { recursive: true })
+        return Effect.fail(new DataError({ message: "stopped" }))
+      },
+    })
+    await Effect.runPromise(Effect.flip(stopped))
+    return left
+  }
+  expect(await attempt([one])).toEqual([])
+  expect(await attempt([one])).toEqual([checkpoints])
+  expect(notes).toEqual([])
+  expect(await attempt([other])).toEqual([])
+  expect(notes).toEqual([expect.stringContaining("begins anew: what a stopped attempt left is of other bytes")])
+  expect(await attempt([other])).toEqual([checkpoints])
+  expect(notes.length).toBe(1)
+})
+
 test("a damaged artifact is made anew, and so is one when asked for afresh", async () => {
   const store = makeStore(home())
   const runs: Array<string> = []
@@ -178,6 +208,7 @@ test("what killed attempts and discards left is neither in the artifact nor besi
   for (const file of ["text.77.tmp", "deep/more.tmp", ".seconds.77.tmp", ".events.jsonl"])
     writeFileSync(join(`${place}.partial`, file), "half")
   writeFileSync(join(`${place}.partial`, ".seconds"), "1e") // cut short
+  writeFileSync(join(`${place}.partial`, ".inputs"), "[]")
   const { directory, manifest } = await Effect.runPromise(store.obtain(making("hello", runs)))
   expect(manifest.files.map(({ path }) => path)).toEqual(["text"])
   expect(manifest.seconds).toBeLessThan(60)

@@ -16,7 +16,15 @@ import { inPieces } from "./in-pieces.ts"
 import { shortKey } from "./key.ts"
 import { withLock } from "./lock.ts"
 import { digestOf, type Manifest, readManifest, sealed, wholeManifest } from "./manifest.ts"
-import { artifactFiles, hasCheckpoint, noteSeconds, removeOwn, removeTemporary, secondsSpent } from "./partial.ts"
+import {
+  artifactFiles,
+  beginAttempt,
+  hasCheckpoint,
+  noteSeconds,
+  removeOwn,
+  removeTemporary,
+  secondsSpent,
+} from "./partial.ts"
 
 export { writeWhole as writeAtomic } from "@winnow/files"
 export { Manifest } from "./manifest.ts"
@@ -198,6 +206,8 @@ export const makeStore = (home: string): StoreService => {
         yield* io(label, place)
         return { ...whole, directory, reused: false }
       }
+      const lost = yield* io(label, () => beginAttempt(partial, JSON.stringify(boundTo(inputs))))
+      if (lost) making.onNote?.(`${label} begins anew: what a stopped attempt left is of other bytes of its inputs`)
       const before = yield* io(label, () => secondsSpent(partial))
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000

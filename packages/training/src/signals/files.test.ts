@@ -118,9 +118,10 @@ describe("an attempt that stopped", () => {
     })
     await expect(attempt).rejects.toThrow("stopped")
   }
-  const resumed = async () => {
+  const resumed = async (onDamage: (text: string) => void = () => {}) => {
     let computed = 0
     await write({
+      onDamage,
       encode: (batch) => {
         computed += batch.row_N.length
         return encode(batch)
@@ -148,22 +149,40 @@ describe("an attempt that stopped", () => {
     expectWhole()
   })
 
-  for (const [what, damage] of [
+  const inFirstLine = (from: string, to: string) => {
+    const journal = join(directory, "pieces.jsonl")
+    writeFileSync(journal, readFileSync(journal, "utf8").replace(from, to))
+  }
+  // A kill leaves the first three; the rest is damage, which is said.
+  for (const [what, damage, says] of [
     [
       "a journal cut in its last line",
       () => truncateSync(join(directory, "pieces.jsonl"), readFileSync(join(directory, "pieces.jsonl")).length - 9),
+      undefined,
     ],
-    ["a piece that was not noted", () => writeFileSync(join(directory, "piece-00003.bin"), "half a pie")],
-    ["a noted piece that is damaged", () => flip("piece-00001.bin")],
-    ["a file that was being written", () => writeFileSync(join(directory, "piece-00003.bin.tmp"), "half")],
-    ["a journal cut in its first line", () => truncateSync(join(directory, "pieces.jsonl"), 5)],
-    ["a line that is no piece", () => appendFileSync(join(directory, "pieces.jsonl"), '{"file":"/etc/passwd"}\n')],
+    [
+      "a piece that was not noted",
+      () => writeFileSync(join(directory, whole.findLast(([name]) => name!.startsWith("piece-"))![0]!), "half a pie"),
+      undefined,
+    ],
+    ["a file that was being written", () => writeFileSync(join(directory, "piece-00003.bin.tmp"), "half"), undefined],
+    ["a noted piece that is damaged", () => flip("piece-00001.bin"), "piece-00001.bin is damaged"],
+    ["a noted piece that is gone", () => rmSync(join(directory, "piece-00001.bin")), "piece-00001.bin is damaged"],
+    ["a journal cut in its first line", () => truncateSync(join(directory, "pieces.jsonl"), 5), "the first line of"],
+    ["another identity by a flipped bit", () => inFirstLine('"w1"', '"w0"'), "the first line of"],
+    [
+      "a line that is no piece",
+      () => appendFileSync(join(directory, "pieces.jsonl"), '{"file":"/etc/passwd"}\n'),
+      "a line of",
+    ],
   ] as const)
     test(`goes on after ${what}`, async () => {
       await stopAfter(8)
       damage()
-      await resumed()
+      const told: Array<string> = []
+      await resumed((text) => told.push(text))
       expectWhole()
+      expect(told).toEqual(says === undefined ? [] : [expect.stringContaining(says)])
     })
 
   test("is not gone on with for another identity", async () => {

@@ -56,6 +56,8 @@ export interface WriteOptions {
   /** Called once, before anything is computed or written. */
   readonly onSize?: (size: SignalsSize) => void
   readonly onProgress?: (tokens: number, of: number) => void
+  /** Told what an earlier attempt left that is damaged, and is therefore computed again. */
+  readonly onDamage?: (text: string) => void
   /** Largest piece; 64 MiB and 32 768 tokens by default, whichever is less: some seconds of work. */
   readonly piece?: { readonly bytes: number; readonly tokens: number }
   /** Padded tokens of a forward pass; 2048 by default. */
@@ -121,26 +123,49 @@ const writeWhole = (file: string, content: Uint8Array) => {
 
 const text = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
+/** The first line of the journal: whose the pieces are. */
+const identityLine = (identity: SignalsIdentity) => {
+  const own = JSON.stringify(identity)
+  return text({ identity, hash: hashOf(new TextEncoder().encode(own)) })
+}
+
+/** The identity in a first line; undefined where it is damaged. */
+const readIdentity = (line: string): SignalsIdentity | undefined => {
+  try {
+    const { identity, hash } = parseJson(line) as { identity: SignalsIdentity; hash: string }
+    return hashOf(new TextEncoder().encode(JSON.stringify(identity))) === hash ? identity : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** The pieces that an earlier attempt finished: noted in the journal, of this plan, and with the bytes that were noted. */
-const finished = ({ directory, identity }: WriteOptions, plan: ReadonlyArray<Planned>): Map<string, Piece> => {
+const finished = (
+  { directory, identity, onDamage = () => {} }: WriteOptions,
+  plan: ReadonlyArray<Planned>,
+): Map<string, Piece> => {
   const journal = join(directory, journalFile)
   const lines = existsSync(journal) ? readFileSync(journal, "utf8").split("\n") : []
   const done = new Map<string, Piece>()
   if (lines.length === 0) return done
-  try {
-    checkIdentity(directory, parseJson(lines[0]!) as SignalsIdentity, identity)
-  } catch (cause) {
-    if (cause instanceof DataError) throw cause
-    return done // killed while the very first line was written
+  const found = readIdentity(lines[0]!)
+  if (found === undefined) {
+    onDamage(`the first line of ${journal} is damaged; all signals are computed again`)
+    return done
   }
-  for (const line of lines.slice(1)) {
+  checkIdentity(directory, found, identity)
+  for (const line of lines.slice(1, -1)) {
     const found = readPiece(line)
     const planned = found && plan.find(({ file }) => file === found.file)
-    if (found === undefined || planned === undefined) continue
+    if (found === undefined || planned === undefined) {
+      onDamage(`a line of ${journal} is damaged; its piece is computed again`)
+      continue
+    }
     const { hash, ...rest } = found
     const file = join(directory, found.file)
     if (JSON.stringify(rest) === JSON.stringify(planned) && existsSync(file) && hashOf(readFileSync(file)) === hash)
       done.set(found.file, found)
+    else onDamage(`${file} is damaged; it is computed again`)
   }
   return done
 }
@@ -210,7 +235,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
       // The journal anew, so that it ends with a whole line whatever the last attempt left.
       writeWhole(
         join(directory, journalFile),
-        Buffer.concat([text(identity), ...[...done.values()].map((piece) => text(piece))]),
+        Buffer.concat([identityLine(identity), ...[...done.values()].map((piece) => text(piece))]),
       )
       return done
     })
