@@ -179,7 +179,7 @@ test("four processes that want one artifact: one makes it, the others wait and f
 test("a killed process holds no lock: the next goes on at once in what it left", async () => {
   const folder = home()
   const killed = spawn(folder, "60000")
-  while (!existsSync(join(folder, "runs"))) await Bun.sleep(20)
+  while (!existsSync(join(folder, "runs")) || readFileSync(join(folder, "runs")).length === 0) await Bun.sleep(20)
   killed.kill("SIGKILL")
   await killed.exited
   const answer = JSON.parse(await new Response(spawn(folder, "0").stdout).text()) as { reused: boolean; text: string }
