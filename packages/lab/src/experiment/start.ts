@@ -1,0 +1,155 @@
+/**
+ * Where a training begins: a value, the same for targets, drafts, references and arms.
+ *
+ * As JSON it is an object with a `kind`; `--set` takes a short text too: "folder:DIR", "layers:0,2,5", "draft",
+ * "reference", "arm:NAME".
+ */
+import { brief, cut, type ModelUse } from "@winnow/core"
+import { type } from "arktype"
+import { modelUse } from "./plugin-use.ts"
+import { seed, type TrainingSpec, trainingSpec } from "./training-spec.ts"
+
+const ascending = type("number.integer >= 0")
+  .array()
+  .atLeastLength(1)
+  .narrow(
+    (layers, ctx) =>
+      layers.every((layer, i) => i === 0 || layer > layers[i - 1]!) ||
+      ctx.reject({ expected: "numbers of layers in ascending order, the first layer is 0", actual: brief(layers) }),
+  )
+
+/** Cross-entropy on the text before anything else, and the seed of initialisation and data; the run's own if left out. */
+const begin = { "pretraining?": trainingSpec, "seed?": seed } as const
+
+const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
+const ofFolder = type({ "+": "reject", kind: "'folder'", path: "string >= 1", ...begin })
+const ofLayers = type({ "+": "reject", kind: "'layers'", of: "'target'", layers: ascending, ...begin })
+const ofDraft = type({ "+": "reject", kind: "'draft'" })
+const ofReference = type({ "+": "reject", kind: "'reference'" })
+const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
+
+export type FreshStart = typeof ofFresh.infer
+export type FolderStart = typeof ofFolder.infer
+export type LayersStart = typeof ofLayers.infer
+
+/** A start that needs no other training of the run. */
+export type OwnStart = FreshStart | FolderStart | LayersStart
+
+/** Every start, checked and filled in. */
+export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference.infer | typeof ofArm.infer
+
+type Kind = ResolvedStart["kind"]
+
+/** The short texts, by the kind of start that they are. */
+const short: Readonly<Record<Exclude<Kind, "fresh">, { readonly form: string; readonly read: (rest: string) => unknown }>> =
+  {
+    folder: { form: "folder:DIR", read: (path) => ({ kind: "folder", path }) },
+    layers: {
+      form: "layers:0,2,5",
+      read: (list) => ({ kind: "layers", of: "target", layers: list.split(",").map((n) => (n === "" ? n : Number(n))) }),
+    },
+    draft: { form: "draft", read: () => ({ kind: "draft" }) },
+    reference: { form: "reference", read: () => ({ kind: "reference" }) },
+    arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
+  }
+
+/** A short text as the object that it stands for. */
+const textOf = <const K extends keyof typeof short>(kinds: ReadonlyArray<K>) =>
+  type("string").pipe((text, ctx): unknown => {
+    const [, kind = "", colon, rest = ""] = /^([a-z]+)(:?)(.*)$/s.exec(text) ?? []
+    const found = kinds.find((k) => k === kind && short[k].form.includes(":") === (colon === ":"))
+    return found === undefined
+      ? ctx.error({ expected: kinds.map((k) => short[k].form).join(" or "), actual: JSON.stringify(cut(text, 60)) })
+      : short[found].read(rest)
+  })
+
+const targets = ofFresh.or(ofFolder)
+const drafts = targets.or(ofLayers)
+const references = drafts.or(ofDraft)
+/** Every start in its long form. */
+export const startObject = references.or(ofReference).or(ofArm)
+
+/** The start of a target: a fresh model, which is pretrained on the text, or a folder. */
+export const targetStart = targets.or(textOf(["folder"]).to(targets))
+/** The start of the drafts. */
+export const draftStart = drafts.or(textOf(["folder", "layers"]).to(drafts))
+/** The start of a reference that is trained here. */
+export const referenceStart = references.or(textOf(["folder", "layers", "draft"]).to(references))
+/** The start of an arm. */
+export const armStart = startObject.or(textOf(["folder", "layers", "draft", "reference", "arm"]).to(startObject))
+/** Starts that are models as they stand: a reference that nobody trains. */
+export const ownStarts = drafts
+
+interface Begin {
+  /** Cross-entropy on the text before anything else. */
+  readonly pretraining?: TrainingSpec
+  /** Of the initialisation and of the data's order; the run's own if left out. */
+  readonly seed?: number
+}
+
+/** A start as an experiment's author writes it. */
+export type StartSpec =
+  | ({ readonly kind: "fresh"; readonly model: ModelUse } & Begin)
+  | ({ readonly kind: "folder"; readonly path: string } & Begin)
+  | ({ readonly kind: "layers"; readonly of: "target"; readonly layers: ReadonlyArray<number> } & Begin)
+/** A start of an arm. */
+export type ArmStartSpec =
+  | StartSpec
+  | { readonly kind: "draft" }
+  | { readonly kind: "reference" }
+  | { readonly kind: "arm"; readonly arm: string }
+/** The start of a target. */
+export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" }>
+
+/**
+ * A model of random weights, trained on the text by cross-entropy where `pretraining` is given.
+ *
+ * @param options.seed of the weights and of the data's order: a target has 0 if it is left out, a draft each seed of the run
+ */
+export const fresh = (
+  model: ModelUse,
+  pretraining?: TrainingSpec,
+  options: { readonly seed?: number } = {},
+): Extract<StartSpec, { kind: "fresh" }> => ({
+  kind: "fresh",
+  model,
+  ...(pretraining && { pretraining }),
+  ...options,
+})
+/** A model from a folder in Hugging Face format: config.json, model.safetensors. */
+export const folder = (path: string, options: Begin = {}): Extract<StartSpec, { kind: "folder" }> => ({
+  kind: "folder",
+  path,
+  ...options,
+})
+/**
+ * A model of some layers of the target, with its embedding, final norm and head.
+ *
+ * @param layers numbers of the layers in ascending order, the first layer is 0
+ */
+export const layersOf = (
+  of: "target",
+  layers: ReadonlyArray<number>,
+  options: Begin = {},
+): Extract<StartSpec, { kind: "layers" }> => ({ kind: "layers", of, layers, ...options })
+/** Another artifact of the run: the drafts' start, the arm's trained reference, or another arm as it came out. */
+export const artifactOf = (of: "draft" | "reference" | { readonly arm: string }): ArmStartSpec =>
+  typeof of === "object" ? { kind: "arm", arm: of.arm } : { kind: of }
+
+/** A start in a few words, for tables and messages. */
+export const describeStart = (start: ResolvedStart): string => {
+  switch (start.kind) {
+    case "fresh":
+      return `a fresh ${start.model.name}`
+    case "folder":
+      return `folder ${start.path}`
+    case "layers":
+      return `layers ${start.layers.join(", ")} of the ${start.of}`
+    case "draft":
+      return "start"
+    case "reference":
+      return "reference"
+    case "arm":
+      return `arm ${start.arm}`
+  }
+}

@@ -1,0 +1,46 @@
+/** The settings of a training: steps, batch, optimizer, and for those that distil the signals of frozen models. */
+import { brief } from "@winnow/core"
+import type { Precision } from "@winnow/tensor"
+import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
+import { type } from "arktype"
+
+export const natural = "number.integer >= 1"
+
+/** Beyond 2^53 two seeds would be one. */
+export const seed = type("number.integer").narrow(
+  (n, ctx) =>
+    Number.isSafeInteger(n) || ctx.reject({ expected: "an integer between -2^53 and 2^53", actual: brief(n) }),
+)
+
+/** Steps, batch and optimizer: the settings of every training stage. */
+export const trainingFields = {
+  steps: natural,
+  batchSize: natural,
+  // Batches summed into one step; a filter decides within each.
+  microBatches: "number.integer >= 1 = 1",
+  optimizer: optimizerOptions.default(() => ({})),
+  // How matrix products round their operands: bfloat16 is quicker where the processor has it, and needs saying in a paper.
+  precision: "'float32' | 'bfloat16' = 'float32'",
+} as const
+
+export const trainingSpec = type({ "+": "reject", ...trainingFields })
+export type Training = typeof trainingSpec.infer
+
+/** Fields of the stages that distil: these read frozen models, live or from a cache. */
+export const distillingFields = { ...trainingFields, signals: signalsOptions.default(() => ({})) } as const
+
+/** Steps, batch size and optimizer of a stage; the optimizer's defaults are those of `optimizerOptions`. */
+export interface TrainingSpec {
+  readonly steps: number
+  readonly batchSize: number
+  readonly microBatches?: number
+  readonly optimizer?: OptimizerInput
+  /** Of matrix products while training, float32 if left out; what is measured is measured in float32 in either case. */
+  readonly precision?: Precision
+}
+
+/** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */
+export interface DistillingSpec extends TrainingSpec {
+  /** The models themselves if left out: "live". */
+  readonly signals?: SignalsInput
+}
