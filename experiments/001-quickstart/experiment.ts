@@ -3,7 +3,7 @@ import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
-import { arm, bpe, defineExperiment, distilled, trained } from "@winnow/lab"
+import { arm, bpe, defineExperiment, distilled, fresh } from "@winnow/lab"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
@@ -25,27 +25,31 @@ export default defineExperiment({
   // a number is one token: with its digits apart the same target solves a third
   tokenizer: bpe({ vocabulary, splitDigits: false }),
   maxLength: 128,
-  target: trained({
-    model: llama({
+  target: fresh(
+    llama({
       vocab_size: vocabulary,
       hidden_size: 128,
       num_hidden_layers: 3,
       num_attention_heads: 4,
       max_position_embeddings: 256,
     }),
-    steps: 1300,
-    batchSize: 16,
-    optimizer: { learningRate: 4e-3, warmup: 40, schedule: "cosine" },
-  }),
+    {
+      steps: 1300,
+      batchSize: 16,
+      optimizer: { learningRate: 4e-3, warmup: 40, schedule: "cosine" },
+    },
+  ),
   draft: {
-    model: llama({
-      vocab_size: vocabulary,
-      hidden_size: 48,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-      max_position_embeddings: 256,
-    }),
-    pretraining: { steps: 100, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 20 } },
+    start: fresh(
+      llama({
+        vocab_size: vocabulary,
+        hidden_size: 48,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        max_position_embeddings: 256,
+      }),
+      { steps: 100, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 20 } },
+    ),
   },
   reference: distilled({ filter: none(), loss: kl(), ...budget }),
   arms: {

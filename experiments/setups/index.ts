@@ -4,7 +4,7 @@
  *
  * `arithmetic` and `gsm8k` are for two cores and an hour; the large ones for a machine with a GPU or many cores, and a day.
  */
-import { bpe, type Experiment, trained } from "@winnow/lab"
+import { bpe, type Experiment, fresh } from "@winnow/lab"
 import { llama } from "@winnow/models"
 import { arithmetic as arithmeticTask } from "@winnow/task-arithmetic"
 import { gsm8k as gsm8kTask } from "@winnow/task-gsm8k"
@@ -18,27 +18,31 @@ export const arithmetic: Setup = {
   task: arithmeticTask({ largest: 40 }),
   tokenizer: bpe({ vocabulary: 768, splitDigits: false }),
   maxLength: 128,
-  target: trained({
-    model: llama({
+  target: fresh(
+    llama({
       vocab_size: 768,
       hidden_size: 128,
       num_hidden_layers: 3,
       num_attention_heads: 4,
       max_position_embeddings: 256,
     }),
-    steps: 1300,
-    batchSize: 16,
-    optimizer: { learningRate: 4e-3, warmup: 40, schedule: "cosine" },
-  }),
+    {
+      steps: 1300,
+      batchSize: 16,
+      optimizer: { learningRate: 4e-3, warmup: 40, schedule: "cosine" },
+    },
+  ),
   draft: {
-    model: llama({
-      vocab_size: 768,
-      hidden_size: 48,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-      max_position_embeddings: 256,
-    }),
-    pretraining: { steps: 100, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 20 } },
+    start: fresh(
+      llama({
+        vocab_size: 768,
+        hidden_size: 48,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        max_position_embeddings: 256,
+      }),
+      { steps: 100, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 20 } },
+    ),
   },
   measure: { prompts: 200, maxNew: 80, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 8 },
 }
@@ -48,28 +52,32 @@ export const gsm8k: Setup = {
   task: gsm8kTask({}),
   tokenizer: bpe({ vocabulary: 1024 }),
   maxLength: 320,
-  target: trained({
-    model: llama({
+  target: fresh(
+    llama({
       vocab_size: 1024,
       hidden_size: 256,
       num_hidden_layers: 4,
       num_attention_heads: 8,
       max_position_embeddings: 512,
     }),
-    steps: 3000,
-    batchSize: 16,
-    optimizer: { learningRate: 2e-3, warmup: 150, schedule: "cosine" },
-    precision: "bfloat16",
-  }),
+    {
+      steps: 3000,
+      batchSize: 16,
+      optimizer: { learningRate: 2e-3, warmup: 150, schedule: "cosine" },
+      precision: "bfloat16",
+    },
+  ),
   draft: {
-    model: llama({
-      vocab_size: 1024,
-      hidden_size: 64,
-      num_hidden_layers: 1,
-      num_attention_heads: 2,
-      max_position_embeddings: 512,
-    }),
-    pretraining: { steps: 300, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 30 } },
+    start: fresh(
+      llama({
+        vocab_size: 1024,
+        hidden_size: 64,
+        num_hidden_layers: 1,
+        num_attention_heads: 2,
+        max_position_embeddings: 512,
+      }),
+      { steps: 300, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 30 } },
+    ),
   },
   measure: { prompts: 160, maxNew: 192, gammas: [1, 2, 4, 8], gamma: 4, temperature: 1, timedPrompts: 8 },
 }
@@ -80,28 +88,32 @@ export const arithmeticLarge: Setup = {
   task: arithmeticTask({ largest: 999, operand: 99, maxSteps: 4, train: 200_000 }),
   tokenizer: bpe({ vocabulary: 2048 }),
   maxLength: 256,
-  target: trained({
-    model: llama({
+  target: fresh(
+    llama({
       vocab_size: 2048,
       hidden_size: 512,
       num_hidden_layers: 6,
       num_attention_heads: 8,
       max_position_embeddings: 512,
     }),
-    steps: 20_000,
-    batchSize: 64,
-    optimizer: { learningRate: 1e-3, warmup: 500, schedule: "cosine" },
-    precision: "bfloat16",
-  }),
+    {
+      steps: 20_000,
+      batchSize: 64,
+      optimizer: { learningRate: 1e-3, warmup: 500, schedule: "cosine" },
+      precision: "bfloat16",
+    },
+  ),
   draft: {
-    model: llama({
-      vocab_size: 2048,
-      hidden_size: 128,
-      num_hidden_layers: 2,
-      num_attention_heads: 4,
-      max_position_embeddings: 512,
-    }),
-    pretraining: { steps: 1000, batchSize: 64, optimizer: { learningRate: 3e-3, warmup: 100 } },
+    start: fresh(
+      llama({
+        vocab_size: 2048,
+        hidden_size: 128,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        max_position_embeddings: 512,
+      }),
+      { steps: 1000, batchSize: 64, optimizer: { learningRate: 3e-3, warmup: 100 } },
+    ),
   },
   measure: { ...arithmetic.measure, prompts: 500, maxNew: 160 },
 }
@@ -111,28 +123,32 @@ export const gsm8kLarge: Setup = {
   ...gsm8k,
   task: gsm8kTask({ testSet: "all" }),
   tokenizer: bpe({ vocabulary: 4096 }),
-  target: trained({
-    model: llama({
+  target: fresh(
+    llama({
       vocab_size: 4096,
       hidden_size: 512,
       num_hidden_layers: 8,
       num_attention_heads: 8,
       max_position_embeddings: 512,
     }),
-    steps: 6000,
-    batchSize: 32,
-    optimizer: { learningRate: 1e-3, warmup: 300, schedule: "cosine" },
-    precision: "bfloat16",
-  }),
+    {
+      steps: 6000,
+      batchSize: 32,
+      optimizer: { learningRate: 1e-3, warmup: 300, schedule: "cosine" },
+      precision: "bfloat16",
+    },
+  ),
   draft: {
-    model: llama({
-      vocab_size: 4096,
-      hidden_size: 128,
-      num_hidden_layers: 2,
-      num_attention_heads: 4,
-      max_position_embeddings: 512,
-    }),
-    pretraining: { steps: 600, batchSize: 32, optimizer: { learningRate: 3e-3, warmup: 60 } },
+    start: fresh(
+      llama({
+        vocab_size: 4096,
+        hidden_size: 128,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        max_position_embeddings: 512,
+      }),
+      { steps: 600, batchSize: 32, optimizer: { learningRate: 3e-3, warmup: 60 } },
+    ),
   },
   measure: { ...gsm8k.measure, prompts: 1000 },
 }

@@ -3,24 +3,28 @@ import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
+import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolve.ts"
+import type { OwnStart } from "./experiment/start.ts"
 import { instancesOf } from "./experiment/uses.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { armStage, type Distilling, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
-import { cleanTextStage, pretrainStage } from "./stages/pretrain.ts"
-import { folderArchitecture, pretrainedStage } from "./stages/pretrained.ts"
+import { cleanTextStage } from "./stages/plain.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
+import { architectureOfStart, type Begun, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import type { Texts } from "./texts.ts"
 
 /** An arm that can be trained. */
-export interface Arm extends SettledArm, Pick<ResolvedArm, "from" | "filterNeedsReference"> {}
+export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
 
 /** Models by their shape. */
 export interface Architectures {
   readonly draft: Architecture
   readonly target: Architecture
+  /** Of arms and references that begin with models of their own, by their place. */
+  readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture }>
 }
 
 /** The data of a clean-text reference: of a task of its own, or none beside the arms' data. */
@@ -28,21 +32,53 @@ type CleanText = (
   spec: Extract<ResolvedReference, { kind: "clean-text" }>,
 ) => Partial<Pick<Distilling, "data" | "sizes">>
 
-/** The stage of a reference that is trained before the arm; undefined where there is none, or it follows the draft. */
+/** The model of a reference that is one all along; undefined where there is none, or it follows the draft. */
 const frozenReference = (
   spec: ResolvedReference | undefined,
-  distilling: Distilling,
-  cleanText: CleanText,
-): Effect.Effect<Stage | undefined, InvalidInput> => {
-  if (spec?.kind === "clean-text") return Effect.succeed(cleanTextStage(spec, { ...distilling, ...cleanText(spec) }))
-  if (spec?.kind !== "distilled") return Effect.succeed(undefined)
-  const { kind: _, ...training } = spec
-  return Effect.gen(function* () {
+  shared: Shared,
+  draft: Begun,
+  seed: number,
+): Effect.Effect<Begun | undefined, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    if (spec === undefined || spec.kind === "checkpoint" || spec.kind === "average") return undefined
+    if (isOwn(spec)) return yield* ownModel(spec, shared, { name: "reference", seed })
+    const distilling = distillingFrom(draft, shared, seed)
+    if (spec.kind === "clean-text")
+      return {
+        stage: cleanTextStage(spec, { ...distilling, ...shared.cleanText(spec) }),
+        architecture: draft.architecture,
+      }
+    const { kind: _, start, ...training } = spec
+    const begun = start && isOwn(start) ? yield* ownModel(start, shared, { name: "reference start", seed }) : draft
     const arm = { ...training, name: "reference (distilled)", reference: undefined, shuffleReference: false }
-    const signals = yield* signalStages(arm, undefined, distilling)
-    return yield* armStage(arm, undefined, signals, distilling)
+    const from = distillingFrom(begun, shared, seed)
+    const signals = yield* signalStages(arm, undefined, from)
+    return { stage: yield* armStage(arm, undefined, signals, from), architecture: begun.architecture }
   })
-}
+
+/** The inputs of a stage that distils into this model. */
+const distillingFrom = ({ stage: start, architecture }: Begun, shared: Shared, seed: number): Distilling => ({
+  ...shared,
+  start,
+  seed,
+  architectures: { draft: architecture, target: shared.architectures.target },
+})
+
+/** A model that comes from no other training of the run. */
+const ownModel = (
+  start: OwnStart,
+  { data, target, architectures, sizes }: Shared,
+  { name, seed }: { readonly name: string; readonly seed: number },
+) =>
+  begunStage(start, {
+    kind: "start",
+    name,
+    label: `${name}, seed ${seed}`,
+    data,
+    seed,
+    sizes,
+    target: { stage: target, architecture: architectures.target },
+  })
 
 /** How much the training split holds, where its data is there. */
 const splitSize = ({ length, trained, examples }: Sizes): SplitSize | undefined =>
@@ -62,7 +98,8 @@ const signalStages = (
     const targetSignals =
       form === "live" ? undefined : targetSignalsStage(form, { data, target, architecture: architectures.target, size })
     if (reference === undefined || arm.signals.reference !== "cached") return { target: targetSignals }
-    const more = { data, target, reference, targetSignals, architectures, size, seed }
+    const of = { reference: architectures.reference ?? architectures.draft, target: architectures.target }
+    const more = { data, target, reference, targetSignals, architectures: of, size, seed }
     return {
       target: targetSignals,
       reference: yield* referenceSignalsStage(yield* referenceSignalsOf(arm), more),
@@ -79,20 +116,37 @@ const tokenizerSize = ({ tokenizer }: Resolved): number | undefined => {
 }
 
 /** Preflight's check of the vocabularies, before any work: data and tokenizer need not be there yet. */
-const checkVocabularies = (resolved: Resolved, architectures: Architectures): Effect.Effect<void, InvalidInput> => {
+const checkVocabularies = (
+  resolved: Resolved,
+  { draft, target, others = [] }: Architectures,
+): Effect.Effect<void, InvalidInput> => {
   const vocabularySize = tokenizerSize(resolved)
-  const models = (["draft", "target"] as const).map((name) => ({
-    name,
-    vocabularySize: architectures[name].vocabularySize,
-  }))
+  const models = [{ name: "draft", architecture: draft }, { name: "target", architecture: target }, ...others].map(
+    ({ name, architecture }) => ({ name, vocabularySize: architecture.vocabularySize }),
+  )
   const problems = vocabularyProblems(models, vocabularySize === undefined ? undefined : { vocabularySize })
   return problems.length === 0
     ? Effect.void
     : Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems }))
 }
 
+/** The architectures of all models of an experiment. */
+const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const [, , ...others] = ownStarts(resolved)
+    const target = yield* architectureOfStart(resolved.target, "target", undefined)
+    return {
+      draft: yield* architectureOfStart(resolved.draft.start, "draft", target),
+      target,
+      others: yield* Effect.forEach(others, ({ name, start }) =>
+        Effect.map(architectureOfStart(start, name, target), (architecture) => ({ name, architecture })),
+      ),
+    }
+  })
+
 /** The settings and stages that all drafts of an experiment share. */
-export interface Shared extends Omit<Distilling, "start" | "seed"> {
+export interface Shared extends Omit<Distilling, "start" | "seed" | "architectures"> {
+  readonly architectures: Architectures
   readonly tokenizer: Stage
   readonly cleanText: CleanText
   /** Texts of references that have a task of their own, by key: filled as cells are built. */
@@ -111,7 +165,7 @@ export const sharedStages = (
   sizesOf: (data: Stage) => Sizes | undefined = () => undefined,
 ): Effect.Effect<Shared, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const { task, draft, target: targetSpec } = resolved
+    const { task } = resolved
     const text = texts.of(task)
     const tokenizer = yield* tokenizerStage(text, resolved.tokenizer)
     const encoding = { maxLength: resolved.maxLength, specialTokens: resolved.tokenizer.specialTokens ?? "text" }
@@ -126,62 +180,59 @@ export const sharedStages = (
       cleanTexts.set(own.key, own)
       return { data: own, sizes: sizesOf(own) ?? guessedSizes(resolved) }
     }
-    const architectures = {
-      draft: yield* draft.model.instance,
-      target:
-        targetSpec.kind === "trained" ? yield* targetSpec.model.instance : yield* folderArchitecture(targetSpec.path),
-    }
+    const architectures = yield* architecturesOf(resolved)
     yield* checkVocabularies(resolved, architectures)
-    const target =
-      targetSpec.kind === "trained"
-        ? yield* pretrainStage({
-            kind: "target",
-            label: "target",
-            model: targetSpec.model,
-            training: targetSpec,
-            data,
-            seed: targetSpec.seed,
-            sizes,
-          })
-        : yield* pretrainedStage(targetSpec.path, architectures.target)
+    const place = { kind: "target", name: "target", label: "target", data, seed: 0, sizes } as const
+    const { stage: target } = yield* begunStage(resolved.target, place)
     return { tokenizer, data, target, architectures, sizes, cleanText, cleanTexts }
   })
 
-/** The draft before any arm, under a seed. */
-export const startStage = ({ draft }: Pick<Resolved, "draft">, { data, sizes }: Shared, seed: number) =>
-  pretrainStage({
-    kind: "start",
-    label: `draft start, seed ${seed}`,
-    model: draft.model,
-    training: draft.pretraining,
-    data,
-    seed,
-    sizes,
-  })
+/** The drafts before any arm, under a seed. */
+export const startOf = ({ draft }: Pick<Resolved, "draft">, shared: Shared, seed: number) =>
+  ownModel(draft.start, shared, { name: "draft start", seed })
 
 /** The stages that make one arm under one seed. */
 export interface Cell {
+  /** The model that the arm begins with. */
   readonly start: Stage
+  readonly architecture: Architecture
   readonly reference: Stage | undefined
   readonly signals: SignalStages
   readonly trained: Stage
 }
 
-/** The stages of an arm under a seed. */
+/**
+ * The stages of an arm under a seed.
+ *
+ * @param draft the drafts' start
+ * @param others the arms by name, for an arm that begins with another one
+ */
 export const cellStages = (
-  { from, filterNeedsReference, ...arm }: Arm,
+  { start, filterNeedsReference, ...arm }: Arm,
   shared: Shared,
-  start: Stage,
+  draft: Begun,
   seed: number,
-): Effect.Effect<Cell, InvalidInput> =>
+  others: ReadonlyMap<string, Arm> = new Map(),
+): Effect.Effect<Cell, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const distilling: Distilling = { ...shared, start, seed }
-    const reference = yield* frozenReference(arm.reference, distilling, shared.cleanText)
-    const compared = filterNeedsReference ? { arm, reference } : { arm: { ...arm, reference: undefined } }
-    const signals = yield* signalStages(compared.arm, compared.reference, distilling)
-    const begun = from === "reference" ? { ...distilling, start: reference! } : distilling
-    const trained = yield* armStage(compared.arm, compared.reference, signals, begun)
-    return { start, reference, signals, trained }
+    const reference = yield* frozenReference(arm.reference, shared, draft, seed)
+    const begun = yield* Effect.gen(function* () {
+      if (start.kind === "draft") return draft
+      if (start.kind === "reference") return reference! // `resolve` has seen that it is a model
+      if (start.kind !== "arm") return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
+      const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
+      return { stage: before.trained, architecture: before.architecture }
+    })
+    const from = distillingFrom(begun, shared, seed)
+    const distilling = {
+      ...from,
+      architectures: { ...from.architectures, ...(reference && { reference: reference.architecture }) },
+    }
+    const compared = filterNeedsReference ? reference?.stage : undefined
+    const settled = filterNeedsReference ? arm : { ...arm, reference: undefined }
+    const signals = yield* signalStages(settled, compared, distilling)
+    const trained = yield* armStage(settled, compared, signals, distilling)
+    return { start: begun.stage, architecture: begun.architecture, reference: reference?.stage, signals, trained }
   })
 
 /** A stage of the whole of a draft's cost: its steps, its reference's, the caches that they read. Targets and starts are given. */

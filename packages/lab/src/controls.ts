@@ -2,6 +2,7 @@
 import { type FilterUse, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Arm } from "./experiment/define.ts"
+import { artifactOf } from "./experiment/start.ts"
 
 /** The controls of a selective arm, by the names that they have in an experiment. */
 export type ControlName =
@@ -37,7 +38,7 @@ const decoded = (use: FilterUse): Record<string, unknown> => {
  * - `random`: the arm with a random choice of as many tokens: does it matter which?
  * - `bottom`: the arm with the opposite order: does the direction matter? For filters with an option `order`.
  * - `shuffled-reference`: the arm with the reference's figures at other tokens: does the reference say anything of the token?
- * - `from-reference`: all tokens, begun from the trained reference, at the arm's total compute: the reference itself, trained on.
+ * - `from-reference`: all tokens, begun with the trained reference, at the arm's total compute: the reference itself, trained on.
  *
  * @param name of the arm in its experiment: what `all-equal-compute` and `from-reference` count
  * @param arm a filter with an option `k`, and a reference that is trained (the experiment's own if it has none)
@@ -78,7 +79,7 @@ export const controls = <Only extends ControlName = ControlName>(
         ? undefined
         : () => ({ ...arm, filter: arm.filter.withOptions({ ...(arm.filter.options as object), order: "bottom" }) }),
     "shuffled-reference": () => ({ ...arm, shuffleReference: true }),
-    "from-reference": () => ({ ...all, ...own, from: "reference", steps: { computeOf: name } }),
+    "from-reference": () => ({ ...all, ...own, start: artifactOf("reference"), steps: { computeOf: name } }),
   }
   const names = options.only ?? (Object.keys(made) as ReadonlyArray<string> as ReadonlyArray<Only>)
   const missing = names.filter((control) => options.only && !(Object.hasOwn(made, control) && made[control]))

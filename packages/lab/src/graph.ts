@@ -1,7 +1,7 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
 import type { DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { type Architectures, type Arm, cellStages, sharedStages, startStage } from "./cells.ts"
+import { type Architectures, type Arm, cellStages, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolve.ts"
 import { instancesOf } from "./experiment/uses.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
@@ -20,7 +20,7 @@ export interface Measured {
   readonly role: "start" | "reference" | "arm" | "capacity"
   readonly seed: number
   readonly trained: Stage
-  /** The frozen reference that the arm's filter used, or that the arm began from. */
+  /** The frozen reference that the arm's filter used, or that the arm began with. */
   readonly reference?: Stage | undefined
   /** Caches that the arm read in the place of frozen models. */
   readonly signals: ReadonlyArray<Stage>
@@ -94,20 +94,21 @@ export const buildGraph = <E = never, R = never>(
       const of = measureStage({ ...common, label, draft: trained, timed: role === "arm" })
       measured.push({ name, role, seed, trained, signals: [], ...more, measure: of })
     }
+    const byName = new Map(settled.arms.map((arm) => [arm.name, arm]))
     for (const seed of settled.seeds) {
-      const start = yield* startStage(settled, shared, seed)
-      add("start", "start", seed, start)
+      const start = yield* startOf(settled, shared, seed)
+      add("start", "start", seed, start.stage)
       const references = new Map<string, Stage>()
       const armKeys = new Set<string>()
       for (const arm of settled.arms) {
-        const cell = yield* cellStages(arm, shared, start, seed)
+        const cell = yield* cellStages(arm, shared, start, seed, byName)
         const { trained, reference } = cell
         if (reference) references.set(reference.key, reference)
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
         const kept =
           (yield* divides(arm)) && !arm.shuffleReference
-            ? yield* keptStage(arm, { ...shared, start, seed, reference, greedy })
+            ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy })
             : undefined
         add(arm.name, "arm", seed, trained, { reference, signals, ...(kept && { kept }) })
       }
@@ -118,7 +119,7 @@ export const buildGraph = <E = never, R = never>(
     }
     if (settled.capacity) {
       const [seed] = settled.seeds as readonly [number]
-      const start = yield* startStage(settled, shared, seed)
+      const start = yield* startOf(settled, shared, seed)
       for (const part of [2, 1]) {
         const steps = Math.round(settled.capacity.steps / part)
         const name = part === 1 ? "capacity" : "capacity, half"

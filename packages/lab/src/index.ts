@@ -11,14 +11,20 @@ export {
   cleanText,
   distilled,
   ema,
-  pretrained,
   type ReferenceSpec,
-  type TargetSpec,
   type TokenizerSpec,
-  type TrainingSpec,
   tokenizerFile,
-  trained,
 } from "./experiment/spec.ts"
+export {
+  type ArmStartSpec,
+  artifactOf,
+  folder,
+  fresh,
+  layersOf,
+  type StartSpec,
+  type TargetSpec,
+} from "./experiment/start.ts"
+export type { TrainingSpec } from "./experiment/training-spec.ts"
 export {
   experimentNamed,
   type Found,

@@ -11,7 +11,7 @@ interface Keys {
 }
 
 const experiment = `
-import { arm, byte, defineExperiment, trained } from "@winnow/lab"
+import { arm, byte, defineExperiment, fresh } from "@winnow/lab"
 import { llama } from "@winnow/models"
 import { everything } from "./filter.ts"
 import { task } from "./task.ts"
@@ -22,7 +22,7 @@ const model = (hidden_size: number) =>
 const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
 export default defineExperiment({
   name: "keys", question: "Which keys?", task: task(), tokenizer: byte(), maxLength: 16,
-  target: trained({ model: model(32), ...budget }), draft: { model: model(8), pretraining: budget },
+  target: fresh(model(32), { ...budget }), draft: { start: fresh(model(8), budget) },
   arms: { all: arm({ filter: everything(), loss: lossOf(), ...budget }) },
   seeds: [1], measure: { prompts: 2, maxNew: 4, gammas: [1], gamma: 1, timedPrompts: 1 },
 })

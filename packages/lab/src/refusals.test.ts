@@ -32,7 +32,7 @@ const savedTarget = async (tokenizer: Tokenizer, extra: Record<string, unknown> 
   for (const [name, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(join(folder, name), text)
   return folder
 }
-const target = (path: string) => `target=${JSON.stringify({ kind: "pretrained", path })}`
+const target = (path: string) => `target=folder:${path}`
 
 test("a target that was saved with another tokenizer is refused before anything is trained", async () => {
   // The same size and the same bytes, but another text for the end.
@@ -75,7 +75,7 @@ test("vocabularies that cannot go together are refused when a run is planned, be
     expect(error._tag).toBe("InvalidInput")
     return error.message
   }
-  const both = (rows: number) => [`target.model.vocab_size=${rows}`, `draft.model.vocab_size=${rows}`]
+  const both = (rows: number) => [`target.model.vocab_size=${rows}`, `draft.start.model.vocab_size=${rows}`]
   const bpe = (vocabulary: number) => `tokenizer={"kind":"bpe","vocabulary":${vocabulary}}`
   expect(await refused("target.model.vocab_size=700")).toContain(
     "experiment tiny: vocabularies differ: draft 257, target 700; expected one size",
@@ -95,7 +95,12 @@ test("vocabularies that cannot go together are refused when a run is planned, be
 })
 
 test("a draft with a shorter context than the target's texts is said, and the run goes on", async () => {
-  const settings = ["draft.model.max_position_embeddings=16", "measure.maxNew=16", "seeds=[1]", "target.steps=6"]
+  const settings = [
+    "draft.start.model.max_position_embeddings=16",
+    "measure.maxNew=16",
+    "seeds=[1]",
+    "target.pretraining.steps=6",
+  ]
   const { record, notes } = await noted(...settings)
   expect(record.rows.length).toBeGreaterThan(0)
   expect(

@@ -1,11 +1,12 @@
 /** An experiment from its definition to its results folder. */
 import { existsSync, readFileSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
-import { type Architecture, DataError, type Datasets, InvalidInput } from "@winnow/core"
+import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
 import { type FileError, parseJson } from "@winnow/files"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
@@ -126,17 +127,27 @@ export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => 
   return { length: tokens / examples, trained: trained / examples, examples }
 }
 
-/** The tokenizer in a target's folder; undefined where the target is trained here or its folder has none. */
-const savedTokenizer = ({ target }: Resolved) =>
-  target.kind === "pretrained" && existsSync(join(target.path, "tokenizer.json"))
-    ? loadCodec(target.path)
-    : Effect.succeed(undefined)
-
-/** Ids that a pretrained target's config.json names as ends; undefined where it names none, or the target is trained here. */
-const savedEnds = ({ target }: Resolved, { config }: Architecture): ReadonlyArray<number> | undefined => {
-  const ends = type("number | number[]")(target.kind === "pretrained" ? config["eos_token_id"] : undefined)
-  return ends instanceof type.errors ? undefined : [ends].flat()
-}
+/** The models of an experiment as preflight checks them: those from folders with their tokenizers, and with the ends that they name. */
+const preflightModels = (resolved: Resolved, { target, draft, others = [] }: Graph["architectures"]) =>
+  Effect.forEach(ownStarts(resolved), ({ name, start }) =>
+    Effect.gen(function* () {
+      const architecture =
+        name === "target" ? target : name === "draft" ? draft : others.find((o) => o.name === name)!.architecture
+      const { vocabularySize, maxLength, config } = architecture
+      const model: PreflightModel = { name, vocabularySize, maxLength }
+      if (start.kind !== "folder") return { model, notes: [] }
+      const saved = existsSync(join(start.path, "tokenizer.json")) ? yield* loadCodec(start.path) : undefined
+      const ends = type("number | number[]")(config["eos_token_id"])
+      return {
+        model: {
+          ...model,
+          ...(saved && { tokenizer: saved.fingerprint }),
+          ...(ends instanceof type.errors ? {} : { ends: [ends].flat() }),
+        },
+        notes: saved?.notes ?? [],
+      }
+    }),
+  )
 
 /** Refuses the text of a reference as the arms' text is refused: masks, cut sequences, more than the draft takes. */
 const checkCleanTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
@@ -161,23 +172,19 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     const { report } = yield* Progress
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const data = artifacts.get(graph.data.key)!
-    const saved = yield* savedTokenizer(resolved)
-    const models = (["target", "draft"] as const).map((name): PreflightModel => {
-      const { vocabularySize, maxLength } = graph.architectures[name]
-      const common = { name, vocabularySize, maxLength }
-      if (name === "draft") return common
-      const ends = savedEnds(resolved, graph.architectures.target)
-      return { ...common, ...(saved && { tokenizer: saved.fingerprint }), ...(ends && { ends }) }
-    })
+    const found = yield* preflightModels(resolved, graph.architectures)
+    const models = found.map(({ model }) => model)
     const encoded = yield* readSplit(data, "train")
     if (encoded.examples.length > 0) yield* sayNotes(batchNotes(resolved, encoded.examples.length))
     const length = Math.ceil(encoded.tokens / Math.max(1, encoded.examples.length))
     const tooLarge = memoryProblem(resolved, graph.architectures, length, thisMachine())
     if (tooLarge) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems: [tooLarge] })
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
-    // The target's own folder may say more than the file that the data was encoded with.
-    const ofModels = Object.values(graph.architectures).flatMap(({ notes = [] }) => notes)
-    for (const text of new Set([...ofModels, ...warnings, ...(saved?.notes ?? [])])) report({ _tag: "note", text })
+    const { target, draft, others = [] } = graph.architectures
+    const ofModels = [target, draft, ...others.map(({ architecture }) => architecture)].flatMap((a) => a.notes ?? [])
+    // A model's own folder may say more than the file that the data was encoded with.
+    const ofFolders = found.flatMap(({ notes }) => notes)
+    for (const text of new Set([...ofModels, ...warnings, ...ofFolders])) report({ _tag: "note", text })
     const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
     report({ _tag: "note", text: `three examples, the trained part marked:\n${shown}`, detail: true })
     const { examples: kept, dropped } = yield* readSplit(data, resolved.measure.split)

@@ -14,6 +14,7 @@ import { controls } from "./controls.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { distilled } from "./experiment/spec.ts"
+import { artifactOf } from "./experiment/start.ts"
 import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
@@ -75,7 +76,11 @@ test("controls: one arm each, made equal to the arm in what their names say", as
   expect(by["random"]).toMatchObject({ steps: 8, batchSize: 6, filter: { name: "some" }, reference: undefined })
   expect(by["bottom"]!.filter.options).toEqual({ k: 0.5, order: "bottom" })
   expect(by["shuffled-reference"]).toMatchObject({ shuffleReference: true, steps: 8, batchSize: 6 })
-  expect(by["from-reference"]).toMatchObject({ from: "reference", batchSize: 3, filter: { name: "everything" } })
+  expect(by["from-reference"]).toMatchObject({
+    start: { kind: "reference" },
+    batchSize: 3,
+    filter: { name: "everything" },
+  })
 
   // Equal compute: the FLOPs of everything that a draft was made by, target and start aside, within half a step.
   const cost = (name: string) => {
@@ -111,9 +116,9 @@ test("what cannot be settled is refused, with what there is", async () => {
   const all = arm({ filter: everything(), loss: squares(), ...budget })
   expect(await refused({ all, more: { ...all, steps: { computeOf: "nope" } } })).toContain("name one of all")
   expect(await refused({ more: { ...all, steps: { computeOf: "more" } } })).toContain("has no number of steps itself")
-  expect(await refused({ all: { ...all, from: "reference", reference: { kind: "average", decay: 0.5 } } })).toContain(
-    "reference average is no trained model",
-  )
+  expect(
+    await refused({ all: { ...all, start: artifactOf("reference"), reference: { kind: "average", decay: 0.5 } } }),
+  ).toContain("reference average is no trained model")
   expect(await refused({ all: { ...all, shuffleReference: true } })).toContain("reads no reference")
   expect(await refused({ all }, { tuning: { learningRates: [1e-3, 1e-2], seed: 1 } })).toContain("tuning.seed")
   expect(await refused({ all }, { capacity: selective as never })).toContain("filter without a reference")

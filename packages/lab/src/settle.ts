@@ -2,9 +2,9 @@
  * From what an experiment asks for to what its arms are: a learning rate chosen on the validation split, steps that cost what
  * another arm costs. The outcome is a function of the experiment and of artifacts, so every process settles alike.
  */
-import { InvalidInput } from "@winnow/core"
+import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { type Arm, cellStages, paidFor, type Shared, startStage } from "./cells.ts"
+import { type Arm, cellStages, paidFor, type Shared, startOf } from "./cells.ts"
 import { plainSpec, type Resolved, type ResolvedArm } from "./experiment/resolve.ts"
 import type { Stage } from "./stage.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
@@ -89,12 +89,13 @@ const withSteps = (
   resolved: Resolved,
   shared: Shared,
   arms: ReadonlyArray<ResolvedArm>,
-): Effect.Effect<ReadonlyArray<Arm>, InvalidInput> =>
+): Effect.Effect<ReadonlyArray<Arm>, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const [seed] = resolved.seeds as readonly [number]
-    const start = yield* startStage(resolved, shared, seed)
+    const start = yield* startOf(resolved, shared, seed)
+    const byName = new Map(arms.map((arm) => [arm.name, arm as Arm])) // those that arms begin with have a number of steps
     const costOf = (arm: Arm) =>
-      Effect.map(cellStages(arm, shared, start, seed), ({ trained }) => {
+      Effect.map(cellStages(arm, shared, start, seed, byName), ({ trained }) => {
         const flops = (stages: ReadonlyArray<Stage>) => stages.reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
         return { steps: flops([trained]), all: flops(paidFor(trained)) }
       })
@@ -139,7 +140,7 @@ export const settle = <E, R>(
   resolved: Resolved,
   shared: Shared,
   judge: Judge<E, R>,
-): Effect.Effect<Settled, InvalidInput | E, R> =>
+): Effect.Effect<Settled, InvalidInput | DataError | E, R> =>
   Effect.gen(function* () {
     const { tuning, measure, task, capacity } = resolved
     const arms = yield* withSteps(resolved, shared, resolved.arms)
@@ -147,7 +148,7 @@ export const settle = <E, R>(
     if (tuning === undefined) return { ...resolved, arms, capacity: ofCapacity, tuning: null }
 
     const { learningRates, seed, prompts } = tuning
-    const start = yield* startStage(resolved, shared, seed)
+    const start = yield* startOf(resolved, shared, seed)
     const validation = { ...measure, split: "validation", prompts } as const
     const rollouts = rolloutsStage(validation, "greedy", shared)
     const trialOf = (name: string, learningRate: number, trained: Stage): Trial => ({
@@ -180,9 +181,15 @@ export const settle = <E, R>(
       yield* Effect.forEach(references, ({ name, reference }) =>
         Effect.forEach(learningRates, (rate) =>
           Effect.map(
-            // an arm that begins from the reference would train it: its reference is that stage
+            // an arm that begins with the reference would train it: its reference is that stage
             cellStages(
-              { ...arms[0]!, name, from: "start", reference: withRate(reference, rate), filterNeedsReference: false },
+              {
+                ...arms[0]!,
+                name,
+                start: { kind: "draft" },
+                reference: withRate(reference, rate),
+                filterNeedsReference: false,
+              },
               shared,
               start,
               seed,

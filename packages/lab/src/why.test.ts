@@ -41,7 +41,7 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
   expect(changed.stages.find(({ stage }) => stage === "arm behind, seed 1")!.why).toMatch(
     / \(since arm [0-9a-f]{10} of 20\d\d-\d\d-\d\d \d\d:\d\d\)$/,
   )
-  expect(reasons(await planOf("target.steps=81"))).toMatchObject({
+  expect(reasons(await planOf("target.pretraining.steps=81"))).toMatchObject({
     target: "steps 80 -> 81",
     "target's rollouts, greedy": "its input target is another",
     "arm all, seed 1": "its input target is another",

@@ -1,6 +1,6 @@
 /** The experiment of the kill tests: every kind of stage, each long enough to be killed in it. */
-import { arm, distilled } from "../src/index.ts"
-import { behind, everything, squares, tiny } from "./tiny.ts"
+import { arm, distilled, fresh } from "../src/index.ts"
+import { behind, everything, squares, tiny, tinyModel } from "./tiny.ts"
 
 const budget = { steps: 40, batchSize: 4, optimizer: { warmup: 2 } }
 const cached = { signals: { target: "hidden" } } as const
@@ -8,8 +8,8 @@ const cached = { signals: { target: "hidden" } } as const
 export default {
   ...tiny,
   name: "killed",
-  target: { ...tiny.target, steps: 60 },
-  draft: { ...tiny.draft, pretraining: { ...tiny.draft.pretraining, steps: 20 } },
+  target: fresh(tinyModel(32), { steps: 60, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
+  draft: { start: fresh(tinyModel(8), { steps: 20, batchSize: 4, optimizer: { warmup: 2 } }) },
   reference: distilled({ filter: everything(), loss: squares(), ...budget, ...cached }),
   arms: {
     all: arm({ filter: everything(), loss: squares(), ...budget }),

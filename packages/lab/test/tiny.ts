@@ -5,7 +5,7 @@ import { topFraction } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
-import { arm, byte, defineExperiment, distilled, trained } from "../src/index.ts"
+import { arm, byte, defineExperiment, distilled, fresh } from "../src/index.ts"
 
 /** Says a letter ten times. */
 export const echo = defineTask({
@@ -70,8 +70,8 @@ export const tiny = defineExperiment({
   task: echo(),
   tokenizer: byte(),
   maxLength: 16,
-  target: trained({ model: tinyModel(32), steps: 80, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
-  draft: { model: tinyModel(8), pretraining: { steps: 4, batchSize: 4, optimizer: { warmup: 2 } } },
+  target: fresh(tinyModel(32), { steps: 80, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
+  draft: { start: fresh(tinyModel(8), { steps: 4, batchSize: 4, optimizer: { warmup: 2 } }) },
   reference: distilled({ filter: everything(), loss: squares(), ...budget }),
   arms: {
     all: arm({ filter: everything(), loss: squares(), ...budget }),

@@ -34,7 +34,10 @@ export const architectureOfLayers = (architecture: Architecture, layers: Readonl
 
 /** The parameter of the whole model that a parameter of the part is. */
 const wholeName = (name: string, layers: ReadonlyArray<number>): string =>
-  name.replace(layerName, (_, before: string, layer: string, after: string) => `${before}${layers[Number(layer)]}${after}`)
+  name.replace(
+    layerName,
+    (_, before: string, layer: string, after: string) => `${before}${layers[Number(layer)]}${after}`,
+  )
 
 /**
  * A model of some layers of another, in variables of its own; the caller disposes of both.

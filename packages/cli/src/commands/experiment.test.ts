@@ -41,12 +41,12 @@ const tiny = [
     "task.train=300",
     "task.test=20",
     "task.validation=10",
-    "target.steps=4",
-    "target.batchSize=4",
+    "target.pretraining.steps=4",
+    "target.pretraining.batchSize=4",
     "target.model.hidden_size=16",
     "target.model.num_hidden_layers=1",
-    "draft.model.hidden_size=8",
-    "draft.pretraining.steps=2",
+    "draft.start.model.hidden_size=8",
+    "draft.start.pretraining.steps=2",
     "reference.steps=2",
     "reference.batchSize=4",
     "arms.all-tokens.steps=2",
@@ -84,7 +84,7 @@ test("wrong input exits 1 and says what there is", async () => {
 }, 60_000)
 
 test("what is missing exits 2 and says where it was looked for", async () => {
-  const { code, err } = await winnow("--set", `target={"kind":"pretrained","path":"${home}/no-model"}`)
+  const { code, err } = await winnow("--set", `target=folder:${home}/no-model`)
   expect(code).toBe(2)
   expect(err).toContain("no-model is not a directory: there is nothing of this name; a model is a directory with")
 }, 60_000)
@@ -100,7 +100,7 @@ test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
 }, 60_000)
 
 test("a run prints its summary, with --verbose all; the same again computes nothing and prints the same; an interrupted one goes on", async () => {
-  const long = [...tiny, "--set", "target.steps=100000"]
+  const long = [...tiny, "--set", "target.pretraining.steps=100000"]
   const child = start(...long, "--verbose")
   const reader = child.stderr.getReader()
   let seen = ""

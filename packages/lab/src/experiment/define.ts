@@ -1,14 +1,7 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
 import type { FilterUse, LossUse, Plugin, PluginKind, Reference, Target, TaskUse } from "@winnow/core"
-import type {
-  ArmTraining,
-  DraftSpec,
-  MeasureSpec,
-  ReferenceSpec,
-  TargetSpec,
-  TokenizerSpec,
-  TuningSpec,
-} from "./spec.ts"
+import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec, TuningSpec } from "./spec.ts"
+import type { TargetSpec } from "./start.ts"
 
 /** An arm; `Lacks` names what its filter needs and the arm itself does not bring. */
 export interface Arm<Lacks extends "reference" | never = "reference" | never> extends ArmTraining {

@@ -9,6 +9,7 @@ import { arm, type Experiment } from "./define.ts"
 import { fromConfig } from "./from-config.ts"
 import { registryOf } from "./registry.ts"
 import { type Resolved, resolve } from "./resolve.ts"
+import { artifactOf } from "./start.ts"
 
 const run = Effect.runPromise
 /** Through JSON, as run.json holds it. */
@@ -26,7 +27,7 @@ const all: ReadonlyArray<readonly [string, Experiment]> = [
         "as-much": {
           ...tiny.arms["all"]!,
           steps: { computeOf: "behind" },
-          from: "reference",
+          start: artifactOf("reference"),
           reference: tiny.reference!,
         },
         placebo: { ...tiny.arms["behind"]!, shuffleReference: true },

@@ -2,6 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
+import { configInCurrentForm } from "./earlier-config.ts"
 import { isNode, type Registry, revive } from "./registry.ts"
 
 /**
@@ -20,7 +21,7 @@ export const fromConfig = (config: unknown, registry: Registry): Effect.Effect<E
   return Effect.try({
     try: () =>
       Object.fromEntries(
-        Object.entries(config).map(([key, value]) => [key, revive(registry, key, value, fail)]),
+        Object.entries(configInCurrentForm(config)).map(([key, value]) => [key, revive(registry, key, value, fail)]),
       ) as unknown as Experiment,
     catch: (error) => {
       if (error instanceof InvalidInput) return error

@@ -1,6 +1,7 @@
 /** Schemas of plugins with their options, one for each kind: an experiment holds them as values. */
-import { cut, type FilterUse, kindOf, type LossUse, type ModelUse, type PluginKind, type Reference } from "@winnow/core"
+
 import type { Target, TaskUse, Use } from "@winnow/core"
+import { cut, type FilterUse, kindOf, type LossUse, type ModelUse, type PluginKind, type Reference } from "@winnow/core"
 import { type } from "arktype"
 import { isUse } from "./registry.ts"
 

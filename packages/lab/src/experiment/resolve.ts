@@ -24,18 +24,17 @@ import {
   experimentSpec,
   type measureSpec,
   type referenceSpec,
-  type targetSpec,
   type tokenizerSpec,
-  type trainingSpec,
   type tuningSpec,
 } from "./spec.ts"
+import type { ResolvedStart, targetStart } from "./start.ts"
+import type { Training } from "./training-spec.ts"
 import { instancesOf } from "./uses.ts"
 
-export type Training = typeof trainingSpec.infer
 export type Measure = typeof measureSpec.infer
 export type Tuning = typeof tuningSpec.infer
 export type Tokenizing = typeof tokenizerSpec.infer
-export type ResolvedTarget = typeof targetSpec.infer
+export type ResolvedTarget = typeof targetStart.infer
 export type ResolvedDraft = typeof draftSpec.infer
 export type ResolvedReference = typeof referenceSpec.infer
 
@@ -44,7 +43,7 @@ export interface SettledArm extends Training {
   readonly name: string
   readonly filter: FilterUse
   readonly loss: LossUse
-  /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins from it. */
+  /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
   readonly reference: ResolvedReference | undefined
   /** True if the filter reads the reference's figures of other tokens. */
   readonly shuffleReference: boolean
@@ -54,8 +53,8 @@ export interface SettledArm extends Training {
 
 export interface ResolvedArm extends Omit<SettledArm, "steps"> {
   readonly steps: number | { readonly computeOf: string }
-  readonly from: "start" | "reference"
-  /** True if the filter reads a reference; false if the arm only begins from one. */
+  readonly start: ResolvedStart
+  /** True if the filter reads a reference; false if the arm only begins with one. */
   readonly filterNeedsReference: boolean
   /** As configs and keys hold it. */
   readonly config: Record<string, unknown>
@@ -134,9 +133,9 @@ const checkedSignals = (
 const where = (place: string) => (error: InvalidInput) =>
   new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
 
-/** References that are a trained model, which an arm can begin from. */
-const isTrained = (reference: ResolvedReference | undefined) =>
-  reference?.kind === "distilled" || reference?.kind === "clean-text"
+/** References that are one model all along, which an arm can begin with. */
+const isFrozen = (reference: ResolvedReference | undefined) =>
+  reference !== undefined && !Object.hasOwn(moves, reference.kind)
 
 /** One arm with every default, its options checked. */
 const resolveArm = Effect.fnUntraced(function* (
@@ -147,7 +146,7 @@ const resolveArm = Effect.fnUntraced(function* (
 ): Effect.fn.Return<ResolvedArm, InvalidInput> {
   const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, written)
   const needs = yield* needsReference(arm.filter).pipe(Effect.mapError(where(place)))
-  const fromReference = arm.from === "reference"
+  const fromReference = arm.start.kind === "reference"
   const given = needs || fromReference ? (arm.reference ?? experimentReference) : undefined
   const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: place, problems })
   if (needs && given === undefined)
@@ -155,9 +154,9 @@ const resolveArm = Effect.fnUntraced(function* (
       `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
       `set ${name}'s or the experiment's reference to distilled, clean-text, checkpoint or average`,
     )
-  if (fromReference && !isTrained(given))
+  if (fromReference && !isFrozen(given))
     return yield* refuse(
-      `it begins from the reference, and ${given === undefined ? "there is none" : `reference ${given.kind} is no trained model`}; ` +
+      `it begins with the reference, and ${given === undefined ? "there is none" : `reference ${given.kind} is no trained model`}; ` +
         "set its or the experiment's reference to distilled or clean-text",
     )
   if (arm.shuffleReference && !needs)
@@ -175,6 +174,31 @@ const resolveArm = Effect.fnUntraced(function* (
   const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
   return { ...arm, name, reference, signals, filterNeedsReference: needs, config } as ResolvedArm
 })
+
+/** An arm that begins with another one which is not run, has no number of steps, or begins with this one in the end. */
+const startProblem = (
+  arms: ReadonlyArray<ResolvedArm>,
+): { readonly arm: string; readonly problem: string } | undefined => {
+  const before = ({ start }: ResolvedArm) =>
+    start.kind === "arm" ? arms.find(({ name }) => name === start.arm) : undefined
+  for (const arm of arms) {
+    if (arm.start.kind !== "arm") continue
+    const from = before(arm)
+    const able = arms.flatMap((a) => (typeof a.steps === "number" && a !== arm ? [a.name] : [])).join(", ")
+    const fail = (why: string) => ({
+      arm: arm.name,
+      problem: `it begins with arm '${(arm.start as { arm: string }).arm}', which ${why}; name one of ${able || "those with a number of steps"}`,
+    })
+    if (from === undefined) return fail("is not one of the arms that are run")
+    if (typeof from.steps !== "number") return fail("has no number of steps itself")
+    const seen = new Set([arm])
+    for (let next: ResolvedArm | undefined = from; next !== undefined; next = before(next)) {
+      if (seen.has(next)) return fail("begins with this one in the end")
+      seen.add(next)
+    }
+  }
+  return undefined
+}
 
 /**
  * Checks and fills in an experiment.
@@ -211,10 +235,16 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
+  const begun = startProblem(arms)
+  if (begun !== undefined)
+    return yield* new InvalidInput({ what: `${what}, arms.${begun.arm}.start`, problems: [begun.problem] })
   const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, spec.reference))
-  if (capacity && (typeof capacity.steps !== "number" || capacity.reference !== undefined)) {
+  if (
+    capacity &&
+    (typeof capacity.steps !== "number" || capacity.reference !== undefined || capacity.start.kind === "arm")
+  ) {
     const problems = [
-      "it is one long run from the draft's start: give a number of steps, and a filter without a reference",
+      "it is one long run from a start: give a number of steps, a filter without a reference, and no other arm to begin with",
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }

@@ -6,17 +6,9 @@ import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
 import { type AnyUse, isNode, isUse, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
-import {
-  armSpec,
-  draftSpec,
-  experimentSpec,
-  measureSpec,
-  referenceSpec,
-  targetSpec,
-  tokenizerSpec,
-  trainingSpec,
-  tuningSpec,
-} from "./spec.ts"
+import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec, tuningSpec } from "./spec.ts"
+import { startObject } from "./start.ts"
+import { trainingSpec } from "./training-spec.ts"
 
 /** A path and a value; the value is JSON, or the text itself where it is none. */
 export interface Setting {
@@ -62,15 +54,15 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (at === "") return experimentSpec
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
+  if (path.at(-1) === "start" || at === "target") return startObject
+  if (path.at(-1) === "pretraining") return trainingSpec
   if (path.at(-1) === "reference") return referenceSpec
   if ((path.length === 2 && path[0] === "arms") || at === "capacity") return armSpec
   return schemas.get(at)
 }
 
 const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ["target", targetSpec],
   ["draft", draftSpec],
-  ["draft.pretraining", trainingSpec],
   ["measure", measureSpec],
   ["tuning", tuningSpec],
   ["tokenizer", tokenizerSpec],

@@ -1,68 +1,32 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
 import {
   brief,
-  cut,
   type FilterUse,
-  kindOf,
   type LossUse,
-  type ModelUse,
-  type PluginKind,
   positiveFloat32,
-  type Reference,
   type Target,
   type TaskUse,
   temperature,
-  type Use,
 } from "@winnow/core"
-import type { Precision } from "@winnow/tensor"
-import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
-import { isUse } from "./registry.ts"
-
-/** A plugin with options, of one kind, whatever it requires. */
-const use = <K extends PluginKind, U extends Use<K, unknown, unknown, unknown>>(kind: K) =>
-  type("object").narrow((value, ctx): value is U => {
-    const found = value as Partial<Use<PluginKind, unknown>>
-    if (isUse(value) && found.kind === kind) return true
-    const expected = `a ${kind} plugin with its options`
-    if (typeof value === "function" && found.kind === kind) {
-      const { plugin } = value as { readonly plugin?: unknown }
-      return ctx.reject({
-        expected: `${expected}: call it, ${cut(String(plugin), 64)}({ ... })`,
-        actual: "the plugin itself",
-      })
-    }
-    return ctx.reject({ expected, actual: isUse(value) ? `a ${value.kind}` : kindOf(value) })
-  })
-
-export const filterUse = use<"filter", FilterUse<Reference | Target>>("filter")
-export const lossUse = use<"loss", LossUse<Target>>("loss")
-export const modelUse = use<"model", ModelUse>("model")
-export const taskUse = use<"task", TaskUse>("task")
-
-const natural = "number.integer >= 1"
-
-/** Beyond 2^53 two seeds would be one. */
-const seed = type("number.integer").narrow(
-  (n, ctx) =>
-    Number.isSafeInteger(n) || ctx.reject({ expected: "an integer between -2^53 and 2^53", actual: brief(n) }),
-)
-
-/** Steps, batch and optimizer: what every training stage is told. */
-const trainingFields = {
-  steps: natural,
-  batchSize: natural,
-  // Batches summed into one step; a filter decides within each.
-  microBatches: "number.integer >= 1 = 1",
-  optimizer: optimizerOptions.default(() => ({})),
-  // How matrix products round their operands: bfloat16 is quicker where the processor has it, and needs saying in a paper.
-  precision: "'float32' | 'bfloat16' = 'float32'",
-} as const
-
-export const trainingSpec = type({ "+": "reject", ...trainingFields })
-
-/** Fields of the stages that distil: these read frozen models, live or from a cache. */
-const distillingFields = { ...trainingFields, signals: signalsOptions.default(() => ({})) } as const
+import { filterUse, lossUse, taskUse } from "./plugin-use.ts"
+import {
+  type ArmStartSpec,
+  armStart,
+  draftStart,
+  ownStarts,
+  referenceStart,
+  type StartSpec,
+  targetStart,
+} from "./start.ts"
+import {
+  type DistillingSpec,
+  distillingFields,
+  natural,
+  seed,
+  type TrainingSpec,
+  trainingFields,
+} from "./training-spec.ts"
 
 /** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
 const specialTokens = { "specialTokens?": "'text' | 'ids'" } as const
@@ -78,22 +42,15 @@ export const tokenizerSpec = type({
   .or({ "+": "reject", ...specialTokens, kind: "'byte'" })
   .or({ "+": "reject", ...specialTokens, kind: "'file'", path: "string", "eos?": "string" })
 
-export const targetSpec = type({
-  "+": "reject",
-  kind: "'trained'",
-  model: modelUse,
-  // One target for all seeds: it is what the drafts are judged by, not what is compared.
-  seed: seed.default(0),
-  ...trainingFields,
-}).or({ "+": "reject", kind: "'pretrained'", path: "string" })
-
-export const draftSpec = type({ "+": "reject", model: modelUse, pretraining: trainingSpec })
+export const draftSpec = type({ "+": "reject", start: draftStart })
 
 export const referenceSpec = type({
   "+": "reject",
   kind: "'distilled'",
   filter: filterUse,
   loss: lossUse,
+  // The weights that it begins with: the drafts' start if left out.
+  "start?": referenceStart,
   ...distillingFields,
 })
   .or({
@@ -105,6 +62,8 @@ export const referenceSpec = type({
   })
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
+  // A model as it stands, which nobody trains here.
+  .or(ownStarts)
 
 /** As many steps as cost what that arm costs in all: FLOPs, its reference and caches included. */
 const stepsOfCompute = type({ "+": "reject", computeOf: "string" })
@@ -116,8 +75,8 @@ export const armSpec = type({
   "reference?": referenceSpec,
   ...distillingFields,
   steps: type(natural).or(stepsOfCompute),
-  // The weights that the arm begins with: the draft's start, or the reference as it was trained from there.
-  from: "'start' | 'reference' = 'start'",
+  // The weights that the arm begins with: the drafts' start if left out.
+  start: armStart.default(() => ({ kind: "draft" })),
   // A placebo: the reference's figures go to other tokens of the micro-batch, so the filter reads the same numbers in the wrong places.
   shuffleReference: "boolean = false",
 })
@@ -173,7 +132,7 @@ export const experimentSpec = type({
   tokenizer: tokenizerSpec,
   // Tokens of a training sequence, the end included; longer examples are left out and counted.
   maxLength: "number.integer >= 8",
-  target: targetSpec,
+  target: targetStart,
   draft: draftSpec,
   "reference?": referenceSpec,
   arms: type("Record<string, unknown>"),
@@ -215,28 +174,12 @@ export const experimentSpec = type({
   return true
 })
 
-/** Steps, batch size and optimizer of a stage; the optimizer's defaults are those of `optimizerOptions`. */
-export interface TrainingSpec {
-  readonly steps: number
-  readonly batchSize: number
-  readonly microBatches?: number
-  readonly optimizer?: OptimizerInput
-  /** Of matrix products while training, float32 if left out; what is measured is measured in float32 in either case. */
-  readonly precision?: Precision
-}
-
-/** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */
-export interface DistillingSpec extends TrainingSpec {
-  /** The models themselves if left out: "live". */
-  readonly signals?: SignalsInput
-}
-
 /** An arm's settings beside its filter, loss and reference. */
 export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
   /** Optimizer steps, or as many as cost what another arm costs in all (FLOPs, its reference and caches included). */
   readonly steps: number | { readonly computeOf: string }
-  /** The weights that the arm begins with, the draft's start if left out; "reference" needs one that is trained. */
-  readonly from?: "start" | "reference"
+  /** The weights that the arm begins with, the drafts' start if left out. */
+  readonly start?: ArmStartSpec
   /** A placebo: the filter reads the reference's figures of other tokens of the micro-batch. */
   readonly shuffleReference?: boolean
 }
@@ -244,17 +187,19 @@ export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
 export type TuningSpec = typeof tuningSpec.inferIn
 export type TokenizerSpec = typeof tokenizerSpec.inferIn
 export type MeasureSpec = typeof measureSpec.inferIn
-export type TargetSpec =
-  | ({ readonly kind: "trained"; readonly model: ModelUse; readonly seed?: number } & TrainingSpec)
-  | { readonly kind: "pretrained"; readonly path: string }
 export type ReferenceSpec =
-  | ({ readonly kind: "distilled"; readonly filter: FilterUse<Target>; readonly loss: LossUse } & DistillingSpec)
+  | ({
+      readonly kind: "distilled"
+      readonly filter: FilterUse<Target>
+      readonly loss: LossUse
+      readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" }>
+    } & DistillingSpec)
   | ({ readonly kind: "clean-text"; readonly task?: TaskUse } & TrainingSpec)
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
+  | StartSpec
 export interface DraftSpec {
-  readonly model: ModelUse
-  readonly pretraining: TrainingSpec
+  readonly start: StartSpec
 }
 
 /** BPE trained on the task's own training text, to this many ids. */
@@ -276,21 +221,14 @@ export const tokenizerFile = (
   options: { readonly eos?: string; readonly specialTokens?: "text" | "ids" } = {},
 ): TokenizerSpec => ({ kind: "file", path, ...options })
 
-/** A target trained here, on the task's text by cross-entropy. */
-export const trained = (spec: Omit<Extract<TargetSpec, { kind: "trained" }>, "kind">): TargetSpec => ({
-  kind: "trained",
-  ...spec,
-})
-/** A target from a folder in Hugging Face format: config.json, model.safetensors. */
-export const pretrained = (path: string): TargetSpec => ({ kind: "pretrained", path })
-
 /**
  * AdaSPEC's reference: the draft's start, distilled on all tokens (`filter: none()`). Trained as an arm is, so an arm that
  * does the same is the same artifact, and costs nothing more.
  */
-export const distilled = (
-  spec: DistillingSpec & { readonly filter: FilterUse<Target>; readonly loss: LossUse },
-): ReferenceSpec => ({ kind: "distilled", ...spec })
+export const distilled = (spec: Omit<Extract<ReferenceSpec, { kind: "distilled" }>, "kind">): ReferenceSpec => ({
+  kind: "distilled",
+  ...spec,
+})
 /**
  * FocusFinetune's and Rho-1's reference: the draft's start, trained on clean text by cross-entropy; needs no target.
  *

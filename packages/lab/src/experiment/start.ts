@@ -41,17 +41,18 @@ export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference
 type Kind = ResolvedStart["kind"]
 
 /** The short texts, by the kind of start that they are. */
-const short: Readonly<Record<Exclude<Kind, "fresh">, { readonly form: string; readonly read: (rest: string) => unknown }>> =
-  {
-    folder: { form: "folder:DIR", read: (path) => ({ kind: "folder", path }) },
-    layers: {
-      form: "layers:0,2,5",
-      read: (list) => ({ kind: "layers", of: "target", layers: list.split(",").map((n) => (n === "" ? n : Number(n))) }),
-    },
-    draft: { form: "draft", read: () => ({ kind: "draft" }) },
-    reference: { form: "reference", read: () => ({ kind: "reference" }) },
-    arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
-  }
+const short: Readonly<
+  Record<Exclude<Kind, "fresh">, { readonly form: string; readonly read: (rest: string) => unknown }>
+> = {
+  folder: { form: "folder:DIR", read: (path) => ({ kind: "folder", path }) },
+  layers: {
+    form: "layers:0,2,5",
+    read: (list) => ({ kind: "layers", of: "target", layers: list.split(",").map((n) => (n === "" ? n : Number(n))) }),
+  },
+  draft: { form: "draft", read: () => ({ kind: "draft" }) },
+  reference: { form: "reference", read: () => ({ kind: "reference" }) },
+  arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
+}
 
 /** A short text as the object that it stands for. */
 const textOf = <const K extends keyof typeof short>(kinds: ReadonlyArray<K>) =>

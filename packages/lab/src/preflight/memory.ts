@@ -12,7 +12,7 @@ const beyondDoubt = 4
  * @param length mean tokens of an encoded example: `maxLength` alone says little
  */
 export const memoryProblem = (
-  resolved: Pick<Resolved, "target" | "draft" | "arms">,
+  resolved: Pick<Resolved, "target" | "draft" | "arms" | "capacity">,
   architectures: Architectures,
   length: number,
   { memory }: Pick<Machine, "memory">,

@@ -9,11 +9,12 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import faulty from "../../test/faulty-experiment.ts"
-import { everything, squares, tiny } from "../../test/tiny.ts"
+import { everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
 import { plan } from "../estimate.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { applySettings } from "../experiment/settings.ts"
+import { fresh } from "../experiment/start.ts"
 import { Progress, type ProgressEvent } from "../progress.ts"
 import { runExperiment } from "../run.ts"
 import { Store } from "../store/store.ts"
@@ -257,10 +258,10 @@ describe("settings that are seldom meant", () => {
     ],
     [
       "the target's too",
-      ["target.optimizer.warmup=160"],
+      ["target.pretraining.optimizer.warmup=160"],
       "target, 80 steps with optimizer.warmup 160, comes to 50 % of 0.01",
     ],
-    ["a draft larger than the target", ["draft.model.hidden_size=64"], "a draft is meant to be the smaller"],
+    ["a draft larger than the target", ["draft.start.model.hidden_size=64"], "a draft is meant to be the smaller"],
     [
       "blocks longer than texts",
       ["measure.maxNew=2"],
@@ -392,7 +393,7 @@ describe("tasks", () => {
     const home = newHome()
     const experiment = {
       ...withTask({ train: letters(0, 3) }),
-      target: { ...tiny.target, steps: 1 } as Experiment["target"],
+      target: fresh(tinyModel(32), { steps: 1, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
     }
     const resolved = await Effect.runPromise(resolve(experiment, { seeds: [1], arms: ["all"] }))
     const report = (e: ProgressEvent) => void (e._tag === "note" && events.push(e.text))
@@ -402,7 +403,7 @@ describe("tasks", () => {
       ),
     )
     expect(events.join("\n")).toContain(
-      "the training split has 3 examples, so a step has some of them several times over: target takes 8; draft.pretraining takes 4; arms.all takes 4",
+      "the training split has 3 examples, so a step has some of them several times over: target.pretraining takes 8; draft.start.pretraining takes 4; arms.all takes 4",
     )
   }, 60_000)
 })

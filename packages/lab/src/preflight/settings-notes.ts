@@ -1,7 +1,9 @@
 /** Settings that are allowed and seldom meant: said before any work. */
 import type { Architecture } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
-import type { Resolved, Training } from "../experiment/resolve.ts"
+import { ownStarts } from "../experiment/places.ts"
+import type { Resolved } from "../experiment/resolve.ts"
+import type { Training } from "../experiment/training-spec.ts"
 
 /** A stage that trains, by its place in the experiment; one whose steps are not a number yet is left out. */
 interface Trained {
@@ -10,11 +12,12 @@ interface Trained {
 }
 
 /** The trainings of an experiment whose steps are known. */
-export const trainingsOf = ({ target, draft, arms, capacity }: Resolved): ReadonlyArray<Trained> => {
+export const trainingsOf = (resolved: Resolved): ReadonlyArray<Trained> => {
+  const { arms, capacity } = resolved
   const ofReferences = new Map<unknown, Trained>()
   const all: Array<Trained> = []
-  if (target.kind === "trained") all.push({ at: "target", training: target })
-  all.push({ at: "draft.pretraining", training: draft.pretraining })
+  for (const { at, start } of ownStarts(resolved))
+    if (start.pretraining) all.push({ at: `${at}.pretraining`, training: start.pretraining })
   for (const { at, arm } of [
     ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
     ...(capacity ? [{ at: "capacity", arm: capacity }] : []),

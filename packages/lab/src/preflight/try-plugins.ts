@@ -1,5 +1,6 @@
 /** Every filter and loss of an experiment, run once on a small random problem: a fault is found before any work. */
 import {
+  type DataError,
   type FilterInstance,
   type FilterUse,
   InvalidInput,
@@ -17,6 +18,7 @@ import {
 import { type SignalsOptions, tryFused } from "@winnow/training"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolve.ts"
+import { architectureOfStart } from "../stages/start.ts"
 
 /** A filter and a loss that are trained with, and where they stand in the experiment. */
 interface Place {
@@ -111,11 +113,13 @@ const runLossAtSizes = (loss: LossInstance, place: Place, V: number): string | u
  *
  * @returns what people should know: plugins that could not be tried, losses that are flat where they were tried
  * @error InvalidInput with a line for each plugin that broke a rule: where it stands, its kind and name, what it returned, what
- * was expected
+ * was expected; DataError for a folder that cannot be read
  */
-export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
+export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const { vocabularySize: V } = yield* resolved.draft.model.instance
+    const { target, draft } = resolved
+    const ofTarget = yield* architectureOfStart(target, "target", undefined)
+    const { vocabularySize: V } = yield* architectureOfStart(draft.start, "draft", ofTarget)
     const seen = new Map<string, string | undefined>()
     const problems: Array<string> = []
     const notes: Array<string> = []

@@ -15,15 +15,16 @@ export const tokensOfPass = ({ manifest }: Artifact): number =>
 
 /** @param pass valid tokens of one pass over what the stage reads; null where that is another text than the arms' */
 const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
-  const { steps, tokensSeen, tokensValid, tokensTrained, flops, seconds } = numbers(artifact)
+  // A start that nobody trained here has none of these.
+  const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = numbers(artifact)
   return {
-    steps: steps!,
-    tokensSeen: tokensSeen!,
-    tokensValid: tokensValid!,
-    tokensTrained: tokensTrained!,
-    passes: pass === null ? null : tokensValid! / pass,
-    flops: flops!,
-    seconds: seconds!,
+    steps,
+    tokensSeen,
+    tokensValid,
+    tokensTrained,
+    passes: pass === null ? null : tokensValid / pass,
+    flops,
+    seconds,
   }
 }
 

@@ -58,7 +58,11 @@ test.skipIf(python === null)(
   "a run whose draft has a shorter context than the target's texts is measured as far as it reads, and checks",
   async () => {
     const context = 16
-    const settings = [`draft.model.max_position_embeddings=${context}`, "measure.maxNew=24", "target.steps=6"]
+    const settings = [
+      `draft.start.model.max_position_embeddings=${context}`,
+      "measure.maxNew=24",
+      "target.pretraining.steps=6",
+    ]
     const { directory, record } = await made(await Effect.runPromise(applySettings(tiny, settings)))
     const counts = JSON.parse(readFileSync(join(directory, "counts.json"), "utf8"))
     const total = (lengths: ReadonlyArray<number>) => lengths.reduce((a, b) => a + b, 0)

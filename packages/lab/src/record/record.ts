@@ -3,6 +3,7 @@ import type { DataError } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolve.ts"
+import { describeStart } from "../experiment/start.ts"
 import { datasetName, type Graph, type Measured } from "../graph.ts"
 import { readKept } from "../stages/kept.ts"
 import { type Figures, readFigures } from "../stages/measure.ts"
@@ -115,7 +116,7 @@ export const makeRecord = (
         filter: (config?.["filter"] as RowRecord["filter"]) ?? null,
         loss: (config?.["loss"] as RowRecord["loss"]) ?? null,
         reference: arm?.reference?.kind ?? null,
-        from: arm?.from ?? null,
+        from: arm ? describeStart(arm.start) : null,
         learningRate: arm?.optimizer.learningRate ?? null,
         budget: measured.map((m) => costsOf(m, artifactOf, graph.data)),
         ...rowFigures(figures, samples, measure.gamma),

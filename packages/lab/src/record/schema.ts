@@ -104,9 +104,10 @@ const row = type({
   role: "'start' | 'reference' | 'arm' | 'capacity'",
   filter: use.or("null"),
   loss: use.or("null"),
-  /** Kind of the reference that the filter reads, or that the arm begins from. */
+  /** Kind of the reference that the filter reads, or that the arm begins with. */
   reference: "string | null",
-  from: "'start' | 'reference' | null",
+  /** The model that the arm begins with: "start" is the drafts'. */
+  from: "string | null",
   learningRate: figure,
   /** Of each seed that was measured. */
   budget: type({

@@ -2,7 +2,7 @@
 import type { DataError } from "@winnow/core"
 import { Effect } from "effect"
 import type { Graph } from "../graph.ts"
-import { filesOfFolder, targetDirectory } from "../stages/pretrained.ts"
+import { filesOfFolder, modelDirectory } from "../stages/folder.ts"
 import type { Artifact } from "../store/store.ts"
 import type { WeightsRecord } from "./schema.ts"
 
@@ -19,19 +19,22 @@ const weightsOf = ({ manifest }: Artifact) =>
 /**
  * The weights of a run, one a file: the target first, then those of each row under each seed.
  *
- * @error DataError for a target's folder that is not what it was when the run began
+ * @error DataError for a folder that is not what it was when the run began
  */
 export const weightsOfRun = (
   graph: Graph,
   artifacts: ReadonlyMap<string, Artifact>,
 ): Effect.Effect<Array<WeightsRecord>, DataError> =>
   Effect.gen(function* () {
-    const target = artifacts.get(graph.target.key)!
-    const folder = yield* targetDirectory(target)
-    const ofTarget = folder === target.directory ? weightsOf(target) : weightsIn(target)
-    const drafts = graph.measured.flatMap(({ name, seed, trained }) => {
+    const filesOf = (artifact: Artifact) =>
+      Effect.map(modelDirectory(artifact), (folder) =>
+        folder === artifact.directory ? weightsOf(artifact) : weightsIn(artifact),
+      )
+    const ofTarget = yield* filesOf(artifacts.get(graph.target.key)!)
+    const drafts = yield* Effect.forEach(graph.measured, ({ name, seed, trained }) => {
       const artifact = artifacts.get(trained.key)
-      return artifact === undefined ? [] : weightsOf(artifact).map((file) => ({ name, seed, ...file }))
+      const files = artifact === undefined ? Effect.succeed([]) : filesOf(artifact)
+      return Effect.map(files, (all) => all.map((file) => ({ name, seed, ...file })))
     })
-    return [...ofTarget.map((file) => ({ name: "target", seed: null, ...file })), ...drafts]
+    return [...ofTarget.map((file) => ({ name: "target", seed: null, ...file })), ...drafts.flat()]
   })

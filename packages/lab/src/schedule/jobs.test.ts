@@ -54,7 +54,7 @@ test("a training far beyond the memory of the machine is refused with both sizes
 test("a worker's memory: the measured 0.6 GB of the quickstart, more with larger models and batches", async () => {
   const resolved = await Effect.runPromise(resolve(quickstart))
   const of = (hidden: number) => Effect.runSync(tinyModel(hidden).instance)
-  const own = resolved.target.kind === "trained" ? await Effect.runPromise(resolved.target.model.instance) : of(8)
+  const own = resolved.target.kind === "fresh" ? await Effect.runPromise(resolved.target.model.instance) : of(8)
   const small = { draft: of(8), target: own }
   const bytes = workerBytes(resolved, small)
   expect(bytes).toBeGreaterThan(0.6 * GB)

@@ -5,6 +5,7 @@ import { availableMemory } from "@winnow/engine"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
+import { ownStarts } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolve.ts"
 
 /** Cores that a run may compute on: TF_NUM_INTRAOP_THREADS where it is set, all of them otherwise. */
@@ -29,16 +30,23 @@ const trainingBytes = (of: Architecture, tokens: number, length: number): number
 
 /** About how many bytes a worker takes at the most, with the batches and the models of an experiment. */
 export const workerBytes = (
-  { target, draft, arms, maxLength }: Pick<Resolved, "target" | "draft" | "arms" | "maxLength">,
+  resolved: Pick<Resolved, "target" | "draft" | "arms" | "capacity" | "maxLength">,
   architectures: Architectures,
 ): number => {
+  const { arms, maxLength } = resolved
   const training = (of: Architecture, { batchSize }: { readonly batchSize: number }) =>
     trainingBytes(of, batchSize * maxLength, maxLength)
   const references = arms.flatMap(({ reference }) => (reference && "batchSize" in reference ? [reference] : []))
-  const drafts = [draft.pretraining, ...arms, ...references].map((spec) => training(architectures.draft, spec))
-  const frozen = 4 * (parameterCount(architectures.target) + parameterCount(architectures.draft))
-  const ofTarget = target.kind === "trained" ? training(architectures.target, target) : 0
-  return emptyWorker + Math.max(ofTarget, frozen + Math.max(...drafts))
+  const [ofTarget, ...ofDrafts] = ownStarts(resolved).map(({ start }) => start.pretraining)
+  // The largest stands for all: arms may begin with models of other sizes.
+  const largest = [architectures.draft, ...(architectures.others ?? []).map(({ architecture }) => architecture)].reduce(
+    (a, b) => (parameterCount(b) > parameterCount(a) ? b : a),
+  )
+  const pretrainings = ofDrafts.filter((training) => training !== undefined)
+  const drafts = [...pretrainings, ...arms, ...references].map((spec) => training(largest, spec))
+  const frozen = 4 * (parameterCount(architectures.target) + parameterCount(largest))
+  const target = ofTarget ? training(architectures.target, ofTarget) : 0
+  return emptyWorker + Math.max(target, frozen + Math.max(...drafts))
 }
 
 /** The resources that a machine has to share out. */

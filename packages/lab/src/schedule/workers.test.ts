@@ -8,8 +8,10 @@ import deadly from "../../test/deadly-experiment.ts"
 import killed from "../../test/kill-experiment.ts"
 import type { KillRun } from "../../test/kill-run.ts"
 import { checkpointsIn, storeContents } from "../../test/store-contents.ts"
+import { tinyModel } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
+import { fresh } from "../experiment/start.ts"
 import { Progress, type ProgressEvent } from "../progress.ts"
 import { runExperiment } from "../run.ts"
 import { Store } from "../store/store.ts"
@@ -92,7 +94,7 @@ test("an interruption waits for the workers, which leave checkpoints; no process
   const home = newHome()
   process.env["WINNOW_TEST_MARK"] = home
   let stop = () => {}
-  const long = { ...killed, draft: { ...killed.draft, pretraining: { steps: 100_000, batchSize: 4 } } }
+  const long = { ...killed, draft: { start: fresh(tinyModel(8), { steps: 100_000, batchSize: 4 }) } }
   const running = new Set<string>()
   const report = (e: ProgressEvent) => {
     if (e._tag === "progress" && e.unit === "steps" && e.done > 2) running.add(e.stage)

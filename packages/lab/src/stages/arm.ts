@@ -25,7 +25,7 @@ import { shuffledReference } from "../shuffled-reference.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel, openTarget } from "./models.ts"
+import { openModel } from "./models.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
 import { type Sizes, train, trainingFields, workOf } from "./training.ts"
@@ -37,11 +37,16 @@ export interface Distilling {
   readonly start: Stage
   readonly seed: number
   readonly sizes: Sizes
-  readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
+  /** The reference's own where it is another than the draft's. */
+  readonly architectures: {
+    readonly draft: Architecture
+    readonly target: Architecture
+    readonly reference?: Architecture
+  }
 }
 
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
-const armWork = (arm: SettledArm, sizes: Sizes, { draft, target }: Distilling["architectures"]) =>
+const armWork = (arm: SettledArm, sizes: Sizes, { draft, target, reference = draft }: Distilling["architectures"]) =>
   Effect.gen(function* () {
     const { filter, loss } = yield* instancesOf(arm)
     const { k } = yield* arm.filter.decoded
@@ -51,7 +56,7 @@ const armWork = (arm: SettledArm, sizes: Sizes, { draft, target }: Distilling["a
       {
         draft,
         target,
-        reference: draft,
+        reference,
         needs: filter.needs,
         lossNeedsTarget: loss.target,
         lossReadsBatch: loss.batch !== undefined,
@@ -128,12 +133,14 @@ export const armStage = (
             context.inputs[given.findIndex((g) => g.name === name)]
           const [ofTarget, ofReference] = [artifact("targetSignals"), artifact("referenceSignals")]
           const [textArtifact, frozen, compared] = [artifact("data")!, artifact("target")!, artifact("reference")]
-          const draft = yield* openModel(artifact("start")!.directory)
+          const draft = yield* openModel(artifact("start")!)
           const text = yield* readSplit(textArtifact, "train")
-          const target = ofTarget ? notLoaded(architectures.target, "target") : yield* openTarget(frozen)
+          const target = ofTarget ? notLoaded(architectures.target, "target") : yield* openModel(frozen)
           const model =
             compared &&
-            (ofReference ? notLoaded(architectures.draft, "reference") : yield* openModel(compared.directory))
+            (ofReference
+              ? notLoaded(architectures.reference ?? architectures.draft, "reference")
+              : yield* openModel(compared))
           const of = { target: frozen, data: textArtifact, text }
           const form = spec.signals.target
           const read: CachedSignals = {

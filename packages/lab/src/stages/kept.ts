@@ -15,7 +15,7 @@ import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./arm.ts"
-import { openModel, openTarget } from "./models.ts"
+import { openModel } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 
 const file = "kept.json"
@@ -49,9 +49,9 @@ export const keptStage = (
       run: ({ directory, inputs: [targetArtifact, startArtifact, referenceArtifact, texts] }) =>
         Effect.gen(function* () {
           const models: { [K in "target" | "draft" | "reference"]: Model } = {
-            target: yield* openTarget(targetArtifact!),
-            draft: yield* openModel(startArtifact!.directory),
-            reference: yield* openModel(referenceArtifact!.directory),
+            target: yield* openModel(targetArtifact!),
+            draft: yield* openModel(startArtifact!),
+            reference: yield* openModel(referenceArtifact!),
           }
           const { filter, loss } = yield* Effect.all({
             filter: (arm.filter as FilterUse<Reference | Target>).instance,

@@ -20,7 +20,7 @@ import type { Measure } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel, openTarget } from "./models.ts"
+import { openModel } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
 
@@ -81,8 +81,8 @@ export const measureStage = (spec: {
     alone: timed,
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {
-        const draftModel = yield* openModel(draftArtifact!.directory)
-        const targetModel = yield* openTarget(targetArtifact!)
+        const draftModel = yield* openModel(draftArtifact!)
+        const targetModel = yield* openModel(targetArtifact!)
         const { eosId } = yield* openTokenizer(words!)
         const rollouts = yield* readRollouts(greedyArtifact!)
         const own = yield* readRollouts(sampledArtifact!)

@@ -4,7 +4,7 @@ import { loadModel } from "@winnow/models"
 import { Effect, type Scope } from "effect"
 import type { StageError } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
-import { targetDirectory } from "./pretrained.ts"
+import { modelDirectory } from "./folder.ts"
 
 /** A model that is freed with the scope. */
 export const held = (
@@ -12,8 +12,6 @@ export const held = (
 ): Effect.Effect<Model, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
-/** The model of a training artifact (or of a folder), freed with the scope. */
-export const openModel = (directory: string) => held(loadModel(directory))
-
-/** The target of an artifact, trained here or from a folder, freed with the scope. */
-export const openTarget = (artifact: Artifact) => Effect.flatMap(targetDirectory(artifact), openModel)
+/** The model of an artifact, trained here or from a folder, freed with the scope. */
+export const openModel = (artifact: Artifact): Effect.Effect<Model, StageError, Scope.Scope> =>
+  Effect.flatMap(modelDirectory(artifact), (directory) => held(loadModel(directory)))

@@ -9,7 +9,7 @@ import type { Measure } from "../experiment/resolve.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openTarget } from "./models.ts"
+import { openModel } from "./models.ts"
 import { openTokenizer, readExamples, readSplit } from "./text.ts"
 
 /** Errors of decoding as values; what is none of ours is a DataError with its text. */
@@ -53,7 +53,7 @@ export const rolloutsStage = (
           return yield* new DataError({
             message: `the ${split} split has ${encoded.length} examples within maxLength; measure.prompts asks for ${prompts}`,
           })
-        const model = yield* openTarget(target!)
+        const model = yield* openModel(target!)
         const { rollouts, stats } = yield* decodingStep("the target's rollouts", (signal) =>
           generate(
             model,

@@ -33,7 +33,7 @@ import { pluginCode } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel, openTarget } from "./models.ts"
+import { openModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 
 const code = (...plugins: ReadonlyArray<LossUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
@@ -140,7 +140,7 @@ export const targetSignalsStage = (
       Effect.gen(function* () {
         const [dataArtifact, targetArtifact] = context.inputs
         const text = yield* readSplit(dataArtifact!, "train")
-        const model = yield* openTarget(targetArtifact!)
+        const model = yield* openModel(targetArtifact!)
         const identity = targetIdentity(form, targetArtifact!, dataArtifact!)
         yield* makeTargetSignals({ ...makingOptions(context, text, identity, V), target: model, form })
         return summaryOf(text, text.trained * perToken, passFlops(sizeOf(text), architecture, withHead))
@@ -197,7 +197,8 @@ export const referenceSignalsStage = (
     readonly reference: Stage
     /** Where `form` is a cache. */
     readonly targetSignals: Stage | undefined
-    readonly architectures: { readonly draft: Architecture; readonly target: Architecture }
+    /** Of the reference itself, and of the target. */
+    readonly architectures: { readonly reference: Architecture; readonly target: Architecture }
     readonly size: SplitSize | undefined
     readonly seed: number
   },
@@ -211,7 +212,7 @@ export const referenceSignalsStage = (
       const { hiddenSize, vocabularySize } = architectures.target
       const ofTarget = form === "live" ? passFlops(size, architectures.target, true) : 0
       const ofHead = form === "hidden" ? size.trained * 2 * hiddenSize * vocabularySize : 0
-      return passFlops(size, architectures.draft, true) + (withTarget && whole ? ofTarget + ofHead : 0)
+      return passFlops(size, architectures.reference, true) + (withTarget && whole ? ofTarget + ofHead : 0)
     }
     const perToken = 4 * statistics.length
     return stage({
@@ -231,8 +232,8 @@ export const referenceSignalsStage = (
         Effect.gen(function* () {
           const [dataArtifact, referenceArtifact, targetArtifact, cachedArtifact] = context.inputs
           const text = yield* readSplit(dataArtifact!, "train")
-          const model = yield* openModel(referenceArtifact!.directory)
-          const live = withTarget && cached === undefined ? yield* openTarget(targetArtifact!) : undefined
+          const model = yield* openModel(referenceArtifact!)
+          const live = withTarget && cached === undefined ? yield* openModel(targetArtifact!) : undefined
           const signals =
             cachedArtifact && form !== "live"
               ? {
@@ -246,7 +247,7 @@ export const referenceSignalsStage = (
           const { loss } = yield* instancesOf({ filter: everyToken(), loss: spec.loss })
           const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact!, dataArtifact!)
           yield* makeReferenceSignals({
-            ...makingOptions(context, text, identity, architectures.draft.vocabularySize),
+            ...makingOptions(context, text, identity, architectures.reference.vocabularySize),
             reference: model,
             statistics,
             loss,

@@ -7,7 +7,7 @@ import { parameterCount, saveModel } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
 import { trainingFlops } from "../budget.ts"
-import type { Training } from "../experiment/resolve.ts"
+import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
 

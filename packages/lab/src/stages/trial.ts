@@ -24,7 +24,7 @@ export const trialStage = (spec: {
     code: stageCode({ revisions: ["measuring"], tensors: true }),
     run: ({ inputs: [model, texts] }) =>
       Effect.gen(function* () {
-        const draft = yield* openModel(model!.directory)
+        const draft = yield* openModel(model!)
         const rollouts = yield* readRollouts(texts!)
         const evidence = yield* decodingStep(label, (signal) => driven(greedyPass(draft, rollouts), signal))
         const { acceptance, testedTokens } = estimateAcceptance(evidence, gamma, label)

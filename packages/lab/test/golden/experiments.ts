@@ -22,7 +22,7 @@ import {
   distilled,
   type Experiment,
   ema,
-  trained,
+  fresh,
 } from "../../src/index.ts"
 
 const vocabulary = 288
@@ -52,8 +52,8 @@ const withModels = (name: string, target: ModelUse, draft: ModelUse, arms: Exper
     task: sums(),
     tokenizer: bpe({ vocabulary }),
     maxLength: 48,
-    target: trained({ model: target, steps: 20, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
-    draft: { model: draft, pretraining: budget },
+    target: fresh(target, { steps: 20, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
+    draft: { start: fresh(draft, budget) },
     reference: distilled({ filter: none(), loss: kl(), ...budget }),
     arms,
     seeds: [1],

@@ -8,8 +8,8 @@ import { Effect, Layer } from "effect"
 import { Progress } from "../progress.ts"
 import { runStages } from "../schedule/run-all.ts"
 import { Store } from "../store/store.ts"
-import { openTarget } from "./models.ts"
-import { folderArchitecture, pretrainedStage, targetDirectory } from "./pretrained.ts"
+import { folderArchitecture, folderStage, modelDirectory } from "./folder.ts"
+import { openModel } from "./models.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-pretrained-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
@@ -28,7 +28,12 @@ const save = async (folder: string, seed: number) => {
 const artifactOf = (folder: string) =>
   Effect.runPromise(
     Effect.gen(function* () {
-      const target = yield* pretrainedStage(folder, yield* folderArchitecture(folder))
+      const target = yield* folderStage({
+        kind: "target",
+        name: "target",
+        path: folder,
+        architecture: yield* folderArchitecture("target", folder),
+      })
       return (yield* runStages([target])).get(target.key)!
     }).pipe(Effect.provide(layers)),
   )
@@ -45,12 +50,12 @@ test("the target is read from today's folder, wherever the same files were when 
   const inB = await artifactOf(b)
   expect(inB.key).toBe(inA.key)
   expect(inB.reused).toBe(true)
-  expect(await Effect.runPromise(targetDirectory(inB))).toBe(b)
-  const read = Effect.map(openTarget(inB), ({ head_Vd }) => head_Vd.dataSync()[0]!)
+  expect(await Effect.runPromise(modelDirectory(inB))).toBe(b)
+  const read = Effect.map(openModel(inB), ({ head_Vd }) => head_Vd.dataSync()[0]!)
   expect(await Effect.runPromise(Effect.scoped(read))).toBe(first)
 
-  const changed = await Effect.runPromise(Effect.flip(targetDirectory(inA)))
+  const changed = await Effect.runPromise(Effect.flip(modelDirectory(inA)))
   expect(changed.message).toContain("has changed since this run began")
   rmSync(a, { recursive: true })
-  expect((await Effect.runPromise(Effect.flip(targetDirectory(inA)))).message).toContain("there is no such file")
+  expect((await Effect.runPromise(Effect.flip(modelDirectory(inA)))).message).toContain("there is no such file")
 })

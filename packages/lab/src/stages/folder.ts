@@ -1,5 +1,5 @@
 /**
- * A target from a folder in Hugging Face format: its key holds what the folder holds, not where it is. The artifact may
+ * A model from a folder in Hugging Face format: its key holds what the folder holds, not where it is. The artifact may
  * have been made when the same files were elsewhere, so the folder is always the one that this run names.
  */
 import { existsSync, readdirSync } from "node:fs"
@@ -24,15 +24,30 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
     )
   }).pipe(Effect.map((hashes) => Object.fromEntries(names.map((name, i) => [name, hashes[i]!]))))
 
-/** The architecture of a target's folder, its files held against each other; `notes` says what was left aside. */
-export const folderArchitecture = (path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
+/**
+ * The architecture of a folder, its files held against each other; `notes` says what was left aside.
+ *
+ * @param name of the model in errors: "target", "draft"
+ */
+export const folderArchitecture = (name: string, path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
   Effect.mapError(readArchitecture(path), (error) =>
-    error._tag === "DataError" ? new DataError({ message: `target ${error.message}`, cause: error }) : error,
+    error._tag === "DataError" ? new DataError({ message: `${name} ${error.message}`, cause: error }) : error,
   )
 
-/** @error DataError when the folder has no weights in safetensors */
-export const pretrainedStage = (path: string, architecture: Architecture): Effect.Effect<Stage, DataError> =>
+/**
+ * The stage of a folder: it hashes the files and copies nothing.
+ *
+ * @param spec.name of the model in labels and errors: "target", "draft start"
+ * @error DataError when the folder has no weights in safetensors
+ */
+export const folderStage = (spec: {
+  readonly kind: "target" | "start"
+  readonly name: string
+  readonly path: string
+  readonly architecture: Architecture
+}): Effect.Effect<Stage, DataError> =>
   Effect.gen(function* () {
+    const { kind, name, path, architecture } = spec
     const folder = resolve(path)
     const weights = existsSync(folder)
       ? readdirSync(folder)
@@ -40,12 +55,12 @@ export const pretrainedStage = (path: string, architecture: Architecture): Effec
           .toSorted()
       : []
     if (weights.length === 0)
-      return yield* new DataError({ message: `target ${folder}: no .safetensors file; save the weights there` })
+      return yield* new DataError({ message: `${name} ${folder}: no .safetensors file; save the weights there` })
     const hashes = yield* hashesOf(folder, ["config.json", ...weights])
     const parameters = parameterCount(architecture)
     return stage({
-      kind: "target",
-      label: `target from ${path}`,
+      kind,
+      label: `${name} from ${path}`,
       config: { files: hashes },
       inputs: [],
       code: null,
@@ -55,17 +70,17 @@ export const pretrainedStage = (path: string, architecture: Architecture): Effec
     })
   })
 
-/** The files of a target's folder with their hashes, as its artifact holds them. */
+/** The files of a folder with their hashes, as its artifact holds them. */
 export const filesOfFolder = ({ made }: Artifact["manifest"]): Readonly<Record<string, string>> =>
   (made as { config: { files: Record<string, string> } }).config.files
 
 /**
- * Where a target's weights are: in its artifact, or in the folder that this run names, if that holds what it held when
+ * Where a model's weights are: in its artifact, or in the folder that this run names, if that holds what it held when
  * the run began.
  *
  * @error DataError when a file of the folder is another one now, or gone
  */
-export const targetDirectory = ({ directory, manifest }: Artifact): Effect.Effect<string, DataError> =>
+export const modelDirectory = ({ directory, manifest }: Artifact): Effect.Effect<string, DataError> =>
   Effect.gen(function* () {
     const folder = manifest.summary["path"]
     if (typeof folder !== "string") return directory
@@ -74,6 +89,6 @@ export const targetDirectory = ({ directory, manifest }: Artifact): Effect.Effec
     const changed = Object.keys(files).find((name) => now[name] !== files[name])
     if (changed === undefined) return folder
     return yield* new DataError({
-      message: `${join(folder, changed)} has changed since this run began: leave the target's folder as it is, and run again`,
+      message: `${join(folder, changed)} has changed since this run began: leave the folder as it is, and run again`,
     })
   })

@@ -1,0 +1,35 @@
+/** Configs of published runs in the form of this version: settings that have moved since are put in their place. */
+import { isNode, type Node } from "./registry.ts"
+
+/** A target that was trained here had its training beside its model; one from a folder was called pretrained. */
+const targetOf = ({ kind, model, seed, path, ...training }: Node): Node =>
+  kind === "pretrained"
+    ? { kind: "folder", path }
+    : { kind: "fresh", model, ...(seed === undefined ? {} : { seed }), pretraining: training }
+
+/** An arm began with the drafts' start or with its reference, by a name. */
+const armOf = ({ from, ...arm }: Node): Node => ({
+  ...arm,
+  ...(from === undefined ? {} : { start: { kind: from === "start" ? "draft" : from } }),
+})
+
+const each = (node: Node, of: (inner: Node) => Node): Node =>
+  Object.fromEntries(Object.entries(node).map(([key, inner]) => [key, isNode(inner) ? of(inner) : inner]))
+
+/**
+ * The config of a run as this version writes it; one that has that form already stays as it is.
+ *
+ * @param config as its run.json holds it
+ */
+export const configInCurrentForm = (config: Node): Node => {
+  const { target, draft, arms, capacity, ...rest } = config
+  const isEarlier = isNode(target) && (target["kind"] === "trained" || target["kind"] === "pretrained")
+  if (!isEarlier) return config
+  return {
+    ...rest,
+    target: targetOf(target),
+    draft: isNode(draft) ? { start: { kind: "fresh", ...draft } } : draft,
+    arms: isNode(arms) ? each(arms, armOf) : arms,
+    ...(isNode(capacity) ? { capacity: armOf(capacity) } : {}),
+  }
+}

@@ -1,0 +1,104 @@
+/** The stages that train on text by cross-entropy: targets, starts, clean-text references. */
+import {
+  type Architecture,
+  everyToken,
+  filterLayer,
+  type InvalidInput,
+  lossLayer,
+  type ModelUse,
+  nextToken,
+} from "@winnow/core"
+import { initialise } from "@winnow/models"
+import { Effect, Layer } from "effect"
+import { plain, type ResolvedReference } from "../experiment/resolve.ts"
+import type { Training } from "../experiment/training-spec.ts"
+import { type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import type { Distilling } from "./arm.ts"
+import { held, openModel } from "./models.ts"
+import { readSplit } from "./text.ts"
+import { noPasses, type Sizes, train, trainingFields, workOf } from "./training.ts"
+
+const code = (...plugins: ReadonlyArray<ModelUse>) => stageCode({ revisions: ["training"], tensors: true, plugins })
+
+const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()))
+
+/** The settings of a plain training, whatever it begins with. */
+interface PlainTraining {
+  readonly kind: "target" | "start" | "reference"
+  readonly label: string
+  readonly training: Training
+  readonly data: Stage
+  readonly seed: number
+  readonly sizes: Sizes
+}
+
+/** A fresh model of this architecture, trained on the text by cross-entropy. */
+export const pretrainStage = (spec: PlainTraining & { readonly model: ModelUse }): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const { kind, label, model, training, data, seed, sizes } = spec
+    const architecture = yield* model.instance
+    return stage({
+      kind,
+      label,
+      config: { model: yield* plain(model), ...trainingFields(training) },
+      inputs: [data],
+      code: code(model),
+      seed,
+      unit: "steps",
+      work: workOf(training, sizes, { draft: architecture, ...noPasses }),
+      run: (context) =>
+        Effect.gen(function* () {
+          const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
+          const text = yield* readSplit(context.inputs[0]!, "train")
+          return yield* train(context, { label, model: fresh, training, data: text, seed }).pipe(
+            Effect.provide(plainLayers),
+          )
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** A model of the run, trained further on the text by cross-entropy. */
+export const furtherStage = (
+  spec: PlainTraining & {
+    readonly begin: Stage
+    readonly architecture: Architecture
+    readonly config?: Record<string, unknown>
+  },
+): Stage => {
+  const { kind, label, training, data, seed, sizes, begin, architecture, config = {} } = spec
+  return stage({
+    kind,
+    label,
+    config: { ...config, ...trainingFields(training) },
+    inputs: [data, begin],
+    code: code(),
+    seed,
+    unit: "steps",
+    work: workOf(training, sizes, { ...noPasses, draft: architecture }),
+    run: (context) =>
+      Effect.gen(function* () {
+        const [text, begin] = context.inputs
+        const model = yield* openModel(begin!)
+        const data = yield* readSplit(text!, "train")
+        return yield* train(context, { label, model, training, data, seed }).pipe(Effect.provide(plainLayers))
+      }).pipe(Effect.scoped),
+  })
+}
+
+/** A frozen reference that needs no target: the start, trained on the clean text by cross-entropy. */
+export const cleanTextStage = (
+  spec: Extract<ResolvedReference, { kind: "clean-text" }>,
+  { data, start, seed, sizes, architectures }: Distilling,
+): Stage =>
+  furtherStage({
+    kind: "reference",
+    label: `reference (clean text), seed ${seed}`,
+    config: { kind: spec.kind },
+    training: spec,
+    data,
+    begin: start,
+    architecture: architectures.draft,
+    seed,
+    sizes,
+  })

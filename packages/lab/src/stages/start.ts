@@ -1,0 +1,126 @@
+/** The stages of a start: a fresh model, a folder, some layers of the target; each with or without training on the text. */
+import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
+import { architectureOfLayers, initialise, modelOfLayers, parameterCount, saveModel } from "@winnow/models"
+import { Effect } from "effect"
+import { plain } from "../experiment/resolve.ts"
+import type { FreshStart, LayersStart, OwnStart } from "../experiment/start.ts"
+import { type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import { folderArchitecture, folderStage } from "./folder.ts"
+import { held, openModel } from "./models.ts"
+import { furtherStage, pretrainStage } from "./plain.ts"
+import type { Sizes } from "./training.ts"
+
+/** The model of a stage. */
+export interface Begun {
+  readonly stage: Stage
+  readonly architecture: Architecture
+}
+
+/**
+ * The architecture that a start has.
+ *
+ * @param name of the model in errors: "target", "draft"
+ * @param target its architecture, for a start that is part of it
+ * @error DataError for a folder that cannot be read; InvalidInput for options or layers that there are not
+ */
+export const architectureOfStart = (
+  start: OwnStart,
+  name: string,
+  target: Architecture | undefined,
+): Effect.Effect<Architecture, InvalidInput | DataError> => {
+  if (start.kind === "fresh") return start.model.instance
+  if (start.kind === "folder") return folderArchitecture(name, start.path)
+  return Effect.try({
+    try: () => architectureOfLayers(target!, start.layers), // the schema of a target's own start has no layers
+    catch: (error) => {
+      if (error instanceof InvalidInput)
+        return new InvalidInput({ what: `${name}: ${error.what}`, problems: error.problems })
+      throw error
+    },
+  })
+}
+
+/** A fresh model that nobody has trained. */
+const freshStage = (
+  kind: "target" | "start",
+  label: string,
+  { model }: FreshStart,
+  architecture: Architecture,
+  seed: number,
+) =>
+  Effect.map(plain(model), (of) =>
+    stage({
+      kind,
+      label,
+      config: { model: of },
+      inputs: [],
+      code: stageCode({ revisions: ["training"], tensors: true, plugins: [model] }),
+      seed,
+      work: { parameters: parameterCount(architecture) },
+      run: ({ directory }) =>
+        Effect.gen(function* () {
+          const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
+          yield* saveModel(fresh, directory)
+          return { parameters: parameterCount(architecture) }
+        }).pipe(Effect.scoped),
+    }),
+  )
+
+/** Some layers of the target. */
+const layersStage = (label: string, { layers }: LayersStart, architecture: Architecture, target: Stage) =>
+  stage({
+    kind: "start",
+    label,
+    config: { layers: [...layers] },
+    inputs: [target],
+    code: stageCode({ revisions: ["training"], tensors: false }),
+    work: { parameters: parameterCount(architecture) },
+    run: ({ directory, inputs: [whole] }) =>
+      Effect.gen(function* () {
+        const model = yield* openModel(whole!)
+        const part = yield* held(Effect.sync(() => modelOfLayers(model, layers)))
+        yield* saveModel(part, directory)
+        return { parameters: parameterCount(architecture) }
+      }).pipe(Effect.scoped),
+  })
+
+/**
+ * A start with its stage.
+ *
+ * @param place.name of the model in labels and errors: "target", "draft start"
+ * @param place.label of the stage that has the start as training found it: "draft start, seed 1"
+ * @param place.seed of a start that has none of its own
+ */
+export const begunStage = (
+  start: OwnStart,
+  place: {
+    readonly kind: "target" | "start"
+    readonly name: string
+    readonly label: string
+    readonly data: Stage
+    readonly seed: number
+    readonly sizes: Sizes
+    /** Of a start that can be part of it. */
+    readonly target?: Begun
+  },
+): Effect.Effect<Begun, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const { name, label, target, ...rest } = place
+    const architecture = yield* architectureOfStart(start, name, target?.architecture)
+    const { pretraining: training } = start
+    const seed = start.seed ?? place.seed
+    if (start.kind === "fresh") {
+      const made =
+        training === undefined
+          ? freshStage(place.kind, label, start, architecture, seed)
+          : pretrainStage({ ...rest, label, model: start.model, training, seed })
+      return { stage: yield* made, architecture }
+    }
+    const begin =
+      start.kind === "folder"
+        ? yield* folderStage({ kind: place.kind, name, path: start.path, architecture })
+        : layersStage(`${name}, layers ${start.layers.join(", ")} of the target`, start, architecture, target!.stage)
+    if (training === undefined) return { stage: begin, architecture }
+    return { stage: furtherStage({ ...rest, label, training, seed, begin, architecture }), architecture }
+  })
