@@ -3,7 +3,19 @@ import { execFileSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { FileError, fileErrorOf, readRegular, readRegularText, sha256, sha256OfFile, writeWhole } from "./index.ts"
+import {
+  discard,
+  FileError,
+  fileErrorOf,
+  placeFolder,
+  readRegular,
+  readRegularText,
+  sha256,
+  sha256OfFile,
+  sha256OfFileInTurns,
+  syncPath,
+  writeWhole,
+} from "./index.ts"
 
 const folder = () => mkdtempSync(join(tmpdir(), "winnow-files-"))
 const failure = (run: () => unknown): FileError => {
@@ -45,11 +57,17 @@ test("bytes that are not UTF-8 are named by their offset", () => {
   expect(failure(() => readRegularText(file, { most: 100 })).message).toContain("at offset 1")
 })
 
-test("a file's hash is that of its bytes, over several pieces", () => {
+test("a file's hash is that of its bytes, over several pieces, at once or in turns", async () => {
   const file = join(folder(), "a")
   const bytes = new Uint8Array((4 << 20) + 3).map((_, i) => i % 251)
   writeFileSync(file, bytes)
   expect(sha256OfFile(file)).toBe(sha256(bytes))
+  let turns = 0
+  const other = setInterval(() => turns++, 0)
+  expect(await sha256OfFileInTurns(file)).toBe(sha256(bytes))
+  clearInterval(other)
+  expect(turns).toBeGreaterThan(0)
+  await expect(sha256OfFileInTurns(`${file}.none`)).rejects.toMatchObject({ code: "ENOENT" })
 })
 
 test("a write that fails leaves the earlier file and nothing beside it", () => {
@@ -66,6 +84,37 @@ test("a write that fails leaves the earlier file and nothing beside it", () => {
   writeWhole(file, "two")
   expect(readFileSync(file, "utf8")).toBe("two")
   expect(failure(() => writeWhole(join(file, "b"), "x")).message).toMatch(/no folder|exists already/)
+})
+
+test("a note that is not flushed is whole too", () => {
+  const file = join(folder(), "a")
+  writeWhole(file, "one", { flush: false })
+  expect(() =>
+    writeWhole(
+      file,
+      () => {
+        throw new RangeError("stopped")
+      },
+      { flush: false },
+    ),
+  ).toThrow("stopped")
+  expect(readFileSync(file, "utf8")).toBe("one")
+})
+
+test("a finished folder takes its place, and the one that was there is gone", () => {
+  const at = folder()
+  const finish = (text: string) => writeWhole(join(at, "made", "a"), text)
+  finish("one")
+  placeFolder(join(at, "made"), join(at, "place"))
+  finish("two")
+  placeFolder(join(at, "made"), join(at, "place"), join(at, "aside"))
+  expect(readFileSync(join(at, "place", "a"), "utf8")).toBe("two")
+  expect(readdirSync(at)).toEqual(["place"])
+  expect(() => placeFolder(join(at, "made"), join(at, "elsewhere"))).toThrow("ENOENT")
+  discard(join(at, "place"))
+  discard(join(at, "place"))
+  expect(readdirSync(at)).toEqual([])
+  syncPath(at)
 })
 
 test("only the operating system's errors become errors of files", () => {

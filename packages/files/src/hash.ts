@@ -48,3 +48,17 @@ export const atOnce = <A>(pieces: Generator<void, A>): A => {
  * @error FileError when it is no regular file or cannot be read
  */
 export const sha256OfFile = (file: string): string => atOnce(hashingFile(file))
+
+/**
+ * SHA-256 of a regular file of any size; the rest of the process goes on between two pieces.
+ *
+ * @error FileError when it is no regular file or cannot be read
+ */
+export const sha256OfFileInTurns = async (file: string): Promise<string> => {
+  const pieces = hashingFile(file)
+  for (;;) {
+    const next = pieces.next()
+    if (next.done) return next.value
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+}

@@ -24,7 +24,7 @@ const takes = async (path: string): Promise<"at once" | "after waiting"> => {
   const noteWaiting = () => {
     waited = true
   }
-  await withLock(path, async () => {}, noteWaiting, quick)
+  await withLock(path, async () => {}, { onWait: noteWaiting, times: quick })
   return waited ? "after waiting" : "at once"
 }
 
@@ -38,19 +38,14 @@ test("bodies under one lock never overlap, and the lock is gone afterwards", asy
     inside--
     runs++
   }
-  await Promise.all(Array.from({ length: 8 }, () => withLock(path, body, () => {}, quick)))
+  await Promise.all(Array.from({ length: 8 }, () => withLock(path, body, { times: quick })))
   expect({ most, runs, left: readdirSync(folder.path) }).toEqual({ most: 1, runs: 8, left: [] })
 })
 
 test("a body that throws gives the lock back", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "a.lock")
-  const failing = withLock(
-    path,
-    () => Promise.reject(new Error("no")),
-    () => {},
-    quick,
-  )
+  const failing = withLock(path, () => Promise.reject(new Error("no")), { times: quick })
   await expect(failing).rejects.toThrow("no")
   expect(existsSync(path)).toBe(false)
 })
@@ -94,16 +89,10 @@ test("the heartbeat keeps a lock that is held for longer than it takes to go sta
       await Bun.sleep(3 * quick.staleAfter)
       order.push("first")
     },
-    () => {},
-    quick,
+    { times: quick },
   )
   await Bun.sleep(20)
-  await withLock(
-    path,
-    async () => void order.push("second"),
-    () => {},
-    quick,
-  )
+  await withLock(path, async () => void order.push("second"), { times: quick })
   await first
   expect(order).toEqual(["first", "second"])
 })

@@ -51,14 +51,23 @@ export const tryLock = async (
   return { owner, release }
 }
 
-/** Runs `body` while holding the lock at `path`; `onWait` is told once who holds it, if somebody does. */
+/** How a lock is waited for. */
+export interface LockOptions {
+  /** Told once who holds the lock, if somebody does. */
+  readonly onWait?: (holder: Owner | undefined) => void
+  readonly times?: LockTimes
+  /** Ends the waiting; `body` is then not run. */
+  readonly signal?: AbortSignal
+}
+
+/** Runs `body` while holding the lock at `path`. @error the reason of `signal` when it is aborted before */
 export const withLock = async <T>(
   path: string,
   body: (owner: Owner) => Promise<T>,
-  onWait: (holder: Owner | undefined) => void = () => {},
-  times: LockTimes = usual,
+  { onWait = () => {}, times = usual, signal }: LockOptions = {},
 ): Promise<T> => {
   for (let waited = false; ; waited = true) {
+    signal?.throwIfAborted()
     const lock = await tryLock(path, times)
     if ("release" in lock) {
       try {

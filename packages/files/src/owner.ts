@@ -1,27 +1,33 @@
-/** Who holds a lock or a working folder: a process that can be recognised even after its number was given away again. */
+/** Who holds a lock or a working folder, or began a run: a process that can be recognised even after its number was given away again. */
 import { existsSync, readFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { type } from "arktype"
 
-/** A process of some host, and one claim of it. */
-export interface Owner {
+/** A process of some host. */
+export interface ProcessIdentity {
   readonly host: string
   readonly pid: number
   /** When the process started, in words of its system; with `pid` it names one process for ever. */
   readonly started: string
+}
+
+/** A process, and one claim of it. */
+export interface Owner extends ProcessIdentity {
   /** Tells two claims of one process apart. */
   readonly token: string
 }
 
 const Record = type({ host: "string", pid: "number.integer > 0", started: "string", token: "string" })
 
-/** This process, with a new token. */
-export const thisOwner = (): Owner => ({
+/** This process. */
+export const thisProcess = (): ProcessIdentity => ({
   host: hostname(),
   pid: process.pid,
   started: startOf(process.pid) ?? "unknown",
-  token: crypto.randomUUID(),
 })
+
+/** This process, with a new token. */
+export const thisOwner = (): Owner => ({ ...thisProcess(), token: crypto.randomUUID() })
 
 /** The owner written in `text`, or undefined when it is none (a file caught half written, or of something else). */
 export const parseOwner = (text: string): Owner | undefined => {
@@ -33,16 +39,19 @@ export const parseOwner = (text: string): Owner | undefined => {
   }
 }
 
-/** True if the owner's process runs; undefined on another host, where only its heartbeat can tell. */
-export const isAlive = (owner: Owner): boolean | undefined => {
-  if (owner.host !== hostname()) return undefined
+/**
+ * True if a process runs, false if it is gone or its number was given to another one. Undefined for a process of another
+ * host: it cannot be asked, so the caller decides by a heartbeat or an age, or believes that it lives.
+ */
+export const isAlive = ({ host, pid, started: claimed }: ProcessIdentity): boolean | undefined => {
+  if (host !== hostname()) return undefined
   try {
-    process.kill(owner.pid, 0)
+    process.kill(pid, 0)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === "ESRCH") return false
   }
-  const started = startOf(owner.pid)
-  return started === undefined || owner.started === "unknown" || started === owner.started
+  const started = startOf(pid)
+  return started === undefined || claimed === "unknown" || started === claimed
 }
 
 /** Linux: boot and clock tick of the start (field 22 of stat, counted after the name, which may hold spaces); else `ps`. */

@@ -1,14 +1,19 @@
-/** Writing a file whole or not at all. */
+/** Writing a file or a folder whole or not at all. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs"
 import { open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { fileErrorOf } from "./file-error.ts"
+
+/** Some file systems flush no folder and say so; the names in it are then as safe as that system makes them. */
+const flushesNoFolder = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EISDIR"])
 
 /** Flushes a file, or the names in a folder, to the disk. */
 export const syncPath = (path: string): void => {
   const fd = openSync(path, "r")
   try {
     fsyncSync(fd)
+  } catch (error) {
+    if (!flushesNoFolder.has((error as NodeJS.ErrnoException).code ?? "")) throw error
   } finally {
     closeSync(fd)
   }
@@ -25,16 +30,22 @@ export const syncFile = async (path: string): Promise<void> => {
 }
 
 const writeAll = (fd: number, bytes: Uint8Array): void => {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at)
+  // Linux writes no more than 2 GiB at a call.
+  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, Math.min(bytes.length - at, 2 ** 30))
 }
 
 /**
  * Writes a whole file or none: beside its place, flushed to the disk, then renamed over it. Folders on its way are made.
  *
  * @param content text, bytes, or a function that writes to the open file's descriptor
+ * @param flush false for a note that is written every few seconds: whole after a kill, perhaps lost in a power cut
  * @error FileError when the disk refuses; an earlier file of that name is then as it was
  */
-export const writeWhole = (file: string, content: string | Uint8Array | ((fd: number) => void)): void => {
+export const writeWhole = (
+  file: string,
+  content: string | Uint8Array | ((fd: number) => void),
+  { flush = true }: { readonly flush?: boolean } = {},
+): void => {
   const beside = `${file}.${process.pid}.tmp`
   let opened = false
   try {
@@ -44,14 +55,48 @@ export const writeWhole = (file: string, content: string | Uint8Array | ((fd: nu
     try {
       if (typeof content === "function") content(fd)
       else writeAll(fd, typeof content === "string" ? new TextEncoder().encode(content) : content)
-      fsyncSync(fd)
+      if (flush) fsyncSync(fd)
     } finally {
       closeSync(fd)
     }
     renameSync(beside, file)
-    syncPath(dirname(file))
+    if (flush) syncPath(dirname(file))
   } catch (error) {
     if (opened) rmSync(beside, { force: true })
     throw fileErrorOf(error, file) ?? error
   }
+}
+
+const asideOf = (path: string): string => `${path}.discarded-${process.pid}-${Date.now()}`
+
+/** Renames what is at `path` out of the way; false when there is nothing. */
+const moveAside = (path: string, aside: string): boolean => {
+  try {
+    renameSync(path, aside)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false
+    throw error
+  }
+}
+
+/**
+ * Removes a folder that others may look at. It is renamed to `<path>.discarded-...` first, so that nobody sees half of it
+ * under its name; a process that is killed meanwhile leaves it there.
+ */
+export const discard = (path: string): void => {
+  const aside = asideOf(path)
+  if (moveAside(path, aside)) rmSync(aside, { recursive: true, force: true })
+}
+
+/**
+ * Puts a finished folder in its place by one rename. A folder that was there is renamed `aside` before and removed after.
+ *
+ * @param aside a place on the same disk; a process that is killed meanwhile leaves the earlier folder there
+ */
+export const placeFolder = (finished: string, place: string, aside = asideOf(place)): void => {
+  const replaced = moveAside(place, aside)
+  renameSync(finished, place)
+  syncPath(dirname(place))
+  if (replaced) rmSync(aside, { recursive: true, force: true })
 }

@@ -1,8 +1,8 @@
 /** Contents of a store that nobody needs: artifacts of no published or recent run, leftovers of stopped attempts. */
 import { spawnSync } from "node:child_process"
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync } from "node:fs"
+import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { FileError, isAlive, parseOwner, readRegularText } from "@winnow/files"
+import { discard, FileError, isAlive, parseOwner, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 
 /** One thing that can go. */
@@ -132,10 +132,8 @@ export const findRemovable = (
 /** Removes what was found. @returns bytes that are free now */
 export const removeAll = (removable: ReadonlyArray<Removable>): number => {
   for (const { path } of removable) {
-    // Renamed first, so that nobody sees half an artifact under its key.
-    const away = path.includes(".discarded-") ? path : `${path}.discarded-${process.pid}`
-    if (existsSync(path)) renameSync(path, away)
-    rmSync(away, { recursive: true, force: true })
+    if (path.includes(".discarded-")) rmSync(path, { recursive: true, force: true })
+    else discard(path)
   }
   return removable.reduce((sum, { bytes }) => sum + bytes, 0)
 }

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
-import { type FileError, parseJson } from "@winnow/files"
+import { type FileError, parseJson, writeWhole } from "@winnow/files"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { ownStarts } from "./experiment/places.ts"
@@ -33,7 +33,7 @@ import type { Judge } from "./settle.ts"
 import type { Stage, StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
-import { type Artifact, Store, type StoreService, writeAtomic } from "./store/store.ts"
+import { type Artifact, Store, type StoreService } from "./store/store.ts"
 import { readTexts, type Texts } from "./texts.ts"
 import { untoldPlugins } from "./untold.ts"
 
@@ -327,11 +327,11 @@ const runPlanned = (
     const html = yield* Effect.promise(() => renderReport(record, metrics))
     yield* Effect.try({
       try: () => {
-        writeAtomic(join(directory, "metrics.jsonl"), metricsText(metrics))
-        writeAtomic(join(directory, "report.html"), html)
-        if (anew !== undefined) writeAtomic(join(directory, countsFile), anew.counts)
+        writeWhole(join(directory, "metrics.jsonl"), metricsText(metrics))
+        writeWhole(join(directory, "report.html"), html)
+        if (anew !== undefined) writeWhole(join(directory, countsFile), anew.counts)
         // Last: its presence says that the folder is whole.
-        if (anew !== undefined) writeAtomic(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
+        if (anew !== undefined) writeWhole(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
       },
       catch: (error) =>
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),

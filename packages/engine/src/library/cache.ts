@@ -4,13 +4,13 @@
  * A folder appears whole, by one rename. At each start only sizes and times are compared; a file whose time differs from
  * the manifest's (it was copied, or written to) is read once against its SHA-256, and the manifest then takes the new time.
  */
-import { readFile, rename, stat, writeFile } from "node:fs/promises"
+import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
+import { sha256OfFileInTurns, writeWhole } from "@winnow/files"
 import { type } from "arktype"
 import { AttemptFailed } from "./error.ts"
 import { librariesIn } from "./folder.ts"
 import { type Flavour, type Library, libraryNames, type Platform } from "./library.ts"
-import { sha256OfFile } from "./sums.ts"
 import type { Wheel } from "./wheels.ts"
 
 const ManifestFile = type({
@@ -45,8 +45,8 @@ const MANIFEST = "manifest.json"
 export const folderOf = (wheel: Wheel, platform: Platform): string => `${wheel.version}-${platform}-${wheel.flavour}`
 
 /** Writes the manifest; the last thing to be written into a new folder. */
-export const writeManifest = (directory: string, manifest: Manifest): Promise<void> =>
-  writeFile(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true })
+export const writeManifest = (directory: string, manifest: Manifest): void =>
+  writeWhole(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
 
 /** A file's entry for the manifest, from what is on the disk now. */
 export const manifestFile = async (
@@ -81,7 +81,7 @@ export const cachedLibrary = async (
   if (
     fresh.some(({ modified }, i) => modified !== manifest.files.find(({ name }) => name === fresh[i]?.name)?.modified)
   )
-    await refresh(directory, { ...manifest, files: fresh })
+    refresh(directory, { ...manifest, files: fresh })
   const files = await librariesIn(directory, platform)
   return {
     directory,
@@ -103,18 +103,17 @@ const checked = async (
   if (found.size !== stated.bytes)
     throw broken(directory, `${stated.name} has ${found.size} bytes, expected ${stated.bytes}`)
   if (!thorough && found.mtimeMs === stated.modified) return stated
-  const sha256 = await sha256OfFile(path)
+  const sha256 = await sha256OfFileInTurns(path)
   if (sha256 !== stated.sha256)
     throw broken(directory, `${stated.name} has SHA-256 ${sha256}, expected ${stated.sha256}`)
   return { ...stated, modified: found.mtimeMs }
 }
 
 /** Saves the next start from reading everything again; a cache that cannot be written is as good, only slower. */
-const refresh = async (directory: string, manifest: Manifest): Promise<void> => {
-  const draft = join(directory, `${MANIFEST}.${process.pid}`)
-  await writeFile(draft, `${JSON.stringify(manifest, null, 2)}\n`, { flush: true })
-    .then(() => rename(draft, join(directory, MANIFEST)))
-    .catch(() => {})
+const refresh = (directory: string, manifest: Manifest): void => {
+  try {
+    writeManifest(directory, manifest)
+  } catch {}
 }
 
 /**

@@ -2,10 +2,10 @@ import { expect, test } from "bun:test"
 import { existsSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from "node:fs"
 import { hostname } from "node:os"
 import { join } from "node:path"
-import { thisOwner } from "@winnow/files"
+import { sha256, thisOwner } from "@winnow/files"
 import { readManifest } from "./cache.ts"
 import { type DownloadOptions, downloadLibraries } from "./download.ts"
-import { failingWay, makeWheel, quietMeter, sha256, temporaryFolder, wayOf, wheelOf } from "./fixtures.ts"
+import { failingWay, makeWheel, quietMeter, temporaryFolder, wayOf, wheelOf } from "./fixtures.ts"
 
 const platform = "linux-x86-64"
 const good = makeWheel(platform)

@@ -4,19 +4,18 @@
  * A process killed at any moment leaves a lock whose owner is gone, and a working folder; the next one takes over the
  * first and removes the second. A file under the final name is therefore always whole.
  */
-import { mkdir, open, rename, rm } from "node:fs/promises"
+import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { type LockTimes, type Owner, withLock } from "@winnow/files"
+import { type LockTimes, type Owner, placeFolder, sha256OfFileInTurns, syncPath, withLock } from "@winnow/files"
+import { makeWorkFolder, sweep, workFolder } from "../work.ts"
 import { cachedLibrary, folderOf, type Manifest, manifestFile, writeManifest } from "./cache.ts"
 import { type Attempt, AttemptFailed, failedAttempt } from "./error.ts"
 import type { Platform } from "./library.ts"
 import type { Meter } from "./progress.ts"
 import { freeBytes, noSpace, requireSpace } from "./space.ts"
-import { sha256OfFile } from "./sums.ts"
 import { unpackLibraries } from "./unpack.ts"
 import type { Fetched, Way } from "./way.ts"
 import type { Wheel } from "./wheels.ts"
-import { makeWorkFolder, sweep, workFolder } from "./work.ts"
 
 /** The inputs of a download besides the wheel. */
 export interface DownloadOptions {
@@ -53,11 +52,13 @@ export const downloadLibraries = async (wheel: Wheel, options: DownloadOptions):
         await sweep(cache)
         return await tryWays(wheel, directory, owner, options)
       },
-      (holder) =>
-        meter.say(
-          `Waiting for ${holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`}, which is getting libtensorflow.`,
-        ),
-      options.lockTimes,
+      {
+        onWait: (holder) =>
+          meter.say(
+            `Waiting for ${holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`}, which is getting libtensorflow.`,
+          ),
+        ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
+      },
     )
   } catch (cause) {
     return { outcome: "failed", directory, attempts: [failedAttempt("download", cause)] }
@@ -107,7 +108,7 @@ const install = async (way: Way, wheel: Wheel, work: string, directory: string, 
   const unpacked = await unpackLibraries(fetched.path, platform, libraryFolder, meter, (bytes) =>
     requireSpace(options.cache, bytes, options.freeBytes),
   )
-  await writeManifest(libraryFolder, {
+  writeManifest(libraryFolder, {
     format: 1,
     version: wheel.version,
     platform,
@@ -116,26 +117,15 @@ const install = async (way: Way, wheel: Wheel, work: string, directory: string, 
     files: await Promise.all(unpacked.map(({ name, sha256 }) => manifestFile(libraryFolder, name, sha256))),
   })
   await cachedLibrary(libraryFolder, platform) // what is wrong with it is said before it gets its final name
-  await syncFolder(libraryFolder)
-  await rename(directory, join(work, "replaced")).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code !== "ENOENT") throw cause
-  })
-  await rename(libraryFolder, directory)
-  await syncFolder(options.cache)
+  syncPath(libraryFolder)
+  placeFolder(libraryFolder, directory, join(work, "replaced"))
 }
 
 const verify = async (way: Way, wheel: Wheel, fetched: Fetched): Promise<Manifest["wheel"]> => {
-  const sha256 = await sha256OfFile(fetched.path)
+  const sha256 = await sha256OfFileInTurns(fetched.path)
   const expected = wheel.sha256 ?? fetched.stated
   if (expected !== undefined && sha256 !== expected)
     throw new AttemptFailed(`${wheel.fileName} came with SHA-256 ${sha256}, expected ${expected}`)
   const statedBy = wheel.sha256 !== undefined ? "pinned" : way.name === "pip" ? "pip" : "index"
   return { fileName: wheel.fileName, sha256, statedBy }
-}
-
-/** Makes the names in a folder outlast a power cut; some file systems refuse, and then know better themselves. */
-const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, "r").catch(() => undefined)
-  await handle?.sync().catch(() => {})
-  await handle?.close()
 }

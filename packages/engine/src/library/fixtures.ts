@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { deflateRawSync } from "node:zlib"
+import { sha256 } from "@winnow/files"
 import type { Library, Platform } from "./library.ts"
 import { libraryNames } from "./library.ts"
 import type { Meter } from "./progress.ts"
@@ -97,9 +98,6 @@ export const wheelOf = (bytes: Uint8Array, pinned = true): Wheel => ({
   bytes: bytes.length,
   unpackedBytes: 304_096,
 })
-
-/** Lower-case hex. */
-export const sha256 = (bytes: Uint8Array): string => new Bun.CryptoHasher("sha256").update(bytes).digest("hex")
 
 /** A way that hands out `bytes`, and counts in `calls`. */
 export const wayOf = (bytes: Uint8Array, name: Way["name"] = "pip", stated?: string): Way & { calls: number } => {

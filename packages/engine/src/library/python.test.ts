@@ -2,7 +2,8 @@
 import { expect, test } from "bun:test"
 import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
-import { makeWheel, quietMeter, sha256, temporaryFolder, wheelOf, writeLibraries } from "./fixtures.ts"
+import { sha256 } from "@winnow/files"
+import { makeWheel, quietMeter, temporaryFolder, wheelOf, writeLibraries } from "./fixtures.ts"
 import { pipWay } from "./pip.ts"
 import { pythonLibrary } from "./python.ts"
 

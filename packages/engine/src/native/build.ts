@@ -5,14 +5,14 @@
  * and gets its name by one rename: under the final name it is whole. Its manifest holds the library's SHA-256, which every
  * start compares (the library has some hundred kilobytes), so that a file which was cut short is built again and not loaded.
  */
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
-import { type LockTimes, withLock } from "@winnow/files"
+import { type LockTimes, placeFolder, sha256, withLock, writeWhole } from "@winnow/files"
 import { type } from "arktype"
-import { makeWorkFolder, sweep, workFolder } from "../library/work.ts"
+import { makeWorkFolder, sweep, workFolder } from "../work.ts"
 import { type Compilation, compileUnits, forgetObjects, layOut, link } from "./compile.ts"
 import type { Compiler } from "./compiler.ts"
-import { type Sources, sha256, unitsOf } from "./sources.ts"
+import { type Sources, unitsOf } from "./sources.ts"
 import { commonFlags, type Variant, variants } from "./variant.ts"
 
 /** Where builds go to. */
@@ -115,22 +115,21 @@ export const buildLibrary = async (
           variant,
           compiler: compiler.version,
         } satisfies typeof Manifest.infer
-        await writeFile(join(made, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true })
-        await rename(folder, join(work, "broken")).catch((cause: NodeJS.ErrnoException) => {
-          if (cause.code !== "ENOENT") throw cause
-        })
-        await rename(made, folder)
+        writeWhole(join(made, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
+        placeFolder(made, folder, join(work, "broken"))
         await forgetOld(cache)
         return join(folder, LIBRARY)
       } finally {
         await rm(work, { recursive: true, force: true })
       }
     },
-    (holder) =>
-      say(
-        `winnow: waiting for ${holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`}, which is compiling the native library.`,
-      ),
-    options.lockTimes,
+    {
+      onWait: (holder) =>
+        say(
+          `winnow: waiting for ${holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`}, which is compiling the native library.`,
+        ),
+      ...(options.lockTimes === undefined ? {} : { times: options.lockTimes }),
+    },
   )
 }
 

@@ -4,12 +4,13 @@
  * Objects are kept in the cache by the hash of what they were made of, so that a change of one source compiles what it
  * touches, and no more.
  */
-import { copyFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
 import { dirname, join } from "node:path"
+import { sha256, writeWhole } from "@winnow/files"
 import { AttemptFailed } from "../library/error.ts"
 import { type Compiler, firstErrors, run } from "./compiler.ts"
-import { type Sources, sha256, unitHash } from "./sources.ts"
+import { type Sources, unitHash } from "./sources.ts"
 
 /** The inputs of a compilation, and the folders that it writes to. */
 export interface Compilation {
@@ -97,9 +98,7 @@ const compileUnit = async (unit: string, compilation: Compilation): Promise<void
   const paths = `-ffile-prefix-map=${work}=${sources.folder}`
   const { ok, output } = await run([...compiler.command, ...flags, paths, "-c", join(work, unit), "-o", object], env)
   if (!ok) throw new UnitFailed(wordsOf(compilation, `compiling ${unit}`, output), remedy, unit)
-  const draft = `${kept}.${process.pid}`
-  await writeFile(draft, await readFile(object), { flush: true })
-  await rename(draft, kept)
+  writeWhole(kept, await readFile(object))
 }
 
 /** Links units that were compiled. @error AttemptFailed with the first error lines */

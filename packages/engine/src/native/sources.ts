@@ -1,6 +1,7 @@
 /** The C++ sources as they were read once: what is hashed is what is compiled, whatever happens to the files meanwhile. */
 import { readdir, readFile } from "node:fs/promises"
 import { join, posix } from "node:path"
+import { sha256 } from "@winnow/files"
 import { AttemptFailed } from "../library/error.ts"
 
 /** Texts of a folder's .cpp and .h files. */
@@ -11,9 +12,6 @@ export interface Sources {
   /** SHA-256 of all of them. */
   readonly sha256: string
 }
-
-/** Lower-case hex SHA-256. */
-export const sha256 = (data: string | Uint8Array): string => new Bun.CryptoHasher("sha256").update(data).digest("hex")
 
 /**
  * Reads the sources of a folder.

@@ -6,10 +6,9 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
-import { fileErrorOf, parseJson, readRegular } from "@winnow/files"
+import { fileErrorOf, isAlive, parseJson, readRegular, thisProcess } from "@winnow/files"
 import { type } from "arktype"
 import type { Attempt, Beginning } from "./entry.ts"
-import { isAlive, thisProcess } from "./process.ts"
 
 const beginning = type({
   directory: "string",
@@ -27,7 +26,7 @@ const line = type({
   id: "string",
   at: "string",
   beginning,
-  process: { host: "string", pid: "number.integer", start: "string" },
+  process: { host: "string", pid: "number.integer", started: "string" },
 })
   .or({ _tag: "'rename'", id: "string", run: "string", directory: "string" })
   .or({
@@ -66,7 +65,8 @@ const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<Begun> => {
   for (const said of lines) {
     if (said._tag === "begin") {
       const { command } = said.beginning
-      const state = isAlive(said.process) ? "running" : "stopped" // of one whose end no line tells
+      // Of one whose end no line tells. A process of another host cannot be asked, and is believed to run.
+      const state = isAlive(said.process) === false ? "stopped" : "running"
       const attempt = { command, pid: said.process.pid, began: said.at, ended: null, state, message: null } as const
       attempts.set(said.id, { beginning: said.beginning, attempt })
       continue

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { thisProcess } from "@winnow/files"
 import { Effect, Fiber } from "effect"
 import { aRun } from "../../test/record.ts"
 import { entered, makeRunStore, RunStore } from "./run-store.ts"
@@ -138,6 +139,21 @@ test("a run whose process was killed is shown as stopped", async () => {
   child.kill("SIGKILL")
   await child.exited
   expect((await run(store.find("hanging"))).state).toBe("stopped")
+})
+
+test("a run of another host is believed to run, one whose process number was given away again is not", async () => {
+  const { store, home, beginning } = aHome()
+  const begun = (id: string, process: object) =>
+    `${JSON.stringify({ _tag: "begin", id, at: "2026-01-01T00:00:00.000Z", beginning: { ...beginning(id), command: [] }, process })}\n`
+  const here = thisProcess()
+  const lines = [
+    begun("elsewhere", { ...here, host: "elsewhere", pid: 1 }),
+    begun("reused", { ...here, started: "another boot 12345" }),
+    begun("here", here),
+  ]
+  writeFileSync(join(home, "attempts.jsonl"), lines.join(""))
+  const states = Object.fromEntries((await run(store.list())).map((entry) => [entry.run, entry.state]))
+  expect(states).toEqual({ elsewhere: "running", reused: "stopped", here: "running" })
 })
 
 test("processes that write at once, killed ones among them, lose no entry and leave a whole database", async () => {

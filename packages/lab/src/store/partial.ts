@@ -3,7 +3,7 @@
  * the artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to
  * rename.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join, relative, sep } from "node:path"
 import { writeWhole } from "@winnow/files"
 
@@ -75,7 +75,5 @@ export const secondsSpent = (partial: string): number => {
 /** Notes the seconds of all attempts so far, whole or not at all. */
 export const noteSeconds = (partial: string, seconds: number): void => {
   if (!existsSync(partial)) return
-  const beside = join(partial, `${spentFile}.${process.pid}.tmp`)
-  writeFileSync(beside, String(seconds))
-  renameSync(beside, join(partial, spentFile))
+  writeWhole(join(partial, spentFile), String(seconds), { flush: false })
 }

@@ -5,11 +5,21 @@
  * partial folder of a stage that was stopped stays, with the checkpoints in it, and the next run goes on in it. Folders are
  * only ever written and renamed under the key's lock; reading needs none.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, dirname, join } from "node:path"
 import { DataError } from "@winnow/core"
-import { atOnce, FileError, fileErrorOf, hashingFile, syncFile, syncPath, writeWhole } from "@winnow/files"
+import {
+  atOnce,
+  discard,
+  FileError,
+  fileErrorOf,
+  hashingFile,
+  placeFolder,
+  syncFile,
+  syncPath,
+  writeWhole,
+} from "@winnow/files"
 import { Context, Effect, Layer } from "effect"
 import { houseRoot } from "./code/house.ts"
 import { inPieces } from "./in-pieces.ts"
@@ -26,7 +36,6 @@ import {
   secondsSpent,
 } from "./partial.ts"
 
-export { writeWhole as writeAtomic } from "@winnow/files"
 export { Manifest } from "./manifest.ts"
 export { checkpoints, hasCheckpoint } from "./partial.ts"
 
@@ -81,14 +90,6 @@ const boundTo = (inputs: ReadonlyArray<Artifact>): Manifest["inputs"] =>
 const otherInput = ({ inputs: before }: Manifest, now: Manifest["inputs"]): string | undefined => {
   const at = now.findIndex(({ digest }, i) => before[i]?.digest !== digest)
   return at < 0 ? undefined : `it was computed from other bytes of ${now[at]!.stage} ${shortKey(now[at]!.key)}`
-}
-
-/** A folder out of the way. Renamed first, so that nobody ever sees half an artifact under its key. */
-const discard = (directory: string) => {
-  if (!existsSync(directory)) return
-  const away = `${directory}.discarded-${process.pid}-${Date.now()}`
-  renameSync(directory, away)
-  rmSync(away, { recursive: true, force: true })
 }
 
 /** Removes the leftovers of an artifact that processes killed in `discard` did not remove. */
@@ -191,10 +192,8 @@ export const makeStore = (home: string): StoreService => {
       /** The folder under the key, damaged or to be made anew, stays there until the new artifact is whole. */
       const place = () => {
         removeOwn(partial)
-        discard(directory)
         rmSync(memoryOf(stage, key), { force: true })
-        renameSync(partial, directory)
-        syncPath(dirname(directory))
+        placeFolder(partial, directory)
       }
       // An attempt that was killed after its manifest was written lacks its place alone.
       const left = existsSync(join(partial, "manifest.json"))

@@ -12,7 +12,6 @@ import {
   openSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statfsSync,
   writeSync,
@@ -20,7 +19,7 @@ import {
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
 import { type Batch, collate, type EncodedExample, trainedOffsets } from "@winnow/data"
-import { parseJson } from "@winnow/files"
+import { parseJson, writeWhole } from "@winnow/files"
 import { Effect } from "effect"
 import {
   checkIdentity,
@@ -104,21 +103,15 @@ export const planPieces = (
   return pieces.filter(({ rows }) => rows > 0)
 }
 
-const flushed = (file: string, flag: "w" | "a", content: Uint8Array) => {
-  const handle = openSync(file, flag)
+/** Adds a line to the journal, on the disk before anything relies on it. */
+const note = (file: string, line: Uint8Array) => {
+  const handle = openSync(file, "a")
   try {
-    for (let done = 0; done < content.length; )
-      done += writeSync(handle, content, done, Math.min(content.length - done, 2 ** 30))
+    for (let done = 0; done < line.length; ) done += writeSync(handle, line, done)
     fsyncSync(handle)
   } finally {
     closeSync(handle)
   }
-}
-
-const writeWhole = (file: string, content: Uint8Array) => {
-  const beside = `${file}.tmp`
-  flushed(beside, "w", content)
-  renameSync(beside, file)
 }
 
 const text = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
@@ -219,7 +212,8 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
     const done = yield* attempt(() => {
       mkdirSync(directory, { recursive: true })
       for (const name of readdirSync(directory)) // what a killed attempt was writing
-        if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.tmp$/.test(name)) rmSync(join(directory, name))
+        if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.\d+\.tmp$/.test(name))
+          rmSync(join(directory, name))
       const done = finished(options, plan)
       const tableBytes = (table?.shape ?? [0]).reduce((a, b) => a * b, 4)
       const left = plan.filter(({ file }) => !done.has(file)).reduce((sum, { bytes }) => sum + bytes, 0)
@@ -261,7 +255,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
       yield* attempt(() => {
         const whole: Piece = { ...piece, hash: hashOf(content) }
         writeWhole(join(directory, piece.file), content)
-        flushed(join(directory, journalFile), "a", text(whole))
+        note(join(directory, journalFile), text(whole))
         done.set(piece.file, whole)
       })
     }
