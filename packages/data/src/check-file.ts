@@ -1,8 +1,7 @@
 /** The check that a file on this machine is the file that is meant. */
-import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
 import { stat } from "node:fs/promises"
 import type { DatasetFile } from "@winnow/core"
+import { sha256OfFileInTurns } from "@winnow/files"
 import { Effect } from "effect"
 
 /** undefined when the file is there, of the right size and SHA-256; else what is wrong, to follow its path. */
@@ -12,9 +11,7 @@ export const checkFile = (path: string, file: DatasetFile): Effect.Effect<string
       const found = await stat(path)
       if (!found.isFile()) return "is no file"
       if (found.size !== file.bytes) return `has ${found.size} bytes, expected ${file.bytes}`
-      const hash = createHash("sha256")
-      for await (const chunk of createReadStream(path)) hash.update(chunk)
-      const digest = hash.digest("hex")
+      const digest = await sha256OfFileInTurns(path)
       return digest === file.sha256 ? undefined : `has SHA-256 ${digest}, expected ${file.sha256}`
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code

@@ -4,10 +4,10 @@ import { readFile } from "node:fs/promises"
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { DataError, type DatasetFile, Datasets } from "@winnow/core"
-import { parseJson } from "@winnow/files"
+import { type Fetch, parseJson } from "@winnow/files"
 import { Effect, Layer } from "effect"
 import { checkFile } from "./check-file.ts"
-import { type DownloadProgress, download, type Fetch } from "./download.ts"
+import { type DownloadProgress, download } from "./download.ts"
 
 export interface DatasetsOptions {
   /** Folder of data sets that are there already; undefined (or "") for none. */

@@ -2,7 +2,7 @@ export * from "./batches.ts"
 export * from "./byte-tokenizer.ts"
 export { type Codec, type EncodeOptions, makeCodec } from "./codec.ts"
 export { type DatasetsOptions, datasetCache, datasetsLayer, makeDatasets } from "./datasets.ts"
-export type { DownloadProgress, Fetch } from "./download.ts"
+export type { DownloadProgress } from "./download.ts"
 export * from "./encode.ts"
 export * from "./preflight.ts"
 export {

@@ -1,3 +1,5 @@
+export { type DownloadOptions, download, type RemoteFile } from "./download.ts"
+export { DownloadFailed, type Fetch } from "./download-answer.ts"
 export { FileError, fileErrorOf, isSystemError } from "./file-error.ts"
 export { atOnce, hashingFile, sha256, sha256OfFile, sha256OfFileInTurns } from "./hash.ts"
 export { jsonProblem, parseJson } from "./json.ts"

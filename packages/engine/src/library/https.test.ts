@@ -1,7 +1,8 @@
 /** The way over HTTPS, against a server in this process that misbehaves as servers do. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
-import { makeWheel, quietMeter, sha256, temporaryFolder, wheelOf } from "./fixtures.ts"
+import { sha256 } from "@winnow/files"
+import { makeWheel, quietMeter, temporaryFolder, wheelOf } from "./fixtures.ts"
 import { type HttpsOptions, httpsWay } from "./https.ts"
 
 const bytes = makeWheel("linux-x86-64")
@@ -78,7 +79,7 @@ test("a busy server is asked again, a refusal is not", async () => {
   using busy = serve((_, nth) => (nth === 1 ? new Response("", { status: 503 }) : new Response(bytes)))
   expect((await get(busy)).sum).toBe(sha256(bytes))
   using refusing = serve(() => new Response("", { status: 403 }))
-  await expect(get(refusing)).rejects.toThrow("/wheel: HTTP 403")
+  await expect(get(refusing)).rejects.toThrow("/wheel answered 403")
   expect(refusing.requests()).toBe(1)
 })
 
@@ -86,7 +87,7 @@ test("gives up when nothing more comes, with the bytes it had and a remedy", asy
   using from = serve((request) => part(rangeOf(request), rangeOf(request) === 0 ? 500 : 0, 206))
   const failure = await get(from).catch((cause: Error & { remedy?: string }) => cause)
   expect(failure).toMatchObject({
-    message: expect.stringContaining(`/wheel broke off after 500 of ${bytes.length} bytes`),
+    message: expect.stringContaining(`/wheel ended after 500 of ${bytes.length} bytes`),
     remedy: expect.stringContaining("HTTPS_PROXY"),
   })
 })
@@ -95,12 +96,12 @@ test("a connection that brings nothing any more is cut", async () => {
   using from = serve(
     () => new Response(new ReadableStream({ start: (controller) => controller.enqueue(bytes.slice(0, 10)) })),
   )
-  await expect(get(from, { idle: 50, patience: 1 })).rejects.toThrow("broke off after 10 of")
+  await expect(get(from, { idle: 50, patience: 1 })).rejects.toThrow("sent nothing for 0.05 s, after 10 bytes of")
 })
 
 test("more bytes than the index states are refused at once", async () => {
   using from = serve(() => new Response(Buffer.concat([bytes, bytes])))
-  await expect(get(from)).rejects.toThrow(`sent more than the ${bytes.length} bytes`)
+  await expect(get(from)).rejects.toThrow(`serves more than ${bytes.length} bytes: another file`)
 })
 
 test("an index that contradicts the pinned sum is refused before downloading", async () => {

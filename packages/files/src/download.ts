@@ -1,0 +1,218 @@
+/**
+ * Downloads over HTTP: a file is there whole and checked, or not at all.
+ *
+ * Bytes that arrive go to `<path>.partial`. A connection that breaks is continued from there by a range request, and where a
+ * SHA-256 is known so is an attempt of an earlier process. Of several processes that want one file, one downloads it.
+ */
+import { createHash } from "node:crypto"
+import { existsSync, readSync, statSync } from "node:fs"
+import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises"
+import { dirname } from "node:path"
+import { type Answer, type Break, DownloadFailed, type Fetch, openAnswer } from "./download-answer.ts"
+import { FileError, fileErrorOf } from "./file-error.ts"
+import { sha256OfFileInTurns } from "./hash.ts"
+import { withLock } from "./lock.ts"
+import { syncPath } from "./write.ts"
+
+/** A file on a server. */
+export interface RemoteFile {
+  readonly url: string
+  /** Undefined where nobody states the size. */
+  readonly bytes: number | undefined
+  /** Lower-case hex; undefined where the caller checks the file. */
+  readonly sha256: string | undefined
+  /** True if the file is only the start of what the URL serves; `bytes` must be known. */
+  readonly startOf?: boolean
+}
+
+/** How a file is downloaded; times in milliseconds. */
+export interface DownloadOptions {
+  /** In place of the global one, which follows HTTPS_PROXY and NO_PROXY. */
+  readonly fetch?: Fetch
+  readonly headers?: Readonly<Record<string, string>>
+  /** Largest size that is taken of a file whose size nobody states; 64 GiB by default. */
+  readonly most?: number
+  /** A connection that brings nothing for so long is given up; 60 s by default. */
+  readonly idle?: number
+  /** Breaks in a row without a new byte, after which the download is given up; 4 by default. */
+  readonly patience?: number
+  /** Wait after the first break; after each further one twice as long. 1 s by default. */
+  readonly pause?: number
+  /** Told the bytes that are there, and those of the whole file where they are known. */
+  readonly onProgress?: (received: number, total: number | undefined) => void
+  readonly signal?: AbortSignal
+}
+
+/** The partial file while it grows. */
+interface Growing {
+  readonly file: FileHandle
+  hash: ReturnType<typeof createHash>
+  have: number
+  total: number | undefined
+  /** Names the version of the file that the bytes are of, where the server says it. */
+  etag: string | undefined
+  /** True if bytes of more than one answer are in it. */
+  mixed: boolean
+}
+
+const longestPause = 60_000
+
+/**
+ * Downloads a file to `path`; folders on its way are made.
+ *
+ * @error DownloadFailed when the server refuses, breaks off for good, or serves another file; FileError when the disk
+ * refuses; the reason of `signal` when it is aborted
+ */
+export const download = async (remote: RemoteFile, path: string, options: DownloadOptions = {}): Promise<void> => {
+  const { signal } = options
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await withLock(
+      `${path}.lock`,
+      async () => {
+        if (!(await isThere(remote, path))) await receiveAll(remote, path, options)
+      },
+      signal === undefined ? {} : { signal },
+    )
+  } catch (error) {
+    throw fileErrorOf(error, path) ?? error
+  }
+}
+
+/** True if another process downloaded the file while this one waited for the lock. */
+const isThere = async ({ bytes, sha256 }: RemoteFile, path: string): Promise<boolean> => {
+  if (sha256 === undefined || !existsSync(path)) return false
+  if (bytes !== undefined && statSync(path).size !== bytes) return false
+  return (await sha256OfFileInTurns(path)) === sha256
+}
+
+const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOptions): Promise<void> => {
+  const partial = `${path}.partial`
+  const growing = await openPartial(remote, partial)
+  let keep = false
+  try {
+    await receive(remote, growing, options)
+    if (isOther(remote, growing) && growing.mixed) {
+      await restart(growing)
+      await receive(remote, growing, options)
+    }
+    if (isOther(remote, growing))
+      throw new DownloadFailed(remote.url, "other", `serves a file with SHA-256 ${sumOf(growing)}: another file`)
+    await growing.file.sync()
+    await rename(partial, path)
+    syncPath(dirname(path))
+    keep = true
+  } catch (error) {
+    // Only where a sum is known can a later attempt tell that the parts belong together. A full disk keeps none.
+    keep =
+      remote.sha256 !== undefined && growing.have > 0 && !(error instanceof DownloadFailed && error.kind === "other")
+    if (fileErrorOf(error) !== undefined) keep = false
+    throw error
+  } finally {
+    await growing.file.close()
+    if (!keep) await rm(partial, { force: true })
+  }
+}
+
+const sumOf = ({ hash }: Growing): string => hash.copy().digest("hex")
+const isOther = ({ sha256 }: RemoteFile, growing: Growing): boolean => sha256 !== undefined && sumOf(growing) !== sha256
+
+/** Opens the partial file, with what an earlier attempt left in it. */
+const openPartial = async ({ sha256, bytes }: RemoteFile, partial: string): Promise<Growing> => {
+  const left = sha256 !== undefined && existsSync(partial)
+  const file = await open(partial, left ? "r+" : "w")
+  const growing: Growing = { file, hash: createHash("sha256"), have: 0, total: bytes, etag: undefined, mixed: false }
+  if (!left) return growing
+  const chunk = new Uint8Array(1 << 20)
+  for (let read = 0; (read = readSync(file.fd, chunk, 0, chunk.length, growing.have)) > 0; growing.have += read)
+    growing.hash.update(chunk.subarray(0, read))
+  growing.mixed = growing.have > 0
+  if (growing.have > (bytes ?? Number.POSITIVE_INFINITY)) await restart(growing)
+  return growing
+}
+
+const restart = async (growing: Growing): Promise<void> => {
+  await growing.file.truncate(0)
+  Object.assign(growing, { hash: createHash("sha256"), have: 0, etag: undefined, mixed: false })
+}
+
+/** Requests until all bytes are there. */
+const receive = async (remote: RemoteFile, growing: Growing, options: DownloadOptions): Promise<void> => {
+  const { patience = 4, pause = 1000, signal, onProgress } = options
+  onProgress?.(growing.have, growing.total)
+  for (let breaks = 0; growing.have < (remote.bytes ?? Number.POSITIVE_INFINITY); ) {
+    const before = growing.have
+    const broken = await receiveOnce(remote, growing, options)
+    signal?.throwIfAborted()
+    if (broken === undefined) return
+    breaks = growing.have > before ? 1 : breaks + 1
+    if (breaks > patience) throw new DownloadFailed(remote.url, "network", broken.problem)
+    await Bun.sleep(Math.min(longestPause, broken.wait ?? pause * 2 ** (breaks - 1)))
+    signal?.throwIfAborted()
+  }
+}
+
+/** One request for the rest; gives the reason why another one is needed, undefined when the file is whole. */
+const receiveOnce = async (
+  remote: RemoteFile,
+  growing: Growing,
+  options: DownloadOptions,
+): Promise<Break | undefined> => {
+  const limit = remote.bytes ?? options.most ?? 64 * 2 ** 30
+  const answer = await openAnswer(remote.url, { have: growing.have, etag: growing.etag }, options)
+  if ("problem" in answer) return answer
+  try {
+    if (answer.from === 0) await restart(growing)
+    else growing.mixed = true
+    growing.etag = answer.etag
+    growing.total = remote.bytes ?? answer.total
+    if (remote.startOf !== true && (answer.total ?? 0) > limit) throw tooLarge(remote, limit)
+    return await copy(remote, growing, limit, answer, options)
+  } finally {
+    await answer.close()
+  }
+}
+
+const copy = async (
+  remote: RemoteFile,
+  growing: Growing,
+  limit: number,
+  answer: Answer,
+  { onProgress }: DownloadOptions,
+): Promise<Break | undefined> => {
+  for (;;) {
+    const piece = await answer.next()
+    if (piece !== undefined && "problem" in piece)
+      return { ...piece, problem: `${piece.problem}, after ${growing.have} bytes${ofTotal(growing)}` }
+    if (piece === undefined) {
+      if (growing.have >= (growing.total ?? 0)) return undefined
+      return { problem: `ended after ${growing.have}${ofTotal(growing)} bytes` }
+    }
+    const chunk = remote.startOf === true ? piece.subarray(0, limit - growing.have) : piece
+    if (growing.have + chunk.length > limit) throw tooLarge(remote, limit)
+    await writeAt(growing.file, chunk, growing.have)
+    growing.hash.update(chunk)
+    growing.have += chunk.length
+    onProgress?.(growing.have, growing.total)
+    if (remote.startOf === true && growing.have === limit) return undefined
+  }
+}
+
+const ofTotal = ({ total }: Growing): string => (total === undefined ? "" : ` of ${total}`)
+
+const tooLarge = ({ url, bytes }: RemoteFile, limit: number) =>
+  new DownloadFailed(
+    url,
+    "other",
+    bytes === undefined
+      ? `serves more than ${limit} bytes, which is the limit`
+      : `serves more than ${bytes} bytes: another file`,
+  )
+
+const writeAt = async (file: FileHandle, chunk: Uint8Array, position: number): Promise<void> => {
+  for (let done = 0; done < chunk.length; ) {
+    const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position + done)
+    if (bytesWritten === 0) throw new FileError("a download", "the disk takes no more bytes", "ENOSPC")
+    done += bytesWritten
+  }
+}
