@@ -5,10 +5,19 @@
  * into it, so it is there whole or not at all. `state.json` holds the SHA-256 of the tensors and of itself, so that damage is
  * seen before a value is used. The newest two are kept: where the newest is damaged, the older one takes its place.
  */
-import { mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
 import { DataError, InvalidInput, jointState, type StepState } from "@winnow/core"
-import { FileError, fileErrorOf, hashingFile, parseJson, readRegularText, sha256 } from "@winnow/files"
+import {
+  FileError,
+  fileErrorOf,
+  parseJson,
+  placeFolder,
+  readRegularText,
+  sha256,
+  sha256OfFileInTurns,
+  writeWhole,
+} from "@winnow/files"
 import { openSafetensors, writeSafetensors } from "@winnow/models"
 import { type } from "arktype"
 import { Effect } from "effect"
@@ -39,16 +48,6 @@ const steps = async (directory: string): Promise<Array<number>> => {
 }
 const files = { json: "state.json", tensors: "tensors.safetensors" } as const
 
-/** SHA-256 of a file; between two pieces the process hears Ctrl-C. */
-const hashOf = async (file: string): Promise<string> => {
-  const pieces = hashingFile(file)
-  for (;;) {
-    const next = pieces.next()
-    if (next.done) return next.value
-    await new Promise((resume) => setImmediate(resume))
-  }
-}
-
 /** Writes a checkpoint whole, then removes all but the newest two. */
 export const saveCheckpoint = (directory: string, identity: string, step: number, states: States) =>
   Effect.tryPromise({
@@ -60,18 +59,15 @@ export const saveCheckpoint = (directory: string, identity: string, step: number
       const state = jointState(states)
       const tensors = Array.from(state.tensors ?? [], ([name, { shape, read }]) => ({ name, shape, data: read }))
       writeSafetensors(join(temporary, files.tensors), tensors)
-      const sum = await hashOf(join(temporary, files.tensors))
+      const sum = await sha256OfFileInTurns(join(temporary, files.tensors))
       // as it is after a round trip through JSON
       const content = JSON.parse(JSON.stringify({ identity, states: state.save(), tensors: sum })) as Omit<
         Saved,
         "self"
       >
       const text = JSON.stringify({ ...content, self: selfOf(content) }, null, 2)
-      await writeFile(join(temporary, files.json), `${text}\n`)
-      const written = await open(join(temporary, files.json))
-      await written.sync().finally(() => written.close())
-      await rm(join(directory, folderOf(step)), { recursive: true, force: true })
-      await rename(temporary, join(directory, folderOf(step)))
+      writeWhole(join(temporary, files.json), `${text}\n`)
+      placeFolder(temporary, join(directory, folderOf(step)), `${temporary}.replaced.tmp`)
       for (const old of (await steps(directory)).slice(0, -keep))
         await rm(join(directory, folderOf(old)), { recursive: true, force: true })
     },
@@ -114,7 +110,7 @@ const soundState = async (folder: string): Promise<Saved | FileError> => {
     if (saved instanceof type.errors) return new FileError(file, `is no state of a checkpoint: ${saved[0]}`)
     const tensors = join(folder, files.tensors)
     if (saved.self !== selfOf(saved)) return new FileError(file, "has other bytes than were written")
-    return (await hashOf(tensors)) === saved.tensors
+    return (await sha256OfFileInTurns(tensors)) === saved.tensors
       ? saved
       : new FileError(tensors, "has other bytes than were written")
   } catch (error) {

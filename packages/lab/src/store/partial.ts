@@ -3,7 +3,7 @@
  * the artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to
  * rename.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join, relative, sep } from "node:path"
 import { writeWhole } from "@winnow/files"
 

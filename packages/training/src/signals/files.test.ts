@@ -165,7 +165,11 @@ describe("an attempt that stopped", () => {
       () => writeFileSync(join(directory, whole.findLast(([name]) => name!.startsWith("piece-"))![0]!), "half a pie"),
       undefined,
     ],
-    ["a file that was being written", () => writeFileSync(join(directory, "piece-00003.bin.77.tmp"), "half"), undefined],
+    [
+      "a file that was being written",
+      () => writeFileSync(join(directory, "piece-00003.bin.77.tmp"), "half"),
+      undefined,
+    ],
     ["a noted piece that is damaged", () => flip("piece-00001.bin"), "piece-00001.bin is damaged"],
     ["a noted piece that is gone", () => rmSync(join(directory, "piece-00001.bin")), "piece-00001.bin is damaged"],
     ["a journal cut in its first line", () => truncateSync(join(directory, "pieces.jsonl"), 5), "the first line of"],
