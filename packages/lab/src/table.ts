@@ -1,20 +1,19 @@
 /** The text of a whole run: two tables, the source of their figures, the gaps, and the conclusions. */
 import type { RunRecord } from "./record/schema.ts"
-import { align, wrap } from "./table/align.ts"
+import { wrap } from "./table/align.ts"
 import { caption, missingLines } from "./table/caption.ts"
-import { acceptedCells, type Cells, costCells } from "./table/columns.ts"
+import { tableText } from "./table/cells.ts"
+import { acceptanceTable, costTable } from "./table/distillation.ts"
 
 /** Columns of a terminal that the text is broken for. */
 const width = 140
 
-const table = ({ rows, left }: Cells): string => align(rows, left)
-
 /** The whole of what a run prints. */
 export const renderTable = (run: RunRecord): string =>
   [
-    table(acceptedCells(run)),
+    tableText(acceptanceTable(run)),
     "",
-    table(costCells(run)),
+    tableText(costTable(run)),
     "",
     ...caption(run).map((line) => wrap(line, width)),
     ...(run.missing.length === 0 ? [] : ["", ...missingLines(run)]),

@@ -13,11 +13,12 @@ import type { Artifact } from "../store/store.ts"
 import { conclusions, verdict } from "./conclusions.ts"
 import { costsOf, numbers, searchFlops, stagesOf } from "./costs.ts"
 import { countsFile, countsText } from "./counts.ts"
+import type { MissingRecord } from "./header.ts"
 import { machine } from "./machine.ts"
 import { runName } from "./name.ts"
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
-import { type CapacityRecord, currentSchema, type MissingRecord, type RowRecord, type RunRecord } from "./schema.ts"
+import { type CapacityRecord, currentSchema, type RowRecord, type RunRecord } from "./schema.ts"
 import { weightsOfRun } from "./weights.ts"
 
 /** The code that a run began with, read before its first stage: the checkout may change while it runs. */

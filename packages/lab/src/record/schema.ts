@@ -1,5 +1,6 @@
-/** The schema of run.json. A change that old files do not satisfy gets the next number. */
+/** The schema of a distillation's run.json. A change that old files do not satisfy gets the next number. */
 import { type } from "arktype"
+import { recordHeader } from "./header.ts"
 
 const figure = "number | null"
 const use = type({ name: "string", options: "Record<string, unknown>" })
@@ -192,21 +193,6 @@ const capacity = type({
 })
 export type CapacityRecord = typeof capacity.infer
 
-/** A draft of which there is no figure, or not all, and why. */
-const missing = type({ name: "string", seed: "number", stage: "string", message: "string" })
-export type MissingRecord = typeof missing.infer
-
-/** Bytes that a figure follows from: the weights of a model, by the row and seed that they are of. */
-const weights = type({
-  /** "target", or a row's name. */
-  name: "string",
-  /** Null of the target, which all seeds have. */
-  seed: figure,
-  file: "string",
-  sha256: "string",
-})
-export type WeightsRecord = typeof weights.infer
-
 /** Measures that a verdict can be of. */
 export const primaryMeasure = type("'greedy' | 'expected'")
 
@@ -215,26 +201,7 @@ export const currentSchema = 3
 
 export const runRecord = type({
   schema: "3",
-  experiment: "string",
-  part: "string | null",
-  preset: "string | null",
-  name: "string",
-  question: "string",
-  run: "string",
-  created: "string",
-  config: "Record<string, unknown>",
-  seeds: "number[]",
-  commit: type({ hash: "string", dirty: "boolean", "sources?": "string" }).or("null"),
-  versions: "Record<string, unknown>",
-  machine: {
-    cpu: "string",
-    cores: "number",
-    memoryGiB: "number",
-    system: "string",
-    device: "string",
-    products: "string",
-    "native?": "string",
-  },
+  ...recordHeader,
   conditions: {
     dataset: "string",
     prompts: "number",
@@ -264,29 +231,10 @@ export const runRecord = type({
   about: "string | null",
   /** The measure that the verdict is of. */
   primary: primaryMeasure,
-  /** The verdict of the run on that arm, in one line. */
-  verdict: "string",
   rows: row.array(),
   /** Of all pairs of arms. */
   differences: difference.array(),
   tuning: tuning.or("null"),
   capacity: capacity.or("null"),
-  missing: missing.array(),
-  /** The report's words: what follows from the figures, and what does not. */
-  conclusions: "string[]",
-  /** Raw counts by prompt, in a file beside this one: what docs/recheck.py computes every figure from. Null of an earlier record. */
-  counts: type({ file: "string", sha256: "string", bytes: "number" }).or("null"),
-  weights: weights.array(),
-  stages: type({
-    kind: "string",
-    label: "string",
-    key: "string",
-    created: "string",
-    seconds: "number",
-    reused: "boolean",
-    /** The commit that made the artifact, and the code that its key holds, as its manifest has them. Null: it does not say. */
-    commit: type({ hash: "string", dirty: "boolean", "sources?": "string" }).or("null"),
-    code: "unknown",
-  }).array(),
 })
 export type RunRecord = typeof runRecord.infer

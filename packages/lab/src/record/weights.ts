@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import type { Graph } from "../graph.ts"
 import { filesOfFolder, modelDirectory } from "../stages/folder.ts"
 import type { Artifact } from "../store/store.ts"
-import type { WeightsRecord } from "./schema.ts"
+import type { WeightsRecord } from "./header.ts"
 
 const isWeights = (path: string): boolean => path.endsWith(".safetensors")
 

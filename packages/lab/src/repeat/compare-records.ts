@@ -1,31 +1,37 @@
-/** A run's record against the record of its repeat, figure by figure. */
-import type { RunRecord } from "../record/schema.ts"
+/**
+ * A run's record against the record of its repeat.
+ *
+ * The same code on the same machine gives the same figures to the last digit. Another processor, another variant of the
+ * native library or another version rounds otherwise, and training is chaotic: figures are then held against the
+ * intervals that both records have of them.
+ */
+
+import type { FigurePair } from "../runs/compare.ts"
+import { costPairs, figurePairs, tablesOfBoth } from "../runs/compare.ts"
 import { type Leaf, leavesOf, sameLeaf } from "../runs/leaves.ts"
+import type { WrittenRun } from "../runs/read-run.ts"
+import { writeInterval, writeNumber } from "../table/cells.ts"
 import { unlikeness } from "./likeness.ts"
-import { notCompared, tolerances } from "./rules.ts"
 
 /** The last loss of each training stage, by its label: what metrics.jsonl adds to a record. */
 export type FinalLosses = ReadonlyArray<{ readonly label: string; readonly loss: number }>
 
 /** A record with what stands beside it. */
 export interface Repeatable {
-  readonly record: RunRecord
+  readonly written: WrittenRun
+  /** The whole document, as run.json holds it. */
+  readonly document: Readonly<Record<string, unknown>>
   /** Null where the run's metrics.jsonl is not there. */
   readonly finalLosses: FinalLosses | null
 }
 
-/** One figure that is not the same in both. */
+/** One figure or setting that is not the same in both. */
 export interface Deviation {
   readonly path: string
-  readonly recorded: Leaf | undefined
-  readonly repeated: Leaf | undefined
-  /** |repeated - recorded|, relative to the recorded where the tolerance is; null for what is no number, or is not on both sides. */
-  readonly deviation: number | null
-  readonly relative: boolean
-  /** The largest that counts as reproduced; 0 where the figures must be the same. */
-  readonly allowed: number
+  /** As it is written for people: all digits where each counts, with its interval where that decides. */
+  readonly recorded: string
+  readonly repeated: string
   readonly within: boolean
-  readonly why: string
 }
 
 export interface Repeated {
@@ -37,91 +43,108 @@ export interface Repeated {
   /** Figures and settings that were compared, and those of them that are the same. */
   readonly compared: number
   readonly equal: number
-  /** All that differ, those that are out of their tolerance first, then by their share of it. */
+  /** All that differ, those that are out first. */
   readonly deviations: ReadonlyArray<Deviation>
 }
 
-const documentOf = ({ record, finalLosses }: Repeatable, both: boolean): unknown =>
-  both && finalLosses !== null ? { ...record, finalLosses } : record
+/** Fields that say who made a record, or say its figures in words: no figures of their own. */
+const aside = new Set([
+  ...["run", "experiment", "commit", "versions", "machine", "stages", "schema", "created"],
+  ...["conclusions", "verdict", "about", "primary", "counts"],
+])
 
-/** Tested tokens of a row at the table's draft length: of one seed, or of all together. */
-const testedOf = ({ rows, conditions }: RunRecord, row: string, seed?: string): number =>
-  rows
-    .filter(({ name }) => name === row)
-    .flatMap(({ seeds }) => seeds)
-    .filter((figures) => seed === undefined || String(figures.seed) === seed)
-    .flatMap(({ byGamma }) => byGamma.filter(({ gamma }) => gamma === conditions.gamma))
-    .reduce((sum, { testedTokens }) => sum + testedTokens, 0)
+/** Fields that a clock or a person decides, at any depth: messages may name a folder. */
+const clocked = /(^|\.)(seconds|timing|speedup\w*|secondsPerCall|tokensPerSecond)\b|^missing\[.*\.message$/
 
-/**
- * The room of a figure because it is of few tokens or prompts: 1 / sqrt(n), about two standard errors of a share of n
- * that is not near 0 or 1. A small run cannot be held to a tolerance that was measured on a large one; from 2500 tested
- * tokens on the tolerances of the table are the wider ones.
- */
-const roomFor = (path: string, record: RunRecord): number => {
-  const { rows, conditions, tuning } = record
-  if (path.startsWith("target.")) return 1 / Math.sqrt(conditions.prompts)
-  if (path.startsWith("tuning.")) return 1 / Math.sqrt(tuning?.prompts ?? 1)
-  const [, row, rest = ""] = /^rows\[(.*?)\]\.(.*)$/.exec(path) ?? []
-  const [, seed] = /^seeds\[(.*?)\]/.exec(rest) ?? []
-  const [, position] = /^byPosition\[(.*?)\]/.exec(rest) ?? []
-  const own = rows.find(({ name }) => name === row)?.byPosition.find((p) => String(p.position) === position)
-  const least = Math.min(...rows.map(({ name }) => testedOf(record, name)))
-  const n = own?.tested ?? (row === undefined ? least : testedOf(record, row, seed))
-  return n > 0 ? 1 / Math.sqrt(n) : 1
+/** Tables without the columns that a clock tells. */
+const withoutClock = ({ tables }: WrittenRun) =>
+  tables.map((table) => {
+    const columns = table.columns.filter(({ clock }) => !clock)
+    const rows = table.rows.map(({ cells, ...row }) => ({
+      ...row,
+      cells: Object.fromEntries(columns.flatMap(({ key }) => (Object.hasOwn(cells, key) ? [[key, cells[key]]] : []))),
+    }))
+    return { ...table, columns, rows }
+  })
+
+/** Every figure and setting of a record by its path; the tables where they are the record's only figures. */
+const figuresOf = ({ document, written, finalLosses }: Repeatable, losses: boolean): ReadonlyMap<string, Leaf> => {
+  const kept = Object.fromEntries(Object.entries(document).filter(([key]) => !aside.has(key)))
+  const tables = Object.hasOwn(document, "tables") ? { tables: withoutClock(written) } : {}
+  const leaves = leavesOf({ ...kept, ...tables, ...(losses ? { finalLosses } : {}) })
+  return new Map([...leaves].filter(([path]) => !clocked.test(path)))
 }
 
-/** True if a path is of a measurement, not of a cost: only the former is of few tokens or prompts. */
-const isFigure = (path: string): boolean => !/\.budget\[|\.flops$|^draftParameters/.test(path)
+const writeLeaf = (leaf: Leaf | undefined): string =>
+  leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
 
-const deviationOf = (
-  path: string,
-  recorded: Leaf | undefined,
-  repeated: Leaf | undefined,
-  rule: { readonly by: string; readonly within?: number; readonly why: string },
-  room: number,
-): Deviation => {
-  const common = { path, recorded, repeated, why: rule.why }
-  const relative = rule.by === "relative"
-  if (typeof recorded !== "number" || typeof repeated !== "number")
-    return { ...common, relative, deviation: null, allowed: 0, within: false }
-  const scale = relative ? Math.abs(recorded) : 1
-  const difference = Math.abs(repeated - recorded)
-  // Relative to 0 anything is too far, unless it is the same.
-  const deviation = scale === 0 ? (difference === 0 ? 0 : Number.POSITIVE_INFINITY) : difference / scale
-  const allowed = rule.by === "exact" ? 0 : Math.max(rule.within ?? 0, room)
-  return { ...common, relative, deviation, allowed, within: deviation <= allowed }
+/** Leaves of both sides; those that differ are out. */
+const comparedLeaves = (a: ReadonlyMap<string, Leaf>, b: ReadonlyMap<string, Leaf>) => {
+  const paths = [...new Set([...a.keys(), ...b.keys()])]
+  const deviations = paths
+    .filter((path) => !sameLeaf(a.get(path), b.get(path)))
+    .map((path): Deviation => {
+      const [recorded, repeated] = [writeLeaf(a.get(path)), writeLeaf(b.get(path))]
+      return { path, recorded, repeated, within: false }
+    })
+  return { compared: paths.length, deviations }
 }
 
-/** How much of what it is allowed a deviation takes: what is listed first. */
-const share = ({ deviation, allowed }: Deviation): number =>
-  deviation === null || allowed === 0 ? Number.POSITIVE_INFINITY : deviation / allowed
+/** The largest relative difference of a cost: a filter that compares losses may keep a token more or less of a batch. */
+const costTolerance = 0.01
 
-const exactly = { by: "exact", why: "the same code on the same machine gives the same figures" }
+/** The rows and figures of all tables that both records have, each held against the other's interval. */
+const comparedTables = (a: WrittenRun, b: WrittenRun) => {
+  const both = tablesOfBoth(a, b)
+  const pathOf = ({ table, row, column }: Pick<FigurePair, "table" | "row" | "column">) =>
+    `${table}[${row}].${column.key}`
+  const figures = both.flatMap(([ofA, ofB]) => figurePairs(ofA, ofB))
+  const costs = both.flatMap(([ofA, ofB]) => costPairs(ofA, ofB))
+  const ofFigures = figures.map((pair) => {
+    const [recorded, repeated] = [writeInterval(pair.a, pair.column), writeInterval(pair.b, pair.column)]
+    const within = pair.difference !== null && !pair.beyond
+    return { path: pathOf(pair), recorded, repeated, within, equal: pair.difference === 0 }
+  })
+  const ofCosts = costs.map((pair) => {
+    const [x, y] = [pair.a.value, pair.b.value]
+    const write = (value: number | null) => (value === null ? "-" : writeNumber(value, pair.column))
+    const within = x !== null && y !== null && Math.abs(x - y) <= costTolerance * Math.abs(x)
+    return { path: pathOf(pair), recorded: write(x), repeated: write(y), within, equal: x === y }
+  })
+  const rows = both.flatMap(([ofA, ofB]) => {
+    const [namesA, namesB] = [ofA, ofB].map(({ rows }) => rows.map(({ name }) => name)) as [string[], string[]]
+    return [...new Set([...namesA, ...namesB])]
+      .filter((name) => !(namesA.includes(name) && namesB.includes(name)))
+      .map((name) => ({
+        path: `${ofA.name}[${name}]`,
+        recorded: namesA.includes(name) ? "there" : "-",
+        repeated: namesB.includes(name) ? "there" : "-",
+        within: false,
+        equal: false,
+      }))
+  })
+  const all = [...rows, ...ofFigures, ...ofCosts]
+  const deviations = all.filter(({ equal }) => !equal).map(({ equal: _, ...deviation }): Deviation => deviation)
+  return { compared: all.length, deviations }
+}
 
 /** Compares the record of a run with that of its repeat. */
 export const compareRecords = (recorded: Repeatable, repeated: Repeatable): Repeated => {
-  const unlike = unlikeness(recorded.record, repeated.record)
+  const unlike = unlikeness(recorded.written, repeated.written)
   const exact = unlike.length === 0
-  const both = recorded.finalLosses !== null && repeated.finalLosses !== null
-  const [a, b] = [leavesOf(documentOf(recorded, both)), leavesOf(documentOf(repeated, both))]
-  const deviations: Array<Deviation> = []
-  let compared = 0
-  for (const path of new Set([...a.keys(), ...b.keys()])) {
-    if (notCompared.some((rule) => rule.path.test(path))) continue
-    const rule = exact ? exactly : tolerances.find((t) => t.path.test(path))!
-    if (rule.by === "skip") continue
-    compared++
-    const [ofA, ofB] = [a.get(path), b.get(path)]
-    if (sameLeaf(ofA, ofB)) continue
-    deviations.push(deviationOf(path, ofA, ofB, rule, exact || !isFigure(path) ? 0 : roomFor(path, recorded.record)))
-  }
+  const losses = recorded.finalLosses !== null && repeated.finalLosses !== null
+  const settings = ({ written: { config, seeds, data } }: Repeatable) => leavesOf({ config, seeds, data })
+  const parts = exact
+    ? [comparedLeaves(figuresOf(recorded, losses), figuresOf(repeated, losses))]
+    : [comparedLeaves(settings(recorded), settings(repeated)), comparedTables(recorded.written, repeated.written)]
+  const deviations = parts.flatMap((part) => part.deviations)
+  const compared = parts.reduce((sum, part) => sum + part.compared, 0)
   return {
     reproduced: deviations.every(({ within }) => within),
     exact,
     unlike,
     compared,
     equal: compared - deviations.length,
-    deviations: deviations.toSorted((x, y) => Number(x.within) - Number(y.within) || share(y) - share(x)),
+    deviations: deviations.toSorted((x, y) => Number(x.within) - Number(y.within)),
   }
 }

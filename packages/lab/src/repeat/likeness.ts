@@ -1,5 +1,5 @@
 /** The likeness of two records: made by the same code on the same machine, their figures must be the same. */
-import type { RunRecord } from "../record/schema.ts"
+import type { WrittenRun } from "../runs/read-run.ts"
 
 /** Fields of a machine that can change a figure; its memory and its system's release cannot. */
 const decisive = ["cpu", "cores", "device", "products", "native"] as const
@@ -10,17 +10,17 @@ const decisive = ["cpu", "cores", "device", "products", "native"] as const
  * The keys of the stages hold the sources of what they ran, the engine's version, the variant of the native library and
  * their settings. A stage that one of the records does not have is a difference too.
  */
-export const unlikeness = (recorded: RunRecord, repeated: RunRecord): ReadonlyArray<string> => {
+export const unlikeness = (recorded: WrittenRun, repeated: WrittenRun): ReadonlyArray<string> => {
   const machine = decisive.flatMap((field) => {
     const [a, b] = [recorded.machine[field], repeated.machine[field]]
-    return a === b ? [] : [`machine.${field}: ${a ?? "none"} -> ${b ?? "none"}`]
+    return a === b ? [] : [`machine.${field}: ${String(a ?? "none")} -> ${String(b ?? "none")}`]
   })
   const names = [...new Set([...Object.keys(recorded.versions), ...Object.keys(repeated.versions)])]
   const versions = names.flatMap((name) => {
     const [a, b] = [recorded.versions[name], repeated.versions[name]]
     return a === b ? [] : [`${name} ${String(a)} -> ${String(b)}`]
   })
-  const keys = (record: RunRecord) => new Map(record.stages.map(({ label, key }) => [label, key]))
+  const keys = (record: WrittenRun) => new Map(record.stages.map(({ label, key }) => [label, key]))
   const [ofA, ofB] = [keys(recorded), keys(repeated)]
   const labels = [...new Set([...ofA.keys(), ...ofB.keys()])]
   const others = labels.filter((label) => ofA.get(label) !== ofB.get(label))

@@ -1,28 +1,14 @@
 /** The outcome of a repeat, for the terminal. */
-
-import { type Leaf, writeLeaf } from "../runs/leaves.ts"
 import { align } from "../table/align.ts"
 import type { Deviation } from "./compare-records.ts"
 import type { Repeat } from "./repeat.ts"
 
-/** All digits where each counts; else as many as tell what is within a tolerance. */
-const figure = (leaf: Leaf | undefined, exact: boolean): string =>
-  typeof leaf === "number" && !exact && !Number.isInteger(leaf) ? leaf.toPrecision(5) : writeLeaf(leaf)
-
-const row = (
-  { path, recorded, repeated, deviation, relative, allowed, within }: Deviation,
-  exact: boolean,
-): ReadonlyArray<string> => {
-  const write = (x: number) => (relative ? `${(100 * x).toPrecision(3)} %` : x.toPrecision(3))
-  return [
-    path,
-    figure(recorded, exact),
-    figure(repeated, exact),
-    deviation === null ? "-" : write(deviation),
-    deviation === null ? "-" : allowed === 0 ? "0" : write(allowed),
-    within ? "" : "OUT",
-  ]
-}
+const row = ({ path, recorded, repeated, within }: Deviation): ReadonlyArray<string> => [
+  path,
+  recorded,
+  repeated,
+  within ? "" : "OUT",
+]
 
 /** How many deviations are listed: enough to see what kind they are. */
 const most = 12
@@ -35,7 +21,7 @@ export const renderRepeat = (repeat: Repeat): string => {
   const basis = exact
     ? ["Same code, same machine: every figure that no clock tells must be the same, to the last digit."]
     : [
-        "Not the same code on the same machine, so figures must agree within tolerances (packages/lab/src/repeat/rules.ts):",
+        "Not the same code on the same machine: the intervals of each figure must overlap, costs agree within 1 %.",
         ...unlike.map((line) => `  ${line}`),
       ]
   const table =
@@ -43,18 +29,13 @@ export const renderRepeat = (repeat: Repeat): string => {
       ? []
       : [
           "",
-          deviations.length > shown.length
-            ? `The ${shown.length} largest of ${deviations.length} deviations, by their share of what is allowed:`
-            : "What differs, by its share of what is allowed:",
+          deviations.length > shown.length ? `${shown.length} of ${deviations.length} that differ:` : "Different:",
           "",
-          align(
-            [["figure", "recorded", "repeated", "deviation", "allowed", ""], ...shown.map((d) => row(d, exact))],
-            new Set([0, 5]),
-          ),
+          align([["figure", "recorded", "repeated", ""], ...shown.map(row)], new Set([0, 3])),
         ]
   const verdict = reproduced
-    ? `Reproduced: ${equal === compared ? "all the same" : "all within tolerances"}.`
-    : `NOT reproduced: ${out.length} of ${compared} are ${exact ? "other figures" : "out of their tolerance"}, ${out[0]!.path} first.`
+    ? `Reproduced: ${equal === compared ? "all the same" : "every interval overlaps with the recorded one"}.`
+    : `NOT reproduced: ${out.length} of ${compared} are ${exact ? "other figures" : "apart"}, ${out[0]!.path} first.`
   return [
     `Repeat of ${recorded.experiment} ${recorded.run}, recorded ${recorded.created.slice(0, 10)}`,
     "",

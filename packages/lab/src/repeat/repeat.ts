@@ -10,7 +10,7 @@ import { experimentNamed, loadExperiment } from "../experiments.ts"
 import type { Progress } from "../progress.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { runExperiment } from "../run.ts"
-import { readRun } from "../runs/read-run.ts"
+import { isStudyRecord, readRun, type WrittenRun, writtenDistillation } from "../runs/read-run.ts"
 import { readMetrics, type StageError } from "../stage.ts"
 import { withLock } from "../store/lock.ts"
 import { Store, winnowHome } from "../store/store.ts"
@@ -27,8 +27,8 @@ export interface RepeatOptions {
 
 /** A run that was repeated. */
 export interface Repeat extends Repeated {
-  readonly recorded: RunRecord
-  readonly repeated: RunRecord
+  readonly recorded: WrittenRun
+  readonly repeated: WrittenRun
   /** The repeat's own folder of results. */
   readonly directory: string
 }
@@ -92,6 +92,10 @@ export const repeatRun = (
       ]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
+    if (isStudyRecord(record)) {
+      const problems = [`is the record of a ${record.study}; only a distillation can be repeated`]
+      return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
+    }
     // A folder of this name is emptied.
     if (!/^[\w-]+$/.test(record.run)) {
       const problems = [`calls its run ${JSON.stringify(record.run)}; expected letters and digits, as runs are named`]
@@ -108,12 +112,13 @@ export const repeatRun = (
         runExperiment(resolved, { slug, part, preset, results, parallel }),
         Store.layer(folder),
       )
+      const again = writtenDistillation(finished.record)
       const comparison = compareRecords(
-        { record, finalLosses: finalLosses(directory) },
-        { record: finished.record, finalLosses: finalLosses(finished.directory) },
+        { written, document: record, finalLosses: finalLosses(directory) },
+        { written: again, document: finished.record, finalLosses: finalLosses(finished.directory) },
       )
       yield* Effect.sync(() => writeFileSync(join(folder, comparedFile), `${comparison.reproduced}\n`))
-      return { ...comparison, recorded: record, repeated: finished.record, directory: finished.directory }
+      return { ...comparison, recorded: written, repeated: again, directory: finished.directory }
     })
     return yield* withLock(join(home, "locks", `repeat-${run}.lock`), () => {}, again)
   })

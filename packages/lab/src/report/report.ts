@@ -1,7 +1,9 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
+import type { StudyTable } from "../study/table.ts"
 import { caption, missingLines, score } from "../table/caption.ts"
-import { acceptedCells, type Cells, costCells, timeCells } from "../table/columns.ts"
+import { cellsOf } from "../table/cells.ts"
+import { acceptanceTable, costTable, timeTable } from "../table/distillation.ts"
 import { short } from "../table/format.ts"
 import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
 import { differencesChart } from "./charts/differences.ts"
@@ -20,14 +22,17 @@ const draw = async (title: string, text: string, chart: Chart | undefined): Prom
 const list = (facts: ReadonlyArray<string>) =>
   `<ul class="facts">${facts.map((f) => `<li>${escapeHtml(f)}</li>`).join("")}</ul>`
 
-const table = (run: RunRecord, { rows, left }: Cells) => htmlTable(rows, left, (i) => run.rows[i]!.role !== "arm")
+const table = (of: StudyTable) => {
+  const { rows, left } = cellsOf(of)
+  return htmlTable(rows, left, (i) => of.rows[i]!.context)
+}
 
 const missing = (run: RunRecord): string =>
   run.missing.length === 0 ? "" : `<pre class="missing">${missingLines(run).map(escapeHtml).join("\n")}</pre>`
 
 /** Where the time goes, by T = (gamma T_draft + T_target) / tau; nothing where no draft was timed. */
 const time = (run: RunRecord): string => {
-  const { rows, left } = timeCells(run)
+  const { rows, left } = cellsOf(timeTable(run))
   if (rows.length === 1) return ""
   const { gamma, timedPrompts } = run.conditions
   return `<h2>Where the time goes</h2>
@@ -79,8 +84,8 @@ ${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and pr
     .map((text) => `<li>${escapeHtml(text)}</li>`)
     .join("")}</ul>
 <h2>What the target accepted, and what it cost</h2>
-${table(run, acceptedCells(run))}
-${table(run, costCells(run))}
+${table(acceptanceTable(run))}
+${table(costTable(run))}
 ${missing(run)}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
 ${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval (of two seeds none).", acceptanceChart(points))}

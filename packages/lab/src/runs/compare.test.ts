@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { compareRuns } from "./compare.ts"
+import { earlierTable } from "./earlier-table.ts"
 import { renderRuns } from "./list.ts"
 import type { WrittenRun } from "./read-run.ts"
 import { renderComparison } from "./render-comparison.ts"
@@ -29,8 +30,9 @@ const written = (more: Partial<WrittenRun> = {}): WrittenRun => ({
   commit: { hash: "0123456789abcdef", dirty: true },
   versions: { bun: "1.4.5" },
   machine: { cpu: "c", cores: 2 },
-  conditions: { dataset: "echo/test", prompts: 10, gamma: 4 },
-  rows: [aRow("all", 0.6), aRow("behind", 0.65, { draftKl: interval(0.3, 0.1) })],
+  study: "distillation",
+  data: { dataset: "echo/test", prompts: 10 },
+  tables: [earlierTable([aRow("all", 0.6), aRow("behind", 0.65, { draftKl: interval(0.3, 0.1) })], 4)],
   stages: [{ kind: "rollouts", label: "r", key: "k1" }],
   ...more,
 })
@@ -44,7 +46,7 @@ test("settings are compared path by path, figures arm by arm; those beyond both 
       arms: { behind: { filter: { name: "behind", options: { k: 0.3 } }, steps: 6 } },
     },
     machine: { cpu: "d", cores: 2 },
-    rows: [aRow("behind", 0.7), aRow("all", 0.615), aRow("more", 0.1)],
+    tables: [earlierTable([aRow("behind", 0.7), aRow("all", 0.615), aRow("more", 0.1)], 4)],
   })
   const found = compareRuns(a, b)
   expect(found.config).toEqual([
@@ -52,14 +54,15 @@ test("settings are compared path by path, figures arm by arm; those beyond both 
     { path: "arms.behind.filter.k", a: 0.4, b: 0.3 },
   ])
   expect(found.madeBy).toEqual([{ path: "machine.cpu", a: "c", b: "d" }])
-  const greedy = found.figures.filter(({ measure }) => measure === "greedyAcceptance")
-  expect(greedy.map(({ arm, apart }) => [arm, apart])).toEqual([
+  const greedy = found.figures.filter(({ column }) => column.key === "greedyAcceptance")
+  expect(greedy.map(({ row, apart }) => [row, apart])).toEqual([
     ["all", false], // 0.015 apart, each known by 0.01
     ["behind", true],
   ])
   expect(greedy[1]!.difference).toBeCloseTo(0.05, 12)
-  expect(found.figures.find(({ measure }) => measure === "draftKl")).toMatchObject({ arm: "behind", difference: null })
-  expect([found.armsOfA, found.armsOfB]).toEqual([[], ["more"]])
+  const kl = found.figures.find(({ column }) => column.key === "draftKl")
+  expect(kl).toMatchObject({ row: "behind", difference: null })
+  expect([found.onlyInA, found.onlyInB]).toEqual([[], ["more"]])
   expect(found.data).toEqual({ prompts: "same", rollouts: true, reasons: [] })
   const text = renderComparison(found, a, b)
   expect(text).toMatch(/arms\.behind\.filter\.k +0\.4 +0\.3/)
@@ -70,7 +73,7 @@ test("settings are compared path by path, figures arm by arm; those beyond both 
 })
 
 test("what was measured on other prompts, or on texts of another target, is said", () => {
-  const fewer = written({ conditions: { dataset: "echo/test", prompts: 5, gamma: 4 } })
+  const fewer = written({ data: { dataset: "echo/test", prompts: 5 } })
   const others = written({
     config: { task: { name: "echo", options: { letters: 20 } } },
     stages: [{ kind: "rollouts", label: "r", key: "k2" }],
@@ -89,37 +92,42 @@ test("what was measured on other prompts, or on texts of another target, is said
 test("a run of another version is shown as far as it can be read; a list is one line a run", () => {
   const text = renderRun({ directory: "/r", hash: "", written: written(), record: undefined })
   expect(text).toMatch(/version \(run\.json of schema 1\)/)
-  expect(text).toMatch(/behind +65\.0 % \[64\.0, 66\.0\] +50\.0 % \[48\.0, 52\.0\] +2\.00 \[1\.90, 2\.10\] +0\.300/)
+  expect(text).toMatch(/behind +65\.0 ± 1\.0 +50\.0 ± 2\.0 +2\.00 ± 0\.10 +0\.300/)
   const common = { directory: "/r", commit: written().commit, seeds: [1, 2], attempts: [] }
   const entry = { ...common, run: "aaaa", experiment: "000-tiny", part: "echo", when: "", schema: 1 }
-  const arms = [{ name: "all", greedyAcceptance: interval(0.6, 0.01) }]
+  const headline = written().tables[0]!.columns[0]!
+  const arms = [{ name: "all", figure: interval(0.6, 0.01) }]
   const lines = renderRuns([
-    { ...entry, state: "done", arms },
-    { ...entry, state: "running", arms: [{ name: "all", greedyAcceptance: null }] },
+    { ...entry, state: "done", headline, arms },
+    { ...entry, state: "running", headline: null, arms: [{ name: "all", figure: null }] },
   ]).split("\n")
-  expect(lines[2]).toMatch(/^aaaa +000-tiny\/echo +- +0123456\+ +2 +1 +done +all 60\.0 % \[59\.0, 61\.0\]$/)
+  expect(lines[2]).toMatch(
+    /^aaaa +000-tiny\/echo +- +0123456\+ +2 +1 +done +greedy acceptance: all 60\.0 % \[59\.0, 61\.0\]$/,
+  )
   expect(lines[3]).toMatch(/running +all$/)
   const attempt = { command: ["experiment", "tiny"], pid: 7, began: "", ended: "", message: "loss is NaN" }
   const failed = renderAttempts({
     ...entry,
     schema: null,
     state: "failed",
+    headline: null,
     arms,
     attempts: [{ ...attempt, state: "failed" }],
   })
   expect(failed).toMatch(/^000-tiny\/echo aaaa is failed and has no record yet/)
   expect(failed).toMatch(/failed +7 +experiment tiny +loss is NaN$/)
-  expect(renderRuns([{ ...entry, state: "done", arms }], 40).split("\n")[2]).toHaveLength(40)
+  expect(renderRuns([{ ...entry, state: "done", headline, arms }], 40).split("\n")[2]).toHaveLength(40)
 })
 
 test("of two seeds no interval is written, and nothing is marked as apart", () => {
   const of = (value: number, seeds: number) =>
     aRow("all", value, { greedyAcceptance: { ...interval(value, 0.01), seeds } })
-  const [two, five] = [written({ rows: [of(0.6, 2)] }), written({ rows: [of(0.9, 5)] })]
+  const tables = (value: number, seeds: number) => ({ tables: [earlierTable([of(value, seeds)], 4)] })
+  const [two, five] = [written(tables(0.6, 2)), written(tables(0.9, 5))]
   const text = renderComparison(compareRuns(two, five), two, five)
   expect(text).toMatch(/greedy acceptance +60\.0 % +90\.0 % \[89\.0, 91\.0\] +\+30\.0 points *$/m)
   expect(text).toContain("Two seeds: no comparison, no interval.")
-  const other = written({ rows: [of(0.6, 3)] })
+  const other = written(tables(0.6, 3))
   expect(renderComparison(compareRuns(other, five), other, five)).toMatch(
     /60\.0 % \[59\.0, 61\.0\] .*\+30\.0 points +\*/,
   )

@@ -1,21 +1,20 @@
 /** Two runs side by side: what differs in their settings, in what made them, in their data, and in what came out. */
-
-import { type Measure, measures } from "./figures.ts"
+import type { StudyTable, TableColumn, TableFigure, TableRow } from "../study/table.ts"
 import { type Changed, changedLeaves } from "./leaves.ts"
-import type { WrittenInterval, WrittenRun } from "./read-run.ts"
+import type { WrittenRun } from "./read-run.ts"
 
-/** One measure of one arm in both runs. */
+/** One figure of one row in both runs. */
 export interface FigurePair {
-  readonly arm: string
-  readonly measure: Measure["key"]
-  readonly a: WrittenInterval
-  readonly b: WrittenInterval
+  readonly table: string
+  readonly row: string
+  readonly column: TableColumn
+  readonly a: TableFigure
+  readonly b: TableFigure
   /** b - a; null where either has no figure. */
   readonly difference: number | null
-  /**
-   * True if the intervals have nothing in common: a difference beyond what either run knows its own figure by. Never of
-   * two seeds.
-   */
+  /** True if the intervals have nothing in common. */
+  readonly beyond: boolean
+  /** The same, as a finding: a difference beyond what either run knows its own figure by. Never of two seeds. */
   readonly apart: boolean
 }
 
@@ -35,20 +34,15 @@ export interface Comparison {
   readonly madeBy: ReadonlyArray<Changed>
   readonly data: SameData
   readonly figures: ReadonlyArray<FigurePair>
-  readonly armsOfA: ReadonlyArray<string>
-  readonly armsOfB: ReadonlyArray<string>
+  /** Rows of the tables that both have, which one of the runs lacks. */
+  readonly onlyInA: ReadonlyArray<string>
+  readonly onlyInB: ReadonlyArray<string>
 }
 
-const nothing: WrittenInterval = { value: null, low: null, high: null }
+const nothing: TableFigure = { value: null }
 
-const areApart = (a: WrittenInterval, b: WrittenInterval): boolean =>
-  a.seeds !== 2 &&
-  b.seeds !== 2 &&
-  a.low !== null &&
-  a.high !== null &&
-  b.low !== null &&
-  b.high !== null &&
-  (a.low > b.high || b.low > a.high)
+const areBeyond = (a: TableFigure, b: TableFigure): boolean =>
+  a.low != null && a.high != null && b.low != null && b.high != null && (a.low > b.high || b.low > a.high)
 
 /** Settings that decide which prompts there are, and how many; `maxLength` leaves out the longer ones, in tokens. */
 const decidesPrompts = (path: string): boolean =>
@@ -60,36 +54,66 @@ const sameData = (a: WrittenRun, b: WrittenRun, config: ReadonlyArray<Changed>):
   const [ofA, ofB] = [keys(a), keys(b)]
   const rollouts = ofA.length > 0 && ofA.length === ofB.length && ofA.every((key) => ofB.includes(key))
   if (reasons.length > 0) return { prompts: "other", rollouts, reasons }
-  return { prompts: a.conditions.prompts === b.conditions.prompts ? "same" : "prefix", rollouts, reasons }
+  return { prompts: a.data.prompts === b.data.prompts ? "same" : "prefix", rollouts, reasons }
 }
 
-const figurePairs = (a: WrittenRun, b: WrittenRun): ReadonlyArray<FigurePair> =>
+/** The figure of a cell; none of words, nor where there is no cell. */
+const figureAt = ({ cells }: TableRow, { key }: TableColumn): TableFigure => {
+  const cell = cells[key]
+  return typeof cell === "object" && cell !== null ? cell : nothing
+}
+
+/** Tables of one name in both runs. */
+export const tablesOfBoth = (a: WrittenRun, b: WrittenRun): ReadonlyArray<readonly [a: StudyTable, b: StudyTable]> =>
+  a.tables.flatMap((table) => {
+    const other = b.tables.find(({ name }) => name === table.name)
+    return other === undefined ? [] : [[table, other] as const]
+  })
+
+/** One column of a row that both tables have. */
+const pairsOf = (a: StudyTable, b: StudyTable, of: (column: TableColumn) => boolean): ReadonlyArray<FigurePair> =>
   a.rows.flatMap((row) => {
     const other = b.rows.find(({ name }) => name === row.name)
     if (other === undefined) return []
-    return measures.flatMap(({ key }): ReadonlyArray<FigurePair> => {
-      if (row[key] === undefined && other[key] === undefined) return []
-      const [ofA, ofB] = [row[key] ?? nothing, other[key] ?? nothing]
+    return a.columns.filter(of).flatMap((column): ReadonlyArray<FigurePair> => {
+      const [ofA, ofB] = [figureAt(row, column), figureAt(other, column)]
+      if (ofA.value === null && ofB.value === null) return []
       const difference = ofA.value === null || ofB.value === null ? null : ofB.value - ofA.value
-      return [{ arm: row.name, measure: key, a: ofA, b: ofB, difference, apart: areApart(ofA, ofB) }]
+      const beyond = areBeyond(ofA, ofB)
+      const apart = beyond && ofA.seeds !== 2 && ofB.seeds !== 2
+      return [{ table: a.name, row: row.name, column, a: ofA, b: ofB, difference, beyond, apart }]
     })
   })
 
-/** Compares two runs by their records, of whatever versions. */
+/** The measured figures of two tables; a figure that a clock tells is left out. */
+export const figurePairs = (a: StudyTable, b: StudyTable): ReadonlyArray<FigurePair> =>
+  pairsOf(a, b, ({ kind, clock }) => kind === "figure" && !clock)
+
+/** The costs of two tables; a cost that a clock tells is left out. */
+export const costPairs = (a: StudyTable, b: StudyTable): ReadonlyArray<FigurePair> =>
+  pairsOf(a, b, ({ kind, clock }) => kind === "cost" && !clock)
+
+/** Compares two runs by their records, of whatever versions; of the same study they share tables. */
 export const compareRuns = (a: WrittenRun, b: WrittenRun): Comparison => {
   const config = changedLeaves(a.config, b.config, { wholeLists: true })
   const madeBy = changedLeaves(
-    { commit: a.commit, versions: a.versions, machine: a.machine, schema: a.schema },
-    { commit: b.commit, versions: b.versions, machine: b.machine, schema: b.schema },
+    { study: a.study, commit: a.commit, versions: a.versions, machine: a.machine, schema: a.schema },
+    { study: b.study, commit: b.commit, versions: b.versions, machine: b.machine, schema: b.schema },
   )
-  const arms = (run: WrittenRun, other: WrittenRun) =>
-    run.rows.map(({ name }) => name).filter((name) => !other.rows.some((row) => row.name === name))
+  const both = tablesOfBoth(a, b)
+  const rowsOnlyIn = (tables: ReadonlyArray<readonly [StudyTable, StudyTable]>) => [
+    ...new Set(
+      tables.flatMap(([own, other]) =>
+        own.rows.map(({ name }) => name).filter((name) => !other.rows.some((row) => row.name === name)),
+      ),
+    ),
+  ]
   return {
     config,
     madeBy,
     data: sameData(a, b, config),
-    figures: figurePairs(a, b),
-    armsOfA: arms(a, b),
-    armsOfB: arms(b, a),
+    figures: both.flatMap(([ofA, ofB]) => figurePairs(ofA, ofB)),
+    onlyInA: rowsOnlyIn(both),
+    onlyInB: rowsOnlyIn(both.map(([ofA, ofB]) => [ofB, ofA])),
   }
 }

@@ -1,5 +1,6 @@
 /** The run store's entry of a run: the contents of its run.json, and how each attempt at it went. */
-import type { RunFile, WrittenInterval, WrittenRun } from "./read-run.ts"
+import type { TableColumn, TableFigure } from "../study/table.ts"
+import type { RunFile, WrittenRun } from "./read-run.ts"
 
 /**
  * - running: a process works on it now
@@ -42,8 +43,10 @@ export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
   readonly state: RunState
   /** When its record was written; where there is none, when it was last begun. ISO. */
   readonly when: string
-  /** In the experiment's order; null where there is no figure (yet). */
-  readonly arms: ReadonlyArray<{ readonly name: string; readonly greedyAcceptance: WrittenInterval | null }>
+  /** The column of the first table that lists lead with; null where there is no record (yet). */
+  readonly headline: TableColumn | null
+  /** In the experiment's order, with the headline's figure; null where there is none (yet). */
+  readonly arms: ReadonlyArray<{ readonly name: string; readonly figure: TableFigure | null }>
   /** The version of its run.json's form; null where there is none that can be read. */
   readonly schema: number | null
   readonly attempts: ReadonlyArray<Attempt>
@@ -52,21 +55,36 @@ export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
 /** The part of a run.json that the index keeps. */
 export type Summary = Omit<RunEntry, "attempts">
 
+/** The first column of figures of the first table: lists lead with it. */
+const headlineOf = ({ tables }: WrittenRun): TableColumn | null =>
+  tables[0]?.columns.find(({ kind }) => kind === "figure") ?? null
+
+/** The figures of one column, by row; rows that stand there for comparison are left out. */
+const figuresOf = ({ tables }: WrittenRun, column: TableColumn | null): Summary["arms"] =>
+  (tables[0]?.rows ?? [])
+    .filter(({ context }) => !context)
+    .map(({ name, cells }) => {
+      const cell = column === null ? null : cells[column.key]
+      return { name, figure: typeof cell === "object" ? cell : null }
+    })
+
 /** The summary of a run.json. */
-export const summaryOf = ({ directory, written }: Pick<RunFile, "directory" | "written">): Summary => ({
-  directory,
-  run: written.run,
-  experiment: written.experiment,
-  part: written.part ?? null,
-  state: (written.missing ?? []).length > 0 ? "incomplete" : "done",
-  when: written.created,
-  commit: written.commit,
-  seeds: written.seeds,
-  arms: written.rows
-    .filter(({ role }) => role === "arm")
-    .map(({ name, greedyAcceptance }) => ({ name, greedyAcceptance })),
-  schema: written.schema,
-})
+export const summaryOf = ({ directory, written }: Pick<RunFile, "directory" | "written">): Summary => {
+  const headline = headlineOf(written)
+  return {
+    directory,
+    run: written.run,
+    experiment: written.experiment,
+    part: written.part ?? null,
+    state: (written.missing ?? []).length > 0 ? "incomplete" : "done",
+    when: written.created,
+    commit: written.commit,
+    seeds: written.seeds,
+    headline,
+    arms: figuresOf(written, headline),
+    schema: written.schema,
+  }
+}
 
 /** A run from its attempts and its record: a record says more than an attempt that did not come to one. */
 export const entryOf = (
@@ -86,7 +104,8 @@ export const entryOf = (
   const { command: _, ...rest } = beginning
   return {
     ...rest,
-    arms: beginning.arms.map((name) => ({ name, greedyAcceptance: null })),
+    headline: null,
+    arms: beginning.arms.map((name) => ({ name, figure: null })),
     state: running === undefined ? last.state : "running",
     when: (running ?? last).began,
     schema: null,

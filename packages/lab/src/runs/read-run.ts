@@ -1,29 +1,18 @@
-/** A run as its folder holds it, whatever version wrote it: what every run.json has had since the first. */
+/** A run as its folder holds it, of whatever study and version: the header of its record, and its figures as tables. */
 import { existsSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { DataError } from "@winnow/core"
-import { parseJson, readRegularText } from "@winnow/files"
+import { parseJson, readRegularText, sha256 } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { parseRecord } from "../record/read.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { sha256 } from "../store/key.ts"
+import { type StudyRecord, studyRecord, studySchema } from "../study/record.ts"
+import type { StudyTable } from "../study/table.ts"
+import { distillationTables } from "../table/distillation.ts"
+import { earlierRow, earlierTable } from "./earlier-table.ts"
 
-const figure = "number | null"
-/** Over how many seeds, where the version said it. */
-export const intervalSpec = type({ value: figure, low: figure, high: figure, "seeds?": "number" })
-export type WrittenInterval = typeof intervalSpec.infer
-
-const row = type({
-  name: "string",
-  role: "string",
-  greedyAcceptance: intervalSpec,
-  expectedAcceptance: intervalSpec,
-  tau: intervalSpec,
-  "draftKl?": intervalSpec,
-})
-
-const writtenRun = type({
+const writtenHeader = type({
   schema: "number",
   experiment: "string",
   "part?": "string | null",
@@ -36,14 +25,23 @@ const writtenRun = type({
   commit: type({ hash: "string", dirty: "boolean" }).or("null"),
   versions: "Record<string, unknown>",
   machine: "Record<string, unknown>",
-  conditions: { dataset: "string", prompts: "number", gamma: "number" },
-  rows: row.array(),
   stages: type({ kind: "string", label: "string", key: "string" }).array(),
   "missing?": "unknown[]",
 })
 
-/** The part of a run.json that no version has changed, and those figures that any version may have. */
-export type WrittenRun = typeof writtenRun.infer
+/** Fields of a distillation that no version has changed. */
+const earlierDistillation = type({
+  conditions: { dataset: "string", prompts: "number", gamma: "number" },
+  rows: earlierRow.array(),
+})
+
+/** A record as lists, comparisons and repeats see it. */
+export interface WrittenRun extends Readonly<typeof writtenHeader.infer> {
+  /** The kind of the study. */
+  readonly study: string
+  readonly data: { readonly dataset: string; readonly prompts: number }
+  readonly tables: ReadonlyArray<StudyTable>
+}
 
 /** A run.json that was read. */
 export interface RunFile {
@@ -53,8 +51,11 @@ export interface RunFile {
   readonly hash: string
   readonly written: WrittenRun
   /** The whole record, where this version of the lab can read it. */
-  readonly record: RunRecord | undefined
+  readonly record: RunRecord | StudyRecord | undefined
 }
+
+/** True of a record that is no distillation's. */
+export const isStudyRecord = (record: RunRecord | StudyRecord): record is StudyRecord => "study" in record
 
 /** The folder of a run: itself, or the one that the run.json named lies in. */
 export const runFolder = (path: string): string => resolve(basename(path) === "run.json" ? dirname(path) : path)
@@ -63,6 +64,31 @@ export const runFolder = (path: string): string => resolve(basename(path) === "r
 export const hasRun = (path: string): boolean => {
   const file = join(runFolder(path), "run.json")
   return existsSync(file) && statSync(file).isFile()
+}
+
+/** A distillation's record as all records are seen. */
+export const writtenDistillation = (record: RunRecord): WrittenRun => ({
+  ...record,
+  study: "distillation",
+  data: { dataset: record.conditions.dataset, prompts: record.conditions.prompts },
+  tables: distillationTables(record),
+})
+
+/** A record by its form; the sentence that says what is wrong where it is none. */
+const recordOf = (json: unknown): Pick<RunFile, "written" | "record"> | string => {
+  const header = writtenHeader(json)
+  if (header instanceof type.errors) return header.summary
+  if (header.schema >= studySchema) {
+    const study = studyRecord(json)
+    return study instanceof type.errors ? study.summary : { written: study, record: study }
+  }
+  const record = parseRecord(json)
+  if (record !== undefined) return { written: writtenDistillation(record), record }
+  const earlier = earlierDistillation(json)
+  if (earlier instanceof type.errors) return earlier.summary
+  const { conditions, rows } = earlier
+  const written = { ...header, study: "distillation", data: conditions, tables: [earlierTable(rows, conditions.gamma)] }
+  return { written, record: undefined }
 }
 
 /**
@@ -83,7 +109,7 @@ export const readRun = (path: string): Effect.Effect<RunFile, DataError> =>
         fail(`${(error as Error).message}; expected the folder of a run, such as results/NNN-slug/RUN`, error),
     })
     const json = yield* Effect.try({ try: () => parseJson(text) as unknown, catch: (error) => fail(String(error)) })
-    const written = writtenRun(json)
-    if (written instanceof type.errors) return yield* fail(`${written.summary}; is it the record of a run?`)
-    return { directory, hash: sha256(text), written, record: parseRecord(json) }
+    const found = recordOf(json)
+    if (typeof found === "string") return yield* fail(`${found}; is it the record of a run?`)
+    return { directory, hash: sha256(text), ...found }
   })

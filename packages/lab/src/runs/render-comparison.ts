@@ -1,7 +1,7 @@
 /** A comparison of two runs, for the terminal. */
 import { align } from "../table/align.ts"
+import { writeInterval, writeNumber } from "../table/cells.ts"
 import type { Comparison, FigurePair, SameData } from "./compare.ts"
-import { measures, writeInterval } from "./figures.ts"
 import { type Changed, writeLeaf } from "./leaves.ts"
 import type { WrittenRun } from "./read-run.ts"
 import { runTitle } from "./show.ts"
@@ -19,7 +19,7 @@ const changesTable = (title: string, changes: ReadonlyArray<Changed>): ReadonlyA
       ]
 
 const dataLine = ({ prompts, rollouts, reasons }: SameData, a: WrittenRun, b: WrittenRun): string => {
-  const of = ({ conditions: { dataset, prompts } }: WrittenRun) => `${prompts} of ${dataset}`
+  const of = ({ data: { dataset, prompts } }: WrittenRun) => `${prompts} of ${dataset}`
   const which = {
     same: `the same prompts (${of(a)})`,
     prefix: `A on ${of(a)}, B on ${of(b)}: the first of the same, so not the same prompts`,
@@ -31,19 +31,26 @@ const dataLine = ({ prompts, rollouts, reasons }: SameData, a: WrittenRun, b: Wr
   return `Measured on ${which}. ${texts}`
 }
 
-const figureRow = ({ arm, measure, a, b, difference, apart }: FigurePair): ReadonlyArray<string> => {
-  const { name, write } = measures.find(({ key }) => key === measure)!
+const figureRow = ({ row, column, a, b, difference, apart }: FigurePair): ReadonlyArray<string> => {
   const sign = difference !== null && difference >= 0 ? "+" : ""
-  const change = difference === null ? "-" : `${sign}${write(difference).replace(" %", " points")}`
-  return [arm, name, writeInterval(a, write), writeInterval(b, write), change, apart ? "*" : ""]
+  const unit = column.unit === "%" ? " points" : ""
+  const change = difference === null ? "-" : `${sign}${writeNumber(difference, column)}${unit}`
+  return [row, column.name, writeInterval(a, column), writeInterval(b, column), change, apart ? "*" : ""]
 }
+
+/** The figures of one table in both runs. */
+const figuresText = (table: string, figures: ReadonlyArray<FigurePair>): ReadonlyArray<string> => [
+  `${table}:`,
+  align([["row", "measure", "A", "B", "B - A", ""], ...figures.map(figureRow)], new Set([0, 1, 5])),
+  "",
+]
 
 /** The whole of what `runs compare` prints. */
 export const renderComparison = (comparison: Comparison, a: WrittenRun, b: WrittenRun): string => {
-  const { config, madeBy, data, figures, armsOfA, armsOfB } = comparison
+  const { config, madeBy, data, figures, onlyInA, onlyInB } = comparison
   const only = [
-    ...(armsOfA.length === 0 ? [] : [`Only in A: ${armsOfA.join(", ")}.`]),
-    ...(armsOfB.length === 0 ? [] : [`Only in B: ${armsOfB.join(", ")}.`]),
+    ...(onlyInA.length === 0 ? [] : [`Only in A: ${onlyInA.join(", ")}.`]),
+    ...(onlyInB.length === 0 ? [] : [`Only in B: ${onlyInB.join(", ")}.`]),
   ]
   return [
     `A  ${runTitle(a)}`,
@@ -53,10 +60,10 @@ export const renderComparison = (comparison: Comparison, a: WrittenRun, b: Writt
     ...changesTable("Code and machine that differ", madeBy),
     dataLine(data, a, b),
     "",
-    align([["arm", "measure", "A", "B", "B - A", ""], ...figures.map(figureRow)], new Set([0, 1, 5])),
-    "",
+    ...[...Map.groupBy(figures, ({ table }) => table)].flatMap(([table, of]) => figuresText(table, of)),
+    ...(figures.length === 0 ? ["The runs have no figure in common.", ""] : []),
     ...(figures.some(({ a, b }) => a.seeds === 2 || b.seeds === 2) ? ["Two seeds: no comparison, no interval."] : []),
-    "* the two intervals do not overlap. Runs are compared unpaired; arms of one run, paired, are in its own table.",
+    "* the two intervals do not overlap. Runs are compared unpaired; rows of one run, paired, are in its own tables.",
     ...only,
   ].join("\n")
 }

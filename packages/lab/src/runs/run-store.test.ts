@@ -44,7 +44,7 @@ test("runs that lie in results are there, newest first; changed, removed and dam
   expect(await ids()).toEqual(["aaaa done", "bbbb incomplete"])
   const [newest] = await run(store.list())
   expect(newest).toMatchObject({ seeds: [1, 2], schema: aRun().schema, attempts: [] })
-  expect(newest!.arms).toMatchObject([{ name: "all", greedyAcceptance: aRun().rows[0]!.greedyAcceptance }])
+  expect(newest!.arms).toMatchObject([{ name: "all", figure: { value: aRun().rows[0]!.greedyAcceptance.value } }])
   writeFileSync(join(folder("aaaa"), "run.json"), "{")
   expect(await ids()).toEqual(["bbbb incomplete", "aaaa unreadable"])
   rmSync(folder("aaaa"), { recursive: true })

@@ -79,6 +79,7 @@ const unreadable = (directory: string): Summary => ({
   when: "",
   commit: null,
   seeds: [],
+  headline: null,
   arms: [],
   schema: null,
 })

@@ -1,11 +1,14 @@
 /** One run, from its record. */
 import { currentSchema } from "../record/schema.ts"
-import { align } from "../table/align.ts"
+import { align, wrap } from "../table/align.ts"
+import { tableText } from "../table/cells.ts"
 import { renderTable } from "../table.ts"
 import type { RunEntry } from "./entry.ts"
-import { measures, writeInterval } from "./figures.ts"
 import { experimentAndPart, localTime, shortCommit } from "./list.ts"
-import type { RunFile, WrittenRun } from "./read-run.ts"
+import { isStudyRecord, type RunFile, type WrittenRun } from "./read-run.ts"
+
+/** Columns of a terminal that sentences are broken for. */
+const width = 120
 
 /** The name of a run and its time, in one line. */
 export const runTitle = (written: WrittenRun): string => {
@@ -15,26 +18,31 @@ export const runTitle = (written: WrittenRun): string => {
   return `${of} ${run}, ${localTime(created)}, commit ${shortCommit(commit)}, ${many}`
 }
 
-/** The figures that every version has written, with their intervals. */
-const commonTable = ({ rows, conditions, seeds }: WrittenRun): string => {
-  const have = measures.filter(({ key }) => rows.some((row) => row[key] !== undefined))
-  const cells = rows.map((row) => [
-    row.role === "arm" ? row.name : `(${row.name})`,
-    ...have.map(({ key, write }) => (row[key] === undefined ? "-" : writeInterval(row[key], write))),
-  ])
-  const { dataset, prompts, gamma } = conditions
+/** All tables of a record with their notes, the verdict first. */
+const tablesText = ({ tables }: WrittenRun, verdict: string | undefined): string =>
+  [
+    ...(verdict === undefined ? [] : [wrap(verdict, width)]),
+    ...tables.map((table) =>
+      [`${table.title}:`, tableText(table), ...table.notes.map((note) => wrap(note, width))].join("\n"),
+    ),
+  ].join("\n\n")
+
+/** The figures of a distillation that another version of the lab wrote. */
+const otherVersion = (written: WrittenRun): string => {
+  const { dataset, prompts } = written.data
+  const which = written.schema < currentSchema ? "an earlier" : "another"
   return [
-    align([["arm", ...have.map(({ name }) => name)], ...cells], new Set([0])),
-    "",
-    `Greedy decoding, gamma = ${gamma}, ${dataset}, ${prompts} prompts, seeds ${seeds.join(", ")}; intervals in brackets.`,
-  ].join("\n")
+    `Written by ${which} version (run.json of schema ${written.schema}): its report.html has all that it found.`,
+    tablesText(written, undefined),
+    `${dataset}, ${prompts} prompts, seeds ${written.seeds.join(", ")}.`,
+  ].join("\n\n")
 }
 
-/** The table of a run as the run itself printed it; of one that an earlier version wrote, what can be read of it. */
-export const renderRun = ({ record, written }: RunFile): string =>
-  record === undefined
-    ? `Written by ${written.schema < currentSchema ? "an earlier" : "another"} version (run.json of schema ${written.schema}): its report.html has all that it found.\n\n${commonTable(written)}`
-    : renderTable(record)
+/** The tables of a run as the run itself printed them; of one that another version wrote, what can be read of it. */
+export const renderRun = ({ record, written }: RunFile): string => {
+  if (record === undefined) return otherVersion(written)
+  return isStudyRecord(record) ? tablesText(written, record.verdict) : renderTable(record)
+}
 
 /** The attempts at a run that has no record (yet): when it was begun, by which command, and how that ended. */
 export const renderAttempts = (entry: RunEntry): string => {

@@ -3,7 +3,8 @@ import { aComparison, aRun } from "../../test/record.ts"
 import { renderTable } from "../table.ts"
 import { align, wrap } from "./align.ts"
 import { caption } from "./caption.ts"
-import { acceptedCells, costCells } from "./columns.ts"
+import { cellsOf } from "./cells.ts"
+import { acceptanceTable, costTable } from "./distillation.ts"
 import { plain, plusMinus, short, written } from "./format.ts"
 
 const run = aComparison({ prompts: 20 })
@@ -51,7 +52,7 @@ test("a figure is never written without its interval", () => {
   expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 2 }, { factor: 100, digits: 1 })).toBe("90.0")
   expect(plusMinus({ value: 2, low: null, high: null, seeds: 1 }, plain)).toBe("2.00 ± ?")
   expect(plusMinus({ value: null, low: null, high: null, seeds: 0 }, plain)).toBe("-")
-  const { rows } = acceptedCells(run)
+  const { rows } = cellsOf(acceptanceTable(run))
   const [head, ...body] = rows
   const figures = head!.flatMap((name, i) => (["arm", "seeds", "FLOPs, all"].includes(name) ? [] : [i]))
   expect(figures.length).toBe(8)
@@ -63,7 +64,7 @@ test("a figure is never written without its interval", () => {
 
 test("costs stand beside every acceptance, with the reference's", () => {
   const cost = (name: string) =>
-    costCells(run)
+    cellsOf(costTable(run))
       .rows.find(([arm]) => arm === name)!
       .slice(4)
   expect(cost("all-equal-steps")).toEqual(["400", "0.60", "276k", "460k", "208G", "8.4"])

@@ -1,0 +1,22 @@
+/** The run.json of a study: the header that all have, and its figures as named tables. */
+import { type } from "arktype"
+import { recordHeader } from "../record/header.ts"
+import { studyTable } from "./table.ts"
+
+/** The form that is written now. Numbers up to 3 are forms of a distillation's own record. */
+export const studySchema = 4
+
+export const studyRecord = type({
+  schema: "4",
+  /** The kind of the study: "ranking". */
+  study: "string",
+  ...recordHeader,
+  /** The examples that were measured on. */
+  data: { dataset: "string", prompts: "number" },
+  /** The first leads lists and comparisons. */
+  tables: studyTable.array().atLeastLength(1),
+}).narrow(({ tables }, ctx) => {
+  const names = tables.map(({ name }) => name)
+  return new Set(names).size === names.length || ctx.reject({ path: ["tables"], expected: "tables of different names" })
+})
+export type StudyRecord = typeof studyRecord.infer

@@ -1,0 +1,194 @@
+/** The tables of a distillation: acceptance, cost, time of decoding, and differences of arms. */
+import { median } from "@winnow/numerics"
+import { meanTotal } from "../record/comparisons.ts"
+import type { Budget, IntervalRecord, RowRecord, RunRecord, TotalBudget } from "../record/schema.ts"
+import { column, type StudyTable, type TableCell, type TableColumn, type TableFigure } from "../study/table.ts"
+
+/** A column, and its cell of a row. */
+interface Told {
+  readonly column: TableColumn
+  readonly cell: (row: RowRecord, run: RunRecord) => TableCell
+}
+
+const tableOf = (
+  base: Pick<StudyTable, "name" | "title">,
+  run: RunRecord,
+  columns: ReadonlyArray<Told>,
+  rows = run.rows,
+): StudyTable => ({
+  ...base,
+  of: "arm",
+  notes: [],
+  columns: columns.map(({ column }) => column),
+  rows: rows.map((row) => ({
+    name: row.name,
+    context: row.role !== "arm",
+    cells: Object.fromEntries(columns.map(({ column, cell }) => [column.key, cell(row, run)])),
+  })),
+})
+
+const told = (column: TableColumn, cell: Told["cell"]): Told => ({ column, cell })
+
+const figure = ({ value, low, high, seeds }: IntervalRecord): TableFigure => ({ value, low, high, seeds })
+const number = (value: number | null): TableFigure => ({ value })
+
+const share = { style: "percent", unit: "%", direction: "higher" } as const
+const tokens = { unit: "tokens", direction: "higher" } as const
+
+const acceptance = ({ conditions }: RunRecord): ReadonlyArray<Told> => [
+  told(column("greedyAcceptance", "greedy %", { ...share, name: "greedy acceptance" }), (r) =>
+    figure(r.greedyAcceptance),
+  ),
+  told(column("byPrompt", "by prompt %", { ...share, name: "greedy acceptance by prompt" }), (r) =>
+    figure(r.perPrompt.greedyAcceptance),
+  ),
+  told(column("expectedAcceptance", "expected %", { ...share, name: "expected acceptance" }), (r) =>
+    figure(r.expectedAcceptance),
+  ),
+  told(column("tau", `tau (g=${conditions.gamma})`, { ...tokens, name: "tau" }), (r) => figure(r.tau)),
+  told(column("sampledTau", "tau sampled", tokens), (r) => figure(r.sampledTau)),
+  told(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
+  told(column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }), (r) =>
+    figure(r.draftKl),
+  ),
+  told(column("speedup", "speed-up", { direction: "higher", clock: true }), (r) => figure(r.speedup)),
+  told(column("seeds", "seeds", { kind: "cost", style: "whole" }), (r) => number(r.seeds.length)),
+  told(column("flopsAll", "FLOPs, all", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
+    number(meanTotal(r, "flops")),
+  ),
+]
+
+/** A plugin with those options that tell it from its siblings: k and order. */
+const plugin = (use: RowRecord["filter"]): string | null => {
+  if (use === null) return null
+  const { k, order } = use.options as { k?: number; order?: string }
+  const parts = [...(typeof k === "number" ? [`k=${k}`] : []), ...(order === "bottom" ? ["bottom"] : [])]
+  return parts.length === 0 ? use.name : `${use.name} ${parts.join(" ")}`
+}
+
+const mean = (row: RowRecord, of: (b: Budget) => number): number =>
+  row.budget.reduce((sum, { arm }) => sum + of(arm), 0) / row.budget.length
+
+/** Passes over the training text: of the arm, the mean over seeds; null of another text. */
+const passes = ({ budget }: RowRecord): number | null => {
+  const known = budget.flatMap(({ arm }) => arm.passes ?? [])
+  return known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length
+}
+
+/** The arm's own cost, and all with its reference and caches. */
+const ownAndAll =
+  (of: keyof TotalBudget): Told["cell"] =>
+  (row) => ({ value: mean(row, (b) => b[of]), all: meanTotal(row, of) })
+
+const spent = { kind: "cost", direction: "lower" } as const
+
+const cost: ReadonlyArray<Told> = [
+  told(column("filter", "filter", { kind: "text" }), (r) => plugin(r.filter)),
+  told(column("loss", "loss", { kind: "text" }), (r) => plugin(r.loss)),
+  told(column("rate", "rate", { kind: "cost", style: "exact", name: "learning rate" }), (r) => number(r.learningRate)),
+  told(column("steps", "steps / all", { ...spent, style: "whole", name: "steps" }), ownAndAll("steps")),
+  told(column("passes", "passes", spent), (r) => number(passes(r))),
+  told(
+    column("tokensTrained", "trained / all", { ...spent, style: "short", unit: "tokens", name: "tokens trained" }),
+    ownAndAll("tokensTrained"),
+  ),
+  told(
+    column("tokensSeen", "seen / all", { ...spent, style: "short", unit: "tokens", name: "tokens seen" }),
+    ownAndAll("tokensSeen"),
+  ),
+  told(column("flops", "FLOPs / all", { ...spent, style: "short", unit: "FLOPs", name: "FLOPs" }), ownAndAll("flops")),
+  told(
+    column("seconds", "seconds / all", { ...spent, style: "seconds", unit: "seconds", name: "seconds", clock: true }),
+    ownAndAll("seconds"),
+  ),
+]
+
+type Timing = NonNullable<RowRecord["seeds"][number]["timing"]>
+
+/** The middle of the timed seeds, and the lowest and highest of them: what the clock and the weights change together. */
+const ofSeeds =
+  (of: (timing: Timing) => number): Told["cell"] =>
+  ({ seeds }) => {
+    const found = seeds.flatMap(({ timing }) => (timing ? [of(timing)] : [])).toSorted((a, b) => a - b)
+    return found.length === 0 ? null : { value: median(found), low: found[0]!, high: found.at(-1)! }
+  }
+
+const clocked = { kind: "range", clock: true } as const
+const micro = { ...clocked, style: "whole", unit: "microseconds", direction: "lower" } as const
+
+const time = ({ conditions }: RunRecord): ReadonlyArray<Told> => [
+  told(
+    column("draftCall", "T draft, us", micro),
+    ofSeeds(({ secondsPerCall: s }) => 1e6 * s.draft),
+  ),
+  told(
+    column("targetCall", "T target, us", micro),
+    ofSeeds(({ secondsPerCall: s }) => 1e6 * s.target),
+  ),
+  told(
+    column("verifyCall", `T verify ${conditions.gamma + 1}, us`, micro),
+    ofSeeds(({ secondsPerCall: s }) => 1e6 * s.verify),
+  ),
+  told(
+    column("tau", "tau", { ...clocked, ...tokens }),
+    ofSeeds(({ blockEfficiency }) => blockEfficiency),
+  ),
+  told(
+    column("predicted", "predicted", clocked),
+    ofSeeds(({ predicted }) => predicted),
+  ),
+  told(
+    column("predictedFromVerify", "by T verify", clocked),
+    ofSeeds(({ predictedFromVerify }) => predictedFromVerify),
+  ),
+  told(
+    column("measured", "measured", { ...clocked, direction: "higher" }),
+    ofSeeds(({ speedupByRound }) => median(speedupByRound)),
+  ),
+  told(column("seeds", "seeds", { kind: "cost", style: "whole" }), ({ seeds }) =>
+    number(seeds.filter(({ timing }) => timing).length),
+  ),
+]
+
+/** The acceptance of each draft with its interval, and its cost in all. */
+export const acceptanceTable = (run: RunRecord): StudyTable =>
+  tableOf({ name: "acceptance", title: "What the target accepted" }, run, acceptance(run))
+
+/** How each draft was trained, and what that cost. */
+export const costTable = (run: RunRecord): StudyTable => tableOf({ name: "cost", title: "What it cost" }, run, cost)
+
+/** Where the time of decoding goes, of the drafts that were timed: parts, predictions, and what the clock said. */
+export const timeTable = (run: RunRecord): StudyTable =>
+  tableOf(
+    { name: "time", title: "Where the time goes" },
+    run,
+    time(run),
+    run.rows.filter(({ seeds }) => seeds.some(({ timing }) => timing)),
+  )
+
+const differenceColumns: ReadonlyArray<TableColumn> = [
+  column("greedyAcceptance", "greedy, points", { ...share, name: "greedy acceptance" }),
+  column("expectedAcceptance", "expected, points", { ...share, name: "expected acceptance" }),
+  column("tau", "tau", tokens),
+  column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }),
+]
+
+/** Differences of all pairs of arms, paired by seed and prompt. */
+export const differencesTable = ({ differences }: RunRecord): StudyTable => ({
+  name: "differences",
+  title: "Differences of arms",
+  of: "arms",
+  notes: ["Paired by seed and prompt."],
+  columns: [...differenceColumns],
+  rows: [...Map.groupBy(differences, ({ a, b }) => `${a} - ${b}`)].map(([name, all]) => ({
+    name,
+    context: false,
+    cells: Object.fromEntries(
+      all.map(({ measure, value, low, high, seeds }) => [measure, { value, low, high, seeds: seeds.length }]),
+    ),
+  })),
+})
+
+/** All tables of a distillation, the one that lists and comparisons lead with first. */
+export const distillationTables = (run: RunRecord): ReadonlyArray<StudyTable> =>
+  [acceptanceTable(run), differencesTable(run), costTable(run), timeTable(run)].filter(({ rows }) => rows.length > 0)
