@@ -3,13 +3,24 @@ import type { Rng } from "@winnow/numerics"
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import { kindOf } from "./contract/brief.ts"
-import { checkDefinition, namesAmong } from "./contract/definition.ts"
+import { checkDefinition, namesAmong, ownServices } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
-import { filterInput } from "./contract/filter-contract.ts"
+import { contextNames, filterInput } from "./contract/filter-contract.ts"
 import type { InvalidInput } from "./errors.ts"
-import { Reference, Target } from "./model.ts"
-import { definePlugin, type Plugin, type Use } from "./plugin.ts"
-import { type ReadsOf, readsModel, type Statistic, type Statistics, statisticNames } from "./statistics/index.ts"
+import type { Reference, Target } from "./model.ts"
+import {
+  type FrozenModels,
+  frozenOf,
+  type Given,
+  type Needs,
+  needsOf,
+  type OwnIdentifiers,
+  type OwnServices,
+  ownOf,
+  type ServicesRead,
+} from "./needs.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import { type Statistic, type Statistics, statisticNames } from "./statistics/index.ts"
 import type { StepState } from "./step-state.ts"
 
 /** The part of a filter's input that every filter is given, whatever it needs. */
@@ -38,61 +49,74 @@ export type Selection =
   | Float32Array
   | { readonly weights_N: Uint8Array | Float32Array; readonly divideBy: "kept" | "valid" }
 
-export type Select<S extends Statistic> = (input: Pick<Statistics, S> & FilterContext) => Selection
+/** Of a filter that names services of its own, Own has each under its name. */
+export type Select<S extends Statistic, Own = unknown> = (input: Pick<Statistics, S> & FilterContext & Own) => Selection
 
 /** A filter that remembers something between steps. */
-export interface StatefulFilter<S extends Statistic> extends StepState {
-  readonly select: Select<S>
+export interface StatefulFilter<S extends Statistic, Own = unknown> extends StepState {
+  readonly select: Select<S, Own>
 }
 
 /** A filter as the training step calls it; one without a memory saves null. */
 export interface FilterInstance extends StepState {
   readonly name: string
   readonly needs: ReadonlyArray<Statistic>
+  /** The input has the filter's own services too, where it names any. */
   readonly select: (input: Statistics & FilterContext) => Selection
 }
 
-export class Filter extends Context.Service<Filter, FilterInstance>()("@winnow/core/Filter") {}
+/** A filter whose services are there, and the frozen models that its statistics are computed from. */
+export class Filter extends Context.Service<Filter, FilterInstance & { readonly models: FrozenModels }>()(
+  "@winnow/core/Filter",
+) {}
 
-/** The services that statistics must come from: in the layer's type, so that a missing one does not compile. */
-export type FilterRequirements<S extends Statistic> =
-  | ("reference" extends ReadsOf<S> ? Reference : never)
-  | ("target" extends ReadsOf<S> ? Target : never)
-
-export type FilterUse<R = Reference | Target> = Use<"filter", FilterInstance, R>
+/** A filter with its options. R names the services that it needs. */
+export type FilterUse<R = Reference | Target> = UseWith<
+  "filter",
+  FilterInstance,
+  never,
+  never,
+  { readonly needs: Needs<R> }
+>
 
 /**
  * Defines a filter.
  *
  * @param spec.needs the statistics that `make`'s function reads; only these are computed, and its input has no others
+ * @param spec.services services of the filter's own, such as a judge: its function finds each in its input, by its name
  * @param spec.make from valid options to the function, or to `{ select, save, restore }` (a `StepState` too) for
- * one with a memory; may return an Effect of either
+ * one with a memory
  */
-export const defineFilter = <const O extends Type, const S extends Statistic = never, R = never>(spec: {
+export const defineFilter = <
+  const O extends Type,
+  const S extends Statistic = never,
+  const Own extends OwnServices = Record<never, never>,
+>(spec: {
   readonly name: string
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string
   readonly needs: ReadonlyArray<S>
+  readonly services?: Own
   readonly options: O
-  readonly make: (
-    options: O["infer"],
-  ) => Select<S> | StatefulFilter<S> | Effect.Effect<Select<S> | StatefulFilter<S>, never, R>
-}): Plugin<"filter", O, FilterInstance, R | FilterRequirements<S>> => {
-  const place = checkDefinition("filter", spec, { needs: namesAmong("statistic", statisticNames) })
+  readonly make: (options: O["infer"]) => Select<S, Given<Own>> | StatefulFilter<S, Given<Own>>
+}): Plugin<O, FilterUse<ServicesRead<S> | OwnIdentifiers<Own>>> => {
+  const own: OwnServices = spec.services ?? {}
+  const place = checkDefinition("filter", spec, {
+    needs: namesAmong("statistic", statisticNames),
+    services: ownServices([...statisticNames, ...contextNames]),
+  })
   const plugin = `filter ${spec.name}`
-  const input = filterInput(plugin, spec.needs)
+  const input = filterInput(plugin, [...spec.needs, ...Object.keys(own)])
+  const needs = needsOf<ServicesRead<S> | OwnIdentifiers<Own>>(spec.needs, [], own)
   return definePlugin({
     kind: "filter",
     name: spec.name,
     options: spec.options,
     from: spec.from,
+    more: () => ({ needs }),
     make: (options) =>
-      Effect.gen(function* () {
-        if (spec.needs.some((s) => readsModel(s, "reference"))) yield* Reference
-        if (spec.needs.some((s) => readsModel(s, "target"))) yield* Target
-        const made = spec.make(options)
-        const filter = Effect.isEffect(made) ? yield* made : made
-        const { select, save, restore, before, after, tensors } = functionsOf(plugin, place, filter)
+      Effect.sync((): FilterInstance => {
+        const { select, save, restore, before, after, tensors } = functionsOf(plugin, place, spec.make(options))
         return {
           name: spec.name,
           needs: spec.needs,
@@ -102,17 +126,17 @@ export const defineFilter = <const O extends Type, const S extends Statistic = n
           ...(before && { before: (step, draft) => guarded(plugin, "before", () => before(step, draft)) }),
           ...(after && { after: (step, draft) => guarded(plugin, "after", () => after(step, draft)) }),
           ...(tensors && { tensors }),
-        } satisfies FilterInstance
-      }) as Effect.Effect<FilterInstance, never, R | FilterRequirements<S>>,
+        }
+      }),
   })
 }
 
 /** The functions of a filter, whichever of its two shapes `make` returned. */
-const functionsOf = <S extends Statistic>(
+const functionsOf = <S extends Statistic, Own>(
   plugin: string,
   place: string | undefined,
-  filter: Select<S> | StatefulFilter<S>,
-): StatefulFilter<S> => {
+  filter: Select<S, Own> | StatefulFilter<S, Own>,
+): StatefulFilter<S, Own> => {
   if (typeof filter === "function") return { select: filter, save: () => null, restore: () => {} }
   const given: unknown = filter
   const fields = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {}
@@ -125,6 +149,18 @@ const functionsOf = <S extends Statistic>(
 export const readSelection = (selection: Selection) =>
   ArrayBuffer.isView(selection) ? { weights_N: selection, divideBy: "kept" as const } : selection
 
-/** The layer that an arm composes a filter by. */
+/** A filter whose own services are there: its function is given them with each micro-batch. */
+export const readyFilter = <R>(
+  use: FilterUse<R>,
+): Effect.Effect<FilterInstance, InvalidInput, Exclude<R, Target | Reference>> =>
+  Effect.zipWith(use.instance, ownOf(use.needs), (instance, own) => ({
+    ...instance,
+    select: (input) => instance.select({ ...input, ...own }),
+  }))
+
+/** The layer that an arm composes a filter by: its statistics' models and its own services must be provided to it. */
 export const filterLayer = <R>(use: FilterUse<R>): Layer.Layer<Filter, InvalidInput, R> =>
-  Layer.effect(Filter, use.instance)
+  Layer.effect(
+    Filter,
+    Effect.zipWith(readyFilter(use), frozenOf(use.needs), (filter, models) => ({ ...filter, models })),
+  )

@@ -8,13 +8,23 @@ import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import type { Categorical } from "./categorical.ts"
 import { kindOf } from "./contract/brief.ts"
-import { checkDefinition } from "./contract/definition.ts"
-import { checkedLoss } from "./contract/loss-contract.ts"
+import { checkDefinition, ownServices } from "./contract/definition.ts"
+import { checkedLoss, chunkNames } from "./contract/loss-contract.ts"
 import type { InvalidInput } from "./errors.ts"
 import type { FusedLoss } from "./fused-loss.ts"
-import { Target } from "./model.ts"
-import { definePlugin, type Plugin, type Use } from "./plugin.ts"
-import type { SparseLoss } from "./sparse-target.ts"
+import type { Reference, Target } from "./model.ts"
+import {
+  type FrozenModels,
+  frozenOf,
+  type Given,
+  type Needs,
+  needsOf,
+  type OwnIdentifiers,
+  type OwnServices,
+  ownOf,
+} from "./needs.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { SparseChunk, SparseLoss } from "./sparse-target.ts"
 
 /** Rows of one chunk. The tensors belong to the caller's tidy. */
 export interface LossChunk<WithTarget extends boolean = boolean> {
@@ -29,22 +39,25 @@ export interface LossChunk<WithTarget extends boolean = boolean> {
   readonly batch: ReadonlyArray<number>
 }
 
-/** A loss with its options fixed. All functions are synchronous and called inside a `tf.tidy`. */
-export interface LossFunctions<WithTarget extends boolean> {
+/**
+ * A loss with its options fixed. All functions are synchronous and called inside a `tf.tidy`. Of a loss that names services
+ * of its own, a chunk has each under its name.
+ */
+export interface LossFunctions<WithTarget extends boolean, Own = unknown> {
   /** The loss of each row, [R]; 0 or more and 0 at a perfect draft, unless the loss says otherwise. */
-  readonly value: (chunk: LossChunk<WithTarget>) => tf.Tensor1D
+  readonly value: (chunk: LossChunk<WithTarget> & Own) => tf.Tensor1D
   /**
    * Value, and its derivative by the draft's logits row by row: gradient_RV[i, v] = d loss_R[i] / d logits[i, v].
    * Without it the step differentiates `value` by autodiff, on the chunk: correct, slower.
    */
-  readonly gradient?: (chunk: LossChunk<WithTarget>) => {
+  readonly gradient?: (chunk: LossChunk<WithTarget> & Own) => {
     readonly loss_R: tf.Tensor1D
     readonly gradient_RV: tf.Tensor2D
   }
   /** Statistics of the whole micro-batch that must be known before any row's value (TVD++). */
   readonly batch?: {
     /** M numbers a row, [R, M]; they are summed over the rows of the pass. */
-    readonly rows: (chunk: LossChunk<WithTarget>) => tf.Tensor2D
+    readonly rows: (chunk: LossChunk<WithTarget> & Own) => tf.Tensor2D
     /** From the M sums (double precision) and the number of rows to what `chunk.batch` holds. */
     readonly combine: (sum_M: Float64Array, rows: number) => ReadonlyArray<number>
   }
@@ -52,7 +65,7 @@ export interface LossFunctions<WithTarget extends boolean> {
    * The loss from the target's top k with tail, or from samples. A loss without it is refused where the target comes from
    * such a cache.
    */
-  readonly sparse?: SparseLoss
+  readonly sparse?: SparseLoss<Own>
   /**
    * The same loss as the native vocabulary head knows it, which then computes it without logits in memory. Without it, or
    * without the native library, `value` and `gradient` run on chunks of logits.
@@ -67,40 +80,88 @@ export interface LossInstance extends LossFunctions<boolean> {
   readonly target: boolean
 }
 
-export class Loss extends Context.Service<Loss, LossInstance>()("@winnow/core/Loss") {}
+/** A loss whose services are there, and the target if it compares to one. */
+export class Loss extends Context.Service<Loss, LossInstance & { readonly models: FrozenModels }>()(
+  "@winnow/core/Loss",
+) {}
 
-export type LossUse<R = Target> = Use<"loss", LossInstance, R>
+/** A loss with its options. R names the services that it needs. */
+export type LossUse<R = Target> = UseWith<"loss", LossInstance, never, never, { readonly needs: Needs<R> }>
 
 /**
  * Defines a loss.
  *
  * @param spec.target whether it compares to the target; then a target is required by type
+ * @param spec.services services of the loss's own, such as an embedding: each chunk has them by their names
  */
-export const defineLoss = <const O extends Type, const WithTarget extends boolean>(spec: {
+export const defineLoss = <
+  const O extends Type,
+  const WithTarget extends boolean,
+  const Own extends OwnServices = Record<never, never>,
+>(spec: {
   readonly name: string
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string
   readonly target: WithTarget
+  readonly services?: Own
   readonly options: O
-  readonly make: (options: O["infer"]) => LossFunctions<WithTarget>
-}): Plugin<"loss", O, LossInstance, WithTarget extends true ? Target : never> => {
+  readonly make: (options: O["infer"]) => LossFunctions<WithTarget, Given<Own>>
+}): Plugin<O, LossUse<(WithTarget extends true ? Target : never) | OwnIdentifiers<Own>>> => {
   const place = checkDefinition("loss", spec, {
     target: (value) => (typeof value === "boolean" ? undefined : `is ${kindOf(value)}; expected true or false`),
+    services: ownServices(chunkNames),
   })
+  const needs = needsOf<(WithTarget extends true ? Target : never) | OwnIdentifiers<Own>>(
+    [],
+    spec.target ? ["target"] : [],
+    spec.services ?? {},
+  )
   return definePlugin({
     kind: "loss",
     name: spec.name,
     options: spec.options,
     from: spec.from,
+    more: () => ({ needs }),
     make: (options) =>
-      Effect.gen(function* () {
-        if (spec.target) yield* Target
+      Effect.sync((): LossInstance => {
         const made = spec.make(options) as unknown as LossFunctions<boolean>
-        const functions = checkedLoss(`loss ${spec.name}`, place, spec.target, made)
-        return { name: spec.name, target: spec.target, ...functions } satisfies LossInstance
-      }) as Effect.Effect<LossInstance, never, WithTarget extends true ? Target : never>,
+        return {
+          name: spec.name,
+          target: spec.target,
+          ...checkedLoss(`loss ${spec.name}`, place, spec.target, made),
+        }
+      }),
   })
 }
 
-/** The layer that an arm composes a loss by. */
-export const lossLayer = <R>(use: LossUse<R>): Layer.Layer<Loss, InvalidInput, R> => Layer.effect(Loss, use.instance)
+/** The functions of a loss with its own services in each chunk. */
+const withServices = (loss: LossInstance, own: Readonly<Record<string, unknown>>): LossInstance => {
+  if (Object.keys(own).length === 0) return loss
+  const { value, gradient, batch, sparse } = loss
+  const given = <C extends object>(chunk: C): C => ({ ...chunk, ...own })
+  return {
+    ...loss,
+    value: (chunk) => value(given(chunk)),
+    ...(gradient && { gradient: (chunk: LossChunk) => gradient(given(chunk)) }),
+    ...(batch && { batch: { ...batch, rows: (chunk: LossChunk) => batch.rows(given(chunk)) } }),
+    ...(sparse && {
+      sparse: {
+        value: (chunk: SparseChunk) => sparse.value(given(chunk)),
+        gradient: (chunk: SparseChunk) => sparse.gradient(given(chunk)),
+      },
+    }),
+  }
+}
+
+/** A loss whose own services are there: its functions find them in each chunk. */
+export const readyLoss = <R>(
+  use: LossUse<R>,
+): Effect.Effect<LossInstance, InvalidInput, Exclude<R, Target | Reference>> =>
+  Effect.zipWith(use.instance, ownOf(use.needs), withServices)
+
+/** The layer that an arm composes a loss by: its target and its own services must be provided to it. */
+export const lossLayer = <R>(use: LossUse<R>): Layer.Layer<Loss, InvalidInput, R> =>
+  Layer.effect(
+    Loss,
+    Effect.zipWith(readyLoss(use), frozenOf(use.needs), (loss, models) => ({ ...loss, models })),
+  )

@@ -7,7 +7,7 @@ import type { NativeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
-import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { StepState } from "./step-state.ts"
 
 /** How one parameter begins. */
@@ -108,7 +108,7 @@ export interface Model {
   readonly dispose: () => void
 }
 
-export type ModelUse = Use<"model", Architecture>
+export type ModelUse = UseWith<"model", Architecture, never, never, object>
 
 /** Defines an architecture: options are the fields of its config.json. */
 export const defineModel = <const O extends Type>(spec: {
@@ -117,25 +117,35 @@ export const defineModel = <const O extends Type>(spec: {
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Architecture
-}): Plugin<"model", O, Architecture> => {
+}): Plugin<O, ModelUse> => {
   checkDefinition("model", spec)
   return definePlugin({
     kind: "model",
     name: spec.name,
     options: spec.options,
     from: spec.from,
+    more: () => ({}),
     make: (options) => Effect.sync(() => spec.make(options)),
   })
 }
 
+/** A frozen model: its shape, and its numbers unless signals from a cache stand for them. */
+export interface Frozen {
+  readonly architecture: Architecture
+  /** undefined where nothing runs it. */
+  readonly model: Model | undefined
+}
+
+/** A frozen model whose numbers are there. */
+export const frozen = (model: Model): Frozen => ({ architecture: model.architecture, model })
+
 /** The frozen large model p that verifies. */
-export class Target extends Context.Service<Target, Model>()("@winnow/core/Target") {}
+export class Target extends Context.Service<Target, Frozen>()("@winnow/core/Target") {}
 
 /** The frozen model r of the draft's size that a filter compares the draft to; an average of the draft moves. */
 export class Reference extends Context.Service<
   Reference,
-  {
-    readonly model: Model
+  Frozen & {
     /** Of a reference that follows the draft: how it moves, and its part of a checkpoint. */
     readonly state?: StepState
   }

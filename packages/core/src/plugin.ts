@@ -2,8 +2,7 @@
  * Types and constructors of every plugin: a plugin is a function from options to a use of itself.
  *
  * `adaspec({ k: 0.3 })` is a value with a name, the options as given, and an Effect that checks the options and
- * makes the instance. The requirements of the instance (a target, a reference, data sets) are in that
- * Effect's type.
+ * makes the instance. A task asks for data sets in that Effect's type; filters and losses say what they need as data.
  */
 import type { Type } from "arktype"
 import { Cause, Effect } from "effect"
@@ -31,23 +30,28 @@ export interface Use<Kind extends PluginKind, Instance, Requirements = never, Fa
   readonly instance: Effect.Effect<Instance, InvalidInput | Failure, Requirements>
 }
 
+/** A use with further fields, which the same plugin with other options has too. */
+export type UseWith<Kind extends PluginKind, Instance, R, E, More extends object> = Omit<
+  Use<Kind, Instance, R, E>,
+  "withOptions"
+> &
+  More & { readonly withOptions: (options: unknown) => UseWith<Kind, Instance, R, E, More> }
+
 /** Options as the caller writes them: those with a default may be left out. */
 export type OptionsIn<O extends Type> = O["inferIn"]
 
-/** A plugin: call it with options. */
-export interface Plugin<Kind extends PluginKind, O extends Type, Instance, Requirements = never, Failure = never> {
-  (
-    ...options: Record<never, never> extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]
-  ): Use<Kind, Instance, Requirements, Failure>
-  readonly kind: Kind
+/** A plugin: call it with options. U is what a call returns. */
+export interface Plugin<O extends Type, U extends AnyUse> {
+  (...options: Record<never, never> extends OptionsIn<O> ? [options?: OptionsIn<O>] : [options: OptionsIn<O>]): U
+  readonly kind: PluginKind
   readonly plugin: string
   readonly schema: O
   /** The same call for options that come from outside the type checker (the command line). */
-  readonly use: (options: unknown) => Use<Kind, Instance, Requirements, Failure>
+  readonly use: (options: unknown) => U
 }
 
-/** A service of this package that is not there: an arm that lacks one is found by it, and no plugin is at fault. */
-const isMissingService = (defect: unknown) => String(defect).includes("Service not found: @winnow/core/")
+/** A plugin with options, of any kind. */
+export type AnyUse = Use<PluginKind, unknown, unknown, unknown>
 
 /** The errors that a plugin may fail with: each has an exit code of its own. */
 const isKnown = (error: unknown) =>
@@ -69,7 +73,7 @@ const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effe
       return Effect.fail(
         new PluginFault(what, "definition", `make failed: ${messageOf(meant(failure))}`, placeOf(meant(failure))),
       )
-    if (defect === undefined || isMissingService(defect)) return Effect.failCause(cause)
+    if (defect === undefined) return Effect.failCause(cause)
     const error = defect instanceof InvalidInput ? defect : thrownBy(what, "make", defect)
     return error instanceof InvalidInput ? Effect.fail(error) : Effect.failCause(cause)
   })
@@ -79,20 +83,26 @@ const uses = new WeakSet<object>()
 /** True for a use as a plugin returned it: a copy with parts exchanged would have the origin of another plugin. */
 export const isUseOfPlugin = (value: unknown): boolean => typeof value === "object" && value !== null && uses.has(value)
 
-/** Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`. */
-export const definePlugin = <Kind extends PluginKind, const O extends Type, Instance, R, E>(spec: {
+/**
+ * Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`.
+ *
+ * @param spec.more fields that every use of it has beside those of all plugins, from its options as they are written
+ */
+export const definePlugin = <Kind extends PluginKind, const O extends Type, Instance, R, E, More extends object>(spec: {
   readonly kind: Kind
   readonly name: string
   readonly options: O
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string | undefined
+  readonly more: (options: unknown) => More
   readonly make: (options: O["infer"]) => Effect.Effect<Instance, E, R>
-}): Plugin<Kind, O, Instance, R, E> => {
+}): Plugin<O, UseWith<Kind, Instance, R, E, More>> => {
   const what = `${spec.kind} ${spec.name}`
   const origin = originOf(spec.kind, spec.name, spec.from)
-  const use = (options: unknown): Use<Kind, Instance, R, E> => {
+  const use = (options: unknown): UseWith<Kind, Instance, R, E, More> => {
     const decoded = decode<unknown, O["infer"]>(what, spec.options as never, options ?? {})
-    const made: Use<Kind, Instance, R, E> = {
+    const made = {
+      ...spec.more(options ?? {}),
       kind: spec.kind,
       name: spec.name,
       options: options ?? {},
@@ -114,5 +124,5 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
     plugin: spec.name,
     schema: spec.options,
     use,
-  }) as Plugin<Kind, O, Instance, R, E>
+  }) as Plugin<O, UseWith<Kind, Instance, R, E, More>>
 }

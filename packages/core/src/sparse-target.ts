@@ -50,9 +50,9 @@ export interface SparseChunk {
  * A loss that can be computed from such a target. Only a loss that is linear in p, up to what does not depend on the
  * draft, has an unbiased one; for "top-k" the tail counts as one outcome, which a KL divergence allows: it gets no larger.
  */
-export interface SparseLoss {
+export interface SparseLoss<Own = unknown> {
   /** The loss of each row, [R]. From samples it is an estimate, and may be negative. */
-  readonly value: (chunk: SparseChunk) => tf.Tensor1D
+  readonly value: (chunk: SparseChunk & Own) => tf.Tensor1D
   /** Value, and its derivative by the draft's logits row by row. */
-  readonly gradient: (chunk: SparseChunk) => RowLoss
+  readonly gradient: (chunk: SparseChunk & Own) => RowLoss
 }

@@ -1,12 +1,12 @@
 /** A task gives examples of prompt and answer, and if it can, says whether a generated answer is right. */
 import type { Type } from "arktype"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect } from "effect"
 import { kindOf } from "./contract/brief.ts"
 import { checkDefinition } from "./contract/definition.ts"
 import { PluginFault } from "./contract/fault.ts"
 import { checkedTask } from "./contract/task-contract.ts"
-import type { DataError, InvalidInput } from "./errors.ts"
-import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+import type { DataError } from "./errors.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
 /** Text before the loss begins, and the text that is trained; the end-of-sequence token is added by the encoder. */
 export interface Example {
@@ -51,9 +51,7 @@ export interface DatasetFile {
   readonly licence: string
 }
 
-export class Task extends Context.Service<Task, TaskInstance>()("@winnow/core/Task") {}
-
-export type TaskUse<R = Datasets> = Use<"task", TaskInstance, R, DataError>
+export type TaskUse<R = Datasets> = UseWith<"task", TaskInstance, R, DataError, object>
 
 /** Defines a task; `make` may read files through `Datasets`. */
 export const defineTask = <const O extends Type, R = never>(spec: {
@@ -62,7 +60,7 @@ export const defineTask = <const O extends Type, R = never>(spec: {
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, DataError, R>
-}): Plugin<"task", O, TaskInstance, R, DataError> => {
+}): Plugin<O, TaskUse<R>> => {
   const place = checkDefinition("task", spec)
   const plugin = `task ${spec.name}`
   return definePlugin({
@@ -70,6 +68,7 @@ export const defineTask = <const O extends Type, R = never>(spec: {
     name: spec.name,
     options: spec.options,
     from: spec.from,
+    more: () => ({}),
     make: (options) => {
       const made = spec.make(options)
       if (Effect.isEffect(made))
@@ -79,7 +78,3 @@ export const defineTask = <const O extends Type, R = never>(spec: {
     },
   })
 }
-
-/** The layer that a stage composes a task by. */
-export const taskLayer = <R>(use: TaskUse<R>): Layer.Layer<Task, InvalidInput | DataError, R> =>
-  Layer.effect(Task, use.instance)

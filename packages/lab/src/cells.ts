@@ -6,7 +6,6 @@ import { Effect } from "effect"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolve.ts"
 import type { OwnStart } from "./experiment/start.ts"
-import { instancesOf } from "./experiment/uses.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { armStage, type Distilling, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
 import { cleanTextStage } from "./stages/plain.ts"
@@ -91,7 +90,8 @@ const signalStages = (
   { data, target, architectures, sizes, seed }: Distilling,
 ): Effect.Effect<SignalStages, InvalidInput> =>
   Effect.gen(function* () {
-    const problems = signalProblems(arm.signals, yield* instancesOf(arm), { V: architectures.target.vocabularySize })
+    const use = yield* Effect.all({ filter: arm.filter.instance, loss: arm.loss.instance })
+    const problems = signalProblems(arm.signals, use, { V: architectures.target.vocabularySize })
     if (problems.length > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
     const size = splitSize(sizes)
     const form = arm.signals.target
@@ -102,7 +102,7 @@ const signalStages = (
     const more = { data, target, reference, targetSignals, architectures: of, size, seed }
     return {
       target: targetSignals,
-      reference: yield* referenceSignalsStage(yield* referenceSignalsOf(arm), more),
+      reference: yield* referenceSignalsStage(referenceSignalsOf(arm), more),
     }
   })
 

@@ -2,17 +2,20 @@ import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineTask } from "@winnow/core"
+import { defineFilter, defineLoss, defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf as graph } from "../test/graph.ts"
-import { echo, tiny } from "../test/tiny.ts"
+import { echo, tiny, tinyModel } from "../test/tiny.ts"
+import { arm } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { cleanText } from "./experiment/spec.ts"
+import { fresh } from "./experiment/start.ts"
 import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
+import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-clean-text-"))
@@ -80,4 +83,38 @@ test("the text of a reference is checked before anything is trained", async () =
   expect(error.message).toContain(
     "preflight of clean text, bare: 1 of 1 examples (the first is number 0) have a mask of all 1",
   )
+})
+
+test("an arm that reads no target has none in its key, its inputs or its division of the texts", async () => {
+  const gold = defineLoss({
+    name: "gold",
+    target: false,
+    options: type({ "+": "reject" }),
+    make: () => ({ value: ({ draft, gold_R }) => draft.nll_R(gold_R) }),
+  })
+  const learnable = defineFilter({
+    name: "learnable",
+    needs: ["draftNll_N", "referenceNll_N"],
+    options: type({ "+": "reject" }),
+    make:
+      () =>
+      ({ draftNll_N, referenceNll_N }) =>
+        Uint8Array.from(draftNll_N, (x, n) => (x >= referenceNll_N[n]! ? 1 : 0)),
+  })
+  const arms = {
+    ...tiny.arms,
+    focused: arm({ filter: learnable(), loss: gold(), steps: 2, batchSize: 4, reference: cleanText(training) }),
+  }
+  const measuredWith = async (steps: number) => {
+    const target = fresh(tinyModel(32), { steps, batchSize: 8 })
+    const resolved = await Effect.runPromise(resolve({ ...tiny, seeds: [1], arms, target }))
+    const { measured } = await Effect.runPromise(graph(resolved))
+    return Object.fromEntries(measured.map((m) => [m.name, m]))
+  }
+  const [short, long] = [await measuredWith(80), await measuredWith(81)]
+  expect(short["focused"]!.trained.inputs.map(({ kind }) => kind)).toEqual(["data", "start", "reference"])
+  expect(inOrder([short["focused"]!.trained]).some(({ kind }) => kind === "target")).toBe(false)
+  expect(short["focused"]!.trained.key).toBe(long["focused"]!.trained.key)
+  expect(short["focused"]!.kept!.inputs.map(({ kind }) => kind)).toEqual(["start", "reference", "rollouts"])
+  expect(short["behind"]!.trained.key).not.toBe(long["behind"]!.trained.key)
 })

@@ -3,7 +3,6 @@ import type { DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Architectures, type Arm, cellStages, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolve.ts"
-import { instancesOf } from "./experiment/uses.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
@@ -54,7 +53,7 @@ export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure"
   `${task.name}/${measure.split}`
 
 /** True if a filter could divide the tokens of a text: one that reads nothing keeps all of them, or any. */
-const divides = (arm: Arm) => Effect.map(instancesOf(arm), ({ filter }) => filter.needs.length > 0)
+const divides = ({ filter }: Arm): boolean => filter.needs.statistics.length > 0
 
 /** Nothing is known of any trial. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
@@ -107,7 +106,7 @@ export const buildGraph = <E = never, R = never>(
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
         const kept =
-          (yield* divides(arm)) && !arm.shuffleReference
+          divides(arm) && !arm.shuffleReference
             ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy })
             : undefined
         add(arm.name, "arm", seed, trained, { reference, signals, ...(kept && { kept }) })

@@ -1,15 +1,18 @@
 /**
- * The references a filter can compare the draft to: frozen, an earlier checkpoint of the draft, an average of the draft.
+ * Frozen models as services, and the references a filter can compare the draft to: frozen, an earlier checkpoint of the draft, an average of the draft.
  *
  * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
-import { type Model, Reference, variablesState } from "@winnow/core"
+import { frozen, type Model, Reference, Target, variablesState } from "@winnow/core"
 import { copyModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
 
+/** A target; the model stays its owner's. */
+export const frozenTarget = (model: Model): Layer.Layer<Target> => Layer.succeed(Target, frozen(model))
+
 /** A reference that does not move; the model stays its owner's. */
-export const frozenReference = (model: Model): Layer.Layer<Reference> => Layer.succeed(Reference, { model })
+export const frozenReference = (model: Model): Layer.Layer<Reference> => Layer.succeed(Reference, frozen(model))
 
 const following = (draft: Model, move: (reference: Model, draft: Model, step: number) => void) =>
   Layer.effect(
@@ -19,7 +22,7 @@ const following = (draft: Model, move: (reference: Model, draft: Model, step: nu
       (model) => Effect.sync(() => model.dispose()),
     ).pipe(
       Effect.map((model) => ({
-        model,
+        ...frozen(model),
         state: variablesState(model.parameters, { after: (step, draft) => move(model, draft, step) }),
       })),
     ),

@@ -1,6 +1,6 @@
 /** The selective step against the plain dense one, for every filter with every loss: same loss, same gradients. */
 import { afterAll, describe, expect, test } from "bun:test"
-import { everyToken, type FilterInstance, type LossInstance, nextToken, Reference, Target } from "@winnow/core"
+import { everyToken, type FilterInstance, type LossInstance, nextToken } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
@@ -43,38 +43,28 @@ const batch = collate(
   })),
 )
 
-const instance = <T>(use: { readonly instance: Effect.Effect<T, unknown, never> }): Promise<T> =>
-  Effect.runPromise(use.instance as Effect.Effect<T>)
-/** For instances that require models: the tests hand these to the step themselves. */
-const withModels = <T>(effect: Effect.Effect<T, unknown, Target | Reference>) =>
-  Effect.runPromise(
-    effect.pipe(
-      Effect.provideService(Target, target),
-      Effect.provideService(Reference, { model: target }),
-    ) as Effect.Effect<T>,
-  )
+const instance = <T>(use: { readonly instance: Effect.Effect<T, unknown> }): Promise<T> =>
+  Effect.runPromise(use.instance)
 
 const losses: Record<string, Promise<LossInstance>> = {
-  kl: withModels(kl().instance),
-  "kl at temperature 2": withModels(kl({ temperature: 2 }).instance),
-  "reverse-kl": withModels(reverseKl().instance),
-  jsd: withModels(jsd().instance),
-  tvd: withModels(tvd().instance),
-  "tvd-plus-plus": withModels(tvdPlusPlus().instance),
-  "tvd-plus-plus, uniform": withModels(tvdPlusPlus({ expectation: "uniform" }).instance),
-  "tvd-plus-plus, uniform by position": withModels(
-    tvdPlusPlus({ expectation: "uniform", normalise: "position" }).instance,
-  ),
-  "tvd-plus-plus, sampled": withModels(tvdPlusPlus({ expectation: "sampled" }).instance),
-  "tvd-plus-plus, sampled 5 times": withModels(tvdPlusPlus({ expectation: "sampled", samples: 5 }).instance),
+  kl: instance(kl()),
+  "kl at temperature 2": instance(kl({ temperature: 2 })),
+  "reverse-kl": instance(reverseKl()),
+  jsd: instance(jsd()),
+  tvd: instance(tvd()),
+  "tvd-plus-plus": instance(tvdPlusPlus()),
+  "tvd-plus-plus, uniform": instance(tvdPlusPlus({ expectation: "uniform" })),
+  "tvd-plus-plus, uniform by position": instance(tvdPlusPlus({ expectation: "uniform", normalise: "position" })),
+  "tvd-plus-plus, sampled": instance(tvdPlusPlus({ expectation: "sampled" })),
+  "tvd-plus-plus, sampled 5 times": instance(tvdPlusPlus({ expectation: "sampled", samples: 5 })),
   "cross-entropy": instance(crossEntropy()),
 }
 const filters: Record<string, Promise<FilterInstance>> = {
   none: instance(none()),
   random: instance(random({ k: 0.3 })),
-  adaspec: withModels(adaspec({ k: 0.4 }).instance),
-  "adaspec, bottom, divided by valid": withModels(adaspec({ k: 0.4, order: "bottom", divideBy: "valid" }).instance),
-  "focus-finetune": withModels(focusFinetune().instance),
+  adaspec: instance(adaspec({ k: 0.4 })),
+  "adaspec, bottom, divided by valid": instance(adaspec({ k: 0.4, order: "bottom", divideBy: "valid" })),
+  "focus-finetune": instance(focusFinetune()),
 }
 
 /** Every statistic at once, and weights that are not 0 or 1. */

@@ -3,16 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import {
-  defineFilter,
-  type Filter,
-  filterLayer,
-  type Loss,
-  lossLayer,
-  type Model,
-  type Reference,
-  Target,
-} from "@winnow/core"
+import { armLayer, defineFilter, type Filter, type Loss, type Model, type Reference } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
@@ -26,7 +17,7 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Exit, Fiber, Layer } from "effect"
 import type { TrainEvent } from "./events.ts"
-import { earlierCheckpoint, frozenReference, movingAverage } from "./reference.ts"
+import { earlierCheckpoint, frozenReference, frozenTarget, movingAverage } from "./reference.ts"
 import { optimizerOptions } from "./schedule.ts"
 import { type TrainOptions, trainStage } from "./train-stage.ts"
 
@@ -70,10 +61,8 @@ type Arm = (draft: Model) => Layer.Layer<Filter | Loss, unknown>
 const selective =
   (reference: (draft: Model) => Layer.Layer<Reference>): Arm =>
   (draft) =>
-    Layer.mergeAll(filterLayer(adaspec()), lossLayer(kl())).pipe(
-      Layer.provideMerge(Layer.merge(reference(draft), Layer.succeed(Target, model(90)))),
-    )
-const plain: Arm = () => Layer.mergeAll(filterLayer(none()), lossLayer(crossEntropy()))
+    armLayer(adaspec(), kl()).pipe(Layer.provide(Layer.merge(reference(draft), frozenTarget(model(90)))))
+const plain: Arm = () => armLayer(none(), crossEntropy())
 
 const weights = (m: Model) => Object.fromEntries([...m.parameters].map(([n, p]) => [n, Array.from(p.dataSync())]))
 const stage = (draft: Model, arm: Arm, options: Partial<TrainOptions> = {}) =>
@@ -102,8 +91,7 @@ const arms: Record<string, Arm> = {
   "adaspec, frozen reference": selective(() => frozenReference(model(91))),
   "adaspec, moving average": selective((draft) => movingAverage(draft, 0.8)),
   "adaspec, earlier checkpoint": selective((draft) => earlierCheckpoint(draft, 3)),
-  "random, kl": () =>
-    Layer.mergeAll(filterLayer(random()), lossLayer(kl())).pipe(Layer.provideMerge(Layer.succeed(Target, model(90)))),
+  "random, kl": () => armLayer(random(), kl()).pipe(Layer.provide(frozenTarget(model(90)))),
 }
 
 describe("resume", () => {
@@ -143,7 +131,7 @@ describe("resume", () => {
         }
       },
     })
-    const arm: Arm = () => Layer.mergeAll(filterLayer(every()), lossLayer(crossEntropy()))
+    const arm: Arm = () => armLayer(every(), crossEntropy())
     const whole = model(1)
     await Effect.runPromise(stage(whole, arm))
     await interrupted(model(1), arm, 5, { checkpoint: checkpoint() })
@@ -176,7 +164,7 @@ describe("resume", () => {
         }
       },
     })
-    const arm: Arm = () => Layer.mergeAll(filterLayer(moving()), lossLayer(crossEntropy()))
+    const arm: Arm = () => armLayer(moving(), crossEntropy())
     const whole = model(1)
     await Effect.runPromise(stage(whole, arm, { steps: 6 }))
     expect(calls.slice(0, 3)).toEqual(["before 0", "after 1", "before 1"])
@@ -259,21 +247,19 @@ describe("resume", () => {
 test("a loss that is not finite stops the stage: step, batch and last good checkpoint are named", async () => {
   const draft = model(1)
   const spoil: Arm = () =>
-    Layer.mergeAll(
-      filterLayer(
-        defineFilter({
-          name: "spoil",
-          needs: [],
-          options: type({ "+": "reject" }),
-          make:
-            () =>
-            ({ N, step }) => {
-              if (step === 6) tf.tidy(() => draft.head_Vd.assign(tf.fill(draft.head_Vd.shape, Number.NaN)))
-              return new Uint8Array(N).fill(1)
-            },
-        })(),
-      ),
-      lossLayer(crossEntropy()),
+    armLayer(
+      defineFilter({
+        name: "spoil",
+        needs: [],
+        options: type({ "+": "reject" }),
+        make:
+          () =>
+          ({ N, step }) => {
+            if (step === 6) tf.tidy(() => draft.head_Vd.assign(tf.fill(draft.head_Vd.shape, Number.NaN)))
+            return new Uint8Array(N).fill(1)
+          },
+      })(),
+      crossEntropy(),
     )
   const error = await Effect.runPromise(Effect.flip(stage(draft, spoil, { checkpoint: checkpoint() })))
   expect(error).toMatchObject({ _tag: "TrainingStopped", step: 7 })
@@ -291,7 +277,7 @@ test("long before a checkpoint is due, the last good step is saved when the stag
       ({ N, step }) =>
         topFraction(new Float32Array(N).fill(step === 6 ? Number.POSITIVE_INFINITY : 1), 0.5, "top"),
   })
-  const arm: Arm = () => Layer.mergeAll(filterLayer(overflow()), lossLayer(crossEntropy()))
+  const arm: Arm = () => armLayer(overflow(), crossEntropy())
   const rare = { ...checkpoint(), everySeconds: 3600 }
   const error = await Effect.runPromise(Effect.flip(stage(model(1), arm, { checkpoint: rare })))
   expect(String(error)).toMatch(/step 7 of 12.*is Infinity.*last good checkpoint: step 6 in/)
@@ -320,17 +306,14 @@ test("a step that leaves tensors behind stops the stage and says what is left", 
         return new Uint8Array(N).fill(1)
       },
   })
-  const arm: Arm = () => Layer.mergeAll(filterLayer(leaky()), lossLayer(crossEntropy()))
+  const arm: Arm = () => armLayer(leaky(), crossEntropy())
   const error = await Effect.runPromise(Effect.flip(stage(model(1), arm)))
   expect(String(error)).toMatch(/test, step 2.* leaks 1 more tensors/)
   tf.dispose(kept)
 })
 
 test("FocusFinetune trains without any target", async () => {
-  const arm: Arm = () =>
-    Layer.mergeAll(filterLayer(focusFinetune()), lossLayer(crossEntropy())).pipe(
-      Layer.provideMerge(frozenReference(model(91))),
-    )
+  const arm: Arm = () => armLayer(focusFinetune(), crossEntropy()).pipe(Layer.provide(frozenReference(model(91))))
   const summary = await Effect.runPromise(stage(model(1), arm))
   expect(summary.steps).toBe(12)
   expect(summary.finalLoss).toBeFinite()
@@ -346,7 +329,7 @@ test("a filter that fails in the second micro-batch leaves nothing behind", asyn
       return ({ N }) => new Uint8Array(calls++ === 1 ? 0 : N).fill(1)
     },
   })
-  const arm: Arm = () => Layer.mergeAll(filterLayer(failing()), lossLayer(crossEntropy()))
+  const arm: Arm = () => armLayer(failing(), crossEntropy())
   const error = await Effect.runPromise(Effect.flip(stage(model(1), arm, { microBatches: 2 })))
   expect(String(error)).toContain("returned 0 weights")
 })

@@ -1,8 +1,8 @@
 /**
  * A training stage: steps from a source of batches, with events, checkpoints and resume.
  *
- * The loss and the filter come as services, the target and the reference too where there are any: an arm is a layer. A stage
- * that was killed at any moment and started again ends with the same weights, bit by bit, on the same machine.
+ * The filter and the loss come as services, with the frozen models that they read: an arm is a layer. A stage that was
+ * killed at any moment and started again ends with the same weights, bit by bit, on the same machine.
  */
 import {
   DataError,
@@ -11,14 +11,12 @@ import {
   jointState,
   Loss,
   type Model,
-  Reference,
-  Target,
   TrainingStopped,
   variablesState,
 } from "@winnow/core"
 import type { BatchSource } from "@winnow/data"
 import { checkLeaks, engineMemory, type Precision, withPrecision } from "@winnow/tensor"
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { newestCheckpoint, type States, saveCheckpoint } from "./checkpoint.ts"
 import { countersState, noSteps } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
@@ -95,8 +93,7 @@ export const trainStage = (
 const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const { stage, model, steps, checkpoint } = options
   const [filter, loss] = [yield* Filter, yield* Loss]
-  const target = Option.getOrUndefined(yield* Effect.serviceOption(Target))
-  const reference = Option.getOrUndefined(yield* Effect.serviceOption(Reference))
+  const { target, reference } = { ...loss.models, ...filter.models }
   const emit = options.onEvent ?? (() => {})
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
 
@@ -131,7 +128,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const setting: StageSetting = {
     stage,
     model,
-    target,
+    target: target?.model,
     reference: reference?.model,
     signals: options.signals,
     filter,

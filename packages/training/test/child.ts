@@ -1,5 +1,5 @@
 /** A process that trains a tiny draft with frequent checkpoints; `kill.test.ts` kills it. */
-import { filterLayer, lossLayer, Target } from "@winnow/core"
+import { armLayer } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { kl } from "@winnow/loss-kl"
@@ -7,7 +7,7 @@ import { initialise, llama, saveModel } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { openEngine } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
-import { frozenReference, optimizerOptions, trainStage } from "../src/index.ts"
+import { frozenReference, frozenTarget, optimizerOptions, trainStage } from "../src/index.ts"
 
 const [checkpoints, out] = process.argv.slice(2) as [string, string]
 await openEngine()
@@ -27,10 +27,8 @@ const examples = Array.from({ length: 24 }, () => ({
   promptLength: 2,
 }))
 const model = initialise(architecture, 1)
-const arm = Layer.mergeAll(filterLayer(adaspec()), lossLayer(kl())).pipe(
-  Layer.provideMerge(
-    Layer.merge(frozenReference(initialise(architecture, 2)), Layer.succeed(Target, initialise(architecture, 3))),
-  ),
+const arm = armLayer(adaspec(), kl()).pipe(
+  Layer.provide(Layer.merge(frozenReference(initialise(architecture, 2)), frozenTarget(initialise(architecture, 3)))),
 )
 await Effect.runPromise(
   trainStage({

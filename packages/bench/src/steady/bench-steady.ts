@@ -1,15 +1,14 @@
 /** `bun run bench steady`: a long training run of a tiny draft, and whether the process grows. */
 import { readFileSync } from "node:fs"
-import { Filter, Loss, Reference, Target } from "@winnow/core"
+import { armLayer } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { kl } from "@winnow/loss-kl"
 import { gptNeox, initialise } from "@winnow/models"
 import { median, seeded } from "@winnow/numerics"
 import { engineMemory, openEngine } from "@winnow/tensor"
-import { instanceOf } from "@winnow/testing"
-import { optimizerOptions, trainStage } from "@winnow/training"
-import { Effect } from "effect"
+import { frozenReference, frozenTarget, optimizerOptions, trainStage } from "@winnow/training"
+import { Effect, Layer } from "effect"
 import { begin, type Header } from "../side-by-side/header.ts"
 import { commonOptions, countOf, parseOptions, text } from "../side-by-side/option-values.ts"
 
@@ -96,8 +95,6 @@ const examples = Array.from({ length: 512 }, (_, e) => {
 export const runSteady = async (steps: number, say: (line: string) => void): Promise<SteadyResult> => {
   await openEngine()
   const [draft, reference, target] = [await model(32, 1), await model(32, 2), await model(64, 3)]
-  const filter = await instanceOf(adaspec())
-  const loss = await instanceOf(kl())
   const every = Math.max(1, Math.floor(steps / 20))
   const moments: Array<Moment> = []
   const seconds: Array<number> = []
@@ -121,10 +118,9 @@ export const runSteady = async (steps: number, say: (line: string) => void): Pro
         )
       },
     }).pipe(
-      Effect.provideService(Filter, filter),
-      Effect.provideService(Loss, loss),
-      Effect.provideService(Target, target),
-      Effect.provideService(Reference, { model: reference }),
+      Effect.provide(
+        armLayer(adaspec(), kl()).pipe(Layer.provide(Layer.merge(frozenTarget(target), frozenReference(reference)))),
+      ),
     ),
   )
   for (const made of [draft, reference, target]) made.dispose()

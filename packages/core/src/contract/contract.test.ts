@@ -4,9 +4,8 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Context, Effect } from "effect"
 import { InvalidInput } from "../errors.ts"
-import { defineFilter, type FilterInstance, type FilterUse, type Select, type StatefulFilter } from "../filter.ts"
+import { defineFilter, type FilterUse, type Select, type StatefulFilter } from "../filter.ts"
 import { defineLoss, type LossFunctions, type LossInstance } from "../loss.ts"
-import { type Model, Reference, Target } from "../model.ts"
 import type { Statistic } from "../statistics/index.ts"
 import { defineTask, type TaskInstance } from "../task.ts"
 import { faultIn } from "./fault.ts"
@@ -31,12 +30,6 @@ const untyped = <T>(value: unknown): T => value as T
 const untypedFilter = defineFilter as unknown as (spec: unknown) => () => FilterUse<never>
 
 const instance = <I>(use: { readonly instance: Effect.Effect<I, unknown, never> }) => Effect.runPromise(use.instance)
-const withModels = (use: FilterUse) =>
-  use.instance.pipe(
-    Effect.provideService(Target, {} as Model),
-    Effect.provideService(Reference, { model: {} as Model }),
-  )
-
 describe("definitions", () => {
   const filter = (spec: object) => () =>
     untypedFilter({ name: "odd", needs: [], options: none, make: () => {}, ...spec })
@@ -98,7 +91,7 @@ describe("definitions", () => {
 describe("filters", () => {
   const filter = (select: unknown, needs: ReadonlyArray<Statistic> = ["draftLoss_N"]) => {
     const use = defineFilter({ name: "odd", needs, options: none, make: () => untyped<Select<Statistic>>(select) })()
-    return () => Effect.runSync(withModels(use)) as FilterInstance
+    return () => Effect.runSync(use.instance)
   }
   const all = ({ N }: { N: number }) => new Uint8Array(N).fill(1)
   const cases: ReadonlyArray<[string, unknown, string]> = [
@@ -192,7 +185,7 @@ describe("filters", () => {
         }
       }
       const use = defineFilter({ name: "odd", needs: ["draftNll_N"], options: none, make })()
-      return () => Effect.runSync(withModels(use))
+      return () => Effect.runSync(use.instance)
     }
     tryFilter(
       stateful(() => "calls"),
@@ -253,17 +246,7 @@ describe("losses", () => {
       options: none,
       make: () => untyped<LossFunctions<boolean>>(functions),
     })()
-    return instance(
-      Effect.isEffect(use)
-        ? (use as never)
-        : {
-            instance: Effect.provideService(
-              use.instance as Effect.Effect<LossInstance, unknown, Target>,
-              Target,
-              {} as Model,
-            ),
-          },
-    )
+    return instance(use)
   }
   const gradient_RV = ({ draft }: Chunk) => tf.zerosLike(draft.logits_RV)
   const cases: ReadonlyArray<[string, unknown, string]> = [

@@ -70,3 +70,23 @@ export const namesAmong =
     const meant = typeof odd === "string" ? nearest(odd, known) : undefined
     return `names ${brief(odd, 40)}, which is no ${what}; ${meant === undefined ? `there are ${known.join(", ")}` : `did you mean ${meant}?`}`
   }
+
+/** A check of the services that a plugin names for itself: a record of Effect services, by names that are not `taken`. */
+export const ownServices =
+  (taken: ReadonlyArray<string>): FieldCheck =>
+  (value) => {
+    if (value === undefined) return undefined
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      return `is ${kindOf(value)}; expected an object of services by name, such as { judge: Judge }`
+    for (const [name, service] of Object.entries(value)) {
+      if (taken.includes(name))
+        return `has the name ${brief(name, 40)}, which its function is given already; take another`
+      const key = (service as { readonly key?: unknown } | null)?.key
+      if (typeof key !== "string") return `has ${brief(name, 40)}, ${kindOf(service)}; expected a Context.Service`
+      if (modelKeys.test(key))
+        return `has ${brief(name, 40)}, a frozen model; name the statistics of it that are read under needs`
+    }
+    return undefined
+  }
+
+const modelKeys = /^@winnow\/core\/(Target|Reference)$/

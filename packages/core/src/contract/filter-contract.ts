@@ -1,20 +1,21 @@
 /** The contract of a filter, input and result, checked in every micro-batch, in trials and in laws. N valid tokens. */
 import type { FilterContext, Selection } from "../filter.ts"
-import { type Statistic, type Statistics, statisticNames } from "../statistics/index.ts"
+import { type Statistics, statisticNames } from "../statistics/index.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { didYouMean, nearest } from "./nearest.ts"
 import { placeOf } from "./place.ts"
 import { strict } from "./strict.ts"
 
-const contextNames = ["N", "gold_N", "sequence_N", "position_N", "step", "steps", "rng"] as const
+/** Names of a filter's input that every filter is given. */
+export const contextNames = ["N", "gold_N", "sequence_N", "position_N", "step", "steps", "rng"] as const
 
 /**
- * A maker of a filter's input: the context and the statistics that it needs, read-only. Reading any other name is a
- * `PluginFault` that says which was probably meant.
+ * A maker of a filter's input: the context, the statistics and the services that it names, read-only. Reading any other
+ * name is a `PluginFault` that says which was probably meant.
  */
-export const filterInput = (plugin: string, needs: ReadonlyArray<Statistic>) => {
-  const given: ReadonlyArray<string> = [...needs, ...contextNames]
+export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
+  const given: ReadonlyArray<string> = [...named, ...contextNames]
   const refuse = (name: string) => {
     const meant = (statisticNames as ReadonlyArray<string>).includes(name)
       ? name

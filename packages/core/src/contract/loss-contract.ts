@@ -27,6 +27,9 @@ const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd
   })
   .or({ "+": "reject", form: "'sampled-rewards'", samples: "number.integer >= 1", epsilon: nonNegative })
 
+/** Names of the fields that chunks have. */
+export const chunkNames = ["draft", "target", "sparse", "gold_R", "uniform_R", "batch"]
+
 const fields = ["value", "gradient", "batch", "sparse", "fused"]
 
 /** A tensor of this shape and float32, or what it is instead. */
@@ -76,11 +79,10 @@ export const checkedLoss = (
     )
 
   const chunk = strict((name) => {
-    const known = ["draft", "target", "sparse", "gold_R", "uniform_R", "batch"]
     const detail =
       name === "target" && !withTarget
         ? "reads the target, and says target: false; set target: true"
-        : `reads ${name.slice(0, 64)} of its chunk, which there is not${didYouMean(name, known)}`
+        : `reads ${name.slice(0, 64)} of its chunk, which there is not${didYouMean(name, chunkNames)}`
     return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
   })
   const given_ = <C extends LossChunk | SparseChunk>(c: C): C => {

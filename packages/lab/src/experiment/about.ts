@@ -1,9 +1,6 @@
 /** The arm that a run is about where its author names none: never a control. */
-import type { InvalidInput } from "@winnow/core"
-import { Effect } from "effect"
 import { canonicalJson } from "../store/key.ts"
 import type { ResolvedArm } from "./resolve.ts"
-import { instancesOf } from "./uses.ts"
 
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 
@@ -16,15 +13,12 @@ const isTurned = ({ shuffleReference, config }: ResolvedArm): boolean =>
  * The first arm whose filter reads something of the tokens (so neither all nor a random share), and is not turned around;
  * else the first with the baseline's filter and another loss; else none.
  */
-export const defaultAbout = (arms: ReadonlyArray<ResolvedArm>): Effect.Effect<string | undefined, InvalidInput> =>
-  Effect.gen(function* () {
-    for (const arm of arms) {
-      const { filter } = yield* instancesOf(arm)
-      if (filter.needs.length > 0 && !isTurned(arm)) return arm.name
-    }
-    const [baseline, ...others] = arms
-    return others.find(
-      ({ config }) =>
-        same(config["filter"], baseline!.config["filter"]) && !same(config["loss"], baseline!.config["loss"]),
-    )?.name
-  })
+export const defaultAbout = (arms: ReadonlyArray<ResolvedArm>): string | undefined => {
+  const selective = arms.find((arm) => arm.filter.needs.statistics.length > 0 && !isTurned(arm))
+  if (selective !== undefined) return selective.name
+  const [baseline, ...others] = arms
+  return others.find(
+    ({ config }) =>
+      same(config["filter"], baseline!.config["filter"]) && !same(config["loss"], baseline!.config["loss"]),
+  )?.name
+}

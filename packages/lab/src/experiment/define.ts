@@ -1,38 +1,35 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
-import type { FilterUse, LossUse, Plugin, PluginKind, Reference, Target, TaskUse } from "@winnow/core"
+import type { AnyUse, FilterUse, LossUse, Plugin, Reference, Target, TaskUse } from "@winnow/core"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec, TuningSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
 
-/** An arm; `Lacks` names what its filter needs and the arm itself does not bring. */
-export interface Arm<Lacks extends "reference" | never = "reference" | never> extends ArmTraining {
-  readonly filter: FilterUse
-  readonly loss: LossUse
+/** An arm. `Lacks` names the services that its plugins need and neither the arm nor every experiment brings. */
+export interface Arm<out Lacks = unknown> extends ArmTraining {
+  readonly filter: FilterUse<unknown>
+  readonly loss: LossUse<unknown>
   readonly reference?: ReferenceSpec
   /** Type only. */
   readonly lacks?: Lacks
 }
 
-type Lack<R, Given> = [Extract<R, Reference>] extends [never]
-  ? never
-  : Given extends ReferenceSpec
-    ? never
-    : "reference"
+/** The services that are left when the target is there, and the reference where one is given. */
+type Lack<R, Given> = Exclude<R, Target | (Given extends ReferenceSpec ? Reference : never)>
 
 /**
  * One filter, one loss, one budget.
  *
  * @param spec.reference what the filter compares the draft to; the experiment's own if left out
  */
-export const arm = <R extends Reference | Target = never, const Given extends ReferenceSpec | undefined = undefined>(
+export const arm = <F, L, const Given extends ReferenceSpec | undefined = undefined>(
   spec: ArmTraining & {
-    readonly filter: FilterUse<R>
-    readonly loss: LossUse
+    readonly filter: FilterUse<F>
+    readonly loss: LossUse<L>
     readonly reference?: Given & ReferenceSpec
   },
-): Arm<Lack<R, Given>> => spec as Arm<Lack<R, Given>>
+): Arm<Lack<F | L, Given>> => spec
 
 /** Any plugin, to be put in an arm by its name. */
-export type AnyPlugin = Plugin<PluginKind, never, unknown, unknown, unknown> | { readonly kind: PluginKind }
+export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">
 
 /** An experiment as its file exports it. */
 export interface Experiment {
@@ -72,7 +69,7 @@ type LackOf<Arms> = { [K in keyof Arms]: Arms[K] extends Arm<infer L> ? L : neve
  * `reference` is then a required field.
  */
 export const defineExperiment = <const Arms extends Readonly<Record<string, Arm>>>(
-  spec: Omit<Experiment, "arms" | "reference"> & { readonly arms: Arms } & ("reference" extends LackOf<Arms>
+  spec: Experiment & { readonly arms: Arms } & (Reference extends LackOf<Arms>
       ? { readonly reference: ReferenceSpec }
-      : { readonly reference?: ReferenceSpec }),
-): Experiment => spec as Experiment
+      : unknown),
+): Experiment => spec

@@ -1,9 +1,6 @@
 /** The plugins that an experiment can name, and values from outside in which they are named. */
-import type { PluginKind, Use } from "@winnow/core"
+import type { AnyUse, PluginKind } from "@winnow/core"
 import type { Experiment } from "./define.ts"
-
-/** A plugin with options, of any kind. */
-export type AnyUse = Use<PluginKind, unknown, unknown, unknown>
 
 /** An object that is no plugin: what has fields. */
 export type Node = Readonly<Record<string, unknown>>
@@ -26,8 +23,7 @@ export const registryOf = (experiment: Experiment): Registry => {
   }
   const { plugins = [], ...rest } = experiment
   visit(rest)
-  for (const plugin of plugins as ReadonlyArray<{ kind: PluginKind; plugin: string; use: (o: unknown) => AnyUse }>)
-    registry.set(`${plugin.kind} ${plugin.plugin}`, plugin.use)
+  for (const plugin of plugins) registry.set(`${plugin.kind} ${plugin.plugin}`, plugin.use)
   return registry
 }
 

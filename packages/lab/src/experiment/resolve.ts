@@ -5,10 +5,8 @@ import {
   type FilterUse,
   InvalidInput,
   type LossUse,
-  type Model,
   type PluginKind,
-  Reference,
-  Target,
+  reads,
   type TaskUse,
   type Use,
 } from "@winnow/core"
@@ -29,7 +27,6 @@ import {
 } from "./spec.ts"
 import type { ResolvedStart, targetStart } from "./start.ts"
 import type { Training } from "./training-spec.ts"
-import { instancesOf } from "./uses.ts"
 
 export type Measure = typeof measureSpec.infer
 export type Tuning = typeof tuningSpec.infer
@@ -41,8 +38,8 @@ export type ResolvedReference = typeof referenceSpec.infer
 /** The settings of a training stage: an arm whose steps are a number. */
 export interface SettledArm extends Training {
   readonly name: string
-  readonly filter: FilterUse
-  readonly loss: LossUse
+  readonly filter: FilterUse<unknown>
+  readonly loss: LossUse<unknown>
   /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
   readonly reference: ResolvedReference | undefined
   /** True if the filter reads the reference's figures of other tokens. */
@@ -99,17 +96,6 @@ export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, 
     return Object.fromEntries(out)
   })
 
-/** True if making the filter asks for a reference: it is made once without one. */
-const needsReference = (use: FilterUse): Effect.Effect<boolean, InvalidInput> =>
-  (use.instance as Effect.Effect<unknown, InvalidInput, Target>).pipe(
-    Effect.provideService(Target, {} as Model), // only asked for, not used, until the filter runs
-    Effect.as(false),
-    // A service that is not there is a defect that names it; Effect has no other way to see it.
-    Effect.catchDefect((defect) =>
-      String(defect).includes(Reference.key) ? Effect.succeed(true) : Effect.die(defect),
-    ),
-  )
-
 /** References that are other weights at each step. */
 const moves: Readonly<Record<string, string>> = {
   checkpoint: "is the draft itself some steps ago",
@@ -119,11 +105,11 @@ const moves: Readonly<Record<string, string>> = {
 /** The signals that the filter and the loss read. @error InvalidInput where these signals cannot serve them */
 const checkedSignals = (
   what: string,
-  spec: { readonly filter: FilterUse; readonly loss: LossUse; readonly signals: SignalsOptions },
+  spec: { readonly filter: FilterUse<unknown>; readonly loss: LossUse<unknown>; readonly signals: SignalsOptions },
   reference: ResolvedReference | undefined,
 ): Effect.Effect<SignalsOptions, InvalidInput> =>
   Effect.gen(function* () {
-    const use = yield* instancesOf(spec)
+    const use = yield* Effect.all({ filter: spec.filter.instance, loss: spec.loss.instance })
     const why = reference && moves[reference.kind]
     const problems = signalProblems(spec.signals, use, why === undefined ? {} : { moves: why })
     if (problems.length > 0) return yield* new InvalidInput({ what, problems })
@@ -145,7 +131,8 @@ const resolveArm = Effect.fnUntraced(function* (
   experimentReference: ResolvedReference | undefined,
 ): Effect.fn.Return<ResolvedArm, InvalidInput> {
   const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, written)
-  const needs = yield* needsReference(arm.filter).pipe(Effect.mapError(where(place)))
+  yield* arm.filter.decoded.pipe(Effect.mapError(where(place)))
+  const needs = reads("reference", arm.filter)
   const fromReference = arm.start.kind === "reference"
   const given = needs || fromReference ? (arm.reference ?? experimentReference) : undefined
   const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: place, problems })
@@ -161,7 +148,7 @@ const resolveArm = Effect.fnUntraced(function* (
     )
   if (arm.shuffleReference && !needs)
     return yield* refuse(`shuffleReference is set, and filter ${arm.filter.name} reads no reference; leave it out`)
-  if (given?.kind === "distilled" && (yield* needsReference(given.filter)))
+  if (given?.kind === "distilled" && reads("reference", given.filter))
     return yield* refuse(
       `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,
     )
@@ -256,7 +243,7 @@ export const resolve = Effect.fn("resolve")(function* (
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   return {
     ...rest,
-    about: named.about ?? (yield* defaultAbout(arms)),
+    about: named.about ?? defaultAbout(arms),
     primary: rest.primary ?? "greedy",
     arms,
     capacity,

@@ -1,11 +1,11 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
-import { InvalidInput } from "@winnow/core"
+import { type AnyUse, InvalidInput } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
-import { type AnyUse, isNode, isUse, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
+import { isNode, isUse, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec, tuningSpec } from "./spec.ts"
 import { startObject } from "./start.ts"
 import { trainingSpec } from "./training-spec.ts"

@@ -3,11 +3,11 @@ import { describe, expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineFilter, defineLoss, defineTask, Target } from "@winnow/core"
+import { defineFilter, defineLoss, defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
-import { Effect, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
 import faulty from "../../test/faulty-experiment.ts"
 import { everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
 import { plan } from "../estimate.ts"
@@ -112,20 +112,21 @@ describe("plugins", () => {
     )
   })
 
-  test("a filter that reads a model itself is not refused: it was not tried, and that is said", async () => {
-    const peeks = defineFilter({
-      name: "peeks",
+  test("a filter that needs a service of its own is not refused: it was not tried, and that is said", async () => {
+    class Judge extends Context.Service<Judge, { readonly likes: (id: number) => boolean }>()("test/Judge") {}
+    const judged = defineFilter({
+      name: "judged",
       needs: [],
+      services: { judge: Judge },
       options: none,
-      make: () =>
-        Effect.map(Effect.service(Target), ({ architecture }) => {
-          const V = () => architecture.vocabularySize
-          return ({ N }) => new Uint8Array(N).fill(V() > 1 ? 1 : 0)
-        }),
+      make:
+        () =>
+        ({ gold_N, judge }) =>
+          Uint8Array.from(gold_N, (id) => (judge.likes(id) ? 1 : 0)),
     })
-    const resolved = await Effect.runPromise(resolve(withArm({ filter: peeks() })))
+    const resolved = await Effect.runPromise(resolve(withArm({ filter: judged() })))
     expect(await Effect.runPromise(tryPlugins(resolved))).toEqual([
-      "filter peeks reads a model itself and was not tried before the run",
+      "filter judged needs test/Judge and was not tried before the run",
     ])
   })
 

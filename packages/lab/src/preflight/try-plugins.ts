@@ -7,9 +7,7 @@ import {
   isFlat,
   type LossInstance,
   type LossUse,
-  type Model,
-  Reference,
-  Target,
+  type Needing,
   tryFilter,
   tryLoss,
   trySparse,
@@ -23,8 +21,8 @@ import { architectureOfStart } from "../stages/start.ts"
 /** A filter and a loss that are trained with, and where they stand in the experiment. */
 interface Place {
   readonly at: string
-  readonly filter: FilterUse
-  readonly loss: LossUse
+  readonly filter: FilterUse<unknown>
+  readonly loss: LossUse<unknown>
   readonly steps: number
   readonly signals: SignalsOptions
 }
@@ -46,45 +44,23 @@ const placesOf = ({ arms, capacity }: Resolved): ReadonlyArray<Place> =>
  */
 const mostEntries = 128
 
-/** Models that are asked for and not there: a plugin that reads one itself cannot be tried without it. */
-class Absent {
-  read = false
-
-  readonly of = <T extends object>(what: string): T =>
-    new Proxy({} as T, {
-      get: (_, key) => {
-        if (typeof key === "symbol" || key === "then") return undefined
-        this.read = true
-        throw new Error(`the ${what} is not there yet`)
-      },
-    })
-}
-
 /** One filter or loss, made and run; says undefined, why it could not be tried, or what `run` found worth a note. */
 const tried = <I>(
-  use: Use<"filter" | "loss", I, Reference | Target>,
+  use: Use<"filter" | "loss", I> & Needing,
   run: (fresh: () => I) => string | undefined,
 ): Effect.Effect<string | undefined, InvalidInput> =>
-  Effect.suspend(() => {
-    const absent = new Absent()
-    const untried = `${use.kind} ${use.name} reads a model itself and was not tried before the run`
-    const fresh = use.instance.pipe(
-      Effect.provideService(Target, absent.of<Model>("target")),
-      Effect.provideService(Reference, { model: absent.of<Model>("reference") }),
-    )
-    return Effect.matchEffect(fresh, {
-      onFailure: (error) => (absent.read ? Effect.succeed(untried) : Effect.fail(error)),
-      onSuccess: () =>
-        Effect.suspend(() => {
-          try {
-            return Effect.succeed(run(() => Effect.runSync(fresh)))
-          } catch (cause) {
-            if (absent.read) return Effect.succeed(untried)
-            return cause instanceof InvalidInput ? Effect.fail(cause) : Effect.die(cause)
-          }
-        }),
-    })
-  })
+  Effect.flatMap(use.instance, () =>
+    Effect.suspend(() => {
+      const own = Object.values(use.needs.own).map(({ key }) => key)
+      if (own.length > 0)
+        return Effect.succeed(`${use.kind} ${use.name} needs ${own.join(", ")} and was not tried before the run`)
+      try {
+        return Effect.succeed(run(() => Effect.runSync(use.instance)))
+      } catch (cause) {
+        return cause instanceof InvalidInput ? Effect.fail(cause) : Effect.die(cause)
+      }
+    }),
+  )
 
 /** A loss in the forms that its arm has it computed in; says so where the trial has no gradient at all. */
 const runLoss = (loss: LossInstance, { signals }: Place, V: number): string | undefined => {
@@ -125,7 +101,7 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
     const notes: Array<string> = []
     const trial = Effect.fnUntraced(function* <I>(
       at: string,
-      use: Use<"filter" | "loss", I, Reference | Target>,
+      use: Use<"filter" | "loss", I> & Needing,
       more: unknown,
       run: (fresh: () => I) => string | undefined,
     ) {
@@ -142,11 +118,11 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
     })
     for (const place of placesOf(resolved)) {
       const { at, filter, loss, steps, signals } = place
-      yield* trial<FilterInstance>(at, filter as never, steps, (fresh) => {
+      yield* trial<FilterInstance>(at, filter, steps, (fresh) => {
         tryFilter(fresh, steps)
         return undefined
       })
-      yield* trial<LossInstance>(at, loss as never, signals, (fresh) => runLossAtSizes(fresh(), place, V))
+      yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))
     }
     if (problems.length > 0)
       return yield* new InvalidInput({

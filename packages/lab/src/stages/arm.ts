@@ -1,28 +1,21 @@
 /** The stage of an arm or of a distilled reference: one filter and one loss, from a start, against a frozen target. */
 import {
+  type AnyService,
   type Architecture,
+  armLayer,
   Filter,
-  type FilterUse,
-  filterLayer,
+  frozen,
   type InvalidInput,
-  type LossUse,
-  lossLayer,
-  type Reference,
+  provideNeeds,
+  Reference,
+  reads,
   Target,
 } from "@winnow/core"
-import {
-  type CachedSignals,
-  earlierCheckpoint,
-  frozenReference,
-  movingAverage,
-  notLoaded,
-  referenceNeeds,
-} from "@winnow/training"
+import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
-import { instancesOf } from "../experiment/uses.ts"
 import { shuffledReference } from "../shuffled-reference.ts"
-import { type Stage, stage } from "../stage.ts"
+import { type Stage, type StageError, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
@@ -48,7 +41,7 @@ export interface Distilling {
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
 const armWork = (arm: SettledArm, sizes: Sizes, { draft, target, reference = draft }: Distilling["architectures"]) =>
   Effect.gen(function* () {
-    const { filter, loss } = yield* instancesOf(arm)
+    const loss = yield* arm.loss.instance
     const { k } = yield* arm.filter.decoded
     return workOf(
       arm,
@@ -57,7 +50,7 @@ const armWork = (arm: SettledArm, sizes: Sizes, { draft, target, reference = dra
         draft,
         target,
         reference,
-        needs: filter.needs,
+        needs: arm.filter.needs.statistics,
         lossNeedsTarget: loss.target,
         lossReadsBatch: loss.batch !== undefined,
         signals: arm.signals,
@@ -73,19 +66,22 @@ export interface SignalStages {
 }
 
 /** The contents of the reference's cache that an arm asks for. */
-export const referenceSignalsOf = (
-  arm: Pick<SettledArm, "filter" | "loss" | "signals">,
-): Effect.Effect<ReferenceSignals, InvalidInput> =>
-  Effect.map(instancesOf(arm), (use) => ({
-    statistics: referenceNeeds(use),
-    loss: arm.loss,
-    form: arm.signals.target,
-  }))
+export const referenceSignalsOf = ({
+  filter,
+  loss,
+  signals,
+}: Pick<SettledArm, "filter" | "loss" | "signals">): ReferenceSignals => ({
+  statistics: referenceNeeds(filter.needs.statistics),
+  loss,
+  form: signals.target,
+})
 
-/** The arm's filter as a layer; a placebo reads the reference's figures of other tokens. */
-const filterOf = ({ filter, shuffleReference }: SettledArm) => {
-  const use = filter as FilterUse<Reference | Target>
-  return shuffleReference ? Layer.effect(Filter, Effect.map(use.instance, shuffledReference)) : filterLayer(use)
+/** The arm as a layer; in a placebo the filter reads the reference's figures of other tokens. */
+const layerOf = ({ filter, loss, shuffleReference }: SettledArm) => {
+  const layer = armLayer(filter, loss)
+  if (!shuffleReference) return layer
+  const shuffled = Effect.map(Filter, (filter) => ({ ...shuffledReference(filter), models: filter.models }))
+  return Layer.merge(layer, Layer.effect(Filter, shuffled).pipe(Layer.provide(layer)))
 }
 
 /** One arm under one seed, or a distilled reference: filter, loss, target and reference are the layers of one program. */
@@ -100,11 +96,11 @@ export const armStage = (
     const { reference: referenceSpec, name: _, ...spec } = arm
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined
-    // Frozen models are inputs even where their signals are cached: a cache says whose it is, and is checked against them.
+    // Frozen models that the arm reads are inputs even where their signals are cached: a cache says whose it is.
     const inputs = {
       data,
       start,
-      target,
+      target: reads("target", arm.filter, arm.loss) ? target : undefined,
       reference,
       targetSignals: signals.target,
       referenceSignals: signals.reference,
@@ -132,45 +128,49 @@ export const armStage = (
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
             context.inputs[given.findIndex((g) => g.name === name)]
           const [ofTarget, ofReference] = [artifact("targetSignals"), artifact("referenceSignals")]
-          const [textArtifact, frozen, compared] = [artifact("data")!, artifact("target")!, artifact("reference")]
+          const [textArtifact, targetArtifact, compared] = [
+            artifact("data")!,
+            artifact("target"),
+            artifact("reference"),
+          ]
           const draft = yield* openModel(artifact("start")!)
           const text = yield* readSplit(textArtifact, "train")
-          const target = ofTarget ? notLoaded(architectures.target, "target") : yield* openModel(frozen)
-          const model =
-            compared &&
-            (ofReference
-              ? notLoaded(architectures.reference ?? architectures.draft, "reference")
-              : yield* openModel(compared))
-          const of = { target: frozen, data: textArtifact, text }
+          const of = { target: targetArtifact, data: textArtifact, text }
           const form = spec.signals.target
           const read: CachedSignals = {
             ...(ofTarget && form !== "live" && { target: yield* openTargetSignals(form, ofTarget, of) }),
             ...(ofReference &&
               compared && {
-                reference: yield* openReferenceSignals(yield* referenceSignalsOf(arm), ofReference, compared, of),
+                reference: yield* openReferenceSignals(referenceSignalsOf(arm), ofReference, compared, of),
               }),
           }
-          const referenceLayer =
-            referenceSpec?.kind === "checkpoint"
-              ? earlierCheckpoint(draft, referenceSpec.every)
-              : referenceSpec?.kind === "average"
-                ? movingAverage(draft, referenceSpec.decay)
-                : model
-                  ? frozenReference(model)
-                  : // `resolve` has seen that this arm's filter asks for none.
-                    (Layer.empty as unknown as Layer.Layer<Reference>)
-          const services = Layer.merge(Layer.succeed(Target, target), referenceLayer)
-          const layers = Layer.merge(filterOf(arm), lossLayer(arm.loss as LossUse<Target>))
+          // A model whose signals are cached is not loaded.
+          const targetLayer = Layer.effect(
+            Target,
+            ofTarget === undefined && targetArtifact
+              ? Effect.map(openModel(targetArtifact), frozen)
+              : Effect.succeed({ architecture: architectures.target, model: undefined }),
+          )
+          const referenceLayer = () => {
+            if (referenceSpec?.kind === "checkpoint") return earlierCheckpoint(draft, referenceSpec.every)
+            if (referenceSpec?.kind === "average") return movingAverage(draft, referenceSpec.decay)
+            if (ofReference)
+              return Layer.succeed(Reference, {
+                architecture: architectures.reference ?? architectures.draft,
+                model: undefined,
+              })
+            return compared && Layer.unwrap(Effect.map(openModel(compared), frozenReference))
+          }
+          const services = (service: AnyService): Layer.Layer<never, StageError> | undefined =>
+            service.key === Target.key ? targetLayer : service.key === Reference.key ? referenceLayer() : undefined
           return yield* train(context, {
             label,
             model: draft,
             training: arm,
             data: text,
             seed,
-            target,
-            reference: referenceSpec && (model ?? draft),
             signals: { options: spec.signals, cached: read },
-          }).pipe(Effect.provide(Layer.provideMerge(layers, services)))
+          }).pipe(Effect.provide(provideNeeds(layerOf(arm), [arm.filter, arm.loss], services)))
         }).pipe(Effect.scoped),
     })
   })

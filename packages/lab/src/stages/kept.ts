@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type FilterUse, type InvalidInput, type LossUse, type Model, Reference, Target } from "@winnow/core"
+import { DataError, type InvalidInput, reads } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { chunkRowsFor, keptWeights } from "@winnow/training"
@@ -21,8 +21,7 @@ import { decodingStep, readRollouts } from "./rollouts.ts"
 const file = "kept.json"
 
 /**
- * The stage of an arm's division under a seed: the filter at step 0, on batches of as many texts as the arm's own. A reference
- * that follows the draft is the start itself.
+ * The stage of an arm's division under a seed: the filter at step 0, on batches of as many texts as the arm's own.
  */
 export const keptStage = (
   arm: Arm,
@@ -39,31 +38,35 @@ export const keptStage = (
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const { batchSize, steps } = arm
+    // A reference that follows the draft is the start itself, at step 0.
+    const inputs = {
+      target: reads("target", arm.filter, arm.loss) ? target : undefined,
+      start,
+      reference: reads("reference", arm.filter) ? (reference ?? start) : undefined,
+      greedy,
+    }
+    const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "kept",
       label: `tokens that ${arm.name} keeps, seed ${seed}`,
       config: { filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
-      inputs: [target, start, reference ?? start, greedy],
+      inputs: given.map(({ input }) => input),
       code: stageCode({ revisions: ["training", "measuring"], tensors: true, plugins: [arm.filter, arm.loss] }),
       seed,
-      run: ({ directory, inputs: [targetArtifact, startArtifact, referenceArtifact, texts] }) =>
+      run: (context) =>
         Effect.gen(function* () {
-          const models: { [K in "target" | "draft" | "reference"]: Model } = {
-            target: yield* openModel(targetArtifact!),
-            draft: yield* openModel(startArtifact!),
-            reference: yield* openModel(referenceArtifact!),
+          const artifact = (name: keyof typeof inputs) => context.inputs[given.findIndex((g) => g.name === name)]
+          const [ofTarget, ofReference] = [artifact("target"), artifact("reference")]
+          const models = {
+            draft: yield* openModel(artifact("start")!),
+            ...(ofTarget && { target: yield* openModel(ofTarget) }),
+            ...(ofReference && { reference: yield* openModel(ofReference) }),
           }
-          const { filter, loss } = yield* Effect.all({
-            filter: (arm.filter as FilterUse<Reference | Target>).instance,
-            loss: (arm.loss as LossUse<Target>).instance,
-          }).pipe(
-            Effect.provideService(Target, models.target),
-            Effect.provideService(Reference, { model: models.reference }),
-          )
-          const rollouts = yield* readRollouts(texts!)
-          // Tokens that all three can read: fewer than there are where one has a short context.
-          const context = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))
-          const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, context - prompt.length)))
+          const [filter, loss] = [yield* arm.filter.instance, yield* arm.loss.instance]
+          const rollouts = yield* readRollouts(artifact("greedy")!)
+          // Tokens that all models can read: fewer than there are where one has a short context.
+          const readable = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))
+          const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, readable - prompt.length)))
           const kept = read.map((tokens) => new Uint8Array(tokens.length))
           const chunkRows = chunkRowsFor(models.draft.architecture.vocabularySize)
           function* divided(): Pieces<void> {
@@ -88,7 +91,7 @@ export const keptStage = (
             }
           }
           yield* decodingStep(`tokens that ${arm.name} keeps`, (signal) => driven(divided(), signal))
-          writeFileSync(join(directory, file), JSON.stringify(kept.map((bits) => bits.join(""))))
+          writeFileSync(join(context.directory, file), JSON.stringify(kept.map((bits) => bits.join(""))))
           const tokens = kept.reduce((sum, bits) => sum + bits.length, 0)
           return { tokens, kept: kept.reduce((sum, bits) => sum + bits.reduce((a, b) => a + b, 0), 0) / tokens }
         }).pipe(Effect.scoped),

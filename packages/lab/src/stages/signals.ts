@@ -5,10 +5,10 @@
 import {
   type Architecture,
   DataError,
-  everyToken,
   type InvalidInput,
   type LossUse,
   type ReferenceStatistic,
+  reads,
 } from "@winnow/core"
 import type { EncodedTask } from "@winnow/data"
 import {
@@ -27,7 +27,6 @@ import {
 } from "@winnow/training"
 import { Effect, type Scope } from "effect"
 import { plain } from "../experiment/resolve.ts"
-import { instancesOf } from "../experiment/uses.ts"
 import { type Stage, type StageContext, stage } from "../stage.ts"
 import { pluginCode } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -36,7 +35,8 @@ import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 
-const code = (...plugins: ReadonlyArray<LossUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
+const code = (...plugins: ReadonlyArray<LossUse<unknown>>) =>
+  stageCode({ revisions: ["signals"], tensors: true, plugins })
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
 const weightsOf = ({ manifest }: Artifact): string => {
@@ -152,21 +152,19 @@ export const targetSignalsStage = (
 export interface ReferenceSignals {
   readonly statistics: ReadonlyArray<ReferenceStatistic>
   /** The arm's loss, and the form in which it sees the target: for `referenceLoss_N`, and else of no account. */
-  readonly loss: LossUse
+  readonly loss: LossUse<unknown>
   readonly form: CachedForm | "live"
 }
 
 /** The reads of the losses: the arm's own loss or not, compared to the target or not. */
-const reads = ({ statistics, loss }: ReferenceSignals) =>
-  Effect.gen(function* () {
-    const active = statistics.includes("referenceLoss_N")
-    const instances = yield* instancesOf({ filter: everyToken(), loss })
-    return { active, target: active && instances.loss.target }
-  })
+const readsOf = ({ statistics, loss }: ReferenceSignals) => {
+  const active = statistics.includes("referenceLoss_N")
+  return { active, target: active && reads("target", loss) }
+}
 
-const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: Artifact, data: Artifact) =>
+const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: Artifact | undefined, data: Artifact) =>
   Effect.gen(function* () {
-    const { active, target: withTarget } = yield* reads(spec)
+    const { active, target: withTarget } = readsOf(spec)
     return {
       of: "reference",
       statistics: spec.statistics.join(","),
@@ -174,7 +172,7 @@ const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: 
       ...(active
         ? { loss: canonicalJson(yield* plain(spec.loss)), lossCode: canonicalJson(pluginCode(spec.loss) ?? null) }
         : {}),
-      ...(withTarget ? { target: weightsOf(target), form: canonicalJson(spec.form) } : {}),
+      ...(withTarget && target ? { target: weightsOf(target), form: canonicalJson(spec.form) } : {}),
       ...dataOf(data),
       code: canonicalJson(code()),
     } satisfies SignalsIdentity
@@ -205,7 +203,7 @@ export const referenceSignalsStage = (
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const { statistics, form } = spec
-    const { active, target: withTarget } = yield* reads(spec)
+    const { active, target: withTarget } = readsOf(spec)
     const cached = withTarget ? targetSignals : undefined
     const flops = (size: SplitSize) => {
       const whole = form === "live" || form === "hidden"
@@ -244,8 +242,8 @@ export const referenceSignalsStage = (
                   }),
                 }
               : {}
-          const { loss } = yield* instancesOf({ filter: everyToken(), loss: spec.loss })
-          const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact!, dataArtifact!)
+          const loss = yield* spec.loss.instance
+          const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact, dataArtifact!)
           yield* makeReferenceSignals({
             ...makingOptions(context, text, identity, architectures.reference.vocabularySize),
             reference: model,
@@ -267,7 +265,8 @@ const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
 
 /** The sources of this run's signals: a cache of something else is refused. */
 export interface SignalsOf {
-  readonly target: Artifact
+  /** undefined where nothing reads the target. */
+  readonly target: Artifact | undefined
   readonly data: Artifact
   /** The training split of `data`. */
   readonly text: EncodedTask
@@ -285,7 +284,7 @@ export const openTargetSignals = (
 ): Effect.Effect<NonNullable<CachedSignals["target"]>, DataError, Scope.Scope> =>
   Effect.acquireRelease(
     opened(() => {
-      const identity = targetIdentity(form, target, data)
+      const identity = targetIdentity(form, target!, data) // a form of the target is read, so the target is
       return cachedTarget(openSignals(signals.directory, identity, text.examples), form)
     }),
     ({ dispose }) => Effect.sync(dispose),

@@ -45,8 +45,6 @@ export const train = (
     readonly training: Training
     readonly data: EncodedTask
     readonly seed: number
-    readonly target?: Model | undefined
-    readonly reference?: Model | undefined
     readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
   },
 ) =>
@@ -86,12 +84,13 @@ export const train = (
     compactEvents(context.directory)
     const T = data.tokens / data.examples.length
     const { architecture } = model
+    const { target, reference } = { ...loss.models, ...filter.models }
     const flops = trainingFlops(
       { seen: summary.tokensSeen, valid: summary.tokensValid, trained: summary.tokensTrained },
       {
         draft: architecture,
-        target: options.target?.architecture,
-        reference: options.reference?.architecture,
+        target: target?.architecture,
+        reference: reference?.architecture,
         needs: filter.needs,
         lossNeedsTarget: loss.target,
         lossReadsBatch: loss.batch !== undefined,

@@ -4,7 +4,7 @@
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
 
-import { DataError, type Model, type ReferenceStatistic, type SparseRows, type Statistics } from "@winnow/core"
+import { DataError, type ReferenceStatistic, type SparseRows, type Statistics } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor, tensorFromBytes, tf } from "@winnow/tensor"
@@ -114,25 +114,3 @@ export const cachedReference =
     })
     return Object.fromEntries(names.map((name, m) => [name, losses[m]!]))
   }
-
-/**
- * Stands for a frozen model whose numbers are not loaded, as its signals are cached: filters and losses that ask for the
- * service find it, and whoever asks for its hidden states or weights gets an error.
- */
-export const notLoaded = (architecture: Model["architecture"], what: string): Model => {
-  const refuse = (): never => {
-    throw new Error(`the ${what} is not loaded, its signals come from a cache; set signals.${what} to live to run it`)
-  }
-  return {
-    architecture,
-    get parameters() {
-      return refuse()
-    },
-    get head_Vd() {
-      return refuse()
-    },
-    hidden: refuse,
-    decoding: refuse,
-    dispose: () => {},
-  }
-}

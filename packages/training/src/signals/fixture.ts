@@ -1,6 +1,5 @@
 /** Parts that the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
 import type { Model } from "@winnow/core"
-import { Reference, Target } from "@winnow/core"
 import type { EncodedExample } from "@winnow/data"
 import { initialise, llama } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
@@ -27,13 +26,6 @@ export const tinyExamples = (count: number): ReadonlyArray<EncodedExample> => {
   })
 }
 
-/** The instance of a plugin whose models are handed to the step by the test itself. */
-export const instanceOf = <T>(use: { readonly instance: Effect.Effect<T, unknown, unknown> }): Promise<T> => {
-  const nothing = {} as Model
-  return Effect.runPromise(
-    (use.instance as Effect.Effect<T, unknown, Target | Reference>).pipe(
-      Effect.provideService(Target, nothing),
-      Effect.provideService(Reference, { model: nothing }),
-    ),
-  )
-}
+/** The instance of a plugin; the tests hand the models to the step themselves. */
+export const instanceOf = <T>(use: { readonly instance: Effect.Effect<T, unknown> }): Promise<T> =>
+  Effect.runPromise(use.instance)

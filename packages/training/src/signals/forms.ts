@@ -82,9 +82,9 @@ export interface SignalUse {
 export const readsTarget = ({ filter, loss }: SignalUse): boolean =>
   loss.target || modelsRead(filter.needs, loss).has("target")
 
-/** The reference's statistics that a filter needs. */
-export const referenceNeeds = ({ filter }: SignalUse): ReadonlyArray<ReferenceStatistic> =>
-  filter.needs.filter((s) => readsModel(s, "reference")) as ReadonlyArray<ReferenceStatistic>
+/** The reference's statistics among those that a filter needs. */
+export const referenceNeeds = (needs: ReadonlyArray<Statistic>): ReadonlyArray<ReferenceStatistic> =>
+  needs.filter((s) => readsModel(s, "reference")) as ReadonlyArray<ReferenceStatistic>
 
 /**
  * Why these signals cannot serve this filter and loss; empty where they can.
@@ -117,7 +117,7 @@ export const signalProblems = (
     problems.push(
       `signals.target.topK is ${target.topK}, the vocabulary ${more.V}; expected ${more.V} at most, or full`,
     )
-  if (reference === "cached" && referenceNeeds(use).length > 0) {
+  if (reference === "cached" && referenceNeeds(filter.needs).length > 0) {
     if (more.moves !== undefined)
       problems.push(`the reference ${more.moves}, so it cannot be computed beforehand; set signals.reference to live`)
     if (loss.batch !== undefined && filter.needs.includes("referenceLoss_N"))
@@ -134,5 +134,5 @@ export const signalProblems = (
  */
 export const usedSignals = ({ target, reference }: SignalsOptions, use: SignalUse): SignalsOptions => ({
   target: readsTarget(use) ? target : "live",
-  reference: referenceNeeds(use).length > 0 ? reference : "live",
+  reference: referenceNeeds(use.filter.needs).length > 0 ? reference : "live",
 })

@@ -1,0 +1,117 @@
+/**
+ * Needs of filters and losses: data that the lab plans by, and types that the compiler checks, from one table.
+ *
+ * A statistic names the frozen models that it reads, a model has a service, and a plugin may name services of its own.
+ */
+import { type Context, Effect, Layer } from "effect"
+import { InvalidInput } from "./errors.ts"
+import { Reference, Target } from "./model.ts"
+import { type ReadsOf, readsModel, type Statistic } from "./statistics/index.ts"
+
+/** The services that frozen models come by. */
+export const modelServices = { target: Target, reference: Reference } as const
+
+/** A frozen model by the name that experiments give it. */
+export type ModelName = keyof typeof modelServices
+
+/** The frozen models at hand, by name. */
+export type FrozenModels = { readonly [M in ModelName]?: (typeof modelServices)[M]["Service"] }
+
+/** The service of each model of a set. */
+export type ServiceOfModel<M extends ModelName> = (typeof modelServices)[M]["Identifier"]
+
+/** The services that statistics must come from: in a plugin's type, so that a missing one does not compile. */
+export type ServicesRead<S extends Statistic> =
+  | ("target" extends ReadsOf<S> ? Target : never)
+  | ("reference" extends ReadsOf<S> ? Reference : never)
+
+/** A service of any kind. */
+export type AnyService = Context.Key<unknown, unknown>
+
+/** Services that a plugin names for itself: its function is given each under this name. */
+export type OwnServices = Readonly<Record<string, AnyService>>
+
+/** The services of a record of them, as the plugin's function is given them. */
+export type Given<Own extends OwnServices> = { readonly [K in keyof Own]: Own[K]["Service"] }
+
+/** The identifiers of a record of services. */
+export type OwnIdentifiers<Own extends OwnServices> = Own[keyof Own]["Identifier"]
+
+/** Needs of a filter or a loss. R names all services that must be there when it runs. */
+export interface Needs<out R = unknown> {
+  /** Numbers of each token. */
+  readonly statistics: ReadonlyArray<Statistic>
+  /** Frozen models that the statistics and the loss are computed from. */
+  readonly models: ReadonlyArray<ModelName>
+  readonly own: OwnServices
+  /** The services of `models` and `own`. */
+  readonly services: ReadonlyArray<Context.Key<R, unknown>>
+}
+
+/** A configured plugin that says what it needs. */
+export interface Needing<out R = unknown> {
+  readonly kind: string
+  readonly name: string
+  readonly needs: Needs<R>
+}
+
+/** Frozen models that a statistic is computed from, whatever the loss. */
+export const modelsOf = (statistic: Statistic): ReadonlyArray<ModelName> =>
+  (["target", "reference"] as const).filter((model) => readsModel(statistic, model))
+
+/** The needs of statistics, further models and services of its own. R is checked by the caller's types. */
+export const needsOf = <R>(
+  statistics: ReadonlyArray<Statistic>,
+  more: ReadonlyArray<ModelName>,
+  own: OwnServices,
+): Needs<R> => {
+  const models = [...new Set([...statistics.flatMap(modelsOf), ...more])]
+  const services = [...models.map((name) => modelServices[name]), ...Object.values(own)]
+  // R is the union of these services: `ServicesRead` is `modelsOf` in types, `OwnIdentifiers` is `Object.values`.
+  return { statistics, models, own, services: services as ReadonlyArray<AnyService> as Needs<R>["services"] }
+}
+
+/** True if the plugins read that model, or a statistic that is computed from it. */
+export const reads = (model: ModelName, ...plugins: ReadonlyArray<Needing>): boolean =>
+  plugins.some(({ needs }) => needs.models.includes(model))
+
+type ModelService = Target | Reference
+
+/** The frozen models of some needs, each from its service. */
+export const frozenOf = <R>({ models }: Needs<R>): Effect.Effect<FrozenModels, never, Extract<R, ModelService>> => {
+  const each = Object.fromEntries(models.map((name) => [name, modelServices[name] as AnyService]))
+  // `needsOf` has put the services of these models in R.
+  return Effect.all(each) as unknown as Effect.Effect<FrozenModels, never, Extract<R, ModelService>>
+}
+
+/** A plugin's services of its own, each from the context. */
+export const ownOf = <R>({ own }: Needs<R>) =>
+  // `needsOf` has put these services in R.
+  Effect.all(own) as Effect.Effect<Readonly<Record<string, unknown>>, never, Exclude<R, ModelService>>
+
+/**
+ * A layer with every service that some plugins need, by a walk of their needs: no other is built.
+ *
+ * @param from gives the layer of a service; undefined where there is none
+ * @error InvalidInput where a service is missing: names the plugin and the service
+ */
+export const provideNeeds = <A, E, R, E2, R2>(
+  layer: Layer.Layer<A, E, R>,
+  plugins: ReadonlyArray<Needing<R>>,
+  from: (service: AnyService) => Layer.Layer<never, E2, R2> | undefined,
+): Layer.Layer<A, E | E2 | InvalidInput, R2> => {
+  const found = new Map<string, Layer.Layer<never, E2, R2>>()
+  for (const { kind, name, needs } of plugins)
+    for (const service of needs.services) {
+      const provided = found.get(service.key) ?? from(service)
+      if (provided === undefined) return Layer.unwrap(Effect.fail(missingService(kind, name, service)))
+      found.set(service.key, provided)
+    }
+  const [first, ...rest] = found.values()
+  // Nothing is needed that has not been found above.
+  const closed = layer as unknown as Layer.Layer<A, E>
+  return first === undefined ? closed : closed.pipe(Layer.provide(Layer.mergeAll(first, ...rest)))
+}
+
+const missingService = (kind: string, name: string, service: AnyService) =>
+  new InvalidInput({ what: `${kind} ${name}`, problems: [`needs the service ${service.key}, and nothing provides it`] })
