@@ -17,7 +17,7 @@ const below: Record<string, ReadonlyArray<string>> = {
   training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   lab: ["files", "numerics", "engine", "tensor", "core", "data", "models", "generation", "training", "decoding"],
-  testing: ["files", "numerics", "tensor", "core", "generation"],
+  testing: ["files", "numerics", "tensor", "core", "generation", "decoding"],
 }
 const everything = Object.keys(below)
 const allowed = (folder: string): ReadonlyArray<string> => {

@@ -15,7 +15,9 @@ export interface Origin {
 
 /** The files that every definition passes through. */
 const machinery = new Set(
-  ["origin", "plugin", "filter", "loss", "model", "task"].map((name) => join(import.meta.dir, `${name}.ts`)),
+  ["origin", "plugin", "filter", "loss", "model", "proposer", "task"].map((name) =>
+    join(import.meta.dir, `${name}.ts`),
+  ),
 )
 const seen = new Map<string, number>()
 

@@ -1,6 +1,6 @@
 /** The one record of how well a target accepts a draft: a figure never goes without what it depends on. */
-import type { Sampling } from "@winnow/generation"
-import { expectedCounts } from "./block-structure.ts"
+import type { Sampling } from "@winnow/core"
+import { expectedCounts, replayedCounts } from "./block-structure.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, type Figure, figure, sumCounts } from "./counts.ts"
 import type { Evidence } from "./evidence.ts"
 
@@ -88,12 +88,22 @@ export const acceptanceRecord = (
   }
 }
 
-/** Counts of each rollout at a draft length: what paired statistics over prompts resample. */
-export const estimatedCounts = (
-  { rollouts, chance, readable }: Evidence,
-  draftLength: number,
-): ReadonlyArray<BlockCounts> =>
-  rollouts.map(({ limit }, i) => expectedCounts(chance[i]!, { draftLength, limit, readable: readable[i]! }))
+/**
+ * Counts of each rollout at a draft length: what paired statistics over prompts resample.
+ *
+ * @error RangeError for blocks that are longer than a replay had room for
+ */
+export const estimatedCounts = (evidence: Evidence, draftLength: number): ReadonlyArray<BlockCounts> => {
+  const { rollouts } = evidence
+  if (evidence.kind === "pass") {
+    const { chance, readable } = evidence
+    return rollouts.map(({ limit }, i) => expectedCounts(chance[i]!, { draftLength, limit, readable: readable[i]! }))
+  }
+  const { proposed, agreed, longest } = evidence
+  if (draftLength > longest)
+    throw new RangeError(`blocks of ${draftLength} tokens, the replay had room for ${longest}: replay with more room`)
+  return rollouts.map(({ limit }, i) => replayedCounts(proposed[i]!, agreed[i]!, { draftLength, limit }))
+}
 
 /** Mean over positions, over all of them and by prompt. */
 const meanOf = (values: ReadonlyArray<Float64Array> | null): Figure | null =>

@@ -14,23 +14,25 @@ import type { BlockCounts } from "./counts.ts"
 
 /** The length of the text and what it may have been. */
 export interface BlockRules {
-  /** gamma: tokens proposed a block, 0 or more. */
+  /** gamma: most tokens that a block proposes, 0 or more. */
   readonly draftLength: number
   /** Most tokens the text could have had: a block never proposes so many that its own token would pass it. */
   readonly limit: number
-  /** Tokens of the text, from its first, that the draft's context lets it propose: see `readableLength`. All if left out. */
+  /** Tokens of the text, from its first, that the proposer's context lets it propose: see `readableLength`. All if left out. */
   readonly readable?: number
 }
 
 /**
- * Tokens after a prompt, from the first, that a draft of this context can propose: it never reads the last token of a
+ * Tokens after a prompt, from the first, that a proposer of this context can propose: it never reads the last token of a
  * block, so it may propose one beyond its context. 0 for a prompt that it cannot read.
+ *
+ * @param context most tokens that it reads; undefined: no limit, and the length is infinite
  */
-export const readableLength = (promptLength: number, draftContext: number): number =>
-  Math.max(0, draftContext + 1 - promptLength)
+export const readableLength = (promptLength: number, context: number | undefined): number =>
+  context === undefined ? Number.POSITIVE_INFINITY : Math.max(0, context + 1 - promptLength)
 
 /**
- * Tokens that a block proposes when `emitted` tokens are written: gamma, less near the length limit, so that the
+ * Most tokens that a block proposes when `emitted` tokens are written: gamma, less near the length limit, so that the
  * proposals and the target's own token fit (the rule of transformers' assisted generation), and less near the end of the
  * draft's context.
  */
@@ -74,6 +76,36 @@ export const expectedCounts = (
     }
     // All proposals accepted: the target's own token is at i, unless the text has ended.
     if (i < T) starts_T[i + 1]! += reach
+  }
+  return { blocks, accepted, rejected, emitted: T, testedAt, acceptedAt }
+}
+
+/**
+ * Counts of a text whose proposals are known: a deterministic proposer's, for which the walk has no chance in it.
+ *
+ * @param proposed_T tokens proposed at each position where a block may begin, with the most room
+ * @param agreed_T of these the tokens, from the first, that the text goes on with
+ */
+export const replayedCounts = (
+  proposed_T: ArrayLike<number>,
+  agreed_T: ArrayLike<number>,
+  rules: BlockRules,
+): BlockCounts => {
+  const T = proposed_T.length
+  const testedAt = new Array<number>(rules.draftLength).fill(0)
+  const acceptedAt = new Array<number>(rules.draftLength).fill(0)
+  let [blocks, accepted, rejected] = [0, 0, 0]
+  for (let t = 0; t < T; ) {
+    const room = Math.min(proposed_T[t]!, proposalRoom(t, rules))
+    const agreed = Math.min(agreed_T[t]!, room)
+    // The token after the last accepted one was tested, unless all were accepted or the text has ended.
+    const tested = Math.min(room, agreed + 1, T - t)
+    for (let i = 0; i < tested; i++) testedAt[i]!++
+    for (let i = 0; i < agreed; i++) acceptedAt[i]!++
+    blocks++
+    accepted += agreed
+    rejected += tested - agreed
+    t += agreed + 1
   }
   return { blocks, accepted, rejected, emitted: T, testedAt, acceptedAt }
 }

@@ -1,7 +1,7 @@
 /** The parts of a block on their own; that they are lossless together is shown in `lossless/`. */
 import { describe, expect, test } from "bun:test"
 import { type Rng, seeded } from "@winnow/numerics"
-import { type Chance, chanceOf, residual, verify, verifyGreedy } from "./block.ts"
+import { type Chance, chanceOf, residual, verify, verifyGreedy, without } from "./block.ts"
 
 test("greedy verification is the sampled one of one-hot distributions", () => {
   const rng: Rng = seeded(4, "greedy")
@@ -9,9 +9,35 @@ test("greedy verification is the sampled one of one-hot distributions", () => {
   for (let i = 0; i < 200; i++) {
     const drafted = Array.from({ length: rng.below(4) }, () => rng.below(2))
     const argmax = Array.from({ length: drafted.length + 1 }, () => rng.below(2))
-    const sampled = verify(drafted, drafted.map(oneHot), argmax.map(oneHot), chanceOf(rng))
-    expect(verifyGreedy(drafted, argmax)).toEqual(sampled)
+    for (const q of ["certain", drafted.map(oneHot)] as const) {
+      const sampled = verify({ tokens: drafted, q }, argmax.map(oneHot), chanceOf(rng))
+      expect(verifyGreedy({ tokens: drafted, q }, argmax)).toEqual(sampled)
+    }
   }
+})
+
+test("a certain proposal is judged as one whose distribution is all on its token", () => {
+  const rng: Rng = seeded(5, "certain")
+  const fallbacks = { some: 0, none: 0 }
+  for (let i = 0; i < 500; i++) {
+    const row = () => {
+      const weight = Float64Array.from({ length: 4 }, () => (rng.uniform() < 0.4 ? 0 : rng.uniform()))
+      weight[rng.below(4)]! += 0.1
+      const sum = weight.reduce((a, b) => a + b, 0)
+      return weight.map((w) => w / sum)
+    }
+    const tokens = Array.from({ length: 3 }, () => rng.below(4))
+    const q = tokens.map((token) => Float64Array.from({ length: 4 }, (_, v) => (v === token ? 1 : 0)))
+    const p = Array.from({ length: 4 }, row)
+    const [a, b] = [seeded(i, "chance"), seeded(i, "chance")]
+    const verdict = verify({ tokens, q: "certain" }, p, chanceOf(a))
+    expect(verdict).toEqual(verify({ tokens, q }, p, chanceOf(b)))
+    for (const [at, token] of tokens.entries()) {
+      expect(without(p[at]!, token)).toEqual(residual(p[at]!, q[at]!))
+      fallbacks[without(p[at]!, token) === null ? "some" : "none"]++
+    }
+  }
+  expect(Math.min(...Object.values(fallbacks))).toBeGreaterThan(10)
 })
 
 describe("chance", () => {
@@ -48,6 +74,6 @@ describe("residual", () => {
     const p_V = Float64Array.of(0.25, 0.75)
     const never: Chance = { accept: () => false, draw: (p) => p.indexOf(Math.max(...p)) }
     expect(residual(p_V, p_V)).toBe(null)
-    expect(verify([0], [p_V], [p_V, p_V], never)).toEqual({ accepted: 0, own: 1, fallback: true })
+    expect(verify({ tokens: [0], q: [p_V] }, [p_V, p_V], never)).toEqual({ accepted: 0, own: 1, fallback: true })
   })
 })

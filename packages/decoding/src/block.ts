@@ -1,8 +1,9 @@
 /**
  * One block of speculative decoding, as plain functions on distributions and chance.
  *
- * Letters: g drafted tokens of the block, V vocabulary. p_V, q_V are the adjusted distributions of target and draft.
+ * Letters: g proposed tokens of the block, V vocabulary. p_V, q_V are the adjusted distributions of target and proposer.
  */
+import type { Proposal } from "@winnow/core"
 import { draw, type Rows } from "@winnow/generation"
 import type { Rng } from "@winnow/numerics"
 
@@ -23,7 +24,7 @@ export const chanceOf = (rng: Rng): Chance => ({
 
 /** The target's verdict on a block. */
 export interface Verdict {
-  /** Drafted tokens accepted, 0 to g. */
+  /** Proposed tokens accepted, 0 to g. */
   readonly accepted: number
   /** The target's own token: the correction after a rejection, else the bonus. */
   readonly own: number
@@ -45,22 +46,32 @@ export const residual = (p_V: Float64Array, q_V: Float64Array): Float64Array | n
   return out_V
 }
 
+/** The same where q is all on one token: p without it, rescaled. */
+export const without = (p_V: Float64Array, token: number): Float64Array | null => {
+  const out_V = Float64Array.from(p_V)
+  out_V[token] = 0
+  let sum = 0
+  for (let v = 0; v < out_V.length; v++) sum += out_V[v]!
+  if (sum === 0) return null
+  for (let v = 0; v < out_V.length; v++) out_V[v] = out_V[v]! / sum
+  return out_V
+}
+
 /**
- * Judges drafted tokens so that the emitted text has the target's distribution.
+ * Judges proposed tokens so that the emitted text has the target's distribution.
  *
- * @param drafted the g drafted tokens; drafted[i] was drawn from the array `q[i]` itself
- * @param q the draft's distribution at each drafted token, g rows
- * @param p the target's at the same places and after the last, g + 1 rows, asked for up to the first rejection
+ * @param proposal g tokens; tokens[i] was drawn from the array `q[i]` itself, or is certain
+ * @param p the target's distribution at the same places and after the last, g + 1 rows, asked for up to the first rejection
  * @source Leviathan et al. 2211.17192, algorithm 1
  */
-export const verify = (drafted: ReadonlyArray<number>, q: Rows, p: Rows, chance: Chance): Verdict => {
-  for (const [i, token] of drafted.entries()) {
-    const [p_V, q_V] = [p.at(i)!, q.at(i)!]
-    if (chance.accept(p_V[token]!, q_V[token]!)) continue
-    const rest_V = residual(p_V, q_V)
+export const verify = ({ tokens, q }: Proposal, p: Rows, chance: Chance): Verdict => {
+  for (const [i, token] of tokens.entries()) {
+    const p_V = p.at(i)!
+    if (chance.accept(p_V[token]!, q === "certain" ? 1 : q[i]![token]!)) continue
+    const rest_V = q === "certain" ? without(p_V, token) : residual(p_V, q[i]!)
     return { accepted: i, own: chance.draw(rest_V ?? p_V), fallback: rest_V === null }
   }
-  return { accepted: drafted.length, own: chance.draw(p.at(drafted.length)!), fallback: false }
+  return { accepted: tokens.length, own: chance.draw(p.at(tokens.length)!), fallback: false }
 }
 
 /** The parts of sampled judging, for tests to replace: by every outcome of chance, or by a fault that must be noticed. */
@@ -69,9 +80,9 @@ export interface Judging {
   readonly verify?: typeof verify
 }
 
-/** The same when both are greedy: a drafted token is accepted if it is the target's argmax. */
-export const verifyGreedy = (drafted: ReadonlyArray<number>, argmax: ArrayLike<number>): Verdict => {
+/** The same at temperature 0: a proposed token is accepted if it is the target's argmax. */
+export const verifyGreedy = ({ tokens }: Proposal, argmax: ArrayLike<number>): Verdict => {
   let accepted = 0
-  while (accepted < drafted.length && drafted[accepted] === argmax[accepted]) accepted++
+  while (accepted < tokens.length && tokens[accepted] === argmax[accepted]) accepted++
   return { accepted, own: argmax[accepted]!, fallback: false }
 }

@@ -1,9 +1,11 @@
 /** A draft length chosen as decoding runs: the rule, and that it adapts; that texts stay the target's is shown in `lossless/`. */
+
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import { randomPrompts, tableModel, tablePair } from "@winnow/testing"
 import { bestDraftLength, DraftLength } from "./draft-length.ts"
 import { compareGreedy } from "./identity.ts"
+import { modelProposer } from "./model-proposer.ts"
 import { speculate } from "./speculate.ts"
 import { SpeculativeSession } from "./speculative.ts"
 
@@ -49,19 +51,19 @@ test("greedy: the target's own text, blocks as long as the draft is right, runs 
   const prompts = randomPrompts(8, 7, 6, 3)
   const draftLength = { most: 8, costRatio: 0.1 }
   const alone = await speculate(target, undefined, prompts, { draftLength: 0, maxNew: 60 })
-  const done = await speculate(target, draft, prompts, { draftLength, maxNew: 60 })
+  const done = await speculate(target, modelProposer(draft), prompts, { draftLength, maxNew: 60 })
   const rollouts = alone.map(({ rollout }) => rollout)
   expect(compareGreedy(rollouts, done).identical).toBe(8)
   const proposed = done.map(({ counts }) => counts.proposed / counts.blocks)
   expect(Math.max(...proposed)).toBeGreaterThan(1.1 * Math.min(...proposed)) // it was chosen
-  const again = await speculate(target, draft, prompts, { draftLength, maxNew: 60 })
+  const again = await speculate(target, modelProposer(draft), prompts, { draftLength, maxNew: 60 })
   expect(again.map(({ counts }) => counts)).toEqual(done.map(({ counts }) => counts))
-  const measured = await speculate(target, draft, prompts, { draftLength: { most: 8 }, maxNew: 60 })
+  const measured = await speculate(target, modelProposer(draft), prompts, { draftLength: { most: 8 }, maxNew: 60 })
   expect(compareGreedy(rollouts, measured).identical).toBe(8)
-  const [right] = await speculate(target, target, [[1]], { draftLength, maxNew: 200 })
+  const [right] = await speculate(target, modelProposer(target), [[1]], { draftLength, maxNew: 200 })
   expect(right!.counts.acceptedAt[7]).toBeGreaterThan(15)
   const other = tableModel({ V: 7, states: 16, seed: 99, support: [0] })
-  const [wrong] = await speculate(target, other, [[1]], { draftLength, maxNew: 200 })
+  const [wrong] = await speculate(target, modelProposer(other), [[1]], { draftLength, maxNew: 200 })
   expect(wrong!.counts.proposed / wrong!.counts.blocks).toBeLessThan(3)
   other.dispose()
   dispose()
@@ -71,11 +73,11 @@ test("greedy: the target's own text, blocks as long as the draft is right, runs 
 test("options that make no sense are refused", () => {
   const target = tableModel({ V: 4, states: 4, seed: 1 })
   const make = (draftLength: unknown, draft: typeof target | undefined = target) =>
-    new SpeculativeSession(target, draft, [1], { draftLength: draftLength as number, maxNew: 3 })
+    new SpeculativeSession(target, modelProposer(draft), [1], { draftLength: draftLength as number, maxNew: 3 })
   for (const wrong of [{ most: 0 }, { most: 65 }, { costRatio: 0 }, { longest: 3 }, "adaptive", -1, 1.5])
     expect(() => make(wrong)).toThrow("draftLength")
   expect(() => new SpeculativeSession(target, undefined, [1], { draftLength: {}, maxNew: 3 })).toThrow(
-    "without a draft",
+    "without a proposer",
   )
   target.dispose()
 })

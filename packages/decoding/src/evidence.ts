@@ -1,41 +1,54 @@
 /**
- * The evidence of one teacher-forced pass over the target's own rollouts on every position; from it follow acceptance
- * and tau for every draft length at once, without running speculative decoding.
+ * Evidence from finished texts of the target: acceptance and tau for every draft length at once, without decoding. Of a
+ * draft model it is one teacher-forced pass, of a deterministic proposer a replay.
  *
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
-import { checkedOptions, DataError, type Model } from "@winnow/core"
+import { checkedOptions, DataError, type Model, type Proposer, type Sampling, samplingOptions } from "@winnow/core"
 import { atOnce } from "@winnow/files"
-import {
-  adjusted,
-  argmaxRows,
-  type Pieces,
-  type Rollout,
-  row,
-  type Sampling,
-  samplingOptions,
-} from "@winnow/generation"
+import { adjusted, argmaxRows, type Pieces, type Rollout, row } from "@winnow/generation"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { readableLength } from "./block-structure.ts"
 import { type ForcedRows, type PassOptions, passOptions, perPosition, teacherForced } from "./teacher-forced.ts"
 
-/** Per rollout, one number a generated position. */
-export interface Evidence {
+/** The evidence that every proposer's has in common: per rollout, one number a generated position. */
+interface CommonEvidence {
   readonly sampling: Sampling
   readonly rollouts: ReadonlyArray<Rollout>
+  /**
+   * sum_v min(p_v, q_v) of the adjusted distributions, at the positions that the proposer can read; only when sampled. Of a
+   * deterministic proposer 1 where its first token is the text's, else 0: on samples of the target the mean is the same.
+   */
+  readonly overlap: ReadonlyArray<Float64Array> | null
+  /**
+   * KL(p || q) in nats at the sampling's temperature, before top-k and top-p: cut to different sets the two would be at an
+   * infinite distance. Only of a draft model, and only when sampled.
+   */
+  readonly kl: ReadonlyArray<Float64Array> | null
+}
+
+/** Evidence of a draft model, by a pass. */
+export interface PassEvidence extends CommonEvidence {
+  readonly kind: "pass"
   /** Tokens of each text, from its first, that the draft's context lets it propose: all, unless it is a short one. */
   readonly readable: ReadonlyArray<number>
   /** Chance that a drafted token is accepted here, given that the text is what it is: `expectedCounts` takes it. 0 beyond `readable`. */
   readonly chance: ReadonlyArray<Float64Array>
-  /** sum_v min(p_v, q_v) of the adjusted distributions, at the positions that the draft can read; only when sampled. */
-  readonly overlap: ReadonlyArray<Float64Array> | null
-  /**
-   * KL(p || q) in nats at the sampling's temperature, before top-k and top-p: cut to different sets the two would be at an
-   * infinite distance. Only when sampled.
-   */
-  readonly kl: ReadonlyArray<Float64Array> | null
 }
+
+/** Evidence of a deterministic proposer, by a replay: `replayedCounts` takes it. */
+export interface ReplayEvidence extends CommonEvidence {
+  readonly kind: "replay"
+  /** Tokens proposed where a block begins, with the room that the replay gave. */
+  readonly proposed: ReadonlyArray<Int32Array>
+  /** Of these the tokens, from the first, that the text goes on with. */
+  readonly agreed: ReadonlyArray<Int32Array>
+  /** The room: no longer block can be counted. */
+  readonly longest: number
+}
+
+export type Evidence = PassEvidence | ReplayEvidence
 
 /** The rollouts as far as a draft of this context can propose their tokens. */
 const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Model): ReadonlyArray<Rollout> =>
@@ -55,7 +68,7 @@ export function* greedyPass(
   draft: Model,
   rollouts: ReadonlyArray<Rollout>,
   options: PassOptions = {},
-): Pieces<Evidence> {
+): Pieces<PassEvidence> {
   const chance = perPosition(rollouts)
   const read = readableRollouts(rollouts, draft)
   yield* teacherForced([draft], read, checkedOptions("greedyEvidence", passOptions, options), (rows) => {
@@ -63,7 +76,10 @@ export function* greedyPass(
     for (const [r, id] of argmax_R.entries())
       chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
   })
-  return { sampling: { temperature: 0 }, rollouts, readable: lengths(read), chance, overlap: null, kl: null }
+  return {
+    kind: "pass",
+    ...{ sampling: { temperature: 0 }, rollouts, readable: lengths(read), chance, overlap: null, kl: null },
+  }
 }
 
 /** Overlap, ratio and KL of each row, on the device: plain temperature, single precision. */
@@ -127,8 +143,8 @@ export function* sampledPass(
   rollouts: ReadonlyArray<Rollout>,
   sampling: typeof samplingOptions.inferIn & { readonly temperature: number },
   options: PassOptions = {},
-): Pieces<Evidence> {
-  requireSameVocabulary(target, draft)
+): Pieces<PassEvidence> {
+  requireSameVocabulary(target, draft.architecture)
   const given = checkedOptions(
     "sampledEvidence",
     samplingOptions.narrow((s, ctx) => s.temperature > 0 || ctx.mustBe("at a temperature above 0")),
@@ -149,18 +165,18 @@ export function* sampledPass(
       kl[i]![t] = kl_R[r]!
     }
   })
-  return { sampling: given, rollouts, readable: lengths(read), chance, overlap, kl }
+  return { kind: "pass", sampling: given, rollouts, readable: lengths(read), chance, overlap, kl }
 }
 
 /** `greedyPass` at once. */
-export const greedyEvidence = (...of: Parameters<typeof greedyPass>): Evidence => atOnce(greedyPass(...of))
+export const greedyEvidence = (...of: Parameters<typeof greedyPass>): PassEvidence => atOnce(greedyPass(...of))
 
 /** `sampledPass` at once. */
-export const sampledEvidence = (...of: Parameters<typeof sampledPass>): Evidence => atOnce(sampledPass(...of))
+export const sampledEvidence = (...of: Parameters<typeof sampledPass>): PassEvidence => atOnce(sampledPass(...of))
 
 /** @error Error if the two have not the same number of ids: no acceptance is defined then */
-export const requireSameVocabulary = (target: Model, draft: Model): void => {
-  const [V, U] = [target.architecture.vocabularySize, draft.architecture.vocabularySize]
-  if (V !== U)
+export const requireSameVocabulary = (target: Model, { vocabularySize: U }: Pick<Proposer, "vocabularySize">): void => {
+  const V = target.architecture.vocabularySize
+  if (U !== undefined && V !== U)
     throw new Error(`target has a vocabulary of ${V}, draft of ${U}: both need the same tokenizer and embedding size`)
 }

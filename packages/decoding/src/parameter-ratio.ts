@@ -1,7 +1,7 @@
-/** How much smaller the draft is. */
-import type { Model } from "@winnow/core"
+/** How much smaller the proposer is. */
+import type { Model, Proposer } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
 
-/** Draft parameters / target parameters: the c of MBSU. */
-export const parameterRatio = (target: Model, draft: Model): number =>
-  parameterCount(draft.architecture) / parameterCount(target.architecture)
+/** Parameters of the proposer over those of the target: the c of MBSU, 0 for a proposer without any. */
+export const parameterRatio = ({ architecture }: Model, { parameters }: Proposer): number =>
+  parameters / parameterCount(architecture)

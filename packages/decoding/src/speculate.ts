@@ -1,5 +1,5 @@
 /** Speculative decoding of many prompts, one after the other, with what is counted. */
-import type { Model } from "@winnow/core"
+import type { Model, Proposer } from "@winnow/core"
 import { drive, type Rollout, type Stop } from "@winnow/generation"
 import {
   type SpeculativeCounts,
@@ -30,20 +30,20 @@ export interface SpeculateHooks {
 /** Decodes one prompt; other work and Ctrl-C get their turn between blocks. */
 export const speculateOne = async (
   target: Model,
-  draft: Model | undefined,
+  proposer: Proposer | undefined,
   prompt: ArrayLike<number>,
   options: SpeculativeOptions,
   { stop, signal }: Pick<SpeculateHooks, "stop" | "signal"> = {},
 ): Promise<Speculated> => {
   const { rollout, counts, timing, margins } = await drive(
-    new SpeculativeSession(target, draft, prompt, options, stop),
+    new SpeculativeSession(target, proposer, prompt, options, stop),
     { signal },
   )
   return { rollout, counts, timing, margins }
 }
 
 /**
- * Decodes prompts with the target and a draft, batch 1: greedy output is the target's own, sampled output has the
+ * Decodes prompts with the target and a proposer, batch 1: greedy output is the target's own, sampled output has the
  * target's distribution.
  *
  * @param options.index of the first prompt; each prompt draws from the stream of seed and its index
@@ -51,7 +51,7 @@ export const speculateOne = async (
  */
 export const speculate = async (
   target: Model,
-  draft: Model | undefined,
+  proposer: Proposer | undefined,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: SpeculativeOptions,
   { onProgress, ...hooks }: SpeculateHooks = {},
@@ -59,7 +59,7 @@ export const speculate = async (
   const done: Array<Speculated> = []
   let tokens = 0
   for (const [i, prompt] of prompts.entries()) {
-    const result = await speculateOne(target, draft, prompt, { ...options, index: (options.index ?? 0) + i }, hooks)
+    const result = await speculateOne(target, proposer, prompt, { ...options, index: (options.index ?? 0) + i }, hooks)
     done.push(result)
     tokens += result.rollout.tokens.length
     onProgress?.({ prompts: prompts.length, finished: done.length, tokens })

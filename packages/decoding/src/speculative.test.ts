@@ -1,8 +1,10 @@
 /** Contexts, margins and refusals of speculative decoding; that it is lossless is shown in `lossless/`. */
+
 import { expect, test } from "bun:test"
 import { generate } from "@winnow/generation"
 import { tableModel } from "@winnow/testing"
 import { compareGreedy } from "./identity.ts"
+import { modelProposer } from "./model-proposer.ts"
 import { speculate } from "./speculate.ts"
 import { SpeculativeSession } from "./speculative.ts"
 
@@ -11,7 +13,7 @@ test("a draft with a shorter context proposes less, the text does not change", a
   const draft = tableModel({ V: 5, states: 16, seed: 1, noise: 0.3, maxLength: 10 })
   const [alone, [done]] = [
     await generate(target, [[1, 2, 3]], { maxNew: 20 }),
-    await speculate(target, draft, [[1, 2, 3]], { draftLength: 4, maxNew: 20 }),
+    await speculate(target, modelProposer(draft), [[1, 2, 3]], { draftLength: 4, maxNew: 20 }),
   ]
   expect(done!.rollout).toEqual(alone.rollouts[0]!)
   expect(done!.counts.proposed).toBeGreaterThan(0)
@@ -20,7 +22,7 @@ test("a draft with a shorter context proposes less, the text does not change", a
 
 test("margins: a near tie that differently shaped products would break is seen", async () => {
   const target = tableModel({ V: 4, states: 8, seed: 1, sharpness: 1e-6 })
-  const done = await speculate(target, target, [[1]], { draftLength: 2, maxNew: 12 })
+  const done = await speculate(target, modelProposer(target), [[1]], { draftLength: 2, maxNew: 12 })
   const alone = [{ ...done[0]!.rollout, tokens: done[0]!.rollout.tokens.map((t, i) => (i === 7 ? (t + 1) % 4 : t)) }]
   const { identical, differences, smallestMargin } = compareGreedy(alone, done)
   expect(identical).toBe(0)
@@ -31,8 +33,10 @@ test("margins: a near tie that differently shaped products would break is seen",
 
 test("errors: vocabularies that differ, a draft that is missing", () => {
   const [a, b] = [tableModel({ V: 4, states: 4, seed: 1 }), tableModel({ V: 5, states: 4, seed: 1 })]
-  expect(() => new SpeculativeSession(a, b, [1], { draftLength: 2, maxNew: 3 })).toThrow("vocabulary of 4, draft of 5")
-  expect(() => new SpeculativeSession(a, undefined, [1], { draftLength: 2, maxNew: 3 })).toThrow("without a draft")
-  expect(() => new SpeculativeSession(a, a, [1], { draftLength: -1, maxNew: 3 })).toThrow("draftLength")
+  expect(() => new SpeculativeSession(a, modelProposer(b), [1], { draftLength: 2, maxNew: 3 })).toThrow(
+    "vocabulary of 4, draft of 5",
+  )
+  expect(() => new SpeculativeSession(a, undefined, [1], { draftLength: 2, maxNew: 3 })).toThrow("without a proposer")
+  expect(() => new SpeculativeSession(a, modelProposer(a), [1], { draftLength: -1, maxNew: 3 })).toThrow("draftLength")
   for (const m of [a, b]) m.dispose()
 })

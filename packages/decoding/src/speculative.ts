@@ -1,14 +1,21 @@
 /**
- * Speculative decoding of one sequence: the draft proposes, the target verifies all proposals in one call.
+ * Speculative decoding of one sequence: a proposer guesses, the target verifies all proposals in one call.
  *
  * Letters: g tokens proposed in a block, L tokens of the text so far (prompt and emitted), V vocabulary.
  *
- * Caches: when a block begins, the target's holds the first L - 1 tokens. It takes the last token and the g drafted ones
- * in one call, which gives g + 1 distributions. The draft's may hold one token less, since after a block that was
- * accepted whole it has never seen its own last token. So each model is simply given what its cache lacks, the whole
- * prompt at first, and is rolled back to the accepted text after the block.
+ * The target's cache holds the first L - 1 tokens when a block begins, nothing at first. It takes what it lacks of the text
+ * and the g proposed tokens in one call, which gives g + 1 distributions, and is rolled back to the accepted text.
  */
-import { checkedIds, checkedOptions, type Decoding, type Model } from "@winnow/core"
+import {
+  checkedIds,
+  checkedOptions,
+  type Decoding,
+  type Model,
+  type Proposal,
+  type Proposer,
+  type ProposerSequence,
+  samplingOptions,
+} from "@winnow/core"
 import {
   type Choices,
   choicesAfter,
@@ -20,7 +27,6 @@ import {
   type Rollout,
   type Session,
   type Stop,
-  samplingOptions,
 } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy } from "./block.ts"
@@ -28,13 +34,14 @@ import { proposalRoom, readableLength } from "./block-structure.ts"
 import type { BlockCounts } from "./counts.ts"
 import { DraftLength, draftLengthOption } from "./draft-length.ts"
 import { requireSameVocabulary } from "./evidence.ts"
+import { unseen } from "./model-proposer.ts"
 import { parameterRatio } from "./parameter-ratio.ts"
 
-/** Options of speculative decoding; sampling options, applied to both models, among them. */
+/** Options of speculative decoding; sampling options, applied to target and proposer, among them. */
 export const speculativeOptions = samplingOptions.merge({
   "+": "reject",
   /**
-   * gamma: tokens proposed a target call; 0 is the target alone, and the draft is never called. Or `{ most: 8 }`: the
+   * gamma: tokens proposed a target call; 0 is the target alone, and the proposer is never asked. Or `{ most: 8 }`: the
    * best length from 1 to `most`, chosen before each block by the acceptance and the cost so far (`bestDraftLength`).
    */
   draftLength: draftLengthOption,
@@ -50,25 +57,28 @@ export type SpeculativeOptions = typeof speculativeOptions.inferIn
 
 /** Counts of one sequence; `emitted`, `accepted` and `rejected` are of the text that remains after it was cut at its end. */
 export interface SpeculativeCounts extends BlockCounts {
-  /** Tokens drafted. */
+  /** Tokens proposed. */
   readonly proposed: number
-  /** Calls of the draft. */
-  readonly draftCalls: number
   /** Tokens before blocks were cut at the end of the text: the sum of accepted + 1 over blocks. */
   readonly untruncated: number
   /** Corrections drawn from p because the residual was zero by rounding. */
   readonly fallbacks: number
 }
 
-/** Seconds spent in each model; the first block, which also reads the prompt, is apart. */
+/** Seconds spent on each side; the first block, which also reads the prompt, is apart. */
 export interface SpeculativeTiming {
   readonly firstBlock: number
+  /** All proposals after the first, the ones without a token included. */
   readonly draft: number
   readonly target: number
-  readonly draftCalls: number
+  /** Tokens of these proposals. */
+  readonly proposed: number
   readonly targetCalls: number
   readonly total: number
 }
+
+/** A block without a proposal: the target's call gives one token. */
+const nothing: Proposal = { tokens: [], q: "certain" }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -79,7 +89,7 @@ export class SpeculativeSession implements Session {
   readonly #chance: Chance
   readonly #verify: typeof verify
   readonly #target: Decoding
-  readonly #draft: Decoding | undefined
+  readonly #sequence: ProposerSequence | undefined
   readonly #prompt: Int32Array
   readonly #text: Array<number>
   readonly #length: DraftLength
@@ -91,7 +101,6 @@ export class SpeculativeSession implements Session {
     rejected: 0,
     emitted: 0,
     proposed: 0,
-    draftCalls: 0,
     untruncated: 0,
     fallbacks: 0,
   }
@@ -101,20 +110,20 @@ export class SpeculativeSession implements Session {
     firstBlock: 0,
     draft: 0,
     target: 0,
-    draftCalls: 0,
+    proposed: 0,
     targetCalls: 0,
     total: 0,
   }
   #finish: Finish | undefined
 
   /**
-   * @param draft may be undefined for draft length 0
+   * @param proposer may be undefined for draft length 0
    * @param judging for tests; by default chance is the stream of seed and index
-   * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a bad prompt; Error if vocabularies differ or a draft is missing
+   * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a bad prompt; Error if vocabularies differ or a proposer is missing
    */
   constructor(
     readonly target: Model,
-    readonly draft: Model | undefined,
+    readonly proposer: Proposer | undefined,
     prompt: ArrayLike<number>,
     options: SpeculativeOptions,
     stop?: Stop,
@@ -122,95 +131,77 @@ export class SpeculativeSession implements Session {
   ) {
     this.#options = checkedOptions("speculative decoding", speculativeOptions, options)
     const { draftLength, maxNew, eosId, seed, index } = this.#options
-    const mayDraft = draftLength !== 0
-    if (mayDraft && draft === undefined)
+    if (draftLength !== 0 && proposer === undefined)
       throw new Error(
-        `draft length ${JSON.stringify(draftLength)} without a draft: give a draft model, or draft length 0`,
+        `draft length ${JSON.stringify(draftLength)} without a proposer: give one, such as modelProposer(draft), or draft length 0`,
       )
-    if (draft !== undefined) requireSameVocabulary(target, draft)
+    if (proposer !== undefined) requireSameVocabulary(target, proposer)
     this.#ending = { eosId, stop, limit: limitOf(prompt, maxNew, target.architecture.maxLength) }
     this.#chance = judging.chance ?? chanceOf(seeded(seed, "speculative", index))
     this.#verify = judging.verify ?? verify
     this.#prompt = checkedIds(`prompt ${index}`, prompt, target.architecture.vocabularySize)
     this.#text = Array.from(this.#prompt)
-    this.#length = new DraftLength(draftLength, draft === undefined ? 1 : parameterRatio(target, draft))
+    this.#length = new DraftLength(draftLength, proposer === undefined ? 1 : parameterRatio(target, proposer))
     this.#testedAt = new Array(this.#length.most).fill(0)
     this.#acceptedAt = new Array(this.#length.most).fill(0)
     this.#target = target.decoding()
-    this.#draft = mayDraft ? draft!.decoding() : undefined
+    const { vocabularySize } = target.architecture
+    const { temperature, topK, topP } = this.#options
+    const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+    this.#sequence = draftLength === 0 ? undefined : proposer!.begin({ sampling, vocabularySize, eosId })
   }
 
   step(): boolean {
     if (this.#finish !== undefined) return false
     const began = performance.now()
     const L = this.#text.length
-    const { drafted, q } = this.#propose()
+    const proposal = this.#propose()
     const drafting = performance.now()
-    const verdict = this.#judge(drafted, q)
-    this.#target.rollback(L + verdict.accepted)
-    this.#draft?.rollback(Math.min(this.#draft.length, L + verdict.accepted))
-    this.#time(began, drafting, drafted.length)
+    const { accepted } = this.#judge(proposal)
+    this.#target.rollback(L + accepted)
+    if (proposal.tokens.length > 0) this.#sequence?.accept?.(accepted)
+    this.#time(began, drafting, proposal.tokens.length)
     return this.#finish === undefined
   }
 
   /** One call of the target on what it lacks of text and block; what that gave is emitted. */
-  #judge(drafted: ReadonlyArray<number>, q: ReadonlyArray<Float64Array>): Verdict {
-    const fresh = this.#fresh(this.#target, drafted)
-    const rows = drafted.length + 1
+  #judge(proposal: Proposal): Verdict {
+    const fresh = unseen(this.#target, this.#text, proposal.tokens)
+    const rows = proposal.tokens.length + 1
     if (this.#options.temperature > 0) {
       const p = distributionsAfter(this.target, this.#target, fresh, 1, rows, this.#options)
-      const verdict = this.#verify(drafted, q, p, this.#chance)
-      this.#emit(drafted, verdict)
+      const verdict = this.#verify(proposal, p, this.#chance)
+      this.#emit(proposal.tokens, verdict)
       return verdict
     }
     const choices = choicesAfter(this.target, this.#target, fresh, 1, rows, true)
-    const verdict = verifyGreedy(drafted, choices.argmax)
-    this.#emit(drafted, verdict, choices)
+    const verdict = verifyGreedy(proposal, choices.argmax)
+    this.#emit(proposal.tokens, verdict, choices)
     return verdict
   }
 
-  /** Tokens of the draft until the block is full, the length limit or context is reached, or the draft ends the text. */
-  #propose(): { drafted: Array<number>; q: Array<Float64Array> } {
-    const drafted: Array<number> = []
-    const q: Array<Float64Array> = []
-    if (this.#draft === undefined || this.draft === undefined) return { drafted, q }
-    const { eosId, temperature } = this.#options
+  /** The proposal of the block: nothing where its length, the length limit or the context leave no room. */
+  #propose(): Proposal {
+    if (this.#sequence === undefined) return nothing
     const rules = {
       draftLength: this.#length.next(this.#measuredCostRatio()),
       limit: this.#ending.limit,
-      readable: readableLength(this.#prompt.length, this.draft.architecture.maxLength),
+      readable: readableLength(this.#prompt.length, this.proposer!.maxLength),
     }
     const room = proposalRoom(this.#tokens.length, rules)
-    while (drafted.length < room && (drafted.length === 0 || drafted.at(-1) !== eosId)) {
-      const fresh = this.#fresh(this.#draft, drafted)
-      // Only the target's margins are of interest, and they cost more than the choice itself.
-      if (temperature === 0) drafted.push(choicesAfter(this.draft, this.#draft, fresh, 1, 1, false).argmax[0]!)
-      else {
-        const q_V = distributionsAfter(this.draft, this.#draft, fresh, 1, 1, this.#options).at(0)!
-        q.push(q_V)
-        drafted.push(this.#chance.draw(q_V))
-      }
-    }
-    return { drafted, q }
+    if (room === 0) return nothing
+    return this.#sequence.propose({ text: this.#text, room, draw: this.#chance.draw })
   }
 
-  /** Seconds of a draft call over those of a target call, once both were timed. */
+  /** Seconds of a proposed token over those of a target call, once both were timed. */
   #measuredCostRatio(): number | undefined {
-    const { draft, target, draftCalls, targetCalls } = this.#timing
-    return draftCalls > 0 && targetCalls > 0 ? draft / draftCalls / (target / targetCalls) : undefined
-  }
-
-  /** The tokens of the text and the block that a cache lacks. */
-  #fresh({ length }: Decoding, drafted: ReadonlyArray<number>): Int32Array {
-    const L = this.#text.length
-    return Int32Array.from({ length: L + drafted.length - length }, (_, i) =>
-      length + i < L ? this.#text[length + i]! : drafted[length + i - L]!,
-    )
+    const { draft, target, proposed, targetCalls } = this.#timing
+    return proposed > 0 && targetCalls > 0 ? draft / proposed / (target / targetCalls) : undefined
   }
 
   /** Appends what the block gave, up to the end of the text, and counts it. */
-  #emit(drafted: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices?: Choices): void {
-    const block = [...drafted.slice(0, accepted), own]
+  #emit(proposed: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices?: Choices): void {
+    const block = [...proposed.slice(0, accepted), own]
     let kept = 0
     while (kept < block.length && this.#finish === undefined) {
       this.#tokens.push(block[kept]!)
@@ -220,11 +211,11 @@ export class SpeculativeSession implements Session {
       this.#finish = finishOf(this.#tokens, this.#ending)
     }
     const acceptedKept = Math.min(accepted, kept)
-    const rejectedKept = accepted < drafted.length && kept === block.length ? 1 : 0
-    this.#length.learn(accepted, accepted < drafted.length ? 1 : 0)
+    const rejectedKept = accepted < proposed.length && kept === block.length ? 1 : 0
+    this.#length.learn(accepted, accepted < proposed.length ? 1 : 0)
     const counts = this.#counts
     counts.blocks++
-    counts.proposed += drafted.length
+    counts.proposed += proposed.length
     counts.accepted += acceptedKept
     counts.rejected += rejectedKept
     counts.emitted += kept
@@ -234,9 +225,8 @@ export class SpeculativeSession implements Session {
     for (let i = 0; i < acceptedKept; i++) this.#acceptedAt[i]!++
   }
 
-  #time(began: number, drafting: number, draftCalls: number): void {
+  #time(began: number, drafting: number, proposed: number): void {
     const end = performance.now()
-    this.#counts.draftCalls += draftCalls
     this.#timing.total += (end - began) / 1000
     if (this.#counts.blocks === 1) {
       this.#timing.firstBlock = (end - began) / 1000
@@ -244,7 +234,7 @@ export class SpeculativeSession implements Session {
     }
     this.#timing.draft += (drafting - began) / 1000
     this.#timing.target += (end - drafting) / 1000
-    this.#timing.draftCalls += draftCalls
+    this.#timing.proposed += proposed
     this.#timing.targetCalls++
   }
 
@@ -274,6 +264,6 @@ export class SpeculativeSession implements Session {
 
   dispose(): void {
     this.#target.dispose()
-    this.#draft?.dispose()
+    this.#sequence?.dispose?.()
   }
 }

@@ -4,6 +4,7 @@ import { tf } from "@winnow/tensor"
 import { randomPrompts, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
 import { architectures, randomModel, shake, VOCABULARY } from "../test/transformers.ts"
+import { modelProposer } from "./model-proposer.ts"
 import { measureSpeedup } from "./speedup.ts"
 
 /** A model that notes the length of the first call of every decoding (the whole prompt), in order. */
@@ -34,7 +35,7 @@ test("all prompts are decoded both ways before the clock counts, then in three r
   const prompts = [1, 2, 3].map((length) => new Int32Array(length).fill(3))
   const result = await measureSpeedup(
     noting(target, "target", log),
-    noting(draft, "draft", log),
+    modelProposer(noting(draft, "draft", log)),
     prompts,
     { draftLength: 2, maxNew: 12 },
     {},
@@ -60,7 +61,7 @@ for (const [name, instance] of architectures)
     const before = tf.memory().numTensors
     const result = await measureSpeedup(
       target,
-      draft,
+      modelProposer(draft),
       randomPrompts(4, VOCABULARY, 14, 6),
       { draftLength: 2, maxNew: 40 },
       { rounds: 2 },
@@ -69,7 +70,7 @@ for (const [name, instance] of architectures)
     expect(result.byRound.length).toBe(2)
     expect(result.parameterRatio).toBe(1)
     expect(result.mbsu).toBeCloseTo(result.blockEfficiency / 3, 12)
-    expect(result.runs.alone.every((r) => r.counts.blocks === 40 && r.counts.draftCalls === 0)).toBe(true)
+    expect(result.runs.alone.every((r) => r.counts.blocks === 40 && r.counts.proposed === 0)).toBe(true)
     for (const seconds of Object.values(result.seconds)) expect(seconds).toBeGreaterThan(0)
     // Predictions and rates by their definitions from the runs: what they come to depends on what else the machine does.
     const { alone, withDraft } = result.runs
@@ -77,8 +78,10 @@ for (const [name, instance] of architectures)
       runs.reduce((n, r) => n + r.rollout.tokens.length, 0) / runs.reduce((n, r) => n + r.timing.total, 0)
     expect(result.ofTotals).toBeCloseTo(rate(withDraft) / rate(alone), 9)
     const { target: T, verify, draft: D } = result.seconds
-    expect(result.predicted).toBeCloseTo((T * result.blockEfficiency) / (2 * D + T), 9)
-    expect(result.predictedFromVerify).toBeCloseTo((T * result.blockEfficiency) / (2 * D + verify), 9)
+    const n = result.proposedPerCall
+    expect(n).toBeWithin(1.8, 2.01)
+    expect(result.predicted).toBeCloseTo((T * result.blockEfficiency) / (n * D + T), 9)
+    expect(result.predictedFromVerify).toBeCloseTo((T * result.blockEfficiency) / (n * D + verify), 9)
     for (const [i, run] of alone.entries()) expect(run.rollout).toEqual(withDraft[i]!.rollout)
     expect(tf.memory().numTensors).toBe(before)
     for (const m of [target, draft]) m.dispose()

@@ -1,5 +1,5 @@
-/** Speed-up by wall time: the target alone and with the draft, alternating in one process on the same prompts. */
-import type { Model } from "@winnow/core"
+/** Speed-up by wall time: the target alone and with the proposer, alternating in one process on the same prompts. */
+import type { Model, Proposer } from "@winnow/core"
 import { median } from "@winnow/numerics"
 import { blockEfficiencyOf } from "./counts.ts"
 import { mbsu, secondsPerToken } from "./formulas.ts"
@@ -42,12 +42,14 @@ export interface Speedup {
   readonly seconds: {
     /** The target on one token. */
     readonly target: number
-    /** The target on a block, gamma + 1 tokens. */
+    /** The target on a block, gamma + 1 tokens at most. */
     readonly verify: number
-    /** The draft on one token. */
+    /** One proposed token: a call of a draft model, a share of a look-up; 0 where nothing was proposed. */
     readonly draft: number
   }
-  /** T_target / T with T = (gamma T_draft + T_target) / tau: what a verification at the cost of one token would give. */
+  /** Mean tokens proposed a call, the first of each prompt left out: gamma, or less where less was proposed. */
+  readonly proposedPerCall: number
+  /** T_target / T with T = (n T_draft + T_target) / tau, n proposed a call: what verifying at the cost of one token would give. */
   readonly predicted: number
   /** The same with the measured time of verification: what is left against `speedup` is the prompt and the loop. */
   readonly predictedFromVerify: number
@@ -95,8 +97,8 @@ const summarise = (
       : total(withDraft, (r) => r.counts.proposed) / total(withDraft, (r) => r.counts.blocks)
   const calls = total(withDraft, (r) => r.timing.targetCalls)
   const verify = total(withDraft, (r) => r.timing.target) / calls
-  const draftCalls = total(withDraft, (r) => r.timing.draftCalls)
-  const draft = draftCalls === 0 ? 0 : total(withDraft, (r) => r.timing.draft) / draftCalls
+  const proposing = total(withDraft, (r) => r.timing.draft)
+  const proposed = total(withDraft, (r) => r.timing.proposed)
   const speed = (runs: ReadonlyArray<Speculated>) =>
     total(runs, (r) => r.rollout.tokens.length) / total(runs, (r) => r.timing.total)
   const ratios = alone.map((run, i) => perToken(run) / perToken(withDraft[i]!))
@@ -114,9 +116,11 @@ const summarise = (
     blockEfficiency: tau,
     mbsu: mbsu(tau, draftLength, c),
     parameterRatio: c,
-    seconds: { target, verify, draft },
-    predicted: target / secondsPerToken(tau, draftLength, target, draft),
-    predictedFromVerify: target / secondsPerToken(tau, draftLength, verify, draft),
+    seconds: { target, verify, draft: proposed === 0 ? 0 : proposing / proposed },
+    proposedPerCall: proposed / calls,
+    // A proposal's seconds whole: a search that finds nothing takes time as well.
+    predicted: target / secondsPerToken(tau, 1, target, proposing / calls),
+    predictedFromVerify: target / secondsPerToken(tau, 1, verify, proposing / calls),
     identity: temperature === 0 ? identityOf(alone, withDraft, P) : null,
   }
 }
@@ -132,7 +136,7 @@ const summarise = (
  */
 export const measureSpeedup = async (
   target: Model,
-  draft: Model,
+  proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: SpeculativeOptions,
   { rounds = 3, warmup = 1 }: SpeedupOptions = {},
@@ -145,7 +149,7 @@ export const measureSpeedup = async (
   const run = (prompt: number, withDraft: boolean) =>
     speculateOne(
       target,
-      withDraft ? draft : undefined,
+      withDraft ? proposer : undefined,
       prompts[prompt]!,
       {
         ...options,
@@ -175,6 +179,6 @@ export const measureSpeedup = async (
     throw new NothingToTime(
       `${prompts.length} prompts gave no second block to time: give prompts with longer answers, or a larger maxNew`,
     )
-  const summary = summarise(alone, withDraft, options, parameterRatio(target, draft), prompts.length)
+  const summary = summarise(alone, withDraft, options, parameterRatio(target, proposer), prompts.length)
   return { ...summary, prompts: prompts.length, rounds, runs: { alone, withDraft } }
 }

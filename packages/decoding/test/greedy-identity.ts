@@ -1,7 +1,9 @@
 /** Greedy texts with a draft held against the target's own, on real prompts, with ends inside blocks: shared by test and record. */
+
 import { generate, type Rollout, stopAtText } from "@winnow/generation"
 import { acceptanceRecord } from "../src/acceptance.ts"
 import { compareGreedy, type Identity } from "../src/identity.ts"
+import { modelProposer } from "../src/model-proposer.ts"
 import { SpeculativeSession } from "../src/speculative.ts"
 import { endToken, noisedPair, realPrompts, stopString } from "./real-prompts.ts"
 
@@ -27,7 +29,7 @@ export type IdentitySetting = Awaited<ReturnType<typeof identitySetting>>
 
 /** Decodes one prompt, and says whether its text ended before its last block did. */
 export const decodeOne = ({ target, draft, eosId, stop }: IdentitySetting, prompt: Int32Array, draftLength: number) => {
-  const session = new SpeculativeSession(target, draft, prompt, { draftLength, maxNew, eosId }, stop)
+  const session = new SpeculativeSession(target, modelProposer(draft), prompt, { draftLength, maxNew, eosId }, stop)
   let began = 0
   do began = session.counts.emitted
   while (session.step())

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import type { Sampling } from "@winnow/core"
 import { speculate } from "@winnow/decoding"
 import { initialise, llama } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
@@ -6,7 +7,7 @@ import { tf } from "@winnow/tensor"
 import { randomPrompts, type TableModel, tableModel } from "@winnow/testing"
 import { Effect } from "effect"
 import { GenerateSession, generate } from "./generate.ts"
-import { adjusted, argmax, draw, type Sampling } from "./sampling.ts"
+import { adjusted, argmax, draw } from "./sampling.ts"
 
 /** The same by the definition: one sequence, one token after the other, no cache, no batch. */
 const byDefinition = (

@@ -3,12 +3,12 @@
  *
  * Letters: B rows of a batch, T positions, V vocabulary.
  */
-import { checkedIds, checkedOptions, type Decoding, type Model } from "@winnow/core"
+import { checkedIds, checkedOptions, type Decoding, type Model, samplingOptions } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
 
 import { drive, type Session } from "./drive.ts"
 import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
-import { draw, samplingOptions } from "./sampling.ts"
+import { draw } from "./sampling.ts"
 import { choicesAfter, distributionsAfter } from "./what-follows.ts"
 
 /** Options of `generate`; sampling options among them. */

@@ -4,22 +4,7 @@
  * Letters: V vocabulary. Probabilities are doubles: the array that a token is drawn from is the very array that enters
  * the acceptance ratio, so both sides round alike.
  */
-import { DataError, temperature } from "@winnow/core"
-import { type } from "arktype"
-
-/** How tokens are chosen; applied alike to target and draft. */
-export const samplingOptions = type({
-  "+": "reject",
-  /** 0 is greedy: all mass on the most probable token; else 1e-4 to 1e4. */
-  temperature: temperature.or("0").default(0),
-  /** Only the k most probable tokens; ties with the k-th stay. Absent: all. */
-  "topK?": "number.integer >= 1",
-  /** The smallest set of most probable tokens whose mass reaches p; among equals the lowest ids. Absent: all. */
-  "topP?": "0 < number <= 1",
-})
-
-/** Sampling options with the temperature filled in. */
-export type Sampling = typeof samplingOptions.infer
+import { DataError, type Sampling } from "@winnow/core"
 
 /** Id of the largest logit; of equal ones the lowest id. */
 export const argmax = (logits_V: ArrayLike<number>): number => {

@@ -3,10 +3,10 @@
  *
  * Letters: B sequences, T new positions, R = B rows that are asked for, V vocabulary.
  */
-import type { Decoding, Model } from "@winnow/core"
+import type { Decoding, Model, Sampling } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
-import { adjusted, restricted, type Sampling } from "./sampling.ts"
+import { adjusted, restricted } from "./sampling.ts"
 
 /** Greedy choices of R rows. */
 export interface Choices {

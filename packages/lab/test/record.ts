@@ -59,9 +59,10 @@ const figuresOf = (
   const chances = logits.map((l_T) => l_T.map((l) => logistic(l + ofSeed)))
   const agreed = chances.map((p_T) => p_T.map((p) => (draws.uniform() < p ? 1 : 0)))
   const readable = rollouts.map(({ tokens }) => tokens.length)
-  const greedy: Evidence = { sampling: { temperature: 0 }, rollouts, readable, chance: agreed, overlap: null, kl: null }
+  const pass = { kind: "pass", rollouts, readable } as const
+  const greedy: Evidence = { ...pass, sampling: { temperature: 0 }, chance: agreed, overlap: null, kl: null }
   const kl = chances.map((p_T) => p_T.map((p) => -0.6 * Math.log(p)))
-  const sampled: Evidence = { sampling: { temperature: 1 }, rollouts, readable, chance: chances, overlap: chances, kl }
+  const sampled: Evidence = { ...pass, sampling: { temperature: 1 }, chance: chances, overlap: chances, kl }
   const sums = (values: ReadonlyArray<Float64Array>) =>
     values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length] as const)
   const ratio = () => 0.75 + chance + 0.1 * draws.normal()

@@ -5,8 +5,8 @@
  * A one-hot row times a table adds one number to zeros, so no rounding can hide or make a difference: a cache that holds
  * one wrong or missing id gives another state.
  */
-import type { Decoding, Model, QuickDecoding } from "@winnow/core"
-import { adjusted, argmax, type Sampling } from "@winnow/generation"
+import type { Decoding, Model, QuickDecoding, Sampling } from "@winnow/core"
+import { adjusted, argmax } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Model } from "@winnow/core"
-import { type Speculated, speculate } from "@winnow/decoding"
+import { modelProposer, type Speculated, speculate } from "@winnow/decoding"
 import { loadModel, parameterCount } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -142,7 +142,7 @@ const decodeAll = async (
   const lengths: Array<LengthAgreement> = []
   for (const gamma of [0, ...o.gammas]) {
     const options = { draftLength: gamma, maxNew: o.new, ...(eos === null ? {} : { eosId: eos }) }
-    const ours = await speculate(models.target, models.draft, prompts, options)
+    const ours = await speculate(models.target, modelProposer(models.draft), prompts, options)
     const theirs: Array<PeerText> = []
     for (const ids of prompts) theirs.push(await peer.ask<PeerText>(JSON.stringify({ gamma, ids, new: o.new })))
     const found = compare(

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { speculateOne } from "@winnow/decoding"
+import { modelProposer, speculateOne } from "@winnow/decoding"
 import { generate } from "@winnow/generation"
 import { loadModel, logitsOf, parameterCount } from "@winnow/models"
 import { tf } from "@winnow/tensor"
@@ -40,7 +40,10 @@ test("the pair: the target's text is its chain, and the draft errs exactly where
     const prompt = text.slice(0, 16)
     const alone = await generate(target, [prompt], { maxNew: 64 })
     expect([...alone.rollouts[0]!.tokens]).toEqual(text.slice(16))
-    const { rollout, counts, margins } = await speculateOne(target, draft, prompt, { draftLength: 4, maxNew: 64 })
+    const { rollout, counts, margins } = await speculateOne(target, modelProposer(draft), prompt, {
+      draftLength: 4,
+      maxNew: 64,
+    })
     expect([...rollout.tokens]).toEqual(text.slice(16))
     expect(Math.min(...margins)).toBeGreaterThan(0.1)
     expect(counts.rejected).toBeGreaterThan(0)

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { speculateOne } from "@winnow/decoding"
+import { modelProposer, speculateOne } from "@winnow/decoding"
 import { generate } from "@winnow/generation"
 import { loadModel } from "@winnow/models"
 import { native, openEngine, type Precision, precision, setPrecision } from "@winnow/tensor"
@@ -26,7 +26,7 @@ const maxNew = Number(values.new)
 await openEngine({ threads: Number(values.threads) })
 setPrecision(values.precision as Precision)
 const load = (which: string) => Effect.runPromise(loadModel(join(folder, which)))
-const [target, draft] = [await load("target"), await load("draft")]
+const [target, proposer] = [await load("target"), modelProposer(await load("draft"))]
 const prompts = JSON.parse(readFileSync(join(folder, "prompts.json"), "utf8")) as ReadonlyArray<ReadonlyArray<number>>
 
 const plain = async (prompt: ReadonlyArray<number>) => {
@@ -35,7 +35,7 @@ const plain = async (prompt: ReadonlyArray<number>) => {
 }
 
 const assisted = async (prompt: ReadonlyArray<number>) => {
-  const { rollout, counts, margins } = await speculateOne(target, draft, prompt, {
+  const { rollout, counts, margins } = await speculateOne(target, proposer, prompt, {
     draftLength: Number(values.gamma),
     maxNew,
   })

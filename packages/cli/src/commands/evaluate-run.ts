@@ -3,7 +3,7 @@ import { loadavg } from "node:os"
 import { basename } from "node:path"
 import { DataError, decode, InvalidInput } from "@winnow/core"
 import { type Codec, vocabularyProblems } from "@winnow/data"
-import { evaluateOptions, evaluatePair } from "@winnow/decoding"
+import { evaluateOptions, evaluateProposer, modelProposer } from "@winnow/decoding"
 import { stopAtText } from "@winnow/generation"
 import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
@@ -124,9 +124,9 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const options = { ...settings, eosIds: [...eosIds] }
   const evaluation = yield* Effect.tryPromise({
     try: (signal) =>
-      evaluatePair(
+      evaluateProposer(
         target,
-        draft,
+        modelProposer(draft),
         prompts.map(({ ids }) => ids),
         options,
         { signal, ...(stopRule && { stop: stopRule }), ...(view && { onProgress: telling(view) }) },

@@ -1,6 +1,6 @@
 /** One draft length of an evaluation: decoded for real, held against the estimate, timed. */
-import type { Model } from "@winnow/core"
-import type { Stop } from "@winnow/generation"
+import type { Model, Proposer, Sampling } from "@winnow/core"
+import type { Rollout, Stop } from "@winnow/generation"
 import { type Acceptance, acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, sumCounts } from "../counts.ts"
 import type { Evidence } from "../evidence.ts"
@@ -17,16 +17,15 @@ export interface EvaluatedCounts extends BlockCounts {
   /** accepted + rejected. */
   readonly tested: number
   readonly proposed: number
-  readonly draftCalls: number
   readonly fallbacks: number
 }
 
 export interface EvaluatedLength {
   /** gamma. */
   readonly draftLength: number
-  /** accepted / (accepted + rejected) in greedy decoding, pooled; null at gamma 0. */
+  /** accepted / (accepted + rejected) in greedy decoding, pooled; null where nothing was tested, as at gamma 0. */
   readonly greedyAcceptance: number | null
-  /** Counted in the runs below at temperature 0; above it, from the draft's pass over the target's greedy texts. */
+  /** Counted in the runs below at temperature 0; above it, from the evidence on the target's greedy texts. */
   readonly greedyAcceptanceSource: Acceptance["source"]
   /** The same ratio of the runs below where they were sampled; null at temperature 0. */
   readonly sampledAcceptance: number | null
@@ -49,8 +48,11 @@ export interface EvaluatedLength {
   }
   /** The record of the runs, with acceptance by place in a block. */
   readonly decoded: Acceptance
-  /** The acceptance of the runs that one pass over the target's own texts (greedy, or sampled alike) estimates. */
-  readonly estimated: Acceptance
+  /**
+   * The acceptance of the runs as the evidence on the target's own texts (greedy, or sampled alike) estimates it; null where
+   * only decoding tells.
+   */
+  readonly estimated: Acceptance | null
   /** Greedy: prompts of which the estimate has exactly the counts of the run. All, but for near ties off the native path. */
   readonly estimateAgrees: number | null
   readonly counts: EvaluatedCounts
@@ -60,12 +62,13 @@ export interface EvaluatedLength {
   readonly timing: TimedLength | null
 }
 
-/** The texts of the target alone, and the evidence of passes over them. */
+/** The texts of the target alone, and the evidence on them; undefined where only decoding tells. */
 export interface Grounds {
+  readonly greedyTexts: ReadonlyArray<Rollout>
   /** On the target's greedy texts. */
-  readonly greedy: Evidence
+  readonly greedy: Evidence | undefined
   /** On its samples, at the temperature asked for or at 1. */
-  readonly sampled: Evidence
+  readonly sampled: Evidence | undefined
   readonly expectedAcceptance: OverPrompts | null
 }
 
@@ -87,7 +90,6 @@ const total = (runs: ReadonlyArray<Speculated>): EvaluatedCounts => {
     ...sum,
     tested: sum.accepted + sum.rejected,
     proposed: of((c) => c.proposed),
-    draftCalls: of((c) => c.draftCalls),
     fallbacks: of((c) => c.fallbacks),
   }
 }
@@ -95,10 +97,16 @@ const total = (runs: ReadonlyArray<Speculated>): EvaluatedCounts => {
 const testedPairs = (counts: ReadonlyArray<BlockCounts>) =>
   counts.map((c) => [c.accepted, c.accepted + c.rejected] as const)
 
+const samplingOf = ({ temperature, topK, topP }: EvaluateSettings): Sampling => ({
+  temperature,
+  ...(topK === undefined ? {} : { topK }),
+  ...(topP === undefined ? {} : { topP }),
+})
+
 /** Runs and figures of one draft length. */
 export const evaluateLength = async (
   target: Model,
-  draft: Model,
+  proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   draftLength: number,
   settings: EvaluateSettings,
@@ -109,15 +117,15 @@ export const evaluateLength = async (
   const options = { ...sampling, draftLength, ...(eosIds[0] === undefined ? {} : { eosId: eosIds[0] }) }
   const passed = { ...(stop && { stop }), ...(signal && { signal }) }
   const greedy = settings.temperature === 0
-  const runs = await speculate(target, draft, prompts, options, {
+  const runs = await speculate(target, proposer, prompts, options, {
     ...passed,
     onProgress: (p) => decoding(p.finished, p.prompts),
   })
   const counts = runs.map((run) => run.counts)
-  const onGreedy = estimatedCounts(grounds.greedy, draftLength)
-  const c = parameterRatio(target, draft)
+  const onGreedy = grounds.greedy && estimatedCounts(grounds.greedy, draftLength)
+  const c = parameterRatio(target, proposer)
   const acceptance = overPrompts(testedPairs(counts), [0, 1])
-  const greedyAcceptance = greedy ? acceptance : overPrompts(testedPairs(onGreedy), [0, 1])
+  const greedyAcceptance = greedy ? acceptance : onGreedy ? overPrompts(testedPairs(onGreedy), [0, 1]) : null
   const tau = overPrompts(
     counts.map((k) => [k.emitted, k.blocks]),
     [1, draftLength + 1],
@@ -126,7 +134,7 @@ export const evaluateLength = async (
   const timed =
     rounds === 0
       ? null
-      : await timeLength(target, draft, prompts, runs, options, { rounds, warmup, timedPrompts }, passed, timing)
+      : await timeLength(target, proposer, prompts, runs, options, { rounds, warmup, timedPrompts }, passed, timing)
   const evidence = greedy ? grounds.greedy : grounds.sampled
   return {
     draftLength,
@@ -139,12 +147,12 @@ export const evaluateLength = async (
     speedup: timed?.speedup ?? null,
     outputs: runs.map(({ rollout }) => [...rollout.tokens]),
     overPrompts: { greedyAcceptance, sampledAcceptance: greedy ? null : acceptance, blockEfficiency: tau, mbsu },
-    decoded: acceptanceRecord(counts, { sampling: evidence.sampling, draftLength, dataset }, "decoded"),
-    estimated: estimateAcceptance(evidence, draftLength, dataset),
-    estimateAgrees: greedy ? counts.filter((k, i) => sameCounts(k, onGreedy[i]!)).length : null,
+    decoded: acceptanceRecord(counts, { sampling: samplingOf(settings), draftLength, dataset }, "decoded"),
+    estimated: evidence ? estimateAcceptance(evidence, draftLength, dataset) : null,
+    estimateAgrees: greedy && onGreedy ? counts.filter((k, i) => sameCounts(k, onGreedy[i]!)).length : null,
     counts: total(runs),
     byPrompt: counts,
-    identity: greedy ? compareGreedy(grounds.greedy.rollouts, runs) : null,
+    identity: greedy ? compareGreedy(grounds.greedyTexts, runs) : null,
     timing: timed,
   }
 }

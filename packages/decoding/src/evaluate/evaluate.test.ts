@@ -1,4 +1,5 @@
 /** An evaluation against the parts that it is made of, run one by one. */
+
 import { afterAll, describe, expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
 import { generate } from "@winnow/generation"
@@ -8,9 +9,10 @@ import { tf } from "@winnow/tensor"
 import { randomPrompts } from "@winnow/testing"
 import { Effect } from "effect"
 import { mbsu } from "../formulas.ts"
+import { modelProposer } from "../model-proposer.ts"
 import { parameterRatio } from "../parameter-ratio.ts"
 import { speculate } from "../speculate.ts"
-import { type EvaluateProgress, evaluatePair } from "./evaluate.ts"
+import { type EvaluateProgress, evaluateProposer } from "./evaluate.ts"
 
 const V = 61
 const modelOf = (noise: number, vocab_size = V): Model => {
@@ -30,6 +32,7 @@ afterAll(() => {
   target.dispose()
   draft.dispose()
 })
+const proposer = modelProposer(draft)
 const prompts = randomPrompts(12, V, 14, 6)
 const common = { maxNew: 16, dataset: "random ids", rounds: 0 }
 
@@ -37,9 +40,9 @@ describe("greedy", () => {
   test("outputs are the target's own texts; every figure is that of the runs, and of the estimate", async () => {
     const before = tf.memory().numTensors
     const given = { ...common, draftLengths: [0, 1, 4], eosIds: [7] }
-    const { results, greedyTexts, sampledTexts, expectedAcceptance, draftKl } = await evaluatePair(
+    const { results, greedyTexts, sampledTexts, expectedAcceptance, draftKl } = await evaluateProposer(
       target,
-      draft,
+      proposer,
       prompts,
       given,
     )
@@ -50,16 +53,20 @@ describe("greedy", () => {
       expect(result.identity).toMatchObject({ prompts: 12, identical: 12, differences: [] })
       expect(result.estimateAgrees).toBe(12)
       expect({ ...result.decoded, source: "" }).toEqual({
-        ...{ ...result.estimated, source: "" },
+        ...{ ...result.estimated!, source: "" },
         ...{ expectedAcceptance: null, draftKl: null },
       })
-      const runs = await speculate(target, draft, prompts, { maxNew: 16, eosId: 7, draftLength: result.draftLength })
+      const runs = await speculate(target, proposer, prompts, {
+        maxNew: 16,
+        eosId: 7,
+        draftLength: result.draftLength,
+      })
       expect(result.byPrompt).toEqual(runs.map(({ counts }) => counts))
       const { accepted, rejected, emitted, blocks, tested } = result.counts
       expect(tested).toBe(accepted + rejected)
       expect(result.greedyAcceptance).toBe(tested === 0 ? null : accepted / tested)
       expect(result.blockEfficiency).toBe(emitted / blocks)
-      expect(result.mbsu).toBeCloseTo(mbsu(emitted / blocks, result.draftLength, parameterRatio(target, draft)), 12)
+      expect(result.mbsu).toBeCloseTo(mbsu(emitted / blocks, result.draftLength, parameterRatio(target, proposer)), 12)
       expect(result.overPrompts.blockEfficiency!.pooled).toBe(result.blockEfficiency)
       expect(result).toMatchObject({ greedyAcceptanceSource: "decoded", sampledAcceptance: null, speedup: null })
       expect(result.expectedAcceptance).toBe(expectedAcceptance!.pooled)
@@ -80,10 +87,15 @@ describe("greedy", () => {
   })
 
   test("several end tokens: a text ends with the first of any of them, and counts still agree", async () => {
-    const whole = (await evaluatePair(target, draft, prompts, { ...common, draftLengths: [3] })).results[0]!.outputs
+    const whole = (await evaluateProposer(target, proposer, prompts, { ...common, draftLengths: [3] })).results[0]!
+      .outputs
     // two tokens that greedy texts hold before their end
     const ends = [whole[0]![5]!, whole[1]![3]!]
-    const { results } = await evaluatePair(target, draft, prompts, { ...common, draftLengths: [3], eosIds: ends })
+    const { results } = await evaluateProposer(target, proposer, prompts, {
+      ...common,
+      draftLengths: [3],
+      eosIds: ends,
+    })
     const cut = (text: ReadonlyArray<number>) => {
       const at = text.findIndex((id) => ends.includes(id))
       return at < 0 ? text : text.slice(0, at + 1)
@@ -95,16 +107,17 @@ describe("greedy", () => {
 
   test("against the clock: the speed-up with its interval and parts; only texts longer than a block", async () => {
     const given = { ...common, draftLengths: [2], rounds: 2, timedPrompts: 5 }
-    const [result] = (await evaluatePair(target, draft, prompts, given)).results
+    const [result] = (await evaluateProposer(target, proposer, prompts, given)).results
     const { timing, speedup } = result!
     expect(timing).toMatchObject({ prompts: 5, rounds: 2, draftLength: 2, identity: { identical: 5 } })
     expect(speedup).toBe(timing!.speedup)
     expect(timing!.interval.low!).toBeLessThanOrEqual(speedup!)
     expect(timing!.interval.high!).toBeGreaterThanOrEqual(speedup!)
-    const { seconds, predicted, secondsPerToken } = timing!
-    expect(predicted).toBeCloseTo((timing!.blockEfficiency * seconds.target) / (2 * seconds.draft + seconds.target), 9)
+    const { seconds, predicted, proposedPerCall, secondsPerToken } = timing!
+    const ofToken = (proposedPerCall * seconds.draft + seconds.target) / timing!.blockEfficiency
+    expect(predicted).toBeCloseTo(seconds.target / ofToken, 9)
     expect(timing!.ofTotals).toBeCloseTo(secondsPerToken.alone / secondsPerToken.withDraft, 9)
-    const short = await evaluatePair(target, draft, prompts, { ...given, maxNew: 2 })
+    const short = await evaluateProposer(target, proposer, prompts, { ...given, maxNew: 2 })
     expect(short.results[0]).toMatchObject({ speedup: null, timing: null })
   })
 })
@@ -112,31 +125,31 @@ describe("greedy", () => {
 test("sampled: outputs are the sampled runs, greedy acceptance is still that of greedy decoding", async () => {
   const sampling = { temperature: 0.8, topK: 9, seed: 5 }
   const given = { ...common, ...sampling, draftLengths: [3], rounds: 1 }
-  const [result] = (await evaluatePair(target, draft, prompts, given)).results
-  const runs = await speculate(target, draft, prompts, { ...sampling, maxNew: 16, draftLength: 3 })
+  const [result] = (await evaluateProposer(target, proposer, prompts, given)).results
+  const runs = await speculate(target, proposer, prompts, { ...sampling, maxNew: 16, draftLength: 3 })
   expect(result!.outputs).toEqual(runs.map(({ rollout }) => [...rollout.tokens]))
   expect(result!.decoded).toMatchObject({ decoding: "sampled", temperature: 0.8, topK: 9, source: "decoded" })
   expect(result!.sampledAcceptance).toBe(result!.decoded.acceptance!.pooled)
-  const [greedy] = (await evaluatePair(target, draft, prompts, { ...common, draftLengths: [3] })).results
+  const [greedy] = (await evaluateProposer(target, proposer, prompts, { ...common, draftLengths: [3] })).results
   expect(result!.greedyAcceptance).toBe(greedy!.greedyAcceptance)
   expect(result).toMatchObject({ greedyAcceptanceSource: "teacher-forced", identity: null, estimateAgrees: null })
-  expect(result!.estimated.expectedAcceptance!.pooled).toBe(result!.expectedAcceptance!)
+  expect(result!.estimated!.expectedAcceptance!.pooled).toBe(result!.expectedAcceptance!)
   // both draw from the draft's and the target's restricted distributions: near each other on 12 texts, not equal
-  expect(Math.abs(result!.estimated.acceptance!.pooled - result!.sampledAcceptance!)).toBeLessThan(0.2)
+  expect(Math.abs(result!.estimated!.acceptance!.pooled - result!.sampledAcceptance!)).toBeLessThan(0.2)
   expect(result!.speedup).toBeGreaterThan(0)
 })
 
 test("progress goes phase by phase to the end; a signal stops it; nothing is left of it", async () => {
   const seen: Array<EvaluateProgress> = []
   const given = { ...common, draftLengths: [1, 2], rounds: 1 }
-  await evaluatePair(target, draft, prompts, given, { onProgress: (p) => seen.push(p) })
+  await evaluateProposer(target, proposer, prompts, given, { onProgress: (p) => seen.push(p) })
   expect([...new Set(seen.map(({ index }) => index))]).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
   for (const phase of Object.values(Object.groupBy(seen, ({ index }) => index)))
     expect(phase!.at(-1)!.done).toBe(phase!.at(-1)!.total)
   expect(seen.every(({ of }) => of === 8)).toBe(true)
   const before = tf.memory().numTensors
   const stop = new AbortController()
-  const aborted = evaluatePair(target, draft, prompts, given, {
+  const aborted = evaluateProposer(target, proposer, prompts, given, {
     signal: stop.signal,
     onProgress: ({ phase }) => phase.startsWith("decoding") && stop.abort(new Error("enough")),
   })
@@ -147,11 +160,15 @@ test("progress goes phase by phase to the end; a signal stops it; nothing is lef
 test("refused: other vocabularies, unknown options, no prompts", async () => {
   const other = modelOf(0, 64)
   const given = { ...common, draftLengths: [1] }
-  await expect(evaluatePair(target, other, prompts, given)).rejects.toThrow("vocabulary of 61, draft of 64")
-  await expect(evaluatePair(target, draft, [], given)).rejects.toThrow("no prompts")
-  await expect(evaluatePair(target, draft, prompts, { ...given, gamma: 1 } as never)).rejects.toThrow(
+  await expect(evaluateProposer(target, modelProposer(other), prompts, given)).rejects.toThrow(
+    "vocabulary of 61, draft of 64",
+  )
+  await expect(evaluateProposer(target, proposer, [], given)).rejects.toThrow("no prompts")
+  await expect(evaluateProposer(target, proposer, prompts, { ...given, gamma: 1 } as never)).rejects.toThrow(
     "gamma must be removed",
   )
-  await expect(evaluatePair(target, draft, prompts, { ...given, draftLengths: [] })).rejects.toThrow("draftLengths")
+  await expect(evaluateProposer(target, proposer, prompts, { ...given, draftLengths: [] })).rejects.toThrow(
+    "draftLengths",
+  )
   other.dispose()
 })

@@ -1,10 +1,11 @@
 /**
- * How well a target accepts a draft on given prompts, by every measure and at several draft lengths, with what a reader
+ * How well a target accepts a proposer on given prompts, by every measure and at several draft lengths, with what a reader
  * needs to trust it.
  */
-import { checkedOptions, type Model } from "@winnow/core"
+import { checkedOptions, type Model, type Proposer } from "@winnow/core"
 import { driven, type Finish, generate, type Pieces, type Rollout, type Stop } from "@winnow/generation"
-import { type Evidence, greedyPass, requireSameVocabulary, sampledPass } from "../evidence.ts"
+import { type Evidence, requireSameVocabulary } from "../evidence.ts"
+import { evidenceOnGreedy, evidenceOnSamples } from "../evidence-of.ts"
 import { parameterRatio } from "../parameter-ratio.ts"
 import { type EvaluatedLength, evaluateLength, type Grounds } from "./evaluate-length.ts"
 import { type EvaluateOptions, type EvaluateSettings, evaluateOptions } from "./options.ts"
@@ -37,14 +38,14 @@ export interface WrittenAlone {
 }
 
 export interface Evaluation {
-  /** c: draft parameters / target parameters. */
+  /** c: parameters of the proposer / of the target. */
   readonly parameterRatio: number
   readonly greedyTexts: WrittenAlone
   /** At the temperature of the evaluation, or at 1 if it is greedy: what the next two are means over. */
   readonly sampledTexts: WrittenAlone
-  /** Mean over positions of sum_v min(p_v, q_v): 1 - TVD. */
+  /** Mean over positions of sum_v min(p_v, q_v): 1 - TVD; null where only decoding tells. */
   readonly expectedAcceptance: OverPrompts | null
-  /** Mean over the same positions of KL(p || q), nats, before top-k and top-p. */
+  /** Mean over the same positions of KL(p || q), nats, before top-k and top-p; null of a proposer that is no draft model. */
   readonly draftKl: OverPrompts | null
   /** One a draft length, in the order asked for. */
   readonly results: ReadonlyArray<EvaluatedLength>
@@ -61,12 +62,13 @@ const written = (rollouts: ReadonlyArray<Rollout>, temperature: number): Written
 }
 
 /** Mean over positions, by prompt; `most` is what it can be. */
-const meanOf = (values: Evidence["overlap"], most: number): OverPrompts | null =>
-  values &&
-  overPrompts(
-    values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length]),
-    [0, most],
-  )
+const meanOf = (values: Evidence["overlap"] | undefined, most: number): OverPrompts | null =>
+  values
+    ? overPrompts(
+        values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length]),
+        [0, most],
+      )
+    : null
 
 /** One rule of several end tokens and the caller's own: decoding itself knows but one end token. */
 const stopOf = ([, ...others]: ReadonlyArray<number>, stop: Stop | undefined): Stop | undefined => {
@@ -82,20 +84,21 @@ const samplingOf = ({ temperature, topK, topP }: EvaluateSettings) =>
     : { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
 
 /**
- * Evaluates a draft: the target writes greedy texts and samples alone; passes over them give expected acceptance, KL and
- * estimates; then each draft length is decoded for real, held against the target's own text and the estimate, and timed.
+ * Evaluates a proposer: the target writes greedy texts and samples alone; passes or replays over them give expected
+ * acceptance, KL and estimates; then each draft length is decoded for real, held against the target's own text and the
+ * estimate, and timed.
  *
  * @param prompts ids, each at least one and fewer than the target's context
  * @error InvalidInput for bad options; RangeError for a bad prompt or none; Error if the vocabularies differ; the signal's reason
  */
-export const evaluatePair = async (
+export const evaluateProposer = async (
   target: Model,
-  draft: Model,
+  proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: EvaluateOptions,
   { stop: given, signal, onProgress }: EvaluateHooks = {},
 ): Promise<Evaluation> => {
-  requireSameVocabulary(target, draft)
+  requireSameVocabulary(target, proposer)
   const settings = checkedOptions("evaluate", evaluateOptions, options)
   if (prompts.length === 0) throw new RangeError("no prompts to evaluate on, expected at least 1: give some")
   const { draftLengths, eosIds, maxNew, seed, rounds } = settings
@@ -115,15 +118,18 @@ export const evaluatePair = async (
   const greedyTexts = await alone({ temperature: 0 }, report(1, "the target's greedy texts"))
   const samples = await alone(sampling, report(2, "the target's samples"))
 
-  const pass = async <A>(index: number, phase: string, pieces: Pieces<A>): Promise<A> => {
+  const pass = async <A>(index: number, phase: string, pieces: Pieces<A> | undefined): Promise<A | undefined> => {
     report(index, phase)(0, 1)
-    const result = await driven(pieces, signal)
+    const result = pieces && (await driven(pieces, signal))
     report(index, phase)(1, 1)
     return result
   }
-  const greedy = await pass(3, "the draft on the greedy texts", greedyPass(draft, greedyTexts))
-  const sampled = await pass(4, "both on the samples", sampledPass(target, draft, samples, sampling))
-  const grounds: Grounds = { greedy, sampled, expectedAcceptance: meanOf(sampled.overlap, 1) }
+  const conditions = { eosId: eosIds[0], longest: Math.max(...draftLengths) }
+  const onGreedy = evidenceOnGreedy(target, proposer, greedyTexts, conditions)
+  const greedy = await pass(3, "the proposer on the greedy texts", onGreedy)
+  const onSamples = evidenceOnSamples(target, proposer, samples, sampling, conditions)
+  const sampled = await pass(4, "both on the samples", onSamples)
+  const grounds: Grounds = { greedyTexts, greedy, sampled, expectedAcceptance: meanOf(sampled?.overlap, 1) }
 
   const results: Array<EvaluatedLength> = []
   let index = 5
@@ -131,14 +137,14 @@ export const evaluatePair = async (
     const decoding = report(index++, `decoding, gamma ${gamma}`)
     const timing = rounds === 0 ? () => {} : report(index++, `against the clock, gamma ${gamma}`)
     const length = { ...hooks, decoding, timing }
-    results.push(await evaluateLength(target, draft, prompts, gamma, settings, grounds, length))
+    results.push(await evaluateLength(target, proposer, prompts, gamma, settings, grounds, length))
   }
   return {
-    parameterRatio: parameterRatio(target, draft),
+    parameterRatio: parameterRatio(target, proposer),
     greedyTexts: written(greedyTexts, 0),
     sampledTexts: written(samples, sampling.temperature),
     expectedAcceptance: grounds.expectedAcceptance,
-    draftKl: meanOf(sampled.kl, Number.POSITIVE_INFINITY),
+    draftKl: meanOf(sampled?.kl, Number.POSITIVE_INFINITY),
     results,
   }
 }

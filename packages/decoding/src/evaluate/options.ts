@@ -1,7 +1,7 @@
 /** The options of an evaluation. */
-import { samplingOptions } from "@winnow/generation"
+import { samplingOptions } from "@winnow/core"
 
-/** Options of `evaluatePair`; sampling options, applied to both models, among them. */
+/** Options of `evaluateProposer`; sampling options, applied to target and proposer, among them. */
 export const evaluateOptions = samplingOptions.merge({
   "+": "reject",
   /** gamma, one result each; 0 is the target alone. */

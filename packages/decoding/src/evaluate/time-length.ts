@@ -1,5 +1,5 @@
 /** One draft length against the clock, on those prompts whose texts have a call to time. */
-import type { Model } from "@winnow/core"
+import type { Model, Proposer } from "@winnow/core"
 import type { Speculated, SpeculateHooks } from "../speculate.ts"
 import type { SpeculativeOptions } from "../speculative.ts"
 import { measureSpeedup, NothingToTime, type Speedup, type SpeedupOptions } from "../speedup.ts"
@@ -13,7 +13,7 @@ export interface TimedLength extends Speedup {
 }
 
 /**
- * Times the target alone and with the draft in turns.
+ * Times the target alone and with the proposer in turns.
  *
  * Greedy texts of one block have no call but the one that reads the prompt, so only longer ones are timed. A sampled text has
  * another length each time that it is drawn at another place, so there the first prompts are timed, as they are.
@@ -23,7 +23,7 @@ export interface TimedLength extends Speedup {
  */
 export const timeLength = async (
   target: Model,
-  draft: Model,
+  proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   runs: ReadonlyArray<Speculated>,
   options: SpeculativeOptions & { readonly draftLength: number },
@@ -36,7 +36,7 @@ export const timeLength = async (
   const timed = timeable.slice(0, timedPrompts)
   if (timed.length === 0) return null
   try {
-    const { runs: _, ...speedup } = await measureSpeedup(target, draft, timed, options, times, {
+    const { runs: _, ...speedup } = await measureSpeedup(target, proposer, timed, options, times, {
       ...hooks,
       onProgress: (p) => onProgress(p.finished, p.prompts),
     })

@@ -1,8 +1,10 @@
 /** Exact enumeration of one block: every draft, every decision, every correction, summed to 1e-12. */
+
 import { describe, expect, test } from "bun:test"
-import { adjusted, type Sampling } from "@winnow/generation"
+import type { Sampling } from "@winnow/core"
+import { adjusted } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
-import { everyOutcome } from "../../test/every-outcome.ts"
+import { everyOutcome } from "@winnow/testing"
 import { type Chance, verify } from "../block.ts"
 
 type Prefix = ReadonlyArray<number>
@@ -39,7 +41,7 @@ const block = ({ p, q, gamma }: Setting, chance: Chance) => {
   const drafted: Array<number> = []
   for (let i = 0; i < gamma; i++) drafted.push(chance.draw(q(drafted)))
   const rows = Array.from({ length: gamma + 1 }, (_, i) => drafted.slice(0, i))
-  const verdict = verify(drafted, rows.slice(0, gamma).map(q), rows.map(p), chance)
+  const verdict = verify({ tokens: drafted, q: rows.slice(0, gamma).map(q) }, rows.map(p), chance)
   return { tokens: [...drafted.slice(0, verdict.accepted), verdict.own], verdict }
 }
 

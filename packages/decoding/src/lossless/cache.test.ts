@@ -1,4 +1,5 @@
 /** Roll-back: caches hold exactly the accepted text, natively and by plain ops, whatever became of a block. */
+
 import { describe, expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
 import { adjusted, argmaxRows, GenerateSession, idsTensor, lastLogits } from "@winnow/generation"
@@ -7,6 +8,7 @@ import { randomPrompts } from "@winnow/testing"
 import { Effect } from "effect"
 import { architectures, paths, randomModel, shake, VOCABULARY as V } from "../../test/transformers.ts"
 import { type Chance, residual } from "../block.ts"
+import { modelProposer } from "../model-proposer.ts"
 import { SpeculativeSession } from "../speculative.ts"
 
 /** The next token's logits, by the model on all ids at once, without a cache. */
@@ -56,7 +58,9 @@ for (const [name, instance] of architectures)
           }
           const maxNew = accepted.reduce((sum, n) => sum + n + 1, 0) + draftLength // room for full blocks to the end
           const options = { draftLength, maxNew, ...sampling }
-          const session = new SpeculativeSession(target, draft, [...text], options, undefined, { chance })
+          const session = new SpeculativeSession(target, modelProposer(draft), [...text], options, undefined, {
+            chance,
+          })
           for (const _ of accepted) session.step()
           session.dispose()
           expect(session.counts).toMatchObject({ blocks: 10, accepted: 17, emitted: 27 })
@@ -83,7 +87,7 @@ for (const [name, instance] of architectures)
               }
               for (const draftLength of [1, 2, 4, 8]) {
                 const options = { maxNew: 16, eosId: 7, draftLength }
-                const session = new SpeculativeSession(target, draft, prompts[i]!, options)
+                const session = new SpeculativeSession(target, modelProposer(draft), prompts[i]!, options)
                 for (let more = true, last = 0; more; ) {
                   more = session.step()
                   const { accepted, rejected } = session.counts

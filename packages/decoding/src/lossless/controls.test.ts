@@ -3,10 +3,17 @@
  * exact enumeration fail, and the test on sampled 4-grams, by tests of their own; without a flaw both pass.
  */
 import { describe, expect, test } from "bun:test"
-import { tablePair } from "@winnow/testing"
-import { FLAW_TEMPERATURE, type Flaw, flaws, noFlaw } from "../../test/flaws.ts"
-import { nGramExcess } from "../../test/n-grams.ts"
-import { everyText, targetTexts, worstError } from "../../test/texts.ts"
+import {
+  everyText,
+  FLAW_TEMPERATURE,
+  type Flaw,
+  flaws,
+  nGramExcess,
+  noFlaw,
+  tablePair,
+  targetTexts,
+  worstError,
+} from "@winnow/testing"
 
 const options = { temperature: FLAW_TEMPERATURE, draftLength: 2, maxNew: 4 }
 const seeds = [1, 2, 3, 4]

@@ -1,13 +1,15 @@
 /** Counts: identities of every block, and counts of one teacher-forced pass against those of real runs. */
+
 import { describe, expect, test } from "bun:test"
-import { generate, type Rollout, type Sampling } from "@winnow/generation"
-import { randomPrompts, tablePair } from "@winnow/testing"
+import type { Sampling } from "@winnow/core"
+import { generate, type Rollout } from "@winnow/generation"
+import { type Decoded, decodeText, randomPrompts, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
-import { type Decoded, decodeText } from "../../test/texts.ts"
 import { architectures, randomModel, shake, VOCABULARY } from "../../test/transformers.ts"
 import { acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
 import type { BlockCounts } from "../counts.ts"
 import { greedyEvidence, sampledEvidence } from "../evidence.ts"
+import { modelProposer } from "../model-proposer.ts"
 import { speculate } from "../speculate.ts"
 import { type SpeculativeCounts, SpeculativeSession } from "../speculative.ts"
 
@@ -27,7 +29,7 @@ describe("identities", () => {
       for (const draftLength of [0, 1, 3, 8])
         for (const [index, prompt] of randomPrompts(60, 7, 6, 1).entries()) {
           const options = { temperature, draftLength, maxNew: 23, eosId: 5, index }
-          const session = new SpeculativeSession(target, draft, prompt, options)
+          const session = new SpeculativeSession(target, modelProposer(draft), prompt, options)
           for (let more = true, before = session.counts; more; before = session.counts) {
             more = session.step()
             const c = session.counts
@@ -92,7 +94,9 @@ for (const [name, instance] of architectures)
     const { rollouts } = await generate(target, prompts, options)
     const evidence = greedyEvidence(draft, rollouts, { batchTokens: 100 })
     for (const draftLength of [1, 2, 4, 8]) {
-      const counts = (await speculate(target, draft, prompts, { ...options, draftLength })).map((d) => d.counts)
+      const counts = (await speculate(target, modelProposer(draft), prompts, { ...options, draftLength })).map(
+        (d) => d.counts,
+      )
       for (const [i, estimated] of estimatedCounts(evidence, draftLength).entries())
         expect(counts[i]!).toMatchObject({ ...estimated })
       expect(Math.min(sum(counts.map((k) => k.accepted)), sum(counts.map((k) => k.rejected)))).toBeGreaterThan(5)

@@ -1,9 +1,11 @@
 /** Greedy text with a draft is the target's own, token for token, on models that are exact in float32. */
+
 import { expect, test } from "bun:test"
 import { generate } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { randomPrompts, tablePair } from "@winnow/testing"
 import { compareGreedy } from "../identity.ts"
+import { modelProposer } from "../model-proposer.ts"
 import { speculate } from "../speculate.ts"
 
 for (const quick of [false, true])
@@ -19,7 +21,13 @@ for (const quick of [false, true])
         for (const maxNew of [1, 2, 17]) {
           const alone = await generate(target, prompts, { maxNew, eosId: 5 }, hooks)
           for (const draftLength of [0, 1, 2, 4, 8, { most: 8, costRatio: 0.1 }]) {
-            const done = await speculate(target, draft, prompts, { draftLength, maxNew, eosId: 5 }, hooks)
+            const done = await speculate(
+              target,
+              modelProposer(draft),
+              prompts,
+              { draftLength, maxNew, eosId: 5 },
+              hooks,
+            )
             expect(done.map((d) => d.rollout)).toEqual([...alone.rollouts])
             expect(compareGreedy(alone.rollouts, done).identical).toBe(25)
             for (const { counts, rollout } of done) {

@@ -1,10 +1,12 @@
 /** Where the outcome is known without a sum: a draft that is the target, one that shares no token with it, and none. */
+
 import { describe, expect, test } from "bun:test"
 import { generate } from "@winnow/generation"
 import { randomPrompts, tableModel, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
 import { architectures, randomModel, VOCABULARY } from "../../test/transformers.ts"
 import { acceptanceRecord } from "../acceptance.ts"
+import { modelProposer } from "../model-proposer.ts"
 import { speculate } from "../speculate.ts"
 
 describe("draft = target: alpha 1, and tau gamma + 1 on full blocks", () => {
@@ -19,7 +21,7 @@ describe("draft = target: alpha 1, and tau gamma + 1 on full blocks", () => {
         const prompts = randomPrompts(5, target.architecture.vocabularySize, 4, 1)
         for (const draftLength of [1, 3, 8]) {
           const options = { draftLength, maxNew: 4 * (draftLength + 1), temperature }
-          const done = await speculate(target, target, prompts, options)
+          const done = await speculate(target, modelProposer(target), prompts, options)
           const record = acceptanceRecord(
             done.map(({ counts }) => counts),
             { sampling: { temperature }, draftLength, dataset: "random" },
@@ -41,14 +43,14 @@ test("disjoint supports: alpha 0, a block a token, and the text is still the tar
   const draft = tableModel({ V: 8, states: 16, seed: 2, support: [4, 5, 6, 7] })
   const prompts = randomPrompts(6, 8, 4, 1)
   for (const temperature of [0, 1]) {
-    const done = await speculate(target, draft, prompts, { draftLength: 3, maxNew: 9, temperature })
+    const done = await speculate(target, modelProposer(draft), prompts, { draftLength: 3, maxNew: 9, temperature })
     for (const { counts, rollout } of done) {
       expect(counts).toMatchObject({ accepted: 0, rejected: 8, blocks: 9, emitted: 9 }) // the last has no room to propose
       expect(rollout.tokens.every((token) => token < 4)).toBe(true)
     }
   }
   const { rollouts } = await generate(target, prompts, { maxNew: 9 })
-  const greedy = await speculate(target, draft, prompts, { draftLength: 3, maxNew: 9 })
+  const greedy = await speculate(target, modelProposer(draft), prompts, { draftLength: 3, maxNew: 9 })
   expect(greedy.map(({ rollout }) => rollout)).toEqual([...rollouts])
   for (const model of [target, draft]) model.dispose()
 })
@@ -58,7 +60,7 @@ test("gamma 0 is the target alone: the same text, a call a token, and the draft 
   const unused = { ...target, decoding: () => expect.unreachable() }
   const prompts = randomPrompts(5, VOCABULARY, 6, 2)
   const { rollouts } = await generate(target, prompts, { maxNew: 12 })
-  const done = await speculate(target, unused, prompts, { draftLength: 0, maxNew: 12 })
+  const done = await speculate(target, modelProposer(unused), prompts, { draftLength: 0, maxNew: 12 })
   expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
   for (const { counts } of done)
     expect(counts).toMatchObject({ blocks: 12, accepted: 0, rejected: 0, emitted: 12, proposed: 0, testedAt: [] })

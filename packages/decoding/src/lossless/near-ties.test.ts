@@ -2,6 +2,7 @@
  * Choices that hang on the last bits. Native decoding gives the same numbers however tokens are grouped, so identity holds
  * bit by bit; plain ops may round a choice apart, and then the difference is given with its margin.
  */
+
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Model } from "@winnow/core"
 import { GenerateSession, generate } from "@winnow/generation"
@@ -11,6 +12,7 @@ import { native, nativeDecodingInUse, tf, withoutNative } from "@winnow/tensor"
 import { randomPrompts } from "@winnow/testing"
 import { Effect } from "effect"
 import { compareGreedy } from "../identity.ts"
+import { modelProposer } from "../model-proposer.ts"
 import { speculate } from "../speculate.ts"
 import { SpeculativeSession } from "../speculative.ts"
 
@@ -62,7 +64,7 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       const alone = await speculate(target, undefined, prompts, { ...options, draftLength: 0 })
       let [accepted, rejected] = [0, 0]
       for (const draftLength of [0, 1, 4, 9, { most: 8 }]) {
-        const done = await speculate(target, draft, prompts, { ...options, draftLength })
+        const done = await speculate(target, modelProposer(draft), prompts, { ...options, draftLength })
         expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
         expect(done.map(({ margins }) => margins)).toEqual(alone.map(({ margins }) => margins))
         for (const { counts } of done) {
@@ -98,7 +100,7 @@ describe("decoding by plain ops", () => {
           alone.dispose()
           for (const draftLength of [1, 4]) {
             const done = prompts.map((prompt) => {
-              const session = new SpeculativeSession(target, draft, prompt, { ...options, draftLength })
+              const session = new SpeculativeSession(target, modelProposer(draft), prompt, { ...options, draftLength })
               while (session.step());
               session.dispose()
               return session

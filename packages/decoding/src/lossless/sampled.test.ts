@@ -4,9 +4,7 @@
  * `FALSE_ALARM` is the chance that one test of a correct sampler fails. Seeds are fixed, so a test fails always or never.
  */
 import { describe, expect, test } from "bun:test"
-import { tablePair } from "@winnow/testing"
-import { chiSquareExcess, nGramExcess } from "../../test/n-grams.ts"
-import type { Decoded } from "../../test/texts.ts"
+import { chiSquareExcess, type Decoded, nGramExcess, tablePair } from "@winnow/testing"
 
 const SAMPLES = 4000
 const seeds = [1, 2, 3, 4, 5]

@@ -1,8 +1,17 @@
 /** Exact enumeration of whole texts: every draft, decision and correction of a session, summed up to 1e-12. */
 import { describe, expect, test } from "bun:test"
-import { tableModel, tablePair } from "@winnow/testing"
-import { everyOutcome } from "../../test/every-outcome.ts"
-import { type Decoded, decodeText, everyText, meanCounts, targetTexts, weighted, worstError } from "../../test/texts.ts"
+import {
+  type Decoded,
+  decodeText,
+  everyOutcome,
+  everyText,
+  meanCounts,
+  tableModel,
+  tablePair,
+  targetTexts,
+  weighted,
+  worstError,
+} from "@winnow/testing"
 
 const prompt = [1, 0]
 

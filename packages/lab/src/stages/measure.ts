@@ -10,6 +10,7 @@ import {
   estimatedCounts,
   greedyPass,
   measureSpeedup,
+  modelProposer,
   parameterRatio,
   type Speedup,
   sampledPass,
@@ -82,6 +83,7 @@ export const measureStage = (spec: {
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {
         const draftModel = yield* openModel(draftArtifact!)
+        const proposer = modelProposer(draftModel)
         const targetModel = yield* openModel(targetArtifact!)
         const { eosId } = yield* openTokenizer(words!)
         const rollouts = yield* readRollouts(greedyArtifact!)
@@ -112,7 +114,7 @@ export const measureStage = (spec: {
             ? yield* decodingStep(label, (signal) =>
                 measureSpeedup(
                   targetModel,
-                  draftModel,
+                  proposer,
                   timeable.map(({ prompt }) => prompt),
                   { draftLength: gamma, temperature: 0, maxNew, eosId },
                   {},
@@ -125,7 +127,7 @@ export const measureStage = (spec: {
           overlap: sums(onSampled.overlap!),
           kl: sums(onSampled.kl!),
           agreement: onGreedy.chance.map((bits_T, i) => bits_T.subarray(0, onGreedy.readable[i]).join("")),
-          parameterRatio: parameterRatio(targetModel, draftModel),
+          parameterRatio: parameterRatio(targetModel, proposer),
           speedup: speedup && { ...withoutRuns(speedup), load },
         }
         writeFileSync(join(directory, file), JSON.stringify(figures))

@@ -4,8 +4,8 @@
  * A test on joint n-grams sees what one on single tokens does not: a wrong dependence between tokens of a block, or of
  * one block on the one before it.
  */
+import { chanceOf } from "@winnow/decoding"
 import { seeded } from "@winnow/numerics"
-import { chanceOf } from "../src/block.ts"
 import type { Flaw } from "./flaws.ts"
 import { type Decoded, decodeText, targetTexts } from "./texts.ts"
 

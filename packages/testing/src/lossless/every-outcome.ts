@@ -1,5 +1,5 @@
 /** Runs code that uses chance through every outcome that chance can have, each with its probability. */
-import type { Chance } from "../src/block.ts"
+import type { Chance } from "@winnow/decoding"
 
 export interface Outcome<T> {
   readonly value: T

@@ -3,16 +3,23 @@
  *
  * Letters: T generated tokens of a text.
  */
-import type { Sampling } from "@winnow/generation"
-import type { TableModel } from "@winnow/testing"
-import { type BlockCounts, expectedCounts, type Judging, SpeculativeSession } from "../src/index.ts"
-import type { SpeculativeOptions } from "../src/speculative.ts"
+import type { Proposer, Sampling } from "@winnow/core"
+import {
+  type BlockCounts,
+  expectedCounts,
+  type Judging,
+  modelProposer,
+  type SpeculativeOptions,
+  SpeculativeSession,
+} from "@winnow/decoding"
+import type { TableModel } from "../table-model.ts"
 import { everyOutcome, type Fault, type Outcome } from "./every-outcome.ts"
 
-/** Two models, and what is decoded by them. */
+/** A target and a proposer, and what is decoded by them. */
 export interface Decoded {
   readonly target: TableModel
-  readonly draft: TableModel
+  /** A draft model, or a proposer of any other kind. */
+  readonly draft: TableModel | Proposer
   readonly prompt: ReadonlyArray<number>
   readonly options: SpeculativeOptions & { readonly temperature: number }
   /** The text ends with a token after which this holds. */
@@ -23,13 +30,16 @@ export interface Decoded {
 export interface TargetText {
   readonly tokens: ReadonlyArray<number>
   readonly probability: number
-  /** min(1, q / p) of each token. */
+  /** min(1, q / p) of each token; only of a draft model. */
   readonly chance_T: ReadonlyArray<number>
 }
 
+const isProposer = (draft: Decoded["draft"]): draft is Proposer => "begin" in draft
+
 /** Decodes one text to its end. */
 export const decodeText = ({ target, draft, prompt, options, stop }: Decoded, judging?: Judging) => {
-  const session = new SpeculativeSession(target, draft, prompt, options, stop, judging)
+  const proposer = isProposer(draft) ? draft : modelProposer(draft)
+  const session = new SpeculativeSession(target, proposer, prompt, options, stop, judging)
   while (session.step());
   session.dispose()
   return session
@@ -44,9 +54,10 @@ export const targetTexts = ({ target, draft, prompt, options, stop }: Decoded): 
       texts.push({ tokens, probability, chance_T })
       return
     }
-    const [p_V, q_V] = [target, draft].map((m) => m.distributionAfter([...prompt, ...tokens], samplingOf(options)))
-    for (const [v, p] of p_V!.entries())
-      if (p > 0) visit([...tokens, v], probability * p, [...chance_T, Math.min(1, q_V![v]! / p)])
+    const [text, sampling] = [[...prompt, ...tokens], samplingOf(options)]
+    const q_V = isProposer(draft) ? undefined : draft.distributionAfter(text, sampling)
+    for (const [v, p] of target.distributionAfter(text, sampling).entries())
+      if (p > 0) visit([...tokens, v], probability * p, q_V ? [...chance_T, Math.min(1, q_V[v]! / p)] : chance_T)
   }
   visit([], 1, [])
   return texts

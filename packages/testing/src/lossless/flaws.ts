@@ -3,8 +3,9 @@
  *
  * Letters: V vocabulary. p_V, q_V are the adjusted distributions of target and draft.
  */
+import type { Proposal } from "@winnow/core"
+import { type Chance, residual, verify } from "@winnow/decoding"
 import type { Rng } from "@winnow/numerics"
-import { type Chance, residual, verify } from "../src/block.ts"
 import type { Fault } from "./every-outcome.ts"
 
 /** A flaw, for every outcome of chance and for a seeded stream alike. */
@@ -22,19 +23,25 @@ const reheated = (p_V: Float64Array, exponent: number): Float64Array => {
   return raised_V.map((p) => p / sum)
 }
 
+/** The distribution of each token of a proposal: a certain one has all mass on its token. */
+const rowsOf = ({ tokens, q }: Proposal, V: number): ReadonlyArray<Float64Array> =>
+  q === "certain" ? tokens.map((token) => Float64Array.from({ length: V }, (_, v) => (v === token ? 1 : 0))) : q
+
 /** `verify` with the two parts that flaws change. */
 const verifyBy =
   (
     ratioOf: (p_V: Float64Array, q_V: Float64Array, token: number) => readonly [p: number, q: number],
     correction: (p_V: Float64Array, q_V: Float64Array) => Float64Array,
   ): typeof verify =>
-  (drafted, q, p, chance) => {
-    for (const [i, token] of drafted.entries()) {
-      const [p_V, q_V] = [p.at(i)!, q.at(i)!]
+  (proposal, p, chance) => {
+    const { tokens } = proposal
+    const q = rowsOf(proposal, p.at(0)!.length)
+    for (const [i, token] of tokens.entries()) {
+      const [p_V, q_V] = [p.at(i)!, q[i]!]
       if (!chance.accept(...ratioOf(p_V, q_V, token)))
         return { accepted: i, own: chance.draw(correction(p_V, q_V)), fallback: false }
     }
-    return { accepted: drafted.length, own: chance.draw(p.at(drafted.length)!), fallback: false }
+    return { accepted: tokens.length, own: chance.draw(p.at(tokens.length)!), fallback: false }
   }
 
 const ratio = (p_V: Float64Array, q_V: Float64Array, token: number) => [p_V[token]!, q_V[token]!] as const
@@ -46,14 +53,12 @@ export const noFlaw: Flaw = { verify: verifyBy(ratio, rest) }
 /** The temperature that the flaws below are sampled at. */
 export const FLAW_TEMPERATURE = 1.5
 
-/** The four, by name. */
+/** The four, by name. The second is none of a proposer whose proposals are certain. */
 export const flaws: Readonly<Record<string, Flaw>> = {
   "the residual replaced by p": { verify: verifyBy(ratio, (p_V) => p_V) },
   "the draft sampled at another temperature than it is scored at": {
-    verify: (drafted, q, p, chance) => {
-      const scored: typeof q = { at: (i) => reheated(q.at(i)!, 2) }
-      return verify(drafted, scored, p, chance)
-    },
+    verify: ({ tokens, q }, p, chance) =>
+      verify({ tokens, q: q === "certain" ? q : q.map((q_V) => reheated(q_V, 2)) }, p, chance),
   },
   "one random number for every decision of a text": {
     chance: ({ draw }, rng) => {

@@ -1,0 +1,61 @@
+/** The contract of proposers: what `make` and `propose` must return. Letters: V vocabulary. */
+import type { Proposal, ProposerParts } from "../proposer.ts"
+import { brief, kindOf } from "./brief.ts"
+import { PluginFault } from "./fault.ts"
+import { didYouMean } from "./nearest.ts"
+
+const fields = ["begin", "parameters", "vocabularySize", "maxLength", "model", "deterministic"]
+
+/** The parts that `make` returned. @error PluginFault (thrown) for another shape */
+export const checkedParts = (plugin: string, place: string | undefined, given: unknown): ProposerParts => {
+  const refuse = (detail: string) => new PluginFault(plugin, "definition", detail, place)
+  const parts = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {}
+  if (typeof parts["begin"] !== "function")
+    throw refuse(`make returned ${kindOf(given)}; expected { begin: (start) => ({ propose }) }`)
+  const odd = Object.keys(parts).find((key) => !fields.includes(key))
+  if (odd !== undefined)
+    throw refuse(`make returned a field ${odd}${didYouMean(odd, fields) || `; there are ${fields.join(", ")}`}`)
+  for (const [key, least] of [
+    ["parameters", 0],
+    ["vocabularySize", 1],
+    ["maxLength", 1],
+  ] as const) {
+    const value = parts[key]
+    if (value !== undefined && !(typeof value === "number" && value >= least))
+      throw refuse(`its ${key} is ${brief(value, 40)}; expected a number from ${least}`)
+  }
+  return given as ProposerParts
+}
+
+/** A proposal. @error PluginFault (thrown) with the first token or distribution that cannot be */
+export const checkedProposal = (
+  plugin: string,
+  proposal: Proposal,
+  of: { readonly room: number; readonly vocabularySize: number; readonly deterministic: boolean },
+): Proposal => {
+  const refuse = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
+  const { tokens, q } = (proposal ?? {}) as Partial<Proposal>
+  if (!Array.isArray(tokens) || !(q === "certain" || Array.isArray(q)))
+    throw refuse("proposal", `propose returned ${kindOf(proposal)}; expected { tokens: [...], q: "certain" or a list }`)
+  if (tokens.length > of.room)
+    throw refuse("room", `it proposed ${tokens.length} tokens; expected at most ${of.room}, the room that it was given`)
+  const V = of.vocabularySize
+  const odd = tokens.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < V))
+  if (odd >= 0)
+    throw refuse(
+      "ids",
+      `its token ${odd} is ${brief(tokens[odd], 40)}; expected an id of the vocabulary, 0 to ${V - 1}`,
+    )
+  if (q === "certain") return proposal
+  if (of.deterministic)
+    throw refuse("deterministic", 'it says that it is deterministic and gave distributions; expected q: "certain"')
+  if (q.length !== tokens.length)
+    throw refuse("q", `it gave ${q.length} distributions for ${tokens.length} tokens; expected one a token`)
+  for (const [i, q_V] of q.entries()) {
+    if (!(q_V instanceof Float64Array) || q_V.length !== V)
+      throw refuse("q", `distribution ${i} is ${brief(q_V, 40)}; expected a Float64Array of ${V}`)
+    if (!(q_V[tokens[i]!]! > 0))
+      throw refuse("q", `its token ${i} has probability ${q_V[tokens[i]!]} in its own distribution; expected above 0`)
+  }
+  return proposal
+}

@@ -1,0 +1,17 @@
+/** How a token is chosen from a model's logits: the settings that target and proposer share. */
+import { type } from "arktype"
+import { temperature } from "./numbers.ts"
+
+/** How tokens are chosen; applied alike to target and draft. */
+export const samplingOptions = type({
+  "+": "reject",
+  /** 0 is greedy: all mass on the most probable token; else 1e-4 to 1e4. */
+  temperature: temperature.or("0").default(0),
+  /** Only the k most probable tokens; ties with the k-th stay. Absent: all. */
+  "topK?": "number.integer >= 1",
+  /** The smallest set of most probable tokens whose mass reaches p; among equals the lowest ids. Absent: all. */
+  "topP?": "0 < number <= 1",
+})
+
+/** Sampling options with the temperature filled in. */
+export type Sampling = typeof samplingOptions.infer

@@ -1,0 +1,43 @@
+/** Evidence of any proposer on finished texts of the target, by the way that the proposer allows. */
+import type { Model, Proposer, Sampling } from "@winnow/core"
+import type { Pieces, Rollout } from "@winnow/generation"
+import { type Evidence, greedyPass, sampledPass } from "./evidence.ts"
+import { replayPass } from "./replay.ts"
+
+/** Conditions of decoding that a replay shares. */
+export interface BlockConditions {
+  readonly eosId: number | undefined
+  /** The longest draft length that counts are wanted of. */
+  readonly longest: number
+}
+
+/**
+ * Evidence on texts that the target wrote greedily: a pass of the draft, or a replay.
+ *
+ * @returns undefined for a proposer of which only decoding tells: no draft model, and not deterministic
+ */
+export const evidenceOnGreedy = (
+  target: Model,
+  proposer: Proposer,
+  rollouts: ReadonlyArray<Rollout>,
+  conditions: BlockConditions,
+): Pieces<Evidence> | undefined => {
+  if (proposer.model !== undefined) return greedyPass(proposer.model, rollouts)
+  if (proposer.deterministic !== true) return undefined
+  const { vocabularySize } = target.architecture
+  return replayPass(proposer, rollouts, { sampling: { temperature: 0 }, vocabularySize, ...conditions })
+}
+
+/** The same on texts that the target sampled so: a pass of both models, or a replay. */
+export const evidenceOnSamples = (
+  target: Model,
+  proposer: Proposer,
+  rollouts: ReadonlyArray<Rollout>,
+  sampling: Sampling,
+  conditions: BlockConditions,
+): Pieces<Evidence> | undefined => {
+  if (proposer.model !== undefined) return sampledPass(target, proposer.model, rollouts, sampling)
+  if (proposer.deterministic !== true) return undefined
+  const { vocabularySize } = target.architecture
+  return replayPass(proposer, rollouts, { sampling, vocabularySize, ...conditions })
+}

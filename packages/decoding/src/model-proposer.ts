@@ -1,0 +1,80 @@
+/**
+ * A draft model as a proposer: one call of the draft a token, each drawn from what the draft gives after the ones before.
+ *
+ * Letters: L tokens of the text so far, V vocabulary.
+ *
+ * The draft's cache may hold one token less than the text, since after a block that was accepted whole the draft has never
+ * seen its own last token. So each call simply gives it what its cache lacks, the whole prompt at first.
+ */
+import type {
+  Decoding,
+  Model,
+  Proposal,
+  ProposalContext,
+  Proposer,
+  ProposerSequence,
+  SequenceStart,
+} from "@winnow/core"
+import { choicesAfter, distributionsAfter } from "@winnow/generation"
+import { parameterCount } from "@winnow/models"
+
+class ModelSequence implements ProposerSequence {
+  readonly #cache: Decoding
+  /** L when the last proposal was made. */
+  #length = 0
+
+  constructor(
+    readonly draft: Model,
+    readonly start: SequenceStart,
+  ) {
+    this.#cache = draft.decoding()
+  }
+
+  /** Tokens until the room is full or the draft ends the text. */
+  propose({ text, room, draw }: ProposalContext): Proposal {
+    const { sampling, eosId } = this.start
+    const tokens: Array<number> = []
+    const q: Array<Float64Array> = []
+    this.#length = text.length
+    while (tokens.length < room && (tokens.length === 0 || tokens.at(-1) !== eosId)) {
+      const fresh = unseen(this.#cache, text, tokens)
+      // Only the target's margins are of interest, and they cost more than the choice itself.
+      if (sampling.temperature === 0) tokens.push(choicesAfter(this.draft, this.#cache, fresh, 1, 1, false).argmax[0]!)
+      else {
+        const q_V = distributionsAfter(this.draft, this.#cache, fresh, 1, 1, sampling).at(0)!
+        q.push(q_V)
+        tokens.push(draw(q_V))
+      }
+    }
+    return { tokens, q: sampling.temperature === 0 ? "certain" : q }
+  }
+
+  accept(accepted: number): void {
+    this.#cache.rollback(Math.min(this.#cache.length, this.#length + accepted))
+  }
+
+  dispose(): void {
+    this.#cache.dispose()
+  }
+}
+
+/** The tokens of the text and of a block after it that a cache lacks. */
+export const unseen = ({ length }: Decoding, text: ReadonlyArray<number>, block: ReadonlyArray<number>): Int32Array => {
+  const L = text.length
+  return Int32Array.from({ length: L + block.length - length }, (_, i) =>
+    length + i < L ? text[length + i]! : block[length + i - L]!,
+  )
+}
+
+/** Proposes what a draft model would write: greedy at temperature 0, else drawn as the target's tokens are. */
+export const modelProposer = (draft: Model): Proposer => {
+  const { architecture } = draft
+  return {
+    name: "model",
+    model: draft,
+    parameters: parameterCount(architecture),
+    vocabularySize: architecture.vocabularySize,
+    maxLength: architecture.maxLength,
+    begin: (start) => new ModelSequence(draft, start),
+  }
+}

@@ -1,0 +1,82 @@
+/** The laws of proposers: a sound one keeps them, and each fault is told by its law. */
+import { describe, expect, test } from "bun:test"
+import { defineProposer, type ProposerParts, type ProposerSequence } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { type } from "arktype"
+import { checkProposer } from "./check-proposer.ts"
+
+const proposerOf = (propose: ProposerSequence["propose"], more: Partial<ProposerParts> = {}) =>
+  defineProposer({
+    name: "trial",
+    options: type({ "+": "reject" }),
+    make: () => ({ begin: () => ({ propose }), ...more }),
+  })()
+
+/** Counts of the tokens that followed the last one so far: a distribution that is drawn from, and no model. */
+const followers = (text: ReadonlyArray<number>): Float64Array => {
+  const q_V = new Float64Array(3).fill(1 / 3)
+  for (let t = 1; t < text.length; t++) if (text[t - 1] === text.at(-1)) q_V[text[t]!]!++
+  const sum = q_V.reduce((a, b) => a + b, 0)
+  return q_V.map((q) => q / sum)
+}
+
+const end = 2
+/** Proposes by `followers`; a fault changes the distribution that is named. */
+const drawn = (named: (q_V: Float64Array) => Float64Array) =>
+  proposerOf(({ text, room, draw }) => {
+    const tokens: Array<number> = []
+    const q: Array<Float64Array> = []
+    while (tokens.length < room && tokens.at(-1) !== end) {
+      const q_V = followers([...text, ...tokens])
+      tokens.push(draw(q_V))
+      q.push(named(q_V))
+    }
+    return { tokens, q }
+  })
+
+test("a proposer that draws and is no draft model keeps the laws", () => checkProposer(drawn((q_V) => q_V)), 30_000)
+
+test(
+  "one that proposes nothing keeps the laws",
+  () => checkProposer(proposerOf(() => ({ tokens: [], q: "certain" }), { deterministic: true })),
+  30_000,
+)
+
+describe("a fault is told by its law", () => {
+  const certain = (tokens: ReadonlyArray<number>) => ({ tokens, q: "certain" }) as const
+  let calls = 0
+  const cases: ReadonlyArray<readonly [law: string, ReturnType<typeof proposerOf>]> = [
+    ["lossless", drawn(() => new Float64Array(3).fill(1 / 3))],
+    ["room", proposerOf(({ room }) => certain(new Array(room + 1).fill(1)))],
+    ["ids", proposerOf(() => certain([3]))],
+    ["q", proposerOf(() => ({ tokens: [1], q: [Float64Array.of(0.5, 0, 0.5)] }))],
+    ["q", proposerOf(() => ({ tokens: [1], q: [] }))],
+    ["deterministic", proposerOf(() => ({ tokens: [0], q: [Float64Array.of(1, 0, 0)] }), { deterministic: true })],
+    ["repeats", proposerOf(() => certain([calls++ % 2]))],
+    ["end", proposerOf(({ room }) => certain(room > 1 ? [end, 0] : [end]))],
+    ["less room", proposerOf(({ room }) => certain([room > 2 ? 1 : 0]), { deterministic: true })],
+    ["text untouched", proposerOf(({ text }) => ((text as Array<number>)[0] = 7) && certain([]))],
+    ["throws nothing", proposerOf(() => JSON.parse("{"))],
+    ["proposal", proposerOf(() => [1, 2] as never)],
+    ["definition", proposerOf(() => certain([]), { parameters: -1 })],
+    ["definition", proposerOf(() => certain([]), { determinstic: true } as never)],
+  ]
+  for (const [law, use] of cases)
+    test(law, async () => {
+      const error = await checkProposer(use).then(
+        () => undefined,
+        (cause: { readonly law?: string; readonly rule?: string }) => cause,
+      )
+      expect(error?.law ?? error?.rule).toBe(law)
+    })
+
+  test("no leak", async () => {
+    const left: Array<tf.Tensor> = []
+    const leaking = proposerOf(() => {
+      left.push(tf.scalar(1))
+      return certain([])
+    })
+    await expect(checkProposer(leaking)).rejects.toThrow("no leak")
+    for (const tensor of left) tensor.dispose()
+  }, 30_000)
+})
