@@ -7,7 +7,7 @@ import { datasetsLayer } from "@winnow/data"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { kl } from "@winnow/loss-kl"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { tf } from "@winnow/tensor"
+import { native, tf } from "@winnow/tensor"
 import { type SignalsInput, signalsOptions } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
@@ -66,6 +66,12 @@ test("arms with and without caches have the same losses; caches are shared, coun
   const { record, directory } = await Effect.runPromise(run())
   expect(tf.memory().numTensors).toBe(tensors)
 
+  // How the head of each stage computed stands in the record once.
+  const heads = readMetrics(directory).filter((l) => l["_tag"] === "head")
+  const ways = (name: string) => heads.filter((l) => l["arm"] === name).map((l) => l["loss"])
+  expect(ways("live")).toEqual([native() ? "native" : "plain"])
+  expect(ways("full")).toEqual(["plain"])
+  expect(ways("top-k")).toEqual([native() ? "native-sparse" : "plain"])
   const losses = (name: string) =>
     readMetrics(directory).flatMap((l) => (l["_tag"] === "step" && l["arm"] === name ? [l["loss"] as number] : []))
   const live = losses("live")
@@ -140,7 +146,7 @@ test("a damaged cache is made anew; one that says that it is of other weights is
   const signals = store.find("signals", basename(folder))!
   const open = (target: ReturnType<typeof found>) =>
     Effect.runPromise(openTargetSignals("full", signals, { target, data, text }).pipe(Effect.scoped))
-  expect(await open(found("target"))).toBeFunction()
+  expect((await open(found("target"))).form).toBe("full")
   await expect(open(found("start"))).rejects.toThrow(
     /was made of something else: weights is [0-9a-f]{64}, this run has/,
   )

@@ -35,7 +35,8 @@ const logSoftmax = (logits_NV: tf.Tensor2D): ReadonlyArray<Float64Array> => {
 
 /** The same results as `runMicroBatch`, up to rounding. */
 export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
-  const { batch, draft, filter, loss } = input
+  const { batch, draft, filter, head } = input
+  const { loss } = head
   const N = batch.row_N.length
   const names = [...draft.parameters.keys()]
   const uniform_N = uniforms(N, seeded(input.seed, "loss", input.step, input.micro))

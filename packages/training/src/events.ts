@@ -1,4 +1,5 @@
 /** Events of a training stage while it runs: lines of metrics.jsonl, the source of progress bars and reports. */
+import type { HeadChoice } from "./head/head.ts"
 
 export interface StepEvent {
   readonly _tag: "step"
@@ -42,4 +43,12 @@ export interface NoteEvent {
   readonly text: string
 }
 
-export type TrainEvent = StepEvent | KeptEvent | ResumedEvent | NoteEvent
+/** How the head of the stage computes, chosen as the stage began or was resumed. */
+export interface HeadEvent extends HeadChoice {
+  readonly _tag: "head"
+  readonly stage: string
+  /** Steps done before. */
+  readonly step: number
+}
+
+export type TrainEvent = StepEvent | KeptEvent | ResumedEvent | NoteEvent | HeadEvent

@@ -8,21 +8,12 @@
  *
  * Letters: B sequences, T positions, N valid tokens, V vocabulary, d and D hidden sizes of draft and target.
  */
-import {
-  checkedSelection,
-  type FilterContext,
-  type FilterInstance,
-  type LossInstance,
-  type Model,
-  modelsRead,
-  type Statistics,
-} from "@winnow/core"
+import { checkedSelection, type FilterContext, type FilterInstance, type Model, type Statistics } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
 import { gradients, tf } from "@winnow/tensor"
-import { keptGradient } from "./kept-gradient.ts"
-import type { CachedSignals } from "./signals/cached.ts"
-import { type Pass, type Rows, statisticsPass } from "./statistics.ts"
+import type { Head } from "./head/head.ts"
+import type { Pass, Rows } from "./head/pass.ts"
 
 /** Everything a micro-batch needs; nothing in it is changed. */
 export interface MicroBatch {
@@ -30,16 +21,14 @@ export interface MicroBatch {
   readonly draft: Model
   readonly target?: Model | undefined
   readonly reference?: Model | undefined
-  /** Signals of frozen models from caches: a model whose signals are here is not run, and may be left out. */
-  readonly signals?: CachedSignals | undefined
   readonly filter: FilterInstance
-  readonly loss: LossInstance
+  /** Chosen for the filter and the stage's loss. A model whose signals it has from a cache is not run, and may be left out. */
+  readonly head: Head
   readonly step: number
   readonly steps: number
   /** Draws of this micro-batch: the filter's and the loss's, from separate streams. */
   readonly seed: number
   readonly micro: number
-  readonly chunkRows: number
   /** True if the gradients are divided by the denominator already: so when the step has one micro-batch. */
   readonly divide: boolean
 }
@@ -89,23 +78,18 @@ export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Part
 
 /** All of a pass but the draft's rows. Belongs to the caller's tidy. */
 const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Omit<Pass, "draft"> => {
-  const { batch, filter, loss, signals = {} } = input
-  const reads = modelsRead(filter.needs, loss)
-  const needsReference = reads.has("reference")
-  const needsTarget = loss.target || reads.has("target")
+  const { batch, head } = input
+  const { reads, signals } = head
   const rowsOf = (model: Model | undefined) => model && frozenRows(model, ids_BT, row_N)
-  const stored = needsTarget ? signals.target?.(batch) : undefined
-  const known = needsReference ? signals.reference?.(batch) : undefined
+  const stored = signals.target?.rows(batch)
   const hidden = stored && "hidden" in stored ? stored.hidden : undefined
   return {
-    target: needsTarget && stored === undefined ? rowsOf(input.target) : hidden,
+    target: reads.has("target") && stored === undefined ? rowsOf(input.target) : hidden,
     cached: stored && "cached" in stored ? stored.cached : undefined,
-    reference: needsReference && known === undefined ? rowsOf(input.reference) : undefined,
-    known,
+    known: signals.reference?.losses(batch),
+    reference: reads.has("reference") ? rowsOf(input.reference) : undefined,
     gold_N: batch.gold_N,
     uniform_N: uniforms(batch.row_N.length, seeded(input.seed, "loss", input.step, input.micro)),
-    loss,
-    chunkRows: input.chunkRows,
   }
 }
 
@@ -113,9 +97,6 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
   ids_BT: tf.tensor2d(ids_BT, [B, T], "int32"),
   row_N: tf.tensor1d(row_N, "int32"),
 })
-
-const statisticsOf = (pass: Pass, { needs }: FilterInstance): Partial<Statistics> =>
-  needs.length === 0 ? {} : statisticsPass(pass, needs)
 
 /**
  * The tokens of a micro-batch that the filter would keep, the draft being as it is; nothing is trained.
@@ -127,13 +108,13 @@ export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Flo
   return tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(input.batch)
     const pass = { draft: frozenRows(input.draft, ids_BT, row_N), ...frozenPass(micro, ids_BT, row_N) }
-    return select(micro, statisticsOf(pass, input.filter)).weights_N as never
+    return select(micro, input.head.open(pass).statistics).weights_N as never
   })
 }
 
 /** The gradients of every parameter of the draft on one micro-batch. */
 export const runMicroBatch = (input: MicroBatch): MicroResult => {
-  const { batch, draft, filter } = input
+  const { batch, draft, head } = input
   const N = batch.row_N.length
   const names = [...draft.parameters.keys()]
   let result: Omit<MicroResult, "gradients"> | undefined
@@ -142,12 +123,12 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
     const { ids_BT, row_N } = tensorsOf(batch)
     const frozen = frozenPass(input, ids_BT, row_N)
 
-    const headAndLoss = tf.customGrad((h, head, save) => {
-      const pass: Pass = { draft: { h_Nd: h as tf.Tensor2D, head_Vd: head as tf.Tensor2D }, ...frozen }
-      const statistics = statisticsOf(pass, filter)
+    const headAndLoss = tf.customGrad((h, w, save) => {
+      const rows: Rows = { h_Nd: h as tf.Tensor2D, head_Vd: w as tf.Tensor2D }
+      const { statistics, gradient } = head.open({ draft: rows, ...frozen })
       const selection = select(input, statistics)
       const scale = input.divide ? 1 / selection.denominator : 1
-      const { lossSum, gradient_Nd, headGradient_Vd } = keptGradient(pass, selection.weights_N, scale)
+      const { lossSum, gradient_Nd, headGradient_Vd } = gradient(selection.weights_N, scale)
       ;(save as tf.GradSaveFunc)([gradient_Nd, headGradient_Vd])
       result = { lossSum, N, statistics, ...selection }
       // the loss is the root of the tape, so what comes back to the gradient function is exactly 1

@@ -1,15 +1,15 @@
 /** One step of a training stage, as a function of the stage and the counts before it. */
-import type { FilterInstance, LossInstance, Model, StepState } from "@winnow/core"
+import type { FilterInstance, Model, StepState } from "@winnow/core"
 import type { Batch, BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
 import type { AdamW } from "@winnow/tensor"
 import type { Counters } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
+import type { Head } from "./head/head.ts"
 import { keptLosses, keptSequences } from "./kept-events.ts"
 import { runMicroBatch } from "./micro-batch.ts"
 import { optimizerStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
-import type { CachedSignals } from "./signals/cached.ts"
 
 /** Everything of a stage that stays the same from step to step. The models' and the optimizer's numbers do change. */
 export interface StageSetting {
@@ -17,16 +17,14 @@ export interface StageSetting {
   readonly model: Model
   readonly target: Model | undefined
   readonly reference: Model | undefined
-  readonly signals: CachedSignals | undefined
   readonly filter: FilterInstance
-  readonly loss: LossInstance
+  readonly head: Head
   readonly batches: BatchSource
   readonly steps: number
   readonly microBatches: number
   readonly optimizer: AdamW
   readonly settings: OptimizerOptions
   readonly seed: number
-  readonly chunkRows: number
   /** The states whose hooks run around each step. */
   readonly hooks: Pick<StepState, "before" | "after">
 }

@@ -20,6 +20,7 @@ import { Effect } from "effect"
 import { newestCheckpoint, type States, saveCheckpoint } from "./checkpoint.ts"
 import { countersState, noSteps } from "./counters.ts"
 import type { TrainEvent } from "./events.ts"
+import { headFor } from "./head/head.ts"
 import { eventsOf, oneStep, type StageSetting } from "./one-step.ts"
 import { globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
@@ -73,13 +74,6 @@ export interface TrainSummary {
 }
 
 /**
- * Rows of a chunk: about 26 MB of logits, so that a chunk's few [R, V] tensors stay small beside the model while each
- * product has enough rows to be quick (128 rows at V = 50 304).
- */
-export const chunkRowsFor = (vocabulary: number): number =>
-  Math.max(16, Math.min(2048, Math.round(6.5e6 / vocabulary / 16) * 16))
-
-/**
  * Trains to `steps`, from the newest sound checkpoint if there is one.
  *
  * @error TrainingStopped when the loss or the gradient is not finite: names the step, the batch and the last good checkpoint
@@ -96,6 +90,9 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const { target, reference } = { ...loss.models, ...filter.models }
   const emit = options.onEvent ?? (() => {})
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
+
+  const { signals, precision, chunkRows } = options
+  const head = headFor({ filter, loss, signals, precision, chunkRows })
 
   let counters = noSteps
   const onDamage = (text: string) => emit({ _tag: "note", stage, text })
@@ -124,22 +121,21 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     yield* resumed.restore(others)
     emit({ _tag: "resumed", stage, step: counters.step })
   }
+  emit({ _tag: "head", stage, step: counters.step, ...head.choice })
   const states: States = { ...weights, ...others }
   const setting: StageSetting = {
     stage,
     model,
     target: target?.model,
     reference: reference?.model,
-    signals: options.signals,
     filter,
-    loss,
+    head,
     batches: options.batches,
     steps,
     microBatches: options.microBatches ?? 1,
     optimizer,
     settings: options.optimizer,
     seed: options.seed,
-    chunkRows: options.chunkRows ?? chunkRowsFor(model.architecture.vocabularySize),
     hooks: jointState(states),
   }
 

@@ -22,6 +22,6 @@ await Effect.runPromise(
     reference: models.reference(),
     statistics: ["referenceLoss_N"],
     loss,
-    signals,
+    signals: { target: signals },
   }),
 )

@@ -5,6 +5,7 @@ import {
   type CachedSignals,
   cachedReference,
   cachedTarget,
+  headFor,
   makeOptimizer,
   openSignals,
   optimizerOptions,
@@ -35,7 +36,7 @@ setPrecision(precision)
 const openCaches = (folder: string): CachedSignals => {
   const open = (which: string) => openSignals(join(folder, which), identity, examples)
   return {
-    target: cachedTarget(open("target"), form).target,
+    target: cachedTarget(open("target"), form),
     reference: cachedReference(open("reference"), ["referenceLoss_N"]),
   }
 }
@@ -44,8 +45,10 @@ const draft = models.draft()
 const frozen =
   signalsFolder === undefined
     ? { target: models.target(), reference: models.reference() }
-    : { target: undefined, reference: undefined, signals: openCaches(signalsFolder) }
+    : { target: undefined, reference: undefined }
 const { filter, loss } = await plugins()
+const signals = signalsFolder === undefined ? undefined : openCaches(signalsFolder)
+const head = headFor({ filter, loss, signals, precision, chunkRows })
 const settings = optimizerOptions.assert({ learningRate: 1e-4, warmup: 0 })
 const optimizer = makeOptimizer(draft.parameters, settings)
 
@@ -56,20 +59,19 @@ const step = (t: number) =>
       draft,
       ...frozen,
       filter,
-      loss,
+      head,
       step: t,
       steps: 1000,
       seed: 1,
       micro,
-      chunkRows,
       divide,
     }),
   )
 
 const variant = native()?.variant
 const how = variant === undefined ? "float32, plain (no native library)" : `${precision}, ${variant}`
-const signals = signalsFolder === undefined ? "live" : `cached (top ${form.topK})`
-console.log(JSON.stringify({ ready: `Winnow ${how}, signals ${signals}` }))
+const from = signals === undefined ? "live" : `cached (top ${form.topK})`
+console.log(JSON.stringify({ ready: `Winnow ${how}, signals ${from}` }))
 let t = 0
 if (spanSteps !== undefined) {
   const watch = watchCalls({ draft, ...frozen, optimizer })

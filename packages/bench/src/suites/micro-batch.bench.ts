@@ -12,7 +12,8 @@ import { kl } from "@winnow/loss-kl"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { instanceOf } from "@winnow/testing"
-import { chunkRowsFor, type MicroBatch, runDenseMicroBatch, runMicroBatch } from "@winnow/training"
+import { headFor, type MicroBatch, runMicroBatch } from "@winnow/training"
+import { runDenseMicroBatch } from "@winnow/training/dense"
 import { do_not_optimize } from "mitata"
 import { neox, vocabulary } from "../neox.ts"
 import type { Setup, Suite } from "../suite.ts"
@@ -36,12 +37,11 @@ const stepOf = (run: typeof runMicroBatch, instance: () => Promise<FilterInstanc
       reference,
       target,
       filter,
-      loss,
+      head: headFor({ filter, loss }),
       step: 0,
       steps: 1,
       seed: 1,
       micro: 0,
-      chunkRows: chunkRowsFor(vocabulary),
       divide: true,
     }
     try {

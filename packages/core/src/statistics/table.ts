@@ -7,6 +7,7 @@ import { agreement } from "./agreement.ts"
 import { draftEntropy, targetEntropy } from "./entropy.ts"
 import { hellinger } from "./hellinger.ts"
 import { draftLoss, referenceLoss } from "./loss.ts"
+import { targetMargin } from "./margin.ts"
 import { draftNll, referenceNll, targetNll } from "./nll.ts"
 import type { ModelRole, StatisticSpec } from "./statistic.ts"
 import { draftTop, targetTop } from "./top.ts"
@@ -24,6 +25,7 @@ const table = [
   hellinger,
   draftTop,
   targetTop,
+  targetMargin,
 ] as const
 type Entry = (typeof table)[number]
 

@@ -7,7 +7,7 @@ import { join } from "node:path"
 import { DataError, type InvalidInput, reads } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
-import { chunkRowsFor, keptWeights } from "@winnow/training"
+import { headFor, keptWeights } from "@winnow/training"
 import { Effect } from "effect"
 import type { Arm } from "../cells.ts"
 import { plain } from "../experiment/resolve.ts"
@@ -68,7 +68,7 @@ export const keptStage = (
           const readable = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))
           const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, readable - prompt.length)))
           const kept = read.map((tokens) => new Uint8Array(tokens.length))
-          const chunkRows = chunkRowsFor(models.draft.architecture.vocabularySize)
+          const head = headFor({ filter, loss })
           function* divided(): Pieces<void> {
             for (let from = 0, micro = 0; from < rollouts.length; from += batchSize, micro++) {
               const part = rollouts
@@ -81,7 +81,7 @@ export const keptStage = (
                   promptLength: prompt.length,
                 })),
               )
-              const weights_N = keptWeights({ ...models, batch, filter, loss, step: 0, steps, seed, micro, chunkRows })
+              const weights_N = keptWeights({ ...models, batch, filter, head, step: 0, steps, seed, micro })
               for (const [n, w] of weights_N.entries()) {
                 const b = batch.sequence_N[n]!
                 const { prompt, index } = part[b]!

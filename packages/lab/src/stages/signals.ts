@@ -14,7 +14,8 @@ import type { EncodedTask } from "@winnow/data"
 import {
   bytesPerToken,
   type CachedForm,
-  type CachedSignals,
+  type CachedReference,
+  type CachedTarget,
   cachedReference,
   cachedTarget,
   chunkRowsFor,
@@ -281,14 +282,14 @@ export const openTargetSignals = (
   form: CachedForm,
   signals: Artifact,
   { target, data, text }: SignalsOf,
-): Effect.Effect<NonNullable<CachedSignals["target"]>, DataError, Scope.Scope> =>
+): Effect.Effect<CachedTarget, DataError, Scope.Scope> =>
   Effect.acquireRelease(
     opened(() => {
       const identity = targetIdentity(form, target!, data) // a form of the target is read, so the target is
       return cachedTarget(openSignals(signals.directory, identity, text.examples), form)
     }),
     ({ dispose }) => Effect.sync(dispose),
-  ).pipe(Effect.map(({ target }) => target))
+  )
 
 /** The reference's losses of an artifact of signals. @error DataError as `openTargetSignals` */
 export const openReferenceSignals = (
@@ -296,7 +297,7 @@ export const openReferenceSignals = (
   signals: Artifact,
   reference: Artifact,
   { target, data, text }: SignalsOf,
-): Effect.Effect<NonNullable<CachedSignals["reference"]>, DataError | InvalidInput> =>
+): Effect.Effect<CachedReference, DataError | InvalidInput> =>
   Effect.flatMap(referenceIdentity(spec, reference, target, data), (identity) =>
     opened(() => cachedReference(openSignals(signals.directory, identity, text.examples), spec.statistics)),
   )

@@ -105,9 +105,11 @@ export const train = (
 const compactEvents = (directory: string): void => {
   let lines: Array<TrainEvent> = []
   for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
-    if (event._tag === "resumed") lines = lines.filter((e) => e._tag !== "note" && e.step <= event.step)
-    // An attempt that had written no checkpoint begins again at 1, without a word.
-    else if (event._tag === "step" && event.step === 1) lines = []
+    if (event._tag === "head") {
+      // An attempt that had written no checkpoint begins again at step 0, without a word.
+      if (event.step === 0) lines = []
+      else if (lines.some(({ _tag }) => _tag === "head")) continue
+    } else if (event._tag === "resumed") lines = lines.filter((e) => e._tag !== "note" && e.step <= event.step)
     lines.push(event)
   }
   writeFileSync(join(directory, metricsFile), lines.map((e) => `${JSON.stringify(e)}\n`).join(""))

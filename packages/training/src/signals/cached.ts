@@ -4,25 +4,38 @@
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
 
-import { DataError, type ReferenceStatistic, type SparseRows, type Statistics } from "@winnow/core"
+import { DataError, type ReferenceStatistic, type SparseRows } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor, tensorFromBytes, tf } from "@winnow/tensor"
-import type { Rows } from "../statistics.ts"
+import type { ReferenceLosses, Rows } from "../head/pass.ts"
 import type { CachedForm } from "./forms.ts"
 import type { OpenSignals } from "./read.ts"
 import type { CachedRows } from "./rows.ts"
 
 /** The target of a batch: hidden states and a head, as a model just run gives them, or what else a cache has. */
 export type TargetRows = { readonly hidden: Rows } | { readonly cached: CachedRows }
-export type ReferenceLosses = Partial<Pick<Statistics, ReferenceStatistic>>
+
+/** The target's signals from a cache. */
+export interface CachedTarget {
+  readonly form: CachedForm
+  /** Called inside the micro-batch's tidy. @error DataError (thrown) for a damaged cache */
+  readonly rows: (batch: Batch) => TargetRows
+  /** Frees the head that hidden states come with; the other forms hold no tensor. */
+  readonly dispose: () => void
+}
+
+/** The reference's statistics from a cache. */
+export interface CachedReference {
+  readonly statistics: ReadonlyArray<ReferenceStatistic>
+  /** @error DataError (thrown) for a damaged cache */
+  readonly losses: (batch: Batch) => ReferenceLosses
+}
 
 /** The signals that a step reads in the place of frozen models; each may be there without the other. */
 export interface CachedSignals {
-  /** Called inside the micro-batch's tidy. @error DataError (thrown) for a damaged cache */
-  readonly target?: (batch: Batch) => TargetRows
-  /** @error DataError (thrown) for a damaged cache */
-  readonly reference?: (batch: Batch) => ReferenceLosses
+  readonly target?: CachedTarget
+  readonly reference?: CachedReference
 }
 
 const words = (bytes: Uint8Array) => new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
@@ -57,22 +70,16 @@ const tableOf = (signals: OpenSignals): NonNullable<ReturnType<OpenSignals["tabl
   return table
 }
 
-/**
- * The target from a cache. `dispose` frees the head that hidden states come with; the other forms hold no tensor.
- *
- * @error DataError (thrown) where the head is missing or damaged
- */
-export const cachedTarget = (
-  signals: OpenSignals,
-  form: CachedForm,
-): { readonly target: NonNullable<CachedSignals["target"]>; readonly dispose: () => void } => {
+/** The target from a cache. @error DataError (thrown) where the head of hidden states is missing or damaged */
+export const cachedTarget = (signals: OpenSignals, form: CachedForm): CachedTarget => {
   const nothing = () => {}
   if (form === "hidden") {
     const { shape, bytes } = tableOf(signals)
     const head_Vd = tf.keep(tensorFromBytes(bytes, shape, "float32")) as tf.Tensor2D
     const D = shape[1]!
     return {
-      target: (batch) => {
+      form,
+      rows: (batch) => {
         const h_Nd = fillTensor([batch.row_N.length, D], "float32", (values) =>
           signals.rows(batch, (bytes, n) => {
             const from = halves(bytes)
@@ -87,7 +94,8 @@ export const cachedTarget = (
   if (form === "full") {
     const V = signals.header.bytesPerToken / 4
     return {
-      target: (batch) => {
+      form,
+      rows: (batch) => {
         const row_N: Array<Float32Array> = []
         signals.rows(batch, (bytes, n) => {
           const all = floats(bytes)
@@ -99,13 +107,13 @@ export const cachedTarget = (
     }
   }
   const [kind, k] = "topK" in form ? (["top-k", form.topK] as const) : (["samples", form.samples] as const)
-  return { target: (batch) => ({ cached: sparseRows(signals, batch, kind, k) }), dispose: nothing }
+  return { form, rows: (batch) => ({ cached: sparseRows(signals, batch, kind, k) }), dispose: nothing }
 }
 
 /** The reference's losses from a cache that holds these statistics, one float32 each a token, in this order. */
-export const cachedReference =
-  (signals: OpenSignals, names: ReadonlyArray<ReferenceStatistic>): NonNullable<CachedSignals["reference"]> =>
-  (batch) => {
+export const cachedReference = (signals: OpenSignals, names: ReadonlyArray<ReferenceStatistic>): CachedReference => ({
+  statistics: names,
+  losses: (batch) => {
     const M = names.length
     const losses = names.map(() => new Float32Array(batch.row_N.length))
     signals.rows(batch, (bytes, first) => {
@@ -113,4 +121,5 @@ export const cachedReference =
       for (let i = 0; i < values.length; i++) losses[i % M]![first + Math.floor(i / M)] = values[i]!
     })
     return Object.fromEntries(names.map((name, m) => [name, losses[m]!]))
-  }
+  },
+})

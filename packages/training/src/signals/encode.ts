@@ -7,7 +7,8 @@ import { Categorical } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { seeded, toBfloat16 } from "@winnow/numerics"
 import { readTensor, tf } from "@winnow/tensor"
-import { chunks, logits, type Rows } from "../statistics.ts"
+import { chunks, logits } from "../head/chunks.ts"
+import type { Rows } from "../head/pass.ts"
 import { bytesPerToken, type CachedForm } from "./forms.ts"
 
 /** The k most probable tokens of each row, and the mass of the others: ids, log p, tail, one after the other. */

@@ -3,12 +3,20 @@
  *
  * Letters: N valid tokens of a batch, V vocabulary, D hidden size of the target, M statistics.
  */
-import { DataError, type InvalidInput, type LossInstance, type Model, type ReferenceStatistic } from "@winnow/core"
+import {
+  DataError,
+  type InvalidInput,
+  type LossInstance,
+  type Model,
+  modelsRead,
+  type ReferenceStatistic,
+} from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { tf } from "@winnow/tensor"
 import type { Effect } from "effect"
+import { headFor } from "../head/head.ts"
+import type { Rows } from "../head/pass.ts"
 import { frozenRows } from "../micro-batch.ts"
-import { type Rows, statisticsPass } from "../statistics.ts"
 import type { CachedSignals } from "./cached.ts"
 import { encodeTarget } from "./encode.ts"
 import { bytesPerToken, type CachedForm } from "./forms.ts"
@@ -86,29 +94,25 @@ export const makeReferenceSignals = (
   const { reference, statistics, target, signals, chunkRows } = options
   const loss = beforehand(options.loss)
   const M = statistics.length
-  const readsTarget = loss.target && statistics.includes("referenceLoss_N")
+  const head = headFor({ filter: { needs: statistics }, loss, signals, chunkRows })
+  const readsTarget = modelsRead(statistics, loss).has("target")
   return writeSignals({
     ...options,
     bytesPerToken: 4 * M,
     encode: (batch) =>
       onBatch(batch, (rowsOf) => {
         const N = batch.row_N.length
-        const stored = readsTarget ? signals?.target?.(batch) : undefined
+        const stored = readsTarget ? signals?.target?.rows(batch) : undefined
         const live = readsTarget && stored === undefined && target !== undefined ? rowsOf(target) : undefined
         const rows = rowsOf(reference)
-        const found = statisticsPass(
-          {
-            draft: rows, // not read: no statistic here is of a draft
-            reference: rows,
-            target: stored && "hidden" in stored ? stored.hidden : live,
-            cached: stored && "cached" in stored ? stored.cached : undefined,
-            gold_N: batch.gold_N,
-            uniform_N: new Float32Array(N),
-            loss,
-            chunkRows,
-          },
-          statistics,
-        )
+        const { statistics: found } = head.open({
+          draft: rows, // not read: no statistic here is of a draft
+          reference: rows,
+          target: stored && "hidden" in stored ? stored.hidden : live,
+          cached: stored && "cached" in stored ? stored.cached : undefined,
+          gold_N: batch.gold_N,
+          uniform_N: new Float32Array(N),
+        })
         const values = new Float32Array(N * M)
         for (const [m, name] of statistics.entries()) for (let n = 0; n < N; n++) values[n * M + m] = found[name]![n]!
         return new Uint8Array(values.buffer)

@@ -14,7 +14,8 @@ import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { native, tf, withoutNative } from "@winnow/tensor"
 import { Effect } from "effect"
-import { type MicroBatch, type MicroResult, runMicroBatch, validRows } from "../micro-batch.ts"
+import { type Parts, withHead } from "../fixture.ts"
+import { type MicroResult, runMicroBatch, validRows } from "../micro-batch.ts"
 import { type CachedSignals, cachedReference, cachedTarget } from "./cached.ts"
 import { instanceOf, tinyExamples, tinyModel, V } from "./fixture.ts"
 import type { CachedForm } from "./forms.ts"
@@ -104,21 +105,23 @@ const losses: Record<string, Promise<LossInstance>> = {
 const paths = { "by the native head": <T>(run: () => T): T => run(), "by plain ops": withoutNative }
 for (const [path, by] of Object.entries(paths))
   describe(path, () => {
-    const step = (filter: FilterInstance, loss: LossInstance, models: Partial<MicroBatch>): MicroResult =>
+    const step = (filter: FilterInstance, loss: LossInstance, models: Partial<Parts>): MicroResult =>
       by(() =>
-        runMicroBatch({
-          batch,
-          draft,
-          filter,
-          loss,
-          step: 3,
-          steps: 10,
-          seed: 7,
-          micro: 0,
-          chunkRows: 5,
-          divide: true,
-          ...models,
-        }),
+        runMicroBatch(
+          withHead({
+            batch,
+            draft,
+            filter,
+            loss,
+            step: 3,
+            steps: 10,
+            seed: 7,
+            micro: 0,
+            chunkRows: 5,
+            divide: true,
+            ...models,
+          }),
+        ),
       )
 
     describe("all logits: the step of live models, for every loss and statistic, and no tensor is left", () => {
@@ -126,9 +129,10 @@ for (const [path, by] of Object.entries(paths))
         test(name, async () => {
           const [loss, before] = [await made, tf.memory().numTensors]
           const cached = await cacheTarget("full")
+          const read = { target: cached }
           const signals = {
-            ...cached,
-            reference: await cacheReference(loss, ["referenceLoss_N", "referenceNll_N"], cached),
+            ...read,
+            reference: await cacheReference(loss, ["referenceLoss_N", "referenceNll_N"], read),
           }
           const { statistic, gradient } = differences(step(everything, loss, { signals }), step(everything, loss, live))
           expect(statistic).toBeLessThan(rounding)
@@ -139,7 +143,10 @@ for (const [path, by] of Object.entries(paths))
       test("tvd-plus-plus, whose batch statistics are of the draft and the cached target", async () => {
         const loss = await instanceOf(tvdPlusPlus())
         const cached = await cacheTarget("full")
-        const found = differences(step(everything, loss, { reference, signals: cached }), step(everything, loss, live))
+        const found = differences(
+          step(everything, loss, { reference, signals: { target: cached } }),
+          step(everything, loss, live),
+        )
         expect(Math.max(found.statistic, found.gradient)).toBeLessThan(rounding)
       })
     })
@@ -166,7 +173,7 @@ for (const [path, by] of Object.entries(paths))
       const loss = await losses["kl"]!
       const cached = await cacheTarget("hidden")
       expect(tf.memory().numTensors).toBe(before + 1) // the head
-      const rounded = step(filter, loss, { signals: cached })
+      const rounded = step(filter, loss, { signals: { target: cached } })
       const whole = step(filter, loss, live)
 
       // Of each row: no logit moves by more than 2^-8 sum_d |h_d| |W_vd| = e, so no log p by more than 2 e, no p by more than a
@@ -205,7 +212,7 @@ for (const [path, by] of Object.entries(paths))
       for (const form of [{ topK: 1 }, { topK: 7 }, { topK: V }, { samples: 9, seed: 3 }])
         test(JSON.stringify(form), async () => {
           const loss = await instanceOf(kl({ timesTemperatureSquared: true }))
-          const signals = await cacheTarget(form)
+          const signals = { target: await cacheTarget(form) }
           const needs = "topK" in form ? [...names, "agreement_N" as const] : names
           const before = tf.memory().numTensors
           const run = (filter: FilterInstance) => step(filter, loss, { reference, signals })
@@ -226,7 +233,8 @@ for (const [path, by] of Object.entries(paths))
         const loss = await losses["kl"]!
         const filter = fixed(["draftLoss_N", "referenceLoss_N", "agreement_N"])
         const cached = await cacheTarget({ topK: V })
-        const signals = { ...cached, reference: await cacheReference(loss, ["referenceLoss_N"], cached) }
+        const read = { target: cached }
+        const signals = { ...read, reference: await cacheReference(loss, ["referenceLoss_N"], read) }
         const { statistic, gradient } = differences(step(filter, loss, { signals }), step(filter, loss, live))
         expect(statistic).toBeLessThan(rounding)
         expect(gradient).toBeLessThan(rounding)
@@ -237,7 +245,7 @@ for (const [path, by] of Object.entries(paths))
         let [before, gradientBefore] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
         for (const topK of [1, 4, 16]) {
           const [cached, plain] = [
-            step(filter, loss, { signals: await cacheTarget({ topK }) }),
+            step(filter, loss, { signals: { target: await cacheTarget({ topK }) } }),
             step(filter, loss, live),
           ]
           expect(cached.statistics.agreement_N).toEqual(plain.statistics.agreement_N!)
@@ -271,7 +279,7 @@ for (const [path, by] of Object.entries(paths))
       const exact = plain.gradients[name]!.dataSync() as Float32Array
       const largest = exact.reduce((m, v) => Math.max(m, Math.abs(v)), 0)
       for (let seed = 0; seed < draws; seed++) {
-        const sampled = step(filter, loss, { signals: await cacheTarget({ samples: 8, seed }, atOnce) })
+        const sampled = step(filter, loss, { signals: { target: await cacheTarget({ samples: 8, seed }, atOnce) } })
         for (const [n, x] of sampled.statistics.draftLoss_N!.entries()) {
           sum_N[n]! += x
           squares_N[n]! += x * x

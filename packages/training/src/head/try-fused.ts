@@ -7,19 +7,21 @@
 import { type LossInstance, PluginFault, randomLogits, trialCase } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { native, tf } from "@winnow/tensor"
-import { type KeptGradient, keptGradient } from "./kept-gradient.ts"
-import type { Pass } from "./statistics.ts"
+import { headFor } from "./head.ts"
+import type { Pass } from "./pass.ts"
 
 /** Relative to 1 + the magnitude: sums of V terms in single precision, in another order. */
 const tolerance = 5e-3
 const d = 16
 const N = 4
 
-const numbers = (pass: Pass) =>
-  tf.tidy(() => {
-    const { lossSum, gradient_Nd }: KeptGradient = keptGradient(pass, new Uint8Array(N).fill(1), 1)
+const numbers = (loss: LossInstance, pass: Pass) => {
+  const head = headFor({ filter: { needs: [] }, loss, chunkRows: N })
+  return tf.tidy(() => {
+    const { lossSum, gradient_Nd } = head.open(pass).gradient(new Uint8Array(N).fill(1), 1)
     return { lossSum, gradient_Nd: gradient_Nd.dataSync() as Float32Array }
   })
+}
 
 /**
  * Compares the native head's loss and gradient with the plugin's own on a few random rows. Does nothing without the native library,
@@ -42,10 +44,8 @@ export const tryFused = (loss: LossInstance, V: number): void => {
       target: loss.target ? rows(0.6) : undefined,
       gold_N: gold_R,
       uniform_N: uniform_R,
-      loss: plain,
-      chunkRows: N,
     }
-    return [numbers(pass), numbers({ ...pass, loss })] as never
+    return [numbers(plain, pass), numbers(loss, pass)] as never
   }) as unknown as readonly [ReturnType<typeof numbers>, ReturnType<typeof numbers>]
   const scale = own.gradient_Nd.reduce((most, x) => Math.max(most, Math.abs(x)), 0)
   const apart =

@@ -3,11 +3,9 @@
  *
  * Letters: N rows, K kept rows, V vocabulary; p target, q draft (or the reference in its place).
  */
-import type { FusedLoss } from "@winnow/core"
+import type { FusedLoss, HeadAnswers } from "@winnow/core"
 import type { HeadForm, HeadStatistic } from "@winnow/tensor"
 
-/** Statistics that were asked for, [N] each. */
-export type Asked = Partial<Record<HeadStatistic, Float32Array>>
 /** The model that stands in the draft's place. */
 export type Which = "draft" | "reference"
 
@@ -18,8 +16,8 @@ export interface Recipe {
   readonly target: boolean
   readonly ask: (which: Which) => ReadonlyArray<HeadStatistic>
   /** The loss of each row. The rows asked about are the batch, where a loss has statistics of one. */
-  readonly value: (asked: Asked, which: Which, V: number) => Float32Array
-  readonly gradient: (asked: Asked, V: number) => Gradient
+  readonly value: (asked: HeadAnswers, which: Which, V: number) => Float32Array
+  readonly gradient: (asked: HeadAnswers, V: number) => Gradient
 }
 
 /** A row's gradient is `factor` times the form's. */
@@ -73,7 +71,7 @@ const uniformMoments = (
 
 /** The recipe of a loss that the native head knows. */
 export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>): Recipe => {
-  const of = (asked: Asked, which: Which) => (name: string) => asked[`${pairOf(which)}.${name}` as HeadStatistic]!
+  const of = (asked: HeadAnswers, which: Which) => (name: string) => asked[`${pairOf(which)}.${name}` as HeadStatistic]!
   const plain = { temperature: 1, target: true }
   switch (loss.form) {
     case "cross-entropy":

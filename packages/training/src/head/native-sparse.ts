@@ -3,14 +3,16 @@
  *
  * Letters: N rows, k entries a row; p target, q draft; Q the draft's mass outside a top k, t the target's.
  */
-import type { SparseRows } from "@winnow/core"
-import { type Entries, type HeadRows, headGradient, headStatistics, type native } from "@winnow/tensor"
-import { take } from "./take.ts"
-
-type Library = NonNullable<ReturnType<typeof native>>
+import type { FusedLoss, OwnStatistic, SparseRows, Statistic } from "@winnow/core"
+import { type Entries, type HeadRows, headGradient, headStatistics, type Native } from "@winnow/tensor"
+import { take } from "../take.ts"
+import type { Read } from "./form.ts"
+import { answersOf, lossesAmong, othersAmong, question } from "./native.ts"
+import type { Pass } from "./pass.ts"
+import { scaled } from "./recipe.ts"
 
 /** The head's results on one model beside the entries. */
-export interface SparseFound {
+interface SparseFound {
   /** Log-sum-exp of all logits. */
   readonly lse_N: Float32Array
   /** Log-sum-exp of the tokens that are no entry; of samples, of all. */
@@ -36,7 +38,7 @@ const logSumExp = (z: Float32Array, at: number, k: number): number => {
 const NOTHING = -1e30
 
 /** The loss of each row of a model in the draft's place, with what its gradient needs. */
-export const sparseLoss = (library: Library, rows: HeadRows, cached: SparseRows): SparseFound => {
+const sparseLoss = (library: Native, rows: HeadRows, cached: SparseRows): SparseFound => {
   const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = cached
   const entries: Entries = { k, ids_Nk, exclude: kind === "top-k" }
   const asked = headStatistics(library, { draft: rows, entries, ask: ["draft.logSumExp"] })
@@ -58,7 +60,7 @@ export const sparseLoss = (library: Library, rows: HeadRows, cached: SparseRows)
 }
 
 /** The head's results of the kept rows alone. */
-export const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => ({
+const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => ({
   lse_N: take(lse_N, kept_K),
   rest_N: take(rest_N, kept_K),
   logits_Nk: take(logits_Nk, kept_K, logits_Nk.length / lse_N.length),
@@ -70,8 +72,8 @@ export const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kep
  *
  * Elsewhere as (Q - t) exp(z - log-sum-exp of the rest), which loses nothing where Q is small.
  */
-export const sparseGradient = (
-  library: Library,
+const sparseGradient = (
+  library: Native,
   draft: HeadRows,
   cached: SparseRows,
   found: SparseFound,
@@ -99,3 +101,52 @@ export const sparseGradient = (
     entries: { k, ids_Kk: ids_Nk, delta_Kk, replace: top },
   })
 }
+
+/** The form of a statistic that reads the target, of which a part is known; undefined for the others. */
+const partOf = ({ reads, from }: OwnStatistic, kind: SparseRows["kind"]) =>
+  // one that has no such form was refused before any work
+  reads.includes("target") ? from![kind]!.native : undefined
+
+const ownStatistics = (library: Native, pass: Pass, cached: SparseRows, names: ReadonlyArray<Statistic>) => {
+  const entries = othersAmong(names)
+  const ask = [...new Set(entries.flatMap((entry) => (partOf(entry, cached.kind) ?? entry.native!).ask))]
+  if (ask.length === 0) return {}
+  const asked = headStatistics(library, { ...question(pass), ask })
+  const whole = entries.filter((entry) => partOf(entry, cached.kind) === undefined)
+  const out = answersOf(whole, asked)
+  for (const entry of entries) {
+    const part = partOf(entry, cached.kind)
+    if (part !== undefined) out[entry.name] = part.of(asked, cached)
+  }
+  return out
+}
+
+/** The rows of the pass, whose form the head was chosen by. */
+const sparseRows = ({ cached }: Pass): SparseRows => {
+  if (cached !== undefined && cached.kind !== "full") return cached
+  throw new Error("the head was chosen for a part of the target, and the batch has none")
+}
+
+/** Statistics and gradient of forward KL from a part of the target. The gradient uses the results of the statistics again. */
+export const sparseForm =
+  (library: Native, { factor }: Extract<FusedLoss, { form: "kl" }>): Read =>
+  (pass, names) => {
+    let found: SparseFound | undefined
+    const statistics: Partial<Record<Statistic, Float32Array>> = {}
+    for (const which of lossesAmong(names)) {
+      const result = sparseLoss(library, pass[which]!, sparseRows(pass))
+      if (which === "draft") found = result
+      statistics[`${which}Loss_N`] = scaled(result.loss_N, factor)
+    }
+    return {
+      statistics: { ...statistics, ...ownStatistics(library, pass, sparseRows(pass), names) },
+      gradient: (kept, kept_K, rowScale_K) => {
+        const rows = sparseRows(kept)
+        const result = found === undefined ? sparseLoss(library, kept.draft, rows) : takeFound(found, kept_K)
+        return {
+          loss_K: scaled(result.loss_N, factor),
+          ...sparseGradient(library, kept.draft, rows, result, scaled(rowScale_K, factor)),
+        }
+      },
+    }
+  }

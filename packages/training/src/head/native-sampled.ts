@@ -3,16 +3,17 @@
  *
  * Letters: N rows, K kept rows, S draws a row; q draft (or the reference in its place), r rewards.
  */
-import type { FusedLoss } from "@winnow/core"
-import { type HeadRows, headGradient, headStatistics, type native } from "@winnow/tensor"
-import { batchMoments } from "./fused-recipe.ts"
-import { take } from "./take.ts"
+import type { FusedLoss, Statistic } from "@winnow/core"
+import { type HeadRows, headGradient, headStatistics, type Native } from "@winnow/tensor"
+import { take } from "../take.ts"
+import type { Read } from "./form.ts"
+import { lossesAmong, nativeStatistics, othersAmong } from "./native.ts"
+import { batchMoments } from "./recipe.ts"
 
-type Library = NonNullable<ReturnType<typeof native>>
-export type SampledLoss = Extract<FusedLoss, { form: "sampled-rewards" }>
+type SampledLoss = Extract<FusedLoss, { form: "sampled-rewards" }>
 
 /** The samples of a pass, [N, S] each. */
-export interface SampledFound {
+interface SampledFound {
   readonly lse_N: Float32Array
   readonly ids_NS: Int32Array
   readonly logQ_NS: Float32Array
@@ -20,8 +21,8 @@ export interface SampledFound {
 }
 
 /** Draws from a model's rows. */
-export const drawSampled = (
-  library: Library,
+const drawSampled = (
+  library: Native,
   { samples }: SampledLoss,
   rows: HeadRows,
   target: HeadRows,
@@ -34,7 +35,7 @@ export const drawSampled = (
 }
 
 /** The samples of the kept rows. */
-export const takeSampled = (found: SampledFound, kept_K: Int32Array, S: number): SampledFound => ({
+const takeSampled = (found: SampledFound, kept_K: Int32Array, S: number): SampledFound => ({
   lse_N: take(found.lse_N, kept_K),
   ids_NS: take(found.ids_NS, kept_K, S),
   logQ_NS: take(found.logQ_NS, kept_K, S),
@@ -53,7 +54,7 @@ const advantages = ({ samples, epsilon }: SampledLoss, { reward_NS, lse_N }: Sam
 }
 
 /** - mean_s A log q of each row. */
-export const sampledLoss = (loss: SampledLoss, found: SampledFound): Float32Array => {
+const sampledLoss = (loss: SampledLoss, found: SampledFound): Float32Array => {
   const S = loss.samples
   const weight_NS = advantages(loss, found)
   return found.lse_N.map((_, n) => {
@@ -64,8 +65,8 @@ export const sampledLoss = (loss: SampledLoss, found: SampledFound): Float32Arra
 }
 
 /** q sum_s w_s - w at the drawn tokens, of the kept rows. */
-export const sampledGradient = (
-  library: Library,
+const sampledGradient = (
+  library: Native,
   loss: SampledLoss,
   draft: HeadRows,
   found: SampledFound,
@@ -84,3 +85,30 @@ export const sampledGradient = (
     entries: { k: S, ids_Kk: found.ids_NS, delta_Kk },
   })
 }
+
+/** Statistics and gradient of TVD++ on samples. The gradient uses the draft's samples of the statistics again. */
+export const sampledForm =
+  (library: Native, loss: SampledLoss): Read =>
+  (pass, names) => {
+    let found: SampledFound | undefined
+    const statistics: Partial<Record<Statistic, Float32Array>> = {}
+    for (const which of lossesAmong(names)) {
+      const drawn = drawSampled(library, loss, pass[which]!, pass.target!, pass.uniform_N)
+      if (which === "draft") found = drawn
+      statistics[`${which}Loss_N`] = sampledLoss(loss, drawn)
+    }
+    const others = othersAmong(names).map(({ name }) => name)
+    return {
+      statistics: { ...statistics, ...nativeStatistics(library, pass, others) },
+      gradient: (kept, kept_K, rowScale_K) => {
+        const drawn =
+          found === undefined
+            ? drawSampled(library, loss, kept.draft, kept.target!, kept.uniform_N)
+            : takeSampled(found, kept_K, loss.samples)
+        return {
+          loss_K: sampledLoss(loss, drawn),
+          ...sampledGradient(library, loss, kept.draft, drawn, rowScale_K),
+        }
+      },
+    }
+  }

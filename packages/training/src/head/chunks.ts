@@ -1,0 +1,120 @@
+/**
+ * Chunks of logits, and a loss on them: what the plain form of a head is made of.
+ *
+ * Letters: N rows, R rows of a chunk, V vocabulary. Logits exist for one chunk at a time; nothing of size [N, V] is ever made.
+ */
+import {
+  Categorical,
+  type LossChunk,
+  type LossInstance,
+  type RowLoss,
+  type SparseChunk,
+  type SparseTarget,
+} from "@winnow/core"
+import { gradients, onFreshTape, product, tf } from "@winnow/tensor"
+import { fullLogits, sparseTarget } from "../signals/rows.ts"
+import type { Pass, Rows } from "./pass.ts"
+
+/**
+ * Rows of a chunk: about 26 MB of logits, so that a chunk's few [R, V] tensors stay small beside the model while each
+ * product has enough rows to be quick (128 rows at V = 50 304).
+ */
+export const chunkRowsFor = (vocabulary: number): number =>
+  Math.max(16, Math.min(2048, Math.round(6.5e6 / vocabulary / 16) * 16))
+
+/** Logits of rows [start, start + count). Belongs to the caller's tidy. */
+export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
+  product(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd, false, true)
+
+/**
+ * [start, count] of as few chunks of at most `chunkRows` rows as N needs, all of about one size, as a short one is slow.
+ * Always two at least (for N > 1): logits of all N rows are never there at once, however small the vocabulary.
+ */
+export function* chunks(N: number, chunkRows: number): Generator<readonly [start: number, count: number]> {
+  const size = Math.ceil(N / Math.max(2, Math.ceil(N / chunkRows)))
+  for (let start = 0; start < N; start += size) yield [start, Math.min(size, N - start)]
+}
+
+/** The input of a loss for a chunk: the target whole, or in part. */
+export type Chunk = LossChunk | SparseChunk
+
+/** A target that is known whole, in part, or not at all. */
+export interface ChunkTarget {
+  readonly target?: Categorical
+  readonly sparse?: SparseTarget
+}
+
+/** The target's logits of rows [start, start + count), or the part of it that a cache has. Belong to the caller's tidy. */
+export const targetAt = ({ target, cached }: Pass, start: number, count: number): ChunkTarget => {
+  if (cached === undefined) return { target: new Categorical(logits(target!, start, count)) }
+  if (cached.kind === "full") return { target: new Categorical(fullLogits(cached, start, count)) }
+  return { sparse: sparseTarget(cached, start, count) }
+}
+
+/** The gold tokens of rows [start, start + count). Belongs to the caller's tidy. */
+export const goldAt = ({ gold_N }: Pass, start: number, count: number): tf.Tensor1D =>
+  tf.tensor1d(gold_N.subarray(start, start + count), "int32")
+
+/** @error if the loss has no form for such a target; `signalProblems` says so before any work */
+const sparseOf = ({ name, sparse }: LossInstance) => {
+  if (sparse !== undefined) return sparse
+  throw new Error(
+    `loss ${name} cannot be computed from a part of the target: set signals.target to live, hidden or full`,
+  )
+}
+
+/** The loss's view of a chunk whose parts are there already. */
+export const lossChunk = (
+  loss: LossInstance,
+  uniform_N: Float32Array,
+  draft: Categorical,
+  { target, sparse }: ChunkTarget,
+  gold_R: tf.Tensor1D,
+  start: number,
+  batch: ReadonlyArray<number>,
+): Chunk => {
+  if (loss.target && sparse !== undefined) return { draft, sparse, gold_R }
+  const uniform_R = uniform_N.subarray(start, start + gold_R.shape[0])
+  return { draft, target: loss.target ? target : undefined, gold_R, uniform_R, batch }
+}
+
+/** The loss's view of one chunk, with the rows in the draft's place. Belongs to the caller's tidy. */
+export const chunkAt = (
+  loss: LossInstance,
+  pass: Pass,
+  draft: Rows,
+  start: number,
+  count: number,
+  batch: ReadonlyArray<number>,
+): Chunk =>
+  lossChunk(
+    loss,
+    pass.uniform_N,
+    new Categorical(logits(draft, start, count)),
+    loss.target ? targetAt(pass, start, count) : {},
+    goldAt(pass, start, count),
+    start,
+    batch,
+  )
+
+/** The loss of each row of a chunk, [R]. */
+export const lossValue = (loss: LossInstance, chunk: Chunk): tf.Tensor1D =>
+  "sparse" in chunk ? sparseOf(loss).value(chunk) : loss.value(chunk)
+
+/** Value and gradient of a chunk: in closed form, or by autodiff where the loss has none. */
+export const lossOf = (loss: LossInstance, chunk: Chunk): RowLoss => {
+  if ("sparse" in chunk) return sparseOf(loss).gradient(chunk)
+  if (loss.gradient !== undefined) return loss.gradient(chunk)
+  return onFreshTape(() => {
+    let loss_R: tf.Tensor1D | undefined
+    try {
+      const { gradients: grads } = gradients(() => {
+        loss_R = tf.keep(loss.value(chunk))
+        return tf.sum(loss_R)
+      }, [chunk.draft.logits_RV])
+      return { loss_R: tf.clone(loss_R!), gradient_RV: grads[0] as tf.Tensor2D }
+    } finally {
+      loss_R?.dispose()
+    }
+  })
+}

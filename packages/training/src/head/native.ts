@@ -1,0 +1,111 @@
+/**
+ * The native form of a head: statistics and gradient without logits, where the target is known whole.
+ *
+ * Letters: N valid rows, K kept rows, V vocabulary, d hidden size; p target, q draft (or the reference in its place).
+ */
+import {
+  type FusedLoss,
+  type HeadAnswers,
+  type OwnStatistic,
+  type Statistic,
+  type Statistics,
+  statistics,
+} from "@winnow/core"
+import { type HeadStatistic, headGradient, headStatistics, type Native } from "@winnow/tensor"
+import { take } from "../take.ts"
+import type { Read } from "./form.ts"
+import type { Pass } from "./pass.ts"
+import { lossRecipe, type Recipe, type Which } from "./recipe.ts"
+
+/** The statistics that are the active loss of a model, by model. */
+export const lossesAmong = (names: ReadonlyArray<Statistic>): ReadonlyArray<Which> =>
+  names.flatMap((name) => statistics[name].lossOf ?? [])
+
+/** The other statistics. */
+export const othersAmong = (names: ReadonlyArray<Statistic>): ReadonlyArray<OwnStatistic<Statistic>> =>
+  names.flatMap((name) => {
+    const entry = statistics[name]
+    return entry.lossOf === undefined ? [entry] : []
+  })
+
+/** The question of a pass, but for what is asked. */
+export const question = ({ draft, target, reference, gold_N }: Pass) => ({ draft, target, reference, gold_N })
+
+/** The statistics of entries that have a native form, from the head's answers. */
+export const answersOf = (
+  entries: ReadonlyArray<OwnStatistic<Statistic>>,
+  asked: HeadAnswers,
+): Partial<Record<Statistic, Float32Array>> => {
+  const out: Partial<Record<Statistic, Float32Array>> = {}
+  for (const { name, native } of entries) {
+    const { ask, of } = native!
+    out[name] = of === undefined ? asked[ask[0]!]! : of(asked)
+  }
+  return out
+}
+
+const lseOf = (recipe: Recipe): ReadonlyArray<HeadStatistic> =>
+  recipe.target ? ["draft.logSumExp", "target.logSumExp"] : ["draft.logSumExp"]
+
+/** Statistics without the active loss, of entries that have a native form. */
+export const nativeStatistics = (library: Native, pass: Pass, names: ReadonlyArray<Statistic>): Partial<Statistics> => {
+  const others = othersAmong(names)
+  const ask = [...new Set(others.flatMap(({ native }) => native!.ask))]
+  return ask.length === 0 ? {} : answersOf(others, headStatistics(library, { ...question(pass), ask }))
+}
+
+/**
+ * Statistics and gradient of a loss by its recipe. The gradient uses the results of the statistics again; the rest is computed
+ * for the kept rows alone.
+ */
+export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sampled-rewards" }>): Read => {
+  const recipe = lossRecipe(loss)
+  const { temperature, beta = 0.5 } = recipe
+  const ofGradient = [...new Set([...lseOf(recipe), ...recipe.ask("draft")])]
+
+  const readStatistics = (pass: Pass, names: ReadonlyArray<Statistic>) => {
+    const V = pass.draft.head_Vd.shape[0]
+    const [losses, others] = [lossesAmong(names), othersAmong(names)]
+    const lossAsks = new Set(losses.flatMap((which) => recipe.ask(which)))
+    if (losses.includes("draft")) for (const ask of lseOf(recipe)) lossAsks.add(ask)
+    const otherAsks = new Set(others.flatMap(({ native }) => native!.ask))
+    const run = (ask: ReadonlySet<HeadStatistic>, temperature: number): HeadAnswers =>
+      ask.size === 0 ? {} : headStatistics(library, { ...question(pass), temperature, beta, ask: [...ask] })
+    // the other statistics are at temperature 1
+    const together = temperature === 1 || lossAsks.size === 0
+    const first = together ? run(lossAsks.union(otherAsks), 1) : run(lossAsks, temperature)
+    const out = answersOf(others, together ? first : run(otherAsks, 1))
+    for (const which of losses) out[`${which}Loss_N`] = recipe.value(first, which, V)
+    return { statistics: out, found: losses.includes("draft") ? first : undefined }
+  }
+
+  return (pass, names) => {
+    const { statistics, found } = readStatistics(pass, names)
+    return {
+      statistics,
+      gradient: (kept, kept_K, rowScale_K) => {
+        const V = kept.draft.head_Vd.shape[0]
+        const asked: HeadAnswers =
+          found !== undefined
+            ? Object.fromEntries(ofGradient.map((name) => [name, take(found[name]!, kept_K)]))
+            : headStatistics(library, { ...question(kept), temperature, beta, ask: ofGradient })
+        const { form, factor, a, gold, c_K, e_K } = recipe.gradient(asked, V)
+        const weight_K = rowScale_K.map((scale, k) => scale * (typeof factor === "number" ? factor : factor[k]!))
+        const gradient = headGradient(library, {
+          form,
+          draft: kept.draft,
+          target: recipe.target ? kept.target : undefined,
+          lseDraft_K: asked["draft.logSumExp"]!,
+          lseTarget_K: asked["target.logSumExp"],
+          weight_K,
+          entries: gold ? { k: 1, ids_Kk: kept.gold_N, delta_Kk: weight_K.map((w) => -w) } : undefined,
+          c_K: gold ? weight_K.map(() => 1) : c_K,
+          e_K,
+          a,
+          temperature,
+        })
+        return { loss_K: recipe.value(asked, "draft", V), ...gradient }
+      },
+    }
+  }
+}
