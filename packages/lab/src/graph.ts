@@ -10,6 +10,7 @@ import { measureStage } from "./stages/measure.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { scoreStage } from "./stages/score.ts"
 import type { Sizes } from "./stages/training.ts"
+import { type PlannedStudy, planStudy } from "./study/plan.ts"
 import type { Texts } from "./texts.ts"
 
 /** A draft of the run, and what was measured of it. */
@@ -19,6 +20,8 @@ export interface Measured {
   readonly role: "start" | "reference" | "arm" | "capacity"
   readonly seed: number
   readonly trained: Stage
+  /** The model that an arm begins with. */
+  readonly start?: Stage
   /** The frozen reference that the arm's filter used, or that the arm began with. */
   readonly reference?: Stage | undefined
   /** Caches that the arm read in the place of frozen models. */
@@ -39,6 +42,8 @@ export interface Graph {
   /** How often these texts are right. */
   readonly score: Stage
   readonly measured: ReadonlyArray<Measured>
+  /** The study's own stages; undefined of a distillation. */
+  readonly study: PlannedStudy | undefined
   /** All that a run needs; `runStages` adds what these are made from. */
   readonly leaves: ReadonlyArray<Stage>
   readonly architectures: Architectures
@@ -87,8 +92,8 @@ export const buildGraph = <E = never, R = never>(
     const score = yield* scoreStage(task, measure, { ...inputs, greedy, sampled })
 
     const measured: Array<Measured> = []
+    const common = { target, tokenizer, greedy, sampled, measure, dataset: datasetName(settled) }
     const add = (name: string, role: Measured["role"], seed: number, trained: Stage, more: Partial<Measured> = {}) => {
-      const common = { target, tokenizer, greedy, sampled, measure, dataset: datasetName(settled) }
       const label = `measure ${name}, seed ${seed}`
       const of = measureStage({ ...common, label, draft: trained, timed: role === "arm" })
       measured.push({ name, role, seed, trained, signals: [], ...more, measure: of })
@@ -109,7 +114,7 @@ export const buildGraph = <E = never, R = never>(
           divides(arm) && !arm.shuffleReference
             ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy })
             : undefined
-        add(arm.name, "arm", seed, trained, { reference, signals, ...(kept && { kept }) })
+        add(arm.name, "arm", seed, trained, { start: cell.start, reference, signals, ...(kept && { kept }) })
       }
       // A reference that is one of the arms is measured as that arm.
       const others = [...references.values()].filter(({ key }) => !armKeys.has(key))
@@ -126,11 +131,19 @@ export const buildGraph = <E = never, R = never>(
         add(name, "capacity", seed, trained)
       }
     }
+    const study = yield* planStudy(settled.study, {
+      ...inputs,
+      greedy,
+      sampled,
+      drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
+      measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
+    })
     const leaves = [
       greedy,
       sampled,
       score,
       ...measured.flatMap(({ measure, kept }) => (kept ? [measure, kept] : [measure])),
+      ...(study?.stages.map(({ stage }) => stage) ?? []),
     ]
     return {
       ...inputs,
@@ -139,6 +152,7 @@ export const buildGraph = <E = never, R = never>(
       sampled,
       score,
       measured,
+      study,
       leaves,
       architectures: shared.architectures,
       settled,

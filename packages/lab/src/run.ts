@@ -34,6 +34,8 @@ import type { Stage, StageError } from "./stage.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, type StoreService } from "./store/store.ts"
+import { makeStudyRecord } from "./study/plan.ts"
+import { type StudyRecord, studyRecord } from "./study/record.ts"
 import { readTexts, type Texts } from "./texts.ts"
 import { untoldPlugins } from "./untold.ts"
 
@@ -55,6 +57,8 @@ export interface RunOptions {
 
 export interface Finished {
   readonly record: RunRecord
+  /** The record of the run's study, which run.json then holds with the drafts' own in it; undefined of a distillation. */
+  readonly study: StudyRecord | undefined
   readonly directory: string
   /** Stages that were computed now; 0 for a run that was there. */
   readonly computed: number
@@ -70,11 +74,13 @@ export interface Missing {
 }
 
 /** The drafts whose stages failed, or depend on one that did. */
-const missingFrom = ({ measured }: Graph, outcome: Outcome): ReadonlyArray<Missing> =>
-  measured.flatMap(({ name, seed, measure }) => {
+const missingFrom = ({ measured, study }: Graph, outcome: Outcome): ReadonlyArray<Missing> => {
+  const ofStudy = (study?.stages ?? []).map(({ row, seed, stage }) => ({ name: row, seed, measure: stage }))
+  return [...measured, ...ofStudy].flatMap(({ name, seed, measure }) => {
     const failure = failureOf(measure, outcome)
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })
+}
 
 /** Trials in the store: null of one that tested no token, undefined of one not run or whose training stopped. */
 export const judgedBefore =
@@ -216,7 +222,9 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
 /** The run.json of a folder; undefined when there is none that this version reads. */
 export const readRecord = (directory: string): RunRecord | undefined => {
   try {
-    return parseRecord(parseJson(readFileSync(join(directory, "run.json"), "utf8")))
+    const json: unknown = parseJson(readFileSync(join(directory, "run.json"), "utf8"))
+    const study = studyRecord(json)
+    return study instanceof type.errors ? parseRecord(json) : study.drafts
   } catch {
     return undefined
   }
@@ -314,27 +322,30 @@ const runPlanned = (
     const { artifacts } = outcome
     const missing = missingFrom(graph, outcome)
     const lost = [graph.greedy, graph.sampled, graph.score].flatMap((s) => failureOf(s, outcome) ?? [])[0]
-    const nothing = missing.length === graph.measured.length ? [...outcome.failed.values()][0] : undefined
+    const nothing = graph.measured.every(({ measure }) => failureOf(measure, outcome) !== undefined)
+      ? [...outcome.failed.values()][0]
+      : undefined
     if (lost ?? nothing) return yield* failed((lost ?? nothing)!)
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
     const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined
     const anew = there ? undefined : yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy)
     const record = there ?? anew!.record
+    const study = graph.study && makeStudyRecord(graph.study, record, artifacts)
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const metrics = runMetrics(graph, artifacts, tokenizer)
     const { renderReport } = yield* Effect.promise(() => import("./report/report.ts")) // vega takes 0.3 s to load
-    const html = yield* Effect.promise(() => renderReport(record, metrics))
+    const html = yield* Effect.promise(() => renderReport(record, metrics, study))
     yield* Effect.try({
       try: () => {
         writeWhole(join(directory, "metrics.jsonl"), metricsText(metrics))
         writeWhole(join(directory, "report.html"), html)
         if (anew !== undefined) writeWhole(join(directory, countsFile), anew.counts)
         // Last: its presence says that the folder is whole.
-        if (anew !== undefined) writeWhole(join(directory, "run.json"), `${JSON.stringify(record, null, 2)}\n`)
+        if (anew !== undefined) writeWhole(join(directory, "run.json"), `${JSON.stringify(study ?? record, null, 2)}\n`)
       },
       catch: (error) =>
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),
     })
-    return { record, directory, computed }
+    return { record, study, directory, computed }
   }).pipe(Effect.provide(runnerOf(resolved, planned, options, texts)))

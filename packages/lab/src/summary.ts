@@ -1,7 +1,9 @@
 /** The print of a run unless more is asked for: ten lines at the most, the verdict first. */
 import { differenceBetween, isCompared } from "./record/comparisons.ts"
 import type { RowRecord, RunRecord } from "./record/schema.ts"
+import type { StudyRecord } from "./study/record.ts"
 import { align, wrap } from "./table/align.ts"
+import { cellsOf } from "./table/cells.ts"
 import { percent, plain, plusMinus, type Scale, written } from "./table/format.ts"
 
 /** Lines of a summary. */
@@ -74,4 +76,38 @@ export const renderSummary = (run: RunRecord, where: string, columns: number): s
   const left = run.rows.length - few.length
   const more = left === 0 ? [] : [`and ${left} more: --verbose, or the report`]
   return [...verdict, top!, ...rows, ...more, last].join("\n")
+}
+
+/**
+ * The verdict of a study, its first table as far as it fits, and where the report lies.
+ *
+ * @param where the folder of report.html and run.json, as it is shown
+ * @param columns of the terminal: the verdict is broken for them, the table never takes more than 80
+ */
+export const renderStudySummary = (study: StudyRecord, where: string, columns: number): string => {
+  const width = Math.max(40, columns)
+  const part = study.part === null ? "" : `${study.part}. `
+  const verdict = wrap(`${part}${study.verdict}`, width).split("\n")
+  const cells = cellsOf(study.tables[0]!).rows // a record has at least one table
+  // Whole columns from the left, as many as fit; figures are never cut.
+  const fits = (count: number) =>
+    Math.max(
+      ...align(
+        cells.map((row) => row.slice(0, count)),
+        new Set([0]),
+      )
+        .split("\n")
+        .map((line) => Bun.stringWidth(line)),
+    ) <= Math.min(width, tableWidth)
+  let count = cells[0]!.length
+  while (count > 2 && !fits(count)) count--
+  const [top, , ...rows] = align(
+    cells.map((row) => row.slice(0, count)),
+    new Set([0]),
+  ).split("\n")
+  const room = Math.max(1, summaryLines - verdict.length - 2)
+  const shown = rows.length > room ? rows.slice(0, room - 1) : rows
+  const left = rows.length - shown.length
+  const more = left === 0 ? [] : [`and ${left} more: --verbose, or the report`]
+  return [...verdict, top!, ...shown, ...more, `report.html and run.json: ${where}`].join("\n")
 }

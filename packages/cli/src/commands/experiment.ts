@@ -16,12 +16,14 @@ import {
   plan,
   type RunRecord,
   RunStore,
+  renderStudySummary,
   renderSummary,
   renderTable,
   resolve,
   runExperiment,
   Store,
   short,
+  tablesText,
   tryPlugins,
   winnowHome,
 } from "@winnow/lab"
@@ -224,17 +226,22 @@ export const experiment = Command.make(
     ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), (running) =>
       viewed(running, { verbose }),
     )
-    const records = finished.map(({ record }) => record)
+    const records = finished.map(({ record, study }) => study ?? record)
     if (json) yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
     else {
       const computed = finished.reduce((sum, run) => sum + run.computed, 0)
       const time = duration((performance.now() - began) / 1000)
       const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed in ${time}`
       process.stderr.write(`${done}\n`)
-      const said = finished.map(({ record, directory }) => [
-        renderSummary(record, nearby(directory), process.stdout.columns ?? 80),
-        ...(verbose ? [renderTable(record)] : []),
-      ])
+      const columns = process.stdout.columns ?? 80
+      const said = finished.map(({ record, study, directory }) =>
+        study === undefined
+          ? [renderSummary(record, nearby(directory), columns), ...(verbose ? [renderTable(record)] : [])]
+          : [
+              renderStudySummary(study, nearby(directory), columns),
+              ...(verbose ? [tablesText(study, undefined), ...study.conclusions] : []),
+            ],
+      )
       yield* Console.log(said.map((texts) => texts.join("\n\n")).join("\n\n"))
     }
     const missing = records.flatMap(({ missing }) => missing)

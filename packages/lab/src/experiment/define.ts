@@ -1,5 +1,6 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
 import type { AnyUse, FilterUse, LossUse, Plugin, Reference, Target, TaskUse } from "@winnow/core"
+import type { StudyUse } from "../study/study.ts"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec, TuningSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
 
@@ -54,6 +55,8 @@ export interface Experiment {
   /** The acceptance that the verdict is of, "greedy" if left out; name it before the run. */
   readonly primary?: "greedy" | "expected"
   readonly measure?: MeasureSpec
+  /** The question that is asked of the drafts, with stages and tables of its own; a distillation if left out. */
+  readonly study?: StudyUse
   /** Chooses each arm's and reference's learning rate on the validation split, by one search of equal size for all. */
   readonly tuning?: TuningSpec
   /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */

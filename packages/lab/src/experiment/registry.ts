@@ -18,8 +18,10 @@ export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 export const registryOf = (experiment: Experiment): Registry => {
   const registry = new Map<string, (options: unknown) => AnyUse>()
   const visit = (value: unknown): void => {
-    if (isUse(value)) registry.set(`${value.kind} ${value.name}`, value.withOptions)
-    else if (isNode(value)) for (const inner of Object.values(value)) visit(inner)
+    if (isUse(value)) {
+      registry.set(`${value.kind} ${value.name}`, value.withOptions)
+      visit(value.options)
+    } else if (isNode(value)) for (const inner of Object.values(value)) visit(inner)
   }
   const { plugins = [], ...rest } = experiment
   visit(rest)
@@ -32,6 +34,8 @@ const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["filter", "filter"],
   ["loss", "loss"],
   ["model", "model"],
+  ["score", "score"],
+  ["study", "study"],
   ["task", "task"],
 ])
 
@@ -49,7 +53,7 @@ export const pluginNamed = (
   const given = isNode(value) ? value : { name: value }
   const name = Object.hasOwn(given, "name") ? given["name"] : undefined
   const make = typeof name === "string" ? registry.get(`${kind} ${name}`) : undefined
-  if (make) return make(given["options"] ?? {})
+  if (make) return make(revive(registry, "options", given["options"] ?? {}, fail))
   const have = [...registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
   throw fail(
     `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here; there are ${have.join(", ")} (add others to the experiment's plugins)`,

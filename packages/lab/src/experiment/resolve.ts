@@ -14,6 +14,7 @@ import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
 import { checkNames } from "../preflight/same-names.ts"
+import type { StudyUse } from "../study/study.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import {
@@ -71,6 +72,8 @@ export interface Resolved {
   /** The arm that the run is about; undefined where none is named, or run, and none can be taken for it. */
   readonly about: string | undefined
   readonly primary: "greedy" | "expected"
+  /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
+  readonly study: StudyUse | undefined
   readonly measure: Measure
   readonly tuning: Tuning | undefined
   /** Its steps are a number. */
@@ -80,8 +83,12 @@ export interface Resolved {
 }
 
 /** A plugin as plain JSON: its name and its options, defaults included. */
-export const plain = (use: Use<PluginKind, unknown, unknown, unknown>) =>
-  Effect.map(use.decoded, (options) => ({ name: use.name, options }))
+export const plain = (
+  use: Use<PluginKind, unknown, unknown, unknown>,
+): Effect.Effect<{ readonly name: string; readonly options: Record<string, unknown> }, InvalidInput> =>
+  Effect.gen(function* () {
+    return { name: use.name, options: yield* plainSpec(yield* use.decoded) }
+  })
 
 /** A spec as plain JSON: each plugin in it by name and options. */
 export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, InvalidInput> =>

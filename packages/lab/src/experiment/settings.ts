@@ -82,7 +82,8 @@ class Change {
 
   /** The options of a plugin with one changed, checked at once: the error is about this setting. */
   option(use: AnyUse, path: ReadonlyArray<string>): AnyUse {
-    const changed = use.withOptions(setIn(use.options, path, this.setting.value))
+    const value = revive(this.registry, path.at(-1) ?? "", this.setting.value, this.fail)
+    const changed = use.withOptions(setIn(use.options, path, value))
     const exit = Effect.runSyncExit(Effect.result(changed.decoded))
     if (exit._tag === "Success" && exit.value._tag === "Success") return changed
     const known = Effect.runSyncExit(Effect.result(use.decoded))

@@ -9,7 +9,7 @@ import {
   temperature,
 } from "@winnow/core"
 import { type } from "arktype"
-import { filterUse, lossUse, taskUse } from "./plugin-use.ts"
+import { filterUse, lossUse, studyUse, taskUse } from "./plugin-use.ts"
 import {
   type ArmStartSpec,
   armStart,
@@ -142,6 +142,8 @@ export const experimentSpec = type({
   // The acceptance that the verdict is of; the other one is concluded from beside it.
   "primary?": "'greedy' | 'expected'",
   measure: measureSpec.default(() => ({})),
+  // Stages and tables beside those of a distillation: a ranking of the arms' starts.
+  "study?": studyUse,
   // Chooses each arm's learning rate on the validation split before the seeds are run.
   "tuning?": tuningSpec,
   // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.

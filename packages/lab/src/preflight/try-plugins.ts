@@ -124,6 +124,13 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
       })
       yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))
     }
+    const study = resolved.study && (yield* resolved.study.instance)
+    try {
+      study?.trial?.()
+    } catch (cause) {
+      if (!(cause instanceof InvalidInput)) throw cause
+      problems.push(`study: ${cause.message}`)
+    }
     if (problems.length > 0)
       return yield* new InvalidInput({
         what: `experiment ${resolved.name}, tried on a small random batch`,

@@ -6,6 +6,7 @@
  * intervals that both records have of them.
  */
 
+import { isNode } from "../experiment/registry.ts"
 import type { FigurePair } from "../runs/compare.ts"
 import { costPairs, figurePairs, tablesOfBoth } from "../runs/compare.ts"
 import { type Leaf, leavesOf, sameLeaf } from "../runs/leaves.ts"
@@ -54,7 +55,7 @@ const aside = new Set([
 ])
 
 /** Fields that a clock or a person decides, at any depth: messages may name a folder. */
-const clocked = /(^|\.)(seconds|timing|speedup\w*|secondsPerCall|tokensPerSecond)\b|^missing\[.*\.message$/
+const clocked = /(^|\.)(seconds|timing|speedup\w*|secondsPerCall|tokensPerSecond)\b|(^|\.)missing\[.*\.message$/
 
 /** Tables without the columns that a clock tells. */
 const withoutClock = ({ tables }: WrittenRun) =>
@@ -69,7 +70,11 @@ const withoutClock = ({ tables }: WrittenRun) =>
 
 /** Every figure and setting of a record by its path; the tables where they are the record's only figures. */
 const figuresOf = ({ document, written, finalLosses }: Repeatable, losses: boolean): ReadonlyMap<string, Leaf> => {
-  const kept = Object.fromEntries(Object.entries(document).filter(([key]) => !aside.has(key)))
+  const without = (of: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(Object.entries(of).filter(([key]) => !aside.has(key)))
+  // a study's record holds that of its drafts, with a header of its own
+  const { drafts, ...rest } = without(document)
+  const kept = { ...rest, ...(isNode(drafts) ? { drafts: without(drafts) } : {}) }
   const tables = Object.hasOwn(document, "tables") ? { tables: withoutClock(written) } : {}
   const leaves = leavesOf({ ...kept, ...tables, ...(losses ? { finalLosses } : {}) })
   return new Map([...leaves].filter(([path]) => !clocked.test(path)))

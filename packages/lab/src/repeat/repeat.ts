@@ -10,7 +10,7 @@ import { experimentNamed, loadExperiment } from "../experiments.ts"
 import type { Progress } from "../progress.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { runExperiment } from "../run.ts"
-import { isStudyRecord, readRun, type WrittenRun, writtenDistillation } from "../runs/read-run.ts"
+import { readRun, type WrittenRun, writtenDistillation } from "../runs/read-run.ts"
 import { readMetrics, type StageError } from "../stage.ts"
 import { withLock } from "../store/lock.ts"
 import { Store, winnowHome } from "../store/store.ts"
@@ -38,7 +38,10 @@ const pluginsOf = ({
   experiment,
   part,
   preset,
-}: RunRecord): Effect.Effect<{ readonly registry: Registry; readonly file: string }, InvalidInput> =>
+}: Pick<RunRecord, "experiment" | "part" | "preset">): Effect.Effect<
+  { readonly registry: Registry; readonly file: string },
+  InvalidInput
+> =>
   Effect.gen(function* () {
     const found = yield* experimentNamed(experiment)
     const parts = yield* loadExperiment(found, preset)
@@ -92,10 +95,6 @@ export const repeatRun = (
       ]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
-    if (isStudyRecord(record)) {
-      const problems = [`is the record of a ${record.study}; only a distillation can be repeated`]
-      return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
-    }
     // A folder of this name is emptied.
     if (!/^[\w-]+$/.test(record.run)) {
       const problems = [`calls its run ${JSON.stringify(record.run)}; expected letters and digits, as runs are named`]
@@ -112,10 +111,10 @@ export const repeatRun = (
         runExperiment(resolved, { slug, part, preset, results, parallel }),
         Store.layer(folder),
       )
-      const again = writtenDistillation(finished.record)
+      const again = finished.study ?? writtenDistillation(finished.record)
       const comparison = compareRecords(
         { written, document: record, finalLosses: finalLosses(directory) },
-        { written: again, document: finished.record, finalLosses: finalLosses(finished.directory) },
+        { written: again, document: finished.study ?? finished.record, finalLosses: finalLosses(finished.directory) },
       )
       yield* Effect.sync(() => writeFileSync(join(folder, comparedFile), `${comparison.reproduced}\n`))
       return { ...comparison, recorded: written, repeated: again, directory: finished.directory }

@@ -1,9 +1,10 @@
 /** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
+import type { StudyRecord } from "../study/record.ts"
 import type { StudyTable } from "../study/table.ts"
 import { caption, missingLines, score } from "../table/caption.ts"
 import { cellsOf } from "../table/cells.ts"
-import { acceptanceTable, costTable, timeTable } from "../table/distillation.ts"
+import { acceptanceTable, costTable, distillationTables, timeTable } from "../table/distillation.ts"
 import { short } from "../table/format.ts"
 import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
 import { differencesChart } from "./charts/differences.ts"
@@ -29,6 +30,18 @@ const table = (of: StudyTable) => {
 
 const missing = (run: RunRecord): string =>
   run.missing.length === 0 ? "" : `<pre class="missing">${missingLines(run).map(escapeHtml).join("\n")}</pre>`
+
+/** The verdict, conclusions and tables of a study, before those of its drafts. */
+const ofStudy = ({ verdict, conclusions, tables, drafts }: StudyRecord): string => {
+  const ofDrafts = new Set(distillationTables(drafts).map(({ name }) => name))
+  const own = tables.filter(({ name }) => !ofDrafts.has(name))
+  const items = conclusions.map((text) => `<li>${escapeHtml(text)}</li>`).join("")
+  const each = own.map(
+    (of) =>
+      `<h2>${escapeHtml(of.title)}</h2>\n${table(of)}\n<p class="note">${of.notes.map(escapeHtml).join("<br>")}</p>`,
+  )
+  return `<p class="verdict">${escapeHtml(verdict)}</p>\n<ul class="conclusions">${items}</ul>\n${each.join("\n")}\n<h2>The drafts</h2>\n`
+}
 
 /** Where the time goes, by T = (gamma T_draft + T_target) / tau; nothing where no draft was timed. */
 const time = (run: RunRecord): string => {
@@ -62,10 +75,12 @@ const setUp = async (run: RunRecord): Promise<string> => {
  * The report of a run as one HTML file.
  *
  * @param metrics the lines of metrics.jsonl
+ * @param study the record of its study, whose verdict and tables then come first
  */
 export const renderReport = async (
   run: RunRecord,
   metrics: ReadonlyArray<Record<string, unknown>>,
+  study?: StudyRecord,
 ): Promise<string> => {
   const lines = metrics as ReadonlyArray<MetricLine & KeptLine>
   const { target, machine, commit } = run
@@ -76,7 +91,7 @@ export const renderReport = async (
 <p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
 <h1>${escapeHtml(run.question)}</h1>
 ${list([`target ${short(target.parameters)} parameters${right}`, `draft ${short(run.draftParameters)}`, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
-<p class="verdict">${escapeHtml(run.verdict)}</p>
+${study === undefined ? "" : ofStudy(study)}<p class="verdict">${escapeHtml(run.verdict)}</p>
 <h2>What follows</h2>
 ${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
 <ul class="conclusions">${run.conclusions

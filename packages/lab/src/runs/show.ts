@@ -19,7 +19,7 @@ export const runTitle = (written: WrittenRun): string => {
 }
 
 /** All tables of a record with their notes, the verdict first. */
-const tablesText = ({ tables }: WrittenRun, verdict: string | undefined): string =>
+export const tablesText = ({ tables }: Pick<WrittenRun, "tables">, verdict: string | undefined): string =>
   [
     ...(verdict === undefined ? [] : [wrap(verdict, width)]),
     ...tables.map((table) =>

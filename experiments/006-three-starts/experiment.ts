@@ -1,0 +1,35 @@
+/** 006-three-starts: does a score of a start tell which draft will be accepted? README.md says what came out. */
+import { none } from "@winnow/filter-none"
+import { arm, defineExperiment, fresh, layersOf, ranking } from "@winnow/lab"
+import { kl } from "@winnow/loss-kl"
+import { goldLoss } from "@winnow/score-gold-loss"
+import { knn } from "@winnow/score-knn"
+import { arithmetic } from "@winnow/setups"
+
+/** The same distillation for every start. */
+const distilled = {
+  filter: none(),
+  loss: kl(),
+  steps: 250,
+  batchSize: 16,
+  optimizer: { learningRate: 3e-3, warmup: 20 },
+} as const
+
+const { start } = arithmetic.draft
+// the set-up's start is a fresh model with some pretraining
+const { model } = start as Extract<typeof start, { kind: "fresh" }>
+
+export default defineExperiment({
+  ...arithmetic,
+  name: "three-starts",
+  question:
+    "Does the loss of a start on the text tell which start the target accepts most after the same distillation?",
+  arms: {
+    untrained: arm({ ...distilled, start: fresh(model) }),
+    pretrained: arm({ ...distilled, start: { kind: "draft" } }),
+    "target-layer": arm({ ...distilled, start: layersOf("target", [0]) }),
+  },
+  study: ranking({ score: goldLoss(), tokens: 1024 }),
+  seeds: [1, 2, 3, 4, 5],
+  plugins: [knn],
+})

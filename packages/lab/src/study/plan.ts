@@ -1,0 +1,56 @@
+/** A study in a run: its stages beside those of the drafts, and its record from what they found. */
+import type { InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import type { RunRecord } from "../record/schema.ts"
+import type { Artifact } from "../store/store.ts"
+import { distillationTables } from "../table/distillation.ts"
+import { type StudyRecord, studySchema } from "./record.ts"
+import type { StudyContext, StudyInstance, StudyStage, StudyUse } from "./study.ts"
+
+/** A study whose stages are known. */
+export interface PlannedStudy {
+  readonly instance: StudyInstance
+  readonly stages: ReadonlyArray<StudyStage>
+}
+
+/** The stages of a study; undefined where a run has none. @error InvalidInput for options that it cannot plan by */
+export const planStudy = (
+  use: StudyUse | undefined,
+  context: StudyContext,
+): Effect.Effect<PlannedStudy | undefined, InvalidInput> =>
+  Effect.gen(function* () {
+    if (use === undefined) return undefined
+    const instance = yield* use.instance
+    return { instance, stages: yield* instance.stages(context) }
+  })
+
+/** The record of a study: the header of the drafts' record, the study's words and tables, then those of the drafts. */
+export const makeStudyRecord = (
+  { instance, stages }: PlannedStudy,
+  run: RunRecord,
+  artifacts: ReadonlyMap<string, Artifact>,
+): StudyRecord => {
+  const findings = stages.flatMap(({ stage, ...of }) => {
+    const artifact = artifacts.get(stage.key)
+    return artifact === undefined ? [] : [{ ...of, summary: artifact.manifest.summary }]
+  })
+  const { verdict, conclusions, tables } = instance.report(run, findings)
+  const { experiment, part, preset, name, question, created, config, seeds, commit, versions, machine } = run
+  const header = { experiment, part, preset, name, question, run: run.run, created, config, seeds, commit, versions }
+  const { missing, counts, weights, stages: made, conditions } = run
+  return {
+    schema: studySchema,
+    study: instance.name,
+    ...header,
+    machine,
+    verdict,
+    conclusions: [...conclusions],
+    data: { dataset: conditions.dataset, prompts: conditions.prompts },
+    tables: [...tables, ...distillationTables(run)],
+    missing,
+    counts,
+    weights,
+    stages: made,
+    drafts: run,
+  }
+}

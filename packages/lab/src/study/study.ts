@@ -1,0 +1,92 @@
+/**
+ * A study: the question that a run asks of its drafts, with stages of its own and the tables that its record leads with.
+ *
+ * Every run trains and measures its arms by the same stages, store, launchers and statistics. An experiment without a
+ * study is a distillation: its tables are acceptance, cost and differences. A study adds stages (a score of each start)
+ * and says in its own tables what they come to.
+ */
+import { checkDefinition, definePlugin, type InvalidInput, type Plugin, type Use } from "@winnow/core"
+import type { Type } from "arktype"
+import { Effect } from "effect"
+import type { RunRecord } from "../record/schema.ts"
+import type { Stage } from "../stage.ts"
+import type { StudyTable } from "./table.ts"
+
+/** One draft of the run, as a study sees it. */
+export interface StudyDraft {
+  /** The arm's name. */
+  readonly name: string
+  readonly seed: number
+  /** The model that the arm begins with, and the one that it ends with. */
+  readonly start: Stage
+  readonly trained: Stage
+}
+
+/** The stages that a study may build on. */
+export interface StudyContext {
+  readonly drafts: ReadonlyArray<StudyDraft>
+  readonly tokenizer: Stage
+  readonly data: Stage
+  readonly target: Stage
+  /** The target's texts on the measured split. */
+  readonly greedy: Stage
+  readonly sampled: Stage
+  /** The measurement of any model as a draft, at the run's settings, without a clock. */
+  readonly measureOf: (label: string, draft: Stage) => Stage
+}
+
+/** A stage of the study, of one row under one seed. */
+export interface StudyStage {
+  readonly row: string
+  readonly seed: number
+  /** The finding that it is: "score". */
+  readonly of: string
+  readonly stage: Stage
+}
+
+/** The summary of such a stage. */
+export interface StudyFinding extends Omit<StudyStage, "stage"> {
+  readonly summary: Readonly<Record<string, unknown>>
+}
+
+/** The study's words and tables. */
+export interface StudyReport {
+  /** One line. */
+  readonly verdict: string
+  readonly conclusions: ReadonlyArray<string>
+  /** The first leads lists and comparisons; the tables of the distillation follow in the record. */
+  readonly tables: ReadonlyArray<StudyTable>
+}
+
+export interface StudyInstance {
+  readonly name: string
+  readonly stages: (context: StudyContext) => Effect.Effect<ReadonlyArray<StudyStage>, InvalidInput>
+  /** Runs the study's own plugins on small random problems. @error PluginFault (thrown) */
+  readonly trial?: () => void
+  /**
+   * @param run the record of the drafts
+   * @param findings of those stages that did not fail
+   */
+  readonly report: (run: RunRecord, findings: ReadonlyArray<StudyFinding>) => StudyReport
+}
+
+export type StudyUse = Use<"study", StudyInstance>
+
+/** Defines a study: a plugin of its own, with a schema of its config. */
+export const defineStudy = <const O extends Type>(spec: {
+  readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
+  readonly options: O
+  readonly make: (options: O["infer"]) => Effect.Effect<Omit<StudyInstance, "name">, InvalidInput>
+}): Plugin<O, StudyUse> => {
+  checkDefinition("study", spec)
+  return definePlugin({
+    kind: "study",
+    name: spec.name,
+    options: spec.options,
+    from: spec.from,
+    more: () => ({}),
+    make: (options) => Effect.map(spec.make(options), (study): StudyInstance => ({ name: spec.name, ...study })),
+  })
+}
