@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
-import { Effect } from "effect"
+import { instanceOf } from "@winnow/testing"
 import { knn } from "./index.ts"
 
 const scoreOf = async (h: ReadonlyArray<ReadonlyArray<number>>, gold: ReadonlyArray<number>, k: number) => {
-  const instance = await Effect.runPromise(knn({ k }).instance)
+  const instance = await instanceOf(knn({ k }))
   const [N, d] = [h.length, h[0]!.length]
   return instance.of({
     N,
@@ -68,6 +68,5 @@ test("rows of zeros are no fault, and one other token is the least", async () =>
 })
 
 test("k is an integer from 1", async () => {
-  const { message } = await Effect.runPromise(Effect.flip(knn.use({ k: 0 }).instance))
-  expect(message).toContain("score knn: k must be")
+  await expect(instanceOf(knn.use({ k: 0 }) as ReturnType<typeof knn>)).rejects.toThrow("score knn: k must be")
 })
