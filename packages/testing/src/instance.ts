@@ -1,5 +1,5 @@
-/** Makes a filter or loss instance without a lab: no model is there, as statistics and logits are given by the law. */
-import type { Use } from "@winnow/core"
+/** Makes the instance of a plugin without a lab: no model is there, as figures and logits are given by the law. */
+import type { PluginKind, Use } from "@winnow/core"
 import { Effect } from "effect"
 
 /**
@@ -7,5 +7,5 @@ import { Effect } from "effect"
  *
  * @error InvalidInput when the options are not valid
  */
-export const instanceOf = <Instance>(use: Use<"filter" | "loss", Instance>): Promise<Instance> =>
+export const instanceOf = <Instance>(use: Use<PluginKind, Instance>): Promise<Instance> =>
   Effect.runPromise(use.instance)
