@@ -1,7 +1,12 @@
-/** `winnow`: the command line as a process. */
-import { Command } from "effect/cli"
-import { withExitCodes } from "./exit.ts"
-import { runMain } from "./platform.ts"
-import { winnow } from "./winnow.ts"
+/** `winnow`: the command line as a process. Limits on memory are looked at before anything large is loaded. */
+import { writeSync } from "node:fs"
+import { commandsNeed, limitProblem } from "@winnow/engine/memory"
 
-if (import.meta.main) winnow.pipe(Command.run({ version: "0.1.0" }), withExitCodes, runMain)
+if (import.meta.main) {
+  const problem = limitProblem(commandsNeed)
+  if (problem === undefined) (await import("./start.ts")).start()
+  else {
+    writeSync(2, `error: memory: ${problem}\n`)
+    process.exit(2)
+  }
+}

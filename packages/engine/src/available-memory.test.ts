@@ -1,18 +1,7 @@
 import { expect, test } from "bun:test"
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { dirname, join } from "node:path"
 import { availableMemory } from "./available-memory.ts"
+import { rootOf } from "./root-folder.fixture.ts"
 
-/** A root folder with these files. */
-const rootOf = (files: Record<string, string>) => {
-  const root = mkdtempSync(join(tmpdir(), "winnow-memory-"))
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(dirname(join(root, name)), { recursive: true })
-    writeFileSync(join(root, name), text)
-  }
-  return root
-}
 const GB = 1e9
 const meminfo = { "proc/meminfo": "MemTotal: 16000000 kB\nMemFree: 1000000 kB\nMemAvailable:    8000000 kB\n" }
 
@@ -34,6 +23,28 @@ test.skipIf(process.platform === "darwin")("the machine's, and no more than a co
   })
   expect(availableMemory(rootOf(one("9223372036854771712")))).toBe(8.192 * GB)
   expect(availableMemory(rootOf(one("2000000000")))).toBe(0.5 * GB)
+})
+
+test.skipIf(process.platform === "darwin")("the limits on the process's own group and on all above it count", () => {
+  const group = (folder: string, [limit, used]: readonly [string, string], most: number, now: number) => ({
+    [`${folder}/${limit}`]: `${most}\n`,
+    [`${folder}/${used}`]: `${now}\n`,
+  })
+  const two = (folder: string, most: number, now: number) =>
+    group(`sys/fs/cgroup${folder}`, ["memory.max", "memory.current"], most, now)
+  const one = (folder: string, most: number, now: number) =>
+    group(`sys/fs/cgroup/memory${folder}`, ["memory.limit_in_bytes", "memory.usage_in_bytes"], most, now)
+  const own = (line: string) => ({ ...meminfo, "proc/self/cgroup": `12:cpu,cpuacct:/x\n${line}\n` })
+  const v2 = own("0::/user.slice/job")
+  expect(availableMemory(rootOf({ ...v2, ...two("/user.slice/job", 3 * GB, GB) }))).toBe(2 * GB)
+  expect(availableMemory(rootOf({ ...v2, ...two("/user.slice", 3 * GB, 2.5 * GB) }))).toBe(0.5 * GB)
+  expect(availableMemory(rootOf({ ...v2, ...two("/user.slice/other", GB, 0) }))).toBe(8.192 * GB)
+  const v1 = own("4:memory:/job/7")
+  expect(
+    availableMemory(rootOf({ ...v1, ...one("/job/7", 2 * GB, GB), ...one("/job", 9 * GB, 8.8 * GB) })),
+  ).toBeCloseTo(0.2 * GB, -1)
+  // a container sees its own group as the root, and the name that the host gives it
+  expect(availableMemory(rootOf({ ...v1, ...one("", 2 * GB, GB) }))).toBe(GB)
 })
 
 test("this machine has some", () => {

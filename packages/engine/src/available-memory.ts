@@ -1,7 +1,7 @@
-/** Memory that programs can still get: the machine's, or less where a container has a limit. */
+/** Memory that programs can still get: the machine's, or less where a control group of this process has a limit. */
 import { readFileSync } from "node:fs"
 import { freemem, totalmem } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 
 const text = (file: string): string | undefined => {
   try {
@@ -11,36 +11,61 @@ const text = (file: string): string | undefined => {
   }
 }
 
-/** Files of a control group, version 2 and version 1, as a container sees its own. */
-const groups = [
-  { at: "sys/fs/cgroup", limit: "memory.max", used: "memory.current", inactive: /^inactive_file (\d+)$/m },
+/** A version of control groups: its line in /proc/self/cgroup, where its tree may be mounted, and the names of its files. */
+const versions = [
   {
-    at: "sys/fs/cgroup/memory",
+    own: /^0::(\/.*)$/m,
+    mounts: ["sys/fs/cgroup", "sys/fs/cgroup/unified"],
+    limit: "memory.max",
+    used: "memory.current",
+    inactive: /^inactive_file (\d+)$/m,
+  },
+  {
+    own: /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m,
+    mounts: ["sys/fs/cgroup/memory"],
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
     inactive: /^total_inactive_file (\d+)$/m,
   },
 ]
 
-/** Bytes left of the container's limit; caches that it would give back count too. Infinite without a limit. */
-const leftInGroup = (root: string): number =>
-  Math.min(
-    ...groups.map(({ at, limit, used, inactive }) => {
-      const [most, now] = [limit, used].map((name) => Number.parseInt(text(join(root, at, name)) ?? "", 10))
-      if (!Number.isFinite(most) || !Number.isFinite(now)) return Number.POSITIVE_INFINITY // none, or "max"
-      const given = Number(inactive.exec(text(join(root, at, "memory.stat")) ?? "")?.[1] ?? 0)
-      return Math.max(0, most! - now! + given)
-    }),
-  )
+/**
+ * A group and all above it, each of which may have a limit. Parts of the path may be missing under the mount: a container
+ * sees its own group as the root.
+ */
+const upwards = (path: string): ReadonlyArray<string> => (path === "/" ? ["/"] : [path, ...upwards(dirname(path))])
 
 /**
- * Bytes that programs can still get. Linux counts caches that it would give back, and a container's limit; macOS says too
- * little of what is free, so there it is all that the machine has.
+ * Bytes left of the limits on this process's control groups, version 1 and 2; caches that a group would give back count
+ * as left. Infinite without a limit.
+ *
+ * @param root where /proc and /sys are; another folder in tests
+ */
+export const leftOfGroups = (root = "/"): number => {
+  const groups = text(join(root, "proc/self/cgroup")) ?? ""
+  const left = (folder: string, { limit, used, inactive }: (typeof versions)[number]) => {
+    const [most, now] = [limit, used].map((name) => Number.parseInt(text(join(folder, name)) ?? "", 10))
+    if (!Number.isFinite(most) || !Number.isFinite(now)) return Number.POSITIVE_INFINITY // no group, or "max"
+    const given = Number(inactive.exec(text(join(folder, "memory.stat")) ?? "")?.[1] ?? 0)
+    return Math.max(0, most! - now! + given)
+  }
+  return Math.min(
+    ...versions.flatMap((version) =>
+      version.mounts.flatMap((mount) =>
+        upwards(version.own.exec(groups)?.[1] ?? "/").map((path) => left(join(root, mount, path), version)),
+      ),
+    ),
+  )
+}
+
+/**
+ * Bytes that programs can still get. Linux counts caches that it would give back, and the limits on control groups; macOS
+ * says too little of what is free, so there it is all that the machine has.
  *
  * @param root where /proc and /sys are; another folder in tests
  */
 export const availableMemory = (root = "/"): number => {
   if (process.platform === "darwin") return totalmem()
   const available = /^MemAvailable:\s+(\d+)/m.exec(text(join(root, "proc/meminfo")) ?? "")?.[1]
-  return Math.min(available === undefined ? freemem() : Number(available) * 1024, leftInGroup(root))
+  return Math.min(available === undefined ? freemem() : Number(available) * 1024, leftOfGroups(root))
 }

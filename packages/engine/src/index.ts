@@ -7,6 +7,7 @@ export { type Diagnosis, type ExamineOptions, examine, packageVersion } from "./
 export { type Attempt, AttemptFailed, LibraryNotFound } from "./library/error.ts"
 export type { Flavour, Library, LibrarySource, Platform } from "./library/library.ts"
 export { type LocateOptions, locateLibrary } from "./library/locate.ts"
+export { engineNeed, limitProblem } from "./memory-limits.ts"
 export { nativeCheck } from "./native/check.ts"
 export type { Address, Functions, FunctionTable } from "./native/functions.ts"
 export {

@@ -22,7 +22,7 @@ const ofSqlite = (error: Error): FileError | undefined => {
 
 /** How JavaScriptCore, libtensorflow and the native library say that they were given no memory. */
 const memoryWords =
-  /\b(out of memory|array buffer allocation failed|invalid (typed array|array buffer) length|cannot allocate memory|failed to allocate|bad_alloc|OOM when allocating)\b/i
+  /\b(out of memory|array buffer allocation failed|invalid (typed array|array buffer) length|cannot allocate memory|failed to allocate|bad_alloc|OOM when allocating|no memory for)\b/i
 
 /** The error for memory that the system does not give. */
 export const outOfMemory = (found: string): FileError => {
@@ -39,7 +39,8 @@ export const outOfMemory = (found: string): FileError => {
 export const machineErrorOf = (error: unknown, path?: string): FileError | undefined => {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
     const found = fileErrorOf(at, path) ?? ofSqlite(at)
-    if (found !== undefined) return found.code === "ENOMEM" ? outOfMemory(found.message) : found
+    if (found !== undefined)
+      return found.code === "ENOMEM" && found.path !== "memory" ? outOfMemory(found.message) : found
     if (memoryWords.test(at.message)) return outOfMemory(at.message)
   }
   return undefined

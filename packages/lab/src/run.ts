@@ -11,7 +11,7 @@ import type { Resolved } from "./experiment/resolve.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems } from "./preflight/contexts.ts"
-import { memoryProblem } from "./preflight/memory.ts"
+import { checkMemory, leastLength } from "./preflight/memory.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
@@ -172,6 +172,18 @@ const checkCleanTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>)
     }
   })
 
+/**
+ * Refuses a run that no memory of this machine holds, before anything is computed: by the lengths of its data where they are
+ * in the store, else by what its texts have at the least.
+ */
+export const checkPlannedMemory = (resolved: Resolved, texts: Texts, { data, architectures }: Graph) =>
+  Effect.gen(function* () {
+    const store = yield* Store
+    const known = sizesFrom(store.find(data.kind, data.key))?.length
+    const examples = yield* texts.of(resolved.task).examples("train")
+    yield* checkMemory(resolved, architectures, Math.ceil(known || leastLength(examples, resolved.maxLength)))
+  })
+
 /** Refuses data that cannot be right before anything is trained on it, and shows three examples. */
 const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
@@ -183,8 +195,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     const encoded = yield* readSplit(data, "train")
     if (encoded.examples.length > 0) yield* sayNotes(batchNotes(resolved, encoded.examples.length))
     const length = Math.ceil(encoded.tokens / Math.max(1, encoded.examples.length))
-    const tooLarge = memoryProblem(resolved, graph.architectures, length, thisMachine())
-    if (tooLarge) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems: [tooLarge] })
+    yield* checkMemory(resolved, graph.architectures, length)
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
     const { target, draft, others = [] } = graph.architectures
     const ofModels = [target, draft, ...others.map(({ architecture }) => architecture)].flatMap((a) => a.notes ?? [])
@@ -267,6 +278,7 @@ export const runExperiment = (
     yield* sayUntold(resolved)
     const ofTasks = yield* checkTasks(resolved, texts)
     const planned = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
+    yield* checkPlannedMemory(resolved, texts, planned)
     const { slug: experiment, part = null } = options
     const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
     return yield* entered(

@@ -1,6 +1,15 @@
 /** Opens the tensor engine: finds libtensorflow, binds it, makes it TFJS's backend. */
 import { createRequire } from "node:module"
-import { type Library, locateLibrary, type NativeInfo, processorFlags, variantsToTry } from "@winnow/engine"
+import {
+  engineNeed,
+  type Library,
+  limitProblem,
+  locateLibrary,
+  type NativeInfo,
+  processorFlags,
+  variantsToTry,
+} from "@winnow/engine"
+import { FileError } from "@winnow/files"
 import { type } from "arktype"
 import { type Backend, makeBackend } from "./backend.ts"
 import { openBinding } from "./binding/binding.ts"
@@ -62,6 +71,9 @@ let openedInfo: EngineInfo | undefined
 const open = async (options: EngineOptions): Promise<EngineInfo> => {
   // A wrong wish is refused before TensorFlow is loaded, which happens once in a process.
   if (options.native !== false) variantsToTry(processorFlags(), process.env["WINNOW_NATIVE"])
+  const { threads, interOpThreads, gpu = true, gpuMemoryGrowth = true, native = true } = options
+  const problem = limitProblem(engineNeed(threads))
+  if (problem !== undefined) throw new FileError("memory", problem, "ENOMEM")
   const library = await locateLibrary(options.gpu === undefined ? {} : { gpu: options.gpu })
   // TensorFlow and oneDNN read these from the process's environment when they load.
   const level = getEnvironment("TF_CPP_MIN_LOG_LEVEL")
@@ -70,7 +82,6 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
   if (level === undefined) setEnvironment("TF_CPP_MIN_LOG_LEVEL", quiet ? "3" : "0", false)
   if (options.products !== undefined)
     setEnvironment("ONEDNN_DEFAULT_FPMATH_MODE", options.products === "bfloat16" ? "BF16" : "STRICT", true)
-  const { threads, interOpThreads, gpu = true, gpuMemoryGrowth = true, native = true } = options
   const binding = openBinding(
     library.files,
     {
@@ -97,7 +108,8 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
 /**
  * Opens the engine, once per process: later calls give the same promise. After a failure the next call tries again.
  *
- * @error TypeError for options of the wrong form; Error when it was opened with other options, or WINNOW_NATIVE asks for what is not there; LibraryNotFound
+ * @error TypeError for options of the wrong form; Error when it was opened with other options, or WINNOW_NATIVE asks for what is not there; LibraryNotFound;
+ * FileError where a limit leaves too little memory
  */
 export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => {
   const valid = EngineOptions(options)

@@ -1,24 +1,43 @@
 /** Trainings that no memory of this machine holds. */
+import { type Example, InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
 import type { Resolved } from "../experiment/resolve.ts"
-import { type Machine, workerBytes } from "../schedule/jobs.ts"
+import { type Machine, thisMachine, workerBytes } from "../schedule/jobs.ts"
 
 /** An estimate this many times the free memory is beyond its error (a factor of 2) and beyond what other programs free. */
 const beyondDoubt = 4
 
+/** Characters of a token, on the average of a text: no tokenizer makes so few tokens as this. */
+const mostCharacters = 16
+
 /**
- * The problem of a run that cannot fit; undefined where it may.
+ * Tokens that the examples of a task have at the least, on average, before they are encoded. Examples that are longer than
+ * `maxLength` whatever the tokenizer are left out, as the data stage does.
+ */
+export const leastLength = (examples: ReadonlyArray<Example>, maxLength: number): number => {
+  const least = examples
+    .map(({ prompt, answer }) => (prompt.length + answer.length) / mostCharacters)
+    .filter((length) => length <= maxLength)
+  return Math.max(2, Math.floor(least.reduce((sum, length) => sum + length, 0) / Math.max(1, least.length)))
+}
+
+/**
+ * Refuses a run that cannot fit.
  *
  * @param length mean tokens of an encoded example: `maxLength` alone says little
+ * @error InvalidInput with the size of its largest training and the memory that is free
  */
-export const memoryProblem = (
-  resolved: Pick<Resolved, "target" | "draft" | "arms" | "capacity">,
+export const checkMemory = (
+  resolved: Pick<Resolved, "name" | "target" | "draft" | "arms" | "capacity">,
   architectures: Architectures,
   length: number,
-  { memory }: Pick<Machine, "memory">,
-): string | undefined => {
+  { memory }: Pick<Machine, "memory"> = thisMachine(),
+): Effect.Effect<void, InvalidInput> => {
   const bytes = workerBytes({ ...resolved, maxLength: length }, architectures)
-  if (bytes <= beyondDoubt * memory) return undefined
+  if (bytes <= beyondDoubt * memory) return Effect.void
   const gigabytes = (of: number) => `${Number((of / 1e9).toPrecision(2)).toLocaleString("en")} GB`
-  return `its largest training takes about ${gigabytes(bytes)} of memory, ${gigabytes(memory)} are free; set smaller models or a smaller batchSize`
+  const sizes = `its largest training takes about ${gigabytes(bytes)} of memory, ${gigabytes(memory)} are free`
+  const problems = [`${sizes}; set smaller models or a smaller batchSize`]
+  return Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems }))
 }

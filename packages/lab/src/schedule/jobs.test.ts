@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import quickstart from "../../../../experiments/001-quickstart/experiment.ts"
 import { tinyModel } from "../../test/tiny.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { memoryProblem } from "../preflight/memory.ts"
+import { checkMemory, leastLength } from "../preflight/memory.ts"
 import { stage } from "../stage.ts"
 import { allowedJobs, askedJobs, thisMachine, workerBytes } from "./jobs.ts"
 import { restWaitsFor } from "./order.ts"
@@ -44,11 +44,24 @@ test("a training far beyond the memory of the machine is refused with both sizes
   const of = (hidden: number) => Effect.runSync(tinyModel(hidden).instance)
   const small = { draft: of(8), target: of(8) }
   const problem = (arms: typeof resolved.arms, models = small) =>
-    memoryProblem({ ...resolved, arms }, models, 30, { memory: 16 * GB })
+    Effect.runSync(
+      checkMemory({ ...resolved, arms }, models, 30, { memory: 16 * GB }).pipe(
+        Effect.as(undefined),
+        Effect.catch(({ problems }) => Effect.succeed(problems.join())),
+      ),
+    )
   expect(problem(resolved.arms)).toBeUndefined()
   const arms = resolved.arms.map((arm) => ({ ...arm, batchSize: 1e9 }))
   expect(problem(arms)).toMatch(/^its largest training takes about [\d,]+ GB of memory, 16 GB are free; set smaller/)
   expect(problem(resolved.arms, { ...small, target: { ...of(8), trunkFlops: () => 1e18 } })).toContain("GB are free")
+})
+
+test("the length of examples that are not encoded yet is never too long, whatever the tokenizer", () => {
+  const of = (characters: number) => ({ prompt: "x".repeat(characters), answer: "" })
+  expect(leastLength([of(1600), of(3200)], 512)).toBe(150)
+  expect(leastLength([of(1600), of(16 * 513)], 512)).toBe(100) // the second is left out when data is encoded
+  expect(leastLength([of(1)], 512)).toBe(2)
+  expect(leastLength([], 512)).toBe(2)
 })
 
 test("a worker's memory: the measured 0.6 GB of the quickstart, more with larger models and batches", async () => {

@@ -1,0 +1,55 @@
+/** Limits on memory end a command in a sentence, whatever part of it comes to need more. */
+import { expect, test } from "bun:test"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** Runs a command by a shell that does something before. */
+const run = async (before: string, ...args: ReadonlyArray<string>) => {
+  const command = ["sh", "-c", `${before} "$0" "$@"`, process.execPath, join(import.meta.dir, "main.ts"), ...args]
+  const env = { ...process.env, WINNOW_HOME: mkdtempSync(join(tmpdir(), "winnow-limits-")) }
+  const child = Bun.spawn(command, { env, stdout: "pipe", stderr: "pipe" })
+  const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
+  return { code: await child.exited, out, err }
+}
+const limited = (kilobytes: number, ...args: ReadonlyArray<string>) => run(`ulimit -v ${kilobytes}; exec`, ...args)
+
+test.skipIf(process.platform !== "linux")(
+  "below the addresses that commands need",
+  async () => {
+    for (const kilobytes of [600_000, 1_000_000, 2_000_000, 2_200_000]) {
+      const { code, out, err } = await limited(kilobytes, "runs")
+      expect([code, out]).toEqual([2, ""])
+      expect(err).toMatch(
+        /^error: memory: winnow needs 2\.5 GB of addresses, and the limit on this process is \d\.\d GB; raise it \(`ulimit -v unlimited`\)\n$/,
+      )
+    }
+    expect((await limited(2_600_000, "runs", "--help")).code).toBe(0)
+  },
+  60_000,
+)
+
+test.skipIf(process.platform !== "linux")(
+  "below the addresses that the engine needs",
+  async () => {
+    for (const kilobytes of [2_600_000, 4_000_000]) {
+      const { code, err } = await limited(kilobytes, "experiment", "quickstart", "--dry-run")
+      expect(code).toBe(2)
+      expect(err).toMatch(
+        /^error: memory: TensorFlow needs \d\.\d GB of addresses, and the limit on this process is \d/m,
+      )
+      expect(err).not.toMatch(/\n\s+at /)
+    }
+  },
+  60_000,
+)
+
+test("a training far beyond the memory is refused before the first stage, and by --dry-run", async () => {
+  const command = ["experiment", "quickstart", "--set", "arms.random.batchSize=30000000"]
+  for (const args of [command, [...command, "--dry-run"]]) {
+    const { code, out, err } = await run("exec", ...args)
+    expect([code, out]).toEqual([1, ""])
+    expect(err).toMatch(/its largest training takes about [\d,]+ GB of memory, [\d.]+ GB are free; set smaller models/)
+    expect(err).not.toContain("stages done")
+  }
+}, 60_000)
