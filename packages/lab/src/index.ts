@@ -2,6 +2,7 @@ export { type Cleaning, findRemovable, type Removable, removeAll } from "./clean
 export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
+export { pluginFrom, pluginsOf } from "./experiment/plugin-from.ts"
 export { type Resolved, resolve } from "./experiment/resolve.ts"
 export { applySettings, parseSetting } from "./experiment/settings.ts"
 export {

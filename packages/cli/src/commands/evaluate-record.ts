@@ -9,7 +9,10 @@ import type { Prompt } from "./evaluate-prompts.ts"
 /** The request to the command. */
 export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "dataset"> {
   readonly target: string
-  readonly draft: string
+  /** The folder of a draft model; either this or a proposer. */
+  readonly draft?: string
+  /** A plugin by name, path or package, or `{"name": ..., "options": {...}}`. */
+  readonly proposer?: string
   /** A file of lines {"prompt": "..."} or {"ids": [...]}. */
   readonly prompts: string
   /** Name of the data set in captions; the file's name if left out. */
@@ -34,9 +37,16 @@ export const modelFacts = (folder: string, { architecture }: Model) => ({
 
 /** An evaluation with what it was made under: what `--json` prints. */
 export interface EvaluationRecord extends Omit<Evaluation, "results"> {
-  readonly schema: 1
+  readonly schema: 2
   readonly target: ReturnType<typeof modelFacts>
-  readonly draft: ReturnType<typeof modelFacts>
+  /** The proposer, "model" for a draft, with its options and its parameters. */
+  readonly proposer: {
+    readonly name: string
+    readonly options: Readonly<Record<string, unknown>>
+    readonly parameters: number
+  }
+  /** The draft, where the proposer is a model of a folder. */
+  readonly draft: ReturnType<typeof modelFacts> | null
   readonly conditions: EvaluateSettings & {
     readonly decoding: "greedy" | "sampled"
     /** The file, and how many prompts it has. */
@@ -60,8 +70,13 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   readonly results: ReadonlyArray<Evaluation["results"][number] & { readonly texts?: ReadonlyArray<string> }>
 }
 
-/** Texts that are longer than the draft's context: it proposes less near its end and nothing beyond it. */
-const shortDraftNotes = ({ results }: Evaluation, prompts: ReadonlyArray<Prompt>, draftContext: number) => {
+/** Texts that are longer than the proposer's context: it proposes less near its end and nothing beyond it. */
+const shortContextNotes = (
+  { results }: Evaluation,
+  prompts: ReadonlyArray<Prompt>,
+  draftContext: number | undefined,
+): ReadonlyArray<string> => {
+  if (draftContext === undefined) return []
   const outputs = results[0]?.outputs ?? []
   const beyond = prompts.filter(({ ids }, i) => readableLength(ids.length, draftContext) < (outputs[i]?.length ?? 0))
   const unread = prompts.filter(({ ids }) => readableLength(ids.length, draftContext) === 0)
@@ -78,7 +93,7 @@ export const notesOf = (
   evaluation: Evaluation,
   prompts: ReadonlyArray<Prompt>,
   maxNew: number,
-  { target: context, draft: draftContext }: { readonly target: number; readonly draft: number },
+  { target: context, draft: draftContext }: { readonly target: number; readonly draft: number | undefined },
 ) => {
   const cut = prompts.filter(({ ids }) => ids.length + maxNew > context).length
   const cutNotes =
@@ -87,7 +102,7 @@ export const notesOf = (
       : [
           `${cut} of ${prompts.length} prompts leave room for fewer than ${maxNew} tokens in the target's context of ${context}.`,
         ]
-  const notes = [...cutNotes, ...shortDraftNotes(evaluation, prompts, draftContext)]
+  const notes = [...cutNotes, ...shortContextNotes(evaluation, prompts, draftContext)]
   for (const { draftLength, identity, estimateAgrees, counts } of evaluation.results) {
     if (identity !== null && identity.identical < identity.prompts) {
       const margins = identity.differences.map(({ margin }) => margin.toExponential(1)).join(", ")
@@ -97,7 +112,7 @@ export const notesOf = (
     }
     if (estimateAgrees !== null && estimateAgrees < prompts.length)
       notes.push(
-        `gamma ${draftLength}: for ${prompts.length - estimateAgrees} of ${prompts.length} prompts the pass over the target's texts counts otherwise than the run: near ties of the draft or the target.`,
+        `gamma ${draftLength}: for ${prompts.length - estimateAgrees} of ${prompts.length} prompts the estimate on the target's texts counts otherwise than the run: near ties of the draft or the target.`,
       )
     if (counts.fallbacks > 0)
       notes.push(

@@ -63,16 +63,17 @@ const times = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
     if (t === null) return []
     const { draft, target, verify } = t.seconds
     const calls = [draft, target, verify, t.secondsPerToken.alone, t.secondsPerToken.withDraft].map(microseconds)
+    const n = t.proposedPerCall.toFixed(2)
     const ratios = [t.predicted, t.predictedFromVerify, t.ofTotals, t.speedup].map((x) => x.toFixed(2))
-    return [[String(draftLength), ...calls, t.blockEfficiency.toFixed(2), ...ratios]]
+    return [[String(draftLength), ...calls, n, t.blockEfficiency.toFixed(2), ...ratios]]
   })
   if (rows.length === 0) return []
-  const head = ["gamma", "T draft", "T target", "T verify", "alone", "with draft", "tau"]
+  const head = ["gamma", "T draft", "T target", "T verify", "alone", "with draft", "proposed", "tau"]
   const ratios = ["predicted", "by T verify", "of totals", "measured"]
   return [
     "",
-    "Time: us of a call (draft on a token, target on a token, target on a block), us of a token of text (prompt included), and",
-    "speed-ups: predicted T_target / T with T = (gamma T_draft + T_target) / tau, the same with T_verify, of total times, measured (median):",
+    "Time: us of a proposed token, of a target call on a token, of one on a block; us of a token of text (prompt included); tokens proposed a call;",
+    "speed-ups: predicted T_target / T with T = (proposed T_draft + T_target) / tau, the same with T_verify, of total times, measured (median):",
     align([[...head, ...ratios], ...rows], new Set()),
   ]
 }
@@ -98,20 +99,34 @@ const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord)
   return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, ${c.rounds === 1 ? "1 round" : `median of ${c.rounds} rounds`} after an untimed one, batch 1, ${machine.cpu}.${busy}`
 }
 
+/** The proposer with what it is made of. */
+const proposerLine = ({ proposer, draft }: EvaluationRecord): string => {
+  if (draft !== null) return `Draft: ${short(draft.parameters)} parameters, ${draft.folder}.`
+  const options = Object.entries(proposer.options)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => ` ${key} ${JSON.stringify(value)}`)
+  const size = proposer.parameters === 0 ? "no parameters" : `${short(proposer.parameters)} parameters`
+  return `Proposer: ${proposer.name}${options.length === 0 ? "" : ` with${options.join(",")}`}, ${size}.`
+}
+
 /** The report, without a newline at its end. */
 export const evaluationReport = (record: EvaluationRecord): string => {
-  const { conditions: c, target, draft, results, sampledTexts, greedyTexts, notes } = record
+  const { conditions: c, target, draftKl, results, sampledTexts, greedyTexts, notes } = record
   const cuts = [
     ...(c.topK === undefined ? [] : [`top-k ${c.topK}`]),
     ...(c.topP === undefined ? [] : [`top-p ${c.topP}`]),
   ]
   const temperature = (t: number) => [`temperature ${t}`, ...(t === 0 ? [] : cuts)].join(", ")
   const gammas = results.map(({ draftLength }) => draftLength).join(", ")
+  const klText =
+    draftKl === null
+      ? ""
+      : `, KL of the draft ${figure(draftKl, 3)} nats${cuts.length === 0 ? "" : " (before top-k and top-p)"}`
   const tested = span(results.map(({ counts }) => counts.tested))
   const greedyFrom =
     c.decoding === "greedy"
       ? []
-      : [`Greedy acceptance: the draft on the target's greedy texts, ${greedyTexts.tokens} tokens, by one pass.`]
+      : [`Greedy acceptance: of the target's greedy texts, ${greedyTexts.tokens} tokens, without decoding.`]
   return [
     acceptances(record),
     ...places(results),
@@ -119,11 +134,11 @@ export const evaluationReport = (record: EvaluationRecord): string => {
     "",
     `${c.decoding === "greedy" ? "Greedy" : "Sampled"} decoding, ${temperature(c.temperature)}, gamma = ${gammas}, ${c.dataset}, ${c.promptCount} prompts, at most ${c.maxNew} new tokens, ${tested} tested tokens.`,
     ...greedyFrom,
-    `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %, KL of the draft ${figure(record.draftKl, 3)} nats${cuts.length === 0 ? "" : " (before top-k and top-p)"}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
+    `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %${klText}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
     ...identityLine(results),
     timingLine(record),
     "Intervals: 95 % for new prompts, by Student's t; nothing is said of other seeds or trainings.",
-    `Target: ${short(target.parameters)} parameters, ${target.folder}. Draft: ${short(draft.parameters)} parameters, ${draft.folder}.`,
+    `Target: ${short(target.parameters)} parameters, ${target.folder}. ${proposerLine(record)}`,
     ...notes.map((note) => `Note: ${note}`),
   ].join("\n")
 }

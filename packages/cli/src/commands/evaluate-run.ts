@@ -3,7 +3,7 @@ import { loadavg } from "node:os"
 import { basename } from "node:path"
 import { DataError, decode, InvalidInput } from "@winnow/core"
 import { type Codec, vocabularyProblems } from "@winnow/data"
-import { evaluateOptions, evaluateProposer, modelProposer } from "@winnow/decoding"
+import { evaluateOptions, evaluateProposer } from "@winnow/decoding"
 import { stopAtText } from "@winnow/generation"
 import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
@@ -14,15 +14,21 @@ import type { View } from "../view.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
 import { endNotes, generationNotes } from "./evaluate-generation.ts"
 import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
+import { type AskedProposer, askedProposer } from "./evaluate-proposer.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
 import { tokenNotes } from "./evaluate-tokens.ts"
 
-/** Both models for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
-const openPair = Effect.fnUntraced(function* (targetFolder: string, draftFolder: string, tokenizer: Codec | undefined) {
-  const [target, draft] = [yield* openModel(targetFolder), yield* openModel(draftFolder)]
+/** Target and proposer for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
+const openPair = Effect.fnUntraced(function* (
+  targetFolder: string,
+  asked: AskedProposer,
+  tokenizer: Codec | undefined,
+) {
+  const [target, proposer] = [yield* openModel(targetFolder), yield* asked.open]
+  const { vocabularySize } = proposer
   const sizes = [
     { name: "target", vocabularySize: target.architecture.vocabularySize },
-    { name: "draft", vocabularySize: draft.architecture.vocabularySize },
+    ...(vocabularySize === undefined ? [] : [{ name: asked.folder ? "draft" : asked.name, vocabularySize }]),
   ]
   const problems = [...vocabularyProblems(sizes)]
   const V = target.architecture.vocabularySize
@@ -32,7 +38,7 @@ const openPair = Effect.fnUntraced(function* (targetFolder: string, draftFolder:
       `the target has a vocabulary of ${V}, its tokenizer ${tokenizer.vocabularySize}; expected at least as many rows as tokens: put the model's own tokenizer.json into its folder`,
     )
   if (problems.length > 0) return yield* new InvalidInput({ what: "vocabularies", problems })
-  return { target, draft }
+  return { target, proposer }
 })
 
 /** The rule of stop strings; undefined of none. @error InvalidInput without a tokenizer to read texts with, or for an empty one */
@@ -72,9 +78,10 @@ const telling = (view: View) => {
 }
 
 /**
- * Evaluates a draft folder against a target folder.
+ * Evaluates a proposer against a target folder.
  *
- * @error InvalidInput for a prompt file, vocabularies or settings that cannot be; all are looked at before anything is decoded
+ * @error InvalidInput for a prompt file, a proposer, vocabularies or settings that cannot be; all are looked at before
+ * anything is decoded
  * @error DataError for a folder that holds no whole model, or a file that cannot be read
  * @error EngineClosed when the tensor engine does not open
  */
@@ -82,6 +89,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const {
     target: targetFolder,
     draft: draftFolder,
+    proposer: named,
     prompts: file,
     eos: givenEnds,
     stop,
@@ -100,14 +108,19 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     })
   const load = Math.round(loadavg()[0]! * 10) / 10 // before there is any of our own
   const lines = yield* readPromptFile(file)
-  const tokenizer = yield* sharedTokenizer(targetFolder, draftFolder)
+  const asked = yield* askedProposer({
+    ...(draftFolder === undefined ? {} : { draft: draftFolder }),
+    ...(named === undefined ? {} : { proposer: named }),
+  })
+  const tokenizer = yield* sharedTokenizer(targetFolder, asked.folder ?? targetFolder)
   const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
   yield* engine
   yield* Effect.acquireRelease(
     Effect.sync(() => setPrecision(precision)),
     (before) => Effect.sync(() => setPrecision(before)),
   )
-  const { target, draft } = yield* openPair(targetFolder, draftFolder, tokenizer)
+  const { target, proposer } = yield* openPair(targetFolder, asked, tokenizer)
+  const draft = proposer.model
   const { vocabularySize, maxLength: targetContext } = target.architecture
   const limits = { vocabularySize, targetContext }
   const prompts = yield* encodePrompts(file, lines, tokenizer, limits, { specialTokens })
@@ -116,17 +129,15 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     ...(yield* generationNotes(targetFolder, { temperature, topK, topP })),
     ...(yield* endNotes(targetFolder, { ids: eosIds, source: eosSource })),
   ]
-  for (const [folder, model] of [
-    [targetFolder, target],
-    [draftFolder, draft],
-  ] as const)
-    yield* requireFiniteLogits(folder, model, prompts[0]!.ids)
+  yield* requireFiniteLogits(targetFolder, target, prompts[0]!.ids)
+  if (draft !== undefined && asked.folder !== undefined)
+    yield* requireFiniteLogits(asked.folder, draft, prompts[0]!.ids)
   const options = { ...settings, eosIds: [...eosIds] }
   const evaluation = yield* Effect.tryPromise({
     try: (signal) =>
       evaluateProposer(
         target,
-        modelProposer(draft),
+        proposer,
         prompts.map(({ ids }) => ids),
         options,
         { signal, ...(stopRule && { stop: stopRule }), ...(view && { onProgress: telling(view) }) },
@@ -136,10 +147,11 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const textOf = (ids: ReadonlyArray<number>) =>
     tokenizer!.decode(eosIds.includes(ids.at(-1)!) ? ids.slice(0, -1) : ids)
   const record: EvaluationRecord = {
-    schema: 1,
+    schema: 2,
     created: new Date().toISOString(),
     target: modelFacts(targetFolder, target),
-    draft: modelFacts(draftFolder, draft),
+    proposer: { name: asked.name, options: asked.options, parameters: proposer.parameters },
+    draft: draft && asked.folder !== undefined ? modelFacts(asked.folder, draft) : null,
     conditions: {
       ...options,
       ...{ decoding: temperature === 0 ? "greedy" : "sampled", prompts: file, promptCount: prompts.length },
@@ -153,9 +165,9 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
       ...(tokenizer === undefined
         ? []
         : tokenNotes(tokenizer, { lines, specialTokens, eosIds, eosSource }, evaluation)),
-      ...[target, draft].flatMap(({ architecture }) => architecture.notes ?? []),
+      ...[target, ...(draft ? [draft] : [])].flatMap(({ architecture }) => architecture.notes ?? []),
       ...ofGeneration,
-      ...notesOf(evaluation, prompts, maxNew, { target: targetContext, draft: draft.architecture.maxLength }),
+      ...notesOf(evaluation, prompts, maxNew, { target: targetContext, draft: proposer.maxLength }),
     ],
     ...evaluation,
     results: evaluation.results.map((result) => ({

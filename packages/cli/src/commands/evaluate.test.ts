@@ -227,6 +227,8 @@ test("the command: JSON alone on stdout, a table with its caption; progress on s
     out: "",
     err: expect.stringMatching(/^error: .* is not a directory: give the folder that holds model.safetensors/),
   })
+  const lookUp = command("--target", at("target"), "--proposer", "ngram", "--prompts", numbers, "--rounds", "0")
+  expect([lookUp.code, lookUp.out]).toEqual([0, expect.stringContaining("Proposer: ngram")])
   const wrong = winnow("--draft-length", "2,x")
   expect([wrong.code, wrong.err]).toEqual([1, expect.stringContaining("--draft-length 2,x: expected whole numbers")])
 }, 60_000)
@@ -417,4 +419,62 @@ describe("refused before anything is decoded", () => {
   }
   for (const [name, [changes, says]] of Object.entries(settings))
     test(name, async () => expect(await refusal(changes)).toContain(says))
+})
+
+describe("a proposer in the place of a draft", () => {
+  const { draft: _, ...withoutDraft } = request()
+  const withProposer = (proposer: string, changes: Partial<EvaluateRequest> = {}) =>
+    Effect.runPromise(
+      Effect.scoped(computeEvaluation({ ...withoutDraft, target: at("target"), prompts: texts, proposer, ...changes })),
+    )
+
+  test("look-up: the target's own texts, counts as a replay has them, and the record says which proposer", async () => {
+    const record = await withProposer("ngram", { maxNew: 30, rounds: 1 })
+    expect(record).toMatchObject({
+      ...{ schema: 2, draft: null, draftKl: null, parameterRatio: 0 },
+      proposer: { name: "ngram", options: { longest: 3, shortest: 1 }, parameters: 0 },
+    })
+    for (const result of record.results) {
+      expect(result).toMatchObject({ estimateAgrees: 3, identity: { identical: 3 } })
+      expect(result.mbsu).toBe(result.blockEfficiency)
+      expect(result.counts.accepted).toBeGreaterThan(0)
+      expect(result.estimated!.acceptance).toEqual(result.decoded.acceptance)
+      expect(result.timing!.proposedPerCall).toBeLessThanOrEqual(result.draftLength)
+    }
+    expect(record.expectedAcceptance!.pooled).toBeWithin(0, 1)
+    const report = evaluationReport(record)
+    expect(report).toContain("Proposer: ngram with longest 3, shortest 1, no parameters.")
+    expect(report).not.toContain("KL of the draft")
+  })
+
+  test("sampled, by options in JSON, and by the path of a module", async () => {
+    const sampling = { temperature: 0.7, draftLengths: [3] }
+    const { proposer, results } = await withProposer('{"name":"ngram","options":{"longest":2}}', sampling)
+    expect(proposer.options).toEqual({ longest: 2, shortest: 1 })
+    const module = join(import.meta.dir, "../../../../plugins/proposer-ngram/src/index.ts")
+    const other = await withProposer(`{"name":${JSON.stringify(module)},"options":{"longest":2}}`, sampling)
+    expect(other.results[0]!.outputs).toEqual(results[0]!.outputs)
+  })
+
+  const wrong: Record<string, readonly [proposer: string, says: string]> = {
+    "no such name": ["ngrams", "no proposer is called so here, and no package; there are ngram; did you mean ngram?"],
+    "an option that there is not": ['{"name":"ngram","options":{"n":3}}', "n must be removed"],
+    "no JSON": ["{ngram}", "is no JSON"],
+    "another field": ['{"name":"ngram","k":3}', "has a field k"],
+    "no file": ["./nowhere.ts", "there is no file"],
+    "a module of another kind": [
+      join(import.meta.dir, "../../../../plugins/loss-kl/src/index.ts"),
+      "exports no proposer; export one made by defineProposer",
+    ],
+  }
+  for (const [name, [proposer, says]] of Object.entries(wrong))
+    test(name, async () => expect(withProposer(proposer)).rejects.toThrow(says))
+
+  test("neither and both", async () => {
+    expect(await refusal({ proposer: "ngram" })).toContain("found both --draft and --proposer")
+    const neither = Effect.runPromise(
+      Effect.scoped(computeEvaluation({ ...withoutDraft, target: at("target"), prompts: texts })),
+    )
+    await expect(neither).rejects.toThrow("found neither --draft nor --proposer")
+  })
 })

@@ -1,4 +1,4 @@
-/** `winnow evaluate`: how well a target accepts a draft, for any two models in Hugging Face format with one vocabulary. */
+/** `winnow evaluate`: how well a target accepts a draft or another proposer; models are in Hugging Face format. */
 import { resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
@@ -27,7 +27,11 @@ export const evaluate = Command.make(
   "evaluate",
   {
     target: described(path("target"), "the model that verifies: config.json and model.safetensors"),
-    draft: described(path("draft"), "the model that proposes, of the same vocabulary"),
+    draft: described(path("draft").pipe(Flag.optional), "the model that proposes, of the same vocabulary"),
+    proposer: described(
+      Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),
+      'in the place of a draft: a plugin such as ngram, a path to one, or {"name": "ngram", "options": {...}}',
+    ),
     prompts: described(path("prompts"), `a line a prompt: {"prompt": "..."} or {"ids": [...]}`),
     draftLength: described(
       Flag.String("draft-length").pipe(Flag.withDefault("1,2,4,8")),
@@ -65,11 +69,13 @@ export const evaluate = Command.make(
     ),
     json: described(Flag.Boolean("json").pipe(Flag.withDefault(false)), "JSON on stdout, nothing else there"),
   },
-  Effect.fn("evaluate")(function* ({ json, draftLength, topK, topP, dataset, ...flags }) {
+  Effect.fn("evaluate")(function* ({ json, draftLength, draft, proposer, topK, topP, dataset, ...flags }) {
     const view = viewOnStderr()
     const request = {
       ...flags,
       draftLengths: yield* parseLengths(draftLength),
+      ...Option.match(draft, { onNone: () => ({}), onSome: (draft) => ({ draft }) }),
+      ...Option.match(proposer, { onNone: () => ({}), onSome: (proposer) => ({ proposer }) }),
       ...Option.match(topK, { onNone: () => ({}), onSome: (topK) => ({ topK }) }),
       ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),
       ...Option.match(dataset, { onNone: () => ({}), onSome: (dataset) => ({ dataset }) }),
@@ -78,5 +84,7 @@ export const evaluate = Command.make(
     yield* Console.log(json ? JSON.stringify(record) : evaluationReport(record))
   }),
 ).pipe(
-  Command.withDescription("How well a target accepts a draft, and how much faster it gets, for any two model folders"),
+  Command.withDescription(
+    "How well a target accepts a draft or another proposer, and how much faster it gets, for any model folders",
+  ),
 )

@@ -1,0 +1,43 @@
+/** The proposer of an evaluation: a draft of a folder, or a plugin. */
+import { InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
+import { modelProposer } from "@winnow/decoding"
+import { pluginFrom } from "@winnow/lab"
+import { Effect } from "effect"
+import { openModel } from "../model.ts"
+import type { EvaluateRequest } from "./evaluate-record.ts"
+
+/** A proposer before any model is opened. */
+export interface AskedProposer {
+  /** "model" for a draft. */
+  readonly name: string
+  /** The plugin's options with their defaults; none of a draft. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** The draft's folder; undefined for a plugin. */
+  readonly folder: string | undefined
+  /** Opens it for as long as the scope. */
+  readonly open: Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openModel>> | InvalidInput, Scope>
+}
+
+type Scope = Effect.Services<ReturnType<typeof openModel>>
+
+/** @error InvalidInput for neither or both of draft and proposer, for a plugin that there is not, and for its options */
+export const askedProposer = Effect.fnUntraced(function* ({
+  draft,
+  proposer,
+}: Pick<EvaluateRequest, "draft" | "proposer">): Effect.fn.Return<AskedProposer, InvalidInput> {
+  if (draft !== undefined && proposer === undefined)
+    return {
+      name: "model",
+      options: {},
+      folder: draft,
+      open: Effect.map(openModel(draft), modelProposer),
+    }
+  if (draft !== undefined || proposer === undefined) {
+    const found = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
+    const problem = `found ${found}, expected one: --draft DIR for a draft model, --proposer NAME for a plugin such as ngram`
+    return yield* new InvalidInput({ what: "evaluate", problems: [problem] })
+  }
+  // The kind is checked, and a plugin of this kind has no other type.
+  const use = (yield* pluginFrom("proposer", `--proposer ${proposer}`, proposer)) as ProposerUse
+  return { name: use.name, options: yield* use.decoded, folder: undefined, open: use.instance }
+})
