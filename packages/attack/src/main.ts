@@ -1,13 +1,14 @@
 /**
  * `bun run attack [--minutes M] [--seed S] [--kind K] [--first N] [--count N] [--json FILE]`: makes random damage and tries it.
  *
- * `--json` adds the counts to those of the file, where it is there: an hour may be several goes.
- * Exit code 0: every trial ended in a readable refusal or a right result. 1: at least one did not.
+ * `--json` adds the counts to those of the file, where it is there, and begins after the last trial of its seed: an hour may
+ * be several goes. Ctrl-C and SIGTERM end a go at once, its counts so far are written.
+ * Exit code 0: every trial ended in a readable refusal or a right result. 1: at least one did not. 130: it was stopped.
  */
 import { parseArgs } from "node:util"
 import type { Kind } from "./kind.ts"
 import { kinds } from "./kinds/index.ts"
-import { addToRecord } from "./record.ts"
+import { addToRecord, nextTrial, readAttacks } from "./record.ts"
 import { type Counts, runKind } from "./run.ts"
 
 const { values } = parseArgs({
@@ -15,7 +16,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "1" },
     seed: { type: "string", default: "1" },
     kind: { type: "string" },
-    first: { type: "string", default: "0" },
+    first: { type: "string" },
     count: { type: "string" },
     json: { type: "string" },
   },
@@ -28,7 +29,7 @@ const number = (name: "minutes" | "seed" | "first" | "count", standard: number):
   process.stderr.write(`--${name} ${text}: expected a number, 0 or more\n`)
   process.exit(1)
 }
-const [minutes, seed, first] = [number("minutes", 1), number("seed", 1), number("first", 0)]
+const [minutes, seed] = [number("minutes", 1), number("seed", 1)]
 const count = number("count", Number.POSITIVE_INFINITY)
 const chosen = kinds.filter(({ name }) => values.kind === undefined || name === values.kind)
 if (chosen.length === 0) {
@@ -36,18 +37,28 @@ if (chosen.length === 0) {
   process.exit(1)
 }
 
+const before = values.json === undefined ? undefined : readAttacks(values.json)
+const stopping = new AbortController()
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort())
+
+/** Trials of a whole attack that a record has not seen yet; without end for a kind that is asked for by name. */
+const wanted = ({ name, whole }: Kind): number =>
+  values.kind === undefined ? whole - (before?.kinds.find(({ kind }) => kind === name)?.tried ?? 0) : 1e9
+
 /** Each kind has an equal share of the time; what one leaves over, the next ones share. */
 const counts: Array<Counts> = []
 const until = performance.now() + minutes * 60_000
-for (const [i, kind] of chosen.entries()) {
-  const milliseconds = count === Number.POSITIVE_INFINITY ? (until - performance.now()) / (chosen.length - i) : 3.6e6
-  const most = Math.min(count, values.kind === undefined ? kind.whole : 1e9)
-  counts.push(await tryKind(kind, milliseconds, most))
+const toTry = chosen.filter((kind) => wanted(kind) > 0)
+for (const [i, kind] of toTry.entries()) {
+  if (stopping.signal.aborted) break
+  const milliseconds = count === Number.POSITIVE_INFINITY ? (until - performance.now()) / (toTry.length - i) : 3.6e6
+  counts.push(await tryKind(kind, milliseconds, Math.min(count, wanted(kind))))
 }
 
 async function tryKind(kind: Kind, milliseconds: number, most: number): Promise<Counts> {
   const onTried = most === 1 ? (trial: number, tried: object) => console.log(trial, tried) : () => {}
-  const done = await runKind(kind, { seed, first, count: most, milliseconds, onTried })
+  const first = number("first", nextTrial(before, seed, kind.name))
+  const done = await runKind(kind, { seed, first, count: most, milliseconds, onTried, stop: stopping.signal })
   const { refused, same, faithful, read, wrong } = done.outcomes
   console.log(
     `${kind.name.padEnd(10)} ${String(done.tried).padStart(6)} tried: ${refused} refused, ${same} same, ${faithful} faithful, ` +
@@ -59,4 +70,5 @@ async function tryKind(kind: Kind, milliseconds: number, most: number): Promise<
 }
 
 if (values.json !== undefined) addToRecord(values.json, { seed, minutes }, counts)
-process.exit(counts.some(({ outcomes }) => outcomes.wrong > 0) ? 1 : 0)
+if (counts.some(({ outcomes }) => outcomes.wrong > 0)) process.exit(1)
+process.exit(stopping.signal.aborted ? 130 : 0)

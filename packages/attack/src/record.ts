@@ -1,6 +1,7 @@
-/** The record of attacks: counts of a kind over all goes that were written into one file. */
+/** The record of attacks: counts of a kind over all goes that were written into one file, none of a trial twice. */
 import { existsSync } from "node:fs"
-import { cpus, totalmem } from "node:os"
+import { cpus, homedir, totalmem } from "node:os"
+import { join } from "node:path"
 import { parseJson, readRegularText, writeWhole } from "@winnow/files"
 import { commit } from "@winnow/lab"
 import { type } from "arktype"
@@ -9,7 +10,7 @@ import type { Counts, Failure } from "./run.ts"
 const outcomes = { refused: "number", same: "number", faithful: "number", read: "number", wrong: "number" } as const
 
 const record = type({
-  schema: "1",
+  schema: "2",
   created: "string",
   machine: { processor: "string", cores: "number", memory: "number" },
   /** One a go: what was asked for, at which commit. */
@@ -18,7 +19,7 @@ const record = type({
     commit: "object | null",
     seed: "number",
     minutes: "number",
-    kinds: "string[]",
+    kinds: type({ kind: "string", first: "number", tried: "number" }).array(),
   }).array(),
   kinds: type({
     kind: "string",
@@ -31,10 +32,14 @@ const record = type({
   }).array(),
 })
 
+type Record = typeof record.infer
+
 /** Failures of a kind that a record keeps. */
 const kept = 20
 
-const summed = (a: Counts, b: Counts | undefined): Counts => {
+type Sums = Omit<Counts, "first">
+
+const summed = (a: Sums, b: Sums | undefined): Sums => {
   if (b === undefined) return a
   const names = Object.keys(outcomes) as ReadonlyArray<keyof typeof outcomes>
   const sums = Object.fromEntries(names.map((name) => [name, a.outcomes[name] + b.outcomes[name]]))
@@ -48,27 +53,53 @@ const summed = (a: Counts, b: Counts | undefined): Counts => {
   }
 }
 
-/**
- * Writes a go into a record; the counts of a record that is there are added to.
- *
- * @error Error (thrown) when the file is there and is no such record
- */
+/** A record; undefined where there is none. @error Error (thrown) when the file is there and is no such record */
+export const readAttacks = (file: string): Record | undefined => {
+  if (!existsSync(file)) return undefined
+  const found = record(parseJson(readRegularText(file, { most: 1 << 24 })))
+  if (found instanceof type.errors) throw new Error(`${file} is no record of attacks: ${found.summary}`)
+  return found
+}
+
+/** The first trial of a kind and a seed that no go of a record has made. */
+export const nextTrial = (before: Record | undefined, seed: number, kind: string): number =>
+  Math.max(
+    0,
+    ...(before?.goes ?? [])
+      .filter((go) => go.seed === seed)
+      .flatMap((go) => go.kinds.flatMap((k) => (k.kind === kind ? [k.first + k.tried] : []))),
+  )
+
+/** A failure without the places of this machine. */
+const withoutPlaces = ({ damage, detail, ...rest }: Failure): Failure => {
+  const root = join(import.meta.dir, "../../..")
+  const clean = (text: string) =>
+    text
+      .replaceAll(root, ".")
+      .replaceAll(homedir(), "~")
+      .replace(/\S*\/winnow-attack-[^/\s]*/g, "<folder>")
+  return { ...rest, damage: clean(damage), detail: clean(detail) }
+}
+
+/** Adds a go to a record, or begins one. @error Error (thrown) when the file is there and is no such record */
 export const addToRecord = (
   file: string,
   go: { readonly seed: number; readonly minutes: number },
   counts: ReadonlyArray<Counts>,
 ): void => {
-  const before = existsSync(file) ? record(parseJson(readRegularText(file, { most: 1 << 24 }))) : undefined
-  if (before instanceof type.errors) throw new Error(`${file} is no record of attacks: ${before.summary}`)
+  const before = readAttacks(file)
   const created = new Date().toISOString()
   const known = new Map(before?.kinds.map((k) => [k.kind, { ...k, failures: k.failures as ReadonlyArray<Failure> }]))
-  const now = counts.map((c) => summed({ ...c, failures: c.failures.slice(0, kept) }, known.get(c.kind)))
+  const now = counts.map(({ first: _, ...c }) =>
+    summed({ ...c, failures: c.failures.slice(0, kept).map(withoutPlaces) }, known.get(c.kind)),
+  )
   const others = [...known.values()].filter(({ kind }) => !counts.some((c) => c.kind === kind))
-  const written: typeof record.infer = {
-    schema: 1,
+  const kinds = counts.map(({ kind, first, tried }) => ({ kind, first, tried }))
+  const written: Record = {
+    schema: 2,
     created,
     machine: { processor: cpus()[0]?.model ?? "unknown", cores: cpus().length, memory: totalmem() },
-    goes: [...(before?.goes ?? []), { created, commit: commit(), ...go, kinds: counts.map(({ kind }) => kind) }],
+    goes: [...(before?.goes ?? []), { created, commit: commit(), ...go, kinds }],
     kinds: [...others, ...now].map((k) => ({ ...k, failures: [...k.failures] })),
   }
   writeWhole(file, `${JSON.stringify(written, null, 2)}\n`)

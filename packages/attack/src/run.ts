@@ -1,4 +1,6 @@
 /** One kind of damage, tried in processes that may die: counts, failures, and on from the trial after a crash. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Kind, Outcome, Tried } from "./kind.ts"
 
@@ -11,6 +13,8 @@ export interface Failure extends Tried {
 export interface Counts {
   readonly kind: string
   readonly of: string
+  /** Number of the first trial. */
+  readonly first: number
   readonly tried: number
   readonly outcomes: Readonly<Record<Outcome, number>>
   readonly seconds: number
@@ -39,6 +43,9 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Line
   }
 }
 
+/** A folder in memory where there is one: a store on a disk waits for the disk in half of a trial. */
+const place = (): string => process.env["WINNOW_ATTACK_FOLDER"] ?? (existsSync("/dev/shm") ? "/dev/shm" : tmpdir())
+
 /** Trials of one process: process start and set-up are shared by them, and what leaks ends with it. */
 const portion = 2000
 
@@ -46,6 +53,7 @@ const portion = 2000
  * Tries a kind for some time, or a number of times.
  *
  * @param options.onTried told of each trial
+ * @param options.stop ends it at once; the trial that is under way does not count
  */
 export const runKind = async (
   kind: Kind,
@@ -55,6 +63,7 @@ export const runKind = async (
     readonly count: number
     readonly milliseconds: number
     readonly onTried?: (trial: number, tried: Tried) => void
+    readonly stop?: AbortSignal
   },
 ): Promise<Counts> => {
   const outcomes: Record<Outcome, number> = { refused: 0, same: 0, faithful: 0, read: 0, wrong: 0 }
@@ -68,13 +77,17 @@ export const runKind = async (
     if (tried.outcome === "wrong") failures.push({ trial, ...tried })
     options.onTried?.(trial, tried)
   }
-  while (next < end && left() > 0) {
+  while (next < end && left() > 0 && !options.stop?.aborted) {
     const from = next
-    const args = [kind.name, options.seed, next, Math.min(portion, end - next), Math.ceil(left())].map(String)
+    // Of this process, which outlives the child and all that it starts.
+    const folder = mkdtempSync(join(place(), `winnow-attack-${kind.name}-`))
+    const args = [folder, kind.name, options.seed, next, Math.min(portion, end - next), Math.ceil(left())].map(String)
     const child = Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), ...args], {
       stdout: "pipe",
       stderr: "pipe",
     })
+    const kill = () => child.kill("SIGKILL")
+    options.stop?.addEventListener("abort", kill)
     const errors = new Response(child.stderr).text()
     let running: number | undefined
     let telling = ""
@@ -84,7 +97,7 @@ export const runKind = async (
       clearTimeout(timer)
       timer = setTimeout(() => {
         hung = true
-        child.kill("SIGKILL")
+        kill()
       }, seconds * 1000)
     }
     watch(120) // the set-up
@@ -103,6 +116,9 @@ export const runKind = async (
     }
     clearTimeout(timer)
     const code = await child.exited
+    options.stop?.removeEventListener("abort", kill)
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 })
+    if (options.stop?.aborted) break
     if (running !== undefined) {
       const how = hung ? `hung for ${kind.seconds} s` : `the process ended (${child.signalCode ?? code})`
       note(running, { outcome: "wrong", damage: telling, detail: `${how}: ${(await errors).slice(-600)}` })
@@ -113,5 +129,5 @@ export const runKind = async (
   }
   const tried = Object.values(outcomes).reduce((a, b) => a + b, 0)
   const seconds = (performance.now() - began) / 1000
-  return { kind: kind.name, of: kind.of, tried, outcomes, seconds, longest, failures }
+  return { kind: kind.name, of: kind.of, first: options.first, tried, outcomes, seconds, longest, failures }
 }
