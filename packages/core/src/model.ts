@@ -42,6 +42,8 @@ export interface Architecture {
   readonly layers: number
   readonly maxLength: number
   readonly parameters: ReadonlyMap<string, ParameterSpec>
+  /** Name of the token embedding's weight [V, d]. */
+  readonly embedding: string
   /** Name of the head's weight [V, d]; with tied embeddings the embedding's own name. */
   readonly head: string
   /** Multiplications and additions x 2 of one token's forward pass without the head, at context length T. */
@@ -95,10 +97,23 @@ export interface Decoding {
   readonly quick?: QuickDecoding
 }
 
+/** Parameters that are made of other variables, which are trained in their place: LoRA. */
+export interface Adapters {
+  /** The parameters that are made anew. A step computes the gradient by each of them. */
+  readonly of: Parameters
+  /** From gradients by these parameters to those by the trained variables, by name. Belongs to the caller's tidy. */
+  readonly pullBack: (byParameter: Readonly<Record<string, tf.Tensor>>) => Record<string, tf.Tensor>
+  /** Makes the parameters anew: to be called whenever a trained variable has other values. */
+  readonly compose: () => void
+}
+
 /** An architecture with its numbers. */
 export interface Model {
   readonly architecture: Architecture
   readonly parameters: Parameters
+  /** The variables that training moves: all parameters, some of them, or the variables that `adapters` are made of. */
+  readonly trained: Parameters
+  readonly adapters?: Adapters
   /** The head's weight, [V, d]: logits = h . head^T. No architecture here has a bias in its head. */
   readonly head_Vd: tf.Variable
   /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`, for packed sequences. */
@@ -107,6 +122,9 @@ export interface Model {
   readonly decoding: (pad_B?: Int32Array) => Decoding
   readonly dispose: () => void
 }
+
+/** The parameters that training changes: those that are trained, or are made of trained variables. */
+export const movedParameters = ({ trained, adapters }: Model): Parameters => adapters?.of ?? trained
 
 export type ModelUse = UseWith<"model", Architecture, never, never, object>
 

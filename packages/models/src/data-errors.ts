@@ -1,6 +1,7 @@
 /** Errors of files as the models package tells them. */
-import { DataError } from "@winnow/core"
-import { fileErrorOf } from "@winnow/files"
+import { DataError, InvalidInput } from "@winnow/core"
+import { FileError, fileErrorOf } from "@winnow/files"
+import { Effect } from "effect"
 
 /** Runs something that reads or writes files. @error DataError in place of the operating system's and FileError */
 export const withDataErrors = <A>(run: () => A): A => {
@@ -11,3 +12,15 @@ export const withDataErrors = <A>(run: () => A): A => {
     throw known === undefined ? error : new DataError({ message: known.message, cause: known })
   }
 }
+
+/** Runs something as an Effect: the errors of models and files are its failures, others its defects. */
+export const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(run())
+    } catch (error) {
+      if (error instanceof DataError || error instanceof InvalidInput) return Effect.fail(error)
+      if (error instanceof FileError) return Effect.fail(new DataError({ message: error.message, cause: error }))
+      throw error
+    }
+  })

@@ -129,6 +129,7 @@ export const decoder = (of: Description): Architecture => {
     layers: of.layers.length,
     maxLength,
     parameters,
+    embedding: of.embed.table,
     head: of.head.weight,
     trunkFlops: flopsOf(of),
     hidden: hiddenOf(of),

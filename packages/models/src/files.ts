@@ -1,11 +1,11 @@
 /** Model directories in the Hugging Face layout: config.json beside model.safetensors, whole or in shards. */
 import { join } from "node:path"
-import { type Architecture, DataError, InvalidInput, type Model } from "@winnow/core"
-import { FileError, writeWhole } from "@winnow/files"
+import { type Architecture, DataError, type InvalidInput, type Model } from "@winnow/core"
+import { writeWhole } from "@winnow/files"
 import { type Elements, fillTensor, tf } from "@winnow/tensor"
-import { Effect } from "effect"
+import type { Effect } from "effect"
 import { architectureFromConfig } from "./config.ts"
-import { withDataErrors } from "./data-errors.ts"
+import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
 import { readJson, requireFolder, weightFiles } from "./folder.ts"
 import { makeModel, ownVariable } from "./model.ts"
@@ -163,17 +163,6 @@ const save = (model: Model, dir: string, extra: Readonly<Record<string, unknown>
     writeWhole(join(dir, "config.json"), `${JSON.stringify({ ...architecture.config, ...extra }, null, 2)}\n`),
   )
 }
-
-const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(run())
-    } catch (error) {
-      if (error instanceof DataError || error instanceof InvalidInput) return Effect.fail(error)
-      if (error instanceof FileError) return Effect.fail(new DataError({ message: error.message, cause: error }))
-      throw error
-    }
-  })
 
 /**
  * The architecture of a model directory, its config.json held against the tensors of its files, which are not read but

@@ -13,6 +13,8 @@ export * from "./gpt-neox.ts"
 export * from "./initialise.ts"
 export * from "./layers.ts"
 export * from "./llama.ts"
+export * from "./lora.ts"
+export * from "./lora-places.ts"
 export * from "./model.ts"
 export { flopsPerToken, parameterCount } from "./parameters.ts"
 export { type Rotary, rotaryEmbedding } from "./rotary.ts"
@@ -23,3 +25,4 @@ export {
   type TensorSource,
   writeSafetensors,
 } from "./safetensors.ts"
+export * from "./trained-part.ts"

@@ -16,6 +16,7 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
   return {
     architecture,
     parameters,
+    trained: parameters,
     head_Vd: parameters.get(architecture.head)!,
     hidden: (ids_BT, start_BT) => architecture.hidden(parameters, ids_BT, undefined, start_BT),
     decoding: (pad_B) => startDecoding(architecture, parameters, pad_B),

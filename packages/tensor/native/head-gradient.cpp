@@ -68,7 +68,7 @@ template <class P>
 void gradient(const HeadGradient& s) {
   typedef typename P::unit unit;
   const long d = s.draft.d, V = s.V;
-  const bool target = needs_target(s.form);
+  const bool target = needs_target(s.form), of_head = s.dhead != nullptr;
   const float scale = static_cast<float>(1 / s.temperature);
   const TileFunction make = tile_function(s.form);
   const long parts = head_parts(V);
@@ -90,8 +90,8 @@ void gradient(const HeadGradient& s) {
       if (columns[i]) std::memcpy(numbers + i * padded, columns[i] + row, n * sizeof(float));
     // Hidden states once more, as the B operand of dHead = g . h: columns are features, k are rows.
     const long u_rows = units<P>(padded);
-    unit* values = values_memory.of<unit>(static_cast<size_t>(d_panels) * u_rows * COLS);
-    parallel(d_panels, [&](long j) {
+    unit* values = values_memory.of<unit>(of_head ? static_cast<size_t>(d_panels) * u_rows * COLS : 0);
+    if (of_head) parallel(d_panels, [&](long j) {
       pack_panel_cols<P>(s.draft.h + row * d + j * COLS, d, std::min<long>(COLS, d - j * COLS), n, values + j * u_rows * COLS);
       // k beyond the n rows
       const long have = units<P>(n);
@@ -135,11 +135,11 @@ void gradient(const HeadGradient& s) {
             // both layouts of g, in the precision of the products
             if constexpr (P::PER == 1) {
               for (long r = 0; r < ids; r++) {
-                std::memcpy(by_rows + (t + r) * u_rows + j * COLS, zq + r * COLS, COLS * sizeof(float));
+                if (of_head) std::memcpy(by_rows + (t + r) * u_rows + j * COLS, zq + r * COLS, COLS * sizeof(float));
                 std::memcpy(by_panels + (j * u_block + t + r) * COLS, zq + r * COLS, COLS * sizeof(float));
               }
             } else {
-              for (long r = 0; r < ids; r++) {
+              for (long r = 0; of_head && r < ids; r++) {
                 uint16_t* to = reinterpret_cast<uint16_t*>(by_rows + (t + r) * u_rows) + j * COLS;
                 store_bf16(to, load(zq + r * COLS));
                 store_bf16(to + LANES, load(zq + r * COLS + LANES));
@@ -158,7 +158,7 @@ void gradient(const HeadGradient& s) {
           }
         // dHead rows of this block
         const bool add = s.add_to_head != 0 || row > 0;
-        for (long j = 0; j < d_panels; j++) {
+        for (long j = 0; of_head && j < d_panels; j++) {
           const long cols = std::min<long>(COLS, d - j * COLS);
           float* out = s.dhead + v * d + j * COLS;
           const unit* b = values + j * u_rows * COLS;
@@ -212,6 +212,6 @@ void gradient(const HeadGradient& s) {
 
 // See HeadGradient in head.h. Returns 0, or 1 when memory does not suffice.
 WINNOW_API int winnow_head_gradient(const winnow::HeadGradient* s) {
-  if (s->K == 0 && s->add_to_head == 0) std::memset(s->dhead, 0, static_cast<size_t>(s->V * s->draft.d) * sizeof(float));
+  if (s->K == 0 && s->add_to_head == 0 && s->dhead != nullptr) std::memset(s->dhead, 0, static_cast<size_t>(s->V * s->draft.d) * sizeof(float));
   return winnow::guarded([&] { s->precision == 1 ? winnow::gradient<winnow::BF16>(*s) : winnow::gradient<winnow::F32>(*s); });
 }

@@ -96,7 +96,7 @@ struct HeadGradient {
   const float* c;           // [K] or null
   const float* e;           // [K] or null
   float* dh;                // [K, d]: overwritten
-  float* dhead;             // [V, d]: overwritten (with 0 for K = 0), or added to
+  float* dhead;             // [V, d]: overwritten (with 0 for K = 0), or added to; null for a head whose gradient is not wanted
   int64_t add_to_head;
 };
 

@@ -134,11 +134,13 @@ export const tableModel = ({
       layers: 0,
       maxLength,
       parameters: new Map(),
+      embedding: "head", // of no meaning: the table has none
       head: "head",
       trunkFlops: () => 0,
       hidden: (_parameters, ids_BT) => oneHot(run(rowsOf(ids_BT))),
     },
     parameters: new Map([["head", head_Vd]]),
+    trained: new Map([["head", head_Vd]]),
     head_Vd,
     hidden: (ids_BT) => oneHot(run(rowsOf(ids_BT))),
     decoding,

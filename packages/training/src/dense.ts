@@ -14,8 +14,9 @@ import {
   statistics as table,
 } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
-import { gradients, tf } from "@winnow/tensor"
+import { tf } from "@winnow/tensor"
 import { type MicroBatch, type MicroResult, select, uniforms, validRows } from "./micro-batch.ts"
+import { trainedGradients } from "./trained-gradients.ts"
 
 /** All logits [N, V] of a model at the valid rows. */
 const logitsOf = (h_BTd: tf.Tensor3D, head_Vd: tf.Tensor, row_N: tf.Tensor1D): tf.Tensor2D =>
@@ -38,7 +39,6 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
   const { batch, draft, filter, head } = input
   const { loss } = head
   const N = batch.row_N.length
-  const names = [...draft.parameters.keys()]
   const uniform_N = uniforms(N, seeded(input.seed, "loss", input.step, input.micro))
   let result: Omit<MicroResult, "gradients"> | undefined
   const byName = tf.tidy(() => {
@@ -85,14 +85,14 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const selection = select(input, statistics as Partial<Statistics>)
     const kept = everyRow.filter((n) => selection.weights_N[n]! > 0)
     const weights_K = tf.tensor1d(Float32Array.from(kept, (n) => selection.weights_N[n]!))
-    const { value, gradients: grads } = gradients(() => {
+    const { value, byName } = trainedGradients(draft, () => {
       const of = new Categorical(logitsOf(draft.hidden(ids_BT), draft.head_Vd, row_N))
       const sum = tf.sum(tf.mul(lossOn(of, kept), weights_K))
       return (input.divide ? tf.div(sum, selection.denominator) : sum) as tf.Scalar
-    }, [...draft.parameters.values()])
+    })
     const lossSum = value.dataSync()[0]! * (input.divide ? selection.denominator : 1)
     result = { lossSum, N, statistics: statistics as Partial<Statistics>, ...selection }
-    return Object.fromEntries(names.flatMap((name, i) => (grads[i] === undefined ? [] : [[name, grads[i]!]])))
+    return byName
   })
   return { ...result!, gradients: byName }
 }

@@ -1,5 +1,5 @@
 /**
- * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every parameter.
+ * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every trained variable.
  *
  *     tokens -> trunk -> h -> STATISTICS (no gradient) -> FILTER -> LOSS on kept rows -> dL/dh -> trunk backward
  *
@@ -8,12 +8,20 @@
  *
  * Letters: B sequences, T positions, N valid tokens, V vocabulary, d and D hidden sizes of draft and target.
  */
-import { checkedSelection, type FilterContext, type FilterInstance, type Model, type Statistics } from "@winnow/core"
+import {
+  checkedSelection,
+  type FilterContext,
+  type FilterInstance,
+  type Model,
+  movedParameters,
+  type Statistics,
+} from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
-import { gradients, tf } from "@winnow/tensor"
+import { tf } from "@winnow/tensor"
 import type { Head } from "./head/head.ts"
 import type { Pass, Rows } from "./head/pass.ts"
+import { trainedGradients } from "./trained-gradients.ts"
 
 /** Everything a micro-batch needs; nothing in it is changed. */
 export interface MicroBatch {
@@ -112,34 +120,36 @@ export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Flo
   })
 }
 
-/** The gradients of every parameter of the draft on one micro-batch. */
+/** The gradients of every trained variable of the draft on one micro-batch. */
 export const runMicroBatch = (input: MicroBatch): MicroResult => {
   const { batch, draft, head } = input
   const N = batch.row_N.length
-  const names = [...draft.parameters.keys()]
+  const headIsFrozen = !movedParameters(draft).has(draft.architecture.head)
   let result: Omit<MicroResult, "gradients"> | undefined
 
   const byName = tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
     const frozen = frozenPass(input, ids_BT, row_N)
 
-    const headAndLoss = tf.customGrad((h, w, save) => {
-      const rows: Rows = { h_Nd: h as tf.Tensor2D, head_Vd: w as tf.Tensor2D }
+    const head_Vd = draft.head_Vd as unknown as tf.Tensor2D
+    const headAndLoss = tf.customGrad((h, ...more) => {
+      const save = more.at(-1) as unknown as tf.GradSaveFunc
+      const rows: Rows = { h_Nd: h as tf.Tensor2D, head_Vd, headIsFrozen }
       const { statistics, gradient } = head.open({ draft: rows, ...frozen })
       const selection = select(input, statistics)
       const scale = input.divide ? 1 / selection.denominator : 1
       const { lossSum, gradient_Nd, headGradient_Vd } = gradient(selection.weights_N, scale)
-      ;(save as tf.GradSaveFunc)([gradient_Nd, headGradient_Vd])
+      save(headGradient_Vd === undefined ? [gradient_Nd] : [gradient_Nd, headGradient_Vd])
       result = { lossSum, N, statistics, ...selection }
       // the loss is the root of the tape, so what comes back to the gradient function is exactly 1
       return { value: tf.scalar(lossSum * scale), gradFunc: (_one, saved) => saved.map((x) => x.clone()) }
     })
 
-    const { gradients: grads } = gradients(
-      () => headAndLoss(validRows(draft.hidden(ids_BT), row_N), draft.head_Vd) as tf.Scalar,
-      [...draft.parameters.values()],
-    )
-    return Object.fromEntries(names.flatMap((name, i) => (grads[i] === undefined ? [] : [[name, grads[i]!]])))
+    const { byName } = trainedGradients(draft, () => {
+      const h_Nd = validRows(draft.hidden(ids_BT), row_N)
+      return (headIsFrozen ? headAndLoss(h_Nd) : headAndLoss(h_Nd, head_Vd)) as tf.Scalar
+    })
+    return byName
   })
   return { ...result!, gradients: byName }
 }

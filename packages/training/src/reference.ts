@@ -3,7 +3,7 @@
  *
  * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
-import { frozen, type Model, Reference, Target, variablesState } from "@winnow/core"
+import { frozen, type Model, movedParameters, Reference, Target, variablesState } from "@winnow/core"
 import { copyModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
@@ -29,9 +29,11 @@ const following = (draft: Model, move: (reference: Model, draft: Model, step: nu
   )
 
 const assign = (reference: Model, draft: Model, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
-  for (const [name, r] of reference.parameters)
+  // A frozen parameter is the same in both, and an average would round it.
+  for (const [name, d] of movedParameters(draft))
     tf.tidy(() => {
-      r.assign(value(r, draft.parameters.get(name)!) as never)
+      const r = reference.parameters.get(name)!
+      r.assign(value(r, d) as never)
     })
 }
 

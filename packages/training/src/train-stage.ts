@@ -29,7 +29,7 @@ import type { CachedSignals } from "./signals/cached.ts"
 export interface TrainOptions {
   /** Names the stage in events and errors, such as "arm adaspec, seed 2". */
   readonly stage: string
-  /** The model that is trained, in place. */
+  /** The model that is trained, in place: its `trained` variables alone. */
   readonly model: Model
   readonly batches: BatchSource
   readonly steps: number
@@ -98,13 +98,16 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const onDamage = (text: string) => emit({ _tag: "note", stage, text })
   const resumed = checkpoint && (yield* newestCheckpoint(checkpoint.directory, checkpoint.identity, onDamage))
   const weights: States = {
-    weights: variablesState(model.parameters),
+    weights: variablesState(model.trained, { after: () => model.adapters?.compose() }),
     ...(reference?.state && { reference: reference.state }),
   }
-  if (resumed !== undefined) yield* resumed.restore(weights)
+  if (resumed !== undefined) {
+    yield* resumed.restore(weights)
+    model.adapters?.compose()
+  }
   // The optimizer may copy the weights: they are in place before it is made.
   const optimizer = yield* Effect.acquireRelease(
-    Effect.sync(() => makeOptimizer(model.parameters, options.optimizer)),
+    Effect.sync(() => makeOptimizer(model.trained, options.optimizer)),
     (o) => Effect.sync(() => o.dispose()),
   )
   const others: States = {

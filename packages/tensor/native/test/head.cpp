@@ -346,6 +346,18 @@ void threads(check::Random& random) {
   for (int i = 0; i < 4; i++) check::same("on any threads", got[i]->data(), want[i].data(), want[i].size());
 }
 
+// A head whose gradient is not wanted: dh has the same bits.
+void frozen_head(check::Random& random) {
+  Case c(random);
+  Gradient g(c, random, HeadForm::REVERSE_KL);
+  winnow_head_gradient(&g.s);
+  const Floats want = g.dh;
+  g.dh.assign(g.dh.size(), 5);
+  g.s.dhead = nullptr;
+  winnow_head_gradient(&g.s);
+  check::same("of a frozen head", g.dh.data(), want.data(), want.size());
+}
+
 // A NaN in one row's hidden state is in that row's numbers as well, and in no other's.
 void specials(check::Random& random) {
   Case c(random);
@@ -401,5 +413,5 @@ void no_rows(check::Random& random) {
 
 int main(int argc, char** argv) {
   return check::run(argc, argv,
-                    {{"statistics", statistics}, {"gradients", gradients}, {"threads", threads}, {"specials", specials}, {"no rows", no_rows}});
+                    {{"statistics", statistics}, {"gradients", gradients}, {"threads", threads}, {"frozen head", frozen_head}, {"specials", specials}, {"no rows", no_rows}});
 }

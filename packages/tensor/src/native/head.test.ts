@@ -80,8 +80,18 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
               lseTarget_K: found["target.logSumExp"],
               weight_K,
             })
+            const frozen = headGradient(library!, {
+              form: "kl",
+              ...rows,
+              draft: { ...rows.draft, headIsFrozen: true },
+              lseDraft_K: found["draft.logSumExp"],
+              lseTarget_K: found["target.logSumExp"],
+              weight_K,
+            })
+            expect(frozen.headGradient_Vd).toBeUndefined()
+            expect(frozen.gradient_Kd.dataSync()).toEqual(gradient_Kd.dataSync())
             const dh = gradient_Kd.dataSync()
-            const dHead = headGradient_Vd.dataSync()
+            const dHead = headGradient_Vd!.dataSync()
             const wantHead = new Float64Array(V * d)
             // sums of V terms in float32; in bfloat16 the gradient's terms are rounded too, 2^-9 each
             const [close, closeGradient] = [2e-5, precision === "bfloat16" ? 4e-3 : 2e-5]
@@ -144,7 +154,7 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
         weight_K: none,
       })
       expect(gradient_Kd.shape).toEqual([0, 3])
-      expect([...headGradient_Vd.dataSync()]).toEqual(new Array(15).fill(0))
+      expect([...headGradient_Vd!.dataSync()]).toEqual(new Array(15).fill(0))
     })
   })
 

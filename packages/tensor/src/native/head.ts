@@ -12,6 +12,8 @@ import { address, type Native, output, precision } from "./native.ts"
 export interface HeadRows {
   readonly h_Nd: tf.Tensor2D
   readonly head_Vd: tf.Tensor2D
+  /** True if the head is not trained: its gradient is not computed. */
+  readonly headIsFrozen?: boolean
 }
 
 /** The statistics of one model, a number a row; in the order of the C struct. */
@@ -282,14 +284,15 @@ export interface HeadGradientQuestion {
 }
 
 /**
- * The gradient of sum_k weight_k loss_k by the draft's hidden states and head; of no rows, 0. The caller owns both tensors.
+ * The gradient of sum_k weight_k loss_k by the draft's hidden states and, unless it is frozen, head; of no rows, 0. The
+ * caller owns both tensors.
  *
  * @error Error when sides do not fit, an entry is no id, or memory does not suffice
  */
 export const headGradient = (
   native: Native,
   question: HeadGradientQuestion,
-): { readonly gradient_Kd: tf.Tensor2D; readonly headGradient_Vd: tf.Tensor2D } => {
+): { readonly gradient_Kd: tf.Tensor2D; readonly headGradient_Vd: tf.Tensor2D | undefined } => {
   const { draft, target, entries } = question
   const { N: K, V } = sizesOf(target === undefined ? [draft] : [draft, target])
   const call = gradientCall
@@ -330,13 +333,13 @@ export const headGradient = (
   }
   return tf.tidy(() => {
     const gradient = output([K, draft.h_Nd.shape[1]])
-    const head = output([V, draft.h_Nd.shape[1]])
+    const head = draft.headIsFrozen ? undefined : output([V, draft.h_Nd.shape[1]])
     call.integers[21] = BigInt(gradient.address)
-    call.integers[22] = BigInt(head.address)
+    if (head !== undefined) call.integers[22] = BigInt(head.address)
     completed(
       "fused head",
       columns.during(() => native.C.winnow_head_gradient(call.integers)),
     )
-    return { gradient_Kd: gradient.tensor as tf.Tensor2D, headGradient_Vd: head.tensor as tf.Tensor2D }
+    return { gradient_Kd: gradient.tensor as tf.Tensor2D, headGradient_Vd: head?.tensor as tf.Tensor2D | undefined }
   })
 }

@@ -15,6 +15,7 @@ import { address, type Native, native, output, precision } from "../native/nativ
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
 import { floatType, runOp } from "./run.ts"
+import { needsGradient } from "./tape.ts"
 
 /** True if `BatchMatMulV2` is at least as quick: many rows, or a vocabulary of columns and more than a few rows. */
 const wantsBatch = (rows: number, columns: number) => rows >= 96 || (rows >= 16 && columns >= 4096)
@@ -45,22 +46,24 @@ const addBias = (y_Ne: tf.Tensor2D, bias_e: tf.Tensor1D): tf.Tensor2D => {
 }
 
 /** `linear` of TensorFlow ops, always in the engine's own precision. */
-export const plainLinear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Tensor1D): tf.Tensor2D =>
-  customGrad(
-    ([x, w, b], save) => {
-      save([x!, w!])
-      const y_Ne = product(x as tf.Tensor2D, w as tf.Tensor2D, false, true)
+export const plainLinear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Tensor1D): tf.Tensor2D => {
+  const [ofWeight, ofBias] = [needsGradient(weight_ed), bias_e !== undefined && needsGradient(bias_e)]
+  return customGrad(
+    (_, save) => {
+      save([x_Nd, weight_ed])
+      const y_Ne = product(x_Nd, weight_ed, false, true)
       return {
-        value: b === undefined ? y_Ne : addBias(y_Ne, b as tf.Tensor1D),
-        gradFunc: (dy, [x, w]) => {
-          const dx = product(dy as tf.Tensor2D, w as tf.Tensor2D)
-          const dw = product(dy as tf.Tensor2D, x as tf.Tensor2D, true, false)
-          return b === undefined ? [dx, dw] : [dx, dw, tf.sum(dy, 0)]
-        },
+        value: bias_e === undefined ? y_Ne : addBias(y_Ne, bias_e),
+        gradFunc: (dy, [x, w]) => [
+          product(dy as tf.Tensor2D, w as tf.Tensor2D),
+          ...(ofWeight ? [product(dy as tf.Tensor2D, x as tf.Tensor2D, true, false)] : []),
+          ...(ofBias ? [tf.sum(dy, 0)] : []),
+        ],
       }
     },
-    bias_e === undefined ? [x_Nd, weight_ed] : [x_Nd, weight_ed, bias_e],
+    [x_Nd, ...(ofWeight ? [weight_ed] : []), ...(ofBias ? [bias_e!] : [])],
   )
+}
 
 /** A linear layer's weight [outputs, inputs] and bias [outputs], if it has one. */
 export interface LinearWeights {
@@ -105,36 +108,42 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
   checkLayers(x_Nd, layers)
   const [N, d] = x_Nd.shape
   const { parts, width } = partsOf(layers)
-  const inputs = layers.flatMap(({ weight_ed, bias_e }) => (bias_e === undefined ? [weight_ed] : [weight_ed, bias_e]))
+  const inputs = [
+    x_Nd,
+    ...layers.flatMap(({ weight_ed, bias_e }) => (bias_e === undefined ? [weight_ed] : [weight_ed, bias_e])),
+  ]
+  const wanted = inputs.map((input, i) => i === 0 || needsGradient(input))
   const mode = precision() === "bfloat16" ? 1 : 0
   return customGrad(
-    (given, save) => {
+    (_, save) => {
       const y = output([N, width])
-      const x_at = address(given[0]!)
+      const x_at = address(x_Nd)
       for (const { e, from, weight, bias } of parts) {
-        const bias_at = bias === undefined ? null : address(given[bias]!)
+        const bias_at = bias === undefined ? null : address(inputs[bias]!)
         const to: Address = y.address + from * floatBytes
         completed(
           "linear",
-          C.winnow_gemm(mode, N, e, d, x_at, d, 0, address(given[weight]!), d, 1, to, width, 0, bias_at),
+          C.winnow_gemm(mode, N, e, d, x_at, d, 0, address(inputs[weight]!), d, 1, to, width, 0, bias_at),
         )
       }
-      save([given[0]!, ...parts.map(({ weight }) => given[weight]!)])
+      save([x_Nd, ...parts.map(({ weight }) => inputs[weight]!)])
       const gradFunc = (dy: tf.Tensor, [x, ...weights]: Array<tf.Tensor>) => {
         const dx = output([N, d])
         const [x_at, dy_at] = [address(x!), address(dy)]
         const gradients = [dx.tensor]
-        for (const [i, { e, from, bias }] of parts.entries()) {
+        for (const [i, { e, from, weight, bias }] of parts.entries()) {
           const columns_at: Address = dy_at + from * floatBytes
           const [weight_at, add] = [address(weights[i]!), i === 0 ? 0 : 1]
           completed(
             "linear",
             C.winnow_gemm(mode, N, d, e, columns_at, width, 0, weight_at, d, 0, dx.address, d, add, null),
           )
-          const dw = output([e, d])
-          completed("linear", C.winnow_gemm(mode, e, d, N, columns_at, width, 1, x_at, d, 0, dw.address, d, 0, null))
-          gradients.push(dw.tensor)
-          if (bias === undefined) continue
+          if (wanted[weight]) {
+            const dw = output([e, d])
+            completed("linear", C.winnow_gemm(mode, e, d, N, columns_at, width, 1, x_at, d, 0, dw.address, d, 0, null))
+            gradients.push(dw.tensor)
+          }
+          if (bias === undefined || !wanted[bias]) continue
           const db = output([e])
           C.winnow_column_sums(N, e, columns_at, width, db.address)
           gradients.push(db.tensor)
@@ -143,7 +152,7 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
       }
       return { value: y.tensor, gradFunc }
     },
-    [x_Nd, ...inputs],
+    inputs.filter((_, i) => wanted[i]),
   )
 }
 
@@ -155,6 +164,8 @@ const nativeFor = (x: tf.Tensor2D): Native | undefined =>
 
 /**
  * x . weight^T + bias, differentiable: a linear layer in the layout of Hugging Face checkpoints.
+ *
+ * A variable that no gradient is being taken by (`needsGradient`) costs none.
  *
  * Native products are in the precision that `precision()` says at the forward pass, their gradients too. Few rows in
  * float32 go to TensorFlow, which multiplies them without first copying the weights into panels (1 row of 256 to 1024:

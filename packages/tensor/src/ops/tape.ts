@@ -8,6 +8,13 @@ interface TapeState {
 }
 const state = (): TapeState => tf.engine().state as unknown as TapeState
 
+/** The inputs of the gradient that is being taken; undefined where none is. */
+let wanted: ReadonlySet<tf.Tensor> | undefined
+
+/** False for a variable that no gradient is being taken by: an op leaves its part of the backward pass out. */
+export const needsGradient = (tensor: tf.Tensor): boolean =>
+  wanted === undefined || !(tensor instanceof tf.Variable) || wanted.has(tensor)
+
 /**
  * The value of a scalar function and its gradient by each input; undefined for an input that it does not depend on.
  *
@@ -17,6 +24,8 @@ export const gradients = (
   f: () => tf.Scalar,
   inputs: ReadonlyArray<tf.Tensor>,
 ): { readonly value: tf.Scalar; readonly gradients: ReadonlyArray<tf.Tensor | undefined> } => {
+  const outer = wanted
+  wanted = new Set(inputs)
   try {
     const { value, grads } = tf.engine().gradients(f, [...inputs], undefined as never, true)
     return { value: value as tf.Scalar, gradients: (grads as Array<tf.Tensor | null>).map((g) => g ?? undefined) }
@@ -27,6 +36,8 @@ export const gradients = (
       tape.activeTape = null
     }
     throw cause
+  } finally {
+    wanted = outer
   }
 }
 

@@ -9,11 +9,11 @@ import type { Pass } from "./pass.ts"
  */
 export type HeadFormName = "plain" | "native" | "native-sparse" | "native-sampled"
 
-/** Of the kept rows: their losses, and the gradients times `rowScale_K`. */
+/** Of the kept rows: their losses, and the gradients times `rowScale_K`; none of a frozen head. */
 export interface KeptRowsGradient {
   readonly loss_K: Float32Array
   readonly gradient_Kd: tf.Tensor2D
-  readonly headGradient_Vd: tf.Tensor2D
+  readonly headGradient_Vd: tf.Tensor2D | undefined
 }
 
 /** The gradient of kept rows. `kept_K` says which rows of the whole pass they are. Belongs to the caller's tidy. */

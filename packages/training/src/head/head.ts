@@ -52,8 +52,8 @@ export interface HeadGradient {
   readonly lossSum: number
   /** d lossSum / d h times `scale`, [N, d]; zero where a row was dropped. */
   readonly gradient_Nd: tf.Tensor2D
-  /** d lossSum / d head times `scale`, [V, d]. */
-  readonly headGradient_Vd: tf.Tensor2D
+  /** d lossSum / d head times `scale`, [V, d]; undefined for a frozen head. */
+  readonly headGradient_Vd: tf.Tensor2D | undefined
 }
 
 /** A pass whose statistics are computed. */

@@ -12,6 +12,8 @@ import { take } from "../take.ts"
 export interface Rows {
   readonly h_Nd: tf.Tensor2D
   readonly head_Vd: tf.Tensor2D
+  /** True if the head is not trained: its gradient is not computed. */
+  readonly headIsFrozen?: boolean
 }
 
 /** The reference's statistics of a batch, [N] each. */

@@ -122,11 +122,11 @@ const plainGradient =
         const h_Rd = tf.mul(tf.slice2d(h_Kd, [start, 0], [count, d]), scale_R1) as tf.Tensor2D
         return [
           tf.mul(product(gradient_RV, head_Vd), scale_R1) as tf.Tensor2D,
-          product(gradient_RV, h_Rd, true, false),
-        ] as const
+          kept.draft.headIsFrozen ? undefined : product(gradient_RV, h_Rd, true, false),
+        ] as [tf.Tensor2D, tf.Tensor2D | undefined]
       })
       pieces.push(gradient_Rd)
-      if (headGradient_Vd === undefined) headGradient_Vd = head
+      if (headGradient_Vd === undefined || head === undefined) headGradient_Vd = head
       else {
         const sum = tf.add(headGradient_Vd, head) as tf.Tensor2D
         tf.dispose([headGradient_Vd, head])
@@ -134,7 +134,7 @@ const plainGradient =
       }
     }
     const gradient_Kd = pieces.length === 1 ? pieces[0]! : tf.concat2d(pieces, 0)
-    return { loss_K, gradient_Kd, headGradient_Vd: headGradient_Vd! }
+    return { loss_K, gradient_Kd, headGradient_Vd }
   }
 
 /**

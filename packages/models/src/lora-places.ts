@@ -1,0 +1,59 @@
+/**
+ * Options of LoRA, and the matrices that they name.
+ *
+ * Letters: e outputs and d inputs of a matrix, r rank.
+ */
+import { type Architecture, InvalidInput } from "@winnow/core"
+import { type } from "arktype"
+import { matcher, namesShown } from "./name-patterns.ts"
+
+/** Low-rank adapters: W + (alpha / rank) B A in the place of W. */
+export const loraOptions = type({
+  "+": "reject",
+  kind: "'lora'",
+  // r of B [e, r] and A [r, d].
+  rank: "number.integer >= 1",
+  // The adapters' share is alpha / rank, so that a rate that suits one rank suits others.
+  alpha: "number > 0",
+  // Names of linear layers ("q_proj"), or patterns of their paths ("model.layers.3.*").
+  on: type("string >= 1").array().atLeastLength(1),
+})
+export type LoraOptions = typeof loraOptions.infer
+
+/** One matrix of the trunk that has an adapter. */
+export interface LoraPlace {
+  readonly name: string
+  readonly e: number
+  readonly d: number
+}
+
+const pathOf = (name: string): string => name.replace(/\.weight$/, "")
+
+/**
+ * The matrices that have an adapter: those of the trunk whose path ends in one of the names, or fits one of the patterns.
+ *
+ * @error InvalidInput (thrown) for a name that names no matrix, and a rank that is no smaller than a matrix
+ */
+export const loraPlaces = (architecture: Architecture, { rank, on }: LoraOptions): ReadonlyArray<LoraPlace> => {
+  const matrices = [...architecture.parameters].flatMap(([name, { shape }]): Array<LoraPlace> => {
+    const isTrunk = name !== architecture.embedding && name !== architecture.head
+    return isTrunk && shape.length === 2 ? [{ name, e: shape[0]!, d: shape[1]! }] : []
+  })
+  const found = new Set<LoraPlace>()
+  const problems: Array<string> = []
+  for (const entry of on) {
+    const fits = entry.includes("*") ? matcher(entry) : (path: string) => path === entry || path.endsWith(`.${entry}`)
+    const named = matrices.filter(({ name }) => fits(pathOf(name)))
+    for (const place of named) found.add(place)
+    if (named.length === 0)
+      problems.push(
+        `${JSON.stringify(entry.slice(0, 80))} names no linear layer of ${architecture.type}; there are ` +
+          namesShown(matrices.map(({ name }) => pathOf(name))),
+      )
+  }
+  for (const { name, e, d } of found)
+    if (rank >= Math.min(e, d))
+      problems.push(`rank ${rank} is no smaller than ${name} [${e}, ${d}]; lower it, or train the matrix itself`)
+  if (problems.length > 0) throw new InvalidInput({ what: "adapters", problems: problems.slice(0, 4) })
+  return matrices.filter((place) => found.has(place))
+}

@@ -1,0 +1,87 @@
+/** The part of a model that a training moves: all of it, all but frozen parameters, or adapters on some of its matrices. */
+import { type Architecture, InvalidInput, type Model } from "@winnow/core"
+import { type LoraOptions, type LoraPlace, loraPlaces } from "./lora-places.ts"
+import { matcher, namesShown } from "./name-patterns.ts"
+
+/** Settings of a training about its part of the model. */
+export interface TrainedPartOptions {
+  /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
+  readonly frozen?: ReadonlyArray<string> | undefined
+  /** Adapters that are trained in the place of all parameters. */
+  readonly adapters?: LoraOptions | undefined
+}
+
+/** The part of a model of one architecture that a training moves. */
+export interface TrainedPart {
+  /** The parameters that change. A step computes a gradient of each. */
+  readonly moved: ReadonlySet<string>
+  /** Numbers that the optimizer moves. */
+  readonly count: number
+  /** The matrices that have an adapter each; none where parameters themselves are trained. */
+  readonly places: ReadonlyArray<LoraPlace>
+}
+
+const sizeOf = (architecture: Architecture, name: string): number =>
+  architecture.parameters.get(name)!.shape.reduce((a, b) => a * b, 1)
+
+/** The parameters of the entries of `frozen`. @error InvalidInput (thrown) for an entry that names none */
+const frozenNames = (architecture: Architecture, frozen: ReadonlyArray<string>): ReadonlySet<string> => {
+  const names = [...architecture.parameters.keys()]
+  const parts: Readonly<Record<string, string>> = { embedding: architecture.embedding, head: architecture.head }
+  const problems: Array<string> = []
+  const found = new Set<string>()
+  for (const entry of frozen) {
+    const part = Object.hasOwn(parts, entry) ? parts[entry] : undefined
+    const named = part === undefined ? names.filter(matcher(entry)) : [part]
+    for (const name of named) found.add(name)
+    if (named.length === 0)
+      problems.push(
+        `${JSON.stringify(entry.slice(0, 80))} names no parameter of ${architecture.type}; expected embedding, head, or a ` +
+          `pattern with * for any text, such as *.mlp.*; there are ${namesShown(names)}`,
+      )
+  }
+  if (problems.length === 0 && found.size === names.length)
+    problems.push(`${JSON.stringify(frozen)} names every parameter, so nothing is left to train; name fewer`)
+  if (problems.length > 0) throw new InvalidInput({ what: "frozen", problems })
+  return found
+}
+
+/**
+ * The part of a model that these settings train.
+ *
+ * @error InvalidInput (thrown) for a name that names nothing, a rank beyond a matrix, or both settings at once
+ */
+export const trainedPart = (architecture: Architecture, options: TrainedPartOptions): TrainedPart => {
+  const { frozen = [], adapters } = options
+  if (adapters !== undefined && frozen.length > 0) {
+    const problems = ["it is set beside adapters, which freeze every parameter; leave one of the two out"]
+    throw new InvalidInput({ what: "frozen", problems })
+  }
+  if (adapters !== undefined) {
+    const places = loraPlaces(architecture, adapters)
+    return {
+      moved: new Set(places.map(({ name }) => name)),
+      count: places.reduce((sum, { e, d }) => sum + adapters.rank * (e + d), 0),
+      places,
+    }
+  }
+  const left = frozenNames(architecture, frozen)
+  const moved = new Set([...architecture.parameters.keys()].filter((name) => !left.has(name)))
+  return { moved, count: moved.values().reduce((sum, name) => sum + sizeOf(architecture, name), 0), places: [] }
+}
+
+/** Numbers in the trunk's matrices that keep their values: products of a backward pass that are left out, one each a token. */
+export const frozenTrunkSize = (architecture: Architecture, { moved }: TrainedPart): number =>
+  architecture.parameters
+    .entries()
+    .filter(([name, { shape }]) => {
+      const isTrunk = name !== architecture.embedding && name !== architecture.head
+      return shape.length === 2 && isTrunk && !moved.has(name)
+    })
+    .reduce((sum, [name]) => sum + sizeOf(architecture, name), 0)
+
+/** The same model with a part of its parameters trained. It shares all variables with the model, which stays their owner. */
+export const freezeParameters = (model: Model, frozen: ReadonlyArray<string>): Model => {
+  const { moved } = trainedPart(model.architecture, { frozen })
+  return { ...model, trained: new Map([...model.parameters].filter(([name]) => moved.has(name))) }
+}

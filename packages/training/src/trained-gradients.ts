@@ -1,0 +1,20 @@
+/** Gradients of the variables that a training moves, through adapters where the model has them. */
+import { type Model, movedParameters } from "@winnow/core"
+import { gradients, type tf } from "@winnow/tensor"
+
+/**
+ * The value of a loss and its gradient by each trained variable that it depends on, by name. All belong to the caller's tidy.
+ *
+ * @param f runs the model
+ */
+export const trainedGradients = (
+  draft: Model,
+  f: () => tf.Scalar,
+): { readonly value: tf.Scalar; readonly byName: Record<string, tf.Tensor> } => {
+  const moved = movedParameters(draft)
+  const { value, gradients: found } = gradients(f, [...moved.values()])
+  const byParameter = Object.fromEntries(
+    [...moved.keys()].flatMap((name, i) => (found[i] === undefined ? [] : [[name, found[i]!]])),
+  )
+  return { value, byName: draft.adapters?.pullBack(byParameter) ?? byParameter }
+}
