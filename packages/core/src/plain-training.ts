@@ -1,5 +1,5 @@
 /**
- * Ordinary language modelling: every token, -log q(gold). Targets, draft starts and clean-text references are trained by it,
+ * Ordinary language modelling: every token, -log q(gold). Targets, draft starts and references that need no target are trained by it,
  * and the plugins `none` and `cross-entropy` are it under their names.
  */
 import { type } from "arktype"

@@ -48,6 +48,8 @@ export interface BatchOptions {
    * little padding is left, and which sequences meet is still random from pass to pass. Never more than half a pass.
    */
   readonly bucket?: number
+  /** The examples of a pass, by number; one may stand more than once. Each once if left out. */
+  readonly pass?: Int32Array
   /** Token that fills the right; 0 by default. No valid row sees it: attention is causal. */
   readonly padId?: number
 }
@@ -97,8 +99,8 @@ export const collate = (
 }
 
 /**
- * Batches over a stream of passes: each pass is a new seeded order of all examples, and the next follows without a
- * gap. So every example comes once a pass, and the batch at a border holds the end of one pass and the start of the
+ * Batches over a stream of passes: each pass is a new seeded order of its examples, and the next follows without a
+ * gap. So every example of a pass comes once in it, and the batch at a border holds the end of one pass and the start of the
  * next; none is short and none is left out.
  *
  * For gradient accumulation over m micro-batches, step s takes batches s m to s m + m - 1.
@@ -107,9 +109,12 @@ export const collate = (
  */
 export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchOptions): BatchSource => {
   const { batchSize, seed, padId = 0 } = options
-  const n = examples.length
+  const { pass } = options
+  const n = pass?.length ?? examples.length
+  const beyond = pass?.find((i) => !(i >= 0 && i < examples.length))
   const problems = [
     ...(n === 0 ? ["there are no examples; raise maxLength if all were dropped"] : []),
+    ...(beyond === undefined ? [] : [`a pass has example ${beyond}; there are examples 0 to ${examples.length - 1}`]),
     ...Object.entries({ batchSize, bucket: options.bucket ?? 16 })
       .filter(([, size]) => !Number.isInteger(size) || size < 1)
       .map(([name, size]) => `${name} is ${size}; expected an integer from 1`),
@@ -124,7 +129,8 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     const start = window * batchSize * bucket
     const stream = Array.from({ length: batchSize * bucket }, (_, i) => {
       const at = start + i
-      return orderOf(Math.floor(at / n))[at % n]!
+      const drawn = orderOf(Math.floor(at / n))[at % n]!
+      return pass === undefined ? drawn : pass[drawn]!
     })
     if (bucket === 1) return stream
     const sorted = stream.toSorted((a, b) => examples[a]!.ids.length - examples[b]!.ids.length) // stable

@@ -62,6 +62,8 @@ export interface EncodedTask {
   readonly spelled: ReadonlyArray<SpelledToken>
   /** How such text was encoded. */
   readonly specialTokens: "text" | "ids"
+  /** The examples of a pass, by number, where that is not each once: a mixture has some several times. */
+  readonly pass?: Int32Array
   /** Left out where the ids of every text say that text. */
   readonly changed?: ChangedText
 }

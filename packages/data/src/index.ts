@@ -4,6 +4,7 @@ export { type Codec, type EncodeOptions, makeCodec } from "./codec.ts"
 export { type DatasetsOptions, datasetCache, datasetsLayer, makeDatasets } from "./datasets.ts"
 export type { DownloadProgress } from "./download.ts"
 export * from "./encode.ts"
+export * from "./mixture.ts"
 export * from "./preflight.ts"
 export {
   loadCodec,

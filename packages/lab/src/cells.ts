@@ -1,19 +1,22 @@
 /** The stages of one draft of an experiment, and those that all its drafts share. */
-import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
+import { type Architecture, type DataError, InvalidInput, type TaskUse } from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolve.ts"
 import type { OwnStart } from "./experiment/start.ts"
-import { inOrder, type Stage } from "./stage.ts"
+import type { ResolvedText } from "./experiment/text.ts"
+import type { Stage } from "./stage.ts"
 import { armStage, type Distilling, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
-import { cleanTextStage } from "./stages/plain.ts"
+import { mixtureStage } from "./stages/mixture.ts"
+import { furtherStage } from "./stages/plain.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type Begun, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
-import type { Texts } from "./texts.ts"
+import { writtenStage } from "./stages/written.ts"
+import { type Texts, tasksOf } from "./texts.ts"
 
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
@@ -26,11 +29,6 @@ export interface Architectures {
   readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture }>
 }
 
-/** The data of a clean-text reference: of a task of its own, or none beside the arms' data. */
-type CleanText = (
-  spec: Extract<ResolvedReference, { kind: "clean-text" }>,
-) => Partial<Pick<Distilling, "data" | "sizes">>
-
 /** The model of a reference that is one all along; undefined where there is none, or it follows the draft. */
 const frozenReference = (
   spec: ResolvedReference | undefined,
@@ -41,42 +39,99 @@ const frozenReference = (
   Effect.gen(function* () {
     if (spec === undefined || spec.kind === "checkpoint" || spec.kind === "average") return undefined
     if (isOwn(spec)) return yield* ownModel(spec, shared, { name: "reference", seed })
-    const distilling = distillingFrom(draft, shared, seed)
-    if (spec.kind === "clean-text")
-      return {
-        stage: cleanTextStage(spec, { ...distilling, ...shared.cleanText(spec) }),
-        architecture: draft.architecture,
-      }
-    const { kind: _, start, ...training } = spec
+    const { start } = spec
     const begun = start && isOwn(start) ? yield* ownModel(start, shared, { name: "reference start", seed }) : draft
+    const { architecture } = begun
+    if (spec.kind === "trained") {
+      const label = `reference (trained), seed ${seed}`
+      const text = textOf(spec.text, shared, begun)
+      return {
+        stage: furtherStage({
+          ...text,
+          kind: "reference",
+          label,
+          training: spec,
+          begin: begun.stage,
+          architecture,
+          seed,
+        }),
+        architecture,
+      }
+    }
+    const { kind: _, start: __, ...training } = spec
     const arm = { ...training, name: "reference (distilled)", reference: undefined, shuffleReference: false }
-    const from = distillingFrom(begun, shared, seed)
+    const from = distillingFrom(begun, spec.text, shared, seed)
     const signals = yield* signalStages(arm, undefined, from)
-    return { stage: yield* armStage(arm, undefined, signals, from), architecture: begun.architecture }
+    return { stage: yield* armStage(arm, undefined, signals, from), architecture }
   })
 
-/** The inputs of a stage that distils into this model. */
-const distillingFrom = ({ stage: start, architecture }: Begun, shared: Shared, seed: number): Distilling => ({
-  ...shared,
-  start,
+/** The inputs of a stage that distils into this model, on this text. */
+const distillingFrom = (begin: Begun, text: ResolvedText | undefined, shared: Shared, seed: number): Distilling => ({
+  ...textOf(text, shared, begin),
+  target: shared.target,
+  start: begin.stage,
   seed,
-  architectures: { draft: architecture, target: shared.architectures.target },
+  architectures: { draft: begin.architecture, target: shared.architectures.target },
 })
 
+/** The text of a training, as a stage with a split "train". */
+interface TrainingText {
+  readonly data: Stage
+  readonly sizes: Sizes
+}
+
+/** The stages of the texts of an experiment. */
+interface TextStages {
+  readonly tokenizer: Stage
+  /** The encoded text of each task: the experiment's own is the first. */
+  readonly ofTasks: ReadonlyMap<TaskUse, TrainingText>
+  readonly maxLength: number
+}
+
+/**
+ * The text of a training.
+ *
+ * @param shared `target` is left out where it does not write: `resolve` has seen that its own training does not ask it to
+ * @param begin the model that the training begins with; left out of a fresh one, which does not write
+ */
+const textOf = (
+  text: ResolvedText | undefined,
+  shared: { readonly texts: TextStages; readonly target?: Stage; readonly architectures: Architectures },
+  begin: Begun | undefined,
+): TrainingText => {
+  const { tokenizer, ofTasks, maxLength } = shared.texts
+  const [own] = ofTasks.values()
+  const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(task)!)
+  if (text === undefined || text.kind === "task") return ofTask(text?.task)
+  if (text.kind === "written") {
+    const from = ofTask(text.task)
+    const writer = text.by === "target" ? { stage: shared.target!, architecture: shared.architectures.target } : begin!
+    return { data: writtenStage(text, { ...from, tokenizer, writer, maxLength }), sizes: from.sizes }
+  }
+  const parts = Object.values(text.parts).map((part) => textOf(part.text, shared, begin))
+  const weights = Object.values(text.parts).map(({ weight }) => weight)
+  const all = weights.reduce((a, b) => a + b)
+  const mean = (of: (sizes: Sizes) => number) =>
+    parts.reduce((sum, { sizes }, i) => sum + (of(sizes) * weights[i]!) / all, 0)
+  return {
+    data: mixtureStage(
+      text,
+      tokenizer,
+      parts.map(({ data }) => data),
+    ),
+    sizes: { length: mean(({ length }) => length), trained: mean(({ trained }) => trained) },
+  }
+}
+
 /** A model that comes from no other training of the run. */
-const ownModel = (
-  start: OwnStart,
-  { data, target, architectures, sizes }: Shared,
-  { name, seed }: { readonly name: string; readonly seed: number },
-) =>
+const ownModel = (start: OwnStart, shared: Shared, { name, seed }: { readonly name: string; readonly seed: number }) =>
   begunStage(start, {
     kind: "start",
     name,
     label: `${name}, seed ${seed}`,
-    data,
     seed,
-    sizes,
-    target: { stage: target, architecture: architectures.target },
+    textOf: (text, begin) => textOf(text, shared, begin),
+    target: { stage: shared.target, architecture: shared.architectures.target },
   })
 
 /** How much the training split holds, where its data is there. */
@@ -145,12 +200,11 @@ const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, Inval
   })
 
 /** The settings and stages that all drafts of an experiment share. */
-export interface Shared extends Omit<Distilling, "start" | "seed" | "architectures"> {
-  readonly architectures: Architectures
+export interface Shared extends TrainingText {
   readonly tokenizer: Stage
-  readonly cleanText: CleanText
-  /** Texts of references that have a task of their own, by key: filled as cells are built. */
-  readonly cleanTexts: Map<string, Stage>
+  readonly target: Stage
+  readonly architectures: Architectures
+  readonly texts: TextStages
 }
 
 /**
@@ -165,27 +219,39 @@ export const sharedStages = (
   sizesOf: (data: Stage) => Sizes | undefined = () => undefined,
 ): Effect.Effect<Shared, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const { task } = resolved
-    const text = texts.of(task)
-    const tokenizer = yield* tokenizerStage(text, resolved.tokenizer)
-    const encoding = { maxLength: resolved.maxLength, specialTokens: resolved.tokenizer.specialTokens ?? "text" }
-    const data = dataStage(`data, ${task.name}`, text, tokenizer, encoding)
-    const sizes = sizesOf(data) ?? guessedSizes(resolved)
-    const cleanTexts = new Map<string, Stage>()
-    const cleanText: CleanText = ({ task }) => {
-      if (task === undefined) return {}
-      const own = dataStage(`clean text, ${task.name}`, texts.of(task), tokenizer, encoding)
-      // The experiment's own text, named again, is the same artifact.
-      if (own.key === data.key) return {}
-      cleanTexts.set(own.key, own)
-      return { data: own, sizes: sizesOf(own) ?? guessedSizes(resolved) }
+    const { task, maxLength } = resolved
+    const tokenizer = yield* tokenizerStage(texts.of(task), resolved.tokenizer)
+    const encoding = { maxLength, specialTokens: resolved.tokenizer.specialTokens ?? "text" }
+    const encoded = (of: TaskUse): TrainingText => {
+      const data = dataStage(`${of === task ? "data" : "text"}, ${of.name}`, texts.of(of), tokenizer, encoding)
+      return { data, sizes: sizesOf(data) ?? guessedSizes(resolved) }
     }
+    const own = encoded(task)
+    // The experiment's own text, named again, is the same artifact.
+    const other = (of: TaskUse) => {
+      const found = encoded(of)
+      return found.data.key === own.data.key ? own : found
+    }
+    const ofTasks = new Map(tasksOf(resolved).map((of) => [of, of === task ? own : other(of)]))
     const architectures = yield* architecturesOf(resolved)
     yield* checkVocabularies(resolved, architectures)
-    const place = { kind: "target", name: "target", label: "target", data, seed: 0, sizes } as const
-    const { stage: target } = yield* begunStage(resolved.target, place)
-    return { tokenizer, data, target, architectures, sizes, cleanText, cleanTexts }
+    const stages: TextStages = { tokenizer, ofTasks, maxLength }
+    const { stage: target } = yield* begunStage(resolved.target, {
+      kind: "target",
+      name: "target",
+      label: "target",
+      seed: 0,
+      textOf: (text, begin) => textOf(text, { texts: stages, architectures }, begin),
+    })
+    return { ...own, tokenizer, target, architectures, texts: stages }
   })
+
+/** The data stages of texts of other tasks than the experiment's. */
+export const otherTexts = ({ texts, data }: Shared): ReadonlyArray<Stage> => [
+  ...new Map(
+    [...texts.ofTasks.values()].flatMap((t) => (t.data.key === data.key ? [] : [[t.data.key, t.data] as const])),
+  ).values(),
+]
 
 /** The drafts before any arm, under a seed. */
 export const startOf = ({ draft }: Pick<Resolved, "draft">, shared: Shared, seed: number) =>
@@ -223,7 +289,7 @@ export const cellStages = (
       const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
       return { stage: before.trained, architecture: before.architecture }
     })
-    const from = distillingFrom(begun, shared, seed)
+    const from = distillingFrom(begun, arm.text, shared, seed)
     const distilling = {
       ...from,
       architectures: { ...from.architectures, ...(reference && { reference: reference.architecture }) },
@@ -235,6 +301,17 @@ export const cellStages = (
     return { start: begun.stage, architecture: begun.architecture, reference: reference?.stage, signals, trained }
   })
 
-/** A stage of the whole of a draft's cost: its steps, its reference's, the caches that they read. Targets and starts are given. */
-export const paidFor = (trained: Stage): ReadonlyArray<Stage> =>
-  inOrder([trained]).filter(({ kind }) => kind === "arm" || kind === "reference" || kind === "signals")
+/** Kinds of stages that a draft's cost is made of; targets and starts are given, and so is all that made them. */
+const paid: ReadonlySet<string> = new Set(["arm", "reference", "signals", "text"])
+
+/** The stages of the whole of a draft's cost: its steps, its reference's, the caches and the texts that they read. */
+export const paidFor = (trained: Stage): ReadonlyArray<Stage> => {
+  const found = new Map<string, Stage>()
+  const visit = (stage: Stage): void => {
+    if (!paid.has(stage.kind) || found.has(stage.key)) return
+    for (const input of stage.inputs) visit(input)
+    found.set(stage.key, stage)
+  }
+  visit(trained)
+  return [...found.values()]
+}

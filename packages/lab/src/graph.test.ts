@@ -11,14 +11,15 @@ import { echo, tiny, tinyModel } from "../test/tiny.ts"
 import { arm } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
-import { cleanText } from "./experiment/spec.ts"
+import { trained } from "./experiment/spec.ts"
 import { fresh } from "./experiment/start.ts"
+import { taskText } from "./experiment/text.ts"
 import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
-const home = mkdtempSync(join(tmpdir(), "winnow-clean-text-"))
+const home = mkdtempSync(join(tmpdir(), "winnow-reference-text-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
 
 /** Text without prompts: no token is masked, which a run refuses. */
@@ -29,15 +30,15 @@ const bare = defineTask({
 })
 
 const training = { steps: 2, batchSize: 4 }
-const withReference = (reference: ReturnType<typeof cleanText>) => resolve({ ...tiny, seeds: [1], reference })
-const graphOf = (reference: ReturnType<typeof cleanText>) =>
+const withReference = (reference: ReturnType<typeof trained>) => resolve({ ...tiny, seeds: [1], reference })
+const graphOf = (reference: ReturnType<typeof trained>) =>
   Effect.runPromise(Effect.flatMap(withReference(reference), (r) => graph(r)))
 
-test("a clean-text reference may have a text of its own: its key follows it, the arms' data stays", async () => {
+test("a reference that is trained here may have a text of its own: its key follows it, the arms' data stays", async () => {
   const [own, other, more] = [
-    await graphOf(cleanText(training)),
-    await graphOf(cleanText({ ...training, task: echo({ letters: 20 }) })),
-    await graphOf(cleanText({ ...training, task: echo({ letters: 21 }) })),
+    await graphOf(trained(training)),
+    await graphOf(trained({ ...training, text: taskText(echo({ letters: 20 })) })),
+    await graphOf(trained({ ...training, text: taskText(echo({ letters: 21 })) })),
   ]
   const behind = ({ measured }: typeof own) => measured.find(({ name }) => name === "behind")!
   const keys = [own, other, more].map((graph) => behind(graph).reference!.key)
@@ -46,7 +47,7 @@ test("a clean-text reference may have a text of its own: its key follows it, the
     expect(graph.data.key).toBe(own.data.key)
     expect(behind(graph).trained.inputs[0]!.key).toBe(own.data.key)
     expect(behind(graph).reference!.inputs.map(({ key }) => key)).toEqual([
-      graph.cleanTexts[0]!.key,
+      graph.texts[0]!.key,
       behind(own).reference!.inputs[1]!.key, // the same start
     ])
     // An arm that needs no reference is the same artifact.
@@ -54,34 +55,38 @@ test("a clean-text reference may have a text of its own: its key follows it, the
       own.measured.find(({ name }) => name === "all")!.trained.key,
     )
   }
-  expect(own.cleanTexts).toEqual([])
+  expect(own.texts).toEqual([])
   // The experiment's task, named again, is its own text.
-  const same = await graphOf(cleanText({ ...training, task: tiny.task }))
-  expect([same.cleanTexts.length, behind(same).reference!.key]).toEqual([0, keys[0]!])
+  const same = await graphOf(trained({ ...training, text: taskText(tiny.task) }))
+  expect([same.texts.length, behind(same).reference!.key]).toEqual([0, keys[0]!])
 })
 
 test("a reference with a text of its own runs, by --set too", async () => {
   const task = '{"name":"echo","options":{"letters":20}}'
-  const setting = `reference={"kind":"clean-text","task":${task},"steps":2,"batchSize":4}`
+  const setting = `reference={"kind":"trained","text":{"kind":"task","task":${task}},"steps":2,"batchSize":4}`
   const resolved = Effect.flatMap(applySettings(tiny, ["seeds=[1]", setting]), (e) => resolve(e))
   const { record } = await Effect.runPromise(
     Effect.flatMap(resolved, (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
       Effect.provide(layers),
     ),
   )
-  expect(record.stages.map(({ label }) => label)).toContain("clean text, echo")
+  expect(record.stages.map(({ label }) => label)).toContain("text, echo")
   expect(record.config).toMatchObject({
-    arms: { behind: { reference: { kind: "clean-text", task: { name: "echo", options: { letters: 20 } } } } },
+    arms: {
+      behind: {
+        reference: { kind: "trained", text: { kind: "task", task: { name: "echo", options: { letters: 20 } } } },
+      },
+    },
   })
   expect(record.rows.find(({ name }) => name === "behind")!.budget[0]!.reference!.steps).toBe(2)
 }, 60_000)
 
 test("the text of a reference is checked before anything is trained", async () => {
-  const resolved = withReference(cleanText({ ...training, task: bare() }))
+  const resolved = withReference(trained({ ...training, text: taskText(bare()) }))
   const run = Effect.flatMap(resolved, (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") }))
   const error = await Effect.runPromise(Effect.flip(run.pipe(Effect.provide(layers))))
   expect(error.message).toContain(
-    "preflight of clean text, bare: 1 of 1 examples (the first is number 0) have a mask of all 1",
+    "preflight of text, bare: 1 of 1 examples (the first is number 0) have a mask of all 1",
   )
 })
 
@@ -103,7 +108,7 @@ test("an arm that reads no target has none in its key, its inputs or its divisio
   })
   const arms = {
     ...tiny.arms,
-    focused: arm({ filter: learnable(), loss: gold(), steps: 2, batchSize: 4, reference: cleanText(training) }),
+    focused: arm({ filter: learnable(), loss: gold(), steps: 2, batchSize: 4, reference: trained(training) }),
   }
   const measuredWith = async (steps: number) => {
     const target = fresh(tinyModel(32), { steps, batchSize: 8 })

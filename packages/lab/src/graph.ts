@@ -1,7 +1,7 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
 import type { DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { type Architectures, type Arm, cellStages, sharedStages, startOf } from "./cells.ts"
+import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolve.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
 import { inOrder, type Stage } from "./stage.ts"
@@ -34,8 +34,8 @@ export interface Measured {
 export interface Graph {
   readonly tokenizer: Stage
   readonly data: Stage
-  /** Texts of references that have a task of their own. */
-  readonly cleanTexts: ReadonlyArray<Stage>
+  /** Encoded texts of other tasks, which trainings read. */
+  readonly texts: ReadonlyArray<Stage>
   readonly target: Stage
   readonly greedy: Stage
   readonly sampled: Stage
@@ -147,7 +147,7 @@ export const buildGraph = <E = never, R = never>(
     ]
     return {
       ...inputs,
-      cleanTexts: [...shared.cleanTexts.values()],
+      texts: otherTexts(shared),
       greedy,
       sampled,
       score,

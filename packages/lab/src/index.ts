@@ -9,12 +9,12 @@ export {
   bpe,
   byte,
   checkpoint,
-  cleanText,
   distilled,
   ema,
   type ReferenceSpec,
   type TokenizerSpec,
   tokenizerFile,
+  trained,
 } from "./experiment/spec.ts"
 export {
   type ArmStartSpec,
@@ -25,6 +25,7 @@ export {
   type StartSpec,
   type TargetSpec,
 } from "./experiment/start.ts"
+export { mixture, type TextSpec, taskText, written } from "./experiment/text.ts"
 export type { TrainingSpec } from "./experiment/training-spec.ts"
 export {
   experimentNamed,

@@ -115,16 +115,16 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(existsSync(join(folder, "artifacts", "target"))).toBe(true)
 }, 60_000)
 
-test("references that follow the draft, and one trained on clean text, run", async () => {
+test("references that follow the draft, and one trained by cross-entropy, run", async () => {
   for (const reference of [
     '{"kind":"average","decay":0.5}',
     '{"kind":"checkpoint","every":2}',
-    '{"kind":"clean-text","steps":3,"batchSize":4}',
+    '{"kind":"trained","steps":3,"batchSize":4}',
   ]) {
     const { record } = await run("seeds=[1]", `reference=${reference}`)
     const row = record.rows.find(({ name }) => name === "behind")!
     expect(row.reference).toBe(JSON.parse(reference).kind)
-    expect(row.budget[0]!.reference === null).toBe(row.reference !== "clean-text")
+    expect(row.budget[0]!.reference === null).toBe(row.reference !== "trained")
   }
 }, 60_000)
 

@@ -155,13 +155,13 @@ const preflightModels = (resolved: Resolved, { target, draft, others = [] }: Gra
     }),
   )
 
-/** Refuses the text of a reference as the arms' text is refused: masks, cut sequences, more than the draft takes. */
-const checkCleanTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
+/** Refuses the text of another task as the experiment's own is refused: masks, cut sequences, more than the draft takes. */
+const checkTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const { vocabularySize, maxLength } = graph.architectures.draft
-    for (const { key, label } of graph.cleanTexts) {
+    for (const { key, label } of graph.texts) {
       const encoded = yield* readSplit(artifacts.get(key)!, "train")
       const { warnings } = yield* preflight({
         encoded,
@@ -322,9 +322,9 @@ const runPlanned = (
   Effect.gen(function* () {
     const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
     const all = [...planned.trials, ...planned.leaves]
-    const text = yield* runStages([planned.data, ...planned.cleanTexts], { ...made, partOf: all })
+    const text = yield* runStages([planned.data, ...planned.texts], { ...made, partOf: all })
     yield* checkData(resolved, planned, text)
-    yield* checkCleanTexts(planned, text)
+    yield* checkTexts(planned, text)
     const run = runInPortions({ ...made, partOf: all }, text)
     const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
     const named = nameIn(options, resolved, graph)

@@ -124,7 +124,7 @@ const referencesOf = (arms: ReadonlyArray<Arm>) =>
   Effect.gen(function* () {
     const found = new Map<string, NonNullable<Arm["reference"]>>()
     for (const { reference } of arms)
-      if (reference?.kind === "distilled" || reference?.kind === "clean-text")
+      if (reference?.kind === "distilled" || reference?.kind === "trained")
         found.set(canonicalJson(yield* plainSpec(reference)), reference)
     return [...found].map(([key, reference], i) => ({ key, reference, name: `reference${i === 0 ? "" : ` ${i + 1}`}` }))
   })

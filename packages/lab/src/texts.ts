@@ -12,7 +12,8 @@ import {
   type TaskUse,
 } from "@winnow/core"
 import { Effect } from "effect"
-import type { Resolved, ResolvedReference } from "./experiment/resolve.ts"
+import { isNode, isUse } from "./experiment/registry.ts"
+import type { Resolved } from "./experiment/resolve.ts"
 import { keyOf, sha256 } from "./store/key.ts"
 
 export const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
@@ -34,11 +35,19 @@ export interface Texts {
   readonly hashes: ReadonlyArray<Text["hashes"]>
 }
 
-/** The tasks of an experiment, in one order: its own, then those of clean-text references. */
-export const tasksOf = ({ task, arms, capacity }: Pick<Resolved, "task" | "arms" | "capacity">) => {
-  const ofReference = (reference: ResolvedReference | undefined) =>
-    reference?.kind === "clean-text" && reference.task ? [reference.task as TaskUse] : []
-  return [...new Set([task, ...[...arms, ...(capacity ? [capacity] : [])].flatMap((a) => ofReference(a.reference))])]
+/** The tasks that texts of trainings name, in a value that holds such texts. */
+const tasksIn = (value: unknown): ReadonlyArray<TaskUse> => {
+  if (isUse(value)) return value.kind === "task" ? [value as unknown as TaskUse] : []
+  return isNode(value) ? Object.values(value).flatMap(tasksIn) : []
+}
+
+/** The tasks of an experiment, in one order: its own, then those whose text a training reads. */
+export const tasksOf = ({
+  task,
+  ...trainings
+}: Pick<Resolved, "task" | "target" | "draft" | "arms" | "capacity">): ReadonlyArray<TaskUse> => {
+  const { target, draft, arms, capacity } = trainings
+  return [...new Set([task, ...[target, draft, ...arms, capacity].flatMap(tasksIn)])]
 }
 
 /** Code of a task. @error InvalidInput for what it throws: a fault of the task */

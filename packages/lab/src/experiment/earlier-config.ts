@@ -7,9 +7,16 @@ const targetOf = ({ kind, model, seed, path, ...training }: Node): Node =>
     ? { kind: "folder", path }
     : { kind: "fresh", model, ...(seed === undefined ? {} : { seed }), pretraining: training }
 
+/** A reference on clean text had a task of its own beside its steps. */
+const referenceOf = ({ kind, task, ...training }: Node): Node =>
+  kind === "clean-text"
+    ? { kind: "trained", ...training, ...(task === undefined ? {} : { text: { kind: "task", task } }) }
+    : { kind, ...training }
+
 /** An arm began with the drafts' start or with its reference, by a name. */
-const armOf = ({ from, ...arm }: Node): Node => ({
+const armOf = ({ from, reference, ...arm }: Node): Node => ({
   ...arm,
+  ...(isNode(reference) ? { reference: referenceOf(reference) } : {}),
   ...(from === undefined ? {} : { start: { kind: from === "start" ? "draft" : from } }),
 })
 

@@ -17,6 +17,7 @@ import { checkNames } from "../preflight/same-names.ts"
 import type { StudyUse } from "../study/study.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
+import { ownStarts } from "./places.ts"
 import {
   armSpec,
   type draftSpec,
@@ -27,6 +28,7 @@ import {
   type tuningSpec,
 } from "./spec.ts"
 import type { ResolvedStart, targetStart } from "./start.ts"
+import { writersOf } from "./text.ts"
 import type { Training } from "./training-spec.ts"
 
 export type Measure = typeof measureSpec.infer
@@ -146,12 +148,12 @@ const resolveArm = Effect.fnUntraced(function* (
   if (needs && given === undefined)
     return yield* refuse(
       `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
-      `set ${name}'s or the experiment's reference to distilled, clean-text, checkpoint or average`,
+      `set ${name}'s or the experiment's reference to distilled, trained, checkpoint or average`,
     )
   if (fromReference && !isFrozen(given))
     return yield* refuse(
       `it begins with the reference, and ${given === undefined ? "there is none" : `reference ${given.kind} is no trained model`}; ` +
-        "set its or the experiment's reference to distilled or clean-text",
+        "set its or the experiment's reference to distilled or trained",
     )
   if (arm.shuffleReference && !needs)
     return yield* refuse(`shuffleReference is set, and filter ${arm.filter.name} reads no reference; leave it out`)
@@ -168,6 +170,21 @@ const resolveArm = Effect.fnUntraced(function* (
   const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
   return { ...arm, name, reference, signals, filterNeedsReference: needs, config } as ResolvedArm
 })
+
+/** A text that a model would have to write before it is there. */
+const textProblem = (places: Parameters<typeof ownStarts>[0]) => {
+  for (const { at, start } of ownStarts(places)) {
+    const writers = writersOf(start.pretraining?.text)
+    if (at === "target" && writers.has("target"))
+      return {
+        at,
+        problem: "the target would read in its own training what it writes after it; let it read the task's",
+      }
+    if (start.kind === "fresh" && writers.has("start"))
+      return { at, problem: "a fresh model has nothing to write before it is trained; let the target write" }
+  }
+  return undefined
+}
 
 /** An arm that begins with another one which is not run, has no number of steps, or begins with this one in the end. */
 const startProblem = (
@@ -229,6 +246,9 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
+  const unwritten = textProblem({ target: spec.target, draft: spec.draft, arms, capacity: undefined })
+  if (unwritten !== undefined)
+    return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.pretraining.text`, problems: [unwritten.problem] })
   const begun = startProblem(arms)
   if (begun !== undefined)
     return yield* new InvalidInput({ what: `${what}, arms.${begun.arm}.start`, problems: [begun.problem] })

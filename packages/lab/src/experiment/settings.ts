@@ -6,8 +6,10 @@ import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
 import { isNode, isUse, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
+import { fromShort, type ShortForms } from "./short-forms.ts"
 import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec, tuningSpec } from "./spec.ts"
-import { startObject } from "./start.ts"
+import { armStart, shortStarts } from "./start.ts"
+import { shortTexts, textSpec } from "./text.ts"
 import { trainingSpec } from "./training-spec.ts"
 
 /** A path and a value; the value is JSON, or the text itself where it is none. */
@@ -54,8 +56,9 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (at === "") return experimentSpec
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
-  if (path.at(-1) === "start" || at === "target") return startObject
+  if (path.at(-1) === "start" || at === "target") return armStart
   if (path.at(-1) === "pretraining") return trainingSpec
+  if (path.at(-1) === "text") return textSpec
   if (path.at(-1) === "reference") return referenceSpec
   if ((path.length === 2 && path[0] === "arms") || at === "capacity") return armSpec
   return schemas.get(at)
@@ -66,6 +69,14 @@ const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["measure", measureSpec],
   ["tuning", tuningSpec],
   ["tokenizer", tokenizerSpec],
+])
+
+/** Fields that take a short text in the place of an object, by their name; signals have fields of these names too. */
+const shortForms: ReadonlyMap<string, ShortForms> = new Map([
+  ["start", shortStarts],
+  ["target", shortStarts],
+  ["reference", shortStarts],
+  ["text", shortTexts],
 ])
 
 /** Changes one setting. */
@@ -98,7 +109,12 @@ class Change {
     const [key, ...deeper] = rest
     if (isUse(node))
       return key === undefined ? pluginNamed(this.registry, node.kind, value, this.fail) : this.option(node, rest)
-    if (key === undefined) return revive(this.registry, done.at(-1) ?? "", value, this.fail)
+    if (key === undefined) {
+      const field = done.at(-1) ?? ""
+      const forms = done.at(-2) === "signals" ? undefined : shortForms.get(field)
+      if (forms !== undefined && typeof value === "string") return fromShort(forms, value, this.fail)
+      return revive(this.registry, field, value, this.fail)
+    }
     if (Array.isArray(node) && /^\d+$/.test(key) && Number(key) < node.length)
       return node.with(Number(key), this.apply(node[Number(key)], depth + 1))
     if (!isNode(node)) throw this.fail(`${done.join(".")} is ${shown(node)}: nothing is inside it`)

@@ -1,32 +1,10 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
-import {
-  brief,
-  type FilterUse,
-  type LossUse,
-  positiveFloat32,
-  type Target,
-  type TaskUse,
-  temperature,
-} from "@winnow/core"
+import { brief, type FilterUse, type LossUse, positiveFloat32, type Target, temperature } from "@winnow/core"
 import { type } from "arktype"
+import { natural, seed } from "./numbers.ts"
 import { filterUse, lossUse, studyUse, taskUse } from "./plugin-use.ts"
-import {
-  type ArmStartSpec,
-  armStart,
-  draftStart,
-  ownStarts,
-  referenceStart,
-  type StartSpec,
-  targetStart,
-} from "./start.ts"
-import {
-  type DistillingSpec,
-  distillingFields,
-  natural,
-  seed,
-  type TrainingSpec,
-  trainingFields,
-} from "./training-spec.ts"
+import { type ArmStartSpec, armStart, draftStart, referenceStart, type StartSpec, targetStart } from "./start.ts"
+import { type DistillingSpec, distillingFields, type TrainingSpec, trainingFields } from "./training-spec.ts"
 
 /** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
 const specialTokens = { "specialTokens?": "'text' | 'ids'" } as const
@@ -55,15 +33,15 @@ export const referenceSpec = type({
 })
   .or({
     "+": "reject",
-    kind: "'clean-text'",
-    // The text, if it is not that of the experiment; in the experiment's tokens.
-    "task?": taskUse,
+    kind: "'trained'",
+    // The weights that it begins with: the drafts' start if left out.
+    "start?": referenceStart,
     ...trainingFields,
   })
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
   // A model as it stands, which nobody trains here.
-  .or(ownStarts)
+  .or(draftStart)
 
 /** As many steps as cost what that arm costs in all: FLOPs, its reference and caches included. */
 const stepsOfCompute = type({ "+": "reject", computeOf: "string" })
@@ -196,7 +174,10 @@ export type ReferenceSpec =
       readonly loss: LossUse
       readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" }>
     } & DistillingSpec)
-  | ({ readonly kind: "clean-text"; readonly task?: TaskUse } & TrainingSpec)
+  | ({
+      readonly kind: "trained"
+      readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" }>
+    } & TrainingSpec)
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
   | StartSpec
@@ -232,12 +213,12 @@ export const distilled = (spec: Omit<Extract<ReferenceSpec, { kind: "distilled" 
   ...spec,
 })
 /**
- * FocusFinetune's and Rho-1's reference: the draft's start, trained on clean text by cross-entropy; needs no target.
+ * FocusFinetune's and Rho-1's reference: the draft's start, trained on a text by cross-entropy; needs no target.
  *
- * @param spec.task where the clean text is; the experiment's own task if left out
+ * @param spec.text the clean text; the experiment's own if left out
  */
-export const cleanText = (spec: TrainingSpec & { readonly task?: TaskUse }): ReferenceSpec => ({
-  kind: "clean-text",
+export const trained = (spec: Omit<Extract<ReferenceSpec, { kind: "trained" }>, "kind">): ReferenceSpec => ({
+  kind: "trained",
   ...spec,
 })
 /** The draft itself as it was at the last multiple of `every` steps of the arm. */

@@ -1,13 +1,14 @@
 /**
  * Where a training begins: a value, the same for targets, drafts, references and arms.
  *
- * As JSON it is an object with a `kind`; `--set` takes a short text too: "folder:DIR", "layers:0,2,5", "draft",
- * "reference", "arm:NAME".
+ * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "folder:DIR".
  */
-import { brief, cut, type ModelUse } from "@winnow/core"
+import { brief, type ModelUse } from "@winnow/core"
 import { type } from "arktype"
+import { seed } from "./numbers.ts"
 import { modelUse } from "./plugin-use.ts"
-import { seed, type TrainingSpec, trainingSpec } from "./training-spec.ts"
+import type { ShortForms } from "./short-forms.ts"
+import { type TrainingSpec, trainingSpec } from "./training-spec.ts"
 
 const ascending = type("number.integer >= 0")
   .array()
@@ -38,48 +39,29 @@ export type OwnStart = FreshStart | FolderStart | LayersStart
 /** Every start, checked and filled in. */
 export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference.infer | typeof ofArm.infer
 
-type Kind = ResolvedStart["kind"]
+/** The start of a target: a fresh model, or a folder. */
+export const targetStart = ofFresh.or(ofFolder)
+/** The start of the drafts, and a reference that nobody trains. */
+export const draftStart = targetStart.or(ofLayers)
+/** The start of a reference that is trained here. */
+export const referenceStart = draftStart.or(ofDraft)
+/** The start of an arm: every start. */
+export const armStart = referenceStart.or(ofReference).or(ofArm)
 
-/** The short texts, by the kind of start that they are. */
-const short: Readonly<
-  Record<Exclude<Kind, "fresh">, { readonly form: string; readonly read: (rest: string) => unknown }>
-> = {
+/** The short texts of `--set`. */
+export const shortStarts: ShortForms = {
   folder: { form: "folder:DIR", read: (path) => ({ kind: "folder", path }) },
   layers: {
     form: "layers:0,2,5",
-    read: (list) => ({ kind: "layers", of: "target", layers: list.split(",").map((n) => (n === "" ? n : Number(n))) }),
+    read: (list) => {
+      const layers = list.split(",").map((n) => (/^\d+$/.test(n) ? Number(n) : n))
+      return { kind: "layers", of: "target", layers }
+    },
   },
   draft: { form: "draft", read: () => ({ kind: "draft" }) },
   reference: { form: "reference", read: () => ({ kind: "reference" }) },
   arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
 }
-
-/** A short text as the object that it stands for. */
-const textOf = <const K extends keyof typeof short>(kinds: ReadonlyArray<K>) =>
-  type("string").pipe((text, ctx): unknown => {
-    const [, kind = "", colon, rest = ""] = /^([a-z]+)(:?)(.*)$/s.exec(text) ?? []
-    const found = kinds.find((k) => k === kind && short[k].form.includes(":") === (colon === ":"))
-    return found === undefined
-      ? ctx.error({ expected: kinds.map((k) => short[k].form).join(" or "), actual: JSON.stringify(cut(text, 60)) })
-      : short[found].read(rest)
-  })
-
-const targets = ofFresh.or(ofFolder)
-const drafts = targets.or(ofLayers)
-const references = drafts.or(ofDraft)
-/** Every start in its long form. */
-export const startObject = references.or(ofReference).or(ofArm)
-
-/** The start of a target: a fresh model, which is pretrained on the text, or a folder. */
-export const targetStart = targets.or(textOf(["folder"]).to(targets))
-/** The start of the drafts. */
-export const draftStart = drafts.or(textOf(["folder", "layers"]).to(drafts))
-/** The start of a reference that is trained here. */
-export const referenceStart = references.or(textOf(["folder", "layers", "draft"]).to(references))
-/** The start of an arm. */
-export const armStart = startObject.or(textOf(["folder", "layers", "draft", "reference", "arm"]).to(startObject))
-/** Starts that are models as they stand: a reference that nobody trains. */
-export const ownStarts = drafts
 
 interface Begin {
   /** Cross-entropy on the text before anything else. */

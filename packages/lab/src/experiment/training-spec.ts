@@ -1,16 +1,9 @@
 /** The settings of a training: steps, batch, optimizer, and for those that distil the signals of frozen models. */
-import { brief } from "@winnow/core"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
-
-export const natural = "number.integer >= 1"
-
-/** Beyond 2^53 two seeds would be one. */
-export const seed = type("number.integer").narrow(
-  (n, ctx) =>
-    Number.isSafeInteger(n) || ctx.reject({ expected: "an integer between -2^53 and 2^53", actual: brief(n) }),
-)
+import { natural } from "./numbers.ts"
+import { type TextSpec, textSpec } from "./text.ts"
 
 /** Steps, batch and optimizer: the settings of every training stage. */
 export const trainingFields = {
@@ -21,6 +14,8 @@ export const trainingFields = {
   optimizer: optimizerOptions.default(() => ({})),
   // How matrix products round their operands: bfloat16 is quicker where the processor has it, and needs saying in a paper.
   precision: "'float32' | 'bfloat16' = 'float32'",
+  // Of what it reads: the task's own text if left out.
+  "text?": textSpec,
 } as const
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
@@ -37,6 +32,8 @@ export interface TrainingSpec {
   readonly optimizer?: OptimizerInput
   /** Of matrix products while training, float32 if left out; what is measured is measured in float32 in either case. */
   readonly precision?: Precision
+  /** The task's own if left out. */
+  readonly text?: TextSpec
 }
 
 /** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */

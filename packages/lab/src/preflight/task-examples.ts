@@ -85,7 +85,7 @@ export const checkTask = (
     return notes.map((note) => `task ${name}: ${note}`)
   })
 
-/** The same for all tasks of an experiment: its own, and the training text of clean-text references. */
+/** The same for all tasks of an experiment: its own, and those whose text a training reads. */
 export const checkTasks = (
   resolved: Resolved,
   texts: Texts,

@@ -28,6 +28,12 @@ const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
   }
 }
 
+/** FLOPs and tokens of what is no training: caches of signals, written texts. A mixture of texts costs nothing. */
+const totalOfOther = (artifact: Artifact): TotalBudget => {
+  const { tokens = 0, flops = 0 } = numbers(artifact)
+  return { steps: 0, tokensSeen: tokens, tokensTrained: 0, flops, seconds: artifact.manifest.seconds }
+}
+
 const cacheOf = ({ label, key }: Stage, artifact: Artifact) => {
   const { tokens, bytes, flops } = numbers(artifact)
   return { label, key, tokens: tokens!, bytes: bytes!, flops: flops!, seconds: artifact.manifest.seconds }
@@ -52,35 +58,32 @@ const totalOf = ({ steps, tokensSeen, tokensTrained, flops, seconds }: Omit<Budg
 /**
  * The cost of a draft under its seed.
  *
- * The total is of the draft as if nothing else were run: a reference and a cache that arms share count in full for each. The
+ * The total is of the draft as if nothing else were run: a reference and a cache that arms share count in full for each, a written text too. The
  * target and the start are given, and count for none; the start's row has its own steps.
  */
 export const costsOf = (
   { seed, trained, reference }: Measured,
   artifactOf: (stage: Stage) => Artifact,
-  data: Stage,
 ): RowRecord["budget"][number] => {
-  const pass = tokensOfPass(artifactOf(data))
-  const passOf = ({ inputs }: Stage) => (inputs.some(({ key }) => key === data.key) ? pass : null)
+  const passOf = ({ inputs }: Stage) => {
+    const text = inputs.find(({ kind }) => kind === "data" || kind === "text")
+    return text ? tokensOfPass(artifactOf(text)) : null
+  }
   const trainings = new Map([trained, ...paidFor(trained)].map((stage) => [stage.key, stage]))
   const signals = [...trainings.values()].filter(({ kind }) => kind === "signals")
   const caches = signals.map((stage) => cacheOf(stage, artifactOf(stage)))
-  const ofTrainings = [...trainings.values()]
-    .filter(({ kind }) => kind !== "signals")
-    .map((stage) => totalOf(budgetOf(artifactOf(stage), null)))
-  const ofCaches = caches.map(({ tokens, flops, seconds }) => ({
-    steps: 0,
-    tokensSeen: tokens,
-    tokensTrained: 0,
-    flops,
-    seconds,
-  }))
+  const isOther = ({ kind }: Stage) => kind === "signals" || kind === "text"
+  const all = [...trainings.values()]
+  const totals = [
+    ...all.filter((stage) => !isOther(stage)).map((stage) => totalOf(budgetOf(artifactOf(stage), null))),
+    ...all.filter(isOther).map((stage) => totalOfOther(artifactOf(stage))),
+  ]
   return {
     seed,
     arm: budgetOf(artifactOf(trained), passOf(trained)),
     reference: reference ? budgetOf(artifactOf(reference), passOf(reference)) : null,
     signals: caches,
-    total: [...ofTrainings, ...ofCaches].reduce(add),
+    total: totals.reduce(add),
   }
 }
 

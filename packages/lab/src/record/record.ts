@@ -119,7 +119,7 @@ export const makeRecord = (
         reference: arm?.reference?.kind ?? null,
         from: arm ? describeStart(arm.start) : null,
         learningRate: arm?.optimizer.learningRate ?? null,
-        budget: measured.map((m) => costsOf(m, artifactOf, graph.data)),
+        budget: measured.map((m) => costsOf(m, artifactOf)),
         ...rowFigures(figures, samples, measure.gamma),
         kept: keptFigures(kept, figures, ofBaseline),
       }

@@ -1,4 +1,4 @@
-/** The stages that train on text by cross-entropy: targets, starts, clean-text references. */
+/** The stages that train on text by cross-entropy: targets, starts, references that need no target. */
 import {
   type Architecture,
   everyToken,
@@ -10,11 +10,10 @@ import {
 } from "@winnow/core"
 import { initialise } from "@winnow/models"
 import { Effect, Layer } from "effect"
-import { plain, type ResolvedReference } from "../experiment/resolve.ts"
+import { plain } from "../experiment/resolve.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
-import type { Distilling } from "./arm.ts"
 import { held, openModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { noPasses, type Sizes, train, trainingFields, workOf } from "./training.ts"
@@ -63,14 +62,13 @@ export const furtherStage = (
   spec: PlainTraining & {
     readonly begin: Stage
     readonly architecture: Architecture
-    readonly config?: Record<string, unknown>
   },
 ): Stage => {
-  const { kind, label, training, data, seed, sizes, begin, architecture, config = {} } = spec
+  const { kind, label, training, data, seed, sizes, begin, architecture } = spec
   return stage({
     kind,
     label,
-    config: { ...config, ...trainingFields(training) },
+    config: trainingFields(training),
     inputs: [data, begin],
     code: code(),
     seed,
@@ -85,20 +83,3 @@ export const furtherStage = (
       }).pipe(Effect.scoped),
   })
 }
-
-/** A frozen reference that needs no target: the start, trained on the clean text by cross-entropy. */
-export const cleanTextStage = (
-  spec: Extract<ResolvedReference, { kind: "clean-text" }>,
-  { data, start, seed, sizes, architectures }: Distilling,
-): Stage =>
-  furtherStage({
-    kind: "reference",
-    label: `reference (clean text), seed ${seed}`,
-    config: { kind: spec.kind },
-    training: spec,
-    data,
-    begin: start,
-    architecture: architectures.draft,
-    seed,
-    sizes,
-  })

@@ -65,7 +65,7 @@ export const rolloutsStage = (
             },
           ),
         )
-        writeRollouts(directory, rollouts)
+        writeFileSync(join(directory, file), rolloutsText(rollouts))
         const [first] = textsOf(rollouts, tokenizer)
         return {
           prompts: rollouts.length,
@@ -79,22 +79,23 @@ export const rolloutsStage = (
 }
 
 /** The words of rollouts, without the token that ends a text. */
-export const textsOf = (rollouts: ReadonlyArray<Rollout>, tokenizer: Tokenizer): ReadonlyArray<string> =>
+export const textsOf = (
+  rollouts: ReadonlyArray<Rollout>,
+  tokenizer: Pick<Tokenizer, "decode">,
+): ReadonlyArray<string> =>
   rollouts.map(({ tokens, finish }) => tokenizer.decode(finish === "eos" ? tokens.subarray(0, -1) : tokens))
 
 const file = "rollouts.json"
 
-const writeRollouts = (directory: string, rollouts: ReadonlyArray<Rollout>) =>
-  writeFileSync(
-    join(directory, file),
-    JSON.stringify(
-      rollouts.map(({ prompt, tokens, finish, limit }) => ({
-        prompt: Array.from(prompt),
-        tokens: Array.from(tokens),
-        finish,
-        limit,
-      })),
-    ),
+/** Rollouts as JSON. */
+export const rolloutsText = (rollouts: ReadonlyArray<Rollout>): string =>
+  JSON.stringify(
+    rollouts.map(({ prompt, tokens, finish, limit }) => ({
+      prompt: Array.from(prompt),
+      tokens: Array.from(tokens),
+      finish,
+      limit,
+    })),
   )
 
 interface Written {
@@ -104,15 +105,18 @@ interface Written {
   readonly limit: number
 }
 
+/** The rollouts that `rolloutsText` wrote. */
+export const rolloutsOf = (text: string): ReadonlyArray<Rollout> =>
+  (JSON.parse(text) as ReadonlyArray<Written>).map((r) => ({
+    ...r,
+    prompt: Int32Array.from(r.prompt),
+    tokens: Int32Array.from(r.tokens),
+  }))
+
 /** The rollouts of an artifact. */
 export const readRollouts = (artifact: Artifact): Effect.Effect<ReadonlyArray<Rollout>, DataError> =>
   Effect.try({
-    try: () =>
-      (JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<Written>).map((r) => ({
-        ...r,
-        prompt: Int32Array.from(r.prompt),
-        tokens: Int32Array.from(r.tokens),
-      })),
+    try: () => rolloutsOf(readFileSync(join(artifact.directory, file), "utf8")),
     catch: (error) =>
       new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
   })

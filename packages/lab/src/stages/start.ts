@@ -4,6 +4,7 @@ import { architectureOfLayers, initialise, modelOfLayers, parameterCount, saveMo
 import { Effect } from "effect"
 import { plain } from "../experiment/resolve.ts"
 import type { FreshStart, LayersStart, OwnStart } from "../experiment/start.ts"
+import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { folderArchitecture, folderStage } from "./folder.ts"
@@ -98,29 +99,33 @@ export const begunStage = (
     readonly kind: "target" | "start"
     readonly name: string
     readonly label: string
-    readonly data: Stage
     readonly seed: number
-    readonly sizes: Sizes
+    /** The text of its training. */
+    readonly textOf: (
+      text: ResolvedText | undefined,
+      begin: Begun | undefined,
+    ) => { readonly data: Stage; readonly sizes: Sizes }
     /** Of a start that can be part of it. */
     readonly target?: Begun
   },
 ): Effect.Effect<Begun, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const { name, label, target, ...rest } = place
+    const { kind, name, label, target, textOf } = place
     const architecture = yield* architectureOfStart(start, name, target?.architecture)
     const { pretraining: training } = start
     const seed = start.seed ?? place.seed
     if (start.kind === "fresh") {
       const made =
         training === undefined
-          ? freshStage(place.kind, label, start, architecture, seed)
-          : pretrainStage({ ...rest, label, model: start.model, training, seed })
+          ? freshStage(kind, label, start, architecture, seed)
+          : pretrainStage({ ...textOf(training.text, undefined), kind, label, model: start.model, training, seed })
       return { stage: yield* made, architecture }
     }
     const begin =
       start.kind === "folder"
-        ? yield* folderStage({ kind: place.kind, name, path: start.path, architecture })
+        ? yield* folderStage({ kind, name, path: start.path, architecture })
         : layersStage(`${name}, layers ${start.layers.join(", ")} of the target`, start, architecture, target!.stage)
     if (training === undefined) return { stage: begin, architecture }
-    return { stage: furtherStage({ ...rest, label, training, seed, begin, architecture }), architecture }
+    const text = textOf(training.text, { stage: begin, architecture })
+    return { stage: furtherStage({ ...text, kind, label, training, seed, begin, architecture }), architecture }
   })

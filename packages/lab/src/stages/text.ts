@@ -134,8 +134,18 @@ export const openTokenizer = (artifact: Artifact): Effect.Effect<Tokenizer, Stag
     ? Effect.succeed(byteTokenizer)
     : loadTokenizer(artifact.directory)
 
-const writeSplit = (directory: string, split: Split, encoded: EncodedTask, source: ReadonlyArray<Example>) => {
-  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens, changed } = encoded
+/**
+ * Writes a split of an artifact.
+ *
+ * @param source the examples that it was encoded from: those of evaluation splits are written beside it
+ */
+export const writeSplit = (
+  directory: string,
+  split: Split,
+  encoded: EncodedTask,
+  source: ReadonlyArray<Example> = [],
+): void => {
+  const { examples, dropped, maxLength, tokens, trained, spelled, specialTokens, changed, pass } = encoded
   const ids = new Int32Array(tokens)
   let at = 0
   for (const example of examples) {
@@ -143,6 +153,7 @@ const writeSplit = (directory: string, split: Split, encoded: EncodedTask, sourc
     at += example.ids.length
   }
   writeFileSync(join(directory, `${split}.ids.i32`), ids)
+  if (pass) writeFileSync(join(directory, `${split}.pass.i32`), pass)
   const index = {
     lengths: examples.map(({ ids }) => ids.length),
     promptLengths: examples.map(({ promptLength }) => promptLength),
@@ -153,6 +164,7 @@ const writeSplit = (directory: string, split: Split, encoded: EncodedTask, sourc
     spelled,
     specialTokens,
     ...(changed && { changed }),
+    ...(pass && { passExamples: pass.length }),
   }
   writeFileSync(join(directory, `${split}.json`), JSON.stringify(index))
   if (split !== "train")
@@ -172,11 +184,18 @@ const readAs = <A>(artifact: Artifact, name: string, read: (content: Buffer) => 
 /** A split of a data artifact. */
 export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<EncodedTask, DataError> =>
   Effect.gen(function* () {
-    const ids = yield* readAs(artifact, `${split}.ids.i32`, (b) => new Int32Array(new Uint8Array(b).buffer))
+    const numbersIn = (name: string) => readAs(artifact, name, (b) => new Int32Array(new Uint8Array(b).buffer))
+    const ids = yield* numbersIn(`${split}.ids.i32`)
     const index = yield* readAs(
       artifact,
       `${split}.json`,
-      (b) => JSON.parse(b.toString()) as { lengths: number[]; promptLengths: number[]; source: number[] } & EncodedTask,
+      (b) =>
+        JSON.parse(b.toString()) as {
+          lengths: number[]
+          promptLengths: number[]
+          source: number[]
+          passExamples?: number
+        } & EncodedTask,
     )
     let at = 0
     const examples = index.lengths.map((length, i): EncodedExample => {
@@ -187,7 +206,8 @@ export const readSplit = (artifact: Artifact, split: Split): Effect.Effect<Encod
     const { dropped, maxLength, trained, spelled, specialTokens, changed } = index
     const source = Int32Array.from(index.source)
     const counts = { dropped, maxLength, tokens: ids.length, trained, spelled, specialTokens }
-    return { examples, source, ...counts, ...(changed && { changed }) }
+    const pass = index.passExamples === undefined ? undefined : yield* numbersIn(`${split}.pass.i32`)
+    return { examples, source, ...counts, ...(changed && { changed }), ...(pass && { pass }) }
   })
 
 /** The examples of an evaluation split as text, in the order of its ids. */

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Filter, InvalidInput, Loss, type Model } from "@winnow/core"
-import { batches, type EncodedTask } from "@winnow/data"
+import { batches, type EncodedTask, passSize } from "@winnow/data"
 import { parameterCount, saveModel } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
@@ -66,7 +66,7 @@ export const train = (
     const summary = yield* trainStage({
       stage: label,
       model,
-      batches: batches(data.examples, { batchSize, seed }),
+      batches: batches(data.examples, { batchSize, seed, ...(data.pass && { pass: data.pass }) }),
       steps,
       microBatches,
       optimizer,
@@ -82,7 +82,8 @@ export const train = (
     })
     yield* saveModel(model, context.directory)
     compactEvents(context.directory)
-    const T = data.tokens / data.examples.length
+    const { tokens, examples } = passSize(data)
+    const T = tokens / examples
     const { architecture } = model
     const { target, reference } = { ...loss.models, ...filter.models }
     const flops = trainingFlops(

@@ -10,11 +10,11 @@ import { writeWhole } from "@winnow/files"
 /** Folder of a partial artifact that is left out of the whole one: checkpoints to resume from. */
 export const checkpoints = "checkpoints"
 
-/** True if a partial artifact has a checkpoint or pieces of signals; without them its stage begins again. */
+/** True if a partial artifact has a checkpoint, pieces of signals or portions of a text; without them its stage begins again. */
 export const hasCheckpoint = (partial: string): boolean => {
   const has = (folder: string, start: string) =>
     existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))
-  return has(join(partial, checkpoints), "step-") || has(partial, "piece-")
+  return has(join(partial, checkpoints), "step-") || has(partial, "piece-") || has(partial, ".portion-")
 }
 
 const isTemporary = (path: string) => path.endsWith(".tmp")

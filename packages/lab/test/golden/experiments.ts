@@ -17,12 +17,12 @@ import {
   arm,
   bpe,
   checkpoint,
-  cleanText,
   defineExperiment,
   distilled,
   type Experiment,
   ema,
   fresh,
+  trained,
 } from "../../src/index.ts"
 
 const vocabulary = 288
@@ -99,7 +99,7 @@ export const goldenExperiments: Readonly<Record<string, Experiment>> = {
     ),
     checkpoint: arm({ filter: adaspec(), loss: kl(), ...budget, reference: checkpoint({ every: 2 }) }),
     average: arm({ filter: adaspec(), loss: kl(), ...budget, reference: ema({ decay: 0.9 }) }),
-    "clean-text": arm({ filter: focusFinetune(), loss: crossEntropy(), ...budget, reference: cleanText(budget) }),
+    "clean-text": arm({ filter: focusFinetune(), loss: crossEntropy(), ...budget, reference: trained(budget) }),
     shuffled: arm({ filter: adaspec(), loss: kl(), ...budget, shuffleReference: true }),
     "micro-batches": arm({ filter: adaspec(), loss: kl(), ...budget, microBatches: 2 }),
     bfloat16: arm({ filter: adaspec(), loss: kl(), ...budget, precision: "bfloat16" }),

@@ -1,0 +1,76 @@
+/** Several encoded splits as one, of which each pass has examples by weight. */
+import { InvalidInput } from "@winnow/core"
+import { permutation, seeded } from "@winnow/numerics"
+import { type EncodedTask, firstTrained } from "./encode.ts"
+
+/** Examples of a pass: far beyond it weights are a mistake. */
+const mostOfPass = 2 ** 24
+
+/** Examples and tokens of one pass. */
+export interface PassSize {
+  readonly examples: number
+  readonly tokens: number
+  /** Of `tokens`, those that are trained. */
+  readonly trained: number
+}
+
+/** The size of a pass over a split. */
+export const passSize = ({ examples, tokens, trained, pass }: EncodedTask): PassSize => {
+  if (pass === undefined) return { examples: examples.length, tokens, trained }
+  let [all, counted] = [0, 0]
+  for (const e of pass) {
+    const { ids, promptLength } = examples[e]!
+    all += ids.length
+    counted += ids.length - firstTrained(promptLength)
+  }
+  return { examples: pass.length, tokens: all, trained: counted }
+}
+
+/**
+ * The examples of all parts, with passes in which each part has its share.
+ *
+ * The part that is largest for its weight comes once a pass. Of each other part every example comes as often as fits,
+ * and a seeded choice of them once more, so that shares are right to one example.
+ *
+ * @param parts splits with their weights, above 0 in any unit; none is a mixture itself
+ * @error InvalidInput (thrown) for a part without examples, and for weights that would make a pass of more than 2^24 examples
+ */
+export const mixed = (
+  parts: ReadonlyArray<{ readonly name: string; readonly weight: number; readonly task: EncodedTask }>,
+  seed: number,
+): EncodedTask => {
+  const refuse = (problem: string) => new InvalidInput({ what: "mixture of texts", problems: [problem] })
+  const empty = parts.find(({ task }) => task.examples.length === 0)
+  if (empty !== undefined) throw refuse(`its part ${empty.name} has no examples; leave it out, or give it some`)
+  const scale = Math.max(...parts.map(({ weight, task }) => task.examples.length / weight))
+  const counts = parts.map(({ weight }) => Math.round(scale * weight))
+  const n = counts.reduce((a, b) => a + b, 0)
+  if (n > mostOfPass) {
+    const sizes = parts
+      .map(({ name, weight, task }) => `${name} ${task.examples.length} at weight ${weight}`)
+      .join(", ")
+    throw refuse(`a pass would have ${n} examples (${sizes}); set weights nearer to the parts' sizes`)
+  }
+  const pass = new Int32Array(n)
+  let [first, at] = [0, 0]
+  for (const [p, { task }] of parts.entries()) {
+    const { length } = task.examples
+    const order = permutation(length, seeded(seed, "mixture", p))
+    for (let i = 0; i < counts[p]!; i++)
+      pass[at++] = first + (i < counts[p]! - (counts[p]! % length) ? i % length : order[i % length]!)
+    first += length
+  }
+  const sum = (of: (task: EncodedTask) => number) => parts.reduce((total, { task }) => total + of(task), 0)
+  const tasks = parts.map(({ task }) => task)
+  return {
+    examples: tasks.flatMap(({ examples }) => examples),
+    source: Int32Array.from(tasks.flatMap(({ source }) => [...source])),
+    dropped: sum(({ dropped }) => dropped),
+    maxLength: Math.max(...tasks.map(({ maxLength }) => maxLength)),
+    tokens: sum(({ tokens }) => tokens),
+    trained: sum(({ trained }) => trained),
+    spelled: tasks.flatMap(({ spelled }) => spelled),
+    specialTokens: tasks[0]!.specialTokens,
+    pass,
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The text that a training reads: the task's, what a model writes after the task's training prompts, or both by weight.
+ *
+ * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "written:target".
+ */
+import { type TaskUse, temperature } from "@winnow/core"
+import { type } from "arktype"
+import { natural, seed } from "./numbers.ts"
+import { taskUse } from "./plugin-use.ts"
+import type { ShortForms } from "./short-forms.ts"
+
+const ofTask = type({
+  "+": "reject",
+  kind: "'task'",
+  // Another task than the experiment's, in the experiment's tokens.
+  "task?": taskUse,
+})
+
+const ofWriting = type({
+  "+": "reject",
+  kind: "'written'",
+  // The target, or the model that the training begins with.
+  by: "'target' | 'start'",
+  // Of greedy text.
+  temperature: type("0").or(temperature).default(0),
+  "topK?": natural,
+  "topP?": "0 < number <= 1",
+  // Of the draws of sampled text.
+  seed: seed.default(0),
+  // Tokens of a text, the end included; as many as a training sequence has if left out.
+  "maxNew?": natural,
+  // The first prompts of the training split; all if left out.
+  "prompts?": natural,
+  // The task of the prompts, if it is not the experiment's.
+  "task?": taskUse,
+})
+
+const part = type({ "+": "reject", weight: "number > 0", text: ofTask.or(ofWriting) })
+
+const ofMixture = type({
+  "+": "reject",
+  kind: "'mixture'",
+  // Named, so that `--set` and a sweep reach each.
+  parts: type({ "[string]": part }),
+  // Of the choice of examples that come once more than others.
+  seed: seed.default(0),
+}).narrow(
+  ({ parts }, ctx) =>
+    Object.keys(parts).length >= 2 ||
+    ctx.reject({ path: ["parts"], expected: "two parts or more", actual: String(Object.keys(parts).length) }),
+)
+
+export type TaskText = typeof ofTask.infer
+export type WrittenText = typeof ofWriting.infer
+export type MixedText = typeof ofMixture.infer
+
+/** A text, checked and filled in. */
+export type ResolvedText = TaskText | WrittenText | MixedText
+
+/** The text of a training. */
+export const textSpec = ofTask.or(ofWriting).or(ofMixture)
+
+/** The short texts of `--set`. */
+export const shortTexts: ShortForms = {
+  task: { form: "task", read: () => ({ kind: "task" }) },
+  "written:target": { form: "written:target", read: () => ({ kind: "written", by: "target" }) },
+  "written:start": { form: "written:start", read: () => ({ kind: "written", by: "start" }) },
+}
+
+/** A text as an experiment's author writes it. */
+export type TextSpec =
+  | { readonly kind: "task"; readonly task?: TaskUse }
+  | ({ readonly kind: "written" } & Writing)
+  | {
+      readonly kind: "mixture"
+      readonly parts: Readonly<Record<string, { readonly weight: number; readonly text: PartText }>>
+      readonly seed?: number
+    }
+type PartText = Exclude<TextSpec, { readonly kind: "mixture" }>
+
+interface Writing {
+  /** The target, or the model that the training begins with. */
+  readonly by: "target" | "start"
+  /** 0, greedy, if left out. */
+  readonly temperature?: number
+  readonly topK?: number
+  readonly topP?: number
+  readonly seed?: number
+  /** Most tokens of a text, the end included; as many as a training sequence has if left out. */
+  readonly maxNew?: number
+  /** The first prompts of the training split; all if left out. */
+  readonly prompts?: number
+  /** The task of the prompts, if it is not the experiment's. */
+  readonly task?: TaskUse
+}
+
+/** The training text of a task, in the experiment's tokens; of the experiment's own if none is named. */
+export const taskText = (task?: TaskUse): PartText => ({ kind: "task", ...(task && { task }) })
+/** Texts that a model writes after the training prompts, each up to its end; greedy if no temperature is given. */
+export const written = (spec: Writing): PartText => ({ kind: "written", ...spec })
+/**
+ * Several texts, each with its share of the examples of a pass.
+ *
+ * @param parts by a name of your own; weights above 0 in any unit
+ */
+export const mixture = (
+  parts: Readonly<Record<string, { readonly weight: number; readonly text: PartText }>>,
+  options: { readonly seed?: number } = {},
+): TextSpec => ({ kind: "mixture", parts, ...options })
+
+/** The models that write a text, or a part of it. */
+export const writersOf = (text: ResolvedText | undefined): ReadonlySet<WrittenText["by"]> => {
+  const parts = text?.kind === "mixture" ? Object.values(text.parts).map((part) => part.text) : [text]
+  return new Set(parts.flatMap((part) => (part?.kind === "written" ? [part.by] : [])))
+}
+
+const sampled = ({ temperature, topK, topP, seed }: WrittenText): string =>
+  temperature === 0
+    ? "greedy"
+    : [`temperature ${temperature}`, topK && `top ${topK}`, topP && `top-p ${topP}`, seed && `seed ${seed}`]
+        .filter(Boolean)
+        .join(", ")
+
+/** A text in a few words, for labels, tables and messages. */
+export const describeText = (text: ResolvedText): string => {
+  switch (text.kind) {
+    case "task":
+      return text.task === undefined ? "the task's text" : `text of ${text.task.name}`
+    case "written": {
+      const cutTo = text.prompts === undefined ? "" : `, ${text.prompts} prompts`
+      return `text by the ${text.by}, ${sampled(text)}${cutTo}${text.task === undefined ? "" : `, of ${text.task.name}`}`
+    }
+    case "mixture":
+      return Object.entries(text.parts)
+        .map(([name, { weight }]) => `${weight} ${name}`)
+        .join(" to ")
+  }
+}

@@ -1,0 +1,44 @@
+/** Several texts as one split, of which each pass has examples by weight. */
+import { InvalidInput } from "@winnow/core"
+import { mixed, passSize } from "@winnow/data"
+import { Effect } from "effect"
+import { describeText, type MixedText } from "../experiment/text.ts"
+import { type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import { readSplit, writeSplit } from "./text.ts"
+
+/**
+ * The stage of a mixture.
+ *
+ * @param parts the stages of its parts, in their order
+ * @error InvalidInput for a part that has no examples, and for weights that make a pass too long
+ */
+export const mixtureStage = (spec: MixedText, tokenizer: Stage, parts: ReadonlyArray<Stage>): Stage => {
+  const named = Object.entries(spec.parts)
+  const label = `mixed text, ${describeText(spec)}`
+  return stage({
+    kind: "text",
+    label,
+    config: { weights: named.map(([, { weight }]) => weight), seed: spec.seed },
+    inputs: [tokenizer, ...parts],
+    code: stageCode({ revisions: ["text"], tensors: false }),
+    unit: "parts",
+    run: ({ directory, inputs: [, ...artifacts] }) =>
+      Effect.gen(function* () {
+        const tasks = yield* Effect.forEach(artifacts, (artifact) => readSplit(artifact, "train"))
+        const all = yield* Effect.try({
+          try: () =>
+            mixed(
+              named.map(([name, { weight }], i) => ({ name, weight, task: tasks[i]! })),
+              spec.seed,
+            ),
+          catch: (error) => {
+            if (error instanceof InvalidInput) return error
+            throw error
+          },
+        })
+        writeSplit(directory, "train", all)
+        return { train: { ...passSize(all), dropped: all.dropped }, distinct: all.examples.length }
+      }),
+  })
+}

@@ -1,0 +1,183 @@
+/**
+ * Text that a model writes after training prompts, as a split that a training reads: each text up to its end.
+ *
+ * Prompts are taken in portions, each a file of the attempt's own: a stage that is stopped goes on with the next one, and
+ * has the same tokens.
+ */
+import { existsSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { type Architecture, DataError } from "@winnow/core"
+import { type EncodedExample, type EncodedTask, firstTrained } from "@winnow/data"
+import { writeWhole } from "@winnow/files"
+import { generate, type Rollout } from "@winnow/generation"
+import { Effect } from "effect"
+import { describeText, type WrittenText } from "../experiment/text.ts"
+import { type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import { openModel } from "./models.ts"
+import { decodingStep, rolloutsOf, rolloutsText, textsOf } from "./rollouts.ts"
+import type { Begun } from "./start.ts"
+import { openTokenizer, readSplit, writeSplit } from "./text.ts"
+import type { Sizes } from "./training.ts"
+
+/** Prompts of a portion: many batches, so that texts of like length meet, and a minute or so of work that a stop costs. */
+const portion = 512
+
+/** FLOPs of writing: each token of prompt and text goes through the trunk, each written one through the head. */
+const writingFlops = (of: Architecture, read: number, written: number, length: number): number =>
+  (read + written) * of.trunkFlops(length) + written * 2 * of.hiddenSize * of.vocabularySize
+
+/** A portion of an earlier attempt; undefined where it is not there, or damaged: it is then written again. */
+const readPortion = (file: string): ReadonlyArray<Rollout> | undefined => {
+  if (!existsSync(file)) return undefined
+  try {
+    return rolloutsOf(readFileSync(file, "utf8"))
+  } catch {
+    return undefined
+  }
+}
+
+/** How a written text is not one to train on; undefined where it is. */
+const faultOf = (
+  { prompt, tokens, finish }: Rollout,
+  limits: { readonly maxLength: number; readonly vocabularySize: number },
+): "empty" | "unended" | "long" | "outside" | undefined => {
+  if (finish !== "eos") return "unended"
+  if (tokens.length === 1) return "empty"
+  if (prompt.length + tokens.length > limits.maxLength) return "long"
+  return tokens.some((id) => id >= limits.vocabularySize) ? "outside" : undefined
+}
+
+/**
+ * The stage of a written text. Its summary counts what is left out: texts that are empty, that did not end within
+ * `maxNew` tokens, that are longer than a training sequence, that hold an id which is no token.
+ *
+ * @param inputs.data the split "train" of it has the prompts
+ * @error DataError where no text is left, or the split has fewer prompts than are asked for
+ */
+export const writtenStage = (
+  spec: WrittenText,
+  {
+    tokenizer,
+    data,
+    sizes,
+    writer,
+    maxLength,
+  }: {
+    readonly tokenizer: Stage
+    readonly data: Stage
+    readonly sizes: Sizes
+    readonly writer: Begun
+    readonly maxLength: number
+  },
+): Stage => {
+  const { temperature, topK, topP, seed, prompts } = spec
+  const maxNew = Math.min(spec.maxNew ?? maxLength, maxLength)
+  const sampling =
+    temperature === 0
+      ? { temperature }
+      : { temperature, seed, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  const label = describeText(spec)
+  const { architecture } = writer
+  const count = prompts ?? sizes.examples
+  const guess =
+    count === undefined ? undefined : { read: count * (sizes.length - sizes.trained), written: count * sizes.trained }
+  return stage({
+    kind: "text",
+    label,
+    config: { maxLength, maxNew, sampling, ...(prompts === undefined ? {} : { prompts }) },
+    inputs: [tokenizer, data, writer.stage],
+    code: stageCode({ revisions: ["generation"], tensors: true }),
+    unit: "prompts",
+    work: guess
+      ? {
+          tokens: Math.round(guess.read + guess.written),
+          flops: writingFlops(architecture, guess.read, guess.written, sizes.length),
+        }
+      : {},
+    run: ({ directory, inputs: [words, dataArtifact, writerArtifact], progress, note }) =>
+      Effect.gen(function* () {
+        const { eosId, vocabularySize, decode } = yield* openTokenizer(words!)
+        const all = (yield* readSplit(dataArtifact!, "train")).examples
+        if (prompts !== undefined && all.length < prompts) {
+          const message = `${label}: the training split has ${all.length} examples within maxLength; ask for fewer prompts`
+          return yield* new DataError({ message })
+        }
+        const asked = all.slice(0, prompts).map(({ ids, promptLength }) => ids.subarray(0, promptLength))
+        const model = yield* openModel(writerArtifact!)
+        const rollouts: Array<Rollout> = []
+        for (let first = 0; first < asked.length; first += portion) {
+          const file = join(directory, `.portion-${String(first).padStart(8, "0")}.json`)
+          const there = readPortion(file)
+          if (there !== undefined) {
+            rollouts.push(...there)
+            continue
+          }
+          const part = yield* decodingStep(label, (signal) =>
+            generate(
+              model,
+              asked.slice(first, first + portion),
+              { ...sampling, maxNew, eosId, firstIndex: first },
+              {
+                signal,
+                onProgress: (s) =>
+                  progress(first + s.finished, asked.length, `${Math.round(s.tokens / s.seconds)} tokens/s`),
+              },
+            ),
+          )
+          writeWhole(file, rolloutsText(part.rollouts))
+          rollouts.push(...part.rollouts)
+        }
+        const left = { empty: 0, unended: 0, long: 0, outside: 0 }
+        const examples: Array<EncodedExample> = []
+        const source: Array<number> = []
+        for (const [i, rollout] of rollouts.entries()) {
+          const fault = faultOf(rollout, { maxLength, vocabularySize })
+          if (fault !== undefined) {
+            left[fault]++
+            continue
+          }
+          examples.push({
+            ids: Int32Array.from([...rollout.prompt, ...rollout.tokens]),
+            promptLength: rollout.prompt.length,
+          })
+          source.push(i)
+        }
+        const counts =
+          `of ${rollouts.length} texts ${left.empty} are empty, ${left.unended} did not end within ${maxNew} tokens, ` +
+          `${left.long} are longer than ${maxLength} tokens with their prompt, ${left.outside} hold ids that are no tokens`
+        if (examples.length === 0) {
+          const message = `${label}: none is left to train on: ${counts}; let another model write, or raise maxNew`
+          return yield* new DataError({ message })
+        }
+        const dropped = rollouts.length - examples.length
+        if (dropped > 0) note(`${label}: ${counts}; these are left out`)
+        const sum = (of: (example: EncodedExample) => number) => examples.reduce((total, e) => total + of(e), 0)
+        const encoded: EncodedTask = {
+          examples,
+          source: Int32Array.from(source),
+          dropped,
+          maxLength,
+          tokens: sum(({ ids }) => ids.length),
+          trained: sum(({ ids, promptLength }) => ids.length - firstTrained(promptLength)),
+          spelled: [],
+          specialTokens: "text",
+        }
+        writeSplit(directory, "train", encoded)
+        const read = rollouts.reduce((total, { prompt }) => total + prompt.length, 0)
+        const written = rollouts.reduce((total, { tokens }) => total + tokens.length, 0)
+        const { tokens, trained } = encoded
+        return {
+          train: { examples: examples.length, dropped, tokens, trained },
+          prompts: rollouts.length,
+          left,
+          tokens: read + written,
+          flops: writingFlops(architecture, read, written, (read + written) / rollouts.length),
+          sample: {
+            prompt: decode(examples[0]!.ids.subarray(0, examples[0]!.promptLength)),
+            text: textsOf([rollouts[source[0]!]!], { decode })[0]!,
+          },
+        }
+      }).pipe(Effect.scoped),
+  })
+}
