@@ -1,3 +1,4 @@
+export * from "./continuations.ts"
 export * from "./drive.ts"
 export * from "./generate.ts"
 export * from "./head.ts"
