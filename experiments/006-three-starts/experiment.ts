@@ -1,4 +1,5 @@
 /** 006-three-starts: does a score of a start tell which draft will be accepted? README.md says what came out. */
+import type { ScoreUse } from "@winnow/core"
 import { none } from "@winnow/filter-none"
 import { arm, defineExperiment, fresh, layersOf, ranking } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
@@ -19,17 +20,20 @@ const { start } = arithmetic.draft
 // the set-up's start is a fresh model with some pretraining
 const { model } = start as Extract<typeof start, { kind: "fresh" }>
 
-export default defineExperiment({
-  ...arithmetic,
-  name: "three-starts",
-  question:
-    "Does the loss of a start on the text tell which start the target accepts most after the same distillation?",
-  arms: {
-    untrained: arm({ ...distilled, start: fresh(model) }),
-    pretrained: arm({ ...distilled, start: { kind: "draft" } }),
-    "target-layer": arm({ ...distilled, start: layersOf("target", [0]) }),
-  },
-  study: ranking({ score: goldLoss(), tokens: 1024 }),
-  seeds: [1, 2, 3, 4, 5],
-  plugins: [knn],
-})
+/** The starts by one score. */
+const starts = (score: ScoreUse) =>
+  defineExperiment({
+    ...arithmetic,
+    name: "three-starts",
+    question: `Does the score ${score.name} of a start tell which start the target accepts most after the same distillation?`,
+    arms: {
+      untrained: arm({ ...distilled, start: fresh(model) }),
+      pretrained: arm({ ...distilled, start: { kind: "draft" } }),
+      "target-layer": arm({ ...distilled, start: layersOf("target", [0]) }),
+    },
+    study: ranking({ score, tokens: 1024 }),
+    seeds: [1, 2, 3, 4, 5],
+  })
+
+/** The same drafts, ranked by how well a start predicts the text, and by its hidden states. */
+export default { "gold-loss": starts(goldLoss()), knn: starts(knn()) }
