@@ -7,6 +7,7 @@ import { type Judge, type Settled, settle } from "./settle.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
 import { measureStage } from "./stages/measure.ts"
+import { proposerStage } from "./stages/proposer.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { scoreStage } from "./stages/score.ts"
 import type { Sizes } from "./stages/training.ts"
@@ -137,6 +138,7 @@ export const buildGraph = <E = never, R = never>(
       sampled,
       drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
       measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
+      measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
     })
     const leaves = [
       greedy,

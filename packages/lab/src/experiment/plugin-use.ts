@@ -1,6 +1,6 @@
 /** Schemas of plugins with their options, one for each kind: an experiment holds them as values. */
 
-import type { ScoreUse, Target, TaskUse, Use } from "@winnow/core"
+import type { ProposerUse, ScoreUse, Target, TaskUse, Use } from "@winnow/core"
 import { cut, type FilterUse, kindOf, type LossUse, type ModelUse, type PluginKind, type Reference } from "@winnow/core"
 import { type } from "arktype"
 import type { StudyUse } from "../study/study.ts"
@@ -24,6 +24,7 @@ const use = <K extends PluginKind, U extends Use<K, unknown, unknown, unknown>>(
 
 export const filterUse = use<"filter", FilterUse<Reference | Target>>("filter")
 export const lossUse = use<"loss", LossUse<Target>>("loss")
+export const proposerUse = use<"proposer", ProposerUse>("proposer")
 export const scoreUse = use<"score", ScoreUse>("score")
 export const studyUse = use<"study", StudyUse>("study")
 export const modelUse = use<"model", ModelUse>("model")

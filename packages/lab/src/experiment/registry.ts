@@ -34,6 +34,7 @@ const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["filter", "filter"],
   ["loss", "loss"],
   ["model", "model"],
+  ["proposer", "proposer"],
   ["score", "score"],
   ["study", "study"],
   ["task", "task"],

@@ -133,8 +133,11 @@ class Change {
   }
 }
 
-const setIn = (options: unknown, [key, ...deeper]: ReadonlyArray<string>, value: unknown): unknown => {
+const setIn = (options: unknown, path: ReadonlyArray<string>, value: unknown): unknown => {
+  const [key, ...deeper] = path
   if (key === undefined) return value
+  // An option may be a plugin itself, such as the score of a study.
+  if (isUse(options)) return options.withOptions(setIn(options.options, path, value))
   const node = isNode(options) ? options : {}
   return { ...node, [key]: setIn(Object.hasOwn(node, key) ? node[key] : undefined, deeper, value) }
 }

@@ -5,7 +5,7 @@
  * study is a distillation: its tables are acceptance, cost and differences. A study adds stages (a score of each start)
  * and says in its own tables what they come to.
  */
-import { checkDefinition, definePlugin, type InvalidInput, type Plugin, type Use } from "@winnow/core"
+import { checkDefinition, definePlugin, type InvalidInput, type Plugin, type ProposerUse, type Use } from "@winnow/core"
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import type { RunRecord } from "../record/schema.ts"
@@ -33,6 +33,8 @@ export interface StudyContext {
   readonly sampled: Stage
   /** The measurement of any model as a draft, at the run's settings, without a clock. */
   readonly measureOf: (label: string, draft: Stage) => Stage
+  /** The measurement of a proposer that no arm trains, at the run's gamma, with a clock. */
+  readonly measureProposer: (label: string, proposer: ProposerUse) => Effect.Effect<Stage, InvalidInput>
 }
 
 /** A stage of the study, of one row under one seed. */
