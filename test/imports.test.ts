@@ -17,17 +17,19 @@ const below: Record<string, ReadonlyArray<string>> = {
   training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   lab: ["files", "numerics", "engine", "tensor", "core", "data", "models", "generation", "training", "decoding"],
-  testing: ["files", "numerics", "tensor", "core", "generation", "decoding"],
+  testing: ["files", "numerics", "tensor", "core", "models", "generation", "decoding"],
 }
 const everything = Object.keys(below)
 const allowed = (folder: string): ReadonlyArray<string> => {
   const [kind, name] = folder.split("/") as [string, string]
-  if (kind === "plugins") return ["numerics", "tensor", "core"]
+  // a family is made of the blocks of `models`; `lab` finds the house's families by their folders and imports none
+  if (kind === "plugins") return ["numerics", "tensor", "core", ...(name.startsWith("model-") ? ["models"] : [])]
   // set-ups are what several experiments share
   if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")
   if (name === "bench") return [...everything, "plugins"]
-  if (name === "attack") return [...everything, "cli"]
+  // the folders that it damages are of the house's families
+  if (name === "attack") return [...everything, "cli", "plugins"]
   return below[name] ?? []
 }
 

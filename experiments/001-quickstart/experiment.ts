@@ -10,7 +10,8 @@ import { kl } from "@winnow/loss-kl"
 import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { gptNeox, llama } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
 import { arithmetic } from "@winnow/task-arithmetic"
 
 const vocabulary = 768

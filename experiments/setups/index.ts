@@ -5,7 +5,7 @@
  * `arithmetic` and `gsm8k` are for two cores and an hour; the large ones for a machine with a GPU or many cores, and a day.
  */
 import { bpe, type Experiment, fresh } from "@winnow/lab"
-import { llama } from "@winnow/models"
+import { llama } from "@winnow/model-llama"
 import { arithmetic as arithmeticTask } from "@winnow/task-arithmetic"
 import { gsm8k as gsm8kTask } from "@winnow/task-gsm8k"
 

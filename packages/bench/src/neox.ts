@@ -1,6 +1,7 @@
 /** The small GPT-NeoX models of the benches, with random weights: speed does not depend on what they know. */
 import type { Model } from "@winnow/core"
-import { gptNeox, initialise } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { initialise } from "@winnow/models"
 import { Effect } from "effect"
 
 /** Vocabulary of every model here: of the order that BPE trained on a task's own text has. */

@@ -1,5 +1,6 @@
 /** Models that commands open. */
 import { DataError, type Model } from "@winnow/core"
+import { houseFamilies } from "@winnow/lab"
 import { loadModel, logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -10,7 +11,9 @@ import { Effect } from "effect"
  * @error DataError or InvalidInput for a folder that holds no whole model
  */
 export const openModel = (folder: string) =>
-  Effect.acquireRelease(loadModel(folder), (model) => Effect.sync(() => model.dispose()))
+  Effect.flatMap(houseFamilies, (families) =>
+    Effect.acquireRelease(loadModel(folder, families), (model) => Effect.sync(() => model.dispose())),
+  )
 
 /** Positions that are tried. */
 const TRIED = 32

@@ -31,6 +31,47 @@ export interface Cache {
   readonly pad_B?: Int32Array
 }
 
+/** The form in which files hold a parameter, where that is another one: `Conv1D` of `transformers` keeps the transpose. */
+export interface Stored {
+  readonly shape: ReadonlyArray<number>
+  /** From the values of the file to those of the parameter. */
+  readonly read: (file: Float32Array, into: Float32Array) => void
+  /** From the values of the parameter to those of the file. */
+  readonly write: (values: Float32Array) => Float32Array
+}
+
+/** The names that a family's files give its parts. */
+export interface FileNames {
+  /** The prefix of all parameters but the head's; a base model's file lacks it. */
+  readonly trunk: string
+  /** A parameter of the first layer, behind the prefix: tells how the names of a file begin. */
+  readonly anchor: string
+  /** Matches the number of a layer in a name, behind the prefix. */
+  readonly layer: RegExp
+  /** True of the names, behind the prefix, that a base model's file has. */
+  readonly base: RegExp
+  /** The parameter of the embedding. */
+  readonly embed: string
+  /** Names of modules that the head has had; the one of its parameter is first. */
+  readonly heads: ReadonlyArray<string>
+  /** True of buffers, which are computed and not read. */
+  readonly buffers: RegExp
+}
+
+/** A family of models: how a folder that names it in `model_type` is read. The plugin itself. */
+export interface Family {
+  /** Its `model_type`. */
+  readonly plugin: string
+  readonly use: (options: unknown) => ModelUse
+  /**
+   * The architecture that a config.json describes.
+   * @param where names the file in errors and notes
+   * @error InvalidInput (thrown) with one line a problem
+   */
+  readonly fromConfig: (config: Readonly<Record<string, unknown>>, where: string) => Architecture
+  readonly names: FileNames
+}
+
 /** An architecture with its sizes fixed: everything but the numbers. */
 export interface Architecture {
   /** `model_type` of config.json. */
@@ -42,6 +83,8 @@ export interface Architecture {
   readonly layers: number
   readonly maxLength: number
   readonly parameters: ReadonlyMap<string, ParameterSpec>
+  /** Names of the weights of linear layers, each [outputs, inputs]. */
+  readonly matrices: ReadonlySet<string>
   /** Name of the token embedding's weight [V, d]. */
   readonly embedding: string
   /** Name of the head's weight [V, d]; with tied embeddings the embedding's own name. */
@@ -58,6 +101,10 @@ export interface Architecture {
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
   /** The same with a cache, as a program of the native decoder. Left out, or undefined: decoding runs `hidden`. */
   readonly nativeProgram?: () => NativeProgram | undefined
+  /** The parameters that files hold in another form. */
+  readonly stored?: ReadonlyMap<string, Stored>
+  /** The family by which its folders are read. */
+  readonly family?: Family
   /** Of a folder: one sentence for each thing in it that was left aside, for the user to read once. */
   readonly notes?: ReadonlyArray<string>
 }
@@ -126,25 +173,43 @@ export interface Model {
 /** The parameters that training changes: those that are trained, or are made of trained variables. */
 export const movedParameters = ({ trained, adapters }: Model): Parameters => adapters?.of ?? trained
 
-export type ModelUse = UseWith<"model", Architecture, never, never, object>
+export type ModelUse = UseWith<"model", Architecture, never, never, { readonly family: Family }>
 
-/** Defines an architecture: options are the fields of its config.json. */
+/**
+ * Defines a family: options are the fields of its config.json. `defineFamily` of `@winnow/models` makes the parts from a
+ * description of the layers.
+ */
 export const defineModel = <const O extends Type>(spec: {
+  /** Its `model_type`. */
   readonly name: string
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Architecture
-}): Plugin<O, ModelUse> => {
-  checkDefinition("model", spec)
-  return definePlugin({
+  readonly fromConfig: Family["fromConfig"]
+  readonly names: FileNames
+}): Plugin<O, ModelUse> & Family => {
+  const { fromConfig, names } = spec
+  checkDefinition("model", spec, {
+    fromConfig: (value) => (typeof value === "function" ? undefined : "is no function; expected one of a config.json"),
+    names: (value) => (typeof value === "object" && value !== null ? undefined : "are missing; expected FileNames"),
+  })
+  const plugin = definePlugin({
     kind: "model",
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({}),
-    make: (options) => Effect.sync(() => spec.make(options)),
+    more: (): { readonly family: Family } => ({ family }),
+    make: (options) => Effect.sync((): Architecture => ({ ...spec.make(options), family })),
   })
+  const family: Plugin<O, ModelUse> & Family = Object.assign(plugin, {
+    names,
+    fromConfig: (config: Readonly<Record<string, unknown>>, where: string): Architecture => ({
+      ...fromConfig(config, where),
+      family,
+    }),
+  })
+  return family
 }
 
 /** A frozen model: its shape, and its numbers unless signals from a cache stand for them. */

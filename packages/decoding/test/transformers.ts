@@ -1,6 +1,8 @@
 /** Small transformers with random numbers, spread so that choices are sharp. */
 import type { Architecture, Model } from "@winnow/core"
-import { gptNeox, initialise, llama } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
+import { initialise } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { native, tf, withoutNative } from "@winnow/tensor"
 import type { Effect } from "effect"

@@ -3,6 +3,7 @@ import type { DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolve.ts"
+import { Families } from "./families.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
@@ -160,7 +161,7 @@ export const buildGraph = <E = never, R = never>(
       settled,
       trials,
     }
-  })
+  }).pipe(Effect.provideService(Families, resolved.families))
 
 /**
  * All stages of an experiment that are known with what is in the store, by key: trials, and the main graph as far as the

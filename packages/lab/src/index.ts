@@ -37,6 +37,7 @@ export {
   type Part,
   presetsOf,
 } from "./experiments.ts"
+export { Families, familiesOf, houseFamilies, knownFamilies } from "./families.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
 export { tryPlugins } from "./preflight/try-plugins.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"

@@ -12,7 +12,7 @@ interface Keys {
 
 const experiment = `
 import { arm, byte, defineExperiment, fresh } from "@winnow/lab"
-import { llama } from "@winnow/models"
+import { llama } from "@winnow/model-llama"
 import { everything } from "./filter.ts"
 import { task } from "./task.ts"
 import { lossOf } from "./loss.ts"

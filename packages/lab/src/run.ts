@@ -8,6 +8,7 @@ import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolve.ts"
+import { Families } from "./families.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems } from "./preflight/contexts.ts"
@@ -290,7 +291,7 @@ export const runExperiment = (
         ),
       ({ record }) => record.missing.length > 0,
     )
-  }).pipe(withMachineErrors(options.results))
+  }).pipe(Effect.provideService(Families, resolved.families), withMachineErrors(options.results))
 
 /** Says which plugins' results cannot be told from their keys. */
 const sayUntold = (resolved: Resolved) =>

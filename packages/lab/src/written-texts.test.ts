@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { defineTask, type Model } from "@winnow/core"
 import { byteTokenizer, datasetsLayer, passSize } from "@winnow/data"
 import { generate } from "@winnow/generation"
+import { llama } from "@winnow/model-llama"
 import { initialise, loadModel, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -85,7 +86,7 @@ test("an arm reads what the target writes: each text up to its end, as one promp
   expect(encoded.examples.length + lost).toBe(12)
   expect(encoded.examples.length).toBeGreaterThan(6)
 
-  const target = await Effect.runPromise(loadModel(artifacts.get(text!.inputs[2]!.key)!.directory))
+  const target = await Effect.runPromise(loadModel(artifacts.get(text!.inputs[2]!.key)!.directory, [llama]))
   const prompts = (await train(artifacts.get(data.key)!)).examples
   for (const [i, { ids, promptLength }] of encoded.examples.entries()) {
     const from = prompts[encoded.source[i]!]!

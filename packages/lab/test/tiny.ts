@@ -1,6 +1,6 @@
 /** A tiny experiment for tests: seconds, not minutes. */
 import { defineFilter, defineLoss, defineTask } from "@winnow/core"
-import { llama } from "@winnow/models"
+import { llama } from "@winnow/model-llama"
 import { topFraction } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"

@@ -1,6 +1,6 @@
 /**
- * Every field of a config.json, and its part here: of PretrainedConfig, GPTNeoXConfig and LlamaConfig of `transformers`
- * 4.20 to 5.18, and of the keys that other tools leave in such files.
+ * The fields of a config.json that all families share, and their part here: of PretrainedConfig of `transformers` 4.20 to
+ * 5.18, and of the keys that other tools leave in such files. Each family adds its own.
  *
  * A field is used, without effect (with the reason), or refused where its value would change the numbers.
  */
@@ -16,9 +16,12 @@ export type Field =
       readonly neutral: (value: unknown, config: Readonly<Record<string, unknown>>) => boolean
     }
 
-const used = (how: string): Field => ({ part: "used", how })
-const none = (why: string): Field => ({ part: "none", why })
-const refused = (
+/** A field that options or the reading of a folder depend on. */
+export const used = (how: string): Field => ({ part: "used", how })
+/** A field that changes no number here. */
+export const none = (why: string): Field => ({ part: "none", why })
+/** A field that would change the numbers, but for null and the values that `neutral` accepts. */
+export const refused = (
   why: string,
   neutral: (value: unknown, config: Readonly<Record<string, unknown>>) => boolean,
 ): Field => ({
@@ -35,11 +38,11 @@ const isEmpty = (value: unknown) =>
 const never = () => false
 const one = (value: unknown) => value === 1 || value === false
 
-const all = (keys: string, field: Field): ReadonlyArray<readonly [string, Field]> =>
+/** One field for several keys, which are divided by spaces. */
+export const all = (keys: string, field: Field): ReadonlyArray<readonly [string, Field]> =>
   keys.split(" ").map((key) => [key, field] as const)
 
 const dropout = none("dropout acts in training by transformers alone; nothing is dropped here")
-const rotary = used("rotary embedding: rope-config.ts says which key wins")
 const tokenIds = used("carried along; evaluate reads the end token")
 const outputs = none("chooses what transformers returns, not its numbers")
 const labels = none("of classifiers; the head here is the vocabulary's")
@@ -63,19 +66,11 @@ const quantised = refused("quantised weights cannot be read; save the model in f
 const common: ReadonlyArray<readonly [string, Field]> = [
   ["model_type", used("chooses the family")],
   ["vocab_size", used("rows of embedding and head")],
-  ["hidden_size", used("columns of embedding and head")],
-  ["num_hidden_layers", used("layers")],
-  ["num_attention_heads", used("heads of queries")],
-  ["intermediate_size", used("columns of the feed-forward; absent, the default of transformers")],
-  ["hidden_act", used("gelu, gelu_python in gpt_neox; silu, swish in llama; another is refused")],
-  ["max_position_embeddings", used("most positions of a sequence")],
-  ["attention_bias", used("biases of the attention's projections")],
   [
     "tie_word_embeddings",
     used("the head is the embedding, unless the weights have another head, as in transformers 5"),
   ],
   ["initializer_range", used("standard deviation of fresh weights; none where weights are read")],
-  ...all("rope_theta rope_scaling rope_parameters partial_rotary_factor original_max_position_embeddings", rotary),
   ...all("bos_token_id eos_token_id pad_token_id", tokenIds),
   ...all("sep_token_id decoder_start_token_id", none("no decoder here starts with it")),
   ...all("dtype torch_dtype use_bfloat16", none("weights of any float format become float32")),
@@ -125,42 +120,23 @@ const common: ReadonlyArray<readonly [string, Field]> = [
   ...all("scale_emb scale_depth embedding_scale mup_width_scale mup_embeddings_scale width_scale", foreignFactor),
 ]
 
-const dividedHead = (
-  value: unknown,
-  { hidden_size = 6144, num_attention_heads = 64 }: Readonly<Record<string, unknown>>,
-) => value === 0 || value === Math.floor(Number(hidden_size) / Number(num_attention_heads))
-
-const gptNeox: ReadonlyArray<readonly [string, Field]> = [
-  ["layer_norm_eps", used("epsilon of the layer norms")],
-  ["use_parallel_residual", used("attention and feed-forward side by side, or one after the other")],
-  ["rotary_pct", rotary],
-  ["rotary_emb_base", rotary],
-  [
-    "head_dim",
-    refused(
-      "transformers makes rotary frequencies of it but cuts heads of hidden_size / num_attention_heads",
-      dividedHead,
-    ),
-  ],
-  [
-    "num_key_value_heads",
-    refused(
-      "gpt_neox has as many heads of keys as of queries",
-      (value, { num_attention_heads = 64 }) => value === num_attention_heads,
-    ),
-  ],
+/** The sizes by the names that most families have. */
+export const sizeFields: ReadonlyArray<readonly [string, Field]> = [
+  ["hidden_size", used("columns of embedding and head")],
+  ["num_hidden_layers", used("layers")],
+  ["num_attention_heads", used("heads of queries")],
+  ["intermediate_size", used("columns of the feed-forward; absent, the default of transformers")],
+  ["max_position_embeddings", used("most positions of a sequence")],
 ]
 
-const llama: ReadonlyArray<readonly [string, Field]> = [
-  ["num_key_value_heads", used("heads of keys and values; null or absent: as many as of queries")],
-  ["head_dim", used("size of a head; null or absent: hidden_size / num_attention_heads")],
-  ["rms_norm_eps", used("epsilon of the norms")],
-  ["mlp_bias", used("biases of the feed-forward")],
-  ...all(
-    "rotary_pct rotary_emb_base use_parallel_residual layer_norm_eps",
-    none("of gpt_neox; transformers' Llama does not read it"),
-  ),
-]
+/** A key of the rotary embedding. */
+export const rotary = used("rotary embedding: rope-config.ts says which key wins")
+
+/** The keys of the rotary embedding that all families with one have. */
+export const rotaryFields = all(
+  "rope_theta rope_scaling rope_parameters partial_rotary_factor original_max_position_embeddings",
+  rotary,
+)
 
 /** Settings of generation that older versions kept in config.json; evaluate speaks of those that change texts. */
 export const generationKeys: ReadonlySet<string> = new Set(
@@ -181,11 +157,8 @@ export const generationKeys: ReadonlySet<string> = new Set(
 
 const generation = none("of generation, not of the numbers; evaluate speaks of it")
 
-const tableOf = (own: ReadonlyArray<readonly [string, Field]>): ReadonlyMap<string, Field> =>
-  new Map([...[...generationKeys].map((key) => [key, generation] as const), ...common, ...own])
-
-/** The fields of each family, by the value of `model_type`. */
-export const configFields: ReadonlyMap<string, ReadonlyMap<string, Field>> = new Map([
-  ["gpt_neox", tableOf(gptNeox)],
-  ["llama", tableOf(llama)],
+/** The fields of every family, by name. */
+export const commonFields: ReadonlyMap<string, Field> = new Map([
+  ...[...generationKeys].map((key) => [key, generation] as const),
+  ...common,
 ])

@@ -1,84 +1,27 @@
 /** From the config.json of a Hugging Face model directory to an architecture, or to a reason why not. */
-import { type Architecture, InvalidInput } from "@winnow/core"
-import { ArkErrors } from "arktype"
-import { configFields } from "./config-fields.ts"
-import { gptNeoxArchitecture, gptNeoxOptions } from "./gpt-neox.ts"
-import { llamaArchitecture, llamaOptions } from "./llama.ts"
-import { ropeOf } from "./rope-config.ts"
+import { type Architecture, type Family, InvalidInput } from "@winnow/core"
+import type { Field } from "./config-fields.ts"
+import type { RopeConfig } from "./rope-config.ts"
 import { isRecord, own, shown } from "./shown.ts"
 
 type Config = Readonly<Record<string, unknown>>
-type FamilyName = "gpt_neox" | "llama"
 
-interface Family {
-  readonly name: FamilyName
-  /** From options of any origin to the architecture, or arktype's list of what is wrong. */
-  readonly build: (options: unknown) => Architecture | ArkErrors
+/** How the config.json of a family becomes options. */
+export interface ConfigKeys {
+  /** The part of each field of this family; the fields of every family are known already. */
+  readonly fields: ReadonlyArray<readonly [string, Field]>
   /** Values of `transformers` for keys that a config.json lacks, where options have another default or none. */
   readonly defaults: Config
   /** Keys whose null means "the default". */
-  readonly nullable: ReadonlyArray<string>
-  /** Names of activations, as `transformers` has them, by the one name here. */
-  readonly activations: ReadonlyMap<unknown, string>
+  readonly nullable?: ReadonlyArray<string>
+  /** The key of the activation, and its names in `transformers` by the one name of the options. */
+  readonly activation: { readonly key: string; readonly names: Readonly<Record<string, string>> }
+  /** Options that several keys decide together. */
+  readonly rope?: (config: Config) => RopeConfig
 }
 
-// config.json has many keys that do not change the computation: config-fields.ts judges them.
-const neoxFromFile = gptNeoxOptions.onUndeclaredKey("delete")
-const llamaFromFile = llamaOptions.onUndeclaredKey("delete")
-
-const families: ReadonlyMap<unknown, Family> = new Map<unknown, Family>([
-  [
-    "gpt_neox",
-    {
-      name: "gpt_neox",
-      build: (options) => {
-        const valid = neoxFromFile(options)
-        return valid instanceof ArkErrors ? valid : gptNeoxArchitecture(valid)
-      },
-      defaults: {
-        vocab_size: 50432,
-        hidden_size: 6144,
-        num_hidden_layers: 44,
-        num_attention_heads: 64,
-        intermediate_size: 24576,
-      },
-      nullable: [],
-      activations: new Map([
-        ["gelu", "gelu"],
-        ["gelu_python", "gelu"],
-      ]),
-    },
-  ],
-  [
-    "llama",
-    {
-      name: "llama",
-      build: (options) => {
-        const valid = llamaFromFile(options)
-        return valid instanceof ArkErrors ? valid : llamaArchitecture(valid)
-      },
-      defaults: {
-        vocab_size: 32000,
-        hidden_size: 4096,
-        num_hidden_layers: 32,
-        num_attention_heads: 32,
-        intermediate_size: 11008,
-      },
-      nullable: ["num_key_value_heads", "head_dim"],
-      activations: new Map([
-        ["silu", "silu"],
-        ["swish", "silu"],
-      ]),
-    },
-  ],
-])
-
-/** The values of `model_type` that can be loaded. */
-export const modelTypes: ReadonlyArray<string> = [...families.values()].map(({ name }) => name)
-
 /** Fields that would change the numbers, one problem each, and a note of those that nobody here knows. */
-const judgeFields = (family: Family, config: Config) => {
-  const fields = configFields.get(family.name)!
+const judgeFields = (type: string, fields: ReadonlyMap<string, Field>, config: Config) => {
   const problems: Array<string> = []
   const unknown: Array<string> = []
   for (const [key, value] of Object.entries(config)) {
@@ -91,47 +34,64 @@ const judgeFields = (family: Family, config: Config) => {
   const notes =
     unknown.length === 0
       ? []
-      : [
-          `${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${family.name} that is known here; left aside`,
-        ]
+      : [`${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${type} that is known here; left aside`]
   return { problems, notes }
 }
 
 /**
- * The architecture that a config.json describes, computed as `transformers` 5 computes it. `config-fields.ts` says of each
- * key whether it is used, has no effect, or is refused where it would change the numbers. Dropout is not applied.
+ * The options that a config.json gives a family, not validated yet.
+ *
+ * @param where names the file in errors and notes
+ * @error InvalidInput (thrown) with one line for each field that would change the numbers
+ */
+export const optionsFromConfig = (
+  type: string,
+  keys: Omit<ConfigKeys, "fields"> & { readonly fields: ReadonlyMap<string, Field> },
+  config: Config,
+  where: string,
+) => {
+  const fail = (problems: ReadonlyArray<string>) => new InvalidInput({ what: where, problems })
+  const rope: RopeConfig = keys.rope?.(config) ?? { options: {}, problems: [], notes: [] }
+  const judged = judgeFields(type, keys.fields, config)
+  const problems = [...rope.problems, ...judged.problems]
+  const { key, names } = keys.activation
+  const given = own(config, key)
+  const activation = typeof given === "string" ? own(names, given) : undefined
+  if (given !== undefined && activation === undefined)
+    problems.push(`${key} ${shown(given)} is not supported, known are ${Object.keys(names).join(", ")}`)
+  if (problems.length > 0) throw fail(problems)
+  const isNone = (key: string, value: unknown) => value === null && (keys.nullable ?? []).includes(key)
+  // Keys keep their order, so that a model that is read and saved has the same bytes whatever is added to the defaults.
+  const absent = Object.entries(keys.defaults).filter(([key]) => !Object.hasOwn(config, key))
+  const merged = { ...config, ...Object.fromEntries(absent), [key]: activation, ...rope.options }
+  const read = Object.fromEntries(
+    Object.entries(merged).filter(([key, value]) => value !== undefined && !isNone(key, value)),
+  )
+  return { read, notes: [...rope.notes, ...judged.notes].map((note) => `${where}: ${note}`), fail }
+}
+
+/**
+ * The architecture that a config.json describes, computed as `transformers` 5 computes it, by the family that its
+ * `model_type` names. The family says of each key whether it is used, has no effect, or is refused where it would change
+ * the numbers. Dropout is not applied.
  *
  * @param where names the file in errors and in the architecture's notes
- * @error InvalidInput with one line a problem
+ * @error InvalidInput (thrown) with one line a problem
  */
-export const architectureFromConfig = (config: unknown, where = "config.json"): Architecture => {
-  const fail = (problems: ReadonlyArray<string>) => new InvalidInput({ what: where, problems })
-  if (!isRecord(config)) throw fail([`a JSON object was expected (was ${shown(config)})`])
-  const family = families.get(own(config, "model_type"))
-  if (family === undefined)
-    throw fail([`model_type ${shown(own(config, "model_type"))} is not known, only ${modelTypes.join(" and ")}`])
-  const rope = ropeOf(family.name, config)
-  const judged = judgeFields(family, config)
-  const problems = [...rope.problems, ...judged.problems]
-  const given = own(config, "hidden_act")
-  const activation = given === undefined ? undefined : family.activations.get(given)
-  if (given !== undefined && activation === undefined)
-    problems.push(`hidden_act ${shown(given)} is not supported, known are ${[...family.activations.keys()].join(", ")}`)
-  if (problems.length > 0) throw fail(problems)
-  const isNone = (key: string, value: unknown) => value === null && family.nullable.includes(key)
-  // Keys keep their order, so that a model that is read and saved has the same bytes whatever is added to the defaults.
-  const absent = Object.entries(family.defaults).filter(([key]) => !Object.hasOwn(config, key))
-  const merged = {
-    ...config,
-    ...Object.fromEntries(absent),
-    hidden_act: activation,
-    rotary_pct: undefined,
-    ...rope.options,
+export const architectureFromConfig = (
+  families: ReadonlyArray<Family>,
+  config: unknown,
+  where = "config.json",
+): Architecture => {
+  const fail = (problem: string) => new InvalidInput({ what: where, problems: [problem] })
+  if (!isRecord(config)) throw fail(`a JSON object was expected (was ${shown(config)})`)
+  const type = own(config, "model_type")
+  const family = families.find(({ plugin }) => plugin === type)
+  if (family === undefined) {
+    const known = families.map(({ plugin }) => plugin).toSorted()
+    throw fail(
+      `model_type ${shown(type)} is not known here; there are ${known.join(", ") || "no families"} (a family is a plugin: docs/models.md)`,
+    )
   }
-  const built = family.build(
-    Object.fromEntries(Object.entries(merged).filter(([key, value]) => value !== undefined && !isNone(key, value))),
-  )
-  if (built instanceof ArkErrors) throw fail(built.map((error) => error.message))
-  const notes = [...rope.notes, ...judged.notes].map((note) => `${where}: ${note}`)
-  return notes.length === 0 ? built : { ...built, notes }
+  return family.fromConfig(config, where)
 }

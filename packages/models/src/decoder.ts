@@ -129,10 +129,17 @@ export const decoder = (of: Description): Architecture => {
     layers: of.layers.length,
     maxLength,
     parameters,
+    matrices: new Set(
+      of.layers
+        .flat()
+        .flatMap(matricesOf)
+        .map(({ weight }) => weight),
+    ),
     embedding: of.embed.table,
     head: of.head.weight,
     trunkFlops: flopsOf(of),
     hidden: hiddenOf(of),
+    ...(of.stored && { stored: of.stored }),
     nativeProgram: () => (program ??= { of: nativeProgram(of) }).of,
   }
 }

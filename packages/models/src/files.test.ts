@@ -15,8 +15,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
-import { architectureFromConfig } from "./config.ts"
-import { loadModel, readArchitecture, saveModel } from "./files.ts"
+import { architectureFromConfig, loadModel, readArchitecture } from "./families.fixture.ts"
+import { saveModel } from "./files.ts"
 import { firstNonFinite } from "./finite.ts"
 import { initialise } from "./initialise.ts"
 import { readSafetensors, type TensorSource, writeSafetensors } from "./safetensors.ts"
@@ -429,7 +429,10 @@ test("sizes that config.json lacks are those of transformers, token ids of any k
 })
 
 const refused: Record<string, readonly [change: Record<string, unknown>, says: string]> = {
-  "unknown family": [{ model_type: "gpt2" }, 'model_type "gpt2" is not known, only gpt_neox and llama'],
+  "unknown family": [
+    { model_type: "bert" },
+    'model_type "bert" is not known here; there are gpt2, gpt_neox, llama (a family is a plugin: docs/models.md)',
+  ],
   "a family by the name of an inherited property": [
     { model_type: "constructor" },
     'model_type "constructor" is not known',

@@ -1,6 +1,6 @@
 /** Model directories in the Hugging Face layout: config.json beside model.safetensors, whole or in shards. */
 import { join } from "node:path"
-import { type Architecture, DataError, type InvalidInput, type Model } from "@winnow/core"
+import { type Architecture, DataError, type Family, type InvalidInput, type Model, type Stored } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
 import { type Elements, fillTensor, tf } from "@winnow/tensor"
 import type { Effect } from "effect"
@@ -83,21 +83,22 @@ const problemsOf = (architecture: Architecture, named: NamedWeights, { fileOf }:
   })
 }
 
-const openFolder = (dir: string): OpenFolder => {
+const openFolder = (dir: string, families: ReadonlyArray<Family>): OpenFolder => {
   requireFolder(dir)
   const configFile = join(dir, "config.json")
   const config = readJson(configFile) as Readonly<Record<string, unknown>>
-  const tied = architectureFromConfig(config, configFile)
+  const tied = architectureFromConfig(families, config, configFile)
   const weights = openWeights(dir)
   try {
-    const named = nameWeights(tied.type, weights.fileOf.keys())
+    // `architectureFromConfig` found the family in the list
+    const named = nameWeights(tied.family!.names, weights.fileOf.keys())
     const problems = problemsOf(tied, named, weights)
     if (problems.length > 0) throw new DataError({ message: `${dir}: ${listed(problems)}` })
     const [embed, head] = [named.byParameter.get(named.embed), named.byParameter.get(named.head)]
     const untie =
       tied.head === named.embed && embed !== undefined && head !== undefined && headDiffers(weights, embed, head)
     const { notes = [], ...architecture } = untie
-      ? architectureFromConfig({ ...config, tie_word_embeddings: false }, configFile)
+      ? architectureFromConfig(families, { ...config, tie_word_embeddings: false }, configFile)
       : tied
     const [first, ...others] = named.beside
     const all = [
@@ -123,14 +124,20 @@ const openFolder = (dir: string): OpenFolder => {
   }
 }
 
-const load = (dir: string): Model => {
-  const { architecture, tensorOf, fileOf, close } = openFolder(dir)
+/** Reads a tensor into the memory of its parameter, from the form that the file holds it in. */
+const readParameter = (file: SafetensorsFile, tensor: string, stored: Stored | undefined, into: Float32Array): void => {
+  if (stored === undefined) file.readInto(tensor, into)
+  else stored.read(file.read(tensor), into)
+}
+
+const load = (dir: string, families: ReadonlyArray<Family>): Model => {
+  const { architecture, tensorOf, fileOf, close } = openFolder(dir, families)
   const parameters = new Map<string, tf.Variable>()
   try {
     for (const [name, { shape }] of architecture.parameters) {
       const tensor = tensorOf.get(name)!
       const fill = (values: Elements) => {
-        fileOf.get(tensor)!.readInto(tensor, values as Float32Array)
+        readParameter(fileOf.get(tensor)!, tensor, architecture.stored?.get(name), values as Float32Array)
         const problem = nonFiniteProblem(tensor, shape, values as Float32Array)
         if (problem !== undefined) throw new DataError({ message: `${dir}: ${problem}` })
       }
@@ -152,11 +159,11 @@ const save = (model: Model, dir: string, extra: Readonly<Record<string, unknown>
   const { architecture, parameters } = model
   writeSafetensors(
     join(dir, "model.safetensors"),
-    [...architecture.parameters].map(([name, { shape }]) => ({
-      name,
-      shape,
-      data: () => parameters.get(name)!.dataSync() as Float32Array,
-    })),
+    [...architecture.parameters].map(([name, { shape }]) => {
+      const stored = architecture.stored?.get(name)
+      const values = () => parameters.get(name)!.dataSync() as Float32Array
+      return { name, shape: stored?.shape ?? shape, data: () => stored?.write(values()) ?? values() }
+    }),
   )
   // Last, as its presence says that the directory is whole.
   withDataErrors(() =>
@@ -170,9 +177,12 @@ const save = (model: Model, dir: string, extra: Readonly<Record<string, unknown>
  *
  * @error as `loadModel`, but for values
  */
-export const readArchitecture = (dir: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
+export const readArchitecture = (
+  dir: string,
+  families: ReadonlyArray<Family>,
+): Effect.Effect<Architecture, DataError | InvalidInput> =>
   attempt(() => {
-    const { architecture, close } = openFolder(dir)
+    const { architecture, close } = openFolder(dir, families)
     close()
     return architecture
   })
@@ -181,11 +191,15 @@ export const readArchitecture = (dir: string): Effect.Effect<Architecture, DataE
  * Reads a model directory; F16, BF16 and F64 weights become float32. `architecture.notes` says what of it was left aside.
  * The caller disposes of the model.
  *
+ * @param families those that the folder may be of, such as `[llama, gpt2]`
  * @error InvalidInput if config.json describes what is not computed here
  * @error DataError if the folder is another thing, a file is missing or damaged, its tensors are not those of config.json,
  *   or a weight is not finite
  */
-export const loadModel = (dir: string): Effect.Effect<Model, DataError | InvalidInput> => attempt(() => load(dir))
+export const loadModel = (
+  dir: string,
+  families: ReadonlyArray<Family>,
+): Effect.Effect<Model, DataError | InvalidInput> => attempt(() => load(dir, families))
 
 /**
  * Writes config.json and model.safetensors such that `transformers` opens the directory; each file whole or not at all.

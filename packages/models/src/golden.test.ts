@@ -1,12 +1,15 @@
 /** Logits, loss and gradients are those of `transformers`: on formula-made weights for everybody, on real files where there are any. */
 import { expect, test } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Model } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { tf, withoutNative } from "@winnow/tensor"
 import { Effect } from "effect"
 import golden from "../fixtures/golden.json"
-import { architectureFromConfig } from "./config.ts"
-import { loadModel } from "./files.ts"
+import { startDecoding } from "./decoding.ts"
+import { architectureFromConfig, loadModel } from "./families.fixture.ts"
+import { saveModel } from "./files.ts"
 import { logitsOf, makeModel, ownVariable } from "./model.ts"
 
 /** The weights of fixtures/make_golden.py. */
@@ -91,15 +94,53 @@ for (const [name, { config, ids, logits, loss, gradients }] of Object.entries(go
 }
 
 const fixtures = process.env["WINNOW_FIXTURES"]
-for (const family of ["gpt_neox", "llama"])
+const skipped = fixtures === undefined ? " (skipped: WINNOW_FIXTURES is not set)" : ""
+
+/** Token after token by the largest logit, over a cache. */
+const greedy = (model: Model, prompts: ReadonlyArray<ReadonlyArray<number>>, length: number) => {
+  const decoding = startDecoding(model.architecture, model.parameters)
+  let rows = prompts
+  let next = prompts
+  while (rows[0]!.length < length) {
+    const V = model.architecture.vocabularySize
+    const chosen = tf.tidy(() => {
+      const h_BTd = decoding.extend(tf.tensor2d(next as Array<Array<number>>, undefined, "int32"))
+      const [B, T, d] = h_BTd.shape
+      const last_Bd = tf.reshape(tf.slice(h_BTd, [0, T - 1, 0], [B, 1, d]), [B, d])
+      const logits_BV = tf.matMul(last_Bd, model.head_Vd as unknown as tf.Tensor2D, false, true)
+      expect(logits_BV.shape).toEqual([B, V])
+      return [...tf.argMax(logits_BV, 1).dataSync()]
+    })
+    next = chosen.map((id) => [id])
+    rows = rows.map((row, b) => [...row, chosen[b]!])
+  }
+  decoding.dispose()
+  return rows
+}
+
+for (const family of ["gpt_neox", "llama", "gpt2"])
   test.skipIf(fixtures === undefined)(
-    `${family} of WINNOW_FIXTURES: logits${fixtures === undefined ? " (skipped: WINNOW_FIXTURES is not set)" : ""}`,
+    `${family} of WINNOW_FIXTURES: hidden states, logits, greedy texts, and a saved copy${skipped}`,
     async () => {
       const dir = join(fixtures!, "models", family)
-      const { input_ids, logits } = await Bun.file(join(dir, "golden.json")).json()
+      const { input_ids, logits, last_hidden_state, greedy_prompt, greedy_ids } = await Bun.file(
+        join(dir, "golden.json"),
+      ).json()
+      const copy = mkdtempSync(join(tmpdir(), "winnow-golden-"))
       const model = await Effect.runPromise(loadModel(dir))
-      const found = tf.tidy(() => logitsOf(model, tf.tensor2d(input_ids, undefined, "int32")).dataSync())
-      expectClose(found, logits, 1e-4)
-      model.dispose()
+      expect(model.architecture.notes).toBeUndefined()
+      await Effect.runPromise(saveModel(model, copy))
+      const saved = await Effect.runPromise(loadModel(copy))
+      rmSync(copy, { recursive: true })
+      for (const of of [model, saved]) {
+        const ids = tf.tensor2d(input_ids, undefined, "int32")
+        const [hidden, found] = tf.tidy(() => [of.hidden(ids).dataSync(), logitsOf(of, ids).dataSync()] as const)
+        ids.dispose()
+        expectClose(hidden, last_hidden_state.flat(2), 1e-4)
+        expectClose(found, logits, 1e-4)
+        for (const decode of [greedy, (...given: Parameters<typeof greedy>) => withoutNative(() => greedy(...given))])
+          expect(decode(of, greedy_prompt, greedy_ids[0].length)).toEqual(greedy_ids)
+        of.dispose()
+      }
     },
   )

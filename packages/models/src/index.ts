@@ -5,18 +5,31 @@ export {
   type SequenceFrame,
   sequenceFrame,
 } from "./attention.ts"
-export { architectureFromConfig, modelTypes } from "./config.ts"
-export { generationKeys } from "./config-fields.ts"
+export { architectureFromConfig, type ConfigKeys } from "./config.ts"
+export {
+  all,
+  type Field,
+  generationKeys,
+  none,
+  refused,
+  rotary,
+  rotaryFields,
+  sizeFields,
+  used,
+} from "./config-fields.ts"
+export { plainDecoding } from "./decoding.ts"
 export { embedding, plainEmbedding } from "./embedding.ts"
+export * from "./family.ts"
 export * from "./files.ts"
-export * from "./gpt-neox.ts"
 export * from "./initialise.ts"
+export type { Activation, Description, Instruction, Matrix, Norm, Rotation } from "./instructions.ts"
 export * from "./layers.ts"
-export * from "./llama.ts"
 export * from "./lora.ts"
 export * from "./lora-places.ts"
 export * from "./model.ts"
-export { flopsPerToken, parameterCount } from "./parameters.ts"
+export { flopsPerToken, normal, ones, parameterCount, zeros } from "./parameters.ts"
+export { type RopeConfig, type RopeKeys, ropeReader } from "./rope-config.ts"
+export { type RopeScaling, ropeScaling, scalingFits } from "./rope-scaling.ts"
 export { type Rotary, rotaryEmbedding } from "./rotary.ts"
 export {
   openSafetensors,
@@ -25,4 +38,8 @@ export {
   type TensorSource,
   writeSafetensors,
 } from "./safetensors.ts"
+export { layerCount, size } from "./sizes.ts"
+export { transposed } from "./stored.ts"
+export { noTokenIds, tokenIds } from "./token-ids.ts"
 export * from "./trained-part.ts"
+export { commonBuffers } from "./weight-names.ts"

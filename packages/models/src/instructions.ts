@@ -7,7 +7,7 @@
  *
  * Letters: N tokens, d hidden size, V vocabulary, h head size, Q query heads, G key-value heads.
  */
-import type { ParameterSpec } from "@winnow/core"
+import type { ParameterSpec, Stored } from "@winnow/core"
 import type { HeadLayout } from "./attention.ts"
 import type { RotarySpec } from "./rotary-tables.ts"
 
@@ -75,6 +75,8 @@ export interface Description {
   /** Most positions of a sequence. */
   readonly maxLength: number
   readonly parameters: ReadonlyMap<string, ParameterSpec>
+  /** The parameters that files hold in another form. */
+  readonly stored?: ReadonlyMap<string, Stored>
   readonly heads: HeadLayout
   /** Left out: queries and keys are not rotated. */
   readonly rotary?: Rotation

@@ -1,20 +1,21 @@
 /** The laws of models notice what they are for: models broken in one way each. */
 import { expect, test } from "bun:test"
 import type { Model } from "@winnow/core"
+import { llama } from "@winnow/model-llama"
 import { tf } from "@winnow/tensor"
 import { checkModel } from "@winnow/testing"
+import { Effect } from "effect"
 import { initialise } from "./initialise.ts"
-import { llamaArchitecture, llamaOptions } from "./llama.ts"
 
-const architecture = llamaArchitecture(
-  llamaOptions.assert({
+const architecture = Effect.runSync(
+  llama({
     vocab_size: 13,
     hidden_size: 8,
     num_hidden_layers: 1,
     num_attention_heads: 2,
     max_position_embeddings: 24,
     initializer_range: 0.3,
-  }),
+  }).instance,
 )
 
 /** A good model with one thing replaced. */
@@ -44,6 +45,7 @@ const cases: Record<string, readonly [law: string, change: (model: Model) => Par
         }),
     }),
   ],
+  "forgets where its sequence begins": ["packing", (model) => ({ hidden: (ids) => model.hidden(ids) })],
   "attends to padding": ["padding", (model) => ({ decoding: () => model.decoding() })],
   "does not forget": [
     "cache",
@@ -70,8 +72,8 @@ const cases: Record<string, readonly [law: string, change: (model: Model) => Par
   "doubles its gradient": [
     "finite differences",
     (model) => ({
-      hidden: (ids) => {
-        const h = model.hidden(ids)
+      hidden: (ids, start) => {
+        const h = model.hidden(ids, start)
         return tf.customGrad((x) => ({ value: (x as tf.Tensor3D).clone(), gradFunc: (dy) => tf.mul(dy, 2) }))(
           h,
         ) as tf.Tensor3D

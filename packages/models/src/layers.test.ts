@@ -3,15 +3,19 @@ import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Model, ModelUse } from "@winnow/core"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { gpt2 } from "@winnow/model-gpt2"
+import { llama } from "@winnow/model-llama"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
-import { gptNeox, initialise, llama, logitsOf, modelOfLayers, saveModel } from "./index.ts"
+import { initialise, logitsOf, modelOfLayers, saveModel } from "./index.ts"
 
 const size = { vocab_size: 32, hidden_size: 16, num_attention_heads: 2, max_position_embeddings: 16 }
 const families: ReadonlyArray<readonly [string, ModelUse]> = [
   ["llama", llama({ ...size, num_hidden_layers: 4 })],
   ["llama with tied embeddings", llama({ ...size, num_hidden_layers: 4, tie_word_embeddings: true })],
   ["gpt-neox", gptNeox({ ...size, num_hidden_layers: 4 })],
+  ["gpt2", gpt2({ vocab_size: 32, n_embd: 16, n_layer: 4, n_head: 2, n_positions: 16 })],
 ]
 
 const logits = (model: Model) =>
@@ -33,7 +37,7 @@ for (const [name, use] of families)
 
     const some = modelOfLayers(whole, [0, 3])
     expect(some.architecture.layers).toBe(2)
-    expect(some.architecture.config["num_hidden_layers"]).toBe(2)
+    expect(some.architecture.config[name === "gpt2" ? "n_layer" : "num_hidden_layers"]).toBe(2)
     expect(some.head_Vd.dataSync()).toEqual(whole.head_Vd.dataSync())
     const of = (model: Model, layer: number) =>
       [...model.parameters]

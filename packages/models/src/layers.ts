@@ -1,7 +1,6 @@
 /** A model of some layers of another: its embedding, its final norm and its head with those layers, renumbered. */
 import { type Architecture, InvalidInput, type Model } from "@winnow/core"
 import { tf } from "@winnow/tensor"
-import { architectureFromConfig } from "./config.ts"
 import { makeModel, ownVariable } from "./model.ts"
 
 /** Keys of config.json that hold the number of layers, whichever the family has. */
@@ -25,11 +24,11 @@ export const architectureOfLayers = (architecture: Architecture, layers: Readonl
     throw new InvalidInput({ what, problems })
   }
   const key = countKeys.find((name) => Object.hasOwn(architecture.config, name))
-  if (key === undefined) {
+  if (key === undefined || architecture.family === undefined) {
     const problems = [`its config.json has none of ${countKeys.join(", ")}; the number of layers cannot be changed`]
     throw new InvalidInput({ what, problems })
   }
-  return architectureFromConfig({ ...architecture.config, [key]: layers.length })
+  return architecture.family.fromConfig({ ...architecture.config, [key]: layers.length }, "config.json")
 }
 
 /** The parameter of the whole model that a parameter of the part is. */

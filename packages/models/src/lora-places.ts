@@ -35,9 +35,9 @@ const pathOf = (name: string): string => name.replace(/\.weight$/, "")
  * @error InvalidInput (thrown) for a name that names no matrix, and a rank that is no smaller than a matrix
  */
 export const loraPlaces = (architecture: Architecture, { rank, on }: LoraOptions): ReadonlyArray<LoraPlace> => {
-  const matrices = [...architecture.parameters].flatMap(([name, { shape }]): Array<LoraPlace> => {
-    const isTrunk = name !== architecture.embedding && name !== architecture.head
-    return isTrunk && shape.length === 2 ? [{ name, e: shape[0]!, d: shape[1]! }] : []
+  const matrices = [...architecture.matrices].map((name): LoraPlace => {
+    const [e, d] = architecture.parameters.get(name)!.shape as [number, number]
+    return { name, e, d }
   })
   const found = new Set<LoraPlace>()
   const problems: Array<string> = []

@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Model } from "@winnow/core"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
 import { normals, seeded } from "@winnow/numerics"
 import { gradients, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { loadModel, saveModel } from "./files.ts"
-import { gptNeox } from "./gpt-neox.ts"
 import { initialise } from "./initialise.ts"
-import { llama } from "./llama.ts"
 import { type LoraModel, saveLora, withLora } from "./lora.ts"
 import { copyModel, logitsOf } from "./model.ts"
 import { readSafetensors } from "./safetensors.ts"
@@ -144,7 +144,7 @@ describe.each([
     const dir = join(folder, architecture.type)
     await Effect.runPromise(saveModel(adapted, dir))
     await Effect.runPromise(saveLora(adapted, join(dir, "adapter")))
-    const merged = await Effect.runPromise(loadModel(dir))
+    const merged = await Effect.runPromise(loadModel(dir, [gptNeox, llama]))
     for (const [i, x] of logits(merged).entries()) expect(Math.abs(x - expected[i]!)).toBeLessThan(1e-5)
     const file = readSafetensors(join(dir, "adapter", "adapter_model.safetensors"))
     expect([...file.keys()].sort()).toEqual([...adapted.trained.keys()].map((n) => `base_model.model.${n}`).sort())

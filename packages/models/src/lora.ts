@@ -104,7 +104,10 @@ export const withLora = (model: Model, lora: LoraOptions, seed: number): LoraMod
  *
  * @error DataError if a file cannot be written
  */
-export const saveLora = ({ lora, trained }: LoraModel, dir: string): Effect.Effect<void, DataError | InvalidInput> =>
+export const saveLora = (
+  { architecture, lora, trained }: LoraModel,
+  dir: string,
+): Effect.Effect<void, DataError | InvalidInput> =>
   attempt(() => {
     writeSafetensors(
       join(dir, "adapter_model.safetensors"),
@@ -122,7 +125,10 @@ export const saveLora = ({ lora, trained }: LoraModel, dir: string): Effect.Effe
       lora_alpha: lora.alpha,
       lora_dropout: 0,
       bias: "none",
-      fan_in_fan_out: false,
+      // as `Conv1D`, whose weights files hold transposed
+      fan_in_fan_out: Array.from(trained.keys()).some((name) =>
+        architecture.stored?.has(name.replace(/lora_[AB]\.weight$/, "weight")),
+      ),
       inference_mode: true,
       target_modules: [...new Set(Array.from(trained.keys(), (name) => name.replace(/\.lora_[AB]\.weight$/, "")))],
     }

@@ -1,13 +1,13 @@
 /** Native decoding against the plain path, and against itself: a row's bits depend on its own sequence alone. */
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Decoding, Model } from "@winnow/core"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
 import { normals, seeded } from "@winnow/numerics"
 import { AdamW, native, nativeDecodingInUse, tf, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { plainDecoding } from "./decoding.ts"
-import { gptNeox } from "./gpt-neox.ts"
 import { initialise } from "./initialise.ts"
-import { llama } from "./llama.ts"
 
 const V = 97
 const shape = { vocab_size: V, hidden_size: 48, num_hidden_layers: 3, num_attention_heads: 4, intermediate_size: 72 }

@@ -7,7 +7,7 @@ import { isRecord, own, shown } from "./shown.ts"
 type Config = Readonly<Record<string, unknown>>
 
 export interface RopeConfig {
-  /** Options in this package's names: `rope_theta`, `rope_scaling`, for gpt_neox `rotary_pct`. Not validated yet. */
+  /** Options: `rope_theta`, `rope_scaling`, and the part of a head where the family has one. Not validated yet. */
   readonly options: Config
   readonly problems: ReadonlyArray<string>
   readonly notes: ReadonlyArray<string>
@@ -81,77 +81,82 @@ const firstOf = (
   return value
 }
 
-/** Reads the rotary keys as `transformers` 5 does. */
-export const ropeOf = (family: "gpt_neox" | "llama", config: Config): RopeConfig => {
-  const [problems, notes]: [Array<string>, Array<string>] = [[], []]
-  const [scaled, plain] = [own(config, "rope_scaling"), own(config, "rope_parameters")]
-  const key = isTrue(scaled) ? "rope_scaling" : "rope_parameters"
-  const found = isTrue(scaled) ? scaled : isTrue(plain) ? plain : {}
-  if (!isRecord(found)) return { options: {}, problems: [`${key} must be an object (was ${shown(found)})`], notes }
-  const rope = found
-  if (isTrue(scaled) && isTrue(plain)) {
-    const { rope_scaling: _, ...without } = config
-    const other = ropeOf(family, without)
-    if (
-      other.problems.length > 0 ||
-      shown(other.options) !== shown(ropeOf(family, { ...without, rope_parameters: scaled }).options)
-    )
-      notes.push("rope_parameters is left aside, rope_scaling is used in its place, as in transformers 5")
-  }
+/** The names that a family's config.json gives its rotary embedding. */
+export interface RopeKeys {
+  /** The key of the base outside of the object of rotary settings. */
+  readonly theta: string
+  /** The key, and the option, of the part of a head that is rotated, and its default. Left out: whole heads are. */
+  readonly part?: { readonly key: string; readonly fallback: number }
+}
 
-  const kind = Object.hasOwn(rope, "rope_type") ? rope["rope_type"] : (own(rope, "type") ?? "default")
-  if (!keysOf.has(kind)) {
-    const known = [...keysOf.keys()].join(", ")
-    return { options: {}, problems: [`${key} of type ${shown(kind)} is not supported, known are ${known}`], notes }
-  }
-  const read = new Set(["rope_type", "type", "rope_theta", "partial_rotary_factor", ...keysOf.get(kind)!])
-  const unread = Object.keys(rope).filter((name) => !read.has(name) && rope[name] != null)
-  const nested = unread.filter((name) => isRecord(rope[name]))
-  if (nested.length > 0)
-    problems.push(
-      `${key} has settings of kinds of layers (${nested.slice(0, 4).join(", ")}): all layers are alike here`,
-    )
-  else if (unread.length > 0)
-    notes.push(
-      `${key}: ${unread.slice(0, 8).map(shown).join(", ")} has no effect with type ${shown(kind)}, as in transformers 5`,
-    )
+/** Reads the rotary keys of a family named `type` as `transformers` 5 does. */
+export const ropeReader =
+  (type: string, keys: RopeKeys) =>
+  (config: Config): RopeConfig => {
+    const [problems, notes]: [Array<string>, Array<string>] = [[], []]
+    const [scaled, plain] = [own(config, "rope_scaling"), own(config, "rope_parameters")]
+    const key = isTrue(scaled) ? "rope_scaling" : "rope_parameters"
+    const found = isTrue(scaled) ? scaled : isTrue(plain) ? plain : {}
+    if (!isRecord(found)) return { options: {}, problems: [`${key} must be an object (was ${shown(found)})`], notes }
+    const rope = found
+    if (isTrue(scaled) && isTrue(plain)) {
+      const { rope_scaling: _, ...without } = config
+      const read = ropeReader(type, keys)
+      const other = read(without)
+      if (
+        other.problems.length > 0 ||
+        shown(other.options) !== shown(read({ ...without, rope_parameters: scaled }).options)
+      )
+        notes.push("rope_parameters is left aside, rope_scaling is used in its place, as in transformers 5")
+    }
 
-  const at = (label: string) => `${label} of ${key}`
-  if (family === "gpt_neox") {
-    const theta: Parameters<typeof firstOf>[0] = [
-      [at("rope_theta"), rope, "rope_theta"],
-      ["rotary_emb_base", config, "rotary_emb_base"],
-    ]
-    const pct: Parameters<typeof firstOf>[0] = [
-      [at("partial_rotary_factor"), rope, "partial_rotary_factor"],
-      ["rotary_pct", config, "rotary_pct"],
-    ]
+    const kind = Object.hasOwn(rope, "rope_type") ? rope["rope_type"] : (own(rope, "type") ?? "default")
+    if (!keysOf.has(kind)) {
+      const known = [...keysOf.keys()].join(", ")
+      return { options: {}, problems: [`${key} of type ${shown(kind)} is not supported, known are ${known}`], notes }
+    }
+    const read = new Set(["rope_type", "type", "rope_theta", "partial_rotary_factor", ...keysOf.get(kind)!])
+    const unread = Object.keys(rope).filter((name) => !read.has(name) && rope[name] != null)
+    const nested = unread.filter((name) => isRecord(rope[name]))
+    if (nested.length > 0)
+      problems.push(
+        `${key} has settings of kinds of layers (${nested.slice(0, 4).join(", ")}): all layers are alike here`,
+      )
+    else if (unread.length > 0)
+      notes.push(
+        `${key}: ${unread.slice(0, 8).map(shown).join(", ")} has no effect with type ${shown(kind)}, as in transformers 5`,
+      )
+
+    const of = (inner: string, outer: string, fallback: number) =>
+      firstOf(
+        [
+          [`${inner} of ${key}`, rope, inner],
+          [outer, config, outer],
+        ],
+        fallback,
+        notes,
+      )
+    const theta = of("rope_theta", keys.theta, 10000)
+    const part = keys.part && of("partial_rotary_factor", keys.part.key, keys.part.fallback)
     const options = {
-      rope_theta: firstOf(theta, 10000, notes),
-      rotary_pct: firstOf(pct, 0.25, notes),
+      ...(keys.part && { [keys.part.key]: part }),
+      rope_theta: theta,
       rope_scaling: scalingOf(config, rope, kind, problems),
     }
-    // Flat, these two were never read for gpt_neox: rotary_emb_base and rotary_pct were.
-    for (const [flat, value] of [
-      ["rope_theta", options.rope_theta],
-      ["partial_rotary_factor", options.rotary_pct],
-    ] as const)
-      if (Object.hasOwn(config, flat) && config[flat] !== value)
+    // Flat keys that the family of `transformers` never read, as it has others for the same.
+    const flat = [
+      ["rope_theta", keys.theta, theta],
+      ["partial_rotary_factor", keys.part?.key, part],
+    ] as const
+    for (const [name, other, value] of flat)
+      if (other !== undefined && other !== name && Object.hasOwn(config, name) && config[name] !== value)
         notes.push(
-          `${flat} ${shown(config[flat])} is left aside, ${shown(value)} is used: transformers reads no such key for gpt_neox`,
+          `${name} ${shown(config[name])} is left aside, ${shown(value)} is used: transformers reads no such key for ${type}`,
         )
+    if (keys.part === undefined) {
+      const partial = own(rope, "partial_rotary_factor") ?? own(config, "partial_rotary_factor") ?? 1
+      if (partial !== 1)
+        problems.push(`partial_rotary_factor ${shown(partial)} is not supported: ${type} rotates whole heads here`)
+    }
     return { options, problems, notes }
   }
-  const theta = firstOf(
-    [
-      [at("rope_theta"), rope, "rope_theta"],
-      ["rope_theta", config, "rope_theta"],
-    ],
-    10000,
-    notes,
-  )
-  const partial = own(rope, "partial_rotary_factor") ?? own(config, "partial_rotary_factor") ?? 1
-  if (partial !== 1)
-    problems.push(`partial_rotary_factor ${shown(partial)} is not supported: llama rotates whole heads here`)
-  return { options: { rope_theta: theta, rope_scaling: scalingOf(config, rope, kind, problems) }, problems, notes }
-}

@@ -1,8 +1,8 @@
 /** A training's part of a model: what is named is frozen, what is counted is trained, names of nothing are refused. */
 import { expect, test } from "bun:test"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
 import { Effect } from "effect"
-import { gptNeox } from "./gpt-neox.ts"
-import { llama } from "./llama.ts"
 import { parameterCount } from "./parameters.ts"
 import { frozenTrunkSize, type TrainedPartOptions, trainedPart } from "./trained-part.ts"
 

@@ -1,5 +1,5 @@
 /** Names of tensors in a file, and the parameters that they mean: checkpoints wrap, prefix and shorten them. */
-import type { Architecture } from "@winnow/core"
+import type { Architecture, FileNames } from "@winnow/core"
 
 /** Segments that wrappers of PyTorch put into names: torch.compile, DataParallel, FSDP, activation checkpointing. */
 const wrappers = /(^|\.)(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g
@@ -7,30 +7,13 @@ const wrappers = /(^|\.)(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapp
 /** A name without what wrappers put in. */
 const unwrapped = (name: string): string => name.replace(wrappers, "").replace(/^\./, "")
 
-/** Buffers that checkpoints carry beside their parameters; they are computed, not read. */
-const computed =
+/** True of buffers that most decoders' checkpoints have carried beside their parameters: masks, rotary tables, positions. */
+export const commonBuffers =
   /(^|\.)((attention|self_attn|attn)\.(bias|masked_bias)|rotary_emb\.\w+|inv_freq|position_ids|rope\.freqs|causal_mask)$/
 
 const quantised =
   /\.(qweight|qzeros|scales|g_idx|absmax|quant_map|nested_absmax|nested_quant_map|weight_scale|weight_scale_inv|weight_packed|weight_shape|SCB|weight_format|biases)$|\.quant_state\./
 const adapter = /(^|\.)(lora_[AB]|lora_embedding_[AB]|base_layer|lora_magnitude_vector|ia3_l|hada_w1_a)(\.|$)/
-
-/** Names that a family gives its parts. */
-interface Parts {
-  /** Prefix of the trunk, which a base model's file lacks. */
-  readonly trunk: string
-  readonly embed: string
-  /** Names that the head has had, with the one that is the parameter's here first. */
-  readonly heads: ReadonlyArray<string>
-}
-
-const partsOf: ReadonlyMap<string, Parts> = new Map([
-  ["gpt_neox", { trunk: "gpt_neox.", embed: "gpt_neox.embed_in.weight", heads: ["embed_out", "lm_head"] }],
-  ["llama", { trunk: "model.", embed: "model.embed_tokens.weight", heads: ["lm_head"] }],
-])
-
-/** In both families the first parameter of the first layer; tells how the file's names begin. */
-const ANCHOR = "layers.0.input_layernorm.weight"
 
 /** The parameters of a file or of several. */
 export interface NamedWeights {
@@ -47,20 +30,16 @@ export interface NamedWeights {
   readonly beside: ReadonlyArray<string>
 }
 
-/** How names in the file begin before "layers."; undefined if no name or several tell. */
-const prefixOf = (names: ReadonlyMap<string, string>, trunk: string): string | undefined => {
-  if (names.has(trunk + ANCHOR)) return trunk
-  const found = [...names.keys()].filter((name) => name === ANCHOR || name.endsWith(`.${ANCHOR}`))
-  return found.length === 1 ? found[0]!.slice(0, -ANCHOR.length) : undefined
+/** How names in the file begin before their layers; undefined if no name or several tell. */
+const prefixOf = (names: ReadonlyMap<string, string>, { trunk, anchor }: FileNames): string | undefined => {
+  if (names.has(trunk + anchor)) return trunk
+  const found = [...names.keys()].filter((name) => name === anchor || name.endsWith(`.${anchor}`))
+  return found.length === 1 ? found[0]!.slice(0, -anchor.length) : undefined
 }
 
-/**
- * The tensor of each parameter of a model with these layers; no architecture is needed yet.
- *
- * @param type a family's `model_type`
- */
-export const nameWeights = (type: string, names: Iterable<string>): NamedWeights => {
-  const { trunk, embed, heads } = partsOf.get(type)!
+/** The tensor of each parameter of a family's model; no architecture is needed yet. */
+export const nameWeights = (of: FileNames, names: Iterable<string>): NamedWeights => {
+  const { trunk, embed, heads, layer: layerNumber, base, buffers } = of
   const head = `${heads[0]}.weight`
   const problems: Array<string> = []
   const inFile = new Map<string, string>()
@@ -70,7 +49,7 @@ export const nameWeights = (type: string, names: Iterable<string>): NamedWeights
     if (before === undefined) inFile.set(plain, name)
     else problems.push(`${before} and ${name} would be one parameter`)
   }
-  const prefix = prefixOf(inFile, trunk) ?? trunk
+  const prefix = prefixOf(inFile, of) ?? trunk
   const outer = prefix.endsWith(trunk) ? prefix.slice(0, -trunk.length) : prefix
   const byParameter = new Map<string, string>()
   const beside: Array<string> = []
@@ -78,20 +57,17 @@ export const nameWeights = (type: string, names: Iterable<string>): NamedWeights
   const isHead = (plain: string) =>
     heads.find((kind) => [outer, prefix, ""].some((before) => plain.startsWith(`${before}${kind}.`)))
   for (const [plain, name] of inFile) {
-    if (computed.test(plain)) continue
+    if (buffers.test(plain)) continue
     const kind = isHead(plain)
     if (kind !== undefined) {
       if (!plain.endsWith(`${kind}.weight`))
         problems.push(`${name} would change the logits: the head has a weight alone`)
       else if (byParameter.has(head)) problems.push(`${byParameter.get(head)} and ${name} are both the head`)
       else byParameter.set(head, name)
-    } else if (
-      plain.startsWith(prefix) &&
-      (prefix !== "" || /^(layers|embed_\w+|norm|final_layer_norm)\./.test(plain))
-    ) {
-      const parameter = trunk + plain.slice(prefix.length)
-      byParameter.set(parameter, name)
-      const layer = /^layers\.(\d+)\./.exec(plain.slice(prefix.length))?.[1]
+    } else if (plain.startsWith(prefix) && (prefix !== "" || base.test(plain))) {
+      const inner = plain.slice(prefix.length)
+      byParameter.set(trunk + inner, name)
+      const layer = layerNumber.exec(inner)?.[1]
       if (layer !== undefined) layers.add(layer)
     } else beside.push(name)
   }
@@ -118,7 +94,10 @@ export const weightProblems = (
   const odd = strange([...byParameter.values(), ...beside])
   if (odd !== undefined) return [odd]
   const tied = architecture.head === embed
-  const missing = [...architecture.parameters].flatMap(([name, { shape }]) => {
+  const storedShape = (name: string) =>
+    architecture.stored?.get(name)?.shape ?? architecture.parameters.get(name)!.shape
+  const missing = [...architecture.parameters.keys()].flatMap((name) => {
+    const shape = storedShape(name)
     const at = byParameter.get(name) ?? (tied && name === embed ? byParameter.get(head) : undefined)
     if (at === undefined)
       return name === head
@@ -129,7 +108,7 @@ export const weightProblems = (
       : [`${at} has shape [${shapeOf(at)}], config.json makes it [${shape}]`]
   })
   const copy = tied ? byParameter.get(head) : undefined
-  const size = architecture.parameters.get(embed)!.shape
+  const size = storedShape(embed)
   if (copy !== undefined && shapeOf(copy).join() !== size.join())
     missing.push(`${copy} has shape [${shapeOf(copy)}], config.json ties it to the embedding of [${size}]`)
   const unexpected = [...byParameter].flatMap(([parameter, name]) =>

@@ -60,7 +60,8 @@ const close = (law: Law, name: string, found: Float32Array, expected: Float32Arr
  * Checks a model against all laws.
  *
  * The laws: parameters have the declared names and shapes, and the same seed gives the same; a token changes no hidden
- * state before it; a sequence has the same hidden states alone, in a batch and behind left padding; any way to split a
+ * state before it; a sequence has the same hidden states alone, in a batch, packed into one row with others and behind left
+ * padding; any way to split a
  * sequence over a cache, with positions rolled back and decoded anew, equals the run without a cache; every parameter has
  * a finite gradient that agrees with finite differences; nothing leaks.
  *
@@ -75,6 +76,7 @@ export const checkModel = async (make: (seed: number) => Model, checks: ModelChe
   checkParameters(law, model, make)
   checkCausality(law, model)
   checkBatch(law, model)
+  checkPacking(law, model)
   checkCache(law, model)
   checkPadding(law, model)
   checkLimits(law, model)
@@ -143,6 +145,26 @@ const checkBatch = (law: Law, model: Model) => {
   const together = run(model, rows)
   for (const [b, row] of rows.entries())
     close(law, "batch", together.subarray(b * T * d, (b + 1) * T * d), run(model, [row]), `sequence ${b} of 3`)
+}
+
+/** Several sequences in one row, and padding behind them. */
+const checkPacking = (law: Law, model: Model) => {
+  const d = model.architecture.hiddenSize
+  const parts = [draw(model, 6, 1), draw(model, 1, 2), draw(model, 3, 3)]
+  const row = new Int32Array(T)
+  const start = Int32Array.from({ length: T }, (_, t) => t + 1)
+  let from = 0
+  const begins = parts.map((part) => {
+    row.set(part, from)
+    start.fill(from, from, from + part.length)
+    from += part.length
+    return from - part.length
+  })
+  const found = tf.tidy(() => model.hidden(tf.tensor2d(row, [1, T], "int32"), start).dataSync() as Float32Array)
+  for (const [i, part] of parts.entries()) {
+    const rows = found.subarray(begins[i]! * d, (begins[i]! + part.length) * d)
+    close(law, "packing", rows, run(model, [part]), `sequence ${i} of 3 in one row`)
+  }
 }
 
 /** Sequences of several lengths in one batch, by padding on their left. */

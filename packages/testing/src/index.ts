@@ -1,4 +1,5 @@
 export { type FilterInput, type LossCase, randomFilterInput } from "@winnow/core"
+export * from "./check-family.ts"
 export * from "./check-filter.ts"
 export * from "./check-loss.ts"
 export * from "./check-model.ts"

@@ -134,6 +134,7 @@ export const tableModel = ({
       layers: 0,
       maxLength,
       parameters: new Map(),
+      matrices: new Set(),
       embedding: "head", // of no meaning: the table has none
       head: "head",
       trunkFlops: () => 0,

@@ -2,16 +2,11 @@
 import { cpSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { computeLogits } from "@winnow/cli"
-import {
-  gptNeoxArchitecture,
-  gptNeoxOptions,
-  initialise,
-  llamaArchitecture,
-  llamaOptions,
-  saveModel,
-} from "@winnow/models"
+import type { ModelUse } from "@winnow/core"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
+import { initialise, saveModel } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"
-import { type } from "arktype"
 import { Effect } from "effect"
 import { ended, triedBy } from "../judge.ts"
 import type { Kind } from "../kind.ts"
@@ -28,35 +23,23 @@ const common = {
   initializer_range: 0.2,
 }
 
-const architectureOf = <A, B>(options: A | type.errors, make: (options: A) => B): B => {
-  if (options instanceof type.errors) throw new Error(options.summary)
-  return make(options)
+const bases: Readonly<Record<string, ModelUse>> = {
+  llama: llama({ ...common, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 24 }),
+  "llama-tied": llama({
+    ...common,
+    num_attention_heads: 2,
+    tie_word_embeddings: true,
+    attention_bias: true,
+    mlp_bias: true,
+  }),
+  neox: gptNeox({ ...common, num_attention_heads: 2, rotary_pct: 0.5 }),
+  "neox-sequential": gptNeox({
+    ...common,
+    num_attention_heads: 2,
+    use_parallel_residual: false,
+    tie_word_embeddings: true,
+  }),
 }
-const bases = {
-  llama: () =>
-    architectureOf(
-      llamaOptions({ ...common, num_attention_heads: 4, num_key_value_heads: 2, intermediate_size: 24 }),
-      llamaArchitecture,
-    ),
-  "llama-tied": () =>
-    architectureOf(
-      llamaOptions({
-        ...common,
-        num_attention_heads: 2,
-        tie_word_embeddings: true,
-        attention_bias: true,
-        mlp_bias: true,
-      }),
-      llamaArchitecture,
-    ),
-  neox: () =>
-    architectureOf(gptNeoxOptions({ ...common, num_attention_heads: 2, rotary_pct: 0.5 }), gptNeoxArchitecture),
-  "neox-sequential": () =>
-    architectureOf(
-      gptNeoxOptions({ ...common, num_attention_heads: 2, use_parallel_residual: false, tie_word_embeddings: true }),
-      gptNeoxArchitecture,
-    ),
-} as const
 
 /** A file of F32 tensors with each in half the bytes. */
 const asBf16 = (bytes: Uint8Array): Uint8Array => {
@@ -96,13 +79,13 @@ export const models: Kind = {
   seconds: 20,
   setUp: async (folder) => {
     await openEngine()
-    const names = Object.keys(bases) as ReadonlyArray<keyof typeof bases>
+    const names = Object.keys(bases)
     const whole = new Map<string, ReadonlyArray<number>>()
     const logitsOf = (at: string) => ended(computeLogits(at, JSON.stringify([ids])))
     for (const name of names) {
       const at = join(folder, name)
       mkdirSync(at, { recursive: true })
-      const model = initialise(bases[name](), 3)
+      const model = initialise(await Effect.runPromise(bases[name]!.instance), 3)
       await Effect.runPromise(saveModel(model, at))
       model.dispose()
       if (name === "llama-tied")

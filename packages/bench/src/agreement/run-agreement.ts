@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Model } from "@winnow/core"
 import { modelProposer, type Speculated, speculate } from "@winnow/decoding"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
 import { loadModel, parameterCount } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -172,7 +174,7 @@ export const runAgreement = async (
 ): Promise<PairAgreement> => {
   const prompts = readIds(pair.prompts).slice(0, o.limit)
   await openEngine()
-  const load = (folder: string) => Effect.runPromise(loadModel(folder))
+  const load = (folder: string) => Effect.runPromise(loadModel(folder, [gptNeox, llama]))
   const target = await load(pair.target)
   const draft = await load(pair.draft)
   try {

@@ -1,6 +1,7 @@
 /** Our loading as a worker with the peer's protocol: "load FORMAT" in, a JSON line with its seconds out. */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { gptNeox } from "@winnow/model-gpt-neox"
 import { loadModel } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -13,7 +14,7 @@ for await (const line of console) {
   const [what, format] = line.trim().split(" ")
   if (what !== "load") break
   const start = performance.now()
-  const model = await Effect.runPromise(loadModel(join(values.folder!, format!)))
+  const model = await Effect.runPromise(loadModel(join(values.folder!, format!), [gptNeox]))
   console.log(JSON.stringify({ seconds: (performance.now() - start) / 1000 }))
   model.dispose()
 }

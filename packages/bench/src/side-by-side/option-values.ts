@@ -1,6 +1,6 @@
 /** Options of the side-by-side commands, from text; every error is one line that says what to give instead. */
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util"
-import { gptNeoxOptions } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
 import type { Precision } from "@winnow/tensor"
 import { UsageError } from "../command-line.ts"
 
@@ -124,7 +124,7 @@ export const sizesOf = (name: string, text: string, vocab: number): Sizes => {
     )
   const [hidden, layers, heads, intermediate] = numbers as unknown as Sizes
   try {
-    gptNeoxOptions.assert({
+    gptNeox.schema.assert({
       vocab_size: vocab,
       hidden_size: hidden,
       num_hidden_layers: layers,

@@ -5,7 +5,8 @@
  * as many: the floor. Weights that fit the last cache are read from there by both.
  */
 import type { Decoding, Model } from "@winnow/core"
-import { gptNeox, initialise, parameterCount } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { initialise, parameterCount } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { address, native, product, tf } from "@winnow/tensor"
 import { Effect } from "effect"

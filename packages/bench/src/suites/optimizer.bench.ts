@@ -4,7 +4,7 @@
  * Gradients are there before; computing and clipping them is not in it.
  */
 import type { ParameterSpec } from "@winnow/core"
-import { gptNeox } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
 import { AdamW, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { type ComposedSlot, composedAdamW } from "../composed-adamw.ts"

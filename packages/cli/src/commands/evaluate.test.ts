@@ -6,7 +6,9 @@ import { join } from "node:path"
 import type { Model } from "@winnow/core"
 import { tokenizerFiles, trainBpe } from "@winnow/data"
 import { generate } from "@winnow/generation"
-import { gptNeox, initialise, llama, loadModel, saveModel } from "@winnow/models"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { llama } from "@winnow/model-llama"
+import { initialise, loadModel, saveModel } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -75,7 +77,7 @@ describe("a whole run", () => {
     const [byText, byIds] = [await run(), await run({ prompts: numbers, dataset: "texts.jsonl" })]
     expect(tf.memory().numTensors).toBe(before)
     expect(byText.results).toEqual(byIds.results)
-    const target = await Effect.runPromise(loadModel(at("target")))
+    const target = await Effect.runPromise(loadModel(at("target"), [llama]))
     const { rollouts } = await generate(target, wordIds, { maxNew: 12 })
     target.dispose()
     for (const result of byText.results) {

@@ -2,6 +2,7 @@
 import {
   cut,
   decode,
+  type Family,
   type FilterUse,
   InvalidInput,
   type LossUse,
@@ -13,6 +14,7 @@ import {
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
+import { familiesOf } from "../families.ts"
 import { checkNames } from "../preflight/same-names.ts"
 import type { StudyUse } from "../study/study.ts"
 import { defaultAbout } from "./about.ts"
@@ -80,6 +82,8 @@ export interface Resolved {
   readonly tuning: Tuning | undefined
   /** Its steps are a number. */
   readonly capacity: ResolvedArm | undefined
+  /** The families of its own models and plugins. */
+  readonly families: ReadonlyArray<Family>
   /** Everything above as plain JSON, for run.json. */
   readonly config: Record<string, unknown>
 }
@@ -262,7 +266,7 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }
-  const { reference: _, plugins: __, arms: ___, capacity: ____, about: written, ...rest } = spec
+  const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, ...rest } = spec
   // An arm that is named and not run has no figure to be about.
   const named = written !== undefined && names.includes(written) ? { about: written } : {}
   const config = yield* plainSpec({ ...rest, ...named }).pipe(Effect.mapError(where(what)))
@@ -270,6 +274,7 @@ export const resolve = Effect.fn("resolve")(function* (
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   return {
     ...rest,
+    families: familiesOf(spec, plugins),
     about: named.about ?? defaultAbout(arms),
     primary: rest.primary ?? "greedy",
     arms,

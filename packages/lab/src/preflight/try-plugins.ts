@@ -16,6 +16,7 @@ import {
 import { type SignalsOptions, tryFused } from "@winnow/training"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolve.ts"
+import { Families } from "../families.ts"
 import { architectureOfStart } from "../stages/start.ts"
 
 /** A filter and a loss that are trained with, and where they stand in the experiment. */
@@ -137,4 +138,4 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
         problems,
       })
     return notes
-  })
+  }).pipe(Effect.provideService(Families, resolved.families))

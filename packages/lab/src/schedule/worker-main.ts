@@ -11,6 +11,7 @@ import { fromConfig } from "../experiment/from-config.ts"
 import { registryOf } from "../experiment/registry.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { loadExperiment } from "../experiments.ts"
+import { Families } from "../families.ts"
 import { stagesOf } from "../graph.ts"
 import { Progress } from "../progress.ts"
 import { judgedBefore, sizesFrom } from "../run.ts"
@@ -73,7 +74,10 @@ const program = Effect.gen(function* () {
         if (isPassedOn(event)) send({ _tag: "event", event })
       },
     })
-    return yield* serve(stages, messages, send).pipe(Effect.provide(Layer.mergeAll(store, datasets, progress)))
+    return yield* serve(stages, messages, send).pipe(
+      Effect.provideService(Families, resolved.families),
+      Effect.provide(Layer.mergeAll(store, datasets, progress)),
+    )
   })
   yield* Effect.raceFirst(work, closed)
 })

@@ -100,7 +100,7 @@ test("an interruption waits for the workers, which leave checkpoints; no process
     if (e._tag === "progress" && e.unit === "steps" && e.done > 2) running.add(e.stage)
     if (running.size === 2) stop()
   }
-  const both = { ...long, target: { ...killed.target, steps: 100_000 } }
+  const both = { ...long, target: fresh(tinyModel(32), { steps: 100_000, batchSize: 4 }) }
   const fiber = Effect.runFork(run("kill", both, home, 2, report))
   stop = () => fiber.interruptUnsafe()
   await Effect.runPromise(Fiber.await(fiber))

@@ -8,7 +8,9 @@ import { type Architecture, DataError, type InvalidInput } from "@winnow/core"
 import { fileErrorOf, sha256 } from "@winnow/files"
 import { parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
+import { knownFamilies } from "../families.ts"
 import { type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
 import { inPieces } from "../store/in-pieces.ts"
 import { knownHashes } from "../store/known-hashes.ts"
 import { type Artifact, winnowHome } from "../store/store.ts"
@@ -30,8 +32,12 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
  * @param name of the model in errors: "target", "draft"
  */
 export const folderArchitecture = (name: string, path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
-  Effect.mapError(readArchitecture(path), (error) =>
-    error._tag === "DataError" ? new DataError({ message: `${name} ${error.message}`, cause: error }) : error,
+  Effect.gen(function* () {
+    return yield* readArchitecture(path, yield* knownFamilies)
+  }).pipe(
+    Effect.mapError((error) =>
+      error._tag === "DataError" ? new DataError({ message: `${name} ${error.message}`, cause: error }) : error,
+    ),
   )
 
 /**
@@ -63,7 +69,10 @@ export const folderStage = (spec: {
       label: `${name} from ${path}`,
       config: { files: hashes },
       inputs: [],
-      code: null,
+      // the family says what the files mean
+      code: architecture.family
+        ? stageCode({ revisions: [], tensors: false, plugins: [architecture.family.use({})] })
+        : null,
       work: { parameters },
       run: () => Effect.succeed({ path: folder, parameters }),
       today: { path: folder },

@@ -2,6 +2,7 @@
 import type { DataError, InvalidInput, Model } from "@winnow/core"
 import { loadModel } from "@winnow/models"
 import { Effect, type Scope } from "effect"
+import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
 import { modelDirectory } from "./folder.ts"
@@ -14,4 +15,7 @@ export const held = (
 
 /** The model of an artifact, trained here or from a folder, freed with the scope. */
 export const openModel = (artifact: Artifact): Effect.Effect<Model, StageError, Scope.Scope> =>
-  Effect.flatMap(modelDirectory(artifact), (directory) => held(loadModel(directory)))
+  Effect.gen(function* () {
+    const directory = yield* modelDirectory(artifact)
+    return yield* held(loadModel(directory, yield* knownFamilies))
+  })

@@ -3,6 +3,7 @@ import { datasetsLayer } from "@winnow/data"
 import { openEngine } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
 import { resolve } from "../../src/experiment/resolve.ts"
+import { Families } from "../../src/families.ts"
 import { buildGraph } from "../../src/graph.ts"
 import { Progress } from "../../src/progress.ts"
 import { runStages } from "../../src/schedule/run-all.ts"
@@ -20,7 +21,7 @@ for (const [name, experiment] of Object.entries(goldenExperiments)) {
   const program = Effect.gen(function* () {
     const resolved = yield* resolve(experiment)
     const graph = yield* buildGraph(resolved, yield* readTexts(resolved))
-    const artifacts = yield* runStages(graph.leaves)
+    const artifacts = yield* runStages(graph.leaves).pipe(Effect.provideService(Families, resolved.families))
     for (const { key, kind, label } of inOrder(graph.leaves))
       sums[`${name} / ${label}`] = { ...sumOf(artifacts.get(key)!), kind }
   })

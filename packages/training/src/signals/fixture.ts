@@ -1,7 +1,8 @@
 /** Parts that the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
 import type { Model } from "@winnow/core"
 import type { EncodedExample } from "@winnow/data"
-import { initialise, llama } from "@winnow/models"
+import { llama } from "@winnow/model-llama"
+import { initialise } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { Effect } from "effect"
 

@@ -4,17 +4,32 @@
  * Letters: B sequences, T positions, N = B T, d hidden size, m intermediate size, h head size.
  * @source Black et al. 2022, "GPT-NeoX-20B"; names and arithmetic as in `transformers`
  */
-import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
+import type { ParameterSpec } from "@winnow/core"
+import {
+  commonBuffers,
+  type Description,
+  defineFamily,
+  type Instruction,
+  layerCount,
+  normal,
+  noTokenIds,
+  ones,
+  refused,
+  ropeReader,
+  ropeScaling,
+  rotary,
+  rotaryFields,
+  scalingFits,
+  size,
+  sizeFields,
+  tokenIds,
+  used,
+  zeros,
+} from "@winnow/models"
 import { type } from "arktype"
-import { decoder } from "./decoder.ts"
-import type { Description, Instruction } from "./instructions.ts"
-import { normal, ones, zeros } from "./parameters.ts"
-import { ropeScaling, scalingFits } from "./rope-scaling.ts"
-import { layerCount, size } from "./sizes.ts"
-import { noTokenIds, tokenIds } from "./token-ids.ts"
 
 /** The fields of a GPT-NeoX config.json that the computation depends on; defaults are those of `transformers`. */
-export const gptNeoxOptions = type({
+const gptNeoxOptions = type({
   "...": tokenIds,
   "+": "reject",
   vocab_size: size,
@@ -84,10 +99,16 @@ const parametersOf = (o: GptNeoxOptions, m: number): Map<string, ParameterSpec> 
 }
 
 const layersOf = (o: GptNeoxOptions): Description["layers"] => {
-  const norm = (name: string): Instruction => ({
-    ...{ op: "norm", kind: "layer", from: "x", to: "normed" },
-    ...{ scale: `${name}.weight`, shift: `${name}.bias`, eps: o.layer_norm_eps },
-  })
+  const norm = (name: string) =>
+    ({
+      op: "norm",
+      kind: "layer",
+      from: "x",
+      to: "normed",
+      scale: `${name}.weight`,
+      shift: `${name}.bias`,
+      eps: o.layer_norm_eps,
+    }) as const
   const matrix = (name: string, bias = true) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
   return Array.from({ length: o.num_hidden_layers }, (_, l) => {
     const at = `gpt_neox.layers.${l}.`
@@ -126,12 +147,11 @@ const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
   dtype: "float32",
 })
 
-/** The architecture with these sizes. */
-export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
+const describe = (o: GptNeoxOptions): Description => {
   const m = o.intermediate_size ?? 4 * o.hidden_size
   const { headSize, exponents, rotated } = rotaryOf(o)
   const norm = "gpt_neox.final_layer_norm"
-  return decoder({
+  return {
     type: "gpt_neox",
     config: configOf(o, m),
     vocabularySize: o.vocab_size,
@@ -144,8 +164,62 @@ export const gptNeoxArchitecture = (o: GptNeoxOptions): Architecture => {
     layers: layersOf(o),
     norm: { kind: "layer", scale: `${norm}.weight`, shift: `${norm}.bias`, eps: o.layer_norm_eps },
     head: { weight: o.tie_word_embeddings ? EMBED : "embed_out.weight" },
-  })
+  }
 }
 
-/** The GPT-NeoX family as a plugin: `gptNeox({ vocab_size: 512, hidden_size: 128, ... })`. */
-export const gptNeox = defineModel({ name: "gpt_neox", options: gptNeoxOptions, make: gptNeoxArchitecture })
+/** A `head_dim` that says what follows from the other sizes. */
+const dividedHead = (
+  value: unknown,
+  { hidden_size = 6144, num_attention_heads = 64 }: Readonly<Record<string, unknown>>,
+) => value === 0 || value === Math.floor(Number(hidden_size) / Number(num_attention_heads))
+
+/** The GPT-NeoX family: `gptNeox({ vocab_size: 512, hidden_size: 128, ... })`. */
+export const gptNeox = defineFamily({
+  name: "gpt_neox",
+  options: gptNeoxOptions,
+  describe,
+  config: {
+    fields: [
+      ...sizeFields,
+      ...rotaryFields,
+      ["hidden_act", used("gelu or gelu_python; another is refused")],
+      ["attention_bias", used("biases of the attention's projections")],
+      ["layer_norm_eps", used("epsilon of the layer norms")],
+      ["use_parallel_residual", used("attention and feed-forward side by side, or one after the other")],
+      ["rotary_pct", rotary],
+      ["rotary_emb_base", rotary],
+      [
+        "head_dim",
+        refused(
+          "transformers makes rotary frequencies of it but cuts heads of hidden_size / num_attention_heads",
+          dividedHead,
+        ),
+      ],
+      [
+        "num_key_value_heads",
+        refused(
+          "gpt_neox has as many heads of keys as of queries",
+          (value, { num_attention_heads = 64 }) => value === num_attention_heads,
+        ),
+      ],
+    ],
+    defaults: {
+      vocab_size: 50432,
+      hidden_size: 6144,
+      num_hidden_layers: 44,
+      num_attention_heads: 64,
+      intermediate_size: 24576,
+    },
+    activation: { key: "hidden_act", names: { gelu: "gelu", gelu_python: "gelu" } },
+    rope: ropeReader("gpt_neox", { theta: "rotary_emb_base", part: { key: "rotary_pct", fallback: 0.25 } }),
+  },
+  names: {
+    trunk: "gpt_neox.",
+    anchor: "layers.0.input_layernorm.weight",
+    layer: /^layers\.(\d+)\./,
+    base: /^(layers|embed_\w+|norm|final_layer_norm)\./,
+    embed: EMBED,
+    heads: ["embed_out", "lm_head"],
+    buffers: commonBuffers,
+  },
+})

@@ -5,17 +5,31 @@
  * G key-value heads.
  * @source Touvron et al. 2023, "LLaMA" and "Llama 2"; names and arithmetic as in `transformers`
  */
-import { type Architecture, defineModel, type ParameterSpec } from "@winnow/core"
+import type { ParameterSpec } from "@winnow/core"
+import {
+  all,
+  commonBuffers,
+  type Description,
+  defineFamily,
+  layerCount,
+  none,
+  normal,
+  noTokenIds,
+  ones,
+  ropeReader,
+  ropeScaling,
+  rotaryFields,
+  scalingFits,
+  size,
+  sizeFields,
+  tokenIds,
+  used,
+  zeros,
+} from "@winnow/models"
 import { type } from "arktype"
-import { decoder } from "./decoder.ts"
-import type { Description } from "./instructions.ts"
-import { normal, ones, zeros } from "./parameters.ts"
-import { ropeScaling, scalingFits } from "./rope-scaling.ts"
-import { layerCount, size } from "./sizes.ts"
-import { noTokenIds, tokenIds } from "./token-ids.ts"
 
 /** The fields of a Llama config.json that the computation depends on; defaults are those of `transformers`. */
-export const llamaOptions = type({
+const llamaOptions = type({
   "...": tokenIds,
   "+": "reject",
   vocab_size: size,
@@ -135,11 +149,10 @@ const configOf = (o: LlamaOptions, m: number): Record<string, unknown> => {
   }
 }
 
-/** The architecture with these sizes. */
-export const llamaArchitecture = (o: LlamaOptions): Architecture => {
+const describe = (o: LlamaOptions): Description => {
   const m = o.intermediate_size ?? 8 * Math.ceil(o.hidden_size / 3)
   const { Q, G, h } = headsOf(o)
-  return decoder({
+  return {
     type: "llama",
     config: configOf(o, m),
     vocabularySize: o.vocab_size,
@@ -152,8 +165,47 @@ export const llamaArchitecture = (o: LlamaOptions): Architecture => {
     layers: layersOf(o),
     norm: { kind: "rms", scale: "model.norm.weight", eps: o.rms_norm_eps },
     head: { weight: o.tie_word_embeddings ? EMBED : "lm_head.weight" },
-  })
+  }
 }
 
-/** The Llama family as a plugin: `llama({ vocab_size: 512, hidden_size: 128, ... })`. */
-export const llama = defineModel({ name: "llama", options: llamaOptions, make: llamaArchitecture })
+/** The Llama family: `llama({ vocab_size: 512, hidden_size: 128, ... })`. */
+export const llama = defineFamily({
+  name: "llama",
+  options: llamaOptions,
+  describe,
+  config: {
+    fields: [
+      ...sizeFields,
+      ...rotaryFields,
+      ["hidden_act", used("silu or swish; another is refused")],
+      ["attention_bias", used("biases of the attention's projections")],
+      ["num_key_value_heads", used("heads of keys and values; null or absent: as many as of queries")],
+      ["head_dim", used("size of a head; null or absent: hidden_size / num_attention_heads")],
+      ["rms_norm_eps", used("epsilon of the norms")],
+      ["mlp_bias", used("biases of the feed-forward")],
+      ...all(
+        "rotary_pct rotary_emb_base use_parallel_residual layer_norm_eps",
+        none("of gpt_neox; transformers' Llama does not read it"),
+      ),
+    ],
+    defaults: {
+      vocab_size: 32000,
+      hidden_size: 4096,
+      num_hidden_layers: 32,
+      num_attention_heads: 32,
+      intermediate_size: 11008,
+    },
+    nullable: ["num_key_value_heads", "head_dim"],
+    activation: { key: "hidden_act", names: { silu: "silu", swish: "silu" } },
+    rope: ropeReader("llama", { theta: "rope_theta" }),
+  },
+  names: {
+    trunk: "model.",
+    anchor: "layers.0.input_layernorm.weight",
+    layer: /^layers\.(\d+)\./,
+    base: /^(layers|embed_\w+|norm|final_layer_norm)\./,
+    embed: EMBED,
+    heads: ["lm_head"],
+    buffers: commonBuffers,
+  },
+})

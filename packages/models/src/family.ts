@@ -1,0 +1,50 @@
+/** A family of models as a plugin: options, a description of the layers, and how its folders are read. */
+import { defineModel, type Family, type FileNames, type ModelUse, type Plugin } from "@winnow/core"
+import { ArkErrors, type Type } from "arktype"
+import { type ConfigKeys, optionsFromConfig } from "./config.ts"
+import { commonFields, type Field } from "./config-fields.ts"
+import { decoder } from "./decoder.ts"
+import type { Description } from "./instructions.ts"
+
+/** A family that is called with options, or handed to `loadModel`. */
+export type FamilyPlugin<O extends Type> = Plugin<O, ModelUse> &
+  Family & {
+    /** The part of each field of its config.json. */
+    readonly fields: ReadonlyMap<string, Field>
+  }
+
+/**
+ * Defines a family.
+ *
+ * @param spec.name its `model_type`
+ * @param spec.options the fields of its config.json that the computation depends on, unknown ones refused
+ * @param spec.describe from options to sizes, parameters and layers
+ * @param spec.config how a config.json becomes options
+ * @param spec.names the names that its files give its parts
+ */
+export const defineFamily = <const O extends Type>(spec: {
+  readonly name: string
+  readonly options: O
+  readonly describe: (options: O["infer"]) => Description
+  readonly config: ConfigKeys
+  readonly names: FileNames
+}): FamilyPlugin<O> => {
+  const { name, options, describe, config: keys, names } = spec
+  // config.json has many keys that do not change the computation: `keys.fields` judges them.
+  const fromFile = options.onUndeclaredKey("delete")
+  const fields = new Map([...commonFields, ...keys.fields])
+  const family = defineModel({
+    name,
+    options,
+    names,
+    make: (options) => decoder(describe(options)),
+    fromConfig: (config, where) => {
+      const { read, notes, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)
+      const valid: unknown = fromFile(read)
+      if (valid instanceof ArkErrors) throw fail(valid.map((error) => error.message))
+      const architecture = decoder(describe(valid as O["infer"]))
+      return notes.length === 0 ? architecture : { ...architecture, notes }
+    },
+  })
+  return Object.assign(family, { fields })
+}
