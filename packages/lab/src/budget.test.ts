@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import type { Architecture, Statistic } from "@winnow/core"
+import { trainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 import { trainingFlops } from "./budget.ts"
 
@@ -45,4 +46,18 @@ test("what comes from a cache is not counted again: hidden states leave the head
     expect(saved({ target: form, reference: "live" })).toBe(1000 + ofHeads)
   expect(saved({ target: "live", reference: "cached" })).toBe(1000 + 100 * ofReference)
   expect(saved({ target: "full", reference: "cached" })).toBe(2000 + ofHeads + 100 * ofReference)
+})
+
+test("a frozen head costs two thirds, a frozen matrix its own gradient, a frozen trunk its whole backward pass", () => {
+  const matrices = { embedding: [10, 2], "a.weight": [2, 3], "b.weight": [3, 2], head: [10, 2], norm: [2] }
+  const parameters = new Map(Object.entries(matrices).map(([name, shape]) => [name, { shape }]))
+  const whole = { ...draft, embedding: "embedding", head: "head", parameters } as unknown as Architecture
+  const passes = { draft: whole, needs: [], lossNeedsTarget: false, lossReadsBatch: false, T: 8 }
+  const of = (frozen: ReadonlyArray<string>) =>
+    trainingFlops(tokens, { ...passes, part: trainedPart(whole, { frozen }) })
+  expect(of([])).toBe(trainingFlops(tokens, passes))
+  expect(of([]) - of(["embedding"])).toBe(0)
+  expect(of([]) - of(["head"])).toBe(40 * ofDraft)
+  expect(of([]) - of(["a.*"])).toBe(2 * 6 * 1000)
+  expect(of([]) - of(["embedding", "a.*", "b.*", "norm"])).toBe(2 * 1000)
 })

@@ -2,9 +2,11 @@
  * The cost of a training stage, counted in one place.
  *
  * A multiplication and its addition are 2 FLOPs; a backward pass is twice its forward. Only matrix products count, as
- * usual: norms, softmaxes and the optimizer are left out. Letters: d hidden size, V vocabulary, T context length.
+ * usual: norms, softmaxes and the optimizer are left out. The backward pass is counted through all layers, also those below the
+ * lowest one that is trained. Letters: d hidden size, V vocabulary, T context length.
  */
 import { type Architecture, modelsRead, readsModel, type Statistic } from "@winnow/core"
+import { frozenTrunkSize, type TrainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 
 /** Tokens of a stage. */
@@ -20,6 +22,8 @@ export interface TokenCounts {
 /** The forward and backward passes that ran for each token. */
 export interface Passes {
   readonly draft: Architecture
+  /** The part of the draft that is trained; all of it if left out. */
+  readonly part?: TrainedPart | undefined
   readonly target?: Architecture | undefined
   readonly reference?: Architecture | undefined
   /** The filter's statistics. */
@@ -38,7 +42,7 @@ const head = (a: Architecture): number => 2 * a.hiddenSize * a.vocabularySize
 /** FLOPs of a stage: draft forward and backward on all tokens, its head on kept ones; frozen models forward where read. */
 export const trainingFlops = (
   tokens: TokenCounts,
-  { draft, target: frozen, reference: compared, needs: all, lossNeedsTarget, lossReadsBatch, signals, T }: Passes,
+  { draft, part, target: frozen, reference: compared, needs: all, lossNeedsTarget, lossReadsBatch, signals, T }: Passes,
 ): number => {
   const form = signals?.target ?? "live"
   const cached = signals?.reference === "cached"
@@ -47,7 +51,12 @@ export const trainingFlops = (
   // Only live and hidden leave the head's product to the step.
   const target = form === "live" || form === "hidden" ? frozen : undefined
   const reads = modelsRead(needs, { target: lossNeedsTarget })
-  let flops = 3 * tokens.seen * draft.trunkFlops(T) + 3 * tokens.trained * head(draft)
+  // A frozen matrix has no gradient of its own; gradients by its inputs are computed as long as something of the trunk moves.
+  const movesTrunk = part === undefined || part.moved.values().some((name) => name !== draft.head)
+  const movesHead = part === undefined || part.moved.has(draft.head)
+  let flops = (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
+  flops += (movesHead ? 3 : 2) * tokens.trained * head(draft)
+  if (movesTrunk && part !== undefined) flops -= 2 * tokens.seen * frozenTrunkSize(draft, part)
   if (reads.has("draft")) flops += tokens.valid * head(draft)
   if (target !== undefined) {
     const inStatistics = reads.has("target")

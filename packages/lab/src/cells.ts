@@ -46,7 +46,7 @@ const frozenReference = (
       const label = `reference (trained), seed ${seed}`
       const text = textOf(spec.text, shared, begun)
       return {
-        stage: furtherStage({
+        stage: yield* furtherStage({
           ...text,
           kind: "reference",
           label,

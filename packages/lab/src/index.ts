@@ -26,7 +26,7 @@ export {
   type TargetSpec,
 } from "./experiment/start.ts"
 export { mixture, type TextSpec, taskText, written } from "./experiment/text.ts"
-export type { TrainingSpec } from "./experiment/training-spec.ts"
+export { lora, type TrainingSpec } from "./experiment/training-spec.ts"
 export {
   experimentNamed,
   type Found,

@@ -1,6 +1,7 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
 import { type AnyUse, InvalidInput } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
+import { loraOptions } from "@winnow/models"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
@@ -56,6 +57,7 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (at === "") return experimentSpec
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
+  if (path.at(-1) === "adapters") return loraOptions
   if (path.at(-1) === "start" || at === "target") return armStart
   if (path.at(-1) === "pretraining") return trainingSpec
   if (path.at(-1) === "text") return textSpec

@@ -1,4 +1,5 @@
 /** The settings of a training: steps, batch, optimizer, and for those that distil the signals of frozen models. */
+import { type LoraOptions, loraOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
@@ -16,6 +17,10 @@ export const trainingFields = {
   precision: "'float32' | 'bfloat16' = 'float32'",
   // Of what it reads: the task's own text if left out.
   "text?": textSpec,
+  // Parts ("embedding", "head") and patterns of parameter names that keep their values.
+  "frozen?": type("string >= 1").array().atLeastLength(1),
+  // Adapters that are trained in the place of all parameters.
+  "adapters?": loraOptions,
 } as const
 
 export const trainingSpec = type({ "+": "reject", ...trainingFields })
@@ -34,7 +39,25 @@ export interface TrainingSpec {
   readonly precision?: Precision
   /** The task's own if left out. */
   readonly text?: TextSpec
+  /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
+  readonly frozen?: ReadonlyArray<string>
+  /** Adapters that are trained in the place of all parameters: `lora({ rank, alpha, on })`. */
+  readonly adapters?: AdaptersSpec
 }
+
+/** Adapters as an experiment's author writes them. */
+export interface AdaptersSpec extends Omit<LoraOptions, "on"> {
+  readonly on: ReadonlyArray<string>
+}
+
+/**
+ * Low-rank adapters: W + (alpha / rank) B A in the place of W; only B and A are trained.
+ *
+ * @param options.rank columns of B and rows of A, 1 or more
+ * @param options.alpha above 0; a usual value is twice the rank
+ * @param options.on linear layers by the end of their path ("q_proj"), or by a pattern of it ("model.layers.3.*")
+ */
+export const lora = (options: Omit<AdaptersSpec, "kind">): AdaptersSpec => ({ kind: "lora", ...options })
 
 /** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */
 export interface DistillingSpec extends TrainingSpec {

@@ -16,7 +16,9 @@ export const tokensOfPass = ({ manifest }: Artifact): number =>
 /** @param pass valid tokens of one pass over what the stage reads; null where that is another text than the arms' */
 const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
   // A start that nobody trained here has none of these.
-  const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = numbers(artifact)
+  const summary = numbers(artifact)
+  const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = summary
+  const { trainedParameters } = summary
   return {
     steps,
     tokensSeen,
@@ -25,6 +27,7 @@ const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
     passes: pass === null ? null : tokensValid / pass,
     flops,
     seconds,
+    ...(trainedParameters !== undefined && { trainedParameters }),
   }
 }
 
@@ -47,7 +50,13 @@ const add = (a: TotalBudget, b: TotalBudget): TotalBudget => ({
   seconds: a.seconds + b.seconds,
 })
 
-const totalOf = ({ steps, tokensSeen, tokensTrained, flops, seconds }: Omit<Budget, "passes">): TotalBudget => ({
+const totalOf = ({
+  steps,
+  tokensSeen,
+  tokensTrained,
+  flops,
+  seconds,
+}: Omit<Budget, "passes" | "trainedParameters">): TotalBudget => ({
   steps,
   tokensSeen,
   tokensTrained,

@@ -38,6 +38,8 @@ const budget = type({
   flops: "number",
   /** Of steps, this stage alone. */
   seconds: "number",
+  /** Numbers that the optimizer moved, where a part of the model was trained: frozen parameters, adapters. */
+  "trainedParameters?": "number",
 })
 export type Budget = typeof budget.infer
 

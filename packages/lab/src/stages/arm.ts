@@ -39,11 +39,17 @@ export interface Distilling {
 }
 
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
-const armWork = (arm: SettledArm, sizes: Sizes, { draft, target, reference = draft }: Distilling["architectures"]) =>
+const armWork = (
+  label: string,
+  arm: SettledArm,
+  sizes: Sizes,
+  { draft, target, reference = draft }: Distilling["architectures"],
+) =>
   Effect.gen(function* () {
     const loss = yield* arm.loss.instance
     const { k } = yield* arm.filter.decoded
-    return workOf(
+    return yield* workOf(
+      label,
       arm,
       sizes,
       {
@@ -122,7 +128,7 @@ export const armStage = (
       code: stageCode({ revisions: ["training"], tensors: true, plugins: [arm.filter, arm.loss] }),
       seed,
       unit: "steps",
-      work: yield* armWork(arm, sizes, architectures),
+      work: yield* armWork(label, arm, sizes, architectures),
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>

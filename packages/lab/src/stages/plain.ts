@@ -45,7 +45,7 @@ export const pretrainStage = (spec: PlainTraining & { readonly model: ModelUse }
       code: code(model),
       seed,
       unit: "steps",
-      work: workOf(training, sizes, { draft: architecture, ...noPasses }),
+      work: yield* workOf(label, training, sizes, { draft: architecture, ...noPasses }),
       run: (context) =>
         Effect.gen(function* () {
           const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
@@ -63,23 +63,26 @@ export const furtherStage = (
     readonly begin: Stage
     readonly architecture: Architecture
   },
-): Stage => {
+): Effect.Effect<Stage, InvalidInput> => {
   const { kind, label, training, data, seed, sizes, begin, architecture } = spec
-  return stage({
-    kind,
-    label,
-    config: trainingFields(training),
-    inputs: [data, begin],
-    code: code(),
-    seed,
-    unit: "steps",
-    work: workOf(training, sizes, { ...noPasses, draft: architecture }),
-    run: (context) =>
-      Effect.gen(function* () {
-        const [text, begin] = context.inputs
-        const model = yield* openModel(begin!)
-        const data = yield* readSplit(text!, "train")
-        return yield* train(context, { label, model, training, data, seed }).pipe(Effect.provide(plainLayers))
-      }).pipe(Effect.scoped),
-  })
+  const cost = workOf(label, training, sizes, { ...noPasses, draft: architecture })
+  return Effect.map(cost, (work) =>
+    stage({
+      kind,
+      label,
+      config: trainingFields(training),
+      inputs: [data, begin],
+      code: code(),
+      seed,
+      unit: "steps",
+      work,
+      run: (context) =>
+        Effect.gen(function* () {
+          const [text, begin] = context.inputs
+          const model = yield* openModel(begin!)
+          const data = yield* readSplit(text!, "train")
+          return yield* train(context, { label, model, training, data, seed }).pipe(Effect.provide(plainLayers))
+        }).pipe(Effect.scoped),
+    }),
+  )
 }

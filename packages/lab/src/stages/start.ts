@@ -127,5 +127,5 @@ export const begunStage = (
         : layersStage(`${name}, layers ${start.layers.join(", ")} of the target`, start, architecture, target!.stage)
     if (training === undefined) return { stage: begin, architecture }
     const text = textOf(training.text, { stage: begin, architecture })
-    return { stage: furtherStage({ ...text, kind, label, training, seed, begin, architecture }), architecture }
+    return { stage: yield* furtherStage({ ...text, kind, label, training, seed, begin, architecture }), architecture }
   })

@@ -3,13 +3,14 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { Filter, InvalidInput, Loss, type Model } from "@winnow/core"
 import { batches, type EncodedTask, passSize } from "@winnow/data"
-import { parameterCount, saveModel } from "@winnow/models"
+import { parameterCount } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
-import { trainingFlops } from "../budget.ts"
+import { type Passes, trainingFlops } from "../budget.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
+import { adapterFlops, isPartial, partOf, saveTrained, trainedModel } from "./trained-model.ts"
 
 /**
  * At least this long between two checkpoints: a kill costs half a minute at most. WINNOW_CHECKPOINT_SECONDS sets another
@@ -28,13 +29,11 @@ export const checkpointSeconds = (
 }
 
 /** The settings of a training stage that its key is made of. */
-export const trainingFields = ({ steps, batchSize, microBatches, optimizer, precision }: Training) => ({
-  steps,
-  batchSize,
-  microBatches,
-  optimizer,
-  precision,
-})
+export const trainingFields = (training: Training) => {
+  const { steps, batchSize, microBatches, optimizer, precision, frozen, adapters } = training
+  const ofAll = { steps, batchSize, microBatches, optimizer, precision }
+  return { ...ofAll, ...(frozen && { frozen }), ...(adapters && { adapters }) }
+}
 
 /** Trains, saves the weights, and returns what the run adds to its stage's summary. */
 export const train = (
@@ -49,7 +48,9 @@ export const train = (
   },
 ) =>
   Effect.gen(function* () {
-    const { label, model, training, data, seed } = options
+    const { label, training, data, seed } = options
+    const model = yield* trainedModel(options.model, training, seed)
+    const part = yield* partOf(label, model.architecture, training)
     const { steps, batchSize, microBatches, optimizer, precision } = training
     const [filter, loss] = [yield* Filter, yield* Loss]
     const everySeconds = yield* checkpointSeconds()
@@ -80,7 +81,7 @@ export const train = (
       },
       onEvent,
     })
-    yield* saveModel(model, context.directory)
+    yield* saveTrained(model, context.directory)
     compactEvents(context.directory)
     const { tokens, examples } = passSize(data)
     const T = tokens / examples
@@ -90,6 +91,7 @@ export const train = (
       { seen: summary.tokensSeen, valid: summary.tokensValid, trained: summary.tokensTrained },
       {
         draft: architecture,
+        part,
         target: target?.architecture,
         reference: reference?.architecture,
         needs: filter.needs,
@@ -99,7 +101,12 @@ export const train = (
         T,
       },
     )
-    return { ...summary, flops, parameters: parameterCount(architecture) }
+    return {
+      ...summary,
+      flops: flops + adapterFlops(part, training),
+      parameters: parameterCount(architecture),
+      ...(isPartial(training) && { trainedParameters: part.count }),
+    }
   })
 
 /** Leaves each step once in metrics.jsonl: steps after the checkpoint that a run resumed from were done again. */
@@ -125,19 +132,31 @@ export interface Sizes {
   readonly examples?: number
 }
 
-/** The cost of a stage, before it has run. */
+/**
+ * The cost of a stage, before it has run.
+ *
+ * @param label of the stage, for the error
+ * @error InvalidInput for a part to train that the architecture does not have
+ */
 export const workOf = (
+  label: string,
   training: Training,
   sizes: Sizes,
-  passes: Omit<Parameters<typeof trainingFlops>[1], "T">,
+  passes: Omit<Passes, "T" | "part">,
   kept = 1,
-): Stage["work"] => {
-  const sequences = training.steps * training.batchSize * training.microBatches
-  const seen = Math.round(sequences * sizes.length)
-  const valid = Math.round(sequences * sizes.trained)
-  const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, T: sizes.length })
-  return { parameters: parameterCount(passes.draft), steps: training.steps, tokens: seen, flops }
-}
+): Effect.Effect<Stage["work"], InvalidInput> =>
+  Effect.map(partOf(label, passes.draft, training), (part) => {
+    const sequences = training.steps * training.batchSize * training.microBatches
+    const seen = Math.round(sequences * sizes.length)
+    const valid = Math.round(sequences * sizes.trained)
+    const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length })
+    return {
+      parameters: parameterCount(passes.draft),
+      steps: training.steps,
+      tokens: seen,
+      flops: flops + adapterFlops(part, training),
+    }
+  })
 
 /** Plain training: no filter, no frozen model. */
 export const noPasses = { needs: [], lossNeedsTarget: false, lossReadsBatch: false } as const

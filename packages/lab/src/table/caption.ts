@@ -45,6 +45,15 @@ const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyA
     ? []
     : [`Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`]
 
+/** The drafts of which a part was trained; no line where all of each was. */
+const partLine = ({ rows, draftParameters }: RunRecord): ReadonlyArray<string> => {
+  const parts = rows.flatMap(({ name, budget }) => {
+    const count = budget[0]?.arm.trainedParameters
+    return count === undefined ? [] : [`${name} ${short(count)}`]
+  })
+  return parts.length === 0 ? [] : [`Trained in part: ${parts.join(", ")} of ${short(draftParameters)} parameters.`]
+}
+
 /** How often the target is right, with the interval of the prompts; nothing where the task does not say. */
 export const score = ({ target, conditions: { prompts } }: RunRecord): string => {
   if (target.score === null) return ""
@@ -69,6 +78,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
     timed || run.rows.some(({ role }) => role === "arm") ? timingLine(run) : "",
     budgetLine(run),
     ...droppedLine(run),
+    ...partLine(run),
     `Target: ${short(target.parameters)} parameters${score(run)}. Draft: ${short(run.draftParameters)} parameters.`,
   ].filter((line) => line !== "")
 }

@@ -1,0 +1,81 @@
+/** The part of a model that a training stage moves, by its settings `frozen` and `adapters`. */
+import { join } from "node:path"
+import { type Architecture, type DataError, InvalidInput, type Model } from "@winnow/core"
+import {
+  freezeParameters,
+  type LoraModel,
+  saveLora,
+  saveModel,
+  type TrainedPart,
+  trainedPart,
+  withLora,
+} from "@winnow/models"
+import { Effect, type Scope } from "effect"
+import type { Training } from "../experiment/training-spec.ts"
+
+/** The settings about the part, by themselves. */
+export type PartSettings = Pick<Training, "frozen" | "adapters">
+
+/** True if a part of the model is trained, not all of it. */
+export const isPartial = ({ frozen, adapters }: PartSettings): boolean => frozen !== undefined || adapters !== undefined
+
+/**
+ * The part that a stage trains.
+ *
+ * @param label of the stage, for the error
+ * @error InvalidInput for names that the architecture does not have
+ */
+export const partOf = (
+  label: string,
+  architecture: Architecture,
+  settings: PartSettings,
+): Effect.Effect<TrainedPart, InvalidInput> =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(trainedPart(architecture, settings))
+    } catch (error) {
+      if (!(error instanceof InvalidInput)) throw error
+      return Effect.fail(new InvalidInput({ what: `${label}: ${error.what}`, problems: error.problems }))
+    }
+  })
+
+/**
+ * FLOPs of adapters: B A for each matrix once a step, and two products that pull its gradient back in each micro-batch.
+ * Letters: e outputs and d inputs of a matrix, r rank.
+ */
+export const adapterFlops = (
+  { places }: TrainedPart,
+  { adapters, steps, microBatches }: Pick<Training, "adapters" | "steps" | "microBatches">,
+): number =>
+  adapters === undefined
+    ? 0
+    : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
+
+/** The model with its part to train. It is as it was where all of it is trained; adapters are freed with the scope. */
+export const trainedModel = (
+  model: Model,
+  { frozen, adapters }: PartSettings,
+  seed: number,
+): Effect.Effect<Model | LoraModel, never, Scope.Scope> => {
+  if (adapters !== undefined)
+    return Effect.acquireRelease(
+      Effect.sync(() => withLora(model, adapters, seed)),
+      ({ release }) => Effect.sync(release),
+    )
+  return Effect.sync(() => (frozen === undefined ? model : freezeParameters(model, frozen)))
+}
+
+/**
+ * Saves what was trained: the whole model, and adapters alone in a folder of their own.
+ *
+ * The model is merged, so every later stage and every export opens it as any other; the adapters are small, and `peft` puts
+ * them on the start that they were trained on.
+ */
+export const saveTrained = (
+  model: Model | LoraModel,
+  directory: string,
+): Effect.Effect<void, DataError | InvalidInput> =>
+  Effect.andThen(
+    saveModel(model, directory),
+    "lora" in model ? saveLora(model, join(directory, "adapter")) : Effect.void,
+  )
