@@ -91,7 +91,7 @@ export const renderReport = async (
 <p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
 <h1>${escapeHtml(run.question)}</h1>
 ${list([`target ${short(target.parameters)} parameters${right}`, `draft ${short(run.draftParameters)}`, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
-${study === undefined ? "" : ofStudy(study)}<p class="verdict">${escapeHtml(run.verdict)}</p>
+${study === undefined ? `<p class="verdict">${escapeHtml(run.verdict)}</p>` : ofStudy(study)}
 <h2>What follows</h2>
 ${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
 <ul class="conclusions">${run.conclusions

@@ -41,13 +41,19 @@ interface TextItem {
   readonly fontWeight?: number | string
 }
 
-// Without a canvas vega takes every letter to be 0.8 of its height wide: axes of long names would stand far from their labels.
-const { textMetrics } = vega as unknown as {
-  readonly textMetrics: { width: (item: TextItem, text?: unknown) => number }
-}
-textMetrics.width = ({ text: own, fontSize = 11, fontWeight }, text = own) => {
+/** The width of a text in pixels. */
+const textWidth = ({ text: own, fontSize = 11, fontWeight }: TextItem, text: unknown = own): number => {
   const letters = [...String(text ?? "")].reduce((sum, letter) => sum + letterWidth(letter), 0)
   return letters * fontSize * (Number(fontWeight) >= 600 ? 1.06 : 1)
+}
+
+/**
+ * Gives vega the widths of letters. Without a canvas it takes every letter to be 0.8 of its height wide, and axes of long
+ * names stand far from their labels. Vega has no option for it.
+ */
+const measureText = (): void => {
+  const { textMetrics } = vega as unknown as { readonly textMetrics: { width: typeof textWidth } }
+  textMetrics.width = textWidth
 }
 
 /** A chart without schema, look and font: these are the same for all. */
@@ -55,6 +61,7 @@ export type Chart = Omit<TopLevelSpec, "$schema" | "config">
 
 /** Renders a chart. */
 export const svgOf = async (chart: Chart): Promise<string> => {
+  measureText()
   const { spec } = compile({ ...chart, config: look } as unknown as TopLevelSpec)
   const view = new vega.View(vega.parse(spec), { renderer: "none" })
   const svg = await view.toSVG()

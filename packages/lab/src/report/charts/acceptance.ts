@@ -3,48 +3,36 @@ import { meanTotal } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
-import { isWhole, nameAxis, wide } from "./layout.ts"
+import { colour, intervals, isWhole, nameAxis, quantity, shares, type Whole, wide } from "./layout.ts"
 
 /** Greedy acceptance by arm: every seed a point, the pooled figure a tick, the interval a line. */
 export const acceptanceChart = (run: RunRecord): Chart => {
-  const order = run.rows.map(({ name }) => name)
   const points = run.rows.flatMap(({ name, seeds }) =>
     seeds.map(({ greedyAcceptance }) => ({ name, value: greedyAcceptance })),
   )
   const means = run.rows.map(({ name, greedyAcceptance: g }) => ({ name, ...g }))
-  const y = nameAxis(order)
-  const x = (field: string) =>
-    ({
-      field,
-      type: "quantitative",
-      scale: { zero: false, padding: 16 },
-      axis: { format: ".0%", tickCount: 8 },
-      title: `greedy acceptance, gamma = ${run.conditions.gamma}`,
-    }) as const
-  const color = { field: "name", type: "nominal", scale: rowColours(run), legend: null } as const
+  const x = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { padding: 16 })
+  const encoding = { y: nameAxis(run.rows.map(({ name }) => name)), color: colour(rowColours(run)) }
+  const [line] = intervals({ along: "x", of: x, encoding })
   return {
     width: wide - 140,
     height: { step: 32 },
     layer: [
-      {
-        data: { values: means.filter(isWhole) },
-        mark: { type: "rule", strokeWidth: 2, opacity: 0.4 },
-        encoding: { y, x: x("low"), x2: { field: "high" }, color },
-      },
+      { data: { values: means.filter(isWhole) }, ...line },
       {
         data: { values: means },
         mark: { type: "tick", thickness: 2.5, size: 18 },
-        encoding: { y, x: x("value"), color },
+        encoding: { ...encoding, x: x("value") },
       },
       {
         data: { values: points },
         mark: { type: "point", filled: true, size: 50, opacity: 0.75, stroke: "white", strokeWidth: 1 },
-        encoding: { y, x: x("value"), color },
+        encoding: { ...encoding, x: x("value") },
       },
       {
         data: { values: means.filter(({ value }) => value !== null) },
         mark: { type: "text", dy: -13, fontSize: 10.5, fontWeight: 600 },
-        encoding: { y, x: x("value"), text: { field: "value", format: ".1%" }, color },
+        encoding: { ...encoding, x: x("value"), text: { field: "value", format: ".1%" } },
       },
     ],
   } as Chart
@@ -53,11 +41,8 @@ export const acceptanceChart = (run: RunRecord): Chart => {
 /** Costs nearer than this are one cost for the eye: their points are set side by side, in the order of their acceptance. */
 const sameCost = 1.08
 
-interface Placed {
+interface Placed extends Whole<object> {
   readonly name: string
-  readonly value: number
-  readonly low: number
-  readonly high: number
   /** FLOPs. */
   readonly cost: number
   /** Where it is drawn, and its label. */
@@ -104,36 +89,21 @@ export const computeChart = (run: RunRecord): Chart => {
   const placed = place(run, (most - least) * 0.05)
   const [cheapest, dearest] = [Math.min(...placed.map((p) => p.at)), Math.max(...placed.map((p) => p.at))]
   const x = (field: string) =>
-    ({
+    quantity(
       field,
-      type: "quantitative",
+      "FLOPs of all training: the draft's, its reference's, its caches'",
+      { format: ".2s", tickCount: 6, grid: false },
       // room for the labels of the dearest
-      scale: { type: "log", domain: [cheapest * 0.85, dearest * (dearest / cheapest) ** 0.22], nice: false },
-      axis: { format: ".2s", tickCount: 6, grid: false },
-      title: "FLOPs of all training: the draft's, its reference's, its caches'",
-    }) as const
-  const y = (field: string) =>
-    ({
-      field,
-      type: "quantitative",
-      scale: { zero: false, domain: [least - 0.01, most + 0.01] },
-      axis: { format: ".0%", tickCount: 7 },
-      title: `greedy acceptance, gamma = ${run.conditions.gamma}`,
-    }) as const
-  const color = { field: "name", type: "nominal", scale: rowColours(run), legend: null } as const
+      { type: "log", domain: [cheapest * 0.85, dearest * (dearest / cheapest) ** 0.22], nice: false },
+    )
+  const y = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { domain: [least - 0.01, most + 0.01] })
+  const color = colour(rowColours(run))
   return {
     width: wide - 80,
     height: 340,
     data: { values: placed },
     layer: [
-      {
-        mark: { type: "rule", strokeWidth: 2, opacity: 0.45 },
-        encoding: { x: x("at"), y: y("low"), y2: { field: "high" }, color },
-      },
-      {
-        mark: { type: "point", filled: true, size: 64, opacity: 1, stroke: "white", strokeWidth: 1 },
-        encoding: { x: x("at"), y: y("value"), color },
-      },
+      ...intervals({ along: "y", of: y, encoding: { x: x("at"), color }, size: 64, rim: true }),
       {
         // a white rim, so that an interval behind a name does not strike it out
         mark: { type: "text", align: "left", fontSize: 11, fontWeight: 600, stroke: "white", strokeWidth: 4 },

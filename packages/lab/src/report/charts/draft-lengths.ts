@@ -3,7 +3,7 @@ import { armsOf } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
-import { below, half } from "./layout.ts"
+import { colour, half, ordinalAxis, quantity } from "./layout.ts"
 
 /** tau against gamma, a line an arm: the mean of the seeds, and each seed as a point. */
 export const tauChart = (run: RunRecord, decoding: "greedy" | "sampled"): Chart => {
@@ -18,36 +18,15 @@ export const tauChart = (run: RunRecord, decoding: "greedy" | "sampled"): Chart 
       })),
     ),
   )
-  const x = {
-    field: "gamma",
-    type: "ordinal",
-    title: "draft length gamma",
-    axis: { labelAngle: 0, grid: false },
-  } as const
-  const title = "tau, tokens per target call"
-  const color = {
-    field: "name",
-    type: "nominal",
-    scale: rowColours(run),
-    legend: below(names, 2),
-    sort: names,
-  } as const
+  const x = ordinalAxis("gamma", "draft length gamma")
+  const y = quantity("tau", "tau, tokens per target call")
+  const color = colour(rowColours(run), names)
   return {
     data: { values },
     ...half,
     layer: [
-      {
-        mark: { type: "line", strokeWidth: 2 },
-        encoding: {
-          x,
-          y: { aggregate: "mean", field: "tau", type: "quantitative", scale: { zero: false }, title },
-          color,
-        },
-      },
-      {
-        mark: { type: "point", filled: true, size: 24, opacity: 0.7 },
-        encoding: { x, y: { field: "tau", type: "quantitative", title }, color },
-      },
+      { mark: { type: "line", strokeWidth: 2 }, encoding: { x, y: { ...y, aggregate: "mean" }, color } },
+      { mark: { type: "point", filled: true, size: 24, opacity: 0.7 }, encoding: { x, y, color } },
     ],
   } as Chart
 }

@@ -3,7 +3,7 @@ import { armsOf } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { faint, rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
-import { below, half, isWhole, nameAxis } from "./layout.ts"
+import { colour, half, intervals, isWhole, nameAxis, ordinalAxis, shares } from "./layout.ts"
 
 /** Greedy acceptance of the first, second, ... token of a block, each arm's interval beside the others'. */
 export const positionChart = (run: RunRecord): Chart => {
@@ -15,42 +15,12 @@ export const positionChart = (run: RunRecord): Chart => {
     )
     .filter(isWhole)
   const x = {
-    field: "position",
-    type: "ordinal",
-    title: "place in the block",
-    axis: { labelAngle: 0, grid: false, ticks: false },
+    ...ordinalAxis("position", "place in the block"),
     scale: { paddingInner: 0.25, paddingOuter: 0.1 },
   } as const
-  const xOffset = { field: "name", sort: names } as const
-  const y = (field: string) =>
-    ({
-      field,
-      type: "quantitative",
-      scale: { zero: false },
-      axis: { format: ".0%", tickCount: 6 },
-      title: "accepted, of those tested there",
-    }) as const
-  const color = {
-    field: "name",
-    type: "nominal",
-    scale: rowColours(run),
-    sort: names,
-    legend: below(names, 2),
-  } as const
-  return {
-    ...half,
-    data: { values },
-    layer: [
-      {
-        mark: { type: "rule", strokeWidth: 2, opacity: 0.45 },
-        encoding: { x, xOffset, y: y("low"), y2: { field: "high" }, color },
-      },
-      {
-        mark: { type: "point", filled: true, size: 36, opacity: 1 },
-        encoding: { x, xOffset, y: y("value"), color },
-      },
-    ],
-  } as Chart
+  const encoding = { x, xOffset: { field: "name", sort: names }, color: colour(rowColours(run), names) }
+  const of = shares("accepted, of those tested there")
+  return { ...half, data: { values }, layer: intervals({ along: "y", of, encoding, size: 36 }) } as Chart
 }
 
 /**
@@ -75,33 +45,19 @@ export const keptTokensChart = (run: RunRecord): Chart | undefined => {
       { arm, name, of: run.baseline, ...baseline },
     ])
     .filter(isWhole)
-  const x = (field: string) =>
-    ({
-      field,
-      type: "quantitative",
-      scale: { zero: false },
-      axis: { format: ".0%", tickCount: 6 },
-      title: "agreement with the target's greedy token",
-    }) as const
-  const y = { ...nameAxis(rows.map(({ name }) => name)), axis: { ...nameAxis([]).axis, labelFontSize: 11 } }
-  const yOffset = { field: "of", sort: ["the arm", run.baseline] } as const
-  const range = [rowColours(run).range[1] ?? faint, faint]
-  const color = {
-    field: "of",
-    type: "nominal",
-    scale: { domain: ["the arm", run.baseline], range },
-    legend: below(["the arm", run.baseline], 2),
-  } as const
+  const kinds = ["the arm", run.baseline]
+  const encoding = {
+    y: nameAxis(
+      rows.map(({ name }) => name),
+      11,
+    ),
+    yOffset: { field: "of", sort: kinds },
+    color: colour({ domain: kinds, range: [rowColours(run).range[1] ?? faint, faint] }, kinds, "of"),
+  }
   return {
     width: half.width - 140,
     height: { step: 14 },
     data: { values },
-    layer: [
-      {
-        mark: { type: "rule", strokeWidth: 2, opacity: 0.5 },
-        encoding: { y, yOffset, x: x("low"), x2: { field: "high" }, color },
-      },
-      { mark: { type: "point", filled: true, size: 44, opacity: 1 }, encoding: { y, yOffset, x: x("value"), color } },
-    ],
+    layer: intervals({ along: "x", of: shares("agreement with the target's greedy token"), encoding }),
   } as Chart
 }

@@ -3,7 +3,7 @@ import { armsOf } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
-import { below, half, wide } from "./layout.ts"
+import { below, colour, half, quantity, wide } from "./layout.ts"
 
 /** A line of metrics.jsonl as charts read it. */
 export interface MetricLine {
@@ -46,77 +46,80 @@ const curves = (run: RunRecord, metrics: ReadonlyArray<MetricLine>) =>
     })),
   )
 
+/** Lines against steps: of each arm and seed one, in the arm's colour. */
+const lines = (run: RunRecord, names: ReadonlyArray<string>, y: object, more: object = {}) => ({
+  mark: { type: "line", strokeWidth: 1.5, opacity: 0.85, clip: true },
+  encoding: {
+    x: quantity("step", "optimizer step", { tickCount: 5, grid: false }),
+    y,
+    color: {
+      ...colour(rowColours(run)),
+      sort: armsOf(run).map(({ name }) => name),
+      legend: below(names),
+    },
+    detail: { field: "seed" },
+    ...more,
+  },
+})
+
 /**
  * Loss on the kept tokens against steps, one panel a loss: nats of KL and TVD are not one scale. Within a panel, too, a
  * filter that keeps hard tokens has the higher curve: it says how training went, not which arm is better.
  */
 export const lossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): Chart => {
-  const arms = armsOf(run).map(({ name }) => name)
   const all = curves(run, metrics)
   const losses = [...new Set(all.map(({ loss }) => loss))]
-  const width = Math.max(200, wide / losses.length - 75)
+  const names = all.map(({ name }) => name)
   return {
     hconcat: losses.map((loss) => ({
       title: loss,
-      width,
+      width: Math.max(200, wide / losses.length - 75),
       height: 230,
       data: {
         values: all
           .filter((c) => c.loss === loss)
           .flatMap(({ name, seed, lines }) => windows(lines, "loss").map((w) => ({ name, seed, ...w }))),
       },
-      mark: { type: "line", strokeWidth: 1.5, opacity: 0.85, clip: true },
-      encoding: {
-        x: { field: "step", type: "quantitative", title: "optimizer step", axis: { tickCount: 5, grid: false } },
-        y: { field: "value", type: "quantitative", title: "loss on kept tokens", scale: { zero: false } },
-        color: {
-          field: "name",
-          type: "nominal",
-          scale: rowColours(run),
-          sort: arms,
-          legend: below(all.map(({ name }) => name)),
-        },
-        detail: { field: "seed" },
-      },
+      ...lines(run, names, quantity("value", "loss on kept tokens")),
     })),
   } as unknown as Chart
 }
 
 /** Fraction kept against steps, for arms that drop anything. */
 export const keptFractionChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): Chart | undefined => {
-  const arms = armsOf(run).map(({ name }) => name)
   const values = curves(run, metrics)
     .filter(({ lines }) => lines.some((l) => l.keptFraction! < 1))
     .flatMap(({ name, seed, lines }) => windows(lines, "keptFraction", 120).map((w) => ({ name, seed, ...w })))
   if (values.length === 0) return undefined
+  const y = quantity("value", "kept fraction of valid tokens", { format: ".0%" }, { domain: [0, 1] })
   return {
     ...half,
     data: { values },
-    mark: { type: "line", strokeWidth: 1.5, opacity: 0.85 },
-    encoding: {
-      x: { field: "step", type: "quantitative", title: "optimizer step", axis: { grid: false, tickCount: 5 } },
-      y: {
-        field: "value",
-        type: "quantitative",
-        title: "kept fraction of valid tokens",
-        scale: { domain: [0, 1] },
-        axis: { format: ".0%" },
-      },
-      color: {
-        field: "name",
-        type: "nominal",
-        scale: rowColours(run),
-        sort: arms,
-        legend: below(values.map(({ name }) => name)),
-      },
-      detail: { field: "seed" },
-    },
+    ...lines(
+      run,
+      values.map(({ name }) => name),
+      y,
+    ),
   } as Chart
 }
 
+/** Dashes of dropped tokens' lines. */
+const dashes = {
+  field: "tokens",
+  type: "nominal",
+  sort: ["kept", "dropped"],
+  scale: {
+    domain: ["kept", "dropped"],
+    range: [
+      [1, 0],
+      [4, 3],
+    ],
+  },
+  legend: { orient: "bottom", title: null, symbolType: "stroke", symbolStrokeColor: "#1f2933" },
+} as const
+
 /** Mean loss of the tokens that the filter kept and of those that it dropped, for filters that read a loss. */
 export const keptLossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): Chart | undefined => {
-  const arms = armsOf(run).map(({ name }) => name)
   const values = curves(run, metrics).flatMap(({ name, seed, lines }) =>
     (["keptLoss", "droppedLoss"] as const).flatMap((field) =>
       windows(
@@ -131,34 +134,16 @@ export const keptLossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>
     ),
   )
   if (values.length === 0) return undefined
+  const y = quantity("value", "mean loss before the step", {}, { zero: true })
+  const more = { strokeDash: dashes, detail: { field: "line" } }
   return {
     ...half,
     data: { values },
-    mark: { type: "line", strokeWidth: 1.5, opacity: 0.85 },
-    encoding: {
-      x: { field: "step", type: "quantitative", title: "optimizer step", axis: { grid: false, tickCount: 5 } },
-      y: { field: "value", type: "quantitative", title: "mean loss before the step", scale: { zero: true } },
-      color: {
-        field: "name",
-        type: "nominal",
-        scale: rowColours(run),
-        sort: arms,
-        legend: below(values.map(({ name }) => name)),
-      },
-      strokeDash: {
-        field: "tokens",
-        type: "nominal",
-        sort: ["kept", "dropped"],
-        scale: {
-          domain: ["kept", "dropped"],
-          range: [
-            [1, 0],
-            [4, 3],
-          ],
-        },
-        legend: { orient: "bottom", title: null, symbolType: "stroke", symbolStrokeColor: "#1f2933" },
-      },
-      detail: { field: "line" },
-    },
+    ...lines(
+      run,
+      values.map(({ name }) => name),
+      y,
+      more,
+    ),
   } as Chart
 }
