@@ -69,6 +69,15 @@ test("each way to reach outside of the files is found", () => {
   for (const [text, reason] of cases) expect(untoldIn(text)).toEqual([expect.stringMatching(reason)])
 })
 
+test("state that an imported factory leaves at the top level is found, and one that is made anew in each call is not", () => {
+  const counter = "export const makeCounter = () => { let n = 0; return () => n++ }"
+  const untold = (a: string) => graphOf({ "a.ts": a, "counter.ts": counter }).untold
+  expect(untold('import { makeCounter } from "./counter.ts"\nexport const next = makeCounter()')).toEqual([
+    "a.ts keeps at its top level what makeCounter makes, which has state, so that a result may depend on earlier calls",
+  ])
+  expect(untold('import { makeCounter } from "./counter.ts"\nexport const a = () => makeCounter()()')).toEqual([])
+})
+
 test("code that stays within its files is not suspected", () => {
   const text = `
 enum Order { Top, Bottom }

@@ -5,7 +5,7 @@ import { dirname, extname, join, sep } from "node:path"
 import { sha256, sha256OfFile } from "@winnow/files"
 import { isHouseSource } from "./house.ts"
 import { type Names, namesIn } from "./names.ts"
-import { outsideState } from "./outside-state.ts"
+import { keepsStateOf, outsideState } from "./outside-state.ts"
 
 /** All that is reached from some modules. */
 export interface ModuleGraph {
@@ -22,6 +22,9 @@ interface Module {
   readonly imports: ReadonlyArray<string>
   /** Of these, the ones whose values it changes. */
   readonly changes: ReadonlyArray<string>
+  /** Imported factories whose results it keeps, and exported ones whose results keep state. */
+  readonly makers: Names["makers"]
+  readonly factories: ReadonlyArray<string>
   /** True if an import says how it is read (`with { type: "text" }`): code may then count as it is written. */
   readonly raw: boolean
   readonly untold: ReadonlyArray<string>
@@ -56,7 +59,8 @@ const modules = new Map<string, Module>()
 const readModule = (file: string): Module => {
   const extension = extname(file)
   const loader = Object.hasOwn(loaders, extension) ? loaders[extension] : undefined
-  if (loader === undefined) return { hash: sha256OfFile(file), imports: [], changes: [], raw: false, untold: [] }
+  const none = { imports: [], changes: [], makers: [], factories: [], raw: false, untold: [] }
+  if (loader === undefined) return { hash: sha256OfFile(file), ...none }
   const source = readFileSync(file, "utf8")
   const { text, dense } = printer(loader)
   const scanned = text.scanImports(source).map(({ path }) => path)
@@ -69,6 +73,8 @@ const readModule = (file: string): Module => {
     hash: sha256(dense.transformSync(source)),
     imports: [...new Set([...scanned, ...(names?.imports ?? [])])].filter((name) => !name.startsWith("bun:wrap")),
     changes: names?.changedSources ?? [],
+    makers: names?.makers ?? [],
+    factories: names?.factories ?? [],
     raw: /\bwith\s*:?\s*\{[^}]*\btype["']?\s*:/.test(source),
     untold: outside === undefined ? [] : [`${file} ${outside}`],
   }
@@ -155,6 +161,10 @@ export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
         continue
       }
       visit(path)
+      const isMaker = ({ source, name: maker }: Names["makers"][number]) =>
+        source === name && files.has(path) && moduleOf(path).factories.includes(maker)
+      const kept = module.makers.find(isMaker)
+      if (kept) untold.push(`${file} ${keepsStateOf(kept.name)}`)
       if (module.raw && Object.hasOwn(loaders, extname(path)) && files.has(path))
         files.set(path, sha256(`${moduleOf(path).hash} ${sha256OfFile(path)}`))
     }

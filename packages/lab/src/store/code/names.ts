@@ -1,7 +1,18 @@
 /** The names that a module uses and the variables that it changes: its scopes, as the language has them. */
-import { type Node, parse } from "acorn"
-
-type Tree = Readonly<Record<string, unknown>> & { readonly type: string }
+import { bindAll, calledBy, KeptState, type Run, type Scope, type Self, scopeOf } from "./kept-state.ts"
+import {
+  blockNames,
+  bound,
+  children,
+  isFunction,
+  isTree,
+  nameOf,
+  parsed,
+  places,
+  type Tree,
+  trees,
+  varNames,
+} from "./syntax.ts"
 
 /** A name that no scope of the module declares. */
 export interface FreeName {
@@ -27,77 +38,15 @@ export interface Names {
   readonly computedImport: boolean
   /** Variables of the top level that a function changes: they keep what an earlier call left. */
   readonly changed: ReadonlyArray<string>
+  /** Functions and classes whose results the top level keeps, and which keep state. */
+  readonly made: ReadonlyArray<string>
   /** Sources of the imported values that the module changes. */
   readonly changedSources: ReadonlyArray<string>
+  /** Imported functions and classes that the top level calls, keeping what they return. */
+  readonly makers: ReadonlyArray<{ readonly source: string; readonly name: string }>
+  /** Exported functions and classes whose results keep state. */
+  readonly factories: ReadonlyArray<string>
 }
-
-const isTree = (value: unknown): value is Tree =>
-  typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string"
-const trees = (value: unknown): ReadonlyArray<Tree> =>
-  Array.isArray(value) ? value.filter(isTree) : isTree(value) ? [value] : []
-const children = (tree: Tree): ReadonlyArray<Tree> => Object.values(tree).flatMap(trees)
-const isFunction = ({ type }: Tree) => /Function/.test(type)
-const nameOf = (value: unknown): string | undefined =>
-  isTree(value)
-    ? value["type"] === "Identifier"
-      ? String(value["name"])
-      : value["type"] === "Literal"
-        ? String(value["value"])
-        : undefined
-    : undefined
-
-/** The names that a pattern binds. */
-const bound = (pattern: unknown): ReadonlyArray<string> =>
-  trees(pattern).flatMap((tree) => {
-    if (tree.type === "Identifier") return [String(tree["name"])]
-    if (tree.type === "ObjectPattern") return bound(tree["properties"])
-    if (tree.type === "Property") return bound(tree["value"])
-    if (tree.type === "ArrayPattern") return bound(tree["elements"])
-    if (tree.type === "AssignmentPattern") return bound(tree["left"])
-    return tree.type === "RestElement" ? bound(tree["argument"]) : []
-  })
-const declared = (tree: Tree) => trees(tree["declarations"]).flatMap((one) => bound(one["id"]))
-
-/** Names of `var` below a tree, functions left out. */
-const varNames = (tree: Tree): ReadonlyArray<string> => {
-  const own = tree.type === "VariableDeclaration" && tree["kind"] === "var" ? declared(tree) : []
-  return [...own, ...children(tree).flatMap((child) => (isFunction(child) ? [] : varNames(child)))]
-}
-
-/** Names that statements of one block declare, imports among them. */
-const blockNames = (statements: unknown): ReadonlyArray<string> =>
-  trees(statements).flatMap((tree) => {
-    if (tree.type === "VariableDeclaration") return declared(tree)
-    if (tree.type === "FunctionDeclaration" || tree.type === "ClassDeclaration") return bound(tree["id"])
-    if (tree.type === "ImportDeclaration") return trees(tree["specifiers"]).flatMap((one) => bound(one["local"]))
-    return tree.type.startsWith("Export") ? blockNames(tree["declaration"]) : []
-  })
-
-interface Scope {
-  readonly names: ReadonlySet<string>
-  readonly outer: Scope | undefined
-}
-const scopeOf = (name: string, scope: Scope): Scope | undefined => {
-  for (let at: Scope | undefined = scope; at; at = at.outer) if (at.names.has(name)) return at
-  return undefined
-}
-
-/** The variable at the root of `a.b[c]`. */
-const root = (tree: unknown): string | undefined => {
-  let at = tree
-  while (isTree(at) && (at.type === "MemberExpression" || at.type === "ChainExpression"))
-    at = at["object"] ?? at["expression"]
-  return isTree(at) && at.type === "Identifier" ? String(at["name"]) : undefined
-}
-/** The places that an assignment writes to. */
-const places = (pattern: unknown): ReadonlyArray<Tree> =>
-  trees(pattern).flatMap((tree) => {
-    if (tree.type === "ObjectPattern") return places(tree["properties"])
-    if (tree.type === "Property") return places(tree["value"])
-    if (tree.type === "ArrayPattern") return places(tree["elements"])
-    if (tree.type === "AssignmentPattern") return places(tree["left"])
-    return tree.type === "RestElement" ? places(tree["argument"]) : [tree]
-  })
 
 const changes = new Set("push pop shift unshift splice sort reverse fill copyWithin set add delete clear".split(" "))
 const changesFirst =
@@ -105,14 +54,9 @@ const changesFirst =
 /** Methods that call what they are given at once. */
 const atOnce = new Set("forEach map flatMap filter reduce reduceRight some every from find".split(" "))
 
-const parsed = (code: string): Node => {
-  const options = { ecmaVersion: "latest", allowReturnOutsideFunction: true, allowHashBang: true } as const
-  try {
-    return parse(code, { ...options, sourceType: "module" })
-  } catch {
-    return parse(code, { ...options, sourceType: "script" })
-  }
-}
+/** Places where a value leaves the run that holds it. */
+const leaving =
+  /^(?:ReturnStatement|ArrowFunctionExpression|Property|ArrayExpression|ExportSpecifier|ExportDefaultDeclaration)$/
 
 /**
  * The names of a module.
@@ -121,63 +65,87 @@ const parsed = (code: string): Node => {
  * @error SyntaxError where it cannot be parsed
  */
 export const namesIn = (code: string): Names => {
-  const program = parsed(code) as unknown as Tree
-  const top: Scope = { names: new Set([...blockNames(program["body"]), ...varNames(program)]), outer: undefined }
+  const program = parsed(code)
   const free: Array<FreeName> = []
   const imports: Array<string> = []
   const imported: Array<{ source: string; name: string }> = []
-  const sources = new Map<string, { readonly source: string; readonly whole: boolean }>()
+  const sources = new Map<string, { readonly source: string; readonly name: string }>()
   const meta = new Set<string>()
-  const changed = new Set<string>()
   const changedSources = new Set<string>()
-  /** Variables of the top level that hold a list, an object or an instance. */
-  const containers = new Set<string>()
+  const makers: Array<{ source: string; name: string }> = []
+  /** Exported names, by the names that they have in the module. */
+  const exported = new Map<string, string>()
   let computedImport = false
 
+  const state = new KeptState((name, how) => {
+    const from = sources.get(name)
+    if (from && (how === "write" || (from.name !== "*" && /^[./]/.test(from.source)))) changedSources.add(from.source)
+    return from !== undefined
+  })
+  const top: Scope = {
+    names: new Set([...blockNames(program["body"]), ...varNames(program)]),
+    outer: undefined,
+    run: state.top,
+    self: undefined,
+    values: new Map(),
+  }
+  bindAll(program["body"], top.values)
   for (const tree of trees(program["body"])) {
-    const declaration = tree.type === "ExportNamedDeclaration" ? tree["declaration"] : tree
-    for (const one of trees(isTree(declaration) ? declaration["declarations"] : undefined))
-      if (isTree(one["init"]) && ["ArrayExpression", "NewExpression"].includes(one["init"].type))
-        for (const name of bound(one["id"])) containers.add(name)
     if (tree.type !== "ImportDeclaration") continue
     const source = String((tree["source"] as Tree)["value"])
     for (const one of trees(tree["specifiers"])) {
       const whole = one.type === "ImportNamespaceSpecifier"
-      sources.set(nameOf(one["local"])!, { source, whole })
-      imported.push({ source, name: whole ? "*" : (nameOf(one["imported"]) ?? "default") })
+      const name = whole ? "*" : (nameOf(one["imported"]) ?? "default")
+      sources.set(nameOf(one["local"])!, { source, name })
+      imported.push({ source, name })
     }
   }
+  /** Calls whose result is only used: `new Parser(text).parse()`, and a statement of its own. */
+  const transient = new Set<Tree>()
 
-  /** Notes that a variable is written to. */
-  const written = (name: string | undefined, scope: Scope, later: boolean, how: "write" | "method") => {
-    if (name === undefined || scopeOf(name, scope) !== top) return
-    const from = sources.get(name)
-    if (from === undefined) {
-      if (later && (how === "write" || containers.has(name))) changed.add(name)
-    } else if (how === "write" || (!from.whole && /^[./]/.test(from.source))) changedSources.add(from.source)
-  }
-
-  const visit = (tree: Tree, scope: Scope, later: boolean, parent: Tree | undefined): void => {
-    const into = (value: unknown, inner = scope, deferred = later) => {
-      for (const child of trees(value)) visit(child, inner, deferred, tree)
+  const visit = (tree: Tree, scope: Scope, parent: Tree | undefined, self = scope.self, name = "an object"): void => {
+    const within = (value: unknown, inner: Scope, own: Self | undefined = inner.self, called?: string) => {
+      for (const child of trees(value)) visit(child, inner, tree, own, called)
     }
-    const inner = (names: ReadonlyArray<string>): Scope => ({ names: new Set(names), outer: scope })
+    const into = (value: unknown) => within(value, scope)
+    const inner = (names: ReadonlyArray<string>, more: Partial<Scope> = {}): Scope => ({
+      names: new Set(names),
+      outer: scope,
+      run: scope.run,
+      self: scope.self,
+      values: new Map(),
+      ...more,
+    })
+    const block = (statements: unknown, names = blockNames(statements)): Scope => {
+      const made = inner(names)
+      bindAll(statements, made.values)
+      return made
+    }
     if (isFunction(tree)) {
       const own = tree.type === "FunctionExpression" ? bound(tree["id"]) : []
       const names = [...bound(tree["params"]), ...own, ...(isTree(tree["body"]) ? varNames(tree["body"]) : [])]
-      const scopeInside = inner(tree.type === "ArrowFunctionExpression" ? names : [...names, "arguments"])
       const callee = parent?.type === "CallExpression" ? (parent["callee"] as Tree) : undefined
       const isCalled =
         callee === tree || (callee?.type === "MemberExpression" && atOnce.has(nameOf(callee["property"]) ?? ""))
-      into(tree["params"], scopeInside, later || !isCalled)
-      into(tree["body"], scopeInside, later || !isCalled)
+      const isArrow = tree.type === "ArrowFunctionExpression"
+      // A method's `this` comes with the visit; another function's is told by its callers alone.
+      const its = isArrow || /^(?:MethodDefinition|Property)$/.test(parent?.type ?? "") ? self : undefined
+      const isMaker = parent?.["kind"] === "constructor" && its !== undefined
+      const run = isMaker ? its.run : isCalled ? scope.run : state.runOf(tree)
+      const scopeInside = inner(isArrow ? names : [...names, "arguments"], { run, self: its, parametersOf: tree })
+      within(tree["params"], scopeInside)
+      within(tree["body"], scopeInside)
       return
     }
     switch (tree.type) {
       case "Identifier": {
         const name = String(tree["name"])
         const isAsked = parent?.type === "BinaryExpression" && parent["operator"] === "instanceof"
-        if (isAsked || scopeOf(name, scope)) return
+        if (isAsked) return
+        if (scopeOf(name, scope)) {
+          state.use(name, scope, leaving.test(parent?.type ?? ""))
+          return
+        }
         const isObject = parent?.type === "MemberExpression" && parent["object"] === tree
         const isCallee = parent !== undefined && parent["callee"] === tree
         const given = isCallee ? trees(parent["arguments"]) : []
@@ -193,15 +161,33 @@ export const namesIn = (code: string): Names => {
         return
       }
       case "ImportDeclaration":
-        imports.push(String((tree["source"] as Tree)["value"]))
-        return
       case "ExportAllDeclaration":
         imports.push(String((tree["source"] as Tree)["value"]))
         return
       case "ExportNamedDeclaration":
         if (isTree(tree["source"])) imports.push(String(tree["source"]["value"]))
+        else
+          for (const one of trees(tree["specifiers"])) {
+            exported.set(nameOf(one["local"])!, nameOf(one["exported"])!)
+            state.use(nameOf(one["local"])!, scope, true)
+          }
+        for (const name of blockNames(tree["declaration"])) {
+          exported.set(name, name)
+          state.use(name, scope, true)
+        }
         into(tree["declaration"])
         return
+      case "ExportDefaultDeclaration": {
+        const what = tree["declaration"] as Tree
+        const own = what.type === "Identifier" ? nameOf(what) : nameOf(what["id"])
+        if (own !== undefined) exported.set(own, "default")
+        else {
+          top.values.set("*default", { init: what, path: [] })
+          exported.set("*default", "default")
+        }
+        into(what)
+        return
+      }
       case "ImportExpression": {
         const source = tree["source"] as Tree
         if (source.type === "Literal") imports.push(String(source["value"]))
@@ -217,11 +203,25 @@ export const namesIn = (code: string): Names => {
         into(tree["object"])
         if (tree["computed"] === true) into(tree["property"])
         return
+      case "VariableDeclarator":
+        into(tree["id"])
+        within(tree["init"], scope, scope.self, bound(tree["id"])[0])
+        return
+      case "ObjectExpression": {
+        const object: Self = { run: scope.run, name, fields: undefined }
+        for (const one of trees(tree["properties"])) {
+          if (one.type !== "Property") visit(one, scope, tree)
+          else {
+            if (one["computed"] === true) visit(one["key"] as Tree, scope, one)
+            const value = one["value"] as Tree
+            visit(value, scope, one, value.type === "FunctionExpression" ? object : scope.self)
+          }
+        }
+        return
+      }
       case "Property":
-      case "MethodDefinition":
-      case "PropertyDefinition":
         if (tree["computed"] === true) into(tree["key"])
-        into(tree["value"], scope, later || (tree.type === "PropertyDefinition" && tree["static"] !== true))
+        into(tree["value"])
         return
       case "LabeledStatement":
         into(tree["body"])
@@ -230,63 +230,109 @@ export const namesIn = (code: string): Names => {
       case "ContinueStatement":
         return
       case "BlockStatement":
-        into(tree["body"], inner(blockNames(tree["body"])))
-        return
-      case "StaticBlock":
-        into(tree["body"], inner([...blockNames(tree["body"]), ...varNames(tree)]))
+        within(tree["body"], block(tree["body"]))
         return
       case "SwitchStatement":
         into(tree["discriminant"])
-        into(tree["cases"], inner(trees(tree["cases"]).flatMap((one) => blockNames(one["consequent"]))))
+        within(tree["cases"], block(trees(tree["cases"]).flatMap((one) => trees(one["consequent"]))))
         return
-      case "CatchClause": {
-        const caught = inner(bound(tree["param"]))
-        into([...trees(tree["param"]), ...trees(tree["body"])], caught)
+      case "CatchClause":
+        within([...trees(tree["param"]), ...trees(tree["body"])], inner(bound(tree["param"])))
         return
-      }
+      case "ClassDeclaration":
       case "ClassExpression": {
-        const named = inner(bound(tree["id"]))
-        into([...trees(tree["superClass"]), ...trees(tree["body"])], named)
+        const own = tree.type === "ClassExpression" ? inner(bound(tree["id"])) : scope
+        const run: Run = state.runOf(tree)
+        const superClass = tree["superClass"]
+        within(superClass, own)
+        const base = isTree(superClass) ? calledBy(superClass, own) : undefined
+        if (base) run.passesOn.set(base, nameOf(superClass) ?? "a class")
+        const body = tree["body"] as Tree
+        const named = bound(tree["id"])[0] ?? name
+        const instance: Self = { run, name: named, fields: body }
+        const itself: Self = { run: scope.run, name: named, fields: undefined }
+        for (const member of trees(body["body"])) {
+          const ofClass = member["static"] === true || member.type === "StaticBlock"
+          const its = ofClass ? itself : instance
+          if (member["computed"] === true) visit(member["key"] as Tree, own, member)
+          if (member.type === "StaticBlock") {
+            const statements = [...blockNames(member["body"]), ...varNames(member)]
+            const inside: Scope = { ...inner(statements), outer: own, self: its }
+            bindAll(member["body"], inside.values)
+            for (const child of trees(member["body"])) visit(child, inside, member)
+          } else {
+            // An instance's field is set as it is constructed.
+            const at = member.type === "PropertyDefinition" && !ofClass ? { ...inner([]), outer: own, run } : own
+            for (const value of trees(member["value"])) visit(value, { ...at, self: its }, member, its)
+          }
+        }
         return
       }
       case "AssignmentExpression":
-        for (const place of places(tree["left"])) written(root(place), scope, later, "write")
+        for (const place of places(tree["left"])) state.write(place, scope, "write")
         break
       case "UpdateExpression":
-        written(root(tree["argument"]), scope, later, "write")
+        state.write(tree["argument"] as Tree, scope, "write")
         break
       case "UnaryExpression":
-        if (tree["operator"] === "delete") written(root(tree["argument"]), scope, later, "write")
+        if (tree["operator"] === "delete") state.write(tree["argument"] as Tree, scope, "write")
         break
+      case "ExpressionStatement":
+        transient.add(tree["expression"] as Tree)
+        break
+      case "NewExpression":
       case "CallExpression": {
         const callee = tree["callee"] as Tree
+        const given = trees(tree["arguments"])
+        let of = callee
+        while (of.type === "MemberExpression") of = of["object"] as Tree
+        if (of !== callee) transient.add(of)
+        const isKept = !transient.has(tree) && parent?.type !== "VariableDeclarator"
+        const found = calledBy(callee, scope)
+        const called = nameOf(callee) ?? nameOf(callee["property"]) ?? "a function"
+        if (found) state.call(tree, { callee: found, name: called, given, scope }, isKept)
+        const from = callee.type === "Identifier" && scopeOf(called, scope) === top ? sources.get(called) : undefined
+        if (from && scope.run === state.top && !transient.has(tree) && /^[./]/.test(from.source)) makers.push(from)
         if (callee.type !== "MemberExpression") break
         const method = nameOf(callee["property"]) ?? ""
-        if (changes.has(method)) written(root(callee["object"]), scope, later, "method")
-        const [first] = trees(tree["arguments"])
-        if (changesFirst.test(`${nameOf(callee["object"])}.${method}`)) written(root(first), scope, later, "write")
+        if (changes.has(method)) state.write(callee["object"] as Tree, scope, "method")
+        if (given[0] && changesFirst.test(`${nameOf(callee["object"])}.${method}`)) writeInto(given[0], scope)
         break
       }
       case "ForStatement":
       case "ForInStatement":
       case "ForOfStatement": {
         const head = inner(blockNames(tree["init"] ?? tree["left"]))
-        for (const place of places(tree["left"])) written(root(place), scope, later, "write")
-        for (const child of children(tree)) visit(child, head, later, tree)
+        bindAll(tree["init"] ?? tree, head.values)
+        for (const place of places(tree["left"]))
+          if (place.type !== "VariableDeclaration") state.write(place, scope, "write")
+        for (const child of children(tree)) visit(child, head, tree)
         return
       }
       default:
     }
-    for (const child of children(tree)) visit(child, scope, later, tree)
+    for (const child of children(tree)) visit(child, scope, tree)
   }
-  for (const tree of trees(program["body"])) visit(tree, top, false, program)
+  /** As a write to a field. */
+  const writeInto = (tree: Tree, scope: Scope) =>
+    state.write({ type: "MemberExpression", object: tree, property: { type: "Identifier", name: "*" } }, scope, "write")
+
+  for (const tree of trees(program["body"])) visit(tree, top, program)
+  state.passOn()
+  const isFactory = (name: string) => {
+    const init = top.values.get(name)?.init
+    return init !== undefined && (isFunction(init) || /^Class/.test(init.type)) && state.keepsState(state.runOf(init))
+  }
   return {
     free,
     imports: [...new Set(imports)],
     imported,
     meta,
     computedImport,
-    changed: [...changed],
+    changed: [...state.changed],
+    made: state.made,
     changedSources: [...changedSources],
+    makers,
+    factories: [...exported].flatMap(([name, as]) => (isFactory(name) ? [as] : [])),
   }
 }

@@ -46,6 +46,72 @@ test("what reaches outside of its text is found, however it is written", () => {
   expect(texts.filter((text) => outside(text) === undefined)).toEqual([])
 })
 
+const counter = "const makeCounter = () => { let n = 0; return { next: () => ++n } }"
+const average = "class Average { sum = 0; add(x: number) { this.sum += x; return this.sum } }"
+
+test("state that a top level keeps under another name, in a class, an object or a closure is found", () => {
+  const texts = [
+    "const state = { x: 0 }\nexport const a = () => { const s = state; s.x = 1; return s }",
+    "const state = { deep: { x: 0 } }\nexport const a = () => { const { deep } = state; deep.x++ }",
+    "const list: number[] = []\nexport const a = (n: number) => { const l = list; l.push(n); return l.length }",
+    "const list: number[] = []\nconst also = list\nexport const a = (n: number) => also.push(n)",
+    "const state = { seen: new Set() }\nexport const a = (n: number) => state.seen.add(n)",
+    "const rows = [[0], [1]]\nexport const a = () => { for (const row of rows) row[0] = 2; return rows }",
+    "const one = { x: 0 }\nconst two = { x: 0 }\nexport const a = (b: boolean) => { const s = b ? one : two; s.x = 1 }",
+    "const state = { x: 0 }\nconst set = (s: { x: number }) => { s.x = 1 }\nexport const a = () => set(state)",
+    "const state = { x: 0 }\nexport const a = () => Object.assign(state, { x: 1 })",
+    "class S { static floor = 1; static set(f: number) { this.floor = f } }\nexport const a = S",
+    "class S { static seen: number[] = []; static see = (n: number) => this.seen.push(n) }\nexport const a = S",
+    "export const a = { n: 0, next() { return ++this.n } }",
+    `${counter}\nexport const { next } = makeCounter()`,
+    `${counter}\nconst counter = makeCounter()\nexport const a = () => counter.next()`,
+    `${counter}\nexport const a = { select: makeCounter().next }`,
+    `${counter}\nconst both = () => [makeCounter(), makeCounter()]\nexport const a = both()`,
+    `${counter}\nconst one = () => { const c = makeCounter(); return () => c.next() }\nexport const a = one()`,
+    "function makeList() { const seen = []; return (x) => { seen.push(x); return seen.length } }\nexport default makeList()",
+    "export const a = (() => { let n = 0; return () => ++n })()",
+    "const once = (() => { const cache = new Map(); return (k) => { cache.set(k, 1); return cache } })()\nexport const a = once",
+    `${average}\nconst average = new Average()\nexport const a = (x: number) => average.add(x)`,
+    `${average}\nexport const a = { average: new Average() }`,
+    `${average}\nclass Moving extends Average { twice = 2 }\nexport const a = new Moving()`,
+    "class C { #n = 0; next = () => ++this.#n }\nexport const a = new C()",
+    "class C { seen: number[]; constructor() { this.seen = [] } see(n: number) { this.seen.push(n) } }\nexport const a = new C()",
+    "class C { n = 0; next() { const self = this; return () => { self.n++ } } }\nexport const a = new C()",
+    "class C { static make() { return new C() } n = 0; next() { this.n++ } }\nexport const a = C.make()",
+  ]
+  expect(texts.filter((text) => outside(text) === undefined)).toEqual([])
+})
+
+test("state that each call makes for itself, and objects that are only filled while they are made, are not suspected", () => {
+  const texts = [
+    `${counter}\nexport const a = () => makeCounter()`,
+    `${counter}\nexport const a = { make: () => { const { next } = makeCounter(); return () => next() } }`,
+    `${average}\nexport const a = { make: () => { const average = new Average(); return (x: number) => average.add(x) } }`,
+    "const define = (make) => ({ make })\nexport const a = define(() => { let n = 0; return () => ++n })",
+    "const filter = (k) => ({ make: () => { let n = 0; return () => (n += k) } })\nexport const a = filter(1)",
+    "const build = () => { const t = []; for (let i = 0; i < 3; i++) t.push(i); return t }\nconst table = build()\nexport const a = (i) => table[i]",
+    "const build = (n) => { const t = []; [1, 2].forEach((i) => { t.push(i * n) }); return t }\nexport const a = build(2)",
+    "class Parser { at = 0; constructor(readonly text: string) {} parse() { this.at++; return this.text } }\nexport const a = new Parser('x').parse()",
+    "class Parser { at = 0; parse() { this.at++; return 1 } }\nconst parser = new Parser()\nconst table = parser.parse()\nexport const a = () => table",
+    "class Point { x; constructor(x) { this.x = x; this.y = 2 } }\nexport const origin = new Point(1)",
+    "class Problem extends Error { constructor(m) { super(m); this.name = 'Problem' } }\nexport const a = () => { throw new Problem('x') }",
+    "const fill = (out, x) => { out[0] = x; return out }\nexport const a = () => fill(new Float32Array(3), 1)",
+    "const fill = (out, x) => { out[0] = x }\nexport const a = () => { const own = [0]; fill(own, 1); return own }",
+    "const state = { x: 0 }\nexport const a = () => { let s = state; s = { x: 1 }; return s }",
+    "const table = [3, 1]\nexport const a = () => { const own = table.slice(); own.sort(); own[0] = 1; return own }",
+    "const base = { x: 0 }\nexport const a = () => { const own = { ...base }; own.x = 1; return own }",
+    "const math = { add: (a, b) => a + b }\nexport const a = () => math.add(1, 2)",
+    "const deep = { set: { add: (a) => a } }\nexport const a = () => deep.set.add(1)",
+    "const memo = (f) => { const m = new Map(); for (const k of [1]) m.set(k, f(k)); return (k) => m.get(k) }\nexport const a = memo((x) => x)",
+    "export const a = (x) => { const o = { n: 0, next() { return ++this.n } }; return o.next() + x }",
+    "const names = new Map([['a', 1]])\nexport const a = (n) => { let found = names.get(n); found = 2; return found }",
+    "export function a(x) { a.prototype; this.x = x }",
+    "const { b } = { b: 1 }\nexport const a = () => { let { c } = { c: b }; c += 1; return c }",
+    "for (let i = 0; i < 2; i++) i += 0\nexport const a = 1",
+  ]
+  expect(texts.map((text) => [text, outside(text)]).filter(([, reason]) => reason !== undefined)).toEqual([])
+})
+
 test("what only spells such a name, or keeps its state within its calls, is not suspected", () => {
   const texts = [
     'export const a = (x: number) => { if (x < 0) throw new Error("process.env is not read, Math.random neither; fetch (x)"); return x }',

@@ -83,6 +83,10 @@ const moduleReach = (source: string, names: Names): boolean => {
 /** Properties of `import.meta` that say where the file lies. */
 const pureMeta = new Set("dir dirname file filename main path resolve url".split(" "))
 
+/** The end of such a sentence for a factory or class whose results keep state. */
+export const keepsStateOf = (name: string): string =>
+  `keeps at its top level what ${name} makes, which has state, so that a result may depend on earlier calls`
+
 /**
  * The first thing in a module that reaches outside, as the end of a sentence that begins with the file's name; undefined if
  * its text says all.
@@ -100,5 +104,6 @@ export const outsideState = (names: Names): string | undefined => {
   if (names.computedImport) return "imports a module by a computed name"
   if (names.changed[0] !== undefined)
     return `changes ${names.changed[0]}, a variable at its top level, so that a result may depend on earlier calls`
+  if (names.made[0] !== undefined) return keepsStateOf(names.made[0])
   return undefined
 }

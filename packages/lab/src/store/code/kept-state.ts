@@ -1,0 +1,284 @@
+/**
+ * State that outlives a call: variables of the top level that a function changes, fields of what the top level makes, and
+ * variables that a factory, called at the top level, leaves to the functions that it returns.
+ *
+ * A run is code that runs at once: the top level, or one call of a function. A variable lives in the run that declares it;
+ * a write from another run, which begins later, makes that run one that keeps state. A name for a part of another variable
+ * (`const s = state`, `const { list } = state`, `for (const row of table)`) stands for that part.
+ */
+import { isFunction, isTree, nameOf, type Tree, trees } from "./syntax.ts"
+
+/** Code that runs at once. */
+export interface Run {
+  /** The variable that outlives it, if one does. */
+  keeps: string | undefined
+  /** Functions and classes whose results it passes on: returns, holds for other runs, or hands to others. */
+  readonly passesOn: Map<Tree, string>
+}
+
+const newRun = (): Run => ({ keeps: undefined, passesOn: new Map() })
+
+/** The meaning of `this`. */
+export interface Self {
+  /** The constructor's run of an instance; else the run that evaluates the class or the object. */
+  readonly run: Run
+  readonly name: string
+  /** The body of a class, where `this` is an instance of it. */
+  readonly fields: Tree | undefined
+}
+
+/** A variable's value as it is declared: an expression, and the way into it that a pattern takes. */
+interface Value {
+  readonly init: Tree
+  readonly path: ReadonlyArray<string>
+}
+
+export interface Scope {
+  readonly names: ReadonlySet<string>
+  readonly outer: Scope | undefined
+  readonly run: Run
+  readonly self: Self | undefined
+  readonly values: Map<string, Value>
+  /** The function of these parameters. */
+  readonly parametersOf?: Tree
+}
+
+export const scopeOf = (name: string, scope: Scope): Scope | undefined => {
+  for (let at: Scope | undefined = scope; at; at = at.outer) if (at.names.has(name)) return at
+  return undefined
+}
+
+/** Notes the value of each name of a pattern. */
+const bind = (pattern: Tree, value: Value, into: Map<string, Value>): void => {
+  const inner = (tree: unknown, key: string) => {
+    for (const one of trees(tree)) bind(one, { ...value, path: [...value.path, key] }, into)
+  }
+  if (pattern.type === "Identifier") into.set(nameOf(pattern)!, value)
+  else if (pattern.type === "AssignmentPattern") bind(pattern["left"] as Tree, value, into)
+  else if (pattern.type === "ArrayPattern")
+    for (const [i, one] of trees(pattern["elements"]).entries()) inner(one, `${i}`)
+  else if (pattern.type === "ObjectPattern")
+    for (const one of trees(pattern["properties"]))
+      if (one.type === "Property") inner(one["value"], nameOf(one["key"]) ?? "*")
+}
+
+/** Notes the values that statements of a block, or the head of a loop, give to what they declare. */
+export const bindAll = (statements: unknown, into: Map<string, Value>): void => {
+  for (const tree of trees(statements)) {
+    if (tree.type.startsWith("Export")) bindAll(tree["declaration"], into)
+    if (tree.type === "FunctionDeclaration" || tree.type === "ClassDeclaration") {
+      const name = nameOf(tree["id"])
+      if (name !== undefined) into.set(name, { init: tree, path: [] })
+    }
+    if (tree.type === "ForOfStatement") {
+      const [one] = trees((tree["left"] as Tree)["declarations"])
+      if (one) bind(one["id"] as Tree, { init: tree["right"] as Tree, path: ["*"] }, into)
+    }
+    for (const one of trees(tree.type === "VariableDeclaration" ? tree["declarations"] : undefined))
+      if (trees(one["init"]).length > 0) bind(one["id"] as Tree, { init: one["init"] as Tree, path: [] }, into)
+  }
+}
+
+/** A part of a variable, or of `this`. */
+interface Place {
+  readonly scope: Scope
+  /** Undefined for `this`. */
+  readonly name: string | undefined
+  readonly path: ReadonlyArray<string>
+}
+
+const deepest = 20
+
+/** The places that an expression may stand for. */
+const placesOf = (tree: Tree, scope: Scope, path: ReadonlyArray<string> = [], depth = 0): ReadonlyArray<Place> => {
+  if (depth > deepest) return []
+  const next = (inner: unknown, more: ReadonlyArray<string> = path) =>
+    trees(inner).flatMap((one) => placesOf(one, scope, more, depth + 1))
+  switch (tree.type) {
+    case "ThisExpression":
+      return [{ scope, name: undefined, path }]
+    case "Identifier": {
+      const name = nameOf(tree)!
+      const at = scopeOf(name, scope)
+      if (at === undefined) return []
+      const value = at.values.get(name)
+      const through = value ? placesOf(value.init, at, [...value.path, ...path], depth + 1) : []
+      return through.length > 0 ? through : [{ scope: at, name, path }]
+    }
+    case "MemberExpression": {
+      const key = tree["property"] as Tree
+      const plain = tree["computed"] !== true || key.type === "Literal"
+      const name = key.type === "PrivateIdentifier" ? `#${key["name"]}` : nameOf(key)
+      return next(tree["object"], [(plain ? name : undefined) ?? "*", ...path])
+    }
+    case "ChainExpression":
+      return next(tree["expression"])
+    case "ConditionalExpression":
+      return [...next(tree["consequent"]), ...next(tree["alternate"])]
+    case "LogicalExpression":
+      return [...next(tree["left"]), ...next(tree["right"])]
+    default:
+      return []
+  }
+}
+
+const keyOf = ({ key }: Tree): string | undefined => {
+  const tree = key as Tree | undefined
+  return tree?.type === "PrivateIdentifier" ? `#${tree["name"]}` : nameOf(tree)
+}
+const inObject = (tree: Tree, name: string | undefined) =>
+  trees(tree["properties"]).find((one) => one.type === "Property" && keyOf(one) === name)?.["value"] as Tree | undefined
+
+/** True if a list, a map or another instance lies at a path of a value. */
+const isContainer = (init: Tree | undefined, path: ReadonlyArray<string>): boolean => {
+  if (!isTree(init)) return false
+  if (init.type === "ArrayExpression" || init.type === "NewExpression") return true
+  return init.type === "ObjectExpression" && isContainer(inObject(init, path[0]), path.slice(1))
+}
+
+/** The first value that a class gives to a field, by a field's definition or in its constructor. */
+const fieldOf = (body: Tree, name: string | undefined): Tree | undefined => {
+  const members = trees(body["body"])
+  const field = members.find((one) => one.type === "PropertyDefinition" && keyOf(one) === name)
+  if (isTree(field?.["value"])) return field["value"]
+  const maker = members.find((one) => one["kind"] === "constructor")?.["value"] as Tree | undefined
+  for (const { expression } of trees((maker?.["body"] as Tree | undefined)?.["body"])) {
+    const set = expression as Tree | undefined
+    const left = set?.type === "AssignmentExpression" ? (set["left"] as Tree) : undefined
+    if ((left?.["object"] as Tree | undefined)?.type === "ThisExpression" && nameOf(left!["property"]) === name)
+      return set!["right"] as Tree
+  }
+  return undefined
+}
+
+/** The function or class that an expression names. */
+export const calledBy = (callee: Tree, scope: Scope): Tree | undefined => {
+  const isCode = (tree: Tree | undefined) => tree !== undefined && (isFunction(tree) || /^Class/.test(tree.type))
+  if (callee.type === "Identifier") {
+    const value = scopeOf(nameOf(callee)!, scope)?.values.get(nameOf(callee)!)
+    return value?.path.length === 0 && isCode(value.init) ? value.init : undefined
+  }
+  const of = callee.type === "MemberExpression" ? (callee["object"] as Tree) : undefined
+  if (of?.type !== "Identifier") return undefined
+  const init = scopeOf(nameOf(of)!, scope)?.values.get(nameOf(of)!)?.init
+  const name = nameOf(callee["property"])
+  const isMethod = (one: Tree) => one["static"] === true && keyOf(one) === name
+  const found = init && (inObject(init, name) ?? trees((init["body"] as Tree | undefined)?.["body"]).find(isMethod))
+  const code = found?.type === "MethodDefinition" ? (found["value"] as Tree) : found
+  return isCode(code) ? code : undefined
+}
+
+interface Call {
+  readonly callee: Tree
+  readonly name: string
+  readonly given: ReadonlyArray<Tree>
+  readonly scope: Scope
+}
+type How = "write" | "method"
+interface ParameterWrite {
+  readonly index: number
+  readonly path: ReadonlyArray<string>
+  readonly how: How
+}
+
+/** What is written to while a module is read, and what comes of it. */
+export class KeptState {
+  readonly top = newRun()
+  /** Variables of the top level that change later. */
+  readonly changed = new Set<string>()
+  readonly #runs = new Map<Tree, Run>()
+  readonly #calls = new Map<Tree, Call>()
+  readonly #parameters = new Map<Tree, ReadonlyArray<ParameterWrite>>()
+
+  /** @param onImport told of a write to a name of the top level; true if it is an imported one */
+  constructor(readonly onImport: (name: string, how: How) => boolean) {}
+
+  /** The run of a function's calls, or of a class's constructor. */
+  runOf(tree: Tree): Run {
+    const there = this.#runs.get(tree)
+    if (there) return there
+    const run = newRun()
+    this.#runs.set(tree, run)
+    return run
+  }
+
+  /** Notes a call of a function or class of the module. @param isKept its result is passed on, not only used */
+  call(tree: Tree, call: Call, isKept: boolean): void {
+    this.#calls.set(tree, call)
+    if (isKept) call.scope.run.passesOn.set(call.callee, call.name)
+  }
+
+  /** Notes a use of a variable. @param isPassedOn it stands where its value leaves the run */
+  use(name: string, scope: Scope, isPassedOn: boolean): void {
+    const at = scopeOf(name, scope)
+    const init = at?.values.get(name)?.init
+    if (init === undefined || (at!.run === scope.run && !isPassedOn)) return
+    const { callee, given } = { callee: init["callee"] as Tree | undefined, given: trees(init["arguments"]) }
+    const found = callee && calledBy(callee, at!)
+    if (found) this.call(init, { callee: found, name: nameOf(callee) ?? "a method", given, scope: at! }, true)
+  }
+
+  /** Notes that a place is written to, or that a method is called on it which changes a list or a map. */
+  write(tree: Tree, scope: Scope, how: How): void {
+    const name = tree.type === "Identifier" && how === "write" ? nameOf(tree) : undefined
+    const own = name === undefined ? undefined : scopeOf(name, scope)
+    // A variable that is set again is itself; a part of it may be another's.
+    if (own !== undefined) this.#note({ scope: own, name, path: [] }, scope.run, how)
+    else for (const place of placesOf(tree, scope)) this.#note(place, scope.run, how)
+  }
+
+  #note({ scope, name, path }: Place, run: Run, how: How): void {
+    if (name === undefined) {
+      const { self } = scope
+      if (self === undefined || self.run === run) return
+      if (how === "method" && self.fields && !isContainer(fieldOf(self.fields, path[0]), path.slice(1))) return
+      this.#keep(self.run, self.name)
+      return
+    }
+    if (scope.run === this.top && this.onImport(name, how)) return
+    const { parametersOf } = scope
+    if (parametersOf !== undefined && (path.length > 0 || how === "method")) {
+      const index = trees(parametersOf["params"]).findIndex((one) => nameOf(one) === name)
+      const known = this.#parameters.get(parametersOf) ?? []
+      if (index >= 0) this.#parameters.set(parametersOf, [...known, { index, path, how }])
+    }
+    if (scope.run === run) return
+    const value = scope.values.get(name)
+    if (how === "method" && !(value && isContainer(value.init, [...value.path, ...path]))) return
+    this.#keep(scope.run, name)
+  }
+
+  #keep(run: Run, name: string): void {
+    if (run === this.top) this.changed.add(name)
+    else run.keeps ??= name
+  }
+
+  /** Takes writes of functions to what they are given as writes of their callers; called once, when all is read. */
+  passOn(): void {
+    const done = new Set<string>()
+    const calls = [...this.#calls.values()]
+    for (let before = -1; before < done.size; ) {
+      before = done.size
+      for (const [c, { callee, given, scope }] of calls.entries())
+        for (const { index, path, how } of this.#parameters.get(callee) ?? []) {
+          const id = `${c} ${index} ${path.join(".")} ${how}`
+          if (given[index] === undefined || done.has(id) || path.length > deepest) continue
+          done.add(id)
+          for (const place of placesOf(given[index], scope))
+            this.#note({ ...place, path: [...place.path, ...path] }, scope.run, how)
+        }
+    }
+  }
+
+  /** True if what a run leaves behind keeps state. */
+  keepsState(run: Run, seen = new Set<Run>()): boolean {
+    if (seen.has(run)) return false
+    seen.add(run)
+    return run.keeps !== undefined || [...run.passesOn.keys()].some((tree) => this.keepsState(this.runOf(tree), seen))
+  }
+
+  /** Factories and classes of the module whose state the top level keeps. */
+  get made(): ReadonlyArray<string> {
+    return [...this.top.passesOn].flatMap(([tree, name]) => (this.keepsState(this.runOf(tree)) ? [name] : []))
+  }
+}
