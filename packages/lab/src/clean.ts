@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { join } from "node:path"
-import { discard, FileError, isAlive, parseOwner, readRegularText } from "@winnow/files"
+import { discard, FileError, isAlive, parseJson, parseOwner, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 
 /** One thing that can go. */
@@ -52,6 +52,15 @@ const publishedIn = (results: string): ReadonlySet<string> | undefined => {
   return new Set(stdout.split("\n").map((path) => join(top.stdout.trim(), path)))
 }
 
+const parsed = (file: string) => {
+  const text = readRegularText(file, { most: 256 << 20, what: "the record of a run" })
+  try {
+    return stages(parseJson(text))
+  } catch {
+    return stages(undefined) // no JSON: no record
+  }
+}
+
 /**
  * The artifacts that a published or a recent run of a results folder names, as "stage/key".
  *
@@ -65,7 +74,7 @@ const namedIn = (results: string, since: number): ReadonlyArray<string> => {
     .filter((file) => existsSync(file))
     .filter((file) => published === undefined || published.has(realpathSync(file)) || lstatSync(file).mtimeMs > since)
     .flatMap((file) => {
-      const record = stages(JSON.parse(readRegularText(file, { most: 256 << 20, what: "the record of a run" })))
+      const record = parsed(file)
       if (record instanceof type.errors)
         throw new FileError(file, "is no record of a run, so nobody can tell what it needs; mend it or move it away")
       return record.stages.map(({ kind, key }) => `${kind}/${key}`)

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
-import type { FileError } from "@winnow/files"
+import { type FileError, parseJson } from "@winnow/files"
 import type { Effect } from "effect"
 import type { StageCode } from "./store/code/stage-code.ts"
 import { keyOf } from "./store/key.ts"
@@ -113,7 +113,7 @@ export const readMetrics = (directory: string): ReadonlyArray<Record<string, unk
     .split("\n")
     .flatMap((line) => {
       try {
-        return line === "" ? [] : [JSON.parse(line) as Record<string, unknown>]
+        return line === "" ? [] : [parseJson(line) as Record<string, unknown>]
       } catch {
         return []
       }

@@ -3,7 +3,7 @@
  * the content sets a file's change time, which no ordinary program can set back.
  */
 import { statSync } from "node:fs"
-import { hashingFile, readRegularText, writeWhole } from "@winnow/files"
+import { hashingFile, parseJson, readRegularText, writeWhole } from "@winnow/files"
 import { type } from "arktype"
 
 const Stamp = type({ stamp: "string", sha256: "string" })
@@ -23,7 +23,7 @@ const stampOf = (file: string): { readonly stamp: string; readonly settled: bool
 
 const remembered = (memory: string): Map<string, Stamps[string]> => {
   try {
-    const stamps = Stamps(JSON.parse(readRegularText(memory, { most: 64 << 20 })))
+    const stamps = Stamps(parseJson(readRegularText(memory, { most: 64 << 20 })))
     return stamps instanceof type.errors ? new Map() : new Map(Object.entries(stamps))
   } catch {
     return new Map() // not there yet, or damaged: the files themselves are read

@@ -1,7 +1,7 @@
 /** The manifest of an artifact, and its check against the place that it lies in. */
 import { statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
-import { FileError, readRegularText, sha256 } from "@winnow/files"
+import { FileError, parseJson, readRegularText, sha256 } from "@winnow/files"
 import { type } from "arktype"
 import { keyOf } from "./key.ts"
 import { knownHashes } from "./known-hashes.ts"
@@ -48,9 +48,9 @@ export const readManifest = (directory: string): Manifest => {
   const text = readRegularText(file, { most: 64 << 20, what: "a manifest" })
   let content: unknown
   try {
-    content = JSON.parse(text)
-  } catch {
-    throw new FileError(file, "is no JSON; expected the manifest of an artifact")
+    content = parseJson(text)
+  } catch (error) {
+    throw new FileError(file, `is no usable JSON (${(error as Error).message}); expected the manifest of an artifact`)
   }
   const manifest = Manifest(content)
   if (manifest instanceof type.errors) throw new FileError(file, `is no manifest of this version: ${manifest[0]}`)

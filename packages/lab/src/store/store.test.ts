@@ -139,6 +139,12 @@ test("a damaged artifact is made anew, and so is one when asked for afresh", asy
   expect(readFileSync(join(directory, "text"), "utf8")).toBe("hello")
   await Effect.runPromise(store.obtain(making("hello", runs, { fresh: true })))
   expect(runs.length).toBe(3)
+  const manifest = join(directory, "manifest.json")
+  const deep = `{"a":${"[".repeat(100_000)}${"]".repeat(100_000)}}`
+  writeFileSync(manifest, readFileSync(manifest, "utf8").replace('"versions": {}', `"versions": ${deep}`))
+  expect(store.damage("fake", key)).toContain("manifest.json: is no usable JSON (lists and objects are nested deeper")
+  await Effect.runPromise(store.obtain(making("hello", runs)))
+  expect(runs.length).toBe(4)
   rmSync(join(directory, "text"))
   expect(store.find("fake", key)).toBeUndefined()
 })

@@ -181,7 +181,7 @@ interface ParameterWrite {
   readonly how: How
 }
 
-/** What is written to while a module is read, and what comes of it. */
+/** Writes and calls of a module while it is read, and the state that they leave. */
 export class KeptState {
   readonly top = newRun()
   /** Variables of the top level that change later. */
