@@ -1,6 +1,6 @@
 /** The options of `bun run bench`. */
-import { parseArgs } from "node:util"
 import type { Sampling } from "./measure.ts"
+import { flag, optionLines, readOptions, UsageError } from "./options.ts"
 
 /** Suites in the order asked for, or all of them. */
 export interface Request {
@@ -11,32 +11,30 @@ export interface Request {
   readonly help: boolean
 }
 
-/** A command line that cannot be understood: exit code 2. */
-export class UsageError extends Error {
-  override readonly name = "UsageError"
-}
-
 /** The commands that are run alone, ours and a peer in turns. */
 const comparisons: ReadonlyArray<string> = ["step", "decode", "load", "steady", "agreement"]
 
 /** Suites by another name: `bench tokenize` beside `bench load`. */
 const aliases: Readonly<Record<string, string>> = { tokenize: "tokenizing" }
 
+const options = {
+  quick: flag("a few samples of each bench: shows that it runs, not how fast it is"),
+  json: flag("one JSON document on stdout and nothing else"),
+  list: flag("the suites and their benches, measuring nothing"),
+  help: flag("this text", "h"),
+} as const
+
 export const usage = (names: ReadonlyArray<string>): string => `bun run bench [SUITE...] [options]
 
-  SUITE     ${names.join(", ")}; all of them if none is named
-  --quick   a few samples of each bench: shows that it runs, not how fast it is
-  --json    one JSON document on stdout and nothing else
-  --list    the suites and their benches, measuring nothing
-  --help    this text
-
+  SUITE             ${names.join(", ")}; all of them if none is named
+${optionLines(options)}
 bun run bench step|decode|load|steady|agreement [options]
 
-  step      the selective step side by side with PyTorch
-  decode    decoding with and without a draft side by side with transformers
-  load      reading a model directory side by side with safetensors
-  steady    10 000 training steps, and whether memory grows
-  agreement tokens and counts of decoding with a draft, held against transformers'; each says more with --help
+  step              the selective step side by side with PyTorch
+  decode            decoding with and without a draft side by side with transformers
+  load              reading a model directory side by side with safetensors
+  steady            10 000 training steps, and whether memory grows
+  agreement         tokens and counts of decoding with a draft, held against transformers'; each says more with --help
 `
 
 /**
@@ -46,7 +44,7 @@ bun run bench step|decode|load|steady|agreement [options]
  * @error UsageError for an unknown suite or option
  */
 export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<string>): Request => {
-  const { values, positionals: given } = parse(args)
+  const { values, positionals: given } = readOptions("", args, options, true)
   const positionals = given.map((name) => aliases[name] ?? name)
   const unknown = positionals.filter((name) => !names.includes(name))
   const comparison = comparisons.find((name) => unknown.includes(name))
@@ -64,18 +62,5 @@ export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<s
     list: values.list,
     json: values.json,
     help: values.help,
-  }
-}
-
-const parse = (args: ReadonlyArray<string>) => {
-  const flag = { type: "boolean", default: false } as const
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { quick: flag, json: flag, list: flag, help: { ...flag, short: "h" } },
-    })
-  } catch (cause) {
-    throw new UsageError(`${(cause as Error).message}; the options are --quick, --json, --list, --help`)
   }
 }

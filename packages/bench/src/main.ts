@@ -1,8 +1,9 @@
 /** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
 import { benchAgreement } from "./agreement/bench-agreement.ts"
-import { parseRequest, UsageError, usage } from "./command-line.ts"
+import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
 import { benchLoad } from "./load/bench-load.ts"
+import { UsageError } from "./options.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchSteady } from "./steady/bench-steady.ts"

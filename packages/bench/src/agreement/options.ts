@@ -1,29 +1,45 @@
 /** The options of `bun run bench agreement`; everything is checked before a process is started. */
 import { readFileSync } from "node:fs"
-import { UsageError } from "../command-line.ts"
 import {
-  type CommonOptions,
-  commonOf,
-  commonOptions,
-  countOf,
+  count,
+  counts,
   optional,
-  parseOptions,
+  optionLines,
+  readOptions,
+  refuse,
+  several,
   text,
-} from "../side-by-side/option-values.ts"
+  UsageError,
+  type ValuesOf,
+  value,
+} from "../options.ts"
+import { spokenOptions } from "../side-by-side/common-options.ts"
+
+const options = {
+  peer: text("PYTHON", "", "a Python that has PyTorch and transformers"),
+  target: several(text("DIR", "", "the model that verifies, in Hugging Face format")),
+  draft: several(text("DIR", "", "the model that proposes, of the same vocabulary")),
+  prompts: several(
+    text("FILE", "", 'a line a prompt: {"ids": [...]}; these three together name a pair, give them again for another'),
+  ),
+  gamma: counts("LIST", "1,4,8", "tokens proposed a target call; 0, the target alone, is always run"),
+  new: count("N", 80, "most tokens generated after a prompt"),
+  limit: optional(count("N", 1, "only the first N prompts of each file")),
+  eos: optional(
+    value(
+      "ID",
+      "",
+      "the token that ends a text, or none; eos_token_id of the target's config.json if left out",
+      (id) => (id === "none" ? null : /^\d+$/.test(id) ? Number(id) : refuse(id, "a token id, or none")),
+    ),
+  ),
+  threads: count("N", 1, "threads of the peer"),
+  ...spokenOptions,
+} as const
 
 export const agreementUsage = `bun run bench agreement --peer PYTHON --target DIR --draft DIR --prompts FILE [options]
 
-  --peer PYTHON     a Python that has PyTorch and transformers
-  --target DIR      the model that verifies, and --draft DIR the one that proposes: Hugging Face format, one vocabulary
-  --prompts FILE    a line a prompt: {"ids": [...]}
-                    these three together name a pair; give them again for another
-  --gamma LIST      tokens proposed a target call (1,4,8); 0, the target alone, is always run
-  --new N           most tokens generated after a prompt (80)
-  --limit N         only the first N prompts of each file
-  --eos ID          the token that ends a text, or none (eos_token_id of the target's config.json)
-  --threads N       threads of the peer (1)
-  --json            one JSON object on stdout and nothing else
-`
+${optionLines(options)}`
 
 /** Folders and file of one comparison. */
 export interface PairOptions {
@@ -32,17 +48,13 @@ export interface PairOptions {
   readonly prompts: string
 }
 
-export interface AgreementOptions extends CommonOptions {
-  readonly peer: string
+type Values = ValuesOf<typeof options>
+
+/** The options' values. `eos` null: no token ends a text; undefined: what the target's config.json says. */
+export interface AgreementOptions extends Omit<Values, "target" | "draft" | "prompts" | "gamma"> {
   readonly pairs: ReadonlyArray<PairOptions>
   readonly gammas: ReadonlyArray<number>
-  readonly new: number
-  readonly limit: number | undefined
-  /** Null: no token ends a text; undefined: what the target's config.json says. */
-  readonly eos: number | null | undefined
 }
-
-const several = { type: "string", multiple: true, default: [] as Array<string> } as const
 
 const pairsOf = (given: Readonly<Record<keyof PairOptions, ReadonlyArray<string>>>): ReadonlyArray<PairOptions> => {
   const { target, draft, prompts } = given
@@ -59,31 +71,11 @@ const pairsOf = (given: Readonly<Record<keyof PairOptions, ReadonlyArray<string>
  * @error UsageError, of one line, for an unknown or missing option, or a number out of its range
  */
 export const parseAgreement = (args: ReadonlyArray<string>): AgreementOptions => {
-  const values = parseOptions("agreement", args, {
-    ...commonOptions,
-    target: several,
-    draft: several,
-    prompts: several,
-    gamma: text("1,4,8"),
-    new: text("80"),
-    limit: optional,
-    eos: optional,
-    threads: text("1"),
-  })
-  const { help, peer = "", eos } = values
-  if (!help && peer === "")
+  const { values } = readOptions("agreement", args, options)
+  const { target, draft, prompts, gamma: gammas, ...rest } = values
+  if (!rest.help && rest.peer === "")
     throw new UsageError("--peer is missing: agreement is with transformers; give a Python that has it, --peer PYTHON")
-  if (eos !== undefined && eos !== "none" && !/^\d+$/.test(eos))
-    throw new UsageError(`--eos is "${eos}", expected a token id, or none`)
-  return {
-    ...commonOf("agreement", values),
-    peer,
-    pairs: help ? [] : pairsOf(values),
-    gammas: [...new Set(values.gamma.split(",").map((part) => countOf("agreement", "gamma", part.trim())))],
-    new: countOf("agreement", "new", values.new),
-    limit: values.limit === undefined ? undefined : countOf("agreement", "limit", values.limit),
-    eos: eos === undefined ? undefined : eos === "none" ? null : Number(eos),
-  }
+  return { ...rest, gammas, pairs: rest.help ? [] : pairsOf({ target, draft, prompts }) }
 }
 
 /** The prompts of a file, one a line. @error UsageError that names the line which is none, or an empty or unreadable file */

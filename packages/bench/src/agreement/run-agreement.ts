@@ -1,15 +1,14 @@
 /** One pair of models decoded by us and by a peer, prompt by prompt; as plain data. */
-import { createHash } from "node:crypto"
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Model } from "@winnow/core"
 import { modelProposer, type Speculated, speculate } from "@winnow/decoding"
+import { sha256OfFile } from "@winnow/files"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
 import { loadModel, parameterCount } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
-import { UsageError } from "../command-line.ts"
+import { UsageError } from "../options.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
 import { type Counts, countBlocks, type PeerBlock, sumOf } from "./count.ts"
 import { type AgreementOptions, type PairOptions, readIds } from "./options.ts"
@@ -59,9 +58,7 @@ const factsOf = (folder: string, { architecture }: Model) => ({
   type: architecture.type,
   parameters: parameterCount(architecture),
   vocabularySize: architecture.vocabularySize,
-  sha256: createHash("sha256")
-    .update(readFileSync(join(folder, "model.safetensors")))
-    .digest("hex"),
+  sha256: sha256OfFile(join(folder, "model.safetensors")),
 })
 
 export interface PairAgreement {

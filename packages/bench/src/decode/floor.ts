@@ -1,5 +1,5 @@
 /** How fast decoding can be where weights come from memory: each step reads all of them once. */
-import type { Sizes } from "../side-by-side/option-values.ts"
+import type { Sizes } from "../side-by-side/common-options.ts"
 
 /** Weights that a step reads: all but the embedding, of which it reads one row. */
 export const weightsRead = ([d, layers, , f]: Sizes, vocab: number): number =>

@@ -22,7 +22,7 @@ import { initialise, saveModel } from "@winnow/models"
 import { permutation, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
-import type { Sizes } from "../side-by-side/option-values.ts"
+import type { Sizes } from "../side-by-side/common-options.ts"
 
 /** Spread of fresh weights. */
 const SPREAD = 0.02

@@ -1,7 +1,7 @@
 /** The header of every comparison: when, where and by which command it was measured. */
 import { isBusy } from "@winnow/engine"
 import { type Host, hostOf } from "../machine.ts"
-import type { CommonOptions } from "./option-values.ts"
+import type { CommonOptions } from "./common-options.ts"
 
 export interface Header {
   /** Year, month and day. */

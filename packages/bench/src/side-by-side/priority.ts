@@ -1,7 +1,7 @@
 /** Turns at the highest priority: on a machine that others use as well, a side then computes as if it were alone. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants, setPriority } from "node:os"
-import { UsageError } from "../command-line.ts"
+import { UsageError } from "../options.ts"
 
 /**
  * Gives the session of a process a priority, where the scheduler groups programs by session: priorities of threads

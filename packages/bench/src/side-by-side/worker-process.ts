@@ -4,7 +4,7 @@
  * Every worker speaks one protocol in lines: {"ready"} when it is; a line such as "step" in, {"seconds"} and what else it
  * has to tell out; at its input's end {"peakMegabytes"}. It only works while it is asked, so that sides can take turns.
  */
-import { UsageError } from "../command-line.ts"
+import { UsageError } from "../options.ts"
 import { type Environment, hugePages, keepFreedMemory } from "./peer-sides.ts"
 
 export interface Answer {

@@ -10,14 +10,16 @@ import { median, seeded } from "@winnow/numerics"
 import { engineMemory, openEngine } from "@winnow/tensor"
 import { frozenReference, frozenTarget, optimizerOptions, trainStage } from "@winnow/training"
 import { Effect, Layer } from "effect"
+import { count, optionLines, readOptions } from "../options.ts"
+import { spokenOptions } from "../side-by-side/common-options.ts"
 import { begin, type Header } from "../side-by-side/header.ts"
-import { commonOptions, countOf, parseOptions, text } from "../side-by-side/option-values.ts"
 
-export const steadyUsage = `bun run bench steady [options]
+const options = {
+  steps: count("S", 10_000, "optimizer steps of a draft of 0.1M parameters, AdaSPEC on live signals"),
+  ...spokenOptions,
+} as const
 
-  --steps S   optimizer steps of a draft of 0.1M parameters, AdaSPEC on live signals (10000)
-  --json      one JSON object on stdout and nothing else
-`
+export const steadyUsage = `bun run bench steady [options]\n\n${optionLines(options)}`
 
 /** Memory at one moment of the run. */
 export interface Moment {
@@ -144,13 +146,9 @@ export const runSteady = async (steps: number, say: (line: string) => void): Pro
 
 /** @error UsageError for arguments that cannot be */
 export const benchSteady = async (args: ReadonlyArray<string>): Promise<void> => {
-  const values = parseOptions("steady", args, {
-    steps: text("10000"),
-    json: commonOptions.json,
-    help: commonOptions.help,
-  })
+  const { values } = readOptions("steady", args, options)
   if (values.help) return console.log(steadyUsage)
-  const steps = countOf("steady", "steps", values.steps)
+  const { steps } = values
   const { finish } = begin("steady", args, values)
   const report = await runSteady(steps, (line) => console.error(line))
   finish(report, [

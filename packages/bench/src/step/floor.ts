@@ -1,5 +1,5 @@
 /** The arithmetic that a selective step cannot do without. */
-import type { Sizes } from "../side-by-side/option-values.ts"
+import type { Sizes } from "../side-by-side/common-options.ts"
 
 export interface StepSizes {
   readonly draft: Sizes

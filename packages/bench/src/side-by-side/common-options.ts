@@ -1,0 +1,71 @@
+/** The options that every comparison has, and the sizes of its models. */
+import { gptNeox } from "@winnow/model-gpt-neox"
+import {
+  count,
+  countOrNone,
+  flag,
+  type Option,
+  optional,
+  refuse,
+  text,
+  UsageError,
+  type ValuesOf,
+  value,
+  whole,
+} from "../options.ts"
+
+/** `--json` and `--help`. */
+export const spokenOptions = {
+  json: flag("one JSON object on stdout and nothing else"),
+  help: flag("this text", "h"),
+} as const
+
+/** The options that every comparison has; `needs` are the packages of the peer's Python. */
+export const commonOptions = (needs: string) =>
+  ({
+    peer: optional(text("PYTHON", "", `a Python that has ${needs}; without it ours runs alone`)),
+    threads: count("N", 2, "threads of each process"),
+    patience: countOrNone(
+      "S",
+      0,
+      "seconds that may go to waiting until other programs are quiet, and to turns that they disturbed",
+    ),
+    priority: flag("each turn at the highest priority, which root may have: for a machine that others use as well"),
+    ...spokenOptions,
+  }) as const
+
+/** Their values. */
+export type CommonOptions = ValuesOf<ReturnType<typeof commonOptions>>
+
+/** Hidden size, layers, heads, intermediate size of one GPT-NeoX. */
+export type Sizes = readonly [hidden: number, layers: number, heads: number, intermediate: number]
+
+/** Sizes of a model; `checkSizes` says whether there can be one. */
+export const sizes = (usual: string, help: string): Option<Sizes> =>
+  value("SIZES", usual, `hidden,layers,heads,intermediate ${help}`, (given) => {
+    const numbers = given.split(",").map((part) => whole(part.trim()))
+    if (numbers.length !== 4 || !numbers.every(Number.isSafeInteger))
+      return refuse(given, "four whole numbers hidden,layers,heads,intermediate of 1 or more, as in 256,6,8,1024")
+    return numbers as unknown as Sizes
+  })
+
+/** The value of `--name` is one that a GPT-NeoX with this vocabulary can have. @error UsageError */
+export const checkSizes = (name: string, [hidden, layers, heads, intermediate]: Sizes, vocab: number): void => {
+  try {
+    gptNeox.schema.assert({
+      vocab_size: vocab,
+      hidden_size: hidden,
+      num_hidden_layers: layers,
+      num_attention_heads: heads,
+      intermediate_size: intermediate,
+    })
+  } catch (cause) {
+    const why = (cause as Error).message.replace(/\s+/g, " ")
+    throw new UsageError(
+      `--${name} is "${[hidden, layers, heads, intermediate]}", which no GPT-NeoX can have: ${why}; give sizes as in --${name} 256,6,8,1024`,
+    )
+  }
+}
+
+/** Precisions of our products; sums are float32 either way. */
+export const precisions = ["bfloat16", "float32"] as const
