@@ -1,8 +1,7 @@
 /** A run's progress in short: how far all of it is and the time left, what runs, what went wrong. */
 import type { ProgressEvent } from "@winnow/lab"
-import { bar, makeScreen } from "./screen.ts"
+import { bar, makeScreen, type View } from "./screen.ts"
 import { clock } from "./time.ts"
-import type { View } from "./view.ts"
 
 type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag }>
 

@@ -1,8 +1,7 @@
 /** All of a run's progress: each stage as it begins and ends; on a terminal a bar for each that runs, elsewhere a plain line now and then. */
 import type { ProgressEvent } from "@winnow/lab"
-import { bar, makeScreen } from "./screen.ts"
+import { bar, makeScreen, type View } from "./screen.ts"
 import { clock, duration } from "./time.ts"
-import type { View } from "./view.ts"
 
 /** A stage that runs. */
 interface Running {

@@ -1,4 +1,12 @@
 /** Lines on stderr: some stay, and on a terminal some stand below them and are redrawn. */
+import type { ProgressEvent } from "@winnow/lab"
+
+/** A way to show a run's progress. */
+export interface View {
+  readonly report: (event: ProgressEvent) => void
+  /** Clears what is redrawn, so that what is printed next begins on a line of its own. */
+  readonly end: () => void
+}
 
 /** A bar of `width` characters, filled up to a fraction of 0 to 1. */
 export const bar = (fraction: number, width: number): string => {

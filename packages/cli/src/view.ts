@@ -1,13 +1,7 @@
 /** Progress on stderr, in short or in full. */
-import type { ProgressEvent } from "@winnow/lab"
 import { briefView } from "./brief-view.ts"
 import { progressView } from "./progress-view.ts"
-
-export interface View {
-  readonly report: (event: ProgressEvent) => void
-  /** Clears what is redrawn, so that what is printed next begins on a line of its own. */
-  readonly end: () => void
-}
+import type { View } from "./screen.ts"
 
 /** The view of this process: on stderr, as wide as its terminal. `brief`: how far the run is, and what went wrong. */
 export const viewOnStderr = ({ brief = false }: { readonly brief?: boolean } = {}): View =>
