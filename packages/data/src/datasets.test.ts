@@ -5,7 +5,7 @@ import { dirname, join } from "node:path"
 import type { DatasetFile } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
-import { datasetCache, makeDatasets } from "./datasets.ts"
+import { makeDatasets } from "./datasets.ts"
 
 const text = '{"a":1}\n{"a":2}\n'
 const served = new Map<string, () => Response>([
@@ -160,11 +160,4 @@ test("gzip is unpacked, and a line that is no JSON is named", async () => {
   const odd = file("/none", { path: "latin.jsonl", bytes: latin.length, sha256: sha256(latin) })
   const refused = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).lines(odd)))
   expect(refused.message).toContain("latin.jsonl could not be read: Error: line 3 is not UTF-8")
-})
-
-test("the cache is the user's", () => {
-  expect(datasetCache({ HOME: "/h" }, "linux")).toBe("/h/.cache/winnow/datasets")
-  expect(datasetCache({ HOME: "/h" }, "darwin")).toBe("/h/Library/Caches/winnow/datasets")
-  expect(datasetCache({ HOME: "/h", XDG_CACHE_HOME: "/x" }, "linux")).toBe("/x/winnow/datasets")
-  expect(datasetCache({ HOME: "/h", XDG_CACHE_HOME: "x" }, "linux")).toBe("/h/.cache/winnow/datasets")
 })

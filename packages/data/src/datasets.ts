@@ -1,10 +1,9 @@
 /** Where data sets come from: the folder WINNOW_DATA, the download cache, the hub; checked wherever they came from. */
 import { isUtf8 } from "node:buffer"
 import { readFile } from "node:fs/promises"
-import { homedir } from "node:os"
-import { isAbsolute, join } from "node:path"
+import { join } from "node:path"
 import { DataError, type DatasetFile, Datasets } from "@winnow/core"
-import { type Fetch, parseJson } from "@winnow/files"
+import { cacheFolder, type Fetch, parseJson } from "@winnow/files"
 import { Effect, Layer } from "effect"
 import { checkFile } from "./check-file.ts"
 import { type DownloadProgress, download } from "./download.ts"
@@ -18,17 +17,6 @@ export interface DatasetsOptions {
   readonly onProgress?: (progress: DownloadProgress) => void
   /** In place of the global `fetch`. */
   readonly fetch?: Fetch
-}
-
-/** `winnow/datasets` in the user's cache: XDG_CACHE_HOME (if absolute), else ~/Library/Caches or ~/.cache. */
-export const datasetCache = (
-  env: Readonly<Record<string, string | undefined>> = process.env,
-  os: string = process.platform,
-): string => {
-  const home = env["HOME"] || homedir()
-  const xdg = env["XDG_CACHE_HOME"]
-  const usual = os === "darwin" ? join(home, "Library", "Caches") : join(home, ".cache")
-  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : usual, "winnow", "datasets")
 }
 
 const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<string, DataError> =>
@@ -99,4 +87,6 @@ export const makeDatasets = (options: DatasetsOptions): Datasets["Service"] => (
  * layer is built.
  */
 export const datasetsLayer = (options: Partial<DatasetsOptions> = {}): Layer.Layer<Datasets> =>
-  Layer.sync(Datasets, () => makeDatasets({ folder: process.env["WINNOW_DATA"], cache: datasetCache(), ...options }))
+  Layer.sync(Datasets, () =>
+    makeDatasets({ folder: process.env["WINNOW_DATA"], cache: cacheFolder("datasets"), ...options }),
+  )

@@ -1,7 +1,7 @@
 export * from "./batches.ts"
 export * from "./byte-tokenizer.ts"
 export { type Codec, type EncodeOptions, makeCodec } from "./codec.ts"
-export { type DatasetsOptions, datasetCache, datasetsLayer, makeDatasets } from "./datasets.ts"
+export { type DatasetsOptions, datasetsLayer, makeDatasets } from "./datasets.ts"
 export type { DownloadProgress } from "./download.ts"
 export * from "./encode.ts"
 export * from "./mixture.ts"

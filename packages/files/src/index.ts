@@ -1,3 +1,4 @@
+export { cacheFolder } from "./cache-folder.ts"
 export { type DownloadOptions, download, type RemoteFile } from "./download.ts"
 export { DownloadFailed, type Fetch } from "./download-answer.ts"
 export { FileError, fileErrorOf, isSystemError } from "./file-error.ts"

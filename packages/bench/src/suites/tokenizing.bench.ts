@@ -2,7 +2,8 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Datasets, type Example } from "@winnow/core"
-import { datasetCache, makeDatasets, makeTokenizer, type Tokenizer, trainBpe } from "@winnow/data"
+import { makeDatasets, makeTokenizer, type Tokenizer, trainBpe } from "@winnow/data"
+import { cacheFolder } from "@winnow/files"
 import { arithmetic } from "@winnow/task-arithmetic"
 import { gsm8k } from "@winnow/task-gsm8k"
 import { Effect } from "effect"
@@ -25,7 +26,7 @@ const generatedTexts = async () =>
 const gsm8kTexts = async (folder: string) => {
   const fetch = () => Promise.reject(new Error("is not asked: a bench downloads nothing"))
   const use = gsm8k({ maxTrain: problems }).instance
-  const task = Effect.provideService(use, Datasets, makeDatasets({ folder, cache: datasetCache(), fetch }))
+  const task = Effect.provideService(use, Datasets, makeDatasets({ folder, cache: cacheFolder("datasets"), fetch }))
   return textsOf((await Effect.runPromise(task)).examples("train"))
 }
 

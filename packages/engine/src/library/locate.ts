@@ -4,6 +4,7 @@
  * Looks at WINNOW_LIBTENSORFLOW, the cache, the Python on PATH, and then downloads a wheel into the cache; `docs/engine.md`.
  */
 import { join, resolve } from "node:path"
+import { cacheFolder } from "@winnow/files"
 import { cachedLibrary, folderOf, readManifest } from "./cache.ts"
 import { type DownloadOptions, downloadLibraries } from "./download.ts"
 import { type Attempt, failedAttempt, LibraryNotFound } from "./error.ts"
@@ -11,7 +12,7 @@ import { librariesIn } from "./folder.ts"
 import { httpsWay } from "./https.ts"
 import type { Flavour, Library, Platform } from "./library.ts"
 import { pipWay } from "./pip.ts"
-import { cacheFolder, currentPlatform, flavours, seesNvidiaGpu } from "./platform.ts"
+import { currentPlatform, flavours, seesNvidiaGpu } from "./platform.ts"
 import { createMeter } from "./progress.ts"
 import { pythonLibrary } from "./python.ts"
 import { type Wheel, wheelFor } from "./wheels.ts"
@@ -57,7 +58,7 @@ export const locateLibrary = async (options: LocateOptions = {}): Promise<Librar
   attempts.push({ where: "WINNOW_LIBTENSORFLOW", why: "not set" })
 
   const gpu = options.gpu ?? (await seesNvidiaGpu(env))
-  const cache = options.cache ?? cacheFolder(env)
+  const cache = options.cache ?? cacheFolder("libtensorflow", env)
   const wheels = flavours(platform, gpu).map((flavour) => (options.wheelFor ?? wheelFor)(platform, flavour))
   const inCache = (wheel: Wheel) =>
     attempt("cache", () => cachedLibrary(join(cache, folderOf(wheel, platform)), platform))

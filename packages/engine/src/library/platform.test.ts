@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { chmodSync } from "node:fs"
 import { join } from "node:path"
 import { temporaryFolder } from "./fixtures.ts"
-import { cacheFolder, currentPlatform, flavours, seesNvidiaGpu } from "./platform.ts"
+import { currentPlatform, flavours, seesNvidiaGpu } from "./platform.ts"
 import { wheelFor } from "./wheels.ts"
 
 const nothing = () => false
@@ -14,13 +14,6 @@ test("the three platforms are known, others are refused with a way out", () => {
   expect(() => currentPlatform("darwin", "x64", nothing)).toThrow("darwin on x64 is not supported")
   expect(() => currentPlatform("win32", "x64", nothing)).toThrow("win32 on x64 is not supported")
   expect(() => currentPlatform("linux", "x64", (path) => path.includes("musl"))).toThrow("musl instead of glibc")
-})
-
-test("the cache lies where each system wants it; a relative XDG_CACHE_HOME is ignored as its standard says", () => {
-  expect(cacheFolder({ HOME: "/h" }, "linux")).toBe("/h/.cache/winnow/libtensorflow")
-  expect(cacheFolder({ HOME: "/h" }, "darwin")).toBe("/h/Library/Caches/winnow/libtensorflow")
-  expect(cacheFolder({ HOME: "/h", XDG_CACHE_HOME: "/x" }, "linux")).toBe("/x/winnow/libtensorflow")
-  expect(cacheFolder({ HOME: "/h", XDG_CACHE_HOME: "x" }, "linux")).toBe("/h/.cache/winnow/libtensorflow")
 })
 
 test("the wheel's name follows what the index publishes for each machine", () => {

@@ -1,7 +1,5 @@
-/** Facts of this machine: the build that it needs, its NVIDIA GPU if any, the place of its user's cache. */
+/** Facts of this machine: the build that it needs, its NVIDIA GPU if any. */
 import { existsSync } from "node:fs"
-import { homedir } from "node:os"
-import { isAbsolute, join } from "node:path"
 import { AttemptFailed } from "./error.ts"
 import type { Flavour, Platform } from "./library.ts"
 
@@ -32,26 +30,6 @@ export const currentPlatform = (
     `${os} on ${architecture} is not supported; expected Linux on x64 or arm64, or macOS on arm64`,
     os === "win32" ? "Run it in WSL 2." : "Use one of the supported platforms.",
   )
-}
-
-/**
- * `winnow/<part>` in the user's cache folder: XDG_CACHE_HOME (only if absolute, as its standard says), else
- * ~/Library/Caches on macOS and ~/.cache elsewhere.
- */
-export const cacheFolder = (
-  env: Environment = process.env,
-  os: string = process.platform,
-  part: "libtensorflow" | "native" = "libtensorflow",
-): string => {
-  const home = env["HOME"] || homedir()
-  const xdg = env["XDG_CACHE_HOME"]
-  const base =
-    xdg !== undefined && isAbsolute(xdg)
-      ? xdg
-      : os === "darwin"
-        ? join(home, "Library", "Caches")
-        : join(home, ".cache")
-  return join(base, "winnow", part)
 }
 
 /**

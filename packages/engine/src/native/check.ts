@@ -6,9 +6,9 @@ import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { basename, join } from "node:path"
 import { parseArgs } from "node:util"
+import { cacheFolder } from "@winnow/files"
 import { processorFlags } from "../doctor/processor.ts"
 import { AttemptFailed } from "../library/error.ts"
-import { cacheFolder } from "../library/platform.ts"
 import { objectsFolder } from "./build.ts"
 import { type Compilation, compileUnits, layOut, link } from "./compile.ts"
 import { type Compiler, findCompiler } from "./compiler.ts"
@@ -91,7 +91,7 @@ const build = async (folder: string, variant: Variant, compiler: Compiler, work:
     linkFlags: ["-pthread", ...sanitizeFlags(sanitize)],
     purpose: [variant, ...sanitize].join(", "),
     work,
-    objects: objectsFolder(cacheFolder(process.env, process.platform, "native")),
+    objects: objectsFolder(cacheFolder("native")),
   }
   await layOut(compilation)
   const [library, tests] = [unitsOf(sources), found.filter((unit) => only.length === 0 || only.includes(partOf(unit)))]

@@ -1,8 +1,8 @@
 /** Opens the native library: the best variant that compiles, loads and computes right here, or the reason why there is none. */
 import { availableParallelism } from "node:os"
+import { cacheFolder } from "@winnow/files"
 import { processorFlags } from "../doctor/processor.ts"
 import { AttemptFailed, failedAttempt } from "../library/error.ts"
-import { cacheFolder } from "../library/platform.ts"
 import { type BuildOptions, buildLibrary } from "./build.ts"
 import { UnitFailed } from "./compile.ts"
 import { findCompiler } from "./compiler.ts"
@@ -62,7 +62,7 @@ export const openNative = async <Table extends FunctionTable>(
     if (!building) say(line)
     building = true
   }
-  const cache = options.cache ?? cacheFolder(env, process.platform, "native")
+  const cache = options.cache ?? cacheFolder("native", env)
   const toTry = variantsToTry(options.processor ?? processorFlags(), env["WINNOW_NATIVE"])
   if (toTry.length === 0) return { missing: "switched off by WINNOW_NATIVE=off" }
   const notes: Array<string> = []

@@ -1,10 +1,9 @@
 /** Figures that tell whether an engine is as fast as it should be: matrix products, and what one small op costs. */
 import type { Measured } from "@winnow/engine"
+import { median } from "@winnow/numerics"
 import { native, type Precision, withPrecision } from "../native/native.ts"
 import { linear } from "../ops/linear.ts"
 import { tf } from "../tf.ts"
-
-const median = (values: ReadonlyArray<number>): number => values.toSorted((a, b) => a - b)[values.length >> 1]!
 
 /** Runs `body` once unmeasured, then up to `runs` times within `milliseconds`; the median time in milliseconds. */
 const medianTime = (body: () => void, runs: number, milliseconds: number): number => {
