@@ -71,13 +71,14 @@ export class Filter extends Context.Service<Filter, FilterInstance & { readonly 
 ) {}
 
 /** A filter with its options. R names the services that it needs. */
-export type FilterUse<R = Reference | Target> = UseWith<
-  "filter",
-  FilterInstance,
-  never,
-  never,
-  { readonly needs: Needs<R> }
->
+export type FilterUse<R = Reference | Target> = UseWith<"filter", FilterInstance, never, never, FilterPlan<R>>
+
+/** Facts of a filter that plans are made by. */
+export interface FilterPlan<out R> {
+  readonly needs: Needs<R>
+  /** About the fraction of tokens that it keeps, 0 to 1: the cost of an arm before it has run. */
+  readonly keeps: Effect.Effect<number, InvalidInput>
+}
 
 /**
  * Defines a filter.
@@ -113,7 +114,7 @@ export const defineFilter = <
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    more: () => ({ needs }),
+    more: (_, decoded) => ({ needs, keeps: Effect.map(decoded, keptBy) }),
     make: (options) =>
       Effect.sync((): FilterInstance => {
         const { select, save, restore, before, after, tensors } = functionsOf(plugin, place, spec.make(options))
@@ -129,6 +130,12 @@ export const defineFilter = <
         }
       }),
   })
+}
+
+/** The option k, by which filters name their keep ratio; all tokens where there is none. */
+const keptBy = (options: unknown): number => {
+  const { k } = options as { readonly k?: unknown }
+  return typeof k === "number" ? k : 1
 }
 
 /** The functions of a filter, whichever of its two shapes `make` returned. */

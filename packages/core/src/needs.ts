@@ -71,6 +71,27 @@ export const needsOf = <R>(
   return { statistics, models, own, services: services as ReadonlyArray<AnyService> as Needs<R>["services"] }
 }
 
+/**
+ * The needs of several plugins as one.
+ *
+ * @error InvalidInput (thrown) where two services of their own share a name
+ */
+export const jointNeeds = <R>(plugins: ReadonlyArray<Needing<R>>): Needs<R> => {
+  const each = plugins.map(({ needs }) => needs)
+  const own: Record<string, AnyService> = {}
+  for (const { kind, name, needs } of plugins)
+    for (const [field, service] of Object.entries(needs.own)) {
+      const other = own[field]
+      if (other !== undefined && other.key !== service.key) {
+        const problem = `its service ${field} is ${service.key}, and another filter beside it has ${other.key} by that name; give one another name`
+        throw new InvalidInput({ what: `${kind} ${name}`, problems: [problem] })
+      }
+      own[field] = service
+    }
+  const statistics = [...new Set(each.flatMap((needs) => needs.statistics))]
+  return needsOf(statistics, [...new Set(each.flatMap((needs) => needs.models))], own)
+}
+
 /** True if the plugins read that model, or a statistic that is computed from it. */
 export const reads = (model: ModelName, ...plugins: ReadonlyArray<Needing>): boolean =>
   plugins.some(({ needs }) => needs.models.includes(model))

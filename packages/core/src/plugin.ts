@@ -78,6 +78,19 @@ const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effe
     return error instanceof InvalidInput ? Effect.fail(error) : Effect.failCause(cause)
   })
 
+/** True for a plugin with options, a changed copy of one included. */
+export const isUse = (value: unknown): value is AnyUse =>
+  typeof value === "object" && value !== null && "withOptions" in value && "decoded" in value
+
+/** The plugins in a value, such as the filters among the options of a combinator; not the ones in their own options. */
+export const usesIn = (value: unknown): ReadonlyArray<AnyUse> => {
+  if (isUse(value)) return [value]
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(usesIn) : []
+}
+
+/** A plugin and all that are in its options, at any depth. */
+export const withInner = (use: AnyUse): ReadonlyArray<AnyUse> => [use, ...usesIn(use.options).flatMap(withInner)]
+
 const uses = new WeakSet<object>()
 
 /** True for a use as a plugin returned it: a copy with parts exchanged would have the origin of another plugin. */
@@ -86,7 +99,7 @@ export const isUseOfPlugin = (value: unknown): boolean => typeof value === "obje
 /**
  * Makes a plugin of any kind; `defineFilter` and its siblings are this with their own `make`.
  *
- * @param spec.more fields that every use of it has beside those of all plugins, from its options as they are written
+ * @param spec.more fields that every use of it has beside those of all plugins, from its options as written and decoded
  */
 export const definePlugin = <Kind extends PluginKind, const O extends Type, Instance, R, E, More extends object>(spec: {
   readonly kind: Kind
@@ -94,7 +107,7 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
   readonly options: O
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string | undefined
-  readonly more: (options: unknown) => More
+  readonly more: (options: unknown, decoded: Effect.Effect<O["infer"], InvalidInput>) => More
   readonly make: (options: O["infer"]) => Effect.Effect<Instance, E, R>
 }): Plugin<O, UseWith<Kind, Instance, R, E, More>> => {
   const what = `${spec.kind} ${spec.name}`
@@ -102,7 +115,7 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
   const use = (options: unknown): UseWith<Kind, Instance, R, E, More> => {
     const decoded = decode<unknown, O["infer"]>(what, spec.options as never, options ?? {})
     const made = {
-      ...spec.more(options ?? {}),
+      ...spec.more(options ?? {}, decoded),
       kind: spec.kind,
       name: spec.name,
       options: options ?? {},

@@ -59,7 +59,7 @@ const frozenReference = (
       }
     }
     const { kind: _, start: __, ...training } = spec
-    const arm = { ...training, name: "reference (distilled)", reference: undefined, shuffleReference: false }
+    const arm = { ...training, name: "reference (distilled)", reference: undefined }
     const from = distillingFrom(begun, spec.text, shared, seed)
     const signals = yield* signalStages(arm, undefined, from)
     return { stage: yield* armStage(arm, undefined, signals, from), architecture }

@@ -1,5 +1,5 @@
 /** The arms without which nothing follows from a selective arm's figure. */
-import { type FilterUse, InvalidInput } from "@winnow/core"
+import { type FilterUse, InvalidInput, shuffled } from "@winnow/core"
 import { Effect } from "effect"
 import type { Arm } from "./experiment/define.ts"
 import { artifactOf } from "./experiment/start.ts"
@@ -66,7 +66,7 @@ export const controls = <Only extends ControlName = ControlName>(
     const problem = `filters.random keeps ${String(share)} of the tokens, the arm's filter ${k}; give both one k`
     throw new InvalidInput({ what, problems: [problem] })
   }
-  const { reference, shuffleReference: _, lacks: __, ...rest } = arm
+  const { reference, lacks: _, ...rest } = arm
   const own = reference === undefined ? {} : { reference }
   const all = { ...rest, filter: filters.all, batchSize: Math.max(1, Math.round(k * arm.batchSize)) }
   const made: Record<ControlName, (() => Arm) | undefined> = {
@@ -78,7 +78,7 @@ export const controls = <Only extends ControlName = ControlName>(
       order === undefined
         ? undefined
         : () => ({ ...arm, filter: arm.filter.withOptions({ ...(arm.filter.options as object), order: "bottom" }) }),
-    "shuffled-reference": () => ({ ...arm, shuffleReference: true }),
+    "shuffled-reference": () => ({ ...arm, filter: shuffled(arm.filter) }),
     "from-reference": () => ({ ...all, ...own, start: artifactOf("reference"), steps: { computeOf: name } }),
   }
   const names = options.only ?? (Object.keys(made) as ReadonlyArray<string> as ReadonlyArray<Only>)

@@ -2,12 +2,12 @@ import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineFilter, defineLoss, defineTask } from "@winnow/core"
+import { defineFilter, defineLoss, defineTask, shuffled } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf as graph } from "../test/graph.ts"
-import { echo, tiny, tinyModel } from "../test/tiny.ts"
+import { behind, echo, tiny, tinyModel } from "../test/tiny.ts"
 import { arm } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
@@ -88,6 +88,17 @@ test("the text of a reference is checked before anything is trained", async () =
   expect(error.message).toContain(
     "preflight of text, bare: 1 of 1 examples (the first is number 0) have a mask of all 1",
   )
+})
+
+test("the code of a filter inside another is in the key, as its own is", async () => {
+  const arms = { ...tiny.arms, placebo: { ...tiny.arms["behind"]!, filter: shuffled(behind()) } }
+  const { measured } = await Effect.runPromise(Effect.flatMap(resolve({ ...tiny, arms }), (r) => graph(r)))
+  const pluginsOf = (name: string) => {
+    const { code } = measured.find((m) => m.name === name)!.trained.made as { code: { plugins: object } }
+    return code.plugins
+  }
+  expect(pluginsOf("placebo")).toEqual(pluginsOf("behind"))
+  expect(Object.keys(pluginsOf("placebo"))).toContain("filter behind")
 })
 
 test("an arm that reads no target has none in its key, its inputs or its division of the texts", async () => {

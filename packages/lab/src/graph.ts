@@ -1,5 +1,5 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
-import type { DataError, InvalidInput } from "@winnow/core"
+import { type DataError, type InvalidInput, isShuffled } from "@winnow/core"
 import { Effect } from "effect"
 import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolve.ts"
@@ -59,8 +59,8 @@ export interface Graph {
 export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure">): string =>
   `${task.name}/${measure.split}`
 
-/** True if a filter could divide the tokens of a text: one that reads nothing keeps all of them, or any. */
-const divides = ({ filter }: Arm): boolean => filter.needs.statistics.length > 0
+/** True if a filter could divide the tokens of a text: one that reads nothing, or a placebo, keeps all of them, or any. */
+const divides = ({ filter }: Arm): boolean => filter.needs.statistics.length > 0 && !isShuffled(filter)
 
 /** Nothing is known of any trial. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
@@ -112,10 +112,9 @@ export const buildGraph = <E = never, R = never>(
         if (reference) references.set(reference.key, reference)
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
-        const kept =
-          divides(arm) && !arm.shuffleReference
-            ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy })
-            : undefined
+        const kept = divides(arm)
+          ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy })
+          : undefined
         add(arm.name, "arm", seed, trained, { start: cell.start, reference, signals, ...(kept && { kept }) })
       }
       // A reference that is one of the arms is measured as that arm.

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineFilter } from "@winnow/core"
+import { defineFilter, shuffled } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { permutation } from "@winnow/numerics"
 import { type } from "arktype"
@@ -75,7 +75,8 @@ test("controls: one arm each, made equal to the arm in what their names say", as
   expect(by["all-equal-passes"]).toMatchObject({ steps: 16, batchSize: 3 })
   expect(by["random"]).toMatchObject({ steps: 8, batchSize: 6, filter: { name: "some" }, reference: undefined })
   expect(by["bottom"]!.filter.options).toEqual({ k: 0.5, order: "bottom" })
-  expect(by["shuffled-reference"]).toMatchObject({ shuffleReference: true, steps: 8, batchSize: 6 })
+  expect(by["shuffled-reference"]).toMatchObject({ filter: { name: "shuffled" }, steps: 8, batchSize: 6 })
+  expect(by["shuffled-reference"]!.filter.options).toMatchObject({ of: { name: "ordered", options: { k: 0.5 } } })
   expect(by["from-reference"]).toMatchObject({
     start: { kind: "reference" },
     batchSize: 3,
@@ -119,7 +120,7 @@ test("what cannot be settled is refused, with what there is", async () => {
   expect(
     await refused({ all: { ...all, start: artifactOf("reference"), reference: { kind: "average", decay: 0.5 } } }),
   ).toContain("reference average is no trained model")
-  expect(await refused({ all: { ...all, shuffleReference: true } })).toContain("reads no reference")
+  expect(await refused({ all: { ...all, filter: shuffled(everything()) } })).toContain("which reads none")
   expect(await refused({ all }, { tuning: { learningRates: [1e-3, 1e-2], seed: 1 } })).toContain("tuning.seed")
   expect(await refused({ all }, { capacity: selective as never })).toContain("filter without a reference")
 })

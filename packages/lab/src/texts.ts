@@ -7,12 +7,13 @@ import {
   type Datasets,
   type Example,
   InvalidInput,
+  isUse,
   type Split,
   type TaskInstance,
   type TaskUse,
 } from "@winnow/core"
 import { Effect } from "effect"
-import { isNode, isUse } from "./experiment/registry.ts"
+import { isNode } from "./experiment/registry.ts"
 import type { Resolved } from "./experiment/resolve.ts"
 import { keyOf, sha256 } from "./store/key.ts"
 

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { defineFilter, defineLoss, type FilterUse, type Reference, type Target } from "@winnow/core"
+import { defineFilter, defineLoss, type FilterUse, type Reference, shuffled, type Target } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
@@ -50,7 +50,7 @@ const about = (arms: Experiment["arms"], more: Partial<Experiment> = {}, only?: 
 const all = of(everything())
 const random = of(everyOther())
 const bottom = of(lengths({ order: "bottom" }))
-const shuffled = of(behind({ k: 0.5 }), { shuffleReference: true })
+const placebo = of(shuffled(behind({ k: 0.5 })))
 const chosen = of(behind({ k: 0.5 }))
 
 test("named by its author, the arm is taken as it is, and stands in the config", async () => {
@@ -63,9 +63,9 @@ test("named by its author, the arm is taken as it is, and stands in the config",
 })
 
 test("by default it is the first arm that reads its tokens and is no control, never a control", async () => {
-  expect((await about({ all, random, bottom, shuffled, chosen }))[0]).toBe("chosen")
-  expect((await about({ all, random, bottom, shuffled, top: of(lengths()) }))[0]).toBe("top")
-  expect((await about({ all, random, bottom, shuffled }))[0]).toBeUndefined()
+  expect((await about({ all, random, bottom, placebo, chosen }))[0]).toBe("chosen")
+  expect((await about({ all, random, bottom, placebo, top: of(lengths()) }))[0]).toBe("top")
+  expect((await about({ all, random, bottom, placebo }))[0]).toBeUndefined()
   expect((await about({ all, longer: of(everything(), { steps: 9 }) }))[0]).toBeUndefined()
 })
 

@@ -1,12 +1,13 @@
 /** The arm that a run is about where its author names none: never a control. */
+import { isShuffled } from "@winnow/core"
 import { canonicalJson } from "../store/key.ts"
 import type { ResolvedArm } from "./resolve.ts"
 
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 
 /** A reference read at other tokens, or the opposite order: arms that are there to be compared to. */
-const isTurned = ({ shuffleReference, config }: ResolvedArm): boolean =>
-  shuffleReference ||
+const isTurned = ({ filter, config }: ResolvedArm): boolean =>
+  isShuffled(filter) ||
   (config["filter"] as { readonly options: Readonly<Record<string, unknown>> }).options["order"] === "bottom"
 
 /**

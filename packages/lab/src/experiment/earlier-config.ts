@@ -13,11 +13,14 @@ const referenceOf = ({ kind, task, ...training }: Node): Node =>
     ? { kind: "trained", ...training, ...(task === undefined ? {} : { text: { kind: "task", task } }) }
     : { kind, ...training }
 
-/** An arm began with the drafts' start or with its reference, by a name. */
-const armOf = ({ from, reference, ...arm }: Node): Node => ({
+/** An arm began with the drafts' start or with its reference, by a name; a placebo was a flag of the arm. */
+const armOf = ({ from, reference, shuffleReference, ...arm }: Node): Node => ({
   ...arm,
   ...(isNode(reference) ? { reference: referenceOf(reference) } : {}),
   ...(from === undefined ? {} : { start: { kind: from === "start" ? "draft" : from } }),
+  ...(shuffleReference === true && isNode(arm["filter"])
+    ? { filter: { name: "shuffled", options: { of: { kind: "filter", ...arm["filter"] } } } }
+    : {}),
 })
 
 const each = (node: Node, of: (inner: Node) => Node): Node =>

@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
+import { both, linear, schedule, shuffled } from "@winnow/core"
 import { Effect } from "effect"
-import { everything, squares, tiny } from "../../test/tiny.ts"
+import { behind, everything, squares, tiny } from "../../test/tiny.ts"
 import { findExperiments, loadExperiment, presetsOf } from "../experiments.ts"
 import { buildGraph } from "../graph.ts"
 import { inOrder } from "../stage.ts"
@@ -30,7 +31,11 @@ const all: ReadonlyArray<readonly [string, Experiment]> = [
           start: artifactOf("reference"),
           reference: tiny.reference!,
         },
-        placebo: { ...tiny.arms["behind"]!, shuffleReference: true },
+        placebo: { ...tiny.arms["behind"]!, filter: shuffled(behind({ k: 0.5 })) },
+        moving: {
+          ...tiny.arms["behind"]!,
+          filter: both(schedule(behind(), { k: linear(1, 0.3, { end: 0.5 }) }), shuffled(behind({ k: 0.9 }))),
+        },
       },
       tuning: { learningRates: [0.001, 0.003, 0.01], seed: 9, prompts: 3 },
       capacity: arm({ filter: everything(), loss: squares(), steps: 20, batchSize: 4 }),
@@ -72,7 +77,7 @@ test("a config that names what is not here is refused with what there is", async
   const registry = new Map([...registryOf(tiny)].filter(([key]) => key !== "filter behind"))
   const { message } = await run(Effect.flip(fromConfig(config, registry)))
   expect(message).toBe(
-    'the config of the run: no filter "behind" here; there are everything (add others to the experiment\'s plugins)',
+    'the config of the run: no filter "behind" here; there are everything, shuffled, schedule, both (add others to the experiment\'s plugins)',
   )
   expect((await run(Effect.flip(fromConfig({ name: "x" }, registry)))).message).toContain("has no arms")
 })

@@ -1,12 +1,10 @@
 /** The plugins that an experiment can name, and values from outside in which they are named. */
-import type { AnyUse, PluginKind } from "@winnow/core"
+import { type AnyUse, bothFilter, isUse, type PluginKind, scheduleFilter, shuffledFilter, usesIn } from "@winnow/core"
 import type { Experiment } from "./define.ts"
+import { pluginFields } from "./plugin-fields.ts"
 
 /** An object that is no plugin: what has fields. */
 export type Node = Readonly<Record<string, unknown>>
-
-export const isUse = (value: unknown): value is AnyUse =>
-  typeof value === "object" && value !== null && "withOptions" in value && "decoded" in value
 
 export const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !isUse(value)
@@ -14,31 +12,25 @@ export const isNode = (value: unknown): value is Node =>
 /** Plugins by kind and name: those registered, and those in use. */
 export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 
-/** The plugins that an experiment can name: its `plugins`, and every plugin it uses. */
+/** Filters of filters that every experiment can name. */
+const combinators = [shuffledFilter, scheduleFilter, bothFilter]
+
+/** The plugins that an experiment can name: every plugin it uses, its `plugins`, and combinators. */
 export const registryOf = (experiment: Experiment): Registry => {
   const registry = new Map<string, (options: unknown) => AnyUse>()
   const visit = (value: unknown): void => {
-    if (isUse(value)) {
-      registry.set(`${value.kind} ${value.name}`, value.withOptions)
-      visit(value.options)
-    } else if (isNode(value)) for (const inner of Object.values(value)) visit(inner)
+    for (const use of usesIn(value)) {
+      registry.set(`${use.kind} ${use.name}`, use.withOptions)
+      visit(use.options)
+    }
   }
   const { plugins = [], ...rest } = experiment
   visit(rest)
   for (const plugin of plugins) registry.set(`${plugin.kind} ${plugin.plugin}`, plugin.use)
+  for (const { kind, plugin, use } of combinators)
+    if (!registry.has(`${kind} ${plugin}`)) registry.set(`${kind} ${plugin}`, use)
   return registry
 }
-
-/** Fields that hold a plugin, by their name wherever they stand. */
-const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
-  ["filter", "filter"],
-  ["loss", "loss"],
-  ["model", "model"],
-  ["proposer", "proposer"],
-  ["score", "score"],
-  ["study", "study"],
-  ["task", "task"],
-])
 
 /**
  * A plugin from its name, or from `{ name, options }`.
@@ -61,15 +53,27 @@ export const pluginNamed = (
   )
 }
 
-/** A value from outside, with the names in plugin fields made into plugins; `field` is where it stands. */
+const kinds: ReadonlySet<string> = new Set(pluginFields.values())
+
+/** The kind of a plugin that a value names, by its field or by itself: `{ kind, name, options }`. */
+const kindNamed = (field: string, value: unknown): PluginKind | undefined => {
+  const byField = pluginFields.get(field)
+  if (byField !== undefined || !isNode(value)) return byField
+  const { kind } = value
+  const named = typeof kind === "string" && kinds.has(kind) && Object.hasOwn(value, "name")
+  return named ? (kind as PluginKind) : undefined
+}
+
+/** A value from outside, with the plugins that it names in their places; `field` is where it stands. */
 export const revive = (
   registry: Registry,
   field: string,
   value: unknown,
   fail: (problem: string) => Error,
 ): unknown => {
-  const kind = pluginFields.get(field)
+  const kind = kindNamed(field, value)
   if (kind !== undefined) return pluginNamed(registry, kind, value, fail)
+  if (Array.isArray(value)) return value.map((inner) => revive(registry, "", inner, fail))
   if (!isNode(value)) return value
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revive(registry, key, inner, fail)]))
 }

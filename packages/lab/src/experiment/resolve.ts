@@ -1,15 +1,15 @@
 /** From what the author wrote to what will be done: every default filled in, every option checked, before any work. */
 import {
+  type AnyUse,
   cut,
   decode,
   type Family,
   type FilterUse,
   InvalidInput,
+  isUse,
   type LossUse,
-  type PluginKind,
   reads,
   type TaskUse,
-  type Use,
 } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
@@ -20,6 +20,7 @@ import type { StudyUse } from "../study/study.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { ownStarts } from "./places.ts"
+import { pluginFields } from "./plugin-fields.ts"
 import {
   armSpec,
   type draftSpec,
@@ -47,8 +48,6 @@ export interface SettledArm extends Training {
   readonly loss: LossUse<unknown>
   /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
   readonly reference: ResolvedReference | undefined
-  /** True if the filter reads the reference's figures of other tokens. */
-  readonly shuffleReference: boolean
   /** A signal that nothing in the arm reads is live. */
   readonly signals: SignalsOptions
 }
@@ -90,23 +89,28 @@ export interface Resolved {
 
 /** A plugin as plain JSON: its name and its options, defaults included. */
 export const plain = (
-  use: Use<PluginKind, unknown, unknown, unknown>,
+  use: AnyUse,
 ): Effect.Effect<{ readonly name: string; readonly options: Record<string, unknown> }, InvalidInput> =>
   Effect.gen(function* () {
     return { name: use.name, options: yield* plainSpec(yield* use.decoded) }
   })
 
+/** A value as plain JSON. A plugin says its kind too where its field does not. */
+const plainValue = (field: string, value: unknown): Effect.Effect<unknown, InvalidInput> => {
+  if (isUse(value)) {
+    const kind = pluginFields.get(field) === value.kind ? {} : { kind: value.kind }
+    return Effect.map(plain(value), (named) => ({ ...kind, ...named }))
+  }
+  if (Array.isArray(value)) return Effect.forEach(value, (inner) => plainValue("", inner))
+  return typeof value === "object" && value !== null ? plainSpec(value) : Effect.succeed(value)
+}
+
 /** A spec as plain JSON: each plugin in it by name and options. */
 export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, InvalidInput> =>
   Effect.gen(function* () {
-    const out: Array<readonly [string, unknown]> = []
-    for (const [key, value] of Object.entries(spec)) {
-      if (value === undefined) continue
-      const isUse = typeof value === "object" && value !== null && "withOptions" in value
-      const isObject = typeof value === "object" && value !== null && !Array.isArray(value)
-      out.push([key, isUse ? yield* plain(value) : isObject ? yield* plainSpec(value) : value])
-    }
-    return Object.fromEntries(out)
+    const out: Record<string, unknown> = {}
+    for (const [key, value] of Object.entries(spec)) if (value !== undefined) out[key] = yield* plainValue(key, value)
+    return out
   })
 
 /** References that are other weights at each step. */
@@ -159,8 +163,6 @@ const resolveArm = Effect.fnUntraced(function* (
       `it begins with the reference, and ${given === undefined ? "there is none" : `reference ${given.kind} is no trained model`}; ` +
         "set its or the experiment's reference to distilled or trained",
     )
-  if (arm.shuffleReference && !needs)
-    return yield* refuse(`shuffleReference is set, and filter ${arm.filter.name} reads no reference; leave it out`)
   if (given?.kind === "distilled" && reads("reference", given.filter))
     return yield* refuse(
       `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,

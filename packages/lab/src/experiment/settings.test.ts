@@ -35,6 +35,27 @@ test("a setting changes one value: numbers, lists, options of plugins, plugins b
   expect(config["target"]).toMatchObject({ model: { options: { hidden_size: 32 } } })
 })
 
+test("a filter of filters: put in by name, changed inside, and by its own options", async () => {
+  const { arms } = await resolved(
+    'arms.all.filter={"name":"shuffled","options":{"of":{"kind":"filter","name":"behind","options":{"k":0.7}}}}',
+    "arms.all.filter.of.k=0.2",
+    'arms.behind.filter={"name":"both","options":{"of":[{"kind":"filter","name":"behind"},{"kind":"filter","name":"everything"}]}}',
+    "arms.behind.filter.of.1=behind",
+    "arms.behind.filter.of.1.k=0.9",
+    "arms.behind.filter.divideBy=valid",
+  )
+  const ofBehind = (k: number) => ({ kind: "filter", name: "behind", options: { k } })
+  expect(arms.map(({ config }) => config["filter"])).toEqual([
+    { name: "shuffled", options: { of: ofBehind(0.2) } },
+    { name: "both", options: { of: [ofBehind(0.5), ofBehind(0.9)], divideBy: "valid" } },
+  ])
+  expect(arms[0]!.reference?.kind).toBe("distilled") // the filter inside reads one
+  const shuffled = 'arms.all.filter={"name":"shuffled","options":{"of":{"kind":"filter","name":"behind"}}}'
+  expect(await refused(shuffled, "arms.all.filter.of.k=7")).toContain("k must be at most 1 (was 7)")
+  expect(await refused(shuffled, "arms.all.filter.of.q=1")).toMatch(/q must be removed.*Options of filter behind: k/)
+  expect(await refused(shuffled, "arms.all.filter.of=everything")).toContain("a filter that reads a reference")
+})
+
 test("a reference may be set whole, and an arm added", async () => {
   const { arms } = await resolved(
     'arms.behind.reference={"kind":"checkpoint","every":3}',

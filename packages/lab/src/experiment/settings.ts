@@ -1,12 +1,12 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
-import { type AnyUse, InvalidInput } from "@winnow/core"
+import { type AnyUse, InvalidInput, isUse } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { loraOptions } from "@winnow/models"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
-import { isNode, isUse, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
+import { isNode, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import { fromShort, type ShortForms } from "./short-forms.ts"
 import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec, tuningSpec } from "./spec.ts"
 import { armStart, shortStarts } from "./start.ts"
@@ -95,14 +95,27 @@ class Change {
 
   /** The options of a plugin with one changed, checked at once: the error is about this setting. */
   option(use: AnyUse, path: ReadonlyArray<string>): AnyUse {
-    const value = revive(this.registry, path.at(-1) ?? "", this.setting.value, this.fail)
-    const changed = use.withOptions(setIn(use.options, path, value))
+    const changed = use.withOptions(this.inOptions(use.options, path, path.at(-1)!))
     const exit = Effect.runSyncExit(Effect.result(changed.decoded))
     if (exit._tag === "Success" && exit.value._tag === "Success") return changed
     const known = Effect.runSyncExit(Effect.result(use.decoded))
     const keys = known._tag === "Success" && known.value._tag === "Success" ? Object.keys(known.value.success) : []
     const problem = exit._tag === "Success" && exit.value._tag === "Failure" ? exit.value.failure.message : "refused"
     throw this.fail(`${problem}. Options of ${use.kind} ${use.name}: ${keys.join(", ") || "none"}`)
+  }
+
+  /** A value among the options of a plugin, which may be a plugin or a list of them. */
+  inOptions(value: unknown, path: ReadonlyArray<string>, field: string): unknown {
+    const [key, ...deeper] = path
+    if (isUse(value))
+      return key === undefined
+        ? pluginNamed(this.registry, value.kind, this.setting.value, this.fail)
+        : this.option(value, path)
+    if (key === undefined) return revive(this.registry, field, this.setting.value, this.fail)
+    if (Array.isArray(value) && /^\d+$/.test(key) && Number(key) < value.length)
+      return value.with(Number(key), this.inOptions(value[Number(key)], deeper, field))
+    const node = isNode(value) ? value : {}
+    return { ...node, [key]: this.inOptions(Object.hasOwn(node, key) ? node[key] : undefined, deeper, field) }
   }
 
   apply(node: unknown, depth = 0): unknown {
@@ -133,15 +146,6 @@ class Change {
     }
     return { ...node, [key]: this.apply(own ?? (deeper.length > 0 ? {} : undefined), depth + 1) }
   }
-}
-
-const setIn = (options: unknown, path: ReadonlyArray<string>, value: unknown): unknown => {
-  const [key, ...deeper] = path
-  if (key === undefined) return value
-  // An option may be a plugin itself, such as the score of a study.
-  if (isUse(options)) return options.withOptions(setIn(options.options, path, value))
-  const node = isNode(options) ? options : {}
-  return { ...node, [key]: setIn(Object.hasOwn(node, key) ? node[key] : undefined, deeper, value) }
 }
 
 /**

@@ -1,8 +1,18 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
-import { brief, type FilterUse, type LossUse, positiveFloat32, type Target, temperature } from "@winnow/core"
+import {
+  brief,
+  type FilterUse,
+  filterUse,
+  type LossUse,
+  lossUse,
+  positiveFloat32,
+  type Target,
+  taskUse,
+  temperature,
+} from "@winnow/core"
 import { type } from "arktype"
 import { natural, seed } from "./numbers.ts"
-import { filterUse, lossUse, studyUse, taskUse } from "./plugin-use.ts"
+import { studyUse } from "./plugin-use.ts"
 import { type ArmStartSpec, armStart, draftStart, referenceStart, type StartSpec, targetStart } from "./start.ts"
 import { type DistillingSpec, distillingFields, type TrainingSpec, trainingFields } from "./training-spec.ts"
 
@@ -55,8 +65,6 @@ export const armSpec = type({
   steps: type(natural).or(stepsOfCompute),
   // The weights that the arm begins with: the drafts' start if left out.
   start: armStart.default(() => ({ kind: "draft" })),
-  // A placebo: the reference's figures go to other tokens of the micro-batch, so the filter reads the same numbers in the wrong places.
-  shuffleReference: "boolean = false",
 })
 
 export const tuningSpec = type({
@@ -160,8 +168,6 @@ export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
   readonly steps: number | { readonly computeOf: string }
   /** The weights that the arm begins with, the drafts' start if left out. */
   readonly start?: ArmStartSpec
-  /** A placebo: the filter reads the reference's figures of other tokens of the micro-batch. */
-  readonly shuffleReference?: boolean
 }
 
 export type TuningSpec = typeof tuningSpec.inferIn

@@ -3,10 +3,9 @@
  *
  * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "folder:DIR".
  */
-import { brief, type ModelUse } from "@winnow/core"
+import { brief, type ModelUse, modelUse } from "@winnow/core"
 import { type } from "arktype"
 import { seed } from "./numbers.ts"
-import { modelUse } from "./plugin-use.ts"
 import type { ShortForms } from "./short-forms.ts"
 import { type TrainingSpec, trainingSpec } from "./training-spec.ts"
 

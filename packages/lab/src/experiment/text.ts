@@ -3,10 +3,9 @@
  *
  * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "written:target".
  */
-import { type TaskUse, temperature } from "@winnow/core"
+import { type TaskUse, taskUse, temperature } from "@winnow/core"
 import { type } from "arktype"
 import { natural, seed } from "./numbers.ts"
-import { taskUse } from "./plugin-use.ts"
 import type { ShortForms } from "./short-forms.ts"
 
 const ofTask = type({

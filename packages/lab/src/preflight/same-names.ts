@@ -1,7 +1,7 @@
 /** Plugins that are not what their name and origin say: tables, keys and `--set` could not tell them apart. */
-import { cut, InvalidInput, isUseOfPlugin } from "@winnow/core"
+import { cut, InvalidInput, isUse, isUseOfPlugin } from "@winnow/core"
 import { Effect } from "effect"
-import { isNode, isUse } from "../experiment/registry.ts"
+import { isNode } from "../experiment/registry.ts"
 
 /** A plugin's definition is told by the function that makes uses of it. */
 type Definition = unknown
@@ -35,8 +35,9 @@ export const checkNames = (what: string, experiment: object): Effect.Effect<void
             `${at} is a changed copy of ${named}; define a plugin of its own, or give ${value.name} other options`,
           )
         meet(value.kind, value.name, value.withOptions, at)
-      } else if (isNode(value))
-        for (const [key, inner] of Object.entries(value)) visit(inner, at ? `${at}.${key}` : key)
+        visit(value.options, `${at}.options`)
+      } else if (Array.isArray(value)) for (const [i, inner] of value.entries()) visit(inner, `${at}.${i}`)
+      else if (isNode(value)) for (const [key, inner] of Object.entries(value)) visit(inner, at ? `${at}.${key}` : key)
     }
     const { plugins, ...rest } = experiment as { readonly plugins?: unknown }
     visit(rest, "")

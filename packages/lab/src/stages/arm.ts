@@ -3,7 +3,6 @@ import {
   type AnyService,
   type Architecture,
   armLayer,
-  Filter,
   frozen,
   type InvalidInput,
   provideNeeds,
@@ -14,7 +13,6 @@ import {
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
-import { shuffledReference } from "../shuffled-reference.ts"
 import { type Stage, type StageError, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
@@ -47,7 +45,6 @@ const armWork = (
 ) =>
   Effect.gen(function* () {
     const loss = yield* arm.loss.instance
-    const { k } = yield* arm.filter.decoded
     return yield* workOf(
       label,
       arm,
@@ -61,7 +58,7 @@ const armWork = (
         lossReadsBatch: loss.batch !== undefined,
         signals: arm.signals,
       },
-      typeof k === "number" ? k : 1,
+      yield* arm.filter.keeps,
     )
   })
 
@@ -81,14 +78,6 @@ export const referenceSignalsOf = ({
   loss,
   form: signals.target,
 })
-
-/** The arm as a layer; in a placebo the filter reads the reference's figures of other tokens. */
-const layerOf = ({ filter, loss, shuffleReference }: SettledArm) => {
-  const layer = armLayer(filter, loss)
-  if (!shuffleReference) return layer
-  const shuffled = Effect.map(Filter, (filter) => ({ ...shuffledReference(filter), models: filter.models }))
-  return Layer.merge(layer, Layer.effect(Filter, shuffled).pipe(Layer.provide(layer)))
-}
 
 /** One arm under one seed, or a distilled reference: filter, loss, target and reference are the layers of one program. */
 export const armStage = (
@@ -122,7 +111,6 @@ export const armStage = (
         ...trainingFields(spec),
         ...(following ? { reference: referenceSpec } : {}),
         ...(cached ? { signals: spec.signals } : {}),
-        ...(spec.shuffleReference ? { shuffleReference: true } : {}),
       }),
       inputs: given.map(({ input }) => input),
       code: stageCode({ revisions: ["training"], tensors: true, plugins: [arm.filter, arm.loss] }),
@@ -176,7 +164,7 @@ export const armStage = (
             data: text,
             seed,
             signals: { options: spec.signals, cached: read },
-          }).pipe(Effect.provide(provideNeeds(layerOf(arm), [arm.filter, arm.loss], services)))
+          }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], services)))
         }).pipe(Effect.scoped),
     })
   })

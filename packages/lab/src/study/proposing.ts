@@ -3,11 +3,10 @@
  *
  * Both are measured on the same texts of the same target at the run's gamma. The proposer has no seed; the drafts have.
  */
-import type { ProposerUse } from "@winnow/core"
+import { type ProposerUse, proposerUse } from "@winnow/core"
 import { mbsu } from "@winnow/decoding"
 import { type } from "arktype"
 import { Effect } from "effect"
-import { proposerUse } from "../experiment/plugin-use.ts"
 import { armsOf } from "../record/comparisons.ts"
 import type { IntervalRecord, RunRecord } from "../record/schema.ts"
 import type { ProposerFigure, ProposerSummary } from "../stages/proposer.ts"

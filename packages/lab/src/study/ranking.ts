@@ -4,11 +4,10 @@
  * Each arm is a candidate: the same filter, loss and budget from another start. The score of each start stands beside the
  * acceptance that the arm reached, and Kendall's tau says how far both put the candidates in one order.
  */
-import { type ScoreInstance, tryScore } from "@winnow/core"
+import { type ScoreInstance, scoreUse, tryScore } from "@winnow/core"
 import { kendallTau } from "@winnow/numerics"
 import { type } from "arktype"
 import { Effect } from "effect"
-import { scoreUse } from "../experiment/plugin-use.ts"
 import { armsOf } from "../record/comparisons.ts"
 import type { RowRecord, RunRecord } from "../record/schema.ts"
 import { startScoreStage } from "../stages/start-score.ts"

@@ -1,5 +1,5 @@
 /** Small runs that touch every numeric path: families, losses, filters, signal forms, references, precisions. Seconds each. */
-import { defineTask, type ModelUse } from "@winnow/core"
+import { defineTask, type ModelUse, shuffled } from "@winnow/core"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
@@ -101,7 +101,7 @@ export const goldenExperiments: Readonly<Record<string, Experiment>> = {
     checkpoint: arm({ filter: adaspec(), loss: kl(), ...budget, reference: checkpoint({ every: 2 }) }),
     average: arm({ filter: adaspec(), loss: kl(), ...budget, reference: ema({ decay: 0.9 }) }),
     "clean-text": arm({ filter: focusFinetune(), loss: crossEntropy(), ...budget, reference: trained(budget) }),
-    shuffled: arm({ filter: adaspec(), loss: kl(), ...budget, shuffleReference: true }),
+    shuffled: arm({ filter: shuffled(adaspec()), loss: kl(), ...budget }),
     "micro-batches": arm({ filter: adaspec(), loss: kl(), ...budget, microBatches: 2 }),
     bfloat16: arm({ filter: adaspec(), loss: kl(), ...budget, precision: "bfloat16" }),
   }),

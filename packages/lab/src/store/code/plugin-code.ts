@@ -1,6 +1,6 @@
 /** The code of a plugin as a key holds it. */
 import { dirname, relative } from "node:path"
-import type { Origin, PluginKind } from "@winnow/core"
+import { type AnyUse, type Origin, type PluginKind, withInner } from "@winnow/core"
 import { isHouseSource } from "./house.ts"
 import { moduleGraph } from "./module-graph.ts"
 
@@ -55,10 +55,10 @@ export const pluginCode = (use: Coded): PluginCode | undefined => {
   }
 }
 
-/** The code of several plugins by kind and name, for a stage's key. */
-export const pluginCodes = (uses: ReadonlyArray<Coded>): Readonly<Record<string, PluginCode>> =>
+/** The code of several plugins, and of those among their options, by kind and name: for a stage's key. */
+export const pluginCodes = (uses: ReadonlyArray<AnyUse>): Readonly<Record<string, PluginCode>> =>
   Object.fromEntries(
-    uses.flatMap((use) => {
+    uses.flatMap(withInner).flatMap((use) => {
       const code = pluginCode(use)
       return code ? [[`${use.kind} ${use.name}`, code] as const] : []
     }),

@@ -1,7 +1,8 @@
 /** The code of a stage as its key holds it: revisions, the arithmetic of tensors, the plugins that it runs. */
+import type { AnyUse } from "@winnow/core"
 import { engineInfo } from "@winnow/tensor"
 import { arithmetic } from "./arithmetic.ts"
-import { type Coded, type PluginCode, pluginCodes } from "./plugin-code.ts"
+import { type PluginCode, pluginCodes } from "./plugin-code.ts"
 import { type Revision, revisions } from "./revisions.ts"
 
 /** The part of the code that is in a key. */
@@ -19,7 +20,7 @@ export interface StageCode {
 export const stageCode = (spec: {
   readonly revisions: ReadonlyArray<Revision>
   readonly tensors: boolean
-  readonly plugins?: ReadonlyArray<Coded>
+  readonly plugins?: ReadonlyArray<AnyUse>
 }): StageCode => {
   const plugins = pluginCodes(spec.plugins ?? [])
   return {

@@ -1,0 +1,47 @@
+/** The placebo of filters that compare the draft to a reference. */
+import { permutation } from "@winnow/numerics"
+import { type } from "arktype"
+import type { FilterUse } from "../filter.ts"
+import { reads } from "../needs.ts"
+import { filterUse } from "../plugin-use.ts"
+import { readsModel, type Statistic, type Statistics } from "../statistics/index.ts"
+import { combined, defineCombinator } from "./combinator.ts"
+
+/** The plugin behind `shuffled`, for settings and configs. */
+export const shuffledFilter = defineCombinator({
+  name: "shuffled",
+  options: type({
+    "+": "reject",
+    of: filterUse.narrow(
+      (use, ctx) =>
+        reads("reference", use) ||
+        ctx.reject({ expected: "a filter that reads a reference", actual: `${use.name}, which reads none` }),
+    ),
+  }),
+  keeps: (_, [of]) => of!,
+  make: (_, [of]) => {
+    const filter = of!
+    return {
+      ...filter,
+      select: (input) => {
+        const order = permutation(input.N, input.rng)
+        const dealt = (values: Statistics[Statistic]) => Float32Array.from(order, (n) => values[n]!)
+        const ofReference = filter.needs.filter((s) => readsModel(s, "reference")).map((s) => [s, dealt(input[s])])
+        return filter.select({ ...input, ...Object.fromEntries(ofReference) })
+      },
+    }
+  },
+})
+
+/**
+ * The filter with the reference's statistics of each micro-batch dealt out anew: the same numbers, one permutation for all of
+ * them, each at another token's place. The gain of such an arm does not come from the reference's judgement of a token.
+ *
+ * The permutation is drawn from the generator of run, step and micro-batch, before the filter draws from it.
+ *
+ * @source own; a placebo with the same marginals
+ */
+export const shuffled = <R>(filter: FilterUse<R>): FilterUse<R> => combined(shuffledFilter({ of: filter }), filter)
+
+/** True of a filter that `shuffled` made: it is there to be compared to. */
+export const isShuffled = (filter: FilterUse<unknown>): boolean => filter.withOptions === shuffledFilter.use

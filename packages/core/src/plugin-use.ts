@@ -1,0 +1,33 @@
+/** Schemas of plugins with their options, one for each kind: experiments, and plugins that are made of others, hold them as values. */
+import { type } from "arktype"
+import { cut, kindOf } from "./contract/brief.ts"
+import type { FilterUse } from "./filter.ts"
+import type { LossUse } from "./loss.ts"
+import type { ModelUse } from "./model.ts"
+import { type AnyUse, isUse, type PluginKind } from "./plugin.ts"
+import type { ProposerUse } from "./proposer.ts"
+import type { ScoreUse } from "./score.ts"
+import type { TaskUse } from "./task.ts"
+
+/** The schema of a plugin with options, of one kind, whatever it requires. */
+export const useOf = <U extends AnyUse>(kind: PluginKind) =>
+  type("object").narrow((value, ctx): value is U => {
+    const found = value as Partial<AnyUse>
+    if (isUse(value) && found.kind === kind) return true
+    const expected = `a ${kind} plugin with its options`
+    if (typeof value === "function" && found.kind === kind) {
+      const { plugin } = value as { readonly plugin?: unknown }
+      return ctx.reject({
+        expected: `${expected}: call it, ${cut(String(plugin), 64)}({ ... })`,
+        actual: "the plugin itself",
+      })
+    }
+    return ctx.reject({ expected, actual: isUse(value) ? `a ${value.kind}` : kindOf(value) })
+  })
+
+export const filterUse = useOf<FilterUse<unknown>>("filter")
+export const lossUse = useOf<LossUse<unknown>>("loss")
+export const proposerUse = useOf<ProposerUse>("proposer")
+export const scoreUse = useOf<ScoreUse>("score")
+export const modelUse = useOf<ModelUse>("model")
+export const taskUse = useOf<TaskUse>("task")

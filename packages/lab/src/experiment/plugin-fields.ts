@@ -1,0 +1,13 @@
+/** Fields that hold a plugin. */
+import type { PluginKind } from "@winnow/core"
+
+/** Kinds of plugins by the name of the field that holds one, wherever it stands: there a name alone says what is meant. */
+export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
+  ["filter", "filter"],
+  ["loss", "loss"],
+  ["model", "model"],
+  ["proposer", "proposer"],
+  ["score", "score"],
+  ["study", "study"],
+  ["task", "task"],
+])
