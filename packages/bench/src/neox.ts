@@ -1,5 +1,5 @@
 /** The small GPT-NeoX models of the benches, with random weights: speed does not depend on what they know. */
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { initialise } from "@winnow/models"
 import { Effect } from "effect"
@@ -8,7 +8,7 @@ import { Effect } from "effect"
 export const vocabulary = 4096
 
 /** Hidden size d, layers, heads of 32; the feed-forward layers are 4 d wide, as in Pythia. */
-export const neox = async (d: number, layers: number, seed: number): Promise<Model> => {
+export const neox = async (d: number, layers: number, seed: number): Promise<Decoder> => {
   const use = gptNeox({
     vocab_size: vocabulary,
     max_position_embeddings: 512,

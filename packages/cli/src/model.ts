@@ -1,7 +1,7 @@
 /** Models that commands open. */
-import { DataError, type Model } from "@winnow/core"
+import { DataError, type Decoder } from "@winnow/core"
 import { houseFamilies } from "@winnow/lab"
-import { loadModel, logitsOf } from "@winnow/models"
+import { loadDecoder, logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 
@@ -12,7 +12,7 @@ import { Effect } from "effect"
  */
 export const openModel = (folder: string) =>
   Effect.flatMap(houseFamilies, (families) =>
-    Effect.acquireRelease(loadModel(folder, families), (model) => Effect.sync(() => model.dispose())),
+    Effect.acquireRelease(loadDecoder(folder, families), (model) => Effect.sync(() => model.dispose())),
   )
 
 /** Positions that are tried. */
@@ -25,7 +25,7 @@ const TRIED = 32
  */
 export const requireFiniteLogits = (
   folder: string,
-  model: Model,
+  model: Decoder,
   ids: ArrayLike<number>,
 ): Effect.Effect<void, DataError> =>
   Effect.suspend(() => {

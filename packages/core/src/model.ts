@@ -1,5 +1,5 @@
 /**
- * A decoder model as the rest of Winnow sees it: hidden states, a vocabulary head, parameters by name, a cache.
+ * Models as the rest of Winnow sees them: hidden states, a vocabulary head, parameters by name; decoders have a cache.
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
  */
@@ -7,6 +7,7 @@ import type { NativeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
+import { InvalidInput } from "./errors.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { StepState } from "./step-state.ts"
 
@@ -62,18 +63,22 @@ export interface FileNames {
 export interface Family {
   /** Its `model_type`. */
   readonly plugin: string
-  readonly use: (options: unknown) => ModelUse
+  readonly use: (options: unknown) => ModelUse<Attends>
   /**
    * The architecture that a config.json describes.
    * @param where names the file in errors and notes
    * @error InvalidInput (thrown) with one line a problem
    */
-  readonly fromConfig: (config: Readonly<Record<string, unknown>>, where: string) => Architecture
+  readonly fromConfig: (config: Readonly<Record<string, unknown>>, where: string) => Architecture<Attends>
   readonly names: FileNames
 }
 
-/** An architecture with its sizes fixed: everything but the numbers. */
-export interface Architecture {
+/** The positions of its sequence that a position attends to: those before it and its own, or all. */
+export type Attends = "before" | "both"
+
+/** An architecture with its sizes fixed: everything but the numbers. Of a decoder, unless its type says otherwise. */
+export interface Architecture<A extends Attends = "before"> {
+  readonly attends: A
   /** `model_type` of config.json. */
   readonly type: string
   /** config.json as `transformers` reads it. */
@@ -93,13 +98,16 @@ export interface Architecture {
   readonly trunkFlops: (T: number) => number
   /**
    * Hidden states [B, T, d] after the final norm, differentiable in the parameters.
-   * With a cache the T tokens follow the P cached ones and are appended to it.
+   * With a cache the T tokens follow the P cached ones and are appended to it; an encoder has none.
    *
-   * @param start_BT not with a cache: several sequences packed into one row. For each token, row-major, the first
-   *   position of its row that it attends to and counts its own position from; t + 1 for padding at position t
+   * @param start_BT not with a cache: where the sequence of each token begins in its row, row-major, from which its
+   *   positions count; t + 1 for padding at position t. A token attends to those of its own sequence: from there to
+   *   itself, or where attention goes both ways to all tokens of the same start. So sequences can be packed into one row,
+   *   and padding is not attended to. Left out: each row is one sequence without padding; padding on the right of a
+   *   decoder's row changes nothing before it and needs no start
    */
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
-  /** The same with a cache, as a program of the native decoder. Left out, or undefined: decoding runs `hidden`. */
+  /** A decoder's computation with a cache, as a program for native code. Left out, or undefined: decoding runs `hidden`. */
   readonly nativeProgram?: () => NativeProgram | undefined
   /** The parameters that files hold in another form. */
   readonly stored?: ReadonlyMap<string, Stored>
@@ -154,41 +162,92 @@ export interface Adapters {
   readonly compose: () => void
 }
 
-/** An architecture with its numbers. */
-export interface Model {
-  readonly architecture: Architecture
+/** An architecture with its numbers: hidden states, and a head to the vocabulary. Every model is one. */
+export interface Encoder<A extends Attends = Attends> {
+  readonly architecture: Architecture<A>
   readonly parameters: Parameters
   /** The variables that training moves: all parameters, some of them, or the variables that `adapters` are made of. */
   readonly trained: Parameters
   readonly adapters?: Adapters
   /** The head's weight, [V, d]: logits = h . head^T. No architecture here has a bias in its head. */
   readonly head_Vd: tf.Variable
-  /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`, for packed sequences. */
+  /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`. */
   readonly hidden: (ids_BT: tf.Tensor2D, start_BT?: Int32Array) => tf.Tensor3D
-  /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
-  readonly decoding: (pad_B?: Int32Array) => Decoding
   readonly dispose: () => void
 }
 
-/** The parameters that training changes: those that are trained, or are made of trained variables. */
-export const movedParameters = ({ trained, adapters }: Model): Parameters => adapters?.of ?? trained
+/** A model that attends to what is before: it decodes token by token. */
+export interface Decoder extends Encoder<"before"> {
+  /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
+  readonly decoding: (pad_B?: Int32Array) => Decoding
+}
 
-export type ModelUse = UseWith<"model", Architecture, never, never, { readonly family: Family }>
+/** The model of an architecture: a decoder where attention goes to what is before. */
+export type ModelOf<A extends Attends> = [A] extends ["before"] ? Decoder : Encoder<A>
+
+/** True of a model that decodes. */
+export const isDecoder = (model: Encoder): model is Decoder =>
+  model.architecture.attends === "before" && "decoding" in model
+
+/**
+ * A model as a decoder.
+ *
+ * @param what the model in the error: a folder, "the draft"
+ * @error InvalidInput (thrown) for an encoder
+ */
+export const asDecoder = (model: Encoder, what: string): Decoder => {
+  if (isDecoder(model)) return model
+  throw notDecoder(model.architecture.type, what)
+}
+
+/**
+ * An architecture as a decoder's.
+ *
+ * @param what the model in the error: a folder, "the draft"
+ * @error InvalidInput (thrown) for one that attends both ways
+ */
+export const decoderArchitecture = (architecture: Architecture<Attends>, what: string): Architecture => {
+  if (attendsBefore(architecture)) return architecture
+  throw notDecoder(architecture.type, what)
+}
+
+/** True of a decoder's architecture. */
+export const attendsBefore = (architecture: Architecture<Attends>): architecture is Architecture =>
+  architecture.attends === "before"
+
+const notDecoder = (type: string, what: string) =>
+  new InvalidInput({
+    what,
+    problems: [`${type} attends both ways, so it does not write text token by token; take a decoder, such as llama`],
+  })
+
+/** The parameters that training changes: those that are trained, or are made of trained variables. */
+export const movedParameters = ({ trained, adapters }: Pick<Encoder, "trained" | "adapters">): Parameters =>
+  adapters?.of ?? trained
+
+/** A model with its options, as an experiment names it: of a decoder, unless its type says otherwise. */
+export type ModelUse<A extends Attends = "before"> = UseWith<
+  "model",
+  Architecture<A>,
+  never,
+  never,
+  { readonly family: Family }
+>
 
 /**
  * Defines a family: options are the fields of its config.json. `defineFamily` of `@winnow/models` makes the parts from a
  * description of the layers.
  */
-export const defineModel = <const O extends Type>(spec: {
+export const defineModel = <const O extends Type, A extends Attends>(spec: {
   /** Its `model_type`. */
   readonly name: string
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string
   readonly options: O
-  readonly make: (options: O["infer"]) => Architecture
+  readonly make: (options: O["infer"]) => Architecture<A>
   readonly fromConfig: Family["fromConfig"]
   readonly names: FileNames
-}): Plugin<O, ModelUse> & Family => {
+}): Plugin<O, ModelUse<A>> & Family => {
   const { fromConfig, names } = spec
   checkDefinition("model", spec, {
     fromConfig: (value) => (typeof value === "function" ? undefined : "is no function; expected one of a config.json"),
@@ -200,11 +259,11 @@ export const defineModel = <const O extends Type>(spec: {
     options: spec.options,
     from: spec.from,
     more: (): { readonly family: Family } => ({ family }),
-    make: (options) => Effect.sync((): Architecture => ({ ...spec.make(options), family })),
+    make: (options) => Effect.sync((): Architecture<A> => ({ ...spec.make(options), family })),
   })
-  const family: Plugin<O, ModelUse> & Family = Object.assign(plugin, {
+  const family: Plugin<O, ModelUse<A>> & Family = Object.assign(plugin, {
     names,
-    fromConfig: (config: Readonly<Record<string, unknown>>, where: string): Architecture => ({
+    fromConfig: (config: Readonly<Record<string, unknown>>, where: string): Architecture<Attends> => ({
       ...fromConfig(config, where),
       family,
     }),
@@ -214,13 +273,13 @@ export const defineModel = <const O extends Type>(spec: {
 
 /** A frozen model: its shape, and its numbers unless signals from a cache stand for them. */
 export interface Frozen {
-  readonly architecture: Architecture
+  readonly architecture: Architecture<Attends>
   /** undefined where nothing runs it. */
-  readonly model: Model | undefined
+  readonly model: Encoder | undefined
 }
 
 /** A frozen model whose numbers are there. */
-export const frozen = (model: Model): Frozen => ({ architecture: model.architecture, model })
+export const frozen = (model: Encoder): Frozen => ({ architecture: model.architecture, model })
 
 /** The frozen large model p that verifies. */
 export class Target extends Context.Service<Target, Frozen>()("@winnow/core/Target") {}

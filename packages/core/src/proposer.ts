@@ -11,7 +11,7 @@ import { checkDefinition } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { checkedParts, checkedProposal } from "./contract/proposer-contract.ts"
 import type { DataError } from "./errors.ts"
-import type { Model } from "./model.ts"
+import type { Decoder } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Sampling } from "./sampling-options.ts"
 
@@ -67,7 +67,7 @@ export interface Proposer {
   /** Most tokens that it reads; left out: no limit. */
   readonly maxLength?: number
   /** The draft, where all proposals are those of one decoder model: passes over finished texts then estimate acceptance. */
-  readonly model?: Model
+  readonly model?: Decoder
   /**
    * True if each proposal is certain and depends on the text alone, and one with less room is the beginning of one with
    * more: replaying finished texts then counts acceptance.

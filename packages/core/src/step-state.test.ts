@@ -1,10 +1,10 @@
 /** States are joined, saved through JSON and given back to others of the same names. */
 import { expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
-import type { Model } from "./model.ts"
+import type { Encoder } from "./model.ts"
 import { jointState, type StepState, variablesState } from "./step-state.ts"
 
-const draft = {} as Model // the hooks of these states do not read it
+const draft = {} as Encoder // the hooks of these states do not read it
 
 const counter = (calls: Array<string>, name: string) => {
   let count = 0

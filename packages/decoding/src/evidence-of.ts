@@ -1,5 +1,5 @@
 /** Evidence of any proposer on finished texts of the target, by the way that the proposer allows. */
-import type { Model, Proposer, Sampling } from "@winnow/core"
+import type { Decoder, Proposer, Sampling } from "@winnow/core"
 import type { Pieces, Rollout } from "@winnow/generation"
 import { type Evidence, greedyPass, sampledPass } from "./evidence.ts"
 import { replayPass } from "./replay.ts"
@@ -17,7 +17,7 @@ export interface BlockConditions {
  * @returns undefined for a proposer of which only decoding tells: no draft model, and not deterministic
  */
 export const evidenceOnGreedy = (
-  target: Model,
+  target: Decoder,
   proposer: Proposer,
   rollouts: ReadonlyArray<Rollout>,
   conditions: BlockConditions,
@@ -30,7 +30,7 @@ export const evidenceOnGreedy = (
 
 /** The same on texts that the target sampled so: a pass of both models, or a replay. */
 export const evidenceOnSamples = (
-  target: Model,
+  target: Decoder,
   proposer: Proposer,
   rollouts: ReadonlyArray<Rollout>,
   sampling: Sampling,

@@ -4,7 +4,7 @@
  *
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
-import { checkedOptions, DataError, type Model, type Proposer, type Sampling, samplingOptions } from "@winnow/core"
+import { checkedOptions, DataError, type Decoder, type Proposer, type Sampling, samplingOptions } from "@winnow/core"
 import { atOnce } from "@winnow/files"
 import { adjusted, argmaxRows, type Pieces, type Rollout, row } from "@winnow/generation"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
@@ -51,7 +51,7 @@ export interface ReplayEvidence extends CommonEvidence {
 export type Evidence = PassEvidence | ReplayEvidence
 
 /** The rollouts as far as a draft of this context can propose their tokens. */
-const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Model): ReadonlyArray<Rollout> =>
+const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Decoder): ReadonlyArray<Rollout> =>
   rollouts.map((rollout) => {
     const length = readableLength(rollout.prompt.length, architecture.maxLength)
     return length >= rollout.tokens.length ? rollout : { ...rollout, tokens: rollout.tokens.subarray(0, length) }
@@ -65,7 +65,7 @@ const lengths = (rollouts: ReadonlyArray<Rollout>) => rollouts.map(({ tokens }) 
  * The target does not run: its greedy choice is the text itself. In pieces, for `driven`: the pass may take minutes.
  */
 export function* greedyPass(
-  draft: Model,
+  draft: Decoder,
   rollouts: ReadonlyArray<Rollout>,
   options: PassOptions = {},
 ): Pieces<PassEvidence> {
@@ -138,8 +138,8 @@ const requireFinite = ({ logits_RV, rollout_R, position_R }: ForcedRows, rollout
  * that is not finite
  */
 export function* sampledPass(
-  target: Model,
-  draft: Model,
+  target: Decoder,
+  draft: Decoder,
   rollouts: ReadonlyArray<Rollout>,
   sampling: typeof samplingOptions.inferIn & { readonly temperature: number },
   options: PassOptions = {},
@@ -175,7 +175,10 @@ export const greedyEvidence = (...of: Parameters<typeof greedyPass>): PassEviden
 export const sampledEvidence = (...of: Parameters<typeof sampledPass>): PassEvidence => atOnce(sampledPass(...of))
 
 /** @error Error if the two have not the same number of ids: no acceptance is defined then */
-export const requireSameVocabulary = (target: Model, { vocabularySize: U }: Pick<Proposer, "vocabularySize">): void => {
+export const requireSameVocabulary = (
+  target: Decoder,
+  { vocabularySize: U }: Pick<Proposer, "vocabularySize">,
+): void => {
   const V = target.architecture.vocabularySize
   if (U !== undefined && V !== U)
     throw new Error(`target has a vocabulary of ${V}, draft of ${U}: both need the same tokenizer and embedding size`)

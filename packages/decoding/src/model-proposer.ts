@@ -7,8 +7,8 @@
  * seen its own last token. So each call simply gives it what its cache lacks, the whole prompt at first.
  */
 import type {
+  Decoder,
   Decoding,
-  Model,
   Proposal,
   ProposalContext,
   Proposer,
@@ -24,7 +24,7 @@ class ModelSequence implements ProposerSequence {
   #length = 0
 
   constructor(
-    readonly draft: Model,
+    readonly draft: Decoder,
     readonly start: SequenceStart,
   ) {
     this.#cache = draft.decoding()
@@ -67,7 +67,7 @@ export const unseen = ({ length }: Decoding, text: ReadonlyArray<number>, block:
 }
 
 /** Proposes what a draft model would write: greedy at temperature 0, else drawn as the target's tokens are. */
-export const modelProposer = (draft: Model): Proposer => {
+export const modelProposer = (draft: Decoder): Proposer => {
   const { architecture } = draft
   return {
     name: "model",

@@ -1,5 +1,5 @@
 /** Speculative decoding of many prompts, one after the other, with what is counted. */
-import type { Model, Proposer } from "@winnow/core"
+import type { Decoder, Proposer } from "@winnow/core"
 import { drive, type Rollout, type Stop } from "@winnow/generation"
 import {
   type SpeculativeCounts,
@@ -29,7 +29,7 @@ export interface SpeculateHooks {
 
 /** Decodes one prompt; other work and Ctrl-C get their turn between blocks. */
 export const speculateOne = async (
-  target: Model,
+  target: Decoder,
   proposer: Proposer | undefined,
   prompt: ArrayLike<number>,
   options: SpeculativeOptions,
@@ -50,7 +50,7 @@ export const speculateOne = async (
  * @error InvalidInput for bad options; RangeError for a bad prompt; Error if the vocabularies differ
  */
 export const speculate = async (
-  target: Model,
+  target: Decoder,
   proposer: Proposer | undefined,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: SpeculativeOptions,

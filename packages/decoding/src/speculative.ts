@@ -9,8 +9,8 @@
 import {
   checkedIds,
   checkedOptions,
+  type Decoder,
   type Decoding,
-  type Model,
   type Proposal,
   type Proposer,
   type ProposerSequence,
@@ -122,7 +122,7 @@ export class SpeculativeSession implements Session {
    * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a bad prompt; Error if vocabularies differ or a proposer is missing
    */
   constructor(
-    readonly target: Model,
+    readonly target: Decoder,
     readonly proposer: Proposer | undefined,
     prompt: ArrayLike<number>,
     options: SpeculativeOptions,

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { randomPrompts, tablePair } from "@winnow/testing"
 import { Effect } from "effect"
@@ -8,9 +8,9 @@ import { modelProposer } from "./model-proposer.ts"
 import { measureSpeedup } from "./speedup.ts"
 
 /** A model that notes the length of the first call of every decoding (the whole prompt), in order. */
-const noting = (model: Model, name: string, log: Array<string>): Model => ({
+const noting = (model: Decoder, name: string, log: Array<string>): Decoder => ({
   ...model,
-  decoding: (...given: Parameters<Model["decoding"]>) => {
+  decoding: (...given: Parameters<Decoder["decoding"]>) => {
     const decoding = model.decoding(...given)
     let first = true
     return {

@@ -1,5 +1,5 @@
 /** Speed-up by wall time: the target alone and with the proposer, alternating in one process on the same prompts. */
-import type { Model, Proposer } from "@winnow/core"
+import type { Decoder, Proposer } from "@winnow/core"
 import { median } from "@winnow/numerics"
 import { blockEfficiencyOf } from "./counts.ts"
 import { mbsu, secondsPerToken } from "./formulas.ts"
@@ -135,7 +135,7 @@ const summarise = (
  * @error NothingToTime without prompts, or if all texts ended within the first block (no time of a call is known then)
  */
 export const measureSpeedup = async (
-  target: Model,
+  target: Decoder,
   proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: SpeculativeOptions,

@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, R rows of a chunk, d hidden size, V vocabulary.
  */
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { logits, type Pieces, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -81,7 +81,7 @@ const layOut = (rollouts: ReadonlyArray<Rollout>, batch: ReadonlyArray<number>) 
  * @param visit synchronous; called inside a `tf.tidy`
  */
 export function* teacherForced(
-  models: ReadonlyArray<Model>,
+  models: ReadonlyArray<Decoder>,
   rollouts: ReadonlyArray<Rollout>,
   { batchTokens, chunkBytes }: typeof passOptions.infer,
   visit: (rows: ForcedRows) => void,

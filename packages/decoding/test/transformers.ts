@@ -1,5 +1,5 @@
 /** Small transformers with random numbers, spread so that choices are sharp. */
-import type { Architecture, Model } from "@winnow/core"
+import type { Architecture, Decoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
 import { initialise } from "@winnow/models"
@@ -22,7 +22,7 @@ export const architectures: ReadonlyArray<readonly [string, Effect.Effect<Archit
 ]
 
 /** Adds noise to every parameter, so that logits spread (sharper choices) and two models differ in part. */
-export const shake = (model: Model, scale: number, seed: number): Model => {
+export const shake = (model: Decoder, scale: number, seed: number): Decoder => {
   for (const [name, value] of model.parameters)
     tf.tidy(() => {
       const noise = normals(value.size, scale, seeded(seed, name))
@@ -32,7 +32,7 @@ export const shake = (model: Model, scale: number, seed: number): Model => {
 }
 
 /** Always the same numbers. */
-export const randomModel = (architecture: Architecture): Model => shake(initialise(architecture, 1), 0.2, 2)
+export const randomModel = (architecture: Architecture): Decoder => shake(initialise(architecture, 1), 0.2, 2)
 
 type Path = readonly [name: string, on: <T>(run: () => T) => T]
 const natively: Path = ["native", (run) => run()]

@@ -1,5 +1,5 @@
 /** Texts that a model writes while it is being trained, between two steps. */
-import { InvalidInput, type Model } from "@winnow/core"
+import { type Decoder, InvalidInput } from "@winnow/core"
 import type { Rng } from "@winnow/numerics"
 import { type GenerateOptions, GenerateSession } from "./generate.ts"
 import type { Rollout, Stop } from "./rollout.ts"
@@ -21,7 +21,7 @@ const SEEDS = 2 ** 32
  * the model's context
  */
 export const continuations = (
-  model: Model,
+  model: Decoder,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: ContinuationOptions,
   rng: Rng,

@@ -3,7 +3,7 @@
  *
  * Letters: B rows of a batch, T positions, V vocabulary.
  */
-import { checkedIds, checkedOptions, type Decoding, type Model, samplingOptions } from "@winnow/core"
+import { checkedIds, checkedOptions, type Decoder, type Decoding, samplingOptions } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
 
 import { drive, type Session } from "./drive.ts"
@@ -69,7 +69,7 @@ export class GenerateSession implements Session {
 
   /** @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a prompt that is empty or fills the model's context */
   constructor(
-    readonly model: Model,
+    readonly model: Decoder,
     prompts: ReadonlyArray<ArrayLike<number>>,
     options: GenerateOptions,
     stop?: Stop,
@@ -177,7 +177,7 @@ export class GenerateSession implements Session {
  * @error InvalidInput for bad options; RangeError for a bad prompt; the signal's reason if aborted
  */
 export const generate = async (
-  model: Model,
+  model: Decoder,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: GenerateOptions,
   { stop, signal, onProgress }: GenerateHooks = {},

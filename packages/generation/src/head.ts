@@ -3,15 +3,15 @@
  *
  * Letters: B sequences, T positions, R rows, d hidden size, V vocabulary.
  */
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { product, tf } from "@winnow/tensor"
 
 /** Logits [R, V] of hidden states [R, d]. */
-export const logits = (model: Model, h_Rd: tf.Tensor2D): tf.Tensor2D =>
+export const logits = (model: Decoder, h_Rd: tf.Tensor2D): tf.Tensor2D =>
   product(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true)
 
 /** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the rest never meets the head. */
-export const lastLogits = (model: Model, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {
+export const lastLogits = (model: Decoder, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {
   const [B, T, d] = h_BTd.shape
   const h = T === last ? h_BTd : tf.slice(h_BTd, [0, T - last, 0], [B, last, d])
   return logits(model, tf.reshape(h, [B * last, d]))

@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T new positions, R = B rows that are asked for, V vocabulary.
  */
-import type { Decoding, Model, Sampling } from "@winnow/core"
+import type { Decoder, Decoding, Sampling } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
 import { adjusted, restricted } from "./sampling.ts"
@@ -27,7 +27,7 @@ export interface Rows {
  * @param ids_BT B times T ids
  */
 export const choicesAfter = (
-  model: Model,
+  model: Decoder,
   decoding: Decoding,
   ids_BT: Int32Array,
   B: number,
@@ -48,7 +48,7 @@ export const choicesAfter = (
  * up to the first rejection are. Void once the decoding state is used again.
  */
 export const distributionsAfter = (
-  model: Model,
+  model: Decoder,
   decoding: Decoding,
   ids_BT: Int32Array,
   B: number,

@@ -5,7 +5,7 @@
  * usual: norms, softmaxes and the optimizer are left out. The backward pass is counted through all layers, also those below the
  * lowest one that is trained. Letters: d hidden size, V vocabulary, T context length.
  */
-import { type Architecture, modelsRead, readsModel, type Statistic } from "@winnow/core"
+import { type Architecture, type Attends, modelsRead, readsModel, type Statistic } from "@winnow/core"
 import { frozenTrunkSize, type TrainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 
@@ -21,11 +21,11 @@ export interface TokenCounts {
 
 /** The forward and backward passes that ran for each token. */
 export interface Passes {
-  readonly draft: Architecture
+  readonly draft: Architecture<Attends>
   /** The part of the draft that is trained; all of it if left out. */
   readonly part?: TrainedPart | undefined
-  readonly target?: Architecture | undefined
-  readonly reference?: Architecture | undefined
+  readonly target?: Architecture<Attends> | undefined
+  readonly reference?: Architecture<Attends> | undefined
   /** The filter's statistics. */
   readonly needs: ReadonlyArray<Statistic>
   readonly lossNeedsTarget: boolean
@@ -37,7 +37,7 @@ export interface Passes {
   readonly T: number
 }
 
-const head = (a: Architecture): number => 2 * a.hiddenSize * a.vocabularySize
+const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * a.vocabularySize
 
 /** FLOPs of a stage: draft forward and backward on all tokens, its head on kept ones; frozen models forward where read. */
 export const trainingFlops = (

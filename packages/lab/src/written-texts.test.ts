@@ -3,11 +3,11 @@ import { expect, test } from "bun:test"
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineTask, type Model } from "@winnow/core"
+import { type Decoder, defineTask } from "@winnow/core"
 import { byteTokenizer, datasetsLayer, passSize } from "@winnow/data"
 import { generate } from "@winnow/generation"
 import { llama } from "@winnow/model-llama"
-import { initialise, loadModel, saveModel } from "@winnow/models"
+import { initialise, loadDecoder, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
@@ -86,7 +86,7 @@ test("an arm reads what the target writes: each text up to its end, as one promp
   expect(encoded.examples.length + lost).toBe(12)
   expect(encoded.examples.length).toBeGreaterThan(6)
 
-  const target = await Effect.runPromise(loadModel(artifacts.get(text!.inputs[2]!.key)!.directory, [llama]))
+  const target = await Effect.runPromise(loadDecoder(artifacts.get(text!.inputs[2]!.key)!.directory, [llama]))
   const prompts = (await train(artifacts.get(data.key)!)).examples
   for (const [i, { ids, promptLength }] of encoded.examples.entries()) {
     const from = prompts[encoded.source[i]!]!
@@ -206,7 +206,7 @@ test("a stopped writing goes on with the next portion, and one that is damaged i
 }, 60_000)
 
 /** A model whose every text is its end alone: only the end's row of the head is not 0, and nothing of a prompt matters. */
-const silent = (model: Model): void => {
+const silent = (model: Decoder): void => {
   for (const [name, variable] of model.parameters) {
     const shape = variable.shape
     const end = () =>

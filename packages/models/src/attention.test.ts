@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { native, tf, withoutNative } from "@winnow/tensor"
-import { causalAttention, type HeadLayout, sequenceFrame } from "./attention.ts"
+import { attention, type HeadLayout, sequenceFrame } from "./attention.ts"
 import { embedding, plainEmbedding } from "./embedding.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 
@@ -31,9 +31,10 @@ const valuesOf = ({ B, T, layout, rotated, start_N }: Case, packed: tf.Tensor2D)
   const frame = sequenceFrame(rotary, B, T, start_N)
   expect(packed.shape[1]).toBe((heads + 2 * kvHeads) * headSize)
   const dy = random("dy", [B * T, heads * headSize])
-  const { value, grad } = tf.valueAndGrad<tf.Tensor, tf.Tensor>((x) =>
-    causalAttention(x as tf.Tensor2D, frame, layout),
-  )(packed, dy)
+  const { value, grad } = tf.valueAndGrad<tf.Tensor, tf.Tensor>((x) => attention(x as tf.Tensor2D, frame, layout))(
+    packed,
+    dy,
+  )
   return [value, grad]
 }
 
@@ -139,7 +140,7 @@ for (const way of none ? (["plain"] as const) : (["native", "plain"] as const))
           [5, 4],
         ] as const) {
           const rotary = rotaryEmbedding({ headSize: 8, rotated: 8, theta: 10000, maxLength: 5 })
-          const alone = causalAttention(tf.slice2d(packed, [from, 0], [T, 32]), sequenceFrame(rotary, 1, T), layout)
+          const alone = attention(tf.slice2d(packed, [from, 0], [T, 32]), sequenceFrame(rotary, 1, T), layout)
           expect(largestDifference(tf.slice(whole, [from, 0], [T, 16]), alone)).toBeLessThan(1e-6)
         }
         expect(tf.max(tf.abs(tf.slice(whole, [9, 0], [3, 16]))).dataSync()[0]!).toBe(0)

@@ -1,5 +1,6 @@
 /**
- * Causal self-attention over rotated queries and keys, with its closed-form gradient, and with a cache.
+ * Self-attention over rotated queries and keys, to what is before or both ways, with its closed-form gradient; and to what
+ * is before with a cache. The native kernel is of attention to what is before; both ways runs the TensorFlow ops.
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T, h head size, Q query heads,
  * G key-value heads, C = Q + 2 G.
@@ -7,7 +8,7 @@
  * Everything is laid out heads first, [heads, B, T, h]: queries, keys and values are then runs of the first
  * dimension, which TensorFlow splits without a copy, and tables and masks broadcast over it.
  */
-import type { Cache } from "@winnow/core"
+import type { Attends, Cache } from "@winnow/core"
 import { address, customGrad, type Native, native, output, product, tf } from "@winnow/tensor"
 import { attentionMask, packedMask } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
@@ -50,10 +51,16 @@ export const attentionFrame = (rotary: Rotary, B: number, T: number, cache?: Cac
 /**
  * The tensors of one forward pass over whole sequences; the caller's tidy owns them.
  *
- * @param start_N of packed sequences: the first position 0 to t of its sequence that each row attends to, from which its
- *   positions count; t + 1 for padding, whose context is 0. Left out: each sequence is one, all attend from its first on
+ * @param start_N of packed sequences: the first position 0 to t of each row's sequence, from which its positions count;
+ *   t + 1 for padding, whose context is 0. Left out: each sequence is one and has no padding
  */
-export const sequenceFrame = (rotary: Rotary, B: number, T: number, start_N?: Int32Array): SequenceFrame => {
+export const sequenceFrame = (
+  rotary: Rotary,
+  B: number,
+  T: number,
+  start_N?: Int32Array,
+  attends: Attends = "before",
+): SequenceFrame => {
   if (start_N !== undefined) {
     const wrong = start_N.length === B * T ? start_N.findIndex((start, n) => start < 0 || start > (n % T) + 1) : -2
     if (wrong !== -1)
@@ -63,8 +70,11 @@ export const sequenceFrame = (rotary: Rotary, B: number, T: number, start_N?: In
           : `packed sequences: token ${wrong % T} of sequence ${Math.floor(wrong / T)} starts at ${start_N[wrong]}, expected 0 to ${(wrong % T) + 1}`,
       )
   }
-  const fast = native()
-  const plainMask = () => (start_N === undefined ? attentionMask(B, T, 0) : packedMask(B, T, start_N))
+  const fast = attends === "before" ? native() : undefined
+  const plainMask = () => {
+    if (start_N !== undefined) return packedMask(attends, B, T, start_N)
+    return attends === "before" ? attentionMask(B, T, 0) : undefined
+  }
   return {
     B,
     T,
@@ -149,12 +159,12 @@ const groupSum = (a_QBTS: tf.Tensor4D, b_QBTh: tf.Tensor4D, { heads, kvHeads }: 
 }
 
 /**
- * `causalAttention` of TensorFlow ops.
+ * `attention` of TensorFlow ops.
  *
  * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)), so that no score but the
  * probabilities is kept for the backward pass.
  */
-export const plainCausalAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D => {
+export const plainAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D => {
   const context_Nc = maskedAttention(packed_Nc, frame, layout)
   if (frame.start_N === undefined) return context_Nc
   const { B, T } = frame
@@ -241,10 +251,10 @@ const nativeAttention = (
   )
 }
 
-/** Attention of T positions to themselves and those before, [N, C h] to [N, Q h], differentiable. */
-export const causalAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D =>
+/** Attention among T positions, as the frame says, [N, C h] to [N, Q h]; differentiable. */
+export const attention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D =>
   frame.native === undefined
-    ? plainCausalAttention(packed_Nc, frame, layout)
+    ? plainAttention(packed_Nc, frame, layout)
     : nativeAttention(frame.native, packed_Nc, frame, layout)
 
 /** Keys and values of one layer, each [G, 1, B, S, h]. */

@@ -1,5 +1,5 @@
 /** From the config.json of a Hugging Face model directory to an architecture, or to a reason why not. */
-import { type Architecture, type Family, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, type Family, InvalidInput } from "@winnow/core"
 import type { Field } from "./config-fields.ts"
 import type { RopeConfig } from "./rope-config.ts"
 import { isRecord, own, shown } from "./shown.ts"
@@ -82,7 +82,7 @@ export const architectureFromConfig = (
   families: ReadonlyArray<Family>,
   config: unknown,
   where = "config.json",
-): Architecture => {
+): Architecture<Attends> => {
   const fail = (problem: string) => new InvalidInput({ what: where, problems: [problem] })
   if (!isRecord(config)) throw fail(`a JSON object was expected (was ${shown(config)})`)
   const type = own(config, "model_type")

@@ -10,4 +10,5 @@ export const families = [gpt2, gptNeox, llama]
 export const architectureFromConfig = (given: unknown, where?: string) =>
   config.architectureFromConfig(families, given, where)
 export const loadModel = (dir: string) => files.loadModel(dir, families)
+export const loadDecoder = (dir: string) => files.loadDecoder(dir, families)
 export const readArchitecture = (dir: string) => files.readArchitecture(dir, families)

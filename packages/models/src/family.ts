@@ -1,13 +1,13 @@
 /** A family of models as a plugin: options, a description of the layers, and how its folders are read. */
-import { defineModel, type Family, type FileNames, type ModelUse, type Plugin } from "@winnow/core"
+import { type Attends, defineModel, type Family, type FileNames, type ModelUse, type Plugin } from "@winnow/core"
 import { ArkErrors, type Type } from "arktype"
+import { architectureOf } from "./architecture.ts"
 import { type ConfigKeys, optionsFromConfig } from "./config.ts"
 import { commonFields, type Field } from "./config-fields.ts"
-import { decoder } from "./decoder.ts"
 import type { Description } from "./instructions.ts"
 
-/** A family that is called with options, or handed to `loadModel`. */
-export type FamilyPlugin<O extends Type> = Plugin<O, ModelUse> &
+/** A family that is called with options, or handed to `loadDecoder`. */
+export type FamilyPlugin<O extends Type, A extends Attends = "before"> = Plugin<O, ModelUse<A>> &
   Family & {
     /** The part of each field of its config.json. */
     readonly fields: ReadonlyMap<string, Field>
@@ -22,13 +22,13 @@ export type FamilyPlugin<O extends Type> = Plugin<O, ModelUse> &
  * @param spec.config how a config.json becomes options
  * @param spec.names the names that its files give its parts
  */
-export const defineFamily = <const O extends Type>(spec: {
+export const defineFamily = <const O extends Type, A extends Attends>(spec: {
   readonly name: string
   readonly options: O
-  readonly describe: (options: O["infer"]) => Description
+  readonly describe: (options: O["infer"]) => Description<A>
   readonly config: ConfigKeys
   readonly names: FileNames
-}): FamilyPlugin<O> => {
+}): FamilyPlugin<O, A> => {
   const { name, options, describe, config: keys, names } = spec
   // config.json has many keys that do not change the computation: `keys.fields` judges them.
   const fromFile = options.onUndeclaredKey("delete")
@@ -37,12 +37,12 @@ export const defineFamily = <const O extends Type>(spec: {
     name,
     options,
     names,
-    make: (options) => decoder(describe(options)),
+    make: (options) => architectureOf(describe(options)),
     fromConfig: (config, where) => {
       const { read, notes, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)
       const valid: unknown = fromFile(read)
       if (valid instanceof ArkErrors) throw fail(valid.map((error) => error.message))
-      const architecture = decoder(describe(valid as O["infer"]))
+      const architecture = architectureOf(describe(valid as O["infer"]))
       return notes.length === 0 ? architecture : { ...architecture, notes }
     },
   })

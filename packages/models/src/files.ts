@@ -1,6 +1,17 @@
 /** Model directories in the Hugging Face layout: config.json beside model.safetensors, whole or in shards. */
 import { join } from "node:path"
-import { type Architecture, DataError, type Family, type InvalidInput, type Model, type Stored } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  DataError,
+  type Decoder,
+  decoderArchitecture,
+  type Encoder,
+  type Family,
+  type InvalidInput,
+  type ModelOf,
+  type Stored,
+} from "@winnow/core"
 import { writeWhole } from "@winnow/files"
 import { type Elements, fillTensor, tf } from "@winnow/tensor"
 import type { Effect } from "effect"
@@ -63,13 +74,17 @@ const headDiffers = ({ fileOf }: Weights, embed: string, head: string): boolean 
 
 /** A folder whose files agree with each other, open. */
 interface OpenFolder extends Weights {
-  readonly architecture: Architecture
+  readonly architecture: Architecture<Attends>
   /** The tensor in the files that each parameter is. */
   readonly tensorOf: ReadonlyMap<string, string>
 }
 
 /** The problems of the tensors of a folder, those that cannot be read included. */
-const problemsOf = (architecture: Architecture, named: NamedWeights, { fileOf }: Weights): ReadonlyArray<string> => {
+const problemsOf = (
+  architecture: Architecture<Attends>,
+  named: NamedWeights,
+  { fileOf }: Weights,
+): ReadonlyArray<string> => {
   const entryOf = (name: string) => fileOf.get(name)!.tensors.get(name)!
   if (named.layers > 0 && named.layers < architecture.layers)
     return [`config.json has num_hidden_layers ${architecture.layers}, the weights have ${named.layers} layers`]
@@ -130,10 +145,16 @@ const readParameter = (file: SafetensorsFile, tensor: string, stored: Stored | u
   else stored.read(file.read(tensor), into)
 }
 
-const load = (dir: string, families: ReadonlyArray<Family>): Model => {
-  const { architecture, tensorOf, fileOf, close } = openFolder(dir, families)
+/** Reads a folder; `accept` throws where its architecture is not the one that is wanted, before any weight is read. */
+const load = <A extends Attends>(
+  dir: string,
+  families: ReadonlyArray<Family>,
+  accept: (architecture: Architecture<Attends>) => Architecture<A>,
+): ModelOf<A> => {
+  const { architecture: found, tensorOf, fileOf, close } = openFolder(dir, families)
   const parameters = new Map<string, tf.Variable>()
   try {
+    const architecture = accept(found)
     for (const [name, { shape }] of architecture.parameters) {
       const tensor = tensorOf.get(name)!
       const fill = (values: Elements) => {
@@ -155,7 +176,7 @@ const load = (dir: string, families: ReadonlyArray<Family>): Model => {
   }
 }
 
-const save = (model: Model, dir: string, extra: Readonly<Record<string, unknown>>): void => {
+const save = (model: Encoder, dir: string, extra: Readonly<Record<string, unknown>>): void => {
   const { architecture, parameters } = model
   writeSafetensors(
     join(dir, "model.safetensors"),
@@ -180,7 +201,7 @@ const save = (model: Model, dir: string, extra: Readonly<Record<string, unknown>
 export const readArchitecture = (
   dir: string,
   families: ReadonlyArray<Family>,
-): Effect.Effect<Architecture, DataError | InvalidInput> =>
+): Effect.Effect<Architecture<Attends>, DataError | InvalidInput> =>
   attempt(() => {
     const { architecture, close } = openFolder(dir, families)
     close()
@@ -199,7 +220,18 @@ export const readArchitecture = (
 export const loadModel = (
   dir: string,
   families: ReadonlyArray<Family>,
-): Effect.Effect<Model, DataError | InvalidInput> => attempt(() => load(dir, families))
+): Effect.Effect<Encoder, DataError | InvalidInput> => attempt(() => load(dir, families, (any) => any))
+
+/**
+ * Reads a model directory that must hold a decoder.
+ *
+ * @error as `loadModel`; InvalidInput, before any weight is read, for a model that attends both ways
+ */
+export const loadDecoder = (
+  dir: string,
+  families: ReadonlyArray<Family>,
+): Effect.Effect<Decoder, DataError | InvalidInput> =>
+  attempt(() => load(dir, families, (architecture) => decoderArchitecture(architecture, dir)))
 
 /**
  * Writes config.json and model.safetensors such that `transformers` opens the directory; each file whole or not at all.
@@ -208,7 +240,7 @@ export const loadModel = (
  * @error DataError if a file cannot be written
  */
 export const saveModel = (
-  model: Model,
+  model: Encoder,
   dir: string,
   extra: Readonly<Record<string, unknown>> = {},
 ): Effect.Effect<void, DataError> => attempt(() => save(model, dir, extra)) as Effect.Effect<void, DataError>

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import folders from "../fixtures/folders.json"
-import { loadModel } from "./families.fixture.ts"
+import { loadDecoder } from "./families.fixture.ts"
 import { saveModel } from "./files.ts"
 import { logitsOf } from "./model.ts"
 import { writeSafetensors } from "./safetensors.ts"
@@ -50,7 +50,7 @@ const folderOf = (
 
 /** Logits of every third position, as the fixture has them; and the model's notes. */
 const found = async (dir: string) => {
-  const model = await Effect.runPromise(loadModel(dir))
+  const model = await Effect.runPromise(loadDecoder(dir))
   const ids = tf.tensor2d(folders.ids, undefined, "int32")
   const [values, V] = [logitsOf(model, ids).dataSync(), model.architecture.vocabularySize]
   const { notes = [] } = model.architecture

@@ -3,12 +3,12 @@ import { expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Model } from "@winnow/core"
+import type { Decoder, Encoder } from "@winnow/core"
 import { tf, withoutNative } from "@winnow/tensor"
 import { Effect } from "effect"
 import golden from "../fixtures/golden.json"
 import { startDecoding } from "./decoding.ts"
-import { architectureFromConfig, loadModel } from "./families.fixture.ts"
+import { architectureFromConfig, loadDecoder } from "./families.fixture.ts"
 import { saveModel } from "./files.ts"
 import { logitsOf, makeModel, ownVariable } from "./model.ts"
 
@@ -19,7 +19,7 @@ const formula = (name: string, n: number): Float32Array => {
   return Float32Array.from({ length: n }, (_, i) => base + 0.3 * Math.sin(0.37 * phase + 1.3 * i))
 }
 
-const formulaModel = (config: unknown): Model => {
+const formulaModel = (config: unknown): Encoder => {
   const architecture = architectureFromConfig(config)
   return makeModel(
     architecture,
@@ -41,7 +41,7 @@ const formulaModel = (config: unknown): Model => {
 }
 
 /** Mean over all positions but the last of -log softmax at the next token. */
-const nextTokenLoss = (model: Model, ids: ReadonlyArray<ReadonlyArray<number>>): tf.Scalar => {
+const nextTokenLoss = (model: Encoder, ids: ReadonlyArray<ReadonlyArray<number>>): tf.Scalar => {
   const V = model.architecture.vocabularySize
   const T = ids[0]!.length
   const logP = tf.reshape(
@@ -97,7 +97,7 @@ const fixtures = process.env["WINNOW_FIXTURES"]
 const skipped = fixtures === undefined ? " (skipped: WINNOW_FIXTURES is not set)" : ""
 
 /** Token after token by the largest logit, over a cache. */
-const greedy = (model: Model, prompts: ReadonlyArray<ReadonlyArray<number>>, length: number) => {
+const greedy = (model: Decoder, prompts: ReadonlyArray<ReadonlyArray<number>>, length: number) => {
   const decoding = startDecoding(model.architecture, model.parameters)
   let rows = prompts
   let next = prompts
@@ -127,10 +127,10 @@ for (const family of ["gpt_neox", "llama", "gpt2"])
         join(dir, "golden.json"),
       ).json()
       const copy = mkdtempSync(join(tmpdir(), "winnow-golden-"))
-      const model = await Effect.runPromise(loadModel(dir))
+      const model = await Effect.runPromise(loadDecoder(dir))
       expect(model.architecture.notes).toBeUndefined()
       await Effect.runPromise(saveModel(model, copy))
-      const saved = await Effect.runPromise(loadModel(copy))
+      const saved = await Effect.runPromise(loadDecoder(copy))
       rmSync(copy, { recursive: true })
       for (const of of [model, saved]) {
         const ids = tf.tensor2d(input_ids, undefined, "int32")

@@ -1,7 +1,7 @@
 export {
-  causalAttention,
+  attention,
   type HeadLayout,
-  plainCausalAttention,
+  plainAttention,
   type SequenceFrame,
   sequenceFrame,
 } from "./attention.ts"
@@ -28,6 +28,7 @@ export * from "./lora.ts"
 export * from "./lora-places.ts"
 export * from "./model.ts"
 export { flopsPerToken, normal, ones, parameterCount, zeros } from "./parameters.ts"
+export { paddedStarts } from "./positions.ts"
 export { type RopeConfig, type RopeKeys, ropeReader } from "./rope-config.ts"
 export { type RopeScaling, ropeScaling, scalingFits } from "./rope-scaling.ts"
 export { type Rotary, rotaryEmbedding } from "./rotary.ts"

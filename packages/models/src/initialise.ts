@@ -1,5 +1,5 @@
 /** Fresh parameters, the same for the same seed. */
-import type { Architecture, Model, ParameterSpec } from "@winnow/core"
+import type { Architecture, Attends, ModelOf, ParameterSpec } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { attribute, DType, fillTensor, floatType, type Recording, record, runOp, tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
@@ -55,7 +55,7 @@ const valuesOf = ({ shape, init }: ParameterSpec, name: string, seed: number): t
  *
  * @param seed any safe integer
  */
-export const initialise = (architecture: Architecture, seed: number): Model =>
+export const initialise = <A extends Attends>(architecture: Architecture<A>, seed: number): ModelOf<A> =>
   makeModel(
     architecture,
     new Map(

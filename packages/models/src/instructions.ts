@@ -7,7 +7,7 @@
  *
  * Letters: N tokens, d hidden size, V vocabulary, h head size, Q query heads, G key-value heads.
  */
-import type { ParameterSpec, Stored } from "@winnow/core"
+import type { Attends, ParameterSpec, Stored } from "@winnow/core"
 import type { HeadLayout } from "./attention.ts"
 import type { RotarySpec } from "./rotary-tables.ts"
 
@@ -63,10 +63,12 @@ export type Instruction =
 /** The rotary embedding of queries and keys; `headSize`, `maxLength` and the factor of scores come from elsewhere. */
 export type Rotation = Omit<RotarySpec, "headSize" | "maxLength" | "factor">
 
-/** Everything about a model but its numbers. */
-export interface Description {
+/** Everything about a model but its numbers. Of a decoder, unless its type says otherwise. */
+export interface Description<A extends Attends = "before"> {
   /** `model_type` of config.json. */
   readonly type: string
+  /** The positions that every attention reads: those before and its own, or all of the sequence. */
+  readonly attends: A
   /** config.json as `transformers` reads it. */
   readonly config: Record<string, unknown>
   readonly vocabularySize: number
@@ -97,7 +99,7 @@ export const matricesOf = (i: Instruction): ReadonlyArray<Matrix> =>
   i.op === "linear" ? i.of : i.op === "gate" ? [i.gate, i.up] : []
 
 /** Columns of every slot. @error for weights that do not fit their slot, and for slots that are read before they are written */
-export const slotWidths = (of: Description): ReadonlyMap<string, number> => {
+export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number> => {
   const { heads, kvHeads, headSize } = of.heads
   const widths = new Map([[stream, of.hiddenSize]])
   const fail = (l: number, problem: string) => new Error(`${of.type}, layer ${l}: ${problem}`)

@@ -1,6 +1,6 @@
 /** The laws of models notice what they are for: models broken in one way each. */
 import { expect, test } from "bun:test"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
 import { tf } from "@winnow/tensor"
 import { checkModel } from "@winnow/testing"
@@ -19,12 +19,12 @@ const architecture = Effect.runSync(
 )
 
 /** A good model with one thing replaced. */
-const broken = (change: (model: Model) => Partial<Model>) => (seed: number) => {
+const broken = (change: (model: Decoder) => Partial<Decoder>) => (seed: number) => {
   const model = initialise(architecture, seed)
   return { ...model, ...change(model) }
 }
 
-const cases: Record<string, readonly [law: string, change: (model: Model) => Partial<Model>]> = {
+const cases: Record<string, readonly [law: string, change: (model: Decoder) => Partial<Decoder>]> = {
   "sees the future": [
     "causality",
     (model) => ({

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Model, ModelUse } from "@winnow/core"
+import type { Decoder, ModelUse } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
@@ -18,7 +18,7 @@ const families: ReadonlyArray<readonly [string, ModelUse]> = [
   ["gpt2", gpt2({ vocab_size: 32, n_embd: 16, n_layer: 4, n_head: 2, n_positions: 16 })],
 ]
 
-const logits = (model: Model) =>
+const logits = (model: Decoder) =>
   tf.tidy(() => Float32Array.from(logitsOf(model, tf.tensor2d([[1, 5, 9, 30]], [1, 4], "int32")).dataSync()))
 
 for (const [name, use] of families)
@@ -39,7 +39,7 @@ for (const [name, use] of families)
     expect(some.architecture.layers).toBe(2)
     expect(some.architecture.config[name === "gpt2" ? "n_layer" : "num_hidden_layers"]).toBe(2)
     expect(some.head_Vd.dataSync()).toEqual(whole.head_Vd.dataSync())
-    const of = (model: Model, layer: number) =>
+    const of = (model: Decoder, layer: number) =>
       [...model.parameters]
         .filter(([name]) => name.includes(`.${layer}.`))
         .map(([name, variable]) => [name.replace(`.${layer}.`, "."), variable.dataSync()])

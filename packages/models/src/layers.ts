@@ -1,5 +1,5 @@
 /** A model of some layers of another: its embedding, its final norm and its head with those layers, renumbered. */
-import { type Architecture, InvalidInput, type Model } from "@winnow/core"
+import { type Architecture, type Attends, type Encoder, InvalidInput, type ModelOf } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
 
@@ -15,7 +15,10 @@ const layerName = /^(.*?\.)(\d+)(\..*)$/
  * @param layers numbers of layers of `architecture`, the first is 0; one may stand twice
  * @error InvalidInput (thrown) for a layer that does not exist, and for none
  */
-export const architectureOfLayers = (architecture: Architecture, layers: ReadonlyArray<number>): Architecture => {
+export const architectureOfLayers = <A extends Attends>(
+  architecture: Architecture<A>,
+  layers: ReadonlyArray<number>,
+): Architecture<A> => {
   const what = `layers ${layers.join(", ")} of a model`
   const missing = layers.filter((layer) => !(Number.isInteger(layer) && layer >= 0 && layer < architecture.layers))
   if (layers.length === 0 || missing.length > 0) {
@@ -28,7 +31,9 @@ export const architectureOfLayers = (architecture: Architecture, layers: Readonl
     const problems = [`its config.json has none of ${countKeys.join(", ")}; the number of layers cannot be changed`]
     throw new InvalidInput({ what, problems })
   }
-  return architecture.family.fromConfig({ ...architecture.config, [key]: layers.length }, "config.json")
+  const config = { ...architecture.config, [key]: layers.length }
+  // another number of layers attends as before
+  return architecture.family.fromConfig(config, "config.json") as Architecture<Attends> as Architecture<A>
 }
 
 /** The parameter of the whole model that a parameter of the part is. */
@@ -43,7 +48,7 @@ const wholeName = (name: string, layers: ReadonlyArray<number>): string =>
  *
  * @error InvalidInput (thrown) as `architectureOfLayers`
  */
-export const modelOfLayers = (model: Model, layers: ReadonlyArray<number>): Model => {
+export const modelOfLayers = <A extends Attends>(model: Encoder<A>, layers: ReadonlyArray<number>): ModelOf<A> => {
   const architecture = architectureOfLayers(model.architecture, layers)
   const parameters = new Map<string, tf.Variable>()
   for (const name of architecture.parameters.keys()) {

@@ -3,7 +3,7 @@
  *
  * Letters: e outputs and d inputs of a matrix, r rank.
  */
-import { type Architecture, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
 import { type } from "arktype"
 import { matcher, namesShown } from "./name-patterns.ts"
 
@@ -34,7 +34,10 @@ const pathOf = (name: string): string => name.replace(/\.weight$/, "")
  *
  * @error InvalidInput (thrown) for a name that names no matrix, and a rank that is no smaller than a matrix
  */
-export const loraPlaces = (architecture: Architecture, { rank, on }: LoraOptions): ReadonlyArray<LoraPlace> => {
+export const loraPlaces = (
+  architecture: Architecture<Attends>,
+  { rank, on }: LoraOptions,
+): ReadonlyArray<LoraPlace> => {
   const matrices = [...architecture.matrices].map((name): LoraPlace => {
     const [e, d] = architecture.parameters.get(name)!.shape as [number, number]
     return { name, e, d }

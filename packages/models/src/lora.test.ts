@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Model } from "@winnow/core"
+import type { Decoder, Encoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
 import { normals, seeded } from "@winnow/numerics"
@@ -34,9 +34,9 @@ const folder = mkdtempSync(join(tmpdir(), "winnow-lora-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const lora = { kind: "lora", rank: 2, alpha: 6, on: ["q_proj", "down_proj"] } as const
-const logits = (model: Model) =>
+const logits = (model: Encoder) =>
   tf.tidy(() => Array.from(logitsOf(model, tf.tensor2d(ids, [2, 7], "int32")).dataSync()))
-const bits = (model: Model, only: (name: string) => boolean = () => true) =>
+const bits = (model: Decoder, only: (name: string) => boolean = () => true) =>
   Object.fromEntries([...model.parameters].flatMap(([name, p]) => (only(name) ? [[name, p.dataSync().slice()]] : [])))
 /** Gives every adapter values that are no zeros. */
 const stir = ({ trained, adapters }: LoraModel, seed: number) => {

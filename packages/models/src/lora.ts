@@ -9,7 +9,7 @@
  * @source Hu et al. 2021, "LoRA", arXiv 2106.09685; A is drawn as in `peft`: uniform in +-1 / sqrt(d)
  */
 import { join } from "node:path"
-import type { DataError, InvalidInput, Model, Parameters } from "@winnow/core"
+import type { DataError, Encoder, InvalidInput, Parameters } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
 import { seeded } from "@winnow/numerics"
 import { fillTensor, product, tf } from "@winnow/tensor"
@@ -20,7 +20,7 @@ import { ownVariable } from "./model.ts"
 import { writeSafetensors } from "./safetensors.ts"
 
 /** A model with adapters. Its own tensors are the adapters and the copies of W0; `release` frees them and no other. */
-export interface LoraModel extends Model {
+export type LoraModel<M extends Encoder = Encoder> = M & {
   readonly lora: LoraOptions
   readonly release: () => void
 }
@@ -39,7 +39,7 @@ const matrix = (variables: Parameters, name: string): tf.Tensor2D => variables.g
  * @param seed draws A, by name
  * @error InvalidInput (thrown) for places that the architecture does not have
  */
-export const withLora = (model: Model, lora: LoraOptions, seed: number): LoraModel => {
+export const withLora = <M extends Encoder>(model: M, lora: LoraOptions, seed: number): LoraModel<M> => {
   const places = loraPlaces(model.architecture, lora)
   const scale = lora.alpha / lora.rank
   const trained = new Map<string, tf.Variable>()

@@ -3,6 +3,7 @@
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T.
  */
+import type { Attends } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 
 /** Added to a score that must not count: exp of it is 0, and a row that is masked whole is not NaN. */
@@ -29,15 +30,19 @@ export const attentionMask = (B: number, T: number, P: number, pad_B?: Int32Arra
 }
 
 /**
- * The same for packed sequences: 0 where a position may attend to position s, from its own start to itself, [B, T, T].
+ * The same for packed sequences, [B, T, T]: 0 where a position may attend to position s, from its own start to itself, or
+ * where attention goes both ways to the last of the same start.
  *
- * @param start_N the first position that each row attends to; beyond its own: padding, whose row is masked whole
+ * @param start_N the start of each position's sequence; beyond itself: padding, whose row is masked whole
  */
-export const packedMask = (B: number, T: number, start_N: Int32Array): tf.Tensor3D => {
+export const packedMask = (attends: Attends, B: number, T: number, start_N: Int32Array): tf.Tensor3D => {
   const mask = new Float32Array(B * T * T).fill(MASKED)
   for (let n = 0; n < B * T; n++) {
-    const t = n % T
-    if (start_N[n]! <= t) mask.fill(0, n * T + start_N[n]!, n * T + t + 1)
+    const [t, start] = [n % T, start_N[n]!]
+    if (start > t) continue
+    let end = t + 1
+    if (attends === "both") while (end < T && start_N[n - t + end] === start) end++
+    mask.fill(0, n * T + start, n * T + end)
   }
   return tf.tensor3d(mask, [B, T, T])
 }

@@ -1,5 +1,12 @@
 /** A model: an architecture, its parameters, and the decoding states that are made of both. */
-import type { Architecture, Model, Parameters } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  attendsBefore,
+  type Encoder,
+  type ModelOf,
+  type Parameters,
+} from "@winnow/core"
 import { freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
@@ -7,24 +14,27 @@ import { startDecoding } from "./decoding.ts"
  * An architecture with these numbers; owns the variables.
  * @error if the names or shapes are not the architecture's
  */
-export const makeModel = (architecture: Architecture, parameters: Parameters): Model => {
+export const makeModel = <A extends Attends>(architecture: Architecture<A>, parameters: Parameters): ModelOf<A> => {
   for (const [name, { shape }] of architecture.parameters) {
     const found = parameters.get(name)?.shape
     if (found?.join() !== shape.join())
       throw new Error(`parameter ${name}: found ${found ? `[${found}]` : "none"}, expected [${shape}]`)
   }
-  return {
+  const encoder: Encoder<A> = {
     architecture,
     parameters,
     trained: parameters,
     head_Vd: parameters.get(architecture.head)!,
     hidden: (ids_BT, start_BT) => architecture.hidden(parameters, ids_BT, undefined, start_BT),
-    decoding: (pad_B) => startDecoding(architecture, parameters, pad_B),
     dispose: () => {
       freeOfWeights(parameters.values())
       tf.dispose([...parameters.values()])
     },
   }
+  const model = attendsBefore(architecture)
+    ? { ...encoder, decoding: (pad_B?: Int32Array) => startDecoding(architecture, parameters, pad_B) }
+    : encoder
+  return model as ModelOf<A> // the compiler does not follow a condition on A to ModelOf
 }
 
 /**
@@ -36,7 +46,7 @@ export const makeModel = (architecture: Architecture, parameters: Parameters): M
 export const ownVariable = (make: () => tf.Tensor): tf.Variable => tf.tidy(() => tf.variable(make()))
 
 /** The same values in variables of its own: training one leaves the other as it is. */
-export const copyModel = (model: Model): Model =>
+export const copyModel = <A extends Attends>(model: Encoder<A>): ModelOf<A> =>
   makeModel(
     model.architecture,
     new Map(
@@ -47,7 +57,7 @@ export const copyModel = (model: Model): Model =>
   )
 
 /** Logits of every position, [B, T, V]: hidden states times the head. For a few sequences: it is as large as it looks. */
-export const logitsOf = (model: Model, ids_BT: tf.Tensor2D): tf.Tensor3D =>
+export const logitsOf = (model: Encoder, ids_BT: tf.Tensor2D): tf.Tensor3D =>
   tf.tidy(() => {
     const { hiddenSize, vocabularySize } = model.architecture
     const [B, T] = ids_BT.shape

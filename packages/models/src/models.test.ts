@@ -1,6 +1,6 @@
 /** Models of every family: packed sequences with their gradients, copies, repeated steps, sizes. */
 import { expect, test } from "bun:test"
-import type { Architecture, Model } from "@winnow/core"
+import type { Architecture, Decoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
@@ -97,7 +97,7 @@ test("a copy has the same values and variables of its own", () => {
   const before = tf.memory().numTensors
   const model = initialise(make(forms.llama), 1)
   const copy = copyModel(model)
-  const norm = (m: Model) => m.parameters.get("model.norm.weight")!
+  const norm = (m: Decoder) => m.parameters.get("model.norm.weight")!
   expect(copy.head_Vd.dataSync()).toEqual(model.head_Vd.dataSync())
   tf.tidy(() => norm(copy).assign(tf.zeros([16])))
   expect(norm(model).dataSync()[0]).toBe(1)

@@ -1,6 +1,6 @@
 /** Native decoding against the plain path, and against itself: a row's bits depend on its own sequence alone. */
 import { describe, expect, test } from "bun:test"
-import type { Architecture, Decoding, Model } from "@winnow/core"
+import type { Architecture, Decoder, Decoding } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
 import { normals, seeded } from "@winnow/numerics"
@@ -34,7 +34,7 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
   }).instance,
 }
 
-const randomModel = (architecture: Architecture): Model => {
+const randomModel = (architecture: Architecture): Decoder => {
   const model = initialise(architecture, 1)
   for (const [name, value] of model.parameters)
     tf.tidy(() => value.assign(tf.add(value, tf.tensor(normals(value.size, 0.2, seeded(2, name)), value.shape))))
@@ -65,7 +65,7 @@ describe.skipIf(native() === undefined)("native decoding", () => {
     describe(name, () => {
       const architecture = Effect.runSync(instance)
       const d = architecture.hiddenSize
-      const withModel = (use: (model: Model) => void) => () => {
+      const withModel = (use: (model: Decoder) => void) => () => {
         const [before, inUse] = [tf.memory().numTensors, nativeDecodingInUse()]
         const model = randomModel(architecture)
         try {

@@ -1,5 +1,5 @@
 /** How parameters are declared, found and counted. */
-import type { Architecture, ParameterSpec, Parameters } from "@winnow/core"
+import type { Architecture, Attends, ParameterSpec, Parameters } from "@winnow/core"
 import type { tf } from "@winnow/tensor"
 
 /** A parameter that begins as a normal of this standard deviation around 0. */
@@ -25,9 +25,9 @@ export const parameter = <R extends tf.Tensor>(values: Parameters, name: string)
 const size = ({ shape }: ParameterSpec) => shape.reduce((a, b) => a * b, 1)
 
 /** Numbers in all parameters; a tied head counts once. */
-export const parameterCount = (architecture: Architecture): number =>
+export const parameterCount = (architecture: Architecture<Attends>): number =>
   architecture.parameters.values().reduce((sum, spec) => sum + size(spec), 0)
 
 /** FLOPs of one token's forward pass at context length T, vocabulary head included; backward costs twice as many. */
-export const flopsPerToken = (architecture: Architecture, T: number): number =>
+export const flopsPerToken = (architecture: Architecture<Attends>, T: number): number =>
   architecture.trunkFlops(T) + 2 * architecture.hiddenSize * architecture.vocabularySize

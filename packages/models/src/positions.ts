@@ -18,3 +18,15 @@ export const positionsOf = (
     const before = start_N?.[n] ?? pad_B?.[Math.floor(n / T)] ?? 0
     return Math.max(0, P + (n % T) - before)
   })
+
+/**
+ * The start of each token's sequence for rows that are padded on the right, as `Encoder.hidden` takes it: attention both
+ * ways must not read padding.
+ *
+ * @param length_B tokens of each row that are not padding, 0 to T
+ */
+export const paddedStarts = (length_B: ArrayLike<number>, T: number): Int32Array =>
+  Int32Array.from({ length: length_B.length * T }, (_, n) => {
+    const t = n % T
+    return t < length_B[Math.floor(n / T)]! ? 0 : t + 1
+  })

@@ -3,6 +3,7 @@
  *
  * Letters: h head size, r rotated entries of a head.
  */
+import type { Attends } from "@winnow/core"
 import type { Description } from "./instructions.ts"
 import { type Frequencies, type RopeScaling, rotaryFrequencies } from "./rope-scaling.ts"
 
@@ -35,7 +36,7 @@ export const rotaryScale = ({ headSize, factor }: RotarySpec): number => factor 
 
 /** The rotary embedding of a description for attentions of this factor of scores; without rotation the factor alone. */
 export const rotarySpec = (
-  { heads: { headSize }, maxLength, rotary }: Pick<Description, "heads" | "maxLength" | "rotary">,
+  { heads: { headSize }, maxLength, rotary }: Pick<Description<Attends>, "heads" | "maxLength" | "rotary">,
   scale: number | undefined,
 ): RotarySpec => ({
   ...(rotary ?? { rotated: 0, theta: 1 }),

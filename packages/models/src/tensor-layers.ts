@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, N = B T, d hidden size.
  */
-import type { Parameters } from "@winnow/core"
+import type { Attends, Parameters } from "@winnow/core"
 import { add3, gelu, geluTanh, layerNorm, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { embedding } from "./embedding.ts"
 import { type Activation, type Description, type Instruction, type Matrix, type Norm, stream } from "./instructions.ts"
@@ -46,7 +46,7 @@ class Slots {
 
 /** Hidden states [B, T, d] of a description; the caller's tidy owns what is made. */
 export const runTensors = (
-  of: Description,
+  of: Description<Attends>,
   values: Parameters,
   ids_BT: tf.Tensor2D,
   { attend, positions_N }: Surroundings,

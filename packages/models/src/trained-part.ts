@@ -1,5 +1,5 @@
 /** The part of a model that a training moves: all of it, all but frozen parameters, or adapters on some of its matrices. */
-import { type Architecture, InvalidInput, type Model } from "@winnow/core"
+import { type Architecture, type Attends, type Encoder, InvalidInput } from "@winnow/core"
 import { type LoraOptions, type LoraPlace, loraPlaces } from "./lora-places.ts"
 import { matcher, namesShown } from "./name-patterns.ts"
 
@@ -21,11 +21,11 @@ export interface TrainedPart {
   readonly places: ReadonlyArray<LoraPlace>
 }
 
-const sizeOf = (architecture: Architecture, name: string): number =>
+const sizeOf = (architecture: Architecture<Attends>, name: string): number =>
   architecture.parameters.get(name)!.shape.reduce((a, b) => a * b, 1)
 
 /** The parameters of the entries of `frozen`. @error InvalidInput (thrown) for an entry that names none */
-const frozenNames = (architecture: Architecture, frozen: ReadonlyArray<string>): ReadonlySet<string> => {
+const frozenNames = (architecture: Architecture<Attends>, frozen: ReadonlyArray<string>): ReadonlySet<string> => {
   const names = [...architecture.parameters.keys()]
   const parts: Readonly<Record<string, string>> = { embedding: architecture.embedding, head: architecture.head }
   const problems: Array<string> = []
@@ -51,7 +51,7 @@ const frozenNames = (architecture: Architecture, frozen: ReadonlyArray<string>):
  *
  * @error InvalidInput (thrown) for a name that names nothing, a rank beyond a matrix, or both settings at once
  */
-export const trainedPart = (architecture: Architecture, options: TrainedPartOptions): TrainedPart => {
+export const trainedPart = (architecture: Architecture<Attends>, options: TrainedPartOptions): TrainedPart => {
   const { frozen = [], adapters } = options
   if (adapters !== undefined && frozen.length > 0) {
     const problems = ["it is set beside adapters, which freeze every parameter; leave one of the two out"]
@@ -71,17 +71,14 @@ export const trainedPart = (architecture: Architecture, options: TrainedPartOpti
 }
 
 /** Numbers in the trunk's matrices that keep their values: products of a backward pass that are left out, one each a token. */
-export const frozenTrunkSize = (architecture: Architecture, { moved }: TrainedPart): number =>
-  architecture.parameters
-    .entries()
-    .filter(([name, { shape }]) => {
-      const isTrunk = name !== architecture.embedding && name !== architecture.head
-      return shape.length === 2 && isTrunk && !moved.has(name)
-    })
-    .reduce((sum, [name]) => sum + sizeOf(architecture, name), 0)
+export const frozenTrunkSize = (architecture: Architecture<Attends>, { moved }: TrainedPart): number =>
+  architecture.matrices
+    .values()
+    .filter((name) => !moved.has(name))
+    .reduce((sum, name) => sum + sizeOf(architecture, name), 0)
 
 /** The same model with a part of its parameters trained. It shares all variables with the model, which stays their owner. */
-export const freezeParameters = (model: Model, frozen: ReadonlyArray<string>): Model => {
+export const freezeParameters = <M extends Encoder>(model: M, frozen: ReadonlyArray<string>): M => {
   const { moved } = trainedPart(model.architecture, { frozen })
   return { ...model, trained: new Map([...model.parameters].filter(([name]) => moved.has(name))) }
 }

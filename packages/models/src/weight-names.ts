@@ -1,5 +1,5 @@
 /** Names of tensors in a file, and the parameters that they mean: checkpoints wrap, prefix and shorten them. */
-import type { Architecture, FileNames } from "@winnow/core"
+import type { Architecture, Attends, FileNames } from "@winnow/core"
 
 /** Segments that wrappers of PyTorch put into names: torch.compile, DataParallel, FSDP, activation checkpointing. */
 const wrappers = /(^|\.)(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g
@@ -87,7 +87,7 @@ const strange = (names: Iterable<string>): string | undefined => {
 
 /** Reasons why the tensors cannot be the architecture's: missing, misshapen or unexpected ones. */
 export const weightProblems = (
-  architecture: Architecture,
+  architecture: Architecture<Attends>,
   { byParameter, head, embed, problems, beside }: NamedWeights,
   shapeOf: (name: string) => ReadonlyArray<number>,
 ): ReadonlyArray<string> => {

@@ -1,9 +1,9 @@
 /**
- * The laws that every decoder model keeps.
+ * The laws that every model keeps, and those of decoders.
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary.
  */
-import type { Decoding, Model } from "@winnow/core"
+import { type Decoder, type Decoding, type Encoder, isDecoder } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type Law, lawsOf } from "./law.ts"
@@ -11,7 +11,7 @@ import { type Law, lawsOf } from "./law.ts"
 /** Checks of a model beyond the laws that need only the model. */
 export interface ModelChecks {
   /** Writes a model and reads it back; the laws then ask for the same parameters, bit by bit. */
-  readonly roundTrip?: (model: Model) => Promise<Model>
+  readonly roundTrip?: (model: Encoder) => Promise<Encoder>
 }
 
 /** Positions of the sequences that the laws run on; a model must allow as many. */
@@ -22,13 +22,13 @@ const TOLERANCE = 1e-5
 const ids = (rows: ReadonlyArray<ReadonlyArray<number>>): tf.Tensor2D =>
   tf.tensor2d(rows as Array<Array<number>>, [rows.length, rows[0]!.length], "int32")
 
-const draw = (model: Model, n: number, seed: number): ReadonlyArray<number> => {
+const draw = (model: Encoder, n: number, seed: number): ReadonlyArray<number> => {
   const rng = seeded(seed, "check model")
   return Array.from({ length: n }, () => rng.below(model.architecture.vocabularySize))
 }
 
 /** Hidden states of rows of tokens, as numbers. */
-const run = (model: Model, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
+const run = (model: Encoder, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
   tf.tidy(() => model.hidden(ids(rows)).dataSync() as Float32Array)
 
 const extend = (decoding: Decoding, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
@@ -60,7 +60,7 @@ const close = (law: Law, name: string, found: Float32Array, expected: Float32Arr
  * Checks a model against all laws.
  *
  * The laws: parameters have the declared names and shapes, and the same seed gives the same; a token changes no hidden
- * state before it; a sequence has the same hidden states alone, in a batch, packed into one row with others and behind left
+ * state before it, or where attention goes both ways each one; a sequence has the same hidden states alone, in a batch, packed into one row with others and behind left
  * padding; any way to split a
  * sequence over a cache, with positions rolled back and decoded anew, equals the run without a cache; every parameter has
  * a finite gradient that agrees with finite differences; nothing leaks.
@@ -69,17 +69,26 @@ const close = (law: Law, name: string, found: Float32Array, expected: Float32Arr
  * make the differences visible
  * @error LawBroken names the law and the case
  */
-export const checkModel = async (make: (seed: number) => Model, checks: ModelChecks = {}): Promise<void> => {
+export const checkModel = async (make: (seed: number) => Encoder, checks: ModelChecks = {}): Promise<void> => {
   const before = tf.memory().numTensors
   const model = make(1)
   const law = lawsOf(`model ${model.architecture.type}`)
   checkParameters(law, model, make)
-  checkCausality(law, model)
+  checkAttention(law, model)
   checkBatch(law, model)
   checkPacking(law, model)
-  checkCache(law, model)
-  checkPadding(law, model)
-  checkLimits(law, model)
+  checkMaxLength(law, model)
+  const decodes = model.architecture.attends === "before"
+  law(
+    "decoding",
+    isDecoder(model) === decodes,
+    () => `it ${decodes ? "cannot decode" : "decodes, and attends both ways"}`,
+  )
+  if (isDecoder(model)) {
+    checkCache(law, model)
+    checkPadding(law, model)
+    checkLimits(law, model)
+  }
   checkGradients(law, model)
   if (checks.roundTrip !== undefined) await checkRoundTrip(law, model, checks.roundTrip)
   model.dispose()
@@ -87,7 +96,7 @@ export const checkModel = async (make: (seed: number) => Model, checks: ModelChe
   law("no leak", left === 0, () => `${left} tensors are left after the model and its decoding states were disposed of`)
 }
 
-const checkParameters = (law: Law, model: Model, make: (seed: number) => Model) => {
+const checkParameters = (law: Law, model: Encoder, make: (seed: number) => Encoder) => {
   const { parameters: declared, head, vocabularySize, hiddenSize } = model.architecture
   const [has, wants] = [[...model.parameters.keys()].sort(), [...declared.keys()].sort()]
   law("names", has.join() === wants.join(), () => `has parameters ${has}, its architecture declares ${wants}`)
@@ -103,7 +112,7 @@ const checkParameters = (law: Law, model: Model, make: (seed: number) => Model) 
     () => `the head is [${headShape}], expected [${vocabularySize},${hiddenSize}]`,
   )
   const [again, other] = [make(1), make(2)]
-  const same = (a: Model) =>
+  const same = (a: Encoder) =>
     [...declared.keys()].every(
       (name) => distance(a.parameters.get(name)!.dataSync() as Float32Array, values(model, name)) === 0,
     )
@@ -113,9 +122,9 @@ const checkParameters = (law: Law, model: Model, make: (seed: number) => Model) 
   other.dispose()
 }
 
-const values = (model: Model, name: string) => model.parameters.get(name)!.dataSync() as Float32Array
+const values = (model: Encoder, name: string) => model.parameters.get(name)!.dataSync() as Float32Array
 
-const checkCausality = (law: Law, model: Model) => {
+const checkAttention = (law: Law, model: Encoder) => {
   const d = model.architecture.hiddenSize
   const row = draw(model, T, 1)
   const base = run(model, [row])
@@ -127,19 +136,20 @@ const checkCausality = (law: Law, model: Model) => {
   for (const t of [1, 5, T - 1]) {
     const changed = row.map((id, i) => (i === t ? (id + 1) % model.architecture.vocabularySize : id))
     const found = run(model, [changed])
-    close(
-      law,
-      "causality",
-      found.subarray(0, t * d),
-      base.subarray(0, t * d),
-      `token ${t} changed, positions before it`,
-    )
+    const before = [found, base].map((h) => h.subarray(0, t * d)) as [Float32Array, Float32Array]
+    if (model.architecture.attends === "before")
+      close(law, "causality", ...before, `token ${t} changed, positions before it`)
+    else
+      for (let s = 0; s < t; s++) {
+        const [h, of] = [found, base].map((h) => h.subarray(s * d, (s + 1) * d)) as [Float32Array, Float32Array]
+        law("both ways", distance(h, of) > 1e-6, () => `token ${t} changed and the hidden state of token ${s} did not`)
+      }
     const moved = distance(found.subarray(t * d), base.subarray(t * d))
     law("reads its input", moved > 1e-4, () => `token ${t} changed and no hidden state from ${t} on did (${moved})`)
   }
 }
 
-const checkBatch = (law: Law, model: Model) => {
+const checkBatch = (law: Law, model: Encoder) => {
   const d = model.architecture.hiddenSize
   const rows = [draw(model, T, 1), draw(model, T, 2), draw(model, T, 3)]
   const together = run(model, rows)
@@ -148,7 +158,7 @@ const checkBatch = (law: Law, model: Model) => {
 }
 
 /** Several sequences in one row, and padding behind them. */
-const checkPacking = (law: Law, model: Model) => {
+const checkPacking = (law: Law, model: Encoder) => {
   const d = model.architecture.hiddenSize
   const parts = [draw(model, 6, 1), draw(model, 1, 2), draw(model, 3, 3)]
   const row = new Int32Array(T)
@@ -168,7 +178,7 @@ const checkPacking = (law: Law, model: Model) => {
 }
 
 /** Sequences of several lengths in one batch, by padding on their left. */
-const checkPadding = (law: Law, model: Model) => {
+const checkPadding = (law: Law, model: Decoder) => {
   const d = model.architecture.hiddenSize
   const rows = [draw(model, T, 1), draw(model, T, 2), draw(model, T, 3)]
   // The rest token by token, twice: a step that is repeated may take another way than one that is new.
@@ -198,7 +208,7 @@ const checkPadding = (law: Law, model: Model) => {
 }
 
 /** Accept all, reject the first, reject the last, token by token, and back to nothing; a batch of 1 and of 2. */
-const checkCache = (law: Law, model: Model) => {
+const checkCache = (law: Law, model: Decoder) => {
   const d = model.architecture.hiddenSize
   const cases: ReadonlyArray<{ readonly blocks: ReadonlyArray<number>; readonly keep: ReadonlyArray<number> }> = [
     { blocks: [T], keep: [T] },
@@ -243,7 +253,7 @@ const refuses = (act: () => unknown): boolean => {
   }
 }
 
-const checkLimits = (law: Law, model: Model) => {
+const checkLimits = (law: Law, model: Decoder) => {
   const decoding = model.decoding()
   extend(decoding, [draw(model, 2, 1)])
   for (const length of [-1, 3, 0.5])
@@ -259,17 +269,20 @@ const checkLimits = (law: Law, model: Model) => {
     () => "a cache of one sequence was extended by two",
   )
   law("length", decoding.length === 2, () => `after refusals the cache holds ${decoding.length} positions, expected 2`)
+  decoding.dispose()
+}
+
+const checkMaxLength = (law: Law, model: Encoder) => {
   const { maxLength } = model.architecture
   law(
     "length",
     refuses(() => run(model, [draw(model, maxLength + 1, 1)])),
     () => `took more than ${maxLength} positions`,
   )
-  decoding.dispose()
 }
 
 /** -mean log softmax of the next token's logits, so that head and trunk both have gradients. */
-const lossOf = (model: Model, row: ReadonlyArray<number>): tf.Scalar => {
+const lossOf = (model: Encoder, row: ReadonlyArray<number>): tf.Scalar => {
   const { hiddenSize, vocabularySize } = model.architecture
   const h_Td = tf.reshape(model.hidden(ids([row])), [row.length, hiddenSize])
   const logP_TV = tf.logSoftmax(tf.matMul(h_Td, model.head_Vd as unknown as tf.Tensor2D, false, true))
@@ -277,7 +290,7 @@ const lossOf = (model: Model, row: ReadonlyArray<number>): tf.Scalar => {
   return tf.neg(tf.mean(tf.sum(tf.mul(logP_TV, next), 1)))
 }
 
-const checkGradients = (law: Law, model: Model) => {
+const checkGradients = (law: Law, model: Encoder) => {
   const row = draw(model, 8, 4)
   const { value, grads } = tf.variableGrads(() => lossOf(model, row), [...model.parameters.values()])
   for (const [name, variable] of model.parameters) {
@@ -319,7 +332,7 @@ const checkGradients = (law: Law, model: Model) => {
   tf.dispose([value, ...Object.values(grads)])
 }
 
-const checkRoundTrip = async (law: Law, model: Model, roundTrip: (model: Model) => Promise<Model>) => {
+const checkRoundTrip = async (law: Law, model: Encoder, roundTrip: (model: Encoder) => Promise<Encoder>) => {
   const read = await roundTrip(model)
   const [has, wants] = [[...read.parameters.keys()].sort(), [...model.parameters.keys()].sort()]
   law("round trip", has.join() === wants.join(), () => `read back parameters ${has}, wrote ${wants}`)

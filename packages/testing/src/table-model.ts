@@ -5,7 +5,7 @@
  * A one-hot row times a table adds one number to zeros, so no rounding can hide or make a difference: a cache that holds
  * one wrong or missing id gives another state.
  */
-import type { Decoding, Model, QuickDecoding, Sampling } from "@winnow/core"
+import type { Decoder, Decoding, QuickDecoding, Sampling } from "@winnow/core"
 import { adjusted, argmax } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
@@ -31,7 +31,7 @@ export interface TableOptions {
 /** exp(IMPOSSIBLE) is 0 in double precision, and IMPOSSIBLE times the 0 of a one-hot row is 0 (-Infinity gives NaN). */
 const IMPOSSIBLE = -1e5
 
-export interface TableModel extends Model {
+export interface TableModel extends Decoder {
   /** Logits of what follows `ids`, by the same table, on the host. */
   readonly logitsAfter: (ids: ReadonlyArray<number>) => Float32Array
   /** The distribution of what follows `ids`. */
@@ -127,6 +127,7 @@ export const tableModel = ({
   const logitsAfter = (ids: ReadonlyArray<number>) => table_dV[ids.reduce(next, 0)]!
   return {
     architecture: {
+      attends: "before",
       type: "table",
       config: {},
       vocabularySize: V,

@@ -10,9 +10,9 @@
  */
 import {
   checkedSelection,
+  type Encoder,
   type FilterContext,
   type FilterInstance,
-  type Model,
   movedParameters,
   type Statistics,
 } from "@winnow/core"
@@ -26,9 +26,9 @@ import { trainedGradients } from "./trained-gradients.ts"
 /** Everything a micro-batch needs; nothing in it is changed. */
 export interface MicroBatch {
   readonly batch: Batch
-  readonly draft: Model
-  readonly target?: Model | undefined
-  readonly reference?: Model | undefined
+  readonly draft: Encoder
+  readonly target?: Encoder | undefined
+  readonly reference?: Encoder | undefined
   readonly filter: FilterInstance
   /** Chosen for the filter and the stage's loss. A model whose signals it has from a cache is not run, and may be left out. */
   readonly head: Head
@@ -59,7 +59,7 @@ export interface MicroResult {
 export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from({ length: N }, rng.uniform)
 
 /** The frozen model's hidden states at the valid rows. Belongs to the caller's tidy. */
-export const frozenRows = (model: Model, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
+export const frozenRows = (model: Encoder, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
   tf.tidy(() => ({ h_Nd: validRows(model.hidden(ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
 
 /** [B, T, d] to the valid rows [N, d]. */
@@ -88,7 +88,7 @@ export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Part
 const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Omit<Pass, "draft"> => {
   const { batch, head } = input
   const { reads, signals } = head
-  const rowsOf = (model: Model | undefined) => model && frozenRows(model, ids_BT, row_N)
+  const rowsOf = (model: Encoder | undefined) => model && frozenRows(model, ids_BT, row_N)
   const stored = signals.target?.rows(batch)
   const hidden = stored && "hidden" in stored ? stored.hidden : undefined
   return {

@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { armLayer, defineFilter, type Model } from "@winnow/core"
+import { armLayer, asDecoder, type Decoder, defineFilter } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { continuations, type Rollout } from "@winnow/generation"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
@@ -31,9 +31,9 @@ const options = { maxNew: 8, eosId: 3, temperature: 1, batchSize: 4 }
 const steps = 10
 
 const fresh = () => initialise(architecture, 1)
-const weights = (model: Model) => new Map([...model.parameters].map(([name, p]) => [name, p.dataSync().slice()]))
+const weights = (model: Decoder) => new Map([...model.parameters].map(([name, p]) => [name, p.dataSync().slice()]))
 /** Another model with the numbers that this one has now. */
-const copyOf = (model: Model): Model => {
+const copyOf = (model: Decoder): Decoder => {
   const copy = initialise(architecture, 2)
   for (const [name, values] of weights(model))
     tf.tidy(() => copy.parameters.get(name)!.assign(tf.tensor(values, copy.parameters.get(name)!.shape)))
@@ -45,7 +45,7 @@ const tokensOf = (rollouts: ReadonlyArray<Rollout>) => rollouts.map(({ tokens })
 const onPolicy = (
   write: typeof continuations,
   seen: Map<number, ReadonlyArray<ReadonlyArray<number>>>,
-  look?: (step: number, draft: Model) => void,
+  look?: (step: number, draft: Decoder) => void,
 ) =>
   defineFilter({
     name: "on-policy",
@@ -54,7 +54,8 @@ const onPolicy = (
     make: () => {
       let written = new Set<number>()
       return {
-        before: (step, draft) => {
+        before: (step, model) => {
+          const draft = asDecoder(model, "the draft")
           look?.(step, draft)
           seen.set(step, tokensOf(write(draft, prompts, options, seeded(7, "on-policy", step))))
           written = new Set(seen.get(step)!.flat())
@@ -66,7 +67,7 @@ const onPolicy = (
     },
   })
 
-const train = (draft: Model, filter: ReturnType<typeof onPolicy>, more: Partial<TrainOptions> = {}) =>
+const train = (draft: Decoder, filter: ReturnType<typeof onPolicy>, more: Partial<TrainOptions> = {}) =>
   trainStage({
     ...{ stage: "test", model: draft, batches: batches(examples, { batchSize: 4, seed: 1 }), steps, seed: 5 },
     optimizer: optimizerOptions.assert({ learningRate: 0.02, warmup: 2, schedule: "cosine" }),

@@ -1,5 +1,5 @@
 /** One step of a training stage, as a function of the stage and the counts before it. */
-import type { FilterInstance, Model, StepState } from "@winnow/core"
+import type { Encoder, FilterInstance, StepState } from "@winnow/core"
 import type { Batch, BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
 import type { AdamW } from "@winnow/tensor"
@@ -14,9 +14,9 @@ import type { OptimizerOptions } from "./schedule.ts"
 /** Everything of a stage that stays the same from step to step. The models' and the optimizer's numbers do change. */
 export interface StageSetting {
   readonly stage: string
-  readonly model: Model
-  readonly target: Model | undefined
-  readonly reference: Model | undefined
+  readonly model: Encoder
+  readonly target: Encoder | undefined
+  readonly reference: Encoder | undefined
   readonly filter: FilterInstance
   readonly head: Head
   readonly batches: BatchSource

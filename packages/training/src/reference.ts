@@ -3,18 +3,18 @@
  *
  * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
-import { frozen, type Model, movedParameters, Reference, Target, variablesState } from "@winnow/core"
+import { type Encoder, frozen, movedParameters, Reference, Target, variablesState } from "@winnow/core"
 import { copyModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
 
 /** A target; the model stays its owner's. */
-export const frozenTarget = (model: Model): Layer.Layer<Target> => Layer.succeed(Target, frozen(model))
+export const frozenTarget = (model: Encoder): Layer.Layer<Target> => Layer.succeed(Target, frozen(model))
 
 /** A reference that does not move; the model stays its owner's. */
-export const frozenReference = (model: Model): Layer.Layer<Reference> => Layer.succeed(Reference, frozen(model))
+export const frozenReference = (model: Encoder): Layer.Layer<Reference> => Layer.succeed(Reference, frozen(model))
 
-const following = (draft: Model, move: (reference: Model, draft: Model, step: number) => void) =>
+const following = (draft: Encoder, move: (reference: Encoder, draft: Encoder, step: number) => void) =>
   Layer.effect(
     Reference,
     Effect.acquireRelease(
@@ -28,7 +28,7 @@ const following = (draft: Model, move: (reference: Model, draft: Model, step: nu
     ),
   )
 
-const assign = (reference: Model, draft: Model, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
+const assign = (reference: Encoder, draft: Encoder, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
   // A frozen parameter is the same in both, and an average would round it.
   for (const [name, d] of movedParameters(draft))
     tf.tidy(() => {
@@ -41,14 +41,14 @@ const assign = (reference: Model, draft: Model, value: (r: tf.Variable, d: tf.Va
  * The draft as it was at the last multiple of `every` steps: 0 to every - 1 steps ago.
  * Right after a refresh both are equal, every excess is 0, and a rule with ties included keeps all tokens.
  */
-export const earlierCheckpoint = (draft: Model, every: number): Layer.Layer<Reference> =>
+export const earlierCheckpoint = (draft: Encoder, every: number): Layer.Layer<Reference> =>
   following(draft, (reference, draft, step) => {
     // a copy, not a clone: the optimizer updates the draft's buffer in place
     if (step % every === 0) assign(reference, draft, (_, d) => tf.add(d, 0))
   })
 
 /** Exponential moving average of the draft: r <- decay r + (1 - decay) q after each step. */
-export const movingAverage = (draft: Model, decay: number): Layer.Layer<Reference> =>
+export const movingAverage = (draft: Encoder, decay: number): Layer.Layer<Reference> =>
   following(draft, (reference, draft) =>
     assign(reference, draft, (r, d) => tf.add(tf.mul(r, decay), tf.mul(d, 1 - decay))),
   )

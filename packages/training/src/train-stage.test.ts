@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { armLayer, defineFilter, type Filter, type Loss, type Model, type Reference } from "@winnow/core"
+import { armLayer, type Decoder, defineFilter, type Filter, type Loss, type Reference } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
@@ -40,7 +40,7 @@ const source = batches(examples, { batchSize: 4, seed: 1 })
 const optimizer = optimizerOptions.assert({ learningRate: 0.01, warmup: 3, schedule: "cosine" })
 
 let directory = ""
-let models: Array<Model> = []
+let models: Array<Decoder> = []
 let tensors = 0
 const model = (seed: number) => {
   const made = initialise(architecture, seed)
@@ -58,22 +58,22 @@ afterEach(async () => {
   expect(tf.memory().numTensors).toBe(tensors)
 })
 
-type Arm = (draft: Model) => Layer.Layer<Filter | Loss, unknown>
+type Arm = (draft: Decoder) => Layer.Layer<Filter | Loss, unknown>
 const selective =
-  (reference: (draft: Model) => Layer.Layer<Reference>): Arm =>
+  (reference: (draft: Decoder) => Layer.Layer<Reference>): Arm =>
   (draft) =>
     armLayer(adaspec(), kl()).pipe(Layer.provide(Layer.merge(reference(draft), frozenTarget(model(90)))))
 const plain: Arm = () => armLayer(none(), crossEntropy())
 
-const weights = (m: Model) => Object.fromEntries([...m.parameters].map(([n, p]) => [n, Array.from(p.dataSync())]))
-const stage = (draft: Model, arm: Arm, options: Partial<TrainOptions> = {}) =>
+const weights = (m: Decoder) => Object.fromEntries([...m.parameters].map(([n, p]) => [n, Array.from(p.dataSync())]))
+const stage = (draft: Decoder, arm: Arm, options: Partial<TrainOptions> = {}) =>
   trainStage({ stage: "test", model: draft, batches: source, steps: 12, optimizer, seed: 5, ...options }).pipe(
     Effect.provide(arm(draft)),
   )
 const checkpoint = (identity = "a") => ({ directory, identity, everySeconds: 0 })
 
 /** Runs until `steps` were done, then interrupts, as Ctrl-C does. */
-const interrupted = async (draft: Model, arm: Arm, steps: number, options: Partial<TrainOptions> = {}) => {
+const interrupted = async (draft: Decoder, arm: Arm, steps: number, options: Partial<TrainOptions> = {}) => {
   let stop: (() => void) | undefined
   const fiber = Effect.runFork(
     stage(draft, arm, {

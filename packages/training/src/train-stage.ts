@@ -6,11 +6,11 @@
  */
 import {
   DataError,
+  type Encoder,
   Filter,
   InvalidInput,
   jointState,
   Loss,
-  type Model,
   TrainingStopped,
   variablesState,
 } from "@winnow/core"
@@ -30,7 +30,7 @@ export interface TrainOptions {
   /** Names the stage in events and errors, such as "arm adaspec, seed 2". */
   readonly stage: string
   /** The model that is trained, in place: its `trained` variables alone. */
-  readonly model: Model
+  readonly model: Encoder
   readonly batches: BatchSource
   readonly steps: number
   /** Batches of the source summed into one optimizer step. */

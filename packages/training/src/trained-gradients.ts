@@ -1,5 +1,5 @@
 /** Gradients of the variables that a training moves, through adapters where the model has them. */
-import { type Model, movedParameters } from "@winnow/core"
+import { type Encoder, movedParameters } from "@winnow/core"
 import { gradients, type tf } from "@winnow/tensor"
 
 /**
@@ -8,7 +8,7 @@ import { gradients, type tf } from "@winnow/tensor"
  * @param f runs the model
  */
 export const trainedGradients = (
-  draft: Model,
+  draft: Encoder,
   f: () => tf.Scalar,
 ): { readonly value: tf.Scalar; readonly byName: Record<string, tf.Tensor> } => {
   const moved = movedParameters(draft)

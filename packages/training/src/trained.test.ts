@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:tes
 import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { type Filter, filterLayer, type Loss, lossLayer, type Model, movedParameters, Reference } from "@winnow/core"
+import { type Decoder, type Filter, filterLayer, type Loss, lossLayer, movedParameters, Reference } from "@winnow/core"
 import { batches, collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
@@ -38,9 +38,9 @@ const examples = Array.from({ length: 24 }, () => ({
   promptLength: 2,
 }))
 const lora = { kind: "lora", rank: 2, alpha: 4, on: ["q_proj", "down_proj"] } as const
-const adapters = (model: Model, seed = 7): LoraModel => withLora(model, { ...lora, on: [...lora.on] }, seed)
+const adapters = (model: Decoder, seed = 7): LoraModel<Decoder> => withLora(model, { ...lora, on: [...lora.on] }, seed)
 
-const withTarget = (model: Model) =>
+const withTarget = (model: Decoder) =>
   Layer.mergeAll(filterLayer(adaspec()), lossLayer(kl())).pipe(
     Layer.provideMerge(Layer.merge(movingAverage(model, 0.8), frozenTarget(target))),
   )
@@ -67,9 +67,9 @@ afterEach(async () => {
   expect(tf.memory().numTensors).toBe(tensors)
 })
 
-const valuesOf = (parameters: Model["parameters"]) =>
+const valuesOf = (parameters: Decoder["parameters"]) =>
   Object.fromEntries([...parameters].map(([name, p]) => [name, Array.from(p.dataSync())]))
-const stage = (draft: Model, arm: Layer.Layer<Filter | Loss, unknown>, options: Partial<TrainOptions> = {}) =>
+const stage = (draft: Decoder, arm: Layer.Layer<Filter | Loss, unknown>, options: Partial<TrainOptions> = {}) =>
   trainStage({
     stage: "test",
     model: draft,
@@ -80,7 +80,7 @@ const stage = (draft: Model, arm: Layer.Layer<Filter | Loss, unknown>, options: 
     ...options,
   }).pipe(Effect.provide(arm))
 
-const micro = async (draft: Model): Promise<Parts> => {
+const micro = async (draft: Decoder): Promise<Parts> => {
   const { filter, loss } = await Effect.runPromise(
     Effect.all({ filter: none().instance, loss: kl().instance }).pipe(Effect.provide(frozenTarget(target))),
   )
@@ -154,7 +154,7 @@ test("a stage leaves frozen parameters as they are, bit by bit, and its checkpoi
   expect(saved.toSorted()).toEqual(expected.toSorted())
 })
 
-const interrupted = async (draft: Model, arm: Layer.Layer<Filter | Loss, unknown>, steps: number) => {
+const interrupted = async (draft: Decoder, arm: Layer.Layer<Filter | Loss, unknown>, steps: number) => {
   let stop: (() => void) | undefined
   const fiber = Effect.runFork(
     stage(draft, arm, {
@@ -168,7 +168,7 @@ const interrupted = async (draft: Model, arm: Layer.Layer<Filter | Loss, unknown
   await Effect.runPromise(Fiber.await(fiber))
 }
 
-const parts: Record<string, (base: Model) => Model> = {
+const parts: Record<string, (base: Decoder) => Decoder> = {
   "frozen embedding and head": (base) => freezeParameters(base, ["embedding", "head"]),
   adapters: (base) => {
     const adapted = adapters(base)

@@ -153,6 +153,7 @@ const describe = (o: GptNeoxOptions): Description => {
   const norm = "gpt_neox.final_layer_norm"
   return {
     type: "gpt_neox",
+    attends: "before",
     config: configOf(o, m),
     vocabularySize: o.vocab_size,
     hiddenSize: o.hidden_size,

@@ -102,6 +102,7 @@ const layersOf = (o: Gpt2Options): Description["layers"] => {
 
 const describe = (o: Gpt2Options): Description => ({
   type: "gpt2",
+  attends: "before",
   config: {
     ...noTokenIds,
     ...o,

@@ -154,6 +154,7 @@ const describe = (o: LlamaOptions): Description => {
   const { Q, G, h } = headsOf(o)
   return {
     type: "llama",
+    attends: "before",
     config: configOf(o, m),
     vocabularySize: o.vocab_size,
     hiddenSize: o.hidden_size,

@@ -1,11 +1,11 @@
 /** One pair of models decoded by us and by a peer, prompt by prompt; as plain data. */
 import { join } from "node:path"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { modelProposer, type Speculated, speculate } from "@winnow/decoding"
 import { sha256OfFile } from "@winnow/files"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
-import { loadModel, parameterCount } from "@winnow/models"
+import { loadDecoder, parameterCount } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import { UsageError } from "../options.ts"
@@ -53,7 +53,7 @@ export interface LengthAgreement {
   readonly equal: boolean
 }
 
-const factsOf = (folder: string, { architecture }: Model) => ({
+const factsOf = (folder: string, { architecture }: Decoder) => ({
   folder,
   type: architecture.type,
   parameters: parameterCount(architecture),
@@ -123,7 +123,7 @@ export const compare = (
 }
 
 /** The token that ends a text. @error UsageError where config.json names several */
-const endOf = (target: Model, given: AgreementOptions["eos"]): number | null => {
+const endOf = (target: Decoder, given: AgreementOptions["eos"]): number | null => {
   if (given !== undefined) return given
   const named = target.architecture.config["eos_token_id"] ?? null
   if (named === null || typeof named === "number") return named
@@ -132,7 +132,7 @@ const endOf = (target: Model, given: AgreementOptions["eos"]): number | null => 
 
 const decodeAll = async (
   peer: Worker,
-  models: { readonly target: Model; readonly draft: Model },
+  models: { readonly target: Decoder; readonly draft: Decoder },
   prompts: ReadonlyArray<ReadonlyArray<number>>,
   o: AgreementOptions,
   eos: number | null,
@@ -162,7 +162,7 @@ const decodeAll = async (
  * Decodes the prompts of a pair on both sides, greedy, at each draft length and without a draft.
  *
  * @param say gets a line for each draft length, for a terminal
- * @error UsageError for prompts or an end token that cannot be; what `loadModel` has; WorkerEnded when the peer fails
+ * @error UsageError for prompts or an end token that cannot be; what `loadDecoder` has; WorkerEnded when the peer fails
  */
 export const runAgreement = async (
   o: AgreementOptions,
@@ -171,7 +171,7 @@ export const runAgreement = async (
 ): Promise<PairAgreement> => {
   const prompts = readIds(pair.prompts).slice(0, o.limit)
   await openEngine()
-  const load = (folder: string) => Effect.runPromise(loadModel(folder, [gptNeox, llama]))
+  const load = (folder: string) => Effect.runPromise(loadDecoder(folder, [gptNeox, llama]))
   const target = await load(pair.target)
   const draft = await load(pair.draft)
   try {

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { modelProposer, speculateOne } from "@winnow/decoding"
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
-import { loadModel, logitsOf, parameterCount } from "@winnow/models"
+import { loadDecoder, logitsOf, parameterCount } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { UsageError } from "../options.ts"
@@ -35,7 +35,7 @@ test("the pair: the target's text is its chain, and the draft errs exactly where
     const chains = chainsOf(V, 0.75, 1)
     const sizes = { draft: [32, 2, 1, 64], target: [64, 3, 2, 128], vocab: V, context: 128 } as const
     await writeChains(folder, sizes, chains)
-    const load = (which: string) => Effect.runPromise(loadModel(join(folder, which), [gptNeox]))
+    const load = (which: string) => Effect.runPromise(loadDecoder(join(folder, which), [gptNeox]))
     const [target, draft] = [await load("target"), await load("draft")]
     const text = [...textOf(chains.target, 80, 5)]
     const prompt = text.slice(0, 16)
@@ -77,7 +77,7 @@ test("a pair of small margins is one embedding, read at another token for the sh
     const sizes = { draft: [32, 1, 1, 64], target: [64, 2, 2, 128], vocab: V, context: 128 } as const
     const taken = exchangesOf(V, 0.5, 1)
     await writeFlat(folder, sizes, taken)
-    const load = (which: string) => Effect.runPromise(loadModel(join(folder, which), [gptNeox]))
+    const load = (which: string) => Effect.runPromise(loadDecoder(join(folder, which), [gptNeox]))
     const [target, draft] = [await load("target"), await load("draft")]
     const tokens = Array.from({ length: V }, (_, x) => x)
     // each token as a text of its own, so that no other token's attention is in it

@@ -16,7 +16,7 @@
  */
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { initialise, saveModel } from "@winnow/models"
 import { permutation, seeded } from "@winnow/numerics"
@@ -74,11 +74,11 @@ export const textOf = (next: Int32Array, length: number, seed: number): Int32Arr
   return text
 }
 
-const embeddingOf = (model: Model) => model.parameters.get("gpt_neox.embed_in.weight")! as tf.Variable & tf.Tensor2D
-const headOf = (model: Model) => model.parameters.get("embed_out.weight")! as tf.Variable & tf.Tensor2D
+const embeddingOf = (model: Decoder) => model.parameters.get("gpt_neox.embed_in.weight")! as tf.Variable & tf.Tensor2D
+const headOf = (model: Decoder) => model.parameters.get("embed_out.weight")! as tf.Variable & tf.Tensor2D
 
 /** Puts a chain into a fresh model: large embeddings, and each head row the embedding of the token before. */
-const follow = (model: Model, next: Int32Array): void => {
+const follow = (model: Decoder, next: Int32Array): void => {
   const before = new Int32Array(next.length)
   for (const [x, y] of next.entries()) before[y] = x
   const embedding = embeddingOf(model)
@@ -92,9 +92,9 @@ const follow = (model: Model, next: Int32Array): void => {
  * Gives two fresh models one embedding, in as many columns as the narrower one has, and the target those columns of the
  * draft's head. The embedding's rows are centred: layer norms of different widths then only scale them.
  */
-const share = (target: Model, draft: Model, taken: Int32Array): void => {
+const share = (target: Decoder, draft: Decoder, taken: Int32Array): void => {
   const columns = Math.min(target.architecture.hiddenSize, draft.architecture.hiddenSize)
-  const widen = (x: tf.Tensor2D, model: Model) =>
+  const widen = (x: tf.Tensor2D, model: Decoder) =>
     tf.pad(x, [
       [0, 0],
       [0, model.architecture.hiddenSize - columns],
@@ -127,7 +127,7 @@ export const modelOf = ([hidden, layers, heads, intermediate]: Sizes, vocab: num
 const write = async (
   folder: string,
   { draft: ofDraft, target: ofTarget, vocab, context }: PairSizes,
-  relate: (target: Model, draft: Model) => void,
+  relate: (target: Decoder, draft: Decoder) => void,
 ): Promise<void> => {
   const [target, draft] = [modelOf(ofTarget, vocab, context, 1), modelOf(ofDraft, vocab, context, 2)]
   try {

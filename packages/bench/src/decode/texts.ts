@@ -1,7 +1,7 @@
 /** Prompts of a comparison, and the texts that the target makes of them: what every side is held against. */
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
-import { loadModel } from "@winnow/models"
+import { loadDecoder } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { Effect } from "effect"
 import type { DecodeOptions } from "./options.ts"
@@ -32,7 +32,7 @@ export const promptsOf = (o: Asked, rounds: number): ReadonlyArray<Ids> => {
  */
 export const textsOf = async (o: Asked, prompts: ReadonlyArray<Ids>, folder: string): Promise<ReadonlyArray<Ids>> => {
   if (o.margins === "wide") return chainTexts(o, prompts.length).map((text) => [...text.subarray(o.prompt)])
-  const target = await Effect.runPromise(loadModel(folder, [gptNeox]))
+  const target = await Effect.runPromise(loadDecoder(folder, [gptNeox]))
   const { rollouts } = await generate(target, prompts, { maxNew: o.new })
   target.dispose()
   return rollouts.map(({ tokens }) => [...tokens])

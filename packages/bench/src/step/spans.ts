@@ -1,5 +1,5 @@
 /** Where the time of a step goes: every call into native code and TensorFlow with its beginning and end, and the step's phases. */
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { backend, native } from "@winnow/tensor"
 import type { makeOptimizer } from "@winnow/training"
 
@@ -18,9 +18,9 @@ export interface StepSpans {
 }
 
 interface Watched {
-  readonly draft: Model
-  readonly target: Model | undefined
-  readonly reference: Model | undefined
+  readonly draft: Decoder
+  readonly target: Decoder | undefined
+  readonly reference: Decoder | undefined
   readonly optimizer: ReturnType<typeof makeOptimizer>
 }
 
@@ -56,7 +56,7 @@ export const watchCalls = ({ draft, target, reference, optimizer }: Watched) => 
     C[name] = timed(shown, "call", f)
     if (shown.startsWith("head_")) C[name] = timed(shown, "mark", C[name])
   }
-  const forward = (model: Model | undefined, name: string) => {
+  const forward = (model: Decoder | undefined, name: string) => {
     if (model !== undefined) Object.assign(model, { hidden: timed(name, "mark", model.hidden as AnyFunction) })
   }
   forward(target, "target forward")

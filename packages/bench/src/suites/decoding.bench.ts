@@ -4,7 +4,7 @@
  * A step of few tokens is bound by reading the weights, so it counts the bytes that it reads and stands beside a sum over
  * as many: the floor. Weights that fit the last cache are read from there by both.
  */
-import type { Decoding, Model } from "@winnow/core"
+import type { Decoder, Decoding } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { initialise, parameterCount } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
@@ -51,7 +51,7 @@ const bytesRead = (shape: Shape): number => {
 }
 
 /** The most probable tokens after the last T positions; without native decoding by one product with the head. */
-const greedy = (model: Model, state: Decoding, ids_BT: Int32Array, B: number, T: number): ArrayLike<number> => {
+const greedy = (model: Decoder, state: Decoding, ids_BT: Int32Array, B: number, T: number): ArrayLike<number> => {
   if (state.quick !== undefined) return state.quick.greedy(ids_BT, B, T, T > 1).argmax
   let argmax: ArrayLike<number> = []
   tf.tidy(() => {

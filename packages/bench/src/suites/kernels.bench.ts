@@ -5,7 +5,7 @@
  * Sizes are those of a small draft: 1024 rows in sequences of 256. Backward is timed with the forward pass before it where
  * TFJS runs both, so its work counts both.
  */
-import { causalAttention, embedding, type HeadLayout, rotaryEmbedding, sequenceFrame } from "@winnow/models"
+import { attention, embedding, type HeadLayout, rotaryEmbedding, sequenceFrame } from "@winnow/models"
 import {
   AdamW,
   engineInfo,
@@ -130,7 +130,7 @@ const both = (
 
 const attentionOf = (layout: HeadLayout, rotated: number): Op => {
   const rotary = rotaryEmbedding({ headSize: layout.headSize, rotated, theta: 10000, maxLength: T })
-  return (packed) => causalAttention(packed as tf.Tensor2D, sequenceFrame(rotary, B, T), layout)
+  return (packed) => attention(packed as tf.Tensor2D, sequenceFrame(rotary, B, T), layout)
 }
 
 const optimizer = ({ bench }: Registry) => {

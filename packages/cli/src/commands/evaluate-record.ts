@@ -1,5 +1,5 @@
 /** The record of an evaluation: figures, their conditions, and notes to read before believing them. */
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { type EvaluateOptions, type EvaluateSettings, type Evaluation, readableLength } from "@winnow/decoding"
 import type { commit, machine, versions } from "@winnow/lab"
 import { parameterCount } from "@winnow/models"
@@ -27,7 +27,7 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
 }
 
 /** Facts of a model that are told. */
-export const modelFacts = (folder: string, { architecture }: Model) => ({
+export const modelFacts = (folder: string, { architecture }: Decoder) => ({
   folder,
   type: architecture.type,
   parameters: parameterCount(architecture),

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { tokenizerFiles, trainBpe } from "@winnow/data"
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
-import { initialise, loadModel, saveModel } from "@winnow/models"
+import { initialise, loadDecoder, saveModel } from "@winnow/models"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -23,7 +23,7 @@ const tokenizer = trainBpe(words, { vocabularySize: 280 })
 const V = tokenizer.vocabularySize
 
 /** Random weights, and the same with noise: drafts that are accepted now and then. */
-const modelOf = (noise: number, shape: { vocab_size?: number; max_position_embeddings?: number } = {}): Model => {
+const modelOf = (noise: number, shape: { vocab_size?: number; max_position_embeddings?: number } = {}): Decoder => {
   const sizes = { vocab_size: V, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2 }
   const use = llama({ ...sizes, max_position_embeddings: 48, ...shape })
   const model = initialise(Effect.runSync(use.instance), 1)
@@ -41,7 +41,7 @@ const write = (name: string, ...lines: ReadonlyArray<unknown>): string => {
   return at(name)
 }
 
-const saved = async (name: string, model: Model, extra: Readonly<Record<string, unknown>>, words = tokenizer) => {
+const saved = async (name: string, model: Decoder, extra: Readonly<Record<string, unknown>>, words = tokenizer) => {
   mkdirSync(at(name))
   await Effect.runPromise(saveModel(model, at(name), extra))
   for (const [file, text] of Object.entries(tokenizerFiles(words))) writeFileSync(at(name, file), text)
@@ -77,7 +77,7 @@ describe("a whole run", () => {
     const [byText, byIds] = [await run(), await run({ prompts: numbers, dataset: "texts.jsonl" })]
     expect(tf.memory().numTensors).toBe(before)
     expect(byText.results).toEqual(byIds.results)
-    const target = await Effect.runPromise(loadModel(at("target"), [llama]))
+    const target = await Effect.runPromise(loadDecoder(at("target"), [llama]))
     const { rollouts } = await generate(target, wordIds, { maxNew: 12 })
     target.dispose()
     for (const result of byText.results) {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { llama } from "@winnow/model-llama"
-import { initialise, loadModel, logitsOf, saveModel } from "@winnow/models"
+import { initialise, loadDecoder, logitsOf, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { computeLogits } from "./logits.ts"
@@ -64,7 +64,7 @@ test("a directory that is no model", async () => {
 
 /** A copy of the model's folder, its final norm times `factor` and its config.json with further keys. */
 const copied = async (name: string, factor: number, extra: Record<string, unknown> = {}) => {
-  const model = await Effect.runPromise(loadModel(dir, [llama]))
+  const model = await Effect.runPromise(loadDecoder(dir, [llama]))
   const norm = model.parameters.get("model.norm.weight")!
   tf.tidy(() => norm.assign(tf.mul(norm, factor)))
   await Effect.runPromise(saveModel(model, join(dir, name), extra))

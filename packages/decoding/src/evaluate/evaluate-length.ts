@@ -1,5 +1,5 @@
 /** One draft length of an evaluation: decoded for real, held against the estimate, timed. */
-import type { Model, Proposer, Sampling } from "@winnow/core"
+import type { Decoder, Proposer, Sampling } from "@winnow/core"
 import type { Rollout, Stop } from "@winnow/generation"
 import { type Acceptance, acceptanceRecord, estimateAcceptance, estimatedCounts } from "../acceptance.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, sumCounts } from "../counts.ts"
@@ -105,7 +105,7 @@ const samplingOf = ({ temperature, topK, topP }: EvaluateSettings): Sampling => 
 
 /** Runs and figures of one draft length. */
 export const evaluateLength = async (
-  target: Model,
+  target: Decoder,
   proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   draftLength: number,

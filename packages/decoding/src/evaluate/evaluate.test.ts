@@ -1,7 +1,7 @@
 /** An evaluation against the parts that it is made of, run one by one. */
 
 import { afterAll, describe, expect, test } from "bun:test"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { generate } from "@winnow/generation"
 import { llama } from "@winnow/model-llama"
 import { initialise } from "@winnow/models"
@@ -16,7 +16,7 @@ import { speculate } from "../speculate.ts"
 import { type EvaluateProgress, evaluateProposer } from "./evaluate.ts"
 
 const V = 61
-const modelOf = (noise: number, vocab_size = V): Model => {
+const modelOf = (noise: number, vocab_size = V): Decoder => {
   const shape = { vocab_size, hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4 }
   const model = initialise(Effect.runSync(llama({ ...shape, max_position_embeddings: 64 }).instance), 1)
   for (const [name, value] of model.parameters)

@@ -2,7 +2,7 @@
  * How well a target accepts a proposer on given prompts, by every measure and at several draft lengths, with what a reader
  * needs to trust it.
  */
-import { checkedOptions, type Model, type Proposer } from "@winnow/core"
+import { checkedOptions, type Decoder, type Proposer } from "@winnow/core"
 import { driven, type Finish, generate, type Pieces, type Rollout, type Stop } from "@winnow/generation"
 import { type Evidence, requireSameVocabulary } from "../evidence.ts"
 import { evidenceOnGreedy, evidenceOnSamples } from "../evidence-of.ts"
@@ -92,7 +92,7 @@ const samplingOf = ({ temperature, topK, topP }: EvaluateSettings) =>
  * @error InvalidInput for bad options; RangeError for a bad prompt or none; Error if the vocabularies differ; the signal's reason
  */
 export const evaluateProposer = async (
-  target: Model,
+  target: Decoder,
   proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   options: EvaluateOptions,

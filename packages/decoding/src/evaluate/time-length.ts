@@ -1,5 +1,5 @@
 /** One draft length against the clock, on those prompts whose texts have a call to time. */
-import type { Model, Proposer } from "@winnow/core"
+import type { Decoder, Proposer } from "@winnow/core"
 import type { Speculated, SpeculateHooks } from "../speculate.ts"
 import type { SpeculativeOptions } from "../speculative.ts"
 import { measureSpeedup, NothingToTime, type Speedup, type SpeedupOptions } from "../speedup.ts"
@@ -22,7 +22,7 @@ export interface TimedLength extends Speedup {
  * @returns null if no text is longer than a block
  */
 export const timeLength = async (
-  target: Model,
+  target: Decoder,
   proposer: Proposer,
   prompts: ReadonlyArray<ArrayLike<number>>,
   runs: ReadonlyArray<Speculated>,

@@ -1,7 +1,7 @@
 /** Roll-back: caches hold exactly the accepted text, natively and by plain ops, whatever became of a block. */
 
 import { describe, expect, test } from "bun:test"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { adjusted, argmaxRows, GenerateSession, idsTensor, lastLogits } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { randomPrompts } from "@winnow/testing"
@@ -12,7 +12,7 @@ import { modelProposer } from "../model-proposer.ts"
 import { SpeculativeSession } from "../speculative.ts"
 
 /** The next token's logits, by the model on all ids at once, without a cache. */
-const afresh = <T>(model: Model, ids: ReadonlyArray<number>, of: (logits_1V: tf.Tensor2D) => T): T => {
+const afresh = <T>(model: Decoder, ids: ReadonlyArray<number>, of: (logits_1V: tf.Tensor2D) => T): T => {
   let result: T | undefined
   tf.tidy(() => {
     result = of(lastLogits(model, model.hidden(idsTensor(ids, 1, ids.length))))
@@ -30,7 +30,7 @@ for (const [name, instance] of architectures)
           const [target, draft, draftLength] = [randomModel(architecture), shake(randomModel(architecture), 0.05, 4), 3]
           const sampling = { temperature: 1 }
           const text = [3, 1, 4, 1, 5]
-          const distribution = (model: Model, ids: ReadonlyArray<number>) =>
+          const distribution = (model: Decoder, ids: ReadonlyArray<number>) =>
             afresh(model, ids, (logits) => adjusted(logits.dataSync(), sampling))
           let worst = 0
           const compare = (got_V: Float64Array, expected_V: Float64Array) => {

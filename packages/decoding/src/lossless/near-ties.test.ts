@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from "bun:test"
-import type { Architecture, Model } from "@winnow/core"
+import type { Architecture, Decoder } from "@winnow/core"
 import { GenerateSession, generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
@@ -32,7 +32,7 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
 }
 
 /** Every token has a twin in the vocabulary whose logit differs in the last bits: choices hang on the order of sums. */
-const withTwins = (model: Model): Model => {
+const withTwins = (model: Decoder): Decoder => {
   for (const [name, value] of model.parameters)
     tf.tidy(() => value.assign(tf.add(value, tf.tensor(normals(value.size, 0.1, seeded(3, name)), value.shape))))
   tf.tidy(() => {

@@ -1,7 +1,7 @@
 /** A draft whose context is shorter than the target's proposes less near its end, and nothing beyond it; texts stay the target's. */
 
 import { describe, expect, test } from "bun:test"
-import type { Model } from "@winnow/core"
+import type { Decoder } from "@winnow/core"
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
@@ -30,7 +30,7 @@ const modelOf = (family: keyof typeof families, context: number, noise: number) 
 const prompts = randomPrompts(10, VOCABULARY, 14, 6)
 
 /** A run without a turn of the event loop, within which the path stays as it is. */
-const run = (target: Model, draft: Model, prompt: Int32Array, options: SpeculativeOptions) => {
+const run = (target: Decoder, draft: Decoder, prompt: Int32Array, options: SpeculativeOptions) => {
   const session = new SpeculativeSession(target, modelProposer(draft), prompt, options)
   while (session.step());
   const { rollout, counts } = session

@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type Architecture, DataError, type InvalidInput } from "@winnow/core"
+import { type Architecture, attendsBefore, DataError, InvalidInput } from "@winnow/core"
 import { fileErrorOf, sha256 } from "@winnow/files"
 import { parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
@@ -33,7 +33,10 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
  */
 export const folderArchitecture = (name: string, path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    return yield* readArchitecture(path, yield* knownFamilies)
+    const architecture = yield* readArchitecture(path, yield* knownFamilies)
+    if (attendsBefore(architecture)) return architecture
+    const problems = [`${architecture.type} attends both ways; the ${name} must decode, take one such as llama`]
+    return yield* new InvalidInput({ what: `${name} ${path}`, problems })
   }).pipe(
     Effect.mapError((error) =>
       error._tag === "DataError" ? new DataError({ message: `${name} ${error.message}`, cause: error }) : error,

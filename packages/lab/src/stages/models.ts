@@ -1,6 +1,6 @@
 /** Models of artifacts, held open for as long as the scope that asked for them. */
-import type { DataError, InvalidInput, Model } from "@winnow/core"
-import { loadModel } from "@winnow/models"
+import type { DataError, Decoder, InvalidInput } from "@winnow/core"
+import { loadDecoder } from "@winnow/models"
 import { Effect, type Scope } from "effect"
 import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
@@ -9,13 +9,13 @@ import { modelDirectory } from "./folder.ts"
 
 /** A model that is freed with the scope. */
 export const held = (
-  make: Effect.Effect<Model, DataError | InvalidInput>,
-): Effect.Effect<Model, StageError, Scope.Scope> =>
+  make: Effect.Effect<Decoder, DataError | InvalidInput>,
+): Effect.Effect<Decoder, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
 /** The model of an artifact, trained here or from a folder, freed with the scope. */
-export const openModel = (artifact: Artifact): Effect.Effect<Model, StageError, Scope.Scope> =>
+export const openModel = (artifact: Artifact): Effect.Effect<Decoder, StageError, Scope.Scope> =>
   Effect.gen(function* () {
     const directory = yield* modelDirectory(artifact)
-    return yield* held(loadModel(directory, yield* knownFamilies))
+    return yield* held(loadDecoder(directory, yield* knownFamilies))
   })

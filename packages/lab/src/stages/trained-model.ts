@@ -1,6 +1,6 @@
 /** The part of a model that a training stage moves, by its settings `frozen` and `adapters`. */
 import { join } from "node:path"
-import { type Architecture, type DataError, InvalidInput, type Model } from "@winnow/core"
+import { type Architecture, type Attends, type DataError, type Encoder, InvalidInput } from "@winnow/core"
 import {
   freezeParameters,
   type LoraModel,
@@ -27,7 +27,7 @@ export const isPartial = ({ frozen, adapters }: PartSettings): boolean => frozen
  */
 export const partOf = (
   label: string,
-  architecture: Architecture,
+  architecture: Architecture<Attends>,
   settings: PartSettings,
 ): Effect.Effect<TrainedPart, InvalidInput> =>
   Effect.suspend(() => {
@@ -53,10 +53,10 @@ export const adapterFlops = (
 
 /** The model with its part to train. It is as it was where all of it is trained; adapters are freed with the scope. */
 export const trainedModel = (
-  model: Model,
+  model: Encoder,
   { frozen, adapters }: PartSettings,
   seed: number,
-): Effect.Effect<Model | LoraModel, never, Scope.Scope> => {
+): Effect.Effect<Encoder | LoraModel, never, Scope.Scope> => {
   if (adapters !== undefined)
     return Effect.acquireRelease(
       Effect.sync(() => withLora(model, adapters, seed)),
@@ -72,7 +72,7 @@ export const trainedModel = (
  * them on the start that they were trained on.
  */
 export const saveTrained = (
-  model: Model | LoraModel,
+  model: Encoder | LoraModel,
   directory: string,
 ): Effect.Effect<void, DataError | InvalidInput> =>
   Effect.andThen(

@@ -1,5 +1,5 @@
 /** Parts that the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
-import type { Model } from "@winnow/core"
+import type { Encoder } from "@winnow/core"
 import type { EncodedExample } from "@winnow/data"
 import { llama } from "@winnow/model-llama"
 import { initialise } from "@winnow/models"
@@ -15,7 +15,7 @@ const architectures = {
 }
 
 /** A model of the target's or of the draft's size; a wide initialisation, so that two of them are far apart. */
-export const tinyModel = (size: keyof typeof architectures, seed: number): Model =>
+export const tinyModel = (size: keyof typeof architectures, seed: number): Encoder =>
   initialise(architectures[size], seed)
 
 /** Sequences of 4 to 15 tokens with prompts of 0 to 3; the one at number 5 is all prompt but its end. */

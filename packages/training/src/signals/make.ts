@@ -5,9 +5,9 @@
  */
 import {
   DataError,
+  type Encoder,
   type InvalidInput,
   type LossInstance,
-  type Model,
   modelsRead,
   type ReferenceStatistic,
 } from "@winnow/core"
@@ -30,7 +30,7 @@ export interface MakeOptions extends Omit<WriteOptions, "bytesPerToken" | "encod
 }
 
 /** Runs models on a batch: `use` gets a function from a model to its rows. Tensors of the meantime are freed. */
-const onBatch = (batch: Batch, use: (rowsOf: (model: Model) => Rows) => Uint8Array): Uint8Array => {
+const onBatch = (batch: Batch, use: (rowsOf: (model: Encoder) => Rows) => Uint8Array): Uint8Array => {
   let bytes: Uint8Array | undefined
   tf.tidy(() => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
@@ -46,7 +46,7 @@ const onBatch = (batch: Batch, use: (rowsOf: (model: Model) => Rows) => Uint8Arr
  * @error DataError as `writeSignals`
  */
 export const makeTargetSignals = (
-  options: MakeOptions & { readonly target: Model; readonly form: CachedForm },
+  options: MakeOptions & { readonly target: Encoder; readonly form: CachedForm },
 ): Effect.Effect<SignalsHeader, DataError | InvalidInput> => {
   const { target, form, chunkRows } = options
   const { hiddenSize: D, vocabularySize: V } = target.architecture
@@ -60,11 +60,11 @@ export const makeTargetSignals = (
 
 /** The loss of the reference is the one that the arm trains by, so it needs what that loss needs. */
 export interface ReferenceMakeOptions extends MakeOptions {
-  readonly reference: Model
+  readonly reference: Encoder
   readonly statistics: ReadonlyArray<ReferenceStatistic>
   readonly loss: LossInstance
   /** Run where the loss compares to the target and `signals` has none. */
-  readonly target?: Model | undefined
+  readonly target?: Encoder | undefined
   /** The target from the cache that the arm reads, so that draft and reference are compared to the same. */
   readonly signals?: Pick<CachedSignals, "target">
 }

@@ -3,9 +3,9 @@
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T.
  */
-import type { Architecture, Cache, Parameters } from "@winnow/core"
+import type { Architecture, Attends, Cache, Parameters } from "@winnow/core"
 import { type NativeProgram, tf } from "@winnow/tensor"
-import { type AttentionFrame, attentionFrame, cachedAttention, causalAttention, sequenceFrame } from "./attention.ts"
+import { type AttentionFrame, attention, attentionFrame, cachedAttention, sequenceFrame } from "./attention.ts"
 import { type Description, matricesOf, slotWidths } from "./instructions.ts"
 import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
@@ -19,7 +19,7 @@ import { runTensors } from "./tensor-layers.ts"
 type Scale = number | undefined
 
 /** The tensors of queries and keys for each factor of scores that a description has. */
-const rotariesOf = (of: Description): ReadonlyMap<Scale, Rotary> =>
+const rotariesOf = (of: Description<Attends>): ReadonlyMap<Scale, Rotary> =>
   new Map(
     of.layers
       .flat()
@@ -27,7 +27,7 @@ const rotariesOf = (of: Description): ReadonlyMap<Scale, Rotary> =>
   )
 
 /** Hidden states of a description; see `Architecture.hidden`. */
-const hiddenOf = (of: Description): Architecture["hidden"] => {
+const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
   const runStep = recordedSteps()
   const rotaries = rotariesOf(of)
   const names = [...of.parameters.keys()]
@@ -93,36 +93,42 @@ const hiddenOf = (of: Description): Architecture["hidden"] => {
 
   return (values, ids_BT, cache, start_BT) =>
     tf.tidy(() => {
+      if (cache !== undefined && of.attends === "both")
+        throw new Error(`hidden: ${of.type} attends both ways, so nothing of a pass can be kept for the next`)
       if (cache !== undefined && start_BT !== undefined)
         throw new Error("hidden: packed sequences have no cache: give one of cache and start_BT")
       if (cache !== undefined) return extend(values, ids_BT, cache)
       const [B, T] = ids_BT.shape
       const frames = framesOf(
-        (rotary) => sequenceFrame(rotary, B, T, start_BT),
+        (rotary) => sequenceFrame(rotary, B, T, start_BT, of.attends),
         (rotary) => rotary(B, T, 0, undefined, start_BT),
       )
       return runTensors(of, values, ids_BT, {
-        attend: (packed_Nc, _, scale) => causalAttention(packed_Nc, frames.get(scale)!, of.heads),
+        attend: (packed_Nc, _, scale) => attention(packed_Nc, frames.get(scale)!, of.heads),
         positions_N: positions(B, T, 0, undefined, start_BT),
       })
     })
 }
 
 /** Multiplications and additions x 2 of one token in the layers at context length T. */
-const flopsOf = ({ parameters, layers, heads }: Description): ((T: number) => number) => {
+const flopsOf = ({ parameters, layers, heads }: Description<Attends>): ((T: number) => number) => {
   const size = (name: string) => parameters.get(name)!.shape.reduce((a, b) => a * b, 1)
   const weights = layers.flat().flatMap(matricesOf)
   const linear = weights.reduce((sum, { weight }) => sum + 2 * size(weight), 0)
   return (T) => linear + 4 * T * heads.heads * heads.headSize * layers.length
 }
 
+/** True of a description whose attention goes to what is before. */
+const isOfDecoder = (of: Description<Attends>): of is Description => of.attends === "before"
+
 /** The architecture of a description. @error for instructions that do not fit each other or the parameters */
-export const decoder = (of: Description): Architecture => {
+export const architectureOf = <A extends Attends>(of: Description<A>): Architecture<A> => {
   slotWidths(of)
   const { type, config, vocabularySize, hiddenSize, maxLength, parameters } = of
   let program: { readonly of: NativeProgram | undefined } | undefined
   return {
     type,
+    attends: of.attends,
     config,
     vocabularySize,
     hiddenSize,
@@ -140,6 +146,6 @@ export const decoder = (of: Description): Architecture => {
     trunkFlops: flopsOf(of),
     hidden: hiddenOf(of),
     ...(of.stored && { stored: of.stored }),
-    nativeProgram: () => (program ??= { of: nativeProgram(of) }).of,
+    nativeProgram: () => (program ??= { of: isOfDecoder(of) ? nativeProgram(of) : undefined }).of,
   }
 }
