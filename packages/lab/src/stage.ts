@@ -6,7 +6,7 @@ import { type FileError, parseJson } from "@winnow/files"
 import type { Effect } from "effect"
 import type { StageCode } from "./store/code/stage-code.ts"
 import { keyOf } from "./store/key.ts"
-import type { Artifact } from "./store/store.ts"
+import type { Artifact, Part } from "./store/store.ts"
 
 /** How a stage fails; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
 export type StageError = DataError | FileError | InvalidInput | TrainingStopped
@@ -49,6 +49,10 @@ export interface Stage {
   readonly work: Work
   /** Reads the clock: nothing else of the run is run beside it. */
   readonly alone: boolean
+  /** Parts of its artifact that another stage may read alone, each with a key of what it is made of. */
+  readonly parts?: Readonly<Record<string, string>> | undefined
+  /** As an input: the part that is read. */
+  readonly part?: Part | undefined
   readonly run: (context: StageContext) => Effect.Effect<Record<string, unknown>, StageError, Datasets>
   /** Of the summary, what holds for this process whatever made the artifact: where a folder is today. */
   readonly today?: Readonly<Record<string, unknown>>
@@ -72,16 +76,27 @@ export const stage = (spec: {
   readonly alone?: boolean
   readonly run: Stage["run"]
   readonly today?: Stage["today"]
+  /** The configuration that a part depends on, by the part's name: files of the part begin with it and a dot. */
+  readonly parts?: Readonly<Record<string, Record<string, unknown>>>
 }): Stage => {
   const { kind, label, config, inputs, code, seed, unit = "", work = {}, alone = false, run, today = {} } = spec
-  const made = {
+  const madeOf = (config: Record<string, unknown>) => ({
     stage: kind,
     config,
-    inputs: inputs.map(({ kind, key }) => ({ stage: kind, key })),
+    inputs: inputs.map(({ kind, key, part }) => ({ stage: kind, key: part?.key ?? key })),
     code,
     ...(seed === undefined ? {} : { seed }),
-  }
-  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today }
+  })
+  const made = madeOf(config)
+  const named = Object.entries(spec.parts ?? {}).map(([name, of]) => [name, keyOf(madeOf(of))] as const)
+  const parts = spec.parts && Object.fromEntries(named)
+  return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today, parts }
+}
+
+/** A stage as an input of which one part is read: another part may change. One without parts is read whole. */
+export const partOf = (whole: Stage, name: string): Stage => {
+  const key = whole.parts?.[name]
+  return key === undefined ? whole : { ...whole, part: { name, key } }
 }
 
 /** The inputs of stages before them, each once: an order in which all can run. */

@@ -9,7 +9,14 @@ import { StageCrashed } from "./outcome.ts"
 
 const at = { stage: "string", index: "number", of: "number", unit: "string" } as const
 
-const artifact = type({ "+": "reject", key: "string", directory: "string", manifest: Manifest, reused: "boolean" })
+const artifact = type({
+  "+": "reject",
+  key: "string",
+  directory: "string",
+  manifest: Manifest,
+  reused: "boolean",
+  "part?": type({ name: "string", key: "string" }).or("undefined"),
+})
 
 /** To a worker, first of all: the experiment whose stages it will run. */
 const open = type({

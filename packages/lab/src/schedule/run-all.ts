@@ -55,7 +55,7 @@ const schedule = <E, F>(
     const start = (stage: Stage) => {
       const at = { stage: stage.label, index: places.get(stage.key) ?? 0, of: places.size, unit: stage.unit }
       const wide = slots > 1 && restWaitsFor(stage, [...running, ...waiting])
-      const ready = { stage, inputs: stage.inputs.map(({ key }) => artifacts.get(key)!), at, wide }
+      const ready = { stage, inputs: stage.inputs.map(({ key, part }) => ({ ...artifacts.get(key)!, part })), at, wide }
       const exit = Effect.exit(run(ready, { fresh, versions }))
       return Effect.forkScoped(Effect.flatMap(exit, (exit) => Queue.offer(ended, { ready, exit })))
     }

@@ -13,7 +13,7 @@ import {
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
-import { type Stage, type StageError, stage } from "../stage.ts"
+import { partOf, type Stage, type StageError, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
@@ -93,7 +93,7 @@ export const armStage = (
     const cached = signals.target !== undefined || signals.reference !== undefined
     // Frozen models that the arm reads are inputs even where their signals are cached: a cache says whose it is.
     const inputs = {
-      data,
+      data: partOf(data, "train"),
       start,
       target: reads("target", arm.filter, arm.loss) ? target : undefined,
       reference,

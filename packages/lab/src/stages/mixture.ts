@@ -3,7 +3,7 @@ import { InvalidInput } from "@winnow/core"
 import { mixed, passSize } from "@winnow/data"
 import { Effect } from "effect"
 import { describeText, type MixedText } from "../experiment/text.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { readSplit, writeSplit } from "./text.ts"
 
@@ -20,7 +20,7 @@ export const mixtureStage = (spec: MixedText, tokenizer: Stage, parts: ReadonlyA
     kind: "text",
     label,
     config: { weights: named.map(([, { weight }]) => weight), seed: spec.seed },
-    inputs: [tokenizer, ...parts],
+    inputs: [tokenizer, ...parts.map((part) => partOf(part, "train"))],
     code: stageCode({ revisions: ["text"], tensors: false }),
     unit: "parts",
     run: ({ directory, inputs: [, ...artifacts] }) =>

@@ -12,7 +12,7 @@ import { initialise } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { plain } from "../experiment/resolve.ts"
 import type { Training } from "../experiment/training-spec.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { held, openModel } from "./models.ts"
 import { readSplit } from "./text.ts"
@@ -41,7 +41,7 @@ export const pretrainStage = (spec: PlainTraining & { readonly model: ModelUse }
       kind,
       label,
       config: { model: yield* plain(model), ...trainingFields(training) },
-      inputs: [data],
+      inputs: [partOf(data, "train")],
       code: code(model),
       seed,
       unit: "steps",
@@ -71,7 +71,7 @@ export const furtherStage = (
       kind,
       label,
       config: trainingFields(training),
-      inputs: [data, begin],
+      inputs: [partOf(data, "train"), begin],
       code: code(),
       seed,
       unit: "steps",

@@ -6,7 +6,7 @@ import type { Tokenizer } from "@winnow/data"
 import { type Finish, generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolve.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
@@ -40,7 +40,7 @@ export const rolloutsStage = (
     kind: "rollouts",
     label: `target's rollouts, ${how}`,
     config: { split, prompts, maxNew, sampling },
-    inputs: [inputs.tokenizer, inputs.data, inputs.target],
+    inputs: [inputs.tokenizer, partOf(inputs.data, split), inputs.target],
     code: stageCode({ revisions: ["generation"], tensors: true }),
     unit: "prompts",
     work: { tokens: prompts * maxNew },

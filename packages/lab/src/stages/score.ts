@@ -2,7 +2,7 @@
 import type { InvalidInput, TaskUse } from "@winnow/core"
 import { Effect } from "effect"
 import { type Measure, plain } from "../experiment/resolve.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { readRollouts, textsOf } from "./rollouts.ts"
 import { openTokenizer, readExamples } from "./text.ts"
@@ -18,7 +18,7 @@ export const scoreStage = (
       kind: "score",
       label: "target's scores",
       config: { task: config, split },
-      inputs: [inputs.tokenizer, inputs.data, inputs.greedy, inputs.sampled],
+      inputs: [inputs.tokenizer, partOf(inputs.data, split), inputs.greedy, inputs.sampled],
       code: stageCode({ revisions: ["generation"], tensors: false, plugins: [task] }),
       run: ({ inputs: [words, data, ...written] }) =>
         Effect.gen(function* () {

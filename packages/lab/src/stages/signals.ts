@@ -28,7 +28,7 @@ import {
 } from "@winnow/training"
 import { Effect, type Scope } from "effect"
 import { plain } from "../experiment/resolve.ts"
-import { type Stage, type StageContext, stage } from "../stage.ts"
+import { partOf, type Stage, type StageContext, stage } from "../stage.ts"
 import { pluginCode } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
@@ -131,7 +131,7 @@ export const targetSignalsStage = (
     kind: "signals",
     label: `target signals, ${formName(form)}`,
     config: { of: "target", form },
-    inputs: [data, target],
+    inputs: [partOf(data, "train"), target],
     code: code(),
     unit: "tokens",
     work: size
@@ -223,7 +223,7 @@ export const referenceSignalsStage = (
         ...(active ? { loss: yield* plain(spec.loss) } : {}),
         ...(withTarget ? { form } : {}),
       },
-      inputs: [data, reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
+      inputs: [partOf(data, "train"), reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
       code: active ? code(spec.loss) : code(),
       unit: "tokens",
       work: size ? { tokens: size.seen, flops: flops(size), bytes: size.trained * perToken } : {},

@@ -7,7 +7,7 @@ import { tf } from "@winnow/tensor"
 import { chunkRowsFor } from "@winnow/training"
 import { Effect } from "effect"
 import { plain } from "../experiment/resolve.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { openModel } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
@@ -84,7 +84,7 @@ export const startScoreStage = (spec: {
       kind: "start-score",
       label,
       config: { score: yield* plain(score), split: "validation", tokens },
-      inputs: [model, data],
+      inputs: [model, partOf(data, "validation")],
       code: stageCode({ revisions: ["measuring"], tensors: true, plugins: [score] }),
       seed,
       run: ({ inputs: [modelArtifact, dataArtifact] }) =>

@@ -103,11 +103,13 @@ export const dataStage = (
   text: Text,
   tokenizer: Stage,
   { maxLength, specialTokens = "text" }: EncodeOptions & { readonly maxLength: number },
-): Stage =>
-  stage({
+): Stage => {
+  const encoding = { maxLength, ...(specialTokens === "ids" && { specialTokens }) }
+  return stage({
     kind: "data",
     label,
-    config: { text: textHash(text), maxLength, ...(specialTokens === "ids" && { specialTokens }) },
+    config: { text: textHash(text), ...encoding },
+    parts: Object.fromEntries(splits.map((split) => [split, { text: text.hashes[split], ...encoding }])),
     inputs: [tokenizer],
     code: code(),
     unit: "splits",
@@ -126,6 +128,7 @@ export const dataStage = (
         return summary
       }),
   })
+}
 
 /** The tokenizer of an artifact. */
 export const openTokenizer = (artifact: Artifact): Effect.Effect<Tokenizer, StageError> =>

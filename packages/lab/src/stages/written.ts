@@ -12,7 +12,7 @@ import { writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
 import { describeText, type WrittenText } from "../experiment/text.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { openModel } from "./models.ts"
 import { decodingStep, rolloutsOf, rolloutsText, textsOf } from "./rollouts.ts"
@@ -86,7 +86,7 @@ export const writtenStage = (
     kind: "text",
     label,
     config: { maxLength, maxNew, sampling, ...(prompts === undefined ? {} : { prompts }) },
-    inputs: [tokenizer, data, writer.stage],
+    inputs: [tokenizer, partOf(data, "train"), writer.stage],
     code: stageCode({ revisions: ["generation"], tensors: true }),
     unit: "prompts",
     work: guess

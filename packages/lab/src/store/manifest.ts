@@ -38,9 +38,12 @@ export const sealed = (manifest: Omit<Manifest, "self">): Manifest => {
 /** Training events hold times of the clock: two makings of one artifact differ in them alone. */
 const timed = new Set(["metrics.jsonl"])
 
-/** A hash of an artifact's bytes, which what is computed from it is bound to. */
-export const digestOf = ({ files }: Manifest): string =>
-  sha256(files.flatMap((f) => (timed.has(f.path) ? [] : [`${f.path}\0${f.sha256}`])).join("\n"))
+/** A hash of an artifact's bytes, or of a part's, which what is computed from it is bound to. */
+export const digestOf = ({ files }: Manifest, part?: string): string => {
+  const counts = ({ path }: { readonly path: string }) =>
+    !timed.has(path) && (part === undefined || path.startsWith(`${part}.`))
+  return sha256(files.flatMap((f) => (counts(f) ? [`${f.path}\0${f.sha256}`] : [])).join("\n"))
+}
 
 /** A manifest read from a folder. @error FileError that says what is wrong with it */
 export const readManifest = (directory: string): Manifest => {

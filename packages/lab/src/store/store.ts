@@ -46,6 +46,14 @@ export interface Artifact {
   readonly manifest: Manifest
   /** True if the artifact was there before this run asked. */
   readonly reused: boolean
+  /** As an input: the part that is read. */
+  readonly part?: Part | undefined
+}
+
+/** A part of an artifact: files whose names begin with its name and a dot, and a key of what they are made of. */
+export interface Part {
+  readonly name: string
+  readonly key: string
 }
 
 /** How an artifact is made: fills `directory`, which may hold what an earlier, stopped attempt left. */
@@ -84,7 +92,11 @@ function* look(directory: string, key: string, memory: string): Generator<void, 
 
 /** The inputs of an artifact as a manifest holds them. */
 const boundTo = (inputs: ReadonlyArray<Artifact>): Manifest["inputs"] =>
-  inputs.map(({ key, manifest }) => ({ stage: manifest.stage, key, digest: digestOf(manifest) }))
+  inputs.map(({ key, manifest, part }) => ({
+    stage: manifest.stage,
+    key: part?.key ?? key,
+    digest: digestOf(manifest, part?.name),
+  }))
 
 /** Why an artifact is not of the inputs that are there; undefined if it is. */
 const otherInput = ({ inputs: before }: Manifest, now: Manifest["inputs"]): string | undefined => {
