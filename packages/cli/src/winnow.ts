@@ -5,10 +5,12 @@ import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { experiment } from "./commands/experiment.ts"
 import { logits } from "./commands/logits.ts"
+import { newFolder } from "./commands/new.ts"
+import { plugins } from "./commands/plugins.ts"
 import { runs } from "./commands/runs.ts"
 
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
   Command.withDescription("A lab for draft models: distil them selectively, measure what the target accepts"),
-  Command.withSubcommands([experiment, evaluate, runs, clean, doctor, logits]),
+  Command.withSubcommands([experiment, evaluate, runs, newFolder, plugins, clean, doctor, logits]),
 )

@@ -1,11 +1,13 @@
 /** The experiments of this checkout: folders `experiments/NNN-slug` that hold an experiment.ts. */
-import { existsSync, readdirSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs"
+import { homedir } from "node:os"
+import { basename, dirname, join, relative, resolve as resolvePath } from "node:path"
 import { pathToFileURL } from "node:url"
 import { cut, InvalidInput } from "@winnow/core"
 import { Cause, Effect } from "effect"
 import type { Experiment } from "./experiment/define.ts"
 import { encodingProblem, importFault } from "./experiment/import-fault.ts"
+import { isOutside, provideHouse } from "./outside/house-modules.ts"
 import { houseRoot } from "./store/code/house.ts"
 import { enter } from "./store/code/module-graph.ts"
 
@@ -15,13 +17,56 @@ export interface Found {
   readonly file: string
 }
 
-/** All experiments, by number. */
+/** All experiments: those with a number by it, then the others by name. */
 export const findExperiments = (folder: string = join(houseRoot, "experiments")): ReadonlyArray<Found> =>
   (existsSync(folder) ? readdirSync(folder) : [])
-    .filter((slug) => /^\d{3}-[a-z0-9-]+$/.test(slug))
+    .filter((slug) => /^[a-z0-9][a-z0-9-]*$/.test(slug))
     .toSorted()
     .map((slug) => ({ slug, file: join(folder, slug, "experiment.ts") }))
     .filter(({ file }) => existsSync(file))
+
+/** True if a text is the path of an experiment, not its name. */
+const isPath = (text: string): boolean => /^(~|\.{0,2}\/|\.{1,2}$)/.test(text) || /\.[cm]?tsx?$/.test(text)
+
+/** A name for the folder of results: lower-case letters, digits and hyphens of a file's or folder's name. */
+const slugOf = (file: string): string => {
+  const own = basename(file).replace(/\.[cm]?tsx?$/, "")
+  const name = own === "experiment" ? basename(dirname(file)) : own
+  return (
+    name
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]+/g, "-")
+      .replaceAll(/^-|-$/g, "") || "experiment"
+  )
+}
+
+/**
+ * The experiment at a path: a file, or a folder that holds an experiment.ts, inside of the checkout or anywhere else.
+ *
+ * @error InvalidInput where there is none
+ */
+const experimentAt = (path: string): Effect.Effect<Found, InvalidInput> => {
+  const at = resolvePath(path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
+  const file = existsSync(at) && statSync(at).isDirectory() ? join(at, "experiment.ts") : at
+  if (existsSync(file)) return Effect.succeed({ slug: slugOf(file), file: realpathSync(file) })
+  const problems = [`there is no file ${file}; expected an experiment's file, or a folder that holds an experiment.ts`]
+  return Effect.fail(new InvalidInput({ what: `experiment ${cut(path, 80)}`, problems }))
+}
+
+/**
+ * The experiment and the part that a text names: a name with `/part` behind it, or a path with `#part` behind it.
+ *
+ * @error InvalidInput where there is no such experiment
+ */
+export const experimentOf = (
+  text: string,
+): Effect.Effect<{ readonly found: Found; readonly part: string | undefined }, InvalidInput> => {
+  const [name = "", part] = isPath(text.split("#")[0]!) ? text.split("#") : text.split("/")
+  return Effect.map(isPath(name) ? experimentAt(name) : experimentNamed(name), (found) => ({ found, part }))
+}
+
+/** An experiment's file in messages: within the checkout from its root. */
+const shown = (file: string): string => (isOutside(file) ? file : relative(houseRoot, file))
 
 /**
  * The experiment of a name: its slug, its number, or the slug without the number; a part of it may follow after a slash.
@@ -29,7 +74,10 @@ export const findExperiments = (folder: string = join(houseRoot, "experiments"))
  * @error InvalidInput for a name that none or several have: lists what there is
  */
 export const experimentNamed = (name: string, all = findExperiments()): Effect.Effect<Found, InvalidInput> => {
-  const matching = all.filter(({ slug }) => slug === name || slug.slice(4) === name || slug.slice(0, 3) === name)
+  const isNumbered = (slug: string) => /^\d{3}-/.test(slug)
+  const matching = all.filter(
+    ({ slug }) => slug === name || (isNumbered(slug) && (slug.slice(4) === name || slug.slice(0, 3) === name)),
+  )
   if (matching.length === 1) return Effect.succeed(matching[0]!)
   const problem = matching.length === 0 ? "there is no such experiment" : "several experiments are called so"
   const have = (matching.length === 0 ? all : matching).map(({ slug }) => slug).join(", ") || "none"
@@ -60,9 +108,10 @@ const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> 
 }
 
 /** The exports of an experiment's file. @error InvalidInput with the file and line of what is wrong in it */
-const imported = ({ slug, file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
+const imported = ({ file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
   Effect.suspend(() => {
-    const what = `experiments/${slug}/experiment.ts`
+    const what = shown(file)
+    if (isOutside(file)) provideHouse()
     const encoding = encodingProblem(file)
     if (encoding !== undefined) return Effect.fail(new InvalidInput({ what, problems: [encoding] }))
     return Effect.tryPromise({
@@ -82,7 +131,7 @@ export const loadExperiment = (
   preset: string | null = null,
 ): Effect.Effect<ReadonlyArray<Part>, InvalidInput> =>
   Effect.gen(function* () {
-    const what = `experiments/${slug}/experiment.ts`
+    const what = shown(file)
     const loaded = yield* imported({ slug, file })
     const name = preset ?? "default"
     const parts = Object.hasOwn(loaded, name) ? partsOf(loaded[name], preset) : undefined

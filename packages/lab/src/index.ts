@@ -2,6 +2,8 @@ export { type Cleaning, findRemovable, type Removable, removeAll } from "./clean
 export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
+export { keysOf } from "./experiment/keys.ts"
+export { limited } from "./experiment/limit.ts"
 export { pluginFrom, pluginsOf } from "./experiment/plugin-from.ts"
 export { type Resolved, resolve } from "./experiment/resolve.ts"
 export { applySettings, parseSetting } from "./experiment/settings.ts"
@@ -29,6 +31,7 @@ export { mixture, type TextSpec, taskText, written } from "./experiment/text.ts"
 export { lora, type TrainingSpec } from "./experiment/training-spec.ts"
 export {
   experimentNamed,
+  experimentOf,
   type Found,
   findExperiments,
   type Listed,
@@ -39,6 +42,8 @@ export {
 } from "./experiments.ts"
 export { Families, familiesOf, houseFamilies, knownFamilies } from "./families.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
+export { houseModule, houseModules, isOutside, provideHouse } from "./outside/house-modules.ts"
+export { type Exported, type Loaded, loadPlugins, pluginsIn, withPlugins } from "./outside/load-plugins.ts"
 export { tryPlugins } from "./preflight/try-plugins.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"
 export { commit, machine, versions } from "./record/machine.ts"

@@ -51,9 +51,12 @@ export interface RunOptions {
   readonly fresh?: boolean
   /**
    * Stages run in this many processes at once, which load the experiment from its file: no more than cores and memory allow,
-   * and as many as there are cores where `jobs` is left out. Without it they run in this process.
+   * and as many as there are cores where `jobs` is left out. Without it they run in this process. `plugins` are further
+   * files whose plugins the experiment names.
    */
-  readonly parallel?: { readonly jobs?: number | undefined; readonly file: string } | undefined
+  readonly parallel?:
+    | { readonly jobs?: number | undefined; readonly file: string; readonly plugins?: ReadonlyArray<string> }
+    | undefined
 }
 
 export interface Finished {
@@ -258,7 +261,15 @@ const runnerOf = (
       const { config } = resolved
       return jobs === 1
         ? Layer.empty
-        : workers(jobs, { slug, file: parallel.file, part, preset, config, texts: [...texts] })
+        : workers(jobs, {
+            slug,
+            file: parallel.file,
+            plugins: [...(parallel.plugins ?? [])],
+            part,
+            preset,
+            config,
+            texts: [...texts],
+          })
     }),
   )
 

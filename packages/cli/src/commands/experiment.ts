@@ -6,11 +6,13 @@ import {
   align,
   applySettings,
   askedJobs,
-  experimentNamed,
+  experimentOf,
   type Found,
   houseRoot,
+  limited,
   listExperiments,
   loadExperiment,
+  loadPlugins,
   type Plan,
   Progress,
   plan,
@@ -26,6 +28,7 @@ import {
   tablesText,
   tryPlugins,
   winnowHome,
+  withPlugins,
 } from "@winnow/lab"
 import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
@@ -126,7 +129,7 @@ export const experiment = Command.make(
   {
     name: Argument.String("name").pipe(
       Argument.withDescription(
-        "slug, number or name of an experiment, with /part for one of its parts; quickstart if left out",
+        "slug, number or name of an experiment, with /part for one of its parts; or the path of one, with #part; quickstart if left out",
       ),
       Argument.withDefault("quickstart"),
     ),
@@ -138,11 +141,21 @@ export const experiment = Command.make(
         "change a setting, such as arms.adaspec.filter.k=0.3 or arms.random.filter=none; repeatable",
       ),
     ),
+    plugin: Flag.String("plugin").pipe(
+      Flag.atLeast(0),
+      Flag.withMetavar("path|package"),
+      Flag.withDescription("a file, folder or package whose plugins --set may name; repeatable"),
+    ),
     seeds: Flag.String("seeds").pipe(Flag.optional, Flag.withDescription("seeds in place of the experiment's: 1,2,3")),
     arms: Flag.String("arms").pipe(Flag.optional, Flag.withDescription("only these arms: all-tokens,adaspec")),
     preset: Flag.String("preset").pipe(
       Flag.optional,
       Flag.withDescription("another size of the same question, where the experiment has one: large"),
+    ),
+    limit: Flag.Int("limit").pipe(
+      Flag.optional,
+      Flag.withMetavar("N"),
+      Flag.withDescription("a smoke run: at most N steps a training, N prompts, 32 tokens a text, the first seed"),
     ),
     repeat: Flag.String("repeat").pipe(
       Flag.optional,
@@ -179,26 +192,34 @@ export const experiment = Command.make(
   Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, verbose, json, results, ...flags }) {
     if (list) return yield* listed(json)
     const jobs = yield* askedJobs(Option.getOrUndefined(flags.jobs))
+    const loaded = yield* loadPlugins(flags.plugin)
     if (Option.isSome(flags.repeat)) {
       const given = {
         "--set": set.length > 0,
         "--seeds": Option.isSome(flags.seeds),
         "--arms": Option.isSome(arms),
         "--preset": Option.isSome(flags.preset),
+        "--limit": Option.isSome(flags.limit),
         "--dry-run": dryRun,
         "--fresh": fresh,
       }
-      return yield* repeat(flags.repeat.value, { results, jobs, verbose, json, given })
+      const found = name === "quickstart" ? undefined : (yield* experimentOf(name)).found
+      return yield* repeat(flags.repeat.value, { results, jobs, verbose, json, given, found, loaded })
     }
-    const [experimentName = "", part] = name.split("/")
-    const found = yield* experimentNamed(experimentName)
+    const { found, part } = yield* experimentOf(name)
     const seeds = yield* parseSeeds(flags.seeds)
+    if (Option.isSome(flags.limit) && flags.limit.value < 1) {
+      const problems = [`found ${flags.limit.value}, expected a number of steps from 1`]
+      return yield* new InvalidInput({ what: "--limit", problems })
+    }
     const chosen = names(arms)
     const parts = yield* chosenParts(found, part, Option.getOrNull(flags.preset))
     // All are checked before the first is run.
     const runs = yield* Effect.forEach(parts, ({ experiment, ...of }) =>
       Effect.gen(function* () {
-        const changed = yield* applySettings(experiment, set)
+        const named = withPlugins(experiment, loaded.plugins)
+        const whole = yield* applySettings(named, set)
+        const changed = Option.match(flags.limit, { onNone: () => whole, onSome: (n) => limited(whole, n) })
         const resolved = yield* resolve(changed, { ...(chosen && { arms: chosen }), ...(seeds && { seeds }) })
         return { ...of, resolved }
       }),
@@ -220,7 +241,7 @@ export const experiment = Command.make(
       Effect.gen(function* () {
         const { report } = yield* Progress
         if (part !== null) report({ _tag: "note", text: `part ${part}` })
-        const parallel = { jobs, file: found.file }
+        const parallel = { jobs, file: found.file, plugins: loaded.files }
         return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, parallel })
       }),
     ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), (running) =>

@@ -1,6 +1,6 @@
 /** `winnow experiment --repeat RUN`: a run made again from its run.json, and compared with it. */
 import { InvalidInput } from "@winnow/core"
-import { RunStore, renderRepeat, repeatRun, winnowHome } from "@winnow/lab"
+import { type Found, type Loaded, RunStore, renderRepeat, repeatRun, winnowHome } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { engine } from "../engine.ts"
 import { NotReproduced } from "../exit.ts"
@@ -26,12 +26,17 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     verbose,
     json,
     given,
+    found,
+    loaded,
   }: {
     readonly results: string
     readonly jobs: number | undefined
     readonly verbose: boolean
     readonly json: boolean
     readonly given: OtherSettings
+    /** The experiment's file, where the record's name does not lead to it. */
+    readonly found: Found | undefined
+    readonly loaded: Loaded
   },
 ) {
   const flags = Object.keys(given).filter((flag) => given[flag])
@@ -43,7 +48,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     Effect.provide(RunStore.layer(winnowHome(), [results])),
   )
   yield* engine
-  const repeated = yield* viewed(repeatRun(directory, { jobs }), { verbose })
+  const repeated = yield* viewed(repeatRun(directory, { jobs, found, loaded }), { verbose })
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return

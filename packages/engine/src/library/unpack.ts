@@ -1,4 +1,5 @@
 /** Takes the two libraries out of a wheel: streamed, hashed on the way, checked against the wheel's own list of sums. */
+/// <reference path="./yauzl.d.ts" />
 import { mkdir, open } from "node:fs/promises"
 import { basename, join } from "node:path"
 import type { Readable } from "node:stream"

@@ -12,6 +12,7 @@ import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokeniz
 import { armStart, shortStarts } from "./start.ts"
 import { shortTexts, textSpec } from "./text.ts"
 import { trainingSpec } from "./training-spec.ts"
+import { variantsOf, withVariants } from "./variants.ts"
 
 /** A path and a value; the value is JSON, or the text itself where it is none. */
 export interface Setting {
@@ -159,16 +160,24 @@ export const applySettings = (
 ): Effect.Effect<Experiment, InvalidInput> =>
   Effect.gen(function* () {
     const registry = registryOf(experiment)
-    let changed = experiment
-    for (const text of texts) {
-      const setting = yield* parseSetting(text)
-      changed = yield* Effect.try({
-        try: () => new Change(registry, setting).apply(changed) as Experiment,
+    const refused = <A>(run: () => A) =>
+      Effect.try({
+        try: run,
         catch: (error) => {
           if (error instanceof InvalidInput) return error
           throw error
         },
       })
+    let changed = experiment
+    for (const text of texts) {
+      const variants = yield* refused(() => variantsOf(text))
+      // an arm that there is not is refused as any path that leads nowhere
+      const several = variants !== undefined && Object.hasOwn(changed.arms, variants.arm) ? variants : undefined
+      if (several !== undefined) changed = withVariants(changed, several)
+      for (const one of several?.each.map((variant) => variant.text) ?? [text]) {
+        const setting = yield* parseSetting(one)
+        changed = yield* refused(() => new Change(registry, setting).apply(changed) as Experiment)
+      }
     }
     return changed
   })

@@ -6,7 +6,8 @@ import { Effect } from "effect"
 import { fromConfig } from "../experiment/from-config.ts"
 import { type Registry, registryOf } from "../experiment/registry.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { experimentNamed, loadExperiment } from "../experiments.ts"
+import { experimentNamed, type Found, loadExperiment } from "../experiments.ts"
+import { type Loaded, withPlugins } from "../outside/load-plugins.ts"
 import type { Progress } from "../progress.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { runExperiment } from "../run.ts"
@@ -21,6 +22,10 @@ export interface RepeatOptions {
   readonly home?: string
   /** The plugins that the config may name; those of the experiment's own file by default. */
   readonly registry?: Registry
+  /** The file of the experiment, where it lies outside of the checkout. */
+  readonly found?: Found | undefined
+  /** Further files whose plugins the config may name, loaded. */
+  readonly loaded?: Loaded
   /** Stages that run at once, in processes that load the experiment's own file; as many as there are cores if left out. No figure depends on it. */
   readonly jobs?: number | undefined
 }
@@ -34,19 +39,16 @@ export interface Repeat extends Repeated {
 }
 
 /** The plugins of an experiment's file, of the part and the preset that were run; and the file. */
-const pluginsOf = ({
-  experiment,
-  part,
-  preset,
-}: Pick<RunRecord, "experiment" | "part" | "preset">): Effect.Effect<
-  { readonly registry: Registry; readonly file: string },
-  InvalidInput
-> =>
+const pluginsOf = (
+  { experiment, part, preset }: Pick<RunRecord, "experiment" | "part" | "preset">,
+  at: Found | undefined,
+  { plugins }: Loaded,
+): Effect.Effect<{ readonly registry: Registry; readonly file: string }, InvalidInput> =>
   Effect.gen(function* () {
-    const found = yield* experimentNamed(experiment)
+    const found = at ?? (yield* experimentNamed(experiment))
     const parts = yield* loadExperiment(found, preset)
     const own = parts.find((p) => p.part === part)
-    if (own !== undefined) return { registry: registryOf(own.experiment), file: found.file }
+    if (own !== undefined) return { registry: registryOf(withPlugins(own.experiment, plugins)), file: found.file }
     const problems = [`has no part ${part} any more; it has ${parts.map((p) => p.part).join(", ")}`]
     return yield* new InvalidInput({ what: `experiments/${experiment}/experiment.ts`, problems })
   })
@@ -84,7 +86,7 @@ const folderFor = (home: string, run: string): Effect.Effect<string, DataError> 
  */
 export const repeatRun = (
   path: string,
-  { home = winnowHome(), registry, jobs }: RepeatOptions = {},
+  { home = winnowHome(), registry, jobs, found, loaded = { files: [], plugins: [] } }: RepeatOptions = {},
 ): Effect.Effect<Repeat, StageError, Datasets | Progress> =>
   Effect.gen(function* () {
     const { record, written, directory } = yield* readRun(path)
@@ -100,9 +102,9 @@ export const repeatRun = (
       const problems = [`calls its run ${JSON.stringify(record.run)}; expected letters and digits, as runs are named`]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
-    const plugins = registry === undefined ? yield* pluginsOf(record) : { registry, file: undefined }
+    const plugins = registry === undefined ? yield* pluginsOf(record, found, loaded) : { registry, file: undefined }
     const resolved = yield* Effect.flatMap(fromConfig(record.config, plugins.registry), (rebuilt) => resolve(rebuilt))
-    const parallel = plugins.file === undefined ? undefined : { jobs, file: plugins.file }
+    const parallel = plugins.file === undefined ? undefined : { jobs, file: plugins.file, plugins: loaded.files }
     const { run, experiment: slug, part, preset } = record
     const again = Effect.gen(function* () {
       const folder = yield* folderFor(home, run)

@@ -28,6 +28,8 @@ const open = type({
   /** Holds the experiment, and so the plugins that `config` names. */
   file: "string",
   preset: "string | null",
+  /** Further files whose plugins `config` may name. */
+  plugins: "string[]",
   part: "string | null",
   /** The experiment as `resolve` makes it. */
   config: "object",

@@ -13,6 +13,7 @@ import { resolve } from "../experiment/resolve.ts"
 import { loadExperiment } from "../experiments.ts"
 import { Families } from "../families.ts"
 import { stagesOf } from "../graph.ts"
+import { loadPlugins, withPlugins } from "../outside/load-plugins.ts"
 import { Progress } from "../progress.ts"
 import { judgedBefore, sizesFrom } from "../run.ts"
 import { Store } from "../store/store.ts"
@@ -28,10 +29,14 @@ process.on("SIGINT", () => {}) // a terminal's Ctrl-C goes to the run as well, w
 console.log = console.error
 
 /** The experiment that the run has, from the file that holds its plugins and from its config. */
-const resolvedFrom = ({ slug, file, preset, part, config }: Open) =>
+const resolvedFrom = ({ slug, file, preset, part, plugins: files, config }: Open) =>
   Effect.gen(function* () {
     const written = (yield* loadExperiment({ slug, file }, preset)).find((p) => p.part === part)
-    if (written) return yield* Effect.flatMap(fromConfig(config, registryOf(written.experiment)), (e) => resolve(e))
+    const { plugins } = yield* loadPlugins(files)
+    if (written) {
+      const registry = registryOf(withPlugins(written.experiment, plugins))
+      return yield* Effect.flatMap(fromConfig(config, registry), (e) => resolve(e))
+    }
     return yield* new InvalidInput({
       what: file,
       problems: [`has no part ${part}: was it changed since the run began?`],

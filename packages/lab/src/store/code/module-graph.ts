@@ -3,6 +3,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { dirname, extname, join, sep } from "node:path"
 import { sha256, sha256OfFile } from "@winnow/files"
+import { houseModule, isOutside } from "../../outside/house-modules.ts"
 import { isHouseSource } from "./house.ts"
 import { type Names, namesIn } from "./names.ts"
 import { keepsStateOf, outsideState } from "./outside-state.ts"
@@ -96,8 +97,13 @@ export const enter = (file: string): void => {
   entered.add(file)
 }
 
-/** Where an import leads; undefined for the platform's own and for what cannot be found. */
+/**
+ * Where an import leads; undefined for the platform's own and for what cannot be found. Outside of the checkout the
+ * house's modules come first, as they do when the file is loaded.
+ */
 const resolved = (name: string, importer: string): string | undefined => {
+  const house = isOutside(importer) ? houseModule(name) : undefined
+  if (house !== undefined) return realpathSync(house)
   try {
     const path = Bun.resolveSync(name, dirname(importer))
     return isBuiltin(path) || path.startsWith("bun:") ? undefined : realpathSync(path)

@@ -1,0 +1,92 @@
+/** Folders that `winnow new` writes anywhere pass their laws at once, and experiments run with them. */
+import { expect, test } from "bun:test"
+import { existsSync, mkdtempSync, readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { templateKinds } from "./new.ts"
+
+const main = join(import.meta.dir, "../main.ts")
+const root = join(import.meta.dir, "../../../..")
+const folder = mkdtempSync(join(tmpdir(), "winnow-new-"))
+
+const run = async (cwd: string, ...command: ReadonlyArray<string>) => {
+  const child = Bun.spawn([process.execPath, ...command], {
+    cwd,
+    env: { ...process.env, WINNOW_HOME: join(folder, "home"), NO_COLOR: "1" },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { out, err, code }
+}
+const winnow = (...args: ReadonlyArray<string>) => run(folder, main, ...args)
+
+test("a folder of every kind, outside of the checkout, type-checks and passes its laws at once", async () => {
+  const made = await Promise.all(
+    templateKinds().map(async (kind) => ({ kind, ...(await winnow("new", kind, `shy-${kind}`, "--outside", folder)) })),
+  )
+  for (const { kind, code, err, out } of made) {
+    expect([kind, code, err]).toEqual([kind, 0, ""])
+    expect(out).toStartWith(`Wrote ${kind === "experiment" ? "shy-experiment" : `${kind}-shy-${kind}`}: `)
+  }
+  const own = readFileSync(join(folder, "filter-shy-filter/src/index.ts"), "utf8")
+  expect(own).toContain('name: "shy-filter"')
+  expect(own).toContain("export const shyFilter = ")
+  expect(own).not.toMatch(/my-?filter/i)
+  const types = await run(join(folder, "filter-shy-filter"), join(root, "node_modules/.bin/tsc"), "--noEmit")
+  expect([types.code, types.out]).toEqual([0, ""])
+  const laws = await run(join(folder, "filter-shy-filter"), "test")
+  expect([laws.code, laws.err]).toEqual([0, expect.stringContaining("2 pass\n 0 fail")])
+}, 120_000)
+
+test("an experiment and a plugin from elsewhere run in this process and in workers; the plugin's files are in the key", async () => {
+  const [experiment, plugin] = [join(folder, "shy-experiment"), join(folder, "filter-shy-filter")]
+  const listed = await winnow("plugins", "--plugin", plugin, "--json")
+  expect(JSON.parse(listed.out)).toContainEqual({
+    kind: "filter",
+    name: "shy-filter",
+    options: ["k = 0.4"],
+    needs: ["draftEntropy_N"],
+  })
+  const results = join(folder, "results")
+  const { code, err, out } = await winnow(
+    ...["experiment", experiment, "--plugin", plugin, "--set", "arms.random.filter=shy-filter"],
+    ...["--set", "arms.random.filter.k=0.25,0.5", "--arms", "random-k-0-25,random-k-0-5"],
+    ...["--limit", "2", "--jobs", "2", "--results", results, "--json"],
+  )
+  expect([code, err.includes("cannot be told")]).toEqual([0, false])
+  const record = JSON.parse(out) as {
+    experiment: string
+    rows: ReadonlyArray<{ name: string; filter: unknown }>
+    stages: ReadonlyArray<{ kind: string; code: unknown }>
+  }
+  expect(record.experiment).toBe("shy-experiment")
+  expect(record.rows.map(({ name, filter }) => [name, filter]).slice(1)).toEqual([
+    ["random-k-0-25", { name: "shy-filter", options: { k: 0.25 } }],
+    ["random-k-0-5", { name: "shy-filter", options: { k: 0.5 } }],
+  ])
+  const codes = JSON.stringify(record.stages.filter(({ kind }) => kind === "arm").map(({ code }) => code))
+  expect(codes).toContain("shy-filter")
+  expect(existsSync(join(results, "shy-experiment"))).toBe(true)
+}, 240_000)
+
+test("a name that is taken or none, a kind, a path or a plugin that there is not: refused with what there is", async () => {
+  const refusals = [
+    [["new", "filter", "shy-filter", "--outside", folder], "is there already; choose another name"],
+    [["new", "filter", "Shy", "--outside", folder], "lower-case letters and digits"],
+    [["new", "sieve", "shy"], "there is no template of sieve; there are experiment, filter, "],
+    [["experiment", "./nowhere/experiment.ts"], "there is no file"],
+    [["experiment", "--plugin", "./nowhere"], "leads to no file; expected a file, a folder with src/index.ts"],
+    [["experiment", "--plugin", join(folder, "shy-experiment", "experiment.ts")], "exports no plugin"],
+    [["experiment", "--limit", "0"], "found 0, expected a number of steps from 1"],
+  ] as const
+  for (const [args, problem] of refusals) {
+    const { code, err } = await winnow(...args)
+    expect([args, code]).toEqual([args, 1])
+    expect(err).toContain(problem)
+  }
+}, 120_000)

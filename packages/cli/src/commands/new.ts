@@ -1,0 +1,129 @@
+/** `winnow new`: a folder for a plugin or an experiment that passes its laws at once. */
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { basename, dirname, join, relative, resolve } from "node:path"
+import { cut, InvalidInput } from "@winnow/core"
+import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
+import { houseModule, houseModules, houseRoot } from "@winnow/lab"
+import { Console, Effect, Option } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+
+const templates = join(import.meta.dir, "../../templates")
+
+/** Kinds that there is a template of. */
+export const templateKinds = (): ReadonlyArray<string> => readdirSync(templates).toSorted()
+
+const camel = (name: string): string => name.replace(/-+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+
+/** The files of a kind's template with the new name in them, by their path in the folder that is written. */
+const filesOf = (kind: string, name: string, at: string): ReadonlyArray<readonly [path: string, text: string]> =>
+  readdirSync(join(templates, kind)).map((file) => {
+    const text = readFileSync(join(templates, kind, file), "utf8")
+      .replaceAll(`my-${kind}`, name)
+      .replaceAll(camel(`my-${kind}`), camel(name))
+      .replaceAll("PATH", at)
+    return [kind === "experiment" || file.endsWith(".md") ? file : join("src", file), text]
+  })
+
+const importsOf = (texts: ReadonlyArray<string>): ReadonlyArray<string> => {
+  const transpiler = new Bun.Transpiler({ loader: "ts" })
+  const names = texts.flatMap((text) => transpiler.scanImports(text).map(({ path }) => path))
+  return [...new Set(names)].filter((name) => houseModules().has(name)).toSorted()
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+/** The version of a dependency, as a package of this checkout writes it. */
+const versionOf = (name: string): string => {
+  if (name.startsWith("@winnow/")) return "workspace:*"
+  const { version } = JSON.parse(readFileSync(join(houseRoot, "node_modules", name, "package.json"), "utf8")) as {
+    version: string
+  }
+  return version
+}
+
+/** package.json of a folder within this checkout. */
+const manifest = (name: string, files: ReadonlyArray<readonly [string, string]>): string => {
+  const own = files.filter(([path]) => path.endsWith(".ts") && !path.endsWith(".test.ts")).map(([, text]) => text)
+  const dependencies = Object.fromEntries(importsOf(own).map((name) => [name, versionOf(name)]))
+  const exported = files.some(([path]) => path === join("src", "index.ts")) ? { ".": "./src/index.ts" } : undefined
+  return json({
+    name: `@winnow/${name}`,
+    version: "0.1.0",
+    private: true,
+    type: "module",
+    ...(exported && { exports: exported }),
+    dependencies,
+  })
+}
+
+/** tsconfig.json of a folder elsewhere: editors, `tsc` and `bun test` then know this checkout's packages. */
+const outsideConfig = (): string => {
+  const entries = [...houseModules()].toSorted().flatMap((name) => {
+    const at = name.startsWith("@winnow/") ? houseModule(name) : join(houseRoot, "node_modules", name)
+    return at === undefined ? [] : [[name, [at]] as const] // a package that exports nothing cannot be imported
+  })
+  const paths = Object.fromEntries(entries)
+  const compilerOptions = { paths, typeRoots: [join(houseRoot, "node_modules")] }
+  return json({ extends: join(houseRoot, "tsconfig.json"), compilerOptions, include: ["**/*.ts"] })
+}
+
+const names = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
+
+/** The command. */
+export const newFolder = Command.make(
+  "new",
+  {
+    kind: Argument.String("KIND").pipe(Argument.withDescription("filter, loss, task, score, proposer or experiment")),
+    name: Argument.String("NAME").pipe(Argument.withDescription("lower-case letters and digits, joined by hyphens")),
+    outside: Flag.String("outside").pipe(
+      Flag.optional,
+      Flag.withMetavar("DIR"),
+      Flag.withDescription("write the folder into this one, anywhere, and not into this checkout"),
+    ),
+  },
+  Effect.fn("new")(function* ({ kind, name, outside }) {
+    const what = `new ${cut(kind, 40)} ${cut(name, 60)}`
+    const refuse = (problem: string) => new InvalidInput({ what, problems: [problem] })
+    if (!templateKinds().includes(kind))
+      return yield* refuse(`there is no template of ${cut(kind, 40)}; there are ${templateKinds().join(", ")}`)
+    if (!names.test(name) || name.length > 40)
+      return yield* refuse("expected a name of lower-case letters and digits, joined by hyphens, 40 at the most")
+    const folderName = kind === "experiment" ? name : `${kind}-${name}`
+    const parent = Option.match(outside, {
+      onNone: () => join(houseRoot, kind === "experiment" ? "experiments" : "plugins"),
+      onSome: (folder) => resolve(folder.startsWith("~/") ? join(homedir(), folder.slice(2)) : folder),
+    })
+    const folder = join(parent, folderName)
+    if (existsSync(folder)) return yield* refuse(`${folder} is there already; choose another name, or remove it`)
+    const isInside = Option.isNone(outside)
+    const at = isInside ? name : folder
+    const files = filesOf(kind, name, at)
+    const packageName = kind === "experiment" ? `experiment-${name}` : folderName
+    const more: ReadonlyArray<readonly [string, string]> = isInside
+      ? [["package.json", manifest(packageName, files)]]
+      : [
+          ["package.json", json({ name: basename(folder), version: "0.1.0", private: true, type: "module" })],
+          ["tsconfig.json", outsideConfig()],
+        ]
+    yield* Effect.try({
+      try: () => {
+        for (const [path, text] of [...files, ...more]) {
+          mkdirSync(dirname(join(folder, path)), { recursive: true })
+          writeWhole(join(folder, path), text)
+        }
+      },
+      catch: (error) => fileErrorOf(error, folder) ?? new FileError(folder, String(error)),
+    })
+    const shown = relative(process.cwd(), folder).startsWith("..") ? folder : relative(process.cwd(), folder)
+    const use =
+      kind === "experiment"
+        ? [`bun run experiment ${at} --limit 2   # a smoke run`]
+        : kind === "filter" || kind === "loss"
+          ? [`bun run experiment --plugin ${shown} --set arms.random.${kind}=${name}`]
+          : []
+    const install = isInside ? ["bun install                  # so that other packages can import it"] : []
+    const lines = [`bun test ${isInside ? shown : `.`}`, ...install, ...use].map((line) => `  ${line}`)
+    yield* Console.log([`Wrote ${shown}: ${[...files, ...more].map(([path]) => path).join(", ")}`, ...lines].join("\n"))
+  }),
+).pipe(Command.withDescription("Write a folder for a plugin or an experiment that passes its laws at once"))

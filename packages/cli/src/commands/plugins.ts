@@ -1,0 +1,62 @@
+/** `winnow plugins`: which plugins there are, with their options and needs. */
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
+import { align, type Exported, houseRoot, keysOf, loadPlugins, pluginsIn } from "@winnow/lab"
+import { Console, Effect } from "effect"
+import { Command, Flag } from "effect/cli"
+
+/** The files of the plugins of this checkout. */
+const houseFiles = (): ReadonlyArray<string> =>
+  readdirSync(join(houseRoot, "plugins"))
+    .map((name) => join(houseRoot, "plugins", name, "src", "index.ts"))
+    .filter(existsSync)
+    .toSorted()
+
+/** An option as its schema writes it: name, type and default. */
+const optionsOf = (schema: unknown): ReadonlyArray<string> => {
+  const { json } = schema as { readonly json?: { readonly required?: unknown; readonly optional?: unknown } }
+  const list = (value: unknown) => (Array.isArray(value) ? (value as ReadonlyArray<Record<string, unknown>>) : [])
+  const of = ({ key, ...rest }: Record<string, unknown>) =>
+    Object.hasOwn(rest, "default") ? `${String(key)} = ${JSON.stringify(rest["default"])}` : String(key)
+  const found = [
+    ...list(json?.required).map(of),
+    ...list(json?.optional).map((o) => of(o).replace(/^([^ =]+)$/, "$1?")),
+  ]
+  return found.length > 0 ? found : keysOf(schema) // a schema with a check of its own tells names alone
+}
+
+/** Statistics and models that a plugin reads, with its default options; none where it cannot be made without options. */
+const needsOf = (plugin: Exported): ReadonlyArray<string> => {
+  try {
+    const { needs } = plugin.use({}) as {
+      readonly needs?: { readonly statistics?: ReadonlyArray<string>; readonly models?: ReadonlyArray<string> }
+    }
+    return [...(needs?.statistics ?? []), ...(needs?.models ?? [])]
+  } catch {
+    return []
+  }
+}
+
+/** The command. */
+export const plugins = Command.make(
+  "plugins",
+  {
+    plugin: Flag.String("plugin").pipe(
+      Flag.atLeast(0),
+      Flag.withMetavar("path|package"),
+      Flag.withDescription("plugins from elsewhere, listed too; repeatable"),
+    ),
+    json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("JSON on stdout")),
+  },
+  Effect.fn("plugins")(function* ({ plugin, json }) {
+    const house = (yield* Effect.forEach(houseFiles(), pluginsIn)).flat()
+    const all = [...house, ...(yield* loadPlugins(plugin)).plugins]
+      .map((p) => ({ kind: p.kind, name: p.plugin, options: optionsOf(p.schema), needs: needsOf(p) }))
+      .toSorted((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name))
+    if (json) return yield* Console.log(JSON.stringify(all, null, 2))
+    const few = (texts: ReadonlyArray<string>, most: number) =>
+      texts.length > most ? `${texts.slice(0, most).join(", ")}, and ${texts.length - most} more` : texts.join(", ")
+    const rows = all.map(({ kind, name, options, needs }) => [kind, name, few(options, 3), needs.join(", ")])
+    yield* Console.log(align([["kind", "name", "options", "needs"], ...rows], new Set([0, 1, 2, 3])))
+  }),
+).pipe(Command.withDescription("Which plugins there are: kinds, names, options, needs"))

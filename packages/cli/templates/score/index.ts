@@ -1,0 +1,16 @@
+/** Scores a start by how sure it is. Replace this by your own idea. */
+import { defineScore } from "@winnow/core"
+import { type } from "arktype"
+
+/** The score `my-score`: the mean entropy of the start on the scored tokens, nats; lower is better. Own idea. */
+export const myScore = defineScore({
+  name: "my-score",
+  needs: ["entropy_N"],
+  better: "lower",
+  unit: "nats",
+  options: type({ "+": "reject" }),
+  make:
+    () =>
+    ({ N, entropy_N }) =>
+      entropy_N.reduce((sum, h) => sum + h, 0) / N,
+})

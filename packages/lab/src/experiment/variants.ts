@@ -1,0 +1,64 @@
+/** One arm in several variants: `--set arms.adaspec.filter.k=0.2,0.4,0.6` makes an arm of each value. */
+import { InvalidInput } from "@winnow/core"
+import type { Experiment } from "./define.ts"
+
+/** The values of a list without brackets; undefined for a single one, and where a part is no JSON value of its own. */
+const valuesOf = (source: string): ReadonlyArray<string> | undefined => {
+  const parts = source.split(",")
+  if (parts.length < 2) return undefined
+  const isValue = (part: string) => {
+    try {
+      return typeof JSON.parse(part) !== "object"
+    } catch {
+      return false
+    }
+  }
+  return parts.every(isValue) ? parts.map((part) => part.trim()) : undefined
+}
+
+/** A value as part of an arm's name: "0.2" is "0-2". */
+const slug = (value: string): string =>
+  value
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-|-$/g, "")
+
+/** The variants of an arm that a setting asks for. */
+export interface Variants {
+  /** The arm that they are made of, and take the place of. */
+  readonly arm: string
+  /** The name of each, and the setting that makes it. */
+  readonly each: ReadonlyArray<{ readonly name: string; readonly text: string }>
+}
+
+/**
+ * The variants that a setting asks for; undefined where it asks for none.
+ *
+ * The name of each is the arm's with the setting's last name and the value: "adaspec-k-0-2".
+ *
+ * @error InvalidInput (thrown) for values that would give two arms one name
+ */
+export const variantsOf = (text: string): Variants | undefined => {
+  const equals = text.indexOf("=")
+  const path = text.slice(0, Math.max(0, equals)).split(".")
+  const values = path[0] === "arms" && path.length > 2 ? valuesOf(text.slice(equals + 1)) : undefined
+  if (values === undefined) return undefined
+  const arm = path[1]!
+  const each = values.map((value) => {
+    const name = `${arm}-${path.at(-1)!.toLowerCase()}-${slug(value)}`
+    return { name, text: `arms.${name}.${path.slice(2).join(".")}=${value}` }
+  })
+  const twice = each.find(({ name }, i) => each.findIndex((other) => other.name === name) < i)
+  if (twice === undefined) return { arm, each }
+  const problems = [`would make two arms ${twice.name}; give values that differ`]
+  throw new InvalidInput({ what: `--set ${text.slice(0, 200)}`, problems })
+}
+
+/** The experiment with copies of an arm under the variants' names in its place. */
+export const withVariants = (experiment: Experiment, { arm, each }: Variants): Experiment => {
+  const arms = Object.entries(experiment.arms).flatMap(([name, spec]) =>
+    name === arm ? each.map((variant) => [variant.name, spec] as const) : [[name, spec] as const],
+  )
+  const { about, ...rest } = experiment
+  return { ...rest, arms: Object.fromEntries(arms), ...(about !== undefined && about !== arm && { about }) }
+}

@@ -1,0 +1,90 @@
+/** Plugins that the command line names: a file, a folder or an installed package, inside of the checkout or anywhere. */
+import { existsSync, realpathSync, statSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { type AnyUse, cut, InvalidInput, type PluginKind } from "@winnow/core"
+import { Effect } from "effect"
+import type { AnyPlugin, Experiment } from "../experiment/define.ts"
+import { importFault } from "../experiment/import-fault.ts"
+import { enter } from "../store/code/module-graph.ts"
+import { houseModule, isOutside, provideHouse } from "./house-modules.ts"
+
+/** A plugin as a module exports it, with the schema of its options. */
+export interface Exported extends AnyPlugin {
+  readonly kind: PluginKind
+  readonly plugin: string
+  readonly schema: unknown
+  readonly use: (options: unknown) => AnyUse
+}
+
+const isPlugin = (value: unknown): value is Exported =>
+  typeof value === "function" && ["kind", "plugin", "schema", "use"].every((key) => key in value)
+
+/** The file that a text names; undefined where there is none. */
+const fileOf = (text: string): string | undefined => {
+  const path = resolve(text)
+  if (existsSync(path)) {
+    if (!statSync(path).isDirectory()) return realpathSync(path)
+    const inside = ["src/index.ts", "index.ts"].map((name) => join(path, name)).find(existsSync)
+    return inside && realpathSync(inside)
+  }
+  const house = houseModule(text)
+  if (house !== undefined) return house
+  try {
+    return realpathSync(Bun.resolveSync(text, process.cwd()))
+  } catch {
+    return undefined
+  }
+}
+
+/** The plugins that a file exports, in the order of their names. @error InvalidInput for one that cannot be imported */
+export const pluginsIn = (file: string): Effect.Effect<ReadonlyArray<Exported>, InvalidInput> =>
+  Effect.suspend(() => {
+    if (isOutside(file)) provideHouse()
+    return Effect.tryPromise({
+      try: () => import(pathToFileURL(file).href) as Promise<Record<string, unknown>>,
+      catch: (error) => importFault(`--plugin ${file}`, file, error),
+    }).pipe(
+      Effect.tap(() => Effect.sync(() => enter(file))),
+      Effect.map((exports) => Object.values(exports).filter(isPlugin)),
+    )
+  })
+
+/** Plugins of the command line, with the files that they come from: other processes load these again. */
+export interface Loaded {
+  readonly files: ReadonlyArray<string>
+  readonly plugins: ReadonlyArray<Exported>
+}
+
+/**
+ * Loads what `--plugin` names.
+ *
+ * @error InvalidInput for a text that leads to no file, and for a file that exports no plugin: says what was expected
+ */
+export const loadPlugins = (texts: ReadonlyArray<string>): Effect.Effect<Loaded, InvalidInput> =>
+  Effect.gen(function* () {
+    const files: Array<string> = []
+    const plugins: Array<Exported> = []
+    for (const text of texts) {
+      const what = `--plugin ${cut(text, 120)}`
+      const file = fileOf(text)
+      if (file === undefined)
+        return yield* new InvalidInput({
+          what,
+          problems: ["leads to no file; expected a file, a folder with src/index.ts, or the name of a package"],
+        })
+      const exported = yield* pluginsIn(file)
+      if (exported.length === 0)
+        return yield* new InvalidInput({
+          what,
+          problems: [`${file} exports no plugin; export what defineFilter or one of its siblings returns`],
+        })
+      files.push(file)
+      plugins.push(...exported)
+    }
+    return { files, plugins }
+  })
+
+/** An experiment that can name these plugins too. */
+export const withPlugins = (experiment: Experiment, plugins: ReadonlyArray<AnyPlugin>): Experiment =>
+  plugins.length === 0 ? experiment : { ...experiment, plugins: [...(experiment.plugins ?? []), ...plugins] }
