@@ -1,37 +1,9 @@
-/** Who may import whom (docs: design, "The house"). Fails on any other import in a source file. */
+/** Who may import whom (docs/architecture.md). Fails on any other import in a source file. */
 import { describe, expect, test } from "bun:test"
 import { dirname, join } from "node:path"
+import { allowed, below } from "./house.ts"
 
 const root = join(import.meta.dir, "..")
-
-/** The packages of Winnow that each place may import. Tests may import any of them, and what the workspace declares. */
-const below: Record<string, ReadonlyArray<string>> = {
-  numerics: [],
-  files: [],
-  engine: ["files", "numerics"],
-  tensor: ["files", "numerics", "engine"],
-  core: ["files", "numerics", "tensor"],
-  data: ["files", "numerics", "core"],
-  models: ["files", "numerics", "tensor", "core"],
-  generation: ["files", "numerics", "tensor", "core"],
-  training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
-  decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
-  lab: ["files", "numerics", "engine", "tensor", "core", "data", "models", "generation", "training", "decoding"],
-  testing: ["files", "numerics", "tensor", "core", "models", "generation", "decoding"],
-}
-const everything = Object.keys(below)
-const allowed = (folder: string): ReadonlyArray<string> => {
-  const [kind, name] = folder.split("/") as [string, string]
-  // a family is made of the blocks of `models`; `lab` finds the house's families by their folders and imports none
-  if (kind === "plugins") return ["numerics", "tensor", "core", ...(name.startsWith("model-") ? ["models"] : [])]
-  // set-ups are what several experiments share
-  if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
-  if (name === "cli") return everything.filter((p) => p !== "testing")
-  if (name === "bench") return [...everything, "plugins"]
-  // the folders that it damages are of the house's families
-  if (name === "attack") return [...everything, "cli", "plugins"]
-  return below[name] ?? []
-}
 
 const importsOf = (text: string): ReadonlyArray<string> =>
   new Bun.Transpiler({ loader: "ts" })
@@ -85,4 +57,15 @@ describe("imports", () => {
   test("no plugin imports another, tests aside", () => {
     expect(allowed("plugins/filter-none")).not.toContain("plugins")
   })
+})
+
+test("the page of the architecture shows this table, and has every package", async () => {
+  const page = await Bun.file(join(root, "docs/architecture.md")).text()
+  const rows = [...page.matchAll(/^\| `(\w+)` +\| .* \| ([^|]*) \|$/gm)].map(([, name, may]) => [name!, may!.trim()])
+  const shown = (may: ReadonlyArray<string>) => (may.length === 0 ? "none" : may.join(", "))
+  expect(Object.fromEntries(rows)).toEqual(
+    Object.fromEntries(Object.entries(below).map(([name, may]) => [name, shown(may)])),
+  )
+  const named = [...packageNames.values()].filter((folder) => folder.startsWith("packages/"))
+  for (const folder of named) expect(page).toContain(`\`${folder.slice("packages/".length)}\``)
 })

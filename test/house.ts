@@ -1,0 +1,32 @@
+/** Who may import whom: the table that `imports.test.ts` holds the sources to, and docs/architecture.md shows. */
+
+/** The packages of Winnow that each package may import. Tests may import any of them, and what the workspace declares. */
+export const below: Readonly<Record<string, ReadonlyArray<string>>> = {
+  numerics: [],
+  files: [],
+  engine: ["files", "numerics"],
+  tensor: ["files", "numerics", "engine"],
+  core: ["files", "numerics", "tensor"],
+  data: ["files", "numerics", "core"],
+  models: ["files", "numerics", "tensor", "core"],
+  generation: ["files", "numerics", "tensor", "core"],
+  training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
+  decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
+  lab: ["files", "numerics", "engine", "tensor", "core", "data", "models", "generation", "training", "decoding"],
+  testing: ["files", "numerics", "tensor", "core", "models", "generation", "decoding"],
+}
+const everything = Object.keys(below)
+
+/** The packages that the sources of a folder may import: "packages/lab", "plugins/loss-kl", "experiments/setups". */
+export const allowed = (folder: string): ReadonlyArray<string> => {
+  const [kind, name] = folder.split("/") as [string, string]
+  // a family is made of the blocks of `models`; `lab` finds the house's families by their folders and imports none
+  if (kind === "plugins") return ["numerics", "tensor", "core", ...(name.startsWith("model-") ? ["models"] : [])]
+  // set-ups are what several experiments share
+  if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
+  if (name === "cli") return everything.filter((p) => p !== "testing")
+  if (name === "bench") return [...everything, "plugins"]
+  // the folders that it damages are of the house's families
+  if (name === "attack") return [...everything, "cli", "plugins"]
+  return below[name] ?? []
+}
