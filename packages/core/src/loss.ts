@@ -138,7 +138,9 @@ export const defineLoss = <
 const withServices = (loss: LossInstance, own: Readonly<Record<string, unknown>>): LossInstance => {
   if (Object.keys(own).length === 0) return loss
   const { value, gradient, batch, sparse } = loss
-  const given = <C extends object>(chunk: C): C => ({ ...chunk, ...own })
+  // By descriptor: a field that is computed when it is asked for stays so.
+  const given = <C extends object>(chunk: C): C =>
+    Object.defineProperties({ ...own } as C, Object.getOwnPropertyDescriptors(chunk))
   return {
     ...loss,
     value: (chunk) => value(given(chunk)),

@@ -7,6 +7,7 @@ import type { ModelUse } from "./model.ts"
 import { type AnyUse, isUse, type PluginKind } from "./plugin.ts"
 import type { ProposerUse } from "./proposer.ts"
 import type { ScoreUse } from "./score.ts"
+import type { ServiceUse } from "./service.ts"
 import type { TaskUse } from "./task.ts"
 
 /** The schema of a plugin with options, of one kind, whatever it requires. */
@@ -29,5 +30,6 @@ export const filterUse = useOf<FilterUse<unknown>>("filter")
 export const lossUse = useOf<LossUse<unknown>>("loss")
 export const proposerUse = useOf<ProposerUse>("proposer")
 export const scoreUse = useOf<ScoreUse>("score")
+export const serviceUse = useOf<ServiceUse>("service")
 export const modelUse = useOf<ModelUse>("model")
 export const taskUse = useOf<TaskUse>("task")

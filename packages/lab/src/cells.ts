@@ -1,5 +1,5 @@
 /** The stages of one draft of an experiment, and those that all its drafts share. */
-import { type Architecture, type DataError, InvalidInput, type TaskUse } from "@winnow/core"
+import { type Architecture, type DataError, InvalidInput, type ServiceUse, type TaskUse } from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
@@ -71,6 +71,7 @@ const distillingFrom = (begin: Begun, text: ResolvedText | undefined, shared: Sh
   target: shared.target,
   start: begin.stage,
   seed,
+  services: shared.services,
   architectures: { draft: begin.architecture, target: shared.architectures.target },
 })
 
@@ -142,7 +143,7 @@ const splitSize = ({ length, trained, examples }: Sizes): SplitSize | undefined 
 const signalStages = (
   arm: SettledArm,
   reference: Stage | undefined,
-  { data, target, architectures, sizes, seed }: Distilling,
+  { data, target, architectures, sizes, seed, services }: Distilling,
 ): Effect.Effect<SignalStages, InvalidInput> =>
   Effect.gen(function* () {
     const use = yield* Effect.all({ filter: arm.filter.instance, loss: arm.loss.instance })
@@ -157,7 +158,7 @@ const signalStages = (
     const more = { data, target, reference, targetSignals, architectures: of, size, seed }
     return {
       target: targetSignals,
-      reference: yield* referenceSignalsStage(referenceSignalsOf(arm), more),
+      reference: yield* referenceSignalsStage(referenceSignalsOf(arm, services), more),
     }
   })
 
@@ -205,6 +206,8 @@ export interface Shared extends TrainingText {
   readonly target: Stage
   readonly architectures: Architectures
   readonly texts: TextStages
+  /** Services that filters and losses ask for. */
+  readonly services: ReadonlyArray<ServiceUse>
 }
 
 /**
@@ -243,7 +246,7 @@ export const sharedStages = (
       seed: 0,
       textOf: (text, begin) => textOf(text, { texts: stages, architectures }, begin),
     })
-    return { ...own, tokenizer, target, architectures, texts: stages }
+    return { ...own, tokenizer, target, architectures, texts: stages, services: Object.values(resolved.services) }
   })
 
 /** The data stages of texts of other tasks than the experiment's. */

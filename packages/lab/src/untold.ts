@@ -7,8 +7,8 @@ import { untoldOf } from "./store/code/plugin-code.ts"
  * A sentence for each plugin that reaches outside of its files. A task is left out where it only reads its examples so: these
  * count by their content, and only its judgement of texts by its code.
  */
-export const untoldPlugins = ({ task, target, draft, arms, capacity }: Resolved): ReadonlyArray<string> => {
-  const used = new Set(usesIn([target, draft, arms, capacity, task]).flatMap(withInner))
+export const untoldPlugins = ({ task, target, draft, arms, capacity, services }: Resolved): ReadonlyArray<string> => {
+  const used = new Set(usesIn([target, draft, arms, capacity, task, services]).flatMap(withInner))
   const sentences = [...used].flatMap((use) => (use.kind === "task" && use !== task ? [] : (untoldOf(use) ?? [])))
   return [...new Set(sentences)]
 }

@@ -1,6 +1,6 @@
 /** The laws of filters catch filters that break them: one broken filter for each law. */
 import { describe, expect, test } from "bun:test"
-import { defineFilter, type Select, type StatefulFilter, type Statistic } from "@winnow/core"
+import { defineFilter, type FilterUse, type Select, type StatefulFilter, type Statistic } from "@winnow/core"
 import { topFraction } from "@winnow/numerics"
 import { type } from "arktype"
 import { checkFilter, type FilterClaims } from "./check-filter.ts"
@@ -59,7 +59,7 @@ describe("a filter that breaks a law is caught", () => {
       ({ draftNll_N }) =>
         topFraction(draftNll_N, 0.5),
   )
-  const cases: ReadonlyArray<[law: string, use: Parameters<typeof checkFilter>[0], claims?: FilterClaims]> = [
+  const cases: ReadonlyArray<[law: string, use: FilterUse, claims?: FilterClaims]> = [
     [
       "length",
       filter(

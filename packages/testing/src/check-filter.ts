@@ -5,13 +5,12 @@ import {
   type FilterInstance,
   type FilterUse,
   PluginFault,
-  type Reference,
   randomFilterInput,
+  readyFilter,
   selectOnce,
-  type Target,
 } from "@winnow/core"
 import { countKept, permutation, seeded } from "@winnow/numerics"
-import { instanceOf } from "./instance.ts"
+import { type OwnLayer, readyWith } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
 
 /** Claims of a filter beyond the laws that hold for all. */
@@ -55,11 +54,16 @@ const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
  * statistics are read; the same input, state and generator give the same weights; a saved state goes through JSON and
  * goes on as if never interrupted; and what `claims` says. Comparisons are exact: a filter chooses, it does not round.
  *
+ * @param services the layer of the services that the filter names for itself, where it names any
  * @error LawBroken names the law and the case
  */
-export const checkFilter = async (use: FilterUse<Reference | Target>, claims: FilterClaims = {}): Promise<void> => {
+export const checkFilter = async <R>(
+  use: FilterUse<R>,
+  claims: FilterClaims = {},
+  ...services: OwnLayer<R>
+): Promise<void> => {
   const law = lawsOf(`filter ${use.name}`)
-  const fresh = () => instanceOf(use)
+  const fresh = () => readyWith<FilterInstance, R>(readyFilter(use), services)
   const sizes = [1, 2, 3, 10, 64, 257]
 
   for (const N of sizes) {

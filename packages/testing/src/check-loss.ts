@@ -6,9 +6,9 @@ import {
   type LossUse,
   lossNumbers,
   PluginFault,
-  type Target,
+  readyLoss,
 } from "@winnow/core"
-import { instanceOf } from "./instance.ts"
+import { type OwnLayer, readyWith } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
 import { lossCases } from "./loss-cases.ts"
 
@@ -103,9 +103,9 @@ const finiteDifferences = (reference: LossClaims["reference"], row: LossRow): Fl
  *
  * @error LawBroken names the law, the case and the row
  */
-export const checkLoss = async (use: LossUse<Target>, claims: LossClaims): Promise<void> => {
+export const checkLoss = async <R>(use: LossUse<R>, claims: LossClaims, ...services: OwnLayer<R>): Promise<void> => {
   const law = lawsOf(`loss ${use.name}`)
-  const loss = await instanceOf(use)
+  const loss = await readyWith<LossInstance, R>(readyLoss(use), services)
   for (const c of lossCases()) {
     const measured = measure(law, loss, c)
     const rows = rowsOf(c, measured.batch)

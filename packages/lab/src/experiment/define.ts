@@ -1,5 +1,5 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
-import type { AnyUse, FilterUse, LossUse, Plugin, Reference, Target, TaskUse } from "@winnow/core"
+import type { AnyUse, FilterUse, LossUse, Plugin, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec, TuningSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
@@ -61,18 +61,33 @@ export interface Experiment {
   readonly tuning?: TuningSpec
   /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
   readonly capacity?: Arm<never>
+  /** The services that filters and losses ask for, such as a judge, under names of the author's choice. */
+  readonly services?: Readonly<Record<string, ServiceUse>>
   /** Plugins that `--set` may put in by name, beside the ones that the experiment uses already. */
   readonly plugins?: ReadonlyArray<AnyPlugin>
 }
 
 type LackOf<Arms> = { [K in keyof Arms]: Arms[K] extends Arm<infer L> ? L : never }[keyof Arms]
 
+type ProvidedBy<Services> = {
+  [K in keyof Services]: Services[K] extends ServiceUse<infer P> ? P : never
+}[keyof Services]
+
+/** The services that no one provides; none where the arms are of any kind, which `resolve` checks. */
+type Missing<Lacks, Services> = unknown extends Lacks ? never : Exclude<Lacks, Reference | ProvidedBy<Services>>
+
 /**
  * Defines an experiment. Where an arm's filter needs a reference that the arm has not, the experiment must have one:
- * `reference` is then a required field.
+ * `reference` is then a required field. Where a filter or loss needs a service, `services` must have one that provides it.
  */
-export const defineExperiment = <const Arms extends Readonly<Record<string, Arm>>>(
-  spec: Experiment & { readonly arms: Arms } & (Reference extends LackOf<Arms>
+export const defineExperiment = <
+  const Arms extends Readonly<Record<string, Arm>>,
+  const Services extends Readonly<Record<string, ServiceUse>> = Record<never, never>,
+>(
+  spec: Experiment & { readonly arms: Arms; readonly services?: Services } & (Reference extends LackOf<Arms>
       ? { readonly reference: ReferenceSpec }
-      : unknown),
+      : unknown) &
+    ([Missing<LackOf<Arms>, Services>] extends [never]
+      ? unknown
+      : { readonly services: { readonly missing: Missing<LackOf<Arms>, Services> } }),
 ): Experiment => spec

@@ -8,6 +8,7 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["model", "model"],
   ["proposer", "proposer"],
   ["score", "score"],
+  ["service", "service"],
   ["study", "study"],
   ["task", "task"],
 ])

@@ -9,6 +9,7 @@ import {
   isUse,
   type LossUse,
   reads,
+  type ServiceUse,
   type TaskUse,
 } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
@@ -21,6 +22,7 @@ import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { ownStarts } from "./places.ts"
 import { pluginFields } from "./plugin-fields.ts"
+import { serviceProblem } from "./services.ts"
 import {
   armSpec,
   type draftSpec,
@@ -78,6 +80,8 @@ export interface Resolved {
   /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
   readonly study: StudyUse | undefined
   readonly measure: Measure
+  /** Services that filters and losses ask for, by the author's names. */
+  readonly services: Readonly<Record<string, ServiceUse>>
   readonly tuning: Tuning | undefined
   /** Its steps are a number. */
   readonly capacity: ResolvedArm | undefined
@@ -268,6 +272,14 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }
+  const { services = {} } = spec
+  for (const arm of capacity ? [...arms, capacity] : arms) {
+    const plugins = [arm, ...(arm.reference?.kind === "distilled" ? [arm.reference] : [])]
+    for (const { filter, loss } of plugins) {
+      const lacking = serviceProblem(`${what}, arms.${arm.name}`, [filter, loss], services)
+      if (lacking !== undefined) return yield* lacking
+    }
+  }
   const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, ...rest } = spec
   // An arm that is named and not run has no figure to be about.
   const named = written !== undefined && names.includes(written) ? { about: written } : {}
@@ -276,6 +288,7 @@ export const resolve = Effect.fn("resolve")(function* (
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   return {
     ...rest,
+    services,
     families: familiesOf(spec, plugins),
     about: named.about ?? defaultAbout(arms),
     primary: rest.primary ?? "greedy",

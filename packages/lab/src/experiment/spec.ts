@@ -6,6 +6,7 @@ import {
   type LossUse,
   lossUse,
   positiveFloat32,
+  serviceUse,
   type Target,
   taskUse,
   temperature,
@@ -134,6 +135,8 @@ export const experimentSpec = type({
   "tuning?": tuningSpec,
   // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.
   "capacity?": armSpec,
+  // Services that filters and losses ask for.
+  "services?": type({ "[string]": serviceUse }),
   "plugins?": "unknown[]",
 }).narrow((spec, ctx) => {
   const names = Object.keys(spec.arms)

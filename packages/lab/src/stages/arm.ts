@@ -1,6 +1,5 @@
 /** The stage of an arm or of a distilled reference: one filter and one loss, from a start, against a frozen target. */
 import {
-  type AnyService,
   type Architecture,
   armLayer,
   frozen,
@@ -8,12 +7,14 @@ import {
   provideNeeds,
   Reference,
   reads,
+  type ServiceUse,
   Target,
 } from "@winnow/core"
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
-import { partOf, type Stage, type StageError, stage } from "../stage.ts"
+import { layersOf, usedServices } from "../experiment/services.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
@@ -28,6 +29,8 @@ export interface Distilling {
   readonly start: Stage
   readonly seed: number
   readonly sizes: Sizes
+  /** Services that filters and losses may ask for. */
+  readonly services: ReadonlyArray<ServiceUse>
   /** The reference's own where it is another than the draft's. */
   readonly architectures: {
     readonly draft: Architecture
@@ -69,14 +72,14 @@ export interface SignalStages {
 }
 
 /** The contents of the reference's cache that an arm asks for. */
-export const referenceSignalsOf = ({
-  filter,
-  loss,
-  signals,
-}: Pick<SettledArm, "filter" | "loss" | "signals">): ReferenceSignals => ({
+export const referenceSignalsOf = (
+  { filter, loss, signals }: Pick<SettledArm, "filter" | "loss" | "signals">,
+  services: ReadonlyArray<ServiceUse>,
+): ReferenceSignals => ({
   statistics: referenceNeeds(filter.needs.statistics),
   loss,
   form: signals.target,
+  services: usedServices([loss], services),
 })
 
 /** One arm under one seed, or a distilled reference: filter, loss, target and reference are the layers of one program. */
@@ -84,7 +87,7 @@ export const armStage = (
   arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
-  { data, target, start, seed, sizes, architectures }: Distilling,
+  { data, target, start, seed, sizes, architectures, services }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
@@ -100,6 +103,7 @@ export const armStage = (
       targetSignals: signals.target,
       referenceSignals: signals.reference,
     }
+    const asked = usedServices([arm.filter, arm.loss], services)
     const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "arm",
@@ -111,9 +115,10 @@ export const armStage = (
         ...trainingFields(spec),
         ...(following ? { reference: referenceSpec } : {}),
         ...(cached ? { signals: spec.signals } : {}),
+        ...(asked.length > 0 ? { services: asked } : {}),
       }),
       inputs: given.map(({ input }) => input),
-      code: stageCode({ revisions: ["training"], tensors: true, plugins: [arm.filter, arm.loss] }),
+      code: stageCode({ revisions: ["training"], tensors: true, plugins: [arm.filter, arm.loss, ...asked] }),
       seed,
       unit: "steps",
       work: yield* armWork(label, arm, sizes, architectures),
@@ -135,7 +140,7 @@ export const armStage = (
             ...(ofTarget && form !== "live" && { target: yield* openTargetSignals(form, ofTarget, of) }),
             ...(ofReference &&
               compared && {
-                reference: yield* openReferenceSignals(referenceSignalsOf(arm), ofReference, compared, of),
+                reference: yield* openReferenceSignals(referenceSignalsOf(arm, services), ofReference, compared, of),
               }),
           }
           // A model whose signals are cached is not loaded.
@@ -155,8 +160,7 @@ export const armStage = (
               })
             return compared && Layer.unwrap(Effect.map(openModel(compared), frozenReference))
           }
-          const services = (service: AnyService): Layer.Layer<never, StageError> | undefined =>
-            service.key === Target.key ? targetLayer : service.key === Reference.key ? referenceLayer() : undefined
+          const layers = layersOf({ target: targetLayer, reference: referenceLayer() }, asked)
           return yield* train(context, {
             label,
             model: draft,
@@ -164,7 +168,7 @@ export const armStage = (
             data: text,
             seed,
             signals: { options: spec.signals, cached: read },
-          }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], services)))
+          }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], layers)))
         }).pipe(Effect.scoped),
     })
   })

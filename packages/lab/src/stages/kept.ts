@@ -4,13 +4,14 @@
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type InvalidInput, reads } from "@winnow/core"
+import { armLayer, DataError, Filter, type InvalidInput, Loss, provideNeeds, reads } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
-import { headFor, keptWeights } from "@winnow/training"
-import { Effect } from "effect"
+import { frozenReference, frozenTarget, headFor, keptWeights } from "@winnow/training"
+import { Context, Effect, Layer } from "effect"
 import type { Arm } from "../cells.ts"
-import { plain } from "../experiment/resolve.ts"
+import { plain, plainSpec } from "../experiment/resolve.ts"
+import { layersOf, usedServices } from "../experiment/services.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
@@ -31,7 +32,8 @@ export const keptStage = (
     reference,
     greedy,
     seed,
-  }: Pick<Distilling, "target" | "start" | "seed"> & {
+    services,
+  }: Pick<Distilling, "target" | "start" | "seed" | "services"> & {
     readonly reference: Stage | undefined
     readonly greedy: Stage
   },
@@ -45,13 +47,21 @@ export const keptStage = (
       reference: reads("reference", arm.filter) ? (reference ?? start) : undefined,
       greedy,
     }
+    const asked = usedServices([arm.filter, arm.loss], services)
     const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "kept",
       label: `tokens that ${arm.name} keeps, seed ${seed}`,
-      config: { filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
+      config: {
+        ...{ filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
+        ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
+      },
       inputs: given.map(({ input }) => input),
-      code: stageCode({ revisions: ["training", "measuring"], tensors: true, plugins: [arm.filter, arm.loss] }),
+      code: stageCode({
+        revisions: ["training", "measuring"],
+        tensors: true,
+        plugins: [arm.filter, arm.loss, ...asked],
+      }),
       seed,
       run: (context) =>
         Effect.gen(function* () {
@@ -62,7 +72,14 @@ export const keptStage = (
             ...(ofTarget && { target: yield* openModel(ofTarget) }),
             ...(ofReference && { reference: yield* openModel(ofReference) }),
           }
-          const [filter, loss] = [yield* arm.filter.instance, yield* arm.loss.instance]
+          const { target, reference } = models
+          const layers = layersOf(
+            { target: target && frozenTarget(target), reference: reference && frozenReference(reference) },
+            asked,
+          )
+          const plugins = [arm.filter, arm.loss] as const
+          const built = yield* Layer.build(provideNeeds(armLayer(...plugins), plugins, layers))
+          const [filter, loss] = [Context.get(built, Filter), Context.get(built, Loss)]
           const rollouts = yield* readRollouts(artifact("greedy")!)
           // Tokens that all models can read: fewer than there are where one has a short context.
           const readable = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))

@@ -3,12 +3,18 @@
  * reference's losses. Arms of all seeds share the target's.
  */
 import {
+  type AnyUse,
   type Architecture,
   DataError,
   type InvalidInput,
+  Loss,
   type LossUse,
+  lossLayer,
+  provideNeeds,
   type ReferenceStatistic,
   reads,
+  type ServiceUse,
+  Target,
 } from "@winnow/core"
 import type { EncodedTask } from "@winnow/data"
 import {
@@ -26,18 +32,18 @@ import {
   type SignalsIdentity,
   type SignalsSize,
 } from "@winnow/training"
-import { Effect, type Scope } from "effect"
-import { plain } from "../experiment/resolve.ts"
+import { Context, Effect, Layer, type Scope } from "effect"
+import { plain, plainSpec } from "../experiment/resolve.ts"
+import { layersOf } from "../experiment/services.ts"
 import { partOf, type Stage, type StageContext, stage } from "../stage.ts"
-import { pluginCode } from "../store/code/plugin-code.ts"
+import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 
-const code = (...plugins: ReadonlyArray<LossUse<unknown>>) =>
-  stageCode({ revisions: ["signals"], tensors: true, plugins })
+const code = (...plugins: ReadonlyArray<AnyUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
 const weightsOf = ({ manifest }: Artifact): string => {
@@ -155,6 +161,8 @@ export interface ReferenceSignals {
   /** The arm's loss, and the form in which it sees the target: for `referenceLoss_N`, and else of no account. */
   readonly loss: LossUse<unknown>
   readonly form: CachedForm | "live"
+  /** Services that the loss asks for; as `loss`. */
+  readonly services: ReadonlyArray<ServiceUse>
 }
 
 /** The reads of the losses: the arm's own loss or not, compared to the target or not. */
@@ -172,6 +180,9 @@ const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: 
       weights: weightsOf(reference),
       ...(active
         ? { loss: canonicalJson(yield* plain(spec.loss)), lossCode: canonicalJson(pluginCode(spec.loss) ?? null) }
+        : {}),
+      ...(active && spec.services.length > 0
+        ? { services: canonicalJson([yield* plainSpec({ services: spec.services }), pluginCodes(spec.services)]) }
         : {}),
       ...(withTarget && target ? { target: weightsOf(target), form: canonicalJson(spec.form) } : {}),
       ...dataOf(data),
@@ -206,6 +217,7 @@ export const referenceSignalsStage = (
     const { statistics, form } = spec
     const { active, target: withTarget } = readsOf(spec)
     const cached = withTarget ? targetSignals : undefined
+    const asked = active ? spec.services : []
     const flops = (size: SplitSize) => {
       const whole = form === "live" || form === "hidden"
       const { hiddenSize, vocabularySize } = architectures.target
@@ -222,9 +234,10 @@ export const referenceSignalsStage = (
         statistics: [...statistics],
         ...(active ? { loss: yield* plain(spec.loss) } : {}),
         ...(withTarget ? { form } : {}),
+        ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
       },
       inputs: [partOf(data, "train"), reference, ...(withTarget ? [target] : []), ...(cached ? [cached] : [])],
-      code: active ? code(spec.loss) : code(),
+      code: active ? code(spec.loss, ...asked) : code(),
       unit: "tokens",
       work: size ? { tokens: size.seen, flops: flops(size), bytes: size.trained * perToken } : {},
       run: (context) =>
@@ -243,7 +256,10 @@ export const referenceSignalsStage = (
                   }),
                 }
               : {}
-          const loss = yield* spec.loss.instance
+          const targetLayer = Layer.succeed(Target, { architecture: architectures.target, model: live })
+          const layers = layersOf({ target: targetLayer }, asked)
+          const built = yield* Layer.build(provideNeeds(lossLayer(spec.loss), [spec.loss], layers))
+          const loss = Context.get(built, Loss)
           const identity = yield* referenceIdentity(spec, referenceArtifact!, targetArtifact, dataArtifact!)
           yield* makeReferenceSignals({
             ...makingOptions(context, text, identity, architectures.reference.vocabularySize),

@@ -1,0 +1,58 @@
+/**
+ * A service that filters and losses ask for by name, such as a judge: a plugin, so its options, its files and the name that
+ * settings have for it are those of any other.
+ */
+import type { Type } from "arktype"
+import { type Context, Effect, type Layer } from "effect"
+import { kindOf } from "./contract/brief.ts"
+import { checkDefinition } from "./contract/definition.ts"
+import type { DataError, InvalidInput } from "./errors.ts"
+import type { AnyService } from "./needs.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { Datasets } from "./task.ts"
+
+/** The layer of a service, whatever it provides. */
+export type ServiceLayer<P = never> = Layer.Layer<P, InvalidInput | DataError, Datasets>
+
+/** A service with its options. P names what it provides. */
+export type ServiceUse<P = unknown> = UseWith<
+  "service",
+  ServiceLayer,
+  never,
+  never,
+  { readonly provides: ReadonlyArray<Context.Key<P, unknown>> }
+>
+
+const isKey = (value: unknown): boolean =>
+  (typeof value === "function" || typeof value === "object") && value !== null && "key" in value
+
+/**
+ * Defines a service.
+ *
+ * @param spec.provides the `Context.Service`s that its layer provides: what filters and losses name under `services`
+ * @param spec.make from valid options to the layer; it may acquire what ends with its scope, and read files by `Datasets`
+ */
+export const defineService = <const O extends Type, const P extends AnyService>(spec: {
+  readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
+  readonly provides: ReadonlyArray<P>
+  readonly options: O
+  readonly make: (options: O["infer"]) => ServiceLayer<P["Identifier"]>
+}): Plugin<O, ServiceUse<P["Identifier"]>> => {
+  checkDefinition("service", spec, {
+    provides: (value) =>
+      Array.isArray(value) && value.length > 0 && value.every(isKey)
+        ? undefined
+        : `is ${kindOf(value)}; expected a list of services, such as [Judge]`,
+  })
+  return definePlugin({
+    kind: "service",
+    name: spec.name,
+    options: spec.options,
+    from: spec.from,
+    // A key of P is a key of what P identifies; TypeScript does not see it for a generic P.
+    more: () => ({ provides: spec.provides as unknown as ReadonlyArray<Context.Key<P["Identifier"], unknown>> }),
+    make: (options) => Effect.sync((): ServiceLayer => spec.make(options)),
+  })
+}

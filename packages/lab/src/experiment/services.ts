@@ -1,0 +1,64 @@
+/** The services of an experiment that its filters and losses ask for. */
+import {
+  type AnyService,
+  type Datasets,
+  InvalidInput,
+  type ModelName,
+  modelServices,
+  type Needing,
+  type ServiceUse,
+} from "@winnow/core"
+import { Layer } from "effect"
+import type { StageError } from "../stage.ts"
+
+/** True if a service provides this one. */
+const gives = ({ provides }: ServiceUse, service: AnyService): boolean =>
+  provides.some(({ key }) => key === service.key)
+
+/** The services that some plugins ask for, each once, in the order of the experiment. */
+export const usedServices = (
+  plugins: ReadonlyArray<Needing>,
+  services: ReadonlyArray<ServiceUse>,
+): ReadonlyArray<ServiceUse> => {
+  const own = plugins.flatMap(({ needs }) => Object.values(needs.own))
+  return services.filter((use) => own.some((service) => gives(use, service)))
+}
+
+/** A layer as `provideNeeds` takes it, whatever it provides. */
+export type AnyLayer = Layer.Layer<never, StageError, Datasets>
+
+/** The layer of each service that a stage may need: frozen models, and services of the experiment. */
+export const layersOf = (
+  models: { readonly [M in ModelName]?: AnyLayer | undefined },
+  services: ReadonlyArray<ServiceUse>,
+): ((service: AnyService) => AnyLayer | undefined) => {
+  const own = services.map((use) => [use, Layer.unwrap(use.instance)] as const)
+  const names = Object.keys(modelServices) as ReadonlyArray<ModelName>
+  return (service) => {
+    const model = names.find((name) => modelServices[name].key === service.key)
+    return model === undefined ? own.find(([use]) => gives(use, service))?.[1] : models[model]
+  }
+}
+
+/**
+ * Services that plugins ask for and none of the experiment's provides, and such as two provide.
+ *
+ * @param what the place of the plugins, for the error
+ */
+export const serviceProblem = (
+  what: string,
+  plugins: ReadonlyArray<Needing>,
+  services: Readonly<Record<string, ServiceUse>>,
+): InvalidInput | undefined => {
+  for (const { kind, name, needs } of plugins)
+    for (const service of Object.values(needs.own)) {
+      const found = Object.entries(services).flatMap(([name, use]) => (gives(use, service) ? [name] : []))
+      if (found.length === 1) continue
+      const problem =
+        found.length === 0
+          ? `${kind} ${name} needs the service ${service.key}, and none of the experiment's provides it; add one that does to services`
+          : `${kind} ${name} needs the service ${service.key}, which services.${found.join(" and services.")} provide; leave one out`
+      return new InvalidInput({ what, problems: [problem] })
+    }
+  return undefined
+}
