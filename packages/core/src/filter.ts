@@ -7,7 +7,7 @@ import { checkDefinition, namesAmong, ownServices } from "./contract/definition.
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { contextNames, filterInput } from "./contract/filter-contract.ts"
 import type { InvalidInput } from "./errors.ts"
-import type { Reference, Target } from "./model.ts"
+import type { Reference, Target } from "./frozen.ts"
 import {
   type FrozenModels,
   frozenOf,

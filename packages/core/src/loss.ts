@@ -11,8 +11,8 @@ import { kindOf } from "./contract/brief.ts"
 import { checkDefinition, ownServices } from "./contract/definition.ts"
 import { checkedLoss, chunkNames } from "./contract/loss-contract.ts"
 import type { InvalidInput } from "./errors.ts"
+import type { Reference, Target } from "./frozen.ts"
 import type { FusedLoss } from "./fused-loss.ts"
-import type { Reference, Target } from "./model.ts"
 import {
   type FrozenModels,
   frozenOf,

@@ -5,11 +5,10 @@
  */
 import type { NativeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
-import { Context, Effect } from "effect"
+import { Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
 import { InvalidInput } from "./errors.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
-import type { StepState } from "./step-state.ts"
 
 /** How one parameter begins. */
 export interface ParameterSpec {
@@ -162,13 +161,17 @@ export interface Adapters {
   readonly compose: () => void
 }
 
-/** An architecture with its numbers: hidden states, and a head to the vocabulary. Every model is one. */
-export interface Encoder<A extends Attends = Attends> {
-  readonly architecture: Architecture<A>
+/** Parameters, and the part of them that training moves. */
+export interface Trainable {
   readonly parameters: Parameters
   /** The variables that training moves: all parameters, some of them, or the variables that `adapters` are made of. */
   readonly trained: Parameters
   readonly adapters?: Adapters
+}
+
+/** An architecture with its numbers: hidden states, and a head to the vocabulary. Every model is one. */
+export interface Encoder<A extends Attends = Attends> extends Trainable {
+  readonly architecture: Architecture<A>
   /** The head's weight, [V, d]: logits = h . head^T. No architecture here has a bias in its head. */
   readonly head_Vd: tf.Variable
   /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`. */
@@ -222,8 +225,7 @@ const notDecoder = (type: string, what: string) =>
   })
 
 /** The parameters that training changes: those that are trained, or are made of trained variables. */
-export const movedParameters = ({ trained, adapters }: Pick<Encoder, "trained" | "adapters">): Parameters =>
-  adapters?.of ?? trained
+export const movedParameters = ({ trained, adapters }: Trainable): Parameters => adapters?.of ?? trained
 
 /** A model with its options, as an experiment names it: of a decoder, unless its type says otherwise. */
 export type ModelUse<A extends Attends = "before"> = UseWith<
@@ -270,25 +272,3 @@ export const defineModel = <const O extends Type, A extends Attends>(spec: {
   })
   return family
 }
-
-/** A frozen model: its shape, and its numbers unless signals from a cache stand for them. */
-export interface Frozen {
-  readonly architecture: Architecture<Attends>
-  /** undefined where nothing runs it. */
-  readonly model: Encoder | undefined
-}
-
-/** A frozen model whose numbers are there. */
-export const frozen = (model: Encoder): Frozen => ({ architecture: model.architecture, model })
-
-/** The frozen large model p that verifies. */
-export class Target extends Context.Service<Target, Frozen>()("@winnow/core/Target") {}
-
-/** The frozen model r of the draft's size that a filter compares the draft to; an average of the draft moves. */
-export class Reference extends Context.Service<
-  Reference,
-  Frozen & {
-    /** Of a reference that follows the draft: how it moves, and its part of a checkpoint. */
-    readonly state?: StepState
-  }
->()("@winnow/core/Reference") {}

@@ -5,7 +5,7 @@
  */
 import { type Context, Effect, Layer } from "effect"
 import { InvalidInput } from "./errors.ts"
-import { Reference, Target } from "./model.ts"
+import { Reference, Target } from "./frozen.ts"
 import { type ReadsOf, readsModel, type Statistic } from "./statistics/index.ts"
 
 /** The services that frozen models come by. */

@@ -10,8 +10,8 @@ import { type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import { armLayer } from "./arm-layer.ts"
 import { defineFilter, Filter } from "./filter.ts"
+import { Reference, Target } from "./frozen.ts"
 import { defineLoss, Loss } from "./loss.ts"
-import { Reference, Target } from "./model.ts"
 import { type AnyService, provideNeeds } from "./needs.ts"
 
 class Judge extends Context.Service<Judge, { readonly likes: (id: number) => boolean }>()("test/Judge") {}

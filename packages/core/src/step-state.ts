@@ -4,7 +4,8 @@
  * A checkpoint holds the JSON and the tensors of every state of a stage, so a stage that resumes goes on with the same bits.
  */
 import { tf } from "@winnow/tensor"
-import type { Encoder, Parameters } from "./model.ts"
+import type { Draft } from "./draft.ts"
+import type { Parameters } from "./model.ts"
 
 /** A tensor of a state. Its shape is the same when it is written to a checkpoint and when it is read back. */
 export interface StateTensor {
@@ -18,9 +19,9 @@ export interface StateTensor {
 /** One thing that lives through a training stage. Randomness needs none: every draw is a function of seed and step. */
 export interface StepState {
   /** Called before each optimizer step. `step` counts the steps done so far: 0 before the first. */
-  readonly before?: (step: number, draft: Encoder) => void
+  readonly before?: (step: number, draft: Draft) => void
   /** Called after each optimizer step. `step` counts the steps done so far: 1 after the first. */
-  readonly after?: (step: number, draft: Encoder) => void
+  readonly after?: (step: number, draft: Draft) => void
   /** The part that goes through JSON into the checkpoint; null for none. */
   readonly save: () => unknown
   /** Takes what `save` returned, after JSON. Not called with null. */

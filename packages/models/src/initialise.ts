@@ -43,7 +43,8 @@ const normals = (shape: ReadonlyArray<number>, std: number, key: bigint): tf.Ten
   return made.outputs[0]!
 }
 
-const valuesOf = ({ shape, init }: ParameterSpec, name: string, seed: number): tf.Tensor => {
+/** Values of a parameter as its specification says; random ones are told by seed and name. */
+export const freshValues = ({ shape, init }: ParameterSpec, name: string, seed: number): tf.Tensor => {
   if (init.kind === "normal") return normals(shape, init.std, keyOf(seed, name))
   return fillTensor(shape, "float32", (values) => (values as Float32Array).fill(init.kind === "ones" ? 1 : 0))
 }
@@ -59,6 +60,6 @@ export const initialise = <A extends Attends>(architecture: Architecture<A>, see
   makeModel(
     architecture,
     new Map(
-      architecture.parameters.entries().map(([name, spec]) => [name, ownVariable(() => valuesOf(spec, name, seed))]),
+      architecture.parameters.entries().map(([name, spec]) => [name, ownVariable(() => freshValues(spec, name, seed))]),
     ),
   )

@@ -1,6 +1,7 @@
 export { type FilterInput, type LossCase, randomFilterInput } from "@winnow/core"
 export * from "./check-family.ts"
 export * from "./check-filter.ts"
+export * from "./check-head.ts"
 export * from "./check-loss.ts"
 export * from "./check-model.ts"
 export * from "./check-proposer.ts"

@@ -6,8 +6,10 @@
  */
 import {
   Categorical,
+  type DraftRows,
   type LossChunk,
   modelsRead,
+  type OwnStatistic,
   type Statistic,
   type StatisticRow,
   type Statistics,
@@ -15,7 +17,8 @@ import {
 } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { type MicroBatch, type MicroResult, select, uniforms, validRows } from "./micro-batch.ts"
+import { entriesOf, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import { type MicroBatch, type MicroResult, select, uniforms } from "./micro-batch.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** All logits [N, V] of a model at the valid rows. */
@@ -45,53 +48,72 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
     const row_N = tf.tensor1d(batch.row_N, "int32")
     const gold_N = tf.tensor1d(batch.gold_N, "int32")
+    const seen = seenBy(draft, ids_BT)
     const frozen = (model: MicroBatch["target"]) =>
       model && new Categorical(logitsOf(model.hidden(ids_BT), model.head_Vd, row_N))
     const [target, reference] = [frozen(input.target), frozen(input.reference)]
 
-    /** Values of the rows where `include_N` is set; the loss's batch statistics are of these rows too. */
-    const lossOn = (of: Categorical, include: Int32Array): tf.Tensor1D => {
-      const index = tf.tensor1d(include, "int32")
-      const rows = (c: Categorical) => new Categorical(tf.gather(c.logits_RV, index) as tf.Tensor2D)
+    /** Rows of the batch that an entry predicts. */
+    const allOf = ({ at_M }: DraftRows) => at_M ?? Int32Array.from({ length: N }, (_, n) => n)
+    const taken = (logits: tf.Tensor2D, at: Int32Array) =>
+      new Categorical(tf.gather(logits, tf.tensor1d(at, "int32")) as tf.Tensor2D)
+    /** Values of the rows `at` of the batch, `of` being the draft's there; the loss's batch statistics are of these rows too. */
+    const lossOn = (of: Categorical, at: Int32Array): tf.Tensor1D => {
       const chunk = (batchNumbers: ReadonlyArray<number>): LossChunk => ({
-        draft: rows(of),
-        target: loss.target ? rows(target!) : undefined,
-        gold_R: tf.gather(gold_N, index) as tf.Tensor1D,
-        uniform_R: Float32Array.from(include, (n) => uniform_N[n]!),
+        draft: of,
+        target: loss.target ? taken(target!.logits_RV, at) : undefined,
+        gold_R: tf.gather(gold_N, tf.tensor1d(at, "int32")) as tf.Tensor1D,
+        uniform_R: Float32Array.from(at, (n) => uniform_N[n]!),
         batch: batchNumbers,
       })
       if (loss.batch === undefined) return loss.value(chunk([]))
       const sums = tf.sum(loss.batch.rows(chunk([])), 0).dataSync()
-      return loss.value(chunk(loss.batch.combine(Float64Array.from(sums), include.length)))
+      return loss.value(chunk(loss.batch.combine(Float64Array.from(sums), at.length)))
     }
+    const entryLogits = ({ h_Md, head_Vd }: DraftRows): tf.Tensor2D =>
+      tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true)
 
-    const everyRow = Int32Array.from({ length: N }, (_, n) => n)
-    const statistics: Partial<Record<Statistic, Float32Array>> = {}
-    const logits_NV = logitsOf(draft.hidden(ids_BT), draft.head_Vd, row_N)
-    const models = { draft: new Categorical(logits_NV), target, reference }
-    const logP = Object.fromEntries(
-      [...modelsRead(filter.needs, { target: false })].map((of) => [of, logSoftmax(models[of]!.logits_RV)]),
-    )
-    for (const name of filter.needs) {
-      const entry = table[name]
-      statistics[name] =
-        entry.lossOf !== undefined
-          ? (lossOn(models[entry.lossOf]!, everyRow).dataSync() as Float32Array)
-          : Float32Array.from(everyRow, (n) => {
-              const row = Object.fromEntries(Object.entries(logP).map(([of, rows]) => [of, rows[n]!]))
-              return entry.definition({ ...row, gold: batch.gold_N[n]! } as unknown as StatisticRow)
-            })
-    }
-    const selection = select(input, statistics as Partial<Statistics>)
-    const kept = everyRow.filter((n) => selection.weights_N[n]! > 0)
-    const weights_K = tf.tensor1d(Float32Array.from(kept, (n) => selection.weights_N[n]!))
-    const { value, byName } = trainedGradients(draft, () => {
-      const of = new Categorical(logitsOf(draft.hidden(ids_BT), draft.head_Vd, row_N))
-      const sum = tf.sum(tf.mul(lossOn(of, kept), weights_K))
-      return (input.divide ? tf.div(sum, selection.denominator) : sum) as tf.Scalar
+    const choices = entriesOf(draft, batch, seen, row_N).map((entry, i) => {
+      const at_M = allOf(entry)
+      const at = (of: Categorical | undefined) => of && taken(of.logits_RV, at_M)
+      const models = { draft: new Categorical(entryLogits(entry)), target: at(target), reference: at(reference) }
+      const logP = Object.fromEntries(
+        [...modelsRead(filter.needs, { target: false })].map((of) => [of, logSoftmax(models[of]!.logits_RV)]),
+      )
+      const statistics: Partial<Record<Statistic, Float32Array>> = {}
+      for (const name of filter.needs) {
+        const { lossOf, ...own } = table[name]
+        statistics[name] =
+          lossOf !== undefined
+            ? (lossOn(models[lossOf]!, at_M).dataSync() as Float32Array)
+            : Float32Array.from(at_M, (n, m) => {
+                const row = Object.fromEntries(Object.entries(logP).map(([of, rows]) => [of, rows[m]!]))
+                return (own as OwnStatistic).definition({ ...row, gold: batch.gold_N[n]! } as unknown as StatisticRow)
+              })
+      }
+      const tokens = tokensOf(batch, entry.at_M)
+      return { statistics, tokens, weight: entry.weight ?? 1, ...select(input, statistics, tokens, i) }
     })
-    const lossSum = value.dataSync()[0]! * (input.divide ? selection.denominator : 1)
-    result = { lossSum, N, statistics: statistics as Partial<Statistics>, ...selection }
+    const denominator = choices.reduce((sum, { weight, denominator }) => sum + weight * denominator, 0)
+    const { value, byName } = trainedGradients(draft, () => {
+      let sum: tf.Tensor = tf.scalar(0)
+      for (const [i, entry] of entriesOf(draft, batch, seen, row_N).entries()) {
+        const { weights_N, weight } = choices[i]!
+        const kept = Int32Array.from(weights_N.keys()).filter((m) => weights_N[m]! > 0)
+        const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * weights_N[m]!))
+        const all_M = allOf(entry)
+        const at_K = kept.map((m) => all_M[m]!)
+        sum = tf.add(sum, tf.sum(tf.mul(lossOn(taken(entryLogits(entry), kept), at_K), weights_K)))
+      }
+      return (input.divide ? tf.div(sum, denominator) : sum) as tf.Scalar
+    })
+    const lossSum = value.dataSync()[0]! * (input.divide ? denominator : 1)
+    const { tokens, statistics, weights_N } = choices[0]!
+    const count = (of: (choice: (typeof choices)[number]) => number) => choices.reduce((sum, c) => sum + of(c), 0)
+    result = {
+      ...{ lossSum, denominator, N: count((c) => c.weights_N.length), kept: count((c) => c.kept) },
+      ...{ tokens, statistics: statistics as Partial<Statistics>, weights_N },
+    }
     return byName
   })
   return { ...result!, gradients: byName }

@@ -1,6 +1,6 @@
 /** The choices of a filter, in a form small enough for an event. */
 import type { Statistics } from "@winnow/core"
-import type { Batch } from "@winnow/data"
+import type { EntryTokens } from "./draft-entries.ts"
 import type { KeptEvent } from "./events.ts"
 
 /** Mean active loss of the kept and of the dropped tokens, if the filter had the draft's loss computed. */
@@ -25,11 +25,11 @@ export const keptLosses = (
 
 /** The first `count` sequences of a micro-batch, token by token. */
 export const keptSequences = (
-  batch: Batch,
+  { sequence_N, gold_N }: EntryTokens,
   weights_N: Uint8Array | Float32Array,
   count: number,
 ): KeptEvent["sequences"] =>
-  Array.from({ length: Math.min(count, batch.B) }, (_, b) => {
-    const rows = Array.from(batch.sequence_N.keys()).filter((n) => batch.sequence_N[n] === b)
-    return { gold: rows.map((n) => batch.gold_N[n]!), weights: rows.map((n) => weights_N[n]!) }
+  [...new Set(sequence_N)].slice(0, count).map((b) => {
+    const rows = Array.from(sequence_N.keys()).filter((n) => sequence_N[n] === b)
+    return { gold: rows.map((n) => gold_N[n]!), weights: rows.map((n) => weights_N[n]!) }
   })

@@ -1,32 +1,37 @@
 /**
- * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every trained variable.
+ * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every trained variable. The
+ * draft answers with entries of rows (a model with one); each goes this way, and their losses are added, weighted.
  *
  *     tokens -> trunk -> h -> STATISTICS (no gradient) -> FILTER -> LOSS on kept rows -> dL/dh -> trunk backward
  *
  * The head, the filter and the loss sit inside one custom gradient, as what is differentiated depends on what the
  * statistics said; the trunk before it is differentiated by TFJS. `dense.ts` is the plain form of the same step.
  *
- * Letters: B sequences, T positions, N valid tokens, V vocabulary, d and D hidden sizes of draft and target.
+ * Letters: B sequences, T positions, N valid tokens, M rows of an entry, V vocabulary, d and D hidden sizes of draft and target.
  */
 import {
   checkedSelection,
+  type Draft,
+  type DraftRows,
   type Encoder,
   type FilterContext,
   type FilterInstance,
+  isDraftHead,
   movedParameters,
   type Statistics,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
+import { type EntryTokens, entriesOf, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
-import type { Pass, Rows } from "./head/pass.ts"
+import { type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** Everything a micro-batch needs; nothing in it is changed. */
 export interface MicroBatch {
   readonly batch: Batch
-  readonly draft: Encoder
+  readonly draft: Draft
   readonly target?: Encoder | undefined
   readonly reference?: Encoder | undefined
   readonly filter: FilterInstance
@@ -43,12 +48,15 @@ export interface MicroBatch {
 
 /** The result of a micro-batch. */
 export interface MicroResult {
-  /** sum of weights x loss over the kept tokens. */
+  /** sum of weights x loss over the kept tokens of all entries. */
   readonly lossSum: number
   /** The sum of weights, or N: what the loss is divided by. */
   readonly denominator: number
+  /** Valid tokens, and those of them that are kept; a token counts once for each entry that predicts it. */
   readonly N: number
   readonly kept: number
+  /** Of the draft's first entry: its tokens, the filter's weights and statistics. */
+  readonly tokens: EntryTokens
   readonly weights_N: Uint8Array | Float32Array
   readonly statistics: Partial<Statistics>
   /** By parameter name. The caller disposes them. */
@@ -62,40 +70,44 @@ export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from
 export const frozenRows = (model: Encoder, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
   tf.tidy(() => ({ h_Nd: validRows(model.hidden(ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
 
-/** [B, T, d] to the valid rows [N, d]. */
-export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
-  tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
-
-/** The filter's answer, checked: a filter is a plugin, and a wrong mask must not train. */
-export const select = ({ batch, filter, ...input }: MicroBatch, statistics: Partial<Statistics>) => {
-  const N = batch.row_N.length
-  const context: FilterContext = {
-    N,
-    gold_N: batch.gold_N,
-    sequence_N: batch.sequence_N,
-    position_N: batch.position_N,
-    step: input.step,
-    steps: input.steps,
-    rng: seeded(input.seed, "filter", input.step, input.micro),
-  }
+/**
+ * The filter's answer for one entry, checked: a filter is a plugin, and a wrong mask must not train.
+ *
+ * @param entry its number: the filter draws anew for each
+ */
+export const select = (
+  { filter, seed, step, steps, micro }: MicroBatch,
+  statistics: Partial<Statistics>,
+  tokens: EntryTokens,
+  entry: number,
+) => {
+  const N = tokens.gold_N.length
+  const rng = entry === 0 ? seeded(seed, "filter", step, micro) : seeded(seed, "filter", step, micro, entry)
+  const context: FilterContext = { N, ...tokens, step, steps, rng }
   // what the filter needs was computed; its type hides the rest from it
   const selection = filter.select({ ...(statistics as Statistics), ...context })
   const { weights_N, divideBy, kept, sum } = checkedSelection(`filter ${filter.name}`, selection, N)
   return { weights_N, kept, denominator: divideBy === "kept" ? sum : N }
 }
 
-/** All of a pass but the draft's rows. Belongs to the caller's tidy. */
-const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Omit<Pass, "draft"> => {
-  const { batch, head } = input
+/** All of a pass but the draft's rows, at all valid rows. Belongs to the caller's tidy. */
+const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, seen: SeenBy): FrozenPass => {
+  const { batch, draft, head, target, reference } = input
   const { reads, signals } = head
-  const rowsOf = (model: Encoder | undefined) => model && frozenRows(model, ids_BT, row_N)
   const stored = signals.target?.rows(batch)
   const hidden = stored && "hidden" in stored ? stored.hidden : undefined
+  const live = () => {
+    if (target === undefined) return undefined
+    // a draft on the target had it run
+    const { targetHidden } = isDraftHead(draft) && draft.target === target ? seen : {}
+    if (targetHidden === undefined) return frozenRows(target, ids_BT, row_N)
+    return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.head_Vd as unknown as tf.Tensor2D }
+  }
   return {
-    target: reads.has("target") && stored === undefined ? rowsOf(input.target) : hidden,
+    target: reads.has("target") && stored === undefined ? live() : hidden,
     cached: stored && "cached" in stored ? stored.cached : undefined,
     known: signals.reference?.losses(batch),
-    reference: reads.has("reference") ? rowsOf(input.reference) : undefined,
+    reference: reads.has("reference") && reference !== undefined ? frozenRows(reference, ids_BT, row_N) : undefined,
     gold_N: batch.gold_N,
     uniform_N: uniforms(batch.row_N.length, seeded(input.seed, "loss", input.step, input.micro)),
   }
@@ -106,50 +118,77 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
   row_N: tf.tensor1d(row_N, "int32"),
 })
 
+/** An entry with its statistics and the filter's choice of its rows. Belongs to the caller's tidy. */
+const readEntry = (
+  input: MicroBatch,
+  { h_Md, head_Vd, at_M, weight = 1 }: DraftRows,
+  frozen: FrozenPass,
+  i: number,
+  headIsFrozen: boolean,
+) => {
+  const of = at_M === undefined ? frozen : takeFrozen(frozen, at_M, tf.tensor1d(at_M, "int32"))
+  const { statistics, gradient } = input.head.open({
+    draft: { h_Nd: h_Md, head_Vd: head_Vd as tf.Tensor2D, headIsFrozen },
+    ...of,
+  })
+  const tokens = tokensOf(input.batch, at_M)
+  return { tokens, statistics, gradient, weight, ...select(input, statistics, tokens, i) }
+}
+
 /**
  * The tokens of a micro-batch that the filter would keep, the draft being as it is; nothing is trained.
  *
- * @returns the weights, one a valid token, as the step itself would have them
+ * @returns the weights, one a token of the draft's first entry, as the step itself would have them
  */
 export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Float32Array => {
+  const { batch, draft } = input
   const micro = { ...input, divide: true }
   return tf.tidy(() => {
-    const { ids_BT, row_N } = tensorsOf(input.batch)
-    const pass = { draft: frozenRows(input.draft, ids_BT, row_N), ...frozenPass(micro, ids_BT, row_N) }
-    return select(micro, input.head.open(pass).statistics).weights_N as never
+    const { ids_BT, row_N } = tensorsOf(batch)
+    const seen = seenBy(draft, ids_BT)
+    let entry: DraftRows | undefined
+    const h_Md = tf.tidy(() => {
+      ;[entry] = entriesOf(draft, batch, seen, row_N)
+      return entry!.h_Md
+    })
+    return readEntry(micro, { ...entry!, h_Md }, frozenPass(micro, ids_BT, row_N, seen), 0, true).weights_N as never
   })
 }
 
 /** The gradients of every trained variable of the draft on one micro-batch. */
 export const runMicroBatch = (input: MicroBatch): MicroResult => {
-  const { batch, draft, head } = input
-  const N = batch.row_N.length
-  const headIsFrozen = !movedParameters(draft).has(draft.architecture.head)
+  const { batch, draft } = input
+  const moved: ReadonlySet<unknown> = new Set(movedParameters(draft).values())
   let result: Omit<MicroResult, "gradients"> | undefined
 
   const byName = tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
-    const frozen = frozenPass(input, ids_BT, row_N)
+    const seen = seenBy(draft, ids_BT)
+    const frozen = frozenPass(input, ids_BT, row_N, seen)
 
-    const head_Vd = draft.head_Vd as unknown as tf.Tensor2D
-    const headAndLoss = tf.customGrad((h, ...more) => {
-      const save = more.at(-1) as unknown as tf.GradSaveFunc
-      const rows: Rows = { h_Nd: h as tf.Tensor2D, head_Vd, headIsFrozen }
-      const { statistics, gradient } = head.open({ draft: rows, ...frozen })
-      const selection = select(input, statistics)
-      const scale = input.divide ? 1 / selection.denominator : 1
-      const { lossSum, gradient_Nd, headGradient_Vd } = gradient(selection.weights_N, scale)
-      save(headGradient_Vd === undefined ? [gradient_Nd] : [gradient_Nd, headGradient_Vd])
-      result = { lossSum, N, statistics, ...selection }
-      // the loss is the root of the tape, so what comes back to the gradient function is exactly 1
-      return { value: tf.scalar(lossSum * scale), gradFunc: (_one, saved) => saved.map((x) => x.clone()) }
-    })
+    /** The loss of all entries, with the gradient by each one's hidden states and, if it is trained, head. */
+    const headAndLoss = (entries: ReadonlyArray<DraftRows>): tf.Scalar =>
+      tf.customGrad((...inputs) => {
+        const save = inputs.pop() as unknown as tf.GradSaveFunc
+        const read = entries.map((entry, i) => readEntry(input, entry, frozen, i, !moved.has(entry.head_Vd)))
+        const total = (of: (entry: (typeof read)[number]) => number) => read.reduce((sum, entry) => sum + of(entry), 0)
+        const denominator = total((entry) => entry.weight * entry.denominator)
+        const scale = input.divide ? 1 / denominator : 1
+        let lossSum = 0
+        const byInput = read.flatMap(({ gradient, weights_N, weight }) => {
+          const found = gradient(weights_N, scale * weight)
+          lossSum += weight * found.lossSum
+          return found.headGradient_Vd === undefined ? [found.gradient_Nd] : [found.gradient_Nd, found.headGradient_Vd]
+        })
+        save(byInput)
+        const { tokens, statistics, weights_N } = read[0]!
+        const [N, kept] = [total((entry) => entry.weights_N.length), total((entry) => entry.kept)]
+        result = { lossSum, denominator, N, kept, tokens, statistics, weights_N }
+        // the loss is the root of the tape, so what comes back to the gradient function is exactly 1
+        return { value: tf.scalar(lossSum * scale), gradFunc: (_one, saved) => saved.map((x) => x.clone()) }
+      })(...entries.flatMap(({ h_Md, head_Vd }) => (moved.has(head_Vd) ? [h_Md, head_Vd] : [h_Md]))) as tf.Scalar
 
-    const { byName } = trainedGradients(draft, () => {
-      const h_Nd = validRows(draft.hidden(ids_BT), row_N)
-      return (headIsFrozen ? headAndLoss(h_Nd) : headAndLoss(h_Nd, head_Vd)) as tf.Scalar
-    })
-    return byName
+    return trainedGradients(draft, () => headAndLoss(entriesOf(draft, batch, seen, row_N))).byName
   })
   return { ...result!, gradients: byName }
 }

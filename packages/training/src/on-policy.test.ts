@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { armLayer, asDecoder, type Decoder, defineFilter } from "@winnow/core"
+import { armLayer, asDecoder, type Decoder, defineFilter, draftModel } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { continuations, type Rollout } from "@winnow/generation"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
@@ -54,10 +54,10 @@ const onPolicy = (
     make: () => {
       let written = new Set<number>()
       return {
-        before: (step, model) => {
-          const draft = asDecoder(model, "the draft")
-          look?.(step, draft)
-          seen.set(step, tokensOf(write(draft, prompts, options, seeded(7, "on-policy", step))))
+        before: (step, draft) => {
+          const model = asDecoder(draftModel(draft), "the draft")
+          look?.(step, model)
+          seen.set(step, tokensOf(write(model, prompts, options, seeded(7, "on-policy", step))))
           written = new Set(seen.get(step)!.flat())
         },
         select: ({ N, gold_N }) => Uint8Array.from({ length: N }, (_, n) => Number(n === 0 || written.has(gold_N[n]!))),

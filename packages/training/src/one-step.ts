@@ -1,5 +1,5 @@
 /** One step of a training stage, as a function of the stage and the counts before it. */
-import type { Encoder, FilterInstance, StepState } from "@winnow/core"
+import type { Draft, Encoder, FilterInstance, StepState } from "@winnow/core"
 import type { Batch, BatchSource } from "@winnow/data"
 import { NotFinite } from "@winnow/numerics"
 import type { AdamW } from "@winnow/tensor"
@@ -14,7 +14,7 @@ import type { OptimizerOptions } from "./schedule.ts"
 /** Everything of a stage that stays the same from step to step. The models' and the optimizer's numbers do change. */
 export interface StageSetting {
   readonly stage: string
-  readonly model: Encoder
+  readonly model: Draft
   readonly target: Encoder | undefined
   readonly reference: Encoder | undefined
   readonly filter: FilterInstance
@@ -33,8 +33,6 @@ export interface StageSetting {
 export interface StepDone {
   readonly counters: Counters
   readonly result: StepResult
-  /** The last micro-batch. */
-  readonly batch: Batch
 }
 
 /** A step that would not be finite: nothing was applied. */
@@ -70,7 +68,6 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
   hooks.after?.(step + 1, model)
   return {
     result,
-    batch: used.at(-1)!,
     counters: {
       step: step + 1,
       loss: result.loss,
@@ -89,7 +86,7 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
  */
 export const eventsOf = (
   { stage, steps }: StageSetting,
-  { counters, result, batch }: StepDone,
+  { counters, result }: StepDone,
   keptEvery: number,
 ): ReadonlyArray<TrainEvent> => {
   const { step, loss, tokensSeen, tokensTrained, seconds } = counters
@@ -109,5 +106,5 @@ export const eventsOf = (
     seconds,
   }
   if (step % keptEvery !== 0 && step !== 1) return [event]
-  return [event, { _tag: "kept", stage, step, sequences: keptSequences(batch, last.weights_N, 3) }]
+  return [event, { _tag: "kept", stage, step, sequences: keptSequences(last.tokens, last.weights_N, 3) }]
 }

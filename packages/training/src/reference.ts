@@ -3,7 +3,7 @@
  *
  * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
-import { type Encoder, frozen, movedParameters, Reference, Target, variablesState } from "@winnow/core"
+import { type Encoder, frozen, movedParameters, Reference, Target, type Trainable, variablesState } from "@winnow/core"
 import { copyModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect, Layer } from "effect"
@@ -14,7 +14,7 @@ export const frozenTarget = (model: Encoder): Layer.Layer<Target> => Layer.succe
 /** A reference that does not move; the model stays its owner's. */
 export const frozenReference = (model: Encoder): Layer.Layer<Reference> => Layer.succeed(Reference, frozen(model))
 
-const following = (draft: Encoder, move: (reference: Encoder, draft: Encoder, step: number) => void) =>
+const following = (draft: Encoder, move: (reference: Encoder, draft: Trainable, step: number) => void) =>
   Layer.effect(
     Reference,
     Effect.acquireRelease(
@@ -28,7 +28,7 @@ const following = (draft: Encoder, move: (reference: Encoder, draft: Encoder, st
     ),
   )
 
-const assign = (reference: Encoder, draft: Encoder, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
+const assign = (reference: Encoder, draft: Trainable, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
   // A frozen parameter is the same in both, and an average would round it.
   for (const [name, d] of movedParameters(draft))
     tf.tidy(() => {

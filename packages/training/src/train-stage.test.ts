@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { armLayer, type Decoder, defineFilter, type Filter, type Loss, type Reference } from "@winnow/core"
+import { armLayer, type Decoder, defineFilter, draftModel, type Filter, type Loss, type Reference } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
@@ -157,7 +157,7 @@ describe("resume", () => {
           },
           after: (step, draft) => {
             calls.push(`after ${step}`)
-            sum[0] = sum[0]! + sum[1]! + Math.abs(draft.head_Vd.dataSync()[0]!)
+            sum[0] = sum[0]! + sum[1]! + Math.abs(draftModel(draft).head_Vd.dataSync()[0]!)
           },
           save: () => null,
           restore: () => {},

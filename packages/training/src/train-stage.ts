@@ -6,7 +6,7 @@
  */
 import {
   DataError,
-  type Encoder,
+  type Draft,
   Filter,
   InvalidInput,
   jointState,
@@ -29,8 +29,8 @@ import type { CachedSignals } from "./signals/cached.ts"
 export interface TrainOptions {
   /** Names the stage in events and errors, such as "arm adaspec, seed 2". */
   readonly stage: string
-  /** The model that is trained, in place: its `trained` variables alone. */
-  readonly model: Encoder
+  /** The model or head that is trained, in place: its `trained` variables alone. */
+  readonly model: Draft
   readonly batches: BatchSource
   readonly steps: number
   /** Batches of the source summed into one optimizer step. */

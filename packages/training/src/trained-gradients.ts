@@ -1,14 +1,14 @@
 /** Gradients of the variables that a training moves, through adapters where the model has them. */
-import { type Encoder, movedParameters } from "@winnow/core"
+import { movedParameters, type Trainable } from "@winnow/core"
 import { gradients, type tf } from "@winnow/tensor"
 
 /**
  * The value of a loss and its gradient by each trained variable that it depends on, by name. All belong to the caller's tidy.
  *
- * @param f runs the model
+ * @param f runs the draft
  */
 export const trainedGradients = (
-  draft: Encoder,
+  draft: Trainable,
   f: () => tf.Scalar,
 ): { readonly value: tf.Scalar; readonly byName: Record<string, tf.Tensor> } => {
   const moved = movedParameters(draft)

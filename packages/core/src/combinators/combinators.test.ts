@@ -4,7 +4,7 @@ import { checkFilter, instanceOf, randomFilterInput } from "@winnow/testing"
 import { type } from "arktype"
 import { Context, Effect } from "effect"
 import { defineFilter, type FilterUse, readSelection } from "../filter.ts"
-import { Reference } from "../model.ts"
+import { Reference } from "../frozen.ts"
 import {
   both,
   cosine,

@@ -33,6 +33,23 @@ export interface Pass {
   readonly uniform_N: Float32Array
 }
 
+/** All of a pass but the draft's rows. */
+export type FrozenPass = Omit<Pass, "draft">
+
+/** The same of some rows. Belongs to the caller's tidy. @param index_M the same rows as a tensor */
+export const takeFrozen = (pass: FrozenPass, at_M: Int32Array, index_M: tf.Tensor1D): FrozenPass => {
+  const gathered = (rows: Rows | undefined) => rows && { ...rows, h_Nd: tf.gather(rows.h_Nd, index_M) as tf.Tensor2D }
+  const { known, cached } = pass
+  return {
+    target: gathered(pass.target),
+    cached: cached && takeRows(cached, at_M),
+    reference: gathered(pass.reference),
+    known: known && Object.fromEntries(Object.entries(known).map(([name, values]) => [name, take(values, at_M)])),
+    gold_N: take(pass.gold_N, at_M),
+    uniform_N: take(pass.uniform_N, at_M),
+  }
+}
+
 /** The rows with a weight above 0, in order. */
 export const keptRows = (weights_N: Uint8Array | Float32Array): Int32Array => {
   let K = 0
@@ -49,13 +66,11 @@ export const keptRows = (weights_N: Uint8Array | Float32Array): Int32Array => {
  * @param withTarget false if the loss reads no target
  */
 export const takePass = (pass: Pass, kept_K: Int32Array, index_K: tf.Tensor1D, withTarget: boolean): Pass => {
-  const all = kept_K.length === pass.gold_N.length
-  const gathered = (rows: Rows): Rows => (all ? rows : { ...rows, h_Nd: tf.gather(rows.h_Nd, index_K) })
+  const { draft, target, cached, gold_N, uniform_N } = pass
+  const ofLoss = { target: withTarget ? target : undefined, cached, gold_N, uniform_N }
+  if (kept_K.length === gold_N.length) return { draft, ...ofLoss }
   return {
-    draft: gathered(pass.draft),
-    target: pass.target !== undefined && withTarget ? gathered(pass.target) : undefined,
-    cached: pass.cached && !all ? takeRows(pass.cached, kept_K) : pass.cached,
-    gold_N: take(pass.gold_N, kept_K),
-    uniform_N: take(pass.uniform_N, kept_K),
+    draft: { ...draft, h_Nd: tf.gather(draft.h_Nd, index_K) },
+    ...takeFrozen(ofLoss, kept_K, index_K),
   }
 }

@@ -1,0 +1,49 @@
+/** The contract of a head: what `rows` reads and returns. Letters as in draft-rows.ts. */
+import type { DraftRows, ProblemRows, Seen, SeenName, TargetSizes } from "../draft-rows.ts"
+import { brief, kindOf } from "./brief.ts"
+import { PluginFault } from "./fault.ts"
+import { strict } from "./strict.ts"
+
+/** A maker of the values that a head is given. Reading any other name is a `PluginFault`. */
+export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArray<R>) => {
+  const make = strict((name) => {
+    const given = reads.length === 0 ? "nothing" : reads.join(", ")
+    return new PluginFault(plugin, "reads", `reads ${name}, which its reads do not list; it is given ${given}`)
+  })
+  return (seen: Seen): Pick<Seen, R> => make(Object.fromEntries(reads.map((name) => [name, seen[name]])) as never)
+}
+
+/**
+ * A head's answer to a problem, checked.
+ *
+ * @error PluginFault (thrown) for what is no answer: names what was found and what was expected
+ */
+export const checkedRows = (
+  plugin: string,
+  answer: ReadonlyArray<DraftRows>,
+  { row_N: { length: N } }: Pick<ProblemRows, "row_N">,
+  { vocabularySize: V }: TargetSizes,
+): ReadonlyArray<DraftRows> => {
+  const refuse = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
+  const given: unknown = answer
+  if (!Array.isArray(given) || given.length === 0)
+    throw refuse("answer", `rows returned ${kindOf(given)}; expected a list of one or more { h_Md, head_Vd, at_M }`)
+  for (const [i, { h_Md, head_Vd, at_M, weight = 1 }] of answer.entries()) {
+    const M = at_M?.length ?? N
+    if (h_Md.shape.length !== 2 || h_Md.shape[0] !== M)
+      throw refuse("rows", `entry ${i} has hidden states [${h_Md.shape}] for ${M} rows; expected [${M}, d]`)
+    const d = h_Md.shape[1]
+    if (head_Vd.shape.join() !== `${V},${d}`)
+      throw refuse("head", `entry ${i} has a head [${head_Vd.shape}]; expected [${V}, ${d}]: V and d of its rows`)
+    const odd = at_M?.findIndex((n, m) => !(n >= 0 && n < N && (m === 0 || n > at_M[m - 1]!))) ?? -1
+    if (odd >= 0)
+      throw refuse(
+        "at",
+        `entry ${i} predicts row ${at_M![odd]} of ${N} after ${odd === 0 ? "none" : `row ${at_M![odd - 1]}`}; ` +
+          "expected rows of the problem, each once, increasing",
+      )
+    if (!(weight > 0 && weight < Number.POSITIVE_INFINITY))
+      throw refuse("weight", `entry ${i} has weight ${brief(weight, 40)}; expected a finite number above 0`)
+  }
+  return answer
+}

@@ -1,0 +1,68 @@
+/**
+ * Drafts by their rows: a draft answers which hidden states predict which rows of a problem. A model answers with one entry, its
+ * own hidden states; a head answers with rows that it makes of the frozen target's.
+ *
+ * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, d hidden size of an entry,
+ * D hidden size of the target.
+ */
+import type { tf } from "@winnow/tensor"
+import type { Architecture } from "./model.ts"
+
+/** The inputs and the rows of a problem. Arrays of length N list the valid tokens. */
+export interface ProblemRows {
+  readonly B: number
+  readonly T: number
+  /** Flat index b T + t of the position whose hidden state predicts the token. */
+  readonly row_N: Int32Array
+  /** The token to predict. */
+  readonly gold_N: Int32Array
+  /** b of the token's sequence. */
+  readonly sequence_N: Int32Array
+  /** Position of the predicted token in its sequence: t + 1 for the next token. */
+  readonly position_N: Int32Array
+}
+
+/** The values that a draft can read. They belong to the step. */
+export interface Seen {
+  /** Inputs [B, T], int32, padded on the right. */
+  readonly ids: tf.Tensor2D
+  /** The frozen target's hidden states after its final norm, [B, T, D], at every position: prompts and padding too. */
+  readonly targetHidden: tf.Tensor3D
+}
+export type SeenName = keyof Seen
+export const seenNames = ["ids", "targetHidden"] as const satisfies ReadonlyArray<SeenName>
+
+/** One entry of an answer: hidden states, each of which predicts one row of the problem. */
+export interface DraftRows {
+  /** [M, d], differentiable in the trained variables. */
+  readonly h_Md: tf.Tensor2D
+  /** The vocabulary head, [V, d]: logits = h . head^T. Of a head that is not trained no gradient is computed. */
+  readonly head_Vd: tf.Tensor2D | tf.Variable
+  /**
+   * The rows of the problem that they predict, increasing; left out: all N, in order. The gold token, the target's distribution
+   * and the statistics of an entry's row are those of the problem's row.
+   */
+  readonly at_M?: Int32Array
+  /** Multiplies the weights that the filter gives to these rows, above 0; 1 if left out. */
+  readonly weight?: number
+}
+
+/** The sizes of the target that a head is made for. */
+export type TargetSizes = Pick<Architecture, "hiddenSize" | "vocabularySize">
+
+/** The rows of a problem that an earlier position can predict, and where that position is. */
+export interface RowsAhead {
+  /** Rows of the problem, increasing. */
+  readonly at_M: Int32Array
+  /** Flat index b T + t of the earlier position of each. */
+  readonly row_M: Int32Array
+}
+
+/**
+ * The rows that the position `ahead` tokens before their own can predict: with 1, the token after next. A row whose earlier
+ * position would lie before its sequence has none, and no row is asked of a position whose token is not in its sequence.
+ */
+export const rowsAhead = ({ row_N, position_N }: ProblemRows, ahead: number): RowsAhead => {
+  const at_M = Int32Array.from(row_N.keys().filter((n) => position_N[n]! - 1 - ahead >= 0))
+  return { at_M, row_M: at_M.map((n) => row_N[n]! - ahead) }
+}

@@ -1,0 +1,28 @@
+/** Anything that is trained to propose: a model with a trunk of its own, or a head on the hidden states of another. */
+import type { DraftRows, ProblemRows, Seen, SeenName } from "./draft-rows.ts"
+import { InvalidInput } from "./errors.ts"
+import type { Encoder, Trainable } from "./model.ts"
+
+/** A head with its numbers, on one target. */
+export interface DraftHead extends Trainable {
+  readonly name: string
+  readonly reads: ReadonlyArray<SeenName>
+  /** The frozen model that it was made for, and whose hidden states it reads; it stays its owner's. */
+  readonly target: Encoder
+  readonly rows: (problem: ProblemRows, seen: Seen) => ReadonlyArray<DraftRows>
+  readonly dispose: () => void
+}
+
+export type Draft = Encoder | DraftHead
+
+/** True for a draft that answers with rows of its own. */
+export const isDraftHead = (draft: Draft): draft is DraftHead => "rows" in draft
+
+/** The model that a draft is. @error InvalidInput (thrown) for a head, which writes no text by itself */
+export const draftModel = (draft: Draft): Encoder => {
+  if (!isDraftHead(draft)) return draft
+  throw new InvalidInput({
+    what: `head ${draft.name}`,
+    problems: ["is no model of its own: it has no tokens' hidden states and writes no text; train a model here"],
+  })
+}

@@ -1,0 +1,86 @@
+/**
+ * A head: trained on the hidden states of a frozen target, in the place of a draft with a trunk of its own.
+ *
+ * Letters: V vocabulary, D hidden size of the target.
+ */
+import type { Type } from "arktype"
+import { Effect } from "effect"
+import { checkDefinition, namesAmong } from "./contract/definition.ts"
+import { guarded } from "./contract/fault.ts"
+import { checkedRows, seenInput } from "./contract/head-contract.ts"
+import {
+  type DraftRows,
+  type ProblemRows,
+  type Seen,
+  type SeenName,
+  seenNames,
+  type TargetSizes,
+} from "./draft-rows.ts"
+import type { ParameterSpec, Parameters } from "./model.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+
+/** A parameter of a head; "target head": it begins as the target's vocabulary head [V, D]. */
+export interface HeadParameter {
+  readonly shape: ReadonlyArray<number>
+  readonly init: ParameterSpec["init"] | { readonly kind: "target head" }
+}
+
+/** A head for one target, without numbers. */
+export interface HeadArchitecture<R extends SeenName = SeenName> {
+  readonly parameters: ReadonlyMap<string, HeadParameter>
+  /** Called inside the step's tidy, on the tape. `seen` has what the head reads, and nothing else. */
+  readonly rows: (parameters: Parameters, problem: ProblemRows, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
+}
+
+/** A head with its options fixed. */
+export interface HeadInstance {
+  readonly name: string
+  readonly reads: ReadonlyArray<SeenName>
+  readonly on: (target: TargetSizes) => HeadArchitecture
+}
+
+export type HeadUse = UseWith<"head", HeadInstance, never, never, { readonly reads: ReadonlyArray<SeenName> }>
+
+/**
+ * Defines a head.
+ *
+ * @param spec.reads the values that `rows` reads; its input has no others
+ * @param spec.make from valid options and the target's sizes to parameters and `rows`
+ */
+export const defineHead = <const O extends Type, const R extends SeenName>(spec: {
+  readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
+  readonly reads: ReadonlyArray<R>
+  readonly options: O
+  readonly make: (options: O["infer"], target: TargetSizes) => HeadArchitecture<R>
+}): Plugin<O, HeadUse> => {
+  checkDefinition("head", spec, { reads: namesAmong("value that a draft can read", seenNames) })
+  const plugin = `head ${spec.name}`
+  const seenOf = seenInput(plugin, spec.reads)
+  return definePlugin({
+    kind: "head",
+    name: spec.name,
+    options: spec.options,
+    from: spec.from,
+    more: () => ({ reads: spec.reads }),
+    make: (options) =>
+      Effect.succeed({
+        name: spec.name,
+        reads: spec.reads,
+        on: (target) => {
+          const { parameters, rows } = guarded(plugin, "make", () => spec.make(options, target))
+          return {
+            parameters,
+            rows: (values, problem, seen) =>
+              checkedRows(
+                plugin,
+                guarded(plugin, "rows", () => rows(values, problem, seenOf(seen))),
+                problem,
+                target,
+              ),
+          }
+        },
+      } satisfies HeadInstance),
+  })
+}

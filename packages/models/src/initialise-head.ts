@@ -1,0 +1,43 @@
+/** A head with fresh parameters for one target. Letters: V vocabulary, D hidden size of the target. */
+import type { DraftHead, Encoder, HeadInstance } from "@winnow/core"
+import { freeOfWeights, tf } from "@winnow/tensor"
+import { freshValues } from "./initialise.ts"
+import { ownVariable } from "./model.ts"
+
+/**
+ * A head on a target's hidden states. Each parameter has a random stream of its own, told by seed and name; one that begins
+ * as the target's vocabulary head is a copy of it, and training leaves the target as it is.
+ *
+ * @param seed any safe integer
+ * @error Error if a parameter that begins as the target's head has another shape
+ */
+export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number): DraftHead => {
+  const { parameters: specs, rows } = head.on(target.architecture)
+  const copyOfHead = (name: string, shape: ReadonlyArray<number>) => {
+    if (target.head_Vd.shape.join() !== shape.join())
+      throw new Error(
+        `head ${head.name}: parameter ${name} [${shape}] begins as the target's head, which is [${target.head_Vd.shape}]`,
+      )
+    return tf.add(target.head_Vd, 0)
+  }
+  const parameters = new Map(
+    Array.from(specs, ([name, { shape, init }]) => [
+      name,
+      ownVariable(() =>
+        init.kind === "target head" ? copyOfHead(name, shape) : freshValues({ shape, init }, name, seed),
+      ),
+    ]),
+  )
+  return {
+    name: head.name,
+    reads: head.reads,
+    target,
+    parameters,
+    trained: parameters,
+    rows: (problem, seen) => rows(parameters, problem, seen),
+    dispose: () => {
+      freeOfWeights(parameters.values())
+      tf.dispose([...parameters.values()])
+    },
+  }
+}

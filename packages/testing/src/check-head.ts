@@ -1,0 +1,182 @@
+/**
+ * The laws that every head keeps.
+ *
+ * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, D hidden size of the target.
+ */
+import { type DraftRows, type HeadInstance, type HeadUse, PluginFault, type ProblemRows, type Seen } from "@winnow/core"
+import { normals, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { instanceOf } from "./instance.ts"
+import { type Law, lawsOf } from "./law.ts"
+
+const [V, D] = [11, 6]
+
+/** Sequences with prompts; the shorter ones are padded, and one has a single token to predict. */
+const sequences = [
+  { length: 9, prompt: 4 },
+  { length: 5, prompt: 1 },
+  { length: 7, prompt: 6 },
+] as const
+
+interface Case {
+  readonly problem: ProblemRows
+  readonly ids_BT: Int32Array
+  readonly hidden_BTD: Float32Array
+}
+
+/** A next-token problem on random tokens and hidden states. */
+const randomCase = (): Case => {
+  const rng = seeded(1, "check head")
+  const [B, T] = [sequences.length, Math.max(...sequences.map(({ length }) => length)) - 1]
+  const rows = sequences.flatMap(({ length, prompt }, b) =>
+    Array.from({ length: length - prompt }, (_, i) => ({ b, position: prompt + i })),
+  )
+  return {
+    problem: {
+      ...{ B, T },
+      row_N: Int32Array.from(rows, ({ b, position }) => b * T + position - 1),
+      gold_N: Int32Array.from(rows, () => rng.below(V)),
+      sequence_N: Int32Array.from(rows, ({ b }) => b),
+      position_N: Int32Array.from(rows, ({ position }) => position),
+    },
+    ids_BT: Int32Array.from({ length: B * T }, () => rng.below(V)),
+    hidden_BTD: normals(B * T * D, 1, rng),
+  }
+}
+
+const seenOf = ({ problem: { B, T }, ids_BT, hidden_BTD }: Case): Seen => ({
+  ids: tf.tensor2d(ids_BT, [B, T], "int32"),
+  targetHidden: tf.tensor3d(hidden_BTD, [B, T, D]),
+})
+
+/** A head with random numbers everywhere, so that no gradient is 0 by the way that it begins. */
+const randomHead = (instance: HeadInstance) => {
+  const { parameters: specs, rows } = instance.on({ hiddenSize: D, vocabularySize: V })
+  const parameters = new Map(
+    Array.from(specs, ([name, { shape }]) => {
+      const size = shape.reduce((a, b) => a * b, 1)
+      return [name, tf.tidy(() => tf.variable(tf.tensor(normals(size, 0.4, seeded(2, name)), [...shape])))]
+    }),
+  )
+  return { parameters, rows: (problem: ProblemRows, seen: Seen) => rows(parameters, problem, seen) }
+}
+type Head = ReturnType<typeof randomHead>
+
+/** The answer of a head as numbers. */
+const answerOf = (head: Head, given: Case) => {
+  const entries: Array<{ readonly at_M: ReadonlyArray<number>; readonly d: number; readonly h_Md: Float32Array }> = []
+  const N = given.problem.row_N.length
+  tf.tidy(() => {
+    for (const { h_Md, at_M } of head.rows(given.problem, seenOf(given)))
+      entries.push({
+        at_M: Array.from(at_M ?? Array.from({ length: N }, (_, n) => n)),
+        d: h_Md.shape[1],
+        h_Md: h_Md.dataSync().slice() as Float32Array,
+      })
+  })
+  return entries
+}
+
+/** A mean of -log softmax at the gold tokens, by TFJS's own ops. */
+const lossOf = (head: Head, given: Case): tf.Scalar => {
+  const gold_N = Array.from(given.problem.gold_N)
+  const of = ({ h_Md, head_Vd, at_M }: DraftRows) => {
+    const logP_MV = tf.logSoftmax(tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true))
+    const gold_M = at_M === undefined ? gold_N : Array.from(at_M, (n) => gold_N[n]!)
+    return tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(tf.tensor1d(gold_M, "int32"), V)), 1)))
+  }
+  return tf.addN(head.rows(given.problem, seenOf(given)).map(of)) as tf.Scalar
+}
+
+/**
+ * Checks a head with its options against all laws, on a small problem with prompts and padding.
+ *
+ * The laws: entries have as many rows as they predict, each of the problem's once, increasing; a row hangs on no position after
+ * the one whose next token it predicts, nor on another sequence, nor on padding; the gradient by each parameter is that of finite
+ * differences; the same input gives the same answer and is left as it was; no tensor is left.
+ *
+ * @error LawBroken names the law and what was found
+ */
+export const checkHead = async (use: HeadUse): Promise<void> => {
+  const law = lawsOf(`head ${use.name}`)
+  const before = tf.memory().numTensors
+  const head = randomHead(await instanceOf(use))
+  const given = randomCase()
+  try {
+    const first = answerOf(head, given)
+    law(
+      "predicts something",
+      first.some(({ at_M }) => at_M.length > 0),
+      () => "no entry has a row; expected one or more",
+    )
+    law("deterministic", Bun.deepEquals(answerOf(head, given), first), () => "the same input gave another answer")
+    checkPast(law, head, given)
+    checkGradients(law, head, given)
+  } catch (cause) {
+    if (cause instanceof PluginFault) law(cause.rule, false, () => cause.detail)
+    throw cause
+  } finally {
+    tf.dispose([...head.parameters.values()])
+  }
+  const left = tf.memory().numTensors - before
+  law("no leak", left === 0, () => `${left} tensors are left; rows runs inside the step's tidy, so keep none`)
+}
+
+/** Changes the hidden states and the token of each position in turn: no row may change that predicts from before it. */
+const checkPast = (law: Law, head: Head, given: Case) => {
+  const { problem, ids_BT, hidden_BTD } = given
+  const { T, row_N, sequence_N } = problem
+  const plain = answerOf(head, given)
+  for (let at = 0; at < ids_BT.length; at++) {
+    const changed = answerOf(head, {
+      problem,
+      ids_BT: ids_BT.map((id, i) => (i === at ? (id + 1) % V : id)),
+      hidden_BTD: hidden_BTD.map((x, i) => (Math.floor(i / D) === at ? x + 1 : x)),
+    })
+    for (const [e, { at_M, d, h_Md }] of plain.entries())
+      for (const [m, n] of at_M.entries()) {
+        const same = h_Md.subarray(m * d, (m + 1) * d).every((x, i) => x === changed[e]!.h_Md[m * d + i])
+        const isPast = Math.floor(at / T) === sequence_N[n] && at <= row_N[n]!
+        law(
+          "reads its past",
+          same || isPast,
+          () =>
+            `entry ${e}, row ${n} predicts from position ${row_N[n]! % T} of sequence ${sequence_N[n]} and changes with position ` +
+            `${at % T} of sequence ${Math.floor(at / T)}; expected earlier positions of its own sequence alone`,
+        )
+      }
+  }
+}
+
+const checkGradients = (law: Law, head: Head, given: Case) => {
+  const loss = () => lossOf(head, given)
+  const { value, grads } = tf.variableGrads(loss, [...head.parameters.values()])
+  for (const [name, variable] of head.parameters) {
+    const found = grads[variable.name]
+    law("gradient", found !== undefined, () => `the answer has no gradient by ${name}; leave out what is not trained`)
+    const gradient = found!.dataSync() as Float32Array
+    const start = variable.dataSync().slice() as Float32Array
+    const direction = normals(start.length, 1 / Math.sqrt(start.length), seeded(3, name))
+    const step = 1e-2
+    const lossAt = (by: number) =>
+      tf.tidy(() => {
+        variable.assign(
+          tf.tensor(
+            start.map((x, i) => x + by * direction[i]!),
+            variable.shape,
+          ),
+        )
+        return loss().dataSync()[0]!
+      })
+    const expected = (lossAt(step) - lossAt(-step)) / (2 * step)
+    tf.tidy(() => variable.assign(tf.tensor(start, variable.shape)))
+    const along = gradient.reduce((sum, g, i) => sum + g * direction[i]!, 0)
+    const allowed = 3e-4 + 0.02 * Math.abs(expected)
+    law(
+      "finite differences",
+      Math.abs(along - expected) <= allowed,
+      () => `${name}: the gradient gives ${along}, differences give ${expected} (allowed ${allowed})`,
+    )
+  }
+  tf.dispose([value, ...Object.values(grads)])
+}

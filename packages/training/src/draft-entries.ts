@@ -1,0 +1,48 @@
+/**
+ * The entries of a draft on a batch: hidden states, and the valid rows that they predict.
+ *
+ * Letters: B sequences, T positions, N valid rows of the batch, M rows of an entry, d hidden size.
+ */
+import { type Draft, type DraftRows, InvalidInput, isDraftHead, type Seen } from "@winnow/core"
+import type { Batch } from "@winnow/data"
+import { tf } from "@winnow/tensor"
+import { take } from "./take.ts"
+
+/** [B, T, d] to the valid rows [N, d]. */
+export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
+  tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
+
+/** The values that a draft reads; of a model, the tokens. Belong to the caller's tidy. */
+export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
+
+export const seenBy = (draft: Draft, ids_BT: tf.Tensor2D): SeenBy => {
+  if (!isDraftHead(draft) || !draft.reads.includes("targetHidden")) return { ids: ids_BT }
+  return { ids: ids_BT, targetHidden: tf.tidy(() => draft.target.hidden(ids_BT)) }
+}
+
+/**
+ * The entries of a draft that have rows, on the tape where there is one.
+ *
+ * @error InvalidInput (thrown) if none has
+ */
+export const entriesOf = (draft: Draft, batch: Batch, seen: SeenBy, row_N: tf.Tensor1D): ReadonlyArray<DraftRows> => {
+  if (!isDraftHead(draft)) return [{ h_Md: validRows(draft.hidden(seen.ids), row_N), head_Vd: draft.head_Vd }]
+  // a head is given the values that it reads, and no others
+  const entries = draft.rows(batch, seen as Seen).filter(({ h_Md }) => h_Md.shape[0] > 0)
+  if (entries.length > 0) return entries
+  throw new InvalidInput({
+    what: `head ${draft.name}`,
+    problems: [
+      `has no row to predict in a batch of ${batch.row_N.length} valid tokens: each needs an earlier position in its sequence; ` +
+        "use longer prompts or answers, or a head that looks less far ahead",
+    ],
+  })
+}
+
+/** The valid tokens that an entry predicts, [M] each. */
+export type EntryTokens = Pick<Batch, "gold_N" | "sequence_N" | "position_N">
+
+export const tokensOf = ({ gold_N, sequence_N, position_N }: Batch, at_M: Int32Array | undefined): EntryTokens =>
+  at_M === undefined
+    ? { gold_N, sequence_N, position_N }
+    : { gold_N: take(gold_N, at_M), sequence_N: take(sequence_N, at_M), position_N: take(position_N, at_M) }
