@@ -1,0 +1,305 @@
+/** A draft that answers with its rows: heads on a frozen target, with one entry or several, against the dense step and training. */
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import {
+  armLayer,
+  type DraftHead,
+  defineHead,
+  type FilterInstance,
+  type HeadParameter,
+  type HeadUse,
+  type LossInstance,
+  rowsAhead,
+  type Statistic,
+} from "@winnow/core"
+import { batches, collate } from "@winnow/data"
+import { adaspec } from "@winnow/filter-adaspec"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { next } from "@winnow/head-next"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { kl } from "@winnow/loss-kl"
+import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
+import { initialiseHead } from "@winnow/models"
+import { seeded } from "@winnow/numerics"
+import { linear, tf, withoutNative } from "@winnow/tensor"
+import { type } from "arktype"
+import { Effect, Fiber, Layer } from "effect"
+import { runDenseMicroBatch } from "./dense.ts"
+import { type Parts, withHead } from "./fixture.ts"
+import { keptWeights, type MicroResult, runMicroBatch } from "./micro-batch.ts"
+import { frozenReference, frozenTarget } from "./reference.ts"
+import { optimizerOptions } from "./schedule.ts"
+import { instanceOf, tinyModel, V } from "./signals/fixture.ts"
+import { type TrainOptions, trainStage } from "./train-stage.ts"
+
+const [target, reference] = [tinyModel("large", 1), tinyModel("small", 3)]
+afterAll(() => {
+  target.dispose()
+  reference.dispose()
+})
+
+const rng = seeded(9, "draft head")
+const batch = collate(
+  [12, 7, 2, 9].map((length, i) => ({ ids: Int32Array.from({ length }, () => rng.below(V)), promptLength: i })),
+)
+
+/** A head with random numbers everywhere: one that begins as the target's has a block of zeros. */
+const headOf = async (use: HeadUse): Promise<DraftHead> => {
+  const head = initialiseHead(await instanceOf(use), target, 7)
+  for (const [name, variable] of head.parameters) {
+    const rng = seeded(1, name)
+    tf.tidy(() =>
+      variable.assign(
+        tf.tensor(
+          Float32Array.from({ length: variable.size }, () => 0.3 * rng.normal()),
+          variable.shape,
+        ),
+      ),
+    )
+  }
+  return head
+}
+
+const square = (D: number): HeadParameter => ({ shape: [D, D], init: { kind: "normal", std: 0.1 } })
+/** Two entries, for the next token and the one after it, with one head between them: of its own, or the target's. */
+const pair = (own: boolean) =>
+  defineHead({
+    name: own ? "pair-own" : "pair-frozen",
+    reads: ["targetHidden", "ids"],
+    options: type({ "+": "reject" }),
+    make: (_, { hiddenSize: D, vocabularySize: V }) => ({
+      parameters: new Map<string, HeadParameter>([
+        ["next", square(D)],
+        ["after", square(D)],
+        ...(own ? [["head", { shape: [V, D], init: { kind: "target head" } }] as const] : []),
+      ]),
+      rows: (parameters, problem, { targetHidden, ids }) => {
+        expect(ids.shape).toEqual([problem.B, problem.T])
+        const flat = tf.reshape(targetHidden, [-1, D]) as tf.Tensor2D
+        const of = (name: string, row: Int32Array) =>
+          linear(tf.gather(flat, tf.tensor1d(row, "int32")), parameters.get(name) as unknown as tf.Tensor2D)
+        const { at_M, row_M } = rowsAhead(problem, 1)
+        const head_Vd = parameters.get("head") ?? target.head_Vd
+        return [
+          { h_Md: of("next", problem.row_N), head_Vd },
+          { h_Md: of("after", row_M), head_Vd, at_M, weight: 0.8 },
+        ]
+      },
+    }),
+  })()
+
+const heads: Record<string, HeadUse> = {
+  next: next(),
+  "next, 3 ahead": next({ ahead: 3 }),
+  "two entries, one trained head": pair(true),
+  "two entries on the target's own head": pair(false),
+}
+const losses: Record<string, LossInstance> = {
+  kl: await instanceOf(kl()),
+  "cross-entropy": await instanceOf(crossEntropy()),
+  "tvd-plus-plus": await instanceOf(tvdPlusPlus()),
+  "tvd-plus-plus, sampled": await instanceOf(tvdPlusPlus({ expectation: "sampled", samples: 4 })),
+}
+const filters: Record<string, FilterInstance> = {
+  none: await instanceOf(none()),
+  random: await instanceOf(random({ k: 0.4 })),
+  adaspec: await instanceOf(adaspec({ k: 0.4 })),
+}
+
+const partsOf = (draft: DraftHead, filter: FilterInstance, loss: LossInstance): Parts => ({
+  ...{ batch, draft, target, reference, filter, loss, chunkRows: 5 },
+  ...{ step: 3, steps: 10, seed: 7, micro: 0, divide: true },
+})
+
+/** Largest difference relative to the largest entry, in single precision. */
+const expectSame = (found: MicroResult, dense: MicroResult) => {
+  const near = (a: number, b: number, scale: number, of: string) => {
+    if (!(Math.abs(a - b) / scale < 5e-5)) throw new Error(`${of}: ${a}, the dense step ${b}`)
+  }
+  for (const field of ["N", "kept"] as const) expect(found[field]).toBe(dense[field])
+  near(found.denominator, dense.denominator, dense.denominator, "denominator")
+  near(found.lossSum, dense.lossSum, 1 + Math.abs(dense.lossSum), "loss")
+  for (const [name, values] of Object.entries(dense.statistics))
+    for (const [n, x] of values.entries()) near(found.statistics[name as Statistic]![n]!, x, 1 + Math.abs(x), name)
+  expect(Object.keys(found.gradients).sort()).toEqual(Object.keys(dense.gradients).sort())
+  for (const [name, gradient] of Object.entries(dense.gradients)) {
+    const b = gradient.dataSync() as Float32Array
+    const largest = b.reduce((most, x) => Math.max(most, Math.abs(x)), 1e-3)
+    for (const [i, x] of found.gradients[name]!.dataSync().entries())
+      near(x, b[i]!, largest, `gradient of ${name}[${i}]`)
+  }
+}
+
+for (const [headName, use] of Object.entries(heads))
+  describe(headName, () => {
+    for (const [lossName, loss] of Object.entries(losses))
+      for (const [filterName, filter] of Object.entries(filters))
+        test(`${lossName}, ${filterName}: the dense step's loss and gradients, and no tensor is left`, async () => {
+          const before = tf.memory().numTensors
+          const draft = await headOf(use)
+          const parts = partsOf(draft, filter, loss)
+          const fast = runMicroBatch(withHead(parts))
+          const [chunked, dense] = withoutNative(() => [
+            runMicroBatch(withHead(parts)),
+            runDenseMicroBatch(withHead(parts)),
+          ])
+          expectSame(fast, dense)
+          expectSame(chunked, dense)
+          expect(Object.keys(fast.gradients).sort()).toEqual([...draft.parameters.keys()].sort())
+          tf.dispose([fast.gradients, chunked.gradients, dense.gradients])
+          draft.dispose()
+          expect(tf.memory().numTensors).toBe(before)
+        })
+
+    test("finite differences of the whole step, by every parameter", async () => {
+      const draft = await headOf(use)
+      const parts = partsOf(draft, filters["none"]!, losses["kl"]!)
+      const step = () => {
+        const { lossSum, denominator, gradients } = runMicroBatch(withHead(parts))
+        return { loss: lossSum / denominator, gradients }
+      }
+      const { gradients } = step()
+      for (const [name, variable] of draft.parameters) {
+        const start = variable.dataSync().slice() as Float32Array
+        const rng = seeded(4, name)
+        const direction = start.map(() => rng.normal() / Math.sqrt(start.length))
+        const at = (by: number) => {
+          tf.tidy(() =>
+            variable.assign(
+              tf.tensor(
+                start.map((x, i) => x + by * direction[i]!),
+                variable.shape,
+              ),
+            ),
+          )
+          const found = step()
+          tf.dispose(found.gradients)
+          return found.loss
+        }
+        const h = 2e-2
+        const expected = (at(h) - at(-h)) / (2 * h)
+        tf.tidy(() => variable.assign(tf.tensor(start, variable.shape)))
+        const along = (gradients[name]!.dataSync() as Float32Array).reduce((sum, g, i) => sum + g * direction[i]!, 0)
+        expect(Math.abs(along - expected), `${name}: ${along}, ${expected}`).toBeLessThan(
+          5e-4 + 0.02 * Math.abs(expected),
+        )
+      }
+      tf.dispose(gradients)
+      draft.dispose()
+    })
+  })
+
+test("the filter is given the tokens that the head predicts: each sequence's but its first", async () => {
+  const draft = await headOf(next())
+  let given: { readonly N: number; readonly tokens: ReadonlyArray<ReadonlyArray<number>> } | undefined
+  const filter: FilterInstance = {
+    ...filters["none"]!,
+    select: ({ N, sequence_N, position_N, gold_N }) => {
+      given = { N, tokens: Array.from(gold_N, (gold, n) => [sequence_N[n]!, position_N[n]!, gold]) }
+      return new Uint8Array(N).fill(1)
+    },
+  }
+  const { gradients, ...result } = runMicroBatch(withHead(partsOf(draft, filter, losses["kl"]!)))
+  tf.dispose(gradients)
+  const expected = Array.from(batch.gold_N, (gold, n) => [batch.sequence_N[n]!, batch.position_N[n]!, gold])
+  expect(given!.tokens).toEqual(expected.filter(([, position]) => position! > 1))
+  // prompts of 0 and 1 tokens: two sequences have a first token that no position can predict two ahead
+  expect([result.N, given!.N]).toEqual([batch.row_N.length - 2, batch.row_N.length - 2])
+  expect(keptWeights(withHead(partsOf(draft, filter, losses["kl"]!)))).toEqual(new Uint8Array(given!.N).fill(1))
+  draft.dispose()
+})
+
+test("a batch in which the head predicts nothing is refused, with what to do", async () => {
+  const draft = await headOf(next())
+  const short = collate([{ ids: Int32Array.of(1, 2), promptLength: 0 }])
+  const before = tf.memory().numTensors
+  const parts = { ...partsOf(draft, filters["none"]!, losses["kl"]!), batch: short }
+  expect(() => runMicroBatch(withHead(parts))).toThrow(
+    "head next: has no row to predict in a batch of 1 valid tokens: each needs an earlier position in its sequence; " +
+      "use longer prompts or answers, or a head that looks less far ahead",
+  )
+  expect(tf.memory().numTensors).toBe(before)
+  draft.dispose()
+})
+
+describe("training", () => {
+  let directory = ""
+  let tensors = 0
+  beforeEach(async () => {
+    tensors = tf.memory().numTensors
+    directory = await mkdtemp(join(tmpdir(), "winnow-head-"))
+  })
+  afterEach(async () => {
+    await rm(directory, { recursive: true, force: true })
+    expect(tf.memory().numTensors).toBe(tensors)
+  })
+
+  /** Sequences that count on by 3: the token after next is told by this one. */
+  const rng = seeded(2, "counting")
+  const examples = Array.from({ length: 40 }, () => {
+    const first = rng.below(V)
+    return { ids: Int32Array.from({ length: 8 + rng.below(6) }, (_, i) => (first + 3 * i) % V), promptLength: 2 }
+  })
+  const arms = {
+    "cross-entropy": armLayer(none(), crossEntropy()),
+    "adaspec, kl": armLayer(adaspec({ k: 0.5 }), kl()).pipe(
+      Layer.provide(Layer.merge(frozenTarget(target), frozenReference(reference))),
+    ),
+  }
+  const train = (draft: DraftHead, arm: keyof typeof arms, options: Partial<TrainOptions> = {}) =>
+    trainStage({
+      ...{ stage: "head", model: draft, batches: batches(examples, { batchSize: 8, seed: 1 }), steps: 200, seed: 5 },
+      optimizer: optimizerOptions.assert({ learningRate: 0.03, warmup: 5, schedule: "cosine" }),
+      ...options,
+    }).pipe(Effect.provide(arms[arm]))
+  const fresh = async () => initialiseHead(await instanceOf(next()), target, 1)
+  const bits = (draft: Pick<DraftHead, "parameters">) =>
+    Object.fromEntries(Array.from(draft.parameters, ([name, value]) => [name, Array.from(value.dataSync())]))
+
+  test("the head learns the token after next; the target keeps its bits", async () => {
+    const before = bits(target)
+    const draft = await fresh()
+    const losses: Array<number> = []
+    const { tokensValid } = await Effect.runPromise(
+      train(draft, "cross-entropy", { onEvent: (e) => e._tag === "step" && losses.push(e.loss) }),
+    )
+    // it begins as a guess of the next token, and must come below a uniform guess over V
+    expect(losses[0]!).toBeGreaterThan(Math.log(V))
+    expect(losses.at(-1)!).toBeLessThan(0.5)
+    expect(tokensValid).toBeGreaterThan(200 * 8 * 5)
+    expect(bits(target)).toEqual(before)
+
+    const all = collate(examples)
+    const filter = { ...filters["none"]!, needs: ["draftTop_N", "draftNll_N"] as const }
+    const parts = { ...partsOf(draft, filter, await instanceOf(crossEntropy())), batch: all }
+    const { statistics, gradients } = runMicroBatch(withHead(parts))
+    tf.dispose(gradients)
+    const right = [...statistics.draftNll_N!].filter((nll, n) => nll < -Math.log(statistics.draftTop_N![n]!) + 1e-5)
+    expect(right.length / statistics.draftNll_N!.length).toBeGreaterThan(0.9)
+    draft.dispose()
+  })
+
+  test("interrupted and resumed, the weights are those of one run, bit by bit", async () => {
+    const whole = await fresh()
+    await Effect.runPromise(train(whole, "adaspec, kl", { steps: 10 }))
+    const checkpoint = { directory, identity: "a", everySeconds: 3600 }
+    const first = await fresh()
+    let stop: (() => void) | undefined
+    const fiber = Effect.runFork(
+      train(first, "adaspec, kl", {
+        ...{ steps: 10, checkpoint },
+        onEvent: (e) => e._tag === "step" && e.step === 4 && stop!(),
+      }),
+    )
+    stop = () => Effect.runFork(Fiber.interrupt(fiber))
+    await Effect.runPromise(Fiber.await(fiber))
+    const rest = await fresh()
+    await Effect.runPromise(train(rest, "adaspec, kl", { steps: 10, checkpoint }))
+    expect(bits(rest)).toEqual(bits(whole))
+    expect(bits(first)).not.toEqual(bits(whole))
+    for (const draft of [whole, first, rest]) draft.dispose()
+  })
+})
