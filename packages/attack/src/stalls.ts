@@ -15,16 +15,13 @@ import {
   commit,
   experimentNamed,
   loadExperiment,
-  makeRunStore,
-  Progress,
   type ProgressEvent,
-  RunStore,
   resolve,
   runExperiment,
-  Store,
 } from "@winnow/lab"
+import { runLayers } from "@winnow/lab/testing"
 import { openEngine } from "@winnow/tensor"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 
 const every = 10
 
@@ -89,19 +86,7 @@ try {
       const [part] = yield* loadExperiment(found, null)
       const resolved = yield* resolve(yield* applySettings(part!.experiment, values.set), { seeds: [1] })
       return yield* runExperiment(resolved, { slug: found.slug, results })
-    }).pipe(
-      Effect.provide(
-        Layer.mergeAll(
-          Store.layer(home),
-          Layer.succeed(
-            RunStore,
-            makeRunStore(home, [results], () => {}),
-          ),
-          datasetsLayer(),
-          Layer.succeed(Progress, { report }),
-        ),
-      ),
-    ),
+    }).pipe(Effect.provide(runLayers(home, { results, report, datasets: datasetsLayer() }))),
   )
 } finally {
   rmSync(home, { recursive: true, force: true })

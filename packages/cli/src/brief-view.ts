@@ -1,6 +1,6 @@
 /** A run's progress in short: how far all of it is and the time left, what runs, what went wrong. */
 import type { ProgressEvent } from "@winnow/lab"
-import { bar, makeScreen, type View } from "./screen.ts"
+import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
 import { clock } from "./time.ts"
 
 type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag }>
@@ -54,13 +54,7 @@ const makeMeter = (now: () => number) => {
  *
  * @param options.everySeconds least time between two plain lines, 30 by default
  */
-export const briefView = (options: {
-  readonly write: (text: string) => void
-  readonly terminal: boolean
-  readonly columns?: number
-  readonly everySeconds?: number
-  readonly now?: () => number
-}): View => {
+export const briefView = (options: ViewOptions): View => {
   const { write, terminal, columns = 100, everySeconds = 30, now = () => performance.now() / 1000 } = options
   const screen = makeScreen({ write, terminal, columns, now })
   const meter = makeMeter(now)

@@ -1,6 +1,6 @@
 /** All of a run's progress: each stage as it begins and ends; on a terminal a bar for each that runs, elsewhere a plain line now and then. */
 import type { ProgressEvent } from "@winnow/lab"
-import { bar, makeScreen, type View } from "./screen.ts"
+import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
 import { clock, duration } from "./time.ts"
 
 /** A stage that runs. */
@@ -17,13 +17,7 @@ interface Running {
  * @param options.terminal whether lines can be redrawn
  * @param options.everySeconds least time between two plain lines of one stage, 5 by default
  */
-export const progressView = (options: {
-  readonly write: (text: string) => void
-  readonly terminal: boolean
-  readonly columns?: number
-  readonly everySeconds?: number
-  readonly now?: () => number
-}): View => {
+export const progressView = (options: ViewOptions): View => {
   const { write, terminal, columns = 100, everySeconds = 5, now = () => performance.now() / 1000 } = options
   const running = new Map<string, Running>()
   const screen = makeScreen({ write, terminal, columns, now })

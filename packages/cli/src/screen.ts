@@ -8,6 +8,19 @@ export interface View {
   readonly end: () => void
 }
 
+/** Where a view writes. */
+export interface ViewOptions {
+  readonly write: (text: string) => void
+  /** True if lines can be redrawn. */
+  readonly terminal: boolean
+  /** Of the terminal; 100 by default. */
+  readonly columns?: number
+  /** Least time between two plain lines of one matter. */
+  readonly everySeconds?: number
+  /** Seconds. */
+  readonly now?: () => number
+}
+
 /** A bar of `width` characters, filled up to a fraction of 0 to 1. */
 export const bar = (fraction: number, width: number): string => {
   const full = Math.round(Math.min(1, Math.max(0, fraction)) * width)

@@ -4,15 +4,12 @@ import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { datasetsLayer } from "@winnow/data"
 import { FileError } from "@winnow/files"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
+import { runLayers } from "../test/run-layers.ts"
 import { tiny } from "../test/tiny.ts"
 import { resolve } from "./experiment/resolve.ts"
-import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
-import { makeRunStore, RunStore } from "./runs/run-store.ts"
-import { Store } from "./store/store.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "winnow-disk-"))
 const mounted: Array<string> = []
@@ -34,17 +31,7 @@ if (!mayMount) console.warn("disks that refuse are skipped: this process may not
 
 const run = (home: string, results: string) =>
   Effect.flatMap(resolve(tiny), (resolved) => runExperiment(resolved, { slug: "000-tiny", results })).pipe(
-    Effect.provide(
-      Layer.mergeAll(
-        Store.layer(home),
-        Layer.succeed(
-          RunStore,
-          makeRunStore(home, [results], () => {}),
-        ),
-        datasetsLayer({ folder: undefined }),
-        Progress.silent,
-      ),
-    ),
+    Effect.provide(runLayers(home, { results })),
   )
 const refused = async (home: string, results: string) => {
   const error = await Effect.runPromise(Effect.flip(run(home, results)))

@@ -12,10 +12,11 @@ import {
   type TaskInstance,
   type TaskUse,
 } from "@winnow/core"
+import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import { isNode } from "./experiment/registry.ts"
 import type { Resolved } from "./experiment/resolve.ts"
-import { keyOf, sha256 } from "./store/key.ts"
+import { keyOf } from "./store/key.ts"
 
 export const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
 

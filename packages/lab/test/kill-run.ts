@@ -1,9 +1,9 @@
 /** A run of the experiment of the kill tests. */
 import { join } from "node:path"
-import { datasetsLayer } from "@winnow/data"
-import { Effect, Layer } from "effect"
-import { makeRunStore, Progress, type ProgressEvent, RunStore, resolve, runExperiment, Store } from "../src/index.ts"
+import { Effect } from "effect"
+import { type ProgressEvent, resolve, runExperiment } from "../src/index.ts"
 import experiment from "./kill-experiment.ts"
+import { runLayers } from "./run-layers.ts"
 
 /** The settings of a run of the kill tests. */
 export interface KillRun {
@@ -24,16 +24,6 @@ export const killRun = ({ home, seeds, jobs }: KillRun, report: (event: Progress
     }),
   ).pipe(
     Effect.map(({ directory }) => directory),
-    Effect.provide(
-      Layer.mergeAll(
-        Store.layer(home),
-        Layer.succeed(
-          RunStore,
-          makeRunStore(home, [results], () => {}),
-        ),
-        datasetsLayer({ folder: undefined }),
-        Layer.succeed(Progress, { report }),
-      ),
-    ),
+    Effect.provide(runLayers(home, { report })),
   )
 }

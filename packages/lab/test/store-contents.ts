@@ -1,10 +1,10 @@
 /** Contents of a store and a run that must not depend on who made them, on the number of stops, or on time. */
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { sha256 } from "@winnow/files"
 import { type } from "arktype"
 import { runRecord } from "../src/record/schema.ts"
 import { readMetrics } from "../src/stage.ts"
-import { sha256 } from "../src/store/key.ts"
 import { makeStore } from "../src/store/store.ts"
 
 /** Fields of JSON that a clock or the place of a run wrote. */

@@ -1,8 +1,6 @@
 /** Content keys: the same content gives the same key, whatever order its fields were written in. */
 import { sha256 } from "@winnow/files"
 
-export { sha256 }
-
 /**
  * JSON with sorted keys and without undefined fields.
  *
