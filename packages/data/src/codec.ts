@@ -202,7 +202,10 @@ export const makeCodec = (json: object, config: object = {}): Codec => {
       { specialTokens = "text" }: EncodeOptions = {},
     ): Effect.fn.Return<ReadonlyArray<Int32Array>, InvalidInput> {
       const out: Array<Int32Array> = []
-      for (const part of callsOf(texts)) for (const ids of yield* encoders[specialTokens](part)) out.push(ids)
+      for (const part of callsOf(texts)) {
+        for (const ids of yield* encoders[specialTokens](part)) out.push(ids)
+        yield* Effect.yieldNow // words of the memo take no turn of the event loop
+      }
       return out
     }),
     decode: (ids) => {

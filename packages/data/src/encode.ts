@@ -95,24 +95,32 @@ export const encodeExamples = (
       }),
   )
 
+/** Examples that are looked at between two turns of the event loop: some 20 ms. */
+const stretch = 500
+
 /** Special tokens that the examples spell, the most frequent first. */
-const spelledIn = (examples: ReadonlyArray<Example>, { spelled }: Tokenizer): ReadonlyArray<SpelledToken> => {
+const spelledIn = Effect.fnUntraced(function* (examples: ReadonlyArray<Example>, { spelled }: Tokenizer) {
   const counts = new Map<string, number>()
-  for (const { prompt, answer } of examples)
+  for (const [i, { prompt, answer }] of examples.entries()) {
+    if (i % stretch === 0) yield* Effect.yieldNow
     for (const token of new Set([...spelled(prompt), ...spelled(answer)]))
       counts.set(token, (counts.get(token) ?? 0) + 1)
-  return Array.from(counts, ([token, examples]) => ({ token, examples })).sort((a, b) => b.examples - a.examples)
-}
+  }
+  return Array.from(counts, ([token, examples]): SpelledToken => ({ token, examples })).sort(
+    (a, b) => b.examples - a.examples,
+  )
+})
 
 /** Examples that do not come back from their ids as they were written. */
-const changedIn = (
+const changedIn = Effect.fnUntraced(function* (
   examples: ReadonlyArray<Example>,
   encoded: ReadonlyArray<EncodedExample>,
   { decode }: Tokenizer,
-): ChangedText | undefined => {
+) {
   let first: Omit<ChangedText, "examples"> | undefined
   let count = 0
   for (const [i, { prompt, answer }] of examples.entries()) {
+    if (i % stretch === 0) yield* Effect.yieldNow
     const { ids, promptLength } = encoded[i]!
     const back = [decode(ids.subarray(0, promptLength)), decode(ids.subarray(promptLength, -1))]
     const part = [prompt, answer].findIndex((text, j) => text !== back[j])
@@ -125,8 +133,9 @@ const changedIn = (
     const from = Math.max(0, at - 10)
     first = { written: written.slice(from, from + 40), read: read.slice(from, from + 40) }
   }
-  return first && { examples: count, ...first }
-}
+  const found: ChangedText | undefined = first && { examples: count, ...first }
+  return found
+})
 
 /**
  * Encodes a split of a task.
@@ -139,7 +148,8 @@ export const encodeTask = (
   tokenizer: Tokenizer,
   { maxLength, specialTokens = "text" }: { readonly maxLength: number } & EncodeOptions,
 ): Effect.Effect<EncodedTask, InvalidInput> =>
-  Effect.map(encodeExamples(examples, tokenizer, { specialTokens }), (all) => {
+  Effect.gen(function* () {
+    const all = yield* encodeExamples(examples, tokenizer, { specialTokens })
     const kept: Array<EncodedExample> = []
     const source: Array<number> = []
     let tokens = 0
@@ -151,7 +161,7 @@ export const encodeTask = (
       tokens += encoded.ids.length
       trained += encoded.ids.length - firstTrained(encoded.promptLength)
     }
-    const changed = changedIn(examples, all, tokenizer)
+    const changed = yield* changedIn(examples, all, tokenizer)
     return {
       examples: kept,
       source: Int32Array.from(source),
@@ -159,7 +169,7 @@ export const encodeTask = (
       maxLength,
       tokens,
       trained,
-      spelled: spelledIn(examples, tokenizer),
+      spelled: yield* spelledIn(examples, tokenizer),
       specialTokens,
       ...(changed && { changed }),
     }

@@ -14,4 +14,4 @@ export {
   tokenizerFiles,
   tokenizerPath,
 } from "./tokenizer.ts"
-export { type BpeOptions, trainBpe } from "./train-bpe.ts"
+export { type BpeOptions, trainBpe, trainingBpe } from "./train-bpe.ts"

@@ -7,6 +7,7 @@
  * @source Sennrich et al. 2016; the incremental counts follow `tokenizers`
  */
 import { InvalidInput } from "@winnow/core"
+import { atOnce } from "@winnow/files"
 import { byteAlphabet, byteCharacters, byteLevelStep, endOfText, specialToken, splitPattern } from "./byte-level.ts"
 import { library } from "./library.ts"
 import { MergeQueue } from "./merge-queue.ts"
@@ -53,7 +54,7 @@ const tokenizerJson = (
 })
 
 /** The distinct words of the texts in the byte-level alphabet, and how often each occurs, cut as the encoder cuts them. */
-const countWords = (texts: Iterable<string>, splitDigits: boolean): ReadonlyMap<string, number> => {
+function* countWords(texts: Iterable<string>, splitDigits: boolean): Generator<void, ReadonlyMap<string, number>> {
   const { Tokenizer: Library } = library()
   const empty = Library.fromString(JSON.stringify(tokenizerJson([endOfText, ...byteAlphabet], [], splitDigits)))
   const cut = empty.getPreTokenizer()!
@@ -62,6 +63,7 @@ const countWords = (texts: Iterable<string>, splitDigits: boolean): ReadonlyMap<
   const count = (word: string, times: number) => counts.set(word, (counts.get(word) ?? 0) + times)
   const written = new Map<string, number>()
   for (const text of texts) {
+    yield
     const words = asciiOf(text)
     if (words === undefined) for (const [word] of cut.preTokenizeString(text)) count(word, 1)
     else for (const word of words) written.set(word, (written.get(word) ?? 0) + 1)
@@ -72,18 +74,19 @@ const countWords = (texts: Iterable<string>, splitDigits: boolean): ReadonlyMap<
 }
 
 /**
- * Trains a tokenizer. Deterministic: the same texts in any order give the same tokenizer.
+ * Trains a tokenizer in pieces of a text, a word or a merge, between which the caller may do something else. Deterministic:
+ * the same texts in any order give the same tokenizer.
  *
  * @error InvalidInput (thrown) for a vocabulary smaller than 257, or when there is no text
  * @error DataError (thrown) when the tokenizers library does not load on this machine
  */
-export const trainBpe = (texts: Iterable<string>, options: BpeOptions): Tokenizer => {
+export function* trainingBpe(texts: Iterable<string>, options: BpeOptions): Generator<void, Tokenizer> {
   const { vocabularySize, splitDigits = true, minFrequency = 2 } = options
   if (!Number.isInteger(vocabularySize) || vocabularySize < 257) {
     const problems = [`vocabularySize is ${vocabularySize}; expected an integer from 257 (the end and 256 bytes)`]
     throw new InvalidInput({ what: "BPE training", problems })
   }
-  const counts = countWords(texts, splitDigits)
+  const counts = yield* countWords(texts, splitDigits)
   if (counts.size === 0) throw new InvalidInput({ what: "BPE training", problems: ["the texts are empty"] })
 
   const vocabulary = [endOfText, ...byteAlphabet]
@@ -91,11 +94,14 @@ export const trainBpe = (texts: Iterable<string>, options: BpeOptions): Tokenize
   const words = Array.from(counts.keys(), (word) => Array.from(word, (character) => idOf.get(character)!))
   const frequency = Array.from(counts.values())
   const queue = new MergeQueue()
-  for (const [w, word] of words.entries())
+  for (const [w, word] of words.entries()) {
     for (let i = 1; i < word.length; i++) queue.add(word[i - 1]!, word[i]!, frequency[w]!, w)
+    yield
+  }
 
   const merges: Array<[string, string]> = []
   while (vocabulary.length < vocabularySize) {
+    yield
     const best = queue.take()
     if (best === undefined || best.count < Math.max(1, minFrequency)) break
     const { left, right } = best
@@ -111,6 +117,9 @@ export const trainBpe = (texts: Iterable<string>, options: BpeOptions): Tokenize
   }
   return makeTokenizer(tokenizerJson(vocabulary, merges, splitDigits), { eos: endOfText })
 }
+
+/** The same at once, for small texts. @error as `trainingBpe` */
+export const trainBpe = (texts: Iterable<string>, options: BpeOptions): Tokenizer => atOnce(trainingBpe(texts, options))
 
 /** Replaces each left-right pair of the word, from the left, and tells the queue which pairs came and went. */
 const mergeWord = (

@@ -7,6 +7,16 @@ import { openRegular } from "./read.ts"
 /** SHA-256, hex. */
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
 
+/** SHA-256 of texts, one behind the other, hex; a piece of work each. */
+export function* hashingTexts(texts: Iterable<string>): Generator<void, string> {
+  const hash = createHash("sha256")
+  for (const text of texts) {
+    hash.update(text)
+    yield
+  }
+  return hash.digest("hex")
+}
+
 const mostBytes = 4 << 20
 
 /**

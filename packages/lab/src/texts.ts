@@ -12,10 +12,11 @@ import {
   type TaskInstance,
   type TaskUse,
 } from "@winnow/core"
-import { sha256 } from "@winnow/files"
+import { hashingTexts } from "@winnow/files"
 import { Effect } from "effect"
 import { isNode } from "./experiment/registry.ts"
 import type { Resolved } from "./experiment/resolve.ts"
+import { inPieces } from "./store/in-pieces.ts"
 import { keyOf } from "./store/key.ts"
 
 export const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
@@ -62,13 +63,25 @@ export const tryTask = <A>(run: () => A): Effect.Effect<A, InvalidInput> =>
     }
   })
 
+/** Examples as JSON, a list of prompts and answers, in pieces. */
+function* jsonOf(examples: ReadonlyArray<Example>): Generator<string> {
+  yield "["
+  for (const [i, { prompt, answer }] of examples.entries())
+    yield `${i > 0 ? "," : ""}${JSON.stringify([prompt, answer])}`
+  yield "]"
+}
+
 const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Datasets> =>
   Effect.gen(function* () {
     const { examples, score } = yield* task.instance
-    const all = yield* tryTask(() => new Map(splits.map((split) => [split, examples(split)])))
-    const hash = (split: Split) => sha256(JSON.stringify(all.get(split)!.map(({ prompt, answer }) => [prompt, answer])))
+    const all = new Map<Split, ReadonlyArray<Example>>()
+    for (const split of splits) {
+      all.set(split, yield* tryTask(() => examples(split)))
+      yield* Effect.yieldNow
+    }
+    const hash = (split: Split) => inPieces(() => hashingTexts(jsonOf(all.get(split)!)))
     return {
-      hashes: { train: hash("train"), validation: hash("validation"), test: hash("test") },
+      hashes: { train: yield* hash("train"), validation: yield* hash("validation"), test: yield* hash("test") },
       examples: (split) => Effect.succeed(all.get(split)!),
       score,
     }

@@ -183,12 +183,14 @@ test("a stopped writing goes on with the next portion, and one that is damaged i
   const { measured } = await graphOf(withArms({ many: arm({ ...distil, text }) }))
   const [stage] = textOf([measured.find(({ name }) => name === "many")!.trained])
   const artifacts = await made(stage!.inputs)
+  const said: Array<string> = []
   const attempt = async (prepare: (directory: string) => void) => {
     const directory = mkdtempSync(join(home, "attempt-"))
     prepare(directory)
     const begun: Array<number> = []
     const inputs = stage!.inputs.map(({ key }) => artifacts.get(key)!)
-    const context = { key: stage!.key, directory, inputs, note: () => {}, warn: () => {}, metric: () => {} }
+    const warn = (text: string) => void said.push(text)
+    const context = { key: stage!.key, directory, inputs, note: () => {}, warn, metric: () => {} }
     const progress = (done: number) => void begun.push(done)
     await Effect.runPromise(stage!.run({ ...context, progress }).pipe(Effect.provide(layers)))
     return { directory, least: Math.min(...begun), ids: readFileSync(join(directory, "train.ids.i32")) }
@@ -198,9 +200,11 @@ test("a stopped writing goes on with the next portion, and one that is damaged i
   expect(portions.toSorted()).toEqual([".portion-00000000.json", ".portion-00000512.json"])
   const resumed = await attempt((directory) => {
     copyFileSync(join(whole.directory, portions[0]!), join(directory, portions[0]!))
-    writeFileSync(join(directory, portions[1]!), '[{"prompt":')
+    const second = readFileSync(join(whole.directory, portions[1]!), "utf8")
+    writeFileSync(join(directory, portions[1]!), second.replace(/"tokens":\[(\d)/, '"tokens":[1$1'))
   })
   expect(resumed.ids.equals(whole.ids)).toBe(true)
+  expect(said).toEqual([expect.stringMatching(/portion-00000512\.json is damaged; its texts are written again$/)])
   expect(whole.least).toBeLessThan(512)
   expect(resumed.least).toBeGreaterThanOrEqual(512)
 }, 60_000)

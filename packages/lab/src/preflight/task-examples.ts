@@ -49,6 +49,7 @@ export const checkTask = (
     const notes: Array<string> = []
     const problems: Array<string> = []
     for (const split of needed) {
+      yield* Effect.yieldNow
       const all = read.get(split)!
       if (all.length === 0) {
         const why = split === "train" ? "there is nothing to train on" : "there is nothing to measure on"
@@ -72,7 +73,10 @@ export const checkTask = (
     }
     if (problems.length > 0) return yield* refuse(...problems)
     const measured = needed.filter((split) => split !== "train")
-    for (const split of measured) notes.push(...overlap(split, read.get(split)!, "train", read.get("train")!))
+    for (const split of measured) {
+      yield* Effect.yieldNow
+      notes.push(...overlap(split, read.get(split)!, "train", read.get("train")!))
+    }
     if (measured.length === 2) notes.push(...overlap("test", read.get("test")!, "validation", read.get("validation")!))
     if (score) {
       const tried = measured.flatMap((split) => read.get(split)!.slice(0, 3))

@@ -12,13 +12,14 @@ import {
   type Tokenizer,
   tokenizerFiles,
   tokenizerPath,
-  trainBpe,
+  trainingBpe,
 } from "@winnow/data"
 import { sha256OfFile } from "@winnow/files"
 import { Effect } from "effect"
 import type { Tokenizing } from "../experiment/resolve.ts"
 import { type Stage, type StageError, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
+import { inPieces } from "../store/in-pieces.ts"
 import type { Artifact } from "../store/store.ts"
 import { splits, type Text, textHash } from "../texts.ts"
 
@@ -76,21 +77,16 @@ export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stag
         Effect.gen(function* () {
           const texts = (yield* text.examples("train")).flatMap(({ prompt, answer }) => [prompt, answer])
           const { vocabulary: vocabularySize, splitDigits } = spec
-          const trained = yield* Effect.sync(() => attempt(() => trainBpe(texts, { vocabularySize, splitDigits })))
-          if (trained instanceof InvalidInput || trained instanceof DataError) return yield* trained
-          return write(directory, trained)
+          const training = () => trainingBpe(texts, { vocabularySize, splitDigits })
+          return write(directory, yield* inPieces(training, refusal))
         }),
     })
   })
 
-/** A value, or the error that says why there is none; another error is thrown on. */
-const attempt = <A>(make: () => A): A | InvalidInput | DataError => {
-  try {
-    return make()
-  } catch (error) {
-    if (error instanceof InvalidInput || error instanceof DataError) return error
-    throw error
-  }
+/** The error that says why there is no tokenizer; another one is thrown on. */
+const refusal = (error: unknown): InvalidInput | DataError => {
+  if (error instanceof InvalidInput || error instanceof DataError) return error
+  throw error
 }
 
 /**

@@ -8,7 +8,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Architecture, DataError } from "@winnow/core"
 import { type EncodedExample, type EncodedTask, firstTrained } from "@winnow/data"
-import { writeWhole } from "@winnow/files"
+import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
 import { describeText, type WrittenText } from "../experiment/text.ts"
@@ -27,14 +27,24 @@ const portion = 512
 const writingFlops = (of: Architecture, read: number, written: number, length: number): number =>
   (read + written) * of.trunkFlops(length) + written * 2 * of.hiddenSize * of.vocabularySize
 
-/** A portion of an earlier attempt; undefined where it is not there, or damaged: it is then written again. */
-const readPortion = (file: string): ReadonlyArray<Rollout> | undefined => {
+/** Writes a portion: the hash of its texts in a line of its own, then the texts. */
+const writePortion = (file: string, rollouts: ReadonlyArray<Rollout>): void => {
+  const text = rolloutsText(rollouts)
+  writeWhole(file, `${sha256(text)}\n${text}`)
+}
+
+/**
+ * A portion of an earlier attempt; undefined where it is not there, or damaged: it is then written again.
+ *
+ * @param onDamage told of a damaged one
+ */
+const readPortion = (file: string, onDamage: (text: string) => void): ReadonlyArray<Rollout> | undefined => {
   if (!existsSync(file)) return undefined
-  try {
-    return rolloutsOf(readFileSync(file, "utf8"))
-  } catch {
-    return undefined
-  }
+  const content = readFileSync(file, "utf8")
+  const [hash, text] = [content.slice(0, 64), content.slice(65)]
+  if (sha256(text) === hash) return rolloutsOf(text)
+  onDamage(`${file} is damaged; its texts are written again`)
+  return undefined
 }
 
 /** How a written text is not one to train on; undefined where it is. */
@@ -95,7 +105,7 @@ export const writtenStage = (
           flops: writingFlops(architecture, guess.read, guess.written, sizes.length),
         }
       : {},
-    run: ({ directory, inputs: [words, dataArtifact, writerArtifact], progress, note }) =>
+    run: ({ directory, inputs: [words, dataArtifact, writerArtifact], progress, note, warn }) =>
       Effect.gen(function* () {
         const { eosId, vocabularySize, decode } = yield* openTokenizer(words!)
         const all = (yield* readSplit(dataArtifact!, "train")).examples
@@ -108,7 +118,7 @@ export const writtenStage = (
         const rollouts: Array<Rollout> = []
         for (let first = 0; first < asked.length; first += portion) {
           const file = join(directory, `.portion-${String(first).padStart(8, "0")}.json`)
-          const there = readPortion(file)
+          const there = readPortion(file, warn)
           if (there !== undefined) {
             rollouts.push(...there)
             continue
@@ -125,7 +135,7 @@ export const writtenStage = (
               },
             ),
           )
-          writeWhole(file, rolloutsText(part.rollouts))
+          writePortion(file, part.rollouts)
           rollouts.push(...part.rollouts)
         }
         const left = { empty: 0, unended: 0, long: 0, outside: 0 }
