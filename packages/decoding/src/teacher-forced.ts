@@ -4,6 +4,7 @@
  * Letters: B sequences, T positions, R rows of a chunk, d hidden size, V vocabulary.
  */
 import type { Decoder } from "@winnow/core"
+import { packsByLength } from "@winnow/data"
 import { logits, type Pieces, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -30,27 +31,21 @@ export interface ForcedRows {
   readonly position_R: Int32Array
 }
 
-/** Rollouts of like length together, each batch of at most `batchTokens` padded positions (or one rollout). */
-const batches = (rollouts: ReadonlyArray<Rollout>, batchTokens: number): Array<Array<number>> => {
-  const length = (i: number) => rollouts[i]!.prompt.length + rollouts[i]!.tokens.length - 1
-  const order = rollouts.keys().filter((i) => rollouts[i]!.tokens.length > 0)
-  const out: Array<Array<number>> = []
-  let batch: Array<number> = []
-  // Longest first: the first length of a batch is its padded length, and memory peaks at once.
-  for (const i of [...order].sort((a, b) => length(b) - length(a))) {
-    if (batch.length > 0 && (batch.length + 1) * length(batch[0]!) > batchTokens) {
-      out.push(batch)
-      batch = []
-    }
-    batch.push(i)
-  }
-  if (batch.length > 0) out.push(batch)
-  return out
-}
+/** Positions of a rollout's pass: all its tokens but the last. */
+const lengthOf = ({ prompt, tokens }: Rollout): number => prompt.length + tokens.length - 1
+
+/** The rollouts with generated tokens, as packs of indices. */
+const packsOf = (rollouts: ReadonlyArray<Rollout>, batchTokens: number): ReadonlyArray<ReadonlyArray<number>> =>
+  packsByLength(
+    rollouts.keys().filter((i) => rollouts[i]!.tokens.length > 0),
+    (i) => lengthOf(rollouts[i]!),
+    batchTokens,
+    "longest first",
+  )
 
 /** Right-padded ids [B, T] without each last token, and where the generated tokens are predicted. */
 const layOut = (rollouts: ReadonlyArray<Rollout>, batch: ReadonlyArray<number>) => {
-  const T = Math.max(...batch.map((i) => rollouts[i]!.prompt.length + rollouts[i]!.tokens.length - 1))
+  const T = Math.max(...batch.map((i) => lengthOf(rollouts[i]!)))
   // Padding is after the text: causal models do not see it from there, and its rows are never gathered.
   const ids_BT = new Int32Array(batch.length * T)
   const [flat, token, rollout, position]: Array<Array<number>> = [[], [], [], []]
@@ -88,7 +83,7 @@ export function* teacherForced(
 ): Pieces<void> {
   const V = Math.max(...models.map((m) => m.architecture.vocabularySize))
   const R = Math.max(1, Math.floor(chunkBytes / (4 * V)))
-  for (const batch of batches(rollouts, batchTokens)) {
+  for (const batch of packsOf(rollouts, batchTokens)) {
     const { T, ids_BT, flat, token, rollout, position } = layOut(rollouts, batch)
     tf.tidy(() => {
       const ids = tf.tensor2d(ids_BT, [batch.length, T], "int32")

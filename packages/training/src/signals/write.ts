@@ -18,7 +18,7 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
-import { type Batch, collate, type EncodedExample, trainedOffsets } from "@winnow/data"
+import { type Batch, collate, type EncodedExample, packsByLength, trainedOffsets } from "@winnow/data"
 import { parseJson, writeWhole } from "@winnow/files"
 import { Effect } from "effect"
 import {
@@ -163,26 +163,17 @@ const finished = (
   return done
 }
 
-/** Batches of a piece's examples, of about `batchTokens` padded tokens: like lengths together. */
+/** Batches of a piece's examples, of at most `batchTokens` padded tokens or one example: like lengths together. */
 function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, batchTokens: number): Generator<Batch> {
-  const indices = Array.from({ length: piece.examples }, (_, i) => piece.firstExample + i)
-    .filter((e) => examples[e]!.ids.length > Math.max(1, examples[e]!.promptLength))
-    .sort((a, b) => examples[a]!.ids.length - examples[b]!.ids.length)
-  const batch = (group: ReadonlyArray<number>) =>
-    collate(
-      group.map((e) => examples[e]!),
+  const indices = Array.from({ length: piece.examples }, (_, i) => piece.firstExample + i).filter(
+    (e) => examples[e]!.ids.length > Math.max(1, examples[e]!.promptLength),
+  )
+  for (const pack of packsByLength(indices, (e) => examples[e]!.ids.length - 1, batchTokens, "shortest first"))
+    yield collate(
+      pack.map((e) => examples[e]!),
       0,
-      Int32Array.from(group),
+      Int32Array.from(pack),
     )
-  let group: Array<number> = []
-  for (const e of indices) {
-    if (group.length > 0 && (group.length + 1) * (examples[e]!.ids.length - 1) > batchTokens) {
-      yield batch(group)
-      group = []
-    }
-    group.push(e)
-  }
-  if (group.length > 0) yield batch(group)
 }
 
 /**
