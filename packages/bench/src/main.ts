@@ -3,6 +3,7 @@ import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
 import { benchLoad } from "./load/bench-load.ts"
+import { benchLookup } from "./lookup/bench-lookup.ts"
 import { UsageError } from "./options.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
@@ -16,6 +17,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   step: benchStep,
   decode: benchDecode,
   load: benchLoad,
+  lookup: benchLookup,
   steady: benchSteady,
   agreement: benchAgreement,
 }

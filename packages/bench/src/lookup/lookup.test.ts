@@ -1,0 +1,68 @@
+/** `bench lookup`: its figures on texts whose repeats are known, and what it refuses. */
+import { afterAll, beforeAll, expect, test } from "bun:test"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { tokenizerFiles, trainBpe } from "@winnow/data"
+import { runBench } from "../side-by-side/fake-peer.fixture.ts"
+import type { LookupReport } from "./bench-lookup.ts"
+import { dataSets, readAnswered, tokenizerFile } from "./data.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "winnow-lookup-"))
+const write = (file: string, text: string) => {
+  mkdirSync(dirname(join(folder, file)), { recursive: true })
+  writeFileSync(join(folder, file), text)
+}
+/** A line of each data set: the answer is the prompt's own words, or has nothing of it. */
+const lines = (repeats: boolean): Readonly<Record<string, object>> => {
+  const [prompt, answer] = ["abcdefgh abcdefgh", repeats ? "abcdefgh abcdefgh abcdefgh" : "zyxwvuts"]
+  return {
+    dialogsum: { dialogue: prompt, summary1: answer },
+    news: { document: prompt, summary: answer },
+    mbpp: { text: prompt, test_list: [prompt], code: answer },
+    gsm8k: { question: prompt, answer },
+    alpaca: { instruction: prompt, input: "", output: answer },
+  }
+}
+
+beforeAll(() => {
+  for (const { name, file } of dataSets)
+    write(file, [lines(true)[name], { ...lines(false)[name] }].map((line) => JSON.stringify(line)).join("\n"))
+  const files = tokenizerFiles(trainBpe(["a"], { vocabularySize: 257 }))
+  write(tokenizerFile, files["tokenizer.json"]!)
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+test("figures of each data set: repeated text is proposed and right, other text is not", () => {
+  const of = (limit: string) => runBench("lookup", "--data", folder, "--limit", limit, "--longest", "4", "--json")
+  const { exitCode, stdout } = of("1")
+  expect(exitCode).toBe(0)
+  const report = JSON.parse(stdout) as LookupReport
+  expect(report.sets.map(({ dataset }) => dataset)).toEqual(dataSets.map(({ name }) => name))
+  const both = JSON.parse(of("2").stdout) as LookupReport
+  for (const [i, set] of report.sets.entries()) {
+    expect(set.texts).toBe(1)
+    expect(set.lengths.map(({ gamma }) => gamma)).toEqual([1, 2, 4, 8])
+    expect(set.lengths[3]!.tau).toBeGreaterThan(3)
+    expect(set.right).toBeGreaterThan(0.7)
+    const { texts, right, lengths } = both.sets[i]!
+    expect(texts).toBe(2)
+    expect(right).toBeLessThan(set.right)
+    expect(lengths[3]!.tau).toBeLessThan(set.lengths[3]!.tau)
+    expect(lengths[3]!.low).toBeLessThanOrEqual(lengths[3]!.tau)
+  }
+})
+
+test("an empty answer is left out", () => {
+  write(dataSets[4]!.file, `{"instruction":"a","input":"","output":""}\n{"instruction":"a","input":"b","output":"c"}\n`)
+  expect(readAnswered(folder, dataSets[4]!, 10)).toEqual([{ prompt: "a\nb\n", answer: "c" }])
+})
+
+test.each([
+  [["lookup", "--data", join(folder, "nowhere")], "give --data the folder that holds"],
+  [["lookup", "--data", folder, "--longest", "1", "--shortest", "2"], "--shortest 2 is above --longest 1"],
+  [["lookup", "--data", folder, "--limit", "0"], "--limit"],
+])("refused: %j", (args, says) => {
+  const { exitCode, stderr } = runBench(...args)
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(says)])
+})
