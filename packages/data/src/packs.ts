@@ -1,6 +1,6 @@
 /** Sequences of like length put together: little padding, and a bound on what a pass over them holds in memory. */
 
-/** Which end of the lengths comes first. */
+/** The end of the lengths that comes first. */
 export type PackOrder = "shortest first" | "longest first"
 
 /**
