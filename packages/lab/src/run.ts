@@ -32,6 +32,7 @@ import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
 import type { Stage, StageError } from "./stage.ts"
+import { sharedModels } from "./stages/models.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { type Artifact, Store, type StoreService } from "./store/store.ts"
@@ -372,4 +373,4 @@ const runPlanned = (
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),
     })
     return { record, study, directory, computed }
-  }).pipe(Effect.provide(runnerOf(resolved, planned, options, texts)))
+  }).pipe(Effect.provide(Layer.merge(sharedModels(), runnerOf(resolved, planned, options, texts))))

@@ -16,6 +16,7 @@ import { stagesOf } from "../graph.ts"
 import { loadPlugins, withPlugins } from "../outside/load-plugins.ts"
 import { Progress } from "../progress.ts"
 import { judgedBefore, sizesFrom } from "../run.ts"
+import { sharedModels } from "../stages/models.ts"
 import { Store } from "../store/store.ts"
 import { toldTexts } from "../texts.ts"
 import { type FromWorker, isPassedOn, type Open, parsed, type Run, toWorker } from "./messages.ts"
@@ -81,7 +82,7 @@ const program = Effect.gen(function* () {
     })
     return yield* serve(stages, messages, send).pipe(
       Effect.provideService(Families, resolved.families),
-      Effect.provide(Layer.mergeAll(store, datasets, progress)),
+      Effect.provide(Layer.mergeAll(store, datasets, progress, sharedModels())),
     )
   })
   yield* Effect.raceFirst(work, closed)

@@ -17,7 +17,7 @@ import { layersOf, usedServices } from "../experiment/services.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel } from "./models.ts"
+import { openModel, openOwnModel } from "./models.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
 import { type Sizes, train, trainingFields, workOf } from "./training.ts"
@@ -132,7 +132,7 @@ export const armStage = (
             artifact("target"),
             artifact("reference"),
           ]
-          const draft = yield* openModel(artifact("start")!)
+          const draft = yield* openOwnModel(artifact("start")!)
           const text = yield* readSplit(textArtifact, "train")
           const of = { target: targetArtifact, data: textArtifact, text }
           const form = spec.signals.target

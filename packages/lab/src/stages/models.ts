@@ -1,9 +1,13 @@
-/** Models of artifacts, held open for as long as the scope that asked for them. */
+/**
+ * Models of artifacts. Frozen ones are shared by the stages of a process: loaded once, and freed a while after the last stage
+ * has let go of them. A model that a stage trains is its own.
+ */
 import type { DataError, Decoder, InvalidInput } from "@winnow/core"
 import { loadDecoder } from "@winnow/models"
-import { Effect, type Scope } from "effect"
+import { Context, Effect, Layer, RcMap, type Scope } from "effect"
 import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
+import { keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { modelDirectory } from "./folder.ts"
 
@@ -13,9 +17,58 @@ export const held = (
 ): Effect.Effect<Decoder, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
-/** The model of an artifact, trained here or from a folder, freed with the scope. */
+/** The model of a folder, freed with the scope. */
+export const loadFrom = (directory: string): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+  Effect.flatMap(knownFamilies, (families) => held(loadDecoder(directory, families)))
+
+/** A model of a stage's own, which it may train, from an artifact; freed with the scope. */
+export const openOwnModel = (artifact: Artifact): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+  Effect.flatMap(modelDirectory(artifact), loadFrom)
+
+/** Hashes of the files that hold a model's numbers, wherever they are. */
+export const weightsOf = ({ manifest }: Artifact): string => {
+  const { config } = manifest.made as { config?: { files?: Record<string, string> } }
+  const own = manifest.files.filter(({ path }) => path.endsWith(".safetensors") || path === "config.json")
+  return keyOf(config?.files ?? Object.fromEntries(own.map(({ path, sha256 }) => [path, sha256])))
+}
+
+/** Frozen models by artifact. Without `sharedModels` each scope has its own. */
+export const Models = Context.Reference<{
+  /** The model of an artifact, trained here or from a folder; nobody may change it. */
+  readonly open: (artifact: Artifact) => Effect.Effect<Decoder, StageError, Scope.Scope>
+}>("@winnow/lab/Models", { defaultValue: () => ({ open: openOwnModel }) })
+
+/** A frozen model, held until the scope ends. */
 export const openModel = (artifact: Artifact): Effect.Effect<Decoder, StageError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const directory = yield* modelDirectory(artifact)
-    return yield* held(loadDecoder(directory, yield* knownFamilies))
-  })
+  Effect.flatMap(Effect.service(Models), ({ open }) => open(artifact))
+
+/** Long enough for the next stage to begin, so that a target is not read again for each arm. */
+const idle = "5 seconds"
+
+/**
+ * Shares the frozen models of a process. A model is known by its folder and by the hashes of its files, so an artifact that was
+ * made anew in its place is another one. All are freed when the layer ends.
+ *
+ * @param load reads the model of a folder; tests count it
+ */
+export const sharedModels = (load = loadFrom): Layer.Layer<never> =>
+  Layer.effect(
+    Models,
+    Effect.gen(function* () {
+      const folders = new Map<string, string>()
+      const models = yield* RcMap.make({
+        lookup: (key: string) => load(folders.get(key)!),
+        idleTimeToLive: idle,
+      })
+      return {
+        open: (artifact) =>
+          Effect.gen(function* () {
+            const directory = yield* modelDirectory(artifact)
+            const key = keyOf({ directory, weights: weightsOf(artifact) })
+            folders.set(key, directory)
+            // A failure is not kept: the files may be mended.
+            return yield* RcMap.get(models, key).pipe(Effect.tapError(() => RcMap.invalidate(models, key)))
+          }),
+      }
+    }),
+  )

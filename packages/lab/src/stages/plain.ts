@@ -14,7 +14,7 @@ import { plain } from "../experiment/resolve.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
-import { held, openModel } from "./models.ts"
+import { held, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { noPasses, type Sizes, train, trainingFields, workOf } from "./training.ts"
 
@@ -79,7 +79,7 @@ export const furtherStage = (
       run: (context) =>
         Effect.gen(function* () {
           const [text, begin] = context.inputs
-          const model = yield* openModel(begin!)
+          const model = yield* openOwnModel(begin!)
           const data = yield* readSplit(text!, "train")
           return yield* train(context, { label, model, training, data, seed }).pipe(Effect.provide(plainLayers))
         }).pipe(Effect.scoped),

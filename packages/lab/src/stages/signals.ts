@@ -40,17 +40,10 @@ import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { canonicalJson, keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel } from "./models.ts"
+import { openModel, weightsOf } from "./models.ts"
 import { readSplit } from "./text.ts"
 
 const code = (...plugins: ReadonlyArray<AnyUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
-
-/** Hashes of the files that hold a model's numbers, wherever they are. */
-const weightsOf = ({ manifest }: Artifact): string => {
-  const { config } = manifest.made as { config?: { files?: Record<string, string> } }
-  const own = manifest.files.filter(({ path }) => path.endsWith(".safetensors") || path === "config.json")
-  return keyOf(config?.files ?? Object.fromEntries(own.map(({ path, sha256 }) => [path, sha256])))
-}
 
 /** Identity of the data and its tokens: the ids of the training split, and the key of the tokenizer that made them. */
 const dataOf = ({ manifest }: Artifact) => {
