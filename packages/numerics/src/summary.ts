@@ -16,9 +16,6 @@ export const variance = (values: ArrayLike<number>): number => {
   return total / (values.length - 1)
 }
 
-/** Square root of the unbiased variance. */
-export const standardDeviation = (values: ArrayLike<number>): number => Math.sqrt(variance(values))
-
 /** The middle value, or the mean of the middle two; NaN for none. */
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)

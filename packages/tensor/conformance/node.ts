@@ -1,15 +1,9 @@
-/** tfjs-node-gpu's own specs of its addon and backend, with our binding in the addon's place. */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+/** tfjs-node-gpu's own specs of its addon and backend, saved models aside, with our binding in the addon's place. */
 import { backend, openEngine } from "../src/engine.ts"
 import { bootJasmine, ignoredSpecs, report, require, runSpecs } from "./jasmine.ts"
-import { writeSpecModels } from "./saved-models.ts"
 
 /** Specs that are left out here beside those that tfjs-node leaves out, with the reason. */
 const leftOut = [
-  // asks for the addon's exact words; ours name the model, its endpoints and the tensors too
-  "SavedModel throw error when input tensors do not match input ops",
   // expects the CPU to refuse what it can do in current TensorFlow
   "conv3d dilations CPU should throw error on dilations >1",
 ]
@@ -28,22 +22,9 @@ require("@tensorflow/tfjs-core/dist/register_all_gradients")
 require("@tensorflow/tfjs-core/dist/jasmine_util").setTestEnvs([
   { name: "test-tensorflow", backendName: "tensorflow", flags: {}, isDataSync: true },
 ])
-for (const file of [
-  "tfjs_binding_test",
-  "nodejs_kernel_backend_test",
-  "int64_tensors_test",
-  "tensorboard_test",
-  "saved_model_test",
-])
+for (const file of ["tfjs_binding_test", "nodejs_kernel_backend_test", "int64_tensors_test", "tensorboard_test"])
   require(`@tensorflow/tfjs-node-gpu/dist/${file}`)
 
-const folder = mkdtempSync(join(tmpdir(), "winnow-conformance-"))
-try {
-  writeSpecModels(folder)
-  process.chdir(folder) // the specs name their models by relative paths
-  if (tfn.getBackend() !== "tensorflow") throw new Error(`the backend is ${tfn.getBackend()}, expected tensorflow`)
-  report(await runSpecs(jasmine, [...ignoredSpecs(), ...leftOut], new RegExp(process.argv[2] ?? "")))
-} finally {
-  rmSync(folder, { recursive: true, force: true })
-}
+if (tfn.getBackend() !== "tensorflow") throw new Error(`the backend is ${tfn.getBackend()}, expected tensorflow`)
+report(await runSpecs(jasmine, [...ignoredSpecs(), ...leftOut], new RegExp(process.argv[2] ?? "")))
 process.exit(0)

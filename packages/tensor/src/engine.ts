@@ -24,7 +24,7 @@ const require = createRequire(import.meta.url)
  * How the engine is opened. Fixed for the life of the process: TensorFlow cannot be opened twice.
  *
  * - `threads`: within one op, TensorFlow's or native; by default one per core.
- * - `interOpThreads`: ops at the same time in a saved model's graph; by default TensorFlow's choice. Eager ops run one by one.
+ * - `interOpThreads`: ops at the same time in a recording (`record`); by default TensorFlow's choice. Eager ops run one by one.
  * - `gpu`: false hides every GPU from TensorFlow.
  * - `gpuMemoryGrowth`: take GPU memory as needed, not nearly all of it at the start, so that two runs can share a GPU.
  * - `products`: `bfloat16` lets oneDNN multiply float32 matrices in bfloat16 and sum in float32, which it does where the

@@ -1,4 +1,4 @@
-/** The whole of tfjs-node-gpu's `TFJSBinding`, in TypeScript over libtensorflow's C API. */
+/** tfjs-node-gpu's `TFJSBinding` but for its saved models, in TypeScript over libtensorflow's C API. */
 import type { TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding"
 import type { Address } from "@winnow/engine"
 import { type Attribute, AttributeType } from "./attributes.ts"
@@ -6,12 +6,21 @@ import type { SessionConfig } from "./config.ts"
 import { type Device, openRuntime } from "./context.ts"
 import { DType, type Elements } from "./dtypes.ts"
 import { Executor } from "./execute.ts"
-import { SavedModels } from "./saved-model.ts"
 import type { LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
 
+/** Calls whose types here are other ones, and those of saved models, which nothing in Winnow loads. */
+type Left =
+  | "createTensor"
+  | "tensorDataSync"
+  | "executeOp"
+  | "loadSavedModel"
+  | "deleteSavedModel"
+  | "runSavedModel"
+  | "getNumOfSavedModels"
+
 /** The binding that TFJS's kernels use, and what they have no word for. */
-export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataSync" | "executeOp" | "runSavedModel"> {
+export interface Binding extends Omit<TFJSBinding, Left> {
   /** Makes a tensor of values, which are copied; see `Tensors.create`. */
   createTensor(shape: ReadonlyArray<number>, dtype: number, values: Values): number
   /** A copy of a tensor's elements, in the array of its dtype; see `Tensors.data`. TFJS's own type leaves most out. */
@@ -22,7 +31,6 @@ export interface Binding extends Omit<TFJSBinding, "createTensor" | "tensorDataS
     inputs: ReadonlyArray<number>,
     outputs: number,
   ): Array<Metadata>
-  runSavedModel(id: number, inputs: ReadonlyArray<number>, inputNames: string, outputNames: string): Array<Metadata>
   /** Adds a function to the context: its name is then an op. @param definition a FunctionDef message @error if TensorFlow refuses it */
   addFunction(definition: Uint8Array): void
   /** Makes a tensor whose memory `fill` writes in place; see `Tensors.createFilled`. */
@@ -63,7 +71,6 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
   const runtime = openRuntime(files, config, quiet)
   const tensors = new Tensors(runtime)
   const executor = new Executor(runtime, tensors)
-  const models = new SavedModels(runtime, tensors)
   return {
     TensorMetadata,
     TFEOpAttr,
@@ -85,10 +92,6 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
       )
       runtime.status.check("adding a function")
     },
-    loadSavedModel: (directory, tags) => models.load(directory, tags),
-    deleteSavedModel: (id) => models.delete(id),
-    runSavedModel: (id, inputs, inputNames, outputNames) => models.run(id, inputs, inputNames, outputNames),
-    getNumOfSavedModels: () => models.count,
     getNumOfTensors: () => tensors.count,
     isUsingGpuDevice: () => runtime.usesGpu,
     nextTensor: () => tensors.next,

@@ -4,7 +4,7 @@
 export interface SessionConfig {
   /** Threads within one op; TensorFlow takes one per core by default. */
   readonly threads?: number
-  /** Ops that may run at the same time; matters for graphs (saved models) and asynchronous execution only. */
+  /** Ops that may run at the same time; matters for recordings only. */
   readonly interOpThreads?: number
   /** False hides every GPU. */
   readonly gpu: boolean

@@ -21,8 +21,6 @@ export interface Runtime {
   readonly arena: Arena
   readonly status: Status
   readonly context: Address
-  /** Bytes of the ConfigProto, for sessions that saved models open. */
-  readonly config: Uint8Array
   readonly devices: ReadonlyArray<Device>
   /** Where float tensors go: the last GPU if there is one, else the CPU, as the stock addon chooses. */
   readonly device: Device
@@ -72,7 +70,6 @@ export const openRuntime = (files: LibraryFiles, sessionConfig: SessionConfig, q
     arena,
     status,
     context: context!,
-    config,
     devices,
     device,
     usesGpu: gpu !== undefined,

@@ -71,24 +71,6 @@ const table = {
   TFE_OpSetAttrShapeList: { args: [pointer, pointer, pointer, pointer, int, pointer], returns: nothing },
   TFE_Execute: { args: [pointer, pointer, pointer, pointer], returns: nothing },
   TFE_ContextAddFunctionDef: { args: [pointer, pointer, size, pointer], returns: nothing },
-
-  TF_NewSessionOptions: { args: [], returns: pointer },
-  TF_SetConfig: { args: [pointer, pointer, size, pointer], returns: nothing },
-  TF_DeleteSessionOptions: { args: [pointer], returns: nothing },
-  TF_NewGraph: { args: [], returns: pointer },
-  TF_DeleteGraph: { args: [pointer], returns: nothing },
-  TF_LoadSessionFromSavedModel: {
-    args: [pointer, pointer, pointer, pointer, int, pointer, pointer, pointer],
-    returns: pointer,
-  },
-  TF_GraphOperationByName: { args: [pointer, pointer], returns: pointer },
-  TF_OperationNumOutputs: { args: [pointer], returns: int },
-  TF_SessionRun: {
-    args: [pointer, pointer, pointer, pointer, int, pointer, pointer, int, pointer, int, pointer, pointer],
-    returns: nothing,
-  },
-  TF_CloseSession: { args: [pointer, pointer], returns: nothing },
-  TF_DeleteSession: { args: [pointer, pointer], returns: nothing },
 } as const
 
 /** The loaded functions, by their names in the C API. */
