@@ -36,6 +36,15 @@ const familyWith = async (change: (source: string) => string): Promise<FamilyPlu
 const useOf = (family: FamilyPlugin<Type>, n_embd: number): ModelUse =>
   family.use({ vocab_size: 257, n_embd, n_layer: 1, n_head: 2, n_positions: 32 })
 
+/** A folder of a model of this family. */
+const savedBy = async (family: FamilyPlugin<Type>): Promise<string> => {
+  const folder = mkdtempSync(join(tmpdir(), "winnow-mine-"))
+  const model = initialise(await architectureOf(useOf(family, 16)), 1)
+  await Effect.runPromise(saveModel(model, folder))
+  model.dispose()
+  return folder
+}
+
 const layers = Layer.mergeAll(
   Store.layer(mkdtempSync(join(tmpdir(), "winnow-families-"))),
   datasetsLayer({ folder: undefined }),
@@ -51,10 +60,7 @@ test("the house's families are the folders plugins/model-*", async () => {
 
 test("a draft and a target's folder of a family from outside are read by it, and both keys hold its file", async () => {
   const mine = await familyWith((source) => source)
-  const folder = mkdtempSync(join(tmpdir(), "winnow-mine-"))
-  const model = initialise(await architectureOf(useOf(mine, 16)), 1)
-  await Effect.runPromise(saveModel(model, folder))
-  model.dispose()
+  const folder = await savedBy(mine)
   const resolved = (family: FamilyPlugin<Type>) =>
     Effect.runPromise(
       resolve({
@@ -91,4 +97,20 @@ test("a draft and a target's folder of a family from outside are read by it, and
   )
   const named = Effect.flatMap(resolve({ ...alone, plugins: [mine] } as Experiment), (r) => graphOf(r))
   expect((await Effect.runPromise(named)).target.key).toBe(target.key)
+})
+
+test("a folder that holds an encoder is refused as a target and as a draft, before any work", async () => {
+  const mine = await familyWith((source) => source.replace('attends: "before"', 'attends: "both"'))
+  const folder = await savedBy(mine)
+  for (const [name, change] of [
+    ["target", { target: folderOf(folder) }],
+    ["draft", { draft: { start: folderOf(folder) } }],
+  ] as const) {
+    const refused = Effect.flatMap(resolve({ ...tiny, seeds: [1], plugins: [mine], ...change } as Experiment), (r) =>
+      graphOf(r),
+    )
+    expect((await Effect.runPromise(Effect.flip(refused))).message).toContain(
+      `${name} ${folder}: mine attends both ways; the ${name} must decode, take one such as llama`,
+    )
+  }
 })

@@ -73,6 +73,7 @@ describe.skipIf(none)("native attention equals that of TensorFlow ops", () => {
     "GPT-NeoX": { B: 2, T: 65, layout: byHead(3, 32), rotated: 8 },
     "grouped queries": { B: 2, T: 65, layout: grouped(6, 2, 16), rotated: 16 },
     "all queries on one head of 80": { B: 1, T: 70, layout: grouped(3, 1, 80), rotated: 80 },
+    "heads that are not rotated": { B: 2, T: 65, layout: grouped(2, 2, 24), rotated: 0 },
     "blocks of keys": { B: 1, T: 300, layout: byHead(1, 64), rotated: 16 },
     packed: { B: 2, T: 65, layout: byHead(2, 32), rotated: 8, start_N: starts(65, [30, 1, 34], [20, 20]) },
     "packed, grouped queries": {

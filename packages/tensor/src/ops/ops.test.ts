@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
-import { add3, gelu, siluGate } from "./activations.ts"
+import { add3, gelu, geluTanh, siluGate } from "./activations.ts"
 import { linear, product } from "./linear.ts"
 import { layerNorm, rmsNorm } from "./norms.ts"
 
@@ -84,6 +84,15 @@ describe("activations", () => {
     agree(
       as(gelu),
       as((x: tf.Tensor) => tf.mul(tf.mul(x, 0.5), tf.add(1, tf.erf(tf.mul(x, Math.SQRT1_2))))),
+      [[5, 16]],
+    ))
+  test("GELU with tanh", () =>
+    agree(
+      as(geluTanh),
+      as((x: tf.Tensor) => {
+        const u = tf.mul(tf.add(x, tf.mul(tf.pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI))
+        return tf.mul(tf.mul(x, 0.5), tf.add(1, tf.tanh(u)))
+      }),
       [[5, 16]],
     ))
   test("SiLU gate", () =>
