@@ -15,7 +15,7 @@ export interface Origin {
 
 /** The files that every definition passes through. */
 const machinery = new Set(
-  ["origin", "plugin", "filter", "head", "loss", "model", "proposer", "task"].map((name) =>
+  ["origin", "plugin", "filter", "head", "loss", "model", "objective", "proposer", "task"].map((name) =>
     join(import.meta.dir, `${name}.ts`),
   ),
 )

@@ -4,6 +4,7 @@ import { cut, kindOf } from "./contract/brief.ts"
 import type { FilterUse } from "./filter.ts"
 import type { LossUse } from "./loss.ts"
 import type { ModelUse } from "./model.ts"
+import type { ObjectiveUse } from "./objective.ts"
 import { type AnyUse, isUse, type PluginKind } from "./plugin.ts"
 import type { ProposerUse } from "./proposer.ts"
 import type { ScoreUse } from "./score.ts"
@@ -15,7 +16,7 @@ export const useOf = <U extends AnyUse>(kind: PluginKind) =>
   type("object").narrow((value, ctx): value is U => {
     const found = value as Partial<AnyUse>
     if (isUse(value) && found.kind === kind) return true
-    const expected = `a ${kind} plugin with its options`
+    const expected = `${/^[aeiou]/.test(kind) ? "an" : "a"} ${kind} plugin with its options`
     if (typeof value === "function" && found.kind === kind) {
       const { plugin } = value as { readonly plugin?: unknown }
       return ctx.reject({
@@ -28,6 +29,7 @@ export const useOf = <U extends AnyUse>(kind: PluginKind) =>
 
 export const filterUse = useOf<FilterUse<unknown>>("filter")
 export const lossUse = useOf<LossUse<unknown>>("loss")
+export const objectiveUse = useOf<ObjectiveUse>("objective")
 export const proposerUse = useOf<ProposerUse>("proposer")
 export const scoreUse = useOf<ScoreUse>("score")
 export const serviceUse = useOf<ServiceUse>("service")

@@ -13,7 +13,17 @@ import { decode } from "./decode.ts"
 import { InvalidInput } from "./errors.ts"
 import { type Origin, originOf } from "./origin.ts"
 
-export type PluginKind = "filter" | "head" | "loss" | "model" | "proposer" | "score" | "service" | "study" | "task"
+export type PluginKind =
+  | "filter"
+  | "head"
+  | "loss"
+  | "model"
+  | "objective"
+  | "proposer"
+  | "score"
+  | "service"
+  | "study"
+  | "task"
 
 /** One plugin with one set of options, as an arm or a stage names it. */
 export interface Use<Kind extends PluginKind, Instance, Requirements = never, Failure = never> {

@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
+import type { EncodedExample } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
 import fc from "fast-check"
 import { type Batch, batches, collate } from "./batches.ts"
-import { type EncodedExample, trainedOffsets } from "./encode.ts"
+import { trainedOffsets } from "./encode.ts"
 
 const example = (ids: ReadonlyArray<number>, promptLength: number): EncodedExample => ({
   ids: Int32Array.from(ids),

@@ -1,32 +1,16 @@
 /**
  * Encoded examples as batches, by number: batch t is the same whether the run came to it or resumed at it.
  *
- * Letters: B sequences, T positions, N valid tokens of the batch.
+ * Letters: B sequences.
  */
 
-import { InvalidInput } from "@winnow/core"
+import { type EncodedExample, InvalidInput, nextTokenProblem, type ObjectiveInstance, type Problem } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
-import { type EncodedExample, firstTrained } from "./encode.ts"
 
-/** One micro-batch. Arrays of length N list the valid tokens sequence by sequence, position by position. */
-export interface Batch {
-  readonly B: number
+/** One micro-batch: the problem of its examples. */
+export interface Batch extends Problem {
   /** Index of each sequence among the examples that the batches are made of: what a cache of signals is looked up by. */
   readonly example_B: Int32Array
-  /** Inputs of the longest sequence: its tokens without the last. */
-  readonly T: number
-  /** Inputs, B x T row-major, padded on the right with `padId`. */
-  readonly ids_BT: Int32Array
-  /** Flat index b T + t of the position whose hidden state predicts the token. */
-  readonly row_N: Int32Array
-  /** The token to predict, which is token t + 1 of its sequence. */
-  readonly gold_N: Int32Array
-  /** b of the token's sequence. */
-  readonly sequence_N: Int32Array
-  /** Position of the predicted token in its sequence, t + 1: 1 to T. */
-  readonly position_N: Int32Array
-  /** Inputs that are not padding. */
-  readonly tokens: number
 }
 
 /** Batches without end: batch(0), batch(1), ... */
@@ -50,12 +34,23 @@ export interface BatchOptions {
   readonly bucket?: number
   /** The examples of a pass, by number; one may stand more than once. Each once if left out. */
   readonly pass?: Int32Array
-  /** Token that fills the right; 0 by default. No valid row sees it: attention is causal. */
+  /** Token that fills the right; 0 by default. */
   readonly padId?: number
+  /** The problem that each batch is; the next token if left out. */
+  readonly objective?: ObjectiveSetting | undefined
+}
+
+/** An objective, and the part of its input that is the same for all batches. */
+export interface ObjectiveSetting {
+  readonly instance: ObjectiveInstance
+  readonly vocabularySize: number
+  /** Optimizer steps of the stage, and batches of each: a schedule goes by steps. */
+  readonly steps: number
+  readonly microBatches: number
 }
 
 /**
- * Puts sequences side by side.
+ * A batch of the next token of some examples, whatever the objective of a training is.
  *
  * @param example_B where these examples stand in the data set; 0, 1, ... if left out
  * @error InvalidInput (thrown) when there is no sequence, or one of fewer than 2 tokens, which predicts nothing
@@ -64,39 +59,7 @@ export const collate = (
   examples: ReadonlyArray<EncodedExample>,
   padId = 0,
   example_B: Int32Array = Int32Array.from(examples.keys()),
-): Batch => {
-  let T = 0
-  let N = 0
-  let tokens = 0
-  for (const { ids, promptLength } of examples) {
-    if (ids.length < 2) {
-      const problems = [`a sequence has ${ids.length} tokens; expected a prompt and an end, 2 at least`]
-      throw new InvalidInput({ what: "batch", problems })
-    }
-    T = Math.max(T, ids.length - 1)
-    N += ids.length - firstTrained(promptLength)
-    tokens += ids.length - 1
-  }
-  const B = examples.length
-  if (B === 0) throw new InvalidInput({ what: "batch", problems: ["has no sequence; expected at least 1"] })
-
-  const ids_BT = new Int32Array(B * T).fill(padId)
-  const row_N = new Int32Array(N)
-  const gold_N = new Int32Array(N)
-  const sequence_N = new Int32Array(N)
-  const position_N = new Int32Array(N)
-  let n = 0
-  for (const [b, { ids, promptLength }] of examples.entries()) {
-    ids_BT.set(ids.subarray(0, ids.length - 1), b * T)
-    for (let position = firstTrained(promptLength); position < ids.length; position++, n++) {
-      row_N[n] = b * T + position - 1
-      gold_N[n] = ids[position]!
-      sequence_N[n] = b
-      position_N[n] = position
-    }
-  }
-  return { B, example_B, T, ids_BT, row_N, gold_N, sequence_N, position_N, tokens }
-}
+): Batch => ({ ...nextTokenProblem(examples, padId), example_B })
 
 /**
  * Batches over a stream of passes: each pass is a new seeded order of its examples, and the next follows without a
@@ -108,7 +71,7 @@ export const collate = (
  * @error InvalidInput (thrown) for no examples, or sizes that are not integers from 1
  */
 export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchOptions): BatchSource => {
-  const { batchSize, seed, padId = 0 } = options
+  const { batchSize, seed, padId = 0, objective } = options
   const { pass } = options
   const n = pass?.length ?? examples.length
   const beyond = pass?.find((i) => !(i >= 0 && i < examples.length))
@@ -146,11 +109,13 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
       if (!Number.isInteger(step) || step < 0) throw new RangeError(`batch ${step}: expected an integer from 0`)
       const first = (step % bucket) * batchSize
       const indices = windowOf(Math.floor(step / bucket)).slice(first, first + batchSize)
-      return collate(
-        indices.map((i) => examples[i]!),
-        padId,
-        Int32Array.from(indices),
-      )
+      const chosen = indices.map((i) => examples[i]!)
+      const example_B = Int32Array.from(indices)
+      if (objective === undefined) return collate(chosen, padId, example_B)
+      const { instance, vocabularySize, steps, microBatches } = objective
+      const done = Math.floor(step / microBatches)
+      const rng = seeded(seed, "objective", step)
+      return { ...instance.problem({ examples: chosen, padId, vocabularySize, step: done, steps, rng }), example_B }
     },
   }
 }

@@ -3,21 +3,10 @@
  *
  * Letters: L tokens of one sequence, the end included.
  */
-import type { Example, InvalidInput } from "@winnow/core"
+import { type EncodedExample, type Example, firstTrained, type InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { EncodeOptions } from "./codec.ts"
 import type { Tokenizer } from "./tokenizer.ts"
-
-/** One sequence: prompt, answer, end-of-sequence token. Token i is trained if i >= promptLength (and i > 0). */
-export interface EncodedExample {
-  /** [L] */
-  readonly ids: Int32Array
-  /** Tokens of the prompt, 0 to L - 1. */
-  readonly promptLength: number
-}
-
-/** Position of the first token that is trained: the first of all has nothing before it to be predicted from. */
-export const firstTrained = (promptLength: number): number => Math.max(1, promptLength)
 
 /**
  * Where the trained tokens of each example begin, if those of all are put in one row: [examples + 1], the last is their number.

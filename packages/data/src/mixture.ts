@@ -1,7 +1,7 @@
 /** Several encoded splits as one, of which each pass has examples by weight. */
-import { InvalidInput } from "@winnow/core"
+import { firstTrained, InvalidInput } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
-import { type EncodedTask, firstTrained } from "./encode.ts"
+import type { EncodedTask } from "./encode.ts"
 
 /** Examples of a pass: far beyond it weights are a mistake. */
 const mostOfPass = 2 ** 24

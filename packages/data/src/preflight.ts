@@ -1,7 +1,7 @@
 /** The checks before a run spends time: masks, vocabularies, lengths; and three examples to look at. */
-import { InvalidInput } from "@winnow/core"
+import { type EncodedExample, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import type { EncodedExample, EncodedTask } from "./encode.ts"
+import type { EncodedTask } from "./encode.ts"
 import type { Tokenizer } from "./tokenizer.ts"
 
 /** The facts of a model that preflight needs. */

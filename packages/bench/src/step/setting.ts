@@ -1,6 +1,7 @@
 /** The setting that the processes of one step share: models, data, filter and loss, from sizes on the command line. */
 import { parseArgs } from "node:util"
-import { batches, type EncodedExample } from "@winnow/data"
+import type { EncodedExample } from "@winnow/core"
+import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { kl } from "@winnow/loss-kl"
 import { gptNeox } from "@winnow/model-gpt-neox"

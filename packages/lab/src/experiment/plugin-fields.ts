@@ -6,6 +6,7 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["filter", "filter"],
   ["loss", "loss"],
   ["model", "model"],
+  ["objective", "objective"],
   ["proposer", "proposer"],
   ["score", "score"],
   ["service", "service"],

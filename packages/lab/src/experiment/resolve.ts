@@ -8,6 +8,7 @@ import {
   InvalidInput,
   isUse,
   type LossUse,
+  type ObjectiveUse,
   reads,
   type ServiceUse,
   type TaskUse,
@@ -126,13 +127,21 @@ const moves: Readonly<Record<string, string>> = {
 /** The signals that the filter and the loss read. @error InvalidInput where these signals cannot serve them */
 const checkedSignals = (
   what: string,
-  spec: { readonly filter: FilterUse<unknown>; readonly loss: LossUse<unknown>; readonly signals: SignalsOptions },
+  spec: {
+    readonly filter: FilterUse<unknown>
+    readonly loss: LossUse<unknown>
+    readonly signals: SignalsOptions
+    readonly objective?: ObjectiveUse
+  },
   reference: ResolvedReference | undefined,
 ): Effect.Effect<SignalsOptions, InvalidInput> =>
   Effect.gen(function* () {
     const use = yield* Effect.all({ filter: spec.filter.instance, loss: spec.loss.instance })
     const why = reference && moves[reference.kind]
-    const problems = signalProblems(spec.signals, use, why === undefined ? {} : { moves: why })
+    const problems = signalProblems(spec.signals, use, {
+      ...(why !== undefined && { moves: why }),
+      objective: spec.objective,
+    })
     if (problems.length > 0) return yield* new InvalidInput({ what, problems })
     return usedSignals(spec.signals, use)
   })

@@ -1,4 +1,5 @@
 /** The settings of a training: steps, batch, optimizer, and for those that distil the signals of frozen models. */
+import { type ObjectiveUse, objectiveUse } from "@winnow/core"
 import { type LoraOptions, loraOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
@@ -17,6 +18,8 @@ export const trainingFields = {
   precision: "'float32' | 'bfloat16' = 'float32'",
   // Of what it reads: the task's own text if left out.
   "text?": textSpec,
+  // The problem that is made of the text: the next token if left out.
+  "objective?": objectiveUse,
   // Parts ("embedding", "head") and patterns of parameter names that keep their values.
   "frozen?": type("string >= 1").array().atLeastLength(1),
   // Adapters that are trained in the place of all parameters.
@@ -39,6 +42,8 @@ export interface TrainingSpec {
   readonly precision?: Precision
   /** The task's own if left out. */
   readonly text?: TextSpec
+  /** The problem that is made of the text: the next token if left out. */
+  readonly objective?: ObjectiveUse
   /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
   readonly frozen?: ReadonlyArray<string>
   /** Adapters that are trained in the place of all parameters: `lora({ rank, alpha, on })`. */

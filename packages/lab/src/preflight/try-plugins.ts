@@ -1,4 +1,4 @@
-/** Every filter and loss of an experiment, run once on a small random problem: a fault is found before any work. */
+/** Every filter, loss and objective of an experiment, run once on a small random problem: a fault is found before any work. */
 import {
   type DataError,
   type FilterInstance,
@@ -8,8 +8,10 @@ import {
   type LossInstance,
   type LossUse,
   type Needing,
+  type ObjectiveUse,
   tryFilter,
   tryLoss,
+  tryObjective,
   trySparse,
   type Use,
 } from "@winnow/core"
@@ -38,6 +40,30 @@ const placesOf = ({ arms, capacity }: Resolved): ReadonlyArray<Place> =>
     const { reference } = arm
     return reference?.kind === "distilled" ? [own, { ...reference, at: `the reference of ${at}` }] : [own]
   })
+
+/** An objective of a training, and where it stands in the experiment. */
+interface ObjectivePlace {
+  readonly at: string
+  readonly objective: ObjectiveUse
+  readonly steps: number
+}
+
+/** The trainings of a start and of what it is trained further by, with their objectives. */
+const objectivePlaces = ({ target, draft, arms, capacity }: Resolved): ReadonlyArray<ObjectivePlace> => {
+  const trainings: Array<readonly [at: string, training: unknown]> = [
+    ["target.pretraining", target.pretraining],
+    ["draft.start.pretraining", draft.start.pretraining],
+    ...arms.flatMap((arm) => [
+      [`arms.${arm.name}`, arm] as const,
+      [`the reference of arms.${arm.name}`, arm.reference] as const,
+    ]),
+    ["capacity", capacity],
+  ]
+  return trainings.flatMap(([at, training]) => {
+    const { objective, steps } = (training ?? {}) as { readonly objective?: ObjectiveUse; readonly steps?: unknown }
+    return objective === undefined ? [] : [{ at, objective, steps: typeof steps === "number" ? steps : 100 }]
+  })
+}
 
 /**
  * Logits have at most so many entries: what a loss does to a row does not depend on their number. One that fails here is tried with
@@ -85,7 +111,7 @@ const runLossAtSizes = (loss: LossInstance, place: Place, V: number): string | u
 }
 
 /**
- * Tries the filters and losses of all arms, references and the capacity run. Draws from generators of its own, and leaves no
+ * Tries the filters, losses and objectives of all arms, references and the capacity run. Draws from generators of its own, and leaves no
  * tensor behind.
  *
  * @returns what people should know: plugins that could not be tried, losses that are flat where they were tried
@@ -124,6 +150,20 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
         return undefined
       })
       yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))
+    }
+    for (const { at, objective, steps } of objectivePlaces(resolved)) {
+      const of = at.startsWith("target") ? ofTarget.vocabularySize : V
+      const tried = Effect.andThen(
+        objective.instance,
+        Effect.try({
+          try: () => tryObjective(() => Effect.runSync(objective.instance), of, steps),
+          catch: (cause) => {
+            if (cause instanceof InvalidInput) return cause
+            throw cause
+          },
+        }),
+      )
+      yield* Effect.catch(tried, (error) => Effect.sync(() => problems.push(`${at}: ${error.message}`)))
     }
     const study = resolved.study && (yield* resolved.study.instance)
     try {

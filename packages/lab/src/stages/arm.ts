@@ -20,7 +20,7 @@ import type { Artifact } from "../store/store.ts"
 import { openModel, openOwnModel } from "./models.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
-import { type Sizes, train, trainingFields, workOf } from "./training.ts"
+import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
 /** Inputs of the stages that distil. */
 export interface Distilling {
@@ -112,13 +112,17 @@ export const armStage = (
       config: yield* plainSpec({
         filter: spec.filter,
         loss: spec.loss,
-        ...trainingFields(spec),
+        ...(yield* trainingFields(spec)),
         ...(following ? { reference: referenceSpec } : {}),
         ...(cached ? { signals: spec.signals } : {}),
         ...(asked.length > 0 ? { services: asked } : {}),
       }),
       inputs: given.map(({ input }) => input),
-      code: stageCode({ revisions: ["training"], tensors: true, plugins: [arm.filter, arm.loss, ...asked] }),
+      code: stageCode({
+        revisions: ["training"],
+        tensors: true,
+        plugins: [arm.filter, arm.loss, ...asked, ...trainingPlugins(arm)],
+      }),
       seed,
       unit: "steps",
       work: yield* armWork(label, arm, sizes, architectures),

@@ -7,6 +7,7 @@ import {
   lossLayer,
   type ModelUse,
   nextToken,
+  type ObjectiveUse,
 } from "@winnow/core"
 import { initialise } from "@winnow/models"
 import { Effect, Layer } from "effect"
@@ -16,9 +17,10 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { held, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
-import { noPasses, type Sizes, train, trainingFields, workOf } from "./training.ts"
+import { noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
-const code = (...plugins: ReadonlyArray<ModelUse>) => stageCode({ revisions: ["training"], tensors: true, plugins })
+const code = (...plugins: ReadonlyArray<ModelUse | ObjectiveUse>) =>
+  stageCode({ revisions: ["training"], tensors: true, plugins })
 
 const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()))
 
@@ -40,9 +42,9 @@ export const pretrainStage = (spec: PlainTraining & { readonly model: ModelUse }
     return stage({
       kind,
       label,
-      config: { model: yield* plain(model), ...trainingFields(training) },
+      config: { model: yield* plain(model), ...(yield* trainingFields(training)) },
       inputs: [partOf(data, "train")],
-      code: code(model),
+      code: code(model, ...trainingPlugins(training)),
       seed,
       unit: "steps",
       work: yield* workOf(label, training, sizes, { draft: architecture, ...noPasses }),
@@ -65,14 +67,17 @@ export const furtherStage = (
   },
 ): Effect.Effect<Stage, InvalidInput> => {
   const { kind, label, training, data, seed, sizes, begin, architecture } = spec
-  const cost = workOf(label, training, sizes, { ...noPasses, draft: architecture })
-  return Effect.map(cost, (work) =>
+  const settings = Effect.all({
+    work: workOf(label, training, sizes, { ...noPasses, draft: architecture }),
+    config: trainingFields(training),
+  })
+  return Effect.map(settings, ({ work, config }) =>
     stage({
       kind,
       label,
-      config: trainingFields(training),
+      config,
       inputs: [partOf(data, "train"), begin],
-      code: code(),
+      code: code(...trainingPlugins(training)),
       seed,
       unit: "steps",
       work,

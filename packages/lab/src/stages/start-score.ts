@@ -1,6 +1,6 @@
 /** A score of a model, before any training of the run: the score's plugin on texts of the validation split. */
-import { Categorical, type Decoder, type ScoreFigures, type ScoreUse } from "@winnow/core"
-import { collate, type EncodedExample } from "@winnow/data"
+import { Categorical, type Decoder, type EncodedExample, type ScoreFigures, type ScoreUse } from "@winnow/core"
+import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"

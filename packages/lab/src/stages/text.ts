@@ -1,10 +1,9 @@
 /** The stages before any model: a tokenizer, and the task's splits as token ids. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { DataError, type Example, InvalidInput, type Split } from "@winnow/core"
+import { DataError, type EncodedExample, type Example, InvalidInput, type Split } from "@winnow/core"
 import {
   byteTokenizer,
-  type EncodedExample,
   type EncodedTask,
   type EncodeOptions,
   encodeTask,

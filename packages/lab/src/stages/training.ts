@@ -1,12 +1,13 @@
 /** The work of every training stage: the steps with checkpoints and events, the weights, and their cost. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Decoder, Filter, InvalidInput, Loss } from "@winnow/core"
+import { type Decoder, Filter, InvalidInput, Loss, type ObjectiveUse } from "@winnow/core"
 import { batches, type EncodedTask, passSize } from "@winnow/data"
 import { parameterCount } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
 import { type Passes, trainingFlops } from "../budget.ts"
+import { plainSpec } from "../experiment/resolve.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
@@ -29,11 +30,14 @@ export const checkpointSeconds = (
 }
 
 /** The settings of a training stage that its key is made of. */
-export const trainingFields = (training: Training) => {
-  const { steps, batchSize, microBatches, optimizer, precision, frozen, adapters } = training
-  const ofAll = { steps, batchSize, microBatches, optimizer, precision }
-  return { ...ofAll, ...(frozen && { frozen }), ...(adapters && { adapters }) }
+export const trainingFields = (training: Training): Effect.Effect<Record<string, unknown>, InvalidInput> => {
+  const { steps, batchSize, microBatches, optimizer, precision, objective, frozen, adapters } = training
+  return plainSpec({ steps, batchSize, microBatches, optimizer, precision, objective, frozen, adapters })
 }
+
+/** The plugins among the settings of a training stage, for the code in its key. */
+export const trainingPlugins = ({ objective }: Training): ReadonlyArray<ObjectiveUse> =>
+  objective === undefined ? [] : [objective]
 
 /** Trains, saves the weights, and returns what the run adds to its stage's summary. */
 export const train = (
@@ -54,6 +58,12 @@ export const train = (
     const { steps, batchSize, microBatches, optimizer, precision } = training
     const [filter, loss] = [yield* Filter, yield* Loss]
     const everySeconds = yield* checkpointSeconds()
+    const objective = training.objective && {
+      instance: yield* training.objective.instance,
+      vocabularySize: model.architecture.vocabularySize,
+      steps,
+      microBatches,
+    }
     const started = performance.now()
     let tokensAtStart: number | undefined
     const onEvent = (event: TrainEvent) => {
@@ -67,7 +77,7 @@ export const train = (
     const summary = yield* trainStage({
       stage: label,
       model,
-      batches: batches(data.examples, { batchSize, seed, ...(data.pass && { pass: data.pass }) }),
+      batches: batches(data.examples, { batchSize, seed, objective, ...(data.pass && { pass: data.pass }) }),
       steps,
       microBatches,
       optimizer,

@@ -6,8 +6,8 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Architecture, DataError } from "@winnow/core"
-import { type EncodedExample, type EncodedTask, firstTrained } from "@winnow/data"
+import { type Architecture, DataError, type EncodedExample, firstTrained } from "@winnow/core"
+import type { EncodedTask } from "@winnow/data"
 import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"

@@ -1,6 +1,5 @@
 /** Parts that the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
-import type { Encoder } from "@winnow/core"
-import type { EncodedExample } from "@winnow/data"
+import type { EncodedExample, Encoder } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
 import { initialise } from "@winnow/models"
 import { seeded } from "@winnow/numerics"

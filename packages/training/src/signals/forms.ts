@@ -6,6 +6,7 @@
 import {
   type LossInstance,
   modelsRead,
+  type ObjectiveTraits,
   type OwnStatistic,
   type ReferenceStatistic,
   readsModel,
@@ -91,11 +92,16 @@ export const referenceNeeds = (needs: ReadonlyArray<Statistic>): ReadonlyArray<R
  *
  * @param V vocabulary, where it is known
  * @param moves why the reference is not one that can be computed beforehand, if so
+ * @param objective of the training; the next token if left out
  */
 export const signalProblems = (
   { target, reference }: SignalsOptions,
   use: SignalUse,
-  more: { readonly V?: number; readonly moves?: string } = {},
+  more: {
+    readonly V?: number
+    readonly moves?: string
+    readonly objective?: { readonly name: string; readonly traits: ObjectiveTraits } | undefined
+  } = {},
 ): ReadonlyArray<string> => {
   const { filter, loss } = use
   const name = formName(target)
@@ -124,6 +130,18 @@ export const signalProblems = (
       problems.push(
         `loss ${loss.name} has statistics of the whole batch, so the reference's loss on a token depends on which others ` +
           "it comes with, and cannot be computed beforehand; set signals.reference to live",
+      )
+  }
+  const { objective } = more
+  if (objective?.traits.repeats === false) {
+    const cached = [
+      ...(target !== "live" && readsTarget(use) ? ["signals.target"] : []),
+      ...(reference === "cached" && referenceNeeds(filter.needs).length > 0 ? ["signals.reference"] : []),
+    ]
+    if (cached.length > 0)
+      problems.push(
+        `objective ${objective.name} makes another problem of an example each time it comes, so what frozen models say of it ` +
+          `cannot be computed beforehand; set ${cached.join(" and ")} to live`,
       )
   }
   return problems

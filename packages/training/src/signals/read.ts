@@ -1,8 +1,9 @@
 /** Opens a cache of signals: its files are mapped into memory, and each is checked against its checksum when first used. */
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
+import type { EncodedExample } from "@winnow/core"
 import { DataError } from "@winnow/core"
-import type { Batch, EncodedExample } from "@winnow/data"
+import type { Batch } from "@winnow/data"
 import { trainedOffsets } from "@winnow/data"
 import { checkIdentity, hashOf, readHeader, type SignalsHeader, type SignalsIdentity } from "./header.ts"
 

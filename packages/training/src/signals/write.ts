@@ -17,8 +17,8 @@ import {
   writeSync,
 } from "node:fs"
 import { join } from "node:path"
-import { DataError, InvalidInput } from "@winnow/core"
-import { type Batch, collate, type EncodedExample, packsByLength, trainedOffsets } from "@winnow/data"
+import { DataError, type EncodedExample, InvalidInput } from "@winnow/core"
+import { type Batch, collate, packsByLength, trainedOffsets } from "@winnow/data"
 import { parseJson, writeWhole } from "@winnow/files"
 import { Effect } from "effect"
 import {

@@ -1,0 +1,100 @@
+/** An objective makes a training problem of examples: inputs, and tokens to predict from them. */
+import type { Rng } from "@winnow/numerics"
+import type { Type } from "arktype"
+import { Effect } from "effect"
+import { kindOf } from "./contract/brief.ts"
+import { checkDefinition, type FieldCheck } from "./contract/definition.ts"
+import { guarded, PluginFault } from "./contract/fault.ts"
+import { checkedProblem } from "./contract/problem-contract.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { EncodedExample, Problem } from "./problem.ts"
+
+/** Everything that an objective is given for one micro-batch. */
+export interface ObjectiveInput {
+  /** At least 1, in the order of the sequences. Not to be written to. */
+  readonly examples: ReadonlyArray<EncodedExample>
+  /** Token that fills the right of a row. */
+  readonly padId: number
+  /** Ids that the model has. */
+  readonly vocabularySize: number
+  /** Optimizer steps done so far, from 0, and in the whole stage: for schedules. */
+  readonly step: number
+  readonly steps: number
+  /** Seeded by run and micro-batch: a resumed run draws the same. */
+  readonly rng: Rng
+}
+
+export type MakeProblem = (input: ObjectiveInput) => Problem
+
+/** An objective as the source of batches calls it. */
+export interface ObjectiveInstance {
+  readonly name: string
+  /**
+   * True if an example has the same rows each time it comes: its trained tokens in order, each predicted from the tokens
+   * before it. Signals of frozen models, which are cached by example and position, serve no other objective.
+   */
+  readonly repeats: boolean
+  /** The positions that a row's prediction may depend on: those before the token, or all of its sequence. */
+  readonly reads: "before" | "both"
+  readonly problem: MakeProblem
+}
+
+/** The fields of an objective that plans are made by, before it is made. */
+export type ObjectiveTraits = Pick<ObjectiveInstance, "repeats" | "reads">
+
+export type ObjectiveUse = UseWith<"objective", ObjectiveInstance, never, never, { readonly traits: ObjectiveTraits }>
+
+const among =
+  (...values: ReadonlyArray<unknown>): FieldCheck =>
+  (value) =>
+    values.includes(value)
+      ? undefined
+      : `is ${kindOf(value)}; expected ${values.map((v) => JSON.stringify(v)).join(" or ")}`
+
+/**
+ * Defines an objective.
+ *
+ * @param spec.make from valid options to the function that makes a problem of examples: plain, synchronous, drawing from
+ * `input.rng` alone
+ */
+export const defineObjective = <const O extends Type>(spec: {
+  readonly name: string
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
+  readonly repeats: boolean
+  readonly reads: "before" | "both"
+  readonly options: O
+  readonly make: (options: O["infer"]) => MakeProblem
+}): Plugin<O, ObjectiveUse> => {
+  const place = checkDefinition("objective", spec, { repeats: among(true, false), reads: among("before", "both") })
+  const plugin = `objective ${spec.name}`
+  const traits = { repeats: spec.repeats, reads: spec.reads }
+  return definePlugin({
+    kind: "objective",
+    name: spec.name,
+    options: spec.options,
+    from: spec.from,
+    more: () => ({ traits }),
+    make: (options) =>
+      Effect.sync(() => {
+        const problem: unknown = spec.make(options)
+        if (typeof problem !== "function")
+          throw new PluginFault(
+            plugin,
+            "definition",
+            `make returned ${kindOf(problem)}; expected a function of the examples`,
+            place,
+          )
+        return {
+          name: spec.name,
+          ...traits,
+          problem: (input) =>
+            checkedProblem(
+              plugin,
+              input,
+              guarded(plugin, "its function", () => (problem as MakeProblem)(input)),
+            ),
+        } satisfies ObjectiveInstance
+      }),
+  })
+}

@@ -1,0 +1,34 @@
+/**
+ * A training problem: token ids to read, and the rows whose hidden states predict a token each.
+ *
+ * Letters: B sequences, T positions, N valid tokens, L tokens of one example.
+ */
+
+/** One example as token ids: what is read, and from `promptLength` on what is trained. */
+export interface EncodedExample {
+  /** [L] */
+  readonly ids: Int32Array
+  /** Tokens of the prompt, 0 to L - 1. */
+  readonly promptLength: number
+}
+
+/** The answer of an objective for some examples. Arrays of length N list the tokens sequence by sequence, position by position. */
+export interface Problem {
+  readonly B: number
+  /** Positions of the longest sequence. */
+  readonly T: number
+  /** Inputs, B x T row-major, padded on the right. */
+  readonly ids_BT: Int32Array
+  /** Inputs of each sequence that are not padding, 1 to T. */
+  readonly length_B: Int32Array
+  /** Flat index b T + t of the position whose hidden state predicts the token. */
+  readonly row_N: Int32Array
+  /** The token to predict. */
+  readonly gold_N: Int32Array
+  /** b of the token's sequence. */
+  readonly sequence_N: Int32Array
+  /** Position of the predicted token in its example. */
+  readonly position_N: Int32Array
+  /** Inputs that are not padding, of all sequences. */
+  readonly tokens: number
+}
