@@ -1,5 +1,4 @@
 /** A filter decides which valid tokens the draft is trained on. A plain function on arrays of length N. */
-import type { Rng } from "@winnow/numerics"
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import { kindOf } from "./contract/brief.ts"
@@ -20,34 +19,9 @@ import {
   type ServicesRead,
 } from "./needs.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { FilterContext, Selection } from "./selection.ts"
 import { type Statistic, type Statistics, statisticNames } from "./statistics/index.ts"
 import type { StepState } from "./step-state.ts"
-
-/** The part of a filter's input that every filter is given, whatever it needs. */
-export interface FilterContext {
-  /** Valid tokens of this micro-batch; at least 1. */
-  readonly N: number
-  /** The gold token's id. */
-  readonly gold_N: Int32Array
-  /** The index of each token's sequence in the micro-batch, from 0. */
-  readonly sequence_N: Int32Array
-  /** The token's position in its sequence, from 0. */
-  readonly position_N: Int32Array
-  /** Optimizer steps done so far, from 0, and in the whole stage. */
-  readonly step: number
-  readonly steps: number
-  /** Seeded by run, step and micro-batch: a resumed run draws the same. */
-  readonly rng: Rng
-}
-
-/**
- * The result of a filter: 1 or 0 a token, or weights from 0 on. The loss of the kept tokens is divided by the
- * sum of weights ("kept", the default: the step's size does not depend on k) or by N ("valid").
- */
-export type Selection =
-  | Uint8Array
-  | Float32Array
-  | { readonly weights_N: Uint8Array | Float32Array; readonly divideBy: "kept" | "valid" }
 
 /** Of a filter that names services of its own, Own has each under its name. */
 export type Select<S extends Statistic, Own = unknown> = (input: Pick<Statistics, S> & FilterContext & Own) => Selection

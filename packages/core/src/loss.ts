@@ -3,16 +3,14 @@
  *
  * Letters: R rows of a chunk, V vocabulary, M numbers a row that a loss sums over the batch first.
  */
-import type { tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
-import type { Categorical } from "./categorical.ts"
 import { kindOf } from "./contract/brief.ts"
 import { checkDefinition, ownServices } from "./contract/definition.ts"
 import { checkedLoss, chunkNames } from "./contract/loss-contract.ts"
 import type { InvalidInput } from "./errors.ts"
 import type { Reference, Target } from "./frozen.ts"
-import type { FusedLoss } from "./fused-loss.ts"
+import type { LossChunk, LossFunctions } from "./loss-functions.ts"
 import {
   type FrozenModels,
   frozenOf,
@@ -24,54 +22,7 @@ import {
   ownOf,
 } from "./needs.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
-import type { SparseChunk, SparseLoss } from "./sparse-target.ts"
-
-/** Rows of one chunk. The tensors belong to the caller's tidy. */
-export interface LossChunk<WithTarget extends boolean = boolean> {
-  readonly draft: Categorical
-  /** The target's distributions; absent where the loss needs none. */
-  readonly target: WithTarget extends true ? Categorical : undefined
-  /** The gold token of each row, int32. */
-  readonly gold_R: tf.Tensor1D
-  /** One uniform draw in [0, 1) a row, for losses that sample: the same for `batch.rows`, value and gradient. */
-  readonly uniform_R: Float32Array
-  /** The result of `batch.combine`; empty for a loss without batch statistics. */
-  readonly batch: ReadonlyArray<number>
-}
-
-/**
- * A loss with its options fixed. All functions are synchronous and called inside a `tf.tidy`. Of a loss that names services
- * of its own, a chunk has each under its name.
- */
-export interface LossFunctions<WithTarget extends boolean, Own = unknown> {
-  /** The loss of each row, [R]; 0 or more and 0 at a perfect draft, unless the loss says otherwise. */
-  readonly value: (chunk: LossChunk<WithTarget> & Own) => tf.Tensor1D
-  /**
-   * Value, and its derivative by the draft's logits row by row: gradient_RV[i, v] = d loss_R[i] / d logits[i, v].
-   * Without it the step differentiates `value` by autodiff, on the chunk: correct, slower.
-   */
-  readonly gradient?: (chunk: LossChunk<WithTarget> & Own) => {
-    readonly loss_R: tf.Tensor1D
-    readonly gradient_RV: tf.Tensor2D
-  }
-  /** Statistics of the whole micro-batch that must be known before any row's value (TVD++). */
-  readonly batch?: {
-    /** M numbers a row, [R, M]; they are summed over the rows of the pass. */
-    readonly rows: (chunk: LossChunk<WithTarget> & Own) => tf.Tensor2D
-    /** From the M sums (double precision) and the number of rows to what `chunk.batch` holds. */
-    readonly combine: (sum_M: Float64Array, rows: number) => ReadonlyArray<number>
-  }
-  /**
-   * The loss from the target's top k with tail, or from samples. A loss without it is refused where the target comes from
-   * such a cache.
-   */
-  readonly sparse?: SparseLoss<Own>
-  /**
-   * The same loss as the native vocabulary head knows it, which then computes it without logits in memory. Without it, or
-   * without the native library, `value` and `gradient` run on chunks of logits.
-   */
-  readonly fused?: FusedLoss
-}
+import type { SparseChunk } from "./sparse-target.ts"
 
 /** A loss as the training step calls it. */
 export interface LossInstance extends LossFunctions<boolean> {

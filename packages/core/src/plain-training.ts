@@ -5,7 +5,8 @@
 import { type } from "arktype"
 import { goldCrossEntropy } from "./categorical.ts"
 import { defineFilter, type Select } from "./filter.ts"
-import { defineLoss, type LossFunctions } from "./loss.ts"
+import { defineLoss } from "./loss.ts"
+import type { LossFunctions } from "./loss-functions.ts"
 
 /** Weight 1 for all N tokens. */
 export const selectEveryToken: Select<never> = ({ N }) => new Uint8Array(N).fill(1)

@@ -6,23 +6,8 @@ import { checkDefinition } from "./contract/definition.ts"
 import { PluginFault } from "./contract/fault.ts"
 import { checkedTask } from "./contract/task-contract.ts"
 import type { DataError } from "./errors.ts"
+import type { TaskInstance } from "./example.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
-
-/** Text before the loss begins, and the text that is trained; the end-of-sequence token is added by the encoder. */
-export interface Example {
-  readonly prompt: string
-  readonly answer: string
-}
-
-export type Split = "train" | "validation" | "test"
-
-export interface TaskInstance {
-  readonly name: string
-  /** Deterministic: the same options give the same examples in the same order; splits share no example. */
-  readonly examples: (split: Split) => ReadonlyArray<Example>
-  /** True if the generated text solves the example. */
-  readonly score?: (example: Example, generated: string) => boolean
-}
 
 /** Where data sets come from; a task that needs a file asks this service, not the file system. */
 export class Datasets extends Context.Service<

@@ -1,5 +1,5 @@
 /** The contract of a filter, input and result, checked in every micro-batch, in trials and in laws. N valid tokens. */
-import type { FilterContext, Selection } from "../filter.ts"
+import type { FilterContext, Selection } from "../selection.ts"
 import { type Statistics, statisticNames } from "../statistics/index.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"

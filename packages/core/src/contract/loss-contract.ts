@@ -5,7 +5,7 @@
  */
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
-import type { LossChunk, LossFunctions } from "../loss.ts"
+import type { LossChunk, LossFunctions } from "../loss-functions.ts"
 import type { SparseChunk } from "../sparse-target.ts"
 import { kindOf } from "./brief.ts"
 import { guarded, PluginFault } from "./fault.ts"

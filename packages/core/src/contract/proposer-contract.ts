@@ -1,5 +1,5 @@
 /** The contract of proposers: what `make` and `propose` must return. Letters: V vocabulary. */
-import type { Proposal, ProposerParts } from "../proposer.ts"
+import type { Proposal, ProposerParts } from "../proposal.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { didYouMean } from "./nearest.ts"

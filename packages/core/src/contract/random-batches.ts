@@ -4,7 +4,7 @@
  * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary.
  */
 import { type Rng, seeded } from "@winnow/numerics"
-import type { FilterContext } from "../filter.ts"
+import type { FilterContext } from "../selection.ts"
 import { type Statistic, type Statistics, statisticNames, statistics } from "../statistics/index.ts"
 
 /** Everything that a filter may be given: all statistics, and the context. */

@@ -1,5 +1,5 @@
 /** The contract of a task: examples of two texts, and a score that says yes or no. */
-import type { Example, Split, TaskInstance } from "../task.ts"
+import type { Example, Split, TaskInstance } from "../example.ts"
 import { brief, kindOf } from "./brief.ts"
 import { guarded, PluginFault } from "./fault.ts"
 import { didYouMean } from "./nearest.ts"

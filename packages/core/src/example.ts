@@ -1,0 +1,19 @@
+/** Examples of a task, and the task as the lab reads it. */
+
+/** Text before the loss begins, and the text that is trained; the end-of-sequence token is added by the encoder. */
+export interface Example {
+  readonly prompt: string
+  readonly answer: string
+}
+
+/** A part of a data set. */
+export type Split = "train" | "validation" | "test"
+
+/** A task whose files are there. */
+export interface TaskInstance {
+  readonly name: string
+  /** Deterministic: the same options give the same examples in the same order; splits share no example. */
+  readonly examples: (split: Split) => ReadonlyArray<Example>
+  /** True if the generated text solves the example. */
+  readonly score?: (example: Example, generated: string) => boolean
+}

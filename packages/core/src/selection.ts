@@ -1,0 +1,28 @@
+/** The part of a filter's input that all filters have, and a filter's answer. */
+import type { Rng } from "@winnow/numerics"
+
+/** The part of a filter's input that every filter is given, whatever it needs. */
+export interface FilterContext {
+  /** Valid tokens of this micro-batch; at least 1. */
+  readonly N: number
+  /** The gold token's id. */
+  readonly gold_N: Int32Array
+  /** The index of each token's sequence in the micro-batch, from 0. */
+  readonly sequence_N: Int32Array
+  /** The token's position in its sequence, from 0. */
+  readonly position_N: Int32Array
+  /** Optimizer steps done so far, from 0, and in the whole stage. */
+  readonly step: number
+  readonly steps: number
+  /** Seeded by run, step and micro-batch: a resumed run draws the same. */
+  readonly rng: Rng
+}
+
+/**
+ * The result of a filter: 1 or 0 a token, or weights from 0 on. The loss of the kept tokens is divided by the
+ * sum of weights ("kept", the default: the step's size does not depend on k) or by N ("valid").
+ */
+export type Selection =
+  | Uint8Array
+  | Float32Array
+  | { readonly weights_N: Uint8Array | Float32Array; readonly divideBy: "kept" | "valid" }
