@@ -2,8 +2,9 @@
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { native, tf, withoutNative } from "@winnow/tensor"
-import { attention, type HeadLayout, sequenceFrame } from "./attention.ts"
+import { attention, sequenceFrame } from "./attention.ts"
 import { embedding, plainEmbedding } from "./embedding.ts"
+import type { HeadLayout } from "./head-layout.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 
 const random = (name: string, shape: ReadonlyArray<number>) =>

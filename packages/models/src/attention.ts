@@ -10,20 +10,9 @@
  */
 import type { Attends, Cache } from "@winnow/core"
 import { address, customGrad, type Native, native, output, product, tf } from "@winnow/tensor"
+import type { HeadLayout } from "./head-layout.ts"
 import { attentionMask, packedMask } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
-
-/** How the rows of a fused projection are laid out. */
-export interface HeadLayout {
-  /** Q. */
-  readonly heads: number
-  /** G: a divisor of Q. */
-  readonly kvHeads: number
-  /** h. */
-  readonly headSize: number
-  /** "kinds": all queries, all keys, all values; "heads": query, key and value of a head side by side (Q = G). */
-  readonly order: "kinds" | "heads"
-}
 
 /** Inputs that all layers of one forward pass share. */
 export interface AttentionFrame {

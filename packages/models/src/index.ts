@@ -1,10 +1,4 @@
-export {
-  attention,
-  type HeadLayout,
-  plainAttention,
-  type SequenceFrame,
-  sequenceFrame,
-} from "./attention.ts"
+export { attention, plainAttention, type SequenceFrame, sequenceFrame } from "./attention.ts"
 export { architectureFromConfig, type ConfigKeys } from "./config.ts"
 export {
   all,
@@ -21,6 +15,7 @@ export { plainDecoding } from "./decoding.ts"
 export { embedding, plainEmbedding } from "./embedding.ts"
 export * from "./family.ts"
 export * from "./files.ts"
+export type { HeadLayout } from "./head-layout.ts"
 export { initialise } from "./initialise.ts"
 export * from "./initialise-head.ts"
 export type { Activation, Description, Instruction, Matrix, Norm, Rotation } from "./instructions.ts"

@@ -8,8 +8,8 @@
  * Letters: N tokens, d hidden size, V vocabulary, h head size, Q query heads, G key-value heads.
  */
 import type { Attends, ParameterSpec, Stored } from "@winnow/core"
-import type { HeadLayout } from "./attention.ts"
-import type { RotarySpec } from "./rotary-tables.ts"
+import type { HeadLayout } from "./head-layout.ts"
+import type { RotarySpec } from "./rotary-spec.ts"
 
 /** Names of a linear layer's parameters: weight [outputs, inputs], bias [outputs]. */
 export interface Matrix {

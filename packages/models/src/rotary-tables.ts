@@ -5,21 +5,8 @@
  */
 import type { Attends } from "@winnow/core"
 import type { Description } from "./instructions.ts"
-import { type Frequencies, type RopeScaling, rotaryFrequencies } from "./rope-scaling.ts"
-
-/** The rotary embedding of one architecture. */
-export interface RotarySpec {
-  readonly headSize: number
-  /** Entries of each head that are rotated: even, at most the head size. */
-  readonly rotated: number
-  /** Entries that the frequencies are of: `rotated`, or one less where that would be odd. */
-  readonly exponents?: number
-  readonly theta: number
-  readonly maxLength: number
-  readonly scaling?: RopeScaling | undefined
-  /** Factor of queries and keys alike; h^-1/4 if left out. */
-  readonly factor?: number
-}
+import { type Frequencies, rotaryFrequencies } from "./rope-scaling.ts"
+import type { RotarySpec } from "./rotary-spec.ts"
 
 /** Tables [rows, r / 2] each, times the factor of queries and keys. */
 export interface RotaryTables {

@@ -10,9 +10,10 @@
  */
 import { tf } from "@winnow/tensor"
 import { positionsOf } from "./positions.ts"
-import { checkPositions, type RotarySpec, rotaryScale, rotaryTables } from "./rotary-tables.ts"
+import type { RotarySpec } from "./rotary-spec.ts"
+import { checkPositions, rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
-export type { RotarySpec } from "./rotary-tables.ts"
+export type { RotarySpec } from "./rotary-spec.ts"
 
 /** Tables of one forward pass: either tables or, when all new tokens share one position, one matrix. */
 export interface RotaryFrame {
