@@ -31,7 +31,7 @@ const topBottom = (name: string, setup: Setup, steps: number, learningRates: Rea
     },
     about: "adaspec",
     seeds: [1, 2, 3, 4, 5],
-    tuning: { learningRates: [...learningRates], prompts: 160 },
+    sweep: { over: { "optimizer.learningRate": [...learningRates] }, prompts: 160 },
     plugins: [none, random, adaspec, kl],
   })
 }

@@ -51,7 +51,7 @@ const computeMatched = (name: string, setup: Setup, steps: number, learningRates
     }),
     about: "adaspec",
     seeds: [1, 2, 3, 4, 5],
-    tuning: { learningRates: [...learningRates], prompts: 160 },
+    sweep: { over: { "optimizer.learningRate": [...learningRates] }, prompts: 160 },
     plugins: [none, random, adaspec, kl],
   })
 }

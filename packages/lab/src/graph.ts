@@ -51,7 +51,7 @@ export interface Graph {
   readonly architectures: Architectures
   /** The experiment with every number known, as far as its trials are. */
   readonly settled: Settled
-  /** The trainings that the learning rates are chosen by. */
+  /** The trainings that settings are chosen by. */
   readonly trials: ReadonlyArray<Stage>
 }
 
@@ -70,7 +70,7 @@ const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
  *
  * @param texts the examples of the experiment's tasks
  * @param sizesOf mean lengths of the encoded data if it is there: for estimates, and for steps that cost what an arm costs
- * @param judge gives the acceptance of trials; where it does not know one, the middle learning rate stands in
+ * @param judge gives the scores of trials; where it does not know one, the middle of the grid stands in
  * @error InvalidInput for vocabularies that preflight would refuse; DataError for a target folder that cannot be read
  */
 export const buildGraph = <E = never, R = never>(

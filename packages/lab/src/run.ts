@@ -35,9 +35,10 @@ import type { Stage, StageError } from "./stage.ts"
 import { sharedModels } from "./stages/models.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
+import { scoreOf } from "./stages/trial.ts"
 import { type Artifact, Store, type StoreService } from "./store/store.ts"
 import { makeStudyRecord } from "./study/plan.ts"
-import { type StudyRecord, studyRecord } from "./study/record.ts"
+import { parseStudy, type StudyRecord } from "./study/record.ts"
 import { readTexts, type Texts } from "./texts.ts"
 import { untoldPlugins } from "./untold.ts"
 
@@ -94,13 +95,11 @@ export const judgedBefore =
     Effect.succeed(
       trials.map(({ judged }) => {
         const found = store.find(judged.kind, judged.key)
-        return found && acceptanceOf(found)
+        return found && scoreOf(found)
       }),
     )
 
-const acceptanceOf = ({ manifest }: Artifact) => manifest.summary["greedyAcceptance"] as number | null
-
-/** Runs trials. A training that stopped itself is a trial without acceptance; any other failure ends the run. */
+/** Runs trials. A training that stopped itself is a trial without a score; any other failure ends the run. */
 const judgedNow =
   (run: RunMore): Judge<StageError, Datasets | Store | Progress> =>
   (trials) =>
@@ -108,7 +107,7 @@ const judgedNow =
       const outcome = yield* run(trials.map(({ judged }) => judged))
       return yield* Effect.forEach(trials, ({ judged }) => {
         const failure = failureOf(judged, outcome)
-        if (failure === undefined) return Effect.succeed(acceptanceOf(outcome.artifacts.get(judged.key)!))
+        if (failure === undefined) return Effect.succeed(scoreOf(outcome.artifacts.get(judged.key)!))
         return failure.error._tag === "TrainingStopped" ? Effect.succeed(null) : failed(failure)
       })
     })
@@ -215,10 +214,10 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       const text = `${of} are longer than ${resolved.maxLength} tokens and are not measured on`
       report({ _tag: "note", text })
     }
-    const tuned = resolved.tuning && (yield* readSplit(data, "validation")).examples.length
-    if (resolved.tuning && tuned! < resolved.tuning.prompts) {
+    const searched = resolved.sweep && (yield* readSplit(data, "validation")).examples.length
+    if (resolved.sweep && searched! < resolved.sweep.prompts) {
       const problems = [
-        `tuning.prompts is ${resolved.tuning.prompts}, the validation split has ${tuned} examples within maxLength ${resolved.maxLength}; ask for fewer`,
+        `sweep.prompts is ${resolved.sweep.prompts}, the validation split has ${searched} examples within maxLength ${resolved.maxLength}; ask for fewer`,
       ]
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }
@@ -239,7 +238,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
 export const readRecord = (directory: string): RunRecord | undefined => {
   try {
     const json: unknown = parseJson(readFileSync(join(directory, "run.json"), "utf8"))
-    const study = studyRecord(json)
+    const study = parseStudy(json)
     return study instanceof type.errors ? parseRecord(json) : study.drafts
   } catch {
     return undefined

@@ -44,6 +44,9 @@ const ordered = defineFilter({
       draftLoss_N.map((x, n) => (x > referenceLoss_N[n]! === (order === "top") ? 1 : n === 0 ? 0.5 : 0)),
 })
 
+const rates = { "optimizer.learningRate": [1e-3, 1e-2] }
+const rateOf = ({ set }: { readonly set: Readonly<Record<string, unknown>> }) => set["optimizer.learningRate"] as number
+
 const budget = { steps: 8, batchSize: 6, optimizer: { warmup: 2 } }
 const reference = distilled({ filter: everything(), loss: squares(), ...budget, batchSize: 3 })
 const selective = arm({ filter: ordered({ k: 0.5 }), loss: squares(), ...budget })
@@ -121,7 +124,7 @@ test("what cannot be settled is refused, with what there is", async () => {
     await refused({ all: { ...all, start: artifactOf("reference"), reference: { kind: "average", decay: 0.5 } } }),
   ).toContain("reference average is no trained model")
   expect(await refused({ all: { ...all, filter: shuffled(everything()) } })).toContain("which reads none")
-  expect(await refused({ all }, { tuning: { learningRates: [1e-3, 1e-2], seed: 1 } })).toContain("tuning.seed")
+  expect(await refused({ all }, { sweep: { over: rates, seed: 1 } })).toContain("sweep.seed")
   expect(await refused({ all }, { capacity: selective as never })).toContain("filter without a reference")
 })
 
@@ -137,7 +140,7 @@ const run = (e: Experiment) =>
 test("every control runs, and spends what it says; rates are chosen for each on the validation split", async () => {
   const { record, directory } = await run({
     ...experiment,
-    tuning: { learningRates: [1e-3, 1e-2], prompts: 6 },
+    sweep: { over: rates, prompts: 6 },
     capacity: arm({ filter: everything(), loss: squares(), ...budget, steps: 12 }),
   })
   const row = (name: string) => record.rows.find((r) => r.name === name)!
@@ -151,43 +154,40 @@ test("every control runs, and spends what it says; rates are chosen for each on 
   expect(existsSync(join(directory, "report.html"))).toBe(true)
 
   const { settled, leaves } = await Effect.runPromise(
-    Effect.flatMap(resolve({ ...experiment, tuning: { learningRates: [1e-3, 1e-2], prompts: 6 } }), (r) =>
+    Effect.flatMap(resolve({ ...experiment, sweep: { over: rates, prompts: 6 } }), (r) =>
       graphOf(
         r,
         () => ({ length: 14, trained: 11, examples: 12 }),
         // Every trial of a name is the better, the larger its rate; one never trains to its end.
-        (trials) =>
-          Effect.succeed(trials.map((t) => (t.name === "bottom" && t.learningRate > 5e-3 ? null : t.learningRate))),
+        (trials) => Effect.succeed(trials.map((t) => (t.name === "bottom" && rateOf(t) > 5e-3 ? null : rateOf(t)))),
       ),
     ),
   )
-  expect(settled.tuning!.arms.map(({ name }) => name)).toEqual(["reference", ...settled.arms.map(({ name }) => name)])
+  expect(settled.sweep!.arms.map(({ name }) => name)).toEqual(["reference", ...settled.arms.map(({ name }) => name)])
   for (const { name, optimizer, reference } of settled.arms) {
     expect(optimizer.learningRate).toBe(name === "bottom" ? 1e-3 : 1e-2)
     if (reference?.kind === "distilled") expect(reference.optimizer.learningRate).toBe(1e-2)
   }
   // who looks them up finds nothing of the training that stopped itself, and settles alike
   const lookedUp = await Effect.runPromise(
-    Effect.flatMap(resolve({ ...experiment, tuning: { learningRates: [1e-3, 1e-2], prompts: 6 } }), (r) =>
+    Effect.flatMap(resolve({ ...experiment, sweep: { over: rates, prompts: 6 } }), (r) =>
       graphOf(
         r,
         () => ({ length: 14, trained: 11, examples: 12 }),
         (trials) =>
-          Effect.succeed(
-            trials.map((t) => (t.name === "bottom" && t.learningRate > 5e-3 ? undefined : t.learningRate)),
-          ),
+          Effect.succeed(trials.map((t) => (t.name === "bottom" && rateOf(t) > 5e-3 ? undefined : rateOf(t)))),
       ),
     ),
   )
   expect(lookedUp.leaves.map(({ key }) => key)).toEqual(leaves.map(({ key }) => key))
-  expect(settled.tuning!.arms.find(({ name }) => name === "bottom")).toEqual({
+  expect(settled.sweep!.arms.find(({ name }) => name === "bottom")).toEqual({
     name: "bottom",
     tried: [
-      { learningRate: 1e-3, greedyAcceptance: 1e-3 },
-      { learningRate: 1e-2, greedyAcceptance: null },
+      { name: "rate 0.001", set: { "optimizer.learningRate": 1e-3 }, score: 1e-3 },
+      { name: "rate 0.01", set: { "optimizer.learningRate": 1e-2 }, score: null },
     ],
-    chosen: 1e-3,
-    atEdge: true,
+    chosen: { "optimizer.learningRate": 1e-3 },
+    edges: ["optimizer.learningRate"],
   })
 }, 60_000)
 

@@ -1,128 +1,121 @@
 /**
- * From what an experiment asks for to what its arms are: a learning rate chosen on the validation split, steps that cost what
- * another arm costs. The outcome is a function of the experiment and of artifacts, so every process settles alike.
+ * From what an experiment asks for to what its arms are: settings chosen on the validation split, steps that cost what another
+ * arm costs. The outcome is a function of the experiment and of artifacts, so every process settles alike.
  */
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Arm, cellStages, paidFor, type Shared, startOf } from "./cells.ts"
 import { plainSpec, type Resolved, type ResolvedArm } from "./experiment/resolve.ts"
+import {
+  atSettings,
+  type Chosen,
+  chooseBest,
+  type Point,
+  pointsOf,
+  type Settings,
+  type Sweep,
+  type SweepMeasure,
+  sweepMeasures,
+} from "./experiment/sweep.ts"
 import type { Stage } from "./stage.ts"
-import { rolloutsStage } from "./stages/rollouts.ts"
-import { trialStage } from "./stages/trial.ts"
+import type { Begun } from "./stages/start.ts"
+import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
 
-/** One rate that an arm, or a reference, was tried with. */
-export interface Tried {
-  readonly learningRate: number
-  /** On the validation split; null where training stopped itself. */
-  readonly greedyAcceptance: number | null
-}
-
-/** How one arm's or reference's rate was chosen. */
-export interface TunedArm {
-  readonly name: string
-  readonly tried: ReadonlyArray<Tried>
-  readonly chosen: number
-  /** True if the best was the smallest or the largest that was tried: a better one may lie beyond. */
-  readonly atEdge: boolean
-}
-
-export interface TuningRecord {
-  readonly seed: number
+/** A search that was made: all that was tried, and what was chosen. */
+export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "prompts"> {
+  readonly by: SweepMeasure
   readonly dataset: string
-  readonly prompts: number
   readonly gamma: number
-  readonly learningRates: ReadonlyArray<number>
-  readonly arms: ReadonlyArray<TunedArm>
+  /** The references first. */
+  readonly arms: ReadonlyArray<Chosen>
 }
 
 /** An experiment of which every number is known. */
-export interface Settled extends Omit<Resolved, "arms" | "capacity" | "tuning"> {
+export interface Settled extends Omit<Resolved, "arms" | "capacity" | "sweep"> {
   readonly arms: ReadonlyArray<Arm>
   readonly capacity: Arm | undefined
-  readonly tuning: TuningRecord | null
+  readonly sweep: SweepRecord | null
 }
 
-/** A training that is judged by the acceptance of its draft on the validation split. */
+/** A training that is judged on the validation split. */
 export interface Trial {
   readonly name: string
-  readonly learningRate: number
+  readonly set: Settings
   readonly trained: Stage
   readonly judged: Stage
 }
 
-/** Greedy acceptance of each trial, null where its training stopped itself; undefined where it has not been run (plans). */
+/** The score of each trial, null where its training stopped itself; undefined where it has not been run (plans). */
 export type Judge<E = never, R = never> = (
   trials: ReadonlyArray<Trial>,
 ) => Effect.Effect<ReadonlyArray<number | null | undefined>, E, R>
 
-const withRate = <T extends object>(training: T, learningRate: number): T =>
-  "optimizer" in training ? { ...training, optimizer: { ...(training.optimizer as object), learningRate } } : training
+/** Arms by name. */
+type Arms = ReadonlyMap<string, Arm>
 
-/** The rate with the best acceptance, of equal ones the smallest; the middle one where nothing is known yet. */
-const choose = (
-  name: string,
-  tried: ReadonlyArray<Tried & { readonly known: boolean }>,
-): Effect.Effect<TunedArm, InvalidInput> => {
-  const sorted = tried.toSorted((a, b) => a.learningRate - b.learningRate)
-  // A process that only looks trials up finds none of a training that stopped itself: beside others it counts as stopped.
-  let best = sorted.some(({ known }) => known) ? -1 : sorted.length >> 1
-  if (best < 0)
-    for (const [i, { greedyAcceptance }] of sorted.entries())
-      if (greedyAcceptance !== null && (best < 0 || greedyAcceptance > sorted[best]!.greedyAcceptance!)) best = i
-  if (best < 0) {
-    const problems = [
-      `training stopped itself at every rate, ${sorted.map((t) => t.learningRate).join(", ")}: add lower ones`,
-    ]
-    return Effect.fail(new InvalidInput({ what: `tuning of ${name}`, problems }))
+/** The arms in an order in which each comes after those that it begins with, or whose cost it has; those of one level together. */
+const levelsOf = (arms: ReadonlyArray<ResolvedArm>): ReadonlyArray<ReadonlyArray<ResolvedArm>> => {
+  const before = ({ start, steps }: ResolvedArm) => [
+    ...(start.kind === "arm" ? [start.arm] : []),
+    ...(typeof steps === "number" ? [] : [steps.computeOf]),
+  ]
+  const levels: Array<ReadonlyArray<ResolvedArm>> = []
+  const done = new Set<string>()
+  while (done.size < arms.length) {
+    // `resolve` has seen that no arm waits for itself.
+    const next = arms.filter((arm) => !done.has(arm.name) && before(arm).every((name) => done.has(name)))
+    levels.push(next)
+    for (const { name } of next) done.add(name)
   }
-  return Effect.succeed({
-    name,
-    tried: sorted.map(({ learningRate, greedyAcceptance }) => ({ learningRate, greedyAcceptance })),
-    chosen: sorted[best]!.learningRate,
-    atEdge: best === 0 || best === sorted.length - 1,
-  })
+  return levels
 }
 
-/** Arms with a number of steps: those that cost what another costs get as many as that pays for. */
+/** An arm with a number of steps: one that costs what another costs gets as many as that pays for. */
 const withSteps = (
-  resolved: Resolved,
+  { config: _, ...arm }: ResolvedArm,
+  others: Arms,
   shared: Shared,
-  arms: ReadonlyArray<ResolvedArm>,
-): Effect.Effect<ReadonlyArray<Arm>, InvalidInput | DataError> =>
+  start: Begun,
+  seed: number,
+): Effect.Effect<Arm, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const [seed] = resolved.seeds as readonly [number]
-    const start = yield* startOf(resolved, shared, seed)
-    const byName = new Map(arms.map((arm) => [arm.name, arm as Arm])) // those that arms begin with have a number of steps
+    const { steps } = arm
+    if (typeof steps === "number") return { ...arm, steps }
     const costOf = (arm: Arm) =>
-      Effect.map(cellStages(arm, shared, start, seed, byName), ({ trained }) => {
+      Effect.map(cellStages(arm, shared, start, seed, others), ({ trained }) => {
         const flops = (stages: ReadonlyArray<Stage>) => stages.reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
         return { steps: flops([trained]), all: flops(paidFor(trained)) }
       })
-    const settled: Array<Arm> = []
-    for (const { config: _, ...arm } of arms) {
-      const { steps } = arm
-      if (typeof steps === "number") {
-        settled.push({ ...arm, steps })
-        continue
-      }
-      const other = arms.find(({ name }) => name === steps.computeOf)!
-      const { all } = yield* costOf(other as Arm) // `resolve` has seen that its steps are a number
-      const thousand = yield* costOf({ ...arm, steps: 1000 })
-      const left = all - (thousand.all - thousand.steps)
-      if (!(left > 0)) {
-        const problems = [`its reference and caches cost more than all of ${other.name}: no steps are left for it`]
-        return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
-      }
-      settled.push({ ...arm, steps: Math.max(1, Math.round((1000 * left) / thousand.steps)) })
+    const { all } = yield* costOf(others.get(steps.computeOf)!)
+    const thousand = yield* costOf({ ...arm, steps: 1000 })
+    const left = all - (thousand.all - thousand.steps)
+    if (!(left > 0)) {
+      const problems = [`its reference and caches cost more than all of ${steps.computeOf}: no steps are left for it`]
+      return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
     }
-    return settled
+    return { ...arm, steps: Math.max(1, Math.round((1000 * left) / thousand.steps)) }
   })
 
-/** The arms that train references, one for each reference that differs, under the names that trials have. */
-const referencesOf = (arms: ReadonlyArray<Arm>) =>
+/** The trials of one arm or reference; none where the grid has no setting of it. */
+interface Candidates {
+  readonly name: string
+  readonly trials: ReadonlyArray<Trial & { readonly point: string }>
+}
+
+const candidates = <T, E, R>(
+  name: string,
+  points: ReadonlyArray<Point<T>>,
+  trialAt: (point: Point<T>) => Effect.Effect<Candidates["trials"][number], E, R>,
+): Effect.Effect<Candidates, E, R> =>
+  Effect.map(Effect.forEach(points.length === 1 ? [] : points, trialAt), (trials) => ({ name, trials }))
+
+type TrainedReference = Extract<NonNullable<Arm["reference"]>, { kind: "distilled" | "trained" }>
+
+/** References that are trained, each that differs once, under the names that trials have. */
+const referencesOf = (arms: ReadonlyArray<ResolvedArm>) =>
   Effect.gen(function* () {
-    const found = new Map<string, NonNullable<Arm["reference"]>>()
+    const found = new Map<string, TrainedReference>()
     for (const { reference } of arms)
       if (reference?.kind === "distilled" || reference?.kind === "trained")
         found.set(canonicalJson(yield* plainSpec(reference)), reference)
@@ -132,7 +125,8 @@ const referencesOf = (arms: ReadonlyArray<Arm>) =>
 /**
  * Settles an experiment.
  *
- * References are tried first, then the arms, against the reference at its chosen rate.
+ * References are tried first, then the arms against the reference as it was chosen; an arm that begins with another one, or
+ * costs what it costs, after that one.
  *
  * @param judge runs trials, or looks up what is known of them
  */
@@ -142,92 +136,109 @@ export const settle = <E, R>(
   judge: Judge<E, R>,
 ): Effect.Effect<Settled, InvalidInput | DataError | E, R> =>
   Effect.gen(function* () {
-    const { tuning, measure, task, capacity } = resolved
-    const arms = yield* withSteps(resolved, shared, resolved.arms)
-    const ofCapacity = capacity && (yield* withSteps(resolved, shared, [capacity]))[0]
-    if (tuning === undefined) return { ...resolved, arms, capacity: ofCapacity, tuning: null }
+    const { sweep, measure, task, capacity } = resolved
+    const [first] = resolved.seeds as readonly [number]
+    const costed = yield* startOf(resolved, shared, first)
+    const settled = new Map<string, Arm>()
+    const stepsOf = (arm: ResolvedArm) => withSteps(arm, settled, shared, costed, first)
+    const inOrder = () => resolved.arms.map(({ name }) => settled.get(name)!)
+    const ofCapacity = capacity && (yield* stepsOf(capacity))
+    if (sweep === undefined) {
+      for (const level of levelsOf(resolved.arms)) for (const arm of level) settled.set(arm.name, yield* stepsOf(arm))
+      return { ...resolved, arms: inOrder(), capacity: ofCapacity, sweep: null }
+    }
 
-    const { learningRates, seed, prompts } = tuning
+    const { over, by, seed, prompts } = sweep
     const start = yield* startOf(resolved, shared, seed)
-    const validation = { ...measure, split: "validation", prompts } as const
-    const rollouts = rolloutsStage(validation, "greedy", shared)
-    const trialOf = (name: string, learningRate: number, trained: Stage): Trial => ({
+    const trialOf = trialsBy(by, measure, prompts, shared)
+    const trial = (name: string, { set, name: point }: Point<unknown>, trained: Stage) => ({
       name,
-      learningRate,
+      set,
+      point,
       trained,
-      judged: trialStage({
-        label: `try ${name}, rate ${learningRate}`,
-        draft: trained,
-        rollouts,
-        gamma: measure.gamma,
-      }),
+      judged: trialOf(`try ${name}, ${point}`, trained),
     })
-    const tune = (all: ReadonlyArray<ReadonlyArray<Trial>>) =>
+    const choose = (all: ReadonlyArray<Candidates>) =>
       Effect.gen(function* () {
-        const acceptance = yield* judge(all.flat())
+        const scores = yield* judge(all.flatMap(({ trials }) => trials))
         let at = 0
-        return yield* Effect.forEach(all, (trials) =>
-          choose(
-            trials[0]!.name,
-            trials.map(({ learningRate }) => {
-              const found = acceptance[at++]
-              return { learningRate, greedyAcceptance: found ?? null, known: found !== undefined }
+        return yield* Effect.forEach(all, ({ name, trials }) =>
+          chooseBest(
+            name,
+            sweepMeasures[by],
+            trials.map(({ point, set }) => {
+              const score = scores[at++]
+              return { name: point, set, score: score ?? null, known: score !== undefined }
             }),
           ),
         )
       })
-    const references = yield* referencesOf(arms)
-    const tunedReferences = yield* tune(
+
+    const references = yield* referencesOf(resolved.arms)
+    const [some] = resolved.arms as readonly [ResolvedArm]
+    const chosenReferences = yield* choose(
       yield* Effect.forEach(references, ({ name, reference }) =>
-        Effect.forEach(learningRates, (rate) =>
+        candidates(name, pointsOf(reference, sweep), (point) =>
           Effect.map(
-            // an arm that begins with the reference would train it: its reference is that stage
+            // An arm that begins with the reference would train it: its reference is that stage.
             cellStages(
               {
-                ...arms[0]!,
+                ...some,
+                steps: 1,
                 name,
                 start: { kind: "draft" },
-                reference: withRate(reference, rate),
+                reference: point.training,
                 filterNeedsReference: false,
               },
               shared,
               start,
               seed,
             ),
-            (cell) => trialOf(name, rate, cell.reference!),
+            (cell) => trial(name, point, cell.reference!),
           ),
         ),
       ),
     )
-    const rateOf = new Map(references.map(({ key }, i) => [key, tunedReferences[i]!.chosen]))
-    const compared: ReadonlyArray<Arm> = yield* Effect.forEach(arms, (arm) =>
+    const settingsOf = new Map(references.map(({ key }, i) => [key, chosenReferences[i]!.chosen]))
+    const compared = (arm: ResolvedArm) =>
       Effect.gen(function* () {
         const { reference } = arm
-        const rate = reference && rateOf.get(canonicalJson(yield* plainSpec(reference)))
-        return rate === undefined ? arm : { ...arm, reference: withRate(reference!, rate) }
-      }),
-    )
-    const tunedArms = yield* tune(
-      yield* Effect.forEach(compared, (arm) =>
-        Effect.forEach(learningRates, (rate) =>
-          Effect.map(
-            cellStages({ ...withRate(arm, rate), name: `${arm.name} at rate ${rate}` }, shared, start, seed),
-            ({ trained }) => trialOf(arm.name, rate, trained),
+        const set = reference && settingsOf.get(canonicalJson(yield* plainSpec(reference)))
+        return set === undefined ? arm : { ...arm, reference: atSettings(reference!, set) }
+      })
+
+    const chosenArms = new Map<string, Chosen>()
+    for (const level of levelsOf(resolved.arms)) {
+      const arms = yield* Effect.forEach(level, compared)
+      const chosen = yield* choose(
+        yield* Effect.forEach(arms, (arm) =>
+          candidates(arm.name, pointsOf(arm, sweep), (point) =>
+            Effect.gen(function* () {
+              const tried = yield* stepsOf(point.training)
+              const name = `${arm.name} at ${point.name}`
+              const { trained } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
+              return trial(arm.name, point, trained)
+            }),
           ),
         ),
-      ),
-    )
+      )
+      for (const [i, arm] of arms.entries()) {
+        chosenArms.set(arm.name, chosen[i]!)
+        settled.set(arm.name, yield* stepsOf(atSettings(arm, chosen[i]!.chosen)))
+      }
+    }
     return {
       ...resolved,
-      arms: compared.map((arm, i) => withRate(arm, tunedArms[i]!.chosen)),
+      arms: inOrder(),
       capacity: ofCapacity,
-      tuning: {
+      sweep: {
         seed,
+        by,
         dataset: `${task.name}/validation`,
         prompts,
         gamma: measure.gamma,
-        learningRates: learningRates.toSorted((a, b) => a - b),
-        arms: [...tunedReferences, ...tunedArms],
+        over,
+        arms: [...chosenReferences, ...resolved.arms.map(({ name }) => chosenArms.get(name)!)],
       },
     }
   })

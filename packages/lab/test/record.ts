@@ -209,7 +209,7 @@ const record = (
     verdict: "",
     rows: rows.map(({ row, kept, figures }) => ({ ...row, kept: keptFigures(kept, figures, arms[0]!.figures) })),
     differences: [...differencesOf(arms)],
-    tuning: null,
+    sweep: null,
     capacity: null,
     missing: [],
     conclusions: [],
@@ -263,14 +263,16 @@ export const aComparison = (options: { seeds?: number; prompts?: number } = {}):
     { name: "capacity", role: "capacity", chance: 0.73, steps: 8000 },
   ]
   const rates = [0.001, 0.003, 0.01]
+  const setAt = (learningRate: number | undefined) => ({ "optimizer.learningRate": learningRate })
   const tried = (name: string, best: number, atEdge: boolean) => ({
     name,
     tried: rates.map((learningRate, i) => ({
-      learningRate,
-      greedyAcceptance: atEdge && i === 2 ? null : 0.6 - 0.03 * Math.abs(i - best),
+      name: `rate ${learningRate}`,
+      set: setAt(learningRate),
+      score: atEdge && i === 2 ? null : 0.6 - 0.03 * Math.abs(i - best),
     })),
-    chosen: rates[best]!,
-    atEdge,
+    chosen: setAt(rates[best]),
+    edges: atEdge ? ["optimizer.learningRate"] : [],
   })
   const names = rows.flatMap(({ name, role }) => (role === undefined ? [name] : []))
   const first = record(rows, { seeds: 5, prompts: 160, ...options })
@@ -288,12 +290,13 @@ export const aComparison = (options: { seeds?: number; prompts?: number } = {}):
     part: "arithmetic",
     name: "compute-matched",
     question: "Does choosing tokens help a draft when all arms are given the same compute?",
-    tuning: {
+    sweep: {
       seed: 0,
+      by: "greedyAcceptance" as const,
       dataset: "arithmetic/validation",
       prompts: 100,
       gamma,
-      learningRates: rates,
+      over: { "optimizer.learningRate": [...rates] },
       flops: 8.1e12,
       arms: [
         tried("reference", 1, false),

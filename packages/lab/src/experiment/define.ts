@@ -1,8 +1,9 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
 import type { AnyUse, FilterUse, LossUse, Plugin, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
-import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec, TuningSpec } from "./spec.ts"
+import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
+import type { SweepSpec } from "./sweep.ts"
 
 /** An arm. `Lacks` names the services that its plugins need and neither the arm nor every experiment brings. */
 export interface Arm<out Lacks = unknown> extends ArmTraining {
@@ -57,8 +58,8 @@ export interface Experiment {
   readonly measure?: MeasureSpec
   /** The question that is asked of the drafts, with stages and tables of its own; a distillation if left out. */
   readonly study?: StudyUse
-  /** Chooses each arm's and reference's learning rate on the validation split, by one search of equal size for all. */
-  readonly tuning?: TuningSpec
+  /** Chooses settings of each arm and reference on the validation split, such as the learning rate, by one grid for all. */
+  readonly sweep?: SweepSpec
   /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
   readonly capacity?: Arm<never>
   /** The services that filters and losses ask for, such as a judge, under names of the author's choice. */

@@ -8,38 +8,55 @@ const targetOf = ({ kind, model, seed, path, ...training }: Node): Node =>
     : { kind: "fresh", model, ...(seed === undefined ? {} : { seed }), pretraining: training }
 
 /** A reference on clean text had a task of its own beside its steps. */
-const referenceOf = ({ kind, task, ...training }: Node): Node =>
-  kind === "clean-text"
-    ? { kind: "trained", ...training, ...(task === undefined ? {} : { text: { kind: "task", task } }) }
-    : { kind, ...training }
+const referenceOf = (reference: Node): Node => {
+  if (reference["kind"] !== "clean-text") return reference
+  const { kind: _, task, ...training } = reference
+  return { kind: "trained", ...training, ...(task === undefined ? {} : { text: { kind: "task", task } }) }
+}
 
 /** An arm began with the drafts' start or with its reference, by a name; a placebo was a flag of the arm. */
-const armOf = ({ from, reference, shuffleReference, ...arm }: Node): Node => ({
+const armOf = ({ from, shuffleReference, ...arm }: Node): Node => ({
   ...arm,
-  ...(isNode(reference) ? { reference: referenceOf(reference) } : {}),
+  ...(isNode(arm["reference"]) ? { reference: referenceOf(arm["reference"]) } : {}),
   ...(from === undefined ? {} : { start: { kind: from === "start" ? "draft" : from } }),
   ...(shuffleReference === true && isNode(arm["filter"])
     ? { filter: { name: "shuffled", options: { of: { kind: "filter", ...arm["filter"] } } } }
     : {}),
 })
 
+/** A search was one for learning rates. */
+const sweepOf = ({ learningRates, ...sweep }: Node): Node => ({
+  over: { "optimizer.learningRate": learningRates },
+  by: "greedyAcceptance",
+  ...sweep,
+})
+
+/** The drafts' start was their model and its training. */
+const draftOf = (draft: Node): Node => (isNode(draft["model"]) ? { start: { kind: "fresh", ...draft } } : draft)
+
 const each = (node: Node, of: (inner: Node) => Node): Node =>
   Object.fromEntries(Object.entries(node).map(([key, inner]) => [key, isNode(inner) ? of(inner) : inner]))
+
+const isEarlierTarget = ({ kind }: Node): boolean => kind === "trained" || kind === "pretrained"
+
+/** The settings that have moved, by their old name: the new name, and the value as it is now. */
+const moved: Readonly<Record<string, (value: Node) => readonly [name: string, value: Node]>> = {
+  target: (target) => ["target", isEarlierTarget(target) ? targetOf(target) : target],
+  draft: (draft) => ["draft", draftOf(draft)],
+  arms: (arms) => ["arms", each(arms, armOf)],
+  capacity: (arm) => ["capacity", armOf(arm)],
+  tuning: (tuning) => ["sweep", sweepOf(tuning)],
+}
 
 /**
  * The config of a run as this version writes it; one that has that form already stays as it is.
  *
  * @param config as its run.json holds it
  */
-export const configInCurrentForm = (config: Node): Node => {
-  const { target, draft, arms, capacity, ...rest } = config
-  const isEarlier = isNode(target) && (target["kind"] === "trained" || target["kind"] === "pretrained")
-  if (!isEarlier) return config
-  return {
-    ...rest,
-    target: targetOf(target),
-    draft: isNode(draft) ? { start: { kind: "fresh", ...draft } } : draft,
-    arms: isNode(arms) ? each(arms, armOf) : arms,
-    ...(isNode(capacity) ? { capacity: armOf(capacity) } : {}),
-  }
-}
+export const configInCurrentForm = (config: Node): Node =>
+  Object.fromEntries(
+    Object.entries(config).map(([key, value]) => {
+      const move = Object.hasOwn(moved, key) ? moved[key] : undefined
+      return move !== undefined && isNode(value) ? move(value) : [key, value]
+    }),
+  )

@@ -37,7 +37,7 @@ const all: ReadonlyArray<readonly [string, Experiment]> = [
           filter: both(schedule(behind(), { k: linear(1, 0.3, { end: 0.5 }) }), shuffled(behind({ k: 0.9 }))),
         },
       },
-      tuning: { learningRates: [0.001, 0.003, 0.01], seed: 9, prompts: 3 },
+      sweep: { over: { "optimizer.learningRate": [0.001, 0.003, 0.01] }, seed: 9, prompts: 3 },
       capacity: arm({ filter: everything(), loss: squares(), steps: 20, batchSize: 4 }),
     },
   ],

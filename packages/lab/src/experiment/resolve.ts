@@ -24,21 +24,13 @@ import type { Experiment } from "./define.ts"
 import { ownStarts } from "./places.ts"
 import { pluginFields } from "./plugin-fields.ts"
 import { serviceProblem } from "./services.ts"
-import {
-  armSpec,
-  type draftSpec,
-  experimentSpec,
-  type measureSpec,
-  type referenceSpec,
-  type tokenizerSpec,
-  type tuningSpec,
-} from "./spec.ts"
+import { armSpec, type draftSpec, experimentSpec, type measureSpec, referenceSpec, type tokenizerSpec } from "./spec.ts"
 import type { ResolvedStart, targetStart } from "./start.ts"
+import { checkPaths, pointsOf, type Sweep } from "./sweep.ts"
 import { writersOf } from "./text.ts"
 import type { Training } from "./training-spec.ts"
 
 export type Measure = typeof measureSpec.infer
-export type Tuning = typeof tuningSpec.infer
 export type Tokenizing = typeof tokenizerSpec.infer
 export type ResolvedTarget = typeof targetStart.infer
 export type ResolvedDraft = typeof draftSpec.infer
@@ -83,7 +75,7 @@ export interface Resolved {
   readonly measure: Measure
   /** Services that filters and losses ask for, by the author's names. */
   readonly services: Readonly<Record<string, ServiceUse>>
-  readonly tuning: Tuning | undefined
+  readonly sweep: Sweep | undefined
   /** Its steps are a number. */
   readonly capacity: ResolvedArm | undefined
   /** The families of its own models and plugins. */
@@ -190,6 +182,28 @@ const resolveArm = Effect.fnUntraced(function* (
   return { ...arm, name, reference, signals, filterNeedsReference: needs, config } as ResolvedArm
 })
 
+/** An arm without the fields that resolving adds to it. */
+const withoutAdded = ({ name: _, config: __, filterNeedsReference: ___, reference, ...arm }: ResolvedArm) => ({
+  ...arm,
+  ...(reference && { reference }),
+})
+
+/** Refuses a search that reaches nothing, and points at which an arm or a reference could not be trained. */
+const checkSweep = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean) =>
+  Effect.gen(function* () {
+    const references = arms.flatMap(({ reference }) => reference ?? [])
+    // Arms that are not run may be those that have a setting.
+    if (whole) yield* checkPaths(what, sweep, [...arms.map(withoutAdded), ...references])
+    for (const arm of arms) {
+      for (const { name, training } of pointsOf(withoutAdded(arm), sweep))
+        yield* resolveArm(arm.name, `${what}, arms.${arm.name} at ${name}`, training, undefined)
+      for (const { name, training } of arm.reference ? pointsOf(arm.reference, sweep) : []) {
+        const place = `${what}, the reference of arms.${arm.name} at ${name}`
+        yield* plainSpec(yield* decode<unknown, object>(place, referenceSpec as never, training))
+      }
+    }
+  })
+
 /** A text that a model would have to write before it is there. */
 const textProblem = (places: Parameters<typeof ownStarts>[0]) => {
   for (const { at, start } of ownStarts(places)) {
@@ -265,6 +279,7 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
+  if (spec.sweep) yield* checkSweep(what, spec.sweep, arms, options.arms === undefined)
   const unwritten = textProblem({ target: spec.target, draft: spec.draft, arms, capacity: undefined })
   if (unwritten !== undefined)
     return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.pretraining.text`, problems: [unwritten.problem] })

@@ -8,8 +8,9 @@ import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
 import { isNode, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import { fromShort, type ShortForms } from "./short-forms.ts"
-import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec, tuningSpec } from "./spec.ts"
+import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
 import { armStart, shortStarts } from "./start.ts"
+import { sweepSpec } from "./sweep.ts"
 import { shortTexts, textSpec } from "./text.ts"
 import { trainingSpec } from "./training-spec.ts"
 import { variantsOf, withVariants } from "./variants.ts"
@@ -70,7 +71,7 @@ const schemaAt = (path: ReadonlyArray<string>) => {
 const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["draft", draftSpec],
   ["measure", measureSpec],
-  ["tuning", tuningSpec],
+  ["sweep", sweepSpec],
   ["tokenizer", tokenizerSpec],
 ])
 

@@ -5,7 +5,6 @@ import {
   filterUse,
   type LossUse,
   lossUse,
-  positiveFloat32,
   serviceUse,
   type Target,
   taskUse,
@@ -15,6 +14,7 @@ import { type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
 import { type ArmStartSpec, armStart, draftStart, referenceStart, type StartSpec, targetStart } from "./start.ts"
+import { sweepSpec } from "./sweep.ts"
 import { type DistillingSpec, distillingFields, type TrainingSpec, trainingFields } from "./training-spec.ts"
 
 /** How text that spells a special token is encoded: as text if left out. "ids" is for chat templates. */
@@ -68,22 +68,6 @@ export const armSpec = type({
   start: armStart.default(() => ({ kind: "draft" })),
 })
 
-export const tuningSpec = type({
-  "+": "reject",
-  // The rates that every arm and every reference is tried with; the search is of equal size for all.
-  learningRates: positiveFloat32
-    .array()
-    .atLeastLength(2)
-    .narrow(
-      (rates, ctx) =>
-        new Set(rates).size === rates.length || ctx.reject({ expected: "all different", actual: brief(rates) }),
-    ),
-  // A start, an order of the data and draws that no measured seed has.
-  seed: seed.default(0),
-  // Prompts of the validation split, the first of it, on which the rates are judged by greedy acceptance.
-  prompts: "number.integer >= 2 = 100",
-})
-
 export const measureSpec = type({
   "+": "reject",
   // The split that is measured on; never the one that is trained on.
@@ -131,8 +115,8 @@ export const experimentSpec = type({
   measure: measureSpec.default(() => ({})),
   // Stages and tables beside those of a distillation: a ranking of the arms' starts.
   "study?": studyUse,
-  // Chooses each arm's learning rate on the validation split before the seeds are run.
-  "tuning?": tuningSpec,
+  // Chooses settings of each arm and reference on the validation split before the seeds are run.
+  "sweep?": sweepSpec,
   // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.
   "capacity?": armSpec,
   // Services that filters and losses ask for.
@@ -156,11 +140,11 @@ export const experimentSpec = type({
     return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
   if (new Set(spec.seeds).size < spec.seeds.length)
     return ctx.reject({ path: ["seeds"], expected: "all different", actual: brief(spec.seeds) })
-  if (spec.tuning && spec.seeds.includes(spec.tuning.seed))
+  if (spec.sweep && spec.seeds.includes(spec.sweep.seed))
     return ctx.reject({
-      path: ["tuning", "seed"],
+      path: ["sweep", "seed"],
       expected: `none of the measured seeds ${brief(spec.seeds)}`,
-      actual: brief(spec.tuning.seed),
+      actual: brief(spec.sweep.seed),
     })
   return true
 })
@@ -173,7 +157,6 @@ export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
   readonly start?: ArmStartSpec
 }
 
-export type TuningSpec = typeof tuningSpec.inferIn
 export type TokenizerSpec = typeof tokenizerSpec.inferIn
 export type MeasureSpec = typeof measureSpec.inferIn
 export type ReferenceSpec =

@@ -260,7 +260,7 @@ describe("settings that are seldom meant", () => {
     [
       "the target's too",
       ["target.pretraining.optimizer.warmup=160"],
-      "target, 80 steps with optimizer.warmup 160, comes to 50 % of 0.01",
+      "target.pretraining, 80 steps with optimizer.warmup 160, comes to 50 % of 0.01",
     ],
     ["a draft larger than the target", ["draft.start.model.hidden_size=64"], "a draft is meant to be the smaller"],
     [
@@ -280,9 +280,9 @@ describe("settings that are seldom meant", () => {
     })
 
   test("one search over equal rates is refused", async () => {
-    const tuned = { ...tiny, tuning: { learningRates: [1e-3, 1e-3], prompts: 2 } }
+    const tuned = { ...tiny, sweep: { over: { "optimizer.learningRate": [1e-3, 1e-3] }, prompts: 2 } }
     expect((await Effect.runPromise(Effect.flip(resolve(tuned)))).message).toContain(
-      "learningRates must be all different (was [0.001,0.001])",
+      "sweep.over must be optimizer.learningRate with two values or more, all different (was [0.001,0.001])",
     )
   })
 })
@@ -355,7 +355,10 @@ describe("tasks", () => {
       "its test split has no examples: there is nothing to measure on",
     )
     expect(await notes({ validation: [] })).toBe("")
-    const tuned = { ...withTask({ validation: [] }), tuning: { learningRates: [1e-3, 2e-3], prompts: 2 } }
+    const tuned = {
+      ...withTask({ validation: [] }),
+      sweep: { over: { "optimizer.learningRate": [1e-3, 2e-3] }, prompts: 2 },
+    }
     expect(await refusal(tuned)).toContain("its validation split has no examples")
   })
 
@@ -364,8 +367,8 @@ describe("tasks", () => {
     expect(await refusal(asked)).toContain(
       "experiment tiny: measure.prompts is 7, the test split has 6 examples; ask for fewer",
     )
-    const tuned = { ...withTask({}), tuning: { learningRates: [1e-3, 2e-3], prompts: 5 } }
-    expect(await refusal(tuned)).toContain("tuning.prompts is 5, the validation split has 4 examples")
+    const tuned = { ...withTask({}), sweep: { over: { "optimizer.learningRate": [1e-3, 2e-3] }, prompts: 5 } }
+    expect(await refusal(tuned)).toContain("sweep.prompts is 5, the validation split has 4 examples")
   })
 
   test("text that was read in another encoding is said", async () => {

@@ -94,12 +94,12 @@ export const checkTasks = (
   resolved: Resolved,
   texts: Texts,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
-  const { measure, tuning } = resolved
+  const { measure, sweep } = resolved
   const asked = [
     { at: "measure.prompts", prompts: measure.prompts, split: measure.split },
-    ...(tuning ? [{ at: "tuning.prompts", prompts: tuning.prompts, split: "validation" as const }] : []),
+    ...(sweep ? [{ at: "sweep.prompts", prompts: sweep.prompts, split: "validation" as const }] : []),
   ]
-  const own: ReadonlyArray<Split> = ["train", measure.split, ...(tuning ? (["validation"] as const) : [])]
+  const own: ReadonlyArray<Split> = ["train", measure.split, ...(sweep ? (["validation"] as const) : [])]
   return Effect.gen(function* () {
     const notes = yield* Effect.forEach(tasksOf(resolved), (task) =>
       checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),

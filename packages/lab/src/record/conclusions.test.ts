@@ -158,7 +158,7 @@ test("capacity: at the floor, above it, no gap, unknown", () => {
 test("tuning, few seeds, missing drafts and the limits of it all are said", () => {
   expect(sentence(run, "Learning rates")).toContain("chosen from 0.001, 0.003, 0.01 for each arm and reference")
   expect(sentence(run, "Learning rates")).toContain("The best of bottom is at an edge")
-  expect(sentence({ ...run, tuning: null }, "Learning rates")).toContain("not tuned")
+  expect(sentence({ ...run, sweep: null }, "Learning rates")).toContain("not tuned")
   expect(sentence({ ...run, seeds: [1, 2, 3] }, "With 3 seeds")).toContain("take five or more")
   expect(sentence({ ...run, seeds: [1] }, "With one seed")).toBeDefined()
   expect(sentence(run, "missing")).toStartWith("1 draft of bottom under 5 seeds is missing")

@@ -172,18 +172,46 @@ const ofCapacity = (run: RunRecord): string => {
   return `${found} ${arms}: the best is within a tenth of what it gained.`
 }
 
-const ofTuning = ({ tuning }: RunRecord): string => {
-  if (tuning === null)
-    return "Learning rates were set, not tuned for each arm: an arm that its rate suits less may be behind for that alone."
-  const rates = tuning.learningRates.join(", ")
-  const edge = tuning.arms.filter(({ atEdge }) => atEdge).map(({ name }) => name)
+const rate = "optimizer.learningRate"
+
+const measuredBy = {
+  greedyAcceptance: "greedy acceptance",
+  expectedAcceptance: "expected acceptance",
+  loss: "the loss of the answers",
+} as const
+
+/** Values as they are written in a sentence. */
+const valuesOf = (values: ReadonlyArray<unknown>): string =>
+  values
+    .toSorted((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : 0))
+    .map((value) => (typeof value === "string" ? value : JSON.stringify(value)))
+    .join(", ")
+
+const ofSweep = ({ sweep }: RunRecord): string => {
+  const untuned =
+    "Learning rates were set, not tuned for each arm: an arm that its rate suits less may be behind for that alone."
+  if (sweep === null) return untuned
+  const { over, by, dataset, prompts, seed, flops, arms } = sweep
+  const paths = Object.keys(over)
+  const ofRates = paths.length === 1 && paths[0] === rate
+  const from = ofRates
+    ? `Learning rates were chosen from ${valuesOf(over[rate]!)}`
+    : `Settings were chosen from ${listed(paths.map((path) => `${path} at ${valuesOf(over[path]!)}`))}`
+  const edge = arms.filter(({ edges }) => edges.length > 0)
+  const named = ({ name, edges }: (typeof arms)[number]) => (ofRates ? name : `${name} (${edges.join(", ")})`)
   const beyond =
     edge.length === 0
-      ? " No best rate is at an edge of the search."
-      : ` The best of ${listed(edge)} is at an edge of the search: a better one may lie beyond.`
+      ? ` No best ${ofRates ? "rate" : "setting"} is at an edge of the search.`
+      : ` The best of ${listed(edge.map(named))} is at an edge of the search: a better one may lie beyond.`
+  // Arms without one of the settings have fewer points.
+  const size =
+    new Set(arms.map(({ tried }) => tried.length)).size === 1
+      ? "of equal size for all"
+      : "of all settings that each has"
   return (
-    `Learning rates were chosen from ${rates} for each arm and reference by greedy acceptance on ${tuning.dataset} ` +
-    `(${count(tuning.prompts, "prompt")}, seed ${tuning.seed}): a search of equal size for all, about ${short(tuning.flops)} FLOPs that are in no arm's cost.${beyond}`
+    `${from} for each arm and reference by ${measuredBy[by]} on ${dataset} ` +
+    `(${count(prompts, "prompt")}, seed ${seed}): a search ${size}, about ${short(flops)} FLOPs that are in no arm's cost.${beyond}` +
+    (paths.includes(rate) ? "" : ` ${untuned}`)
   )
 }
 
@@ -235,7 +263,7 @@ export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
     ...all.map(comparison),
     ...together(all, run),
     ofCapacity(run),
-    ofTuning(run),
+    ofSweep(run),
     ...ofSeeds(run),
     ...ofMissing(run),
     limits(run),

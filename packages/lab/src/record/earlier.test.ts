@@ -4,13 +4,17 @@ import { join } from "node:path"
 import { inSchema2 } from "../../test/schema-2.ts"
 import { renderReport } from "../report/report.ts"
 import { houseRoot } from "../store/code/house.ts"
+import { parseStudy } from "../study/record.ts"
 import { renderTable } from "../table.ts"
 import { mainArm } from "./comparisons.ts"
 import { conclusions } from "./conclusions.ts"
 import { parseRecord } from "./read.ts"
 
-const runs = [...new Bun.Glob("results/0*/*/run.json").scanSync(houseRoot)].toSorted()
 const jsonOf = (run: string) => JSON.parse(readFileSync(join(houseRoot, run), "utf8"))
+/** The committed distillations; the drafts of other studies are read by `parseStudy`. */
+const runs = [...new Bun.Glob("results/0*/*/run.json").scanSync(houseRoot)]
+  .filter((run) => jsonOf(run).study === undefined)
+  .toSorted()
 
 test("every committed record is read, with the arm that it is about", () => {
   expect(runs.length).toBeGreaterThan(3)
@@ -20,6 +24,29 @@ test("every committed record is read, with the arm that it is about", () => {
     expect([run, mainArm(record!)?.name]).toEqual([run, "adaspec"])
     expect(renderTable(record!)).toContain("adaspec")
     expect(conclusions(record!)[0]).toStartWith("Verdict: adaspec minus ")
+  }
+})
+
+test("a committed search for learning rates is read as a search for settings, and says the same", () => {
+  const searched = runs.map(jsonOf).filter(({ tuning }) => tuning)
+  expect(searched.length).toBeGreaterThan(3)
+  for (const json of searched) {
+    const { sweep, ...record } = parseRecord(json)!
+    expect(sweep!.over).toEqual({ "optimizer.learningRate": json.tuning.learningRates })
+    expect(sweep!.flops).toBe(json.tuning.flops)
+    for (const [i, { name, tried, chosen, atEdge }] of json.tuning.arms.entries()) {
+      const found = sweep!.arms[i]!
+      expect([found.name, found.chosen["optimizer.learningRate"], found.edges.length > 0]).toEqual([
+        name,
+        chosen,
+        atEdge,
+      ])
+      expect(found.tried.map(({ score }) => score)).toEqual(
+        tried.map(({ greedyAcceptance }: { greedyAcceptance: number | null }) => greedyAcceptance),
+      )
+    }
+    const sentence = (all: ReadonlyArray<string>) => all.find((text) => text.startsWith("Learning rates"))
+    expect(sentence(conclusions({ ...record, sweep }))).toBe(sentence(json.conclusions)!)
   }
 })
 
@@ -38,4 +65,12 @@ test("a record of schema 2 is brought into the form of schema 3: figures as they
   expect(parseRecord({ ...old, schema: 1 })).toBeUndefined()
   expect(parseRecord({ ...old, rows: [{ name: "x" }] })).toBeUndefined()
   expect(parseRecord(null)).toBeUndefined()
+})
+
+test("every committed study is read, the drafts in it too", () => {
+  const studies = [...new Bun.Glob("results/0*/*/run.json").scanSync(houseRoot)]
+    .map(jsonOf)
+    .filter(({ study }) => study)
+  expect(studies.length).toBeGreaterThan(0)
+  for (const json of studies) expect(parseStudy(json)).toMatchObject({ schema: 4, drafts: { schema: 3, sweep: null } })
 })

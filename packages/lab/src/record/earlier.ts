@@ -1,4 +1,7 @@
-/** Records of schema 2 in the form of schema 3: what they did not write is null, empty, or follows from what they did. */
+/**
+ * Records of earlier forms in the form of this version: fields that they did not write are null, empty, or follow from
+ * those that they did. Records of schema 2, and of schema 3 with a search for learning rates alone.
+ */
 import { isNode } from "../experiment/registry.ts"
 import { currentSchema } from "./schema.ts"
 
@@ -55,9 +58,39 @@ const aboutOf = (rows: ReadonlyArray<Node>, config: unknown): string | null => {
   return found === undefined ? null : String(found["name"])
 }
 
-/** A record as schema 3 has it; what is of another schema than 2 stays as it is. */
+/** A search for learning rates, by greedy acceptance, as a search for settings. */
+const sweepOf = ({ learningRates, arms, ...rest }: Node): Node => {
+  const set = (rate: unknown) => ({ "optimizer.learningRate": rate })
+  return {
+    ...rest,
+    by: "greedyAcceptance",
+    over: set(learningRates),
+    arms: listOf(arms).map(({ name, tried, chosen, atEdge }) => ({
+      name,
+      tried: listOf(tried).map(({ learningRate, greedyAcceptance }) => ({
+        name: `rate ${learningRate}`,
+        set: set(learningRate),
+        score: greedyAcceptance,
+      })),
+      chosen: set(chosen),
+      edges: atEdge === true ? ["optimizer.learningRate"] : [],
+    })),
+  }
+}
+
+const withSweep = ({ tuning, ...record }: Node): Node => ({
+  ...record,
+  ...(Object.hasOwn(record, "sweep") ? {} : { sweep: isNode(tuning) ? sweepOf(tuning) : null }),
+})
+
+/** A record as this version has it; one of another schema than 2 or 3 stays as it is. */
 export const inCurrentForm = (json: unknown): unknown => {
-  if (!isNode(json) || json["schema"] !== 2) return json
+  if (!isNode(json)) return json
+  if (json["schema"] === 2) return withSweep(fromSchema2(json))
+  return json["schema"] === 3 ? withSweep(json) : json
+}
+
+const fromSchema2 = (json: Node): Node => {
   const rows = listOf(json["rows"]).map(rowOf)
   const conclusions = Array.isArray(json["conclusions"]) ? json["conclusions"] : []
   return {

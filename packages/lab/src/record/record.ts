@@ -1,8 +1,8 @@
 /** run.json: everything that a run found and was made of, in one schema. */
-import type { DataError } from "@winnow/core"
+import type { DataError, InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
-import type { Resolved } from "../experiment/resolve.ts"
+import { plain, type Resolved } from "../experiment/resolve.ts"
 import { describeStart } from "../experiment/start.ts"
 import { datasetName, type Graph, type Measured } from "../graph.ts"
 import { readKept } from "../stages/kept.ts"
@@ -97,9 +97,9 @@ export const makeRecord = (
   artifacts: ReadonlyMap<string, Artifact>,
   missing: ReadonlyArray<MissingRecord>,
   madeBy: MadeBy,
-): Effect.Effect<Made, DataError> =>
+): Effect.Effect<Made, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    const { measure, arms, seeds, tuning } = graph.settled
+    const { measure, arms, seeds, sweep } = graph.settled
     const artifactOf = ({ key }: { readonly key: string }) => artifacts.get(key)!
     const baseline = arms[0]!.name
     const found = (yield* readMeasured(graph, artifacts)).map((of) => ({
@@ -108,14 +108,18 @@ export const makeRecord = (
     }))
     const ofBaseline = found.find(({ name }) => name === baseline)?.figures ?? new Map<number, Figures>()
 
+    // As they were settled: a search may have chosen an option.
+    const plugins = yield* Effect.forEach(arms, ({ name, filter, loss }) =>
+      Effect.all([Effect.succeed(name), Effect.all({ filter: plain(filter), loss: plain(loss) })] as const),
+    )
+    const pluginsOf = new Map(plugins)
     const rows = found.map(({ name, measured, figures, kept, samples }): RowRecord => {
       const arm = arms.find((a) => a.name === name)
-      const config = resolved.arms.find((a) => a.name === name)?.config
       return {
         name,
         role: measured[0]!.role,
-        filter: (config?.["filter"] as RowRecord["filter"]) ?? null,
-        loss: (config?.["loss"] as RowRecord["loss"]) ?? null,
+        filter: pluginsOf.get(name)?.filter ?? null,
+        loss: pluginsOf.get(name)?.loss ?? null,
         reference: arm?.reference?.kind ?? null,
         from: arm ? describeStart(arm.start) : null,
         learningRate: arm?.optimizer.learningRate ?? null,
@@ -171,11 +175,16 @@ export const makeRecord = (
       verdict: "",
       rows,
       differences: [...differencesOf(found.filter(({ name }) => arms.some((arm) => arm.name === name)))],
-      tuning: tuning && {
-        ...tuning,
-        learningRates: [...tuning.learningRates],
+      sweep: sweep && {
+        ...sweep,
+        over: Object.fromEntries(Object.entries(sweep.over).map(([path, values]) => [path, [...values]])),
         flops: searchFlops(graph),
-        arms: tuning.arms.map((arm) => ({ ...arm, tried: [...arm.tried] })),
+        arms: sweep.arms.map(({ name, tried, chosen, edges }) => ({
+          name,
+          tried: tried.map((point) => ({ ...point })),
+          chosen,
+          edges: [...edges],
+        })),
       },
       capacity: capacityOf(rows),
       missing: [...missing],

@@ -167,25 +167,31 @@ const difference = type({
 })
 export type DifferenceRecord = typeof difference.infer
 
-const tuning = type({
+/** The settings of a point of the search, by path. */
+const settings = "Record<string, unknown>"
+
+const sweep = type({
   seed: "number",
   dataset: "string",
   prompts: "number",
   gamma: "number",
-  learningRates: "number[]",
+  /** The measure on the validation split that chose. */
+  by: "'greedyAcceptance' | 'expectedAcceptance' | 'loss'",
+  /** The values that were tried, by path inside an arm. */
+  over: "Record<string, unknown[]>",
   /** Of all trainings of the search together, as estimated before they ran: in no other figure. */
   flops: "number",
   /** The references first. */
   arms: type({
     name: "string",
-    /** Greedy acceptance on the validation split; null: training stopped itself at that rate. */
-    tried: type({ learningRate: "number", greedyAcceptance: figure }).array(),
-    chosen: "number",
-    /** True if the best was the smallest or the largest that was tried. */
-    atEdge: "boolean",
+    /** Every point, by its words and its settings; null: training stopped itself there. None where the grid has no setting of it. */
+    tried: type({ name: "string", set: settings, score: figure }).array(),
+    chosen: settings,
+    /** Paths whose chosen number was the smallest or the largest that was tried. */
+    edges: "string[]",
   }).array(),
 })
-export type TuningRecord = typeof tuning.infer
+export type SweepRecord = typeof sweep.infer
 
 /** The draft of this size, trained long on all tokens under one seed: how low its KL comes. */
 const capacity = type({
@@ -236,7 +242,8 @@ export const runRecord = type({
   rows: row.array(),
   /** Of all pairs of arms. */
   differences: difference.array(),
-  tuning: tuning.or("null"),
+  /** The search for settings; null where none was made. */
+  sweep: sweep.or("null"),
   capacity: capacity.or("null"),
 })
 export type RunRecord = typeof runRecord.infer

@@ -10,7 +10,7 @@ import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { tauChart } from "./charts/draft-lengths.ts"
 import { keptTokensChart, positionChart } from "./charts/places.ts"
-import { capacityChart, tuningChart } from "./charts/set-up.ts"
+import { capacityChart, sweepChart } from "./charts/set-up.ts"
 import { keptFractionChart, keptLossChart, lossChart, type MetricLine } from "./charts/training.ts"
 import { type KeptLine, keptSection } from "./kept.ts"
 import { escapeHtml, figure, htmlTable, page } from "./page.ts"
@@ -60,7 +60,7 @@ const setUp = async (run: RunRecord): Promise<string> => {
     await draw(
       "Learning rates.",
       "One seed that is not measured. Filled: chosen. A rate at which training stopped itself has no point.",
-      tuningChart(run),
+      sweepChart(run),
     ),
     await draw(
       "How low a draft of this size comes.",

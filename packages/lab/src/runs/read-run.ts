@@ -7,7 +7,7 @@ import { type } from "arktype"
 import { Effect } from "effect"
 import { parseRecord } from "../record/read.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { type StudyRecord, studyRecord, studySchema } from "../study/record.ts"
+import { parseStudy, type StudyRecord, studySchema } from "../study/record.ts"
 import type { StudyTable } from "../study/table.ts"
 import { distillationTables } from "../table/distillation.ts"
 import { earlierRow, earlierTable } from "./earlier-table.ts"
@@ -79,7 +79,7 @@ const recordOf = (json: unknown): Pick<RunFile, "written" | "record"> | string =
   const header = writtenHeader(json)
   if (header instanceof type.errors) return header.summary
   if (header.schema >= studySchema) {
-    const study = studyRecord(json)
+    const study = parseStudy(json)
     return study instanceof type.errors ? study.summary : { written: study, record: study }
   }
   const record = parseRecord(json)

@@ -1,34 +1,110 @@
-/** How well a draft of the search for a learning rate is accepted, on the validation split. */
-import { estimateAcceptance, greedyPass } from "@winnow/decoding"
-import { driven } from "@winnow/generation"
+/** How good a draft of a search is on the validation split, by the measure of the search. */
+import { estimateAcceptance, greedyPass, passOptions, sampledPass, teacherForced } from "@winnow/decoding"
+import { driven, type Rollout } from "@winnow/generation"
+import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import type { Measure } from "../experiment/resolve.ts"
+import type { SweepMeasure } from "../experiment/sweep.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
+import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
-import { decodingStep, readRollouts } from "./rollouts.ts"
+import { decodingStep, readRollouts, rolloutsStage } from "./rollouts.ts"
+import { readSplit } from "./text.ts"
 
-/** Greedy acceptance of a draft at one draft length, as the stage's summary. */
-export const trialStage = (spec: {
-  readonly label: string
-  readonly draft: Stage
-  /** The target's greedy texts of the validation split. */
-  readonly rollouts: Stage
-  readonly gamma: number
-}): Stage => {
-  const { label, draft, rollouts, gamma } = spec
-  return stage({
-    kind: "trial",
-    label,
-    config: { gamma },
-    inputs: [draft, rollouts],
-    code: stageCode({ revisions: ["measuring"], tensors: true }),
-    run: ({ inputs: [model, texts] }) =>
-      Effect.gen(function* () {
-        const draft = yield* openModel(model!)
-        const rollouts = yield* readRollouts(texts!)
-        const evidence = yield* decodingStep(label, (signal) => driven(greedyPass(draft, rollouts), signal))
-        const { acceptance, testedTokens } = estimateAcceptance(evidence, gamma, label)
-        return { greedyAcceptance: acceptance?.pooled ?? null, testedTokens }
-      }).pipe(Effect.scoped),
-  })
+const code = () => stageCode({ revisions: ["measuring"], tensors: true })
+
+/** A trial as a stage of its draft. */
+export type TrialOf = (label: string, draft: Stage) => Stage
+
+/** The measure of a trial, of its artifact; null where nothing was tested. */
+export const scoreOf = ({ manifest }: Artifact): number | null => {
+  const { greedyAcceptance, expectedAcceptance, loss } = manifest.summary as Readonly<Record<string, number | null>>
+  return greedyAcceptance ?? expectedAcceptance ?? loss ?? null
+}
+
+/** Acceptance of a draft on the target's texts of the validation split, at one draft length, as the stage's summary. */
+const acceptanceTrial =
+  (by: "greedyAcceptance" | "expectedAcceptance", rollouts: Stage, target: Stage, measure: Measure): TrialOf =>
+  (label, draft) => {
+    const { gamma, temperature, topK, topP } = measure
+    const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+    const greedy = by === "greedyAcceptance"
+    return stage({
+      kind: "trial",
+      label,
+      config: greedy ? { gamma } : { by, gamma, sampling },
+      inputs: greedy ? [draft, rollouts] : [draft, rollouts, target],
+      code: code(),
+      run: ({ inputs: [model, texts, ofTarget] }) =>
+        Effect.gen(function* () {
+          const draft = yield* openModel(model!)
+          const rollouts = yield* readRollouts(texts!)
+          const p = greedy ? undefined : yield* openModel(ofTarget!)
+          const evidence = yield* decodingStep(label, (signal) =>
+            driven(p ? sampledPass(p, draft, rollouts, sampling) : greedyPass(draft, rollouts), signal),
+          )
+          const found = estimateAcceptance(evidence, gamma, label)
+          const acceptance = greedy ? found.acceptance : found.expectedAcceptance
+          return { [by]: acceptance?.pooled ?? null, testedTokens: found.testedTokens }
+        }).pipe(Effect.scoped),
+    })
+  }
+
+/** -log q of the answers of the validation split, mean over tokens, as the stage's summary. */
+const lossTrial =
+  (data: Stage, prompts: number): TrialOf =>
+  (label, draft) =>
+    stage({
+      kind: "trial",
+      label,
+      config: { by: "loss", prompts },
+      inputs: [draft, data],
+      code: code(),
+      run: ({ inputs: [model, text] }) =>
+        Effect.gen(function* () {
+          const draft = yield* openModel(model!)
+          const context = draft.architecture.maxLength
+          const answers = (yield* readSplit(text!, "validation")).examples.slice(0, prompts).map(
+            ({ ids, promptLength }): Rollout => ({
+              prompt: ids.subarray(0, promptLength),
+              tokens: ids.subarray(promptLength, Math.max(promptLength, context)),
+              finish: "eos",
+              limit: ids.length - promptLength,
+            }),
+          )
+          let [sum, tokens] = [0, 0]
+          const whole = teacherForced(
+            [draft],
+            answers,
+            passOptions.assert({}),
+            ({ logits_RV: [logits_RV], token_R }) => {
+              const [R, V] = logits_RV!.shape
+              const flat_R = tf.add(tf.mul(tf.range(0, R, 1, "int32"), V), tf.tensor1d(token_R, "int32"))
+              const gold_R = tf.gather(tf.reshape(logits_RV!, [R * V]), tf.cast(flat_R, "int32"))
+              for (const loss of tf.sub(tf.logSumExp(logits_RV!, 1), gold_R).dataSync()) sum += loss
+              tokens += R
+            },
+          )
+          yield* decodingStep(label, (signal) => driven(whole, signal))
+          const loss = sum / tokens
+          return { loss: Number.isFinite(loss) ? loss : null, testedTokens: tokens }
+        }).pipe(Effect.scoped),
+    })
+
+/**
+ * The trials of a search.
+ *
+ * @param prompts of the validation split, the first of it
+ */
+export const trialsBy = (
+  by: SweepMeasure,
+  measure: Measure,
+  prompts: number,
+  inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
+): TrialOf => {
+  if (by === "loss") return lossTrial(inputs.data, prompts)
+  const validation = { ...measure, split: "validation", prompts } as const
+  const rollouts = rolloutsStage(validation, by === "greedyAcceptance" ? "greedy" : "sampled", inputs)
+  return acceptanceTrial(by, rollouts, inputs.target, measure)
 }

@@ -1,5 +1,7 @@
 /** The run.json of a study: the header that all have, and its figures as named tables. */
 import { type } from "arktype"
+import { isNode } from "../experiment/registry.ts"
+import { inCurrentForm } from "../record/earlier.ts"
 import { recordHeader } from "../record/header.ts"
 import { runRecord } from "../record/schema.ts"
 import { studyTable } from "./table.ts"
@@ -23,3 +25,7 @@ export const studyRecord = type({
   return new Set(names).size === names.length || ctx.reject({ path: ["tables"], expected: "tables of different names" })
 })
 export type StudyRecord = typeof studyRecord.infer
+
+/** A study's run.json as a record, its drafts in the form of this version; the errors of one that is none. */
+export const parseStudy = (json: unknown) =>
+  studyRecord(isNode(json) ? { ...json, drafts: inCurrentForm(json["drafts"]) } : json)

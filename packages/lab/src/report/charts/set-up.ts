@@ -1,27 +1,48 @@
-/** Charts to read before a comparison: how rates were chosen, and how low the loss of a draft of this size comes. */
+/** Charts to read before a comparison: how settings were chosen, and how low the loss of a draft of this size comes. */
 import { armsOf } from "../../record/comparisons.ts"
 import type { IntervalRecord, RunRecord } from "../../record/schema.ts"
 import { faint, ink, rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { colour, half, intervals, isWhole, quantity } from "./layout.ts"
 
-/** Acceptance on the validation split by learning rate, the chosen one filled; references in grey. Undefined without a search. */
-export const tuningChart = (run: RunRecord): Chart | undefined => {
-  if (run.tuning === null) return undefined
-  const { arms, learningRates } = run.tuning
+const measured = {
+  greedyAcceptance: { title: "greedy acceptance, validation", format: ".1%", best: Math.max },
+  expectedAcceptance: { title: "expected acceptance, validation", format: ".1%", best: Math.max },
+  loss: { title: "loss of the answers, validation, nats", format: ".3f", best: Math.min },
+} as const
+
+/** The setting that a search is drawn by: the learning rate, else the first whose values are numbers. */
+const drawnBy = (over: Readonly<Record<string, ReadonlyArray<unknown>>>): string | undefined =>
+  ["optimizer.learningRate", ...Object.keys(over)].find((path) => over[path]?.every((v) => typeof v === "number"))
+
+/**
+ * The measure on the validation split by one setting, of other settings the best; the chosen one filled, references in grey.
+ * Undefined without a search, or where no setting is a number.
+ */
+export const sweepChart = (run: RunRecord): Chart | undefined => {
+  const path = run.sweep === null ? undefined : drawnBy(run.sweep.over)
+  if (run.sweep === null || path === undefined) return undefined
+  const { arms, by, over } = run.sweep
+  const { title, format, best } = measured[by]
+  const at = over[path] as ReadonlyArray<number>
   const values = arms.flatMap(({ name, tried, chosen }) =>
-    tried.flatMap(({ learningRate, greedyAcceptance }) =>
-      greedyAcceptance === null
-        ? []
-        : [{ name, rate: learningRate, value: greedyAcceptance, is: learningRate === chosen ? "chosen" : "tried" }],
-    ),
+    at
+      .toSorted((a, b) => a - b)
+      .flatMap((x) => {
+        const scores = tried.flatMap(({ set, score }) => (set[path] === x && score !== null ? [score] : []))
+        return scores.length === 0
+          ? []
+          : [{ name, x, value: best(...scores), is: x === chosen[path] ? "chosen" : "tried" }]
+      }),
   )
+  const isLog = Math.min(...at) > 0 && Math.max(...at) >= 3 * Math.min(...at)
   const { domain, range } = rowColours(run)
   const names = arms.map(({ name }) => name)
   const colourOf = (name: string) => range[domain.indexOf(name)] ?? faint
-  const log = { type: "log", nice: false, padding: 14 }
-  const x = quantity("rate", "learning rate", { values: learningRates, format: "~g", grid: false }, log)
-  const y = quantity("value", "greedy acceptance, validation", { format: ".1%", tickCount: 6 })
+  const titleOf = path === "optimizer.learningRate" ? "learning rate" : path
+  const scale = isLog ? { type: "log", nice: false, padding: 14 } : { nice: false, padding: 14 }
+  const x = quantity("x", titleOf, { values: [...at], format: "~g", grid: false }, scale)
+  const y = quantity("value", title, { format, tickCount: 6 })
   const color = colour({ domain: names, range: names.map(colourOf) }, names)
   return {
     ...half,

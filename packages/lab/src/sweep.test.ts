@@ -1,0 +1,202 @@
+/** The search for settings over any path of an arm, by any of its measures. */
+import { expect, test } from "bun:test"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { datasetsLayer } from "@winnow/data"
+import { llama } from "@winnow/model-llama"
+import { loadDecoder, logitsOf } from "@winnow/models"
+import { logSoftmax } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { Effect, Layer } from "effect"
+import { graphOf } from "../test/graph.ts"
+import { behind, everything, squares, tiny } from "../test/tiny.ts"
+import { plan } from "./estimate.ts"
+import { arm, type Experiment } from "./experiment/define.ts"
+import { resolve } from "./experiment/resolve.ts"
+import { applySettings } from "./experiment/settings.ts"
+import { artifactOf } from "./experiment/start.ts"
+import { chooseBest, pointsOf } from "./experiment/sweep.ts"
+import { Progress } from "./progress.ts"
+import { runExperiment } from "./run.ts"
+import { inOrder } from "./stage.ts"
+import { readSplit } from "./stages/text.ts"
+import { Store } from "./store/store.ts"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-sweep-"))
+const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
+const run = (experiment: Experiment) =>
+  Effect.runPromise(
+    Effect.flatMap(resolve(experiment), (r) =>
+      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+    ).pipe(Effect.provide(layers)),
+  )
+
+const over = { "optimizer.learningRate": [1e-2, 1e-3], "filter.k": [1, 0.25, 0.5] }
+const searched: Experiment = { ...tiny, seeds: [1], sweep: { over, prompts: 6 } }
+
+test("k and the learning rate are searched together: each training at the points that it has, the best is trained", async () => {
+  const { record } = await run(searched)
+  const sweep = record.sweep!
+  expect([sweep.by, sweep.dataset, sweep.prompts, sweep.seed]).toEqual(["greedyAcceptance", "echo/validation", 6, 0])
+  expect(sweep.arms.map(({ name, tried }) => [name, tried.length])).toEqual([
+    ["reference", 2],
+    ["all", 2],
+    ["behind", 6],
+  ])
+  const chosen = sweep.arms.at(-1)!
+  expect(chosen.tried.map(({ name }) => name)).toEqual([
+    "rate 0.001, filter.k 0.25",
+    "rate 0.001, filter.k 0.5",
+    "rate 0.001, filter.k 1",
+    "rate 0.01, filter.k 0.25",
+    "rate 0.01, filter.k 0.5",
+    "rate 0.01, filter.k 1",
+  ])
+  const best = Math.max(...chosen.tried.map(({ score }) => score!))
+  expect(chosen.chosen).toEqual(chosen.tried.find(({ score }) => score === best)!.set)
+  const { k, rate } = { k: chosen.chosen["filter.k"], rate: chosen.chosen["optimizer.learningRate"] }
+  expect(record.rows.find(({ name }) => name === "behind")).toMatchObject({
+    filter: { name: "behind", options: { k } },
+    learningRate: rate as number,
+  })
+  // The config is what was asked for; the figures are of what was chosen.
+  expect(record.config["arms"]).toMatchObject({ behind: { filter: { options: { k: 0.5 } } } })
+  const trials = record.stages.filter(({ kind }) => kind === "trial").map(({ label }) => label)
+  expect(trials).toContain("try behind, rate 0.01, filter.k 0.25")
+  expect(trials).toContain("try reference, rate 0.001")
+  // The reference and the arm on all tokens are one training.
+  expect(new Set(trials).size).toBe(8)
+  expect(sweep.flops).toBeGreaterThan(0)
+  const sentence = record.conclusions.find((text) => text.startsWith("Settings were chosen"))!
+  expect(sentence).toContain(
+    "from optimizer.learningRate at 0.001, 0.01 and filter.k at 0.25, 0.5, 1 for each arm and reference by greedy acceptance",
+  )
+  expect(sentence).toContain("a search of all settings that each has")
+  expect((await run(searched)).computed).toBe(0)
+  const planned = Effect.flatMap(resolve(searched), plan).pipe(Effect.provide(layers))
+  expect((await Effect.runPromise(planned)).stages.every(({ state }) => state === "cached")).toBe(true)
+}, 90_000)
+
+test("a search by the loss takes the lowest, and its figure is that of dense logits", async () => {
+  const byLoss: Experiment = { ...searched, sweep: { over: { "filter.k": [0.25, 1] }, by: "loss", prompts: 5 } }
+  const { record } = await run(byLoss)
+  const [all, chosen] = record.sweep!.arms.slice(-2)
+  expect(all).toEqual({ name: "all", tried: [], chosen: {}, edges: [] })
+  expect(chosen!.edges).toEqual(["filter.k"])
+  const scores = chosen!.tried.map(({ score }) => score!)
+  expect(chosen!.chosen).toEqual(chosen!.tried[scores.indexOf(Math.min(...scores))]!.set)
+
+  const resolved = await Effect.runPromise(resolve(byLoss))
+  const { trials, data } = await Effect.runPromise(graphOf(resolved))
+  const store = await Effect.runPromise(Effect.provide(Store, layers))
+  const trial = trials.find(({ label }) => label === "try behind, filter.k 0.25")!
+  const draft = inOrder([trial]).find(({ label }) => label === "arm behind at filter.k 0.25, seed 0")!
+  const model = await Effect.runPromise(loadDecoder(store.find(draft.kind, draft.key)!.directory, [llama]))
+  const { examples } = await Effect.runPromise(readSplit(store.find(data.kind, data.key)!, "validation"))
+  let [sum, tokens] = [0, 0]
+  for (const { ids, promptLength } of examples.slice(0, 5)) {
+    const rows = tf.tidy(() => logitsOf(model, tf.tensor2d(ids, [1, ids.length], "int32")).arraySync()[0]!)
+    for (let t = promptLength; t < ids.length; t++, tokens++)
+      sum -= logSoftmax(Float64Array.from(rows[t - 1]!))[ids[t]!]!
+  }
+  model.dispose()
+  expect(scores[0]).toBeCloseTo(sum / tokens, 5)
+  expect(store.find(trial.kind, trial.key)!.manifest.summary["testedTokens"]).toBe(tokens)
+}, 60_000)
+
+test("a search by expected acceptance runs on the target's sampled texts", async () => {
+  const { record } = await run({
+    ...searched,
+    sweep: { over: { "optimizer.learningRate": [1e-2, 1e-3] }, by: "expectedAcceptance", prompts: 6 },
+  })
+  for (const { tried } of record.sweep!.arms)
+    for (const { score } of tried) {
+      expect(score!).toBeGreaterThan(0)
+      expect(score!).toBeLessThan(1)
+    }
+  expect(record.conclusions.join(" ")).toContain("Learning rates were chosen from 0.001, 0.01")
+}, 60_000)
+
+test("of equal scores the first point counts, whose numbers are the smallest; of none known the middle", async () => {
+  const tried = pointsOf(arm({ filter: behind({ k: 0.5 }), loss: squares(), ...budget }), { over }).map(
+    ({ set, name }) => ({ set, name, score: 0.5 as number | null, known: true }),
+  )
+  const best = (points: typeof tried, better: "higher" | "lower" = "higher") =>
+    Effect.runPromise(chooseBest("behind", better, points))
+  expect((await best(tried)).chosen).toEqual({ "optimizer.learningRate": 1e-3, "filter.k": 0.25 })
+  const one = tried.map((point, i) => ({ ...point, score: i === 4 ? 0.4 : point.score }))
+  expect((await best(one, "lower")).chosen).toEqual(tried[4]!.set)
+  expect((await best(one, "lower")).edges).toEqual(["optimizer.learningRate"])
+  const unknown = tried.map((point) => ({ ...point, score: null, known: false }))
+  expect((await best(unknown)).chosen).toEqual({ "optimizer.learningRate": 1e-2, "filter.k": 0.5 })
+  const stopped = tried.map((point) => ({ ...point, score: null }))
+  const { message } = await Effect.runPromise(Effect.flip(chooseBest("behind", "higher", stopped)))
+  expect(message).toContain("sweep of behind: no training came to a score, tried were rate 0.001, filter.k 0.25;")
+})
+
+const budget = { steps: 4, batchSize: 4, optimizer: { warmup: 2, learningRate: 3e-3 } }
+
+test("an arm that begins with another, or costs what another costs, is searched after it", async () => {
+  const chain: Experiment = {
+    ...searched,
+    arms: {
+      more: arm({ filter: everything(), loss: squares(), ...budget, start: artifactOf({ arm: "first" }) }),
+      first: arm({ filter: behind({ k: 0.5 }), loss: squares(), ...budget }),
+      equal: arm({ filter: everything(), loss: squares(), ...budget, steps: { computeOf: "first" } }),
+    },
+  }
+  const seen: Array<ReadonlyArray<string>> = []
+  const { settled, measured } = await Effect.runPromise(
+    Effect.flatMap(resolve(chain), (r) =>
+      graphOf(
+        r,
+        () => ({ length: 14, trained: 11, examples: 12 }),
+        (trials) => {
+          seen.push([...new Set(trials.map(({ name }) => name))])
+          return Effect.succeed(trials.map(({ set }) => (set["filter.k"] as number | undefined) ?? 0))
+        },
+      ),
+    ),
+  )
+  expect(seen).toEqual([["reference"], ["first"], ["more", "equal"]])
+  expect(settled.arms.map(({ name }) => name)).toEqual(["more", "first", "equal"])
+  expect(settled.sweep!.arms.map(({ name }) => name)).toEqual(["reference", "more", "first", "equal"])
+  const [more, first, equal] = settled.arms
+  expect(first!.filter.options).toEqual({ k: 1 })
+  const of = (name: string) => measured.find((m) => m.name === name)!.trained
+  expect(of("more").inputs.map(({ key }) => key)).toContain(of("first").key)
+  // Steps pay for the arm as it was chosen: a k of 1 costs more than one of 0.5.
+  const { sweep: _, ...plain } = chain
+  const unsearched = await Effect.runPromise(
+    Effect.flatMap(resolve(plain), (r) => graphOf(r, () => ({ length: 14, trained: 11, examples: 12 }))),
+  )
+  expect(more!.start).toEqual({ kind: "arm", arm: "first" })
+  expect(equal!.steps).toBeGreaterThan(unsearched.settled.arms[2]!.steps)
+})
+
+test("a search that reaches nothing, or a point that cannot be, is refused before any work", async () => {
+  const refused = async (sweep: unknown) =>
+    (await Effect.runPromise(Effect.flip(resolve({ ...tiny, sweep } as Experiment)))).message
+  expect(await refused({ over: { "filter.q": [1, 2] } })).toBe(
+    "experiment tiny, sweep.over: no arm and no reference has a setting filter.q; name one as --set does inside an arm, such as " +
+      "optimizer.learningRate, filter.k or steps (a plugin is no setting: make an arm of each)",
+  )
+  expect(await refused({ over: { filter: ["behind", "everything"] } })).toContain("has a setting filter;")
+  expect(await refused({ over: { name: ["a", "b"] } })).toContain("has a setting name;")
+  expect(await refused({ over: { "filter.k": [0.5, 7] } })).toMatch(
+    /arms\.behind at filter\.k 7: .*k must be at most 1 \(was 7\)/,
+  )
+  expect(await refused({ over: { batchSize: [4, 0] } })).toMatch(/batchSize 0: batchSize must be .*1 \(was 0\)/)
+  expect(await refused({ over: {} })).toContain("at least one path")
+  expect(await refused({ over: { "filter.k": [0.5] } })).toContain("filter.k with two values or more, all different")
+  expect(await refused({ over: { "filter..k": [0.5, 1] } })).toContain("paths inside an arm, such as filter.k")
+  expect(await refused({ over, by: "speed" })).toContain("sweep.by must be")
+  const set = applySettings(tiny, ['sweep={"over":{"filter.k":[0.5,1]},"prompts":4}', "sweep.by=loss"])
+  const accepted = await Effect.runPromise(Effect.flatMap(set, (e) => resolve(e)))
+  expect(accepted.sweep).toEqual({ over: { "filter.k": [0.5, 1] }, by: "loss", seed: 0, prompts: 4 })
+  // Of the arms that are run none has k: the search is smaller.
+  const some = await Effect.runPromise(Effect.flatMap(set, (e) => resolve(e, { arms: ["all"] })))
+  expect(some.arms.map(({ name }) => name)).toEqual(["all"])
+  expect(await refused({ over, seed: 1 })).toContain("sweep.seed must be none of the measured seeds [1,2] (was 1)")
+})
