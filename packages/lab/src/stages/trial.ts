@@ -5,7 +5,7 @@ import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolve.ts"
 import type { SweepMeasure } from "../experiment/sweep.ts"
-import { type Stage, stage } from "../stage.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
@@ -59,7 +59,7 @@ const lossTrial =
       kind: "trial",
       label,
       config: { by: "loss", prompts },
-      inputs: [draft, data],
+      inputs: [draft, partOf(data, "validation")],
       code: code(),
       run: ({ inputs: [model, text] }) =>
         Effect.gen(function* () {
