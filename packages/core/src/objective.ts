@@ -1,5 +1,4 @@
 /** An objective makes a training problem of examples: inputs, and tokens to predict from them. */
-import type { Rng } from "@winnow/numerics"
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import { kindOf } from "./contract/brief.ts"
@@ -7,22 +6,7 @@ import { checkDefinition, type FieldCheck } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { checkedProblem } from "./contract/problem-contract.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
-import type { EncodedExample, Problem } from "./problem.ts"
-
-/** Everything that an objective is given for one micro-batch. */
-export interface ObjectiveInput {
-  /** At least 1, in the order of the sequences. Not to be written to. */
-  readonly examples: ReadonlyArray<EncodedExample>
-  /** Token that fills the right of a row. */
-  readonly padId: number
-  /** Ids that the model has. */
-  readonly vocabularySize: number
-  /** Optimizer steps done so far, from 0, and in the whole stage: for schedules. */
-  readonly step: number
-  readonly steps: number
-  /** Seeded by run and micro-batch: a resumed run draws the same. */
-  readonly rng: Rng
-}
+import type { ObjectiveInput, Problem } from "./problem.ts"
 
 export type MakeProblem = (input: ObjectiveInput) => Problem
 

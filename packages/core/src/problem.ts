@@ -3,6 +3,7 @@
  *
  * Letters: B sequences, T positions, N valid tokens, L tokens of one example.
  */
+import type { Rng } from "@winnow/numerics"
 
 /** One example as token ids: what is read, and from `promptLength` on what is trained. */
 export interface EncodedExample {
@@ -31,4 +32,19 @@ export interface Problem {
   readonly position_N: Int32Array
   /** Inputs that are not padding, of all sequences. */
   readonly tokens: number
+}
+
+/** Everything that an objective is given for one micro-batch. */
+export interface ObjectiveInput {
+  /** At least 1, in the order of the sequences. Not to be written to. */
+  readonly examples: ReadonlyArray<EncodedExample>
+  /** Token that fills the right of a row. */
+  readonly padId: number
+  /** Ids that the model has. */
+  readonly vocabularySize: number
+  /** Optimizer steps done so far, from 0, and in the whole stage: for schedules. */
+  readonly step: number
+  readonly steps: number
+  /** Seeded by run and micro-batch: a resumed run draws the same. */
+  readonly rng: Rng
 }

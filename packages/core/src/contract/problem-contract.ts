@@ -1,6 +1,5 @@
 /** The contract of an objective's answer, checked in every micro-batch: a wrong problem must not train. */
-import type { ObjectiveInput } from "../objective.ts"
-import type { Problem } from "../problem.ts"
+import type { ObjectiveInput, Problem } from "../problem.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 

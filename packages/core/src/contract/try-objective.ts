@@ -1,8 +1,8 @@
 /** An objective called as the source of batches calls it, on small random examples: what laws and trials run. */
 import { seeded } from "@winnow/numerics"
 import { nextTokenProblem } from "../next-token.ts"
-import type { ObjectiveInput, ObjectiveInstance } from "../objective.ts"
-import type { EncodedExample, Problem } from "../problem.ts"
+import type { ObjectiveInstance } from "../objective.ts"
+import type { EncodedExample, ObjectiveInput, Problem } from "../problem.ts"
 import { PluginFault } from "./fault.ts"
 
 /** Random examples with prompts, one of them without: 2 to 13 tokens each. */
