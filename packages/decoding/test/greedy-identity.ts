@@ -1,5 +1,6 @@
 /** Greedy texts with a draft held against the target's own, on real prompts, with ends inside blocks: shared by test and record. */
 
+import type { Proposer } from "@winnow/core"
 import { generate, type Rollout, stopAtText } from "@winnow/generation"
 import { acceptanceRecord } from "../src/acceptance.ts"
 import { compareGreedy, type Identity } from "../src/identity.ts"
@@ -23,13 +24,18 @@ export const identitySetting = async (count: number) => {
     tokenizer,
   )
   const stop = stopAtText([text], tokenizer.decode)
-  return { ...models, prompts, eosId, stop }
+  const proposer: Proposer = modelProposer(models.draft)
+  return { ...models, proposer, prompts, eosId, stop }
 }
 export type IdentitySetting = Awaited<ReturnType<typeof identitySetting>>
 
 /** Decodes one prompt, and says whether its text ended before its last block did. */
-export const decodeOne = ({ target, draft, eosId, stop }: IdentitySetting, prompt: Int32Array, draftLength: number) => {
-  const session = new SpeculativeSession(target, modelProposer(draft), prompt, { draftLength, maxNew, eosId }, stop)
+export const decodeOne = (
+  { target, proposer, eosId, stop }: IdentitySetting,
+  prompt: Int32Array,
+  draftLength: number,
+) => {
+  const session = new SpeculativeSession(target, proposer, prompt, { draftLength, maxNew, eosId }, stop)
   let began = 0
   do began = session.counts.emitted
   while (session.step())

@@ -5,7 +5,9 @@
 import { describe, expect, test } from "bun:test"
 import { atOnce } from "@winnow/files"
 import { argmaxWithMargin, GenerateSession, generate, type Rollout } from "@winnow/generation"
+import { ngram } from "@winnow/proposer-ngram"
 import { native, tf, withoutNative } from "@winnow/tensor"
+import { Effect } from "effect"
 import {
   decodeOne,
   gammas,
@@ -18,11 +20,14 @@ import {
 import { missing } from "../../test/real-prompts.ts"
 import { estimatedCounts } from "../acceptance.ts"
 import { greedyEvidence } from "../evidence.ts"
+import { evidenceOnGreedy } from "../evidence-of.ts"
 import { compareGreedy } from "../identity.ts"
 import type { Speculated } from "../speculate.ts"
 import { passOptions, teacherForced } from "../teacher-forced.ts"
 
 const PROMPTS = 500
+/** Of them with look-up. */
+const LOOKED_UP = 150
 /** Of them by plain ops, which take some fifty times as long. */
 const PLAIN_PROMPTS = 50
 /** Rounding of single precision in logits of this size, a hundred times over. */
@@ -57,6 +62,32 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
         }
       }
       expect(nearest.filter((margin) => margin > NEAR_TIE).length).toBeGreaterThan(0.9 * PROMPTS)
+      setting.dispose()
+      expect(tf.memory().numTensors).toBe(before)
+    },
+    60_000,
+  )
+
+  test.skipIf(native() === undefined)(
+    "with look-up in the place of the draft: the same, and counts to the last one as a replay has them",
+    async () => {
+      const before = tf.memory().numTensors
+      const whole = await identitySetting(PROMPTS)
+      const setting = { ...whole, prompts: whole.prompts.slice(0, LOOKED_UP) }
+      const { target, prompts, eosId, stop } = setting
+      const { rollouts } = await generate(target, prompts, { maxNew, eosId }, { stop })
+      const proposer = await Effect.runPromise(ngram().instance)
+      const evidence = atOnce(evidenceOnGreedy(target, proposer, rollouts, { eosId, longest: 8 })!)
+      for (const gamma of gammas) {
+        const { row, done, counts } = measureIdentity({ ...setting, proposer }, rollouts, gamma)
+        console.log(identityLine("native, look-up", gamma, row, moreOf(row)))
+        expect(row).toMatchObject({ prompts: LOOKED_UP, identical: LOOKED_UP })
+        expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
+        for (const [i, estimated] of estimatedCounts(evidence, gamma).entries())
+          expect(counts[i]).toMatchObject({ ...estimated })
+        // Random weights seldom repeat themselves: nearly all that is proposed is refused, and roll-back is at work.
+        if (gamma > 0) expect(Math.min(row.accepted, row.rejected / 50)).toBeGreaterThan(3)
+      }
       setting.dispose()
       expect(tf.memory().numTensors).toBe(before)
     },

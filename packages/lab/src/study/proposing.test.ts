@@ -40,6 +40,7 @@ const experiment = defineExperiment({
   ...tiny,
   arms: { all: arm({ filter: everything(), loss: squares(), steps: 6, batchSize: 4, optimizer: { warmup: 2 } }) },
   study: proposing({ proposer: ngram() }),
+  measure: { ...tiny.measure, timedPrompts: 6 },
   plugins: [evenly],
 })
 const run = (...settings: ReadonlyArray<string>) =>
