@@ -27,7 +27,7 @@ import { passOptions, teacherForced } from "../teacher-forced.ts"
 
 const PROMPTS = 500
 /** Of them with look-up. */
-const LOOKED_UP = 150
+const LOOKED_UP = 300
 /** Of them by plain ops, which take some fifty times as long. */
 const PLAIN_PROMPTS = 50
 /** Rounding of single precision in logits of this size, a hundred times over. */
@@ -86,7 +86,7 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
         for (const [i, estimated] of estimatedCounts(evidence, gamma).entries())
           expect(counts[i]).toMatchObject({ ...estimated })
         // Random weights seldom repeat themselves: nearly all that is proposed is refused, and roll-back is at work.
-        if (gamma > 0) expect(Math.min(row.accepted, row.rejected / 50)).toBeGreaterThan(3)
+        if (gamma > 0) expect(Math.min(row.accepted, row.rejected / 50)).toBeGreaterThan(4)
       }
       setting.dispose()
       expect(tf.memory().numTensors).toBe(before)
