@@ -1,9 +1,29 @@
 /** Models that commands open. */
-import { DataError, type Decoder } from "@winnow/core"
-import { houseFamilies } from "@winnow/lab"
-import { loadDecoder, logitsOf } from "@winnow/models"
+import { DataError, type Encoder, type InvalidInput } from "@winnow/core"
+import { Families, familiesOf, knownFamilies, loadPlugins } from "@winnow/lab"
+import { loadDecoder, loadModel, logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import { Flag } from "effect/cli"
+
+/** `--plugin` of commands that open model folders. */
+export const familyFlag = Flag.String("plugin").pipe(
+  Flag.atLeast(0),
+  Flag.withMetavar("path|package"),
+  Flag.withDescription("a file, folder or package with a family of models, beside those of this checkout; repeatable"),
+)
+
+/** Runs a command that also reads models of the families that these texts name. @error InvalidInput as `loadPlugins` */
+export const withFamilies = <A, E, R>(
+  plugins: ReadonlyArray<string>,
+  command: Effect.Effect<A, E, R>,
+): Effect.Effect<A, E | InvalidInput, R> =>
+  Effect.flatMap(loadPlugins(plugins), (loaded) =>
+    Effect.provideService(command, Families, familiesOf(undefined, loaded.plugins)),
+  )
+
+const freed = <M extends Encoder, E>(load: Effect.Effect<M, E>) =>
+  Effect.acquireRelease(load, (model) => Effect.sync(() => model.dispose()))
 
 /**
  * The model of a folder, freed with the scope.
@@ -11,9 +31,15 @@ import { Effect } from "effect"
  * @error DataError or InvalidInput for a folder that holds no whole model
  */
 export const openModel = (folder: string) =>
-  Effect.flatMap(houseFamilies, (families) =>
-    Effect.acquireRelease(loadDecoder(folder, families), (model) => Effect.sync(() => model.dispose())),
-  )
+  Effect.flatMap(knownFamilies, (families) => freed(loadModel(folder, families)))
+
+/**
+ * The decoder of a folder, freed with the scope.
+ *
+ * @error as `openModel`; InvalidInput for an encoder
+ */
+export const openDecoder = (folder: string) =>
+  Effect.flatMap(knownFamilies, (families) => freed(loadDecoder(folder, families)))
 
 /** Positions that are tried. */
 const TRIED = 32
@@ -25,7 +51,7 @@ const TRIED = 32
  */
 export const requireFiniteLogits = (
   folder: string,
-  model: Decoder,
+  model: Encoder,
   ids: ArrayLike<number>,
 ): Effect.Effect<void, DataError> =>
   Effect.suspend(() => {

@@ -3,7 +3,7 @@ import { InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
 import { modelProposer } from "@winnow/decoding"
 import { pluginFrom } from "@winnow/lab"
 import { Effect } from "effect"
-import { openModel } from "../model.ts"
+import { openDecoder } from "../model.ts"
 import type { EvaluateRequest } from "./evaluate-record.ts"
 
 /** A proposer before any model is opened. */
@@ -15,10 +15,10 @@ export interface AskedProposer {
   /** The draft's folder; undefined for a plugin. */
   readonly folder: string | undefined
   /** Opens it for as long as the scope. */
-  readonly open: Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openModel>> | InvalidInput, Scope>
+  readonly open: Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openDecoder>> | InvalidInput, Scope>
 }
 
-type Scope = Effect.Services<ReturnType<typeof openModel>>
+type Scope = Effect.Services<ReturnType<typeof openDecoder>>
 
 /** @error InvalidInput for neither or both of draft and proposer, for a plugin that there is not, and for its options */
 export const askedProposer = Effect.fnUntraced(function* ({
@@ -30,7 +30,7 @@ export const askedProposer = Effect.fnUntraced(function* ({
       name: "model",
       options: {},
       folder: draft,
-      open: Effect.map(openModel(draft), modelProposer),
+      open: Effect.map(openDecoder(draft), modelProposer),
     }
   if (draft !== undefined || proposer === undefined) {
     const found = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"

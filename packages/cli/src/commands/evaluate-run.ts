@@ -9,7 +9,7 @@ import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { openModel, requireFiniteLogits } from "../model.ts"
+import { openDecoder, requireFiniteLogits } from "../model.ts"
 import type { View } from "../screen.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
 import { endNotes, generationNotes } from "./evaluate-generation.ts"
@@ -24,7 +24,7 @@ const openPair = Effect.fnUntraced(function* (
   asked: AskedProposer,
   tokenizer: Codec | undefined,
 ) {
-  const [target, proposer] = [yield* openModel(targetFolder), yield* asked.open]
+  const [target, proposer] = [yield* openDecoder(targetFolder), yield* asked.open]
   const { vocabularySize } = proposer
   const sizes = [
     { name: "target", vocabularySize: target.architecture.vocabularySize },

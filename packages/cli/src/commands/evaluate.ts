@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
+import { familyFlag, withFamilies } from "../model.ts"
 import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
@@ -67,9 +68,10 @@ export const evaluate = Command.make(
       Flag.String("dataset").pipe(Flag.optional),
       "name of the data in captions; the file's if left out",
     ),
+    plugin: familyFlag,
     json: described(Flag.Boolean("json").pipe(Flag.withDefault(false)), "JSON on stdout, nothing else there"),
   },
-  Effect.fn("evaluate")(function* ({ json, draftLength, draft, proposer, topK, topP, dataset, ...flags }) {
+  Effect.fn("evaluate")(function* ({ json, plugin, draftLength, draft, proposer, topK, topP, dataset, ...flags }) {
     const view = viewOnStderr()
     const request = {
       ...flags,
@@ -80,7 +82,9 @@ export const evaluate = Command.make(
       ...Option.match(topP, { onNone: () => ({}), onSome: (topP) => ({ topP }) }),
       ...Option.match(dataset, { onNone: () => ({}), onSome: (dataset) => ({ dataset }) }),
     }
-    const record = yield* computeEvaluation(request, view).pipe(Effect.ensuring(Effect.sync(view.end)))
+    const record = yield* withFamilies(plugin, computeEvaluation(request, view)).pipe(
+      Effect.ensuring(Effect.sync(view.end)),
+    )
     yield* Console.log(json ? JSON.stringify(record) : evaluationReport(record))
   }),
 ).pipe(

@@ -1,8 +1,10 @@
 /** The logits command against the model's own logits, and its answers to wrong input. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import type { Family } from "@winnow/core"
+import { houseRoot, loadPlugins } from "@winnow/lab"
 import { llama } from "@winnow/model-llama"
 import { initialise, loadDecoder, logitsOf, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
@@ -89,4 +91,25 @@ test("notes on the folder come with the answer; the command says them on stderr,
   const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "logits", noted, "--ids", "[[1]]", "--json"])
   expect(child.stderr.toString()).toContain(`note: ${said}`)
   expect(Object.keys(JSON.parse(child.stdout.toString()))).toEqual(["shape", "logits"])
+}, 30_000)
+
+test("a folder of a family from anywhere is read where --plugin names its file", async () => {
+  const gpt2 = readFileSync(join(houseRoot, "plugins/model-gpt2/src/index.ts"), "utf8")
+  const file = join(dir, "elsewhere/mine.ts")
+  mkdirSync(join(dir, "elsewhere"))
+  writeFileSync(file, gpt2.replaceAll('"gpt2"', '"mine"').replace("const gpt2 =", "const mine ="))
+  const { plugins } = await Effect.runPromise(loadPlugins([file]))
+  const family = plugins[0] as unknown as Family
+  const use = family.use({ vocab_size: 9, n_embd: 8, n_layer: 1, n_head: 2, n_positions: 4 })
+  const model = initialise(await Effect.runPromise(use.instance), 1)
+  const folder = join(dir, "mine")
+  await Effect.runPromise(saveModel(model, folder))
+  const values = tf.tidy(() => logitsOf(model, tf.tensor2d([[1, 2]], undefined, "int32")).dataSync())
+  model.dispose()
+  expect(await reason(folder, "[[1,2]]")).toContain(
+    'model_type "mine" is not known here; there are gpt2, gpt_neox, llama',
+  )
+  const command = ["bun", join(import.meta.dir, "../main.ts"), "logits", folder, "--ids", "[[1,2]]", "--json"]
+  const child = Bun.spawnSync([...command, "--plugin", file])
+  expect(Float32Array.from(JSON.parse(child.stdout.toString()).logits)).toEqual(Float32Array.from(values))
 }, 30_000)

@@ -7,7 +7,7 @@ import { type } from "arktype"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
-import { notFinite, openModel } from "../model.ts"
+import { familyFlag, notFinite, openModel, withFamilies } from "../model.ts"
 
 /** Token ids, one row a sequence, all of one length. */
 const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
@@ -87,9 +87,10 @@ export const logits = Command.make(
       Flag.withDefault(false),
       Flag.withDescription("all logits as JSON; otherwise the five largest a position"),
     ),
+    plugin: familyFlag,
   },
-  Effect.fn("logits")(function* ({ directory, ids, json }) {
-    const { notes, ...result } = yield* computeLogits(directory, ids)
+  Effect.fn("logits")(function* ({ directory, ids, json, plugin }) {
+    const { notes, ...result } = yield* withFamilies(plugin, computeLogits(directory, ids))
     for (const note of notes) yield* Console.error(`note: ${note}`)
     yield* Console.log(json ? JSON.stringify(result) : summary(JSON.parse(ids), result))
   }),
