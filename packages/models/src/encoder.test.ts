@@ -6,18 +6,17 @@ import { join } from "node:path"
 import { type Attends, asDecoder, type Encoder, isDecoder, type ModelUse } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { AdamW, gradients, tf } from "@winnow/tensor"
-import { checkFamily } from "@winnow/testing"
+import { bothWays, checkFamily, oneWay } from "@winnow/testing"
 import { Effect } from "effect"
 import { attention, sequenceFrame } from "./attention.ts"
-import { decoder, encoder } from "./encoder.fixture.ts"
 import type { HeadLayout } from "./head-layout.ts"
 import { initialise, loadDecoder, loadModel, paddedStarts, saveModel } from "./index.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 
 const sizes = { vocab_size: 23, width: 16, depth: 2, heads: 4, length: 24 }
 
-test("attention both ways: keeps the laws", () => checkFamily(encoder, sizes))
-test("the same layers with attention to what is before: keeps the laws", () => checkFamily(decoder, sizes))
+test("attention both ways: keeps the laws", () => checkFamily(bothWays, sizes))
+test("the same layers with attention to what is before: keeps the laws", () => checkFamily(oneWay, sizes))
 
 /** Attention among rows of one start, head by head, in double precision; queries and keys are not rotated. */
 const plainLoops = (
@@ -66,7 +65,7 @@ test("attention both ways is that of plain loops: packed sequences, padding, gro
 })
 
 test("an encoder has no decoding state, and where one must decode it is refused by name", async () => {
-  const model = initialise(await Effect.runPromise(encoder(sizes).instance), 1)
+  const model = initialise(await Effect.runPromise(bothWays(sizes).instance), 1)
   expect(isDecoder(model)).toBe(false)
   expect(() => asDecoder(model, "the draft")).toThrow("both_ways attends both ways")
   const { hidden } = model.architecture
@@ -76,10 +75,10 @@ test("an encoder has no decoding state, and where one must decode it is refused 
   await Effect.runPromise(saveModel(model, dir))
   model.dispose()
   const before = tf.memory().numTensors
-  const refused = await Effect.runPromise(Effect.flip(loadDecoder(dir, [encoder])))
+  const refused = await Effect.runPromise(Effect.flip(loadDecoder(dir, [bothWays])))
   expect(refused.message).toContain(`${dir}`)
   expect(refused.message).toContain("take a decoder, such as llama")
-  const read = await Effect.runPromise(loadModel(dir, [encoder]))
+  const read = await Effect.runPromise(loadModel(dir, [bothWays]))
   expect(isDecoder(read)).toBe(false)
   read.dispose()
   expect(tf.memory().numTensors).toBe(before)
@@ -150,9 +149,9 @@ const masked = async <A extends Attends>(family: {
 
 test("200 steps on masked letters: both ways finds the twin that stands behind, attention to what is before cannot", async () => {
   const before = tf.memory().numTensors
-  const both = await masked(encoder)
-  const oneWay = await masked(decoder)
+  const both = await masked(bothWays)
+  const decoder = await masked(oneWay)
   expect(both).toBeGreaterThan(0.9)
-  expect(oneWay).toBeLessThan(0.3) // chance is 1 in 12
+  expect(decoder).toBeLessThan(0.3) // chance is 1 in 12
   expect(tf.memory().numTensors).toBe(before)
 }, 60_000)

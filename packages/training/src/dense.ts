@@ -17,7 +17,7 @@ import {
 } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { entriesOf, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import { entriesOf, hiddenOf, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import { type MicroBatch, type MicroResult, select, uniforms } from "./micro-batch.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
@@ -50,7 +50,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const gold_N = tf.tensor1d(batch.gold_N, "int32")
     const seen = seenBy(draft, ids_BT)
     const frozen = (model: MicroBatch["target"]) =>
-      model && new Categorical(logitsOf(model.hidden(ids_BT), model.head_Vd, row_N))
+      model && new Categorical(logitsOf(hiddenOf(model, batch, ids_BT), model.head_Vd, row_N))
     const [target, reference] = [frozen(input.target), frozen(input.reference)]
 
     /** Rows of the batch that an entry predicts. */

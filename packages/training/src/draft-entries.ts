@@ -3,14 +3,27 @@
  *
  * Letters: B sequences, T positions, N valid rows of the batch, M rows of an entry, d hidden size.
  */
-import { type Draft, type DraftRows, InvalidInput, isDraftHead, type Seen } from "@winnow/core"
+import {
+  attendsBefore,
+  type Draft,
+  type DraftRows,
+  type Encoder,
+  InvalidInput,
+  isDraftHead,
+  type Seen,
+} from "@winnow/core"
 import type { Batch } from "@winnow/data"
+import { paddedStarts } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { take } from "./take.ts"
 
 /** [B, T, d] to the valid rows [N, d]. */
 export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
   tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
+
+/** Hidden states of a batch, [B, T, d]. A model that attends both ways is told where rows end, as it would read the padding. */
+export const hiddenOf = (model: Encoder, { length_B, T }: Batch, ids_BT: tf.Tensor2D): tf.Tensor3D =>
+  model.hidden(ids_BT, attendsBefore(model.architecture) ? undefined : paddedStarts(length_B, T))
 
 /** The values that a draft reads; of a model, the tokens. Belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
@@ -26,7 +39,7 @@ export const seenBy = (draft: Draft, ids_BT: tf.Tensor2D): SeenBy => {
  * @error InvalidInput (thrown) if none has
  */
 export const entriesOf = (draft: Draft, batch: Batch, seen: SeenBy, row_N: tf.Tensor1D): ReadonlyArray<DraftRows> => {
-  if (!isDraftHead(draft)) return [{ h_Md: validRows(draft.hidden(seen.ids), row_N), head_Vd: draft.head_Vd }]
+  if (!isDraftHead(draft)) return [{ h_Md: validRows(hiddenOf(draft, batch, seen.ids), row_N), head_Vd: draft.head_Vd }]
   // a head is given the values that it reads, and no others
   const entries = draft.rows(batch, seen as Seen).filter(({ h_Md }) => h_Md.shape[0] > 0)
   if (entries.length > 0) return entries

@@ -23,7 +23,7 @@ import {
 import type { Batch } from "@winnow/data"
 import { type Rng, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
-import { type EntryTokens, entriesOf, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
+import { type EntryTokens, entriesOf, hiddenOf, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
 import { type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { trainedGradients } from "./trained-gradients.ts"
@@ -67,8 +67,8 @@ export interface MicroResult {
 export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from({ length: N }, rng.uniform)
 
 /** The frozen model's hidden states at the valid rows. Belongs to the caller's tidy. */
-export const frozenRows = (model: Encoder, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
-  tf.tidy(() => ({ h_Nd: validRows(model.hidden(ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
+export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
+  tf.tidy(() => ({ h_Nd: validRows(hiddenOf(model, batch, ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
 
 /**
  * The filter's answer for one entry, checked: a filter is a plugin, and a wrong mask must not train.
@@ -100,14 +100,15 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
     if (target === undefined) return undefined
     // a draft on the target had it run
     const { targetHidden } = isDraftHead(draft) && draft.target === target ? seen : {}
-    if (targetHidden === undefined) return frozenRows(target, ids_BT, row_N)
+    if (targetHidden === undefined) return frozenRows(target, batch, ids_BT, row_N)
     return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.head_Vd as unknown as tf.Tensor2D }
   }
   return {
     target: reads.has("target") && stored === undefined ? live() : hidden,
     cached: stored && "cached" in stored ? stored.cached : undefined,
     known: signals.reference?.losses(batch),
-    reference: reads.has("reference") && reference !== undefined ? frozenRows(reference, ids_BT, row_N) : undefined,
+    reference:
+      reads.has("reference") && reference !== undefined ? frozenRows(reference, batch, ids_BT, row_N) : undefined,
     gold_N: batch.gold_N,
     uniform_N: uniforms(batch.row_N.length, seeded(input.seed, "loss", input.step, input.micro)),
   }

@@ -35,7 +35,7 @@ const onBatch = (batch: Batch, use: (rowsOf: (model: Encoder) => Rows) => Uint8A
   tf.tidy(() => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
     const row_N = tf.tensor1d(batch.row_N, "int32")
-    bytes = use((model) => frozenRows(model, ids_BT, row_N))
+    bytes = use((model) => frozenRows(model, batch, ids_BT, row_N))
   })
   return bytes!
 }

@@ -1,11 +1,7 @@
-/** Families of one layer list that differ in what attention reads: an encoder, and the decoder beside it. */
+/** Families of one list of layers that differ in what attention reads: for tests of encoders beside decoders. */
 import type { Attends, ParameterSpec } from "@winnow/core"
+import { type Description, defineFamily, layerCount, normal, ones, size, used, zeros } from "@winnow/models"
 import { type } from "arktype"
-import { used } from "./config-fields.ts"
-import { defineFamily } from "./family.ts"
-import type { Description } from "./instructions.ts"
-import { normal, ones, zeros } from "./parameters.ts"
-import { layerCount, size } from "./sizes.ts"
 
 const options = type({
   "+": "reject",
@@ -78,7 +74,7 @@ const familyOf = <A extends Attends>(name: string, attends: A) =>
     },
   })
 
-/** Attention both ways. */
-export const encoder = familyOf("both_ways", "both")
+/** An encoder: `bothWays({ vocab_size: 23, width: 16, depth: 2, heads: 4, length: 24 })`. */
+export const bothWays = familyOf("both_ways", "both")
 /** The same layers with attention to what is before. */
-export const decoder = familyOf("one_way", "before")
+export const oneWay = familyOf("one_way", "before")
