@@ -7,20 +7,7 @@
  */
 import type { tf } from "@winnow/tensor"
 import type { Architecture } from "./model.ts"
-
-/** The inputs and the rows of a problem. Arrays of length N list the valid tokens. */
-export interface ProblemRows {
-  readonly B: number
-  readonly T: number
-  /** Flat index b T + t of the position whose hidden state predicts the token. */
-  readonly row_N: Int32Array
-  /** The token to predict. */
-  readonly gold_N: Int32Array
-  /** b of the token's sequence. */
-  readonly sequence_N: Int32Array
-  /** Position of the predicted token in its sequence: t + 1 for the next token. */
-  readonly position_N: Int32Array
-}
+import type { Problem } from "./problem.ts"
 
 /** The values that a draft can read. They belong to the step. */
 export interface Seen {
@@ -62,7 +49,7 @@ export interface RowsAhead {
  * The rows that the position `ahead` tokens before their own can predict: with 1, the token after next. A row whose earlier
  * position would lie before its sequence has none, and no row is asked of a position whose token is not in its sequence.
  */
-export const rowsAhead = ({ row_N, position_N }: ProblemRows, ahead: number): RowsAhead => {
+export const rowsAhead = ({ row_N, position_N }: Pick<Problem, "row_N" | "position_N">, ahead: number): RowsAhead => {
   const at_M = Int32Array.from(row_N.keys().filter((n) => position_N[n]! - 1 - ahead >= 0))
   return { at_M, row_M: at_M.map((n) => row_N[n]! - ahead) }
 }

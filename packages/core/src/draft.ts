@@ -1,7 +1,8 @@
 /** Anything that is trained to propose: a model with a trunk of its own, or a head on the hidden states of another. */
-import type { DraftRows, ProblemRows, Seen, SeenName } from "./draft-rows.ts"
+import type { DraftRows, Seen, SeenName } from "./draft-rows.ts"
 import { InvalidInput } from "./errors.ts"
 import type { Encoder, Trainable } from "./model.ts"
+import type { Problem } from "./problem.ts"
 
 /** A head with its numbers, on one target. */
 export interface DraftHead extends Trainable {
@@ -9,7 +10,7 @@ export interface DraftHead extends Trainable {
   readonly reads: ReadonlyArray<SeenName>
   /** The frozen model that it was made for, and whose hidden states it reads; it stays its owner's. */
   readonly target: Encoder
-  readonly rows: (problem: ProblemRows, seen: Seen) => ReadonlyArray<DraftRows>
+  readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>
   readonly dispose: () => void
 }
 

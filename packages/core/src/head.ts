@@ -8,16 +8,10 @@ import { Effect } from "effect"
 import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded } from "./contract/fault.ts"
 import { checkedRows, seenInput } from "./contract/head-contract.ts"
-import {
-  type DraftRows,
-  type ProblemRows,
-  type Seen,
-  type SeenName,
-  seenNames,
-  type TargetSizes,
-} from "./draft-rows.ts"
+import { type DraftRows, type Seen, type SeenName, seenNames, type TargetSizes } from "./draft-rows.ts"
 import type { ParameterSpec, Parameters } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { Problem } from "./problem.ts"
 
 /** A parameter of a head; "target head": it begins as the target's vocabulary head [V, D]. */
 export interface HeadParameter {
@@ -29,7 +23,7 @@ export interface HeadParameter {
 export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly parameters: ReadonlyMap<string, HeadParameter>
   /** Called inside the step's tidy, on the tape. `seen` has what the head reads, and nothing else. */
-  readonly rows: (parameters: Parameters, problem: ProblemRows, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
+  readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
 }
 
 /** A head with its options fixed. */

@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, D hidden size of the target.
  */
-import { type DraftRows, type HeadInstance, type HeadUse, PluginFault, type ProblemRows, type Seen } from "@winnow/core"
+import { type DraftRows, type HeadInstance, type HeadUse, PluginFault, type Problem, type Seen } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { instanceOf } from "./instance.ts"
@@ -19,8 +19,7 @@ const sequences = [
 ] as const
 
 interface Case {
-  readonly problem: ProblemRows
-  readonly ids_BT: Int32Array
+  readonly problem: Problem
   readonly hidden_BTD: Float32Array
 }
 
@@ -34,17 +33,19 @@ const randomCase = (): Case => {
   return {
     problem: {
       ...{ B, T },
+      ids_BT: Int32Array.from({ length: B * T }, () => rng.below(V)),
+      length_B: Int32Array.from(sequences, ({ length }) => length - 1),
+      tokens: sequences.reduce((sum, { length }) => sum + length - 1, 0),
       row_N: Int32Array.from(rows, ({ b, position }) => b * T + position - 1),
       gold_N: Int32Array.from(rows, () => rng.below(V)),
       sequence_N: Int32Array.from(rows, ({ b }) => b),
       position_N: Int32Array.from(rows, ({ position }) => position),
     },
-    ids_BT: Int32Array.from({ length: B * T }, () => rng.below(V)),
     hidden_BTD: normals(B * T * D, 1, rng),
   }
 }
 
-const seenOf = ({ problem: { B, T }, ids_BT, hidden_BTD }: Case): Seen => ({
+const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case): Seen => ({
   ids: tf.tensor2d(ids_BT, [B, T], "int32"),
   targetHidden: tf.tensor3d(hidden_BTD, [B, T, D]),
 })
@@ -58,7 +59,7 @@ const randomHead = (instance: HeadInstance) => {
       return [name, tf.tidy(() => tf.variable(tf.tensor(normals(size, 0.4, seeded(2, name)), [...shape])))]
     }),
   )
-  return { parameters, rows: (problem: ProblemRows, seen: Seen) => rows(parameters, problem, seen) }
+  return { parameters, rows: (problem: Problem, seen: Seen) => rows(parameters, problem, seen) }
 }
 type Head = ReturnType<typeof randomHead>
 
@@ -124,13 +125,12 @@ export const checkHead = async (use: HeadUse): Promise<void> => {
 
 /** Changes the hidden states and the token of each position in turn: no row may change that predicts from before it. */
 const checkPast = (law: Law, head: Head, given: Case) => {
-  const { problem, ids_BT, hidden_BTD } = given
-  const { T, row_N, sequence_N } = problem
+  const { problem, hidden_BTD } = given
+  const { T, ids_BT, row_N, sequence_N } = problem
   const plain = answerOf(head, given)
   for (let at = 0; at < ids_BT.length; at++) {
     const changed = answerOf(head, {
-      problem,
-      ids_BT: ids_BT.map((id, i) => (i === at ? (id + 1) % V : id)),
+      problem: { ...problem, ids_BT: ids_BT.map((id, i) => (i === at ? (id + 1) % V : id)) },
       hidden_BTD: hidden_BTD.map((x, i) => (Math.floor(i / D) === at ? x + 1 : x)),
     })
     for (const [e, { at_M, d, h_Md }] of plain.entries())

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { type ProblemRows, rowsAhead } from "@winnow/core"
+import { type Problem, rowsAhead } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { checkHead, instanceOf } from "@winnow/testing"
 import { next } from "./index.ts"
@@ -7,8 +7,10 @@ import { next } from "./index.ts"
 for (const ahead of [1, 2, 3]) test(`keeps the laws, ${ahead} ahead`, () => checkHead(next({ ahead })))
 
 /** Two sequences of tokens 0..5 and 0..2, the first with a prompt of 3, in a batch of 5 positions. */
-const problem: ProblemRows = {
-  ...{ B: 2, T: 5 },
+const problem: Problem = {
+  ...{ B: 2, T: 5, tokens: 7 },
+  ids_BT: Int32Array.of(0, 1, 2, 3, 4, 0, 1, 0, 0, 0),
+  length_B: Int32Array.of(5, 2),
   row_N: Int32Array.of(2, 3, 4, 5, 6),
   gold_N: Int32Array.of(3, 4, 5, 1, 2),
   sequence_N: Int32Array.of(0, 0, 0, 1, 1),

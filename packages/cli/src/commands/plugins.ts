@@ -25,13 +25,14 @@ const optionsOf = (schema: unknown): ReadonlyArray<string> => {
   return found.length > 0 ? found : keysOf(schema) // a schema with a check of its own tells names alone
 }
 
-/** Statistics and models that a plugin reads, with its default options; none where it cannot be made without options. */
+/** Statistics, models and, of a head, values that a plugin reads, with its default options; none where it cannot be made without options. */
 const needsOf = (plugin: Exported): ReadonlyArray<string> => {
   try {
-    const { needs } = plugin.use({}) as {
+    const { needs, reads } = plugin.use({}) as {
       readonly needs?: { readonly statistics?: ReadonlyArray<string>; readonly models?: ReadonlyArray<string> }
+      readonly reads?: ReadonlyArray<string>
     }
-    return [...(needs?.statistics ?? []), ...(needs?.models ?? [])]
+    return [...(needs?.statistics ?? []), ...(needs?.models ?? []), ...(reads ?? [])]
   } catch {
     return []
   }

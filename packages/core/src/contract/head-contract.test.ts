@@ -3,12 +3,13 @@ import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect } from "effect"
-import type { DraftRows, ProblemRows, Seen } from "../draft-rows.ts"
+import type { DraftRows, Seen } from "../draft-rows.ts"
 import { defineHead } from "../head.ts"
+import type { Problem } from "../problem.ts"
 
 const [V, d] = [5, 3]
-const problem: ProblemRows = {
-  ...{ B: 1, T: 4 },
+const problem: Problem = {
+  ...{ B: 1, T: 4, ids_BT: Int32Array.of(4, 3, 0, 1), length_B: Int32Array.of(4), tokens: 4 },
   row_N: Int32Array.of(1, 2, 3),
   gold_N: Int32Array.of(0, 1, 2),
   sequence_N: Int32Array.of(0, 0, 0),

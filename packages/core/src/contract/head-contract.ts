@@ -1,5 +1,6 @@
 /** The contract of a head: what `rows` reads and returns. Letters as in draft-rows.ts. */
-import type { DraftRows, ProblemRows, Seen, SeenName, TargetSizes } from "../draft-rows.ts"
+import type { DraftRows, Seen, SeenName, TargetSizes } from "../draft-rows.ts"
+import type { Problem } from "../problem.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { strict } from "./strict.ts"
@@ -21,7 +22,7 @@ export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArr
 export const checkedRows = (
   plugin: string,
   answer: ReadonlyArray<DraftRows>,
-  { row_N: { length: N } }: Pick<ProblemRows, "row_N">,
+  { row_N: { length: N } }: Pick<Problem, "row_N">,
   { vocabularySize: V }: TargetSizes,
 ): ReadonlyArray<DraftRows> => {
   const refuse = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
