@@ -458,12 +458,27 @@ describe("a proposer in the place of a draft", () => {
     expect(other.results[0]!.outputs).toEqual(results[0]!.outputs)
   })
 
+  test("from a file that lies outside of the checkout", async () => {
+    const file = write(
+      "last-again.ts",
+      'import { defineProposer } from "@winnow/core"',
+      'import { type } from "arktype"',
+      'const options = type({ "+": "reject" })',
+      'const propose = ({ text }) => ({ tokens: [text.at(-1)], q: "certain" })',
+      "const make = () => ({ deterministic: true, begin: () => ({ propose }) })",
+      'export const lastAgain = defineProposer({ name: "last-again", options, make })',
+    )
+    const { proposer, results } = await withProposer(file, { maxNew: 20 })
+    expect(proposer).toEqual({ name: "last-again", options: {}, parameters: 0 })
+    for (const result of results) expect(result).toMatchObject({ estimateAgrees: 3, identity: { identical: 3 } })
+  })
+
   const wrong: Record<string, readonly [proposer: string, says: string]> = {
-    "no such name": ["ngrams", "no proposer is called so here, and no package; there are ngram; did you mean ngram?"],
+    "no such name": ["ngrams", "leads to no proposer: there are ngram; did you mean ngram?"],
     "an option that there is not": ['{"name":"ngram","options":{"n":3}}', "n must be removed"],
     "no JSON": ["{ngram}", "is no JSON"],
     "another field": ['{"name":"ngram","k":3}', "has a field k"],
-    "no file": ["./nowhere.ts", "there is no file"],
+    "no file": ["./nowhere.ts", "leads to no proposer"],
     "a module of another kind": [
       join(import.meta.dir, "../../../../plugins/loss-kl/src/index.ts"),
       "exports no proposer; export one made by defineProposer",

@@ -21,7 +21,7 @@ const isPlugin = (value: unknown): value is Exported =>
   typeof value === "function" && ["kind", "plugin", "schema", "use"].every((key) => key in value)
 
 /** The file that a text names; undefined where there is none. */
-const fileOf = (text: string): string | undefined => {
+export const fileOf = (text: string): string | undefined => {
   const path = resolve(text)
   if (existsSync(path)) {
     if (!statSync(path).isDirectory()) return realpathSync(path)

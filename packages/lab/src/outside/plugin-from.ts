@@ -1,13 +1,11 @@
-/** A plugin by its name on the command line: one of this checkout, of a file, or of a package. */
+/** A plugin with its options by the text of a flag such as `--proposer`. */
 import { existsSync, readdirSync } from "node:fs"
-import { isAbsolute, join, resolve } from "node:path"
-import { pathToFileURL } from "node:url"
+import { join } from "node:path"
 import { type AnyUse, brief, cut, didYouMean, InvalidInput, type PluginKind } from "@winnow/core"
 import { parseJson } from "@winnow/files"
 import { Effect } from "effect"
 import { houseRoot } from "../store/code/house.ts"
-import { enter } from "../store/code/module-graph.ts"
-import { encodingProblem, importFault } from "./import-fault.ts"
+import { fileOf, pluginsIn } from "./load-plugins.ts"
 
 /** A plugin's name and options, as they are asked for. */
 interface Asked {
@@ -16,7 +14,7 @@ interface Asked {
 }
 
 /** Names of this checkout's plugins of a kind: folders `plugins/KIND-NAME`. */
-export const pluginsOf = (kind: PluginKind, folder: string = join(houseRoot, "plugins")): ReadonlyArray<string> =>
+const pluginsOf = (kind: PluginKind, folder: string = join(houseRoot, "plugins")): ReadonlyArray<string> =>
   (existsSync(folder) ? readdirSync(folder) : [])
     .filter((name) => name.startsWith(`${kind}-`) && existsSync(join(folder, name, "src/index.ts")))
     .map((name) => name.slice(kind.length + 1))
@@ -41,38 +39,20 @@ const askedOf = (what: string, text: string): Effect.Effect<Asked, InvalidInput>
     : refuse(`has name ${brief(name, 40)}; ${expected}`)
 }
 
-const isPath = (name: string): boolean => isAbsolute(name) || /^\.{1,2}[/\\]/.test(name) || /\.[cm]?[jt]sx?$/.test(name)
-
-/** The module that a name leads to. @error InvalidInput with the plugins that there are */
+/** The file that a name leads to: a plugin of this kind here first. @error InvalidInput with the plugins that there are */
 const moduleOf = (what: string, kind: PluginKind, name: string): Effect.Effect<string, InvalidInput> => {
-  if (isPath(name)) {
-    const file = resolve(name)
-    return existsSync(file)
-      ? Effect.succeed(file)
-      : Effect.fail(
-          new InvalidInput({ what, problems: [`there is no file ${file}; give the path of a plugin's module`] }),
-        )
-  }
   const own = join(houseRoot, "plugins", `${kind}-${name}`, "src/index.ts")
-  if (/^[A-Za-z0-9._+-]+$/.test(name) && existsSync(own)) return Effect.succeed(own)
-  try {
-    return Effect.succeed(Bun.resolveSync(name, process.cwd()))
-  } catch {
-    const have = pluginsOf(kind)
-    const there = `there are ${have.join(", ") || "none"}${didYouMean(name, have)}`
-    const problem = `no ${kind} is called so here, and no package; ${there}; a path such as ./my-${kind}.ts names a file`
-    return Effect.fail(new InvalidInput({ what, problems: [problem] }))
-  }
+  const file = /^[A-Za-z0-9._+-]+$/.test(name) && existsSync(own) ? own : fileOf(name)
+  if (file !== undefined) return Effect.succeed(file)
+  const have = pluginsOf(kind)
+  const there = `there are ${have.join(", ") || "none"}${didYouMean(name, have)}`
+  const problem = `leads to no ${kind}: ${there}; or name a file, a folder with src/index.ts, or a package`
+  return Effect.fail(new InvalidInput({ what, problems: [problem] }))
 }
 
-type AnyPlugin = { readonly kind: PluginKind; readonly plugin: string; readonly use: (options: unknown) => AnyUse }
-
-const isPlugin = (value: unknown, kind: PluginKind): value is AnyPlugin =>
-  typeof value === "function" && (value as Partial<AnyPlugin>).kind === kind && "use" in value
-
 /**
- * A plugin with its options from the text of a flag: the name of one of this checkout, the path of a module or the name of a
- * package that exports one, or `{"name": ..., "options": {...}}`.
+ * A plugin with its options from the text of a flag: the name of one of this checkout, a file, folder or package that exports
+ * one, or `{"name": ..., "options": {...}}`.
  *
  * @param what names the flag in errors, such as "--proposer ngram"
  * @error InvalidInput for what names none or several; options are checked by the use itself
@@ -84,14 +64,7 @@ export const pluginFrom = Effect.fnUntraced(function* (
 ): Effect.fn.Return<AnyUse, InvalidInput> {
   const { name, options } = yield* askedOf(what, text)
   const file = yield* moduleOf(what, kind, name)
-  const encoding = encodingProblem(file)
-  if (encoding !== undefined) return yield* new InvalidInput({ what, problems: [encoding] })
-  const loaded = yield* Effect.tryPromise({
-    try: () => import(pathToFileURL(file).href) as Promise<Readonly<Record<string, unknown>>>,
-    catch: (error) => importFault(what, file, error),
-  })
-  enter(file)
-  const found = [...new Set(Object.values(loaded))].filter((value) => isPlugin(value, kind))
+  const found = [...new Set((yield* pluginsIn(file)).filter((plugin) => plugin.kind === kind))]
   if (found.length === 1) return found[0]!.use(options)
   const names = found.map(({ plugin }) => plugin).join(", ")
   const problem =
