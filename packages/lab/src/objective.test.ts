@@ -100,7 +100,11 @@ test("an objective is tried before any work, in pretraining too", async () => {
       ),
     ),
   ).toMatch(/draft\.start\.pretraining: objective masked: .* is 900; the model has ids 0 to 256/)
-  expect(await Effect.runPromise(of(experiment))).toEqual([])
+  expect(await Effect.runPromise(of(experiment))).toEqual([
+    expect.stringContaining(
+      "arms.hidden: objective masked has tokens predicted from those behind them too, and llama attends",
+    ),
+  ])
 })
 
 test("what is no objective is refused where it stands", async () => {

@@ -122,7 +122,8 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
   Effect.gen(function* () {
     const { target, draft } = resolved
     const ofTarget = yield* architectureOfStart(target, "target", undefined)
-    const { vocabularySize: V } = yield* architectureOfStart(draft.start, "draft", ofTarget)
+    const ofDraft = yield* architectureOfStart(draft.start, "draft", ofTarget)
+    const V = ofDraft.vocabularySize
     const seen = new Map<string, string | undefined>()
     const problems: Array<string> = []
     const notes: Array<string> = []
@@ -152,11 +153,16 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
       yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))
     }
     for (const { at, objective, steps } of objectivePlaces(resolved)) {
-      const of = at.startsWith("target") ? ofTarget.vocabularySize : V
+      const model = at.startsWith("target") ? ofTarget : ofDraft
+      if (objective.traits.reads === "both" && model.attends === "before")
+        notes.push(
+          `${at}: objective ${objective.name} has tokens predicted from those behind them too, and ${model.type} attends to what ` +
+            "is before alone; take a model that attends both ways, or expect a draft that guesses",
+        )
       const tried = Effect.andThen(
         objective.instance,
         Effect.try({
-          try: () => tryObjective(() => Effect.runSync(objective.instance), of, steps),
+          try: () => tryObjective(() => Effect.runSync(objective.instance), model.vocabularySize, steps),
           catch: (cause) => {
             if (cause instanceof InvalidInput) return cause
             throw cause
