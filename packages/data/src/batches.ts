@@ -4,7 +4,14 @@
  * Letters: B sequences.
  */
 
-import { type EncodedExample, InvalidInput, nextTokenProblem, type ObjectiveInstance, type Problem } from "@winnow/core"
+import {
+  type Attends,
+  type EncodedExample,
+  InvalidInput,
+  nextTokenProblem,
+  type ObjectiveInstance,
+  type Problem,
+} from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
 
 /** One micro-batch: the problem of its examples. */
@@ -19,6 +26,8 @@ export interface BatchSource {
   readonly batchSize: number
   /** Batches that hold every example once: examples / batchSize, which may be a fraction. */
   readonly perPass: number
+  /** The positions that a row's prediction may depend on. */
+  readonly reads: Attends
   /** Batch number `step`, from 0. Random access; the same number gives the same batch. */
   readonly batch: (step: number) => Batch
 }
@@ -105,6 +114,7 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     examples: n,
     batchSize,
     perPass: n / batchSize,
+    reads: objective?.instance.reads ?? "before",
     batch: (step) => {
       if (!Number.isInteger(step) || step < 0) throw new RangeError(`batch ${step}: expected an integer from 0`)
       const first = (step % bucket) * batchSize

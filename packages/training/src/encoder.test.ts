@@ -1,6 +1,6 @@
 /** An encoder in the training step: padding is no part of a sequence, and the masked objective is learnt in 200 steps. */
 import { afterAll, expect, test } from "bun:test"
-import { type Encoder, everyToken, nextToken, type Problem } from "@winnow/core"
+import { armLayer, decode, type Encoder, everyToken, nextToken, type Problem } from "@winnow/core"
 import { type Batch, batches } from "@winnow/data"
 import { kl } from "@winnow/loss-kl"
 import { initialise } from "@winnow/models"
@@ -8,11 +8,14 @@ import { seeded } from "@winnow/numerics"
 import { masked } from "@winnow/objective-masked"
 import { AdamW, tf, withoutNative } from "@winnow/tensor"
 import { bothWays, instanceOf, oneWay } from "@winnow/testing"
+import { Effect } from "effect"
 import { runDenseMicroBatch } from "./dense.ts"
 import { type Parts, withHead } from "./fixture.ts"
 import { headFor } from "./head/head.ts"
 import { type MicroResult, runMicroBatch } from "./micro-batch.ts"
 import { oneStep, type StageSetting } from "./one-step.ts"
+import { optimizerOptions } from "./schedule.ts"
+import { trainStage } from "./train-stage.ts"
 
 const V = 14
 const sizes = { vocab_size: V, width: 16, depth: 2, heads: 2, length: 16 }
@@ -138,3 +141,16 @@ test("200 steps of the masked objective: an encoder learns it, a decoder cannot 
   expect(decoder).toBeGreaterThan(0.3)
   expect(tf.memory().numTensors).toBe(before)
 }, 60_000)
+
+test("an encoder that would see the next token is refused before any step", async () => {
+  const examples = [{ ids: Int32Array.of(1, 2, 3), promptLength: 0 }]
+  const optimizer = Effect.runSync(decode("optimizer", optimizerOptions, {}))
+  const stage = trainStage({
+    ...{ stage: "arm both", model: draft, batches: batches(examples, { batchSize: 1, seed: 1 }) },
+    ...{ steps: 1, optimizer, seed: 1 },
+  }).pipe(Effect.provide(armLayer(everyToken(), nextToken())))
+  expect((await Effect.runPromise(Effect.flip(stage))).message).toBe(
+    "arm both: both_ways attends both ways, and each token is to be predicted from those before it: the model would see " +
+      "it; take an objective that reads both ways, such as masked",
+  )
+})

@@ -5,10 +5,12 @@
  * killed at any moment and started again ends with the same weights, bit by bit, on the same machine.
  */
 import {
+  attendsBefore,
   DataError,
   type Draft,
   Filter,
   InvalidInput,
+  isDraftHead,
   jointState,
   Loss,
   TrainingStopped,
@@ -77,7 +79,8 @@ export interface TrainSummary {
  * Trains to `steps`, from the newest sound checkpoint if there is one.
  *
  * @error TrainingStopped when the loss or the gradient is not finite: names the step, the batch and the last good checkpoint
- * @error InvalidInput when the filter's answer is unusable or a checkpoint is of another run
+ * @error InvalidInput when the filter's answer is unusable, a checkpoint is of another run, or the model sees what it is to
+ *   predict
  */
 export const trainStage = (
   options: TrainOptions,
@@ -90,6 +93,11 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const { target, reference } = { ...loss.models, ...filter.models }
   const emit = options.onEvent ?? (() => {})
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
+  if (!isDraftHead(model) && !attendsBefore(model.architecture) && options.batches.reads === "before") {
+    const found = `${model.architecture.type} attends both ways, and each token is to be predicted from those before it`
+    const problems = [`${found}: the model would see it; take an objective that reads both ways, such as masked`]
+    return yield* new InvalidInput({ what: stage, problems })
+  }
 
   const { signals, precision, chunkRows } = options
   const head = headFor({ filter, loss, signals, precision, chunkRows })
