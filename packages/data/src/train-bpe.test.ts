@@ -4,7 +4,7 @@ import fc from "fast-check"
 import { encodeAll, encodeOne } from "../test/encode-one.ts"
 import golden from "./fixtures/bpe-golden.json"
 import { makeTokenizer, tokenizerFiles } from "./tokenizer.ts"
-import { trainBpe } from "./train-bpe.ts"
+import { trainBpe, trainingBpe } from "./train-bpe.ts"
 
 const mergesOf = (tokenizer: ReturnType<typeof trainBpe>) =>
   (tokenizer.json as { model: { merges: ReadonlyArray<readonly [string, string]> } }).model.merges
@@ -97,4 +97,20 @@ test("too small a vocabulary and no text are refused", () => {
   expect(() => trainBpe(["ab"], { vocabularySize: 256 })).toThrow(InvalidInput)
   expect(() => trainBpe(["ab"], { vocabularySize: 256 })).toThrow("vocabularySize is 256; expected an integer from 257")
   expect(() => trainBpe([""], { vocabularySize: 300 })).toThrow("the texts are empty")
+})
+
+test("training comes in pieces of a text, a word or a merge, so that other work has its turn", () => {
+  const texts = Array.from({ length: 300 }, (_, i) => `word${i % 50} and ${"ab".repeat(1 + (i % 7))} again`)
+  const options = { vocabularySize: 300 }
+  const pieces = trainingBpe(texts, options)
+  let count = 0
+  let next = pieces.next()
+  for (; !next.done; next = pieces.next()) count++
+  const tokenizer = next.value
+  expect(count).toBeGreaterThan(texts.length + (tokenizer.vocabularySize - 257))
+  expect(tokenizer.json).toEqual(trainBpe(texts, options).json)
+  // an attempt that is given up leaves nothing that the next one sees
+  const stopped = trainingBpe(texts, options)
+  for (let i = 0; i < 400; i++) stopped.next()
+  expect(trainBpe(texts, options).json).toEqual(tokenizer.json)
 })
