@@ -5,6 +5,7 @@ from statistics import fmean as mean, median
 
 folder = pathlib.Path(sys.argv[1])
 run = json.loads((folder / "run.json").read_text())
+run = run.get("drafts", run)  # a study holds the record of its drafts
 if not run.get("counts"):
     sys.exit(f"{folder}/run.json is of schema {run['schema']}; raw counts come with schema 3")
 raw = (folder / run["counts"]["file"]).read_bytes()
@@ -179,5 +180,13 @@ for text in [run["verdict"], *run["conclusions"]]:  # what the sentences say of 
         right &= not word or word == ("ahead" if found[1] > 0 else "behind" if found[2] < 0 else "no difference is shown")
         shown = f"{value} [{low}, {high}] {word}" if low else value
         check(f"sentence, {a} minus {b}: {kind}Acceptance", shown, shown if right else "; ".join(f"{x:+.1f}" for x in found))
+for table in run.get("tables", []):
+    for row in table["rows"]:
+        for column, figure in row["cells"].items():
+            cells_of = [m["texts"] for m in counts["measures"] if (m["row"], m["column"]) == (row["name"], column)]
+            ends = (0, 1) if next(c["unit"] for c in table["columns"] if c["key"] == column) == "%" else ()
+            if figure:
+                anew = interval(ratio(cells_of), *ends)
+                check(f"{row['name']}: {column}", figure, {key: anew[key] for key in figure})
 print(f"\n{seen} figures from {run['counts']['file']}, beside the record's: {odd} differ" + (", marked with !" if odd else ""))
 sys.exit(1 if odd else 0)

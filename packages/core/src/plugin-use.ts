@@ -3,6 +3,7 @@ import { type } from "arktype"
 import { cut, kindOf } from "./contract/brief.ts"
 import type { FilterUse } from "./filter.ts"
 import type { LossUse } from "./loss.ts"
+import type { MeasureUse } from "./measure.ts"
 import type { ModelUse } from "./model.ts"
 import type { ObjectiveUse } from "./objective.ts"
 import { type AnyUse, isUse, type PluginKind } from "./plugin.ts"
@@ -28,6 +29,7 @@ export const useOf = <U extends AnyUse>(kind: PluginKind) =>
   })
 
 export const filterUse = useOf<FilterUse<unknown>>("filter")
+export const measureUse = useOf<MeasureUse>("measure")
 export const lossUse = useOf<LossUse<unknown>>("loss")
 export const objectiveUse = useOf<ObjectiveUse>("objective")
 export const proposerUse = useOf<ProposerUse>("proposer")

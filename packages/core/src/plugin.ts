@@ -17,6 +17,7 @@ export type PluginKind =
   | "filter"
   | "head"
   | "loss"
+  | "measure"
   | "model"
   | "objective"
   | "proposer"

@@ -1,5 +1,5 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
-import { type DataError, type InvalidInput, isShuffled } from "@winnow/core"
+import { type DataError, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
 import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolve.ts"
@@ -8,6 +8,7 @@ import { type Judge, type Settled, settle } from "./settle.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
 import { measureStage } from "./stages/measure.ts"
+import { modelMeasureStage } from "./stages/model-measure.ts"
 import { proposerStage } from "./stages/proposer.ts"
 import { rolloutsStage } from "./stages/rollouts.ts"
 import { scoreStage } from "./stages/score.ts"
@@ -29,6 +30,8 @@ export interface Measured {
   /** Caches that the arm read in the place of frozen models. */
   readonly signals: ReadonlyArray<Stage>
   readonly measure: Stage
+  /** Of each further measure, in their order. */
+  readonly more?: ReadonlyArray<Stage>
   /** The tokens of the target's greedy texts that the arm's filter keeps, the draft being as it starts. */
   readonly kept?: Stage
 }
@@ -44,6 +47,8 @@ export interface Graph {
   /** How often these texts are right. */
   readonly score: Stage
   readonly measured: ReadonlyArray<Measured>
+  /** Measures beside acceptance. */
+  readonly measures: ReadonlyArray<MeasureInstance>
   /** The study's own stages; undefined of a distillation. */
   readonly study: PlannedStudy | undefined
   /** All that a run needs; `runStages` adds what these are made from. */
@@ -132,6 +137,17 @@ export const buildGraph = <E = never, R = never>(
         add(name, "capacity", seed, trained)
       }
     }
+    const measures = yield* Effect.forEach(settled.measures, ({ instance }) => instance)
+    for (const [i, one] of measured.entries()) {
+      const { split, prompts, seed } = measure
+      const more = yield* Effect.forEach(settled.measures, (use) =>
+        modelMeasureStage({
+          label: `${use.name} of ${one.name}, seed ${one.seed}`,
+          ...{ measure: use, model: one.trained, data, split, prompts, seed },
+        }),
+      )
+      measured[i] = { ...one, more }
+    }
     const study = yield* planStudy(settled.study, {
       ...inputs,
       greedy,
@@ -145,6 +161,7 @@ export const buildGraph = <E = never, R = never>(
       sampled,
       score,
       ...measured.flatMap(({ measure, kept }) => (kept ? [measure, kept] : [measure])),
+      ...measured.flatMap(({ more = [] }) => more),
       ...(study?.stages.map(({ stage }) => stage) ?? []),
     ]
     return {
@@ -154,6 +171,7 @@ export const buildGraph = <E = never, R = never>(
       sampled,
       score,
       measured,
+      measures,
       study,
       leaves,
       architectures: shared.architectures,

@@ -82,7 +82,8 @@ export interface Missing {
 /** The drafts whose stages failed, or depend on one that did. */
 const missingFrom = ({ measured, study }: Graph, outcome: Outcome): ReadonlyArray<Missing> => {
   const ofStudy = (study?.stages ?? []).map(({ row, seed, stage }) => ({ name: row, seed, measure: stage }))
-  return [...measured, ...ofStudy].flatMap(({ name, seed, measure }) => {
+  const further = measured.flatMap(({ more = [], ...of }) => more.map((measure) => ({ ...of, measure })))
+  return [...measured, ...further, ...ofStudy].flatMap(({ name, seed, measure }) => {
     const failure = failureOf(measure, outcome)
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })

@@ -15,6 +15,7 @@ export const renderTable = (run: RunRecord): string =>
     "",
     tableText(costTable(run)),
     "",
+    ...(run.tables ?? []).flatMap((table) => [tableText(table), ...table.notes, ""]),
     ...caption(run).map((line) => wrap(line, width)),
     ...(run.missing.length === 0 ? [] : ["", ...missingLines(run)]),
     "",

@@ -74,9 +74,7 @@ const names = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/
 export const newFolder = Command.make(
   "new",
   {
-    kind: Argument.String("KIND").pipe(
-      Argument.withDescription("filter, loss, head, task, score, proposer or experiment"),
-    ),
+    kind: Argument.String("KIND").pipe(Argument.withDescription(templateKinds().join(", "))),
     name: Argument.String("NAME").pipe(Argument.withDescription("lower-case letters and digits, joined by hyphens")),
     outside: Flag.String("outside").pipe(
       Flag.optional,

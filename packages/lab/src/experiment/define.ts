@@ -1,5 +1,15 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
-import type { AnyUse, FilterUse, LossUse, Plugin, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
+import type {
+  AnyUse,
+  FilterUse,
+  LossUse,
+  MeasureUse,
+  Plugin,
+  Reference,
+  ServiceUse,
+  Target,
+  TaskUse,
+} from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
@@ -60,6 +70,8 @@ export interface Experiment {
   readonly study?: StudyUse
   /** Chooses settings of each arm and reference on the validation split, such as the learning rate, by one grid for all. */
   readonly sweep?: SweepSpec
+  /** Figures of each trained model beside acceptance, of the measured split. */
+  readonly measures?: ReadonlyArray<MeasureUse>
   /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
   readonly capacity?: Arm<never>
   /** The services that filters and losses ask for, such as a judge, under names of the author's choice. */

@@ -5,6 +5,7 @@ import type { PluginKind } from "@winnow/core"
 export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["filter", "filter"],
   ["loss", "loss"],
+  ["measure", "measure"],
   ["model", "model"],
   ["objective", "objective"],
   ["proposer", "proposer"],

@@ -8,6 +8,7 @@ import {
   InvalidInput,
   isUse,
   type LossUse,
+  type MeasureUse,
   type ObjectiveUse,
   reads,
   type ServiceUse,
@@ -72,6 +73,7 @@ export interface Resolved {
   readonly primary: "greedy" | "expected"
   /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
   readonly study: StudyUse | undefined
+  readonly measures: ReadonlyArray<MeasureUse>
   readonly measure: Measure
   /** Services that filters and losses ask for, by the author's names. */
   readonly services: Readonly<Record<string, ServiceUse>>
@@ -316,6 +318,7 @@ export const resolve = Effect.fn("resolve")(function* (
     families: familiesOf(spec, plugins),
     about: named.about ?? defaultAbout(arms),
     primary: rest.primary ?? "greedy",
+    measures: rest.measures ?? [],
     arms,
     capacity,
     config: {

@@ -5,6 +5,7 @@ import {
   filterUse,
   type LossUse,
   lossUse,
+  measureUse,
   serviceUse,
   type Target,
   taskUse,
@@ -117,6 +118,8 @@ export const experimentSpec = type({
   "study?": studyUse,
   // Chooses settings of each arm and reference on the validation split before the seeds are run.
   "sweep?": sweepSpec,
+  // Figures of each trained model beside acceptance: accuracy on masked tokens.
+  "measures?": measureUse.array(),
   // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.
   "capacity?": armSpec,
   // Services that filters and losses ask for.

@@ -2,12 +2,21 @@
  * counts.json: what every figure of a run was computed from, by draft, seed and prompt. docs/recheck.md says how to read it,
  * docs/recheck.py computes the run's figures from it.
  */
+import type { MeasuredTexts } from "@winnow/core"
 import type { Rollout } from "@winnow/generation"
 import type { Figures } from "../stages/measure.ts"
 import { type FiguresBySeed, type KeptTexts, lengthOf } from "./samples.ts"
 
 /** The file's name beside run.json. */
 export const countsFile = "counts.json"
+
+/** A further measure of one row under one seed. */
+export interface MeasuredCounts {
+  readonly row: string
+  readonly column: string
+  readonly seed: number
+  readonly texts: MeasuredTexts
+}
 
 /** A draft over its seeds, as it was measured. */
 export interface Counted {
@@ -50,8 +59,14 @@ const draftCounts = (name: string, seed: number, figures: Figures, kept: KeptTex
  * The text of the file: a line a draft.
  *
  * @param greedy the target's greedy texts, in the order of the prompts
+ * @param measures sums and counts of further measures; left out of the file where there are none
  */
-export const countsText = (gamma: number, greedy: ReadonlyArray<Rollout>, drafts: ReadonlyArray<Counted>): string => {
+export const countsText = (
+  gamma: number,
+  greedy: ReadonlyArray<Rollout>,
+  drafts: ReadonlyArray<Counted>,
+  measures: ReadonlyArray<MeasuredCounts> = [],
+): string => {
   const all = drafts.flatMap(({ name, figures, kept }) =>
     [...figures].map(([seed, of]) => draftCounts(name, seed, of, kept.get(seed), gamma)),
   )
@@ -72,6 +87,7 @@ export const countsText = (gamma: number, greedy: ReadonlyArray<Rollout>, drafts
     ...shorter("greedyReadable", sizes(first?.agreement), greedyLengths),
     ...shorter("sampledReadable", first?.overlap.map(([, positions]) => positions) ?? [], sampledLengths),
     ...shorter("keptLengths", sizes(kept), greedyLengths),
+    ...(measures.length > 0 && { measures }),
   }
   const lines = all.map((draft) => JSON.stringify(draft)).join(",\n")
   return `${JSON.stringify(head).slice(0, -1)},"drafts":[\n${lines}\n]}\n`

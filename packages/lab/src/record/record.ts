@@ -15,6 +15,7 @@ import { costsOf, numbers, searchFlops, stagesOf } from "./costs.ts"
 import { countsFile, countsText } from "./counts.ts"
 import type { MissingRecord } from "./header.ts"
 import { machine } from "./machine.ts"
+import { furtherMeasures } from "./measures.ts"
 import { runName } from "./name.ts"
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
@@ -132,7 +133,8 @@ export const makeRecord = (
     const splits = artifactOf(graph.data).manifest.summary as Readonly<Record<string, { readonly dropped: number }>>
     const target = artifactOf(graph.target).manifest
     const [greedy, sampled] = [artifactOf(graph.greedy).manifest.summary, artifactOf(graph.sampled).manifest.summary]
-    const counts = countsText(measure.gamma, yield* readRollouts(artifactOf(graph.greedy)), found)
+    const measures = yield* furtherMeasures(graph, artifacts)
+    const counts = countsText(measure.gamma, yield* readRollouts(artifactOf(graph.greedy)), found, measures?.counts)
     const scores = artifactOf(graph.score).manifest.summary
     const record: RunRecord = {
       schema: currentSchema,
@@ -187,6 +189,7 @@ export const makeRecord = (
         })),
       },
       capacity: capacityOf(rows),
+      ...(measures && { tables: [measures.table] }),
       missing: [...missing],
       conclusions: [],
       counts: { file: countsFile, sha256: sha256(counts), bytes: Buffer.byteLength(counts) },

@@ -1,5 +1,6 @@
 /** The schema of a distillation's run.json. A change that old files do not satisfy gets the next number. */
 import { type } from "arktype"
+import { studyTable } from "../study/table.ts"
 import { recordHeader } from "./header.ts"
 
 const figure = "number | null"
@@ -245,5 +246,7 @@ export const runRecord = type({
   /** The search for settings; null where none was made. */
   sweep: sweep.or("null"),
   capacity: capacity.or("null"),
+  /** Of measures beside acceptance; left out where the run has none. */
+  "tables?": studyTable.array(),
 })
 export type RunRecord = typeof runRecord.infer

@@ -101,6 +101,7 @@ ${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and pr
 <h2>What the target accepted, and what it cost</h2>
 ${table(acceptanceTable(run))}
 ${table(costTable(run))}
+${(run.tables ?? []).map((of) => `${table(of)}\n<p class="note">${of.notes.map(escapeHtml).join("<br>")}</p>`).join("\n")}
 ${missing(run)}
 <p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
 ${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval (of two seeds none).", acceptanceChart(points))}

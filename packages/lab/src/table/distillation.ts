@@ -191,4 +191,6 @@ export const differencesTable = ({ differences }: RunRecord): StudyTable => ({
 
 /** All tables of a distillation, the one that lists and comparisons lead with first. */
 export const distillationTables = (run: RunRecord): ReadonlyArray<StudyTable> =>
-  [acceptanceTable(run), differencesTable(run), costTable(run), timeTable(run)].filter(({ rows }) => rows.length > 0)
+  [acceptanceTable(run), ...(run.tables ?? []), differencesTable(run), costTable(run), timeTable(run)].filter(
+    ({ rows }) => rows.length > 0,
+  )

@@ -1,0 +1,22 @@
+/** How sure a model is of its predictions. Replace this by your own idea. */
+import { defineMeasure } from "@winnow/core"
+import { linear, tf } from "@winnow/tensor"
+import { type } from "arktype"
+
+/** The measure `my-measure`: the largest probability at each position of a text; 0 to 1. Own idea. */
+export const myMeasure = defineMeasure({
+  name: "my-measure",
+  better: "higher",
+  unit: "%",
+  options: type({ "+": "reject" }),
+  make:
+    () =>
+    ({ model, examples }) =>
+      examples.map(({ ids }) =>
+        tf.tidy(() => {
+          const h_Td = tf.squeeze(model.hidden(tf.tensor2d(ids, [1, ids.length], "int32")), [0]) as tf.Tensor2D
+          const p_TV = tf.softmax(linear(h_Td, model.head_Vd as unknown as tf.Tensor2D))
+          return [tf.sum(tf.max(p_TV, 1)).dataSync()[0]!, ids.length] as const
+        }),
+      ),
+})

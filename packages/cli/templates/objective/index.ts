@@ -1,0 +1,19 @@
+/** The next token of prompts too. Replace this by your own idea. */
+import { defineObjective, nextTokenProblem } from "@winnow/core"
+import { type } from "arktype"
+
+/** The objective `my-objective`: position t predicts token t + 1, from the beginning of the prompt on. Own idea. */
+export const myObjective = defineObjective({
+  name: "my-objective",
+  // Caches of frozen models hold the answer's tokens alone, so this objective cannot read them.
+  repeats: false,
+  reads: "before",
+  options: type({ "+": "reject" }),
+  make:
+    () =>
+    ({ examples, padId }) =>
+      nextTokenProblem(
+        examples.map((example) => ({ ...example, promptLength: 0 })),
+        padId,
+      ),
+})

@@ -1,0 +1,73 @@
+/** A measure of a trained model: of each text of a split a sum and a count. */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError, type MeasuredTexts, type MeasureUse } from "@winnow/core"
+import { driven, type Pieces } from "@winnow/generation"
+import { seeded } from "@winnow/numerics"
+import { Effect } from "effect"
+import { plain } from "../experiment/resolve.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import type { Artifact } from "../store/store.ts"
+import { openModel } from "./models.ts"
+import { decodingStep } from "./rollouts.ts"
+import { readSplit } from "./text.ts"
+
+/** Texts that a measure is given at once. */
+const portion = 8
+
+const file = "measured.json"
+
+/**
+ * The stage of one measure of one model.
+ *
+ * @param spec.prompts texts of the split, the first of it
+ * @param spec.seed of what the measure draws: the same for all models
+ */
+export const modelMeasureStage = (spec: {
+  readonly label: string
+  readonly measure: MeasureUse
+  readonly model: Stage
+  readonly data: Stage
+  readonly split: "validation" | "test"
+  readonly prompts: number
+  readonly seed: number
+}) =>
+  Effect.gen(function* () {
+    const { label, measure, model, data, split, prompts, seed } = spec
+    return stage({
+      kind: "model-measure",
+      label,
+      config: { measure: yield* plain(measure), split, prompts, portion },
+      inputs: [model, partOf(data, split)],
+      code: stageCode({ revisions: ["measuring"], tensors: true, plugins: [measure] }),
+      seed,
+      run: ({ directory, inputs: [modelArtifact, dataArtifact] }) =>
+        Effect.gen(function* () {
+          const opened = yield* openModel(modelArtifact!)
+          const { of } = yield* measure.instance
+          const examples = (yield* readSplit(dataArtifact!, split)).examples.slice(0, prompts)
+          function* measured(): Pieces<MeasuredTexts> {
+            const texts: Array<MeasuredTexts[number]> = []
+            for (let from = 0; from < examples.length; from += portion) {
+              const rng = seeded(seed, "measure", measure.name, from)
+              texts.push(...of({ model: opened, examples: examples.slice(from, from + portion), rng }))
+              yield
+            }
+            return texts
+          }
+          const texts = yield* decodingStep(label, (signal) => driven(measured(), signal))
+          writeFileSync(join(directory, file), JSON.stringify(texts))
+          const [sum, count] = texts.reduce(([s, n], [x, m]) => [s + x, n + m], [0, 0])
+          return { value: count === 0 ? null : sum / count, count }
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** The sum and the count of each text. */
+export const readMeasured = (artifact: Artifact): Effect.Effect<MeasuredTexts, DataError> =>
+  Effect.try({
+    try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as MeasuredTexts,
+    catch: (error) =>
+      new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
+  })
