@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Decoder, Encoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
+import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
 import { normals, seeded } from "@winnow/numerics"
 import { gradients, tf } from "@winnow/tensor"
@@ -26,6 +27,10 @@ const sizes = {
 }
 const llamaSizes = Effect.runSync(llama({ ...sizes, num_key_value_heads: 1 }).instance)
 const neoxSizes = Effect.runSync(gptNeox(sizes).instance)
+const gpt2Sizes = Effect.runSync(
+  gpt2({ vocab_size: 23, n_embd: 12, n_layer: 2, n_head: 2, n_inner: 20, n_positions: 16, initializer_range: 0.3 })
+    .instance,
+)
 const ids = [
   [3, 1, 4, 1, 5, 9, 2],
   [6, 5, 3, 5, 8, 9, 7],
@@ -48,6 +53,7 @@ const stir = ({ trained, adapters }: LoraModel, seed: number) => {
 describe.each([
   ["llama", llamaSizes, ["q_proj", "down_proj"], 4],
   ["gpt-neox", neoxSizes, ["query_key_value", "layers.0.mlp.dense_h_to_4h"], 3],
+  ["gpt2", gpt2Sizes, ["c_attn", "transformer.h.1.*"], 5],
 ] as const)("%s", (_, architecture, on, places) => {
   const options = { ...lora, on: [...on] }
 
@@ -144,7 +150,7 @@ describe.each([
     const dir = join(folder, architecture.type)
     await Effect.runPromise(saveModel(adapted, dir))
     await Effect.runPromise(saveLora(adapted, join(dir, "adapter")))
-    const merged = await Effect.runPromise(loadModel(dir, [gptNeox, llama]))
+    const merged = await Effect.runPromise(loadModel(dir, [gpt2, gptNeox, llama]))
     for (const [i, x] of logits(merged).entries()) expect(Math.abs(x - expected[i]!)).toBeLessThan(1e-5)
     const file = readSafetensors(join(dir, "adapter", "adapter_model.safetensors"))
     expect([...file.keys()].sort()).toEqual([...adapted.trained.keys()].map((n) => `base_model.model.${n}`).sort())
@@ -152,6 +158,7 @@ describe.each([
       expect(file.get(`base_model.model.${name}`)!.data).toEqual(variable.dataSync() as Float32Array)
     const config = JSON.parse(readFileSync(join(dir, "adapter", "adapter_config.json"), "utf8"))
     expect(config).toMatchObject({ peft_type: "LORA", r: 2, lora_alpha: 6 })
+    expect(config.fan_in_fan_out).toBe(architecture.type === "gpt2") // Conv1D holds the transpose
     expect(config.target_modules).toHaveLength(places)
     merged.dispose()
     adapted.release()
