@@ -1,11 +1,12 @@
 /** A filter decides which valid tokens the draft is trained on. A plain function on arrays of length N. */
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
-import { kindOf } from "./contract/brief.ts"
+import { brief, kindOf } from "./contract/brief.ts"
 import { checkDefinition, namesAmong, ownServices } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { contextNames, filterInput } from "./contract/filter-contract.ts"
 import type { InvalidInput } from "./errors.ts"
+import { defineExampleFilter, type ExampleFilterSpec, type ExamplesUse } from "./example-filter.ts"
 import type { Reference, Target } from "./frozen.ts"
 import {
   type FrozenModels,
@@ -54,29 +55,45 @@ export interface FilterPlan<out R> {
   readonly keeps: Effect.Effect<number, InvalidInput>
 }
 
-/**
- * Defines a filter.
- *
- * @param spec.needs the statistics that `make`'s function reads; only these are computed, and its input has no others
- * @param spec.services services of the filter's own, such as a judge: its function finds each in its input, by its name
- * @param spec.make from valid options to the function, or to `{ select, save, restore }` (a `StepState` too) for
- * one with a memory
- */
-export const defineFilter = <
+/** A definition of a filter of tokens. */
+export interface TokenFilterSpec<O extends Type, S extends Statistic, Own extends OwnServices> {
+  readonly name: string
+  readonly of?: "tokens"
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
+  /** The statistics that `make`'s function reads; only these are computed, and its input has no others. */
+  readonly needs: ReadonlyArray<S>
+  /** Services of the filter's own, such as a judge: its function finds each in its input, by its name. */
+  readonly services?: Own
+  readonly options: O
+  /** From valid options to the function, or to `{ select, save, restore }` (a `StepState` too) for one with a memory. */
+  readonly make: (
+    options: O["infer"],
+  ) => Select<NoInfer<S>, Given<NoInfer<Own>>> | StatefulFilter<NoInfer<S>, Given<NoInfer<Own>>>
+}
+
+/** Defines a filter: of tokens, which chooses in each micro-batch, or with `of: "examples"`, which chooses once. */
+export function defineFilter<
   const O extends Type,
   const S extends Statistic = never,
   const Own extends OwnServices = Record<never, never>,
->(spec: {
-  readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
-  readonly from?: string
-  readonly needs: ReadonlyArray<S>
-  readonly services?: Own
-  readonly options: O
-  readonly make: (options: O["infer"]) => Select<S, Given<Own>> | StatefulFilter<S, Given<Own>>
-}): Plugin<O, FilterUse<ServicesRead<S> | OwnIdentifiers<Own>>> => {
+>(spec: TokenFilterSpec<O, S, Own>): Plugin<O, FilterUse<ServicesRead<S> | OwnIdentifiers<Own>>>
+export function defineFilter<const O extends Type, const S extends Statistic = never>(
+  spec: ExampleFilterSpec<O, S>,
+): Plugin<O, ExamplesUse<ServicesRead<S>>>
+export function defineFilter<O extends Type, S extends Statistic, Own extends OwnServices>(
+  spec: TokenFilterSpec<O, S, Own> | ExampleFilterSpec<O, S>,
+): unknown {
+  return spec.of === "examples" ? defineExampleFilter(spec) : defineTokenFilter(spec)
+}
+
+const defineTokenFilter = <O extends Type, S extends Statistic, Own extends OwnServices>(
+  spec: TokenFilterSpec<O, S, Own>,
+): Plugin<O, FilterUse<ServicesRead<S> | OwnIdentifiers<Own>>> => {
   const own: OwnServices = spec.services ?? {}
   const place = checkDefinition("filter", spec, {
+    of: (value) =>
+      value === undefined || value === "tokens" ? undefined : `is ${brief(value, 40)}; expected "tokens" or "examples"`,
     needs: namesAmong("statistic", statisticNames),
     services: ownServices([...statisticNames, ...contextNames]),
   })

@@ -15,9 +15,19 @@ export interface Origin {
 
 /** The files that every definition passes through. */
 const machinery = new Set(
-  ["origin", "plugin", "filter", "head", "loss", "model", "objective", "proposer", "task"].map((name) =>
-    join(import.meta.dir, `${name}.ts`),
-  ),
+  [
+    "origin",
+    "plugin",
+    "example-filter",
+    "filter",
+    "head",
+    "loss",
+    "model",
+    "objective",
+    "proposer",
+    "service",
+    "task",
+  ].map((name) => join(import.meta.dir, `${name}.ts`)),
 )
 const seen = new Map<string, number>()
 

@@ -1,6 +1,7 @@
 /** Schemas of plugins with their options, one for each kind: experiments, and plugins that are made of others, hold them as values. */
 import { type } from "arktype"
 import { cut, kindOf } from "./contract/brief.ts"
+import type { ExamplesUse } from "./example-filter.ts"
 import type { FilterUse } from "./filter.ts"
 import type { LossUse } from "./loss.ts"
 import type { MeasureUse } from "./measure.ts"
@@ -28,6 +29,7 @@ export const useOf = <U extends AnyUse>(kind: PluginKind) =>
     return ctx.reject({ expected, actual: isUse(value) ? `a ${value.kind}` : kindOf(value) })
   })
 
+export const examplesUse = useOf<ExamplesUse>("examples")
 export const filterUse = useOf<FilterUse<unknown>>("filter")
 export const measureUse = useOf<MeasureUse>("measure")
 export const lossUse = useOf<LossUse<unknown>>("loss")

@@ -14,6 +14,7 @@ import { InvalidInput } from "./errors.ts"
 import { type Origin, originOf } from "./origin.ts"
 
 export type PluginKind =
+  | "examples"
   | "filter"
   | "head"
   | "loss"

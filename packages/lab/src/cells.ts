@@ -11,6 +11,7 @@ import type { Stage } from "./stage.ts"
 import { armStage, type Distilling, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
 import { mixtureStage } from "./stages/mixture.ts"
 import { furtherStage } from "./stages/plain.ts"
+import { selectionStage } from "./stages/selection.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type Begun, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
@@ -300,12 +301,13 @@ export const cellStages = (
     const compared = filterNeedsReference ? reference?.stage : undefined
     const settled = filterNeedsReference ? arm : { ...arm, reference: undefined }
     const signals = yield* signalStages(settled, compared, distilling)
-    const trained = yield* armStage(settled, compared, signals, distilling)
+    const selection = arm.examples && (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling))
+    const trained = yield* armStage(settled, compared, signals, { ...distilling, selection })
     return { start: begun.stage, architecture: begun.architecture, reference: reference?.stage, signals, trained }
   })
 
 /** Kinds of stages that a draft's cost is made of; targets and starts are given, and so is all that made them. */
-const paid: ReadonlySet<string> = new Set(["arm", "reference", "signals", "text"])
+const paid: ReadonlySet<string> = new Set(["arm", "reference", "selection", "signals", "text"])
 
 /** The stages of the whole of a draft's cost: its steps, its reference's, the caches and the texts that they read. */
 export const paidFor = (trained: Stage): ReadonlyArray<Stage> => {

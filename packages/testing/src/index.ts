@@ -1,4 +1,11 @@
-export { type FilterInput, type LossCase, randomFilterInput, randomObjectiveInput } from "@winnow/core"
+export {
+  type FilterInput,
+  type LossCase,
+  randomExamplesInput,
+  randomFilterInput,
+  randomObjectiveInput,
+} from "@winnow/core"
+export * from "./check-examples.ts"
 export * from "./check-family.ts"
 export * from "./check-filter.ts"
 export * from "./check-head.ts"

@@ -4,6 +4,7 @@
  * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary.
  */
 import { type Rng, seeded } from "@winnow/numerics"
+import { byExample, type ExampleContext, type ExampleStatistics } from "../example-filter.ts"
 import type { FilterContext } from "../selection.ts"
 import { type Statistic, type Statistics, statisticNames, statistics } from "../statistics/index.ts"
 
@@ -41,6 +42,19 @@ export const randomFilterInput = (N: number, seed: number, step = 0): FilterInpu
     step,
     steps: 100,
     rng: seeded(seed, "filter draws", N, step),
+  }
+}
+
+/** All statistics by example, and the context, from a seed. */
+export const randomExamplesInput = (E: number, seed: number): ExampleStatistics & ExampleContext => {
+  const tokens = randomFilterInput(E, seed)
+  const rng = seeded(seed, "examples input", E)
+  const statistics = Object.fromEntries(statisticNames.map((name) => [byExample(name), tokens[name]]))
+  return {
+    ...(statistics as ExampleStatistics),
+    E,
+    tokens_E: Int32Array.from({ length: E }, () => 1 + rng.below(30)),
+    rng: seeded(seed, "examples", E),
   }
 }
 

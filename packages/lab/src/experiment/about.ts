@@ -1,5 +1,5 @@
 /** The arm that a run is about where its author names none: never a control. */
-import { isShuffled } from "@winnow/core"
+import { isShuffled, type Needing } from "@winnow/core"
 import { canonicalJson } from "../store/key.ts"
 import type { ResolvedArm } from "./resolve.ts"
 
@@ -10,12 +10,16 @@ const isTurned = ({ filter, config }: ResolvedArm): boolean =>
   isShuffled(filter) ||
   (config["filter"] as { readonly options: Readonly<Record<string, unknown>> }).options["order"] === "bottom"
 
+const readsTokens = ({ needs }: Needing): boolean => needs.statistics.length > 0
+
 /**
  * The first arm whose filter reads something of the tokens (so neither all nor a random share), and is not turned around;
  * else the first with the baseline's filter and another loss; else none.
  */
 export const defaultAbout = (arms: ReadonlyArray<ResolvedArm>): string | undefined => {
-  const selective = arms.find((arm) => arm.filter.needs.statistics.length > 0 && !isTurned(arm))
+  const selective = arms.find(
+    (arm) => [arm.filter, ...(arm.examples ? [arm.examples] : [])].some(readsTokens) && !isTurned(arm),
+  )
   if (selective !== undefined) return selective.name
   const [baseline, ...others] = arms
   return others.find(

@@ -1,6 +1,7 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
 import type {
   AnyUse,
+  ExamplesUse,
   FilterUse,
   LossUse,
   MeasureUse,
@@ -19,6 +20,8 @@ import type { SweepSpec } from "./sweep.ts"
 export interface Arm<out Lacks = unknown> extends ArmTraining {
   readonly filter: FilterUse<unknown>
   readonly loss: LossUse<unknown>
+  /** The choice of examples that the training reads, made once before its first step; all of them if left out. */
+  readonly examples?: ExamplesUse
   readonly reference?: ReferenceSpec
   /** Type only. */
   readonly lacks?: Lacks
@@ -27,18 +30,26 @@ export interface Arm<out Lacks = unknown> extends ArmTraining {
 /** The services that are left when the target is there, and the reference where one is given. */
 type Lack<R, Given> = Exclude<R, Target | (Given extends ReferenceSpec ? Reference : never)>
 
+type NeededBy<X> = X extends ExamplesUse<infer R> ? R : never
+
 /**
- * One filter, one loss, one budget.
+ * One filter, one loss, one budget, and if given a choice of examples.
  *
  * @param spec.reference what the filter compares the draft to; the experiment's own if left out
  */
-export const arm = <F, L, const Given extends ReferenceSpec | undefined = undefined>(
+export const arm = <
+  F,
+  L,
+  const Given extends ReferenceSpec | undefined = undefined,
+  X extends ExamplesUse | undefined = undefined,
+>(
   spec: ArmTraining & {
     readonly filter: FilterUse<F>
     readonly loss: LossUse<L>
+    readonly examples?: X & ExamplesUse
     readonly reference?: Given & ReferenceSpec
   },
-): Arm<Lack<F | L, Given>> => spec
+): Arm<Lack<F | L | NeededBy<X>, Given>> => spec
 
 /** Any plugin, to be put in an arm by its name. */
 export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">

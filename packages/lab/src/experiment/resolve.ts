@@ -3,6 +3,7 @@ import {
   type AnyUse,
   cut,
   decode,
+  type ExamplesUse,
   type Family,
   type FilterUse,
   InvalidInput,
@@ -42,6 +43,8 @@ export interface SettledArm extends Training {
   readonly name: string
   readonly filter: FilterUse<unknown>
   readonly loss: LossUse<unknown>
+  /** The choice of examples that the training reads; all if left out. */
+  readonly examples?: ExamplesUse
   /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
   readonly reference: ResolvedReference | undefined
   /** A signal that nothing in the arm reads is live. */
@@ -158,12 +161,23 @@ const resolveArm = Effect.fnUntraced(function* (
   yield* arm.filter.decoded.pipe(Effect.mapError(where(place)))
   const needs = reads("reference", arm.filter)
   const fromReference = arm.start.kind === "reference"
-  const given = needs || fromReference ? (arm.reference ?? experimentReference) : undefined
+  const { examples } = arm
+  const chosenBy = examples !== undefined && reads("reference", examples)
+  const given = needs || chosenBy || fromReference ? (arm.reference ?? experimentReference) : undefined
   const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: place, problems })
   if (needs && given === undefined)
     return yield* refuse(
       `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
       `set ${name}'s or the experiment's reference to distilled, trained, checkpoint or average`,
+    )
+  if (examples !== undefined && examples.needs.statistics.length > 0 && arm.objective !== undefined)
+    return yield* refuse(
+      `examples ${examples.name} reads statistics of the next token, and the arm has objective ${arm.objective.name}; leave one out`,
+    )
+  if (chosenBy && !isFrozen(given))
+    return yield* refuse(
+      `examples ${examples.name} compares the draft to a reference before the first step, and ${given === undefined ? "there is none" : `reference ${given.kind} is the draft itself then`}; ` +
+        "set its or the experiment's reference to distilled or trained",
     )
   if (fromReference && !isFrozen(given))
     return yield* refuse(
@@ -175,6 +189,7 @@ const resolveArm = Effect.fnUntraced(function* (
       `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,
     )
   yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
+  if (examples !== undefined) yield* examples.decoded.pipe(Effect.mapError(where(place)))
   const reference =
     given?.kind === "distilled"
       ? { ...given, signals: yield* checkedSignals(`${place}, its reference`, given, undefined) }

@@ -1,6 +1,7 @@
 /** The parts of an experiment as its author writes them: typed values, checked again when they come from outside. */
 import {
   brief,
+  examplesUse,
   type FilterUse,
   filterUse,
   type LossUse,
@@ -62,6 +63,8 @@ export const armSpec = type({
   "+": "reject",
   filter: filterUse,
   loss: lossUse,
+  // The examples that the training reads, chosen once.
+  "examples?": examplesUse,
   "reference?": referenceSpec,
   ...distillingFields,
   steps: type(natural).or(stepsOfCompute),

@@ -3,13 +3,13 @@ import { describe, expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineFilter, defineLoss, defineTask } from "@winnow/core"
+import { defineFilter, defineLoss, defineService, defineTask, shuffled } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import faulty from "../../test/faulty-experiment.ts"
-import { everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
+import { behind, everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
 import { plan } from "../estimate.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
@@ -124,10 +124,35 @@ describe("plugins", () => {
         ({ gold_N, judge }) =>
           Uint8Array.from(gold_N, (id) => (judge.likes(id) ? 1 : 0)),
     })
-    const resolved = await Effect.runPromise(resolve(withArm({ filter: judged() })))
+    const judge = defineService({
+      name: "nobody",
+      provides: [Judge],
+      options: none,
+      make: () => Layer.succeed(Judge, { likes: () => false }),
+    })
+    const experiment = { ...withArm({ filter: judged() }), services: { judge: judge() } }
+    const resolved = await Effect.runPromise(resolve(experiment))
     expect(await Effect.runPromise(tryPlugins(resolved))).toEqual([
       "filter judged needs test/Judge and was not tried before the run",
     ])
+  })
+
+  test("a filter inside another is tried through it, and a filter of examples by itself", async () => {
+    const resolved = await Effect.runPromise(resolve(withArm({ filter: shuffled(behind({ k: 0.3 })) })))
+    expect(await Effect.runPromise(tryPlugins(resolved))).toEqual([])
+    const nothing = defineFilter({
+      name: "nothing",
+      of: "examples",
+      needs: [],
+      options: none,
+      make:
+        () =>
+        ({ E }) =>
+          new Uint8Array(E),
+    })
+    expect(await refusal(withArm({ examples: nothing() }))).toContain(
+      "arms.mine: examples nothing: keeps no example; keep at least one",
+    )
   })
 
   test("the trial takes little time, and leaves no tensor", async () => {

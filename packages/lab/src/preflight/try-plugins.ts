@@ -1,6 +1,8 @@
 /** Every filter, loss and objective of an experiment, run once on a small random problem: a fault is found before any work. */
 import {
   type DataError,
+  type ExamplesInstance,
+  type ExamplesUse,
   type FilterInstance,
   type FilterUse,
   InvalidInput,
@@ -9,6 +11,7 @@ import {
   type LossUse,
   type Needing,
   type ObjectiveUse,
+  randomExamplesInput,
   tryFilter,
   tryLoss,
   tryObjective,
@@ -17,7 +20,7 @@ import {
 } from "@winnow/core"
 import { type SignalsOptions, tryFused } from "@winnow/training"
 import { Effect } from "effect"
-import type { Resolved } from "../experiment/resolve.ts"
+import { plain, type Resolved } from "../experiment/resolve.ts"
 import { Families } from "../families.ts"
 import { architectureOfStart } from "../stages/start.ts"
 
@@ -26,6 +29,7 @@ interface Place {
   readonly at: string
   readonly filter: FilterUse<unknown>
   readonly loss: LossUse<unknown>
+  readonly examples?: ExamplesUse | undefined
   readonly steps: number
   readonly signals: SignalsOptions
 }
@@ -36,7 +40,7 @@ const placesOf = ({ arms, capacity }: Resolved): ReadonlyArray<Place> =>
     ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
   ].flatMap(({ at, arm }): ReadonlyArray<Place> => {
     const steps = typeof arm.steps === "number" ? arm.steps : 100
-    const own = { at, filter: arm.filter, loss: arm.loss, steps, signals: arm.signals }
+    const own = { at, filter: arm.filter, loss: arm.loss, examples: arm.examples, steps, signals: arm.signals }
     const { reference } = arm
     return reference?.kind === "distilled" ? [own, { ...reference, at: `the reference of ${at}` }] : [own]
   })
@@ -73,7 +77,7 @@ const mostEntries = 128
 
 /** One filter or loss, made and run; says undefined, why it could not be tried, or what `run` found worth a note. */
 const tried = <I>(
-  use: Use<"filter" | "loss", I> & Needing,
+  use: Use<"examples" | "filter" | "loss", I> & Needing,
   run: (fresh: () => I) => string | undefined,
 ): Effect.Effect<string | undefined, InvalidInput> =>
   Effect.flatMap(use.instance, () =>
@@ -129,11 +133,11 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
     const notes: Array<string> = []
     const trial = Effect.fnUntraced(function* <I>(
       at: string,
-      use: Use<"filter" | "loss", I> & Needing,
+      use: Use<"examples" | "filter" | "loss", I> & Needing,
       more: unknown,
       run: (fresh: () => I) => string | undefined,
     ) {
-      const key = JSON.stringify([use.kind, use.name, yield* use.decoded, more])
+      const key = JSON.stringify([use.kind, yield* plain(use), more])
       if (seen.has(key)) return
       seen.set(key, at)
       const note = yield* tried(use, run).pipe(
@@ -145,11 +149,16 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
       if (note !== undefined) notes.push(note)
     })
     for (const place of placesOf(resolved)) {
-      const { at, filter, loss, steps, signals } = place
+      const { at, filter, loss, examples, steps, signals } = place
       yield* trial<FilterInstance>(at, filter, steps, (fresh) => {
         tryFilter(fresh, steps)
         return undefined
       })
+      if (examples !== undefined)
+        yield* trial<ExamplesInstance>(at, examples, null, (fresh) => {
+          fresh().choose(randomExamplesInput(48, 1))
+          return undefined
+        })
       yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))
     }
     for (const { at, objective, steps } of objectivePlaces(resolved)) {

@@ -75,13 +75,15 @@ export const costsOf = (
   artifactOf: (stage: Stage) => Artifact,
 ): RowRecord["budget"][number] => {
   const passOf = ({ inputs }: Stage) => {
+    const selection = inputs.find(({ kind }) => kind === "selection")
+    if (selection) return numbers(artifactOf(selection))["trained"] ?? null
     const text = inputs.find(({ kind }) => kind === "data" || kind === "text")
     return text ? tokensOfPass(artifactOf(text)) : null
   }
   const trainings = new Map([trained, ...paidFor(trained)].map((stage) => [stage.key, stage]))
   const signals = [...trainings.values()].filter(({ kind }) => kind === "signals")
   const caches = signals.map((stage) => cacheOf(stage, artifactOf(stage)))
-  const isOther = ({ kind }: Stage) => kind === "signals" || kind === "text"
+  const isOther = ({ kind }: Stage) => kind === "signals" || kind === "text" || kind === "selection"
   const all = [...trainings.values()]
   const totals = [
     ...all.filter((stage) => !isOther(stage)).map((stage) => totalOf(budgetOf(artifactOf(stage), null))),

@@ -3,7 +3,7 @@ import {
   type Architecture,
   armLayer,
   frozen,
-  type InvalidInput,
+  InvalidInput,
   provideNeeds,
   Reference,
   reads,
@@ -18,6 +18,7 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { openModel, openOwnModel } from "./models.ts"
+import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
 import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
@@ -28,6 +29,8 @@ export interface Distilling {
   readonly target: Stage
   readonly start: Stage
   readonly seed: number
+  /** The choice of examples that the training reads. */
+  readonly selection?: Stage | undefined
   readonly sizes: Sizes
   /** Services that filters and losses may ask for. */
   readonly services: ReadonlyArray<ServiceUse>
@@ -87,7 +90,7 @@ export const armStage = (
   arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
-  { data, target, start, seed, sizes, architectures, services }: Distilling,
+  { data, target, start, seed, selection, sizes, architectures, services }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
@@ -102,6 +105,7 @@ export const armStage = (
       reference,
       targetSignals: signals.target,
       referenceSignals: signals.reference,
+      selection,
     }
     const asked = usedServices([arm.filter, arm.loss], services)
     const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
@@ -139,6 +143,15 @@ export const armStage = (
           const draft = yield* openOwnModel(artifact("start")!)
           const text = yield* readSplit(textArtifact, "train")
           const of = { target: targetArtifact, data: textArtifact, text }
+          const ofSelection = artifact("selection")
+          const chosen = ofSelection ? { ...text, pass: passOf(text, yield* readChosen(ofSelection)) } : text
+          if (chosen.pass && chosen.pass.length < arm.batchSize)
+            return yield* new InvalidInput({
+              what: label,
+              problems: [
+                `${chosen.pass.length} examples are chosen, fewer than a batch of ${arm.batchSize}; keep more of them, or set a smaller batchSize`,
+              ],
+            })
           const form = spec.signals.target
           const read: CachedSignals = {
             ...(ofTarget && form !== "live" && { target: yield* openTargetSignals(form, ofTarget, of) }),
@@ -169,7 +182,7 @@ export const armStage = (
             label,
             model: draft,
             training: arm,
-            data: text,
+            data: chosen,
             seed,
             signals: { options: spec.signals, cached: read },
           }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], layers)))

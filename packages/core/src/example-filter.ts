@@ -1,0 +1,118 @@
+/**
+ * A filter of examples decides once, before the first step, which examples a training reads: a list of numbers as an artifact.
+ *
+ * Letters: E examples of the training split, N valid tokens of a micro-batch.
+ */
+import { countKept, type Rng } from "@winnow/numerics"
+import type { Type } from "arktype"
+import { Effect } from "effect"
+import { kindOf } from "./contract/brief.ts"
+import { checkDefinition, namesAmong } from "./contract/definition.ts"
+import { guarded, PluginFault } from "./contract/fault.ts"
+import { placeOf } from "./contract/place.ts"
+import { strict } from "./contract/strict.ts"
+import { type Needs, needsOf, type ServicesRead } from "./needs.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import { type Statistic, statisticNames } from "./statistics/index.ts"
+
+/** The name of a statistic averaged by example: `draftNll_N` is `draftNll_E`. */
+export type ByExample<S extends Statistic> = S extends `${infer Name}_N` ? `${Name}_E` : never
+
+/** @see ByExample */
+export const byExample = <S extends Statistic>(name: S): ByExample<S> => name.replace(/_N$/, "_E") as ByExample<S>
+
+/** The part of the input that every filter of examples is given, whatever it needs. */
+export interface ExampleContext {
+  /** Examples of the training split, at least 1. */
+  readonly E: number
+  /** Valid tokens of each example. */
+  readonly tokens_E: Int32Array
+  /** Seeded by the run's seed: the same run chooses alike. */
+  readonly rng: Rng
+}
+
+/** Statistics by example: the mean over its valid tokens, by the arm's models as they are before the first step. */
+export type ExampleStatistics<S extends Statistic = Statistic> = { readonly [K in ByExample<S>]: Float32Array }
+
+/** 1 for each example that is read, 0 for the others. */
+export type Choose<S extends Statistic> = (input: ExampleStatistics<S> & ExampleContext) => Uint8Array
+
+/** A filter of examples as the lab calls it. */
+export interface ExamplesInstance {
+  readonly name: string
+  readonly needs: ReadonlyArray<Statistic>
+  /** @error PluginFault (thrown) for an answer that is no choice, or that keeps nothing */
+  readonly choose: (input: Partial<ExampleStatistics> & ExampleContext) => Uint8Array
+}
+
+/** A filter of examples with its options. R names the models that its statistics are computed from. */
+export type ExamplesUse<R = unknown> = UseWith<"examples", ExamplesInstance, never, never, { readonly needs: Needs<R> }>
+
+/** A definition of a filter of examples. */
+export interface ExampleFilterSpec<O extends Type, S extends Statistic> {
+  readonly name: string
+  readonly of: "examples"
+  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  readonly from?: string
+  /** Statistics whose means the function reads; none costs no pass over the data. */
+  readonly needs: ReadonlyArray<S>
+  readonly options: O
+  readonly make: (options: O["infer"]) => Choose<NoInfer<S>>
+}
+
+const contextNames = ["E", "tokens_E", "rng"]
+
+/** The choice, checked: one 0 or 1 for each example, not all 0. */
+const checkedChoice = (plugin: string, choice: unknown, E: number): Uint8Array => {
+  const broken = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
+  if (!(choice instanceof Uint8Array))
+    throw broken("type", `returned ${kindOf(choice)}; expected a Uint8Array of ${E}, 1 for each example that is read`)
+  if (choice.length !== E)
+    throw broken("length", `returned ${choice.length} choices for ${E} examples; return one for each`)
+  const odd = choice.findIndex((x) => x > 1)
+  if (odd >= 0) throw broken("choices", `choice ${odd} is ${choice[odd]}; an example is read, 1, or not, 0`)
+  if (countKept(choice) === 0)
+    throw broken("keeps something", "keeps no example; keep at least one, or there is nothing to train on")
+  return choice
+}
+
+/** Defines a filter of examples; `defineFilter` with `of: "examples"` is this. */
+export const defineExampleFilter = <const O extends Type, const S extends Statistic>(
+  spec: ExampleFilterSpec<O, S>,
+): Plugin<O, ExamplesUse<ServicesRead<S>>> => {
+  const place = checkDefinition("examples", spec, {
+    of: () => undefined,
+    needs: namesAmong("statistic", statisticNames),
+  })
+  const plugin = `examples ${spec.name}`
+  const given = [...spec.needs.map(byExample), ...contextNames]
+  const input = strict((name) => {
+    const detail = `reads ${name.slice(0, 64)}, which its needs do not list; it is given ${given.join(", ")}`
+    return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
+  })
+  return definePlugin({
+    kind: "examples",
+    name: spec.name,
+    options: spec.options,
+    from: spec.from,
+    more: () => ({ needs: needsOf<ServicesRead<S>>(spec.needs, [], {}) }),
+    make: (options) =>
+      Effect.sync((): ExamplesInstance => {
+        const choose: unknown = spec.make(options)
+        if (typeof choose !== "function")
+          throw new PluginFault(plugin, "definition", `make returned ${kindOf(choose)}; expected a function`, place)
+        return {
+          name: spec.name,
+          needs: spec.needs,
+          choose: (all) => {
+            const own = Object.fromEntries(given.map((name) => [name, all[name as keyof typeof all]]))
+            return checkedChoice(
+              plugin,
+              guarded(plugin, "its function", () => choose(input(own))),
+              all.E,
+            )
+          },
+        }
+      }),
+  })
+}

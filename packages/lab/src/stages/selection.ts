@@ -1,0 +1,192 @@
+/**
+ * The examples that an arm's training reads, chosen once by a filter of examples: the stage `selection`.
+ *
+ * Statistics are means over an example's valid tokens, by the draft as the arm begins with it and by the arm's own loss.
+ *
+ * Letters: E examples of the training split, N valid tokens of a batch.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import {
+  byExample,
+  DataError,
+  type ExamplesUse,
+  type FilterInstance,
+  firstTrained,
+  type InvalidInput,
+  type LossUse,
+  modelsRead,
+  nextToken,
+  type Statistic,
+} from "@winnow/core"
+import { collate, type EncodedTask, passSize } from "@winnow/data"
+import { driven, type Pieces } from "@winnow/generation"
+import { seeded } from "@winnow/numerics"
+import { headFor, keptWeights } from "@winnow/training"
+import { Effect } from "effect"
+import { plain } from "../experiment/resolve.ts"
+import { partOf, type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import type { Artifact } from "../store/store.ts"
+import type { Distilling } from "./arm.ts"
+import { openModel } from "./models.ts"
+import { decodingStep } from "./rollouts.ts"
+import { readSplit } from "./text.ts"
+import type { Sizes } from "./training.ts"
+
+const file = "examples.json"
+
+/** Examples of a batch of the pass: the statistics of a token depend on its own sequence alone. */
+const batchSize = 16
+
+/** True if one of the statistics is of the arm's loss. */
+const readsLoss = (needs: ReadonlyArray<Statistic>) =>
+  needs.includes("draftLoss_N") || needs.includes("referenceLoss_N")
+
+/** Sums the statistics of tokens by example, and keeps every token. */
+const collector = (needs: ReadonlyArray<Statistic>, E: number) => {
+  const sums = new Map(needs.map((name) => [name, new Float64Array(E)]))
+  let examples: ReadonlyArray<number> = []
+  const filter: FilterInstance = {
+    name: "examples",
+    needs,
+    select: (input) => {
+      for (const [name, sum_E] of sums)
+        for (let n = 0; n < input.N; n++) sum_E[examples[input.sequence_N[n]!]!]! += input[name][n]!
+      return new Uint8Array(input.N).fill(1)
+    },
+    save: () => null,
+    restore: () => {},
+  }
+  const of = (batch: ReadonlyArray<number>) => {
+    examples = batch
+  }
+  return { sums, filter, of }
+}
+
+const tokensOf = ({ examples }: EncodedTask): Int32Array =>
+  Int32Array.from(examples, ({ ids, promptLength }) => ids.length - firstTrained(promptLength))
+
+/** FLOPs of the pass: trunk and head of each model that is read, forward only. */
+const passFlops = (
+  needs: ReadonlyArray<Statistic>,
+  withTarget: boolean,
+  sizes: Sizes,
+  of: Distilling["architectures"],
+) => {
+  const { length, trained, examples = 0 } = sizes
+  const models = modelsRead(needs, { target: withTarget })
+  const each = { draft: of.draft, target: of.target, reference: of.reference ?? of.draft }
+  return [...models].reduce((sum, name) => {
+    const { trunkFlops, hiddenSize, vocabularySize } = each[name]
+    return sum + examples * ((length - 1) * trunkFlops(length) + trained * 2 * hiddenSize * vocabularySize)
+  }, 0)
+}
+
+/** The stage of an arm's choice of examples under a seed. A filter that needs no statistic reads no model. */
+export const selectionStage = (
+  examples: ExamplesUse,
+  loss: LossUse<unknown>,
+  reference: Stage | undefined,
+  { data, target, start, seed, sizes, architectures }: Distilling,
+): Effect.Effect<Stage, InvalidInput> =>
+  Effect.gen(function* () {
+    const needs = examples.needs.statistics
+    const ofLoss = readsLoss(needs)
+    const used = ofLoss ? loss : nextToken()
+    const { target: comparesToTarget } = yield* used.instance
+    const models = modelsRead(needs, { target: comparesToTarget })
+    const inputs = {
+      data: partOf(data, "train"),
+      start: needs.length > 0 ? start : undefined,
+      target: models.has("target") ? target : undefined,
+      reference: models.has("reference") ? reference : undefined,
+    }
+    const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
+    return stage({
+      kind: "selection",
+      label: `examples by ${examples.name}, seed ${seed}`,
+      config: { examples: yield* plain(examples), ...(ofLoss ? { loss: yield* plain(loss) } : {}) },
+      inputs: given.map(({ input }) => input),
+      code: stageCode({
+        revisions: ["training"],
+        tensors: needs.length > 0,
+        plugins: [examples, ...(ofLoss ? [loss] : [])],
+      }),
+      seed,
+      unit: "examples",
+      work: { flops: passFlops(needs, comparesToTarget, sizes, architectures) },
+      run: (context) =>
+        Effect.gen(function* () {
+          const artifact = (name: keyof typeof inputs) => context.inputs[given.findIndex((g) => g.name === name)]
+          const text = yield* readSplit(artifact("data")!, "train")
+          const E = text.examples.length
+          const { sums, filter, of } = collector(needs, E)
+          const [ofStart, ofTarget, ofReference] = [artifact("start"), artifact("target"), artifact("reference")]
+          if (ofStart) {
+            const opened = {
+              draft: yield* openModel(ofStart),
+              ...(ofTarget && { target: yield* openModel(ofTarget) }),
+              ...(ofReference && { reference: yield* openModel(ofReference) }),
+            }
+            const head = headFor({ filter, loss: yield* used.instance })
+            function* passed(): Pieces<void> {
+              // By length, so that little is padding.
+              const order = Array.from(text.examples.keys()).toSorted(
+                (a, b) => text.examples[a]!.ids.length - text.examples[b]!.ids.length,
+              )
+              for (let from = 0, micro = 0; from < E; from += batchSize, micro++) {
+                const numbers = order.slice(from, from + batchSize)
+                of(numbers)
+                const batch = collate(numbers.map((e) => text.examples[e]!))
+                keptWeights({ ...opened, batch, filter, head, step: 0, steps: 1, seed, micro })
+                context.progress(Math.min(E, from + batchSize), E)
+                yield
+              }
+            }
+            yield* decodingStep(`examples by ${examples.name}`, (signal) => driven(passed(), signal))
+          }
+          const tokens_E = tokensOf(text)
+          const means = Object.fromEntries(
+            Array.from(sums, ([name, sum_E]) => [
+              byExample(name),
+              Float32Array.from(sum_E, (sum, e) => sum / Math.max(1, tokens_E[e]!)),
+            ]),
+          )
+          const { choose } = yield* examples.instance
+          const chosen = choose({ ...means, E, tokens_E, rng: seeded(seed, "examples", examples.name) })
+          const numbers = Array.from(chosen.keys()).filter((e) => chosen[e] === 1)
+          writeFileSync(join(context.directory, file), JSON.stringify(numbers))
+          const whole = passSize(text)
+          const read = passSize({ ...text, pass: passOf(text, numbers) })
+          const flops = passFlops(
+            needs,
+            comparesToTarget,
+            { length: text.tokens / E, trained: text.trained / E, examples: E },
+            architectures,
+          )
+          return {
+            tokens: models.size > 0 ? text.tokens - E : 0,
+            flops,
+            examples: numbers.length,
+            of: E,
+            trained: read.trained,
+            ofTrained: whole.trained,
+          }
+        }).pipe(Effect.scoped),
+    })
+  })
+
+/** The pass of a text over chosen examples alone. */
+export const passOf = ({ examples, pass }: EncodedTask, numbers: ReadonlyArray<number>): Int32Array => {
+  const chosen = new Set(numbers)
+  return Int32Array.from(pass ?? examples.keys()).filter((e) => chosen.has(e))
+}
+
+/** The numbers of the chosen examples, ascending. */
+export const readChosen = (artifact: Artifact): Effect.Effect<ReadonlyArray<number>, DataError> =>
+  Effect.try({
+    try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<number>,
+    catch: (error) =>
+      new DataError({ message: `${artifact.directory}/${file}: ${String(error)}; run with --fresh`, cause: error }),
+  })
