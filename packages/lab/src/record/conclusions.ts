@@ -142,34 +142,19 @@ const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<s
   ]
 }
 
-/** Shares of what the long run gained: less than the first in its second half is little, less than the second above it is near. */
-const [little, near] = [0.05, 0.1]
-
+/** How low the KL of a draft of this size comes, beside the arms': the numbers, which say for themselves how near they are. */
 /** How low the draft's KL comes when it is trained for long, and where the arms are. */
 const ofCapacity = (run: RunRecord): string => {
   const long = run.capacity?.points.at(-1)
   if (long === undefined || long.draftKl.value === null)
     return "The draft's capacity was not checked: how far a longer training on all tokens would come is not known."
   const half = run.capacity!.points.at(-2)?.draftKl.value ?? null
-  const { value: floor, low, high } = long.draftKl
-  const start = run.rows.find(({ role }) => role === "start")?.draftKl.value ?? half ?? floor
-  const gained = start - floor
-  const falls = half !== null && half - floor > little * gained
+  const { value, low, high } = long.draftKl
   const range = low === null || high === null ? "" : ` [${nats(low)}, ${nats(high)}] (prompts alone, 1 seed)`
-  const course =
-    half === null
-      ? ""
-      : falls
-        ? ` It still falls (${nats(half)} at half the steps), so its floor is not known.`
-        : ` At half the steps it was ${nats(half)}.`
-  const found = `Trained on all tokens for ${long.steps} steps, a draft of this size comes down to ${nats(floor)} nats of KL${range}.${course}`
+  const before = half === null ? "" : `, ${nats(half)} at half the steps`
   const kls = armsOf(run).flatMap(({ draftKl }) => draftKl.value ?? [])
-  if (kls.length === 0) return found
-  const [least, most] = [Math.min(...kls), Math.max(...kls)]
-  const arms = `The arms are at ${nats(least)} to ${nats(most)}`
-  if (least - floor > near * gained) return `${found} ${arms}: all are above it by more than a tenth of what it gained.`
-  if (falls) return `${found} ${arms}.`
-  return `${found} ${arms}: the best is within a tenth of what it gained.`
+  const arms = kls.length === 0 ? "" : ` The arms have ${nats(Math.min(...kls))} to ${nats(Math.max(...kls))}.`
+  return `Trained on all tokens for ${long.steps} steps, a draft of this size has ${nats(value)} nats of KL${range}${before}.${arms}`
 }
 
 const rate = "optimizer.learningRate"
