@@ -20,6 +20,8 @@ export interface ObjectiveInstance {
   readonly repeats: boolean
   /** The positions that a row's prediction may depend on: those before the token, or all of its sequence. */
   readonly reads: "before" | "both"
+  /** Rows as a share of the trained tokens of the examples, over the whole stage: for the cost of a stage that has not run. */
+  readonly share: number
   readonly problem: MakeProblem
 }
 
@@ -48,9 +50,18 @@ export const defineObjective = <const O extends Type>(spec: {
   readonly repeats: boolean
   readonly reads: "before" | "both"
   readonly options: O
+  /** Rows as a share of the trained tokens, for estimates of cost; 1 if left out. */
+  readonly share?: (options: O["infer"]) => number
   readonly make: (options: O["infer"]) => MakeProblem
 }): Plugin<O, ObjectiveUse> => {
-  const place = checkDefinition("objective", spec, { repeats: among(true, false), reads: among("before", "both") })
+  const place = checkDefinition("objective", spec, {
+    repeats: among(true, false),
+    reads: among("before", "both"),
+    share: (value) =>
+      value === undefined || typeof value === "function"
+        ? undefined
+        : `is ${kindOf(value)}; expected a function of the options`,
+  })
   const plugin = `objective ${spec.name}`
   const traits = { repeats: spec.repeats, reads: spec.reads }
   return definePlugin({
@@ -72,6 +83,7 @@ export const defineObjective = <const O extends Type>(spec: {
         return {
           name: spec.name,
           ...traits,
+          share: spec.share?.(options) ?? 1,
           problem: (input) =>
             checkedProblem(
               plugin,

@@ -69,6 +69,14 @@ test("a run with the next token named trains the same weights; a masked arm sees
   expect(budget("hidden").tokensSeen).toBeGreaterThan(budget("all").tokensSeen)
 })
 
+test("the cost before a run is of the rows that an objective has", async () => {
+  const graph = await Effect.runPromise(Effect.flatMap(resolve(experiment), graphOf).pipe(Effect.provide(layers)))
+  const flops = (name: string) =>
+    inOrder(graph.leaves).find(({ label }) => label === `arm ${name}, seed 1`)!.work.flops!
+  expect(flops("named")).toBe(flops("all"))
+  expect(flops("hidden")).toBeLessThan(flops("all"))
+})
+
 test("caches of signals are refused for an objective that does not repeat", async () => {
   const message = await refused(resolved('arms.hidden.signals={"target":"full"}'))
   expect(message).toContain("arms.hidden: objective masked makes another problem of an example each time it comes")

@@ -155,10 +155,12 @@ export const workOf = (
   passes: Omit<Passes, "T" | "part">,
   kept = 1,
 ): Effect.Effect<Stage["work"], InvalidInput> =>
-  Effect.map(partOf(label, passes.draft, training), (part) => {
+  Effect.gen(function* () {
+    const part = yield* partOf(label, passes.draft, training)
+    const { share } = training.objective === undefined ? { share: 1 } : yield* training.objective.instance
     const sequences = training.steps * training.batchSize * training.microBatches
     const seen = Math.round(sequences * sizes.length)
-    const valid = Math.round(sequences * sizes.trained)
+    const valid = Math.round(sequences * sizes.trained * share)
     const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length })
     return {
       parameters: parameterCount(passes.draft),
