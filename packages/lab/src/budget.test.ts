@@ -49,9 +49,10 @@ test("what comes from a cache is not counted again: hidden states leave the head
 })
 
 test("a frozen head costs two thirds, a frozen matrix its own gradient, a frozen trunk its whole backward pass", () => {
-  const matrices = { embedding: [10, 2], "a.weight": [2, 3], "b.weight": [3, 2], head: [10, 2], norm: [2] }
-  const parameters = new Map(Object.entries(matrices).map(([name, shape]) => [name, { shape }]))
-  const whole = { ...draft, embedding: "embedding", head: "head", parameters } as unknown as Architecture
+  const shapes = { embedding: [10, 2], "a.weight": [2, 3], "b.weight": [3, 2], head: [10, 2], norm: [2] }
+  const parameters = new Map(Object.entries(shapes).map(([name, shape]) => [name, { shape }]))
+  const matrices = new Set(["a.weight", "b.weight"])
+  const whole = { ...draft, embedding: "embedding", head: "head", parameters, matrices } as unknown as Architecture
   const passes = { draft: whole, needs: [], lossNeedsTarget: false, lossReadsBatch: false, T: 8 }
   const of = (frozen: ReadonlyArray<string>) =>
     trainingFlops(tokens, { ...passes, part: trainedPart(whole, { frozen }) })

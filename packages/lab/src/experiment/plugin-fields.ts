@@ -6,7 +6,6 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["examples", "examples"],
   ["filter", "filter"],
   ["loss", "loss"],
-  ["measure", "measure"],
   ["model", "model"],
   ["objective", "objective"],
   ["proposer", "proposer"],
@@ -15,3 +14,6 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["study", "study"],
   ["task", "task"],
 ])
+
+/** All kinds: measures stand in a list, so no field names them, and `measure` holds settings. */
+export const pluginKinds: ReadonlySet<string> = new Set([...pluginFields.values(), "measure"])

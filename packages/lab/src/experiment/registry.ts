@@ -1,7 +1,7 @@
 /** The plugins that an experiment can name, and values from outside in which they are named. */
 import { type AnyUse, bothFilter, isUse, type PluginKind, scheduleFilter, shuffledFilter, usesIn } from "@winnow/core"
 import type { Experiment } from "./define.ts"
-import { pluginFields } from "./plugin-fields.ts"
+import { pluginFields, pluginKinds } from "./plugin-fields.ts"
 
 /** An object that is no plugin: what has fields. */
 export type Node = Readonly<Record<string, unknown>>
@@ -53,14 +53,12 @@ export const pluginNamed = (
   )
 }
 
-const kinds: ReadonlySet<string> = new Set(pluginFields.values())
-
 /** The kind of a plugin that a value names, by its field or by itself: `{ kind, name, options }`. */
 const kindNamed = (field: string, value: unknown): PluginKind | undefined => {
   const byField = pluginFields.get(field)
   if (byField !== undefined || !isNode(value)) return byField
   const { kind } = value
-  const named = typeof kind === "string" && kinds.has(kind) && Object.hasOwn(value, "name")
+  const named = typeof kind === "string" && pluginKinds.has(kind) && Object.hasOwn(value, "name")
   return named ? (kind as PluginKind) : undefined
 }
 
