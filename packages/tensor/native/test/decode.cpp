@@ -133,10 +133,10 @@ static void heads(Random& random) {
   }
 }
 
-// A random program of the one family or the other, with its parameters.
+// A random program of a family with its parameters: Llama, GPT-NeoX, or GPT-2 with learned positions and heads not rotated.
 struct Model {
   long d, V, layers, Q, G, h, rotated;
-  bool llama;
+  bool llama, learned;
   std::vector<double> words;
   std::vector<std::vector<float>> parameters;
   std::vector<float> cos, sin;
@@ -146,6 +146,7 @@ struct Model {
 
   explicit Model(Random& random) {
     llama = random.coin();
+    learned = !llama && random.coin();
     round = random.coin();
     h = 2 * random.size(20);
     G = random.between(1, 3);
@@ -153,7 +154,7 @@ struct Model {
     d = random.size(60);
     V = random.size(100) + 1;
     layers = random.between(1, 2);
-    rotated = 2 * random.between(1, h / 2);
+    rotated = learned ? 0 : 2 * random.between(1, h / 2);
     scale = std::pow(static_cast<float>(h), -0.25f);
     const long m = random.size(70), packed = (Q + 2 * G) * h;
     for (long t = 0; t < 400; t++)
@@ -174,28 +175,31 @@ struct Model {
       if (round) copies.back() = winnow_rounded_new(parameters.back().data(), outputs, inputs);
       return p;
     };
-    auto add = [&](double op, double from, double to, std::vector<double> p, double outputs = 0, double flags = 0, double layer = 0) {
+    auto add = [&](double op, double from, double to, std::vector<double> p, double outputs = 0, double flags = 0, double layer = 0,
+                   double eps = 1e-5) {
       p.resize(4, -1);
-      code.push_back({op, from, to, p[0], p[1], p[2], p[3], outputs, flags, 0, 1e-5, layer});
+      code.push_back({op, from, to, p[0], p[1], p[2], p[3], outputs, flags, 0, eps, layer});
     };
     auto norm = [&](double from, double to) {
       const double gain = weight(1, d);
       if (llama) add(2, from, to, {gain});
       else add(1, from, to, {gain, weight(1, d)});
     };
-    add(0, -1, 0, {weight(V, d)});
+    if (learned) add(0, -1, 0, {weight(V, d), weight(400, d)});
+    else add(0, -1, 0, {weight(V, d)});
+    const double activation = learned ? 4 : 1;
     for (long l = 0; l < layers; l++) {
       norm(0, 1);
       add(3, 1, 2, {matrix(packed, d), weight(1, packed)}, static_cast<double>(packed));
-      add(5, 2, 3, {}, 0, 0, static_cast<double>(l));
+      add(5, 2, 3, {}, 0, 0, static_cast<double>(l), scale);
       add(3, 3, 0, {matrix(d, Q * h)}, static_cast<double>(d), 2);
       norm(0, 1);
       if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m));
-      else add(3, 1, 4, {matrix(m, d), weight(1, m)}, static_cast<double>(m), 1);
+      else add(3, 1, 4, {matrix(m, d), weight(1, m)}, static_cast<double>(m), activation);
       add(3, 4, 0, {matrix(d, m)}, static_cast<double>(d), 2);
     }
     norm(0, -1);
-    words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., double(rotated), scale,
+    words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., double(rotated),
              double(widths.size()), double(code.size())};
     for (long width : widths) words.push_back(static_cast<double>(width));
     for (const auto& line : code) words.insert(words.end(), line.begin(), line.end());
@@ -213,7 +217,7 @@ struct Model {
     for (size_t i = 0; round && i < parameters.size(); i++)
       if (copies[i]) addresses[i] = static_cast<double>(reinterpret_cast<uintptr_t>(copies[i]));
     winnow_decode_bind(made, addresses.data(), static_cast<int64_t>(addresses.size()), round);
-    winnow_decode_rotary(made, cos.data(), sin.data(), static_cast<int64_t>(cos.size()) / (rotated / 2));
+    if (rotated > 0) winnow_decode_rotary(made, cos.data(), sin.data(), static_cast<int64_t>(cos.size()) / (rotated / 2));
     return made;
   }
 };
