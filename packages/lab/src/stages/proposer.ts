@@ -5,7 +5,6 @@ import {
   estimatedCounts,
   evidenceOnGreedy,
   evidenceOnSamples,
-  expectedAcceptanceOf,
   measureSpeedup,
   parameterRatio,
   speculate,
@@ -35,7 +34,7 @@ export interface ProposerSummary {
   readonly blockEfficiency: ProposerFigure
   readonly sampledBlockEfficiency: ProposerFigure
   /** Null where only decoding tells. */
-  readonly expectedAcceptance: number | null
+  readonly expectedAcceptance: ProposerFigure | null
   readonly speedup: ProposerFigure | null
   readonly parameterRatio: number
   /** Of how many timed texts, of `timed`, the greedy text is the target's own. */
@@ -57,6 +56,7 @@ const ratioOf = (counts: ReadonlyArray<BlockCounts>, cell: (counts: BlockCounts)
   figureOf(pooled(only(counts.map(cell))))
 const accepted = ({ accepted, rejected }: BlockCounts): Cell => [accepted, accepted + rejected]
 const emitted = ({ emitted, blocks }: BlockCounts): Cell => [emitted, blocks]
+const summed = (x_T: Float64Array): Cell => [x_T.reduce((a, b) => a + b, 0), x_T.length]
 
 /**
  * Measures a proposer at the run's gamma: from the target's texts by a pass or a replay where it allows one, else by decoding
@@ -130,7 +130,7 @@ export const proposerStage = (spec: {
             greedyAcceptance: ratioOf(greedyCounts, accepted),
             blockEfficiency: ratioOf(greedyCounts, emitted),
             sampledBlockEfficiency: ratioOf(sampledCounts, emitted),
-            expectedAcceptance: (onSamples && expectedAcceptanceOf(onSamples)?.pooled) ?? null,
+            expectedAcceptance: onSamples?.overlap ? figureOf(pooled(only(onSamples.overlap.map(summed)))) : null,
             speedup: timed && figureOf(medianOfRounds(only(timed.ratios))),
             parameterRatio: parameterRatio(model, proposer),
             identical: timed?.identity?.identical ?? 0,

@@ -40,7 +40,7 @@ const reportOf = (use: ProposerUse, run: RunRecord, findings: ReadonlyArray<Stud
           cells: {
             tau: ofProposer(found.blockEfficiency),
             acceptance: ofProposer(found.greedyAcceptance),
-            expected: { value: found.expectedAcceptance },
+            expected: ofProposer(found.expectedAcceptance),
             sampledTau: ofProposer(found.sampledBlockEfficiency),
             mbsu: ofProposer(found.blockEfficiency, mbsu(1, gamma, found.parameterRatio)),
             speedup: ofProposer(found.speedup),
