@@ -70,7 +70,7 @@ const files = broken.map(([slug, contents, expected]) => ({ found: written(slug,
 for (const { found, expected } of files)
   test(`${found.slug} is wrong input, with its place`, async () => {
     const text = await message(found)
-    expect(text).toStartWith(`experiments/${found.slug}/experiment.ts: `)
+    expect(text).toStartWith(`${found.file}: `)
     expect(text).toMatch(expected)
     expect(text.length).toBeLessThan(700)
   })
