@@ -2,7 +2,7 @@
 import { type DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
-import type { Resolved } from "./experiment/resolve.ts"
+import type { Resolved } from "./experiment/resolved.ts"
 import { buildGraph } from "./graph.ts"
 import { settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"

@@ -2,7 +2,7 @@
 import { type DataError, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
 import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
-import type { Resolved } from "./experiment/resolve.ts"
+import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
 import { inOrder, type Stage } from "./stage.ts"

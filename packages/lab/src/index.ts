@@ -4,7 +4,8 @@ export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
 export { keysOf } from "./experiment/keys.ts"
 export { limited } from "./experiment/limit.ts"
-export { type Resolved, resolve } from "./experiment/resolve.ts"
+export { resolve } from "./experiment/resolve.ts"
+export type { Resolved } from "./experiment/resolved.ts"
 export { applySettings, parseSetting } from "./experiment/settings.ts"
 export {
   bpe,

@@ -5,7 +5,8 @@
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Arm, cellStages, paidFor, type Shared, startOf } from "./cells.ts"
-import { plainSpec, type Resolved, type ResolvedArm } from "./experiment/resolve.ts"
+import { plainSpec } from "./experiment/plain-json.ts"
+import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
 import {
   atSettings,
   type Chosen,

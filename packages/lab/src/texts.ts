@@ -15,7 +15,7 @@ import {
 import { hashingTexts } from "@winnow/files"
 import { Effect } from "effect"
 import { isNode } from "./experiment/registry.ts"
-import type { Resolved } from "./experiment/resolve.ts"
+import type { Resolved } from "./experiment/resolved.ts"
 import { inPieces } from "./store/in-pieces.ts"
 import { keyOf } from "./store/key.ts"
 

@@ -1,6 +1,6 @@
 /** The plugins of an experiment whose results cannot be told from their code and options. */
 import { usesIn, withInner } from "@winnow/core"
-import type { Resolved } from "./experiment/resolve.ts"
+import type { Resolved } from "./experiment/resolved.ts"
 import { untoldOf } from "./store/code/plugin-code.ts"
 
 /**

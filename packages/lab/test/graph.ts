@@ -1,7 +1,7 @@
 /** The graph of an experiment with its texts read: for tests. */
 import { datasetsLayer } from "@winnow/data"
 import { Effect } from "effect"
-import type { Resolved } from "../src/experiment/resolve.ts"
+import type { Resolved } from "../src/experiment/resolved.ts"
 import { buildGraph } from "../src/graph.ts"
 import type { Judge } from "../src/settle.ts"
 import type { Stage } from "../src/stage.ts"

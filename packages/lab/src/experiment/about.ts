@@ -1,7 +1,7 @@
 /** The arm that a run is about where its author names none: never a control. */
 import { isShuffled, type Needing } from "@winnow/core"
 import { canonicalJson } from "../store/key.ts"
-import type { ResolvedArm } from "./resolve.ts"
+import type { ResolvedArm } from "./resolved.ts"
 
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 

@@ -1,17 +1,7 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
-import type {
-  AnyUse,
-  ExamplesUse,
-  FilterUse,
-  LossUse,
-  MeasureUse,
-  Plugin,
-  Reference,
-  ServiceUse,
-  Target,
-  TaskUse,
-} from "@winnow/core"
+import type { ExamplesUse, FilterUse, LossUse, MeasureUse, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
+import type { AnyPlugin } from "./registry.ts"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
 import type { SweepSpec } from "./sweep.ts"
@@ -50,9 +40,6 @@ export const arm = <
     readonly reference?: Given & ReferenceSpec
   },
 ): Arm<Lack<F | L | NeededBy<X>, Given>> => spec
-
-/** Any plugin, to be put in an arm by its name. */
-export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">
 
 /** An experiment as its file exports it. */
 export interface Experiment {

@@ -9,7 +9,8 @@ import { tasksOf, toldTexts } from "../texts.ts"
 import { arm, type Experiment } from "./define.ts"
 import { fromConfig } from "./from-config.ts"
 import { registryOf } from "./registry.ts"
-import { type Resolved, resolve } from "./resolve.ts"
+import { resolve } from "./resolve.ts"
+import type { Resolved } from "./resolved.ts"
 import { artifactOf } from "./start.ts"
 
 const run = Effect.runPromise

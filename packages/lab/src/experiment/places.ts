@@ -1,5 +1,5 @@
 /** The places of an experiment that hold a start of their own. */
-import type { Resolved, ResolvedArm } from "./resolve.ts"
+import type { Resolved, ResolvedArm } from "./resolved.ts"
 import type { OwnStart } from "./start.ts"
 
 /** A start and where it stands. */

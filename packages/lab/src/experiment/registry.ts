@@ -1,6 +1,14 @@
 /** The plugins that an experiment can name, and values from outside in which they are named. */
-import { type AnyUse, bothFilter, isUse, type PluginKind, scheduleFilter, shuffledFilter, usesIn } from "@winnow/core"
-import type { Experiment } from "./define.ts"
+import {
+  type AnyUse,
+  bothFilter,
+  isUse,
+  type Plugin,
+  type PluginKind,
+  scheduleFilter,
+  shuffledFilter,
+  usesIn,
+} from "@winnow/core"
 import { pluginFields, pluginKinds } from "./plugin-fields.ts"
 
 /** An object that is no plugin: what has fields. */
@@ -12,11 +20,14 @@ export const isNode = (value: unknown): value is Node =>
 /** Plugins by kind and name: those registered, and those in use. */
 export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 
+/** Any plugin, to be put in an arm by its name. */
+export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">
+
 /** Filters of filters that every experiment can name. */
 const combinators = [shuffledFilter, scheduleFilter, bothFilter]
 
 /** The plugins that an experiment can name: every plugin it uses, its `plugins`, and combinators. */
-export const registryOf = (experiment: Experiment): Registry => {
+export const registryOf = (experiment: { readonly plugins?: ReadonlyArray<AnyPlugin> }): Registry => {
   const registry = new Map<string, (options: unknown) => AnyUse>()
   const visit = (value: unknown): void => {
     for (const use of usesIn(value)) {

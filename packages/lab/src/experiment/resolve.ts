@@ -1,119 +1,19 @@
 /** From what the author wrote to what will be done: every default filled in, every option checked, before any work. */
-import {
-  type AnyUse,
-  cut,
-  decode,
-  type ExamplesUse,
-  type Family,
-  type FilterUse,
-  InvalidInput,
-  isUse,
-  type LossUse,
-  type MeasureUse,
-  type ObjectiveUse,
-  reads,
-  type ServiceUse,
-  type TaskUse,
-} from "@winnow/core"
+import { cut, decode, type FilterUse, InvalidInput, type LossUse, type ObjectiveUse, reads } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
 import { familiesOf } from "../families.ts"
 import { checkNames } from "../preflight/same-names.ts"
-import type { StudyUse } from "../study/study.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { ownStarts } from "./places.ts"
-import { pluginFields } from "./plugin-fields.ts"
+import { plainSpec } from "./plain-json.ts"
+import type { Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { serviceProblem } from "./services.ts"
-import { armSpec, type draftSpec, experimentSpec, type measureSpec, referenceSpec, type tokenizerSpec } from "./spec.ts"
-import type { ResolvedStart, targetStart } from "./start.ts"
+import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
 import { checkPaths, pointsOf, type Sweep } from "./sweep.ts"
 import { writersOf } from "./text.ts"
-import type { Training } from "./training-spec.ts"
-
-export type Measure = typeof measureSpec.infer
-export type Tokenizing = typeof tokenizerSpec.infer
-export type ResolvedTarget = typeof targetStart.infer
-export type ResolvedDraft = typeof draftSpec.infer
-export type ResolvedReference = typeof referenceSpec.infer
-
-/** The settings of a training stage: an arm whose steps are a number. */
-export interface SettledArm extends Training {
-  readonly name: string
-  readonly filter: FilterUse<unknown>
-  readonly loss: LossUse<unknown>
-  /** The choice of examples that the training reads; all if left out. */
-  readonly examples?: ExamplesUse
-  /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
-  readonly reference: ResolvedReference | undefined
-  /** A signal that nothing in the arm reads is live. */
-  readonly signals: SignalsOptions
-}
-
-export interface ResolvedArm extends Omit<SettledArm, "steps"> {
-  readonly steps: number | { readonly computeOf: string }
-  readonly start: ResolvedStart
-  /** True if the filter reads a reference; false if the arm only begins with one. */
-  readonly filterNeedsReference: boolean
-  /** As configs and keys hold it. */
-  readonly config: Record<string, unknown>
-}
-
-/** An experiment that can be run. */
-export interface Resolved {
-  readonly name: string
-  readonly question: string
-  readonly task: TaskUse
-  readonly tokenizer: Tokenizing
-  readonly maxLength: number
-  readonly target: ResolvedTarget
-  readonly draft: ResolvedDraft
-  readonly arms: ReadonlyArray<ResolvedArm>
-  readonly seeds: ReadonlyArray<number>
-  /** The arm that the run is about; undefined where none is named, or run, and none can be taken for it. */
-  readonly about: string | undefined
-  readonly primary: "greedy" | "expected"
-  /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
-  readonly study: StudyUse | undefined
-  readonly measures: ReadonlyArray<MeasureUse>
-  readonly measure: Measure
-  /** Services that filters and losses ask for, by the author's names. */
-  readonly services: Readonly<Record<string, ServiceUse>>
-  readonly sweep: Sweep | undefined
-  /** Its steps are a number. */
-  readonly capacity: ResolvedArm | undefined
-  /** The families of its own models and plugins. */
-  readonly families: ReadonlyArray<Family>
-  /** Everything above as plain JSON, for run.json. */
-  readonly config: Record<string, unknown>
-}
-
-/** A plugin as plain JSON: its name and its options, defaults included. */
-export const plain = (
-  use: AnyUse,
-): Effect.Effect<{ readonly name: string; readonly options: Record<string, unknown> }, InvalidInput> =>
-  Effect.gen(function* () {
-    return { name: use.name, options: yield* plainSpec(yield* use.decoded) }
-  })
-
-/** A value as plain JSON. A plugin says its kind too where its field does not. */
-const plainValue = (field: string, value: unknown): Effect.Effect<unknown, InvalidInput> => {
-  if (isUse(value)) {
-    const kind = pluginFields.get(field) === value.kind ? {} : { kind: value.kind }
-    return Effect.map(plain(value), (named) => ({ ...kind, ...named }))
-  }
-  if (Array.isArray(value)) return Effect.forEach(value, (inner) => plainValue("", inner))
-  return typeof value === "object" && value !== null ? plainSpec(value) : Effect.succeed(value)
-}
-
-/** A spec as plain JSON: each plugin in it by name and options. */
-export const plainSpec = (spec: object): Effect.Effect<Record<string, unknown>, InvalidInput> =>
-  Effect.gen(function* () {
-    const out: Record<string, unknown> = {}
-    for (const [key, value] of Object.entries(spec)) if (value !== undefined) out[key] = yield* plainValue(key, value)
-    return out
-  })
 
 /** References that are other weights at each step. */
 const moves: Readonly<Record<string, string>> = {

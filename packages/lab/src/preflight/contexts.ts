@@ -1,6 +1,6 @@
 /** Prompts and texts against the contexts of target and draft. */
 import { readableLength } from "@winnow/decoding"
-import type { Resolved } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import type { Graph } from "../graph.ts"
 
 /**

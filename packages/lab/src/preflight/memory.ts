@@ -2,7 +2,7 @@
 import { type Example, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
-import type { Resolved } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import { type Machine, thisMachine, workerBytes } from "../schedule/jobs.ts"
 
 /** An estimate this many times the free memory is beyond its error (a factor of 2) and beyond what other programs free. */

@@ -2,7 +2,7 @@
 import type { Architecture } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
 import { ownStarts } from "../experiment/places.ts"
-import type { Resolved } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import type { Training } from "../experiment/training-spec.ts"
 
 /** A stage that trains, by its place in the experiment; one whose steps are not a number yet is left out. */

@@ -1,7 +1,7 @@
 /** A task's examples before anything is made of them: splits that are empty or share examples, answers that say nothing. */
 import { brief, type DataError, type Example, InvalidInput, type Split } from "@winnow/core"
 import { Effect } from "effect"
-import type { Resolved } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
 
 const keyOf = ({ prompt, answer }: Example) => JSON.stringify([prompt, answer])

@@ -20,7 +20,8 @@ import {
 } from "@winnow/core"
 import { type SignalsOptions, tryFused } from "@winnow/training"
 import { Effect } from "effect"
-import { plain, type Resolved } from "../experiment/resolve.ts"
+import { plain } from "../experiment/plain-json.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import { Families } from "../families.ts"
 import { architectureOfStart } from "../stages/start.ts"
 

@@ -1,5 +1,5 @@
 /** The name of a run: a key of all that its record says and follows from. */
-import type { Resolved } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 import type { Graph } from "../graph.ts"
 import { revisions } from "../store/code/revisions.ts"
 import { keyOf, shortKey } from "../store/key.ts"

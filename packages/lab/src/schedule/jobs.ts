@@ -6,7 +6,7 @@ import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
 import { ownStarts } from "../experiment/places.ts"
-import type { Resolved } from "../experiment/resolve.ts"
+import type { Resolved } from "../experiment/resolved.ts"
 
 /** Cores that a run may compute on: TF_NUM_INTRAOP_THREADS where it is set, all of them otherwise. */
 export const sharedCores = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()

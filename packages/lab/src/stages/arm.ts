@@ -1,46 +1,19 @@
 /** The stage of an arm or of a distilled reference: one filter and one loss, from a start, against a frozen target. */
-import {
-  type Architecture,
-  armLayer,
-  frozen,
-  InvalidInput,
-  provideNeeds,
-  Reference,
-  reads,
-  type ServiceUse,
-  Target,
-} from "@winnow/core"
+import { armLayer, frozen, InvalidInput, provideNeeds, Reference, reads, type ServiceUse, Target } from "@winnow/core"
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
-import { plainSpec, type SettledArm } from "../experiment/resolve.ts"
+import { plainSpec } from "../experiment/plain-json.ts"
+import type { SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
+import type { Distilling } from "./distilling.ts"
 import { openModel, openOwnModel } from "./models.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
 import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
-
-/** Inputs of the stages that distil. */
-export interface Distilling {
-  readonly data: Stage
-  readonly target: Stage
-  readonly start: Stage
-  readonly seed: number
-  /** The choice of examples that the training reads. */
-  readonly selection?: Stage | undefined
-  readonly sizes: Sizes
-  /** Services that filters and losses may ask for. */
-  readonly services: ReadonlyArray<ServiceUse>
-  /** The reference's own where it is another than the draft's. */
-  readonly architectures: {
-    readonly draft: Architecture
-    readonly target: Architecture
-    readonly reference?: Architecture
-  }
-}
 
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
 const armWork = (

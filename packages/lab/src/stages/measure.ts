@@ -17,7 +17,7 @@ import {
 } from "@winnow/decoding"
 import { driven } from "@winnow/generation"
 import { Effect } from "effect"
-import type { Measure } from "../experiment/resolve.ts"
+import type { Measure } from "../experiment/resolved.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"

@@ -11,7 +11,7 @@ import {
 } from "@winnow/core"
 import { initialise } from "@winnow/models"
 import { Effect, Layer } from "effect"
-import { plain } from "../experiment/resolve.ts"
+import { plain } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"

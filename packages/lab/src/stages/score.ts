@@ -1,7 +1,8 @@
 /** How often the target's own texts are right, by the task's own judgement. */
 import type { InvalidInput, TaskUse } from "@winnow/core"
 import { Effect } from "effect"
-import { type Measure, plain } from "../experiment/resolve.ts"
+import { plain } from "../experiment/plain-json.ts"
+import type { Measure } from "../experiment/resolved.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { readRollouts, textsOf } from "./rollouts.ts"

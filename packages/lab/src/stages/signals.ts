@@ -33,7 +33,7 @@ import {
   type SignalsSize,
 } from "@winnow/training"
 import { Context, Effect, Layer, type Scope } from "effect"
-import { plain, plainSpec } from "../experiment/resolve.ts"
+import { plain, plainSpec } from "../experiment/plain-json.ts"
 import { layersOf } from "../experiment/services.ts"
 import { partOf, type Stage, type StageContext, stage } from "../stage.ts"
 import { pluginCode, pluginCodes } from "../store/code/plugin-code.ts"

@@ -2,7 +2,7 @@
 import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
 import { architectureOfLayers, initialise, modelOfLayers, parameterCount, saveModel } from "@winnow/models"
 import { Effect } from "effect"
-import { plain } from "../experiment/resolve.ts"
+import { plain } from "../experiment/plain-json.ts"
 import type { FreshStart, LayersStart, OwnStart } from "../experiment/start.ts"
 import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"

@@ -15,7 +15,7 @@ import {
 } from "@winnow/data"
 import { sha256OfFile } from "@winnow/files"
 import { Effect } from "effect"
-import type { Tokenizing } from "../experiment/resolve.ts"
+import type { Tokenizing } from "../experiment/resolved.ts"
 import { type Stage, type StageError, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { inPieces } from "../store/in-pieces.ts"

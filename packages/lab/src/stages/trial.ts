@@ -3,7 +3,7 @@ import { estimateAcceptance, greedyPass, passOptions, sampledPass, teacherForced
 import { driven, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
-import type { Measure } from "../experiment/resolve.ts"
+import type { Measure } from "../experiment/resolved.ts"
 import type { SweepMeasure } from "../experiment/sweep.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"

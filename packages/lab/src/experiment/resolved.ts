@@ -1,0 +1,65 @@
+/** An experiment as it will be run: every default filled in, every option checked. */
+import type { ExamplesUse, Family, FilterUse, LossUse, MeasureUse, ServiceUse, TaskUse } from "@winnow/core"
+import type { SignalsOptions } from "@winnow/training"
+import type { StudyUse } from "../study/study.ts"
+import type { draftSpec, measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
+import type { ResolvedStart, targetStart } from "./start.ts"
+import type { Sweep } from "./sweep.ts"
+import type { Training } from "./training-spec.ts"
+
+export type Measure = typeof measureSpec.infer
+export type Tokenizing = typeof tokenizerSpec.infer
+export type ResolvedTarget = typeof targetStart.infer
+export type ResolvedDraft = typeof draftSpec.infer
+export type ResolvedReference = typeof referenceSpec.infer
+
+/** The settings of a training stage: an arm whose steps are a number. */
+export interface SettledArm extends Training {
+  readonly name: string
+  readonly filter: FilterUse<unknown>
+  readonly loss: LossUse<unknown>
+  /** The choice of examples that the training reads; all if left out. */
+  readonly examples?: ExamplesUse
+  /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
+  readonly reference: ResolvedReference | undefined
+  /** A signal that nothing in the arm reads is live. */
+  readonly signals: SignalsOptions
+}
+
+export interface ResolvedArm extends Omit<SettledArm, "steps"> {
+  readonly steps: number | { readonly computeOf: string }
+  readonly start: ResolvedStart
+  /** True if the filter reads a reference; false if the arm only begins with one. */
+  readonly filterNeedsReference: boolean
+  /** As configs and keys hold it. */
+  readonly config: Record<string, unknown>
+}
+
+/** An experiment that can be run. */
+export interface Resolved {
+  readonly name: string
+  readonly question: string
+  readonly task: TaskUse
+  readonly tokenizer: Tokenizing
+  readonly maxLength: number
+  readonly target: ResolvedTarget
+  readonly draft: ResolvedDraft
+  readonly arms: ReadonlyArray<ResolvedArm>
+  readonly seeds: ReadonlyArray<number>
+  /** The arm that the run is about; undefined where none is named, or run, and none can be taken for it. */
+  readonly about: string | undefined
+  readonly primary: "greedy" | "expected"
+  /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
+  readonly study: StudyUse | undefined
+  readonly measures: ReadonlyArray<MeasureUse>
+  readonly measure: Measure
+  /** Services that filters and losses ask for, by the author's names. */
+  readonly services: Readonly<Record<string, ServiceUse>>
+  readonly sweep: Sweep | undefined
+  /** Its steps are a number. */
+  readonly capacity: ResolvedArm | undefined
+  /** The families of its own models and plugins. */
+  readonly families: ReadonlyArray<Family>
+  /** Everything above as plain JSON, for run.json. */
+  readonly config: Record<string, unknown>
+}

@@ -1,0 +1,23 @@
+/** Inputs of the stages that distil. */
+import type { Architecture, ServiceUse } from "@winnow/core"
+import type { Stage } from "../stage.ts"
+import type { Sizes } from "./training.ts"
+
+/** Inputs of the stages that distil. */
+export interface Distilling {
+  readonly data: Stage
+  readonly target: Stage
+  readonly start: Stage
+  readonly seed: number
+  /** The choice of examples that the training reads. */
+  readonly selection?: Stage | undefined
+  readonly sizes: Sizes
+  /** Services that filters and losses may ask for. */
+  readonly services: ReadonlyArray<ServiceUse>
+  /** The reference's own where it is another than the draft's. */
+  readonly architectures: {
+    readonly draft: Architecture
+    readonly target: Architecture
+    readonly reference?: Architecture
+  }
+}
