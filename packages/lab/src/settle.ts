@@ -15,7 +15,6 @@ import {
   pointsOf,
   type Settings,
   type Sweep,
-  type SweepMeasure,
   sweepMeasures,
 } from "./experiment/sweep.ts"
 import type { Stage } from "./stage.ts"
@@ -25,7 +24,9 @@ import { canonicalJson } from "./store/key.ts"
 
 /** A search that was made: all that was tried, and what was chosen. */
 export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "prompts"> {
-  readonly by: SweepMeasure
+  /** The measure's name, and its better end. */
+  readonly by: string
+  readonly better: "higher" | "lower"
   readonly dataset: string
   readonly gamma: number
   /** The references first. */
@@ -152,13 +153,9 @@ export const settle = <E, R>(
     const { over, by, seed, prompts } = sweep
     const start = yield* startOf(resolved, shared, seed)
     const trialOf = trialsBy(by, measure, prompts, shared)
-    const trial = (name: string, { set, name: point }: Point<unknown>, trained: Stage) => ({
-      name,
-      set,
-      point,
-      trained,
-      judged: trialOf(`try ${name}, ${point}`, trained),
-    })
+    const better = typeof by === "string" ? sweepMeasures[by] : (yield* by.instance).better
+    const trial = (name: string, { set, name: point }: Point<unknown>, trained: Stage) =>
+      Effect.map(trialOf(`try ${name}, ${point}`, trained), (judged) => ({ name, set, point, trained, judged }))
     const choose = (all: ReadonlyArray<Candidates>) =>
       Effect.gen(function* () {
         const scores = yield* judge(all.flatMap(({ trials }) => trials))
@@ -166,7 +163,7 @@ export const settle = <E, R>(
         return yield* Effect.forEach(all, ({ name, trials }) =>
           chooseBest(
             name,
-            sweepMeasures[by],
+            better,
             trials.map(({ point, set }) => {
               const score = scores[at++]
               return { name: point, set, score: score ?? null, known: score !== undefined }
@@ -180,7 +177,7 @@ export const settle = <E, R>(
     const chosenReferences = yield* choose(
       yield* Effect.forEach(references, ({ name, reference }) =>
         candidates(name, pointsOf(reference, sweep), (point) =>
-          Effect.map(
+          Effect.flatMap(
             // An arm that begins with the reference would train it: its reference is that stage.
             cellStages(
               {
@@ -218,7 +215,7 @@ export const settle = <E, R>(
               const tried = yield* stepsOf(point.training)
               const name = `${arm.name} at ${point.name}`
               const { trained } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
-              return trial(arm.name, point, trained)
+              return yield* trial(arm.name, point, trained)
             }),
           ),
         ),
@@ -234,7 +231,8 @@ export const settle = <E, R>(
       capacity: ofCapacity,
       sweep: {
         seed,
-        by,
+        by: typeof by === "string" ? by : by.name,
+        better,
         dataset: `${task.name}/validation`,
         prompts,
         gamma: measure.gamma,

@@ -3,16 +3,20 @@ import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { defineMeasure } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { llama } from "@winnow/model-llama"
 import { loadDecoder, logitsOf } from "@winnow/models"
 import { logSoftmax } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
+import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
+import { fromConfig } from "./experiment/from-config.ts"
+import { registryOf } from "./experiment/registry.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { artifactOf } from "./experiment/start.ts"
@@ -116,6 +120,33 @@ test("a search by expected acceptance runs on the target's sampled texts", async
       expect(score!).toBeLessThan(1)
     }
   expect(record.conclusions.join(" ")).toContain("Learning rates were chosen from 0.001, 0.01")
+}, 60_000)
+
+test("a measure of a plugin chooses too, by its own better end", async () => {
+  const size = defineMeasure({
+    name: "size",
+    better: "lower",
+    options: type({ "+": "reject", power: "1 | 2 = 1" }),
+    make:
+      ({ power }) =>
+      ({ model, examples }) =>
+        examples.map(() => [tf.tidy(() => tf.mean(tf.pow(tf.abs(model.head_Vd), power)).dataSync()[0]!), 1]),
+  })
+  const rates = { "optimizer.learningRate": [1e-3, 1e-2] }
+  const experiment: Experiment = { ...searched, sweep: { over: rates, by: size({ power: 2 }), prompts: 3 } }
+  const { record } = await run(experiment)
+  expect([record.sweep!.by, record.sweep!.better]).toEqual(["size", "lower"])
+  for (const { tried, chosen } of record.sweep!.arms) {
+    const scores = tried.map(({ score }) => score!)
+    expect(new Set(scores).size).toBe(2)
+    expect(chosen).toEqual(tried[scores.indexOf(Math.min(...scores))]!.set)
+  }
+  expect(record.conclusions.join(" ")).toContain("by size on echo/validation (3 prompts, seed 0)")
+  // The config names the measure with its options, and is read as it was written.
+  expect(record.config["sweep"]).toMatchObject({ by: { kind: "measure", name: "size", options: { power: 2 } } })
+  const config = JSON.parse(JSON.stringify(record.config))
+  const again = Effect.flatMap(fromConfig(config, registryOf(experiment)), (e) => resolve(e))
+  expect((await Effect.runPromise(again)).config).toEqual(config)
 }, 60_000)
 
 test("of equal scores the first point counts, whose numbers are the smallest; of none known the middle", async () => {

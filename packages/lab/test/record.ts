@@ -292,7 +292,8 @@ export const aComparison = (options: { seeds?: number; prompts?: number } = {}):
     question: "Does choosing tokens help a draft when all arms are given the same compute?",
     sweep: {
       seed: 0,
-      by: "greedyAcceptance" as const,
+      by: "greedyAcceptance",
+      better: "higher" as const,
       dataset: "arithmetic/validation",
       prompts: 100,
       gamma,

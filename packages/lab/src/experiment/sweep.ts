@@ -2,14 +2,14 @@
  * A search for settings: each arm and each trained reference is tried at all points of a grid, and a measure on the
  * validation split chooses. The paths of the grid are those of `--set`, inside the arm.
  */
-import { type AnyUse, brief, InvalidInput, isUse } from "@winnow/core"
+import { type AnyUse, brief, InvalidInput, isUse, measureUse } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { canonicalJson } from "../store/key.ts"
 import { seed } from "./numbers.ts"
 import { isNode } from "./registry.ts"
 
-/** Measures that a search can be by, and their better end. */
+/** Measures of the lab that a search can be by, and their better end; a plugin of kind measure serves too. */
 export const sweepMeasures = {
   /** Of the target's greedy texts, at the draft length of the table. */
   greedyAcceptance: "higher",
@@ -37,7 +37,7 @@ export const sweepSpec = type({
     }
     return true
   }),
-  by: type("'greedyAcceptance' | 'expectedAcceptance' | 'loss'").default("greedyAcceptance"),
+  by: type("'greedyAcceptance' | 'expectedAcceptance' | 'loss'").or(measureUse).default("greedyAcceptance"),
   // A start, an order of the data and draws that no measured seed has.
   seed: seed.default(0),
   // Prompts of the validation split, the first of it, that the measure is of.

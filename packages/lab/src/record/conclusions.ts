@@ -159,11 +159,11 @@ const ofCapacity = (run: RunRecord): string => {
 
 const rate = "optimizer.learningRate"
 
-const measuredBy = {
-  greedyAcceptance: "greedy acceptance",
-  expectedAcceptance: "expected acceptance",
-  loss: "the loss of the answers",
-} as const
+const measuredBy: ReadonlyMap<string, string> = new Map([
+  ["greedyAcceptance", "greedy acceptance"],
+  ["expectedAcceptance", "expected acceptance"],
+  ["loss", "the loss of the answers"],
+])
 
 /** Values as they are written in a sentence. */
 const valuesOf = (values: ReadonlyArray<unknown>): string =>
@@ -194,7 +194,7 @@ const ofSweep = ({ sweep }: RunRecord): string => {
       ? "of equal size for all"
       : "of all settings that each has"
   return (
-    `${from} for each arm and reference by ${measuredBy[by]} on ${dataset} ` +
+    `${from} for each arm and reference by ${measuredBy.get(by) ?? by} on ${dataset} ` +
     `(${count(prompts, "prompt")}, seed ${seed}): a search ${size}, about ${short(flops)} FLOPs that are in no arm's cost.${beyond}` +
     (paths.includes(rate) ? "" : ` ${untuned}`)
   )

@@ -64,6 +64,7 @@ const sweepOf = ({ learningRates, arms, ...rest }: Node): Node => {
   return {
     ...rest,
     by: "greedyAcceptance",
+    better: "higher",
     over: set(learningRates),
     arms: listOf(arms).map(({ name, tried, chosen, atEdge }) => ({
       name,

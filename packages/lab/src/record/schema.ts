@@ -177,7 +177,9 @@ const sweep = type({
   prompts: "number",
   gamma: "number",
   /** The measure on the validation split that chose. */
-  by: "'greedyAcceptance' | 'expectedAcceptance' | 'loss'",
+  by: "string",
+  /** Its better end. */
+  better: "'higher' | 'lower'",
   /** The values that were tried, by path inside an arm. */
   over: "Record<string, unknown[]>",
   /** Of all trainings of the search together, as estimated before they ran: in no other figure. */

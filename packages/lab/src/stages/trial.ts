@@ -1,4 +1,6 @@
 /** How good a draft of a search is on the validation split, by the measure of the search. */
+
+import type { InvalidInput, MeasureUse } from "@winnow/core"
 import { estimateAcceptance, greedyPass, passOptions, sampledPass, teacherForced } from "@winnow/decoding"
 import { driven, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
@@ -8,6 +10,7 @@ import type { SweepMeasure } from "../experiment/sweep.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
+import { modelMeasureStage } from "./model-measure.ts"
 import { openModel } from "./models.ts"
 import { decodingStep, readRollouts, rolloutsStage } from "./rollouts.ts"
 import { readSplit } from "./text.ts"
@@ -15,12 +18,14 @@ import { readSplit } from "./text.ts"
 const code = () => stageCode({ revisions: ["measuring"], tensors: true })
 
 /** A trial as a stage of its draft. */
-export type TrialOf = (label: string, draft: Stage) => Stage
+export type TrialOf = (label: string, draft: Stage) => Effect.Effect<Stage, InvalidInput>
 
 /** The measure of a trial, of its artifact; null where nothing was tested. */
 export const scoreOf = ({ manifest }: Artifact): number | null => {
-  const { greedyAcceptance, expectedAcceptance, loss } = manifest.summary as Readonly<Record<string, number | null>>
-  return greedyAcceptance ?? expectedAcceptance ?? loss ?? null
+  const { greedyAcceptance, expectedAcceptance, loss, value } = manifest.summary as Readonly<
+    Record<string, number | null>
+  >
+  return greedyAcceptance ?? expectedAcceptance ?? loss ?? value ?? null
 }
 
 /** Acceptance of a draft on the target's texts of the validation split, at one draft length, as the stage's summary. */
@@ -30,7 +35,7 @@ const acceptanceTrial =
     const { gamma, temperature, topK, topP } = measure
     const sampling = { temperature, ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
     const greedy = by === "greedyAcceptance"
-    return stage({
+    const trial = stage({
       kind: "trial",
       label,
       config: greedy ? { gamma } : { by, gamma, sampling },
@@ -49,48 +54,51 @@ const acceptanceTrial =
           return { [by]: acceptance?.pooled ?? null, testedTokens: found.testedTokens }
         }).pipe(Effect.scoped),
     })
+    return Effect.succeed(trial)
   }
 
 /** -log q of the answers of the validation split, mean over tokens, as the stage's summary. */
 const lossTrial =
   (data: Stage, prompts: number): TrialOf =>
   (label, draft) =>
-    stage({
-      kind: "trial",
-      label,
-      config: { by: "loss", prompts },
-      inputs: [draft, partOf(data, "validation")],
-      code: code(),
-      run: ({ inputs: [model, text] }) =>
-        Effect.gen(function* () {
-          const draft = yield* openModel(model!)
-          const context = draft.architecture.maxLength
-          const answers = (yield* readSplit(text!, "validation")).examples.slice(0, prompts).map(
-            ({ ids, promptLength }): Rollout => ({
-              prompt: ids.subarray(0, promptLength),
-              tokens: ids.subarray(promptLength, Math.max(promptLength, context)),
-              finish: "eos",
-              limit: ids.length - promptLength,
-            }),
-          )
-          let [sum, tokens] = [0, 0]
-          const whole = teacherForced(
-            [draft],
-            answers,
-            passOptions.assert({}),
-            ({ logits_RV: [logits_RV], token_R }) => {
-              const [R, V] = logits_RV!.shape
-              const flat_R = tf.add(tf.mul(tf.range(0, R, 1, "int32"), V), tf.tensor1d(token_R, "int32"))
-              const gold_R = tf.gather(tf.reshape(logits_RV!, [R * V]), tf.cast(flat_R, "int32"))
-              for (const loss of tf.sub(tf.logSumExp(logits_RV!, 1), gold_R).dataSync()) sum += loss
-              tokens += R
-            },
-          )
-          yield* decodingStep(label, (signal) => driven(whole, signal))
-          const loss = sum / tokens
-          return { loss: Number.isFinite(loss) ? loss : null, testedTokens: tokens }
-        }).pipe(Effect.scoped),
-    })
+    Effect.succeed(
+      stage({
+        kind: "trial",
+        label,
+        config: { by: "loss", prompts },
+        inputs: [draft, partOf(data, "validation")],
+        code: code(),
+        run: ({ inputs: [model, text] }) =>
+          Effect.gen(function* () {
+            const draft = yield* openModel(model!)
+            const context = draft.architecture.maxLength
+            const answers = (yield* readSplit(text!, "validation")).examples.slice(0, prompts).map(
+              ({ ids, promptLength }): Rollout => ({
+                prompt: ids.subarray(0, promptLength),
+                tokens: ids.subarray(promptLength, Math.max(promptLength, context)),
+                finish: "eos",
+                limit: ids.length - promptLength,
+              }),
+            )
+            let [sum, tokens] = [0, 0]
+            const whole = teacherForced(
+              [draft],
+              answers,
+              passOptions.assert({}),
+              ({ logits_RV: [logits_RV], token_R }) => {
+                const [R, V] = logits_RV!.shape
+                const flat_R = tf.add(tf.mul(tf.range(0, R, 1, "int32"), V), tf.tensor1d(token_R, "int32"))
+                const gold_R = tf.gather(tf.reshape(logits_RV!, [R * V]), tf.cast(flat_R, "int32"))
+                for (const loss of tf.sub(tf.logSumExp(logits_RV!, 1), gold_R).dataSync()) sum += loss
+                tokens += R
+              },
+            )
+            yield* decodingStep(label, (signal) => driven(whole, signal))
+            const loss = sum / tokens
+            return { loss: Number.isFinite(loss) ? loss : null, testedTokens: tokens }
+          }).pipe(Effect.scoped),
+      }),
+    )
 
 /**
  * The trials of a search.
@@ -98,12 +106,16 @@ const lossTrial =
  * @param prompts of the validation split, the first of it
  */
 export const trialsBy = (
-  by: SweepMeasure,
+  by: SweepMeasure | MeasureUse,
   measure: Measure,
   prompts: number,
   inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
 ): TrialOf => {
-  if (by === "loss") return lossTrial(inputs.data, prompts)
+  const { data } = inputs
+  if (typeof by !== "string")
+    return (label, model) =>
+      modelMeasureStage({ label, measure: by, model, data, split: "validation", prompts, seed: measure.seed })
+  if (by === "loss") return lossTrial(data, prompts)
   const validation = { ...measure, split: "validation", prompts } as const
   const rollouts = rolloutsStage(validation, by === "greedyAcceptance" ? "greedy" : "sampled", inputs)
   return acceptanceTrial(by, rollouts, inputs.target, measure)

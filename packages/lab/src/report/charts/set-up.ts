@@ -5,11 +5,11 @@ import { faint, ink, rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { colour, half, intervals, isWhole, quantity } from "./layout.ts"
 
-const measured = {
-  greedyAcceptance: { title: "greedy acceptance, validation", format: ".1%", best: Math.max },
-  expectedAcceptance: { title: "expected acceptance, validation", format: ".1%", best: Math.max },
-  loss: { title: "loss of the answers, validation, nats", format: ".3f", best: Math.min },
-} as const
+const measured: ReadonlyMap<string, readonly [title: string, format: string]> = new Map([
+  ["greedyAcceptance", ["greedy acceptance, validation", ".1%"]],
+  ["expectedAcceptance", ["expected acceptance, validation", ".1%"]],
+  ["loss", ["loss of the answers, validation, nats", ".3f"]],
+])
 
 /** The setting that a search is drawn by: the learning rate, else the first whose values are numbers. */
 const drawnBy = (over: Readonly<Record<string, ReadonlyArray<unknown>>>): string | undefined =>
@@ -22,8 +22,9 @@ const drawnBy = (over: Readonly<Record<string, ReadonlyArray<unknown>>>): string
 export const sweepChart = (run: RunRecord): Chart | undefined => {
   const path = run.sweep === null ? undefined : drawnBy(run.sweep.over)
   if (run.sweep === null || path === undefined) return undefined
-  const { arms, by, over } = run.sweep
-  const { title, format, best } = measured[by]
+  const { arms, by, better, over } = run.sweep
+  const [title, format] = measured.get(by) ?? [`${by}, validation`, "~g"]
+  const best = better === "higher" ? Math.max : Math.min
   const at = over[path] as ReadonlyArray<number>
   const values = arms.flatMap(({ name, tried, chosen }) =>
     at
