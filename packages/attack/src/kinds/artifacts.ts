@@ -21,6 +21,7 @@ import { jsonOf, pick, spoilField, spoilFile } from "../random.ts"
 import { tinyRun } from "../tiny-run.ts"
 
 const exchanged = (a: string, b: string) => {
+  if (a === b) return
   renameSync(a, `${a}.x`)
   renameSync(b, a)
   renameSync(`${a}.x`, b)
