@@ -52,7 +52,8 @@ test("a go that is stopped writes its counts, and leaves nothing behind", async 
   const command = [process.execPath, main, "--kind", "tokenizers", "--minutes", "5", "--json", file]
   const env = { ...process.env, WINNOW_ATTACK_FOLDER: mkdtempSync(join(folder, "place-")) }
   const child = Bun.spawn(command, { env, stdout: "pipe", stderr: "pipe" })
-  await Bun.sleep(4000) // its set-up, and some trials
+  while (readdirSync(env.WINNOW_ATTACK_FOLDER).length === 0) await Bun.sleep(50)
+  await Bun.sleep(2000) // its set-up, and some trials
   child.kill("SIGTERM")
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   expect([await child.exited, err]).toEqual([130, ""])
