@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Decoder, Decoding } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
+import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
 import { normals, seeded } from "@winnow/numerics"
 import { AdamW, native, nativeDecodingInUse, tf, withPrecision } from "@winnow/tensor"
@@ -20,6 +21,16 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
     rotary_pct: 0.5,
     attention_bias: false,
     tie_word_embeddings: true,
+  }).instance,
+  gpt2: gpt2({ vocab_size: V, n_embd: 48, n_layer: 3, n_head: 4, n_inner: 72 }).instance,
+  "gpt2, scores by layer, exact GELU": gpt2({
+    vocab_size: V,
+    n_embd: 42,
+    n_layer: 3,
+    n_head: 6,
+    n_inner: 37,
+    activation_function: "gelu",
+    scale_attn_by_inverse_layer_idx: true,
   }).instance,
   llama: llama(shape).instance,
   "llama, grouped, biases, odd sizes": llama({
@@ -215,7 +226,9 @@ describe.skipIf(native() === undefined)("native decoding", () => {
           for (const wrong of [V, -1])
             expect(() => extend(state, Int32Array.of(0, wrong), B)).toThrow(`token id ${wrong} is not in [0, ${V})`)
           expect(() => extend(state, ids(1, 1), 1)).toThrow("1 sequences were given, this decoding state is of 2")
-          expect(() => extend(state, ids(2 * 3000, 1), 2)).toThrow("max_position_embeddings = 2048")
+          expect(() => extend(state, ids(2 * 3000, 1), 2)).toThrow(
+            `max_position_embeddings = ${architecture.maxLength}`,
+          )
           expect(() => state.rollback(T + 1)).toThrow("the cache holds 6 positions")
           expect(state.length).toBe(T)
           state.dispose()
