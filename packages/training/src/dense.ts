@@ -48,7 +48,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
     const row_N = tf.tensor1d(batch.row_N, "int32")
     const gold_N = tf.tensor1d(batch.gold_N, "int32")
-    const seen = seenBy(draft, ids_BT)
+    const seen = seenBy(draft, batch, ids_BT)
     const frozen = (model: MicroBatch["target"]) =>
       model && new Categorical(logitsOf(hiddenOf(model, batch, ids_BT), model.head_Vd, row_N))
     const [target, reference] = [frozen(input.target), frozen(input.reference)]

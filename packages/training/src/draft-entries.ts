@@ -28,9 +28,9 @@ export const hiddenOf = (model: Encoder, { length_B, T }: Batch, ids_BT: tf.Tens
 /** The values that a draft reads; of a model, the tokens. Belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 
-export const seenBy = (draft: Draft, ids_BT: tf.Tensor2D): SeenBy => {
+export const seenBy = (draft: Draft, batch: Batch, ids_BT: tf.Tensor2D): SeenBy => {
   if (!isDraftHead(draft) || !draft.reads.includes("targetHidden")) return { ids: ids_BT }
-  return { ids: ids_BT, targetHidden: tf.tidy(() => draft.target.hidden(ids_BT)) }
+  return { ids: ids_BT, targetHidden: tf.tidy(() => hiddenOf(draft.target, batch, ids_BT)) }
 }
 
 /**

@@ -1,9 +1,10 @@
 /** An encoder in the training step: padding is no part of a sequence, and the masked objective is learnt in 200 steps. */
 import { afterAll, expect, test } from "bun:test"
-import { armLayer, decode, type Encoder, everyToken, nextToken, type Problem } from "@winnow/core"
+import { armLayer, type Draft, decode, type Encoder, everyToken, nextToken, type Problem } from "@winnow/core"
 import { type Batch, batches } from "@winnow/data"
+import { next } from "@winnow/head-next"
 import { kl } from "@winnow/loss-kl"
-import { initialise } from "@winnow/models"
+import { initialise, initialiseHead } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { masked } from "@winnow/objective-masked"
 import { AdamW, tf, withoutNative } from "@winnow/tensor"
@@ -62,8 +63,11 @@ const alone = (batch: Batch, b: number): Batch => {
   }
 }
 
-const partsOf = (batch: Batch): Parts => ({
-  ...{ batch, draft, target, reference: undefined, filter, loss, divide: false },
+const head = initialiseHead(await instanceOf(next()), target, 3)
+afterAll(() => head.dispose())
+
+const partsOf = (batch: Batch, trained: Draft): Parts => ({
+  ...{ batch, draft: trained, target, reference: undefined, filter, loss, divide: false },
   ...{ step: 3, steps: 10, seed: 7, micro: 0, chunkRows: 5 },
 })
 
@@ -76,26 +80,27 @@ const expectNear = (found: MicroResult["gradients"], expected: MicroResult["grad
   }
 }
 
-test("padding changes neither loss nor gradients, in the step and in its plain form", () => {
-  const before = tf.memory().numTensors
-  const batch = problemOf([11, 4, 7], 5)
-  const together = runMicroBatch(withHead(partsOf(batch)))
-  const plain = withoutNative(() => runDenseMicroBatch(withHead(partsOf(batch))))
-  expect(together.lossSum).toBeCloseTo(plain.lossSum, 3)
-  expectNear(together.gradients, plain.gradients)
-  const apart = [0, 1, 2].map((b) => runMicroBatch(withHead(partsOf(alone(batch, b)))))
-  expect(together.lossSum).toBeCloseTo(
-    apart.reduce((sum, { lossSum }) => sum + lossSum, 0),
-    3,
-  )
-  const names = Object.keys(together.gradients)
-  const sums = tf.tidy(() =>
-    Object.fromEntries(names.map((name) => [name, tf.addN(apart.map(({ gradients }) => gradients[name]!))])),
-  )
-  expectNear(together.gradients, sums)
-  tf.dispose([sums, together.gradients, plain.gradients, ...apart.map(({ gradients }) => gradients)])
-  expect(tf.memory().numTensors).toBe(before)
-})
+for (const [name, trained] of Object.entries({ "an encoder": draft, "a head on an encoder": head }))
+  test(`${name}: padding changes neither loss nor gradients, in the step and in its plain form`, () => {
+    const before = tf.memory().numTensors
+    const batch = problemOf([11, 4, 7], 5)
+    const together = runMicroBatch(withHead(partsOf(batch, trained)))
+    const plain = withoutNative(() => runDenseMicroBatch(withHead(partsOf(batch, trained))))
+    expect(together.lossSum).toBeCloseTo(plain.lossSum, 3)
+    expectNear(together.gradients, plain.gradients)
+    const apart = [0, 1, 2].map((b) => runMicroBatch(withHead(partsOf(alone(batch, b), trained))))
+    expect(together.lossSum).toBeCloseTo(
+      apart.reduce((sum, { lossSum }) => sum + lossSum, 0),
+      3,
+    )
+    const names = Object.keys(together.gradients)
+    const sums = tf.tidy(() =>
+      Object.fromEntries(names.map((name) => [name, tf.addN(apart.map(({ gradients }) => gradients[name]!))])),
+    )
+    expectNear(together.gradients, sums)
+    tf.dispose([sums, together.gradients, plain.gradients, ...apart.map(({ gradients }) => gradients)])
+    expect(tf.memory().numTensors).toBe(before)
+  })
 
 /** Loss of the last 20 of 200 steps on words of one letter, 3 to 8 times: nats a masked letter. */
 const trained = async (model: Encoder): Promise<number> => {
@@ -145,12 +150,14 @@ test("200 steps of the masked objective: an encoder learns it, a decoder cannot 
 test("an encoder that would see the next token is refused before any step", async () => {
   const examples = [{ ids: Int32Array.of(1, 2, 3), promptLength: 0 }]
   const optimizer = Effect.runSync(decode("optimizer", optimizerOptions, {}))
-  const stage = trainStage({
-    ...{ stage: "arm both", model: draft, batches: batches(examples, { batchSize: 1, seed: 1 }) },
-    ...{ steps: 1, optimizer, seed: 1 },
-  }).pipe(Effect.provide(armLayer(everyToken(), nextToken())))
-  expect((await Effect.runPromise(Effect.flip(stage))).message).toBe(
-    "arm both: both_ways attends both ways, and each token is to be predicted from those before it: the model would see " +
-      "it; take an objective that reads both ways, such as masked",
-  )
+  for (const model of [draft, head]) {
+    const stage = trainStage({
+      ...{ stage: "arm both", model, batches: batches(examples, { batchSize: 1, seed: 1 }) },
+      ...{ steps: 1, optimizer, seed: 1 },
+    }).pipe(Effect.provide(armLayer(everyToken(), nextToken())))
+    expect((await Effect.runPromise(Effect.flip(stage))).message).toBe(
+      "arm both: both_ways attends both ways, and each token is to be predicted from those before it: the model would see " +
+        "it; take an objective that reads both ways, such as masked",
+    )
+  }
 })

@@ -146,7 +146,7 @@ export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Flo
   const micro = { ...input, divide: true }
   return tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
-    const seen = seenBy(draft, ids_BT)
+    const seen = seenBy(draft, batch, ids_BT)
     let entry: DraftRows | undefined
     const h_Md = tf.tidy(() => {
       ;[entry] = entriesOf(draft, batch, seen, row_N)
@@ -164,7 +164,7 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
 
   const byName = tf.tidy(() => {
     const { ids_BT, row_N } = tensorsOf(batch)
-    const seen = seenBy(draft, ids_BT)
+    const seen = seenBy(draft, batch, ids_BT)
     const frozen = frozenPass(input, ids_BT, row_N, seen)
 
     /** The loss of all entries, with the gradient by each one's hidden states and, if it is trained, head. */
