@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { aRun } from "../../test/record.ts"
 import { inSchema2 } from "../../test/schema-2.ts"
 import { renderReport } from "../report/report.ts"
 import { houseRoot } from "../store/code/house.ts"
@@ -73,4 +74,10 @@ test("every committed study is read, the drafts in it too", () => {
     .filter(({ study }) => study)
   expect(studies.length).toBeGreaterThan(0)
   for (const json of studies) expect(parseStudy(json)).toMatchObject({ schema: 4, drafts: { schema: 3, sweep: null } })
+})
+
+test("a record without figures at its own draft length is none: its tables could not be written", () => {
+  const run = aRun()
+  expect(parseRecord(run)).toEqual(run)
+  expect(parseRecord({ ...run, conditions: { ...run.conditions, gamma: 3 } })).toBeUndefined()
 })

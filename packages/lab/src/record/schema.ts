@@ -250,5 +250,9 @@ export const runRecord = type({
   capacity: capacity.or("null"),
   /** Of measures beside acceptance; left out where the run has none. */
   "tables?": studyTable.array(),
+}).narrow(({ conditions: { gamma }, rows }, ctx) => {
+  // tables and captions quote each draft at the run's draft length
+  const lacks = rows.find(({ seeds }) => seeds.some(({ byGamma }) => !byGamma.some((at) => at.gamma === gamma)))
+  return lacks === undefined || ctx.reject({ path: ["rows", lacks.name], expected: `figures at gamma ${gamma}` })
 })
 export type RunRecord = typeof runRecord.infer
