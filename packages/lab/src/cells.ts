@@ -32,7 +32,7 @@ export interface Architectures {
 }
 
 /** The model of a reference that is one all along; undefined where there is none, or it follows the draft. */
-const frozenReference = (
+export const frozenReference = (
   spec: ResolvedReference | undefined,
   shared: Shared,
   draft: Begun,
@@ -109,7 +109,12 @@ const textOf = (
   if (text.kind === "written") {
     const from = ofTask(text.task)
     const writer = text.by === "target" ? { stage: shared.target!, architecture: shared.architectures.target } : begin!
-    return { data: writtenStage(text, { ...from, tokenizer, writer, maxLength }), sizes: from.sizes }
+    // A pass over a written text is of the prompts that were asked for.
+    const examples = text.prompts ?? from.sizes.examples
+    return {
+      data: writtenStage(text, { ...from, tokenizer, writer, maxLength }),
+      sizes: { ...from.sizes, ...(examples !== undefined && { examples }) },
+    }
   }
   const parts = Object.values(text.parts).map((part) => textOf(part.text, shared, begin))
   const weights = Object.values(text.parts).map(({ weight }) => weight)
@@ -122,19 +127,41 @@ const textOf = (
       tokenizer,
       parts.map(({ data }) => data),
     ),
-    sizes: { length: mean(({ length }) => length), trained: mean(({ trained }) => trained) },
+    sizes: {
+      length: mean(({ length }) => length),
+      trained: mean(({ trained }) => trained),
+      // each example of each part is there once, however often a pass has it: caches and choices are of these
+      ...(parts.every(({ sizes }) => sizes.examples !== undefined) && {
+        examples: parts.reduce((sum, { sizes }) => sum + sizes.examples!, 0),
+      }),
+    },
   }
 }
 
 /** A model that comes from no other training of the run. */
-const ownModel = (start: OwnStart, shared: Shared, { name, seed }: { readonly name: string; readonly seed: number }) =>
-  begunStage(start, {
-    kind: "start",
-    name,
-    label: `${name}, seed ${seed}`,
-    seed,
-    textOf: (text, begin) => textOf(text, shared, begin),
-    target: { stage: shared.target, architecture: shared.architectures.target },
+const ownModel = (
+  start: OwnStart,
+  shared: Shared,
+  { name, seed }: { readonly name: string; readonly seed: number },
+): Effect.Effect<Begun, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const target = { stage: shared.target, architecture: shared.architectures.target }
+    const begun = yield* begunStage(start, {
+      kind: "start",
+      name,
+      label: `${name}, seed ${seed}`,
+      seed,
+      textOf: (text, begin) => textOf(text, shared, begin),
+      target,
+    })
+    // A search brings starts that stand nowhere in the experiment.
+    const problems = vocabularyProblems(
+      Object.entries({ target, [name]: begun }).map(([name, { architecture }]) => ({
+        name,
+        vocabularySize: architecture.vocabularySize,
+      })),
+    )
+    return problems.length === 0 ? begun : yield* new InvalidInput({ what: name, problems })
   })
 
 /** How much the training split holds, where its data is there. */

@@ -285,3 +285,28 @@ test("a text is described in a few words", async () => {
   const parts = { plain: { weight: 1, text: taskText() }, own: { weight: 9, text: written({ by: "start" }) } }
   expect(await of(mixture(parts))).toBe("1 plain to 9 own")
 })
+
+test("caches and steps of equal compute are planned by the examples of a written text, and of all parts of a mixture", async () => {
+  const cached = { ...distil, signals: { target: "full" } } as const
+  const text = written({ by: "target", prompts: 5 })
+  const own = { weight: 3, text: taskText() }
+  const experiment = withArms({
+    task: arm(cached),
+    cut: arm({ ...cached, text }),
+    mixed: arm({ ...cached, text: mixture({ own, cut: { weight: 1, text } }) }),
+    equal: arm({ ...distil, steps: { computeOf: "mixed" } }),
+  })
+  const { measured, settled } = await Effect.runPromise(
+    Effect.gen(function* () {
+      const r = yield* resolve(experiment)
+      return yield* buildGraph(r, yield* readTexts(r), () => ({ length: 14, trained: 11, examples: 12 }))
+    }).pipe(Effect.provide(layers)),
+  )
+  const work = (name: string, of: string) =>
+    measured.find((m) => m.name === name)!.trained.inputs.find(({ kind }) => kind === of)!.work
+  expect(work("task", "signals").tokens).toBe(12 * 13)
+  expect(work("cut", "signals").tokens).toBe(5 * 13)
+  expect(work("mixed", "signals").tokens).toBe(17 * 13)
+  // The steps pay for the cache of 17 examples and the writing of 5, beside the steps of the mixed arm.
+  expect(settled.arms.find(({ name }) => name === "equal")!.steps).toBeGreaterThan(distil.steps)
+})
