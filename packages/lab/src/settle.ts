@@ -4,11 +4,11 @@
  */
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { type Arm, cellStages, paidFor, type Shared, startOf } from "./cells.ts"
+import { type Arm, cellStages, frozenReference, paidFor, type Shared, startOf } from "./cells.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
+import { armAt, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
 import {
-  atSettings,
   type Chosen,
   chooseBest,
   type Point,
@@ -173,27 +173,14 @@ export const settle = <E, R>(
       })
 
     const references = yield* referencesOf(resolved.arms)
-    const [some] = resolved.arms as readonly [ResolvedArm]
     const chosenReferences = yield* choose(
       yield* Effect.forEach(references, ({ name, reference }) =>
         candidates(name, pointsOf(reference, sweep), (point) =>
-          Effect.flatMap(
-            // An arm that begins with the reference would train it: its reference is that stage.
-            cellStages(
-              {
-                ...some,
-                steps: 1,
-                name,
-                start: { kind: "draft" },
-                reference: point.training,
-                filterNeedsReference: false,
-              },
-              shared,
-              start,
-              seed,
-            ),
-            (cell) => trial(name, point, cell.reference!),
-          ),
+          Effect.gen(function* () {
+            const tried = yield* referenceAt(`${name} at ${point.name}`, reference, point.set)
+            const trained = yield* frozenReference(tried, shared, start, seed)
+            return yield* trial(name, point, trained!.stage) // one that is trained is a stage
+          }),
         ),
       ),
     )
@@ -202,7 +189,9 @@ export const settle = <E, R>(
       Effect.gen(function* () {
         const { reference } = arm
         const set = reference && settingsOf.get(canonicalJson(yield* plainSpec(reference)))
-        return set === undefined ? arm : { ...arm, reference: atSettings(reference!, set) }
+        return set === undefined
+          ? arm
+          : { ...arm, reference: yield* referenceAt(`the reference of ${arm.name}`, reference!, set) }
       })
 
     const chosenArms = new Map<string, Chosen>()
@@ -212,8 +201,8 @@ export const settle = <E, R>(
         yield* Effect.forEach(arms, (arm) =>
           candidates(arm.name, pointsOf(arm, sweep), (point) =>
             Effect.gen(function* () {
-              const tried = yield* stepsOf(point.training)
               const name = `${arm.name} at ${point.name}`
+              const tried = yield* stepsOf(yield* armAt(name, arm, point.set))
               const { trained } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
               return yield* trial(arm.name, point, trained)
             }),
@@ -222,7 +211,7 @@ export const settle = <E, R>(
       )
       for (const [i, arm] of arms.entries()) {
         chosenArms.set(arm.name, chosen[i]!)
-        settled.set(arm.name, yield* stepsOf(atSettings(arm, chosen[i]!.chosen)))
+        settled.set(arm.name, yield* stepsOf(yield* armAt(arm.name, arm, chosen[i]!.chosen)))
       }
     }
     return {

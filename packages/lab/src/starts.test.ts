@@ -95,6 +95,16 @@ test("a draft's folder of another tokenizer or vocabulary is refused before anyt
   expect(await refusedRun(`arms.all.start=folder:${larger}`)).toContain(
     "vocabularies differ: draft 257, target 257, arms.all 300",
   )
+  const reference = { kind: "trained", start: { kind: "folder", path: larger }, steps: 2, batchSize: 4 }
+  expect(await refusedRun(`reference=${JSON.stringify(reference)}`)).toContain("the reference of arms.behind 300")
+  const folders = { "start.path": [await saved(), larger] }
+  expect(
+    await refusedRun(
+      "seeds=[1]",
+      `arms.all.start=folder:${await saved()}`,
+      `sweep=${JSON.stringify({ over: folders, prompts: 6 })}`,
+    ),
+  ).toContain("vocabularies differ: target 257, all at start.path")
   expect(await refusedRun("draft.start=folder:/no/such/folder")).toContain(
     "draft /no/such/folder is not a directory: there is nothing of this name",
   )

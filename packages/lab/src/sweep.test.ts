@@ -19,8 +19,9 @@ import { fromConfig } from "./experiment/from-config.ts"
 import { registryOf } from "./experiment/registry.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
-import { artifactOf } from "./experiment/start.ts"
+import { artifactOf, fresh } from "./experiment/start.ts"
 import { chooseBest, pointsOf } from "./experiment/sweep.ts"
+import { lora } from "./experiment/training-spec.ts"
 import { Progress } from "./progress.ts"
 import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
@@ -206,6 +207,31 @@ test("an arm that begins with another, or costs what another costs, is searched 
   expect(equal!.steps).toBeGreaterThan(unsearched.settled.arms[2]!.steps)
 })
 
+test("settings that are objects have their defaults; a reference is tried whatever its arm begins with", async () => {
+  const optimizers = [{ learningRate: 1e-3, warmup: 1 }, { learningRate: 1e-2 }]
+  const own = arm({
+    ...{ filter: everything(), loss: squares(), ...budget },
+    start: fresh(llama({ vocab_size: 257, hidden_size: 8, num_hidden_layers: 2, num_attention_heads: 2 })),
+    adapters: lora({ rank: 1, alpha: 2, on: ["model.layers.1.*"] }),
+  })
+  const experiment: Experiment = {
+    ...searched,
+    arms: { own, behind: tiny.arms["behind"]! },
+    sweep: { over: { optimizer: optimizers } },
+  }
+  const resolved = await Effect.runPromise(resolve(experiment))
+  const found = await Effect.runPromise(
+    graphOf(resolved, undefined, (trials) => Effect.succeed(trials.map((_, i) => i))),
+  )
+  const defaults = resolved.arms[0]!.optimizer
+  for (const { optimizer } of found.settled.arms)
+    expect(optimizer).toEqual({ ...defaults, warmup: 50, ...optimizers[1] })
+  const trial = inOrder(found.trials).find(
+    ({ label }) => label === `arm own at optimizer ${JSON.stringify(optimizers[0])}, seed 0`,
+  )!
+  expect(trial.made["config"]).toMatchObject({ optimizer: { ...defaults, ...optimizers[0] } })
+})
+
 test("a search that reaches nothing, or a point that cannot be, is refused before any work", async () => {
   const refused = async (sweep: unknown) =>
     (await Effect.runPromise(Effect.flip(resolve({ ...tiny, sweep } as Experiment)))).message
@@ -214,6 +240,9 @@ test("a search that reaches nothing, or a point that cannot be, is refused befor
       "optimizer.learningRate, filter.k or steps (a plugin is no setting: make an arm of each)",
   )
   expect(await refused({ over: { filter: ["behind", "everything"] } })).toContain("has a setting filter;")
+  expect(await refused({ over: { filter: [behind(), everything()] } })).toContain(
+    "filter with plain values (make an arm of each plugin) (was filter behind among them)",
+  )
   expect(await refused({ over: { name: ["a", "b"] } })).toContain("has a setting name;")
   expect(await refused({ over: { "filter.k": [0.5, 7] } })).toMatch(
     /arms\.behind at filter\.k 7: .*k must be at most 1 \(was 7\)/,

@@ -17,7 +17,7 @@ export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
 
 const ofArm = (at: string, { start, reference }: ResolvedArm): ReadonlyArray<Place> => {
   const name = `the reference of ${at}`
-  const compared = reference?.kind === "distilled" ? reference.start : reference
+  const compared = reference?.kind === "distilled" || reference?.kind === "trained" ? reference.start : reference
   const place = `${at}.reference${compared === reference ? "" : ".start"}`
   return [
     ...(isOwn(start) ? [{ at: `${at}.start`, name: at, start }] : []),

@@ -12,7 +12,7 @@ import { plainSpec } from "./plain-json.ts"
 import type { Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { serviceProblem } from "./services.ts"
 import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
-import { checkPaths, pointsOf, type Sweep } from "./sweep.ts"
+import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
 import { writersOf } from "./text.ts"
 
 /** References that are other weights at each step. */
@@ -104,6 +104,37 @@ const withoutAdded = ({ name: _, config: __, filterNeedsReference: ___, referenc
   ...arm,
   ...(reference && { reference }),
 })
+
+/** The fields that settings give an object: as they are written it may lack defaults. */
+const decodedFields = (decoded: object, set: Settings): object => {
+  const fields = Object.entries(set).flatMap(([path, value]) =>
+    typeof value === "object" ? [path.split(".")[0]!] : [],
+  )
+  return Object.fromEntries(fields.map((field) => [field, (decoded as Readonly<Record<string, unknown>>)[field]]))
+}
+
+/** An arm with settings of a search: every default filled in, and the signals that it reads then. */
+export const armAt = (place: string, arm: ResolvedArm, set: Settings): Effect.Effect<ResolvedArm, InvalidInput> => {
+  const changed = atSettings(arm, set)
+  return Effect.map(resolveArm(arm.name, place, withoutAdded(changed), undefined), (decoded) => ({
+    ...changed,
+    ...decodedFields(decoded, set),
+    signals: decoded.signals,
+  }))
+}
+
+/** A reference with settings of a search, as `armAt`. */
+export const referenceAt = <T extends ResolvedReference>(
+  place: string,
+  reference: T,
+  set: Settings,
+): Effect.Effect<T, InvalidInput> => {
+  const changed = atSettings(reference, set)
+  return Effect.map(decode<unknown, object>(place, referenceSpec as never, changed), (decoded) => ({
+    ...changed,
+    ...decodedFields(decoded, set),
+  }))
+}
 
 /** Refuses a search that reaches nothing, and points at which an arm or a reference could not be trained. */
 const checkSweep = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean) =>

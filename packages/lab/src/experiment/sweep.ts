@@ -2,7 +2,7 @@
  * A search for settings: each arm and each trained reference is tried at all points of a grid, and a measure on the
  * validation split chooses. The paths of the grid are those of `--set`, inside the arm.
  */
-import { type AnyUse, brief, InvalidInput, isUse, measureUse } from "@winnow/core"
+import { type AnyUse, brief, InvalidInput, isUse, measureUse, usesIn } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { canonicalJson } from "../store/key.ts"
@@ -32,6 +32,12 @@ export const sweepSpec = type({
       const values = over[path]!
       if (!pathForm.test(path))
         return ctx.reject({ expected: "paths inside an arm, such as filter.k", actual: brief(path, 60) })
+      const [inside] = values.flatMap(usesIn)
+      if (inside !== undefined)
+        return ctx.reject({
+          expected: `${path} with plain values (make an arm of each plugin)`,
+          actual: `${inside.kind} ${inside.name} among them`,
+        })
       if (values.length < 2 || new Set(values.map((value) => canonicalJson(value))).size < values.length)
         return ctx.reject({ expected: `${path} with two values or more, all different`, actual: brief(values) })
     }
