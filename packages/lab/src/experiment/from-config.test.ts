@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
-import { both, linear, schedule, shuffled } from "@winnow/core"
+import { both, defineFilter, linear, schedule, shuffled } from "@winnow/core"
+import { type } from "arktype"
 import { Effect } from "effect"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"
 import { findExperiments, loadExperiment, presetsOf } from "../experiments.ts"
@@ -7,7 +8,7 @@ import { buildGraph } from "../graph.ts"
 import { inOrder } from "../stage.ts"
 import { tasksOf, toldTexts } from "../texts.ts"
 import { arm, type Experiment } from "./define.ts"
-import { fromConfig } from "./from-config.ts"
+import { fromConfig, resolveConfig } from "./from-config.ts"
 import { registryOf } from "./registry.ts"
 import { resolve } from "./resolve.ts"
 import type { Resolved } from "./resolved.ts"
@@ -81,4 +82,41 @@ test("a config that names what is not here is refused with what there is", async
     'the config of the run: no filter "behind" here; there are everything, shuffled, schedule, both (add others to the experiment\'s plugins)',
   )
   expect((await run(Effect.flip(fromConfig({ name: "x" }, registry)))).message).toContain("has no arms")
+})
+
+test("a run of some arms is rebuilt, its search over paths of the others too, with the families of its plugins", async () => {
+  const searched: Experiment = { ...tiny, sweep: { over: { "filter.k": [0.25, 0.5], steps: [2, 3] }, seed: 9 } }
+  const { config } = await run(resolve(searched, { arms: ["all"] }))
+  const again = await run(resolveConfig(writtenAndRead(config), registryOf(searched), searched.plugins))
+  expect(again.arms.map(({ name }) => name)).toEqual(["all"])
+  expect(again.config).toEqual(config)
+  expect(again.families.map(({ plugin }) => plugin)).toEqual(["llama"])
+  const { plugins } = tiny
+  const bare = {
+    ...config,
+    target: { kind: "folder", path: "/nowhere" },
+    draft: { start: { kind: "folder", path: "/nowhere" } },
+  }
+  const families = async (of?: typeof plugins) =>
+    (await run(resolveConfig(writtenAndRead(bare), registryOf(searched), of))).families
+  expect(await families()).toEqual([])
+  expect((await families(plugins)).map(({ plugin }) => plugin)).toEqual(["llama"])
+})
+
+test("options that are called as a kind of plugin are values", async () => {
+  const odd = defineFilter({
+    name: "odd",
+    needs: [],
+    options: type({ "+": "reject", examples: "number", score: "string", model: { size: "number" } }),
+    make:
+      () =>
+      ({ N }) =>
+        new Uint8Array(N).fill(1),
+  })
+  const options = { examples: 5, score: "high", model: { size: 3 } }
+  const one = arm({ filter: odd(options), loss: squares(), steps: 2, batchSize: 4 })
+  const experiment: Experiment = { ...tiny, arms: { one } }
+  const { config } = await run(resolve(experiment))
+  const again = await run(resolveConfig(writtenAndRead(config), registryOf(experiment)))
+  expect(again.arms[0]!.filter.options).toEqual(options)
 })

@@ -3,7 +3,9 @@ import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { configInCurrentForm } from "./earlier-config.ts"
-import { isNode, type Registry, revive } from "./registry.ts"
+import { type AnyPlugin, isNode, type Registry, revive } from "./registry.ts"
+import { resolve } from "./resolve.ts"
+import type { Resolved } from "./resolved.ts"
 
 /**
  * Rebuilds an experiment; `resolve` gives it the config that it was made from, and the same stages.
@@ -29,3 +31,20 @@ export const fromConfig = (config: unknown, registry: Registry): Effect.Effect<E
     },
   })
 }
+
+/**
+ * The experiment of a config, resolved as the run that wrote it: for workers and repeats.
+ *
+ * @param plugins of the experiment's file and of the command line, which a config names none of that nothing uses: a folder of a
+ *   model may be of a family among them
+ * @error InvalidInput as `fromConfig` and `resolve`
+ */
+export const resolveConfig = (
+  config: unknown,
+  registry: Registry,
+  plugins?: ReadonlyArray<AnyPlugin>,
+): Effect.Effect<Resolved, InvalidInput> =>
+  Effect.flatMap(fromConfig(config, registry), (experiment) =>
+    // A run of some arms holds these alone, and its search may have paths of the others.
+    resolve({ ...experiment, ...(plugins && { plugins }) }, { arms: Object.keys(experiment.arms) }),
+  )

@@ -57,7 +57,7 @@ export const pluginNamed = (
   const given = isNode(value) ? value : { name: value }
   const name = Object.hasOwn(given, "name") ? given["name"] : undefined
   const make = typeof name === "string" ? registry.get(`${kind} ${name}`) : undefined
-  if (make) return make(revive(registry, "options", given["options"] ?? {}, fail))
+  if (make) return make(revive(registry, "options", given["options"] ?? {}, fail, true))
   const have = [...registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
   throw fail(
     `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here; there are ${have.join(", ")} (add others to the experiment's plugins)`,
@@ -73,16 +73,29 @@ const kindNamed = (field: string, value: unknown): PluginKind | undefined => {
   return named ? (kind as PluginKind) : undefined
 }
 
-/** A value from outside, with the plugins that it names in their places; `field` is where it stands. */
+/** True of a plugin's name among options, whose fields may have the name of a kind and hold something else. */
+const isNamed = (registry: Registry, kind: PluginKind, value: unknown): boolean =>
+  isNode(value) ? Object.hasOwn(value, "name") : typeof value === "string" && registry.has(`${kind} ${value}`)
+
+/**
+ * A value from outside, with the plugins that it names in their places.
+ *
+ * @param field the place where it stands
+ * @param inOptions true among the options of a plugin: `examples: 300` is a number there
+ */
 export const revive = (
   registry: Registry,
   field: string,
   value: unknown,
   fail: (problem: string) => Error,
+  inOptions = false,
 ): unknown => {
   const kind = kindNamed(field, value)
-  if (kind !== undefined) return pluginNamed(registry, kind, value, fail)
-  if (Array.isArray(value)) return value.map((inner) => revive(registry, "", inner, fail))
+  if (kind !== undefined && (!inOptions || isNamed(registry, kind, value)))
+    return pluginNamed(registry, kind, value, fail)
+  if (Array.isArray(value)) return value.map((inner) => revive(registry, "", inner, fail, inOptions))
   if (!isNode(value)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, revive(registry, key, inner, fail)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, revive(registry, key, inner, fail, inOptions)]),
+  )
 }

@@ -3,9 +3,8 @@ import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { fromConfig } from "../experiment/from-config.ts"
-import { type Registry, registryOf } from "../experiment/registry.ts"
-import { resolve } from "../experiment/resolve.ts"
+import { resolveConfig } from "../experiment/from-config.ts"
+import { type AnyPlugin, type Registry, registryOf } from "../experiment/registry.ts"
 import { experimentNamed, type Found, loadExperiment } from "../experiments.ts"
 import { type Loaded, withPlugins } from "../outside/load-plugins.ts"
 import type { Progress } from "../progress.ts"
@@ -43,12 +42,18 @@ const pluginsOf = (
   { experiment, part, preset }: Pick<RunRecord, "experiment" | "part" | "preset">,
   at: Found | undefined,
   { plugins }: Loaded,
-): Effect.Effect<{ readonly registry: Registry; readonly file: string }, InvalidInput> =>
+): Effect.Effect<
+  { readonly registry: Registry; readonly plugins?: ReadonlyArray<AnyPlugin> | undefined; readonly file: string },
+  InvalidInput
+> =>
   Effect.gen(function* () {
     const found = at ?? (yield* experimentNamed(experiment))
     const parts = yield* loadExperiment(found, preset)
     const own = parts.find((p) => p.part === part)
-    if (own !== undefined) return { registry: registryOf(withPlugins(own.experiment, plugins)), file: found.file }
+    if (own !== undefined) {
+      const experiment = withPlugins(own.experiment, plugins)
+      return { registry: registryOf(experiment), plugins: experiment.plugins, file: found.file }
+    }
     const problems = [`has no part ${part} any more; it has ${parts.map((p) => p.part).join(", ")}`]
     return yield* new InvalidInput({ what: `experiments/${experiment}/experiment.ts`, problems })
   })
@@ -102,9 +107,9 @@ export const repeatRun = (
       const problems = [`calls its run ${JSON.stringify(record.run)}; expected letters and digits, as runs are named`]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
-    const plugins = registry === undefined ? yield* pluginsOf(record, found, loaded) : { registry, file: undefined }
-    const resolved = yield* Effect.flatMap(fromConfig(record.config, plugins.registry), (rebuilt) => resolve(rebuilt))
-    const parallel = plugins.file === undefined ? undefined : { jobs, file: plugins.file, plugins: loaded.files }
+    const named = registry === undefined ? yield* pluginsOf(record, found, loaded) : undefined
+    const resolved = yield* resolveConfig(record.config, registry ?? named!.registry, named?.plugins)
+    const parallel = named && { jobs, file: named.file, plugins: loaded.files }
     const { run, experiment: slug, part, preset } = record
     const again = Effect.gen(function* () {
       const folder = yield* folderFor(home, run)

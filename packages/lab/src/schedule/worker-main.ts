@@ -7,9 +7,8 @@ import { InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { openEngine } from "@winnow/tensor"
 import { Cause, Effect, Exit, Fiber, Layer, Queue } from "effect"
-import { fromConfig } from "../experiment/from-config.ts"
+import { resolveConfig } from "../experiment/from-config.ts"
 import { registryOf } from "../experiment/registry.ts"
-import { resolve } from "../experiment/resolve.ts"
 import { loadExperiment } from "../experiments.ts"
 import { Families } from "../families.ts"
 import { stagesOf } from "../graph.ts"
@@ -35,8 +34,8 @@ const resolvedFrom = ({ slug, file, preset, part, plugins: files, config }: Open
     const written = (yield* loadExperiment({ slug, file }, preset)).find((p) => p.part === part)
     const { plugins } = yield* loadPlugins(files)
     if (written) {
-      const registry = registryOf(withPlugins(written.experiment, plugins))
-      return yield* Effect.flatMap(fromConfig(config, registry), (e) => resolve(e))
+      const own = withPlugins(written.experiment, plugins)
+      return yield* resolveConfig(config, registryOf(own), own.plugins)
     }
     return yield* new InvalidInput({
       what: file,
