@@ -64,8 +64,12 @@ export interface Graph {
 export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure">): string =>
   `${task.name}/${measure.split}`
 
-/** True if a filter could divide the tokens of a text: one that reads nothing, or a placebo, keeps all of them, or any. */
-const divides = ({ filter }: Arm): boolean => filter.needs.statistics.length > 0 && !isShuffled(filter)
+/**
+ * True if a filter could divide the tokens of a text: one that reads nothing, or a placebo, keeps all of them, or any. The
+ * rows of an objective of the arm's own are not the next tokens of that text.
+ */
+const divides = ({ filter, objective }: Arm): boolean =>
+  objective === undefined && filter.needs.statistics.length > 0 && !isShuffled(filter)
 
 /** Nothing is known of any trial. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))

@@ -10,7 +10,7 @@ import { nextToken } from "@winnow/objective-next-token"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
-import { everything, squares, tiny } from "../test/tiny.ts"
+import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { fromConfig } from "./experiment/from-config.ts"
 import { registryOf } from "./experiment/registry.ts"
@@ -67,6 +67,21 @@ test("a run with the next token named trains the same weights; a masked arm sees
   // at rates of 0.5 to 0.2 of the answers
   expect(budget("hidden").tokensValid).toBeLessThan(budget("all").tokensValid * 0.5)
   expect(budget("hidden").tokensSeen).toBeGreaterThan(budget("all").tokensSeen)
+  // 3 steps of 4 of the 12 examples are one pass, however many rows each has.
+  expect(budget("hidden").passes).toBe(1)
+  expect(budget("all").passes).toBeCloseTo(1, 1)
+})
+
+test("a filter on the rows of an objective divides no text of next tokens", async () => {
+  const chosen = { ...common, filter: behind(), reference: tiny.reference! }
+  const objective = masked({ maskId: 0, rate: 0.5 })
+  const arms = { behind: arm(chosen), hidden: arm({ ...chosen, objective }) }
+  const { measured } = await Effect.runPromise(
+    Effect.flatMap(resolve({ ...experiment, arms }), graphOf).pipe(Effect.provide(layers)),
+  )
+  const kept = (name: string) => measured.find((m) => m.name === name)!.kept
+  expect(kept("behind")).toBeDefined()
+  expect(kept("hidden")).toBeUndefined()
 })
 
 test("the cost before a run is of the rows that an objective has", async () => {

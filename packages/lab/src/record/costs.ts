@@ -9,12 +9,34 @@ import type { Budget, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
 /** The numbers of an artifact's summary. */
 export const numbers = (artifact: Artifact) => artifact.manifest.summary as Readonly<Record<string, number>>
 
-/** Valid tokens of a data artifact's training split: those of one pass. */
-export const tokensOfPass = ({ manifest }: Artifact): number =>
-  (manifest.summary["train"] as { readonly trained: number }).trained
+/** One pass over the training split of an artifact of data or text. */
+const passOfText = ({ manifest }: Artifact): Pass => {
+  const { examples, trained } = manifest.summary["train"] as { readonly examples: number; readonly trained: number }
+  return { sequences: examples, trained }
+}
 
-/** @param pass valid tokens of one pass over what the stage reads; null where that is another text than the arms' */
-const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
+/** A pass over what a stage reads. */
+interface Pass {
+  /** Examples of it; null where an earlier version did not count them. */
+  readonly sequences: number | null
+  readonly trained: number
+}
+
+/** The settings of a training stage that its passes are counted by. */
+const trainingSettings = type({
+  config: { steps: "number", batchSize: "number", microBatches: "number", "objective?": "object" },
+})
+
+/** Passes of a training. An objective has rows of its own, another number each time: its passes are counted by examples. */
+const passesOf = ({ manifest }: Artifact, { sequences, trained }: Pass, tokensValid: number): number | null => {
+  const made = trainingSettings(manifest.made)
+  if (made instanceof type.errors || made.config.objective === undefined) return tokensValid / trained
+  const { steps, batchSize, microBatches } = made.config
+  return sequences === null ? null : (steps * batchSize * microBatches) / sequences
+}
+
+/** @param pass over what the stage reads; null where that is another text than the arms' */
+const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
   // A start that nobody trained here has none of these.
   const summary = numbers(artifact)
   const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = summary
@@ -24,7 +46,7 @@ const budgetOf = (artifact: Artifact, pass: number | null): Budget => {
     tokensSeen,
     tokensValid,
     tokensTrained,
-    passes: pass === null ? null : tokensValid / pass,
+    passes: pass === null ? null : passesOf(artifact, pass, tokensValid),
     flops,
     seconds,
     ...(trainedParameters !== undefined && { trainedParameters }),
@@ -74,11 +96,14 @@ export const costsOf = (
   { seed, trained, reference }: Measured,
   artifactOf: (stage: Stage) => Artifact,
 ): RowRecord["budget"][number] => {
-  const passOf = ({ inputs }: Stage) => {
+  const passOf = ({ inputs }: Stage): Pass | null => {
     const selection = inputs.find(({ kind }) => kind === "selection")
-    if (selection) return numbers(artifactOf(selection))["trained"] ?? null
+    if (selection) {
+      const { sequences = null, trained } = numbers(artifactOf(selection)) as { trained: number; sequences?: number }
+      return { sequences, trained }
+    }
     const text = inputs.find(({ kind }) => kind === "data" || kind === "text")
-    return text ? tokensOfPass(artifactOf(text)) : null
+    return text ? passOfText(artifactOf(text)) : null
   }
   const trainings = new Map([trained, ...paidFor(trained)].map((stage) => [stage.key, stage]))
   const signals = [...trainings.values()].filter(({ kind }) => kind === "signals")

@@ -34,7 +34,10 @@ const budget = type({
   tokensSeen: "number",
   tokensValid: "number",
   tokensTrained: "number",
-  /** Passes over the training split: valid tokens over those that it has. Null of another text, and where it was not written. */
+  /**
+   * Passes over the training split: valid tokens over those that it has; with an objective of the stage's own, examples over
+   * those that it has. Null of another text, and where it was not written.
+   */
   passes: figure,
   flops: "number",
   /** Of steps, this stage alone. */
