@@ -9,6 +9,7 @@ import { openEngine, tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../../test/graph.ts"
+import { judgedSquares, upTo } from "../../test/judged-experiment.ts"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"
 import { paidFor } from "../cells.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
@@ -183,4 +184,29 @@ test("a choice goes through JSON and --set, and is refused where it cannot work"
     ).pipe(Effect.provide(layers)),
   )
   expect(error.message).toContain("3 examples are chosen, fewer than a batch of 4; keep more of them")
+}, 60_000)
+
+test("a loss that asks a judge has it in the choice of examples too, and the judge is in its key", async () => {
+  const asking = (last: number): Experiment => ({
+    ...experiment,
+    arms: { one: arm({ ...plain, loss: judgedSquares(), examples: hardest(), reference: tiny.reference! }) },
+    services: { judge: upTo({ last }) },
+  })
+  const selection = (of: Experiment) =>
+    Effect.map(
+      graph(of),
+      ({ measured }) =>
+        measured.find(({ name }) => name === "one")!.trained.inputs.find(({ kind }) => kind === "selection")!,
+    )
+  const losses = await Effect.runPromise(
+    Effect.gen(function* () {
+      const [liked, not] = [yield* selection(asking(103)), yield* selection(asking(0))]
+      expect(liked.key).not.toBe(not.key)
+      yield* runStages([liked])
+      const twice = seen.get("hardest")!["draftLoss_E"]!.slice()
+      yield* runStages([not])
+      return [twice, seen.get("hardest")!["draftLoss_E"]!]
+    }).pipe(Effect.provide(layers)),
+  )
+  for (const [e, twice] of losses[0]!.entries()) expect(twice / losses[1]![e]!).toBeCloseTo(2, 4)
 }, 60_000)

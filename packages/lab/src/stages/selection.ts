@@ -14,17 +14,22 @@ import {
   type FilterInstance,
   firstTrained,
   type InvalidInput,
+  Loss,
   type LossUse,
+  lossLayer,
   modelsRead,
   nextToken,
+  provideNeeds,
   type Statistic,
+  Target,
 } from "@winnow/core"
 import { collate, type EncodedTask, passSize } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { headFor, keptWeights } from "@winnow/training"
-import { Effect } from "effect"
-import { plain } from "../experiment/plain-json.ts"
+import { Context, Effect, Layer } from "effect"
+import { plain, plainSpec } from "../experiment/plain-json.ts"
+import { layersOf, usedServices } from "../experiment/services.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
@@ -88,12 +93,13 @@ export const selectionStage = (
   examples: ExamplesUse,
   loss: LossUse<unknown>,
   reference: Stage | undefined,
-  { data, target, start, seed, sizes, architectures }: Distilling,
+  { data, target, start, seed, sizes, architectures, services }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const needs = examples.needs.statistics
     const ofLoss = readsLoss(needs)
-    const used = ofLoss ? loss : nextToken()
+    const used: LossUse<unknown> = ofLoss ? loss : nextToken()
+    const asked = ofLoss ? usedServices([loss], services) : []
     const { target: comparesToTarget } = yield* used.instance
     const models = modelsRead(needs, { target: comparesToTarget })
     const inputs = {
@@ -106,12 +112,16 @@ export const selectionStage = (
     return stage({
       kind: "selection",
       label: `examples by ${examples.name}, seed ${seed}`,
-      config: { examples: yield* plain(examples), ...(ofLoss ? { loss: yield* plain(loss) } : {}) },
+      config: {
+        examples: yield* plain(examples),
+        ...(ofLoss ? { loss: yield* plain(loss) } : {}),
+        ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
+      },
       inputs: given.map(({ input }) => input),
       code: stageCode({
         revisions: ["training"],
         tensors: needs.length > 0,
-        plugins: [examples, ...(ofLoss ? [loss] : [])],
+        plugins: [examples, ...(ofLoss ? [loss, ...asked] : [])],
       }),
       seed,
       unit: "examples",
@@ -129,7 +139,10 @@ export const selectionStage = (
               ...(ofTarget && { target: yield* openModel(ofTarget) }),
               ...(ofReference && { reference: yield* openModel(ofReference) }),
             }
-            const head = headFor({ filter, loss: yield* used.instance })
+            const targetLayer = Layer.succeed(Target, { architecture: architectures.target, model: opened.target })
+            const layers = layersOf({ target: targetLayer }, asked)
+            const built = yield* Layer.build(provideNeeds(lossLayer(used), [used], layers))
+            const head = headFor({ filter, loss: Context.get(built, Loss) })
             function* passed(): Pieces<void> {
               // By length, so that little is padding.
               const order = Array.from(text.examples.keys()).toSorted(
@@ -170,6 +183,7 @@ export const selectionStage = (
             flops,
             examples: numbers.length,
             of: E,
+            sequences: read.examples,
             trained: read.trained,
             ofTrained: whole.trained,
           }
