@@ -1,6 +1,7 @@
 /** A smoke run of any experiment: every training, text and measurement cut to a few steps, so that it ends in seconds. */
 import type { Experiment } from "./define.ts"
 import { isNode } from "./registry.ts"
+import type { SweepSpec } from "./sweep.ts"
 
 /** Tokens that the target may write in a smoke run. */
 const mostTokens = 32
@@ -18,9 +19,17 @@ const cuts: Readonly<Record<string, (value: unknown, n: number) => unknown>> = {
   every: (value, n) => least(value, n),
 }
 
+/** Prompts of a written text that names none. */
+const fewPrompts = 8
+
 const shortened = (value: unknown, n: number): unknown => {
   if (Array.isArray(value)) return value.map((inner) => shortened(inner, n))
   if (!isNode(value)) return value
+  // a text to train on has to come to its end: of it prompts are cut, not tokens
+  if (value["kind"] === "written") {
+    const { prompts = fewPrompts } = value
+    return { ...value, prompts: cuts["prompts"]!(prompts, n) }
+  }
   // a training that leaves its warm-up out has one of the default length, which is longer than this run
   const optimizer = isNode(value["optimizer"]) ? value["optimizer"] : {}
   const training = Object.hasOwn(value, "steps") ? { ...value, optimizer: { warmup: n, ...optimizer } } : value
@@ -32,14 +41,32 @@ const shortened = (value: unknown, n: number): unknown => {
   )
 }
 
+/** The search with its values cut as the settings themselves; undefined where no path is left with two values. */
+const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => {
+  const over = Object.entries(sweep.over).flatMap(([path, values]) => {
+    const cut = cuts[path.split(".").at(-1)!]
+    const short = values.map((value) => (cut ? cut(value, n) : shortened(value, n)))
+    const different = [...new Map(short.map((value) => [JSON.stringify(value), value])).values()]
+    return different.length < 2 ? [] : [[path, different] as const]
+  })
+  return over.length === 0
+    ? undefined
+    : {
+        ...(shortened(sweep, n) as SweepSpec),
+        over: Object.fromEntries(over.map(([path, values]) => [path, [...values]])),
+      }
+}
+
 /**
  * The experiment with at most n optimizer steps a training, n measured prompts, texts of 32 tokens and its first seed: a
- * run that shows that everything works, and no figure of which means anything.
+ * run that shows that everything works, and no figure of which means anything. Texts to train on are of few prompts, and come
+ * to their end.
  *
  * @param n at least 1
  */
-export const limited = ({ plugins, seeds, measure, ...rest }: Experiment, n: number): Experiment => ({
+export const limited = ({ plugins, seeds, measure, sweep, ...rest }: Experiment, n: number): Experiment => ({
   ...(shortened(rest, n) as typeof rest),
+  ...(sweep && shortenedSearch(sweep, n) && { sweep: shortenedSearch(sweep, n)! }),
   measure: shortened({ prompts: 100, maxNew: 128, timedPrompts: 12, ...measure }, n) as NonNullable<typeof measure>,
   seeds: seeds.slice(0, 1),
   ...(plugins && { plugins }),

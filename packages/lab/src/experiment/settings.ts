@@ -174,7 +174,7 @@ export const applySettings = (
       const variants = yield* refused(() => variantsOf(text))
       // an arm that there is not is refused as any path that leads nowhere
       const several = variants !== undefined && Object.hasOwn(changed.arms, variants.arm) ? variants : undefined
-      if (several !== undefined) changed = withVariants(changed, several)
+      if (several !== undefined) changed = yield* refused(() => withVariants(changed, several))
       for (const one of several?.each.map((variant) => variant.text) ?? [text]) {
         const setting = yield* parseSetting(one)
         changed = yield* refused(() => new Change(registry, setting).apply(changed) as Experiment)

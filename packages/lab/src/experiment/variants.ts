@@ -54,8 +54,17 @@ export const variantsOf = (text: string): Variants | undefined => {
   throw new InvalidInput({ what: `--set ${text.slice(0, 200)}`, problems })
 }
 
-/** The experiment with copies of an arm under the variants' names in its place. */
+/**
+ * The experiment with copies of an arm under the variants' names in its place.
+ *
+ * @error InvalidInput (thrown) where another arm has the name of a variant
+ */
 export const withVariants = (experiment: Experiment, { arm, each }: Variants): Experiment => {
+  const taken = each.find(({ name }) => Object.hasOwn(experiment.arms, name))
+  if (taken !== undefined) {
+    const problems = [`would make an arm ${taken.name}, and there is one; give that one another name`]
+    throw new InvalidInput({ what: `--set ${taken.text.slice(0, 200)}`, problems })
+  }
   const arms = Object.entries(experiment.arms).flatMap(([name, spec]) =>
     name === arm ? each.map((variant) => [variant.name, spec] as const) : [[name, spec] as const],
   )
