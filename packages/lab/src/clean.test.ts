@@ -32,6 +32,7 @@ const store = () => {
   artifact(`arm/${key("a")}.discarded-12-34`, 7, 0)
   put(`hashes/arm-${key("9")}.json`, 5, 0)
   put(`hashes/arm-${key("a")}.json`, 5, 0)
+  put(`hashes/start-score-${key("9")}.json`, 4, 0)
   put(`hashes/folder-${key("9")}.json`, 5, 0)
   put("results/001-x/0123456789/run.json", 0, 0)
   writeFileSync(
@@ -53,11 +54,12 @@ test("artifacts of no record that were not used lately can go, largest first; th
     ["artifact", "target", "artifacts/target/a"],
     ["leftover", "arm", "artifacts/arm/a.discarded-12-34"],
     ["leftover", null, "hashes/arm-9.json"],
+    ["leftover", null, "hashes/start-score-9.json"],
     ["leftover", null, "locks/arm-b.lock"],
   ])
-  expect(removable.map(({ bytes }) => bytes)).toEqual([400, 200, 50, 7, 5, 3])
+  expect(removable.map(({ bytes }) => bytes)).toEqual([400, 200, 50, 7, 5, 4, 3])
   expect(needed).toEqual({ artifacts: 2, bytes: 400 })
-  expect(removeAll(removable)).toBe(665)
+  expect(removeAll(removable)).toBe(669)
   expect(removable.some(({ path }) => existsSync(path))).toBe(false)
   expect(existsSync(join(home, "artifacts/arm", key("a"), "weights"))).toBe(true)
   expect(found(home).removable).toEqual([])

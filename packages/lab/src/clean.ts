@@ -131,7 +131,7 @@ export const findRemovable = (
   }
   for (const path of foldersIn(locks)) if (!isHeld(path)) add(path, "leftover", null, lastWritten(path))
   for (const path of foldersIn(join(home, "hashes"))) {
-    const [, stage, key] = /\/([a-z]+)-([0-9a-f]{64})\.json[^/]*$/.exec(path) ?? []
+    const [, stage, key] = /\/([a-z-]+)-([0-9a-f]{64})\.json[^/]*$/.exec(path) ?? []
     if (stage !== undefined && stage !== "folder" && !existsSync(join(home, "artifacts", stage, key!)))
       add(path, "leftover", null, lastWritten(path))
   }

@@ -36,6 +36,7 @@ import { sharedModels } from "./stages/models.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { scoreOf } from "./stages/trial.ts"
+import { canonicalJson } from "./store/key.ts"
 import { type Artifact, Store, type StoreService } from "./store/store.ts"
 import { makeStudyRecord } from "./study/plan.ts"
 import { parseStudy, type StudyRecord } from "./study/record.ts"
@@ -246,6 +247,14 @@ export const readRecord = (directory: string): RunRecord | undefined => {
   }
 }
 
+/** True if a folder's run.json says of a study what it says now: the code of its report may be another than it was. */
+const saysTheSame = (directory: string, { verdict, conclusions, tables }: StudyRecord): boolean => {
+  const written = parseStudy(parseJson(readFileSync(join(directory, "run.json"), "utf8")))
+  if (written instanceof type.errors) return false
+  const now = JSON.parse(JSON.stringify([verdict, conclusions, tables])) as unknown
+  return canonicalJson([written.verdict, written.conclusions, written.tables]) === canonicalJson(now)
+}
+
 /** Workers, where more than one stage is to run at once. */
 const runnerOf = (
   resolved: Resolved,
@@ -367,7 +376,8 @@ const runPlanned = (
         writeWhole(join(directory, "report.html"), html)
         if (anew !== undefined) writeWhole(join(directory, countsFile), anew.counts)
         // Last: its presence says that the folder is whole.
-        if (anew !== undefined) writeWhole(join(directory, "run.json"), `${JSON.stringify(study ?? record, null, 2)}\n`)
+        if (anew !== undefined || (study && !saysTheSame(directory, study)))
+          writeWhole(join(directory, "run.json"), `${JSON.stringify(study ?? record, null, 2)}\n`)
       },
       catch: (error) =>
         new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),

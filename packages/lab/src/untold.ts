@@ -7,8 +7,10 @@ import { untoldOf } from "./store/code/plugin-code.ts"
  * A sentence for each plugin that reaches outside of its files. A task is left out where it only reads its examples so: these
  * count by their content, and only its judgement of texts by its code.
  */
-export const untoldPlugins = ({ task, target, draft, arms, capacity, services }: Resolved): ReadonlyArray<string> => {
-  const used = new Set(usesIn([target, draft, arms, capacity, task, services]).flatMap(withInner))
+export const untoldPlugins = (resolved: Resolved): ReadonlyArray<string> => {
+  const { task, target, draft, arms, capacity, services, measures, study, sweep } = resolved
+  const of = [target, draft, arms, capacity, task, services, measures, study, sweep?.by]
+  const used = new Set(usesIn(of).flatMap(withInner))
   const sentences = [...used].flatMap((use) => (use.kind === "task" && use !== task ? [] : (untoldOf(use) ?? [])))
   return [...new Set(sentences)]
 }

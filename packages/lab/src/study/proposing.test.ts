@@ -1,6 +1,6 @@
 /** The study of a proposer without training, through the whole lab: stage, record, settings, repeat, refusals. */
 import { expect, test } from "bun:test"
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineProposer } from "@winnow/core"
@@ -19,6 +19,7 @@ import { repeatRun } from "../repeat/repeat.ts"
 import { runExperiment } from "../run.ts"
 import { Store } from "../store/store.ts"
 import { proposing } from "./proposing.ts"
+import { defineStudy } from "./study.ts"
 import type { TableFigure } from "./table.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-proposing-"))
@@ -36,12 +37,23 @@ const evenly = defineProposer({
     }),
   }),
 })
+/** Says something else another time. */
+const said = { verdict: "First." }
+const speaking = defineStudy({
+  name: "speaking",
+  options: type({ "+": "reject" }),
+  make: () =>
+    Effect.succeed({
+      stages: () => Effect.succeed([]),
+      report: () => ({ verdict: said.verdict, conclusions: [], tables: [] }),
+    }),
+})
 const experiment = defineExperiment({
   ...tiny,
   arms: { all: arm({ filter: everything(), loss: squares(), steps: 6, batchSize: 4, optimizer: { warmup: 2 } }) },
   study: proposing({ proposer: ngram() }),
   measure: { ...tiny.measure, timedPrompts: 6 },
-  plugins: [evenly],
+  plugins: [evenly, speaking],
 })
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -90,3 +102,20 @@ test("a proposer that is none, and options that make no sense, are refused befor
   expect(await refusal("study.proposer=suffix")).toContain('no proposer "suffix" here; there are ngram, evenly')
   expect(await refusal("study.proposer.longest=0")).toContain("longest must be")
 })
+
+test("a proposer is measured where every arm failed", async () => {
+  const { study } = await Effect.runPromise(run("arms.all.optimizer.learningRate=1e30"))
+  expect(study!.missing.map(({ name }) => name)).toContain("all")
+  expect(study!.tables[0]!.rows.map(({ name }) => name)).toEqual(["ngram"])
+  expect(study!.verdict).toContain("no draft was trained")
+}, 60_000)
+
+test("a record is written again where the study's report says something else of the same stages", async () => {
+  const written = ({ directory }: { readonly directory: string }) =>
+    JSON.parse(readFileSync(join(directory, "run.json"), "utf8")) as { verdict: string; created: string }
+  const first = written(await Effect.runPromise(run("study=speaking")))
+  expect(written(await Effect.runPromise(run("study=speaking")))).toEqual(first)
+  said.verdict = "Second."
+  const again = await Effect.runPromise(run("study=speaking"))
+  expect([again.computed, written(again).verdict]).toEqual([0, "Second."])
+}, 60_000)

@@ -8,7 +8,7 @@ import { mbsu } from "@winnow/decoding"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { armsOf } from "../record/comparisons.ts"
-import type { IntervalRecord, RunRecord } from "../record/schema.ts"
+import type { IntervalRecord, RowRecord, RunRecord } from "../record/schema.ts"
 import type { ProposerFigure, ProposerSummary } from "../stages/proposer.ts"
 import { defineStudy, type StudyFinding, type StudyReport } from "./study.ts"
 import { column, type StudyTable, type TableFigure } from "./table.ts"
@@ -83,16 +83,18 @@ const reportOf = (use: ProposerUse, run: RunRecord, findings: ReadonlyArray<Stud
       })),
     ],
   }
-  const best = arms.toSorted((a, b) => (b.tau.value ?? 0) - (a.tau.value ?? 0))[0]!
+  const best = arms.toSorted((a, b) => (b.tau.value ?? 0) - (a.tau.value ?? 0))[0]
+  const trained = (of: (row: RowRecord) => ProposerFigure) =>
+    best === undefined ? "no draft was trained" : `${best.name} ${written(of(best))}`
   const verdict =
     found === undefined
       ? `${use.name} was not measured.`
-      : `${use.name} gives ${written(found.blockEfficiency)} tokens a target call at gamma ${gamma}, ${best.name} ${written(best.tau)}, on this target's greedy texts.`
+      : `${use.name} gives ${written(found.blockEfficiency)} tokens a target call at gamma ${gamma}, ${trained(({ tau }) => tau)}, on this target's greedy texts.`
   const conclusions =
     found === undefined
       ? []
       : [
-          `Against the clock ${found.speedup ? written(found.speedup) : "undefined"} times the target alone, ${best.name} ${written(best.speedup)}.`,
+          `Against the clock ${found.speedup ? written(found.speedup) : "undefined"} times the target alone, ${trained(({ speedup }) => speedup)}.`,
           `${found.identical} of ${found.timed} timed texts of ${use.name} are the target's own.`,
         ]
   return { verdict, conclusions, tables: [table] }

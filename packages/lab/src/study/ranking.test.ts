@@ -123,3 +123,10 @@ test("a study or score that is none is refused, and says what there is", async (
   expect(message).toMatch(/study: score chance: returned 0\.\d+, then 0\.\d+ of the same input; draw from input\.rng/)
   expect(await refusal("study=sorting")).toContain('no study "sorting" here; there are ranking')
 })
+
+test("a ranking of which every arm failed has a record that says so", async () => {
+  const rates = Object.keys(starts.arms).map((name) => `arms.${name}.optimizer.learningRate=1e30`)
+  const { study } = await Effect.runPromise(run("seeds=[1]", ...rates))
+  expect(study!.verdict).toBe("No verdict: no start was distilled.")
+  expect(study!.missing).toHaveLength(3)
+}, 60_000)

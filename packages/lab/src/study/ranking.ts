@@ -137,8 +137,10 @@ const reportOf = (score: ScoreInstance, run: RunRecord, findings: ReadonlyArray<
     rows.map(({ name }) => startOf(name)),
     rows.map(({ greedyAcceptance: g }) => g.value ?? undefined),
   )
-  const best = rows.toSorted((a, b) => (b.greedyAcceptance.value ?? 0) - (a.greedyAcceptance.value ?? 0))[0]!
-  const chosen = ranks[0]!
+  const best = rows.toSorted((a, b) => (b.greedyAcceptance.value ?? 0) - (a.greedyAcceptance.value ?? 0))[0]
+  const chosen = ranks[0]
+  if (best === undefined || chosen === undefined)
+    return { verdict: "No verdict: no start was distilled.", conclusions: [], tables: [ranking, bySeed] }
   const hit = chosen.name === best.name ? "which reached the most" : `while ${best.name} reached the most`
   const write = (tau: number) => (Number.isFinite(tau) ? tau.toFixed(2) : "undefined")
   return {
