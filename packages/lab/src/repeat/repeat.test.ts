@@ -95,6 +95,15 @@ test("a run is made again from its run.json alone, to the last digit; stopped it
   expect(text).toContain(`NOT reproduced: 2 of ${other.compared} are other figures, ${path} first.`)
 }, 120_000)
 
+test("a record whose config an earlier version wrote is repeated, and its settings are the same", async () => {
+  const old = changed((copy) => {
+    const { draft, ...rest } = copy.config as { draft: { start: { model: unknown; pretraining: unknown } } }
+    const { model, pretraining } = draft.start
+    copy.config = { ...rest, draft: { model, pretraining } }
+  })
+  expect(await Effect.runPromise(repeat(old))).toMatchObject({ reproduced: true, deviations: [] })
+}, 60_000)
+
 test("another arithmetic must give intervals that overlap, and a figure beyond its own is named", async () => {
   const program = join(import.meta.dir, "../../test/repeat-process.ts")
   const elsewhere = mkdtempSync(join(tmpdir(), "winnow-elsewhere-"))

@@ -119,8 +119,14 @@ export const repeatRun = (
         Store.layer(folder),
       )
       const again = finished.study ?? writtenDistillation(finished.record)
+      // an earlier version wrote the same settings in another form: both sides have them in today's
+      const settings = { config: resolved.config }
       const comparison = compareRecords(
-        { written, document: record, finalLosses: finalLosses(directory) },
+        {
+          written: { ...written, ...settings },
+          document: { ...record, ...settings },
+          finalLosses: finalLosses(directory),
+        },
         { written: again, document: finished.study ?? finished.record, finalLosses: finalLosses(finished.directory) },
       )
       yield* Effect.sync(() => writeFileSync(join(folder, comparedFile), `${comparison.reproduced}\n`))
