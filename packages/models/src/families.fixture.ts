@@ -12,3 +12,19 @@ export const architectureFromConfig = (given: unknown, where?: string) =>
 export const loadModel = (dir: string) => files.loadModel(dir, families)
 export const loadDecoder = (dir: string) => files.loadDecoder(dir, families)
 export const readArchitecture = (dir: string) => files.readArchitecture(dir, families)
+
+/** A small Llama, with keys that have no effect. */
+export const smallConfig = {
+  model_type: "llama",
+  vocab_size: 11,
+  hidden_size: 8,
+  num_hidden_layers: 1,
+  num_attention_heads: 2,
+  intermediate_size: 12,
+  // keys of `transformers` without effect here
+  transformers_version: "5.18.0",
+  id2label: { 0: "LABEL_0" },
+  rope_scaling: null,
+  head_dim: null,
+  eos_token_id: [2, 3],
+}

@@ -1,4 +1,7 @@
-/** `winnow evaluate` on a pair made here: whole runs, and each refusal. */
+/**
+ * `winnow evaluate` on a pair made here: whole runs, and each refusal. The file is longer than 400 lines because all tests
+ * share one target and one draft, which take longer to make than to evaluate.
+ */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

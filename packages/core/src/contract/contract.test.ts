@@ -1,37 +1,17 @@
-/** Plugins that break their contract: each is refused in words that name it, what it returned and what was expected. */
+/** Filters and losses that break their contract: the error names the plugin, the value that it returned and the expected one. */
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
-import { type } from "arktype"
-import { Context, Effect } from "effect"
+import { Effect } from "effect"
 import { InvalidInput } from "../errors.ts"
-import type { TaskInstance } from "../example.ts"
-import { defineFilter, type FilterUse, type Select, type StatefulFilter } from "../filter.ts"
+import { defineFilter, type Select, type StatefulFilter } from "../filter.ts"
 import { defineLoss, type LossInstance } from "../loss.ts"
 import type { LossFunctions } from "../loss-functions.ts"
 import type { Statistic } from "../statistics/index.ts"
-import { defineTask } from "../task.ts"
+import { instance, none, thrown, untyped, untypedFilter } from "./contract.fixture.ts"
 import { faultIn } from "./fault.ts"
-import { nearest } from "./nearest.ts"
 import { tryFilter } from "./try-filter.ts"
 import { isFlat, tryLoss, trySparse } from "./try-loss.ts"
 
-const none = type({ "+": "reject" })
-const thrown = (run: () => unknown): string => {
-  try {
-    run()
-  } catch (error) {
-    expect(error).toBeInstanceOf(InvalidInput)
-    return (error as Error).message
-  }
-  throw new Error("nothing was thrown")
-}
-
-/** Code as Bun runs it: without its types. */
-const untyped = <T>(value: unknown): T => value as T
-
-const untypedFilter = defineFilter as unknown as (spec: unknown) => () => FilterUse<never>
-
-const instance = <I>(use: { readonly instance: Effect.Effect<I, unknown, never> }) => Effect.runPromise(use.instance)
 describe("definitions", () => {
   const filter = (spec: object) => () =>
     untypedFilter({ name: "odd", needs: [], options: none, make: () => {}, ...spec })
@@ -381,73 +361,4 @@ describe("losses", () => {
     tryLoss(sound, 32)
     expect(tf.memory().numTensors).toBe(before)
   })
-})
-
-describe("tasks", () => {
-  const task = (made: unknown) =>
-    defineTask({ name: "odd", options: none, make: () => untyped<Effect.Effect<TaskInstance>>(made) })()
-  const refusal = (made: unknown) =>
-    Effect.runPromise(Effect.flip(task(made).instance as Effect.Effect<unknown, Error>)).then((e) => e.message)
-  test("make that gives no task", async () => {
-    expect(await refusal({ examples: () => [] })).toContain(
-      "task odd: make returned an object; expected an Effect: Effect.succeed(",
-    )
-    expect(await refusal(Promise.resolve({}))).toContain("make returned a Promise; expected an Effect")
-    expect(await refusal(Effect.succeed({ example: () => [] }))).toContain(
-      "make gave an object without a function `examples`",
-    )
-    expect(
-      await refusal(
-        Effect.sync(() => {
-          throw new Error("no file")
-        }),
-      ),
-    ).toMatch(/^task odd: make threw no file \(.*contract\.test\.ts:\d+\)$/)
-  })
-
-  test("a failure that is none of the lab's errors is a fault of the task", async () => {
-    const { readFile } = await import("node:fs/promises")
-    expect(await refusal(Effect.tryPromise(() => readFile("/no/such/file")))).toMatch(
-      /^task odd: make failed: .*ENOENT: no such file or directory/,
-    )
-    expect(await refusal(Effect.fail("a text"))).toContain('task odd: make failed: "a text"')
-    class Mine extends Context.Service<Mine, { readonly x: number }>()("test/Mine") {}
-    expect(await refusal(Mine)).toContain("task odd: make threw Service not found: test/Mine")
-  })
-
-  const examples = async (give: () => unknown) => {
-    const { examples } = await instance<TaskInstance>(task(Effect.succeed({ examples: give })) as never)
-    return thrown(() => examples("train"))
-  }
-  test("examples that are none", async () => {
-    expect(await examples(async () => [])).toContain('examples("train") returned a Promise; expected a list')
-    expect(await examples(() => new Set())).toContain('examples("train") returned a Set; expected a list')
-    expect(await examples(() => [{ prompt: "a", answer: 3 }])).toContain(
-      'examples("train")[0] has the answer 3, the number 3; expected a text',
-    )
-    expect(await examples(() => [{ question: "a", answer: "b" }])).toContain(
-      "[0] has no prompt (it has question, answer); expected a text",
-    )
-    expect(await examples(() => ["a"])).toContain('[0] is the string "a"; expected { prompt, answer }')
-    expect(await examples(() => (undefined as never as string[]).map(String))).toMatch(
-      /examples\("train"\) threw TypeError: .*contract\.test\.ts:\d+\)$/,
-    )
-  })
-
-  test("a score that is no yes or no", async () => {
-    const { score } = await instance<TaskInstance>(
-      task(Effect.succeed({ examples: () => [], score: async () => false })) as never,
-    )
-    expect(thrown(() => score!({ prompt: "", answer: "" }, ""))).toContain(
-      "score returned a Promise; expected true or false, from a plain function",
-    )
-  })
-})
-
-test("the nearest name is the one that was meant, or none", () => {
-  const names = ["draftLoss_N", "referenceLoss_N", "draftNll_N", "step", "steps"]
-  expect(nearest("draft_loss", names)).toBe("draftLoss_N")
-  expect(nearest("refrenceLoss_N", names)).toBe("referenceLoss_N")
-  expect(nearest("temperature", names)).toBeUndefined()
-  expect(nearest("x".repeat(1e6), names)).toBeUndefined()
 })

@@ -1,60 +1,17 @@
 /** Experiments that cannot be right are refused, or spoken of, before anything is made. */
 import { describe, expect, test } from "bun:test"
-import { existsSync, mkdtempSync, readdirSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { defineFilter, defineLoss, defineService, defineTask, shuffled } from "@winnow/core"
-import { datasetsLayer } from "@winnow/data"
+import { defineFilter, defineLoss, defineService, shuffled } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import faulty from "../../test/faulty-experiment.ts"
-import { behind, everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
-import { plan } from "../estimate.ts"
+import { behind, everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { applySettings } from "../experiment/settings.ts"
-import { fresh } from "../experiment/start.ts"
-import { Progress, type ProgressEvent } from "../progress.ts"
 import { runExperiment } from "../run.ts"
-import { Store } from "../store/store.ts"
+import { budget, layers, newHome, none, notesOf, refusal, untyped, withArm } from "./preflight.fixture.ts"
 import { tryPlugins } from "./try-plugins.ts"
-
-const none = type({ "+": "reject" })
-const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
-const newHome = () => mkdtempSync(join(tmpdir(), "winnow-preflight-"))
-const layers = (home: string, report = (_: ProgressEvent) => {}) =>
-  Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Layer.succeed(Progress, { report }))
-const untyped = <T>(value: unknown): T => value as T
-
-const withArm = (more: object): Experiment => ({
-  ...tiny,
-  arms: { ...tiny.arms, mine: arm({ filter: everything(), loss: squares(), ...budget, ...more }) },
-})
-
-/** The refusal of a run and of a plan, which say the same; nothing may have been made. */
-const refusal = async (experiment: Experiment): Promise<string> => {
-  const home = newHome()
-  const resolved = await Effect.runPromise(resolve(experiment))
-  const run = runExperiment(resolved, { slug: "000-tiny", results: join(home, "results") })
-  const error = await Effect.runPromise(Effect.flip(run).pipe(Effect.provide(layers(home))))
-  expect(error._tag).toBe("InvalidInput")
-  const artifacts = join(home, "artifacts")
-  expect(existsSync(artifacts) ? readdirSync(artifacts) : []).toEqual([])
-  const planned = await Effect.runPromise(Effect.flip(plan(resolved)).pipe(Effect.provide(layers(home))))
-  expect(planned.message).toBe(error.message)
-  return error.message
-}
-
-/** The notes of a plan. */
-const notesOf = async (experiment: Experiment, ...settings: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
-  const planned = applySettings(experiment, settings).pipe(
-    Effect.flatMap((e) => resolve(e)),
-    Effect.flatMap(plan),
-    Effect.provide(layers(newHome())),
-  )
-  return (await Effect.runPromise(planned)).notes
-}
 
 describe("plugins", () => {
   const filter = (select: unknown, needs: ReadonlyArray<"draftLoss_N"> = []) =>
@@ -322,119 +279,6 @@ test("a loss that is flat on the random batch is a note, as it may be meant", as
   expect((await notesOf(withArm({ loss: sharp() }))).join("\n")).toContain(
     "the gradient of loss sharp is 0 on a random batch whose draft is not the target",
   )
-})
-
-describe("tasks", () => {
-  type Splits = {
-    readonly [K in "train" | "validation" | "test"]: ReadonlyArray<readonly [prompt: string, answer: string]>
-  }
-  const letters = (from: number, count: number) =>
-    Array.from({ length: count }, (_, i) => [`${String.fromCharCode(97 + from + i)}:`, "xyz"] as const)
-  const sound: Splits = { train: letters(0, 12), validation: letters(12, 4), test: letters(16, 6) }
-  const withTask = (
-    splits: Partial<Splits>,
-    score?: (example: { answer: string }, text: string) => boolean,
-  ): Experiment => ({
-    ...tiny,
-    task: defineTask({
-      name: "letters",
-      options: none,
-      make: () =>
-        Effect.succeed({
-          examples: (split) => ({ ...sound, ...splits })[split].map(([prompt, answer]) => ({ prompt, answer })),
-          ...(score && { score }),
-        }),
-    })(),
-  })
-  /** Without the note that this file, where the task is defined, reads the disk. */
-  const notes = async (splits: Partial<Splits>) =>
-    (await notesOf(withTask(splits))).filter((text) => !text.includes("imports node:fs")).join("\n")
-
-  test("a sound one has no note", async () => {
-    expect(await notes({})).toBe("")
-  })
-
-  test("splits that overlap are counted and named, the first example shown", async () => {
-    expect(await notes({ test: letters(10, 6) })).toContain(
-      'task letters: 2 of 6 prompts of the test split are in the train split too, with the same answers; the first: "k:". What is measured on them was trained on',
-    )
-    expect(await notes({ test: [...letters(17, 5), ["a:", "other"]] })).toContain(
-      "1 of 6 prompts of the test split are in the train split too, 0 of them with the same answers",
-    )
-  })
-
-  test("empty answers are counted; a split of them alone is refused", async () => {
-    expect(await notes({ train: [...letters(0, 11), ["l:", " "]] })).toContain(
-      '1 of 12 answers of the train split are empty (the first is of example 11, "l:")',
-    )
-    expect(await refusal(withTask({ train: letters(0, 3).map(([prompt]) => [prompt, ""] as const) }))).toContain(
-      "task letters: all 3 answers of its train split are empty",
-    )
-  })
-
-  test("an empty split is refused where it is needed, and only there", async () => {
-    expect(await refusal(withTask({ train: [] }))).toContain(
-      "task letters: its train split has no examples: there is nothing to train on",
-    )
-    expect(await refusal(withTask({ test: [] }))).toContain(
-      "its test split has no examples: there is nothing to measure on",
-    )
-    expect(await notes({ validation: [] })).toBe("")
-    const tuned = {
-      ...withTask({ validation: [] }),
-      sweep: { over: { "optimizer.learningRate": [1e-3, 2e-3] }, prompts: 2 },
-    }
-    expect(await refusal(tuned)).toContain("its validation split has no examples")
-  })
-
-  test("more prompts than there are examples are refused before a tokenizer is trained", async () => {
-    const asked = { ...withTask({}), measure: { ...tiny.measure, prompts: 7 } }
-    expect(await refusal(asked)).toContain(
-      "experiment tiny: measure.prompts is 7, the test split has 6 examples; ask for fewer",
-    )
-    const tuned = { ...withTask({}), sweep: { over: { "optimizer.learningRate": [1e-3, 2e-3] }, prompts: 5 } }
-    expect(await refusal(tuned)).toContain("sweep.prompts is 5, the validation split has 4 examples")
-  })
-
-  test("text that was read in another encoding is said", async () => {
-    expect(await notes({ test: [...letters(16, 6), ["caf\uFFFD:", "x"]] })).toContain(
-      "1 of 7 examples of the test split hold the sign for what is no UTF-8",
-    )
-    expect(await notes({ train: [...letters(0, 12), ["\uD800:", "x"]] })).toContain(
-      "1 of 13 examples of the train split",
-    )
-  })
-
-  test("a score that refuses an example's own answer is said; one that throws is refused", async () => {
-    expect((await notesOf(withTask({}, () => false))).join("\n")).toContain(
-      "score refuses the own answer of 3 of 3 examples",
-    )
-    const throws = () => {
-      throw new Error("not today")
-    }
-    expect(await refusal(withTask({}, throws))).toMatch(
-      /^task letters: score threw not today \(packages\/lab\/src\/preflight\/preflight\.test\.ts:\d+\)$/,
-    )
-  })
-
-  test("a step larger than the training split is said when it is read", async () => {
-    const events: Array<string> = []
-    const home = newHome()
-    const experiment = {
-      ...withTask({ train: letters(0, 3) }),
-      target: fresh(tinyModel(32), { steps: 1, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
-    }
-    const resolved = await Effect.runPromise(resolve(experiment, { seeds: [1], arms: ["all"] }))
-    const report = (e: ProgressEvent) => void (e._tag === "note" && events.push(e.text))
-    await Effect.runPromise(
-      runExperiment(resolved, { slug: "000-tiny", results: join(home, "results") }).pipe(
-        Effect.provide(layers(home, report)),
-      ),
-    )
-    expect(events.join("\n")).toContain(
-      "the training split has 3 examples, so a step has some of them several times over: target.pretraining takes 8; draft.start.pretraining takes 4; arms.all takes 4",
-    )
-  }, 60_000)
 })
 
 describe("faults that only real data brings out", () => {

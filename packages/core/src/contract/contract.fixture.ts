@@ -1,0 +1,30 @@
+/** Definitions and errors that the tests of contracts share. */
+import { expect } from "bun:test"
+import { type } from "arktype"
+import { Effect } from "effect"
+import { InvalidInput } from "../errors.ts"
+import { defineFilter, type FilterUse } from "../filter.ts"
+
+/** Options of a plugin that has none. */
+export const none = type({ "+": "reject" })
+
+/** The message of the InvalidInput that a function throws. */
+export const thrown = (run: () => unknown): string => {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(InvalidInput)
+    return (error as Error).message
+  }
+  throw new Error("nothing was thrown")
+}
+
+/** Code as Bun runs it: without its types. */
+export const untyped = <T>(value: unknown): T => value as T
+
+/** `defineFilter` without its types. */
+export const untypedFilter = defineFilter as unknown as (spec: unknown) => () => FilterUse<never>
+
+/** The instance of a plugin. */
+export const instance = <I>(use: { readonly instance: Effect.Effect<I, unknown, never> }) =>
+  Effect.runPromise(use.instance)
