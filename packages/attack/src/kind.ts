@@ -1,4 +1,4 @@
-/** A kind of damage: what is made and tried, and how its outcome is judged. */
+/** A kind of damage: its trials, and the judgement of their outcomes. */
 import type { Rng } from "@winnow/numerics"
 
 /**

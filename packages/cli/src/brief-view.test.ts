@@ -49,7 +49,7 @@ test("without a terminal: a line as it begins, one every half minute, and what m
       "2 of 9 examples are longer",
       "1 of 3 stages done: target",
       "1 of 3 stages done, about 0:37 left: target 60/100 steps",
-      "arm: failed, and what depends on it is left out: loss is NaN",
+      "arm: failed, stages that depend on it are left out: loss is NaN",
       "",
     ].join("\n"),
   )

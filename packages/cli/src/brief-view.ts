@@ -1,15 +1,15 @@
-/** A run's progress in short: how far all of it is and the time left, what runs, what went wrong. */
+/** A run's progress in short: the share that is done, the time left, the running stages, the failures. */
 import type { ProgressEvent } from "@winnow/lab"
 import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
 import { clock } from "./time.ts"
 
 type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag }>
 
-/** How far the stages of a run are, by their FLOPs: those that have none cost next to nothing. */
+/** Measures the progress of a run's stages by their FLOPs. A stage without FLOPs costs next to nothing. */
 const makeMeter = (now: () => number) => {
   let work = new Map<string, number>()
   let began: number | undefined
-  /** The part of each stage that is done, by its label; and the part that was there before. */
+  /** By a stage's label, the fraction that is done, and the fraction that an earlier attempt had done. */
   const done = new Map<string, number>()
   const before = new Map<string, number>()
   const all = () => [...work.values()].reduce((a, b) => a + b, 0)
@@ -26,7 +26,7 @@ const makeMeter = (now: () => number) => {
     begin: () => {
       began ??= now()
     },
-    /** A part of 0 to 1 of a stage is done. The first word of a stage is what was there. */
+    /** Reports the fraction of a stage that is done, 0 to 1. The first report of a stage tells what an earlier attempt did. */
     at: (stage: string, part: number) => {
       if (!before.has(stage)) before.set(stage, part)
       done.set(stage, part)
@@ -35,10 +35,10 @@ const makeMeter = (now: () => number) => {
       if (!before.has(stage)) before.set(stage, reused ? 1 : 0)
       done.set(stage, 1)
     },
-    /** Stages that are over, and all of them. */
+    /** The number of finished stages, and of all stages. */
     counts: () => ({ over: [...done.values()].filter((part) => part === 1).length, of: work.size }),
     fraction: () => (all() === 0 ? 0 : flopsOf(done) / all()),
-    /** Seconds until the end at the pace so far; undefined as long as that says nothing. */
+    /** Seconds until the end at the pace so far; undefined while there is too little to tell by. */
     left: (): number | undefined => {
       const [total, there, old] = [all(), flopsOf(done), flopsOf(before)]
       const seconds = began === undefined ? 0 : now() - began
@@ -133,7 +133,7 @@ export const briefView = (options: ViewOptions): View => {
         break
       case "failed":
         over(event)
-        screen.line(`${event.stage}: failed, and what depends on it is left out: ${event.message}`)
+        screen.line(`${event.stage}: failed, stages that depend on it are left out: ${event.message}`)
         break
       case "progress":
         onProgress(event)

@@ -3,14 +3,14 @@
  *
  * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 something needed is missing or
  * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite); 4 the tensor engine cannot be
- * opened; 5 a run was repeated and its figures are others; 6 a run came to its end, but some of its stages failed;
+ * opened; 5 a run was repeated and its figures differ; 6 a run came to its end, but some of its stages failed;
  * 70 a bug; 130 interrupted (Ctrl-C); 141 the reader of stdout has closed it, as `head` does.
  */
 import { faultIn } from "@winnow/core"
 import { isClosedReader, machineErrorOf } from "@winnow/files"
 import { Cause, Data, Effect, Runtime } from "effect"
 
-/** A failure with its code; what there was to say has been said. */
+/** A failure with its code, whose message was already printed. */
 export class Exit extends Data.TaggedError("Exit")<{ readonly message: string; readonly code: number }> {
   override get [Runtime.errorExitCode]() {
     return this.code
@@ -21,7 +21,7 @@ export class Exit extends Data.TaggedError("Exit")<{ readonly message: string; r
 /** The engine did not open. */
 export class EngineClosed extends Data.TaggedError("EngineClosed")<{ readonly message: string }> {}
 
-/** A run that was made again has other figures. */
+/** A repeated run has different figures. */
 export class NotReproduced extends Data.TaggedError("NotReproduced")<{ readonly message: string }> {}
 
 /** A run is finished, and some of its figures are missing. */
@@ -46,7 +46,7 @@ export const cut = (text: string): string =>
 
 /** A message as a terminal may be given it: no control character of a file's name or content, and not without end. */
 export const shownMessage = (message: string): string => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is replaced
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are replaced
   return cut(message).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
 }
 
@@ -61,9 +61,9 @@ export interface ExitOf {
 export const exitOf = <E>(cause: Cause.Cause<E>): ExitOf | undefined => {
   const error = Cause.squash(cause)
   const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
-  const known = cause.reasons.some(Cause.isFailReason) ? codes.get(tag) : undefined
+  const exitCode = cause.reasons.some(Cause.isFailReason) ? codes.get(tag) : undefined
   const text = error instanceof Error ? error.message : String(error)
-  if (known !== undefined) return { code: known, text: shownMessage(text) }
+  if (exitCode !== undefined) return { code: exitCode, text: shownMessage(text) }
   // Thrown wherever it may be, a refusal of the disk or of memory is the machine's.
   const machine = machineErrorOf(error)
   if (machine !== undefined) return { code: isClosedReader(machine) ? 141 : 2, text: shownMessage(machine.message) }
@@ -81,7 +81,7 @@ export const withExitCodes = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.
     const failure = exitOf(cause)
     if (failure === undefined) return Effect.failCause(cause)
     const { code, text } = failure
-    // Who closed stdout has read all that was wanted.
+    // The reader of stdout closed it because it needs no more.
     if (code !== 141) process.stderr.write(`error: ${text}\n`)
     return Effect.fail(new Exit({ message: text, code }))
   })

@@ -56,8 +56,8 @@ export const requireFiniteLogits = (
 ): Effect.Effect<void, DataError> =>
   Effect.suspend(() => {
     const { maxLength, vocabularySize } = model.architecture
-    const given = Array.from(ids).slice(0, Math.min(TRIED, maxLength))
-    const values = tf.tidy(() => logitsOf(model, tf.tensor2d([given], undefined, "int32")).dataSync())
+    const sample = Array.from(ids).slice(0, Math.min(TRIED, maxLength))
+    const values = tf.tidy(() => logitsOf(model, tf.tensor2d([sample], undefined, "int32")).dataSync())
     const wrong = values.findIndex((x) => !Number.isFinite(x))
     return wrong === -1
       ? Effect.void

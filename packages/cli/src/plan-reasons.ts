@@ -1,4 +1,4 @@
-/** The reasons of a plan as people read them: for each stage to do, what differs from the nearest artifact. */
+/** Formats a plan's reasons: for each stage to run, the differences from the nearest artifact. */
 import type { Plan } from "@winnow/lab"
 
 /** A paragraph within 80 columns: its first line begins at 2, the others at 4. */
@@ -17,7 +17,7 @@ const groupsOf = ({ stages }: Plan) =>
     ({ kind, why }) => `${kind} ${why.replace(/ \(since .*\)$/, "")}`,
   )
 
-/** Lines under the table; none where nothing is to do. */
+/** Lines under the table; none if every stage is cached. */
 export const renderReasons = (plan: Plan): ReadonlyArray<string> => {
   const lines = [...groupsOf(plan).values()].map(([first, ...more]) => {
     const others = more.length === 0 ? "" : ` and ${more.length} more`

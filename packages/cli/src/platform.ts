@@ -38,7 +38,7 @@ const report = (cause: Cause.Cause<unknown>) =>
 
 /** Runs a program as the process. Results on stdout; logs and failures on stderr (Effect's default is stdout). */
 export const runMain = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>) => {
-  process.stderr.on("error", () => {}) // progress that nobody can be shown stops no run
+  process.stderr.on("error", () => {}) // a closed stderr stops no run
   // A terminal that is closed stops a run as Ctrl-C does, with a checkpoint.
   process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   return program.pipe(

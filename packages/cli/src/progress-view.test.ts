@@ -101,7 +101,7 @@ test("several stages at once have a line each, below what stays; one that ends o
   written += take()
   expect(screen(written)).toEqual([
     "a note",
-    "[ 3/9]  target: failed, and what depends on it is left out: loss is NaN",
+    "[ 3/9]  target: failed, stages that depend on it are left out: loss is NaN",
     expect.stringMatching(/^\[ 4\/9\] {2}draft start {2}█████░/),
   ])
   view.report({ _tag: "done", reused: false, seconds: 8, key: "", ...other })

@@ -100,7 +100,7 @@ export const progressView = (options: ViewOptions): View => {
       case "failed":
         flush()
         over(nameOf(event))
-        line(`${number(event)} ${event.stage}: failed, and what depends on it is left out: ${event.message}`)
+        line(`${number(event)} ${event.stage}: failed, stages that depend on it are left out: ${event.message}`)
         break
       case "progress":
         onProgress(event)

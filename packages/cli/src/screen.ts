@@ -4,7 +4,7 @@ import type { ProgressEvent } from "@winnow/lab"
 /** A way to show a run's progress. */
 export interface View {
   readonly report: (event: ProgressEvent) => void
-  /** Clears what is redrawn, so that what is printed next begins on a line of its own. */
+  /** Clears the redrawn lines, so that the next output begins on a new line. */
   readonly end: () => void
 }
 
@@ -35,7 +35,7 @@ export interface Screen {
   readonly drawSoon: () => void
   /** Writes a line that stays. */
   readonly line: (text: string) => void
-  /** Takes away what is redrawn, so that what is printed next begins on a line of its own. */
+  /** Clears the redrawn lines, so that the next output begins on a new line. */
   readonly erase: () => void
 }
 
@@ -53,17 +53,17 @@ export const makeScreen = ({
   readonly now: () => number
 }): Screen => {
   const bottom = new Map<string, string>()
-  let drawn = 0
+  let lineCount = 0
   let drawnAt = Number.NEGATIVE_INFINITY
   const erase = () => {
-    if (terminal) write(`\r\u001b[2K${"\u001b[1A\u001b[2K".repeat(Math.max(0, drawn - 1))}`)
-    drawn = 0
+    if (terminal) write(`\r\u001b[2K${"\u001b[1A\u001b[2K".repeat(Math.max(0, lineCount - 1))}`)
+    lineCount = 0
   }
   const draw = () => {
     if (!terminal) return
     erase()
     write([...bottom.values()].map((text) => text.slice(0, columns - 1)).join("\n"))
-    drawn = bottom.size
+    lineCount = bottom.size
     drawnAt = now()
   }
   return {

@@ -1,4 +1,4 @@
-/** Anything that is trained to propose: a model with a trunk of its own, or a head on the hidden states of another. */
+/** A draft in training: a model with its own trunk, or a head on the hidden states of another model. */
 import type { DraftRows, Seen, SeenName } from "./draft-rows.ts"
 import { InvalidInput } from "./errors.ts"
 import type { Encoder, Trainable } from "./model.ts"
@@ -16,7 +16,7 @@ export interface DraftHead extends Trainable {
 
 export type Draft = Encoder | DraftHead
 
-/** True for a draft that answers with rows of its own. */
+/** True for a draft that gives its own rows. */
 export const isDraftHead = (draft: Draft): draft is DraftHead => "rows" in draft
 
 /** The model that a draft is. @error InvalidInput (thrown) for a head, which writes no text by itself */

@@ -12,7 +12,7 @@ export class InvalidInput extends Data.TaggedError("InvalidInput")<{
 }
 
 /**
- * A data set, model or artifact that was not where it was looked for, or was not what it should be. `cause` is the error
+ * A data set, model or artifact that is missing or damaged. `cause` is the error
  * that was met, so that a refusal of the disk is told from damage.
  */
 export class DataError extends Data.TaggedError("DataError")<{ readonly message: string; readonly cause?: unknown }> {}

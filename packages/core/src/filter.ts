@@ -123,7 +123,7 @@ const defineTokenFilter = <O extends Type, S extends Statistic, Own extends OwnS
   })
 }
 
-/** The option k, by which filters name their keep ratio; all tokens where there is none. */
+/** The option k, by which filters name their keep ratio; 1 for a filter without it. */
 const keptBy = (options: unknown): number => {
   const { k } = options as { readonly k?: unknown }
   return typeof k === "number" ? k : 1

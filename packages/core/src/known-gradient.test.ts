@@ -66,7 +66,7 @@ describe("value and gradient", () => {
         })),
       (z) => tf.sum(tf.square(z), 1),
     ))
-  test("what is detached is a constant", () =>
+  test("a detached value is a constant", () =>
     agree(
       (z) => {
         const p_RV = new Categorical(z).p_RV()

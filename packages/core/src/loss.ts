@@ -1,5 +1,5 @@
 /**
- * A loss says, for a chunk of rows, how far the draft is from what it should be, and the gradient of its logits.
+ * A loss measures, for a chunk of rows, how far the draft is from its goal, and gives the gradient by its logits.
  *
  * Letters: R rows of a chunk, V vocabulary, M numbers a row that a loss sums over the batch first.
  */

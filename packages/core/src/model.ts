@@ -31,7 +31,7 @@ export interface Cache {
   readonly pad_B?: Int32Array
 }
 
-/** The form in which files hold a parameter, where that is another one: `Conv1D` of `transformers` keeps the transpose. */
+/** The form in which files hold a parameter, if it differs: `Conv1D` of `transformers` keeps the transpose. */
 export interface Stored {
   readonly shape: ReadonlyArray<number>
   /** From the values of the file to those of the parameter. */
@@ -153,11 +153,11 @@ export interface Decoding {
 
 /** Parameters that are made of other variables, which are trained in their place: LoRA. */
 export interface Adapters {
-  /** The parameters that are made anew. A step computes the gradient by each of them. */
+  /** The parameters that adapters change. A step computes the gradient by each of them. */
   readonly of: Parameters
   /** From gradients by these parameters to those by the trained variables, by name. Belongs to the caller's tidy. */
   readonly pullBack: (byParameter: Readonly<Record<string, tf.Tensor>>) => Record<string, tf.Tensor>
-  /** Makes the parameters anew: to be called whenever a trained variable has other values. */
+  /** Computes these parameters again. Call it after each change of a trained variable. */
   readonly compose: () => void
 }
 
@@ -179,13 +179,13 @@ export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly dispose: () => void
 }
 
-/** A model that attends to what is before: it decodes token by token. */
+/** A model that attends to earlier positions alone, so it decodes token by token. */
 export interface Decoder extends Encoder<"before"> {
   /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
   readonly decoding: (pad_B?: Int32Array) => Decoding
 }
 
-/** The model of an architecture: a decoder where attention goes to what is before. */
+/** The model of an architecture: a decoder if it attends to earlier positions alone. */
 export type ModelOf<A extends Attends> = [A] extends ["before"] ? Decoder : Encoder<A>
 
 /** True of a model that decodes. */

@@ -14,7 +14,7 @@ export const firstTrained = (promptLength: number): number => Math.max(1, prompt
 /**
  * The tokens of each example without its last, side by side: position t predicts token t + 1, from the end of the prompt on.
  *
- * @param padId fills the right; no valid row sees it where attention goes to what is before
+ * @param padId fills the right; no valid row sees it if attention goes to earlier positions alone
  * @error InvalidInput (thrown) when there is no sequence, or one of fewer than 2 tokens, which predicts nothing
  */
 export const nextTokenProblem = (examples: ReadonlyArray<EncodedExample>, padId: number): Problem => {

@@ -5,7 +5,7 @@
  */
 import type { Rng } from "@winnow/numerics"
 
-/** One example as token ids: what is read, and from `promptLength` on what is trained. */
+/** One example as token ids. Tokens from `promptLength` on are trained. */
 export interface EncodedExample {
   /** [L] */
   readonly ids: Int32Array

@@ -4,7 +4,7 @@ import type { DatasetFile } from "@winnow/core"
 import { sha256OfFileInTurns } from "@winnow/files"
 import { Effect } from "effect"
 
-/** undefined when the file is there, of the right size and SHA-256; else what is wrong, to follow its path. */
+/** The fault of a file, to be read after its path; undefined if it has the right size and SHA-256. */
 export const checkFile = (path: string, file: DatasetFile): Effect.Effect<string | undefined> =>
   Effect.promise(async () => {
     try {

@@ -60,7 +60,7 @@ const open = (json: object): Native => {
   }
 }
 
-/** Notes of a file: what it asks for and is not done, what it says and is not so. */
+/** Notes on a file: settings that are not followed, and statements that are not true. */
 const notesOf = (checked: CheckedJson, config: object, encoder: Native): ReadonlyArray<string> => {
   const { added, dropout, truncation, padding, postProcessor } = checked
   const notes: Array<string> = []

@@ -29,7 +29,7 @@ const cutterOf = (json: Readonly<Record<string, unknown>>): ReturnType<typeof as
   return splitDigits === undefined ? undefined : asciiWords(splitDigits)
 }
 
-/** Words kept; a call that finds more of them begins anew. */
+/** The most words in the memo; a call that finds more of them empties it first. */
 const capacity = 200_000
 
 /**

@@ -1,4 +1,4 @@
-/** The one record of how well a target accepts a draft: a figure never goes without what it depends on. */
+/** The record of how well a target accepts a draft: each figure stands with its conditions. */
 import type { Sampling } from "@winnow/core"
 import { expectedCounts, replayedCounts } from "./block-structure.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, type Figure, figure, sumCounts } from "./counts.ts"

@@ -1,4 +1,4 @@
-/** Speculative decoding of many prompts, one after the other, with what is counted. */
+/** Speculative decoding of many prompts, one after the other, with its counts. */
 import type { Decoder, Proposer } from "@winnow/core"
 import { drive, type Rollout, type Stop } from "@winnow/generation"
 import {

@@ -1,4 +1,4 @@
-/** Examines the engine on this machine: what it is made of, how fast it is, what is wrong and how to mend it. */
+/** Examines the engine on this machine: its parts, its speed, its faults and how to mend them. */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { loadavg, release, totalmem } from "node:os"

@@ -27,11 +27,11 @@ export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeed
 export interface Architectures {
   readonly draft: Architecture
   readonly target: Architecture
-  /** Of arms and references that begin with models of their own, by their place. */
+  /** Architectures of arms and references that have their own start, by their place. */
   readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture }>
 }
 
-/** The model of a reference that is one all along; undefined where there is none, or it follows the draft. */
+/** The model of a frozen reference; undefined without a reference, or for one that follows the draft. */
 export const frozenReference = (
   spec: ResolvedReference | undefined,
   shared: Shared,
@@ -261,8 +261,8 @@ export const sharedStages = (
     const own = encoded(task)
     // The experiment's own text, named again, is the same artifact.
     const other = (of: TaskUse) => {
-      const found = encoded(of)
-      return found.data.key === own.data.key ? own : found
+      const candidate = encoded(of)
+      return candidate.data.key === own.data.key ? own : candidate
     }
     const ofTasks = new Map(tasksOf(resolved).map((of) => [of, of === task ? own : other(of)]))
     const architectures = yield* architecturesOf(resolved)
@@ -334,17 +334,17 @@ export const cellStages = (
     return { start: begun.stage, architecture: begun.architecture, reference: reference?.stage, signals, trained }
   })
 
-/** Kinds of stages that a draft's cost is made of; targets and starts are given, and so is all that made them. */
+/** Kinds of stages that count in a draft's cost. The target, the start and their own inputs do not count. */
 const paid: ReadonlySet<string> = new Set(["arm", "reference", "selection", "signals", "text"])
 
 /** The stages of the whole of a draft's cost: its steps, its reference's, the caches and the texts that they read. */
 export const paidFor = (trained: Stage): ReadonlyArray<Stage> => {
-  const found = new Map<string, Stage>()
+  const byKey = new Map<string, Stage>()
   const visit = (stage: Stage): void => {
-    if (!paid.has(stage.kind) || found.has(stage.key)) return
+    if (!paid.has(stage.kind) || byKey.has(stage.key)) return
     for (const input of stage.inputs) visit(input)
-    found.set(stage.key, stage)
+    byKey.set(stage.key, stage)
   }
   visit(trained)
-  return [...found.values()]
+  return [...byKey.values()]
 }

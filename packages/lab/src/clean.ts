@@ -1,11 +1,11 @@
-/** Contents of a store that nobody needs: artifacts of no published or recent run, leftovers of stopped attempts. */
+/** Finds removable files of a store: artifacts of no published or recent run, leftovers of stopped attempts. */
 import { spawnSync } from "node:child_process"
 import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { discard, FileError, isAlive, parseJson, parseOwner, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 
-/** One thing that can go. */
+/** A removable file or folder. */
 export interface Removable {
   readonly path: string
   readonly kind: "artifact" | "stopped attempt" | "leftover"
@@ -138,7 +138,7 @@ export const findRemovable = (
   return { removable: removable.toSorted((a, b) => b.bytes - a.bytes), needed }
 }
 
-/** Removes what was found. @returns bytes that are free now */
+/** Removes these files and folders. @returns the bytes that this frees */
 export const removeAll = (removable: ReadonlyArray<Removable>): number => {
   for (const { path } of removable) {
     if (path.includes(".discarded-")) rmSync(path, { recursive: true, force: true })

@@ -1,4 +1,4 @@
-/** The arms without which nothing follows from a selective arm's figure. */
+/** The arms that a selective arm must be compared to. */
 import { type FilterUse, InvalidInput, shuffled } from "@winnow/core"
 import { Effect } from "effect"
 import type { Arm } from "./experiment/define.ts"
@@ -29,7 +29,7 @@ const decoded = (use: FilterUse): Record<string, unknown> => {
 }
 
 /**
- * The controls of a selective arm, each an arm of its own.
+ * The controls of a selective arm, each a separate arm.
  *
  * - `all-equal-steps`: all tokens, the arm's steps, batches smaller by k: as many tokens in each step's loss. AdaSPEC's
  *   paper compares to this arm (its recipe has batches and passes 1/k times larger for the selective draft).
@@ -69,7 +69,7 @@ export const controls = <Only extends ControlName = ControlName>(
   const { reference, lacks: _, ...rest } = arm
   const own = reference === undefined ? {} : { reference }
   const all = { ...rest, filter: filters.all, batchSize: Math.max(1, Math.round(k * arm.batchSize)) }
-  const made: Record<ControlName, (() => Arm) | undefined> = {
+  const makers: Record<ControlName, (() => Arm) | undefined> = {
     "all-equal-steps": () => all,
     "all-equal-passes": () => ({ ...all, steps: Math.round(steps / k) }),
     "all-equal-compute": () => ({ ...all, steps: { computeOf: name } }),
@@ -81,9 +81,11 @@ export const controls = <Only extends ControlName = ControlName>(
     "shuffled-reference": () => ({ ...arm, filter: shuffled(arm.filter) }),
     "from-reference": () => ({ ...all, ...own, start: artifactOf("reference"), steps: { computeOf: name } }),
   }
-  const names = options.only ?? (Object.keys(made) as ReadonlyArray<string> as ReadonlyArray<Only>)
-  const missing = names.filter((control) => options.only && !(Object.hasOwn(made, control) && made[control]))
+  const names = options.only ?? (Object.keys(makers) as ReadonlyArray<string> as ReadonlyArray<Only>)
+  const missing = names.filter((control) => options.only && !(Object.hasOwn(makers, control) && makers[control]))
   if (missing.length > 0)
     throw new InvalidInput({ what, problems: [`filter ${arm.filter.name} has no option order, which bottom turns`] })
-  return Object.fromEntries(names.flatMap((control) => (made[control] ? [[control, made[control]()]] : []))) as never
+  return Object.fromEntries(
+    names.flatMap((control) => (makers[control] ? [[control, makers[control]()]] : [])),
+  ) as never
 }

@@ -32,7 +32,7 @@ const uneven = defineTask({
   },
 })
 
-test("examples too long to train or to measure on are counted, said and in run.json", async () => {
+test("examples too long to train or to measure on are counted, noted and in run.json", async () => {
   const home = mkdtempSync(join(tmpdir(), "winnow-dropped-"))
   const run = async (long: { train: number; test: number }) => {
     const events: Array<ProgressEvent> = []

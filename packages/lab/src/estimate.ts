@@ -31,11 +31,11 @@ export interface PlannedStage {
 
 export interface Plan {
   readonly stages: ReadonlyArray<PlannedStage>
-  /** Of what is to do. */
+  /** Totals of the stages that have to run. */
   readonly seconds: number
   /** True if the length of the examples is a guess, because the data is not encoded yet. */
   readonly guessedLengths: boolean
-  /** Settings that are allowed and seldom meant. */
+  /** Notes on settings that are valid and probably a mistake. */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -64,7 +64,7 @@ const stepEfficiency = 0.4
 const median = (values: ReadonlyArray<number>): number | undefined =>
   values.toSorted((a, b) => a - b)[values.length >> 1]
 
-/** A stage this many times smaller says nothing of a pace: the time to open and close it dominates. */
+/** A stage this many times smaller gives no pace: opening and closing it takes most of its time. */
 const comparable = 20
 
 /**
@@ -87,7 +87,7 @@ const newest = <M extends { readonly created: string }>(manifests: ReadonlyArray
 
 const amountOf = ({ flops, tokens }: Work): number => flops ?? tokens ?? 1
 
-/** The stages of a run with their sizes, what is there, and how long the rest will take. */
+/** The stages of a run with their sizes and states, and the time that the missing ones will take. */
 export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | DataError, Store | Datasets> =>
   Effect.gen(function* () {
     const store = yield* Store
@@ -108,9 +108,9 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
     }
     const manifests = new Map<string, ReadonlyArray<Manifest>>()
     const manifestsOf = (kind: string) => {
-      const known = manifests.get(kind) ?? store.manifests(kind)
-      manifests.set(kind, known)
-      return known
+      const ofKind = manifests.get(kind) ?? store.manifests(kind)
+      manifests.set(kind, ofKind)
+      return ofKind
     }
     let rate: number | undefined
     const planned = (stage: Stage, there: Artifact | undefined): PlannedStage => {
@@ -118,9 +118,9 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       if (there) return { ...common, state: "cached", why: null, seconds: there.manifest.seconds, basis: "taken" }
       const why = whyOf(stage, store, manifestsOf(stage.kind))
       const state = store.partial(stage.kind, stage.key) ? "to resume" : "to do"
-      const known = pace(manifestsOf(stage.kind), amountOf(stage.work))
-      if (known !== undefined)
-        return { ...common, state, why, seconds: known * amountOf(stage.work), basis: "stages like it" }
+      const secondsEach = pace(manifestsOf(stage.kind), amountOf(stage.work))
+      if (secondsEach !== undefined)
+        return { ...common, state, why, seconds: secondsEach * amountOf(stage.work), basis: "stages like it" }
       if (stage.work.flops === undefined) return { ...common, state, why, seconds: null, basis: "unknown" }
       rate ??= measuredRate()
       return { ...common, state, why, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }

@@ -43,7 +43,7 @@ const slugOf = (file: string): string => {
 /**
  * The experiment at a path: a file, or a folder that holds an experiment.ts, inside of the checkout or anywhere else.
  *
- * @error InvalidInput where there is none
+ * @error InvalidInput if there is no experiment at the path
  */
 const experimentAt = (path: string): Effect.Effect<Found, InvalidInput> => {
   const at = resolvePath(path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
@@ -94,7 +94,7 @@ export interface Part {
   readonly experiment: Experiment
 }
 
-/** True if a value is meant as an experiment; `resolve` says what it lacks. */
+/** True if a value looks like an experiment; `resolve` names missing fields. */
 const isExperiment = (value: unknown): value is Experiment =>
   typeof value === "object" && value !== null && ["arms", "task"].some((name) => Object.hasOwn(value, name))
 

@@ -12,7 +12,7 @@ import { houseRoot } from "./store/code/house.ts"
 const isFamily = (value: unknown): value is Family =>
   typeof value === "function" && "fromConfig" in value && "names" in value && "plugin" in value
 
-let found: Promise<ReadonlyArray<Family>> | undefined
+let loading: Promise<ReadonlyArray<Family>> | undefined
 
 const find = async (folder: string): Promise<ReadonlyArray<Family>> => {
   const files = (existsSync(folder) ? readdirSync(folder) : [])
@@ -26,9 +26,9 @@ const find = async (folder: string): Promise<ReadonlyArray<Family>> => {
   return modules.flatMap((module) => Object.values(module).filter(isFamily))
 }
 
-/** The families of this checkout, by folder: nobody keeps a list of them. */
+/** The families of this checkout, found by their folders. */
 export const houseFamilies: Effect.Effect<ReadonlyArray<Family>> = Effect.promise(
-  () => (found ??= find(join(houseRoot, "plugins"))),
+  () => (loading ??= find(join(houseRoot, "plugins"))),
 )
 
 /** The families of the running experiment before those of the house; the house's alone if left out. */

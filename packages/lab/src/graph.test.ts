@@ -34,7 +34,7 @@ const withReference = (reference: ReturnType<typeof trained>) => resolve({ ...ti
 const graphOf = (reference: ReturnType<typeof trained>) =>
   Effect.runPromise(Effect.flatMap(withReference(reference), (r) => graph(r)))
 
-test("a reference that is trained here may have a text of its own: its key follows it, the arms' data stays", async () => {
+test("a trained reference may have another text: its key depends on it, the arms' data stays", async () => {
   const [own, other, more] = [
     await graphOf(trained(training)),
     await graphOf(trained({ ...training, text: taskText(echo({ letters: 20 })) })),
@@ -61,7 +61,7 @@ test("a reference that is trained here may have a text of its own: its key follo
   expect([same.texts.length, behind(same).reference!.key]).toEqual([0, keys[0]!])
 })
 
-test("a reference with a text of its own runs, by --set too", async () => {
+test("a reference with another text runs, by --set too", async () => {
   const task = '{"name":"echo","options":{"letters":20}}'
   const setting = `reference={"kind":"trained","text":{"kind":"task","task":${task}},"steps":2,"batchSize":4}`
   const resolved = Effect.flatMap(applySettings(tiny, ["seeds=[1]", setting]), (e) => resolve(e))

@@ -51,10 +51,10 @@ export interface Graph {
   readonly measures: ReadonlyArray<MeasureInstance>
   /** The study's own stages; undefined of a distillation. */
   readonly study: PlannedStudy | undefined
-  /** All that a run needs; `runStages` adds what these are made from. */
+  /** The stages that a run asks for; `runStages` adds their inputs. */
   readonly leaves: ReadonlyArray<Stage>
   readonly architectures: Architectures
-  /** The experiment with every number known, as far as its trials are. */
+  /** The experiment with plain numbers, as far as the scores of its trials are known. */
   readonly settled: Settled
   /** The trainings that settings are chosen by. */
   readonly trials: ReadonlyArray<Stage>
@@ -65,13 +65,13 @@ export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure"
   `${task.name}/${measure.split}`
 
 /**
- * True if a filter could divide the tokens of a text: one that reads nothing, or a placebo, keeps all of them, or any. The
- * rows of an objective of the arm's own are not the next tokens of that text.
+ * True if a filter's choice on a text means something. A filter that reads no statistic keeps all tokens or random ones, a
+ * placebo keeps arbitrary ones, and the rows of an arm's own objective are not the next tokens of that text.
  */
 const divides = ({ filter, objective }: Arm): boolean =>
   objective === undefined && filter.needs.statistics.length > 0 && !isShuffled(filter)
 
-/** Nothing is known of any trial. */
+/** A judge that knows no score. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
 
 /**
@@ -185,10 +185,10 @@ export const buildGraph = <E = never, R = never>(
   }).pipe(Effect.provideService(Families, resolved.families))
 
 /**
- * All stages of an experiment that are known with what is in the store, by key: trials, and the main graph as far as the
- * trials say what it is. More may be known once these have run.
+ * The stages of an experiment that the store's content determines, by key: trials, and the main graph as far as their scores
+ * determine it. Once these have run, more stages may follow.
  *
- * @param judge what is known of trials
+ * @param judge looks up the scores of trials
  */
 export const stagesOf = <E, R>(
   resolved: Resolved,

@@ -186,7 +186,7 @@ export const examples = () => JSON.parse(readFileSync(new URL("./data.json", imp
   for (const label of ["data, echo", "target", armAll, measureAll]) expect(x.keys[label]).not.toBe(y.keys[label])
 })
 
-test("a plugin that reaches outside of its files is computed in each run, and the reason is said", async () => {
+test("a plugin that reaches outside of its files is computed in each run, and a note gives the reason", async () => {
   const folder = folderWith({ "floor.ts": "export const floor = Number(process.env['FLOOR'] ?? 0)\n" })
   const [one, two] = [await keysIn(folder), await keysIn(folder)]
   expect(one.untold).toEqual([expect.stringMatching(/loss floored .*floor\.ts reads the environment/)])

@@ -1,8 +1,8 @@
-/** The refusals of a disk or memory, as one kind of error, wherever in a program they were met. */
+/** Translates errors of a full disk or exhausted memory, anywhere in a program, to one kind of error. */
 import { type FileError, machineErrorOf } from "@winnow/files"
 import { Cause, Effect } from "effect"
 
-/** Codes of a machine that refuses whatever is asked next: an error in other words is translated. */
+/** Error codes of a machine that will refuse the next request as well. */
 const refusals: ReadonlySet<string> = new Set([
   "ENOSPC",
   "EDQUOT",
@@ -16,7 +16,7 @@ const refusals: ReadonlySet<string> = new Set([
 
 /**
  * Fails with a `FileError` where the disk or memory refused: thrown in a synchronous piece, or the cause of another error.
- * An error that says in its own words what is missing keeps them.
+ * An error that already names the missing resource keeps its message.
  *
  * @param path used where the error names none
  */

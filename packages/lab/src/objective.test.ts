@@ -130,7 +130,7 @@ test("an objective is tried before any work, in pretraining too", async () => {
   ])
 })
 
-test("what is no objective is refused where it stands", async () => {
+test("a value that is no objective is refused with its place", async () => {
   expect(await refused(resolved("arms.all.objective=sideways"))).toContain(
     'no objective "sideways" here; there are next-token, masked',
   )

@@ -12,7 +12,7 @@ export interface At {
 }
 
 export type ProgressEvent =
-  /** The stages of a run and their FLOPs, told as it begins and again when more of them are known. */
+  /** The stages of a run and their FLOPs, reported at its beginning and again when more stages are known. */
   | {
       readonly _tag: "planned"
       readonly beginning: boolean

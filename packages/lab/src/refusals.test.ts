@@ -60,7 +60,7 @@ const noted = async (...settings: ReadonlyArray<string>) => {
   return { record, notes }
 }
 
-test("a target that was saved with the run's own tokenizer runs; what was left aside of its folder is said once", async () => {
+test("a target that was saved with the run's own tokenizer runs; one note lists the ignored keys of its folder", async () => {
   const folder = await savedTarget(byteTokenizer, { my_key: 1 })
   const { record, notes } = await noted(target(folder), "seeds=[1]", "arms.all.steps=2", "arms.behind.steps=2")
   expect(record.rows.map(({ name }) => name)).toContain("behind")
@@ -94,7 +94,7 @@ test("vocabularies that cannot go together are refused when a run is planned, be
   }
 })
 
-test("a draft with a shorter context than the target's texts is said, and the run goes on", async () => {
+test("a draft with a shorter context than the target's texts is noted, and the run goes on", async () => {
   const settings = [
     "draft.start.model.max_position_embeddings=16",
     "measure.maxNew=16",
@@ -108,7 +108,7 @@ test("a draft with a shorter context than the target's texts is said, and the ru
   ).toHaveLength(1)
 }, 60_000)
 
-test("prompts that leave the target no room are refused; less room than maxNew is said", async () => {
+test("prompts that leave the target no room are refused; less room than maxNew is noted", async () => {
   const architectures = async (target: number, draft: number) => {
     const of = async (length: number) => ({ ...(await Effect.runPromise(tinyModel(16).instance)), maxLength: length })
     return { target: await of(target), draft: await of(draft) }

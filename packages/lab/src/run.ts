@@ -121,10 +121,10 @@ type RunMore = (
 ) => Effect.Effect<Outcome, FileError, Datasets | Store | Progress>
 
 /** The stages of a run in portions: what one portion made, or failed at, is not tried again in the next, afresh or not. */
-const runInPortions = (made: ScheduleOptions, artifacts: Outcome["artifacts"]): RunMore => {
+const runInPortions = (schedule: ScheduleOptions, artifacts: Outcome["artifacts"]): RunMore => {
   let have: Outcome = { artifacts, failed: new Map() }
-  return (leaves, partOf = [...(made.partOf ?? []), ...leaves]) =>
-    Effect.tap(runAll(leaves, { ...made, have, partOf }), (outcome) => Effect.sync(() => void (have = outcome)))
+  return (leaves, partOf = [...(schedule.partOf ?? []), ...leaves]) =>
+    Effect.tap(runAll(leaves, { ...schedule, have, partOf }), (outcome) => Effect.sync(() => void (have = outcome)))
 }
 
 /** A failure of what all drafts need ends the run, with the name of the stage. */
@@ -236,7 +236,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     for (const text of notes) report({ _tag: "note", text })
   })
 
-/** The run.json of a folder; undefined when there is none that this version reads. */
+/** The run.json of a folder; undefined if it is missing or this version cannot read it. */
 export const readRecord = (directory: string): RunRecord | undefined => {
   try {
     const json: unknown = parseJson(readFileSync(join(directory, "run.json"), "utf8"))
@@ -286,7 +286,7 @@ const runnerOf = (
 /**
  * Runs an experiment: what is in the store is used, what is missing is made, and the results are written.
  *
- * A run that is there whole, with nothing computed anew, keeps its run.json: the same figures, made by the same code.
+ * A run whose stages were all in the store keeps its run.json: the same figures, made by the same code.
  */
 export const runExperiment = (
   resolved: Resolved,
@@ -314,7 +314,7 @@ export const runExperiment = (
     )
   }).pipe(Effect.provideService(Families, resolved.families), withMachineErrors(options.results))
 
-/** Says which plugins' results cannot be told from their keys. */
+/** Notes each plugin whose results do not follow from its key. */
 const sayUntold = (resolved: Resolved) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
@@ -342,12 +342,12 @@ const runPlanned = (
   rename: (to: RunName) => Effect.Effect<void>,
 ): Effect.Effect<Finished, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
-    const made = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
+    const schedule = { versions: { ...madeBy.versions, commit: madeBy.commit }, fresh: options.fresh ?? false }
     const all = [...planned.trials, ...planned.leaves]
-    const text = yield* runStages([planned.data, ...planned.texts], { ...made, partOf: all })
+    const text = yield* runStages([planned.data, ...planned.texts], { ...schedule, partOf: all })
     yield* checkData(resolved, planned, text)
     yield* checkTexts(planned, text)
-    const run = runInPortions({ ...made, partOf: all }, text)
+    const run = runInPortions({ ...schedule, partOf: all }, text)
     const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
     const named = nameIn(options, resolved, graph)
     yield* rename(named)
@@ -363,8 +363,8 @@ const runPlanned = (
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
 
     const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined
-    const anew = there ? undefined : yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy)
-    const record = there ?? anew!.record
+    const created = there ? undefined : yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy)
+    const record = there ?? created!.record
     const study = graph.study && makeStudyRecord(graph.study, record, artifacts)
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
     const metrics = runMetrics(graph, artifacts, tokenizer)
@@ -374,9 +374,9 @@ const runPlanned = (
       try: () => {
         writeWhole(join(directory, "metrics.jsonl"), metricsText(metrics))
         writeWhole(join(directory, "report.html"), html)
-        if (anew !== undefined) writeWhole(join(directory, countsFile), anew.counts)
+        if (created !== undefined) writeWhole(join(directory, countsFile), created.counts)
         // Last: its presence says that the folder is whole.
-        if (anew !== undefined || (study && !saysTheSame(directory, study)))
+        if (created !== undefined || (study && !saysTheSame(directory, study)))
           writeWhole(join(directory, "run.json"), `${JSON.stringify(study ?? record, null, 2)}\n`)
       },
       catch: (error) =>

@@ -88,7 +88,7 @@ test("a service that is missing, or is there twice, is refused before any work",
   await expect(set("services.judge=nobody")).rejects.toThrow('no service "nobody" here; there are up-to')
 })
 
-test("a service that reaches outside of its files is said, and its results are of one run", async () => {
+test("a service that reaches outside of its files is noted, and its results serve one run", async () => {
   const { untoldPlugins } = await import("./untold.ts")
   const seen = defineService({
     name: "seen",

@@ -1,6 +1,6 @@
 /**
- * From what an experiment asks for to what its arms are: settings chosen on the validation split, steps that cost what another
- * arm costs. The outcome is a function of the experiment and of artifacts, so every process settles alike.
+ * Replaces searches and `computeOf` steps by plain numbers: settings chosen on the validation split, steps that cost as much
+ * as another arm. The result is a function of the experiment and of artifacts, so every process settles alike.
  */
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
@@ -22,7 +22,7 @@ import type { Begun } from "./stages/start.ts"
 import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
 
-/** A search that was made: all that was tried, and what was chosen. */
+/** The result of a search: the points that were tried, and the chosen one. */
 export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "prompts"> {
   /** The measure's name, and its better end. */
   readonly by: string
@@ -56,24 +56,24 @@ export type Judge<E = never, R = never> = (
 /** Arms by name. */
 type Arms = ReadonlyMap<string, Arm>
 
-/** The arms in an order in which each comes after those that it begins with, or whose cost it has; those of one level together. */
+/** Groups arms into levels: an arm comes after the arms that it begins with or whose cost it is given. */
 const levelsOf = (arms: ReadonlyArray<ResolvedArm>): ReadonlyArray<ReadonlyArray<ResolvedArm>> => {
   const before = ({ start, steps }: ResolvedArm) => [
     ...(start.kind === "arm" ? [start.arm] : []),
     ...(typeof steps === "number" ? [] : [steps.computeOf]),
   ]
   const levels: Array<ReadonlyArray<ResolvedArm>> = []
-  const done = new Set<string>()
-  while (done.size < arms.length) {
+  const earlier = new Set<string>()
+  while (earlier.size < arms.length) {
     // `resolve` has seen that no arm waits for itself.
-    const next = arms.filter((arm) => !done.has(arm.name) && before(arm).every((name) => done.has(name)))
+    const next = arms.filter((arm) => !earlier.has(arm.name) && before(arm).every((name) => earlier.has(name)))
     levels.push(next)
-    for (const { name } of next) done.add(name)
+    for (const { name } of next) earlier.add(name)
   }
   return levels
 }
 
-/** An arm with a number of steps: one that costs what another costs gets as many as that pays for. */
+/** An arm with a number of steps. `computeOf` becomes the number of steps that the other arm's cost pays for. */
 const withSteps = (
   { config: _, ...arm }: ResolvedArm,
   others: Arms,
@@ -114,23 +114,23 @@ const candidates = <T, E, R>(
 
 type TrainedReference = Extract<NonNullable<Arm["reference"]>, { kind: "distilled" | "trained" }>
 
-/** References that are trained, each that differs once, under the names that trials have. */
+/** The trained references, without duplicates, under the names of their trials. */
 const referencesOf = (arms: ReadonlyArray<ResolvedArm>) =>
   Effect.gen(function* () {
-    const found = new Map<string, TrainedReference>()
+    const byKey = new Map<string, TrainedReference>()
     for (const { reference } of arms)
       if (reference?.kind === "distilled" || reference?.kind === "trained")
-        found.set(canonicalJson(yield* plainSpec(reference)), reference)
-    return [...found].map(([key, reference], i) => ({ key, reference, name: `reference${i === 0 ? "" : ` ${i + 1}`}` }))
+        byKey.set(canonicalJson(yield* plainSpec(reference)), reference)
+    return [...byKey].map(([key, reference], i) => ({ key, reference, name: `reference${i === 0 ? "" : ` ${i + 1}`}` }))
   })
 
 /**
  * Settles an experiment.
  *
- * References are tried first, then the arms against the reference as it was chosen; an arm that begins with another one, or
- * costs what it costs, after that one.
+ * The search of references comes first. Arms are then tried with the chosen reference. An arm that begins with another arm, or
+ * has its cost, comes after it.
  *
- * @param judge runs trials, or looks up what is known of them
+ * @param judge runs trials, or looks up their scores
  */
 export const settle = <E, R>(
   resolved: Resolved,

@@ -125,7 +125,7 @@ const folderOf = async (label: string) => {
   return join(home, "artifacts", kind, key)
 }
 
-test("a damaged cache is made anew; one that says that it is of other weights is refused", async () => {
+test("a damaged cache is computed again; one of other weights is refused", async () => {
   const folder = await folderOf("target signals, full")
   const piece = join(folder, readdirSync(folder).find((name) => name.endsWith(".bin"))!)
   const bytes = readFileSync(piece)

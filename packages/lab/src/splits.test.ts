@@ -45,7 +45,7 @@ const run = (last: Partial<typeof before>) =>
     ).pipe(Effect.provide(layers)),
   )
 
-test("another test split measures anew and trains nothing, another training split does both", async () => {
+test("a changed test split measures again and trains nothing; a changed training split does both", async () => {
   const first = await run({})
   expect(await toDo({})).toEqual(new Set())
   const measured = new Set(["data", "rollouts", "score", "measure", "kept"])

@@ -11,7 +11,7 @@ import type { Artifact, Part } from "./store/store.ts"
 /** How a stage fails; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
 export type StageError = DataError | FileError | InvalidInput | TrainingStopped
 
-/** The cost of a stage; estimates for the ones that have not run. */
+/** The cost of a stage; an estimate if it has not run. */
 export interface Work {
   readonly parameters?: number
   readonly steps?: number

@@ -150,7 +150,7 @@ test("a draft of all of the target's layers is the target, bit by bit; of some i
   )
 }, 60_000)
 
-test("arms and references begin with models of their own, each of its own size, and a chain of arms pays for all", async () => {
+test("arms and references may begin with models of different sizes, and a chain of arms counts the cost of all", async () => {
   const path = await saved(tinyModel(12))
   const experiment: Experiment = {
     ...deepTarget,

@@ -1,4 +1,4 @@
-/** The print of a run unless more is asked for: ten lines at the most, the verdict first. */
+/** The short print of a run: at most ten lines, the verdict first. */
 import { differenceBetween, isCompared } from "./record/comparisons.ts"
 import type { RowRecord, RunRecord } from "./record/schema.ts"
 import type { StudyRecord } from "./study/record.ts"

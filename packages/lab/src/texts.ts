@@ -1,6 +1,6 @@
 /**
- * The texts of an experiment's tasks, read once at the beginning of each run: what a data stage's key is of is their content,
- * so a task may read files, and two tasks of one name are told apart.
+ * The texts of an experiment's tasks, read once at the beginning of each run. A data stage's key holds their content, so a task
+ * may read files, and two tasks of one name have different keys.
  */
 import {
   DataError,
@@ -25,7 +25,7 @@ export const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
 export interface Text {
   /** SHA-256 by split. */
   readonly hashes: Readonly<Record<Split, string>>
-  /** Examples of a split. @error DataError in a worker, which is told the hashes alone */
+  /** Examples of a split. @error DataError in a worker, which has the hashes alone */
   readonly examples: (split: Split) => Effect.Effect<ReadonlyArray<Example>, DataError>
   /** The task's, where it has one; left out in a worker. */
   readonly score?: TaskInstance["score"] | undefined
@@ -34,7 +34,7 @@ export interface Text {
 /** The texts of all tasks of an experiment. */
 export interface Texts {
   readonly of: (task: TaskUse) => Text
-  /** In the order of `tasksOf`: what a worker is told. */
+  /** The hashes that a worker gets, in the order of `tasksOf`. */
   readonly hashes: ReadonlyArray<Text["hashes"]>
 }
 
@@ -108,8 +108,11 @@ export const readTexts = (resolved: Resolved): Effect.Effect<Texts, InvalidInput
 /** The texts as a worker has them: keys follow from the hashes, and the examples are in the data stage's artifact. */
 export const toldTexts = (resolved: Resolved, hashes: Texts["hashes"]): Texts => {
   const message = "a worker has no examples; the run's own process encodes them"
-  const told = (hashes: Text["hashes"]): Text => ({ hashes, examples: () => Effect.fail(new DataError({ message })) })
-  return collected(tasksOf(resolved), hashes.map(told))
+  const hashesOnly = (hashes: Text["hashes"]): Text => ({
+    hashes,
+    examples: () => Effect.fail(new DataError({ message })),
+  })
+  return collected(tasksOf(resolved), hashes.map(hashesOnly))
 }
 
 /** One hash for all splits. */

@@ -1,4 +1,4 @@
-/** The plugins of an experiment whose results cannot be told from their code and options. */
+/** Finds plugins whose results do not follow from their code and options alone. */
 import { usesIn, withInner } from "@winnow/core"
 import type { Resolved } from "./experiment/resolved.ts"
 import { untoldOf } from "./store/code/plugin-code.ts"

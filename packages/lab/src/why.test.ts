@@ -35,7 +35,7 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
   const changed = await planOf("arms.behind.filter.k=0.25")
   expect(reasons(changed)).toEqual({
     "arm behind, seed 1": "filter.options.k 0.5 -> 0.25",
-    "measure behind, seed 1": "its input arm is another",
+    "measure behind, seed 1": "its input arm changed",
     "tokens that behind keeps, seed 1": "filter.options.k 0.5 -> 0.25",
   })
   expect(changed.stages.find(({ stage }) => stage === "arm behind, seed 1")!.why).toMatch(
@@ -43,8 +43,8 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
   )
   expect(reasons(await planOf("target.pretraining.steps=81"))).toMatchObject({
     target: "steps 80 -> 81",
-    "target's rollouts, greedy": "its input target is another",
-    "arm all, seed 1": "its input target is another",
+    "target's rollouts, greedy": "its input target changed",
+    "arm all, seed 1": "its input target changed",
   })
 
   const { key } = (await planOf()).stages.find(({ stage }) => stage === "draft start, seed 1")!

@@ -4,7 +4,7 @@ import { shortKey } from "./store/key.ts"
 import type { Manifest } from "./store/manifest.ts"
 import type { StoreService } from "./store/store.ts"
 
-/** The leaves of what a key is made of, by path. */
+/** The values that a key is the hash of, by path. */
 const leavesOf = (value: unknown, at: ReadonlyArray<string> = [], found = new Map<string, string>()) => {
   if (typeof value === "object" && value !== null && Object.keys(value).length > 0)
     for (const [name, inner] of Object.entries(value)) leavesOf(inner, [...at, name], found)
@@ -12,7 +12,7 @@ const leavesOf = (value: unknown, at: ReadonlyArray<string> = [], found = new Ma
   return found
 }
 
-/** Inputs by their kind: a list whose places say nothing to people. */
+/** Inputs by their kind, since an index means nothing to a reader. */
 const readable = ({ inputs, ...rest }: Record<string, unknown>): Record<string, unknown> => {
   const byKind: Record<string, string> = {}
   for (const { stage, key } of inputs as ReadonlyArray<{ readonly stage: string; readonly key: string }>) {
@@ -44,9 +44,9 @@ const worded = ({ path, before, now }: Change): string => {
   const [head = "", ...rest] = path.split("\u0000")
   const name = rest.join(".")
   const values = `${shown(before)} -> ${shown(now)}`
-  if (head === "inputs") return `its input ${name} is another`
+  if (head === "inputs") return `its input ${name} changed`
   if (head === "seed") return "another seed"
-  if (head === "config") return rest[0] === "text" ? "the text is another" : `${name} ${values}`
+  if (head === "config") return rest[0] === "text" ? "the text changed" : `${name} ${values}`
   const [part = "", plugin = "", kind = "", ...file] = rest
   if (part === "revisions") return `revision of ${plugin} ${values}`
   if (part === "arithmetic") return `${plugin} ${values}`
@@ -59,8 +59,8 @@ const worded = ({ path, before, now }: Change): string => {
   return `${name} ${values}`
 }
 
-/** Changes that are told; the rest is counted. */
-const told = 2
+/** The most changes that a line names; it counts the rest. */
+const mostChanges = 2
 
 /**
  * Why a stage has no artifact, in one line.
@@ -79,8 +79,8 @@ export const whyOf = (stage: Stage, store: StoreService, manifests: ReadonlyArra
   const [nearest] = compared
   if (nearest === undefined) return `the store has no ${stage.kind} yet`
   const words = [...new Set(nearest.changes.map(worded))]
-  const more = words.length > told ? `, and ${words.length - told} more` : ""
+  const more = words.length > mostChanges ? `, and ${words.length - mostChanges} more` : ""
   const { key, created } = nearest.manifest
   const since = `${stage.kind} ${shortKey(key)} of ${created.slice(0, 16).replace("T", " ")}`
-  return `${words.slice(0, told).join(", ")}${more} (since ${since})`
+  return `${words.slice(0, mostChanges).join(", ")}${more} (since ${since})`
 }

@@ -1,4 +1,4 @@
-/** `winnow clean`: what the store holds that no published or recent run needs, and its removal. */
+/** `winnow clean`: lists or removes artifacts and attempts that no published or recent run needs. */
 import { join } from "node:path"
 import { FileError, fileErrorOf } from "@winnow/files"
 import { align, findRemovable, houseRoot, type Removable, removeAll, winnowHome } from "@winnow/lab"
@@ -53,7 +53,7 @@ export const clean = Command.make(
     const stays = `${needed.artifacts} artifacts stay, ${sized(needed.bytes)}.`
     if (removable.length === 0) return yield* Console.log(`Nothing to remove in ${home}; ${stays}`)
     const sum = sized(total(removable))
-    const said = yes ? `Removed ${sum} from ${home}` : `${sum} of ${home} can go: run again with --yes`
-    yield* Console.log(`${tableOf(removable)}\n\n${said}; ${stays}`)
+    const summary = yes ? `Removed ${sum} from ${home}` : `${sum} of ${home} can go: run again with --yes`
+    yield* Console.log(`${tableOf(removable)}\n\n${summary}; ${stays}`)
   }),
-).pipe(Command.withDescription("List, or remove, what no published and no recent run needs"))
+).pipe(Command.withDescription("List, or remove, artifacts and attempts that no published and no recent run needs"))

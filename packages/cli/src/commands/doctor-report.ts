@@ -1,4 +1,4 @@
-/** A diagnosis as people read it: facts in two columns, then what is wrong, then what is well. */
+/** Formats a diagnosis: facts in two columns, then faults, then passed checks. */
 import { homedir } from "node:os"
 import type { Diagnosis, Finding } from "@winnow/engine"
 

@@ -79,7 +79,7 @@ test("colours only where they are asked for", () => {
   expect(doctorReport(diagnosis, true)).toContain("\x1b[33mwarn \x1b[0m  two")
 })
 
-test("a machine without an engine is told without figures", () => {
+test("the report of a machine without an engine has no figures", () => {
   const { product: _, ...measured } = diagnosis.measured
   const report = doctorReport({
     ...diagnosis,

@@ -1,4 +1,4 @@
-/** `winnow doctor`: what the engine is made of on this machine, how fast it is, what is wrong and how to mend it. */
+/** `winnow doctor`: checks the engine of this machine: its parts, its speed, its faults and how to mend them. */
 import { createRequire } from "node:module"
 import { examine, packageVersion } from "@winnow/engine"
 import { probe, tensorVersions } from "@winnow/tensor"
@@ -8,7 +8,7 @@ import { doctorReport } from "./doctor-report.ts"
 
 const { resolve } = createRequire(import.meta.url)
 
-/** The packages whose version decides how a run behaves, and that neither engine nor tensor know. */
+/** Packages whose versions affect a run, and that the engine's own diagnosis does not list. */
 const packages = ["@winnow/cli", "effect", "@effect/platform-node-shared"]
 
 /** The diagnosis ended with an error; the report has said it, so nothing more is logged. Exit code 1. */
@@ -34,4 +34,4 @@ export const doctor = Command.make(
     yield* Console.log(json ? JSON.stringify(diagnosis, null, 2) : doctorReport(diagnosis, colours))
     if (!diagnosis.works) return yield* new EngineUnusable({ message: "the engine cannot work" })
   }),
-).pipe(Command.withDescription("What the engine is made of, how fast it is, what is wrong and how to mend it"))
+).pipe(Command.withDescription("Check the engine: its parts, its speed, its faults and how to mend them"))

@@ -24,7 +24,7 @@ export const tokensById = (json: unknown): ReadonlyMap<number, string> => {
   return new Map([...named, ...(words.added_tokens ?? []).map(({ id, content }) => [id, content] as const)])
 }
 
-/** The lowest id that means another token in b than in a, with both tokens; undefined if there is none. */
+/** The lowest id that means another token in b than in a, with both tokens; undefined if all ids agree. */
 export const firstDifference = (
   a: ReadonlyMap<number, string>,
   b: ReadonlyMap<number, string>,
@@ -40,7 +40,7 @@ export type TargetCodec = Codec & { readonly end: { readonly id: number; readonl
 const tokenizerOf = (folder: string): Effect.Effect<TargetCodec | undefined, DataError | InvalidInput> =>
   existsSync(join(folder, "tokenizer.json")) ? loadCodec(folder) : Effect.succeed(undefined)
 
-const said = (token: string | undefined) => (token === undefined ? "no token" : JSON.stringify(token))
+const quoted = (token: string | undefined) => (token === undefined ? "no token" : JSON.stringify(token))
 
 /**
  * The target's tokenizer, if its folder has one.
@@ -56,7 +56,7 @@ export const sharedTokenizer = Effect.fnUntraced(function* (target: string, draf
   return yield* new InvalidInput({
     what: "vocabularies",
     problems: [
-      `id ${id} is ${said(a)} in ${target}/tokenizer.json and ${said(b)} in ${draft}/tokenizer.json; ` +
+      `id ${id} is ${quoted(a)} in ${target}/tokenizer.json and ${quoted(b)} in ${draft}/tokenizer.json; ` +
         "expected one vocabulary, as distributions are compared id by id: give a draft that was made for this target",
     ],
   })
@@ -73,10 +73,10 @@ const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
     catch: (error) => new DataError({ message: `${file} cannot be read: ${(error as Error).message}`, cause: error }),
   })
   if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined
-  const found = TokenIds(value)
-  if (found instanceof type.errors) return yield* new InvalidInput({ what: file, problems: [found.summary] })
+  const parsed = TokenIds(value)
+  if (parsed instanceof type.errors) return yield* new InvalidInput({ what: file, problems: [parsed.summary] })
   // Some write -1 for none: no text has that token.
-  return found.eos_token_id === null ? [] : [found.eos_token_id].flat().filter((id) => id >= 0)
+  return parsed.eos_token_id === null ? [] : [parsed.eos_token_id].flat().filter((id) => id >= 0)
 })
 
 /** The tokens that end a text, and who says so. */
@@ -109,9 +109,9 @@ export const endsOf = Effect.fnUntraced(function* (
   const ids = named.flatMap(({ id }) => id ?? [])
   const wrong = named.find(({ id }) => id === undefined)
   if (wrong !== undefined) {
-    const known =
+    const hint =
       tokenizer === undefined ? `${folder} has no tokenizer.json to find a name in` : "no token has this text"
-    const problems = [`expected a token id or the text of a token, repeated for several, or none alone; ${known}`]
+    const problems = [`expected a token id or the text of a token, repeated for several, or none alone; ${hint}`]
     return yield* new InvalidInput({ what: `--eos ${wrong.text}`, problems })
   }
   if (given.length > 0) return yield* check([...new Set(ids)], "--eos")

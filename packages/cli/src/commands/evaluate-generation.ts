@@ -77,22 +77,22 @@ const shown = (value: unknown): string => {
 /** Keys whose values change texts that are sampled so, or not at all. */
 const changing = (config: Readonly<Record<string, unknown>>, { temperature, topK, topP }: SampledBy) => {
   const greedy = temperature === 0
-  const found: Array<string> = []
+  const settings: Array<string> = []
   for (const [key, value] of Object.entries(config)) {
     if (value === null) continue
     const neutral = always.get(key) ?? (greedy ? undefined : whenSampled.get(key))
-    if (neutral !== undefined && !neutral(value)) found.push(`${key} ${shown(value)}`)
+    if (neutral !== undefined && !neutral(value)) settings.push(`${key} ${shown(value)}`)
   }
   const samples = config["do_sample"] === true
-  if (greedy && samples) found.push("do_sample true")
+  if (greedy && samples) settings.push("do_sample true")
   // Without do_sample the three are set aside by transformers too.
   if (!greedy && samples) {
     const here = { temperature, top_k: topK ?? 0, top_p: topP ?? 1 }
     for (const [key, value] of Object.entries(here))
       if (Object.hasOwn(config, key) && config[key] !== null && config[key] !== value)
-        found.push(`${key} ${shown(config[key])}`)
+        settings.push(`${key} ${shown(config[key])}`)
   }
-  return found
+  return settings
 }
 
 /**
@@ -110,10 +110,10 @@ export const generationNotes = Effect.fnUntraced(function* (
   const how = by.temperature === 0 ? "greedily" : `at temperature ${by.temperature}`
   const asIs = `the texts here are of the model alone, decoded ${how}`
   if (own !== undefined) {
-    const found = changing(own, by)
-    if (found.length > 0)
+    const settings = changing(own, by)
+    if (settings.length > 0)
       notes.push(
-        `generation_config.json of the target sets ${found.join(", ")}, which transformers' generate follows; ${asIs}.`,
+        `generation_config.json of the target sets ${settings.join(", ")}, which transformers' generate follows; ${asIs}.`,
       )
     const unknown = Object.keys(own).filter((key) => !generationKeys.has(key) && !others.has(key))
     if (unknown.length > 0)
@@ -121,10 +121,10 @@ export const generationNotes = Effect.fnUntraced(function* (
         `generation_config.json of the target: ${unknown.slice(0, 8).map(shown).join(", ")} is not known here; left aside.`,
       )
   } else if (config !== undefined) {
-    const found = changing(config, by)
-    if (found.length > 0)
+    const settings = changing(config, by)
+    if (settings.length > 0)
       notes.push(
-        `config.json of the target sets ${found.join(", ")}, which transformers 4 follows in generate (5 does not); ${asIs}.`,
+        `config.json of the target sets ${settings.join(", ")}, which transformers 4 follows in generate (5 does not); ${asIs}.`,
       )
   }
   return notes

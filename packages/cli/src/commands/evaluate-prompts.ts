@@ -1,4 +1,4 @@
-/** The file of prompts: one JSON object a line, text or ids; everything wrong with it is told at once, by line. */
+/** The file of prompts: one JSON object a line, text or ids; an error lists all faults at once, by line. */
 import { DataError, InvalidInput } from "@winnow/core"
 import type { Codec, EncodeOptions } from "@winnow/data"
 import { parseJson, readRegularText } from "@winnow/files"
@@ -43,21 +43,23 @@ const parseLine = (text: string, line: number): PromptLine | string => {
     return `line ${line}: found ${quoted(text)}, which is not JSON; ${expected}`
   }
   const keys = typeof value === "object" && value !== null ? Object.keys(value) : []
-  const given = keys.filter((key) => key === "prompt" || key === "ids")
-  if (given.length === 0) return `line ${line}: found ${quoted(text)}; ${expected}`
-  if (given.length === 2) return `line ${line}: found both prompt and ids; expected one of them`
-  if (given[0] === "prompt") {
-    const found = Text(value)
-    return found instanceof type.errors ? `line ${line}: ${found.summary}; ${expected}` : { line, text: found.prompt }
+  const fields = keys.filter((key) => key === "prompt" || key === "ids")
+  if (fields.length === 0) return `line ${line}: found ${quoted(text)}; ${expected}`
+  if (fields.length === 2) return `line ${line}: found both prompt and ids; expected one of them`
+  if (fields[0] === "prompt") {
+    const parsed = Text(value)
+    return parsed instanceof type.errors
+      ? `line ${line}: ${parsed.summary}; ${expected}`
+      : { line, text: parsed.prompt }
   }
-  const found = Ids(value)
-  return found instanceof type.errors ? `line ${line}: ${found.summary}; ${expected}` : { line, ids: found.ids }
+  const parsed = Ids(value)
+  return parsed instanceof type.errors ? `line ${line}: ${parsed.summary}; ${expected}` : { line, ids: parsed.ids }
 }
 
 /**
  * Reads a file of prompts; empty lines are passed over.
  *
- * @error DataError if it cannot be read; InvalidInput with one problem a line that is no prompt, or if there is none
+ * @error DataError if it cannot be read; InvalidInput with one problem for each line that is no prompt, or if the file has no prompt
  */
 export const readPromptFile = Effect.fnUntraced(function* (file: string) {
   const content = yield* Effect.try({
@@ -96,19 +98,19 @@ export const encodePrompts = Effect.fnUntraced(function* (
   options: EncodeOptions = {},
 ): Effect.fn.Return<ReadonlyArray<Prompt>, InvalidInput> {
   const what = `--prompts ${file}`
-  const texts = lines.flatMap((given) => ("text" in given ? [given.text] : []))
+  const texts = lines.flatMap((entry) => ("text" in entry ? [entry.text] : []))
   const encoded = tokenizer === undefined ? undefined : yield* tokenizer.encode(texts, options)
   let next = 0
   const problems: Array<string> = []
-  const prompts = lines.flatMap((given): ReadonlyArray<Prompt> => {
-    const { line } = given
+  const prompts = lines.flatMap((entry): ReadonlyArray<Prompt> => {
+    const { line } = entry
     const say = (text: string) => {
       problems.push(`line ${line}: ${text}`)
       return []
     }
-    if ("text" in given && encoded === undefined)
+    if ("text" in entry && encoded === undefined)
       return say("found text, but the target's folder has no tokenizer.json; put it there, or give ids")
-    const ids = "ids" in given ? given.ids : encoded![next++]!
+    const ids = "ids" in entry ? entry.ids : encoded![next++]!
     const T = ids.length
     if (T === 0) return say("found a prompt of 0 tokens, expected at least 1")
     // Before the ids become int32, where 2^32 + 5 would be 5.

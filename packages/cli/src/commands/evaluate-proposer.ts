@@ -33,8 +33,8 @@ export const askedProposer = Effect.fnUntraced(function* ({
       open: Effect.map(openDecoder(draft), modelProposer),
     }
   if (draft !== undefined || proposer === undefined) {
-    const found = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
-    const problem = `found ${found}, expected one: --draft DIR for a draft model, --proposer NAME for a plugin such as ngram`
+    const flags = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
+    const problem = `found ${flags}, expected one: --draft DIR for a draft model, --proposer NAME for a plugin such as ngram`
     return yield* new InvalidInput({ what: "evaluate", problems: [problem] })
   }
   // The kind is checked, and a plugin of this kind has no other type.

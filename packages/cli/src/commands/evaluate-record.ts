@@ -26,7 +26,7 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
   readonly specialTokens: "text" | "ids"
 }
 
-/** Facts of a model that are told. */
+/** Facts of a model in the record. */
 export const modelFacts = (folder: string, { architecture }: Decoder) => ({
   folder,
   type: architecture.type,
@@ -35,7 +35,7 @@ export const modelFacts = (folder: string, { architecture }: Decoder) => ({
   context: architecture.maxLength,
 })
 
-/** An evaluation with what it was made under: what `--json` prints. */
+/** An evaluation with its conditions, as `--json` prints it. */
 export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   readonly schema: 2
   readonly target: ReturnType<typeof modelFacts>

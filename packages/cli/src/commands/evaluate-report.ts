@@ -79,10 +79,10 @@ const times = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
 }
 
 const identityLine = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
-  const known = results.flatMap(({ draftLength, identity }) => (identity === null ? [] : [{ draftLength, identity }]))
-  if (known.length === 0) return []
-  const odd = known.filter(({ identity }) => identity.identical < identity.prompts)
-  const smallest = Math.min(...known.map(({ identity }) => identity.smallestMargin))
+  const checks = results.flatMap(({ draftLength, identity }) => (identity === null ? [] : [{ draftLength, identity }]))
+  if (checks.length === 0) return []
+  const odd = checks.filter(({ identity }) => identity.identical < identity.prompts)
+  const smallest = Math.min(...checks.map(({ identity }) => identity.smallestMargin))
   const counts = odd.map(({ draftLength, identity: i }) => `gamma ${draftLength} ${i.identical} of ${i.prompts}`)
   const same = odd.length === 0 ? "all, at every gamma" : `${counts.join(", ")}; the others all`
   return [`Texts that are the target's own: ${same}. Smallest margin of a choice: ${smallest.toPrecision(2)}.`]

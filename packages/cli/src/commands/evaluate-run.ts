@@ -21,14 +21,16 @@ import { tokenNotes } from "./evaluate-tokens.ts"
 /** Target and proposer for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
 const openPair = Effect.fnUntraced(function* (
   targetFolder: string,
-  asked: AskedProposer,
+  proposerSpec: AskedProposer,
   tokenizer: Codec | undefined,
 ) {
-  const [target, proposer] = [yield* openDecoder(targetFolder), yield* asked.open]
+  const [target, proposer] = [yield* openDecoder(targetFolder), yield* proposerSpec.open]
   const { vocabularySize } = proposer
   const sizes = [
     { name: "target", vocabularySize: target.architecture.vocabularySize },
-    ...(vocabularySize === undefined ? [] : [{ name: asked.folder ? "draft" : asked.name, vocabularySize }]),
+    ...(vocabularySize === undefined
+      ? []
+      : [{ name: proposerSpec.folder ? "draft" : proposerSpec.name, vocabularySize }]),
   ]
   const problems = [...vocabularyProblems(sizes)]
   const V = target.architecture.vocabularySize
@@ -108,18 +110,18 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     })
   const load = Math.round(loadavg()[0]! * 10) / 10 // before there is any of our own
   const lines = yield* readPromptFile(file)
-  const asked = yield* askedProposer({
+  const proposerSpec = yield* askedProposer({
     ...(draftFolder === undefined ? {} : { draft: draftFolder }),
     ...(named === undefined ? {} : { proposer: named }),
   })
-  const tokenizer = yield* sharedTokenizer(targetFolder, asked.folder ?? targetFolder)
+  const tokenizer = yield* sharedTokenizer(targetFolder, proposerSpec.folder ?? targetFolder)
   const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
   yield* engine
   yield* Effect.acquireRelease(
     Effect.sync(() => setPrecision(precision)),
     (before) => Effect.sync(() => setPrecision(before)),
   )
-  const { target, proposer } = yield* openPair(targetFolder, asked, tokenizer)
+  const { target, proposer } = yield* openPair(targetFolder, proposerSpec, tokenizer)
   const draft = proposer.model
   const { vocabularySize, maxLength: targetContext } = target.architecture
   const limits = { vocabularySize, targetContext }
@@ -130,8 +132,8 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     ...(yield* endNotes(targetFolder, { ids: eosIds, source: eosSource })),
   ]
   yield* requireFiniteLogits(targetFolder, target, prompts[0]!.ids)
-  if (draft !== undefined && asked.folder !== undefined)
-    yield* requireFiniteLogits(asked.folder, draft, prompts[0]!.ids)
+  if (draft !== undefined && proposerSpec.folder !== undefined)
+    yield* requireFiniteLogits(proposerSpec.folder, draft, prompts[0]!.ids)
   const options = { ...settings, eosIds: [...eosIds] }
   const evaluation = yield* Effect.tryPromise({
     try: (signal) =>
@@ -150,8 +152,8 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     schema: 2,
     created: new Date().toISOString(),
     target: modelFacts(targetFolder, target),
-    proposer: { name: asked.name, options: asked.options, parameters: proposer.parameters },
-    draft: draft && asked.folder !== undefined ? modelFacts(asked.folder, draft) : null,
+    proposer: { name: proposerSpec.name, options: proposerSpec.options, parameters: proposer.parameters },
+    draft: draft && proposerSpec.folder !== undefined ? modelFacts(proposerSpec.folder, draft) : null,
     conditions: {
       ...options,
       ...{ decoding: temperature === 0 ? "greedy" : "sampled", prompts: file, promptCount: prompts.length },

@@ -83,7 +83,7 @@ test("wrong input exits 1 and says what there is", async () => {
   for (const { out } of [name, path, seeds, arms]) expect(out).toBe("")
 }, 60_000)
 
-test("what is missing exits 2 and says where it was looked for", async () => {
+test("a missing file exits 2, and the message names the places that were searched", async () => {
   const { code, err } = await winnow("--set", `target=folder:${home}/no-model`)
   expect(code).toBe(2)
   expect(err).toContain("no-model is not a directory: there is nothing of this name; a model is a directory with")

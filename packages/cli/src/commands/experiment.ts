@@ -44,11 +44,11 @@ const names = (text: Option.Option<string>): ReadonlyArray<string> | undefined =
 
 /** @error InvalidInput for what is no list of integers */
 const parseSeeds = (text: Option.Option<string>) => {
-  const given = names(text)
-  const odd = given?.find((one) => !/^-?\d+$/.test(one) || !Number.isSafeInteger(Number(one)))
-  if (odd === undefined) return Effect.succeed(given?.map(Number))
+  const values = names(text)
+  const odd = values?.find((one) => !/^-?\d+$/.test(one) || !Number.isSafeInteger(Number(one)))
+  if (odd === undefined) return Effect.succeed(values?.map(Number))
   const problems = [`found ${brief(odd, 40)}, expected integers between -2^53 and 2^53, such as 1,2,3`]
-  return Effect.fail(new InvalidInput({ what: `--seeds ${cut(String(given), 80)}`, problems }))
+  return Effect.fail(new InvalidInput({ what: `--seeds ${cut(String(values), 80)}`, problems }))
 }
 
 const listed = (json: boolean) =>
@@ -83,7 +83,9 @@ export const renderPlan = (plan: Plan): string => {
   ])
   const head = ["stage", "state", "key", "parameters", "steps", "tokens", "time"]
   const todo = stages.filter(({ state }) => state !== "cached").length
-  const unknown = stages.some((s) => s.state !== "cached" && s.seconds === null) ? ", what has no figure left out" : ""
+  const unknown = stages.some((s) => s.state !== "cached" && s.seconds === null)
+    ? ", excluding stages with no estimate"
+    : ""
   return [
     align([head, ...cells], new Set([0, 1, 2])),
     "",
@@ -96,7 +98,7 @@ export const renderPlan = (plan: Plan): string => {
   ].join("\n")
 }
 
-/** The parts that are run: the one that was named, or all. @error InvalidInput for a part that there is not */
+/** The parts to run: the named part, or all of them. @error InvalidInput for an unknown part */
 const chosenParts = (found: Found, part: string | undefined, preset: string | null) =>
   Effect.flatMap(loadExperiment(found, preset), (parts) => {
     const chosen = part === undefined ? parts : parts.filter((p) => p.part === part)
@@ -110,7 +112,7 @@ const chosenParts = (found: Found, part: string | undefined, preset: string | nu
     )
   })
 
-/** The figures that there are none of, a line each. */
+/** One line for each missing figure. */
 const missingText = (missing: RunRecord["missing"]): string =>
   [
     `drafts without figures: ${missing.length}; the same command tries them again:`,
@@ -168,7 +170,7 @@ export const experiment = Command.make(
     ),
     fresh: Flag.Boolean("fresh").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("make every stage anew, cached or not"),
+      Flag.withDescription("compute every stage again, cached or not"),
     ),
     jobs: Flag.Int("jobs").pipe(
       Flag.optional,
@@ -255,7 +257,7 @@ export const experiment = Command.make(
       const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed in ${time}`
       process.stderr.write(`${done}\n`)
       const columns = process.stdout.columns ?? 80
-      const said = finished.map(({ record, study, directory }) =>
+      const outputs = finished.map(({ record, study, directory }) =>
         study === undefined
           ? [renderSummary(record, nearby(directory), columns), ...(verbose ? [renderTable(record)] : [])]
           : [
@@ -263,7 +265,7 @@ export const experiment = Command.make(
               ...(verbose ? [tablesText(study, undefined), ...study.conclusions] : []),
             ],
       )
-      yield* Console.log(said.map((texts) => texts.join("\n\n")).join("\n\n"))
+      yield* Console.log(outputs.map((texts) => texts.join("\n\n")).join("\n\n"))
     }
     const missing = records.flatMap(({ missing }) => missing)
     if (missing.length > 0) return yield* new Incomplete({ message: missingText(missing) })

@@ -1,4 +1,4 @@
-/** `winnow logits DIR --ids '[[1,2,3]]'`: what a saved model says of given tokens. */
+/** `winnow logits DIR --ids '[[1,2,3]]'`: the logits of a saved model for these tokens. */
 import { decode, InvalidInput } from "@winnow/core"
 import { parseJson } from "@winnow/files"
 import { logitsOf } from "@winnow/models"
@@ -43,21 +43,21 @@ const parseIds = Effect.fnUntraced(function* (text: string) {
  * @error EngineClosed when the tensor engine does not open
  */
 export const computeLogits = Effect.fnUntraced(function* (directory: string, ids: string) {
-  const given = yield* parseIds(ids)
+  const sequences = yield* parseIds(ids)
   yield* engine
   const model = yield* openModel(directory)
   const { vocabularySize: V, maxLength, notes = [] } = model.architecture
-  const T = given[0]!.length
-  const outside = given.flat().find((id) => id >= V)
+  const T = sequences[0]!.length
+  const outside = sequences.flat().find((id) => id >= V)
   const problems = [
     ...(outside === undefined ? [] : [`${outside} is outside the vocabulary of ${V}: ids are 0 to ${V - 1}`]),
     ...(T <= maxLength ? [] : [`${T} positions, the model has ${maxLength}`]),
   ]
   if (problems.length > 0) return yield* new InvalidInput({ what: "--ids", problems })
-  const values = tf.tidy(() => logitsOf(model, tf.tensor2d(given, undefined, "int32")).dataSync())
+  const values = tf.tidy(() => logitsOf(model, tf.tensor2d(sequences, undefined, "int32")).dataSync())
   const wrong = values.findIndex((x) => !Number.isFinite(x))
   if (wrong !== -1) return yield* notFinite(directory, Math.floor(wrong / V) % T, values[wrong]!)
-  return { shape: [given.length, T, V], logits: Array.from(values, nineDigits), notes } satisfies Logits as Logits
+  return { shape: [sequences.length, T, V], logits: Array.from(values, nineDigits), notes } satisfies Logits as Logits
 }, Effect.scoped)
 
 /** Nine digits tell every float32 from its neighbours; the double's seventeen would double the output. */

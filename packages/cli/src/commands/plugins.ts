@@ -18,11 +18,11 @@ const optionsOf = (schema: unknown): ReadonlyArray<string> => {
   const list = (value: unknown) => (Array.isArray(value) ? (value as ReadonlyArray<Record<string, unknown>>) : [])
   const of = ({ key, ...rest }: Record<string, unknown>) =>
     Object.hasOwn(rest, "default") ? `${String(key)} = ${JSON.stringify(rest["default"])}` : String(key)
-  const found = [
+  const fields = [
     ...list(json?.required).map(of),
     ...list(json?.optional).map((o) => of(o).replace(/^([^ =]+)$/, "$1?")),
   ]
-  return found.length > 0 ? found : keysOf(schema) // a schema with a check of its own tells names alone
+  return fields.length > 0 ? fields : keysOf(schema) // a schema with a custom check gives names alone
 }
 
 /** Statistics, models and, of a head, values that a plugin reads, with its default options; none where it cannot be made without options. */

@@ -16,7 +16,7 @@ export interface OtherSettings {
  *
  * @param name the run's folder, its run.json, or the beginning of its id
  * @param given which flags were set that a repeat cannot take
- * @error NotReproduced where a figure is another one: exit code 5
+ * @error NotReproduced where a figure differs: exit code 5
  */
 export const repeat = Effect.fn("experiment.repeat")(function* (
   name: string,
@@ -53,6 +53,6 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return
   const out = repeated.deviations.filter(({ within }) => !within).length
-  const message = `run ${repeated.recorded.run} was not reproduced: ${out} of ${repeated.compared} figures are others`
+  const message = `run ${repeated.recorded.run} was not reproduced: ${out} of ${repeated.compared} figures differ`
   return yield* new NotReproduced({ message })
 })

@@ -1,4 +1,4 @@
-/** `winnow runs`: which runs there are; `runs show RUN`, `runs compare A B`: what one found, and how two differ. */
+/** `winnow runs` lists runs; `runs show RUN` prints one; `runs compare A B` prints the differences of two. */
 import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import {
@@ -41,11 +41,11 @@ const withRuns =
   <A, E>(program: Effect.Effect<A, E, RunStore>) =>
     program.pipe(Effect.provide(RunStore.layer(winnowHome(), [results])))
 
-const found = (name: string) => Effect.flatMap(RunStore, ({ find }) => find(name))
+const findRun = (name: string) => Effect.flatMap(RunStore, ({ find }) => find(name))
 
 /** The run of a name or folder, from its run.json. @error InvalidInput for one that has none (yet) */
 const opened = Effect.fnUntraced(function* (name: string) {
-  const entry: RunEntry = yield* found(name)
+  const entry: RunEntry = yield* findRun(name)
   if (entry.state !== "unreadable" && entry.schema === null) {
     const problems = [`has no record to compare: it is ${entry.state}`]
     return yield* new InvalidInput({ what: `run ${entry.run}`, problems })
@@ -64,7 +64,7 @@ const show = Command.make(
   { run: name("RUN") },
   Effect.fn("runs.show")(function* (flags) {
     const { results, json } = yield* root
-    const entry = yield* withRuns(results)(found(flags.run))
+    const entry = yield* withRuns(results)(findRun(flags.run))
     if (entry.state !== "unreadable" && entry.schema === null)
       return yield* Console.log(json ? JSON.stringify(entry, null, 2) : renderAttempts(entry))
     const file = yield* readRun(entry.directory)

@@ -34,7 +34,7 @@ export const shuffledFilter = defineCombinator({
 })
 
 /**
- * The filter with the reference's statistics of each micro-batch dealt out anew: the same numbers, one permutation for all of
+ * The filter with the reference's statistics of each micro-batch shuffled: the same numbers, one permutation for all of
  * them, each at another token's place. The gain of such an arm does not come from the reference's judgement of a token.
  *
  * The permutation is drawn from the generator of run, step and micro-batch, before the filter draws from it.

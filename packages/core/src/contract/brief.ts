@@ -1,6 +1,6 @@
 /** Values and texts from outside as messages show them: short, whatever they hold. */
 
-/** A text of at most `most` characters; what is left out is counted. */
+/** A text of at most `most` characters, with the number of omitted ones. */
 export const cut = (text: string, most: number): string =>
   text.length <= most ? text : `${text.slice(0, most).trimEnd()}... (${text.length - most} characters more)`
 

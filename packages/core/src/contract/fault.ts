@@ -1,4 +1,4 @@
-/** A fault of a plugin: which plugin, which rule, what it returned or threw, what was expected, and where. */
+/** A fault of a plugin: the plugin, the rule, the value or error found, the expected one, and the place. */
 import { NotFinite } from "@winnow/numerics"
 import { DataError, InvalidInput, TrainingStopped } from "../errors.ts"
 import { messageOf } from "./brief.ts"

@@ -33,7 +33,7 @@ export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
     make(Object.fromEntries(given.map((name) => [name, input[name as keyof typeof input]]))) as never
 }
 
-/** A selection in one shape, with what it comes to. */
+/** A selection in one shape, with its counts. */
 export interface ReadSelection {
   readonly weights_N: Uint8Array | Float32Array
   readonly divideBy: "kept" | "valid"
@@ -50,7 +50,7 @@ const isWeights = (value: unknown): value is Uint8Array | Float32Array =>
  * A filter's answer for N valid tokens, checked: a wrong mask must not train.
  *
  * @param plugin kind, name and step, for the error
- * @error PluginFault (thrown) for what is no selection: names what was returned and what was expected
+ * @error PluginFault (thrown) for a value that is no selection: names the returned value and the expected one
  */
 export const checkedSelection = (plugin: string, selection: Selection, N: number): ReadSelection => {
   const broken = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)

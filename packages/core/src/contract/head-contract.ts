@@ -17,7 +17,7 @@ export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArr
 /**
  * A head's answer to a problem, checked.
  *
- * @error PluginFault (thrown) for what is no answer: names what was found and what was expected
+ * @error PluginFault (thrown) for a value that is no answer: names the value and the expected one
  */
 export const checkedRows = (
   plugin: string,

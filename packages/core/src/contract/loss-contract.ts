@@ -32,7 +32,7 @@ export const chunkNames = ["draft", "target", "sparse", "gold_R", "uniform_R", "
 
 const fields = ["value", "gradient", "batch", "sparse", "fused"]
 
-/** A tensor of this shape and float32, or what it is instead. */
+/** A tensor of this shape and float32, or a description of another value. */
 const shapeProblem = (value: unknown, shape: ReadonlyArray<number | "M">): string | undefined => {
   const expected = `expected a float32 tensor of shape [${shape.join(", ")}]`
   if (!(value instanceof tf.Tensor)) {

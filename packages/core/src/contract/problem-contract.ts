@@ -9,7 +9,7 @@ const arrays = ["ids_BT", "length_B", "row_N", "gold_N", "sequence_N", "position
  * A problem of these examples, checked.
  *
  * @param plugin kind and name, for the error
- * @error PluginFault (thrown) for what is no problem: names the field, its value and what was expected
+ * @error PluginFault (thrown) for a value that is no problem: names the field, its value and the expected one
  */
 export const checkedProblem = (
   plugin: string,

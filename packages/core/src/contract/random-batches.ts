@@ -29,7 +29,7 @@ const drawsOf = (name: Statistic, rng: Rng): (() => number) => {
  */
 export const randomFilterInput = (N: number, seed: number, step = 0): FilterInput => {
   const rng = seeded(seed, "filter input", N, step)
-  // each from a stream of its own: a statistic more changes no other's numbers
+  // each from a separate stream, so that a new statistic changes no other's numbers
   const random = Object.fromEntries(
     statisticNames.map((name) => [name, fill(N, drawsOf(name, seeded(seed, "filter input", name, N, step)))]),
   ) as unknown as Statistics

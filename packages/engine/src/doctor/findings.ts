@@ -48,7 +48,7 @@ const COMFORTABLE_MEMORY = 3e9
 const SLOW_GFLOPS_PER_THREAD = 10
 const SLOW_OP_MICROSECONDS = 60
 
-/** Judges; errors come first, then warnings, then what is well. */
+/** Judges the facts: errors come first, then warnings, then passed checks. */
 export const judge = (facts: Facts): ReadonlyArray<Finding> => {
   const rank = { error: 0, warn: 1, ok: 2 }
   return [

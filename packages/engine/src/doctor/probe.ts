@@ -21,7 +21,7 @@ export interface ProbedDevice {
   readonly type: string
 }
 
-/** An engine that opened: what it is and its figures. */
+/** An engine that opened: its description and its figures. */
 export interface WorkingProbe {
   readonly works: true
   /** TensorFlow's own word for its version. */

@@ -5,7 +5,7 @@ import type { ResolvedArm } from "./resolved.ts"
 
 const same = (a: unknown, b: unknown): boolean => canonicalJson(a) === canonicalJson(b)
 
-/** A reference read at other tokens, or the opposite order: arms that are there to be compared to. */
+/** True of a control: a shuffled reference, or the bottom order. */
 const isTurned = ({ filter, config }: ResolvedArm): boolean =>
   isShuffled(filter) ||
   (config["filter"] as { readonly options: Readonly<Record<string, unknown>> }).options["order"] === "bottom"

@@ -54,11 +54,11 @@ export interface Experiment {
   readonly draft: DraftSpec
   readonly reference?: ReferenceSpec
   readonly arms: Readonly<Record<string, Arm>>
-  /** Each seed is a start of its own: initialisation, order of the data, draws of the filters. */
+  /** A seed determines the initialisation, the order of the data and the draws of the filters. */
   readonly seeds: ReadonlyArray<number>
   /**
-   * The arm that the run is about: its verdict comes first. If left out, the first whose filter chooses tokens by what is
-   * known of them and is no control; then the first whose loss is another than the baseline's.
+   * The arm that the run is about: its verdict comes first. If left out, the first arm that is no control and whose filter reads
+   * a statistic; then the first arm whose loss differs from the baseline's.
    */
   readonly about?: string
   /** The acceptance that the verdict is of, "greedy" if left out; name it before the run. */

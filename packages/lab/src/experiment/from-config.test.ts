@@ -74,7 +74,7 @@ for (const [name, experiment] of all)
     expect(stages(one).length).toBeGreaterThan(10)
   })
 
-test("a config that names what is not here is refused with what there is", async () => {
+test("a config that names an unknown plugin is refused with a list of known ones", async () => {
   const { config } = await run(resolve(tiny))
   const registry = new Map([...registryOf(tiny)].filter(([key]) => key !== "filter behind"))
   const { message } = await run(Effect.flip(fromConfig(config, registry)))

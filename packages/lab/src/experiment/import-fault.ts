@@ -49,8 +49,8 @@ const importPlace = (file: string, error: unknown): string | undefined => {
 }
 
 /**
- * The fault in the bytes of an experiment's files; undefined where there is none. Bun reads what is no UTF-8 as signs
- * of its own, and texts would be others than their author wrote.
+ * Finds bytes in an experiment's files that are no UTF-8; undefined if all are. Bun replaces such bytes, so texts would differ
+ * from those that their author wrote.
  */
 export const encodingProblem = (file: string): string | undefined => {
   for (const at of reached(file)) {

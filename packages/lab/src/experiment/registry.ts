@@ -54,10 +54,10 @@ export const pluginNamed = (
   value: unknown,
   fail: (problem: string) => Error,
 ): AnyUse => {
-  const given = isNode(value) ? value : { name: value }
-  const name = Object.hasOwn(given, "name") ? given["name"] : undefined
+  const node = isNode(value) ? value : { name: value }
+  const name = Object.hasOwn(node, "name") ? node["name"] : undefined
   const make = typeof name === "string" ? registry.get(`${kind} ${name}`) : undefined
-  if (make) return make(revive(registry, "options", given["options"] ?? {}, fail, true))
+  if (make) return make(revive(registry, "options", node["options"] ?? {}, fail, true))
   const have = [...registry.keys()].filter((k) => k.startsWith(`${kind} `)).map((k) => k.slice(kind.length + 1))
   throw fail(
     `no ${kind} ${(JSON.stringify(name) ?? "without a name").slice(0, 100)} here; there are ${have.join(", ")} (add others to the experiment's plugins)`,

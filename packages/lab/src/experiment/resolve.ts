@@ -1,4 +1,4 @@
-/** From what the author wrote to what will be done: every default filled in, every option checked, before any work. */
+/** Resolves an experiment before any work: fills in every default and checks every option. */
 import { cut, decode, type FilterUse, InvalidInput, type LossUse, type ObjectiveUse, reads } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
@@ -15,7 +15,7 @@ import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
 import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
 import { writersOf } from "./text.ts"
 
-/** References that are other weights at each step. */
+/** References whose weights change at each step. */
 const moves: Readonly<Record<string, string>> = {
   checkpoint: "is the draft itself some steps ago",
   average: "is an average of the draft as it is trained",
@@ -46,7 +46,7 @@ const checkedSignals = (
 const where = (place: string) => (error: InvalidInput) =>
   new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
 
-/** References that are one model all along, which an arm can begin with. */
+/** References whose weights stay the same, so that an arm can begin with them. */
 const isFrozen = (reference: ResolvedReference | undefined) =>
   reference !== undefined && !Object.hasOwn(moves, reference.kind)
 
@@ -63,9 +63,9 @@ const resolveArm = Effect.fnUntraced(function* (
   const fromReference = arm.start.kind === "reference"
   const { examples } = arm
   const chosenBy = examples !== undefined && reads("reference", examples)
-  const given = needs || chosenBy || fromReference ? (arm.reference ?? experimentReference) : undefined
+  const referenceSpec = needs || chosenBy || fromReference ? (arm.reference ?? experimentReference) : undefined
   const refuse = (...problems: ReadonlyArray<string>) => new InvalidInput({ what: place, problems })
-  if (needs && given === undefined)
+  if (needs && referenceSpec === undefined)
     return yield* refuse(
       `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
       `set ${name}'s or the experiment's reference to distilled, trained, checkpoint or average`,
@@ -74,26 +74,26 @@ const resolveArm = Effect.fnUntraced(function* (
     return yield* refuse(
       `examples ${examples.name} reads statistics of the next token, and the arm has objective ${arm.objective.name}; leave one out`,
     )
-  if (chosenBy && !isFrozen(given))
+  if (chosenBy && !isFrozen(referenceSpec))
     return yield* refuse(
-      `examples ${examples.name} compares the draft to a reference before the first step, and ${given === undefined ? "there is none" : `reference ${given.kind} is the draft itself then`}; ` +
+      `examples ${examples.name} compares the draft to a reference before the first step, and ${referenceSpec === undefined ? "the arm has no reference" : `reference ${referenceSpec.kind} is the draft itself then`}; ` +
         "set its or the experiment's reference to distilled or trained",
     )
-  if (fromReference && !isFrozen(given))
+  if (fromReference && !isFrozen(referenceSpec))
     return yield* refuse(
-      `it begins with the reference, and ${given === undefined ? "there is none" : `reference ${given.kind} is no trained model`}; ` +
+      `it begins with the reference, and ${referenceSpec === undefined ? "it has no reference" : `reference ${referenceSpec.kind} is no trained model`}; ` +
         "set its or the experiment's reference to distilled or trained",
     )
-  if (given?.kind === "distilled" && reads("reference", given.filter))
+  if (referenceSpec?.kind === "distilled" && reads("reference", referenceSpec.filter))
     return yield* refuse(
-      `its reference is distilled with filter ${given.filter.name}, which needs a reference itself; use none`,
+      `its reference is distilled with filter ${referenceSpec.filter.name}, which needs a reference itself; use none`,
     )
   yield* arm.loss.decoded.pipe(Effect.mapError(where(place)))
   if (examples !== undefined) yield* examples.decoded.pipe(Effect.mapError(where(place)))
   const reference =
-    given?.kind === "distilled"
-      ? { ...given, signals: yield* checkedSignals(`${place}, its reference`, given, undefined) }
-      : given
+    referenceSpec?.kind === "distilled"
+      ? { ...referenceSpec, signals: yield* checkedSignals(`${place}, its reference`, referenceSpec, undefined) }
+      : referenceSpec
   const signals = yield* checkedSignals(place, arm, needs ? reference : undefined)
   const config = yield* plainSpec({ ...arm, reference }).pipe(Effect.mapError(where(place)))
   return { ...arm, name, reference, signals, filterNeedsReference: needs, config } as ResolvedArm
@@ -140,7 +140,7 @@ export const referenceAt = <T extends ResolvedReference>(
 const checkSweep = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean) =>
   Effect.gen(function* () {
     const references = arms.flatMap(({ reference }) => reference ?? [])
-    // Arms that are not run may be those that have a setting.
+    // A setting may belong to an arm that is not selected.
     if (whole) yield* checkPaths(what, sweep, [...arms.map(withoutAdded), ...references])
     for (const arm of arms) {
       for (const { name, training } of pointsOf(withoutAdded(arm), sweep))
@@ -152,7 +152,7 @@ const checkSweep = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>
     }
   })
 
-/** A text that a model would have to write before it is there. */
+/** Finds a text whose writer would have to exist before it is trained. */
 const textProblem = (places: Parameters<typeof ownStarts>[0]) => {
   for (const { at, start } of ownStarts(places)) {
     const writers = writersOf(start.pretraining?.text)
@@ -167,7 +167,7 @@ const textProblem = (places: Parameters<typeof ownStarts>[0]) => {
   return undefined
 }
 
-/** An arm that begins with another one which is not run, has no number of steps, or begins with this one in the end. */
+/** Finds an arm whose start is an arm that is not selected, has no number of steps, or begins with this arm in turn. */
 const startProblem = (
   arms: ReadonlyArray<ResolvedArm>,
 ): { readonly arm: string; readonly problem: string } | undefined => {
@@ -203,9 +203,9 @@ export const resolve = Effect.fn("resolve")(function* (
   options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
 ): Effect.fn.Return<Resolved, InvalidInput> {
   const what = `experiment ${typeof experiment.name === "string" ? cut(experiment.name, 80) : "without a name"}`
-  const given = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
-  const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, given)
-  yield* checkNames(what, given)
+  const withSeeds = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
+  const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, withSeeds)
+  yield* checkNames(what, withSeeds)
   const names = options.arms ?? Object.keys(spec.arms)
   const unknown = names.filter((name) => !Object.hasOwn(spec.arms, name))
   if (unknown.length > 0) {
@@ -220,10 +220,10 @@ export const resolve = Effect.fn("resolve")(function* (
     if (typeof steps === "number") continue
     const other = arms.find((a) => a.name === steps.computeOf)
     if (other !== undefined && typeof other.steps === "number") continue
-    const found = other === undefined ? "is not one of the arms that are run" : "has no number of steps itself"
+    const fault = other === undefined ? "is not selected; add it to --arms, or" : "has no number of steps itself;"
     const able = arms.flatMap((a) => (typeof a.steps === "number" ? [a.name] : [])).join(", ")
     const problems = [
-      `its steps cost as much as arm '${steps.computeOf}', which ${found}; name one of ${able || "those with a number of steps, and run it too"}`,
+      `steps: { computeOf: '${steps.computeOf}' } refers to an arm that ${fault} name one of ${able || "the arms with a number of steps, and select it too"}`,
     ]
     return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
@@ -253,7 +253,7 @@ export const resolve = Effect.fn("resolve")(function* (
     }
   }
   const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, ...rest } = spec
-  // An arm that is named and not run has no figure to be about.
+  // The run cannot be about an arm that is not selected: it has no figures.
   const named = written !== undefined && names.includes(written) ? { about: written } : {}
   const config = yield* plainSpec({ ...rest, ...named }).pipe(Effect.mapError(where(what)))
   const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })

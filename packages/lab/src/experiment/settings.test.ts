@@ -83,7 +83,7 @@ test("what leads nowhere is refused with what there is", async () => {
   expect(await refused("maxLength.x=1")).toContain("maxLength is 16: nothing is inside it")
 })
 
-test("a filter swapped in that needs a reference is refused up front where there is none", async () => {
+test("a filter that needs a reference is refused by --set in an experiment without one", async () => {
   const { reference: _, ...rest } = tiny
   const without = { ...rest, arms: { all: tiny.arms["all"]! } }
   await Effect.runPromise(resolve(without))

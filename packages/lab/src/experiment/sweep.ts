@@ -69,7 +69,7 @@ const optionsOf = (use: AnyUse): unknown => {
   return exit._tag === "Success" && exit.value._tag === "Success" ? exit.value.success : {}
 }
 
-/** The value at a path; undefined where there is none, or it is a plugin. */
+/** The value at a path; undefined if the path does not exist or holds a plugin. */
 const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown => {
   const [key, ...deeper] = path
   const node = isUse(value) && key !== undefined ? optionsOf(value) : value
@@ -111,7 +111,7 @@ export const pointsOf = <T extends object>(training: T, sweep: Pick<Sweep, "over
     points = points.flatMap((point) =>
       inOrder(sweep.over[path]!).map((value) => ({
         set: { ...point.set, [path]: value },
-        training: withValue(point.training, path.split("."), value) as T, // of the same shape: only a value is another
+        training: withValue(point.training, path.split("."), value) as T, // the same shape with one changed value
       })),
     )
   return points.map((point) => ({ ...point, name: describeSettings(point.set) }))

@@ -38,7 +38,7 @@ test("lists of other settings, and texts with commas, are values as they are", a
   expect((await refusal("arms.behind.filter.k=0.2,7")).message).toMatch(/arms\.behind-k-7\.filter\.k=7.*k must be/)
 })
 
-test("a limit cuts every training, measurement and text, and leaves what is smaller", async () => {
+test("a limit cuts every training, measurement and text, and leaves smaller numbers", async () => {
   const whole = { ...tiny, measure: { ...tiny.measure, prompts: 6, maxNew: 4000 }, seeds: [7, 8] }
   const { arms, target, draft, measure, seeds } = await Effect.runPromise(resolve(limited(whole, 2)))
   expect(arms.map(({ steps, optimizer }) => [steps, optimizer.warmup])).toEqual([

@@ -2,7 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import type { Experiment } from "./define.ts"
 
-/** The values of a list without brackets; undefined for a single one, and where a part is no JSON value of its own. */
+/** The values of a list without brackets; undefined for a single value, or if a part is no JSON value by itself. */
 const valuesOf = (source: string): ReadonlyArray<string> | undefined => {
   const parts = source.split(",")
   if (parts.length < 2) return undefined

@@ -21,7 +21,7 @@ export interface Exported extends AnyPlugin {
 const isPlugin = (value: unknown): value is Exported =>
   typeof value === "function" && ["kind", "plugin", "schema", "use"].every((key) => key in value)
 
-/** The file that a text names; undefined where there is none. */
+/** The file that a text names; undefined if it names no file. */
 export const fileOf = (text: string): string | undefined => {
   const path = resolve(text)
   if (existsSync(path)) {
@@ -78,7 +78,7 @@ export const loadPlugins = (texts: ReadonlyArray<string>): Effect.Effect<Loaded,
       if (exported.length === 0)
         return yield* new InvalidInput({
           what,
-          problems: [`${file} exports no plugin; export what defineFilter or one of its siblings returns`],
+          problems: [`${file} exports no plugin; export the result of defineFilter or one of its siblings`],
         })
       files.push(file)
       plugins.push(...exported)

@@ -1,4 +1,4 @@
-/** Trainings that no memory of this machine holds. */
+/** Refuses trainings that do not fit into this machine's memory. */
 import { type Example, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
@@ -8,11 +8,11 @@ import { type Machine, thisMachine, workerBytes } from "../schedule/jobs.ts"
 /** An estimate this many times the free memory is beyond its error (a factor of 2) and beyond what other programs free. */
 const beyondDoubt = 4
 
-/** Characters of a token, on the average of a text: no tokenizer makes so few tokens as this. */
+/** Mean characters of a token, set so high that every tokenizer makes more tokens. */
 const mostCharacters = 16
 
 /**
- * Tokens that the examples of a task have at the least, on average, before they are encoded. Examples that are longer than
+ * A lower bound for the mean number of tokens of a task's examples, before they are encoded. Examples that are longer than
  * `maxLength` whatever the tokenizer are left out, as the data stage does.
  */
 export const leastLength = (examples: ReadonlyArray<Example>, maxLength: number): number => {

@@ -31,7 +31,7 @@ describe("plugins", () => {
     expect(message).toContain("tensor of shape []; expected a float32 tensor of shape [64]")
   })
 
-  test("every fault is told at once, those of references and of the capacity run among them", async () => {
+  test("one error lists every fault, also of references and of the capacity run", async () => {
     const experiment = withArm({ filter: filter(({ N }: { N: number }) => new Array(N).fill(1)) })
     const reference = { ...tiny.reference!, loss: scalar() } as NonNullable<Experiment["reference"]>
     const capacity = arm({ filter: filter(async () => new Uint8Array(1)), loss: squares(), ...budget })
@@ -52,7 +52,7 @@ describe("plugins", () => {
     )
   })
 
-  test("a fused form that is another loss than the plugin's own is refused where the native head would train it", async () => {
+  test("a fused form of another loss than the plugin's is refused if the native head would train it", async () => {
     const copied = defineLoss({
       name: "copied",
       target: true,
@@ -69,7 +69,7 @@ describe("plugins", () => {
     )
   })
 
-  test("a filter that needs a service of its own is not refused: it was not tried, and that is said", async () => {
+  test("a filter that needs a service is not tried, and a note says so", async () => {
     class Judge extends Context.Service<Judge, { readonly likes: (id: number) => boolean }>()("test/Judge") {}
     const judged = defineFilter({
       name: "judged",
@@ -170,7 +170,7 @@ describe("names", () => {
     }
   })
 
-  test("a plugin that was not called is told from one of another kind", async () => {
+  test("the error tells a plugin that was not called from one of another kind", async () => {
     const text = await message({ ...tiny, arms: { a: { ...tiny.arms["all"], filter: everything } } })
     expect(text).toContain(
       "filter must be a filter plugin with its options: call it, everything({ ... }) (was the plugin itself)",
@@ -212,7 +212,7 @@ describe("names", () => {
       b: arm({ filter: other(), loss: squares(), ...budget }),
     }
     expect(await message({ ...tiny, arms })).toContain(
-      "arms.a.filter and arms.b.filter use two different plugins that are both called filter twin; give each a name of its own",
+      "arms.a.filter and arms.b.filter use two different plugins that are both called filter twin; give each its own name",
     )
     const listed = { ...tiny, arms: { a: arms.a }, plugins: [other] }
     expect(await message(listed)).toContain("arms.a.filter and plugins.0 use two different plugins")
@@ -230,7 +230,7 @@ describe("names", () => {
 })
 
 describe("settings that are seldom meant", () => {
-  test("nothing is said where there is nothing to say", async () => {
+  test("an ordinary experiment has no note", async () => {
     expect((await notesOf(tiny)).filter((note) => !note.startsWith("task echo:"))).toEqual([])
   })
   const cases: ReadonlyArray<readonly [what: string, settings: ReadonlyArray<string>, note: string]> = [

@@ -1,9 +1,9 @@
-/** Plugins that are not what their name and origin say: tables, keys and `--set` could not tell them apart. */
+/** Refuses different plugins of one name and origin: tables, keys and `--set` could not tell them apart. */
 import { cut, InvalidInput, isUse, isUseOfPlugin } from "@winnow/core"
 import { Effect } from "effect"
 import { isNode } from "../experiment/registry.ts"
 
-/** A plugin's definition is told by the function that makes uses of it. */
+/** Two uses have the same definition if the same function made them. */
 type Definition = unknown
 
 /**
@@ -23,7 +23,7 @@ export const checkNames = (what: string, experiment: object): Effect.Effect<void
       else if (before.definition !== definition && !problems.has(key))
         problems.set(
           key,
-          `${before.at} and ${at} use two different plugins that are both called ${key}; give each a name of its own`,
+          `${before.at} and ${at} use two different plugins that are both called ${key}; give each its own name`,
         )
     }
     const visit = (value: unknown, at: string): void => {

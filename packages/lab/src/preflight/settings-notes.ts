@@ -1,4 +1,4 @@
-/** Settings that are allowed and seldom meant: said before any work. */
+/** Notes, before any work, on settings that are valid and probably a mistake. */
 import type { Architecture } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
 import { ownStarts } from "../experiment/places.ts"
@@ -37,7 +37,7 @@ const shown = 4
 const listed = (texts: ReadonlyArray<string>): string =>
   texts.length <= shown ? texts.join("; ") : `${texts.slice(0, shown).join("; ")}; and ${texts.length - shown} more`
 
-/** Trainings that end before their learning rate is what it is said to be. */
+/** Notes trainings that end before their learning rate reaches its full value. */
 const endlessWarmups = (trained: ReadonlyArray<Trained>): ReadonlyArray<string> => {
   const short = trained.filter(({ training: { steps, optimizer } }) => steps < optimizer.warmup)
   if (short.length === 0) return []
@@ -50,7 +50,7 @@ const endlessWarmups = (trained: ReadonlyArray<Trained>): ReadonlyArray<string> 
   ]
 }
 
-/** Draft lengths of which no block fits into a text. */
+/** Notes draft lengths that are longer than any text. */
 const longBlocks = ({ gamma, gammas, maxNew }: Resolved["measure"]): ReadonlyArray<string> => {
   const long = [...new Set([...gammas, gamma])].filter((g) => g >= maxNew).toSorted((a, b) => a - b)
   if (long.length === 0) return []
@@ -60,7 +60,7 @@ const longBlocks = ({ gamma, gammas, maxNew }: Resolved["measure"]): ReadonlyArr
   ]
 }
 
-/** References that are the draft of some steps ago, and never renewed. */
+/** Notes references of kind `checkpoint` that no training is long enough to renew. */
 const fixedCheckpoints = ({ arms }: Resolved): ReadonlyArray<string> =>
   arms.flatMap(({ name, steps, reference }) =>
     reference?.kind === "checkpoint" && typeof steps === "number" && reference.every >= steps
@@ -72,7 +72,7 @@ const fixedCheckpoints = ({ arms }: Resolved): ReadonlyArray<string> =>
 
 const millions = (architecture: Architecture): string => `${(parameterCount(architecture) / 1e6).toPrecision(3)}M`
 
-/** Notes on an experiment, none where there is nothing to say. Needs no data. */
+/** The notes on an experiment; needs no data. */
 export const settingsNotes = (
   resolved: Resolved,
   { draft, target }: { readonly draft: Architecture; readonly target: Architecture },
@@ -87,7 +87,7 @@ export const settingsNotes = (
   ...fixedCheckpoints(resolved),
 ]
 
-/** Steps that take more sequences than there are. */
+/** Notes steps that take more sequences than the training split has. */
 export const batchNotes = (resolved: Resolved, examples: number): ReadonlyArray<string> => {
   const large = trainingsOf(resolved).filter(({ training: t }) => t.batchSize * t.microBatches > examples)
   if (large.length === 0) return []

@@ -83,16 +83,16 @@ describe("tasks", () => {
     expect(await refusal(tuned)).toContain("sweep.prompts is 5, the validation split has 4 examples")
   })
 
-  test("text that was read in another encoding is said", async () => {
+  test("text that was read in another encoding is noted", async () => {
     expect(await notes({ test: [...letters(16, 6), ["caf\uFFFD:", "x"]] })).toContain(
-      "1 of 7 examples of the test split hold the sign for what is no UTF-8",
+      "1 of 7 examples of the test split hold U+FFFD, which stands for bytes that are no UTF-8",
     )
     expect(await notes({ train: [...letters(0, 12), ["\uD800:", "x"]] })).toContain(
       "1 of 13 examples of the train split",
     )
   })
 
-  test("a score that refuses an example's own answer is said; one that throws is refused", async () => {
+  test("a score that refuses an example's own answer is noted; one that throws is refused", async () => {
     expect((await notesOf(withTask({}, () => false))).join("\n")).toContain(
       "score refuses the own answer of 3 of 3 examples",
     )
@@ -104,7 +104,7 @@ describe("tasks", () => {
     )
   })
 
-  test("a step larger than the training split is said when it is read", async () => {
+  test("a step larger than the training split is noted when the split is read", async () => {
     const events: Array<string> = []
     const home = newHome()
     const experiment = {

@@ -1,4 +1,4 @@
-/** A task's examples before anything is made of them: splits that are empty or share examples, answers that say nothing. */
+/** Checks a task's examples before any work: empty splits, examples that splits share, empty answers. */
 import { brief, type DataError, type Example, InvalidInput, type Split } from "@winnow/core"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolved.ts"
@@ -6,7 +6,7 @@ import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
 
 const keyOf = ({ prompt, answer }: Example) => JSON.stringify([prompt, answer])
 
-/** True if a text has signs of bytes that are no UTF-8, or half of a character. */
+/** True if a text holds U+FFFD, which stands for bytes that are no UTF-8, or half of a surrogate pair. */
 const isBroken = ({ prompt, answer }: Example) => {
   const text = prompt + answer
   return text.includes("\uFFFD") || !text.isWellFormed()
@@ -14,7 +14,7 @@ const isBroken = ({ prompt, answer }: Example) => {
 
 const isEmpty = ({ answer }: Example) => answer.trim() === ""
 
-/** Examples of one split that another has too. */
+/** Notes examples that two splits share. */
 const overlap = (split: Split, examples: ReadonlyArray<Example>, other: Split, others: ReadonlyArray<Example>) => {
   const prompts = new Set(others.map(({ prompt }) => prompt))
   const shared = examples.filter(({ prompt }) => prompts.has(prompt))
@@ -24,15 +24,15 @@ const overlap = (split: Split, examples: ReadonlyArray<Example>, other: Split, o
   const answers = alike === shared.length ? "with the same answers" : `${alike} of them with the same answers`
   return [
     `${shared.length} of ${examples.length} prompts of the ${split} split are in the ${other} split too, ${answers}; the first: ` +
-      `${brief(shared[0]!.prompt, 60)}. ${other === "train" ? "What is measured on them was trained on" : "Rates are chosen on what is measured"}`,
+      `${brief(shared[0]!.prompt, 60)}. ${other === "train" ? "What is measured on them was trained on" : "Settings are chosen on prompts that are also measured"}`,
   ]
 }
 
 /**
  * Looks at all splits of a task.
  *
- * @param splitsNeeded the training split, the one that figures are of, the one that rates are chosen on
- * @returns what is allowed and worth knowing: overlaps and odd texts, counted, with the first of each
+ * @param splitsNeeded the training split, the measured split, the split on which settings are chosen
+ * @returns notes on overlaps and odd texts, counted, with the first of each
  * @error InvalidInput for a split that is needed and empty, answers that are all empty, a score that fails
  */
 export const checkTask = (
@@ -67,7 +67,7 @@ export const checkTask = (
       const broken = all.findIndex(isBroken)
       if (broken >= 0)
         notes.push(
-          `${all.filter(isBroken).length} of ${all.length} examples of the ${split} split hold the sign for what is no UTF-8 (U+FFFD), or half a character; ` +
+          `${all.filter(isBroken).length} of ${all.length} examples of the ${split} split hold U+FFFD, which stands for bytes that are no UTF-8, or half a character; ` +
             `the first is example ${broken}, ${brief(all[broken]!.prompt, 60)}: was its file read in another encoding?`,
         )
     }

@@ -53,7 +53,7 @@ interface ObjectivePlace {
   readonly steps: number
 }
 
-/** The trainings of a start and of what it is trained further by, with their objectives. */
+/** The trainings of a start and the further trainings of its model, with their objectives. */
 const objectivePlaces = ({ target, draft, arms, capacity }: Resolved): ReadonlyArray<ObjectivePlace> => {
   const trainings: Array<readonly [at: string, training: unknown]> = [
     ["target.pretraining", target.pretraining],
@@ -71,12 +71,12 @@ const objectivePlaces = ({ target, draft, arms, capacity }: Resolved): ReadonlyA
 }
 
 /**
- * Logits have at most so many entries: what a loss does to a row does not depend on their number. One that fails here is tried with
- * the experiment's own vocabulary, which may be what it asks for.
+ * The most entries of a row of logits: a loss treats a row alike whatever its length. A loss that fails here is tried again with
+ * the experiment's own vocabulary, which it may require.
  */
 const mostEntries = 128
 
-/** One filter or loss, made and run; says undefined, why it could not be tried, or what `run` found worth a note. */
+/** Makes and runs one filter or loss. Returns a note by `run`, the reason why it could not be tried, or undefined. */
 const tried = <I>(
   use: Use<"examples" | "filter" | "loss", I> & Needing,
   run: (fresh: () => I) => string | undefined,
@@ -94,7 +94,7 @@ const tried = <I>(
     }),
   )
 
-/** A loss in the forms that its arm has it computed in; says so where the trial has no gradient at all. */
+/** Tries a loss in the forms that its arm uses. Returns a note if its gradient is 0 everywhere. */
 const runLoss = (loss: LossInstance, { signals }: Place, V: number): string | undefined => {
   const flat = V > 1 && isFlat(tryLoss(loss, V))
   tryFused(loss, V)
@@ -116,10 +116,10 @@ const runLossAtSizes = (loss: LossInstance, place: Place, V: number): string | u
 }
 
 /**
- * Tries the filters, losses and objectives of all arms, references and the capacity run. Draws from generators of its own, and leaves no
+ * Tries the filters, losses and objectives of all arms, references and the capacity run. Draws from separate generators, and leaves no
  * tensor behind.
  *
- * @returns what people should know: plugins that could not be tried, losses that are flat where they were tried
+ * @returns notes on plugins that could not be tried and on losses without a gradient in the trial
  * @error InvalidInput with a line for each plugin that broke a rule: where it stands, its kind and name, what it returned, what
  * was expected; DataError for a folder that cannot be read
  */

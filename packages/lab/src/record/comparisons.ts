@@ -1,4 +1,4 @@
-/** The differences of a run that are concluded from, as they are read: the arm that is asked about, minus the other. */
+/** The comparisons that a run's conclusions are drawn from: the arm in question minus another arm. */
 import { halfWidth } from "@winnow/numerics"
 import type { DifferenceMeasure, DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
 
@@ -29,10 +29,10 @@ export const differenceBetween = (
 export const concludedMeasures = ({ primary }: Pick<RunRecord, "primary">): ReadonlyArray<DifferenceMeasure> =>
   primary === "greedy" ? ["greedyAcceptance", "expectedAcceptance"] : ["expectedAcceptance", "greedyAcceptance"]
 
-/** The row of the arm that a run is about; undefined where there is none, or none of its drafts has a figure. */
+/** The row of the arm that a run is about; undefined without such an arm, or if none of its drafts has a figure. */
 export const mainArm = (run: RunRecord): RowRecord | undefined => armsOf(run).find(({ name }) => name === run.about)
 
-/** FLOPs of two arms' whole costs, without the caches that both read: those are there for either. */
+/** FLOPs of two arms' whole costs, without the caches that both read. */
 export const flopsApart = (over: RowRecord, under: RowRecord): readonly [over: number, under: number] => {
   const caches = (row: RowRecord) =>
     row.budget.map(({ signals }) => new Map(signals.map(({ key, flops }) => [key, flops])))
@@ -78,15 +78,15 @@ export const comparisonsOf = (
 export const isShown = ({ low, high }: Pick<DifferenceRecord, "low" | "high">): boolean =>
   low !== null && high !== null && (low > 0 || high < 0)
 
-/** True if anything is concluded from it: of two seeds nothing is, whatever the interval. */
+/** True if a conclusion is drawn from the comparison; never from two seeds. */
 export const isCompared = ({ seeds, low, high }: DifferenceRecord): boolean =>
   seeds.length !== 2 && low !== null && high !== null
 
-/** Comparisons of both measures that are concluded from: what Bonferroni's widening divides by. */
+/** The number of conclusions on both measures, by which Bonferroni's correction divides. */
 export const countOf = (all: ReadonlyArray<Compared>): number =>
   all.reduce((n, { difference, other }) => n + Number(isCompared(difference)) + Number(isCompared(other)), 0)
 
-/** The same interval at another level of coverage; undefined where there is none. */
+/** The same interval at another level of coverage; undefined if it cannot be made. */
 export const atLevel = (
   { value, errors, seeds }: DifferenceRecord,
   prompts: number,

@@ -151,7 +151,7 @@ test("capacity: at the floor, above it, no gap, unknown", () => {
   expect(sentence({ ...run, capacity: null }, "capacity")).toContain("was not checked")
 })
 
-test("tuning, few seeds, missing drafts and the limits of it all are said", () => {
+test("conclusions mention the search, few seeds, missing drafts and the scope", () => {
   expect(sentence(run, "Learning rates")).toContain("chosen from 0.001, 0.003, 0.01 for each arm and reference")
   expect(sentence(run, "Learning rates")).toContain("The best of bottom is at an edge")
   expect(sentence({ ...run, sweep: null }, "Learning rates")).toContain("not tuned")

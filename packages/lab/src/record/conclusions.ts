@@ -53,7 +53,7 @@ const nameOf: Readonly<Record<DifferenceMeasure, string>> = {
   draftKl: "draft KL",
 }
 
-/** How a difference is read: by its interval alone. */
+/** The reading of a difference, from its interval alone. */
 const reading = (difference: DifferenceRecord): string => {
   const { value, errors, seeds } = difference
   if (value === null) return "not known"
@@ -75,7 +75,7 @@ const clause = (difference: DifferenceRecord): string => {
   return `${signed(value)} points of ${name}${ends}, ${reading(difference)}`
 }
 
-/** How many seeds a comparison is of; one is named, as it is of that one alone. */
+/** The number of a comparison's seeds; a single seed is named. */
 const seedsOf = ({ seeds }: DifferenceRecord): string =>
   seeds.length === 1 ? `under seed ${seeds[0]} alone` : count(seeds.length, "seed")
 
@@ -97,8 +97,8 @@ const verdictOf = (run: RunRecord): Compared | undefined => {
 const stepsOf = ({ budget }: RowRecord): string => {
   const mean = (of: ReadonlyArray<number>) => of.reduce((a, b) => a + b, 0) / of.length
   const passes = budget.flatMap(({ arm }) => arm.passes ?? [])
-  const known = passes.length === 0 ? "" : ` (${mean(passes).toFixed(2)} passes)`
-  return `${Math.round(mean(budget.map(({ arm }) => arm.steps)))} steps${known}`
+  const passText = passes.length === 0 ? "" : ` (${mean(passes).toFixed(2)} passes)`
+  return `${Math.round(mean(budget.map(({ arm }) => arm.steps)))} steps${passText}`
 }
 
 /** The verdict on the arm that the run is about, in one line: against what, at which budget, over how many seeds. */
@@ -115,7 +115,7 @@ export const verdict = (run: RunRecord): string => {
   return `Verdict: ${over.name} minus ${under.name}, ${budget}: ${clause(difference)}; ${seedsOf(difference)}, this target.`
 }
 
-/** Several intervals together hold less often than each alone: what stays when they are widened so that all hold at once. */
+/** The conclusions that remain when all intervals are widened so that they hold together (Bonferroni). */
 const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<string> => {
   const m = countOf(all)
   if (m < 2) return []
@@ -142,8 +142,7 @@ const together = (all: ReadonlyArray<Compared>, run: RunRecord): ReadonlyArray<s
   ]
 }
 
-/** How low the KL of a draft of this size comes, beside the arms': the numbers, which say for themselves how near they are. */
-/** How low the draft's KL comes when it is trained for long, and where the arms are. */
+/** The KL that a long training of the draft reaches, beside the KL of the arms. */
 const ofCapacity = (run: RunRecord): string => {
   const long = run.capacity?.points.at(-1)
   if (long === undefined || long.draftKl.value === null)
@@ -223,7 +222,7 @@ const limits = ({ conditions: c, target, draftParameters }: RunRecord): string =
   `All this is for a target of ${short(target.parameters)} parameters, a draft of ${short(draftParameters)}, ${c.dataset}, greedy decoding, gamma = ${c.gamma}, ` +
   "and the budgets in the table, and for this one target. Of other targets, sizes, tasks and budgets it says nothing."
 
-/** The sign of every difference, said once. */
+/** The sentence that explains the sign of all differences. */
 const sign = (run: RunRecord, all: ReadonlyArray<Compared>): ReadonlyArray<string> =>
   all.length === 0
     ? []
@@ -239,7 +238,7 @@ const sign = (run: RunRecord, all: ReadonlyArray<Compared>): ReadonlyArray<strin
 export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
   const { withBaseline, ofMain } = comparisonsOf(run)
   const main = mainArm(run)
-  // The main arm's comparison is what the run was made for: it comes first.
+  // The comparison of the main arm comes first.
   const first = withBaseline.filter(({ over }) => over === main)
   const all = [...first, ...ofMain, ...withBaseline.filter((c) => !first.includes(c))]
   return [

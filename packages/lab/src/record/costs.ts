@@ -37,7 +37,7 @@ const passesOf = ({ manifest }: Artifact, { sequences, trained }: Pass, tokensVa
 
 /** @param pass over what the stage reads; null where that is another text than the arms' */
 const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
-  // A start that nobody trained here has none of these.
+  // A start without training here has no such numbers.
   const summary = numbers(artifact)
   const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = summary
   const { trainedParameters } = summary
@@ -53,7 +53,7 @@ const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
   }
 }
 
-/** FLOPs and tokens of what is no training: caches of signals, written texts. A mixture of texts costs nothing. */
+/** FLOPs and tokens of caches of signals and of written texts. A mixture of texts costs nothing. */
 const totalOfOther = (artifact: Artifact): TotalBudget => {
   const { tokens = 0, flops = 0 } = numbers(artifact)
   return { steps: 0, tokensSeen: tokens, tokensTrained: 0, flops, seconds: artifact.manifest.seconds }
@@ -123,7 +123,7 @@ export const costsOf = (
   }
 }
 
-/** The FLOPs of the search for learning rates, each training and cache once. */
+/** The FLOPs of the search for settings, each training and cache once. */
 export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
   const trainings = new Map(
     trials.flatMap(({ inputs }) => paidFor(inputs[0]!).map((stage) => [stage.key, stage] as const)),

@@ -74,7 +74,7 @@ export const countsText = (
   const [kept] = drafts.flatMap((draft) => [...draft.kept.values()])
   const greedyLengths = greedy.map(({ tokens }) => tokens.length)
   const sampledLengths = first === undefined ? [] : lengthOf(first, gamma).sampledCounts.map(({ emitted }) => emitted)
-  // All drafts of a run have one context: lengths are told again where it is shorter than some text.
+  // All drafts of a run have one context. Where it is shorter than some text, lengths are written a second time.
   const shorter = (name: string, lengths: ReadonlyArray<number>, of: ReadonlyArray<number>) =>
     lengths.some((n, i) => n !== of[i]) ? { [name]: lengths } : {}
   const sizes = (texts: ReadonlyArray<string> = []) => texts.map(({ length }) => length)

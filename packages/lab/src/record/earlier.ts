@@ -1,6 +1,6 @@
 /**
- * Records of earlier forms in the form of this version: fields that they did not write are null, empty, or follow from
- * those that they did. Records of schema 2, and of schema 3 with a search for learning rates alone.
+ * Records of earlier forms in the form of this version: fields that they lack are null, empty, or computed from
+ * other fields. Records of schema 2, and of schema 3 with a search for learning rates alone.
  */
 import { isNode } from "../experiment/registry.ts"
 import { currentSchema } from "./schema.ts"
@@ -9,7 +9,7 @@ type Node = Readonly<Record<string, unknown>>
 
 const listOf = (value: unknown): ReadonlyArray<Node> => (Array.isArray(value) ? value.filter(isNode) : [])
 
-/** Schema 2 told two errors, of differences alone: with no noise beside them they give the interval that they gave. */
+/** The errors of a schema 2 difference. Schema 2 wrote no noise; a noise of 0 gives the same interval. */
 const errorsOf = (written: unknown) => (isNode(written) ? { noise: 0, ...written } : null)
 
 const isInterval = (node: Node): boolean => ["value", "low", "high"].every((key) => key in node)
@@ -22,7 +22,7 @@ const withMaking = (value: unknown): unknown => {
   return isInterval(value) ? { ...inner, errors: errorsOf(value["errors"]), cut: false, floor: false } : inner
 }
 
-/** A budget of schema 2 does not tell its passes, nor a timing its ratios. */
+/** A budget of schema 2 has no passes, and a timing no ratios. */
 const rowOf = (row: Node): Node => ({
   ...row,
   budget: listOf(row["budget"]).map((budget) => ({

@@ -35,7 +35,7 @@ const recordWithout = (...labels: ReadonlyArray<string>) =>
     return made.record
   }).pipe(Effect.provide(layers), Effect.runPromise)
 
-test("a record is whole: every figure with its interval and seeds, costs in all, capacity; without a draft it has what is left", async () => {
+test("a record is whole: every figure with its interval and seeds, costs in all, capacity; with a missing draft it has all others", async () => {
   const finished = await Effect.runPromise(
     Effect.flatMap(resolve(experiment), (r) => runExperiment(r, { slug: "000-tiny", results: folder })).pipe(
       Effect.provide(layers),

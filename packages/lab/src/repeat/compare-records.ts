@@ -44,11 +44,11 @@ export interface Repeated {
   /** Figures and settings that were compared, and those of them that are the same. */
   readonly compared: number
   readonly equal: number
-  /** All that differ, those that are out first. */
+  /** All figures that differ; those out of tolerance come first. */
   readonly deviations: ReadonlyArray<Deviation>
 }
 
-/** Fields that say who made a record, or say its figures in words: no figures of their own. */
+/** Fields that describe a record's origin or repeat its figures in words. */
 const aside = new Set([
   ...["run", "experiment", "commit", "versions", "machine", "stages", "schema", "created"],
   ...["conclusions", "verdict", "about", "primary", "counts"],
@@ -83,7 +83,7 @@ const figuresOf = ({ document, written, finalLosses }: Repeatable, losses: boole
 const writeLeaf = (leaf: Leaf | undefined): string =>
   leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
 
-/** Leaves of both sides; those that differ are out. */
+/** Compares leaf by leaf; leaves that differ are out of tolerance. */
 const comparedLeaves = (a: ReadonlyMap<string, Leaf>, b: ReadonlyMap<string, Leaf>) => {
   const paths = [...new Set([...a.keys(), ...b.keys()])]
   const deviations = paths

@@ -33,7 +33,7 @@ export const unlikeness = (recorded: WrittenRun, repeated: WrittenRun): Readonly
   // A run's name holds the sources of the lab: the same stages under another name were summed up by other code.
   const summing =
     others.length === 0 && recorded.run !== repeated.run
-      ? [`run ${recorded.run} -> ${repeated.run}: the lab's own code, its statistics among it, is another`]
+      ? [`run ${recorded.run} -> ${repeated.run}: the lab's own code, which includes its statistics, differs`]
       : []
   return [...machine, ...versions, ...stages, ...summing]
 }

@@ -49,7 +49,7 @@ const changed = (change: (record: RunRecord) => void): string => {
   return folder
 }
 
-test("a run is made again from its run.json alone, to the last digit; stopped it goes on; done it begins anew", async () => {
+test("a run is repeated from its run.json alone, to the last digit; a stopped repeat goes on, a finished one begins again", async () => {
   const before = readFileSync(join(directory, "run.json"), "utf8")
   let stop = () => {}
   const fiber = Effect.runFork(

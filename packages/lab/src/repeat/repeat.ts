@@ -83,7 +83,7 @@ const folderFor = (home: string, run: string): Effect.Effect<string, DataError> 
   })
 
 /**
- * Makes a run again and compares. Everything is computed anew, in a store of its own; an interrupted repeat goes on where
+ * Makes a run again and compares. Everything is computed again, in a separate store; an interrupted repeat goes on where
  * it was. The run's own results are only read.
  *
  * @param path the run's folder, or its run.json

@@ -9,7 +9,7 @@ const run = aComparison({ prompts: 20 })
 const steps = (arm: string, seed: number) =>
   Array.from({ length: 40 }, (_, i) => ({ _tag: "step", arm, seed, step: i + 1, loss: 2 / (i + 1), keptFraction: 0.4 }))
 
-test("the report of a comparison has its conclusions, every chart, and what is missing, in one file", async () => {
+test("the report of a comparison has its conclusions, every chart and the missing drafts in one file", async () => {
   const named = { ...run, question: "Is a < b & c?" }
   const html = await renderReport(named, steps("adaspec", 1))
   for (const text of run.conclusions) expect(html).toContain(text)

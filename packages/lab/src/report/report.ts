@@ -1,4 +1,4 @@
-/** report.html: the table, the charts and what was kept, from run.json and metrics.jsonl alone. */
+/** report.html: tables, charts and samples of kept tokens, from run.json and metrics.jsonl alone. */
 import type { RunRecord } from "../record/schema.ts"
 import type { StudyRecord } from "../study/record.ts"
 import type { StudyTable } from "../study/table.ts"
@@ -43,7 +43,7 @@ const ofStudy = ({ verdict, conclusions, tables, drafts }: StudyRecord): string 
   return `<p class="verdict">${escapeHtml(verdict)}</p>\n<ul class="conclusions">${items}</ul>\n${each.join("\n")}\n<h2>The drafts</h2>\n`
 }
 
-/** Where the time goes, by T = (gamma T_draft + T_target) / tau; nothing where no draft was timed. */
+/** The section on decoding time, by T = (gamma T_draft + T_target) / tau; empty if no draft was timed. */
 const time = (run: RunRecord): string => {
   const { rows, left } = cellsOf(timeTable(run))
   if (rows.length === 1) return ""
@@ -54,7 +54,7 @@ prompt left out. Predicted: T_target / T with T = (gamma T_draft + T_target) / t
 ${htmlTable(rows, left)}`
 }
 
-/** How rates were chosen and how low the draft's KL comes; nothing where neither was looked at. */
+/** The sections on the search for settings and on the draft's capacity; empty without both. */
 const setUp = async (run: RunRecord): Promise<string> => {
   const charts = [
     await draw(
@@ -86,7 +86,7 @@ export const renderReport = async (
   const { target, machine, commit } = run
   const points = asDrawn(run)
   const right = score(run)
-  const made = commit ? [`commit ${commit.hash.slice(0, 10)}${commit.dirty ? ", with changes" : ""}`] : []
+  const commitText = commit ? [`commit ${commit.hash.slice(0, 10)}${commit.dirty ? ", with changes" : ""}`] : []
   const body = `
 <p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
 <h1>${escapeHtml(run.question)}</h1>
@@ -127,7 +127,7 @@ ${keptSection(run, lines)}
 <h2>The target, greedy</h2>
 <figure class="text"><figcaption>the first prompt of ${escapeHtml(run.conditions.dataset)}, and what the target wrote (marked)</figcaption><p>${escapeHtml(target.sample.prompt)}<mark>${escapeHtml(target.sample.text)}</mark></p></figure>
 <h2>Configuration</h2>
-${list([...made, `run ${run.created.slice(0, 10)}`, `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB`, machine.system, `${machine.device}, products in ${machine.products}`, ...Object.entries(run.versions).map(([k, v]) => `${k} ${v}`)])}
+${list([...commitText, `run ${run.created.slice(0, 10)}`, `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB`, machine.system, `${machine.device}, products in ${machine.products}`, ...Object.entries(run.versions).map(([k, v]) => `${k} ${v}`)])}
 <pre>${escapeHtml(JSON.stringify(run.config, null, 2))}</pre>`
   return page(`${run.name}: ${run.question}`, body)
 }

@@ -1,4 +1,4 @@
-/** Rows as charts draw them: a figure of two seeds is a point, since its interval says how few they are and nothing else. */
+/** Rows as charts draw them: a figure of two seeds is a point, since an interval of two seeds is too wide to compare by. */
 import type { IntervalRecord, RunRecord } from "../record/schema.ts"
 
 const isInterval = (value: object): value is IntervalRecord => "value" in value && "low" in value && "high" in value

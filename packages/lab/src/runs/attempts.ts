@@ -2,7 +2,7 @@
  * The journal of attempts, `attempts.jsonl`: a line when a run begins, when it gets its final name, and when it ends.
  *
  * Lines are only ever added, each by one write, so processes that write at once lose none. It is an index, not the truth:
- * a journal that cannot be read or written stops nothing, it is said and left out.
+ * a journal that cannot be read or written stops nothing: a message says so.
  */
 import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
@@ -38,7 +38,7 @@ const line = type({
   })
 type Line = typeof line.infer
 
-/** An attempt, and the run that it was one at. */
+/** An attempt and its run. */
 export interface Begun {
   readonly beginning: Beginning
   readonly attempt: Attempt
@@ -47,8 +47,8 @@ export interface Begun {
 /** Half a kilobyte an attempt: 64 MB are some 100 000. */
 const most = 64 << 20
 
-/** Characters of a failure's message that are kept. */
-const kept = 2000
+/** The most characters of a failure's message in the journal. */
+const messageLength = 2000
 
 const parsed = (text: string): Line | undefined => {
   try {
@@ -59,27 +59,27 @@ const parsed = (text: string): Line | undefined => {
   }
 }
 
-/** Lines in their order, as what they say together. */
+/** The attempts that the lines of a journal describe, in their order. */
 const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<Begun> => {
   const attempts = new Map<string, Begun>()
-  for (const said of lines) {
-    if (said._tag === "begin") {
-      const { command } = said.beginning
-      // Of one whose end no line tells. A process of another host cannot be asked, and is believed to run.
-      const state = isAlive(said.process) === false ? "stopped" : "running"
-      const attempt = { command, pid: said.process.pid, began: said.at, ended: null, state, message: null } as const
-      attempts.set(said.id, { beginning: said.beginning, attempt })
+  for (const line of lines) {
+    if (line._tag === "begin") {
+      const { command } = line.beginning
+      // The journal has no end of this attempt yet. A process of another host cannot be checked and counts as running.
+      const state = isAlive(line.process) === false ? "stopped" : "running"
+      const attempt = { command, pid: line.process.pid, began: line.at, ended: null, state, message: null } as const
+      attempts.set(line.id, { beginning: line.beginning, attempt })
       continue
     }
-    const own = attempts.get(said.id)
+    const own = attempts.get(line.id)
     if (own === undefined) continue
-    if (said._tag === "finish") {
-      const { at: ended, state, message } = said
-      attempts.set(said.id, { ...own, attempt: { ...own.attempt, ended, state, message } })
+    if (line._tag === "finish") {
+      const { at: ended, state, message } = line
+      attempts.set(line.id, { ...own, attempt: { ...own.attempt, ended, state, message } })
       continue
     }
-    // Earlier attempts that came no further than the first name are attempts at the same run.
-    const { run, directory } = said
+    // Earlier attempts under the provisional name belong to the same run.
+    const { run, directory } = line
     for (const [id, other] of attempts)
       if (other.beginning.directory === own.beginning.directory)
         attempts.set(id, { ...other, beginning: { ...other.beginning, run, directory } })
@@ -99,23 +99,23 @@ export interface Journal {
 /**
  * Opens a journal; a file that is not there is an empty one.
  *
- * @param say is told, once for each cause, what could not be read or written
+ * @param say gets one message for each cause why the journal could not be read or written
  */
 export const openJournal = (file: string, say: (text: string) => void): Journal => {
-  const told = new Set<string>()
+  const reasons = new Set<string>()
   const tell = (what: string, error: unknown) => {
     const met = fileErrorOf(error, file) ?? error
     const text = `the index of runs ${what}: ${met instanceof Error ? met.message : String(met)}`
-    if (!told.has(text)) say(text)
-    told.add(text)
+    if (!reasons.has(text)) say(text)
+    reasons.add(text)
   }
-  const add = (said: Line) => {
+  const add = (line: Line) => {
     try {
       mkdirSync(dirname(file), { recursive: true })
       const fd = openSync(file, "a")
       try {
-        // Begins a line of its own even after one that a full disk cut short.
-        writeSync(fd, `\n${JSON.stringify(said)}\n`)
+        // Begins a new line even after a line that a full disk cut short.
+        writeSync(fd, `\n${JSON.stringify(line)}\n`)
       } finally {
         closeSync(fd)
       }
@@ -129,7 +129,7 @@ export const openJournal = (file: string, say: (text: string) => void): Journal 
         if (!existsSync(file)) return []
         const texts = new TextDecoder().decode(readRegular(file, { most, what: "an index of runs" })).split("\n")
         const lines = texts.flatMap((text) => (text === "" ? [] : [parsed(text)]))
-        const whole = lines.filter((said) => said !== undefined)
+        const whole = lines.filter((line) => line !== undefined)
         const damaged = lines.length - whole.length
         if (damaged > 0)
           tell(
@@ -149,7 +149,13 @@ export const openJournal = (file: string, say: (text: string) => void): Journal 
     },
     rename: (id, { run, directory }) => add({ _tag: "rename", id, run, directory }),
     finish: (id, state, message) =>
-      add({ _tag: "finish", id, at: new Date().toISOString(), state, message: message?.slice(0, kept) ?? null }),
+      add({
+        _tag: "finish",
+        id,
+        at: new Date().toISOString(),
+        state,
+        message: message?.slice(0, messageLength) ?? null,
+      }),
   }
 }
 

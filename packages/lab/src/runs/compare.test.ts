@@ -72,7 +72,7 @@ test("settings are compared path by path, figures arm by arm; those beyond both 
   expect(text).toContain("Only in B: more.")
 })
 
-test("what was measured on other prompts, or on texts of another target, is said", () => {
+test("a comparison notes other prompts, and texts of another target", () => {
   const fewer = written({ data: { dataset: "echo/test", prompts: 5 } })
   const others = written({
     config: { task: { name: "echo", options: { letters: 20 } } },

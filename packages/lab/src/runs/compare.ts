@@ -1,4 +1,4 @@
-/** Two runs side by side: what differs in their settings, in what made them, in their data, and in what came out. */
+/** Compares two runs: settings, code and machine, data, and figures. */
 import type { StudyTable, TableColumn, TableFigure, TableRow } from "../study/table.ts"
 import { type Changed, changedLeaves } from "./leaves.ts"
 import type { WrittenRun } from "./read-run.ts"
@@ -12,7 +12,7 @@ export interface FigurePair {
   readonly b: TableFigure
   /** b - a; null where either has no figure. */
   readonly difference: number | null
-  /** True if the intervals have nothing in common. */
+  /** True if the intervals do not overlap. */
   readonly beyond: boolean
   /** The same, as a finding: a difference beyond what either run knows its own figure by. Never of two seeds. */
   readonly apart: boolean
@@ -24,13 +24,13 @@ export interface SameData {
   readonly prompts: "same" | "prefix" | "other"
   /** True if the target wrote the same texts, as far as the stages' keys say: the greedy and the sampled ones. */
   readonly rollouts: boolean
-  /** Paths of the config by which the prompts are others. */
+  /** Paths of the config that make the prompts differ. */
   readonly reasons: ReadonlyArray<string>
 }
 
 export interface Comparison {
   readonly config: ReadonlyArray<Changed>
-  /** commit, versions.*, machine.*: beside the settings, what the figures were made by. */
+  /** Differences in commit, versions.* and machine.*. */
   readonly madeBy: ReadonlyArray<Changed>
   readonly data: SameData
   readonly figures: ReadonlyArray<FigurePair>
@@ -57,7 +57,7 @@ const sameData = (a: WrittenRun, b: WrittenRun, config: ReadonlyArray<Changed>):
   return { prompts: a.data.prompts === b.data.prompts ? "same" : "prefix", rollouts, reasons }
 }
 
-/** The figure of a cell; none of words, nor where there is no cell. */
+/** The figure of a cell; undefined for words and for a missing cell. */
 const figureAt = ({ cells }: TableRow, { key }: TableColumn): TableFigure => {
   const cell = cells[key]
   return typeof cell === "object" && cell !== null ? cell : nothing
@@ -93,7 +93,7 @@ export const figurePairs = (a: StudyTable, b: StudyTable): ReadonlyArray<FigureP
 export const costPairs = (a: StudyTable, b: StudyTable): ReadonlyArray<FigurePair> =>
   pairsOf(a, b, ({ kind, clock }) => kind === "cost" && !clock)
 
-/** Compares two runs by their records, of whatever versions; of the same study they share tables. */
+/** Compares two runs by their records, of any version. Runs of one study share tables. */
 export const compareRuns = (a: WrittenRun, b: WrittenRun): Comparison => {
   const config = changedLeaves(a.config, b.config, { wholeLists: true })
   const madeBy = changedLeaves(

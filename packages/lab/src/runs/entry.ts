@@ -41,7 +41,7 @@ export interface Attempt {
 /** A run of the list. */
 export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
   readonly state: RunState
-  /** When its record was written; where there is none, when it was last begun. ISO. */
+  /** Time at which its record was written, or, without a record, its last attempt began. ISO. */
   readonly when: string
   /** The column of the first table that lists lead with; null where there is no record (yet). */
   readonly headline: TableColumn | null
@@ -86,7 +86,7 @@ export const summaryOf = ({ directory, written }: Pick<RunFile, "directory" | "w
   }
 }
 
-/** A run from its attempts and its record: a record says more than an attempt that did not come to one. */
+/** A run from its attempts and its record. A record takes precedence over attempts. */
 export const entryOf = (
   summary: Summary | undefined,
   attempts: ReadonlyArray<Attempt>,
@@ -99,7 +99,7 @@ export const entryOf = (
     return { ...summary, state: "running", when: running.began, attempts }
   }
   if (last === undefined || beginning === undefined) return undefined
-  // It came to a record, which is there no more: its folder was deleted.
+  // The run had a record; its folder was deleted.
   if (running === undefined && (last.state === "done" || last.state === "incomplete")) return undefined
   const { command: _, ...rest } = beginning
   return {

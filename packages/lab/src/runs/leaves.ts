@@ -1,6 +1,6 @@
-/** JSON as a flat list of paths and values: what two configs or two records are compared by. */
+/** Flattens JSON into paths and values, by which two configs or two records are compared. */
 
-/** The end of a path: a value that has nothing inside it, an empty list or object included. */
+/** The value at the end of a path: a plain value, or an empty list or object. */
 export type Leaf = string | number | boolean | null | readonly [] | Readonly<Record<string, never>>
 
 type Node = Readonly<Record<string, unknown>>
@@ -14,7 +14,10 @@ const isPlugin = (value: Node): value is { readonly name: string; readonly optio
 /** Fields that tell the members of a list apart, in the order in which they are tried. */
 const labels = ["name", "seed", "gamma", "position", "label", "learningRate"]
 
-/** A name for each member of a list: a field in which all differ (a member more moves no other), else its place. */
+/**
+ * Names list members by a field whose value is unique in the list, so that inserting one does not rename the others. Falls back
+ * to the index.
+ */
 const namesOf = (list: ReadonlyArray<unknown>): ReadonlyArray<string> => {
   const candidates = [...labels.map((label) => [label]), ["a", "b", "measure"]].map((fields) =>
     list.map((member) =>
@@ -68,7 +71,7 @@ export interface Changed {
   readonly b: Leaf | undefined
 }
 
-/** A leaf as people read it: "-" where there is none. */
+/** Formats a leaf; "-" for a missing one. */
 export const writeLeaf = (leaf: Leaf | undefined): string =>
   leaf === undefined ? "-" : typeof leaf === "string" ? leaf : JSON.stringify(leaf)
 

@@ -1,4 +1,4 @@
-/** Where a run writes: never over a record that is published in git. */
+/** The folder of a run's results. It never overwrites a record that git tracks. */
 import { spawnSync } from "node:child_process"
 import { dirname, join } from "node:path"
 

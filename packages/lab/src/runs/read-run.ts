@@ -57,7 +57,7 @@ export interface RunFile {
 /** True of a record that is no distillation's. */
 export const isStudyRecord = (record: RunRecord | StudyRecord): record is StudyRecord => "study" in record
 
-/** The folder of a run: itself, or the one that the run.json named lies in. */
+/** The folder of a run, from its path or that of its run.json. */
 export const runFolder = (path: string): string => resolve(basename(path) === "run.json" ? dirname(path) : path)
 
 /** True if there is a run.json. */
@@ -66,7 +66,7 @@ export const hasRun = (path: string): boolean => {
   return existsSync(file) && statSync(file).isFile()
 }
 
-/** A distillation's record as all records are seen. */
+/** A distillation's record in the form that all studies share. */
 export const writtenDistillation = (record: RunRecord): WrittenRun => ({
   ...record,
   study: "distillation",
@@ -74,7 +74,7 @@ export const writtenDistillation = (record: RunRecord): WrittenRun => ({
   tables: distillationTables(record),
 })
 
-/** A record by its form; the sentence that says what is wrong where it is none. */
+/** Reads a record of any form; a sentence on the fault if it is no record. */
 const recordOf = (json: unknown): Pick<RunFile, "written" | "record"> | string => {
   const header = writtenHeader(json)
   if (header instanceof type.errors) return header.summary

@@ -1,8 +1,8 @@
 /**
- * The runs that there are: what was begun, what runs now, and what came out.
+ * The index of runs: begun, running and ended, with their outcomes.
  *
- * The truth is in the results: each run.json is read when a list is asked for. How attempts went is in a journal beside the
- * store, and only that is lost with it.
+ * Each list reads every run.json in the results. The journal beside the store holds the outcome of attempts, and only that is
+ * lost with it.
  */
 import { existsSync, readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
@@ -20,13 +20,13 @@ export interface Outcome {
   readonly message?: string | undefined
 }
 
-/** A run's name and its folder of results: what rates a tuned run chooses is part of it, and known once they are tried. */
+/** A run's name and its folder of results. Both hold the settings that a search chooses, so they are final only after it. */
 export type RunName = Pick<Beginning, "run" | "directory">
 
 export interface RunStoreService {
   /** Enters a run that begins now in this process; gives its attempt's name. */
   readonly begin: (beginning: Beginning) => Effect.Effect<string>
-  /** Gives an attempt, and earlier ones that came no further than its first name, the name that the run turned out to have. */
+  /** Renames an attempt, and earlier attempts still under the provisional name, once the run's final name is known. */
   readonly rename: (attempt: string, to: RunName) => Effect.Effect<void>
   readonly finish: (attempt: string, outcome: Outcome) => Effect.Effect<void>
   /** All runs, the newest first; of one experiment (slug, number or name) if asked for. */
@@ -62,14 +62,14 @@ const foldersIn = (folder: string): ReadonlyArray<string> => {
 /** The runs of a folder of results: `<slug>/<run>/run.json`. */
 const runsIn = (results: string): ReadonlyArray<string> => foldersIn(resolve(results)).flatMap(foldersIn).filter(hasRun)
 
-/** The summary of a folder's run.json, read anew. */
+/** The summary of a folder's run.json, read again at each call. */
 const summaryIn = (directory: string): Effect.Effect<Summary> =>
   readRun(directory).pipe(
     Effect.map(summaryOf),
     Effect.catch(() => Effect.succeed(unreadable(directory))),
   )
 
-/** A run whose record says nothing: what the names of its folders say. */
+/** A run with an unreadable record, described by the names of its folders. */
 const unreadable = (directory: string): Summary => ({
   directory,
   run: basename(directory),
@@ -84,14 +84,14 @@ const unreadable = (directory: string): Summary => ({
   schema: null,
 })
 
-/** True if a run is of the experiment that people mean by a slug, its number, or its name. */
+/** True if a slug, a number or a name means the experiment of a run. */
 const isOf = ({ experiment }: RunEntry, name: string): boolean =>
   experiment === name || experiment.slice(4) === name || experiment.slice(0, 3) === name
 
 /**
  * The runs of some folders of results, with the journal of a home.
  *
- * @param say is told of a journal that cannot be used; stderr by default
+ * @param say gets a message about a journal that cannot be used; stderr by default
  */
 export const makeRunStore = (
   home: string,
@@ -157,12 +157,12 @@ const outcomeOf = <E>(exit: Exit.Exit<{ readonly incomplete: boolean }, E>): Out
  * Enters a run in the store while `use` makes it, and how it ended: done, incomplete, stopped or failed. Where there is no
  * store (a run made from a program) nothing is entered; the results are found later in any case.
  *
- * @param use is given what to call once the run's final name is known
+ * @param use gets the function to call once the run's final name is known
  */
 export const entered = <A, E, R>(
   beginning: Omit<Beginning, "command">,
   use: (rename: (to: RunName) => Effect.Effect<void>) => Effect.Effect<A, E, R>,
-  isIncomplete: (made: A) => boolean,
+  isIncomplete: (result: A) => boolean,
 ): Effect.Effect<A, E, R> =>
   Effect.gen(function* () {
     const store = yield* Effect.serviceOption(RunStore)
@@ -171,6 +171,6 @@ export const entered = <A, E, R>(
     const attempt = yield* begin({ ...beginning, command: process.argv.slice(2) })
     return yield* Effect.onExit(
       use((to) => rename(attempt, to)),
-      (exit) => finish(attempt, outcomeOf(Exit.map(exit, (made) => ({ incomplete: isIncomplete(made) })))),
+      (exit) => finish(attempt, outcomeOf(Exit.map(exit, (result) => ({ incomplete: isIncomplete(result) })))),
     )
   })

@@ -29,7 +29,7 @@ test("the events of all attempts are there until the stage is whole, whatever be
   expect(readMetrics(directory).length).toBe(3)
 })
 
-test("a stage that writes no metrics of its own has its events as they came", () => {
+test("a stage without a metrics file has its events in their order", () => {
   const directory = folder()
   beginEvents(directory)
   endEvents(directory)

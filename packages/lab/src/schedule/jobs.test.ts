@@ -10,7 +10,7 @@ import { restWaitsFor } from "./order.ts"
 
 const GB = 1e9
 
-test("as many as cores by default; what is asked for is capped by cores and by memory, and the note says by which", () => {
+test("the default is the number of cores; --jobs is capped by cores and by memory, and a note says by which", () => {
   const machine = { cores: 4, memory: 16 * GB }
   expect(allowedJobs(undefined, GB, machine)).toEqual({ jobs: 4 })
   expect(allowedJobs(2, GB, machine)).toEqual({ jobs: 2 })
@@ -30,7 +30,7 @@ test("as many as cores by default; what is asked for is capped by cores and by m
   })
 })
 
-test("what is no number of jobs is refused", async () => {
+test("a value that is no number of jobs is refused", async () => {
   for (const jobs of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 60]) {
     const error = await Effect.runPromise(Effect.flip(askedJobs(jobs)))
     expect(error.message).toContain(`--jobs ${jobs}: expected a whole number from 1 on`)

@@ -10,7 +10,7 @@ import { addEvent, beginEvents, endEvents } from "./events.ts"
 
 /** How the stages of a run are made. */
 export interface Making {
-  /** Made anew, there or not. */
+  /** Compute every stage again, stored or not. */
   readonly fresh: boolean
   /** Written into the manifests of what is made now. */
   readonly versions: Record<string, unknown>

@@ -26,7 +26,7 @@ export interface WorkerProcess {
 const entry = join(import.meta.dir, "worker-main.ts")
 
 /** Characters of a dead worker's stderr that are shown. */
-const kept = 2000
+const outputLength = 2000
 /** A worker that does not end by itself is killed: a stage writes its checkpoint in seconds. */
 const closeSeconds = 60
 
@@ -49,9 +49,9 @@ export const startWorker = (open: Open, threads: number): WorkerProcess => {
   })
   let listener: Listener | undefined
   let over: WorkerDied | undefined
-  let said = ""
+  let output = ""
   child.stderr.on("data", (text) => {
-    said = (said + String(text)).slice(-kept)
+    output = (output + String(text)).slice(-outputLength)
   })
   createInterface({ input: child.stdout }).on("line", (line) => {
     const message = parsed(fromWorker, line)
@@ -61,7 +61,7 @@ export const startWorker = (open: Open, threads: number): WorkerProcess => {
   child.stdin.on("error", () => {}) // it died: `close` says so
   const ended = new Promise<void>((resolve) => {
     const end = (how: string) => {
-      over ??= new WorkerDied({ message: `a worker ${how}${said === "" ? "" : `: ${said.trim()}`}` })
+      over ??= new WorkerDied({ message: `a worker ${how}${output === "" ? "" : `: ${output.trim()}`}` })
       listener?.died(over)
       resolve()
     }

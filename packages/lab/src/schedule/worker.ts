@@ -1,4 +1,4 @@
-/** A worker's side: runs the stages that it is told to by key, and tells what happens. */
+/** The worker's side: runs the stages whose keys it receives, and reports events and results. */
 import type { DataError, Datasets, InvalidInput } from "@winnow/core"
 import { Effect, Exit, Queue } from "effect"
 import type { Progress } from "../progress.ts"
@@ -11,18 +11,18 @@ import { runStage } from "./run-stage.ts"
 /**
  * Runs stages one by one, for ever: who closes the worker interrupts it.
  *
- * @param stages those that are known with what is in the store; asked again where a key is not among them
+ * @param stages gives the stages that the store's content determines; called again for a key that is not among them
  */
 export const serve = <R>(
   stages: Effect.Effect<ReadonlyMap<string, Stage>, InvalidInput | DataError, R>,
   messages: Queue.Queue<Run>,
   send: (message: FromWorker) => void,
 ): Effect.Effect<never, never, R | Datasets | Store | Progress> => {
-  let known: ReadonlyMap<string, Stage> = new Map()
+  let stagesByKey: ReadonlyMap<string, Stage> = new Map()
   const named = (key: string) =>
     Effect.gen(function* () {
-      if (!known.has(key)) known = yield* stages
-      const stage = known.get(key)
+      if (!stagesByKey.has(key)) stagesByKey = yield* stages
+      const stage = stagesByKey.get(key)
       if (stage) return stage
       const message = `a worker has no stage ${key}: were sources changed since the run began? Run the same command again`
       return yield* new StageCrashed({ message })

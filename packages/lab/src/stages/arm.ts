@@ -80,8 +80,8 @@ export const armStage = (
       referenceSignals: signals.reference,
       selection,
     }
-    const asked = usedServices([arm.filter, arm.loss], services)
-    const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
+    const ownServices = usedServices([arm.filter, arm.loss], services)
+    const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "arm",
       label,
@@ -92,13 +92,13 @@ export const armStage = (
         ...(yield* trainingFields(spec)),
         ...(following ? { reference: referenceSpec } : {}),
         ...(cached ? { signals: spec.signals } : {}),
-        ...(asked.length > 0 ? { services: asked } : {}),
+        ...(ownServices.length > 0 ? { services: ownServices } : {}),
       }),
-      inputs: given.map(({ input }) => input),
+      inputs: sources.map(({ input }) => input),
       code: stageCode({
         revisions: ["training"],
         tensors: true,
-        plugins: [arm.filter, arm.loss, ...asked, ...trainingPlugins(arm)],
+        plugins: [arm.filter, arm.loss, ...ownServices, ...trainingPlugins(arm)],
       }),
       seed,
       unit: "steps",
@@ -106,7 +106,7 @@ export const armStage = (
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
-            context.inputs[given.findIndex((g) => g.name === name)]
+            context.inputs[sources.findIndex((g) => g.name === name)]
           const [ofTarget, ofReference] = [artifact("targetSignals"), artifact("referenceSignals")]
           const [textArtifact, targetArtifact, compared] = [
             artifact("data")!,
@@ -150,7 +150,7 @@ export const armStage = (
               })
             return compared && Layer.unwrap(Effect.map(openModel(compared), frozenReference))
           }
-          const layers = layersOf({ target: targetLayer, reference: referenceLayer() }, asked)
+          const layers = layersOf({ target: targetLayer, reference: referenceLayer() }, ownServices)
           return yield* train(context, {
             label,
             model: draft,

@@ -90,7 +90,7 @@ export const filesOfFolder = ({ made }: Artifact["manifest"]): Readonly<Record<s
  * Where a model's weights are: in its artifact, or in the folder that this run names, if that holds what it held when
  * the run began.
  *
- * @error DataError when a file of the folder is another one now, or gone
+ * @error DataError if a file of the folder has changed or is gone
  */
 export const modelDirectory = ({ directory, manifest }: Artifact): Effect.Effect<string, DataError> =>
   Effect.gen(function* () {

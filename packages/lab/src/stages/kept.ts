@@ -47,25 +47,25 @@ export const keptStage = (
       reference: reads("reference", arm.filter) ? (reference ?? start) : undefined,
       greedy,
     }
-    const asked = usedServices([arm.filter, arm.loss], services)
-    const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
+    const ownServices = usedServices([arm.filter, arm.loss], services)
+    const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "kept",
       label: `tokens that ${arm.name} keeps, seed ${seed}`,
       config: {
         ...{ filter: yield* plain(arm.filter), loss: yield* plain(arm.loss), batchSize, steps },
-        ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
+        ...(ownServices.length > 0 ? yield* plainSpec({ services: ownServices }) : {}),
       },
-      inputs: given.map(({ input }) => input),
+      inputs: sources.map(({ input }) => input),
       code: stageCode({
         revisions: ["training", "measuring"],
         tensors: true,
-        plugins: [arm.filter, arm.loss, ...asked],
+        plugins: [arm.filter, arm.loss, ...ownServices],
       }),
       seed,
       run: (context) =>
         Effect.gen(function* () {
-          const artifact = (name: keyof typeof inputs) => context.inputs[given.findIndex((g) => g.name === name)]
+          const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
           const [ofTarget, ofReference] = [artifact("target"), artifact("reference")]
           const models = {
             draft: yield* openModel(artifact("start")!),
@@ -75,7 +75,7 @@ export const keptStage = (
           const { target, reference } = models
           const layers = layersOf(
             { target: target && frozenTarget(target), reference: reference && frozenReference(reference) },
-            asked,
+            ownServices,
           )
           const plugins = [arm.filter, arm.loss] as const
           const built = yield* Layer.build(provideNeeds(armLayer(...plugins), plugins, layers))

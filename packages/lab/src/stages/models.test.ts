@@ -76,7 +76,7 @@ test("a failure is not kept", async () => {
   expect(loads).toEqual(["bad", "bad"])
 })
 
-test("without the layer each scope has a model of its own", async () => {
+test("without the layer each scope has a separate model", async () => {
   const { open } = await Effect.runPromise(Effect.service(Models))
   const message = (await Effect.runPromise(Effect.flip(Effect.scoped(open(artifact("/no/such/folder")))))).message
   expect(message).toContain("/no/such/folder")

@@ -46,8 +46,8 @@ export const openModel = (artifact: Artifact): Effect.Effect<Decoder, StageError
 const idle = "5 seconds"
 
 /**
- * Shares the frozen models of a process. A model is known by its folder and by the hashes of its files, so an artifact that was
- * made anew in its place is another one. All are freed when the layer ends.
+ * Shares the frozen models of a process. A model is identified by its folder and the hashes of its files, so an artifact that
+ * was computed again counts as another model. All are freed when the layer ends.
  *
  * @param load reads the model of a folder; tests count it
  */
@@ -66,7 +66,7 @@ export const sharedModels = (load = loadFrom): Layer.Layer<never> =>
             const directory = yield* modelDirectory(artifact)
             const key = keyOf({ directory, weights: weightsOf(artifact) })
             folders.set(key, directory)
-            // A failure is not kept: the files may be mended.
+            // A failure is not cached: the files may be mended.
             return yield* RcMap.get(models, key).pipe(Effect.tapError(() => RcMap.invalidate(models, key)))
           }),
       }

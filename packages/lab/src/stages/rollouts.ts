@@ -12,7 +12,7 @@ import type { Artifact } from "../store/store.ts"
 import { openModel } from "./models.ts"
 import { openTokenizer, readExamples, readSplit } from "./text.ts"
 
-/** Errors of decoding as values; what is none of ours is a DataError with its text. */
+/** Errors of decoding as values; an unknown error becomes a DataError with its text. */
 export const decodingStep = <A>(what: string, run: (signal: AbortSignal) => Promise<A>) =>
   Effect.tryPromise({
     try: run,

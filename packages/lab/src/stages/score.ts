@@ -8,7 +8,10 @@ import { stageCode } from "../store/code/stage-code.ts"
 import { readRollouts, textsOf } from "./rollouts.ts"
 import { openTokenizer, readExamples } from "./text.ts"
 
-/** A stage of its own, so that another way to judge writes no text anew. Its summary: shares 0 to 1 by way of decoding; null without a judgement. */
+/**
+ * Judges the target's texts in a separate stage, so that a changed judgement does not write them again. Its summary has shares
+ * from 0 to 1 by way of decoding; null without a judgement.
+ */
 export const scoreStage = (
   task: TaskUse,
   { split }: Measure,

@@ -108,7 +108,7 @@ export const selectionStage = (
       target: models.has("target") ? target : undefined,
       reference: models.has("reference") ? reference : undefined,
     }
-    const given = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
+    const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
       kind: "selection",
       label: `examples by ${examples.name}, seed ${seed}`,
@@ -117,7 +117,7 @@ export const selectionStage = (
         ...(ofLoss ? { loss: yield* plain(loss) } : {}),
         ...(asked.length > 0 ? yield* plainSpec({ services: asked }) : {}),
       },
-      inputs: given.map(({ input }) => input),
+      inputs: sources.map(({ input }) => input),
       code: stageCode({
         revisions: ["training"],
         tensors: needs.length > 0,
@@ -128,7 +128,7 @@ export const selectionStage = (
       work: { flops: passFlops(needs, comparesToTarget, sizes, architectures) },
       run: (context) =>
         Effect.gen(function* () {
-          const artifact = (name: keyof typeof inputs) => context.inputs[given.findIndex((g) => g.name === name)]
+          const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
           const text = yield* readSplit(artifact("data")!, "train")
           const E = text.examples.length
           const { sums, filter, of } = collector(needs, E)

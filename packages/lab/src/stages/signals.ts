@@ -55,7 +55,7 @@ const dataOf = ({ manifest }: Artifact) => {
   }
 }
 
-/** The size of a cache as text, told before anything is written. */
+/** The size of a cache as text, for a note before anything is written. */
 export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: SignalsSize): string => {
   const gibibytes = (b: number) => (b < 2 ** 30 ? `${(b / 2 ** 20).toFixed(1)} MiB` : `${(b / 2 ** 30).toFixed(1)} GiB`)
   const rest = bytesLeft < bytes ? `, ${gibibytes(bytesLeft)} of it still to be written` : ""
@@ -151,10 +151,10 @@ export const targetSignalsStage = (
 /** The settings of the reference's losses, beside the reference itself. */
 export interface ReferenceSignals {
   readonly statistics: ReadonlyArray<ReferenceStatistic>
-  /** The arm's loss, and the form in which it sees the target: for `referenceLoss_N`, and else of no account. */
+  /** Loss and target form. Only used when `referenceLoss_N` is requested. */
   readonly loss: LossUse<unknown>
   readonly form: CachedForm | "live"
-  /** Services that the loss asks for; as `loss`. */
+  /** Services that the loss asks for. Only used when `referenceLoss_N` is requested. */
   readonly services: ReadonlyArray<ServiceUse>
 }
 
@@ -273,7 +273,7 @@ const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
     catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause), cause })),
   })
 
-/** The sources of this run's signals: a cache of something else is refused. */
+/** The sources that this run's signals must have. A cache made from others is refused. */
 export interface SignalsOf {
   /** undefined where nothing reads the target. */
   readonly target: Artifact | undefined

@@ -91,7 +91,7 @@ const layersStage = (label: string, { layers }: LayersStart, architecture: Archi
  *
  * @param place.name of the model in labels and errors: "target", "draft start"
  * @param place.label of the stage that has the start as training found it: "draft start, seed 1"
- * @param place.seed of a start that has none of its own
+ * @param place.seed the seed of a start that names none
  */
 export const begunStage = (
   start: OwnStart,

@@ -62,7 +62,7 @@ test("text that spells a special token is text, or the token where the experimen
   expect(keys.size).toBe(2)
 })
 
-test("text that no tokenizer can be trained on is the task's fault, said as such", async () => {
+test("text that no tokenizer can be trained on is reported as the task's fault", async () => {
   const stage = await tokenizerOf(bpe({ vocabulary: 300 }), text([{ prompt: "", answer: "" }]))
   await expect(made(stage)).rejects.toThrow("BPE training: the texts are empty")
 })

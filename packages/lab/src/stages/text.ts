@@ -48,7 +48,7 @@ export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stag
         config: {
           kind: "file",
           sha256: yield* fileHash(file),
-          // Says which token ends a text, so it counts as much.
+          // The file names the token that ends a text, so its bytes count too.
           configSha256: existsSync(beside) ? yield* fileHash(beside) : null,
           ...(spec.eos !== undefined && { eos: spec.eos }),
         },
@@ -82,7 +82,7 @@ export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stag
     })
   })
 
-/** The error that says why there is no tokenizer; another one is thrown on. */
+/** Turns a tokenizer's error into a value; any other error is thrown again. */
 const refusal = (error: unknown): InvalidInput | DataError => {
   if (error instanceof InvalidInput || error instanceof DataError) return error
   throw error

@@ -66,7 +66,7 @@ export const trainedModel = (
 }
 
 /**
- * Saves what was trained: the whole model, and adapters alone in a folder of their own.
+ * Saves a trained model whole; its adapters are also saved alone, in a separate folder.
  *
  * The model is merged, so every later stage and every export opens it as any other; the adapters are small, and `peft` puts
  * them on the start that they were trained on.

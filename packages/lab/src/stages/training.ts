@@ -124,7 +124,7 @@ const compactEvents = (directory: string): void => {
   let lines: Array<TrainEvent> = []
   for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
     if (event._tag === "head") {
-      // An attempt that had written no checkpoint begins again at step 0, without a word.
+      // An attempt without a checkpoint begins again at step 0 and writes no event about it.
       if (event.step === 0) lines = []
       else if (lines.some(({ _tag }) => _tag === "head")) continue
     } else if (event._tag === "resumed") lines = lines.filter((e) => e._tag !== "note" && e.step <= event.step)

@@ -1,4 +1,4 @@
-/** How good a draft of a search is on the validation split, by the measure of the search. */
+/** Scores a draft of a search on the validation split, by the measure of the search. */
 
 import type { InvalidInput, MeasureUse } from "@winnow/core"
 import { estimateAcceptance, greedyPass, passOptions, sampledPass, teacherForced } from "@winnow/decoding"

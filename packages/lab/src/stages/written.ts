@@ -1,8 +1,8 @@
 /**
  * Text that a model writes after training prompts, as a split that a training reads: each text up to its end.
  *
- * Prompts are taken in portions, each a file of the attempt's own: a stage that is stopped goes on with the next one, and
- * has the same tokens.
+ * Prompts are written in portions, each a file of the attempt. A stopped stage goes on with the next portion and has the same
+ * tokens.
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -36,7 +36,7 @@ const writePortion = (file: string, rollouts: ReadonlyArray<Rollout>): void => {
 /**
  * A portion of an earlier attempt; undefined where it is not there, or damaged: it is then written again.
  *
- * @param onDamage told of a damaged one
+ * @param onDamage gets the reason why a portion is damaged
  */
 const readPortion = (file: string, onDamage: (text: string) => void): ReadonlyArray<Rollout> | undefined => {
   if (!existsSync(file)) return undefined
@@ -47,7 +47,7 @@ const readPortion = (file: string, onDamage: (text: string) => void): ReadonlyAr
   return undefined
 }
 
-/** How a written text is not one to train on; undefined where it is. */
+/** The reason to leave out a written text; undefined if it can be trained on. */
 const faultOf = (
   { prompt, tokens, finish }: Rollout,
   limits: { readonly maxLength: number; readonly vocabularySize: number },

@@ -1,4 +1,4 @@
-/** Figures of a run with their intervals, and paired differences: in the closed form of numerics, `crossed.ts`. */
+/** Intervals of a run's figures and of paired differences, in the closed form of `crossed.ts` in numerics. */
 import { type Estimate, estimateOf } from "@winnow/numerics"
 import type { Sample } from "./sample.ts"
 

@@ -28,15 +28,15 @@ const sampleOf = <A>(
     throw new RangeError(
       `${lengths.length} seeds with ${lengths.join(", ")} prompts; expected a seed or more, all with the same prompts`,
     )
-  const known = new Map<string, Influence>()
+  const memo = new Map<string, Influence>()
   return {
     prompts: lengths[0]!,
     seeds: [...data.keys()],
     of: (seeds) => {
       const name = seeds.join()
-      const found = known.get(name) ?? influence(seeds.map((seed) => data.get(seed)!))
-      known.set(name, found)
-      return found
+      const result = memo.get(name) ?? influence(seeds.map((seed) => data.get(seed)!))
+      memo.set(name, result)
+      return result
     },
   }
 }

@@ -1,4 +1,4 @@
-/** Long work on files as an effect that Ctrl-C is heard in: it rests between pieces. */
+/** Long work on files as an effect that Ctrl-C can interrupt between two pieces. */
 import { Effect } from "effect"
 
 /** Longest time at a stretch, in ms, if a piece is shorter than that. */
@@ -7,7 +7,7 @@ const stretch = 50
 /**
  * Runs pieces to their end; an interrupt ends them at the next piece.
  *
- * @param refusal the error of what a piece throws; thrown on where it throws itself
+ * @param refusal maps what a piece throws to an error; if it throws itself, that is thrown
  */
 export const inPieces = <A, E = never>(
   pieces: () => Generator<void, A>,

@@ -4,8 +4,8 @@ import { sha256 } from "@winnow/files"
 /**
  * JSON with sorted keys and without undefined fields.
  *
- * @error Error (thrown) for what JSON has no form for: functions, NaN, infinities, class instances. A key that lost
- * a setting without a word would give one artifact for two.
+ * @error Error (thrown) for values without a JSON form: functions, NaN, infinities, class instances. A key that
+ * silently lost a setting would give two experiments one artifact.
  */
 export const canonicalJson = (value: unknown, at = "$"): string => {
   if (value === null || typeof value === "boolean" || typeof value === "string") return JSON.stringify(value)

@@ -38,7 +38,7 @@ export const sealed = (manifest: Omit<Manifest, "self">): Manifest => {
 /** Training events hold times of the clock: two makings of one artifact differ in them alone. */
 const timed = new Set(["metrics.jsonl"])
 
-/** A hash of an artifact's bytes, or of a part's, which what is computed from it is bound to. */
+/** A hash of the bytes of an artifact or of its part. Artifacts that are computed from it hold this hash. */
 export const digestOf = ({ files }: Manifest, part?: string): string => {
   const counts = ({ path }: { readonly path: string }) =>
     !timed.has(path) && (part === undefined || path.startsWith(`${part}.`))

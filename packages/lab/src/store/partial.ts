@@ -1,7 +1,6 @@
 /**
- * The folder that a stage fills: `<key>.partial`. An attempt's own files, to go on from after a stop, never get into
- * the artifact: checkpoints, names that begin with a dot, and `.tmp` files that a killed process did not come to
- * rename.
+ * The folder that a stage fills: `<key>.partial`. Files used only to resume (checkpoints, names that begin with a dot,
+ * `.tmp` files of a killed process) are removed before the folder becomes an artifact.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { join, relative, sep } from "node:path"
@@ -26,30 +25,30 @@ const filesUnder = (folder: string, under: string): ReadonlyArray<string> =>
     return entry.isDirectory() ? filesUnder(path, under) : [relative(under, path)]
   })
 
-/** Files of the artifact to be, by their path in the folder; its manifest aside. */
+/** Files of the future artifact, by their path in the folder, without the manifest. */
 export const artifactFiles = (partial: string): ReadonlyArray<string> =>
   filesUnder(partial, partial)
     .filter((path) => !isOwn(path.split(sep)[0]!) && !isTemporary(path) && path !== "manifest.json")
     .toSorted()
 
-/** Removes what is an attempt's own, once the rest is whole. */
+/** Removes the files that are used only to resume, once the rest is whole. */
 export const removeOwn = (partial: string): void => {
   for (const name of readdirSync(partial).filter(isOwn)) rmSync(join(partial, name), { recursive: true, force: true })
 }
 
-/** Removes what a killed attempt was writing. */
+/** Removes half-written files of a killed attempt. */
 export const removeTemporary = (partial: string): void => {
   for (const path of filesUnder(partial, partial).filter(isTemporary)) rmSync(join(partial, path), { force: true })
 }
 
-/** The inputs of the attempts so far: others begin anew. */
+/** The file that names the inputs of the attempts so far. An attempt with other inputs begins again. */
 const inputsFile = ".inputs"
 
 /**
  * Begins an attempt: what earlier attempts computed from other inputs is removed.
  *
  * @param inputs a text that differs where an input's bytes do
- * @returns true if a checkpoint was removed so
+ * @returns true if it removed a checkpoint
  */
 export const beginAttempt = (partial: string, inputs: string): boolean => {
   const file = join(partial, inputsFile)

@@ -124,12 +124,12 @@ test("what a stopped attempt computed from other bytes of its inputs is not gone
   expect(await attempt([one])).toEqual([checkpoints])
   expect(notes).toEqual([])
   expect(await attempt([other])).toEqual([])
-  expect(notes).toEqual([expect.stringContaining("begins anew: what a stopped attempt left is of other bytes")])
+  expect(notes).toEqual([expect.stringContaining("begins again: a stopped attempt read other bytes")])
   expect(await attempt([other])).toEqual([checkpoints])
   expect(notes.length).toBe(1)
 })
 
-test("a damaged artifact is made anew, and so is one when asked for afresh", async () => {
+test("a damaged artifact is computed again, and so is one with `fresh`", async () => {
   const store = makeStore(home())
   const runs: Array<string> = []
   const { directory } = await Effect.runPromise(store.obtain(making("hello", runs)))
@@ -256,7 +256,7 @@ const another = (text: string): Making<never, never> => ({
   key: keyOf({ text }),
 })
 
-test("artifacts whose folders were exchanged are computed anew, and said", async () => {
+test("artifacts whose folders were exchanged are computed again, with a note", async () => {
   const store = makeStore(home())
   const [one, two] = [
     await Effect.runPromise(store.obtain(another("one"))),
@@ -270,7 +270,7 @@ test("artifacts whose folders were exchanged are computed anew, and said", async
   const notes: Array<string> = []
   const again = await Effect.runPromise(store.obtain({ ...another("one"), onNote: (text) => notes.push(text) }))
   expect([again.reused, readFileSync(join(again.directory, "text"), "utf8")]).toEqual([false, "one"])
-  expect(notes).toEqual([expect.stringContaining("is computed anew")])
+  expect(notes).toEqual([expect.stringContaining("is computed again")])
 })
 
 test("a manifest that was changed by hand is no manifest", async () => {
@@ -293,7 +293,7 @@ test("a manifest that was changed by hand is no manifest", async () => {
   expect(store.find("fake", key)!.manifest.summary).toEqual({ length: 5 })
 })
 
-test("an artifact is bound to the bytes of its inputs: computed anew where an input has others", async () => {
+test("an artifact is bound to the bytes of its inputs: computed again where an input has others", async () => {
   const store = makeStore(home())
   const before = await Effect.runPromise(store.obtain(making("hello", [])))
   const runs: Array<string> = []

@@ -56,24 +56,24 @@ export interface Part {
   readonly key: string
 }
 
-/** How an artifact is made: fills `directory`, which may hold what an earlier, stopped attempt left. */
+/** Makes an artifact: fills `directory`, which may hold files of an earlier, stopped attempt. */
 export interface Making<E, R> {
   readonly stage: string
   readonly key: string
   /** `keyOf(made)` is the key. */
   readonly made: Record<string, unknown>
-  /** The artifacts that it is computed from: one that is there, but was computed from other bytes, is made anew. */
+  /** The artifacts that it is computed from. A stored artifact that read other bytes of them is computed again. */
   readonly inputs?: ReadonlyArray<Artifact>
   readonly versions: Record<string, unknown>
-  /** Makes it anew even if it is there. */
+  /** Computes the artifact again even if the store has it. */
   readonly fresh?: boolean
   readonly onWait?: (holder: string) => void
-  /** Told why an artifact that is there is made anew. */
+  /** Gets the reason why a stored artifact is computed again. */
   readonly onNote?: (text: string) => void
   readonly run: (directory: string) => Effect.Effect<Record<string, unknown>, E, R>
 }
 
-/** A folder of the store as it is found. */
+/** The state of a folder in the store. */
 type Found =
   | { readonly _tag: "none" }
   | { readonly _tag: "damaged"; readonly why: string }
@@ -98,7 +98,7 @@ const boundTo = (inputs: ReadonlyArray<Artifact>): Manifest["inputs"] =>
     digest: digestOf(manifest, part?.name),
   }))
 
-/** Why an artifact is not of the inputs that are there; undefined if it is. */
+/** The reason why an artifact does not fit the stored inputs; undefined if it fits. */
 const otherInput = ({ inputs: before }: Manifest, now: Manifest["inputs"]): string | undefined => {
   const at = now.findIndex(({ digest }, i) => before[i]?.digest !== digest)
   return at < 0 ? undefined : `it was computed from other bytes of ${now[at]!.stage} ${shortKey(now[at]!.key)}`
@@ -132,11 +132,11 @@ export interface StoreService {
   /** The folder that the store was made for: artifacts and locks are in it. */
   readonly home: string
   readonly root: string
-  /** A small artifact that is there, looked at at once: one of gigabytes would keep Ctrl-C waiting, see `seek`. */
+  /** Finds a stored artifact and checks it in one piece. For small artifacts: gigabytes would block Ctrl-C, see `seek`. */
   readonly find: (stage: string, key: string) => Artifact | undefined
-  /** An artifact that is there, without making it; given its inputs, only one that was computed from these bytes. */
+  /** Finds a stored artifact, and never makes one. With `inputs`, only one that was computed from these bytes. */
   readonly seek: (stage: string, key: string, inputs?: ReadonlyArray<Artifact>) => Effect.Effect<Artifact | undefined>
-  /** Why an artifact that is there cannot be used; undefined where it can, or nothing is there. */
+  /** The reason why a stored artifact cannot be used; undefined if it can, or if the store has none. */
   readonly damage: (stage: string, key: string) => string | undefined
   /** All artifacts of a stage by their manifests, their files unverified: for estimates. */
   readonly manifests: (stage: string) => ReadonlyArray<Manifest>
@@ -173,7 +173,7 @@ export const makeStore = (home: string): StoreService => {
   const at = (stage: string, key: string) => join(root, stage, key)
   const memoryOf = (stage: string, key: string) => join(home, "hashes", `${stage}-${key}.json`)
   const lookAt = (stage: string, key: string) => look(at(stage, key), key, memoryOf(stage, key))
-  /** The artifact that can be used, if there is one; `onNote` is told of one that cannot. */
+  /** The usable artifact, if the store has one; `onNote` gets the reason why one cannot be used. */
   function* usable(
     stage: string,
     key: string,
@@ -185,7 +185,7 @@ export const makeStore = (home: string): StoreService => {
     const whole = found._tag === "whole"
     const why = whole ? inputs && otherInput(found.artifact.manifest, boundTo(inputs)) : found.why
     if (whole && why === undefined) return { ...found.artifact, reused: true }
-    onNote?.(`the artifact ${stage} ${shortKey(key)} is computed anew: ${why}`)
+    onNote?.(`the artifact ${stage} ${shortKey(key)} is computed again: ${why}`)
     return undefined
   }
 
@@ -201,13 +201,13 @@ export const makeStore = (home: string): StoreService => {
         removeDiscarded(directory)
         removeTemporary(partial)
       })
-      /** The folder under the key, damaged or to be made anew, stays there until the new artifact is whole. */
+      /** The folder under the key stays there, damaged or outdated, until the new artifact is whole. */
       const place = () => {
         removeOwn(partial)
         rmSync(memoryOf(stage, key), { force: true })
         placeFolder(partial, directory)
       }
-      // An attempt that was killed after its manifest was written lacks its place alone.
+      // An attempt was killed after it wrote its manifest: only the rename into place is missing.
       const left = existsSync(join(partial, "manifest.json"))
         ? yield* inPieces(() => look(partial, key, `${memoryOf(stage, key)}.partial`))
         : undefined
@@ -218,7 +218,7 @@ export const makeStore = (home: string): StoreService => {
         return { ...whole, directory, reused: false }
       }
       const lost = yield* io(label, () => beginAttempt(partial, JSON.stringify(boundTo(inputs))))
-      if (lost) making.onNote?.(`${label} begins anew: what a stopped attempt left is of other bytes of its inputs`)
+      if (lost) making.onNote?.(`${label} begins again: a stopped attempt read other bytes of its inputs`)
       const before = yield* io(label, () => secondsSpent(partial))
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000
@@ -240,7 +240,7 @@ export const makeStore = (home: string): StoreService => {
           summary,
           files,
         })
-        // Before what the attempt could go on from is removed: a kill between the two costs nothing.
+        // The manifest is written before the checkpoints are removed, so a kill in between costs nothing.
         writeWhole(join(partial, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`)
         syncPath(partial)
         place()

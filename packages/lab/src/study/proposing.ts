@@ -31,19 +31,19 @@ const written = ({ value, low, high }: ProposerFigure): string =>
 const reportOf = (use: ProposerUse, run: RunRecord, findings: ReadonlyArray<StudyFinding>): StudyReport => {
   const arms = armsOf(run)
   const { gamma } = run.conditions
-  const found = findings.find(({ of }) => of === "proposer")?.summary as ProposerSummary | undefined
-  const proposerRows = found
+  const summary = findings.find(({ of }) => of === "proposer")?.summary as ProposerSummary | undefined
+  const proposerRows = summary
     ? [
         {
           name: use.name,
           context: false,
           cells: {
-            tau: ofProposer(found.blockEfficiency),
-            acceptance: ofProposer(found.greedyAcceptance),
-            expected: ofProposer(found.expectedAcceptance),
-            sampledTau: ofProposer(found.sampledBlockEfficiency),
-            mbsu: ofProposer(found.blockEfficiency, mbsu(1, gamma, found.parameterRatio)),
-            speedup: ofProposer(found.speedup),
+            tau: ofProposer(summary.blockEfficiency),
+            acceptance: ofProposer(summary.greedyAcceptance),
+            expected: ofProposer(summary.expectedAcceptance),
+            sampledTau: ofProposer(summary.sampledBlockEfficiency),
+            mbsu: ofProposer(summary.blockEfficiency, mbsu(1, gamma, summary.parameterRatio)),
+            speedup: ofProposer(summary.speedup),
           },
         },
       ]
@@ -87,15 +87,15 @@ const reportOf = (use: ProposerUse, run: RunRecord, findings: ReadonlyArray<Stud
   const trained = (of: (row: RowRecord) => ProposerFigure) =>
     best === undefined ? "no draft was trained" : `${best.name} ${written(of(best))}`
   const verdict =
-    found === undefined
+    summary === undefined
       ? `${use.name} was not measured.`
-      : `${use.name} gives ${written(found.blockEfficiency)} tokens a target call at gamma ${gamma}, ${trained(({ tau }) => tau)}, on this target's greedy texts.`
+      : `${use.name} gives ${written(summary.blockEfficiency)} tokens a target call at gamma ${gamma}, ${trained(({ tau }) => tau)}, on this target's greedy texts.`
   const conclusions =
-    found === undefined
+    summary === undefined
       ? []
       : [
-          `Against the clock ${found.speedup ? written(found.speedup) : "undefined"} times the target alone, ${trained(({ speedup }) => speedup)}.`,
-          `${found.identical} of ${found.timed} timed texts of ${use.name} are the target's own.`,
+          `Against the clock ${summary.speedup ? written(summary.speedup) : "undefined"} times the target alone, ${trained(({ speedup }) => speedup)}.`,
+          `${summary.identical} of ${summary.timed} timed texts of ${use.name} are the target's own.`,
         ]
   return { verdict, conclusions, tables: [table] }
 }

@@ -1,5 +1,5 @@
 /**
- * A study: the question that a run asks of its drafts, with stages of its own and the tables that its record leads with.
+ * A study: the question that a run asks of its drafts, with additional stages, and tables that come first in its record.
  *
  * Every run trains and measures its arms by the same stages, store, launchers and statistics. An experiment without a
  * study is a distillation: its tables are acceptance, cost and differences. A study adds stages (a score of each start)
@@ -74,7 +74,7 @@ export interface StudyInstance {
 
 export type StudyUse = Use<"study", StudyInstance>
 
-/** Defines a study: a plugin of its own, with a schema of its config. */
+/** Defines a study: a plugin with a schema of its config. */
 export const defineStudy = <const O extends Type>(spec: {
   readonly name: string
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */

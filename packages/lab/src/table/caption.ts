@@ -39,13 +39,13 @@ const budgetLine = (run: RunRecord): string => {
   return `${what} All arms together range over ${(most / least).toFixed(1)} times the FLOPs: rows are not to be compared at face value.`
 }
 
-/** Examples that nothing was trained or measured on; none of it where none were left out. */
+/** A line on the examples that were left out; no line if there are none. */
 const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyArray<string> =>
   dropped.train === 0 && dropped.measured === 0
     ? []
     : [`Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`]
 
-/** The drafts of which a part was trained; no line where all of each was. */
+/** A line on the drafts that were trained in part; no line if all parameters of each were trained. */
 const partLine = ({ rows, draftParameters }: RunRecord): ReadonlyArray<string> => {
   const parts = rows.flatMap(({ name, budget }) => {
     const count = budget[0]?.arm.trainedParameters
@@ -83,7 +83,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   ].filter((line) => line !== "")
 }
 
-/** The rows that are missing, and how to go on; no line where none is. */
+/** A line on missing rows and how to go on; no line if no row is missing. */
 export const missingLines = (run: RunRecord): ReadonlyArray<string> => {
   if (run.missing.length === 0) return []
   const lines = run.missing.map(

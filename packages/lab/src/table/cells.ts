@@ -20,7 +20,7 @@ export const writeNumber = (x: number, { style }: Pick<TableColumn, "style">): s
   return style === "whole" ? String(Math.round(x)) : String(x)
 }
 
-/** "12 / 30": a cost, and after a stroke all with what it depends on; once where they are written alike. */
+/** "12 / 30": a cost, then the cost with everything that it depends on; one number if both are written alike. */
 const writeCost = ({ value, all }: TableFigure, column: TableColumn): string => {
   const own = writeNumber(value!, column)
   const whole = all === undefined ? own : writeNumber(all, column)
@@ -33,7 +33,7 @@ const writeRange = ({ value, low, high }: TableFigure, column: TableColumn): str
   return `${writeNumber(value!, column)} [${end(low)}, ${end(high)}]`
 }
 
-/** A cell as tables write it: "62.1 ± 1.3"; "-" where there is none. */
+/** A cell as tables write it: "62.1 ± 1.3"; "-" for a missing one. */
 export const writeCell = (cell: TableCell | undefined, column: TableColumn): string => {
   if (cell === null || cell === undefined) return "-"
   if (typeof cell === "string") return cell

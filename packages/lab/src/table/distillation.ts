@@ -5,7 +5,7 @@ import type { Budget, IntervalRecord, RowRecord, RunRecord, TotalBudget } from "
 import { column, type StudyTable, type TableCell, type TableColumn, type TableFigure } from "../study/table.ts"
 
 /** A column, and its cell of a row. */
-interface Told {
+interface Entry {
   readonly column: TableColumn
   readonly cell: (row: RowRecord, run: RunRecord) => TableCell
 }
@@ -13,7 +13,7 @@ interface Told {
 const tableOf = (
   base: Pick<StudyTable, "name" | "title">,
   run: RunRecord,
-  columns: ReadonlyArray<Told>,
+  columns: ReadonlyArray<Entry>,
   rows = run.rows,
 ): StudyTable => ({
   ...base,
@@ -27,7 +27,7 @@ const tableOf = (
   })),
 })
 
-const told = (column: TableColumn, cell: Told["cell"]): Told => ({ column, cell })
+const entry = (column: TableColumn, cell: Entry["cell"]): Entry => ({ column, cell })
 
 const figure = ({ value, low, high, seeds }: IntervalRecord): TableFigure => ({ value, low, high, seeds })
 const number = (value: number | null): TableFigure => ({ value })
@@ -35,25 +35,25 @@ const number = (value: number | null): TableFigure => ({ value })
 const share = { style: "percent", unit: "%", direction: "higher" } as const
 const tokens = { unit: "tokens", direction: "higher" } as const
 
-const acceptance = ({ conditions }: RunRecord): ReadonlyArray<Told> => [
-  told(column("greedyAcceptance", "greedy %", { ...share, name: "greedy acceptance" }), (r) =>
+const acceptance = ({ conditions }: RunRecord): ReadonlyArray<Entry> => [
+  entry(column("greedyAcceptance", "greedy %", { ...share, name: "greedy acceptance" }), (r) =>
     figure(r.greedyAcceptance),
   ),
-  told(column("byPrompt", "by prompt %", { ...share, name: "greedy acceptance by prompt" }), (r) =>
+  entry(column("byPrompt", "by prompt %", { ...share, name: "greedy acceptance by prompt" }), (r) =>
     figure(r.perPrompt.greedyAcceptance),
   ),
-  told(column("expectedAcceptance", "expected %", { ...share, name: "expected acceptance" }), (r) =>
+  entry(column("expectedAcceptance", "expected %", { ...share, name: "expected acceptance" }), (r) =>
     figure(r.expectedAcceptance),
   ),
-  told(column("tau", `tau (g=${conditions.gamma})`, { ...tokens, name: "tau" }), (r) => figure(r.tau)),
-  told(column("sampledTau", "tau sampled", tokens), (r) => figure(r.sampledTau)),
-  told(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
-  told(column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }), (r) =>
+  entry(column("tau", `tau (g=${conditions.gamma})`, { ...tokens, name: "tau" }), (r) => figure(r.tau)),
+  entry(column("sampledTau", "tau sampled", tokens), (r) => figure(r.sampledTau)),
+  entry(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
+  entry(column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }), (r) =>
     figure(r.draftKl),
   ),
-  told(column("speedup", "speed-up", { direction: "higher", clock: true }), (r) => figure(r.speedup)),
-  told(column("seeds", "seeds", { kind: "cost", style: "whole" }), (r) => number(r.seeds.length)),
-  told(column("flopsAll", "FLOPs, all", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
+  entry(column("speedup", "speed-up", { direction: "higher", clock: true }), (r) => figure(r.speedup)),
+  entry(column("seeds", "seeds", { kind: "cost", style: "whole" }), (r) => number(r.seeds.length)),
+  entry(column("flopsAll", "FLOPs, all", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
     number(meanTotal(r, "flops")),
   ),
 ]
@@ -71,33 +71,33 @@ const mean = (row: RowRecord, of: (b: Budget) => number): number =>
 
 /** Passes over the training text: of the arm, the mean over seeds; null of another text. */
 const passes = ({ budget }: RowRecord): number | null => {
-  const known = budget.flatMap(({ arm }) => arm.passes ?? [])
-  return known.length === 0 ? null : known.reduce((a, b) => a + b, 0) / known.length
+  const counts = budget.flatMap(({ arm }) => arm.passes ?? [])
+  return counts.length === 0 ? null : counts.reduce((a, b) => a + b, 0) / counts.length
 }
 
 /** The arm's own cost, and all with its reference and caches. */
 const ownAndAll =
-  (of: keyof TotalBudget): Told["cell"] =>
+  (of: keyof TotalBudget): Entry["cell"] =>
   (row) => ({ value: mean(row, (b) => b[of]), all: meanTotal(row, of) })
 
 const spent = { kind: "cost", direction: "lower" } as const
 
-const cost: ReadonlyArray<Told> = [
-  told(column("filter", "filter", { kind: "text" }), (r) => plugin(r.filter)),
-  told(column("loss", "loss", { kind: "text" }), (r) => plugin(r.loss)),
-  told(column("rate", "rate", { kind: "cost", style: "exact", name: "learning rate" }), (r) => number(r.learningRate)),
-  told(column("steps", "steps / all", { ...spent, style: "whole", name: "steps" }), ownAndAll("steps")),
-  told(column("passes", "passes", spent), (r) => number(passes(r))),
-  told(
+const cost: ReadonlyArray<Entry> = [
+  entry(column("filter", "filter", { kind: "text" }), (r) => plugin(r.filter)),
+  entry(column("loss", "loss", { kind: "text" }), (r) => plugin(r.loss)),
+  entry(column("rate", "rate", { kind: "cost", style: "exact", name: "learning rate" }), (r) => number(r.learningRate)),
+  entry(column("steps", "steps / all", { ...spent, style: "whole", name: "steps" }), ownAndAll("steps")),
+  entry(column("passes", "passes", spent), (r) => number(passes(r))),
+  entry(
     column("tokensTrained", "trained / all", { ...spent, style: "short", unit: "tokens", name: "tokens trained" }),
     ownAndAll("tokensTrained"),
   ),
-  told(
+  entry(
     column("tokensSeen", "seen / all", { ...spent, style: "short", unit: "tokens", name: "tokens seen" }),
     ownAndAll("tokensSeen"),
   ),
-  told(column("flops", "FLOPs / all", { ...spent, style: "short", unit: "FLOPs", name: "FLOPs" }), ownAndAll("flops")),
-  told(
+  entry(column("flops", "FLOPs / all", { ...spent, style: "short", unit: "FLOPs", name: "FLOPs" }), ownAndAll("flops")),
+  entry(
     column("seconds", "seconds / all", { ...spent, style: "seconds", unit: "seconds", name: "seconds", clock: true }),
     ownAndAll("seconds"),
   ),
@@ -107,45 +107,45 @@ type Timing = NonNullable<RowRecord["seeds"][number]["timing"]>
 
 /** The middle of the timed seeds, and the lowest and highest of them: what the clock and the weights change together. */
 const ofSeeds =
-  (of: (timing: Timing) => number): Told["cell"] =>
+  (of: (timing: Timing) => number): Entry["cell"] =>
   ({ seeds }) => {
-    const found = seeds.flatMap(({ timing }) => (timing ? [of(timing)] : [])).toSorted((a, b) => a - b)
-    return found.length === 0 ? null : { value: median(found), low: found[0]!, high: found.at(-1)! }
+    const values = seeds.flatMap(({ timing }) => (timing ? [of(timing)] : [])).toSorted((a, b) => a - b)
+    return values.length === 0 ? null : { value: median(values), low: values[0]!, high: values.at(-1)! }
   }
 
 const clocked = { kind: "range", clock: true } as const
 const micro = { ...clocked, style: "whole", unit: "microseconds", direction: "lower" } as const
 
-const time = ({ conditions }: RunRecord): ReadonlyArray<Told> => [
-  told(
+const time = ({ conditions }: RunRecord): ReadonlyArray<Entry> => [
+  entry(
     column("draftCall", "T draft, us", micro),
     ofSeeds(({ secondsPerCall: s }) => 1e6 * s.draft),
   ),
-  told(
+  entry(
     column("targetCall", "T target, us", micro),
     ofSeeds(({ secondsPerCall: s }) => 1e6 * s.target),
   ),
-  told(
+  entry(
     column("verifyCall", `T verify ${conditions.gamma + 1}, us`, micro),
     ofSeeds(({ secondsPerCall: s }) => 1e6 * s.verify),
   ),
-  told(
+  entry(
     column("tau", "tau", { ...clocked, ...tokens }),
     ofSeeds(({ blockEfficiency }) => blockEfficiency),
   ),
-  told(
+  entry(
     column("predicted", "predicted", clocked),
     ofSeeds(({ predicted }) => predicted),
   ),
-  told(
+  entry(
     column("predictedFromVerify", "by T verify", clocked),
     ofSeeds(({ predictedFromVerify }) => predictedFromVerify),
   ),
-  told(
+  entry(
     column("measured", "measured", { ...clocked, direction: "higher" }),
     ofSeeds(({ speedupByRound }) => median(speedupByRound)),
   ),
-  told(column("seeds", "seeds", { kind: "cost", style: "whole" }), ({ seeds }) =>
+  entry(column("seeds", "seeds", { kind: "cost", style: "whole" }), ({ seeds }) =>
     number(seeds.filter(({ timing }) => timing).length),
   ),
 ]

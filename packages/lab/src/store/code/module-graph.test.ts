@@ -69,7 +69,7 @@ test("each way to reach outside of the files is found", () => {
   for (const [text, reason] of cases) expect(untoldIn(text)).toEqual([expect.stringMatching(reason)])
 })
 
-test("state that an imported factory leaves at the top level is found, and one that is made anew in each call is not", () => {
+test("state that an imported factory leaves at the top level is found; state that each call creates is not", () => {
   const counter = "export const makeCounter = () => { let n = 0; return () => n++ }"
   const untold = (a: string) => graphOf({ "a.ts": a, "counter.ts": counter }).untold
   expect(untold('import { makeCounter } from "./counter.ts"\nexport const next = makeCounter()')).toEqual([
@@ -96,7 +96,7 @@ test("a file that is imported as text counts as it is written", () => {
   expect(text("// 1\nexport const t = 1")).not.toBe(text("// 2\nexport const t = 1"))
 })
 
-test("every plugin of the house is told by its files", async () => {
+test("the files of every plugin here determine its results", async () => {
   const plugins = [...new Bun.Glob("plugins/*/src/index.ts").scanSync(houseRoot)]
   expect(plugins.length).toBeGreaterThan(10)
   const { files, untold } = moduleGraph(plugins.map((file) => join(houseRoot, file)))

@@ -100,7 +100,7 @@ export const namesIn = (code: string): Names => {
       imported.push({ source, name })
     }
   }
-  /** Calls whose result is only used: `new Parser(text).parse()`, and a statement of its own. */
+  /** Calls whose result is only used: `new Parser(text).parse()`, and a call that is a whole statement. */
   const transient = new Set<Tree>()
 
   const visit = (tree: Tree, scope: Scope, parent: Tree | undefined, self = scope.self, name = "an object"): void => {

@@ -1,6 +1,6 @@
 /**
  * State outside of its text that a module may depend on: environment, clock, disk, chance, variables that keep the
- * traces of an earlier call. A result of such a module cannot be told from its key, so it is not reused.
+ * traces of an earlier call. A key does not determine the results of such a module, so they are not reused.
  */
 import { isBuiltin } from "node:module"
 import type { FreeName, Names } from "./names.ts"

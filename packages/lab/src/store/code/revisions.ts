@@ -3,7 +3,7 @@
  * another error text or a refactoring that changes no number keeps every artifact.
  *
  * Raise a revision in the commit that changes the numbers of its stages. `test/golden/golden.test.ts` trains and measures small
- * runs and compares their sums with stored ones, so changed numbers fail until the revision is raised and the sums are stored anew.
+ * runs and compares their sums with stored ones, so changed numbers fail until the revision is raised and the sums are stored again.
  */
 export const revisions = {
   /** Tokenizers that are trained or given, and the ids of texts. */
