@@ -5,6 +5,7 @@ import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { experiment } from "./commands/experiment.ts"
 import { logits } from "./commands/logits.ts"
+import { model } from "./commands/model.ts"
 import { newFolder } from "./commands/new.ts"
 import { plugins } from "./commands/plugins.ts"
 import { runs } from "./commands/runs.ts"
@@ -12,5 +13,5 @@ import { runs } from "./commands/runs.ts"
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
   Command.withDescription("A lab for draft models: distil them selectively, measure what the target accepts"),
-  Command.withSubcommands([experiment, evaluate, runs, newFolder, plugins, clean, doctor, logits]),
+  Command.withSubcommands([experiment, evaluate, runs, newFolder, plugins, clean, doctor, model, logits]),
 )

@@ -58,6 +58,18 @@ export interface FileNames {
   readonly buffers: RegExp
 }
 
+/** The part of a model that a parameter belongs to; a tied head is of the embedding. */
+export type ModelPart = "embedding" | "attention" | "feed-forward" | "norms" | "head"
+
+/** The role of a key of a config.json: used, of no effect on the numbers, or not known to the family. */
+export interface ConfigKey {
+  readonly key: string
+  readonly value: unknown
+  readonly part: "used" | "ignored" | "unknown"
+  /** For a key that is used, how; else why nothing is lost without it. */
+  readonly why: string
+}
+
 /** A family of models: how a folder that names it in `model_type` is read. The plugin itself. */
 export interface Family {
   /** Its `model_type`. */
@@ -70,6 +82,8 @@ export interface Family {
    */
   readonly fromConfig: (config: Readonly<Record<string, unknown>>, where: string) => Architecture<Attends>
   readonly names: FileNames
+  /** The role of each key of a config.json that `fromConfig` accepts, in its order. Left out: the family does not tell. */
+  readonly keys?: (config: Readonly<Record<string, unknown>>) => ReadonlyArray<ConfigKey>
 }
 
 /** The positions of its sequence that a position attends to: those before it and its own, or all. */
@@ -93,6 +107,10 @@ export interface Architecture<A extends Attends = "before"> {
   readonly embedding: string
   /** Name of the head's weight [V, d]; with tied embeddings the embedding's own name. */
   readonly head: string
+  /** The part of each parameter. Left out: the family does not tell. */
+  readonly parts?: ReadonlyMap<string, ModelPart>
+  /** Numbers that a decoding state keeps for each position: keys and values of all layers. Left out: not known, or an encoder. */
+  readonly cachedNumbers?: number
   /** Multiplications and additions x 2 of one token's forward pass without the head, at context length T. */
   readonly trunkFlops: (T: number) => number
   /**

@@ -9,6 +9,7 @@ import { type AttentionFrame, attention, attentionFrame, cachedAttention, sequen
 import { type Description, matricesOf, slotWidths } from "./instructions.ts"
 import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
+import { partsOf } from "./parts.ts"
 import { positionsOf } from "./positions.ts"
 import { recordedSteps } from "./recorded-steps.ts"
 import { type Rotary, rotaryEmbedding } from "./rotary.ts"
@@ -143,6 +144,8 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     ),
     embedding: of.embed.table,
     head: of.head.weight,
+    parts: partsOf(of),
+    ...(isOfDecoder(of) && { cachedNumbers: 2 * of.layers.length * of.heads.kvHeads * of.heads.headSize }),
     trunkFlops: flopsOf(of),
     hidden: hiddenOf(of),
     ...(of.stored && { stored: of.stored }),

@@ -1,5 +1,5 @@
 /** From the config.json of a Hugging Face model directory to an architecture, or to a reason why not. */
-import { type Architecture, type Attends, type Family, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, type ConfigKey, type Family, InvalidInput } from "@winnow/core"
 import type { Field } from "./config-fields.ts"
 import type { RopeConfig } from "./rope-config.ts"
 import { isRecord, own, shown } from "./shown.ts"
@@ -37,6 +37,17 @@ const judgeFields = (type: string, fields: ReadonlyMap<string, Field>, config: C
       : [`${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${type} that is known here; left aside`]
   return { problems, notes }
 }
+
+const roleOf = (field: Field | undefined): Pick<ConfigKey, "part" | "why"> => {
+  if (field === undefined) return { part: "unknown", why: "not a setting that is known here; left aside" }
+  if (field.part === "used") return { part: "used", why: field.how }
+  if (field.part === "none") return { part: "ignored", why: field.why }
+  return { part: "ignored", why: "this value changes no number; another would be refused" }
+}
+
+/** The role of each key of a config.json whose values are accepted. */
+export const keysOfConfig = (fields: ReadonlyMap<string, Field>, config: Config): ReadonlyArray<ConfigKey> =>
+  Object.entries(config).map(([key, value]) => ({ key, value, ...roleOf(fields.get(key)) }))
 
 /**
  * The options that a config.json gives a family, not validated yet.

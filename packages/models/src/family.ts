@@ -2,7 +2,7 @@
 import { type Attends, defineModel, type Family, type FileNames, type ModelUse, type Plugin } from "@winnow/core"
 import { ArkErrors, type Type } from "arktype"
 import { architectureOf } from "./architecture.ts"
-import { type ConfigKeys, optionsFromConfig } from "./config.ts"
+import { type ConfigKeys, keysOfConfig, optionsFromConfig } from "./config.ts"
 import { commonFields, type Field } from "./config-fields.ts"
 import type { Description } from "./instructions.ts"
 
@@ -46,5 +46,8 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
       return notes.length === 0 ? architecture : { ...architecture, notes }
     },
   })
-  return Object.assign(family, { fields })
+  return Object.assign(family, {
+    fields,
+    keys: (config: Readonly<Record<string, unknown>>) => keysOfConfig(fields, config),
+  })
 }

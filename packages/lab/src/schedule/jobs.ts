@@ -15,7 +15,7 @@ export const sharedCores = (): number => Number(process.env["TF_NUM_INTRAOP_THRE
  * Bytes of a worker that has loaded all it needs and trains nothing: Bun, TensorFlow, the experiment. Measured: 0.56 to 0.65 GB
  * in all with the quickstart's models, of which training takes a tenth.
  */
-const emptyWorker = 0.5e9
+export const emptyWorker = 0.5e9
 
 /** Weights, gradients and both moments of the optimizer. */
 const bytesPerTrained = 16
@@ -25,7 +25,8 @@ const bytesPerTrained = 16
  */
 const bytesPerActivation = 24
 
-const trainingBytes = (of: Architecture, tokens: number, length: number): number =>
+/** About how many bytes the training of a model takes with so many tokens in a batch, without the empty worker. */
+export const trainingBytes = (of: Architecture, tokens: number, length: number): number =>
   bytesPerTrained * parameterCount(of) + (bytesPerActivation * tokens * of.trunkFlops(length)) / (2 * of.hiddenSize)
 
 /** About how many bytes a worker takes at the most, with the batches and the models of an experiment. */

@@ -1,0 +1,98 @@
+/** The facts of a model folder as `winnow model` tells them: the weights' headers, config.json, the tokenizer beside it. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { attendsBefore } from "@winnow/core"
+import { loadCodec } from "@winnow/data"
+import { emptyWorker, knownFamilies, trainingBytes } from "@winnow/lab"
+import { inspectModel, type ModelFacts, parameterCount } from "@winnow/models"
+import { Effect } from "effect"
+
+/** Tokens of the batch that the estimate of training is for, and of each of its sequences. */
+const batch = { tokens: 1024, length: 256 } as const
+
+/** Files of tokenizers in other forms, which are not read. */
+const otherTokenizers = ["tokenizer.model", "spiece.model", "vocab.json", "merges.txt", "vocab.txt"] as const
+
+/** Further files beside a model that commands read. */
+const companions = ["generation_config.json", "tokenizer_config.json", "chat_template.jinja"] as const
+
+/** The tokenizer beside a model. */
+export type TokenizerFacts =
+  | {
+      readonly file: "tokenizer.json"
+      readonly vocabularySize: number
+      readonly end: { readonly id: number; readonly text: string } | null
+      readonly fingerprint: string
+      /** Rows of the model that no token has; below 0 where tokens lack rows. */
+      readonly rowsWithoutToken: number
+      readonly notes: ReadonlyArray<string>
+    }
+  | {
+      readonly file: null
+      /** Files of a tokenizer in another form. */
+      readonly others: ReadonlyArray<string>
+    }
+
+const tokenizerFacts = (dir: string, V: number) =>
+  Effect.gen(function* () {
+    if (!existsSync(join(dir, "tokenizer.json"))) {
+      const others = otherTokenizers.filter((name) => existsSync(join(dir, name)))
+      return { file: null, others } satisfies TokenizerFacts as TokenizerFacts
+    }
+    const { vocabularySize, end = null, fingerprint, notes } = yield* loadCodec(dir)
+    const rowsWithoutToken = V - vocabularySize
+    return {
+      file: "tokenizer.json",
+      ...{ vocabularySize, end, fingerprint, rowsWithoutToken, notes },
+    } satisfies TokenizerFacts as TokenizerFacts
+  })
+
+/** Bytes that a model takes in this process, by use. */
+const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
+  const count = parameterCount(architecture)
+  const { vocabularySize: V, hiddenSize: d, maxLength, cachedNumbers } = architecture
+  const weights = 4 * count
+  const screen = V * d < 2 ** 17 ? 0 : V * (d + 12)
+  const perPosition = cachedNumbers === undefined ? null : 4 * cachedNumbers
+  return {
+    /** Of the process without any model. */
+    process: emptyWorker,
+    file: parameters.reduce((sum, { bytes }) => sum + bytes, 0),
+    weights,
+    decoding: perPosition === null ? null : { screen, perPosition, maxLength },
+    training: attendsBefore(architecture)
+      ? {
+          /** Weights, gradients, both moments. */
+          parameters: 16 * count,
+          activations: trainingBytes(architecture, batch.tokens, batch.length) - 16 * count,
+          ...batch,
+        }
+      : null,
+  }
+}
+
+/** Inspects a folder. @error DataError, InvalidInput as the loader and the tokenizer refuse */
+export const computeModelFacts = Effect.fnUntraced(function* (dir: string) {
+  const facts = yield* inspectModel(dir, yield* knownFamilies)
+  const { architecture, parameters, keys, beside, files } = facts
+  const { vocabularySize, hiddenSize, layers, maxLength, attends, type, head, embedding, notes = [] } = architecture
+  const tokenizer = yield* tokenizerFacts(dir, vocabularySize)
+  return {
+    folder: dir,
+    family: type,
+    attends,
+    ...{ vocabularySize, hiddenSize, layers, maxLength },
+    tiedHead: head === embedding,
+    parameters: { all: parameterCount(architecture), tensors: parameters },
+    memory: memoryFacts(facts),
+    config: keys,
+    files,
+    companions: companions.filter((name) => existsSync(join(dir, name))),
+    beside,
+    tokenizer,
+    notes,
+  }
+})
+
+/** The answer of `winnow model --json`. */
+export type ModelAnswer = Effect.Success<ReturnType<typeof computeModelFacts>>

@@ -1,0 +1,107 @@
+/** `winnow model`: its figures against the model's own, its report, and the loader's refusals. */
+import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { byteTokenizer, tokenizerFiles } from "@winnow/data"
+import { gptNeox } from "@winnow/model-gpt-neox"
+import { gpt2 } from "@winnow/model-gpt2"
+import { llama } from "@winnow/model-llama"
+import { initialise, parameterCount, saveModel } from "@winnow/models"
+import { Effect } from "effect"
+import { computeModelFacts } from "./model-facts.ts"
+import { modelReport } from "./model-report.ts"
+
+const root = mkdtempSync(join(tmpdir(), "winnow-model-"))
+afterAll(() => rmSync(root, { recursive: true }))
+
+const sizes = { vocab_size: 300, max_position_embeddings: 64 }
+const wide = { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 4 }
+const uses = {
+  llama: llama({ ...sizes, ...wide, num_key_value_heads: 2, attention_bias: true, tie_word_embeddings: true }),
+  gpt_neox: gptNeox({ ...sizes, ...wide }),
+  gpt2: gpt2({ vocab_size: 300, n_positions: 64, n_embd: 16, n_layer: 2, n_head: 4 }),
+}
+const folders = Object.keys(uses) as ReadonlyArray<keyof typeof uses>
+
+beforeAll(async () => {
+  for (const name of folders) {
+    const model = initialise(await Effect.runPromise(uses[name].instance), 1)
+    const extra = { use_cache: true, mystery: [1, 2], sliding_window: null }
+    await Effect.runPromise(saveModel(model, join(root, name), extra))
+    model.dispose()
+  }
+})
+
+const facts = (folder: string) => Effect.runPromise(computeModelFacts(join(root, folder)))
+
+describe.each(folders)("%s", (name) => {
+  test("every parameter is of a part, and the numbers are those of the architecture", async () => {
+    const { parameters, family } = await facts(name)
+    const architecture = await Effect.runPromise(uses[name].instance)
+    const numbers = parameters.tensors.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
+    expect([family, numbers, parameters.all]).toEqual([
+      name,
+      parameterCount(architecture),
+      parameterCount(architecture),
+    ])
+    expect(parameters.tensors.filter(({ part }) => part === "other")).toEqual([])
+    const ofPart = (part: string) => parameters.tensors.filter((tensor) => tensor.part === part).map((t) => t.name)
+    expect(ofPart("attention").length).toBe(name === "llama" ? 2 * 8 : 2 * 4) // matrices and biases of two layers
+    expect(ofPart("attention").every((tensor) => /attn|attention/.test(tensor))).toBe(true)
+    expect(ofPart("feed-forward").every((tensor) => tensor.includes("mlp"))).toBe(true)
+  })
+
+  test("each key of config.json has its part", async () => {
+    const { config } = await facts(name)
+    const part = (key: string) => config.find((entry) => entry.key === key)!.part
+    const parts = ["vocab_size", "use_cache", "sliding_window", "mystery"].map(part).join()
+    expect(parts).toBe("used,ignored,ignored,unknown")
+  })
+
+  test("the report fits 80 columns", async () => {
+    const report = modelReport(await facts(name))
+    expect(report.split("\n").filter((line) => Bun.stringWidth(line) > 80)).toEqual([])
+    expect(report).toContain("mystery: not a setting that is known here")
+  })
+})
+
+test("the memory is of weights in float32, and keys and values of all layers", async () => {
+  const { memory, parameters } = await facts("llama")
+  expect(memory.weights).toBe(4 * parameters.all)
+  expect(memory.file).toBe(4 * parameters.all)
+  // 2 layers, 2 heads of keys and of values with 4 numbers of 4 bytes
+  expect(memory.decoding?.perPosition).toBe(2 * 2 * 2 * 4 * 4)
+})
+
+test("the tokenizer beside a model, and rows that it has no token for", async () => {
+  expect((await facts("gpt2")).tokenizer).toEqual({ file: null, others: [] })
+  writeFileSync(join(root, "gpt2", "vocab.json"), "{}")
+  expect(modelReport(await facts("gpt2"))).toContain("no tokenizer.json; vocab.json is not read")
+  const tokenizer = byteTokenizer
+  for (const [name, text] of Object.entries(tokenizerFiles(tokenizer))) writeFileSync(join(root, "gpt2", name), text)
+  const report = modelReport(await facts("gpt2"))
+  expect(report).toContain(`${tokenizer.vocabularySize} tokens; ${300 - tokenizer.vocabularySize} rows of the model`)
+  expect(report).toContain("beside it  tokenizer_config.json")
+})
+
+test("a damaged folder is refused as the loader refuses it, with its exit code", () => {
+  const folder = join(root, "cut")
+  mkdirSync(folder)
+  copyFileSync(join(root, "llama", "config.json"), join(folder, "config.json"))
+  const whole = readFileSync(join(root, "llama", "model.safetensors"))
+  writeFileSync(join(folder, "model.safetensors"), whole.subarray(0, whole.length - 5))
+  const run = (...args: ReadonlyArray<string>) => {
+    const main = join(import.meta.dir, "..", "main.ts")
+    const { exitCode, stdout, stderr } = Bun.spawnSync([process.execPath, main, "model", ...args])
+    return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
+  }
+  const cut = run(folder)
+  expect([cut.exitCode, cut.stdout]).toEqual([2, ""])
+  expect(cut.stderr).toMatch(/^error: .*the header describes \d+ bytes, the file has \d+: truncated\n$/)
+  const json = run(join(root, "llama"), "--json")
+  expect([json.exitCode, json.stderr]).toEqual([0, ""])
+  expect(JSON.parse(json.stdout)).toMatchObject({ family: "llama", tiedHead: true, layers: 2 })
+  writeFileSync(join(folder, "config.json"), JSON.stringify({ model_type: "llama", sliding_window: 7 }))
+  expect(run(folder)).toMatchObject({ exitCode: 1, stdout: "" })
+})

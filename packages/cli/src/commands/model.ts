@@ -1,0 +1,25 @@
+/** `winnow model DIR`: what a model folder holds, what is used of it, and the memory that it takes. */
+import { Console, Effect } from "effect"
+import { Argument, Command, Flag } from "effect/cli"
+import { familyFlag, withFamilies } from "../model.ts"
+import { computeModelFacts } from "./model-facts.ts"
+import { modelReport } from "./model-report.ts"
+
+/** The command; `--json` prints the `ModelAnswer` on one line. */
+export const model = Command.make(
+  "model",
+  {
+    directory: Argument.String("DIR").pipe(
+      Argument.withDescription("a model in Hugging Face layout: config.json and model.safetensors"),
+    ),
+    json: Flag.Boolean("json").pipe(
+      Flag.withDefault(false),
+      Flag.withDescription("all facts as JSON, with every parameter"),
+    ),
+    plugin: familyFlag,
+  },
+  Effect.fn("model")(function* ({ directory, json, plugin }) {
+    const facts = yield* withFamilies(plugin, computeModelFacts(directory))
+    yield* Console.log(json ? JSON.stringify(facts) : modelReport(facts))
+  }),
+).pipe(Command.withDescription("The facts of a model folder: parameters, memory, settings used and ignored, tokenizer"))

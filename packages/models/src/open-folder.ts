@@ -1,0 +1,138 @@
+/** A model folder whose config.json and tensors agree with each other. */
+import { join } from "node:path"
+import { type Architecture, type Attends, DataError, type Family } from "@winnow/core"
+import { architectureFromConfig } from "./config.ts"
+import { readJson, requireFolder, weightFiles } from "./folder.ts"
+import { openSafetensors, type SafetensorsFile } from "./safetensors.ts"
+import { isReadable, readDtypes } from "./safetensors-header.ts"
+import { type NamedWeights, nameWeights, weightProblems } from "./weight-names.ts"
+
+/** The open files of a folder. */
+interface Weights {
+  /** The file of each tensor, by the tensor's name there. */
+  readonly fileOf: ReadonlyMap<string, SafetensorsFile>
+  readonly close: () => void
+}
+
+/** Opens all files of weights. @error DataError for a tensor that two shards have and the index does not settle */
+const openWeights = (dir: string): Weights => {
+  const { files, index } = weightFiles(dir)
+  const opened: Array<SafetensorsFile> = []
+  const close = () => {
+    for (const file of opened) file.close()
+  }
+  try {
+    const fileOf = new Map<string, SafetensorsFile>()
+    const from = new Map<string, string>()
+    for (const path of files) {
+      const file = openSafetensors(path)
+      opened.push(file)
+      for (const name of file.tensors.keys()) {
+        const before = from.get(name)
+        if (before !== undefined && index?.get(name) !== path && index?.get(name) !== before)
+          throw new DataError({ message: `${dir}: tensor ${name} is in ${before} and in ${path}; remove one of them` })
+        if (before !== undefined && index?.get(name) === before) continue
+        fileOf.set(name, file)
+        from.set(name, path)
+      }
+    }
+    return { fileOf, close }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+/** A list of problems in one line, the first eight of them. */
+const listed = (problems: ReadonlyArray<string>): string => {
+  const rest = problems.length - 8
+  return `${problems.slice(0, 8).join("; ")}${rest > 0 ? `; and ${rest} more` : ""}`
+}
+
+/** True if a tied head's copy in the file is another matrix than the embedding: transformers 5 does not tie them. */
+const headDiffers = ({ fileOf }: Weights, embed: string, head: string): boolean => {
+  const [a, b] = [fileOf.get(embed)!.read(embed), fileOf.get(head)!.read(head)]
+  return a.some((x, i) => x !== b[i])
+}
+
+/** A folder whose files agree with each other, open. */
+export interface OpenFolder extends Weights {
+  /** Its config.json. */
+  readonly config: Readonly<Record<string, unknown>>
+  readonly architecture: Architecture<Attends>
+  /** The tensor in the files that each parameter is. */
+  readonly tensorOf: ReadonlyMap<string, string>
+  /** Tensors that belong to nothing that is computed here. */
+  readonly beside: ReadonlyArray<string>
+}
+
+/** The problems of the tensors of a folder, those that cannot be read included. */
+const problemsOf = (
+  architecture: Architecture<Attends>,
+  named: NamedWeights,
+  { fileOf }: Weights,
+): ReadonlyArray<string> => {
+  const entryOf = (name: string) => fileOf.get(name)!.tensors.get(name)!
+  if (named.layers > 0 && named.layers < architecture.layers)
+    return [`config.json has num_hidden_layers ${architecture.layers}, the weights have ${named.layers} layers`]
+  const problems = weightProblems(architecture, named, (name) => entryOf(name).shape)
+  if (problems.length > 0) return problems
+  return [...named.byParameter.values()].flatMap((name) => {
+    const { dtype } = entryOf(name)
+    return isReadable(dtype)
+      ? []
+      : [`${name} has dtype ${dtype}; ${readDtypes.join(", ")} are read: save it in one of them`]
+  })
+}
+
+/**
+ * Opens a folder; the caller closes it.
+ *
+ * @error InvalidInput, DataError (thrown) as `readArchitecture`
+ */
+export const openFolder = (dir: string, families: ReadonlyArray<Family>): OpenFolder => {
+  requireFolder(dir)
+  const configFile = join(dir, "config.json")
+  const config = readJson(configFile) as Readonly<Record<string, unknown>>
+  const tied = architectureFromConfig(families, config, configFile)
+  const weights = openWeights(dir)
+  try {
+    // `architectureFromConfig` found the family in the list
+    const named = nameWeights(tied.family!.names, weights.fileOf.keys())
+    const problems = problemsOf(tied, named, weights)
+    if (problems.length > 0) throw new DataError({ message: `${dir}: ${listed(problems)}` })
+    const [embed, head] = [named.byParameter.get(named.embed), named.byParameter.get(named.head)]
+    const untie =
+      tied.head === named.embed && embed !== undefined && head !== undefined && headDiffers(weights, embed, head)
+    const { notes = [], ...architecture } = untie
+      ? architectureFromConfig(families, { ...config, tie_word_embeddings: false }, configFile)
+      : tied
+    const [first, ...others] = named.beside
+    const all = [
+      ...notes,
+      ...(untie
+        ? [
+            `${dir}: tie_word_embeddings is true, but ${head} is another matrix than the embedding: both are used, as in transformers 5`,
+          ]
+        : []),
+      ...(first === undefined
+        ? []
+        : [
+            `${dir}: ${first}${others.length > 0 ? ` and ${others.length} more tensors` : ""} beside the model: not read`,
+          ]),
+    ]
+    const tensorOf = new Map(
+      [...architecture.parameters.keys()].map((name) => [name, named.byParameter.get(name) ?? head!] as const),
+    )
+    return {
+      ...weights,
+      config,
+      tensorOf,
+      beside: named.beside,
+      architecture: all.length === 0 ? architecture : { ...architecture, notes: all },
+    }
+  } catch (error) {
+    weights.close()
+    throw error
+  }
+}
