@@ -74,13 +74,14 @@ for (const [model_type, fields] of configFields)
       expect(odd.notes).toBeUndefined()
     })
 
-    test("an unknown key is noted, by name", () => {
-      const { notes } = architectureFromConfig(
+    test("an unknown key is noted, by name, and a saved model keeps it", () => {
+      const { notes, config: saved } = architectureFromConfig(
         { ...config, model_type, my_idea: 1, other: { a: [] } },
         "DIR/config.json",
       )
+      expect(saved).toMatchObject({ my_idea: 1, other: { a: [] } })
       expect(notes).toEqual([
-        `DIR/config.json: "my_idea", "other": not a setting of ${model_type} that is known here; left aside`,
+        `DIR/config.json: "my_idea", "other": not a setting of ${model_type} that is known here; without effect, a saved model keeps it`,
       ])
     })
   })

@@ -20,22 +20,25 @@ export interface ConfigKeys {
   readonly rope?: (config: Config) => RopeConfig
 }
 
-/** Fields that would change the numbers, one problem each, and a note of those that nobody here knows. */
+/** Fields that would change the numbers, one problem each, and those that nobody here knows, with a note. */
 const judgeFields = (type: string, fields: ReadonlyMap<string, Field>, config: Config) => {
   const problems: Array<string> = []
-  const unknown: Array<string> = []
+  const strange: Array<readonly [string, unknown]> = []
   for (const [key, value] of Object.entries(config)) {
     const field = fields.get(key)
-    if (field === undefined) unknown.push(key)
+    if (field === undefined) strange.push([key, value])
     else if (field.part === "refused" && value != null && !field.neutral(value, config))
       problems.push(`${key} ${shown(value)} is not supported: ${field.why}`)
   }
+  const unknown = strange.map(([key]) => key)
   const more = unknown.length > 8 ? ` and ${unknown.length - 8} more` : ""
   const notes =
     unknown.length === 0
       ? []
-      : [`${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${type} that is known here; left aside`]
-  return { problems, notes }
+      : [
+          `${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${type} that is known here; without effect, a saved model keeps it`,
+        ]
+  return { problems, notes, strange: Object.fromEntries(strange) }
 }
 
 const roleOf = (field: Field | undefined): Pick<ConfigKey, "part" | "why"> => {
@@ -50,7 +53,7 @@ export const keysOfConfig = (fields: ReadonlyMap<string, Field>, config: Config)
   Object.entries(config).map(([key, value]) => ({ key, value, ...roleOf(fields.get(key)) }))
 
 /**
- * The options that a config.json gives a family, not validated yet.
+ * The options that a config.json gives a family, not validated yet, and its fields that are unknown (`strange`).
  *
  * @param where names the file in errors and notes
  * @error InvalidInput (thrown) with one line for each field that would change the numbers
@@ -78,7 +81,8 @@ export const optionsFromConfig = (
   const read = Object.fromEntries(
     Object.entries(merged).filter(([key, value]) => value !== undefined && !isNone(key, value)),
   )
-  return { read, notes: [...rope.notes, ...judged.notes].map((note) => `${where}: ${note}`), fail }
+  const notes = [...rope.notes, ...judged.notes].map((note) => `${where}: ${note}`)
+  return { read, notes, strange: judged.strange, fail }
 }
 
 /**

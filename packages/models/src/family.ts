@@ -39,10 +39,11 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
     names,
     make: (options) => architectureOf(describe(options)),
     fromConfig: (config, where) => {
-      const { read, notes, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)
+      const { read, notes, strange, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)
       const valid: unknown = fromFile(read)
       if (valid instanceof ArkErrors) throw fail(valid.map((error) => error.message))
-      const architecture = architectureOf(describe(valid as O["infer"]))
+      const described = architectureOf(describe(valid as O["infer"]))
+      const architecture = { ...described, config: { ...strange, ...described.config } }
       return notes.length === 0 ? architecture : { ...architecture, notes }
     },
   })

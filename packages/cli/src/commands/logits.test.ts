@@ -86,7 +86,7 @@ test("a weight that is not finite is named, with its folder", async () => {
 
 test("notes on the folder come with the answer; the command says them on stderr, JSON alone on stdout", async () => {
   const noted = await copied("noted", 1, { my_key: 1 })
-  const said = `${noted}/config.json: "my_key": not a setting of llama that is known here; left aside`
+  const said = `${noted}/config.json: "my_key": not a setting of llama that is known here; without effect, a saved model keeps it`
   expect((await Effect.runPromise(computeLogits(noted, "[[1]]"))).notes).toEqual([said])
   const child = Bun.spawnSync(["bun", join(import.meta.dir, "../main.ts"), "logits", noted, "--ids", "[[1]]", "--json"])
   expect(child.stderr.toString()).toContain(`note: ${said}`)
