@@ -1,0 +1,111 @@
+/**
+ * Decoders of Llama's kin: in each layer an RMS norm, rotated attention with grouped queries, a second norm and a gated
+ * feed-forward, each added to the residual stream.
+ *
+ * Letters: d hidden size, m intermediate size, h head size, Q query heads, G key-value heads.
+ */
+import type { ParameterSpec } from "@winnow/core"
+import { type GatedOptions, type GatedRotary, gatedEmbedding, headsOf } from "./gated-options.ts"
+import type { Description } from "./instructions.ts"
+import { normal, ones, zeros } from "./parameters.ts"
+import { noTokenIds } from "./token-ids.ts"
+
+const PROJECTIONS = ["q_proj", "k_proj", "v_proj"] as const
+
+/** The properties in which families of gated decoders differ. */
+export interface GatedForm {
+  /** `model_type` of config.json. */
+  readonly type: string
+  /** The class of `transformers`. */
+  readonly architecture: string
+  /** The matrices that have a bias: queries, keys and values; the attention's output; the feed-forward. */
+  readonly biases?: { readonly queries?: boolean; readonly output?: boolean; readonly feed?: boolean }
+}
+
+/** Columns of the feed-forward. */
+const feedSize = (o: GatedOptions) => o.intermediate_size ?? 8 * Math.ceil(o.hidden_size / 3)
+
+const parametersOf = (o: GatedOptions, { biases = {} }: GatedForm): Map<string, ParameterSpec> => {
+  const [V, d, m] = [o.vocab_size, o.hidden_size, feedSize(o)]
+  const { Q, G, h } = headsOf(o)
+  const specs = new Map<string, ParameterSpec>()
+  const weight = (name: string, e: number, of: number, bias = false) => {
+    specs.set(`${name}.weight`, normal([e, of], o.initializer_range))
+    if (bias) specs.set(`${name}.bias`, zeros(e))
+  }
+  weight("model.embed_tokens", V, d)
+  for (let l = 0; l < o.num_hidden_layers; l++) {
+    const at = `model.layers.${l}.`
+    specs.set(`${at}input_layernorm.weight`, ones(d)).set(`${at}post_attention_layernorm.weight`, ones(d))
+    for (const kind of PROJECTIONS) weight(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, d, biases.queries)
+    weight(`${at}self_attn.o_proj`, d, Q * h, biases.output)
+    weight(`${at}mlp.gate_proj`, m, d, biases.feed)
+    weight(`${at}mlp.up_proj`, m, d, biases.feed)
+    weight(`${at}mlp.down_proj`, d, m, biases.feed)
+  }
+  specs.set("model.norm.weight", ones(d))
+  if (!o.tie_word_embeddings) weight("lm_head", V, d)
+  return specs
+}
+
+const layersOf = (o: GatedOptions, { biases = {} }: GatedForm): Description["layers"] => {
+  const norm = (from: string, to: string, name: string) =>
+    ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps }) as const
+  const matrix = (name: string, bias = false) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
+  return Array.from({ length: o.num_hidden_layers }, (_, l) => {
+    const at = `model.layers.${l}.`
+    const feed = (kind: string) => matrix(`${at}mlp.${kind}`, biases.feed)
+    const queries = PROJECTIONS.map((kind) => matrix(`${at}self_attn.${kind}`, biases.queries))
+    const output = [matrix(`${at}self_attn.o_proj`, biases.output)]
+    return [
+      norm("x", "normed", `${at}input_layernorm`),
+      { op: "linear", from: "normed", to: "packed", of: queries },
+      { op: "attend", from: "packed", to: "context" },
+      { op: "linear", from: "context", to: "x", of: output, add: true },
+      norm("x", "normed", `${at}post_attention_layernorm`),
+      { op: "gate", from: "normed", to: "wide", gate: feed("gate_proj"), up: feed("up_proj") },
+      { op: "linear", from: "wide", to: "x", of: [feed("down_proj")], add: true },
+    ]
+  })
+}
+
+/** config.json as `transformers` 5 reads it; the flat `rope_theta` is for earlier versions. */
+const configOf = (o: GatedOptions & GatedRotary, { type, architecture }: GatedForm): Record<string, unknown> => {
+  const { G, h } = headsOf(o)
+  return {
+    ...noTokenIds,
+    ...o,
+    architectures: [architecture],
+    model_type: type,
+    num_key_value_heads: G,
+    head_dim: h,
+    intermediate_size: feedSize(o),
+    rope_parameters: { rope_type: "default", ...o.rope_scaling, rope_theta: o.rope_theta },
+    attention_dropout: 0,
+    use_cache: true,
+    dtype: "float32",
+  }
+}
+
+/** The description of a decoder of gated layers. */
+export const gatedDecoder = (
+  o: GatedOptions & GatedRotary & { readonly max_position_embeddings: number },
+  form: GatedForm,
+): Description => {
+  const { Q, G, h } = headsOf(o)
+  return {
+    type: form.type,
+    attends: "before",
+    config: configOf(o, form),
+    vocabularySize: o.vocab_size,
+    hiddenSize: o.hidden_size,
+    maxLength: o.max_position_embeddings,
+    parameters: parametersOf(o, form),
+    heads: { heads: Q, kvHeads: G, headSize: h, order: "kinds" },
+    rotary: { rotated: h, theta: o.rope_theta, scaling: o.rope_scaling },
+    embed: { table: gatedEmbedding },
+    layers: layersOf(o, form),
+    norm: { kind: "rms", scale: "model.norm.weight", eps: o.rms_norm_eps },
+    head: { weight: o.tie_word_embeddings ? gatedEmbedding : "lm_head.weight" },
+  }
+}
