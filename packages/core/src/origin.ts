@@ -18,6 +18,7 @@ const machinery = new Set(
   [
     "origin",
     "plugin",
+    "data-task",
     "example-filter",
     "filter",
     "head",

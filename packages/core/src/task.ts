@@ -5,6 +5,7 @@ import { kindOf } from "./contract/brief.ts"
 import { checkDefinition } from "./contract/definition.ts"
 import { PluginFault } from "./contract/fault.ts"
 import { checkedTask } from "./contract/task-contract.ts"
+import type { DatasetFile } from "./dataset-file.ts"
 import type { DataError } from "./errors.ts"
 import type { TaskInstance } from "./example.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
@@ -15,26 +16,15 @@ export class Datasets extends Context.Service<
   {
     /**
      * A path on this machine that holds exactly this file: looked for in WINNOW_DATA, then in the cache, then
-     * downloaded from the hub, its SHA-256 checked wherever it came from.
+     * downloaded, or made from what is downloaded; its SHA-256 is checked wherever it came from. A file that lies
+     * gzipped beside its place, under its name and ".gz", is unpacked into the cache.
      * @error DataError that lists the three places and what was wrong with each
      */
     readonly locate: (file: DatasetFile) => Effect.Effect<string, DataError>
-    /** The lines of a .jsonl file (gzipped if it ends in .gz), parsed. */
+    /** The lines of a .jsonl file, parsed. */
     readonly lines: (file: DatasetFile) => Effect.Effect<ReadonlyArray<unknown>, DataError>
   }
 >()("@winnow/core/Datasets") {}
-
-/** One file of a public data set. */
-export interface DatasetFile {
-  /** Path inside WINNOW_DATA and the cache, such as "gsm8k/train.jsonl". */
-  readonly path: string
-  readonly url: string
-  readonly sha256: string
-  readonly bytes: number
-  /** The file is the first `bytes` bytes of what the URL serves, which goes on. */
-  readonly startOf?: true
-  readonly licence: string
-}
 
 export type TaskUse<R = Datasets> = UseWith<"task", TaskInstance, R, DataError, object>
 

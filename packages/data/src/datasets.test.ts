@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "bun:test"
+import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import type { DatasetFile } from "@winnow/core"
+import type { ServedFile } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import { makeDatasets } from "./datasets.ts"
@@ -35,7 +36,7 @@ afterAll(async () => {
   await rm(root, { recursive: true })
 })
 
-const file = (name: string, changes: Partial<DatasetFile> = {}): DatasetFile => ({
+const file = (name: string, changes: Partial<ServedFile> = {}): ServedFile => ({
   path: "set/file.jsonl",
   url: new URL(name, server.url).href,
   sha256: sha256(text),
@@ -141,14 +142,55 @@ test("a cache that cannot be written is told", async () => {
   expect(error.message).toContain("could not be saved")
 })
 
-test("gzip is unpacked, and a line that is no JSON is named", async () => {
+test("a file that lies gzipped in WINNOW_DATA is unpacked into the cache", async () => {
   const { folder, cache } = await places()
-  const packed = Bun.gzipSync(new TextEncoder().encode(text))
-  const gz = file("/none", { path: "file.jsonl.gz", bytes: packed.length, sha256: sha256(packed) })
-  await mkdir(folder, { recursive: true })
-  await writeFile(join(folder, "file.jsonl.gz"), packed)
-  expect(await Effect.runPromise(makeDatasets({ folder, cache }).lines(gz))).toEqual([{ a: 1 }, { a: 2 }])
+  await mkdir(join(folder, "set"), { recursive: true })
+  const packed = join(folder, "set/file.jsonl.gz")
+  await writeFile(packed, Bun.gzipSync(new TextEncoder().encode(text)))
+  expect(await Effect.runPromise(makeDatasets({ folder, cache }).lines(file("/none")))).toEqual([{ a: 1 }, { a: 2 }])
+  expect(await readFile(join(cache, "set/file.jsonl"), "utf8")).toBe(text)
 
+  await rm(join(cache, "set"), { recursive: true })
+  for (const [content, problem] of [
+    [Bun.gzipSync(new TextEncoder().encode(text.replace("1", "8"))), "set/file.jsonl.gz has SHA-256"],
+    [new TextEncoder().encode("no gzip"), "set/file.jsonl.gz could not be unpacked"],
+  ] as const) {
+    await writeFile(packed, content)
+    const error = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).locate(file("/none"))))
+    expect(error.message).toContain("was found in none of four places")
+    expect(error.message).toContain(problem)
+    expect(existsSync(join(cache, "set/file.jsonl"))).toBe(false)
+  }
+})
+
+test("a file is made from the one that is served, and only if it comes out as it should", async () => {
+  const places1 = await places()
+  const { url: _, ...last } = file("", { path: "set/last.jsonl", sha256: sha256('{"a":2}\n'), bytes: 8 })
+  const of = file("/whole.jsonl", { path: "set/whole.jsonl" })
+  const by = (served: Uint8Array) => `${new TextDecoder().decode(served).split("\n")[1]}\n`
+  const derived = { ...last, of, by }
+  expect(await Effect.runPromise(makeDatasets(places1).lines(derived))).toEqual([{ a: 2 }])
+  expect(await Effect.runPromise(makeDatasets(places1).lines(derived))).toEqual([{ a: 2 }])
+  expect(asked).toEqual(["/whole.jsonl"])
+  expect((await readdir(join(places1.cache, "set"))).sort()).toEqual(["last.jsonl", "whole.jsonl"])
+
+  const failure = async (wrong: typeof derived) => {
+    const at = await places()
+    return (await Effect.runPromise(Effect.flip(makeDatasets(at).locate(wrong)))).message
+  }
+  expect(await failure({ ...derived, by: () => "another" })).toContain("3. made from set/whole.jsonl, it has SHA-256")
+  const thrown = () => {
+    throw new Error("no such split")
+  }
+  expect(await failure({ ...derived, by: thrown })).toContain("it could not be unpacked: Error: no such split")
+  expect(await failure({ ...derived, of: file("/missing.jsonl", { path: "set/whole.jsonl" }) })).toContain(
+    "answered 404",
+  )
+})
+
+test("a line that is no JSON is named, and one that is no UTF-8", async () => {
+  const { folder, cache } = await places()
+  await mkdir(folder, { recursive: true })
   const broken = '{"a":1}\n{"a":\n'
   await writeFile(join(folder, "broken.jsonl"), broken)
   const bad = file("/none", { path: "broken.jsonl", bytes: broken.length, sha256: sha256(broken) })

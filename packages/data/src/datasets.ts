@@ -1,9 +1,10 @@
 /** Where data sets come from: the folder WINNOW_DATA, the download cache, the hub; checked wherever they came from. */
 import { isUtf8 } from "node:buffer"
+import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { DataError, type DatasetFile, Datasets } from "@winnow/core"
-import { cacheFolder, type Fetch, parseJson } from "@winnow/files"
+import { cacheFolder, type Fetch, parseJson, sha256, writeWhole } from "@winnow/files"
 import { Effect, Layer } from "effect"
 import { checkFile } from "./check-file.ts"
 import { type DownloadProgress, download } from "./download.ts"
@@ -23,28 +24,62 @@ const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<stri
   Effect.gen(function* () {
     const { folder, cache } = options
     const tried: Array<string> = []
+    const path = join(cache, file.path)
     if (folder === undefined || folder === "") {
       tried.push(`WINNOW_DATA is not set; set it to a folder that holds ${file.path}`)
     } else {
-      const path = join(folder, file.path)
-      const wrong = yield* checkFile(path, file)
-      if (wrong === undefined) return path
-      tried.push(`in WINNOW_DATA, ${path} ${wrong}`)
+      const own = join(folder, file.path)
+      const wrong = yield* checkFile(own, file)
+      if (wrong === undefined) return own
+      tried.push(`in WINNOW_DATA, ${own} ${wrong}`)
     }
-    const path = join(cache, file.path)
     const wrong = yield* checkFile(path, file)
     if (wrong === undefined) return path
     tried.push(`in the cache, ${path} ${wrong}`)
-    return yield* download(file, path, options).pipe(
-      Effect.as(path),
-      Effect.catch((problem) => {
-        const message =
-          `data set ${file.path} (${file.bytes} bytes, SHA-256 ${file.sha256}) was found in none of three places:\n` +
-          `${[...tried, `from the hub, ${file.url} ${problem}`].map((line, i) => `  ${i + 1}. ${line}`).join("\n")}\n` +
-          "Put the file in one of the folders, or run again with a connection."
-        return Effect.fail(new DataError({ message }))
-      }),
-    )
+    const packed = folder === undefined || folder === "" ? undefined : join(folder, `${file.path}.gz`)
+    if (packed !== undefined && existsSync(packed)) {
+      const wrong = yield* place(path, file, async () => Bun.gunzipSync(await readFile(packed)))
+      if (wrong === undefined) return path
+      tried.push(`in WINNOW_DATA, ${packed} ${wrong}`)
+    }
+    const problem = yield* fetched(file, path, options)
+    if (problem === undefined) return path
+    const message =
+      `data set ${file.path} (${file.bytes} bytes, SHA-256 ${file.sha256}) was found in none of ${inWords(tried.length + 1)} places:\n` +
+      `${[...tried, problem].map((line, i) => `  ${i + 1}. ${line}`).join("\n")}\n` +
+      "Put the file in one of the folders, or run again with a connection."
+    return yield* new DataError({ message })
+  })
+
+const inWords = (places: number): string => ["two", "three", "four"][places - 2] ?? String(places)
+
+/** Brings a file into the cache from the server, or from the file that it is made of; gives what was wrong. */
+const fetched = (file: DatasetFile, path: string, options: DatasetsOptions): Effect.Effect<string | undefined> =>
+  "of" in file
+    ? locate(file.of, options).pipe(
+        Effect.flatMap((served) => place(path, file, async () => encoder.encode(file.by(await readFile(served))))),
+        Effect.map((wrong) => wrong && `made from ${file.of.path}, it ${wrong}`),
+        Effect.catch(({ message }) => Effect.succeed(message)),
+      )
+    : download(file, path, options).pipe(
+        Effect.as(undefined),
+        Effect.catch((problem) => Effect.succeed(`from the hub, ${file.url} ${problem}`)),
+      )
+
+const encoder = new TextEncoder()
+
+/** Writes a file into the cache if its content is the one that is meant; gives what was wrong. */
+const place = (path: string, file: DatasetFile, content: () => Promise<Uint8Array>) =>
+  Effect.promise(async () => {
+    try {
+      const bytes = await content()
+      const digest = sha256(bytes)
+      if (digest !== file.sha256) return `has SHA-256 ${digest}, expected ${file.sha256}`
+      writeWhole(path, bytes)
+      return undefined
+    } catch (error) {
+      return `could not be unpacked: ${String(error)}`
+    }
   })
 
 /** The first line, from 1, that is not UTF-8. */
@@ -56,11 +91,10 @@ const firstOdd = (bytes: Uint8Array): number => {
   }
 }
 
-const lines = (file: DatasetFile, path: string): Effect.Effect<ReadonlyArray<unknown>, DataError> =>
+const lines = (path: string): Effect.Effect<ReadonlyArray<unknown>, DataError> =>
   Effect.tryPromise({
     try: async () => {
-      const stored = await readFile(path)
-      const bytes = file.path.endsWith(".gz") ? Bun.gunzipSync(stored) : stored
+      const bytes = await readFile(path)
       if (!isUtf8(bytes)) throw new Error(`line ${firstOdd(bytes)} is not UTF-8; expected a file in that encoding`)
       const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
       const records = text.split("\n")
@@ -79,7 +113,7 @@ const lines = (file: DatasetFile, path: string): Effect.Effect<ReadonlyArray<unk
 /** The service with its places given. */
 export const makeDatasets = (options: DatasetsOptions): Datasets["Service"] => ({
   locate: (file) => locate(file, options),
-  lines: (file) => Effect.flatMap(locate(file, options), (path) => lines(file, path)),
+  lines: (file) => Effect.flatMap(locate(file, options), lines),
 })
 
 /**

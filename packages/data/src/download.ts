@@ -1,11 +1,11 @@
 /** One file of a data set over HTTPS into the cache. */
-import type { DatasetFile } from "@winnow/core"
+import type { ServedFile } from "@winnow/core"
 import { DownloadFailed, download as downloadFile, type Fetch } from "@winnow/files"
 import { Effect } from "effect"
 
 /** How far a download has come. */
 export interface DownloadProgress {
-  readonly file: DatasetFile
+  readonly file: ServedFile
   /** Bytes so far, 0 to file.bytes. */
   readonly received: number
 }
@@ -19,7 +19,7 @@ const times = { patience: 2, pause: 300, idle: 30_000 }
  * @error string: what was wrong, to follow the URL
  */
 export const download = (
-  file: DatasetFile,
+  file: ServedFile,
   path: string,
   { fetch, onProgress }: { readonly fetch?: Fetch; readonly onProgress?: (progress: DownloadProgress) => void },
 ): Effect.Effect<void, string> =>

@@ -1,5 +1,5 @@
 /** The files of GSM8K at one commit of its repository. */
-import type { DatasetFile } from "@winnow/core"
+import type { ServedFile } from "@winnow/core"
 
 const commit = "3101c7d5072418e28b9008a6636bde82a006892c"
 const url = (name: string) =>
@@ -7,7 +7,7 @@ const url = (name: string) =>
 const licence = "MIT"
 
 /** 7473 problems. */
-export const trainFile: DatasetFile = {
+export const trainFile: ServedFile = {
   path: "gsm8k/train.jsonl",
   url: url("train.jsonl"),
   sha256: "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465",
@@ -16,7 +16,7 @@ export const trainFile: DatasetFile = {
 }
 
 /** Lines 1 to 660 of the test file: the problems that figures are quoted on while a method is being worked on. */
-export const testStartFile: DatasetFile = {
+export const testStartFile: ServedFile = {
   path: "gsm8k/test_a.jsonl",
   url: url("test.jsonl"),
   startOf: true,
@@ -26,7 +26,7 @@ export const testStartFile: DatasetFile = {
 }
 
 /** All 1319 test problems. */
-export const testFile: DatasetFile = {
+export const testFile: ServedFile = {
   path: "gsm8k/test.jsonl",
   url: url("test.jsonl"),
   sha256: "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14",

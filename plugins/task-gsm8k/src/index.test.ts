@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test"
-import { readFile } from "node:fs/promises"
-import { join } from "node:path"
-import { DataError, Datasets } from "@winnow/core"
-import { checkTask } from "@winnow/testing"
+import { tmpdir } from "node:os"
+import { Datasets } from "@winnow/core"
+import { makeDatasets } from "@winnow/data"
+import { checkTask, datasetsOf } from "@winnow/testing"
 import { Effect } from "effect"
 import { finalNumber, toExample } from "./format.ts"
 import { gsm8k } from "./index.ts"
@@ -19,14 +19,7 @@ const records = (n: number, from = 0) =>
     }
   })
 
-const made = (files: Readonly<Record<string, ReadonlyArray<unknown>>>): Datasets["Service"] => ({
-  locate: ({ path }) => Effect.succeed(path),
-  lines: ({ path }) => {
-    const lines = files[path]
-    return lines === undefined ? Effect.fail(new DataError({ message: `no ${path}` })) : Effect.succeed(lines)
-  },
-})
-const datasets = made({ "gsm8k/train.jsonl": records(40), "gsm8k/test_a.jsonl": records(10, 100) })
+const datasets = datasetsOf({ "gsm8k/train.jsonl": records(40), "gsm8k/test_a.jsonl": records(10, 100) })
 
 const instance = (options: Options, from: Datasets["Service"] = datasets) =>
   gsm8k(options).instance.pipe(Effect.provideService(Datasets, from))
@@ -56,7 +49,7 @@ test("validation is the end of the training file; a maximum takes the start of a
 })
 
 test("a problem that is held out is not trained on, even if the file repeats it", async () => {
-  const repeated = made({
+  const repeated = datasetsOf({
     "gsm8k/train.jsonl": [...records(40), ...records(1), ...records(1, 100)],
     "gsm8k/test_a.jsonl": records(10, 100),
   })
@@ -68,7 +61,7 @@ test("a problem that is held out is not trained on, even if the file repeats it"
 test("a record that is not as it should be is named by file and line", async () => {
   const broken = (line: unknown) =>
     Effect.runPromise(
-      Effect.flip(instance({}, made({ "gsm8k/train.jsonl": [...records(3), line], "gsm8k/test_a.jsonl": [] }))),
+      Effect.flip(instance({}, datasetsOf({ "gsm8k/train.jsonl": [...records(3), line], "gsm8k/test_a.jsonl": [] }))),
     )
   expect((await broken({ question: "Q?" })).message).toBe(
     "gsm8k/train.jsonl, line 4: answer must be a string (was missing)",
@@ -95,17 +88,7 @@ const data = process.env["WINNOW_DATA"]
 const without = data === undefined ? " (skipped: WINNOW_DATA is not set)" : ""
 
 describe.skipIf(data === undefined)(`the real files${without}`, () => {
-  const files: Datasets["Service"] = {
-    locate: ({ path }) => Effect.succeed(join(data!, path)),
-    lines: ({ path }) =>
-      Effect.promise(async () => {
-        const text = await readFile(join(data!, path), "utf8")
-        return text
-          .trimEnd()
-          .split("\n")
-          .map((line): unknown => JSON.parse(line))
-      }),
-  }
+  const files = makeDatasets({ folder: data, cache: tmpdir() })
   test("keep the laws, every answer scored", async () => {
     await checkTask(gsm8k(), { datasets: files, scored: 10_000 })
     const task = await make({}, files)

@@ -1,0 +1,88 @@
+/** A task from files of a public data set: each line is a record, which a template makes an example. */
+import { type Type, type } from "arktype"
+import { Effect } from "effect"
+import type { DatasetFile } from "./dataset-file.ts"
+import { DataError } from "./errors.ts"
+import type { Example, Split, TaskInstance } from "./example.ts"
+import type { Plugin } from "./plugin.ts"
+import { Datasets, defineTask, type TaskUse } from "./task.ts"
+import { textKey } from "./text-key.ts"
+
+/** The options that every task from files has; a plugin spreads them among its own. */
+export const dataOptions = type({
+  /** At most so many examples of the split, from its start; all by default. */
+  "maxTrain?": "number.integer >= 1",
+  "maxTest?": "number.integer >= 1",
+})
+
+/** Where the splits of a data set come from. */
+export interface DataFiles {
+  readonly train: DatasetFile
+  /** A file, or how many of the training file's last records are held out where the source has no such split. */
+  readonly validation: DatasetFile | number
+  readonly test: DatasetFile
+}
+
+/**
+ * Defines a task from files of a public data set.
+ *
+ * The splits share no prompt, whatever the files repeat: an example is left out of the training split whose prompt is in
+ * validation or test, and out of validation if it is in test. Case, spaces and punctuation make no other prompt.
+ *
+ * @param spec.options the schema of its options, `dataOptions` among them
+ * @param spec.files the files by split
+ * @param spec.record the schema of a line
+ * @param spec.example the template; undefined leaves the record out, a text says what is wrong with it
+ * @param spec.score true if a generated text solves an example; left out where that takes more than reading it
+ * @error DataError with file and line for a record that is not as it should be
+ */
+export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, const Record extends Type>(spec: {
+  readonly name: string
+  readonly options: O
+  readonly files: (options: O["infer"]) => DataFiles
+  readonly record: Record
+  readonly example: (record: Record["infer"], options: O["infer"]) => Example | string | undefined
+  readonly score?: (options: O["infer"]) => NonNullable<TaskInstance["score"]>
+}): Plugin<O, TaskUse<Datasets>> =>
+  defineTask({
+    name: spec.name,
+    options: spec.options,
+    make: (options: O["infer"]) =>
+      Effect.gen(function* () {
+        const datasets = yield* Datasets
+        const read = Effect.fnUntraced(function* (file: DatasetFile) {
+          const examples: Array<Example> = []
+          for (const [i, line] of (yield* datasets.lines(file)).entries()) {
+            const record: unknown = spec.record(line)
+            const made =
+              record instanceof type.errors ? record.summary : spec.example(record as Record["infer"], options)
+            if (typeof made === "string")
+              return yield* new DataError({ message: `${file.path}, line ${i + 1}: ${made}` })
+            if (made !== undefined) examples.push(made)
+          }
+          return examples
+        })
+        const { train, validation, test } = spec.files(options)
+        const source = yield* read(train)
+        const tested = yield* read(test)
+        const border = typeof validation === "number" ? Math.max(0, source.length - validation) : source.length
+        const validated = typeof validation === "number" ? source.slice(border) : yield* read(validation)
+        const held = apart(validated, tested)
+        const { maxTrain, maxTest } = options as typeof dataOptions.infer
+        const splits: { readonly [S in Split]: ReadonlyArray<Example> } = {
+          train: apart(source.slice(0, border), [...held, ...tested]).slice(0, maxTrain),
+          validation: held,
+          test: tested.slice(0, maxTest),
+        }
+        return {
+          examples: (split: Split) => splits[split],
+          ...(spec.score && { score: spec.score(options) }),
+        }
+      }),
+  })
+
+/** The examples whose prompt is none of `from`. */
+const apart = (examples: ReadonlyArray<Example>, from: ReadonlyArray<Example>): ReadonlyArray<Example> => {
+  const taken = new Set(from.map(({ prompt }) => textKey(prompt)))
+  return examples.filter(({ prompt }) => !taken.has(textKey(prompt)))
+}

@@ -1,0 +1,40 @@
+/** One file of a public data set: its content by SHA-256, and the place that serves it. */
+
+/** The content of a file, wherever it lies. */
+interface Content {
+  /** Path inside WINNOW_DATA and the cache, such as "gsm8k/train.jsonl". */
+  readonly path: string
+  readonly sha256: string
+  readonly bytes: number
+  readonly licence: string
+}
+
+/** A file that a server has. */
+export interface ServedFile extends Content {
+  readonly url: string
+  /** The file is the first `bytes` bytes of what the URL serves, which goes on. */
+  readonly startOf?: true
+}
+
+/** A file that is made from another one: a split of it, or its records in another format. */
+export interface DerivedFile extends Content {
+  readonly of: ServedFile
+  /** The content from that of `of`; its SHA-256 is checked, so this function cannot change unseen. */
+  readonly by: (served: Uint8Array) => string
+}
+
+/** One file of a public data set. */
+export type DatasetFile = ServedFile | DerivedFile
+
+/** A value as JSON with a space after each comma and colon, other letters than ASCII as they are: Python's `json.dumps`. */
+const spaced = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`
+  if (typeof value !== "object" || value === null) return JSON.stringify(value)
+  return `{${Object.entries(value)
+    .map(([key, field]) => `${JSON.stringify(key)}: ${spaced(field)}`)
+    .join(", ")}}`
+}
+
+/** Records as the lines of a .jsonl file, each with its line end. */
+export const jsonLines = (records: ReadonlyArray<unknown>): string =>
+  records.map((record) => `${spaced(record)}\n`).join("")
