@@ -1,24 +1,41 @@
 /**
- * A measure turns a trained model into figures of a table: of each text a sum and a count, whose ratio over all texts is the
- * figure. Acceptance by a target is measured by the lab itself; a measure is all else, and serves encoders too.
+ * A measure turns a trained draft into figures of a table: of each text a sum and a count, whose ratio over all texts is the
+ * figure. Acceptance by a target is measured by the lab itself; a measure is all else, and serves encoders and heads too.
+ *
+ * Letters: N valid rows of a problem.
  */
 import type { Rng } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import { kindOf } from "./contract/brief.ts"
-import { checkDefinition } from "./contract/definition.ts"
+import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
+import { strict } from "./contract/strict.ts"
+import type { DraftRows } from "./draft-rows.ts"
 import type { InvalidInput } from "./errors.ts"
 import type { Encoder } from "./model.ts"
-import { definePlugin, type Plugin, type Use } from "./plugin.ts"
-import type { EncodedExample } from "./problem.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { EncodedExample, Problem } from "./problem.ts"
 
-/** Everything that a measure is given for a portion of the texts. */
-export interface MeasureInput {
-  /** Not to be changed; tensors made of it are the measure's own to dispose. */
+/** The values that a measure may read, by name. Tensors made of them are freed when the measure returns. */
+export interface Measurable {
+  /** The draft as a model, not to be changed. A measure that reads it cannot measure heads. */
   readonly model: Encoder
+  /** The rows that the draft predicts of a problem: of a model one entry with all, of a head those that it makes. */
+  readonly rows: (problem: Problem) => ReadonlyArray<DraftRows>
+  /** The same of the frozen target: one entry with all N rows. */
+  readonly targetRows: (problem: Problem) => DraftRows
+}
+export type MeasurableName = keyof Measurable
+export const measurableNames = ["model", "rows", "targetRows"] as const satisfies ReadonlyArray<MeasurableName>
+
+/** The part of a measure's input that every measure is given, for a portion of the texts. */
+export interface MeasureContext {
   /** At least 1. */
   readonly examples: ReadonlyArray<EncodedExample>
+  /** Ids that the draft has: V. */
+  readonly vocabularySize: number
   /** Seeded by the run's measurement and the number of the portion: every model draws the same. */
   readonly rng: Rng
 }
@@ -32,10 +49,17 @@ export interface MeasureInstance {
   readonly better: "higher" | "lower"
   /** "%" of a share, "nats"; "" for a plain number. */
   readonly unit: string
-  readonly of: (input: MeasureInput) => MeasuredTexts
+  readonly of: (input: Partial<Measurable> & MeasureContext) => MeasuredTexts
 }
 
-export type MeasureUse = Use<"measure", MeasureInstance>
+/** A measure with options. `reads` says which models its stage opens, and whether it can measure heads. */
+export type MeasureUse = UseWith<
+  "measure",
+  MeasureInstance,
+  never,
+  never,
+  { readonly reads: ReadonlyArray<MeasurableName> }
+>
 
 const isPair = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((x) => typeof x === "number" && Number.isFinite(x))
@@ -43,45 +67,60 @@ const isPair = (value: unknown): value is readonly [number, number] =>
 /**
  * Defines a measure.
  *
+ * @param spec.reads the values that the function reads; its input has no others
  * @param spec.make from valid options, which may hold other plugins, to the function of a portion of texts, or an Effect of it
  */
-export const defineMeasure = <const O extends Type>(spec: {
+export const defineMeasure = <const O extends Type, const R extends MeasurableName>(spec: {
   readonly name: string
   /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
   readonly from?: string
+  readonly reads: ReadonlyArray<R>
   readonly better: "higher" | "lower"
   readonly unit?: string
   readonly options: O
   readonly make: (
     options: O["infer"],
-  ) => ((input: MeasureInput) => MeasuredTexts) | Effect.Effect<(input: MeasureInput) => MeasuredTexts, InvalidInput>
+  ) =>
+    | ((input: Pick<Measurable, R> & MeasureContext) => MeasuredTexts)
+    | Effect.Effect<(input: Pick<Measurable, R> & MeasureContext) => MeasuredTexts, InvalidInput>
 }): Plugin<O, MeasureUse> => {
   const place = checkDefinition("measure", spec, {
+    reads: namesAmong("value that a measure can read", measurableNames),
     better: (value) =>
       value === "higher" || value === "lower" ? undefined : `is ${kindOf(value)}; expected "higher" or "lower"`,
     unit: (value) =>
       value === undefined || typeof value === "string" ? undefined : `is ${kindOf(value)}; expected text`,
   })
   const plugin = `measure ${spec.name}`
-  const { name, better, unit = "" } = spec
+  const { name, reads, better, unit = "" } = spec
+  const inputOf = strict((found) => {
+    const given = ["examples", "vocabularySize", "rng", ...reads].join(", ")
+    return new PluginFault(plugin, "reads", `reads ${found}, which its reads do not list; it is given ${given}`, place)
+  })
   return definePlugin({
     kind: "measure",
     name,
     options: spec.options,
     from: spec.from,
-    more: () => ({}),
+    more: () => ({ reads }),
     make: (options) =>
       Effect.gen(function* () {
         const made = spec.make(options)
         const measure: unknown = Effect.isEffect(made) ? yield* made : made
         if (typeof measure !== "function")
           throw new PluginFault(plugin, "definition", `make returned ${kindOf(measure)}; expected a function`, place)
-        const of = (input: MeasureInput): MeasuredTexts => {
-          const found: unknown = guarded(plugin, "its function", () => measure(input))
+        const of: MeasureInstance["of"] = (whole) => {
+          const { examples, vocabularySize, rng } = whole
+          const values = Object.fromEntries(reads.map((of) => [of, whole[of]]))
+          const input = inputOf({ examples, vocabularySize, rng, ...values })
+          let found: unknown
+          tf.tidy(() => {
+            found = guarded(plugin, "its function", () => measure(input as never)) // `input` has what `reads` lists
+          })
           const broken = (detail: string) => new PluginFault(plugin, "value", detail, place)
-          const expected = `expected ${input.examples.length} pairs of a finite sum and a count from 0, one a text`
+          const expected = `expected ${examples.length} pairs of a finite sum and a count from 0, one a text`
           if (!Array.isArray(found)) throw broken(`returned ${kindOf(found)}; ${expected}`)
-          if (found.length !== input.examples.length) throw broken(`returned ${found.length} entries; ${expected}`)
+          if (found.length !== examples.length) throw broken(`returned ${found.length} entries; ${expected}`)
           const odd = found.find((pair) => !isPair(pair) || pair[1] < 0)
           if (odd !== undefined) throw broken(`returned ${kindOf(odd)} among them; ${expected}`)
           return found as MeasuredTexts

@@ -147,7 +147,7 @@ export const buildGraph = <E = never, R = never>(
       const more = yield* Effect.forEach(settled.measures, (use) =>
         modelMeasureStage({
           label: `${use.name} of ${one.name}, seed ${one.seed}`,
-          ...{ measure: use, model: one.trained, data, split, prompts, seed },
+          ...{ measure: use, model: one.trained, target, data, split, prompts, seed },
         }),
       )
       measured[i] = { ...one, more }

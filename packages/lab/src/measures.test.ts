@@ -71,6 +71,7 @@ test("every trained model is measured, by objectives of two kinds; the counts gi
 test("a measure that breaks its contract is named with its rule; the run has no figure of it", async () => {
   const short = defineMeasure({
     name: "short",
+    reads: [],
     better: "higher",
     options: type({ "+": "reject" }),
     make: () => () => [],

@@ -126,6 +126,7 @@ test("a search by expected acceptance runs on the target's sampled texts", async
 test("a measure of a plugin chooses too, by its own better end", async () => {
   const size = defineMeasure({
     name: "size",
+    reads: ["model"],
     better: "lower",
     options: type({ "+": "reject", power: "1 | 2 = 1" }),
     make:

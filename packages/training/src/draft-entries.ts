@@ -10,6 +10,7 @@ import {
   type Encoder,
   InvalidInput,
   isDraftHead,
+  type Problem,
   type Seen,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
@@ -22,15 +23,15 @@ export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =
   tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
 
 /** Hidden states of a batch, [B, T, d]. A model that attends both ways is told where rows end, as it would read the padding. */
-export const hiddenOf = (model: Encoder, { length_B, T }: Batch, ids_BT: tf.Tensor2D): tf.Tensor3D =>
+export const hiddenOf = (model: Encoder, { length_B, T }: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D =>
   model.hidden(ids_BT, attendsBefore(model.architecture) ? undefined : paddedStarts(length_B, T))
 
 /** The values that a draft reads; of a model, the tokens. Belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 
-export const seenBy = (draft: Draft, batch: Batch, ids_BT: tf.Tensor2D): SeenBy => {
+export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): SeenBy => {
   if (!isDraftHead(draft) || !draft.reads.includes("targetHidden")) return { ids: ids_BT }
-  return { ids: ids_BT, targetHidden: tf.tidy(() => hiddenOf(draft.target, batch, ids_BT)) }
+  return { ids: ids_BT, targetHidden: tf.tidy(() => hiddenOf(draft.target, problem, ids_BT)) }
 }
 
 /**

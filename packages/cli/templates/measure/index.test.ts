@@ -13,7 +13,7 @@ test("a model that knows nothing is sure of one token in V; nothing stays alive"
   const before = tf.memory().numTensors
   const measure = await instanceOf(myMeasure())
   const examples = [{ ids: Int32Array.of(1, 2, 3), promptLength: 1 }]
-  expect(measure.of({ model, examples, rng: seeded(1) })).toEqual([[3 / V, 3]])
+  expect(measure.of({ model, examples, vocabularySize: V, rng: seeded(1) })).toEqual([[3 / V, 3]])
   expect(tf.memory().numTensors).toBe(before)
   head_Vd.dispose()
 })

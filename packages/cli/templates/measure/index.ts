@@ -6,6 +6,7 @@ import { type } from "arktype"
 /** The measure `my-measure`: the largest probability at each position of a text; 0 to 1. Own idea. */
 export const myMeasure = defineMeasure({
   name: "my-measure",
+  reads: ["model"],
   better: "higher",
   unit: "%",
   options: type({ "+": "reject" }),

@@ -1,9 +1,10 @@
-/** A measure of a trained model: of each text of a split a sum and a count. */
+/** A measure of a trained draft: of each text of a split a sum and a count. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type MeasuredTexts, type MeasureUse } from "@winnow/core"
+import { DataError, type MeasuredTexts, type MeasureUse, type Problem } from "@winnow/core"
 import { driven, type Pieces } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
+import { measuredRows, modelRows } from "@winnow/training"
 import { Effect } from "effect"
 import { plain } from "../experiment/plain-json.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
@@ -21,6 +22,7 @@ const file = "measured.json"
 /**
  * The stage of one measure of one model.
  *
+ * @param spec.target the frozen target, which is read where the measure says so
  * @param spec.prompts texts of the split, the first of it
  * @param spec.seed of what the measure draws: the same for all models
  */
@@ -28,30 +30,39 @@ export const modelMeasureStage = (spec: {
   readonly label: string
   readonly measure: MeasureUse
   readonly model: Stage
+  readonly target: Stage
   readonly data: Stage
   readonly split: "validation" | "test"
   readonly prompts: number
   readonly seed: number
 }) =>
   Effect.gen(function* () {
-    const { label, measure, model, data, split, prompts, seed } = spec
+    const { label, measure, model, target, data, split, prompts, seed } = spec
+    const readsTarget = measure.reads.includes("targetRows")
     return stage({
       kind: "model-measure",
       label,
       config: { measure: yield* plain(measure), split, prompts, portion },
-      inputs: [model, partOf(data, split)],
+      inputs: [model, partOf(data, split), ...(readsTarget ? [target] : [])],
       code: stageCode({ revisions: ["measuring"], tensors: true, plugins: [measure] }),
       seed,
-      run: ({ directory, inputs: [modelArtifact, dataArtifact] }) =>
+      run: ({ directory, inputs: [modelArtifact, dataArtifact, targetArtifact] }) =>
         Effect.gen(function* () {
           const opened = yield* openModel(modelArtifact!)
+          const ofTarget = targetArtifact && (yield* openModel(targetArtifact))
+          const { vocabularySize } = opened.architecture
+          const values = {
+            ...{ model: opened, vocabularySize },
+            rows: (problem: Problem) => measuredRows(opened, problem),
+            ...(ofTarget && { targetRows: (problem: Problem) => modelRows(ofTarget, problem) }),
+          }
           const { of } = yield* measure.instance
           const examples = (yield* readSplit(dataArtifact!, split)).examples.slice(0, prompts)
           function* measured(): Pieces<MeasuredTexts> {
             const texts: Array<MeasuredTexts[number]> = []
             for (let from = 0; from < examples.length; from += portion) {
               const rng = seeded(seed, "measure", measure.name, from)
-              texts.push(...of({ model: opened, examples: examples.slice(from, from + portion), rng }))
+              texts.push(...of({ ...values, examples: examples.slice(from, from + portion), rng }))
               yield
             }
             return texts

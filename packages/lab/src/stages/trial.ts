@@ -111,12 +111,12 @@ export const trialsBy = (
   prompts: number,
   inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
 ): TrialOf => {
-  const { data } = inputs
+  const { data, target } = inputs
   if (typeof by !== "string")
     return (label, model) =>
-      modelMeasureStage({ label, measure: by, model, data, split: "validation", prompts, seed: measure.seed })
+      modelMeasureStage({ label, measure: by, model, target, data, split: "validation", prompts, seed: measure.seed })
   if (by === "loss") return lossTrial(data, prompts)
   const validation = { ...measure, split: "validation", prompts } as const
   const rollouts = rolloutsStage(validation, by === "greedyAcceptance" ? "greedy" : "sampled", inputs)
-  return acceptanceTrial(by, rollouts, inputs.target, measure)
+  return acceptanceTrial(by, rollouts, target, measure)
 }

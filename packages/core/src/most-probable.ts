@@ -1,0 +1,41 @@
+/** The predictions of rows, and how often they are right. Letters: N valid rows of a problem, M rows of an entry, R rows of a chunk. */
+import { linear, tf } from "@winnow/tensor"
+import type { DraftRows } from "./draft-rows.ts"
+import type { MeasuredTexts } from "./measure.ts"
+import type { Problem } from "./problem.ts"
+
+/** Rows of logits that are alive at once. */
+const chunkRows = 256
+
+/** The most probable token of each row of an entry, [M]; of equal ones the lowest id. */
+export const mostProbable = ({ h_Md, head_Vd }: Pick<DraftRows, "h_Md" | "head_Vd">): Int32Array => {
+  const [M] = h_Md.shape
+  const out = new Int32Array(M)
+  for (let at = 0; at < M; at += chunkRows)
+    tf.tidy(() => {
+      const h_Rd = tf.slice(h_Md, [at, 0], [Math.min(chunkRows, M - at), -1])
+      out.set(tf.argMax(linear(h_Rd, head_Vd as tf.Tensor2D), 1).dataSync() as Int32Array, at)
+    })
+  return out
+}
+
+/**
+ * For each text of a problem the rows whose most probable token is the wanted one, and all rows that the entries predict.
+ *
+ * @param wanted_N the wanted token of each row of the problem
+ */
+export const countMatches = (
+  { B, sequence_N }: Pick<Problem, "B" | "sequence_N">,
+  entries: ReadonlyArray<DraftRows>,
+  wanted_N: Int32Array,
+): MeasuredTexts => {
+  const counts = Array.from({ length: B }, (): [number, number] => [0, 0])
+  for (const entry of entries)
+    for (const [m, id] of mostProbable(entry).entries()) {
+      const n = entry.at_M?.[m] ?? m
+      const text = counts[sequence_N[n]!]!
+      text[1]++
+      if (id === wanted_N[n]) text[0]++
+    }
+  return counts
+}

@@ -1,0 +1,25 @@
+/**
+ * The rows that a trained draft predicts of a problem, and the frozen target's: for measures.
+ *
+ * Letters: N valid rows of a problem.
+ */
+import { type Draft, type DraftRows, type Encoder, isDraftHead, type Problem, type Seen } from "@winnow/core"
+import { tf } from "@winnow/tensor"
+import { hiddenOf, seenBy, validRows } from "./draft-entries.ts"
+
+const idsOf = ({ ids_BT, B, T }: Problem) => tf.tensor2d(ids_BT, [B, T], "int32")
+
+/** One entry with all N rows of a problem. Belongs to the caller's tidy. */
+export const modelRows = (model: Encoder, problem: Problem): DraftRows => ({
+  h_Md: tf.tidy(() => validRows(hiddenOf(model, problem, idsOf(problem)), tf.tensor1d(problem.row_N, "int32"))),
+  head_Vd: model.head_Vd,
+})
+
+/**
+ * The entries of a draft for a problem; an entry without a row is one of them. Belongs to the caller's tidy.
+ *
+ * A head has the target run for the values that it reads.
+ */
+export const measuredRows = (draft: Draft, problem: Problem): ReadonlyArray<DraftRows> =>
+  // a head is given the values that it reads, and no others
+  isDraftHead(draft) ? draft.rows(problem, seenBy(draft, problem, idsOf(problem)) as Seen) : [modelRows(draft, problem)]
