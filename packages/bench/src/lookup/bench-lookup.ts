@@ -1,21 +1,38 @@
 /**
  * `bun run bench lookup`: how much of the answers of data sets prompt look-up would propose, were they a target's texts.
  *
- * No model runs: an answer stands for the greedy text of a target that writes it. Then acceptance and tau are exact.
+ * An answer stands for the greedy text of a target that writes it. Then acceptance and tau are exact without a model; with
+ * `--target` the wall time is measured as well, by a random target of that size whose choices are the answer's tokens.
  */
 
+import type { Decoder } from "@winnow/core"
 import { loadTokenizer, type Tokenizer } from "@winnow/data"
 import { estimateAcceptance, estimatedCounts, type ReplayEvidence, replayPass } from "@winnow/decoding"
 import { atOnce } from "@winnow/files"
 import type { Rollout } from "@winnow/generation"
+import { parameterCount } from "@winnow/models"
 import { type Cell, estimateOf, ratioInfluence } from "@winnow/numerics"
 import { ngram } from "@winnow/proposer-ngram"
+import { openEngine, setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
-import { count, optional, optionLines, readOptions, text, UsageError } from "../options.ts"
-import { spokenOptions } from "../side-by-side/common-options.ts"
+import { modelOf } from "../decode/pair.ts"
+import {
+  choice,
+  count,
+  counts,
+  optional,
+  optionLines,
+  readOptions,
+  text,
+  UsageError,
+  type ValuesOf,
+} from "../options.ts"
+import { checkSizes, precisions, type Sizes, sizes, spokenOptions } from "../side-by-side/common-options.ts"
 import { begin, type Header } from "../side-by-side/header.ts"
 import { type Answered, dataSets, fileIn, readAnswered, tokenizerFile } from "./data.ts"
+import { type LookupTime, timeOf } from "./timed.ts"
 
+/** Draft lengths of the replay. */
 const gammas = [1, 2, 4, 8] as const
 
 const options = {
@@ -29,6 +46,12 @@ const options = {
   limit: count("N", 250, "only the first N texts of each data set"),
   longest: count("N", 3, "tokens of the end that are looked for first"),
   shortest: count("N", 1, "tokens that are looked for last"),
+  target: optional(sizes("", "of a target that writes the answers against the clock; no model runs if left out")),
+  timed: count("N", 30, "texts of each data set that the target writes"),
+  gammas: counts("G,G", "1,2,4", "draft lengths that are timed"),
+  rounds: count("R", 3, "times that each text is written both ways, after 1 that does not count"),
+  precision: choice("P", precisions, "bfloat16", "operands of the target's products"),
+  threads: count("N", 2, "threads of the target"),
   ...spokenOptions,
 } as const
 
@@ -63,6 +86,16 @@ export interface LookupFigures {
 export interface LookupReport extends Header {
   readonly options: { readonly longest: number; readonly shortest: number }
   readonly sets: ReadonlyArray<LookupFigures>
+  /** With a target: its size and its times. */
+  readonly timed?: {
+    readonly target: {
+      readonly sizes: Sizes
+      readonly vocabulary: number
+      readonly parameters: number
+      readonly precision: string
+    }
+    readonly times: ReadonlyArray<LookupTime>
+  }
 }
 
 /** Answers as texts of a target that ends each with its end token. */
@@ -113,8 +146,45 @@ export const lookupLines = (sets: ReadonlyArray<LookupFigures>): ReadonlyArray<s
       microseconds.toFixed(1),
     ]),
   ]
+  return columns(rows)
+}
+
+const columns = (rows: ReadonlyArray<ReadonlyArray<string>>): ReadonlyArray<string> => {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)))
   return rows.map((row) => row.map((cell, column) => cell.padStart(widths[column]!)).join("  "))
+}
+
+/** The table of times. */
+export const timeLines = (times: ReadonlyArray<LookupTime>): ReadonlyArray<string> =>
+  columns([
+    ["data set", "gamma", "tau", "speed-up", "95 %", "after prompt", "token ms", "block ms"],
+    ...times.map(({ dataset, gamma, tau, speedup, low, high, afterPrompt, milliseconds }) => [
+      dataset,
+      String(gamma),
+      tau.toFixed(2),
+      speedup.toFixed(2),
+      `${low.toFixed(2)} to ${high.toFixed(2)}`,
+      afterPrompt.toFixed(2),
+      milliseconds.token.toFixed(2),
+      milliseconds.block.toFixed(2),
+    ]),
+  ])
+
+/** A target of random numbers, in the precision that was asked for. */
+const openTarget = async (
+  {
+    target,
+    precision,
+    threads,
+    gammas: lengths,
+  }: Pick<ValuesOf<typeof options>, "precision" | "threads" | "gammas"> & { readonly target: Sizes },
+  texts: ReadonlyArray<Rollout>,
+  vocabulary: number,
+): Promise<Decoder> => {
+  await openEngine({ threads })
+  setPrecision(precision)
+  const longest = Math.max(...texts.map(({ prompt, tokens }) => prompt.length + tokens.length))
+  return modelOf(target, vocabulary, longest + 2 * Math.max(...lengths), 1)
 }
 
 /**
@@ -127,21 +197,42 @@ export const benchLookup = async (args: ReadonlyArray<string>): Promise<void> =>
   if (values.help) return console.log(lookupUsage)
   const folder = values.data ?? process.env["WINNOW_DATA"]
   if (folder === undefined) throw new UsageError("no data folder: give --data DIR, or set WINNOW_DATA")
-  const { limit, longest, shortest } = values
+  const { limit, longest, shortest, target } = values
   if (shortest > longest)
     throw new UsageError(`--shortest ${shortest} is above --longest ${longest}: give at most ${longest}`)
-  const { say, finish } = begin("lookup", args, values)
+  const { say, progress, finish } = begin("lookup", args, values)
   const proposer = await Effect.runPromise(ngram({ longest, shortest }).instance)
   const tokenizer = await Effect.runPromise(loadTokenizer(fileIn(folder, tokenizerFile), { eos: "<|endoftext|>" }))
+  const vocabulary = tokenizer.vocabularySize
+  if (target !== undefined) checkSizes("target", target, vocabulary)
   const sets: Array<LookupFigures> = []
+  const written: Array<{ readonly name: string; readonly texts: ReadonlyArray<Rollout> }> = []
   for (const set of dataSets) {
     const rollouts = await rolloutsOf(readAnswered(folder, set, limit), tokenizer)
     const began = performance.now()
-    const conditions = { vocabularySize: tokenizer.vocabularySize, eosId: tokenizer.eosId, longest: gammas.at(-1)! }
+    const conditions = { vocabularySize: vocabulary, eosId: tokenizer.eosId, longest: gammas.at(-1)! }
     const evidence = atOnce(replayPass(proposer, rollouts, { sampling: { temperature: 0 }, ...conditions }))
     const positions = rollouts.reduce((n, { tokens }) => n + tokens.length, 0)
     sets.push(figuresOf(set.name, evidence, (1000 * (performance.now() - began)) / positions))
+    written.push({ name: set.name, texts: rollouts.slice(0, values.timed) })
   }
   for (const line of ["", ...lookupLines(sets)]) say(line)
-  finish({ options: { longest, shortest }, sets } satisfies Omit<LookupReport, keyof Header>)
+  const result = { options: { longest, shortest }, sets }
+  if (target === undefined) return finish(result satisfies Omit<LookupReport, keyof Header>)
+  const { gammas: lengths, rounds, precision } = values
+  const texts = written.flatMap((set) => set.texts)
+  const model = await openTarget({ ...values, target }, texts, vocabulary)
+  const times: Array<LookupTime> = []
+  try {
+    for (const set of written)
+      for (const gamma of lengths) {
+        times.push(await timeOf(set, model, proposer, { gamma, rounds, eosId: tokenizer.eosId }))
+        progress(timeLines(times.slice(-1))[1]!)
+      }
+  } finally {
+    model.dispose()
+  }
+  const parameters = parameterCount(model.architecture)
+  const timed = { target: { sizes: target, vocabulary, parameters, precision }, times }
+  finish({ ...result, timed } satisfies Omit<LookupReport, keyof Header>, ["", ...timeLines(times)])
 }

@@ -53,6 +53,22 @@ test("figures of each data set: repeated text is proposed and right, other text 
   }
 })
 
+test("with a target: the wall time of each data set at each length", () => {
+  const target = ["--target", "16,1,2,32", "--timed", "2", "--rounds", "1", "--gammas", "1,4"]
+  const { exitCode, stdout } = runBench("lookup", "--data", folder, "--limit", "2", ...target, "--json")
+  expect(exitCode).toBe(0)
+  const { sets, timed } = JSON.parse(stdout) as LookupReport
+  expect(timed!.target).toMatchObject({ sizes: [16, 1, 2, 32], vocabulary: 257, precision: "bfloat16" })
+  expect(timed!.times.map(({ dataset, gamma }) => [dataset, gamma])).toEqual(
+    dataSets.flatMap(({ name }) => [1, 4].map((gamma) => [name, gamma])),
+  )
+  for (const { dataset, gamma, tau } of timed!.times)
+    expect(tau).toBeCloseTo(
+      sets.find((set) => set.dataset === dataset)!.lengths.find((of) => of.gamma === gamma)!.tau,
+      10,
+    )
+})
+
 test("an empty answer is left out", () => {
   write(dataSets[4]!.file, `{"instruction":"a","input":"","output":""}\n{"instruction":"a","input":"b","output":"c"}\n`)
   expect(readAnswered(folder, dataSets[4]!, 10)).toEqual([{ prompt: "a\nb\n", answer: "c" }])
@@ -62,6 +78,7 @@ test.each([
   [["lookup", "--data", join(folder, "nowhere")], "give --data the folder that holds"],
   [["lookup", "--data", folder, "--longest", "1", "--shortest", "2"], "--shortest 2 is above --longest 1"],
   [["lookup", "--data", folder, "--limit", "0"], "--limit"],
+  [["lookup", "--data", folder, "--target", "16,1,3,32"], "--target is"],
 ])("refused: %j", (args, says) => {
   const { exitCode, stderr } = runBench(...args)
   expect([exitCode, stderr]).toEqual([2, expect.stringContaining(says)])
