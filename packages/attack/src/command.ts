@@ -1,4 +1,4 @@
-/** A command of `winnow` in this process: its arguments in, what it printed and how it ended out. */
+/** Runs a command of `winnow` in this process and returns its output and its end. */
 import { consoleOver, platform, winnow } from "@winnow/cli"
 import { Cause, Console, Effect, Exit } from "effect"
 import { Command } from "effect/cli"
@@ -7,7 +7,7 @@ import { type Ended, ended, messageProblem } from "./judge.ts"
 /** The text that a command printed on stdout. */
 export type Printed = Ended<string>
 
-/** Runs a command. A usage error of the command line is a refusal; its text is judged as well. */
+/** Runs a command. A usage error counts as a refusal, and its text is judged as well. */
 export const runCommand = async (...args: ReadonlyArray<string>): Promise<Printed> => {
   const [out, err]: [Array<string>, Array<string>] = [[], []]
   const program = Command.runWith(winnow, { version: "attack" })(args).pipe(

@@ -1,9 +1,10 @@
 /**
- * `bun run attack [--minutes M] [--seed S] [--kind K] [--first N] [--count N] [--json FILE]`: makes random damage and tries it.
+ * `bun run attack [--minutes M] [--seed S] [--kind K] [--first N] [--count N] [--json FILE]`: makes and tries random
+ * damage.
  *
- * `--json` adds the counts to those of the file, where it is there, and begins after the last trial of its seed: an hour may
- * be several goes. Ctrl-C and SIGTERM end a go at once, its counts so far are written.
- * Exit code 0: every trial ended in a readable refusal or a right result. 1: at least one did not. 130: it was stopped.
+ * `--json` adds the counts to an existing file and begins after the last trial of its seed, so that several goes can
+ * make up one attack. Ctrl-C and SIGTERM end a go at once; its counts so far are written. Exit code 0: every trial
+ * ended in a readable refusal or a right result. 1: at least one did not. 130: a signal ended it.
  */
 import { parseArgs } from "node:util"
 import type { Kind } from "./kind.ts"
@@ -24,8 +25,8 @@ const { values } = parseArgs({
 const number = (name: "minutes" | "seed" | "first" | "count", standard: number): number => {
   const text = values[name]
   if (text === undefined) return standard
-  const found = Number(text)
-  if (Number.isFinite(found) && found >= 0) return found
+  const amount = Number(text)
+  if (Number.isFinite(amount) && amount >= 0) return amount
   process.stderr.write(`--${name} ${text}: expected a number, 0 or more\n`)
   process.exit(1)
 }
@@ -41,18 +42,18 @@ const before = values.json === undefined ? undefined : readAttacks(values.json)
 const stopping = new AbortController()
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopping.abort())
 
-/** Trials of a whole attack that a record has not seen yet; without end for a kind that is asked for by name. */
-const wanted = ({ name, whole }: Kind): number =>
+/** Trials of a whole attack that the record lacks; no limit for a kind that `--kind` names. */
+const remainingTrials = ({ name, whole }: Kind): number =>
   values.kind === undefined ? whole - (before?.kinds.find(({ kind }) => kind === name)?.tried ?? 0) : 1e9
 
-/** Each kind has an equal share of the time; what one leaves over, the next ones share. */
+/** Each kind has an equal share of the time; later kinds share the time that a kind leaves unused. */
 const counts: Array<Counts> = []
 const until = performance.now() + minutes * 60_000
-const toTry = chosen.filter((kind) => wanted(kind) > 0)
+const toTry = chosen.filter((kind) => remainingTrials(kind) > 0)
 for (const [i, kind] of toTry.entries()) {
   if (stopping.signal.aborted) break
   const milliseconds = count === Number.POSITIVE_INFINITY ? (until - performance.now()) / (toTry.length - i) : 3.6e6
-  counts.push(await tryKind(kind, milliseconds, Math.min(count, wanted(kind))))
+  counts.push(await tryKind(kind, milliseconds, Math.min(count, remainingTrials(kind))))
 }
 
 async function tryKind(kind: Kind, milliseconds: number, most: number): Promise<Counts> {

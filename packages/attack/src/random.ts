@@ -1,18 +1,18 @@
-/** Random choices, and damage that any file can suffer. */
+/** Random choices, and damage that fits any file. */
 import { execFileSync } from "node:child_process"
 import { mkdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import type { Rng } from "@winnow/numerics"
 
-/** One of a list. */
+/** A random member of a list. */
 export const pick = <A>(rng: Rng, list: ReadonlyArray<A>): A => list[rng.below(list.length)]!
 
-/** Text of JSON that no value stands for: written as it is. */
+/** Text that stands in JSON as it is, though no value has that text. */
 export class Raw {
   constructor(readonly text: string) {}
 }
 
-/** JSON of a value in which `Raw` texts stand. */
+/** JSON of a value that may hold `Raw` texts. */
 export const jsonOf = (value: unknown): string => {
   if (value instanceof Raw) return value.text
   if (Array.isArray(value)) return `[${value.map(jsonOf).join(",")}]`
@@ -23,7 +23,7 @@ export const jsonOf = (value: unknown): string => {
   return JSON.stringify(value)
 }
 
-/** Values that a field may suddenly have. */
+/** Odd values for a field. */
 export const oddValues: ReadonlyArray<unknown> = [
   ...[-1, 0, 1, 2, 3, 4, 7, 8, 64, 1e9, 2 ** 31, 2 ** 32 + 5, 2 ** 53, 1e300, -0.5, 0.5, 0.001, 1e-300],
   ...[true, false, null, "", "constructor", "__proto__", "toString", "llama", "default", "silu", "gelu", "relu"],
@@ -35,10 +35,10 @@ export const oddValues: ReadonlyArray<unknown> = [
 /** Names that plain objects inherit, and others that code trips over. */
 export const oddNames = ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf", "", "a.b", "a/b", "ü"]
 
-/** A field's name and an odd value, as text for a message. */
-export const shown = (value: unknown): string => jsonOf(value).slice(0, 60)
+/** An odd value as text for a message. */
+export const shortText = (value: unknown): string => jsonOf(value).slice(0, 60)
 
-/** Changes one field somewhere in a document: another value, gone, under another name, or one more. */
+/** Changes one field of a document: gives it another value or name, removes it, or adds one. */
 export const spoilField = (rng: Rng, document: unknown): { readonly document: unknown; readonly damage: string } => {
   const paths: Array<ReadonlyArray<string>> = []
   const visit = (value: unknown, path: ReadonlyArray<string>) => {
@@ -69,10 +69,10 @@ export const spoilField = (rng: Rng, document: unknown): { readonly document: un
     ])
   }
   const text = {
-    value: `= ${shown(value)}`,
+    value: `= ${shortText(value)}`,
     gone: "left out",
     renamed: `called ${name}`,
-    more: `and ${name} ${shown(value)}`,
+    more: `and ${name} ${shortText(value)}`,
   }
   return { document: change(document, path), damage: `${path.join(".")} ${text[how]}` }
 }
@@ -120,9 +120,9 @@ const fileDamages = {
   },
 }
 
-/** Damages a file in one of the ways that any file can be; says which. */
+/** Damages a file in a random way and names the way. */
 export const spoilFile = (rng: Rng, folder: string, name: string): string => {
-  // those that start a process or make a link are rarer: they are the same every time
+  // Damage by a process or a link is rarer, as it is the same every time.
   const common = ["cut", "cut", "byte", "byte", "byte", "bytes", "bytes", "longer", "doubled"] as const
   const all = Object.keys(fileDamages) as ReadonlyArray<keyof typeof fileDamages>
   const how = rng.below(4) > 0 ? pick(rng, common) : pick(rng, all)

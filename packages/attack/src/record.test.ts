@@ -1,4 +1,4 @@
-/** A record over several goes: no trial counts twice, and a go that is stopped counts what it tried. */
+/** A record over several goes: every trial counts once, and a stopped go counts its trials. */
 import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -20,7 +20,7 @@ const go = (kind: string, first: number, tried: number, detail = ""): Counts => 
   failures: [{ trial: first, outcome: "wrong", damage: "a byte", detail }],
 })
 
-test("goes are summed by kind; the next one begins where those of its seed have ended", () => {
+test("goes are summed by kind; the next go begins after the last trial of its seed", () => {
   const file = join(folder, "sums.json")
   expect(nextTrial(readAttacks(file), 1, "models")).toBe(0)
   addToRecord(file, { seed: 1, minutes: 1 }, [go("models", 0, 10), go("kills", 0, 2)])
@@ -37,7 +37,7 @@ test("goes are summed by kind; the next one begins where those of its seed have 
   expect(record.kinds[1]!.failures.length).toBe(3)
 })
 
-test("a failure names no place of this machine", () => {
+test("a failure names no path of this machine", () => {
   const file = join(folder, "places.json")
   const detail = `${import.meta.path}: ENOENT, /dev/shm/winnow-attack-models-x1/config.json`
   addToRecord(file, { seed: 1, minutes: 1 }, [go("models", 0, 1, detail)])
@@ -46,14 +46,14 @@ test("a failure names no place of this machine", () => {
   ])
 })
 
-test("a go that is stopped writes its counts, and leaves nothing behind", async () => {
+test("a stopped go writes its counts and leaves no files behind", async () => {
   const file = join(folder, "stopped.json")
   const main = join(import.meta.dir, "main.ts")
   const command = [process.execPath, main, "--kind", "tokenizers", "--minutes", "5", "--json", file]
   const env = { ...process.env, WINNOW_ATTACK_FOLDER: mkdtempSync(join(folder, "place-")) }
   const child = Bun.spawn(command, { env, stdout: "pipe", stderr: "pipe" })
   while (readdirSync(env.WINNOW_ATTACK_FOLDER).length === 0) await Bun.sleep(50)
-  await Bun.sleep(2000) // its set-up, and some trials
+  await Bun.sleep(2000) // time for its set-up and some trials
   child.kill("SIGTERM")
   const [out, err] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   expect([await child.exited, err]).toEqual([130, ""])

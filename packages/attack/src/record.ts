@@ -1,4 +1,4 @@
-/** The record of attacks: counts of a kind over all goes that were written into one file, none of a trial twice. */
+/** The record of attacks: counts by kind over all goes of one file; every trial counts once. */
 import { existsSync } from "node:fs"
 import { cpus, homedir, totalmem } from "node:os"
 import { join } from "node:path"
@@ -13,7 +13,7 @@ const record = type({
   schema: "2",
   created: "string",
   machine: { processor: "string", cores: "number", memory: "number" },
-  /** One a go: what was asked for, at which commit. */
+  /** An entry for each go: its request and its commit. */
   goes: type({
     created: "string",
     commit: "object | null",
@@ -34,8 +34,8 @@ const record = type({
 
 type Record = typeof record.infer
 
-/** Failures of a kind that a record keeps. */
-const kept = 20
+/** Failures that a record keeps of a kind. */
+const mostFailures = 20
 
 type Sums = Omit<Counts, "first">
 
@@ -49,19 +49,19 @@ const summed = (a: Sums, b: Sums | undefined): Sums => {
     outcomes: sums as unknown as Counts["outcomes"],
     seconds: a.seconds + b.seconds,
     longest: Math.max(a.longest, b.longest),
-    failures: [...b.failures, ...a.failures].slice(0, kept),
+    failures: [...b.failures, ...a.failures].slice(0, mostFailures),
   }
 }
 
-/** A record; undefined where there is none. @error Error (thrown) when the file is there and is no such record */
+/** A record; undefined where there is no file. @error Error (thrown) when the file is not a record of attacks */
 export const readAttacks = (file: string): Record | undefined => {
   if (!existsSync(file)) return undefined
-  const found = record(parseJson(readRegularText(file, { most: 1 << 24 })))
-  if (found instanceof type.errors) throw new Error(`${file} is no record of attacks: ${found.summary}`)
-  return found
+  const attacks = record(parseJson(readRegularText(file, { most: 1 << 24 })))
+  if (attacks instanceof type.errors) throw new Error(`${file} is no record of attacks: ${attacks.summary}`)
+  return attacks
 }
 
-/** The first trial of a kind and a seed that no go of a record has made. */
+/** The first trial of a kind and a seed that no go of a record has tried. */
 export const nextTrial = (before: Record | undefined, seed: number, kind: string): number =>
   Math.max(
     0,
@@ -70,7 +70,7 @@ export const nextTrial = (before: Record | undefined, seed: number, kind: string
       .flatMap((go) => go.kinds.flatMap((k) => (k.kind === kind ? [k.first + k.tried] : []))),
   )
 
-/** A failure without the places of this machine. */
+/** A failure without paths of this machine. */
 const withoutPlaces = ({ damage, detail, ...rest }: Failure): Failure => {
   const root = join(import.meta.dir, "../../..")
   const clean = (text: string) =>
@@ -81,7 +81,7 @@ const withoutPlaces = ({ damage, detail, ...rest }: Failure): Failure => {
   return { ...rest, damage: clean(damage), detail: clean(detail) }
 }
 
-/** Adds a go to a record, or begins one. @error Error (thrown) when the file is there and is no such record */
+/** Adds a go to a record, or begins one. @error Error (thrown) when the file is not a record of attacks */
 export const addToRecord = (
   file: string,
   go: { readonly seed: number; readonly minutes: number },
@@ -89,11 +89,13 @@ export const addToRecord = (
 ): void => {
   const before = readAttacks(file)
   const created = new Date().toISOString()
-  const known = new Map(before?.kinds.map((k) => [k.kind, { ...k, failures: k.failures as ReadonlyArray<Failure> }]))
-  const now = counts.map(({ first: _, ...c }) =>
-    summed({ ...c, failures: c.failures.slice(0, kept).map(withoutPlaces) }, known.get(c.kind)),
+  const countsByKind = new Map(
+    before?.kinds.map((k) => [k.kind, { ...k, failures: k.failures as ReadonlyArray<Failure> }]),
   )
-  const others = [...known.values()].filter(({ kind }) => !counts.some((c) => c.kind === kind))
+  const now = counts.map(({ first: _, ...c }) =>
+    summed({ ...c, failures: c.failures.slice(0, mostFailures).map(withoutPlaces) }, countsByKind.get(c.kind)),
+  )
+  const others = [...countsByKind.values()].filter(({ kind }) => !counts.some((c) => c.kind === kind))
   const kinds = counts.map(({ kind, first, tried }) => ({ kind, first, tried }))
   const written: Record = {
     schema: 2,

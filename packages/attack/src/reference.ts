@@ -1,5 +1,5 @@
 /**
- * Both families once more, plainly, in double precision: what a model folder that was accepted must compute.
+ * A plain second implementation of two families in double precision: the logits that an accepted folder must give.
  *
  * Letters: T positions, d hidden size, h head size, Q query heads, G key-value heads, V vocabulary.
  * @source names and defaults as in `transformers`, 4.x and 5.x
@@ -9,11 +9,11 @@ type Tensors = ReadonlyMap<string, { readonly shape: ReadonlyArray<number>; read
 type Config = Readonly<Record<string, unknown>>
 type Rows = ReadonlyArray<Float64Array>
 
-/** Thrown where this plain reading does not know what is meant. */
+/** Thrown where this plain reading does not know the meaning of a setting. */
 class Unknown extends Error {}
 
 const erf = (x: number): number => {
-  // the series where it converges fast, else the continued fraction of its complement
+  // The series where it converges fast; elsewhere the continued fraction of the complement.
   if (Math.abs(x) < 3) {
     let [term, sum] = [x, x]
     for (let n = 1; n < 80; n++) {
@@ -44,8 +44,15 @@ const isNumber = (x: unknown): x is number => typeof x === "number" && Number.is
 const isFlag = (x: unknown): x is boolean => typeof x === "boolean"
 const isText = (x: unknown): x is string => typeof x === "string"
 
-/** Settings that change numbers and that this reading leaves to others. */
-const beyond = ["rope_scaling", "sliding_window", "quantization_config", "layer_types", "logits_scaling", "clip_qkv"]
+/** Settings that change numbers and that this reading does not implement. */
+const unreadSettings = [
+  "rope_scaling",
+  "sliding_window",
+  "quantization_config",
+  "layer_types",
+  "logits_scaling",
+  "clip_qkv",
+]
 
 interface Rope {
   readonly theta: number
@@ -53,14 +60,14 @@ interface Rope {
   readonly share: number | undefined
 }
 const ropeOf = (config: Config, flat: string): Rope => {
-  if (beyond.some((key) => config[key] != null)) throw new Unknown("a setting beyond this reading")
+  if (unreadSettings.some((key) => config[key] != null)) throw new Unknown("a setting beyond this reading")
   const rope = (Object.hasOwn(config, "rope_parameters") ? config["rope_parameters"] : null) ?? {}
   if (typeof rope !== "object" || Array.isArray(rope)) throw new Unknown("rope_parameters")
   const of = rope as Config
-  const given = new Set([of["rope_theta"], config["rope_theta"], config[flat]].filter((x) => x != null))
-  if (given.size > 1) throw new Unknown("several bases of the rotation")
+  const rotationBases = new Set([of["rope_theta"], config["rope_theta"], config[flat]].filter((x) => x != null))
+  if (rotationBases.size > 1) throw new Unknown("several bases of the rotation")
   if (![undefined, "default"].includes(of["rope_type"] as undefined)) throw new Unknown("rope_type")
-  const [theta = 10_000] = given
+  const [theta = 10_000] = rotationBases
   if (!isNumber(theta)) throw new Unknown("rope_theta")
   return {
     theta,
@@ -101,8 +108,8 @@ const attend = (q: Rows, k: Rows, v: Rows, h: number, Q: number, G: number): Row
     return out
   })
 
-/** Sums of squares that single precision does not hold: what it computes there is its own, and not this reading's. */
-const within = (sum: number): number => {
+/** Refuses sums of squares beyond single precision, where the lab's overflow differs from this reading. */
+const inSinglePrecision = (sum: number): number => {
   if (!(sum < 3.4e38)) throw new Unknown("beyond single precision")
   return sum
 }
@@ -111,11 +118,11 @@ const plus = (...parts: ReadonlyArray<Rows>): Rows =>
   parts[0]!.map((x, t) => x.map((_, i) => parts.reduce((sum, p) => sum + p[t]![i]!, 0)))
 
 /** Readers of a folder's tensors. */
-const over = (tensors: Tensors) => {
+const readersOf = (tensors: Tensors) => {
   const get = (name: string, size?: number) => {
-    const found = tensors.get(name)
-    if (found === undefined || (size !== undefined && found.values.length !== size)) throw new Unknown(`${name}`)
-    return found.values
+    const tensor = tensors.get(name)
+    if (tensor === undefined || (size !== undefined && tensor.values.length !== size)) throw new Unknown(`${name}`)
+    return tensor.values
   }
   const linear = (x: Rows, name: string, bias: boolean): Rows => {
     const W = get(`${name}.weight`)
@@ -134,7 +141,7 @@ const over = (tensors: Tensors) => {
   const rmsNorm = (x: Rows, name: string, eps: number): Rows => {
     const g = get(`${name}.weight`)
     return x.map((row) => {
-      const scale = 1 / Math.sqrt(within(row.reduce((s, a) => s + a * a, 0)) / row.length + eps)
+      const scale = 1 / Math.sqrt(inSinglePrecision(row.reduce((s, a) => s + a * a, 0)) / row.length + eps)
       return row.map((a, i) => a * scale * g[i]!)
     })
   }
@@ -142,7 +149,7 @@ const over = (tensors: Tensors) => {
     const [g, b] = [get(`${name}.weight`), get(`${name}.bias`)]
     return x.map((row) => {
       const mean = row.reduce((s, a) => s + a, 0) / row.length
-      const scale = 1 / Math.sqrt(within(row.reduce((s, a) => s + (a - mean) ** 2, 0)) / row.length + eps)
+      const scale = 1 / Math.sqrt(inSinglePrecision(row.reduce((s, a) => s + (a - mean) ** 2, 0)) / row.length + eps)
       return row.map((a, i) => (a - mean) * scale * g[i]! + b[i]!)
     })
   }
@@ -150,7 +157,7 @@ const over = (tensors: Tensors) => {
 }
 
 const llama = (config: Config, tensors: Tensors, ids: ReadonlyArray<number>): Rows => {
-  const { linear, embed, rmsNorm } = over(tensors)
+  const { linear, embed, rmsNorm } = readersOf(tensors)
   const d = read(config, "hidden_size", isNumber, Number.NaN)
   const L = read(config, "num_hidden_layers", isNumber, Number.NaN)
   const Q = read(config, "num_attention_heads", isNumber, Number.NaN)
@@ -190,7 +197,7 @@ const llama = (config: Config, tensors: Tensors, ids: ReadonlyArray<number>): Ro
 }
 
 const gptNeox = (config: Config, tensors: Tensors, ids: ReadonlyArray<number>): Rows => {
-  const { linear, embed, layerNorm } = over(tensors)
+  const { linear, embed, layerNorm } = readersOf(tensors)
   const d = read(config, "hidden_size", isNumber, Number.NaN)
   const L = read(config, "num_hidden_layers", isNumber, Number.NaN)
   const Q = read(config, "num_attention_heads", isNumber, Number.NaN)
@@ -200,11 +207,11 @@ const gptNeox = (config: Config, tensors: Tensors, ids: ReadonlyArray<number>): 
   const bias = read(config, "attention_bias", isFlag, true)
   const parallel = read(config, "use_parallel_residual", isFlag, true)
   const { theta, share } = ropeOf(config, "rotary_emb_base")
-  const given = new Set([share, config["rotary_pct"]].filter((s) => s != null))
-  const [part = 0.25] = given
+  const shares = new Set([share, config["rotary_pct"]].filter((s) => s != null))
+  const [part = 0.25] = shares
   if (
     act === undefined ||
-    given.size > 1 ||
+    shares.size > 1 ||
     !isNumber(part) ||
     config["head_dim"] != null ||
     config["partial_rotary_factor"] != null
@@ -215,7 +222,7 @@ const gptNeox = (config: Config, tensors: Tensors, ids: ReadonlyArray<number>): 
   for (let l = 0; l < L; l++) {
     const at = `gpt_neox.layers.${l}`
     const packed = linear(layerNorm(x, `${at}.input_layernorm`, eps), `${at}.attention.query_key_value`, bias)
-    // head by head: its query, its key, its value
+    // Each head holds its query, its key and its value.
     const part = (which: number) =>
       packed.map((row) =>
         Float64Array.from({ length: d }, (_, i) => row[Math.floor(i / h) * 3 * h + which * h + (i % h)]!),
@@ -238,9 +245,9 @@ const gptNeox = (config: Config, tensors: Tensors, ids: ReadonlyArray<number>): 
 }
 
 /**
- * Logits of some ids by position; undefined where this plain reading does not know what the folder means.
+ * Logits of some ids by position; undefined where this plain reading does not know the meaning of the folder.
  *
- * @param config what config.json holds
+ * @param config the value in config.json
  */
 export const referenceLogits = (config: unknown, tensors: Tensors, ids: ReadonlyArray<number>): Rows | undefined => {
   if (typeof config !== "object" || config === null) return undefined

@@ -1,11 +1,11 @@
-/** One kind of damage, tried in processes that may die: counts, failures, and on from the trial after a crash. */
+/** Tries one kind of damage in child processes, counts outcomes and failures, and resumes after a crash. */
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Kind, Outcome, Tried } from "./kind.ts"
 
 export interface Failure extends Tried {
-  /** Number of the trial: `--kind K --first N --count 1` makes it again. */
+  /** Number of the trial: `--kind K --first N --count 1` repeats it. */
   readonly trial: number
 }
 
@@ -32,7 +32,7 @@ interface Line {
   readonly seconds?: number
 }
 
-/** JSON by lines; a text may hold other characters that readline takes for line ends. */
+/** Lines of JSON. readline would also split at other line ends, which a text may contain. */
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Line> {
   const decoder = new TextDecoder()
   let rest = ""
@@ -43,17 +43,17 @@ async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Line
   }
 }
 
-/** A folder in memory where there is one: a store on a disk waits for the disk in half of a trial. */
+/** A folder in memory if there is one: on a disk, half of the trials wait for writes. */
 const place = (): string => process.env["WINNOW_ATTACK_FOLDER"] ?? (existsSync("/dev/shm") ? "/dev/shm" : tmpdir())
 
-/** Trials of one process: process start and set-up are shared by them, and what leaks ends with it. */
+/** Trials of one process. They share its start and set-up, and its end frees leaks. */
 const portion = 2000
 
 /**
  * Tries a kind for some time, or a number of times.
  *
- * @param options.onTried told of each trial
- * @param options.stop ends it at once; the trial that is under way does not count
+ * @param options.onTried called after each trial
+ * @param options.stop ends the attack at once; the current trial does not count
  */
 export const runKind = async (
   kind: Kind,
@@ -69,7 +69,7 @@ export const runKind = async (
   const outcomes: Record<Outcome, number> = { refused: 0, same: 0, faithful: 0, read: 0, wrong: 0 }
   const failures: Array<Failure> = []
   const began = performance.now()
-  const left = () => options.milliseconds - (performance.now() - began)
+  const millisecondsLeft = () => options.milliseconds - (performance.now() - began)
   let [next, longest] = [options.first, 0]
   const end = options.first + options.count
   const note = (trial: number, tried: Tried) => {
@@ -77,11 +77,18 @@ export const runKind = async (
     if (tried.outcome === "wrong") failures.push({ trial, ...tried })
     options.onTried?.(trial, tried)
   }
-  while (next < end && left() > 0 && !options.stop?.aborted) {
+  while (next < end && millisecondsLeft() > 0 && !options.stop?.aborted) {
     const from = next
-    // Of this process, which outlives the child and all that it starts.
+    // This process owns the folder, as it outlives the child and all that the child starts.
     const folder = mkdtempSync(join(place(), `winnow-attack-${kind.name}-`))
-    const args = [folder, kind.name, options.seed, next, Math.min(portion, end - next), Math.ceil(left())].map(String)
+    const args = [
+      folder,
+      kind.name,
+      options.seed,
+      next,
+      Math.min(portion, end - next),
+      Math.ceil(millisecondsLeft()),
+    ].map(String)
     const child = Bun.spawn([process.execPath, join(import.meta.dir, "child.ts"), ...args], {
       stdout: "pipe",
       stderr: "pipe",

@@ -1,6 +1,6 @@
-/** A reader of safetensors of its own, so that what the lab reads is checked by other code; and headers made to lie. */
+/** An independent reader of safetensors, to check the lab's reader; and headers that lie. */
 import type { Rng } from "@winnow/numerics"
-import { jsonOf, oddNames, oddValues, pick, Raw, shown } from "./random.ts"
+import { jsonOf, oddNames, oddValues, pick, Raw, shortText } from "./random.ts"
 
 interface Entry {
   readonly dtype: string
@@ -8,24 +8,24 @@ interface Entry {
   readonly data_offsets: readonly [number, number]
 }
 
-/** A file in its parts. */
+/** Header and data of a file. */
 export interface Parts {
   readonly header: Readonly<Record<string, unknown>>
   readonly data: Uint8Array
 }
 
-/** Header and data of a whole file. */
+/** Splits a whole file into header and data. */
 export const partsOf = (bytes: Uint8Array): Parts => {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, unknown>
   return { header, data: bytes.subarray(8 + length) }
 }
 
-/** The file of some parts. @param said the header's length as it is written, the right one if left out */
-export const fileOf = ({ header, data }: { header: unknown; data: Uint8Array }, said?: bigint): Uint8Array => {
+/** Joins header and data to a file. @param said the header's length to write; left out, the right one */
+export const fileOf = ({ header, data }: { header: unknown; data: Uint8Array }, headerLength?: bigint): Uint8Array => {
   const text = new TextEncoder().encode(jsonOf(header))
   const file = new Uint8Array(8 + text.length + data.length)
-  new DataView(file.buffer).setBigUint64(0, said ?? BigInt(text.length), true)
+  new DataView(file.buffer).setBigUint64(0, headerLength ?? BigInt(text.length), true)
   file.set(text, 8)
   file.set(data, 8 + text.length)
   return file
@@ -41,7 +41,7 @@ const half = (bits: number): number => {
     : sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
 }
 
-/** The tensors of a file by name, as doubles; undefined for a file that this plain reader does not take. */
+/** The tensors of a file by name, as doubles; undefined for a file that this plain reader cannot read. */
 export const tensorsOf = (
   bytes: Uint8Array,
 ): ReadonlyMap<string, { shape: ReadonlyArray<number>; values: Float64Array }> | undefined => {
@@ -76,7 +76,7 @@ export const tensorsOf = (
   }
 }
 
-/** The bytes of a file with a lie in its header. */
+/** A file with a false header. */
 export const spoilHeader = (rng: Rng, bytes: Uint8Array): { readonly bytes: Uint8Array; readonly damage: string } => {
   const { header, data } = partsOf(bytes)
   const names = Object.keys(header).filter((name) => name !== "__metadata__")
@@ -103,7 +103,7 @@ export const spoilHeader = (rng: Rng, bytes: Uint8Array): { readonly bytes: Uint
         ),
     ],
     [
-      `${name} shape ${shown(odd)}`,
+      `${name} shape ${shortText(odd)}`,
       () =>
         fileOf(
           withEntry({ ...entry, shape: pick(rng, [odd, [...entry.shape].reverse(), [...entry.shape, 1], [odd], []]) }),

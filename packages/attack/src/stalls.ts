@@ -1,8 +1,8 @@
 /**
- * The longest time that each phase of a run keeps the event loop busy: for so long a Ctrl-C is not heard.
+ * Measures how long each phase of a run blocks the event loop: Ctrl-C waits for so long.
  *
  * `bun packages/attack/src/stalls.ts EXPERIMENT [--set path=value ...] [--json FILE]` runs an experiment in this process, with
- * a store of its own, and lists the longest block of each phase. A timer of 10 ms that comes late tells how long it waited.
+ * a store of its own, and lists the longest block of each phase. The delay of a 10 ms timer measures a block.
  */
 import { mkdtempSync, rmSync } from "node:fs"
 import { cpus, tmpdir } from "node:os"
@@ -29,12 +29,12 @@ const every = 10
 interface Stall {
   readonly phase: string
   readonly longest: number
-  /** All of its time, in ms. */
+  /** Total time of the phase, in ms. */
   readonly total: number
 }
 
-/** Watches the event loop; a block that spans phases counts for the last that began before it ended. */
-const watched = () => {
+/** Watches the event loop. A block that spans phases counts for the last phase that began before the block ended. */
+const watchLoop = () => {
   const stalls = new Map<string, { longest: number; total: number }>()
   let phase = "start"
   let [last, began] = [performance.now(), performance.now()]
@@ -50,7 +50,7 @@ const watched = () => {
     enter: (next: string) => {
       const block = last
       note()
-      last = block // the loop has not turned: the block goes on in the next phase
+      last = block // the loop has not turned since, so the block continues in the next phase
       phase = next
     },
     end: (): ReadonlyArray<Stall> => {
@@ -61,7 +61,7 @@ const watched = () => {
   }
 }
 
-/** "arm adaspec, seed 2" and its like count as one phase: "arm". */
+/** Counts "arm adaspec, seed 2" and similar stages as one phase: "arm". */
 const phaseOf = (stage: string): string => stage.replace(/,? seed -?\d+/, "").replace(/^(arm|measure|tokens) .*/, "$1")
 
 const { values, positionals } = parseArgs({
@@ -70,7 +70,7 @@ const { values, positionals } = parseArgs({
 })
 const name = positionals[0] ?? "quickstart"
 const home = mkdtempSync(join(tmpdir(), "winnow-stalls-"))
-const { enter, end } = watched()
+const { enter, end } = watchLoop()
 const report = (event: ProgressEvent) => {
   if (event._tag === "started") enter(phaseOf(event.stage))
   else if (event._tag === "done") enter(event.index === event.of ? "record, intervals and report" : "between stages")
@@ -82,10 +82,10 @@ try {
   const results = join(home, "results")
   await Effect.runPromise(
     Effect.gen(function* () {
-      const found = yield* experimentNamed(name)
-      const [part] = yield* loadExperiment(found, null)
+      const experiment = yield* experimentNamed(name)
+      const [part] = yield* loadExperiment(experiment, null)
       const resolved = yield* resolve(yield* applySettings(part!.experiment, values.set), { seeds: [1] })
-      return yield* runExperiment(resolved, { slug: found.slug, results })
+      return yield* runExperiment(resolved, { slug: experiment.slug, results })
     }).pipe(Effect.provide(runLayers(home, { results, report, datasets: datasetsLayer() }))),
   )
 } finally {

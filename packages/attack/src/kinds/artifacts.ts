@@ -1,4 +1,7 @@
-/** Artifacts of the store: bytes, manifests, places exchanged, what stopped attempts left. A run over them gives the same record. */
+/**
+ * Damages artifacts of the store: their bytes and manifests, their places, the remains of stopped attempts. A run over
+ * the store must give the same record.
+ */
 import {
   cpSync,
   existsSync,
@@ -27,7 +30,7 @@ const exchanged = (a: string, b: string) => {
   renameSync(`${a}.x`, b)
 }
 
-/** Damages something in a store; says what. */
+/** Damages something in a store and returns a description of the damage. */
 const spoilStore = (rng: Rng, home: string): string => {
   const root = join(home, "artifacts")
   const kindsThere = readdirSync(root)
@@ -81,7 +84,7 @@ const spoilStore = (rng: Rng, home: string): string => {
     () => {
       const { inputs } = JSON.parse(readFileSync(join(at, "manifest.json"), "utf8")) as { inputs: unknown }
       mkdirSync(`${at}.partial/checkpoints/step-00000003`, { recursive: true })
-      writeFileSync(join(`${at}.partial`, ".inputs"), JSON.stringify(inputs)) // of these very inputs
+      writeFileSync(join(`${at}.partial`, ".inputs"), JSON.stringify(inputs)) // the inputs are those of this stage
       writeFileSync(join(`${at}.partial`, ".seconds"), "NaN")
       writeFileSync(join(`${at}.partial/checkpoints/step-00000003`, "state.json"), "{")
       rmSync(at, { recursive: true })
@@ -97,7 +100,7 @@ const spoilStore = (rng: Rng, home: string): string => {
   return `${kind}/${key.slice(0, 6)} ${pick(rng, damages)()}`
 }
 
-/** The kind. */
+/** Damage of artifacts. */
 export const artifacts: Kind = {
   name: "artifacts",
   of: "artifacts of a store, and a run over them",
@@ -125,17 +128,17 @@ export const artifacts: Kind = {
         tell(damage)
         const end = await ended(tinyRun(home, results))
         if (end._tag !== "done") return triedBy(damage, end)
-        // A stage that refuses leaves its arm out: the command names it and ends with 6.
-        const [lost] = end.value.record.missing
-        if (lost !== undefined) {
-          const problem = messageProblem(lost.message)
+        // A stage that refuses drops its arm: the command names it and ends with 6.
+        const [missingArm] = end.value.record.missing
+        if (missingArm !== undefined) {
+          const problem = messageProblem(missingArm.message)
           if (problem !== undefined) return { outcome: "wrong", damage, detail: problem }
-          return { outcome: "refused", damage, detail: lost.message }
+          return { outcome: "refused", damage, detail: missingArm.message }
         }
-        const found = JSON.stringify(recordContents(end.value.directory))
-        return found === expected
+        const record = JSON.stringify(recordContents(end.value.directory))
+        return record === expected
           ? { outcome: "same", damage, detail: "" }
-          : { outcome: "wrong", damage, detail: `another record: ${firstDifference(found, expected)}` }
+          : { outcome: "wrong", damage, detail: `another record: ${firstDifference(record, expected)}` }
       } finally {
         rmSync(home, { recursive: true, force: true })
       }

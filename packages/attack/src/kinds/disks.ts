@@ -1,4 +1,4 @@
-/** Stores on disks of a random size: a run is refused with path and remedy, and goes on once there is room. */
+/** Stores on disks of a random size: a full disk refuses the run with path and remedy; with room the run goes on. */
 import { execFileSync, spawnSync } from "node:child_process"
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
@@ -9,7 +9,7 @@ import { ended, triedBy } from "../judge.ts"
 import type { Kind } from "../kind.ts"
 import { tinyRun } from "../tiny-run.ts"
 
-/** The kind; where this process may not mount, each trial says so and counts as read. */
+/** Full disks. Each trial counts as read, and says so, where this process may not mount. */
 export const disks: Kind = {
   name: "disks",
   of: "stores on full disks",

@@ -1,4 +1,4 @@
-/** Ctrl-C and its kin at a random moment of a command: it ends within a second or so, and the same command goes on. */
+/** Sends Ctrl-C and similar signals at a random moment: the command ends within about a second, and resumes later. */
 import { join } from "node:path"
 import { computedBy } from "../computing.ts"
 import type { Kind } from "../kind.ts"
@@ -7,12 +7,12 @@ import { pick } from "../random.ts"
 const main = join(import.meta.dir, "..", "..", "..", "cli", "src", "main.ts")
 
 /**
- * Seconds of computing, on all cores together, between the signal and the end of the process that count as heard: a second's
- * work on two cores and a checkpoint. A process that only waits comes to the trial's limit of time.
+ * Seconds of computing, summed over all cores, that a process may spend between the signal and its end: one second of
+ * work on two cores and a checkpoint. The trial's time limit ends a process that only waits.
  */
 const patience = 3
 
-/** The kind. */
+/** Interruptions. */
 export const interrupts: Kind = {
   name: "interrupts",
   of: "runs of the quickstart, interrupted",
@@ -21,7 +21,7 @@ export const interrupts: Kind = {
   setUp: async (folder) => async (rng, _, tell) => {
     const signal = pick(rng, ["SIGINT", "SIGTERM", "SIGHUP"] as const)
     const jobs = rng.below(4) === 0 ? "2" : "1"
-    // one home for all trials: each goes on where the one before it was stopped, so that all phases are met
+    // One home for all trials: each resumes the one before it, so that the trials reach all phases.
     const child = Bun.spawn(
       [process.execPath, main, "experiment", "--jobs", jobs, "--results", join(folder, "results")],
       {
@@ -30,7 +30,7 @@ export const interrupts: Kind = {
         env: { ...process.env, WINNOW_HOME: join(folder, "home") },
       },
     )
-    const said = new Response(child.stderr).text()
+    const stderr = new Response(child.stderr).text()
     const milliseconds = 400 + rng.below(pick(rng, [2000, 8000, 15_000]))
     const damage = `${signal} after ${milliseconds} ms, ${jobs} jobs`
     tell(damage)
@@ -41,11 +41,11 @@ export const interrupts: Kind = {
     const code = await child.exited
     const waited = (performance.now() - began) / 1000
     const seconds = Number(child.resourceUsage()!.cpuTime.total) / 1e6 - before
-    const text = (await said).split("\n").slice(-6).join("\n")
-    const detail = `${waited.toFixed(2)} s, of computing ${seconds.toFixed(2)} s, exit code ${code}: ${text}`
+    const text = (await stderr).split("\n").slice(-6).join("\n")
+    const detail = `${waited.toFixed(2)} s, computing ${seconds.toFixed(2)} s, exit code ${code}: ${text}`
     if (ended) return { outcome: code === 0 ? "same" : "wrong", damage, detail }
     if (seconds > patience) return { outcome: "wrong", damage, detail }
-    // before its first lines have run, a process ends as the system ends it
+    // The system ends a process that has not run its first lines yet.
     const clean = code === 130 || (text === "" && (child.signalCode === signal || code > 128))
     return { outcome: clean ? "refused" : "wrong", damage, detail }
   },

@@ -1,4 +1,7 @@
-/** SIGKILL at a random moment of a real run, in one process or with workers; the run after it ends with the same bytes. */
+/**
+ * Kills a real run by SIGKILL at a random moment, in one process or with workers; the next run ends with the same
+ * bytes.
+ */
 import { rmSync } from "node:fs"
 import { join } from "node:path"
 import { killRun, moments, recordContents, runChild, startChild, storeContents } from "@winnow/lab/testing"
@@ -7,7 +10,7 @@ import { Effect } from "effect"
 import type { Kind } from "../kind.ts"
 import { pick } from "../random.ts"
 
-/** The kind. */
+/** Kills. */
 export const kills: Kind = {
   name: "kills",
   of: "runs killed at a random moment",
@@ -15,13 +18,14 @@ export const kills: Kind = {
   seconds: 180,
   setUp: async (folder) => {
     await openEngine()
-    // A killed process is gone for good, so this one can go on in its place.
+    // A killed process never returns, so this process can resume its run.
     const contents = async (home: string) => {
       const directory = await Effect.runPromise(killRun({ home, seeds: "1", jobs: 1 }, () => {}))
       return JSON.stringify([[...storeContents(home)].toSorted(), recordContents(directory)])
     }
     const expected = await contents(join(folder, "undisturbed"))
-    // The next process loads its code while a trial runs; stdin closes with this process, and it ends.
+    // The next process loads its code while a trial runs; its stdin closes when this process ends, and then it ends
+    // too.
     let spare = startChild()
     return async (rng, i, tell) => {
       const home = join(folder, `home-${i}`)
@@ -35,7 +39,7 @@ export const kills: Kind = {
         spare = startChild()
         const first = await running
         if ((await contents(home)) !== expected) return { outcome: "wrong", damage, detail: "other bytes" }
-        return { outcome: "same", damage, detail: first.killed ? "killed" : "ended before its moment" }
+        return { outcome: "same", damage, detail: first.killed ? "killed" : "ended before the kill" }
       } catch (error) {
         return { outcome: "wrong", damage, detail: String(error).slice(0, 1500) }
       } finally {

@@ -1,4 +1,6 @@
-/** Model folders: configs and weights mutated, headers cut, sizes lied about, types exchanged, files that are none. */
+/**
+ * Damages model folders: mutated configs and weights, cut headers, false sizes, exchanged types, files of another kind.
+ */
 import { cpSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { computeLogits } from "@winnow/cli"
@@ -41,7 +43,7 @@ const bases: Readonly<Record<string, ModelUse>> = {
   }),
 }
 
-/** A file of F32 tensors with each in half the bytes. */
+/** A file of F32 tensors, converted to BF16. */
 const asBf16 = (bytes: Uint8Array): Uint8Array => {
   const { header, data } = partsOf(bytes)
   const entries = Object.entries(header).map(([name, value]) => {
@@ -57,24 +59,27 @@ const asBf16 = (bytes: Uint8Array): Uint8Array => {
   return fileOf({ header: Object.fromEntries(entries), data: new Uint8Array(halves.buffer) })
 }
 
-/** True if a file can be read for further damage. */
+/** True if a file can be read and damaged further. */
 const isOrdinary = (file: string): boolean => {
   const stats = lstatSync(file, { throwIfNoEntry: false })
   return stats?.isFile() === true && stats.size < 1 << 20
 }
 
-/** Largest difference of logits, in parts of what may be: single precision against double. */
-const distance = (found: ReadonlyArray<number>, expected: ReadonlyArray<Float64Array>): number => {
+/** Largest difference of logits, in units of the tolerance; single precision against double. */
+const distance = (logits: ReadonlyArray<number>, expected: ReadonlyArray<Float64Array>): number => {
   const V = expected[0]!.length
   const size = Math.max(1, ...expected.flatMap((row) => [...row].map(Math.abs)))
-  if (found.length !== expected.length * V) return Number.POSITIVE_INFINITY
-  return found.reduce((most, z, i) => Math.max(most, Math.abs(z - expected[Math.floor(i / V)]![i % V]!) / size || 0), 0)
+  if (logits.length !== expected.length * V) return Number.POSITIVE_INFINITY
+  return logits.reduce(
+    (most, z, i) => Math.max(most, Math.abs(z - expected[Math.floor(i / V)]![i % V]!) / size || 0),
+    0,
+  )
 }
 
-/** The kind. */
+/** Damage of model folders. */
 export const models: Kind = {
   name: "models",
-  of: "model folders, read and computed with",
+  of: "model folders, loaded and run",
   whole: 10_000,
   seconds: 20,
   setUp: async (folder) => {
@@ -91,7 +96,7 @@ export const models: Kind = {
       if (name === "llama-tied")
         writeFileSync(join(at, "model.safetensors"), asBf16(readFileSync(join(at, "model.safetensors"))))
       const end = await logitsOf(at)
-      if (end._tag !== "done") throw new Error(`the undamaged ${name} is not read: ${JSON.stringify(end)}`)
+      if (end._tag !== "done") throw new Error(`the undamaged ${name} cannot be loaded: ${JSON.stringify(end)}`)
       const expected = referenceLogits(
         JSON.parse(readFileSync(join(at, "config.json"), "utf8")),
         tensorsOf(readFileSync(join(at, "model.safetensors")))!,
@@ -110,7 +115,7 @@ export const models: Kind = {
       const damages: Array<string> = []
       for (let more = true; more; more = rng.below(4) === 0 && damages.length < 3) {
         const how = rng.below(10)
-        // what is no ordinary file any more is not read here
+        // Only ordinary files are read here.
         if ([config, weights].some((file) => !isOrdinary(file))) break
         try {
           if (how < 5) {
@@ -123,7 +128,7 @@ export const models: Kind = {
             damages.push(damage)
           } else damages.push(spoilFile(rng, at, pick(rng, ["config.json", "model.safetensors"])))
         } catch {
-          break // damaged beyond further damage
+          break // the file is too damaged for more damage
         }
       }
       const damage = `${name}: ${damages.join("; ")}`
@@ -131,7 +136,7 @@ export const models: Kind = {
       const end = await logitsOf(at)
       if (end._tag !== "done") return triedBy(damage, end)
       const { logits } = end.value
-      if (!logits.every(Number.isFinite)) return { outcome: "wrong", damage, detail: "logits that are no numbers" }
+      if (!logits.every(Number.isFinite)) return { outcome: "wrong", damage, detail: "logits that are not finite" }
       const before = whole.get(name)!
       if (before.length === logits.length && before.every((z, i) => Math.abs(z - logits[i]!) <= 1e-5))
         return { outcome: "same", damage, detail: "" }

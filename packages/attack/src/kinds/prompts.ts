@@ -1,4 +1,7 @@
-/** Files of prompts: lines that are none, ids out of range, bytes that are no text. A prompt is taken as it stands. */
+/**
+ * Damages files of prompts: lines without a prompt, ids out of range, bytes that are not text. Prompts are never
+ * altered.
+ */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { encodePrompts, readPromptFile } from "@winnow/cli"
@@ -10,7 +13,7 @@ import { jsonOf, oddNames, oddValues, pick, spoilFile } from "../random.ts"
 
 const V = 257
 
-/** The kind. */
+/** Damage of prompt files. */
 export const prompts: Kind = {
   name: "prompts",
   of: "files of prompts",
@@ -75,13 +78,13 @@ export const prompts: Kind = {
       Effect.flatMap(readPromptFile(file), (read) => encodePrompts(file, read, byteTokenizer, limits)),
     )
     if (end._tag !== "done") {
-      spoilt(folder)
+      removeFile(folder)
       return triedBy(damage, end)
     }
     const texts = (await Bun.file(file).text()).replace(/^\ufeff/, "").split("\n")
     for (const { line, ids } of end.value) {
-      const given = JSON.parse(texts[line - 1]!.trim()) as { ids?: ReadonlyArray<number>; prompt?: string }
-      const expected = given.ids ?? [...new TextEncoder().encode(given.prompt)]
+      const prompt = JSON.parse(texts[line - 1]!.trim()) as { ids?: ReadonlyArray<number>; prompt?: string }
+      const expected = prompt.ids ?? [...new TextEncoder().encode(prompt.prompt)]
       if (expected.length !== ids.length || expected.some((x, i) => x !== ids[i]))
         return { outcome: "wrong", damage, detail: `line ${line}: read as ${ids.join().slice(0, 200)}` }
     }
@@ -89,5 +92,5 @@ export const prompts: Kind = {
   },
 }
 
-/** Removes the entry in the file's place, whatever it is. */
-const spoilt = (folder: string) => void Bun.spawnSync(["rm", "-rf", join(folder, "prompts.jsonl")])
+/** Removes the file of prompts, or the entry in its place. */
+const removeFile = (folder: string) => void Bun.spawnSync(["rm", "-rf", join(folder, "prompts.jsonl")])

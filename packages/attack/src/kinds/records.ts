@@ -1,4 +1,4 @@
-/** Records and the index of runs: run.json, metrics, attempts.jsonl, as `runs` and its commands read them. */
+/** Damages records and the index of runs: run.json, metrics, attempts.jsonl, as `runs` and its commands read them. */
 import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openEngine } from "@winnow/tensor"
@@ -9,7 +9,7 @@ import type { Kind } from "../kind.ts"
 import { jsonOf, pick, spoilField, spoilFile } from "../random.ts"
 import { tinyRun } from "../tiny-run.ts"
 
-/** The kind. */
+/** Damage of records. */
 export const records: Kind = {
   name: "records",
   of: "records of runs and their index",
@@ -53,9 +53,9 @@ export const records: Kind = {
         : [home, "attempts.jsonl"]
       let damage: string
       if (name === "run.json" && rng.below(3) > 0) {
-        const spoilt = spoilField(rng, JSON.parse(readFileSync(join(where, name), "utf8")))
-        damage = `run.json ${spoilt.damage}`
-        writeFileSync(join(where, name), jsonOf(spoilt.document))
+        const change = spoilField(rng, JSON.parse(readFileSync(join(where, name), "utf8")))
+        damage = `run.json ${change.damage}`
+        writeFileSync(join(where, name), jsonOf(change.document))
       } else if (name === "attempts.jsonl" && rng.below(2) > 0) {
         const lines = readFileSync(join(where, name), "utf8")
           .split("\n")
@@ -70,7 +70,7 @@ export const records: Kind = {
       tell(damage)
       const end = await runCommand(...command)
       if (end._tag !== "done") {
-        // No damage of the index or of one record takes the list away.
+        // The list appears whatever damage the index or one record has.
         return command[1] === "show" || command[1] === "compare"
           ? triedBy(damage, end)
           : { outcome: "wrong", damage, detail: JSON.stringify(end) }

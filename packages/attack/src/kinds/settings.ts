@@ -1,4 +1,4 @@
-/** Configurations and flags: odd names, values, numbers and depths in every setting of an experiment and on the command line. */
+/** Odd names, values, numbers and depths in every setting of an experiment and in the flags of the command line. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { applySettings, resolve } from "@winnow/lab"
@@ -8,9 +8,9 @@ import { Effect } from "effect"
 import { runCommand } from "../command.ts"
 import { ended, triedBy } from "../judge.ts"
 import type { Attempt, Kind } from "../kind.ts"
-import { jsonOf, oddNames, oddValues, pick, shown } from "../random.ts"
+import { jsonOf, oddNames, oddValues, pick, shortText } from "../random.ts"
 
-/** A value by its path, as settings write it: options of a plugin stand beside its name. */
+/** The value at a path, as settings write it: a plugin's options stand beside its name. */
 const at = (config: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce<unknown>((node, key) => {
     if (typeof node !== "object" || node === null) return undefined
@@ -77,7 +77,7 @@ const commands: ReadonlyArray<{ readonly base: ReadonlyArray<string>; readonly f
   { base: [], flags: ["--version", "--help", "--log-level"] },
 ]
 
-/** The kind. */
+/** Odd settings and flags. */
 export const settings: Kind = {
   name: "settings",
   of: "settings of an experiment, and flags",
@@ -112,18 +112,19 @@ export const settings: Kind = {
       if (end._tag !== "done") return triedBy(damage, end)
       const { config } = end.value
       if (JSON.stringify(config) === JSON.stringify(base.config)) return { outcome: "same", damage, detail: "" }
-      const written = text.slice(text.indexOf("=") + 1)
-      const found = at(config, path)
-      const forms = [JSON.stringify(found), String(found)]
-      const isNode = typeof found === "object" && found !== null
-      let same = forms.includes(written)
+      const valueText = text.slice(text.indexOf("=") + 1)
+      const configValue = at(config, path)
+      const forms = [JSON.stringify(configValue), String(configValue)]
+      const isNode = typeof configValue === "object" && configValue !== null
+      let same = forms.includes(valueText)
       try {
-        same ||= JSON.stringify(JSON.parse(written)) === JSON.stringify(found) || Object.is(JSON.parse(written), -0)
+        same ||=
+          JSON.stringify(JSON.parse(valueText)) === JSON.stringify(configValue) || Object.is(JSON.parse(valueText), -0)
       } catch {}
       if (same) return { outcome: "faithful", damage, detail: "" }
-      return isNode || found === undefined
+      return isNode || configValue === undefined
         ? { outcome: "read", damage, detail: "" }
-        : { outcome: "wrong", damage, detail: `the config holds ${shown(found)}` }
+        : { outcome: "wrong", damage, detail: `the config holds ${shortText(configValue)}` }
     }
     const flags: Attempt = async (rng, _, tell) => {
       const { base, flags } = pick(rng, commands)

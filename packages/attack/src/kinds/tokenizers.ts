@@ -1,4 +1,4 @@
-/** Tokenizer files: fields changed, bytes flipped, ids out of range. */
+/** Damages tokenizer files: changed fields, flipped bytes, ids out of range. */
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { loadTokenizer, tokenizerFiles, trainBpe } from "@winnow/data"
@@ -20,7 +20,7 @@ const common = {
 const words = ["[UNK]", "the", "cat", "sat", "on", "mat", "##s", "a", "t", "12", "7"]
 const vocab = Object.fromEntries(words.map((word, id) => [word, id]))
 
-/** Tokenizers of the kinds that are not trained here, each with other parts. */
+/** Tokenizers of kinds that the lab does not train, each with other parts. */
 const others: ReadonlyArray<object> = [
   {
     ...common,
@@ -59,7 +59,7 @@ const others: ReadonlyArray<object> = [
   },
 ]
 
-/** The kind. */
+/** Damage of tokenizer files. */
 export const tokenizers: Kind = {
   name: "tokenizers",
   of: "tokenizer files",
@@ -90,7 +90,7 @@ export const tokenizers: Kind = {
     const whole = new Map<string, string>()
     for (const from of bases) {
       const end = await encoded(from)
-      // one that is refused as it stands is damaged all the same
+      // a tokenizer that is refused undamaged takes part as well
       if (end._tag === "wrong") throw new Error(`${from}: ${end.why}`)
       whole.set(from, JSON.stringify(end._tag === "done" ? end.value : end.message))
     }
