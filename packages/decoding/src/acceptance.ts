@@ -1,4 +1,4 @@
-/** The record of how well a target accepts a draft: each figure stands with its conditions. */
+/** The record of a target's acceptance of a draft: figures with their conditions. */
 import type { Sampling } from "@winnow/core"
 import { expectedCounts, replayedCounts } from "./block-structure.ts"
 import { acceptanceOf, type BlockCounts, blockEfficiencyOf, type Figure, figure, sumCounts } from "./counts.ts"
@@ -9,20 +9,20 @@ export interface Acceptance {
   readonly temperature: number
   readonly topK: number | null
   readonly topP: number | null
-  /** gamma. */
+  /** The draft length gamma. */
   readonly draftLength: number
-  /** The data set and split that the prompts are of. */
+  /** Data set and split of the prompts. */
   readonly dataset: string
-  /** Counted while decoding, or computed from a pass over the target's own rollouts. */
+  /** Counted during decoding, or computed by a pass over the target's own rollouts. */
   readonly source: "decoded" | "teacher-forced"
   readonly prompts: number
-  /** accepted + rejected: what `acceptance` is a mean over. An expected number if sampled and teacher-forced. */
+  /** accepted + rejected: the denominator of `acceptance`. An expected number if sampled and teacher-forced. */
   readonly testedTokens: number
   readonly emittedTokens: number
   readonly blocks: number
   /** accepted / (accepted + rejected); with greedy decoding the greedy acceptance. Null if nothing was tested (gamma 0). */
   readonly acceptance: Figure | null
-  /** By place in a block: where in it a draft fails. One entry for each place that a block could have. */
+  /** Acceptance at each place in a block: it shows where a draft fails. One entry for each possible place. */
   readonly byPosition: ReadonlyArray<PositionAcceptance>
   /** Mean over positions of sum_v min(p_v, q_v) on the target's own samples; null when greedy or not computed. */
   readonly expectedAcceptance: Figure | null
@@ -34,28 +34,28 @@ export interface Acceptance {
 
 /** Acceptance at one place in a block, over all prompts. */
 export interface PositionAcceptance {
-  /** From 1, the first token that a block proposes. */
+  /** Place of the token, counted from 1, the first token that a block proposes. */
   readonly position: number
-  /** Tokens tested there: all before it in their blocks were accepted. An expected number if sampled and teacher-forced. */
+  /** Tokens tested at this place: the target accepted all before them. Expected if sampled and teacher-forced. */
   readonly tested: number
   /** Accepted over tested; null if nothing was tested. */
   readonly acceptance: number | null
 }
 
-/** Means over all positions of texts that the target sampled, tested in a block or not. */
+/** Means over all positions of texts that the target sampled, including untested positions. */
 export interface PositionMeans {
   readonly expectedAcceptance: Figure | null
   readonly draftKl: Figure | null
 }
 
-/** The conditions that the counts were made under. */
+/** The conditions of the counts. */
 export interface AcceptanceContext {
   readonly sampling: Sampling
   readonly draftLength: number
   readonly dataset: string
 }
 
-/** The record of counts, one a prompt. */
+/** Makes the record from the counts, one for each prompt. */
 export const acceptanceRecord = (
   counts: ReadonlyArray<BlockCounts>,
   { sampling, draftLength, dataset }: AcceptanceContext,
@@ -89,9 +89,9 @@ export const acceptanceRecord = (
 }
 
 /**
- * Counts of each rollout at a draft length: what paired statistics over prompts resample.
+ * Counts of each rollout at a draft length. Paired statistics over prompts resample them.
  *
- * @error RangeError for blocks that are longer than a replay had room for
+ * @error RangeError for blocks longer than the replay's room
  */
 export const estimatedCounts = (evidence: Evidence, draftLength: number): ReadonlyArray<BlockCounts> => {
   const { rollouts } = evidence
@@ -101,11 +101,13 @@ export const estimatedCounts = (evidence: Evidence, draftLength: number): Readon
   }
   const { proposed, agreed, longest } = evidence
   if (draftLength > longest)
-    throw new RangeError(`blocks of ${draftLength} tokens, the replay had room for ${longest}: replay with more room`)
+    throw new RangeError(
+      `blocks of ${draftLength} tokens, but the replay had room for ${longest}; replay with more room`,
+    )
   return rollouts.map(({ limit }, i) => replayedCounts(proposed[i]!, agreed[i]!, { draftLength, limit }))
 }
 
-/** Mean over positions, over all of them and by prompt. */
+/** Mean over positions: over all of them, and by prompt. */
 const meanOf = (values: ReadonlyArray<Float64Array> | null): Figure | null =>
   values && figure(values.map((x_T) => [x_T.reduce((a, b) => a + b, 0), x_T.length]))
 
@@ -116,9 +118,9 @@ export const expectedAcceptanceOf = ({ overlap }: Evidence): Figure | null => me
 export const draftKlOf = ({ kl }: Evidence): Figure | null => meanOf(kl)
 
 /**
- * Acceptance and tau at a draft length, from evidence: what decoding these prompts would give.
+ * Acceptance and tau at a draft length, computed from evidence: the figures that decoding these prompts would give.
  *
- * Greedy: exactly the counts of a speculative run. Sampled: their expectation, given texts that the target sampled.
+ * Greedy: exactly the counts of a speculative run. Sampled: their expectation over the given samples of the target.
  */
 export const estimateAcceptance = (evidence: Evidence, draftLength: number, dataset: string): Acceptance =>
   acceptanceRecord(

@@ -3,7 +3,7 @@ import { seeded } from "@winnow/numerics"
 import { type BlockRules, expectedCounts } from "./block-structure.ts"
 import { type BlockCounts, noCounts, sumCounts } from "./counts.ts"
 
-/** The counting rules as a literal walk with coins that have fallen. */
+/** Counts by the rules of a literal walk, after the coins have fallen. */
 const walk = (match_T: ReadonlyArray<number>, { draftLength, limit }: BlockRules): BlockCounts => {
   let [position, blocks, accepted, rejected] = [0, 0, 0, 0]
   const [testedAt, acceptedAt] = [new Array<number>(draftLength).fill(0), new Array<number>(draftLength).fill(0)]
@@ -95,7 +95,7 @@ describe("expectedCounts", () => {
     expect(sumCounts([])).toEqual(noCounts)
   })
 
-  test("tells where tokens are tested", () => {
+  test("adds the chance that each position is tested", () => {
     const tested = new Float64Array(6)
     expectedCounts([1, 1, 0, 1, 1, 1], { draftLength: 2, limit: 10 }, tested)
     expect([...tested]).toEqual([1, 1, 0, 1, 1, 0])

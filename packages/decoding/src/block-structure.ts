@@ -1,5 +1,5 @@
 /**
- * How speculative decoding would cut a given text into blocks, without running it.
+ * Cuts a finished text into the blocks of speculative decoding, without running it.
  *
  * Let a_t be the chance that the drafted token at position t is accepted, given that the text there is x_t:
  * min(1, q(x_t) / p(x_t)) when sampling, 1 or 0 (the draft's argmax is x_t or not) when greedy. The chance that a block
@@ -12,29 +12,29 @@
  */
 import type { BlockCounts } from "./counts.ts"
 
-/** The length of the text and what it may have been. */
+/** Limits of blocks and of the text. */
 export interface BlockRules {
   /** gamma: most tokens that a block proposes, 0 or more. */
   readonly draftLength: number
-  /** Most tokens the text could have had: a block never proposes so many that its own token would pass it. */
+  /** Most tokens of the text. A block never proposes so many tokens that the target's own token would exceed it. */
   readonly limit: number
-  /** Tokens of the text, from its first, that the proposer's context lets it propose: see `readableLength`. All if left out. */
+  /** Tokens from the start of the text that the proposer's context covers: see `readableLength`. Left out: all. */
   readonly readable?: number
 }
 
 /**
- * Tokens after a prompt, from the first, that a proposer of this context can propose: it never reads the last token of a
- * block, so it may propose one beyond its context. 0 for a prompt that it cannot read.
+ * Tokens from the start of the continuation that a proposer of this context can propose. It never reads the last token
+ * of a block, so it may propose one token beyond its context. 0 for a prompt that exceeds its context.
  *
- * @param context most tokens that it reads; undefined: no limit, and the length is infinite
+ * @param context most tokens that the proposer reads; undefined: no limit, and the length is infinite
  */
 export const readableLength = (promptLength: number, context: number | undefined): number =>
   context === undefined ? Number.POSITIVE_INFINITY : Math.max(0, context + 1 - promptLength)
 
 /**
- * Most tokens that a block proposes when `emitted` tokens are written: gamma, less near the length limit, so that the
- * proposals and the target's own token fit (the rule of transformers' assisted generation), and less near the end of the
- * draft's context.
+ * Most tokens that a block proposes after `emitted` tokens: gamma, and fewer near two limits. Near the length limit the
+ * proposals and the target's own token must fit (the rule of transformers' assisted generation). Near the end of the
+ * draft's context the draft cannot read further.
  */
 export const proposalRoom = (emitted: number, { draftLength, limit, readable = limit }: BlockRules): number =>
   Math.max(0, Math.min(draftLength, limit - emitted - 1, readable - emitted))
@@ -42,10 +42,10 @@ export const proposalRoom = (emitted: number, { draftLength, limit, readable = l
 /**
  * Expected counts over the coins of one text; exact whole numbers if every chance is 0 or 1.
  *
- * The last token ends the text: if it is accepted as a drafted token its block has no token of the target's own.
+ * The last token ends the text. If it is an accepted draft token, its block has no token of the target's own.
  *
  * @param chance_T chance of acceptance at each position of the text, in [0, 1]
- * @param tested_T if given, receives the chance that each position is tested (added to what it holds)
+ * @param tested_T if given, the chance that each position is tested is added to it
  */
 export const expectedCounts = (
   chance_T: ArrayLike<number>,
@@ -81,10 +81,10 @@ export const expectedCounts = (
 }
 
 /**
- * Counts of a text whose proposals are known: a deterministic proposer's, for which the walk has no chance in it.
+ * Counts of a text whose proposals are known, as for a deterministic proposer: the walk involves no chance.
  *
  * @param proposed_T tokens proposed at each position where a block may begin, with the most room
- * @param agreed_T of these the tokens, from the first, that the text goes on with
+ * @param agreed_T of these, the leading tokens that match the text
  */
 export const replayedCounts = (
   proposed_T: ArrayLike<number>,

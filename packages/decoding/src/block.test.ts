@@ -1,9 +1,9 @@
-/** The parts of a block on their own; that they are lossless together is shown in `lossless/`. */
+/** The parts of a block, each alone; `lossless/` shows that together they are lossless. */
 import { describe, expect, test } from "bun:test"
 import { type Rng, seeded } from "@winnow/numerics"
 import { type Chance, chanceOf, residual, verify, verifyGreedy, without } from "./block.ts"
 
-test("greedy verification is the sampled one of one-hot distributions", () => {
+test("greedy verification equals sampled verification of one-hot distributions", () => {
   const rng: Rng = seeded(4, "greedy")
   const oneHot = (v: number) => Float64Array.from({ length: 4 }, (_, i) => (i === v ? 1 : 0))
   for (let i = 0; i < 200; i++) {
@@ -16,7 +16,7 @@ test("greedy verification is the sampled one of one-hot distributions", () => {
   }
 })
 
-test("a certain proposal is judged as one whose distribution is all on its token", () => {
+test("a certain proposal is judged like one whose distribution has all its mass on the token", () => {
   const rng: Rng = seeded(5, "certain")
   const fallbacks = { some: 0, none: 0 }
   for (let i = 0; i < 500; i++) {
@@ -55,7 +55,7 @@ describe("chance", () => {
     expect(chanceOf(at(1 - 2 ** -53)).accept(0.9, 5e-324)).toBe(true)
   })
 
-  test("each decision and draw takes a uniform of its own", () => {
+  test("each decision and draw uses a uniform of its own", () => {
     const chance = chanceOf(at(0.9, 0.1, 0.9))
     expect([chance.accept(0.5, 1), chance.accept(0.5, 1), chance.draw(Float64Array.of(0.5, 0.5))]).toEqual([
       false,
@@ -66,11 +66,11 @@ describe("chance", () => {
 })
 
 describe("residual", () => {
-  test("is what p has over q, rescaled", () => {
+  test("is the excess of p over q, rescaled", () => {
     expect([...residual(Float64Array.of(0.5, 0.3, 0.2), Float64Array.of(0.1, 0.7, 0.2))!]).toEqual([1, 0, 0])
   })
 
-  test("where rounding leaves nothing, p serves and is counted", () => {
+  test("where rounding leaves no excess, p takes its place and the fallback is counted", () => {
     const p_V = Float64Array.of(0.25, 0.75)
     const never: Chance = { accept: () => false, draw: (p) => p.indexOf(Math.max(...p)) }
     expect(residual(p_V, p_V)).toBe(null)

@@ -7,7 +7,7 @@ import type { Proposal } from "@winnow/core"
 import { draw, type Rows } from "@winnow/generation"
 import type { Rng } from "@winnow/numerics"
 
-/** The two ways in which a block uses chance; a test replaces it by one that goes through every outcome. */
+/** The two random decisions of a block. A test replaces them by an enumeration of all outcomes. */
 export interface Chance {
   /** An id drawn from p_V. */
   readonly draw: (p_V: Float64Array) => number
@@ -18,7 +18,7 @@ export interface Chance {
 /** Chance from a seeded stream: a fresh uniform for each draw and each decision. */
 export const chanceOf = (rng: Rng): Chance => ({
   draw: (p_V) => draw(p_V, rng.uniform()),
-  // As r q < p: no quotient that overflows where q underflows, and with r in [0, 1) a p of 0 is never accepted.
+  // The form r q < p avoids a quotient that overflows where q underflows. With r in [0, 1) it never accepts p = 0.
   accept: (p, q) => rng.uniform() * q < p,
 })
 
@@ -28,14 +28,14 @@ export interface Verdict {
   readonly accepted: number
   /** The target's own token: the correction after a rejection, else the bonus. */
   readonly own: number
-  /** True if the residual was all zero, so that the correction was drawn from p. */
+  /** True if the residual was zero everywhere, so that the correction was drawn from p. */
   readonly fallback: boolean
 }
 
 /**
- * norm(max(0, p - q)), what the correction after a rejection is drawn from.
+ * norm(max(0, p - q)): the distribution of the correction after a rejection.
  *
- * @returns null if it is zero everywhere, which only rounding can bring about: p = q is never rejected in exact arithmetic
+ * @returns null if it is zero everywhere, which only rounding can cause: exact arithmetic never rejects p = q
  */
 export const residual = (p_V: Float64Array, q_V: Float64Array): Float64Array | null => {
   const out_V = new Float64Array(p_V.length)
@@ -46,7 +46,7 @@ export const residual = (p_V: Float64Array, q_V: Float64Array): Float64Array | n
   return out_V
 }
 
-/** The same where q is all on one token: p without it, rescaled. */
+/** The residual where q has all its mass on one token: p without that token, rescaled. */
 export const without = (p_V: Float64Array, token: number): Float64Array | null => {
   const out_V = Float64Array.from(p_V)
   out_V[token] = 0
@@ -61,7 +61,7 @@ export const without = (p_V: Float64Array, token: number): Float64Array | null =
  * Judges proposed tokens so that the emitted text has the target's distribution.
  *
  * @param proposal g tokens; tokens[i] was drawn from the array `q[i]` itself, or is certain
- * @param p the target's distribution at the same places and after the last, g + 1 rows, asked for up to the first rejection
+ * @param p the target's distribution at the same places and one after, g + 1 rows; read up to the first rejection
  * @source Leviathan et al. 2211.17192, algorithm 1
  */
 export const verify = ({ tokens, q }: Proposal, p: Rows, chance: Chance): Verdict => {
@@ -74,13 +74,15 @@ export const verify = ({ tokens, q }: Proposal, p: Rows, chance: Chance): Verdic
   return { accepted: tokens.length, own: chance.draw(p.at(tokens.length)!), fallback: false }
 }
 
-/** The parts of sampled judging, for tests to replace: by every outcome of chance, or by a fault that must be noticed. */
+/**
+ * The parts of sampled judging. Tests replace them: by an enumeration of chance, or by a fault that must be noticed.
+ */
 export interface Judging {
   readonly chance?: Chance
   readonly verify?: typeof verify
 }
 
-/** The same at temperature 0: a proposed token is accepted if it is the target's argmax. */
+/** Judges at temperature 0: accepts a proposed token if it is the target's argmax. */
 export const verifyGreedy = ({ tokens }: Proposal, argmax: ArrayLike<number>): Verdict => {
   let accepted = 0
   while (accepted < tokens.length && tokens[accepted] === argmax[accepted]) accepted++

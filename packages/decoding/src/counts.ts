@@ -1,9 +1,9 @@
-/** The counts of speculative decoding, and how counts of many prompts become one figure. */
+/** The counts of speculative decoding, and one figure from the counts of many prompts. */
 
 /**
- * Counts of one prompt. Numbers of events where text was decoded, expected numbers where they were estimated.
+ * Counts of one prompt: numbers of events if the text was decoded, expected numbers if they were estimated.
  *
- * A tested token is a drafted token that the target judged: accepted, or the one rejected that ends its block. Tokens
+ * A tested token is a drafted token that the target judged: it was accepted, or its rejection ended the block. Tokens
  * drafted after a rejection, tokens after the end of the text, and the target's own token are not tested.
  */
 export interface BlockCounts {
@@ -15,15 +15,15 @@ export interface BlockCounts {
   readonly rejected: number
   /** Tokens of text: accepted ones and the target's own. */
   readonly emitted: number
-  /** For each place in a block, from 0: how often a token was tested there. Its sum is accepted + rejected. */
+  /** How often a token was tested at each place in a block, from 0. Its sum is accepted + rejected. */
   readonly testedAt: ReadonlyArray<number>
-  /** The same for acceptances; as long as `testedAt`. */
+  /** How often a token was accepted at each place; as long as `testedAt`. */
   readonly acceptedAt: ReadonlyArray<number>
 }
 
 export const noCounts: BlockCounts = { blocks: 0, accepted: 0, rejected: 0, emitted: 0, testedAt: [], acceptedAt: [] }
 
-/** Counts of several prompts together, also of blocks that may differ in length. */
+/** Sums the counts of several prompts; their blocks may differ in length. */
 export const sumCounts = (counts: Iterable<BlockCounts>): BlockCounts => {
   const sum = { ...noCounts, testedAt: [] as number[], acceptedAt: [] as number[] }
   for (const c of counts) {
@@ -41,16 +41,16 @@ const addTo = (sum: Array<number>, values: ReadonlyArray<number>): void => {
   for (const [i, value] of values.entries()) sum[i] = (sum[i] ?? 0) + value
 }
 
-/** One figure over prompts, in both ways: they differ when long answers are easier than short ones. */
+/** One figure over prompts, computed in two ways. They differ when long answers are easier than short ones. */
 export interface Figure {
   /** Sum of numerators over sum of denominators: each token weighs the same. */
   readonly pooled: number
-  /** Mean over prompts of the prompt's own ratio; prompts with an empty denominator are left out. */
+  /** Mean of the prompts' own ratios, without prompts whose denominator is 0. */
   readonly perPrompt: number
 }
 
 /**
- * The figure of ratios given by numerator and denominator, one pair a prompt.
+ * The figure of ratios, each a pair of numerator and denominator for one prompt.
  *
  * @returns null if no prompt has a denominator above 0
  */
@@ -70,6 +70,6 @@ export const figure = (pairs: ReadonlyArray<readonly [numerator: number, denomin
 export const acceptanceOf = (counts: ReadonlyArray<BlockCounts>): Figure | null =>
   figure(counts.map((c) => [c.accepted, c.accepted + c.rejected]))
 
-/** tau: tokens of text a target call. */
+/** tau: tokens of text per target call. */
 export const blockEfficiencyOf = (counts: ReadonlyArray<BlockCounts>): Figure | null =>
   figure(counts.map((c) => [c.emitted, c.blocks]))

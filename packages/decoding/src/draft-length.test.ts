@@ -1,4 +1,6 @@
-/** A draft length chosen as decoding runs: the rule, and that it adapts; that texts stay the target's is shown in `lossless/`. */
+/**
+ * A draft length chosen during decoding: its rule, and its adaptation; `lossless/` shows that texts stay the target's.
+ */
 
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
@@ -10,7 +12,7 @@ import { speculate } from "./speculate.ts"
 import { SpeculativeSession } from "./speculative.ts"
 
 describe("the rule", () => {
-  test("is the maximum of (1 - alpha^(gamma+1)) / ((1 - alpha)(gamma c + 1)), the smallest of equal ones", () => {
+  test("is the maximum of (1 - alpha^(gamma+1)) / ((1 - alpha)(gamma c + 1)), and the smallest gamma of several maxima", () => {
     for (const alpha of [0, 0.1, 0.5, 0.8, 0.95, 1])
       for (const c of [0.01, 0.1, 0.5, 1, 2]) {
         const speedup = (gamma: number) =>
@@ -23,15 +25,15 @@ describe("the rule", () => {
       }
     expect(bestDraftLength(0.8, 0.05, 8)).toBe(8)
     expect(bestDraftLength(0.3, 0.3, 8)).toBe(1)
-    expect(bestDraftLength(1, 1, 8)).toBe(1) // two tokens for two calls, at any length
+    expect(bestDraftLength(1, 1, 8)).toBe(1) // every length gives one token a call
   })
 
-  test("lengths follow acceptance and cost; a fixed one stays", () => {
+  test("lengths follow acceptance and cost; a fixed length stays", () => {
     const length = new DraftLength({ most: 6, costRatio: 0.1 }, 0.5)
     const lengths: Array<number> = [length.next(undefined)]
     for (const accepted of [...new Array(30).fill(6), ...new Array(60).fill(0)]) {
       length.learn(accepted, accepted === 6 ? 0 : 1)
-      lengths.push(length.next(99)) // a given cost ratio is not replaced by a measured one
+      lengths.push(length.next(99)) // a stated cost ratio takes precedence over the measured one
     }
     expect(lengths[0]).toBe(5)
     expect(lengths[30]).toBe(6)
@@ -45,7 +47,7 @@ describe("the rule", () => {
   })
 })
 
-test("greedy: the target's own text, blocks as long as the draft is right, runs repeat; nothing is left over", async () => {
+test("greedy: the target's own text, blocks lengthen while the draft is right, runs repeat, and no tensor is left", async () => {
   const before = tf.memory().numTensors
   const { target, draft, dispose } = tablePair(7, 3, 0.7)
   const prompts = randomPrompts(8, 7, 6, 3)
@@ -55,7 +57,7 @@ test("greedy: the target's own text, blocks as long as the draft is right, runs 
   const rollouts = alone.map(({ rollout }) => rollout)
   expect(compareGreedy(rollouts, done).identical).toBe(8)
   const proposed = done.map(({ counts }) => counts.proposed / counts.blocks)
-  expect(Math.max(...proposed)).toBeGreaterThan(1.1 * Math.min(...proposed)) // it was chosen
+  expect(Math.max(...proposed)).toBeGreaterThan(1.1 * Math.min(...proposed)) // the length was chosen
   const again = await speculate(target, modelProposer(draft), prompts, { draftLength, maxNew: 60 })
   expect(again.map(({ counts }) => counts)).toEqual(done.map(({ counts }) => counts))
   const measured = await speculate(target, modelProposer(draft), prompts, { draftLength: { most: 8 }, maxNew: 60 })

@@ -1,4 +1,4 @@
-/** Evidence of any proposer on finished texts of the target, by the way that the proposer allows. */
+/** Evidence of any proposer on finished texts of the target, by a pass or by a replay. */
 import type { Decoder, Proposer, Sampling } from "@winnow/core"
 import type { Pieces, Rollout } from "@winnow/generation"
 import { type Evidence, greedyPass, sampledPass } from "./evidence.ts"
@@ -7,14 +7,14 @@ import { replayPass } from "./replay.ts"
 /** Conditions of decoding that a replay shares. */
 export interface BlockConditions {
   readonly eosId: number | undefined
-  /** The longest draft length that counts are wanted of. */
+  /** The longest draft length that will be counted. */
   readonly longest: number
 }
 
 /**
- * Evidence on texts that the target wrote greedily: a pass of the draft, or a replay.
+ * Evidence on greedy texts of the target: a pass of the draft, or a replay.
  *
- * @returns undefined for a proposer of which only decoding tells: no draft model, and not deterministic
+ * @returns undefined for a proposer that only decoding can judge: it has no draft model and is not deterministic
  */
 export const evidenceOnGreedy = (
   target: Decoder,
@@ -28,7 +28,7 @@ export const evidenceOnGreedy = (
   return replayPass(proposer, rollouts, { sampling: { temperature: 0 }, vocabularySize, ...conditions })
 }
 
-/** The same on texts that the target sampled so: a pass of both models, or a replay. */
+/** Evidence on sampled texts of the target: a pass of both models, or a replay. */
 export const evidenceOnSamples = (
   target: Decoder,
   proposer: Proposer,

@@ -1,4 +1,4 @@
-/** The evidence of one teacher-forced pass on a position; held against runs in `lossless/counting.test.ts`. */
+/** The evidence of one teacher-forced pass at each position; `lossless/counting.test.ts` compares it with runs. */
 import { describe, expect, test } from "bun:test"
 import { adjusted, argmax, driven, generate, type Pieces } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
@@ -6,7 +6,7 @@ import { randomPrompts, tableModel, tablePair } from "@winnow/testing"
 import { estimateAcceptance } from "./acceptance.ts"
 import { greedyEvidence, greedyPass, sampledEvidence } from "./evidence.ts"
 
-test("greedy evidence: whatever fits into memory at once, the same; nothing is left over", async () => {
+test("greedy evidence is the same for any size of chunks; no tensor is left", async () => {
   const { target, draft, dispose } = tablePair(6, 11, 0.8)
   const { rollouts } = await generate(target, randomPrompts(40, 6, 8, 3), { maxNew: 19, eosId: 2 })
   const whole = greedyEvidence(draft, rollouts)
@@ -25,7 +25,7 @@ test("greedy evidence: whatever fits into memory at once, the same; nothing is l
   dispose()
 })
 
-test("a pass rests between its batches, and ends where it is interrupted", async () => {
+test("a pass yields between its batches, and ends where it is interrupted", async () => {
   const { target, draft, dispose } = tablePair(6, 11, 0.8)
   const { rollouts } = await generate(target, randomPrompts(40, 6, 8, 3), { maxNew: 19, eosId: 2 })
   const texts = rollouts.filter(({ tokens }) => tokens.length > 0)
@@ -33,12 +33,12 @@ test("a pass rests between its batches, and ends where it is interrupted", async
   let pieces = 0
   for (const _ of greedyPass(draft, texts, { batchTokens: 1 })) pieces++
   expect(pieces).toBe(texts.length)
-  let [begun, closed] = [0, false]
+  let [starts, closed] = [0, false]
   const interrupted = new AbortController()
   function* endless(): Pieces<void> {
     try {
       for (;;) {
-        begun++
+        starts++
         yield* greedyPass(draft, texts)
       }
     } finally {
@@ -47,7 +47,7 @@ test("a pass rests between its batches, and ends where it is interrupted", async
   }
   setTimeout(() => interrupted.abort(new Error("Ctrl-C")), 5)
   await expect(driven(endless(), interrupted.signal)).rejects.toThrow("Ctrl-C")
-  expect([begun > 0, closed]).toEqual([true, true])
+  expect([starts > 0, closed]).toEqual([true, true])
   expect(await driven(greedyPass(draft, texts))).toEqual(greedyEvidence(draft, texts))
   expect(tf.memory().numTensors).toBe(before)
   dispose()
@@ -80,7 +80,7 @@ describe("sampled evidence", () => {
           const [raw_p, raw_q] = [target, draft].map((m) =>
             adjusted(m.logitsAfter(prefix), { temperature: sampling.temperature }),
           )
-          // by the definition: what top-k and top-p cut away is in it; entries of p = 0 add nothing
+          // By the definition: tokens outside top-k and top-p count; entries of p = 0 add nothing.
           const expected = raw_p!.reduce((s, p, v) => s + (p > 0 ? p * Math.log(p / raw_q![v]!) : 0), 0)
           if (Number.isFinite(expected)) expect(kl![i]![t]).toBeCloseTo(expected, 5)
           else expect(kl![i]![t]).toBeGreaterThan(100)
@@ -91,7 +91,7 @@ describe("sampled evidence", () => {
     dispose()
   })
 
-  test("KL by hand, on device and host: temperature counts, top-k does not; 0 log 0 is 0, a token that q lacks is infinite", () => {
+  test("KL by hand, on device and host: temperature counts, top-k does not; 0 log 0 is 0; KL is infinite where q lacks a token", () => {
     /** A model that gives one distribution everywhere. */
     const always = (...p_V: ReadonlyArray<number>) => {
       const model = tableModel({ V: p_V.length, states: 1, seed: 1 })

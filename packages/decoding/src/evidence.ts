@@ -1,6 +1,6 @@
 /**
- * Evidence from finished texts of the target: acceptance and tau for every draft length at once, without decoding. Of a
- * draft model it is one teacher-forced pass, of a deterministic proposer a replay.
+ * Evidence from finished texts of the target: acceptance and tau for every draft length at once, without decoding. A
+ * draft model needs one teacher-forced pass, a deterministic proposer a replay.
  *
  * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
  */
@@ -12,45 +12,46 @@ import { tf } from "@winnow/tensor"
 import { readableLength } from "./block-structure.ts"
 import { type ForcedRows, type PassOptions, passOptions, perPosition, teacherForced } from "./teacher-forced.ts"
 
-/** The evidence that every proposer's has in common: per rollout, one number a generated position. */
+/** The evidence common to all proposers: for each rollout, one number for each generated position. */
 interface CommonEvidence {
   readonly sampling: Sampling
   readonly rollouts: ReadonlyArray<Rollout>
   /**
-   * sum_v min(p_v, q_v) of the adjusted distributions, at the positions that the proposer can read; only when sampled. Of a
-   * deterministic proposer 1 where its first token is the text's, else 0: on samples of the target the mean is the same.
+   * sum_v min(p_v, q_v) of the adjusted distributions, at the positions that the proposer can read; null when greedy.
+   * For a deterministic proposer 1 where its first token is the text's, else 0: on samples of the target the mean is
+   * the same.
    */
   readonly overlap: ReadonlyArray<Float64Array> | null
   /**
-   * KL(p || q) in nats at the sampling's temperature, before top-k and top-p: cut to different sets the two would be at an
-   * infinite distance. Only of a draft model, and only when sampled.
+   * KL(p || q) in nats at the sampling's temperature, before top-k and top-p, whose different cuts would make it
+   * infinite. Null without a draft model, and when greedy.
    */
   readonly kl: ReadonlyArray<Float64Array> | null
 }
 
-/** Evidence of a draft model, by a pass. */
+/** Evidence of a draft model, from a pass. */
 export interface PassEvidence extends CommonEvidence {
   readonly kind: "pass"
-  /** Tokens of each text, from its first, that the draft's context lets it propose: all, unless it is a short one. */
+  /** Tokens from the start of each text that the draft's context covers: all, unless the context is short. */
   readonly readable: ReadonlyArray<number>
-  /** Chance that a drafted token is accepted here, given that the text is what it is: `expectedCounts` takes it. 0 beyond `readable`. */
+  /** Chance that a drafted token is accepted, given the text: input of `expectedCounts`. 0 beyond `readable`. */
   readonly chance: ReadonlyArray<Float64Array>
 }
 
-/** Evidence of a deterministic proposer, by a replay: `replayedCounts` takes it. */
+/** Evidence of a deterministic proposer, from a replay: input of `replayedCounts`. */
 export interface ReplayEvidence extends CommonEvidence {
   readonly kind: "replay"
-  /** Tokens proposed where a block begins, with the room that the replay gave. */
+  /** Tokens proposed where a block begins, within the replay's room. */
   readonly proposed: ReadonlyArray<Int32Array>
-  /** Of these the tokens, from the first, that the text goes on with. */
+  /** Of these, the leading tokens that match the text. */
   readonly agreed: ReadonlyArray<Int32Array>
-  /** The room: no longer block can be counted. */
+  /** The replay's room: the longest block that can be counted. */
   readonly longest: number
 }
 
 export type Evidence = PassEvidence | ReplayEvidence
 
-/** The rollouts as far as a draft of this context can propose their tokens. */
+/** The rollouts, cut where the draft's context ends. */
 const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: Decoder): ReadonlyArray<Rollout> =>
   rollouts.map((rollout) => {
     const length = readableLength(rollout.prompt.length, architecture.maxLength)
@@ -60,9 +61,10 @@ const readableRollouts = (rollouts: ReadonlyArray<Rollout>, { architecture }: De
 const lengths = (rollouts: ReadonlyArray<Rollout>) => rollouts.map(({ tokens }) => tokens.length)
 
 /**
- * Evidence whether the draft's argmax is the token that the target wrote, at every position of its greedy rollouts.
+ * Tests at every position of the target's greedy rollouts if the draft's argmax is the target's token.
  *
- * The target does not run: its greedy choice is the text itself. In pieces, for `driven`: the pass may take minutes.
+ * The target does not run, as its greedy choice is the text itself. A generator for `driven`: the pass may take
+ * minutes.
  */
 export function* greedyPass(
   draft: Decoder,
@@ -89,13 +91,15 @@ const onDevice = ({ logits_RV: [p, q], token_R }: ForcedRows, temperature: numbe
   const overlap_R = tf.sum(tf.exp(tf.minimum(logP_RV, logQ_RV)), 1)
   const at_R2 = tf.stack([tf.range(0, token_R.length, 1, "int32"), tf.tensor1d(token_R, "int32")], 1)
   const ratio_R = tf.exp(tf.minimum(0, tf.sub(tf.gatherND(logQ_RV, at_R2), tf.gatherND(logP_RV, at_R2))))
-  // Where p is 0 the difference of logarithms may be infinite, and 0 times it no number: 0 log 0 is 0.
+  // Where p is 0 the difference of logarithms may be infinite, and 0 times infinity is NaN: here 0 log 0 is 0.
   const p_RV = tf.exp(logP_RV)
   const kl_R = tf.sum(tf.where(tf.greater(p_RV, 0), tf.mul(p_RV, tf.sub(logP_RV, logQ_RV)), tf.zerosLike(p_RV)), 1)
   return { overlap_R: overlap_R.dataSync(), ratio_R: ratio_R.dataSync(), kl_R: kl_R.dataSync() }
 }
 
-/** The same on the host, from the very distributions that decoding uses: any top-k and top-p, double precision. */
+/**
+ * Overlap, ratio and KL on the host, from the distributions that decoding uses: any top-k and top-p, double precision.
+ */
 const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) => {
   const V = p!.shape[1]
   const [pLogits, qLogits] = [p!.dataSync() as Float32Array, q!.dataSync() as Float32Array]
@@ -108,13 +112,14 @@ const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) 
     const q_V = adjusted(qRow_V, sampling)
     kl_R[r] = klDivergence(logSoftmax(pRow_V, sampling.temperature), logSoftmax(qRow_V, sampling.temperature))
     for (let v = 0; v < V; v++) overlap_R[r]! += Math.min(p_V[v]!, q_V[v]!)
-    // Where rounding puts a written token outside p's top set, q alone decides: 1 if q has it, as q / p would be.
+    // Where rounding puts a token of the text outside p's top set, q decides alone: 1 if q has the token, as q / p
+    // would be.
     ratio_R[r] = q_V[token] === 0 ? 0 : Math.min(1, q_V[token]! / p_V[token]!)
   }
   return { overlap_R, ratio_R, kl_R }
 }
 
-/** @error DataError that names the first logit of either model that is no finite number, and where */
+/** @error DataError names the first logit of either model that is not finite, and its position */
 const requireFinite = ({ logits_RV, rollout_R, position_R }: ForcedRows, rollouts: ReadonlyArray<Rollout>): void => {
   for (const [m, name] of ["target", "draft"].entries()) {
     const logits = logits_RV[m]!
@@ -125,16 +130,16 @@ const requireFinite = ({ logits_RV, rollout_R, position_R }: ForcedRows, rollout
     throw new DataError({
       message:
         `the ${name}: a logit after ${prompt.length + position_R[r]!} tokens of text ${rollout_R[r]} is ${logits.dataSync()[at]}, ` +
-        "expected a finite number; the weights are finite but too large for float32 somewhere: were they damaged, or trained to diverge?",
+        "expected a finite number; the weights are finite but too large for float32 somewhere: is the file damaged, or did the training diverge?",
     })
   }
 }
 
 /**
- * Overlap and KL of target and draft, and the acceptance ratio min(1, q / p) of the written token, at every position of
- * rollouts that the target sampled under the same sampling options. In pieces, for `driven`.
+ * Overlap and KL of target and draft, and the acceptance ratio min(1, q / p) of the text's token, at every position of
+ * rollouts that the target sampled with the same options. A generator for `driven`.
  *
- * @error InvalidInput at temperature 0 (that is `greedyEvidence`); Error if the vocabularies differ; DataError for a logit
+ * @error InvalidInput at temperature 0 (use `greedyEvidence`); Error if the vocabularies differ; DataError for a logit
  * that is not finite
  */
 export function* sampledPass(
@@ -145,7 +150,7 @@ export function* sampledPass(
   options: PassOptions = {},
 ): Pieces<PassEvidence> {
   requireSameVocabulary(target, draft.architecture)
-  const given = checkedOptions(
+  const adjustments = checkedOptions(
     "sampledEvidence",
     samplingOptions.narrow((s, ctx) => s.temperature > 0 || ctx.mustBe("at a temperature above 0")),
     sampling,
@@ -154,9 +159,9 @@ export function* sampledPass(
   const chance = perPosition(rollouts)
   const overlap = perPosition(read)
   const kl = perPosition(read)
-  const plain = given.topK === undefined && (given.topP === undefined || given.topP === 1)
+  const plain = adjustments.topK === undefined && (adjustments.topP === undefined || adjustments.topP === 1)
   yield* teacherForced([target, draft], read, checkedOptions("sampledEvidence", passOptions, options), (rows) => {
-    const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, given.temperature) : onHost(rows, given)
+    const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, adjustments.temperature) : onHost(rows, adjustments)
     if (overlap_R.some(Number.isNaN) || kl_R.some(Number.isNaN)) requireFinite(rows, read)
     for (let r = 0; r < rows.token_R.length; r++) {
       const [i, t] = [rows.rollout_R[r]!, rows.position_R[r]!]
@@ -165,16 +170,16 @@ export function* sampledPass(
       kl[i]![t] = kl_R[r]!
     }
   })
-  return { kind: "pass", sampling: given, rollouts, readable: lengths(read), chance, overlap, kl }
+  return { kind: "pass", sampling: adjustments, rollouts, readable: lengths(read), chance, overlap, kl }
 }
 
-/** `greedyPass` at once. */
+/** Runs `greedyPass` at once. */
 export const greedyEvidence = (...of: Parameters<typeof greedyPass>): PassEvidence => atOnce(greedyPass(...of))
 
-/** `sampledPass` at once. */
+/** Runs `sampledPass` at once. */
 export const sampledEvidence = (...of: Parameters<typeof sampledPass>): PassEvidence => atOnce(sampledPass(...of))
 
-/** @error Error if the two have not the same number of ids: no acceptance is defined then */
+/** @error Error if the vocabularies differ in size: acceptance is not defined then */
 export const requireSameVocabulary = (
   target: Decoder,
   { vocabularySize: U }: Pick<Proposer, "vocabularySize">,

@@ -14,7 +14,7 @@ test("the table of Leviathan et al.: speed-up and operations without draft cost"
   }
 })
 
-test("their predictions for T5: alpha, gamma, c to speed-up", () => {
+test("their predictions for T5: speed-up from alpha, gamma and c", () => {
   for (const [alpha, gamma, c, predicted] of [
     [0.75, 7, 0.02, 3.2],
     [0.62, 7, 0.02, 2.3],

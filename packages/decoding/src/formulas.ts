@@ -1,10 +1,10 @@
 /**
- * Closed formulas of speculative decoding, for predictions to hold against measurements.
+ * Closed formulas of speculative decoding, whose predictions can be compared with measurements.
  *
- * alpha: chance that a drafted token is accepted, taken as independent of the rest; gamma: draft length; c: cost of one
+ * alpha: chance that a drafted token is accepted, assumed independent of all else; gamma: draft length; c: cost of one
  * draft call over one target call.
  *
- * @source Leviathan et al. 2211.17192; theorem and equation numbers are theirs
+ * @source Leviathan et al. 2211.17192, with their theorem and equation numbers
  */
 
 /** 1 + alpha + ... + alpha^gamma: expected tokens a target call, 1 to gamma + 1 (equation 1). */
@@ -28,8 +28,8 @@ export const mbsu = (tau: number, gamma: number, c: number): number => tau / (c 
 /**
  * Time of a token when the target is called with a draft: T = (gamma T_draft + T_target) / tau.
  *
- * @param targetSeconds of the call that verifies
- * @param draftSeconds of one call of the draft
+ * @param targetSeconds seconds of the verifying call
+ * @param draftSeconds seconds of one draft call
  */
 export const secondsPerToken = (tau: number, gamma: number, targetSeconds: number, draftSeconds: number): number =>
   (gamma * draftSeconds + targetSeconds) / tau

@@ -1,8 +1,11 @@
-/** The identity of two greedy decodings of the same prompts, and how near the choices were where texts differ. */
+/**
+ * Compares two greedy decodings of the same prompts: are they identical, and how near were the choices where they
+ * differ?
+ */
 import type { Rollout } from "@winnow/generation"
 import type { Speculated } from "./speculate.ts"
 
-/** The first token in which two texts differ. */
+/** The first difference of two texts. */
 export interface Difference {
   readonly prompt: number
   readonly position: number
@@ -19,12 +22,12 @@ export interface Identity {
   readonly prompts: number
   readonly identical: number
   readonly differences: ReadonlyArray<Difference>
-  /** Smallest margin over all emitted tokens: how near the nearest tie was, whether or not it made a difference. */
+  /** Smallest margin over all emitted tokens: the nearest tie, even if it changed nothing. */
   readonly smallestMargin: number
 }
 
 /**
- * Holds greedy speculative output against the target's own.
+ * Compares greedy speculative output with the target's own.
  *
  * @param alone the target's rollouts of the same prompts under the same limits
  */

@@ -1,10 +1,10 @@
 /**
- * A draft model as a proposer: one call of the draft a token, each drawn from what the draft gives after the ones before.
+ * A draft model as a proposer: one call for each token, drawn from the draft's distribution after the earlier ones.
  *
  * Letters: L tokens of the text so far, V vocabulary.
  *
- * The draft's cache may hold one token less than the text, since after a block that was accepted whole the draft has never
- * seen its own last token. So each call simply gives it what its cache lacks, the whole prompt at first.
+ * After a fully accepted block the draft's cache holds one token less than the text, since the draft never read its own
+ * last token. So each call reads the tokens that the cache lacks, the whole prompt at first.
  */
 import type {
   Decoder,
@@ -20,7 +20,7 @@ import { parameterCount } from "@winnow/models"
 
 class ModelSequence implements ProposerSequence {
   readonly #cache: Decoding
-  /** L when the last proposal was made. */
+  /** L at the last proposal. */
   #length = 0
 
   constructor(
@@ -30,7 +30,7 @@ class ModelSequence implements ProposerSequence {
     this.#cache = draft.decoding()
   }
 
-  /** Tokens until the room is full or the draft ends the text. */
+  /** Proposes tokens until the room is full or the draft ends the text. */
   propose({ text, room, draw }: ProposalContext): Proposal {
     const { sampling, eosId } = this.start
     const tokens: Array<number> = []
@@ -38,7 +38,7 @@ class ModelSequence implements ProposerSequence {
     this.#length = text.length
     while (tokens.length < room && (tokens.length === 0 || tokens.at(-1) !== eosId)) {
       const fresh = unseen(this.#cache, text, tokens)
-      // Only the target's margins are of interest, and they cost more than the choice itself.
+      // Only the target's margins are reported, and margins cost more than the choice itself.
       if (sampling.temperature === 0) tokens.push(choicesAfter(this.draft, this.#cache, fresh, 1, 1, false).argmax[0]!)
       else {
         const q_V = distributionsAfter(this.draft, this.#cache, fresh, 1, 1, sampling).at(0)!
@@ -58,7 +58,7 @@ class ModelSequence implements ProposerSequence {
   }
 }
 
-/** The tokens of the text and of a block after it that a cache lacks. */
+/** The tokens of the text, and of a block after it, that a cache lacks. */
 export const unseen = ({ length }: Decoding, text: ReadonlyArray<number>, block: ReadonlyArray<number>): Int32Array => {
   const L = text.length
   return Int32Array.from({ length: L + block.length - length }, (_, i) =>
@@ -66,7 +66,9 @@ export const unseen = ({ length }: Decoding, text: ReadonlyArray<number>, block:
   )
 }
 
-/** Proposes what a draft model would write: greedy at temperature 0, else drawn as the target's tokens are. */
+/**
+ * Proposes the draft model's own continuation: greedy at temperature 0, else drawn with the target's sampling options.
+ */
 export const modelProposer = (draft: Decoder): Proposer => {
   const { architecture } = draft
   return {

@@ -1,4 +1,4 @@
-/** A replay over finished texts counts what decoding counts: exactly of greedy texts, in the mean of samples. */
+/** A replay over finished texts gives the counts of decoding: exactly for greedy texts, in the mean for samples. */
 import { describe, expect, test } from "bun:test"
 import { atOnce } from "@winnow/files"
 import { generate } from "@winnow/generation"
@@ -14,8 +14,8 @@ const proposer = await Effect.runPromise(ngram().instance)
 const prompts = randomPrompts(40, 5, 12, 3)
 const eosId = 4
 
-test("greedy: the very counts of the runs, prompt by prompt, for every gamma", async () => {
-  const ended = { eos: 0, length: 0, stop: 0 }
+test("greedy: exactly the counts of the runs, prompt by prompt, for every gamma", async () => {
+  const endings = { eos: 0, length: 0, stop: 0 }
   for (const seed of [1, 2]) {
     const target = tableModel({ V: 5, states: 24, seed, quick: true })
     const options = { maxNew: 30, eosId }
@@ -29,17 +29,17 @@ test("greedy: the very counts of the runs, prompt by prompt, for every gamma", a
         expect(rollout).toEqual(rollouts[i]!)
         expect(counts).toMatchObject(expected)
         accepted += counts.accepted
-        ended[rollout.finish]++
+        endings[rollout.finish]++
       }
     }
     expect(accepted).toBeGreaterThan(200)
     expect(() => estimatedCounts(evidence, 9)).toThrow("room for 8")
     target.dispose()
   }
-  expect(Math.min(ended.eos, ended.length)).toBeGreaterThan(20)
+  expect(Math.min(endings.eos, endings.length)).toBeGreaterThan(20)
 })
 
-test("sampled: acceptance, tau and expected acceptance are those of runs within 4 standard errors", async () => {
+test("sampled: acceptance, tau and expected acceptance agree with runs within 4 standard errors", async () => {
   const target = tableModel({ V: 5, states: 12, seed: 3, sharpness: 3, quick: true })
   const many = Array.from({ length: 1500 }, (_, i) => prompts[i % prompts.length]!)
   const options = { maxNew: 16, eosId, temperature: 0.8 }
@@ -53,27 +53,28 @@ test("sampled: acceptance, tau and expected acceptance are those of runs within 
     const deviation = Math.sqrt(apart.reduce((sum, x) => sum + (x - mean) ** 2, 0) / apart.length)
     expect(Math.abs(mean)).toBeLessThan((4 * deviation) / Math.sqrt(apart.length))
   }
-  // Expected acceptance by its definition: p of the first token that would be proposed, at each position of the samples.
-  let [known, estimated, positions, variance] = [0, 0, 0, 0]
+  // Expected acceptance by its definition: p of the first token that the proposer gives, at each position of the
+  // samples.
+  let [expected, estimated, positions, variance] = [0, 0, 0, 0]
   for (const [i, { prompt, tokens }] of rollouts.entries()) {
     const sequence = proposer.begin({ sampling: { temperature: 0.8 }, vocabularySize: 5, eosId })
     for (let t = 0; t < tokens.length; t++) {
       const text = [...prompt, ...tokens.subarray(0, t)]
       const [first] = sequence.propose({ text, room: 1, draw: () => expect.unreachable() }).tokens
       const p = first === undefined ? 0 : target.distributionAfter(text, { temperature: 0.8 })[first]!
-      known += p
+      expected += p
       variance += p * (1 - p)
       estimated += evidence.overlap![i]![t]!
       positions++
     }
   }
   expect(estimated / positions).toBeWithin(0.1, 0.95)
-  expect(Math.abs(known - estimated)).toBeLessThan(4 * Math.sqrt(variance))
+  expect(Math.abs(expected - estimated)).toBeLessThan(4 * Math.sqrt(variance))
   target.dispose()
 })
 
 describe("refused", () => {
-  test("a proposer that draws", () => {
+  test("a proposer that draws is refused", () => {
     const drawing = {
       name: "draws",
       parameters: 0,
@@ -89,7 +90,7 @@ describe("refused", () => {
     expect(() => atOnce(replayPass(drawing, [rollout], options))).toThrow("drew a token")
   })
 
-  test("there is no evidence of a proposer that is neither a model nor deterministic", () => {
+  test("a proposer that is neither a model nor deterministic has no evidence", () => {
     const target = tableModel({ V: 5, states: 4, seed: 1 })
     const other = { name: "other", parameters: 0, begin: proposer.begin }
     expect(evidenceOnGreedy(target, other, [], { eosId, longest: 2 })).toBe(undefined)

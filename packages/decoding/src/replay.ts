@@ -1,24 +1,25 @@
 /**
- * A deterministic proposer held against finished texts: what it proposes at every position, and how much of it the text
- * goes on with. Nothing is decoded, and no model runs.
+ * A replay of a deterministic proposer on finished texts: its proposal at every position, and how many of its tokens
+ * match the text. Nothing is decoded, and no model runs.
  *
- * Let the text be x and the proposal at x_t certain. When sampling, x_t is accepted, given that the text there is x_t, with
- * chance min(p, q)(x_t) / p(x_t): 1 if it was proposed and 0 if not. So the blocks along a finished text are known, greedy
- * and sampled alike, and their counts are those of decoding it (greedy) or unbiased for it (samples of the target).
+ * Let the text be x and the proposal at x_t certain. When sampling, x_t is accepted, given that the text there is x_t,
+ * with chance min(p, q)(x_t) / p(x_t): 1 if it was proposed and 0 if not. So the blocks along a finished text are
+ * known, greedy and sampled alike. Their counts equal those of decoding (greedy) or estimate them without bias (samples
+ * of the target).
  *
- * @source own; the chain along a text is that of block-structure.ts
+ * @source own; block-structure.ts has the chain along a text
  */
 import type { Proposer, Sampling } from "@winnow/core"
 import type { Pieces, Rollout } from "@winnow/generation"
 import { readableLength } from "./block-structure.ts"
 import type { ReplayEvidence } from "./evidence.ts"
 
-/** No chance is taken: a proposer that draws is not deterministic. */
+/** Refuses a draw: a proposer that draws is not deterministic. */
 const noDraw = (): number => {
   throw new Error("a deterministic proposer drew a token: replay needs proposals that depend on the text alone")
 }
 
-/** Tokens proposed and agreed at each position of one text. */
+/** Numbers of proposed and matching tokens at each position of one text. */
 const replayOne = (
   proposer: Proposer,
   { prompt, tokens }: Rollout,
@@ -47,7 +48,7 @@ const replayOne = (
 
 /** The conditions of a replay. */
 export interface ReplayOptions {
-  /** How the texts were written. */
+  /** Sampling options of the texts. */
   readonly sampling: Sampling
   readonly vocabularySize: number
   readonly eosId: number | undefined
@@ -56,7 +57,7 @@ export interface ReplayOptions {
 }
 
 /**
- * Evidence of a deterministic proposer on texts that the target wrote. In pieces, for `driven`, a text each.
+ * Evidence of a deterministic proposer on texts of the target. A generator for `driven`, one text a piece.
  *
  * @error Error if the proposer draws
  */

@@ -1,4 +1,4 @@
-/** Speculative decoding of many prompts, one after the other, with its counts. */
+/** Speculative decoding of many prompts, one after another, with counts. */
 import type { Decoder, Proposer } from "@winnow/core"
 import { drive, type Rollout, type Stop } from "@winnow/generation"
 import {
@@ -8,7 +8,7 @@ import {
   type SpeculativeTiming,
 } from "./speculative.ts"
 
-/** One prompt, decoded. */
+/** The decoding of one prompt. */
 export interface Speculated {
   readonly rollout: Rollout
   readonly counts: SpeculativeCounts
@@ -27,7 +27,7 @@ export interface SpeculateHooks {
   }) => void
 }
 
-/** Decodes one prompt; other work and Ctrl-C get their turn between blocks. */
+/** Decodes one prompt; between blocks the event loop runs other work and Ctrl-C. */
 export const speculateOne = async (
   target: Decoder,
   proposer: Proposer | undefined,
@@ -46,7 +46,7 @@ export const speculateOne = async (
  * Decodes prompts with the target and a proposer, batch 1: greedy output is the target's own, sampled output has the
  * target's distribution.
  *
- * @param options.index of the first prompt; each prompt draws from the stream of seed and its index
+ * @param options.index index of the first prompt; each prompt draws from the stream of seed and its index
  * @error InvalidInput for bad options; RangeError for a bad prompt; Error if the vocabularies differ
  */
 export const speculate = async (

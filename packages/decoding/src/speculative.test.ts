@@ -1,4 +1,4 @@
-/** Contexts, margins and refusals of speculative decoding; that it is lossless is shown in `lossless/`. */
+/** Contexts, margins and refusals of speculative decoding; `lossless/` shows that it is lossless. */
 
 import { expect, test } from "bun:test"
 import { generate } from "@winnow/generation"
@@ -20,7 +20,7 @@ test("a draft with a shorter context proposes less, the text does not change", a
   for (const m of [target, draft]) m.dispose()
 })
 
-test("margins: a near tie that differently shaped products would break is seen", async () => {
+test("margins show a near tie, which products of another shape could break", async () => {
   const target = tableModel({ V: 4, states: 8, seed: 1, sharpness: 1e-6 })
   const done = await speculate(target, modelProposer(target), [[1]], { draftLength: 2, maxNew: 12 })
   const alone = [{ ...done[0]!.rollout, tokens: done[0]!.rollout.tokens.map((t, i) => (i === 7 ? (t + 1) % 4 : t)) }]
@@ -31,7 +31,7 @@ test("margins: a near tie that differently shaped products would break is seen",
   target.dispose()
 })
 
-test("errors: vocabularies that differ, a draft that is missing", () => {
+test("errors: different vocabularies, a missing draft", () => {
   const [a, b] = [tableModel({ V: 4, states: 4, seed: 1 }), tableModel({ V: 5, states: 4, seed: 1 })]
   expect(() => new SpeculativeSession(a, modelProposer(b), [1], { draftLength: 2, maxNew: 3 })).toThrow(
     "vocabulary of 4, draft of 5",

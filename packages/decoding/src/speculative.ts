@@ -1,10 +1,10 @@
 /**
- * Speculative decoding of one sequence: a proposer guesses, the target verifies all proposals in one call.
+ * Speculative decoding of one sequence: a proposer guesses tokens, the target verifies all of them in one call.
  *
  * Letters: g tokens proposed in a block, L tokens of the text so far (prompt and emitted), V vocabulary.
  *
- * The target's cache holds the first L - 1 tokens when a block begins, nothing at first. It takes what it lacks of the text
- * and the g proposed tokens in one call, which gives g + 1 distributions, and is rolled back to the accepted text.
+ * The target's cache holds the first L - 1 tokens when a block begins, nothing at first. One call reads the rest of the
+ * text and the g proposed tokens and gives g + 1 distributions; then the cache is rolled back to the accepted text.
  */
 import {
   checkedIds,
@@ -37,25 +37,25 @@ import { requireSameVocabulary } from "./evidence.ts"
 import { unseen } from "./model-proposer.ts"
 import { parameterRatio } from "./parameter-ratio.ts"
 
-/** Options of speculative decoding; sampling options, applied to target and proposer, among them. */
+/** Options of speculative decoding, with sampling options for both target and proposer. */
 export const speculativeOptions = samplingOptions.merge({
   "+": "reject",
   /**
-   * gamma: tokens proposed a target call; 0 is the target alone, and the proposer is never asked. Or `{ most: 8 }`: the
-   * best length from 1 to `most`, chosen before each block by the acceptance and the cost so far (`bestDraftLength`).
+   * gamma: tokens proposed for each target call; 0 is the target alone, without the proposer. Or `{ most: 8 }`: the
+   * best length from 1 to `most`, chosen before each block from acceptance and cost so far (`bestDraftLength`).
    */
   draftLength: draftLengthOption,
-  /** Most tokens that are emitted; never passed, also not within a block. */
+  /** Most tokens to emit; no block exceeds it. */
   maxNew: "number.integer >= 1",
   "eosId?": "number.integer >= 0",
   seed: "number.integer & number.safe = 0",
-  /** Tells the streams of several prompts apart. */
+  /** Separates the streams of several prompts. */
   index: "number.integer >= 0 = 0",
 })
 
 export type SpeculativeOptions = typeof speculativeOptions.inferIn
 
-/** Counts of one sequence; `emitted`, `accepted` and `rejected` are of the text that remains after it was cut at its end. */
+/** Counts of one sequence; `emitted`, `accepted` and `rejected` cover the text after it was cut at its end. */
 export interface SpeculativeCounts extends BlockCounts {
   /** Tokens proposed. */
   readonly proposed: number
@@ -65,10 +65,10 @@ export interface SpeculativeCounts extends BlockCounts {
   readonly fallbacks: number
 }
 
-/** Seconds spent on each side; the first block, which also reads the prompt, is apart. */
+/** Seconds of each side; the first block, which also reads the prompt, is counted apart. */
 export interface SpeculativeTiming {
   readonly firstBlock: number
-  /** All proposals after the first, the ones without a token included. */
+  /** Seconds of all proposals but the first, including proposals without a token. */
   readonly draft: number
   readonly target: number
   /** Tokens of these proposals. */
@@ -77,12 +77,12 @@ export interface SpeculativeTiming {
   readonly total: number
 }
 
-/** A block without a proposal: the target's call gives one token. */
+/** An empty proposal: the target's call gives one token. */
 const nothing: Proposal = { tokens: [], q: "certain" }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** One sequence in steps: one block a step. Dispose it; `drive` does. */
+/** One sequence in steps of one block. The caller disposes it; `drive` does. */
 export class SpeculativeSession implements Session {
   readonly #options: typeof speculativeOptions.infer
   readonly #ending: Ending
@@ -117,9 +117,10 @@ export class SpeculativeSession implements Session {
   #finish: Finish | undefined
 
   /**
-   * @param proposer may be undefined for draft length 0
+   * @param proposer may be undefined at draft length 0
    * @param judging for tests; by default chance is the stream of seed and index
-   * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a bad prompt; Error if vocabularies differ or a proposer is missing
+   * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a bad prompt; Error if
+   * vocabularies differ or a proposer is missing
    */
   constructor(
     readonly target: Decoder,
@@ -164,7 +165,7 @@ export class SpeculativeSession implements Session {
     return this.#finish === undefined
   }
 
-  /** One call of the target on what it lacks of text and block; what that gave is emitted. */
+  /** Calls the target on the unread text and the block, and emits the resulting tokens. */
   #judge(proposal: Proposal): Verdict {
     const fresh = unseen(this.#target, this.#text, proposal.tokens)
     const rows = proposal.tokens.length + 1
@@ -180,7 +181,7 @@ export class SpeculativeSession implements Session {
     return verdict
   }
 
-  /** The proposal of the block: nothing where its length, the length limit or the context leave no room. */
+  /** The proposal of the block; empty where its length, the length limit or the context leaves no room. */
   #propose(): Proposal {
     if (this.#sequence === undefined) return nothing
     const rules = {
@@ -193,13 +194,13 @@ export class SpeculativeSession implements Session {
     return this.#sequence.propose({ text: this.#text, room, draw: this.#chance.draw })
   }
 
-  /** Seconds of a proposed token over those of a target call, once both were timed. */
+  /** Seconds of a proposed token over seconds of a target call, once both are timed. */
   #measuredCostRatio(): number | undefined {
     const { draft, target, proposed, targetCalls } = this.#timing
     return proposed > 0 && targetCalls > 0 ? draft / proposed / (target / targetCalls) : undefined
   }
 
-  /** Appends what the block gave, up to the end of the text, and counts it. */
+  /** Appends the block's tokens up to the end of the text, and counts them. */
   #emit(proposed: ReadonlyArray<number>, { accepted, own, fallback }: Verdict, choices?: Choices): void {
     const block = [...proposed.slice(0, accepted), own]
     let kept = 0
@@ -247,9 +248,9 @@ export class SpeculativeSession implements Session {
   }
 
   /**
-   * Greedy only: top logit minus second, for each emitted token, as the target computed it when it verified. Where this
-   * is near the rounding of single precision, a product of another shape may choose the other token on the plain path;
-   * native products give the same numbers in every shape.
+   * Greedy only: top logit minus second for each emitted token, as the verifying call computed it. Where the margin is
+   * near the rounding of single precision, a product of another shape may choose the other token on the plain path.
+   * Native products give the same numbers in every shape.
    */
   get margins(): ReadonlyArray<number> {
     return this.#margins

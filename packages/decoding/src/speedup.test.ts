@@ -7,11 +7,11 @@ import { architectures, randomModel, shake, VOCABULARY } from "../test/transform
 import { modelProposer } from "./model-proposer.ts"
 import { measureSpeedup } from "./speedup.ts"
 
-/** A model that notes the length of the first call of every decoding (the whole prompt), in order. */
+/** A model that logs the length of the first call of every decoding (the whole prompt), in order. */
 const noting = (model: Decoder, name: string, log: Array<string>): Decoder => ({
   ...model,
-  decoding: (...given: Parameters<Decoder["decoding"]>) => {
-    const decoding = model.decoding(...given)
+  decoding: (...args: Parameters<Decoder["decoding"]>) => {
+    const decoding = model.decoding(...args)
     let first = true
     return {
       get length() {
@@ -41,7 +41,7 @@ test("all prompts are decoded both ways before the clock counts, then in three r
     {},
     { onProgress: () => finished.push(log.filter((line) => line.startsWith("target")).length) },
   )
-  // Each prompt twice by the target (alone, with the draft) before the first timed pair ends with two more.
+  // The target decodes each prompt twice (alone, with the draft) before the first timed pair adds two.
   expect(finished).toEqual(Array.from({ length: 9 }, (_, i) => 6 + 2 * (i + 1)))
   // With the draft, the first call reads the prompt and the two drafted tokens.
   const ofTarget = log.filter((line) => line.startsWith("target"))
@@ -72,7 +72,7 @@ for (const [name, instance] of architectures)
     expect(result.mbsu).toBeCloseTo(result.blockEfficiency / 3, 12)
     expect(result.runs.alone.every((r) => r.counts.blocks === 40 && r.counts.proposed === 0)).toBe(true)
     for (const seconds of Object.values(result.seconds)) expect(seconds).toBeGreaterThan(0)
-    // Predictions and rates by their definitions from the runs: what they come to depends on what else the machine does.
+    // Predictions and rates follow from the runs by their definitions; their values depend on the load of the machine.
     const { alone, withDraft } = result.runs
     const rate = (runs: typeof alone) =>
       runs.reduce((n, r) => n + r.rollout.tokens.length, 0) / runs.reduce((n, r) => n + r.timing.total, 0)

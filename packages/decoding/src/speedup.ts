@@ -1,4 +1,4 @@
-/** Speed-up by wall time: the target alone and with the proposer, alternating in one process on the same prompts. */
+/** Speed-up in wall time: the target alone and with the proposer, alternating in one process on the same prompts. */
 import type { Decoder, Proposer } from "@winnow/core"
 import { median } from "@winnow/numerics"
 import { blockEfficiencyOf } from "./counts.ts"
@@ -9,17 +9,17 @@ import { type Speculated, type SpeculateHooks, speculateOne } from "./speculate.
 import type { SpeculativeOptions } from "./speculative.ts"
 
 export interface SpeedupOptions {
-  /** Times that each prompt is decoded both ways against the clock, 3 by default; which goes first alternates. */
+  /** Timed rounds; each decodes every prompt both ways, and the first way alternates. 3 by default. */
   readonly rounds?: number
   /**
-   * Rounds over all prompts before the clock counts, 1 by default: first calls set up kernels and memory, and models
-   * record a decoding step once its shape has come some times, which one prompt alone does not reach.
+   * Untimed rounds over all prompts before the timed ones, 1 by default. First calls set up kernels and memory, and
+   * models record a decoding step once its shape has occurred several times, which needs more than one prompt.
    */
   readonly warmup?: number
 }
 
 export interface Speedup {
-  /** gamma; the mean number of tokens proposed a block where it was chosen as decoding ran. */
+  /** gamma; the mean number of tokens proposed in a block if it was chosen during decoding. */
   readonly draftLength: number
   readonly temperature: number
   readonly prompts: number
@@ -28,9 +28,9 @@ export interface Speedup {
   readonly speedup: number
   /** Each round's median over prompts of (seconds a token alone) / (seconds a token with the draft). */
   readonly byRound: ReadonlyArray<number>
-  /** [round][prompt]: the ratios that these are medians of, for intervals over prompts. */
+  /** [round][prompt]: the single ratios, for intervals over prompts. */
   readonly ratios: ReadonlyArray<ReadonlyArray<number>>
-  /** The same ratio of the sums over all rounds. */
+  /** The ratio of the sums over all rounds. */
   readonly ofTotals: number
   readonly tokensPerSecond: { readonly alone: number; readonly withDraft: number }
   /** tau of these runs, pooled. */
@@ -38,26 +38,28 @@ export interface Speedup {
   /** tau / (c gamma + 1), with c the ratio of parameters. */
   readonly mbsu: number
   readonly parameterRatio: number
-  /** Mean seconds of a call, the first of each prompt (which reads the prompt) left out. */
+  /** Mean seconds of a call, without each prompt's first call, which reads the prompt. */
   readonly seconds: {
-    /** The target on one token. */
+    /** The target's call on one token. */
     readonly target: number
-    /** The target on a block, gamma + 1 tokens at most. */
+    /** The target's call on a block, gamma + 1 tokens at most. */
     readonly verify: number
-    /** One proposed token: a call of a draft model, a share of a look-up; 0 where nothing was proposed. */
+    /** One proposed token: a call of a draft model, or its share of a look-up; 0 if nothing was proposed. */
     readonly draft: number
   }
-  /** Mean tokens proposed a call, the first of each prompt left out: gamma, or less where less was proposed. */
+  /** Mean tokens proposed in a call, without each prompt's first call: gamma or less. */
   readonly proposedPerCall: number
-  /** T_target / T with T = (n T_draft + T_target) / tau, n proposed a call: what verifying at the cost of one token would give. */
+  /**
+   * T_target / T, T = (n T_draft + T_target) / tau with n proposed tokens a call: verification as cheap as one token.
+   */
   readonly predicted: number
-  /** The same with the measured time of verification: what is left against `speedup` is the prompt and the loop. */
+  /** The same with the measured time of verification: the rest of the gap to `speedup` is the prompt and the loop. */
   readonly predictedFromVerify: number
-  /** Greedy: of how many prompts both gave the same text in every round. Null when sampled. */
+  /** Greedy: for how many prompts both ways gave the same text in every round. Null when sampled. */
   readonly identity: Identity | null
 }
 
-/** All texts ended within their first block, the one that reads the prompt: no time of a call is known. */
+/** All texts ended within their first block, which reads the prompt, so no call can be timed. */
 export class NothingToTime extends Error {
   override readonly name = "NothingToTime"
 }
@@ -67,7 +69,7 @@ const total = (runs: ReadonlyArray<Speculated>, of: (run: Speculated) => number)
 
 const perToken = ({ timing, rollout }: Speculated): number => timing.total / rollout.tokens.length
 
-/** Differences of all rounds, a prompt that differed in several counted once. */
+/** Differences in all rounds; a prompt that differs in several rounds counts once. */
 const identityOf = (alone: ReadonlyArray<Speculated>, withDraft: ReadonlyArray<Speculated>, P: number): Identity => {
   const { differences, smallestMargin } = compareGreedy(
     alone.map(({ rollout }) => rollout),
@@ -81,19 +83,19 @@ const identityOf = (alone: ReadonlyArray<Speculated>, withDraft: ReadonlyArray<S
   return { prompts: P, identical: P - first.size, differences: [...first.values()], smallestMargin }
 }
 
-/** Summary of paired runs, round after round: alone[i] and withDraft[i] decoded prompt i % P, one right after the other. */
+/** Summarises paired runs, round after round: alone[i] and withDraft[i] decoded prompt i % P in succession. */
 const summarise = (
   alone: ReadonlyArray<Speculated>,
   withDraft: ReadonlyArray<Speculated>,
-  { draftLength: given, temperature = 0 }: SpeculativeOptions,
+  { draftLength: lengthOption, temperature = 0 }: SpeculativeOptions,
   c: number,
   P: number,
 ) => {
   const tau = blockEfficiencyOf(withDraft.map((run) => run.counts))!.pooled
   const target = total(alone, (r) => r.timing.target) / total(alone, (r) => r.timing.targetCalls)
   const draftLength =
-    typeof given === "number"
-      ? given
+    typeof lengthOption === "number"
+      ? lengthOption
       : total(withDraft, (r) => r.counts.proposed) / total(withDraft, (r) => r.counts.blocks)
   const calls = total(withDraft, (r) => r.timing.targetCalls)
   const verify = total(withDraft, (r) => r.timing.target) / calls
@@ -118,7 +120,7 @@ const summarise = (
     parameterRatio: c,
     seconds: { target, verify, draft: proposed === 0 ? 0 : proposing / proposed },
     proposedPerCall: proposed / calls,
-    // A proposal's seconds whole: a search that finds nothing takes time as well.
+    // A proposal counts its whole seconds: a fruitless search takes time as well.
     predicted: target / secondsPerToken(tau, 1, target, proposing / calls),
     predictedFromVerify: target / secondsPerToken(tau, 1, verify, proposing / calls),
     identity: temperature === 0 ? identityOf(alone, withDraft, P) : null,
@@ -128,11 +130,11 @@ const summarise = (
 /**
  * Measures the speed-up at one draft length.
  *
- * The target alone is the same loop at draft length 0, so that both sides pay the same overhead a call. Ratios are of
- * seconds a token, since sampled texts differ in length.
+ * The target alone is the same loop at draft length 0, so that both sides pay the same overhead for each call. Ratios
+ * compare seconds for each token, since sampled texts differ in length.
  *
  * @returns the summary, and every run for further statistics
- * @error NothingToTime without prompts, or if all texts ended within the first block (no time of a call is known then)
+ * @error NothingToTime without prompts, or if all texts ended within the first block
  */
 export const measureSpeedup = async (
   target: Decoder,

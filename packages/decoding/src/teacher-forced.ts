@@ -1,5 +1,5 @@
 /**
- * One pass of frozen models over stored rollouts: logits at every generated position, a chunk of rows at a time.
+ * One pass of frozen models over stored rollouts: logits at every generated position, in chunks of rows.
  *
  * Letters: B sequences, T positions, R rows of a chunk, d hidden size, V vocabulary.
  */
@@ -9,10 +9,10 @@ import { logits, type Pieces, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 
-/** How much is in memory at once. */
+/** Limits of memory in use at once. */
 export const passOptions = type({
   "+": "reject",
-  /** Positions of a batch, padding included: bounds what attention holds. */
+  /** Positions of a batch, padding included: bounds the memory of attention. */
   batchTokens: "number.integer >= 1 = 4096",
   /** Bytes of one model's logits in a chunk. 16 MiB: 83 rows at V = 50304; stays near the caches. */
   chunkBytes: "number >= 1 = 16777216",
@@ -20,21 +20,21 @@ export const passOptions = type({
 
 export type PassOptions = typeof passOptions.inferIn
 
-/** Rows of one chunk; the tensors belong to the pass and are gone when the visit returns. */
+/** Rows of one chunk. The pass owns the tensors and frees them when the visit returns. */
 export interface ForcedRows {
-  /** One matrix [R, V] a model, in the order of the models. */
+  /** One matrix [R, V] for each model, in their order. */
   readonly logits_RV: ReadonlyArray<tf.Tensor2D>
-  /** The token that follows in the text. */
+  /** The next token of the text. */
   readonly token_R: Int32Array
   /** The index of each row's rollout, and of its token among the generated ones, from 0. */
   readonly rollout_R: Int32Array
   readonly position_R: Int32Array
 }
 
-/** Positions of a rollout's pass: all its tokens but the last. */
+/** Positions of a rollout's pass: all its tokens except the last. */
 const lengthOf = ({ prompt, tokens }: Rollout): number => prompt.length + tokens.length - 1
 
-/** The rollouts with generated tokens, as packs of indices. */
+/** Groups the rollouts with generated tokens into packs of indices. */
 const packsOf = (rollouts: ReadonlyArray<Rollout>, batchTokens: number): ReadonlyArray<ReadonlyArray<number>> =>
   packsByLength(
     rollouts.keys().filter((i) => rollouts[i]!.tokens.length > 0),
@@ -43,10 +43,10 @@ const packsOf = (rollouts: ReadonlyArray<Rollout>, batchTokens: number): Readonl
     "longest first",
   )
 
-/** Right-padded ids [B, T] without each last token, and where the generated tokens are predicted. */
+/** Right-padded ids [B, T] without each last token, and the positions that predict generated tokens. */
 const layOut = (rollouts: ReadonlyArray<Rollout>, batch: ReadonlyArray<number>) => {
   const T = Math.max(...batch.map((i) => lengthOf(rollouts[i]!)))
-  // Padding is after the text: causal models do not see it from there, and its rows are never gathered.
+  // Padding follows the text: causal models cannot see it from the text, and its rows are never gathered.
   const ids_BT = new Int32Array(batch.length * T)
   const [flat, token, rollout, position]: Array<Array<number>> = [[], [], [], []]
   for (const [b, i] of batch.entries()) {
@@ -69,9 +69,9 @@ const layOut = (rollouts: ReadonlyArray<Rollout>, batch: ReadonlyArray<number>) 
 }
 
 /**
- * Visits every generated position of the rollouts once, a batch a piece.
+ * Visits every generated position of the rollouts once, one batch a piece.
  *
- * Nothing of size [positions, V] is alive at any time, only the rows of one chunk.
+ * Only the rows of one chunk are in memory, never anything of size [positions, V].
  *
  * @param visit synchronous; called inside a `tf.tidy`
  */
@@ -109,6 +109,6 @@ export function* teacherForced(
   }
 }
 
-/** An array a rollout, as long as its generated text. */
+/** One array for each rollout, as long as its generated text. */
 export const perPosition = (rollouts: ReadonlyArray<Rollout>): ReadonlyArray<Float64Array> =>
   rollouts.map(({ tokens }) => new Float64Array(tokens.length))

@@ -1,4 +1,6 @@
-/** Greedy texts with a draft held against the target's own, on real prompts, with ends inside blocks: shared by test and record. */
+/**
+ * Compares greedy texts with a draft to the target's own, on real prompts with ends inside blocks; for test and record.
+ */
 
 import type { Proposer } from "@winnow/core"
 import { generate, type Rollout, stopAtText } from "@winnow/generation"
@@ -13,7 +15,7 @@ export const maxNew = 24
 /** Draft lengths gamma; 0 is the target alone, token by token. */
 export const gammas: ReadonlyArray<number> = [0, 1, 2, 4, 8]
 
-/** Pair and prompts, with an end token and a stop string that about a third of the texts meet each. */
+/** Two models and prompts, with an end token and a stop string that each end about a third of the texts. */
 export const identitySetting = async (count: number) => {
   const { prompts, tokenizer } = await realPrompts(count)
   const models = noisedPair(tokenizer.vocabularySize, 0.006)
@@ -29,7 +31,7 @@ export const identitySetting = async (count: number) => {
 }
 export type IdentitySetting = Awaited<ReturnType<typeof identitySetting>>
 
-/** Decodes one prompt, and says whether its text ended before its last block did. */
+/** Decodes one prompt, and notes if its text ended before its last block did. */
 export const decodeOne = (
   { target, proposer, eosId, stop }: IdentitySetting,
   prompt: Int32Array,
@@ -41,7 +43,7 @@ export const decodeOne = (
   while (session.step())
   session.dispose()
   const { rollout, counts, timing, margins } = session
-  // An end token or stop string: drafted and accepted. The limit: where a block of full length would have passed it.
+  // An end token or stop string was drafted and accepted; the length limit fell inside a block of full length.
   const inside = rollout.finish === "length" ? began + draftLength + 1 > maxNew : counts.untruncated > counts.emitted
   return { rollout, counts, timing, margins, inside }
 }
@@ -53,11 +55,11 @@ export interface IdentityRow extends Identity {
   readonly rejected: number
   /** accepted / (accepted + rejected), over all prompts; null where nothing was proposed. */
   readonly acceptance: number | null
-  /** Texts that ended inside a block, by how. */
+  /** Texts that ended inside a block, by the cause. */
   readonly endedInside: Readonly<Record<Rollout["finish"], number>>
 }
 
-/** Decodes all prompts natively at one draft length, beside the target's own `rollouts`; also each prompt's decoding. */
+/** Decodes all prompts natively at one draft length and compares them with `rollouts`; also returns each decoding. */
 export const measureIdentity = (setting: IdentitySetting, rollouts: ReadonlyArray<Rollout>, gamma: number) => {
   const done = setting.prompts.map((prompt) => decodeOne(setting, prompt, gamma))
   const counts = done.map((d) => d.counts)
@@ -76,7 +78,7 @@ export const measureIdentity = (setting: IdentitySetting, rollouts: ReadonlyArra
   return { row, done, counts }
 }
 
-/** A line of what came of it. */
+/** A line with the result. */
 export const identityLine = (path: string, gamma: number, identity: Identity, more = ""): string => {
   const { prompts, identical, smallestMargin, differences } = identity
   const margins = differences.map(({ margin }) => margin.toExponential(1)).join(" ")
@@ -84,6 +86,6 @@ export const identityLine = (path: string, gamma: number, identity: Identity, mo
   return `${path}, gamma ${gamma}: ${identical} of ${prompts} texts identical, smallest margin ${smallestMargin.toExponential(1)}${apart}${more}`
 }
 
-/** The rest of a native row's line. */
+/** The rest of the line for native decoding. */
 export const moreOf = ({ acceptance, endedInside }: IdentityRow): string =>
   `, acceptance ${acceptance?.toFixed(3) ?? "of nothing"}, ended inside a block: ${JSON.stringify(endedInside)}`

@@ -1,8 +1,9 @@
 /**
- * `bun run lossless [--json]`: greedy decoding with a draft on 500 problems of GSM8K, held against the target's own texts.
+ * `bun run lossless [--json]`: compares greedy decoding with a draft to the target's own texts, on 500 problems of
+ * GSM8K.
  *
- * Needs WINNOW_DATA, as the test of the same does. A line a draft length, or with `--json` one JSON object on stdout.
- * Exit codes: 0 every text is the target's own, 1 one is not, 2 there are no prompts or there is no native library here.
+ * Needs WINNOW_DATA, like its test. Prints a line for each draft length, or with `--json` one JSON object on stdout.
+ * Exit codes: 0 every text is the target's own, 1 a text differs, 2 prompts or the native library are missing.
  */
 import { release } from "node:os"
 import { parseArgs } from "node:util"
@@ -12,22 +13,22 @@ import { gammas, identityLine, identitySetting, maxNew, measureIdentity, moreOf 
 import { missing } from "./real-prompts.ts"
 
 const { values } = parseArgs({ options: { json: { type: "boolean" }, prompts: { type: "string", default: "500" } } })
-const wanted = Number(values.prompts)
+const promptCount = Number(values.prompts)
 const { version: tensorflow } = await openEngine()
 const variant = native()?.variant
 const impossible =
   missing !== undefined
     ? `${missing}: give a folder that has gsm8k/test_a.jsonl, as in WINNOW_DATA=~/data bun run lossless`
     : variant === undefined
-      ? "there is no native library here, and by plain ops texts may differ at near ties; `bun run winnow doctor` says what is missing"
-      : Number.isInteger(wanted) && wanted > 0
+      ? "the native library is missing, and plain ops may change texts at near ties; `bun run winnow doctor` names the cause"
+      : Number.isInteger(promptCount) && promptCount > 0
         ? undefined
         : `--prompts is "${values.prompts}", expected a whole number of 1 or more`
 if (impossible !== undefined) {
   console.error(`error: ${impossible}`)
   process.exit(2)
 }
-const setting = await identitySetting(wanted)
+const setting = await identitySetting(promptCount)
 const { target, prompts, eosId, stop } = setting
 const { rollouts } = await generate(target, prompts, { maxNew, eosId }, { stop })
 const rows = gammas.map((gamma) => {

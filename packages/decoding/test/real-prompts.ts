@@ -1,4 +1,4 @@
-/** Real prompts, and a pair of models for them whose draft is accepted often but not always. */
+/** Real prompts, and two models for them; the target accepts the draft often but not always. */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Tokenizer, trainBpe } from "@winnow/data"
@@ -11,7 +11,7 @@ import { shake } from "./transformers.ts"
 const data = process.env["WINNOW_DATA"]
 const file = data && join(data, "gsm8k/test_a.jsonl")
 
-/** Why there are no real prompts here; undefined where there are. */
+/** The reason for missing real prompts; undefined if they are there. */
 export const missing: string | undefined =
   file === undefined ? "WINNOW_DATA is not set" : existsSync(file) ? undefined : `no ${file}`
 
@@ -25,7 +25,7 @@ export const realPrompts = async (
   return { prompts: await Effect.runPromise(tokenizer.encode(texts)), tokenizer }
 }
 
-/** A target with random numbers, and the same with noise. */
+/** A target with random weights, and a draft with the same weights and noise. */
 export const noisedPair = (V: number, noise: number) => {
   const architecture = Effect.runSync(
     llama({
@@ -45,7 +45,7 @@ export const noisedPair = (V: number, noise: number) => {
   return { target, draft, dispose }
 }
 
-/** Of the candidates the one nearest to ending `share` of the texts; each text names those that would end it in its middle. */
+/** The candidate that ends nearest to `share` of the texts; each text lists the candidates in its middle. */
 const nearest = <T>(texts: ReadonlyArray<ReadonlySet<T>>, share: number): T => {
   const counts = new Map<T, number>()
   for (const text of texts) for (const candidate of text) counts.set(candidate, (counts.get(candidate) ?? 0) + 1)
@@ -53,17 +53,17 @@ const nearest = <T>(texts: ReadonlyArray<ReadonlySet<T>>, share: number): T => {
   return [...counts].reduce((a, b) => (distance(b[1]) < distance(a[1]) ? b : a))[0]
 }
 
-/** Tokens before which no text ends: so that most ends are not in the first block. */
+/** Tokens before which no text ends, so that most ends lie after the first block. */
 const START = 3
 
-/** An end token that these texts meet in their middle, about one in three. */
+/** An end token that occurs in the middle of about one in three of these texts. */
 export const endToken = (rollouts: ReadonlyArray<Rollout>): number =>
   nearest(
     rollouts.map(({ tokens }) => new Set(tokens.subarray(START, -1)).difference(new Set(tokens.subarray(0, START)))),
     1 / 3,
   )
 
-/** Two characters that these texts meet in their middle, about one in three; they may be of one token or of two. */
+/** Two characters that occur in the middle of about one in three of these texts; of one token or of two. */
 export const stopString = (rollouts: ReadonlyArray<Rollout>, { decode }: Tokenizer): string => {
   const pairs = (text: string) => new Set(Array.from({ length: text.length - 1 }, (_, i) => text.slice(i, i + 2)))
   return nearest(

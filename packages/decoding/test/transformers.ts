@@ -1,4 +1,4 @@
-/** Small transformers with random numbers, spread so that choices are sharp. */
+/** Small transformers with random weights, spread so that choices are sharp. */
 import type { Architecture, Decoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
@@ -21,7 +21,7 @@ export const architectures: ReadonlyArray<readonly [string, Effect.Effect<Archit
   ["llama", llama({ ...shape, num_key_value_heads: 2 }).instance],
 ]
 
-/** Adds noise to every parameter, so that logits spread (sharper choices) and two models differ in part. */
+/** Adds noise to every parameter: logits spread, choices are sharper, and two models differ in part. */
 export const shake = (model: Decoder, scale: number, seed: number): Decoder => {
   for (const [name, value] of model.parameters)
     tf.tidy(() => {
@@ -31,11 +31,11 @@ export const shake = (model: Decoder, scale: number, seed: number): Decoder => {
   return model
 }
 
-/** Always the same numbers. */
+/** A model whose random weights are always the same. */
 export const randomModel = (architecture: Architecture): Decoder => shake(initialise(architecture, 1), 0.2, 2)
 
 type Path = readonly [name: string, on: <T>(run: () => T) => T]
 const natively: Path = ["native", (run) => run()]
 
-/** The ways to decode here: natively where there is a library, and by plain ops. */
+/** The ways of decoding on this machine: native if there is a library, and plain ops. */
 export const paths: ReadonlyArray<Path> = [...(native() === undefined ? [] : [natively]), ["plain", withoutNative]]

@@ -1,4 +1,4 @@
-/** The place for what can be fetched or made again: the user's cache folder. */
+/** The user's cache folder: for files that can be fetched or built again. */
 import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 

@@ -1,4 +1,4 @@
-/** One answer of a server in a download: what its status and headers mean, and its bytes as they arrive. */
+/** One answer of a server in a download: the meaning of its status and headers, and its bytes as they arrive. */
 
 /** The network as downloads use it; `globalThis.fetch` is one. */
 export type Fetch = (url: string, init: BunFetchRequestInit) => Promise<Response>
@@ -9,29 +9,29 @@ export class DownloadFailed extends Error {
 
   constructor(
     readonly url: string,
-    /** `network`: another attempt may succeed. `refused`: the server said no. `other`: it serves another file. */
+    /** `network`: another attempt may succeed. `refused`: the server refused. `other`: the server has another file. */
     readonly kind: "network" | "refused" | "other",
-    /** The failure in words, to follow the URL: "answered 404 Not Found". */
+    /** The failure in words that follow the URL: "answered 404 Not Found". */
     readonly problem: string,
   ) {
     super(`${url} ${problem}`)
   }
 }
 
-/** Why an answer has to be asked for again. */
+/** The reason for another request. */
 export interface Break {
   readonly problem: string
-  /** Milliseconds that the server asks to wait. */
+  /** Milliseconds that the server asks the client to wait. */
   readonly wait?: number
 }
 
-/** An answer that brings bytes. */
+/** An answer with bytes. */
 export interface Answer {
-  /** Place of its first byte in the file. */
+  /** Offset of its first byte in the file. */
   readonly from: number
-  /** Bytes of the whole file, where the server says them. */
+  /** Bytes of the whole file, if the server states them. */
   readonly total: number | undefined
-  /** The server's name for this version of the file, if it is a strong one. */
+  /** The server's name for this version of the file, if it is a strong ETag. */
   readonly etag: string | undefined
   /** The next bytes; undefined at the end. */
   readonly next: () => Promise<Uint8Array | Break | undefined>
@@ -46,9 +46,9 @@ interface Asking {
 }
 
 /**
- * Asks for a file from byte `have` on.
+ * Requests a file from byte `have` on.
  *
- * @returns a break for a connection that fails and for a server that is busy (408, 429, 5xx)
+ * @returns a break if the connection fails or the server is busy (408, 429, 5xx)
  * @error DownloadFailed for any other status, and for a redirection from HTTPS to plain HTTP
  */
 export const openAnswer = async (
@@ -57,7 +57,7 @@ export const openAnswer = async (
   options: Asking,
 ): Promise<Answer | Break> => {
   const { idle = 60_000, signal } = options
-  const get = options.fetch ?? ((asked, init) => globalThis.fetch(asked, init))
+  const get = options.fetch ?? ((address, init) => globalThis.fetch(address, init))
   const silent = new AbortController()
   const watch = () => setTimeout(() => silent.abort(), idle)
   let timer = watch()
@@ -68,7 +68,7 @@ export const openAnswer = async (
   let response: Response
   try {
     response = await get(url, {
-      // Bytes as they lie on the server, so that a place in the answer is a place in the file.
+      // Bytes without encoding, so that an offset in the answer is an offset in the file.
       headers: { ...options.headers, "accept-encoding": "identity", ...rangeOf(have, etag) },
       decompress: false,
       signal: signal === undefined ? silent.signal : AbortSignal.any([signal, silent.signal]),
@@ -90,7 +90,7 @@ export const openAnswer = async (
   if (busy || noSuchRange) {
     done()
     await response.body?.cancel()
-    // The file ends where the next byte was asked for, or is another one than before.
+    // The file ends at the requested byte, or it is another file than before.
     if (noSuchRange && response.headers.get("content-range") === `bytes */${have}`) return nothingLeft(have)
     if (noSuchRange) return await openAnswer(url, { have: 0, etag: undefined }, options)
     const seconds = Number(response.headers.get("retry-after") ?? Number.NaN)
@@ -99,7 +99,7 @@ export const openAnswer = async (
   if ((response.status !== 200 && response.status !== 206) || response.body === null) await refuse(status)
   const place = placeOf(response, have)
   if (place.from !== 0 && place.from !== have)
-    await refuse(`sends the bytes from ${place.from} on, asked for those from ${have} on`)
+    await refuse(`sends bytes from ${place.from} on, expected bytes from ${have} on`)
   const reader = response.body!.getReader()
   return {
     ...place,
@@ -121,14 +121,14 @@ export const openAnswer = async (
   }
 }
 
-/** Headers that ask for the rest of a file, and for all of it where the file has changed since. */
+/** Headers that request the rest of a file, or the whole file if it has changed since. */
 const rangeOf = (have: number, etag: string | undefined): Record<string, string> =>
   have === 0 ? {} : { range: `bytes=${have}-`, ...(etag === undefined ? {} : { "if-range": etag }) }
 
 const strongTag = (etag: string | null): string | undefined =>
   etag === null || etag.startsWith("W/") ? undefined : etag
 
-/** The answer for a file that is whole already. */
+/** The answer for a file that is complete already. */
 const nothingLeft = (have: number): Answer => ({
   from: have,
   total: have,
@@ -137,7 +137,7 @@ const nothingLeft = (have: number): Answer => ({
   close: async () => {},
 })
 
-/** Where an answer's bytes lie in the file, by its headers. */
+/** Offset and total of an answer's bytes, from its headers. */
 const placeOf = ({ status, headers }: Response, have: number): Pick<Answer, "from" | "total"> => {
   const length = Number(headers.get("content-length") ?? Number.NaN)
   if (status !== 206) return { from: 0, total: Number.isFinite(length) ? length : undefined }
@@ -145,7 +145,7 @@ const placeOf = ({ status, headers }: Response, have: number): Pick<Answer, "fro
   return { from: Number(from ?? have), total: total === undefined || total === "*" ? undefined : Number(total) }
 }
 
-/** Node and Bun hide the cause of a failed fetch one level down. */
+/** The cause of a failed fetch, which Node and Bun hide one level down. */
 const reasonOf = (error: unknown): string => {
   const { message, cause, code } = error as { message?: string; cause?: unknown; code?: string }
   const inner = cause instanceof Error ? `: ${cause.message}` : ""

@@ -1,4 +1,4 @@
-/** Downloads from a server in this process that misbehaves as servers do. */
+/** Downloads from a server in this process that misbehaves in the ways of real servers. */
 import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,7 +13,7 @@ const sum = sha256(bytes)
 
 const startOf = (request: Request) => Number(/^bytes=(\d+)-$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0)
 
-/** The rest of `content` that a request asks for, at most `count` bytes of it, then the end of the connection. */
+/** The bytes of `content` that a request asks for, at most `count` of them, and then the end of the connection. */
 const rest = (request: Request, content = bytes, count = content.length, headers: Record<string, string> = {}) => {
   const from = startOf(request)
   const range = { "content-range": `bytes ${from}-${content.length - 1}/${content.length}` }
@@ -28,19 +28,19 @@ const rest = (request: Request, content = bytes, count = content.length, headers
 
 /** A server whose `answer` sees each request, the first as number 1, and a folder to download to. */
 const setUp = (answer: (request: Request, nth: number) => Response | Promise<Response>) => {
-  const asked: Array<number> = []
+  const firstBytes: Array<number> = []
   const server = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
-    fetch: (request) => answer(request, asked.push(startOf(request))),
+    fetch: (request) => answer(request, firstBytes.push(startOf(request))),
   })
   const folder = mkdtempSync(join(tmpdir(), "winnow-download-"))
   const path = join(folder, "deep", "file")
   return {
     path,
-    asked,
+    firstBytes,
     url: `${server.url.origin}/file`,
-    left: () => readdirSync(join(folder, "deep")),
+    names: () => readdirSync(join(folder, "deep")),
     get: async (remote: Partial<RemoteFile> = {}, options: DownloadOptions = {}) => {
       const whole = { url: `${server.url.origin}/file`, bytes: bytes.length, sha256: sum, ...remote }
       await download(whole, path, { pause: 1, patience: 2, idle: 2000, ...options })
@@ -64,15 +64,15 @@ const failure = (promise: Promise<unknown>): Promise<DownloadFailed> =>
     },
   )
 
-test("a file is downloaded whole, its progress told, and nothing is left beside it", async () => {
+test("a file is downloaded whole, with reports of progress, and leaves no other file", async () => {
   using from = setUp(() => new Response(bytes))
   const progress: Array<readonly [number, number | undefined]> = []
-  expect(await from.get({}, { onProgress: (...told) => progress.push(told) })).toBe(sum)
+  expect(await from.get({}, { onProgress: (...counts) => progress.push(counts) })).toBe(sum)
   expect([progress[0], progress.at(-1)]).toEqual([
     [0, 5000],
     [5000, 5000],
   ])
-  expect([from.left(), from.asked]).toEqual([["file"], [0]])
+  expect([from.names(), from.firstBytes]).toEqual([["file"], [0]])
 })
 
 test("a file of unknown size and sum is downloaded to its end", async () => {
@@ -80,13 +80,14 @@ test("a file of unknown size and sum is downloaded to its end", async () => {
   expect(await from.get({ bytes: undefined, sha256: undefined })).toBe(sum)
 })
 
-test("a connection that is cut is continued where it broke off", async () => {
+test("a connection that is cut is continued from the break", async () => {
   using from = setUp((request, nth) => rest(request, bytes, nth < 4 ? 700 : bytes.length))
   expect(await from.get()).toBe(sum)
-  expect(from.asked).toEqual([0, 700, 1400, 2100]) // more breaks than its patience, but each brought something
+  // there are more breaks than its patience allows, but each request brought bytes
+  expect(from.firstBytes).toEqual([0, 700, 1400, 2100])
 })
 
-test("a server that knows no ranges is read from the beginning again", async () => {
+test("a server without ranges is read from the beginning again", async () => {
   using from = setUp((_, nth) => (nth === 1 ? rest(new Request("http://a"), bytes, 1000) : new Response(bytes)))
   expect(await from.get({ sha256: undefined })).toBe(sum)
 })
@@ -99,66 +100,66 @@ test("a file that changed between two requests is read from the beginning again"
   }
   using from = setUp(tagged)
   expect(await from.get({ sha256: undefined })).toBe(sum)
-  // A server that names no versions: the sum tells that the parts do not belong together.
+  // This server names no versions: the sum shows that the parts belong to different files.
   using silent = setUp((request, nth) => (nth === 1 ? rest(request, other, 1000) : rest(request)))
   expect(await silent.get()).toBe(sum)
-  expect(silent.asked).toEqual([0, 1000, 0])
+  expect(silent.firstBytes).toEqual([0, 1000, 0])
 })
 
-test("an attempt of a killed process is continued, and one that is of another file is not", async () => {
+test("an attempt of a killed process is continued, but not one of another file", async () => {
   using from = setUp((request) => rest(request))
   await from.get()
   const partial = `${from.path}.partial`
-  for (const [left, asked] of [
+  for (const [remains, requests] of [
     [bytes.subarray(0, 3000), [3000]],
     [bytes, []], // killed before the rename
     [other.subarray(0, 3000), [3000, 0]],
     [new Uint8Array(9000), [0]],
   ] as const) {
     rmSync(from.path)
-    writeFileSync(partial, left)
-    from.asked.length = 0
+    writeFileSync(partial, remains)
+    from.firstBytes.length = 0
     expect(await from.get()).toBe(sum)
-    expect([from.asked, from.left()]).toEqual([[...asked], ["file"]])
+    expect([from.firstBytes, from.names()]).toEqual([[...requests], ["file"]])
   }
 })
 
-test("without a sum nothing is taken over from an earlier attempt", async () => {
+test("without a sum an earlier attempt is not reused", async () => {
   using from = setUp((request) => rest(request))
   await from.get()
   writeFileSync(`${from.path}.partial`, other.subarray(0, 100))
-  from.asked.length = 0
+  from.firstBytes.length = 0
   expect(await from.get({ sha256: undefined })).toBe(sum)
-  expect([from.asked, from.left()]).toEqual([[0], ["file"]])
+  expect([from.firstBytes, from.names()]).toEqual([[0], ["file"]])
 })
 
-test("a partial file that is whole is known by the answer 416, one that is too long begins again", async () => {
+test("a complete partial file is recognised by the answer 416; one that is too long begins again", async () => {
   const answer = (request: Request) =>
     startOf(request) < bytes.length
       ? rest(request)
       : new Response("", { status: 416, headers: { "content-range": `bytes */${bytes.length}` } })
   using from = setUp(answer)
   await from.get()
-  for (const [length, asked] of [
+  for (const [length, requests] of [
     [5000, [5000]],
     [5001, [5001, 0]],
   ] as const) {
     writeFileSync(`${from.path}.partial`, Buffer.concat([bytes, bytes]).subarray(0, length))
     rmSync(from.path)
-    from.asked.length = 0
+    from.firstBytes.length = 0
     expect(await from.get({ bytes: undefined })).toBe(sum)
-    expect(from.asked).toEqual([...asked])
+    expect(from.firstBytes).toEqual([...requests])
   }
 })
 
-test("bytes from another place than asked are refused", async () => {
+test("bytes from another offset than the requested one are refused", async () => {
   const misplaced = () =>
     new Response(bytes.slice(20), { status: 206, headers: { "content-range": "bytes 20-4999/5000" } })
   using from = setUp((request, nth) => (nth === 1 ? rest(request, bytes, 10) : misplaced()))
-  expect((await failure(from.get())).message).toBe(`${from.url} sends the bytes from 20 on, asked for those from 10 on`)
+  expect((await failure(from.get())).message).toBe(`${from.url} sends bytes from 20 on, expected bytes from 10 on`)
 })
 
-test("a busy server is asked again, after the time that it names; a refusal is final", async () => {
+test("a request to a busy server is repeated after the time that the server names; a refusal is final", async () => {
   const busy = (status: number, headers = {}) => new Response("", { status, headers })
   using from = setUp((_, nth) =>
     nth === 1 ? busy(503) : nth === 2 ? busy(429, { "retry-after": "0" }) : new Response(bytes),
@@ -172,7 +173,11 @@ test("a busy server is asked again, after the time that it names; a refusal is f
   ] as const) {
     using refusing = setUp(() => new Response("", { status }))
     const { kind, problem } = await failure(refusing.get())
-    expect({ kind, problem, asked: refusing.asked.length }).toEqual({ kind: "refused", problem: words, asked: 1 })
+    expect({ kind, problem, requests: refusing.firstBytes.length }).toEqual({
+      kind: "refused",
+      problem: words,
+      requests: 1,
+    })
   }
 })
 
@@ -180,7 +185,7 @@ test("redirections are followed", async () => {
   using to = setUp((request, nth) => rest(request, bytes, nth === 1 ? 100 : bytes.length))
   using from = setUp(() => Response.redirect(to.url))
   expect(await from.get()).toBe(sum)
-  expect(to.asked).toEqual([0, 100])
+  expect(to.firstBytes).toEqual([0, 100])
   using circle = setUp(() => Response.redirect("/file"))
   expect((await failure(circle.get({}, { patience: 0 }))).kind).toBe("network")
 })
@@ -192,10 +197,10 @@ test("a redirection from HTTPS to plain HTTP is refused", async () => {
   expect(failed.message).toBe("https://secure/file leads to http://elsewhere/file, which is not encrypted")
 })
 
-test("a connection that brings nothing, or nothing more, is given up; its bytes stay for the next attempt", async () => {
+test("a silent connection is given up; its bytes stay for the next attempt", async () => {
   using silent = setUp(() => new Promise<Response>(() => {}))
   expect((await failure(silent.get({}, { idle: 30 }))).problem).toBe("sent nothing for 0.03 s")
-  expect(silent.left()).toEqual([])
+  expect(silent.names()).toEqual([])
   using stuck = setUp((request) =>
     startOf(request) > 0
       ? rest(request)
@@ -207,17 +212,17 @@ test("a connection that brings nothing, or nothing more, is given up; its bytes 
   expect(await stuck.get()).toBe(sum)
 })
 
-test("a server that cannot be reached is told", async () => {
+test("a server that cannot be reached is reported", async () => {
   using from = setUp(() => new Response(bytes))
   const { kind, problem } = await failure(from.get({ url: "http://127.0.0.1:9/nothing" }))
   expect([kind, problem]).toEqual(["network", expect.stringContaining("could not be reached: ")])
 })
 
-test("another file is refused by its size or its sum, and nothing stays", async () => {
+test("another file is refused by its size or its sum, and no file stays", async () => {
   using wrong = setUp(() => new Response(other))
   const { kind, problem } = await failure(wrong.get())
   expect([kind, problem]).toEqual(["other", `serves a file with SHA-256 ${sha256(other)}: another file`])
-  expect(wrong.left()).toEqual([])
+  expect(wrong.names()).toEqual([])
   const large = Buffer.concat([bytes, bytes])
   using stated = setUp(() => new Response(large))
   using unstated = setUp((request) => rest(request, large))
@@ -226,28 +231,28 @@ test("another file is refused by its size or its sum, and nothing stays", async 
     expect((await failure(from.get({ bytes: undefined }, { most: 6000 }))).problem).toBe(
       "serves more than 6000 bytes, which is the limit",
     )
-    expect(from.left()).toEqual([])
+    expect(from.names()).toEqual([])
   }
 })
 
-test("a file that is the start of what is served is taken from it", async () => {
+test("a file that is the start of the served bytes is cut from them", async () => {
   const large = Buffer.concat([bytes, bytes])
   using from = setUp((request, nth) => rest(request, large, nth === 1 ? 100 : large.length))
   expect(await from.get({ startOf: true })).toBe(sum)
-  expect(from.left()).toEqual(["file"])
+  expect(from.names()).toEqual(["file"])
 })
 
-test("of several downloads of one file at once one asks the server", async () => {
+test("several downloads of one file at once make one request", async () => {
   using from = setUp(async () => {
     await Bun.sleep(50)
     return new Response(bytes)
   })
   expect(await Promise.all([1, 2, 3].map(() => from.get()))).toEqual([sum, sum, sum])
-  expect(from.asked).toEqual([0])
-  expect(from.left()).toEqual(["file"])
+  expect(from.firstBytes).toEqual([0])
+  expect(from.names()).toEqual(["file"])
 })
 
-test("an abort ends a download, also one that waits for another", async () => {
+test("an abort ends a download, even one that waits for another", async () => {
   using from = setUp(async (request) => {
     await Bun.sleep(300)
     return rest(request)
@@ -265,7 +270,7 @@ test("an abort ends a download, also one that waits for another", async () => {
   expect(existsSync(from.path)).toBe(false)
 })
 
-test("a folder that cannot be written is an error of files", async () => {
+test("a folder that cannot be written gives a FileError", async () => {
   using from = setUp(() => new Response(bytes))
   await from.get()
   const remote = { url: from.url, bytes: bytes.length, sha256: sum }

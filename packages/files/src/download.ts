@@ -1,8 +1,8 @@
 /**
- * Downloads over HTTP: a file is there whole and checked, or not at all.
+ * Downloads over HTTP: the result is a whole, checked file or no file.
  *
- * Bytes that arrive go to `<path>.partial`. A connection that breaks is continued from there by a range request, and where a
- * SHA-256 is known so is an attempt of an earlier process. Of several processes that want one file, one downloads it.
+ * Bytes go to `<path>.partial`. After a break a range request continues from there; with a known SHA-256 it also
+ * continues the attempt of an earlier process. If several processes want one file, one downloads it.
  */
 import { createHash } from "node:crypto"
 import { existsSync, readSync, statSync } from "node:fs"
@@ -17,51 +17,51 @@ import { syncPath } from "./write.ts"
 /** A file on a server. */
 export interface RemoteFile {
   readonly url: string
-  /** Undefined where nobody states the size. */
+  /** Undefined if the size is not stated. */
   readonly bytes: number | undefined
-  /** Lower-case hex; undefined where the caller checks the file. */
+  /** Lower-case hex; undefined if the caller checks the file. */
   readonly sha256: string | undefined
-  /** True if the file is only the start of what the URL serves; `bytes` must be known. */
+  /** True if the file is only the start of the served bytes; `bytes` must be known. */
   readonly startOf?: boolean
 }
 
-/** How a file is downloaded; times in milliseconds. */
+/** Options of a download; times in milliseconds. */
 export interface DownloadOptions {
-  /** In place of the global one, which follows HTTPS_PROXY and NO_PROXY. */
+  /** Replaces the global `fetch`, which follows HTTPS_PROXY and NO_PROXY. */
   readonly fetch?: Fetch
   readonly headers?: Readonly<Record<string, string>>
-  /** Largest size that is taken of a file whose size nobody states; 64 GiB by default. */
+  /** Largest allowed size of a file whose size is not stated; 64 GiB by default. */
   readonly most?: number
-  /** A connection that brings nothing for so long is given up; 60 s by default. */
+  /** A connection without bytes for so long is given up; 60 s by default. */
   readonly idle?: number
-  /** Breaks in a row without a new byte, after which the download is given up; 4 by default. */
+  /** Breaks in a row without a new byte that end the download; 4 by default. */
   readonly patience?: number
-  /** Wait after the first break; after each further one twice as long. 1 s by default. */
+  /** Wait after the first break; it doubles after each further break. 1 s by default. */
   readonly pause?: number
-  /** Told the bytes that are there, and those of the whole file where they are known. */
+  /** Receives the bytes so far, and the bytes of the whole file if known. */
   readonly onProgress?: (received: number, total: number | undefined) => void
   readonly signal?: AbortSignal
 }
 
-/** The partial file while it grows. */
+/** The partial file during the download. */
 interface Growing {
   readonly file: FileHandle
   hash: ReturnType<typeof createHash>
   have: number
   total: number | undefined
-  /** Names the version of the file that the bytes are of, where the server says it. */
+  /** The server's name for the version of these bytes, if it states one. */
   etag: string | undefined
-  /** True if bytes of more than one answer are in it. */
+  /** True if the bytes come from more than one answer. */
   mixed: boolean
 }
 
 const longestPause = 60_000
 
 /**
- * Downloads a file to `path`; folders on its way are made.
+ * Downloads a file to `path`, and makes missing folders.
  *
  * @error DownloadFailed when the server refuses, breaks off for good, or serves another file; FileError when the disk
- * refuses; the reason of `signal` when it is aborted
+ * refuses; the reason of `signal` when it aborts
  */
 export const download = async (remote: RemoteFile, path: string, options: DownloadOptions = {}): Promise<void> => {
   const { signal } = options
@@ -79,7 +79,7 @@ export const download = async (remote: RemoteFile, path: string, options: Downlo
   }
 }
 
-/** True if another process downloaded the file while this one waited for the lock. */
+/** True if another process downloaded the file during the wait for the lock. */
 const isThere = async ({ bytes, sha256 }: RemoteFile, path: string): Promise<boolean> => {
   if (sha256 === undefined || !existsSync(path)) return false
   if (bytes !== undefined && statSync(path).size !== bytes) return false
@@ -103,7 +103,7 @@ const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOpt
     syncPath(dirname(path))
     keep = true
   } catch (error) {
-    // Only where a sum is known can a later attempt tell that the parts belong together. A full disk keeps none.
+    // A later attempt needs a sum to check that the parts belong together. A full disk keeps no partial file.
     keep =
       remote.sha256 !== undefined && growing.have > 0 && !(error instanceof DownloadFailed && error.kind === "other")
     if (fileErrorOf(error) !== undefined) keep = false
@@ -117,12 +117,12 @@ const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOpt
 const sumOf = ({ hash }: Growing): string => hash.copy().digest("hex")
 const isOther = ({ sha256 }: RemoteFile, growing: Growing): boolean => sha256 !== undefined && sumOf(growing) !== sha256
 
-/** Opens the partial file, with what an earlier attempt left in it. */
+/** Opens the partial file with the bytes of an earlier attempt. */
 const openPartial = async ({ sha256, bytes }: RemoteFile, partial: string): Promise<Growing> => {
-  const left = sha256 !== undefined && existsSync(partial)
-  const file = await open(partial, left ? "r+" : "w")
+  const isContinued = sha256 !== undefined && existsSync(partial)
+  const file = await open(partial, isContinued ? "r+" : "w")
   const growing: Growing = { file, hash: createHash("sha256"), have: 0, total: bytes, etag: undefined, mixed: false }
-  if (!left) return growing
+  if (!isContinued) return growing
   const chunk = new Uint8Array(1 << 20)
   for (let read = 0; (read = readSync(file.fd, chunk, 0, chunk.length, growing.have)) > 0; growing.have += read)
     growing.hash.update(chunk.subarray(0, read))
@@ -136,7 +136,7 @@ const restart = async (growing: Growing): Promise<void> => {
   Object.assign(growing, { hash: createHash("sha256"), have: 0, etag: undefined, mixed: false })
 }
 
-/** Requests until all bytes are there. */
+/** Sends requests until all bytes have arrived. */
 const receive = async (remote: RemoteFile, growing: Growing, options: DownloadOptions): Promise<void> => {
   const { patience = 4, pause = 1000, signal, onProgress } = options
   onProgress?.(growing.have, growing.total)
@@ -152,7 +152,7 @@ const receive = async (remote: RemoteFile, growing: Growing, options: DownloadOp
   }
 }
 
-/** One request for the rest; gives the reason why another one is needed, undefined when the file is whole. */
+/** One request for the rest; returns the reason for another request, or undefined when the file is complete. */
 const receiveOnce = async (
   remote: RemoteFile,
   growing: Growing,

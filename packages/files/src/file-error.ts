@@ -1,12 +1,12 @@
-/** The one error of this package: a file or folder that is not what it should be, or a disk that refuses. */
+/** The one error of this package: a wrong file or folder, or a disk that refuses. */
 
-/** A message that names the path, says what was found, what was expected and what to do. Exit code 2 of the commands. */
+/** The message names the path, the finding, the expectation and the remedy. Commands exit with code 2. */
 export class FileError extends Error {
   readonly _tag = "FileError"
   override readonly name = "FileError"
-  /** The path that the message is about. */
+  /** The path in the message. */
   readonly path: string
-  /** The operating system's code, such as "ENOSPC"; undefined where the file's content is at fault. */
+  /** The operating system's code, such as "ENOSPC"; undefined if the file's content is at fault. */
   readonly code: string | undefined
 
   constructor(path: string, problem: string, code?: string) {
@@ -16,15 +16,18 @@ export class FileError extends Error {
   }
 }
 
-/** The meaning of the operating system's codes, and the remedy. */
+/** Meaning and remedy of the operating system's codes. */
 const meanings: ReadonlyMap<string, string> = new Map([
-  ["ENOSPC", "the disk is full; free some space (`bun run winnow clean` lists what can go) and run the same command"],
+  [
+    "ENOSPC",
+    "the disk is full; free some space (`bun run winnow clean` lists what can be removed) and run the same command",
+  ],
   ["EDQUOT", "the quota of this user is used up; free some space and run the same command"],
   ["EACCES", "permission denied; give this user the right to read or write it"],
   ["EPERM", "the operation is not permitted; give this user the right to read or write it"],
   ["EROFS", "the file system is read-only; choose a folder that can be written"],
   ["ENOENT", "there is no such file or folder; check the path"],
-  ["ENOTDIR", "a part of this path is no folder; check the path"],
+  ["ENOTDIR", "a part of this path is not a folder; check the path"],
   ["EISDIR", "this is a folder, expected a file; check the path"],
   ["EEXIST", "it exists already; move it away"],
   ["ENOTEMPTY", "the folder is not empty; move its content away"],
@@ -42,7 +45,7 @@ const meanings: ReadonlyMap<string, string> = new Map([
   ["EPIPE", "the reader at the other end has closed"],
 ])
 
-/** True if an error is the operating system's answer to a file operation: it has a code, a call and mostly a path. */
+/** True if the operating system reported the error for a file operation: it has a code, a call and mostly a path. */
 export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error &&
   typeof (error as NodeJS.ErrnoException).code === "string" &&
@@ -51,7 +54,7 @@ export const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
 /**
  * The operating system's error in words: path, meaning and remedy.
  *
- * @param path used where the error itself names none
+ * @param path used if the error names none
  * @returns undefined for an error that is not the operating system's
  */
 export const fileErrorOf = (error: unknown, path?: string): FileError | undefined => {

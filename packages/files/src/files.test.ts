@@ -28,7 +28,7 @@ const failure = (run: () => unknown): FileError => {
   throw new Error("no error was thrown")
 }
 
-test("a regular file is read whole, through a symbolic link too", () => {
+test("a regular file is read whole, even through a symbolic link", () => {
   const at = folder()
   writeFileSync(join(at, "a"), "grüße")
   symlinkSync(join(at, "a"), join(at, "b"))
@@ -36,7 +36,7 @@ test("a regular file is read whole, through a symbolic link too", () => {
   expect(readRegular(join(at, "a"), { most: 7 }).length).toBe(7)
 })
 
-test("a larger file, a folder, a device, a pipe and a missing file are refused by name, at once", () => {
+test("a larger file, a folder, a device, a pipe and a missing file are refused at once, with the path", () => {
   const at = folder()
   writeFileSync(join(at, "a"), "12345678")
   execFileSync("mkfifo", [join(at, "pipe")])
@@ -49,7 +49,7 @@ test("a larger file, a folder, a device, a pipe and a missing file are refused b
   expect(failure(() => readRegular(join(at, "none"), { most: 7 })).code).toBe("ENOENT")
 })
 
-test("bytes that are not UTF-8 are named by their offset", () => {
+test("bytes that are not UTF-8 are reported with their offset", () => {
   const file = join(folder(), "a")
   writeFileSync(file, Uint8Array.of(0x61, 0xc3, 0xa4, 0x62, 0xff, 0x63))
   expect(failure(() => readRegularText(file, { most: 100 })).message).toContain("byte 0xff at offset 4 is not UTF-8")
@@ -57,7 +57,7 @@ test("bytes that are not UTF-8 are named by their offset", () => {
   expect(failure(() => readRegularText(file, { most: 100 })).message).toContain("at offset 1")
 })
 
-test("a file's hash is that of its bytes, over several pieces, at once or in turns", async () => {
+test("a file's hash is the hash of its bytes, over several pieces, at once or in turns", async () => {
   const file = join(folder(), "a")
   const bytes = new Uint8Array((4 << 20) + 3).map((_, i) => i % 251)
   writeFileSync(file, bytes)
@@ -70,7 +70,7 @@ test("a file's hash is that of its bytes, over several pieces, at once or in tur
   await expect(sha256OfFileInTurns(`${file}.none`)).rejects.toMatchObject({ code: "ENOENT" })
 })
 
-test("a write that fails leaves the earlier file and nothing beside it", () => {
+test("a write that fails leaves the earlier file and no other", () => {
   const at = folder()
   const file = join(at, "deep/a")
   writeWhole(file, "one")
@@ -86,7 +86,7 @@ test("a write that fails leaves the earlier file and nothing beside it", () => {
   expect(failure(() => writeWhole(join(file, "b"), "x")).message).toMatch(/no folder|exists already/)
 })
 
-test("a note that is not flushed is whole too", () => {
+test("a note that is not flushed is whole as well", () => {
   const file = join(folder(), "a")
   writeWhole(file, "one", { flush: false })
   expect(() =>
@@ -101,7 +101,7 @@ test("a note that is not flushed is whole too", () => {
   expect(readFileSync(file, "utf8")).toBe("one")
 })
 
-test("a finished folder takes its place, and the one that was there is gone", () => {
+test("a finished folder takes its place, and the earlier folder is gone", () => {
   const at = folder()
   const finish = (text: string) => writeWhole(join(at, "made", "a"), text)
   finish("one")
@@ -117,7 +117,7 @@ test("a finished folder takes its place, and the one that was there is gone", ()
   syncPath(at)
 })
 
-test("only the operating system's errors become errors of files", () => {
+test("only the operating system's errors become a FileError", () => {
   expect(fileErrorOf(new RangeError("x"))).toBeUndefined()
   const full = Object.assign(new Error("x"), { code: "ENOSPC", syscall: "write" })
   expect(fileErrorOf(full, "/a/b")!.message).toContain("/a/b: the disk is full")

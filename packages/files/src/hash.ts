@@ -7,7 +7,7 @@ import { openRegular } from "./read.ts"
 /** SHA-256, hex. */
 export const sha256 = (content: string | Uint8Array): string => createHash("sha256").update(content).digest("hex")
 
-/** SHA-256 of texts, one behind the other, hex; a piece of work each. */
+/** SHA-256 of concatenated texts, hex; one text a piece. */
 export function* hashingTexts(texts: Iterable<string>): Generator<void, string> {
   const hash = createHash("sha256")
   for (const text of texts) {
@@ -20,16 +20,16 @@ export function* hashingTexts(texts: Iterable<string>): Generator<void, string> 
 const mostBytes = 4 << 20
 
 /**
- * SHA-256 of a regular file piece by piece: about 2 GB a second. Between two pieces of 4 MB the caller may do something
- * else; a caller that stops early closes the file.
+ * SHA-256 of a regular file in pieces of 4 MB, about 2 GB a second. The caller may do other work between two pieces; a
+ * caller that stops early closes the file.
  *
- * @error FileError when it is no regular file or cannot be read
+ * @error FileError for a file that is not regular or cannot be read
  */
 export function* hashingFile(file: string): Generator<void, string> {
   const { fd, bytes } = openRegular(file)
   try {
     const hash = createHash("sha256")
-    // Of hundreds of small files each would else clear 4 MB. One byte more than there should be shows the end.
+    // Small files need a small buffer: clearing 4 MB for each of hundreds takes time. The extra byte detects the end.
     const chunk = new Uint8Array(Math.min(mostBytes, bytes + 1))
     for (;;) {
       const read = readSync(fd, chunk, 0, chunk.length, null)
@@ -44,7 +44,7 @@ export function* hashingFile(file: string): Generator<void, string> {
   }
 }
 
-/** The value of what is done in pieces, all of them at once. */
+/** Runs a generator of pieces to its end and returns its value. */
 export const atOnce = <A>(pieces: Generator<void, A>): A => {
   for (;;) {
     const next = pieces.next()
@@ -53,16 +53,16 @@ export const atOnce = <A>(pieces: Generator<void, A>): A => {
 }
 
 /**
- * SHA-256 of a regular file at once, for small ones: nothing else, not even Ctrl-C, is heard meanwhile.
+ * SHA-256 of a small regular file at once; the process hears nothing meanwhile, not even Ctrl-C.
  *
- * @error FileError when it is no regular file or cannot be read
+ * @error FileError for a file that is not regular or cannot be read
  */
 export const sha256OfFile = (file: string): string => atOnce(hashingFile(file))
 
 /**
- * SHA-256 of a regular file of any size; the rest of the process goes on between two pieces.
+ * SHA-256 of a regular file of any size; other work of the process runs between two pieces.
  *
- * @error FileError when it is no regular file or cannot be read
+ * @error FileError for a file that is not regular or cannot be read
  */
 export const sha256OfFileInTurns = async (file: string): Promise<string> => {
   const pieces = hashingFile(file)

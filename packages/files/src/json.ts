@@ -1,18 +1,18 @@
-/** JSON from outside: bounded in its nesting, and without numbers that a double does not hold. */
+/** JSON from outside: with bounded nesting, and without numbers beyond a double. */
 
-/** Levels of lists and objects in the deepest file that we know; what is nested deeper ends recursive code. */
+/** Levels of lists and objects in the deepest known file. Deeper nesting would overflow recursive code. */
 const usual = 64
 
-/** A place in a document, for messages. */
+/** A path in a document, for messages. */
 const placeOf = (path: ReadonlyArray<string | number>): string => {
-  const shown = path.slice(0, 6).map((key) => (typeof key === "number" ? `[${key}]` : `.${key.slice(0, 40)}`))
-  return path.length === 0 ? "the value" : `${shown.join("").replace(/^\./, "")}${path.length > 6 ? "..." : ""}`
+  const keys = path.slice(0, 6).map((key) => (typeof key === "number" ? `[${key}]` : `.${key.slice(0, 40)}`))
+  return path.length === 0 ? "the value" : `${keys.join("").replace(/^\./, "")}${path.length > 6 ? "..." : ""}`
 }
 
 /**
- * The fault of an unusable parsed value: nesting deeper than `nesting`, or an infinite number, which 1e999 is read as.
+ * The fault of a parsed value: nesting deeper than `nesting`, or an infinite number, as 1e999 is parsed.
  *
- * @returns undefined for a usable one
+ * @returns undefined for a usable value
  */
 export const jsonProblem = (value: unknown, nesting: number = usual): string | undefined => {
   interface Visit {
@@ -28,12 +28,12 @@ export const jsonProblem = (value: unknown, nesting: number = usual): string | u
   }
   const stack: Array<Visit> = [{ value, depth: 0, key: "", above: undefined }]
   for (let visit = stack.pop(); visit !== undefined; visit = stack.pop()) {
-    const { value: found, depth } = visit
-    if (typeof found === "number" && !Number.isFinite(found))
+    const { value: node, depth } = visit
+    if (typeof node === "number" && !Number.isFinite(node))
       return `${placeOf(pathOf(visit))} is a number beyond what a double holds (1.8e308)`
-    if (typeof found !== "object" || found === null) continue
+    if (typeof node !== "object" || node === null) continue
     if (depth >= nesting) return `lists and objects are nested deeper than ${nesting} levels; is this the right text?`
-    const inside = Array.isArray(found) ? found.entries() : Object.entries(found)
+    const inside = Array.isArray(node) ? node.entries() : Object.entries(node)
     for (const [key, inner] of inside)
       if (typeof inner === "object" || typeof inner === "number")
         stack.push({ value: inner, depth: depth + 1, key, above: visit })
@@ -42,17 +42,17 @@ export const jsonProblem = (value: unknown, nesting: number = usual): string | u
 }
 
 /**
- * Parses JSON that comes from outside. Keys such as `__proto__` become plain fields.
+ * Parses JSON from outside. Keys such as `__proto__` become plain fields.
  *
- * @param nesting levels of lists and objects that are allowed
- * @error SyntaxError (thrown) for what is no JSON, is nested deeper, or holds a number such as 1e999
+ * @param nesting allowed levels of lists and objects
+ * @error SyntaxError (thrown) for text that is not JSON, is nested deeper, or has a number such as 1e999
  */
 export const parseJson = (text: string, nesting: number = usual): unknown => {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    // The engine's own stack, on a text that is nested too deep for it.
+    // JSON.parse overflowed its own stack on deeply nested text.
     if (error instanceof RangeError) throw new SyntaxError(`lists and objects are nested deeper than ${nesting} levels`)
     throw error
   }

@@ -12,13 +12,13 @@ const temporaryFolder = () => {
 
 const quick = { poll: 5, heartbeat: 20, staleAfter: 200 }
 
-const held = (path: string, owner: Partial<Owner>, ageSeconds = 0) => {
+const writeLock = (path: string, owner: Partial<Owner>, ageSeconds = 0) => {
   writeFileSync(path, JSON.stringify({ ...thisOwner(), ...owner }))
   const then = Date.now() / 1000 - ageSeconds
   utimesSync(path, then, then)
 }
 
-/** Takes the lock and says whether that needed waiting. */
+/** Takes the lock and reports if that needed waiting. */
 const takes = async (path: string): Promise<"at once" | "after waiting"> => {
   let waited = false
   const noteWaiting = () => {
@@ -42,7 +42,7 @@ test("bodies under one lock never overlap, and the lock is gone afterwards", asy
   expect({ most, runs, left: readdirSync(folder.path) }).toEqual({ most: 1, runs: 8, left: [] })
 })
 
-test("a body that throws gives the lock back", async () => {
+test("a body that throws releases the lock", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "a.lock")
   const failing = withLock(path, () => Promise.reject(new Error("no")), { times: quick })
@@ -50,36 +50,36 @@ test("a body that throws gives the lock back", async () => {
   expect(existsSync(path)).toBe(false)
 })
 
-test("a process of this host that is gone holds nothing, nor does one whose number was given away again", async () => {
+test("a dead process of this host holds no lock, nor does one whose number was reused", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "a.lock")
-  const gone = Bun.spawn(["true"])
-  await gone.exited
-  held(path, { pid: gone.pid })
+  const child = Bun.spawn(["true"])
+  await child.exited
+  writeLock(path, { pid: child.pid })
   expect(await takes(path)).toBe("at once")
-  held(path, { started: "another boot 12345" })
+  writeLock(path, { started: "another boot 12345" })
   expect(await takes(path)).toBe("at once")
 })
 
-test("a living holder is waited for until its heart has stopped for long, and so is another host's", async () => {
+test("a wait lasts until the holder's heartbeat is stale, for a living process and for another host", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "a.lock")
-  held(path, {})
+  writeLock(path, {})
   expect(await takes(path)).toBe("after waiting")
-  held(path, { host: `not-${hostname()}`, pid: 1 })
+  writeLock(path, { host: `not-${hostname()}`, pid: 1 })
   expect(await takes(path)).toBe("after waiting")
-  held(path, { host: `not-${hostname()}`, pid: 1 }, 60)
+  writeLock(path, { host: `not-${hostname()}`, pid: 1 }, 60)
   expect(await takes(path)).toBe("at once")
 })
 
-test("a lock file that holds no owner goes stale by age alone", async () => {
+test("a lock file without an owner goes stale by age alone", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "a.lock")
   writeFileSync(path, "")
   expect(await takes(path)).toBe("after waiting")
 })
 
-test("the heartbeat keeps a lock that is held for longer than it takes to go stale", async () => {
+test("the heartbeat keeps a lock for longer than the time to go stale", async () => {
   using folder = temporaryFolder()
   const path = join(folder.path, "a.lock")
   const order: Array<string> = []
@@ -97,7 +97,7 @@ test("the heartbeat keeps a lock that is held for longer than it takes to go sta
   expect(order).toEqual(["first", "second"])
 })
 
-test("owners are recognised", () => {
+test("owners are parsed, other texts are not", () => {
   const owner = thisOwner()
   expect(parseOwner(JSON.stringify(owner))).toEqual(owner)
   expect(parseOwner("{")).toBeUndefined()

@@ -1,10 +1,10 @@
 /**
  * A lock file between processes, on one machine or on a shared disk.
  *
- * The file holds its owner and is touched every two seconds. It is stale, and taken over, when its owner's process is
- * gone (at once, after a kill too) or when it was not touched for a minute (an owner on another machine, or one that is
- * stopped). The lock only saves double work: what is made under it must appear by one rename, so that two owners, which a
- * stopped and continued process can bring about, do no harm.
+ * The file names its owner, who touches it every two seconds. It is stale when the owner's process is gone (at once,
+ * even after a kill) or when it was not touched for a minute (an owner on another machine, or a stopped one). A process
+ * that finds it stale takes it over. A process that stops and continues can bring about two owners. The lock only saves
+ * double work: the work under it must appear by one rename, so that two owners do no harm.
  */
 import { link, open, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises"
 import { isAlive, type Owner, parseOwner, thisOwner } from "./owner.ts"
@@ -18,13 +18,13 @@ export interface LockTimes {
 
 const usual: LockTimes = { poll: 300, heartbeat: 2000, staleAfter: 60_000 }
 
-/** A lock that is held: its file is touched until it is released. */
+/** A lock of this process, which touches its file until the release. */
 export interface HeldLock {
   readonly owner: Owner
   readonly release: () => Promise<void>
 }
 
-/** One attempt: the lock, or who holds it (undefined where its file cannot be read as an owner). */
+/** Tries once: returns the lock, or its owner (undefined if the file names no owner). */
 export const tryLock = async (
   path: string,
   times: LockTimes = usual,
@@ -51,16 +51,16 @@ export const tryLock = async (
   return { owner, release }
 }
 
-/** How a lock is waited for. */
+/** Options of waiting for a lock. */
 export interface LockOptions {
-  /** Told once who holds the lock, if somebody does. */
+  /** Called once with the owner, if another process holds the lock. */
   readonly onWait?: (holder: Owner | undefined) => void
   readonly times?: LockTimes
-  /** Ends the waiting; `body` is then not run. */
+  /** Ends the wait without running `body`. */
   readonly signal?: AbortSignal
 }
 
-/** Runs `body` while holding the lock at `path`. @error the reason of `signal` when it is aborted before */
+/** Runs `body` under the lock at `path`. @error the reason of `signal` if it aborts before */
 export const withLock = async <T>(
   path: string,
   body: (owner: Owner) => Promise<T>,
@@ -81,7 +81,7 @@ export const withLock = async <T>(
   }
 }
 
-/** Makes the file with its text in one step, so that nobody reads it half written; false when it exists. */
+/** Makes the file with its text in one step, so that nobody reads half of it; false if the file exists. */
 const take = async (path: string, owner: Owner): Promise<boolean> => {
   const text = JSON.stringify(owner)
   const draft = `${path}.${owner.token}`
@@ -112,8 +112,8 @@ const takeWithoutLinks = async (path: string, text: string): Promise<boolean> =>
 }
 
 /**
- * Removes a stale lock. Of several processes that saw it stale only one gets to rename it; one that comes late may rename
- * the new lock of a faster one instead: it sees so by the text, and puts it back.
+ * Removes a stale lock. Of several processes that see it stale only one can rename it. A late process may rename the
+ * new lock of a faster one instead; it recognises this by the text and puts the lock back.
  */
 const takeAway = async (path: string, staleText: string, owner: Owner): Promise<void> => {
   const aside = `${path}.${owner.token}.stale`

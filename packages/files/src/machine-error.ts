@@ -1,7 +1,10 @@
-/** Errors of the machine, wherever they come up: a disk that refuses, memory that is used up. None is a fault of the code. */
+/**
+ * Errors of the machine in any part of the program: a disk that refuses, memory that runs out. The code is not at
+ * fault.
+ */
 import { FileError, fileErrorOf } from "./file-error.ts"
 
-/** SQLite's codes for what the disk did, as the operating system would have named it. */
+/** The operating system's code for SQLite's codes of disk errors. */
 const sqliteCodes: ReadonlyMap<string, string> = new Map([
   ["SQLITE_FULL", "ENOSPC"],
   ["SQLITE_READONLY", "EROFS"],
@@ -20,27 +23,31 @@ const ofSqlite = (error: Error): FileError | undefined => {
   return fileErrorOf(Object.assign(new Error(error.message), { code: meaning, syscall: "write" }), "a database file")
 }
 
-/** How JavaScriptCore, libtensorflow and the native library say that they were given no memory. */
+/** Messages of JavaScriptCore, libtensorflow and the native library for memory that was refused. */
 const memoryWords =
   /\b(out of memory|array buffer allocation failed|invalid (typed array|array buffer) length|cannot allocate memory|failed to allocate|bad_alloc|OOM when allocating|no memory for)\b/i
 
-/** The error for memory that the system does not give. */
-export const outOfMemory = (found: string): FileError => {
+/** The error for memory that the system refuses. */
+export const outOfMemory = (message: string): FileError => {
   const remedy = "free some memory, raise `ulimit -v` or the container's limit, or use fewer --jobs or a smaller model"
-  return new FileError("memory", `the system gives this process no more (${found.slice(0, 200)}); ${remedy}`, "ENOMEM")
+  return new FileError(
+    "memory",
+    `the system gives this process no more (${message.slice(0, 200)}); ${remedy}`,
+    "ENOMEM",
+  )
 }
 
 /**
- * The machine's part in an error, in words: a file operation, a full database, memory. Looks through `cause` as well.
+ * The machine's part in an error, in words: a file operation, a full database, memory. Follows `cause`.
  *
- * @param path used where a file error names none
- * @returns undefined for an error that the machine is no cause of
+ * @param path used if a file error names none
+ * @returns undefined for an error that the machine did not cause
  */
 export const machineErrorOf = (error: unknown, path?: string): FileError | undefined => {
   for (let at: unknown = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth++) {
-    const found = fileErrorOf(at, path) ?? ofSqlite(at)
-    if (found !== undefined)
-      return found.code === "ENOMEM" && found.path !== "memory" ? outOfMemory(found.message) : found
+    const fileError = fileErrorOf(at, path) ?? ofSqlite(at)
+    if (fileError !== undefined)
+      return fileError.code === "ENOMEM" && fileError.path !== "memory" ? outOfMemory(fileError.message) : fileError
     if (memoryWords.test(at.message)) return outOfMemory(at.message)
   }
   return undefined

@@ -1,4 +1,4 @@
-/** Reading what comes from outside: regular files only, no more than a stated size, never a wait on a pipe or device. */
+/** Reads files from outside: regular files only, up to a stated size, without waiting on a pipe or device. */
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs"
 import { FileError, fileErrorOf } from "./file-error.ts"
 
@@ -10,16 +10,16 @@ const kindOf = (stats: Stats): string => {
   return "no regular file"
 }
 
-/** A regular file that is open for reading: its descriptor, to be closed after use, and its size. */
+/** A regular file open for reading: its descriptor, which the caller closes, and its size. */
 export interface OpenFile {
   readonly fd: number
   readonly bytes: number
 }
 
 /**
- * Opens a regular file. Symbolic links are followed; a pipe without a writer does not block. The caller closes `fd`.
+ * Opens a regular file. It follows symbolic links and never blocks on a pipe. The caller closes `fd`.
  *
- * @error FileError for what is no regular file, or cannot be opened
+ * @error FileError for a file that is not regular or cannot be opened
  */
 export const openRegular = (file: string): OpenFile => {
   try {
@@ -40,7 +40,7 @@ export const openRegular = (file: string): OpenFile => {
 /**
  * Opens a regular file and closes it after `use`.
  *
- * @error FileError for what is no regular file, or cannot be opened or read
+ * @error FileError for a file that is not regular or cannot be opened or read
  */
 export const withRegular = <A>(file: string, use: (fd: number, bytes: number) => A): A => {
   const { fd, bytes } = openRegular(file)
@@ -53,20 +53,20 @@ export const withRegular = <A>(file: string, use: (fd: number, bytes: number) =>
   }
 }
 
-/** How much may be read. */
-export interface Within {
-  /** Largest size in bytes; a larger file is refused before any of it is read. */
+/** Limit of a read. */
+export interface SizeLimit {
+  /** Largest size in bytes; a larger file is refused unread. */
   readonly most: number
-  /** A noun for the message: "a configuration". */
+  /** A noun for the message, such as "a configuration". */
   readonly what?: string
 }
 
 /**
  * The bytes of a regular file that has at most `most` bytes.
  *
- * @error FileError for what is no regular file, is larger, shrinks while it is read, or cannot be read
+ * @error FileError for a file that is not regular, is larger, shrinks during the read, or cannot be read
  */
-export const readRegular = (file: string, { most, what = "a file read here" }: Within): Uint8Array<ArrayBuffer> =>
+export const readRegular = (file: string, { most, what = "a file read here" }: SizeLimit): Uint8Array<ArrayBuffer> =>
   withRegular(file, (fd, bytes) => {
     if (bytes > most)
       throw new FileError(file, `the file has ${bytes} bytes, ${what} has at most ${most}; is this the right file?`)
@@ -82,16 +82,16 @@ export const readRegular = (file: string, { most, what = "a file read here" }: W
 /**
  * The text of a regular file, UTF-8; a leading byte-order mark is dropped.
  *
- * @error FileError as `readRegular`, and for bytes that are not UTF-8: names the first one's offset
+ * @error FileError as `readRegular`, and for bytes that are not UTF-8, with the first one's offset
  */
-export const readRegularText = (file: string, within: Within): string => {
-  const bytes = readRegular(file, within)
+export const readRegularText = (file: string, limit: SizeLimit): string => {
+  const bytes = readRegular(file, limit)
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes)
   } catch {
     const at = firstInvalid(bytes)
-    const found = `byte 0x${bytes[at]!.toString(16).padStart(2, "0")} at offset ${at} is not UTF-8`
-    throw new FileError(file, `${found}; save the file as UTF-8`)
+    const problem = `byte 0x${bytes[at]!.toString(16).padStart(2, "0")} at offset ${at} is not UTF-8`
+    throw new FileError(file, `${problem}; save the file as UTF-8`)
   }
 }
 

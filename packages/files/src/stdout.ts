@@ -1,4 +1,4 @@
-/** Results on stdout: written whole before the call returns, or an error that says why not. */
+/** Results on stdout: each call writes the whole text, or throws an error with the reason. */
 import { writeSync } from "node:fs"
 import { FileError, fileErrorOf } from "./file-error.ts"
 
@@ -6,9 +6,9 @@ const stdout = 1
 const pause = new Int32Array(new SharedArrayBuffer(4))
 
 /**
- * Writes a text to stdout, all of it. `console.log` of Bun drops what a full disk or a closed pipe refuses.
+ * Writes a whole text to stdout. Bun's `console.log` drops text that a full disk or a closed pipe refuses.
  *
- * @error FileError named "stdout"; its code is EPIPE where the reader has closed
+ * @error FileError named "stdout"; its code is EPIPE if the reader has closed
  */
 export const writeStdout = (text: string): void => {
   const bytes = new TextEncoder().encode(text)
@@ -19,11 +19,11 @@ export const writeStdout = (text: string): void => {
       const { code } = error as NodeJS.ErrnoException
       if (code === "EINTR") continue
       if (code !== "EAGAIN") throw fileErrorOf(Object.assign(error as Error, { path: "stdout" })) ?? error
-      Atomics.wait(pause, 0, 0, 5) // a pipe that does not block is full: its reader needs time
+      Atomics.wait(pause, 0, 0, 5) // a non-blocking pipe is full: its reader needs time
     }
   }
 }
 
-/** True if an error says that whoever read stdout, such as `head`, has closed it. */
+/** True if the error means that the reader of stdout, such as `head`, has closed it. */
 export const isClosedReader = (error: unknown): boolean =>
   error instanceof FileError && error.path === "stdout" && error.code === "EPIPE"

@@ -1,10 +1,10 @@
-/** Writing a file or a folder whole or not at all. */
+/** Writes a file or a folder whole or not at all. */
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs"
 import { open } from "node:fs/promises"
 import { dirname } from "node:path"
 import { fileErrorOf } from "./file-error.ts"
 
-/** Some file systems flush no folder and say so; the names in it are then as safe as that system makes them. */
+/** Codes of file systems that cannot flush folders; they alone decide how safe the names in a folder are. */
 const flushesNoFolder = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "EISDIR"])
 
 /** Flushes a file, or the names in a folder, to the disk. */
@@ -19,7 +19,7 @@ export const syncPath = (path: string): void => {
   }
 }
 
-/** `syncPath` without waiting: gigabytes take the disk seconds, in which the rest of the process goes on. */
+/** `syncPath` without blocking: flushing gigabytes takes seconds, in which other work of the process runs. */
 export const syncFile = async (path: string): Promise<void> => {
   const file = await open(path, "r")
   try {
@@ -30,16 +30,16 @@ export const syncFile = async (path: string): Promise<void> => {
 }
 
 const writeAll = (fd: number, bytes: Uint8Array): void => {
-  // Linux writes no more than 2 GiB at a call.
+  // Linux writes at most 2 GiB per call.
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, Math.min(bytes.length - at, 2 ** 30))
 }
 
 /**
- * Writes a whole file or none: beside its place, flushed to the disk, then renamed over it. Folders on its way are made.
+ * Writes a whole file or none: beside its place, flushed to the disk, then renamed over it. Makes missing folders.
  *
  * @param content text, bytes, or a function that writes to the open file's descriptor
  * @param flush false for a note that is written every few seconds: whole after a kill, perhaps lost in a power cut
- * @error FileError when the disk refuses; an earlier file of that name is then as it was
+ * @error FileError when the disk refuses; an earlier file of that name then stays as it was
  */
 export const writeWhole = (
   file: string,
@@ -69,7 +69,7 @@ export const writeWhole = (
 
 const asideOf = (path: string): string => `${path}.discarded-${process.pid}-${Date.now()}`
 
-/** Renames what is at `path` out of the way; false when there is nothing. */
+/** Renames `path` out of the way; false if nothing is there. */
 const moveAside = (path: string, aside: string): boolean => {
   try {
     renameSync(path, aside)
@@ -81,8 +81,8 @@ const moveAside = (path: string, aside: string): boolean => {
 }
 
 /**
- * Removes a folder that others may look at. It is renamed to `<path>.discarded-...` first, so that nobody sees half of it
- * under its name; a process that is killed meanwhile leaves it there.
+ * Removes a folder that other processes may read. It is first renamed to `<path>.discarded-...`, so that nobody sees
+ * half of it under its name. A process that is killed in between leaves the renamed folder.
  */
 export const discard = (path: string): void => {
   const aside = asideOf(path)
@@ -90,9 +90,9 @@ export const discard = (path: string): void => {
 }
 
 /**
- * Puts a finished folder in its place by one rename. A folder that was there is renamed `aside` before and removed after.
+ * Puts a finished folder in its place by one rename. An earlier folder is renamed to `aside` before and removed after.
  *
- * @param aside a place on the same disk; a process that is killed meanwhile leaves the earlier folder there
+ * @param aside a path on the same disk; a process that is killed in between leaves the earlier folder there
  */
 export const placeFolder = (finished: string, place: string, aside = asideOf(place)): void => {
   const replaced = moveAside(place, aside)

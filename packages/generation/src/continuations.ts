@@ -1,24 +1,24 @@
-/** Texts that a model writes while it is being trained, between two steps. */
+/** Texts that a model writes during its training, between two steps. */
 import { type Decoder, InvalidInput } from "@winnow/core"
 import type { Rng } from "@winnow/numerics"
 import { type GenerateOptions, GenerateSession } from "./generate.ts"
 import type { Rollout, Stop } from "./rollout.ts"
 
-/** Options of `continuations`: those of `generate` but the seed, in whose place a generator is given. */
+/** Options of `continuations`: those of `generate`, with a generator instead of the seed. */
 export type ContinuationOptions = Omit<GenerateOptions, "seed" | "firstIndex">
 
-/** Seeds that one draw tells apart. */
+/** Number of different seeds of one draw. */
 const SEEDS = 2 ** 32
 
 /**
- * Continues each prompt by the model as its weights are now, at once: for a `StepState` whose `before` draws text of the
- * draft. Nothing of it stays alive, and the next step may change the weights.
+ * Continues each prompt with the model's current weights, at once: for a `StepState` whose `before` draws text of the
+ * draft. No tensor of it stays alive, and the next step may change the weights.
  *
- * @param rng takes one draw, however many tokens come of it. Of the seed of the stage and the number of the step, as in
- * `seeded(seed, "on-policy", step)`, it gives a stage that resumes the same texts.
+ * @param rng gives one draw, for any number of tokens. Seeded by stage and step, as in `seeded(seed, "on-policy",
+ * step)`, it gives a resumed stage the same texts.
  * @returns rollouts in the order of the prompts; the same weights and generator give the same bits
- * @error InvalidInput for bad options, no prompts and ids outside the vocabulary; RangeError for a prompt that is empty or fills
- * the model's context
+ * @error InvalidInput for bad options, no prompts and ids outside the vocabulary; RangeError for a prompt that is empty
+ * or fills the model's context
  */
 export const continuations = (
   model: Decoder,

@@ -1,24 +1,24 @@
-/** Runs a session of synchronous steps so that timers, signals and other work get their turn. */
+/** Runs synchronous steps so that timers, signals and other work can run between them. */
 
-/** Work in pieces that comes to a value: each `yield` is a moment at which other work may have its turn. */
+/** A computation in pieces: at each `yield` other work may run. */
 export type Pieces<A> = Generator<void, A>
 
-/** Work in small synchronous steps. */
+/** A computation in small synchronous steps. */
 export interface Session {
-  /** Does one step; false once there is nothing left to do. */
+  /** Does one step; false if no step is left. */
   readonly step: () => boolean
   readonly dispose: () => void
 }
 
-/** How long the event loop may be kept waiting, ms: short to a person, long against one turn of the loop (about 5 us). */
+/** Longest block of the event loop in ms: short for a person, long against one turn of the loop (about 5 us). */
 const PATIENCE_MS = 20
 
 /**
- * Steps a session to its end, yielding to the event loop at least every 20 ms plus one step; disposes it in any case.
+ * Runs a session to its end, yields to the event loop at least every 20 ms plus one step, and always disposes it.
  *
  * @param hooks.signal aborts between two steps
  * @param hooks.onStep called after each step, the last included
- * @error the signal's reason, when it was aborted
+ * @error the signal's reason if it aborts
  */
 export const drive = async <S extends Session>(
   session: S,
@@ -42,18 +42,18 @@ export const drive = async <S extends Session>(
 }
 
 /**
- * The value of work in pieces, with turns for timers, signals and other work between them.
+ * Runs a computation in pieces and returns its value; timers, signals and other work run between the pieces.
  *
  * @param signal aborts between two pieces
- * @error the signal's reason, when it was aborted; what a piece throws
+ * @error the signal's reason if it aborts; any error of a piece
  */
 export const driven = async <A>(pieces: Pieces<A>, signal?: AbortSignal): Promise<A> => {
-  let ended: { readonly value: A } | undefined
+  let result: { readonly value: A } | undefined
   const step = () => {
     const { done, value } = pieces.next()
-    if (done) ended = { value }
+    if (done) result = { value }
     return !done
   }
   await drive({ step, dispose: () => void pieces.return(undefined as never) }, { signal })
-  return ended!.value
+  return result!.value
 }

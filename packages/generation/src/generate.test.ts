@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import { GenerateSession, generate } from "./generate.ts"
 import { adjusted, argmax, draw } from "./sampling.ts"
 
-/** The same by the definition: one sequence, one token after the other, no cache, no batch. */
+/** Generation by its definition: one sequence, one token after another, without cache or batch. */
 const byDefinition = (
   model: TableModel,
   prompt: ArrayLike<number>,
@@ -54,12 +54,12 @@ describe("generate", () => {
       expect(tf.memory().numTensors).toBe(before)
     })
 
-  test("both ends occur, so that the test above tested them", async () => {
+  test("both kinds of end occur, so that the test above covers them", async () => {
     const { rollouts } = await generate(model, prompts, { maxNew: 24, eosId: 5, temperature: 1.3, seed: 7 })
     expect(new Set(rollouts.map((r) => r.finish))).toEqual(new Set(["eos", "length"]))
   })
 
-  test("portions draw what the whole draws", async () => {
+  test("portions give the same draws as the whole", async () => {
     const options = { maxNew: 10, temperature: 1, seed: 3 }
     const whole = await generate(model, prompts, options)
     const rest = await generate(model, prompts.slice(20), { ...options, firstIndex: 20 })
@@ -80,7 +80,7 @@ describe("generate", () => {
     expect(rollouts.some((r) => r.finish === "stop")).toBe(true)
   })
 
-  test("the model's context limits the length", async () => {
+  test("the model's context limits a text's length", async () => {
     const short = tableModel({ V: 4, states: 8, seed: 1, maxLength: 12 })
     const { rollouts } = await generate(short, [[1], [1, 2, 3, 0, 1, 2, 3]], { maxNew: 8 })
     expect(rollouts.map((r) => r.tokens.length)).toEqual([8, 5])
@@ -89,7 +89,7 @@ describe("generate", () => {
     short.dispose()
   })
 
-  test("a row that has filled the context ends, the longer part of its batch goes on", async () => {
+  test("a row that has filled the context ends, and the longer rows of its batch go on", async () => {
     const use = llama({
       ...{ vocab_size: 11, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
       ...{ max_position_embeddings: 16, initializer_range: 0.5 },
@@ -108,7 +108,7 @@ describe("generate", () => {
     real.dispose()
   })
 
-  test("full batches: rows that ended make room", async () => {
+  test("waiting prompts take the place of rows that ended", async () => {
     const session = new GenerateSession(model, randomPrompts(64, 11, 4, 5), {
       maxNew: 200,
       eosId: 5,
@@ -157,7 +157,7 @@ describe("ids of prompts", () => {
     ["a fraction", 1.5],
     ["no number", Number.NaN],
   ] as const)
-    test(`${what} are refused before they are narrowed`, async () => {
+    test(`${what} are refused before conversion to integers`, async () => {
       const prompts = [
         [1, 2],
         [3, id],

@@ -11,25 +11,25 @@ import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } 
 import { draw } from "./sampling.ts"
 import { choicesAfter, distributionsAfter } from "./what-follows.ts"
 
-/** Options of `generate`; sampling options among them. */
+/** Options of `generate`, with sampling options. */
 export const generateOptions = samplingOptions.merge({
   "+": "reject",
-  /** Most tokens a prompt is continued by; the model's context may allow fewer. */
+  /** Most tokens after a prompt; the model's context may allow fewer. */
   maxNew: "number.integer >= 1",
-  /** The token that ends a sequence; absent: only the length does. */
+  /** The token that ends a sequence; left out: only the length ends it. */
   "eosId?": "number.integer >= 0",
   /** Rows of a batch. 32: small models on a CPU gain little beyond it, and the cache stays small. */
   batchSize: "number.integer >= 1 = 32",
-  /** Each prompt draws from its own stream, made of this seed and its index: batching does not shift draws. */
+  /** Each prompt draws from its own stream, from this seed and its index, so that batching does not shift draws. */
   seed: "number.integer & number.safe = 0",
-  /** Index of the first prompt, for a caller that generates in portions. */
+  /** Index of the first prompt, for callers that generate in portions. */
   firstIndex: "number.integer >= 0 = 0",
 })
 
-/** The options as the caller may write them. */
+/** The options as callers write them. */
 export type GenerateOptions = typeof generateOptions.inferIn
 
-/** Counts of the work, so far or in all. */
+/** Counts of the work so far. */
 export interface GenerateStats {
   readonly prompts: number
   readonly finished: number
@@ -54,7 +54,7 @@ interface Sequence {
   finish: Finish | undefined
 }
 
-/** Generation in steps: one call of the model a step. Dispose it; `drive` does. */
+/** Generation in steps of one model call. The caller disposes it; `drive` does. */
 export class GenerateSession implements Session {
   readonly #sequences: ReadonlyArray<Sequence>
   readonly #waiting: Array<Sequence>
@@ -67,7 +67,10 @@ export class GenerateSession implements Session {
   #seconds = 0
   #finished = 0
 
-  /** @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a prompt that is empty or fills the model's context */
+  /**
+   * @error InvalidInput for bad options and ids outside the vocabulary; RangeError for a prompt that is empty or fills
+   * the model's context
+   */
   constructor(
     readonly model: Decoder,
     prompts: ReadonlyArray<ArrayLike<number>>,
@@ -83,7 +86,8 @@ export class GenerateSession implements Session {
       rng: seeded(seed, "generate", firstIndex + i),
       finish: undefined,
     }))
-    // Prompts of like length share a batch: less padding. Taken from the end, so the longest batch shows its memory first.
+    // Prompts of similar length share a batch, to save padding. The longest batch comes first and shows the peak
+    // memory.
     this.#waiting = this.#sequences.toSorted((a, b) => a.prompt.length - b.prompt.length)
   }
 
@@ -105,9 +109,9 @@ export class GenerateSession implements Session {
   }
 
   /**
-   * The newest token of each row, or all tokens of a batch made anew. Once half the rows or more have ended, the others
-   * move to a new batch together with waiting prompts: one pass over what they hold costs less than steps half empty.
-   * They do so too where a row that has ended would pass the model's context, as each step makes it longer.
+   * The newest token of each row, or all tokens of a new batch. Once half of the rows have ended, the others move to a
+   * new batch with waiting prompts: one pass over their text costs less than half-empty steps. They also move where an
+   * ended row would exceed the model's context, as each step lengthens it.
    */
   #nextInput(): Int32Array | undefined {
     const alive = this.#batch.filter((s) => s.finish === undefined)
@@ -167,11 +171,11 @@ export class GenerateSession implements Session {
 }
 
 /**
- * Continues each prompt by the model alone; other work and Ctrl-C get their turn between steps.
+ * Continues each prompt by the model alone; between steps the event loop runs other work and Ctrl-C.
  *
- * The same model, prompts, options and batch size give the same tokens. Another batch size gives the same draws; decoding
- * natively, also the same tokens, as a row's numbers do not depend on its batch. On the plain path two logits may be so near
- * that differently shaped products round them apart.
+ * The same model, prompts, options and batch size give the same tokens. Another batch size gives the same draws. In
+ * native decoding it also gives the same tokens, as a row's numbers do not depend on its batch. On the plain path
+ * products of other shapes may round two close logits apart.
  *
  * @returns rollouts in the order of the prompts
  * @error InvalidInput for bad options; RangeError for a bad prompt; the signal's reason if aborted

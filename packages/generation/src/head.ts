@@ -10,27 +10,27 @@ import { product, tf } from "@winnow/tensor"
 export const logits = (model: Decoder, h_Rd: tf.Tensor2D): tf.Tensor2D =>
   product(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true)
 
-/** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the rest never meets the head. */
+/** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the head skips the other positions. */
 export const lastLogits = (model: Decoder, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {
   const [B, T, d] = h_BTd.shape
   const h = T === last ? h_BTd : tf.slice(h_BTd, [0, T - last, 0], [B, last, d])
   return logits(model, tf.reshape(h, [B * last, d]))
 }
 
-/** Ids [B, T] as the tensor that a model takes. */
+/** Ids as the tensor [B, T] that a model takes. */
 export const idsTensor = (ids: ArrayLike<number>, B: number, T: number): tf.Tensor2D =>
   tf.tensor2d(Int32Array.from(ids), [B, T], "int32")
 
 /**
  * The most probable token of each row, computed on the device: R numbers are read back, not R * V.
- * Of equal logits the lowest id, as in `argmax` (a test holds TensorFlow to it).
+ * Of equal logits it is the lowest id, as in `argmax`; a test checks TensorFlow's behaviour.
  */
 export const argmaxRows = (logits_RV: tf.Tensor2D): Int32Array => tf.argMax(logits_RV, 1).dataSync() as Int32Array
 
 /**
- * The same with each row's margin: largest logit minus second largest, infinite if there is but one.
+ * The most probable token of each row with its margin: largest logit minus second largest, infinite at V = 1.
  *
- * TensorFlow's TopK also gives the lowest id of equal ones, but takes several times as long as its ArgMax.
+ * TensorFlow's TopK also gives the lowest of equal ids, but takes several times as long as its ArgMax.
  */
 export const argmaxWithMargin = (
   logits_RV: tf.Tensor2D,
@@ -47,5 +47,5 @@ export const argmaxWithMargin = (
   }
 }
 
-/** Row r of a matrix that was read back, without a copy. */
+/** Row r of a matrix on the host, without a copy. */
 export const row = (values: Float32Array, r: number, V: number): Float32Array => values.subarray(r * V, (r + 1) * V)

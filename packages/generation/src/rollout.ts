@@ -1,29 +1,29 @@
 /** The text that a model wrote after a prompt. */
 
-/** Why a rollout ended: end-of-sequence token, the caller's stop rule, or the length limit. */
+/** The cause of a rollout's end: end-of-sequence token, the caller's stop rule, or the length limit. */
 export type Finish = "eos" | "stop" | "length"
 
-/** A prompt and the tokens that a model generated after it. */
+/** A prompt and the model's continuation. */
 export interface Rollout {
   readonly prompt: Int32Array
-  /** Generated tokens; the end-of-sequence token is among them if it was reached. */
+  /** Generated tokens, including the end-of-sequence token if it was reached. */
   readonly tokens: Int32Array
   readonly finish: Finish
-  /** The most tokens that this rollout could have had: what block structure near the end depends on. */
+  /** The most tokens that this rollout could have had; block structure near the end depends on it. */
   readonly limit: number
 }
 
-/** A caller's stop rule (stop strings): true if generation ends with the last of these generated tokens. */
+/** A caller's stop rule (stop strings): true if generation ends after these generated tokens. */
 export type Stop = (tokens: ReadonlyArray<number>) => boolean
 
-/** When to end, for one sequence. */
+/** The rules that end one sequence. */
 export interface Ending {
   readonly eosId: number | undefined
   readonly stop: Stop | undefined
   readonly limit: number
 }
 
-/** How the sequence ends with its newest token, undefined if it goes on. */
+/** The cause that ends the sequence at its newest token; undefined if it continues. */
 export const finishOf = (tokens: ReadonlyArray<number>, ending: Ending): Finish | undefined => {
   if (tokens.at(-1) === ending.eosId && ending.eosId !== undefined) return "eos"
   if (ending.stop?.(tokens)) return "stop"
@@ -31,7 +31,7 @@ export const finishOf = (tokens: ReadonlyArray<number>, ending: Ending): Finish 
 }
 
 /**
- * The most tokens a prompt can be continued by.
+ * The most tokens that can follow a prompt.
  *
  * @error RangeError for an empty prompt or one that leaves the model no room
  */

@@ -14,7 +14,7 @@ describe("adjusted", () => {
     for (const [v, x] of [0.25, 0.09, 0.04].entries()) expect(p[v]).toBeCloseTo(x / z, 14)
   })
 
-  test("temperature 0 is the argmax as one-hot, of equal logits the lowest id", () => {
+  test("temperature 0 is one-hot at the argmax, for equal logits at the lowest id", () => {
     expect([...adjusted([1, 3, 3, 2], { temperature: 0, topK: 2, topP: 0.1 })]).toEqual([0, 1, 0, 0])
   })
 
@@ -64,7 +64,7 @@ describe("adjusted", () => {
     }
   })
 
-  test("refuses rows without a distribution", () => {
+  test("refuses rows that define no distribution", () => {
     expect(() => adjusted([1, Number.NaN], { temperature: 1 })).toThrow("NaN")
     expect(() => adjusted([Number.NaN, 1], { temperature: 0 })).toThrow("finite")
     expect(() => adjusted([Number.NEGATIVE_INFINITY], { temperature: 1 })).toThrow("finite")

@@ -1,26 +1,27 @@
 /**
- * From logits to the distribution that is sampled from, and from it to a token.
+ * The sampling distribution of logits, and a token drawn from it.
  *
- * Letters: V vocabulary. Probabilities are doubles: the array that a token is drawn from is the very array that enters
- * the acceptance ratio, so both sides round alike.
+ * Letters: V vocabulary. Probabilities are doubles: the array of a draw also enters the acceptance ratio, so both round
+ * alike.
  */
 import { DataError, type Sampling } from "@winnow/core"
 
-/** Id of the largest logit; of equal ones the lowest id. */
+/** Id of the largest logit; the lowest id of several equal ones. */
 export const argmax = (logits_V: ArrayLike<number>): number => {
   let best = 0
   for (let v = 1; v < logits_V.length; v++) if (logits_V[v]! > logits_V[best]!) best = v
   return best
 }
 
-/** Entries of a sample of the values, by which a bound for the largest ones is guessed. */
+/** Size of a sample of the values, which gives a guess at a bound for the largest ones. */
 const SAMPLE = 512
 
 /** The k-th largest value, k from 1 (typed-array sort is numeric and native). */
 const kthLargest = (values: Float64Array, k: number): number => {
   const stride = Math.floor(values.length / SAMPLE)
   if (stride > 1) {
-    // Sorting all of a large vocabulary takes milliseconds: of what exceeds a guess it is enough, if there are k of them.
+    // Sorting a large vocabulary takes milliseconds. It is enough to sort the values above a guess, if there are k of
+    // them.
     const sample = Float64Array.from({ length: SAMPLE }, (_, i) => values[i * stride]!).sort()
     const guess = sample[SAMPLE - Math.ceil((2 * k) / stride) - 8]
     const largest = guess === undefined ? values : values.filter((x) => x >= guess)
@@ -36,9 +37,9 @@ const scale = (p_V: Float64Array): Float64Array => {
   return p_V
 }
 
-/** Sets to 0 all but the most probable tokens that together reach `topP`, then rescales. */
+/** Sets all but the most probable tokens that together reach `topP` to 0, then rescales. */
 const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
-  // Tokens below (1 - topP) / V have less than 1 - topP together: the others reach topP, but for rounding.
+  // Tokens below (1 - topP) / V sum to less than 1 - topP: the others reach topP, up to rounding.
   const bound = (1 - topP) / p_V.length
   const likely = p_V.filter((p) => p >= bound).sort()
   const sorted = likely.reduce((sum, p) => sum + p, 0) >= topP ? likely : p_V.toSorted()
@@ -46,7 +47,7 @@ const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
   let i = sorted.length - 1
   for (; i > 0; i--) if ((mass += sorted[i]!) >= topP) break
   const threshold = sorted[i]!
-  // Of the tokens exactly at the threshold only as many stay as the sum above needed.
+  // Of the tokens exactly at the threshold, only as many stay as the sum above needed.
   let ties = 0
   for (let j = i; j < sorted.length && sorted[j] === threshold; j++) ties++
   for (let v = 0; v < p_V.length; v++) {
@@ -58,11 +59,11 @@ const keepMass = (p_V: Float64Array, topP: number): Float64Array => {
 }
 
 /**
- * The distribution that a token is drawn from: temperature, then top-k, then top-p, rescaled to sum to 1.
+ * The distribution of a sampled token: temperature, then top-k, then top-p, rescaled to sum to 1.
  *
- * Temperature 0 puts all mass on the argmax, whatever top-k and top-p say. A logit of -Infinity has probability 0.
+ * Temperature 0 puts all mass on the argmax, for any top-k and top-p. A logit of -Infinity has probability 0.
  *
- * @error DataError if a logit is NaN or no logit is finite: of a model's weights, as a rule
+ * @error DataError if a logit is NaN or no logit is finite; the model's weights are the usual cause
  * @source order and tie rules of transformers' logits warpers; temperature 0 as the limit
  */
 export const adjusted = (logits_V: ArrayLike<number>, sampling: Sampling): Float64Array => {
@@ -86,7 +87,7 @@ export const adjusted = (logits_V: ArrayLike<number>, sampling: Sampling): Float
   return restricted(p_V, sampling)
 }
 
-/** A distribution cut down to its top-k and then its top-p, in place, rescaled to sum to 1. */
+/** Cuts a distribution to its top-k and then its top-p, in place, rescaled to sum to 1. */
 export const restricted = (p_V: Float64Array, { topK, topP }: Pick<Sampling, "topK" | "topP">): Float64Array => {
   const V = p_V.length
   if (topK !== undefined && topK < V) {
@@ -101,7 +102,7 @@ export const restricted = (p_V: Float64Array, { topK, topP }: Pick<Sampling, "to
  * Draws an id by inverse CDF: the first whose cumulative probability exceeds `u`.
  *
  * @param u uniform in [0, 1)
- * @returns an id with positive probability, also where rounding leaves the total below `u`
+ * @returns an id with positive probability, even where rounding leaves the total below `u`
  */
 export const draw = (p_V: ArrayLike<number>, u: number): number => {
   let cumulative = 0

@@ -18,11 +18,11 @@ test("a text ends with the token that completes a stop string, the first of any"
   expect(endsAt("aaab", "aab")).toBe("aaab")
 })
 
-test("strings of several bytes a character, far into a text", () => {
+test("stop strings of multi-byte characters, far into a text", () => {
   expect(endsAt(`${"é".repeat(100)}→ x`, "é→")).toBe(`${"é".repeat(100)}→`)
 })
 
-test("tokens of several characters that hold the string's border", () => {
+test("tokens that cross the border of the stop string", () => {
   const words = ["ab", "cd", "ef"]
   const stop = stopAtText(["bc"], (ids) => Array.from(ids, (id) => words[id]).join(""))
   expect([stop([0]), stop([0, 2]), stop([0, 1])]).toEqual([false, false, true])

@@ -1,28 +1,28 @@
 /**
- * The tokens after the newest ones, by a model: greedy choices or distributions, natively where decoding is native.
+ * Next tokens by a model: greedy choices or distributions, natively where decoding is native.
  *
- * Letters: B sequences, T new positions, R = B rows that are asked for, V vocabulary.
+ * Letters: B sequences, T new positions, R = B rows, V vocabulary.
  */
 import type { Decoder, Decoding, Sampling } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
 import { adjusted, restricted } from "./sampling.ts"
 
-/** Greedy choices of R rows. */
+/** Greedy choices at R rows. */
 export interface Choices {
-  /** Of equal logits the lowest id. */
+  /** The lowest id of equal logits. */
   readonly argmax: ArrayLike<number>
-  /** Largest logit less second largest; empty unless asked for. */
+  /** Largest logit minus second largest; empty unless requested. */
   readonly margin: ArrayLike<number>
 }
 
-/** Rows of numbers, made when asked for: an array of them is one. */
+/** Rows of numbers that are computed on demand; an array of them qualifies. */
 export interface Rows {
   readonly at: (r: number) => Float64Array | undefined
 }
 
 /**
- * Gives a decoding state its next tokens; the most probable token after each of the last `rows` positions.
+ * Extends a decoding state by tokens and returns the most probable token after each of the last `rows` positions.
  *
  * @param ids_BT B times T ids
  */
@@ -44,8 +44,8 @@ export const choicesAfter = (
 }
 
 /**
- * The same with the distribution that a token is drawn from, of those rows that are asked for: of a block's rows only those
- * up to the first rejection are. Void once the decoding state is used again.
+ * Extends a decoding state by tokens and returns the sampling distribution at a row on demand: a block reads only the
+ * rows up to its first rejection. The rows are void once the decoding state is used again.
  */
 export const distributionsAfter = (
   model: Decoder,
@@ -55,13 +55,13 @@ export const distributionsAfter = (
   rows: number,
   sampling: Sampling,
 ): Rows => {
-  const made: Array<Float64Array | undefined> = []
-  const once = (make: (r: number) => Float64Array): Rows => ({ at: (r) => (made[r] ??= make(r)) })
+  const rowCache: Array<Float64Array | undefined> = []
+  const once = (make: (r: number) => Float64Array): Rows => ({ at: (r) => (rowCache[r] ??= make(r)) })
   if (decoding.quick !== undefined) {
     const logits = decoding.quick.logits(ids_BT, B, rows)
     return once((r) => {
       const p_V = logits.softmax(r, sampling.temperature)
-      // null is what `adjusted` refuses, with the reason
+      // `adjusted` refuses the row of a null and states the reason.
       return p_V === null ? adjusted(logits.row(r), sampling) : restricted(p_V, sampling)
     })
   }

@@ -5,7 +5,7 @@ export const toBfloat16 = (from: Float32Array, into: Uint16Array): void => {
   const bits = new Uint32Array(from.buffer, from.byteOffset, from.length)
   for (let i = 0; i < bits.length; i++) {
     const b = bits[i]!
-    // a NaN whose set bits all lie in the lower half would become infinity
+    // Without this a NaN with bits in the lower half only would become infinity.
     into[i] = (b & 0x7fffffff) > 0x7f800000 ? (b >>> 16) | 0x40 : (b + 0x7fff + ((b >>> 16) & 1)) >>> 16
   }
 }

@@ -10,7 +10,7 @@ test("two seeds, two prompts, by hand", () => {
       [3, -3],
     ]),
   ).toEqual({ errors: { seeds: 0, prompts: Math.sqrt(3), noise: 1 }, cut: false })
-  // Seeds' means 2, -2: 4. Prompts' means 0, 0: 0, below the noise of 1, so their part is cut.
+  // Seeds' means 2, -2: 4. Prompts' means 0, 0: 0. This is below the noise of 1, so their part is cut.
   expect(
     crossedErrors([
       [1, 3],
@@ -33,7 +33,7 @@ test("three seeds, two prompts, by hand", () => {
   expect(cut).toBe(false)
 })
 
-test("one seed has the error of prompts alone; cells that are all the same have none", () => {
+test("one seed has the error of prompts alone; equal cells have no error", () => {
   expect(crossedErrors([[1, 2, 3]])).toEqual({ errors: { seeds: 0, prompts: Math.sqrt(2 / 6), noise: 0 }, cut: false })
   const same = [
     [5, 5, 5],
@@ -42,12 +42,12 @@ test("one seed has the error of prompts alone; cells that are all the same have 
   expect(crossedErrors(same)).toEqual({ errors: { seeds: 0, prompts: 0, noise: 0 }, cut: false })
 })
 
-test("half of the width: squares of seeds' and prompts' halves, never less than prompts alone", () => {
+test("half of the width: the root of seeds' and prompts' squares, never less than prompts alone", () => {
   const [t4, t9] = [studentQuantile(0.975, 4), studentQuantile(0.975, 9)]
   const wide = { seeds: 2, prompts: 1, noise: 0.5 }
   expect(halfWidth(wide, 5, 10)).toBeCloseTo(Math.sqrt((2 * t4) ** 2 + t9 ** 2), 12)
   expect(isFloored(wide, 5, 10)).toBe(false)
-  // Seeds that agree by luck: prompts alone have the root of their own part and the noise.
+  // Seeds that agree by chance: the error of prompts alone is the root of their own part and the noise.
   const lucky = { seeds: 0.1, prompts: 0, noise: 1 }
   expect(halfWidth(lucky, 5, 10)).toBeCloseTo(t9, 12)
   expect(isFloored(lucky, 5, 10)).toBe(true)

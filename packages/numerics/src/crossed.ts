@@ -1,35 +1,36 @@
 /**
  * Intervals of figures that vary with seeds and with prompts, every prompt under every seed.
  *
- * Letters: S seeds, P prompts. z_sp is what the cell of seed s and prompt p adds to a figure, so that the figure's error is
- * near the mean of z. Its two-way analysis of variance gives three variances of that mean, all in closed form:
+ * Letters: S seeds, P prompts. z_sp is the contribution of the cell of seed s and prompt p to a figure, so that the
+ * figure's error is near the mean of z. Its two-way analysis of variance gives three variances of that mean, all in
+ * closed form:
  *
  *   A = sum_s (z_s. - z..)^2 / (S (S - 1))                                  spread of the seeds' means
  *   B = sum_p (z_.p - z..)^2 / (P (P - 1))                                  spread of the prompts' means
- *   C = sum_sp (z_sp - z_s. - z_.p + z..)^2 / (S P (S - 1) (P - 1))         what a prompt does under one seed alone
+ *   C = sum_sp (z_sp - z_s. - z_.p + z..)^2 / (S P (S - 1) (P - 1))         interaction of seeds and prompts
  *
- * A and B each hold C once. It is counted with the seeds, so the prompts' own part is B - C, or 0 where luck makes that
- * negative. Half of the interval is the root of (t_S A^1/2)^2 + (t_P own^1/2)^2, t_S and t_P being Student's t of S - 1 and
- * P - 1 degrees, and never less than t_P (own + C)^1/2, which is the interval of the prompts alone. docs/reports.md has the
- * coverage that was simulated, docs/decisions/008 the reasons.
+ * A and B each contain C. C is counted with the seeds, so the prompts' own part is B - C, or 0 if chance makes that
+ * negative. Half of the interval is the root of (t_S A^1/2)^2 + (t_P own^1/2)^2, with Student's t of S - 1 and P - 1
+ * degrees as t_S and t_P. It is never less than t_P (own + C)^1/2, the half for prompts alone. docs/reports.md has the
+ * simulated coverage, docs/decisions/008 the reasons.
  */
 import { studentQuantile } from "./student-t.ts"
 
-/** A figure with the ends of its interval; NaN ends: none can be made. */
+/** A figure with the ends of its interval; NaN ends: there is no interval. */
 export interface Interval {
   readonly value: number
   readonly low: number
   readonly high: number
 }
 
-/** Standard errors of a figure, the roots of A, of the prompts' own part and of C. With one seed there is the second alone. */
+/** Standard errors of a figure: the roots of A, of the prompts' own part and of C. One seed gives only the second. */
 export interface Errors {
   readonly seeds: number
   readonly prompts: number
   readonly noise: number
 }
 
-/** Errors, and whether the prompts' own part came out below 0 and stands at 0. */
+/** Errors, and a flag if the prompts' own part was below 0 and was set to 0. */
 export interface Crossed {
   readonly errors: Errors
   readonly cut: boolean
@@ -48,7 +49,7 @@ const squares = (x: ArrayLike<number>, centre: number): number => {
   return sum
 }
 
-/** Two variances that are nearer than this share of them are the same, in whatever order their terms were added. */
+/** Relative difference of two equal variances whose terms were added in different orders. */
 const rounding = 1e-12
 
 /**
@@ -74,7 +75,7 @@ export const crossedErrors = (z_SP: ReadonlyArray<ArrayLike<number>>): Crossed =
   return { errors: { seeds: Math.sqrt(A), prompts: Math.sqrt(Math.max(0, own)), noise: Math.sqrt(C) }, cut: own < 0 }
 }
 
-/** Half of an interval: of seeds and prompts together, and of prompts alone, which it is never less than. */
+/** Half of an interval for seeds and prompts together, and for prompts alone, which is its lower bound. */
 const halves = ({ seeds, prompts, noise }: Errors, S: number, P: number, level: number) => {
   const ofPrompts = studentQuantile((1 + level) / 2, P - 1)
   const ofSeeds = S === 1 ? 0 : studentQuantile((1 + level) / 2, S - 1)
@@ -91,7 +92,7 @@ export const halfWidth = (errors: Errors, S: number, P: number, level = 0.95): n
   return Math.max(both, prompts)
 }
 
-/** True if an interval of that level is as wide as prompts alone make it; both give a narrower one, beyond rounding. */
+/** True if prompts alone give the wider interval, beyond rounding. */
 export const isFloored = (errors: Errors, S: number, P: number, level = 0.95): boolean => {
   const { both, prompts } = halves(errors, S, P, level)
   return prompts > both * (1 + rounding)

@@ -58,7 +58,7 @@ describe("for any logits", () => {
         close(jsDivergence(logP, logQ, 0.3), jsDivergence(logQ, logP, 0.7))
         expect(jsDivergence(logP, logQ)).toBeLessThanOrEqual(Math.log(2) + 1e-12)
         expect(entropy(logP)).toBeLessThanOrEqual(Math.log(x.length) + 1e-12)
-        // Pinsker: the acceptance that a KL guarantees.
+        // Pinsker's inequality: the acceptance that a KL guarantees.
         expect(totalVariation(logP, logQ) ** 2).toBeLessThanOrEqual(klDivergence(logP, logQ) / 2 + 1e-12)
       }),
       { numRuns: 300, seed: 1 },
@@ -67,13 +67,13 @@ describe("for any logits", () => {
 })
 
 describe("log-sum-exp and softmax", () => {
-  test("do not overflow, and do not see a constant", () => {
+  test("do not overflow, and ignore a constant", () => {
     close(logSumExp([1000, 1000]), 1000 + Math.log(2))
     close(logSumExp([-1000, -1000]), -1000 + Math.log(2))
     close(softmax([1000, 1001])[0]!, softmax([0, 1])[0]!)
     close(softmax([0, 2], 2)[0]!, softmax([0, 1])[0]!)
   })
-  test("nothing has no mass; a NaN is not lost, wherever it stands", () => {
+  test("an empty row has no mass; a NaN at any place is kept", () => {
     expect(logSumExp([])).toBe(Number.NEGATIVE_INFINITY)
     expect(logSumExp([Number.NEGATIVE_INFINITY])).toBe(Number.NEGATIVE_INFINITY)
     for (const x of [

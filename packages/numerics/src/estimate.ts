@@ -1,35 +1,35 @@
-/** A figure with its interval: the one way that the lab and `evaluate` make intervals. */
+/** A figure with its interval: lab and `evaluate` compute intervals here and nowhere else. */
 import { crossedErrors, type Errors, halfWidth, isFloored } from "./crossed.ts"
 import type { Influence } from "./ratio.ts"
 
-/** A figure with its 95 % interval, over how many seeds, and what the interval is made of. */
+/** A figure with its 95 % interval, the number of seeds, and the parts of the interval. */
 export interface Estimate {
   readonly value: number
-  /** NaN at both ends where none can be made: one prompt, nothing tested, or no spread at all. */
+  /** NaN at both ends where no interval exists: one prompt, nothing tested, or no spread at all. */
   readonly low: number
   readonly high: number
   readonly seeds: number
-  /** Undefined where there is nothing to tell them from: one prompt, or nothing tested. */
+  /** Undefined where nothing gives them: one prompt, or nothing tested. */
   readonly errors: Errors | undefined
-  /** True if the prompts' own part came out below 0 and stands at 0. */
+  /** True if the prompts' own part was below 0 and was set to 0. */
   readonly cut: boolean
-  /** True if the interval is as wide as prompts alone make it, seeds and prompts together being narrower. */
+  /** True if prompts alone give a wider interval than seeds and prompts together, and so set its width. */
   readonly floor: boolean
 }
 
-/** Errors that are this share of a figure are what rounding leaves of none. */
+/** Errors below this share of a figure are the rounding of zero. */
 const rounding = 1e-12
 
 /**
- * A figure's interval for new seeds and prompts; with one seed for new prompts under it.
+ * A figure's interval for new seeds and prompts; with one seed, for new prompts under that seed.
  *
- * NaN at both ends where no interval can be made: one prompt, nothing tested, or the same under every seed and prompt, which
- * shows no spread to make one of.
+ * NaN at both ends where no interval exists: one prompt, nothing tested, or the same value under every seed and prompt,
+ * which shows no spread.
  */
 export const estimateOf = ({ value, z_SP }: Influence): Estimate => {
   const [S, P] = [z_SP.length, z_SP[0]!.length]
   const unknown = { value, low: Number.NaN, high: Number.NaN, seeds: S, cut: false, floor: false }
-  // One prompt says nothing of others, and a figure of no tested token is none.
+  // One prompt gives no information on others, and without a tested token there is no figure.
   if (P < 2 || !Number.isFinite(value)) return { ...unknown, errors: undefined }
   const { errors, cut } = crossedErrors(z_SP)
   if (Math.hypot(errors.seeds, errors.prompts, errors.noise) <= rounding * Math.max(1, Math.abs(value)))

@@ -14,13 +14,13 @@ test("ties count in neither sum, and shorten the pairs of their own list", () =>
   expect(kendallTau([12, 2, 1, 12, 2], [1, 4, 7, 1, 0])).toBeCloseTo(-0.47140452079103173, 12)
 })
 
-test("without an order to compare there is no correlation", () => {
+test("lists without an order have no correlation", () => {
   expect(kendallTau([1, 1, 1], [1, 2, 3])).toBeNaN()
   expect(kendallTau([1], [1])).toBeNaN()
   expect(kendallTau([], [])).toBeNaN()
 })
 
-test("numbers without a place in an order, and lists of other lengths, are refused", () => {
+test("NaN, infinities and lists of different lengths are refused", () => {
   expect(() => kendallTau([1, Number.NaN], [1, 2])).toThrow(/NaN/)
   expect(() => kendallTau([1, 2], [1, Number.POSITIVE_INFINITY])).toThrow(/Infinity/)
   expect(() => kendallTau([1, 2], [1])).toThrow("lists of 2 and 1 numbers")

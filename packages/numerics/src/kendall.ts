@@ -1,12 +1,12 @@
-/** Kendall's rank correlation: how far two lists of numbers put the same items in the same order. n items. */
+/** Kendall's rank correlation: the agreement of two orders of the same items. n items. */
 
 /**
  * Kendall's tau-b, -1 to 1: concordant minus discordant pairs, over the root of the pairs that are not tied in each list.
  *
- * 1: the same order. -1: the reverse. Pairs that are tied in either list count in neither sum. NaN where a list has no two
- * different values, and for fewer than two items: there is no order to compare.
+ * 1: the same order. -1: the reverse. Pairs that are tied in either list count in neither sum. NaN for a list without
+ * two different values, and for fewer than two items.
  *
- * @error RangeError for lists of different lengths, and for NaN and infinities, which have no place in an order
+ * @error RangeError for lists of different lengths, and for NaN and infinities, which have no rank
  * @source Kendall, "The treatment of ties in ranking problems", Biometrika 1945
  */
 export const kendallTau = (a_n: ArrayLike<number>, b_n: ArrayLike<number>): number => {

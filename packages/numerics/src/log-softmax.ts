@@ -4,19 +4,19 @@
  * Letters: V vocabulary. A row is any array of numbers; results are Float64Array.
  */
 
-/** One row of numbers, as it comes. */
+/** One row of numbers. */
 export type Row = ArrayLike<number>
 
 /**
  * log sum_v exp(x_v), without overflow.
  *
- * Entries of -Infinity count as zero probability; a row of nothing else, or an empty row, gives -Infinity. NaN and
- * +Infinity pass through, so that a broken row is seen.
+ * Entries of -Infinity count as zero probability; a row of only such entries, or an empty row, gives -Infinity. NaN and
+ * +Infinity pass through, so that a broken row stays visible.
  */
 export const logSumExp = (x_V: Row): number => {
   let max = Number.NEGATIVE_INFINITY
   for (let v = 0; v < x_V.length; v++) {
-    // Math.max would do, but a NaN must not be lost in a comparison.
+    // Comparisons would lose a NaN.
     if (Number.isNaN(x_V[v]!)) return Number.NaN
     if (x_V[v]! > max) max = x_V[v]!
   }

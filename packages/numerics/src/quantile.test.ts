@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import fc from "fast-check"
 import { NotFinite, quantile } from "./quantile.ts"
 
-/** By sorting, as the definition reads. */
+/** The quantile by sorting, as its definition reads. */
 const naive = (values: ArrayLike<number>, q: number) => {
   const sorted = Array.from(values).sort((a, b) => a - b)
   const place = q * (sorted.length - 1)
@@ -29,7 +29,7 @@ test("equals the quantile by sorting", () => {
   )
 })
 
-test("torch.quantile's figures", () => {
+test("equals torch.quantile", () => {
   // torch.quantile(torch.tensor([3., 1., 4., 1., 5.]), q)
   const xs = Float32Array.of(3, 1, 4, 1, 5)
   expect([0, 0.25, 0.5, 0.6, 0.75, 1].map((q) => quantile(xs, q))).toEqual(
@@ -37,7 +37,7 @@ test("torch.quantile's figures", () => {
   )
 })
 
-test("a place that is a rank but for rounding counts as that rank", () => {
+test("a place within rounding of a rank counts as that rank", () => {
   const xs = Float64Array.from({ length: 11 }, (_, i) => i)
   expect(1 - 0.9).not.toBe(0.1)
   expect(quantile(xs, 1 - 0.9)).toBe(1)

@@ -1,15 +1,15 @@
 /** Quantiles by selection: the interpolation of PyTorch and NumPy, without sorting the whole array. */
 
-/** A value that was to be ranked or averaged is NaN or infinite. */
+/** A value to be ranked or averaged is NaN or infinite. */
 export class NotFinite extends RangeError {
   override readonly name = "NotFinite"
   constructor(
     readonly what: string,
     readonly index: number,
-    readonly found: number,
+    readonly value: number,
   ) {
     super(
-      `${what}[${index}] is ${found}, expected a finite number. A token with such a value can be neither kept nor ` +
+      `${what}[${index}] is ${value}, expected a finite number. A token with such a value can be neither kept nor ` +
         "dropped by rank: find where the loss overflows (learning rate, corrupt weights, empty rows) before filtering.",
     )
   }
@@ -21,7 +21,7 @@ export const requireFinite = (what: string, values: ArrayLike<number>): void => 
 }
 
 /**
- * Moves the value of rank `rank` (from 0) to its place, smaller ones before it, larger ones after it, and returns it.
+ * Moves the value of rank `rank` (from 0) to its place, smaller values before it, larger ones after it, and returns it.
  * Hoare's selection: linear on average, also with many ties; reorders its argument.
  */
 const select = (values: Float64Array, rank: number): number => {
@@ -35,9 +35,9 @@ const select = (values: Float64Array, rank: number): number => {
       while (values[i]! < pivot) i++
       while (values[j]! > pivot) j--
       if (i <= j) {
-        const held = values[i]!
+        const value = values[i]!
         values[i++] = values[j]!
-        values[j--] = held
+        values[j--] = value
       }
     }
     if (rank <= j) high = j

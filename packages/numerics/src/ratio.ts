@@ -1,14 +1,14 @@
 /**
- * Figures as cells of seeds and prompts: the value, and what each cell adds to it.
+ * Figures from cells of seeds and prompts: the value, and the influence of each cell.
  *
  * Letters: S seeds, P prompts.
  */
 import { median } from "./summary.ts"
 
-/** The counts of a prompt under one seed: above and below the line, such as accepted and tested tokens. */
+/** The counts of a prompt under one seed: numerator and denominator, such as accepted and tested tokens. */
 export type Cell = readonly [numerator: number, denominator: number]
 
-/** A figure's value, and for each cell how far it moves it: the mean of all z is 0, or near it. */
+/** A figure's value, and the influence of each cell on it: the mean of all z is about 0. */
 export interface Influence {
   readonly value: number
   readonly z_SP: ReadonlyArray<Float64Array>
@@ -38,7 +38,7 @@ export const ratioInfluence = (cells_SP: ReadonlyArray<ReadonlyArray<Cell>>): In
   return { value, z_SP }
 }
 
-/** Cells of which each has the prompt's own ratio: their pooled ratio is the mean of the prompts' ratios. */
+/** Cells with each prompt's own ratio: their pooled ratio is the mean of the prompts' ratios. */
 export const ownRatios = (cells_P: ReadonlyArray<Cell>): ReadonlyArray<Cell> =>
   cells_P.map(([numerator, denominator]): Cell => (denominator > 0 ? [numerator / denominator, 1] : [0, 0]))
 
@@ -46,8 +46,8 @@ export const ownRatios = (cells_P: ReadonlyArray<Cell>): ReadonlyArray<Cell> =>
 const z975 = 1.959963984540054
 
 /**
- * Standard error of a median, from how far apart two order statistics lie that hold it about 95 times in 100; of 2 values,
- * half of their distance. It has no density to guess at and no draws.
+ * Standard error of a median, from the distance of two order statistics that enclose it about 95 times in 100; for 2
+ * values half of their distance. It needs neither an estimate of density nor random draws.
  *
  * @source McKean and Schrader 1984, A comparison of methods for studentizing the sample median
  */
@@ -59,11 +59,12 @@ export const medianError = (values: ReadonlyArray<number>): number => {
 }
 
 /**
- * The median over rounds of each round's median over prompts, its mean over seeds: speed-ups, of which a few are far out.
+ * The median over rounds of each round's median over prompts, averaged over seeds: for speed-ups, which have outliers.
  *
- * A prompt counts by its median over rounds: it pulls the seed's median up or down, by as much as gives `medianError`.
+ * A prompt counts by its median over rounds: it moves the seed's median up or down by the step that gives
+ * `medianError`.
  *
- * @param ratios_SRP for each seed, by round and prompt
+ * @param ratios_SRP [seed][round][prompt]
  */
 export const medianInfluence = (ratios_SRP: ReadonlyArray<ReadonlyArray<ReadonlyArray<number>>>): Influence => {
   const values_S = ratios_SRP.map((ratios_RP) => median(ratios_RP.map((ratios_P) => median(ratios_P))))
@@ -75,7 +76,7 @@ export const medianInfluence = (ratios_SRP: ReadonlyArray<ReadonlyArray<Readonly
     const sides_P = own_P.map((x) => Math.sign(x - middle))
     const centre = sides_P.reduce((a, b) => a + b, 0) / P
     const around = sides_P.reduce((sum, side) => sum + (side - centre) ** 2, 0)
-    // So scaled that the spread over prompts of one seed is that of its median.
+    // The scale makes the spread over prompts of one seed equal to the error of its median.
     const scale = around === 0 ? 0 : medianError(own_P) * Math.sqrt((P * (P - 1)) / around)
     return Float64Array.from(sides_P, (side) => values_S[s]! - value + scale * (side - centre))
   })

@@ -41,7 +41,7 @@ test("normals: mean, variance, and an odd count", () => {
   expect(Math.abs(variance(Float64Array.from({ length: 20_000 }, one.normal)) - 1)).toBeLessThan(0.04)
 })
 
-test("permutation: every order of three equally often", () => {
+test("permutation: each order of three occurs equally often", () => {
   const counts = new Map<string, number>()
   for (let seed = 0; seed < 6000; seed++) {
     const order = permutation(3, seeded(seed)).join("")

@@ -1,14 +1,14 @@
 /**
- * The seeded generator that every random choice in Winnow draws from.
+ * The seeded generator of every random choice in Winnow.
  *
- * A generator is made from a seed and a path of names: `seeded(7, "arm", "adaspec", step)`. Two paths give
- * independent streams, so nothing that is drawn in one place shifts what is drawn in another, and a run that
- * resumes at step t makes the generator of step t anew instead of storing its state.
+ * A seed and a path of names define a generator: `seeded(7, "arm", "adaspec", step)`. Two paths give independent
+ * streams, so draws in one place never shift draws in another. A run that resumes at step t makes the generator of step
+ * t again instead of storing its state.
  */
 import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus"
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator"
 
-/** A stream of random numbers; mutable, not shared between places that must not shift one another. */
+/** A stream of random numbers. It is mutable: places whose draws must not shift one another use separate streams. */
 export interface Rng {
   /** Uniform in [0, 1), 53 bits. */
   readonly uniform: () => number
@@ -21,8 +21,8 @@ export interface Rng {
 /**
  * 32 bits of a text: FNV-1a of its UTF-16 code units, then Murmur3's finaliser. Not a content hash.
  *
- * The finaliser matters: FNV moves little when the last character changes, and the generator's first draws are nearly its
- * state, so without it step t and step t + 1 would begin with correlated draws (measured: 0.34).
+ * The finaliser matters: FNV changes little with the last character, and the generator's first draws are nearly its
+ * state. Without it steps t and t + 1 would begin with correlated draws (measured: 0.34).
  */
 const hash = (text: string, basis: number): number => {
   let h = basis
@@ -32,7 +32,7 @@ const hash = (text: string, basis: number): number => {
   return h ^ (h >>> 16)
 }
 
-/** Four start values for the four words of state, so that 32 bits of one hash do not limit the number of streams. */
+/** Four start values for the four words of state, so that the number of streams is not limited by a 32-bit hash. */
 const bases = [0x811c9dc5, 0x9e3779b9, 0x7f4a7c15, 0x2545f491]
 
 const wrap = (generator: RandomGenerator): Rng => {
@@ -52,7 +52,7 @@ const wrap = (generator: RandomGenerator): Rng => {
  * A generator for one place in the program.
  *
  * @param seed any safe integer
- * @param path names and counters that tell this place from all others
+ * @param path names and counters that identify this place
  */
 export const seeded = (seed: number, ...path: ReadonlyArray<string | number>): Rng => {
   const text = JSON.stringify([seed, ...path])
@@ -64,9 +64,9 @@ export const permutation = (n: number, rng: Rng): Int32Array => {
   const order = Int32Array.from({ length: n }, (_, i) => i)
   for (let i = n - 1; i > 0; i--) {
     const j = rng.below(i + 1)
-    const held = order[i]!
+    const entry = order[i]!
     order[i] = order[j]!
-    order[j] = held
+    order[j] = entry
   }
   return order
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { studentCdf, studentQuantile } from "./student-t.ts"
 
-test("quantiles are those of the tables", () => {
+test("quantiles agree with the tables", () => {
   // Abramowitz and Stegun, table 26.10
   for (const [nu, t] of [
     [1, 12.706],

@@ -1,5 +1,5 @@
 /**
- * Student's t: how far a figure may lie from the truth when its standard error itself is known from few values.
+ * Student's t: the distance of a figure from the truth if few values give its standard error.
  *
  * Letters: nu degrees of freedom, a natural number; u a probability, 0 to 1.
  */
@@ -22,7 +22,7 @@ export const studentCdf = (t: number, nu: number): number => {
   return odd ? 0.5 + (angle + sin * sum) / Math.PI : 0.5 + (sin * sum) / 2
 }
 
-/** The x > 0 where a rising function reaches u, to 1e-14 of x. */
+/** The x > 0 at which a rising function reaches u, to 1e-14 of x. */
 const reaches = (rising: (x: number) => number, u: number): number => {
   let [low, high] = [0, 1]
   while (rising(high) < u) [low, high] = [high, 2 * high]
@@ -34,13 +34,13 @@ const reaches = (rising: (x: number) => number, u: number): number => {
   return (low + high) / 2
 }
 
-const known = new Map<string, number>()
+const quantiles = new Map<string, number>()
 
-/** The t that T is below with probability u; u at least one half. */
+/** The t such that T < t with probability u; u at least one half. */
 export const studentQuantile = (u: number, nu: number): number => {
   if (u === 0.5) return 0
   const name = `${u} ${nu}`
-  const t = known.get(name) ?? reaches((x) => studentCdf(x, nu), u)
-  known.set(name, t)
+  const t = quantiles.get(name) ?? reaches((x) => studentCdf(x, nu), u)
+  quantiles.set(name, t)
   return t
 }

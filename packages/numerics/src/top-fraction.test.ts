@@ -8,7 +8,7 @@ const ratio = fc.double({ min: 0.001, max: 1, noNaN: true })
 const order = fc.constantFrom("top" as const, "bottom" as const)
 
 describe("for any values", () => {
-  test("keeps what is on the kept side of the quantile, ties included, and never nothing", () => {
+  test("keeps the values on the kept side of the quantile, ties included, and at least one", () => {
     fc.assert(
       fc.property(losses, ratio, order, (xs, k, end) => {
         const kept_N = topFraction(xs, k, end)
@@ -36,7 +36,7 @@ describe("for any values", () => {
 
   test("bottom of x is top of -x", () => {
     fc.assert(
-      // k in quarters: 1 - k is then exact, and both thresholds are computed at the mirrored place.
+      // k in quarters makes 1 - k exact, so both thresholds lie at mirrored places.
       fc.property(losses, fc.constantFrom(0.25, 0.5, 0.75, 1), (xs, k) => {
         expect(topFraction(xs, k, "bottom")).toEqual(
           topFraction(

@@ -1,4 +1,4 @@
-/** Exact enumeration of one block: every draft, every decision, every correction, summed to 1e-12. */
+/** Exact enumeration of one block: all drafts, decisions and corrections, summed to 1e-12. */
 
 import { describe, expect, test } from "bun:test"
 import type { Sampling } from "@winnow/core"
@@ -10,13 +10,13 @@ import { type Chance, verify } from "../block.ts"
 type Prefix = ReadonlyArray<number>
 type Distribution = (prefix: Prefix) => Float64Array
 
-/** A distribution for every prefix, made from seed and prefix; some entries 0, only ids of `support`. */
+/** A distribution for each prefix, from seed and prefix; some entries are 0, only ids of `support` are not. */
 const randomTable = (seed: number, V: number, zeros: number, support = (_v: number) => true): Distribution => {
   const memo = new Map<string, Float64Array>()
   return (prefix) => {
     const key = prefix.join()
-    const known = memo.get(key)
-    if (known) return known
+    const earlier = memo.get(key)
+    if (earlier) return earlier
     const rng = seeded(seed, "row", key)
     const weight = Float64Array.from({ length: V }, (_, v) =>
       support(v) && rng.uniform() >= zeros ? rng.uniform() ** 2 + 1e-3 : 0,
@@ -51,7 +51,7 @@ const sequences = (V: number, length: number): Array<Array<number>> =>
 const probability = (p: Distribution, tokens: Prefix, from = 0) =>
   tokens.slice(from).reduce((product, token, i) => product * p(tokens.slice(0, from + i))[token]!, 1)
 
-/** Largest |P(emitted) - P(target)| over all sequences of gamma + 1 tokens; short blocks go on by the target. */
+/** Largest |P(emitted) - P(target)| over all sequences of gamma + 1 tokens; the target completes short blocks. */
 const worstError = (setting: Setting, V: number): number => {
   const outcomes = everyOutcome((chance) => block(setting, chance))
   const byTokens = new Map<string, number>()

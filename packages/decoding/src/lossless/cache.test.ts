@@ -1,4 +1,4 @@
-/** Roll-back: caches hold exactly the accepted text, natively and by plain ops, whatever became of a block. */
+/** Roll-back: caches hold exactly the accepted text after any block, in native and in plain decoding. */
 
 import { describe, expect, test } from "bun:test"
 import type { Decoder } from "@winnow/core"
@@ -11,7 +11,7 @@ import { type Chance, residual } from "../block.ts"
 import { modelProposer } from "../model-proposer.ts"
 import { SpeculativeSession } from "../speculative.ts"
 
-/** The next token's logits, by the model on all ids at once, without a cache. */
+/** The next token's logits, by the model on all ids at once without a cache. */
 const afresh = <T>(model: Decoder, ids: ReadonlyArray<number>, of: (logits_1V: tf.Tensor2D) => T): T => {
   let result: T | undefined
   tf.tidy(() => {
@@ -25,7 +25,7 @@ for (const [name, instance] of architectures)
     describe(`${name}, ${path}`, () => {
       const architecture = Effect.runSync(instance)
 
-      test("each distribution that is drawn from is the one without a cache: after accept-all, reject-first, reject-last", () =>
+      test("each sampled distribution equals the one without a cache, after accept-all, reject-first, reject-last", () =>
         on(() => {
           const [target, draft, draftLength] = [randomModel(architecture), shake(randomModel(architecture), 0.05, 4), 3]
           const sampling = { temperature: 1 }
@@ -64,12 +64,12 @@ for (const [name, instance] of architectures)
           for (const _ of accepted) session.step()
           session.dispose()
           expect(session.counts).toMatchObject({ blocks: 10, accepted: 17, emitted: 27 })
-          expect(worst).toBeLessThan(1e-5) // of single precision's sums in another order
+          expect(worst).toBeLessThan(1e-5) // single precision adds in another order
           for (const model of [target, draft]) model.dispose()
         }))
 
       test(
-        "greedy text is that of recomputing every token without a cache: alone in padded batches, and at any gamma",
+        "greedy text equals the text without a cache: for the target alone in padded batches, and at any gamma",
         () =>
           on(() => {
             const before = tf.memory().numTensors
@@ -99,11 +99,11 @@ for (const [name, instance] of architectures)
                 }
                 session.dispose()
                 expect(session.rollout).toEqual({ prompt, tokens, finish, limit: 16 })
-                // No near tie here: identity is owed on either path.
+                // There is no near tie here, so both paths must give identical text.
                 expect(Math.min(...session.margins)).toBeGreaterThan(1e-4)
               }
             }
-            expect(Math.min(...Object.values(events))).toBeGreaterThan(0) // each occurred, and decoding went on
+            expect(Math.min(...Object.values(events))).toBeGreaterThan(0) // each event occurred, and decoding continued
             for (const model of [target, draft]) model.dispose()
             expect(tf.memory().numTensors).toBe(before)
           }),

@@ -1,6 +1,6 @@
 /**
- * Negative controls: four flaws of public implementations, each put into the session that serves. Each must make the
- * exact enumeration fail, and the test on sampled 4-grams, by tests of their own; without a flaw both pass.
+ * Negative controls: four flaws of public implementations, each put into the production session. With each flaw the
+ * exact enumeration and the test on sampled 4-grams must both fail; without a flaw both pass.
  */
 import { describe, expect, test } from "bun:test"
 import {

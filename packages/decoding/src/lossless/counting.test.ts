@@ -1,4 +1,4 @@
-/** Counts: identities of every block, and counts of one teacher-forced pass against those of real runs. */
+/** Counts: identities within each block, and counts of one teacher-forced pass compared with runs. */
 
 import { describe, expect, test } from "bun:test"
 import type { Sampling } from "@winnow/core"
@@ -14,7 +14,7 @@ import { speculate } from "../speculate.ts"
 import { type SpeculativeCounts, SpeculativeSession } from "../speculative.ts"
 
 const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0)
-/** Counts of each prompt's run, by tables without tensors. */
+/** Counts of each prompt's run, from tables without tensors. */
 const decodedCounts = (decoded: Omit<Decoded, "prompt">, prompts: ReadonlyArray<Int32Array>) =>
   prompts.map((prompt, index): SpeculativeCounts => {
     const options = { ...decoded.options, index }
@@ -23,7 +23,7 @@ const decodedCounts = (decoded: Omit<Decoded, "prompt">, prompts: ReadonlyArray<
 
 describe("identities", () => {
   for (const temperature of [0, 1])
-    test(`of every block at temperature ${temperature}: accepted + 1 tokens, until the text's end cuts one`, () => {
+    test(`each block at temperature ${temperature} emits accepted + 1 tokens, unless the text ends in it`, () => {
       const { target, draft, dispose } = tablePair(7, 9, 0.7, 0, true)
       let [blocks, cut] = [0, 0]
       for (const draftLength of [0, 1, 3, 8])
@@ -64,7 +64,7 @@ describe("identities", () => {
     })
 })
 
-test("greedy: one pass of the draft gives the very counts of the runs, prompt by prompt, for every gamma", async () => {
+test("greedy: one pass of the draft gives exactly the counts of the runs, prompt by prompt, for every gamma", async () => {
   const { target, draft, dispose } = tablePair(6, 11, 0.8, 0, true)
   const prompts = randomPrompts(200, 6, 8, 3)
   const stop = (tokens: ReadonlyArray<number>) => tokens.length > 7 && tokens.at(-1)! < 2
@@ -86,7 +86,7 @@ test("greedy: one pass of the draft gives the very counts of the runs, prompt by
 }, 30_000)
 
 for (const [name, instance] of architectures)
-  test(`greedy, ${name}: the same of a transformer, whose products round`, async () => {
+  test(`greedy, ${name}: the same for a transformer, whose products round`, async () => {
     const model = () => randomModel(Effect.runSync(instance))
     const [target, draft] = [model(), shake(model(), 0.05, 4)]
     const prompts = randomPrompts(6, VOCABULARY, 14, 6)
@@ -104,14 +104,14 @@ for (const [name, instance] of architectures)
     for (const m of [target, draft]) m.dispose()
   }, 30_000)
 
-describe("sampled: counts of one pass and of runs have one expectation", () => {
+describe("sampled: counts of a pass and of runs have the same expectation", () => {
   const PROMPTS = 6000
-  /** Where there is no difference, one in 15 000 is larger than so many standard errors: of the 69 below, one set in 200 has one. */
+  /** Standard errors. Without a true difference 1 in 15 000 comparisons exceeds them: 1 in 200 sets of the 69 below. */
   const Z = 4
   type Ratio = (counts: BlockCounts) => readonly [numerator: number, denominator: number]
   /**
-   * The difference of two ratios of sums over prompts, and its standard error: both are of the same prompts, which are
-   * independent of each other, so the error is that of the prompts' differences, by the linear approximation.
+   * The difference of two ratios of sums over prompts, and its standard error. Both ratios come from the same
+   * independent prompts, so the error is that of the prompts' differences, by linear approximation.
    */
   const differenceOf = (a: ReadonlyArray<BlockCounts>, b: ReadonlyArray<BlockCounts>, of: Ratio) => {
     const [x, y] = [a, b].map((counts) => {
@@ -139,7 +139,7 @@ describe("sampled: counts of one pass and of runs have one expectation", () => {
     { temperature: 1.3, topP: 0.9 },
   ]
   for (const sampling of samplings)
-    test(`${JSON.stringify(sampling)}: acceptance, tau and acceptance by place within ${Z} standard errors, for every gamma`, async () => {
+    test(`${JSON.stringify(sampling)}: acceptance, tau and acceptance by place agree within ${Z} standard errors, for every gamma`, async () => {
       const { target, draft, dispose } = tablePair(6, 41, 0.8, 0, true)
       const prompts = randomPrompts(PROMPTS, 6, 5, 2)
       const { rollouts } = await generate(target, prompts, { ...sampling, maxNew: 20, eosId: 3, seed: 1 })
@@ -151,7 +151,7 @@ describe("sampled: counts of one pass and of runs have one expectation", () => {
         for (const [name, of] of Object.entries(measures(draftLength))) {
           const { value, difference, error } = differenceOf(decoded, estimated, of)
           expect([name, draftLength, difference < Z * error]).toEqual([name, draftLength, true])
-          // The interval is narrow enough to tell: acceptance within 2 points, tau within 5 %.
+          // The interval is narrow enough to be of use: acceptance within 2 points, tau within 5 %.
           if (name === "acceptance") expect(Z * error).toBeLessThan(0.02)
           if (name === "tau") expect(Z * error).toBeLessThan(0.05 * value)
         }
@@ -159,7 +159,7 @@ describe("sampled: counts of one pass and of runs have one expectation", () => {
       dispose()
     }, 30_000)
 
-  test("measured alpha of first tokens is the teacher-forced sum min(p, q) there", async () => {
+  test("measured alpha of first tokens is their teacher-forced sum min(p, q)", async () => {
     const { target, draft, dispose } = tablePair(6, 43, 0.8, 0, true)
     const sampling = { temperature: 0.9 }
     const prompts = randomPrompts(6000, 6, 5, 4)
@@ -171,7 +171,7 @@ describe("sampled: counts of one pass and of runs have one expectation", () => {
       return { prompt, tokens: Int32Array.of(0), finish: "length", limit: 1 }
     })
     const overlap = sampledEvidence(target, draft, rollouts, sampling).overlap!.map((o_T) => o_T[0]!)
-    // Given its prompt, each test is a coin with the overlap as its chance.
+    // For a fixed prompt each test is a coin whose chance is the overlap.
     const error = Math.sqrt(sum(overlap.map((o) => o * (1 - o)))) / prompts.length
     const difference = sum(decoded.map(({ accepted }, i) => accepted - overlap[i]!)) / prompts.length
     expect(Math.abs(difference)).toBeLessThan(Z * error)

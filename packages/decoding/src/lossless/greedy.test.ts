@@ -39,6 +39,6 @@ for (const quick of [false, true])
       dispose()
     }
     expect(Math.min(...Object.values(ends))).toBeGreaterThan(100)
-    expect(cuts).toBeGreaterThan(100) // blocks were cut inside, or ended by an accepted end token
+    expect(cuts).toBeGreaterThan(100) // blocks that were cut, or that an accepted end token ended
     expect(tf.memory().numTensors).toBe(before)
   }, 30_000)

@@ -1,4 +1,4 @@
-/** Where the outcome is known without a sum: a draft that is the target, one that shares no token with it, and none. */
+/** Limits with a known outcome: a draft equal to the target, a draft without a common token, and no draft. */
 
 import { describe, expect, test } from "bun:test"
 import { generate } from "@winnow/generation"
@@ -12,7 +12,9 @@ import { speculate } from "../speculate.ts"
 describe("draft = target: alpha 1, and tau gamma + 1 on full blocks", () => {
   const models = {
     table: () => tablePair(7, 4, 0).target,
-    ...Object.fromEntries(architectures.map(([name, made]) => [name, () => randomModel(Effect.runSync(made))])),
+    ...Object.fromEntries(
+      architectures.map(([name, architecture]) => [name, () => randomModel(Effect.runSync(architecture))]),
+    ),
   }
   for (const [name, make] of Object.entries(models))
     for (const temperature of [0, 1])
@@ -27,7 +29,7 @@ describe("draft = target: alpha 1, and tau gamma + 1 on full blocks", () => {
             { sampling: { temperature }, draftLength, dataset: "random" },
             "decoded",
           )
-          // Sampled on the plain path, q and p come from products of other shapes: a ratio of 1 - 1e-6 is rejected once in 1e6.
+          // On the plain path q and p come from products of other shapes: a ratio of 1 - 1e-6 is rejected once in 1e6.
           expect(record.acceptance).toEqual({ pooled: 1, perPrompt: 1 })
           expect(record.blockEfficiency).toEqual({ pooled: draftLength + 1, perPrompt: draftLength + 1 })
           expect(record.byPosition.map(({ tested, acceptance }) => [tested, acceptance])).toEqual(
@@ -45,7 +47,8 @@ test("disjoint supports: alpha 0, a block a token, and the text is still the tar
   for (const temperature of [0, 1]) {
     const done = await speculate(target, modelProposer(draft), prompts, { draftLength: 3, maxNew: 9, temperature })
     for (const { counts, rollout } of done) {
-      expect(counts).toMatchObject({ accepted: 0, rejected: 8, blocks: 9, emitted: 9 }) // the last has no room to propose
+      // the last block has no room to propose
+      expect(counts).toMatchObject({ accepted: 0, rejected: 8, blocks: 9, emitted: 9 })
       expect(rollout.tokens.every((token) => token < 4)).toBe(true)
     }
   }

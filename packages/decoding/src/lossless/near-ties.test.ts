@@ -1,6 +1,6 @@
 /**
- * Choices that hang on the last bits. Native decoding gives the same numbers however tokens are grouped, so identity holds
- * bit by bit; plain ops may round a choice apart, and then the difference is given with its margin.
+ * Choices that depend on the last bits. Native decoding gives the same numbers for any grouping of tokens, so texts are
+ * identical bit by bit. Plain ops may round a choice the other way; then the difference is reported with its margin.
  */
 
 import { describe, expect, test } from "bun:test"
@@ -31,7 +31,9 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
   llama: llama({ ...shape, num_key_value_heads: 1 }).instance,
 }
 
-/** Every token has a twin in the vocabulary whose logit differs in the last bits: choices hang on the order of sums. */
+/**
+ * Gives every token a twin in the vocabulary whose logit differs in the last bits: choices depend on the order of sums.
+ */
 const withTwins = (model: Decoder): Decoder => {
   for (const [name, value] of model.parameters)
     tf.tidy(() => value.assign(tf.add(value, tf.tensor(normals(value.size, 0.1, seeded(3, name)), value.shape))))
@@ -43,7 +45,7 @@ const withTwins = (model: Decoder): Decoder => {
   return model
 }
 
-/** A target with near ties everywhere, and a draft that chooses otherwise in part. */
+/** A target with near ties everywhere, and a draft that sometimes chooses the other token. */
 const nearTies = (architecture: Architecture) => {
   const [target, draft] = [withTwins(initialise(architecture, 1)), withTwins(initialise(architecture, 1))]
   tf.tidy(() => {
@@ -55,7 +57,7 @@ const nearTies = (architecture: Architecture) => {
 
 describe.skipIf(native() === undefined)("native decoding", () => {
   for (const [name, instance] of Object.entries(architectures))
-    test(`${name}: the text is the same in every batch, at every draft length; margins too; nothing is left over`, async () => {
+    test(`${name}: text and margins are the same in every batch and at every draft length; no tensor is left`, async () => {
       const [before, inUse] = [tf.memory().numTensors, nativeDecodingInUse()]
       const [target, draft] = nearTies(Effect.runSync(instance))
       const prompts = randomPrompts(12, V, 20, 6)
@@ -77,10 +79,10 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       expect(Math.min(accepted, rejected)).toBeGreaterThan(20)
       const margins = alone.flatMap(({ margins }) => margins)
       expect(margins.filter((margin) => margin < 1e-5).length / margins.length).toBeGreaterThan(0.9)
-      // draws too: distributions have the same bits
+      // Draws agree too, as distributions have the same bits.
       const sampled = { ...options, temperature: 0.8, topP: 0.9, seed: 3 }
-      const drawn = await generate(target, prompts, { ...sampled, batchSize: 12 })
-      expect((await generate(target, prompts, { ...sampled, batchSize: 5 })).rollouts).toEqual(drawn.rollouts)
+      const draws = await generate(target, prompts, { ...sampled, batchSize: 12 })
+      expect((await generate(target, prompts, { ...sampled, batchSize: 5 })).rollouts).toEqual(draws.rollouts)
       for (const model of [target, draft]) model.dispose()
       expect(tf.memory().numTensors).toBe(before)
       expect(nativeDecodingInUse()).toEqual(inUse)
@@ -90,7 +92,7 @@ describe.skipIf(native() === undefined)("native decoding", () => {
 describe("decoding by plain ops", () => {
   for (const [name, instance] of Object.entries(architectures))
     test(
-      `${name}: a text differs where the choice is within rounding, and the margin there says so`,
+      `${name}: a text differs only where the margin is within rounding`,
       () =>
         withoutNative(() => {
           const before = tf.memory().numTensors

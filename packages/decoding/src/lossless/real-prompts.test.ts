@@ -1,6 +1,6 @@
 /**
  * Greedy identity on 500 problems of GSM8K, with end token, stop string and length limit inside blocks, for two small
- * transformers whose draft is accepted often but not always. Needs WINNOW_DATA.
+ * transformers; the target accepts the draft often but not always. Needs WINNOW_DATA.
  */
 import { describe, expect, test } from "bun:test"
 import { atOnce } from "@winnow/files"
@@ -26,11 +26,11 @@ import type { Speculated } from "../speculate.ts"
 import { passOptions, teacherForced } from "../teacher-forced.ts"
 
 const PROMPTS = 500
-/** Of them with look-up. */
+/** Of these, prompts that are also decoded with look-up. */
 const LOOKED_UP = 300
-/** Of them by plain ops, which take some fifty times as long. */
+/** Of these, prompts that are also decoded by plain ops, which take about fifty times as long. */
 const PLAIN_PROMPTS = 50
-/** Rounding of single precision in logits of this size, a hundred times over. */
+/** A hundred times the rounding of single precision in logits of this size. */
 const NEAR_TIE = 1e-3
 
 const skipped = missing === undefined ? "" : ` (skipped: ${missing})`
@@ -57,7 +57,7 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
           expect(Math.min(...Object.values(endedInside))).toBeGreaterThan(50)
         }
         for (const [i, estimated] of estimatedCounts(evidence, gamma).entries()) {
-          // The pass is of other shapes than decoding: a near tie of the draft may fall the other way, nothing else may.
+          // The pass has other shapes than decoding: only a near tie of the draft may differ.
           if (nearest[i]! > NEAR_TIE) expect(counts[i]).toMatchObject({ ...estimated })
         }
       }
@@ -69,7 +69,7 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
   )
 
   test.skipIf(native() === undefined)(
-    "with look-up in the place of the draft: the same, and counts to the last one as a replay has them",
+    "with look-up instead of a draft: the same, and counts equal a replay's exactly",
     async () => {
       const before = tf.memory().numTensors
       const whole = await identitySetting(PROMPTS)
@@ -85,7 +85,7 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
         expect(done.map(({ rollout }) => rollout)).toEqual([...rollouts])
         for (const [i, estimated] of estimatedCounts(evidence, gamma).entries())
           expect(counts[i]).toMatchObject({ ...estimated })
-        // Random weights seldom repeat themselves: nearly all that is proposed is refused, and roll-back is at work.
+        // Random weights seldom repeat themselves: nearly all proposals are rejected, which tests roll-back.
         if (gamma > 0) expect(Math.min(row.accepted, row.rejected / 50)).toBeGreaterThan(4)
       }
       setting.dispose()
@@ -94,7 +94,7 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
     60_000,
   )
 
-  test("by plain ops, a few of the prompts: a text differs at near ties only, with its margin", async () => {
+  test("by plain ops, on a few prompts: a text differs at near ties only, and its margin is reported", async () => {
     const setting = await identitySetting(PROMPTS)
     const { target, prompts, eosId, stop } = setting
     withoutNative(() => {
@@ -113,7 +113,7 @@ describe.skipIf(missing !== undefined)(`greedy identity on real prompts${skipped
   }, 60_000)
 })
 
-/** Of each rollout, how near its model came to a tie. */
+/** The smallest margin of each rollout, by its model. */
 const smallestMargins = (model: Parameters<typeof teacherForced>[0][number], rollouts: ReadonlyArray<Rollout>) => {
   const smallest = rollouts.map(() => Number.POSITIVE_INFINITY)
   const pass = teacherForced([model], rollouts, passOptions.assert({}), ({ logits_RV, rollout_R }) => {

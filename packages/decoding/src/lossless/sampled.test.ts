@@ -1,7 +1,8 @@
 /**
- * Sampled text has the target's distribution: chi-square of joint 4-grams, with the generator that serves.
+ * Sampled text has the target's distribution: chi-square of joint 4-grams, with the production generator.
  *
- * `FALSE_ALARM` is the chance that one test of a correct sampler fails. Seeds are fixed, so a test fails always or never.
+ * `FALSE_ALARM` is the chance that one test of a correct sampler fails. Seeds are fixed, so each run has the same
+ * result.
  */
 import { describe, expect, test } from "bun:test"
 import { chiSquareExcess, type Decoded, nGramExcess, tablePair } from "@winnow/testing"
@@ -32,7 +33,7 @@ describe(`joint distribution of four tokens, ${seeds.length} seeds of ${SAMPLES}
 describe("the statistic", () => {
   const uniform = new Map(Array.from({ length: 16 }, (_, i) => [String(i), 1 / 16]))
 
-  test("is 0 on the expected counts, infinite if the impossible was seen, and above 1 on counts of another law", () => {
+  test("is 0 on the expected counts, infinite if an impossible outcome occurred, and above 1 on counts of another distribution", () => {
     const even = new Map(uniform.keys().map((key) => [key, 100]))
     expect(chiSquareExcess(even, uniform)).toBe(0)
     expect(chiSquareExcess(new Map([...even, ["x", 1]]), uniform)).toBe(Number.POSITIVE_INFINITY)

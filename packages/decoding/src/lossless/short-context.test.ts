@@ -1,4 +1,4 @@
-/** A draft whose context is shorter than the target's proposes less near its end, and nothing beyond it; texts stay the target's. */
+/** A draft with a shorter context than the target's proposes fewer tokens near its end; texts stay the target's. */
 
 import { describe, expect, test } from "bun:test"
 import type { Decoder } from "@winnow/core"
@@ -26,10 +26,10 @@ const modelOf = (family: keyof typeof families, context: number, noise: number) 
   const model = shake(initialise(Effect.runSync(families[family](context).instance), 1), 0.2, 2)
   return noise === 0 ? model : shake(model, noise, 4)
 }
-/** Lengths 1 to 14: the shortest draft here cannot read some of them at all. */
+/** Prompts of 1 to 14 tokens: the shortest draft cannot read some of them at all. */
 const prompts = randomPrompts(10, VOCABULARY, 14, 6)
 
-/** A run without a turn of the event loop, within which the path stays as it is. */
+/** A run without a turn of the event loop, so that the path of decoding stays fixed. */
 const run = (target: Decoder, draft: Decoder, prompt: Int32Array, options: SpeculativeOptions) => {
   const session = new SpeculativeSession(target, modelProposer(draft), prompt, options)
   while (session.step());
@@ -40,7 +40,7 @@ const run = (target: Decoder, draft: Decoder, prompt: Int32Array, options: Specu
 
 for (const [path, on] of paths)
   for (const family of ["llama", "gpt_neox"] as const)
-    test(`greedy, ${family}, ${path}: the target's own texts, and the counts of the draft's pass`, async () => {
+    test(`greedy, ${family}, ${path}: texts are the target's, counts are those of the draft's pass`, async () => {
       const target = modelOf(family, 48, 0)
       for (const context of [4, 9, 16, 29, 30]) {
         const draft = modelOf(family, context, 0.02)
@@ -64,11 +64,11 @@ for (const [path, on] of paths)
       target.dispose()
     }, 30_000)
 
-test("a draft that is the target has every proposal accepted, up to its context and no further, greedy and sampled", async () => {
+test("a draft equal to the target has every proposal accepted up to its context, greedy and sampled", async () => {
   const [target, draft] = [100, 12].map((maxLength) => tableModel({ V: 8, states: 16, seed: 1, maxLength }))
-  const given = randomPrompts(20, 8, 14, 3)
+  const texts = randomPrompts(20, 8, 14, 3)
   for (const temperature of [0, 1])
-    for (const { rollout, counts } of await speculate(target!, modelProposer(draft!), given, {
+    for (const { rollout, counts } of await speculate(target!, modelProposer(draft!), texts, {
       draftLength: 3,
       maxNew: 20,
       temperature,
@@ -76,7 +76,7 @@ test("a draft that is the target has every proposal accepted, up to its context 
       const readable = Math.min(19, readableLength(rollout.prompt.length, 12))
       expect(rollout.tokens.length).toBe(20)
       expect(counts.rejected).toBe(0)
-      // Of four tokens three are proposed, as long as the draft can read; after that each is the target's own.
+      // Three of four tokens are proposed while the draft can read; afterwards every token is the target's own.
       let [emitted, proposed] = [0, 0]
       while (emitted < 20) {
         const block = Math.max(0, Math.min(3, 20 - emitted - 1, readable - emitted))
@@ -104,7 +104,7 @@ describe("sampled", () => {
     })
     expect(new Set(runs.map(({ counts }) => counts.rejected)).size).toBeGreaterThan(1)
     for (const t of [0, 1, 2, 3, 4]) {
-      // Given the tokens before it, a token is drawn by p: each (token - its expectation) sums to about 0.
+      // Conditional on the text before it, a token is drawn by p: each (token - its expectation) sums to about 0.
       const surplus_V = new Float64Array(V)
       const variance_V = new Float64Array(V)
       for (const { rollout } of runs) {
@@ -136,24 +136,24 @@ describe("sampled", () => {
   })
 })
 
-test("an evaluation with a short draft: the runs agree with the passes, figures are of what was proposed", async () => {
+test("an evaluation with a short draft: runs agree with passes, figures cover the proposed tokens", async () => {
   const target = modelOf("llama", 48, 0)
   for (const [context, tested] of [
     [10, true],
     [1, false],
   ] as const) {
     const draft = modelOf("llama", context, 0.02)
-    const given = tested ? prompts : prompts.filter(({ length }) => length > 1)
+    const texts = tested ? prompts : prompts.filter(({ length }) => length > 1)
     const options = { maxNew: 16, dataset: "random ids", rounds: 0, draftLengths: [0, 3] }
     const { results, expectedAcceptance, draftKl } = await evaluateProposer(
       target,
       modelProposer(draft),
-      given,
+      texts,
       options,
     )
     for (const { estimateAgrees, identity, blockEfficiency, greedyAcceptance, draftLength } of results) {
-      expect(estimateAgrees).toBe(given.length)
-      expect(identity!.identical).toBe(given.length)
+      expect(estimateAgrees).toBe(texts.length)
+      expect(identity!.identical).toBe(texts.length)
       expect(blockEfficiency).toBeGreaterThanOrEqual(1)
       expect(greedyAcceptance === null).toBe(!tested || draftLength === 0)
     }

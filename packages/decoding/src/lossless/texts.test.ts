@@ -28,7 +28,7 @@ describe("whole texts have the target's distribution, and their counts the expec
   ]
   for (const options of settings)
     test(JSON.stringify(options), () => {
-      // The longest blocks have thousands of outcomes: too many for one tensor after another.
+      // The longest blocks have thousands of outcomes, too many to compute with tensors.
       for (const quick of options.draftLength < 3 ? [true, false] : [true]) {
         const { target, draft, dispose } = tablePair(3, 20 + options.draftLength, 1, 0.2, quick)
         const decoded = { target, draft, prompt, options }
@@ -42,7 +42,7 @@ describe("whole texts have the target's distribution, and their counts the expec
       }
     }, 30_000)
 
-  test("a stop rule that holds inside blocks", () => {
+  test("a stop rule that ends texts inside blocks", () => {
     const { target, draft, dispose } = tablePair(3, 5, 1, 0.2, true)
     const options = { temperature: 1, draftLength: 2, maxNew: 5 }
     const stop = (tokens: ReadonlyArray<number>) => tokens.at(-2) === 0 && tokens.at(-1) !== 0
@@ -53,7 +53,7 @@ describe("whole texts have the target's distribution, and their counts the expec
     dispose()
   })
 
-  test("p = q: everything is accepted; disjoint supports: nothing is, and the text is the target's", () => {
+  test("p = q accepts everything; disjoint supports accept nothing, and the text is the target's", () => {
     const options = { temperature: 1, draftLength: 2, maxNew: 4 }
     const [low, high] = [
       [0, 1],
@@ -75,11 +75,11 @@ describe("whole texts have the target's distribution, and their counts the expec
   })
 })
 
-describe("a draft length that is chosen as decoding runs", () => {
+describe("a draft length chosen during decoding", () => {
   for (const temperature of [1, 0.6])
-    test(`whatever the lengths at temperature ${temperature}, texts have the target's distribution`, () => {
+    test(`texts have the target's distribution at temperature ${temperature}, for any lengths`, () => {
       const { target, draft, dispose } = tablePair(3, 21, 1, 0.2, true)
-      // at this cost a rejection shortens the next block, an acceptance lengthens it
+      // At this cost a rejection shortens the next block and an acceptance lengthens it.
       const options = { temperature, draftLength: { most: 3, costRatio: 0.35 }, maxNew: 5, eosId: 2 }
       const decoded = { target, draft, prompt, options }
       const lengths = new Set<number>()
