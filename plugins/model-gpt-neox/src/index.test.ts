@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { flopsPerToken, parameterCount } from "@winnow/models"
-import { checkFamily, instanceOf } from "@winnow/testing"
+import { checkFamily, checkGolden, instanceOf } from "@winnow/testing"
 import { gptNeox } from "./index.ts"
 
 const sizes = {
@@ -24,6 +24,9 @@ const forms = {
 
 for (const [name, more] of Object.entries(forms))
   test(`${name}: keeps the laws`, () => checkFamily(gptNeox, { ...sizes, ...more }))
+
+test("random configurations have the numbers of transformers, or are refused by name", () =>
+  expect(checkGolden(gptNeox, `${import.meta.dir}/../golden.json.gz`)).toEqual({ computed: 32, refused: 5 }))
 
 test("sizes of Pythia-70M: 70.4 million parameters, 19 million of them in the trunk", async () => {
   const pythia = await instanceOf(

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { flopsPerToken, parameterCount } from "@winnow/models"
-import { checkFamily, instanceOf } from "@winnow/testing"
+import { checkFamily, checkGolden, instanceOf } from "@winnow/testing"
 import { gpt2 } from "./index.ts"
 
 const sizes = { vocab_size: 23, n_embd: 16, n_layer: 2, n_head: 4, n_positions: 24, initializer_range: 0.3 }
@@ -18,6 +18,9 @@ const forms = {
 
 for (const [name, more] of Object.entries(forms))
   test(`${name}: keeps the laws`, () => checkFamily(gpt2, { ...sizes, ...more }))
+
+test("random configurations have the numbers of transformers, or are refused by name", () =>
+  expect(checkGolden(gpt2, `${import.meta.dir}/../golden.json.gz`)).toEqual({ computed: 32, refused: 5 }))
 
 test("sizes of GPT-2: 124.4 million parameters; positions cost no products", async () => {
   const small = await instanceOf(gpt2({ vocab_size: 50257, n_embd: 768, n_layer: 12, n_head: 12 }))

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { checkFamily, instanceOf } from "@winnow/testing"
+import { checkFamily, checkGolden, instanceOf } from "@winnow/testing"
 import { llama } from "./index.ts"
 
 const sizes = {
@@ -25,6 +25,9 @@ const forms = {
 
 for (const [name, more] of Object.entries(forms))
   test(`${name}: keeps the laws`, () => checkFamily(llama, { ...sizes, ...more }))
+
+test("random configurations have the numbers of transformers, or are refused by name", () =>
+  expect(checkGolden(llama, `${import.meta.dir}/../golden.json.gz`)).toEqual({ computed: 32, refused: 5 }))
 
 test("options that do not fit together are refused with the reason", async () => {
   const refused = (more: object) => instanceOf(llama.use({ ...sizes, ...more }))

@@ -1,0 +1,71 @@
+/** The model of a golden configuration: an architecture with hashed weights, and the comparison with expected numbers. */
+import { createHash } from "node:crypto"
+import type { Architecture, Attends, Encoder, ModelOf } from "@winnow/core"
+import { makeModel, ownVariable } from "@winnow/models"
+import { fillTensor } from "@winnow/tensor"
+import type { Law } from "../law.ts"
+import { hashed } from "./hashed.ts"
+
+/** The tensors of a saved file, by name: their shapes there. */
+export const storedShapes = (architecture: Architecture<Attends>): ReadonlyMap<string, ReadonlyArray<number>> =>
+  new Map(
+    [...architecture.parameters].map(([name, { shape }]) => [name, architecture.stored?.get(name)?.shape ?? shape]),
+  )
+
+/** The digits of names and shapes as a golden file has them: equal if transformers finds all that it expects, and no more. */
+export const tensorDigits = (architecture: Architecture<Attends>): string => {
+  const lines = [...storedShapes(architecture)].map(([name, shape]) => `${name} [${shape.join()}]`)
+  return createHash("sha256").update(lines.toSorted().join("\n")).digest("hex").slice(0, 16)
+}
+
+/** The model with hashed weights, in the form that its files have. */
+export const hashedModel = <A extends Attends>(architecture: Architecture<A>): ModelOf<A> => {
+  const fileShapes = storedShapes(architecture)
+  return makeModel(
+    architecture,
+    new Map(
+      [...architecture.parameters].map(([name, { shape }]) => {
+        const inFile = hashed(name, fileShapes.get(name)!)
+        const stored = architecture.stored?.get(name)
+        const fill = (values: Float32Array) => (stored === undefined ? values.set(inFile) : stored.read(inFile, values))
+        return [name, ownVariable(() => fillTensor(shape, "float32", (values) => fill(values as Float32Array)))]
+      }),
+    ),
+  )
+}
+
+/** The values of a model's parameters, as its files have them. */
+export const storedValues = (model: Encoder): ReadonlyMap<string, Float32Array> =>
+  new Map(
+    [...model.parameters].map(([name, variable]) => {
+      const values = variable.dataSync() as Float32Array
+      return [name, model.architecture.stored?.get(name)?.write(values) ?? values]
+    }),
+  )
+
+/** Sum with weights cos(0.7 i). */
+export const mixed = (values: ArrayLike<number>): number => {
+  let sum = 0
+  for (let i = 0; i < values.length; i++) sum += values[i]! * Math.cos(0.7 * i)
+  return sum
+}
+
+/** Asserts that numbers are those that are expected, each within the tolerance. */
+export const near = (
+  law: Law,
+  name: string,
+  found: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  tolerance: number,
+  on: () => string,
+): void => {
+  law(name, found.length === expected.length, () => `${on()}: ${found.length} numbers, expected ${expected.length}`)
+  let at = 0
+  const apart = (i: number) => Math.abs(found[i]! - expected[i]!)
+  for (let i = 1; i < expected.length; i++) if (!(apart(i) <= apart(at))) at = i
+  law(
+    name,
+    expected.length === 0 || apart(at) <= tolerance,
+    () => `${on()}: number ${at} is ${found[at]}, transformers has ${expected[at]} (within ${tolerance})`,
+  )
+}
