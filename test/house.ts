@@ -7,12 +7,13 @@ export const below: Readonly<Record<string, ReadonlyArray<string>>> = {
   engine: ["files", "numerics"],
   tensor: ["files", "numerics", "engine"],
   core: ["files", "numerics", "tensor"],
+  hub: ["files", "core"],
   data: ["files", "numerics", "core"],
   models: ["files", "numerics", "tensor", "core"],
   generation: ["files", "numerics", "tensor", "core"],
   training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
   decoding: ["files", "numerics", "tensor", "core", "data", "models", "generation"],
-  lab: ["files", "numerics", "engine", "tensor", "core", "data", "models", "generation", "training", "decoding"],
+  lab: ["files", "numerics", "engine", "tensor", "core", "hub", "data", "models", "generation", "training", "decoding"],
   testing: ["files", "numerics", "tensor", "core", "models", "generation", "decoding"],
 }
 const everything = Object.keys(below)

@@ -13,6 +13,8 @@ export class DownloadFailed extends Error {
     readonly kind: "network" | "refused" | "other",
     /** The failure in words that follow the URL: "answered 404 Not Found". */
     readonly problem: string,
+    /** The status of a server that refused. */
+    readonly status?: number,
   ) {
     super(`${url} ${problem}`)
   }
@@ -80,7 +82,7 @@ export const openAnswer = async (
   const refuse = async (problem: string): Promise<never> => {
     done()
     await response.body?.cancel()
-    throw new DownloadFailed(url, "refused", problem)
+    throw new DownloadFailed(url, "refused", problem, response.status)
   }
   if (url.startsWith("https:") && response.url.startsWith("http:"))
     await refuse(`leads to ${response.url}, which is not encrypted`)

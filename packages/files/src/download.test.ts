@@ -221,7 +221,10 @@ test("a server that cannot be reached is reported", async () => {
 test("another file is refused by its size or its sum, and no file stays", async () => {
   using wrong = setUp(() => new Response(other))
   const { kind, problem } = await failure(wrong.get())
-  expect([kind, problem]).toEqual(["other", `serves a file with SHA-256 ${sha256(other)}: another file`])
+  expect([kind, problem]).toEqual([
+    "other",
+    `serves a file with SHA-256 ${sha256(other)}, expected ${sum}: another file`,
+  ])
   expect(wrong.names()).toEqual([])
   const large = Buffer.concat([bytes, bytes])
   using stated = setUp(() => new Response(large))

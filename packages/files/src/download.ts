@@ -1,11 +1,11 @@
 /**
  * Downloads over HTTP: the result is a whole, checked file or no file.
  *
- * Bytes go to `<path>.partial`. After a break a range request continues from there; with a known SHA-256 it also
+ * Bytes go to `<path>.partial`. After a break a range request continues from there; with a known sum it also
  * continues the attempt of an earlier process. If several processes want one file, one downloads it.
  */
 import { createHash } from "node:crypto"
-import { existsSync, readSync, statSync } from "node:fs"
+import { existsSync, readFileSync, readSync, statSync } from "node:fs"
 import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import { type Answer, type Break, DownloadFailed, type Fetch, openAnswer } from "./download-answer.ts"
@@ -21,6 +21,8 @@ export interface RemoteFile {
   readonly bytes: number | undefined
   /** Lower-case hex; undefined if the caller checks the file. */
   readonly sha256: string | undefined
+  /** Git's own sum of the file in place of a SHA-256: SHA-1 of "blob", its size and its bytes. `bytes` must be known. */
+  readonly gitOid?: string
   /** True if the file is only the start of the served bytes; `bytes` must be known. */
   readonly startOf?: boolean
 }
@@ -80,11 +82,20 @@ export const download = async (remote: RemoteFile, path: string, options: Downlo
 }
 
 /** True if another process downloaded the file during the wait for the lock. */
-const isThere = async ({ bytes, sha256 }: RemoteFile, path: string): Promise<boolean> => {
-  if (sha256 === undefined || !existsSync(path)) return false
+const isThere = async (remote: RemoteFile, path: string): Promise<boolean> => {
+  const { bytes, sha256 } = remote
+  if (expectedSum(remote) === undefined || !existsSync(path)) return false
   if (bytes !== undefined && statSync(path).size !== bytes) return false
-  return (await sha256OfFileInTurns(path)) === sha256
+  if (sha256 !== undefined) return (await sha256OfFileInTurns(path)) === sha256
+  return startHash(remote).update(readFileSync(path)).digest("hex") === remote.gitOid
 }
+
+/** The sum that the file must have; undefined where nobody states one. */
+const expectedSum = ({ sha256, gitOid }: RemoteFile): string | undefined => sha256 ?? gitOid
+
+/** The hash of no bytes yet. */
+const startHash = ({ sha256, gitOid, bytes }: RemoteFile): ReturnType<typeof createHash> =>
+  sha256 === undefined && gitOid !== undefined ? createHash("sha1").update(`blob ${bytes}\0`) : createHash("sha256")
 
 const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOptions): Promise<void> => {
   const partial = `${path}.partial`
@@ -93,11 +104,14 @@ const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOpt
   try {
     await receive(remote, growing, options)
     if (isOther(remote, growing) && growing.mixed) {
-      await restart(growing)
+      await restart(remote, growing)
       await receive(remote, growing, options)
     }
-    if (isOther(remote, growing))
-      throw new DownloadFailed(remote.url, "other", `serves a file with SHA-256 ${sumOf(growing)}: another file`)
+    if (isOther(remote, growing)) {
+      const kind = remote.sha256 === undefined ? "git's sum" : "SHA-256"
+      const problem = `serves a file with ${kind} ${sumOf(growing)}, expected ${expectedSum(remote)}: another file`
+      throw new DownloadFailed(remote.url, "other", problem)
+    }
     await growing.file.sync()
     await rename(partial, path)
     syncPath(dirname(path))
@@ -105,7 +119,9 @@ const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOpt
   } catch (error) {
     // A later attempt needs a sum to check that the parts belong together. A full disk keeps no partial file.
     keep =
-      remote.sha256 !== undefined && growing.have > 0 && !(error instanceof DownloadFailed && error.kind === "other")
+      expectedSum(remote) !== undefined &&
+      growing.have > 0 &&
+      !(error instanceof DownloadFailed && error.kind === "other")
     if (fileErrorOf(error) !== undefined) keep = false
     throw error
   } finally {
@@ -115,25 +131,29 @@ const receiveAll = async (remote: RemoteFile, path: string, options: DownloadOpt
 }
 
 const sumOf = ({ hash }: Growing): string => hash.copy().digest("hex")
-const isOther = ({ sha256 }: RemoteFile, growing: Growing): boolean => sha256 !== undefined && sumOf(growing) !== sha256
+const isOther = (remote: RemoteFile, growing: Growing): boolean => {
+  const expected = expectedSum(remote)
+  return expected !== undefined && sumOf(growing) !== expected
+}
 
 /** Opens the partial file with the bytes of an earlier attempt. */
-const openPartial = async ({ sha256, bytes }: RemoteFile, partial: string): Promise<Growing> => {
-  const isContinued = sha256 !== undefined && existsSync(partial)
+const openPartial = async (remote: RemoteFile, partial: string): Promise<Growing> => {
+  const { bytes } = remote
+  const isContinued = expectedSum(remote) !== undefined && existsSync(partial)
   const file = await open(partial, isContinued ? "r+" : "w")
-  const growing: Growing = { file, hash: createHash("sha256"), have: 0, total: bytes, etag: undefined, mixed: false }
+  const growing: Growing = { file, hash: startHash(remote), have: 0, total: bytes, etag: undefined, mixed: false }
   if (!isContinued) return growing
   const chunk = new Uint8Array(1 << 20)
   for (let read = 0; (read = readSync(file.fd, chunk, 0, chunk.length, growing.have)) > 0; growing.have += read)
     growing.hash.update(chunk.subarray(0, read))
   growing.mixed = growing.have > 0
-  if (growing.have > (bytes ?? Number.POSITIVE_INFINITY)) await restart(growing)
+  if (growing.have > (bytes ?? Number.POSITIVE_INFINITY)) await restart(remote, growing)
   return growing
 }
 
-const restart = async (growing: Growing): Promise<void> => {
+const restart = async (remote: RemoteFile, growing: Growing): Promise<void> => {
   await growing.file.truncate(0)
-  Object.assign(growing, { hash: createHash("sha256"), have: 0, etag: undefined, mixed: false })
+  Object.assign(growing, { hash: startHash(remote), have: 0, etag: undefined, mixed: false })
 }
 
 /** Sends requests until all bytes have arrived. */
@@ -162,7 +182,7 @@ const receiveOnce = async (
   const answer = await openAnswer(remote.url, { have: growing.have, etag: growing.etag }, options)
   if ("problem" in answer) return answer
   try {
-    if (answer.from === 0) await restart(growing)
+    if (answer.from === 0) await restart(remote, growing)
     else growing.mixed = true
     growing.etag = answer.etag
     growing.total = remote.bytes ?? answer.total

@@ -1,0 +1,139 @@
+/** The two questions to a hub: which commit a revision means, and which files it has. */
+import type { HubApiError } from "@huggingface/hub"
+import type { HubSettings } from "./settings.ts"
+
+/** A file of a commit, and the sum that its bytes must have. */
+export interface HubFile {
+  readonly name: string
+  readonly bytes: number
+  /** Of a file in LFS. */
+  readonly sha256: string | undefined
+  /** Git's sum of the blob: of the file itself where it is not in LFS. */
+  readonly gitOid: string
+}
+
+/** How a hub is asked; times in milliseconds. */
+export interface Asking {
+  readonly settings: HubSettings
+  readonly repo: string
+  /** In place of the global one. */
+  readonly fetch?: typeof fetch
+  /** Breaks in a row after which a question is given up; 4 by default. */
+  readonly patience?: number
+  /** Wait after the first break; after each further one twice as long. 1 s by default. */
+  readonly pause?: number
+  /** A question without an answer for so long is asked again; 30 s by default. */
+  readonly idle?: number
+  readonly signal?: AbortSignal
+}
+
+/** A question that got no answer, or a refusal. */
+export class HubFailed extends Error {
+  override readonly name = "HubFailed"
+
+  constructor(
+    readonly url: string,
+    /** The failure in words, to follow the URL. */
+    readonly problem: string,
+    /** The status of a refusal; undefined of a hub that cannot be reached. */
+    readonly status: number | undefined,
+  ) {
+    super(`${url} ${problem}`)
+  }
+}
+
+/** A server that is busy, or has a fault for the moment. */
+const isBusy = (status: number) => status === 429 || status === 408 || status >= 500
+
+const longestPause = 60_000
+
+/** Asks until there is an answer that another attempt would not change; the token goes with each request to the endpoint. */
+const patiently = ({
+  settings,
+  patience = 4,
+  pause = 1000,
+  idle = 30_000,
+  signal,
+  ...asking
+}: Asking): typeof fetch => {
+  const { token, endpoint } = settings
+  const ask = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const url = String(input instanceof Request ? input.url : input)
+    const headers = new Headers(init?.headers)
+    if (token !== undefined && new URL(url).origin === new URL(endpoint).origin)
+      headers.set("authorization", `Bearer ${token}`)
+    for (let breaks = 1; ; breaks++) {
+      let problem: string
+      let wait: number | undefined
+      let status: number | undefined
+      try {
+        const late = AbortSignal.timeout(idle)
+        const both = signal === undefined ? late : AbortSignal.any([signal, late])
+        const response = await (asking.fetch ?? fetch)(url, { ...init, headers, signal: both })
+        if (!isBusy(response.status)) return response
+        await response.body?.cancel()
+        status = response.status
+        problem = `answered ${response.status} ${response.statusText}`.trimEnd()
+        const seconds = Number(response.headers.get("retry-after") ?? Number.NaN)
+        if (seconds >= 0) wait = seconds * 1000
+      } catch (error) {
+        signal?.throwIfAborted()
+        problem = `could not be reached: ${error instanceof Error ? error.message : String(error)}`
+      }
+      if (breaks > patience) throw new HubFailed(url, problem, status === 429 ? status : undefined)
+      await Bun.sleep(Math.min(longestPause, wait ?? pause * 2 ** (breaks - 1)))
+      signal?.throwIfAborted()
+    }
+  }
+  return Object.assign(ask, { preconnect: fetch.preconnect })
+}
+
+/** Runs a question of the library's. @error HubFailed */
+const asked = async <A>(
+  asking: Asking,
+  question: (hub: typeof import("@huggingface/hub")) => Promise<A>,
+): Promise<A> => {
+  const hub = await import("@huggingface/hub") // a tenth of a second, which who stays off the hub does not pay
+  try {
+    return await question(hub)
+  } catch (error) {
+    if (error instanceof hub.HubApiError) {
+      const { url, statusCode } = error as HubApiError
+      throw new HubFailed(url, `answered ${statusCode}`, statusCode)
+    }
+    if (error instanceof HubFailed) throw error
+    asking.signal?.throwIfAborted()
+    throw new HubFailed(asking.settings.endpoint, `gave an answer that is none: ${(error as Error).message}`, undefined)
+  }
+}
+
+/** The commit that a revision means now. @error HubFailed */
+export const commitNow = (asking: Asking, revision: string): Promise<string> =>
+  asked(asking, async ({ modelInfo }) => {
+    const { settings, repo } = asking
+    const { sha } = await modelInfo({
+      name: repo,
+      revision,
+      additionalFields: ["sha"],
+      hubUrl: settings.endpoint,
+      fetch: patiently(asking),
+    })
+    if (!/^[0-9a-f]{40}$/.test(sha)) throw new Error(`a commit was expected (was ${JSON.stringify(sha)})`)
+    return sha
+  })
+
+/** The files of a commit, those in folders left aside. @error HubFailed */
+export const filesOf = (asking: Asking, commit: string): Promise<ReadonlyArray<HubFile>> =>
+  asked(asking, async ({ listFiles }) => {
+    const { settings, repo } = asking
+    const files: Array<HubFile> = []
+    const listing = listFiles({ repo, revision: commit, hubUrl: settings.endpoint, fetch: patiently(asking) })
+    for await (const { type, path, size, oid, lfs } of listing) {
+      if (type !== "file" || path.includes("/")) continue
+      const sums = [oid, lfs?.oid].map((sum) => (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sum ?? "") ? sum : undefined))
+      if (sums[0] === undefined || (lfs !== undefined && sums[1] === undefined) || !Number.isSafeInteger(size))
+        throw new Error(`${path} has no sum or size`)
+      files.push({ name: path, bytes: lfs?.size ?? size, gitOid: sums[0], sha256: sums[1] })
+    }
+    return files
+  })

@@ -1,0 +1,6 @@
+/** A process of its own that fetches `hf:small/model` by its environment, and prints the folder. */
+import { Effect } from "effect"
+import { fetchReference } from "./fetch-reference.ts"
+
+const { folder } = await Effect.runPromise(fetchReference("hf:small/model"))
+console.log(folder)

@@ -1,0 +1,42 @@
+/** References to repositories of a hub: `hf:owner/name`, or with `@revision` behind it a branch, a tag or a commit. */
+import { cut, InvalidInput } from "@winnow/core"
+
+/** A model's repository on a hub, at some revision. */
+export interface HubReference {
+  /** "owner/name", or "name" alone of an old repository. */
+  readonly repo: string
+  /** Undefined: the main branch as it is. */
+  readonly revision: string | undefined
+}
+
+const start = "hf:"
+
+/** True of a text that means a repository, in its right form or not. */
+export const isHubReference = (text: string): boolean => text.startsWith(start)
+
+/** True of a revision that never moves: the whole hash of a commit. */
+export const isCommit = (revision: string | undefined): revision is string =>
+  revision !== undefined && /^[0-9a-f]{40}$/.test(revision)
+
+// names on the hub: letters, digits, "-", "_" and ".", no "--" and no "..", as the cache's folders rely on
+const name = String.raw`[A-Za-z0-9](?:[\w.-]{0,95}[A-Za-z0-9_])?`
+const form = new RegExp(`^(?:${name}/)?${name}$`)
+const revisionForm = /^[A-Za-z0-9_][\w.+-]*(?:\/[\w.+-]+)*$/
+
+/**
+ * The repository that a text means.
+ *
+ * @error InvalidInput (thrown) for a text that begins with "hf:" and is no reference
+ */
+export const parseReference = (text: string): HubReference => {
+  const [repo = "", revision, ...more] = text.slice(start.length).split("@")
+  const isName = form.test(repo) && !/--|\.\.|\.git$/.test(repo)
+  const isRevision = revision === undefined || (revisionForm.test(revision) && !revision.includes(".."))
+  if (isHubReference(text) && isName && isRevision && more.length === 0) return { repo, revision }
+  const problems = ["expected hf:owner/name, or hf:owner/name@revision with a branch, a tag or a commit"]
+  throw new InvalidInput({ what: cut(text, 100), problems })
+}
+
+/** A reference as a text. */
+export const referenceText = ({ repo, revision }: HubReference): string =>
+  `${start}${repo}${revision === undefined ? "" : `@${revision}`}`

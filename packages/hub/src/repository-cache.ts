@@ -1,0 +1,72 @@
+/**
+ * The cache of one repository, in the layout of `huggingface_hub`: `refs/<revision>` names a commit,
+ * `snapshots/<commit>/<file>` links to `blobs/<sum>`, `.no_exist/<commit>/<file>` says that a commit lacks a file.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { writeWhole } from "@winnow/files"
+import { isCommit } from "./reference.ts"
+
+/** The cache of a repository. */
+export interface RepositoryCache {
+  /** The folder of a commit's files. */
+  readonly snapshot: (commit: string) => string
+  /** The commit that a revision meant when it was last asked for; undefined if it never was. */
+  readonly commitOf: (revision: string) => string | undefined
+  readonly writeCommit: (revision: string, commit: string) => void
+  /** True if the file is there, whole: files appear by one rename. */
+  readonly has: (commit: string, file: string) => boolean
+  /** Bytes of a file that is there. */
+  readonly sizeOf: (commit: string, file: string) => number
+  /** True if it is known that the commit has no such file. */
+  readonly lacks: (commit: string, file: string) => boolean
+  readonly writeLack: (commit: string, file: string) => void
+  /** The place of a file's bytes, by their sum. */
+  readonly blob: (sum: string) => string
+  /** Gives a commit's file the bytes of a blob. */
+  readonly link: (commit: string, file: string, sum: string) => void
+}
+
+const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true
+
+/** The cache of a repository under the cache of all. */
+export const repositoryCache = (cache: string, repo: string): RepositoryCache => {
+  const root = join(cache, `models--${repo.replaceAll("/", "--")}`)
+  const snapshot = (commit: string) => join(root, "snapshots", commit)
+  const ref = (revision: string) => join(root, "refs", revision)
+  const lack = (commit: string, file: string) => join(root, ".no_exist", commit, file)
+  const blob = (sum: string) => join(root, "blobs", sum)
+  return {
+    snapshot,
+    blob,
+    commitOf: (revision) => {
+      const file = ref(revision)
+      const commit = isFile(file) ? readFileSync(file, "utf8").trim() : undefined
+      return isCommit(commit) ? commit : undefined
+    },
+    writeCommit: (revision, commit) => {
+      mkdirSync(dirname(ref(revision)), { recursive: true })
+      writeWhole(ref(revision), commit)
+    },
+    has: (commit, file) => isFile(join(snapshot(commit), file)),
+    sizeOf: (commit, file) => statSync(join(snapshot(commit), file)).size,
+    lacks: (commit, file) => existsSync(lack(commit, file)),
+    writeLack: (commit, file) => {
+      mkdirSync(dirname(lack(commit, file)), { recursive: true })
+      writeWhole(lack(commit, file), "")
+    },
+    link: (commit, file, sum) => {
+      const place = join(snapshot(commit), file)
+      mkdirSync(dirname(place), { recursive: true })
+      const fresh = `${place}.${crypto.randomUUID()}.tmp`
+      symlinkSync(relative(dirname(place), blob(sum)), fresh)
+      try {
+        renameSync(fresh, place)
+      } catch (error) {
+        unlinkSync(fresh)
+        throw error
+      }
+      rmSync(lack(commit, file), { force: true })
+    },
+  }
+}

@@ -1,0 +1,49 @@
+/** The settings of the Hugging Face tools that hold here as well, from the environment. */
+import { readFileSync } from "node:fs"
+import { homedir } from "node:os"
+import { join } from "node:path"
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** Where a hub is, where its files are kept, and who asks. */
+export interface HubSettings {
+  /** Without a slash at its end. */
+  readonly endpoint: string
+  /** The folder of `models--owner--name`. */
+  readonly cache: string
+  readonly token: string | undefined
+  /** True: nothing is asked of the network. */
+  readonly offline: boolean
+}
+
+const isOn = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? "")
+
+/** A folder with ~ for the home. */
+const expanded = (path: string, home: string) => (/^~(\/|$)/.test(path) ? join(home, path.slice(1)) : path)
+
+const tokenIn = (file: string): string | undefined => {
+  try {
+    return readFileSync(file, "utf8").trim() || undefined
+  } catch {
+    return undefined // nobody has logged in
+  }
+}
+
+/**
+ * The settings by HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_TOKEN_PATH and HF_HUB_OFFLINE, as `huggingface_hub`
+ * reads them, earlier names included.
+ */
+export const hubSettings = (env: Environment = process.env): HubSettings => {
+  const home = env["HOME"] || homedir()
+  const place = (path: string) => expanded(path, home)
+  const hfHome = place(env["HF_HOME"] || join(env["XDG_CACHE_HOME"] || join(home, ".cache"), "huggingface"))
+  return {
+    endpoint: (env["HF_ENDPOINT"] || "https://huggingface.co").replace(/\/+$/, ""),
+    cache: place(env["HF_HUB_CACHE"] || env["HUGGINGFACE_HUB_CACHE"] || join(hfHome, "hub")),
+    token:
+      env["HF_TOKEN"]?.trim() ||
+      env["HUGGING_FACE_HUB_TOKEN"]?.trim() ||
+      tokenIn(place(env["HF_TOKEN_PATH"] || join(hfHome, "token"))),
+    offline: isOn(env["HF_HUB_OFFLINE"]) || isOn(env["TRANSFORMERS_OFFLINE"]),
+  }
+}
