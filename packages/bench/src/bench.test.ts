@@ -1,4 +1,4 @@
-/** The command as it is run, and what it is made of: registration, measuring, cleaning up, rates. */
+/** The command as users run it, and its parts: registration, measuring, cleaning up, rates. */
 import { describe, expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -27,7 +27,7 @@ const work = { amount: 1000, unit: "tokens/s" } as const
 const aBench = (setup: Setup): Bench => ({ suite: "s", name: "b", work, setup })
 
 describe("the command", () => {
-  test("measures the suites that are named, each filter at both sizes, as one JSON document", () => {
+  test("measures the named suites, each filter at both sizes, as one JSON document", () => {
     const { exitCode, stdout, stderr } = bench("filters", "--quick", "--json")
     expect([exitCode, stderr]).toEqual([0, ""])
     const report = JSON.parse(stdout) as Report
@@ -89,7 +89,7 @@ describe("the command", () => {
 })
 
 describe("measuring", () => {
-  test("frees what the set-up built, once, after the last call", async () => {
+  test("frees the set-up's values once, after the last call", async () => {
     const before = tf.memory().numTensors
     const log: Array<string> = []
     const setup: Setup = function* () {
@@ -112,12 +112,12 @@ describe("measuring", () => {
   })
 
   test("refuses a bench that leaves tensors behind, and cleans up after one that throws", async () => {
-    const left: Array<tf.Tensor> = []
+    const leaks: Array<tf.Tensor> = []
     const leaking = aBench(function* () {
-      yield () => left.push(tf.ones([2]))
+      yield () => leaks.push(tf.ones([2]))
     })
     await expect(measureBench(leaking, "quick")).rejects.toThrow("bench s, b leaks")
-    tf.dispose(left)
+    tf.dispose(leaks)
     let cleaned = false
     const throwing = aBench(function* () {
       try {
@@ -132,7 +132,7 @@ describe("measuring", () => {
     expect(cleaned).toBe(true)
   })
 
-  test("prepares before each call, even where a call is quick", async () => {
+  test("prepares before each call, even a quick one", async () => {
     let ready = 0
     const setup: Setup = function* () {
       yield prepared(
@@ -146,7 +146,7 @@ describe("measuring", () => {
     expect((await measureBench(aBench(setup), "quick")).samples).toBeGreaterThanOrEqual(3)
   })
 
-  test("names are unique, and a comparison is with an earlier bench", () => {
+  test("names are unique, and a comparison names an earlier bench", () => {
     const one = { work, setup: function* () {} as Setup }
     const twice = () =>
       registered("s", (r) => {
@@ -161,13 +161,13 @@ describe("measuring", () => {
 describe("results", () => {
   const measured = { medianNs: 2e6, p25Ns: 1e6, p75Ns: 3e6, minNs: 1e6, maxNs: 4e6, samples: 12 }
 
-  test("rates are work over time, in the unit of the work", () => {
+  test("rates are work over time, in the work's unit", () => {
     expect(rateOf(work, 2e6)).toEqual({ value: 500_000, unit: "tokens/s" })
     expect(rateOf({ amount: () => 3e9, unit: "GB/s" }, 2e9)).toEqual({ value: 1.5, unit: "GB/s" })
     expect(rateOf({ amount: 5e5, unit: "MB/s" }, 1e9)).toEqual({ value: 0.5, unit: "MB/s" })
   })
 
-  test("a ratio above 1 is faster than what it is compared to", () => {
+  test("a ratio above 1 is faster than the compared bench", () => {
     const setup: Setup = function* () {}
     const slow = resultOf({ suite: "s", name: "dense", work, setup }, { ...measured, medianNs: 6e6 }, [])
     const fast = resultOf({ suite: "s", name: "selective", comparedTo: "dense", work, setup }, measured, [slow])
@@ -175,7 +175,7 @@ describe("results", () => {
     expect(slow.ratio).toBeUndefined()
   })
 
-  test("of unequal work are compared by their rates", () => {
+  test("benches of unequal work compare their rates", () => {
     const setup: Setup = function* () {}
     const slow = resultOf({ suite: "s", name: "slow", work: { ...work, amount: 100 }, setup }, measured, [])
     const alsoWork = { amount: 4e6, unit: "GB/s" } as const
@@ -184,7 +184,7 @@ describe("results", () => {
     expect(fast.alsoRate).toEqual({ value: 2, unit: "GB/s" })
   })
 
-  test("are shown in three digits", () => {
+  test("figures have three digits", () => {
     expect([0.5, 291, 8590, 1.16e6, 2.5e9].map(formatTime)).toEqual([
       "0.500 ns",
       "291 ns",

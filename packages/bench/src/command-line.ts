@@ -2,7 +2,7 @@
 import type { Sampling } from "./measure.ts"
 import { flag, optionLines, readOptions, UsageError } from "./options.ts"
 
-/** Suites in the order asked for, or all of them. */
+/** The requested suites in their order, or all of them. */
 export interface Request {
   readonly suites: ReadonlyArray<string>
   readonly sampling: Sampling
@@ -11,14 +11,14 @@ export interface Request {
   readonly help: boolean
 }
 
-/** The commands that are run alone, ours and a peer in turns. */
+/** Comparisons with a peer; each runs alone. */
 const comparisons: ReadonlyArray<string> = ["step", "decode", "load", "lookup", "steady", "agreement"]
 
-/** Suites by another name: `bench tokenize` beside `bench load`. */
+/** Other names of suites: `bench tokenize` beside `bench load`. */
 const aliases: Readonly<Record<string, string>> = { tokenize: "tokenizing" }
 
 const options = {
-  quick: flag("a few samples of each bench: shows that it runs, not how fast it is"),
+  quick: flag("a few samples of each bench: shows that it runs, gives no valid times"),
   json: flag("one JSON document on stdout and nothing else"),
   list: flag("the suites and their benches, measuring nothing"),
   help: flag("this text", "h"),
@@ -35,18 +35,18 @@ bun run bench step|decode|load|lookup|steady|agreement [options]
   load              reading a model directory side by side with safetensors
   lookup            the share of data sets' answers that prompt look-up proposes; no model runs
   steady            10 000 training steps, and whether memory grows
-  agreement         tokens and counts of decoding with a draft, held against transformers'; each says more with --help
+  agreement         tokens and counts of decoding with a draft, compared with transformers'; each has its own --help
 `
 
 /**
  * Reads the arguments after `bun run bench`.
  *
- * @param names the suites that there are
+ * @param names the names of all suites
  * @error UsageError for an unknown suite or option
  */
 export const parseRequest = (args: ReadonlyArray<string>, names: ReadonlyArray<string>): Request => {
-  const { values, positionals: given } = readOptions("", args, options, true)
-  const positionals = given.map((name) => aliases[name] ?? name)
+  const { values, positionals: suiteNames } = readOptions("", args, options, true)
+  const positionals = suiteNames.map((name) => aliases[name] ?? name)
   const unknown = positionals.filter((name) => !names.includes(name))
   const comparison = comparisons.find((name) => unknown.includes(name))
   if (comparison !== undefined)

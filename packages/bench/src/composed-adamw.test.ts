@@ -1,4 +1,4 @@
-/** The slow comparison of the optimizer bench does what the fused one does, so that their ratio means something. */
+/** The slow form of the optimizer bench gives the same result as the fused one, so that their ratio is meaningful. */
 import { expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { AdamW, tf } from "@winnow/tensor"
@@ -26,7 +26,7 @@ test.each([[[3, 4]], [[12]]])("agrees with AdamW over five updates of %p", (shap
   expect(tf.memory().numTensors).toBe(before)
 })
 
-test("the work counted is the model's parameters", async () => {
+test("the counted work is the model's parameters", async () => {
   const parameters = await specsOf(50304)
   const count = [...parameters.values()].reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)
   expect(parametersOf(50304)).toBe(count)

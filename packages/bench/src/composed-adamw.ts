@@ -1,4 +1,4 @@
-/** The update of `AdamW.apply`, composed of elementwise ops: the slow comparison of the optimizer bench. */
+/** The update of `AdamW.apply` as elementwise ops: the slow form of the optimizer bench. */
 import { type AdamWOptions, tf } from "@winnow/tensor"
 
 /** One parameter and its moments, all of one shape. */
@@ -8,7 +8,7 @@ export interface ComposedSlot {
   readonly v: tf.Variable
 }
 
-/** One update of a slot, the t-th (from 1); decay for two or more dimensions only, as in `AdamW`. */
+/** One update of a slot, the t-th (from 1); decay only for two or more dimensions, as in `AdamW`. */
 export const composedAdamW = (
   { p, m, v }: ComposedSlot,
   gradient: tf.Tensor,

@@ -1,4 +1,4 @@
-/** For suites outside this repository: register benches, measure them as ours are measured. */
+/** For suites outside this repository: register benches and measure them like ours. */
 export * from "./measure.ts"
 export * from "./result.ts"
 export * from "./suite.ts"

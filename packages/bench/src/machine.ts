@@ -1,4 +1,4 @@
-/** The machine that figures were measured on; they say nothing of any other machine. */
+/** The machine of the figures, which say nothing about other machines. */
 import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os"
 import { isBusy } from "@winnow/engine"
 import { openEngine } from "@winnow/tensor"
@@ -10,7 +10,7 @@ export interface Host {
   readonly memoryGiB: number
   readonly system: string
   readonly bun: string
-  /** Programs that wanted a core during the last minute, before this run added its own. */
+  /** Programs that needed a core during the last minute, before this run added its own. */
   readonly load: number
 }
 
@@ -18,11 +18,11 @@ export interface Machine extends Host {
   /** Threads that one op of TensorFlow uses. */
   readonly opThreads: number
   readonly tensorflow: string
-  /** "CPU" or "GPU": where float tensors live. */
+  /** "CPU" or "GPU": the place of float tensors. */
   readonly device: string
 }
 
-/** The facts that are known without opening the engine. */
+/** Facts that need no open engine. */
 export const hostOf = (): Host => ({
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   threads: availableParallelism(),
@@ -32,7 +32,7 @@ export const hostOf = (): Host => ({
   load: Math.round(loadavg()[0]! * 10) / 10,
 })
 
-/** Opens the engine and tells what it runs on. @error LibraryNotFound when there is no libtensorflow */
+/** Opens the engine and describes its device. @error LibraryNotFound without libtensorflow */
 export const openMachine = async (): Promise<Machine> => {
   const host = hostOf()
   const { version, device } = await openEngine()
@@ -44,13 +44,15 @@ export const openMachine = async (): Promise<Machine> => {
   }
 }
 
-/** The lines that go before the tables. */
+/** The lines above the tables. */
 export const describeMachine = (machine: Machine): ReadonlyArray<string> => [
   `cpu         ${machine.cpu}, ${machine.threads} threads (${machine.opThreads} for an op), ${machine.memoryGiB} GiB`,
   `system      ${machine.system}`,
   `Bun         ${machine.bun}`,
   `TensorFlow  ${machine.tensorflow}, on ${machine.device}`,
   ...(isBusy(machine.load, machine.threads)
-    ? [`busy        load ${machine.load} on ${machine.threads} threads: figures are lower than at rest, ratios shakier`]
+    ? [
+        `busy        load ${machine.load} on ${machine.threads} threads: figures are lower than on a quiet machine, ratios less certain`,
+      ]
     : []),
 ]

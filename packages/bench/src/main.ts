@@ -1,4 +1,4 @@
-/** `bun run bench`: the mitata suites, or the side-by-side run against a peer. Exit codes: 0 done, 1 failed, 2 usage. */
+/** `bun run bench`: the mitata suites, or a comparison with a peer. Exit codes: 0 done, 1 failed, 2 usage. */
 import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
@@ -12,7 +12,7 @@ import { benchStep } from "./step/bench-step.ts"
 import { suites } from "./suites/index.ts"
 
 const names = Object.keys(suites)
-/** Commands of their own: ours and a peer, in turns. */
+/** Comparisons, which alternate our side and a peer. */
 const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
   step: benchStep,
   decode: benchDecode,
@@ -40,7 +40,7 @@ try {
     process.exit(1) // the other worker ends with its input
   }
   if (!(error instanceof UsageError)) throw error
-  // a comparison's errors are one line each: they name the option and what to give instead
+  // A comparison's error is one line, with the option and the remedy.
   process.stderr.write(`error: ${error.message}\n${(args[0] ?? "") in comparisons ? "" : `\n${usage(names)}`}`)
   process.exitCode = 2
 }

@@ -1,13 +1,13 @@
-/** The small GPT-NeoX models of the benches, with random weights: speed does not depend on what they know. */
+/** Small GPT-NeoX models with random weights: speed does not depend on training. */
 import type { Decoder } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { initialise } from "@winnow/models"
 import { Effect } from "effect"
 
-/** Vocabulary of every model here: of the order that BPE trained on a task's own text has. */
+/** Vocabulary of all models here: about the size of a BPE trained on a task's own text. */
 export const vocabulary = 4096
 
-/** Hidden size d, layers, heads of 32; the feed-forward layers are 4 d wide, as in Pythia. */
+/** Arguments: hidden size d, layers, seed. Heads have size 32; feed-forward layers are 4 d wide, as in Pythia. */
 export const neox = async (d: number, layers: number, seed: number): Promise<Decoder> => {
   const use = gptNeox({
     vocab_size: vocabulary,

@@ -29,7 +29,7 @@ const options = {
 } as const
 const read = (...args: ReadonlyArray<string>) => readOptions("walk", args, options).values
 
-test("values that are left out are the usual ones, or none", () => {
+test("options that are left out have their default value, or none", () => {
   expect(read()).toEqual({
     topK: 4,
     patience: 0,
@@ -43,7 +43,7 @@ test("values that are left out are the usual ones, or none", () => {
   })
 })
 
-test("values that are given are read, lists in their order and each once", () => {
+test("options are read; lists keep their order, each member once", () => {
   const args = ["--top-k", "7", "--patience=0", "--gamma", "3, 2,3", "--keep=1", "--sides", "right,left,right", "-f"]
   expect(read(...args, "--name", "b", "--name", "a", "--file", "x", "--side", "right")).toEqual({
     topK: 7,
@@ -74,7 +74,7 @@ test.each([
   expect(() => read(...args)).toThrow(/^.*; `bun run bench walk --help` lists the options$/)
 })
 
-test("the help has a line an option, its usual value in brackets, long ones wrapped", () => {
+test("the help has a line for each option, with its default in brackets; long lines wrap", () => {
   const lines = optionLines(options).split("\n")
   expect(lines[0]).toBe("  --top-k K         entries (4)")
   expect(lines).toContain("  --fast            quickly")

@@ -1,21 +1,21 @@
-/** Options of a command as a table: from one line each come the value, its type, its check and the text of `--help`. */
+/** Options of a command as a table: one entry defines an option's value, type, check and help. */
 import { type ParseArgsOptionsConfig, parseArgs } from "node:util"
 
-/** A command line that cannot be understood: exit code 2. */
+/** A command line with an error: exit code 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError"
 }
 
 /** One option. */
 export interface Option<T> {
-  /** The word for its value in `--help`; undefined for an option without a value. */
+  /** The placeholder of its value in `--help`; undefined for an option without a value. */
   readonly word: string | undefined
   readonly help: string
-  /** The text that is read where the option is left out. */
+  /** The text that stands for an option that is left out. */
   readonly usual: string | undefined
   readonly several: boolean
   readonly short?: string
-  /** @error Refused for a text that is no value */
+  /** @error Refused for a bad text */
   readonly read: (text: string) => T
 }
 
@@ -29,10 +29,10 @@ export type ValuesOf<O extends Options> = {
   readonly [K in keyof O & string as Camel<K>]: O[K] extends Option<infer T> ? T : never
 }
 
-/** A text that is no value of an option, and what was expected. */
+/** A bad text for an option, and the expectation. */
 class Refused extends Error {
   constructor(
-    readonly found: string,
+    readonly input: string,
     readonly expected: string,
   ) {
     super()
@@ -40,8 +40,8 @@ class Refused extends Error {
 }
 
 /** Refuses a text. @param expected continues "--name is "text", expected ..." */
-export const refuse = (found: string, expected: string): never => {
-  throw new Refused(found, expected)
+export const refuse = (input: string, expected: string): never => {
+  throw new Refused(input, expected)
 }
 
 const option = <T>(word: string, usual: string | undefined, help: string, read: (text: string) => T): Option<T> => ({
@@ -77,7 +77,7 @@ export const flag = (help: string, short?: string): Option<boolean> => ({
 })
 /** Any text. */
 export const text = (word: string, usual: string, help: string): Option<string> => option(word, usual, help, (t) => t)
-/** A value of a kind of its own. */
+/** A value of a special kind, with its own reader. */
 export const value = <T>(word: string, usual: string, help: string, read: (text: string) => T): Option<T> =>
   option(word, usual, help, read)
 /** A whole number of 1 or more. */
@@ -92,26 +92,26 @@ export const counts = (word: string, usual: string, help: string): Option<Readon
 /** A number above 0 and up to 1. */
 export const ratio = (word: string, usual: number, help: string): Option<number> =>
   option(word, String(usual), help, (t) => {
-    const found = Number(t.trim() || Number.NaN)
-    return found > 0 && found <= 1 ? found : refuse(t, "a ratio above 0 and up to 1")
+    const share = Number(t.trim() || Number.NaN)
+    return share > 0 && share <= 1 ? share : refuse(t, "a ratio above 0 and up to 1")
   })
-/** One of some words. */
+/** One of several words. */
 export const choice = <const C extends string>(
   word: string,
   choices: ReadonlyArray<C>,
   usual: C,
   help: string,
 ): Option<C> => option(word, usual, help, oneOf(choices))
-/** Some of some words with commas between, each once, in the order given. */
+/** Some of several words, separated by commas, each once, in their order. */
 export const choices = <const C extends string>(
   word: string,
   of: ReadonlyArray<C>,
   usual: string,
   help: string,
 ): Option<ReadonlyArray<C>> => option(word, usual, help, listOf(oneOf(of)))
-/** The same option; undefined where it is left out. */
+/** The option with undefined as its default. */
 export const optional = <T>(of: Option<T>): Option<T | undefined> => ({ ...of, usual: undefined })
-/** The same option, given any number of times. */
+/** The option, repeatable. */
 export const several = <T>(of: Option<T>): Option<ReadonlyArray<T>> => ({
   ...of,
   usual: undefined,
@@ -125,7 +125,7 @@ const helpOf = (command: string) => `\`bun run bench ${command} --help\` lists t
  * Reads the arguments of a command.
  *
  * @param command its words after `bun run bench`, for errors
- * @error UsageError, of one line, for an unknown option and for a text that is no value
+ * @error UsageError, one line, for an unknown option or a bad text
  */
 export const readOptions = <O extends Options>(
   command: string,
@@ -139,7 +139,7 @@ export const readOptions = <O extends Options>(
       { type: word === undefined ? "boolean" : "string", multiple, ...(short === undefined ? {} : { short }) },
     ]),
   )
-  const given = (() => {
+  const commandLine = (() => {
     try {
       return parseArgs({ args: [...args], options: config, allowPositionals })
     } catch (cause) {
@@ -148,26 +148,26 @@ export const readOptions = <O extends Options>(
     }
   })()
   const read = (name: string, { word, usual, several: many, read: readText }: Option<unknown>): unknown => {
-    const found = given.values[name]
-    if (word === undefined) return found === true
+    const entry = commandLine.values[name]
+    if (word === undefined) return entry === true
     try {
-      if (many) return ((found ?? []) as ReadonlyArray<string>).map(readText)
-      const text = (found ?? usual) as string | undefined
+      if (many) return ((entry ?? []) as ReadonlyArray<string>).map(readText)
+      const text = (entry ?? usual) as string | undefined
       return text === undefined ? undefined : readText(text)
     } catch (error) {
       if (!(error instanceof Refused)) throw error
-      throw new UsageError(`--${name} is "${error.found}", expected ${error.expected}; ${helpOf(command)}`)
+      throw new UsageError(`--${name} is "${error.input}", expected ${error.expected}; ${helpOf(command)}`)
     }
   }
   const camel = (name: string) => name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
   const values = Object.entries(options).map(([name, of]) => [camel(name), read(name, of)])
-  return { values: Object.fromEntries(values) as ValuesOf<O>, positionals: given.positionals }
+  return { values: Object.fromEntries(values) as ValuesOf<O>, positionals: commandLine.positionals }
 }
 
 const indent = 20
 const width = 120
 
-/** Words in lines of `width`, all but the first indented. */
+/** Wraps words to lines of `width`, all but the first indented. */
 const wrapped = (words: string): string => {
   const lines = [""]
   for (const word of words.split(" "))
@@ -176,7 +176,7 @@ const wrapped = (words: string): string => {
   return lines.join(`\n${" ".repeat(indent)}`)
 }
 
-/** The lines of `--help` that tell of options; what stands where one is left out follows in brackets. */
+/** The lines of `--help` for the options, each with its default in brackets. */
 export const optionLines = (options: Options): string =>
   Object.entries(options)
     .filter(([name]) => name !== "help")

@@ -1,4 +1,4 @@
-/** The result of a bench: its times, its rate, its ratio to another bench; as plain data and as a line of a table. */
+/** The result of a bench: times, rate, ratio to another bench; as plain data and as a line of a table. */
 import type { Measured } from "./measure.ts"
 import type { Bench, Unit, Work } from "./suite.ts"
 
@@ -8,9 +8,12 @@ export interface Result extends Measured {
   readonly name: string
   /** The work of a call over the median time. */
   readonly rate: { readonly value: number; readonly unit: Unit }
-  /** The same in the bench's second unit, if it has one. */
+  /** The rate in the bench's second unit, if it has one. */
   readonly alsoRate?: { readonly value: number; readonly unit: Unit }
-  /** How many times as fast as the bench `to` of the same suite: this one's rate over its; of equal work, its median over this one's. */
+  /**
+   * Speed relative to the bench `to` of the same suite: the ratio of rates; for equal work, the inverse ratio of
+   * medians.
+   */
   readonly ratio?: { readonly value: number; readonly to: string }
 }
 
@@ -22,13 +25,13 @@ const scale: Readonly<Record<Unit, number>> = {
   "GFLOP/s": 1e9,
 }
 
-/** The rate of a call that takes so many ns, in the unit of its work. */
+/** The rate of a call of so many ns, in the unit of its work. */
 export const rateOf = ({ amount, unit }: Work, ns: number): Result["rate"] => ({
   value: (typeof amount === "number" ? amount : amount()) / (ns / 1e9) / scale[unit],
   unit,
 })
 
-/** The result of a bench; `earlier` has the one that it is compared to. */
+/** The result of a bench; `earlier` contains the compared bench. */
 export const resultOf = (bench: Bench, measured: Measured, earlier: ReadonlyArray<Result>): Result => {
   const other = earlier.find(({ suite, name }) => suite === bench.suite && name === bench.comparedTo)
   const rate = rateOf(bench.work, measured.medianNs)
@@ -62,18 +65,18 @@ export const formatTime = (ns: number): string => {
   return `${digits(ns / size)} ${unit}`
 }
 
-/** A rate, large numbers of tokens in thousands or millions. */
+/** A rate; large numbers of tokens in thousands or millions. */
 export const formatRate = ({ value, unit }: Result["rate"]): string => {
   if (unit !== "tokens/s" && unit !== "parameters/s") return `${digits(value)} ${unit}`
   if (value >= 1e6) return `${digits(value / 1e6)} M ${unit}`
   return value >= 1e4 ? `${digits(value / 1e3)} k ${unit}` : `${digits(value)}   ${unit}`
 }
 
-/** The head of a suite's table; `width` is that of its longest name. */
+/** The head of a suite's table; `width` fits its longest name. */
 export const tableHead = (suite: string, width: number): string =>
   `${suite.padEnd(width)}  ${"median".padStart(9)}  ${"p25".padStart(9)}  ${"p75".padStart(9)}  ${"rate".padStart(19)}`
 
-/** One line of it. */
+/** One line of a suite's table. */
 export const tableLine = (result: Result, width: number): string => {
   const times = [result.medianNs, result.p25Ns, result.p75Ns].map((ns) => formatTime(ns).padStart(9)).join("  ")
   const ratio = result.ratio ? `  ${digits(result.ratio.value)} x ${result.ratio.to}` : ""

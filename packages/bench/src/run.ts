@@ -1,4 +1,4 @@
-/** Measures benches one after another; a table as they come, or one JSON document at the end. */
+/** Measures benches one after another; prints a table line by line, or one JSON document at the end. */
 import type { Request } from "./command-line.ts"
 import { describeMachine, type Machine, openMachine } from "./machine.ts"
 import { measureBench, type Sampling } from "./measure.ts"
@@ -8,7 +8,7 @@ import { registered, type Skipped, type Suite } from "./suite.ts"
 /** The report that `--json` prints. */
 export interface Report {
   readonly machine: Machine
-  /** "quick" figures show that a bench runs, nothing else. */
+  /** "quick" figures only show that a bench runs. */
   readonly sampling: Sampling
   readonly results: ReadonlyArray<Result>
   readonly skipped: ReadonlyArray<Skipped>
@@ -18,7 +18,7 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`)
 const widest = (benches: ReadonlyArray<{ readonly name: string }>) =>
   Math.max(0, ...benches.map(({ name }) => name.length))
 
-/** Says what there is, measuring nothing. */
+/** Lists suites and benches without measuring. */
 export const listBenches = (request: Request, suites: Readonly<Record<string, Suite>>): void => {
   const listed = request.suites.map((suite) => {
     const { benches, skipped } = registered(suite, suites[suite]!)
@@ -33,20 +33,20 @@ export const listBenches = (request: Request, suites: Readonly<Record<string, Su
     }
 }
 
-/** Measures what was asked for. @error that of the first bench that fails */
+/** Measures the requested suites. @error the error of the first bench that fails */
 export const runBenches = async (
-  { suites: asked, sampling, json }: Request,
+  { suites: names, sampling, json }: Request,
   suites: Readonly<Record<string, Suite>>,
 ): Promise<void> => {
   const say = json ? () => {} : print
   const machine = await openMachine()
   for (const line of describeMachine(machine)) say(line)
-  if (sampling === "quick") say("quick       a few samples only: these figures show that the benches run, nothing else")
+  if (sampling === "quick") say("quick       a few samples only: these figures only show that the benches run")
   const results: Array<Result> = []
-  const left: Array<Skipped> = []
-  for (const suite of asked) {
+  const skips: Array<Skipped> = []
+  for (const suite of names) {
     const { benches, skipped } = registered(suite, suites[suite]!)
-    left.push(...skipped)
+    skips.push(...skipped)
     const width = Math.max(suite.length, widest([...benches, ...skipped]))
     say(`\n${tableHead(suite, width)}`)
     for (const bench of benches) {
@@ -56,5 +56,5 @@ export const runBenches = async (
     }
     for (const { name, reason } of skipped) say(`${name.padEnd(width)}  skipped: ${reason}`)
   }
-  if (json) print(JSON.stringify({ machine, sampling, results, skipped: left } satisfies Report))
+  if (json) print(JSON.stringify({ machine, sampling, results, skipped: skips } satisfies Report))
 }

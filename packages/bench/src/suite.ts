@@ -1,16 +1,16 @@
-/** A suite registers its benches; nothing is built before a bench is measured, so that listing them costs nothing. */
+/** A suite registers its benches; each is built only when it is measured, so that listing is free. */
 
-/** The unit of a bench's rate. Bytes and floating-point operations are counted in powers of ten. */
+/** The unit of a bench's rate, with decimal prefixes. */
 export type Unit = "tokens/s" | "parameters/s" | "MB/s" | "GB/s" | "GFLOP/s"
 
 /** Tokens, parameters or bytes that one call works through. */
 export interface Work {
-  /** As a function where only the set-up knows it. */
+  /** A function if only the set-up knows the amount. */
   readonly amount: number | (() => number)
   readonly unit: Unit
 }
 
-/** Something to prepare before each call, outside the timing: mitata's computed parameter. */
+/** A call with a value that is prepared before it, outside the timing: mitata's computed parameter. */
 export interface Prepared {
   readonly 0: () => unknown
   readonly bench: (parameter: unknown) => unknown
@@ -18,7 +18,7 @@ export interface Prepared {
 
 export type Timed = (() => unknown) | Prepared
 
-/** Sets up, yields once what is timed, cleans up (in a `finally`: a bench that throws is cleaned up as well). */
+/** Sets up, yields the timed call once, and cleans up in a `finally`, which also runs after an error. */
 export type Setup = () => Generator<Timed, void, unknown> | AsyncGenerator<Timed, void, unknown>
 
 export interface Bench {
@@ -26,14 +26,14 @@ export interface Bench {
   /** Unique in its suite. */
   readonly name: string
   readonly work: Work
-  /** The same call counted in another unit as well. */
+  /** The work of the same call in another unit. */
   readonly alsoWork?: Work
-  /** Another bench of the suite, registered before: this one's rate, in the same unit, is also given as a multiple of it. */
+  /** An earlier bench of the suite with the same unit: the result also states this bench's rate relative to it. */
   readonly comparedTo?: string
   readonly setup: Setup
 }
 
-/** A bench that cannot run here, and what it needs. */
+/** A bench that cannot run here, and the reason. */
 export interface Skipped {
   readonly suite: string
   readonly name: string
@@ -48,7 +48,7 @@ export interface Registry {
 
 export type Suite = (registry: Registry) => void
 
-/** Calls `run` with what `prepare` returned; only `run` is timed. `prepare` may be called more often than `run`. */
+/** Calls `run` with the value of `prepare`; only `run` is timed. `prepare` may be called more often than `run`. */
 export const prepared = <T>(prepare: () => T, run: (value: T) => unknown): Prepared => ({
   0: prepare,
   bench: (value) => run(value as T),

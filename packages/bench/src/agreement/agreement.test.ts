@@ -1,4 +1,4 @@
-/** `bench agreement`: what it counts of a peer's blocks, what it finds different, what it refuses. */
+/** `bench agreement`: its counts of a peer's blocks, the differences that it finds, and its refusals. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,7 +13,7 @@ import { parseAgreement, readIds } from "./options.ts"
 describe("counts of blocks", () => {
   const text = [5, 6, 7, 8, 9]
 
-  test("accepted up to the first that differs, which is rejected; proposals after it are untested", () => {
+  test("tokens before the first difference are accepted, the different one is rejected, later ones are untested", () => {
     const blocks = [
       { length: 10, drafted: [5, 0, 7] },
       { length: 12, drafted: [7, 8] },
@@ -21,7 +21,7 @@ describe("counts of blocks", () => {
     expect(countBlocks(10, text, blocks)).toEqual({ blocks: 2, accepted: 3, rejected: 1, emitted: 5 })
   })
 
-  test("the text may end in a block: a drafted end is accepted, what lies behind the end is not tested", () => {
+  test("a text may end in a block: a drafted end token is accepted, and tokens after it are untested", () => {
     expect(countBlocks(3, [4, 1], [{ length: 3, drafted: [4, 1] }])).toMatchObject({ accepted: 2, rejected: 0 })
     expect(countBlocks(3, [4], [{ length: 3, drafted: [4, 2, 2] }])).toMatchObject({ accepted: 1, rejected: 0 })
     expect(countBlocks(3, [4], [{ length: 3, drafted: [] }])).toMatchObject({ accepted: 0, rejected: 0 })
@@ -42,7 +42,7 @@ describe("beside a peer", () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  /** A peer that decodes the chains as a pair does whose models are those chains, by a program of its own. */
+  /** A peer that decodes like two models whose texts are the chains, as an independent program. */
   const follow = `
     const [target, draft] = ${JSON.stringify([[...chains.target], [...chains.draft]])}
     const { gamma, ids, new: fresh } = JSON.parse(line)
@@ -72,8 +72,8 @@ describe("beside a peer", () => {
         const { pairs, equal, command } = JSON.parse(stdout) as AgreementReport
         expect(equal).toBe(true)
         expect(command).not.toContain(peer)
-        const { lengths, prompts: given, eos } = pairs[0]!
-        expect([given.count, given.tokens, eos]).toEqual([3, 12, null])
+        const { lengths, prompts: files, eos } = pairs[0]!
+        expect([files.count, files.tokens, eos]).toEqual([3, 12, null])
         expect(lengths.map(({ gamma }) => gamma)).toEqual([0, 1, 4])
         for (const { identical, sameCounts, ours, peer } of lengths) {
           expect([identical, sameCounts]).toEqual([3, 3])
@@ -88,7 +88,7 @@ describe("beside a peer", () => {
   )
 
   test(
-    "one token of one text, or one call more: found, told, and exit code 1",
+    "one different token or one extra call is found and reported, with exit code 1",
     () =>
       withPeer(
         `${follow}
@@ -112,19 +112,19 @@ describe("beside a peer", () => {
 })
 
 describe("refused", () => {
-  const given = ["--peer", "python", "--target", "t", "--draft", "d", "--prompts", "p"]
+  const base = ["--peer", "python", "--target", "t", "--draft", "d", "--prompts", "p"]
   test.each([
     [["--target", "t"], "--peer is missing"],
-    [given.slice(0, 6), "found 1 --target, 1 --draft, 0 --prompts"],
-    [[...given, "--gamma", "1,0"], '--gamma is "0", expected a whole number of 1 or more'],
-    [[...given, "--eos", "end"], '--eos is "end", expected a token id, or none'],
+    [base.slice(0, 6), "found 1 --target, 1 --draft, 0 --prompts"],
+    [[...base, "--gamma", "1,0"], '--gamma is "0", expected a whole number of 1 or more'],
+    [[...base, "--eos", "end"], '--eos is "end", expected a token id, or none'],
   ])("%p", (args, message) => {
     expect(() => parseAgreement(args)).toThrow(UsageError)
     expect(() => parseAgreement(args)).toThrow(message)
   })
 
-  test("several pairs, in their order; prompts that are none, by line", () => {
-    const two = parseAgreement([...given, "--target", "t2", "--draft", "d2", "--prompts", "p2", "--eos", "none"])
+  test("several pairs keep their order; a bad prompt is reported with its line", () => {
+    const two = parseAgreement([...base, "--target", "t2", "--draft", "d2", "--prompts", "p2", "--eos", "none"])
     expect(two).toMatchObject({
       eos: null,
       gammas: [1, 4, 8],

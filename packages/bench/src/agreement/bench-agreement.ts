@@ -1,4 +1,7 @@
-/** `bun run bench agreement`: our speculative decoding beside transformers' assisted generation, token by token and count by count. */
+/**
+ * `bun run bench agreement` compares our speculative decoding with transformers' assisted generation, by tokens and
+ * counts.
+ */
 import { begin, type Header } from "../side-by-side/header.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import { agreementUsage, parseAgreement, readIds } from "./options.ts"
@@ -47,9 +50,9 @@ export const agreementLines = ({ target, draft, prompts, new: fresh, eos, peer, 
 }
 
 /**
- * Runs the comparison; a table a pair on stdout, or JSON. Exit code 1 if anything is not the same.
+ * Runs the comparison; prints a table for each pair, or JSON. Exit code 1 if anything differs.
  *
- * @error UsageError for arguments that cannot be, or a peer that lacks PyTorch; WorkerEnded when the peer fails on the way
+ * @error UsageError for impossible arguments, or a peer without PyTorch; WorkerEnded when the peer fails during the run
  */
 export const benchAgreement = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseAgreement(args)

@@ -1,8 +1,8 @@
-/** A peer's blocks in our way of counting (docs/metrics.md), from its tokens and its proposals alone. */
+/** Counts a peer's blocks by our rules (docs/metrics.md), from its tokens and proposals alone. */
 
 /** One call of the peer's target. */
 export interface PeerBlock {
-  /** Tokens of the text before it, prompt included. */
+  /** Tokens of the text before the call, prompt included. */
   readonly length: number
   readonly drafted: ReadonlyArray<number>
 }
@@ -15,10 +15,10 @@ export interface Counts {
 }
 
 /**
- * Counts of one text: of each block, the drafted tokens that are in the text at their places are accepted; the first that is
- * not is rejected, if the text goes on to there.
+ * Counts of one text. In each block, a drafted token that is in the text at its place is accepted; the first that is
+ * not is rejected, if the text reaches its place.
  *
- * @param tokens after the prompt
+ * @param tokens the text after the prompt
  */
 export const countBlocks = (
   promptLength: number,
@@ -36,7 +36,7 @@ export const countBlocks = (
   return { blocks: blocks.length, accepted, rejected, emitted: tokens.length }
 }
 
-/** Sums of several texts. */
+/** Sums the counts of several texts. */
 export const sumOf = (counts: ReadonlyArray<Counts>): Counts => {
   const sum = (of: (c: Counts) => number) => counts.reduce((total, c) => total + of(c), 0)
   return {

@@ -1,4 +1,4 @@
-/** The options of `bun run bench agreement`; everything is checked before a process is started. */
+/** The options of `bun run bench agreement`; all are checked before a process starts. */
 import { readFileSync } from "node:fs"
 import {
   count,
@@ -20,9 +20,13 @@ const options = {
   target: several(text("DIR", "", "the model that verifies, in Hugging Face format")),
   draft: several(text("DIR", "", "the model that proposes, of the same vocabulary")),
   prompts: several(
-    text("FILE", "", 'a line a prompt: {"ids": [...]}; these three together name a pair, give them again for another'),
+    text(
+      "FILE",
+      "",
+      'one line for each prompt: {"ids": [...]}; the three options name a pair, repeat them for another',
+    ),
   ),
-  gamma: counts("LIST", "1,4,8", "tokens proposed a target call; 0, the target alone, is always run"),
+  gamma: counts("LIST", "1,4,8", "tokens proposed for each target call; 0, the target alone, always runs"),
   new: count("N", 80, "most tokens generated after a prompt"),
   limit: optional(count("N", 1, "only the first N prompts of each file")),
   eos: optional(
@@ -50,14 +54,14 @@ export interface PairOptions {
 
 type Values = ValuesOf<typeof options>
 
-/** The options' values. `eos` null: no token ends a text; undefined: what the target's config.json says. */
+/** The options' values. `eos` null: no token ends a text; undefined: config.json of the target decides. */
 export interface AgreementOptions extends Omit<Values, "target" | "draft" | "prompts" | "gamma"> {
   readonly pairs: ReadonlyArray<PairOptions>
   readonly gammas: ReadonlyArray<number>
 }
 
-const pairsOf = (given: Readonly<Record<keyof PairOptions, ReadonlyArray<string>>>): ReadonlyArray<PairOptions> => {
-  const { target, draft, prompts } = given
+const pairsOf = (lists: Readonly<Record<keyof PairOptions, ReadonlyArray<string>>>): ReadonlyArray<PairOptions> => {
+  const { target, draft, prompts } = lists
   if (target.length === 0 || draft.length !== target.length || prompts.length !== target.length)
     throw new UsageError(
       `found ${target.length} --target, ${draft.length} --draft, ${prompts.length} --prompts; expected as many of each, one or more; \`bun run bench agreement --help\` lists the options`,
@@ -68,17 +72,19 @@ const pairsOf = (given: Readonly<Record<keyof PairOptions, ReadonlyArray<string>
 /**
  * Reads the arguments after `bun run bench agreement`.
  *
- * @error UsageError, of one line, for an unknown or missing option, or a number out of its range
+ * @error UsageError, one line, for an unknown or missing option, or a number out of range
  */
 export const parseAgreement = (args: ReadonlyArray<string>): AgreementOptions => {
   const { values } = readOptions("agreement", args, options)
   const { target, draft, prompts, gamma: gammas, ...rest } = values
   if (!rest.help && rest.peer === "")
-    throw new UsageError("--peer is missing: agreement is with transformers; give a Python that has it, --peer PYTHON")
+    throw new UsageError(
+      "--peer is missing: the comparison needs transformers; name a Python that has it, --peer PYTHON",
+    )
   return { ...rest, gammas, pairs: rest.help ? [] : pairsOf({ target, draft, prompts }) }
 }
 
-/** The prompts of a file, one a line. @error UsageError that names the line which is none, or an empty or unreadable file */
+/** The prompts of a file, one a line. @error UsageError with the bad line, or for an empty or unreadable file */
 export const readIds = (file: string): ReadonlyArray<ReadonlyArray<number>> => {
   let text: string
   try {

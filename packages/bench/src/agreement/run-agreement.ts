@@ -1,4 +1,4 @@
-/** One pair of models decoded by us and by a peer, prompt by prompt; as plain data. */
+/** Decodes one pair of models on both sides, prompt by prompt; the result is plain data. */
 import { join } from "node:path"
 import type { Decoder } from "@winnow/core"
 import { modelProposer, type Speculated, speculate } from "@winnow/decoding"
@@ -17,39 +17,39 @@ import { type AgreementOptions, type PairOptions, readIds } from "./options.ts"
 interface PeerText extends Answer {
   readonly tokens: ReadonlyArray<number>
   readonly targetCalls: number
-  /** Empty where the target decoded alone. */
+  /** Empty if the target decoded alone. */
   readonly blocks: ReadonlyArray<PeerBlock>
 }
 
-/** Counts of one side at one draft length, and the ratios that follow. */
+/** Counts of one side at one draft length, and ratios of them. */
 export interface SideFigures extends Counts {
   readonly tokensPerCall: number
   /** accepted / (accepted + rejected); null at gamma 0. */
   readonly greedyAcceptance: number | null
 }
 
-/** The first token in which the two sides' texts differ. */
+/** The first difference of the two sides' texts. */
 export interface TextDifference {
   readonly prompt: number
   readonly position: number
   readonly ours: number | null
   readonly peer: number | null
-  /** Of our target there, largest logit less second: near 0 it is a tie that rounding decides. */
+  /** Largest logit minus second of our target there: near 0 it is a tie that rounding decides. */
   readonly margin: number | null
 }
 
 export interface LengthAgreement {
   readonly gamma: number
-  /** Prompts of which both sides gave the same tokens. */
+  /** Number of prompts with the same tokens on both sides. */
   readonly identical: number
   readonly differences: ReadonlyArray<TextDifference>
-  /** Prompts of which both sides have the same calls, accepted and rejected tokens. */
+  /** Number of prompts with the same calls, accepted and rejected tokens on both sides. */
   readonly sameCounts: number
   readonly ours: SideFigures
   readonly peer: SideFigures
   /** Smallest margin of our target at any token. */
   readonly smallestMargin: number
-  /** True if all tokens and all counts of all prompts are the same. */
+  /** True if all tokens and all counts of all prompts agree. */
   readonly equal: boolean
 }
 
@@ -83,7 +83,7 @@ const figuresOf = (counts: ReadonlyArray<Counts>): SideFigures => {
   }
 }
 
-/** Both sides' texts at one draft length, held against each other. */
+/** Compares both sides' texts at one draft length. */
 export const compare = (
   gamma: number,
   promptLengths: ReadonlyArray<number>,
@@ -123,11 +123,11 @@ export const compare = (
 }
 
 /** The token that ends a text. @error UsageError where config.json names several */
-const endOf = (target: Decoder, given: AgreementOptions["eos"]): number | null => {
-  if (given !== undefined) return given
-  const named = target.architecture.config["eos_token_id"] ?? null
-  if (named === null || typeof named === "number") return named
-  throw new UsageError(`config.json has eos_token_id ${JSON.stringify(named)}, expected one: give --eos ID`)
+const endOf = (target: Decoder, choice: AgreementOptions["eos"]): number | null => {
+  if (choice !== undefined) return choice
+  const configured = target.architecture.config["eos_token_id"] ?? null
+  if (configured === null || typeof configured === "number") return configured
+  throw new UsageError(`config.json has eos_token_id ${JSON.stringify(configured)}, expected one: give --eos ID`)
 }
 
 const decodeAll = async (
@@ -144,15 +144,15 @@ const decodeAll = async (
     const ours = await speculate(models.target, modelProposer(models.draft), prompts, options)
     const theirs: Array<PeerText> = []
     for (const ids of prompts) theirs.push(await peer.ask<PeerText>(JSON.stringify({ gamma, ids, new: o.new })))
-    const found = compare(
+    const comparison = compare(
       gamma,
       prompts.map(({ length }) => length),
       ours,
       theirs,
     )
-    lengths.push(found)
+    lengths.push(comparison)
     say(
-      `gamma ${gamma}: ${found.identical} of ${prompts.length} texts identical, ${found.sameCounts} with equal counts`,
+      `gamma ${gamma}: ${comparison.identical} of ${prompts.length} texts identical, ${comparison.sameCounts} with equal counts`,
     )
   }
   return lengths
@@ -162,7 +162,7 @@ const decodeAll = async (
  * Decodes the prompts of a pair on both sides, greedy, at each draft length and without a draft.
  *
  * @param say gets a line for each draft length, for a terminal
- * @error UsageError for prompts or an end token that cannot be; what `loadDecoder` has; WorkerEnded when the peer fails
+ * @error UsageError for bad prompts or a bad end token; the errors of `loadDecoder`; WorkerEnded when the peer fails
  */
 export const runAgreement = async (
   o: AgreementOptions,

@@ -1,4 +1,4 @@
-/** `bun run bench decode`: the target alone and with a draft, against transformers on the same pair of directories. */
+/** `bun run bench decode` times the target alone and with a draft, against transformers on the same pair of folders. */
 import { begin, type Header } from "../side-by-side/header.ts"
 import { shownRatio } from "../side-by-side/peer-sides.ts"
 import { quietLine } from "../side-by-side/rounds.ts"
@@ -41,7 +41,7 @@ export const decodeLines = (result: DecodeResult): ReadonlyArray<string> => {
 /**
  * Runs the comparison; a table on stdout, or JSON.
  *
- * @error UsageError for arguments that cannot be, or a peer that lacks PyTorch; WorkerEnded when one side fails on the way
+ * @error UsageError for impossible arguments, or a peer without PyTorch; WorkerEnded when one side fails during the run
  */
 export const benchDecode = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseDecode(args)

@@ -1,4 +1,4 @@
-/** `bench decode`: the pair that it makes, its floor, what it accepts, and the comparison with a peer that is not PyTorch. */
+/** `bench decode`: its pair, its floor, its options, and the comparison with a peer that is not PyTorch. */
 import { expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -16,7 +16,7 @@ import { decodeFloor, weightsRead } from "./floor.ts"
 import { parseDecode } from "./options.ts"
 import { chainsOf, exchangesOf, modelOf, textOf, writeChains, writeFlat } from "./pair.ts"
 
-test("chains: one cycle through the vocabulary; the draft's leaves it after the share asked for, and only there", () => {
+test("chains: one cycle through the vocabulary; the draft's leaves it after the requested share, and only there", () => {
   const V = 1000
   for (const agreement of [1, 0.999, 0.75, 0.001]) {
     const { target, draft } = chainsOf(V, agreement, 7)
@@ -57,7 +57,7 @@ test("the pair: the target's text is its chain, and the draft errs exactly where
   }
 })
 
-test("a pair of small margins: close choices, as many agreed as asked for less those that layers tip; texts of float32", () => {
+test("a pair of small margins: close choices; the requested share agrees, except where layers tip a choice; texts of float32", () => {
   const args = ["--margins", "small", "--agreement", "0.75", "--precision", "float32", "--rounds", "3", "--json"]
   const sizes = ["--draft", "64,1,2,128", "--target", "128,2,2,256", "--vocab", "2048", "--new", "40"]
   const { exitCode, stdout, stderr } = runBench("decode", ...args, ...sizes)
@@ -70,21 +70,21 @@ test("a pair of small margins: close choices, as many agreed as asked for less t
   expect([ours.plain.identical, ours.assisted.identical]).toEqual([3, 3])
 })
 
-test("a pair of small margins is one embedding, read at another token for the share that is exchanged", async () => {
+test("a pair of small margins shares one embedding, which the draft reads at another token for the exchanged share", async () => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-pair-"))
   try {
     const V = 512
     const sizes = { draft: [32, 1, 1, 64], target: [64, 2, 2, 128], vocab: V, context: 128 } as const
-    const taken = exchangesOf(V, 0.5, 1)
-    await writeFlat(folder, sizes, taken)
+    const places = exchangesOf(V, 0.5, 1)
+    await writeFlat(folder, sizes, places)
     const load = (which: string) => Effect.runPromise(loadDecoder(join(folder, which), [gptNeox]))
     const [target, draft] = [await load("target"), await load("draft")]
     const tokens = Array.from({ length: V }, (_, x) => x)
-    // each token as a text of its own, so that no other token's attention is in it
+    // Each token is a text of its own, so that attention reaches no other token.
     const chosen = (model: typeof target) =>
       tf.tidy(() => tf.argMax(logitsOf(model, tf.tensor2d(tokens, [V, 1], "int32")), 2).dataSync())
     const [ofTarget, ofDraft] = [chosen(target), chosen(draft)]
-    const agreed = tokens.filter((x) => ofDraft[x] === ofTarget[taken[x]!]).length / V
+    const agreed = tokens.filter((x) => ofDraft[x] === ofTarget[places[x]!]).length / V
     expect(agreed).toBeGreaterThan(0.85)
     expect(tokens.filter((x) => ofDraft[x] === ofTarget[x]).length / V).toBeWithin(0.4, 0.6)
     for (const model of [target, draft]) model.dispose()
@@ -93,7 +93,7 @@ test("a pair of small margins is one embedding, read at another token for the sh
   }
 })
 
-test("the floor counts every weight but the embedding's, once a step", () => {
+test("the floor counts every weight but the embedding's, once for each step", () => {
   const sizes = [16, 3, 2, 40] as const
   const model = modelOf(sizes, 50, 8, 1)
   expect(weightsRead(sizes, 50)).toBe(parameterCount(model.architecture) - 50 * 16)
@@ -106,7 +106,7 @@ test("the floor counts every weight but the embedding's, once a step", () => {
 
 const tiny = ["--draft", "32,1,1,64", "--target", "64,2,2,128", "--vocab", "256", "--prompt", "4", "--new", "12"]
 
-test("takes turns with a peer, prompt by prompt; each mode is against the peer that is faster in it", () =>
+test("takes turns with a peer, prompt by prompt; each mode is compared with its faster peer", () =>
   withPeer(
     // bf16 is faster plain, fp32 with the draft; neither gives our tokens
     `const fast = line.startsWith("plain") === args.includes("--bf16")
@@ -164,7 +164,7 @@ test.each([
   expect(() => parseDecode(args)).toThrow(message)
 })
 
-test("--small is a pair of its own; what is given besides stands", () => {
+test("--small selects a pair; other options override its sizes", () => {
   const { draft, target, vocab } = parseDecode(["--small", "--vocab", "1000"])
   expect({ draft, target, vocab }).toEqual({ draft: [64, 2, 2, 256], target: [128, 4, 4, 512], vocab: 1000 })
 })

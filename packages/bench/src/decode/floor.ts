@@ -1,20 +1,21 @@
-/** How fast decoding can be where weights come from memory: each step reads all of them once. */
+/** The upper bound of decoding speed when weights come from memory: each step reads all of them once. */
 import type { Sizes } from "../side-by-side/common-options.ts"
 
-/** Weights that a step reads: all but the embedding, of which it reads one row. */
+/** Number of weights that a step reads: all but the embedding, of which it reads one row. */
 export const weightsRead = ([d, layers, , f]: Sizes, vocab: number): number =>
   vocab * d + layers * (4 * d * d + 2 * d * f + 9 * d + f) + 2 * d
 
-/** Tokens a second, of float32 weights and of bfloat16's. */
+/** Tokens a second with float32 weights and with bfloat16 weights. */
 export interface DecodeFloor {
   readonly float32: number
   readonly bfloat16: number
 }
 
 /**
- * The target alone, and with a draft that gives tau tokens a target call for gamma calls of its own.
+ * The bounds of the target alone, and with a draft that gives tau tokens for each target call and gamma calls of its
+ * own.
  *
- * @param bandwidth bytes a second from memory
+ * @param bandwidth memory bandwidth, bytes a second
  */
 export const decodeFloor = (
   { draft, target, vocab, gamma }: { draft: Sizes; target: Sizes; vocab: number; gamma: number },

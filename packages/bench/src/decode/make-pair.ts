@@ -1,7 +1,7 @@
 /**
- * Writes a pair and the target's texts of FOLDER/prompts.json as FOLDER/texts.json, and measures what the floor needs; in a
- * process of its own, so that what it takes is in nobody's peak: bun make-pair.ts FOLDER OPTIONS prints {"bandwidth"}, bytes
- * a second.
+ * Writes a pair and, as FOLDER/texts.json, the target's texts of FOLDER/prompts.json; measures the memory bandwidth of
+ * the floor. It runs in a process of its own, so that its memory counts for no side: bun make-pair.ts FOLDER OPTIONS
+ * prints {"bandwidth"}, bytes a second.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -11,7 +11,7 @@ import { chainsOf, exchangesOf, writeChains, writeFlat } from "./pair.ts"
 import { SEED } from "./seed.ts"
 import { textsOf } from "./texts.ts"
 
-/** The best of five passes over 256 MB: a maximum reads and does little else. */
+/** The best of five passes over 256 MB: a maximum does little besides reading. */
 const bandwidth = (): number => {
   const x = tf.ones([2 ** 26])
   const seconds = Array.from({ length: 6 }, () => {
@@ -28,7 +28,7 @@ const options = parseDecode(args)
 const { draft, target, vocab, margins, agreement, prompt, gamma, threads, new: fresh } = options
 await openEngine({ threads })
 setPrecision("float32")
-// room for what is proposed beyond the last token
+// The context has room for tokens that are proposed beyond the last one.
 const sizes = { draft, target, vocab, context: Math.max(2048, prompt + fresh + gamma + 1) }
 if (margins === "wide") await writeChains(folder, sizes, chainsOf(vocab, agreement, SEED))
 else await writeFlat(folder, sizes, exchangesOf(vocab, agreement, SEED))

@@ -1,4 +1,4 @@
-/** The options of `bun run bench decode`; everything is checked before a process is started. */
+/** The options of `bun run bench decode`; all are checked before a process starts. */
 import {
   choice,
   count,
@@ -37,20 +37,20 @@ const options = {
     "M",
     marginKinds,
     "wide",
-    "wide: the target's best token is far ahead of its second (a margin of about 7); small: close to it (about 0.1), so that the screen of the head leaves more to the exact products",
+    "wide: the target's best token is far ahead of its second (a margin of about 7); small: close to it (about 0.1), so that the head's screen passes more rows to the exact products",
   ),
-  agreement: ratio("A", 0.75, "share of tokens after which the draft's choice is the target's"),
-  gamma: count("G", 4, "tokens proposed a target call"),
+  agreement: ratio("A", 0.75, "share of tokens after which draft and target choose alike"),
+  gamma: count("G", 4, "tokens proposed for each target call"),
   prompt: count("T", 64, "tokens of a prompt"),
   new: count("N", 64, "tokens generated after it"),
-  rounds: count("R", 5, "timed rounds, each of a prompt of its own, after 1 that is not timed"),
+  rounds: count("R", 5, "timed rounds with a prompt each, after 1 untimed round"),
 } as const
 
 export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]\n\n${optionLines(options)}`
 
 type Values = ValuesOf<typeof options>
 
-/** The options' values; the sizes are those of `small` or of the command, where none were given. */
+/** The options' values; sizes that are left out are those of `small` or of the command. */
 export interface DecodeOptions extends Omit<Values, "draft" | "target" | "vocab" | "small" | "peerPrecision"> {
   readonly peers: ReadonlyArray<PeerPrecision>
   readonly draft: Sizes
@@ -61,17 +61,17 @@ export interface DecodeOptions extends Omit<Values, "draft" | "target" | "vocab"
 /**
  * Reads the arguments after `bun run bench decode`.
  *
- * @error UsageError, of one line, for an unknown option, a number out of its range, or sizes that no model can have
+ * @error UsageError, one line, for an unknown option, a number out of range, or sizes that no model can have
  */
 export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
   const { values } = readOptions("decode", args, options)
   const { small: isSmall, peerPrecision, ...rest } = values
   const instead = isSmall ? small : usual
   const { draft = instead.draft, target = instead.target, vocab = instead.vocab, prompt, new: fresh } = rest
-  // texts follow one cycle through the vocabulary: within a text no token comes again
+  // Texts follow one cycle through the vocabulary: no token occurs twice in a text.
   if (prompt + fresh > vocab)
     throw new UsageError(
-      `--prompt ${prompt} and --new ${fresh} make ${prompt + fresh} tokens, the vocabulary has ${vocab}: give fewer, or a larger --vocab`,
+      `--prompt ${prompt} and --new ${fresh} make ${prompt + fresh} tokens, the vocabulary has ${vocab}: use fewer, or a larger --vocab`,
     )
   checkSizes("draft", draft, vocab)
   checkSizes("target", target, vocab)

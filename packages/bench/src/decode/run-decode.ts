@@ -1,4 +1,6 @@
-/** One comparison of decoding: the pair written, all sides started, taking turns prompt by prompt; as plain data. */
+/**
+ * One comparison of decoding: writes the pair, starts all sides, alternates them by prompt; the result is plain data.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -18,7 +20,7 @@ import { type DecodeFloor, decodeFloor } from "./floor.ts"
 import type { DecodeOptions, Margins } from "./options.ts"
 import { promptsOf } from "./texts.ts"
 
-/** The target alone, and with the draft. */
+/** Decoding by the target alone, and with the draft. */
 export const modes = ["plain", "assisted"] as const
 export type Mode = (typeof modes)[number]
 
@@ -26,7 +28,7 @@ export type Mode = (typeof modes)[number]
 interface Decoded extends Answer {
   readonly tokens: ReadonlyArray<number>
   readonly targetCalls: number
-  /** Ours, assisted. */
+  /** Our side's accepted tokens, in assisted mode. */
   readonly accepted?: number
   readonly rejected?: number
   readonly margins?: ReadonlyArray<number>
@@ -34,13 +36,13 @@ interface Decoded extends Answer {
 
 /** Figures of one side in one mode. */
 export interface DecodeTimes {
-  /** Of each timed prompt, reading the prompt included. */
+  /** Seconds of each timed prompt, including the time to read the prompt. */
   readonly seconds: ReadonlyArray<number>
   /** New tokens of a prompt over the median of `seconds`. */
   readonly tokensPerSecond: number
-  /** tau: new tokens a target call, over all timed prompts. */
+  /** tau: new tokens for each target call, over all timed prompts. */
   readonly tokensPerCall: number
-  /** Timed prompts whose tokens are the target's own: its chain, or with small margins what it gives in float32. */
+  /** Timed prompts whose tokens are the target's: its chain, or with small margins its float32 text. */
   readonly identical: number
 }
 
@@ -48,22 +50,22 @@ export interface DecodeSide {
   readonly name: string
   readonly plain: DecodeTimes
   readonly assisted: DecodeTimes
-  /** Assisted over plain, within rounds: above 1 the draft pays. */
+  /** Assisted over plain speed, within rounds: above 1 the draft pays. */
   readonly gain: number
   readonly peakMegabytes: number
 }
 
-/** A peer, and ours beside it. */
+/** A peer, and our speed relative to it. */
 export interface DecodePeer extends DecodeSide {
   readonly precision: PeerPrecision
-  /** Variables that it was started with, beyond ours. */
+  /** Environment variables of the peer beyond ours. */
   readonly environment: Environment
   readonly versions: Readonly<Record<string, string>>
-  /** How many times as many tokens a second ours gives, above 1 is faster. */
+  /** Our tokens a second over the peer's: above 1 ours is faster. */
   readonly speed: Readonly<Record<Mode, RoundRatios>>
 }
 
-/** The peer that is faster in a mode. */
+/** The faster peer in a mode. */
 export interface Against {
   readonly name: string
   readonly speed: RoundRatios
@@ -72,19 +74,19 @@ export interface Against {
 export interface DecodeResult extends Quietness {
   readonly sizes: Pick<DecodeOptions, "draft" | "target" | "vocab" | "gamma" | "prompt" | "new" | "threads">
   readonly margins: Margins
-  /** The agreement that the pair was made for, then its outcome: accepted / (accepted + rejected) of timed rounds. */
+  /** The requested agreement of the pair; then the measured one: accepted / (accepted + rejected) in timed rounds. */
   readonly agreement: number
   readonly greedyAcceptance: number
-  /** Distance of the two largest logits of the target, over all tokens of our timed rounds with the draft. */
+  /** Distance of the target's two largest logits, over all tokens of our timed rounds with the draft. */
   readonly medianMargin: number
-  /** The smallest of them: near 0 there are near ties. */
+  /** The smallest distance: near 0 there are near ties. */
   readonly smallestMargin: number
   readonly rounds: number
   readonly ours: DecodeSide
   readonly peers: ReadonlyArray<DecodePeer>
-  /** Each mode against the peer that is faster in it. */
+  /** Each mode against its faster peer. */
   readonly against?: Readonly<Record<Mode, Against>>
-  /** Bytes a second that two threads read from memory, and tokens a second that it allows. */
+  /** Bytes a second that two threads read from memory, and the tokens a second that this allows. */
   readonly bandwidth: number
   readonly floor: Readonly<Record<Mode, DecodeFloor>>
 }
@@ -99,26 +101,26 @@ type Done = Readonly<Record<Mode, ReadonlyArray<Decoded>>>
 
 const WARM_UP = 1
 
-/** Writes the pair and the prompts of all rounds; the text that the target makes of each, and the bandwidth. */
+/** Writes the pair and the prompts of all rounds; returns the target's text of each, and the bandwidth. */
 const write = async (
   o: DecodeOptions,
   folder: string,
 ): Promise<{ readonly texts: ReadonlyArray<ReadonlyArray<number>>; readonly bandwidth: number }> => {
   const { draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads } = o
-  const given = Object.entries({ draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads })
-  const flags = given.flatMap(([name, value]) => [`--${name}`, String(value)])
+  const settings = Object.entries({ draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads })
+  const flags = settings.flatMap(([name, value]) => [`--${name}`, String(value)])
   writeFileSync(join(folder, "prompts.json"), JSON.stringify(promptsOf(o, WARM_UP + o.rounds)))
   const stdout = await runScript(join(import.meta.dir, "make-pair.ts"), [folder, ...flags])
-  const told = readFileSync(join(folder, "texts.json"), "utf8")
-  return { texts: JSON.parse(told), bandwidth: JSON.parse(stdout).bandwidth }
+  const json = readFileSync(join(folder, "texts.json"), "utf8")
+  return { texts: JSON.parse(json), bandwidth: JSON.parse(stdout).bandwidth }
 }
 
 const start = async (o: DecodeOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Side>> => {
-  const given = ["--folder", folder, ...(["gamma", "new", "threads"] as const).flatMap((n) => [`--${n}`, String(o[n])])]
+  const args = ["--folder", folder, ...(["gamma", "new", "threads"] as const).flatMap((n) => [`--${n}`, String(o[n])])]
   const script = join(import.meta.dir, "../../peers/hf_decode.py")
   const sides: Array<Side> = []
   const add = async (key: Side["key"], command: ReadonlyArray<string>, environment: Environment = {}) => {
-    const worker = await startWorker([...command, ...given], environment)
+    const worker = await startWorker([...command, ...args], environment)
     sides.push({ key, worker })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
@@ -141,7 +143,7 @@ const timesOf = (done: ReadonlyArray<Decoded>, texts: ReadonlyArray<ReadonlyArra
   }
 }
 
-/** The figures of all sides; `texts` are those of the timed rounds. */
+/** The figures of all sides; `texts` belong to the timed rounds. */
 const summarise = async (
   sides: ReadonlyArray<Side>,
   done: ReadonlyArray<Done>,
@@ -169,16 +171,16 @@ const summarise = async (
 }
 
 /**
- * Runs the comparison; the peer must have passed `checkPeer`. The pair is removed at the end.
+ * Runs the comparison; the peer must have passed `checkPeer`. Removes the pair at the end.
  *
- * @param say gets a line for each round, for a terminal
- * @error WorkerEnded when a side fails on the way
+ * @param say receives a line for each round, for a terminal
+ * @error WorkerEnded when a side fails during the run
  */
 export const runDecode = async (o: DecodeOptions, say: (line: string) => void): Promise<DecodeResult> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
-    const written = await write(o, folder)
-    const texts = written.texts.slice(WARM_UP)
+    const files = await write(o, folder)
+    const texts = files.texts.slice(WARM_UP)
     const sides = await start(o, folder, say)
     const { answers, ...quietness } = await runRounds(
       { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, priority: o.priority, say },
@@ -186,7 +188,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
         const ask = (mode: Mode) => worker.ask<Decoded>(`${mode} ${round}`)
         const answer = { plain: await ask("plain"), assisted: await ask("assisted") }
         const seconds = modes.map((mode) => `${mode} ${answer[mode].seconds.toFixed(2)} s`)
-        return { answer, shown: `${key} ${seconds.join(", ")}` }
+        return { answer, text: `${key} ${seconds.join(", ")}` }
       },
     )
     const done = sides.map((_, i): Done => {
@@ -213,8 +215,8 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
       ours,
       peers,
       ...(peers.length > 0 && { against: { plain: best("plain"), assisted: best("assisted") } }),
-      bandwidth: written.bandwidth,
-      floor: decodeFloor(o, written.bandwidth, ours.assisted.tokensPerCall),
+      bandwidth: files.bandwidth,
+      floor: decodeFloor(o, files.bandwidth, ours.assisted.tokensPerCall),
       ...quietness,
     }
   } finally {

@@ -1,4 +1,4 @@
-/** Prompts of a comparison, and the texts that the target makes of them: what every side is held against. */
+/** Prompts of a comparison, and the target's texts of them, with which every side is compared. */
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { loadDecoder } from "@winnow/models"
@@ -16,7 +16,7 @@ const chainTexts = ({ vocab, agreement, prompt, new: fresh }: Asked, rounds: num
   return Array.from({ length: rounds }, (_, round) => textOf(target, prompt + fresh, SEED + round))
 }
 
-/** A prompt a round: a piece of the target's chain, or with small margins random tokens. */
+/** One prompt for each round: a piece of the target's chain, or with small margins random tokens. */
 export const promptsOf = (o: Asked, rounds: number): ReadonlyArray<Ids> => {
   if (o.margins === "wide") return chainTexts(o, rounds).map((text) => [...text.subarray(0, o.prompt)])
   return Array.from({ length: rounds }, (_, round) => {
@@ -26,9 +26,10 @@ export const promptsOf = (o: Asked, rounds: number): ReadonlyArray<Ids> => {
 }
 
 /**
- * The target's text of each prompt: the rest of its chain, or with small margins what the target at `folder` gives greedily.
+ * The target's text of each prompt: the rest of its chain, or with small margins the greedy text of the target at
+ * `folder`.
  *
- * The engine must be open, and its products in float32: in bfloat16 close choices fall otherwise.
+ * The engine must be open with products in float32: bfloat16 decides close choices differently.
  */
 export const textsOf = async (o: Asked, prompts: ReadonlyArray<Ids>, folder: string): Promise<ReadonlyArray<Ids>> => {
   if (o.margins === "wide") return chainTexts(o, prompts.length).map((text) => [...text.subarray(o.prompt)])

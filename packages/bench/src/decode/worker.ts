@@ -1,6 +1,6 @@
 /**
- * Our decoding as a worker with the peer's protocol: "plain R" or "assisted R" in, a JSON line with seconds and tokens of
- * prompt R out.
+ * Our decoding as a worker with the peer's protocol: "plain R" or "assisted R" in, one JSON line with seconds and
+ * tokens of prompt R out.
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"

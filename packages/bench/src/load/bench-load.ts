@@ -1,4 +1,7 @@
-/** `bun run bench load`: a model directory to float32 tensors, from the page cache, against safetensors and PyTorch. */
+/**
+ * `bun run bench load` times loading a model folder to float32 tensors, from the page cache, against safetensors and
+ * PyTorch.
+ */
 import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -14,17 +17,17 @@ import { type LoadOptions, loadUsage, parseLoad } from "./options.ts"
 /** One side's loads of one format. */
 interface Loaded {
   readonly seconds: ReadonlyArray<number>
-  /** Bytes of the file over the median of `seconds`, 1e9 a second. */
+  /** Bytes of the file over the median of `seconds`, in units of 1e9 bytes a second. */
   readonly gigabytesPerSecond: number
 }
 
-/** One format, both sides. */
+/** One format on both sides. */
 export interface LoadRow extends Quietness {
   readonly format: Format
   readonly megabytes: number
   readonly ours: Loaded
   readonly peer?: Loaded
-  /** How many times as fast ours is: the median over rounds. */
+  /** Our speed over the peer's: the median over rounds. */
   readonly speed?: RoundRatios
 }
 
@@ -35,12 +38,12 @@ export interface LoadReport extends Header {
   readonly rows: ReadonlyArray<LoadRow>
 }
 
-/** Loads before those that count: the file comes into the page cache, memory is there. */
+/** Untimed loads at the start: they fill the page cache and allocate memory. */
 const WARM_UP = 2
 
 const write = async ({ model, vocab, threads }: LoadOptions, folder: string): Promise<void> => {
-  const given = ["--model", String(model), "--vocab", String(vocab), "--threads", String(threads)]
-  await runScript(join(import.meta.dir, "make-models.ts"), [folder, ...given])
+  const args = ["--model", String(model), "--vocab", String(vocab), "--threads", String(threads)]
+  await runScript(join(import.meta.dir, "make-models.ts"), [folder, ...args])
 }
 
 const rowOf = (
@@ -58,30 +61,30 @@ const rowOf = (
 }
 
 /**
- * Writes the models, starts the sides and lets them take turns. Neither keeps memory that it freed: one loads a model once,
- * into memory that the process does not have yet, so that its page faults belong to the loading.
+ * Writes the models, starts the sides and alternates them. Neither keeps memory that it freed: loading a model once
+ * uses memory that the process does not have yet, so its page faults belong to the loading.
  *
- * @error WorkerEnded when a side fails on the way
+ * @error WorkerEnded when a side fails during the run
  */
 const runLoad = async (o: LoadOptions, say: (line: string) => void): Promise<Omit<LoadReport, keyof Header>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
     await write(o, folder)
-    const given = ["--folder", folder, "--threads", String(o.threads)]
+    const args = ["--folder", folder, "--threads", String(o.threads)]
     const script = join(import.meta.dir, "../../peers/torch_load.py")
     const commands = [
       [process.execPath, join(import.meta.dir, "worker.ts")],
       ...(o.peer === undefined ? [] : [[o.peer, script]]),
     ]
     const sides: Array<{ readonly worker: Worker }> = []
-    for (const command of commands) sides.push({ worker: await startWorker([...command, ...given]) })
+    for (const command of commands) sides.push({ worker: await startWorker([...command, ...args]) })
     const rows: Array<LoadRow> = []
     for (const format of formats) {
       const { answers, ...quietness } = await runRounds(
         { sides, warmUp: WARM_UP, count: o.rounds, patience: o.patience, priority: o.priority, say },
         async ({ worker }) => {
           const { seconds } = await worker.ask(`load ${format}`)
-          return { answer: seconds, shown: `${worker.name} ${seconds.toFixed(3)} s` }
+          return { answer: seconds, text: `${worker.name} ${seconds.toFixed(3)} s` }
         },
       )
       const seconds = sides.map((_, i) => answers.map((round) => round[i]!))
@@ -115,7 +118,8 @@ export const loadLines = ({ names, rows }: Pick<LoadReport, "names" | "rows">): 
 /**
  * Runs the comparison; a table on stdout, or JSON.
  *
- * @error UsageError for arguments that cannot be, or a peer that lacks its packages; WorkerEnded when one side fails on the way
+ * @error UsageError for impossible arguments, or a peer without its packages; WorkerEnded when one side fails during
+ * the run
  */
 export const benchLoad = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseLoad(args)

@@ -1,4 +1,4 @@
-/** Model directories in the number formats that others save; our own writer writes float32 only. */
+/** Model folders in number formats of other programs; our own writer writes float32 only. */
 import { closeSync, copyFileSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { openSafetensors } from "@winnow/models"
@@ -6,13 +6,13 @@ import { openSafetensors } from "@winnow/models"
 export const formats = ["F32", "F16", "BF16"] as const
 export type Format = (typeof formats)[number]
 
-/** Values as the format stores them: rounded to nearest as float16, cut off as bfloat16. */
+/** Values as the format stores them: rounded to nearest for float16, truncated for bfloat16. */
 export const stored = (format: "F16" | "BF16", values: Float32Array): Float16Array | Uint16Array =>
   format === "F16"
     ? new Float16Array(values)
     : Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), (bits) => bits >>> 16)
 
-/** Copies the model directory `from` to `to`, its numbers in a format of two bytes. */
+/** Copies the model folder `from` to `to`, with its numbers in a format of two bytes. */
 export const copyInHalves = (from: string, to: string, format: "F16" | "BF16"): void => {
   mkdirSync(to)
   copyFileSync(join(from, "config.json"), join(to, "config.json"))

@@ -1,4 +1,4 @@
-/** `bench load`: its files, what it accepts, and the comparison with a peer that is not PyTorch. */
+/** `bench load`: its files, its options, and the comparison with a peer that is not PyTorch. */
 import { expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -10,7 +10,7 @@ import type { LoadReport } from "./bench-load.ts"
 import { copyInHalves } from "./formats.ts"
 import { parseLoad } from "./options.ts"
 
-test("halves are the numbers as others save them", () => {
+test("halves hold the numbers in other programs' formats", () => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-halves-"))
   try {
     const from = join(folder, "F32")

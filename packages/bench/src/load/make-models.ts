@@ -1,4 +1,6 @@
-/** Writes the directories FOLDER/F32, F16 and BF16 of one model, in a process of its own: bun make-models.ts FOLDER OPTIONS. */
+/**
+ * Writes one model as the folders FOLDER/F32, F16 and BF16, in a process of its own: bun make-models.ts FOLDER OPTIONS.
+ */
 import { join } from "node:path"
 import { saveModel } from "@winnow/models"
 import { openEngine } from "@winnow/tensor"

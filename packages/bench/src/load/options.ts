@@ -6,7 +6,7 @@ const options = {
   ...commonOptions("torch and safetensors"),
   model: sizes("512,6,8,2048", "of a GPT-NeoX"),
   vocab: count("V", 50304, "its vocabulary"),
-  rounds: count("R", 7, "timed loads of each format, after 2 that are not"),
+  rounds: count("R", 7, "timed loads of each format, after 2 untimed"),
 } as const
 
 export const loadUsage = `bun run bench load [--peer PYTHON] [options]\n\n${optionLines(options)}`
@@ -17,7 +17,7 @@ export type LoadOptions = ValuesOf<typeof options>
 /**
  * Reads the arguments after `bun run bench load`.
  *
- * @error UsageError, of one line, for an unknown option, a number out of its range, or sizes that no model can have
+ * @error UsageError, one line, for an unknown option, a number out of range, or sizes that no model can have
  */
 export const parseLoad = (args: ReadonlyArray<string>): LoadOptions => {
   const { values } = readOptions("load", args, options)

@@ -1,4 +1,4 @@
-/** Our loading as a worker with the peer's protocol: "load FORMAT" in, a JSON line with its seconds out. */
+/** Our loading as a worker with the peer's protocol: "load FORMAT" in, one JSON line with seconds out. */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { gptNeox } from "@winnow/model-gpt-neox"

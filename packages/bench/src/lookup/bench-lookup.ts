@@ -1,8 +1,9 @@
 /**
- * `bun run bench lookup`: how much of the answers of data sets prompt look-up would propose, were they a target's texts.
+ * `bun run bench lookup` measures how much of data sets' answers prompt look-up would propose, as if a target wrote
+ * them.
  *
- * An answer stands for the greedy text of a target that writes it. Then acceptance and tau are exact without a model; with
- * `--target` the wall time is measured as well, by a random target of that size whose choices are the answer's tokens.
+ * An answer stands for the greedy text of a target, for which acceptance and tau are exact without a model. `--target`
+ * also measures wall time, with a random target of that size that chooses the answer's tokens.
  */
 
 import type { Decoder } from "@winnow/core"
@@ -44,12 +45,12 @@ const options = {
     ),
   ),
   limit: count("N", 250, "only the first N texts of each data set"),
-  longest: count("N", 3, "tokens of the end that are looked for first"),
-  shortest: count("N", 1, "tokens that are looked for last"),
-  target: optional(sizes("", "of a target that writes the answers against the clock; no model runs if left out")),
+  longest: count("N", 3, "length of the text's end that is searched first, in tokens"),
+  shortest: count("N", 1, "length that is searched last"),
+  target: optional(sizes("", "of a target that is timed while it writes the answers; left out: no model runs")),
   timed: count("N", 30, "texts of each data set that the target writes"),
-  gammas: counts("G,G", "1,2,4", "draft lengths that are timed"),
-  rounds: count("R", 3, "times that each text is written both ways, after 1 that does not count"),
+  gammas: counts("G,G", "1,2,4", "timed draft lengths"),
+  rounds: count("R", 3, "timed rounds that write each text both ways, after 1 untimed"),
   precision: choice("P", precisions, "bfloat16", "operands of the target's products"),
   threads: count("N", 2, "threads of the target"),
   ...spokenOptions,
@@ -62,7 +63,7 @@ ${optionLines(options)}`
 /** Figures of one data set at one draft length. */
 export interface LookupLength {
   readonly gamma: number
-  /** accepted / (accepted + rejected), of the tokens that were proposed. */
+  /** accepted / (accepted + rejected), over proposed tokens. */
   readonly acceptance: number
   /** tau, with its 95 % interval for other texts. */
   readonly tau: number
@@ -75,7 +76,7 @@ export interface LookupFigures {
   readonly texts: number
   readonly promptTokens: number
   readonly tokens: number
-  /** The share of tokens before which something is proposed, and of which the first proposed token is right. */
+  /** Share of tokens for which look-up proposes something, and share for which its first token is right. */
   readonly proposed: number
   readonly right: number
   /** Microseconds of one look-up with room for 8 tokens. */
@@ -98,7 +99,7 @@ export interface LookupReport extends Header {
   }
 }
 
-/** Answers as texts of a target that ends each with its end token. */
+/** Answers as texts of a target that closes each with its end token. */
 const rolloutsOf = async (texts: ReadonlyArray<Answered>, tokenizer: Tokenizer): Promise<ReadonlyArray<Rollout>> => {
   const encode = (all: ReadonlyArray<string>) => Effect.runPromise(tokenizer.encode(all))
   const prompts = await encode(texts.map(({ prompt }) => prompt))
@@ -170,7 +171,7 @@ export const timeLines = (times: ReadonlyArray<LookupTime>): ReadonlyArray<strin
     ]),
   ])
 
-/** A target of random numbers, in the precision that was asked for. */
+/** A target with random weights, in the requested precision. */
 const openTarget = async (
   {
     target,
@@ -188,9 +189,9 @@ const openTarget = async (
 }
 
 /**
- * Runs it; a table on stdout, or JSON.
+ * Runs the measurement; a table on stdout, or JSON.
  *
- * @error UsageError for arguments that cannot be, or a data folder that lacks a file
+ * @error UsageError for impossible arguments, or a data folder without a needed file
  */
 export const benchLookup = async (args: ReadonlyArray<string>): Promise<void> => {
   const { values } = readOptions("lookup", args, options)
@@ -206,7 +207,7 @@ export const benchLookup = async (args: ReadonlyArray<string>): Promise<void> =>
   const vocabulary = tokenizer.vocabularySize
   if (target !== undefined) checkSizes("target", target, vocabulary)
   const sets: Array<LookupFigures> = []
-  const written: Array<{ readonly name: string; readonly texts: ReadonlyArray<Rollout> }> = []
+  const textSets: Array<{ readonly name: string; readonly texts: ReadonlyArray<Rollout> }> = []
   for (const set of dataSets) {
     const rollouts = await rolloutsOf(readAnswered(folder, set, limit), tokenizer)
     const began = performance.now()
@@ -214,17 +215,17 @@ export const benchLookup = async (args: ReadonlyArray<string>): Promise<void> =>
     const evidence = atOnce(replayPass(proposer, rollouts, { sampling: { temperature: 0 }, ...conditions }))
     const positions = rollouts.reduce((n, { tokens }) => n + tokens.length, 0)
     sets.push(figuresOf(set.name, evidence, (1000 * (performance.now() - began)) / positions))
-    written.push({ name: set.name, texts: rollouts.slice(0, values.timed) })
+    textSets.push({ name: set.name, texts: rollouts.slice(0, values.timed) })
   }
   for (const line of ["", ...lookupLines(sets)]) say(line)
   const result = { options: { longest, shortest }, sets }
   if (target === undefined) return finish(result satisfies Omit<LookupReport, keyof Header>)
   const { gammas: lengths, rounds, precision } = values
-  const texts = written.flatMap((set) => set.texts)
+  const texts = textSets.flatMap((set) => set.texts)
   const model = await openTarget({ ...values, target }, texts, vocabulary)
   const times: Array<LookupTime> = []
   try {
-    for (const set of written)
+    for (const set of textSets)
       for (const gamma of lengths) {
         times.push(await timeOf(set, model, proposer, { gamma, rounds, eosId: tokenizer.eosId }))
         progress(timeLines(times.slice(-1))[1]!)

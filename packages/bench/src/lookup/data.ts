@@ -1,4 +1,4 @@
-/** Prompts with the answers that their data sets give: texts that a look-up is held against. */
+/** Prompts with the answers of their data sets: texts on which a look-up is tested. */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { UsageError } from "../options.ts"
@@ -19,7 +19,7 @@ interface DataSet {
 
 const text = (value: unknown): string => String(value ?? "").trim()
 
-/** The data sets, by what their answers are. */
+/** The data sets, in the order of the table. */
 export const dataSets: ReadonlyArray<DataSet> = [
   {
     name: "dialogsum",
@@ -54,17 +54,17 @@ export const dataSets: ReadonlyArray<DataSet> = [
   },
 ]
 
-/** The tokenizer that the texts are cut by: that of Pythia, 50 277 tokens. */
+/** The tokenizer of the texts: Pythia's, 50 277 tokens. */
 export const tokenizerFile = "tokenizers/gpt_neox_20b.tokenizer.json"
 
-/** The path of a file of the data folder. @error UsageError where it is not there */
+/** The path of a file of the data folder. @error UsageError if it is missing */
 export const fileIn = (folder: string, file: string): string => {
   const path = join(folder, file)
   if (!existsSync(path)) throw new UsageError(`there is no ${path}: give --data the folder that holds ${file}`)
   return path
 }
 
-/** The first `limit` texts of a data set; those with an empty answer are left out. */
+/** The first `limit` texts of a data set, without empty answers. */
 export const readAnswered = (folder: string, { file, of }: DataSet, limit: number): ReadonlyArray<Answered> =>
   readFileSync(fileIn(folder, file), "utf8")
     .split("\n")

@@ -1,4 +1,4 @@
-/** `bench lookup`: its figures on texts whose repeats are known, and what it refuses. */
+/** `bench lookup`: its figures on texts with known repeats, and its refusals. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -13,7 +13,7 @@ const write = (file: string, text: string) => {
   mkdirSync(dirname(join(folder, file)), { recursive: true })
   writeFileSync(join(folder, file), text)
 }
-/** A line of each data set: the answer is the prompt's own words, or has nothing of it. */
+/** A line of each data set: the answer repeats the prompt's words, or shares none of them. */
 const lines = (repeats: boolean): Readonly<Record<string, object>> => {
   const [prompt, answer] = ["abcdefgh abcdefgh", repeats ? "abcdefgh abcdefgh abcdefgh" : "zyxwvuts"]
   return {
@@ -33,7 +33,7 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
-test("figures of each data set: repeated text is proposed and right, other text is not", () => {
+test("figures of each data set: repeated text is proposed correctly, other text is not proposed", () => {
   const of = (limit: string) => runBench("lookup", "--data", folder, "--limit", limit, "--longest", "4", "--json")
   const { exitCode, stdout } = of("1")
   expect(exitCode).toBe(0)

@@ -1,18 +1,19 @@
 /**
- * A target that writes texts of a data set: its calls do all the work of its size, and what it chooses is the text's.
+ * A target that writes the texts of a data set: its calls cost as much as a real model's, and it chooses the text's
+ * tokens.
  *
- * Letters: B sequences of which there is one, T tokens of a call, R rows that a call answers.
+ * Letters: B sequences, always 1, T tokens of a call, R rows that a call answers.
  */
 import type { Decoder, QuickDecoding } from "@winnow/core"
 import type { Rollout } from "@winnow/generation"
 
 /** Greedy choices along a text. */
 const along =
-  (quick: QuickDecoding, held: () => number, text: Int32Array): QuickDecoding["greedy"] =>
+  (quick: QuickDecoding, length: () => number, text: Int32Array): QuickDecoding["greedy"] =>
   (ids_BT, B, rows, margins) => {
     const { argmax, margin } = quick.greedy(ids_BT, B, rows, margins)
-    const first = held() - rows + 1
-    // Past the end of the text stand proposals that are not judged.
+    const first = length() - rows + 1
+    // Rows past the end of the text belong to proposals that are not judged.
     for (let r = 0; r < rows; r++) argmax[r] = text[first + r] ?? argmax[r]!
     return { argmax, margin }
   }
@@ -20,7 +21,7 @@ const along =
 /**
  * The model with the greedy choices of a text.
  *
- * @error Error (thrown, where decoding begins) where decoding is not native
+ * @error Error (thrown at the begin of decoding) if decoding is not native
  */
 export const writerOf = (model: Decoder, { prompt, tokens }: Pick<Rollout, "prompt" | "tokens">): Decoder => {
   const text = Int32Array.from([...prompt, ...tokens])

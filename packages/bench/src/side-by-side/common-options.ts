@@ -1,4 +1,4 @@
-/** The options that every comparison has, and the sizes of its models. */
+/** The options that all comparisons share, and the sizes of their models. */
 import { gptNeox } from "@winnow/model-gpt-neox"
 import {
   count,
@@ -20,36 +20,32 @@ export const spokenOptions = {
   help: flag("this text", "h"),
 } as const
 
-/** The options that every comparison has; `needs` are the packages of the peer's Python. */
+/** The options that all comparisons share; `needs` names the packages of the peer's Python. */
 export const commonOptions = (needs: string) =>
   ({
     peer: optional(text("PYTHON", "", `a Python that has ${needs}; without it ours runs alone`)),
     threads: count("N", 2, "threads of each process"),
-    patience: countOrNone(
-      "S",
-      0,
-      "seconds that may go to waiting until other programs are quiet, and to turns that they disturbed",
-    ),
-    priority: flag("each turn at the highest priority, which root may have: for a machine that others use as well"),
+    patience: countOrNone("S", 0, "most seconds to wait for other programs, and to repeat turns that they disturbed"),
+    priority: flag("each turn runs at the highest priority, which needs root: for a shared machine"),
     ...spokenOptions,
   }) as const
 
-/** Their values. */
+/** The values of the common options. */
 export type CommonOptions = ValuesOf<ReturnType<typeof commonOptions>>
 
 /** Hidden size, layers, heads, intermediate size of one GPT-NeoX. */
 export type Sizes = readonly [hidden: number, layers: number, heads: number, intermediate: number]
 
-/** Sizes of a model; `checkSizes` says whether there can be one. */
+/** Sizes of a model; `checkSizes` checks that a model can have them. */
 export const sizes = (usual: string, help: string): Option<Sizes> =>
-  value("SIZES", usual, `hidden,layers,heads,intermediate ${help}`, (given) => {
-    const numbers = given.split(",").map((part) => whole(part.trim()))
+  value("SIZES", usual, `hidden,layers,heads,intermediate ${help}`, (sizesText) => {
+    const numbers = sizesText.split(",").map((part) => whole(part.trim()))
     if (numbers.length !== 4 || !numbers.every(Number.isSafeInteger))
-      return refuse(given, "four whole numbers hidden,layers,heads,intermediate of 1 or more, as in 256,6,8,1024")
+      return refuse(sizesText, "four whole numbers hidden,layers,heads,intermediate of 1 or more, as in 256,6,8,1024")
     return numbers as unknown as Sizes
   })
 
-/** The value of `--name` is one that a GPT-NeoX with this vocabulary can have. @error UsageError */
+/** Checks that a GPT-NeoX with this vocabulary can have the sizes of `--name`. @error UsageError */
 export const checkSizes = (name: string, [hidden, layers, heads, intermediate]: Sizes, vocab: number): void => {
   try {
     gptNeox.schema.assert({

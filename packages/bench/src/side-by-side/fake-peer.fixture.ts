@@ -1,12 +1,13 @@
-/** Stands in for Python in tests: a peer that speaks the protocol and answers with seconds of its own making. */
+/** A stand-in for Python in tests: a peer that speaks the protocol and answers with invented seconds. */
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
 /**
- * A program, for as long as `use` runs.
+ * Keeps a program for as long as `use` runs.
  *
- * @param answer body of a function of (line, kind), and of `args`: the answer to a line; its peak is the number of lines that it was asked
+ * @param answer body of a function of (line, kind), and of `args`, that answers a line; the peer's peak is its line
+ * count
  */
 export const withPeer = async <T>(answer: string, use: (peer: string) => T): Promise<Awaited<T>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))

@@ -1,4 +1,4 @@
-/** The header of every comparison: when, where and by which command it was measured. */
+/** The header of every comparison: date, machine and command of the measurement. */
 import { isBusy } from "@winnow/engine"
 import { type Host, hostOf } from "../machine.ts"
 import type { CommonOptions } from "./common-options.ts"
@@ -6,24 +6,24 @@ import type { CommonOptions } from "./common-options.ts"
 export interface Header {
   /** Year, month and day. */
   readonly date: string
-  /** With `PYTHON` for the peer's path, which is of no interest elsewhere. */
+  /** The command line, with `PYTHON` for the peer's path. */
   readonly command: string
   readonly host: Host
 }
 
-/** The header of a run of `bun run bench COMMAND`; call it before there is load of its own. */
+/** The header of a run of `bun run bench COMMAND`; call it before the run loads the machine. */
 export const headerOf = (command: string, args: ReadonlyArray<string>): Header => {
-  const shown = args.map((arg, i) =>
+  const words = args.map((arg, i) =>
     args[i - 1] === "--peer" ? "PYTHON" : arg.startsWith("--peer=") ? "--peer=PYTHON" : arg,
   )
   return {
     date: new Date().toISOString().slice(0, 10),
-    command: ["bun run bench", command, ...shown].join(" "),
+    command: ["bun run bench", command, ...words].join(" "),
     host: hostOf(),
   }
 }
 
-/** Its lines above a table. */
+/** The header's lines above a table. */
 const headerLines = ({ command, host }: Header): ReadonlyArray<string> => [
   command,
   `${host.cpu}, ${host.threads} threads, ${host.memoryGiB} GiB`,
@@ -32,17 +32,17 @@ const headerLines = ({ command, host }: Header): ReadonlyArray<string> => [
     : []),
 ]
 
-/** How a comparison speaks: its table on stdout and its progress on stderr, or with `--json` one object on stdout. */
+/** The output of a comparison: table on stdout and progress on stderr, or with `--json` one object on stdout. */
 export interface Voice {
   /** A line of the table. */
   readonly say: (line: string) => void
-  /** A line that shows how far it is. */
+  /** A line of progress. */
   readonly progress: (line: string) => void
-  /** The end: the lines of the table, or the header and the result as one object. */
+  /** Ends the output: the lines of the table, or the header and the result as one object. */
   readonly finish: (result: object, lines?: ReadonlyArray<string>) => void
 }
 
-/** Takes the header of a comparison, and says it. */
+/** Makes the header of a comparison and prints it. */
 export const begin = (command: string, args: ReadonlyArray<string>, { json }: Pick<CommonOptions, "json">): Voice => {
   const header = headerOf(command, args)
   const say = (line: string) => (json ? undefined : console.log(line))

@@ -1,34 +1,34 @@
-/** How busy other programs are while a comparison runs: its own sides load the machine, so that the load average cannot tell. */
+/** The load of other programs during a comparison. The load average does not serve, as it includes our own sides. */
 import { readFileSync } from "node:fs"
 import { cpus } from "node:os"
 
-/** Ticks of a second in /proc: fixed on Linux, whatever the kernel's own clock. */
+/** Ticks a second in /proc: fixed on Linux, for any kernel clock. */
 const TICKS = 100
 
-/** Seconds that a process and its ended children computed; Linux only. */
+/** Processor seconds of a process and its ended children; Linux only. */
 export const secondsOf = (pid: number): number => {
-  // the name, in brackets, may have spaces
+  // The name, in brackets, may contain spaces.
   const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)!.split(" ")
   return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS
 }
 
-/** Seconds that all cores together computed since the machine started. */
+/** Processor seconds of all cores together since the machine started. */
 const machineSeconds = (): number =>
   cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0) / 1000
 
-/** Core-seconds of other programs, and the seconds in which they were taken. */
-export interface Taken {
+/** Core-seconds of other programs, over a span of seconds. */
+export interface OthersTime {
   readonly coreSeconds: number
   readonly seconds: number
 }
 
 /**
- * Watches from now on.
+ * Starts to watch.
  *
- * @param pids the processes of the comparison, which do not count; they must live until the answer is asked for
- * @returns what all other programs took since; null where the system does not tell (not Linux)
+ * @param pids the processes of the comparison, which do not count; they must outlive the watch
+ * @returns the time of all other programs since; null where the system does not report it (not Linux)
  */
-export const watchOthers = (pids: ReadonlyArray<number>): (() => Taken | null) => {
+export const watchOthers = (pids: ReadonlyArray<number>): (() => OthersTime | null) => {
   if (process.platform !== "linux") return () => null
   const own = () => pids.reduce((sum, pid) => sum + secondsOf(pid), 0)
   const [from, machine, ours] = [performance.now(), machineSeconds(), own()]
@@ -38,15 +38,17 @@ export const watchOthers = (pids: ReadonlyArray<number>): (() => Taken | null) =
   })
 }
 
-/** Cores that other programs kept busy over several watches, in the mean; null where the system did not tell. */
-export const coresOf = (taken: ReadonlyArray<Taken | null>): number | null => {
-  const told = taken.filter((t) => t !== null)
-  if (told.length === 0 || told.length < taken.length) return null
-  return told.reduce((sum, t) => sum + t.coreSeconds, 0) / told.reduce((sum, t) => sum + t.seconds, 0)
+/**
+ * Mean number of cores that other programs kept busy over several watches; null where the system does not report it.
+ */
+export const coresOf = (times: ReadonlyArray<OthersTime | null>): number | null => {
+  const measurements = times.filter((t) => t !== null)
+  if (measurements.length === 0 || measurements.length < times.length) return null
+  return measurements.reduce((sum, t) => sum + t.coreSeconds, 0) / measurements.reduce((sum, t) => sum + t.seconds, 0)
 }
 
 /**
- * With more than this share of a core in other hands, figures are those of a busy machine: PyTorch's threads wait for one
- * another, so that it loses more by it than ours does.
+ * Above this share of a core for other programs, figures count as those of a busy machine. PyTorch's threads wait for
+ * one another, so that it loses more by it than our side does.
  */
 export const QUIET_CORES = 0.1

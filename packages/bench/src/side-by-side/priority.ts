@@ -1,14 +1,14 @@
-/** Turns at the highest priority: on a machine that others use as well, a side then computes as if it were alone. */
+/** Turns at the highest priority: on a shared machine a side then computes as if it were alone. */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { constants, setPriority } from "node:os"
 import { UsageError } from "../options.ts"
 
 /**
  * Gives the session of a process a priority, where the scheduler groups programs by session: priorities of threads
- * count within a session. Processes outside of all sessions (the first of a machine or container) have no group of
- * their own: the file reads empty, writing to it is EINVAL, and the priorities of their threads count by themselves.
+ * count within a session. Processes outside of all sessions (the first of a machine or container) have no group: the
+ * file reads empty, writing to it is EINVAL, and the priorities of their threads count by themselves.
  *
- * @error of the system, where it is not allowed
+ * @error the system's, where it forbids this
  */
 export const setSessionPriority = (pid: number, priority: number): void => {
   const session = `/proc/${pid}/autogroup`
@@ -18,7 +18,7 @@ export const setSessionPriority = (pid: number, priority: number): void => {
 /**
  * Gives a process and all its threads a priority; threads started later have it too.
  *
- * @error of the system, where it is not allowed
+ * @error the system's, where it forbids this
  */
 const setAll = (pid: number, priority: number): void => {
   if (process.platform !== "linux") {
@@ -26,19 +26,19 @@ const setAll = (pid: number, priority: number): void => {
     return
   }
   setSessionPriority(pid, priority)
-  // on Linux a priority is a thread's, and that of the process its main thread's
+  // On Linux priorities belong to threads; a process has that of its main thread.
   for (const thread of readdirSync(`/proc/${pid}/task`)) {
     try {
       setPriority(Number(thread), priority)
     } catch (error) {
-      if ((error as { code?: string }).code !== "ESRCH") throw error // a thread that ended meanwhile
+      if ((error as { code?: string }).code !== "ESRCH") throw error // the thread has ended
     }
   }
 }
 
 const { PRIORITY_HIGHEST, PRIORITY_NORMAL } = constants.priority
 
-/** Does something while a process has the highest priority; it has the usual one before and after. */
+/** Runs `work` while a process has the highest priority; before and after it has the usual one. */
 export const atHighestPriority = async <A>(pid: number, work: () => Promise<A>): Promise<A> => {
   setAll(pid, PRIORITY_HIGHEST)
   try {
@@ -48,7 +48,7 @@ export const atHighestPriority = async <A>(pid: number, work: () => Promise<A>):
   }
 }
 
-/** Makes sure that the system allows it. @error UsageError, of one line, where it does not */
+/** Checks that the system allows priorities. @error UsageError, one line, where it does not */
 export const checkPriority = (): void => {
   try {
     setAll(process.pid, PRIORITY_HIGHEST)

@@ -1,4 +1,4 @@
-/** Rounds in turns: their order, and which turns are taken again. */
+/** Rounds in turns: their order, and the turns that are repeated. */
 import { expect, test } from "bun:test"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { getPriority } from "node:os"
@@ -13,16 +13,16 @@ const me = { worker: { pid: process.pid } }
 
 test("every second round begins with the last side; answers are in the order of the sides", async () => {
   expect([0, 1, 2].map((round) => inTurn(["a", "b", "c"], round).join(""))).toEqual(["abc", "cba", "abc"])
-  const asked: Array<string> = []
+  const order: Array<string> = []
   const sides = ["a", "b"].map((name) => ({ ...me, name }))
   const { answers, repeatedTurns } = await runRounds(
     { sides, warmUp: 1, count: 2, patience: 0, priority: false, say: () => {} },
     async ({ name }, round) => {
-      asked.push(`${name}${round}`)
-      return { answer: `${name}${round}`, shown: "" }
+      order.push(`${name}${round}`)
+      return { answer: `${name}${round}`, text: "" }
     },
   )
-  expect(asked).toEqual(["a0", "b0", "b1", "a1", "a2", "b2"])
+  expect(order).toEqual(["a0", "b0", "b1", "a1", "a2", "b2"])
   expect(answers).toEqual([
     ["a1", "b1"],
     ["a2", "b2"],
@@ -30,10 +30,10 @@ test("every second round begins with the last side; answers are in the order of 
   expect(repeatedTurns).toBe(0)
 })
 
-linux("work of other programs counts, work of the sides does not", async () => {
+linux("other programs' work counts, the sides' work does not", async () => {
   const program = spin(20)
   const [all, others] = [watchOthers([process.pid]), watchOthers([process.pid, program.pid])]
-  // beside a full machine the program has but a share of a core
+  // On a full machine the program has only a share of a core.
   while (secondsOf(program.pid) < 0.5) await Bun.sleep(50)
   const apart = all()!.coreSeconds - others()!.coreSeconds
   program.kill()
@@ -41,21 +41,21 @@ linux("work of other programs counts, work of the sides does not", async () => {
   expect(apart).toBeWithin(0.3, 0.8)
 })
 
-linux("with patience a turn in which others computed is taken again, until patience ends", async () => {
+linux("with patience a disturbed turn is repeated until patience ends", async () => {
   const lines: Array<string> = []
   const program = spin(20) // another program: no turn is quiet
   const { answers, othersCores, repeatedTurns, waitedSeconds } = await runRounds(
     { sides: [me], warmUp: 0, count: 1, patience: 2, priority: false, say: (line) => lines.push(line) },
     async () => {
       await Bun.sleep(1200)
-      return { answer: 1, shown: "" }
+      return { answer: 1, text: "" }
     },
   )
   program.kill()
-  await program.exited // an ended child counts as the comparison's own
+  await program.exited // an ended child counts for the comparison itself
   expect(answers).toEqual([[1]])
   expect(waitedSeconds).toBeGreaterThanOrEqual(2)
-  // at a busy moment the first look alone may use the patience up
+  // At a busy moment the first look alone may exhaust the patience.
   expect(lines.filter((line) => line.startsWith("again"))).toHaveLength(repeatedTurns)
   expect(othersCores).toBeGreaterThan(0.1)
   expect(quietLine({ othersCores, repeatedTurns, waitedSeconds, priority: false })[0]).toContain(
@@ -68,14 +68,14 @@ const prioritiesOf = (pid: number) => readdirSync(`/proc/${pid}/task`).map((thre
 
 const root = process.getuid?.() === 0
 test.skipIf(process.platform !== "linux" || !root)(
-  "at the highest priority: all threads of a side in its turn, none after; the bench itself stays as it is",
+  "all threads of a side have the highest priority in its turn, none afterwards, and the bench itself never",
   async () => {
     const threads = `setInterval(() => {}, 1000); require("node:fs/promises").readFile("/proc/self/stat")`
     const program = Bun.spawn([process.execPath, "-e", threads])
     while (prioritiesOf(program.pid).length < 2) await Bun.sleep(20)
     const { answers, priority } = await runRounds(
       { sides: [{ worker: program }], warmUp: 0, count: 1, patience: 0, priority: true, say: () => {} },
-      async () => ({ answer: [prioritiesOf(program.pid), prioritiesOf(process.pid)], shown: "" }),
+      async () => ({ answer: [prioritiesOf(program.pid), prioritiesOf(process.pid)], text: "" }),
     )
     const [own, bench] = answers[0]![0]!
     expect(own!.length).toBeGreaterThan(1)
@@ -94,10 +94,10 @@ test.skipIf(!grouped || !root || readFileSync("/proc/1/autogroup", "utf8") !== "
   },
 )
 
-test("a moment is quiet when others take at most a tenth of a core, and where nobody tells", () => {
-  const taken = (coreSeconds: number) => ({ coreSeconds, seconds: 4 })
-  expect([taken(0.4), taken(0.5), null].map(isQuiet)).toEqual([true, false, true])
-  expect(coresOf([taken(2), taken(0)])).toBe(0.25)
-  expect(coresOf([taken(2), null])).toBeNull()
+test("a moment is quiet if others use at most a tenth of a core, or if their use is unknown", () => {
+  const othersTime = (coreSeconds: number) => ({ coreSeconds, seconds: 4 })
+  expect([othersTime(0.4), othersTime(0.5), null].map(isQuiet)).toEqual([true, false, true])
+  expect(coresOf([othersTime(2), othersTime(0)])).toBe(0.25)
+  expect(coresOf([othersTime(2), null])).toBeNull()
   expect(quietLine({ othersCores: null, repeatedTurns: 0, waitedSeconds: 0, priority: false })).toEqual([])
 })

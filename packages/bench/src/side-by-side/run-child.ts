@@ -1,4 +1,4 @@
-/** A process that prepares what the sides work on, so that what it takes is in no side's memory. */
+/** Runs a process that prepares files for the sides, so that its memory counts for no side. */
 import type { Environment } from "./peer-sides.ts"
 import { environmentOf, WorkerEnded } from "./worker-process.ts"
 

@@ -1,8 +1,9 @@
 /**
- * A side of a comparison as a child process, and the check that a peer can be one.
+ * A side of a comparison as a child process, and the check of a peer.
  *
- * Every worker speaks one protocol in lines: {"ready"} when it is; a line such as "step" in, {"seconds"} and what else it
- * has to tell out; at its input's end {"peakMegabytes"}. It only works while it is asked, so that sides can take turns.
+ * Every worker speaks one protocol of lines. It prints {"ready"}; for each line such as "step" it prints {"seconds"}
+ * and other fields; when its input ends it prints {"peakMegabytes"}. It works only on request, so that sides can take
+ * turns.
  */
 import { UsageError } from "../options.ts"
 import { type Environment, hugePages, keepFreedMemory } from "./peer-sides.ts"
@@ -18,18 +19,18 @@ interface Ready {
 }
 
 export interface Worker {
-  /** The name that it gives itself. */
+  /** The worker's own name. */
   readonly name: string
-  /** Versions of what it runs on, by name; empty where it does not tell. */
+  /** Versions of its libraries, by name; empty if it reports none. */
   readonly versions: Readonly<Record<string, string>>
   readonly pid: number
-  /** Does what the line asks for; its answer. */
+  /** Sends a line and returns the answer. */
   readonly ask: <A extends Answer = Answer>(line: string) => Promise<A>
-  /** Ends it; its highest resident size, MB. */
+  /** Ends the worker and returns its highest resident size, MB. */
   readonly end: () => Promise<number>
 }
 
-/** A worker that ended before it answered; the message has the end of its stderr. */
+/** A worker ended before its answer; the message has the end of its stderr. */
 export class WorkerEnded extends Error {
   override readonly name = "WorkerEnded"
 }
@@ -38,16 +39,17 @@ export class WorkerEnded extends Error {
 const importSeconds = 120
 
 /**
- * Makes sure that `peer` runs and has what the peer's script imports, in a process of its own: seconds, not a stack trace later.
+ * Checks in a process of its own that `peer` runs and can import the script's packages: it fails early, without a stack
+ * trace.
  *
- * @error UsageError, of one line, when it does not
+ * @error UsageError, one line, if it cannot
  */
 export const checkPeer = async (
   peer: string,
   packages: ReadonlyArray<string> = ["torch", "transformers"],
 ): Promise<void> => {
   const imports = `import ${packages.join(", ")}`
-  const asked = `--peer ${JSON.stringify(peer)}`
+  const option = `--peer ${JSON.stringify(peer)}`
   const start = () => {
     try {
       return Bun.spawn([peer, "-c", imports], {
@@ -58,9 +60,9 @@ export const checkPeer = async (
       })
     } catch (cause) {
       const code = (cause as { code?: string }).code ?? (cause as Error).message
-      const found = code === "ENOENT" ? "there is no such program (ENOENT)" : `it cannot be run (${code})`
+      const problem = code === "ENOENT" ? "there is no such program (ENOENT)" : `it cannot be run (${code})`
       throw new UsageError(
-        `${asked}: ${found}; expected a Python that has ${packages.join(" and ")}; give its path, as in --peer ~/venv/bin/python`,
+        `${option}: ${problem}; expected a Python that has ${packages.join(" and ")}; give its path, as in --peer ~/venv/bin/python`,
       )
     }
   }
@@ -68,28 +70,28 @@ export const checkPeer = async (
   const [stderr, code] = await Promise.all([new Response(child.stderr).text(), child.exited])
   if (code === 0) return
   const last = stderr.trim().split("\n").at(-1)?.trim()
-  const found =
+  const failure =
     child.signalCode === null ? last || `exit code ${code}` : `ended by ${child.signalCode} (it has ${importSeconds} s)`
   throw new UsageError(
-    `${asked}: \`${imports}\` fails there: ${found}; expected a Python that has both; install them with \`${peer} -m pip install ${packages.join(" ")}\`, or give another`,
+    `${option}: \`${imports}\` fails there: ${failure}; expected a Python that has both; install them with \`${peer} -m pip install ${packages.join(" ")}\`, or give another`,
   )
 }
 
-/** Variables that a side has only where the comparison gives them to it: a user's own must not decide who is faster. */
+/** Variables that only the comparison may set: a user's own setting must not decide the outcome. */
 const decisive = Object.keys({ ...keepFreedMemory, ...hugePages })
 
-/** The environment of a side: the command's own, without the allocator's settings, and what is given. */
-export const environmentOf = (given: Environment): Record<string, string | undefined> => ({
+/** The environment of a side: the command's own, without allocator settings, and `variables`. */
+export const environmentOf = (variables: Environment): Record<string, string | undefined> => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !decisive.includes(name))),
-  PYTHONDONTWRITEBYTECODE: "1", // the peers' folder is not for Python to write in
-  ...given,
+  PYTHONDONTWRITEBYTECODE: "1", // Python must not write into the peers' folder
+  ...variables,
 })
 
 /**
- * Starts a worker and waits until it says that it is ready.
+ * Starts a worker and waits until it is ready.
  *
  * @param environment variables beyond the command's own
- * @error WorkerEnded when it ends before it has answered
+ * @error WorkerEnded when it ends before its answer
  */
 export const startWorker = async (command: ReadonlyArray<string>, environment: Environment = {}): Promise<Worker> => {
   const env = environmentOf(environment)

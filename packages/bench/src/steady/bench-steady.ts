@@ -1,4 +1,4 @@
-/** `bun run bench steady`: a long training run of a tiny draft, and whether the process grows. */
+/** `bun run bench steady`: a long training run of a tiny draft that shows if the process grows. */
 import { readFileSync } from "node:fs"
 import { armLayer } from "@winnow/core"
 import { batches } from "@winnow/data"
@@ -88,13 +88,13 @@ const model = async (hidden_size: number, seed: number) =>
     seed,
   )
 
-/** Sequences of 8 to 48 random tokens: lengths that change from batch to batch, as those of real text do. */
+/** Sequences of 8 to 48 random tokens: lengths change from batch to batch, as in real text. */
 const examples = Array.from({ length: 512 }, (_, e) => {
   const rng = seeded(1, "steady", e)
   return { ids: Int32Array.from({ length: 8 + rng.below(41) }, () => rng.below(V)), promptLength: 4 }
 })
 
-/** Trains, and looks at memory twenty times on the way. */
+/** Trains, and measures memory twenty times during the run. */
 export const runSteady = async (steps: number, say: (line: string) => void): Promise<SteadyResult> => {
   await openEngine()
   const [draft, reference, target] = [await model(32, 1), await model(32, 2), await model(64, 3)]
@@ -126,7 +126,7 @@ export const runSteady = async (steps: number, say: (line: string) => void): Pro
       ),
     ),
   )
-  for (const made of [draft, reference, target]) made.dispose()
+  for (const model of [draft, reference, target]) model.dispose()
   const half = moments.slice(Math.floor(moments.length / 2))
   const [first, last] = [moments[0]!, moments.at(-1)!]
   return {
@@ -144,7 +144,7 @@ export const runSteady = async (steps: number, say: (line: string) => void): Pro
   }
 }
 
-/** @error UsageError for arguments that cannot be */
+/** @error UsageError for impossible arguments */
 export const benchSteady = async (args: ReadonlyArray<string>): Promise<void> => {
   const { values } = readOptions("steady", args, options)
   if (values.help) return console.log(steadyUsage)

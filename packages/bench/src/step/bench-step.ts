@@ -1,4 +1,4 @@
-/** `bun run bench step`: the selective step against peers of the same sizes, in turns on the same machine. */
+/** `bun run bench step`: the selective step against peers of the same sizes, in turns on one machine. */
 import { begin, type Header } from "../side-by-side/header.ts"
 import { shownRatio } from "../side-by-side/peer-sides.ts"
 import { quietLine } from "../side-by-side/rounds.ts"
@@ -11,7 +11,7 @@ import { runSweep } from "./sweep.ts"
 /** The report that `--json` prints without a sweep. */
 export type StepReport = Header & StepResult
 
-/** Peers whose losses differ by more than this do not do the same work; bfloat16 alone gives some 0.0003. */
+/** Peers whose losses differ by more than this do different work; bfloat16 alone gives about 0.0003. */
 const SAME_LOSS = 0.01
 
 const sideLine = ({ name, secondsPerStep, tokensPerSecond, peakMegabytes, gigaflopsPerSecond }: StepSide): string =>
@@ -38,7 +38,7 @@ export const stepLines = (result: StepResult): ReadonlyArray<string> => {
 /**
  * Runs the comparison or the sweep; a table on stdout, or JSON.
  *
- * @error UsageError for arguments that cannot be, or a peer that lacks PyTorch; WorkerEnded when one side fails on the way
+ * @error UsageError for impossible arguments, or a peer without PyTorch; WorkerEnded when one side fails during the run
  */
 export const benchStep = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseStep(args)

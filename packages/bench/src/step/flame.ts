@@ -1,4 +1,4 @@
-/** A flame view of one step: its phases, the calls in each by what they do, and what is left to JavaScript; as a table and as SVG. */
+/** A flame view of one step: its phases, the calls in each by kind, and the rest, JavaScript; as a table and as SVG. */
 import { median } from "@winnow/numerics"
 import type { Span, StepSpans } from "./spans.ts"
 
@@ -11,14 +11,14 @@ export interface Part {
 export interface Phase {
   readonly name: string
   readonly milliseconds: number
-  /** Longest first; what no call covers is "JavaScript". */
+  /** Longest first; time outside all calls is "JavaScript". */
   readonly parts: ReadonlyArray<Part>
 }
 export interface Flame {
   readonly milliseconds: number
-  /** In the order of the step; phases of one name together. */
+  /** In the order of the step; phases of one name are merged. */
   readonly phases: ReadonlyArray<Phase>
-  /** Share of the step that no call covers. */
+  /** Share of the step outside all calls. */
   readonly javascript: number
 }
 
@@ -47,7 +47,7 @@ const flameOf = ({ milliseconds, phases, calls }: StepSpans): Flame => {
   return {
     milliseconds,
     javascript: 1 - covered / milliseconds,
-    // what lies between the phases comes last: it is small, and everywhere
+    // The gaps between phases come last: they are small and everywhere.
     phases: [...byName]
       .toSorted(([a], [b]) => Number(a === "between") - Number(b === "between"))
       .map(([name, entry]) => ({
@@ -61,14 +61,14 @@ const flameOf = ({ milliseconds, phases, calls }: StepSpans): Flame => {
   }
 }
 
-/** The step whose length is the median's. */
+/** The step of median length. */
 export const medianFlame = (steps: ReadonlyArray<StepSpans>): Flame => {
   const middle = median(steps.map((s) => s.milliseconds))
   const distance = (s: StepSpans) => Math.abs(s.milliseconds - middle)
   return flameOf(steps.toSorted((a, b) => distance(a) - distance(b))[0]!)
 }
 
-/** Lines of text: phases with their longest parts. */
+/** A table as text: phases with their longest parts. */
 export const flameTable = ({ milliseconds, phases, javascript }: Flame): string => {
   const row = (name: string, ms: number, calls: string) =>
     `${name.padEnd(36)} ${ms.toFixed(1).padStart(8)} ms  ${((100 * ms) / milliseconds).toFixed(1).padStart(5)} %  ${calls}`
@@ -82,16 +82,16 @@ export const flameTable = ({ milliseconds, phases, javascript }: Flame): string 
 }
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
-const shown = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`
+const timeText = (ms: number) => `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`
 
-/** Width of a letter, px, at the most: boxes are narrow, and a label that runs over is worse than none. */
+/** Greatest width of a letter, px: boxes are narrow, and a label that overflows is worse than none. */
 const LETTER = 7
 
-/** Name and time on up to three lines, words together where they fit; nothing where they do not. */
+/** Name and time on up to three lines, together where they fit; nothing where they do not. */
 const linesOf = (name: string, ms: number, width: number): ReadonlyArray<string> => {
   const fits = (line: string) => line.length * LETTER + 8 < width
   const lines: Array<string> = []
-  for (const word of [...name.split(" "), shown(ms)]) {
+  for (const word of [...name.split(" "), timeText(ms)]) {
     const longer = lines.length === 0 ? word : `${lines.at(-1)} ${word}`
     if (lines.length > 0 && fits(longer)) lines[lines.length - 1] = longer
     else lines.push(word)
@@ -100,7 +100,7 @@ const linesOf = (name: string, ms: number, width: number): ReadonlyArray<string>
 }
 
 const dark = "#3b6ea8"
-/** Colours that are told apart without colour vision too, from dark to light by kind of work. */
+/** Colours from dark to light by kind of work, which readers without colour vision can distinguish too. */
 const colourOf = (name: string): string => {
   if (name === "JavaScript" || name === "between") return "#bdbdbd"
   if (name.startsWith("head_") || name === "statistics" || name === "kept rows") return dark
@@ -111,7 +111,7 @@ const colourOf = (name: string): string => {
 }
 
 /**
- * The same as a picture: a row of phases, under each its parts, widths in proportion to time.
+ * The view as a picture: a row of phases, and below each its parts, with widths in proportion to time.
  *
  * Names are written where they fit; every box has its name and milliseconds as a tooltip.
  */
@@ -122,7 +122,7 @@ export const flameSvg = ({ milliseconds, phases }: Flame, title: string): string
   const box = (name: string, ms: number, at: number, row: number) => {
     const [x, y, w] = [left + at * scale, 64 + row * (rowHeight + 6), ms * scale]
     if (w < 0.5) return
-    const label = `${name} ${shown(ms)}`
+    const label = `${name} ${timeText(ms)}`
     const fill = colourOf(name)
     const lines = linesOf(name, ms, w)
     boxes.push(

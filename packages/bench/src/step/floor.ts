@@ -1,4 +1,4 @@
-/** The arithmetic that a selective step cannot do without. */
+/** The arithmetic that every selective step needs. */
 import type { Sizes } from "../side-by-side/common-options.ts"
 
 export interface StepSizes {
@@ -8,27 +8,28 @@ export interface StepSizes {
   readonly batch: number
   readonly length: number
   readonly keep: number
-  /** True if the signals of target and reference are read instead of computed. */
+  /** True if signals of target and reference are read instead of computed. */
   readonly cached: boolean
 }
 
 /** Multiplications and additions, by part of the step. */
 export interface Floor {
-  /** Forward passes of target and reference up to their heads: none when cached. */
+  /** Forward passes of target and reference up to their heads; 0 when cached. */
   readonly frozen: number
   /** Forward and backward of the draft up to its head; backward costs twice its forward. */
   readonly draft: number
-  /** Heads on every token, for what the filter reads. */
+  /** Heads on every token, for the filter's statistics. */
   readonly statistics: number
-  /** Heads on the kept tokens again (no logits are stored), and both gradients of the draft's. */
+  /** Heads on the kept tokens again (no logits are stored), and both gradients of the draft's head. */
   readonly kept: number
   readonly total: number
 }
 
 /**
- * The floor of one step, each multiplication and each addition counted.
+ * The floor of one step; each multiplication and each addition counts.
  *
- * Elementwise work, the optimizer and a cached target's few logits a token are not in it: they cost memory traffic, not arithmetic.
+ * It excludes elementwise work, the optimizer and a cached target's few logits: they cost memory traffic, not
+ * arithmetic.
  */
 export const floorOf = ({ draft, target, vocab, batch, length, keep, cached }: StepSizes): Floor => {
   const N = batch * length

@@ -1,4 +1,4 @@
-/** Makes the caches that `--cached` reads, once and in a process of its own, as a stage before training does. */
+/** Makes the caches for `--cached`, once and in a process of its own, as a stage before training does. */
 import { join } from "node:path"
 import { openEngine, setPrecision } from "@winnow/tensor"
 import { cachedTarget, makeReferenceSignals, makeTargetSignals, openSignals } from "@winnow/training"
@@ -12,7 +12,7 @@ const making = { identity, examples, chunkRows }
 const target = models.target()
 await Effect.runPromise(makeTargetSignals({ ...making, directory: ofTarget, target, form }))
 target.dispose()
-// the reference is compared to the target as the draft will be: to what the cache has of it
+// The reference is compared with the cached form of the target, as the draft will be.
 const signals = cachedTarget(openSignals(ofTarget, identity, examples), form)
 const { loss } = await plugins()
 await Effect.runPromise(

@@ -1,8 +1,8 @@
-/** PyTorch's sides of the step: which script each is, and in which environment it runs. */
+/** PyTorch's sides of the step: the script and the environment of each. */
 import { type Environment, hugePages, keepFreedMemory } from "../side-by-side/peer-sides.ts"
 
 interface StepPeerKind {
-  /** In the folder `peers`. */
+  /** Name in the folder `peers`. */
   readonly script: string
   readonly args: ReadonlyArray<string>
   readonly environment: Environment
@@ -10,7 +10,7 @@ interface StepPeerKind {
 
 const eager = "torch_selective_step.py"
 
-/** The values of `--peers`; `bf16-default` is bf16 with the allocator as the system has it, to show its cost. */
+/** The values of `--peers`; `bf16-default` is bf16 with the system's allocator settings, to show their cost. */
 export const stepPeers = ["fp32", "bf16", "best", "bf16-default"] as const
 export type StepPeer = (typeof stepPeers)[number]
 
@@ -21,5 +21,5 @@ export const stepPeerKinds: Readonly<Record<StepPeer, StepPeerKind>> = {
   "bf16-default": { script: eager, args: ["--bf16"], environment: {} },
 }
 
-/** The peers of which the faster one stands for eager PyTorch. */
+/** The eager peers; the faster one stands for eager PyTorch. */
 export const eagerPeers: ReadonlyArray<StepPeer> = ["fp32", "bf16"]

@@ -1,4 +1,4 @@
-/** One comparison of the step: all sides started, taking turns, ended; as plain data. */
+/** One comparison of the step: starts all sides, alternates them, ends them; the result is plain data. */
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -15,27 +15,27 @@ import type { StepSpans } from "./spans.ts"
 /** Figures of one side. */
 export interface StepSide {
   readonly name: string
-  /** Of each timed step. */
+  /** Seconds of each timed step. */
   readonly seconds: ReadonlyArray<number>
-  /** Their median. */
+  /** Median of `seconds`. */
   readonly secondsPerStep: number
   readonly tokensPerSecond: number
   readonly peakMegabytes: number
-  /** The floor's work, not what this side does, over its time: comparable between sides. */
+  /** The floor's work, not this side's own, over its time: comparable between sides. */
   readonly gigaflopsPerSecond: number
-  /** Of every step from the first, those that are not timed included; null where a side does not tell. */
+  /** Losses of all steps from the first, including untimed ones; null where a side reports none. */
   readonly losses: ReadonlyArray<number | null>
 }
 
-/** A peer, and ours beside it. */
+/** A peer, and our speed relative to it. */
 export interface PeerSide extends StepSide {
   readonly peer: StepPeer
-  /** Variables that it was started with, beyond ours. */
+  /** Environment variables of the peer beyond ours. */
   readonly environment: Environment
   readonly versions: Readonly<Record<string, string>>
-  /** How many times as many tokens a second ours does, above 1 is faster. */
+  /** Our tokens a second over the peer's: above 1 ours is faster. */
   readonly speed: RoundRatios
-  /** Ours / its highest memory: below 1 ours needs less. */
+  /** Our highest memory over the peer's: below 1 ours needs less. */
   readonly memory_ratio: number
 }
 
@@ -44,33 +44,35 @@ type Verdict = Pick<PeerSide, "peer" | "name" | "speed" | "memory_ratio">
 export interface StepResult extends Quietness {
   readonly sizes: Pick<StepOptions, "draft" | "target" | "vocab" | "batch" | "length" | "keep" | "threads">
   readonly signals: "live" | "cached"
-  /** Work of the parts of the floor, 1e9 multiplications and additions. */
+  /** Work of the parts of the floor, in 1e9 multiplications and additions. */
   readonly floorGigaflops: Floor
   readonly ours: StepSide
   readonly peers: ReadonlyArray<PeerSide>
-  /** Against the faster of the eager peers, and against the best PyTorch; a member is absent where none of its peers ran. */
+  /** Against the faster eager peer, and against the best PyTorch; a member is absent if none of its peers ran. */
   readonly against: { readonly eager?: Verdict; readonly best?: Verdict }
-  /** Largest difference of two peers' losses after as many steps, over the smaller: they train one draft on the same tokens. */
+  /**
+   * Largest relative difference of two peers' losses after equally many steps: they train one draft on the same tokens.
+   */
   readonly lossDifference: number | null
 }
 
-/** One side at work. */
+/** One running side. */
 interface Running {
-  /** Undefined: ours. */
+  /** Undefined for our side. */
   readonly peer: StepPeer | undefined
   readonly worker: Worker
   readonly losses: Array<number | null>
 }
 type StepAnswer = Answer & { readonly loss?: number }
 
-/** Steps before those that count: allocators settle, kernels and native code are made ready. */
+/** Untimed steps at the start: allocators settle, kernels and native code are prepared. */
 const WARM_UP = 2
 
 const peersFolder = join(import.meta.dir, "../../peers")
 
-/** Arguments of all workers, of ours, and of the peers'; makes the caches that they need. */
+/** Arguments of our worker and of the peers'; makes their caches. */
 const prepare = async (o: StepOptions, folder: string, say: (line: string) => void) => {
-  const given = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
+  const shared = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
     `--${name}`,
     String(o[name]),
   ])
@@ -78,14 +80,14 @@ const prepare = async (o: StepOptions, folder: string, say: (line: string) => vo
   const mode = ["--precision", o.precision, "--micro-batches", String(o.microBatches), ...cached]
   if (o.cached) {
     say("making the caches of target and reference")
-    await runScript(join(import.meta.dir, "make-signals.ts"), [...given, ...mode])
+    await runScript(join(import.meta.dir, "make-signals.ts"), [...shared, ...mode])
     if (o.peer !== undefined)
-      await runChild([o.peer, join(peersFolder, "torch_make_signals.py"), ...given, ...cached], keepFreedMemory)
+      await runChild([o.peer, join(peersFolder, "torch_make_signals.py"), ...shared, ...cached], keepFreedMemory)
   }
-  return { ours: [...given, ...mode], peers: [...given, ...cached] }
+  return { ours: [...shared, ...mode], peers: [...shared, ...cached] }
 }
 
-/** Steps of ours with their phases and calls, in a process of its own. @error WorkerEnded when it fails */
+/** Our steps with their phases and calls, from a process of its own. @error WorkerEnded when it fails */
 export const runSpans = async (o: StepOptions, say: (line: string) => void): Promise<ReadonlyArray<StepSpans>> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
   try {
@@ -98,26 +100,26 @@ export const runSpans = async (o: StepOptions, say: (line: string) => void): Pro
 }
 
 const start = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Running>> => {
-  const given = await prepare(o, folder, say)
+  const workerArgs = await prepare(o, folder, say)
   const sides: Array<Running> = []
   const add = async (peer: StepPeer | undefined, command: ReadonlyArray<string>, environment: Environment = {}) => {
     sides.push({ peer, worker: await startWorker(command, environment), losses: [] })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
-  await add(undefined, [process.execPath, join(import.meta.dir, "worker.ts"), ...given.ours])
+  await add(undefined, [process.execPath, join(import.meta.dir, "worker.ts"), ...workerArgs.ours])
   if (o.peer !== undefined)
     for (const peer of o.peers) {
       const { script, args, environment } = stepPeerKinds[peer]
-      await add(peer, [o.peer, join(peersFolder, script), ...args, ...given.peers], environment)
+      await add(peer, [o.peer, join(peersFolder, script), ...args, ...workerArgs.peers], environment)
     }
   return sides
 }
 
 /**
- * Runs the comparison; the peer must have passed `checkPeer`. Caches are removed at the end.
+ * Runs the comparison; the peer must have passed `checkPeer`. Removes the caches at the end.
  *
- * @param say gets a line for each step, for a terminal
- * @error WorkerEnded when a side fails on the way
+ * @param say receives a line for each step, for a terminal
+ * @error WorkerEnded when a side fails during the run
  */
 export const runStep = async (o: StepOptions, say: (line: string) => void): Promise<StepResult> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
@@ -128,7 +130,7 @@ export const runStep = async (o: StepOptions, say: (line: string) => void): Prom
   }
 }
 
-/** The largest difference of losses after as many steps, relative; null for fewer than two sides that tell theirs. */
+/** The largest relative difference of losses after equally many steps; null if fewer than two sides report theirs. */
 export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>): number | null => {
   const telling = sides.map(({ losses }) => losses).filter((losses) => losses.every((loss) => loss !== null))
   if (telling.length < 2) return null
@@ -149,7 +151,7 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
     async ({ peer, worker, losses }) => {
       const answer = await worker.ask<StepAnswer>("step")
       losses.push(answer.loss ?? null)
-      return { answer, shown: `${peer ?? "ours"} ${answer.seconds.toFixed(3)} s` }
+      return { answer, text: `${peer ?? "ours"} ${answer.seconds.toFixed(3)} s` }
     },
   )
   const floor = floorOf(o)

@@ -1,4 +1,4 @@
-/** The setting that the processes of one step share: models, data, filter and loss, from sizes on the command line. */
+/** The setting that the step's processes share: models, data, filter and loss, from sizes on the command line. */
 import { parseArgs } from "node:util"
 import type { EncodedExample } from "@winnow/core"
 import { batches } from "@winnow/data"
@@ -34,9 +34,9 @@ export const threads = number("threads")
 export const precision = values.precision === "bfloat16" ? "bfloat16" : "float32"
 /** Folder of the caches `target` and `reference`; undefined for live signals. */
 export const signalsFolder = values.signals
-/** Steps to tell the spans of, instead of taking orders; undefined: none. */
+/** Number of steps whose spans are printed, without listening for requests; undefined: none. */
 export const spanSteps = values.spans === undefined ? undefined : Number(values.spans)
-/** The form in which the target is cached. */
+/** The form of the target's cache. */
 export const form = { topK: Math.min(V, number("top-k")) } as const
 export const chunkRows = chunkRowsFor(V)
 
@@ -59,9 +59,9 @@ export const models = {
   target: () => build(values.target!, 3),
 }
 
-/** Batches of a data set, so that a cache is read in several places. */
+/** Batches of the data set, so that a cache is read at several places. */
 const BATCHES = 4
-/** Sequences of T + 1 random tokens, of which T are predicted and trained on. */
+/** Sequences of T + 1 random tokens; T of them are predicted and trained on. */
 export const examples: ReadonlyArray<EncodedExample> = Array.from({ length: BATCHES * B }, (_, e) => {
   const rng = seeded(1, "step bench", e)
   return { ids: Int32Array.from({ length: T + 1 }, () => rng.below(V)), promptLength: 0 }
@@ -75,5 +75,5 @@ export const plugins = async () => ({
   loss: await instanceOf(kl()),
 })
 
-/** The identity in the caches: they live for one run, which makes them itself. */
+/** The identity in the caches, which live for one run. */
 export const identity = { run: "bench step" }

@@ -1,4 +1,6 @@
-/** Where the time of a step goes: every call into native code and TensorFlow with its beginning and end, and the step's phases. */
+/**
+ * The time of a step by part: beginning and end of every call into native code and TensorFlow, and the step's phases.
+ */
 import type { Decoder } from "@winnow/core"
 import { backend, native } from "@winnow/tensor"
 import type { makeOptimizer } from "@winnow/training"
@@ -10,7 +12,7 @@ export interface Span {
   readonly end: number
 }
 
-/** One step: its phases one after the other, and the calls inside them. Time outside of calls is JavaScript. */
+/** One step: its phases in sequence, and the calls in them. Time outside of calls is JavaScript. */
 export interface StepSpans {
   readonly milliseconds: number
   readonly phases: ReadonlyArray<Span>
@@ -27,9 +29,9 @@ interface Watched {
 type AnyFunction = (...args: Array<never>) => unknown
 
 /**
- * Watches the calls of a process from now on. The watching itself adds about 0.2 us a call.
+ * Watches the calls of a process from now on. Watching adds about 0.2 us to each call.
  *
- * @returns runs one step and tells where its time went
+ * @returns a function that runs one step and returns its spans
  */
 export const watchCalls = ({ draft, target, reference, optimizer }: Watched) => {
   let [calls, marks]: [Array<Span>, Array<Span>] = [[], []]
@@ -52,9 +54,9 @@ export const watchCalls = ({ draft, target, reference, optimizer }: Watched) => 
   binding.executeOp = timed((op: string) => op, "call", binding.executeOp.bind(binding) as never)
   const C = (native()?.C ?? {}) as Record<string, AnyFunction>
   for (const [name, f] of Object.entries(C)) {
-    const shown = name.replace("winnow_", "")
-    C[name] = timed(shown, "call", f)
-    if (shown.startsWith("head_")) C[name] = timed(shown, "mark", C[name])
+    const kernel = name.replace("winnow_", "")
+    C[name] = timed(kernel, "call", f)
+    if (kernel.startsWith("head_")) C[name] = timed(kernel, "mark", C[name])
   }
   const forward = (model: Decoder | undefined, name: string) => {
     if (model !== undefined) Object.assign(model, { hidden: timed(name, "mark", model.hidden as AnyFunction) })
@@ -68,16 +70,16 @@ export const watchCalls = ({ draft, target, reference, optimizer }: Watched) => 
     ;[calls, marks] = [[], []]
     const began = performance.now()
     step()
-    const ended = performance.now()
+    const finish = performance.now()
     const shift = ({ name, start, end }: Span): Span => ({ name, start: start - began, end: end - began })
-    return { milliseconds: ended - began, phases: phasesOf(marks.map(shift), ended - began), calls: calls.map(shift) }
+    return { milliseconds: finish - began, phases: phasesOf(marks.map(shift), finish - began), calls: calls.map(shift) }
   }
 }
 
-/** Names of the spans between two marks, after the work that the step does there. */
+/** Names of the gaps between two marks, by the work of the step there. */
 const gapNames: Readonly<Record<string, string>> = { "head_gradient optimizer": "draft backward and clipping" }
 
-/** The marks in order, and what lies between them. */
+/** The marks in order, with the gaps between them. */
 const phasesOf = (marks: ReadonlyArray<Span>, milliseconds: number): ReadonlyArray<Span> => {
   const names: Readonly<Record<string, string>> = { head_statistics: "statistics", head_gradient: "kept rows" }
   const phases: Array<Span> = []

@@ -1,4 +1,4 @@
-/** `bench step`: what it accepts, its floor, and the comparison with a peer that is not PyTorch. */
+/** `bench step`: its options, its floor, and the comparison with a peer that is not PyTorch. */
 
 import { describe, expect, test } from "bun:test"
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -20,7 +20,7 @@ const main = join(import.meta.dir, "../main.ts")
 const tiny = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--vocab", "64", "--batch", "2", "--length", "8"]
 
 describe("beside a peer", () => {
-  test("takes turns with eager PyTorch in both precisions and the best; a verdict against the faster eager one and the best", () =>
+  test("takes turns with eager PyTorch in both precisions and the best; the verdict compares with the faster eager one and the best", () =>
     withPeer(`return { seconds: kind === "best" ? 1 : kind === "bf16" ? 2 : 3, loss: 0.5 }`, (peer) => {
       const { exitCode, stdout, stderr } = runBench("step", "--peer", peer, ...tiny, "--steps", "2", "--json")
       expect([exitCode, stderr]).toEqual([0, ""])
@@ -51,23 +51,23 @@ describe("beside a peer", () => {
       expect(ours.gigaflopsPerSecond).toBeCloseTo(floorGigaflops.total / ours.secondsPerStep, 9)
     }))
 
-  test("peers keep the memory that they free, and their record says so; a user's own setting decides nothing", () =>
+  test("peers keep freed memory, and their record states it; a user's own setting has no effect", () =>
     withPeer(`return { seconds: process.env.MALLOC_TRIM_THRESHOLD_ === undefined ? 8 : 4 }`, (peer) => {
-      const asked = ["--peers", "bf16,best,bf16-default", ...tiny, "--steps", "1", "--json"]
-      const stdout = Bun.spawnSync([process.execPath, main, "step", "--peer", peer, ...asked], {
+      const args = ["--peers", "bf16,best,bf16-default", ...tiny, "--steps", "1", "--json"]
+      const stdout = Bun.spawnSync([process.execPath, main, "step", "--peer", peer, ...args], {
         env: { ...process.env, MALLOC_TRIM_THRESHOLD_: "1" },
       }).stdout.toString()
       const { peers, against } = JSON.parse(stdout) as StepReport
-      const kept = { MALLOC_MMAP_THRESHOLD_: "8589934592", MALLOC_TRIM_THRESHOLD_: "17179869184" }
+      const keepMemory = { MALLOC_MMAP_THRESHOLD_: "8589934592", MALLOC_TRIM_THRESHOLD_: "17179869184" }
       expect(peers.map(({ peer, secondsPerStep, environment }) => [peer, secondsPerStep, environment])).toEqual([
-        ["bf16", 4, kept],
-        ["best", 4, { ...kept, GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" }],
+        ["bf16", 4, keepMemory],
+        ["best", 4, { ...keepMemory, GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" }],
         ["bf16-default", 8, {}],
       ])
       expect(against.eager!.peer).toBe("bf16")
     }))
 
-  test("with --cached the peers read a cache as well, which their own Python made before", () =>
+  test("with --cached the peers read a cache too, which their own Python made before", () =>
     withPeer(`return { seconds: args.includes("--signals") ? 1 : 9 }`, (peer) => {
       const { exitCode, stdout } = runBench("step", "--peer", peer, "--cached", ...tiny, "--steps", "1", "--json")
       expect(exitCode).toBe(0)
@@ -75,7 +75,7 @@ describe("beside a peer", () => {
       expect([signals, ...peers.map((side) => side.secondsPerStep)]).toEqual(["cached", 1, 1, 1])
     }))
 
-  test("peers whose losses part do not do the same work, and the table says so", () =>
+  test("the table reports peers whose losses differ", () =>
     withPeer(`return { seconds: 3, loss: kind === "best" ? 1.05 : 1 }`, (peer) => {
       const { stdout } = runBench("step", "--peer", peer, ...tiny, "--steps", "1")
       expect(stdout).toContain("losses differ by up to 5.0 %")
@@ -92,7 +92,7 @@ describe("beside a peer", () => {
       expect(stdout).not.toContain("a peer bf16")
     }))
 
-  test("with cached signals: made before, the floor without the frozen models", () => {
+  test("with cached signals: caches come first, the floor excludes the frozen models", () => {
     const { exitCode, stdout, stderr } = runBench("step", "--cached", "--top-k", "8", ...tiny, "--steps", "1", "--json")
     expect([exitCode, stderr]).toEqual([0, ""])
     const { ours, peers, against, signals, floorGigaflops } = JSON.parse(stdout) as StepReport
@@ -103,7 +103,7 @@ describe("beside a peer", () => {
     expect(against).toEqual({})
   })
 
-  test("a peer that ends on the way: exit code 1, its last words", () =>
+  test("a peer that ends early: exit code 1, with the end of its stderr", () =>
     withPeer(`console.error("out of memory"); process.exit(1)`, (peer) => {
       const { exitCode, stderr } = runBench("step", "--peer", peer, ...tiny, "--json")
       expect(exitCode).toBe(1)
@@ -119,12 +119,12 @@ test("the ratio is the median of the rounds' ratios; the faster side has the sma
   expect(fastest([])).toBeUndefined()
 })
 
-test("losses of sides that train alike: the largest relative difference after as many steps; sides that do not tell are left out", () => {
+test("the largest relative difference of losses after equally many steps; sides without losses are left out", () => {
   expect(lossDifferenceOf([{ losses: [2, 1] }, { losses: [2, 1.25, 9] }, { losses: [2.2, 1.1] }])).toBeCloseTo(0.25, 12)
   expect(lossDifferenceOf([{ losses: [2] }, { losses: [null] }])).toBeNull()
 })
 
-test("the floor: heads on all tokens and again on the kept, trunks; what is cached is not in it", () => {
+test("the floor: heads on all tokens and again on the kept ones, trunks; it excludes cached work", () => {
   const [d, D, V, N] = [4, 8, 10, 6]
   const sizes = { draft: [d, 2, 1, 16], target: [D, 1, 1, 32], vocab: V, batch: 2, length: 3, keep: 0.5 } as const
   const draft = 2 * N * 2 * (4 * d * d + 2 * d * 16) + 2 * N * 2 * d * 3
@@ -154,7 +154,7 @@ describe("a sweep", () => {
     for (const point of pointsOf(options, "tokens")) expect(point).toEqual({ ...options, batch: point.batch })
   })
 
-  test("times ours at each size, in a process of its own", () => {
+  test("times our side at each size, in a process of its own", () => {
     const sizes = ["--draft", "16,1,2,32", "--target", "16,1,2,32", "--batch", "1", "--length", "8", "--steps", "1"]
     const { exitCode, stdout } = runBench("step", "--sweep", "vocab", ...sizes, "--json")
     expect(exitCode).toBe(0)
@@ -168,7 +168,7 @@ describe("a sweep", () => {
   }, 60_000)
 })
 
-describe("what cannot be is one line on stderr, exit code 2", () => {
+describe("bad options give one line on stderr and exit code 2", () => {
   test.each([
     [["--fast"], "--fast"],
     [["--steps", "x"], '--steps is "x", expected a whole number of 1 or more'],
@@ -184,7 +184,7 @@ describe("what cannot be is one line on stderr, exit code 2", () => {
     [["--precision", "int8"], '--precision is "int8", expected bfloat16, float32'],
     [["--peers", "fp32,fp16"], '--peers is "fp16", expected fp32, bf16, best, bf16-default'],
     [["--sweep", "depth"], '--sweep is "depth", expected vocab, width, tokens'],
-    [["--sweep", "vocab", "--peer", "python"], "a sweep times ours alone"],
+    [["--sweep", "vocab", "--peer", "python"], "a sweep times our side alone"],
   ])("%p", (args, message) => {
     const parsed = () => parseStep(args)
     expect(parsed).toThrow(UsageError)
@@ -199,12 +199,12 @@ describe("what cannot be is one line on stderr, exit code 2", () => {
     return stderr
   }
 
-  test("of the command: a number, and a peer that is not there", () => {
+  test("of the command: a bad number, and a missing peer", () => {
     expect(refused("--steps", "x")).toContain('--steps is "x"')
     expect(refused("--peer", "/nope")).toMatch(/"\/nope": there is no such program .* give its path/)
   })
 
-  test("a Python without PyTorch: what it lacks, and what to install", async () => {
+  test("a Python without PyTorch: the message names the missing package and the remedy", async () => {
     const folder = mkdtempSync(join(tmpdir(), "winnow-bench-"))
     try {
       const peer = join(folder, "python")
@@ -226,7 +226,7 @@ describe("what cannot be is one line on stderr, exit code 2", () => {
   })
 })
 
-test("a flame view: calls by phase, what no call covers is JavaScript, the step of median length", () => {
+test("a flame view: calls by phase, the rest as JavaScript, the step of median length", () => {
   const spans = (gemm: number): StepSpans => ({
     milliseconds: gemm + 4,
     phases: [
@@ -253,5 +253,5 @@ test("a flame view: calls by phase, what no call covers is JavaScript, the step 
   expect(flameTable(flame)).toContain("of which JavaScript 4.2 %")
   const svg = flameSvg(flame, "a < b")
   expect(svg).toContain("a &lt; b")
-  expect(svg.match(/<rect /g)).toHaveLength(1 + 2 + 3) // the ground, the phases, their parts; none of no length
+  expect(svg.match(/<rect /g)).toHaveLength(1 + 2 + 3) // background, phases and parts; no part of zero length
 })

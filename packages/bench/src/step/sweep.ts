@@ -1,11 +1,11 @@
-/** The step over a range of sizes: whether its time is linear in tokens, and its memory flat. */
+/** The step over a range of sizes: it shows if time is linear in tokens, and if memory is constant. */
 import type { Header } from "../side-by-side/header.ts"
 import type { StepOptions, Sweep } from "./options.ts"
 import { runStep, type StepResult } from "./run-step.ts"
 
 /** One size of a sweep. */
 export interface SweepPoint extends Omit<StepResult, "peers" | "against" | "lossDifference"> {
-  /** The size that is varied: V, d, or tokens a step. */
+  /** The varied size: V, d, or tokens a step. */
   readonly at: number
   readonly microsecondsPerToken: number
 }
@@ -21,14 +21,14 @@ const ranges: Readonly<Record<Sweep, ReadonlyArray<number>>> = {
   tokens: [256, 512, 1024, 2048, 4096, 8192],
 }
 
-/** Options of the point `at`: the vocabulary; draft and reference of this width, with heads of 32; or so many sequences. */
+/** Options at one size: the vocabulary; width of draft and reference, with heads of 32; or the number of sequences. */
 const pointOf = (o: StepOptions, sweep: Sweep, at: number): StepOptions => {
   if (sweep === "vocab") return { ...o, vocab: at }
   if (sweep === "width") return { ...o, draft: [at, o.draft[1], at / 32, 4 * at] }
   return { ...o, batch: Math.max(1, at / o.length), length: Math.min(at, o.length) }
 }
 
-/** The sizes that a sweep goes through. */
+/** The options at each size of a sweep. */
 export const pointsOf = (o: StepOptions, sweep: Sweep): ReadonlyArray<StepOptions> =>
   ranges[sweep].map((at) => pointOf(o, sweep, at))
 
@@ -40,9 +40,9 @@ export const sweepLine = ({ at, ours, microsecondsPerToken }: SweepPoint): strin
   `${String(at).padStart(8)}  ${ours.secondsPerStep.toFixed(3).padStart(9)}  ${microsecondsPerToken.toFixed(1).padStart(10)}  ${ours.peakMegabytes.toFixed(0).padStart(8)}  ${ours.gigaflopsPerSecond.toFixed(0)}`
 
 /**
- * Runs a sweep, one process a size, so that each has a highest memory of its own.
+ * Runs a sweep in one process for each size, so that each has its own peak memory.
  *
- * @param say gets each line of the table
+ * @param say receives each line of the table
  * @error WorkerEnded when a size fails
  */
 export const runSweep = async (

@@ -1,4 +1,4 @@
-/** Our selective step as a worker with the peer's protocol: a "step" line in, a JSON line with its seconds out. */
+/** Our selective step as a worker with the peer's protocol: a "step" line in, one JSON line with seconds out. */
 import { join } from "node:path"
 import { native, openEngine, setPrecision } from "@winnow/tensor"
 import {

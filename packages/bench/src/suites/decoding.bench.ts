@@ -1,8 +1,8 @@
 /**
- * Decoding steps over a warm cache, greedy: tokens in, the most probable next ones out.
+ * Greedy decoding steps over a warm cache: tokens in, the most probable next tokens out.
  *
- * A step of few tokens is bound by reading the weights, so it counts the bytes that it reads and stands beside a sum over
- * as many: the floor. Weights that fit the last cache are read from there by both.
+ * A step of few tokens is bound by reading the weights. So its work is the bytes that it reads, and beside it stands
+ * its floor: a sum over as many bytes. Both read weights from the last cache if they fit there.
  */
 import type { Decoder, Decoding } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
@@ -20,7 +20,7 @@ interface Shape {
   readonly heads: number
 }
 
-/** Tied embeddings: what is read of the table is the head. */
+/** Tied embeddings: the head is the only part of the table that is read. */
 const architectureOf = ({ vocabulary, d, layers, heads }: Shape) =>
   Effect.runSync(
     gptNeox({
@@ -62,7 +62,9 @@ const greedy = (model: Decoder, state: Decoding, ids_BT: Int32Array, B: number, 
   return argmax
 }
 
-/** Calls before the clock: the screen of the head is made, and the plain path records its step after some. */
+/**
+ * Calls before the timing: the first makes the screen of the head, and later ones let the plain path record its step.
+ */
 const warmUp = 12
 
 const step = (shape: Shape, B: number, T: number): Setup =>
@@ -78,7 +80,7 @@ const step = (shape: Shape, B: number, T: number): Setup =>
         greedy(model, state, next, B, T)
         state.rollback(P)
       }
-      // Rolled back between the calls, so that each extends a cache of the same length.
+      // The cache is rolled back between calls, so that each call extends the same length.
       yield prepared(
         () => state.rollback(P),
         () => {
@@ -92,7 +94,7 @@ const step = (shape: Shape, B: number, T: number): Setup =>
     }
   }
 
-/** A sum over as many bytes as the step reads. @returns its name */
+/** Benches a sum over as many bytes as the step reads. @returns its name */
 const floor = ({ bench, skip }: Registry, name: string, bytes: number): string | undefined => {
   const floorName = `floor of the ${name}: a sum over ${Math.round(bytes / 1e6)} MB`
   const fast = native()

@@ -1,4 +1,4 @@
-/** Each filter alone: statistics in, selection out. The cost of statistics is in the suite `micro-batch`. */
+/** Each filter alone: statistics in, selection out. The suite `micro-batch` has the cost of statistics. */
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"

@@ -1,4 +1,4 @@
-/** All suites by the name that the command line knows them by. */
+/** All suites by their names on the command line. */
 import type { Suite } from "../suite.ts"
 import { decoding } from "./decoding.bench.ts"
 import { filters } from "./filters.bench.ts"

@@ -1,9 +1,9 @@
 /**
- * The trunk's native kernels, forward and backward, each beside its floor: a kernel that counts operations is compared to
- * multiply-adds in registers, one that moves memory to copying a block that no cache holds. "0.5 x" is twice its floor.
+ * The trunk's native kernels, forward and backward, each beside its floor: multiply-adds in registers for a kernel that
+ * counts operations, copying an uncached block for one that moves memory. "0.5 x" is half the speed of the floor.
  *
- * Sizes are those of a small draft: 1024 rows in sequences of 256. Backward is timed with the forward pass before it where
- * TFJS runs both, so its work counts both.
+ * Sizes are those of a small draft: 1024 rows in sequences of 256. Where TFJS runs both passes, backward is timed with
+ * the forward pass before it, and its work counts both.
  */
 import { attention, embedding, type HeadLayout, rotaryEmbedding, sequenceFrame } from "@winnow/models"
 import {
@@ -43,7 +43,7 @@ const calls = (make: () => ReadonlyArray<tf.Tensor>, call: (inputs: ReadonlyArra
     try {
       yield () =>
         tf.tidy(() => {
-          call(inputs) // what it returns would outlive the tidy
+          call(inputs) // its result would outlive the tidy
         })
     } finally {
       tf.dispose(inputs)
@@ -59,7 +59,7 @@ interface Cost {
   readonly backward: number
 }
 const flops = (forward: number, backward: number): Cost => ({ unit: "GFLOP/s", forward, backward })
-/** In floats that are read or written. */
+/** Cost in floats that are read or written. */
 const floats = (forward: number, backward: number): Cost => ({
   unit: "GB/s",
   forward: forward * floatBytes,
@@ -69,7 +69,7 @@ const floats = (forward: number, backward: number): Cost => ({
 const arithmetic = { float32: "floor: multiply-adds, float32", bfloat16: "floor: multiply-adds, bfloat16" } as const
 const memory = "floor: copying 256 MB"
 
-/** Rounds of a call of the floor: some milliseconds. */
+/** Rounds in one call of the floor: a few milliseconds. */
 const rounds = 1_000_000
 
 const floors = ({ bench }: Registry) => {
@@ -99,7 +99,7 @@ const floors = ({ bench }: Registry) => {
   })
 }
 
-/** An op forward, and forward and backward, of tensors of these shapes. */
+/** Benches an op forward, and forward with backward, on tensors of these shapes. */
 const both = (
   { bench }: Registry,
   name: string,
@@ -122,8 +122,10 @@ const both = (
   bench(`${name}, and its gradient`, {
     work: { amount: cost.forward + cost.backward, unit: cost.unit },
     comparedTo,
-    setup: calls(withGradient, (given) =>
-      withPrecision(precision, () => tf.grads((...x: Array<tf.Tensor>) => op(...x))(given.slice(0, -1), given.at(-1)!)),
+    setup: calls(withGradient, (tensors) =>
+      withPrecision(precision, () =>
+        tf.grads((...x: Array<tf.Tensor>) => op(...x))(tensors.slice(0, -1), tensors.at(-1)!),
+      ),
     ),
   })
 }
@@ -136,7 +138,7 @@ const attentionOf = (layout: HeadLayout, rotated: number): Op => {
 const optimizer = ({ bench }: Registry) => {
   const n = 16e6
   bench("AdamW, 16 M parameters", {
-    // parameter and moments read and written, the gradient read
+    // Parameter and moments are read and written, the gradient is read.
     work: { amount: 7 * n * floatBytes, unit: "GB/s" },
     comparedTo: memory,
     setup: async function* () {
@@ -161,7 +163,7 @@ const optimizer = ({ bench }: Registry) => {
   })
 }
 
-/** Why there is no native library; undefined where there is one, and before the engine is open. */
+/** The reason for a missing native library; undefined if there is one, and before the engine is open. */
 const missing = (): string | undefined => {
   try {
     const { native } = engineInfo()
@@ -171,7 +173,7 @@ const missing = (): string | undefined => {
   }
 }
 
-/** Plain forms have no floor to be near to: without the native library there is nothing to measure. */
+/** Plain forms have no floor to compare with: without the native library the suite is empty. */
 export const kernels: Suite = (registry) => {
   const reason = missing()
   if (reason !== undefined) {
@@ -205,7 +207,7 @@ export const kernels: Suite = (registry) => {
     [8, 64],
   ] as const) {
     const packed = [N, 3 * heads * h]
-    // two products of T^2 / 2 pairs forward, five backward
+    // Forward has two products of T^2 / 2 pairs, backward five.
     const product = 2 * h * heads * B * ((T * (T + 1)) / 2)
     const layout: HeadLayout = { heads, kvHeads: heads, headSize: h, order: "heads" }
     add(`attention, ${heads} heads of ${h}`, attentionOf(layout, h / 4), [packed], flops(2 * product, 5 * product))
@@ -216,7 +218,7 @@ export const kernels: Suite = (registry) => {
   for (const d of [256, 512]) {
     const norm = (x: tf.Tensor, gamma: tf.Tensor, beta: tf.Tensor) =>
       layerNorm(x as tf.Tensor2D, gamma as tf.Tensor1D, beta as tf.Tensor1D, 1e-5)
-    // x read, y written; x and dy read, dx written
+    // Forward reads x and writes y; backward reads x and dy and writes dx.
     add(`layer norm, ${d}`, norm as Op, [[N, d], [d], [d]], floats(2 * N * d, 3 * N * d))
     const rms = (x: tf.Tensor, gamma: tf.Tensor) => rmsNorm(x as tf.Tensor2D, gamma as tf.Tensor1D, 1e-5)
     add(`RMS norm, ${d}`, rms as Op, [[N, d], [d]], floats(2 * N * d, 3 * N * d))
@@ -227,7 +229,7 @@ export const kernels: Suite = (registry) => {
   }
   const ids = Int32Array.from({ length: N }, (_, n) => (n * 7919) % V)
   const rows = (weight: tf.Tensor) => embedding(weight as tf.Tensor2D, tf.tensor1d(ids, "int32"))
-  // the gradient's tensor is written whole
+  // The gradient's tensor is written completely.
   add(`embedding, ${V} x 256`, rows as Op, [[V, 256]], floats(2 * N * 256, V * 256 + 2 * N * 256))
   optimizer(registry)
 }

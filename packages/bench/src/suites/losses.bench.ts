@@ -1,6 +1,6 @@
 /**
- * Each loss on one chunk of logits: its value alone, as the statistics pass asks for it, and value with gradient, as the
- * kept rows do. The product that makes the logits is not in it.
+ * Each loss on one chunk of logits: its value alone, as the statistics pass needs it, and value with gradient, as the
+ * kept rows need it. The product that makes the logits is excluded.
  *
  * Letters: R rows of a chunk, V vocabulary.
  */
@@ -29,13 +29,13 @@ const uses = {
   "tvd-plus-plus, sampled": tvdPlusPlus({ expectation: "sampled" }),
 }
 
-/** The chunk that the step takes at GPT-NeoX's vocabulary, and one of as many rows as a small vocabulary allows. */
+/** The step's chunk at GPT-NeoX's vocabulary, and one with as many rows as a small vocabulary allows. */
 const sizes = [
   [128, 50304],
   [512, 1024],
 ] as const
 
-/** Tensors of a chunk's inputs. Each call makes its distributions anew from them, as what they remember must not carry over. */
+/** Tensors of a chunk's inputs. Each call makes new distributions from them, so that no cached value carries over. */
 const inputs = (R: number, V: number) => {
   const rng = seeded(1, "loss bench", R, V)
   const logits = () => tf.tensor2d(normals(R * V, 2, rng), [R, V])
@@ -59,7 +59,7 @@ const chunkOf = ({ draft, target, gold_R, uniform_R }: ReturnType<typeof inputs>
     batch,
   })
   if (loss.batch === undefined) return chunk([])
-  // A pass of its own before the rows' values, as in the step.
+  // A separate pass before the rows' values, as in the step.
   const sum_M = tf.tidy(() => tf.sum(loss.batch!.rows(chunk([])), 0).dataSync())
   return chunk(loss.batch.combine(Float64Array.from(sum_M), draft.shape[0]))
 }
@@ -72,15 +72,15 @@ export const losses: Suite = ({ bench }) => {
           work: { amount: R, unit: "tokens/s" },
           setup: async function* () {
             const loss = await instanceOf(use)
-            const given = inputs(R, V)
+            const tensors = inputs(R, V)
             // A read of the result ends the call: a GPU has only begun when an op returns.
-            const value = () => loss.value(chunkOf(given, loss)).dataSync()
-            const both = () => tf.slice(lossOf(loss, chunkOf(given, loss)).gradient_RV, [R - 1, 0], [1, 1]).dataSync()
+            const value = () => loss.value(chunkOf(tensors, loss)).dataSync()
+            const both = () => tf.slice(lossOf(loss, chunkOf(tensors, loss)).gradient_RV, [R - 1, 0], [1, 1]).dataSync()
             const run = what === "value" ? value : both
             try {
               yield () => do_not_optimize(tf.tidy(run))
             } finally {
-              tf.dispose([given.draft, given.target, given.gold_R])
+              tf.dispose([tensors.draft, tensors.target, tensors.gold_R])
             }
           },
         })

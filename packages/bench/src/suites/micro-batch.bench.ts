@@ -1,7 +1,8 @@
 /**
- * Loss and gradients of one micro-batch: the selective step against the plain dense one, and against itself with less to do.
+ * Loss and gradients of one micro-batch: the selective step against the plain dense one, and against itself with less
+ * work.
  *
- * Signals of target and reference are computed live, the optimizer is not in it.
+ * Signals of target and reference are computed live; the optimizer is excluded.
  */
 import type { FilterInstance } from "@winnow/core"
 import { collate } from "@winnow/data"
@@ -20,7 +21,7 @@ import type { Setup, Suite } from "../suite.ts"
 
 const [B, T] = [4, 128]
 
-/** B sequences of random tokens, all of them valid but the first. */
+/** B sequences of random tokens, all valid but the first. */
 const randomBatch = () => {
   const rng = seeded(1, "micro-batch bench")
   const ids = () => Int32Array.from({ length: T + 1 }, () => rng.below(vocabulary))

@@ -1,7 +1,8 @@
 /**
- * AdamW over the parameters of a 6-layer GPT-NeoX, d = 256: fused and in place, beside the same update of elementwise ops.
+ * AdamW over the parameters of a 6-layer GPT-NeoX, d = 256: fused and in place, beside the same update as elementwise
+ * ops.
  *
- * Gradients are there before; computing and clipping them is not in it.
+ * Gradients exist before; computing and clipping them is excluded.
  */
 import type { ParameterSpec } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
@@ -21,14 +22,14 @@ const sizesOf = (vocab_size: number) => ({
   intermediate_size: 1024,
 })
 
-/** Parameters of such a model: two matrices [V, d], and of each layer 12 d^2 weights and 13 d of biases and norms. */
+/** Number of parameters: two matrices [V, d], and in each layer 12 d^2 weights and 13 d biases and norms. */
 export const parametersOf = (V: number): number => 2 * V * 256 + 6 * (12 * 256 ** 2 + 13 * 256) + 2 * 256
 
-/** Their names and shapes, with vocabulary V. */
+/** Names and shapes of the parameters, with vocabulary V. */
 export const specsOf = async (V: number): Promise<ReadonlyMap<string, ParameterSpec>> =>
   (await Effect.runPromise(gptNeox(sizesOf(V)).instance)).parameters
 
-/** Of 4-byte numbers: parameter, gradient and both moments read, all but the gradient written. */
+/** Work in 4-byte numbers: parameter, gradient and both moments read, all but the gradient written. */
 const workOf = (V: number): { readonly work: Work; readonly alsoWork: Work } => ({
   work: { amount: parametersOf(V), unit: "parameters/s" },
   alsoWork: { amount: parametersOf(V) * 7 * 4, unit: "GB/s" },

@@ -1,4 +1,4 @@
-/** Reading a safetensors file whole, to float32 arrays; written a moment before, so it comes from the page cache. */
+/** Reading a whole safetensors file to float32 arrays; it was just written, so it comes from the page cache. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,14 +8,14 @@ import { do_not_optimize } from "mitata"
 import { stored } from "../load/formats.ts"
 import type { Suite } from "../suite.ts"
 
-/** Tensors of a file, and numbers of each: 16 million in all, a draft of that size. */
+/** Tensors of a file and numbers in each: 16 million in all, as in a draft of that size. */
 const tensors = 16
 const each = 2 ** 20
 
 const bytesOfOne = { F32: 4, F16: 2, BF16: 2 } as const
 type Dtype = keyof typeof bytesOfOne
 
-/** A file such as `transformers` saves in half precision; our own writer writes float32 only. */
+/** A file as `transformers` saves it in half precision; our own writer writes float32 only. */
 const writeHalves = (file: string, dtype: "F16" | "BF16", data: Float16Array | Uint16Array): void => {
   const size = data.byteLength
   const numbered = Array.from({ length: tensors }, (_, i) => i)

@@ -1,4 +1,4 @@
-/** Text to ids: BPE trained on generated problems, and GPT-NeoX's tokenizer on GSM8K where WINNOW_DATA has both. */
+/** Text to ids: BPE trained on generated problems, and GPT-NeoX's tokenizer on GSM8K if WINNOW_DATA has both. */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { Datasets, type Example } from "@winnow/core"
@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import { do_not_optimize } from "mitata"
 import { prepared, type Suite } from "../suite.ts"
 
-/** Problems of a call: enough that most words come again, as in a data set. */
+/** Problems in a call: enough for most words to recur, as in a data set. */
 const problems = 500
 
 const textsOf = (examples: ReadonlyArray<Example>) => examples.map(({ prompt, answer }) => prompt + answer)
@@ -24,7 +24,7 @@ const generatedTexts = async () =>
 
 /** The texts of GSM8K in the folder; nothing is downloaded for a bench. */
 const gsm8kTexts = async (folder: string) => {
-  const fetch = () => Promise.reject(new Error("is not asked: a bench downloads nothing"))
+  const fetch = () => Promise.reject(new Error("a bench downloads nothing"))
   const use = gsm8k({ maxTrain: problems }).instance
   const task = Effect.provideService(use, Datasets, makeDatasets({ folder, cache: cacheFolder("datasets"), fetch }))
   return textsOf((await Effect.runPromise(task)).examples("train"))
@@ -40,7 +40,7 @@ export const tokenizing: Suite = ({ bench, skip }) => {
         bytes = bytesOf(texts)
         const tokenizer = trainBpe(texts, { vocabularySize: 1024 })
         await encodeAll(tokenizer, texts)
-        // A tokenizer remembers the words that it has met: a fresh one has met none.
+        // A tokenizer caches words: a fresh one has an empty cache.
         const fresh = prepared(
           () => makeTokenizer(tokenizer.json),
           (unused) => encodeAll(unused, texts),
