@@ -18,9 +18,10 @@ export const dataOptions = type({
 /** Where the splits of a data set come from. */
 export interface DataFiles {
   readonly train: DatasetFile
-  /** A file, or how many of the training file's last records are held out where the source has no such split. */
+  /** A file, or, where the source has no such split, how many of the training file's last examples are held out for it. */
   readonly validation: DatasetFile | number
-  readonly test: DatasetFile
+  /** The same; its examples are behind those of validation. */
+  readonly test: DatasetFile | number
 }
 
 /**
@@ -64,9 +65,12 @@ export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, c
         })
         const { train, validation, test } = spec.files(options)
         const source = yield* read(train)
-        const tested = yield* read(test)
-        const border = typeof validation === "number" ? Math.max(0, source.length - validation) : source.length
-        const validated = typeof validation === "number" ? source.slice(border) : yield* read(validation)
+        const before = (end: number, held: DatasetFile | number) =>
+          typeof held === "number" ? Math.max(0, end - held) : end
+        const last = before(source.length, test)
+        const border = before(last, validation)
+        const tested = typeof test === "number" ? source.slice(last) : yield* read(test)
+        const validated = typeof validation === "number" ? source.slice(border, last) : yield* read(validation)
         const held = apart(validated, tested)
         const { maxTrain, maxTest } = options as typeof dataOptions.infer
         const splits: { readonly [S in Split]: ReadonlyArray<Example> } = {
