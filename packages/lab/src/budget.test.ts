@@ -4,7 +4,7 @@ import { trainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 import { trainingFlops } from "./budget.ts"
 
-/** Head 2 d V, trunk one FLOP a token. */
+/** Head 2 d V FLOPs, trunk one FLOP a token. */
 const architecture = (hiddenSize: number) =>
   ({ hiddenSize, vocabularySize: 10, trunkFlops: () => 1 }) as unknown as Architecture
 const [draft, target, reference] = [architecture(2), architecture(5), architecture(3)]

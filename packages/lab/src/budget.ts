@@ -11,11 +11,11 @@ import type { SignalsOptions } from "@winnow/training"
 
 /** Tokens of a stage. */
 export interface TokenCounts {
-  /** Through the trunks: prompts and answers, padding left out. */
+  /** Tokens that pass through the trunks: prompts and answers, without padding. */
   readonly seen: number
-  /** Counted by the mask: answers. */
+  /** Tokens that the mask counts: answers. */
   readonly valid: number
-  /** In the loss with a weight above 0. */
+  /** Tokens with a weight above 0 in the loss. */
   readonly trained: number
 }
 
@@ -26,12 +26,15 @@ export interface Passes {
   readonly part?: TrainedPart | undefined
   readonly target?: Architecture<Attends> | undefined
   readonly reference?: Architecture<Attends> | undefined
-  /** The filter's statistics. */
+  /** The statistics that the filter reads. */
   readonly needs: ReadonlyArray<Statistic>
   readonly lossNeedsTarget: boolean
-  /** True if the loss reads all rows once before each pass that computes it, kept or all for a filter (TVD++). */
+  /**
+   * True if the loss (TVD++) reads all rows once more before each pass that computes it: the kept rows, or all rows for
+   * a filter.
+   */
   readonly lossReadsBatch: boolean
-  /** Signals from a cache are not computed; live if left out. The cost of the cache is counted with the cache. */
+  /** Cached signals are not computed; live if left out. The cost of a cache is counted with the cache. */
   readonly signals?: SignalsOptions
   /** Mean context length. */
   readonly T: number
@@ -39,7 +42,10 @@ export interface Passes {
 
 const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * a.vocabularySize
 
-/** FLOPs of a stage: draft forward and backward on all tokens, its head on kept ones; frozen models forward where read. */
+/**
+ * FLOPs of a stage. The draft runs forward and backward on all tokens, and its head on kept ones. Frozen models run
+ * forward where they are read.
+ */
 export const trainingFlops = (
   tokens: TokenCounts,
   { draft, part, target: frozen, reference: compared, needs: all, lossNeedsTarget, lossReadsBatch, signals, T }: Passes,
@@ -48,10 +54,11 @@ export const trainingFlops = (
   const cached = signals?.reference === "cached"
   const reference = cached ? undefined : compared
   const needs = cached ? all.filter((s) => !readsModel(s, "reference")) : all
-  // Only live and hidden leave the head's product to the step.
+  // Only `live` and `hidden` leave the head's product to the step.
   const target = form === "live" || form === "hidden" ? frozen : undefined
   const reads = modelsRead(needs, { target: lossNeedsTarget })
-  // A frozen matrix has no gradient of its own; gradients by its inputs are computed as long as something of the trunk moves.
+  // A frozen matrix has no gradient of its own. Gradients by its inputs are computed as long as a part of the trunk is
+  // trained.
   const movesTrunk = part === undefined || part.moved.values().some((name) => name !== draft.head)
   const movesHead = part === undefined || part.moved.has(draft.head)
   let flops = (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
@@ -64,7 +71,8 @@ export const trainingFlops = (
     if (inStatistics) flops += tokens.valid * head(target)
     if (lossNeedsTarget) flops += tokens.trained * head(target)
   }
-  // An excess is of two losses, each with the batch statistics of its own rows: a pass over all valid rows before it.
+  // An excess compares two losses, and each needs the batch statistics of its own rows: one more pass over all valid
+  // rows.
   const ofBatch = tokens.valid * (target !== undefined && lossNeedsTarget ? head(target) : 0)
   if (lossReadsBatch && needs.includes("draftLoss_N")) flops += tokens.valid * head(draft) + ofBatch
   if (lossReadsBatch && needs.includes("referenceLoss_N") && reference !== undefined)

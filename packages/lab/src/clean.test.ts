@@ -7,7 +7,9 @@ import { findRemovable, removeAll } from "./clean.ts"
 
 const key = (digit: string) => digit.repeat(64)
 
-/** A store with an old artifact that a record names, one that none names, a new one, attempts and leftovers. */
+/**
+ * A store with an old artifact that a record names, an old one that no record names, a new one, attempts and leftovers.
+ */
 const store = () => {
   const home = mkdtempSync(join(tmpdir(), "winnow-clean-"))
   const put = (path: string, bytes: number, ageDays: number, folder = "") => {
@@ -22,7 +24,7 @@ const store = () => {
   artifact(`arm/${key("a")}`, 100, 40)
   artifact(`arm/${key("b")}`, 200, 40)
   artifact(`arm/${key("c")}`, 300, 1)
-  artifact(`target/${key("a")}`, 50, 40) // the same key, another stage
+  artifact(`target/${key("a")}`, 50, 40) // The same key in another stage.
   artifact(`arm/${key("d")}.partial`, 400, 40)
   artifact(`arm/${key("e")}.partial`, 500, 0)
   artifact(`arm/${key("f")}.partial`, 600, 40)

@@ -9,10 +9,10 @@ import { type } from "arktype"
 export interface Removable {
   readonly path: string
   readonly kind: "artifact" | "stopped attempt" | "leftover"
-  /** The stage of an artifact or attempt; null of a leftover. */
+  /** The stage of an artifact or attempt; null for a leftover. */
   readonly stage: string | null
   readonly bytes: number
-  /** Days since it was used or written. */
+  /** Days since the last use or write. */
   readonly days: number
 }
 
@@ -32,7 +32,7 @@ const bytesOf = (path: string): number => {
   return readdirSync(path).reduce((sum, name) => sum + bytesOf(join(path, name)), 0)
 }
 
-/** When any file under a path was last written, ms. */
+/** Time of the last write to any file under a path, ms. */
 const lastWritten = (path: string): number => {
   const stats = lstatSync(path)
   if (!stats.isDirectory()) return stats.mtimeMs
@@ -44,7 +44,7 @@ const foldersIn = (folder: string): ReadonlyArray<string> =>
 
 const stages = type({ stages: type({ kind: "string", key: "string" }).array() })
 
-/** Records that git tracks below a folder; undefined where git cannot tell, and every record counts. */
+/** Records that git tracks below a folder; undefined where git gives no answer, and then every record counts. */
 const publishedIn = (results: string): ReadonlySet<string> | undefined => {
   const { status, stdout } = spawnSync("git", ["-C", results, "ls-files", "--full-name", "."], { encoding: "utf8" })
   const top = spawnSync("git", ["-C", results, "rev-parse", "--show-toplevel"], { encoding: "utf8" })
@@ -57,14 +57,14 @@ const parsed = (file: string) => {
   try {
     return stages(parseJson(text))
   } catch {
-    return stages(undefined) // no JSON: no record
+    return stages(undefined) // A file that is not JSON is no record.
   }
 }
 
 /**
  * The artifacts that a published or a recent run of a results folder names, as "stage/key".
  *
- * @param since ms: a record written later is of a recent run
+ * @param since ms: a record written later belongs to a recent run
  */
 const namedIn = (results: string, since: number): ReadonlyArray<string> => {
   const published = existsSync(results) ? publishedIn(results) : undefined
@@ -92,7 +92,7 @@ const isHeld = (file: string): boolean => {
 }
 
 /**
- * Looks through a store; removes nothing.
+ * Finds the removable files of a store; removes nothing.
  *
  * @param options.results folders of results: their records name the artifacts that are needed
  * @param options.days artifacts used, and attempts written, in the last days stay too
@@ -117,7 +117,7 @@ export const findRemovable = (
       const [, key, rest] = /^([0-9a-f]{64})(.*)$/.exec(name) ?? []
       if (key === undefined || isHeld(join(locks, `${stage}-${key}.lock`))) continue
       const isArtifact = rest === ""
-      // The store sets an artifact's folder time when it is used.
+      // Each use of an artifact sets the time of its folder.
       const at = isArtifact ? lstatSync(path).mtimeMs : lastWritten(path)
       const recent = now - at < days * day
       if (rest === ".partial" && !recent) add(path, "stopped attempt", stage, at)
@@ -138,7 +138,7 @@ export const findRemovable = (
   return { removable: removable.toSorted((a, b) => b.bytes - a.bytes), needed }
 }
 
-/** Removes these files and folders. @returns the bytes that this frees */
+/** Removes these files and folders. @returns the number of freed bytes */
 export const removeAll = (removable: ReadonlyArray<Removable>): number => {
   for (const { path } of removable) {
     if (path.includes(".discarded-")) rmSync(path, { recursive: true, force: true })

@@ -14,7 +14,7 @@ export type ControlName =
   | "shuffled-reference"
   | "from-reference"
 
-/** Filters that the controls are made with: plugins, which the lab does not import. */
+/** The filters of the controls: plugins, which the lab does not import. */
 export interface ControlFilters {
   /** Keeps every token: `none()`. */
   readonly all: FilterUse<never>
@@ -35,12 +35,14 @@ const decoded = (use: FilterUse): Record<string, unknown> => {
  *   paper compares to this arm (its recipe has batches and passes 1/k times larger for the selective draft).
  * - `all-equal-passes`: the same for 1/k times the steps: as many tokens seen.
  * - `all-equal-compute`: the same for as many steps as cost the FLOPs of the arm, its reference and caches included.
- * - `random`: the arm with a random choice of as many tokens: does it matter which?
+ * - `random`: the arm with a random choice of as many tokens: does the choice matter?
  * - `bottom`: the arm with the opposite order: does the direction matter? For filters with an option `order`.
- * - `shuffled-reference`: the arm with the reference's figures at other tokens: does the reference say anything of the token?
- * - `from-reference`: all tokens, begun with the trained reference, at the arm's total compute: the reference itself, trained on.
+ * - `shuffled-reference`: the arm with the reference's figures moved to other tokens: does the reference tell tokens
+ *   apart?
+ * - `from-reference`: all tokens, begun with the trained reference, at the arm's total compute: further training of the
+ *   reference.
  *
- * @param name of the arm in its experiment: what `all-equal-compute` and `from-reference` count
+ * @param name of the arm in its experiment: `all-equal-compute` and `from-reference` refer to it
  * @param arm a filter with an option `k`, and a reference that is trained (the experiment's own if it has none)
  * @error InvalidInput (thrown) for a filter without k, or for steps that are not a number
  * @source AdaSPEC, arXiv 2510.19779, tables 1 to 3 and the released scripts; the controls beyond them are own

@@ -14,7 +14,9 @@ import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 import { caption } from "./table/caption.ts"
 
-/** Twelve letters said ten times; in each split some that are said forty times, longer than the tiny maxLength. */
+/**
+ * Twelve letters, each repeated ten times; in each split some are repeated forty times, longer than the tiny maxLength.
+ */
 const uneven = defineTask({
   name: "uneven",
   options: type({ "+": "reject", train: "number.integer >= 0", test: "number.integer >= 0" }),

@@ -1,4 +1,4 @@
-/** Files of experiments that are broken: each is named with its file and line, and breaks nothing else. */
+/** Broken files of experiments: each is named with file and line, and does not affect the others. */
 import { expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

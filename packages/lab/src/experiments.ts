@@ -1,4 +1,4 @@
-/** The experiments of this checkout: folders `experiments/NNN-slug` that hold an experiment.ts. */
+/** Finds the experiments of this checkout: folders `experiments/NNN-slug` with an experiment.ts. */
 import { existsSync, readdirSync, realpathSync, statSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, dirname, join, relative, resolve as resolvePath } from "node:path"
@@ -17,7 +17,7 @@ export interface Found {
   readonly file: string
 }
 
-/** All experiments: those with a number by it, then the others by name. */
+/** All experiments: numbered ones by number, then the others by name. */
 export const findExperiments = (folder: string = join(houseRoot, "experiments")): ReadonlyArray<Found> =>
   (existsSync(folder) ? readdirSync(folder) : [])
     .filter((slug) => /^[a-z0-9][a-z0-9-]*$/.test(slug))
@@ -28,7 +28,7 @@ export const findExperiments = (folder: string = join(houseRoot, "experiments"))
 /** True if a text is the path of an experiment, not its name. */
 const isPath = (text: string): boolean => /^(~|\.{0,2}\/|\.{1,2}$)/.test(text) || /\.[cm]?tsx?$/.test(text)
 
-/** A name for the folder of results: lower-case letters, digits and hyphens of a file's or folder's name. */
+/** A name for the folder of results, from a file's or folder's name: lower-case letters, digits and hyphens. */
 const slugOf = (file: string): string => {
   const own = basename(file).replace(/\.[cm]?tsx?$/, "")
   const name = own === "experiment" ? basename(dirname(file)) : own
@@ -41,7 +41,7 @@ const slugOf = (file: string): string => {
 }
 
 /**
- * The experiment at a path: a file, or a folder that holds an experiment.ts, inside of the checkout or anywhere else.
+ * The experiment at a path: a file, or a folder with an experiment.ts, inside of the checkout or outside.
  *
  * @error InvalidInput if there is no experiment at the path
  */
@@ -54,7 +54,7 @@ const experimentAt = (path: string): Effect.Effect<Found, InvalidInput> => {
 }
 
 /**
- * The experiment and the part that a text names: a name with `/part` behind it, or a path with `#part` behind it.
+ * The experiment and the part that a text names: a name with `/part` after it, or a path with `#part` after it.
  *
  * @error InvalidInput where there is no such experiment
  */
@@ -65,13 +65,13 @@ export const experimentOf = (
   return Effect.map(isPath(name) ? experimentAt(name) : experimentNamed(name), (found) => ({ found, part }))
 }
 
-/** An experiment's file in messages: within the checkout from its root. */
+/** The file of an experiment in messages: a path from the checkout's root if it lies within. */
 const shown = (file: string): string => (isOutside(file) ? file : relative(houseRoot, file))
 
 /**
- * The experiment of a name: its slug, its number, or the slug without the number; a part of it may follow after a slash.
+ * The experiment with a name: its slug, its number, or the slug without the number; a part may follow after a slash.
  *
- * @error InvalidInput for a name that none or several have: lists what there is
+ * @error InvalidInput for a name of none or of several: lists all experiments
  */
 export const experimentNamed = (name: string, all = findExperiments()): Effect.Effect<Found, InvalidInput> => {
   const isNumbered = (slug: string) => /^\d{3}-/.test(slug)
@@ -86,19 +86,19 @@ export const experimentNamed = (name: string, all = findExperiments()): Effect.E
   )
 }
 
-/** One experiment of a file: the only one, or one of several that ask the same of different tasks. */
+/** One experiment of a file: the only one, or one of several that ask the same question about different tasks. */
 export interface Part {
-  /** null where the file has but one. */
+  /** null if the file has only one. */
   readonly part: string | null
   readonly preset: string | null
   readonly experiment: Experiment
 }
 
-/** True if a value looks like an experiment; `resolve` names missing fields. */
+/** True if a value looks like an experiment; `resolve` reports missing fields. */
 const isExperiment = (value: unknown): value is Experiment =>
   typeof value === "object" && value !== null && ["arms", "task"].some((name) => Object.hasOwn(value, name))
 
-/** The parts in an export of an experiment's file; undefined where it is none. */
+/** The parts in an export of an experiment's file; undefined for any other value. */
 const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> | undefined => {
   if (isExperiment(exported)) return [{ part: null, preset, experiment: exported }]
   if (typeof exported !== "object" || exported === null) return undefined
@@ -107,7 +107,7 @@ const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> 
   return parts.map(([part, experiment]) => ({ part, preset, experiment: experiment as Experiment }))
 }
 
-/** The exports of an experiment's file. @error InvalidInput with the file and line of what is wrong in it */
+/** The exports of an experiment's file. @error InvalidInput with the file and line of the fault */
 const imported = ({ file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
   Effect.suspend(() => {
     const what = shown(file)
@@ -121,10 +121,10 @@ const imported = ({ file }: Found): Effect.Effect<Readonly<Record<string, unknow
   })
 
 /**
- * The experiments that a file exports: its default export, an experiment or a record of them by part; with a preset, the
- * export of that name, which asks the same at another size.
+ * The experiments that a file exports: its default export, an experiment or a record of them by part; with a preset,
+ * the export of that name, which asks the same question at another size.
  *
- * @error InvalidInput when there is no such export or it is no experiment: lists the presets there are
+ * @error InvalidInput for a missing export or one that is no experiment: lists the presets
  */
 export const loadExperiment = (
   { slug, file }: Found,
@@ -144,13 +144,13 @@ export const loadExperiment = (
     return yield* new InvalidInput({ what, problems })
   })
 
-/** The presets of a file: what `--preset` may name. */
+/** The presets of a file: the names that `--preset` accepts. */
 export const presetsOf = (found: Found): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
   Effect.map(imported(found), (loaded) =>
     Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name)),
   )
 
-/** A row of `--list`: an experiment, or what is wrong with its file. */
+/** A row of `--list`: an experiment, or the fault of its file. */
 export interface Listed {
   readonly slug: string
   readonly part: string | null
@@ -159,7 +159,7 @@ export interface Listed {
   readonly question: string
   readonly arms: ReadonlyArray<string>
   readonly seeds: ReadonlyArray<number>
-  /** Why the experiment cannot be run, in one sentence; null where it can be read. */
+  /** The reason why the experiment cannot be run, in one sentence; null where its file can be read. */
   readonly fault: string | null
 }
 
@@ -183,7 +183,7 @@ const listedPart = (slug: string, presets: ReadonlyArray<string>, { part, experi
   }
 }
 
-/** All experiments for `--list`; one that is broken has a row with its fault, and breaks no other. */
+/** All experiments for `--list`. A broken one has a row with its fault and does not affect the others. */
 export const listExperiments = (all = findExperiments()): Effect.Effect<ReadonlyArray<Listed>> =>
   Effect.map(
     Effect.forEach(all, (found) =>

@@ -1,6 +1,7 @@
 /**
- * The families of models that an experiment knows: those of its own models, those among its plugins, and the house's, which
- * are in the folders `plugins/model-*` of this checkout. A folder of a model is read by the family that its config.json names.
+ * The families of models that an experiment knows: the families of its own models, those among its plugins, and the
+ * house's, which are the folders `plugins/model-*` of this checkout. The config.json of a model's folder names the
+ * family that reads it.
  */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
@@ -26,22 +27,22 @@ const find = async (folder: string): Promise<ReadonlyArray<Family>> => {
   return modules.flatMap((module) => Object.values(module).filter(isFamily))
 }
 
-/** The families of this checkout, found by their folders. */
+/** The families of this checkout, by their folders. */
 export const houseFamilies: Effect.Effect<ReadonlyArray<Family>> = Effect.promise(
   () => (loading ??= find(join(houseRoot, "plugins"))),
 )
 
-/** The families of the running experiment before those of the house; the house's alone if left out. */
+/** The families of the running experiment, before those of the house; the house's alone if left out. */
 export class Families extends Context.Reference<ReadonlyArray<Family>>("@winnow/lab/Families", {
   defaultValue: () => [],
 }) {}
 
-/** The families by which folders are read: those of the running experiment, then the house's. */
+/** The families that can read folders: those of the running experiment, then the house's. */
 export const knownFamilies: Effect.Effect<ReadonlyArray<Family>> = Effect.gen(function* () {
   return [...(yield* Families), ...(yield* houseFamilies)]
 })
 
-/** The families that an experiment brings: those of the models in it, and those among its `plugins`. */
+/** The families of an experiment: those of its models, and those among its `plugins`. */
 export const familiesOf = (experiment: unknown, plugins: ReadonlyArray<unknown>): ReadonlyArray<Family> => {
   const families = new Set<Family>()
   const visit = (value: unknown): void => {

@@ -1,4 +1,4 @@
-/** Disks that refuse, in a run: real file systems of a stated size, or read-only. They need the right to mount. */
+/** Runs on disks that refuse: real file systems of a stated size, or read-only. They need the right to mount. */
 import { afterAll, expect, test } from "bun:test"
 import { execFileSync, spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs"
@@ -14,7 +14,7 @@ import { runExperiment } from "./run.ts"
 const folder = mkdtempSync(join(tmpdir(), "winnow-disk-"))
 const mounted: Array<string> = []
 
-/** A tmpfs of some size; undefined where this process may not mount. */
+/** A tmpfs of some size; undefined if this process may not mount. */
 const aDisk = (name: string, size: string): string | undefined => {
   const at = join(folder, name)
   mkdirSync(at)

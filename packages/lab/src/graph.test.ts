@@ -22,7 +22,7 @@ import { Store } from "./store/store.ts"
 const home = mkdtempSync(join(tmpdir(), "winnow-reference-text-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
 
-/** Text without prompts: no token is masked, which a run refuses. */
+/** Text without prompts: no token is masked, and a run refuses that. */
 const bare = defineTask({
   name: "bare",
   options: type({ "+": "reject" }),
@@ -50,13 +50,13 @@ test("a trained reference may have another text: its key depends on it, the arms
       graph.texts[0]!.key,
       behind(own).reference!.inputs[1]!.key, // the same start
     ])
-    // An arm that needs no reference is the same artifact.
+    // An arm without need of a reference is the same artifact.
     expect(graph.measured.find(({ name }) => name === "all")!.trained.key).toBe(
       own.measured.find(({ name }) => name === "all")!.trained.key,
     )
   }
   expect(own.texts).toEqual([])
-  // The experiment's task, named again, is its own text.
+  // The experiment's task, named explicitly, is its own text.
   const same = await graphOf(trained({ ...training, text: taskText(tiny.task) }))
   expect([same.texts.length, behind(same).reference!.key]).toEqual([0, keys[0]!])
 })

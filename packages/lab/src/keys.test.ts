@@ -1,4 +1,7 @@
-/** Keys hold what determines a result, wherever its code and data lie; each case is an experiment in a folder outside of the house. */
+/**
+ * A key contains all that determines a result, for code and data anywhere; each case is an experiment in a folder
+ * outside of the house.
+ */
 import { expect, test } from "bun:test"
 import { cpSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -66,7 +69,7 @@ const files = {
   "floor.ts": "export const floor = 1e-12\n",
 }
 
-/** A folder with these files, from which the house's packages can be imported. */
+/** A folder with these files, which can import the house's packages. */
 const folderWith = (changed: Readonly<Record<string, string>>): string => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-keys-"))
   symlinkSync(join(houseRoot, "node_modules"), join(folder, "node_modules"))
@@ -191,7 +194,7 @@ test("a plugin that reaches outside of its files is computed in each run, and a 
   const [one, two] = [await keysIn(folder), await keysIn(folder)]
   expect(one.untold).toEqual([expect.stringMatching(/loss floored .*floor\.ts reads the environment/)])
   expect(changes(one, two)).toEqual([armAll, measureAll])
-  // A run and its workers are one.
+  // A run and its workers share this id.
   const run = { WINNOW_RUN_ID: "one" }
   expect(changes(await keysIn(folder, run), await keysIn(folder, run))).toEqual([])
 })

@@ -71,9 +71,9 @@ test("every loss runs as an arm, and focus-finetune on the gold tokens alone: al
     readMetrics(directory).flatMap((l) => (l["_tag"] === "step" && l["arm"] === arm ? [l["loss"]] : []))
   for (const name of Object.keys(arms)) {
     expect(lossesOf(name).length).toBe(3)
-    for (const loss of lossesOf(name)) expect(Number.isFinite(loss)).toBe(true) // NaN is null in JSON
+    for (const loss of lossesOf(name)) expect(Number.isFinite(loss)).toBe(true) // NaN is null in JSON.
   }
-  // The losses are not one another: each has a curve of its own.
+  // The losses differ: each has its own curve.
   const firsts = Object.keys(losses).map((name) => lossesOf(name)[0])
   expect(new Set(firsts).size).toBe(firsts.length)
 }, 60_000)

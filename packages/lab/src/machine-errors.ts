@@ -2,7 +2,7 @@
 import { type FileError, machineErrorOf } from "@winnow/files"
 import { Cause, Effect } from "effect"
 
-/** Error codes of a machine that will refuse the next request as well. */
+/** Error codes after which the machine will refuse the next request as well. */
 const refusals: ReadonlySet<string> = new Set([
   "ENOSPC",
   "EDQUOT",
@@ -15,10 +15,10 @@ const refusals: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Fails with a `FileError` where the disk or memory refused: thrown in a synchronous piece, or the cause of another error.
- * An error that already names the missing resource keeps its message.
+ * Fails with a `FileError` where the disk or memory refused: thrown in a synchronous piece, or the cause of another
+ * error. An error that already names the missing resource keeps its message.
  *
- * @param path used where the error names none
+ * @param path used if the error names none
  */
 export const withMachineErrors =
   (path: string) =>

@@ -1,4 +1,7 @@
-/** Measures of trained models through the whole lab: a table with intervals, raw counts, and a recheck that gets the same. */
+/**
+ * Measures of trained models through the whole lab: a table with intervals, raw counts, and a recheck with the same
+ * result.
+ */
 import { expect, test } from "bun:test"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -53,7 +56,7 @@ test("every trained model is measured, by objectives of two kinds; the counts gi
     measures: ReadonlyArray<{ row: string; column: string; seed: number; texts: ReadonlyArray<[number, number]> }>
   }
   expect(counted).toHaveLength(3 * 2 * 2)
-  // ten letters and the end of each text are asked for
+  // The measure reads ten letters and the end of each text.
   expect(counted[0]).toMatchObject({ row: "start", column: "accuracy", seed: 1 })
   expect(counted[0]!.texts.map(([, count]) => count)).toEqual([11, 11, 11, 11, 11, 11])
   expect(renderTable(record)).toContain("accuracy 2, %")

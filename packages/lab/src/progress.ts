@@ -1,10 +1,10 @@
-/** Events of a run while it works; the command line shows it, tests ignore it. */
+/** Events of a run in progress; the command line shows them, tests ignore them. */
 import { Context, Layer } from "effect"
 
-/** The stage that an event is about, and its place in the run. */
+/** The stage of an event, and its place in the run. */
 export interface At {
   readonly stage: string
-  /** From 1, and how many there are. */
+  /** The stage's number, from 1, and the number of all stages. */
   readonly index: number
   readonly of: number
   /** The unit of the count, such as "steps". */
@@ -21,17 +21,17 @@ export type ProgressEvent =
   /** A stage begins, or goes on from a checkpoint. */
   | ({ readonly _tag: "started"; readonly resuming: boolean } & At)
   | ({ readonly _tag: "progress"; readonly done: number; readonly total: number; readonly detail: string } & At)
-  /** Another process makes this artifact. */
+  /** Another process is computing this artifact. */
   | ({ readonly _tag: "waiting"; readonly holder: string } & At)
   | ({ readonly _tag: "done"; readonly reused: boolean; readonly seconds: number; readonly key: string } & At)
-  /** Stages that depend on it are left out; the rest of the run goes on. */
+  /** A stage failed. Stages that depend on it are left out; the rest of the run goes on. */
   | ({ readonly _tag: "failed"; readonly message: string } & At)
-  /** Bytes of a data set that is fetched inside a stage. */
+  /** Downloaded bytes of a data set, inside a stage. */
   | { readonly _tag: "download"; readonly file: string; readonly done: number; readonly total: number }
-  /** `detail`: of interest to those who ask for all. */
+  /** `detail`: shown only to people who ask for details. */
   | { readonly _tag: "note"; readonly text: string; readonly detail?: true | undefined }
 
-/** Where the events of a run go. */
+/** The receiver of a run's events. */
 export class Progress extends Context.Service<Progress, { readonly report: (event: ProgressEvent) => void }>()(
   "@winnow/lab/Progress",
 ) {

@@ -43,8 +43,8 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(tf.memory().numTensors).toBe(tensors)
   const record = runRecord(JSON.parse(readFileSync(join(first.directory, "run.json"), "utf8")))
   if (record instanceof type.errors) throw new Error(record.summary)
-  // tokenizer, data, target, two rollouts, the scores of their texts; for each of two seeds start, two arms, three measurements, and what one arm's
-  // filter keeps. The reference is the arm that trains on all tokens.
+  // Tokenizer, data, target, two rollouts, the scores of their texts; for each of two seeds start, two arms, three
+  // measurements, and the tokens that one arm's filter keeps. The reference is the arm that trains on all tokens.
   expect(first.computed).toBe(6 + 2 * 7)
   expect(record.rows.map(({ name }) => name)).toEqual(["start", "all", "behind"])
   for (const row of record.rows) {
@@ -109,9 +109,9 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   const steps = lines.filter((l) => l._tag === "step" && l.arm === "behind" && l.seed === 2).map((l) => l.step)
   expect(steps).toEqual([1, 2, 3, 4, 5, 6])
   const html = readFileSync(join(first.directory, "report.html"), "utf8")
-  expect(html.match(/<svg/g)?.length).toBe(9) // No forest plot: of two seeds nothing is compared.
+  expect(html.match(/<svg/g)?.length).toBe(9) // There is no forest plot: two seeds allow no comparison.
   expect(html).toContain("<mark>")
-  expect(html).not.toMatch(/(src|href)=/) // self-contained
+  expect(html).not.toMatch(/(src|href)=/) // The page is self-contained.
   expect(existsSync(join(folder, "artifacts", "target"))).toBe(true)
 }, 60_000)
 

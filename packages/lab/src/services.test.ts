@@ -1,4 +1,7 @@
-/** Services of a filter's or a loss's own: given by the experiment, in the key, in workers, checked before any work. */
+/**
+ * Services that a filter or a loss needs: the experiment provides them, keys and workers include them, and a check
+ * precedes all work.
+ */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -42,7 +45,7 @@ test("a filter and a loss that ask a judge work in an arm, and in workers, byte 
   expect(record.config).toMatchObject({
     services: { judge: { kind: "service", name: "up-to", options: { last: 103 } } },
   })
-  // The judge likes the letters a to g: about half of the tokens are kept, by the choice of the judge alone.
+  // The judge likes the letters a to g, so its choice alone keeps about half of the tokens.
   const trained = record.stages.find(({ label }) => label === "arm judged, seed 1")!
   const steps = readMetrics(join(one, "arm", trained.key)).filter(({ _tag }) => _tag === "step")
   const kept = steps.map(({ keptFraction }) => keptFraction as number)
@@ -106,9 +109,9 @@ export const typed = [
     const arms = { judged: arm({ filter: judged(), loss: squares(), steps: 2, batchSize: 4 }) }
     return [
       defineExperiment({ ...bare, arms, services: { judge: upTo() } }),
-      // @ts-expect-error the filter asks a judge, and the experiment has none
+      // @ts-expect-error the filter needs a judge, and the experiment has none
       defineExperiment({ ...bare, arms }),
-      // @ts-expect-error nothing here judges
+      // @ts-expect-error no service is a judge
       defineExperiment({ ...bare, arms, services: {} }),
       defineExperiment({
         ...bare,

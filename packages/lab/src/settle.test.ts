@@ -1,4 +1,4 @@
-/** Controls, steps that cost what another arm costs, and rates chosen on the validation split. */
+/** Controls, steps that cost as much as another arm, and rates chosen on the validation split. */
 import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -86,7 +86,7 @@ test("controls: one arm each, made equal to the arm in what their names say", as
     filter: { name: "everything" },
   })
 
-  // Equal compute: the FLOPs of everything that a draft was made by, target and start aside, within half a step.
+  // Equal compute: the FLOPs of all work for a draft, without target and start, agree within half a step.
   const cost = (name: string) => {
     const { trained } = measured.find((m) => m.name === name)!
     const stages = inOrder([trained]).filter(({ kind }) => ["arm", "reference", "signals"].includes(kind))
@@ -96,7 +96,7 @@ test("controls: one arm each, made equal to the arm in what their names say", as
     const step = measured.find((m) => m.name === name)!.trained.work.flops! / by[name]!.steps
     expect(Math.abs(cost(name) - cost("ordered"))).toBeLessThanOrEqual(0.51 * step)
   }
-  // the reference is trained as all-equal-steps is: one artifact
+  // The reference has the training of all-equal-steps, so both are one artifact.
   const equal = measured.find((m) => m.name === "all-equal-steps")!.trained.key
   expect(measured.find((m) => m.name === "ordered")!.reference!.key).toBe(equal)
   expect(measured.find((m) => m.name === "from-reference")!.trained.inputs.map(({ key }) => key)).toContain(equal)
@@ -149,7 +149,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
     const [b] = row(name).budget
     return b!.arm.flops + (b!.reference?.flops ?? 0)
   }
-  // batches are of other lengths than the mean: a few per cent in so short a run
+  // Lengths of batches differ from the mean: by a few per cent in so short a run.
   expect(Math.abs(total("all-equal-compute") / total("ordered") - 1)).toBeLessThan(0.1)
   expect(existsSync(join(directory, "report.html"))).toBe(true)
 
@@ -158,7 +158,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
       graphOf(
         r,
         () => ({ length: 14, trained: 11, examples: 12 }),
-        // Every trial of a name is the better, the larger its rate; one never trains to its end.
+        // In every trial a larger rate is better; one trial never finishes its training.
         (trials) => Effect.succeed(trials.map((t) => (t.name === "bottom" && rateOf(t) > 5e-3 ? null : rateOf(t)))),
       ),
     ),
@@ -168,7 +168,7 @@ test("every control runs, and spends what it says; rates are chosen for each on 
     expect(optimizer.learningRate).toBe(name === "bottom" ? 1e-3 : 1e-2)
     if (reference?.kind === "distilled") expect(reference.optimizer.learningRate).toBe(1e-2)
   }
-  // who looks them up finds nothing of the training that stopped itself, and settles alike
+  // A look-up finds no artifact of the diverged training, and settles alike.
   const lookedUp = await Effect.runPromise(
     Effect.flatMap(resolve({ ...experiment, sweep: { over: rates, prompts: 6 } }), (r) =>
       graphOf(

@@ -1,6 +1,7 @@
 /**
- * Replaces searches and `computeOf` steps by plain numbers: settings chosen on the validation split, steps that cost as much
- * as another arm. The result is a function of the experiment and of artifacts, so every process settles alike.
+ * Replaces searches and `computeOf` steps by plain numbers: settings that the validation split chooses, and steps that
+ * cost as much as another arm. The result is a function of the experiment and of artifacts, so every process settles
+ * alike.
  */
 import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
@@ -22,7 +23,7 @@ import type { Begun } from "./stages/start.ts"
 import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
 
-/** The result of a search: the points that were tried, and the chosen one. */
+/** The result of a search: the tried points, and the chosen one. */
 export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "prompts"> {
   /** The measure's name, and its better end. */
   readonly by: string
@@ -33,7 +34,7 @@ export interface SweepRecord extends Pick<Sweep, "over" | "seed" | "prompts"> {
   readonly arms: ReadonlyArray<Chosen>
 }
 
-/** An experiment of which every number is known. */
+/** An experiment with all numbers known. */
 export interface Settled extends Omit<Resolved, "arms" | "capacity" | "sweep"> {
   readonly arms: ReadonlyArray<Arm>
   readonly capacity: Arm | undefined
@@ -48,7 +49,7 @@ export interface Trial {
   readonly judged: Stage
 }
 
-/** The score of each trial, null where its training stopped itself; undefined where it has not been run (plans). */
+/** The score of each trial, null where its training stopped itself; undefined for a trial that has not run (plans). */
 export type Judge<E = never, R = never> = (
   trials: ReadonlyArray<Trial>,
 ) => Effect.Effect<ReadonlyArray<number | null | undefined>, E, R>
@@ -56,7 +57,7 @@ export type Judge<E = never, R = never> = (
 /** Arms by name. */
 type Arms = ReadonlyMap<string, Arm>
 
-/** Groups arms into levels: an arm comes after the arms that it begins with or whose cost it is given. */
+/** Groups arms into levels: an arm comes after the arm that it begins with, and after the arm whose cost it copies. */
 const levelsOf = (arms: ReadonlyArray<ResolvedArm>): ReadonlyArray<ReadonlyArray<ResolvedArm>> => {
   const before = ({ start, steps }: ResolvedArm) => [
     ...(start.kind === "arm" ? [start.arm] : []),
@@ -65,7 +66,7 @@ const levelsOf = (arms: ReadonlyArray<ResolvedArm>): ReadonlyArray<ReadonlyArray
   const levels: Array<ReadonlyArray<ResolvedArm>> = []
   const earlier = new Set<string>()
   while (earlier.size < arms.length) {
-    // `resolve` has seen that no arm waits for itself.
+    // `resolve` has checked that no arm waits for itself.
     const next = arms.filter((arm) => !earlier.has(arm.name) && before(arm).every((name) => earlier.has(name)))
     levels.push(next)
     for (const { name } of next) earlier.add(name)
@@ -99,7 +100,7 @@ const withSteps = (
     return { ...arm, steps: Math.max(1, Math.round((1000 * left) / thousand.steps)) }
   })
 
-/** The trials of one arm or reference; none where the grid has no setting of it. */
+/** The trials of one arm or reference; none if the grid has no setting of it. */
 interface Candidates {
   readonly name: string
   readonly trials: ReadonlyArray<Trial & { readonly point: string }>
@@ -179,7 +180,7 @@ export const settle = <E, R>(
           Effect.gen(function* () {
             const tried = yield* referenceAt(`${name} at ${point.name}`, reference, point.set)
             const trained = yield* frozenReference(tried, shared, start, seed)
-            return yield* trial(name, point, trained!.stage) // one that is trained is a stage
+            return yield* trial(name, point, trained!.stage) // A trained reference is a stage.
           }),
         ),
       ),

@@ -52,7 +52,7 @@ const experiment = defineExperiment({
     }),
   },
 })
-// the name of an arm may not begin with "reference"
+// The name of an arm may not begin with "reference".
 const { reference: cachedReferenceOnly, ...arms } = experiment.arms
 const whole = { ...experiment, arms: { ...arms, "cached-reference": cachedReferenceOnly! } }
 const run = (...settings: ReadonlyArray<string>) =>
@@ -66,7 +66,7 @@ test("arms with and without caches have the same losses; caches are shared, coun
   const { record, directory } = await Effect.runPromise(run())
   expect(tf.memory().numTensors).toBe(tensors)
 
-  // How the head of each stage computed stands in the record once.
+  // The record names the head of each stage once.
   const heads = readMetrics(directory).filter((l) => l["_tag"] === "head")
   const ways = (name: string) => heads.filter((l) => l["arm"] === name).map((l) => l["loss"])
   expect(ways("live")).toEqual([native() ? "native" : "plain"])
@@ -79,12 +79,12 @@ test("arms with and without caches have the same losses; caches are shared, coun
   const off = (name: string) => Math.max(...losses(name).map((loss, i) => Math.abs(loss - live[i]!)))
   expect(off("full")).toBeLessThan(1e-4)
   expect(off("cached-reference")).toBeLessThan(1e-4)
-  expect(off("hidden")).toBeLessThan(0.02) // bfloat16
+  expect(off("hidden")).toBeLessThan(0.02) // The difference is that of bfloat16.
   expect(off("top-k")).toBeLessThan(0.5)
-  expect(off("top-k")).toBeGreaterThan(1e-4) // two outcomes: it is another loss
+  expect(off("top-k")).toBeGreaterThan(1e-4) // Top-k is another loss: it has two outcomes.
   for (const loss of losses("samples")) expect(Number.isFinite(loss)).toBe(true)
 
-  // Target in four forms; the reference's loss against live, full, hidden, top k and samples; its gold tokens once.
+  // The target in four forms; the reference's loss against live, full, hidden, top k and samples; its gold tokens once.
   const caches = record.stages.filter(({ kind }) => kind === "signals")
   expect(
     caches
@@ -104,7 +104,7 @@ test("arms with and without caches have the same losses; caches are shared, coun
   expect(row("top-k").arm.flops).toBeLessThan(row("hidden").arm.flops)
   expect(row("hidden").arm.flops).toBeLessThan(row("live").arm.flops)
 
-  // Its size is told before the first token of it.
+  // A message gives its size before its first token.
   for (const { label } of caches) {
     const about = events.flatMap((e): ReadonlyArray<string | number> => {
       if (e._tag === "note") return e.text.startsWith(`${label}: `) ? [e.text] : []
@@ -136,7 +136,7 @@ test("a damaged cache is computed again; one of other weights is refused", async
   expect(computed).toBe(1)
   expect(readFileSync(piece).equals(before)).toBe(true)
 
-  // The same key, whole by its manifest, of weights that this run does not have.
+  // The same key, whole by its manifest, but with weights of another run.
   const header = JSON.parse(readFileSync(join(folder, "signals.json"), "utf8"))
   expect(Object.keys(header.identity).toSorted()).toEqual(["code", "data", "form", "of", "tokenizer", "weights"])
   const store = await Effect.runPromise(Effect.provide(Store, layers))
@@ -159,7 +159,7 @@ test("a cache that a stop cut short goes on where it was, with the same bytes", 
       .filter((f) => f.endsWith(".bin"))
       .map((f) => readFileSync(join(folder, f)))
   const before = contents()
-  // as a kill after the first piece leaves it
+  // The state that a kill after the first piece leaves.
   const header = JSON.parse(readFileSync(join(folder, "signals.json"), "utf8"))
   const { inputs } = JSON.parse(readFileSync(join(folder, "manifest.json"), "utf8"))
   renameSync(folder, `${folder}.partial`)

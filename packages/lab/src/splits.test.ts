@@ -1,4 +1,4 @@
-/** A stage depends on the splits that it reads: another test split trains nothing anew. */
+/** A stage depends on the splits that it reads: another test split leads to no new training. */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -15,7 +15,7 @@ import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 
 const splits = ["train", "validation", "test"] as const
-/** Letters said ten times; each split ends with an example of its own. */
+/** Repeated letters, each ten times; each split ends with an example of its own. */
 const letters = defineTask({
   name: "letters",
   options: type({ "+": "reject", train: "string", validation: "string", test: "string" }),
@@ -50,12 +50,12 @@ test("a changed test split measures again and trains nothing; a changed training
   expect(await toDo({})).toEqual(new Set())
   const measured = new Set(["data", "rollouts", "score", "measure", "kept"])
   expect(await toDo({ test: "w" })).toEqual(measured)
-  // the target's scores are of the task with its options, whatever they do
+  // The target's scores depend on the task with all its options.
   expect(await toDo({ validation: "w" })).toEqual(new Set(["data", "score"]))
   expect(await toDo({ train: "w" })).toEqual(new Set([...measured, "target", "start", "arm"]))
 
   const second = await run({ test: "w" })
-  // data, two rollouts, their scores, three measures and the tokens that one arm keeps
+  // Data, two rollouts, their scores, three measures and the tokens that one arm keeps.
   expect(second.computed).toBe(8)
   const keysOf = ({ record }: typeof first, kind: string) =>
     record.stages.filter((stage) => stage.kind === kind).map(({ key }) => key)

@@ -1,4 +1,7 @@
-/** A stage: what it is made of, and how. Its key follows from that alone, so it is known before anything has run. */
+/**
+ * A stage: its inputs, its config and its computation. Its key follows from these alone, so it is known before any
+ * stage runs.
+ */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { DataError, Datasets, InvalidInput, TrainingStopped } from "@winnow/core"
@@ -8,30 +11,30 @@ import type { StageCode } from "./store/code/stage-code.ts"
 import { keyOf } from "./store/key.ts"
 import type { Artifact, Part } from "./store/store.ts"
 
-/** How a stage fails; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
+/** The errors of a stage; a `FileError` with a code is a refusal of the disk or of memory, which ends the run. */
 export type StageError = DataError | FileError | InvalidInput | TrainingStopped
 
-/** The cost of a stage; an estimate if it has not run. */
+/** The work of a stage; an estimate if it has not run. */
 export interface Work {
   readonly parameters?: number
   readonly steps?: number
   readonly tokens?: number
   readonly flops?: number
-  /** On the disk, where that is much: caches of signals. */
+  /** Bytes on the disk, for stages that write much: caches of signals. */
   readonly bytes?: number
 }
 
-/** The context that a running stage is given. */
+/** The context of a running stage. */
 export interface StageContext {
   readonly key: string
-  /** The folder to fill; holds what a stopped attempt left. */
+  /** The folder to fill; it may hold files of a stopped attempt. */
   readonly directory: string
   /** Artifacts of the inputs, in the order of `inputs`. */
   readonly inputs: ReadonlyArray<Artifact>
   readonly progress: (done: number, total: number, detail?: string) => void
-  /** Tells people who ask for details something that stays on the screen. */
+  /** Shows a text that stays on the screen to people who ask for details. */
   readonly note: (text: string) => void
-  /** Tells everyone. */
+  /** Shows a text to everyone. */
   readonly warn: (text: string) => void
   /** Adds a line to the stage's metrics.jsonl. */
   readonly metric: (line: object) => void
@@ -40,21 +43,24 @@ export interface StageContext {
 export interface Stage {
   /** Folder of the store: "target", "arm", ... */
   readonly kind: string
-  /** For people: "arm adaspec, seed 2". */
+  /** The name for people: "arm adaspec, seed 2". */
   readonly label: string
   readonly key: string
   readonly made: Record<string, unknown>
   readonly inputs: ReadonlyArray<Stage>
   readonly unit: string
   readonly work: Work
-  /** Reads the clock: nothing else of the run is run beside it. */
+  /** True if it reads the clock: no other stage runs beside it. */
   readonly alone: boolean
-  /** Parts of its artifact that another stage may read alone, each with a key of what it is made of. */
+  /** Parts of its artifact that another stage may read alone, each with a key of its own. */
   readonly parts?: Readonly<Record<string, string>> | undefined
-  /** As an input: the part that is read. */
+  /** For an input: the part that is read. */
   readonly part?: Part | undefined
   readonly run: (context: StageContext) => Effect.Effect<Record<string, unknown>, StageError, Datasets>
-  /** Of the summary, what holds for this process whatever made the artifact: where a folder is today. */
+  /**
+   * Fields of the summary that hold for this process, whichever process made the artifact: the present place of a
+   * folder.
+   */
   readonly today?: Readonly<Record<string, unknown>>
 }
 
@@ -76,7 +82,10 @@ export const stage = (spec: {
   readonly alone?: boolean
   readonly run: Stage["run"]
   readonly today?: Stage["today"]
-  /** The configuration that a part depends on, by the part's name: files of the part begin with it and a dot. */
+  /**
+   * The configuration that a part depends on, by the part's name: the names of the part's files begin with it and a
+   * dot.
+   */
   readonly parts?: Readonly<Record<string, Record<string, unknown>>>
 }): Stage => {
   const { kind, label, config, inputs, code, seed, unit = "", work = {}, alone = false, run, today = {} } = spec
@@ -93,13 +102,16 @@ export const stage = (spec: {
   return { kind, label, key: keyOf(made), made, inputs, unit, work, alone, run, today, parts }
 }
 
-/** A stage as an input of which one part is read: another part may change. One without parts is read whole. */
+/**
+ * A stage as an input of which only one part is read, so that another part may change. A stage without parts is read
+ * whole.
+ */
 export const partOf = (whole: Stage, name: string): Stage => {
   const key = whole.parts?.[name]
   return key === undefined ? whole : { ...whole, part: { name, key } }
 }
 
-/** The inputs of stages before them, each once: an order in which all can run. */
+/** All stages and their inputs, each once, inputs first: an order in which all can run. */
 export const inOrder = (stages: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {
   const seen = new Map<string, Stage>()
   const visit = (s: Stage): void => {
@@ -115,12 +127,12 @@ export const inOrder = (stages: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {
 export const metricsFile = "metrics.jsonl"
 
 /**
- * The events as the attempts of a stage wrote them, while it is made. A training leaves each step once in metrics.jsonl
- * when it is done; what that is made from stays until the artifact is whole.
+ * The events as the attempts of a running stage wrote them. At its end a training writes each step once to
+ * metrics.jsonl; the source file stays until the artifact is whole.
  */
 export const eventsFile = ".events.jsonl"
 
-/** The events of an artifact, or of what there is of it; a line that a kill cut short is left out. */
+/** The events of an artifact, finished or not, without a line that a kill cut short. */
 export const readMetrics = (directory: string): ReadonlyArray<Record<string, unknown>> => {
   const file = [eventsFile, metricsFile].map((name) => join(directory, name)).find(existsSync)
   if (file === undefined) return []

@@ -65,7 +65,7 @@ test("k and the learning rate are searched together: each training at the points
     filter: { name: "behind", options: { k } },
     learningRate: rate as number,
   })
-  // The config is what was asked for; the figures are of what was chosen.
+  // The config has the requested values; the figures belong to the chosen ones.
   expect(record.config["arms"]).toMatchObject({ behind: { filter: { options: { k: 0.5 } } } })
   const trials = record.stages.filter(({ kind }) => kind === "trial").map(({ label }) => label)
   expect(trials).toContain("try behind, rate 0.01, filter.k 0.25")
@@ -144,7 +144,7 @@ test("a measure of a plugin chooses too, by its own better end", async () => {
     expect(chosen).toEqual(tried[scores.indexOf(Math.min(...scores))]!.set)
   }
   expect(record.conclusions.join(" ")).toContain("by size on echo/validation (3 prompts, seed 0)")
-  // The config names the measure with its options, and is read as it was written.
+  // The config names the measure with its options, and reads back unchanged.
   expect(record.config["sweep"]).toMatchObject({ by: { kind: "measure", name: "size", options: { power: 2 } } })
   const config = JSON.parse(JSON.stringify(record.config))
   const again = Effect.flatMap(fromConfig(config, registryOf(experiment)), (e) => resolve(e))
@@ -199,7 +199,7 @@ test("an arm that begins with another, or costs what another costs, is searched 
   expect(first!.filter.options).toEqual({ k: 1 })
   const of = (name: string) => measured.find((m) => m.name === name)!.trained
   expect(of("more").inputs.map(({ key }) => key)).toContain(of("first").key)
-  // Steps pay for the arm as it was chosen: a k of 1 costs more than one of 0.5.
+  // Steps pay for the arm with its chosen k: a k of 1 costs more than one of 0.5.
   const { sweep: _, ...plain } = chain
   const unsearched = await Effect.runPromise(
     Effect.flatMap(resolve(plain), (r) => graphOf(r, () => ({ length: 14, trained: 11, examples: 12 }))),
@@ -256,7 +256,7 @@ test("a search that reaches nothing, or a point that cannot be, is refused befor
   const set = applySettings(tiny, ['sweep={"over":{"filter.k":[0.5,1]},"prompts":4}', "sweep.by=loss"])
   const accepted = await Effect.runPromise(Effect.flatMap(set, (e) => resolve(e)))
   expect(accepted.sweep).toEqual({ over: { "filter.k": [0.5, 1] }, by: "loss", seed: 0, prompts: 4 })
-  // Of the arms that are run none has k: the search is smaller.
+  // None of the selected arms has k: the search is smaller.
   const some = await Effect.runPromise(Effect.flatMap(set, (e) => resolve(e, { arms: ["all"] })))
   expect(some.arms.map(({ name }) => name)).toEqual(["all"])
   expect(await refused({ over, seed: 1 })).toContain("sweep.seed must be none of the measured seeds [1,2] (was 1)")

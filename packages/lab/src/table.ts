@@ -5,10 +5,10 @@ import { caption, missingLines } from "./table/caption.ts"
 import { tableText } from "./table/cells.ts"
 import { acceptanceTable, costTable } from "./table/distillation.ts"
 
-/** Columns of a terminal that the text is broken for. */
+/** Width at which the text is broken, in columns of a terminal. */
 const width = 140
 
-/** The whole of what a run prints. */
+/** The whole text that a run prints. */
 export const renderTable = (run: RunRecord): string =>
   [
     tableText(acceptanceTable(run)),

@@ -1,4 +1,7 @@
-/** Trainings of a part of the draft: frozen parameters and adapters, from the experiment's text to artifact, record and table. */
+/**
+ * Trainings of a part of the draft: frozen parameters and adapters, from the experiment's text to artifact, record and
+ * table.
+ */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"

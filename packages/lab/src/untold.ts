@@ -4,8 +4,8 @@ import type { Resolved } from "./experiment/resolved.ts"
 import { untoldOf } from "./store/code/plugin-code.ts"
 
 /**
- * A sentence for each plugin that reaches outside of its files. A task is left out where it only reads its examples so: these
- * count by their content, and only its judgement of texts by its code.
+ * A sentence for each plugin that reaches outside of its files. A task that only reads its examples this way is left
+ * out: examples count by their content, and only its judgement of texts counts by its code.
  */
 export const untoldPlugins = (resolved: Resolved): ReadonlyArray<string> => {
   const { task, target, draft, arms, capacity, services, measures, study, sweep } = resolved

@@ -18,7 +18,7 @@ const planOf = (...settings: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     return yield* plan(yield* resolve(yield* applySettings({ ...tiny, seeds: [1] }, settings)))
   }).pipe(Effect.provide(layers), Effect.runPromise)
-/** Reasons of the stages to do, by label, without the artifact that each is compared with. */
+/** The reasons of the missing stages, by label, without the artifact that each is compared with. */
 const reasons = ({ stages }: Awaited<ReturnType<typeof planOf>>) =>
   Object.fromEntries(
     stages.flatMap(({ stage, why }) => (why === null ? [] : [[stage, why.replace(/ \(since .*\)$/, "")]])),

@@ -1,10 +1,12 @@
-/** Why a stage is to be computed: the difference between its key and that of the nearest artifact in the store. */
+/**
+ * Explains why a stage must be computed: the difference between its key and that of the nearest artifact in the store.
+ */
 import type { Stage } from "./stage.ts"
 import { shortKey } from "./store/key.ts"
 import type { Manifest } from "./store/manifest.ts"
 import type { StoreService } from "./store/store.ts"
 
-/** The values that a key is the hash of, by path. */
+/** The hashed values of a key, by path. */
 const leavesOf = (value: unknown, at: ReadonlyArray<string> = [], found = new Map<string, string>()) => {
   if (typeof value === "object" && value !== null && Object.keys(value).length > 0)
     for (const [name, inner] of Object.entries(value)) leavesOf(inner, [...at, name], found)
@@ -59,7 +61,7 @@ const worded = ({ path, before, now }: Change): string => {
   return `${name} ${values}`
 }
 
-/** The most changes that a line names; it counts the rest. */
+/** The most changes in a line; it gives the number of the rest. */
 const mostChanges = 2
 
 /**

@@ -1,4 +1,4 @@
-/** Texts that a training reads: written by the target or by its own start, mixed with the task's. */
+/** Texts that a training reads: written by the target or by its own start, or mixed with the task's. */
 import { expect, test } from "bun:test"
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -57,7 +57,7 @@ const train = (artifact: Artifact) => Effect.runPromise(readSplit(artifact, "tra
 const budget = { steps: 3, batchSize: 4, optimizer: { warmup: 2 } }
 const distil = { filter: everything(), loss: squares(), ...budget }
 
-/** A target that says the letters, and comes to an end. */
+/** A target that writes the letters and then the end token. */
 const base: Experiment = {
   ...tiny,
   target: fresh(tinyModel(32), { steps: 200, batchSize: 8, optimizer: { learningRate: 0.01, warmup: 5 } }),
@@ -164,7 +164,7 @@ test("starts, references and their own models read written text too, live and fr
   expect(labels.toSorted()).toEqual(["text by the start, greedy", "text by the target, greedy"])
   const row = record.rows.find(({ name }) => name === "compared")!
   expect(row.reference).toBe("trained")
-  // The stages of a start are given; the arm's own text counts once, though its reference reads it too.
+  // The stages of a start are inputs without cost; the arm's own text counts once, though its reference reads it too.
   const total = record.rows.find(({ name }) => name === "task")!.budget[0]!
   expect(total.total.flops).toBe(total.arm.flops)
 }, 60_000)
@@ -209,7 +209,7 @@ test("a stopped writing goes on with the next portion, and one that is damaged i
   expect(resumed.least).toBeGreaterThanOrEqual(512)
 }, 60_000)
 
-/** A model whose every text is its end alone: only the end's row of the head is not 0, and nothing of a prompt matters. */
+/** A model that only writes the end token: all other rows of the head are 0, so the prompt has no influence. */
 const silent = (model: Decoder): void => {
   for (const [name, variable] of model.parameters) {
     const shape = variable.shape

@@ -1,5 +1,5 @@
 /**
- * How often intervals hold the truth: simulated seeds and prompts, of which the truth is known.
+ * Measures how often intervals cover the truth: simulated seeds and prompts with a known truth.
  *
  * `bun packages/lab/test/coverage.ts` prints the tables of docs/reports.md (about two minutes).
  *
@@ -17,14 +17,14 @@ import {
   studentQuantile,
 } from "@winnow/numerics"
 
-/** Standard deviations of what a figure is made of: the seed's effect, the prompt's, and that of both together. */
+/** Standard deviations of the parts of a figure: the seed's effect, the prompt's, and their interaction. */
 export interface Effects {
   readonly seed: number
   readonly prompt: number
   readonly noise: number
 }
 
-/** One simulated figure: what its cells are, and how far it is from the truth. */
+/** One simulated figure: its cells, and its distance from the truth. */
 interface Trial {
   readonly z_SP: ReadonlyArray<Float64Array>
   readonly error: number
@@ -49,8 +49,8 @@ export const normal =
 const logistic = (x: number): number => 1 / (1 + Math.exp(-x))
 
 /**
- * The difference of the acceptances of two arms that are drawn alike, so the truth is 0: tokens that agree or do not, 4 to 40 of
- * them a prompt, a few prompts hard for either arm; effects are logits.
+ * The difference of the acceptances of two arms that are drawn alike, so the truth is 0: tokens that agree or do not, 4
+ * to 40 of them a prompt, and a few prompts that are hard for either arm; effects are logits.
  */
 export const counts =
   ({ seed, prompt, noise }: Effects): Draw =>
@@ -73,11 +73,11 @@ export const counts =
     return { z_SP: a.z_SP.map((z_P, s) => z_P.map((z, p) => z - b.z_SP[s]![p]!)), error: a.value - b.value }
   }
 
-/** Half of an interval without its floor, seeds and prompts together as they came out. */
+/** Half of an interval without its floor, from the estimated errors of seeds and prompts together. */
 const unfloored = ({ seeds, prompts }: Errors, S: number, P: number): number =>
   Math.hypot(studentQuantile(0.975, S - 1) * seeds, studentQuantile(0.975, P - 1) * prompts)
 
-/** Means of z with seeds and prompts drawn anew, around the figure's error. */
+/** Means of z with seeds and prompts drawn again, around the figure's error. */
 const resampled = (rng: Rng, { z_SP, error }: Trial, draws: number): Float64Array => {
   const [S, P] = [z_SP.length, z_SP[0]!.length]
   const centre = z_SP.reduce((sum, z_P) => sum + z_P.reduce((a, b) => a + b, 0), 0) / (S * P)
@@ -90,18 +90,18 @@ const resampled = (rng: Rng, { z_SP, error }: Trial, draws: number): Float64Arra
   })
 }
 
-/** Shares of simulated figures whose interval holds the truth. */
+/** Shares of simulated figures whose interval covers the truth. */
 export interface Coverage {
   readonly held: number
   /** Mean half-width over the standard deviation of the figure. */
   readonly width: number
-  /** Of figures whose prompts' part was cut at 0, and how many these are. */
+  /** Over figures whose prompts' part was cut at 0, and the share of such figures. */
   readonly cut: { readonly held: number; readonly share: number }
-  /** Of the tenth of figures whose seeds agree most, with and without the floor. */
+  /** Over the tenth of figures whose seeds agree most, with and without the floor. */
   readonly agreeing: { readonly held: number; readonly unfloored: number }
-  /** Of all, without the floor. */
+  /** Over all figures, without the floor. */
   readonly unfloored: number
-  /** Of the percentile interval of resampled seeds and prompts, in the first trials. */
+  /** For the percentile interval of resampled seeds and prompts, in the first trials. */
   readonly percentile: number
 }
 
@@ -110,7 +110,7 @@ const share = <A>(all: ReadonlyArray<A>, is: (one: A) => boolean): number => all
 /**
  * Simulates figures and their intervals.
  *
- * @param resampledTrials of them, the first so many are resampled too
+ * @param resampledTrials number of trials, from the first, that are resampled too
  */
 export const coverage = (draw: Draw, S: number, P: number, trials: number, resampledTrials = 0): Coverage => {
   const all = Array.from({ length: trials }, (_, trial) => {
@@ -148,7 +148,7 @@ export const coverage = (draw: Draw, S: number, P: number, trials: number, resam
   }
 }
 
-/** Mixtures of effects: how far seeds differ beside prompts and noise. */
+/** Mixtures of effects: the spread of seeds beside that of prompts and noise. */
 export const mixtures: ReadonlyArray<readonly [name: string, effects: Effects]> = [
   ["noise alone", { seed: 0, prompt: 0, noise: 1 }],
   ["a little by seeds", { seed: 0.1, prompt: 0, noise: 1 }],
@@ -157,8 +157,8 @@ export const mixtures: ReadonlyArray<readonly [name: string, effects: Effects]> 
 ]
 
 /**
- * The standard error of a pooled ratio of prompts of uneven length under one seed: in closed form, and resampled; each over the
- * standard deviation that the ratio has.
+ * The standard error of a pooled ratio of prompts of uneven length under one seed, in closed form and by resampling;
+ * each as a multiple of the ratio's true standard deviation.
  */
 const errorsOfRatio = (P: number, trials: number) => {
   const all = Array.from({ length: trials }, (_, trial) => {

@@ -10,7 +10,9 @@ import { everything, squares, tiny } from "./tiny.ts"
 /** True if this process is a worker: the run itself tries each loss too, before its first stage. */
 const inWorker = process.argv[1]?.endsWith("worker-main.ts") === true
 
-/** Squares, but the first `times` workers that compute it are killed. They are counted in the folder WINNOW_TEST_DEATHS. */
+/**
+ * Squares, but the first `times` workers that compute the loss are killed. The folder WINNOW_TEST_DEATHS counts them.
+ */
 const deadly = defineLoss({
   name: "deadly",
   target: true,

@@ -1,4 +1,4 @@
-/** Experiments whose plugins are sound on made-up numbers and fail on real ones: a filter, a loss, a score. */
+/** Experiments whose plugins work on made-up numbers and fail on real ones: a filter, a loss, a score. */
 import { defineFilter, defineLoss, defineTask } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
@@ -9,7 +9,7 @@ import { everything, squares, tiny } from "./tiny.ts"
 const none = type({ "+": "reject" })
 const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
 
-/** The colon that ends a prompt of `echo`, and the end of a text: what made-up gold tokens (0 to 49) are not. */
+/** The colon that ends a prompt of `echo`, and the end of a text: no made-up gold token (0 to 49) has these ids. */
 const isReal = (gold_N: ArrayLike<number>) => Array.from(gold_N).some((id) => id > 60)
 
 const lateFilter = defineFilter({

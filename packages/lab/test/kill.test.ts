@@ -1,6 +1,7 @@
 /**
- * SIGKILL at random moments of whole runs, one process or two in the same store, stages in one process or in workers: what goes
- * on afterwards ends with the same bytes as a run that nothing disturbed, and goes on from the newest checkpoint.
+ * SIGKILL at random moments of whole runs, with one process or two in the same store, and stages in one process or in
+ * workers. The run that goes on afterwards ends with the same bytes as an undisturbed run, and starts from the newest
+ * checkpoint.
  */
 import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
@@ -12,12 +13,15 @@ import { makeRunStore } from "../src/runs/run-store.ts"
 import { moments, runChild } from "./kill-process.ts"
 import { checkpointsIn, recordContents, resumesOf, storeContents } from "./store-contents.ts"
 
-/** Kills at least. On a fast machine some of them hit nothing: the test goes on until enough did, up to `most`. */
+/**
+ * Least number of kills. On a fast machine some of them come too late: the test goes on until enough took effect, up to
+ * `most`.
+ */
 const [kills, most] = [30, 90]
 /** Two experiments that share all but a seed. */
 const runs = ["1,2", "2,3"] as const
 
-/** Both to their end, at once; what is then in the store and in the results. */
+/** Runs both to their end, at the same time; returns the contents of the store and of the results. */
 const finished = async (home: string) => {
   const ends = await Promise.all(runs.map((seeds) => runChild({ home, seeds, jobs: 1 })))
   const entries = await Effect.runPromise(makeRunStore(home, [join(home, "results")]).list())
@@ -25,7 +29,7 @@ const finished = async (home: string) => {
   return { store: storeContents(home), records: ends.map(({ directory }) => recordContents(directory!)) }
 }
 
-/** Stages that had a checkpoint must have gone on from it, or from a newer one, in each attempt since. */
+/** Stages with a checkpoint must have continued from it, or from a newer one, in each attempt since. */
 const expectResumed = (home: string, before: ReturnType<typeof checkpointsIn>) => {
   for (const [name, { step, resumed }] of before) {
     const place = [join(home, "artifacts", name), join(home, "artifacts", `${name}.partial`)].find(existsSync)
@@ -45,11 +49,11 @@ test(`killed ${kills} times, runs end as if they had not been`, async () => {
   const enough = () => killed >= most || (killed >= kills && hit())
   while (!enough()) {
     const home = join(folder, `home-${homes++}`)
-    // Until a process comes to its end before its moment: there is little left to kill it in.
+    // Until a process ends before its moment: there is little left to interrupt.
     for (let ended = false; !ended && !enough(); round++) {
       const before = checkpointsIn(home)
       const moment = moments[round % moments.length]!
-      // One process or two, which want the same or share all but a seed; the first with workers in every fifth round.
+      // One process or two, which run the same or differ in a seed; the first uses workers in every fifth round.
       const seeds = round % 2 === 0 ? [runs[0], runs[(round >> 1) & 1]!] : [runs[0]]
       const ends = await Promise.all(
         seeds.map((seeds, i) =>
@@ -67,7 +71,7 @@ test(`killed ${kills} times, runs end as if they had not been`, async () => {
     expect(store).toEqual(undisturbed.store)
     expect(records).toEqual(undisturbed.records)
   }
-  // The test would show nothing if kills hit nothing.
+  // Kills without effect would make the test meaningless.
   for (const { name } of moments) expect(killedIn.get(name) ?? 0).toBeGreaterThan(0)
   expect(resumed).toBeGreaterThan(5)
   rmSync(folder, { recursive: true, force: true })

@@ -8,7 +8,7 @@ import { findExperiments, loadExperiment } from "../experiments.ts"
 import type { Arm, Experiment } from "./define.ts"
 import { resolve } from "./resolve.ts"
 
-/** Keeps every other token: reads nothing, as a random choice does. */
+/** Keeps every other token: reads no statistic, like a random choice. */
 const everyOther = defineFilter({
   name: "every-other",
   needs: [],

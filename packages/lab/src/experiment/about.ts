@@ -1,4 +1,4 @@
-/** The arm that a run is about where its author names none: never a control. */
+/** Chooses the arm that a run is about if its author names none: never a control. */
 import { isShuffled, type Needing } from "@winnow/core"
 import { canonicalJson } from "../store/key.ts"
 import type { ResolvedArm } from "./resolved.ts"
@@ -13,8 +13,8 @@ const isTurned = ({ filter, config }: ResolvedArm): boolean =>
 const readsTokens = ({ needs }: Needing): boolean => needs.statistics.length > 0
 
 /**
- * The first arm whose filter reads something of the tokens (so neither all nor a random share), and is not turned around;
- * else the first with the baseline's filter and another loss; else none.
+ * The first arm whose filter reads statistics of tokens (so neither all nor a random share) and is not turned around;
+ * else the first arm with the baseline's filter and another loss; else none.
  */
 export const defaultAbout = (arms: ReadonlyArray<ResolvedArm>): string | undefined => {
   const selective = arms.find(

@@ -1,20 +1,27 @@
-/** Configs of published runs in the form of this version: settings that have moved since are put in their place. */
+/**
+ * Converts configs of published runs to the form of this version: settings that have moved are put in their new place.
+ */
 import { isNode, type Node } from "./registry.ts"
 
-/** A target that was trained here had its training beside its model; one from a folder was called pretrained. */
+/**
+ * Earlier, a target that was trained here had its training beside its model, and a target from a folder was called
+ * pretrained.
+ */
 const targetOf = ({ kind, model, seed, path, ...training }: Node): Node =>
   kind === "pretrained"
     ? { kind: "folder", path }
     : { kind: "fresh", model, ...(seed === undefined ? {} : { seed }), pretraining: training }
 
-/** A reference on clean text had a task of its own beside its steps. */
+/** Earlier, a reference on clean text had a separate task beside its steps. */
 const referenceOf = (reference: Node): Node => {
   if (reference["kind"] !== "clean-text") return reference
   const { kind: _, task, ...training } = reference
   return { kind: "trained", ...training, ...(task === undefined ? {} : { text: { kind: "task", task } }) }
 }
 
-/** An arm began with the drafts' start or with its reference, by a name; a placebo was a flag of the arm. */
+/**
+ * Earlier, an arm began with the drafts' start or with its reference, by a name, and a placebo was a flag of the arm.
+ */
 const armOf = ({ from, shuffleReference, ...arm }: Node): Node => ({
   ...arm,
   ...(isNode(arm["reference"]) ? { reference: referenceOf(arm["reference"]) } : {}),
@@ -24,14 +31,14 @@ const armOf = ({ from, shuffleReference, ...arm }: Node): Node => ({
     : {}),
 })
 
-/** A search was one for learning rates. */
+/** Earlier, a search covered learning rates only. */
 const sweepOf = ({ learningRates, ...sweep }: Node): Node => ({
   over: { "optimizer.learningRate": learningRates },
   by: "greedyAcceptance",
   ...sweep,
 })
 
-/** The drafts' start was their model and its training. */
+/** Earlier, the drafts' start was their model and its training. */
 const draftOf = (draft: Node): Node => (isNode(draft["model"]) ? { start: { kind: "fresh", ...draft } } : draft)
 
 const each = (node: Node, of: (inner: Node) => Node): Node =>
@@ -39,7 +46,7 @@ const each = (node: Node, of: (inner: Node) => Node): Node =>
 
 const isEarlierTarget = ({ kind }: Node): boolean => kind === "trained" || kind === "pretrained"
 
-/** The settings that have moved, by their old name: the new name, and the value as it is now. */
+/** The settings that have moved, by their old name: the new name, and the value in the present form. */
 const moved: Readonly<Record<string, (value: Node) => readonly [name: string, value: Node]>> = {
   target: (target) => ["target", isEarlierTarget(target) ? targetOf(target) : target],
   draft: (draft) => ["draft", draftOf(draft)],
@@ -49,9 +56,9 @@ const moved: Readonly<Record<string, (value: Node) => readonly [name: string, va
 }
 
 /**
- * The config of a run as this version writes it; one that has that form already stays as it is.
+ * The config of a run in the form of this version; a config of this form stays unchanged.
  *
- * @param config as its run.json holds it
+ * @param config from the run's run.json
  */
 export const configInCurrentForm = (config: Node): Node =>
   Object.fromEntries(

@@ -15,10 +15,10 @@ import type { Resolved } from "./resolved.ts"
 import { artifactOf } from "./start.ts"
 
 const run = Effect.runPromise
-/** Through JSON, as run.json holds it. */
+/** A round trip through JSON, the form of run.json. */
 const writtenAndRead = (config: unknown): unknown => JSON.parse(JSON.stringify(config, null, 2))
 
-/** Every experiment of this checkout, its parts and presets among them, and the tests' own. */
+/** Every experiment of this checkout with its parts and presets, and the experiments of tests. */
 const all: ReadonlyArray<readonly [string, Experiment]> = [
   ["tiny", tiny],
   [
@@ -54,7 +54,7 @@ const all: ReadonlyArray<readonly [string, Experiment]> = [
   ).then((each) => each.flat())),
 ]
 
-/** Its graph for texts of a hash of our own: no data set has to be there. */
+/** The graph for texts with a made-up hash: no data set is needed. */
 const graphOf = (resolved: Resolved) => {
   const hashes = tasksOf(resolved).map(({ name }) => ({ train: name, validation: name, test: name }))
   return buildGraph(resolved, toldTexts(resolved, hashes))

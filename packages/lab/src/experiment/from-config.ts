@@ -1,4 +1,6 @@
-/** An experiment again, from the config that its run wrote down: every default filled in, each plugin by name and options. */
+/**
+ * Rebuilds an experiment from the config in its run's record: all defaults filled in, each plugin by name and options.
+ */
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
@@ -8,13 +10,13 @@ import { resolve } from "./resolve.ts"
 import type { Resolved } from "./resolved.ts"
 
 /**
- * Rebuilds an experiment; `resolve` gives it the config that it was made from, and the same stages.
+ * Rebuilds an experiment; `resolve` then returns the same config and the same stages.
  *
- * Each arm brings the reference that it was given, so the experiment needs none of its own.
+ * Each arm names its own reference, so the experiment needs none.
  *
- * @param config as `resolve` makes it and run.json holds it
+ * @param config a result of `resolve`, as run.json stores it
  * @param registry the plugins that it may name
- * @error InvalidInput for what is no config, or names a plugin that there is not
+ * @error InvalidInput for a value that is not a config, or that names an unknown plugin
  */
 export const fromConfig = (config: unknown, registry: Registry): Effect.Effect<Experiment, InvalidInput> => {
   const fail = (problem: string) => new InvalidInput({ what: "the config of the run", problems: [problem] })
@@ -33,10 +35,11 @@ export const fromConfig = (config: unknown, registry: Registry): Effect.Effect<E
 }
 
 /**
- * The experiment of a config, resolved as the run that wrote it: for workers and repeats.
+ * The experiment of a config, resolved like the run that wrote the config: for workers and repeats.
  *
- * @param plugins of the experiment's file and of the command line, which a config names none of that nothing uses: a folder of a
- *   model may be of a family among them
+ * @param plugins from the experiment's file and the command line. A config does not name unused plugins, but the folder
+ * of
+ *   a model may need a family among them.
  * @error InvalidInput as `fromConfig` and `resolve`
  */
 export const resolveConfig = (
@@ -45,6 +48,6 @@ export const resolveConfig = (
   plugins?: ReadonlyArray<AnyPlugin>,
 ): Effect.Effect<Resolved, InvalidInput> =>
   Effect.flatMap(fromConfig(config, registry), (experiment) =>
-    // A run of some arms holds these alone, and its search may have paths of the others.
+    // A run of some arms stores only these, and its search may have paths of the other arms.
     resolve({ ...experiment, ...(plugins && { plugins }) }, { arms: Object.keys(experiment.arms) }),
   )

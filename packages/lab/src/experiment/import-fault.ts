@@ -1,10 +1,10 @@
-/** The fault in an experiment's file that cannot be imported: a message with the file and line it is about. */
+/** Describes the fault of an experiment's file that cannot be imported: a message with file and line. */
 import { isUtf8 } from "node:buffer"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { InvalidInput, messageOf, placeOf, shortPath } from "@winnow/core"
 
-/** The files of an experiment that its own imports reach by relative paths, itself first. */
+/** The files that an experiment imports by relative paths, directly or indirectly, itself first. */
 const reached = (file: string): ReadonlyArray<string> => {
   const files = new Set<string>([file])
   const transpiler = new Bun.Transpiler({ loader: "ts" })
@@ -14,7 +14,7 @@ const reached = (file: string): ReadonlyArray<string> => {
       for (const { path } of transpiler.scanImports(readFileSync(at, "utf8")))
         if (path.startsWith(".") && existsSync(join(dirname(at), path))) files.add(join(dirname(at), path))
     } catch {
-      // it cannot be read or parsed: the error itself names it
+      // The import names a file that cannot be read or parsed.
     }
   }
   return [...files]
@@ -32,7 +32,7 @@ const lineWith = (file: string, word: string): number | undefined => {
   }
 }
 
-/** Where a name that no module exports is imported, or a module that is not there. */
+/** The place that imports a name that no module exports, or a missing module. */
 const importPlace = (file: string, error: unknown): string | undefined => {
   const { specifier, referrer } = error as { readonly specifier?: unknown; readonly referrer?: unknown }
   if (typeof specifier === "string" && typeof referrer === "string" && referrer.startsWith("/")) {
@@ -49,15 +49,15 @@ const importPlace = (file: string, error: unknown): string | undefined => {
 }
 
 /**
- * Finds bytes in an experiment's files that are no UTF-8; undefined if all are. Bun replaces such bytes, so texts would differ
- * from those that their author wrote.
+ * Finds bytes in an experiment's files that are not UTF-8; undefined if there are none. Bun replaces such bytes, so
+ * texts would differ from those that their author wrote.
  */
 export const encodingProblem = (file: string): string | undefined => {
   for (const at of reached(file)) {
     try {
       if (isUtf8(readFileSync(at))) continue
     } catch {
-      continue // the import says what is wrong
+      continue // The import reports this fault.
     }
     const lines = readFileSync(at, "latin1").split("\n")
     const line = lines.findIndex((text) => !isUtf8(Buffer.from(text, "latin1"))) + 1
@@ -67,7 +67,7 @@ export const encodingProblem = (file: string): string | undefined => {
 }
 
 /**
- * The fault of a file that was imported and threw.
+ * The fault of a file that threw an error during its import.
  *
  * @param what names the file in the error
  */

@@ -1,4 +1,4 @@
-/** Plugins and specs as plain JSON: the form that configs, keys and workers have them in. */
+/** Converts plugins and specs to plain JSON, for configs, keys and workers. */
 import { type AnyUse, type InvalidInput, isUse } from "@winnow/core"
 import { Effect } from "effect"
 import { pluginFields } from "./plugin-fields.ts"
@@ -11,7 +11,7 @@ export const plain = (
     return { name: use.name, options: yield* plainSpec(yield* use.decoded) }
   })
 
-/** A value as plain JSON. A plugin says its kind too where its field does not. */
+/** A value as plain JSON. A plugin states its kind too where its field does not imply it. */
 const plainValue = (field: string, value: unknown): Effect.Effect<unknown, InvalidInput> => {
   if (isUse(value)) {
     const kind = pluginFields.get(field) === value.kind ? {} : { kind: value.kind }

@@ -1,7 +1,9 @@
 /** Fields that hold a plugin. */
 import type { PluginKind } from "@winnow/core"
 
-/** Kinds of plugins by the name of the field that holds one, wherever it stands: there a name alone says what is meant. */
+/**
+ * Kinds of plugins by the name of the field that holds one, at any depth: in such a field a plugin's name is enough.
+ */
 export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["examples", "examples"],
   ["filter", "filter"],
@@ -15,5 +17,5 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["task", "task"],
 ])
 
-/** All kinds: measures stand in a list, so no field names them, and `measure` holds settings. */
+/** All kinds. Measures stand in a list, so no field names them; `measure` holds settings. */
 export const pluginKinds: ReadonlySet<string> = new Set([...pluginFields.values(), "measure"])

@@ -1,4 +1,4 @@
-/** The schema of a study with its options; those of the other plugins are in core. */
+/** The schema of a study with its options; core has those of the other plugins. */
 import { useOf } from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
 

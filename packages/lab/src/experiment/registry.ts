@@ -1,4 +1,4 @@
-/** The plugins that an experiment can name, and values from outside in which they are named. */
+/** The plugins that an experiment can name, and values from outside that name plugins. */
 import {
   type AnyUse,
   bothFilter,
@@ -11,16 +11,16 @@ import {
 } from "@winnow/core"
 import { pluginFields, pluginKinds } from "./plugin-fields.ts"
 
-/** An object that is no plugin: what has fields. */
+/** An object with fields that is no plugin. */
 export type Node = Readonly<Record<string, unknown>>
 
 export const isNode = (value: unknown): value is Node =>
   typeof value === "object" && value !== null && !Array.isArray(value) && !isUse(value)
 
-/** Plugins by kind and name: those registered, and those in use. */
+/** Plugins by kind and name: registered plugins and used ones. */
 export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 
-/** Any plugin, to be put in an arm by its name. */
+/** Any plugin that an arm can take by its name. */
 export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">
 
 /** Filters of filters that every experiment can name. */
@@ -46,7 +46,7 @@ export const registryOf = (experiment: { readonly plugins?: ReadonlyArray<AnyPlu
 /**
  * A plugin from its name, or from `{ name, options }`.
  *
- * @param fail makes the error, which is thrown, from what is wrong
+ * @param fail makes the error to throw from a description of the fault
  */
 export const pluginNamed = (
   registry: Registry,
@@ -64,7 +64,9 @@ export const pluginNamed = (
   )
 }
 
-/** The kind of a plugin that a value names, by its field or by itself: `{ kind, name, options }`. */
+/**
+ * The kind of the plugin that a value names: its field implies it, or the value states it, `{ kind, name, options }`.
+ */
 const kindNamed = (field: string, value: unknown): PluginKind | undefined => {
   const byField = pluginFields.get(field)
   if (byField !== undefined || !isNode(value)) return byField
@@ -73,14 +75,16 @@ const kindNamed = (field: string, value: unknown): PluginKind | undefined => {
   return named ? (kind as PluginKind) : undefined
 }
 
-/** True of a plugin's name among options, whose fields may have the name of a kind and hold something else. */
+/**
+ * True if a value among options names a plugin. A field of options may have the name of a kind and hold another value.
+ */
 const isNamed = (registry: Registry, kind: PluginKind, value: unknown): boolean =>
   isNode(value) ? Object.hasOwn(value, "name") : typeof value === "string" && registry.has(`${kind} ${value}`)
 
 /**
- * A value from outside, with the plugins that it names in their places.
+ * A value from outside, with plugins in place of their names.
  *
- * @param field the place where it stands
+ * @param field the field that holds the value
  * @param inOptions true among the options of a plugin: `examples: 300` is a number there
  */
 export const revive = (

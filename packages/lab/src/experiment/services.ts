@@ -1,4 +1,4 @@
-/** The services of an experiment that its filters and losses ask for. */
+/** The services that filters and losses of an experiment need. */
 import {
   type AnyService,
   type Datasets,
@@ -11,11 +11,11 @@ import {
 import { Layer } from "effect"
 import type { StageError } from "../stage.ts"
 
-/** True if a service provides this one. */
+/** True if a service provides another one. */
 const gives = ({ provides }: ServiceUse, service: AnyService): boolean =>
   provides.some(({ key }) => key === service.key)
 
-/** The services that some plugins ask for, each once, in the order of the experiment. */
+/** The services that some plugins need, each once, in the order of the experiment. */
 export const usedServices = (
   plugins: ReadonlyArray<Needing>,
   services: ReadonlyArray<ServiceUse>,
@@ -24,7 +24,7 @@ export const usedServices = (
   return services.filter((use) => own.some((service) => gives(use, service)))
 }
 
-/** A layer as `provideNeeds` takes it, whatever it provides. */
+/** A layer with the type that `provideNeeds` takes, with any services. */
 export type AnyLayer = Layer.Layer<never, StageError, Datasets>
 
 /** The layer of each service that a stage may need: frozen models, and services of the experiment. */
@@ -41,7 +41,7 @@ export const layersOf = (
 }
 
 /**
- * Services that plugins ask for and none of the experiment's provides, and such as two provide.
+ * Reports services that plugins need and the experiment lacks, and services that it provides twice.
  *
  * @param what the place of the plugins, for the error
  */

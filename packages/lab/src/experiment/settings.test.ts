@@ -27,7 +27,7 @@ test("a setting changes one value: numbers, lists, options of plugins, plugins b
   expect(selective!.steps).toBe(200)
   expect(selective!.config["filter"]).toEqual({ name: "behind", options: { k: 0.3 } })
   expect(all!.config["filter"]).toEqual({ name: "behind", options: { k: 0.5 } })
-  expect(all!.reference?.kind).toBe("distilled") // the experiment's, now that its filter asks for one
+  expect(all!.reference?.kind).toBe("distilled") // The experiment's reference, now that the arm's filter needs one.
   expect(all!.optimizer.schedule).toBe("cosine")
   expect(all!.optimizer.warmup).toBe(2)
   expect([all!.config["precision"], selective!.config["precision"]]).toEqual(["bfloat16", "float32"])
@@ -49,7 +49,7 @@ test("a filter of filters: put in by name, changed inside, and by its own option
     { name: "shuffled", options: { of: ofBehind(0.2) } },
     { name: "both", options: { of: [ofBehind(0.5), ofBehind(0.9)], divideBy: "valid" } },
   ])
-  expect(arms[0]!.reference?.kind).toBe("distilled") // the filter inside reads one
+  expect(arms[0]!.reference?.kind).toBe("distilled") // The inner filter reads a reference.
   const shuffled = 'arms.all.filter={"name":"shuffled","options":{"of":{"kind":"filter","name":"behind"}}}'
   expect(await refused(shuffled, "arms.all.filter.of.k=7")).toContain("k must be at most 1 (was 7)")
   expect(await refused(shuffled, "arms.all.filter.of.q=1")).toMatch(/q must be removed.*Options of filter behind: k/)

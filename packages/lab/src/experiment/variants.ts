@@ -2,7 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import type { Experiment } from "./define.ts"
 
-/** The values of a list without brackets; undefined for a single value, or if a part is no JSON value by itself. */
+/** The values of a list without brackets; undefined for a single value, or if a part is not a JSON value by itself. */
 const valuesOf = (source: string): ReadonlyArray<string> | undefined => {
   const parts = source.split(",")
   if (parts.length < 2) return undefined
@@ -25,14 +25,14 @@ const slug = (value: string): string =>
 
 /** The variants of an arm that a setting asks for. */
 export interface Variants {
-  /** The arm that they are made of, and take the place of. */
+  /** The arm that the variants replace. */
   readonly arm: string
-  /** The name of each, and the setting that makes it. */
+  /** The name of each variant, and the setting that makes it. */
   readonly each: ReadonlyArray<{ readonly name: string; readonly text: string }>
 }
 
 /**
- * The variants that a setting asks for; undefined where it asks for none.
+ * The variants that a setting describes; undefined for a setting of a single value.
  *
  * The name of each is the arm's with the setting's last name and the value: "adaspec-k-0-2".
  *

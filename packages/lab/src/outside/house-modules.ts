@@ -1,6 +1,7 @@
 /**
- * The packages of this checkout for files that lie anywhere: `@winnow/core` and its siblings, the plugins of the house,
- * effect and arktype. A plugin outside of the checkout needs no links and no install, and shares the house's instances.
+ * Makes the packages of this checkout available to files anywhere: `@winnow/core` and its siblings, the plugins of the
+ * house, effect and arktype. A plugin outside of the checkout needs no links and no install, and shares the house's
+ * instances.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -18,7 +19,7 @@ const workspaceNames = (): ReadonlyArray<string> =>
           const text = readFileSync(join(houseRoot, kind, entry.name, "package.json"), "utf8")
           return [(JSON.parse(text) as { readonly name: string }).name]
         } catch {
-          return [] // a folder that is no package
+          return [] // The folder has no package.
         }
       }),
   )
@@ -28,7 +29,10 @@ let names: ReadonlySet<string> | undefined
 /** Packages that a file outside of the checkout may import by name. */
 export const houseModules = (): ReadonlySet<string> => (names ??= new Set([...workspaceNames(), "effect", "arktype"]))
 
-/** The file that the name of a house module leads to; undefined for any other name, and for one that is not installed. */
+/**
+ * The file of a house module, by the module's name; undefined for any other name, and for a package that is not
+ * installed.
+ */
 export const houseModule = (name: string): string | undefined => {
   if (!houseModules().has(name)) return undefined
   try {
@@ -40,7 +44,7 @@ export const houseModule = (name: string): string | undefined => {
 
 let provided = false
 
-/** Makes the house's modules known to every import of this process. Call it before a file from outside is loaded. */
+/** Makes the house's modules known to every import of this process. Call it before loading a file from outside. */
 export const provideHouse = (): void => {
   if (provided) return
   provided = true

@@ -1,4 +1,7 @@
-/** Plugins that the command line names: a file, a folder or an installed package, inside of the checkout or anywhere. */
+/**
+ * Loads the plugins that the command line names: a file, a folder or an installed package, inside of the checkout or
+ * outside.
+ */
 import { existsSync, realpathSync, statSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -51,16 +54,16 @@ export const pluginsIn = (file: string): Effect.Effect<ReadonlyArray<Exported>, 
     )
   })
 
-/** Plugins of the command line, with the files that they come from: other processes load these again. */
+/** Plugins of the command line, with their files: other processes load these again. */
 export interface Loaded {
   readonly files: ReadonlyArray<string>
   readonly plugins: ReadonlyArray<Exported>
 }
 
 /**
- * Loads what `--plugin` names.
+ * Loads the plugins of `--plugin`.
  *
- * @error InvalidInput for a text that leads to no file, and for a file that exports no plugin: says what was expected
+ * @error InvalidInput for a text that leads to no file, and for a file without a plugin: states the expected form
  */
 export const loadPlugins = (texts: ReadonlyArray<string>): Effect.Effect<Loaded, InvalidInput> =>
   Effect.gen(function* () {
@@ -86,6 +89,6 @@ export const loadPlugins = (texts: ReadonlyArray<string>): Effect.Effect<Loaded,
     return { files, plugins }
   })
 
-/** An experiment that can name these plugins too. */
+/** An experiment that can also name these plugins. */
 export const withPlugins = (experiment: Experiment, plugins: ReadonlyArray<AnyPlugin>): Experiment =>
   plugins.length === 0 ? experiment : { ...experiment, plugins: [...(experiment.plugins ?? []), ...plugins] }

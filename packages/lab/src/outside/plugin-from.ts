@@ -1,4 +1,4 @@
-/** A plugin with its options by the text of a flag such as `--proposer`. */
+/** Reads a plugin with its options from the text of a flag such as `--proposer`. */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { type AnyUse, brief, cut, didYouMean, InvalidInput, type PluginKind } from "@winnow/core"
@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { houseRoot } from "../store/code/house.ts"
 import { fileOf, pluginsIn } from "./load-plugins.ts"
 
-/** A plugin's name and options, as they are asked for. */
+/** A plugin's name and options, from the text. */
 interface Asked {
   readonly name: string
   readonly options: unknown
@@ -20,7 +20,7 @@ const pluginsOf = (kind: PluginKind, folder: string = join(houseRoot, "plugins")
     .map((name) => name.slice(kind.length + 1))
     .toSorted()
 
-/** A name alone, or `{"name": ..., "options": {...}}` as `--set` has it. */
+/** Reads a name alone, or `{"name": ..., "options": {...}}`, the form of `--set`. */
 const askedOf = (what: string, text: string): Effect.Effect<Asked, InvalidInput> => {
   if (!text.trimStart().startsWith("{")) return Effect.succeed({ name: text, options: {} })
   const refuse = (problem: string) => Effect.fail(new InvalidInput({ what, problems: [problem] }))
@@ -39,7 +39,10 @@ const askedOf = (what: string, text: string): Effect.Effect<Asked, InvalidInput>
     : refuse(`has name ${brief(name, 40)}; ${expected}`)
 }
 
-/** The file that a name leads to: a plugin of this kind here first. @error InvalidInput with the plugins that there are */
+/**
+ * The file of a plugin by its name: a plugin of this kind in the checkout comes first. @error InvalidInput with the
+ * list of plugins
+ */
 const moduleOf = (what: string, kind: PluginKind, name: string): Effect.Effect<string, InvalidInput> => {
   const own = join(houseRoot, "plugins", `${kind}-${name}`, "src/index.ts")
   const file = /^[A-Za-z0-9._+-]+$/.test(name) && existsSync(own) ? own : fileOf(name)
@@ -51,11 +54,11 @@ const moduleOf = (what: string, kind: PluginKind, name: string): Effect.Effect<s
 }
 
 /**
- * A plugin with its options from the text of a flag: the name of one of this checkout, a file, folder or package that exports
- * one, or `{"name": ..., "options": {...}}`.
+ * A plugin with its options from the text of a flag: the name of a plugin in this checkout, a file, folder or package
+ * that exports one, or `{"name": ..., "options": {...}}`.
  *
  * @param what names the flag in errors, such as "--proposer ngram"
- * @error InvalidInput for what names none or several; options are checked by the use itself
+ * @error InvalidInput for a text that names none or several; the use itself checks options
  */
 export const pluginFrom = Effect.fnUntraced(function* (
   kind: PluginKind,

@@ -33,7 +33,7 @@ export const withArm = (more: object): Experiment => ({
   arms: { ...tiny.arms, mine: arm({ filter: everything(), loss: squares(), ...budget, ...more }) },
 })
 
-/** The refusal of a run and of a plan, which say the same; nothing may have been made. */
+/** The common refusal of a run and of a plan; neither may have computed an artifact. */
 export const refusal = async (experiment: Experiment): Promise<string> => {
   const home = newHome()
   const resolved = await Effect.runPromise(resolve(experiment))

@@ -1,4 +1,4 @@
-/** Experiments that cannot be right are refused, or spoken of, before anything is made. */
+/** Wrong experiments are refused, and doubtful ones noted, before any work. */
 import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
 import { defineFilter, defineLoss, defineService, shuffled } from "@winnow/core"
@@ -120,7 +120,7 @@ describe("plugins", () => {
     await Effect.runPromise(tryPlugins(resolved))
     const { user, system } = process.cpuUsage(began)
     expect(tf.memory().numTensors).toBe(before)
-    expect((user + system) / 1000).toBeLessThan(150) // 15 ms on a quiet machine
+    expect((user + system) / 1000).toBeLessThan(150) // It takes 15 ms on a quiet machine.
   })
 })
 

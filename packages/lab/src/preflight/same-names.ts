@@ -3,12 +3,12 @@ import { cut, InvalidInput, isUse, isUseOfPlugin } from "@winnow/core"
 import { Effect } from "effect"
 import { isNode } from "../experiment/registry.ts"
 
-/** Two uses have the same definition if the same function made them. */
+/** Two uses have the same definition if one function made both. */
 type Definition = unknown
 
 /**
- * Refuses an experiment in which two definitions share a kind and a name, or a plugin is a changed copy of another: it would
- * have the key of that one.
+ * Refuses an experiment in which two definitions share a kind and a name, or in which a plugin is a changed copy of
+ * another and would have its key.
  *
  * @error InvalidInput that names both places
  */

@@ -1,4 +1,4 @@
-/** Examples of a task that cannot be trained or measured on are refused; odd ones are noted. */
+/** Examples of a task that cannot serve for training or measuring are refused; odd ones are noted. */
 import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
 import { defineTask } from "@winnow/core"
@@ -33,7 +33,7 @@ describe("tasks", () => {
         }),
     })(),
   })
-  /** The notes, but for the one that an import of this file reads the disk. */
+  /** The notes, except the note that an import of this file reads the disk. */
   const notes = async (splits: Partial<Splits>) =>
     (await notesOf(withTask(splits))).filter((text) => !text.includes("imports node:fs")).join("\n")
 

@@ -15,19 +15,19 @@ const passOfText = ({ manifest }: Artifact): Pass => {
   return { sequences: examples, trained }
 }
 
-/** A pass over what a stage reads. */
+/** A pass over the text that a stage reads. */
 interface Pass {
-  /** Examples of it; null where an earlier version did not count them. */
+  /** Examples of the pass; null where an earlier version did not count them. */
   readonly sequences: number | null
   readonly trained: number
 }
 
-/** The settings of a training stage that its passes are counted by. */
+/** The settings of a training stage that determine its passes. */
 const trainingSettings = type({
   config: { steps: "number", batchSize: "number", microBatches: "number", "objective?": "object" },
 })
 
-/** Passes of a training. An objective has rows of its own, another number each time: its passes are counted by examples. */
+/** Passes of a training. The rows of an objective differ at each pass, so its passes are counted by examples. */
 const passesOf = ({ manifest }: Artifact, { sequences, trained }: Pass, tokensValid: number): number | null => {
   const made = trainingSettings(manifest.made)
   if (made instanceof type.errors || made.config.objective === undefined) return tokensValid / trained
@@ -35,9 +35,9 @@ const passesOf = ({ manifest }: Artifact, { sequences, trained }: Pass, tokensVa
   return sequences === null ? null : (steps * batchSize * microBatches) / sequences
 }
 
-/** @param pass over what the stage reads; null where that is another text than the arms' */
+/** @param pass over the text that the stage reads; null where that is not the arms' text */
 const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
-  // A start without training here has no such numbers.
+  // A start that was not trained here has no such numbers.
   const summary = numbers(artifact)
   const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = summary
   const { trainedParameters } = summary
@@ -89,8 +89,8 @@ const totalOf = ({
 /**
  * The cost of a draft under its seed.
  *
- * The total is of the draft as if nothing else were run: a reference and a cache that arms share count in full for each, a written text too. The
- * target and the start are given, and count for none; the start's row has its own steps.
+ * The total is that of the draft alone: a reference, a cache or a written text that arms share counts in full for each.
+ * The target and the start count for none, as they are inputs; the start's row has its own steps.
  */
 export const costsOf = (
   { seed, trained, reference }: Measured,
@@ -131,10 +131,10 @@ export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
   return [...trainings.values()].reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
 }
 
-/** A commit as manifests write it, whatever else they write there. */
+/** A commit as manifests write it, beside other fields. */
 const madeAt = type({ commit: { hash: "string", dirty: "boolean", "sources?": "string" } })
 
-/** Stages that a run has an artifact of, as its record lists them: who made each, from which code. */
+/** The stages with an artifact, as the run's record lists them: the maker and the code of each. */
 export const stagesOf = (leaves: ReadonlyArray<Stage>, artifacts: ReadonlyMap<string, Artifact>): RunRecord["stages"] =>
   inOrder(leaves).flatMap(({ kind, label, key }) => {
     const artifact = artifacts.get(key)

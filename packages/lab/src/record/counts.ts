@@ -1,6 +1,6 @@
 /**
- * counts.json: what every figure of a run was computed from, by draft, seed and prompt. docs/recheck.md says how to read it,
- * docs/recheck.py computes the run's figures from it.
+ * counts.json: the counts that all figures of a run were computed from, by draft, seed and prompt. docs/recheck.md
+ * explains how to read it, and docs/recheck.py computes the run's figures from it.
  */
 import type { MeasuredTexts } from "@winnow/core"
 import type { Rollout } from "@winnow/generation"
@@ -10,7 +10,7 @@ import { type FiguresBySeed, type KeptTexts, lengthOf } from "./samples.ts"
 /** The file's name beside run.json. */
 export const countsFile = "counts.json"
 
-/** A further measure of one row under one seed. */
+/** One row of a further measure, under one seed. */
 export interface MeasuredCounts {
   readonly row: string
   readonly column: string
@@ -18,7 +18,7 @@ export interface MeasuredCounts {
   readonly texts: MeasuredTexts
 }
 
-/** A draft over its seeds, as it was measured. */
+/** A measured draft, over its seeds. */
 export interface Counted {
   readonly name: string
   readonly figures: FiguresBySeed
@@ -74,7 +74,7 @@ export const countsText = (
   const [kept] = drafts.flatMap((draft) => [...draft.kept.values()])
   const greedyLengths = greedy.map(({ tokens }) => tokens.length)
   const sampledLengths = first === undefined ? [] : lengthOf(first, gamma).sampledCounts.map(({ emitted }) => emitted)
-  // All drafts of a run have one context. Where it is shorter than some text, lengths are written a second time.
+  // All drafts of a run have one context. Where it is shorter than a text, lengths are written a second time.
   const shorter = (name: string, lengths: ReadonlyArray<number>, of: ReadonlyArray<number>) =>
     lengths.some((n, i) => n !== of[i]) ? { [name]: lengths } : {}
   const sizes = (texts: ReadonlyArray<string> = []) => texts.map(({ length }) => length)

@@ -12,7 +12,7 @@ import { conclusions } from "./conclusions.ts"
 import { parseRecord } from "./read.ts"
 
 const jsonOf = (run: string) => JSON.parse(readFileSync(join(houseRoot, run), "utf8"))
-/** The committed distillations; the drafts of other studies are read by `parseStudy`. */
+/** The committed distillations; `parseStudy` reads the drafts of other studies. */
 const runs = [...new Bun.Glob("results/0*/*/run.json").scanSync(houseRoot)]
   .filter((run) => jsonOf(run).study === undefined)
   .toSorted()

@@ -1,6 +1,6 @@
 /**
- * Records of earlier forms in the form of this version: fields that they lack are null, empty, or computed from
- * other fields. Records of schema 2, and of schema 3 with a search for learning rates alone.
+ * Converts records of earlier forms to the form of this version: fields that they lack are null, empty, or computed
+ * from other fields. Reads records of schema 2, and of schema 3 with a search for learning rates only.
  */
 import { isNode } from "../experiment/registry.ts"
 import { currentSchema } from "./schema.ts"
@@ -14,7 +14,7 @@ const errorsOf = (written: unknown) => (isNode(written) ? { noise: 0, ...written
 
 const isInterval = (node: Node): boolean => ["value", "low", "high"].every((key) => key in node)
 
-/** Every interval in the tree with what an interval of schema 3 says of itself. */
+/** Adds to every interval in the tree the fields that schema 3 writes about intervals. */
 const withMaking = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(withMaking)
   if (!isNode(value)) return value
@@ -37,8 +37,8 @@ const rowOf = (row: Node): Node => ({
 })
 
 /**
- * The arm that a record of schema 2 is about, by its rows and its config: the first that leaves tokens out by a reference,
- * else the first that leaves any out; no control.
+ * The arm that a record of schema 2 is about, by its rows and its config: the first that drops tokens by a reference,
+ * else the first that drops any; never a control.
  */
 const aboutOf = (rows: ReadonlyArray<Node>, config: unknown): string | null => {
   const arms = isNode(config) && isNode(config["arms"]) ? config["arms"] : {}
@@ -84,7 +84,7 @@ const withSweep = ({ tuning, ...record }: Node): Node => ({
   ...(Object.hasOwn(record, "sweep") ? {} : { sweep: isNode(tuning) ? sweepOf(tuning) : null }),
 })
 
-/** A record as this version has it; one of another schema than 2 or 3 stays as it is. */
+/** A record in the form of this version; a record of a schema other than 2 or 3 stays as it is. */
 export const inCurrentForm = (json: unknown): unknown => {
   if (!isNode(json)) return json
   if (json["schema"] === 2) return withSweep(fromSchema2(json))

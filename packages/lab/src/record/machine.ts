@@ -1,4 +1,4 @@
-/** Where and from which code a run was made. */
+/** The machine and the code of a run. */
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, platform, release, totalmem } from "node:os"
@@ -13,7 +13,10 @@ const git = (...args: ReadonlyArray<string>): string | undefined => {
   return status === 0 ? stdout.trim() : undefined
 }
 
-/** A hash of all sources of the packages and plugins, as they lie here: names the code also where it is not committed. */
+/**
+ * A hash of all sources of the packages and plugins in this checkout: it identifies the code even if it is not
+ * committed.
+ */
 const sourcesHash = (): string => {
   const files = [...new Bun.Glob("{packages,plugins}/*/src/**/*.{ts,cpp,h}").scanSync(houseRoot)].toSorted()
   return sha256(files.map((file) => `${file}\0${sha256OfFile(join(houseRoot, file))}`).join("\n"))
@@ -22,7 +25,7 @@ const sourcesHash = (): string => {
 /** The code of this checkout. */
 export interface Commit {
   readonly hash: string
-  /** True if files differ from it. */
+  /** True if files differ from the commit. */
   readonly dirty: boolean
   /** SHA-256 over the sources of packages and plugins; absent in records of earlier versions. */
   readonly sources?: string
@@ -32,7 +35,7 @@ export interface Commit {
 export const commit = (): Commit | null => {
   const hash = git("rev-parse", "HEAD")
   if (hash === undefined) return null
-  // Results are what runs write: they do not make the code another.
+  // Runs write results, so changed results do not count as changed code.
   return { hash, dirty: git("status", "--porcelain", "--", ".", ":!results") !== "", sources: sourcesHash() }
 }
 
@@ -44,7 +47,7 @@ const versionOf = (path: string): string | null => {
   }
 }
 
-/** Versions of what computes; the engine must be open. */
+/** Versions of the computing libraries; the engine must be open. */
 export const versions = () => ({
   winnow: versionOf("."),
   bun: Bun.version,
@@ -54,7 +57,7 @@ export const versions = () => ({
   tokenizers: versionOf("node_modules/tokenizers"),
 })
 
-/** The machine, as far as it decides speed. */
+/** The machine: the properties that decide speed. */
 export const machine = () => ({
   cpu: cpus()[0]?.model.trim() ?? "unknown",
   cores: cpus().length,

@@ -1,4 +1,4 @@
-/** metrics.jsonl: how the trainings of a run went, as far as a plot shows it. */
+/** metrics.jsonl: the course of a run's trainings, at the resolution of a plot. */
 import type { Tokenizer } from "@winnow/data"
 import type { Graph } from "../graph.ts"
 import { inOrder, readMetrics } from "../stage.ts"
@@ -6,10 +6,13 @@ import type { Artifact } from "../store/store.ts"
 
 type Line = Readonly<Record<string, unknown>>
 
-/** Steps of a stage that are written down: more than a chart has pixels for would only make results large. */
+/** Most steps of a stage in the file: a chart has no pixels for more, and results would only grow. */
 const mostSteps = 300
 
-/** Every nth step of a stage that has many, the first and the last among them; all other events. The store has them all. */
+/**
+ * Every nth step of a stage with many steps, including the first and the last; all other events. The store has all
+ * steps.
+ */
 const thinned = (events: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   const steps = events.filter(({ _tag }) => _tag === "step")
   const every = Math.ceil(steps.length / mostSteps)
@@ -39,7 +42,7 @@ export const runMetrics = (
   )
 }
 
-/** Numbers to 6 digits: what a plot can show. */
+/** Numbers to 6 digits, enough for a plot. */
 const rounded = (_: string, value: unknown) =>
   typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value
 

@@ -1,9 +1,9 @@
-/** A run.json as a record, whichever of the forms that this version reads it was written in. */
+/** Reads a run.json as a record, in any form that this version knows. */
 import { type } from "arktype"
 import { inCurrentForm } from "./earlier.ts"
 import { type RunRecord, runRecord } from "./schema.ts"
 
-/** The record of a run.json; undefined where its form is none that this version reads (schemas 2 and 3). */
+/** The record of a run.json; undefined for a form that this version does not read (all but schemas 2 and 3). */
 export const parseRecord = (json: unknown): RunRecord | undefined => {
   const found = runRecord(inCurrentForm(json))
   return found instanceof type.errors ? undefined : found

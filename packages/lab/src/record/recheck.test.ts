@@ -1,4 +1,4 @@
-/** docs/recheck.py against what the lab wrote: another language, none of our code. */
+/** docs/recheck.py, in another language and without our code, agrees with the lab's files. */
 import { expect, test } from "bun:test"
 import { cpSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -93,7 +93,7 @@ test.skipIf(python === null)(
     expect(whole.out.split("\n").filter((line) => line.startsWith("!"))).toEqual([])
     expect(whole.exitCode).toBe(0)
     const figures = Number(/(\d+) figures from counts.json, beside the record's: 0 differ/.exec(whole.out)![1])
-    // Each row: 11 intervals at least; each seed of it 4 figures and 4 a gamma; the differences.
+    // Each row has at least 11 intervals; each of its seeds has 4 figures and 4 for each gamma; then the differences.
     const least = record.rows.reduce((n, row) => n + 11 + row.seeds.length * (4 + 4 * 2), record.differences.length)
     expect(figures).toBeGreaterThan(least)
     expect(whole.out).toContain("behind: agreement, baselineDropped")

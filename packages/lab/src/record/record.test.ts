@@ -21,7 +21,7 @@ const layers = Layer.mergeAll(Store.layer(folder), datasetsLayer({ folder: undef
 const capacity = arm({ filter: everything(), loss: squares(), steps: 8, batchSize: 4, optimizer: { warmup: 2 } })
 const experiment: Experiment = { ...tiny, seeds: [1, 2], capacity }
 
-/** The record as it is without the artifacts of these stages. */
+/** The record without the artifacts of these stages. */
 const recordWithout = (...labels: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const store = yield* Store

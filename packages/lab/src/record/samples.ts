@@ -1,4 +1,4 @@
-/** The figures of a row as they are resampled: from what a measurement holds by prompt, for each seed. */
+/** The samples of a row's figures, from a measurement's values by prompt, for each seed. */
 import type { BlockCounts } from "@winnow/decoding"
 import type { Figures } from "../stages/measure.ts"
 import { type Cell, type Cells_P, medianOfRounds, perPrompt, pooled, type Sample } from "../statistics/sample.ts"
@@ -12,7 +12,7 @@ const emitted = ({ emitted, blocks }: BlockCounts): Cell => [emitted, blocks]
 const mapped = <A, B>(values: ReadonlyMap<number, A>, of: (value: A, seed: number) => B): ReadonlyMap<number, B> =>
   new Map([...values].map(([seed, value]) => [seed, of(value, seed)]))
 
-/** Of a measurement, the draft length of the table. */
+/** The measurement at the draft length of the table. */
 export const lengthOf = (figures: Figures, gamma: number) => figures.lengths.find((l) => l.gamma === gamma)!
 
 /** Every figure of a row that has an interval. */
@@ -23,9 +23,9 @@ export interface RowSamples {
   readonly sampledTau: Sample
   readonly draftKl: Sample
   readonly perPrompt: { readonly greedyAcceptance: Sample; readonly tau: Sample }
-  /** One for each place in a block. */
+  /** One entry for each place in a block. */
   readonly byPosition: ReadonlyArray<Sample>
-  /** Undefined where nothing was timed. */
+  /** Undefined if no decoding was timed. */
   readonly speedup: Sample | undefined
 }
 
@@ -49,14 +49,16 @@ export const samplesOf = (figures: FiguresBySeed, gamma: number): RowSamples => 
   }
 }
 
-/** For each prompt of the target's greedy texts "1" for a token that the filter keeps and "0" for one that it drops. */
+/**
+ * For each prompt of the target's greedy texts: "1" for a token that the filter keeps and "0" for one that it drops.
+ */
 export type KeptTexts = ReadonlyArray<string>
 
 /** The share of tokens that a filter keeps of the target's texts. */
 export const keptShare = (kept: ReadonlyMap<number, KeptTexts>): Sample =>
   pooled(mapped(kept, (texts) => texts.map((text): Cell => [text.split("1").length - 1, text.length])))
 
-/** Agreement of a draft with the target at those tokens that a filter marked so, on the seeds that have both. */
+/** Agreement of a draft with the target at the tokens that a filter marked this way, on the seeds that have both. */
 export const agreementAt = (
   figures: FiguresBySeed,
   kept: ReadonlyMap<number, KeptTexts>,

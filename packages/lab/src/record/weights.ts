@@ -1,4 +1,4 @@
-/** SHA-256 of the weights that a run's figures are of: the target, the starts, the references and the arms. */
+/** SHA-256 of the weights behind a run's figures: the target, the starts, the references and the arms. */
 import type { DataError } from "@winnow/core"
 import { Effect } from "effect"
 import type { Graph } from "../graph.ts"
@@ -8,18 +8,18 @@ import type { WeightsRecord } from "./header.ts"
 
 const isWeights = (path: string): boolean => path.endsWith(".safetensors")
 
-/** The weights of a folder, hashed when the run began and found to be the same since. */
+/** The weights of a folder, hashed at the beginning of the run and unchanged since. */
 const weightsIn = ({ manifest }: Artifact) =>
   Object.entries(filesOfFolder(manifest)).flatMap(([file, sha256]) => (isWeights(file) ? [{ file, sha256 }] : []))
 
-/** The weights of an artifact that was trained here, as its manifest has them. */
+/** The weights of an artifact that was trained here, from its manifest. */
 const weightsOf = ({ manifest }: Artifact) =>
   manifest.files.filter(({ path }) => isWeights(path)).map(({ path, sha256 }) => ({ file: path, sha256 }))
 
 /**
- * The weights of a run, one a file: the target first, then those of each row under each seed.
+ * The weights of a run, one entry for each file: the target first, then those of each row under each seed.
  *
- * @error DataError for a folder that is not what it was when the run began
+ * @error DataError for a folder that has changed since the run began
  */
 export const weightsOfRun = (
   graph: Graph,

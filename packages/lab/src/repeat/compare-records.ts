@@ -1,8 +1,8 @@
 /**
- * A run's record against the record of its repeat.
+ * Compares a run's record with the record of its repeat.
  *
  * The same code on the same machine gives the same figures to the last digit. Another processor, another variant of the
- * native library or another version rounds otherwise, and training is chaotic: figures are then held against the
+ * native library or another version rounds differently, and training is chaotic: figures are then compared with the
  * intervals that both records have of them.
  */
 
@@ -14,22 +14,22 @@ import type { WrittenRun } from "../runs/read-run.ts"
 import { writeInterval, writeNumber } from "../table/cells.ts"
 import { unlikeness } from "./likeness.ts"
 
-/** The last loss of each training stage, by its label: what metrics.jsonl adds to a record. */
+/** The last loss of each training stage, by its label: the part of metrics.jsonl that counts. */
 export type FinalLosses = ReadonlyArray<{ readonly label: string; readonly loss: number }>
 
-/** A record with what stands beside it. */
+/** A record and its neighbouring files. */
 export interface Repeatable {
   readonly written: WrittenRun
-  /** The whole document, as run.json holds it. */
+  /** The whole document of run.json. */
   readonly document: Readonly<Record<string, unknown>>
-  /** Null where the run's metrics.jsonl is not there. */
+  /** Null if the run has no metrics.jsonl. */
   readonly finalLosses: FinalLosses | null
 }
 
-/** One figure or setting that is not the same in both. */
+/** One figure or setting that differs. */
 export interface Deviation {
   readonly path: string
-  /** As it is written for people: all digits where each counts, with its interval where that decides. */
+  /** The text for people: all digits where each counts, the interval where that decides. */
   readonly recorded: string
   readonly repeated: string
   readonly within: boolean
@@ -39,9 +39,9 @@ export interface Repeated {
   readonly reproduced: boolean
   /** True if all had to be equal to the last digit. */
   readonly exact: boolean
-  /** Why not: other code, another machine. */
+  /** The reasons why they need not be equal: other code, another machine. */
   readonly unlike: ReadonlyArray<string>
-  /** Figures and settings that were compared, and those of them that are the same. */
+  /** Number of compared figures and settings, and of equal ones. */
   readonly compared: number
   readonly equal: number
   /** All figures that differ; those out of tolerance come first. */
@@ -57,7 +57,7 @@ const aside = new Set([
 /** Fields that a clock or a person decides, at any depth: messages may name a folder. */
 const clocked = /(^|\.)(seconds|timing|speedup\w*|secondsPerCall|tokensPerSecond)\b|(^|\.)missing\[.*\.message$/
 
-/** Tables without the columns that a clock tells. */
+/** Tables without the columns of a clock. */
 const withoutClock = ({ tables }: WrittenRun) =>
   tables.map((table) => {
     const columns = table.columns.filter(({ clock }) => !clock)
@@ -72,7 +72,7 @@ const withoutClock = ({ tables }: WrittenRun) =>
 const figuresOf = ({ document, written, finalLosses }: Repeatable, losses: boolean): ReadonlyMap<string, Leaf> => {
   const without = (of: Readonly<Record<string, unknown>>) =>
     Object.fromEntries(Object.entries(of).filter(([key]) => !aside.has(key)))
-  // a study's record holds that of its drafts, with a header of its own
+  // A study's record contains that of its drafts, with a separate header.
   const { drafts, ...rest } = without(document)
   const kept = { ...rest, ...(isNode(drafts) ? { drafts: without(drafts) } : {}) }
   const tables = Object.hasOwn(document, "tables") ? { tables: withoutClock(written) } : {}
@@ -95,10 +95,12 @@ const comparedLeaves = (a: ReadonlyMap<string, Leaf>, b: ReadonlyMap<string, Lea
   return { compared: paths.length, deviations }
 }
 
-/** The largest relative difference of a cost: a filter that compares losses may keep a token more or less of a batch. */
+/**
+ * The largest relative difference of a cost: a filter that compares losses may keep one token more or less in a batch.
+ */
 const costTolerance = 0.01
 
-/** The rows and figures of all tables that both records have, each held against the other's interval. */
+/** The rows and figures of all tables that both records have, each compared with the other's interval. */
 const comparedTables = (a: WrittenRun, b: WrittenRun) => {
   const both = tablesOfBoth(a, b)
   const pathOf = ({ table, row, column }: Pick<FigurePair, "table" | "row" | "column">) =>

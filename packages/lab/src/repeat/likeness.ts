@@ -1,14 +1,14 @@
-/** The likeness of two records: made by the same code on the same machine, their figures must be the same. */
+/** The likeness of two records: if the same code on the same machine made both, their figures must be equal. */
 import type { WrittenRun } from "../runs/read-run.ts"
 
 /** Fields of a machine that can change a figure; its memory and its system's release cannot. */
 const decisive = ["cpu", "cores", "device", "products", "native"] as const
 
 /**
- * The reasons for which two records may differ; empty where all of it is the same.
+ * The reasons why two records may differ; empty if there is none.
  *
- * The keys of the stages hold the sources of what they ran, the engine's version, the variant of the native library and
- * their settings. A stage that one of the records does not have is a difference too.
+ * The keys of the stages contain their sources, the engine's version, the variant of the native library and their
+ * settings. A stage that only one of the records has is a difference too.
  */
 export const unlikeness = (recorded: WrittenRun, repeated: WrittenRun): ReadonlyArray<string> => {
   const machine = decisive.flatMap((field) => {
@@ -30,7 +30,8 @@ export const unlikeness = (recorded: WrittenRun, repeated: WrittenRun): Readonly
       : [
           `${others.length} of ${labels.length} stages have other keys (other code, engine or arithmetic): ${others[0]}, ...`,
         ]
-  // A run's name holds the sources of the lab: the same stages under another name were summed up by other code.
+  // A run's name depends on the sources of the lab: if the stages agree and the names differ, other code summed them
+  // up.
   const summing =
     others.length === 0 && recorded.run !== repeated.run
       ? [`run ${recorded.run} -> ${repeated.run}: the lab's own code, which includes its statistics, differs`]

@@ -10,10 +10,10 @@ const row = ({ path, recorded, repeated, within }: Deviation): ReadonlyArray<str
   within ? "" : "OUT",
 ]
 
-/** How many deviations are listed: enough to see what kind they are. */
+/** Most deviations in the list: enough to see their kind. */
 const most = 12
 
-/** The whole of what `--repeat` prints. */
+/** The whole text of `--repeat`. */
 export const renderRepeat = (repeat: Repeat): string => {
   const { reproduced, exact, unlike, compared, equal, deviations, recorded } = repeat
   const out = deviations.filter(({ within }) => !within)

@@ -30,7 +30,7 @@ const repeat = (folder: string, onEvent: (event: ProgressEvent) => void = () => 
     Effect.provideService(Progress, { report: onEvent }),
   )
 
-/** Stages that a repeat found and that it made, by its events. */
+/** Counts by events the stages that a repeat reuses and computes. */
 const counted = () => {
   const count = { found: 0, made: 0 }
   const onEvent = (event: ProgressEvent) => {
@@ -70,13 +70,13 @@ test("a run is repeated from its run.json alone, to the last digit; a stopped re
   expect(first.directory).toStartWith(join(home, "repeats", record.run))
   const greedy = ({ tables }: WrittenRun) => tables[0]!.rows.map(({ cells }) => cells["greedyAcceptance"])
   expect(greedy(first.repeated)).toEqual(greedy(writtenDistillation(record)))
-  // Training stages only: the target, and of each seed the start and the two arms.
+  // Only training stages: the target, and for each seed the start and the two arms.
   expect(finalLosses(first.directory)!.length).toBe(1 + 2 * 3)
   expect(finalLosses(first.directory)).toEqual(finalLosses(directory))
   expect(readFileSync(join(directory, "run.json"), "utf8")).toBe(before)
   expect(renderRepeat(first)).toContain("Reproduced: all the same.")
 
-  // One digit of one figure, and one of a loss: both are found, by a repeat that had nothing to go on from.
+  // A repeat from an empty store detects a changed digit of one figure and of one loss.
   const path = "rows[behind].seeds[2].expectedAcceptance"
   const folder = changed(({ rows }) => {
     rows.find(({ name }) => name === "behind")!.seeds[1]!.expectedAcceptance! += 1e-12
@@ -117,8 +117,8 @@ test("another arithmetic must give intervals that overlap, and a figure beyond i
   expect(found).toMatchObject({ reproduced: true, exact: false })
   expect(found.unlike[0]).toMatch(/^machine\.native: /)
   expect(found.unlike.at(-1)).toMatch(/stages have other keys/)
-  expect(found.deviations.length).toBeGreaterThan(5) // it really computed otherwise
-  expect(found.equal).toBeGreaterThan(50) // settings, steps, tokens
+  expect(found.deviations.length).toBeGreaterThan(5) // The repeat really computed with other arithmetic.
+  expect(found.equal).toBeGreaterThan(50) // Settings, steps and tokens are equal.
   expect(renderRepeat(found)).toMatch(/machine\.native: .*\n[\s\S]*Reproduced: every interval overlaps/)
 
   const out = (change: (record: RunRecord) => void) => {

@@ -1,4 +1,4 @@
-/** The report's page: one HTML file that needs nothing else. */
+/** The report's page: one HTML file without further files. */
 
 /** Text as HTML. */
 export const escapeHtml = (text: string): string =>
@@ -57,7 +57,7 @@ ${body}
 </html>
 `
 
-/** A chart with what it shows above it. */
+/** A chart below its caption. */
 export const figure = (title: string, caption: string, content: string): string =>
   `<figure><figcaption><b>${escapeHtml(title)}</b> ${escapeHtml(caption)}</figcaption>${content}</figure>`
 

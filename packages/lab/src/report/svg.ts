@@ -28,7 +28,7 @@ const look = {
   title: { color: ink, fontSize: 13, fontWeight: 600, anchor: "start" },
 } as const
 
-/** Widths of Helvetica's letters in parts of the font size: narrow ones, wide ones, capitals, the rest. */
+/** Widths of Helvetica's letters as fractions of the font size: narrow ones, wide ones, capitals, the rest. */
 const letterWidth = (letter: string): number => {
   if (/[fijlrtI.,:;'|!()[\]\s-]/.test(letter)) return 0.3
   if (/[mwMW%@—]/.test(letter)) return 0.83
@@ -48,7 +48,7 @@ const textWidth = ({ text: own, fontSize = 11, fontWeight }: TextItem, text: unk
 }
 
 /**
- * Gives vega the widths of letters. Without a canvas it takes every letter to be 0.8 of its height wide, and axes of long
+ * Gives vega the widths of letters. Without a canvas vega assumes 0.8 of the height for every letter, so axes of long
  * names stand far from their labels. Vega has no option for it.
  */
 const measureText = (): void => {
@@ -56,7 +56,7 @@ const measureText = (): void => {
   textMetrics.width = textWidth
 }
 
-/** A chart without schema, look and font: these are the same for all. */
+/** A chart without schema, look and font: these are the same for all charts. */
 export type Chart = Omit<TopLevelSpec, "$schema" | "config">
 
 /** Renders a chart. */

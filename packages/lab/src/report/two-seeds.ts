@@ -1,4 +1,7 @@
-/** Rows as charts draw them: a figure of two seeds is a point, since an interval of two seeds is too wide to compare by. */
+/**
+ * Changes rows for charts: a figure of two seeds is drawn as a point, because an interval of two seeds is too wide for
+ * a comparison.
+ */
 import type { IntervalRecord, RunRecord } from "../record/schema.ts"
 
 const isInterval = (value: object): value is IntervalRecord => "value" in value && "low" in value && "high" in value
@@ -10,5 +13,5 @@ const drawn = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, drawn(inner)]))
 }
 
-/** The run with intervals of two seeds drawn together to their values. */
+/** The run with each interval of two seeds shrunk to its value. */
 export const asDrawn = (run: RunRecord): RunRecord => ({ ...run, rows: drawn(run.rows) as RunRecord["rows"] })

@@ -1,8 +1,9 @@
 /**
- * The journal of attempts, `attempts.jsonl`: a line when a run begins, when it gets its final name, and when it ends.
+ * The journal of attempts, `attempts.jsonl`: a line for the beginning of a run, one for its final name, and one for its
+ * end.
  *
- * Lines are only ever added, each by one write, so processes that write at once lose none. It is an index, not the truth:
- * a journal that cannot be read or written stops nothing: a message says so.
+ * Lines are only ever added, each by one write, so concurrent processes lose none. The journal is an index, not the
+ * truth: if it cannot be read or written, the run goes on, and a message reports it.
  */
 import { closeSync, existsSync, mkdirSync, openSync, writeSync } from "node:fs"
 import { dirname } from "node:path"
@@ -44,7 +45,7 @@ export interface Begun {
   readonly attempt: Attempt
 }
 
-/** Half a kilobyte an attempt: 64 MB are some 100 000. */
+/** An attempt takes half a kilobyte, so 64 MB hold some 100 000 attempts. */
 const most = 64 << 20
 
 /** The most characters of a failure's message in the journal. */
@@ -59,13 +60,13 @@ const parsed = (text: string): Line | undefined => {
   }
 }
 
-/** The attempts that the lines of a journal describe, in their order. */
+/** The attempts that the lines of a journal describe, in order. */
 const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<Begun> => {
   const attempts = new Map<string, Begun>()
   for (const line of lines) {
     if (line._tag === "begin") {
       const { command } = line.beginning
-      // The journal has no end of this attempt yet. A process of another host cannot be checked and counts as running.
+      // The journal has no end of this attempt. A process on another host cannot be checked and counts as running.
       const state = isAlive(line.process) === false ? "stopped" : "running"
       const attempt = { command, pid: line.process.pid, began: line.at, ended: null, state, message: null } as const
       attempts.set(line.id, { beginning: line.beginning, attempt })
@@ -90,16 +91,16 @@ const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<Begun> => {
 /** The journal in a file. */
 export interface Journal {
   readonly read: () => ReadonlyArray<Begun>
-  /** Enters a run that begins now in this process; gives the attempt's name. */
+  /** Enters a run that begins now in this process; returns the attempt's name. */
   readonly begin: (beginning: Beginning) => string
   readonly rename: (id: string, to: Pick<Beginning, "run" | "directory">) => void
   readonly finish: (id: string, state: "done" | "incomplete" | "stopped" | "failed", message: string | null) => void
 }
 
 /**
- * Opens a journal; a file that is not there is an empty one.
+ * Opens a journal; a missing file is an empty journal.
  *
- * @param say gets one message for each cause why the journal could not be read or written
+ * @param say gets one message for each reason why the journal could not be read or written
  */
 export const openJournal = (file: string, say: (text: string) => void): Journal => {
   const reasons = new Set<string>()

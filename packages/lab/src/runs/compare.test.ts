@@ -56,7 +56,7 @@ test("settings are compared path by path, figures arm by arm; those beyond both 
   expect(found.madeBy).toEqual([{ path: "machine.cpu", a: "c", b: "d" }])
   const greedy = found.figures.filter(({ column }) => column.key === "greedyAcceptance")
   expect(greedy.map(({ row, apart }) => [row, apart])).toEqual([
-    ["all", false], // 0.015 apart, each known by 0.01
+    ["all", false], // 0.015 apart, each with an uncertainty of 0.01.
     ["behind", true],
   ])
   expect(greedy[1]!.difference).toBeCloseTo(0.05, 12)

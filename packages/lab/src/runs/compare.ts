@@ -10,11 +10,11 @@ export interface FigurePair {
   readonly column: TableColumn
   readonly a: TableFigure
   readonly b: TableFigure
-  /** b - a; null where either has no figure. */
+  /** b - a; null if either has no figure. */
   readonly difference: number | null
   /** True if the intervals do not overlap. */
   readonly beyond: boolean
-  /** The same, as a finding: a difference beyond what either run knows its own figure by. Never of two seeds. */
+  /** True if the intervals do not overlap and neither is of two seeds: a difference that counts as a finding. */
   readonly apart: boolean
 }
 
@@ -22,9 +22,9 @@ export interface FigurePair {
 export interface SameData {
   /** "same" prompts; the first of the other's ("prefix"); or others. */
   readonly prompts: "same" | "prefix" | "other"
-  /** True if the target wrote the same texts, as far as the stages' keys say: the greedy and the sampled ones. */
+  /** True if the target wrote the same texts, greedy and sampled, according to the stages' keys. */
   readonly rollouts: boolean
-  /** Paths of the config that make the prompts differ. */
+  /** Paths of the config that change the prompts. */
   readonly reasons: ReadonlyArray<string>
 }
 
@@ -34,7 +34,7 @@ export interface Comparison {
   readonly madeBy: ReadonlyArray<Changed>
   readonly data: SameData
   readonly figures: ReadonlyArray<FigurePair>
-  /** Rows of the tables that both have, which one of the runs lacks. */
+  /** Rows that only one of the runs has, in the tables of both. */
   readonly onlyInA: ReadonlyArray<string>
   readonly onlyInB: ReadonlyArray<string>
 }
@@ -44,7 +44,7 @@ const nothing: TableFigure = { value: null }
 const areBeyond = (a: TableFigure, b: TableFigure): boolean =>
   a.low != null && a.high != null && b.low != null && b.high != null && (a.low > b.high || b.low > a.high)
 
-/** Settings that decide which prompts there are, and how many; `maxLength` leaves out the longer ones, in tokens. */
+/** Settings that choose the prompts and their number; `maxLength` drops prompts that are longer, in tokens. */
 const decidesPrompts = (path: string): boolean =>
   path === "maxLength" || /^(task|tokenizer)(\.|$)/.test(path) || path === "measure.split"
 
@@ -85,15 +85,15 @@ const pairsOf = (a: StudyTable, b: StudyTable, of: (column: TableColumn) => bool
     })
   })
 
-/** The measured figures of two tables; a figure that a clock tells is left out. */
+/** The measured figures of two tables, without figures of a clock. */
 export const figurePairs = (a: StudyTable, b: StudyTable): ReadonlyArray<FigurePair> =>
   pairsOf(a, b, ({ kind, clock }) => kind === "figure" && !clock)
 
-/** The costs of two tables; a cost that a clock tells is left out. */
+/** The costs of two tables, without costs of a clock. */
 export const costPairs = (a: StudyTable, b: StudyTable): ReadonlyArray<FigurePair> =>
   pairsOf(a, b, ({ kind, clock }) => kind === "cost" && !clock)
 
-/** Compares two runs by their records, of any version. Runs of one study share tables. */
+/** Compares two runs by their records, of any version. Runs of one study have the same tables. */
 export const compareRuns = (a: WrittenRun, b: WrittenRun): Comparison => {
   const config = changedLeaves(a.config, b.config, { wholeLists: true })
   const madeBy = changedLeaves(

@@ -1,8 +1,8 @@
-/** The figures that every version of a distillation's record has written, as a table. */
+/** Makes a table from the figures that every version of a distillation's record contains. */
 import { type } from "arktype"
 import { column, type StudyTable, tableFigure } from "../study/table.ts"
 
-/** A row as every version wrote it. */
+/** A row in the form that every version has written. */
 export const earlierRow = type({
   name: "string",
   role: "string",

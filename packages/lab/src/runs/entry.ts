@@ -1,17 +1,17 @@
-/** The run store's entry of a run: the contents of its run.json, and how each attempt at it went. */
+/** The run store's entry of a run: the contents of its run.json, and the outcome of each attempt. */
 import type { TableColumn, TableFigure } from "../study/table.ts"
 import type { RunFile, WrittenRun } from "./read-run.ts"
 
 /**
  * - running: a process works on it now
- * - done, incomplete: its run.json is there; incomplete where cells (arm x seed) are missing in it
+ * - done, incomplete: its run.json exists; incomplete if cells (arm x seed) are missing in it
  * - stopped: interrupted or killed before it had a run.json; the same command goes on
  * - failed: ended with an error before it had a run.json
  * - unreadable: its run.json is damaged
  */
 export type RunState = "running" | "done" | "incomplete" | "stopped" | "failed" | "unreadable"
 
-/** The facts of a run that are known when it begins. */
+/** The facts of a run at its beginning. */
 export interface Beginning {
   /** Its results folder, absolute. */
   readonly directory: string
@@ -22,32 +22,32 @@ export interface Beginning {
   readonly seeds: ReadonlyArray<number>
   readonly arms: ReadonlyArray<string>
   readonly commit: WrittenRun["commit"]
-  /** The arguments of the process that began it. */
+  /** The arguments of the first process. */
   readonly command: ReadonlyArray<string>
 }
 
-/** One time that the run was begun. */
+/** One attempt at a run. */
 export interface Attempt {
   readonly command: ReadonlyArray<string>
   readonly pid: number
   readonly began: string
-  /** Null while it runs, and where the process was killed. */
+  /** Null while it runs, and after a kill. */
   readonly ended: string | null
   readonly state: "running" | "done" | "incomplete" | "stopped" | "failed"
-  /** Of the failure. */
+  /** The message of the failure. */
   readonly message: string | null
 }
 
 /** A run of the list. */
 export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
   readonly state: RunState
-  /** Time at which its record was written, or, without a record, its last attempt began. ISO. */
+  /** Time of its record, or, without a record, of the beginning of its last attempt. ISO. */
   readonly when: string
-  /** The column of the first table that lists lead with; null where there is no record (yet). */
+  /** The column that lists show first, from the first table; null without a record. */
   readonly headline: TableColumn | null
-  /** In the experiment's order, with the headline's figure; null where there is none (yet). */
+  /** In the experiment's order, with the headline's figure; null without one. */
   readonly arms: ReadonlyArray<{ readonly name: string; readonly figure: TableFigure | null }>
-  /** The version of its run.json's form; null where there is none that can be read. */
+  /** The schema version of its run.json; null if there is none that can be read. */
   readonly schema: number | null
   readonly attempts: ReadonlyArray<Attempt>
 }
@@ -55,11 +55,11 @@ export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
 /** The part of a run.json that the index keeps. */
 export type Summary = Omit<RunEntry, "attempts">
 
-/** The first column of figures of the first table: lists lead with it. */
+/** The first column of figures of the first table: lists show it first. */
 const headlineOf = ({ tables }: WrittenRun): TableColumn | null =>
   tables[0]?.columns.find(({ kind }) => kind === "figure") ?? null
 
-/** The figures of one column, by row; rows that stand there for comparison are left out. */
+/** The figures of one column, by row, without the rows that are there for comparison. */
 const figuresOf = ({ tables }: WrittenRun, column: TableColumn | null): Summary["arms"] =>
   (tables[0]?.rows ?? [])
     .filter(({ context }) => !context)

@@ -1,4 +1,4 @@
-/** Flattens JSON into paths and values, by which two configs or two records are compared. */
+/** Flattens JSON into paths and values, for comparisons of configs and records. */
 
 /** The value at the end of a path: a plain value, or an empty list or object. */
 export type Leaf = string | number | boolean | null | readonly [] | Readonly<Record<string, never>>
@@ -7,11 +7,11 @@ type Node = Readonly<Record<string, unknown>>
 
 const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && !Array.isArray(value)
 
-/** A plugin as configs hold it: its options stand beside its name, as `--set` writes them. */
+/** A plugin as configs store it: its options stand beside its name, as `--set` writes them. */
 const isPlugin = (value: Node): value is { readonly name: string; readonly options: Node } =>
   Object.keys(value).length === 2 && typeof value["name"] === "string" && isNode(value["options"])
 
-/** Fields that tell the members of a list apart, in the order in which they are tried. */
+/** Fields that identify the members of a list, in the order of trial. */
 const labels = ["name", "seed", "gamma", "position", "label", "learningRate"]
 
 /**
@@ -33,7 +33,8 @@ const namesOf = (list: ReadonlyArray<unknown>): ReadonlyArray<string> => {
 }
 
 /**
- * Every value of a JSON document by its path, in the document's order: `arms.adaspec.filter.k`, `rows[all].seeds[1].tau`.
+ * Every value of a JSON document by its path, in the document's order: `arms.adaspec.filter.k`,
+ * `rows[all].seeds[1].tau`.
  *
  * @param options.wholeLists a list of plain values is one leaf, its JSON: a setting such as `seeds` changes as a whole
  */
@@ -64,7 +65,7 @@ export const leavesOf = (
   return leaves
 }
 
-/** A path whose values differ; undefined on the side that does not have it. */
+/** A path whose values differ; undefined on the side without the path. */
 export interface Changed {
   readonly path: string
   readonly a: Leaf | undefined
@@ -79,7 +80,7 @@ export const writeLeaf = (leaf: Leaf | undefined): string =>
 export const sameLeaf = (a: Leaf | undefined, b: Leaf | undefined): boolean =>
   Object.is(a, b) || (typeof a === "object" && typeof b === "object" && JSON.stringify(a) === JSON.stringify(b))
 
-/** The paths of either document whose values differ, in A's order, then those that B alone has. */
+/** The paths of either document whose values differ, in A's order, then those that only B has. */
 export const changedLeaves = (
   a: unknown,
   b: unknown,

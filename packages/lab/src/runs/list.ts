@@ -6,22 +6,22 @@ import type { WrittenRun } from "./read-run.ts"
 
 const two = (n: number): string => String(n).padStart(2, "0")
 
-/** An ISO moment as a clock on the wall shows it here: "2026-11-21 07:05". */
+/** An ISO moment in local time, to the minute: "2026-11-21 07:05". */
 export const localTime = (iso: string): string => {
   const t = new Date(iso)
   if (iso === "" || Number.isNaN(t.getTime())) return "-"
   return `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())} ${two(t.getHours())}:${two(t.getMinutes())}`
 }
 
-/** A commit as people read it: "c54e504", "c54e504+" where files differed from it, "-" outside git. */
+/** A commit in short form: "c54e504", "c54e504+" where files differed from it, "-" outside git. */
 export const shortCommit = (commit: WrittenRun["commit"]): string =>
   commit === null ? "-" : `${commit.hash.slice(0, 7)}${commit.dirty ? "+" : ""}`
 
-/** An experiment and the part of it that was run. */
+/** The name of an experiment, with the part that was run. */
 export const experimentAndPart = ({ experiment, part }: Pick<RunEntry, "experiment" | "part">): string =>
   part === null ? experiment : `${experiment}/${part}`
 
-/** "greedy acceptance: all-tokens 62.1 % [60.8, 63.4], adaspec ..."; names alone where there is no figure. */
+/** "greedy acceptance: all-tokens 62.1 % [60.8, 63.4], adaspec ..."; names alone without figures. */
 const headlineText = ({ arms, headline }: RunEntry): string => {
   const each = arms.map(({ name, figure }) =>
     figure === null || headline === null ? name : `${name} ${writeInterval(figure, headline)}`,
@@ -30,9 +30,9 @@ const headlineText = ({ arms, headline }: RunEntry): string => {
 }
 
 /**
- * A line a run, aligned.
+ * A line for each run, aligned.
  *
- * @param columns width of the terminal, beyond which a line is cut; whole lines if left out
+ * @param columns width of the terminal, at which a line is cut; whole lines if left out
  */
 export const renderRuns = (entries: ReadonlyArray<RunEntry>, columns?: number): string => {
   const rows = entries.map((entry) => [

@@ -12,7 +12,7 @@ test("a run writes beside a record that git tracks, and in its own folder otherw
     mkdirSync(folder, { recursive: true })
     writeFileSync(join(folder, "run.json"), "{}")
   }
-  expect(folders.map(ownFolder)).toEqual(folders) // no repository
+  expect(folders.map(ownFolder)).toEqual(folders) // There is no repository.
   git("init", "--quiet")
   git("add", "results/000-tiny/published")
   expect(folders.map(ownFolder)).toEqual([`${folders[0]}.local`, folders[1]!])

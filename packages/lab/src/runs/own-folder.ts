@@ -9,7 +9,7 @@ export const isPublished = (directory: string): boolean => {
 }
 
 /**
- * The folder that a run writes its results to: its own, or `<run>.local` beside a published record of the same name, whose
- * figures of the clock are another machine's.
+ * The folder for a run's results: the run's own, or `<run>.local` beside a published record of the same name, because
+ * the clock's figures in that record belong to another machine.
  */
 export const ownFolder = (directory: string): string => (isPublished(directory) ? `${directory}.local` : directory)

@@ -1,4 +1,4 @@
-/** A run as its folder holds it, of whatever study and version: the header of its record, and its figures as tables. */
+/** Reads a run from its folder, of any study and version: the header of its record, and its figures as tables. */
 import { existsSync, statSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { DataError } from "@winnow/core"
@@ -29,13 +29,13 @@ const writtenHeader = type({
   "missing?": "unknown[]",
 })
 
-/** Fields of a distillation that no version has changed. */
+/** Fields of a distillation that are the same in all versions. */
 const earlierDistillation = type({
   conditions: { dataset: "string", prompts: "number", gamma: "number" },
   rows: earlierRow.array(),
 })
 
-/** A record as lists, comparisons and repeats see it. */
+/** A record in the form that lists, comparisons and repeats use. */
 export interface WrittenRun extends Readonly<typeof writtenHeader.infer> {
   /** The kind of the study. */
   readonly study: string
@@ -50,11 +50,11 @@ export interface RunFile {
   /** SHA-256 of the file. */
   readonly hash: string
   readonly written: WrittenRun
-  /** The whole record, where this version of the lab can read it. */
+  /** The whole record, if this version of the lab can read it. */
   readonly record: RunRecord | StudyRecord | undefined
 }
 
-/** True of a record that is no distillation's. */
+/** True for a record of a study other than distillation. */
 export const isStudyRecord = (record: RunRecord | StudyRecord): record is StudyRecord => "study" in record
 
 /** The folder of a run, from its path or that of its run.json. */
@@ -74,7 +74,7 @@ export const writtenDistillation = (record: RunRecord): WrittenRun => ({
   tables: distillationTables(record),
 })
 
-/** Reads a record of any form; a sentence on the fault if it is no record. */
+/** Reads a record of any form; a sentence on the fault for any other document. */
 const recordOf = (json: unknown): Pick<RunFile, "written" | "record"> | string => {
   const header = writtenHeader(json)
   if (header instanceof type.errors) return header.summary
@@ -95,7 +95,7 @@ const recordOf = (json: unknown): Pick<RunFile, "written" | "record"> | string =
  * Reads a run.
  *
  * @param path the folder, or the run.json in it
- * @error DataError for a file that is not there, is not JSON, or is no run's: says which field
+ * @error DataError for a missing file, a file that is not JSON, or one that is not a run's: names the field
  */
 export const readRun = (path: string): Effect.Effect<RunFile, DataError> =>
   Effect.gen(function* () {

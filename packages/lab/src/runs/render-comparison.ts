@@ -45,7 +45,7 @@ const figuresText = (table: string, figures: ReadonlyArray<FigurePair>): Readonl
   "",
 ]
 
-/** The whole of what `runs compare` prints. */
+/** The whole text of `runs compare`. */
 export const renderComparison = (comparison: Comparison, a: WrittenRun, b: WrittenRun): string => {
   const { config, madeBy, data, figures, onlyInA, onlyInB } = comparison
   const only = [

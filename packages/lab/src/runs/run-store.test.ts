@@ -10,7 +10,7 @@ import { entered, makeRunStore, RunStore } from "./run-store.ts"
 const run = Effect.runPromise
 const program = join(import.meta.dir, "../../test/run-process.ts")
 
-/** A home, a folder of results, the store of both, and a way to write a run.json there. */
+/** A home, a folder of results, the store of both, and a function that writes a run.json there. */
 const aHome = () => {
   const home = mkdtempSync(join(tmpdir(), "winnow-runs-"))
   const results = join(home, "results")
@@ -49,7 +49,7 @@ test("runs that lie in results are there, newest first; changed, removed and dam
   expect(await ids()).toEqual(["bbbb incomplete", "aaaa unreadable"])
   rmSync(folder("aaaa"), { recursive: true })
   expect(await ids()).toEqual(["bbbb incomplete"])
-  // The index says nothing that the results do not.
+  // The list needs only the results.
   rmSync(join(home, "attempts.jsonl"), { force: true })
   expect(await ids()).toEqual(["bbbb incomplete"])
   expect(await run(makeRunStore(mkdtempSync(join(tmpdir(), "winnow-runs-")), [results]).list())).toHaveLength(1)
@@ -65,7 +65,7 @@ test("a run is found by the beginning of its id or by its folder; else the error
   expect((await run(store.find(join(folder("abef"), "run.json")))).run).toBe("abef")
   expect(await refused("x")).toMatch(/there is no such run; there are: ab(cd|ef) \(000-tiny\), /)
   expect(await refused("ab")).toContain("several runs are called so")
-  // One that lies elsewhere is found by its folder alone.
+  // A run elsewhere is found by its folder only.
   const other = aHome()
   other.write("zzzz")
   expect((await run(store.find(other.folder("zzzz")))).run).toBe("zzzz")
@@ -84,7 +84,7 @@ test("an attempt is running, then what it came to: done by its record, stopped, 
 
   const during = await run(enter("good", Effect.promise(states)))
   expect(during).toEqual(["good running"])
-  expect(await states()).toEqual([]) // done, and its results are gone
+  expect(await states()).toEqual([]) // The run is done, and its results are deleted.
   await run(
     enter(
       "good",
@@ -93,7 +93,7 @@ test("an attempt is running, then what it came to: done by its record, stopped, 
   )
   expect(await states()).toEqual(["good done"])
   expect((await run(store.find("good"))).attempts.map(({ state }) => state)).toEqual(["done", "done"])
-  // A later attempt that fails takes nothing from the record that is there.
+  // A later attempt that fails does not affect the existing record.
   await run(Effect.flip(enter("good", Effect.fail(new Error("disk full")))))
   const good = await run(store.find("good"))
   expect([good.state, good.attempts.at(-1)!.state, good.attempts.at(-1)!.message]).toEqual([
@@ -107,7 +107,7 @@ test("an attempt is running, then what it came to: done by its record, stopped, 
   while ((await states()).every((s) => s !== "cut running")) await Bun.sleep(10)
   await run(Fiber.interrupt(fiber))
   expect(await states()).toContain("cut stopped")
-  // An earlier attempt, from before its rates were chosen, is called as this one.
+  // An earlier attempt, from before its rates were chosen, gets the same name.
   await run(Effect.flip(enter("early", Effect.fail(new Error("stopped in its search")))))
   await run(
     entered(

@@ -1,8 +1,8 @@
 /**
- * The index of runs: begun, running and ended, with their outcomes.
+ * The index of runs, with their states and outcomes.
  *
- * Each list reads every run.json in the results. The journal beside the store holds the outcome of attempts, and only that is
- * lost with it.
+ * Each listing reads every run.json in the results. The journal beside the store has the outcomes of attempts; a lost
+ * journal loses only these.
  */
 import { existsSync, readdirSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
@@ -14,27 +14,30 @@ import { openJournal } from "./attempts.ts"
 import { type Beginning, entryOf, type RunEntry, type Summary, summaryOf } from "./entry.ts"
 import { hasRun, readRun, runFolder } from "./read-run.ts"
 
-/** How an attempt ended. */
+/** The end of an attempt. */
 export interface Outcome {
   readonly state: "done" | "incomplete" | "stopped" | "failed"
   readonly message?: string | undefined
 }
 
-/** A run's name and its folder of results. Both hold the settings that a search chooses, so they are final only after it. */
+/**
+ * A run's name and its folder of results. Both depend on the settings that a search chooses, so they are final only
+ * after it.
+ */
 export type RunName = Pick<Beginning, "run" | "directory">
 
 export interface RunStoreService {
-  /** Enters a run that begins now in this process; gives its attempt's name. */
+  /** Enters a run that begins now in this process; returns the name of its attempt. */
   readonly begin: (beginning: Beginning) => Effect.Effect<string>
   /** Renames an attempt, and earlier attempts still under the provisional name, once the run's final name is known. */
   readonly rename: (attempt: string, to: RunName) => Effect.Effect<void>
   readonly finish: (attempt: string, outcome: Outcome) => Effect.Effect<void>
-  /** All runs, the newest first; of one experiment (slug, number or name) if asked for. */
+  /** All runs, the newest first; with an experiment (slug, number or name) only its runs. */
   readonly list: (experiment?: string) => Effect.Effect<ReadonlyArray<RunEntry>>
   /**
-   * The run of a name: the beginning of its id, `part-id` too, or its folder.
+   * The run with a name: the beginning of its id, `part-id` too, or its folder.
    *
-   * @error InvalidInput where none or several have it: says which there are
+   * @error InvalidInput for a name of none or several: lists them
    */
   readonly find: (name: string) => Effect.Effect<RunEntry, DataError | InvalidInput>
 }
@@ -48,7 +51,7 @@ export class RunStore extends Context.Service<RunStore, RunStoreService>()("@win
   ) => Layer.succeed(RunStore, makeRunStore(home, results))
 }
 
-/** Folders in a folder; none where it is not there or may not be read. */
+/** Folders in a folder; none if it is missing or cannot be read. */
 const foldersIn = (folder: string): ReadonlyArray<string> => {
   try {
     if (!existsSync(folder)) return []
@@ -84,7 +87,7 @@ const unreadable = (directory: string): Summary => ({
   schema: null,
 })
 
-/** True if a slug, a number or a name means the experiment of a run. */
+/** True if a slug, a number or a name refers to the experiment of a run. */
 const isOf = ({ experiment }: RunEntry, name: string): boolean =>
   experiment === name || experiment.slice(4) === name || experiment.slice(0, 3) === name
 
@@ -131,7 +134,7 @@ export const makeRunStore = (
       if (folder.length > 0) return folder[0]!
       if (hasRun(name)) return { ...summaryOf(yield* readRun(name)), attempts: [] }
       const called = all.filter(({ run, directory }) => run.startsWith(name) || basename(directory).startsWith(name))
-      // A published record and this checkout's own run of the same name: the newest.
+      // A published record and this checkout's own run have the same name: the newest counts.
       if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
       const shown = (called.length === 0 ? all : called).map(({ run, experiment, directory }) =>
         called.length === 0 ? `${run} (${experiment})` : directory,
@@ -154,8 +157,8 @@ const outcomeOf = <E>(exit: Exit.Exit<{ readonly incomplete: boolean }, E>): Out
 }
 
 /**
- * Enters a run in the store while `use` makes it, and how it ended: done, incomplete, stopped or failed. Where there is no
- * store (a run made from a program) nothing is entered; the results are found later in any case.
+ * Enters a run in the store while `use` makes it, and its end: done, incomplete, stopped or failed. Without a store (a
+ * run from a program) nothing is entered; the results are still found later.
  *
  * @param use gets the function to call once the run's final name is known
  */

@@ -7,7 +7,7 @@ import type { RunEntry } from "./entry.ts"
 import { experimentAndPart, localTime, shortCommit } from "./list.ts"
 import { isStudyRecord, type RunFile, type WrittenRun } from "./read-run.ts"
 
-/** Columns of a terminal that sentences are broken for. */
+/** Width at which sentences are broken, in columns of a terminal. */
 const width = 120
 
 /** The name of a run and its time, in one line. */
@@ -38,13 +38,13 @@ const otherVersion = (written: WrittenRun): string => {
   ].join("\n\n")
 }
 
-/** The tables of a run as the run itself printed them; of one that another version wrote, what can be read of it. */
+/** The tables of a run as the run itself printed them; for a run of another version, the readable part. */
 export const renderRun = ({ record, written }: RunFile): string => {
   if (record === undefined) return otherVersion(written)
   return isStudyRecord(record) ? tablesText(written, record.verdict) : renderTable(record)
 }
 
-/** The attempts at a run that has no record (yet): when it was begun, by which command, and how that ended. */
+/** The attempts at a run without a record: the beginning, the command and the end of each. */
 export const renderAttempts = (entry: RunEntry): string => {
   const rows = entry.attempts.map(({ began, state, pid, command, message }) => [
     localTime(began),

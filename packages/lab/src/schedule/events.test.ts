@@ -22,7 +22,7 @@ test("the events of all attempts are there until the stage is whole, whatever be
   const directory = folder()
   beginEvents(directory)
   for (const step of [1, 2, 3]) addEvent(directory, { step })
-  writeFileSync(join(directory, metricsFile), '{"step":1}\n{"st') // killed while it wrote what it made of them
+  writeFileSync(join(directory, metricsFile), '{"step":1}\n{"st') // The process was killed while it wrote the metrics.
   beginEvents(directory)
   expect(readMetrics(directory).length).toBe(3)
   endEvents(directory)

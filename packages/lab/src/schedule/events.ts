@@ -1,13 +1,15 @@
-/** The events of a running stage, appended by each of its attempts to one file. */
+/** The events of a running stage. Each attempt appends its events to one file. */
 import { appendFileSync, copyFileSync, existsSync, readFileSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { eventsFile, metricsFile } from "../stage.ts"
 
-/** Begins an attempt: a line that a kill cut short is ended, or it would take the first line of this attempt with it. */
+/**
+ * Begins an attempt. A line that a kill cut short is ended first, or it would swallow the first line of this attempt.
+ */
 export const beginEvents = (directory: string): void => {
   const file = join(directory, eventsFile)
   const earlier = join(directory, metricsFile)
-  // Attempts of versions that knew one file only.
+  // Attempts of earlier versions wrote one file only.
   if (!existsSync(file) && existsSync(earlier)) renameSync(earlier, file)
   if (existsSync(file) && readFileSync(file).at(-1) !== 10) appendFileSync(file, "\n")
 }
@@ -16,7 +18,7 @@ export const beginEvents = (directory: string): void => {
 export const addEvent = (directory: string, event: object): void =>
   appendFileSync(join(directory, eventsFile), `${JSON.stringify(event)}\n`)
 
-/** Ends the stage: its events are its metrics, unless it wrote these itself. */
+/** Ends the stage: its events become its metrics, unless it wrote metrics itself. */
 export const endEvents = (directory: string): void => {
   const [events, metrics] = [join(directory, eventsFile), join(directory, metricsFile)]
   if (existsSync(events) && !existsSync(metrics)) copyFileSync(events, metrics)

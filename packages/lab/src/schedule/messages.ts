@@ -18,20 +18,20 @@ const artifact = type({
   "part?": type({ name: "string", key: "string" }).or("undefined"),
 })
 
-/** To a worker, first of all: the experiment whose stages it will run. */
+/** To a worker, the first message: the experiment whose stages it will run. */
 const open = type({
   "+": "reject",
   _tag: "'open'",
   /** Folder of the store. */
   home: "string",
   slug: "string",
-  /** Holds the experiment, and so the plugins that `config` names. */
+  /** Defines the experiment, and so the plugins that `config` names. */
   file: "string",
   preset: "string | null",
   /** Further files whose plugins `config` may name. */
   plugins: "string[]",
   part: "string | null",
-  /** The experiment as `resolve` makes it. */
+  /** The experiment in the form of `resolve`. */
   config: "object",
   /** Hashes of its texts, in the order of `tasksOf`. */
   texts: type({ train: "string", validation: "string", test: "string" }).array(),
@@ -63,13 +63,13 @@ const failure = type({ _tag: "'DataError' | 'StageCrashed'", message: "string" }
   .or({ _tag: "'TrainingStopped'", message: "string", step: "number" })
   .or({ _tag: "'FileError'", message: "string", path: "string", code: "string | null" })
 
-/** From a worker: what happens, and how a stage ended. */
+/** From a worker: its progress, and the result of a stage. */
 export const fromWorker = type({ "+": "reject", _tag: "'event'", event })
   .or({ "+": "reject", _tag: "'made'", artifact })
   .or({ "+": "reject", _tag: "'failed'", error: failure })
 export type FromWorker = typeof fromWorker.infer
 
-/** The error of a stage as a message holds it. */
+/** The error of a stage in the form of a message. */
 export const plainError = (error: StageError | StageCrashed): typeof failure.infer => {
   const { _tag, message } = error
   if (_tag === "InvalidInput") return { _tag, what: error.what, problems: [...error.problems] }
@@ -77,7 +77,7 @@ export const plainError = (error: StageError | StageCrashed): typeof failure.inf
   return _tag === "TrainingStopped" ? { _tag, message, step: error.step } : { _tag, message }
 }
 
-/** The error that a message holds. */
+/** The error in a message. */
 export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashed => {
   switch (plain._tag) {
     case "InvalidInput":
@@ -93,11 +93,11 @@ export const errorFrom = (plain: typeof failure.infer): StageError | StageCrashe
   }
 }
 
-/** True if a worker passes an event of its progress on; how a stage ended is the run's to say. */
+/** True if a worker passes an event of its progress on; the run itself reports the end of a stage. */
 export const isPassedOn = (e: ProgressEvent): e is typeof event.infer =>
   e._tag !== "planned" && e._tag !== "done" && e._tag !== "failed"
 
-/** A line as a message; undefined for what is none. */
+/** A line as a message; undefined for a line that is none. */
 export const parsed = <A>(schema: (value: unknown) => A | type.errors, line: string): A | undefined => {
   try {
     const value = schema(JSON.parse(line))

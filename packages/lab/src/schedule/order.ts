@@ -1,14 +1,14 @@
-/** The order of stages where several can run at once. */
+/** The order of stages that could run at the same time. */
 import { inOrder, type Stage } from "../stage.ts"
 
 /**
- * Stages by the longest chain that waits for them, longest first: the target before drafts, drafts before measurements. Equal
- * ones stay as they stand: seed by seed, arm by arm.
+ * Stages by the longest chain that waits for them, longest first: the target before drafts, drafts before measurements.
+ * Equal ones keep their order: seed by seed, arm by arm.
  *
  * @param order all stages, each after its inputs
  */
 export const longestFirst = (order: ReadonlyArray<Stage>): ReadonlyArray<Stage> => {
-  /** By key, how many stages wait for it one after another. */
+  /** By key: the length of the longest chain of stages that waits for it. */
   const chain = new Map<string, number>()
   for (const { key, inputs } of order.toReversed()) {
     const own = chain.get(key) ?? 0
@@ -21,10 +21,10 @@ export const longestFirst = (order: ReadonlyArray<Stage>): ReadonlyArray<Stage> 
 const flopsOf = ({ work }: Stage): number => work.flops ?? 0
 
 /**
- * True if the rest of a run waits for this stage: training comes after it, and what could be run beside it is less work
- * than it is itself. Cores that are kept for others would then be idle. False of a stage whose work is not known.
+ * True if the rest of a run waits for this stage: training comes after it, and all stages that could run beside it are
+ * less work. Cores kept for others would then be idle. False for a stage of unknown work.
  *
- * @param todo what is not done: waiting or running
+ * @param todo the stages that wait or run
  */
 export const restWaitsFor = (stage: Stage, todo: ReadonlyArray<Stage>): boolean => {
   const after = new Set([stage.key])

@@ -67,7 +67,7 @@ test("a second identical run runs nothing; a changed option runs what depends on
   const changed = await run({ ...options, b: 2 })
   expect([changed.ran, changed.text]).toEqual(["bd", "d1(b2(a1()))"])
   expect((await run({ ...options, a: 2 })).ran).toBe("acbd")
-  expect((await run(options)).ran).toBe("") // what was there before is still there
+  expect((await run(options)).ran).toBe("") // The earlier artifacts are still there.
   expect((await run(options, true)).ran).toBe("acbd")
 })
 
@@ -94,7 +94,7 @@ test("a stopped stage is reported to go on only if it left a checkpoint", async 
     return resuming
   }
   expect(await attempt(undefined)).toEqual([false])
-  expect(await attempt(join(checkpoints, "step-00000001"))).toEqual([false]) // metrics, but nothing to go on from
+  expect(await attempt(join(checkpoints, "step-00000001"))).toEqual([false]) // There are metrics, but no checkpoint.
   expect(await attempt(undefined)).toEqual([true])
 })
 
@@ -109,7 +109,7 @@ test("a run tells what starts, how far it is and what was there", async () => {
   expect(events.slice(1).every((e) => e._tag === "done" && e.reused)).toBe(true)
 })
 
-/** target -> a1 -> m1, target -> a2 -> m2, start; each runs what `does` says of it, or writes its name. */
+/** target -> a1 -> m1, target -> a2 -> m2, start; each stage runs its effect in `does`, or writes its name. */
 const cells = (does: Partial<Record<string, Stage["run"]>>, ran: Array<string>) => {
   const make = (name: string, ...inputs: ReadonlyArray<Stage>) =>
     stage({
@@ -148,7 +148,7 @@ test("a stage that fails stops only what depends on it, and is tried once", asyn
   expect(failureOf(measures[2], outcome)).toMatchObject({ stage: { label: "a1" }, error: { message: "loss is NaN" } })
   expect(failureOf(measures[1], outcome)).toBeUndefined()
 
-  // A later call that goes on from it tries nothing again; a later run does.
+  // A later call with this outcome tries nothing again; a later run does.
   ran.length = 0
   const later = await Effect.runPromise(runAll(measures, { have: outcome }).pipe(Effect.provide(layers)))
   expect([ran, later.failed.size, later.artifacts.size]).toEqual([[], 1, 4])
@@ -159,7 +159,7 @@ test("a stage that fails stops only what depends on it, and is tried once", asyn
 
 test("a bug in a stage is its failure, with the text of what was thrown", async () => {
   const ran: Array<string> = []
-  /** As Winnow's own code throws, with none of a user's on the stack. */
+  /** An error as Winnow's own code throws it, without user code on the stack. */
   const ours = (error: Error) => {
     const frame = join(import.meta.dir, "run-stage.ts")
     return Object.defineProperty(error, "stack", { value: `${error}\n    at run (${frame}:1:1)` })

@@ -1,4 +1,4 @@
-/** Runs what is missing of a graph of stages. */
+/** Runs the missing stages of a graph. */
 import type { Datasets } from "@winnow/core"
 import type { FileError } from "@winnow/files"
 import { type Cause, Effect, Exit, Queue } from "effect"
@@ -13,15 +13,15 @@ import { here, Runner, type StageRunner } from "./runner.ts"
 type Needs = Datasets | Store | Progress
 
 export interface ScheduleOptions extends Partial<Making> {
-  /** The outcome of an earlier call: its artifacts are taken, and what failed then is not tried again. */
+  /** The outcome of an earlier call: its artifacts are reused, and its failures are not tried again. */
   readonly have?: Partial<Outcome>
-  /** The stages of the whole run, where these are its beginning: what progress counts against. */
+  /** The stages of the whole run, if these are its beginning: the total of the progress. */
   readonly partOf?: ReadonlyArray<Stage>
 }
 
 /**
- * The loop of all runs: starts what is ready as long as there is a free slot, and leaves out what depends on a stage that
- * failed. `onFailure` may end the run: what is under way is then interrupted.
+ * The loop of all runs. It starts ready stages as long as there is a free slot, and leaves out stages that depend on a
+ * failed one. `onFailure` may end the run: running stages are then interrupted.
  */
 const schedule = <E, F>(
   leaves: ReadonlyArray<Stage>,
@@ -49,7 +49,8 @@ const schedule = <E, F>(
       if (running.size === slots || [...running].some(({ alone }) => alone)) return undefined
       const ready = [...waiting].filter(({ inputs }) => inputs.every(({ key }) => artifacts.has(key)))
       if (slots === 1) return ready[0]
-      // A stage that must run alone waits until there is nothing else to start, so that slots are empty for it once.
+      // A stage that must run alone waits until nothing else can be started, so that the slots are empty only once for
+      // it.
       return ready.find(({ alone }) => !alone) ?? (running.size === 0 ? ready[0] : undefined)
     }
     const start = (stage: Stage) => {
@@ -82,7 +83,9 @@ const schedule = <E, F>(
     }
   }).pipe(Effect.scoped)
 
-/** A failure of one stage; a bug in it is one of its failures. An interruption ends the run, a refusal of the disk too. */
+/**
+ * A failure of one stage; a bug in it is one of its failures. An interruption or a refusal of the disk ends the run.
+ */
 const asFailure = <E extends Failure["error"]>(
   stage: Stage,
   cause: Cause.Cause<E>,
@@ -93,11 +96,11 @@ const asFailure = <E extends Failure["error"]>(
 }
 
 /**
- * Runs what is not in the store yet, by the `Runner` there is. A stage that fails, by an error or by a bug in it, stops only
- * what depends on it.
+ * Runs the stages that are not in the store, by the current `Runner`. A stage that fails, by an error or a bug, stops
+ * only the stages that depend on it.
  *
- * @returns the artifacts there are, and the failures
- * @error FileError where the disk or memory refuses: what is under way is interrupted, and leaves its checkpoint
+ * @returns the artifacts and the failures
+ * @error FileError where the disk or memory refuses: running stages are interrupted, and leave their checkpoints
  */
 export const runAll = (
   leaves: ReadonlyArray<Stage>,
@@ -106,7 +109,7 @@ export const runAll = (
   Effect.flatMap(Effect.service(Runner), (runner) => schedule(leaves, options, runner, asFailure))
 
 /**
- * Runs what is not in the store yet, all of which must succeed: in this process, one by one, in order.
+ * Runs the stages that are not in the store, all of which must succeed: in this process, one by one, in order.
  *
  * @error StageError of the first stage that fails; nothing runs after it
  */

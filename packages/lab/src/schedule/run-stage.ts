@@ -1,4 +1,4 @@
-/** One stage in this process: found in the store, or run under its lock. */
+/** Obtains one stage in this process: from the store, or by running it under its lock. */
 import { join } from "node:path"
 import type { Datasets } from "@winnow/core"
 import { Effect } from "effect"
@@ -8,30 +8,33 @@ import type { Stage, StageError } from "../stage.ts"
 import { type Artifact, hasCheckpoint, Store } from "../store/store.ts"
 import { addEvent, beginEvents, endEvents } from "./events.ts"
 
-/** How the stages of a run are made. */
+/** The conditions under which a run computes its stages. */
 export interface Making {
   /** Compute every stage again, stored or not. */
   readonly fresh: boolean
-  /** Written into the manifests of what is made now. */
+  /** Written into the manifests of new artifacts. */
   readonly versions: Record<string, unknown>
 }
 
-/** A stage that can run: its inputs' artifacts are there, in their order. */
+/** A stage that can run: the artifacts of its inputs exist, in their order. */
 export interface Ready {
   readonly stage: Stage
   readonly inputs: ReadonlyArray<Artifact>
   readonly at: At
-  /** All cores are its own: the rest of the run waits for it. */
+  /** True if it may use all cores, because the rest of the run waits for it. */
   readonly wide?: boolean
 }
 
-/** An artifact as this process sees it, whatever process made it. */
+/** An artifact with the fields that hold for this process today, whichever process made it. */
 export const seenToday = (artifact: Artifact, { today }: Stage): Artifact => {
   const { manifest } = artifact
   return { ...artifact, manifest: { ...manifest, summary: { ...manifest.summary, ...today } } }
 }
 
-/** Obtains the artifact of a stage, and tells its progress. @error FileError where the disk or memory refuses, wherever */
+/**
+ * Obtains the artifact of a stage, and reports progress. @error FileError where the disk or memory refuses, at any
+ * point
+ */
 export const runStage = (
   { stage, inputs, at }: Ready,
   { fresh, versions }: Making,

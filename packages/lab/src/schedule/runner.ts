@@ -1,4 +1,4 @@
-/** Where the stages of a run are run: in this process, one by one, unless a layer gives another runner. */
+/** Runs the stages of a run: in this process, one by one, unless a layer provides another runner. */
 import type { Datasets } from "@winnow/core"
 import { Context, type Effect } from "effect"
 import type { Progress } from "../progress.ts"
@@ -8,7 +8,7 @@ import type { StageCrashed } from "./outcome.ts"
 import { type Making, type Ready, runStage } from "./run-stage.ts"
 
 export interface StageRunner<E = StageError | StageCrashed> {
-  /** How many stages it runs at once, at least 1. */
+  /** Number of stages that it runs at once, at least 1. */
   readonly slots: number
   readonly run: (ready: Ready, making: Making) => Effect.Effect<Artifact, E, Datasets | Store | Progress>
 }
@@ -16,5 +16,5 @@ export interface StageRunner<E = StageError | StageCrashed> {
 /** This process, one stage at a time. */
 export const here: StageRunner<StageError> = { slots: 1, run: runStage }
 
-/** The runner that `runAll` runs stages by. */
+/** The runner of `runAll`. */
 export const Runner = Context.Reference<StageRunner>("@winnow/lab/Runner", { defaultValue: () => here })

@@ -1,6 +1,6 @@
 /**
- * The process of a worker: reads messages on stdin, answers on stdout, and ends when stdin closes, as it does when the run
- * ends or is killed. The stage that it runs is then interrupted, and leaves a checkpoint.
+ * The process of a worker. It reads messages on stdin and answers on stdout. It ends when stdin closes, which happens
+ * when the run ends or is killed. The current stage is then interrupted, and leaves a checkpoint.
  */
 import { createInterface } from "node:readline"
 import { InvalidInput } from "@winnow/core"
@@ -22,13 +22,13 @@ import { type FromWorker, isPassedOn, type Open, parsed, type Run, toWorker } fr
 import { serve } from "./worker.ts"
 
 const send = (message: FromWorker): void => void process.stdout.write(`${JSON.stringify(message)}\n`)
-process.stdout.on("error", () => {}) // the run is gone: stdin closes as well
-process.on("SIGHUP", () => {}) // so does the signal of one that is closed
-process.on("SIGINT", () => {}) // a terminal's Ctrl-C goes to the run as well, which closes its workers
-// A plugin's print is no message.
+process.stdout.on("error", () => {}) // The run is gone, and stdin closes as well.
+process.on("SIGHUP", () => {}) // The terminal is gone, and stdin closes as well.
+process.on("SIGINT", () => {}) // A terminal's Ctrl-C also reaches the run, which closes its workers.
+// A plugin's print must not look like a message.
 console.log = console.error
 
-/** The experiment that the run has, from the file that holds its plugins and from its config. */
+/** The experiment of the run, from the file with its plugins and from its config. */
 const resolvedFrom = ({ slug, file, preset, part, plugins: files, config }: Open) =>
   Effect.gen(function* () {
     const written = (yield* loadExperiment({ slug, file }, preset)).find((p) => p.part === part)

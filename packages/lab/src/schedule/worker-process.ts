@@ -1,4 +1,4 @@
-/** A worker as its run sees it: a process that runs one stage at a time, until it is closed or dies. */
+/** The run's side of a worker: a process that runs one stage at a time, until it is closed or dies. */
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -14,23 +14,23 @@ export class WorkerDied extends Data.TaggedError("WorkerDied")<{ readonly messag
 
 export interface WorkerProcess {
   readonly pid: number
-  /** Runs a stage. @error WorkerDied when the process ends before the stage does, or had ended */
+  /** Runs a stage. @error WorkerDied if the process ends before the stage, or has already ended */
   readonly run: (
     message: Run,
     report: (event: ProgressEvent) => void,
   ) => Effect.Effect<Artifact, StageError | StageCrashed | WorkerDied>
-  /** Ends it: a stage that it runs is interrupted, and leaves a checkpoint. Waits for that. */
+  /** Ends the worker: its stage is interrupted and leaves a checkpoint. Waits for that. */
   readonly close: Effect.Effect<void>
 }
 
 const entry = join(import.meta.dir, "worker-main.ts")
 
-/** Characters of a dead worker's stderr that are shown. */
+/** Characters of a dead worker's stderr in messages. */
 const outputLength = 2000
-/** A worker that does not end by itself is killed: a stage writes its checkpoint in seconds. */
+/** A stage writes its checkpoint in seconds, so a worker that has not ended after this time is killed. */
 const closeSeconds = 60
 
-/** Callbacks for the events of a stage while it runs. */
+/** Callbacks for the events of a running stage. */
 interface Listener {
   readonly message: (message: FromWorker) => void
   readonly died: (error: WorkerDied) => void
@@ -58,7 +58,7 @@ export const startWorker = (open: Open, threads: number): WorkerProcess => {
     if (message) listener?.message(message)
     else listener?.other(line)
   })
-  child.stdin.on("error", () => {}) // it died: `close` says so
+  child.stdin.on("error", () => {}) // The worker died: `close` reports it.
   const ended = new Promise<void>((resolve) => {
     const end = (how: string) => {
       over ??= new WorkerDied({ message: `a worker ${how}${output === "" ? "" : `: ${output.trim()}`}` })

@@ -9,9 +9,9 @@ import { errorOf, StageCrashed } from "./outcome.ts"
 import { runStage } from "./run-stage.ts"
 
 /**
- * Runs stages one by one, for ever: who closes the worker interrupts it.
+ * Runs stages one by one, without end: closing the worker interrupts it.
  *
- * @param stages gives the stages that the store's content determines; called again for a key that is not among them
+ * @param stages the stages that the store's content determines; called again for an unknown key
  */
 export const serve = <R>(
   stages: Effect.Effect<ReadonlyMap<string, Stage>, InvalidInput | DataError, R>,

@@ -19,7 +19,7 @@ import { Store } from "../store/store.ts"
 const fileOf = (name: string) => join(import.meta.dir, "../../test", `${name}-experiment.ts`)
 const newHome = () => mkdtempSync(join(tmpdir(), "winnow-workers-"))
 
-/** Runs an experiment of lab/test in a home of its own. */
+/** Runs an experiment of lab/test in a separate home. */
 const run = (name: string, experiment: unknown, home: string, jobs: number, report = (_: ProgressEvent) => {}) =>
   Effect.flatMap(resolve(experiment as Experiment, { seeds: [1] }), (resolved) =>
     runExperiment(resolved, {
@@ -33,7 +33,7 @@ const run = (name: string, experiment: unknown, home: string, jobs: number, repo
     ),
   )
 
-/** Processes of workers with this text in their environment; Linux alone shows them. */
+/** Processes of workers with this text in their environment; only Linux shows them. */
 const workersOf = (mark: string): ReadonlyArray<number> =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
@@ -42,12 +42,12 @@ const workersOf = (mark: string): ReadonlyArray<number> =>
         const [command, environment] = ["cmdline", "environ"].map((f) => readFileSync(`/proc/${pid}/${f}`, "utf8"))
         return command!.includes("worker-main.ts") && environment!.includes(mark)
       } catch {
-        return false // gone in this moment
+        return false // The process has just ended.
       }
     })
     .map(Number)
 
-/** Waits for a condition, for half a minute. */
+/** Waits up to half a minute for a condition. */
 const until = async (condition: () => boolean) => {
   for (let waited = 0; !condition(); waited += 20) {
     if (waited > 30_000) throw new Error("waited half a minute for nothing")

@@ -1,4 +1,4 @@
-/** Stages run in processes of their own, several at once: `--jobs`. TensorFlow computes in one thread of JavaScript. */
+/** Runs stages in separate processes, several at once: `--jobs`. TensorFlow computes in one thread of JavaScript. */
 import { Effect, Layer } from "effect"
 import { Progress } from "../progress.ts"
 import { Store } from "../store/store.ts"
@@ -9,15 +9,15 @@ import { type Making, type Ready, runStage, seenToday } from "./run-stage.ts"
 import { Runner, type StageRunner } from "./runner.ts"
 import { startWorker, type WorkerProcess } from "./worker-process.ts"
 
-/** Cores that a worker computes on. */
+/** Number of cores of a worker. */
 const shareOf = (jobs: number): number => Math.max(1, Math.floor(sharedCores() / jobs))
 
 /**
- * Workers for one experiment, started when there is work for them and ended with the scope.
+ * Workers for one experiment, started at the first work and ended with the scope.
  *
  * An artifact in the store is found here. A stage that must run alone (it reads the clock) runs here, on all cores,
- * while the workers wait. One that the rest of the run waits for, such as the target, has a worker of its own on all
- * cores. A stage whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
+ * while the workers wait. A stage that the rest of the run waits for, such as the target, has a worker of its own on
+ * all cores. A stage whose worker dies is tried once more in a new one, where it goes on from its checkpoint.
  */
 export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): Layer.Layer<never, never, Store> =>
   Layer.effect(
@@ -39,7 +39,7 @@ export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): 
         Effect.gen(function* () {
           const { report } = yield* Progress
           const worker = wide ? start(1) : (idle.pop() ?? start(jobs))
-          // One on all cores has had its turn: it would keep its memory, and take others' cores.
+          // A worker on all cores ends after its stage: it would keep its memory, and take others' cores.
           const over = () => {
             if (!wide) idle.push(worker)
             else Effect.runFork(Effect.tap(worker.close, () => Effect.sync(() => all.delete(worker))))

@@ -41,13 +41,13 @@ const armWork = (
     )
   })
 
-/** Caches that an arm reads in the place of frozen models. */
+/** Caches that an arm reads in place of frozen models. */
 export interface SignalStages {
   readonly target?: Stage | undefined
   readonly reference?: Stage | undefined
 }
 
-/** The contents of the reference's cache that an arm asks for. */
+/** The contents of the reference's cache that an arm needs. */
 export const referenceSignalsOf = (
   { filter, loss, signals }: Pick<SettledArm, "filter" | "loss" | "signals">,
   services: ReadonlyArray<ServiceUse>,
@@ -70,7 +70,7 @@ export const armStage = (
     const { reference: referenceSpec, name: _, ...spec } = arm
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined
-    // Frozen models that the arm reads are inputs even where their signals are cached: a cache says whose it is.
+    // Frozen models that the arm reads are inputs even if their signals are cached: a cache names its model.
     const inputs = {
       data: partOf(data, "train"),
       start,
@@ -85,7 +85,7 @@ export const armStage = (
     return stage({
       kind: "arm",
       label,
-      // The arm's name is not in its key: two arms that do the same are one artifact.
+      // The arm's name is not in its key: two arms with the same settings are one artifact.
       config: yield* plainSpec({
         filter: spec.filter,
         loss: spec.loss,

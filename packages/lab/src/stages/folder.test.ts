@@ -15,7 +15,7 @@ import { openModel } from "./models.ts"
 const home = mkdtempSync(join(tmpdir(), "winnow-pretrained-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
 
-/** Saves a model of random weights by `seed`; gives one of its weights. */
+/** Saves a model with random weights from `seed`; returns one of its weights. */
 const save = async (folder: string, seed: number) => {
   const options = { vocab_size: 8, hidden_size: 8, num_hidden_layers: 1, num_attention_heads: 2 }
   const architecture = await Effect.runPromise(llama({ ...options, max_position_embeddings: 8 }).instance)

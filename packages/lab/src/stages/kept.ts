@@ -1,6 +1,6 @@
 /**
- * The tokens of the target's own texts that an arm's filter keeps, the draft being as it starts: a division of the
- * evaluation text that the arm and its baseline can both be measured on.
+ * Computes the tokens of the target's own texts that an arm's filter keeps, with the draft as it starts: a division of
+ * the evaluation text on which both the arm and its baseline can be measured.
  */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -22,7 +22,7 @@ import { decodingStep, readRollouts } from "./rollouts.ts"
 const file = "kept.json"
 
 /**
- * The stage of an arm's division under a seed: the filter at step 0, on batches of as many texts as the arm's own.
+ * The stage of an arm's division under a seed: the filter at step 0, on batches with as many texts as the arm's own.
  */
 export const keptStage = (
   arm: Arm,
@@ -40,7 +40,7 @@ export const keptStage = (
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const { batchSize, steps } = arm
-    // A reference that follows the draft is the start itself, at step 0.
+    // At step 0 a reference that follows the draft is the start itself.
     const inputs = {
       target: reads("target", arm.filter, arm.loss) ? target : undefined,
       start,
@@ -81,7 +81,7 @@ export const keptStage = (
           const built = yield* Layer.build(provideNeeds(armLayer(...plugins), plugins, layers))
           const [filter, loss] = [Context.get(built, Filter), Context.get(built, Loss)]
           const rollouts = yield* readRollouts(artifact("greedy")!)
-          // Tokens that all models can read: fewer than there are where one has a short context.
+          // Tokens that all models can read: fewer than the text has if one model has a short context.
           const readable = Math.min(...Object.values(models).map(({ architecture }) => architecture.maxLength))
           const read = rollouts.map(({ prompt, tokens }) => tokens.subarray(0, Math.max(0, readable - prompt.length)))
           const kept = read.map((tokens) => new Uint8Array(tokens.length))
@@ -115,7 +115,10 @@ export const keptStage = (
     })
   })
 
-/** For each prompt of the greedy rollouts a text of "1" (kept) and "0" (dropped), one a generated token that the models can read. */
+/**
+ * For each prompt of the greedy rollouts a text with a "1" (kept) or "0" (dropped) for each generated token that the
+ * models can read.
+ */
 export const readKept = (artifact: Artifact): Effect.Effect<ReadonlyArray<string>, DataError> =>
   Effect.try({
     try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<string>,

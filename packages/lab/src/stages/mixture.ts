@@ -1,4 +1,4 @@
-/** Several texts as one split, of which each pass has examples by weight. */
+/** Mixes several texts into one split; each pass takes examples by weight. */
 import { InvalidInput } from "@winnow/core"
 import { mixed, passSize } from "@winnow/data"
 import { Effect } from "effect"
@@ -10,8 +10,8 @@ import { readSplit, writeSplit } from "./text.ts"
 /**
  * The stage of a mixture.
  *
- * @param parts the stages of its parts, in their order
- * @error InvalidInput for a part that has no examples, and for weights that make a pass too long
+ * @param parts the stages of its parts, in order
+ * @error InvalidInput for a part without examples, and for weights that make a pass too long
  */
 export const mixtureStage = (spec: MixedText, tokenizer: Stage, parts: ReadonlyArray<Stage>): Stage => {
   const named = Object.entries(spec.parts)

@@ -1,4 +1,4 @@
-/** A measure of a trained draft: of each text of a split a sum and a count. */
+/** A measure of a trained draft: a sum and a count for each text of a split. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, type MeasuredTexts, type MeasureUse, type Problem } from "@winnow/core"
@@ -14,7 +14,7 @@ import { openModel } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
 import { readSplit } from "./text.ts"
 
-/** Texts that a measure is given at once. */
+/** Number of texts in one call of a measure. */
 const portion = 8
 
 const file = "measured.json"
@@ -22,9 +22,9 @@ const file = "measured.json"
 /**
  * The stage of one measure of one model.
  *
- * @param spec.target the frozen target, which is read where the measure says so
- * @param spec.prompts texts of the split, the first of it
- * @param spec.seed of what the measure draws: the same for all models
+ * @param spec.target the frozen target, for a measure that reads it
+ * @param spec.prompts number of texts, from the start of the split
+ * @param spec.seed of the measure's random draws: the same for all models
  */
 export const modelMeasureStage = (spec: {
   readonly label: string

@@ -1,4 +1,4 @@
-/** How often the target's own texts are right, by the task's own judgement. */
+/** The share of the target's own texts that are right, by the task's own judgement. */
 import type { InvalidInput, TaskUse } from "@winnow/core"
 import { Effect } from "effect"
 import { plain } from "../experiment/plain-json.ts"
@@ -9,8 +9,8 @@ import { readRollouts, textsOf } from "./rollouts.ts"
 import { openTokenizer, readExamples } from "./text.ts"
 
 /**
- * Judges the target's texts in a separate stage, so that a changed judgement does not write them again. Its summary has shares
- * from 0 to 1 by way of decoding; null without a judgement.
+ * Judges the target's texts in a separate stage, so that a changed judgement does not write the texts again. Its
+ * summary has shares from 0 to 1 by mode of decoding; null without a judgement.
  */
 export const scoreStage = (
   task: TaskUse,

@@ -1,4 +1,7 @@
-/** Filters of examples: chosen once, by means over an example's tokens; training reads these alone, and pays for the pass. */
+/**
+ * Filters of examples: one choice, by means over an example's tokens; training reads only the chosen ones, and pays for
+ * the pass.
+ */
 import { beforeAll, expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -28,7 +31,7 @@ import { readSplit } from "./text.ts"
 
 beforeAll(() => openEngine())
 
-/** The means that a filter was given, by its options: a test reads them. */
+/** The means that a filter received, by its options: a test reads them. */
 const seen = new Map<string, Readonly<Record<string, Float32Array>>>()
 const none = type({ "+": "reject" })
 
@@ -42,7 +45,7 @@ const all = defineFilter({
     ({ E }) =>
       new Uint8Array(E).fill(1),
 })
-/** The examples with the largest excess, by everything that a statistic can read. */
+/** The examples with the largest excess, with all inputs that a statistic can have. */
 const hardest = defineFilter({
   name: "hardest",
   of: "examples",
@@ -134,7 +137,7 @@ test("means by example are those of a plain computation; training reads the chos
       expect(sequences.length).toBeGreaterThan(3)
       for (const { gold } of sequences) expect(letters).toContain(gold[0])
 
-      // All examples chosen are all examples, bit by bit.
+      // A choice of all examples equals no choice, bit by bit.
       const weights = (name: string) =>
         artifacts.get(of(name).trained.key)!.manifest.files.find(({ path }) => path === "model.safetensors")!.sha256
       expect(weights("all")).toBe(weights("plain"))

@@ -1,7 +1,7 @@
 /**
- * The examples that an arm's training reads, chosen once by a filter of examples: the stage `selection`.
+ * The stage `selection`: a filter of examples chooses once the examples that an arm's training reads.
  *
- * Statistics are means over an example's valid tokens, by the draft as the arm begins with it and by the arm's own loss.
+ * Statistics are means over an example's valid tokens, by the draft at the start of the arm and by the arm's own loss.
  *
  * Letters: E examples of the training split, N valid tokens of a batch.
  */
@@ -41,10 +41,10 @@ import type { Sizes } from "./training.ts"
 
 const file = "examples.json"
 
-/** Examples of a batch of the pass: the statistics of a token depend on its own sequence alone. */
+/** Examples of a batch of the pass: a token's statistics depend on its own sequence only. */
 const batchSize = 16
 
-/** True if one of the statistics is of the arm's loss. */
+/** True if one of the statistics uses the arm's loss. */
 const readsLoss = (needs: ReadonlyArray<Statistic>) =>
   needs.includes("draftLoss_N") || needs.includes("referenceLoss_N")
 
@@ -72,7 +72,7 @@ const collector = (needs: ReadonlyArray<Statistic>, E: number) => {
 const tokensOf = ({ examples }: EncodedTask): Int32Array =>
   Int32Array.from(examples, ({ ids, promptLength }) => ids.length - firstTrained(promptLength))
 
-/** FLOPs of the pass: trunk and head of each model that is read, forward only. */
+/** FLOPs of the pass: a forward pass of trunk and head for each model that is read. */
 const passFlops = (
   needs: ReadonlyArray<Statistic>,
   withTarget: boolean,
@@ -88,7 +88,7 @@ const passFlops = (
   }, 0)
 }
 
-/** The stage of an arm's choice of examples under a seed. A filter that needs no statistic reads no model. */
+/** The stage of an arm's choice of examples under a seed. A filter without statistics reads no model. */
 export const selectionStage = (
   examples: ExamplesUse,
   loss: LossUse<unknown>,
@@ -144,7 +144,7 @@ export const selectionStage = (
             const built = yield* Layer.build(provideNeeds(lossLayer(used), [used], layers))
             const head = headFor({ filter, loss: Context.get(built, Loss) })
             function* passed(): Pieces<void> {
-              // By length, so that little is padding.
+              // Examples by length, so that batches have little padding.
               const order = Array.from(text.examples.keys()).toSorted(
                 (a, b) => text.examples[a]!.ids.length - text.examples[b]!.ids.length,
               )
@@ -191,13 +191,13 @@ export const selectionStage = (
     })
   })
 
-/** The pass of a text over chosen examples alone. */
+/** The pass of a text over the chosen examples only. */
 export const passOf = ({ examples, pass }: EncodedTask, numbers: ReadonlyArray<number>): Int32Array => {
   const chosen = new Set(numbers)
   return Int32Array.from(pass ?? examples.keys()).filter((e) => chosen.has(e))
 }
 
-/** The numbers of the chosen examples, ascending. */
+/** The indices of the chosen examples, ascending. */
 export const readChosen = (artifact: Artifact): Effect.Effect<ReadonlyArray<number>, DataError> =>
   Effect.try({
     try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as ReadonlyArray<number>,

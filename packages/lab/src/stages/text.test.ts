@@ -25,7 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), "winnow-text-"))
 const file = join(folder, "my vocabulary.v2.json")
 writeFileSync(file, JSON.stringify(byteTokenizer.json).replaceAll("<|endoftext|>", "<stop>"))
 
-/** Runs a stage into a folder of its own. */
+/** Runs a stage into a new folder. */
 const made = async (of: Stage, ...inputs: ReadonlyArray<Artifact>): Promise<Artifact> => {
   const directory = mkdtempSync(join(folder, `${of.kind}-`))
   const quiet = { progress: () => {}, note: () => {}, warn: () => {}, metric: () => {} }

@@ -1,4 +1,4 @@
-/** The part of a model that a training stage moves, by its settings `frozen` and `adapters`. */
+/** The part of a model that a training stage trains, by its settings `frozen` and `adapters`. */
 import { join } from "node:path"
 import { type Architecture, type Attends, type DataError, type Encoder, InvalidInput } from "@winnow/core"
 import {
@@ -13,10 +13,10 @@ import {
 import { Effect, type Scope } from "effect"
 import type { Training } from "../experiment/training-spec.ts"
 
-/** The settings about the part, by themselves. */
+/** The settings of the part alone. */
 export type PartSettings = Pick<Training, "frozen" | "adapters">
 
-/** True if a part of the model is trained, not all of it. */
+/** True if only a part of the model is trained. */
 export const isPartial = ({ frozen, adapters }: PartSettings): boolean => frozen !== undefined || adapters !== undefined
 
 /**
@@ -51,7 +51,7 @@ export const adapterFlops = (
     ? 0
     : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
 
-/** The model with its part to train. It is as it was where all of it is trained; adapters are freed with the scope. */
+/** The model with the part to train. It is unchanged if all of it is trained; adapters are freed with the scope. */
 export const trainedModel = (
   model: Encoder,
   { frozen, adapters }: PartSettings,
@@ -66,10 +66,10 @@ export const trainedModel = (
 }
 
 /**
- * Saves a trained model whole; its adapters are also saved alone, in a separate folder.
+ * Saves a trained model whole, and its adapters alone in a separate folder.
  *
- * The model is merged, so every later stage and every export opens it as any other; the adapters are small, and `peft` puts
- * them on the start that they were trained on.
+ * The saved model is merged, so every later stage and every export opens it like any other. The adapters are small, and
+ * `peft` adds them to the start that they were trained on.
  */
 export const saveTrained = (
   model: Encoder | LoraModel,

@@ -1,13 +1,13 @@
-/** The meaning of intervals, in the words of tables and reports. */
+/** Explains intervals in the words of tables and reports. */
 import { studentQuantile } from "@winnow/numerics"
 
-/** From this number of seeds on, an interval is not mostly about how few they are. */
+/** From this number of seeds on, an interval no longer mostly reflects their small number. */
 const enoughSeeds = 5
 
-/** Two seeds have an interval of 12.7 standard errors: nothing is compared by it. */
+/** An interval of two seeds is 12.7 standard errors wide to each side, too wide for a comparison. */
 export const twoSeeds = "two seeds: no comparison"
 
-/** The meaning of intervals over that many seeds. */
+/** The meaning of intervals over a number of seeds. */
 export const intervalText = (seeds: number): string => {
   if (seeds === 1) return "95 % for new prompts under this one seed and target: nothing is said of other seeds"
   const what =

@@ -22,7 +22,7 @@ test("the value is the pooled ratio, the prompts' own mean or the median; the in
   ]
   expect(estimate(pooled(new Map([[1, cells]]))).value).toBeCloseTo(31 / 42, 12)
   expect(estimate(perPrompt(new Map([[1, cells]]))).value).toBeCloseTo((0.5 + 0.75) / 2, 12)
-  // A prompt without a tested token is left out of the mean.
+  // The mean leaves out a prompt without a tested token.
   expect(estimate(perPrompt(new Map([[1, [...cells, [0, 0]] as Cells_P]]))).value).toBeCloseTo(0.625, 12)
   const wide = estimate(pooled(coins(0.6, 1, 400, "one")))
   const theory = 2 * 1.966 * Math.sqrt((0.6 * 0.4) / (400 * 20))
@@ -42,7 +42,7 @@ test("a difference of arms that share their prompts is narrower than their inter
   const [a, b] = [at(2), at(0)]
   const d = difference(a, b)!
   expect(d.value).toBeCloseTo(0.1, 12)
-  // Each prompt by as much: there is no spread, and so no interval, however surely they differ.
+  // Each prompt differs by the same amount, so there is no spread and no interval, however sure the difference.
   expect([d.low, d.high]).toEqual([Number.NaN, Number.NaN])
   expect(d.errors).toEqual({ seeds: 0, prompts: 0, noise: 0 })
   expect(estimate(a).high - estimate(a).low).toBeGreaterThan(0.1)
@@ -52,7 +52,7 @@ test("a difference of arms that share their prompts is narrower than their inter
 })
 
 test("seeds that agree by luck do not make an interval that is narrower than prompts alone make it", () => {
-  // Heads of 20 by prompt: either seed has prompts apart, and they are each other's opposites, so all means agree.
+  // Heads of 20 by prompt: prompts differ under each seed, and the seeds are opposites, so all means agree.
   const up = Array.from({ length: 30 }, (_, p) => [10 + (p % 2 === 0 ? 4 : -4), 20] as const)
   const down = up.map(([n, of]) => [20 - n, of] as const)
   const both = estimate(

@@ -4,13 +4,13 @@ import type { Sample } from "./sample.ts"
 
 export type { Estimate }
 
-/** A figure with its interval over all seeds that it has. */
+/** A figure with its interval over all its seeds. */
 export const estimate = (sample: Sample): Estimate => estimateOf(sample.of(sample.seeds))
 
 /**
- * a - b with its interval, paired: on the seeds that both have, with the same prompts. Undefined where they share no seed.
+ * a - b with its interval, paired: on the seeds that both have, with the same prompts. Undefined without a common seed.
  *
- * @error RangeError when they have different numbers of prompts
+ * @error RangeError if the numbers of prompts differ
  */
 export const difference = (
   a: Sample,

@@ -1,5 +1,5 @@
 /**
- * A figure over seeds and prompts, as far as an interval or a paired difference needs it.
+ * A figure over seeds and prompts, with the parts that intervals and paired differences need.
  *
  * Letters: S seeds, P prompts, R rounds.
  */
@@ -7,17 +7,17 @@ import { type Cell, type Influence, medianInfluence, ownRatios, ratioInfluence }
 
 export type { Cell }
 
-/** Cells of one seed, one a prompt. */
+/** Cells of one seed, one for each prompt. */
 export type Cells_P = ReadonlyArray<Cell>
 
-/** A figure: of which seeds and how many prompts it is, and what any of these seeds together make of it. */
+/** A figure: its seeds, its number of prompts, and its value over any of these seeds. */
 export interface Sample {
   readonly prompts: number
   readonly seeds: ReadonlyArray<number>
   readonly of: (seeds: ReadonlyArray<number>) => Influence
 }
 
-/** @error RangeError when the seeds have different numbers of prompts, or there is no seed */
+/** @error RangeError if the seeds have different numbers of prompts, or there is no seed */
 const sampleOf = <A>(
   data: ReadonlyMap<number, A>,
   lengthOf: (data: A) => number,
@@ -41,11 +41,14 @@ const sampleOf = <A>(
   }
 }
 
-/** The pooled ratio: all numerators over all denominators, so that each token weighs the same. */
+/** The pooled ratio: all numerators over all denominators, so that each token has the same weight. */
 export const pooled = (cells_SP: ReadonlyMap<number, Cells_P>): Sample =>
   sampleOf(cells_SP, (cells_P) => cells_P.length, ratioInfluence)
 
-/** The mean of the prompts' own ratios: each prompt weighs the same. Prompts with an empty denominator are left out. */
+/**
+ * The mean of the prompts' own ratios, so that each prompt has the same weight. Prompts with an empty denominator are
+ * left out.
+ */
 export const perPrompt = (cells_SP: ReadonlyMap<number, Cells_P>): Sample =>
   pooled(new Map([...cells_SP].map(([seed, cells_P]) => [seed, ownRatios(cells_P)])))
 

@@ -1,11 +1,12 @@
-/** An interval for a share of yes and no. */
+/** An interval for a share of yes-or-no answers. */
 import type { Interval } from "@winnow/numerics"
 
 /** The normal distribution's 97.5 % point, squared. */
 const z2 = 1.959963984540054 ** 2
 
 /**
- * The share of n that are right, with its 95 % score interval: within 0 and 1, and of some width also where all or none are.
+ * The share of n that are right, with its 95 % score interval: within 0 and 1, and not empty even if all or none are
+ * right.
  *
  * @source Wilson 1927
  */

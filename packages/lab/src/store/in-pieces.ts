@@ -1,13 +1,13 @@
-/** Long work on files as an effect that Ctrl-C can interrupt between two pieces. */
+/** Runs long work on files as an effect that Ctrl-C can interrupt between two pieces. */
 import { Effect } from "effect"
 
-/** Longest time at a stretch, in ms, if a piece is shorter than that. */
+/** Longest time without a pause, in ms, if single pieces are shorter. */
 const stretch = 50
 
 /**
  * Runs pieces to their end; an interrupt ends them at the next piece.
  *
- * @param refusal maps what a piece throws to an error; if it throws itself, that is thrown
+ * @param refusal maps a value that a piece throws to an error; a value that `refusal` throws passes through
  */
 export const inPieces = <A, E = never>(
   pieces: () => Generator<void, A>,
@@ -31,7 +31,7 @@ export const inPieces = <A, E = never>(
     const go: Effect.Effect<A, E> = Effect.flatMap(next, (ended) =>
       ended ? Effect.succeed(ended.value) : Effect.andThen(Effect.yieldNow, go),
     )
-    // Closes the file that is open where it was interrupted.
+    // An interrupt closes the open file.
     return Effect.ensuring(
       go,
       Effect.sync(() => void running.return(undefined as never)),

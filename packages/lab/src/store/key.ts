@@ -1,4 +1,4 @@
-/** Content keys: the same content gives the same key, whatever order its fields were written in. */
+/** Content keys: the same content gives the same key, in any order of fields. */
 import { sha256 } from "@winnow/files"
 
 /**
@@ -26,5 +26,5 @@ export const canonicalJson = (value: unknown, at = "$"): string => {
 /** SHA-256 of the canonical JSON, hex. */
 export const keyOf = (value: unknown): string => sha256(canonicalJson(value))
 
-/** The form of a key that people read: its first 10 characters. */
+/** The form of a key for people: its first 10 characters. */
 export const shortKey = (key: string): string => key.slice(0, 10)

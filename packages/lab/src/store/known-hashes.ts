@@ -1,6 +1,6 @@
 /**
- * SHA-256 of files, remembered by size, inode and times: bytes are read again only where one of these changed. A change of
- * the content sets a file's change time, which no ordinary program can set back.
+ * SHA-256 of files, remembered by size, inode and times: a file is read again only after one of these changed. A change
+ * of the content sets a file's change time, which no ordinary program can set back.
  */
 import { statSync } from "node:fs"
 import { hashingFile, parseJson, readRegularText, writeWhole } from "@winnow/files"
@@ -10,7 +10,9 @@ const Stamp = type({ stamp: "string", sha256: "string" })
 const Stamps = type({ "[string]": Stamp })
 type Stamps = typeof Stamps.infer
 
-/** A file changed this recently (ms) may change again within the clock's grain: its hash is not remembered. */
+/**
+ * A file that changed this recently (ms) may change again within the clock's resolution, so its hash is not remembered.
+ */
 const settledAfter = 100
 
 const stampOf = (file: string): { readonly stamp: string; readonly settled: boolean } => {
@@ -26,15 +28,15 @@ const remembered = (memory: string): Map<string, Stamps[string]> => {
     const stamps = Stamps(parseJson(readRegularText(memory, { most: 64 << 20 })))
     return stamps instanceof type.errors ? new Map() : new Map(Object.entries(stamps))
   } catch {
-    return new Map() // not there yet, or damaged: the files themselves are read
+    return new Map() // The memory is missing or damaged: the files themselves are read.
   }
 }
 
 /**
  * Hashes of files, in their order, piece by piece.
  *
- * @param memory the file that remembers them; one that cannot be written costs the next look, no more
- * @error FileError for a file that is not there or cannot be read
+ * @param memory the file that remembers them; if it cannot be written, the next call reads the files again
+ * @error FileError for a file that is missing or cannot be read
  */
 export function* knownHashes(memory: string, files: ReadonlyArray<string>): Generator<void, ReadonlyArray<string>> {
   const known = remembered(memory)
@@ -53,7 +55,7 @@ export function* knownHashes(memory: string, files: ReadonlyArray<string>): Gene
     try {
       writeWhole(memory, JSON.stringify(Object.fromEntries(next)))
     } catch {
-      // a read-only store is read again each time
+      // A read-only store is read again each time.
     }
   }
   return hashes

@@ -1,21 +1,24 @@
-/** The lock of a key between processes: one file, gone once it is released; it holds on network disks too. */
+/** The lock of a key between processes: one file, removed at release; it works on network disks too. */
 import { mkdirSync } from "node:fs"
 import { dirname } from "node:path"
 import { DataError } from "@winnow/core"
 import { fileErrorOf, type HeldLock, type LockTimes, type Owner, tryLock } from "@winnow/files"
 import { Effect } from "effect"
 
-/** A stage may compute for minutes without a pause: only after ten without a sign is a lock of another host taken over. */
+/**
+ * A stage may compute for minutes without a pause, so a lock of another host is taken over only after ten minutes
+ * without a sign.
+ */
 const times: LockTimes = { poll: 200, heartbeat: 2000, staleAfter: 600_000 }
 
 const nameOf = (holder: Owner | undefined): string =>
   holder === undefined ? "another process" : `process ${holder.pid} on ${holder.host}`
 
 /**
- * Runs `use` while holding the lock of `file`; waits while another process holds it.
+ * Runs `use` with the lock of `file`; waits while another process holds it.
  *
- * @param onWait called once, with who holds it, before waiting
- * @error DataError when the lock file cannot be written
+ * @param onWait called once before waiting, with the holder
+ * @error DataError if the lock file cannot be written
  */
 export const withLock = <A, E, R>(
   file: string,

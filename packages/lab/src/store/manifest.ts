@@ -1,4 +1,4 @@
-/** The manifest of an artifact, and its check against the place that it lies in. */
+/** The manifest of an artifact, and its check against the artifact's folder. */
 import { statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { FileError, parseJson, readRegularText, sha256 } from "@winnow/files"
@@ -11,7 +11,7 @@ export const Manifest = type({
   schema: "2",
   stage: "string",
   key: "string",
-  /** The key is the hash of this: config, inputs, code, seed. */
+  /** The key is the hash of this field: config, inputs, code, seed. */
   made: "object",
   /** The artifacts that it was computed from, with a hash of their bytes. */
   inputs: type({ stage: "string", key: "string", digest: "string" }).array(),
@@ -19,7 +19,7 @@ export const Manifest = type({
   seconds: "number >= 0",
   /** Versions and the commit of the code that computed it. */
   versions: "object",
-  /** Figures of the stage, for tables and for estimates of the time that the next will take. */
+  /** Figures of the stage, for tables and for estimates of the next stage's time. */
   summary: "Record<string, unknown>",
   files: type({ path: "string", bytes: "number", sha256: "string" }).array(),
   /** SHA-256 of all the above. */
@@ -29,23 +29,23 @@ export type Manifest = typeof Manifest.infer
 
 const selfOf = ({ self: _, ...rest }: Manifest): string => sha256(JSON.stringify(rest))
 
-/** A manifest with its own hash, as it is after a round trip through JSON. */
+/** A manifest with its own hash, in the form after a round trip through JSON. */
 export const sealed = (manifest: Omit<Manifest, "self">): Manifest => {
   const read = JSON.parse(JSON.stringify(manifest)) as Manifest
   return { ...read, self: selfOf(read) }
 }
 
-/** Training events hold times of the clock: two makings of one artifact differ in them alone. */
+/** Training events contain times of the clock: two computations of one artifact differ in them only. */
 const timed = new Set(["metrics.jsonl"])
 
-/** A hash of the bytes of an artifact or of its part. Artifacts that are computed from it hold this hash. */
+/** A hash of the bytes of an artifact or of its part. The manifest of each dependent artifact stores this hash. */
 export const digestOf = ({ files }: Manifest, part?: string): string => {
   const counts = ({ path }: { readonly path: string }) =>
     !timed.has(path) && (part === undefined || path.startsWith(`${part}.`))
   return sha256(files.flatMap((f) => (counts(f) ? [`${f.path}\0${f.sha256}`] : [])).join("\n"))
 }
 
-/** A manifest read from a folder. @error FileError that says what is wrong with it */
+/** Reads the manifest in a folder. @error FileError that names the fault */
 export const readManifest = (directory: string): Manifest => {
   const file = join(directory, "manifest.json")
   const text = readRegularText(file, { most: 64 << 20, what: "a manifest" })
@@ -62,10 +62,10 @@ export const readManifest = (directory: string): Manifest => {
 }
 
 /**
- * The manifest of a whole artifact, looked at piece by piece.
+ * The manifest of a whole artifact, verified piece by piece.
  *
- * @param memory where the hashes of its files are remembered
- * @error FileError that says what is wrong: another artifact's manifest, a file that is not there or has other bytes
+ * @param memory the file that remembers the hashes of its files
+ * @error FileError that names the fault: another artifact's manifest, a file that is missing or has other bytes
  */
 export function* wholeManifest(directory: string, key: string, memory: string): Generator<void, Manifest> {
   const manifest = readManifest(directory)
@@ -73,7 +73,7 @@ export function* wholeManifest(directory: string, key: string, memory: string): 
   if (manifest.stage !== stage || manifest.key !== key || keyOf(manifest.made) !== key)
     throw new FileError(directory, `holds the artifact ${manifest.stage} ${manifest.key.slice(0, 10)}`)
   const files = manifest.files.map(({ path }) => join(directory, path))
-  // Sizes first: a file that has become terabytes long is not hashed to find out.
+  // Sizes come first, so that a file that has grown to terabytes is not hashed.
   for (const [i, { path, bytes }] of manifest.files.entries()) {
     const { size } = statSync(files[i]!)
     if (size !== bytes) throw new FileError(join(directory, path), `has ${size} bytes, its manifest says ${bytes}`)

@@ -9,7 +9,10 @@ import { writeWhole } from "@winnow/files"
 /** Folder of a partial artifact that is left out of the whole one: checkpoints to resume from. */
 export const checkpoints = "checkpoints"
 
-/** True if a partial artifact has a checkpoint, pieces of signals or portions of a text; without them its stage begins again. */
+/**
+ * True if a partial artifact has a checkpoint, pieces of signals or portions of a text; without these its stage begins
+ * again.
+ */
 export const hasCheckpoint = (partial: string): boolean => {
   const has = (folder: string, start: string) =>
     existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(start))
@@ -31,7 +34,7 @@ export const artifactFiles = (partial: string): ReadonlyArray<string> =>
     .filter((path) => !isOwn(path.split(sep)[0]!) && !isTemporary(path) && path !== "manifest.json")
     .toSorted()
 
-/** Removes the files that are used only to resume, once the rest is whole. */
+/** Removes the files that only serve to resume, once the other files are whole. */
 export const removeOwn = (partial: string): void => {
   for (const name of readdirSync(partial).filter(isOwn)) rmSync(join(partial, name), { recursive: true, force: true })
 }
@@ -45,9 +48,9 @@ export const removeTemporary = (partial: string): void => {
 const inputsFile = ".inputs"
 
 /**
- * Begins an attempt: what earlier attempts computed from other inputs is removed.
+ * Begins an attempt: removes results that earlier attempts computed from other inputs.
  *
- * @param inputs a text that differs where an input's bytes do
+ * @param inputs a text that differs if an input's bytes differ
  * @returns true if it removed a checkpoint
  */
 export const beginAttempt = (partial: string, inputs: string): boolean => {
@@ -61,10 +64,10 @@ export const beginAttempt = (partial: string, inputs: string): boolean => {
   return lost
 }
 
-/** Seconds that stopped attempts took, so that an artifact's time is that of all its attempts. */
+/** Seconds of the stopped attempts, so that an artifact's time covers all its attempts. */
 const spentFile = ".seconds"
 
-/** Seconds of the attempts before; 0 where none is noted. */
+/** Seconds of the earlier attempts; 0 if none is noted. */
 export const secondsSpent = (partial: string): number => {
   const file = join(partial, spentFile)
   const seconds = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0

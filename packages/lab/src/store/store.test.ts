@@ -25,7 +25,7 @@ const home = () => mkdtempSync(join(tmpdir(), "winnow-store-"))
 const made = { text: "hello" }
 const key = keyOf(made)
 
-/** A stage that counts how often it ran and writes `text`. */
+/** A stage that counts its runs and writes `text`. */
 const making = (text: string, runs: Array<string>, more: Partial<Making<never, never>> = {}): Making<never, never> => ({
   stage: "fake",
   key,
@@ -71,7 +71,7 @@ test("a stage that fails leaves nothing under its key, and what it had written i
   const error = await Effect.runPromise(Effect.flip(store.obtain(failing)))
   expect(error.message).toBe("stopped")
   expect(store.find("fake", key)).toBeUndefined()
-  expect(store.partial("fake", key)).toBe(false) // there, but no checkpoint to go on from
+  expect(store.partial("fake", key)).toBe(false) // There is a partial folder, but no checkpoint.
   const going = making("", [], {
     run: (directory) => Effect.sync(() => ({ seen: readFileSync(join(directory, "half"), "utf8") })),
   })
@@ -93,7 +93,7 @@ test("a stopped stage goes on only where it left a checkpoint", async () => {
         }),
       ),
     )
-  await stop(checkpoints, join(checkpoints, ".step-00000004.1.tmp")) // killed while it wrote its first
+  await stop(checkpoints, join(checkpoints, ".step-00000004.1.tmp")) // The process was killed while it wrote its first checkpoint.
   expect(store.partial("fake", key)).toBe(false)
   await stop(join(checkpoints, "step-00000004"))
   expect(store.partial("fake", key)).toBe(true)
@@ -104,7 +104,7 @@ test("what a stopped attempt computed from other bytes of its inputs is not gone
   const input = async (text: string) => await Effect.runPromise(makeStore(home()).obtain(making(text, [])))
   const [one, other] = [await input("one"), await input("other")]
   const notes: Array<string> = []
-  /** Stops at once, and leaves a checkpoint; tells what it was given. */
+  /** Stops at once and leaves a checkpoint; reports the files that it found. */
   const attempt = async (inputs: ReadonlyArray<Artifact>) => {
     let left: ReadonlyArray<string> = []
     const stopped = store.obtain<DataError, never>({
@@ -133,7 +133,7 @@ test("a damaged artifact is computed again, and so is one with `fresh`", async (
   const store = makeStore(home())
   const runs: Array<string> = []
   const { directory } = await Effect.runPromise(store.obtain(making("hello", runs)))
-  writeFileSync(join(directory, "text"), "hellO") // the same size, another content
+  writeFileSync(join(directory, "text"), "hellO") // The same size, another content.
   await Effect.runPromise(store.obtain(making("hello", runs)))
   expect(runs.length).toBe(2)
   expect(readFileSync(join(directory, "text"), "utf8")).toBe("hello")
@@ -166,7 +166,7 @@ test("checkpoints are left out of the whole artifact", async () => {
   expect(manifest.files.map(({ path }) => path)).toEqual(["weights"])
 })
 
-/** Runs test/process.ts as a process of its own. */
+/** Runs test/process.ts as a separate process. */
 const spawn = (folder: string, ...args: ReadonlyArray<string>) =>
   Bun.spawn(["bun", join(import.meta.dir, "../../test/process.ts"), folder, ...args], {
     stdout: "pipe",
@@ -213,7 +213,7 @@ test("what killed attempts and discards left is neither in the artifact nor besi
     mkdirSync(folder, { recursive: true })
   for (const file of ["text.77.tmp", "deep/more.tmp", ".seconds.77.tmp", ".events.jsonl"])
     writeFileSync(join(`${place}.partial`, file), "half")
-  writeFileSync(join(`${place}.partial`, ".seconds"), "1e") // cut short
+  writeFileSync(join(`${place}.partial`, ".seconds"), "1e") // The file is cut short.
   writeFileSync(join(`${place}.partial`, ".inputs"), "[]")
   const { directory, manifest } = await Effect.runPromise(store.obtain(making("hello", runs)))
   expect(manifest.files.map(({ path }) => path)).toEqual(["text"])
@@ -305,7 +305,7 @@ test("an artifact is bound to the bytes of its inputs: computed again where an i
   await Effect.runPromise(store.obtain(of([before])))
   await Effect.runPromise(store.obtain(of([before])))
   expect(runs.length).toBe(1)
-  // The same key, other bytes: another machine's rounding, say.
+  // The same key with other bytes, such as another machine's rounding.
   const after = await Effect.runPromise(store.obtain(making("hallo", [], { fresh: true })))
   expect(await Effect.runPromise(store.seek("fake", of([after]).key, [after]))).toBeUndefined()
   const notes: Array<string> = []
@@ -318,7 +318,7 @@ test("looking at an artifact of a terabyte ends where it is interrupted, its fil
   const store = makeStore(home())
   const { directory, manifest } = await Effect.runPromise(store.obtain(making("hello", [])))
   const [bytes, file] = [2 ** 40, join(directory, "text")]
-  truncateSync(file, bytes) // without a block on the disk; to read it takes minutes
+  truncateSync(file, bytes) // The file has no block on the disk; reading it takes minutes.
   const { self: _, ...rest } = { ...manifest, files: [{ ...manifest.files[0]!, bytes }] }
   writeFileSync(join(directory, "manifest.json"), JSON.stringify(sealed(rest)))
   for (const look of [store.seek("fake", key), store.obtain(making("hello", []))]) {
@@ -330,7 +330,7 @@ test("looking at an artifact of a terabyte ends where it is interrupted, its fil
       try {
         return [readlinkSync(join("/proc/self/fd", fd))]
       } catch {
-        return [] // the one that reads this folder
+        return [] // This process reads the folder.
       }
     })
     expect(open).not.toContain(file)
@@ -341,16 +341,16 @@ test("bytes are read again only where size or times of a file changed", async ()
   const folder = home()
   const store = makeStore(folder)
   const { directory } = await Effect.runPromise(store.obtain(making("hello", [])))
-  await Bun.sleep(150) // past the grain of the clock
+  await Bun.sleep(150) // Longer than the resolution of the clock.
   expect(store.find("fake", key)).toBeDefined()
   const memory = join(folder, "hashes", `fake-${key}.json`)
   const stamps = readFileSync(memory, "utf8")
-  // A false hash that the memory holds is believed for as long as the file's times are the same.
+  // A false hash in the memory counts as long as the file's times stay the same.
   writeFileSync(memory, stamps.replace(/"sha256":"../, '"sha256":"zz'))
   expect(store.find("fake", key)).toBeUndefined()
   const { atime, mtime } = statSync(join(directory, "text"))
   writeFileSync(join(directory, "text"), "hello")
-  utimesSync(join(directory, "text"), atime, mtime) // the change time cannot be set back
+  utimesSync(join(directory, "text"), atime, mtime) // The change time cannot be set back.
   expect(store.find("fake", key)).toBeDefined()
   writeFileSync(memory, "{ damaged")
   expect(store.find("fake", key)).toBeDefined()

@@ -1,9 +1,9 @@
 /**
- * The artifacts of all experiments, by the content that made them: `artifacts/<stage>/<key>/`.
+ * The artifacts of all experiments, by the content that they follow from: `artifacts/<stage>/<key>/`.
  *
- * A folder under its key is whole: it is filled as `<key>.partial` and renamed once its manifest is written. The
- * partial folder of a stage that was stopped stays, with the checkpoints in it, and the next run goes on in it. Folders are
- * only ever written and renamed under the key's lock; reading needs none.
+ * A folder under its key is whole: it is filled as `<key>.partial` and renamed after its manifest is written. The
+ * partial folder of a stopped stage stays with its checkpoints, and the next run continues in it. Folders are only
+ * written and renamed under the key's lock; reading needs no lock.
  */
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from "node:fs"
 import { homedir } from "node:os"
@@ -44,13 +44,13 @@ export interface Artifact {
   readonly key: string
   readonly directory: string
   readonly manifest: Manifest
-  /** True if the artifact was there before this run asked. */
+  /** True if the artifact existed before this run needed it. */
   readonly reused: boolean
-  /** As an input: the part that is read. */
+  /** For an input: the part that is read. */
   readonly part?: Part | undefined
 }
 
-/** A part of an artifact: files whose names begin with its name and a dot, and a key of what they are made of. */
+/** A part of an artifact: files whose names begin with its name and a dot, and a key over their origin. */
 export interface Part {
   readonly name: string
   readonly key: string
@@ -62,13 +62,13 @@ export interface Making<E, R> {
   readonly key: string
   /** `keyOf(made)` is the key. */
   readonly made: Record<string, unknown>
-  /** The artifacts that it is computed from. A stored artifact that read other bytes of them is computed again. */
+  /** The input artifacts. A stored artifact that was computed from other bytes of them is computed again. */
   readonly inputs?: ReadonlyArray<Artifact>
   readonly versions: Record<string, unknown>
   /** Computes the artifact again even if the store has it. */
   readonly fresh?: boolean
   readonly onWait?: (holder: string) => void
-  /** Gets the reason why a stored artifact is computed again. */
+  /** Called with the reason why a stored artifact is computed again. */
   readonly onNote?: (text: string) => void
   readonly run: (directory: string) => Effect.Effect<Record<string, unknown>, E, R>
 }
@@ -90,7 +90,7 @@ function* look(directory: string, key: string, memory: string): Generator<void, 
   }
 }
 
-/** The inputs of an artifact as a manifest holds them. */
+/** The inputs of an artifact in the form of a manifest. */
 const boundTo = (inputs: ReadonlyArray<Artifact>): Manifest["inputs"] =>
   inputs.map(({ key, manifest, part }) => ({
     stage: manifest.stage,
@@ -104,7 +104,7 @@ const otherInput = ({ inputs: before }: Manifest, now: Manifest["inputs"]): stri
   return at < 0 ? undefined : `it was computed from other bytes of ${now[at]!.stage} ${shortKey(now[at]!.key)}`
 }
 
-/** Removes the leftovers of an artifact that processes killed in `discard` did not remove. */
+/** Removes leftovers of an artifact from processes that were killed in `discard`. */
 const removeDiscarded = (directory: string) => {
   const isLeft = (name: string) => name.startsWith(`${basename(directory)}.`) && name.includes(".discarded-")
   for (const name of readdirSync(dirname(directory)).filter(isLeft))
@@ -117,7 +117,7 @@ const refusal = (what: string) => (error: unknown) =>
 const io = <A>(what: string, run: () => A): Effect.Effect<A, DataError> =>
   Effect.try({ try: run, catch: refusal(what) })
 
-/** The files of an artifact that is about to take its place, on the disk and hashed. */
+/** The files of an artifact that is about to move into place, flushed to the disk and hashed. */
 const filesOf = (partial: string, label: string): Effect.Effect<Array<Manifest["files"][number]>, DataError> =>
   Effect.forEach(artifactFiles(partial), (path) =>
     Effect.gen(function* () {
@@ -129,20 +129,25 @@ const filesOf = (partial: string, label: string): Effect.Effect<Array<Manifest["
   )
 
 export interface StoreService {
-  /** The folder that the store was made for: artifacts and locks are in it. */
+  /** The folder of the store, with artifacts and locks. */
   readonly home: string
   readonly root: string
-  /** Finds a stored artifact and checks it in one piece. For small artifacts: gigabytes would block Ctrl-C, see `seek`. */
+  /**
+   * Finds a stored artifact and checks it in one piece. For small artifacts: gigabytes would block Ctrl-C, see `seek`.
+   */
   readonly find: (stage: string, key: string) => Artifact | undefined
-  /** Finds a stored artifact, and never makes one. With `inputs`, only one that was computed from these bytes. */
+  /**
+   * Finds a stored artifact, and never computes one. With `inputs`, only an artifact that was computed from these
+   * bytes.
+   */
   readonly seek: (stage: string, key: string, inputs?: ReadonlyArray<Artifact>) => Effect.Effect<Artifact | undefined>
-  /** The reason why a stored artifact cannot be used; undefined if it can, or if the store has none. */
+  /** The reason why a stored artifact cannot be used; undefined for a usable or a missing one. */
   readonly damage: (stage: string, key: string) => string | undefined
-  /** All artifacts of a stage by their manifests, their files unverified: for estimates. */
+  /** All artifacts of a stage by their manifests, with unverified files: for estimates. */
   readonly manifests: (stage: string) => ReadonlyArray<Manifest>
-  /** True if a stopped attempt left a checkpoint to go on from. */
+  /** True if a stopped attempt left a checkpoint. */
   readonly partial: (stage: string, key: string) => boolean
-  /** The artifact: found, or made under its lock; a second process waits and then finds it. */
+  /** The artifact: from the store, or computed under its lock; a second process waits and then finds it. */
   readonly obtain: <E, R>(making: Making<E, R>) => Effect.Effect<Artifact, E | DataError, R>
 }
 
@@ -152,7 +157,7 @@ export class Store extends Context.Service<Store, StoreService>()("@winnow/lab/S
   static readonly layer = (home: string = winnowHome()) => Layer.succeed(Store, makeStore(home))
 }
 
-/** Where artifacts are kept: WINNOW_HOME (`~` allowed), else `.winnow` in this checkout. */
+/** The folder of artifacts: WINNOW_HOME (`~` allowed), else `.winnow` in this checkout. */
 export const winnowHome = (): string => {
   const home = process.env["WINNOW_HOME"]
   return home ? home.replace(/^~(?=$|\/)/, homedir()) : join(houseRoot, ".winnow")
@@ -164,7 +169,7 @@ const touch = (directory: string): void => {
     const now = new Date()
     utimesSync(directory, now, now)
   } catch {
-    // a read-only store keeps no such marks
+    // A read-only store keeps no such marks.
   }
 }
 
@@ -173,7 +178,7 @@ export const makeStore = (home: string): StoreService => {
   const at = (stage: string, key: string) => join(root, stage, key)
   const memoryOf = (stage: string, key: string) => join(home, "hashes", `${stage}-${key}.json`)
   const lookAt = (stage: string, key: string) => look(at(stage, key), key, memoryOf(stage, key))
-  /** The usable artifact, if the store has one; `onNote` gets the reason why one cannot be used. */
+  /** The usable artifact, if the store has one; `onNote` gets the reason why a stored one cannot be used. */
   function* usable(
     stage: string,
     key: string,
@@ -201,7 +206,7 @@ export const makeStore = (home: string): StoreService => {
         removeDiscarded(directory)
         removeTemporary(partial)
       })
-      /** The folder under the key stays there, damaged or outdated, until the new artifact is whole. */
+      /** The old folder, damaged or outdated, stays under the key until the new artifact is whole. */
       const place = () => {
         removeOwn(partial)
         rmSync(memoryOf(stage, key), { force: true })
@@ -223,7 +228,7 @@ export const makeStore = (home: string): StoreService => {
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000
       const note = io(label, () => noteSeconds(partial, spent()))
-      const noting = Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), note)) // for an attempt that is killed
+      const noting = Effect.forever(Effect.andThen(Effect.sleep("5 seconds"), note)) // A killed attempt thus leaves its seconds.
       const running = Effect.raceFirst(making.run(partial), noting)
       const summary = yield* running.pipe(Effect.ensuring(Effect.ignore(note)))
       const files = yield* filesOf(partial, label)
@@ -267,7 +272,7 @@ export const makeStore = (home: string): StoreService => {
           try {
             return [readManifest(join(folder, name))]
           } catch {
-            return [] // damaged, or removed or renamed by another process in this moment
+            return [] // Damaged, or removed or renamed by another process at this moment.
           }
         })
     },
@@ -281,7 +286,7 @@ export const makeStore = (home: string): StoreService => {
           return there
         }
         const use = Effect.gen(function* () {
-          // Made by the process that held the lock while this one waited.
+          // The process that held the lock may have computed it while this one waited.
           const meanwhile = fresh ? undefined : yield* inPieces(() => usable(stage, key, inputs, onNote))
           return meanwhile ?? (yield* make(making))
         })

@@ -24,7 +24,7 @@ import type { TableFigure } from "./table.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-proposing-"))
 const layers = Layer.mergeAll(datasetsLayer({ folder: undefined }), Progress.silent, Store.layer(home))
-/** Draws evenly from all ids: of it only decoding tells. */
+/** Draws evenly from all ids: only decoding can judge it. */
 const evenly = defineProposer({
   name: "evenly",
   options: type({ "+": "reject" }),
@@ -37,7 +37,7 @@ const evenly = defineProposer({
     }),
   }),
 })
-/** Says something else another time. */
+/** Its verdict differs at the next time. */
 const said = { verdict: "First." }
 const speaking = defineStudy({
   name: "speaking",

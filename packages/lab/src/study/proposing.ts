@@ -1,7 +1,9 @@
 /**
- * A proposer without training beside the drafts of a run: is a trained draft worth more than, say, prompt look-up?
+ * Measures a proposer without training beside the drafts of a run: is a trained draft worth more than, say, prompt
+ * look-up?
  *
- * Both are measured on the same texts of the same target at the run's gamma. The proposer has no seed; the drafts have.
+ * Both are measured on the same texts of the same target at the run's gamma. The proposer has no seed; the drafts have
+ * seeds.
  */
 import { type ProposerUse, proposerUse } from "@winnow/core"
 import { mbsu } from "@winnow/decoding"
@@ -101,7 +103,7 @@ const reportOf = (use: ProposerUse, run: RunRecord, findings: ReadonlyArray<Stud
 }
 
 /**
- * The study `proposing`: measures a proposer that no arm trains beside the drafts.
+ * The study `proposing`: measures an untrained proposer beside the drafts.
  *
  * @param options.proposer a plugin of kind `proposer`
  */

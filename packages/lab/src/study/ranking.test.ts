@@ -1,4 +1,4 @@
-/** A study through the whole lab: its stages, its record, its repeat, and what is refused. */
+/** A study through the whole lab: its stages, its record, its repeat, and its refusals. */
 import { expect, test } from "bun:test"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -72,7 +72,7 @@ test("three starts are scored, distilled alike, and ranked by one score beside w
   expect(bySeed!.rows.map(({ name }) => name)).toEqual(["1", "2"])
   expect(study!.verdict).toMatch(/^gold-loss puts whole first of 3 starts, .*Kendall's tau .*, 2 seeds, this target\.$/)
 
-  // Everything is there: nothing runs again, and nothing stays open.
+  // All artifacts exist: nothing runs again, and nothing stays open.
   const again = await Effect.runPromise(run())
   expect([again.computed, again.study!.tables]).toEqual([0, study!.tables])
   expect(tf.memory().numTensors).toBe(tensors)

@@ -1,8 +1,8 @@
 /**
- * A ranking of starts: does a score that is read off a model before training tell which draft the target accepts after it?
+ * A ranking of starts: does a score of the model before training predict the acceptance of the draft after it?
  *
- * Each arm is a candidate: the same filter, loss and budget from another start. The score of each start stands beside the
- * acceptance that the arm reached, and Kendall's tau says how far both put the candidates in one order.
+ * Each arm is a candidate: the same filter, loss and budget from another start. The score of each start stands beside
+ * the acceptance that the arm reached, and Kendall's tau measures how far both put the candidates in one order.
  */
 import { type ScoreInstance, scoreUse, tryScore } from "@winnow/core"
 import { kendallTau } from "@winnow/numerics"
@@ -26,7 +26,7 @@ const scoreColumn = ({ name, better, unit }: ScoreInstance, key: string, head: s
     direction: better,
   })
 
-/** The mean of the seeds, and their range; null where a score failed under every seed. */
+/** The mean of the seeds, and their range; null if a score failed under every seed. */
 const rangeOf = (values: ReadonlyArray<number>): TableFigure | null =>
   values.length === 0
     ? null
@@ -45,11 +45,11 @@ const summed = (findings: ReadonlyArray<StudyFinding>, row: string, of: string, 
       : []
   })
 
-/** Greedy acceptance that an arm reached under a seed; undefined where it was not measured. */
+/** Greedy acceptance that an arm reached under a seed; undefined without a measurement. */
 const reachedUnder = ({ seeds }: RowRecord, seed: number): number | undefined =>
   seeds.find((figures) => figures.seed === seed)?.greedyAcceptance ?? undefined
 
-/** Numbers of candidates that both lists have, for a correlation. */
+/** The values of candidates that both lists have, for a correlation. */
 const paired = (a: ReadonlyArray<number | undefined>, b: ReadonlyArray<number | undefined>) => {
   const both = a.flatMap((x, i) => (x === undefined || b[i] === undefined ? [] : [[x, b[i]] as const]))
   return both.length < 2
@@ -154,10 +154,10 @@ const reportOf = (score: ScoreInstance, run: RunRecord, findings: ReadonlyArray<
 }
 
 /**
- * The study `ranking`: scores the start of every arm, and holds the order of the scores against what each arm reached.
+ * The study `ranking`: scores the start of every arm, and compares the order of scores with the reached acceptance.
  *
  * @param options.score a plugin of kind `score`
- * @param options.tokens trained tokens of the validation split that are scored, at least
+ * @param options.tokens least number of trained tokens of the validation split that are scored
  */
 export const ranking = defineStudy({
   name: "ranking",

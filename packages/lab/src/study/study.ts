@@ -1,9 +1,10 @@
 /**
- * A study: the question that a run asks of its drafts, with additional stages, and tables that come first in its record.
+ * A study: the question of a run about its drafts, with additional stages, and with tables that come first in its
+ * record.
  *
  * Every run trains and measures its arms by the same stages, store, launchers and statistics. An experiment without a
  * study is a distillation: its tables are acceptance, cost and differences. A study adds stages (a score of each start)
- * and says in its own tables what they come to.
+ * and reports their findings in tables of its own.
  */
 import { checkDefinition, definePlugin, type InvalidInput, type Plugin, type ProposerUse, type Use } from "@winnow/core"
 import type { Type } from "arktype"
@@ -12,12 +13,12 @@ import type { RunRecord } from "../record/schema.ts"
 import type { Stage } from "../stage.ts"
 import type { StudyTable } from "./table.ts"
 
-/** One draft of the run, as a study sees it. */
+/** One draft of the run, in the form that studies read. */
 export interface StudyDraft {
   /** The arm's name. */
   readonly name: string
   readonly seed: number
-  /** The model that the arm begins with, and the one that it ends with. */
+  /** The models at the beginning and at the end of the arm. */
   readonly start: Stage
   readonly trained: Stage
 }
@@ -33,7 +34,7 @@ export interface StudyContext {
   readonly sampled: Stage
   /** The measurement of any model as a draft, at the run's settings, without a clock. */
   readonly measureOf: (label: string, draft: Stage) => Stage
-  /** The measurement of a proposer that no arm trains, at the run's gamma, with a clock. */
+  /** The measurement of an untrained proposer, at the run's gamma, with a clock. */
   readonly measureProposer: (label: string, proposer: ProposerUse) => Effect.Effect<Stage, InvalidInput>
 }
 
@@ -41,7 +42,7 @@ export interface StudyContext {
 export interface StudyStage {
   readonly row: string
   readonly seed: number
-  /** The finding that it is: "score". */
+  /** The kind of finding: "score". */
   readonly of: string
   readonly stage: Stage
 }
@@ -56,7 +57,7 @@ export interface StudyReport {
   /** One line. */
   readonly verdict: string
   readonly conclusions: ReadonlyArray<string>
-  /** The first leads lists and comparisons; the tables of the distillation follow in the record. */
+  /** Lists and comparisons show the first table; the tables of the distillation follow in the record. */
   readonly tables: ReadonlyArray<StudyTable>
 }
 
@@ -67,7 +68,7 @@ export interface StudyInstance {
   readonly trial?: () => void
   /**
    * @param run the record of the drafts
-   * @param findings of those stages that did not fail
+   * @param findings of the stages that did not fail
    */
   readonly report: (run: RunRecord, findings: ReadonlyArray<StudyFinding>) => StudyReport
 }
@@ -77,7 +78,7 @@ export type StudyUse = Use<"study", StudyInstance>
 /** Defines a study: a plugin with a schema of its config. */
 export const defineStudy = <const O extends Type>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Effect.Effect<Omit<StudyInstance, "name">, InvalidInput>

@@ -6,8 +6,8 @@ const figureValue = "number | null"
 /**
  * A figure of a cell.
  *
- * Ends are of a 95 % interval over that many seeds, or of the range of the seeds where the column says so. `all` is the
- * same cost with everything that the row depends on. Null: there is no such figure.
+ * The ends belong to a 95 % interval over that many seeds, or to the range of the seeds if the column says so. `all` is
+ * the same cost with all dependencies of the row. Null: there is no such figure.
  */
 export const tableFigure = type({
   value: figureValue,
@@ -18,7 +18,7 @@ export const tableFigure = type({
 })
 export type TableFigure = typeof tableFigure.infer
 
-/** Ways to write a figure: `percent` of a share from 0 to 1, `short` as 1.23M, the rest with that many decimals. */
+/** Formats of a figure: `percent` of a share from 0 to 1, `short` as 1.23M, the others with that many decimals. */
 const style = type("'percent' | 'plain' | 'nats' | 'short' | 'whole' | 'seconds' | 'exact'")
 export type FigureStyle = typeof style.infer
 
@@ -33,24 +33,24 @@ export type FigureStyle = typeof style.infer
 export const tableColumn = type({
   key: "string",
   head: "string",
-  /** The quantity in words, where the head is short. */
+  /** The quantity in words, for a short head. */
   name: "string",
   kind: "'figure' | 'range' | 'cost' | 'text'",
   style,
-  /** "%" , "nats", "tokens", "FLOPs", "seconds"; "" where it is a plain number. */
+  /** "%" , "nats", "tokens", "FLOPs", "seconds"; "" for a plain number. */
   unit: "string",
-  /** The better direction; null where neither is. */
+  /** The better direction; null if there is none. */
   direction: "'higher' | 'lower' | null",
-  /** Told by a clock: another run gives another figure. */
+  /** True for times of a clock: another run gives another figure. */
   clock: "boolean",
 })
 export type TableColumn = typeof tableColumn.infer
 
 export const tableRow = type({
   name: "string",
-  /** True of rows that stand there for comparison: names in brackets, grey. */
+  /** True for rows that are there for comparison: names in brackets, grey. */
   context: "boolean",
-  /** By key of the columns; a key that is missing is "-". */
+  /** By key of the columns; a missing key shows as "-". */
   cells: type({ "[string]": type("string").or(tableFigure).or("null") }),
 })
 export type TableRow = typeof tableRow.infer
@@ -60,16 +60,16 @@ export const studyTable = type({
   /** Lower-case words with hyphens; unique in the record. */
   name: "string",
   title: "string",
-  /** The head of the rows' names. */
+  /** The head of the column of names. */
   of: "string",
-  /** Source of the figures, a sentence a line. */
+  /** The source of the figures, a sentence for each line. */
   notes: "string[]",
   columns: tableColumn.array(),
   rows: tableRow.array(),
 })
 export type StudyTable = typeof studyTable.infer
 
-/** A column of its key and head; everything else has a default. */
+/** A column from its key and head; all other fields have defaults. */
 export const column = (
   key: string,
   head: string,

@@ -14,7 +14,7 @@ export const align = (rows: ReadonlyArray<ReadonlyArray<string>>, left: Readonly
   return [line(head ?? []), rule, ...body.map(line)].join("\n")
 }
 
-/** A paragraph in lines of at most `width`, the first after `first` and the others after as many spaces. */
+/** A paragraph in lines of at most `width`: the first begins with `first`, the others with as many spaces. */
 export const wrap = (text: string, width: number, first = ""): string => {
   const lines: Array<string> = []
   let line = first

@@ -1,4 +1,4 @@
-/** The lines below a run's tables: the source of the figures, without which none of them means anything. */
+/** The lines below a run's tables: the source of the figures, without which the figures have no meaning. */
 import { isBusy } from "@winnow/engine"
 import { armsOf, meanTotal } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
@@ -12,7 +12,7 @@ const temperature = ({ conditions: { temperature: t, topK, topP } }: RunRecord):
 
 const from = (least: number, most: number): string => (least === most ? `${least}` : `${least} to ${most}`)
 
-/** The timing: how many prompts and rounds, and whether all texts came out as the target's own. */
+/** The timing: how many prompts and rounds, and the number of texts that equal the target's own. */
 const timingLine = (run: RunRecord): string => {
   const timings = run.rows.flatMap(({ seeds }) => seeds.flatMap(({ timing }) => timing ?? []))
   if (timings.length === 0) return "Speed-up: not timed, no text of the target is longer than a block."
@@ -29,7 +29,7 @@ const timingLine = (run: RunRecord): string => {
   return `Speed-up: wall time, greedy, gamma = ${gamma}, ${prompts} prompts, median of ${rounds} rounds after an untimed one, batch 1, this machine.${busy}${differs}`
 }
 
-/** A line on the arms' budgets: a table that mixes budgets says so. */
+/** A line on the arms' budgets: it marks a table that mixes budgets. */
 const budgetLine = (run: RunRecord): string => {
   const totals = armsOf(run).map((row) => meanTotal(row, "flops"))
   const [least, most] = [Math.min(...totals), Math.max(...totals)]
@@ -39,13 +39,13 @@ const budgetLine = (run: RunRecord): string => {
   return `${what} All arms together range over ${(most / least).toFixed(1)} times the FLOPs: rows are not to be compared at face value.`
 }
 
-/** A line on the examples that were left out; no line if there are none. */
+/** A line on the dropped examples; no line if there are none. */
 const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyArray<string> =>
   dropped.train === 0 && dropped.measured === 0
     ? []
     : [`Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`]
 
-/** A line on the drafts that were trained in part; no line if all parameters of each were trained. */
+/** A line on the drafts of which only a part was trained; no line if there are none. */
 const partLine = ({ rows, draftParameters }: RunRecord): ReadonlyArray<string> => {
   const parts = rows.flatMap(({ name, budget }) => {
     const count = budget[0]?.arm.trainedParameters
@@ -54,7 +54,7 @@ const partLine = ({ rows, draftParameters }: RunRecord): ReadonlyArray<string> =
   return parts.length === 0 ? [] : [`Trained in part: ${parts.join(", ")} of ${short(draftParameters)} parameters.`]
 }
 
-/** How often the target is right, with the interval of the prompts; nothing where the task does not say. */
+/** How often the target is right, with the interval over prompts; empty for a task without a judgement. */
 export const score = ({ target, conditions: { prompts } }: RunRecord): string => {
   if (target.score === null) return ""
   const { value, low, high } = wilson(Math.round(target.score * prompts), prompts)
@@ -83,7 +83,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   ].filter((line) => line !== "")
 }
 
-/** A line on missing rows and how to go on; no line if no row is missing. */
+/** A line on missing rows and how to compute them; no line if no row is missing. */
 export const missingLines = (run: RunRecord): ReadonlyArray<string> => {
   if (run.missing.length === 0) return []
   const lines = run.missing.map(

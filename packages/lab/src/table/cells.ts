@@ -3,7 +3,7 @@ import type { StudyTable, TableCell, TableColumn, TableFigure } from "../study/t
 import { align } from "./align.ts"
 import { nats, percent, plain, plusMinus, type Scale, short, written } from "./format.ts"
 
-/** A table as text: the head first, and which columns are words. */
+/** A table as text: the head first, with the columns that are words. */
 export interface Cells {
   readonly rows: ReadonlyArray<ReadonlyArray<string>>
   readonly left: ReadonlySet<number>
@@ -11,7 +11,7 @@ export interface Cells {
 
 const scales: Partial<Record<TableColumn["style"], Scale>> = { percent, plain, nats }
 
-/** One number in the way of its column: "62.1", "1.23M", "0.003". */
+/** One number in the format of its column: "62.1", "1.23M", "0.003". */
 export const writeNumber = (x: number, { style }: Pick<TableColumn, "style">): string => {
   const scale = scales[style]
   if (scale !== undefined) return written(x, scale)
@@ -20,7 +20,7 @@ export const writeNumber = (x: number, { style }: Pick<TableColumn, "style">): s
   return style === "whole" ? String(Math.round(x)) : String(x)
 }
 
-/** "12 / 30": a cost, then the cost with everything that it depends on; one number if both are written alike. */
+/** "12 / 30": a cost, then the cost with all dependencies; one number if both have one text. */
 const writeCost = ({ value, all }: TableFigure, column: TableColumn): string => {
   const own = writeNumber(value!, column)
   const whole = all === undefined ? own : writeNumber(all, column)
@@ -33,7 +33,7 @@ const writeRange = ({ value, low, high }: TableFigure, column: TableColumn): str
   return `${writeNumber(value!, column)} [${end(low)}, ${end(high)}]`
 }
 
-/** A cell as tables write it: "62.1 ± 1.3"; "-" for a missing one. */
+/** A cell as text: "62.1 ± 1.3"; "-" for a missing cell. */
 export const writeCell = (cell: TableCell | undefined, column: TableColumn): string => {
   if (cell === null || cell === undefined) return "-"
   if (typeof cell === "string") return cell
@@ -44,7 +44,9 @@ export const writeCell = (cell: TableCell | undefined, column: TableColumn): str
   return plusMinus({ value, low, high, seeds }, scales[column.style] ?? plain)
 }
 
-/** "83.4 % [81.1, 85.7]": the unit once; of two seeds the value alone, as nothing is compared by it. */
+/**
+ * "83.4 % [81.1, 85.7]" with one unit; for two seeds the value alone, as their interval is too wide for comparisons.
+ */
 export const writeInterval = (figure: TableFigure, column: TableColumn): string => {
   const { value, low, high, seeds } = figure
   if (value === null) return "-"
@@ -54,7 +56,7 @@ export const writeInterval = (figure: TableFigure, column: TableColumn): string 
   return `${writeNumber(value, column)}${unit} [${end(low)}, ${end(high)}]`
 }
 
-/** A table's cells; rows for comparison have their names in brackets. */
+/** A table's cells; the names of rows for comparison are in brackets. */
 export const cellsOf = ({ columns, rows, of }: StudyTable): Cells => ({
   rows: [
     [of, ...columns.map(({ head }) => head)],

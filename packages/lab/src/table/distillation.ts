@@ -58,7 +58,7 @@ const acceptance = ({ conditions }: RunRecord): ReadonlyArray<Entry> => [
   ),
 ]
 
-/** A plugin with those options that tell it from its siblings: k and order. */
+/** A plugin with the options that tell it from its siblings: k and order. */
 const plugin = (use: RowRecord["filter"]): string | null => {
   if (use === null) return null
   const { k, order } = use.options as { k?: number; order?: string }
@@ -69,13 +69,13 @@ const plugin = (use: RowRecord["filter"]): string | null => {
 const mean = (row: RowRecord, of: (b: Budget) => number): number =>
   row.budget.reduce((sum, { arm }) => sum + of(arm), 0) / row.budget.length
 
-/** Passes over the training text: of the arm, the mean over seeds; null of another text. */
+/** Passes of the arm over the training text, the mean over seeds; null for another text. */
 const passes = ({ budget }: RowRecord): number | null => {
   const counts = budget.flatMap(({ arm }) => arm.passes ?? [])
   return counts.length === 0 ? null : counts.reduce((a, b) => a + b, 0) / counts.length
 }
 
-/** The arm's own cost, and all with its reference and caches. */
+/** The arm's own cost, and the cost with its reference and caches. */
 const ownAndAll =
   (of: keyof TotalBudget): Entry["cell"] =>
   (row) => ({ value: mean(row, (b) => b[of]), all: meanTotal(row, of) })
@@ -105,7 +105,7 @@ const cost: ReadonlyArray<Entry> = [
 
 type Timing = NonNullable<RowRecord["seeds"][number]["timing"]>
 
-/** The middle of the timed seeds, and the lowest and highest of them: what the clock and the weights change together. */
+/** The middle of the timed seeds, and the lowest and highest: the combined spread of clock and weights. */
 const ofSeeds =
   (of: (timing: Timing) => number): Entry["cell"] =>
   ({ seeds }) => {
@@ -154,10 +154,10 @@ const time = ({ conditions }: RunRecord): ReadonlyArray<Entry> => [
 export const acceptanceTable = (run: RunRecord): StudyTable =>
   tableOf({ name: "acceptance", title: "What the target accepted" }, run, acceptance(run))
 
-/** How each draft was trained, and what that cost. */
+/** The training of each draft, and its cost. */
 export const costTable = (run: RunRecord): StudyTable => tableOf({ name: "cost", title: "What it cost" }, run, cost)
 
-/** Where the time of decoding goes, of the drafts that were timed: parts, predictions, and what the clock said. */
+/** The parts of the decoding time, of the drafts that were timed: parts, predictions, and measured times. */
 export const timeTable = (run: RunRecord): StudyTable =>
   tableOf(
     { name: "time", title: "Where the time goes" },
@@ -189,7 +189,7 @@ export const differencesTable = ({ differences }: RunRecord): StudyTable => ({
   })),
 })
 
-/** All tables of a distillation, the one that lists and comparisons lead with first. */
+/** All tables of a distillation; lists and comparisons show the first. */
 export const distillationTables = (run: RunRecord): ReadonlyArray<StudyTable> =>
   [acceptanceTable(run), ...(run.tables ?? []), differencesTable(run), costTable(run), timeTable(run)].filter(
     ({ rows }) => rows.length > 0,

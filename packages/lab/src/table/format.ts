@@ -1,4 +1,4 @@
-/** How numbers are written in tables: short, and never a figure without its interval. */
+/** Formats of numbers in tables: short, and never a figure without its interval. */
 import type { IntervalRecord } from "../record/schema.ts"
 
 /** 1234567 as "1.23M". */
@@ -8,7 +8,7 @@ export const short = (n: number): string => {
   return `${(n / scale).toPrecision(n >= 1000 ? 3 : Math.max(1, String(Math.round(n)).length))}${letter}`
 }
 
-/** How a kind of figure is written: acceptances in per cent, the rest as they are. */
+/** The format of a kind of figure: acceptances in per cent, other figures unscaled. */
 export interface Scale {
   readonly factor: number
   readonly digits: number
@@ -17,15 +17,15 @@ export const percent: Scale = { factor: 100, digits: 1 }
 export const plain: Scale = { factor: 1, digits: 2 }
 export const nats: Scale = { factor: 1, digits: 3 }
 
-/** A number on a scale; "0.0" where rounding would write "-0.0". */
+/** A number on a scale; "0.0" instead of "-0.0". */
 export const written = (x: number, { factor, digits }: Scale): string => {
   const text = (factor * x).toFixed(digits)
   return Number(text) === 0 ? (0).toFixed(digits) : text
 }
 
 /**
- * "62.1 ± 1.3", the larger side where the interval was cut at what the figure can be; "62.1 ± ?" where there is none, and
- * "62.1" of two seeds, whose interval says how few they are and nothing else.
+ * "62.1 ± 1.3", with the larger side if the interval was cut at the figure's bounds; "62.1 ± ?" without an interval,
+ * and "62.1" for two seeds, whose interval only shows how few they are.
  */
 export const plusMinus = (
   { value, low, high, seeds }: Pick<IntervalRecord, "value" | "low" | "high" | "seeds">,

@@ -46,9 +46,9 @@ test("numbers are shortened to three digits", () => {
 
 test("a figure is never written without its interval", () => {
   expect(plusMinus({ value: 0.6, low: 0.55, high: 0.65, seeds: 5 }, { factor: 100, digits: 1 })).toBe("60.0 ± 5.0")
-  // cut at 1: the side that was not cut
+  // The interval is cut at 1: the other side counts.
   expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 3 }, { factor: 100, digits: 1 })).toBe("90.0 ± 30.0")
-  // two seeds: no comparison, so nothing that looks like one
+  // Two seeds: no comparison, so nothing that looks like one.
   expect(plusMinus({ value: 0.9, low: 0.6, high: 1, seeds: 2 }, { factor: 100, digits: 1 })).toBe("90.0")
   expect(plusMinus({ value: 2, low: null, high: null, seeds: 1 }, plain)).toBe("2.00 ± ?")
   expect(plusMinus({ value: null, low: null, high: null, seeds: 0 }, plain)).toBe("-")
@@ -57,7 +57,7 @@ test("a figure is never written without its interval", () => {
   const figures = head!.flatMap((name, i) => (["arm", "seeds", "FLOPs, all"].includes(name) ? [] : [i]))
   expect(figures.length).toBe(8)
   for (const row of body) for (const i of figures) expect(row[i]).toMatch(/^(\d+\.\d+ ± \d+\.\d+|-)$/)
-  // Missing under one seed: the row says that it has four.
+  // A seed is missing: the row reports four seeds.
   expect(body.map((row) => row[head!.indexOf("seeds")])).toEqual(run.rows.map((row) => String(row.seeds.length)))
   expect(run.rows.find(({ name }) => name === "bottom")!.seeds.length).toBe(4)
 })

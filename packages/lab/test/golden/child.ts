@@ -1,4 +1,7 @@
-/** Runs the golden experiments and prints their sums; WINNOW_NATIVE says by which native code, or none. Argument: an empty folder. */
+/**
+ * Runs the golden experiments and prints their sums; WINNOW_NATIVE chooses the native code, or none. Argument: an empty
+ * folder.
+ */
 import { datasetsLayer } from "@winnow/data"
 import { openEngine } from "@winnow/tensor"
 import { Effect, Layer } from "effect"

@@ -28,7 +28,7 @@ import {
 
 const vocabulary = 288
 
-/** Sums of two numbers in words and figures: enough repetition for merges, enough variety for losses that differ. */
+/** Sums of two numbers in words and figures: enough repetition for merges, enough variety for different losses. */
 const sums = defineTask({
   name: "sums",
   options: type({ "+": "reject" }),

@@ -1,4 +1,6 @@
-/** Numbers stand as long as no revision is raised: small runs give the sums that are stored, on each path of the arithmetic. */
+/**
+ * Numbers stay the same until a revision is raised: small runs give the stored sums, on each path of the arithmetic.
+ */
 import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -18,7 +20,8 @@ for (const native of ["", "off"])
   test(`the golden runs give the stored sums, ${native === "" ? "native" : "plain operations"}`, async () => {
     const { machine, sums } = await goldenSums(native)
     const exact = Object.hasOwn(golden.machines, machine)
-    // Another processor rounds otherwise: its figures must be near to those of a known one, by the same kind of path.
+    // Another processor rounds differently: its figures must be close to those of a known one, on the same kind of
+    // path.
     const isPlain = (name: string) => / none /.test(name)
     const like = Object.keys(golden.machines).find((name) => isPlain(name) === isPlain(machine))!
     const stored: Sums = golden.machines[exact ? machine : like]!

@@ -1,11 +1,11 @@
-/** Greedy acceptance by arm, and against what it cost. */
+/** Charts of greedy acceptance: by arm, and against cost. */
 import { meanTotal } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { colour, intervals, isWhole, nameAxis, quantity, shares, type Whole, wide } from "./layout.ts"
 
-/** Greedy acceptance by arm: every seed a point, the pooled figure a tick, the interval a line. */
+/** Greedy acceptance by arm: a point for every seed, a tick for the pooled figure, a line for the interval. */
 export const acceptanceChart = (run: RunRecord): Chart => {
   const points = run.rows.flatMap(({ name, seeds }) =>
     seeds.map(({ greedyAcceptance }) => ({ name, value: greedyAcceptance })),
@@ -38,23 +38,25 @@ export const acceptanceChart = (run: RunRecord): Chart => {
   } as Chart
 }
 
-/** Costs nearer than this are one cost for the eye: their points are set side by side, in the order of their acceptance. */
+/** Costs closer than this ratio look equal: their points are drawn side by side, in the order of their acceptance. */
 const sameCost = 1.08
 
 interface Placed extends Whole<object> {
   readonly name: string
   /** FLOPs. */
   readonly cost: number
-  /** Where it is drawn, and its label. */
+  /** The cost at which the point is drawn, and its label. */
   readonly at: number
   readonly labelAt: number
   readonly labelValue: number
 }
 
-/** Rows with a budget that arms could have: the start is far below, the long run beyond, in its own chart. */
+/** Rows within the arms' budget: the start is far below it, and the long run, far above it, has a chart of its own. */
 const ofBudget = ({ rows }: RunRecord) => rows.filter(({ role }) => role === "arm" || role === "reference")
 
-/** Points of one cost side by side, their labels right of all of them, at least `gap` of acceptance apart. */
+/**
+ * Places points of one cost side by side, with their labels right of all of them, at least `gap` of acceptance apart.
+ */
 const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
   const rows = ofBudget(run)
     .map((row) => ({ name: row.name, ...row.greedyAcceptance, cost: meanTotal(row, "flops") }))
@@ -66,7 +68,7 @@ const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
     if (last !== undefined && row.cost < sameCost * last[0]!.cost) last.push(row)
     else groups.push([row])
   }
-  // Beside each other by a share of the axis, so that nobody reads another cost there.
+  // The distance is a small share of the axis, so that nobody reads it as another cost.
   const spread = (rows.at(-1)?.cost ?? 1) / (rows[0]?.cost ?? 1)
   const step = Math.min(1.03, Math.max(1.004, spread ** 0.025))
   return groups.flatMap((group) => {
@@ -80,7 +82,7 @@ const place = (run: RunRecord, gap: number): ReadonlyArray<Placed> => {
   })
 }
 
-/** Greedy acceptance against all FLOPs that the draft cost, references and caches included: what compute buys. */
+/** Greedy acceptance against all FLOPs of the draft, references and caches included. */
 export const computeChart = (run: RunRecord): Chart => {
   const values = ofBudget(run)
     .map(({ greedyAcceptance }) => greedyAcceptance)
@@ -93,7 +95,7 @@ export const computeChart = (run: RunRecord): Chart => {
       field,
       "FLOPs of all training: the draft's, its reference's, its caches'",
       { format: ".2s", tickCount: 6, grid: false },
-      // room for the labels of the dearest
+      // Room for the labels of the most expensive points.
       { type: "log", domain: [cheapest * 0.85, dearest * (dearest / cheapest) ** 0.22], nice: false },
     )
   const y = shares(`greedy acceptance, gamma = ${run.conditions.gamma}`, { domain: [least - 0.01, most + 0.01] })
@@ -105,7 +107,7 @@ export const computeChart = (run: RunRecord): Chart => {
     layer: [
       ...intervals({ along: "y", of: y, encoding: { x: x("at"), color }, size: 64, rim: true }),
       {
-        // a white rim, so that an interval behind a name does not strike it out
+        // A white rim keeps an interval behind a name from striking it out.
         mark: { type: "text", align: "left", fontSize: 11, fontWeight: 600, stroke: "white", strokeWidth: 4 },
         encoding: { x: x("labelAt"), y: y("labelValue"), text: { field: "name" } },
       },

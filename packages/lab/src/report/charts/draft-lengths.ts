@@ -1,11 +1,11 @@
-/** Tokens a target call by draft length. */
+/** The chart of tokens for each target call by draft length. */
 import { armsOf } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { colour, half, ordinalAxis, quantity } from "./layout.ts"
 
-/** tau against gamma, a line an arm: the mean of the seeds, and each seed as a point. */
+/** tau against gamma, a line for each arm: the mean of the seeds, with a point for each seed. */
 export const tauChart = (run: RunRecord, decoding: "greedy" | "sampled"): Chart => {
   const arms = armsOf(run)
   const names = arms.map(({ name }) => name)

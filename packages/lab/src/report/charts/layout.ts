@@ -4,14 +4,14 @@ import type { TableFigure } from "../../study/table.ts"
 
 /** Pixels of a chart that has a row to itself. */
 export const wide = 880
-/** Charts that stand two in a row; the legend is below, so that all have one width. */
+/** Size of charts that stand two in a row; the legend is below, so that all have one width. */
 export const half = { width: 365, height: 240 } as const
 
 /** A legend of these names below the chart. */
 export const below = (names: ReadonlyArray<string>, columns = 3) =>
   ({ orient: "bottom", columns, title: null, values: [...new Set(names)] }) as const
 
-/** The axis of rows with a name each, in the order given. */
+/** The axis of named rows, in the given order. */
 export const nameAxis = (order: ReadonlyArray<string>, labelFontSize = 12) =>
   ({
     field: "name",
@@ -33,7 +33,7 @@ export const nameAxis = (order: ReadonlyArray<string>, labelFontSize = 12) =>
 export const ordinalAxis = (field: string, title: string) =>
   ({ field, type: "ordinal", title, axis: { labelAngle: 0, grid: false, ticks: false } }) as const
 
-/** The axis of a quantity, which begins near the lowest unless its scale says otherwise. */
+/** The axis of a quantity. It begins near the lowest value unless its scale says otherwise. */
 export const quantity = (
   field: string,
   title: string | null,
@@ -47,7 +47,7 @@ export const shares =
   (field: string) =>
     quantity(field, title, { format: ".0%", tickCount: 7 }, scale)
 
-/** The colour of each name; with a legend where names are given. */
+/** The colour of each name, with a legend if names are given. */
 export const colour = (
   scale: { readonly domain: ReadonlyArray<string>; readonly range: ReadonlyArray<string> },
   names?: ReadonlyArray<string>,
@@ -60,7 +60,7 @@ export const colour = (
     ...(names === undefined ? { legend: null } : { sort: names, legend: below(names, 2) }),
   }) as const
 
-/** A figure that is drawn with its interval. */
+/** A figure with all numbers that its drawing needs. */
 export type Whole<T> = T & { value: number; low: number; high: number }
 
 /** True if a figure can be drawn with its interval. */
@@ -73,7 +73,7 @@ export const isWhole = <T extends Pick<IntervalRecord, "value" | "low" | "high">
  *
  * @param options.along the axis of the figures
  * @param options.of their axis by field
- * @param options.encoding all else: the other axis, colour
+ * @param options.encoding the other encodings: the other axis, colour
  */
 export const intervals = (options: {
   readonly along: "x" | "y"

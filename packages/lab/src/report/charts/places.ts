@@ -1,11 +1,13 @@
-/** Where the target accepts: by place in a block, and at the tokens that a filter keeps and drops. */
+/**
+ * Charts of the places where the target accepts: by place in a block, and at the tokens that a filter keeps and drops.
+ */
 import { armsOf } from "../../record/comparisons.ts"
 import type { RunRecord } from "../../record/schema.ts"
 import { faint, rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { colour, half, intervals, isWhole, nameAxis, ordinalAxis, shares } from "./layout.ts"
 
-/** Greedy acceptance of the first, second, ... token of a block, each arm's interval beside the others'. */
+/** Greedy acceptance of the first, second, ... token of a block, with the intervals of all arms side by side. */
 export const positionChart = (run: RunRecord): Chart => {
   const arms = armsOf(run)
   const names = arms.map(({ name }) => name)
@@ -24,8 +26,8 @@ export const positionChart = (run: RunRecord): Chart => {
 }
 
 /**
- * Agreement with the target at the tokens of its own texts that an arm's filter keeps, and at those that it drops: the arm filled, the
- * baseline at the same tokens hollow. Undefined where no filter divides them.
+ * Agreement with the target at the tokens of its own texts that an arm's filter keeps, and at those that it drops: the
+ * arm filled, the baseline at the same tokens hollow. Undefined if no filter divides them.
  */
 export const keptTokensChart = (run: RunRecord): Chart | undefined => {
   const rows = armsOf(run).flatMap((row) => {

@@ -1,4 +1,6 @@
-/** Charts to read before a comparison: how settings were chosen, and how low the loss of a draft of this size comes. */
+/**
+ * Charts to read before a comparison: the search for settings, and the lowest loss that a draft of this size reaches.
+ */
 import { armsOf } from "../../record/comparisons.ts"
 import type { IntervalRecord, RunRecord } from "../../record/schema.ts"
 import { faint, ink, rowColours } from "../colours.ts"
@@ -11,13 +13,13 @@ const measured: ReadonlyMap<string, readonly [title: string, format: string]> = 
   ["loss", ["loss of the answers, validation, nats", ".3f"]],
 ])
 
-/** The setting that a search is drawn by: the learning rate, else the first whose values are numbers. */
+/** The setting on the axis of a search's chart: the learning rate, else the first whose values are numbers. */
 const drawnBy = (over: Readonly<Record<string, ReadonlyArray<unknown>>>): string | undefined =>
   ["optimizer.learningRate", ...Object.keys(over)].find((path) => over[path]?.every((v) => typeof v === "number"))
 
 /**
- * The measure on the validation split by one setting, of other settings the best; the chosen one filled, references in grey.
- * Undefined without a search, or where no setting is a number.
+ * The measure on the validation split against one setting, at the best value of the other settings; the chosen point
+ * filled, references in grey. Undefined without a search, or if no setting is a number.
  */
 export const sweepChart = (run: RunRecord): Chart | undefined => {
   const path = run.sweep === null ? undefined : drawnBy(run.sweep.over)
@@ -59,7 +61,10 @@ export const sweepChart = (run: RunRecord): Chart | undefined => {
   } as Chart
 }
 
-/** The draft's KL against steps: the long run on all tokens a line, the arms and the start points. Undefined without a long run. */
+/**
+ * The draft's KL against steps: a line for the long run on all tokens, points for the arms and the start. Undefined
+ * without a long run.
+ */
 export const capacityChart = (run: RunRecord): Chart | undefined => {
   if (run.capacity === null) return undefined
   const pointOf = (name: string, steps: number, { value, low, high }: IntervalRecord) => ({

@@ -1,9 +1,12 @@
-/** How the open engine computes: the same code gives other numbers on another one, so keys of tensor stages hold it. */
+/**
+ * The arithmetic of the open engine: the same code gives other numbers on another engine, so keys of tensor stages
+ * include it.
+ */
 import { engineInfo } from "@winnow/tensor"
 
 /**
- * The precision that oneDNN may use by ONEDNN_DEFAULT_FPMATH_MODE: float32 if unset or STRICT, else the mode (F16, TF32,
- * ANY, ...) as it is set, since each gives other figures.
+ * The precision that oneDNN may use, from ONEDNN_DEFAULT_FPMATH_MODE: float32 if unset or STRICT, else the mode itself
+ * (F16, TF32, ANY, ...), since each mode gives other figures.
  */
 export const oneDnnProducts = (mode: string | undefined): string => {
   const name = mode?.toUpperCase() ?? ""

@@ -1,4 +1,4 @@
-/** This checkout, and which of its files the numeric revisions stand for. */
+/** This checkout, and the part of its files that the numeric revisions cover. */
 import { join, sep } from "node:path"
 
 /** The folder that holds packages/, plugins/ and experiments/ of this checkout. */
@@ -6,6 +6,6 @@ export const houseRoot = join(import.meta.dir, "../../../../..")
 
 const packages = join(houseRoot, "packages") + sep
 
-/** True if a file is source of a package of the house: its numbers are guarded by the revisions, not by a hash. */
+/** True if a file is source of a package of the house: the revisions guard its numbers, not a hash. */
 export const isHouseSource = (file: string): boolean =>
   file.startsWith(packages) && /^[^/\\]+[/\\]src[/\\]/.test(file.slice(packages.length)) && !/\.test\.ts$/.test(file)

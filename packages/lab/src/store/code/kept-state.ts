@@ -1,18 +1,21 @@
 /**
- * State that outlives a call: variables of the top level that a function changes, fields of what the top level makes, and
- * variables that a factory, called at the top level, leaves to the functions that it returns.
+ * State that outlives a call: variables of the top level that a function changes, fields of values that the top level
+ * makes, and variables that a factory, called at the top level, leaves to the functions that it returns.
  *
- * A run is code that runs at once: the top level, or one call of a function. A variable lives in the run that declares it;
- * a write from another run, which begins later, makes that run one that keeps state. A name for a part of another variable
- * (`const s = state`, `const { list } = state`, `for (const row of table)`) stands for that part.
+ * A run is code that runs at once: the top level, or one call of a function. A variable belongs to the run that
+ * declares it. A write by another run, which begins later, makes the first run one that keeps state. A name for a part
+ * of another variable (`const s = state`, `const { list } = state`, `for (const row of table)`) stands for that part.
  */
 import { isFunction, isTree, nameOf, type Tree, trees } from "./syntax.ts"
 
 /** Code that runs at once. */
 export interface Run {
-  /** The variable that outlives it, if one does. */
+  /** The variable that outlives the run, if there is one. */
   keeps: string | undefined
-  /** Functions and classes whose results it passes on: returns, holds for other runs, or hands to others. */
+  /**
+   * Functions and classes whose results the run passes on: it returns them, stores them for other runs, or hands them
+   * over.
+   */
   readonly passesOn: Map<Tree, string>
 }
 
@@ -20,14 +23,14 @@ const newRun = (): Run => ({ keeps: undefined, passesOn: new Map() })
 
 /** The meaning of `this`. */
 export interface Self {
-  /** The constructor's run of an instance; else the run that evaluates the class or the object. */
+  /** The constructor's run for an instance; else the run that evaluates the class or the object. */
   readonly run: Run
   readonly name: string
-  /** The body of a class, where `this` is an instance of it. */
+  /** The body of a class, if `this` is an instance of it. */
   readonly fields: Tree | undefined
 }
 
-/** A variable's value as it is declared: an expression, and the way into it that a pattern takes. */
+/** A variable's value at its declaration: an expression, and the path into it that a pattern takes. */
 interface Value {
   readonly init: Tree
   readonly path: ReadonlyArray<string>
@@ -62,7 +65,7 @@ const bind = (pattern: Tree, value: Value, into: Map<string, Value>): void => {
       if (one.type === "Property") inner(one["value"], nameOf(one["key"]) ?? "*")
 }
 
-/** Notes the values that statements of a block, or the head of a loop, give to what they declare. */
+/** Notes the values that declarations of a block, or of the head of a loop, give to their variables. */
 export const bindAll = (statements: unknown, into: Map<string, Value>): void => {
   for (const tree of trees(statements)) {
     if (tree.type.startsWith("Export")) bindAll(tree["declaration"], into)
@@ -129,7 +132,7 @@ const keyOf = ({ key }: Tree): string | undefined => {
 const inObject = (tree: Tree, name: string | undefined) =>
   trees(tree["properties"]).find((one) => one.type === "Property" && keyOf(one) === name)?.["value"] as Tree | undefined
 
-/** True if a list, a map or another instance lies at a path of a value. */
+/** True if the value at a path is a list, a map or another instance. */
 const isContainer = (init: Tree | undefined, path: ReadonlyArray<string>): boolean => {
   if (!isTree(init)) return false
   if (init.type === "ArrayExpression" || init.type === "NewExpression") return true
@@ -181,7 +184,7 @@ interface ParameterWrite {
   readonly how: How
 }
 
-/** Writes and calls of a module while it is read, and the state that they leave. */
+/** The writes and calls of a module, collected in one visit, and the state that they leave. */
 export class KeptState {
   readonly top = newRun()
   /** Variables of the top level that change later. */
@@ -190,7 +193,7 @@ export class KeptState {
   readonly #calls = new Map<Tree, Call>()
   readonly #parameters = new Map<Tree, ReadonlyArray<ParameterWrite>>()
 
-  /** @param onImport told of a write to a name of the top level; true if it is an imported one */
+  /** @param onImport called for a write to a name of the top level; returns true if the name is imported */
   constructor(readonly onImport: (name: string, how: How) => boolean) {}
 
   /** The run of a function's calls, or of a class's constructor. */
@@ -202,13 +205,13 @@ export class KeptState {
     return run
   }
 
-  /** Notes a call of a function or class of the module. @param isKept its result is passed on, not only used */
+  /** Notes a call of a function or class of the module. @param isKept true if its result is passed on, not only used */
   call(tree: Tree, call: Call, isKept: boolean): void {
     this.#calls.set(tree, call)
     if (isKept) call.scope.run.passesOn.set(call.callee, call.name)
   }
 
-  /** Notes a use of a variable. @param isPassedOn it stands where its value leaves the run */
+  /** Notes a use of a variable. @param isPassedOn true if its value leaves the run at this place */
   use(name: string, scope: Scope, isPassedOn: boolean): void {
     const at = scopeOf(name, scope)
     const init = at?.values.get(name)?.init
@@ -218,11 +221,12 @@ export class KeptState {
     if (found) this.call(init, { callee: found, name: nameOf(callee) ?? "a method", given, scope: at! }, true)
   }
 
-  /** Notes that a place is written to, or that a method is called on it which changes a list or a map. */
+  /** Notes a write to a place, or the call of a method on it that changes a list or a map. */
   write(tree: Tree, scope: Scope, how: How): void {
     const name = tree.type === "Identifier" && how === "write" ? nameOf(tree) : undefined
     const own = name === undefined ? undefined : scopeOf(name, scope)
-    // A variable that is set again is itself; a part of it may be another's.
+    // An assignment to a variable changes the variable itself; an assignment to a part may change another variable's
+    // part.
     if (own !== undefined) this.#note({ scope: own, name, path: [] }, scope.run, how)
     else for (const place of placesOf(tree, scope)) this.#note(place, scope.run, how)
   }
@@ -253,7 +257,7 @@ export class KeptState {
     else run.keeps ??= name
   }
 
-  /** Takes writes of functions to what they are given as writes of their callers; called once, when all is read. */
+  /** Counts a function's writes to its arguments as writes of its callers; called once, after the visit. */
   passOn(): void {
     const done = new Set<string>()
     const calls = [...this.#calls.values()]
@@ -270,7 +274,7 @@ export class KeptState {
     }
   }
 
-  /** True if what a run leaves behind keeps state. */
+  /** True if the results of a run keep state. */
   keepsState(run: Run, seen = new Set<Run>()): boolean {
     if (seen.has(run)) return false
     seen.add(run)

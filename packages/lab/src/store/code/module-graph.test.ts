@@ -44,7 +44,7 @@ test("the house's packages are left out, packages of node_modules count by their
   expect([...files.keys()]).toEqual(["a.ts"])
   expect([...packages]).toEqual([["arktype", expect.stringMatching(/^2\.2\.9 [0-9a-f]{16}$/)]])
   expect(isHouseSource(join(houseRoot, "packages/core/src/plugin.ts"))).toBe(true)
-  expect(isHouseSource(join(houseRoot, "packages/engine/src/doctor/findings.ts"))).toBe(true) // a remedy retrains nothing
+  expect(isHouseSource(join(houseRoot, "packages/engine/src/doctor/findings.ts"))).toBe(true) // A remedy of the doctor leads to no new training.
   expect(isHouseSource(join(houseRoot, "packages/lab/test/tiny.ts"))).toBe(false)
   expect(isHouseSource(join(houseRoot, "plugins/loss-kl/src/index.ts"))).toBe(false)
 })
@@ -101,6 +101,6 @@ test("the files of every plugin here determine its results", async () => {
   expect(plugins.length).toBeGreaterThan(10)
   const { files, untold } = moduleGraph(plugins.map((file) => join(houseRoot, file)))
   expect(untold).toEqual([])
-  // No file of a package is among them: whatever changes there and no number keeps every artifact.
+  // The graph has no file of a package: a change there that moves no number keeps every artifact.
   expect([...files.keys()].filter((file) => !file.startsWith(join(houseRoot, "plugins")))).toEqual([])
 })

@@ -1,4 +1,4 @@
-/** The files that decide what a module does: its own, and all that it imports, wherever they lie. */
+/** Finds the files that decide the behaviour of a module: its own, and all that it imports, anywhere on the disk. */
 import { existsSync, readFileSync, realpathSync } from "node:fs"
 import { isBuiltin } from "node:module"
 import { dirname, extname, join, sep } from "node:path"
@@ -8,25 +8,25 @@ import { isHouseSource } from "./house.ts"
 import { type Names, namesIn } from "./names.ts"
 import { keepsStateOf, outsideState } from "./outside-state.ts"
 
-/** All that is reached from some modules. */
+/** The files and packages that some modules reach. */
 export interface ModuleGraph {
-  /** SHA-256 of each file by its path. Code counts as it runs: comments, types and line breaks change nothing. */
+  /** SHA-256 of each file by its path, over the code that runs: comments, types and line breaks change nothing. */
   readonly files: ReadonlyMap<string, string>
   /** Version of each package, with a hash of the file that is imported. */
   readonly packages: ReadonlyMap<string, string>
-  /** Sentences on what decides the result and is in none of these; empty where the graph says all. */
+  /** Sentences on influences on the result that neither files nor packages show; empty if there is none. */
   readonly untold: ReadonlyArray<string>
 }
 
 interface Module {
   readonly hash: string
   readonly imports: ReadonlyArray<string>
-  /** Of these, the ones whose values it changes. */
+  /** The modules among these whose values it changes. */
   readonly changes: ReadonlyArray<string>
   /** Imported factories whose results it keeps, and exported ones whose results keep state. */
   readonly makers: Names["makers"]
   readonly factories: ReadonlyArray<string>
-  /** True if an import says how it is read (`with { type: "text" }`): code may then count as it is written. */
+  /** True if an import states its format (`with { type: "text" }`): the file then counts as it is written. */
   readonly raw: boolean
   readonly untold: ReadonlyArray<string>
 }
@@ -54,7 +54,7 @@ const printer = (loader: "ts" | "tsx" | "js" | "jsx") => {
   return made
 }
 
-/** A module runs as it was when the process loaded it, so a file is read once. */
+/** A module runs in the form in which the process loaded it, so each file is read once. */
 const modules = new Map<string, Module>()
 
 const readModule = (file: string): Module => {
@@ -92,14 +92,14 @@ const moduleOf = (file: string): Module => {
 /** Files of experiments that this process has loaded: their modules may change values that plugins read. */
 const entered = new Set<string>()
 
-/** Says that a file was loaded, from which modules are reached that may change what others export. */
+/** Notes a loaded file: it leads to modules that may change the exports of others. */
 export const enter = (file: string): void => {
   entered.add(file)
 }
 
 /**
- * Where an import leads; undefined for the platform's own and for what cannot be found. Outside of the checkout the
- * house's modules come first, as they do when the file is loaded.
+ * The file of an import; undefined for modules of the platform and for files that do not exist. Outside of the checkout
+ * the house's modules come first, as they do when the file is loaded.
  */
 const resolved = (name: string, importer: string): string | undefined => {
   const house = isOutside(importer) ? houseModule(name) : undefined
@@ -112,7 +112,7 @@ const resolved = (name: string, importer: string): string | undefined => {
   }
 }
 
-/** Modules that are reached from the experiments, and the files whose values each of them changes. */
+/** The modules that the experiments reach, each with the files whose values it changes. */
 const changers = (): ReadonlyArray<readonly [file: string, changed: ReadonlyArray<string>]> => {
   const seen = new Map<string, ReadonlyArray<string>>()
   const visit = (file: string): void => {
@@ -126,7 +126,7 @@ const changers = (): ReadonlyArray<readonly [file: string, changed: ReadonlyArra
   return [...seen].filter(([, changed]) => changed.length > 0)
 }
 
-/** The package that a file in a node_modules folder is of. */
+/** The package of a file in a node_modules folder. */
 const packageOf = (file: string): { readonly name: string; readonly version: string } | undefined => {
   for (let folder = dirname(file); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = join(folder, "package.json")
@@ -138,10 +138,10 @@ const packageOf = (file: string): { readonly name: string; readonly version: str
 }
 
 /**
- * The graph of some files. Sources of this house's packages are left out: their revision stands for them.
+ * The graph of some files, without the sources of this house's packages: their revision stands for them.
  *
- * A package in a node_modules folder counts by its version; one that is linked there counts by its files. A module of an
- * experiment that changes what one of these files exports counts with it.
+ * A package in a node_modules folder counts by its version, a linked package by its files. A module of an experiment
+ * that changes an export of one of these files counts too.
  */
 export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
   const files = new Map<string, string>()

@@ -1,4 +1,4 @@
-/** The names that a module uses and the variables that it changes: its scopes, as the language has them. */
+/** The names that a module uses and the variables that it changes, by the language's rules of scope. */
 import { bindAll, calledBy, KeptState, type Run, type Scope, type Self, scopeOf } from "./kept-state.ts"
 import {
   blockNames,
@@ -17,9 +17,11 @@ import {
 /** A name that no scope of the module declares. */
 export interface FreeName {
   readonly name: string
-  /** The property that is read of it, as in `Math.random`; undefined where it is used in another way. */
+  /** The property of it that is read, as in `Math.random`; undefined for any other use. */
   readonly member: string | undefined
-  /** How it stands there: `new X(...)`, `X(...)` or anything else, with the number of arguments and of literal texts. */
+  /**
+   * The form of the use: `new X(...)`, `X(...)` or anything else, with the number of arguments and of literal texts.
+   */
   readonly use: "new" | "call" | "other"
   readonly given: number
   readonly literal: boolean
@@ -28,21 +30,21 @@ export interface FreeName {
 /** The outward relations of a module: free names, imports, variables that change. */
 export interface Names {
   readonly free: ReadonlyArray<FreeName>
-  /** Sources of static and dynamic imports and of `require`, where they are literal. */
+  /** Sources of static and dynamic imports and of `require`, if they are literal. */
   readonly imports: ReadonlyArray<string>
-  /** Names that are imported from each source; `*` for all of it. */
+  /** The imported names of each source; `*` for all of it. */
   readonly imported: ReadonlyArray<{ readonly source: string; readonly name: string }>
-  /** Properties that are read of `import.meta`. */
+  /** The properties of `import.meta` that are read. */
   readonly meta: ReadonlySet<string>
-  /** True if a module is imported by a name that is computed. */
+  /** True if the name of an imported module is computed. */
   readonly computedImport: boolean
-  /** Variables of the top level that a function changes: they keep what an earlier call left. */
+  /** Variables of the top level that a function changes: they keep traces of earlier calls. */
   readonly changed: ReadonlyArray<string>
-  /** Functions and classes whose results the top level keeps, and which keep state. */
+  /** Functions and classes that keep state and whose results the top level keeps. */
   readonly made: ReadonlyArray<string>
   /** Sources of the imported values that the module changes. */
   readonly changedSources: ReadonlyArray<string>
-  /** Imported functions and classes that the top level calls, keeping what they return. */
+  /** Imported functions and classes that the top level calls, keeping their results. */
   readonly makers: ReadonlyArray<{ readonly source: string; readonly name: string }>
   /** Exported functions and classes whose results keep state. */
   readonly factories: ReadonlyArray<string>
@@ -51,10 +53,10 @@ export interface Names {
 const changes = new Set("push pop shift unshift splice sort reverse fill copyWithin set add delete clear".split(" "))
 const changesFirst =
   /^(?:Object\.(?:assign|define\w+|setPrototypeOf)|Reflect\.(?:set|defineProperty|deleteProperty|setPrototypeOf))$/
-/** Methods that call what they are given at once. */
+/** Methods that call their arguments at once. */
 const atOnce = new Set("forEach map flatMap filter reduce reduceRight some every from find".split(" "))
 
-/** Places where a value leaves the run that holds it. */
+/** Syntax through which a value leaves its run. */
 const leaving =
   /^(?:ReturnStatement|ArrowFunctionExpression|Property|ArrayExpression|ExportSpecifier|ExportDefaultDeclaration)$/
 
@@ -62,7 +64,7 @@ const leaving =
  * The names of a module.
  *
  * @param code JavaScript, without types
- * @error SyntaxError where it cannot be parsed
+ * @error SyntaxError for code that cannot be parsed
  */
 export const namesIn = (code: string): Names => {
   const program = parsed(code)
@@ -73,7 +75,7 @@ export const namesIn = (code: string): Names => {
   const meta = new Set<string>()
   const changedSources = new Set<string>()
   const makers: Array<{ source: string; name: string }> = []
-  /** Exported names, by the names that they have in the module. */
+  /** Exported names, by their names inside of the module. */
   const exported = new Map<string, string>()
   let computedImport = false
 
@@ -128,7 +130,7 @@ export const namesIn = (code: string): Names => {
       const isCalled =
         callee === tree || (callee?.type === "MemberExpression" && atOnce.has(nameOf(callee["property"]) ?? ""))
       const isArrow = tree.type === "ArrowFunctionExpression"
-      // A method's `this` comes with the visit; another function's is told by its callers alone.
+      // The visit knows a method's `this`; for another function only its callers know it.
       const its = isArrow || /^(?:MethodDefinition|Property)$/.test(parent?.type ?? "") ? self : undefined
       const isMaker = parent?.["kind"] === "constructor" && its !== undefined
       const run = isMaker ? its.run : isCalled ? scope.run : state.runOf(tree)
@@ -261,7 +263,7 @@ export const namesIn = (code: string): Names => {
             bindAll(member["body"], inside.values)
             for (const child of trees(member["body"])) visit(child, inside, member)
           } else {
-            // An instance's field is set as it is constructed.
+            // The constructor sets an instance's field.
             const at = member.type === "PropertyDefinition" && !ofClass ? { ...inner([]), outer: own, run } : own
             for (const value of trees(member["value"])) visit(value, { ...at, self: its }, member, its)
           }
@@ -313,7 +315,7 @@ export const namesIn = (code: string): Names => {
     }
     for (const child of children(tree)) visit(child, scope, tree)
   }
-  /** As a write to a field. */
+  /** Counts as a write to a field. */
   const writeInto = (tree: Tree, scope: Scope) =>
     state.write({ type: "MemberExpression", object: tree, property: { type: "Identifier", name: "*" } }, scope, "write")
 

@@ -1,6 +1,6 @@
 /**
- * State outside of its text that a module may depend on: environment, clock, disk, chance, variables that keep the
- * traces of an earlier call. A key does not determine the results of such a module, so they are not reused.
+ * State outside of a module's text that its results may depend on: environment, clock, disk, chance, variables that
+ * keep traces of an earlier call. A key does not determine the results of such a module, so they are not reused.
  */
 import { isBuiltin } from "node:module"
 import type { FreeName, Names } from "./names.ts"
@@ -19,7 +19,7 @@ const pure = new Set(
 )
 const pureOfBun = new Set(["deepEquals", "escapeHTML", "hash", "inspect", "peek", "stringWidth", "version"])
 
-/** How a global reaches outside; undefined where this use of it does not. */
+/** How a global reaches outside; undefined if this use of it does not. */
 const reach = ({ name, member, use, given, literal }: FreeName): string | undefined => {
   if (pure.has(name)) return undefined
   switch (name) {
@@ -60,11 +60,11 @@ const pureModules = new Set(
     "url util util/types zlib"
   ).split(" "),
 )
-/** The part of node:crypto that draws nothing. */
+/** The part of node:crypto that draws no random numbers. */
 const pureOfCrypto = /^(?:createHash|createHmac|hash|timingSafeEqual|getHashes|constants)$/
-/** Packages that read the disk for whoever calls them. */
+/** Packages that read the disk for their callers. */
 const readers = /^(?:@winnow\/files|@effect\/platform[-\w]*|fs-extra|graceful-fs|glob|dotenv)(?:\/|$)/
-/** The part of effect that reads the outside. */
+/** The part of effect that reads outside state. */
 const readersOfEffect = new Set(["Clock", "Config", "ConfigProvider", "FileSystem", "Random", "Terminal", "Stdio"])
 
 const moduleReach = (source: string, names: Names): boolean => {
@@ -80,7 +80,7 @@ const moduleReach = (source: string, names: Names): boolean => {
   return readers.test(source)
 }
 
-/** Properties of `import.meta` that say where the file lies. */
+/** Properties of `import.meta` that give the place of the file. */
 const pureMeta = new Set("dir dirname file filename main path resolve url".split(" "))
 
 /** The end of such a sentence for a factory or class whose results keep state. */
@@ -88,8 +88,8 @@ export const keepsStateOf = (name: string): string =>
   `keeps at its top level what ${name} makes, which has state, so that a result may depend on earlier calls`
 
 /**
- * The first thing in a module that reaches outside, as the end of a sentence that begins with the file's name; undefined if
- * its text says all.
+ * The first part of a module that reaches outside, as the end of a sentence that begins with the file's name; undefined
+ * if the module's text determines its results.
  */
 export const outsideState = (names: Names): string | undefined => {
   const module = names.imports.find((source) => moduleReach(source, names))

@@ -1,10 +1,10 @@
-/** The code of a plugin as a key holds it. */
+/** The code of a plugin in the form that keys hold. */
 import { dirname, relative } from "node:path"
 import { type AnyUse, type Origin, type PluginKind, withInner } from "@winnow/core"
 import { isHouseSource } from "./house.ts"
 import { moduleGraph } from "./module-graph.ts"
 
-/** A plugin, as far as its code is concerned. */
+/** The fields of a plugin that lead to its code. */
 export interface Coded {
   readonly kind: PluginKind
   readonly name: string
@@ -16,18 +16,18 @@ export interface PluginCode {
   /** Hashes by path, relative to the folder of the file that defines the plugin: the same wherever that folder lies. */
   readonly files: Readonly<Record<string, string>>
   readonly packages?: Readonly<Record<string, string>>
-  /** Present from the second definition of this name in the same files on. */
+  /** Present from the second definition with this name in the same files. */
   readonly ordinal?: number
-  /** This process, where the files do not say all: nothing is reused by another one. */
+  /** Names this process if files do not determine the plugin: no other process reuses its results. */
   readonly onlyIn?: string
 }
 
-/** Names this process and its workers, which inherit it. */
+/** A name for this process and its workers, which inherit it. */
 const thisRun = (): string => (process.env["WINNOW_RUN_ID"] ??= crypto.randomUUID())
 
 const outsideOfHouse = ({ files }: Origin): ReadonlyArray<string> => files.filter((file) => !isHouseSource(file))
 
-/** Why results of a plugin cannot be reused; undefined where its files say all. */
+/** The reasons why a plugin's results cannot be reused; undefined if its files determine them. */
 export const untoldOf = ({ kind, name, origin }: Coded): string | undefined => {
   const outside = outsideOfHouse(origin)
   const [reason] = origin.files.length === 0 ? ["no file is known that defines it"] : moduleGraph(outside).untold
@@ -39,7 +39,7 @@ export const untoldOf = ({ kind, name, origin }: Coded): string | undefined => {
   )
 }
 
-/** The code of a plugin; undefined for one of the house's own packages, which the revisions stand for. */
+/** The code of a plugin; undefined for a plugin in the house's own packages, which the revisions cover. */
 export const pluginCode = (use: Coded): PluginCode | undefined => {
   const { origin } = use
   const outside = outsideOfHouse(origin)

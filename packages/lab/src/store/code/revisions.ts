@@ -1,12 +1,13 @@
 /**
- * Revisions of the numeric core. A key holds the revision of what its stage computes by, not a hash of the code: a new family,
- * another error text or a refactoring that changes no number keeps every artifact.
+ * Revisions of the numeric core. A key contains the revision of its stage's computation, not a hash of the code: a new
+ * family, another error text or a refactoring that changes no number keeps every artifact.
  *
- * Raise a revision in the commit that changes the numbers of its stages. `test/golden/golden.test.ts` trains and measures small
- * runs and compares their sums with stored ones, so changed numbers fail until the revision is raised and the sums are stored again.
+ * Raise a revision in the commit that changes the numbers of its stages. `test/golden/golden.test.ts` trains and
+ * measures small runs and compares their sums with stored ones, so changed numbers fail until the revision is raised
+ * and the sums are stored again.
  */
 export const revisions = {
-  /** Tokenizers that are trained or given, and the ids of texts. */
+  /** Tokenizers, trained here or from files, and the ids of texts. */
   text: 1,
   /** Initialisation, batches, the step, the optimizer: targets, starts, references, arms. */
   training: 1,

@@ -1,4 +1,4 @@
-/** The code of a stage as its key holds it: revisions, the arithmetic of tensors, the plugins that it runs. */
+/** The code of a stage in the form that its key holds: revisions, the arithmetic of tensors, the stage's plugins. */
 import type { AnyUse } from "@winnow/core"
 import { engineInfo } from "@winnow/tensor"
 import { arithmetic } from "./arithmetic.ts"
@@ -15,7 +15,7 @@ export interface StageCode {
 /**
  * Code of a stage.
  *
- * @param spec.tensors whether it computes with tensors; the engine must then be open
+ * @param spec.tensors true if the stage computes with tensors; the engine must then be open
  */
 export const stageCode = (spec: {
   readonly revisions: ReadonlyArray<Revision>

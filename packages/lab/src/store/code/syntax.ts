@@ -1,4 +1,4 @@
-/** The syntax tree of a module, and what its nodes declare. */
+/** The syntax tree of a module, and the declarations of its nodes. */
 import { type Node, parse } from "acorn"
 
 /** A node of the tree. */
@@ -61,10 +61,10 @@ export const places = (pattern: unknown): ReadonlyArray<Tree> =>
     return tree.type === "RestElement" ? places(tree["argument"]) : [tree]
   })
 
-// Fields of a node are looked at one by one, whatever its type.
+// The visit checks the fields of a node one by one, for any type.
 const asTree = (node: Node) => node as unknown as Tree
 
-/** The tree of a module or a script. @error SyntaxError where it cannot be parsed */
+/** The tree of a module or a script. @error SyntaxError for code that cannot be parsed */
 export const parsed = (code: string): Tree => {
   const options = { ecmaVersion: "latest", allowReturnOutsideFunction: true, allowHashBang: true } as const
   try {
