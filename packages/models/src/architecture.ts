@@ -5,48 +5,24 @@
  */
 import type { Architecture, Attends, Cache, Parameters } from "@winnow/core"
 import { type NativeProgram, tf } from "@winnow/tensor"
-import { type AttentionFrame, attention, attentionFrame, cachedAttention, sequenceFrame } from "./attention.ts"
+import { attention, cachedAttention, sequenceReach } from "./attention.ts"
+import { attentionPlan } from "./attention-plan.ts"
 import { type Description, matricesOf, slotWidths } from "./instructions.ts"
+import { attentionMask } from "./mask.ts"
 import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
 import { partsOf } from "./parts.ts"
 import { positionsOf } from "./positions.ts"
 import { recordedSteps } from "./recorded-steps.ts"
-import { type Rotary, rotaryEmbedding } from "./rotary.ts"
-import { rotarySpec } from "./rotary-tables.ts"
+import { rotaryEmbedding } from "./rotary.ts"
 import { runTensors } from "./tensor-layers.ts"
-
-/** A factor of scores, as `attend` has it. */
-type Scale = number | undefined
-
-/** The tensors of queries and keys for each factor of scores that a description has. */
-const rotariesOf = (of: Description<Attends>): ReadonlyMap<Scale, Rotary> =>
-  new Map(
-    of.layers
-      .flat()
-      .flatMap((i) => (i.op === "attend" ? [[i.scale, rotaryEmbedding(rotarySpec(of, i.scale))] as const] : [])),
-  )
 
 /** Hidden states of a description; see `Architecture.hidden`. */
 const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
   const runStep = recordedSteps()
-  const rotaries = rotariesOf(of)
+  const { windows, layers: places, ...plan } = attentionPlan(of)
+  const rotaries = plan.rotaries.map(rotaryEmbedding)
   const names = [...of.parameters.keys()]
-
-  /** One frame for each factor of scores; `first` makes that of the first, the others share its mask. */
-  const framesOf = <F extends AttentionFrame>(
-    first: (rotary: Rotary) => F,
-    others: (rotary: Rotary) => F["rotary"],
-  ): ReadonlyMap<Scale, F> => {
-    let shared: F | undefined
-    const frames = new Map<Scale, F>()
-    for (const [scale, rotary] of rotaries) {
-      const frame = shared === undefined ? first(rotary) : { ...shared, rotary: others(rotary) }
-      shared ??= frame
-      frames.set(scale, frame)
-    }
-    return frames
-  }
 
   const positions = (B: number, T: number, P: number, pad_B?: Int32Array, start_N?: Int32Array) =>
     of.embed.positions === undefined ? undefined : tf.tensor1d(positionsOf(B, T, P, pad_B, start_N), "int32")
@@ -54,26 +30,25 @@ const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
   const extend = (values: Parameters, ids_BT: tf.Tensor2D, cache: Cache): tf.Tensor3D => {
     const [B, T] = ids_BT.shape
     const { layers: past, length: P, pad_B } = cache
-    const frames = framesOf(
-      (rotary) => attentionFrame(rotary, B, T, cache),
-      (rotary) => rotary(B, T, P, pad_B),
-    )
+    const tables = rotaries.map((rotary) => rotary(B, T, P, pad_B))
+    const masks = windows.map((window) => attentionMask(B, T, P, pad_B, window))
     const positions_N = positions(B, T, P, pad_B)
     const step = () => {
       const present: Array<tf.Tensor> = []
-      const attend = (packed_Nc: tf.Tensor2D, l: number, scale: Scale) => {
-        const { context_Nc, k, v } = cachedAttention(packed_Nc, frames.get(scale)!, of.heads, past[l])
+      const attend = (packed_Nc: tf.Tensor2D, l: number) => {
+        const { rotary, window } = places[l]!
+        const frame = { B, T, rotary: tables[rotary]!, mask: masks[window] }
+        const { context_Nc, k, v } = cachedAttention(packed_Nc, frame, of.heads, past[l])
         present.push(tf.keep(k), tf.keep(v)) // the layer runs in a tidy of its own
         return context_Nc
       }
       return [runTensors(of, values, ids_BT, { attend, positions_N }), ...present]
     }
-    const [{ mask, rotary }] = [...frames.values()] as [AttentionFrame]
     const shared = [
-      ...[...frames.values()].flatMap(({ rotary: { cos, sin, turn_hh, whole_hh } }) =>
+      ...tables.flatMap(({ cos, sin, turn_hh, whole_hh }) =>
         whole_hh === undefined ? [cos, sin, turn_hh] : [whole_hh],
       ),
-      ...(mask === undefined ? [] : [mask]),
+      ...masks.filter((mask) => mask !== undefined),
       ...(positions_N === undefined ? [] : [positions_N]),
     ]
     const cached = past.flatMap((layer) => (layer === undefined ? [] : [layer.k, layer.v]))
@@ -81,7 +56,7 @@ const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
       cached.length === 0
         ? step()
         : runStep(
-            `${B},${T},${rotary.cos.rank},${mask?.rank}`,
+            `${B},${T},${tables.map(({ cos }) => cos.rank)},${masks.map((mask) => mask?.rank)}`,
             T,
             [ids_BT, ...shared, ...names.map((name) => parameter(values, name)), ...cached],
             step,
@@ -100,12 +75,11 @@ const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
         throw new Error("hidden: packed sequences have no cache: give one of cache and start_BT")
       if (cache !== undefined) return extend(values, ids_BT, cache)
       const [B, T] = ids_BT.shape
-      const frames = framesOf(
-        (rotary) => sequenceFrame(rotary, B, T, start_BT, of.attends),
-        (rotary) => rotary(B, T, 0, undefined, start_BT),
-      )
+      const reaches = windows.map((window) => sequenceReach(B, T, start_BT, of.attends, window))
+      const tables = rotaries.map((rotary) => rotary(B, T, 0, undefined, start_BT))
+      const frames = places.map(({ rotary, window }) => ({ B, T, rotary: tables[rotary]!, ...reaches[window]! }))
       return runTensors(of, values, ids_BT, {
-        attend: (packed_Nc, _, scale) => attention(packed_Nc, frames.get(scale)!, of.heads),
+        attend: (packed_Nc, l) => attention(packed_Nc, frames[l]!, of.heads),
         positions_N: positions(B, T, 0, undefined, start_BT),
       })
     })
@@ -116,7 +90,9 @@ const flopsOf = ({ parameters, layers, heads }: Description<Attends>): ((T: numb
   const size = (name: string) => parameters.get(name)!.shape.reduce((a, b) => a * b, 1)
   const weights = layers.flat().flatMap(matricesOf)
   const linear = weights.reduce((sum, { weight }) => sum + 2 * size(weight), 0)
-  return (T) => linear + 4 * T * heads.heads * heads.headSize * layers.length
+  const attended = (T: number) =>
+    layers.flat().reduce((sum, i) => sum + (i.op === "attend" ? Math.min(T, i.window ?? T) : 0), 0)
+  return (T) => linear + 4 * attended(T) * heads.heads * heads.headSize
 }
 
 /** True of a description whose attention goes to what is before. */

@@ -1,5 +1,6 @@
 /** Native attention and embedding against the forms of TensorFlow ops, and packed sequences against each one alone. */
 import { describe, expect, test } from "bun:test"
+import type { Attends } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { native, tf, withoutNative } from "@winnow/tensor"
 import { attention, sequenceFrame } from "./attention.ts"
@@ -23,13 +24,14 @@ interface Case {
   readonly layout: HeadLayout
   readonly rotated: number
   readonly start_N?: Int32Array | undefined
+  readonly window?: number
 }
 
 /** Context, and gradient by the packed rows. */
-const valuesOf = ({ B, T, layout, rotated, start_N }: Case, packed: tf.Tensor2D): ReadonlyArray<tf.Tensor> => {
+const valuesOf = ({ B, T, layout, rotated, start_N, window }: Case, packed: tf.Tensor2D): ReadonlyArray<tf.Tensor> => {
   const { heads, kvHeads, headSize } = layout
   const rotary = rotaryEmbedding({ headSize, rotated, theta: 10000, maxLength: 512 })
-  const frame = sequenceFrame(rotary, B, T, start_N)
+  const frame = sequenceFrame(rotary, B, T, start_N, "before", window)
   expect(packed.shape[1]).toBe((heads + 2 * kvHeads) * headSize)
   const dy = random("dy", [B * T, heads * headSize])
   const { value, grad } = tf.valueAndGrad<tf.Tensor, tf.Tensor>((x) => attention(x as tf.Tensor2D, frame, layout))(
@@ -83,6 +85,17 @@ describe.skipIf(none)("native attention equals that of TensorFlow ops", () => {
       layout: grouped(4, 2, 32),
       rotated: 32,
       start_N: starts(65, [64, 1], [3]),
+    },
+    "a window of one position": { B: 1, T: 20, layout: grouped(2, 1, 8), rotated: 8, window: 1 },
+    "a window over blocks of keys": { B: 2, T: 300, layout: grouped(2, 1, 32), rotated: 32, window: 100 },
+    "a window that holds all": { B: 1, T: 65, layout: byHead(2, 16), rotated: 16, window: 65 },
+    "packed, with a window": {
+      B: 2,
+      T: 65,
+      layout: grouped(4, 2, 16),
+      rotated: 16,
+      start_N: starts(65, [30, 1, 34], [40]),
+      window: 7,
     },
   }
   for (const [name, each] of Object.entries(cases))
@@ -150,6 +163,55 @@ for (const way of none ? (["plain"] as const) : (["native", "plain"] as const))
     if (way === "native") run()
     else withoutNative(run)
   })
+
+/** Attention among what is before within a window, head by head, in double precision; nothing is rotated. */
+const plainLoops = (
+  packed: Float32Array,
+  B: number,
+  T: number,
+  { heads: Q, kvHeads: G, headSize: h }: HeadLayout,
+  window: number,
+  attends: Attends,
+) => {
+  const width = (Q + 2 * G) * h
+  const out = new Float64Array(B * T * Q * h)
+  for (let n = 0; n < B * T; n++)
+    for (let q = 0; q < Q; q++) {
+      const [g, t] = [Math.floor((q * G) / Q), n % T]
+      const entry = (row: number, head: number, i: number) => packed[row * width + head * h + i]!
+      const near = Array.from({ length: T }, (_, s) => s).filter(
+        (s) => Math.abs(s - t) < window && (s <= t || attends === "both"),
+      )
+      const weights = near.map((s) => {
+        let score = 0
+        for (let i = 0; i < h; i++) score += entry(n, q, i) * entry(n - t + s, Q + g, i)
+        return Math.exp(score / Math.sqrt(h))
+      })
+      const sum = weights.reduce((a, x) => a + x, 0)
+      for (let i = 0; i < h; i++)
+        out[(n * Q + q) * h + i] = near.reduce((a, s, j) => a + (weights[j]! / sum) * entry(n - t + s, Q + G + g, i), 0)
+    }
+  return out
+}
+
+for (const attends of ["before", "both"] as const)
+  for (const way of none ? (["plain"] as const) : (["native", "plain"] as const))
+    test(`${way}: a window to what is ${attends} is that of plain loops`, () => {
+      const layout = grouped(4, 2, 6)
+      const [B, T] = [2, 11]
+      const packed = Float32Array.from(normals(B * T * 48, 1, seeded(1, "packed")))
+      const rotary = rotaryEmbedding({ headSize: 6, rotated: 0, theta: 1, maxLength: 16 })
+      const run = (window: number) =>
+        tf.tidy(() => {
+          const frame = sequenceFrame(rotary, B, T, undefined, attends, window)
+          return attention(tf.tensor2d(packed, [B * T, 48]), frame, layout).dataSync()
+        })
+      for (const window of [1, 4, 10, 11, 30]) {
+        const found = way === "native" ? run(window) : withoutNative(() => run(window))
+        const expected = plainLoops(packed, B, T, layout, window, attends)
+        for (const [i, x] of expected.entries()) expect(Math.abs(found[i]! - x)).toBeLessThan(1e-5)
+      }
+    })
 
 test("starts that cannot be are refused", () => {
   const rotary = rotaryEmbedding({ headSize: 8, rotated: 8, theta: 10000, maxLength: 4 })

@@ -8,70 +8,88 @@
  * Everything is laid out heads first, [heads, B, T, h]: queries, keys and values are then runs of the first
  * dimension, which TensorFlow splits without a copy, and tables and masks broadcast over it.
  */
-import type { Attends, Cache } from "@winnow/core"
+import type { Attends } from "@winnow/core"
 import { address, customGrad, type Native, native, output, product, tf } from "@winnow/tensor"
 import type { HeadLayout } from "./head-layout.ts"
-import { attentionMask, packedMask } from "./mask.ts"
+import { attentionMask, packedMask, windowStarts } from "./mask.ts"
 import type { Rotary, RotaryFrame } from "./rotary.ts"
 
-/** Inputs that all layers of one forward pass share. */
-export interface AttentionFrame {
-  readonly B: number
-  readonly T: number
-  readonly rotary: RotaryFrame
+/** The part of a pass that says which positions a position reads. */
+export interface Reach {
   /** [T, S] or [B, T, S], added to the scores. */
   readonly mask: tf.Tensor | undefined
 }
 
 /** The same of a pass over whole sequences, without a cache. */
-export interface SequenceFrame extends AttentionFrame {
+export interface SequenceReach extends Reach {
   /** Set where the pass is native, which needs no mask. */
   readonly native: Native | undefined
-  /** [N], int32: see `sequenceFrame`. */
+  /** [N], int32: the first position that each attends to; see `sequenceReach`. */
   readonly start_N: tf.Tensor1D | undefined
 }
 
-/** The tensors of one forward pass over T tokens after those of the cache; the caller's tidy owns them. */
-export const attentionFrame = (rotary: Rotary, B: number, T: number, cache?: Cache): AttentionFrame => {
-  const P = cache?.length ?? 0
-  return { B, T, rotary: rotary(B, T, P, cache?.pad_B), mask: attentionMask(B, T, P, cache?.pad_B) }
+/** Inputs of one attention. */
+export interface AttentionFrame extends Reach {
+  readonly B: number
+  readonly T: number
+  readonly rotary: RotaryFrame
+}
+
+/** The same of a pass over whole sequences. */
+export interface SequenceFrame extends AttentionFrame, SequenceReach {}
+
+/** @error for starts of packed sequences that cannot be */
+const checkStarts = (start_N: Int32Array, B: number, T: number): void => {
+  const wrong = start_N.length === B * T ? start_N.findIndex((start, n) => start < 0 || start > (n % T) + 1) : -2
+  if (wrong !== -1)
+    throw new Error(
+      wrong === -2
+        ? `packed sequences: found ${start_N.length} starts, expected one for each of ${B} x ${T} tokens`
+        : `packed sequences: token ${wrong % T} of sequence ${Math.floor(wrong / T)} starts at ${start_N[wrong]}, expected 0 to ${(wrong % T) + 1}`,
+    )
 }
 
 /**
- * The tensors of one forward pass over whole sequences; the caller's tidy owns them.
+ * The reach of one forward pass over whole sequences; the caller's tidy owns its tensors.
  *
  * @param start_N of packed sequences: the first position 0 to t of each row's sequence, from which its positions count;
  *   t + 1 for padding, whose context is 0. Left out: each sequence is one and has no padding
+ * @param window positions that a token reads on each side of it, its own included
  */
+export const sequenceReach = (
+  B: number,
+  T: number,
+  start_N?: Int32Array,
+  attends: Attends = "before",
+  window?: number,
+): SequenceReach => {
+  if (start_N !== undefined) checkStarts(start_N, B, T)
+  const fast = attends === "before" ? native() : undefined
+  const plainMask = () => {
+    if (attends === "before" && start_N === undefined) return attentionMask(B, T, 0, undefined, window)
+    if (start_N === undefined && (window === undefined || T <= window)) return undefined
+    return packedMask(attends, B, T, start_N ?? new Int32Array(B * T), window)
+  }
+  // a window to what is before is a later start; the other way round the mask alone says it
+  const first_N = attends === "before" ? windowStarts(B, T, start_N, window) : start_N
+  return {
+    native: fast,
+    mask: fast === undefined ? plainMask() : undefined,
+    start_N: first_N === undefined ? undefined : tf.tensor1d(first_N, "int32"),
+  }
+}
+
+/** Reach and rotary tables of one forward pass over whole sequences; the caller's tidy owns the tensors. */
 export const sequenceFrame = (
   rotary: Rotary,
   B: number,
   T: number,
   start_N?: Int32Array,
   attends: Attends = "before",
+  window?: number,
 ): SequenceFrame => {
-  if (start_N !== undefined) {
-    const wrong = start_N.length === B * T ? start_N.findIndex((start, n) => start < 0 || start > (n % T) + 1) : -2
-    if (wrong !== -1)
-      throw new Error(
-        wrong === -2
-          ? `packed sequences: found ${start_N.length} starts, expected one for each of ${B} x ${T} tokens`
-          : `packed sequences: token ${wrong % T} of sequence ${Math.floor(wrong / T)} starts at ${start_N[wrong]}, expected 0 to ${(wrong % T) + 1}`,
-      )
-  }
-  const fast = attends === "before" ? native() : undefined
-  const plainMask = () => {
-    if (start_N !== undefined) return packedMask(attends, B, T, start_N)
-    return attends === "before" ? attentionMask(B, T, 0) : undefined
-  }
-  return {
-    B,
-    T,
-    rotary: rotary(B, T, 0, undefined, start_N),
-    native: fast,
-    mask: fast === undefined ? plainMask() : undefined,
-    start_N: start_N === undefined ? undefined : tf.tensor1d(start_N, "int32"),
-  }
+  const reach = sequenceReach(B, T, start_N, attends, window)
+  return { B, T, rotary: rotary(B, T, 0, undefined, start_N), ...reach }
 }
 
 /** [N, C h] to [C, B, T, h]. */

@@ -57,7 +57,14 @@ export type Instruction =
       readonly from: string
       readonly to: string
       /** Factor of the scores; 1 / sqrt(h) if left out. */
-      readonly scale?: number
+      readonly scale?: number | undefined
+      /**
+       * From 1: a token reads itself and the window - 1 positions before it, and with attention both ways as many behind
+       * it. Left out: all of its sequence.
+       */
+      readonly window?: number | undefined
+      /** In place of the description's. */
+      readonly rotary?: Rotation | undefined
     }
 
 /** The rotary embedding of queries and keys; `headSize`, `maxLength` and the factor of scores come from elsewhere. */
@@ -119,6 +126,8 @@ export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number
       if (i.op === "gate" && outputs[0] !== outputs[1]) throw fail(l, `gate and up have ${outputs} outputs`)
       const packed = (heads + 2 * kvHeads) * headSize
       if (i.op === "attend" && from !== packed) throw fail(l, `attend reads ${from} columns, expected ${packed}`)
+      if (i.op === "attend" && !((i.window ?? 1) >= 1))
+        throw fail(l, `found a window of ${i.window}, expected 1 or more`)
       const to = {
         norm: from,
         linear: outputs.reduce((a, b) => a + b, 0),

@@ -12,37 +12,69 @@ const MASKED = -1e9
 /**
  * 0 where position P + t may attend to position s, else -1e9: [T, S], or [B, T, S] with left padding.
  *
- * Undefined when everything may be attended to (one new token, no padding), so that nothing needs to be added.
+ * Undefined when everything may be attended to (one new token, no padding, all within the window), so that nothing needs
+ * to be added.
+ *
+ * @param window the last positions that a position attends to, its own included
  */
-export const attentionMask = (B: number, T: number, P: number, pad_B?: Int32Array): tf.Tensor | undefined => {
+export const attentionMask = (
+  B: number,
+  T: number,
+  P: number,
+  pad_B?: Int32Array,
+  window = Number.POSITIVE_INFINITY,
+): tf.Tensor | undefined => {
   const S = P + T
   const padded = pad_B?.some((pad) => pad > 0) ? pad_B : undefined
-  if (T === 1 && padded === undefined) return undefined
+  if (T === 1 && padded === undefined && S <= window) return undefined
   const sequences = padded === undefined ? 1 : B
   const mask = new Float32Array(sequences * T * S)
   for (let b = 0; b < sequences; b++)
     for (let t = 0; t < T; t++) {
       const row = (b * T + t) * S
       mask.fill(MASKED, row + P + t + 1, row + S)
-      if (padded !== undefined) mask.fill(MASKED, row, row + Math.min(S, padded[b]!))
+      const first = Math.max(padded?.[b] ?? 0, P + t - window + 1)
+      if (first > 0) mask.fill(MASKED, row, row + Math.min(S, first))
     }
   return padded === undefined ? tf.tensor2d(mask, [T, S]) : tf.tensor3d(mask, [B, T, S])
 }
 
 /**
  * The same for packed sequences, [B, T, T]: 0 where a position may attend to position s, from its own start to itself, or
- * where attention goes both ways to the last of the same start.
+ * where attention goes both ways to the last of the same start; within the window on either side.
  *
  * @param start_N the start of each position's sequence; beyond itself: padding, whose row is masked whole
  */
-export const packedMask = (attends: Attends, B: number, T: number, start_N: Int32Array): tf.Tensor3D => {
+export const packedMask = (
+  attends: Attends,
+  B: number,
+  T: number,
+  start_N: Int32Array,
+  window = Number.POSITIVE_INFINITY,
+): tf.Tensor3D => {
   const mask = new Float32Array(B * T * T).fill(MASKED)
   for (let n = 0; n < B * T; n++) {
     const [t, start] = [n % T, start_N[n]!]
     if (start > t) continue
     let end = t + 1
-    if (attends === "both") while (end < T && start_N[n - t + end] === start) end++
-    mask.fill(0, n * T + start, n * T + end)
+    if (attends === "both") while (end < T && end < t + window && start_N[n - t + end] === start) end++
+    mask.fill(0, n * T + Math.max(start, t - window + 1), n * T + end)
   }
   return tf.tensor3d(mask, [B, T, T])
 }
+
+/**
+ * The first position that each position attends to, [N], with a window: never before the start of its sequence. Undefined
+ * without both.
+ *
+ * @param start_N as in `packedMask`
+ */
+export const windowStarts = (
+  B: number,
+  T: number,
+  start_N: Int32Array | undefined,
+  window = Number.POSITIVE_INFINITY,
+): Int32Array | undefined =>
+  T <= window
+    ? start_N
+    : Int32Array.from({ length: B * T }, (_, n) => Math.max(start_N?.[n] ?? 0, (n % T) - window + 1))

@@ -1,10 +1,9 @@
 /**
  * The second interpreter of a description: words for the native decoder, which runs new positions over a cache. The words
  * are described in `packages/tensor/native/decode.h`.
- *
- * Letters: h head size, r rotated entries of a head.
  */
 import type { NativeProgram } from "@winnow/tensor"
+import { attentionPlan } from "./attention-plan.ts"
 import {
   type Description,
   type Instruction,
@@ -14,7 +13,7 @@ import {
   slotWidths,
   stream,
 } from "./instructions.ts"
-import { rotarySpec, rotaryTables, scoreFactor } from "./rotary-tables.ts"
+import { rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
 const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5 } as const
 const orderCodes = { kinds: 0, heads: 1 } as const
@@ -22,16 +21,9 @@ const flags = { gelu: 1, add: 2, "gelu-tanh": 4 } as const
 /** The place that stands for the result of the last norm, and for a parameter that is not there. */
 const none = -1
 
-/** The factors of scores that the attentions of a description have. */
-const scales = ({ layers }: Description) => new Set(layers.flat().flatMap((i) => (i.op === "attend" ? [i.scale] : [])))
-
-/**
- * The program of a description; undefined where the native decoder cannot run it: it holds one table of rotations, so
- * rotated heads have one factor of scores in all layers.
- */
-export const nativeProgram = (of: Description): NativeProgram | undefined => {
-  const rotated = of.rotary?.rotated ?? 0
-  if (rotated > 0 && scales(of).size > 1) return undefined
+/** The program of a description. */
+export const nativeProgram = (of: Description): NativeProgram => {
+  const { rotaries, windows, layers: attentions } = attentionPlan(of)
   const widths = slotWidths(of)
   const slots = [...widths.keys()]
   const places = new Map<string, number>()
@@ -71,8 +63,11 @@ export const nativeProgram = (of: Description): NativeProgram | undefined => {
         const names = [gate.weight, up.weight, gate.bias, up.bias]
         return line("gate", from, to, names.map(parameter), [outputs(gate)])
       }
-      case "attend":
-        return line("attend", from, to, [], [0, 0, 0, scoreFactor(of.heads.headSize, i.scale), l])
+      case "attend": {
+        const { rotary, window } = attentions[l]!
+        const spec = rotaries[rotary]!
+        return line("attend", from, to, [rotary], [spec.rotated, 0, windows[window] ?? 0, rotaryScale(spec), l])
+      }
     }
   }
   const { heads, kvHeads, headSize, order } = of.heads
@@ -82,14 +77,22 @@ export const nativeProgram = (of: Description): NativeProgram | undefined => {
     ...normLine(of.norm, stream, none),
   ]
   const instructions = body.length / 12
-  const [scale] = scales(of)
   return {
     hiddenSize: of.hiddenSize,
     vocabularySize: of.vocabularySize,
     maxLength: of.maxLength,
-    rotary: rotated === 0 ? undefined : rotaryTables(rotarySpec(of, scale)),
+    rotaries: rotaries.map(rotaryTables),
     words: Float64Array.from([
-      ...[of.hiddenSize, of.vocabularySize, of.layers.length, heads, kvHeads, headSize, orderCodes[order], rotated],
+      ...[
+        of.hiddenSize,
+        of.vocabularySize,
+        of.layers.length,
+        heads,
+        kvHeads,
+        headSize,
+        orderCodes[order],
+        rotaries.length,
+      ],
       ...[slots.length, instructions, ...widths.values(), ...body],
     ]),
     parameters: [...places.keys()],

@@ -4,7 +4,7 @@
  * Letters: h head size, r rotated entries of a head.
  */
 import type { Attends } from "@winnow/core"
-import type { Description } from "./instructions.ts"
+import type { Description, Rotation } from "./instructions.ts"
 import { type Frequencies, rotaryFrequencies } from "./rope-scaling.ts"
 import type { RotarySpec } from "./rotary-spec.ts"
 
@@ -21,10 +21,10 @@ export const scoreFactor = (headSize: number, scale: number | undefined): number
 /** The factor of queries and keys. */
 export const rotaryScale = ({ headSize, factor }: RotarySpec): number => factor ?? scoreFactor(headSize, undefined)
 
-/** The rotary embedding of a description for attentions of this factor of scores; without rotation the factor alone. */
+/** The rotary embedding of one attention of a description; without rotation the factor of scores alone. */
 export const rotarySpec = (
-  { heads: { headSize }, maxLength, rotary }: Pick<Description<Attends>, "heads" | "maxLength" | "rotary">,
-  scale: number | undefined,
+  { heads: { headSize }, maxLength, rotary: common }: Pick<Description<Attends>, "heads" | "maxLength" | "rotary">,
+  { scale, rotary = common }: { readonly scale?: number | undefined; readonly rotary?: Rotation | undefined },
 ): RotarySpec => ({
   ...(rotary ?? { rotated: 0, theta: 1 }),
   headSize,

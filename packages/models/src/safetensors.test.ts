@@ -166,6 +166,6 @@ test("a write that fails leaves the earlier file as it was, and nothing beside i
   expect(() => writeSafetensors(file, [{ name: "w", shape: [1], data: fails }])).toThrow("the device is gone")
   expect(readSafetensors(file).get("w")!.data[0]).toBe(1)
   expect(readdirSync(join(dir, "kept"))).toEqual(["a.safetensors"])
-  expect(() => writeSafetensors(join(file, "below", "b"), [])).toThrow("a part of this path is no folder")
+  expect(() => writeSafetensors(join(file, "below", "b"), [])).toThrow("a part of this path is not a folder")
   expect(existsSync(file)).toBe(true)
 })

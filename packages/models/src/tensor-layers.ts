@@ -12,7 +12,7 @@ import { parameter } from "./parameters.ts"
 /** The parts of a pass that depend on what lies before it: positions, rotation, mask, cache. */
 export interface Surroundings {
   /** From the packed projections of a layer to the context of all heads. */
-  readonly attend: (packed_Nc: tf.Tensor2D, layer: number, scale: number | undefined) => tf.Tensor2D
+  readonly attend: (packed_Nc: tf.Tensor2D, layer: number) => tf.Tensor2D
   /** [N], where positions are learned. */
   readonly positions_N: tf.Tensor1D | undefined
 }
@@ -74,7 +74,7 @@ export const runTensors = (
       case "gate":
         return siluGate(linears(x, [i.gate, i.up].map(weights)))
       case "attend":
-        return attend(x, l, i.scale)
+        return attend(x, l)
     }
   }
   const layer = (x_Nd: tf.Tensor2D, instructions: ReadonlyArray<Instruction>, l: number): tf.Tensor2D => {

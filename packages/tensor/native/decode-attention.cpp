@@ -18,16 +18,16 @@ constexpr int WIDE = 4;  // vectors of keys or of a value that a tile holds for 
 constexpr int WIDE = 2;
 #endif
 
-// x (h entries) rotated by the position whose tables these are, into y.
-void rotate(const float* __restrict x, const float* __restrict cos, const float* __restrict sin, long rotated, long h,
-            float scale, float* __restrict y) {
-  const long half = rotated / 2;
+// x (h entries) rotated by a position, into y.
+void rotate(const float* __restrict x, const Rotation& by, long position, long h, float* __restrict y) {
+  const long half = by.rotated / 2;
+  const float *__restrict cos = by.cos + position * half, *__restrict sin = by.sin + position * half;
   for (long i = 0; i < half; i++) {
     const float a = x[i], b = x[i + half];
     y[i] = a * cos[i] - b * sin[i];
     y[i + half] = b * cos[i] + a * sin[i];
   }
-  for (long i = rotated; i < h; i++) y[i] = x[i] * scale;
+  for (long i = by.rotated; i < h; i++) y[i] = x[i] * by.scale;
 }
 
 // out[r][0 .. N LANES) = sum over `count` positions of p[r][s] values[s][...], one position after the other.
@@ -86,24 +86,29 @@ float exponentials(float* score, long n) {
 struct Group {
   const float* keys;
   const float* values;
-  long h, padded, pad, ldq;
+  long h, padded, pad, window, ldq;
+
+  // The first position that the one at `limit` reads.
+  long first(long limit) const { return window > 0 ? std::max(pad, limit - window + 1) : pad; }
 };
 
-// ROWS queries over positions pad to limit[r], the largest limit being `last`; context rows of `padded` at out.
+// ROWS queries, each over the positions that the one at limit[r] reads, limits in order; context rows of `padded` at out.
 template <int ROWS>
-void attend_rows(const Group& of, const float* q, const long* limit, long last, float* score, long lds, float* out) {
-  const long base = of.pad / BLOCK * BLOCK;
+void attend_rows(const Group& of, const float* q, const long* limit, float* score, long lds, float* out) {
+  const long last = limit[ROWS - 1], from = of.first(limit[0]);
+  const long base = from / BLOCK * BLOCK;
   for (long s = base; s <= last; s += WIDE * LANES)
     // scores: the keys of a block lie side by side, weighed by the entries of the queries
     weigh_tile<ROWS, WIDE>(of.keys + s / BLOCK * BLOCK * of.h + s % BLOCK, BLOCK, q, of.ldq, of.h, score + (s - base), lds);
   float sum[ROWS];
   for (int r = 0; r < ROWS; r++) {
-    float* first = score + r * lds + (of.pad - base);
-    const long valid = limit[r] - of.pad + 1;
-    sum[r] = valid > 0 ? exponentials(first, valid) : 1;
-    std::fill(first + std::max<long>(valid, 0), score + r * lds + (last - base) + 1, 0.f);
+    const long first = of.first(limit[r]), valid = limit[r] - first + 1;
+    float* row = score + r * lds;
+    sum[r] = valid > 0 ? exponentials(row + (first - base), valid) : 1;
+    std::fill(row + (from - base), row + (first - base), 0.f);
+    std::fill(row + (first - base) + std::max<long>(valid, 0), row + (last - base) + 1, 0.f);
   }
-  weigh<ROWS>(of.values + of.pad * of.padded, of.padded, score + (of.pad - base), lds, last - of.pad + 1, out);
+  weigh<ROWS>(of.values + from * of.padded, of.padded, score + (from - base), lds, last - from + 1, out);
   for (int r = 0; r < ROWS; r++)
     for (long i = 0; i < of.padded; i++) out[r * of.padded + i] /= sum[r];
 }
@@ -139,8 +144,8 @@ void LayerCache::reserve(long sequences, long positions, long held, const Heads&
 }
 
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
-            long B, long T, long P, const int32_t* pad, const float* cos, const float* sin, float scale) {
-  const long h = heads.size, half = heads.rotated / 2, Q = heads.query, G = heads.key_value, each = Q / G;
+            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad) {
+  const long h = heads.size, Q = heads.query, G = heads.key_value, each = Q / G;
   const long padded = (h + LANES - 1) / LANES * LANES, S = P + T;
   const bool by_head = heads.order == HeadOrder::HEADS;
   auto one = [&](long part) {
@@ -155,25 +160,25 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
     float* key = out + SHARE * padded;
     for (long t = 0; t < T; t++) {
       const float* row = packed + (b * T + t) * packed_ld;
-      const long s = P + t, at = std::max<long>(0, s - padding) * half;
+      const long s = P + t, position = std::max<long>(0, s - padding);
       const float* k = row + (by_head ? g * 3 + 1 : Q + g) * h;
       const float* v = row + (by_head ? g * 3 + 2 : Q + G + g) * h;
       for (long a = 0; a < each; a++)
-        rotate(row + (by_head ? g * 3 : g * each + a) * h, cos + at, sin + at, heads.rotated, h, scale, q + (t * each + a) * h);
-      rotate(k, cos + at, sin + at, heads.rotated, h, scale, key);
+        rotate(row + (by_head ? g * 3 : g * each + a) * h, rotation, position, h, q + (t * each + a) * h);
+      rotate(k, rotation, position, h, key);
       float* block = keys + s / BLOCK * BLOCK * h + s % BLOCK;
       for (long i = 0; i < h; i++) block[i * BLOCK] = key[i];
       std::copy(v, v + h, values + s * padded);
     }
-    const Group of{keys, values, h, padded, padding, h};
+    const Group of{keys, values, h, padded, padding, window, h};
     for (long r0 = 0; r0 < rows;) {
       const int count = rows - r0 >= SHARE ? SHARE : 1;
       long limit[SHARE];
       for (int r = 0; r < count; r++) limit[r] = P + (r0 + r) / each;
       const long last = limit[count - 1];
       if (last < padding) std::fill(out, out + count * padded, 0.f);
-      else if (count == SHARE) attend_rows<SHARE>(of, q + r0 * h, limit, last, score, lds, out);
-      else attend_rows<1>(of, q + r0 * h, limit, last, score, lds, out);
+      else if (count == SHARE) attend_rows<SHARE>(of, q + r0 * h, limit, score, lds, out);
+      else attend_rows<1>(of, q + r0 * h, limit, score, lds, out);
       for (int r = 0; r < count; r++) {
         const long t = (r0 + r) / each, a = (r0 + r) % each;
         std::copy(out + r * padded, out + r * padded + h, context + (b * T + t) * context_ld + (g * each + a) * h);
@@ -182,7 +187,8 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
     }
   };
   // beside its multiply-adds a query costs as much as some thousand of them: rotating, the softmax, copies
-  if (B * Q * T * (2 * S * h + 8000) < WORTH_THREADS / 3)
+  const long reads = window > 0 ? std::min(window, S) : S;
+  if (B * Q * T * (2 * reads * h + 8000) < WORTH_THREADS / 3)
     for (long part = 0; part < B * G; part++) one(part);
   else parallel(B * G, one);
 }

@@ -12,8 +12,16 @@ namespace winnow::decode {
 enum class HeadOrder : int { KINDS = 0, HEADS = 1 };
 
 struct Heads {
-  long query = 0, key_value = 0, size = 0, rotated = 0;
+  long query = 0, key_value = 0, size = 0;
   HeadOrder order = HeadOrder::KINDS;
+};
+
+// The first `rotated` entries of a head are rotated, in two halves; cos and sin [positions, rotated / 2] carry the factor of
+// queries and keys, `scale` is that of the other entries.
+struct Rotation {
+  const float *cos, *sin;
+  long rotated;
+  float scale;
 };
 
 // Keys and values of one layer. Keys lie in blocks of BLOCK positions, in a block position by position innermost, so that
@@ -38,9 +46,9 @@ class LayerCache {
 
 // Rotates queries and keys of packed [B T, (Q + 2 G) h] (ld `packed_ld`), appends keys and values at positions P to P + T,
 // and writes the context [B T, Q h] (ld `context_ld`). `pad` [B] counts the positions that are not there, null for none; a
-// row that is padding itself has context 0. Positions count from the first that is there. cos and sin [positions,
-// rotated / 2] carry h^-1/4, as do the entries that are not rotated: `scale`.
+// row that is padding itself has context 0. Positions count from the first that is there. A position reads the last `window`
+// positions, its own included; all for 0.
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
-            long B, long T, long P, const int32_t* pad, const float* cos, const float* sin, float scale);
+            const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad);
 
 }  // namespace winnow::decode

@@ -52,6 +52,11 @@ void norm_row(const float* x, const float* scale, const float* shift, float eps,
   }
 }
 
+// Cosines and sines by position.
+struct Tables {
+  std::vector<float> cos, sin;
+};
+
 class Decoder {
  public:
   Decoder(const double* words, long n) {
@@ -59,7 +64,8 @@ class Decoder {
     d_ = whole(0);
     V_ = whole(1);
     caches_ = std::vector<LayerCache>(static_cast<size_t>(whole(2)));
-    heads_ = {whole(3), whole(4), whole(5), whole(7), static_cast<HeadOrder>(whole(6))};
+    heads_ = {whole(3), whole(4), whole(5), static_cast<HeadOrder>(whole(6))};
+    tables_ = std::vector<Tables>(static_cast<size_t>(whole(7)));
     const long slots = whole(8), instructions = whole(9);
     for (long s = 0; s < slots; s++) widths_.push_back(whole(10 + s));
     for (long i = 0; i < instructions; i++) {
@@ -100,10 +106,10 @@ class Decoder {
     for (long i = 0; i < n; i++)
       parameters_.push_back(reinterpret_cast<const float*>(static_cast<uintptr_t>(addresses[i])));
   }
-  void rotary(const float* cos, const float* sin, long rows) {
-    const long n = rows * (heads_.rotated / 2);
-    cos_.assign(cos, cos + n);
-    sin_.assign(sin, sin + n);
+  void rotary(long place, const float* cos, const float* sin, long n) {
+    Tables& of = tables_[static_cast<size_t>(place)];
+    of.cos.assign(cos, cos + n);
+    of.sin.assign(sin, sin + n);
   }
   void rollback(long length) { P_ = length; }
 
@@ -185,10 +191,13 @@ class Decoder {
         case Op::SILU_GATE:
           silu_gate(weights(in.p[0]), weights(in.p[1]), parameter(in.p[2]), parameter(in.p[3]), in.outputs, ldx, x, ldx, M, y, ldy);
           break;
-        case Op::ATTEND:
-          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, B_, T, P_ + from,
-                 pad_.empty() ? nullptr : pad_.data(), cos_.data(), sin_.data(), in.eps);
+        case Op::ATTEND: {
+          const Tables& tables = tables_[static_cast<size_t>(in.p[0])];
+          const Rotation rotation{tables.cos.data(), tables.sin.data(), in.outputs, in.eps};
+          attend(x, ldx, y, ldy, caches_[static_cast<size_t>(in.layer)], heads_, rotation, in.column, B_, T, P_ + from,
+                 pad_.empty() ? nullptr : pad_.data());
           break;
+        }
       }
     }
   }
@@ -233,7 +242,7 @@ class Decoder {
   std::vector<Instruction> program_;
   std::vector<long> widths_;
   std::vector<const float*> parameters_;
-  std::vector<float> cos_, sin_;
+  std::vector<Tables> tables_;
   std::vector<LayerCache> caches_;
   std::vector<Buffer> slots_;
   Buffer result_, logits_;
@@ -267,9 +276,9 @@ WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad
 WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n, int32_t rounded) {
   static_cast<Decoder*>(decoder)->bind(addresses, n, rounded != 0);
 }
-WINNOW_API int32_t winnow_decode_rotary(void* decoder, const float* cos, const float* sin, int64_t rows) {
+WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const float* cos, const float* sin, int64_t n) {
   return guarded<int32_t>(WINNOW_DECODE_NO_MEMORY, [&] {
-    static_cast<Decoder*>(decoder)->rotary(cos, sin, rows);
+    static_cast<Decoder*>(decoder)->rotary(place, cos, sin, n);
     return 0;
   });
 }

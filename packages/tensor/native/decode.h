@@ -18,7 +18,7 @@ enum : int {
 };
 
 // A decoder for the program in words [n] (all whole numbers but eps), or null without memory:
-//   d, V, layers, Q query heads, G key-value heads, h, order (0 kinds, 1 heads), r rotated entries, slots, instructions; the
+//   d, V, layers, Q query heads, G key-value heads, h, order (0 kinds, 1 heads), rotary tables, slots, instructions; the
 //   width of each slot; then for each instruction 12 words:
 //   op, from, to, p0, p1, p2, p3, outputs, flags, column, eps, layer.
 // Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
@@ -29,8 +29,10 @@ enum : int {
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
 //                is there, 4 gelu with tanh
 //   4 siluGate   gate p0, up p1 [outputs, width of from], their biases p2, p3
-//   5 attend     from packed projections to contexts, over the cache of `layer`; eps is the factor of the entries of queries
-//                and keys that are not rotated, the tables carry that of the others
+//   5 attend     from packed projections to contexts, over the cache of `layer`; the first `outputs` entries of a head are
+//                rotated by the tables of place p0 (no parameter); eps is the factor of the entries of queries and keys that
+//                are not rotated, the tables carry that of the others; a position reads the last `column` positions, its own
+//                included, 0 for all
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 
@@ -39,8 +41,9 @@ WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad
 // Where the parameters lie; they must stay there until they are bound again. With `rounded` not 0 the weights of linear and
 // siluGate are copies that winnow_rounded_new made, and their inputs are rounded to bfloat16 as well.
 WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n, int32_t rounded);
-// Tables of the rotary embedding, [rows, r / 2] each, copied; rows for every position that will come. Not needed for r = 0.
-WINNOW_API int32_t winnow_decode_rotary(void* decoder, const float* cos, const float* sin, int64_t rows);
+// The rotary tables of one place, [rows, r / 2] each and n numbers, copied; rows for every position that will come. Not needed
+// for r = 0.
+WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const float* cos, const float* sin, int64_t n);
 
 // Appends ids [B, T]; keeps the hidden states of the last `rows` positions of each sequence, [B rows, d], also in h if it
 // is not null.

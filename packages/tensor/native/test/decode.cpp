@@ -176,9 +176,9 @@ struct Model {
       return p;
     };
     auto add = [&](double op, double from, double to, std::vector<double> p, double outputs = 0, double flags = 0, double layer = 0,
-                   double eps = 1e-5) {
+                   double eps = 1e-5, double column = 0) {
       p.resize(4, -1);
-      code.push_back({op, from, to, p[0], p[1], p[2], p[3], outputs, flags, 0, eps, layer});
+      code.push_back({op, from, to, p[0], p[1], p[2], p[3], outputs, flags, column, eps, layer});
     };
     auto norm = [&](double from, double to) {
       const double gain = weight(1, d);
@@ -191,7 +191,8 @@ struct Model {
     for (long l = 0; l < layers; l++) {
       norm(0, 1);
       add(3, 1, 2, {matrix(packed, d), weight(1, packed)}, static_cast<double>(packed));
-      add(5, 2, 3, {}, 0, 0, static_cast<double>(l), scale);
+      const double window = random.coin() ? 0 : static_cast<double>(random.between(1, 40));
+      add(5, 2, 3, {0}, static_cast<double>(rotated), 0, static_cast<double>(l), scale, window);
       add(3, 3, 0, {matrix(d, Q * h)}, static_cast<double>(d), 2);
       norm(0, 1);
       if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m));
@@ -199,7 +200,7 @@ struct Model {
       add(3, 4, 0, {matrix(d, m)}, static_cast<double>(d), 2);
     }
     norm(0, -1);
-    words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., double(rotated),
+    words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., 1,
              double(widths.size()), double(code.size())};
     for (long width : widths) words.push_back(static_cast<double>(width));
     for (const auto& line : code) words.insert(words.end(), line.begin(), line.end());
@@ -217,7 +218,7 @@ struct Model {
     for (size_t i = 0; round && i < parameters.size(); i++)
       if (copies[i]) addresses[i] = static_cast<double>(reinterpret_cast<uintptr_t>(copies[i]));
     winnow_decode_bind(made, addresses.data(), static_cast<int64_t>(addresses.size()), round);
-    if (rotated > 0) winnow_decode_rotary(made, cos.data(), sin.data(), static_cast<int64_t>(cos.size()) / (rotated / 2));
+    if (rotated > 0) winnow_decode_rotary(made, 0, cos.data(), sin.data(), static_cast<int64_t>(cos.size()));
     return made;
   }
 };

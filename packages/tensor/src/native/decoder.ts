@@ -24,10 +24,10 @@ export interface NativeProgram {
   readonly vocabularySize: number
   readonly maxLength: number
   /**
-   * Cosines and sines of the first `rows` positions, [rows, r / 2] each for r rotated entries of a head, times the factor
-   * of queries and keys. Left out: nothing is rotated.
+   * By place of the rotary tables in the words: cosines and sines of the first `rows` positions, [rows, r / 2] each for r
+   * rotated entries of a head, times the factor of queries and keys.
    */
-  readonly rotary: ((rows: number) => { readonly cos: Float32Array; readonly sin: Float32Array }) | undefined
+  readonly rotaries: ReadonlyArray<(rows: number) => { readonly cos: Float32Array; readonly sin: Float32Array }>
   readonly words: Float64Array
   /** Names of the parameters, in the order of the places that the words give them. */
   readonly parameters: ReadonlyArray<string>
@@ -119,10 +119,13 @@ export class NativeDecoder {
   }
 
   #growRotary(length: number): void {
-    if (this.program.rotary === undefined || length <= this.#rotaryRows) return
+    if (length <= this.#rotaryRows) return
     const rows = Math.max(leastRotary, 2 * this.#rotaryRows, length)
-    const { cos, sin } = this.program.rotary(rows)
-    if (this.#native.C.winnow_decode_rotary(this.#live(), cos, sin, rows) !== 0) throw noMemory(rows)
+    for (const [place, tables] of this.program.rotaries.entries()) {
+      const { cos, sin } = tables(rows)
+      if (cos.length === 0) continue
+      if (this.#native.C.winnow_decode_rotary(this.#live(), place, cos, sin, cos.length) !== 0) throw noMemory(rows)
+    }
     this.#rotaryRows = rows
   }
 

@@ -6,7 +6,7 @@ export const decodeSymbols = {
   winnow_decode_free: { args: [pointer], returns: nothing },
   winnow_decode_start: { args: [pointer, long, pointer], returns: nothing },
   winnow_decode_bind: { args: [pointer, pointer, long, int], returns: nothing },
-  winnow_decode_rotary: { args: [pointer, pointer, pointer, long], returns: int },
+  winnow_decode_rotary: { args: [pointer, long, pointer, pointer, long], returns: int },
   winnow_decode_extend: { args: [pointer, pointer, long, long, pointer], returns: int },
   winnow_decode_greedy: { args: [pointer, pointer, pointer, pointer, pointer], returns: int },
   winnow_decode_logits: { args: [pointer, pointer], returns: pointer },
