@@ -15,6 +15,8 @@ const sizes = {
 const configs: Readonly<Record<string, object>> = {
   gpt_neox: sizes,
   llama: sizes,
+  mistral: { ...sizes, num_key_value_heads: 2 },
+  qwen2: { ...sizes, num_key_value_heads: 2 },
   gpt2: { vocab_size: 11, n_embd: 16, n_layer: 1, n_head: 2, n_inner: 12, n_positions: 24 },
 }
 
@@ -27,7 +29,7 @@ for (const [version, { common, ...families }] of Object.entries(fieldsOfVersions
 
 /** Values that mean something else than leaving a key out. */
 const harmful: ReadonlyMap<string, unknown> = new Map<string, unknown>([
-  ["layer_types", ["sliding_attention"]],
+  ["layer_types", ["chunked_attention"]],
   ["is_causal", false],
   ["pruned_heads", { 0: [1] }],
   ["per_layer_config", { 0: { hidden_size: 8 } }],
@@ -36,7 +38,7 @@ const harmful: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["no_rope_layers", [1, 1]],
 ])
 const harmless: ReadonlyMap<string, ReadonlyArray<unknown>> = new Map<string, ReadonlyArray<unknown>>([
-  ["layer_types", [["full_attention"], []]],
+  ["layer_types", [[]]],
   ["is_causal", [true]],
   ["is_encoder_decoder", [false]],
   ["pruned_heads", [{}]],

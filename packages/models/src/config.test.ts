@@ -18,7 +18,7 @@ test("sizes that config.json lacks are those of transformers, token ids of any k
 const refused: Record<string, readonly [change: Record<string, unknown>, says: string]> = {
   "unknown family": [
     { model_type: "bert" },
-    'model_type "bert" is not known here; there are gpt2, gpt_neox, llama (a family is a plugin: docs/models.md)',
+    'model_type "bert" is not known here; there are gpt2, gpt_neox, llama, mistral, qwen2 (a family is a plugin: docs/models.md)',
   ],
   "a family by the name of an inherited property": [
     { model_type: "constructor" },

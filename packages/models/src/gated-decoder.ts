@@ -20,6 +20,10 @@ export interface GatedForm {
   readonly architecture: string
   /** The matrices that have a bias: queries, keys and values; the attention's output; the feed-forward. */
   readonly biases?: { readonly queries?: boolean; readonly output?: boolean; readonly feed?: boolean }
+  /** The positions that each layer reads, as an `attend` has them. */
+  readonly windows?: ReadonlyArray<number | undefined>
+  /** Fields of config.json beyond the options. */
+  readonly config?: Readonly<Record<string, unknown>>
 }
 
 /** Columns of the feed-forward. */
@@ -48,7 +52,7 @@ const parametersOf = (o: GatedOptions, { biases = {} }: GatedForm): Map<string, 
   return specs
 }
 
-const layersOf = (o: GatedOptions, { biases = {} }: GatedForm): Description["layers"] => {
+const layersOf = (o: GatedOptions, { biases = {}, windows = [] }: GatedForm): Description["layers"] => {
   const norm = (from: string, to: string, name: string) =>
     ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps }) as const
   const matrix = (name: string, bias = false) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
@@ -60,7 +64,7 @@ const layersOf = (o: GatedOptions, { biases = {} }: GatedForm): Description["lay
     return [
       norm("x", "normed", `${at}input_layernorm`),
       { op: "linear", from: "normed", to: "packed", of: queries },
-      { op: "attend", from: "packed", to: "context" },
+      { op: "attend", from: "packed", to: "context", window: windows[l] },
       { op: "linear", from: "context", to: "x", of: output, add: true },
       norm("x", "normed", `${at}post_attention_layernorm`),
       { op: "gate", from: "normed", to: "wide", gate: feed("gate_proj"), up: feed("up_proj") },
@@ -70,13 +74,13 @@ const layersOf = (o: GatedOptions, { biases = {} }: GatedForm): Description["lay
 }
 
 /** config.json as `transformers` 5 reads it; the flat `rope_theta` is for earlier versions. */
-const configOf = (o: GatedOptions & GatedRotary, { type, architecture }: GatedForm): Record<string, unknown> => {
+const configOf = (o: GatedOptions & GatedRotary, form: GatedForm): Record<string, unknown> => {
   const { G, h } = headsOf(o)
   return {
     ...noTokenIds,
     ...o,
-    architectures: [architecture],
-    model_type: type,
+    architectures: [form.architecture],
+    model_type: form.type,
     num_key_value_heads: G,
     head_dim: h,
     intermediate_size: feedSize(o),
@@ -84,6 +88,7 @@ const configOf = (o: GatedOptions & GatedRotary, { type, architecture }: GatedFo
     attention_dropout: 0,
     use_cache: true,
     dtype: "float32",
+    ...form.config,
   }
 }
 

@@ -6,6 +6,7 @@ import type { Decoder, ModelUse } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
+import { qwen2 } from "@winnow/model-qwen2"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { initialise, logitsOf, modelOfLayers, saveModel } from "./index.ts"
@@ -52,6 +53,15 @@ for (const [name, use] of families)
     expect(tf.memory().numTensors).toBe(before)
     whole.dispose()
   })
+
+test("a layer keeps the window that it had", async () => {
+  const of = { ...size, num_hidden_layers: 4, use_sliding_window: true, sliding_window: 2, max_window_layers: 3 }
+  const whole = initialise(await Effect.runPromise(qwen2(of).instance), 3)
+  const some = modelOfLayers(whole, [0, 3])
+  expect(some.architecture.config["layer_types"]).toEqual(["full_attention", "sliding_attention"])
+  some.dispose()
+  whole.dispose()
+})
 
 test("a layer that the model does not have is refused, and so is a model without layers", async () => {
   const model = initialise(await Effect.runPromise(families[0]![1].instance), 3)

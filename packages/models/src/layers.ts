@@ -31,7 +31,12 @@ export const architectureOfLayers = <A extends Attends>(
     const problems = [`its config.json has none of ${countKeys.join(", ")}; the number of layers cannot be changed`]
     throw new InvalidInput({ what, problems })
   }
-  const config = { ...architecture.config, [key]: layers.length }
+  const kinds = architecture.config["layer_types"]
+  const config = {
+    ...architecture.config,
+    [key]: layers.length,
+    ...(Array.isArray(kinds) && { layer_types: layers.map((layer): unknown => kinds[layer]) }),
+  }
   // another number of layers attends as before
   return architecture.family.fromConfig(config, "config.json") as Architecture<Attends> as Architecture<A>
 }

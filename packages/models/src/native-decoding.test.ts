@@ -4,6 +4,7 @@ import type { Architecture, Decoder, Decoding } from "@winnow/core"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
+import { qwen2 } from "@winnow/model-qwen2"
 import { normals, seeded } from "@winnow/numerics"
 import { AdamW, native, nativeDecodingInUse, tf, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -42,6 +43,14 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
     intermediate_size: 37,
     attention_bias: true,
     mlp_bias: true,
+  }).instance,
+  "qwen2, windows of 70 positions in two layers": qwen2({
+    ...shape,
+    num_key_value_heads: 2,
+    max_position_embeddings: 2048,
+    use_sliding_window: true,
+    sliding_window: 70,
+    max_window_layers: 1,
   }).instance,
 }
 
