@@ -4,7 +4,7 @@ import type { InvalidInput } from "./errors.ts"
 import { type Filter, type FilterUse, filterLayer } from "./filter.ts"
 import { type Loss, type LossUse, lossLayer } from "./loss.ts"
 
-/** The layer of an arm. All that its filter and its loss need must be provided to it. */
+/** The layer of an arm. Its environment must provide all that its filter and its loss need. */
 export const armLayer = <F, L>(
   filter: FilterUse<F>,
   loss: LossUse<L>,

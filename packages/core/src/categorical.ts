@@ -1,19 +1,20 @@
 /**
- * A chunk of categorical distributions given by their logits; what is derived from them is computed once, when asked.
+ * A chunk of categorical distributions given by their logits; derived values are computed once, at first use.
  *
- * Letters: R rows of a chunk, V vocabulary. Every tensor made here belongs to the `tf.tidy` that it is made in, so a
- * `Categorical` must not outlive the tidy of its chunk. Logits are finite; probabilities may underflow to 0.
+ * Letters: R rows of a chunk, V vocabulary. Every tensor of a `Categorical` belongs to the `tf.tidy` of its first use,
+ * so a `Categorical` must not outlive the tidy of its chunk. Logits are finite; probabilities may underflow to 0.
  *
- * Passes over [R, V] are what costs here. Measured at [128, 50304] on two busy cores: softmax 9 ms, log-softmax 14,
- * elementwise 4, a row's maximum or sum 1, TensorFlow's fused softmax cross-entropy 27 to 70. Hence at most one softmax a
- * distribution, everything else from it, and no fused cross-entropy.
+ * Passes over [R, V] dominate the cost. Measured at [128, 50304] on two busy cores: softmax 9 ms, log-softmax 14,
+ * elementwise 4, a row's maximum or sum 1, TensorFlow's fused softmax cross-entropy 27 to 70. Hence at most one softmax
+ * a distribution, everything else from it, and no fused cross-entropy.
  */
 import { customGrad, tf } from "@winnow/tensor"
 import type { RowLoss } from "./known-gradient.ts"
 
 /**
- * log sum exp of each row, [R, 1]. With the probabilities at hand, from the row's maximum and its probability, which is at
- * least 1 / V and has a safe logarithm: no second exponential. Differentiable by the logits: softmax.
+ * log sum exp of each row, [R, 1]. The probabilities give it from the row's maximum and the maximum's probability,
+ * which is at least 1 / V and has a safe logarithm, so there is no second exponential. Differentiable by the logits:
+ * softmax.
  */
 const logSumExp = (z_RV: tf.Tensor2D, p_RV: tf.Tensor2D | undefined): tf.Tensor2D =>
   customGrad(
@@ -84,7 +85,7 @@ export class Categorical {
   }
 
   /**
-   * Cross-entropy -sum_v labels_v log p_v, nats: log sum exp - labels . logits, two passes over [R, V] and no third.
+   * Cross-entropy -sum_v labels_v log p_v, nats: log sum exp - labels . logits, in only two passes over [R, V].
    *
    * @param labels_RV rows that sum to 1
    */

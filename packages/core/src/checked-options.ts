@@ -1,4 +1,4 @@
-/** Options of a function, checked where they come in; `decode` is the same for code that runs in an Effect. */
+/** Checks the options of a function at its entry; `decode` is the counterpart for code that runs in an Effect. */
 import { type Type, type } from "arktype"
 import { InvalidInput } from "./errors.ts"
 
@@ -6,7 +6,7 @@ import { InvalidInput } from "./errors.ts"
  * The options with their defaults.
  *
  * @param what names the function in the error
- * @error InvalidInput (thrown) with one line a problem, unknown keys included
+ * @error InvalidInput (thrown) with one line for each problem, unknown keys included
  */
 export const checkedOptions = <const O extends Type>(what: string, schema: O, options: O["inferIn"]): O["infer"] => {
   const result = schema(options)

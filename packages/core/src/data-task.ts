@@ -1,4 +1,4 @@
-/** A task from files of a public data set: each line is a record, which a template makes an example. */
+/** A task from files of a public data set: each line is a record, and a template makes an example of it. */
 import { type Type, type } from "arktype"
 import { Effect } from "effect"
 import type { DatasetFile } from "./dataset-file.ts"
@@ -8,34 +8,38 @@ import type { Plugin } from "./plugin.ts"
 import { Datasets, defineTask, type TaskUse } from "./task.ts"
 import { textKey } from "./text-key.ts"
 
-/** The options that every task from files has; a plugin spreads them among its own. */
+/** The options of every task from files; a plugin spreads them among its own. */
 export const dataOptions = type({
-  /** At most so many examples of the split, from its start; all by default. */
+  /** Most examples of the split, from its start; all by default. */
   "maxTrain?": "number.integer >= 1",
   "maxTest?": "number.integer >= 1",
 })
 
-/** Where the splits of a data set come from. */
+/** The sources of a data set's splits. */
 export interface DataFiles {
   readonly train: DatasetFile
-  /** A file, or, where the source has no such split, how many of the training file's last examples are held out for it. */
+  /**
+   * A file. If the source has no such split: the number of examples at the end of the training file that are held out
+   * for it.
+   */
   readonly validation: DatasetFile | number
-  /** The same; its examples are behind those of validation. */
+  /** The same; its examples come after those of validation. */
   readonly test: DatasetFile | number
 }
 
 /**
  * Defines a task from files of a public data set.
  *
- * The splits share no prompt, whatever the files repeat: an example is left out of the training split whose prompt is in
- * validation or test, and out of validation if it is in test. Case, spaces and punctuation make no other prompt.
+ * The splits share no prompt, even if the files repeat some: the training split leaves out an example whose prompt is
+ * in validation or test, and validation leaves out one whose prompt is in test. Case, spaces and punctuation do not
+ * count.
  *
  * @param spec.options the schema of its options, `dataOptions` among them
  * @param spec.files the files by split
  * @param spec.record the schema of a line
- * @param spec.example the template; undefined leaves the record out, a text says what is wrong with it
- * @param spec.score true if a generated text solves an example; left out where that takes more than reading it
- * @error DataError with file and line for a record that is not as it should be
+ * @param spec.example the template; undefined leaves the record out, a text describes a fault of the record
+ * @param spec.score true if a generated text solves an example; left out if that takes more than reading the text
+ * @error DataError with file and line for a faulty record
  */
 export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, const Record extends Type>(spec: {
   readonly name: string
@@ -85,7 +89,7 @@ export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, c
       }),
   })
 
-/** The examples whose prompt is none of `from`. */
+/** The examples whose prompt is not in `from`. */
 const apart = (examples: ReadonlyArray<Example>, from: ReadonlyArray<Example>): ReadonlyArray<Example> => {
   const taken = new Set(from.map(({ prompt }) => textKey(prompt)))
   return examples.filter(({ prompt }) => !taken.has(textKey(prompt)))

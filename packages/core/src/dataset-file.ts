@@ -1,6 +1,6 @@
 /** One file of a public data set: its content by SHA-256, and the place that serves it. */
 
-/** The content of a file, wherever it lies. */
+/** The content of a file, independent of its place. */
 interface Content {
   /** Path inside WINNOW_DATA and the cache, such as "gsm8k/train.jsonl". */
   readonly path: string
@@ -9,24 +9,26 @@ interface Content {
   readonly licence: string
 }
 
-/** A file that a server has. */
+/** A file on a server. */
 export interface ServedFile extends Content {
   readonly url: string
-  /** The file is the first `bytes` bytes of what the URL serves, which goes on. */
+  /** The file is the first `bytes` bytes of a longer file at the URL. */
   readonly startOf?: true
 }
 
-/** A file that is made from another one: a split of it, or its records in another format. */
+/** A file computed from another one: a split of it, or its records in another format. */
 export interface DerivedFile extends Content {
   readonly of: ServedFile
-  /** The content from that of `of`; its SHA-256 is checked, so this function cannot change unseen. */
+  /** Computes the content from that of `of`; its SHA-256 is checked, so a change of this function shows. */
   readonly by: (served: Uint8Array) => string
 }
 
 /** One file of a public data set. */
 export type DatasetFile = ServedFile | DerivedFile
 
-/** A value as JSON with a space after each comma and colon, other letters than ASCII as they are: Python's `json.dumps`. */
+/**
+ * A value as JSON with a space after each comma and colon, and letters beyond ASCII unescaped: Python's `json.dumps`.
+ */
 const spaced = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`
   if (typeof value !== "object" || value === null) return JSON.stringify(value)

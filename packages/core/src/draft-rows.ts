@@ -1,9 +1,9 @@
 /**
- * Drafts by their rows: a draft answers which hidden states predict which rows of a problem. A model answers with one entry, its
- * own hidden states; a head answers with rows that it makes of the frozen target's.
+ * Drafts by their rows: a draft states which hidden states predict which rows of a problem. A model answers with one
+ * entry, its own hidden states; a head answers with rows that it computes from the frozen target's.
  *
- * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, d hidden size of an entry,
- * D hidden size of the target.
+ * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, d hidden size of an
+ * entry, D hidden size of the target.
  */
 import type { tf } from "@winnow/tensor"
 import type { Architecture } from "./model.ts"
@@ -23,21 +23,21 @@ export const seenNames = ["ids", "targetHidden"] as const satisfies ReadonlyArra
 export interface DraftRows {
   /** [M, d], differentiable in the trained variables. */
   readonly h_Md: tf.Tensor2D
-  /** The vocabulary head, [V, d]: logits = h . head^T. Of a head that is not trained no gradient is computed. */
+  /** The vocabulary head, [V, d]: logits = h . head^T. A frozen head gets no gradient. */
   readonly head_Vd: tf.Tensor2D | tf.Variable
   /**
-   * The rows of the problem that they predict, increasing; left out: all N, in order. The gold token, the target's distribution
-   * and the statistics of an entry's row are those of the problem's row.
+   * The rows of the problem that they predict, increasing; left out: all N, in order. The gold token, the target's
+   * distribution and the statistics of an entry's row are those of the problem's row.
    */
   readonly at_M?: Int32Array
-  /** Multiplies the weights that the filter gives to these rows, above 0; 1 if left out. */
+  /** A factor above 0 on the weights that the filter gives to these rows; 1 if left out. */
   readonly weight?: number
 }
 
-/** The sizes of the target that a head is made for. */
+/** The sizes of a head's target. */
 export type TargetSizes = Pick<Architecture, "hiddenSize" | "vocabularySize">
 
-/** The rows of a problem that an earlier position can predict, and where that position is. */
+/** The rows of a problem that an earlier position can predict, and that position. */
 export interface RowsAhead {
   /** Rows of the problem, increasing. */
   readonly at_M: Int32Array
@@ -46,8 +46,8 @@ export interface RowsAhead {
 }
 
 /**
- * The rows that the position `ahead` tokens before their own can predict: with 1, the token after next. A row whose earlier
- * position would lie before its sequence has none, and no row is asked of a position whose token is not in its sequence.
+ * The rows that the position `ahead` tokens before their own can predict: with 1, the token after next. A row whose
+ * earlier position would lie before its sequence is left out, as is a position whose token is not in its sequence.
  */
 export const rowsAhead = ({ row_N, position_N }: Pick<Problem, "row_N" | "position_N">, ahead: number): RowsAhead => {
   const at_M = Int32Array.from(row_N.keys().filter((n) => position_N[n]! - 1 - ahead >= 0))

@@ -4,11 +4,11 @@ import { InvalidInput } from "./errors.ts"
 import type { Encoder, Trainable } from "./model.ts"
 import type { Problem } from "./problem.ts"
 
-/** A head with its numbers, on one target. */
+/** A head with its parameters, on one target. */
 export interface DraftHead extends Trainable {
   readonly name: string
   readonly reads: ReadonlyArray<SeenName>
-  /** The frozen model that it was made for, and whose hidden states it reads; it stays its owner's. */
+  /** The frozen model whose hidden states the head reads; it stays its owner's. */
   readonly target: Encoder
   readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>
   readonly dispose: () => void
@@ -16,10 +16,10 @@ export interface DraftHead extends Trainable {
 
 export type Draft = Encoder | DraftHead
 
-/** True for a draft that gives its own rows. */
+/** True for a draft that computes its own rows. */
 export const isDraftHead = (draft: Draft): draft is DraftHead => "rows" in draft
 
-/** The model that a draft is. @error InvalidInput (thrown) for a head, which writes no text by itself */
+/** The model behind a draft. @error InvalidInput (thrown) for a head, which writes no text by itself */
 export const draftModel = (draft: Draft): Encoder => {
   if (!isDraftHead(draft)) return draft
   throw new InvalidInput({

@@ -1,7 +1,7 @@
-/** The errors that cross package borders: each says what was found, what was expected and what to do. */
+/** The errors that cross package borders: each states the found value, the expected one and a remedy. */
 import { Data } from "effect"
 
-/** Options, a config or a file that its schema rejects. */
+/** Options, a config or a file that the schema rejects. */
 export class InvalidInput extends Data.TaggedError("InvalidInput")<{
   readonly what: string
   readonly problems: ReadonlyArray<string>
@@ -12,8 +12,8 @@ export class InvalidInput extends Data.TaggedError("InvalidInput")<{
 }
 
 /**
- * A data set, model or artifact that is missing or damaged. `cause` is the error
- * that was met, so that a refusal of the disk is told from damage.
+ * A data set, model or artifact that is missing or damaged. `cause` is the underlying error, so that a refusal of the
+ * disk can be told from damage.
  */
 export class DataError extends Data.TaggedError("DataError")<{ readonly message: string; readonly cause?: unknown }> {}
 

@@ -21,27 +21,27 @@ export type ByExample<S extends Statistic> = S extends `${infer Name}_N` ? `${Na
 /** @see ByExample */
 export const byExample = <S extends Statistic>(name: S): ByExample<S> => name.replace(/_N$/, "_E") as ByExample<S>
 
-/** The part of the input that every filter of examples is given, whatever it needs. */
+/** The part of the input that is common to all filters of examples. */
 export interface ExampleContext {
   /** Examples of the training split, at least 1. */
   readonly E: number
   /** Valid tokens of each example. */
   readonly tokens_E: Int32Array
-  /** Seeded by the run's seed: the same run chooses alike. */
+  /** Seeded by the run's seed: the same run makes the same choice. */
   readonly rng: Rng
 }
 
-/** Statistics by example: the mean over its valid tokens, by the arm's models as they are before the first step. */
+/** Statistics by example: the mean over its valid tokens, by the arm's models before the first step. */
 export type ExampleStatistics<S extends Statistic = Statistic> = { readonly [K in ByExample<S>]: Float32Array }
 
-/** 1 for each example that is read, 0 for the others. */
+/** 1 for each chosen example, 0 for the others. */
 export type Choose<S extends Statistic> = (input: ExampleStatistics<S> & ExampleContext) => Uint8Array
 
-/** A filter of examples as the lab calls it. */
+/** A filter of examples in the form that the lab calls. */
 export interface ExamplesInstance {
   readonly name: string
   readonly needs: ReadonlyArray<Statistic>
-  /** @error PluginFault (thrown) for an answer that is no choice, or that keeps nothing */
+  /** @error PluginFault (thrown) for an answer that is no choice, or that keeps no example */
   readonly choose: (input: Partial<ExampleStatistics> & ExampleContext) => Uint8Array
 }
 
@@ -52,7 +52,7 @@ export type ExamplesUse<R = unknown> = UseWith<"examples", ExamplesInstance, nev
 export interface ExampleFilterSpec<O extends Type, S extends Statistic> {
   readonly name: string
   readonly of: "examples"
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   /** Statistics whose means the function reads; none costs no pass over the data. */
   readonly needs: ReadonlyArray<S>

@@ -1,4 +1,4 @@
-/** A filter decides which valid tokens the draft is trained on. A plain function on arrays of length N. */
+/** A filter decides which valid tokens train the draft. It is a plain function on arrays of length N. */
 import type { Type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import { brief, kindOf } from "./contract/brief.ts"
@@ -24,23 +24,23 @@ import type { FilterContext, Selection } from "./selection.ts"
 import { type Statistic, type Statistics, statisticNames } from "./statistics/index.ts"
 import type { StepState } from "./step-state.ts"
 
-/** Of a filter that names services of its own, Own has each under its name. */
+/** For a filter with services of its own, Own has each under its name. */
 export type Select<S extends Statistic, Own = unknown> = (input: Pick<Statistics, S> & FilterContext & Own) => Selection
 
-/** A filter that remembers something between steps. */
+/** A filter that remembers values between steps. */
 export interface StatefulFilter<S extends Statistic, Own = unknown> extends StepState {
   readonly select: Select<S, Own>
 }
 
-/** A filter as the training step calls it; one without a memory saves null. */
+/** A filter in the form that the training step calls; a filter without a memory saves null. */
 export interface FilterInstance extends StepState {
   readonly name: string
   readonly needs: ReadonlyArray<Statistic>
-  /** The input has the filter's own services too, where it names any. */
+  /** The input also has the filter's own services, if it names any. */
   readonly select: (input: Statistics & FilterContext) => Selection
 }
 
-/** A filter whose services are there, and the frozen models that its statistics are computed from. */
+/** A filter whose services are provided, with the frozen models that its statistics are computed from. */
 export class Filter extends Context.Service<Filter, FilterInstance & { readonly models: FrozenModels }>()(
   "@winnow/core/Filter",
 ) {}
@@ -48,10 +48,10 @@ export class Filter extends Context.Service<Filter, FilterInstance & { readonly 
 /** A filter with its options. R names the services that it needs. */
 export type FilterUse<R = Reference | Target> = UseWith<"filter", FilterInstance, never, never, FilterPlan<R>>
 
-/** Facts of a filter that plans are made by. */
+/** Facts of a filter for plans. */
 export interface FilterPlan<out R> {
   readonly needs: Needs<R>
-  /** About the fraction of tokens that it keeps, 0 to 1: the cost of an arm before it has run. */
+  /** The approximate fraction of tokens that it keeps, 0 to 1, for the cost of an arm before it has run. */
   readonly keeps: Effect.Effect<number, InvalidInput>
 }
 
@@ -59,14 +59,17 @@ export interface FilterPlan<out R> {
 export interface TokenFilterSpec<O extends Type, S extends Statistic, Own extends OwnServices> {
   readonly name: string
   readonly of?: "tokens"
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   /** The statistics that `make`'s function reads; only these are computed, and its input has no others. */
   readonly needs: ReadonlyArray<S>
-  /** Services of the filter's own, such as a judge: its function finds each in its input, by its name. */
+  /** Services of the filter's own, such as a judge: its function finds each in its input under its name. */
   readonly services?: Own
   readonly options: O
-  /** From valid options to the function, or to `{ select, save, restore }` (a `StepState` too) for one with a memory. */
+  /**
+   * Makes from valid options the function, or `{ select, save, restore }` (also a `StepState`) for a filter with a
+   * memory.
+   */
   readonly make: (
     options: O["infer"],
   ) => Select<NoInfer<S>, Given<NoInfer<Own>>> | StatefulFilter<NoInfer<S>, Given<NoInfer<Own>>>
@@ -123,13 +126,13 @@ const defineTokenFilter = <O extends Type, S extends Statistic, Own extends OwnS
   })
 }
 
-/** The option k, by which filters name their keep ratio; 1 for a filter without it. */
+/** The option k, the keep ratio by convention; 1 for a filter without it. */
 const keptBy = (options: unknown): number => {
   const { k } = options as { readonly k?: unknown }
   return typeof k === "number" ? k : 1
 }
 
-/** The functions of a filter, whichever of its two shapes `make` returned. */
+/** The functions of a filter, from either of the two shapes that `make` may return. */
 const functionsOf = <S extends Statistic, Own>(
   plugin: string,
   place: string | undefined,
@@ -147,7 +150,7 @@ const functionsOf = <S extends Statistic, Own>(
 export const readSelection = (selection: Selection) =>
   ArrayBuffer.isView(selection) ? { weights_N: selection, divideBy: "kept" as const } : selection
 
-/** A filter whose own services are there: its function is given them with each micro-batch. */
+/** A filter with its own services: its function receives them with each micro-batch. */
 export const readyFilter = <R>(
   use: FilterUse<R>,
 ): Effect.Effect<FilterInstance, InvalidInput, Exclude<R, Target | Reference>> =>
@@ -156,7 +159,7 @@ export const readyFilter = <R>(
     select: (input) => instance.select({ ...input, ...own }),
   }))
 
-/** The layer that an arm composes a filter by: its statistics' models and its own services must be provided to it. */
+/** The layer of a filter in an arm: its statistics' models and its own services must be provided to it. */
 export const filterLayer = <R>(use: FilterUse<R>): Layer.Layer<Filter, InvalidInput, R> =>
   Layer.effect(
     Filter,

@@ -3,24 +3,26 @@ import { Context } from "effect"
 import type { Architecture, Attends, Encoder } from "./model.ts"
 import type { StepState } from "./step-state.ts"
 
-/** A frozen model: its shape, and its numbers unless signals from a cache stand for them. */
+/** A frozen model: its shape, and its parameters unless signals from a cache replace them. */
 export interface Frozen {
   readonly architecture: Architecture<Attends>
-  /** undefined where nothing runs it. */
+  /** undefined if no stage runs it. */
   readonly model: Encoder | undefined
 }
 
-/** A frozen model whose numbers are there. */
+/** A frozen model with its parameters. */
 export const frozen = (model: Encoder): Frozen => ({ architecture: model.architecture, model })
 
 /** The frozen large model p that verifies. */
 export class Target extends Context.Service<Target, Frozen>()("@winnow/core/Target") {}
 
-/** The frozen model r of the draft's size that a filter compares the draft to; an average of the draft moves. */
+/**
+ * The frozen model r of the draft's size that a filter compares the draft to; an average of the draft changes with it.
+ */
 export class Reference extends Context.Service<
   Reference,
   Frozen & {
-    /** Of a reference that follows the draft: how it moves, and its part of a checkpoint. */
+    /** For a reference that follows the draft: its updates, and its part of a checkpoint. */
     readonly state?: StepState
   }
 >()("@winnow/core/Reference") {}

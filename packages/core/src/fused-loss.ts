@@ -1,6 +1,8 @@
-/** The losses that the native vocabulary head computes: a loss says which of them it is. */
+/** The losses that the native vocabulary head computes: a loss declares its form. */
 
-/** A loss by name and numbers. The plugin of that name has the formula; `checkLoss` and the step's tests hold both together. */
+/**
+ * A loss by name and numbers. The plugin of that name has the formula; `checkLoss` and the step's tests compare both.
+ */
 export type FusedLoss =
   /** -log q(gold). */
   | { readonly form: "cross-entropy" }
@@ -13,8 +15,8 @@ export type FusedLoss =
   /** 1/2 sum |p - q|. */
   | { readonly form: "tvd" }
   /**
-   * Rewards r = 1{p > q} normalised over the batch, or over each position; `epsilon` is added to the standard deviation.
-   * "exact": expectation under q. "uniform": every vocabulary entry alike.
+   * Rewards r = 1{p > q} normalised over the batch, or over each position; `epsilon` is added to the standard
+   * deviation. "exact": expectation under q. "uniform": equal weight for every vocabulary entry.
    */
   | { readonly form: "rewards"; readonly expectation: "exact"; readonly epsilon: number }
   | {

@@ -1,5 +1,5 @@
 /**
- * A head: trained on the hidden states of a frozen target, in the place of a draft with a trunk of its own.
+ * A head, trained on the hidden states of a frozen target, in place of a draft with a trunk of its own.
  *
  * Letters: V vocabulary, D hidden size of the target.
  */
@@ -13,16 +13,16 @@ import type { ParameterSpec, Parameters } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Problem } from "./problem.ts"
 
-/** A parameter of a head; "target head": it begins as the target's vocabulary head [V, D]. */
+/** A parameter of a head; "target head": it starts as a copy of the target's vocabulary head [V, D]. */
 export interface HeadParameter {
   readonly shape: ReadonlyArray<number>
   readonly init: ParameterSpec["init"] | { readonly kind: "target head" }
 }
 
-/** A head for one target, without numbers. */
+/** A head for one target, without parameter values. */
 export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly parameters: ReadonlyMap<string, HeadParameter>
-  /** Called inside the step's tidy, on the tape. `seen` has what the head reads, and nothing else. */
+  /** Called inside the step's tidy, on the tape. `seen` has only the values that the head reads. */
   readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
 }
 
@@ -39,11 +39,11 @@ export type HeadUse = UseWith<"head", HeadInstance, never, never, { readonly rea
  * Defines a head.
  *
  * @param spec.reads the values that `rows` reads; its input has no others
- * @param spec.make from valid options and the target's sizes to parameters and `rows`
+ * @param spec.make makes parameters and `rows` from valid options and the target's sizes
  */
 export const defineHead = <const O extends Type, const R extends SeenName>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly reads: ReadonlyArray<R>
   readonly options: O

@@ -1,4 +1,4 @@
-/** Derivatives of a categorical, and gradients given by hand, against the same composed of TFJS operations. */
+/** Derivatives of a categorical and gradients in closed form agree with compositions of TFJS operations. */
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
@@ -14,7 +14,7 @@ const oneHot = () => tf.cast(tf.oneHot(gold(), V), "float32")
 type Rows = (z_RV: tf.Tensor2D) => tf.Tensor
 const cross = (y: tf.Tensor, z: tf.Tensor) => tf.neg(tf.sum(tf.mul(y, tf.logSoftmax(z)), 1))
 
-/** Both values, and both gradients of a weighted sum, so that a wrong use of dy would show. */
+/** Compares both values, and both gradients of a weighted sum, so that a wrong use of dy would show. */
 const agree = (fused: Rows, plain: Rows) => {
   const before = tf.memory().numTensors
   tf.tidy(() => {

@@ -1,5 +1,6 @@
 /**
- * Values whose derivative TFJS cannot find, or should not: for losses built on an op that is not on autodiff's tape.
+ * Values whose derivative TFJS cannot find, or should not find: for losses built on an op that is not on autodiff's
+ * tape.
  *
  * Letters: R rows of a chunk, V vocabulary.
  */
@@ -12,10 +13,10 @@ export interface RowLoss {
 }
 
 /**
- * The loss of `rowLoss`, differentiable by `logits_RV` alone: whatever else it reads counts as constant.
+ * The loss of `rowLoss`, differentiable by `logits_RV` only: its other inputs count as constants.
  *
- * TensorFlow ops run by name (`runOp`) are not on the tape: a loss built on one would get a wrong gradient, silently,
- * where its tensors also flow some other way.
+ * TensorFlow ops run by name (`runOp`) are not on the tape: a loss built on one would silently get a wrong gradient if
+ * its tensors also reach the result another way.
  */
 export const withGradient = (logits_RV: tf.Tensor2D, rowLoss: (logits_RV: tf.Tensor2D) => RowLoss): tf.Tensor1D =>
   customGrad(
@@ -28,9 +29,9 @@ export const withGradient = (logits_RV: tf.Tensor2D, rowLoss: (logits_RV: tf.Ten
   )
 
 /**
- * The result of `make` as a constant: nothing in it is put on the tape. TFJS has no stopGradient of its own.
+ * The result of `make` as a constant: no tensor of it is on the tape. TFJS has no stopGradient of its own.
  *
- * Ask a `Categorical` for what `make` uses before the call: a tensor that it makes inside would end with it.
+ * Read the values of a `Categorical` that `make` uses before the call: a tensor computed inside would end with it.
  */
 export const detached = <T extends tf.Tensor>(make: () => T): T =>
   customGrad(() => ({ value: make(), gradFunc: () => [] }), [])

@@ -1,5 +1,5 @@
 /**
- * The functions of a loss, and the chunk of rows that they are given.
+ * The functions of a loss, and the chunk of rows that they receive.
  *
  * Letters: R rows of a chunk, V vocabulary, M numbers a row that a loss sums over the batch first.
  */
@@ -11,7 +11,7 @@ import type { SparseLoss } from "./sparse-target.ts"
 /** Rows of one chunk. The tensors belong to the caller's tidy. */
 export interface LossChunk<WithTarget extends boolean = boolean> {
   readonly draft: Categorical
-  /** The target's distributions; absent where the loss needs none. */
+  /** The target's distributions; absent if the loss needs none. */
   readonly target: WithTarget extends true ? Categorical : undefined
   /** The gold token of each row, int32. */
   readonly gold_R: tf.Tensor1D
@@ -22,11 +22,11 @@ export interface LossChunk<WithTarget extends boolean = boolean> {
 }
 
 /**
- * A loss with its options fixed. All functions are synchronous and called inside a `tf.tidy`. Of a loss that names services
+ * A loss with its options fixed. All functions are synchronous and called inside a `tf.tidy`. If a loss names services
  * of its own, a chunk has each under its name.
  */
 export interface LossFunctions<WithTarget extends boolean, Own = unknown> {
-  /** The loss of each row, [R]; 0 or more and 0 at a perfect draft, unless the loss says otherwise. */
+  /** The loss of each row, [R]; 0 or more, and 0 for a perfect draft, unless the loss documents otherwise. */
   readonly value: (chunk: LossChunk<WithTarget> & Own) => tf.Tensor1D
   /**
    * Value, and its derivative by the draft's logits row by row: gradient_RV[i, v] = d loss_R[i] / d logits[i, v].
@@ -40,16 +40,16 @@ export interface LossFunctions<WithTarget extends boolean, Own = unknown> {
   readonly batch?: {
     /** M numbers a row, [R, M]; they are summed over the rows of the pass. */
     readonly rows: (chunk: LossChunk<WithTarget> & Own) => tf.Tensor2D
-    /** From the M sums (double precision) and the number of rows to what `chunk.batch` holds. */
+    /** Maps the M sums (double precision) and the number of rows to the value of `chunk.batch`. */
     readonly combine: (sum_M: Float64Array, rows: number) => ReadonlyArray<number>
   }
   /**
-   * The loss from the target's top k with tail, or from samples. A loss without it is refused where the target comes from
+   * The loss from the target's top k with tail, or from samples. A loss without it is refused if the target comes from
    * such a cache.
    */
   readonly sparse?: SparseLoss<Own>
   /**
-   * The same loss as the native vocabulary head knows it, which then computes it without logits in memory. Without it, or
+   * The form of the loss in the native vocabulary head, which then computes it without logits in memory. Without it, or
    * without the native library, `value` and `gradient` run on chunks of logits.
    */
   readonly fused?: FusedLoss

@@ -24,14 +24,14 @@ import {
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { SparseChunk } from "./sparse-target.ts"
 
-/** A loss as the training step calls it. */
+/** A loss in the form that the training step calls. */
 export interface LossInstance extends LossFunctions<boolean> {
   readonly name: string
   /** True if chunks must carry the target's logits. */
   readonly target: boolean
 }
 
-/** A loss whose services are there, and the target if it compares to one. */
+/** A loss whose services are provided, including the target if it compares to one. */
 export class Loss extends Context.Service<Loss, LossInstance & { readonly models: FrozenModels }>()(
   "@winnow/core/Loss",
 ) {}
@@ -42,7 +42,7 @@ export type LossUse<R = Target> = UseWith<"loss", LossInstance, never, never, { 
 /**
  * Defines a loss.
  *
- * @param spec.target whether it compares to the target; then a target is required by type
+ * @param spec.target true if it compares to the target; then its type requires a target
  * @param spec.services services of the loss's own, such as an embedding: each chunk has them by their names
  */
 export const defineLoss = <
@@ -51,7 +51,7 @@ export const defineLoss = <
   const Own extends OwnServices = Record<never, never>,
 >(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly target: WithTarget
   readonly services?: Own
@@ -89,7 +89,7 @@ export const defineLoss = <
 const withServices = (loss: LossInstance, own: Readonly<Record<string, unknown>>): LossInstance => {
   if (Object.keys(own).length === 0) return loss
   const { value, gradient, batch, sparse } = loss
-  // By descriptor: a field that is computed when it is asked for stays so.
+  // By descriptor, so that a field that is computed at its first read stays so.
   const given = <C extends object>(chunk: C): C =>
     Object.defineProperties({ ...own } as C, Object.getOwnPropertyDescriptors(chunk))
   return {
@@ -106,13 +106,13 @@ const withServices = (loss: LossInstance, own: Readonly<Record<string, unknown>>
   }
 }
 
-/** A loss whose own services are there: its functions find them in each chunk. */
+/** A loss with its own services: its functions find them in each chunk. */
 export const readyLoss = <R>(
   use: LossUse<R>,
 ): Effect.Effect<LossInstance, InvalidInput, Exclude<R, Target | Reference>> =>
   Effect.zipWith(use.instance, ownOf(use.needs), withServices)
 
-/** The layer that an arm composes a loss by: its target and its own services must be provided to it. */
+/** The layer of a loss in an arm: its target and its own services must be provided to it. */
 export const lossLayer = <R>(use: LossUse<R>): Layer.Layer<Loss, InvalidInput, R> =>
   Layer.effect(
     Loss,

@@ -1,6 +1,7 @@
 /**
- * A measure turns a trained draft into figures of a table: of each text a sum and a count, whose ratio over all texts is the
- * figure. Acceptance by a target is measured by the lab itself; a measure is all else, and serves encoders and heads too.
+ * A measure computes figures of a table from a trained draft: a sum and a count for each text, whose ratio over all
+ * texts is the figure. The lab itself measures acceptance by a target; measures cover the rest, and serve encoders and
+ * heads too.
  *
  * Letters: N valid rows of a problem.
  */
@@ -20,39 +21,42 @@ import type { EncodedExample, Problem } from "./problem.ts"
 
 /** The values that a measure may read, by name. Tensors made of them are freed when the measure returns. */
 export interface Measurable {
-  /** The draft as a model, not to be changed. A measure that reads it cannot measure heads. */
+  /** The draft as a model, read-only. A measure that reads it cannot measure heads. */
   readonly model: Encoder
-  /** The rows that the draft predicts of a problem: of a model one entry with all, of a head those that it makes. */
+  /**
+   * The rows of a problem that the draft predicts: one entry with all rows for a model, its computed entries for a
+   * head.
+   */
   readonly rows: (problem: Problem) => ReadonlyArray<DraftRows>
-  /** The same of the frozen target: one entry with all N rows. */
+  /** The same for the frozen target: one entry with all N rows. */
   readonly targetRows: (problem: Problem) => DraftRows
 }
 export type MeasurableName = keyof Measurable
 export const measurableNames = ["model", "rows", "targetRows"] as const satisfies ReadonlyArray<MeasurableName>
 
-/** The part of a measure's input that every measure is given, for a portion of the texts. */
+/** The common part of every measure's input, for a portion of the texts. */
 export interface MeasureContext {
   /** At least 1. */
   readonly examples: ReadonlyArray<EncodedExample>
-  /** Ids that the draft has: V. */
+  /** Size of the draft's vocabulary: V. */
   readonly vocabularySize: number
-  /** Seeded by the run's measurement and the number of the portion: every model draws the same. */
+  /** Seeded by the run's measurement and the number of the portion: the draws are the same for every model. */
   readonly rng: Rng
 }
 
-/** The sum and the count of each text, in their order. A count of 0 says that a text has nothing to measure. */
+/** The sum and the count of each text, in their order. A count of 0 means that the text has nothing to measure. */
 export type MeasuredTexts = ReadonlyArray<readonly [sum: number, count: number]>
 
 /** A measure with its options fixed. */
 export interface MeasureInstance {
   readonly name: string
   readonly better: "higher" | "lower"
-  /** "%" of a share, "nats"; "" for a plain number. */
+  /** "%" for a share, "nats"; "" for a plain number. */
   readonly unit: string
   readonly of: (input: Partial<Measurable> & MeasureContext) => MeasuredTexts
 }
 
-/** A measure with options. `reads` says which models its stage opens, and whether it can measure heads. */
+/** A measure with options. `reads` tells which models its stage opens, and if it can measure heads. */
 export type MeasureUse = UseWith<
   "measure",
   MeasureInstance,
@@ -68,11 +72,12 @@ const isPair = (value: unknown): value is readonly [number, number] =>
  * Defines a measure.
  *
  * @param spec.reads the values that the function reads; its input has no others
- * @param spec.make from valid options, which may hold other plugins, to the function of a portion of texts, or an Effect of it
+ * @param spec.make makes from valid options, which may contain other plugins, the function of a portion of texts, or an
+ * Effect of it
  */
 export const defineMeasure = <const O extends Type, const R extends MeasurableName>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly reads: ReadonlyArray<R>
   readonly better: "higher" | "lower"
@@ -115,7 +120,7 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
           const input = inputOf({ examples, vocabularySize, rng, ...values })
           let found: unknown
           tf.tidy(() => {
-            found = guarded(plugin, "its function", () => measure(input as never)) // `input` has what `reads` lists
+            found = guarded(plugin, "its function", () => measure(input as never)) // `input` has the values in `reads`.
           })
           const broken = (detail: string) => new PluginFault(plugin, "value", detail, place)
           const expected = `expected ${examples.length} pairs of a finite sum and a count from 0, one a text`

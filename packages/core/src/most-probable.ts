@@ -4,10 +4,10 @@ import type { DraftRows } from "./draft-rows.ts"
 import type { MeasuredTexts } from "./measure.ts"
 import type { Problem } from "./problem.ts"
 
-/** Rows of logits that are alive at once. */
+/** Rows of logits in memory at once. */
 const chunkRows = 256
 
-/** The most probable token of each row of an entry, [M]; of equal ones the lowest id. */
+/** The most probable token of each row of an entry, [M]; the lowest id among equal ones. */
 export const mostProbable = ({ h_Md, head_Vd }: Pick<DraftRows, "h_Md" | "head_Vd">): Int32Array => {
   const [M] = h_Md.shape
   const out = new Int32Array(M)
@@ -20,7 +20,8 @@ export const mostProbable = ({ h_Md, head_Vd }: Pick<DraftRows, "h_Md" | "head_V
 }
 
 /**
- * For each text of a problem the rows whose most probable token is the wanted one, and all rows that the entries predict.
+ * For each text of a problem the number of rows whose most probable token is the wanted one, and of all rows that the
+ * entries predict.
  *
  * @param wanted_N the wanted token of each row of the problem
  */

@@ -1,5 +1,5 @@
 /**
- * Needs of filters and losses: data that the lab plans by, and types that the compiler checks, from one table.
+ * Needs of filters and losses, from one table: data for the lab's plans, and types for the compiler.
  *
  * A statistic names the frozen models that it reads, a model has a service, and a plugin may name services of its own.
  */
@@ -8,19 +8,19 @@ import { InvalidInput } from "./errors.ts"
 import { Reference, Target } from "./frozen.ts"
 import { type ReadsOf, readsModel, type Statistic } from "./statistics/index.ts"
 
-/** The services that frozen models come by. */
+/** The services that provide frozen models. */
 export const modelServices = { target: Target, reference: Reference } as const
 
-/** A frozen model by the name that experiments give it. */
+/** A frozen model by its name in experiments. */
 export type ModelName = keyof typeof modelServices
 
-/** The frozen models at hand, by name. */
+/** The available frozen models, by name. */
 export type FrozenModels = { readonly [M in ModelName]?: (typeof modelServices)[M]["Service"] }
 
 /** The service of each model of a set. */
 export type ServiceOfModel<M extends ModelName> = (typeof modelServices)[M]["Identifier"]
 
-/** The services that statistics must come from: in a plugin's type, so that a missing one does not compile. */
+/** The services behind statistics: they are in a plugin's type, so that a missing one does not compile. */
 export type ServicesRead<S extends Statistic> =
   | ("target" extends ReadsOf<S> ? Target : never)
   | ("reference" extends ReadsOf<S> ? Reference : never)
@@ -28,16 +28,16 @@ export type ServicesRead<S extends Statistic> =
 /** A service of any kind. */
 export type AnyService = Context.Key<unknown, unknown>
 
-/** Services that a plugin names for itself: its function is given each under this name. */
+/** Services that a plugin declares: its function receives each under its name. */
 export type OwnServices = Readonly<Record<string, AnyService>>
 
-/** The services of a record of them, as the plugin's function is given them. */
+/** The values of a record of services, in the form that the plugin's function receives. */
 export type Given<Own extends OwnServices> = { readonly [K in keyof Own]: Own[K]["Service"] }
 
 /** The identifiers of a record of services. */
 export type OwnIdentifiers<Own extends OwnServices> = Own[keyof Own]["Identifier"]
 
-/** Needs of a filter or a loss. R names all services that must be there when it runs. */
+/** Needs of a filter or a loss. R names all services that must be provided when it runs. */
 export interface Needs<out R = unknown> {
   /** Numbers of each token. */
   readonly statistics: ReadonlyArray<Statistic>
@@ -48,18 +48,18 @@ export interface Needs<out R = unknown> {
   readonly services: ReadonlyArray<Context.Key<R, unknown>>
 }
 
-/** A configured plugin that says what it needs. */
+/** A configured plugin with its needs. */
 export interface Needing<out R = unknown> {
   readonly kind: string
   readonly name: string
   readonly needs: Needs<R>
 }
 
-/** Frozen models that a statistic is computed from, whatever the loss. */
+/** Frozen models that a statistic is computed from, for any loss. */
 export const modelsOf = (statistic: Statistic): ReadonlyArray<ModelName> =>
   (["target", "reference"] as const).filter((model) => readsModel(statistic, model))
 
-/** The needs of statistics, further models and services of its own. R is checked by the caller's types. */
+/** The needs of statistics, further models and services of its own. The callers' types check R. */
 export const needsOf = <R>(
   statistics: ReadonlyArray<Statistic>,
   more: ReadonlyArray<ModelName>,
@@ -72,9 +72,9 @@ export const needsOf = <R>(
 }
 
 /**
- * The needs of several plugins as one.
+ * The needs of several plugins together.
  *
- * @error InvalidInput (thrown) where two services of their own share a name
+ * @error InvalidInput (thrown) if two of their own services share a name
  */
 export const jointNeeds = <R>(plugins: ReadonlyArray<Needing<R>>): Needs<R> => {
   const each = plugins.map(({ needs }) => needs)
@@ -111,10 +111,10 @@ export const ownOf = <R>({ own }: Needs<R>) =>
   Effect.all(own) as Effect.Effect<Readonly<Record<string, unknown>>, never, Exclude<R, ModelService>>
 
 /**
- * A layer with every service that some plugins need, by a walk of their needs: no other is built.
+ * A layer with every service that some plugins need; it builds no other service.
  *
- * @param from gives the layer of a service; undefined where there is none
- * @error InvalidInput where a service is missing: names the plugin and the service
+ * @param from returns the layer of a service; undefined if there is none
+ * @error InvalidInput for a missing service: names the plugin and the service
  */
 export const provideNeeds = <A, E, R, E2, R2>(
   layer: Layer.Layer<A, E, R>,
@@ -129,7 +129,7 @@ export const provideNeeds = <A, E, R, E2, R2>(
       found.set(service.key, provided)
     }
   const [first, ...rest] = found.values()
-  // Nothing is needed that has not been found above.
+  // All needs have been met above.
   const closed = layer as unknown as Layer.Layer<A, E>
   return first === undefined ? closed : closed.pipe(Layer.provide(Layer.mergeAll(first, ...rest)))
 }

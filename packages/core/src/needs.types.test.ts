@@ -1,8 +1,9 @@
 /**
- * A filter or loss without what it needs does not type-check: models of its statistics, services of its own.
+ * A filter or loss does not type-check without its needs: models of its statistics, services of its own.
  *
- * `bun run typecheck` is the test: an `@ts-expect-error` above a line that has no error is an error itself. `armLayer` is what
- * the stage of an arm is composed by. The functions are not called, but for the last ones, which show what the types prevent.
+ * `bun run typecheck` is the test: an `@ts-expect-error` above a line that has no error is an error itself. `armLayer`
+ * composes the stage of an arm. The functions are not called, except the last ones, which show the errors that the
+ * types prevent.
  */
 import { expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
@@ -66,7 +67,7 @@ const judgedLoss = defineLoss({
   make: () => ({ value: (c) => tf.mul(c.draft.nll_R(c.gold_R), c.judge.likes(0) ? 1 : 0) }),
 })
 
-/** A step of training, as far as the types are concerned. */
+/** A step of training, for the types only. */
 const step = Effect.gen(function* () {
   return [(yield* Filter).name, (yield* Loss).name]
 })
@@ -76,7 +77,7 @@ const target = Layer.succeed(Target, nothing)
 const judge = Layer.succeed(Judge, { likes: (id) => id === 1 })
 const run = (arm: Layer.Layer<Filter | Loss, unknown>) => Effect.runPromise(step.pipe(Effect.provide(arm)))
 
-/** Compiles where everything that is needed is there. */
+/** It compiles if all needs are met. */
 export const complete = [
   () => run(armLayer(free(), gold())),
   () => run(armLayer(excess({ order: "top" }), gold()).pipe(Layer.provide(reference))),
@@ -89,7 +90,7 @@ const withoutReference = () =>
   run(armLayer(excess({ order: "top" }), gold()))
 
 const withoutJudge = () =>
-  // @ts-expect-error the filter asks a judge: Judge is missing
+  // @ts-expect-error the filter needs a judge: Judge is missing
   run(armLayer(judged(), gold()))
 
 export const incomplete = [
@@ -99,7 +100,7 @@ export const incomplete = [
   () => run(armLayer(accepted(), gold())),
   // @ts-expect-error a loss that compares to the target needs one
   () => run(armLayer(free(), matched())),
-  // @ts-expect-error a loss that asks a judge needs one
+  // @ts-expect-error a loss that needs a judge
   () => run(armLayer(free(), judgedLoss())),
 ]
 
@@ -114,7 +115,7 @@ export const wrong = [
   // @ts-expect-error no such statistic
   () => defineFilter({ name: "x", needs: ["draftNLL"], options: none, make: () => (i) => new Uint8Array(i.N) }),
   () =>
-    // @ts-expect-error a loss without a target is not given one
+    // @ts-expect-error a loss without a target does not receive one
     defineLoss({ name: "x", target: false, options: none, make: () => ({ value: (c) => c.target.entropy_R() }) }),
   () =>
     // @ts-expect-error only declared services are in the input

@@ -1,5 +1,5 @@
 /**
- * The objective of language modelling: each trained token from the tokens before it.
+ * The objective of language modelling: it predicts each trained token from the tokens before it.
  *
  * Letters: B sequences, T positions, N valid tokens.
  */
@@ -8,14 +8,15 @@ import { InvalidInput } from "./errors.ts"
 import { defineObjective } from "./objective.ts"
 import type { EncodedExample, Problem } from "./problem.ts"
 
-/** Position of the first token that is trained: the first of all has nothing before it to be predicted from. */
+/** Position of the first token that is trained: the very first token has no context that could predict it. */
 export const firstTrained = (promptLength: number): number => Math.max(1, promptLength)
 
 /**
- * The tokens of each example without its last, side by side: position t predicts token t + 1, from the end of the prompt on.
+ * The tokens of each example without its last, side by side: position t predicts token t + 1, from the end of the
+ * prompt on.
  *
- * @param padId fills the right; no valid row sees it if attention goes to earlier positions alone
- * @error InvalidInput (thrown) when there is no sequence, or one of fewer than 2 tokens, which predicts nothing
+ * @param padId fills the right; causal attention never reads it from a valid row
+ * @error InvalidInput (thrown) for no sequence, or for one of fewer than 2 tokens, which predicts nothing
  */
 export const nextTokenProblem = (examples: ReadonlyArray<EncodedExample>, padId: number): Problem => {
   let T = 0
@@ -52,7 +53,7 @@ export const nextTokenProblem = (examples: ReadonlyArray<EncodedExample>, padId:
   return { B, T, ids_BT, length_B, row_N, gold_N, sequence_N, position_N, tokens }
 }
 
-/** The objective of every training that names none; the plugin `next-token` is it under its name. */
+/** The objective of every training without an explicit one; the plugin `next-token` exposes it under its name. */
 export const languageModelling = defineObjective({
   name: "language-modelling",
   repeats: true,

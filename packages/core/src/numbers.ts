@@ -1,4 +1,4 @@
-/** Ranges of settings that are narrowed to single precision where they are used: checked before they are. */
+/** Ranges of settings that are narrowed to single precision at their use, checked before it. */
 import { type } from "arktype"
 
 /** The smallest and the largest normal number of single precision. */
@@ -9,16 +9,16 @@ export const positiveFloat32 = type("number > 0").narrow(
   (x, ctx) => (x >= least && x <= most) || ctx.mustBe("a number that single precision holds (1.2e-38 to 3.4e38)"),
 )
 
-/** The same, or 0. */
+/** The same range with 0. */
 export const float32FromZero = positiveFloat32.or("0")
 
-/** A share below 1 that single precision tells from 1. */
+/** A share below 1 that differs from 1 in single precision. */
 export const shareBelowOne = type("0 <= number < 1").narrow(
   (x, ctx) => Math.fround(x) < 1 || ctx.mustBe("below 1 in single precision, too (at most 0.9999999)"),
 )
 
 /**
- * A temperature above 0: logits of some 1e4 divided by it stay finite in single precision, and differ from one another.
- * Below it a model is greedy but for rounding: ask for temperature 0.
+ * A temperature above 0: logits of some 1e4 divided by it stay finite in single precision, and stay distinct. A lower
+ * one is greedy decoding except for rounding: set temperature 0 instead.
  */
 export const temperature = type("0.0001 <= number <= 10000")

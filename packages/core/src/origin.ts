@@ -1,19 +1,23 @@
 /**
- * Where a plugin was defined: the files on the call stack of `defineFilter` and its siblings. An artifact's key holds the
- * content of these files and of all that they import, so an author has nothing to declare and nothing to forget.
+ * Finds the place of a plugin's definition: the files on the call stack of `defineFilter` and its siblings. An
+ * artifact's key contains the content of these files and of all that they import, so an author has nothing to declare
+ * and nothing to forget.
  */
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-/** Where one definition stands. */
+/** The place of one definition. */
 export interface Origin {
   /** Absolute paths: the module that defines the plugin first, then the modules that called it. */
   readonly files: ReadonlyArray<string>
-  /** Number of earlier definitions of this kind and name from these files in this process: a helper may make several. */
+  /**
+   * Number of earlier definitions of this kind and name from these files in this process: one function may define
+   * several.
+   */
   readonly ordinal: number
 }
 
-/** The files that every definition passes through. */
+/** The files on the stack of every definition. */
 const machinery = new Set(
   [
     "origin",
@@ -50,11 +54,11 @@ const callers = (): ReadonlyArray<string> => {
 }
 
 /**
- * The origin of a definition that is under way.
+ * The origin of the current definition.
  *
- * A function in tail position leaves no frame, but the module that called it does, and that module imports it.
+ * A function in tail position leaves no frame, but its caller's module does, and that module imports it.
  *
- * @param from a further file, as its `import.meta.url`: for a definition that is made on behalf of another module
+ * @param from a further file, as its `import.meta.url`: for a definition on behalf of another module
  */
 export const originOf = (kind: string, name: string, from?: string): Origin => {
   const given = from === undefined ? [] : [from.startsWith("file:") ? fileURLToPath(from) : from]

@@ -1,6 +1,6 @@
 /**
- * Ordinary language modelling: every token, -log q(gold). Targets, draft starts and references that need no target are trained by it,
- * and the plugins `none` and `cross-entropy` are it under their names.
+ * Ordinary language modelling: every token, -log q(gold). It trains targets, draft starts and references without a
+ * target, and the plugins `none` and `cross-entropy` expose it under their names.
  */
 import { type } from "arktype"
 import { goldCrossEntropy } from "./categorical.ts"
@@ -11,7 +11,7 @@ import type { LossFunctions } from "./loss-functions.ts"
 /** Weight 1 for all N tokens. */
 export const selectEveryToken: Select<never> = ({ N }) => new Uint8Array(N).fill(1)
 
-/** -log q(gold), nats; gradient q - onehot(gold). On chunks of logits, and by the native vocabulary head. */
+/** -log q(gold), nats; gradient q - onehot(gold). It runs on chunks of logits and in the native vocabulary head. */
 export const goldLoss: LossFunctions<false> = {
   fused: { form: "cross-entropy" },
   value: ({ draft, gold_R }) => draft.nll_R(gold_R),

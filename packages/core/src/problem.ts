@@ -1,5 +1,5 @@
 /**
- * A training problem: token ids to read, and the rows whose hidden states predict a token each.
+ * A training problem: token ids to read, and rows, each of whose hidden states predicts a token.
  *
  * Letters: B sequences, T positions, N valid tokens, L tokens of one example.
  */
@@ -34,17 +34,17 @@ export interface Problem {
   readonly tokens: number
 }
 
-/** Everything that an objective is given for one micro-batch. */
+/** The input of an objective for one micro-batch. */
 export interface ObjectiveInput {
-  /** At least 1, in the order of the sequences. Not to be written to. */
+  /** At least 1, in the order of the sequences. Read-only. */
   readonly examples: ReadonlyArray<EncodedExample>
   /** Token that fills the right of a row. */
   readonly padId: number
-  /** Ids that the model has. */
+  /** Size of the model's vocabulary. */
   readonly vocabularySize: number
-  /** Optimizer steps done so far, from 0, and in the whole stage: for schedules. */
+  /** Optimizer steps done so far, from 0, and steps of the whole stage: for schedules. */
   readonly step: number
   readonly steps: number
-  /** Seeded by run and micro-batch: a resumed run draws the same. */
+  /** Seeded by run and micro-batch: a resumed run has the same draws. */
   readonly rng: Rng
 }

@@ -1,6 +1,6 @@
 /**
- * A proposer guesses how a text goes on; one call of the target judges the guess. The text keeps the target's distribution
- * whatever is proposed, as long as each token was drawn from the very distribution that the proposal names.
+ * A proposer guesses how a text goes on; one call of the target judges the guess. The text keeps the target's
+ * distribution for any proposal, as long as each token was drawn from the very distribution that the proposal names.
  *
  * Letters: L tokens of the text so far (prompt and emitted), V vocabulary.
  */
@@ -17,13 +17,13 @@ import type { Proposer, ProposerParts, ProposerSequence, SequenceStart } from ".
 export type ProposerUse<R = never> = UseWith<"proposer", Proposer, R, DataError, object>
 
 /**
- * Defines a proposer that is no draft model of its own.
+ * Defines a proposer that is not a draft model.
  *
- * @param spec.make from valid options to `{ begin, ... }`, or an Effect of it for one that reads files
+ * @param spec.make makes `{ begin, ... }` from valid options, or an Effect of it for a proposer that reads files
  */
 export const defineProposer = <const O extends Type, R = never>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => ProposerParts | Effect.Effect<ProposerParts, DataError, R>
@@ -52,7 +52,7 @@ export const defineProposer = <const O extends Type, R = never>(spec: {
   })
 }
 
-/** The same sequence, each answer held against the contract. */
+/** The same sequence, with each answer checked against the contract. */
 const checkedSequence = (
   plugin: string,
   deterministic: boolean,

@@ -1,8 +1,8 @@
-/** How a token is chosen from a model's logits: the settings that target and proposer share. */
+/** The rule that chooses a token from a model's logits: settings that target and proposer share. */
 import { type } from "arktype"
 import { temperature } from "./numbers.ts"
 
-/** How tokens are chosen; applied alike to target and draft. */
+/** The rule that chooses tokens; applied alike to target and draft. */
 export const samplingOptions = type({
   "+": "reject",
   /** 0 is greedy: all mass on the most probable token; else 1e-4 to 1e4. */

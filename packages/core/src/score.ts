@@ -1,5 +1,5 @@
 /**
- * A score says of a model, before any training, how promising it is as a draft's start: one number, no gradient.
+ * A score rates a model, before any training, as the start of a draft: one number, no gradient.
  *
  * Letters: N scored tokens, d hidden size.
  */
@@ -11,7 +11,7 @@ import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
 
-/** Figures of a model on the scored tokens, of which a score names those that it reads. */
+/** Figures of a model on the scored tokens; a score names the ones that it reads. */
 export interface ScoreFigures {
   /** The hidden states that predict the tokens, after the final norm, N x d row-major. */
   readonly h_Nd: Float32Array
@@ -23,16 +23,16 @@ export interface ScoreFigures {
 export type ScoreFigure = keyof ScoreFigures
 export const scoreFigures: ReadonlyArray<ScoreFigure> = ["h_Nd", "loss_N", "entropy_N"]
 
-/** The part of a score's input that every score is given. */
+/** The common part of every score's input. */
 export interface ScoreContext {
   /** Scored tokens; at least 2. */
   readonly N: number
   readonly d: number
-  /** The gold token's id: the label that hidden states are scored by. */
+  /** The gold token's id: the label of the hidden states. */
   readonly gold_N: Int32Array
   /** The index of each token's text. */
   readonly sequence_N: Int32Array
-  /** Seeded by the run's seed: the same run scores alike. */
+  /** Seeded by the run's seed: the same run gives the same score. */
   readonly rng: Rng
 }
 
@@ -40,7 +40,7 @@ export interface ScoreContext {
 export interface ScoreInstance {
   readonly name: string
   readonly needs: ReadonlyArray<ScoreFigure>
-  /** The better end: "higher" promises the better draft. */
+  /** The better end: "higher" means that a higher score predicts the better draft. */
   readonly better: "higher" | "lower"
   /** "nats", "%"; "" for a plain number. */
   readonly unit: string
@@ -53,11 +53,11 @@ export type ScoreUse = Use<"score", ScoreInstance>
  * Defines a score.
  *
  * @param spec.needs the figures that the function reads; only these are computed, and its input has no others
- * @param spec.make from valid options to the function, which returns a finite number
+ * @param spec.make makes from valid options the function, which returns a finite number
  */
 export const defineScore = <const O extends Type, const F extends ScoreFigure>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly needs: ReadonlyArray<F>
   readonly better: "higher" | "lower"

@@ -1,7 +1,7 @@
-/** The part of a filter's input that all filters have, and a filter's answer. */
+/** The common part of all filters' input, and a filter's answer. */
 import type { Rng } from "@winnow/numerics"
 
-/** The part of a filter's input that every filter is given, whatever it needs. */
+/** The part of the input that is common to all filters. */
 export interface FilterContext {
   /** Valid tokens of this micro-batch; at least 1. */
   readonly N: number
@@ -11,10 +11,10 @@ export interface FilterContext {
   readonly sequence_N: Int32Array
   /** The token's position in its sequence, from 0. */
   readonly position_N: Int32Array
-  /** Optimizer steps done so far, from 0, and in the whole stage. */
+  /** Optimizer steps done so far, from 0, and steps of the whole stage. */
   readonly step: number
   readonly steps: number
-  /** Seeded by run, step and micro-batch: a resumed run draws the same. */
+  /** Seeded by run, step and micro-batch: a resumed run has the same draws. */
   readonly rng: Rng
 }
 

@@ -1,6 +1,6 @@
 /**
- * A service that filters and losses ask for by name, such as a judge: a plugin, so its options, its files and the name that
- * settings have for it are those of any other.
+ * A service that filters and losses need by name, such as a judge. It is a plugin, so it has options, files and a name
+ * in settings like any other.
  */
 import type { Type } from "arktype"
 import { type Context, Effect, type Layer } from "effect"
@@ -11,10 +11,10 @@ import type { AnyService } from "./needs.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Datasets } from "./task.ts"
 
-/** The layer of a service, whatever it provides. */
+/** The layer of a service, with any provided services. */
 export type ServiceLayer<P = never> = Layer.Layer<P, InvalidInput | DataError, Datasets>
 
-/** A service with its options. P names what it provides. */
+/** A service with its options. P names the provided services. */
 export type ServiceUse<P = unknown> = UseWith<
   "service",
   ServiceLayer,
@@ -29,12 +29,13 @@ const isKey = (value: unknown): boolean =>
 /**
  * Defines a service.
  *
- * @param spec.provides the `Context.Service`s that its layer provides: what filters and losses name under `services`
- * @param spec.make from valid options to the layer; it may acquire what ends with its scope, and read files by `Datasets`
+ * @param spec.provides the `Context.Service`s of its layer: filters and losses name them under `services`
+ * @param spec.make makes the layer from valid options; the layer may acquire resources of its scope, and read files by
+ * `Datasets`
  */
 export const defineService = <const O extends Type, const P extends AnyService>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly provides: ReadonlyArray<P>
   readonly options: O
@@ -51,7 +52,7 @@ export const defineService = <const O extends Type, const P extends AnyService>(
     name: spec.name,
     options: spec.options,
     from: spec.from,
-    // A key of P is a key of what P identifies; TypeScript does not see it for a generic P.
+    // A key of P is a key of an identifier in P; TypeScript does not see it for a generic P.
     more: () => ({ provides: spec.provides as unknown as ReadonlyArray<Context.Key<P["Identifier"], unknown>> }),
     make: (options) => Effect.sync((): ServiceLayer => spec.make(options)),
   })

@@ -1,5 +1,5 @@
 /**
- * The target where it is known in part: the most probable tokens of each row, or a sample, from a cache of signals.
+ * A partly known target: the most probable tokens of each row, or a sample, from a cache of signals.
  *
  * Letters: N valid tokens, R rows of a chunk, k entries a row, V vocabulary, p target, q draft.
  */
@@ -18,19 +18,19 @@ export interface SparseTarget {
   readonly ids_Rk: tf.Tensor2D
   /** p of the token for "top-k", 1 / k for "samples". */
   readonly weight_Rk: tf.Tensor2D
-  /** log p of the token, nats: the whole distribution's, not that of the entries. */
+  /** log p of the token, nats, in the whole distribution, not among the entries. */
   readonly logP_Rk: tf.Tensor2D
-  /** sum of p over the tokens that are no entry, 0 to 1; 0 for "samples", whose weights sum to 1. */
+  /** sum of p over the tokens without an entry, 0 to 1; 0 for "samples", whose weights sum to 1. */
   readonly tail_R: tf.Tensor1D
 }
 
-/** The same entries as typed arrays, [N, k] row by row: what a fused head reads. */
+/** The same entries as typed arrays, [N, k] row by row: the input of a fused head. */
 export interface SparseRows {
   readonly kind: SparseTarget["kind"]
   readonly k: number
   /** Token of each entry. */
   readonly ids_Nk: Int32Array
-  /** p of the token; 1 / k for samples, where a token may be several entries. */
+  /** p of the token; 1 / k for samples, where several entries may be one token. */
   readonly p_Nk: Float32Array
   /** log p of the token, nats, for both kinds. */
   readonly logP_Nk: Float32Array
@@ -38,7 +38,7 @@ export interface SparseRows {
   readonly tail_N: Float32Array
 }
 
-/** Rows of one chunk, with a target that is known in part. The tensors belong to the caller's tidy. */
+/** Rows of one chunk, with a partly known target. The tensors belong to the caller's tidy. */
 export interface SparseChunk {
   readonly draft: Categorical
   readonly sparse: SparseTarget
@@ -47,8 +47,8 @@ export interface SparseChunk {
 }
 
 /**
- * A loss that can be computed from such a target. Only a loss that is linear in p, up to what does not depend on the
- * draft, has an unbiased one; for "top-k" the tail counts as one outcome, which a KL divergence allows: it gets no larger.
+ * A loss that can be computed from such a target. Only a loss that is linear in p, up to terms without the draft, has
+ * an unbiased estimate; for "top-k" the tail counts as one outcome, which never makes a KL divergence larger.
  */
 export interface SparseLoss<Own = unknown> {
   /** The loss of each row, [R]. From samples it is an estimate, and may be negative. */

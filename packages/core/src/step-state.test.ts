@@ -1,10 +1,10 @@
-/** States are joined, saved through JSON and given back to others of the same names. */
+/** States are joined, saved through JSON and restored into others of the same names. */
 import { expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import type { Encoder } from "./model.ts"
 import { jointState, type StepState, variablesState } from "./step-state.ts"
 
-const draft = {} as Encoder // the hooks of these states do not read it
+const draft = {} as Encoder // The hooks of these states do not read it.
 
 const counter = (calls: Array<string>, name: string) => {
   let count = 0
@@ -46,7 +46,7 @@ test("states of states keep their names, hooks and numbers apart", () => {
   to.state.restore(saved)
   expect([to.a.count(), to.b.count(), ...to.variable.dataSync()]).toEqual([2, 1, 1, 2])
 
-  // what was saved before a state was added leaves that state as it is
+  // A save from before a state was added leaves that state unchanged.
   to.state.restore({ inner: { b: 7 } })
   expect([to.a.count(), to.b.count()]).toEqual([2, 7])
   tf.dispose([from.variable, to.variable])

@@ -1,16 +1,17 @@
 /**
  * State that lives through a training stage: weights, moments, a filter's memory, a reference that follows the draft.
  *
- * A checkpoint holds the JSON and the tensors of every state of a stage, so a stage that resumes goes on with the same bits.
+ * A checkpoint contains the JSON and the tensors of every state of a stage, so a stage that resumes goes on with the
+ * same bits.
  */
 import { tf } from "@winnow/tensor"
 import type { Draft } from "./draft.ts"
 import type { Parameters } from "./model.ts"
 
-/** A tensor of a state. Its shape is the same when it is written to a checkpoint and when it is read back. */
+/** A tensor of a state. Its shape is the same at writing and at reading. */
 export interface StateTensor {
   readonly shape: ReadonlyArray<number>
-  /** The values now, float32, row-major. Read one tensor at a time, while a checkpoint is written. */
+  /** The present values, float32, row-major. Read one tensor at a time, while a checkpoint is written. */
   readonly read: () => Float32Array
   /** Takes the values of a checkpoint, which are copied. */
   readonly write: (values: Float32Array) => void
@@ -52,8 +53,8 @@ export const variablesState = (variables: Parameters, hooks: Pick<StepState, "be
 })
 
 /**
- * Several states as one: hooks run in the order of the names, JSON is one object by name, tensors are `name/tensor`.
- * A state that is saved without one of the names leaves that one as it is.
+ * Several states as one: hooks run in the order of the names, JSON is one object by name, tensors are `name/tensor`. If
+ * a save lacks one of the names, that state stays unchanged.
  */
 export const jointState = (states: Readonly<Record<string, StepState>>): StepState => {
   const all = Object.entries(states)

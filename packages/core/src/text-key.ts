@@ -1,7 +1,7 @@
-/** Texts that differ in form alone are one text. */
+/** Texts that differ only in form are one text. */
 
 /**
- * The form of a text by which examples are compared: small letters in NFKC, one space between words, none beside
+ * The form of a text for comparisons of examples: small letters in NFKC, one space between words, none beside
  * punctuation, no full stop, comma or mark of question or exclamation at the end.
  */
 export const textKey = (text: string): string =>

@@ -1,9 +1,10 @@
 /**
  * Checkpoints of a stage: the JSON and the tensors of its states.
  *
- * A checkpoint is a folder `step-00000120` of `state.json` and `tensors.safetensors`, written beside its place and renamed
- * into it, so it is there whole or not at all. `state.json` holds the SHA-256 of the tensors and of itself, so that damage is
- * seen before a value is used. The newest two are kept: where the newest is damaged, the older one takes its place.
+ * A checkpoint is a folder `step-00000120` of `state.json` and `tensors.safetensors`, written beside its place and
+ * renamed into it, so it exists whole or not at all. `state.json` holds the SHA-256 of the tensors and of itself, so
+ * that damage is detected before a value is used. The newest two are kept: if the newest is damaged, the older one
+ * takes its place.
  */
 import { mkdir, readdir, rm } from "node:fs/promises"
 import { join } from "node:path"
@@ -60,7 +61,7 @@ export const saveCheckpoint = (directory: string, identity: string, step: number
       const tensors = Array.from(state.tensors ?? [], ([name, { shape, read }]) => ({ name, shape, data: read }))
       writeSafetensors(join(temporary, files.tensors), tensors)
       const sum = await sha256OfFileInTurns(join(temporary, files.tensors))
-      // as it is after a round trip through JSON
+      // The content in the form after a round trip through JSON.
       const content = JSON.parse(JSON.stringify({ identity, states: state.save(), tensors: sum })) as Omit<
         Saved,
         "self"
@@ -82,17 +83,17 @@ export const saveCheckpoint = (directory: string, identity: string, step: number
 export interface Checkpoint {
   readonly step: number
   /**
-   * Puts the saved values into states; may be called again for others.
-   * @error InvalidInput when a file cannot be read or lacks one of their tensors
+   * Writes the saved values into states; may be called again for others.
+   * @error InvalidInput if a file cannot be read or lacks one of their tensors
    */
   readonly restore: (states: States) => Effect.Effect<void, InvalidInput>
 }
 
-/** The system's answers that say nothing about a checkpoint: one that cannot be read for now is not thrown away. */
+/** System errors that do not concern the checkpoint itself: one that cannot be read for now is not thrown away. */
 const passing: ReadonlyArray<string | undefined> = ["EACCES", "EPERM", "EMFILE", "ENFILE", "ENOMEM", "ESTALE"]
 
 /**
- * The state of a checkpoint every byte of which is as it was written; an error that says what is damaged.
+ * The state of an undamaged checkpoint; throws an error that names the damage.
  *
  * @error FileError (thrown) for a file that cannot be read for now
  */
@@ -121,11 +122,11 @@ const soundState = async (folder: string): Promise<Saved | FileError> => {
 }
 
 /**
- * The newest sound checkpoint of a directory; damaged ones, and what a killed process left half written, are removed.
+ * The newest sound checkpoint of a directory; damaged ones, and half-written ones of a killed process, are removed.
  *
- * @param onDamage told of each damaged checkpoint, and where training goes on
- * @returns undefined when there is none
- * @error InvalidInput when a checkpoint is of another run, or cannot be read for now
+ * @param onDamage called for each damaged checkpoint, with the step at which training goes on
+ * @returns undefined if there is none
+ * @error InvalidInput if a checkpoint belongs to another run, or cannot be read for now
  */
 export const newestCheckpoint = (
   directory: string,

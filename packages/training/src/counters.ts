@@ -6,13 +6,13 @@ const schema = type({
   "+": "reject",
   /** Steps done. */
   step: "number.integer >= 0",
-  /** Of the last step. */
+  /** The loss of the last step. */
   loss: "number",
-  /** Input tokens that went through the draft's trunk, padding left out. */
+  /** Input tokens that went through the draft's trunk, without padding. */
   tokensSeen: "number >= 0",
   /** Tokens that the filter chose from. */
   tokensValid: "number >= 0",
-  /** Tokens that were in the loss with a weight above 0. */
+  /** Tokens with a weight above 0 in the loss. */
   tokensTrained: "number >= 0",
   /** Seconds of steps. */
   seconds: "number >= 0",
@@ -22,7 +22,7 @@ export type Counters = typeof schema.infer
 /** The counts before the first step. */
 export const noSteps: Counters = { step: 0, loss: 0, tokensSeen: 0, tokensValid: 0, tokensTrained: 0, seconds: 0 }
 
-/** The counts as a state of the stage, by the two sides of the variable that holds them. */
+/** The counts as a state of the stage, by getter and setter of the variable that stores them. */
 export const countersState = (get: () => Counters, set: (counters: Counters) => void): StepState => ({
   save: get,
   restore: (saved) => {

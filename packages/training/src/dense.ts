@@ -1,8 +1,8 @@
 /**
  * The plain form of a micro-batch: all logits at once, the loss's value differentiated by TFJS through the whole model.
  *
- * Slow and [N, V] large. It shares nothing with the fast form but the models, the filter and the loss's `value`; the tests
- * hold the two together, and the benchmark measures one against the other.
+ * It is slow and [N, V] large. It shares only the models, the filter and the loss's `value` with the fast form; the
+ * tests compare both, and the benchmark measures one against the other.
  */
 import {
   Categorical,
@@ -57,7 +57,9 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const allOf = ({ at_M }: DraftRows) => at_M ?? Int32Array.from({ length: N }, (_, n) => n)
     const taken = (logits: tf.Tensor2D, at: Int32Array) =>
       new Categorical(tf.gather(logits, tf.tensor1d(at, "int32")) as tf.Tensor2D)
-    /** Values of the rows `at` of the batch, `of` being the draft's there; the loss's batch statistics are of these rows too. */
+    /**
+     * Losses of the rows `at` of the batch, where `of` is the draft; the loss's batch statistics cover these rows too.
+     */
     const lossOn = (of: Categorical, at: Int32Array): tf.Tensor1D => {
       const chunk = (batchNumbers: ReadonlyArray<number>): LossChunk => ({
         draft: of,

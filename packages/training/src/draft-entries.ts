@@ -18,15 +18,17 @@ import { paddedStarts } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { take } from "./take.ts"
 
-/** [B, T, d] to the valid rows [N, d]. */
+/** The valid rows [N, d] of [B, T, d]. */
 export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =>
   tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
 
-/** Hidden states of a batch, [B, T, d]. A model that attends both ways is told where rows end, as it would read the padding. */
+/**
+ * Hidden states of a batch, [B, T, d]. A bidirectional model gets the lengths of rows, as it would read the padding.
+ */
 export const hiddenOf = (model: Encoder, { length_B, T }: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D =>
   model.hidden(ids_BT, attendsBefore(model.architecture) ? undefined : paddedStarts(length_B, T))
 
-/** The values that a draft reads; of a model, the tokens. Belong to the caller's tidy. */
+/** The values that a draft reads; for a model, the tokens. They belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 
 export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): SeenBy => {
@@ -35,13 +37,13 @@ export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): See
 }
 
 /**
- * The entries of a draft that have rows, on the tape where there is one.
+ * The entries of a draft that have rows, on the tape if there is one.
  *
- * @error InvalidInput (thrown) if none has
+ * @error InvalidInput (thrown) if none has rows
  */
 export const entriesOf = (draft: Draft, batch: Batch, seen: SeenBy, row_N: tf.Tensor1D): ReadonlyArray<DraftRows> => {
   if (!isDraftHead(draft)) return [{ h_Md: validRows(hiddenOf(draft, batch, seen.ids), row_N), head_Vd: draft.head_Vd }]
-  // a head is given the values that it reads, and no others
+  // A head gets only the values that it reads.
   const entries = draft.rows(batch, seen as Seen).filter(({ h_Md }) => h_Md.shape[0] > 0)
   if (entries.length > 0) return entries
   throw new InvalidInput({

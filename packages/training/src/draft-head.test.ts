@@ -1,4 +1,7 @@
-/** A draft that answers with its rows: heads on a frozen target, with one entry or several, against the dense step and training. */
+/**
+ * A draft that answers with its rows: heads on a frozen target, with one entry or several, against the dense step and
+ * training.
+ */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -46,7 +49,7 @@ const batch = collate(
   [12, 7, 2, 9].map((length, i) => ({ ids: Int32Array.from({ length }, () => rng.below(V)), promptLength: i })),
 )
 
-/** A head with random numbers everywhere: one that begins as the target's has a block of zeros. */
+/** A head with random numbers everywhere: a head that begins as the target's has a block of zeros. */
 const headOf = async (use: HeadUse): Promise<DraftHead> => {
   const head = initialiseHead(await instanceOf(use), target, 7)
   for (const [name, variable] of head.parameters) {
@@ -64,7 +67,9 @@ const headOf = async (use: HeadUse): Promise<DraftHead> => {
 }
 
 const square = (D: number): HeadParameter => ({ shape: [D, D], init: { kind: "normal", std: 0.1 } })
-/** Two entries, for the next token and the one after it, with one head between them: of its own, or the target's. */
+/**
+ * Two entries, for the next token and the one after it, with one vocabulary head for both: their own, or the target's.
+ */
 const pair = (own: boolean) =>
   defineHead({
     name: own ? "pair-own" : "pair-frozen",
@@ -206,7 +211,7 @@ test("the filter is given the tokens that the head predicts: each sequence's but
   tf.dispose(gradients)
   const expected = Array.from(batch.gold_N, (gold, n) => [batch.sequence_N[n]!, batch.position_N[n]!, gold])
   expect(given!.tokens).toEqual(expected.filter(([, position]) => position! > 1))
-  // prompts of 0 and 1 tokens: two sequences have a first token that no position can predict two ahead
+  // Prompts of 0 and 1 tokens: two sequences have a first token that no position can predict two ahead.
   expect([result.N, given!.N]).toEqual([batch.row_N.length - 2, batch.row_N.length - 2])
   expect(keptWeights(withHead(partsOf(draft, filter, losses["kl"]!)))).toEqual(new Uint8Array(given!.N).fill(1))
   draft.dispose()
@@ -237,7 +242,7 @@ describe("training", () => {
     expect(tf.memory().numTensors).toBe(tensors)
   })
 
-  /** Sequences that count on by 3: the token after next is told by this one. */
+  /** Sequences that count up by 3: a token determines the token after next. */
   const rng = seeded(2, "counting")
   const examples = Array.from({ length: 40 }, () => {
     const first = rng.below(V)
@@ -266,7 +271,7 @@ describe("training", () => {
     const { tokensValid } = await Effect.runPromise(
       train(draft, "cross-entropy", { onEvent: (e) => e._tag === "step" && losses.push(e.loss) }),
     )
-    // it begins as a guess of the next token, and must come below a uniform guess over V
+    // It begins as a guess of the next token, and must end below a uniform guess over V.
     expect(losses[0]!).toBeGreaterThan(Math.log(V))
     expect(losses.at(-1)!).toBeLessThan(0.5)
     expect(tokensValid).toBeGreaterThan(200 * 8 * 5)

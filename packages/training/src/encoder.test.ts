@@ -1,4 +1,6 @@
-/** An encoder in the training step: padding is no part of a sequence, and the masked objective is learnt in 200 steps. */
+/**
+ * An encoder in the training step: padding is not part of a sequence, and it learns the masked objective in 200 steps.
+ */
 import { afterAll, expect, test } from "bun:test"
 import { armLayer, type Draft, decode, type Encoder, everyToken, nextToken, type Problem } from "@winnow/core"
 import { type Batch, batches } from "@winnow/data"
@@ -29,7 +31,7 @@ const [filter, loss, crossEntropy] = [
 ]
 afterAll(() => tf.dispose([...draft.parameters.values(), ...target.parameters.values()]))
 
-/** Words of these lengths, of whose letters every other is masked. */
+/** Words of these lengths with every other letter masked. */
 const problemOf = (lengths: ReadonlyArray<number>, seed: number): Batch => {
   const [B, T] = [lengths.length, Math.max(...lengths)]
   const ids_BT = new Int32Array(B * T).fill(V - 1)
@@ -142,7 +144,7 @@ test("200 steps of the masked objective: an encoder learns it, a decoder cannot 
   const encoder = await trained(initialise(await instanceOf(bothWays(options)), 3))
   const decoder = await trained(initialise(await instanceOf(oneWay(options)), 3))
   expect(encoder).toBeLessThan(0.1)
-  // the first letters of a word, where nothing before tells: chance is log 12 = 2.5
+  // The first letters of a word have no context before them: chance is log 12 = 2.5.
   expect(decoder).toBeGreaterThan(0.3)
   expect(tf.memory().numTensors).toBe(before)
 }, 60_000)

@@ -12,7 +12,7 @@ export interface StepEvent {
   readonly gradNorm: number
   readonly learningRate: number
   readonly keptFraction: number
-  /** Mean active loss of the kept and of the dropped tokens, where the filter had it computed. */
+  /** Mean active loss of the kept and of the dropped tokens, if the filter needs this statistic. */
   readonly keptLoss?: number
   readonly droppedLoss?: number
   readonly tokensSeen: number
@@ -26,7 +26,7 @@ export interface KeptEvent {
   readonly _tag: "kept"
   readonly stage: string
   readonly step: number
-  /** By sequence: gold ids of its valid tokens, and the weight that each got. */
+  /** By sequence: gold ids of its valid tokens, and the weight of each. */
   readonly sequences: ReadonlyArray<{ readonly gold: ReadonlyArray<number>; readonly weights: ReadonlyArray<number> }>
 }
 
@@ -36,18 +36,18 @@ export interface ResumedEvent {
   readonly step: number
 }
 
-/** A sentence for people: a damaged checkpoint, and where training goes on. */
+/** A sentence for people: a damaged checkpoint, and the step at which training goes on. */
 export interface NoteEvent {
   readonly _tag: "note"
   readonly stage: string
   readonly text: string
 }
 
-/** How the head of the stage computes, chosen as the stage began or was resumed. */
+/** The computation of the stage's head, chosen at the start or the resume of the stage. */
 export interface HeadEvent extends HeadChoice {
   readonly _tag: "head"
   readonly stage: string
-  /** Steps done before. */
+  /** Number of steps done before. */
   readonly step: number
 }
 

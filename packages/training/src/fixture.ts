@@ -1,4 +1,4 @@
-/** A micro-batch with the head that its parts choose: for tests, which change one part at a time. */
+/** Builds a micro-batch with the head that its parts choose: for tests, which change one part at a time. */
 import { type HeadSetting, headFor } from "./head/head.ts"
 import type { MicroBatch } from "./micro-batch.ts"
 

@@ -3,7 +3,7 @@ import type { Statistics } from "@winnow/core"
 import type { EntryTokens } from "./draft-entries.ts"
 import type { KeptEvent } from "./events.ts"
 
-/** Mean active loss of the kept and of the dropped tokens, if the filter had the draft's loss computed. */
+/** Mean active loss of the kept and of the dropped tokens, if the filter needs the draft's loss. */
 export const keptLosses = (
   statistics: Partial<Statistics>,
   weights_N: Uint8Array | Float32Array,

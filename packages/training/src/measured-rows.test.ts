@@ -1,4 +1,4 @@
-/** Rows that measures read: those of the step, whatever stands beside a text in its portion. */
+/** Measures read the rows of the step, independent of a text's neighbours in its portion. */
 import { afterAll, expect, test } from "bun:test"
 import { type Draft, mostProbable, nextTokenProblem, type Problem } from "@winnow/core"
 import { next } from "@winnow/head-next"
@@ -41,7 +41,7 @@ test("an encoder: the first text of a portion has the same rows beside longer an
   const [long, short] = [examples[0]!, examples[1]!]
   const together = maskedProblem([short, long])
   const alone = maskedProblem([short])
-  // the draws of the first text come first, so its masked positions are the same
+  // The draws of the first text come first, so its masked positions are the same.
   const rows = alone.row_N.length
   expect([...together.row_N.subarray(0, rows)]).toEqual([...alone.row_N])
   const found = numbers(encoder, together).slice(0, rows * sizes.width)
@@ -71,7 +71,7 @@ test("a fresh head has the target's rows of one position earlier; the most proba
       ),
     )
     const target_N = mostProbable(whole)
-    // row n of the head is at the position whose next token row n - 1 predicts
+    // Row n of the head is at the position whose next token row n - 1 predicts.
     const ahead = mostProbable(entry!)
     expect([...ahead]).toEqual(Array.from(entry!.at_M!, (n) => target_N[n - 1]!))
     const logits = tf.matMul(whole.h_Md, whole.head_Vd as tf.Tensor2D, false, true).arraySync() as number[][]

@@ -16,10 +16,10 @@ export const modelRows = (model: Encoder, problem: Problem): DraftRows => ({
 })
 
 /**
- * The entries of a draft for a problem; an entry without a row is one of them. Belongs to the caller's tidy.
+ * The entries of a draft for a problem, including entries without a row. They belong to the caller's tidy.
  *
- * A head has the target run for the values that it reads.
+ * For a head the target runs to compute the values that it reads.
  */
 export const measuredRows = (draft: Draft, problem: Problem): ReadonlyArray<DraftRows> =>
-  // a head is given the values that it reads, and no others
+  // A head gets only the values that it reads.
   isDraftHead(draft) ? draft.rows(problem, seenBy(draft, problem, idsOf(problem)) as Seen) : [modelRows(draft, problem)]

@@ -1,13 +1,14 @@
 /**
- * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every trained variable. The
- * draft answers with entries of rows (a model with one); each goes this way, and their losses are added, weighted.
+ * One micro-batch of the selective step: statistics, filter, loss on the kept rows, gradient of every trained variable.
+ * The draft answers with entries of rows (a model with one); each goes this way, and their losses are added, weighted.
  *
  *     tokens -> trunk -> h -> STATISTICS (no gradient) -> FILTER -> LOSS on kept rows -> dL/dh -> trunk backward
  *
- * The head, the filter and the loss sit inside one custom gradient, as what is differentiated depends on what the
- * statistics said; the trunk before it is differentiated by TFJS. `dense.ts` is the plain form of the same step.
+ * The head, the filter and the loss sit inside one custom gradient, because the statistics decide which rows are
+ * differentiated; TFJS differentiates the trunk before it. `dense.ts` is the plain form of the same step.
  *
- * Letters: B sequences, T positions, N valid tokens, M rows of an entry, V vocabulary, d and D hidden sizes of draft and target.
+ * Letters: B sequences, T positions, N valid tokens, M rows of an entry, V vocabulary, d and D hidden sizes of draft
+ * and target.
  */
 import {
   checkedSelection,
@@ -28,34 +29,34 @@ import type { Head } from "./head/head.ts"
 import { type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
-/** Everything a micro-batch needs; nothing in it is changed. */
+/** The inputs of a micro-batch, read-only. */
 export interface MicroBatch {
   readonly batch: Batch
   readonly draft: Draft
   readonly target?: Encoder | undefined
   readonly reference?: Encoder | undefined
   readonly filter: FilterInstance
-  /** Chosen for the filter and the stage's loss. A model whose signals it has from a cache is not run, and may be left out. */
+  /** Chosen for the filter and the stage's loss. A model with cached signals is not run, and may be left out. */
   readonly head: Head
   readonly step: number
   readonly steps: number
   /** Draws of this micro-batch: the filter's and the loss's, from separate streams. */
   readonly seed: number
   readonly micro: number
-  /** True if the gradients are divided by the denominator already: so when the step has one micro-batch. */
+  /** True if the gradients are already divided by the denominator, as they are in a step of one micro-batch. */
   readonly divide: boolean
 }
 
 /** The result of a micro-batch. */
 export interface MicroResult {
-  /** sum of weights x loss over the kept tokens of all entries. */
+  /** Sum of weights x loss over the kept tokens of all entries. */
   readonly lossSum: number
-  /** The sum of weights, or N: what the loss is divided by. */
+  /** The divisor of the loss: the sum of weights, or N. */
   readonly denominator: number
-  /** Valid tokens, and those of them that are kept; a token counts once for each entry that predicts it. */
+  /** Number of valid tokens, and of kept ones; a token counts once for each entry that predicts it. */
   readonly N: number
   readonly kept: number
-  /** Of the draft's first entry: its tokens, the filter's weights and statistics. */
+  /** For the draft's first entry: its tokens, the filter's weights and statistics. */
   readonly tokens: EntryTokens
   readonly weights_N: Uint8Array | Float32Array
   readonly statistics: Partial<Statistics>
@@ -66,14 +67,14 @@ export interface MicroResult {
 /** Uniform draws for the losses that sample, one a valid token. */
 export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from({ length: N }, rng.uniform)
 
-/** The frozen model's hidden states at the valid rows. Belongs to the caller's tidy. */
+/** The frozen model's hidden states at the valid rows. They belong to the caller's tidy. */
 export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
   tf.tidy(() => ({ h_Nd: validRows(hiddenOf(model, batch, ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
 
 /**
  * The filter's answer for one entry, checked: a filter is a plugin, and a wrong mask must not train.
  *
- * @param entry its number: the filter draws anew for each
+ * @param entry its number: the filter has other draws for each
  */
 export const select = (
   { filter, seed, step, steps, micro }: MicroBatch,
@@ -84,13 +85,13 @@ export const select = (
   const N = tokens.gold_N.length
   const rng = entry === 0 ? seeded(seed, "filter", step, micro) : seeded(seed, "filter", step, micro, entry)
   const context: FilterContext = { N, ...tokens, step, steps, rng }
-  // what the filter needs was computed; its type hides the rest from it
+  // All statistics that the filter needs are computed; its type hides the others.
   const selection = filter.select({ ...(statistics as Statistics), ...context })
   const { weights_N, divideBy, kept, sum } = checkedSelection(`filter ${filter.name}`, selection, N)
   return { weights_N, kept, denominator: divideBy === "kept" ? sum : N }
 }
 
-/** All of a pass but the draft's rows, at all valid rows. Belongs to the caller's tidy. */
+/** A pass without the draft's rows, at all valid rows. It belongs to the caller's tidy. */
 const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, seen: SeenBy): FrozenPass => {
   const { batch, draft, head, target, reference } = input
   const { reads, signals } = head
@@ -98,7 +99,7 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
   const hidden = stored && "hidden" in stored ? stored.hidden : undefined
   const live = () => {
     if (target === undefined) return undefined
-    // a draft on the target had it run
+    // A draft on the target has already run it.
     const { targetHidden } = isDraftHead(draft) && draft.target === target ? seen : {}
     if (targetHidden === undefined) return frozenRows(target, batch, ids_BT, row_N)
     return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.head_Vd as unknown as tf.Tensor2D }
@@ -119,7 +120,7 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
   row_N: tf.tensor1d(row_N, "int32"),
 })
 
-/** An entry with its statistics and the filter's choice of its rows. Belongs to the caller's tidy. */
+/** An entry with its statistics and the filter's choice of its rows. It belongs to the caller's tidy. */
 const readEntry = (
   input: MicroBatch,
   { h_Md, head_Vd, at_M, weight = 1 }: DraftRows,
@@ -137,9 +138,9 @@ const readEntry = (
 }
 
 /**
- * The tokens of a micro-batch that the filter would keep, the draft being as it is; nothing is trained.
+ * The tokens of a micro-batch that the filter would keep for the present draft; no training.
  *
- * @returns the weights, one a token of the draft's first entry, as the step itself would have them
+ * @returns the weights, one for each token of the draft's first entry, as the step itself would compute them
  */
 export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Float32Array => {
   const { batch, draft } = input
@@ -167,7 +168,7 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
     const seen = seenBy(draft, batch, ids_BT)
     const frozen = frozenPass(input, ids_BT, row_N, seen)
 
-    /** The loss of all entries, with the gradient by each one's hidden states and, if it is trained, head. */
+    /** The loss of all entries, with the gradient by the hidden states of each and by its head, if it is trained. */
     const headAndLoss = (entries: ReadonlyArray<DraftRows>): tf.Scalar =>
       tf.customGrad((...inputs) => {
         const save = inputs.pop() as unknown as tf.GradSaveFunc
@@ -185,7 +186,7 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         const { tokens, statistics, weights_N } = read[0]!
         const [N, kept] = [total((entry) => entry.weights_N.length), total((entry) => entry.kept)]
         result = { lossSum, denominator, N, kept, tokens, statistics, weights_N }
-        // the loss is the root of the tape, so what comes back to the gradient function is exactly 1
+        // The loss is the root of the tape, so the gradient function receives exactly 1.
         return { value: tf.scalar(lossSum * scale), gradFunc: (_one, saved) => saved.map((x) => x.clone()) }
       })(...entries.flatMap(({ h_Md, head_Vd }) => (moved.has(head_Vd) ? [h_Md, head_Vd] : [h_Md]))) as tf.Scalar
 

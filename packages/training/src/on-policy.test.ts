@@ -1,4 +1,7 @@
-/** Text of the live draft between steps: the draft's as it is then, the same after a resume, and nothing left of it. */
+/**
+ * Text of the live draft between steps: it comes from the present draft, is the same after a resume, and leaves no
+ * tensor.
+ */
 import { describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -32,7 +35,7 @@ const steps = 10
 
 const fresh = () => initialise(architecture, 1)
 const weights = (model: Decoder) => new Map([...model.parameters].map(([name, p]) => [name, p.dataSync().slice()]))
-/** Another model with the numbers that this one has now. */
+/** Another model with the present numbers of this one. */
 const copyOf = (model: Decoder): Decoder => {
   const copy = initialise(architecture, 2)
   for (const [name, values] of weights(model))
@@ -100,7 +103,7 @@ for (const path of native() === undefined ? (["plain"] as const) : (["native", "
       expect([...rest].toSorted(([a], [b]) => a - b)).toEqual([...whole])
       expect(whole.size).toBe(steps)
       expect(weights(second)).toEqual(weights(one))
-      expect(new Set([...whole.values()].map(String)).size).toBe(steps) // other texts at each step
+      expect(new Set([...whole.values()].map(String)).size).toBe(steps) // The texts of each step differ.
       for (const model of [one, first, second]) model.dispose()
       rmSync(directory, { recursive: true })
       expect(tf.memory().numTensors).toBe(before)

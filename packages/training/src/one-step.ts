@@ -11,7 +11,7 @@ import { runMicroBatch } from "./micro-batch.ts"
 import { optimizerStep, type StepResult } from "./optimizer-step.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 
-/** Everything of a stage that stays the same from step to step. The models' and the optimizer's numbers do change. */
+/** The constants of a stage; the numbers of the models and of the optimizer change. */
 export interface StageSetting {
   readonly stage: string
   readonly model: Draft
@@ -29,13 +29,13 @@ export interface StageSetting {
   readonly hooks: Pick<StepState, "before" | "after">
 }
 
-/** A step that was done. */
+/** A finished step. */
 export interface StepDone {
   readonly counters: Counters
   readonly result: StepResult
 }
 
-/** A step that would not be finite: nothing was applied. */
+/** A step with a result that is not finite, and that was therefore not applied. */
 export interface StepRefused {
   readonly refused: string
 }
@@ -59,7 +59,7 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
       return runMicroBatch({ ...rest, batch, draft: model, step, micro, divide })
     })
   } catch (cause) {
-    // a filter that ranks tokens refuses a statistic that is not finite
+    // A filter that ranks tokens refuses a statistic that is not finite.
     if (cause instanceof NotFinite) return refused(cause.message)
     throw cause
   }

@@ -12,7 +12,7 @@ export interface StepResult {
   readonly learningRate: number
   readonly valid: number
   readonly kept: number
-  /** The last micro-batch's: for events that show what the filter did. */
+  /** The last micro-batch's, for events that show the filter's choice. */
   readonly last: Omit<MicroResult, "gradients">
 }
 
@@ -20,7 +20,7 @@ export interface StepResult {
 export const globalNorm = (tensors: ReadonlyArray<tf.Tensor>): number =>
   Math.sqrt(tensors.reduce((sum, x) => sum + squareSum(x), 0))
 
-/** Adds b to a, name by name; both are given up. */
+/** Adds b to a, name by name, and disposes both. */
 const addGradients = (a: Record<string, tf.Tensor>, b: Record<string, tf.Tensor>): Record<string, tf.Tensor> => {
   const sum: Record<string, tf.Tensor> = { ...a }
   for (const [name, gradient] of Object.entries(b)) {
@@ -32,8 +32,8 @@ const addGradients = (a: Record<string, tf.Tensor>, b: Record<string, tf.Tensor>
 }
 
 /**
- * Runs micro-batches 0..count-1 and applies their summed gradient, unless the loss or the gradient is not finite: then
- * nothing is changed, and the caller sees it in the result.
+ * Runs micro-batches 0..count-1 and applies their summed gradient. If the loss or the gradient is not finite, it
+ * changes nothing and the result tells the caller.
  *
  * @param run runs one micro-batch; with count = 1 it divides by its own denominator, else the sum is divided here
  */

@@ -1,5 +1,6 @@
 /**
- * Frozen models as services, and the references a filter can compare the draft to: frozen, an earlier checkpoint of the draft, an average of the draft.
+ * Frozen models as services, and the references of a filter: a frozen model, an earlier checkpoint of the draft, an
+ * average of the draft.
  *
  * References that follow the draft are part of a stage's checkpoint, so a resumed stage has the same reference.
  */
@@ -11,7 +12,7 @@ import { Effect, Layer } from "effect"
 /** A target; the model stays its owner's. */
 export const frozenTarget = (model: Encoder): Layer.Layer<Target> => Layer.succeed(Target, frozen(model))
 
-/** A reference that does not move; the model stays its owner's. */
+/** A reference that does not change; the model stays its owner's. */
 export const frozenReference = (model: Encoder): Layer.Layer<Reference> => Layer.succeed(Reference, frozen(model))
 
 const following = (draft: Encoder, move: (reference: Encoder, draft: Trainable, step: number) => void) =>
@@ -29,7 +30,7 @@ const following = (draft: Encoder, move: (reference: Encoder, draft: Trainable, 
   )
 
 const assign = (reference: Encoder, draft: Trainable, value: (r: tf.Variable, d: tf.Variable) => tf.Tensor) => {
-  // A frozen parameter is the same in both, and an average would round it.
+  // A frozen parameter is equal in both, and an average would round it.
   for (const [name, d] of movedParameters(draft))
     tf.tidy(() => {
       const r = reference.parameters.get(name)!
@@ -38,8 +39,8 @@ const assign = (reference: Encoder, draft: Trainable, value: (r: tf.Variable, d:
 }
 
 /**
- * The draft as it was at the last multiple of `every` steps: 0 to every - 1 steps ago.
- * Right after a refresh both are equal, every excess is 0, and a rule with ties included keeps all tokens.
+ * The draft at the last multiple of `every` steps: 0 to every - 1 steps ago. Right after a refresh both are equal,
+ * every excess is 0, and a rule with ties included keeps all tokens.
  */
 export const earlierCheckpoint = (draft: Encoder, every: number): Layer.Layer<Reference> =>
   following(draft, (reference, draft, step) => {

@@ -9,9 +9,9 @@ export const optimizerOptions = type({
   learningRate: positiveFloat32.default(0.003),
   // Steps of linear warm-up from 0.
   warmup: "number.integer >= 0 = 50",
-  // Constant as in AdaSPEC's recipe: the comparison at one step does not depend on where the run would have ended.
+  // Constant as in AdaSPEC's recipe: the state at a step does not depend on the length of the run.
   schedule: "'constant' | 'cosine' = 'constant'",
-  // Where cosine ends, as a fraction of the peak.
+  // The end of cosine, as a fraction of the peak.
   finalFraction: "0 <= number <= 1 = 0.1",
   weightDecay: float32FromZero.default(0.1),
   beta1: shareBelowOne.default(0.9),

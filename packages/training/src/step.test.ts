@@ -1,4 +1,4 @@
-/** The selective step against the plain dense one, for every filter with every loss: same loss, same gradients. */
+/** The selective step agrees with the plain dense one, for every filter with every loss: same loss, same gradients. */
 import { afterAll, describe, expect, test } from "bun:test"
 import {
   everyToken,
@@ -31,7 +31,7 @@ import { type Parts, withHead } from "./fixture.ts"
 import { keptWeights, type MicroResult, runMicroBatch } from "./micro-batch.ts"
 
 const V = 31
-// a wide initialisation, so that draft, target and reference really differ
+// A wide initialisation, so that draft, target and reference differ.
 const sizes = { vocab_size: V, max_position_embeddings: 32, initializer_range: 0.4 }
 const small = { ...sizes, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2 }
 const untied = await Effect.runPromise(llama({ ...small, intermediate_size: 24 }).instance)
@@ -78,7 +78,7 @@ const filters: Record<string, Promise<FilterInstance>> = {
   "focus-finetune": instance(focusFinetune()),
 }
 
-/** Every statistic that has a native form, and weights that are not 0 or 1. */
+/** Every statistic that has a native form, and weights other than 0 and 1. */
 const everything: FilterInstance = {
   name: "everything",
   needs: statisticNames.filter((name) => {
@@ -126,11 +126,11 @@ const compare = (
     steps: 10,
     seed: 7,
     micro: 0,
-    chunkRows: 5, // several chunks, the last one short
+    chunkRows: 5, // Several chunks, the last one short.
     divide: true,
     ...more,
   }
-  // by the native library, on chunks of logits, and in the plain form
+  // By the native library, on chunks of logits, and in the plain form.
   const fast = runMicroBatch(withHead(input))
   const [chunked, plain] = withoutNative(() => [runMicroBatch(withHead(input)), runDenseMicroBatch(withHead(input))])
   expectSame(fast, plain)
@@ -182,7 +182,7 @@ test("plain training of targets: one answer from the native head, which makes no
   const [filter, loss] = [await instance(everyToken()), await instance(nextToken())]
   const result = compare("llama", filter, loss)
   expect([result.kept, result.N]).toEqual([batch.row_N.length, batch.row_N.length])
-  // The plugins are the same code under other names; each definition wraps its functions anew.
+  // The plugins are the same code under other names; each definition wraps its functions again.
   const fields = (instance: object) =>
     Object.entries(instance).filter(([name, value]) => name !== "name" && typeof value !== "function")
   for (const [plain, plugin] of [
@@ -273,8 +273,8 @@ test.skipIf(native() === undefined)("bfloat16 products: within their rounding, 2
         b += other[i]! * other[i]!
       }
     }
-    // The gradient's direction, and that it is not the same bits. Fresh models are alike, so q - p is small beside what is
-    // rounded; and TVD's gradient jumps where p = q.
+    // The gradient's direction agrees, and the bits differ. Fresh models are alike, so q - p is small beside the
+    // rounded numbers; and TVD's gradient jumps at p = q.
     expect(dot / Math.sqrt(a * b)).toBeGreaterThan(name === "tvd" ? 0.99 : 0.995)
     expect(a).not.toBe(b)
     tf.dispose([rounded.gradients, plain.gradients])

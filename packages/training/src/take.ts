@@ -1,5 +1,5 @@
 /**
- * Of numbers of N rows those of the kept rows, in order.
+ * Takes the kept rows from numbers of N rows, in order.
  *
  * @param values_N [N], or [N, width] row by row
  * @param kept_K rows, 0 to N - 1

@@ -1,4 +1,4 @@
-/** A stage resumes to the same weights, stops on a loss that is not finite, and leaves nothing behind. */
+/** A stage resumes to the same weights, stops at a loss that is not finite, and leaves no tensor. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -72,7 +72,7 @@ const stage = (draft: Decoder, arm: Arm, options: Partial<TrainOptions> = {}) =>
   )
 const checkpoint = (identity = "a") => ({ directory, identity, everySeconds: 0 })
 
-/** Runs until `steps` were done, then interrupts, as Ctrl-C does. */
+/** Runs `steps` steps, then interrupts, as Ctrl-C does. */
 const interrupted = async (draft: Decoder, arm: Arm, steps: number, options: Partial<TrainOptions> = {}) => {
   let stop: (() => void) | undefined
   const fiber = Effect.runFork(
@@ -179,7 +179,7 @@ describe("resume", () => {
   test("killed between two checkpoints and in the middle of one: goes on from the newest whole one", async () => {
     const whole = model(1)
     await Effect.runPromise(stage(whole, plain))
-    // as a kill leaves it: whole checkpoints, and one half written beside them
+    // The state after a kill: whole checkpoints, and a half-written one beside them.
     await interrupted(model(1), plain, 7, { checkpoint: checkpoint() })
     await Bun.write(join(directory, ".step-00000008.1.tmp", "model.safetensors"), "half")
     const rest = model(1)
@@ -221,7 +221,7 @@ describe("resume", () => {
         const onEvent = (event: TrainEvent) => events.push(event)
         await Effect.runPromise(stage(rest, following, { checkpoint: checkpoint(), onEvent }))
         const [note, resumed] = events
-        // the state of another step names its tensors' sum
+        // The state of another step contains the checksum of its tensors.
         const named = how.includes("another") ? "tensors.safetensors" : file
         expect(note?._tag === "note" && note.text).toMatch(new RegExp(`step 5 is damaged .*${named}.* from step 4$`))
         expect(resumed).toMatchObject({ _tag: "resumed", step: 4 })

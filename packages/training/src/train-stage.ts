@@ -1,7 +1,7 @@
 /**
  * A training stage: steps from a source of batches, with events, checkpoints and resume.
  *
- * The filter and the loss come as services, with the frozen models that they read: an arm is a layer. A stage that was
+ * The filter and the loss come as services, with the frozen models that they read: an arm is a layer. A stage that is
  * killed at any moment and started again ends with the same weights, bit by bit, on the same machine.
  */
 import {
@@ -29,9 +29,9 @@ import type { OptimizerOptions } from "./schedule.ts"
 import type { CachedSignals } from "./signals/cached.ts"
 
 export interface TrainOptions {
-  /** Names the stage in events and errors, such as "arm adaspec, seed 2". */
+  /** The name of the stage in events and errors, such as "arm adaspec, seed 2". */
   readonly stage: string
-  /** The model or head that is trained, in place: its `trained` variables alone. */
+  /** The model or head to train, in place: only its `trained` variables change. */
   readonly model: Draft
   readonly batches: BatchSource
   readonly steps: number
@@ -39,36 +39,36 @@ export interface TrainOptions {
   readonly microBatches?: number
   readonly optimizer: OptimizerOptions
   readonly seed: number
-  /** Signals of the frozen models from caches, for these batches' examples; what is not here is computed in each step. */
+  /** Signals of the frozen models from caches, for these batches' examples; missing ones are computed in each step. */
   readonly signals?: CachedSignals
-  /** Where to resume from and write to; without it nothing is written and a kill loses the stage. */
+  /** The folder to resume from and write to; without it nothing is written and a kill loses the stage. */
   readonly checkpoint?: {
     readonly directory: string
-    /** Tells this run from others: the artifact's key. */
+    /** The identity of this run: the artifact's key. */
     readonly identity: string
     /** At least this many seconds between two checkpoints. */
     readonly everySeconds: number
   }
   readonly onEvent?: (event: TrainEvent) => void
   /**
-   * How matrix products round their operands, in every model that the steps run; sums are float32. float32 by default.
-   * "bfloat16" is about twice as quick where the processor multiplies it (AMX, AVX-512-BF16), and changes no weight's precision.
-   * It takes the native library: without it products are float32, whatever is asked for here.
+   * Rounding of the operands of matrix products, in every model that the steps run; sums are float32. float32 by
+   * default. "bfloat16" is about twice as fast if the processor multiplies it (AMX, AVX-512-BF16), and changes no
+   * weight's precision. It needs the native library: without it products are always float32.
    */
   readonly precision?: Precision
-  /** Rows of a chunk of logits; chosen by the vocabulary when left out. */
+  /** Rows of a chunk of logits; left out: by the vocabulary. */
   readonly chunkRows?: number
-  /** Events that show what the filter kept. 8 by default, spread over the stage. */
+  /** Number of events that show the filter's choice. 8 by default, spread over the stage. */
   readonly keptEvents?: number
 }
 
 export interface TrainSummary {
   readonly steps: number
-  /** Input tokens that went through the draft's trunk, padding left out. */
+  /** Input tokens that went through the draft's trunk, without padding. */
   readonly tokensSeen: number
   /** Tokens that the filter chose from. */
   readonly tokensValid: number
-  /** Tokens that were in the loss with a weight above 0. */
+  /** Tokens with a weight above 0 in the loss. */
   readonly tokensTrained: number
   /** Seconds of steps, over all resumes. */
   readonly seconds: number
@@ -78,9 +78,10 @@ export interface TrainSummary {
 /**
  * Trains to `steps`, from the newest sound checkpoint if there is one.
  *
- * @error TrainingStopped when the loss or the gradient is not finite: names the step, the batch and the last good checkpoint
- * @error InvalidInput when the filter's answer is unusable, a checkpoint is of another run, or the model sees what it is to
- *   predict
+ * @error TrainingStopped if the loss or the gradient is not finite: names the step, the batch and the last good
+ * checkpoint
+ * @error InvalidInput if the filter's answer is unusable, a checkpoint belongs to another run, or the model sees the
+ * tokens that it must predict
  */
 export const trainStage = (
   options: TrainOptions,
@@ -114,7 +115,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     yield* resumed.restore(weights)
     model.adapters?.compose()
   }
-  // The optimizer may copy the weights: they are in place before it is made.
+  // The optimizer may copy the weights, so they must be loaded before it is made.
   const optimizer = yield* Effect.acquireRelease(
     Effect.sync(() => makeOptimizer(model.trained, options.optimizer)),
     (o) => Effect.sync(() => o.dispose()),
@@ -176,7 +177,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       },
     })
 
-  /** Nothing of the refused step was applied, but weights may have been spoilt before, or from outside. */
+  /** The refused step was not applied, but weights may have been spoilt before, or from outside. */
   const stop = (refused: string) =>
     Effect.gen(function* () {
       if (Number.isFinite(globalNorm([...model.parameters.values()]))) yield* save
@@ -191,7 +192,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     })
 
   yield* Effect.gen(function* () {
-    // The first step of a process may make what stays: a filter's memory, a table.
+    // The first step of a process may allocate lasting tensors: a filter's memory, a table.
     for (let first = true; counters.step < steps; first = false) {
       const outcome = yield* attempt(!first)
       if ("refused" in outcome) return yield* stop(outcome.refused)

@@ -1,4 +1,4 @@
-/** Gradients of the variables that a training moves, through adapters where the model has them. */
+/** Gradients of the variables that a training moves, through adapters if the model has them. */
 import { movedParameters, type Trainable } from "@winnow/core"
 import { gradients, type tf } from "@winnow/tensor"
 

@@ -1,4 +1,7 @@
-/** A training moves its part of the model alone: frozen parameters keep their bits, adapters move in the place of all. */
+/**
+ * A training moves only its part of the model: frozen parameters keep their bits, and adapters move in place of all
+ * others.
+ */
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "bun:test"
 import { mkdtemp, readdir, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

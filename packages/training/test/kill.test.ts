@@ -1,4 +1,6 @@
-/** SIGKILL at random moments of a real process: what goes on afterwards ends with the same weights, bit by bit. */
+/**
+ * SIGKILL at random moments of a real process: the run that goes on afterwards ends with the same weights, bit by bit.
+ */
 import { expect, test } from "bun:test"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"

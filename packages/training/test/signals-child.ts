@@ -1,4 +1,4 @@
-/** Writes a cache of signals slowly and says each piece: what signals-kill.test.ts kills. */
+/** Writes a cache of signals slowly and reports each piece; signals-kill.test.ts kills this process. */
 import type { Batch } from "@winnow/data"
 import { Effect } from "effect"
 import { tinyExamples } from "../src/signals/fixture.ts"

@@ -1,4 +1,4 @@
-/** SIGKILL at random moments of a process that writes a cache of signals: no more than the piece it was in is lost. */
+/** SIGKILL at random moments of a process that writes a cache of signals: at most the current piece is lost. */
 import { expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,4 +1,4 @@
-/** Two filters of which a token must pass both. */
+/** A filter that keeps the tokens that both of two filters keep. */
 import { type } from "arktype"
 import { checkedSelection } from "../contract/filter-contract.ts"
 import type { FilterInstance, FilterUse } from "../filter.ts"
@@ -15,7 +15,8 @@ export const bothFilter = defineCombinator({
   options: type({
     "+": "reject",
     of: filterUse.array().exactlyLength(2),
-    // The normaliser of the result, whatever those of the two: with "kept" a step's size does not depend on how many stay.
+    // The normaliser of the result, independent of the two filters' own: with "kept" a step's size does not depend on
+    // the number of kept tokens.
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   keeps: (_, [first, second]) => first! * second!,
@@ -30,8 +31,8 @@ export const bothFilter = defineCombinator({
 })
 
 /**
- * The intersection of two filters: the weight of a token is the product of its two weights. Where no token of a micro-batch is in
- * both, the choice of `first` stands, as a step needs something to train on.
+ * The intersection of two filters: the weight of a token is the product of its two weights. If no token of a
+ * micro-batch is in both, the choice of `first` stands, as a step needs a token to train on.
  *
  * `first` draws from the generator of the micro-batch before `second` does.
  *

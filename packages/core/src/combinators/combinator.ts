@@ -1,4 +1,4 @@
-/** Filters that are made of other filters: plugins as any other, whose needs are those of the filters among their options. */
+/** Filters made of other filters: plugins like any other, with the needs of the filters among their options. */
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import { kindOf } from "../contract/brief.ts"
@@ -15,17 +15,18 @@ const filtersIn = (options: unknown): ReadonlyArray<FilterUse<unknown>> =>
 /**
  * Defines a filter of filters.
  *
- * The options hold the filters as `filterUse`, under any names. As JSON such a filter is `{ kind: "filter", name, options }`.
+ * The options hold the filters as `filterUse`, under any names. As JSON such a filter is
+ * `{ kind: "filter", name, options }`.
  *
- * @param spec.make from valid options, and an instance of each filter among them, to what the combined filter does; the needs are
- * those of the filters
+ * @param spec.make makes the combined filter's functions from valid options and an instance of each filter among them;
+ * the needs are those of the filters
  */
 export const defineCombinator = <const O extends Type>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
-  /** About the fraction of tokens that is kept, from what each of the filters keeps. */
+  /** The approximate fraction of kept tokens, from the fraction that each of the filters keeps. */
   readonly keeps: (options: O["infer"], each: ReadonlyArray<number>) => number
   readonly make: (
     options: O["infer"],
@@ -62,4 +63,4 @@ export const defineCombinator = <const O extends Type>(spec: {
 
 /** A combined filter with the services of its filters in its type. */
 export const combined = <R>(use: FilterUse<unknown>, ..._of: ReadonlyArray<FilterUse<R>>): FilterUse<R> =>
-  use as FilterUse<R> // `defineCombinator` gives it the needs of these filters
+  use as FilterUse<R> // `defineCombinator` gives it the needs of these filters.

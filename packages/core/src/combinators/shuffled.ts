@@ -34,8 +34,8 @@ export const shuffledFilter = defineCombinator({
 })
 
 /**
- * The filter with the reference's statistics of each micro-batch shuffled: the same numbers, one permutation for all of
- * them, each at another token's place. The gain of such an arm does not come from the reference's judgement of a token.
+ * The filter with the reference's statistics of each micro-batch shuffled by one common permutation: the same numbers,
+ * each at another token's place. So the gain of such an arm does not come from the reference's judgement of a token.
  *
  * The permutation is drawn from the generator of run, step and micro-batch, before the filter draws from it.
  *
@@ -43,5 +43,5 @@ export const shuffledFilter = defineCombinator({
  */
 export const shuffled = <R>(filter: FilterUse<R>): FilterUse<R> => combined(shuffledFilter({ of: filter }), filter)
 
-/** True of a filter that `shuffled` made: it is there to be compared to. */
+/** True for a filter that `shuffled` made: a control. */
 export const isShuffled = (filter: FilterUse<unknown>): boolean => filter.withOptions === shuffledFilter.use

@@ -1,4 +1,4 @@
-/** Values and texts from outside as messages show them: short, whatever they hold. */
+/** Short forms of values and texts from outside, for messages. */
 
 /** A text of at most `most` characters, with the number of omitted ones. */
 export const cut = (text: string, most: number): string =>
@@ -15,7 +15,7 @@ export const brief = (value: unknown, most = 80): string => {
   try {
     text = JSON.stringify(value, (_, inner: unknown) => (typeof inner === "bigint" ? String(inner) : inner))
   } catch {
-    text = undefined // it holds itself
+    text = undefined // The value contains itself.
   }
   return text === undefined ? kindOf(value) : cut(text, most)
 }

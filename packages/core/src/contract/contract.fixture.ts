@@ -5,7 +5,7 @@ import { Effect } from "effect"
 import { InvalidInput } from "../errors.ts"
 import { defineFilter, type FilterUse } from "../filter.ts"
 
-/** Options of a plugin that has none. */
+/** Options of a plugin without options. */
 export const none = type({ "+": "reject" })
 
 /** The message of the InvalidInput that a function throws. */
@@ -19,7 +19,7 @@ export const thrown = (run: () => unknown): string => {
   throw new Error("nothing was thrown")
 }
 
-/** Code as Bun runs it: without its types. */
+/** Drops the types, as Bun does when it runs code. */
 export const untyped = <T>(value: unknown): T => value as T
 
 /** `defineFilter` without its types. */

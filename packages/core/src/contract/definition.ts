@@ -1,16 +1,21 @@
-/** A plugin's definition, checked as its module is read: types are not checked by Bun, so a misspelt field is found here. */
+/**
+ * Checks a plugin's definition when its module is loaded: Bun does not check types, so a misspelt field is found here.
+ */
 import { brief, cut, kindOf } from "./brief.ts"
 import { definedAt, PluginFault } from "./fault.ts"
 import { didYouMean, nearest } from "./nearest.ts"
 import { placeOf } from "./place.ts"
 
-/** The fault in the value of a field; undefined where nothing is. */
+/** The fault in the value of a field; undefined for a valid value. */
 export type FieldCheck = (value: unknown) => string | undefined
 
 const isType = (value: unknown): boolean =>
   (typeof value === "function" || typeof value === "object") && value !== null && "~standard" in value
 
-/** Letters and digits, joined by hyphens, dots, underscores or plus signs: what goes into tables, paths and `--set`. */
+/**
+ * Letters and digits, joined by hyphens, dots, underscores or plus signs: the form of names in tables, paths and
+ * `--set`.
+ */
 const pluginName = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$/
 
 const common: Readonly<Record<string, FieldCheck>> = {
@@ -24,7 +29,7 @@ const common: Readonly<Record<string, FieldCheck>> = {
       : `is ${kindOf(value)}; expected an arktype schema: type({ "+": "reject" }) for a plugin without options`,
   make: (value) =>
     typeof value === "function" ? undefined : `is ${kindOf(value)}; expected a function of the options`,
-  // Where the plugin lies.
+  // The file of the plugin.
   from: (value) =>
     value === undefined || typeof value === "string" ? undefined : `is ${kindOf(value)}; expected import.meta.url`,
 }
@@ -33,8 +38,8 @@ const common: Readonly<Record<string, FieldCheck>> = {
  * Checks the fields of a definition.
  *
  * @param fields checks of the fields that this kind of plugin has beside name, options and make
- * @returns the file and line of the definition, where it is not Winnow's own
- * @error PluginFault (thrown) that names the field, and the one that was probably meant
+ * @returns file and line of the definition, unless it is Winnow's own
+ * @error PluginFault (thrown) that names the field, and the field that was probably meant
  */
 export const checkDefinition = (
   kind: string,
@@ -71,7 +76,7 @@ export const namesAmong =
     return `names ${brief(odd, 40)}, which is no ${what}; ${meant === undefined ? `there are ${known.join(", ")}` : `did you mean ${meant}?`}`
   }
 
-/** A check of the services that a plugin names for itself: a record of Effect services, by names that are not `taken`. */
+/** A check of the services that a plugin declares: a record of Effect services, by names that are not `taken`. */
 export const ownServices =
   (taken: ReadonlyArray<string>): FieldCheck =>
   (value) => {

@@ -4,16 +4,16 @@ import { DataError, InvalidInput, TrainingStopped } from "../errors.ts"
 import { messageOf } from "./brief.ts"
 import { placeOf } from "./place.ts"
 
-/** Where each plugin is defined, by kind and name: the place of a fault that has no other. */
+/** The place of each plugin's definition, by kind and name: the place of a fault without another one. */
 export const definedAt = new Map<string, string>()
 
-/** A plugin does not keep its contract. Wrong input to the lab, as a wrong option is: never a bug in it. */
+/** A plugin broke its contract. This is wrong input to the lab, like a wrong option, and never a bug in the lab. */
 export class PluginFault extends InvalidInput {
   /**
    * @param plugin kind and name, such as "filter adaspec"
    * @param rule the rule in one or two words, as the laws of `@winnow/testing` call it
-   * @param detail what was found and what was expected
-   * @param place file and line; of the definition if left out
+   * @param detail the found and the expected value
+   * @param place file and line; those of the definition if left out
    */
   constructor(
     readonly plugin: string,
@@ -25,13 +25,13 @@ export class PluginFault extends InvalidInput {
   }
 }
 
-/** An exception as a fault of the plugin that it came out of; errors of the lab stay as they are. */
+/** An exception as a fault of the plugin that threw it; errors of the lab stay unchanged. */
 export const thrownBy = (plugin: string, doing: string, cause: unknown): Error =>
   [InvalidInput, DataError, TrainingStopped, NotFinite].some((ours) => cause instanceof ours)
     ? (cause as Error)
     : new PluginFault(plugin, "throws nothing", `${doing} threw ${messageOf(cause)}`, placeOf(cause))
 
-/** Runs code of a plugin. @error PluginFault (thrown) in the place of any exception, with the place it was thrown at */
+/** Runs code of a plugin. @error PluginFault (thrown) in place of any exception, with the place of the throw */
 export const guarded = <A>(plugin: string, doing: string, run: () => A): A => {
   try {
     return run()
@@ -41,8 +41,8 @@ export const guarded = <A>(plugin: string, doing: string, run: () => A): A => {
 }
 
 /**
- * A defect as an error of the user's own files, if it is one: a fault of a plugin, or an exception with code that is not
- * Winnow's on its stack.
+ * A defect as an error of the user's own files, if it is one: a fault of a plugin, or an exception with foreign code on
+ * its stack.
  */
 export const faultIn = (defect: unknown): InvalidInput | undefined => {
   if (defect instanceof InvalidInput) return defect

@@ -1,4 +1,6 @@
-/** The contract of a filter, input and result, checked in every micro-batch, in trials and in laws. N valid tokens. */
+/**
+ * The contract of a filter, for input and result, checked in every micro-batch, in trials and in laws. N valid tokens.
+ */
 import type { FilterContext, Selection } from "../selection.ts"
 import { type Statistics, statisticNames } from "../statistics/index.ts"
 import { brief, kindOf } from "./brief.ts"
@@ -7,12 +9,12 @@ import { didYouMean, nearest } from "./nearest.ts"
 import { placeOf } from "./place.ts"
 import { strict } from "./strict.ts"
 
-/** Names of a filter's input that every filter is given. */
+/** Names in the input of every filter. */
 export const contextNames = ["N", "gold_N", "sequence_N", "position_N", "step", "steps", "rng"] as const
 
 /**
- * A maker of a filter's input: the context, the statistics and the services that it names, read-only. Reading any other
- * name is a `PluginFault` that says which was probably meant.
+ * A maker of a filter's input: the context and the filter's statistics and services, read-only. Reading any other name
+ * is a `PluginFault` that suggests the name that was probably meant.
  */
 export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
   const given: ReadonlyArray<string> = [...named, ...contextNames]
@@ -33,7 +35,7 @@ export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
     make(Object.fromEntries(given.map((name) => [name, input[name as keyof typeof input]]))) as never
 }
 
-/** A selection in one shape, with its counts. */
+/** A selection in a uniform shape, with its counts. */
 export interface ReadSelection {
   readonly weights_N: Uint8Array | Float32Array
   readonly divideBy: "kept" | "valid"
@@ -47,7 +49,7 @@ const isWeights = (value: unknown): value is Uint8Array | Float32Array =>
   value instanceof Uint8Array || value instanceof Float32Array
 
 /**
- * A filter's answer for N valid tokens, checked: a wrong mask must not train.
+ * A filter's answer for N valid tokens, checked, because a wrong mask must not train.
  *
  * @param plugin kind, name and step, for the error
  * @error PluginFault (thrown) for a value that is no selection: names the returned value and the expected one

@@ -1,4 +1,4 @@
-/** Answers of a head that the step refuses, and what it says of them. */
+/** Answers of a head that the step refuses, and the messages. */
 import { describe, expect, test } from "bun:test"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"

@@ -1,11 +1,11 @@
-/** The contract of a head: what `rows` reads and returns. Letters as in draft-rows.ts. */
+/** The contract of a head: the input and the answer of `rows`. Letters as in draft-rows.ts. */
 import type { DraftRows, Seen, SeenName, TargetSizes } from "../draft-rows.ts"
 import type { Problem } from "../problem.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
 import { strict } from "./strict.ts"
 
-/** A maker of the values that a head is given. Reading any other name is a `PluginFault`. */
+/** A maker of a head's input. Reading any other name is a `PluginFault`. */
 export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArray<R>) => {
   const make = strict((name) => {
     const given = reads.length === 0 ? "nothing" : reads.join(", ")

@@ -1,5 +1,5 @@
 /**
- * The contract of a loss's result, checked at every call: a scalar where [R] is expected would train, and wrongly.
+ * The contract of a loss's result, checked at every call: a scalar in place of [R] would train, but wrongly.
  *
  * Letters: R rows of a chunk, V vocabulary, M numbers a row.
  */
@@ -27,12 +27,12 @@ const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd
   })
   .or({ "+": "reject", form: "'sampled-rewards'", samples: "number.integer >= 1", epsilon: nonNegative })
 
-/** Names of the fields that chunks have. */
+/** Names of the fields of chunks. */
 export const chunkNames = ["draft", "target", "sparse", "gold_R", "uniform_R", "batch"]
 
 const fields = ["value", "gradient", "batch", "sparse", "fused"]
 
-/** A tensor of this shape and float32, or a description of another value. */
+/** The fault in a value that should be a float32 tensor of this shape; undefined if it is one. */
 const shapeProblem = (value: unknown, shape: ReadonlyArray<number | "M">): string | undefined => {
   const expected = `expected a float32 tensor of shape [${shape.join(", ")}]`
   if (!(value instanceof tf.Tensor)) {
@@ -46,11 +46,12 @@ const shapeProblem = (value: unknown, shape: ReadonlyArray<number | "M">): strin
 }
 
 /**
- * The functions of a loss with their answers checked and their exceptions named.
+ * The functions of a loss, with checks of their answers and the loss's name in their exceptions.
  *
  * @param plugin kind and name
- * @param place where the loss is defined
- * @error PluginFault (thrown) where these are no functions of a loss; each function throws one for an answer of another shape
+ * @param place of the loss's definition
+ * @error PluginFault (thrown) for values that are no functions of a loss; each function throws one for an answer of
+ * another shape
  */
 export const checkedLoss = (
   plugin: string,

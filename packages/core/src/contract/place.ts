@@ -1,4 +1,7 @@
-/** Where in a user's own files an error came from: the first place of its stack that is not Winnow's code or a package's. */
+/**
+ * Finds the place in a user's own files that an error came from: the first place of its stack outside of Winnow's code
+ * and packages.
+ */
 import { isAbsolute, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -11,7 +14,7 @@ const isOurs = (file: string): boolean => {
   return file.startsWith(`${packages}/`) && /^[^/]+\/src\/(?!.*\.test\.ts$)/.test(file.slice(packages.length + 1))
 }
 
-/** A file as people write it: from the checkout, or from where they are, if it lies inside. */
+/** A path for people: relative to the checkout, or to the working directory, if the file lies inside. */
 export const shortPath = (file: string): string => {
   const inside = [house, process.cwd()].map((folder) => relative(folder, file)).find((path) => !path.startsWith(".."))
   return inside ?? file
@@ -19,7 +22,7 @@ export const shortPath = (file: string): string => {
 
 interface Positioned {
   readonly stack?: unknown
-  /** Of Bun's errors of syntax: where it could not read on. */
+  /** For Bun's syntax errors: the place at which parsing stopped. */
   readonly position?: { readonly file?: unknown; readonly line?: unknown } | null
 }
 
@@ -34,7 +37,7 @@ const framesOf = (stack: string): ReadonlyArray<{ readonly file: string; readonl
 /**
  * The file and line of the user's code that an error came from, such as "plugins/filter-mine/src/index.ts:12".
  *
- * @returns undefined where no code but Winnow's is on the stack
+ * @returns undefined if only Winnow's code is on the stack
  */
 export const placeOf = (error: unknown): string | undefined => {
   if (typeof error !== "object" || error === null) return undefined

@@ -1,4 +1,4 @@
-/** The contract of an objective's answer, checked in every micro-batch: a wrong problem must not train. */
+/** The contract of an objective's answer, checked in every micro-batch, because a wrong problem must not train. */
 import type { ObjectiveInput, Problem } from "../problem.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"

@@ -1,4 +1,4 @@
-/** The contract of proposers: what `make` and `propose` must return. Letters: V vocabulary. */
+/** The contract of proposers: the results of `make` and `propose`. Letters: V vocabulary. */
 import type { Proposal, ProposerParts } from "../proposal.ts"
 import { brief, kindOf } from "./brief.ts"
 import { PluginFault } from "./fault.ts"
@@ -6,7 +6,7 @@ import { didYouMean } from "./nearest.ts"
 
 const fields = ["begin", "parameters", "vocabularySize", "maxLength", "model", "deterministic"]
 
-/** The parts that `make` returned. @error PluginFault (thrown) for another shape */
+/** Checks the parts that `make` returned. @error PluginFault (thrown) for another shape */
 export const checkedParts = (plugin: string, place: string | undefined, given: unknown): ProposerParts => {
   const refuse = (detail: string) => new PluginFault(plugin, "definition", detail, place)
   const parts = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {}
@@ -27,7 +27,7 @@ export const checkedParts = (plugin: string, place: string | undefined, given: u
   return given as ProposerParts
 }
 
-/** A proposal. @error PluginFault (thrown) with the first token or distribution that cannot be */
+/** Checks a proposal. @error PluginFault (thrown) with the first wrong token or distribution */
 export const checkedProposal = (
   plugin: string,
   proposal: Proposal,

@@ -1,5 +1,5 @@
 /**
- * Small random inputs of filters and losses, from a seed: what laws and trials run plugins on.
+ * Small random inputs of filters and losses, from a seed, for laws and trials of plugins.
  *
  * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary.
  */
@@ -8,12 +8,12 @@ import { byExample, type ExampleContext, type ExampleStatistics } from "../examp
 import type { FilterContext } from "../selection.ts"
 import { type Statistic, type Statistics, statisticNames, statistics } from "../statistics/index.ts"
 
-/** Everything that a filter may be given: all statistics, and the context. */
+/** All possible fields of a filter's input: all statistics, and the context. */
 export type FilterInput = Statistics & FilterContext
 
 const fill = (N: number, draw: () => number) => Float32Array.from({ length: N }, draw)
 
-/** Draws from a statistic's range, if it is finite; else numbers as losses are, 0.1 to 3.1. */
+/** Draws from a statistic's range, if it is finite; else numbers in the usual range of losses, 0.1 to 3.1. */
 const drawsOf = (name: Statistic, rng: Rng): (() => number) => {
   const { from, to, whole } = statistics[name].range
   if (to === "log V" || !Number.isFinite(to - from)) return () => 0.1 + 3 * rng.uniform()
@@ -24,12 +24,12 @@ const drawsOf = (name: Statistic, rng: Rng): (() => number) => {
 /**
  * A random micro-batch of N valid tokens in sequences of up to 16.
  *
- * Losses are positive and, but for chance, distinct; a fifth of the excess losses is negative.
- * @param seed fixes the numbers and the generator that the filter is given
+ * Losses are positive and almost surely distinct; a fifth of the excess losses is negative.
+ * @param seed fixes the numbers and the filter's generator
  */
 export const randomFilterInput = (N: number, seed: number, step = 0): FilterInput => {
   const rng = seeded(seed, "filter input", N, step)
-  // each from a separate stream, so that a new statistic changes no other's numbers
+  // Each statistic has a separate stream, so that a new statistic does not change the numbers of others.
   const random = Object.fromEntries(
     statisticNames.map((name) => [name, fill(N, drawsOf(name, seeded(seed, "filter input", name, N, step)))]),
   ) as unknown as Statistics
@@ -62,7 +62,7 @@ export const randomExamplesInput = (E: number, seed: number): ExampleStatistics 
 export const randomLogits = (R: number, V: number, scale: number, rng: Rng): Float32Array =>
   fill(R * V, () => scale * rng.normal())
 
-/** Logits that are all near +50 or -50: probabilities of either order 1 or far below the smallest float32. */
+/** Logits that are all near +50 or -50: probabilities either of order 1 or far below the smallest float32. */
 export const extremeLogits = (R: number, V: number, rng: Rng): Float32Array =>
   fill(R * V, () => (rng.uniform() < 0.5 ? 50 : -50) + rng.normal())
 

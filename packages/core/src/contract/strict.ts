@@ -1,4 +1,4 @@
-/** Objects that plugins read: a name that is not there is an error, not undefined, and nothing can be written to them. */
+/** Objects that plugins read: reading a missing name is an error, not undefined, and writing is refused. */
 
 /** Names that engines and libraries look for in any object. */
 const harmless = new Set(["then", "toJSON", "nodeType", "$$typeof", "asymmetricMatch", "inspect"])
@@ -6,8 +6,8 @@ const harmless = new Set(["then", "toJSON", "nodeType", "$$typeof", "asymmetricM
 /**
  * A maker of such objects.
  *
- * @param refuse the error for a name that the object does not have
- * @returns makes one from an object's fields, but for the field `without`
+ * @param refuse makes the error for a name that the object does not have
+ * @returns makes an object from the fields of another, except the field `without`
  */
 export const strict = (refuse: (name: string) => Error) => {
   const prototype = new Proxy(Object.prototype, {
@@ -18,7 +18,7 @@ export const strict = (refuse: (name: string) => Error) => {
     getPrototypeOf: () => null,
   })
   return <T extends object>(fields: T, without?: keyof T): T => {
-    // by descriptor: a field that is computed when it is asked for stays so
+    // By descriptor, so that a field that is computed at its first read stays so.
     const own = Object.getOwnPropertyDescriptors(fields)
     if (without !== undefined) delete own[without]
     return Object.freeze(Object.create(prototype, own) as T)

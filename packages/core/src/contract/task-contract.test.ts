@@ -1,4 +1,4 @@
-/** Tasks that break their contract: the error names the task, the value that was found and the one that was expected. */
+/** Tasks that break their contract: the error names the task, the found value and the expected one. */
 import { describe, expect, test } from "bun:test"
 import { Context, Effect } from "effect"
 import type { TaskInstance } from "../example.ts"

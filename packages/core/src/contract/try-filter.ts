@@ -1,5 +1,5 @@
 /**
- * A filter called as the step calls it, on numbers made up for it: one micro-batch for laws, several for a trial.
+ * Calls a filter as the step calls it, on made-up numbers: one micro-batch for laws, several for a trial.
  *
  * Letters: N valid tokens of a micro-batch.
  */
@@ -17,9 +17,9 @@ const arrayKeys = (input: FilterInput) =>
 const bytesOf = (x: Float32Array | Int32Array) => Buffer.from(x.buffer, x.byteOffset, x.byteLength)
 
 /**
- * One micro-batch: the filter's answer, checked, and its input compared with what it was.
+ * One micro-batch: the filter's answer, checked, and its input compared with a copy from before.
  *
- * @error PluginFault (thrown) with the rule that is broken
+ * @error PluginFault (thrown) with the broken rule
  */
 export const selectOnce = (filter: FilterInstance, input: FilterInput): ReadSelection => {
   const plugin = `filter ${filter.name}`
@@ -30,11 +30,11 @@ export const selectOnce = (filter: FilterInstance, input: FilterInput): ReadSele
   for (const [i, key] of keys.entries())
     if (!bytesOf(input[key] as Float32Array).equals(bytesOf(before[i]!)))
       throw new PluginFault(plugin, "input untouched", `wrote to ${key}, which belongs to the step; work on a copy`)
-  // an answer that is a view of the input is one only if it was not written to
+  // An answer may be a view of the input, so it is copied.
   return { ...selection, weights_N: weights_N.slice() as typeof weights_N }
 }
 
-/** The same micro-batch with losses of other sizes, and figures between 0 and 1 near 0 or near 1. */
+/** The same micro-batch with losses of another scale, and figures between 0 and 1 near 0 or near 1. */
 const rescaled = (input: FilterInput, change: "low" | "high"): FilterInput => {
   const scaled = Object.entries(input).map(([key, values]) => {
     if (!(values instanceof Float32Array)) return [key, values]
@@ -47,7 +47,10 @@ const rescaled = (input: FilterInput, change: "low" | "high"): FilterInput => {
   return Object.fromEntries(scaled) as FilterInput
 }
 
-/** Micro-batches of a trial: ordinary figures first, then small and large ones, which a filter with a threshold may all drop. */
+/**
+ * Micro-batches of a trial: ordinary figures first, then small and large ones, of which a filter with a threshold may
+ * drop all.
+ */
 const kinds = ["ordinary", "low", "high"] as const
 const N = 48
 
@@ -59,7 +62,7 @@ const inputAt = (seed: number, step: number, steps: number, kind: (typeof kinds)
 const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   a.length === b.length && Array.prototype.every.call(a, (x, i) => Object.is(x, b[i]))
 
-/** A state as a checkpoint holds it. */
+/** A state after the round trip of a checkpoint. */
 const throughJson = (plugin: string, state: unknown): unknown => {
   let text: string | undefined
   try {
@@ -90,13 +93,14 @@ const handOver = (plugin: string, from: FilterInstance, to: FilterInstance) => {
 /**
  * Runs a filter on a few small random micro-batches, at the first, middle and last of its steps.
  *
- * The rules: those of `checkedSelection`; it does not write to its input, nor read what it did not declare; two fresh instances
- * choose alike; saved, through JSON, and restored it goes on as if never stopped. One that keeps nothing is refused where it
- * keeps nothing of ordinary, of small and of large figures alike: a threshold may lie beyond some of them.
+ * The rules: those of `checkedSelection`; it neither writes to its input nor reads undeclared fields; two fresh
+ * instances choose alike; after a round trip of its state through JSON it goes on as if it had never stopped. A filter
+ * that keeps no token is refused only if it keeps none of ordinary, of small and of large figures: a threshold may lie
+ * beyond some of them.
  *
- * @param fresh makes an instance with no memory
+ * @param fresh makes an instance without memory
  * @param steps of the stage that it will run in
- * @error PluginFault (thrown) with the rule that is broken
+ * @error PluginFault (thrown) with the broken rule
  */
 export const tryFilter = (fresh: () => FilterInstance, steps: number): void => {
   const [filter, other] = [fresh(), fresh()]
@@ -142,7 +146,7 @@ export const tryFilter = (fresh: () => FilterInstance, steps: number): void => {
         )
     }
   }
-  if (!kept) checkedSelection(plugin, new Uint8Array(N), N) // throws, in the words of the step
+  if (!kept) checkedSelection(plugin, new Uint8Array(N), N) // It throws, in the words of the step.
 }
 
 /** Generators are mutable: every call of a law gets its own, at the same start. */

@@ -1,5 +1,5 @@
 /**
- * A loss called as the step calls it, on a chunk of numbers: for laws, and for a trial before any work.
+ * Calls a loss as the step calls it, on a chunk of numbers: for laws, and for a trial before any work.
  *
  * Letters: R rows of a chunk, V vocabulary, k entries a row.
  */
@@ -30,16 +30,17 @@ export interface LossNumbers {
   readonly value_R: Float32Array
   readonly loss_R: Float32Array | undefined
   readonly gradient_RV: Float32Array | undefined
-  /** Of `value`, by TFJS; left out where it was not asked for. */
+  /** The gradient of `value`, by TFJS; left out unless requested. */
   readonly autodiff_RV: Float32Array | undefined
 }
 
 /**
- * All that the loss says of a case, as numbers.
+ * All results of a loss for a case, as numbers.
  *
  * @param options.batch fixes the batch statistics
- * @param options.autodiff whether `value` is differentiated
- * @error PluginFault (thrown) for an answer of another shape, tensors left over, and tensors of the step that are disposed
+ * @param options.autodiff true if TFJS differentiates `value`
+ * @error PluginFault (thrown) for an answer of another shape, tensors left over, and tensors of the step that are
+ * disposed
  */
 export const lossNumbers = (
   loss: LossInstance,
@@ -87,7 +88,7 @@ export const lossNumbers = (
   return numbers
 }
 
-/** Autodiff of a value; what TFJS cannot differentiate is a fault of the loss. */
+/** Autodiff of a value; a value that TFJS cannot differentiate is a fault of the loss. */
 const differentiated = (
   plugin: string,
   run: () => { readonly gradients: ReadonlyArray<tf.Tensor | undefined> },
@@ -105,14 +106,14 @@ const differentiated = (
   )
 }
 
-/** Gradients may be apart by rounding alone: sums of V terms in single precision. */
+/** Gradients may differ only by rounding: sums of V terms in single precision. */
 const tolerance = 1e-3
 
 const notFinite = (values: Float32Array): number => values.findIndex((x) => !Number.isFinite(x))
 
 /**
- * A chunk of plain logits with a few near certainties, as drafts and targets have. 64 rows, so that a loss that draws one
- * token a row draws good and bad ones.
+ * A chunk of plain logits with a few near certainties, as drafts and targets have. It has 64 rows, so that a loss that
+ * draws one token a row draws good and bad ones.
  */
 export const trialCase = (V: number, R = 64): LossCase => {
   const rng = seeded(1, "trial", "loss", V)
@@ -128,12 +129,13 @@ export const trialCase = (V: number, R = 64): LossCase => {
 }
 
 /**
- * Runs a loss on one small random chunk: value, gradient (by autodiff where it has none of its own), batch statistics.
+ * Runs a loss on one small random chunk: value, gradient (by autodiff if it has no closed form), batch statistics.
  *
- * The rules: shapes [R], [R, V] and [R, M]; finite numbers; `value` and the `loss_R` of `gradient` are the same; a gradient of 0
- * everywhere only where the derivative of `value` is 0 too; no tensor left over, none of the step's disposed.
+ * The rules: shapes [R], [R, V] and [R, M]; finite numbers; `value` and the `loss_R` of `gradient` are the same; a
+ * gradient of 0 everywhere only if the derivative of `value` is 0 too; no tensor left over, none of the step's
+ * disposed.
  *
- * @error PluginFault (thrown) with the rule that is broken
+ * @error PluginFault (thrown) with the broken rule
  */
 export const tryLoss = (loss: LossInstance, V: number): LossNumbers => {
   const plugin = `loss ${loss.name}`
@@ -181,7 +183,7 @@ export const tryLoss = (loss: LossInstance, V: number): LossNumbers => {
 export const isFlat = ({ gradient_RV, autodiff_RV }: LossNumbers): boolean =>
   (gradient_RV ?? autodiff_RV!).every((x) => x === 0)
 
-/** The first k tokens of each row's target by probability, or as if drawn: what a cache of signals gives. */
+/** The first k tokens of each row's target by probability, or as if drawn: the content of a cache of signals. */
 const sparseTarget = (c: LossCase, kind: SparseTarget["kind"], k: number): SparseTarget => {
   const target = new Categorical(tf.tensor2d(c.target_RV, [c.R, c.V]))
   const { indices } = tf.topk(target.logits_RV, k)
@@ -197,7 +199,7 @@ const sparseTarget = (c: LossCase, kind: SparseTarget["kind"], k: number): Spars
   }
 }
 
-/** Runs the sparse form of a loss on one small random chunk. @error PluginFault (thrown) with the rule that is broken */
+/** Runs the sparse form of a loss on one small random chunk. @error PluginFault (thrown) with the broken rule */
 export const trySparse = (loss: LossInstance, V: number, kind: SparseTarget["kind"]): void => {
   const plugin = `loss ${loss.name}`
   const { sparse } = loss

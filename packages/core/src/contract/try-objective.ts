@@ -1,4 +1,4 @@
-/** An objective called as the source of batches calls it, on small random examples: what laws and trials run. */
+/** Calls an objective as the source of batches calls it, on small random examples: for laws and trials. */
 import { seeded } from "@winnow/numerics"
 import { nextTokenProblem } from "../next-token.ts"
 import type { ObjectiveInstance } from "../objective.ts"
@@ -32,13 +32,14 @@ const same = (a: Problem, b: Problem): boolean =>
 /**
  * Runs an objective on a few small random batches, at the first, middle and last of its steps.
  *
- * The rules: those of `checkedProblem`; it does not write to its examples; two fresh instances make the same problem of the same
- * draws; one that repeats has the rows and inputs of the next token, at every step and of every draw.
+ * The rules: those of `checkedProblem`; it does not write to its examples; two fresh instances make the same problem
+ * from the same draws; an objective that repeats has the rows and inputs of the next token, at every step and for every
+ * draw.
  *
  * @param fresh makes an instance
  * @param V vocabulary of the model
  * @param steps of the stage that it will run in
- * @error PluginFault (thrown) with the rule that is broken
+ * @error PluginFault (thrown) with the broken rule
  */
 export const tryObjective = (fresh: () => ObjectiveInstance, V: number, steps: number): void => {
   const [objective, other] = [fresh(), fresh()]

@@ -1,4 +1,4 @@
-/** A score called as its stage calls it, on a small random problem. N scored tokens, d hidden size. */
+/** Calls a score as its stage calls it, on a small random problem. N scored tokens, d hidden size. */
 import { seeded } from "@winnow/numerics"
 import type { ScoreContext, ScoreFigures, ScoreInstance } from "../score.ts"
 import { PluginFault } from "./fault.ts"
@@ -24,7 +24,8 @@ export const randomScoreInput = (seed: number): ScoreFigures & ScoreContext => {
 /**
  * Tries a score.
  *
- * @error PluginFault (thrown) where it returns no finite number, throws, writes to its input, or draws chance of its own
+ * @error PluginFault (thrown) if it returns no finite number, throws, writes to its input, or uses a random source of
+ * its own
  */
 export const tryScore = (score: ScoreInstance): void => {
   const plugin = `score ${score.name}`

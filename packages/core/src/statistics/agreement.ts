@@ -1,4 +1,6 @@
-/** The greedy decision: do draft and target have the same most probable token? Of equal ones it is the lowest id. */
+/**
+ * The greedy decision: do draft and target have the same most probable token? Among equal ones the lowest id counts.
+ */
 import { tf } from "@winnow/tensor"
 import { ownStatistic } from "./statistic.ts"
 
@@ -17,7 +19,7 @@ export const agreement = ownStatistic({
     of: (answers) => answers["draft.argmax"]!.map((id, n) => (id === answers["target.argmax"]![n] ? 1 : 0)),
   },
   from: {
-    // the most probable token is the first of the top k
+    // The most probable token is the first of the top k.
     "top-k": {
       plain: ({ draft, sparse: { ids_Rk } }) => {
         const first_R = tf.squeeze(tf.slice2d(ids_Rk, [0, 0], [-1, 1]), [1])

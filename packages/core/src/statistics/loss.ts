@@ -1,4 +1,4 @@
-/** The active loss of draft and reference: what a filter's excess is made of. */
+/** The active loss of draft and reference: the two parts of a filter's excess. */
 import { activeLoss } from "./statistic.ts"
 
 /** Nats for the KL family; a loss may be negative if it says so. */

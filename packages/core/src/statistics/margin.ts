@@ -1,4 +1,4 @@
-/** The distance of the target's greedy decision from another one: how narrow it is. */
+/** The margin of the target's greedy decision over another one. */
 import { tf } from "@winnow/tensor"
 import { ownStatistic } from "./statistic.ts"
 

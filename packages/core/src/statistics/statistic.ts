@@ -1,10 +1,12 @@
 /**
  * A statistic of a token is a value: its name, the models that it reads, and one number a valid token in three forms.
  *
- * The forms are `definition` (one row, double precision: the reference that the tests hold the others to), `plain` (tensors of a
- * chunk) and `native` (what the fused vocabulary head is asked for). A chunk is [R, V] of logits; nothing of size [N, V] exists.
+ * The forms are `definition` (one row, double precision: the tests compare the others with it), `plain` (tensors of a
+ * chunk) and `native` (a question to the fused vocabulary head). A chunk is [R, V] of logits; nothing of size [N, V]
+ * exists.
  *
- * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary, k entries a row; p target, q draft, r reference.
+ * Letters: N valid tokens of a micro-batch, R rows of a chunk, V vocabulary, k entries a row; p target, q draft, r
+ * reference.
  */
 import type { HeadStatistic, tf } from "@winnow/tensor"
 import type { Categorical } from "../categorical.ts"
@@ -24,27 +26,27 @@ export type StatisticChunk<R extends ModelRole = ModelRole> = { readonly [M in R
   readonly gold_R: tf.Tensor1D
 }
 
-/** The answers of the native head, [N] each; those that were asked for are there. */
+/** The answers of the native head, [N] each, for its questions. */
 export type HeadAnswers = Readonly<Partial<Record<HeadStatistic, Float32Array>>>
 
 /** A statistic as the native head gives it, at temperature 1. */
 export interface NativeForm {
   readonly ask: ReadonlyArray<HeadStatistic>
-  /** From the answers to the statistic; the first answer itself if left out. */
+  /** Computes the statistic from the answers; the first answer itself if left out. */
   readonly of?: (answers: HeadAnswers) => Float32Array
 }
 
-/** A statistic of the target that is exact where only a part of the target is known. */
+/** A statistic of the target that is exact even if only a part of the target is known. */
 export interface PartForm<R extends ModelRole = ModelRole> {
   readonly plain: (chunk: StatisticChunk<Exclude<R, "target">> & { readonly sparse: SparseTarget }) => tf.Tensor1D
-  /** `ask` is of draft and reference alone. */
+  /** `ask` concerns draft and reference only. */
   readonly native: {
     readonly ask: ReadonlyArray<HeadStatistic>
     readonly of: (answers: HeadAnswers, rows: SparseRows) => Float32Array
   }
 }
 
-/** The values that a statistic can have. */
+/** The range of a statistic's values. */
 export interface StatisticRange {
   readonly from: number
   /** "log V": the entropy of the uniform distribution, nats. */
@@ -62,7 +64,7 @@ interface Common<Name extends string, R extends ModelRole> {
   readonly range: StatisticRange
 }
 
-/** The loss of the arm itself, with a model in the draft's place. Reads the target too if the loss does. */
+/** The loss of the arm itself, with a model in the draft's place. It reads the target too if the loss does. */
 export interface ActiveLoss<Name extends string = string, R extends ModelRole = ModelRole> extends Common<Name, R> {
   readonly lossOf: "draft" | "reference"
 }
@@ -74,7 +76,7 @@ export interface OwnStatistic<Name extends string = string, R extends ModelRole 
   readonly plain: (chunk: StatisticChunk<R>) => tf.Tensor1D
   /** Left out: a filter that needs it has its statistics computed on chunks of logits. */
   readonly native?: NativeForm
-  /** Caches that hold a part of the target and give this statistic exactly. Left out: none does. */
+  /** Caches that contain a part of the target and give this statistic exactly. Left out: none does. */
   readonly from?: { readonly [K in SparseTarget["kind"]]?: PartForm<R> }
 }
 

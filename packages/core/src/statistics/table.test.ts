@@ -1,4 +1,6 @@
-/** Every statistic of the table: its three forms agree, its values are in its range, its line in the docs is what it says. */
+/**
+ * Every statistic of the table: its three forms agree, its values are in its range, and its line in the docs is true.
+ */
 import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -44,7 +46,7 @@ const problem = (kind: string) => {
   return { logits, rows }
 }
 
-/** The result of `run`, whose tensors are freed. */
+/** The values of the result of `run`, whose tensors are freed. */
 const read = (run: () => tf.Tensor): Float32Array => {
   let values: Float32Array | undefined
   tf.tidy(() => {
@@ -58,10 +60,10 @@ const chunkOf = (logits: { [M in ModelRole]: Float32Array }) => ({
   reference: new Categorical(tf.tensor2d(logits.reference, [R, V])),
   gold_R: tf.tensor1d(gold_N, "int32"),
 })
-/** Rows of a head that is the identity: the hidden states are the logits. */
+/** Rows of a head with an identity matrix: the hidden states are the logits. */
 const headRows = (logits: Float32Array) => ({ h_Nd: tf.tensor2d(logits, [R, V]), head_Vd: tf.eye(V) as tf.Tensor2D })
 
-/** Sums over V in single precision; a square root makes 1e-4 of an error of 1e-8 in what is 0. */
+/** Sums over V in single precision; a square root turns an error of 1e-8 at 0 into 1e-4. */
 const tolerance = (name: string) => (name === "hellinger_N" ? 1e-3 : 5e-5)
 const expectNear = (name: string, found: Float32Array, exact: ReadonlyArray<number>) => {
   for (const [r, x] of exact.entries())

@@ -35,14 +35,14 @@ export type Statistic = Entry["name"]
 /** One number a valid token of each statistic, Float32Array of length N; ranges and units are the table's. */
 export type Statistics = { readonly [S in Statistic]: Float32Array }
 
-/** The models that a statistic reads, by type; the active loss also reads what the loss does. */
+/** The models that a statistic reads, by type; the active loss also reads the models of the loss. */
 export type ReadsOf<S extends Statistic> = Extract<Entry, { readonly name: S }>["reads"][number]
 
 /** The statistics that read a model, by type. */
 export type StatisticReading<M extends ModelRole> = {
   [S in Statistic]: M extends ReadsOf<S> ? S : never
 }[Statistic]
-/** The statistics that a reference must be there for. */
+/** The statistics that require a reference. */
 export type ReferenceStatistic = StatisticReading<"reference">
 
 /** All statistics by name, in the table's order. */
@@ -53,14 +53,14 @@ export const statistics = Object.fromEntries(table.map((entry) => [entry.name, e
 /** Their names. */
 export const statisticNames: ReadonlyArray<Statistic> = table.map(({ name }) => name)
 
-/** True if a statistic reads a model by itself, whatever the loss. */
+/** True if a statistic reads a model by itself, for any loss. */
 export const readsModel = (name: Statistic, model: ModelRole): boolean =>
   (statistics[name].reads as ReadonlyArray<ModelRole>).includes(model)
 
 /**
  * The models whose vocabulary heads a pass over the valid rows runs for these statistics: its cost.
  *
- * @param loss the arm's, whose `target` says if its value compares to the target
+ * @param loss the arm's, whose `target` tells if its value compares to the target
  */
 export const modelsRead = (
   names: ReadonlyArray<Statistic>,

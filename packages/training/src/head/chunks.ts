@@ -1,7 +1,8 @@
 /**
- * Chunks of logits, and a loss on them: what the plain form of a head is made of.
+ * Chunks of logits, and a loss on them: the parts of the plain form of a head.
  *
- * Letters: N rows, R rows of a chunk, V vocabulary. Logits exist for one chunk at a time; nothing of size [N, V] is ever made.
+ * Letters: N rows, R rows of a chunk, V vocabulary. Logits exist for one chunk at a time; nothing of size [N, V] ever
+ * exists.
  */
 import {
   Categorical,
@@ -17,25 +18,25 @@ import type { Pass, Rows } from "./pass.ts"
 
 /**
  * Rows of a chunk: about 26 MB of logits, so that a chunk's few [R, V] tensors stay small beside the model while each
- * product has enough rows to be quick (128 rows at V = 50 304).
+ * product has enough rows to be fast (128 rows at V = 50 304).
  */
 export const chunkRowsFor = (vocabulary: number): number =>
   Math.max(16, Math.min(2048, Math.round(6.5e6 / vocabulary / 16) * 16))
 
-/** Logits of rows [start, start + count). Belongs to the caller's tidy. */
+/** Logits of rows [start, start + count). They belong to the caller's tidy. */
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
   product(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd, false, true)
 
 /**
- * [start, count] of as few chunks of at most `chunkRows` rows as N needs, all of about one size, as a short one is slow.
- * Always two at least (for N > 1): logits of all N rows are never there at once, however small the vocabulary.
+ * [start, count] of the fewest chunks of at most `chunkRows` rows that cover N, all of about one size, as a short one
+ * is slow. There are at least two (for N > 1): logits of all N rows never exist at once, even for a small vocabulary.
  */
 export function* chunks(N: number, chunkRows: number): Generator<readonly [start: number, count: number]> {
   const size = Math.ceil(N / Math.max(2, Math.ceil(N / chunkRows)))
   for (let start = 0; start < N; start += size) yield [start, Math.min(size, N - start)]
 }
 
-/** The input of a loss for a chunk: the target whole, or in part. */
+/** The input of a loss for a chunk, with a whole or a partly known target. */
 export type Chunk = LossChunk | SparseChunk
 
 /** A target that is known whole, in part, or not at all. */
@@ -44,18 +45,18 @@ export interface ChunkTarget {
   readonly sparse?: SparseTarget
 }
 
-/** The target's logits of rows [start, start + count), or the part of it that a cache has. Belong to the caller's tidy. */
+/** The target's logits of rows [start, start + count), or their part in a cache. They belong to the caller's tidy. */
 export const targetAt = ({ target, cached }: Pass, start: number, count: number): ChunkTarget => {
   if (cached === undefined) return { target: new Categorical(logits(target!, start, count)) }
   if (cached.kind === "full") return { target: new Categorical(fullLogits(cached, start, count)) }
   return { sparse: sparseTarget(cached, start, count) }
 }
 
-/** The gold tokens of rows [start, start + count). Belongs to the caller's tidy. */
+/** The gold tokens of rows [start, start + count). They belong to the caller's tidy. */
 export const goldAt = ({ gold_N }: Pass, start: number, count: number): tf.Tensor1D =>
   tf.tensor1d(gold_N.subarray(start, start + count), "int32")
 
-/** @error if the loss has no form for such a target; `signalProblems` says so before any work */
+/** @error if the loss has no form for such a target; `signalProblems` reports it before any work */
 const sparseOf = ({ name, sparse }: LossInstance) => {
   if (sparse !== undefined) return sparse
   throw new Error(
@@ -63,7 +64,7 @@ const sparseOf = ({ name, sparse }: LossInstance) => {
   )
 }
 
-/** The loss's view of a chunk whose parts are there already. */
+/** The loss's view of a chunk whose parts exist already. */
 export const lossChunk = (
   loss: LossInstance,
   uniform_N: Float32Array,
@@ -78,7 +79,7 @@ export const lossChunk = (
   return { draft, target: loss.target ? target : undefined, gold_R, uniform_R, batch }
 }
 
-/** The loss's view of one chunk, with the rows in the draft's place. Belongs to the caller's tidy. */
+/** The loss's view of one chunk, with the rows in the draft's place. It belongs to the caller's tidy. */
 export const chunkAt = (
   loss: LossInstance,
   pass: Pass,
@@ -101,7 +102,7 @@ export const chunkAt = (
 export const lossValue = (loss: LossInstance, chunk: Chunk): tf.Tensor1D =>
   "sparse" in chunk ? sparseOf(loss).value(chunk) : loss.value(chunk)
 
-/** Value and gradient of a chunk: in closed form, or by autodiff where the loss has none. */
+/** Value and gradient of a chunk: in closed form, or by autodiff if the loss has none. */
 export const lossOf = (loss: LossInstance, chunk: Chunk): RowLoss => {
   if ("sparse" in chunk) return sparseOf(loss).gradient(chunk)
   if (loss.gradient !== undefined) return loss.gradient(chunk)

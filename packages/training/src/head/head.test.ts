@@ -1,8 +1,8 @@
 /**
- * Every head that can be chosen, by loss, needs, signals and library: the choice, and its numbers against the dense slow step.
+ * Every possible choice of a head, by loss, needs, signals and library, and its numbers against the dense slow step.
  *
- * The target's probabilities are multiples of 1/8 but for next to nothing, so 8 samples are the target itself, and its 8 most
- * probable tokens are: all forms of signals must give the dense step's numbers of the whole target.
+ * The target's probabilities are multiples of 1/8 up to a negligible rest, so 8 samples are the target itself, and so
+ * are its 8 most probable tokens: all forms of signals must give the dense step's numbers of the whole target.
  */
 import { afterAll, describe, expect, test } from "bun:test"
 import {
@@ -38,7 +38,7 @@ const { B, T } = batch
 const N = batch.row_N.length
 const k = 8
 
-/** Of each position, 8 draws of which 4 are of one token: ids, most frequent first. */
+/** For each position 8 draws, 4 of them of one token: ids, most frequent first. */
 const draws = Array.from({ length: B * T }, () => {
   const [a, b, c, d] = [rng.below(8), 8 + rng.below(8), 16 + rng.below(8), 24 + rng.below(7)]
   return [a, a, a, a, b, b, c, d]
@@ -137,7 +137,9 @@ const inputOf = (filter: FilterInstance, setting: Omit<HeadSetting, "filter">): 
   head: headFor({ filter, chunkRows: 4, ...setting }),
 })
 
-/** Sums over V = 31 in single precision, relative to 1 + the size; TVD's sign may fall either way where p is nearly q. */
+/**
+ * Sums over V = 31 in single precision, relative to 1 + the size; the sign in TVD is arbitrary where p is close to q.
+ */
 const expectSame = (found: MicroResult, dense: MicroResult, what: string) => {
   const near = (a: number, b: number, of: string) => {
     if (!(Math.abs(a - b) / (1 + Math.abs(b)) < 5e-5)) throw new Error(`${what}, ${of}: ${a}, the dense step ${b}`)
@@ -239,7 +241,7 @@ describe("the choice", () => {
     expect(of("full")).toBe("plain")
     expect(of({ topK: k })).toBe("native-sparse")
     expect(of({ samples: k, seed: 0 })).toBe("native-sparse")
-    // a cache that nothing reads decides nothing
+    // An unread cache does not affect the choice.
     expect(of("full", "cross-entropy")).toBe("native")
     expect(of({ topK: k }, "cross-entropy", ["agreement_N"])).toBe("plain")
   })

@@ -1,5 +1,5 @@
 /**
- * The head of a stage: how the statistics of the valid rows and the gradient of the kept ones are computed, chosen once.
+ * The head of a stage: the computation of the valid rows' statistics and of the kept rows' gradient, chosen once.
  *
  * Letters: N valid rows, K kept rows, V vocabulary, d hidden size of the draft.
  */
@@ -23,26 +23,26 @@ import { sparseForm } from "./native-sparse.ts"
 import { keptRows, type Pass, takePass } from "./pass.ts"
 import { plainForm } from "./plain.ts"
 
-/** The data that a head is chosen by. */
+/** The inputs of the choice of a head. */
 export interface HeadSetting {
   readonly filter: Pick<FilterInstance, "needs">
   readonly loss: LossInstance
-  /** Signals of frozen models from caches; without one its model is run. */
+  /** Signals of frozen models from caches; a model without a cache is run. */
   readonly signals?: CachedSignals | undefined
-  /** How matrix products are asked to round; float32 by default. */
+  /** Rounding of matrix products; float32 by default. */
   readonly precision?: Precision | undefined
-  /** Rows of a chunk of logits; chosen by the vocabulary when left out. */
+  /** Rows of a chunk of logits; left out: by the vocabulary. */
   readonly chunkRows?: number | undefined
-  /** The native library to use, false for none; the one that is there when left out. */
+  /** The native library, false for none; left out: the available one. */
   readonly library?: Native | false | undefined
 }
 
-/** The choice, for a record: the same settings choose the same. */
+/** The choice, for a record: equal settings give equal choices. */
 export interface HeadChoice {
   readonly loss: HeadFormName
-  /** "none" where the filter needs none that a step computes. */
+  /** "none" if the filter needs no statistic of a step. */
   readonly statistics: HeadFormName | "none"
-  /** Of the matrix products. bfloat16 takes the native library. */
+  /** Precision of the matrix products. bfloat16 needs the native library. */
   readonly precision: Precision
 }
 
@@ -58,26 +58,26 @@ export interface HeadGradient {
 
 /** A pass whose statistics are computed. */
 export interface HeadPass {
-  /** The statistics that the filter needs, and no others. */
+  /** Only the statistics that the filter needs. */
   readonly statistics: Partial<Statistics>
   /**
-   * @param weights_N 0 where a row is dropped; at least one above 0
-   * @param scale multiplied into both gradients, such as 1 / the sum of weights
+   * @param weights_N 0 for a dropped row; at least one above 0
+   * @param scale factor on both gradients, such as 1 / the sum of weights
    */
   readonly gradient: (weights_N: Uint8Array | Float32Array, scale: number) => HeadGradient
 }
 
 export interface Head {
   readonly loss: LossInstance
-  /** The caches that are read; a step reads no other. */
+  /** The caches that the head reads; a step reads no other. */
   readonly signals: CachedSignals
   readonly choice: HeadChoice
-  /** The models whose rows a pass must have, from a model that is run or from a cache. */
+  /** The models whose rows a pass must have, from the model or from a cache. */
   readonly reads: ReadonlySet<ModelRole>
   /**
    * Computes the statistics of a pass.
    *
-   * @error Error if the pass has not the rows of a model that is read (the types of `defineFilter` rule it out)
+   * @error Error if the pass lacks the rows of a model that is read (the types of `defineFilter` rule it out)
    */
   readonly open: (pass: Pass) => HeadPass
 }
@@ -90,9 +90,10 @@ interface Halves {
 }
 
 /**
- * The choice. All on chunks of logits without the native library, and where the target is logits from a cache. Of a part of the
- * target the native head knows forward KL at temperature 1. Else a loss is native if it says its `fused` form, and the statistics
- * are if each has a native form: one that has none has the logits made, and the others then come from them.
+ * Chooses the forms. Without the native library, and for a target of cached logits, both are chunks of logits. For a
+ * partly known target the native head computes only forward KL at temperature 1. Else a loss is native if it declares a
+ * `fused` form, and the statistics are native if each has a native form: one without it needs logits, which then serve
+ * all.
  */
 const choose = (
   names: ReadonlyArray<Statistic>,

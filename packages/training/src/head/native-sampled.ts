@@ -1,5 +1,5 @@
 /**
- * TVD++ on sampled tokens by the native head, which draws them while the logits are in the cache.
+ * TVD++ on sampled tokens by the native head, which draws them while the logits are in the processor's cache.
  *
  * Letters: N rows, K kept rows, S draws a row; q draft (or the reference in its place), r rewards.
  */
@@ -42,7 +42,7 @@ const takeSampled = (found: SampledFound, kept_K: Int32Array, S: number): Sample
   reward_NS: take(found.reward_NS, kept_K, S),
 })
 
-/** Advantages (r - mu) / sigma / S of every draw; mu and sigma over the rows given, which are the batch. */
+/** Advantages (r - mu) / sigma / S of every draw; mu and sigma over the given rows, which are the batch. */
 const advantages = ({ samples, epsilon }: SampledLoss, { reward_NS, lse_N }: SampledFound): Float32Array => {
   const mean_N = Float32Array.from({ length: lse_N.length }, (_, n) => {
     let sum = 0
@@ -86,7 +86,7 @@ const sampledGradient = (
   })
 }
 
-/** Statistics and gradient of TVD++ on samples. The gradient uses the draft's samples of the statistics again. */
+/** Statistics and gradient of TVD++ on samples. The gradient reuses the draft's samples of the statistics. */
 export const sampledForm =
   (library: Native, loss: SampledLoss): Read =>
   (pass, names) => {

@@ -1,5 +1,6 @@
 /**
- * Forward KL by the native head where the target is known in part: k tokens a row from a cache, no product of its own.
+ * Forward KL by the native head with a partly known target: k tokens a row from a cache, without a product for the
+ * target.
  *
  * Letters: N rows, k entries a row; p target, q draft; Q the draft's mass outside a top k, t the target's.
  */
@@ -11,11 +12,11 @@ import { answersOf, lossesAmong, othersAmong, question } from "./native.ts"
 import type { Pass } from "./pass.ts"
 import { scaled } from "./recipe.ts"
 
-/** The head's results on one model beside the entries. */
+/** The head's results for one model at the entries. */
 interface SparseFound {
   /** Log-sum-exp of all logits. */
   readonly lse_N: Float32Array
-  /** Log-sum-exp of the tokens that are no entry; of samples, of all. */
+  /** Log-sum-exp of the tokens without an entry; for samples, of all tokens. */
   readonly rest_N: Float32Array
   /** Logits of the entries, [N, k]. */
   readonly logits_Nk: Float32Array
@@ -25,7 +26,7 @@ interface SparseFound {
 /** log(exp a + exp b), for finite numbers. */
 const logAdd = (a: number, b: number) => Math.max(a, b) + Math.log1p(Math.exp(-Math.abs(a - b)))
 
-/** log sum exp of k logits from `at` on. */
+/** log sum exp of the k logits from index `at`. */
 const logSumExp = (z: Float32Array, at: number, k: number): number => {
   let top = Number.NEGATIVE_INFINITY
   for (let i = at; i < at + k; i++) top = Math.max(top, z[i]!)
@@ -34,10 +35,10 @@ const logSumExp = (z: Float32Array, at: number, k: number): number => {
   return top + Math.log(sum)
 }
 
-/** Below it the head says that no token is outside the entries. */
+/** A value below it means that no token is outside the entries. */
 const NOTHING = -1e30
 
-/** The loss of each row of a model in the draft's place, with what its gradient needs. */
+/** The loss of each row of a model in the draft's place, with the inputs of its gradient. */
 const sparseLoss = (library: Native, rows: HeadRows, cached: SparseRows): SparseFound => {
   const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = cached
   const entries: Entries = { k, ids_Nk, exclude: kind === "top-k" }
@@ -59,7 +60,7 @@ const sparseLoss = (library: Native, rows: HeadRows, cached: SparseRows): Sparse
   return { lse_N, rest_N, logits_Nk, loss_N }
 }
 
-/** The head's results of the kept rows alone. */
+/** The head's results for the kept rows only. */
 const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: Int32Array): SparseFound => ({
   lse_N: take(lse_N, kept_K),
   rest_N: take(rest_N, kept_K),
@@ -68,9 +69,10 @@ const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: In
 })
 
 /**
- * The gradient of the kept rows: q - p at a top k's entries and q - t q / Q elsewhere; from samples q - their frequencies.
+ * The gradient of the kept rows: q - p at a top k's entries and q - t q / Q elsewhere; for samples q - their
+ * frequencies.
  *
- * Elsewhere as (Q - t) exp(z - log-sum-exp of the rest), which loses nothing where Q is small.
+ * Elsewhere it is computed as (Q - t) exp(z - log-sum-exp of the rest), which stays exact for a small Q.
  */
 const sparseGradient = (
   library: Native,
@@ -88,7 +90,8 @@ const sparseGradient = (
       const q = top ? Math.exp(found.logits_Nk[i]! - found.lse_N[n]!) : 0
       delta_Kk[i] = weight_K[n]! * (q - p_Nk[i]!)
     }
-  // of no token outside the entries: its log-sum-exp must be a number that exp(z - it) is finite for, the factor 0
+  // No token is outside the entries: the log-sum-exp must be a number for which exp(z - it) is finite, and the factor
+  // is 0.
   const nothing = (n: number) => found.rest_N[n]! < NOTHING
   return headGradient(library, {
     form: "softmax",
@@ -102,9 +105,9 @@ const sparseGradient = (
   })
 }
 
-/** The form of a statistic that reads the target, of which a part is known; undefined for the others. */
+/** The form of a statistic that reads a partly known target; undefined for the others. */
 const partOf = ({ reads, from }: OwnStatistic, kind: SparseRows["kind"]) =>
-  // one that has no such form was refused before any work
+  // A statistic without such a form was refused before any work.
   reads.includes("target") ? from![kind]!.native : undefined
 
 const ownStatistics = (library: Native, pass: Pass, cached: SparseRows, names: ReadonlyArray<Statistic>) => {
@@ -121,13 +124,15 @@ const ownStatistics = (library: Native, pass: Pass, cached: SparseRows, names: R
   return out
 }
 
-/** The rows of the pass, whose form the head was chosen by. */
+/** The rows of the pass, in the form that the head was chosen for. */
 const sparseRows = ({ cached }: Pass): SparseRows => {
   if (cached !== undefined && cached.kind !== "full") return cached
   throw new Error("the head was chosen for a part of the target, and the batch has none")
 }
 
-/** Statistics and gradient of forward KL from a part of the target. The gradient uses the results of the statistics again. */
+/**
+ * Statistics and gradient of forward KL from a part of the target. The gradient reuses the results of the statistics.
+ */
 export const sparseForm =
   (library: Native, { factor }: Extract<FusedLoss, { form: "kl" }>): Read =>
   (pass, names) => {

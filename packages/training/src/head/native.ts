@@ -1,5 +1,5 @@
 /**
- * The native form of a head: statistics and gradient without logits, where the target is known whole.
+ * The native form of a head: statistics and gradient without logits, for a wholly known target.
  *
  * Letters: N valid rows, K kept rows, V vocabulary, d hidden size; p target, q draft (or the reference in its place).
  */
@@ -28,10 +28,10 @@ export const othersAmong = (names: ReadonlyArray<Statistic>): ReadonlyArray<OwnS
     return entry.lossOf === undefined ? [entry] : []
   })
 
-/** The question of a pass, but for what is asked. */
+/** The common fields of all questions about a pass. */
 export const question = ({ draft, target, reference, gold_N }: Pass) => ({ draft, target, reference, gold_N })
 
-/** The statistics of entries that have a native form, from the head's answers. */
+/** Statistics with a native form, from the head's answers. */
 export const answersOf = (
   entries: ReadonlyArray<OwnStatistic<Statistic>>,
   asked: HeadAnswers,
@@ -47,7 +47,7 @@ export const answersOf = (
 const lseOf = (recipe: Recipe): ReadonlyArray<HeadStatistic> =>
   recipe.target ? ["draft.logSumExp", "target.logSumExp"] : ["draft.logSumExp"]
 
-/** Statistics without the active loss, of entries that have a native form. */
+/** Statistics with a native form, without the active loss. */
 export const nativeStatistics = (library: Native, pass: Pass, names: ReadonlyArray<Statistic>): Partial<Statistics> => {
   const others = othersAmong(names)
   const ask = [...new Set(others.flatMap(({ native }) => native!.ask))]
@@ -55,8 +55,8 @@ export const nativeStatistics = (library: Native, pass: Pass, names: ReadonlyArr
 }
 
 /**
- * Statistics and gradient of a loss by its recipe. The gradient uses the results of the statistics again; the rest is computed
- * for the kept rows alone.
+ * Statistics and gradient of a loss by its recipe. The gradient reuses the results of the statistics, and is computed
+ * only for the kept rows.
  */
 export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sampled-rewards" }>): Read => {
   const recipe = lossRecipe(loss)
@@ -71,7 +71,7 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
     const otherAsks = new Set(others.flatMap(({ native }) => native!.ask))
     const run = (ask: ReadonlySet<HeadStatistic>, temperature: number): HeadAnswers =>
       ask.size === 0 ? {} : headStatistics(library, { ...question(pass), temperature, beta, ask: [...ask] })
-    // the other statistics are at temperature 1
+    // The other statistics are at temperature 1.
     const together = temperature === 1 || lossAsks.size === 0
     const first = together ? run(lossAsks.union(otherAsks), 1) : run(lossAsks, temperature)
     const out = answersOf(others, together ? first : run(otherAsks, 1))

@@ -1,5 +1,5 @@
 /**
- * The rows that a head works on: hidden states of the valid tokens, and what is known of the frozen models at them.
+ * The input rows of a head: hidden states of the valid tokens, and the known signals of the frozen models at them.
  *
  * Letters: N valid rows, K kept rows, V vocabulary, d and D hidden sizes of draft and target.
  */
@@ -19,11 +19,11 @@ export interface Rows {
 /** The reference's statistics of a batch, [N] each. */
 export type ReferenceLosses = Partial<Pick<Statistics, ReferenceStatistic>>
 
-/** The inputs of a head. A frozen model that nothing reads is left out. */
+/** The inputs of a head. A frozen model that no computation reads is left out. */
 export interface Pass {
   readonly draft: Rows
   readonly target?: Rows | undefined
-  /** The target from a cache that holds no hidden states: in the place of `target`. */
+  /** The target from a cache without hidden states, in place of `target`. */
   readonly cached?: CachedRows | undefined
   readonly reference?: Rows | undefined
   /** The reference's statistics from a cache. */
@@ -33,10 +33,10 @@ export interface Pass {
   readonly uniform_N: Float32Array
 }
 
-/** All of a pass but the draft's rows. */
+/** A pass without the draft's rows. */
 export type FrozenPass = Omit<Pass, "draft">
 
-/** The same of some rows. Belongs to the caller's tidy. @param index_M the same rows as a tensor */
+/** The frozen models at some of the rows. They belong to the caller's tidy. @param index_M the same rows as a tensor */
 export const takeFrozen = (pass: FrozenPass, at_M: Int32Array, index_M: tf.Tensor1D): FrozenPass => {
   const gathered = (rows: Rows | undefined) => rows && { ...rows, h_Nd: tf.gather(rows.h_Nd, index_M) as tf.Tensor2D }
   const { known, cached } = pass
@@ -60,7 +60,7 @@ export const keptRows = (weights_N: Uint8Array | Float32Array): Int32Array => {
 }
 
 /**
- * The pass of some rows, for the loss alone: without the reference. Belongs to the caller's tidy.
+ * The pass of some rows, for the loss only: without the reference. It belongs to the caller's tidy.
  *
  * @param index_K the same rows as a tensor
  * @param withTarget false if the loss reads no target

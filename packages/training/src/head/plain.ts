@@ -30,7 +30,7 @@ import {
 import type { GradientOf, Read } from "./form.ts"
 import type { Pass } from "./pass.ts"
 
-/** Runs over all rows once for the loss's own batch statistics, if it has any. */
+/** Runs once over all rows for the loss's own batch statistics, if it has any. */
 const batchStatistics = (
   loss: LossInstance,
   pass: Pass,
@@ -44,7 +44,7 @@ const batchStatistics = (
   let sum_M: Float64Array | undefined
   for (const [start, count] of chunks(N, chunkRows)) {
     const [sums, M] = tf.tidy(() => {
-      // never in part: a loss with batch statistics has no form for it
+      // The target is never partly known here: a loss with batch statistics has no form for it.
       const rows_RM = batch.rows(chunkAt(loss, pass, rows, start, count, []) as LossChunk)
       return [rows_RM.dataSync(), rows_RM.shape[1]] as const
     })
@@ -60,11 +60,11 @@ interface ChunkModels extends ChunkTarget {
   readonly gold_R: tf.Tensor1D
 }
 
-/** A statistic with a formula of its own, of a chunk. The models that it reads are there. */
+/** A statistic with a formula of its own, for a chunk. The models that it reads are present. */
 const ownValue = (entry: OwnStatistic, chunk: ChunkModels): tf.Tensor1D => {
   const { sparse } = chunk
   if (sparse === undefined || !entry.reads.includes("target")) return entry.plain(chunk as StatisticChunk)
-  // a statistic that is not exact from a part was refused before any work
+  // A statistic that is not exact from a part was refused before any work.
   return entry.from![sparse.kind]!.plain({ ...(chunk as StatisticChunk), sparse })
 }
 
@@ -93,7 +93,7 @@ const plainStatistics = (
         const entry = statistics[name]
         const lossWith = (of: "draft" | "reference") =>
           lossValue(loss, lossChunk(loss, pass.uniform_N, models[of]!, models, models.gold_R, start, batch[of]))
-        // no tidy of its own: what a Categorical remembers must live until the chunk ends
+        // It has no tidy of its own: values cached by a Categorical must live until the chunk ends.
         const value = entry.lossOf === undefined ? ownValue(entry, models) : lossWith(entry.lossOf)
         out[name]!.set(value.dataSync(), start)
       }
@@ -117,7 +117,7 @@ const plainGradient =
       const [gradient_Rd, head] = tf.tidy(() => {
         const { loss_R, gradient_RV } = lossOf(loss, chunkAt(loss, kept, kept.draft, start, count, batch))
         loss_K.set(loss_R.dataSync(), start)
-        // the rows' weights go onto [R, d], never onto [R, V]
+        // The rows' weights multiply [R, d], never [R, V].
         const scale_R1 = tf.tensor2d(rowScale_K.subarray(start, start + count), [count, 1])
         const h_Rd = tf.mul(tf.slice2d(h_Kd, [start, 0], [count, d]), scale_R1) as tf.Tensor2D
         return [
@@ -138,7 +138,7 @@ const plainGradient =
   }
 
 /**
- * Everything on chunks of logits.
+ * The form that computes everything on chunks of logits.
  *
  * @param chunkRows rows of a chunk; chosen by the vocabulary if left out
  */

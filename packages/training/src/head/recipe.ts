@@ -1,12 +1,12 @@
 /**
- * The losses that the native vocabulary head knows (`FusedLoss`), as what is asked of it: statistics, and the gradient's form.
+ * The losses of the native vocabulary head (`FusedLoss`) as questions to it: statistics, and the gradient's form.
  *
  * Letters: N rows, K kept rows, V vocabulary; p target, q draft (or the reference in its place).
  */
 import type { FusedLoss, HeadAnswers } from "@winnow/core"
 import type { HeadForm, HeadStatistic } from "@winnow/tensor"
 
-/** The model that stands in the draft's place. */
+/** The model in the draft's place. */
 export type Which = "draft" | "reference"
 
 /** The parts of a loss: statistics at its temperature, its values from them, and the gradient's form. */
@@ -15,7 +15,7 @@ export interface Recipe {
   readonly beta?: number
   readonly target: boolean
   readonly ask: (which: Which) => ReadonlyArray<HeadStatistic>
-  /** The loss of each row. The rows asked about are the batch, where a loss has statistics of one. */
+  /** The loss of each row. For a loss with batch statistics the rows of the question are the batch. */
   readonly value: (asked: HeadAnswers, which: Which, V: number) => Float32Array
   readonly gradient: (asked: HeadAnswers, V: number) => Gradient
 }
@@ -25,14 +25,14 @@ interface Gradient {
   readonly form: HeadForm
   readonly factor: number | Float32Array
   readonly a?: number
-  /** True if 1 is taken away at the gold token. */
+  /** True if 1 is subtracted at the gold token. */
   readonly gold?: boolean
   readonly c_K?: Float32Array
   readonly e_K?: Float32Array
 }
 
 const pairOf = (which: Which) => (which === "draft" ? ("draftPair" as const) : ("referencePair" as const))
-/** x times a number; x itself where that is 1. */
+/** x times a number; x itself for the number 1. */
 export const scaled = (x: Float32Array, by: number) => (by === 1 ? x : x.map((value) => value * by))
 const meanOf = (x: Float32Array) => {
   let sum = 0
@@ -52,7 +52,7 @@ const rowMoments = (count: number, V: number, epsilon: number) => {
   return { mu, inverse: 1 / (Math.sqrt(Math.max(0, (count - V * mu * mu) / Math.max(1, V - 1))) + epsilon) }
 }
 
-/** Of uniform TVD++: each row's mean of rewards, and the factor that its advantages are multiplied by. */
+/** For uniform TVD++: each row's mean of rewards, and the factor on its advantages. */
 const uniformMoments = (
   loss: Extract<FusedLoss, { expectation: "uniform" }>,
   count_N: Float32Array,
@@ -80,7 +80,7 @@ export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>
         target: false,
         ask: (which) => [`${which}.nll`],
         value: (asked, which) => asked[`${which}.nll`]!,
-        // q, and -1 at the gold token
+        // q, and -1 at the gold token.
         gradient: () => ({ form: "softmax", factor: 1, gold: true }),
       }
     case "kl":

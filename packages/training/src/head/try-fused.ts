@@ -1,6 +1,6 @@
 /**
- * The trial of a `fused` loss: the native head must compute the plugin's own formula. One that was changed beside
- * a `fused` that was not would train another loss than it says.
+ * The trial of a `fused` loss: the native head must compute the plugin's own formula. If only one of the two was
+ * changed, another loss than the plugin's would train.
  *
  * Letters: N rows, V vocabulary, d hidden size.
  */
@@ -24,10 +24,10 @@ const numbers = (loss: LossInstance, pass: Pass) => {
 }
 
 /**
- * Compares the native head's loss and gradient with the plugin's own on a few random rows. Does nothing without the native library,
- * for a loss that names no form, and for one that samples: draws at a border may fall either way.
+ * Compares the native head's loss and gradient with the plugin's own on a few random rows. Does nothing without the
+ * native library, for a loss without a form, and for one that samples: draws at a border are arbitrary.
  *
- * @error PluginFault (thrown) where they are apart
+ * @error PluginFault (thrown) if they differ
  */
 export const tryFused = (loss: LossInstance, V: number): void => {
   const { fused, ...plain } = loss

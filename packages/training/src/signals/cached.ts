@@ -1,5 +1,6 @@
 /**
- * Caches of signals as the training step reads them: for a batch, the target's rows and the reference's losses.
+ * Caches of signals in the form that the training step reads: for a batch, the target's rows and the reference's
+ * losses.
  *
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
@@ -13,7 +14,7 @@ import type { CachedForm } from "./forms.ts"
 import type { OpenSignals } from "./read.ts"
 import type { CachedRows } from "./rows.ts"
 
-/** The target of a batch: hidden states and a head, as a model just run gives them, or what else a cache has. */
+/** The target of a batch: hidden states and a head, as from a model, or another content of a cache. */
 export type TargetRows = { readonly hidden: Rows } | { readonly cached: CachedRows }
 
 /** The target's signals from a cache. */
@@ -32,7 +33,7 @@ export interface CachedReference {
   readonly losses: (batch: Batch) => ReferenceLosses
 }
 
-/** The signals that a step reads in the place of frozen models; each may be there without the other. */
+/** The signals that a step reads in place of frozen models; each may be there without the other. */
 export interface CachedSignals {
   readonly target?: CachedTarget
   readonly reference?: CachedReference
@@ -70,7 +71,7 @@ const tableOf = (signals: OpenSignals): NonNullable<ReturnType<OpenSignals["tabl
   return table
 }
 
-/** The target from a cache. @error DataError (thrown) where the head of hidden states is missing or damaged */
+/** The target from a cache. @error DataError (thrown) if the head of hidden states is missing or damaged */
 export const cachedTarget = (signals: OpenSignals, form: CachedForm): CachedTarget => {
   const nothing = () => {}
   if (form === "hidden") {
@@ -110,7 +111,7 @@ export const cachedTarget = (signals: OpenSignals, form: CachedForm): CachedTarg
   return { form, rows: (batch) => ({ cached: sparseRows(signals, batch, kind, k) }), dispose: nothing }
 }
 
-/** The reference's losses from a cache that holds these statistics, one float32 each a token, in this order. */
+/** The reference's losses from a cache of these statistics, one float32 each a token, in this order. */
 export const cachedReference = (signals: OpenSignals, names: ReadonlyArray<ReferenceStatistic>): CachedReference => ({
   statistics: names,
   losses: (batch) => {

@@ -15,7 +15,7 @@ import { bytesPerToken, type CachedForm } from "./forms.ts"
 const topRows = (z_RV: tf.Tensor2D, k: number, words: Int32Array, floats: Float32Array): void => {
   const [R, V] = z_RV.shape
   const target = new Categorical(z_RV)
-  const p_RV = target.p_RV() // first, as log sum exp then comes from it
+  const p_RV = target.p_RV() // First, as log sum exp uses it.
   const top = tf.topk(z_RV, k, true)
   const logP_Rk = tf.sub(top.values, target.logSumExp_R1())
   const ids = top.indices.dataSync()
@@ -23,7 +23,7 @@ const topRows = (z_RV: tf.Tensor2D, k: number, words: Int32Array, floats: Float3
   readTensor(p_RV, (p) => {
     for (let r = 0; r < R; r++) {
       const at = r * (2 * k + 1)
-      // Sums in double of single-precision terms: what cancels is exact, so that a small tail is right.
+      // Sums in double of single-precision terms are exact under cancellation, so that a small tail is right.
       let tail = 0
       if (k < V) for (let v = r * V; v < (r + 1) * V; v++) tail += (p as Float32Array)[v]!
       for (let i = 0; i < k; i++) {
@@ -62,11 +62,11 @@ const sampledRows = (
         for (let v = 0; v < V; v++) total += row[v]!
         const u = uniform(r)
         const at = r * 2 * s
-        let [v, below] = [0, 0] // mass of the tokens before v
+        let [v, below] = [0, 0] // Mass of the tokens before v.
         for (let i = 0; i < s; i++) {
           const point = ((u + i) / s) * total
           while (v < V - 1 && below + row[v]! <= point) below += row[v++]!
-          // past the last token with any mass by rounding alone
+          // Past the last token with any mass, by rounding only.
           while (row[v] === 0 && v > 0) below -= row[--v]!
           words[at + i] = v
           floats[at + s + i] = (z as Float32Array)[r * V + v]! - logSumExp_R[r]!
@@ -76,7 +76,7 @@ const sampledRows = (
   )
 }
 
-/** Bytes of a batch's rows in a form, from the target's hidden states at them. Frees what it makes. */
+/** Bytes of a batch's rows in a form, from the target's hidden states at them. Frees its tensors. */
 export const encodeTarget = (form: CachedForm, rows: Rows, batch: Batch, chunkRows: number): Uint8Array => {
   const [N, D] = rows.h_Nd.shape
   const V = rows.head_Vd.shape[0]
@@ -95,7 +95,7 @@ export const encodeTarget = (form: CachedForm, rows: Rows, batch: Batch, chunkRo
       if (form === "full") readTensor(z_RV, (z) => floats.set(z as Float32Array, part[0]))
       else if ("topK" in form) topRows(z_RV, form.topK, words.subarray(...part), floats.subarray(...part))
       else {
-        // A token's draw depends on where it stands in the data set alone: not on pieces, nor on batches.
+        // A token's draw depends only on its place in the data set, not on pieces or batches.
         const uniform = (r: number) => {
           const n = start + r
           const example = batch.example_B[batch.sequence_N[n]!]!

@@ -1,4 +1,7 @@
-/** A cache on the disk: resumed after a stop at any moment, whole or not there, checked, refused where it is another's. */
+/**
+ * A cache on the disk: resumed after a stop at any moment, whole or absent, checked, refused if it belongs to another
+ * run.
+ */
 import { afterAll, beforeEach, describe, expect, test } from "bun:test"
 import {
   appendFileSync,
@@ -107,7 +110,7 @@ test("the size is told before anything is computed; a disk without the room is r
 })
 
 describe("an attempt that stopped", () => {
-  /** Stops in the middle of a piece, as a kill would: what is on the disk is all there is. */
+  /** Stops in the middle of a piece, as a kill would: only the files on the disk remain. */
   const stopAfter = async (batchesDone: number) => {
     let done = 0
     const attempt = write({
@@ -153,7 +156,7 @@ describe("an attempt that stopped", () => {
     const journal = join(directory, "pieces.jsonl")
     writeFileSync(journal, readFileSync(journal, "utf8").replace(from, to))
   }
-  // A kill leaves the first three; the rest is damage, which is said.
+  // A kill leaves the first three states; the others are damage, and a message says so.
   for (const [what, damage, says] of [
     [
       "a journal cut in its last line",
@@ -215,7 +218,7 @@ describe("refused", () => {
       /piece-00002\.bin is damaged: its checksum is [0-9a-f]{16}, [0-9a-f]{16} was written/,
     )
     const early = collate(examples.slice(0, 1))
-    expect(read(early)).toEqual(encode(early)) // of another piece
+    expect(read(early)).toEqual(encode(early)) // The bytes of another piece.
     flip("table.bin")
     expect(() => open().table()).toThrow("table.bin is damaged")
     flip("signals.json")

@@ -1,4 +1,4 @@
-/** Parts that the tests of signals share: tiny models that really differ, a data set, instances of plugins. */
+/** Common parts of the tests of signals: tiny models that differ, a data set, instances of plugins. */
 import type { EncodedExample, Encoder } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
 import { initialise } from "@winnow/models"
@@ -13,11 +13,11 @@ const architectures = {
   small: Effect.runSync(llama({ ...sizes, hidden_size: 16, num_hidden_layers: 1, intermediate_size: 24 }).instance),
 }
 
-/** A model of the target's or of the draft's size; a wide initialisation, so that two of them are far apart. */
+/** A model of the target's or of the draft's size, with a wide initialisation, so that two of them are far apart. */
 export const tinyModel = (size: keyof typeof architectures, seed: number): Encoder =>
   initialise(architectures[size], seed)
 
-/** Sequences of 4 to 15 tokens with prompts of 0 to 3; the one at number 5 is all prompt but its end. */
+/** Sequences of 4 to 15 tokens with prompts of 0 to 3; number 5 is all prompt except its last token. */
 export const tinyExamples = (count: number): ReadonlyArray<EncodedExample> => {
   const rng = seeded(3, "signals examples")
   return Array.from({ length: count }, (_, i) => {

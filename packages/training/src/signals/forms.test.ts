@@ -126,7 +126,7 @@ test("bfloat16: to nearest, ties to even, no value off by more than 2^-8 of itse
     fromBfloat16(half, back)
     return back[0]!
   }
-  const ulp = 2 ** -7 // of values from 1 to 2
+  const ulp = 2 ** -7 // For values from 1 to 2.
   expect([1 + ulp / 2, 1 + 1.5 * ulp, 1 + 0.51 * ulp, 1 + 0.49 * ulp].map(round)).toEqual([1, 1 + 2 * ulp, 1 + ulp, 1])
   expect([0, -0, -3, 2 ** -133].map(round)).toEqual([0, -0, -3, 2 ** -133])
   expect([Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 3.4e38].map(round)).toEqual([

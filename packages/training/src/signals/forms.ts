@@ -1,5 +1,5 @@
 /**
- * In which forms frozen models can be kept for a data set, what each form can serve, and what it cannot.
+ * The forms of a frozen model's signals for a data set, and the uses that each form serves or refuses.
  *
  * Letters: V vocabulary, D hidden size of the target, k entries a token.
  */
@@ -16,7 +16,7 @@ import {
 } from "@winnow/core"
 import { type } from "arktype"
 
-/** Where the target's distributions come from. */
+/** The source of the target's distributions. */
 export const targetForm = type("'live' | 'hidden' | 'full'")
   // The most probable tokens of each position, and the mass of the rest.
   .or({ "+": "reject", topK: "number.integer >= 1" })
@@ -26,7 +26,7 @@ export type TargetForm = typeof targetForm.infer
 /** A form that is a cache. */
 export type CachedForm = Exclude<TargetForm, "live">
 
-/** Where an arm's signals come from; "live" is the model itself, run in each step. */
+/** The sources of an arm's signals; "live" means that the model runs in each step. */
 export const signalsOptions = type({
   "+": "reject",
   target: targetForm.default("live"),
@@ -48,8 +48,8 @@ export const entriesOf = (form: TargetForm): number | undefined => {
 }
 
 /**
- * Bytes a token: hidden states in bfloat16; all logits in float32; for each of the top k or of the samples its id and log p,
- * and for the top k the mass of the rest.
+ * Bytes for each token: hidden states in bfloat16; all logits in float32; for each of the top k or of the samples its
+ * id and log p, and for the top k the mass of the rest.
  */
 export const bytesPerToken = (form: CachedForm, sizes: { readonly D: number; readonly V: number }): number => {
   if (form === "hidden") return 2 * sizes.D
@@ -57,7 +57,7 @@ export const bytesPerToken = (form: CachedForm, sizes: { readonly D: number; rea
   return "topK" in form ? 8 * form.topK + 4 : 8 * form.samples
 }
 
-/** The kind of a form that holds a part of the target; undefined for those that hold all of it. */
+/** The kind of a form that holds a part of the target; undefined for forms that hold all of it. */
 export const partOf = (form: TargetForm): SparseTarget["kind"] | undefined => {
   if (typeof form === "string") return undefined
   return "topK" in form ? "top-k" : "samples"
@@ -79,7 +79,7 @@ export interface SignalUse {
   readonly loss: Pick<LossInstance, "name" | "target" | "batch" | "sparse">
 }
 
-/** True if anything reads the target in the steps: with `reference` "cached", the reference's loss does not. */
+/** True if the steps read the target: with `reference` "cached", the reference's loss does not. */
 export const readsTarget = ({ filter, loss }: SignalUse): boolean =>
   loss.target || modelsRead(filter.needs, loss).has("target")
 
@@ -88,10 +88,10 @@ export const referenceNeeds = (needs: ReadonlyArray<Statistic>): ReadonlyArray<R
   needs.filter((s) => readsModel(s, "reference")) as ReadonlyArray<ReferenceStatistic>
 
 /**
- * Why these signals cannot serve this filter and loss; empty where they can.
+ * The reasons why these signals cannot serve this filter and loss; empty if they can.
  *
- * @param V vocabulary, where it is known
- * @param moves why the reference is not one that can be computed beforehand, if so
+ * @param V vocabulary, if it is known
+ * @param moves the reason why the reference cannot be computed beforehand, if there is one
  * @param objective of the training; the next token if left out
  */
 export const signalProblems = (
@@ -148,7 +148,8 @@ export const signalProblems = (
 }
 
 /**
- * The signals that are used: what nothing reads is live, which costs nothing, so that arms that read the same are the same.
+ * The signals that are used. Unused ones are set to live, which costs nothing, so that arms that read the same are
+ * equal.
  */
 export const usedSignals = ({ target, reference }: SignalsOptions, use: SignalUse): SignalsOptions => ({
   target: readsTarget(use) ? target : "live",

@@ -1,4 +1,4 @@
-/** signals.json: what a cache of signals holds, of what it was made, and the checksums of its pieces. */
+/** signals.json: the content of a cache of signals, its inputs, and the checksums of its pieces. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
@@ -7,7 +7,7 @@ import { type } from "arktype"
 
 /**
  * The identity of a cache, field by field, such as `weights`, `data`, `tokenizer`, `form` and `code`: a cache of
- * another identity is refused. Values are compared as they stand; they are hashes, keys or plain settings.
+ * another identity is refused. Values are compared exactly; they are hashes, keys or plain settings.
  */
 export type SignalsIdentity = Readonly<Record<string, string>>
 
@@ -20,7 +20,7 @@ const piece = type({
   firstRow: natural,
   rows: natural,
   bytes: natural,
-  // xxHash3, 64 bits, as 16 hex digits: tells damage, not malice; the store's manifest has SHA-256.
+  // xxHash3, 64 bits, as 16 hex digits: detects damage, not malice; the store's manifest has SHA-256.
   hash: /^[0-9a-f]{16}$/,
 })
 /** Consecutive examples, and the rows of their trained tokens: one file. */
@@ -35,14 +35,14 @@ const header = type({
   tokens: natural,
   bytesPerToken: "number.integer >= 1",
   pieces: piece.array(),
-  /** A table beside the rows, float32: the head of a target that is kept as hidden states. */
+  /** A table beside the rows, float32: the head of a target whose hidden states are kept. */
   "table?": { file: "'table.bin'", shape: "number.integer[]", hash: "string" },
 })
 export type SignalsHeader = typeof header.infer
 
-/** Written last: its presence says that all pieces are there. */
+/** Written last: its presence means that all pieces exist. */
 export const headerFile = "signals.json"
-/** While a cache is being made: one line for each piece that is whole. */
+/** During the computation of a cache: one line for each finished piece. */
 export const journalFile = "pieces.jsonl"
 
 export const hashOf = (bytes: Uint8Array): string => Bun.hash.xxHash3(bytes).toString(16).padStart(16, "0")
@@ -57,7 +57,7 @@ export const readPiece = (line: string): Piece | undefined => {
   }
 }
 
-/** @error DataError (thrown) for a cache that is not whole, not one, or of another version */
+/** @error DataError (thrown) for a cache that is unfinished, another file, or of another version */
 export const readHeader = (directory: string): SignalsHeader => {
   const file = join(directory, headerFile)
   const fail = (problem: string) =>
@@ -73,7 +73,7 @@ export const readHeader = (directory: string): SignalsHeader => {
   return found
 }
 
-/** @error DataError (thrown) that names every field which differs, and how */
+/** @error DataError (thrown) that names every field that differs, with both values */
 export const checkIdentity = (directory: string, found: SignalsIdentity, expected: SignalsIdentity): void => {
   const fields = [...new Set([...Object.keys(expected), ...Object.keys(found)])].filter(
     (field) => found[field] !== expected[field],

@@ -1,5 +1,5 @@
 /**
- * Computes what frozen models say of a data set, once: the target in one of its forms, the reference's losses.
+ * Computes the signals of frozen models for a data set, once: the target in one of its forms, the reference's losses.
  *
  * Letters: N valid tokens of a batch, V vocabulary, D hidden size of the target, M statistics.
  */
@@ -29,7 +29,7 @@ export interface MakeOptions extends Omit<WriteOptions, "bytesPerToken" | "encod
   readonly chunkRows: number
 }
 
-/** Runs models on a batch: `use` gets a function from a model to its rows. Tensors of the meantime are freed. */
+/** Runs models on a batch: `use` receives a function from a model to its rows. Intermediate tensors are freed. */
 const onBatch = (batch: Batch, use: (rowsOf: (model: Encoder) => Rows) => Uint8Array): Uint8Array => {
   let bytes: Uint8Array | undefined
   tf.tidy(() => {
@@ -58,18 +58,18 @@ export const makeTargetSignals = (
   })
 }
 
-/** The loss of the reference is the one that the arm trains by, so it needs what that loss needs. */
+/** The loss of the reference is the arm's loss, so it has the needs of that loss. */
 export interface ReferenceMakeOptions extends MakeOptions {
   readonly reference: Encoder
   readonly statistics: ReadonlyArray<ReferenceStatistic>
   readonly loss: LossInstance
-  /** Run where the loss compares to the target and `signals` has none. */
+  /** Runs if the loss compares to the target and `signals` has no cache of it. */
   readonly target?: Encoder | undefined
   /** The target from the cache that the arm reads, so that draft and reference are compared to the same. */
   readonly signals?: Pick<CachedSignals, "target">
 }
 
-/** The loss, if it is a function of the token alone: what it would draw anew at each step cannot be kept. */
+/** The loss, if it is a function of the token alone: a loss with new draws at each step cannot be cached. */
 const beforehand = (loss: LossInstance): LossInstance => ({
   ...loss,
   value: (chunk) =>
@@ -106,7 +106,7 @@ export const makeReferenceSignals = (
         const live = readsTarget && stored === undefined && target !== undefined ? rowsOf(target) : undefined
         const rows = rowsOf(reference)
         const { statistics: found } = head.open({
-          draft: rows, // not read: no statistic here is of a draft
+          draft: rows, // It is unused: no statistic here reads a draft.
           reference: rows,
           target: stored && "hidden" in stored ? stored.hidden : live,
           cached: stored && "cached" in stored ? stored.cached : undefined,

@@ -1,4 +1,6 @@
-/** Opens a cache of signals: its files are mapped into memory, and each is checked against its checksum when first used. */
+/**
+ * Opens a cache of signals: its files are mapped into memory, and each is verified by its checksum at its first use.
+ */
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import type { EncodedExample } from "@winnow/core"
@@ -7,22 +9,23 @@ import type { Batch } from "@winnow/data"
 import { trainedOffsets } from "@winnow/data"
 import { checkIdentity, hashOf, readHeader, type SignalsHeader, type SignalsIdentity } from "./header.ts"
 
-/** A cache that is open; its memory is given back when nothing refers to it any more. */
+/** An open cache; its memory is freed when no reference to it is left. */
 export interface OpenSignals {
   readonly directory: string
   readonly header: SignalsHeader
   /**
-   * Hands the bytes of a batch's rows over, sequence by sequence, in the order of the batch: `use(bytes, n)` with the number n
-   * of the first of them among the batch's valid tokens. Little-endian; aligned to 4 bytes, or to 2 where a token has 2 mod 4.
+   * Passes the bytes of a batch's rows, sequence by sequence, in the order of the batch: `use(bytes, n)` with the index
+   * n of the first of them among the batch's valid tokens. Little-endian; aligned to 4 bytes, or to 2 if a token has 2
+   * mod 4.
    *
    * @error DataError (thrown) for a damaged piece, or an example that is not in the cache
    */
   readonly rows: (batch: Batch, use: (bytes: Uint8Array, n: number) => void) => void
-  /** The table beside the rows; undefined where there is none. @error DataError (thrown) when it is damaged */
+  /** The table beside the rows; undefined if there is none. @error DataError (thrown) if it is damaged */
   readonly table: () => { readonly shape: ReadonlyArray<number>; readonly bytes: Uint8Array } | undefined
 }
 
-/** Maps a file that is not empty. Privately: a stray write would stay in this process. */
+/** Maps a file that is not empty, privately: a stray write would stay in this process. */
 const map = (file: string, bytes: number, hash: string): Uint8Array => {
   const damaged = (what: string) =>
     new DataError({ message: `${file} is damaged: ${what}; remove its folder and run again, or run with --fresh` })
@@ -38,9 +41,9 @@ const map = (file: string, bytes: number, hash: string): Uint8Array => {
 /**
  * Opens a cache for a data set.
  *
- * @param expected what this run would make the cache of
- * @param examples the data set, in the order in which the cache was made
- * @error DataError (thrown) when it is not whole, of another identity, or of other lengths
+ * @param expected the identity that this run would give the cache
+ * @param examples the data set, in the order of the cache
+ * @error DataError (thrown) if it is unfinished, of another identity, or of other lengths
  */
 export const openSignals = (
   directory: string,
@@ -59,7 +62,7 @@ export const openSignals = (
     })
   const { pieces, bytesPerToken } = header
   const mapped: Array<Uint8Array | undefined> = pieces.map(() => undefined)
-  // Of each example, its piece: examples without a trained token have none, and are in no batch's rows.
+  // The piece of each example: examples without a trained token have none, and no batch has rows of them.
   const pieceOf_E = new Int32Array(examples.length).fill(-1)
   for (const [i, { firstExample, examples }] of pieces.entries())
     pieceOf_E.fill(i, firstExample, firstExample + examples)

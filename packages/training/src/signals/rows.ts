@@ -1,5 +1,5 @@
 /**
- * The target of a batch as a cache holds it, in the place of hidden states that were just computed.
+ * The target of a batch in the form of a cache, in place of fresh hidden states.
  *
  * Letters: N valid tokens of a batch, k entries a token, V vocabulary, D hidden size of the target.
  */
@@ -7,7 +7,7 @@ import type { SparseRows, SparseTarget } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { take } from "../take.ts"
 
-/** All logits of each row, read from the cache where they lie, when a chunk of them is asked for. */
+/** All logits of each row, read from the mapped cache when a chunk needs them. */
 export interface FullRows {
   readonly kind: "full"
   readonly V: number
@@ -17,7 +17,7 @@ export interface FullRows {
 
 export type CachedRows = SparseRows | FullRows
 
-/** The rows that are kept, in order. */
+/** The kept rows, in order. */
 export const takeRows = (rows: CachedRows, kept_K: Int32Array): CachedRows => {
   if (rows.kind === "full") return { ...rows, row: (i) => rows.row(kept_K[i]!) }
   const { k, ids_Nk, p_Nk, logP_Nk, tail_N } = rows
@@ -30,7 +30,7 @@ export const takeRows = (rows: CachedRows, kept_K: Int32Array): CachedRows => {
   }
 }
 
-/** Logits of rows [start, start + count), [R, V]. Belongs to the caller's tidy. */
+/** Logits of rows [start, start + count), [R, V]. They belong to the caller's tidy. */
 export const fullLogits = ({ V, row }: FullRows, start: number, count: number): tf.Tensor2D => {
   const values = new Float32Array(count * V)
   for (let r = 0; r < count; r++) values.set(row(start + r), r * V)

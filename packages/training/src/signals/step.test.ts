@@ -53,7 +53,7 @@ const cacheReference = async (
   return cachedReference(openSignals(directory, identity, examples), statistics)
 }
 
-/** Every statistic that a whole target gives; weights that hang on several of them. */
+/** Every statistic of a whole target; weights that depend on several of them. */
 const everything: FilterInstance = {
   name: "everything",
   needs: [
@@ -161,7 +161,7 @@ for (const [path, by] of Object.entries(paths))
         const [cached, plain] = [step(filter, loss, { target, signals }), step(filter, loss, live)]
         expect(cached.weights_N).toEqual(plain.weights_N)
         const { statistic, gradient } = differences(cached, plain)
-        // losses of up to 10 nats, in float32
+        // Losses of up to 10 nats, in float32.
         expect(statistic).toBeLessThan(1e-5)
         expect(gradient).toBeLessThan(1e-5)
       }
@@ -173,12 +173,13 @@ for (const [path, by] of Object.entries(paths))
       const filter = fixed(["draftLoss_N", "targetEntropy_N", "acceptance_N"])
       const loss = await losses["kl"]!
       const cached = await cacheTarget("hidden")
-      expect(tf.memory().numTensors).toBe(before + 1) // the head
+      expect(tf.memory().numTensors).toBe(before + 1) // The head.
       const rounded = step(filter, loss, { signals: { target: cached } })
       const whole = step(filter, loss, live)
 
-      // Of each row: no logit moves by more than 2^-8 sum_d |h_d| |W_vd| = e, so no log p by more than 2 e, no p by more than a
-      // factor exp(2 e), and with m = max |log p - log q|: |change of KL| <= 2 e + (exp(2 e) - 1) (m + 2 e).
+      // For each row: no logit moves by more than 2^-8 sum_d |h_d| |W_vd| = e, so no log p by more than 2 e, no p by
+      // more than a factor exp(2 e), and with m = max |log p - log q|: |change of KL| <= 2 e + (exp(2 e) - 1) (m + 2
+      // e).
       const bounds = tf.tidy(() => {
         const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
         const row_N = tf.tensor1d(batch.row_N, "int32")
@@ -196,12 +197,12 @@ for (const [path, by] of Object.entries(paths))
         const [e, m] = [bounds.e[n]!, bounds.m[n]!]
         const difference = Math.abs(rounded.statistics.draftLoss_N![n]! - loss)
         expect(difference).toBeLessThan(2 * e + Math.expm1(2 * e) * (m + 2 * e))
-        // acceptance: half the L1 distance of the two p at most
+        // Acceptance moves at most by half the L1 distance of the two p.
         const moved = Math.abs(rounded.statistics.acceptance_N![n]! - whole.statistics.acceptance_N![n]!)
         expect(moved).toBeLessThan(Math.expm1(2 * e) / 2 + 1e-6)
         largest = Math.max(largest, difference)
       }
-      expect(largest).toBeGreaterThan(1e-5) // it is rounded, and by no more than is usual
+      expect(largest).toBeGreaterThan(1e-5) // It is rounded, and by no more than the usual amount.
       expect(largest).toBeLessThan(0.02)
       expect(differences(rounded, whole).gradient).toBeLessThan(0.02)
       cached.dispose()
@@ -291,7 +292,7 @@ for (const [path, by] of Object.entries(paths))
         }
         tf.dispose(sampled.gradients)
       }
-      // every row's mean within 5 standard errors; one in 10^6 rows is further off by chance
+      // Every row's mean is within 5 standard errors; one in 10^6 rows is further off by chance.
       for (const [n, loss] of plain.statistics.draftLoss_N!.entries()) {
         const mean = sum_N[n]! / draws
         const error = Math.sqrt(Math.max(0, squares_N[n]! / draws - mean * mean) / draws)
@@ -299,7 +300,7 @@ for (const [path, by] of Object.entries(paths))
       }
       let averaged = 0
       for (const [i, x] of sum.entries()) averaged = Math.max(averaged, Math.abs(x / draws - exact[i]!) / largest)
-      expect(averaged).toBeLessThan(single / 3) // noise falls by sqrt(60) = 7.7
+      expect(averaged).toBeLessThan(single / 3) // Noise falls by sqrt(60) = 7.7.
       tf.dispose(plain.gradients)
     }, 30_000)
 

@@ -1,8 +1,8 @@
 /**
- * Makes a cache of signals: the rows of all trained tokens of a data set, in pieces that survive a kill.
+ * Computes a cache of signals: the rows of all trained tokens of a data set, in pieces that survive a kill.
  *
- * A piece is written beside its place, flushed, renamed into it, and then noted with its checksum: what is noted and still
- * has its checksum is not computed again, so a kill costs the piece that was being made. `signals.json` comes last.
+ * A piece is written beside its place, flushed, renamed into it, and then noted with its checksum. A noted piece that
+ * still has its checksum is not computed again, so a kill costs only the current piece. `signals.json` comes last.
  */
 import {
   closeSync,
@@ -32,14 +32,14 @@ import {
   type SignalsIdentity,
 } from "./header.ts"
 
-/** The size of a cache and the free space, known before anything is written. */
+/** The size of a cache and the free space, known before any write. */
 export interface SignalsSize {
   readonly tokens: number
   readonly bytesPerToken: number
-  /** Of the whole cache, and of what is still to be written. */
+  /** Bytes of the whole cache, and of the part that is still to be written. */
   readonly bytes: number
   readonly bytesLeft: number
-  /** Free on the disk. */
+  /** Free bytes on the disk. */
   readonly free: number
 }
 
@@ -50,18 +50,18 @@ export interface WriteOptions {
   readonly bytesPerToken: number
   /** The rows of a batch's valid tokens, in their order: N bytesPerToken bytes, copied before the next call. */
   readonly encode: (batch: Batch) => Uint8Array
-  /** Written beside the rows. */
+  /** A table that is written beside the rows. */
   readonly table?: { readonly shape: ReadonlyArray<number>; readonly values: () => Float32Array }
-  /** Called once, before anything is computed or written. */
+  /** Called once, before any computation or write. */
   readonly onSize?: (size: SignalsSize) => void
   readonly onProgress?: (tokens: number, of: number) => void
-  /** Told what an earlier attempt left that is damaged, and is therefore computed again. */
+  /** Called for damaged leftovers of an earlier attempt, which are computed again. */
   readonly onDamage?: (text: string) => void
-  /** Largest piece; 64 MiB and 32 768 tokens by default, whichever is less: some seconds of work. */
+  /** Largest piece; by default the smaller of 64 MiB and 32 768 tokens: some seconds of work. */
   readonly piece?: { readonly bytes: number; readonly tokens: number }
   /** Padded tokens of a forward pass; 2048 by default. */
   readonly batchTokens?: number
-  /** Bytes free on the disk of a folder; asks the system by default. */
+  /** Bytes free on the disk of a folder; from the system by default. */
   readonly freeBytes?: (directory: string) => number
 }
 
@@ -70,12 +70,14 @@ const systemFree = (directory: string): number => {
   return bavail * bsize
 }
 
-/** Left free on the disk: the header, the store's manifest, other processes. */
+/** Bytes to leave free on the disk, for the header, the store's manifest, other processes. */
 const margin = 32 * 2 ** 20
 
 type Planned = Omit<Piece, "hash">
 
-/** Cuts the examples into pieces, none larger than asked by more than one example; the same for the same lengths. */
+/**
+ * Cuts the examples into pieces, none larger than the limit by more than one example; equal lengths give equal pieces.
+ */
 export const planPieces = (
   offset_E: Float64Array,
   bytesPerToken: number,
@@ -99,11 +101,12 @@ export const planPieces = (
     })
     first = next
   }
-  // An example without a trained token has no row; a piece of such alone would be an empty file, which cannot be mapped.
+  // An example without a trained token has no row; a piece of only such examples would be an empty file, which cannot
+  // be mapped.
   return pieces.filter(({ rows }) => rows > 0)
 }
 
-/** Adds a line to the journal, on the disk before anything relies on it. */
+/** Adds a line to the journal and flushes it, before any step relies on it. */
 const note = (file: string, line: Uint8Array) => {
   const handle = openSync(file, "a")
   try {
@@ -116,13 +119,13 @@ const note = (file: string, line: Uint8Array) => {
 
 const text = (value: unknown) => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
-/** The first line of the journal: whose the pieces are. */
+/** The first line of the journal: the identity of the pieces. */
 const identityLine = (identity: SignalsIdentity) => {
   const own = JSON.stringify(identity)
   return text({ identity, hash: hashOf(new TextEncoder().encode(own)) })
 }
 
-/** The identity in a first line; undefined where it is damaged. */
+/** The identity in a first line; undefined if it is damaged. */
 const readIdentity = (line: string): SignalsIdentity | undefined => {
   try {
     const { identity, hash } = parseJson(line) as { identity: SignalsIdentity; hash: string }
@@ -132,7 +135,9 @@ const readIdentity = (line: string): SignalsIdentity | undefined => {
   }
 }
 
-/** The pieces that an earlier attempt finished: noted in the journal, of this plan, and with the bytes that were noted. */
+/**
+ * The pieces that an earlier attempt finished: noted in the journal, part of this plan, and with the noted checksum.
+ */
 const finished = (
   { directory, identity, onDamage = () => {} }: WriteOptions,
   plan: ReadonlyArray<Planned>,
@@ -177,10 +182,10 @@ function* batchesOf(examples: ReadonlyArray<EncodedExample>, piece: Planned, bat
 }
 
 /**
- * Writes a cache into a folder, going on with what an earlier attempt left there.
+ * Writes a cache into a folder, reusing the pieces of an earlier attempt.
  *
- * @error DataError when the disk has too little room, before anything is computed; when the folder holds pieces of another
- * identity; when a file cannot be written
+ * @error DataError if the disk has too little room, before any computation; if the folder holds pieces of another
+ * identity; if a file cannot be written
  */
 export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader, DataError | InvalidInput> =>
   Effect.gen(function* () {
@@ -190,7 +195,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
       Effect.try({
         try: run,
         catch: (cause) =>
-          cause instanceof DataError || cause instanceof InvalidInput // a fault of the loss is one of its author
+          cause instanceof DataError || cause instanceof InvalidInput // A fault of the loss is an error of its author.
             ? cause
             : new DataError({
                 message: `signals ${directory}: ${cause instanceof Error ? cause.message : cause}`,
@@ -202,7 +207,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
     const plan = planPieces(offset_E, bytesPerToken, options.piece ?? { bytes: 64 * 2 ** 20, tokens: 32_768 })
     const done = yield* attempt(() => {
       mkdirSync(directory, { recursive: true })
-      for (const name of readdirSync(directory)) // what a killed attempt was writing
+      for (const name of readdirSync(directory)) // Unfinished writes of a killed attempt.
         if (/^(piece-\d+\.bin|table\.bin|signals\.json|pieces\.jsonl)\.\d+\.tmp$/.test(name))
           rmSync(join(directory, name))
       const done = finished(options, plan)
@@ -217,7 +222,7 @@ export const writeSignals = (options: WriteOptions): Effect.Effect<SignalsHeader
             `signals ${directory} need ${mebibytes(bytesLeft)} more on the disk (${tokens} tokens of ${bytesPerToken} ` +
             `bytes), and ${mebibytes(free)} are free; free some, or choose a smaller form`,
         })
-      // The journal anew, so that it ends with a whole line whatever the last attempt left.
+      // The journal is written again, so that it ends with a whole line after any attempt.
       writeWhole(
         join(directory, journalFile),
         Buffer.concat([identityLine(identity), ...[...done.values()].map((piece) => text(piece))]),
