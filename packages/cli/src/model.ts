@@ -1,10 +1,35 @@
 /** Models that commands open. */
+import { resolve } from "node:path"
 import { DataError, type Encoder, type InvalidInput } from "@winnow/core"
+import { isHubReference, localFolder, pinnedReference } from "@winnow/hub"
 import { Families, familiesOf, knownFamilies, loadPlugins } from "@winnow/lab"
 import { loadDecoder, loadModel, logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { Flag } from "effect/cli"
+
+/** Help on an argument that names a model. */
+export const aModel =
+  "a model in Hugging Face layout: a folder with config.json and model.safetensors, or hf:owner/name"
+
+/** A model that a command was asked for. */
+export interface NamedFolder {
+  readonly folder: string
+  /** The reference that it was fetched by, with its commit; null of a folder that was named itself. */
+  readonly reference: string | null
+}
+
+/**
+ * The folder of a text that a command was given: a path, or a reference to a repository of a hub, which is fetched.
+ *
+ * @error InvalidInput, DataError as `fetchReference`
+ */
+export const namedFolder = (text: string): Effect.Effect<NamedFolder, DataError | InvalidInput> =>
+  Effect.gen(function* () {
+    if (!isHubReference(text)) return { folder: resolve(text), reference: null }
+    const reference = yield* pinnedReference(text)
+    return { folder: yield* localFolder(reference), reference }
+  })
 
 /** `--plugin` of commands that open model folders. */
 export const familyFlag = Flag.String("plugin").pipe(

@@ -37,6 +37,12 @@ export const parseReference = (text: string): HubReference => {
   throw new InvalidInput({ what: cut(text, 100), problems })
 }
 
+/** A reference in a few characters, a commit by its first 12; another text as it is. */
+export const shortReference = (text: string): string => {
+  const [repo, revision] = text.split("@")
+  return isHubReference(text) && isCommit(revision) ? `${repo}@${revision.slice(0, 12)}` : text
+}
+
 /** A reference as a text. */
 export const referenceText = ({ repo, revision }: HubReference): string =>
   `${start}${repo}${revision === undefined ? "" : `@${revision}`}`

@@ -4,6 +4,7 @@ import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
 import { type FileError, parseJson, writeWhole } from "@winnow/files"
+import { localFolder } from "@winnow/hub"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { ownStarts } from "./experiment/places.ts"
@@ -148,7 +149,8 @@ const preflightModels = (resolved: Resolved, { target, draft, others = [] }: Gra
       const { vocabularySize, maxLength, config } = architecture
       const model: PreflightModel = { name, vocabularySize, maxLength }
       if (start.kind !== "folder") return { model, notes: [] }
-      const saved = existsSync(join(start.path, "tokenizer.json")) ? yield* loadCodec(start.path) : undefined
+      const folder = yield* localFolder(start.path)
+      const saved = existsSync(join(folder, "tokenizer.json")) ? yield* loadCodec(folder) : undefined
       const ends = type("number | number[]")(config["eos_token_id"])
       return {
         model: {

@@ -208,14 +208,16 @@ test("an arm that begins with no other arm that can be begun with is refused, wi
   const costed = arms({ more: arm({ ...trained, steps: { computeOf: "all" } }) })
   expect(await refused(costed, "arms.all.start=arm:more")).toContain("has no number of steps itself")
   expect(await refused(arms({}), "arms.all.start=somewhere")).toContain(
-    'expected folder:DIR, layers:0,2,5, draft, reference, arm:NAME, or an object as JSON (was "somewhere")',
+    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft, reference, arm:NAME, or an object as JSON (was "somewhere")',
   )
   expect(await refused(arms({}), "draft.start=reference")).toContain(
     'draft.start.kind must be "folder", "fresh" or "layers" (was "reference")',
   )
   expect(await refused(arms({}), "target=layers:0")).toContain('target.kind must be "folder" or "fresh" (was "layers")')
   for (const text of ["folder", "folder:", "layers", "arm:", "draft:x", ""])
-    expect(await refused(arms({}), `arms.all.start=${text}`)).toContain("expected folder:DIR, layers:0,2,5, draft")
+    expect(await refused(arms({}), `arms.all.start=${text}`)).toContain(
+      "expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft",
+    )
 })
 
 test("the config of every published run is read: its settings are put where this version has them", async () => {

@@ -380,7 +380,7 @@ for (const [name, [change, says]] of Object.entries(folders))
 
 const paths: Record<string, readonly [path: string, says: string]> = {
   nothing: [join(root, "nowhere"), "there is nothing of this name; a model is a directory"],
-  "a model's name on the hub": ["EleutherAI/pythia-70m", "hf download EleutherAI/pythia-70m --local-dir pythia-70m"],
+  "a model's name on the hub": ["EleutherAI/pythia-70m", "write hf:EleutherAI/pythia-70m; a model is"],
   "a ~ in quotes": ["~/models/pythia", "the shell expands ~ only where it is not in quotes"],
   "a ~ made absolute": [join(process.cwd(), "~/models/pythia"), "the shell expands ~ only where it is not in quotes"],
 }

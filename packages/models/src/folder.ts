@@ -40,7 +40,7 @@ const notFolder = (path: string): string => {
   if (/^~/.test(given))
     return "the shell expands ~ only where it is not in quotes: write $HOME, or leave the quotes out"
   if (/^[\w.-]+\/[\w.-]+$/.test(given) && !given.startsWith("."))
-    return `there is nothing of this name; if it is a model of the Hugging Face hub, run \`hf download ${given} --local-dir ${name}\` and give that folder; ${WANTED}`
+    return `there is nothing of this name; if it is a model of the Hugging Face hub, write hf:${given}; ${WANTED}`
   return `there is nothing of this name; ${WANTED}`
 }
 

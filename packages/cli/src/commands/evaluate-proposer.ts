@@ -1,9 +1,9 @@
 /** The proposer of an evaluation: a draft of a folder, or a plugin. */
-import { InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
+import { type DataError, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
 import { modelProposer } from "@winnow/decoding"
 import { pluginFrom } from "@winnow/lab"
 import { Effect } from "effect"
-import { openDecoder } from "../model.ts"
+import { type NamedFolder, namedFolder, openDecoder } from "../model.ts"
 import type { EvaluateRequest } from "./evaluate-record.ts"
 
 /** A proposer before any model is opened. */
@@ -13,25 +13,27 @@ export interface AskedProposer {
   /** The plugin's options with their defaults; none of a draft. */
   readonly options: Readonly<Record<string, unknown>>
   /** The draft's folder; undefined for a plugin. */
-  readonly folder: string | undefined
+  readonly draft: NamedFolder | undefined
   /** Opens it for as long as the scope. */
   readonly open: Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openDecoder>> | InvalidInput, Scope>
 }
 
 type Scope = Effect.Services<ReturnType<typeof openDecoder>>
 
-/** @error InvalidInput for neither or both of draft and proposer, for a plugin that there is not, and for its options */
+/**
+ * The proposer that was asked for; a draft of a hub is fetched.
+ *
+ * @error InvalidInput for neither or both of draft and proposer, for a plugin that there is not, and for its options
+ * @error DataError as `namedFolder`
+ */
 export const askedProposer = Effect.fnUntraced(function* ({
   draft,
   proposer,
-}: Pick<EvaluateRequest, "draft" | "proposer">): Effect.fn.Return<AskedProposer, InvalidInput> {
-  if (draft !== undefined && proposer === undefined)
-    return {
-      name: "model",
-      options: {},
-      folder: draft,
-      open: Effect.map(openDecoder(draft), modelProposer),
-    }
+}: Pick<EvaluateRequest, "draft" | "proposer">): Effect.fn.Return<AskedProposer, InvalidInput | DataError> {
+  if (draft !== undefined && proposer === undefined) {
+    const found = yield* namedFolder(draft)
+    return { name: "model", options: {}, draft: found, open: Effect.map(openDecoder(found.folder), modelProposer) }
+  }
   if (draft !== undefined || proposer === undefined) {
     const flags = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
     const problem = `found ${flags}, expected one: --draft DIR for a draft model, --proposer NAME for a plugin such as ngram`
@@ -39,5 +41,5 @@ export const askedProposer = Effect.fnUntraced(function* ({
   }
   // The kind is checked, and a plugin of this kind has no other type.
   const use = (yield* pluginFrom("proposer", `--proposer ${proposer}`, proposer)) as ProposerUse
-  return { name: use.name, options: yield* use.decoded, folder: undefined, open: use.instance }
+  return { name: use.name, options: yield* use.decoded, draft: undefined, open: use.instance }
 })

@@ -4,12 +4,14 @@ import { type EvaluateOptions, type EvaluateSettings, type Evaluation, readableL
 import type { commit, machine, versions } from "@winnow/lab"
 import { parameterCount } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
+import type { NamedFolder } from "../model.ts"
 import type { Prompt } from "./evaluate-prompts.ts"
 
 /** The request to the command. */
 export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "dataset"> {
+  /** A folder, or a reference to a repository of a hub. */
   readonly target: string
-  /** The folder of a draft model; either this or a proposer. */
+  /** A draft model as `target` names one; either this or a proposer. */
   readonly draft?: string
   /** A plugin by name, path or package, or `{"name": ..., "options": {...}}`. */
   readonly proposer?: string
@@ -27,8 +29,9 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
 }
 
 /** Facts of a model in the record. */
-export const modelFacts = (folder: string, { architecture }: Decoder) => ({
+export const modelFacts = ({ folder, reference }: NamedFolder, { architecture }: Decoder) => ({
   folder,
+  ...(reference === null ? {} : { reference }),
   type: architecture.type,
   parameters: parameterCount(architecture),
   vocabularySize: architecture.vocabularySize,

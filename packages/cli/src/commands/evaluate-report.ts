@@ -101,7 +101,7 @@ const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord)
 
 /** The proposer with what it is made of. */
 const proposerLine = ({ proposer, draft }: EvaluationRecord): string => {
-  if (draft !== null) return `Draft: ${short(draft.parameters)} parameters, ${draft.folder}.`
+  if (draft !== null) return `Draft: ${short(draft.parameters)} parameters, ${draft.reference ?? draft.folder}.`
   const options = Object.entries(proposer.options)
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([key, value]) => ` ${key} ${JSON.stringify(value)}`)
@@ -138,7 +138,7 @@ export const evaluationReport = (record: EvaluationRecord): string => {
     ...identityLine(results),
     timingLine(record),
     "Intervals: 95 % for new prompts, by Student's t; nothing is said of other seeds or trainings.",
-    `Target: ${short(target.parameters)} parameters, ${target.folder}. ${proposerLine(record)}`,
+    `Target: ${short(target.parameters)} parameters, ${target.reference ?? target.folder}. ${proposerLine(record)}`,
     ...notes.map((note) => `Note: ${note}`),
   ].join("\n")
 }

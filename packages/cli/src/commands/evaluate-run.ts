@@ -9,7 +9,7 @@ import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { openDecoder, requireFiniteLogits } from "../model.ts"
+import { namedFolder, openDecoder, requireFiniteLogits } from "../model.ts"
 import type { View } from "../screen.ts"
 import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
 import { endNotes, generationNotes } from "./evaluate-generation.ts"
@@ -30,7 +30,7 @@ const openPair = Effect.fnUntraced(function* (
     { name: "target", vocabularySize: target.architecture.vocabularySize },
     ...(vocabularySize === undefined
       ? []
-      : [{ name: proposerSpec.folder ? "draft" : proposerSpec.name, vocabularySize }]),
+      : [{ name: proposerSpec.draft ? "draft" : proposerSpec.name, vocabularySize }]),
   ]
   const problems = [...vocabularyProblems(sizes)]
   const V = target.architecture.vocabularySize
@@ -84,13 +84,13 @@ const telling = (view: View) => {
  *
  * @error InvalidInput for a prompt file, a proposer, vocabularies or settings that cannot be; all are looked at before
  * anything is decoded
- * @error DataError for a folder that holds no whole model, or a file that cannot be read
+ * @error DataError for a folder that holds no whole model, a file that cannot be read, or a hub that refuses
  * @error EngineClosed when the tensor engine does not open
  */
 export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateRequest, view?: View) {
   const {
-    target: targetFolder,
-    draft: draftFolder,
+    target: namedTarget,
+    draft: namedDraft,
     proposer: named,
     prompts: file,
     eos: givenEnds,
@@ -111,10 +111,13 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const load = Math.round(loadavg()[0]! * 10) / 10 // before there is any of our own
   const lines = yield* readPromptFile(file)
   const proposerSpec = yield* askedProposer({
-    ...(draftFolder === undefined ? {} : { draft: draftFolder }),
+    ...(namedDraft === undefined ? {} : { draft: namedDraft }),
     ...(named === undefined ? {} : { proposer: named }),
   })
-  const tokenizer = yield* sharedTokenizer(targetFolder, proposerSpec.folder ?? targetFolder)
+  const foundTarget = yield* namedFolder(namedTarget)
+  const { folder: targetFolder } = foundTarget
+  const draftFolder = proposerSpec.draft?.folder
+  const tokenizer = yield* sharedTokenizer(targetFolder, draftFolder ?? targetFolder)
   const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
   yield* engine
   yield* Effect.acquireRelease(
@@ -132,8 +135,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     ...(yield* endNotes(targetFolder, { ids: eosIds, source: eosSource })),
   ]
   yield* requireFiniteLogits(targetFolder, target, prompts[0]!.ids)
-  if (draft !== undefined && proposerSpec.folder !== undefined)
-    yield* requireFiniteLogits(proposerSpec.folder, draft, prompts[0]!.ids)
+  if (draft !== undefined && draftFolder !== undefined) yield* requireFiniteLogits(draftFolder, draft, prompts[0]!.ids)
   const options = { ...settings, eosIds: [...eosIds] }
   const evaluation = yield* Effect.tryPromise({
     try: (signal) =>
@@ -151,9 +153,9 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const record: EvaluationRecord = {
     schema: 2,
     created: new Date().toISOString(),
-    target: modelFacts(targetFolder, target),
+    target: modelFacts(foundTarget, target),
     proposer: { name: proposerSpec.name, options: proposerSpec.options, parameters: proposer.parameters },
-    draft: draft && proposerSpec.folder !== undefined ? modelFacts(proposerSpec.folder, draft) : null,
+    draft: draft && proposerSpec.draft ? modelFacts(proposerSpec.draft, draft) : null,
     conditions: {
       ...options,
       ...{ decoding: temperature === 0 ? "greedy" : "sampled", prompts: file, promptCount: prompts.length },

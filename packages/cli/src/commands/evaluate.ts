@@ -3,7 +3,7 @@ import { resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
-import { familyFlag, withFamilies } from "../model.ts"
+import { aModel, familyFlag, withFamilies } from "../model.ts"
 import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
@@ -27,8 +27,11 @@ const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDe
 export const evaluate = Command.make(
   "evaluate",
   {
-    target: described(path("target"), "the model that verifies: config.json and model.safetensors"),
-    draft: described(path("draft").pipe(Flag.optional), "the model that proposes, of the same vocabulary"),
+    target: described(Flag.String("target"), `the model that verifies: ${aModel}`),
+    draft: described(
+      Flag.String("draft").pipe(Flag.optional),
+      "the model that proposes, of the same vocabulary; a folder or hf:owner/name",
+    ),
     proposer: described(
       Flag.String("proposer").pipe(Flag.optional, Flag.withMetavar("NAME")),
       'in the place of a draft: a plugin such as ngram, a path to one, or {"name": "ngram", "options": {...}}',

@@ -7,7 +7,7 @@ import { type } from "arktype"
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
-import { familyFlag, notFinite, openModel, withFamilies } from "../model.ts"
+import { aModel, familyFlag, namedFolder, notFinite, openModel, withFamilies } from "../model.ts"
 
 /** Token ids, one row a sequence, all of one length. */
 const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
@@ -34,16 +34,18 @@ const parseIds = Effect.fnUntraced(function* (text: string) {
 })
 
 /**
- * Loads the model of a directory and runs it on token ids.
+ * Loads a model and runs it on token ids.
  *
+ * @param named a folder, or a reference to a repository of a hub
  * @param ids JSON, one array a sequence, all of one length
  * @error InvalidInput for ids that are not JSON, ragged, empty, too long or outside the vocabulary, and for a
  * config.json that is not supported
  * @error DataError for a directory that holds no whole model, or logits that are not finite
  * @error EngineClosed when the tensor engine does not open
  */
-export const computeLogits = Effect.fnUntraced(function* (directory: string, ids: string) {
+export const computeLogits = Effect.fnUntraced(function* (named: string, ids: string) {
   const sequences = yield* parseIds(ids)
+  const { folder: directory } = yield* namedFolder(named)
   yield* engine
   const model = yield* openModel(directory)
   const { vocabularySize: V, maxLength, notes = [] } = model.architecture
@@ -79,9 +81,7 @@ const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: O
 export const logits = Command.make(
   "logits",
   {
-    directory: Argument.String("DIR").pipe(
-      Argument.withDescription("a model in Hugging Face layout: config.json and model.safetensors"),
-    ),
+    directory: Argument.String("DIR").pipe(Argument.withDescription(aModel)),
     ids: Flag.String("ids").pipe(Flag.withDescription("token ids as JSON, one array a sequence: [[1,2,3]]")),
     json: Flag.Boolean("json").pipe(
       Flag.withDefault(false),

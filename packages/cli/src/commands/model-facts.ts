@@ -6,6 +6,7 @@ import { loadCodec } from "@winnow/data"
 import { emptyWorker, knownFamilies, trainingBytes } from "@winnow/lab"
 import { inspectModel, type ModelFacts, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
+import { namedFolder } from "../model.ts"
 
 /** Tokens of the batch that the estimate of training is for, and of each of its sequences. */
 const batch = { tokens: 1024, length: 256 } as const
@@ -71,14 +72,21 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
   }
 }
 
-/** Inspects a folder. @error DataError, InvalidInput as the loader and the tokenizer refuse */
-export const computeModelFacts = Effect.fnUntraced(function* (dir: string) {
+/**
+ * Inspects a model.
+ *
+ * @param named its folder, or a reference to a repository of a hub
+ * @error DataError, InvalidInput as the loader and the tokenizer refuse, and as `fetchReference`
+ */
+export const computeModelFacts = Effect.fnUntraced(function* (named: string) {
+  const { folder: dir, reference } = yield* namedFolder(named)
   const facts = yield* inspectModel(dir, yield* knownFamilies)
   const { architecture, parameters, keys, beside, files } = facts
   const { vocabularySize, hiddenSize, layers, maxLength, attends, type, head, embedding, notes = [] } = architecture
   const tokenizer = yield* tokenizerFacts(dir, vocabularySize)
   return {
     folder: dir,
+    reference,
     family: type,
     attends,
     ...{ vocabularySize, hiddenSize, layers, maxLength },

@@ -112,11 +112,12 @@ const configLines = ({ config }: ModelAnswer): ReadonlyArray<string> => {
 
 /** The report, without a newline at its end. */
 export const modelReport = (facts: ModelAnswer): string => {
-  const { family, attends, vocabularySize, hiddenSize, layers, maxLength, files, notes } = facts
+  const { reference, family, attends, vocabularySize, hiddenSize, layers, maxLength, files, notes } = facts
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const [first] = files
   return [
     ...rows([
+      ...(reference === null ? [] : [["reference", reference] as const]),
       ["folder", facts.folder],
       ["family", `${family}, ${attends === "before" ? "a decoder" : "an encoder"}`],
       ["sizes", `${layers} layers of width ${whole(hiddenSize)}, vocabulary of ${whole(vocabularySize)}`],

@@ -1,7 +1,7 @@
 /** `winnow model DIR`: what a model folder holds, what is used of it, and the memory that it takes. */
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
-import { familyFlag, withFamilies } from "../model.ts"
+import { aModel, familyFlag, withFamilies } from "../model.ts"
 import { computeModelFacts } from "./model-facts.ts"
 import { modelReport } from "./model-report.ts"
 
@@ -9,9 +9,7 @@ import { modelReport } from "./model-report.ts"
 export const model = Command.make(
   "model",
   {
-    directory: Argument.String("DIR").pipe(
-      Argument.withDescription("a model in Hugging Face layout: config.json and model.safetensors"),
-    ),
+    directory: Argument.String("DIR").pipe(Argument.withDescription(aModel)),
     json: Flag.Boolean("json").pipe(
       Flag.withDefault(false),
       Flag.withDescription("all facts as JSON, with every parameter"),

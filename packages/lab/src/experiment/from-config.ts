@@ -1,7 +1,7 @@
 /**
  * Rebuilds an experiment from the config in its run's record: all defaults filled in, each plugin by name and options.
  */
-import { InvalidInput } from "@winnow/core"
+import { type DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
 import { configInCurrentForm } from "./earlier-config.ts"
@@ -37,16 +37,15 @@ export const fromConfig = (config: unknown, registry: Registry): Effect.Effect<E
 /**
  * The experiment of a config, resolved like the run that wrote the config: for workers and repeats.
  *
- * @param plugins from the experiment's file and the command line. A config does not name unused plugins, but the folder
- * of
- *   a model may need a family among them.
- * @error InvalidInput as `fromConfig` and `resolve`
+ * @param plugins from the experiment's file and the command line. A config does not name unused plugins, but the folder of a
+ *   model may need a family among them.
+ * @error InvalidInput, DataError as `fromConfig` and `resolve`
  */
 export const resolveConfig = (
   config: unknown,
   registry: Registry,
   plugins?: ReadonlyArray<AnyPlugin>,
-): Effect.Effect<Resolved, InvalidInput> =>
+): Effect.Effect<Resolved, InvalidInput | DataError> =>
   Effect.flatMap(fromConfig(config, registry), (experiment) =>
     // A run of some arms stores only these, and its search may have paths of the other arms.
     resolve({ ...experiment, ...(plugins && { plugins }) }, { arms: Object.keys(experiment.arms) }),

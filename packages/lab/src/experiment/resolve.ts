@@ -1,5 +1,14 @@
 /** Resolves an experiment before any work: fills in every default and checks every option. */
-import { cut, decode, type FilterUse, InvalidInput, type LossUse, type ObjectiveUse, reads } from "@winnow/core"
+import {
+  cut,
+  DataError,
+  decode,
+  type FilterUse,
+  InvalidInput,
+  type LossUse,
+  type ObjectiveUse,
+  reads,
+} from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
@@ -9,6 +18,7 @@ import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
 import { ownStarts } from "./places.ts"
 import { plainSpec } from "./plain-json.ts"
+import { withPinnedReferences } from "./references.ts"
 import type { Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { serviceProblem } from "./services.ts"
 import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
@@ -45,6 +55,12 @@ const checkedSignals = (
 
 const where = (place: string) => (error: InvalidInput) =>
   new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
+
+/** An error of a reference, with the experiment that has it. */
+const of = (what: string) => (error: InvalidInput | DataError) =>
+  error._tag === "InvalidInput"
+    ? where(what)(error)
+    : new DataError({ message: `${what}: ${error.message}`, cause: error })
 
 /** References whose weights stay the same, so that an arm can begin with them. */
 const isFrozen = (reference: ResolvedReference | undefined) =>
@@ -193,15 +209,17 @@ const startProblem = (
 }
 
 /**
- * Checks and fills in an experiment.
+ * Checks and fills in an experiment. References to repositories of a hub get the commit that they mean now, and are
+ * fetched, once all else is checked.
  *
  * @param options.arms only these
  * @error InvalidInput that names the place, what was found and what is possible
+ * @error DataError for a hub that cannot be reached, or refuses
  */
 export const resolve = Effect.fn("resolve")(function* (
   experiment: Experiment,
   options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
-): Effect.fn.Return<Resolved, InvalidInput> {
+): Effect.fn.Return<Resolved, InvalidInput | DataError> {
   const what = `experiment ${typeof experiment.name === "string" ? cut(experiment.name, 80) : "without a name"}`
   const withSeeds = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
   const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, withSeeds)
@@ -258,7 +276,7 @@ export const resolve = Effect.fn("resolve")(function* (
   const config = yield* plainSpec({ ...rest, ...named }).pipe(Effect.mapError(where(what)))
   const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
-  return {
+  return yield* withPinnedReferences({
     ...rest,
     services,
     families: familiesOf(spec, plugins),
@@ -272,5 +290,5 @@ export const resolve = Effect.fn("resolve")(function* (
       arms: Object.fromEntries(arms.map((a) => [a.name, a.config])),
       ...(capacity && { capacity: capacity.config }),
     },
-  } as Resolved
+  } as Resolved).pipe(Effect.mapError(of(what)))
 })

@@ -8,7 +8,15 @@ import type { Experiment } from "./define.ts"
 import { keysOf } from "./keys.ts"
 import { isNode, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import { fromShort, type ShortForms } from "./short-forms.ts"
-import { armSpec, draftSpec, experimentSpec, measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
+import {
+  armSpec,
+  draftSpec,
+  experimentSpec,
+  measureSpec,
+  referenceSpec,
+  shortTokenizers,
+  tokenizerSpec,
+} from "./spec.ts"
 import { armStart, shortStarts } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
 import { shortTexts, textSpec } from "./text.ts"
@@ -81,6 +89,7 @@ const shortForms: ReadonlyMap<string, ShortForms> = new Map([
   ["target", shortStarts],
   ["reference", shortStarts],
   ["text", shortTexts],
+  ["tokenizer", shortTokenizers],
 ])
 
 /** Changes one setting. */

@@ -1,18 +1,40 @@
 /** Short texts for `--set`, each in the place of an object. */
+import { homedir } from "node:os"
+import { join } from "node:path"
 import { cut } from "@winnow/core"
+import { isHubReference } from "@winnow/hub"
 
 /** A short text as errors show it, and the object that it stands for. */
 interface ShortForm {
   readonly form: string
+  /** In place of the word: true of a text that is of this form as a whole. */
+  readonly fits?: (text: string) => boolean
+  /** From what follows the word and its colon; of a form with `fits`, from the whole text. */
   readonly read: (rest: string) => unknown
 }
+
+/** The path of a folder or file that is told from other texts by its beginning: "/DIR", "./DIR", "../DIR", "~/DIR". */
+export const pathForm = (read: (path: string) => unknown): ShortForm => ({
+  form: "./DIR",
+  fits: (text) => /^(\.{0,2}|~)\//.test(text),
+  read: (text) => read(text.startsWith("~/") ? join(homedir(), text.slice(2)) : text),
+})
+
+/** A model's repository on a hub. */
+export const hubForm = (read: (reference: string) => unknown): ShortForm => ({
+  form: "hf:owner/name[@revision]",
+  fits: isHubReference,
+  read,
+})
 
 /** By the text itself, or by the word before the colon where the form has something after it. */
 export type ShortForms = Readonly<Record<string, ShortForm>>
 
 /** The object that a short text stands for. @error (thrown) as `fail` makes it, from what is wrong */
 export const fromShort = (forms: ShortForms, text: string, fail: (problem: string) => Error): unknown => {
-  for (const [word, { form, read }] of Object.entries(forms)) {
+  for (const [word, { form, fits, read }] of Object.entries(forms)) {
+    if (fits?.(text) === true) return read(text)
+    if (fits !== undefined) continue
     if (form === word ? text === word : text.startsWith(`${word}:`) && text.length > word.length + 1)
       return read(text.slice(word.length + 1))
   }

@@ -15,6 +15,7 @@ import {
 import { type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
+import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
 import { type ArmStartSpec, armStart, draftStart, referenceStart, type StartSpec, targetStart } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
 import { type DistillingSpec, distillingFields, type TrainingSpec, trainingFields } from "./training-spec.ts"
@@ -191,8 +192,16 @@ export const bpe = (options: { readonly vocabulary: number; readonly splitDigits
 })
 /** One id a byte, and the end. */
 export const byte = (): TokenizerSpec => ({ kind: "byte" })
+/** The short texts of `--set` for a tokenizer. */
+export const shortTokenizers: ShortForms = {
+  file: { form: "file:PATH", read: (path) => ({ kind: "file", path }) },
+  path: pathForm((path) => ({ kind: "file", path })),
+  hf: hubForm((path) => ({ kind: "file", path })),
+  byte: { form: "byte", read: () => ({ kind: "byte" }) },
+}
+
 /**
- * A folder that holds a `tokenizer.json`, or a file of that format by any name.
+ * A folder that holds a `tokenizer.json`, a file of that format by any name, or a repository of a hub: "hf:owner/name".
  *
  * @param options.eos text of the token that ends a sequence, where `tokenizer_config.json` does not name it
  * @param options.specialTokens "ids" where the task's text spells special tokens on purpose, as a chat template does

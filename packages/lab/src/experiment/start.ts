@@ -1,12 +1,13 @@
 /**
  * Where a training begins: a value, the same for targets, drafts, references and arms.
  *
- * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "folder:DIR".
+ * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "hf:owner/name" or "folder:DIR".
  */
 import { brief, type ModelUse, modelUse } from "@winnow/core"
+import { isHubReference, shortReference } from "@winnow/hub"
 import { type } from "arktype"
 import { seed } from "./numbers.ts"
-import type { ShortForms } from "./short-forms.ts"
+import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
 import { type TrainingSpec, trainingSpec } from "./training-spec.ts"
 
 const ascending = type("number.integer >= 0")
@@ -47,9 +48,13 @@ export const referenceStart = draftStart.or(ofDraft)
 /** The start of an arm: every start. */
 export const armStart = referenceStart.or(ofReference).or(ofArm)
 
+const fromFolder = (path: string) => ({ kind: "folder", path })
+
 /** The short texts of `--set`. */
 export const shortStarts: ShortForms = {
-  folder: { form: "folder:DIR", read: (path) => ({ kind: "folder", path }) },
+  folder: { form: "folder:DIR", read: fromFolder },
+  path: pathForm(fromFolder),
+  hf: hubForm(fromFolder),
   layers: {
     form: "layers:0,2,5",
     read: (list) => {
@@ -98,7 +103,11 @@ export const fresh = (
   ...(pretraining && { pretraining }),
   ...options,
 })
-/** A model from a folder in Hugging Face format: config.json, model.safetensors. */
+/**
+ * A model from a folder in Hugging Face format (config.json, model.safetensors), or from a repository of a hub.
+ *
+ * @param path of the folder, or "hf:owner/name", with "@revision" behind it for a branch, a tag or a commit
+ */
 export const folder = (path: string, options: Begin = {}): Extract<StartSpec, { kind: "folder" }> => ({
   kind: "folder",
   path,
@@ -124,7 +133,7 @@ export const describeStart = (start: ResolvedStart): string => {
     case "fresh":
       return `a fresh ${start.model.name}`
     case "folder":
-      return `folder ${start.path}`
+      return isHubReference(start.path) ? shortReference(start.path) : `folder ${start.path}`
     case "layers":
       return `layers ${start.layers.join(", ")} of the ${start.of}`
     case "draft":

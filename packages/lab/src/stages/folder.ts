@@ -6,6 +6,7 @@ import { existsSync, readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { type Architecture, attendsBefore, DataError, InvalidInput } from "@winnow/core"
 import { fileErrorOf, sha256 } from "@winnow/files"
+import { localFolder, shortReference } from "@winnow/hub"
 import { parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
@@ -33,7 +34,7 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
  */
 export const folderArchitecture = (name: string, path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    const architecture = yield* readArchitecture(path, yield* knownFamilies)
+    const architecture = yield* readArchitecture(yield* localFolder(path), yield* knownFamilies)
     if (attendsBefore(architecture)) return architecture
     const problems = [`${architecture.type} attends both ways; the ${name} must decode, take one such as llama`]
     return yield* new InvalidInput({ what: `${name} ${path}`, problems })
@@ -47,6 +48,7 @@ export const folderArchitecture = (name: string, path: string): Effect.Effect<Ar
  * The stage of a folder: it hashes the files and copies nothing.
  *
  * @param spec.name of the model in labels and errors: "target", "draft start"
+ * @param spec.path a folder, or a reference to a repository of a hub
  * @error DataError when the folder has no weights in safetensors
  */
 export const folderStage = (spec: {
@@ -54,10 +56,10 @@ export const folderStage = (spec: {
   readonly name: string
   readonly path: string
   readonly architecture: Architecture
-}): Effect.Effect<Stage, DataError> =>
+}): Effect.Effect<Stage, DataError | InvalidInput> =>
   Effect.gen(function* () {
     const { kind, name, path, architecture } = spec
-    const folder = resolve(path)
+    const folder = resolve(yield* localFolder(path))
     const weights = existsSync(folder)
       ? readdirSync(folder)
           .filter((f) => f.endsWith(".safetensors"))
@@ -69,7 +71,7 @@ export const folderStage = (spec: {
     const parameters = parameterCount(architecture)
     return stage({
       kind,
-      label: `${name} from ${path}`,
+      label: `${name} from ${shortReference(path)}`,
       config: { files: hashes },
       inputs: [],
       // the family says what the files mean

@@ -14,6 +14,7 @@ import {
   trainingBpe,
 } from "@winnow/data"
 import { sha256OfFile } from "@winnow/files"
+import { localFolder } from "@winnow/hub"
 import { Effect } from "effect"
 import type { Tokenizing } from "../experiment/resolved.ts"
 import { type Stage, type StageError, stage } from "../stage.ts"
@@ -32,7 +33,7 @@ const fileHash = (path: string): Effect.Effect<string, DataError> =>
   })
 
 /** The tokenizer: read, or trained on the task's training text. */
-export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stage, DataError> =>
+export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stage, DataError | InvalidInput> =>
   Effect.gen(function* () {
     const common = { kind: "tokenizer", inputs: [], code: code() }
     const write = (directory: string, tokenizer: Tokenizer) => {
@@ -40,7 +41,7 @@ export const tokenizerStage = (text: Text, spec: Tokenizing): Effect.Effect<Stag
       return { vocabulary: tokenizer.vocabularySize, fingerprint: tokenizer.fingerprint }
     }
     if (spec.kind === "file") {
-      const file = tokenizerPath(spec.path)
+      const file = tokenizerPath(yield* localFolder(spec.path, "tokenizer"))
       const beside = join(dirname(file), "tokenizer_config.json")
       return stage({
         ...common,
