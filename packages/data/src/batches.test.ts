@@ -10,7 +10,7 @@ const example = (ids: ReadonlyArray<number>, promptLength: number): EncodedExamp
   promptLength,
 })
 
-/** n examples, each told by its first id, of lengths 2 to 40. */
+/** n examples of lengths 2 to 40; the first id of each identifies it. */
 const examples = (n: number): ReadonlyArray<EncodedExample> => {
   const rng = seeded(1, "batches test")
   return Array.from({ length: n }, (_, i) => {
@@ -65,7 +65,7 @@ test("a batch says which examples it is of, and so which trained tokens of the d
   const source = batches(all, { batchSize: 5, seed: 3 })
   for (const step of [0, 1, 9, 23]) {
     const batch = source.batch(step)
-    expect(Array.from(batch.example_B)).toEqual(first(batch)) // the first id is the example's number
+    expect(Array.from(batch.example_B)).toEqual(first(batch)) // The first id is the example's number.
     let n = 0
     for (const e of batch.example_B)
       for (let row = offset_E[e]!; row < offset_E[e + 1]!; row++) expect(batch.gold_N[n++]).toBe(gold[row]!)

@@ -1,5 +1,5 @@
 /**
- * Encoded examples as batches, by number: batch t is the same whether the run came to it or resumed at it.
+ * Encoded examples as batches, by number: batch t is the same for a run that reaches it and for one that resumes at it.
  *
  * Letters: B sequences.
  */
@@ -16,15 +16,15 @@ import { permutation, seeded } from "@winnow/numerics"
 
 /** One micro-batch: the problem of its examples. */
 export interface Batch extends Problem {
-  /** Index of each sequence among the examples that the batches are made of: what a cache of signals is looked up by. */
+  /** Index of each sequence among the source's examples: the key to a cache of signals. */
   readonly example_B: Int32Array
 }
 
-/** Batches without end: batch(0), batch(1), ... */
+/** An endless sequence of batches: batch(0), batch(1), ... */
 export interface BatchSource {
   readonly examples: number
   readonly batchSize: number
-  /** Batches that hold every example once: examples / batchSize, which may be a fraction. */
+  /** Number of batches that contain every example once: examples / batchSize, which may be a fraction. */
   readonly perPass: number
   /** The positions that a row's prediction may depend on. */
   readonly reads: Attends
@@ -37,32 +37,32 @@ export interface BatchOptions {
   readonly batchSize: number
   readonly seed: number
   /**
-   * Batches of a window in which sequences of like length are put together; 1 leaves the order alone. 16 by default:
-   * little padding is left, and which sequences meet is still random from pass to pass. Never more than half a pass.
+   * Batches of a window that groups sequences of similar length; 1 keeps the order. 16 by default: it leaves little
+   * padding, and the grouping still changes at random from pass to pass. Never more than half a pass.
    */
   readonly bucket?: number
-  /** The examples of a pass, by number; one may stand more than once. Each once if left out. */
+  /** The examples of a pass, by number, possibly repeated. Each once if left out. */
   readonly pass?: Int32Array
   /** Token that fills the right; 0 by default. */
   readonly padId?: number
-  /** The problem that each batch is; the next token if left out. */
+  /** The objective that makes each batch's problem; the next token if left out. */
   readonly objective?: ObjectiveSetting | undefined
 }
 
-/** An objective, and the part of its input that is the same for all batches. */
+/** An objective, and the constant part of its input. */
 export interface ObjectiveSetting {
   readonly instance: ObjectiveInstance
   readonly vocabularySize: number
-  /** Optimizer steps of the stage, and batches of each: a schedule goes by steps. */
+  /** Optimizer steps of the stage, and batches of each step: schedules count steps. */
   readonly steps: number
   readonly microBatches: number
 }
 
 /**
- * A batch of the next token of some examples, whatever the objective of a training is.
+ * A next-token batch of some examples, independent of a training's objective.
  *
- * @param example_B where these examples stand in the data set; 0, 1, ... if left out
- * @error InvalidInput (thrown) when there is no sequence, or one of fewer than 2 tokens, which predicts nothing
+ * @param example_B indices of these examples in the data set; 0, 1, ... if left out
+ * @error InvalidInput (thrown) for no sequence, or for one of fewer than 2 tokens, which predicts nothing
  */
 export const collate = (
   examples: ReadonlyArray<EncodedExample>,
@@ -71,9 +71,9 @@ export const collate = (
 ): Batch => ({ ...nextTokenProblem(examples, padId), example_B })
 
 /**
- * Batches over a stream of passes: each pass is a new seeded order of its examples, and the next follows without a
- * gap. So every example of a pass comes once in it, and the batch at a border holds the end of one pass and the start of the
- * next; none is short and none is left out.
+ * Batches over a stream of passes: each pass is a new seeded order of its examples, and the next follows without a gap.
+ * So every example of a pass comes once in it, and the batch at a border holds the end of one pass and the start of the
+ * next; no batch is short and no example is left out.
  *
  * For gradient accumulation over m micro-batches, step s takes batches s m to s m + m - 1.
  *
@@ -105,7 +105,7 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
       return pass === undefined ? drawn : pass[drawn]!
     })
     if (bucket === 1) return stream
-    const sorted = stream.toSorted((a, b) => examples[a]!.ids.length - examples[b]!.ids.length) // stable
+    const sorted = stream.toSorted((a, b) => examples[a]!.ids.length - examples[b]!.ids.length) // The sort is stable.
     const order = permutation(bucket, seeded(seed, "batches", "window", window))
     return Array.from(order, (b) => sorted.slice(b * batchSize, (b + 1) * batchSize)).flat()
   })

@@ -17,7 +17,7 @@ export const byteCharacters: ReadonlyArray<string> = (() => {
 /** The 256 characters in code point order: the order in which the `tokenizers` library numbers its first alphabet. */
 export const byteAlphabet: ReadonlyArray<string> = byteCharacters.toSorted()
 
-/** The token that ends a sequence, in every vocabulary that Winnow makes itself. */
+/** The token that ends a sequence, in every vocabulary that Winnow trains. */
 export const endOfText = "<|endoftext|>"
 
 /** The `added_tokens` entry of a `tokenizer.json` for a special token. */
@@ -32,8 +32,9 @@ export const specialToken = (id: number, content: string) => ({
 })
 
 /**
- * GPT-2's pattern; with split digits as Qwen 2 has it. Written as `Split`, which every implementation matches alike, while
- * `Digits` and the pattern built into `ByteLevel` differ between them on signs such as U+00BD or U+FEFF.
+ * GPT-2's pattern; with split digits in the form of Qwen 2. It is written as `Split`, which every implementation
+ * matches alike, while `Digits` and the pattern built into `ByteLevel` differ between them on signs such as U+00BD or
+ * U+FEFF.
  */
 export const splitPattern = (splitDigits: boolean) =>
   `'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+|${splitDigits ? "\\p{N}" : " ?\\p{N}+"}| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+`

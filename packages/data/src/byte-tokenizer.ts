@@ -1,4 +1,4 @@
-/** The tokenizer without a vocabulary to learn: a token is a byte, id = byte, and 256 ends the sequence. */
+/** The tokenizer without a learned vocabulary: a token is a byte, id = byte, and 256 ends the sequence. */
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import { byteCharacters, endOfText, specialToken } from "./byte-level.ts"
@@ -6,7 +6,7 @@ import type { Tokenizer } from "./tokenizer.ts"
 
 const eosId = 256
 
-/** As a `tokenizer.json`: byte-level BPE without merges. The same ids come out of either. */
+/** The same as a `tokenizer.json`, byte-level BPE without merges. Both give the same ids. */
 const json = {
   version: "1.0",
   truncation: null,
@@ -32,7 +32,7 @@ const json = {
 
 const idOf: ReadonlyMap<string, number> = new Map(Object.entries(json.model.vocab))
 
-/** Bytes and an end, 257 ids. Encoded without a look-up, so it is many times faster than a `tokenizer.json`. */
+/** Bytes and an end, 257 ids. It encodes without a look-up, so it is many times faster than a `tokenizer.json`. */
 export const byteTokenizer: Tokenizer = (() => {
   const encoder = new TextEncoder()
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
@@ -60,7 +60,7 @@ export const byteTokenizer: Tokenizer = (() => {
         if (id === eosId) {
           flush()
           text += endOfText
-        } else if (Number.isInteger(id) && id >= 0 && id < eosId) bytes.push(id) // rows beyond the tokenizer's have no text
+        } else if (Number.isInteger(id) && id >= 0 && id < eosId) bytes.push(id) // Rows beyond the tokenizer's ids have no text.
       }
       flush()
       return text

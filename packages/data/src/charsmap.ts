@@ -1,8 +1,9 @@
 /**
- * The `precompiled_charsmap` of a normalizer, walked once: the library follows its offsets unchecked, and ends the process
- * where one leads out of the table.
+ * Walks the `precompiled_charsmap` of a normalizer once: the library follows its offsets unchecked, and ends the
+ * process at one that leads out of the table.
  *
- * A charsmap is the size of a trie in bytes, the trie (a double array of 32-bit units), and texts that end with a zero byte.
+ * A charsmap is the size of a trie in bytes, the trie (a double array of 32-bit units), and texts that end with a zero
+ * byte.
  * @source Kudo 2018, SentencePiece; the units are those of darts-clone
  */
 
@@ -17,7 +18,7 @@ const isBoundary = (texts: Uint8Array, at: number): boolean => at === texts.leng
  * The fault in a charsmap.
  *
  * @param text base64, as in tokenizer.json
- * @returns undefined for one that every text can be looked up in
+ * @returns undefined for a charsmap in which every text can be looked up
  */
 export const charsmapProblem = (text: string): string | undefined => {
   const bytes = Uint8Array.from(Buffer.from(text, "base64"))

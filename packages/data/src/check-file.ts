@@ -1,10 +1,10 @@
-/** The check that a file on this machine is the file that is meant. */
+/** Checks that a file on this machine has the expected content. */
 import { stat } from "node:fs/promises"
 import type { DatasetFile } from "@winnow/core"
 import { sha256OfFileInTurns } from "@winnow/files"
 import { Effect } from "effect"
 
-/** The fault of a file, to be read after its path; undefined if it has the right size and SHA-256. */
+/** The fault of a file, as text after its path; undefined if it has the right size and SHA-256. */
 export const checkFile = (path: string, file: DatasetFile): Effect.Effect<string | undefined> =>
   Effect.promise(async () => {
     try {

@@ -1,4 +1,4 @@
-/** Requests of a tokenizer.json that are not granted, refusals, and files that the library would not survive. */
+/** Requests of a tokenizer.json that are not followed, refusals, and files that would crash the library. */
 import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
 import { Effect } from "effect"

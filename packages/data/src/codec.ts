@@ -1,4 +1,4 @@
-/** A `tokenizer.json` in use: text to ids and back by the tokenizers library, so both are as Python's package has them. */
+/** A `tokenizer.json` in use: text to ids and back by the tokenizers library, so both agree with Python's package. */
 import { InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
@@ -11,9 +11,9 @@ import { formProblems, plainJson, spelling } from "./special-tokens.ts"
 import { type CheckedJson, checkJson } from "./tokenizer-json.ts"
 import { withWordMemo } from "./word-memo.ts"
 
-/** How text that spells a special token is encoded. */
+/** The encoding of text that spells a special token. */
 export interface EncodeOptions {
-  /** "text": as any other text, the default; "ids": as the special token, which is how a chat template is read. */
+  /** "text": like any other text, the default; "ids": as the special token, the reading of a chat template. */
   readonly specialTokens?: "text" | "ids"
 }
 
@@ -22,30 +22,36 @@ export interface Codec {
   /** Largest id + 1, added tokens included; a model may have more rows than this, never fewer. */
   readonly vocabularySize: number
   /**
-   * Ids of each text, nothing added at either end and nothing cut. Many texts a call is the fast way: the library
+   * Ids of each text, without additions at either end and without cuts. Calls with many texts are fast: the library
    * encodes them in parallel.
    *
-   * @error InvalidInput for a text that the tokenizer cannot encode, such as one with an unknown word and no unknown token
+   * @error InvalidInput for a text that the tokenizer cannot encode, such as one with an unknown word and no unknown
+   * token
    */
   readonly encode: (
     texts: ReadonlyArray<string>,
     options?: EncodeOptions,
   ) => Effect.Effect<ReadonlyArray<Int32Array>, InvalidInput>
-  /** The text of the ids, special tokens included; bytes that are no UTF-8 become U+FFFD, ids without a token are left out. */
+  /**
+   * The text of the ids, special tokens included; bytes that are not UTF-8 become U+FFFD, ids without a token are left
+   * out.
+   */
   readonly decode: (ids: Iterable<number>) => string
   /** The id of a token's text; undefined if there is no such token. */
   readonly idOf: (token: string) => number | undefined
-  /** The special tokens that a text spells, each as often as it does. */
+  /** The special tokens that a text spells, with repetitions. */
   readonly spelled: (text: string) => ReadonlyArray<string>
-  /** SHA-256 of what `tokenizer.json` holds (white space aside), hex: equal only for equal tokenizers. */
+  /** SHA-256 of the content of `tokenizer.json` (without white space), hex: equal only for equal tokenizers. */
   readonly fingerprint: string
   /** The content of `tokenizer.json`. */
   readonly json: object
-  /** Notes for a user, a sentence each: requests of the file that are not carried out here. */
+  /** Notes for a user, a sentence each: requests of the file that Winnow does not follow. */
   readonly notes: ReadonlyArray<string>
 }
 
-/** Characters of a call to the library: a fraction of a second, so that an interruption is heard between two. */
+/**
+ * Characters of a call to the library: a fraction of a second, so that an interruption takes effect between two calls.
+ */
 const charactersACall = 2 ** 20
 
 const open = (json: object): Native => {
@@ -93,7 +99,7 @@ const notesOf = (checked: CheckedJson, config: object, encoder: Native): Readonl
   return notes
 }
 
-/** Parts of the list, each of about as many characters as a call takes. */
+/** Parts of the list, each with about as many characters as a call takes. */
 function* callsOf(texts: ReadonlyArray<string>): Generator<ReadonlyArray<string>> {
   let part: Array<string> = []
   let characters = 0
@@ -110,7 +116,7 @@ function* callsOf(texts: ReadonlyArray<string>): Generator<ReadonlyArray<string>
 
 const quoted = (text: string) => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}...` : text)
 
-/** Ids of a few texts. Where the library refuses, the texts are tried one by one, to name the one at fault. */
+/** Ids of a few texts. If the library refuses, the texts are tried one by one, to name the one at fault. */
 const encodePart = (
   encoder: Native,
   texts: ReadonlyArray<string>,
@@ -141,8 +147,8 @@ const encodePart = (
  * A codec from the parsed content of a `tokenizer.json`.
  *
  * @param config content of the `tokenizer_config.json` beside it: read for notes
- * @error InvalidInput (thrown) when the content is no tokenizer
- * @error DataError (thrown) when the library does not load on this machine
+ * @error InvalidInput (thrown) for content that is no tokenizer
+ * @error DataError (thrown) if the library does not load on this machine
  */
 export const makeCodec = (json: object, config: object = {}): Codec => {
   const checked = checkJson(json)
@@ -184,7 +190,7 @@ export const makeCodec = (json: object, config: object = {}): Codec => {
   const encodeAs = (specialTokens: "text" | "ids") =>
     withWordMemo(
       Effect.fnUntraced(function* (texts: ReadonlyArray<string>) {
-        // Without a special token in them, texts have the same ids either way.
+        // Texts without a special token have the same ids in both modes.
         const asText = specialTokens === "text" && (hasNormalized || texts.some((text) => spelled(text).length > 0))
         if (!asText) return yield* encodePart(encoder, texts)
         const plainOne = yield* Effect.try({ try: plainEncoder, catch: (error) => error as InvalidInput })
@@ -204,7 +210,7 @@ export const makeCodec = (json: object, config: object = {}): Codec => {
       const out: Array<Int32Array> = []
       for (const part of callsOf(texts)) {
         for (const ids of yield* encoders[specialTokens](part)) out.push(ids)
-        yield* Effect.yieldNow // words of the memo take no turn of the event loop
+        yield* Effect.yieldNow // Words in the memo do not yield to the event loop.
       }
       return out
     }),

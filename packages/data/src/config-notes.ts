@@ -1,4 +1,7 @@
-/** Requests of a `tokenizer_config.json` that its `tokenizer.json` lacks: transformers grants them, Winnow names them. */
+/**
+ * Requests of a `tokenizer_config.json` that its `tokenizer.json` lacks: transformers follows them, Winnow reports
+ * them.
+ */
 import { type } from "arktype"
 
 const Token = type({ content: "string" })
@@ -8,14 +11,14 @@ const Config = type({
   "do_lower_case?": "unknown",
 })
 
-/** All objects in a part of a `tokenizer.json`, the part itself too. */
+/** All objects in a part of a `tokenizer.json`, including the part itself. */
 function* objectsIn(part: unknown): Generator<Readonly<Record<string, unknown>>> {
   if (typeof part !== "object" || part === null) return
   if (!Array.isArray(part)) yield part as Readonly<Record<string, unknown>>
   for (const inner of Object.values(part)) yield* objectsIn(inner)
 }
 
-/** A switch of the config that a step of the file has otherwise. */
+/** A switch of the config that contradicts a step of the file. */
 const differs = (part: unknown, steps: ReadonlyArray<string>, key: string, asked: unknown): boolean => {
   if (typeof asked !== "boolean") return false
   for (const step of objectsIn(part)) if (steps.includes(String(step["type"])) && step[key] === !asked) return true
@@ -25,7 +28,7 @@ const differs = (part: unknown, steps: ReadonlyArray<string>, key: string, asked
 /**
  * Notes, a sentence each; usually none.
  *
- * @param idOf the id that the tokenizer gives a token
+ * @param idOf returns the tokenizer's id of a token
  * @source `PreTrainedTokenizerFast` and `BertTokenizerFast` of transformers
  */
 export const configNotes = (

@@ -1,22 +1,22 @@
-/** One file of a data set over HTTPS into the cache. */
+/** Downloads one file of a data set over HTTPS into the cache. */
 import type { ServedFile } from "@winnow/core"
 import { DownloadFailed, download as downloadFile, type Fetch } from "@winnow/files"
 import { Effect } from "effect"
 
-/** How far a download has come. */
+/** The progress of a download. */
 export interface DownloadProgress {
   readonly file: ServedFile
   /** Bytes so far, 0 to file.bytes. */
   readonly received: number
 }
 
-/** A connection breaks thrice, or brings nothing for half a minute, before a user learns that a data set is missing. */
+/** A user learns that a data set is missing after a connection breaks three times, or is silent for half a minute. */
 const times = { patience: 2, pause: 300, idle: 30_000 }
 
 /**
  * Downloads `file` to `path`, whole and checked, or not at all.
  *
- * @error string: what was wrong, to follow the URL
+ * @error string: the fault, as text after the URL
  */
 export const download = (
   file: ServedFile,

@@ -1,5 +1,5 @@
 /**
- * Examples as token ids, with the border between what is read (the prompt) and what is trained (answer and end).
+ * Examples as token ids, with the border between the prompt, which is only read, and answer and end, which are trained.
  *
  * Letters: L tokens of one sequence, the end included.
  */
@@ -9,57 +9,58 @@ import type { EncodeOptions } from "./codec.ts"
 import type { Tokenizer } from "./tokenizer.ts"
 
 /**
- * Where the trained tokens of each example begin, if those of all are put in one row: [examples + 1], the last is their number.
+ * The first index of each example's trained tokens in a row of all examples' trained tokens: [examples + 1], the last
+ * is their number.
  *
- * The order of a batch's rows within one of its sequences is that of this row of tokens.
+ * Within each sequence a batch's rows have the order of this row of tokens.
  */
 export const trainedOffsets = (examples: ReadonlyArray<EncodedExample>): Float64Array => {
-  const offset_E = new Float64Array(examples.length + 1) // not int32: 2^31 tokens are not too many
+  const offset_E = new Float64Array(examples.length + 1) // Not int32: 2^31 tokens are possible.
   for (const [e, { ids, promptLength }] of examples.entries())
     offset_E[e + 1] = offset_E[e]! + ids.length - firstTrained(promptLength)
   return offset_E
 }
 
-/** How many examples spell a special token, and how it was encoded. */
+/** The number of examples that spell a special token, and its encoding. */
 export interface SpelledToken {
   /** The special token's text. */
   readonly token: string
-  /** Examples that spell it, in the prompt or the answer; those that were left out are counted too. */
+  /** Examples that spell it, in the prompt or the answer, including dropped ones. */
   readonly examples: number
 }
 
-/** Examples whose text the tokenizer changes or drops in part, such as a letter that it does not know. */
+/** Examples whose text the tokenizer changes or drops in part, such as an unknown letter. */
 export interface ChangedText {
   readonly examples: number
-  /** Of the first of them, from where they part: what was written, and what its ids say. */
+  /** For the first of them, from the first difference: the written text, and the text of its ids. */
   readonly written: string
   readonly read: string
 }
 
-/** The examples of a split that fit, and what was left out. */
+/** The examples of a split that fit, and the number of dropped ones. */
 export interface EncodedTask {
   readonly examples: ReadonlyArray<EncodedExample>
-  /** Index of each kept example in the examples given, for scoring. */
+  /** Index of each kept example among all examples, for scoring. */
   readonly source: Int32Array
   /** Examples longer than `maxLength`: left out whole, never cut. */
   readonly dropped: number
   readonly maxLength: number
-  /** Of the kept examples: tokens in all, and those that are trained. */
+  /** Tokens of the kept examples, and the trained ones among them. */
   readonly tokens: number
   readonly trained: number
   /** Special tokens that texts spell, the most frequent first. */
   readonly spelled: ReadonlyArray<SpelledToken>
-  /** How such text was encoded. */
+  /** The encoding of such text. */
   readonly specialTokens: "text" | "ids"
-  /** The examples of a pass, by number, where that is not each once: a mixture has some several times. */
+  /** The examples of a pass, by number, unless it has each once: a mixture repeats some. */
   readonly pass?: Int32Array
-  /** Left out where the ids of every text say that text. */
+  /** Left out if the ids of every text decode to that text. */
   readonly changed?: ChangedText
 }
 
 /**
- * Encodes examples. Prompt and answer are encoded apart, so that no token spans the border: at decoding time the model gets
- * exactly these prompt tokens.
+ * Encodes examples. Prompt and answer are encoded separately, so that no token spans the border: at decoding time the
+ * model gets exactly these prompt tokens.
  *
  * @error InvalidInput for a text that the tokenizer cannot encode
  */
@@ -84,7 +85,7 @@ export const encodeExamples = (
       }),
   )
 
-/** Examples that are looked at between two turns of the event loop: some 20 ms. */
+/** Examples that are processed between two turns of the event loop: some 20 ms. */
 const stretch = 500
 
 /** Special tokens that the examples spell, the most frequent first. */
@@ -100,7 +101,7 @@ const spelledIn = Effect.fnUntraced(function* (examples: ReadonlyArray<Example>,
   )
 })
 
-/** Examples that do not come back from their ids as they were written. */
+/** Examples whose ids decode to another text. */
 const changedIn = Effect.fnUntraced(function* (
   examples: ReadonlyArray<Example>,
   encoded: ReadonlyArray<EncodedExample>,

@@ -1,4 +1,6 @@
-/** The tokens that a tokenizer puts before and after a text when it is asked to: Winnow does not ask, and says so. */
+/**
+ * The tokens that a tokenizer adds before and after a text on request: Winnow does not request them, and reports that.
+ */
 import { type } from "arktype"
 
 /** Texts of tokens before and after a single text. */
@@ -15,7 +17,8 @@ const Steps = type({ processors: "object[]" })
 const none: Framing = { before: [], after: [] }
 
 /**
- * The tokens that the `post_processor` of a `tokenizer.json` adds; none for one that adds nothing, or of a form not known here.
+ * The tokens that the `post_processor` of a `tokenizer.json` adds; none for one that adds nothing, or that has an
+ * unknown form.
  *
  * @source `TemplateProcessing`, `BertProcessing`, `RobertaProcessing` and `Sequence` of the tokenizers library
  */
@@ -23,7 +26,7 @@ export const framingOf = (postProcessor: object | undefined): Framing => {
   const steps = Steps(postProcessor)
   if (!(steps instanceof type.errors))
     return steps.processors.map(framingOf).reduce(
-      // A later step goes around what the earlier ones made.
+      // A later step wraps the result of the earlier ones.
       (inner, { before, after }) => ({ before: [...before, ...inner.before], after: [...inner.after, ...after] }),
       none,
     )
@@ -41,7 +44,7 @@ const Config = type({
   "bos_token?": type("string | null").or({ content: "string" }),
 })
 
-/** The start token that a `tokenizer_config.json` asks for by `add_bos_token`; undefined if it asks for none. */
+/** The start token that a `tokenizer_config.json` requests by `add_bos_token`; undefined if it requests none. */
 export const startInConfig = (config: object): string | undefined => {
   const checked = Config(config)
   if (checked instanceof type.errors || checked.add_bos_token !== true) return undefined

@@ -1,7 +1,7 @@
 /**
- * Files on which the library ends the whole process instead of answering with an error: found before it reads them.
+ * Finds files on which the library would end the whole process instead of returning an error, before it reads them.
  *
- * A panic of its Rust code is no exception for JavaScript. Each case here was found by damaging files at random, or by
+ * A panic of its Rust code is no exception for JavaScript. Each case here comes from random damage to files, or from
  * reading the library (0.23.2).
  */
 import { type } from "arktype"
@@ -51,7 +51,7 @@ const emptyPattern = (step: object): string | undefined => {
   try {
     return new RegExp(checked.pattern.Regex, "u").test("") ? checked.pattern.Regex : undefined
   } catch {
-    return undefined // of the library's own syntax
+    return undefined // The pattern has the library's own syntax.
   }
 }
 
@@ -64,9 +64,9 @@ const rightOf = (merge: string | readonly [string, string]): string =>
   typeof merge === "string" ? merge.slice(merge.indexOf(" ") + 1) : merge[1]
 
 /**
- * The parts of a parsed `tokenizer.json` that the library would not survive; empty for a usual file.
+ * The parts of a parsed `tokenizer.json` that would crash the library; empty for a usual file.
  *
- * @error DataError (thrown) when the library does not load on this machine
+ * @error DataError (thrown) if the library does not load on this machine
  */
 export const libraryFaults = (json: object): ReadonlyArray<string> => {
   const { normalizer, decoder, pre_tokenizer } = json as Readonly<Record<string, unknown>>

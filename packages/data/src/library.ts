@@ -1,8 +1,8 @@
 /**
  * The `tokenizers` library of Hugging Face: the same Rust code as Python's package of that name, as a native module.
  *
- * Its package holds a build for each platform, so nothing is compiled or fetched at install. It is loaded when it is first
- * needed: the byte tokenizer works without it.
+ * Its package contains a build for each platform, so install compiles and fetches nothing. It is loaded at its first
+ * use: the byte tokenizer works without it.
  */
 import { createRequire } from "node:module"
 import { DataError } from "@winnow/core"
@@ -18,7 +18,7 @@ const builds =
 /**
  * The library.
  *
- * @error DataError (thrown) where this machine has no build of it, or the build does not load
+ * @error DataError (thrown) if this machine has no build of it, or the build does not load
  */
 export const library = (): Library => {
   try {

@@ -1,19 +1,19 @@
 /**
- * Pairs of neighbouring symbols by how often they occur: the most frequent first, ties to the smaller left id, then
- * the smaller right id. A binary heap whose stale entries are put right when they come up.
+ * Pairs of neighbouring symbols by how often they occur: the most frequent first, ties to the smaller left id, then the
+ * smaller right id. A binary heap whose stale entries are corrected when they reach the top.
  */
 
 interface Pair {
   readonly left: number
   readonly right: number
   count: number
-  /** Words that hold the pair, or held it once. */
+  /** Words that contain the pair, or contained it before. */
   readonly words: Set<number>
 }
 
 interface Entry {
   readonly pair: Pair
-  /** The pair's count when the entry was made. */
+  /** The pair's count at the creation of the entry. */
   count: number
 }
 
@@ -27,12 +27,12 @@ const before = (a: Entry, b: Entry) =>
 export class MergeQueue {
   readonly #pairs = new Map<number, Pair>()
   readonly #heap: Array<Entry> = []
-  /** Pairs whose count rose since the last `take`: they need an entry of their new count. */
+  /** Pairs whose count rose since the last `take`: they need an entry with their new count. */
   readonly #risen = new Set<Pair>()
 
-  /** Changes the count of a pair by `by` (of either sign) on account of word `w`. */
+  /** Changes the count of a pair by `by` (of either sign) because of word `w`. */
   add(left: number, right: number, by: number, w: number): void {
-    const key = left * 0x200000 + right // ids stay below 2^21, so the key is exact
+    const key = left * 0x200000 + right // Ids stay below 2^21, so the key is exact.
     let pair = this.#pairs.get(key)
     if (pair === undefined) this.#pairs.set(key, (pair = { left, right, count: 0, words: new Set() }))
     pair.count += by
@@ -49,11 +49,11 @@ export class MergeQueue {
     for (let top = this.#pop(); top !== undefined; top = this.#pop()) {
       const { pair } = top
       if (pair.count === top.count) {
-        // The map keeps the pair at count 0: its other entries are stale, and it may come back by later merges.
+        // The map keeps the pair at count 0: its other entries are stale, and later merges may bring it back.
         this.#pairs.set(pair.left * 0x200000 + pair.right, { ...pair, count: 0, words: new Set() })
         return pair
       }
-      // Counts that fell since: back with the present count. Counts that rose have an entry of their own.
+      // A count that fell goes back with its present value. A count that rose has another entry.
       if (pair.count > 0 && pair.count < top.count) this.#push({ pair, count: pair.count })
     }
     return undefined

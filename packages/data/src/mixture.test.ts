@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { batches, type EncodedTask, mixed, passSize } from "./index.ts"
 
-/** A split of examples of one token after the prompt, which is the example's own number from `first` on. */
+/** A split of examples with one token after the prompt: the example's own number, counted from `first`. */
 const split = (count: number, first: number, length = 3): EncodedTask => ({
   examples: Array.from({ length: count }, (_, i) => ({
     ids: Int32Array.from({ length }, (_, t) => (t === 1 ? first + i : 0)),
@@ -25,7 +25,7 @@ test("each part has its share of a pass; the scarcest comes once, no example of 
   const { pass } = all
   expect(all.examples).toHaveLength(100)
   expect([all.dropped, all.tokens, all.trained]).toEqual([2, 210 + 150, 140 + 120])
-  // b is the largest for its weight: 30 of it, and 270 of the 70 examples of a.
+  // b is the largest for its weight: 30 examples of it, and 270 of the 70 examples of a.
   const times = new Map<number, number>()
   for (const e of pass!) times.set(e, (times.get(e) ?? 0) + 1)
   const timesOf = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => times.get(from + i) ?? 0)

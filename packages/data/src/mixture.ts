@@ -1,16 +1,16 @@
-/** Several encoded splits as one, of which each pass has examples by weight. */
+/** Mixes several encoded splits into one; each pass takes examples by weight. */
 import { firstTrained, InvalidInput } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
 import type { EncodedTask } from "./encode.ts"
 
-/** Examples of a pass: far beyond it weights are a mistake. */
+/** Most examples of a pass: weights that need more are a mistake. */
 const mostOfPass = 2 ** 24
 
 /** Examples and tokens of one pass. */
 export interface PassSize {
   readonly examples: number
   readonly tokens: number
-  /** Of `tokens`, those that are trained. */
+  /** The trained ones among `tokens`. */
   readonly trained: number
 }
 
@@ -29,11 +29,12 @@ export const passSize = ({ examples, tokens, trained, pass }: EncodedTask): Pass
 /**
  * The examples of all parts, with passes in which each part has its share.
  *
- * The part that is largest for its weight comes once a pass. Of each other part every example comes as often as fits,
- * and a seeded choice of them once more, so that shares are right to one example.
+ * The part that is largest for its weight comes once a pass. Every example of another part comes as many whole times as
+ * fit, and a seeded choice of them once more, so that shares are right to one example.
  *
  * @param parts splits with their weights, above 0 in any unit; none is a mixture itself
- * @error InvalidInput (thrown) for a part without examples, and for weights that would make a pass of more than 2^24 examples
+ * @error InvalidInput (thrown) for a part without examples, and for weights that would make a pass of more than 2^24
+ * examples
  */
 export const mixed = (
   parts: ReadonlyArray<{ readonly name: string; readonly weight: number; readonly task: EncodedTask }>,

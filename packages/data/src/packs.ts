@@ -1,14 +1,14 @@
-/** Sequences of like length put together: little padding, and a bound on what a pass over them holds in memory. */
+/** Groups sequences of similar length: little padding, and a bound on the memory of a pass over them. */
 
-/** The end of the lengths that comes first. */
+/** The lengths that come first. */
 export type PackOrder = "shortest first" | "longest first"
 
 /**
- * Packs of sequences, each of at most `positions` positions with its padding, or of one sequence that is longer.
+ * Packs of sequences, each of at most `positions` positions with its padding, or of one longer sequence.
  *
  * @param items sequences, each in one pack; equal lengths stay in this order
  * @param lengthOf positions of a sequence, 1 or more
- * @param positions the most that a pack may take up: its sequences times the longest of them
+ * @param positions the size limit of a pack: its number of sequences times the longest of them
  * @param order "longest first" shows at once how much memory a pass takes
  */
 export const packsByLength = <T>(

@@ -1,4 +1,4 @@
-/** Text that spells a special token: where it does, and a tokenizer that takes it for text. */
+/** Finds special tokens that a text spells, and makes a tokenizer that reads them as text. */
 import { InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import type { AddedToken, CheckedJson } from "./tokenizer-json.ts"
@@ -6,15 +6,18 @@ import type { AddedToken, CheckedJson } from "./tokenizer-json.ts"
 /** A tokenizer's normaliser, if it has one. */
 type Normalize = ((text: string) => string) | undefined
 
-/** The text that an added token is looked for by: its normal form where it is looked for in the normaliser's output. */
+/**
+ * The text by which the library looks for an added token: its normal form if the search is in the normaliser's output.
+ */
 const formOf = ({ content, normalized }: AddedToken, normalize: Normalize): string =>
   normalized && normalize !== undefined ? normalize(content) : content
 
 /**
- * Problems of added tokens that are looked for in the normaliser's output, and of which it leaves nothing or the same.
+ * Problems of added tokens that the library looks for in the normaliser's output, if their normal form is empty or
+ * shared.
  *
- * One that is empty is met in every text, and ends the process at a letter of more than one byte. Of two that are the
- * same the library takes one by chance, another in the next process.
+ * An empty one matches in every text, and ends the process at a letter of more than one byte. Of two equal ones the
+ * library takes one at random, possibly the other in the next process.
  */
 export const formProblems = ({ added }: Pick<CheckedJson, "added">, normalize: Normalize): ReadonlyArray<string> => {
   if (normalize === undefined) return []
@@ -41,11 +44,11 @@ export const formProblems = ({ added }: Pick<CheckedJson, "added">, normalize: N
   return problems
 }
 
-/** A pattern that matches any of the texts; undefined of none. */
+/** A pattern that matches any of the texts; undefined for no texts. */
 const anyOf = (texts: ReadonlyArray<string>): RegExp | undefined =>
   texts.length === 0
     ? undefined
-    : // The longest first, as the library takes it.
+    : // The longest first, as the library does.
       new RegExp(
         [...texts]
           .sort((a, b) => b.length - a.length)
@@ -55,9 +58,9 @@ const anyOf = (texts: ReadonlyArray<string>): RegExp | undefined =>
       )
 
 /**
- * The special tokens that a text spells, each as often as it does; empty for nearly all texts.
+ * The special tokens that a text spells, with repetitions; empty for nearly all texts.
  *
- * @param normalize the tokenizer's normaliser, if it has one: some special tokens are looked for in its output
+ * @param normalize the tokenizer's normaliser, if it has one: the library looks for some special tokens in its output
  */
 export const spelling = (
   { added }: Pick<CheckedJson, "added">,
@@ -75,7 +78,7 @@ export const spelling = (
   }
 }
 
-/** True if the library, having met `special` first, would pass over a `token` that begins within it. */
+/** True if the library, after a match of `special`, would skip a `token` that begins within it. */
 const hides = (special: string, token: string): boolean => {
   if (special.includes(token)) return true
   for (let n = 1; n < Math.min(special.length, token.length); n++) if (special.endsWith(token.slice(0, n))) return true
@@ -83,14 +86,14 @@ const hides = (special: string, token: string): boolean => {
 }
 
 /**
- * The `tokenizer.json` under which special tokens are plain text: Python's `encode_special_tokens = True`, which the library's
- * binding for JavaScript does not have.
+ * The `tokenizer.json` under which special tokens are plain text: Python's `encode_special_tokens = True`, which the
+ * library's binding for JavaScript lacks.
  *
- * Special tokens leave `added_tokens`. One that has its id only there is replaced by a name that no text spells, as the ids of
- * later tokens are counted from it.
+ * Special tokens leave `added_tokens`. If one has its id only there, a name that no text spells replaces it, because
+ * the ids of later tokens are counted from it.
  *
  * @param normalize as for `spelling`: tokens that differ may look alike in its output
- * @error InvalidInput (thrown) where another added token begins within a special one: Python then passes over the other
+ * @error InvalidInput (thrown) if another added token begins within a special one: Python then skips the other
  */
 export const plainJson = (json: object, { added, vocabulary }: CheckedJson, normalize: Normalize): object => {
   const special = new Set(added.filter((token) => token.special).map(({ content }) => content))

@@ -1,4 +1,4 @@
-/** Many small tokenizers, one feature each, against what Python's library gives: fixtures/tokenizer-golden.py made them. */
+/** Many small tokenizers, one feature each, agree with Python's library: fixtures/tokenizer-golden.py writes them. */
 import { describe, expect, test } from "bun:test"
 import { encodeAll, encodeOne } from "../test/encode-one.ts"
 import { makeCodec } from "./codec.ts"
@@ -11,7 +11,7 @@ interface Case {
   readonly ids: ReadonlyArray<ReadonlyArray<number>>
   readonly decoded: ReadonlyArray<string>
   readonly odd: ReadonlyArray<string>
-  /** Ids where text that spells a special token is text, by number of the text, where they differ; and their text. */
+  /** The ids, and their text, in the mode where special tokens are text, by number of the text, if they differ. */
   readonly asText: Readonly<Record<string, ReadonlyArray<number>>>
   readonly decodedAsText: Readonly<Record<string, string>>
 }
@@ -28,7 +28,7 @@ describe("ids and texts as Python's", () => {
       expect(by(await encodeAll(codec, texts, { specialTokens: "ids" }))).toEqual(by(golden.ids))
       const asText = golden.ids.map((ids, i) => golden.asText[i] ?? ids)
       expect(by(await encodeAll(codec, texts))).toEqual(by(asText))
-      // One by one as in a batch.
+      // One by one and in a batch.
       for (const [i, text] of texts.entries()) {
         expect([text, await encodeOne(codec, text, { specialTokens: "ids" })]).toEqual([text, golden.ids[i]!])
         expect([text, await encodeOne(codec, text)]).toEqual([text, asText[i]!])
@@ -36,7 +36,7 @@ describe("ids and texts as Python's", () => {
       expect(by(golden.ids.map(codec.decode))).toEqual(by(golden.decoded))
       expect(odd.map(codec.decode)).toEqual([...golden.odd])
       for (const [i, ids] of Object.entries(golden.asText)) expect(codec.decode(ids)).toBe(golden.decodedAsText[i]!)
-      // A text whose ids depend on it spells a special token.
+      // A text whose ids depend on the mode spells a special token.
       for (const i of Object.keys(golden.asText)) expect([i, codec.spelled(texts[Number(i)]!)]).not.toEqual([i, []])
     })
 })

@@ -1,9 +1,11 @@
-/** The content of a `tokenizer.json`, checked where the library would be silent: ids before they are narrowed, above all. */
+/**
+ * Checks the content of a `tokenizer.json` where the library would be silent: above all ids before they are narrowed.
+ */
 import { InvalidInput } from "@winnow/core"
 import { type } from "arktype"
 
 const Json = type({
-  // Older files leave the type out; the library then finds out by the fields.
+  // Older files leave the type out; the library then infers it from the fields.
   model: {
     "type?": "'BPE' | 'WordPiece' | 'WordLevel' | 'Unigram'",
     vocab: "object",
@@ -21,11 +23,11 @@ export interface AddedToken {
   readonly id: number
   readonly content: string
   readonly special: boolean
-  /** True if it is looked for in the normalised text. */
+  /** True if the library looks for it in the normalised text. */
   readonly normalized: boolean
 }
 
-/** The facts of a `tokenizer.json` before the library reads it. */
+/** The facts that a `tokenizer.json` states, before the library reads it. */
 export interface CheckedJson {
   readonly added: ReadonlyArray<AddedToken>
   /** Ids of the model's own vocabulary; an added token may be one of them. */
@@ -37,10 +39,10 @@ export interface CheckedJson {
   readonly postProcessor: object | undefined
 }
 
-/** Ids are kept as int32. */
+/** Ids are stored as int32. */
 const largestId = 2 ** 31 - 1
 
-/** Problems shown; a file of another kind has one a token. */
+/** Number of problems in the message; a file of another kind has one for each token. */
 const shown = 8
 
 const listed = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -51,7 +53,7 @@ const isId = (id: unknown): id is number => Number.isInteger(id) && (id as numbe
 const objectOf = (value: unknown): object | undefined =>
   typeof value === "object" && value !== null ? value : undefined
 
-/** Entries in the order of ids; those of Unigram are a list of tokens and scores. */
+/** Entries in the order of ids; Unigram has a list of tokens and scores. */
 function* entriesOf(vocab: object): Generator<readonly [token: unknown, id: unknown]> {
   if (!Array.isArray(vocab)) yield* Object.entries(vocab)
   else for (const [id, entry] of vocab.entries()) yield [Array.isArray(entry) ? entry[0] : entry, id]
@@ -60,8 +62,8 @@ function* entriesOf(vocab: object): Generator<readonly [token: unknown, id: unkn
 /**
  * Checks a parsed `tokenizer.json`.
  *
- * @error InvalidInput (thrown) when it is no tokenizer; for an id that is no integer from 0 to 2^31 - 1, two tokens of one id,
- * or a dropout that is no number from 0 to 1
+ * @error InvalidInput (thrown) for content that is no tokenizer; for an id that is no integer from 0 to 2^31 - 1, two
+ * tokens of one id, or a dropout that is no number from 0 to 1
  */
 export const checkJson = (json: object): CheckedJson => {
   const checked = Json(json)
@@ -84,7 +86,7 @@ export const checkJson = (json: object): CheckedJson => {
     tokenOf.set(id, token)
   }
   const vocabulary = new Map<string, number>()
-  // A Unigram may list a piece twice: its ids are positions, so none is claimed twice.
+  // A Unigram may list a piece twice: its ids are positions, so no id repeats.
   for (const [token, id] of entriesOf(model.vocab)) {
     if (typeof token !== "string") {
       problems.push(`model.vocab has ${JSON.stringify(token)?.slice(0, 80)} at ${id}, expected [text, score]`)

@@ -1,4 +1,4 @@
-/** Five public tokenizers against what the Python library gives; needs WINNOW_DATA. */
+/** Five public tokenizers agree with the Python library; needs WINNOW_DATA. */
 import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
@@ -41,7 +41,7 @@ const gpt2 = () => {
   )
 }
 
-/** From tiktoken's ranks: a token's merge is the last one that BPE with the lower ranks leaves to do. */
+/** From tiktoken's ranks: a token's merge is the last merge that BPE with the lower ranks leaves. */
 const qwen2 = () => {
   const ranks = new Map<string, number>()
   for (const line of read("qwen2.tiktoken").trimEnd().split("\n")) {

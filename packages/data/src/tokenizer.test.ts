@@ -72,7 +72,7 @@ test("a file of any name, its end named or none; what is no regular UTF-8 file i
     expect(await flipped(file, { eos: "<end>" })).toBe(
       `${file}: found no end-of-sequence token: "<end>" is not in it; its added tokens: <|endoftext|>; name one with eos`,
     )
-    // Without a usual end there is a codec, which has none.
+    // Without a usual end there is a codec, but no tokenizer.
     const endless = JSON.stringify(json).replaceAll("<|endoftext|>", "<stop>")
     await writeFile(file, endless)
     expect(await flipped(file)).toContain("none of <|endoftext|>")
@@ -81,7 +81,7 @@ test("a file of any name, its end named or none; what is no regular UTF-8 file i
     await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ eos_token: "<gone>" }))
     const gone = await Effect.runPromise(loadCodec(file))
     expect(gone.notes).toEqual([expect.stringContaining('no end-of-sequence token: "<gone>" is not in it')])
-    // The config beside it counts whatever the file's name.
+    // The config beside the file counts for any name of the file.
     await writeFile(join(folder, "tokenizer_config.json"), JSON.stringify({ eos_token: "<stop>" }))
     expect((await Effect.runPromise(loadTokenizer(file))).eos).toBe("<stop>")
     await writeFile(join(folder, "tokenizer_config.json"), Buffer.from([0x7b, 0xff]))

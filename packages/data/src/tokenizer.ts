@@ -8,7 +8,7 @@ import { Effect } from "effect"
 import { endOfText } from "./byte-level.ts"
 import { type Codec, makeCodec } from "./codec.ts"
 
-/** A codec that knows which token ends a sequence. */
+/** A codec with the token that ends a sequence. */
 export interface Tokenizer extends Codec {
   /** The token that ends a sequence, and its text. */
   readonly eosId: number
@@ -17,14 +17,14 @@ export interface Tokenizer extends Codec {
 
 const Config = type({ "eos_token?": type("string | null").or({ content: "string" }) })
 
-/** Ends that are looked for where nobody names one: GPT-2 and NeoX, Llama, chat models. */
+/** Ends to look for if none is named: GPT-2 and NeoX, Llama, chat models. */
 const usualEnds = [endOfText, "</s>", "<|im_end|>", "<|end_of_text|>"]
 
-/** A tokenizer and its end, or what keeps it from having one. */
+/** A tokenizer with its end, or the reason why it has none. */
 interface Ended {
   readonly codec: Codec
   readonly end: { readonly id: number; readonly text: string } | undefined
-  /** Where there is no end: why. */
+  /** The reason why there is no end. */
   readonly missing: string
 }
 
@@ -49,8 +49,8 @@ const withEnd = (json: object, options: { readonly eos?: string; readonly config
  *
  * @param options.eos text of the token that ends a sequence; else the config's `eos_token`, else a usual one
  * @param options.config content of the `tokenizer_config.json` beside it
- * @error InvalidInput (thrown) when the content is no tokenizer, or has no such end token
- * @error DataError (thrown) when the tokenizers library does not load on this machine
+ * @error InvalidInput (thrown) for content that is no tokenizer, or that has no such end token
+ * @error DataError (thrown) if the tokenizers library does not load on this machine
  */
 export const makeTokenizer = (
   json: object,
@@ -71,16 +71,16 @@ export const tokenizerFiles = (tokenizer: Tokenizer): Readonly<Record<string, st
   )}\n`,
 })
 
-/** Larger than any published tokenizer.json by a few times. */
+/** A few times larger than any published tokenizer.json. */
 const most = 2 ** 28
 
-/** The tokenizer's file that a path means: itself, or `tokenizer.json` of a folder. */
+/** The tokenizer's file of a path: the file itself, or `tokenizer.json` in a folder. */
 export const tokenizerPath = (path: string): string => {
   const isFolder = statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
   return isFolder ? join(path, "tokenizer.json") : path
 }
 
-/** Reads the file that a path means and the `tokenizer_config.json` beside it, and makes of them what `make` makes. */
+/** Reads the file of a path and the `tokenizer_config.json` beside it, and applies `make` to them. */
 const load = <A>(
   path: string,
   make: (json: object, config: object | undefined) => A,
@@ -108,11 +108,11 @@ const load = <A>(
   })
 
 /**
- * Reads a tokenizer in Hugging Face format: a folder that holds `tokenizer.json`, or a file of any name, and the
+ * Reads a tokenizer in Hugging Face format: a folder with a `tokenizer.json`, or a file of any name, and the
  * `tokenizer_config.json` beside it, if there is one.
  *
- * @error DataError when the file is missing or no JSON, or the tokenizers library does not load on this machine
- * @error InvalidInput when it is no tokenizer that can be used
+ * @error DataError for a file that is missing or not JSON, or if the tokenizers library does not load on this machine
+ * @error InvalidInput for a tokenizer that cannot be used
  */
 export const loadTokenizer = (
   path: string,
@@ -121,9 +121,9 @@ export const loadTokenizer = (
   load(path, (json, config) => makeTokenizer(json, { ...options, ...(config && { config }) }))
 
 /**
- * Reads a tokenizer as `loadTokenizer` does, for a caller that can do without an end: one is given where it is named or usual.
+ * Reads a tokenizer like `loadTokenizer`, for callers that do not need an end: it has one if an end is named or usual.
  *
- * @error DataError, InvalidInput as `loadTokenizer`, a missing end aside
+ * @error DataError, InvalidInput as `loadTokenizer`, except for a missing end
  */
 export const loadCodec = (
   path: string,
@@ -135,7 +135,7 @@ export const loadCodec = (
     return { ...codec, end, notes: [...codec.notes, ...notes] }
   })
 
-/** The object in a JSON file; undefined when there is no such file. */
+/** The object in a JSON file; undefined if there is no such file. */
 const readJson = (file: string): Effect.Effect<object | undefined, DataError> =>
   Effect.try({
     try: () => {

@@ -35,7 +35,10 @@ test("split digits are single tokens, whatever was trained on", async () => {
   expect((await encodeOne(tokenizer, "1212")).map((id) => tokenizer.decode([id]))).toEqual(["1", "2", "1", "2"])
 })
 
-/** Counts all pairs anew for each merge: what training means, slowly. Words of one script: pre-splitting is no part of it. */
+/**
+ * Counts all pairs again for each merge: the slow definition of training. The words have one script, so pre-splitting
+ * plays no part.
+ */
 const naiveMerges = (words: ReadonlyArray<string>, count: number, alphabet: ReadonlyArray<string>) => {
   const tokens = ["<|endoftext|>", ...alphabet]
   let split = words.map((word) => Array.from(word))
@@ -59,7 +62,7 @@ const naiveMerges = (words: ReadonlyArray<string>, count: number, alphabet: Read
     split = split.map((word) => {
       const out: Array<string> = []
       for (const token of word) {
-        // A pair that was just merged is no left half for the next token: the empty string keeps them apart.
+        // A pair that was just merged cannot be the left half of the next pair: the empty string keeps them apart.
         if (out.at(-1) === left && token === right) out.splice(-1, 1, left + right, "")
         else out.push(token)
       }
@@ -70,7 +73,7 @@ const naiveMerges = (words: ReadonlyArray<string>, count: number, alphabet: Read
 }
 
 test("the incremental counts give the merges of counting anew", () => {
-  const letters = ["a", "b", "c"] // in the order of their ids
+  const letters = ["a", "b", "c"] // In the order of their ids.
   const word = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 12 })
   fc.assert(
     fc.property(fc.array(word, { minLength: 1, maxLength: 30 }), (words) => {
@@ -109,7 +112,7 @@ test("training comes in pieces of a text, a word or a merge, so that other work 
   const tokenizer = next.value
   expect(count).toBeGreaterThan(texts.length + (tokenizer.vocabularySize - 257))
   expect(tokenizer.json).toEqual(trainBpe(texts, options).json)
-  // an attempt that is given up leaves nothing that the next one sees
+  // An abandoned attempt leaves no state for the next one.
   const stopped = trainingBpe(texts, options)
   for (let i = 0; i < 400; i++) stopped.next()
   expect(trainBpe(texts, options).json).toEqual(tokenizer.json)

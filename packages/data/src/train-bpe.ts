@@ -1,5 +1,5 @@
 /**
- * Byte-level BPE trained on a task's own text, as the content of a `tokenizer.json`.
+ * Trains byte-level BPE on a task's own text; the result is the content of a `tokenizer.json`.
  *
  * The merges are those of the `tokenizers` library's own trainer on the same text: the most frequent pair first, of
  * equally frequent ones the pair with the smaller left id, then the smaller right id.
@@ -15,14 +15,14 @@ import { makeTokenizer, type Tokenizer } from "./tokenizer.ts"
 import { asciiWords } from "./word-memo.ts"
 
 export interface BpeOptions {
-  /** Ids to reach, at least 257 (the end, 256 bytes); fewer come out of a text that has no more pairs to merge. */
+  /** Number of ids, at least 257 (the end, 256 bytes); a text without further pairs gives fewer. */
   readonly vocabularySize: number
   /**
    * True if every digit is a token of its own (the default: a model learns carries only from single digits).
    * Otherwise runs of digits may merge, as in GPT-2.
    */
   readonly splitDigits?: boolean
-  /** A pair seen less often is not merged; 2 by default: a merge seen once stands for nothing. */
+  /** A pair seen less often is not merged; 2 by default, because a merge seen once does not generalise. */
   readonly minFrequency?: number
 }
 
@@ -74,11 +74,11 @@ function* countWords(texts: Iterable<string>, splitDigits: boolean): Generator<v
 }
 
 /**
- * Trains a tokenizer in pieces of a text, a word or a merge, between which the caller may do something else. Deterministic:
+ * Trains a tokenizer in pieces of a text, a word or a merge; the caller may do other work in between. Deterministic:
  * the same texts in any order give the same tokenizer.
  *
- * @error InvalidInput (thrown) for a vocabulary smaller than 257, or when there is no text
- * @error DataError (thrown) when the tokenizers library does not load on this machine
+ * @error InvalidInput (thrown) for a vocabulary smaller than 257, or for no text
+ * @error DataError (thrown) if the tokenizers library does not load on this machine
  */
 export function* trainingBpe(texts: Iterable<string>, options: BpeOptions): Generator<void, Tokenizer> {
   const { vocabularySize, splitDigits = true, minFrequency = 2 } = options
@@ -118,10 +118,10 @@ export function* trainingBpe(texts: Iterable<string>, options: BpeOptions): Gene
   return makeTokenizer(tokenizerJson(vocabulary, merges, splitDigits), { eos: endOfText })
 }
 
-/** The same at once, for small texts. @error as `trainingBpe` */
+/** Trains at once, for small texts. @error as `trainingBpe` */
 export const trainBpe = (texts: Iterable<string>, options: BpeOptions): Tokenizer => atOnce(trainingBpe(texts, options))
 
-/** Replaces each left-right pair of the word, from the left, and tells the queue which pairs came and went. */
+/** Replaces each left-right pair of the word, from the left, and reports new and lost pairs to the queue. */
 const mergeWord = (
   word: ReadonlyArray<number>,
   left: number,
@@ -144,7 +144,7 @@ const mergeWord = (
       queue.add(before, merged, frequency, w)
     }
     if (after !== undefined) {
-      // In a a a the second pair is the one being merged: it has left the queue and has no count to lower.
+      // In a a a the second pair is the pair of this merge: it has left the queue and has no count to lower.
       if (left !== right || after !== right) queue.add(right, after, -frequency, w)
       queue.add(merged, after, frequency, w)
     }

@@ -20,7 +20,7 @@ for (const splitDigits of [true, false])
       (await encoder.encodeBatch(texts, { addSpecialTokens: false })).map((encoding) => encoding.getIds())
     const text = fc.oneof(
       fc.array(pieces, { maxLength: 30 }).map((list) => list.join("")),
-      fc.string(), // of ASCII
+      fc.string(), // ASCII texts.
       fc.string({ unit: "binary" }),
     )
     const ends = fc.constantFrom("", "", "<|endoftext|>")

@@ -1,9 +1,9 @@
 /**
- * A shorter way to the same ids: where a text falls into words that are encoded one by one, each word is encoded once.
+ * A shorter way to the same ids: if a tokenizer encodes words one by one, each distinct word is encoded once.
  *
- * That holds for the tokenizers trained here: no normaliser, no post-processor, a pattern each of whose matches is, taken
- * alone, again one match. Only ASCII text takes it: of other letters and digits, this engine and the library may know
- * different versions of Unicode.
+ * That holds for the tokenizers trained here: no normaliser, no post-processor, and a pattern each of whose matches is,
+ * taken alone, again one match. Only ASCII text takes this way: for other letters and digits, this engine and the
+ * library may know different versions of Unicode.
  */
 import { isDeepStrictEqual } from "node:util"
 import type { InvalidInput } from "@winnow/core"
@@ -14,13 +14,13 @@ type Encode = (texts: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Int3
 
 const ascii = /^[\0-\x7f]*$/
 
-/** The words of an ASCII text as GPT-2's pattern cuts it; undefined for any other text, which the library has to cut. */
+/** The words of an ASCII text by GPT-2's pattern; undefined for any other text, which the library has to cut. */
 export const asciiWords = (splitDigits: boolean): ((text: string) => ReadonlyArray<string> | undefined) => {
   const pattern = new RegExp(splitPattern(splitDigits), "gu")
   return (text) => (ascii.test(text) ? (text.match(pattern) ?? []) : undefined)
 }
 
-/** How a text falls into words for this `tokenizer.json`; undefined where words are not encoded one by one. */
+/** The rule that cuts a text into words for this `tokenizer.json`; undefined if words are not encoded one by one. */
 const cutterOf = (json: Readonly<Record<string, unknown>>): ReturnType<typeof asciiWords> | undefined => {
   if ((json["normalizer"] ?? null) !== null || (json["post_processor"] ?? null) !== null) return undefined
   const splitDigits = [true, false].find((split) =>
@@ -29,13 +29,13 @@ const cutterOf = (json: Readonly<Record<string, unknown>>): ReturnType<typeof as
   return splitDigits === undefined ? undefined : asciiWords(splitDigits)
 }
 
-/** The most words in the memo; a call that finds more of them empties it first. */
+/** The most words in the memo; a call that finds more empties it first. */
 const capacity = 200_000
 
 /**
- * `encode` with a memory of words; `encode` itself where words cannot be told apart.
+ * `encode` with a memory of words; `encode` itself if words cannot be separated.
  *
- * @param added texts of the added tokens: a text that holds one goes to `encode` whole
+ * @param added texts of the added tokens: a text that contains one goes to `encode` whole
  */
 export const withWordMemo = (
   encode: Encode,

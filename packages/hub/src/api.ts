@@ -1,4 +1,4 @@
-/** The two questions to a hub: which commit a revision means, and which files it has. */
+/** The two questions to a hub: the commit of a revision, and the files of a commit. */
 import type { HubApiError } from "@huggingface/hub"
 import type { HubSettings } from "./settings.ts"
 
@@ -6,23 +6,23 @@ import type { HubSettings } from "./settings.ts"
 export interface HubFile {
   readonly name: string
   readonly bytes: number
-  /** Of a file in LFS. */
+  /** For a file in LFS. */
   readonly sha256: string | undefined
   /** Git's sum of the blob: of the file itself where it is not in LFS. */
   readonly gitOid: string
 }
 
-/** How a hub is asked; times in milliseconds. */
+/** Settings of requests to a hub; times in milliseconds. */
 export interface Asking {
   readonly settings: HubSettings
   readonly repo: string
   /** In place of the global one. */
   readonly fetch?: typeof fetch
-  /** Breaks in a row after which a question is given up; 4 by default. */
+  /** Number of consecutive failures after which a question is given up; 4 by default. */
   readonly patience?: number
-  /** Wait after the first break; after each further one twice as long. 1 s by default. */
+  /** Wait after the first failure; doubled after each further one. 1 s by default. */
   readonly pause?: number
-  /** A question without an answer for so long is asked again; 30 s by default. */
+  /** A question without an answer after this time is repeated; 30 s by default. */
   readonly idle?: number
   readonly signal?: AbortSignal
 }
@@ -33,21 +33,24 @@ export class HubFailed extends Error {
 
   constructor(
     readonly url: string,
-    /** The failure in words, to follow the URL. */
+    /** The failure in words, as text after the URL. */
     readonly problem: string,
-    /** The status of a refusal; undefined of a hub that cannot be reached. */
+    /** The status of a refusal; undefined if the hub cannot be reached. */
     readonly status: number | undefined,
   ) {
     super(`${url} ${problem}`)
   }
 }
 
-/** A server that is busy, or has a fault for the moment. */
+/** A server that is busy, or has a temporary fault. */
 const isBusy = (status: number) => status === 429 || status === 408 || status >= 500
 
 const longestPause = 60_000
 
-/** Asks until there is an answer that another attempt would not change; the token goes with each request to the endpoint. */
+/**
+ * Repeats a question until there is an answer that another attempt would not change; the token goes with each request
+ * to the endpoint.
+ */
 const patiently = ({
   settings,
   patience = 4,
@@ -88,12 +91,12 @@ const patiently = ({
   return Object.assign(ask, { preconnect: fetch.preconnect })
 }
 
-/** Runs a question of the library's. @error HubFailed */
+/** Runs a question by the library. @error HubFailed */
 const asked = async <A>(
   asking: Asking,
   question: (hub: typeof import("@huggingface/hub")) => Promise<A>,
 ): Promise<A> => {
-  const hub = await import("@huggingface/hub") // a tenth of a second, which who stays off the hub does not pay
+  const hub = await import("@huggingface/hub") // The import takes a tenth of a second, which offline use avoids.
   try {
     return await question(hub)
   } catch (error) {
@@ -122,7 +125,7 @@ export const commitNow = (asking: Asking, revision: string): Promise<string> =>
     return sha
   })
 
-/** The files of a commit, those in folders left aside. @error HubFailed */
+/** The files of a commit, without folders. @error HubFailed */
 export const filesOf = (asking: Asking, commit: string): Promise<ReadonlyArray<HubFile>> =>
   asked(asking, async ({ listFiles }) => {
     const { settings, repo } = asking

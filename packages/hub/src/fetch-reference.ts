@@ -1,4 +1,6 @@
-/** From a reference to a folder on this machine: the files that are needed, fetched, checked and kept in the hub's cache. */
+/**
+ * Turns a reference into a folder on this machine: the needed files, downloaded, checked and stored in the hub's cache.
+ */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
@@ -10,14 +12,14 @@ import { type HubReference, isCommit, isHubReference, parseReference, referenceT
 import { type RepositoryCache, repositoryCache } from "./repository-cache.ts"
 import { hubSettings } from "./settings.ts"
 
-/** A file on its way, or a sentence for the user. */
+/** The progress of a file, or a sentence for the user. */
 export type HubReport =
   | {
       readonly _tag: "file"
       /** "hf:owner/name@revision". */
       readonly reference: string
       readonly file: string
-      /** Bytes that are there, those of earlier attempts included. */
+      /** Bytes on the disk, those of earlier attempts included. */
       readonly received: number
       readonly bytes: number
     }
@@ -43,19 +45,19 @@ const tellOnStderr = (report: HubReport): void => {
   process.stderr.write(`${line}\n`)
 }
 
-/** Told about files that are fetched, and that a hub is out of reach; by default stderr is. */
+/** Receives the progress of downloads, and notes on a hub out of reach; stderr by default. */
 export const HubReports = Context.Reference<(report: HubReport) => void>("@winnow/hub/HubReports", {
   defaultValue: () => tellOnStderr,
 })
 
-/** A reference, fetched. */
+/** A reference with its files on this machine. */
 export interface Fetched {
   /** The folder of the files: a snapshot in the cache. */
   readonly folder: string
   readonly commit: string
 }
 
-/** Settings of the environment by default; the rest for tests. */
+/** Settings from the environment by default; the others for tests. */
 export type FetchOptions = Partial<Omit<Asking, "repo" | "signal">>
 
 interface Fetching extends Asking {
@@ -65,12 +67,12 @@ interface Fetching extends Asking {
   readonly report: (report: HubReport) => void
 }
 
-/** True if a snapshot has all that is wanted, as far as that can be known without the hub. */
+/** True if a snapshot is complete, as far as that can be known without the hub. */
 const isWhole = ({ cache, wanted }: Fetching, commit: string): boolean =>
   hasParts(cache, wanted, commit) &&
   optionalFiles(wanted).every((name) => cache.has(commit, name) || cache.lacks(commit, name))
 
-/** True if a snapshot has a model, or a tokenizer, to begin with. */
+/** True if a snapshot has the first files of a model, or of a tokenizer. */
 const hasParts = (cache: RepositoryCache, wanted: Wanted, commit: string): boolean => {
   const has = (name: string) => cache.has(commit, name)
   if (wanted === "tokenizer") return has("tokenizer.json")
@@ -102,7 +104,7 @@ const fetchFile = async (fetching: Fetching, commit: string, file: HubFile): Pro
   cache.link(commit, name, sum)
 }
 
-/** A commit that has no model, or no tokenizer, in a form that is read. */
+/** Describes a commit without a model, or without a tokenizer, in a readable form. */
 const lacking = ({ wanted }: Fetching, names: ReadonlyArray<string>): string | undefined => {
   if (wanted === "tokenizer") return names.includes("tokenizer.json") ? undefined : "it has no tokenizer.json"
   if (!names.includes("config.json")) return "it has no config.json; a model is config.json beside model.safetensors"
@@ -112,7 +114,7 @@ const lacking = ({ wanted }: Fetching, names: ReadonlyArray<string>): string | u
   return `it has ${found}; weights are read from ${wholeWeights} or its shards: take a repository or revision that has them`
 }
 
-/** Fetches what a commit lacks here. */
+/** Downloads the files of a commit that are missing here. */
 const fetchCommit = async (fetching: Fetching, commit: string): Promise<void> => {
   const { cache, wanted } = fetching
   const files = new Map((await filesOf(fetching, commit)).map((file) => [file.name, file]))
@@ -123,7 +125,7 @@ const fetchCommit = async (fetching: Fetching, commit: string): Promise<void> =>
     if (file !== undefined) await fetchFile(fetching, commit, file)
     else if (!cache.lacks(commit, name)) cache.writeLack(commit, name)
   }
-  // Small ones first: a folder that is refused by its configuration costs no download of weights.
+  // Small ones first: a folder whose configuration is refused costs no download of weights.
   for (const name of optionalFiles(wanted)) await get(name)
   if (wanted === "tokenizer") return
   await get("config.json")
@@ -139,7 +141,10 @@ const fetchCommit = async (fetching: Fetching, commit: string): Promise<void> =>
   for (const name of shards) await get(name)
 }
 
-/** The commit of a reference, asked of the hub unless it is one; a hub that is out of reach leaves the last one known. */
+/**
+ * The commit of a reference, from the hub unless the reference names it; if the hub is out of reach, the last known
+ * one.
+ */
 const commitOf = async (fetching: Fetching): Promise<string> => {
   const { reference, cache, settings, report } = fetching
   const { revision = "main" } = reference
@@ -220,11 +225,12 @@ const failureOf = (error: unknown, fetching: Fetching): DataError | InvalidInput
 }
 
 /**
- * Fetches a reference, or finds it in the cache: of a model its configuration, weights and tokenizer, of a tokenizer its
- * own files. Without a commit in the reference the hub is asked which one it means.
+ * Downloads a reference, or finds it in the cache: for a model its configuration, weights and tokenizer, for a
+ * tokenizer its own files. If the reference names no commit, the hub names the present one.
  *
- * @error InvalidInput for a text that is no reference, and for a repository without a model that is read here
- * @error DataError for a hub that cannot be reached or refuses, files that are others than it says, and a disk that refuses
+ * @error InvalidInput for a text that is no reference, and for a repository without a readable model
+ * @error DataError for a hub that cannot be reached or refuses, for files with another checksum, and for a disk that
+ * refuses
  */
 export const fetchReference = (
   text: string,
@@ -235,7 +241,7 @@ export const fetchReference = (
     const report = yield* HubReports
     const reference = yield* Effect.try({
       try: () => parseReference(text),
-      catch: (error) => error as InvalidInput, // the only error of `parseReference`
+      catch: (error) => error as InvalidInput, // This is the only error of `parseReference`.
     })
     const settings = options.settings ?? hubSettings()
     const { repo } = reference
@@ -254,7 +260,9 @@ export const fetchReference = (
     })
   })
 
-/** The reference with the commit that it means now, its files fetched; a path stays as it is. @error as `fetchReference` */
+/**
+ * The reference with its present commit, and its files downloaded; a path stays unchanged. @error as `fetchReference`
+ */
 export const pinnedReference = (
   text: string,
   wanted: Wanted = "model",
@@ -265,6 +273,6 @@ export const pinnedReference = (
       )
     : Effect.succeed(text)
 
-/** The folder of a reference, fetched if it must be; a path stays as it is. @error as `fetchReference` */
+/** The folder of a reference, downloaded if necessary; a path stays unchanged. @error as `fetchReference` */
 export const localFolder = (text: string, wanted: Wanted = "model"): Effect.Effect<string, DataError | InvalidInput> =>
   isHubReference(text) ? Effect.map(fetchReference(text, wanted), ({ folder }) => folder) : Effect.succeed(text)

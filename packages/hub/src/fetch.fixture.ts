@@ -1,4 +1,4 @@
-/** A process of its own that fetches `hf:small/model` by its environment, and prints the folder. */
+/** A separate process that downloads `hf:small/model` by its environment, and prints the folder. */
 import { Effect } from "effect"
 import { fetchReference } from "./fetch-reference.ts"
 

@@ -1,4 +1,4 @@
-/** References against a hub on this machine: what is fetched, kept, checked and refused. */
+/** References against a hub on this machine: downloads, storage, checks and refusals. */
 import { describe, expect, test } from "bun:test"
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -84,7 +84,7 @@ describe("what is fetched", () => {
     const wanted = Object.keys(shardedFiles).filter((name) => !/bin|README/.test(name))
     expect(namesIn(folder)).toEqual(wanted.toSorted())
     for (const name of wanted) expect(sha256(readFileSync(join(folder, name)))).toBe(sha256(shardedFiles[name]!))
-    // links are relative, so that the cache can be moved; a blob's name is its sum
+    // Links are relative, so that the cache can be moved; a blob's name is its checksum.
     expect(readlinkSync(join(folder, "config.json"))).toBe(`../../blobs/${gitSum(shardedFiles["config.json"]!)}`)
     expect(readlinkSync(join(folder, "model-2-of-2.safetensors"))).toBe(
       `../../blobs/${sha256(shardedFiles["model-2-of-2.safetensors"]!)}`,
@@ -139,7 +139,7 @@ describe("what is fetched", () => {
 
 const large = "model-1-of-2.safetensors"
 
-/** The first `count` bytes of the rest that was asked for, then a broken connection. */
+/** The first `count` bytes of the requested rest, then a broken connection. */
 const cut =
   (count: number): Misbehaviour =>
   ({ what, file, from }, nth) => {
@@ -171,7 +171,7 @@ describe("a server that misbehaves", () => {
     )
     const began = performance.now()
     await get(hub)
-    expect(performance.now() - began).toBeGreaterThan(550) // three waits of 0.2 s
+    expect(performance.now() - began).toBeGreaterThan(550) // Three waits of 0.2 s.
     expect(asked(hub).filter((what) => what === "revision main").length).toBe(2)
   })
 
@@ -188,7 +188,7 @@ describe("a server that misbehaves", () => {
   })
 
   test("wrong bytes of a small file are refused by git's sum", async () => {
-    const wrong = new TextEncoder().encode('{"model_type":"gpt_2"}') // as long as the right one
+    const wrong = new TextEncoder().encode('{"model_type":"gpt_2"}') // Its length is that of the right one.
     using hub = localHub(shardedFiles, ({ what, file }) =>
       what === "resolve" && file === "config.json" ? new Response(wrong) : undefined,
     )
@@ -317,7 +317,7 @@ describe("several processes", () => {
     const folders = await Promise.all(both.map(({ stdout }) => new Response(stdout).text()))
     expect(await Promise.all(both.map(({ exited }) => exited))).toEqual([0, 0])
     expect(new Set(folders)).toEqual(new Set([`${join(root(hub), "snapshots", commit)}\n`]))
-    expect(hub.seen.filter(({ what }) => what === "bytes").length).toBe(2) // two shards
+    expect(hub.seen.filter(({ what }) => what === "bytes").length).toBe(2) // Two shards.
   })
 
   test("one that is killed in the middle is gone on with", async () => {

@@ -1,4 +1,4 @@
-/** A hub of one repository on this machine, that misbehaves as it is told: for tests. */
+/** A hub of one repository on this machine that misbehaves on request: for tests. */
 import { createHash } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -6,11 +6,11 @@ import { join } from "node:path"
 import { sha256 } from "@winnow/files"
 import type { HubSettings } from "./settings.ts"
 
-/** Git's sum of a blob. */
+/** Git's checksum of a blob. */
 export const gitSum = (bytes: Uint8Array): string =>
   createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex")
 
-/** Bytes that look like nothing in particular. */
+/** Pseudo-random bytes. */
 export const someBytes = (length: number, seed = 1): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (i * 7919 * seed + (i >> 3)) % 251)
 
@@ -25,7 +25,7 @@ export interface Seen {
   readonly token: string | null
 }
 
-/** An answer in the place of the usual one; undefined for the usual one. */
+/** An answer in place of the usual one; undefined for the usual one. */
 export type Misbehaviour = (seen: Seen, nth: number) => Response | Promise<Response> | undefined
 
 /**

@@ -1,9 +1,9 @@
-/** The files of a model's repository that are read here; everything else stays on the hub. */
+/** The files of a model's repository that Winnow reads; all others stay on the hub. */
 
-/** The part of a repository that is asked for. */
+/** The requested part of a repository. */
 export type Wanted = "model" | "tokenizer"
 
-/** Files that are read where they are there. */
+/** Files that are read if they exist. */
 const optional: Readonly<Record<Wanted, ReadonlyArray<string>>> = {
   tokenizer: [
     "tokenizer.json",
@@ -20,7 +20,7 @@ export const wholeWeights = "model.safetensors"
 /** The list of the shards of a model in several files. */
 export const shardIndex = "model.safetensors.index.json"
 
-/** The files that may be missing, those of the tokenizer beside a model too. */
+/** The files that may be missing, including those of the tokenizer beside a model. */
 export const optionalFiles = (wanted: Wanted): ReadonlyArray<string> =>
   wanted === "tokenizer" ? optional.tokenizer : [...optional.tokenizer, ...optional.model]
 

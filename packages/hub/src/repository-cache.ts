@@ -1,6 +1,6 @@
 /**
  * The cache of one repository, in the layout of `huggingface_hub`: `refs/<revision>` names a commit,
- * `snapshots/<commit>/<file>` links to `blobs/<sum>`, `.no_exist/<commit>/<file>` says that a commit lacks a file.
+ * `snapshots/<commit>/<file>` links to `blobs/<sum>`, `.no_exist/<commit>/<file>` records that a commit lacks a file.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
@@ -11,17 +11,17 @@ import { isCommit } from "./reference.ts"
 export interface RepositoryCache {
   /** The folder of a commit's files. */
   readonly snapshot: (commit: string) => string
-  /** The commit that a revision meant when it was last asked for; undefined if it never was. */
+  /** The commit of a revision at the last request; undefined if there was none. */
   readonly commitOf: (revision: string) => string | undefined
   readonly writeCommit: (revision: string, commit: string) => void
-  /** True if the file is there, whole: files appear by one rename. */
+  /** True if the file exists; it is whole, as files appear by one rename. */
   readonly has: (commit: string, file: string) => boolean
-  /** Bytes of a file that is there. */
+  /** Bytes of an existing file. */
   readonly sizeOf: (commit: string, file: string) => number
-  /** True if it is known that the commit has no such file. */
+  /** True if the commit is known to lack the file. */
   readonly lacks: (commit: string, file: string) => boolean
   readonly writeLack: (commit: string, file: string) => void
-  /** The place of a file's bytes, by their sum. */
+  /** The place of a file's bytes, by their checksum. */
   readonly blob: (sum: string) => string
   /** Gives a commit's file the bytes of a blob. */
   readonly link: (commit: string, file: string, sum: string) => void
@@ -29,7 +29,7 @@ export interface RepositoryCache {
 
 const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
-/** The cache of a repository under the cache of all. */
+/** The cache of a repository, within the common cache. */
 export const repositoryCache = (cache: string, repo: string): RepositoryCache => {
   const root = join(cache, `models--${repo.replaceAll("/", "--")}`)
   const snapshot = (commit: string) => join(root, "snapshots", commit)

@@ -1,31 +1,31 @@
-/** The settings of the Hugging Face tools that hold here as well, from the environment. */
+/** The settings of the Hugging Face tools that apply here as well, from the environment. */
 import { readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { join } from "node:path"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Where a hub is, where its files are kept, and who asks. */
+/** The place of the hub, the place of its files, and the user's token. */
 export interface HubSettings {
   /** Without a slash at its end. */
   readonly endpoint: string
   /** The folder of `models--owner--name`. */
   readonly cache: string
   readonly token: string | undefined
-  /** True: nothing is asked of the network. */
+  /** True: no request goes to the network. */
   readonly offline: boolean
 }
 
 const isOn = (value: string | undefined) => /^(1|on|yes|true)$/i.test(value ?? "")
 
-/** A folder with ~ for the home. */
+/** A folder, with ~ expanded to the home. */
 const expanded = (path: string, home: string) => (/^~(\/|$)/.test(path) ? join(home, path.slice(1)) : path)
 
 const tokenIn = (file: string): string | undefined => {
   try {
     return readFileSync(file, "utf8").trim() || undefined
   } catch {
-    return undefined // nobody has logged in
+    return undefined // The user has not logged in.
   }
 }
 

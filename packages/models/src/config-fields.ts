@@ -1,8 +1,8 @@
 /**
- * The fields of a config.json that all families share, and their part here: of PretrainedConfig of `transformers` 4.20 to
- * 5.18, and of the keys that other tools leave in such files. Each family adds its own.
+ * The fields of a config.json that all families share, and their role here: those of PretrainedConfig in `transformers`
+ * 4.20 to 5.18, and keys that other tools leave in such files. Each family adds its own.
  *
- * A field is used, without effect (with the reason), or refused where its value would change the numbers.
+ * A field is used, without effect (with the reason), or refused if its value would change the numbers.
  */
 
 /** The meaning of a field's value. */
@@ -12,15 +12,15 @@ export type Field =
   | {
       readonly part: "refused"
       readonly why: string
-      /** Values that change nothing, beside null; `config` for those that depend on other fields. */
+      /** Values without an effect, beside null; `config` for values that depend on other fields. */
       readonly neutral: (value: unknown, config: Readonly<Record<string, unknown>>) => boolean
     }
 
-/** A field that options or the reading of a folder depend on. */
+/** A field that affects options or the reading of a folder. */
 export const used = (how: string): Field => ({ part: "used", how })
-/** A field that changes no number here. */
+/** A field without an effect on numbers here. */
 export const none = (why: string): Field => ({ part: "none", why })
-/** A field that would change the numbers, but for null and the values that `neutral` accepts. */
+/** A field that would change the numbers, unless it is null or a value that `neutral` accepts. */
 export const refused = (
   why: string,
   neutral: (value: unknown, config: Readonly<Record<string, unknown>>) => boolean,
@@ -38,7 +38,7 @@ const isEmpty = (value: unknown) =>
 const never = () => false
 const one = (value: unknown) => value === 1 || value === false
 
-/** One field for several keys, which are divided by spaces. */
+/** One field for several keys, separated by spaces. */
 export const all = (keys: string, field: Field): ReadonlyArray<readonly [string, Field]> =>
   keys.split(" ").map((key) => [key, field] as const)
 
@@ -52,7 +52,7 @@ const origin = none("says where the file comes from")
 const speed = none("chooses how transformers computes, not what")
 const otherModels = none("of models with windows; the window itself is sliding_window")
 
-/** Computations of other models that transformers' own GPTNeoX and Llama do not have. */
+/** Computations of other models that transformers' own GPTNeoX and Llama lack. */
 const foreign = refused(
   "belongs to an architecture that is not computed here; if the weights are plain, remove the key from config.json",
   (value) => isEmpty(value),
@@ -120,7 +120,7 @@ const common: ReadonlyArray<readonly [string, Field]> = [
   ...all("scale_emb scale_depth embedding_scale mup_width_scale mup_embeddings_scale width_scale", foreignFactor),
 ]
 
-/** The sizes by the names that most families have. */
+/** The names of the sizes in most families. */
 export const sizeFields: ReadonlyArray<readonly [string, Field]> = [
   ["hidden_size", used("columns of embedding and head")],
   ["num_hidden_layers", used("layers")],
@@ -132,13 +132,13 @@ export const sizeFields: ReadonlyArray<readonly [string, Field]> = [
 /** A key of the rotary embedding. */
 export const rotary = used("rotary embedding: rope-config.ts says which key wins")
 
-/** The keys of the rotary embedding that all families with one have. */
+/** The keys of the rotary embedding in all families that have one. */
 export const rotaryFields = all(
   "rope_theta rope_scaling rope_parameters partial_rotary_factor original_max_position_embeddings",
   rotary,
 )
 
-/** Settings of generation that older versions kept in config.json; evaluate speaks of those that change texts. */
+/** Settings of generation that older versions stored in config.json; evaluate reports those that change texts. */
 export const generationKeys: ReadonlySet<string> = new Set(
   (
     "max_length max_new_tokens min_length min_new_tokens early_stopping max_time stop_strings do_sample num_beams " +

@@ -1,4 +1,4 @@
-/** From the config.json of a Hugging Face model directory to an architecture, or to a reason why not. */
+/** Turns the config.json of a Hugging Face model directory into an architecture, or gives the reason why it cannot. */
 import { type Architecture, type Attends, type ConfigKey, type Family, InvalidInput } from "@winnow/core"
 import type { Field } from "./config-fields.ts"
 import type { RopeConfig } from "./rope-config.ts"
@@ -6,21 +6,21 @@ import { isRecord, own, shown } from "./shown.ts"
 
 type Config = Readonly<Record<string, unknown>>
 
-/** How the config.json of a family becomes options. */
+/** The way from a family's config.json to its options. */
 export interface ConfigKeys {
-  /** The part of each field of this family; the fields of every family are known already. */
+  /** The role of each field of this family; the fields of every family are known already. */
   readonly fields: ReadonlyArray<readonly [string, Field]>
-  /** Values of `transformers` for keys that a config.json lacks, where options have another default or none. */
+  /** Values in `transformers` for keys that a config.json lacks, if options have another default or none. */
   readonly defaults: Config
   /** Keys whose null means "the default". */
   readonly nullable?: ReadonlyArray<string>
-  /** The key of the activation, and its names in `transformers` by the one name of the options. */
+  /** The key of the activation, and its names in `transformers` by the single name in the options. */
   readonly activation: { readonly key: string; readonly names: Readonly<Record<string, string>> }
   /** Options that several keys decide together. */
   readonly rope?: (config: Config) => RopeConfig
 }
 
-/** Fields that would change the numbers, one problem each, and those that nobody here knows, with a note. */
+/** Reports fields that would change the numbers as problems, and unknown fields as notes. */
 const judgeFields = (type: string, fields: ReadonlyMap<string, Field>, config: Config) => {
   const problems: Array<string> = []
   const strange: Array<readonly [string, unknown]> = []
@@ -53,7 +53,7 @@ export const keysOfConfig = (fields: ReadonlyMap<string, Field>, config: Config)
   Object.entries(config).map(([key, value]) => ({ key, value, ...roleOf(fields.get(key)) }))
 
 /**
- * The options that a config.json gives a family, not validated yet, and its fields that are unknown (`strange`).
+ * The options of a family by its config.json, not validated yet, and the unknown fields (`strange`).
  *
  * @param where names the file in errors and notes
  * @error InvalidInput (thrown) with one line for each field that would change the numbers
@@ -75,7 +75,7 @@ export const optionsFromConfig = (
     problems.push(`${key} ${shown(given)} is not supported, known are ${Object.keys(names).join(", ")}`)
   if (problems.length > 0) throw fail(problems)
   const isNone = (key: string, value: unknown) => value === null && (keys.nullable ?? []).includes(key)
-  // Keys keep their order, so that a model that is read and saved has the same bytes whatever is added to the defaults.
+  // Keys keep their order, so that a model that is read and saved has the same bytes after additions to the defaults.
   const absent = Object.entries(keys.defaults).filter(([key]) => !Object.hasOwn(config, key))
   const merged = { ...config, ...Object.fromEntries(absent), [key]: activation, ...rope.options }
   const read = Object.fromEntries(
@@ -86,12 +86,12 @@ export const optionsFromConfig = (
 }
 
 /**
- * The architecture that a config.json describes, computed as `transformers` 5 computes it, by the family that its
- * `model_type` names. The family says of each key whether it is used, has no effect, or is refused where it would change
- * the numbers. Dropout is not applied.
+ * The architecture of a config.json, computed as `transformers` 5 computes it, by the family that its `model_type`
+ * names. The family classifies each key: it is used, has no effect, or is refused if it would change the numbers.
+ * Dropout is not applied.
  *
  * @param where names the file in errors and in the architecture's notes
- * @error InvalidInput (thrown) with one line a problem
+ * @error InvalidInput (thrown) with one line for each problem
  */
 export const architectureFromConfig = (
   families: ReadonlyArray<Family>,

@@ -1,9 +1,9 @@
-/** Errors of files as the models package tells them. */
+/** Errors of files in the form of the models package. */
 import { DataError, InvalidInput } from "@winnow/core"
 import { FileError, fileErrorOf } from "@winnow/files"
 import { Effect } from "effect"
 
-/** Runs something that reads or writes files. @error DataError in place of the operating system's and FileError */
+/** Runs code that reads or writes files. @error DataError in place of the operating system's and FileError */
 export const withDataErrors = <A>(run: () => A): A => {
   try {
     return run()
@@ -13,7 +13,7 @@ export const withDataErrors = <A>(run: () => A): A => {
   }
 }
 
-/** Runs something as an Effect: the errors of models and files are its failures, others its defects. */
+/** Runs code as an Effect: the errors of models and files are its failures, others its defects. */
 export const attempt = <A>(run: () => A): Effect.Effect<A, DataError | InvalidInput> =>
   Effect.suspend(() => {
     try {

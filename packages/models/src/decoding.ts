@@ -7,7 +7,7 @@ import type { Architecture, Cache, Decoding, Parameters } from "@winnow/core"
 import { native, tf } from "@winnow/tensor"
 import { nativeDecoding, refuseBatch, refuseRollback } from "./native-decoding.ts"
 
-/** A fresh decoding state of this model, native where it can be; `pad_B` counts the left padding of each sequence. */
+/** A fresh decoding state of this model, native if possible; `pad_B` counts the left padding of each sequence. */
 export const startDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
   const program = native() === undefined ? undefined : architecture.nativeProgram?.()
   return program === undefined

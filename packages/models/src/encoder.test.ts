@@ -1,4 +1,4 @@
-/** An encoder of the blocks that decoders are made of: its laws, its attention against plain loops, a masked objective. */
+/** An encoder from the decoders' blocks: its laws, its attention against plain loops, a masked objective. */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -18,7 +18,7 @@ const sizes = { vocab_size: 23, width: 16, depth: 2, heads: 4, length: 24 }
 test("attention both ways: keeps the laws", () => checkFamily(bothWays, sizes))
 test("the same layers with attention to what is before: keeps the laws", () => checkFamily(oneWay, sizes))
 
-/** Attention among rows of one start, head by head, in double precision; queries and keys are not rotated. */
+/** Attention among rows with one start, head by head, in double precision; queries and keys are not rotated. */
 const plainLoops = (
   packed: Float32Array,
   B: number,
@@ -87,7 +87,7 @@ test("an encoder has no decoding state, and where one must decode it is refused 
 const MASK = 12
 const T = 12
 
-/** Words of 3 to 6 letters, each written twice, right-padded; of every other pair the first is masked. */
+/** Words of 3 to 6 letters, each written twice, right-padded; in every other pair the first is masked. */
 const batchOf = (step: number) => {
   const rng = seeded(9, "words", step)
   const B = 32
@@ -109,7 +109,9 @@ const batchOf = (step: number) => {
   return { ids, length_B, row, gold, B }
 }
 
-/** Masked letters that a model of this family has right after 200 steps on the objective, of 20 batches that it has not seen. */
+/**
+ * The number of correct masked letters of a model of this family after 200 steps on the objective, on 20 new batches.
+ */
 const masked = async <A extends Attends>(family: {
   readonly use: (options: unknown) => ModelUse<A>
 }): Promise<number> => {
@@ -152,6 +154,6 @@ test("200 steps on masked letters: both ways finds the twin that stands behind, 
   const both = await masked(bothWays)
   const decoder = await masked(oneWay)
   expect(both).toBeGreaterThan(0.9)
-  expect(decoder).toBeLessThan(0.3) // chance is 1 in 12
+  expect(decoder).toBeLessThan(0.3) // Chance is 1 in 12.
   expect(tf.memory().numTensors).toBe(before)
 }, 60_000)

@@ -1,4 +1,4 @@
-/** A family of models as a plugin: options, a description of the layers, and how its folders are read. */
+/** A family of models as a plugin: options, a description of the layers, and the reading of its folders. */
 import { type Attends, defineModel, type Family, type FileNames, type ModelUse, type Plugin } from "@winnow/core"
 import { ArkErrors, type Type } from "arktype"
 import { architectureOf } from "./architecture.ts"
@@ -6,10 +6,10 @@ import { type ConfigKeys, keysOfConfig, optionsFromConfig } from "./config.ts"
 import { commonFields, type Field } from "./config-fields.ts"
 import type { Description } from "./instructions.ts"
 
-/** A family that is called with options, or handed to `loadDecoder`. */
+/** A family that can be called with options, or passed to `loadDecoder`. */
 export type FamilyPlugin<O extends Type, A extends Attends = "before"> = Plugin<O, ModelUse<A>> &
   Family & {
-    /** The part of each field of its config.json. */
+    /** The role of each field of its config.json. */
     readonly fields: ReadonlyMap<string, Field>
   }
 
@@ -18,9 +18,9 @@ export type FamilyPlugin<O extends Type, A extends Attends = "before"> = Plugin<
  *
  * @param spec.name its `model_type`
  * @param spec.options the fields of its config.json that the computation depends on, unknown ones refused
- * @param spec.describe from options to sizes, parameters and layers
- * @param spec.config how a config.json becomes options
- * @param spec.names the names that its files give its parts
+ * @param spec.describe computes sizes, parameters and layers from options
+ * @param spec.config the way from a config.json to options
+ * @param spec.names the names of its parts in its files
  */
 export const defineFamily = <const O extends Type, A extends Attends>(spec: {
   readonly name: string

@@ -1,13 +1,13 @@
-/** Weights that are no numbers: told while they are read, with their place. */
+/** Finds weights that are not finite while a file is read, with their place. */
 
-/** Values that are added up before the sum is looked at: a piece stays in the processor's cache. */
+/** Number of values in a sum between two checks: a piece stays in the processor's cache. */
 const PIECE = 2 ** 14
 
 /** Index of the first value that is NaN or infinite; -1 if all are finite. */
 export const firstNonFinite = (values: Float32Array): number => {
   for (let begin = 0; begin < values.length; begin += PIECE) {
     const end = Math.min(values.length, begin + PIECE)
-    // x - x is 0 of a finite number and NaN of any other; four sums, as one would wait for itself
+    // x - x is 0 for a finite number and NaN for any other; four sums, as a single one would wait for itself.
     let [a, b, c, d] = [0, 0, 0, 0]
     let i = begin
     for (; i + 3 < end; i += 4) {

@@ -1,4 +1,4 @@
-/** Folders in all their spellings have the logits that `transformers` gives them: fixtures/make_folders.py. */
+/** Folders in all their spellings have the logits of `transformers`: fixtures/make_folders.py. */
 import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -48,7 +48,7 @@ const folderOf = (
   return dir
 }
 
-/** Logits of every third position, as the fixture has them; and the model's notes. */
+/** Logits of every third position, in the order of the fixture; and the model's notes. */
 const found = async (dir: string) => {
   const model = await Effect.runPromise(loadDecoder(dir))
   const ids = tf.tensor2d(folders.ids, undefined, "int32")

@@ -1,6 +1,6 @@
-/** Files that lie under the name of a model's file and are something else: told by how they begin. */
+/** Recognises files of another kind under the name of a model's file, by their first bytes. */
 
-/** Bytes from the start that `foreignContent` looks at. */
+/** Number of bytes from the start that `foreignContent` reads. */
 export const SNIFFED = 256
 
 /** Bytes as text, one character a byte. */
@@ -28,13 +28,14 @@ const starts: ReadonlyArray<readonly [start: string | RegExp, is: string]> = [
   [/^\s*\{\s*"(error|message|detail)"/, ofServer],
 ]
 
-/** True if the first 8 bytes are no length of a header: a file of safetensors begins with one far below 2^32. */
+/** True if the first 8 bytes are not the length of a header: a file of safetensors begins with one far below 2^32. */
 const isNoLength = (first: Uint8Array) => first.length < 8 || first.subarray(4, 8).some((byte) => byte !== 0)
 
 /**
- * The kind of a file, by its first bytes, and the remedy; undefined if nothing speaks against it.
+ * The kind of a file, by its first bytes, and the remedy; undefined for a file that may be the right one.
  *
- * Bytes that begin a file of safetensors are never taken for another: a header may be 0x80 + 2 * 256 bytes long.
+ * Bytes that begin a file of safetensors are never mistaken for another kind: a header may be 0x80 + 2 * 256 bytes
+ * long.
  */
 export const foreignContent = (first: Uint8Array): string | undefined => {
   if (!isNoLength(first)) return undefined

@@ -1,12 +1,12 @@
 /** Letters: Q query heads, G key-value heads, h head size. */
 
-/** How the rows of a fused projection are laid out. */
+/** The order of the rows of a fused projection. */
 export interface HeadLayout {
-  /** Q. */
+  /** Number Q of query heads. */
   readonly heads: number
-  /** G: a divisor of Q. */
+  /** Number G of key-value heads: a divisor of Q. */
   readonly kvHeads: number
-  /** h. */
+  /** Size h of a head. */
   readonly headSize: number
   /** "kinds": all queries, all keys, all values; "heads": query, key and value of a head side by side (Q = G). */
   readonly order: "kinds" | "heads"

@@ -5,11 +5,11 @@ import { freshValues } from "./initialise.ts"
 import { ownVariable } from "./model.ts"
 
 /**
- * A head on a target's hidden states. Each parameter has a random stream of its own, told by seed and name; one that begins
- * as the target's vocabulary head is a copy of it, and training leaves the target as it is.
+ * A head on a target's hidden states. Each parameter has a random stream of its own, from seed and name; a parameter
+ * that starts as the target's vocabulary head is a copy of it, and training does not change the target.
  *
  * @param seed any safe integer
- * @error Error if a parameter that begins as the target's head has another shape
+ * @error Error if a parameter that starts as the target's head has another shape
  */
 export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number): DraftHead => {
   const { parameters: specs, rows } = head.on(target.architecture)

@@ -1,4 +1,4 @@
-/** Fresh parameters: streams, spread, and that a large parameter exists once. */
+/** Fresh parameters: streams, spread, and single copies of large parameters. */
 import { expect, test } from "bun:test"
 import { readFileSync, writeFileSync } from "node:fs"
 import type { Architecture, ParameterSpec } from "@winnow/core"
@@ -6,7 +6,7 @@ import { checkLeaks, engineMemory } from "@winnow/tensor"
 import { initialise } from "./initialise.ts"
 import { normal, ones, zeros } from "./parameters.ts"
 
-/** Only what `initialise` reads: names and how they begin. */
+/** Only the fields that `initialise` reads: names and initial values. */
 const architecture = (parameters: Record<string, ParameterSpec>): Architecture =>
   ({ parameters: new Map(Object.entries(parameters)), head: Object.keys(parameters)[0]! }) as unknown as Architecture
 
@@ -35,7 +35,7 @@ test("each name and each seed has a stream of its own", () => {
   for (const [i, x] of streams.entries())
     for (const y of streams.slice(i + 1)) {
       const correlation = mean(x.map((value, k) => value * y[k]!))
-      expect(Math.abs(correlation)).toBeLessThan(4 / Math.sqrt(n)) // four standard errors
+      expect(Math.abs(correlation)).toBeLessThan(4 / Math.sqrt(n)) // Four standard errors.
     }
 })
 
@@ -51,7 +51,7 @@ test("normals have their standard deviation, and the tails of one; zeros and one
   const { w, b, g } = valuesOf({ w: normal([n / 100, 100], std), b: zeros(3), g: ones(3) }, 2)
   expect(Math.abs(mean(w!))).toBeLessThan((4 * std) / Math.sqrt(n))
   const moment = (k: number) => mean(w!.map((x) => (x / std) ** k))
-  // standard errors of the second and fourth moment of a normal: sqrt(2 / n), sqrt(96 / n)
+  // Standard errors of the second and fourth moment of a normal: sqrt(2 / n), sqrt(96 / n).
   expect(Math.abs(moment(2) - 1)).toBeLessThan(4 * Math.sqrt(2 / n))
   expect(Math.abs(moment(4) - 3)).toBeLessThan(4 * Math.sqrt(96 / n))
   expect([b, g]).toEqual([new Float32Array(3), Float32Array.of(1, 1, 1)])
@@ -63,7 +63,7 @@ const megabytes = (key: string) => Number(new RegExp(`${key}:\\s+(\\d+)`).exec(s
 test.skipIf(process.platform !== "linux")("a parameter of 128 MB takes 128 MB on the way", () => {
   initialise(architecture({ a: normal([8], 1) }), 1).dispose()
   Bun.gc(true)
-  writeFileSync("/proc/self/clear_refs", "5") // the highest size is counted from here
+  writeFileSync("/proc/self/clear_refs", "5") // The peak memory is counted from here.
   const before = megabytes("VmRSS")
   const model = initialise(architecture({ a: normal([2 ** 25], 1) }), 1)
   expect(megabytes("VmHWM") - before).toBeLessThan(1.3 * 128)

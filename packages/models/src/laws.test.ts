@@ -1,4 +1,4 @@
-/** The laws of models notice what they are for: models broken in one way each. */
+/** The laws of models catch faults: models that are broken in one way each. */
 import { expect, test } from "bun:test"
 import type { Decoder } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
@@ -18,7 +18,7 @@ const architecture = Effect.runSync(
   }).instance,
 )
 
-/** A good model with one thing replaced. */
+/** A sound model with one part replaced. */
 const broken = (change: (model: Decoder) => Partial<Decoder>) => (seed: number) => {
   const model = initialise(architecture, seed)
   return { ...model, ...change(model) }

@@ -1,4 +1,4 @@
-/** A model: an architecture, its parameters, and the decoding states that are made of both. */
+/** A model: an architecture, its parameters, and decoding states over both. */
 import {
   type Architecture,
   type Attends,
@@ -11,7 +11,7 @@ import { freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 
 /**
- * An architecture with these numbers; owns the variables.
+ * An architecture with these parameters; owns the variables.
  * @error if the names or shapes are not the architecture's
  */
 export const makeModel = <A extends Attends>(architecture: Architecture<A>, parameters: Parameters): ModelOf<A> => {
@@ -34,18 +34,18 @@ export const makeModel = <A extends Attends>(architecture: Architecture<A>, para
   const model = attendsBefore(architecture)
     ? { ...encoder, decoding: (pad_B?: Int32Array) => startDecoding(architecture, parameters, pad_B) }
     : encoder
-  return model as ModelOf<A> // the compiler does not follow a condition on A to ModelOf
+  return model as ModelOf<A> // The compiler does not follow a condition on A to ModelOf.
 }
 
 /**
- * A variable that takes over the tensor that `make` returns, outside any tidy; what else `make` leaves is freed.
+ * A variable that takes over the tensor that `make` returns, outside any tidy; other tensors of `make` are freed.
  *
- * TFJS keeps a tensor made of a JavaScript array there until an op first needs it: make the tensor by an op or by `fillTensor`,
- * so that the arrays of a large model are not all alive at once.
+ * TFJS keeps a tensor from a JavaScript array in JavaScript until an op first needs it: make the tensor by an op or by
+ * `fillTensor`, so that the arrays of a large model are not all alive at once.
  */
 export const ownVariable = (make: () => tf.Tensor): tf.Variable => tf.tidy(() => tf.variable(make()))
 
-/** The same values in variables of its own: training one leaves the other as it is. */
+/** A copy with its own variables: training one does not change the other. */
 export const copyModel = <A extends Attends>(model: Encoder<A>): ModelOf<A> =>
   makeModel(
     model.architecture,
@@ -56,7 +56,7 @@ export const copyModel = <A extends Attends>(model: Encoder<A>): ModelOf<A> =>
     ),
   )
 
-/** Logits of every position, [B, T, V]: hidden states times the head. For a few sequences: it is as large as it looks. */
+/** Logits of every position, [B, T, V]: hidden states times the head. For few sequences only, because of its size. */
 export const logitsOf = (model: Encoder, ids_BT: tf.Tensor2D): tf.Tensor3D =>
   tf.tidy(() => {
     const { hiddenSize, vocabularySize } = model.architecture

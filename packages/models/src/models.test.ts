@@ -49,7 +49,7 @@ for (const [name, use] of Object.entries(forms))
     const model = initialise(make(use), 1)
     const parts = [9, 1, 6]
     const ids = parts.map(tokens)
-    const T = 18 // two tokens of padding
+    const T = 18 // Two tokens of padding.
     const packed = new Int32Array(T)
     const start = Int32Array.from({ length: T }, (_, t) => t + 1)
     let from = 0
@@ -117,7 +117,7 @@ test("a repeated step takes the weights of its model, those of now, and leaks no
     const step = (t: number) => decoding.extend(tf.tensor2d([[row[t]!]], undefined, "int32"))
     return tf.tidy(() => {
       for (const t of row.keys()) {
-        // Half-way through the weights change: what was cached then belongs to the old ones, so it starts anew.
+        // The weights change half-way: cached values belong to the old ones, so decoding starts again.
         if (t === 12) {
           const bias = model.parameters.get("model.layers.0.mlp.down_proj.bias")!
           bias.assign(tf.ones(bias.shape))
@@ -150,7 +150,7 @@ test("fresh parameters have the spread of initializer_range; adding a layer chan
   const values = small.parameters.get("gpt_neox.layers.0.mlp.dense_h_to_4h.weight")!.dataSync() as Float32Array
   const mean = values.reduce((a, b) => a + b, 0) / values.length
   const std = Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length)
-  // 16384 draws: standard errors are 1.6e-4 and 1.1e-4.
+  // With 16384 draws the standard errors are 1.6e-4 and 1.1e-4.
   expect(Math.abs(mean)).toBeLessThan(6e-4)
   expect(Math.abs(std - 0.02)).toBeLessThan(4.4e-4)
   for (const [name, variable] of small.parameters)

@@ -1,4 +1,4 @@
-/** Patterns of parameter names, as settings write them. */
+/** Patterns of parameter names in settings. */
 
 const escaped = (text: string): string => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&")
 

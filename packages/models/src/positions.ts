@@ -3,9 +3,9 @@
 /**
  * The position of each of B times T new tokens, row-major; 0 for padding.
  *
- * @param P positions cached before them
+ * @param P number of positions cached before them
  * @param pad_B left padding of each sequence
- * @param start_N of packed sequences, with P = 0: the first position of each token's own part
+ * @param start_N for packed sequences, with P = 0: the first position of each token's own part
  */
 export const positionsOf = (
   B: number,
@@ -20,10 +20,10 @@ export const positionsOf = (
   })
 
 /**
- * The start of each token's sequence for rows that are padded on the right, as `Encoder.hidden` takes it: attention both
- * ways must not read padding.
+ * The start of each token's sequence for rows that are padded on the right, in the form of `Encoder.hidden`:
+ * bidirectional attention must not read padding.
  *
- * @param length_B tokens of each row that are not padding, 0 to T
+ * @param length_B number of tokens in each row without padding, 0 to T
  */
 export const paddedStarts = (length_B: ArrayLike<number>, T: number): Int32Array =>
   Int32Array.from({ length: length_B.length * T }, (_, n) => {

@@ -1,16 +1,16 @@
 /** Steps over a cache, recorded by shape of the new tokens. */
 import { type Recording, record, type tf } from "@winnow/tensor"
 
-/** Longest block that is recorded: decoding repeats short ones, prompts come in every length once. */
+/** Longest block that is recorded: decoding repeats short ones, while each length of a prompt is rare. */
 const LONGEST = 16
-/** A recording takes as long as some thirty steps one by one: it is made for shapes that come again and again. */
+/** A recording takes as long as some thirty single steps, so it is made only for shapes that repeat. */
 const RUNS_BEFORE = 8
 /** Recordings are never freed. */
 const MOST = 64
 
 /**
- * Runs a step, by a recording from its ninth run of a shape on: of a decoding step's 50 small ops a layer nearly all the
- * time is the cost of starting them, which a recording saves.
+ * Runs a step, by a recording from its ninth run of a shape on. A decoding step has 50 small ops a layer, and nearly
+ * all its time is the cost of starting them, which a recording saves.
  *
  * @returns a function of the shape's key, the new positions T, all tensors that the step reads, and the step
  */

@@ -1,13 +1,13 @@
 /**
- * The rotary embedding of a config.json, whose keys have had several names: the one that wins here is the one that wins
- * in `transformers` 5, and one that is left aside although it says otherwise is noted.
+ * Reads the rotary embedding of a config.json, whose keys have had several names. The name that takes precedence is
+ * that of `transformers` 5, and a note reports an ignored key with another value.
  */
 import { isRecord, own, shown } from "./shown.ts"
 
 type Config = Readonly<Record<string, unknown>>
 
 export interface RopeConfig {
-  /** Options: `rope_theta`, `rope_scaling`, and the part of a head where the family has one. Not validated yet. */
+  /** Options: `rope_theta`, `rope_scaling`, and the rotated part of a head if the family has one. Not validated yet. */
   readonly options: Config
   readonly problems: ReadonlyArray<string>
   readonly notes: ReadonlyArray<string>
@@ -38,7 +38,7 @@ const keysOf: ReadonlyMap<unknown, ReadonlyArray<string>> = new Map([
 const isTrue = (value: unknown) =>
   Boolean(value) && !(typeof value === "object" && Object.keys(value as object).length === 0)
 
-/** Length before scaling: beside the other keys, or in config.json itself, which then wins. */
+/** Length before scaling: beside the other keys, or in config.json itself, which then takes precedence. */
 const originalLength = (config: Config, rope: Config, problems: Array<string>): unknown => {
   const [outer, inner] = [
     own(config, "original_max_position_embeddings"),
@@ -51,7 +51,7 @@ const originalLength = (config: Config, rope: Config, problems: Array<string>): 
   return outer ?? inner ?? own(config, "max_position_embeddings") ?? 2048
 }
 
-/** The scaling's keys, as `rope_scaling` of the options has them. */
+/** The scaling's keys, in the form of the option `rope_scaling`. */
 const scalingOf = (config: Config, rope: Config, kind: unknown, problems: Array<string>): Config | undefined => {
   if (kind === "default") return undefined
   const given = keysOf.get(kind)!.map((key) => [key, own(rope, key)] as const)
@@ -64,7 +64,7 @@ const scalingOf = (config: Config, rope: Config, kind: unknown, problems: Array<
   return { rope_type: kind, ...scaling }
 }
 
-/** The first of these places that has the key, and notes on the others that say otherwise. */
+/** The first of these places that has the key, and notes on other places with another value. */
 const firstOf = (
   places: ReadonlyArray<readonly [label: string, from: Config, key: string]>,
   fallback: number,
@@ -81,15 +81,15 @@ const firstOf = (
   return value
 }
 
-/** The names that a family's config.json gives its rotary embedding. */
+/** The names of the rotary embedding in a family's config.json. */
 export interface RopeKeys {
-  /** The key of the base outside of the object of rotary settings. */
+  /** The key of the base, outside of the object of rotary settings. */
   readonly theta: string
-  /** The key, and the option, of the part of a head that is rotated, and its default. Left out: whole heads are. */
+  /** The key and the option of the rotated part of a head, and its default. Left out: whole heads are rotated. */
   readonly part?: { readonly key: string; readonly fallback: number }
 }
 
-/** Reads the rotary keys of a family named `type` as `transformers` 5 does. */
+/** Reads the rotary keys of a family named `type`, like `transformers` 5. */
 export const ropeReader =
   (type: string, keys: RopeKeys) =>
   (config: Config): RopeConfig => {
@@ -143,7 +143,7 @@ export const ropeReader =
       rope_theta: theta,
       rope_scaling: scalingOf(config, rope, kind, problems),
     }
-    // Flat keys that the family of `transformers` never read, as it has others for the same.
+    // Flat keys that the family in `transformers` never read, because it has others for the same settings.
     const flat = [
       ["rope_theta", keys.theta, theta],
       ["partial_rotary_factor", keys.part?.key, part],

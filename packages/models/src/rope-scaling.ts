@@ -1,16 +1,18 @@
 /**
  * Rotary frequencies, plain and scaled to longer contexts.
  *
- * Letters: r entries of a head that the frequencies are of, f factor, L context before scaling.
+ * Letters: r rotated entries of a head, f factor, L context before scaling.
  * @source `transformers` 5, modeling_rope_utils.py; Peng et al. 2309.00071 (YaRN); Llama 3.1 ("llama3")
  */
 import { type } from "arktype"
 
-/** How the frequencies were stretched; the keys and their meaning are those of `rope_parameters` in `transformers`. */
+/**
+ * The method that stretches frequencies; the keys and their meaning are those of `rope_parameters` in `transformers`.
+ */
 export const ropeScaling = type({ "+": "reject", rope_type: "'linear'", factor: "number > 0" })
   .or({
     "+": "reject",
-    /** Without effect up to `max_position_embeddings`, which no sequence passes here. */
+    /** Without effect up to `max_position_embeddings`, and no sequence here exceeds that. */
     rope_type: "'dynamic'",
     factor: "number > 0",
   })
@@ -27,7 +29,7 @@ export const ropeScaling = type({ "+": "reject", rope_type: "'linear'", factor: 
     rope_type: "'yarn'",
     factor: "number > 0",
     original_max_position_embeddings: "number > 0",
-    /** Of cosines and sines; from `factor`, `mscale` and `mscale_all_dim` if left out. */
+    /** Factor of cosines and sines; computed from `factor`, `mscale` and `mscale_all_dim` if left out. */
     "attention_factor?": "number > 0",
     "mscale?": "number >= 0",
     "mscale_all_dim?": "number >= 0",
@@ -47,7 +49,7 @@ export interface Frequencies {
   readonly attention: number
 }
 
-/** theta^(2i / r), in float32 as PyTorch has it: at position 2000 the rounding of the angle would otherwise show. */
+/** theta^(2i / r), in float32 like PyTorch: at position 2000 another rounding of the angle would show. */
 const wavelengths = (theta: number, r: number): Float32Array =>
   Float32Array.from({ length: Math.ceil(r / 2) }, (_, i) => theta ** Math.fround((2 * i) / r))
 
@@ -67,7 +69,7 @@ const yarnAttention = ({ factor, attention_factor, mscale, mscale_all_dim }: Yar
   return attention_factor ?? (mscale && mscale_all_dim ? scale(mscale) / scale(mscale_all_dim) : scale(1))
 }
 
-/** Fast entries keep their frequency, slow ones are divided by the factor, those between are mixed. */
+/** Fast entries keep their frequency, slow ones are divided by the factor, those between are interpolated. */
 const yarn = (waves: Float32Array, theta: number, r: number, s: Yarn): Float32Array => {
   const { factor, original_max_position_embeddings: L, beta_fast = 32, beta_slow = 1, truncate = true } = s
   const entryOf = (turns: number) => (r * Math.log(L / (turns * 2 * Math.PI))) / (2 * Math.log(theta))
@@ -80,7 +82,7 @@ const yarn = (waves: Float32Array, theta: number, r: number, s: Yarn): Float32Ar
   })
 }
 
-/** True if so many entries can be scaled this way: `transformers` fails where they cannot. */
+/** True if so many entries can be scaled this way: `transformers` fails otherwise. */
 export const scalingFits = (scaling: RopeScaling | undefined, r: number): boolean =>
   scaling === undefined || scaling.rope_type === "linear" || scaling.rope_type === "llama3" || (r > 2 && r % 2 === 0)
 

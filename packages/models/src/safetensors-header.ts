@@ -17,7 +17,7 @@ const bitsOf: ReadonlyMap<string, number> = new Map([
   ["F4", 4],
 ])
 
-/** Number formats that are read; all become float32. A tensor of another format may lie in a file, unread. */
+/** Readable number formats; all become float32. A file may contain tensors of other formats, unread. */
 export const readDtypes = ["F32", "F16", "BF16", "F64"] as const
 export type Dtype = (typeof readDtypes)[number]
 
@@ -26,7 +26,7 @@ export const isReadable = (dtype: string): dtype is Dtype => (readDtypes as Read
 
 /** One tensor of a file. */
 export interface TensorEntry {
-  /** Of `readDtypes`, or one that cannot be read. */
+  /** One of `readDtypes`, or a format that cannot be read. */
   readonly dtype: string
   readonly shape: ReadonlyArray<number>
   /** First byte and byte past the last, counted from the start of the file. */
@@ -39,7 +39,7 @@ export interface Header {
   readonly tensors: ReadonlyMap<string, TensorEntry>
 }
 
-/** The specification's bound, which keeps a damaged length from asking for all memory. */
+/** The specification's bound, so that a damaged length cannot request all memory. */
 const MAX_HEADER = 100_000_000
 
 /** Length of the JSON, from the first 8 bytes. @error DataError if the file cannot hold it */
@@ -60,9 +60,9 @@ const isSizes = (x: unknown): x is ReadonlyArray<number> =>
   Array.isArray(x) && x.every((n) => Number.isSafeInteger(n) && n >= 0)
 
 /**
- * Checks the JSON: known dtypes, sizes that agree with the offsets, data without holes or overlaps that ends with
- * the file.
- * @error DataError that names the file, the tensor and what was found
+ * Checks the JSON: known dtypes, sizes that agree with the offsets, data without holes or overlaps that ends with the
+ * file.
+ * @error DataError that names the file, the tensor and the found value
  */
 export const parseHeader = (file: string, json: Uint8Array, fileSize: number): Header => {
   const fail = (problem: string) => new DataError({ message: `${file}: ${problem}` })
@@ -83,7 +83,7 @@ export const parseHeader = (file: string, json: Uint8Array, fileSize: number): H
     if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
       throw fail(`tensor ${name} needs a shape and two data_offsets of whole numbers, found ${shown(value)}`)
     const [begin, end] = offsets as readonly [number, number]
-    const bits = bitsOf.get(dtype) // undefined of a format that is newer than this list: only a needed tensor matters
+    const bits = bitsOf.get(dtype) // undefined for a format that is newer than this list: it only matters for a tensor that is needed.
     const bytes = bits === undefined ? end - begin : Math.ceil(shape.reduce((a, b) => a * b, bits) / 8)
     if (end - begin !== bytes)
       throw fail(`tensor ${name}, ${dtype} of shape [${shape}], takes ${bytes} bytes, its offsets span ${end - begin}`)

@@ -6,7 +6,7 @@ export const shown = (value: unknown): string => {
     const text = JSON.stringify(value) ?? "undefined"
     return text.length > 80 ? `${text.slice(0, 77)}...` : text
   } catch {
-    return "a value nested too deeply" // JSON.parse takes what the stack of JSON.stringify does not
+    return "JSON.parse accepts deeper nesting than the stack of JSON.stringify." // JSON.parse takes what the stack of JSON.stringify does not
   }
 }
 
@@ -14,6 +14,6 @@ export const shown = (value: unknown): string => {
 export const isRecord = (x: unknown): x is Readonly<Record<string, unknown>> =>
   typeof x === "object" && x !== null && !Array.isArray(x)
 
-/** The value of a key that the object itself has; undefined for an inherited one such as "constructor". */
+/** The value of an object's own key; undefined for an inherited one such as "constructor". */
 export const own = (from: Readonly<Record<string, unknown>>, key: string): unknown =>
   Object.hasOwn(from, key) ? from[key] : undefined

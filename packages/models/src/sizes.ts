@@ -1,4 +1,4 @@
-/** Sizes of a model as options and config.json give them: bounded, so that a damaged number asks for no memory. */
+/** Sizes of a model in options and config.json: bounded, so that a damaged number cannot request all memory. */
 import { type } from "arktype"
 
 /** A count of rows, columns, heads or positions. */

@@ -1,11 +1,11 @@
-/** Ids of the special tokens in config.json: carried along for `transformers`, without effect on the computation. */
+/** Ids of the special tokens in config.json: kept for `transformers`, without effect on the computation. */
 import { type } from "arktype"
 
-/** A token, several, or none; some write -1 for none. */
+/** A token, several, or none; some files write -1 for none. */
 const ids = "number.integer | number.integer[] | null"
 
-/** Optional fields that every architecture's options share. */
+/** Optional fields in every architecture's options. */
 export const tokenIds = type({ "bos_token_id?": ids, "eos_token_id?": ids, "pad_token_id?": ids })
 
-/** For config.json: absent, `transformers` would put its own defaults, which are other tokens. */
+/** For config.json: without them `transformers` would use its own defaults, which are other tokens. */
 export const noTokenIds = { bos_token_id: null, eos_token_id: null, pad_token_id: null }

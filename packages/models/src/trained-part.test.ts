@@ -1,4 +1,7 @@
-/** A training's part of a model: what is named is frozen, what is counted is trained, names of nothing are refused. */
+/**
+ * A training's part of a model: named parameters are frozen, counts are those of trained ones, and unknown names are
+ * refused.
+ */
 import { expect, test } from "bun:test"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { llama } from "@winnow/model-llama"
@@ -24,7 +27,7 @@ test("embedding and head are parts; patterns name the rest", () => {
   const layer = trainedPart(untied, { frozen: ["model.layers.0.*"] })
   expect(all - layer.count).toBe(4 * 16 * 16 + 3 * 16 * 24 + 2 * 16)
   expect(frozenTrunkSize(untied, layer)).toBe(4 * 16 * 16 + 3 * 16 * 24)
-  // a dot is a dot, and a name is whole
+  // A dot matches only a dot, and a pattern covers the whole name.
   expect(() => trainedPart(untied, { frozen: ["model.layers"] })).toThrow("names no parameter")
 })
 

@@ -1,30 +1,33 @@
-/** The part of a model that a training moves: all of it, all but frozen parameters, or adapters on some of its matrices. */
+/**
+ * The part of a model that a training changes: all of it, all except frozen parameters, or adapters on some of its
+ * matrices.
+ */
 import { type Architecture, type Attends, type Encoder, InvalidInput } from "@winnow/core"
 import { type LoraOptions, type LoraPlace, loraPlaces } from "./lora-places.ts"
 import { matcher, namesShown } from "./name-patterns.ts"
 
-/** Settings of a training about its part of the model. */
+/** Settings of a training for its part of the model. */
 export interface TrainedPartOptions {
   /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
   readonly frozen?: ReadonlyArray<string> | undefined
-  /** Adapters that are trained in the place of all parameters. */
+  /** Adapters that are trained in place of all parameters. */
   readonly adapters?: LoraOptions | undefined
 }
 
-/** The part of a model of one architecture that a training moves. */
+/** The part of a model of one architecture that a training changes. */
 export interface TrainedPart {
-  /** The parameters that change. A step computes a gradient of each. */
+  /** The parameters that change. A step computes a gradient for each. */
   readonly moved: ReadonlySet<string>
-  /** Numbers that the optimizer moves. */
+  /** Number of values that the optimizer changes. */
   readonly count: number
-  /** The matrices that have an adapter each; none where parameters themselves are trained. */
+  /** The matrices with an adapter; none if the parameters themselves are trained. */
   readonly places: ReadonlyArray<LoraPlace>
 }
 
 const sizeOf = (architecture: Architecture<Attends>, name: string): number =>
   architecture.parameters.get(name)!.shape.reduce((a, b) => a * b, 1)
 
-/** The parameters of the entries of `frozen`. @error InvalidInput (thrown) for an entry that names none */
+/** The parameters that the entries of `frozen` name. @error InvalidInput (thrown) for an entry that names none */
 const frozenNames = (architecture: Architecture<Attends>, frozen: ReadonlyArray<string>): ReadonlySet<string> => {
   const names = [...architecture.parameters.keys()]
   const parts: Readonly<Record<string, string>> = { embedding: architecture.embedding, head: architecture.head }
@@ -49,7 +52,7 @@ const frozenNames = (architecture: Architecture<Attends>, frozen: ReadonlyArray<
 /**
  * The part of a model that these settings train.
  *
- * @error InvalidInput (thrown) for a name that names nothing, a rank beyond a matrix, or both settings at once
+ * @error InvalidInput (thrown) for an unknown name, a rank larger than a matrix, or both settings at once
  */
 export const trainedPart = (architecture: Architecture<Attends>, options: TrainedPartOptions): TrainedPart => {
   const { frozen = [], adapters } = options
@@ -70,14 +73,17 @@ export const trainedPart = (architecture: Architecture<Attends>, options: Traine
   return { moved, count: moved.values().reduce((sum, name) => sum + sizeOf(architecture, name), 0), places: [] }
 }
 
-/** Numbers in the trunk's matrices that keep their values: products of a backward pass that are left out, one each a token. */
+/** Number of frozen values in the trunk's matrices: each saves one product a token in the backward pass. */
 export const frozenTrunkSize = (architecture: Architecture<Attends>, { moved }: TrainedPart): number =>
   architecture.matrices
     .values()
     .filter((name) => !moved.has(name))
     .reduce((sum, name) => sum + sizeOf(architecture, name), 0)
 
-/** The same model with a part of its parameters trained. It shares all variables with the model, which stays their owner. */
+/**
+ * The same model with only a part of its parameters trained. It shares all variables with the model, which stays their
+ * owner.
+ */
 export const freezeParameters = <M extends Encoder>(model: M, frozen: ReadonlyArray<string>): M => {
   const { moved } = trainedPart(model.architecture, { frozen })
   return { ...model, trained: new Map([...model.parameters].filter(([name]) => moved.has(name))) }

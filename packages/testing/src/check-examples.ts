@@ -4,17 +4,17 @@ import { countKept } from "@winnow/numerics"
 import { instanceOf } from "./instance.ts"
 import { lawsOf } from "./law.ts"
 
-/** Claims of a filter of examples beyond the laws that hold for all. */
+/** Claims of a filter of examples beyond the laws of all such filters. */
 export interface ExamplesClaims {
-  /** How many of E examples with distinct statistics are kept. */
+  /** Number of kept examples among E with distinct statistics. */
   readonly kept?: (E: number) => number
 }
 
 /**
  * Checks a filter of examples with its options against all laws, on 1 to 257 examples from a fixed seed.
  *
- * The laws: one 0 or 1 an example, not all 0; the input is not written to; only declared statistics are read; the same input and
- * generator give the same choice; and what `claims` says.
+ * The laws: one 0 or 1 for each example, not all 0; the input is not written to; only declared statistics are read; the
+ * same input and generator give the same choice; and the claims hold.
  *
  * @error LawBroken names the law and the case
  */

@@ -24,7 +24,7 @@ const roundTrip =
 const told = ({ parameters, head }: Architecture<Attends>) =>
   `${[...parameters].map(([name, { shape }]) => `${name} [${shape}]`).join(", ")}; head ${head}`
 
-/** The laws of models with decoding by TFJS, whatever the library has natively. */
+/** The laws of models with decoding by TFJS, independent of the native library. */
 const checkPlainDecoding = (architecture: Architecture): Promise<void> =>
   checkModel((seed) => {
     const model = initialise(architecture, seed)
@@ -32,8 +32,8 @@ const checkPlainDecoding = (architecture: Architecture): Promise<void> =>
   })
 
 /**
- * Checks a family at one set of options: `checkModel`, for a decoder with native decoding where there is a native library,
- * and with plain decoding; a model that is saved and read again is the same; the config.json that is written describes the
+ * Checks a family at one set of options: `checkModel`, for a decoder with native decoding if there is a native library,
+ * and with plain decoding; a model that is saved and read again is the same; the written config.json describes the
  * architecture and has no field that the family does not know; the layers of a decoder can be decoded natively.
  *
  * @param options small ones: 12 positions or more, an `initializer_range` near 0.3

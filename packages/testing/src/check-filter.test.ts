@@ -13,7 +13,7 @@ const filter = <const S extends Statistic = never>(
 
 const all = (N: number) => new Uint8Array(N).fill(1)
 
-/** Keeps tokens above a mean of all losses seen so far: a memory worth saving. */
+/** Keeps tokens above the mean of all losses so far: a memory worth saving. */
 const movingThreshold = (broken?: "forgets" | "not JSON") =>
   filter(["draftNll_N"], () => {
     let mean = 0

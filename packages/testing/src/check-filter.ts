@@ -13,15 +13,15 @@ import { countKept, permutation, seeded } from "@winnow/numerics"
 import { type OwnLayer, readyWith } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
 
-/** Claims of a filter beyond the laws that hold for all. */
+/** Claims of a filter beyond the laws of all filters. */
 export interface FilterClaims {
-  /** How many of N tokens with distinct statistics are kept. */
+  /** Number of kept tokens among N with distinct statistics. */
   readonly kept?: (N: number) => number
-  /** How many of N tokens with equal statistics are kept. */
+  /** Number of kept tokens among N with equal statistics. */
   readonly keptWhenEqual?: (N: number) => number
-  /** Reordering the tokens reorders the weights and changes nothing else. */
+  /** Reordering the tokens reorders the weights and has no other effect. */
   readonly permutationEquivariant?: boolean
-  /** A NaN or infinity in a statistic that it needs is an error. */
+  /** A NaN or infinity in a statistic of its needs is an error. */
   readonly refusesNotFinite?: boolean
 }
 
@@ -34,7 +34,7 @@ const map = (input: FilterInput, change: (values: Float32Array | Int32Array, key
     ...Object.fromEntries(arrayKeys(input).map((key) => [key, change(input[key] as Float32Array, key)])),
   }) as FilterInput
 
-/** One micro-batch; a rule of the contract that is broken is a law that is broken. */
+/** One micro-batch; a broken rule of the contract is a broken law. */
 const select = (law: Law, filter: FilterInstance, input: FilterInput, on: string) => {
   try {
     return selectOnce(filter, input).weights_N
@@ -50,11 +50,12 @@ const same = (a: ArrayLike<number>, b: ArrayLike<number>) =>
 /**
  * Checks a filter with its options against all laws, on random micro-batches of 1 to 257 tokens from a fixed seed.
  *
- * The laws: as many weights as tokens, finite and at least 0, one at least above 0; the input is not written to; only declared
- * statistics are read; the same input, state and generator give the same weights; a saved state goes through JSON and
- * goes on as if never interrupted; and what `claims` says. Comparisons are exact: a filter chooses, it does not round.
+ * The laws: as many weights as tokens, finite and at least 0, one at least above 0; the input is not written to; only
+ * declared statistics are read; the same input, state and generator give the same weights; a saved state goes through
+ * JSON and goes on as if never interrupted; and the claims hold. Comparisons are exact: a filter chooses, it does not
+ * round.
  *
- * @param services the layer of the services that the filter names for itself, where it names any
+ * @param services the layer of the filter's own services, if it names any
  * @error LawBroken names the law and the case
  */
 export const checkFilter = async <R>(
@@ -109,7 +110,7 @@ export const checkFilter = async <R>(
   if (claims.refusesNotFinite === true) await checkNotFinite(law, fresh)
 }
 
-/** Six micro-batches in one go, against three, a save, a restore into a fresh instance, and three more. */
+/** Runs six micro-batches in one go; and three, a save, a restore into a fresh instance, and three more. */
 const checkMemory = async (law: Law, fresh: () => Promise<FilterInstance>) => {
   const run = (filter: FilterInstance, steps: ReadonlyArray<number>) =>
     steps.map((step) => select(law, filter, randomFilterInput(33, 3, step), `step ${step}`))

@@ -50,7 +50,7 @@ const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case): Seen => ({
   targetHidden: tf.tensor3d(hidden_BTD, [B, T, D]),
 })
 
-/** A head with random numbers everywhere, so that no gradient is 0 by the way that it begins. */
+/** A head with random numbers everywhere, so that no gradient is 0 because of the initial values. */
 const randomHead = (instance: HeadInstance) => {
   const { parameters: specs, rows } = instance.on({ hiddenSize: D, vocabularySize: V })
   const parameters = new Map(
@@ -92,11 +92,11 @@ const lossOf = (head: Head, given: Case): tf.Scalar => {
 /**
  * Checks a head with its options against all laws, on a small problem with prompts and padding.
  *
- * The laws: entries have as many rows as they predict, each of the problem's once, increasing; a row hangs on no position after
- * the one whose next token it predicts, nor on another sequence, nor on padding; the gradient by each parameter is that of finite
- * differences; the same input gives the same answer and is left as it was; no tensor is left.
+ * The laws: entries have as many rows as they predict, each of the problem's once, increasing; a row depends on no
+ * position after the one whose next token it predicts, nor on another sequence, nor on padding; the gradient by each
+ * parameter equals finite differences; the same input gives the same answer and is not changed; no tensor is left.
  *
- * @error LawBroken names the law and what was found
+ * @error LawBroken names the law and the found value
  */
 export const checkHead = async (use: HeadUse): Promise<void> => {
   const law = lawsOf(`head ${use.name}`)
@@ -123,7 +123,10 @@ export const checkHead = async (use: HeadUse): Promise<void> => {
   law("no leak", left === 0, () => `${left} tensors are left; rows runs inside the step's tidy, so keep none`)
 }
 
-/** Changes the hidden states and the token of each position in turn: no row may change that predicts from before it. */
+/**
+ * Changes the hidden states and the token of each position in turn: rows that predict from earlier positions must not
+ * change.
+ */
 const checkPast = (law: Law, head: Head, given: Case) => {
   const { problem, hidden_BTD } = given
   const { T, ids_BT, row_N, sequence_N } = problem

@@ -10,7 +10,7 @@ import { LawBroken } from "./law.ts"
 const loss = (functions: LossFunctions<true>) =>
   defineLoss({ name: "suspect", target: true, options: type({ "+": "reject" }), make: () => functions })()
 
-/** Forward KL of TFJS operations only, with TFJS's own gradient. */
+/** Forward KL from TFJS operations only, with TFJS's own gradient. */
 const value: LossFunctions<true>["value"] = ({ draft, target }) =>
   tf.sum(tf.mul(target.p_RV(), tf.sub(target.logP_RV(), draft.logP_RV())), 1)
 const gradient: NonNullable<LossFunctions<true>["gradient"]> = (chunk) => ({
@@ -28,7 +28,7 @@ const scaledBy =
     return { loss_R, gradient_RV: tf.mul(gradient_RV, x) }
   }
 
-/** Right value, half of it out of autodiff's sight, as a fused kernel would be. */
+/** The value is right, but autodiff does not see half of it, as with a fused kernel. */
 const halfOffTape: LossFunctions<true>["value"] = (chunk) =>
   tf.add(
     tf.mul(value(chunk), 0.5),
@@ -37,7 +37,7 @@ const halfOffTape: LossFunctions<true>["value"] = (chunk) =>
       0.5,
     ),
   )
-/** Rows of the chunk that a loss saw last: how a loss that scales by them can look right to a reference of one row. */
+/** Rows of the last chunk: a loss that scales by them can agree with a reference of one row. */
 let rows = 0
 
 describe("a loss that keeps the laws passes", () => {

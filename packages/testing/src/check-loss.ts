@@ -12,11 +12,11 @@ import { type OwnLayer, readyWith } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
 import { lossCases } from "./loss-cases.ts"
 
-/** One row as a plain reference sees it, in double precision. */
+/** One row in double precision, the input of a plain reference. */
 export interface LossRow {
-  /** The draft's logits. Finite differences move these. */
+  /** The draft's logits. Finite differences change these. */
   readonly draft_V: Float64Array
-  /** The draft's logits, not moved: for what the loss holds fixed (rewards, samples). */
+  /** The draft's logits, unchanged: for values that the loss treats as constants (rewards, samples). */
   readonly fixed_V: Float64Array
   readonly target_V: Float64Array
   readonly gold: number
@@ -27,7 +27,7 @@ export interface LossRow {
 
 /** Claims of a loss. */
 export interface LossClaims {
-  /** The loss of one row, plain and slow, in double precision: what value and gradient are checked against. */
+  /** The loss of one row, plain and slow, in double precision: the checks compare value and gradient with it. */
   readonly reference: (row: LossRow) => number
   /** The batch statistics, plain and slow; needed if the loss has any. */
   readonly batch?: (rows: ReadonlyArray<LossRow>) => ReadonlyArray<number>
@@ -36,8 +36,8 @@ export interface LossClaims {
 }
 
 /**
- * How far single precision may be from the double reference, relative to 1 + the magnitude of what is compared.
- * Sums of up to 31 float32 terms and a difference of two logarithms: rounding of about 30 ulp, 4e-6; five times that.
+ * Largest difference of single precision from the double reference, relative to 1 + the magnitude of the value. Sums of
+ * up to 31 float32 terms and a difference of two logarithms: rounding of about 30 ulp, 4e-6; five times that.
  */
 const tolerance = 2e-5
 /** Step of the central difference: its own error is h^2 = 1e-10, rounding of a value of 1e4 adds 1e-16 1e4 / h = 1e-7. */
@@ -46,15 +46,15 @@ const h = 1e-5
 const largest = (values: ArrayLike<number>) =>
   Array.prototype.reduce.call(values, (m, x) => Math.max(m as number, Math.abs(x)), 0) as number
 
-/** First index at which values of different rows are apart, each by its own scale; -1 if none. */
+/** First index at which values of different rows differ, each on its own scale; -1 if none. */
 const apart = (found: ArrayLike<number>, expected: ArrayLike<number>): number =>
-  // Not `>`: a NaN on either side must count as apart.
+  // Not `>`: a NaN on either side must count as a difference.
   Array.prototype.findIndex.call(
     found,
     (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * (1 + Math.abs(expected[i]!))),
   )
 
-/** First index at which two gradients of one row are apart, by the scale of its largest entry; -1 if none. */
+/** First index at which two gradients of one row differ, on the scale of its largest entry; -1 if none. */
 const apartAsRow = (found: ArrayLike<number>, expected: ArrayLike<number>): number => {
   const scale = 1 + largest(expected)
   return Array.prototype.findIndex.call(found, (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * scale))
@@ -62,7 +62,7 @@ const apartAsRow = (found: ArrayLike<number>, expected: ArrayLike<number>): numb
 
 type Measured = LossNumbers & { readonly autodiff_RV: Float32Array }
 
-/** All that the loss says of a case, as numbers; a rule of the contract that is broken is a law that is broken. */
+/** All results of the loss for a case, as numbers; a broken rule of the contract is a broken law. */
 const measure = (law: Law, loss: LossInstance, c: LossCase, batch?: ReadonlyArray<number>): Measured => {
   try {
     return lossNumbers(loss, c, { batch, autodiff: true }) as Measured
@@ -93,13 +93,13 @@ const finiteDifferences = (reference: LossClaims["reference"], row: LossRow): Fl
   })
 
 /**
- * Checks a loss with its options against all laws, on chunks of 1 to 5 rows and vocabularies of 1, 2 and 31, with plain, sharp,
- * extreme (+-50) and zero-probability logits from a fixed seed.
+ * Checks a loss with its options against all laws, on chunks of 1 to 5 rows and vocabularies of 1, 2 and 31, with
+ * plain, sharp, extreme (+-50) and zero-probability logits from a fixed seed.
  *
- * The laws: value equals the plain reference; the closed-form gradient, and autodiff of `value`, equal central differences of
- * the reference; everything is finite; gradient rows sum to 0 and nothing changes when a constant is added to the
- * logits (softmax does not see it); a row's numbers do not depend on the other rows, batch statistics given; no tensor is left
- * over; and what `claims` says.
+ * The laws: value equals the plain reference; the closed-form gradient, and autodiff of `value`, equal central
+ * differences of the reference; everything is finite; gradient rows sum to 0 and nothing changes when a constant is
+ * added to the logits (softmax does not see it); a row's numbers do not depend on the other rows, for fixed batch
+ * statistics; no tensor is left over; and the claims hold.
  *
  * @error LawBroken names the law, the case and the row
  */
@@ -171,7 +171,7 @@ const checkNumbers = (law: Law, c: LossCase, claims: LossClaims, m: Measured, ro
   }
 }
 
-/** The rows of a case alone, and all logits moved by a constant; both with the batch statistics held. */
+/** The rows of a case alone, and all logits shifted by a constant; both with fixed batch statistics. */
 const checkInvariance = (law: Law, c: LossCase, loss: LossInstance, m: Measured) => {
   const compare = (what: string, other: Measured, r0: number, detail: string) => {
     const cut = (x: Float32Array, width: number) => x.subarray(r0 * width, r0 * width + other.value_R.length * width)

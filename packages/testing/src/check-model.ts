@@ -10,13 +10,13 @@ import { type Law, lawsOf } from "./law.ts"
 
 /** Checks of a model beyond the laws that need only the model. */
 export interface ModelChecks {
-  /** Writes a model and reads it back; the laws then ask for the same parameters, bit by bit. */
+  /** Writes a model and reads it back; the laws then require the same parameters, bit by bit. */
   readonly roundTrip?: (model: Encoder) => Promise<Encoder>
 }
 
-/** Positions of the sequences that the laws run on; a model must allow as many. */
+/** Positions of the laws' sequences; a model must allow as many. */
 const T = 12
-/** The difference that float32 sums in another order may have, relative to the largest hidden value. */
+/** Largest difference of float32 sums in another order, relative to the largest hidden value. */
 const TOLERANCE = 1e-5
 
 const ids = (rows: ReadonlyArray<ReadonlyArray<number>>): tf.Tensor2D =>
@@ -34,7 +34,7 @@ const run = (model: Encoder, rows: ReadonlyArray<ReadonlyArray<number>>): Float3
 const extend = (decoding: Decoding, rows: ReadonlyArray<ReadonlyArray<number>>): Float32Array =>
   tf.tidy(() => decoding.extend(ids(rows)).dataSync() as Float32Array)
 
-/** Largest difference relative to the largest expected value; infinite if lengths differ or something is not finite. */
+/** Largest difference relative to the largest expected value; infinite if lengths differ or a value is not finite. */
 const distance = (found: Float32Array, expected: Float32Array): number => {
   if (found.length !== expected.length) return Number.POSITIVE_INFINITY
   let [apart, size] = [0, 1e-6]
@@ -60,13 +60,13 @@ const close = (law: Law, name: string, found: Float32Array, expected: Float32Arr
  * Checks a model against all laws.
  *
  * The laws: parameters have the declared names and shapes, and the same seed gives the same; a token changes no hidden
- * state before it, or where attention goes both ways each one; a sequence has the same hidden states alone, in a batch, packed into one row with others and behind left
- * padding; any way to split a
- * sequence over a cache, with positions rolled back and decoded anew, equals the run without a cache; every parameter has
- * a finite gradient that agrees with finite differences; nothing leaks.
+ * state before it, or each one with bidirectional attention; a sequence has the same hidden states alone, in a batch,
+ * packed into one row with others and behind left padding; any way to split a sequence over a cache, with positions
+ * rolled back and decoded again, equals the run without a cache; every parameter has a finite gradient that agrees with
+ * finite differences; nothing leaks.
  *
- * @param make from a seed to a model that allows 12 positions or more; weights of a standard deviation near 0.3
- * make the differences visible
+ * @param make makes from a seed a model that allows 12 positions or more; weights of a standard deviation near 0.3 make
+ * the differences visible
  * @error LawBroken names the law and the case
  */
 export const checkModel = async (make: (seed: number) => Encoder, checks: ModelChecks = {}): Promise<void> => {
@@ -157,7 +157,7 @@ const checkBatch = (law: Law, model: Encoder) => {
     close(law, "batch", together.subarray(b * T * d, (b + 1) * T * d), run(model, [row]), `sequence ${b} of 3`)
 }
 
-/** Several sequences in one row, and padding behind them. */
+/** Several sequences in one row, with padding after them. */
 const checkPacking = (law: Law, model: Encoder) => {
   const d = model.architecture.hiddenSize
   const parts = [draw(model, 6, 1), draw(model, 1, 2), draw(model, 3, 3)]
@@ -177,11 +177,11 @@ const checkPacking = (law: Law, model: Encoder) => {
   }
 }
 
-/** Sequences of several lengths in one batch, by padding on their left. */
+/** Sequences of several lengths in one batch, with padding on their left. */
 const checkPadding = (law: Law, model: Decoder) => {
   const d = model.architecture.hiddenSize
   const rows = [draw(model, T, 1), draw(model, T, 2), draw(model, T, 3)]
-  // The rest token by token, twice: a step that is repeated may take another way than one that is new.
+  // The rest token by token, twice: a repeated step may take another path than a new one.
   const pads = [0, 2, 5]
   const first = 6
   const decoding = model.decoding(Int32Array.from(pads))

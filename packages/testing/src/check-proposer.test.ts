@@ -1,4 +1,4 @@
-/** The laws of proposers: a sound one keeps them, and each fault is told by its law. */
+/** The laws of proposers: a sound one keeps them, and each law catches its fault. */
 import { describe, expect, test } from "bun:test"
 import { defineProposer, type ProposerParts, type ProposerSequence } from "@winnow/core"
 import { tf } from "@winnow/tensor"
@@ -12,7 +12,7 @@ const proposerOf = (propose: ProposerSequence["propose"], more: Partial<Proposer
     make: () => ({ begin: () => ({ propose }), ...more }),
   })()
 
-/** Counts of the tokens that followed the last one so far: a distribution that is drawn from, and no model. */
+/** Counts of the tokens that followed the last one so far: a distribution to draw from, without a model. */
 const followers = (text: ReadonlyArray<number>): Float64Array => {
   const q_V = new Float64Array(3).fill(1 / 3)
   for (let t = 1; t < text.length; t++) if (text[t - 1] === text.at(-1)) q_V[text[t]!]!++
@@ -21,7 +21,7 @@ const followers = (text: ReadonlyArray<number>): Float64Array => {
 }
 
 const end = 2
-/** Proposes by `followers`; a fault changes the distribution that is named. */
+/** Proposes by `followers`; a fault changes the distribution in the answer. */
 const drawn = (named: (q_V: Float64Array) => Float64Array) =>
   proposerOf(({ text, room, draw }) => {
     const tokens: Array<number> = []

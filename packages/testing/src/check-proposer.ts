@@ -1,4 +1,4 @@
-/** The laws that every proposer keeps: decoding with it is lossless, whatever it proposes. */
+/** The laws that every proposer keeps: decoding with it is lossless for any proposals. */
 import type { Proposal, Proposer, ProposerUse } from "@winnow/core"
 import { SpeculativeSession } from "@winnow/decoding"
 import { argmax, draw } from "@winnow/generation"
@@ -10,14 +10,14 @@ import { nGramExcess } from "./lossless/n-grams.ts"
 import { type Decoded, everyText, targetTexts, worstError } from "./lossless/texts.ts"
 import { randomPrompts, tableModel } from "./table-model.ts"
 
-/** V of the targets that the laws are tried with. */
+/** V of the targets in the laws. */
 const V = 3
 const eosId = 2
 
-/** Texts that are drawn for the test of their joint distribution. */
+/** Number of drawn texts for the test of their joint distribution. */
 const SAMPLES = 4000
 
-/** The conditions that whole texts are enumerated under. */
+/** The conditions for the enumeration of whole texts. */
 const enumerated: ReadonlyArray<Decoded["options"]> = [
   { temperature: 1, draftLength: 1, maxNew: 4, eosId },
   { temperature: 1, draftLength: 3, maxNew: 4 },
@@ -25,20 +25,20 @@ const enumerated: ReadonlyArray<Decoded["options"]> = [
   { temperature: 1.4, topP: 0.8, draftLength: 2, maxNew: 4 },
 ]
 
-/** Prompts that repeat themselves, so that a look-up finds something. */
+/** Prompts with repetitions, so that a look-up finds a match. */
 const prompts: ReadonlyArray<ReadonlyArray<number>> = [[0], [1, 0, 1], [0, 1, 2, 0, 1]]
 
 /**
  * Checks a proposer with its options against all laws.
  *
- * The laws: proposals fit their room, name ids of the vocabulary and the distributions that these were drawn from, and end
- * with the end token where they hold it; two sequences propose the same of the same text and the same draws, and leave the
- * text as it is; a deterministic one proposes by the text alone, with less room the beginning of what it proposes with more;
- * sampled texts have the target's distribution, by exact enumeration and by chi-square of joint 4-grams; greedy texts are the
- * target's own; no tensor is left.
+ * The laws: proposals fit their room, name ids of the vocabulary and the distributions that these were drawn from, and
+ * end with the end token if they contain it; two sequences propose the same for the same text and the same draws, and
+ * do not change the text; a deterministic one proposes by the text alone, and with less room it proposes the beginning
+ * of its longer proposal; sampled texts have the target's distribution, by exact enumeration and by chi-square of joint
+ * 4-grams; greedy texts are the target's own; no tensor is left.
  *
- * @param use of any vocabulary: the laws run on tables of 3 ids
- * @error LawBroken names the law and what was found; PluginFault for an answer of another shape
+ * @param use for any vocabulary: the laws run on tables of 3 ids
+ * @error LawBroken names the law and the found value; PluginFault for an answer of another shape
  */
 export const checkProposer = async (use: ProposerUse): Promise<void> => {
   const law = lawsOf(`proposer ${use.name}`)
@@ -87,7 +87,7 @@ const checkProposals = (law: Law, proposer: Proposer): void => {
             () => `${at()}: ${tokens.join(" ")} with room ${room}, ${less.join(" ")} of a fresh sequence with room 2`,
           )
         }
-        // One of its tokens is accepted where there is one, and the target's own follows.
+        // One of its tokens is accepted if it has one, and the target's own follows.
         const accepted = Math.min(1, tokens.length)
         if (tokens.length > 0) for (const of of [one, other]) of.accept?.(accepted)
         text.push(...tokens.slice(0, accepted), (5 * i + block) % V)
@@ -110,7 +110,7 @@ const checkSampled = (law: Law, proposer: Proposer): void => {
     }
     target.dispose()
   }
-  // By the generator that serves, not by every outcome of it.
+  // By the real generator, not by every outcome of it.
   const target = tableModel({ V, states: 16, seed: 8, sharpness: 1, quick: true })
   const options = { temperature: 1.2, draftLength: 3, maxNew: 5 }
   const excess = nGramExcess({ target, draft: proposer, prompt: prompts.at(-1)!, options }, SAMPLES, 1)

@@ -1,9 +1,9 @@
-/** A loss on a few rows of plain numbers: for examples and for tests by hand. R rows, V vocabulary. */
+/** Evaluates a loss on a few rows of plain numbers: for examples and for tests by hand. R rows, V vocabulary. */
 import { Categorical, type LossChunk, type LossUse, type Target } from "@winnow/core"
 import { openEngine, tf } from "@winnow/tensor"
 import { instanceOf } from "./instance.ts"
 
-/** Rows of logits; what is left out is 0. */
+/** Rows of logits; missing numbers are 0. */
 export interface PlainRows {
   readonly draft: ReadonlyArray<ReadonlyArray<number>>
   readonly target?: ReadonlyArray<ReadonlyArray<number>>
@@ -12,10 +12,10 @@ export interface PlainRows {
 }
 
 /**
- * Loss of each row, and its derivative by the row's logits (by autodiff where the loss has no closed form); batch statistics are of
- * these rows.
+ * Loss of each row, and its derivative by the row's logits (by autodiff if the loss has no closed form); batch
+ * statistics cover these rows.
  *
- * @error if the loss compares to a target and none is given
+ * @error if the loss compares to a target and there is none
  */
 export const evaluateLoss = async (use: LossUse<Target>, rows: PlainRows) => {
   await openEngine()

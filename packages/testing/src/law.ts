@@ -1,6 +1,6 @@
-/** How a broken law is reported: by an error that any test runner shows, with no dependency on one. */
+/** Reports a broken law by an error that any test runner shows, without a dependency on one. */
 
-/** A plugin does not keep a law: which plugin, which law, on what input, what was found and what was expected. */
+/** A plugin breaks a law: the plugin, the law, the input, the found value and the expected one. */
 export class LawBroken extends Error {
   override readonly name = "LawBroken"
   constructor(
@@ -15,7 +15,7 @@ export class LawBroken extends Error {
 /** Asserts laws of one plugin: `law("length", ok, () => "found ..., expected ...")`. */
 export type Law = (law: string, holds: boolean, detail: () => string) => void
 
-/** @error LawBroken when `holds` is false */
+/** @error LawBroken if `holds` is false */
 export const lawsOf =
   (plugin: string): Law =>
   (law, holds, detail) => {

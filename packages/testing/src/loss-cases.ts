@@ -1,5 +1,5 @@
 /**
- * The chunks that losses are checked on: sizes 1 to 31, plain, extreme and zero-probability logits, from a fixed seed.
+ * The chunks of the laws of losses: sizes 1 to 31, plain, extreme and zero-probability logits, from a fixed seed.
  *
  * Letters: R rows of a chunk, V vocabulary.
  */
@@ -14,7 +14,7 @@ const sizes: ReadonlyArray<readonly [R: number, V: number]> = [
   [5, 31],
 ]
 
-/** Every size with every kind of logits; those with V = 1 are the same whatever their kind. */
+/** Every size with every kind of logits; cases with V = 1 are the same for every kind. */
 export const lossCases = (seed = 1): ReadonlyArray<LossCase> =>
   Object.entries({
     plain: (R: number, V: number, side: string) => randomLogits(R, V, 1, seeded(seed, side, "plain", R, V)),

@@ -1,9 +1,9 @@
 /**
- * A toy model whose logits depend on the whole prefix and are exact in float32, whatever the shape of the product.
+ * A toy model whose logits depend on the whole prefix and are exact in float32, for any shape of the product.
  *
- * The state of a position is a hash of all ids up to it; the hidden state is that state as one-hot, the head is a table.
- * A one-hot row times a table adds one number to zeros, so no rounding can hide or make a difference: a cache that holds
- * one wrong or missing id gives another state.
+ * The state of a position is a hash of all ids up to it; the hidden state is that state as one-hot, the head is a
+ * table. A one-hot row times a table adds one number to zeros, so rounding can neither hide nor cause a difference: a
+ * cache with one wrong or missing id gives another state.
  */
 import type { Decoder, Decoding, QuickDecoding, Sampling } from "@winnow/core"
 import { adjusted, argmax } from "@winnow/generation"
@@ -32,9 +32,9 @@ export interface TableOptions {
 const IMPOSSIBLE = -1e5
 
 export interface TableModel extends Decoder {
-  /** Logits of what follows `ids`, by the same table, on the host. */
+  /** Logits of the next token after `ids`, by the same table, on the host. */
   readonly logitsAfter: (ids: ReadonlyArray<number>) => Float32Array
-  /** The distribution of what follows `ids`. */
+  /** The distribution of the next token after `ids`. */
   readonly distributionAfter: (ids: ReadonlyArray<number>, sampling: Sampling) => Float64Array
 }
 
@@ -136,7 +136,7 @@ export const tableModel = ({
       maxLength,
       parameters: new Map(),
       matrices: new Set(),
-      embedding: "head", // of no meaning: the table has none
+      embedding: "head", // It has no meaning: the table has no embedding.
       head: "head",
       trunkFlops: () => 0,
       hidden: (_parameters, ids_BT) => oneHot(run(rowsOf(ids_BT))),

@@ -1,4 +1,6 @@
-/** Families of one list of layers that differ in what attention reads: for tests of encoders beside decoders. */
+/**
+ * Families with one list of layers that differ only in the range of attention: for tests of encoders beside decoders.
+ */
 import type { Attends, ParameterSpec } from "@winnow/core"
 import { type Description, defineFamily, layerCount, normal, ones, size, used, zeros } from "@winnow/models"
 import { type } from "arktype"
@@ -76,5 +78,5 @@ const familyOf = <A extends Attends>(name: string, attends: A) =>
 
 /** An encoder: `bothWays({ vocab_size: 23, width: 16, depth: 2, heads: 4, length: 24 })`. */
 export const bothWays = familyOf("both_ways", "both")
-/** The same layers with attention to what is before. */
+/** The same layers with attention to earlier positions. */
 export const oneWay = familyOf("one_way", "before")

@@ -1,4 +1,4 @@
-/** The golden check notices each number that is not the one of transformers. */
+/** The golden check detects each number that differs from transformers. */
 import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -18,7 +18,7 @@ const changed = <T>(list: ReadonlyArray<T>, at: number, value: T): Array<T> => [
 const check = (change: Partial<GoldenFile>) => {
   const file = join(root, "golden.json.gz")
   writeFileSync(file, gzipSync(JSON.stringify({ ...golden, cases: [first], ...change })))
-  tf.engine().startScope() // a check that throws leaves its model
+  tf.engine().startScope() // A check that throws leaves its model.
   try {
     return checkGolden(llama, file)
   } finally {

@@ -6,7 +6,7 @@ import { type } from "arktype"
 const numbers = type("number[]")
 const config = type({ "[string]": "unknown" })
 
-/** One configuration, and the numbers that `transformers` has for it. */
+/** One configuration, with the numbers of `transformers`. */
 const goldenCase = type({
   config,
   /** The first 16 digits of the SHA-256 of "name [shape]" of each tensor in a saved file, sorted, one a line. */
@@ -17,7 +17,7 @@ const goldenCase = type({
   logits: numbers,
   /** Sum, and sum with weights cos(0.7 i), of the hidden state that the head reads, of each token. */
   sums: numbers.array(),
-  /** Greedy texts that begin as the first sequences do; none of an encoder. */
+  /** Greedy texts that begin like the first sequences; none for an encoder. */
   texts: numbers.array(),
   loss: "number",
   /** By tensor, after one step: the first value, the middle one, the last, and the sum with weights cos(0.7 i). */
@@ -27,7 +27,7 @@ const goldenCase = type({
 const goldenFile = type({
   made_by: { "[string]": "string" },
   encoder: "boolean",
-  /** Tokens that texts begin with. */
+  /** Number of tokens at the beginning of texts. */
   prompt: "number",
   /** Positions that the loss of an encoder masks, by the last token of the vocabulary. */
   masked: numbers,
@@ -47,6 +47,6 @@ const goldenFile = type({
 export type GoldenCase = typeof goldenCase.infer
 export type GoldenFile = typeof goldenFile.infer
 
-/** A file of golden configurations. @error if it is another thing */
+/** Reads a file of golden configurations. @error if it is another file */
 export const readGolden = (file: string): GoldenFile =>
   goldenFile.assert(JSON.parse(new TextDecoder().decode(gunzipSync(readFileSync(file)))))

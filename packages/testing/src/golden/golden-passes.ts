@@ -1,5 +1,5 @@
 /**
- * The ways in which a model computes the hidden states of some sequences: each must have the same numbers.
+ * The ways in which a model computes the hidden states of some sequences: all must give the same numbers.
  *
  * Letters: B sequences, T positions, d columns of a hidden state.
  */
@@ -9,7 +9,7 @@ import { tf, withoutNative } from "@winnow/tensor"
 
 type Row = ReadonlyArray<number>
 
-/** Hidden states of each token of each sequence, [tokens, d] each, by the way in which they were computed. */
+/** Hidden states of each token of each sequence, [tokens, d] each, by the way of their computation. */
 export type Passes = ReadonlyMap<string, () => ReadonlyArray<Float32Array>>
 
 const run = (model: Encoder, rows: ReadonlyArray<Row>, start?: Int32Array): Float32Array =>
@@ -20,7 +20,7 @@ const run = (model: Encoder, rows: ReadonlyArray<Row>, start?: Int32Array): Floa
 
 const alone = (model: Encoder, rows: ReadonlyArray<Row>) => rows.map((row) => run(model, [row]))
 
-/** A batch of rows, each with padding behind it. */
+/** A batch of rows with padding on the right. */
 const padded = (model: Encoder, rows: ReadonlyArray<Row>, named: boolean) => {
   const [T, d] = [Math.max(...rows.map((row) => row.length)), model.architecture.hiddenSize]
   const filled = rows.map((row) => [...row, ...Array.from({ length: T - row.length }, () => 0)])
@@ -32,7 +32,7 @@ const padded = (model: Encoder, rows: ReadonlyArray<Row>, named: boolean) => {
   return rows.map((row, b) => h.subarray(b * T * d, (b * T + row.length) * d))
 }
 
-/** All sequences in one row, behind them two positions of padding. */
+/** All sequences in one row, followed by two positions of padding. */
 const packed = (model: Encoder, rows: ReadonlyArray<Row>) => {
   const d = model.architecture.hiddenSize
   const starts = rows.map((_, b) => rows.slice(0, b).reduce((sum, row) => sum + row.length, 0))
@@ -42,7 +42,7 @@ const packed = (model: Encoder, rows: ReadonlyArray<Row>) => {
   return rows.map((row, b) => h.subarray(starts[b]! * d, (starts[b]! + row.length) * d))
 }
 
-/** Over a cache: rows that end together, padding before them; some positions are rolled back and decoded anew. */
+/** Over a cache: rows that end together, with padding on the left; some positions are rolled back and decoded again. */
 const decoded = (model: Decoder, rows: ReadonlyArray<Row>, begin: (pad_B: Int32Array) => Decoding) => {
   const [T, d] = [Math.max(...rows.map((row) => row.length)), model.architecture.hiddenSize]
   const pad_B = rows.map((row) => T - row.length)
@@ -75,7 +75,7 @@ const decoded = (model: Decoder, rows: ReadonlyArray<Row>, begin: (pad_B: Int32A
 
 const plain = (model: Decoder) => (pad_B?: Int32Array) => plainDecoding(model.architecture, model.parameters, pad_B)
 
-/** Every way for these sequences, the last five tokens of which are decoded in pieces. */
+/** Every way for these sequences; their last five tokens are decoded in pieces. */
 export const passesOf = (model: Encoder, rows: ReadonlyArray<Row>): Passes => {
   const ways: Array<[string, () => ReadonlyArray<Float32Array>]> = [
     ["each alone", () => alone(model, rows)],
@@ -94,7 +94,10 @@ export const passesOf = (model: Encoder, rows: ReadonlyArray<Row>): Passes => {
   return new Map(ways)
 }
 
-/** Texts of one length that begin as given, by the largest logit over a cache; natively, or by TensorFlow's ops. */
+/**
+ * Texts of one length that begin with the given tokens and continue by the largest logit over a cache; natively, or by
+ * TensorFlow's ops.
+ */
 export const greedyTexts = (
   model: Decoder,
   prompts: ReadonlyArray<Row>,

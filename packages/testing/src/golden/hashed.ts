@@ -1,8 +1,8 @@
-/** Weights that are a hash of their name and place, as `hashed` of packages/models/fixtures/random/make.py computes them. */
+/** Weights that are a hash of their name and place, the same as `hashed` of packages/models/fixtures/random/make.py. */
 
 /**
  * Float32 values, row-major: around 1 for vectors whose name ends in "weight" (scales of norms), around 0 for the rest.
- * The same on every machine, as each is a whole number times a power of two until it is rounded once.
+ * They are the same on every machine: each is a whole number times a power of two and is rounded once.
  */
 export const hashed = (name: string, shape: ReadonlyArray<number>): Float32Array => {
   let seed = 2166136261

@@ -1,4 +1,4 @@
-/** Runs code that uses chance through every outcome that chance can have, each with its probability. */
+/** Runs code that uses chance through every possible outcome, each with its probability. */
 import type { Chance } from "@winnow/decoding"
 
 export interface Outcome<T> {
@@ -6,15 +6,15 @@ export interface Outcome<T> {
   readonly weight: number
 }
 
-/** How the enumerated chance is wrong on purpose, for negative controls. */
+/** A deliberate fault of the enumerated chance, for negative controls. */
 export interface Fault {
   /** One uniform serves all acceptance decisions of a run, over all its blocks, instead of a fresh one each. */
   readonly reuseUniform?: boolean
 }
 
 /**
- * All outcomes of `run`, depth first: each time it is run with the decisions of a script, and with the first possible
- * outcome of every decision after it; the outcomes not taken become scripts of their own.
+ * All outcomes of `run`, depth first: each run takes the decisions of a script, and then the first possible outcome of
+ * every further decision; the other outcomes become scripts of their own.
  */
 export const everyOutcome = <T>(
   run: (chance: Chance) => T,
@@ -25,7 +25,7 @@ export const everyOutcome = <T>(
   for (let script = scripts.pop(); script !== undefined; script = scripts.pop()) {
     const taken = [...script]
     let [at, weight] = [0, 1]
-    // A reused uniform is known to be in [from, below), by the decisions it has made.
+    // Earlier decisions have narrowed a reused uniform to [from, below).
     let [from, below] = [0, 1]
     const choose = (probability: ReadonlyArray<number>): number => {
       if (at === taken.length) {

@@ -1,5 +1,5 @@
 /**
- * Four ways in which public implementations of speculative decoding were wrong: negative controls of the lossless suite.
+ * Four faults of public implementations of speculative decoding: negative controls of the lossless suite.
  *
  * Letters: V vocabulary. p_V, q_V are the adjusted distributions of target and draft.
  */
@@ -11,7 +11,7 @@ import type { Fault } from "./every-outcome.ts"
 /** A flaw, for every outcome of chance and for a seeded stream alike. */
 export interface Flaw {
   readonly verify?: typeof verify
-  /** For a seeded stream; what it says to `everyOutcome` is `fault`. */
+  /** For a seeded stream; `fault` is its counterpart in `everyOutcome`. */
   readonly chance?: (fresh: Chance, rng: Rng) => Chance
   readonly fault?: Fault
 }
@@ -47,13 +47,16 @@ const verifyBy =
 const ratio = (p_V: Float64Array, q_V: Float64Array, token: number) => [p_V[token]!, q_V[token]!] as const
 const rest = (p_V: Float64Array, q_V: Float64Array) => residual(p_V, q_V) ?? p_V
 
-/** The same as `verify`, by the parts above: shows that a flaw fails by its flaw, not by how it is written. */
+/**
+ * `verify` composed of the parts above: it shows that a flawed version fails because of its flaw, not because of the
+ * composition.
+ */
 export const noFlaw: Flaw = { verify: verifyBy(ratio, rest) }
 
-/** The temperature that the flaws below are sampled at. */
+/** The temperature at which the flaws below are sampled. */
 export const FLAW_TEMPERATURE = 1.5
 
-/** The four, by name. The second is none of a proposer whose proposals are certain. */
+/** The four, by name. The second does not apply to a proposer whose proposals are certain. */
 export const flaws: Readonly<Record<string, Flaw>> = {
   "the residual replaced by p": { verify: verifyBy(ratio, (p_V) => p_V) },
   "the draft sampled at another temperature than it is scored at": {

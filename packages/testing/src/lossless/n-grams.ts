@@ -1,8 +1,8 @@
 /**
- * A test that sampled texts have the joint distribution that is known: chi-square over whole texts.
+ * Tests that sampled texts have the known joint distribution: chi-square over whole texts.
  *
- * A test on joint n-grams sees what one on single tokens does not: a wrong dependence between tokens of a block, or of
- * one block on the one before it.
+ * A test on joint n-grams detects faults that a test on single tokens misses: a wrong dependence between tokens of a
+ * block, or between one block and the one before it.
  */
 import { chanceOf } from "@winnow/decoding"
 import { seeded } from "@winnow/numerics"
@@ -14,14 +14,17 @@ export const FALSE_ALARM = 1e-5
 /** Upper quantile of the standard normal distribution at that level. */
 const Z = 4.265
 
-/** Upper quantile of chi-square by Wilson and Hilferty's approximation: from 5 degrees on never below it, 3 % above at most. */
+/**
+ * Upper quantile of chi-square by Wilson and Hilferty's approximation: from 5 degrees on never too low, and at most 3 %
+ * too high.
+ */
 const critical = (degrees: number): number => degrees * (1 - 2 / (9 * degrees) + Z * Math.sqrt(2 / (9 * degrees))) ** 3
 
 /**
- * Chi-square over its critical value at `FALSE_ALARM`: above 1 the counts are not of that distribution. Texts that are expected
- * fewer than 10 times are one cell; infinite if an impossible text was seen.
+ * Chi-square over its critical value at `FALSE_ALARM`: a value above 1 rejects the distribution. Texts with an expected
+ * count below 10 form one cell; the result is infinite after an impossible text.
  *
- * @error Error with fewer than 5 degrees of freedom: too few texts for a test
+ * @error Error for fewer than 5 degrees of freedom: too few texts for a test
  */
 export const chiSquareExcess = (
   observed: ReadonlyMap<string, number>,
@@ -48,7 +51,9 @@ export const chiSquareExcess = (
   return statistic / critical(cells - 1)
 }
 
-/** Decodes `samples` texts, text i by the stream of seed and i, and holds them against the target's own distribution. */
+/**
+ * Decodes `samples` texts, text i by the stream of seed and i, and compares them with the target's own distribution.
+ */
 export const nGramExcess = (decoded: Decoded, samples: number, seed: number, flaw?: Flaw): number => {
   const observed = new Map<string, number>()
   for (let i = 0; i < samples; i++) {

@@ -1,5 +1,5 @@
 /**
- * All texts that a target can write after a prompt, with their probabilities: what emitted texts are held against.
+ * All texts that a target can write after a prompt, with their probabilities: the expectation for emitted texts.
  *
  * Letters: T generated tokens of a text.
  */
@@ -15,14 +15,14 @@ import {
 import type { TableModel } from "../table-model.ts"
 import { everyOutcome, type Fault, type Outcome } from "./every-outcome.ts"
 
-/** A target and a proposer, and what is decoded by them. */
+/** A target, a proposer, and the conditions of decoding. */
 export interface Decoded {
   readonly target: TableModel
   /** A draft model, or a proposer of any other kind. */
   readonly draft: TableModel | Proposer
   readonly prompt: ReadonlyArray<number>
   readonly options: SpeculativeOptions & { readonly temperature: number }
-  /** The text ends with a token after which this holds. */
+  /** The text ends after a token for which this is true. */
   readonly stop?: (tokens: ReadonlyArray<number>) => boolean
 }
 
@@ -30,7 +30,7 @@ export interface Decoded {
 export interface TargetText {
   readonly tokens: ReadonlyArray<number>
   readonly probability: number
-  /** min(1, q / p) of each token; only of a draft model. */
+  /** min(1, q / p) of each token; only for a draft model. */
   readonly chance_T: ReadonlyArray<number>
 }
 
@@ -45,7 +45,7 @@ export const decodeText = ({ target, draft, prompt, options, stop }: Decoded, ju
   return session
 }
 
-/** Every text that the target alone can write under the same rules; by the tables, without a session. */
+/** Every text that the target alone can write under the same rules, from the tables, without a session. */
 export const targetTexts = ({ target, draft, prompt, options, stop }: Decoded): ReadonlyArray<TargetText> => {
   const texts: Array<TargetText> = []
   const visit = (tokens: ReadonlyArray<number>, probability: number, chance_T: ReadonlyArray<number>): void => {
@@ -79,7 +79,7 @@ export const everyText = (
     return { tokens: rollout.tokens, counts }
   }, fault)
 
-/** Largest |P(emitted) - P(target)| over all texts; the mass of texts that the target cannot write included. */
+/** Largest |P(emitted) - P(target)| over all texts, including the mass of texts that the target cannot write. */
 export const worstError = (
   outcomes: ReadonlyArray<Outcome<{ readonly tokens: Int32Array }>>,
   texts: ReadonlyArray<TargetText>,
