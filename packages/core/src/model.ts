@@ -13,7 +13,14 @@ import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 /** How one parameter begins. */
 export interface ParameterSpec {
   readonly shape: ReadonlyArray<number>
-  readonly init: { readonly kind: "normal"; readonly std: number } | { readonly kind: "zeros" | "ones" }
+  readonly init:
+    | {
+        readonly kind: "normal"
+        readonly std: number
+        /** The last column is a bias, which begins as 0. */
+        readonly bias?: true
+      }
+    | { readonly kind: "zeros" | "ones" }
 }
 
 /** Parameters by their Hugging Face name. */
@@ -38,6 +45,10 @@ export interface Stored {
   readonly read: (file: Float32Array, into: Float32Array) => void
   /** From the values of the parameter to those of the file. */
   readonly write: (values: Float32Array) => Float32Array
+  /** Further tensors that hold entries of the same parameter, by name; each reads and writes its own. */
+  readonly rest?: ReadonlyMap<string, Stored>
+  /** The rows of a matrix lie in another order: an adapter's would as well. */
+  readonly reordered?: true
 }
 
 /** The names that a family's files give its parts. */
@@ -97,6 +108,7 @@ export interface Architecture<A extends Attends = "before"> {
   /** config.json as `transformers` reads it. */
   readonly config: Record<string, unknown>
   readonly vocabularySize: number
+  /** Columns of a hidden state; the last is 1 in each row where the head has a bias. */
   readonly hiddenSize: number
   readonly layers: number
   readonly maxLength: number
@@ -105,7 +117,7 @@ export interface Architecture<A extends Attends = "before"> {
   readonly matrices: ReadonlySet<string>
   /** Name of the token embedding's weight [V, d]. */
   readonly embedding: string
-  /** Name of the head's weight [V, d]; with tied embeddings the embedding's own name. */
+  /** Name of the head's weight [V, d], whose last column may be a bias; with tied embeddings the embedding's own name. */
   readonly head: string
   /** The part of each parameter. Left out: the family does not tell. */
   readonly parts?: ReadonlyMap<string, ModelPart>
@@ -190,7 +202,7 @@ export interface Trainable {
 /** An architecture with its numbers: hidden states, and a head to the vocabulary. Every model is one. */
 export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly architecture: Architecture<A>
-  /** The head's weight, [V, d]: logits = h . head^T. No architecture here has a bias in its head. */
+  /** The head's weight, [V, d]: logits = h . head^T. A bias is its last column, where hidden states have a 1. */
   readonly head_Vd: tf.Variable
   /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`. */
   readonly hidden: (ids_BT: tf.Tensor2D, start_BT?: Int32Array) => tf.Tensor3D

@@ -7,7 +7,7 @@ import type { Architecture, Attends, Cache, Parameters } from "@winnow/core"
 import { type NativeProgram, tf } from "@winnow/tensor"
 import { attention, cachedAttention, sequenceReach } from "./attention.ts"
 import { attentionPlan } from "./attention-plan.ts"
-import { type Description, matricesOf, slotWidths } from "./instructions.ts"
+import { type Description, headColumns, matricesOf, slotWidths } from "./instructions.ts"
 import { attentionMask } from "./mask.ts"
 import { nativeProgram } from "./native-program.ts"
 import { parameter } from "./parameters.ts"
@@ -101,14 +101,14 @@ const isOfDecoder = (of: Description<Attends>): of is Description => of.attends 
 /** The architecture of a description. @error for instructions that do not fit each other or the parameters */
 export const architectureOf = <A extends Attends>(of: Description<A>): Architecture<A> => {
   slotWidths(of)
-  const { type, config, vocabularySize, hiddenSize, maxLength, parameters } = of
+  const { type, config, vocabularySize, maxLength, parameters } = of
   let program: { readonly of: NativeProgram | undefined } | undefined
   return {
     type,
     attends: of.attends,
     config,
     vocabularySize,
-    hiddenSize,
+    hiddenSize: headColumns(of),
     layers: of.layers.length,
     maxLength,
     parameters,

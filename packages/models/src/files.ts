@@ -20,11 +20,12 @@ import { nonFiniteProblem } from "./finite.ts"
 import { makeModel, ownVariable } from "./model.ts"
 import { openFolder } from "./open-folder.ts"
 import { type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
+import { tensorsOf } from "./stored.ts"
 
 /** Reads a tensor into the memory of its parameter, from the form that the file holds it in. */
-const readParameter = (file: SafetensorsFile, tensor: string, stored: Stored | undefined, into: Float32Array): void => {
-  if (stored === undefined) file.readInto(tensor, into)
-  else stored.read(file.read(tensor), into)
+const readTensor = (file: SafetensorsFile, tensor: string, form: Stored | undefined, into: Float32Array): void => {
+  if (form === undefined) file.readInto(tensor, into)
+  else form.read(file.read(tensor), into)
 }
 
 /** Reads a folder; `accept` throws where its architecture is not the one that is wanted, before any weight is read. */
@@ -38,10 +39,12 @@ const load = <A extends Attends>(
   try {
     const architecture = accept(found)
     for (const [name, { shape }] of architecture.parameters) {
-      const tensor = tensorOf.get(name)!
       const fill = (values: Elements) => {
-        readParameter(fileOf.get(tensor)!, tensor, architecture.stored?.get(name), values as Float32Array)
-        const problem = nonFiniteProblem(tensor, shape, values as Float32Array)
+        for (const { name: part, form } of tensorsOf(architecture, name)) {
+          const tensor = tensorOf.get(part)!
+          readTensor(fileOf.get(tensor)!, tensor, form, values as Float32Array)
+        }
+        const problem = nonFiniteProblem(tensorOf.get(name)!, shape, values as Float32Array)
         if (problem !== undefined) throw new DataError({ message: `${dir}: ${problem}` })
       }
       parameters.set(
@@ -62,10 +65,13 @@ const save = (model: Encoder, dir: string, extra: Readonly<Record<string, unknow
   const { architecture, parameters } = model
   writeSafetensors(
     join(dir, "model.safetensors"),
-    [...architecture.parameters].map(([name, { shape }]) => {
-      const stored = architecture.stored?.get(name)
-      const values = () => parameters.get(name)!.dataSync() as Float32Array
-      return { name, shape: stored?.shape ?? shape, data: () => stored?.write(values()) ?? values() }
+    [...architecture.parameters.keys()].flatMap((parameter) => {
+      const values = () => parameters.get(parameter)!.dataSync() as Float32Array
+      return tensorsOf(architecture, parameter).map(({ name, shape, form }) => ({
+        name,
+        shape,
+        data: () => form?.write(values()) ?? values(),
+      }))
     }),
   )
   // Last, as its presence says that the directory is whole.

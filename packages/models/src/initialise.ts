@@ -45,7 +45,12 @@ const normals = (shape: ReadonlyArray<number>, std: number, key: bigint): tf.Ten
 
 /** Values of a parameter as its specification says; random ones are told by seed and name. */
 export const freshValues = ({ shape, init }: ParameterSpec, name: string, seed: number): tf.Tensor => {
-  if (init.kind === "normal") return normals(shape, init.std, keyOf(seed, name))
+  if (init.kind === "normal") {
+    const random = (of: ReadonlyArray<number>) => normals(of, init.std, keyOf(seed, name))
+    if (!init.bias) return random(shape)
+    const [rows, columns] = shape as [number, number]
+    return tf.concat([random([rows, columns - 1]), tf.zeros([rows, 1])], 1)
+  }
   return fillTensor(shape, "float32", (values) => (values as Float32Array).fill(init.kind === "ones" ? 1 : 0))
 }
 

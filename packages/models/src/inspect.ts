@@ -6,6 +6,7 @@ import type { Effect } from "effect"
 import { attempt } from "./data-errors.ts"
 import { weightFiles } from "./folder.ts"
 import { openFolder } from "./open-folder.ts"
+import { tensorsOf } from "./stored.ts"
 
 /** A parameter, and the tensor that it is in the files. */
 export interface StoredParameter {
@@ -14,7 +15,7 @@ export interface StoredParameter {
   readonly shape: ReadonlyArray<number>
   /** The number format of the file, such as "BF16". */
   readonly dtype: string
-  /** Bytes of the tensor in its file. */
+  /** Bytes of the tensor in its file, and of others that hold a part of the parameter. */
   readonly bytes: number
   readonly part: ModelPart | "other"
 }
@@ -45,9 +46,13 @@ export const inspectModel = (
     try {
       const parameters = [...architecture.parameters].map(([name, { shape }]): StoredParameter => {
         const tensor = tensorOf.get(name)!
-        const { dtype, begin, end } = fileOf.get(tensor)!.tensors.get(tensor)!
+        const entries = tensorsOf(architecture, name).map((part) => {
+          const at = tensorOf.get(part.name)!
+          return fileOf.get(at)!.tensors.get(at)!
+        })
+        const bytes = entries.reduce((sum, { begin, end }) => sum + end - begin, 0)
         const part = architecture.parts?.get(name) ?? "other"
-        return { name, tensor, shape, dtype, bytes: end - begin, part }
+        return { name, tensor, shape, dtype: entries[0]!.dtype, bytes, part }
       })
       const files = weightFiles(dir).files.map((path) => ({ name: basename(path), bytes: statSync(path).size }))
       return { architecture, parameters, keys: architecture.family?.keys?.(config) ?? [], beside, files }

@@ -94,9 +94,16 @@ export interface Description<A extends Attends = "before"> {
   readonly layers: ReadonlyArray<ReadonlyArray<Instruction>>
   /** The last norm. */
   readonly norm: Norm
-  /** The vocabulary head: logits = h . weight^T. A bias of the head would stand here. */
-  readonly head: { readonly weight: string }
+  /**
+   * The vocabulary head: logits = h . weight^T. With a bias the weight is [V, d + 1], its last column is the bias, and each
+   * hidden state ends in a 1.
+   */
+  readonly head: { readonly weight: string; readonly bias?: true }
 }
+
+/** Columns of the hidden states that the head reads. */
+export const headColumns = ({ hiddenSize, head }: Pick<Description<Attends>, "hiddenSize" | "head">): number =>
+  hiddenSize + (head.bias ? 1 : 0)
 
 /** The slot of the residual stream. */
 export const stream = "x"

@@ -9,7 +9,7 @@
  * @source Hu et al. 2021, "LoRA", arXiv 2106.09685; A is drawn as in `peft`: uniform in +-1 / sqrt(d)
  */
 import { join } from "node:path"
-import type { DataError, Encoder, InvalidInput, Parameters } from "@winnow/core"
+import { type DataError, type Encoder, InvalidInput, type Parameters } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
 import { seeded } from "@winnow/numerics"
 import { fillTensor, product, tf } from "@winnow/tensor"
@@ -109,6 +109,14 @@ export const saveLora = (
   dir: string,
 ): Effect.Effect<void, DataError | InvalidInput> =>
   attempt(() => {
+    const matrixOf = (name: string) => name.replace(/lora_[AB]\.weight$/, "weight")
+    const otherwise = [...trained.keys()].map(matrixOf).find((name) => architecture.stored?.get(name)?.reordered)
+    if (otherwise !== undefined) {
+      const problems = [
+        `files hold the rows of ${otherwise} in another order, which adapters cannot say; save the merged model`,
+      ]
+      throw new InvalidInput({ what: "adapters", problems })
+    }
     writeSafetensors(
       join(dir, "adapter_model.safetensors"),
       Array.from(trained, ([name, variable]) => ({
@@ -126,9 +134,7 @@ export const saveLora = (
       lora_dropout: 0,
       bias: "none",
       // as `Conv1D`, whose weights files hold transposed
-      fan_in_fan_out: Array.from(trained.keys()).some((name) =>
-        architecture.stored?.has(name.replace(/lora_[AB]\.weight$/, "weight")),
-      ),
+      fan_in_fan_out: Array.from(trained.keys()).some((name) => architecture.stored?.has(matrixOf(name))),
       inference_mode: true,
       target_modules: [...new Set(Array.from(trained.keys(), (name) => name.replace(/\.lora_[AB]\.weight$/, "")))],
     }

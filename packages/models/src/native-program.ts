@@ -6,6 +6,7 @@ import type { NativeProgram } from "@winnow/tensor"
 import { attentionPlan } from "./attention-plan.ts"
 import {
   type Description,
+  headColumns,
   type Instruction,
   type Matrix,
   matricesOf,
@@ -78,13 +79,13 @@ export const nativeProgram = (of: Description): NativeProgram => {
   ]
   const instructions = body.length / 12
   return {
-    hiddenSize: of.hiddenSize,
+    hiddenSize: headColumns(of),
     vocabularySize: of.vocabularySize,
     maxLength: of.maxLength,
     rotaries: rotaries.map(rotaryTables),
     words: Float64Array.from([
       ...[
-        of.hiddenSize,
+        headColumns(of),
         of.vocabularySize,
         of.layers.length,
         heads,

@@ -5,6 +5,7 @@ import { architectureFromConfig } from "./config.ts"
 import { readJson, requireFolder, weightFiles } from "./folder.ts"
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts"
 import { isReadable, readDtypes } from "./safetensors-header.ts"
+import { tensorsOf } from "./stored.ts"
 import { type NamedWeights, nameWeights, weightProblems } from "./weight-names.ts"
 
 /** The open files of a folder. */
@@ -60,7 +61,7 @@ export interface OpenFolder extends Weights {
   /** Its config.json. */
   readonly config: Readonly<Record<string, unknown>>
   readonly architecture: Architecture<Attends>
-  /** The tensor in the files that each parameter is. */
+  /** The tensor in the files that each parameter is, and each further tensor of one. */
   readonly tensorOf: ReadonlyMap<string, string>
   /** Tensors that belong to nothing that is computed here. */
   readonly beside: ReadonlyArray<string>
@@ -122,7 +123,9 @@ export const openFolder = (dir: string, families: ReadonlyArray<Family>): OpenFo
           ]),
     ]
     const tensorOf = new Map(
-      [...architecture.parameters.keys()].map((name) => [name, named.byParameter.get(name) ?? head!] as const),
+      [...architecture.parameters.keys()].flatMap((parameter) =>
+        tensorsOf(architecture, parameter).map(({ name }) => [name, named.byParameter.get(name) ?? head!] as const),
+      ),
     )
     return {
       ...weights,

@@ -7,6 +7,11 @@ export const normal = (shape: ReadonlyArray<number>, std: number): ParameterSpec
   shape,
   init: { kind: "normal", std },
 })
+/** A head [V, d] with a bias behind it, [V, d + 1]. */
+export const normalWithBias = ([V, d]: readonly [V: number, d: number], std: number): ParameterSpec => ({
+  shape: [V, d + 1],
+  init: { kind: "normal", std, bias: true },
+})
 /** A vector of n zeros: biases. */
 export const zeros = (n: number): ParameterSpec => ({ shape: [n], init: { kind: "zeros" } })
 /** A vector of n ones: scales of norms. */

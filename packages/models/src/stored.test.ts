@@ -1,11 +1,11 @@
-/** Forms in which files hold parameters: a transpose and back, and rotation in pairs as an order of rows. */
+/** Forms in which files hold parameters: a transpose and back, a head beside its bias, rows in another order, and rotation in pairs as an order of rows. */
 import { expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { attention, sequenceFrame } from "./attention.ts"
 import type { HeadLayout } from "./head-layout.ts"
 import { rotaryEmbedding } from "./rotary.ts"
-import { transposed } from "./stored.ts"
+import { headWithBias, reordered, transposed } from "./stored.ts"
 
 test("a weight is turned when it is read, and turned back when it is written", () => {
   for (const [outputs, inputs] of [
@@ -28,6 +28,28 @@ test("a weight is turned when it is read, and turned back when it is written", (
       expect(into[e * inputs + d]!).toBe(file[d * outputs + e]!)
     expect(write(into)).toEqual(file)
   }
+})
+
+test("a head and its bias are columns of one parameter, and two tensors of a file", () => {
+  const form = headWithBias(3, 2, "head.bias")
+  const bias = form.rest!.get("head.bias")!
+  expect([form.shape, bias.shape]).toEqual([[3, 2], [3]])
+  const [weight, of] = [Float32Array.of(1, 2, 3, 4, 5, 6), Float32Array.of(7, 8, 9)]
+  const into = new Float32Array(9)
+  form.read(weight, into)
+  bias.read(of, into)
+  expect([...into]).toEqual([1, 2, 7, 3, 4, 8, 5, 6, 9])
+  expect([form.write(into), bias.write(into)]).toEqual([weight, of])
+})
+
+test("rows in another order are put in place, and back", () => {
+  const { shape, read, write } = reordered([2, 0, 1], 2)
+  expect(shape).toEqual([3, 2])
+  const file = Float32Array.of(1, 2, 3, 4, 5, 6)
+  const into = new Float32Array(6)
+  read(file, into)
+  expect([...into]).toEqual([5, 6, 1, 2, 3, 4])
+  expect(write(into)).toEqual(file)
 })
 
 test("entries rotated in pairs side by side are the two halves, with the rows of queries and keys in another order", () => {

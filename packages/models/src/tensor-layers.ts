@@ -6,7 +6,15 @@
 import type { Attends, Parameters } from "@winnow/core"
 import { add3, gelu, geluTanh, layerNorm, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { embedding } from "./embedding.ts"
-import { type Activation, type Description, type Instruction, type Matrix, type Norm, stream } from "./instructions.ts"
+import {
+  type Activation,
+  type Description,
+  headColumns,
+  type Instruction,
+  type Matrix,
+  type Norm,
+  stream,
+} from "./instructions.ts"
 import { parameter } from "./parameters.ts"
 
 /** The parts of a pass that depend on what lies before it: positions, rotation, mask, cache. */
@@ -18,6 +26,12 @@ export interface Surroundings {
 }
 
 const activations: Readonly<Record<Activation, (x: tf.Tensor2D) => tf.Tensor2D>> = { gelu, "gelu-tanh": geluTanh }
+
+/** One column behind a hidden state, for the head's bias. */
+const bias: Array<[number, number]> = [
+  [0, 0],
+  [0, 1],
+]
 
 /**
  * Values by slot. Additions wait until the slot is read, so that two of them (a parallel residual) are one pass over memory.
@@ -93,5 +107,7 @@ export const runTensors = (
       ? tokens_Nd
       : tf.add(tokens_Nd, embedding(p<tf.Tensor2D>(of.embed.positions!), positions_N))
   for (const [l, instructions] of of.layers.entries()) x_Nd = tf.tidy(() => layer(x_Nd, instructions, l))
-  return tf.reshape(norm(x_Nd, of.norm), [B, T, of.hiddenSize])
+  const h_Nd = norm(x_Nd, of.norm)
+  const read = of.head.bias ? tf.pad(h_Nd, bias, 1) : h_Nd
+  return tf.reshape(read, [B, T, headColumns(of)])
 }

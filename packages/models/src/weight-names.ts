@@ -1,5 +1,6 @@
 /** Names of tensors in a file, and the parameters that they mean: checkpoints wrap, prefix and shorten them. */
 import type { Architecture, Attends, FileNames } from "@winnow/core"
+import { tensorsOf } from "./stored.ts"
 
 /** Segments that wrappers of PyTorch put into names: torch.compile, DataParallel, FSDP, activation checkpointing. */
 const wrappers = /(^|\.)(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g
@@ -40,7 +41,7 @@ const prefixOf = (names: ReadonlyMap<string, string>, { trunk, anchor }: FileNam
 /** The tensor of each parameter of a family's model; no architecture is needed yet. */
 export const nameWeights = (of: FileNames, names: Iterable<string>): NamedWeights => {
   const { trunk, embed, heads, layer: layerNumber, base, buffers } = of
-  const head = `${heads[0]}.weight`
+  const [head, bias] = [`${heads[0]}.weight`, `${heads[0]}.bias`]
   const problems: Array<string> = []
   const inFile = new Map<string, string>()
   for (const name of names) {
@@ -60,10 +61,12 @@ export const nameWeights = (of: FileNames, names: Iterable<string>): NamedWeight
     if (buffers.test(plain)) continue
     const kind = isHead(plain)
     if (kind !== undefined) {
-      if (!plain.endsWith(`${kind}.weight`))
+      // a bias is judged with the architecture
+      const parameter = plain.endsWith(`${kind}.bias`) ? bias : head
+      if (parameter === head && !plain.endsWith(`${kind}.weight`))
         problems.push(`${name} would change the logits: the head has a weight alone`)
-      else if (byParameter.has(head)) problems.push(`${byParameter.get(head)} and ${name} are both the head`)
-      else byParameter.set(head, name)
+      else if (byParameter.has(parameter)) problems.push(`${byParameter.get(parameter)} and ${name} are both the head`)
+      else byParameter.set(parameter, name)
     } else if (plain.startsWith(prefix) && (prefix !== "" || base.test(plain))) {
       const inner = plain.slice(prefix.length)
       byParameter.set(trunk + inner, name)
@@ -94,10 +97,13 @@ export const weightProblems = (
   const odd = strange([...byParameter.values(), ...beside])
   if (odd !== undefined) return [odd]
   const tied = architecture.head === embed
-  const storedShape = (name: string) =>
-    architecture.stored?.get(name)?.shape ?? architecture.parameters.get(name)!.shape
-  const missing = [...architecture.parameters.keys()].flatMap((name) => {
-    const shape = storedShape(name)
+  const expected = new Map(
+    architecture.parameters
+      .keys()
+      .flatMap((name) => tensorsOf(architecture, name))
+      .map(({ name, shape }) => [name, shape] as const),
+  )
+  const missing = [...expected].flatMap(([name, shape]) => {
     const at = byParameter.get(name) ?? (tied && name === embed ? byParameter.get(head) : undefined)
     if (at === undefined)
       return name === head
@@ -108,13 +114,17 @@ export const weightProblems = (
       : [`${at} has shape [${shapeOf(at)}], config.json makes it [${shape}]`]
   })
   const copy = tied ? byParameter.get(head) : undefined
-  const size = storedShape(embed)
+  const size = expected.get(embed)!
   if (copy !== undefined && shapeOf(copy).join() !== size.join())
     missing.push(`${copy} has shape [${shapeOf(copy)}], config.json ties it to the embedding of [${size}]`)
   const unexpected = [...byParameter].flatMap(([parameter, name]) =>
-    architecture.parameters.has(parameter) || parameter === head
+    expected.has(parameter) || parameter === head
       ? []
-      : [`${name} is not a parameter of ${architecture.type} with this config.json`],
+      : [
+          parameter === head.replace(/weight$/, "bias")
+            ? `${name} would change the logits: the head has a weight alone`
+            : `${name} is not a parameter of ${architecture.type} with this config.json`,
+        ],
   )
   return [...problems, ...missing, ...unexpected]
 }

@@ -208,13 +208,13 @@ class Decoder {
     for (long b = 0; b < B_; b++)
       for (long t = 0; t < T; t++) {
         float* row = y + (b * T + t) * ldy;
-        const float* token = table + ids[b * all + from + t] * d_;
+        const float* token = table + ids[b * all + from + t] * ldy;
         if (!positions) {
-          std::memcpy(row, token, static_cast<size_t>(d_) * 4);
+          std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
           continue;
         }
-        const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * d_;
-        for (long i = 0; i < d_; i++) row[i] = token[i] + place[i];
+        const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
+        for (long i = 0; i < ldy; i++) row[i] = token[i] + place[i];
       }
   }
 
@@ -229,12 +229,14 @@ class Decoder {
     parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
   }
 
-  // The last instruction, for those of these positions that are kept.
+  // The last instruction, for those of these positions that are kept; columns behind those of x are 1, for the head's bias.
   void finish(const Instruction& in, const float* x, long ldx, long all, long from, long T) {
     for (long b = 0; b < B_; b++)
-      for (long t = std::max(from, all - rows_); t < from + T; t++)
-        norm_row(x + (b * T + t - from) * ldx, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, ldx,
-                 result() + (b * rows_ + t - (all - rows_)) * d_);
+      for (long t = std::max(from, all - rows_); t < from + T; t++) {
+        float* h = result() + (b * rows_ + t - (all - rows_)) * d_;
+        norm_row(x + (b * T + t - from) * ldx, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, ldx, h);
+        std::fill(h + ldx, h + d_, 1.f);
+      }
   }
 
   long d_, V_;

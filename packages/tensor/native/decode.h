@@ -21,9 +21,10 @@ enum : int {
 //   d, V, layers, Q query heads, G key-value heads, h, order (0 kinds, 1 heads), rotary tables, slots, instructions; the
 //   width of each slot; then for each instruction 12 words:
 //   op, from, to, p0, p1, p2, p3, outputs, flags, column, eps, layer.
-// Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
+// A hidden state of d columns that is wider than the last norm's slot ends in ones, which a bias in the head's last column
+// multiplies. Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
 // which only the rows that are kept are computed. Ops:
-//   0 embed      to = table p0 [V, d] at the ids, plus p1 [positions, d] at the positions if it is there
+//   0 embed      to = table p0 [V, width of to] at the ids, plus p1 [positions, width of to] at the positions if it is there
 //   1 layerNorm  scale p0, shift p1 (or -1), eps
 //   2 rmsNorm    scale p0, eps
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what

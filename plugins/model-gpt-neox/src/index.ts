@@ -4,16 +4,12 @@
  * Letters: B sequences, T positions, N = B T, d hidden size, m intermediate size, h head size.
  * @source Black et al. 2022, "GPT-NeoX-20B"; names and arithmetic as in `transformers`
  */
-import type { ParameterSpec } from "@winnow/core"
 import {
   commonBuffers,
-  type Description,
   defineFamily,
-  type Instruction,
+  gptDecoder,
   layerCount,
-  normal,
   noTokenIds,
-  ones,
   refused,
   ropeReader,
   ropeScaling,
@@ -24,7 +20,6 @@ import {
   sizeFields,
   tokenIds,
   used,
-  zeros,
 } from "@winnow/models"
 import { type } from "arktype"
 
@@ -76,57 +71,6 @@ const rotaryOf = (o: {
   return { headSize, exponents, rotated: 2 * Math.ceil(exponents / 2) }
 }
 
-const EMBED = "gpt_neox.embed_in.weight"
-
-const parametersOf = (o: GptNeoxOptions, m: number): Map<string, ParameterSpec> => {
-  const [V, d] = [o.vocab_size, o.hidden_size]
-  const weight = (...shape: ReadonlyArray<number>) => normal(shape, o.initializer_range)
-  const specs = new Map<string, ParameterSpec>([[EMBED, weight(V, d)]])
-  for (let l = 0; l < o.num_hidden_layers; l++) {
-    const at = `gpt_neox.layers.${l}.`
-    for (const norm of ["input_layernorm", "post_attention_layernorm"])
-      specs.set(`${at}${norm}.weight`, ones(d)).set(`${at}${norm}.bias`, zeros(d))
-    specs.set(`${at}attention.query_key_value.weight`, weight(3 * d, d))
-    specs.set(`${at}attention.dense.weight`, weight(d, d))
-    if (o.attention_bias)
-      specs.set(`${at}attention.query_key_value.bias`, zeros(3 * d)).set(`${at}attention.dense.bias`, zeros(d))
-    specs.set(`${at}mlp.dense_h_to_4h.weight`, weight(m, d)).set(`${at}mlp.dense_h_to_4h.bias`, zeros(m))
-    specs.set(`${at}mlp.dense_4h_to_h.weight`, weight(d, m)).set(`${at}mlp.dense_4h_to_h.bias`, zeros(d))
-  }
-  specs.set("gpt_neox.final_layer_norm.weight", ones(d)).set("gpt_neox.final_layer_norm.bias", zeros(d))
-  if (!o.tie_word_embeddings) specs.set("embed_out.weight", weight(V, d))
-  return specs
-}
-
-const layersOf = (o: GptNeoxOptions): Description["layers"] => {
-  const norm = (name: string) =>
-    ({
-      op: "norm",
-      kind: "layer",
-      from: "x",
-      to: "normed",
-      scale: `${name}.weight`,
-      shift: `${name}.bias`,
-      eps: o.layer_norm_eps,
-    }) as const
-  const matrix = (name: string, bias = true) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
-  return Array.from({ length: o.num_hidden_layers }, (_, l) => {
-    const at = `gpt_neox.layers.${l}.`
-    const attention = (kind: string) => [matrix(`${at}attention.${kind}`, o.attention_bias)]
-    const attended: Instruction = { op: "linear", from: "context", to: "x", of: attention("dense"), add: true }
-    const feedNorm = norm(`${at}post_attention_layernorm`)
-    return [
-      norm(`${at}input_layernorm`),
-      { op: "linear", from: "normed", to: "packed", of: attention("query_key_value") },
-      { op: "attend", from: "packed", to: "context" },
-      // parallel: the feed-forward reads x as the attention did
-      ...(o.use_parallel_residual ? [feedNorm, attended] : [attended, feedNorm]),
-      { op: "linear", from: "normed", to: "wide", of: [matrix(`${at}mlp.dense_h_to_4h`)], activation: "gelu" },
-      { op: "linear", from: "wide", to: "x", of: [matrix(`${at}mlp.dense_4h_to_h`)], add: true },
-    ]
-  })
-}
-
 /** config.json as `transformers` 5 reads it; the flat rotary keys are for earlier versions. */
 const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
   ...noTokenIds,
@@ -147,25 +91,36 @@ const configOf = (o: GptNeoxOptions, m: number): Record<string, unknown> => ({
   dtype: "float32",
 })
 
-const describe = (o: GptNeoxOptions): Description => {
-  const m = o.intermediate_size ?? 4 * o.hidden_size
+const attention = ["attention.query_key_value", "attention.dense"]
+
+const describe = (o: GptNeoxOptions) => {
+  const feed = o.intermediate_size ?? 4 * o.hidden_size
   const { headSize, exponents, rotated } = rotaryOf(o)
-  const norm = "gpt_neox.final_layer_norm"
-  return {
+  return gptDecoder({
     type: "gpt_neox",
-    attends: "before",
-    config: configOf(o, m),
-    vocabularySize: o.vocab_size,
-    hiddenSize: o.hidden_size,
-    maxLength: o.max_position_embeddings,
-    parameters: parametersOf(o, m),
+    config: configOf(o, feed),
+    vocabulary: o.vocab_size,
+    width: o.hidden_size,
+    feed,
+    layers: o.num_hidden_layers,
+    positions: o.max_position_embeddings,
     heads: { heads: o.num_attention_heads, kvHeads: o.num_attention_heads, headSize, order: "heads" },
     rotary: { rotated, exponents, theta: o.rope_theta, scaling: o.rope_scaling },
-    embed: { table: EMBED },
-    layers: layersOf(o),
-    norm: { kind: "layer", scale: `${norm}.weight`, shift: `${norm}.bias`, eps: o.layer_norm_eps },
-    head: { weight: o.tie_word_embeddings ? EMBED : "embed_out.weight" },
-  }
+    activation: "gelu",
+    eps: o.layer_norm_eps,
+    std: o.initializer_range,
+    parallel: o.use_parallel_residual,
+    tied: o.tie_word_embeddings,
+    bare: o.attention_bias ? [] : attention,
+    names: {
+      embed: "gpt_neox.embed_in",
+      layers: "gpt_neox.layers.",
+      norms: ["input_layernorm", "post_attention_layernorm"],
+      matrices: [attention, ["mlp.dense_h_to_4h"], ["mlp.dense_4h_to_h"]],
+      norm: "gpt_neox.final_layer_norm",
+      head: "embed_out",
+    },
+  })
 }
 
 /** A `head_dim` that says what follows from the other sizes. */
@@ -219,7 +174,7 @@ export const gptNeox = defineFamily({
     anchor: "layers.0.input_layernorm.weight",
     layer: /^layers\.(\d+)\./,
     base: /^(layers|embed_\w+|norm|final_layer_norm)\./,
-    embed: EMBED,
+    embed: "gpt_neox.embed_in.weight",
     heads: ["embed_out", "lm_head"],
     buffers: commonBuffers,
   },

@@ -28,6 +28,7 @@ const outputNames: Readonly<Record<string, string>> = {
   Mean: "output",
   Mul: "z",
   Neg: "y",
+  PadV2: "output",
   RealDiv: "z",
   Reshape: "output",
   Rsqrt: "y",

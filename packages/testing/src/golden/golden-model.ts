@@ -1,7 +1,7 @@
 /** The model of a golden configuration: an architecture with hashed weights, and the comparison with expected numbers. */
 import { createHash } from "node:crypto"
 import type { Architecture, Attends, Encoder, ModelOf } from "@winnow/core"
-import { makeModel, ownVariable } from "@winnow/models"
+import { makeModel, ownVariable, tensorsOf } from "@winnow/models"
 import { fillTensor } from "@winnow/tensor"
 import type { Law } from "../law.ts"
 import { hashed } from "./hashed.ts"
@@ -9,7 +9,9 @@ import { hashed } from "./hashed.ts"
 /** The tensors of a saved file, by name: their shapes there. */
 export const storedShapes = (architecture: Architecture<Attends>): ReadonlyMap<string, ReadonlyArray<number>> =>
   new Map(
-    [...architecture.parameters].map(([name, { shape }]) => [name, architecture.stored?.get(name)?.shape ?? shape]),
+    [...architecture.parameters.keys()].flatMap((parameter) =>
+      tensorsOf(architecture, parameter).map(({ name, shape }) => [name, shape] as const),
+    ),
   )
 
 /** The digits of names and shapes as a golden file has them: equal if transformers finds all that it expects, and no more. */
@@ -19,27 +21,31 @@ export const tensorDigits = (architecture: Architecture<Attends>): string => {
 }
 
 /** The model with hashed weights, in the form that its files have. */
-export const hashedModel = <A extends Attends>(architecture: Architecture<A>): ModelOf<A> => {
-  const fileShapes = storedShapes(architecture)
-  return makeModel(
+export const hashedModel = <A extends Attends>(architecture: Architecture<A>): ModelOf<A> =>
+  makeModel(
     architecture,
     new Map(
-      [...architecture.parameters].map(([name, { shape }]) => {
-        const inFile = hashed(name, fileShapes.get(name)!)
-        const stored = architecture.stored?.get(name)
-        const fill = (values: Float32Array) => (stored === undefined ? values.set(inFile) : stored.read(inFile, values))
-        return [name, ownVariable(() => fillTensor(shape, "float32", (values) => fill(values as Float32Array)))]
+      [...architecture.parameters].map(([parameter, { shape }]) => {
+        const fill = (values: Float32Array) => {
+          for (const { name, shape: inFile, form } of tensorsOf(architecture, parameter)) {
+            const of = hashed(name, inFile)
+            if (form === undefined) values.set(of)
+            else form.read(of, values)
+          }
+        }
+        return [parameter, ownVariable(() => fillTensor(shape, "float32", (values) => fill(values as Float32Array)))]
       }),
     ),
   )
-}
 
 /** The values of a model's parameters, as its files have them. */
 export const storedValues = (model: Encoder): ReadonlyMap<string, Float32Array> =>
   new Map(
-    [...model.parameters].map(([name, variable]) => {
+    [...model.parameters].flatMap(([parameter, variable]) => {
       const values = variable.dataSync() as Float32Array
-      return [name, model.architecture.stored?.get(name)?.write(values) ?? values]
+      return tensorsOf(model.architecture, parameter).map(
+        ({ name, form }) => [name, form?.write(values) ?? values] as const,
+      )
     }),
   )
 
