@@ -1,6 +1,6 @@
 /** `config.json`: the defaults of transformers, and the settings that are refused. */
 import { expect, test } from "bun:test"
-import { architectureFromConfig, smallConfig as config } from "./families.fixture.ts"
+import { architectureFromConfig, smallConfig as config, families } from "./families.fixture.ts"
 
 test("sizes that config.json lacks are those of transformers, token ids of any kind are carried along", () => {
   for (const [model_type, sizes] of [
@@ -18,7 +18,10 @@ test("sizes that config.json lacks are those of transformers, token ids of any k
 const refused: Record<string, readonly [change: Record<string, unknown>, says: string]> = {
   "unknown family": [
     { model_type: "bert" },
-    'model_type "bert" is not known here; there are gpt2, gpt_neox, llama, mistral, qwen2 (a family is a plugin: docs/models.md)',
+    `model_type "bert" is not known here; there are ${families
+      .map(({ plugin }) => plugin)
+      .toSorted()
+      .join(", ")} (a family is a plugin: docs/models.md)`,
   ],
   "a family by the name of an inherited property": [
     { model_type: "constructor" },

@@ -1,5 +1,6 @@
 /** The house's families, and the reading of folders by them: for tests. */
 
+import { codegen } from "@winnow/model-codegen"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
@@ -8,7 +9,7 @@ import { qwen2 } from "@winnow/model-qwen2"
 import * as config from "./config.ts"
 import * as files from "./files.ts"
 
-export const families = [gpt2, gptNeox, llama, mistral, qwen2]
+export const families = [codegen, gpt2, gptNeox, llama, mistral, qwen2]
 export const architectureFromConfig = (given: unknown, where?: string) =>
   config.architectureFromConfig(families, given, where)
 export const loadModel = (dir: string) => files.loadModel(dir, families)

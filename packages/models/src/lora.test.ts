@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Decoder, Encoder } from "@winnow/core"
+import { codegen } from "@winnow/model-codegen"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
@@ -164,6 +165,16 @@ describe.each([
     adapted.release()
     base.dispose()
   })
+})
+
+test("adapters on rows that files hold in another order are not saved alone, the merged model is", async () => {
+  const options = { vocab_size: 23, n_embd: 16, n_layer: 1, n_head: 4, n_positions: 16, rotary_dim: 2 }
+  const base = initialise(Effect.runSync(codegen(options).instance), 1)
+  const adapted = withLora(base, { ...lora, on: ["qkv_proj"] }, 1)
+  const refused = await Effect.runPromise(Effect.flip(saveLora(adapted, join(folder, "codegen"))))
+  expect(refused.message).toContain("the rows of transformer.h.0.attn.qkv_proj.weight in another order")
+  adapted.release()
+  base.dispose()
 })
 
 test("places that there are not, and a rank that saves nothing, are refused", () => {

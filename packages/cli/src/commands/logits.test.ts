@@ -107,7 +107,7 @@ test("a folder of a family from anywhere is read where --plugin names its file",
   const values = tf.tidy(() => logitsOf(model, tf.tensor2d([[1, 2]], undefined, "int32")).dataSync())
   model.dispose()
   expect(await reason(folder, "[[1,2]]")).toContain(
-    'model_type "mine" is not known here; there are gpt2, gpt_neox, llama',
+    'model_type "mine" is not known here; there are codegen, gpt2, gpt_neox',
   )
   const command = ["bun", join(import.meta.dir, "../main.ts"), "logits", folder, "--ids", "[[1,2]]", "--json"]
   const child = Bun.spawnSync([...command, "--plugin", file])
