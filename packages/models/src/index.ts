@@ -11,6 +11,7 @@ export {
   sizeFields,
   used,
 } from "./config-fields.ts"
+export * from "./copy-folder.ts"
 export { plainDecoding } from "./decoding.ts"
 export { embedding, plainEmbedding } from "./embedding.ts"
 export * from "./family.ts"
@@ -39,7 +40,9 @@ export {
   readSafetensors,
   type SafetensorsFile,
   type TensorSource,
+  type WrittenDtype,
   writeSafetensors,
+  writtenDtypes,
 } from "./safetensors.ts"
 export { layerCount, size } from "./sizes.ts"
 export { headWithBias, reordered, type TensorForm, tensorsOf, transposed } from "./stored.ts"

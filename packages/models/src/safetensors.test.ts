@@ -36,7 +36,7 @@ test("what is written is read back, bit by bit: scalars, empty tensors, odd name
       { name: "scalar", shape: [], data: () => Float32Array.of(7) },
       { name: "empty", shape: [0, 4], data: new Float32Array() },
     ],
-    { format: "pt", note: "x" },
+    { metadata: { format: "pt", note: "x" } },
   )
   const read = readSafetensors(file)
   expect([...read.keys()]).toEqual(['w.ü "q"', "scalar", "empty"])
@@ -48,6 +48,23 @@ test("what is written is read back, bit by bit: scalars, empty tensors, odd name
   // aligned to 8 bytes, as readers that map the file want it
   expect(opened.tensors.get('w.ü "q"')!.begin % 8).toBe(0)
   opened.close()
+})
+
+test("numbers are written in halves, rounded to nearest, ties to even, and read as that", () => {
+  const file = join(dir, "written-halves")
+  const data = Float32Array.of(1 + 2 ** -11, 1 + 3 * 2 ** -11, -(1 + 2 ** -8), 1 + 3 * 2 ** -8, 2 ** -24, 65519)
+  const read = (dtype: "float16" | "bfloat16") => {
+    writeSafetensors(file, [{ name: "w", shape: [6], data }], { dtype })
+    return [...readSafetensors(file).get("w")!.data]
+  }
+  expect(read("float16")).toEqual([1, 1 + 2 ** -9, -(1 + 2 ** -8), 1 + 3 * 2 ** -8, 2 ** -24, 65504])
+  expect(read("bfloat16")).toEqual([1, 1, -1, 1 + 2 ** -6, 2 ** -24, 65536])
+  const large = (x: number, dtype: "float16" | "bfloat16") => () =>
+    writeSafetensors(file, [{ name: "w", shape: [1], data: Float32Array.of(x) }], { dtype })
+  expect(large(-65520, "float16")).toThrow("dtype float16: cannot hold the value -65520 of tensor w")
+  expect(large(3.3961775292304601e38, "bfloat16")).toThrow("of tensor w; write it in float32")
+  large(3.39617732e38, "bfloat16")() // the float32 below that
+  large(Number.NEGATIVE_INFINITY, "float16")()
 })
 
 test("F16 and BF16 become float32, subnormals and infinities included, in data of any alignment", () => {

@@ -1,8 +1,8 @@
 /** Reads and writes safetensors files, one tensor in memory at a time. */
 import { closeSync, readSync, writeSync } from "node:fs"
-import { DataError } from "@winnow/core"
+import { DataError, InvalidInput } from "@winnow/core"
 import { openRegular, writeWhole } from "@winnow/files"
-import { fromBfloat16 } from "@winnow/numerics"
+import { fromBfloat16, toBfloat16 } from "@winnow/numerics"
 import { withDataErrors } from "./data-errors.ts"
 import { foreignContent, SNIFFED } from "./foreign-content.ts"
 import { headerLength, isReadable, parseHeader, readDtypes, type TensorEntry } from "./safetensors-header.ts"
@@ -157,22 +157,45 @@ const writeFully = (fd: number, bytes: Uint8Array): void => {
   while (done < bytes.length) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30))
 }
 
+/** Number formats that are written, by their names in a config.json. */
+export const writtenDtypes = { float32: "F32", float16: "F16", bfloat16: "BF16" } as const
+/** The name of a number format that is written. */
+export type WrittenDtype = keyof typeof writtenDtypes
+
+/** Values in a number format, rounded to nearest, ties to even. */
+const narrowed = (values: Float32Array, dtype: WrittenDtype): Float32Array | Uint16Array | Float16Array => {
+  if (dtype === "float32") return values
+  if (dtype === "float16") return Float16Array.from(values)
+  const halves = new Uint16Array(values.length)
+  toBfloat16(values, halves)
+  return halves
+}
+
+/** A value that a number format cannot hold: finite before, infinity after. */
+const lost = (values: Float32Array, dtype: WrittenDtype): number | undefined => {
+  const most = dtype === "float16" ? 65520 : 3.3961775292304601e38 // from here on it rounds to infinity
+  return dtype === "float32" ? undefined : values.find((x) => Math.abs(x) >= most && Number.isFinite(x))
+}
+
 /**
- * Writes float32 tensors as one safetensors file, whole or not at all.
+ * Writes tensors as one safetensors file, whole or not at all.
  *
- * @param metadata strings that readers find in `__metadata__`; `transformers` expects `{ format: "pt" }`
- * @error DataError if the file cannot be written or values do not fit their shape
+ * @param options.metadata strings that readers find in `__metadata__`; `transformers` expects `{ format: "pt" }`
+ * @param options.dtype of the numbers in the file; float32 by default
+ * @error DataError if the file cannot be written or values do not fit their shape; InvalidInput for one too large for the dtype
  */
 export const writeSafetensors = (
   file: string,
   sources: ReadonlyArray<TensorSource>,
-  metadata: Readonly<Record<string, string>> = { format: "pt" },
+  options: { readonly metadata?: Readonly<Record<string, string>>; readonly dtype?: WrittenDtype } = {},
 ): void => {
+  const { metadata = { format: "pt" }, dtype = "float32" } = options
+  const width = dtype === "float32" ? 4 : 2
   const header: Record<string, unknown> = { __metadata__: metadata }
   let offset = 0
   for (const { name, shape } of sources) {
-    const end = offset + 4 * shape.reduce((a, b) => a * b, 1)
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, end] }
+    const end = offset + width * shape.reduce((a, b) => a * b, 1)
+    header[name] = { dtype: writtenDtypes[dtype], shape, data_offsets: [offset, end] }
     offset = end
   }
   // Spaces after the JSON align the data to 8 bytes, as the format's own writer does.
@@ -184,12 +207,19 @@ export const writeSafetensors = (
   const write = (fd: number) => {
     writeFully(fd, head)
     for (const { name, shape, data: source } of sources) {
-      const data = typeof source === "function" ? source() : source
+      const values = typeof source === "function" ? source() : source
       const expected = shape.reduce((a, b) => a * b, 1)
-      if (data.length !== expected)
+      if (values.length !== expected)
         throw new DataError({
-          message: `${file}: tensor ${name} has ${data.length} values, its shape [${shape}] ${expected}`,
+          message: `${file}: tensor ${name} has ${values.length} values, its shape [${shape}] ${expected}`,
         })
+      const large = lost(values, dtype)
+      if (large !== undefined)
+        throw new InvalidInput({
+          what: `dtype ${dtype}`,
+          problems: [`cannot hold the value ${large} of tensor ${name}; write it in float32`],
+        })
+      const data = narrowed(values, dtype)
       writeFully(fd, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
     }
   }
