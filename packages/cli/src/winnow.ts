@@ -4,6 +4,7 @@ import { clean } from "./commands/clean.ts"
 import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { experiment } from "./commands/experiment.ts"
+import { exportCommand } from "./commands/export.ts"
 import { logits } from "./commands/logits.ts"
 import { model } from "./commands/model.ts"
 import { newFolder } from "./commands/new.ts"
@@ -13,5 +14,16 @@ import { runs } from "./commands/runs.ts"
 /** The command line, with its subcommands. */
 export const winnow = Command.make("winnow").pipe(
   Command.withDescription("A lab for draft models: distil them selectively, measure what the target accepts"),
-  Command.withSubcommands([experiment, evaluate, runs, newFolder, plugins, clean, doctor, model, logits]),
+  Command.withSubcommands([
+    experiment,
+    evaluate,
+    runs,
+    exportCommand,
+    newFolder,
+    plugins,
+    clean,
+    doctor,
+    model,
+    logits,
+  ]),
 )

@@ -40,6 +40,7 @@ export {
   type Part,
   presetsOf,
 } from "./experiments.ts"
+export { type ExportRequest, exportModel } from "./export/export-model.ts"
 export { Families, familiesOf, houseFamilies, knownFamilies } from "./families.ts"
 export { buildGraph, type Graph, type Measured } from "./graph.ts"
 export { houseModule, houseModules, isOutside, provideHouse } from "./outside/house-modules.ts"

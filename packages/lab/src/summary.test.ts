@@ -13,12 +13,15 @@ const records = [
 const where = "results/004-compute-matched/gsm8k-0123456789"
 
 for (const columns of [80, 120])
-  test(`ten lines at the most in ${columns} columns: the verdict, the table, where the rest lies`, () => {
+  test(`ten lines at the most in ${columns} columns: the verdict, the table, where the rest lies, how a draft leaves`, () => {
     for (const run of records) {
       const lines = renderSummary(run, where, columns).split("\n")
       expect(lines.length).toBeLessThanOrEqual(summaryLines)
       expect(lines[0]).toStartWith(`${run.part === null ? "" : `${run.part}. `}${run.verdict.slice(0, 30)}`)
-      expect(lines.at(-1)).toBe(`report.html and run.json: ${where}`)
+      expect(lines.slice(-2)).toEqual([
+        `report.html and run.json: ${where}`,
+        `take a draft along: bun run winnow export ${run.run} ARM --to DIR`,
+      ])
       for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(columns)
       const table = lines.slice(
         lines.findIndex((line) => line.startsWith("arm ")),

@@ -1,4 +1,5 @@
 /** The short print of a run: at most ten lines, the verdict first. */
+import { exportHint } from "./export/commands.ts"
 import { differenceBetween, isCompared } from "./record/comparisons.ts"
 import type { RowRecord, RunRecord } from "./record/schema.ts"
 import type { StudyRecord } from "./study/record.ts"
@@ -41,7 +42,8 @@ const rowsFor = (run: RunRecord, room: number): ReadonlyArray<RowRecord> => {
 }
 
 /**
- * Verdict, a table of greedy acceptance, tau and what each arm has more than the baseline, and where the report lies.
+ * Verdict, a table of greedy acceptance, tau and what each arm has more than the baseline, where the report lies, and how
+ * a draft leaves the run.
  *
  * @param where the folder of report.html and run.json, as it is shown
  * @param columns of the terminal: the verdict is broken for them, the table never takes more than 80
@@ -50,8 +52,8 @@ export const renderSummary = (run: RunRecord, where: string, columns: number): s
   const width = Math.max(40, columns)
   const part = run.part === null ? "" : `${run.part}. `
   const verdict = wrap(`${part}${run.verdict}`, width).split("\n")
-  const last = `report.html and run.json: ${where}`
-  const room = summaryLines - verdict.length - 2
+  const last = [`report.html and run.json: ${where}`, exportHint(run)]
+  const room = summaryLines - verdict.length - 1 - last.length
   const few = run.rows.length > room ? rowsFor(run, Math.max(1, room - 1)) : run.rows
   const cells = few.map((row) => [
     row.role === "arm" ? row.name : `(${row.name})`,
@@ -75,7 +77,7 @@ export const renderSummary = (run: RunRecord, where: string, columns: number): s
   const [top, , ...rows] = align(shown, new Set([0])).split("\n")
   const left = run.rows.length - few.length
   const more = left === 0 ? [] : [`and ${left} more: --verbose, or the report`]
-  return [...verdict, top!, ...rows, ...more, last].join("\n")
+  return [...verdict, top!, ...rows, ...more, ...last].join("\n")
 }
 
 /**

@@ -4,14 +4,7 @@ import { FileError, fileErrorOf } from "@winnow/files"
 import { align, findRemovable, houseRoot, type Removable, removeAll, winnowHome } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
-
-/** Bytes for people: 812 B, 3.4 MB. */
-const sized = (bytes: number): string => {
-  const units = ["B", "kB", "MB", "GB", "TB"]
-  let [value, unit] = [bytes, 0]
-  for (; value >= 1000 && unit < units.length - 1; unit++) value /= 1000
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
-}
+import { sized } from "../sized.ts"
 
 const total = (all: ReadonlyArray<Removable>) => all.reduce((sum, { bytes }) => sum + bytes, 0)
 

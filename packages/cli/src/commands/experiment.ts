@@ -1,5 +1,5 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
-import { isAbsolute, join, relative } from "node:path"
+import { join } from "node:path"
 import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
@@ -34,6 +34,7 @@ import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
 import { Incomplete, shownMessage } from "../exit.ts"
+import { nearby } from "../nearby.ts"
 import { renderReasons } from "../plan-reasons.ts"
 import { viewed } from "../run-view.ts"
 import { duration } from "../time.ts"
@@ -118,12 +119,6 @@ const missingText = (missing: RunRecord["missing"]): string =>
     `drafts without figures: ${missing.length}; the same command tries them again:`,
     ...missing.map(({ name, seed, stage, message }) => `  ${name}, seed ${seed}: stage ${stage} failed: ${message}`),
   ].join("\n")
-
-/** A folder as it is named from here, where it lies below. */
-const nearby = (folder: string): string => {
-  const from = relative(process.cwd(), folder)
-  return from === "" || from.startsWith("..") || isAbsolute(from) ? folder : from
-}
 
 /** The command. */
 export const experiment = Command.make(

@@ -37,11 +37,16 @@ export interface Repeat extends Repeated {
   readonly directory: string
 }
 
-/** The plugins of an experiment's file, of the part and the preset that were run; and the file. */
-const pluginsOf = (
+/**
+ * The plugins of an experiment's file, of the part and the preset that were run; and the file.
+ *
+ * @param at the file, where the record's name does not lead to it
+ * @error InvalidInput where there is no such file, or no such part in it any more
+ */
+export const pluginsOfRun = (
   { experiment, part, preset }: Pick<RunRecord, "experiment" | "part" | "preset">,
-  at: Found | undefined,
-  { plugins }: Loaded,
+  at?: Found | undefined,
+  { plugins }: Loaded = { files: [], plugins: [] },
 ): Effect.Effect<
   { readonly registry: Registry; readonly plugins?: ReadonlyArray<AnyPlugin> | undefined; readonly file: string },
   InvalidInput
@@ -107,7 +112,7 @@ export const repeatRun = (
       const problems = [`calls its run ${JSON.stringify(record.run)}; expected letters and digits, as runs are named`]
       return yield* new InvalidInput({ what: `${directory}/run.json`, problems })
     }
-    const named = registry === undefined ? yield* pluginsOf(record, found, loaded) : undefined
+    const named = registry === undefined ? yield* pluginsOfRun(record, found, loaded) : undefined
     const resolved = yield* resolveConfig(record.config, registry ?? named!.registry, named?.plugins)
     const parallel = named && { jobs, file: named.file, plugins: loaded.files }
     const { run, experiment: slug, part, preset } = record

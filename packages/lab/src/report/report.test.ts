@@ -95,3 +95,14 @@ test("the report begins with the verdict", async () => {
   expect(html.indexOf('class="verdict"')).toBeLessThan(html.indexOf("<svg"))
   expect(html).toContain(run.verdict)
 })
+
+test("the report has the command that takes each draft along, and the target", async () => {
+  const html = await renderReport(run, [])
+  const lines = /Take a model along.*?<pre>(.*?)<\/pre>/s.exec(html)![1]!.split("\n")
+  const command = (name: string) => `bun run winnow export ${run.run} ${name}`
+  expect(lines.map((line) => line.split(" --")[0]!)).toEqual([
+    ...run.rows.map(({ name }) => command(name.includes(" ") ? `'${name}'` : name)),
+    command("target"),
+  ])
+  expect(lines[1]).toEndWith("all-equal-steps --seed 1 --to DIR   # or seed 2, 3, 4, 5")
+})

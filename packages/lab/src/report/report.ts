@@ -1,4 +1,5 @@
 /** report.html: tables, charts and samples of kept tokens, from run.json and metrics.jsonl alone. */
+import { exportCommands } from "../export/commands.ts"
 import type { RunRecord } from "../record/schema.ts"
 import type { StudyRecord } from "../study/record.ts"
 import type { StudyTable } from "../study/table.ts"
@@ -126,6 +127,9 @@ ${await draw("Loss of kept and dropped tokens.", "The loss that the filter reads
 ${keptSection(run, lines)}
 <h2>The target, greedy</h2>
 <figure class="text"><figcaption>the first prompt of ${escapeHtml(run.conditions.dataset)}, and what the target wrote (marked)</figcaption><p>${escapeHtml(target.sample.prompt)}<mark>${escapeHtml(target.sample.text)}</mark></p></figure>
+<h2>Take a model along</h2>
+<p class="note">Weights, tokenizer and model card, as transformers and serving engines open them. DIR is a folder that is not there yet.</p>
+<pre>${exportCommands(run).map(escapeHtml).join("\n")}</pre>
 <h2>Configuration</h2>
 ${list([...commitText, `run ${run.created.slice(0, 10)}`, `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB`, machine.system, `${machine.device}, products in ${machine.products}`, ...Object.entries(run.versions).map(([k, v]) => `${k} ${v}`)])}
 <pre>${escapeHtml(JSON.stringify(run.config, null, 2))}</pre>`

@@ -1,0 +1,68 @@
+/** The model of a run that is to leave it: an arm's draft under one seed, another row's, or the target. */
+import { didYouMean, InvalidInput } from "@winnow/core"
+import { Effect } from "effect"
+import type { RowRecord, RunRecord } from "../record/schema.ts"
+import { isStudyRecord, type RunFile } from "../runs/read-run.ts"
+
+/** One model of a run. */
+export interface ChosenModel {
+  readonly run: RunRecord
+  /** The row of the draft; undefined of the target. */
+  readonly row: RowRecord | undefined
+  /** "target", or the row's name. */
+  readonly name: string
+  /** Null of the target, which all seeds have. */
+  readonly seed: number | null
+}
+
+/** The drafts of a run as a distillation. @error InvalidInput for a record of a form that is not read */
+export const distillationOf = ({ record, written, directory }: RunFile): Effect.Effect<RunRecord, InvalidInput> => {
+  if (record !== undefined) return Effect.succeed(isStudyRecord(record) ? record.drafts : record)
+  const problem = `has a run.json of schema ${written.schema}, in which this version finds no weights; run the experiment again`
+  return Effect.fail(new InvalidInput({ what: directory, problems: [problem] }))
+}
+
+/** Arms before the rows that stand there for comparison, the target last. */
+const namesOf = ({ rows }: RunRecord): ReadonlyArray<string> => [
+  ...rows.filter(({ role }) => role === "arm").map(({ name }) => name),
+  ...rows.filter(({ role }) => role !== "arm").map(({ name }) => name),
+  "target",
+]
+
+/**
+ * The model that a name and a seed mean.
+ *
+ * @param name a row's, or "target"; may be left out where the run has one arm
+ * @param seed the first that the row has if left out
+ * @error InvalidInput for what the run does not have: says what there is
+ */
+export const chosenModel = (
+  run: RunRecord,
+  name: string | undefined,
+  seed: number | undefined,
+): Effect.Effect<ChosenModel, InvalidInput> => {
+  const refuse = (problem: string) => Effect.fail(new InvalidInput({ what: `run ${run.run}`, problems: [problem] }))
+  const arms = run.rows.filter(({ role }) => role === "arm")
+  const there = namesOf(run)
+  if (name === undefined && arms.length !== 1)
+    return refuse(`has ${arms.length} arms, so name the model to take: ${there.join(", ")}`)
+  const wanted = name ?? arms[0]!.name
+  const row = run.rows.find((row) => row.name === wanted)
+  if (row === undefined) {
+    if (wanted !== "target")
+      return refuse(`has no model ${wanted}; it has ${there.join(", ")}${didYouMean(wanted, there)}`)
+    if (seed !== undefined) return refuse("has one target for all seeds; leave out the seed")
+    return Effect.succeed({ run, row, name: wanted, seed: null })
+  }
+  const seeds = row.seeds.map((of) => of.seed)
+  const chosen = seed ?? seeds[0]
+  if (chosen === undefined || !seeds.includes(chosen))
+    return refuse(
+      `has no ${wanted} under seed ${chosen ?? "any"}; it has seeds ${seeds.join(", ") || "of others alone"}`,
+    )
+  return Effect.succeed({ run, row, name: wanted, seed: chosen })
+}
+
+/** A model in a sentence: "adaspec, seed 1", "target". */
+export const modelTitle = ({ name, seed }: Pick<ChosenModel, "name" | "seed">): string =>
+  seed === null ? name : `${name}, seed ${seed}`

@@ -1,0 +1,128 @@
+/** A model of a finished run, written to a folder that other engines open. */
+import { existsSync, statSync, writeFileSync } from "node:fs"
+import { join, resolve } from "node:path"
+import { InvalidInput } from "@winnow/core"
+import { sha256OfFile } from "@winnow/files"
+import { copyModelFolder, parameterCount, readArchitecture, type WrittenDtype } from "@winnow/models"
+import { Effect } from "effect"
+import { knownFamilies } from "../families.ts"
+import { readRun } from "../runs/read-run.ts"
+import type { StageError } from "../stage.ts"
+import { modelCard } from "./card.ts"
+import { type ChosenModel, chosenModel, distillationOf } from "./chosen-model.ts"
+import { findTokenizer, findWeights } from "./find-weights.ts"
+import { licencesOf } from "./licences.ts"
+import { type ExportedTokenizer, exportedTokenizer } from "./tokenizer-files.ts"
+import { io, wholeFolder } from "./whole-folder.ts"
+
+/** The request of an export. */
+export interface ExportRequest {
+  /** Folder of the run's results. */
+  readonly directory: string
+  /** The row, or "target". */
+  readonly name?: string | undefined
+  readonly seed?: number | undefined
+  /** A folder that is not there yet. */
+  readonly to: string
+  readonly dtype: WrittenDtype
+  /** The arguments of the process that made the run, for the card. */
+  readonly command?: ReadonlyArray<string> | undefined
+  /** Folder of the store. */
+  readonly home: string
+}
+
+/** A folder that was written. */
+export interface Exported {
+  readonly directory: string
+  readonly run: string
+  readonly name: string
+  readonly seed: number | null
+  readonly parameters: number
+  readonly dtype: WrittenDtype
+  readonly files: ReadonlyArray<{ readonly file: string; readonly bytes: number }>
+  /** Of the weights; `recorded` are those that the run's figures are of. */
+  readonly sha256: { readonly exported: string; readonly recorded: string }
+  readonly notes: ReadonlyArray<string>
+}
+
+/** The path of the tokenizer that an experiment read from a file. */
+const tokenizerFileOf = ({ config }: ChosenModel["run"]): string | undefined => {
+  const { tokenizer } = config as { readonly tokenizer?: { readonly path?: unknown } }
+  return typeof tokenizer?.path === "string" ? tokenizer.path : undefined
+}
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
+
+/**
+ * Settings of `generate` in transformers: the tokens, and, of a draft, as many proposals a call as its figures are of,
+ * without the threshold and the schedule by which transformers else changes that number.
+ */
+const generationConfig = ({ run, row }: ChosenModel, { ids }: ExportedTokenizer) => ({
+  ...(ids.bos_token_id !== null && { bos_token_id: ids.bos_token_id }),
+  eos_token_id: ids.eos_token_id,
+  pad_token_id: ids.pad_token_id,
+  ...(row !== undefined && {
+    num_assistant_tokens: run.conditions.gamma,
+    num_assistant_tokens_schedule: "constant",
+    assistant_confidence_threshold: 0,
+  }),
+})
+
+/**
+ * Writes a model of a run to a folder: weights, config.json, tokenizer, generation_config.json, chat template, README.md.
+ *
+ * @error InvalidInput for a folder that is there, a model that the run does not have, or one too large for the number format
+ * @error DataError where the weights are not in the store any more, or a file cannot be read or written
+ */
+export const exportModel = (request: ExportRequest): Effect.Effect<Exported, StageError> =>
+  Effect.gen(function* () {
+    const { dtype, home } = request
+    const to = resolve(request.to)
+    if (existsSync(to)) {
+      const problems = ["is there already; give the name of a folder that is to be made, or remove that one"]
+      return yield* new InvalidInput({ what: `--to ${request.to}`, problems })
+    }
+    const run = yield* Effect.flatMap(readRun(request.directory), distillationOf)
+    const model = yield* chosenModel(run, request.name, request.seed)
+    const weights = yield* findWeights(model, home)
+    const architecture = yield* readArchitecture(weights.directory, yield* knownFamilies)
+    const tokenizer = yield* exportedTokenizer(
+      yield* findTokenizer(model, home),
+      tokenizerFileOf(run),
+      architecture.maxLength,
+    )
+    const licences = yield* licencesOf(run)
+    const recorded = weights.manifest.files.find(({ path }) => path === "model.safetensors")!.sha256
+    const notes = [...tokenizer.notes, ...tokenizer.tokenizer.notes.map((note) => `Tokenizer: ${note}`)]
+    return yield* wholeFolder(to, (folder) =>
+      Effect.gen(function* () {
+        yield* copyModelFolder(weights.directory, folder, { dtype, config: { ...tokenizer.ids } })
+        const exported = yield* io(() => sha256OfFile(join(folder, "model.safetensors")))
+        const sha256 = { exported, recorded }
+        const card = modelCard({
+          ...{ model, architecture, dtype, sha256, licences, notes, folder: to },
+          ...{ command: request.command, ids: tokenizer.ids },
+        })
+        const texts = {
+          ...tokenizer.files,
+          "generation_config.json": json(generationConfig(model, tokenizer)),
+          "README.md": card,
+        }
+        yield* io(() => {
+          for (const [name, text] of Object.entries(texts)) writeFileSync(join(folder, name), text)
+        })
+        const files = ["model.safetensors", "config.json", ...Object.keys(texts)]
+        return {
+          directory: to,
+          run: run.run,
+          name: model.name,
+          seed: model.seed,
+          parameters: parameterCount(architecture),
+          dtype,
+          files: files.map((file) => ({ file, bytes: statSync(join(folder, file)).size })),
+          sha256,
+          notes,
+        }
+      }),
+    )
+  })
