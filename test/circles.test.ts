@@ -1,10 +1,10 @@
-/** Files import one another downwards only: types count, as they tie files together all the same. */
+/** Imports between files form no circle. Type imports count, as they tie files together too. */
 import { expect, test } from "bun:test"
 import { dirname, join } from "node:path"
 
 const root = join(import.meta.dir, "..")
 
-/** Paths of the files that a file imports, those of other packages aside: `test/imports.test.ts` has these. */
+/** Paths of the files that a file imports within its package; `test/imports.test.ts` checks other packages. */
 const importsOf = (file: string, text: string): ReadonlyArray<string> =>
   [...text.matchAll(/^(?:import|export)\b[^"'`;]*?from\s+"(\.[^"]+)"|^import\s+"(\.[^"]+)"/gm)].map((found) =>
     join(dirname(file), (found[1] ?? found[2])!),

@@ -1,9 +1,10 @@
 /**
- * Executes the documentation: what it shows compiles, runs and prints what it says.
+ * Executes the documentation: its code compiles, runs and prints the stated output.
  *
- * A `ts` block whose first line is `// file: name.ts` is a file; the files of one document lie side by side in one folder inside
- * the workspace. All are type-checked. `*.test.ts` is run by `bun test`; any other file that holds a line `// => text` is
- * imported, and what it gives to `console.log` must be exactly those texts, in order. Blocks without a file line are fragments, and are not looked at.
+ * A `ts` block whose first line is `// file: name.ts` is a file; the files of one document lie side by side in one
+ * folder inside the workspace. All are type-checked. `*.test.ts` is run by `bun test`; any other file with a line
+ * `// => text` is imported, and its `console.log` output must be exactly those texts, in order. Blocks without a file
+ * line are fragments, and are not checked.
  */
 import { afterAll, expect, spyOn, test } from "bun:test"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -27,7 +28,7 @@ interface Example {
   readonly text: string
 }
 
-/** The files that a document holds. @error if two have the same name */
+/** The files in a document. @error if two have the same name */
 const examplesOf = (markdown: string): ReadonlyArray<Example> => {
   const examples = [...markdown.matchAll(/^```ts\n\/\/ file: (\S+\.ts)\n([\s\S]*?)^```$/gm)].map(([, name, text]) => ({
     name: name!,
@@ -44,7 +45,7 @@ const run = (...command: ReadonlyArray<string>) => {
   return { exitCode, stdout: stdout.toString(), stderr: stderr.toString() }
 }
 
-// Inside the workspace, so that packages resolve; a folder of its own, so that two runs do not meet.
+// Inside the workspace, so that packages resolve; in a new folder, so that two runs do not meet.
 mkdirSync(join(root, ".winnow"), { recursive: true })
 const folder = mkdtempSync(join(root, ".winnow", "docs-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -68,7 +69,7 @@ test("every example type-checks", () => {
   const config = { extends: join(root, "tsconfig.json"), include: ["**/*.ts"], exclude: [] }
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
   const { stdout } = run("x", "tsc", "--noEmit", "--project", folder)
-  // Errors of the packages themselves are `bun run typecheck`'s to report.
+  // `bun run typecheck` reports the errors of the packages themselves.
   expect(stdout.split("\n").filter((line) => line.includes(basename(folder)))).toEqual([])
 })
 
@@ -81,7 +82,7 @@ test("every example that is a test passes", () => {
   expect(stderr).toContain(`across ${files.length} file`)
 })
 
-// In this process, with the engine that is open already: a tenth of the time of a process each.
+// In this process, whose engine is already open: that takes a tenth of the time of separate processes.
 for (const { document, file, example } of written) {
   const promised = [...example.text.matchAll(/\/\/ => (.*)$/gm)].map(([, text]) => text!)
   if (isTest({ document, file, example }) || promised.length === 0) continue

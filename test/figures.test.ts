@@ -1,4 +1,4 @@
-/** Figures of README and docs come from committed records (docs/figures.md), and the machinery that holds them to it works. */
+/** Figures of README and docs come from committed records (docs/figures.md), and the check of them works. */
 import { afterAll, describe, expect, test } from "bun:test"
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

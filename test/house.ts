@@ -1,6 +1,12 @@
-/** Who may import whom: the table that `imports.test.ts` holds the sources to, and docs/architecture.md shows. */
+/**
+ * The imports that each package may have: `imports.test.ts` checks the sources against this table, and
+ * docs/architecture.md shows it.
+ */
 
-/** The packages of Winnow that each package may import. Tests may import any of them, and what the workspace declares. */
+/**
+ * The packages of Winnow that each package may import. Tests may import any of them, and all dependencies of the
+ * workspace.
+ */
 export const below: Readonly<Record<string, ReadonlyArray<string>>> = {
   numerics: [],
   files: [],
@@ -21,13 +27,13 @@ const everything = Object.keys(below)
 /** The packages that the sources of a folder may import: "packages/lab", "plugins/loss-kl", "experiments/setups". */
 export const allowed = (folder: string): ReadonlyArray<string> => {
   const [kind, name] = folder.split("/") as [string, string]
-  // a family is made of the blocks of `models`; `lab` finds the house's families by their folders and imports none
+  // A family consists of blocks of `models`; `lab` finds the house's families by their folders and imports none.
   if (kind === "plugins") return ["numerics", "tensor", "core", ...(name.startsWith("model-") ? ["models"] : [])]
-  // set-ups are what several experiments share
+  // Several experiments share set-ups.
   if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")
   if (name === "bench") return [...everything, "plugins"]
-  // the folders that it damages are of the house's families
+  // The folders that it damages belong to the house's families.
   if (name === "attack") return [...everything, "cli", "plugins"]
   return below[name] ?? []
 }

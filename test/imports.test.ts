@@ -1,4 +1,4 @@
-/** Who may import whom (docs/architecture.md). Fails on any other import in a source file. */
+/** Checks the imports of every source file against docs/architecture.md. */
 import { describe, expect, test } from "bun:test"
 import { dirname, join } from "node:path"
 import { allowed, below } from "./house.ts"
@@ -9,7 +9,7 @@ const importsOf = (text: string): ReadonlyArray<string> =>
   new Bun.Transpiler({ loader: "ts" })
     .scanImports(text)
     .map(({ path }) => path)
-    // type-only imports are not in the transpiled code, and count as well
+    // Type-only imports are absent from the transpiled code, and count as well.
     .concat([...text.matchAll(/^import type [^"]*"([^"]+)"/gm)].map((m) => m[1]!))
 
 const packageNames = new Map<string, string>()
@@ -26,7 +26,7 @@ describe("imports", () => {
       const declared = new Set(Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }))
       const wrong: Array<string> = []
       for await (const file of new Bun.Glob(`${folder}/**/*.ts`).scan(root)) {
-        // a template is a plugin or an experiment elsewhere
+        // A template is a plugin or an experiment elsewhere.
         if (file.includes("node_modules") || file.includes("/templates/")) continue
         const testing = isTest(file)
         for (const name of importsOf(await Bun.file(join(root, file)).text())) {

@@ -1,4 +1,6 @@
-/** 001-quickstart: a choice of tokens against chance on generated word problems, in minutes. README.md says what came out. */
+/**
+ * 001-quickstart: a choice of tokens against chance on generated word problems, in minutes. README.md has the outcome.
+ */
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
@@ -15,15 +17,15 @@ import { llama } from "@winnow/model-llama"
 import { arithmetic } from "@winnow/task-arithmetic"
 
 const vocabulary = 768
-/** The same optimizer steps, batches and rate for every arm: what is compared is what a step is spent on. */
+/** All arms have the same optimizer steps, batches and rate: the comparison is about the use of a step. */
 const budget = { steps: 250, batchSize: 16, optimizer: { learningRate: 3e-3, warmup: 20 } }
 
 export default defineExperiment({
   name: "quickstart",
   question: "With the same steps on 40 % of the tokens, does choosing these help a tiny draft more than chance does?",
-  // one or two steps with numbers to 40: a target of 0.8M parameters solves most of them after half a minute
+  // One or two steps with numbers to 40: a target of 0.8M parameters solves most of them after half a minute.
   task: arithmetic({ largest: 40 }),
-  // a number is one token: with its digits apart the same target solves a third
+  // A number is one token: with single digits the same target solves a third.
   tokenizer: bpe({ vocabulary, splitDigits: false }),
   maxLength: 128,
   target: fresh(

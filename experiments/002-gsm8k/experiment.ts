@@ -1,4 +1,4 @@
-/** 002-gsm8k: the quickstart's arms on real word problems. README.md says what it asks and what came out. */
+/** 002-gsm8k: the quickstart's arms on real word problems. README.md has the question and the outcome. */
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
@@ -16,8 +16,8 @@ import { gsm8k } from "@winnow/setups"
 import { gsm8k as gsm8kTask } from "@winnow/task-gsm8k"
 
 /**
- * The same optimizer steps, batches and rate for every arm: what is compared is what a step is spent on. The target's hidden
- * states and the references' losses are computed once and read from caches.
+ * All arms have the same optimizer steps, batches and rate: the comparison is about the use of a step. The target's
+ * hidden states and the references' losses are computed once and read from caches.
  */
 const budget = {
   steps: 800,

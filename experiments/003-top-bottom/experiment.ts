@@ -1,4 +1,4 @@
-/** 003-top-bottom: does it matter which tokens a draft is trained on? README.md says what came out. */
+/** 003-top-bottom: does it matter which tokens a draft is trained on? README.md has the outcome. */
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
@@ -8,7 +8,10 @@ import { arithmetic, arithmeticLarge, gsm8k, gsm8kLarge, type Setup } from "@win
 
 const k = 0.4
 
-/** Every arm has the same optimizer steps on the same batches; k of their tokens are in the loss, chosen in four ways. */
+/**
+ * Every arm has the same optimizer steps on the same batches; the loss covers a share k of their tokens, chosen in four
+ * ways.
+ */
 const topBottom = (name: string, setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
   const warmup = Math.round(steps / 16)
   // The recipe of AdaSPEC's scripts: the selective draft's batches are 1 / k times those of its reference.

@@ -1,4 +1,6 @@
-/** 004-compute-matched: AdaSPEC against all tokens at equal steps, passes and total compute. README.md says what came out. */
+/**
+ * 004-compute-matched: AdaSPEC against all tokens at equal steps, passes and total compute. README.md has the outcome.
+ */
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
@@ -8,7 +10,7 @@ import { arithmetic, arithmeticLarge, gsm8k, gsm8kLarge, type Setup } from "@win
 
 const k = 0.4
 
-/** AdaSPEC as its scripts run it, and everything that its gain could come from instead of its choice of tokens. */
+/** AdaSPEC as in its scripts, and all other possible sources of its gain beside its choice of tokens. */
 const computeMatched = (name: string, setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
   const warmup = Math.round(steps / 16)
   // The recipe of AdaSPEC's scripts: the selective draft's batches are 1 / k times those of its reference.
@@ -39,7 +41,7 @@ const computeMatched = (name: string, setup: Setup, steps: number, learningRates
     question: "Is AdaSPEC's choice of tokens worth what it costs, its reference included?",
     ...setup,
     reference: distilled({ filter: none(), loss: kl(), ...budget, batchSize: 16 }),
-    // the honest baseline first: what all tokens make of the same FLOPs
+    // The strongest baseline first: all tokens with the same FLOPs.
     arms: { "all-equal-compute": equalCompute, adaspec: selective, ...others },
     capacity: arm({
       filter: none(),

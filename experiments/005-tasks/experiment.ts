@@ -1,4 +1,4 @@
-/** 005-tasks: AdaSPEC against all tokens at equal total compute, on five tasks. README.md says what came out. */
+/** 005-tasks: AdaSPEC against all tokens at equal total compute, on five tasks. README.md has the outcome. */
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
@@ -20,7 +20,7 @@ const sized = (hidden_size: number, num_hidden_layers: number, num_attention_hea
 
 interface Task {
   readonly task: Experiment["task"]
-  /** Steps of the target's training: fewer where there are few examples. */
+  /** Steps of the target's training: fewer for tasks with few examples. */
   readonly targetSteps: number
   readonly maxNew: number
 }

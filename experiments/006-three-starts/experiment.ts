@@ -1,4 +1,4 @@
-/** 006-three-starts: does a score of a start tell which draft will be accepted? README.md says what came out. */
+/** 006-three-starts: does a score of a start predict which draft will be accepted? README.md has the outcome. */
 import type { ScoreUse } from "@winnow/core"
 import { none } from "@winnow/filter-none"
 import { arm, defineExperiment, fresh, layersOf, ranking } from "@winnow/lab"
@@ -17,7 +17,7 @@ const distilled = {
 } as const
 
 const { start } = arithmetic.draft
-// the set-up's start is a fresh model with some pretraining
+// The set-up's start is a fresh model with some pretraining.
 const { model } = start as Extract<typeof start, { kind: "fresh" }>
 
 /** The starts by one score. */
@@ -35,5 +35,5 @@ const starts = (score: ScoreUse) =>
     seeds: [1, 2, 3, 4, 5],
   })
 
-/** The same drafts, ranked by how well a start predicts the text, and by its hidden states. */
+/** The same drafts, ranked by the start's prediction of the text, and by its hidden states. */
 export default { "gold-loss": starts(goldLoss()), knn: starts(knn()) }

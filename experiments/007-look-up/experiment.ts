@@ -1,4 +1,4 @@
-/** 007-look-up: is a trained draft worth more than a look-up in the text? README.md says what came out. */
+/** 007-look-up: is a trained draft worth more than a look-up in the text? README.md has the outcome. */
 import { none } from "@winnow/filter-none"
 import { arm, defineExperiment, proposing } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"

@@ -1,8 +1,9 @@
 /**
- * Settings of experiments that compare the same arms on two tasks: task, tokenizer, target, draft, measurement. One
- * target is trained a set-up, whichever experiment comes first.
+ * Settings of experiments that compare the same arms on two tasks: task, tokenizer, target, draft, measurement. Each
+ * set-up trains one target, shared by all its experiments.
  *
- * `arithmetic` and `gsm8k` are for two cores and an hour; the large ones for a machine with a GPU or many cores, and a day.
+ * `arithmetic` and `gsm8k` are for two cores and an hour; the large ones for a machine with a GPU or many cores, and a
+ * day.
  */
 import { bpe, type Experiment, fresh } from "@winnow/lab"
 import { llama } from "@winnow/model-llama"

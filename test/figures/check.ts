@@ -1,10 +1,10 @@
-/** Compares each marked figure of a page with its record, and gives the page with the record's. */
+/** Compares each marked figure of a page with its record, and returns the page with the record's figures. */
 import { evaluate, type Value } from "./expression.ts"
 import { lineAt, type Page, plain, tableAfter } from "./page.ts"
 import type { Records } from "./records.ts"
 import { figuresIn, shownAs } from "./shown.ts"
 
-/** A figure that is not its record's, or a marker that cannot be followed. */
+/** A figure that differs from its record, or a marker that cannot be followed. */
 export interface Issue {
   readonly file: string
   readonly line: number
@@ -24,13 +24,13 @@ interface Edit extends Span {
 /** The result of the check of a page. */
 export interface Checked {
   readonly issues: ReadonlyArray<Issue>
-  /** Figures that markers stand for, right or wrong. */
+  /** Figures with a marker, right or wrong. */
   readonly covered: ReadonlyArray<Span>
-  /** The page with every figure as its record has it. */
+  /** The page with every figure from its record. */
   readonly mended: string
 }
 
-/** Texts such as a date or the name of a run: what stands before the marker up to a space. */
+/** Texts such as a date or the name of a run: the word before the marker. */
 const wordBefore = (text: string): Span => {
   const [word = ""] = /[\w.+:/-]*(?=[`*)\]]*\s*$)/.exec(text) ?? []
   const end = text.search(/[`*)\]]*\s*$/)
@@ -48,7 +48,7 @@ const edges = (values: ReadonlyArray<Value>, text: string, offset: number): Read
   return shown.map(({ start, end }) => ({ start: offset + start, end: offset + end }))
 }
 
-/** Where the text that a marker at `start` stands for may begin: after the last marker, border, or end of a paragraph. */
+/** The earliest start of the text of a marker at `start`: after the last marker, border, or end of a paragraph. */
 const segmentStart = (page: Page, start: number): number => {
   const before = page.text.slice(0, start)
   const table = before.slice(before.lastIndexOf("\n") + 1).startsWith("|")
@@ -89,7 +89,7 @@ export const checkPage = (page: Page, records: Records): Checked => {
   }
 
   for (const { expression, start } of page.markers) {
-    // at a line's beginning Markdown takes a comment for a block of its own, and the rest of its line for raw text
+    // At a line's beginning Markdown takes a comment for a separate block, and the rest of its line for raw text.
     if (page.text.slice(page.text.lastIndexOf("\n", start) + 1, start).trim() === "" || expression.includes("\n")) {
       const message = `marker ${expression}: stands on one line, behind its figure or a word`
       issues.push({ file: page.file, line: lineAt(page, start), message })

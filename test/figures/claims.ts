@@ -1,4 +1,4 @@
-/** Sentences that hold only while a record says so: `<!--? 004/gsm8k:adaspec~random.draftKl below 0 -->`. */
+/** Sentences that hold only as long as a record supports them: `<!--? 004/gsm8k:adaspec~random.draftKl below 0 -->`. */
 import type { Issue } from "./check.ts"
 import { evaluate, type Value } from "./expression.ts"
 import { lineAt, type Page } from "./page.ts"
@@ -10,7 +10,7 @@ const ends = (value: Value): { readonly low: number; readonly high: number } => 
   return value
 }
 
-/** Relations of a value and a bound in a claim. An interval is above 0 if all of it is, around 0 if it holds 0. */
+/** Relations of a value and a bound in a claim. An interval is above 0 if all of it is, around 0 if it contains 0. */
 const relations: ReadonlyMap<string, (value: Value, bound: Value) => boolean> = new Map([
   ["above", (value, bound) => ends(value).low > ends(bound).high],
   ["below", (value, bound) => ends(value).high < ends(bound).low],
@@ -29,8 +29,8 @@ const bound = (text: string, records: Records): Value => {
 }
 
 /**
- * The claims of a page that its records do not bear. A claim is an expression, one of `above`, `below`, `around`, `is`, and a
- * number, a word or an expression with a source; several have semicolons between them.
+ * The claims of a page that its records do not support. A claim is an expression, one of `above`, `below`, `around`,
+ * `is`, and a number, a word or an expression with a source; semicolons separate several.
  */
 export const claimsOf = (page: Page, records: Records): ReadonlyArray<Issue> =>
   page.claims.flatMap(({ text, start }) =>

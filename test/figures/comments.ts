@@ -14,7 +14,7 @@ const strings = /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/g
 /**
  * The comments of a source: blocks that begin a line, `//` lines that follow one another, and `//` after code.
  *
- * Lines decide, not a parse of the language: code inside a template string has comments as well.
+ * The search goes by lines, without a parse of the language, so code inside a template string has comments as well.
  */
 export const commentsOf = (source: string): ReadonlyArray<Comment> => {
   const comments: Array<{ readonly line: number; readonly texts: Array<string> }> = []

@@ -12,10 +12,13 @@ export interface Interval {
 /** A value that a page can show. */
 export type Value = number | string | Interval
 
-/** Lists are summarised before anything else is done with them. */
+/** Lists must be summarised before any other operation. */
 type Operand = Value | ReadonlyArray<Json>
 
-/** A list is summarised by one of these; `count` takes lists of anything. `median` of an even number is the mean of the middle two. */
+/**
+ * A list is summarised by one of these; `count` takes lists of any items. `median` of an even number is the mean of the
+ * middle two.
+ */
 const summaries: ReadonlyMap<string, (values: ReadonlyArray<number>) => number> = new Map([
   ["min", (values) => Math.min(...values)],
   ["max", (values) => Math.max(...values)],
@@ -80,10 +83,10 @@ const tokensOf = (text: string): ReadonlyArray<string> => {
 }
 
 /**
- * The values of `text`: expressions with commas between them. An expression is a number, a place `source:path` (the source may
- * be left out after the first), `min(...)`, `max`, `sum`, `mean`, `median` or `count` of a list, and `+ - * /` with spaces around
- * them. An interval keeps its ends under an operation with a number.
- * @error what cannot be read or is not in the record
+ * The values of `text`: expressions with commas between them. An expression is a number, a place `source:path` (the
+ * source may be left out after the first), `min(...)`, `max`, `sum`, `mean`, `median` or `count` of a list, and
+ * `+ - * /` with spaces around them. An interval keeps its ends under an operation with a number.
+ * @error for a text that cannot be read, or a place that is not in the record
  */
 export const evaluate = (text: string, records: Records): ReadonlyArray<Value> => {
   const tokens = tokensOf(text)

@@ -1,4 +1,7 @@
-/** `bun run figures`: checks the figures of README and docs against the records; `--write` puts the records' in their place. */
+/**
+ * `bun run figures`: checks the figures of README and docs against the records; `--write` replaces them by the records'
+ * figures.
+ */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { recordsOf } from "./records.ts"
@@ -13,7 +16,7 @@ if (unknown.length > 0) {
   process.exit(1)
 }
 
-/** A figure of another length moves the borders of its table. */
+/** A figure of another length shifts the borders of its table. */
 const format = (written: ReadonlyArray<string>) =>
   Bun.spawnSync([process.execPath, "x", "biome", "format", "--write", ...written], { cwd: root, stdout: "ignore" })
 

@@ -1,6 +1,6 @@
-/** A Markdown page as the check of figures reads it: markers, declarations, tables, and the text that a reader sees. */
+/** A Markdown page in the form for the check of figures: markers, declarations, tables, and the visible text. */
 
-/** `+2.4 <!--= expression -->`: figures before it on the page, and where they come from. */
+/** `+2.4 <!--= expression -->`: the figures before it on the page, and their source. */
 export interface Marker {
   readonly expression: string
   readonly start: number
@@ -14,7 +14,7 @@ export interface TableMarker {
   readonly end: number
 }
 
-/** `<!--~ kind "60 %": where from -->`: figures that come from no record here, by one of `kinds`. */
+/** `<!--~ kind "60 %": where from -->`: figures without a record here, by one of `kinds`. */
 export interface Declaration {
   readonly kind: string
   readonly texts: ReadonlyArray<string>
@@ -23,13 +23,13 @@ export interface Declaration {
   readonly end: number
 }
 
-/** `<!--? expression above 0 -->`: a text around it holds while the record says so. */
+/** `<!--? expression above 0 -->`: the text around it holds as long as the record supports it. */
 export interface Claim {
   readonly text: string
   readonly start: number
 }
 
-/** A page: its text, the same with code, comments and addresses blanked, and what its comments say. */
+/** A page: its text, the same with code, comments and addresses blanked, and the content of its comments. */
 export interface Page {
   readonly file: string
   readonly text: string
@@ -42,7 +42,9 @@ export interface Page {
 
 const blank = (text: string) => text.replace(/[^\n]/g, " ")
 
-/** The text with code blocks, code spans, comments, addresses of links and quoted tags as spaces, every offset kept. */
+/**
+ * The text with code blocks, code spans, comments, addresses of links and quoted tags as spaces, at unchanged offsets.
+ */
 const visibleOf = (text: string): string =>
   text
     .replace(/^( *)```[\s\S]*?^\1```$/gm, blank)
@@ -52,7 +54,7 @@ const visibleOf = (text: string): string =>
     .replace(/\]\([^)\n]*\)/g, (target) => `]${blank(target.slice(1))}`)
     .replace(/^\[[^\]]+\]: .*$/gm, blank)
 
-/** The text with code blocks and spans as spaces, in which comments are comments. */
+/** The text with code blocks and spans as spaces; comments outside of them remain. */
 const withoutCode = (text: string): string =>
   text.replace(/^( *)```[\s\S]*?^\1```$/gm, blank).replace(/(`+)(?:(?!\n\n)[\s\S])*?[^`]\1(?!`)/g, blank)
 
@@ -83,17 +85,17 @@ export const readPage = (file: string, text: string): Page => {
   return { file, text, visible: visibleOf(text), markers, tables, declarations, claims }
 }
 
-/** The number of the line, from 1, that holds an offset. */
+/** The number, from 1, of the line at an offset. */
 export const lineAt = (page: Page, offset: number): number => page.text.slice(0, offset).split("\n").length
 
-/** A cell of a table: its text and where it stands. */
+/** A cell of a table: its text and its position. */
 export interface Cell {
   readonly text: string
   readonly start: number
   readonly end: number
 }
 
-/** The rows of the table that begins after `offset`, its head first; empty where none does. */
+/** The rows of the table that begins after `offset`, its head first; empty if no table does. */
 export const tableAfter = (page: Page, offset: number): ReadonlyArray<ReadonlyArray<Cell>> => {
   const rows: Array<ReadonlyArray<Cell>> = []
   let start = offset
@@ -104,7 +106,7 @@ export const tableAfter = (page: Page, offset: number): ReadonlyArray<ReadonlyAr
     if (!line.trim().startsWith("|")) break
     if (/^[|\s:-]+$/.test(line)) continue
     const cells: Array<Cell> = []
-    // bars of a comment or of an escape are not borders
+    // Bars in a comment or in an escape are not borders.
     const bars = [...line.replace(/<!--.*?-->|\\\||`[^`]*`/g, blank).matchAll(/\|/g)].map((match) => match.index)
     for (let i = 0; i + 1 < bars.length; i++)
       cells.push({
@@ -117,7 +119,7 @@ export const tableAfter = (page: Page, offset: number): ReadonlyArray<ReadonlyAr
   return rows
 }
 
-/** A cell's words: no emphasis, code marks, links, brackets or comments; or the name that `<!--@ name -->` in it gives. */
+/** A cell's words, without emphasis, code marks, links, brackets or comments; or the name in its `<!--@ name -->`. */
 export const plain = (cell: string): string =>
   /<!--@\s*(.*?)\s*-->/.exec(cell)?.[1] ??
   cell

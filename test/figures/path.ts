@@ -9,7 +9,7 @@ const isArray = (value: Json | undefined): value is ReadonlyArray<Json> => Array
 const own = (value: Json | undefined, key: string): Json | undefined =>
   isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
 
-/** `a.b[x="y z"].*` in its parts: `a`, `b`, `[x="y z"]`, `*`. */
+/** The parts of `a.b[x="y z"].*`: `a`, `b`, `[x="y z"]`, `*`. */
 const partsOf = (path: string): ReadonlyArray<string> => path.match(/\[[^\]]*\]|[^.[\]]+/g) ?? []
 
 const nested = (value: Json, key: string): Json | undefined =>
@@ -20,7 +20,7 @@ const named = (values: ReadonlyArray<Json>, name: string): Json | undefined =>
 
 const negated = (value: Json | undefined): number | null => (typeof value === "number" ? -value : null)
 
-/** Differences a - b of a run, by measure, whichever of the two the record has first. */
+/** Differences a - b of a run, by measure, in either order in the record. */
 const pair = (record: Json, a: string, b: string): Json => {
   const all = own(record, "differences")
   const found: Record<string, Json> = {}
@@ -81,10 +81,11 @@ const step = (value: Json, part: string, root: boolean, all: boolean): Json => {
 }
 
 /**
- * The value at `path` of a record. Parts are names of fields; of a list, the `name` of an item, `[key=value]`, `[key^=beginning]` or `[key>number]` for the one item
- * that fits, or with `.*` behind it for all that do, `*` for each. At the beginning of a run's path `adaspec` is the row of that
- * name and `adaspec~random` the difference of the two arms, of either sign.
- * @error a part that is not there, with what is
+ * The value at `path` of a record. Parts are names of fields. In a list a part is the `name` of an item, or
+ * `[key=value]`, `[key^=beginning]` or `[key>number]` for the only item that fits, or for all that fit with `.*` after
+ * it, or `*` for each. At the beginning of a run's path `adaspec` is the row of that name and `adaspec~random` the
+ * difference of the two arms, of either sign.
+ * @error for a missing part, with the existing ones
  */
 export const valueAt = (document: Json, path: string): Json => {
   const walk = (value: Json, parts: ReadonlyArray<string>, root: boolean): Json => {

@@ -1,8 +1,8 @@
-/** Rules of wording that a program can hold a page to: how sentences begin, how wide prose is. */
+/** Rules of wording for pages that a program can check: first words of sentences, width of prose. */
 import type { Issue } from "./check.ts"
 import { lineAt, type Page } from "./page.ts"
 
-/** Words that begin no sentence: a concrete noun says sooner what is meant. */
+/** Words that begin no sentence: a concrete noun is clearer. */
 const openings = /(?:^|(?<=[.!?:]\s+|\|\s*|\*\*|[#*-] |\d\. |@param \S+ |@\w+ ))(?:What|Whether|Those|Which)\b/gm
 
 /** The width that prose wraps at. */
@@ -11,7 +11,7 @@ const width = 120
 /** Sentences that begin with What, Whether, Those or Which. */
 export const openingsOf = (page: Page): ReadonlyArray<Issue> =>
   [...page.visible.matchAll(openings)]
-    // a line's beginning is a sentence's only where the line before has ended one
+    // The beginning of a line counts only if the line before ends a sentence.
     .filter(({ index }) => {
       const before = page.visible.slice(0, index)
       return !before.endsWith("\n") || /(?:^|\n\s*\n|[.!?:|]\s*\n)$/.test(before)
@@ -22,7 +22,7 @@ export const openingsOf = (page: Page): ReadonlyArray<Issue> =>
       message: `a sentence begins with ${match[0]}; begin with the noun that is meant`,
     }))
 
-/** The line with links and code as one word each: a line breaks between words only. */
+/** The words of a line, with links and code as one word each: a line breaks only between words. */
 const words = (line: string): ReadonlyArray<string> =>
   line
     .replace(/!?\[[^\]]*\](?:\([^)]*\)|\[[^\]]*\])|`[^`]*`/g, (word) => word.replace(/\s/g, "_"))
@@ -38,7 +38,7 @@ const lines = (page: Page): ReadonlyArray<Issue> => {
     const fence = /^\s*```/.test(line)
     if (fence) code = !code
     if (code || fence || /^\s*(?:\||#|\[[^\]]+\]: )|^ {4}/.test(line)) continue
-    // the rest of a broken span may begin its line as an item of a list would
+    // The rest of a broken span could begin its line like an item of a list.
     if ((original[i]!.match(/`+/g) ?? []).length % 2 > 0)
       issues.push({ file: page.file, line: i + 1, message: "a code span goes on to another line" })
     const text = words(line).join(" ")

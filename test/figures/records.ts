@@ -1,4 +1,4 @@
-/** The committed records that a figure may come from, by short names that survive a run made again. */
+/** The committed records behind figures, by short names that survive a new run. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 
@@ -9,7 +9,7 @@ export type Json = null | boolean | number | string | ReadonlyArray<Json> | { re
 export interface Records {
   /**
    * The document that a source names, and its path.
-   * @error a source of another form, no such record, or more than one
+   * @error for a source of another form, no such record, or more than one
    */
   readonly read: (source: string) => { readonly path: string; readonly document: Json }
 }
@@ -22,7 +22,7 @@ const foldersIn = (folder: string): ReadonlyArray<string> => {
   }
 }
 
-/** Folders under `results` whose `run.json` git tracks; none where git cannot tell. */
+/** Folders under `results` whose `run.json` git tracks; none if git gives no answer. */
 const trackedRuns = (root: string): ReadonlySet<string> => {
   try {
     const { exitCode, stdout } = Bun.spawnSync(["git", "ls-files", "results"], { cwd: root, stderr: "ignore" })
@@ -37,8 +37,8 @@ const trackedRuns = (root: string): ReadonlySet<string> => {
  * The records below `root`. A source is one of
  * - `004/gsm8k`, `001`: the one run of an experiment and part, `results/004-compute-matched/gsm8k-<run>/run.json`;
  * - `004/gsm8k#metrics`: the lines of `metrics.jsonl` beside it, as a list;
- * - `bench/step-live`: the newest `results/benchmarks/<date>-step-live.json`.
- * Where several runs of a part lie there, the one that git tracks counts.
+ * - `bench/step-live`: the newest `results/benchmarks/<date>-step-live.json`. If there are several runs of a part, the
+ *   one that git tracks counts.
  */
 export const recordsOf = (root: string): Records => {
   const documents = new Map<string, { path: string; document: Json }>()

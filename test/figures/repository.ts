@@ -23,7 +23,7 @@ export const sources = (): ReadonlyArray<string> =>
     .filter((file) => !file.includes("node_modules"))
     .sort()
 
-/** A page with what is wrong on it: stale figures, figures without a record, claims that no record bears. */
+/** A page with its faults: stale figures, figures without a record, claims without support in a record. */
 export interface PageReport extends Checked {
   readonly file: string
   readonly markers: number

@@ -1,4 +1,4 @@
-/** Figures as a page shows them: which text is one, and the same text with another value. */
+/** Figures in the form of a page: finds them in a text, and writes another value in the same form. */
 import type { Value } from "./expression.ts"
 
 /** A figure in a text: from `start` to `end`. */
@@ -35,9 +35,9 @@ const written = (value: number, like: string, plus: boolean): string => {
 }
 
 /**
- * The text that shows `value` in the form of `shown`: as many decimals, groups of three digits, a plus sign where `shown` has a sign,
- * and the interval as ends or as ± its larger half.
- * @error an interval is shown, and the record has none there
+ * The text for `value` in the form of `shown`: the same decimals, groups of three digits, a plus sign if `shown` has a
+ * sign, and the interval as ends or as ± its larger half.
+ * @error if `shown` has an interval and the record has none
  */
 export const shownAs = (value: Value, shown: string): string => {
   if (typeof value === "string") return value

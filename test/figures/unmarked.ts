@@ -2,7 +2,7 @@
 import type { Issue, Span } from "./check.ts"
 import { type Declaration, lineAt, type Page } from "./page.ts"
 
-/** Why a figure needs no record of ours: each declaration has one of these, and its reason. */
+/** Reasons why a figure needs no record of ours: each declaration names one of these. */
 export const kinds: ReadonlyMap<string, string> = new Map([
   ["published", "it was published elsewhere; the reason names where"],
   ["setting", "it is a setting, a size, or a constant of the code"],
@@ -18,7 +18,7 @@ const counted = "(?:half an?|two|three|four|five|six|seven|eight|nine|ten|twelve
 const forms: ReadonlyArray<RegExp> = [
   new RegExp(String.raw`${number}(?: to ${number})?\s*%`, "g"),
   new RegExp(String.raw`${number}\s*(?:±\s*[\d.]+|\[${number},\s${number}\])`, "g"),
-  // shapes such as [128, 50304] are no intervals: those have a sign or a decimal point
+  // Shapes such as [128, 50304] are no intervals: intervals have a sign or a decimal point.
   new RegExp(String.raw`\[(?=[^\]]*[.+-])${number},\s${number}\]`, "g"),
   new RegExp(String.raw`${number}(?:\s+times|x)\b`, "g"),
   new RegExp(
@@ -28,18 +28,18 @@ const forms: ReadonlyArray<RegExp> = [
   new RegExp(String.raw`${number}\s+(?:[GM]B|GFLOP)\/s`, "g"),
   /(?<!-)\d+\s+of\s+\d+/g,
   /\d+\s+(?:passed|failed|skipped)\b/g,
-  // in words
+  // In words.
   new RegExp(String.raw`\b${counted}(?:fold|\s+(?:seconds?|minutes?|hours?|times|points?))\b`, "gi"),
-  // any number with a decimal point, but a value that is set (k = 0.4)
+  // Any number with a decimal point, except the value of a setting (k = 0.4).
   /(?<!= )\b\d+\.\d+(?![\w.])/g,
-  // a table's cell of nothing but figures, with a decimal point or three digits somewhere
+  // A table's cell of figures only, with a decimal point or three digits in one of them.
   new RegExp(
     String.raw`(?<=\|\s*\**)(?=[^|]*(?:\.|\d{3}|\d \d))${number}[TMGk]?(?:\s?(?:[/,;]|to|of)\s?${number}[TMGk]?)*(?=\**\s*\|)`,
     "g",
   ),
 ]
 
-/** True of every page: the level of all intervals, and the share that filters keep by default. */
+/** Valid on every page: the level of all intervals, and the default share of kept tokens. */
 const everywhere: ReadonlySet<string> = new Set(["95 %", "40 %", "0.4"])
 
 /** Digits of names, versions, papers and theorems are not figures. */
@@ -58,7 +58,10 @@ const sectionEnd = (page: Page, { start, end }: Declaration): number | undefined
   return next < 0 ? page.text.length : end + next
 }
 
-/** Its reach: a heading's is its section, a line's the block below, else the text before it in its block. */
+/**
+ * The range of a declaration: its section if it is below a heading, the next block if it has a line of its own, else
+ * the text before it in its block.
+ */
 const extent = (page: Page, declaration: Declaration): Span => {
   const { start, end } = declaration
   const section = sectionEnd(page, declaration)
@@ -77,7 +80,7 @@ const extent = (page: Page, declaration: Declaration): Span => {
   }
 }
 
-/** The figures of a page that nothing vouches for, and declarations that cannot be read or cover nothing. */
+/** The figures of a page without a marker or declaration, and declarations that cannot be read or cover no figure. */
 export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyArray<Issue> => {
   const issues: Array<Issue> = []
   const used = new Set<Declaration>()
@@ -106,7 +109,7 @@ export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyAr
     )
     for (const { declaration } of by) used.add(declaration)
     if (by.length > 0 || everywhere.has(text)) continue
-    // each number of it: of "12 to 15 %" both
+    // Each number in it: both numbers of "12 to 15 %".
     const numbers = [...found.matchAll(/\d+(?:\.\d+)?/g)].map((match) => span.start + match.index)
     if (numbers.length > 0 && numbers.every((at) => covered.some((c) => c.start <= at && at < c.end))) continue
     issues.push({

@@ -13,7 +13,7 @@ const planned = {
 const target = { stage: "target", index: 2, of: 3, unit: "steps" }
 const arm = { stage: "arm", index: 3, of: 3, unit: "steps" }
 
-/** A view with a clock of its own, and what it wrote. */
+/** A view with a fake clock, and its output. */
 const watched = (terminal: boolean, columns = 80) => {
   let time = 0
   let written = ""
@@ -80,7 +80,7 @@ test("the time left counts what a resumed stage had before for nothing, and a ne
   take()
   wait(30)
   report({ _tag: "progress", done: 75, total: 100, detail: "", ...target })
-  // 75 FLOPs in 30 s, 175 left
+  // 75 FLOPs took 30 s, and 175 are left.
   expect(take()).toBe("0 of 3 stages done, about 1:10 left: target 75/100 steps\n")
   report({ _tag: "done", reused: false, seconds: 1, key: "", ...target })
   report(planned)

@@ -1,4 +1,4 @@
-/** A run's progress in short: the share that is done, the time left, the running stages, the failures. */
+/** A run's progress in short: the finished share, the time left, the running stages, the failures. */
 import type { ProgressEvent } from "@winnow/lab"
 import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
 import { clock } from "./time.ts"
@@ -9,7 +9,7 @@ type Of<Tag extends ProgressEvent["_tag"]> = Extract<ProgressEvent, { _tag: Tag 
 const makeMeter = (now: () => number) => {
   let work = new Map<string, number>()
   let began: number | undefined
-  /** By a stage's label, the fraction that is done, and the fraction that an earlier attempt had done. */
+  /** By a stage's label, the finished fraction, and the fraction that an earlier attempt finished. */
   const done = new Map<string, number>()
   const before = new Map<string, number>()
   const all = () => [...work.values()].reduce((a, b) => a + b, 0)
@@ -26,7 +26,10 @@ const makeMeter = (now: () => number) => {
     begin: () => {
       began ??= now()
     },
-    /** Reports the fraction of a stage that is done, 0 to 1. The first report of a stage tells what an earlier attempt did. */
+    /**
+     * Reports the finished fraction of a stage, 0 to 1. The first report of a stage gives the fraction of an earlier
+     * attempt.
+     */
     at: (stage: string, part: number) => {
       if (!before.has(stage)) before.set(stage, part)
       done.set(stage, part)
@@ -38,7 +41,7 @@ const makeMeter = (now: () => number) => {
     /** The number of finished stages, and of all stages. */
     counts: () => ({ over: [...done.values()].filter((part) => part === 1).length, of: work.size }),
     fraction: () => (all() === 0 ? 0 : flopsOf(done) / all()),
-    /** Seconds until the end at the pace so far; undefined while there is too little to tell by. */
+    /** Seconds until the end at the pace so far; undefined while there is too little data. */
     left: (): number | undefined => {
       const [total, there, old] = [all(), flopsOf(done), flopsOf(before)]
       const seconds = began === undefined ? 0 : now() - began
@@ -49,8 +52,8 @@ const makeMeter = (now: () => number) => {
 }
 
 /**
- * The short view. On a terminal a line for the whole run and one for each stage that runs, redrawn; elsewhere a line as it
- * begins and one every half minute. Failures, waiting and notes that matter are lines that stay.
+ * The short view. On a terminal it redraws a line for the whole run and one for each running stage; elsewhere it writes
+ * a line at the beginning and one every half minute. Failures, waiting and important notes are lines that stay.
  *
  * @param options.everySeconds least time between two plain lines, 30 by default
  */
@@ -69,7 +72,7 @@ export const briefView = (options: ViewOptions): View => {
   }
   const redraw = () => {
     if (!terminal) return
-    // first, whatever was there before
+    // First, before the other lines.
     const rest = [...screen.bottom].filter(([name]) => name !== whole)
     screen.bottom.clear()
     screen.bottom.set(whole, `${bar(meter.fraction(), 20)}  ${state()}`)

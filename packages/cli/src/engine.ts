@@ -4,7 +4,10 @@ import { openEngine } from "@winnow/tensor"
 import { Effect } from "effect"
 import { EngineClosed } from "./exit.ts"
 
-/** Opens the engine. @error EngineClosed, with what the engine says, when it cannot; FileError for want of memory or disk */
+/**
+ * Opens the engine. @error EngineClosed, with the engine's message, if it fails; FileError if memory or disk is
+ * exhausted
+ */
 export const engine = Effect.tryPromise({
   try: () => openEngine(),
   catch: (error) =>

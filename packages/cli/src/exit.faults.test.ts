@@ -1,10 +1,10 @@
-/** A fault of a user's file ends as wrong input does; a bug in Winnow as a bug. */
+/** A fault in a user's file ends like wrong input; a bug in Winnow as a bug. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { type Exit, withExitCodes } from "./exit.ts"
 
-/** The exit code, and what was written to stderr. */
+/** The exit code, and the text on stderr. */
 const ended = async (program: Effect.Effect<unknown, unknown>) => {
   const written: Array<string> = []
   const { write } = process.stderr

@@ -1,10 +1,10 @@
 /**
- * How a failure ends the process: one line on stderr, and an exit code that a script can act on.
+ * Translates failures to one line on stderr and an exit code for scripts.
  *
- * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 something needed is missing or
+ * 0 done; 1 wrong input (usage, unknown name, setting, data that preflight refuses); 2 a needed thing is missing or
  * damaged (data set, model, artifact, disk); 3 training stopped itself (loss not finite); 4 the tensor engine cannot be
- * opened; 5 a run was repeated and its figures differ; 6 a run came to its end, but some of its stages failed;
- * 70 a bug; 130 interrupted (Ctrl-C); 141 the reader of stdout has closed it, as `head` does.
+ * opened; 5 the figures of a repeated run differ; 6 a run is finished, but some of its stages failed; 70 a bug; 130
+ * interrupted (Ctrl-C); 141 the reader of stdout has closed it, as `head` does.
  */
 import { faultIn } from "@winnow/core"
 import { isClosedReader, machineErrorOf } from "@winnow/files"
@@ -37,51 +37,54 @@ const codes: ReadonlyMap<string, number> = new Map([
   ["Incomplete", 6],
 ])
 
-/** Characters of a message that are shown: a message that holds a whole file helps nobody. */
+/** Most characters of a message: a message with a whole file helps nobody. */
 const most = 2000
 
-/** The beginning of a long text, and how much more there is. */
+/** The beginning of a long text, and the number of omitted characters. */
 export const cut = (text: string): string =>
   text.length > most ? `${text.slice(0, most)}... (${text.length - most} characters more)` : text
 
-/** A message as a terminal may be given it: no control character of a file's name or content, and not without end. */
+/**
+ * A message that is safe for a terminal: without control characters from a file's name or content, and of limited
+ * length.
+ */
 export const shownMessage = (message: string): string => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these characters are replaced
   return cut(message).replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "\ufffd")
 }
 
-/** How a failure ends the process. */
+/** The exit of a failed process. */
 export interface ExitOf {
   readonly code: number
   /** The text for stderr. */
   readonly text: string
 }
 
-/** A failure's code and text; undefined for an error of the command line itself, which has been said. */
+/** A failure's code and text; undefined for an error of the command line itself, which has been printed. */
 export const exitOf = <E>(cause: Cause.Cause<E>): ExitOf | undefined => {
   const error = Cause.squash(cause)
   const tag = typeof error === "object" && error !== null && "_tag" in error ? String(error._tag) : ""
   const exitCode = cause.reasons.some(Cause.isFailReason) ? codes.get(tag) : undefined
   const text = error instanceof Error ? error.message : String(error)
   if (exitCode !== undefined) return { code: exitCode, text: shownMessage(text) }
-  // Thrown wherever it may be, a refusal of the disk or of memory is the machine's.
+  // A refusal of the disk or of memory is the machine's, wherever it was thrown.
   const machine = machineErrorOf(error)
   if (machine !== undefined) return { code: isClosedReader(machine) ? 141 : 2, text: shownMessage(machine.message) }
   if (!Cause.hasDies(cause)) return undefined
-  // Thrown by code that is not Winnow's: a plugin, a task or an experiment's file is at fault.
+  // Code outside of Winnow threw it: a plugin, a task or an experiment's file is at fault.
   const fault = faultIn(error)
   if (fault !== undefined) return { code: 1, text: shownMessage(fault.message) }
   return { code: 70, text: `a bug in winnow, please report it:\n${shownMessage(Cause.pretty(cause))}` }
 }
 
-/** Says failures in one line and gives them their codes; errors of the command line itself pass as they are. */
+/** Reports failures in one line and gives them their codes; errors of the command line itself pass unchanged. */
 export const withExitCodes = <A, E, R>(program: Effect.Effect<A, E, R>): Effect.Effect<A, E | Exit, R> =>
   Effect.catchCause(program, (cause): Effect.Effect<never, E | Exit> => {
     if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
     const failure = exitOf(cause)
     if (failure === undefined) return Effect.failCause(cause)
     const { code, text } = failure
-    // The reader of stdout closed it because it needs no more.
+    // The reader of stdout has closed it because it needs no more.
     if (code !== 141) process.stderr.write(`error: ${text}\n`)
     return Effect.fail(new Exit({ message: text, code }))
   })

@@ -1,4 +1,4 @@
-/** `winnow`: the command line as a process. Limits on memory are looked at before anything large is loaded. */
+/** `winnow`: the command line as a process. It checks limits on memory before it loads anything large. */
 import { writeSync } from "node:fs"
 import { commandsNeed, limitProblem } from "@winnow/engine/memory"
 

@@ -1,10 +1,10 @@
-/** Limits on memory end a command in a sentence, whatever part of it comes to need more. */
+/** A limit on memory ends a command with a sentence, for each part that needs more. */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-/** Runs a command by a shell that does something before. */
+/** Runs a command in a shell, after a preparation. */
 const run = async (before: string, ...args: ReadonlyArray<string>) => {
   const command = ["sh", "-c", `${before} "$0" "$@"`, process.execPath, join(import.meta.dir, "main.ts"), ...args]
   const env = { ...process.env, WINNOW_HOME: mkdtempSync(join(tmpdir(), "winnow-limits-")) }

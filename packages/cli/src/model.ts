@@ -12,15 +12,15 @@ import { Flag } from "effect/cli"
 export const aModel =
   "a model in Hugging Face layout: a folder with config.json and model.safetensors, or hf:owner/name"
 
-/** A model that a command was asked for. */
+/** A model that the user named. */
 export interface NamedFolder {
   readonly folder: string
-  /** The reference that it was fetched by, with its commit; null of a folder that was named itself. */
+  /** The reference of a downloaded model, with its commit; null for a folder. */
   readonly reference: string | null
 }
 
 /**
- * The folder of a text that a command was given: a path, or a reference to a repository of a hub, which is fetched.
+ * The folder of a text from the command line: a path, or a reference to a repository of a hub, which is downloaded.
  *
  * @error InvalidInput, DataError as `fetchReference`
  */
@@ -38,7 +38,9 @@ export const familyFlag = Flag.String("plugin").pipe(
   Flag.withDescription("a file, folder or package with a family of models, beside those of this checkout; repeatable"),
 )
 
-/** Runs a command that also reads models of the families that these texts name. @error InvalidInput as `loadPlugins` */
+/**
+ * Runs a command that can also read models of the families that these texts name. @error InvalidInput as `loadPlugins`
+ */
 export const withFamilies = <A, E, R>(
   plugins: ReadonlyArray<string>,
   command: Effect.Effect<A, E, R>,
@@ -53,7 +55,7 @@ const freed = <M extends Encoder, E>(load: Effect.Effect<M, E>) =>
 /**
  * The model of a folder, freed with the scope.
  *
- * @error DataError or InvalidInput for a folder that holds no whole model
+ * @error DataError or InvalidInput for a folder without a whole model
  */
 export const openModel = (folder: string) =>
   Effect.flatMap(knownFamilies, (families) => freed(loadModel(folder, families)))
@@ -66,11 +68,11 @@ export const openModel = (folder: string) =>
 export const openDecoder = (folder: string) =>
   Effect.flatMap(knownFamilies, (families) => freed(loadDecoder(folder, families)))
 
-/** Positions that are tried. */
+/** Number of positions in the trial. */
 const TRIED = 32
 
 /**
- * Tries a model on the beginning of a text: finite weights can still give numbers that float32 does not hold.
+ * Tries a model on the beginning of a text: finite weights can still give numbers beyond float32.
  *
  * @error DataError that names the folder and the position
  */
@@ -89,7 +91,7 @@ export const requireFiniteLogits = (
       : Effect.fail(notFinite(folder, Math.floor(wrong / vocabularySize), values[wrong]!))
   })
 
-/** The error of a logit that is no finite number. */
+/** The error for a logit that is not finite. */
 export const notFinite = (folder: string, position: number, found: number): DataError =>
   new DataError({
     message:

@@ -10,7 +10,7 @@ const wrapped = (text: string): string => {
   return lines.join("\n")
 }
 
-/** Stages of one kind with one reason stand in one line; the artifact that each is compared with may differ. */
+/** Groups stages of one kind with one reason in one line; the compared artifacts may differ. */
 const groupsOf = ({ stages }: Plan) =>
   Map.groupBy(
     stages.flatMap(({ stage, kind, why }) => (why === null ? [] : [{ stage, kind, why }])),

@@ -1,4 +1,4 @@
-/** The platform: files, child processes, terminal, and how a program becomes the process. The one importer of it. */
+/** The platform: files, child processes, terminal, and the program as a process. Only this file imports it. */
 
 import { format } from "node:util"
 import * as ChildProcessSpawner from "@effect/platform-node-shared/NodeChildProcessSpawner"
@@ -19,9 +19,10 @@ export const layer = ChildProcessSpawner.layer.pipe(
 const logs = Layer.merge(Logger.layer([Logger.consolePretty()]), Layer.succeed(Logger.LogToStderr, true))
 
 /**
- * The console of every command, over what writes to stdout and to stderr. Usage errors quote what was given: they are cut.
+ * The console of every command, over functions that write to stdout and to stderr. Usage errors quote the arguments and
+ * are cut.
  *
- * @param out throws where a text cannot be written whole, which fails the command
+ * @param out throws if a text cannot be written whole, which fails the command
  */
 export const consoleOver = (out: (text: string) => void, err: (text: string) => void): Console.Console =>
   Object.assign(Object.create(globalThis.console), {
@@ -36,10 +37,10 @@ const report = (cause: Cause.Cause<unknown>) =>
     ? Effect.void
     : Effect.logError(cause)
 
-/** Runs a program as the process. Results on stdout; logs and failures on stderr (Effect's default is stdout). */
+/** Runs a program as the process. Results go to stdout; logs and failures to stderr (Effect's default is stdout). */
 export const runMain = <A, E>(program: Effect.Effect<A, E, Layer.Success<typeof layer>>) => {
-  process.stderr.on("error", () => {}) // a closed stderr stops no run
-  // A terminal that is closed stops a run as Ctrl-C does, with a checkpoint.
+  process.stderr.on("error", () => {}) // A closed stderr stops no run.
+  // A closed terminal stops a run like Ctrl-C, with a checkpoint.
   process.once("SIGHUP", () => process.kill(process.pid, "SIGTERM"))
   return program.pipe(
     Effect.tapCause(report),

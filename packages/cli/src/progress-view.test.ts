@@ -4,7 +4,7 @@ import { clock, duration } from "./time.ts"
 
 const at = { stage: "target", index: 3, of: 9, unit: "steps" }
 
-/** A view with a clock of its own, and what it wrote. */
+/** A view with a fake clock, and its output. */
 const watched = (terminal: boolean) => {
   let time = 0
   let written = ""
@@ -77,7 +77,7 @@ test("several stages at once have a line each, below what stays; one that ends o
     wait(1)
     view.report({ _tag: "progress", done, total: 200, detail: "", ...which })
   }
-  /** The text that a terminal shows in the end: erased lines are gone. */
+  /** The final text of a terminal, without erased lines. */
   const screen = (text: string) => {
     const lines = [""]
     for (const part of text

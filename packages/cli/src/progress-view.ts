@@ -1,20 +1,23 @@
-/** All of a run's progress: each stage as it begins and ends; on a terminal a bar for each that runs, elsewhere a plain line now and then. */
+/**
+ * Shows all of a run's progress: the beginning and the end of each stage, on a terminal a bar for each running one,
+ * elsewhere occasional plain lines.
+ */
 import type { ProgressEvent } from "@winnow/lab"
 import { bar, makeScreen, type View, type ViewOptions } from "./screen.ts"
 import { clock, duration } from "./time.ts"
 
-/** A stage that runs. */
+/** A running stage. */
 interface Running {
   /** Its first event: a resumed stage begins in the middle. */
   began?: { readonly at: number; readonly done: number }
-  /** When a plain line of it was written. */
+  /** Time of its last plain line. */
   shownAt: number
 }
 
 /**
  * The view.
  *
- * @param options.terminal whether lines can be redrawn
+ * @param options.terminal true if lines can be redrawn
  * @param options.everySeconds least time between two plain lines of one stage, 5 by default
  */
 export const progressView = (options: ViewOptions): View => {

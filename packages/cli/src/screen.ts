@@ -1,4 +1,4 @@
-/** Lines on stderr: some stay, and on a terminal some stand below them and are redrawn. */
+/** Lines on stderr: some stay, and on a terminal others below them are redrawn. */
 import type { ProgressEvent } from "@winnow/lab"
 
 /** A way to show a run's progress. */
@@ -8,16 +8,16 @@ export interface View {
   readonly end: () => void
 }
 
-/** Where a view writes. */
+/** The output of a view. */
 export interface ViewOptions {
   readonly write: (text: string) => void
   /** True if lines can be redrawn. */
   readonly terminal: boolean
-  /** Of the terminal; 100 by default. */
+  /** Width of the terminal; 100 by default. */
   readonly columns?: number
-  /** Least time between two plain lines of one matter. */
+  /** Least time between two plain lines on one subject. */
   readonly everySeconds?: number
-  /** Seconds. */
+  /** The present time in seconds. */
   readonly now?: () => number
 }
 
@@ -28,10 +28,10 @@ export const bar = (fraction: number, width: number): string => {
 }
 
 export interface Screen {
-  /** The lines that are redrawn, by what they are about, in their order; shown by `draw`. */
+  /** The redrawn lines, by subject, in their order; `draw` shows them. */
   readonly bottom: Map<string, string>
   readonly draw: () => void
-  /** Draws, unless that was done a tenth of a second ago. */
+  /** Draws, unless the last drawing was less than a tenth of a second ago. */
   readonly drawSoon: () => void
   /** Writes a line that stays. */
   readonly line: (text: string) => void
@@ -39,7 +39,7 @@ export interface Screen {
   readonly erase: () => void
 }
 
-/** @param options.terminal whether lines can be redrawn; elsewhere nothing is, and `bottom` stays unseen */
+/** @param options.terminal true if lines can be redrawn; else `bottom` is never shown */
 export const makeScreen = ({
   write,
   terminal,
@@ -49,7 +49,7 @@ export const makeScreen = ({
   readonly write: (text: string) => void
   readonly terminal: boolean
   readonly columns: number
-  /** Seconds. */
+  /** The present time in seconds. */
   readonly now: () => number
 }): Screen => {
   const bottom = new Map<string, string>()

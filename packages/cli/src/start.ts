@@ -1,4 +1,4 @@
-/** The start of the command line, once there is memory for it. */
+/** The start of the command line, after the checks of memory. */
 import { Command } from "effect/cli"
 import { withExitCodes } from "./exit.ts"
 import { runMain } from "./platform.ts"

@@ -1,4 +1,4 @@
-/** Times as people read them. */
+/** Times in forms for people. */
 
 /** 75 as "1:15", 3675 as "1:01:15". */
 export const clock = (seconds: number): string => {
@@ -8,6 +8,6 @@ export const clock = (seconds: number): string => {
   return h > 0 ? `${h}:${two(m)}:${two(s % 60)}` : `${m}:${two(s % 60)}`
 }
 
-/** Seconds as a person says them: "0.8 s", "42 s", "3:20". */
+/** Seconds in a readable form: "0.8 s", "42 s", "3:20". */
 export const duration = (seconds: number): string =>
   seconds < 10 ? `${seconds.toFixed(1)} s` : seconds < 100 ? `${seconds.toFixed(0)} s` : clock(seconds)

@@ -43,7 +43,7 @@ test.skipIf(process.platform === "darwin")("the limits on the process's own grou
   expect(
     availableMemory(rootOf({ ...v1, ...one("/job/7", 2 * GB, GB), ...one("/job", 9 * GB, 8.8 * GB) })),
   ).toBeCloseTo(0.2 * GB, -1)
-  // a container sees its own group as the root, and the name that the host gives it
+  // A container sees its own group as the root, and the host's name of the group.
   expect(availableMemory(rootOf({ ...v1, ...one("", 2 * GB, GB) }))).toBe(GB)
 })
 

@@ -1,4 +1,4 @@
-/** Memory that programs can still get: the machine's, or less where a control group of this process has a limit. */
+/** Memory that programs can still get: the machine's, or less if a control group of this process has a limit. */
 import { readFileSync } from "node:fs"
 import { freemem, totalmem } from "node:os"
 import { dirname, join } from "node:path"
@@ -11,7 +11,9 @@ const text = (file: string): string | undefined => {
   }
 }
 
-/** A version of control groups: its line in /proc/self/cgroup, where its tree may be mounted, and the names of its files. */
+/**
+ * A version of control groups: its line in /proc/self/cgroup, the mount points of its tree, and the names of its files.
+ */
 const versions = [
   {
     own: /^0::(\/.*)$/m,
@@ -39,13 +41,13 @@ const upwards = (path: string): ReadonlyArray<string> => (path === "/" ? ["/"] :
  * Bytes left of the limits on this process's control groups, version 1 and 2; caches that a group would give back count
  * as left. Infinite without a limit.
  *
- * @param root where /proc and /sys are; another folder in tests
+ * @param root the folder of /proc and /sys; another folder in tests
  */
 export const leftOfGroups = (root = "/"): number => {
   const groups = text(join(root, "proc/self/cgroup")) ?? ""
   const left = (folder: string, { limit, used, inactive }: (typeof versions)[number]) => {
     const [most, now] = [limit, used].map((name) => Number.parseInt(text(join(folder, name)) ?? "", 10))
-    if (!Number.isFinite(most) || !Number.isFinite(now)) return Number.POSITIVE_INFINITY // no group, or "max"
+    if (!Number.isFinite(most) || !Number.isFinite(now)) return Number.POSITIVE_INFINITY // There is no group, or its limit is "max".
     const given = Number(inactive.exec(text(join(folder, "memory.stat")) ?? "")?.[1] ?? 0)
     return Math.max(0, most! - now! + given)
   }
@@ -59,10 +61,10 @@ export const leftOfGroups = (root = "/"): number => {
 }
 
 /**
- * Bytes that programs can still get. Linux counts caches that it would give back, and the limits on control groups; macOS
- * says too little of what is free, so there it is all that the machine has.
+ * Bytes that programs can still get. Linux includes caches that it would give back, and the limits on control groups;
+ * macOS reports too little of its free memory, so there it is all memory of the machine.
  *
- * @param root where /proc and /sys are; another folder in tests
+ * @param root the folder of /proc and /sys; another folder in tests
  */
 export const availableMemory = (root = "/"): number => {
   if (process.platform === "darwin") return totalmem()

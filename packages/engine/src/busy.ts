@@ -1,7 +1,7 @@
-/** When a machine is too busy for its clock to be believed: one threshold for every command that times something. */
+/** The load at which times become unreliable: one threshold for every command that measures time. */
 
 /**
- * True if programs want so much of the cores that what is timed beside them is slower than at rest.
+ * True if other programs want so much of the cores that times are longer than on an idle machine.
  *
  * @param load programs that wanted a core, in the mean of the minute before (`os.loadavg`)
  * @param cores threads that may run at once

@@ -56,7 +56,7 @@ test("a damaged library is not loaded, and told with its remedy", async () => {
   const manifest = join(library!.directory, "manifest.json")
   writeFileSync(library!.files.cc, bytes.fill(5, 3000, 3016))
   const { mtimeMs } = (await import("node:fs")).statSync(library!.files.cc)
-  // As a disk that rots does it: other bytes, the same size and time. Only reading everything finds it.
+  // Simulates a failing disk: other bytes, the same size and time. Only a check of all bytes finds it.
   const stated = JSON.parse(await Bun.file(manifest).text())
   for (const file of stated.files) if (library!.files.cc.endsWith(file.name)) file.modified = mtimeMs
   writeFileSync(manifest, JSON.stringify(stated))

@@ -1,4 +1,4 @@
-/** Examines the engine on this machine: its parts, its speed, its faults and how to mend them. */
+/** Examines the engine on this machine: its parts, its speed, its faults and their remedies. */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { loadavg, release, totalmem } from "node:os"
@@ -13,47 +13,47 @@ import { type LocateOptions, locateLibrary } from "./library/locate.ts"
 import { currentPlatform, seesNvidiaGpu } from "./library/platform.ts"
 import type { NativeInfo } from "./native/open.ts"
 
-/** Everything that `winnow doctor` tells; plain data, the form of its `--json`. */
+/** The facts and findings of `winnow doctor`; plain data, the form of its `--json`. */
 export interface Diagnosis {
-  /** False when a finding is an error: the engine cannot work. */
+  /** False if a finding is an error: the engine cannot work. */
   readonly works: boolean
   readonly library: (Library & { readonly tensorflow: string | null }) | null
-  /** The attempts to get a library, when there is none. */
+  /** The attempts to get a library, if there is none. */
   readonly attempts: ReadonlyArray<Attempt>
   readonly system: Facts["system"] & { readonly release: string }
   readonly processor: Processor
   readonly engine: {
-    /** Names of all devices that TensorFlow sees. */
+    /** Names of all devices that TensorFlow has. */
     readonly devices: ReadonlyArray<string>
-    /** Where float tensors live: "CPU" or "GPU"; null when the engine does not open. */
+    /** The place of float tensors: "CPU" or "GPU"; null if the engine does not open. */
     readonly device: string | null
     /** Threads within one op, unless an experiment chooses otherwise. */
     readonly threads: number
   }
-  /** The native library, or why there is none; null when the engine does not open. */
+  /** The native library, or the reason why there is none; null if the engine does not open. */
   readonly native: NativeInfo | null
-  /** Null where the engine does not open, or for bfloat16 where the processor has no instructions for it. */
+  /** Null if the engine does not open, or for bfloat16 if the processor has no instructions for it. */
   readonly measured: {
     readonly product: {
       readonly size: number
       readonly gflops: number
       readonly bfloat16Gflops: number | null
-      /** By the native library, in each precision. */
+      /** Measured with the native library, in each precision. */
       readonly native: Measured["native"]
     } | null
     readonly opMicroseconds: number | null
   }
-  /** Of Bun and of packages, by name. */
+  /** Versions of Bun and of packages, by name. */
   readonly versions: Readonly<Record<string, string>>
   readonly findings: ReadonlyArray<Finding>
 }
 
-/** The Bun that this repository is tested with: the one its types are of. */
+/** The Bun version of this repository's tests: that of its types. */
 const TESTED_BUN = "1.4.5"
 
 const { resolve } = createRequire(import.meta.url)
 
-/** Version that an installed package states; `resolve` is that of the package which depends on it. */
+/** Version that an installed package states; `resolve` is that of a package which depends on it. */
 export const packageVersion = (name: string, resolve: (id: string) => string): string => {
   try {
     return JSON.parse(readFileSync(resolve(`${name}/package.json`), "utf8")).version
@@ -65,17 +65,19 @@ export const packageVersion = (name: string, resolve: (id: string) => string): s
 /** Options of the examination. */
 export interface ExamineOptions {
   /**
-   * Opens the library of a folder in a process of its own and measures it there, with float32 or bfloat16 products. The
-   * package that binds the library brings it (`probe` of `@winnow/tensor`).
+   * Opens the library of a folder in a separate process and measures it there, with float32 or bfloat16 products. The
+   * package that binds the library supplies it (`probe` of `@winnow/tensor`).
    */
   readonly probe: (directory: string, products: "float32" | "bfloat16") => Promise<Probe>
-  /** Versions of other packages, to be told with the engine's own. */
+  /** Versions of other packages, to report with the engine's own. */
   readonly versions?: Readonly<Record<string, string>>
   /** For tests. */
   readonly locate?: LocateOptions
 }
 
-/** Examines the machine. Gets the library if it is not there, as any first use does; then takes 5 to 20 seconds. */
+/**
+ * Examines the machine. Downloads the library if it is missing, like any first use; takes 5 to 20 seconds after that.
+ */
 export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
   const library = await locateLibrary(options.locate).catch((cause: unknown) => {
     if (cause instanceof LibraryNotFound) return cause.attempts
@@ -132,7 +134,7 @@ export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
   }
 }
 
-/** Reads every byte of a library that Winnow unpacked; of any other no sums are known. */
+/** Reads every byte of a library that Winnow unpacked; for any other library no checksums are known. */
 const damageOf = async (library: Library): Promise<string | undefined> => {
   if (library.source !== "cache" && library.source !== "download") return undefined
   try {
@@ -148,7 +150,7 @@ const systemFacts = async (): Promise<Facts["system"]> => {
   try {
     platform = currentPlatform()
   } catch {
-    platform = undefined // the library's attempts say why
+    platform = undefined // The library's attempts give the reason.
   }
   const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined
   return {

@@ -1,4 +1,4 @@
-/** A folder in the place of / for tests: files of /proc and /sys as another machine has them. */
+/** A folder in place of / for tests: files of /proc and /sys from another machine. */
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"

@@ -3,7 +3,7 @@ import { readSelection } from "@winnow/core"
 import { checkFilter, instanceOf, randomFilterInput } from "@winnow/testing"
 import { adaspec } from "./index.ts"
 
-/** floor(k (N - 1)) + 1: what a linearly interpolated quantile keeps of N distinct values. */
+/** floor(k (N - 1)) + 1: the number of N distinct values that a linearly interpolated quantile keeps. */
 const claims = (k: number) => ({
   kept: (N: number) => Math.floor(k * (N - 1) + 1e-9) + 1,
   keptWhenEqual: (N: number) => N,

@@ -1,4 +1,4 @@
-/** Reads a random fraction of the examples: the control of every filter that chooses examples by what is known of them. */
+/** Reads a random fraction of the examples: the control of every filter that chooses examples by their properties. */
 import { defineFilter } from "@winnow/core"
 import { permutation } from "@winnow/numerics"
 import { type } from "arktype"
@@ -14,7 +14,7 @@ export const randomExamples = defineFilter({
   needs: [],
   options: type({
     "+": "reject",
-    // Fraction of the examples; half of them, as the selections that this is the control of keep.
+    // Fraction of the examples; one half, like the selections that it is the control of.
     k: "0 < number <= 1 = 0.5",
   }),
   make:

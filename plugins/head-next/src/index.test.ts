@@ -20,7 +20,8 @@ const problem: Problem = {
 test("each row has the hidden state of one position earlier; prompts are read, a sequence's first token has none", () => {
   const { at_M, row_M } = rowsAhead(problem, 1)
   expect([...at_M]).toEqual([0, 1, 2, 4])
-  // token 3 from position 1 of the prompt; token 2 of the second sequence from its position 0, not from the first sequence
+  // Token 3 from position 1 of the prompt; token 2 of the second sequence from its position 0, not from the first
+  // sequence.
   expect([...row_M]).toEqual([1, 2, 3, 5])
   expect([...rowsAhead(problem, 3).at_M]).toEqual([1, 2])
   expect([...rowsAhead(problem, 5).at_M]).toEqual([])

@@ -9,13 +9,13 @@ import { defineHead, rowsAhead } from "@winnow/core"
 import { linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
 
-/** The head; its parameters are a square matrix, a bias and a vocabulary head of its own. */
+/** The head; its parameters are a square matrix, a bias and a separate vocabulary head. */
 export const next = defineHead({
   name: "next",
   reads: ["targetHidden"],
   options: type({
     "+": "reject",
-    // Tokens between the position that is read and the predicted one: 1 is the token after next, Medusa's first head.
+    // Tokens between the read position and the predicted one: 1 is the token after next, Medusa's first head.
     ahead: "1 <= number.integer <= 64 = 1",
   }),
   make: ({ ahead }, { hiddenSize: D, vocabularySize: V }) => ({

@@ -3,9 +3,9 @@ import { defineLoss, goldLoss } from "@winnow/core"
 import { type } from "arktype"
 
 /**
- * The loss `cross-entropy`: -log q(gold), nats. Gradient q - onehot(gold). Needs no target, has no options.
+ * The loss `cross-entropy`: -log q(gold), nats. Gradient q - onehot(gold). It needs no target and has no options.
  *
- * 0 only where the draft is certain of the gold token. The lab trains targets by the same code.
+ * It is 0 only if the draft is certain of the gold token. The lab trains targets by the same code.
  */
 export const crossEntropy = defineLoss({
   name: "cross-entropy",

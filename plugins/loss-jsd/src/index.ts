@@ -17,7 +17,7 @@ export const jsd = defineLoss({
   target: true,
   options: type({
     "+": "reject",
-    // 0.5 is the symmetric one. The ends are left out: there m is p or q and the loss is 0 for every draft.
+    // 0.5 is the symmetric one. The ends are excluded: there m is p or q and the loss is 0 for every draft.
     beta: "0 < number < 1 = 0.5",
   }),
   make: ({ beta }) => {

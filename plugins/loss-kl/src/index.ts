@@ -7,14 +7,14 @@ import { sparseKl } from "./sparse.ts"
 /**
  * The loss `kl`: KL(p || q) = sum_v p_v (log p_v - log q_v), nats, both at the temperature. Gradient (q - p) / T.
  *
- * Where p = 0 the term is 0. At temperature 1 it can also be had from a cache of the target's top k or of samples.
+ * The term is 0 for p = 0. At temperature 1 a cache of the target's top k or of samples can also give it.
  */
 export const kl = defineLoss({
   name: "kl",
   target: true,
   options: type({
     "+": "reject",
-    // 1 as AdaSPEC trains: acceptance is decided at the temperature of decoding.
+    // 1 as in AdaSPEC: acceptance is decided at the temperature of decoding.
     temperature: temperature.default(1),
     // Hinton's factor T^2 keeps the gradient's size when T changes. Off as in AdaSPEC; at T = 1 it is 1.
     timesTemperatureSquared: "boolean = false",
@@ -22,7 +22,7 @@ export const kl = defineLoss({
   make: ({ temperature: T, timesTemperatureSquared }) => {
     const factor = timesTemperatureSquared ? T * T : 1
     const scaled = <X extends tf.Tensor>(x: X, by: number): X => (by === 1 ? x : (tf.mul(x, by) as X))
-    // sum p (z_p - z_q) - log sum exp z_p + log sum exp z_q: one pass less than by log-probabilities
+    // sum p (z_p - z_q) - log sum exp z_p + log sum exp z_q: one pass less than with log-probabilities.
     const value = ({ draft, target }: LossChunk<true>) => {
       const p_RV = target.p_RV(T)
       const difference_RV = tf.sub(target.scaled_RV(T), draft.scaled_RV(T))
@@ -30,12 +30,12 @@ export const kl = defineLoss({
       return scaled(tf.add(tf.sum(tf.mul(p_RV, difference_RV), 1), shift_R) as tf.Tensor1D, factor)
     }
     return {
-      // log p at another temperature takes the whole distribution
+      // log p at another temperature needs the whole distribution.
       ...(T === 1 ? { sparse: sparseKl } : {}),
       fused: { form: "kl", temperature: T, factor },
       value,
       gradient: (chunk) => ({
-        // first, as it makes the draft's softmax, which the value then uses
+        // First, as it computes the draft's softmax, which the value then uses.
         gradient_RV: scaled(tf.sub(chunk.draft.p_RV(T), chunk.target.p_RV(T)), factor / T),
         loss_R: value(chunk),
       }),

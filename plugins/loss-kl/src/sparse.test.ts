@@ -13,7 +13,7 @@ const row = (values: Float32Array, r: number) => values.subarray(r * V, (r + 1) 
 const logP = Array.from({ length: R }, (_, r) => logSoftmax(row(target, r)))
 const logQ = (values: Float32Array) => Array.from({ length: R }, (_, r) => logSoftmax(row(values, r)))
 
-/** Entries of every row: the top k in order, or the tokens that `choose` names. */
+/** Entries of every row: the top k in order, or the tokens that `choose` returns. */
 const entries = (choose: (r: number) => ReadonlyArray<number>) => Array.from({ length: R }, (_, r) => choose(r))
 const top = (k: number) =>
   entries((r) =>
@@ -88,7 +88,7 @@ describe("value and gradient are those of the definition", () => {
       const h = 2 ** -8
       for (let i = 0; i < R * V; i++) {
         const at = (by: number) => defined(kind, ids, draft.with(i, draft[i]! + by))[Math.floor(i / V)]!
-        // central difference with Richardson's extrapolation: exact to 1e-9 here
+        // A central difference with Richardson's extrapolation: exact to 1e-9 here.
         const slope = (8 * (at(h) - at(-h)) - (at(2 * h) - at(-2 * h))) / (12 * h)
         expect(found.gradient[i]!).toBeCloseTo(slope, 5)
       }

@@ -1,5 +1,5 @@
 /**
- * Forward KL from a target of which k tokens a row are known.
+ * Forward KL from a target with k known tokens a row.
  *
  * Letters: R rows of a chunk, k entries a row, V vocabulary, K = R k entries of the chunk, p target, q draft.
  */
@@ -19,7 +19,7 @@ const terms = ({ draft, sparse: { kind, ids_Rk, weight_Rk, logP_Rk, tail_R } }: 
   const loss_R = tf.sum(tf.mul(weight_Rk, tf.sub(logP_Rk, logQ_Rk)), 1) as tf.Tensor1D
   if (kind === "samples") return { flat_K1, loss_R, rest: undefined }
 
-  // q outside the top k, summed as it is: 1 minus the rest would lose it where it is small.
+  // The sum of q outside the top k, computed directly: 1 minus the rest would lose a small sum.
   const rest_RV = tf
     .tensorScatterUpdate(draft.p_RV().flatten(), flat_K1, tf.zeros([R * k]))
     .reshape([R, V]) as tf.Tensor2D
@@ -33,19 +33,19 @@ const terms = ({ draft, sparse: { kind, ids_Rk, weight_Rk, logP_Rk, tail_R } }: 
 }
 
 /**
- * From the top k: KL over k + 1 outcomes, all other tokens being one. With t = tail of p, Q = the same tokens' mass in q, it is
- * less than the full KL by t KL(p given tail || q given tail), which is 0 or more; gradient q_v - p_v at the top k,
- * q_v (1 - t / Q) elsewhere, from the full one's no further than 2 t in L1.
+ * From the top k: KL over k + 1 outcomes, with all other tokens as one. With t = tail of p, Q = the same tokens' mass
+ * in q, it is less than the full KL by t KL(p given tail || q given tail), which is 0 or more; gradient q_v - p_v at
+ * the top k, q_v (1 - t / Q) elsewhere, within 2 t of the full gradient in L1.
  *
- * From samples: mean of log p - log q over them, an unbiased estimate of the full KL; gradient q - the samples' frequencies,
- * an unbiased estimate of q - p. @source for the samples: Anshumann et al. 2025, arXiv 2503.16870
+ * From samples: mean of log p - log q over them, an unbiased estimate of the full KL; gradient q - the samples'
+ * frequencies, an unbiased estimate of q - p. @source for the samples: Anshumann et al. 2025, arXiv 2503.16870
  */
 export const sparseKl: SparseLoss = {
   value: (chunk) => terms(chunk).loss_R,
   gradient: (chunk) => {
-    const q_RV = chunk.draft.p_RV() // first, as log sum exp then comes from it
+    const q_RV = chunk.draft.p_RV() // First, as log sum exp uses it.
     const { flat_K1, loss_R, rest } = terms(chunk)
-    // a token that was drawn twice gets both weights: scatterND adds
+    // A token that was drawn twice gets both weights: scatterND adds.
     const p_RV = tf.scatterND(flat_K1, chunk.sparse.weight_Rk.flatten(), [q_RV.size]).reshape(q_RV.shape)
     const gradient_RV = tf.sub(q_RV, p_RV) as tf.Tensor2D
     return {

@@ -1,9 +1,9 @@
-/** Reverse KL divergence: the draft is punished for mass where the target has none, less for what it leaves out. */
+/** Reverse KL divergence: it punishes the draft for mass where the target has none, and less for missing mass. */
 import { defineLoss, type LossChunk } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 
-/** q, log q - log p, and their product. Log-probabilities of both sides stay finite where p or q underflows. */
+/** q, log q - log p, and their product. Log-probabilities of both sides stay finite even if p or q underflows. */
 const terms = ({ draft, target }: LossChunk<true>) => {
   const q_RV = draft.p_RV()
   const ratio_RV = tf.sub(draft.logP_RV(), target.logP_RV())

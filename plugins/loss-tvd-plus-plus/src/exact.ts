@@ -1,9 +1,9 @@
-/** TVD++ with the expectation over the draft's own samples taken exactly, by summing over the vocabulary. */
+/** TVD++ with the exact expectation over the draft's own samples, by a sum over the vocabulary. */
 import type { LossChunk, LossFunctions } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { batchMoments, epsilon, moments, rewards } from "./rewards.ts"
 
-/** sum_v r (p - q), which is TVD: r picks the v with p > q. */
+/** sum_v r (p - q), which is TVD: r selects the v with p > q. */
 const terms = (chunk: LossChunk<true>) => {
   const { sigma } = batchMoments(chunk)
   const q_RV = chunk.draft.p_RV()
@@ -15,8 +15,8 @@ const terms = (chunk: LossChunk<true>) => {
 /**
  * - E_{x ~ q}[A(x) grad log q(x)], A = (r - mu) / sigma, mu and sigma of the rewards under q over all rows of the pass.
  *
- * mu drops out, as sum_v grad q_v = 0; what is left is the gradient of TVD / sigma, one factor for the whole batch.
- * The value is that, TVD / sigma, so that it has this gradient (rewards and sigma held fixed) and is 0 at p = q.
+ * mu drops out, as sum_v grad q_v = 0; the rest is the gradient of TVD / sigma, one factor for the whole batch. The
+ * value is TVD / sigma, so that it has this gradient (with constant rewards and sigma) and is 0 at p = q.
  */
 export const exact: LossFunctions<true> = {
   fused: { form: "rewards", expectation: "exact", epsilon },

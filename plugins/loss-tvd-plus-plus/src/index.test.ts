@@ -8,7 +8,7 @@ import { tvdPlusPlus } from "./index.ts"
 const epsilon = 1e-5
 const sum = (x: ArrayLike<number>) => Array.prototype.reduce.call(x, (a, b) => (a as number) + b, 0) as number
 
-/** Probabilities as single precision sees them: what underflows to 0 on both sides is a tie, and earns no reward. */
+/** Probabilities in single precision: if both sides underflow to 0 it is a tie, and earns no reward. */
 const single = (logits_V: Float64Array) => softmax(logits_V).map((x) => (x < 1.17549435e-38 ? 0 : Math.fround(x)))
 const rewards = ({ fixed_V, target_V }: LossRow) => {
   const [p_V, q_V] = [single(target_V), single(fixed_V)]
@@ -16,7 +16,7 @@ const rewards = ({ fixed_V, target_V }: LossRow) => {
 }
 const moments = (mu: number) => [mu, Math.sqrt(Math.max(0, mu * (1 - mu)))]
 
-/** Systematic draws of S tokens from the row's own draft, by scanning the cumulative sum. */
+/** S systematic draws of tokens from the row's own draft, by scanning the cumulative sum. */
 const draws = (row: LossRow, S: number) => {
   const q_V = softmax(row.fixed_V)
   return Array.from({ length: S }, (_, s) => {
@@ -114,7 +114,7 @@ const slope = (x: ArrayLike<number>, y: ArrayLike<number>) =>
 test("exact is TVD up to scale: one factor for the whole batch, 1 / sigma", async () => {
   const gradient_RV = gradientOf(await instanceOf(tvdPlusPlus()))
   const factor = slope(tvdGradient, gradient_RV)
-  expect(factor).toBeGreaterThan(1) // sigma of a 0/1 reward is at most 1/2, so the factor is at least 2
+  expect(factor).toBeGreaterThan(1) // sigma of a 0/1 reward is at most 1/2, so the factor is at least 2.
   for (const [i, g] of gradient_RV.entries()) expect(Math.abs(g - factor * tvdGradient[i]!)).toBeLessThan(1e-6)
 })
 

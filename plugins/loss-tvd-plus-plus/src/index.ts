@@ -1,4 +1,4 @@
-/** TVD++: total variation as a policy gradient with normalised rewards, in the three ways that it can be read. */
+/** TVD++: total variation as a policy gradient with normalised rewards, in three possible readings. */
 import { defineLoss } from "@winnow/core"
 import { type } from "arktype"
 import { exact } from "./exact.ts"
@@ -8,8 +8,8 @@ import { uniform } from "./uniform.ts"
 /**
  * The loss `tvd-plus-plus`: - E[A(x) log q(x)] with the advantage A = (r - mu) / sigma of the reward r = 1{p > q}.
  *
- * Rewards, mu and sigma carry no gradient. The option `expectation` says what the expectation and the moments are over;
- * see the README for what each is and is not.
+ * Rewards, mu and sigma carry no gradient. The option `expectation` sets the range of the expectation and the moments;
+ * the README describes each reading.
  *
  * @source Goel et al. 2024, arXiv 2403.00858; the readings are our own, as the paper leaves them open
  */
@@ -18,8 +18,8 @@ export const tvdPlusPlus = defineLoss({
   target: true,
   options: type({
     "+": "reject",
-    // "exact" by default: the policy gradient as defined, without sampling noise, at the cost of the draft's softmax, which
-    // is there anyway. It is TVD / sigma, so it differs from `tvd` by one factor a batch.
+    // "exact" by default: the policy gradient as defined, without sampling noise, at the cost of the draft's softmax,
+    // which is computed anyway. It is TVD / sigma, so it differs from `tvd` by one factor a batch.
     expectation: "'exact' | 'uniform' | 'sampled' = 'exact'",
     // The range of mu and sigma; "position" (each row's vocabulary) is the open implementation's, "uniform" only.
     normalise: "'batch' | 'position' = 'batch'",

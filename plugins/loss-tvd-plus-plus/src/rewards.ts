@@ -1,4 +1,4 @@
-/** Parts that the three readings of TVD++ share: reward, its standard deviation over the batch, the check of it. */
+/** Parts that the three readings of TVD++ share: the reward, its standard deviation over the batch, and its check. */
 import { detached, type LossChunk } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 
@@ -17,7 +17,7 @@ export const moments = (sum_M: Float64Array, rows: number): ReadonlyArray<number
   return [mu, Math.sqrt(Math.max(0, mu * (1 - mu)))]
 }
 
-/** @error when `chunk.batch` is empty: `batch.rows` and `batch.combine` must run over the whole pass first */
+/** @error if `chunk.batch` is empty: `batch.rows` and `batch.combine` must run over the whole pass first */
 export const batchMoments = ({ batch }: LossChunk<true>): { mu: number; sigma: number } => {
   const [mu, sigma] = batch
   if (mu === undefined || sigma === undefined) {

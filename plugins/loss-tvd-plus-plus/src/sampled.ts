@@ -1,4 +1,4 @@
-/** TVD++ as policy gradient: tokens sampled from the draft, rewarded where the target wants more of them. */
+/** TVD++ as policy gradient: tokens sampled from the draft, rewarded if the target gives them more mass. */
 import { detached, type LossChunk, type LossFunctions } from "@winnow/core"
 import { floatType, runOp, tf } from "@winnow/tensor"
 import { batchMoments, epsilon, moments } from "./rewards.ts"
@@ -6,8 +6,8 @@ import { batchMoments, epsilon, moments } from "./rewards.ts"
 /**
  * S tokens a row from the draft by inverse CDF at (u + s / S) mod 1, as positions in the flattened [R, V].
  *
- * Systematic sampling: each token is drawn floor or ceil of S q times, so its share is unbiased and S draws say more than
- * S independent ones. The cumulative sum is in single precision: shares are right to about 1e-6.
+ * Systematic sampling: each token is drawn floor or ceil of S q times, so its share is unbiased with less noise than in
+ * S independent draws. The cumulative sum is in single precision: shares are right to about 1e-6.
  */
 const sample = (q_RV: tf.Tensor2D, uniform_R: Float32Array, S: number): tf.Tensor1D => {
   const [R, V] = q_RV.shape
@@ -25,10 +25,10 @@ const at = (x_RV: tf.Tensor2D, flat: tf.Tensor1D): tf.Tensor2D =>
   tf.gather(x_RV.flatten(), flat).reshape([x_RV.shape[0], -1])
 
 /**
- * - mean_s A(x_s) log q(x_s), x_s ~ q and A held fixed; gradient - mean_s A(x_s) (onehot(x_s) - q).
+ * - mean_s A(x_s) log q(x_s), x_s ~ q and A constant; gradient - mean_s A(x_s) (onehot(x_s) - q).
  *
- * A = (r - mu) / sigma over all samples of the batch. In expectation over the samples the gradient is that of TVD / sigma;
- * here mu does matter: it lowers the variance. The value has no meaning by itself, and may be negative.
+ * A = (r - mu) / sigma over all samples of the batch. In expectation over the samples the gradient is that of TVD /
+ * sigma; here mu does matter: it lowers the variance. The value has no meaning by itself, and may be negative.
  */
 export const sampled = (samples: number): LossFunctions<true> => {
   const drawn = (chunk: LossChunk<true>) => {

@@ -1,4 +1,4 @@
-/** TVD++ with every vocabulary entry weighted alike, as the one open implementation does. */
+/** TVD++ with equal weights for all vocabulary entries, like the one open implementation. */
 import type { LossChunk, LossFunctions } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { batchMoments, epsilon, moments, rewards } from "./rewards.ts"
@@ -13,8 +13,8 @@ const byPosition = (r_RV: tf.Tensor2D): tf.Tensor2D => {
 /**
  * - mean_v A(v) log q(v); gradient q sum_v A / V - A / V, by position just - A / V.
  *
- * Another objective than TVD: its gradient neither vanishes at a random start nor goes to 0 at p = q, and its value
- * may be negative.
+ * Its objective is not TVD: its gradient neither vanishes at a random start nor goes to 0 at p = q, and its value may
+ * be negative.
  *
  * @param normalise A's mean and standard deviation over all rows and entries of the batch, or over the row's own
  */

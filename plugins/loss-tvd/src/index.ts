@@ -9,8 +9,8 @@ const distance = (difference_RV: tf.Tensor) => tf.mul(tf.sum(tf.abs(difference_R
 /**
  * The loss `tvd`: 1/2 sum_v |p_v - q_v|, 0 to 1. Gradient 1/2 q (s - sum_v q_v s_v), s = sign(q - p), 0 where p = q.
  *
- * The gradient vanishes where the draft has hardly any mass on what the target wants (order sqrt(k) / V from a random
- * start): begin from a draft trained by another loss. No options.
+ * The gradient vanishes where the draft has hardly any mass on the target's likely tokens (order sqrt(k) / V from a
+ * random start): begin from a draft trained by another loss. No options.
  * @source Leviathan et al. 2023, arXiv 2211.17192, theorem 3.5 (1 - TVD is the acceptance)
  */
 export const tvd = defineLoss({

@@ -9,7 +9,7 @@ import { accuracy } from "./index.ts"
 
 const V = 5
 
-/** The rows of a draft that predicts the token that it reads at each row again. */
+/** The rows of a draft that predicts at each row the token that it reads there. */
 const echo = ({ ids_BT, row_N }: Problem) => [
   {
     h_Md: tf.oneHot(
@@ -35,7 +35,7 @@ const input = { rows: echo, examples, vocabularySize: V }
 test("next tokens: hits and tokens of each text, by hand; nothing stays alive", async () => {
   const before = tf.memory().numTensors
   const measure = await instanceOf(accuracy({ objective: nextToken() }))
-  // 1 -> 1 and 1 -> 1 are right, 1 -> 2 and 3 -> 4 are not
+  // 1 -> 1 and 1 -> 1 are right, 1 -> 2 and 3 -> 4 are wrong.
   expect(measure.of({ ...input, rng: seeded(1) })).toEqual([
     [2, 3],
     [0, 1],
@@ -57,14 +57,14 @@ test("masked tokens: one that is kept is predicted, one behind the mask is not",
     [0, 4],
     [0, 2],
   ])
-  // every model is asked for the same tokens
+  // Every model predicts the same tokens.
   const half = { rate: 0.5, mask: 0.5, random: 0.25, keep: 0.25 }
   expect(await of(half)).toEqual(await of(half))
 })
 
 test("a head: only the rows that it predicts are counted, each by its own text", async () => {
   const measure = await instanceOf(accuracy({ objective: nextToken() }))
-  // of the four rows the second and the last, predicted as 1 and 4
+  // Of the four rows the second and the last, predicted as 1 and 4.
   const rows = () => [
     {
       h_Md: tf.oneHot(tf.tensor1d([1, 4], "int32"), V, 1, 0, "float32") as tf.Tensor2D,

@@ -1,14 +1,14 @@
-/** The share of tokens that a draft predicts as they are, of a problem that an objective makes: the next token, or a masked one. */
+/** The share of tokens that a draft predicts correctly in an objective's problem: the next token, or a masked one. */
 import { countMatches, defineMeasure, objectiveUse } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 
 /**
- * The measure `accuracy`: of each text the tokens whose most probable prediction is the gold token, over all tokens that the
- * draft predicts of the problem; 0 to 1, higher is better.
+ * The measure `accuracy`: for each text the number of tokens whose most probable prediction is the gold token, over all
+ * tokens that the draft predicts in the problem; 0 to 1, higher is better.
  *
- * With the objective `masked` it is masked accuracy, for encoders; every model is asked for the same masked tokens. Of a head
- * it is the accuracy at its offset; a head with several entries counts all of them.
+ * With the objective `masked` it is masked accuracy, for encoders; every model predicts the same masked tokens. For a
+ * head it is the accuracy at its offset; a head with several entries counts all of them.
  */
 export const accuracy = defineMeasure({
   name: "accuracy",

@@ -29,12 +29,12 @@ test("the target's predictions are what counts, not the text; nothing stays aliv
     [3, 3],
     [1, 1],
   ])
-  // the text itself is 1, 1, 2 and 5
+  // The text itself is 1, 1, 2 and 5.
   expect(of(() => predicts([1, 1, 2, 5]))).toEqual([
     [1, 3],
     [0, 1],
   ])
-  // a head that predicts the second and the third row alone
+  // A head that predicts only the second and the third row.
   expect(of(() => predicts([2, 0], Int32Array.of(1, 2)))).toEqual([
     [1, 2],
     [0, 0],

@@ -1,14 +1,14 @@
-/** The share of tokens at which a draft and the frozen target predict the same, of a problem that an objective makes. */
+/** The share of tokens for which a draft and the frozen target make the same prediction in an objective's problem. */
 import { countMatches, defineMeasure, mostProbable, objectiveUse } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 
 /**
- * The measure `agreement`: of each text the tokens whose most probable prediction is the target's, over all tokens that the
- * draft predicts of the problem; 0 to 1, higher is better.
+ * The measure `agreement`: for each text the number of tokens whose most probable prediction is the target's, over all
+ * tokens that the draft predicts in the problem; 0 to 1, higher is better.
  *
- * Both read the same problem, whose texts are the data's own. A head is held against the target's prediction of the same
- * token, for which the target has read the tokens that lie between.
+ * Both read the same problem, whose texts are the data's own. A head is compared with the target's prediction of the
+ * same token, for which the target has read the tokens in between.
  */
 export const agreement = defineMeasure({
   name: "agreement",

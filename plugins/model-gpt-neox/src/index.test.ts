@@ -39,7 +39,7 @@ test("sizes of Pythia-70M: 70.4 million parameters, 19 million of them in the tr
     }),
   )
   expect(parameterCount(pythia)).toBe(70_426_624)
-  // two FLOPs a weight of the 6 x 12 d^2 matrices and of the head, 4 T d a layer for scores and mixing
+  // Two FLOPs a weight of the 6 x 12 d^2 matrices and of the head, 4 T d a layer for scores and mixing.
   expect(flopsPerToken(pythia, 1024)).toBe(2 * (6 * 12 * 512 * 512 + 50304 * 512) + 6 * 4 * 1024 * 512)
 })
 

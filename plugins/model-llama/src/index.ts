@@ -1,6 +1,6 @@
 /**
- * Llama, 1 to 3.x, and what has its layout (TinyLlama, SmolLM): RMS norm, grouped-query attention, rotary embedding of the
- * whole head, SiLU-gated feed-forward.
+ * Llama, 1 to 3.x, and models of its layout (TinyLlama, SmolLM): RMS norm, grouped-query attention, rotary embedding of
+ * the whole head, SiLU-gated feed-forward.
  *
  * @source Touvron et al. 2023, "LLaMA" and "Llama 2"; names and arithmetic as in `transformers`
  */

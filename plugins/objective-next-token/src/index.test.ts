@@ -9,7 +9,7 @@ test("reads each token before the one that it predicts, the prompt's too", async
   const { problem } = await instanceOf(nextToken())
   const example = { ids: Int32Array.of(5, 6, 7, 8), promptLength: 2 }
   const short = { ids: Int32Array.of(3, 4), promptLength: 0 }
-  const input = { padId: 9, vocabularySize: 20, step: 0, steps: 1, rng: undefined as never } // it draws nothing
+  const input = { padId: 9, vocabularySize: 20, step: 0, steps: 1, rng: undefined as never } // It uses no random draws.
   expect(problem({ ...input, examples: [example, short] })).toEqual({
     B: 2,
     T: 3,

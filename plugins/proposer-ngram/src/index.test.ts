@@ -52,7 +52,7 @@ describe("negative controls: a flaw of verification is seen with this proposer",
     ...{ draft: proposer, prompt: [0, 1, 2, 0, 1], options },
   })
   const seeds = [1, 2, 3]
-  // Nothing was drawn, so no temperature of a draw can be wrong.
+  // The proposals were not drawn, so no temperature of a draw can be wrong.
   const { "the draft sampled at another temperature than it is scored at": none, ...effective } = flaws
   const exactly = (seed: number, { verify, fault }: (typeof flaws)[string]) => {
     const of = decoded(3, seed)

@@ -1,7 +1,9 @@
 /**
- * Prompt look-up: finds the last tokens of the text earlier in prompt and text, and proposes what followed there.
+ * Prompt look-up: finds the last tokens of the text earlier in prompt and text, and proposes the tokens that followed
+ * there.
  *
- * @source Saxena, "Prompt Lookup Decoding", github.com/apoorvumang/prompt-lookup-decoding (2023); order of the search own
+ * @source Saxena, "Prompt Lookup Decoding", github.com/apoorvumang/prompt-lookup-decoding (2023); order of the search
+ * own
  */
 import { defineProposer, type Proposal } from "@winnow/core"
 import { type } from "arktype"
@@ -12,9 +14,9 @@ export const ngram = defineProposer({
   name: "ngram",
   options: type({
     "+": "reject",
-    // Tokens of the end that are looked for first. 3: what transformers and vLLM take by default or nearly so.
+    // Number of last tokens in the first search. 3: near the defaults of transformers and vLLM.
     longest: "1 <= number.integer <= 64 = 3",
-    // Tokens of the end that are looked for last. 1: a wrong guess costs only the rows that verify it.
+    // Number of last tokens in the last search. 1: a wrong guess costs only the rows that verify it.
     shortest: "1 <= number.integer <= 64 = 1",
   }).narrow(
     ({ longest, shortest }, ctx) =>
@@ -28,7 +30,7 @@ export const ngram = defineProposer({
         const tokens: Array<number> = []
         if (from === undefined) return { tokens, q: "certain" }
         const L = text.length
-        // A copy that comes to the end of the text goes on with its own tokens, as a repeating text does.
+        // A copy that reaches the end of the text continues with its own tokens, like a repeating text.
         while (tokens.length < room && (tokens.length === 0 || tokens.at(-1) !== eosId)) {
           const at = from + tokens.length
           tokens.push(at < L ? text[at]! : tokens[at - L]!)

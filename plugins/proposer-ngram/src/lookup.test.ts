@@ -1,9 +1,9 @@
-/** The search against its definition. */
+/** The search agrees with its definition. */
 import { expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
 import { placeAfterMatch } from "./lookup.ts"
 
-/** The longest end first, and of each length the newest place first. */
+/** The longest end first, and for each length the newest place first. */
 const byDefinition = (text: ReadonlyArray<number>, longest: number, shortest: number): number | undefined => {
   for (let n = longest; n >= shortest; n--)
     for (let from = text.length - n - 1; from >= 0; from--)
@@ -29,9 +29,9 @@ test("is the definition, on random texts of few and of many different tokens", (
 test("the longest match wins over a newer one, the newest among equals", () => {
   //             0  1  2  3  4  5  6  7  8
   const text = [1, 2, 9, 5, 2, 7, 1, 2]
-  expect(placeAfterMatch(text, 3, 1)).toBe(2) // "1 2", not the newer "2" before the 7
+  expect(placeAfterMatch(text, 3, 1)).toBe(2) // "1 2", not the newer "2" before the 7.
   expect(placeAfterMatch(text, 1, 1)).toBe(5)
   expect(placeAfterMatch(text, 3, 3)).toBe(undefined)
-  expect(placeAfterMatch([4, 4, 4], 3, 1)).toBe(2) // overlaps the end itself
+  expect(placeAfterMatch([4, 4, 4], 3, 1)).toBe(2) // It overlaps the end itself.
   for (const short of [[], [1], [1, 2]]) expect(placeAfterMatch(short, 3, 1)).toBe(undefined)
 })

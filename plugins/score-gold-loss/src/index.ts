@@ -1,11 +1,11 @@
-/** Scores a start by how well it predicts the text already: the mean loss of gold tokens, a log-perplexity. */
+/** Scores a start by its present prediction of the text: the mean loss of gold tokens, a log-perplexity. */
 import { defineScore } from "@winnow/core"
 import { type } from "arktype"
 
 /**
  * The score `gold-loss`: the mean of -log q(gold) over the scored tokens, nats, 0 or more; lower is better.
  *
- * A static control: it asks how good the model is now, not how far it can be brought.
+ * It is a static control: it measures the model's present quality, not its potential.
  */
 export const goldLoss = defineScore({
   name: "gold-loss",

@@ -27,7 +27,7 @@ test("the share of tokens whose nearest state has their own gold token", async (
   ]
   expect(await scoreOf(two, [7, 7, 8, 8], 1)).toBe(1)
   expect(await scoreOf(two, [7, 8, 7, 8], 1)).toBe(0)
-  // the third alone is of another label than its neighbour
+  // Only the third has another label than its neighbour.
   expect(await scoreOf(two, [7, 7, 9, 8], 1)).toBe(0.5)
 })
 
@@ -38,7 +38,7 @@ test("neighbours vote; of equally frequent labels the nearest one's wins; more n
     [1, 0.2],
     [1, 0.9],
   ]
-  // the first: neighbours 1, 2, 3 with labels 5, 6, 6 -> 6
+  // The first has neighbours 1, 2, 3 with labels 5, 6, 6 -> 6.
   expect(await scoreOf(line, [6, 5, 6, 6], 3)).toBe(0.75)
   expect(
     await scoreOf(

@@ -1,8 +1,8 @@
-/** Scores a start by its hidden states: how often a token's nearest neighbours are followed by the same token. */
+/** Scores a start by its hidden states: the share of tokens whose nearest neighbours are followed by the same token. */
 import { defineScore } from "@winnow/core"
 import { type } from "arktype"
 
-/** Rows of length 1, N x d; a row of zeros stays as it is. */
+/** Rows of length 1, N x d; a row of zeros stays unchanged. */
 const normalised = (h_Nd: Float32Array, N: number, d: number): Float64Array => {
   const out = Float64Array.from(h_Nd)
   for (let n = 0; n < N; n++) {
@@ -13,7 +13,10 @@ const normalised = (h_Nd: Float32Array, N: number, d: number): Float64Array => {
   return out
 }
 
-/** The k rows that are most like row n by cosine, the nearest first; of equal ones the lower index. Never n itself. */
+/**
+ * The k rows that are most similar to row n by cosine, the nearest first, among equal ones the lower index. Never n
+ * itself.
+ */
 const neighboursOf = (n: number, unit_Nd: Float64Array, N: number, d: number, k: number): ReadonlyArray<number> => {
   const near: Array<{ readonly m: number; readonly likeness: number }> = []
   for (let m = 0; m < N; m++) {
@@ -29,7 +32,7 @@ const neighboursOf = (n: number, unit_Nd: Float64Array, N: number, d: number, k:
   return near.map(({ m }) => m)
 }
 
-/** The label of most neighbours; of equally frequent ones the label that comes first. */
+/** The label of most neighbours; among equally frequent ones the label that comes first. */
 const vote = (labels: ReadonlyArray<number>): number => {
   const counts = new Map<number, number>()
   for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
@@ -39,10 +42,10 @@ const vote = (labels: ReadonlyArray<number>): number => {
 }
 
 /**
- * The score `knn`: the share of scored tokens whose k nearest hidden states (cosine, itself left out) are mostly followed by
- * the token's own gold token; 0 to 1, higher is better.
+ * The score `knn`: the share of scored tokens whose k nearest hidden states (cosine, itself left out) are mostly
+ * followed by the token's own gold token; 0 to 1, higher is better.
  *
- * It asks whether the states hold the next token, whatever the head makes of them. Costs N^2 d multiplications.
+ * It measures how well the states determine the next token, independent of the head. It costs N^2 d multiplications.
  */
 export const knn = defineScore({
   name: "knn",
@@ -51,7 +54,7 @@ export const knn = defineScore({
   unit: "%",
   options: type({
     "+": "reject",
-    // Neighbours that vote; 5 is a usual number, and odd.
+    // Number of neighbours that vote; 5 is a usual number, and odd.
     k: "1 <= number.integer <= 1000 = 5",
   }),
   make:

@@ -14,7 +14,7 @@ const served: ServedFile = {
   licence,
 }
 
-/** The records of a JSON array that are not held back, one a line. */
+/** The records of a JSON array that are not held back, one for each line. */
 export const recordsOf = (json: Uint8Array): string => {
   const records: ReadonlyArray<unknown> = JSON.parse(new TextDecoder().decode(json))
   return jsonLines(records.filter((_, i) => !heldBack(i)))

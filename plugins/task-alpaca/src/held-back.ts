@@ -1,4 +1,4 @@
-/** The 500 records of the source that are held back: no split has them. */
+/** The 500 records of the source that are held back: they are in no split. */
 
 /** One bit for each record of the source, its first record the lowest bit of the first byte. */
 const bits = Uint8Array.fromBase64(
@@ -15,5 +15,5 @@ const bits = Uint8Array.fromBase64(
   ].join(""),
 )
 
-/** True if the record of this number, from 0, is held back. */
+/** True if the record with this index is held back. */
 export const heldBack = (record: number): boolean => ((bits[record >> 3]! >> (record & 7)) & 1) === 1

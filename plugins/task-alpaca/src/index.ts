@@ -3,7 +3,7 @@ import { dataOptions, defineDataTask } from "@winnow/core"
 import { type } from "arktype"
 import { recordsFile } from "./files.ts"
 
-/** The ways in which the source writes that an instruction has no input. */
+/** The source's phrases for an instruction without an input. */
 const noInput = /^\W*(no ?input|n\/a|none)\W*$/i
 
 export const alpaca = defineDataTask({
@@ -11,7 +11,7 @@ export const alpaca = defineDataTask({
   options: type({
     "...": dataOptions,
     "+": "reject",
-    /** The source has one split: so many of its records are validation, and so many test. */
+    /** The source has one split: these numbers of its records are validation and test. */
     validation: "1 <= number.integer <= 2000 = 250",
     test: "1 <= number.integer <= 2000 = 250",
   }),

@@ -1,4 +1,4 @@
-/** Problems without end for a difficulty, and splits of them that share none. */
+/** An endless supply of problems for a difficulty, and disjoint splits of them. */
 import type { Example, Split } from "@winnow/core"
 import { type Rng, seeded } from "@winnow/numerics"
 import { type Difficulty, Problem, type Scene } from "./problem.ts"
@@ -28,22 +28,22 @@ export interface Sizes {
   readonly test: number
 }
 
-/** The splits in the order they are made: the held-out ones stay the same when the training split grows. */
+/** The splits in the order of generation: the held-out ones stay the same when the training split grows. */
 const order: ReadonlyArray<Split> = ["test", "validation", "train"]
 
-/** The examples, or how many problems there are where not all could be generated. */
+/** The examples, or the number of problems if there are too few. */
 export type Generated =
   | { readonly ok: true; readonly examples: Readonly<Record<Split, ReadonlyArray<Example>>> }
   | { readonly ok: false; readonly split: Split; readonly found: number }
 
-/** Generates the splits; no two examples, in whatever splits, have the same prompt. */
+/** Generates the splits; no two examples in any splits have the same prompt. */
 export const generate = (difficulty: Difficulty, sizes: Sizes, seed: number): Generated => {
   const seen = new Set<string>()
   const examples: Record<Split, Array<Example>> = { train: [], validation: [], test: [] }
   for (const split of order) {
     const rng = seeded(seed, "arithmetic", split)
     const list = examples[split]
-    // A space of problems that is nearly used up yields ever fewer new ones: this many in vain is the end.
+    // Fewer and fewer new problems remain in a nearly exhausted space: after this many failures the search ends.
     let vain = 0
     while (list.length < sizes[split]) {
       const example = problem(difficulty, rng)

@@ -26,7 +26,7 @@ const results: Record<string, (a: number, b: number) => number> = {
   "/": (a, b) => a / b,
 }
 
-/** Every calculation of the answer, worked out anew. */
+/** Every calculation in the answer, computed again. */
 const worked = ({ answer }: Example) =>
   Array.from(answer.matchAll(calculation), ([, a, operation, b, result]) => {
     expect(`${a}${operation}${b}=${result}`).toBe(`${a}${operation}${b}=${results[operation!]!(Number(a), Number(b))}`)
@@ -70,7 +70,7 @@ test("steps and numbers keep the bounds, and every allowed number of steps occur
 
 test("what is added, taken away or multiplied keeps its own bound", async () => {
   for (const example of (await make({ operand: 7, factor: 3, maxSteps: 4 })).examples("train")) {
-    const packs = / (boxes|bags|packs|baskets) with /.test(example.prompt) // their contents are added, up to 3 x 7
+    const packs = / (boxes|bags|packs|baskets) with /.test(example.prompt) // Their contents are added, up to 3 x 7.
     for (const [, a, operation, b, result] of example.answer.matchAll(calculation)) {
       const [x, y, z] = [Number(a), Number(b), Number(result)]
       const what = [example.prompt, example.answer]

@@ -12,16 +12,16 @@ const options = type({
   train: "1 <= number.integer <= 1000000 = 20000",
   validation: "1 <= number.integer <= 100000 = 500",
   test: "1 <= number.integer <= 100000 = 500",
-  /** Calculations of a solution. These defaults and those below are the easy end: a small model learns it soonest. */
+  /** Calculations of a solution. These defaults and those below are the easiest: a small model learns them soonest. */
   minSteps: "1 <= number.integer <= 4 = 1",
   maxSteps: "1 <= number.integer <= 4 = 2",
   /** Largest number in a problem or its solution. */
   largest: "10 <= number.integer <= 9999 = 50",
-  /** Largest number that a story adds, takes away or multiplies; what it starts from and comes to may be larger. */
+  /** Largest number that a story adds, takes away or multiplies; its first and last numbers may be larger. */
   operand: "2 <= number.integer <= 9999 = 9",
   /** Largest number to multiply or divide by. */
   factor: "2 <= number.integer <= 9 = 5",
-  /** How many names and things are used, and in how many ways a line of a solution may be put. */
+  /** Number of different names and things, and of phrasings for a line of a solution. */
   names: "8 <= number.integer <= 40 = 24",
   things: "1 <= number.integer <= 24 = 16",
   phrasings: "1 <= number.integer <= 3 = 2",

@@ -1,4 +1,4 @@
-/** One problem while it is written: the story, the worked lines, and the numbers, which stay whole and in bounds. */
+/** One problem in progress: the story, the worked lines, and the numbers, which stay whole and in bounds. */
 import type { Rng } from "@winnow/numerics"
 import { type Person, persons, things } from "./words.ts"
 
@@ -8,11 +8,11 @@ export interface Difficulty {
   readonly maxSteps: number
   /** Largest number anywhere in problem or solution. */
   readonly largest: number
-  /** Largest number that a story adds, takes away or multiplies; what it starts from and comes to may be larger. */
+  /** Largest number that a story adds, takes away or multiplies; its first and last numbers may be larger. */
   readonly operand: number
   /** Largest number that is multiplied or divided by. */
   readonly factor: number
-  /** How many names and things occur, and in how many ways a line of a solution is put. */
+  /** Number of different names and things, and of phrasings for a line of a solution. */
   readonly names: number
   readonly things: number
   readonly phrasings: number
@@ -54,7 +54,7 @@ export class Problem {
     return smallest + this.rng.below(Math.max(1, limit - smallest + 1))
   }
 
-  /** A number that the story adds, takes away, or has several times. */
+  /** A number that the story adds, takes away, or multiplies. */
   change(limit = this.difficulty.largest): number {
     return this.number(Math.min(limit, this.difficulty.operand))
   }
@@ -64,7 +64,7 @@ export class Problem {
     return this.number(Math.min(limit, this.difficulty.factor))
   }
 
-  /** Someone who is not yet in the story. */
+  /** A person who is not yet in the story. */
   person(): Person {
     const left = persons.slice(0, this.difficulty.names).filter((one) => !this.#cast.includes(one))
     const one = this.pick(left)
@@ -84,7 +84,7 @@ export class Problem {
   /**
    * Adds a worked line and returns the result. A result that is no whole number in bounds voids the problem.
    *
-   * @param ways sentences that put it, "=" standing for the calculation, such as "That makes = coins."
+   * @param ways sentences for it, with "=" in place of the calculation, such as "That makes = coins."
    */
   work(a: number, operation: keyof typeof operations, b: number, ways: ReadonlyArray<string>): number {
     const result = operations[operation](a, b)
@@ -95,7 +95,7 @@ export class Problem {
     return result
   }
 
-  /** Prompt, answer and result; undefined when the problem is void. */
+  /** Prompt, answer and result; undefined for a void problem. */
   finish(question: string) {
     if (!this.#valid) return undefined
     const prompt = `${[...this.#story, question].join(" ")}\n`

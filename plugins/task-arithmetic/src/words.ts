@@ -1,4 +1,4 @@
-/** The people and things that problems are about, most used first: options take the first few of each list. */
+/** The people and things in problems, most used first: options take the first few of each list. */
 
 export interface Person {
   readonly name: string

@@ -44,7 +44,7 @@ export const validationFile: ServedFile = {
   licence,
 }
 
-/** Dialogues 1 to 250 of the test file: what figures are quoted on while a method is being worked on. */
+/** Dialogues 1 to 250 of the test file: for figures quoted during the development of a method. */
 export const testStartFile: ServedFile = {
   path: "summarisation/dialogsum_test_a.jsonl",
   url: url("test"),

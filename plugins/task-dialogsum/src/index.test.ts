@@ -11,7 +11,7 @@ import { trainOf } from "./files.ts"
 import { dialogsum } from "./index.ts"
 import { literal } from "./literal.ts"
 
-/** Records of the source's kind; a test dialogue has three summaries. */
+/** Records in the source's form; a test dialogue has three summaries. */
 const record = (n: number) => ({
   fname: `dialogue_${n}`,
   dialogue: `#Person1#: Have you read chapter ${n}?\n#Person2#: Not yet.`,

@@ -8,7 +8,7 @@ export const dialogsum = defineDataTask({
   options: type({
     "...": dataOptions,
     "+": "reject",
-    /** Dialogues 1 to 250 of the test file (the default: the rest stays unseen while methods are worked on), or all 500. */
+    /** Dialogues 1 to 250 of the test file (the default: the rest stays unseen during development), or all 500. */
     testSet: "'first-250' | 'all' = 'first-250'",
   }),
   files: ({ testSet }) => ({

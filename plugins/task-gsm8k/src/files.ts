@@ -15,7 +15,7 @@ export const trainFile: ServedFile = {
   licence,
 }
 
-/** Lines 1 to 660 of the test file: the problems that figures are quoted on while a method is being worked on. */
+/** Lines 1 to 660 of the test file: for figures quoted during the development of a method. */
 export const testStartFile: ServedFile = {
   path: "gsm8k/test_a.jsonl",
   url: url("test.jsonl"),

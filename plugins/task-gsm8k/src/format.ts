@@ -1,4 +1,4 @@
-/** From a record of GSM8K to prompt and answer, and from a generated text to its final number. */
+/** Converts a record of GSM8K to prompt and answer, and reads the final number of a generated text. */
 import type { Example } from "@winnow/core"
 
 export interface Format {
@@ -11,7 +11,7 @@ export interface GsmRecord {
   readonly answer: string
 }
 
-/** `<<48/2=24>>`: what a calculator would have filled in, in the source's solutions. */
+/** `<<48/2=24>>`: a calculator's results in the source's solutions. */
 const calculatorMark = /<<[^<>]*>>/g
 /** The source's last line. */
 const hashes = /^#### *(.+)$/m
@@ -24,14 +24,14 @@ export const toExample = ({ question, answer }: GsmRecord, { calculator, ending 
   return { prompt: `Question: ${question.trim()}\nAnswer:\n`, answer: ended.trim() }
 }
 
-/** A number as people write it: a sign, a currency, thousands set off by commas. */
+/** A number in usual notation: a sign, a currency, thousands separated by commas. */
 const number = String.raw`(-?)\$?(-?\d[\d,]*(?:\.\d+)?|-?\.\d+)`
 const final = {
   sentence: new RegExp(`The final answer is: *${number}`),
   hashes: new RegExp(`^#### *${number}`, "m"),
 }
 
-/** The number that the text ends with, by its own ending; undefined when it does not come to one. */
+/** The number at the end of a text, in the form of its ending; undefined if there is none. */
 export const finalNumber = (text: string, ending: Format["ending"]): number | undefined => {
   const found = final[ending].exec(text)
   return found === null ? undefined : Number(`${found[1]}${found[2]!.replaceAll(",", "")}`)

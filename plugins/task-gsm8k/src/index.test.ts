@@ -9,7 +9,7 @@ import { gsm8k } from "./index.ts"
 
 type Options = Parameters<typeof gsm8k>[0]
 
-/** Records of the source's kind, so that the plugin is tested where the real files are not. */
+/** Records in the source's form, so that the plugin is tested without the real files. */
 const records = (n: number, from = 0) =>
   Array.from({ length: n }, (_, k) => {
     const [a, b] = [from + k, from + k + 1]

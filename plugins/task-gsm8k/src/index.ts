@@ -11,9 +11,9 @@ const options = type({
   calculator: "'removed' | 'kept' = 'removed'",
   /** "The final answer is: 42", which AdaSPEC trains on, or the source's "#### 42". */
   ending: "'sentence' | 'hashes' = 'sentence'",
-  /** How many of the training file's last problems are held out for validation. */
+  /** Number of the training file's last problems that are held out for validation. */
   validation: "1 <= number.integer <= 3000 = 500",
-  /** Lines 1 to 660 of the test file (the default: the rest stays unseen while methods are worked on), or all 1319. */
+  /** Lines 1 to 660 of the test file (the default: the rest stays unseen during development), or all 1319. */
   testSet: "'first-660' | 'all' = 'first-660'",
 })
 

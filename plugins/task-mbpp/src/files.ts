@@ -13,7 +13,7 @@ const all: ServedFile = {
   licence,
 }
 
-/** The tasks of these numbers, one a line: the source's lines in order, their letters unescaped. */
+/** The tasks with these numbers, one for each line: the source's lines in order, their letters unescaped. */
 export const tasks =
   (first: number, last: number) =>
   (served: Uint8Array): string =>
@@ -42,7 +42,7 @@ export const validationFile = split(
   ...(["validation", 511, 600, 51301] as const),
   "71142bc3e723d26d5b9ded84979cec6822e38e0988aef179a35eda47f6456dbd",
 )
-/** Tasks 11 to 260, half of the official test split: what figures are quoted on while a method is being worked on. */
+/** Tasks 11 to 260, half of the official test split: for figures quoted during the development of a method. */
 export const testStartFile = split(
   ...(["test_a", 11, 260, 143622] as const),
   "74274639a3823e1068dcfc55701bd7d583fa2ee191f4c3c3c5c02311d57b06f2",

@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { tasks } from "./files.ts"
 import { mbpp } from "./index.ts"
 
-/** A record of the source's kind. */
+/** A record in the source's form. */
 const record = (n: number) => ({
   text: `Write a function to add ${n}.`,
   code: `def add(a):\r\n\treturn a + ${n}\r\n`,

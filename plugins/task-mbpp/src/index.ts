@@ -3,7 +3,7 @@ import { dataOptions, defineDataTask } from "@winnow/core"
 import { type } from "arktype"
 import { testFile, testStartFile, trainFile, validationFile } from "./files.ts"
 
-/** Python as it is written here: one kind of line end, none at the end. */
+/** Python with uniform line ends, and none at the end of the text. */
 const code = (text: string): string => text.replaceAll("\r\n", "\n").trimEnd()
 
 export const mbpp = defineDataTask({
@@ -11,7 +11,7 @@ export const mbpp = defineDataTask({
   options: type({
     "...": dataOptions,
     "+": "reject",
-    /** Tasks 11 to 260 (the default: the rest stays unseen while methods are worked on), or 11 to 510. */
+    /** Tasks 11 to 260 (the default: the rest stays unseen during development), or 11 to 510. */
     testSet: "'first-250' | 'all' = 'first-250'",
   }),
   files: ({ testSet }) => ({

@@ -15,7 +15,7 @@ const served = (name: string, bytes: number, sha256: string): ServedFile => ({
 })
 const servedTest = served("test", 1204107, "fb42dd6cd4f4a1928ae8a01a189456fbfe994a07e938bd49f68653933f6503c9")
 
-/** A line of the source: its sentences have labels and scores too, of which nothing is kept. */
+/** A line of the source: its sentences also have labels and scores, which are dropped. */
 const line = type({ source: "string[]", paper_id: "string", target: "string[]", title: "string" })
 
 /** The first records of a file (all by default), each abstract one text. */
@@ -54,7 +54,7 @@ export const validationFile: DerivedFile = {
   licence,
 }
 
-/** Abstracts 1 to 309 of the test file: those that figures are quoted on while a method is being worked on. */
+/** Abstracts 1 to 309 of the test file: for figures quoted during the development of a method. */
 export const testStartFile: DerivedFile = {
   path: "summarisation/scitldr_test_a.jsonl",
   of: servedTest,

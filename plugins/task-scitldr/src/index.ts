@@ -8,7 +8,7 @@ export const scitldr = defineDataTask({
   options: type({
     "...": dataOptions,
     "+": "reject",
-    /** Abstracts 1 to 309 of the test file (the default: the rest stays unseen while methods are worked on), or all 618. */
+    /** Abstracts 1 to 309 of the test file (the default: the rest stays unseen during development), or all 618. */
     testSet: "'first-309' | 'all' = 'first-309'",
   }),
   files: ({ testSet }) => ({

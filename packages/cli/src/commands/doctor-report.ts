@@ -31,7 +31,7 @@ const rate = (gflops: number) => `${gflops >= 100 ? Math.round(gflops) : gflops.
 const list = (words: ReadonlyArray<string>, none: string) => (words.length === 0 ? none : words.join(", "))
 const count = (n: number, word: string) => `${n} ${word}${n === 1 ? "" : "s"}`
 
-/** Rows of label and text; a label that is empty goes on with the one above. */
+/** Rows of label and text; a row with an empty label continues the one above. */
 const facts = (diagnosis: Diagnosis): ReadonlyArray<readonly [string, string]> => {
   const { library, engine, processor, system, measured, versions } = diagnosis
   const { product, opMicroseconds } = measured

@@ -1,4 +1,4 @@
-/** The report as people see it, and the command as a process: exit codes, stdout, stderr. */
+/** The report for people, and the command as a process: exit codes, stdout, stderr. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 import type { Diagnosis } from "@winnow/engine"

@@ -1,4 +1,4 @@
-/** `winnow doctor`: checks the engine of this machine: its parts, its speed, its faults and how to mend them. */
+/** `winnow doctor`: checks the engine of this machine: its parts, its speed, its faults and their remedies. */
 import { createRequire } from "node:module"
 import { examine, packageVersion } from "@winnow/engine"
 import { probe, tensorVersions } from "@winnow/tensor"
@@ -11,7 +11,7 @@ const { resolve } = createRequire(import.meta.url)
 /** Packages whose versions affect a run, and that the engine's own diagnosis does not list. */
 const packages = ["@winnow/cli", "effect", "@effect/platform-node-shared"]
 
-/** The diagnosis ended with an error; the report has said it, so nothing more is logged. Exit code 1. */
+/** The diagnosis ended with an error. The report has shown it, so nothing more is logged. Exit code 1. */
 class EngineUnusable extends Data.TaggedError("EngineUnusable")<{ readonly message: string }> {
   override readonly [Runtime.errorExitCode] = 1
   override readonly [Runtime.errorReported] = false

@@ -1,4 +1,4 @@
-/** Facts in the two model folders beside the weights: whether tokens mean the same, and the token that ends a text. */
+/** Facts in the two model folders beside the weights: the meaning of tokens, and the token that ends a text. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
@@ -24,7 +24,7 @@ export const tokensById = (json: unknown): ReadonlyMap<number, string> => {
   return new Map([...named, ...(words.added_tokens ?? []).map(({ id, content }) => [id, content] as const)])
 }
 
-/** The lowest id that means another token in b than in a, with both tokens; undefined if all ids agree. */
+/** The lowest id with different tokens in a and b, with both tokens; undefined if all ids agree. */
 export const firstDifference = (
   a: ReadonlyMap<number, string>,
   b: ReadonlyMap<number, string>,
@@ -34,7 +34,7 @@ export const firstDifference = (
   return Number.isFinite(id) ? { id, a: a.get(id), b: b.get(id) } : undefined
 }
 
-/** The target's tokenizer; `end` where it names one, or has a usual one. */
+/** The target's tokenizer; `end` if it names one, or has a usual one. */
 export type TargetCodec = Codec & { readonly end: { readonly id: number; readonly text: string } | undefined }
 
 const tokenizerOf = (folder: string): Effect.Effect<TargetCodec | undefined, DataError | InvalidInput> =>
@@ -51,7 +51,7 @@ export const sharedTokenizer = Effect.fnUntraced(function* (target: string, draf
   const [ours, theirs] = [yield* tokenizerOf(target), yield* tokenizerOf(draft)]
   if (ours === undefined || theirs === undefined || ours.fingerprint === theirs.fingerprint) return ours
   const different = firstDifference(tokensById(ours.json), tokensById(theirs.json))
-  if (different === undefined) return ours // the same ids, cut otherwise: prompts are the target's to encode
+  if (different === undefined) return ours // The ids are the same and the cuts differ: the target encodes the prompts.
   const { id, a, b } = different
   return yield* new InvalidInput({
     what: "vocabularies",
@@ -75,19 +75,19 @@ const endIn = Effect.fnUntraced(function* (folder: string, name: string) {
   if (typeof value !== "object" || value === null || !("eos_token_id" in value)) return undefined
   const parsed = TokenIds(value)
   if (parsed instanceof type.errors) return yield* new InvalidInput({ what: file, problems: [parsed.summary] })
-  // Some write -1 for none: no text has that token.
+  // Some files write -1 for none: no text has that token.
   return parsed.eos_token_id === null ? [] : [parsed.eos_token_id].flat().filter((id) => id >= 0)
 })
 
-/** The tokens that end a text, and who says so. */
+/** The tokens that end a text, and the source that names them. */
 export interface Ends {
   readonly ids: ReadonlyArray<number>
   readonly source: string
 }
 
 /**
- * The tokens that end a text, by the first that says so: `--eos`, the target's generation_config.json, its config.json
- * (both as `transformers` reads them: null is "none"), its tokenizer.
+ * The tokens that end a text, by the first source that names any: `--eos`, the target's generation_config.json, its
+ * config.json (both in the reading of `transformers`: null is "none"), its tokenizer.
  *
  * @param given values of `--eos`: ids, texts of tokens, or `none`
  * @error InvalidInput for another value, or an id outside the vocabulary

@@ -1,4 +1,4 @@
-/** Settings of the target's folder by which `transformers` would write other texts than are evaluated here. */
+/** Finds settings of the target's folder that make `transformers` write other texts than this evaluation. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DataError } from "@winnow/core"
@@ -22,7 +22,7 @@ const none: Neutral = (value) =>
 const atMostOne: Neutral = (value) => typeof value === "number" && value <= 1
 const zeroOrOne: Neutral = (value) => value === 0 || value === 1
 
-/** Keys that change every text, with the values that change nothing; null never does. */
+/** Keys that change every text, with the values that have no effect; null never has one. */
 const always: ReadonlyMap<string, Neutral> = new Map([
   ...["repetition_penalty", "encoder_repetition_penalty", "guidance_scale"].map((key) => [key, one] as const),
   ...["num_beams", "num_beam_groups"].map((key) => [key, atMostOne] as const),
@@ -40,7 +40,7 @@ const always: ReadonlyMap<string, Neutral> = new Map([
   ["cache_implementation", (value) => value !== "quantized"],
 ])
 
-/** Keys that change sampled texts alone. */
+/** Keys that change only sampled texts. */
 const whenSampled: ReadonlyMap<string, Neutral> = new Map([
   ["typical_p", one],
   ...["min_p", "top_h", "epsilon_cutoff", "eta_cutoff"].map((key) => [key, none] as const),
@@ -74,7 +74,7 @@ const shown = (value: unknown): string => {
   return text.length > 40 ? `${text.slice(0, 37)}...` : text
 }
 
-/** Keys whose values change texts that are sampled so, or not at all. */
+/** Keys whose values change texts in this mode of sampling. */
 const changing = (config: Readonly<Record<string, unknown>>, { temperature, topK, topP }: SampledBy) => {
   const greedy = temperature === 0
   const settings: Array<string> = []
@@ -85,7 +85,7 @@ const changing = (config: Readonly<Record<string, unknown>>, { temperature, topK
   }
   const samples = config["do_sample"] === true
   if (greedy && samples) settings.push("do_sample true")
-  // Without do_sample the three are set aside by transformers too.
+  // Without do_sample transformers ignores the three as well.
   if (!greedy && samples) {
     const here = { temperature, top_k: topK ?? 0, top_p: topP ?? 1 }
     for (const [key, value] of Object.entries(here))
@@ -96,7 +96,8 @@ const changing = (config: Readonly<Record<string, unknown>>, { temperature, topK
 }
 
 /**
- * A note on each file of the target's folder whose settings `transformers` would follow in `generate`, and evaluation does not.
+ * A note on each file of the target's folder with settings that `transformers` follows in `generate`, and evaluation
+ * does not.
  *
  * @error DataError for a file that cannot be read
  */
@@ -134,8 +135,8 @@ export const generationNotes = Effect.fnUntraced(function* (
 const DEFAULT_END = 2
 
 /**
- * A note where `transformers` would end texts otherwise because a file of the target's folder lacks `eos_token_id`: it reads
- * generation_config.json alone if there is one, and has an end of its own for a config.json without.
+ * A note if `transformers` would end texts at another token because a file of the target's folder lacks `eos_token_id`:
+ * it reads only generation_config.json if there is one, and uses a default end for a config.json without the key.
  *
  * @error DataError for a file that cannot be read
  */

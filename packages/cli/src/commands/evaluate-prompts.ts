@@ -1,27 +1,27 @@
-/** The file of prompts: one JSON object a line, text or ids; an error lists all faults at once, by line. */
+/** Reads the file of prompts: one JSON object a line, text or ids; an error lists all faults at once, by line. */
 import { DataError, InvalidInput } from "@winnow/core"
 import type { Codec, EncodeOptions } from "@winnow/data"
 import { parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
 
-/** A line of the file, as it is meant. */
+/** The content of a line of the file. */
 export type PromptLine = { readonly line: number } & (
   | { readonly text: string }
   | { readonly ids: ReadonlyArray<number> }
 )
 
-/** A prompt as the models see it. */
+/** A prompt in the form that models read. */
 export interface Prompt {
   /** From 1, as editors count. */
   readonly line: number
   readonly ids: Int32Array
 }
 
-/** Bytes of a file of prompts. */
+/** Most bytes of a file of prompts. */
 const most = 2 ** 28
 
-/** Problems shown; a file of another kind has one a line. */
+/** Number of problems in a message; a file of another kind has one for each line. */
 const SHOWN = 8
 
 const shown = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
@@ -33,7 +33,7 @@ const Ids = type({ ids: "(number.integer >= 0)[] >= 1" })
 /** A line without its end, so that a message stays one line. */
 const quoted = (text: string): string => (text.length > 60 ? `${text.slice(0, 60)}...` : text)
 
-/** The prompt of a line, or the fault in it. Keys beside `prompt` and `ids` are the user's own. */
+/** The prompt of a line, or its fault. Keys beside `prompt` and `ids` are the user's own. */
 const parseLine = (text: string, line: number): PromptLine | string => {
   const expected = `expected {"prompt": "..."} or {"ids": [1, 2]}`
   let value: unknown
@@ -57,9 +57,10 @@ const parseLine = (text: string, line: number): PromptLine | string => {
 }
 
 /**
- * Reads a file of prompts; empty lines are passed over.
+ * Reads a file of prompts, without empty lines.
  *
- * @error DataError if it cannot be read; InvalidInput with one problem for each line that is no prompt, or if the file has no prompt
+ * @error DataError if it cannot be read; InvalidInput with one problem for each line that is no prompt, or for a file
+ * without a prompt
  */
 export const readPromptFile = Effect.fnUntraced(function* (file: string) {
   const content = yield* Effect.try({
@@ -85,10 +86,10 @@ export interface PromptLimits {
 /**
  * Prompts as ids, each checked against the models.
  *
- * @param tokenizer of the target; text is encoded as it stands, no start token is added
- * @param options.specialTokens how text that spells a special token is encoded
- * @error InvalidInput for text without a tokenizer or that it cannot encode, no tokens, an id outside the vocabulary, or a
- * prompt that fills the target's context
+ * @param tokenizer of the target; text is encoded unchanged, without a start token
+ * @param options.specialTokens the encoding of text that spells a special token
+ * @error InvalidInput for text without a tokenizer or that it cannot encode, no tokens, an id outside the vocabulary,
+ * or a prompt that fills the target's context
  */
 export const encodePrompts = Effect.fnUntraced(function* (
   file: string,

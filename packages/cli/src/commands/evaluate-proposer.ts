@@ -1,4 +1,4 @@
-/** The proposer of an evaluation: a draft of a folder, or a plugin. */
+/** The proposer of an evaluation: a draft from a folder, or a plugin. */
 import { type DataError, InvalidInput, type Proposer, type ProposerUse } from "@winnow/core"
 import { modelProposer } from "@winnow/decoding"
 import { pluginFrom } from "@winnow/lab"
@@ -10,20 +10,20 @@ import type { EvaluateRequest } from "./evaluate-record.ts"
 export interface AskedProposer {
   /** "model" for a draft. */
   readonly name: string
-  /** The plugin's options with their defaults; none of a draft. */
+  /** The plugin's options with their defaults; empty for a draft. */
   readonly options: Readonly<Record<string, unknown>>
   /** The draft's folder; undefined for a plugin. */
   readonly draft: NamedFolder | undefined
-  /** Opens it for as long as the scope. */
+  /** Opens it for the lifetime of the scope. */
   readonly open: Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openDecoder>> | InvalidInput, Scope>
 }
 
 type Scope = Effect.Services<ReturnType<typeof openDecoder>>
 
 /**
- * The proposer that was asked for; a draft of a hub is fetched.
+ * The requested proposer; a draft on a hub is downloaded.
  *
- * @error InvalidInput for neither or both of draft and proposer, for a plugin that there is not, and for its options
+ * @error InvalidInput for neither or both of draft and proposer, for an unknown plugin, and for its options
  * @error DataError as `namedFolder`
  */
 export const askedProposer = Effect.fnUntraced(function* ({

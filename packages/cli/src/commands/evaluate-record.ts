@@ -1,4 +1,4 @@
-/** The record of an evaluation: figures, their conditions, and notes to read before believing them. */
+/** The record of an evaluation: figures, their conditions, and notes on their validity. */
 import type { Decoder } from "@winnow/core"
 import { type EvaluateOptions, type EvaluateSettings, type Evaluation, readableLength } from "@winnow/decoding"
 import type { commit, machine, versions } from "@winnow/lab"
@@ -11,7 +11,7 @@ import type { Prompt } from "./evaluate-prompts.ts"
 export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "dataset"> {
   /** A folder, or a reference to a repository of a hub. */
   readonly target: string
-  /** A draft model as `target` names one; either this or a proposer. */
+  /** A draft model, in the form of `target`; either this or a proposer. */
   readonly draft?: string
   /** A plugin by name, path or package, or `{"name": ..., "options": {...}}`. */
   readonly proposer?: string
@@ -19,16 +19,16 @@ export interface EvaluateRequest extends Omit<EvaluateOptions, "eosIds" | "datas
   readonly prompts: string
   /** Name of the data set in captions; the file's name if left out. */
   readonly dataset?: string
-  /** Ids as text, texts of tokens, or "none"; empty: what the target's folder says. */
+  /** Ids as text, texts of tokens, or "none"; empty: the ends that the target's folder names. */
   readonly eos: ReadonlyArray<string>
   readonly stop: ReadonlyArray<string>
-  /** Of native products; float32 gives the tokens that other engines give in float32. */
+  /** Precision of native products; float32 gives the tokens that other engines give in float32. */
   readonly precision: Precision
-  /** How a prompt's text that spells a special token is encoded. */
+  /** The encoding of a prompt's text that spells a special token. */
   readonly specialTokens: "text" | "ids"
 }
 
-/** Facts of a model in the record. */
+/** Facts about a model for the record. */
 export const modelFacts = ({ folder, reference }: NamedFolder, { architecture }: Decoder) => ({
   folder,
   ...(reference === null ? {} : { reference }),
@@ -38,7 +38,7 @@ export const modelFacts = ({ folder, reference }: NamedFolder, { architecture }:
   context: architecture.maxLength,
 })
 
-/** An evaluation with its conditions, as `--json` prints it. */
+/** An evaluation with its conditions, the output of `--json`. */
 export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   readonly schema: 2
   readonly target: ReturnType<typeof modelFacts>
@@ -48,14 +48,14 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
     readonly options: Readonly<Record<string, unknown>>
     readonly parameters: number
   }
-  /** The draft, where the proposer is a model of a folder. */
+  /** The draft, if the proposer is a model from a folder. */
   readonly draft: ReturnType<typeof modelFacts> | null
   readonly conditions: EvaluateSettings & {
     readonly decoding: "greedy" | "sampled"
-    /** The file, and how many prompts it has. */
+    /** The file, and its number of prompts. */
     readonly prompts: string
     readonly promptCount: number
-    /** Who says which tokens (`eosIds`) end a text. */
+    /** The source that names the tokens (`eosIds`) that end a text. */
     readonly eosSource: string
     readonly stop: ReadonlyArray<string>
     readonly precision: Precision
@@ -64,16 +64,23 @@ export interface EvaluationRecord extends Omit<Evaluation, "results"> {
   readonly created: string
   readonly commit: ReturnType<typeof commit>
   readonly machine: ReturnType<typeof machine>
-  /** Programs that wanted a core during the minute before this one: a busy machine's clock says little. */
+  /**
+   * Number of programs that wanted a core during the minute before this one: on a busy machine times are unreliable.
+   */
   readonly load: number
   readonly versions: ReturnType<typeof versions>
-  /** Notes to read before believing a figure; often empty. */
+  /** Notes on the validity of the figures; often empty. */
   readonly notes: ReadonlyArray<string>
-  /** One a draft length; `texts` beside `outputs` where the target's folder has a tokenizer, the end token left out. */
+  /**
+   * One for each draft length; `texts` beside `outputs` if the target's folder has a tokenizer, without the end token.
+   */
   readonly results: ReadonlyArray<Evaluation["results"][number] & { readonly texts?: ReadonlyArray<string> }>
 }
 
-/** Texts that are longer than the proposer's context: it proposes less near its end and nothing beyond it. */
+/**
+ * A note on texts that exceed the proposer's context: it proposes less near the end of its context and nothing beyond
+ * it.
+ */
 const shortContextNotes = (
   { results }: Evaluation,
   prompts: ReadonlyArray<Prompt>,
@@ -91,7 +98,7 @@ const shortContextNotes = (
   ]
 }
 
-/** Notes on an evaluation that is out of the ordinary, one sentence each. */
+/** Notes on unusual properties of an evaluation, one sentence each. */
 export const notesOf = (
   evaluation: Evaluation,
   prompts: ReadonlyArray<Prompt>,

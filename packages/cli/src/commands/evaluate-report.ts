@@ -1,4 +1,4 @@
-/** An evaluation as people read it: tables of figures with their intervals, and the caption that they mean nothing without. */
+/** Formats an evaluation for people: tables of figures with their intervals, and the caption with the conditions. */
 import type { OverPrompts } from "@winnow/decoding"
 import { isBusy } from "@winnow/engine"
 import { align, short } from "@winnow/lab"
@@ -38,7 +38,7 @@ const acceptances = ({ conditions, results }: EvaluationRecord): string => {
   return align([head, ...results.map(row)], new Set())
 }
 
-/** Acceptance at each place of a block, where blocks have places. */
+/** Acceptance at each place of a block, if blocks have places. */
 const places = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
   const most = Math.max(...results.map(({ draftLength }) => draftLength))
   if (most === 0) return []
@@ -57,7 +57,7 @@ const places = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
 
 const microseconds = (seconds: number): string => (1e6 * seconds).toFixed(0)
 
-/** Where the time goes, and what the formula makes of it. */
+/** The parts of the time, and the formula's prediction from them. */
 const times = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
   const rows = results.flatMap(({ draftLength, timing: t }) => {
     if (t === null) return []
@@ -88,7 +88,7 @@ const identityLine = (results: ReadonlyArray<Result>): ReadonlyArray<string> => 
   return [`Texts that are the target's own: ${same}. Smallest margin of a choice: ${smallest.toPrecision(2)}.`]
 }
 
-/** The timing, and whether the clock can be believed. */
+/** The timing, with a warning if the machine was busy. */
 const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord): string => {
   const timed = results.flatMap(({ timing }) => (timing === null ? [] : [timing.prompts]))
   if (c.rounds === 0) return "Speed-up: not timed (--rounds 0)."
@@ -99,7 +99,7 @@ const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord)
   return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, ${c.rounds === 1 ? "1 round" : `median of ${c.rounds} rounds`} after an untimed one, batch 1, ${machine.cpu}.${busy}`
 }
 
-/** The proposer with what it is made of. */
+/** The proposer with its model or options. */
 const proposerLine = ({ proposer, draft }: EvaluationRecord): string => {
   if (draft !== null) return `Draft: ${short(draft.parameters)} parameters, ${draft.reference ?? draft.folder}.`
   const options = Object.entries(proposer.options)

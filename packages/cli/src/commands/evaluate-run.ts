@@ -1,4 +1,4 @@
-/** An evaluation from files to figures: everything is checked before anything is decoded. */
+/** Runs an evaluation from files to figures: all checks precede all decoding. */
 import { loadavg } from "node:os"
 import { basename } from "node:path"
 import { DataError, decode, InvalidInput } from "@winnow/core"
@@ -18,7 +18,7 @@ import { type AskedProposer, askedProposer } from "./evaluate-proposer.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
 import { tokenNotes } from "./evaluate-tokens.ts"
 
-/** Target and proposer for as long as the scope. @error InvalidInput if their vocabularies have different sizes */
+/** Target and proposer for the lifetime of the scope. @error InvalidInput if their vocabularies have different sizes */
 const openPair = Effect.fnUntraced(function* (
   targetFolder: string,
   proposerSpec: AskedProposer,
@@ -34,7 +34,7 @@ const openPair = Effect.fnUntraced(function* (
   ]
   const problems = [...vocabularyProblems(sizes)]
   const V = target.architecture.vocabularySize
-  // Rows beyond the tokenizer's are common in published models, and harmless: no text has their ids.
+  // Rows beyond the tokenizer's ids are common in published models, and harmless: no text has their ids.
   if (tokenizer !== undefined && tokenizer.vocabularySize > V)
     problems.push(
       `the target has a vocabulary of ${V}, its tokenizer ${tokenizer.vocabularySize}; expected at least as many rows as tokens: put the model's own tokenizer.json into its folder`,
@@ -43,7 +43,10 @@ const openPair = Effect.fnUntraced(function* (
   return { target, proposer }
 })
 
-/** The rule of stop strings; undefined of none. @error InvalidInput without a tokenizer to read texts with, or for an empty one */
+/**
+ * The rule of stop strings; undefined without any. @error InvalidInput without a tokenizer to read texts with, or for
+ * an empty one
+ */
 const stopRuleOf = (stop: ReadonlyArray<string>, tokenizer: Codec | undefined, folder: string) => {
   if (stop.length === 0) return Effect.succeed(undefined)
   const refuse = (problem: string) => Effect.fail(new InvalidInput({ what: "--stop", problems: [problem] }))
@@ -53,7 +56,7 @@ const stopRuleOf = (stop: ReadonlyArray<string>, tokenizer: Codec | undefined, f
   return Effect.succeed(stopAtText(stop, tokenizer.decode))
 }
 
-/** Progress events of an evaluation, for the view that experiments use. */
+/** Progress events of an evaluation, for the view of experiments. */
 const telling = (view: View) => {
   let [open, began] = [0, performance.now()]
   return ({
@@ -82,10 +85,10 @@ const telling = (view: View) => {
 /**
  * Evaluates a proposer against a target folder.
  *
- * @error InvalidInput for a prompt file, a proposer, vocabularies or settings that cannot be; all are looked at before
- * anything is decoded
- * @error DataError for a folder that holds no whole model, a file that cannot be read, or a hub that refuses
- * @error EngineClosed when the tensor engine does not open
+ * @error InvalidInput for an invalid prompt file or proposer, or for vocabularies or settings that do not fit; all
+ * checks precede decoding
+ * @error DataError for a folder without a whole model, a file that cannot be read, or a hub that refuses
+ * @error EngineClosed if the tensor engine does not open
  */
 export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateRequest, view?: View) {
   const {
@@ -108,7 +111,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
         "top-k and top-p choose among sampled tokens, and temperature 0 samples none; give a temperature above 0",
       ],
     })
-  const load = Math.round(loadavg()[0]! * 10) / 10 // before there is any of our own
+  const load = Math.round(loadavg()[0]! * 10) / 10 // The load before any work of this process.
   const lines = yield* readPromptFile(file)
   const proposerSpec = yield* askedProposer({
     ...(namedDraft === undefined ? {} : { draft: namedDraft }),

@@ -26,7 +26,7 @@ export const tokenNotes = (
     )
   if (eosSource === "nothing")
     notes.push("No token ends a text: neither the target's configuration nor its tokenizer names one; give --eos.")
-  // A tokenizer's file matters where it encoded something.
+  // A note on a tokenizer's file matters only if the tokenizer encoded a text.
   if (texts.length > 0) notes.push(...tokenizer.notes.map((note) => `Tokenizer: ${note}.`))
   const counts = new Map<string, number>()
   for (const text of texts)

@@ -1,6 +1,6 @@
 /**
- * `winnow evaluate` on a pair made here: whole runs, and each refusal. The file is longer than 400 lines because all tests
- * share one target and one draft, which take longer to make than to evaluate.
+ * `winnow evaluate` on two models made here: whole runs, and each refusal. The file is longer than 400 lines because
+ * all tests share one target and one draft, which take longer to make than to evaluate.
  */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -25,7 +25,7 @@ const words = ["How many apples has Anna?", "Ben buys 3 pens for 4 dollars.", "W
 const tokenizer = trainBpe(words, { vocabularySize: 280 })
 const V = tokenizer.vocabularySize
 
-/** Random weights, and the same with noise: drafts that are accepted now and then. */
+/** Random weights, and the same with noise: a target accepts such drafts sometimes. */
 const modelOf = (noise: number, shape: { vocab_size?: number; max_position_embeddings?: number } = {}): Decoder => {
   const sizes = { vocab_size: V, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2 }
   const use = llama({ ...sizes, max_position_embeddings: 48, ...shape })
@@ -134,7 +134,7 @@ describe("a whole run", () => {
     const named = await run(pair)
     expect(named.conditions).toMatchObject({ eosIds: [7], eosSource: "config.json" })
     expect(named.notes).toEqual([])
-    // Where the tokenizer has a usual end and config.json another, a note says so.
+    // If the tokenizer has a usual end and config.json another, a note reports it.
     cpSync(at("target"), at("other-end"), { recursive: true })
     writeFileSync(at("other-end", "config.json"), JSON.stringify({ ...config, eos_token_id: 7 }))
     expect((await run({ target: at("other-end") })).notes).toEqual([
@@ -345,7 +345,7 @@ describe("refused before anything is decoded", () => {
   })
 
   test("numbers that float32 does not hold after one token alone, of a later prompt", async () => {
-    // A layer norm makes NaN of a row whose sum is infinite; the first prompt does not have the token.
+    // A layer norm turns a row with an infinite sum into NaN; the first prompt does not have the token.
     const use = gptNeox({
       ...{ vocab_size: V, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 64 },
     })

@@ -1,4 +1,6 @@
-/** `winnow evaluate`: how well a target accepts a draft or another proposer; models are in Hugging Face format. */
+/**
+ * `winnow evaluate`: measures how well a target accepts a draft or another proposer; models are in Hugging Face format.
+ */
 import { resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
@@ -8,7 +10,7 @@ import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
 
-/** @error InvalidInput for what is no list of whole numbers */
+/** @error InvalidInput for a text that is no list of whole numbers */
 const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> => {
   const parts = text.split(",").map((part) => part.trim())
   return parts.every((part) => /^\d{1,4}$/.test(part))
@@ -18,7 +20,7 @@ const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> 
       )
 }
 
-/** A path as it is typed; whoever reads it tells what lies there, which a flag of a folder's kind cannot. */
+/** A path as typed; its reader reports faults, in more detail than a flag of a folder's kind can. */
 const path = (name: string) => Flag.String(name).pipe(Flag.map((given) => resolve(given)))
 
 const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))

@@ -29,7 +29,7 @@ const ended = async (child: ReturnType<typeof spawn>) => {
 const winnow = (...args: ReadonlyArray<string>) => ended(start(...args))
 const winnowRuns = (...args: ReadonlyArray<string>) => ended(spawn("runs", "--results", join(home, "results"), ...args))
 
-/** The quickstart, so small that it takes seconds. */
+/** The quickstart at a size that takes seconds. */
 const tiny = [
   "--results",
   join(home, "results"),
@@ -126,7 +126,7 @@ test("a run prints its summary, with --verbose all; the same again computes noth
   expect(lines.at(-1)).toMatch(/^report\.html and run\.json: .*001-quickstart\/\w+$/)
   expect(lines.length).toBeLessThanOrEqual(10)
   for (const line of lines.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80)
-  // no terminal: a few lines, none of them an example of the data or a stage's end
+  // Without a terminal there are a few lines, without examples of the data and without ends of stages.
   expect(first.err.split("\n").length).toBeLessThan(8)
   expect(first.err).not.toMatch(/three examples|done in/)
   expect(first.err).toMatch(/^\d+ stages computed in \d/m)

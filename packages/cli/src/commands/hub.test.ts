@@ -1,4 +1,4 @@
-/** Commands on `hf:owner/name`, in processes of their own beside a hub on this machine. */
+/** Commands on `hf:owner/name`, in separate processes beside a hub on this machine. */
 import { afterAll, beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"

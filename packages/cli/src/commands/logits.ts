@@ -20,7 +20,7 @@ const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
 export interface Logits {
   readonly shape: readonly [number, number, number]
   readonly logits: ReadonlyArray<number>
-  /** Files and settings of the folder that were left aside, one sentence each. */
+  /** Ignored files and settings of the folder, one sentence each. */
   readonly notes: ReadonlyArray<string>
 }
 
@@ -40,8 +40,8 @@ const parseIds = Effect.fnUntraced(function* (text: string) {
  * @param ids JSON, one array a sequence, all of one length
  * @error InvalidInput for ids that are not JSON, ragged, empty, too long or outside the vocabulary, and for a
  * config.json that is not supported
- * @error DataError for a directory that holds no whole model, or logits that are not finite
- * @error EngineClosed when the tensor engine does not open
+ * @error DataError for a directory without a whole model, or logits that are not finite
+ * @error EngineClosed if the tensor engine does not open
  */
 export const computeLogits = Effect.fnUntraced(function* (named: string, ids: string) {
   const sequences = yield* parseIds(ids)
@@ -62,7 +62,7 @@ export const computeLogits = Effect.fnUntraced(function* (named: string, ids: st
   return { shape: [sequences.length, T, V], logits: Array.from(values, nineDigits), notes } satisfies Logits as Logits
 }, Effect.scoped)
 
-/** Nine digits tell every float32 from its neighbours; the double's seventeen would double the output. */
+/** Nine digits distinguish every float32 from its neighbours; the double's seventeen would double the output. */
 const nineDigits = (x: number): number => Number(x.toPrecision(9))
 
 /** The most probable next tokens after each position, for people. */

@@ -1,4 +1,4 @@
-/** The facts of a model folder as `winnow model` tells them: the weights' headers, config.json, the tokenizer beside it. */
+/** The facts of a model folder for `winnow model`: the weights' headers, config.json, the tokenizer beside it. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { attendsBefore } from "@winnow/core"
@@ -8,7 +8,7 @@ import { inspectModel, type ModelFacts, parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import { namedFolder } from "../model.ts"
 
-/** Tokens of the batch that the estimate of training is for, and of each of its sequences. */
+/** Tokens of the batch in the estimate of training, and of each of its sequences. */
 const batch = { tokens: 1024, length: 256 } as const
 
 /** Files of tokenizers in other forms, which are not read. */
@@ -24,7 +24,7 @@ export type TokenizerFacts =
       readonly vocabularySize: number
       readonly end: { readonly id: number; readonly text: string } | null
       readonly fingerprint: string
-      /** Rows of the model that no token has; below 0 where tokens lack rows. */
+      /** Rows of the model without a token; below 0 if tokens lack rows. */
       readonly rowsWithoutToken: number
       readonly notes: ReadonlyArray<string>
     }
@@ -56,7 +56,7 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
   const screen = V * d < 2 ** 17 ? 0 : V * (d + 12)
   const perPosition = cachedNumbers === undefined ? null : 4 * cachedNumbers
   return {
-    /** Of the process without any model. */
+    /** The process without any model. */
     process: emptyWorker,
     file: parameters.reduce((sum, { bytes }) => sum + bytes, 0),
     weights,
@@ -76,7 +76,7 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
  * Inspects a model.
  *
  * @param named its folder, or a reference to a repository of a hub
- * @error DataError, InvalidInput as the loader and the tokenizer refuse, and as `fetchReference`
+ * @error DataError, InvalidInput for the refusals of the loader and the tokenizer, and as `fetchReference`
  */
 export const computeModelFacts = Effect.fnUntraced(function* (named: string) {
   const { folder: dir, reference } = yield* namedFolder(named)

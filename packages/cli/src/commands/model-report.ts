@@ -95,7 +95,7 @@ const tokenizerRows = ({
   ]
 }
 
-/** Keys that are used with their values, then those without effect by their reason. */
+/** Used keys with their values, then keys without effect by their reason. */
 const configLines = ({ config }: ModelAnswer): ReadonlyArray<string> => {
   if (config.length === 0) return ["config.json: the family does not tell what it reads of it"]
   const used = config.filter(({ part }) => part === "used")

@@ -47,7 +47,7 @@ describe.each(folders)("%s", (name) => {
     ])
     expect(parameters.tensors.filter(({ part }) => part === "other")).toEqual([])
     const ofPart = (part: string) => parameters.tensors.filter((tensor) => tensor.part === part).map((t) => t.name)
-    expect(ofPart("attention").length).toBe(name === "llama" ? 2 * 8 : 2 * 4) // matrices and biases of two layers
+    expect(ofPart("attention").length).toBe(name === "llama" ? 2 * 8 : 2 * 4) // Matrices and biases of two layers.
     expect(ofPart("attention").every((tensor) => /attn|attention/.test(tensor))).toBe(true)
     expect(ofPart("feed-forward").every((tensor) => tensor.includes("mlp"))).toBe(true)
   })
@@ -70,7 +70,7 @@ test("the memory is of weights in float32, and keys and values of all layers", a
   const { memory, parameters } = await facts("llama")
   expect(memory.weights).toBe(4 * parameters.all)
   expect(memory.file).toBe(4 * parameters.all)
-  // 2 layers, 2 heads of keys and of values with 4 numbers of 4 bytes
+  // 2 layers, 2 heads of keys and of values with 4 numbers of 4 bytes.
   expect(memory.decoding?.perPosition).toBe(2 * 2 * 2 * 4 * 4)
 })
 

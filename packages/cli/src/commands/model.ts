@@ -1,4 +1,4 @@
-/** `winnow model DIR`: what a model folder holds, what is used of it, and the memory that it takes. */
+/** `winnow model DIR`: shows the contents of a model folder, the used part of it, and its memory. */
 import { Console, Effect } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { aModel, familyFlag, withFamilies } from "../model.ts"

@@ -1,4 +1,4 @@
-/** `winnow new`: a folder for a plugin or an experiment that passes its laws at once. */
+/** `winnow new`: writes a folder for a plugin or an experiment that passes its laws at once. */
 import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { homedir } from "node:os"
 import { basename, dirname, join, relative, resolve } from "node:path"
@@ -10,12 +10,12 @@ import { Argument, Command, Flag } from "effect/cli"
 
 const templates = join(import.meta.dir, "../../templates")
 
-/** Kinds that there is a template of. */
+/** Kinds with a template. */
 export const templateKinds = (): ReadonlyArray<string> => readdirSync(templates).toSorted()
 
 const camel = (name: string): string => name.replace(/-+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
 
-/** The files of a kind's template with the new name in them, by their path in the folder that is written. */
+/** The files of a kind's template with the new name in them, by their path in the new folder. */
 const filesOf = (kind: string, name: string, at: string): ReadonlyArray<readonly [path: string, text: string]> =>
   readdirSync(join(templates, kind)).map((file) => {
     const text = readFileSync(join(templates, kind, file), "utf8")
@@ -33,7 +33,7 @@ const importsOf = (texts: ReadonlyArray<string>): ReadonlyArray<string> => {
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
-/** The version of a dependency, as a package of this checkout writes it. */
+/** The version of a dependency, from a package of this checkout. */
 const versionOf = (name: string): string => {
   if (name.startsWith("@winnow/")) return "workspace:*"
   const { version } = JSON.parse(readFileSync(join(houseRoot, "node_modules", name, "package.json"), "utf8")) as {
@@ -57,11 +57,11 @@ const manifest = (name: string, files: ReadonlyArray<readonly [string, string]>)
   })
 }
 
-/** tsconfig.json of a folder elsewhere: editors, `tsc` and `bun test` then know this checkout's packages. */
+/** tsconfig.json of a folder elsewhere: with it editors, `tsc` and `bun test` know this checkout's packages. */
 const outsideConfig = (): string => {
   const entries = [...houseModules()].toSorted().flatMap((name) => {
     const at = name.startsWith("@winnow/") ? houseModule(name) : join(houseRoot, "node_modules", name)
-    return at === undefined ? [] : [[name, [at]] as const] // a package that exports nothing cannot be imported
+    return at === undefined ? [] : [[name, [at]] as const] // A package without exports cannot be imported.
   })
   const paths = Object.fromEntries(entries)
   const compilerOptions = { paths, typeRoots: [join(houseRoot, "node_modules")] }

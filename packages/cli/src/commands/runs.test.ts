@@ -7,7 +7,7 @@ import { Glob } from "bun"
 const main = join(import.meta.dir, "../main.ts")
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-runs-"))
 
-/** On the results of this checkout, with an index that was never there: as in a fresh clone. */
+/** Runs on the results of this checkout with a new index, as in a fresh clone. */
 const winnow = async (...args: ReadonlyArray<string>) => {
   const child = Bun.spawn(["bun", main, ...args], {
     env: { ...process.env, WINNOW_HOME: home },

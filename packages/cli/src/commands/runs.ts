@@ -43,7 +43,7 @@ const withRuns =
 
 const findRun = (name: string) => Effect.flatMap(RunStore, ({ find }) => find(name))
 
-/** The run of a name or folder, from its run.json. @error InvalidInput for one that has none (yet) */
+/** The run with a name or folder, from its run.json. @error InvalidInput for a run without one */
 const opened = Effect.fnUntraced(function* (name: string) {
   const entry: RunEntry = yield* findRun(name)
   if (entry.state !== "unreadable" && entry.schema === null) {

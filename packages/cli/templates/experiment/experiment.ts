@@ -1,4 +1,4 @@
-/** my-experiment: README.md has the question, the prediction and what came out. */
+/** my-experiment: README.md has the question, the prediction and the outcome. */
 import { adaspec } from "@winnow/filter-adaspec"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"

@@ -9,7 +9,7 @@ export const myFilter = defineFilter({
   needs: ["draftEntropy_N"],
   options: type({
     "+": "reject",
-    // Keep ratio; 0.4 to compare with AdaSPEC's.
+    // Keep ratio; 0.4 for a comparison with AdaSPEC.
     k: "0 < number <= 1 = 0.4",
   }),
   make:

@@ -3,7 +3,7 @@ import { defineHead, rowsAhead } from "@winnow/core"
 import { linear, tf } from "@winnow/tensor"
 import { type } from "arktype"
 
-/** The head `my-head`: h + W h, and a vocabulary head that begins as the target's. Own idea. */
+/** The head `my-head`: h + W h, and a vocabulary head that starts as the target's. Own idea. */
 export const myHead = defineHead({
   name: "my-head",
   reads: ["targetHidden"],

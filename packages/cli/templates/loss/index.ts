@@ -12,7 +12,7 @@ export const myLoss = defineLoss({
   options: type({ "+": "reject" }),
   make: () => ({
     value: (chunk) => tf.sum(tf.square(difference(chunk)), 1),
-    // A loss without a gradient is differentiated by autodiff: correct, and slower.
+    // TFJS differentiates a loss without a gradient by autodiff: correct, and slower.
     gradient: (chunk) => {
       const d_RV = difference(chunk)
       const q_RV = chunk.draft.p_RV()

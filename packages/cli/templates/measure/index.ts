@@ -1,4 +1,4 @@
-/** How sure a model is of its predictions. Replace this by your own idea. */
+/** The confidence of a model in its predictions. Replace this by your own idea. */
 import { defineMeasure } from "@winnow/core"
 import { linear, tf } from "@winnow/tensor"
 import { type } from "arktype"

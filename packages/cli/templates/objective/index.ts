@@ -1,11 +1,11 @@
-/** The next token of prompts too. Replace this by your own idea. */
+/** Trains the next token of prompts too. Replace this by your own idea. */
 import { defineObjective, nextTokenProblem } from "@winnow/core"
 import { type } from "arktype"
 
 /** The objective `my-objective`: position t predicts token t + 1, from the beginning of the prompt on. Own idea. */
 export const myObjective = defineObjective({
   name: "my-objective",
-  // Caches of frozen models hold the answer's tokens alone, so this objective cannot read them.
+  // Caches of frozen models contain only the answer's tokens, so this objective cannot read them.
   repeats: false,
   reads: "before",
   options: type({ "+": "reject" }),

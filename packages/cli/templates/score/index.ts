@@ -1,4 +1,4 @@
-/** Scores a start by how sure it is. Replace this by your own idea. */
+/** Scores a start by its confidence. Replace this by your own idea. */
 import { defineScore } from "@winnow/core"
 import { type } from "arktype"
 

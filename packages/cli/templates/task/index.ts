@@ -6,7 +6,7 @@ import { Effect } from "effect"
 
 const letters = "abcdefghij"
 
-/** A word, and the same backwards. */
+/** A word, and its letters in reverse order. */
 const example = (word: string): Example => ({ prompt: `${word}: `, answer: [...word].reverse().join("") })
 
 /** The task `my-task`: words of random letters, no word in two splits. */

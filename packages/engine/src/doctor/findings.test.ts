@@ -33,7 +33,7 @@ const healthy: Facts = {
   threads: 4,
 }
 
-/** The findings that are not well when `change` is made to a healthy machine. */
+/** The findings other than passed checks after `change` is applied to a healthy machine. */
 const illnesses = (change: Partial<Facts>) => judge({ ...healthy, ...change }).filter(({ level }) => level !== "ok")
 
 test("a healthy machine has only good findings", () => {

@@ -1,4 +1,4 @@
-/** Findings, good and bad, and how to mend them: judged from facts alone, so that every case can be tested. */
+/** Findings, good and bad, with their remedies: judged from facts alone, so that every case can be tested. */
 import { isBusy } from "../busy.ts"
 import type { Attempt } from "../library/error.ts"
 import type { Library } from "../library/library.ts"
@@ -9,42 +9,42 @@ import type { Processor } from "./processor.ts"
 /** One judgement. An `error` means that the engine cannot work. */
 export interface Finding {
   readonly level: "ok" | "warn" | "error"
-  /** One word for what it is about. */
+  /** One word for its subject. */
   readonly about: "system" | "bun" | "library" | "engine" | "native" | "device" | "threads" | "memory" | "speed"
   readonly text: string
-  /** The remedy of a `warn` or an `error`; of several lines each is a way of its own. */
+  /** The remedy of a `warn` or an `error`; each of several lines is an alternative. */
   readonly remedy?: string
 }
 
-/** Everything that the judgement rests on. */
+/** The facts that the judgement uses. */
 export interface Facts {
   readonly system: {
-    /** "linux-x86-64" and so on; undefined where the engine does not exist. */
+    /** "linux-x86-64" and so on; undefined for a platform without an engine. */
     readonly platform: string | undefined
-    /** Version of the GNU C library; undefined elsewhere. */
+    /** Version of the GNU C library; undefined on other systems. */
     readonly glibc: string | undefined
     /** Bytes. */
     readonly memory: number
     readonly availableMemory: number
     readonly nvidiaGpu: boolean
-    /** Programs that wanted a processor, mean of the minute before the examination. */
+    /** Number of programs that wanted a processor, mean of the minute before the examination. */
     readonly load: number
   }
   readonly processor: Processor
-  /** Of this process, and the version that this repository is tested with. */
+  /** The version of this process, and the version of this repository's tests. */
   readonly bun: { readonly found: string; readonly tested: string }
-  /** The library, or everything that was tried. */
+  /** The library, or all failed attempts. */
   readonly library: Library | ReadonlyArray<Attempt>
-  /** Why the files are not what they should be; undefined when they are, or when nothing is known of them. */
+  /** The damage of the files; undefined if there is none, or if nothing is known about them. */
   readonly damage: string | undefined
-  /** Undefined when there was no library to try. */
+  /** Undefined if there was no library to try. */
   readonly probe: Probe | undefined
   readonly threads: number
 }
 
-/** In this many bytes the quickstart's models, their gradients and libtensorflow fit. */
+/** The quickstart's models, their gradients and libtensorflow fit in this many bytes. */
 const COMFORTABLE_MEMORY = 3e9
-/** The slowest that processors of the last ten years with AVX2 reach on one core, with a margin. */
+/** The lowest rate of processors of the last ten years with AVX2 on one core, with a margin. */
 const SLOW_GFLOPS_PER_THREAD = 10
 const SLOW_OP_MICROSECONDS = 60
 
@@ -60,7 +60,7 @@ export const judge = (facts: Facts): ReadonlyArray<Finding> => {
   ].toSorted((a, b) => rank[a.level] - rank[b.level])
 }
 
-/** True if this processor can run TensorFlow's wheels at all: those for x86-64 are compiled for AVX. */
+/** True if this processor can run TensorFlow's wheels: the wheels for x86-64 are compiled for AVX. */
 export const canRunWheels = (platform: string | undefined, { instructionSets }: Processor): boolean =>
   platform !== "linux-x86-64" || instructionSets.length === 0 || instructionSets.includes("avx")
 
@@ -108,7 +108,7 @@ const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Findi
   return found
 }
 
-/** The engine works without native code, slower; a variant below the processor's best is worth a word too. */
+/** The engine works without native code, slower; a variant below the processor's best gets a note too. */
 const nativeFindings = ({ probe }: Facts): Array<Finding> => {
   if (!probe?.works) return []
   const { native, usesGpu } = probe
@@ -126,7 +126,7 @@ const nativeFindings = ({ probe }: Facts): Array<Finding> => {
           },
         ]
   }
-  // On a GPU TensorFlow's own kernels are the quick ones: nothing is lost.
+  // On a GPU TensorFlow's own kernels are the fast ones: nothing is lost.
   return usesGpu
     ? []
     : [
@@ -139,7 +139,7 @@ const nativeFindings = ({ probe }: Facts): Array<Finding> => {
       ]
 }
 
-/** A busy machine explains slow figures, so it is told with them. */
+/** A busy machine explains slow figures, so the finding mentions the load. */
 const loadFindings = ({ system, processor }: Facts): Array<Finding> =>
   !isBusy(system.load, processor.threads)
     ? []

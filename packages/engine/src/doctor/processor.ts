@@ -1,23 +1,23 @@
-/** The abilities of the processor, as the operating system tells it. */
+/** The abilities of the processor, as reported by the operating system. */
 import { readFileSync } from "node:fs"
 import { availableParallelism, cpus } from "node:os"
 
-/** By which instructions bfloat16 matrices are multiplied, fastest first. */
+/** The instructions that multiply bfloat16 matrices, fastest first. */
 export type Bfloat16 = "AMX" | "AVX-512" | "Arm" | "none"
 
 /** The processor of this machine. */
 export interface Processor {
   readonly model: string
-  /** Threads of execution that this process may use (its affinity counted). */
+  /** Threads of execution that this process may use, within its affinity. */
   readonly threads: number
   /** Cores' worth of time that the process's control group may use; undefined without such a limit. */
   readonly quota: number | undefined
-  /** Names of the instruction sets that decide the speed of matrix products, such as "avx512f"; empty when unknown. */
+  /** Names of the instruction sets that decide the speed of matrix products, such as "avx512f"; empty if unknown. */
   readonly instructionSets: ReadonlyArray<string>
   readonly bfloat16: Bfloat16
 }
 
-/** The flags, of hundreds, that matter here: x86's names as in /proc/cpuinfo, Arm's as Linux and macOS give them. */
+/** The relevant ones of hundreds of flags: x86's names as in /proc/cpuinfo, Arm's names as on Linux and macOS. */
 const relevant = [
   ...[
     "avx",
@@ -39,16 +39,19 @@ const relevant = [
 export const flagsOf = (cpuinfo: string): ReadonlySet<string> =>
   new Set(/^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [])
 
-/** Every flag of this processor that Linux tells, those that its kernel does not support left out; empty elsewhere. */
+/**
+ * Every flag of this processor that Linux reports, without those that its kernel does not support; empty on other
+ * systems.
+ */
 export const processorFlags = (): ReadonlySet<string> => flagsOf(textOf("/proc/cpuinfo"))
 
-/** Reads the instruction sets out of the text of /proc/cpuinfo. */
+/** Reads the instruction sets from the text of /proc/cpuinfo. */
 export const instructionSetsOf = (cpuinfo: string): ReadonlyArray<string> => {
   const flags = flagsOf(cpuinfo)
   return relevant.filter((name) => flags.has(name))
 }
 
-/** Reads them out of macOS's `sysctl hw.optional.arm`, lines such as `hw.optional.arm.FEAT_BF16: 1`. */
+/** Reads the instruction sets from macOS's `sysctl hw.optional.arm`, lines such as `hw.optional.arm.FEAT_BF16: 1`. */
 export const instructionSetsOfSysctl = (text: string): ReadonlyArray<string> => {
   const features = {
     FEAT_DotProd: "asimddp",
@@ -60,10 +63,10 @@ export const instructionSetsOfSysctl = (text: string): ReadonlyArray<string> => 
   const found = Object.entries(features).flatMap(([feature, name]) =>
     new RegExp(`\\.${feature}: 1$`, "m").test(text) ? [name] : [],
   )
-  return relevant.filter((name) => name === "asimd" || found.includes(name)) // every arm64 processor has asimd
+  return relevant.filter((name) => name === "asimd" || found.includes(name)) // Every arm64 processor has asimd.
 }
 
-/** By which instructions, given the names above. */
+/** The instructions for bfloat16, by the names of instruction sets. */
 export const bfloat16Of = (instructionSets: ReadonlyArray<string>): Bfloat16 => {
   if (instructionSets.includes("amx_bf16")) return "AMX"
   if (instructionSets.includes("avx512_bf16")) return "AVX-512"
@@ -84,7 +87,7 @@ const textOf = (path: string): string => {
   }
 }
 
-/** Looks at this machine. */
+/** Examines this machine. */
 export const processor = (): Processor => {
   const instructionSets =
     process.platform === "darwin"

@@ -1,8 +1,9 @@
 /**
  * The cache: one folder per build, `<version>-<platform>-<flavour>`, with both libraries and a manifest.
  *
- * A folder appears whole, by one rename. At each start only sizes and times are compared; a file whose time differs from
- * the manifest's (it was copied, or written to) is read once against its SHA-256, and the manifest then takes the new time.
+ * A folder appears whole, by one rename. Each start compares only sizes and times; a file whose time differs from the
+ * manifest's (it was copied, or written to) is read once and compared with its SHA-256, and the manifest then takes the
+ * new time.
  */
 import { readFile, stat } from "node:fs/promises"
 import { join } from "node:path"
@@ -30,7 +31,10 @@ const Manifest = type({
   wheel: {
     fileName: "string",
     sha256: "string.hex == 64",
-    /** Who vouched for the wheel's sum: our pin, the index over HTTPS, or pip (against the index's own sum). */
+    /**
+     * The source that vouched for the wheel's checksum: our pin, the index over HTTPS, or pip (against the index's own
+     * checksum).
+     */
     statedBy: "'pinned' | 'index' | 'pip'",
   },
   files: ManifestFile.array(),
@@ -44,11 +48,11 @@ const MANIFEST = "manifest.json"
 /** Folder of a wheel's libraries, inside the cache folder. */
 export const folderOf = (wheel: Wheel, platform: Platform): string => `${wheel.version}-${platform}-${wheel.flavour}`
 
-/** Writes the manifest; the last thing to be written into a new folder. */
+/** Writes the manifest, the last file of a new folder. */
 export const writeManifest = (directory: string, manifest: Manifest): void =>
   writeWhole(join(directory, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
 
-/** A file's entry for the manifest, from what is on the disk now. */
+/** A file's entry for the manifest, from its present state on the disk. */
 export const manifestFile = async (
   directory: string,
   name: string,
@@ -61,7 +65,7 @@ export const manifestFile = async (
 /**
  * The library in a cache folder, checked as described above; with `thorough` every byte is read.
  *
- * @error AttemptFailed when there is none, or one that is not what its manifest says
+ * @error AttemptFailed if there is none, or one that does not match its manifest
  */
 export const cachedLibrary = async (
   directory: string,
@@ -109,7 +113,7 @@ const checked = async (
   return { ...stated, modified: found.mtimeMs }
 }
 
-/** Saves the next start from reading everything again; a cache that cannot be written is as good, only slower. */
+/** Saves the next start from reading everything again; a cache that cannot be written also works, but slower. */
 const refresh = (directory: string, manifest: Manifest): void => {
   try {
     writeManifest(directory, manifest)
@@ -119,7 +123,7 @@ const refresh = (directory: string, manifest: Manifest): void => {
 /**
  * The manifest of an unpacked folder.
  *
- * @error AttemptFailed when it is missing or not understood
+ * @error AttemptFailed if it is missing or not understood
  */
 export const readManifest = async (directory: string): Promise<Manifest> => {
   let text: string

@@ -1,5 +1,6 @@
 /**
- * One of several processes that want the library at once, for the tests: `bun contender.fixture.ts CACHE WHEEL STOP`.
+ * One of several processes that request the library at once, for the tests:
+ * `bun contender.fixture.ts CACHE WHEEL STOP`.
  *
  * STOP names the moment at which it freezes until it is killed ("space", "fetch" or "unpack"), or is "never". It prints
  * "frozen" there, else the library's source; every fetch adds a line to CACHE/../fetches.
@@ -35,7 +36,7 @@ const library = await locateLibrary({
         appendFileSync(join(dirname(cache), "fetches"), `${process.pid}\n`)
         await Bun.write(join(folder, fileName), bytes.subarray(0, bytes.length / 2))
         freezeAt("fetch")
-        await Bun.sleep(200) // long enough for the others to come upon the lock
+        await Bun.sleep(200) // Long enough for the other processes to meet the lock.
         await Bun.write(join(folder, fileName), bytes)
         return { path: join(folder, fileName), stated: undefined }
       },

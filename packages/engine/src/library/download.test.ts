@@ -11,7 +11,7 @@ const platform = "linux-x86-64"
 const good = makeWheel(platform)
 const wheel = wheelOf(good)
 
-/** Downloads into a new cache and tells the outcome, why each way failed, and what is left in the cache. */
+/** Downloads into a new cache and returns the outcome, the failure of each way, and the files left in the cache. */
 const outcomeOf = async (options: Partial<DownloadOptions>, asked = wheel) => {
   using folder = temporaryFolder()
   const cache = join(folder.path, "cache")

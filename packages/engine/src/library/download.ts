@@ -1,8 +1,9 @@
 /**
- * Gets the libraries of a wheel into the cache: by one process at a time, in a folder of its own, by one rename at the end.
+ * Downloads the libraries of a wheel into the cache: by one process at a time, in a separate folder, with one rename at
+ * the end.
  *
  * A process killed at any moment leaves a lock whose owner is gone, and a working folder; the next one takes over the
- * first and removes the second. A file under the final name is therefore always whole.
+ * lock and removes the folder. A file under the final name is therefore always whole.
  */
 import { mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
@@ -27,18 +28,18 @@ export interface DownloadOptions {
   readonly lockTimes?: LockTimes
 }
 
-/** Room for what the file system itself takes. */
+/** Room for the file system's own structures. */
 const MARGIN = 20e6
 
-/** Outcome of a download: `done` here, or `by another` process meanwhile, or neither; with the ways that failed. */
+/** Outcome of a download: `done` here, `by another` process meanwhile, or neither; with the ways that failed. */
 export interface Downloaded {
   readonly outcome: "done" | "by another" | "failed"
-  /** The folder that holds the libraries, unless it failed. */
+  /** The folder of the libraries, unless it failed. */
   readonly directory: string
   readonly attempts: ReadonlyArray<Attempt>
 }
 
-/** Gets the libraries of `wheel` by the first way that works; never throws. */
+/** Downloads the libraries of `wheel` by the first way that works; never throws. */
 export const downloadLibraries = async (wheel: Wheel, options: DownloadOptions): Promise<Downloaded> => {
   const { cache, platform, meter } = options
   const directory = join(cache, folderOf(wheel, platform))
@@ -116,7 +117,7 @@ const install = async (way: Way, wheel: Wheel, work: string, directory: string, 
     wheel: provenance,
     files: await Promise.all(unpacked.map(({ name, sha256 }) => manifestFile(libraryFolder, name, sha256))),
   })
-  await cachedLibrary(libraryFolder, platform) // what is wrong with it is said before it gets its final name
+  await cachedLibrary(libraryFolder, platform) // A fault is reported before the folder gets its final name.
   syncPath(libraryFolder)
   placeFolder(libraryFolder, directory, join(work, "replaced"))
 }

@@ -1,21 +1,21 @@
-/** The one error of getting the library: everything that was tried, why each failed, and what to do. */
+/** The only error of getting the library: all attempts, the reason of each failure, and the remedy. */
 
-/** One place that was looked at, or one way that was tried, in the order of trying. */
+/** One place or one way that was tried, in the order of the attempts. */
 export interface Attempt {
   /** The place or way: "WINNOW_LIBTENSORFLOW", "cache", "python", "pip", "https". */
   readonly where: string
-  /** The reason of the failure: what was found there, and what was expected. */
+  /** The reason of the failure: the found and the expected state. */
   readonly why: string
   /** The remedy for the user, as an imperative sentence. */
   readonly remedy?: string
 }
 
-/** No usable libtensorflow: `attempts` says what was tried, the message lists it with what to do. */
+/** No usable libtensorflow: `attempts` lists the failures, the message shows them with remedies. */
 export class LibraryNotFound extends Error {
   override readonly name = "LibraryNotFound"
 
   constructor(
-    /** In the order of trying; never empty. */
+    /** In the order of the attempts; never empty. */
     readonly attempts: ReadonlyArray<Attempt>,
   ) {
     super(describe(attempts))
@@ -34,7 +34,7 @@ export class AttemptFailed extends Error {
   }
 }
 
-/** Turns whatever was thrown into an attempt; a full disk gets its remedy here, whoever met it. */
+/** Turns any thrown value into an attempt; a full disk gets its remedy here, for any caller. */
 export const failedAttempt = (where: string, cause: unknown): Attempt => {
   const why = cause instanceof Error ? cause.message : String(cause)
   if (cause instanceof AttemptFailed)

@@ -10,7 +10,7 @@ import type { Meter } from "./progress.ts"
 import type { Way } from "./way.ts"
 import type { Wheel } from "./wheels.ts"
 
-/** Bytes of a shared library for `platform`: a true header that speaks of all `size` bytes, then noise of `seed`. */
+/** Bytes of a shared library for `platform`: a valid header for all `size` bytes, then noise of `seed`. */
 export const fakeLibrary = (platform: Platform, seed = 7, size = 4096): Uint8Array<ArrayBuffer> => {
   let state = seed
   const bytes = Uint8Array.from({ length: size }, () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) >>> 24)
@@ -18,7 +18,7 @@ export const fakeLibrary = (platform: Platform, seed = 7, size = 4096): Uint8Arr
   if (platform === "macos-arm64") {
     view.setUint32(0, 0xfeedfacf, true)
     view.setUint32(4, 0x0100000c, true)
-    view.setUint32(16, 1, true) // one load command
+    view.setUint32(16, 1, true) // One load command.
     view.setUint32(20, 72, true)
     view.setUint32(32, 0x19, true) // LC_SEGMENT_64
     view.setUint32(36, 72, true)
@@ -28,19 +28,19 @@ export const fakeLibrary = (platform: Platform, seed = 7, size = 4096): Uint8Arr
   }
   view.setUint32(0, 0x7f454c46)
   view.setUint16(18, platform === "linux-arm64" ? 183 : 62, true)
-  view.setBigUint64(40, BigInt(size - 2 * 64), true) // two section headers of 64 bytes, at the end
+  view.setBigUint64(40, BigInt(size - 2 * 64), true) // Two section headers of 64 bytes, at the end.
   view.setUint16(58, 64, true)
   view.setUint16(60, 2, true)
   return bytes
 }
 
-/** A zip file of deflated members, as wheels are. */
+/** A zip file of deflated members, like a wheel. */
 export const makeZip = (members: Readonly<Record<string, Uint8Array>>): Uint8Array<ArrayBuffer> => {
   const [locals, centrals]: [Array<Uint8Array>, Array<Uint8Array>] = [[], []]
   let offset = 0
   for (const [path, data] of Object.entries(members)) {
     const [name, packed] = [new TextEncoder().encode(path), deflateRawSync(data)]
-    const common = new DataView(new ArrayBuffer(26)) // from "version needed" on, the same in both headers
+    const common = new DataView(new ArrayBuffer(26)) // From "version needed" on, the same in both headers.
     common.setUint16(0, 20, true)
     common.setUint16(4, 8, true)
     common.setUint32(10, Bun.hash.crc32(data), true)
@@ -66,7 +66,9 @@ export const makeZip = (members: Readonly<Record<string, Uint8Array>>): Uint8Arr
   return new Uint8Array(Buffer.concat([...locals, directory, new Uint8Array(end.buffer)]))
 }
 
-/** A wheel with both libraries, a file that must not be unpacked, and a true RECORD; `change` may spoil the members. */
+/**
+ * A wheel with both libraries, a file that must not be unpacked, and a valid RECORD; `change` may spoil the members.
+ */
 export const makeWheel = (
   platform: Platform,
   change: (members: Record<string, Uint8Array>) => void = () => {},
@@ -86,7 +88,7 @@ export const makeWheel = (
   return makeZip(members)
 }
 
-/** Describes `bytes` as the wheel that is looked for. */
+/** Describes `bytes` as the requested wheel. */
 export const wheelOf = (bytes: Uint8Array, pinned = true): Wheel => ({
   version: "9.9.9",
   project: "tensorflow-cpu",
@@ -99,7 +101,7 @@ export const wheelOf = (bytes: Uint8Array, pinned = true): Wheel => ({
   unpackedBytes: 304_096,
 })
 
-/** A way that hands out `bytes`, and counts in `calls`. */
+/** A way that delivers `bytes`, and counts its `calls`. */
 export const wayOf = (bytes: Uint8Array, name: Way["name"] = "pip", stated?: string): Way & { calls: number } => {
   const way: Way & { calls: number } = {
     name,
@@ -120,7 +122,7 @@ export const failingWay = (cause: unknown, name: Way["name"] = "https"): Way => 
   get: () => Promise.reject(cause),
 })
 
-/** A meter that keeps the lines it was told. */
+/** A meter that keeps its lines. */
 export const quietMeter = (): Meter & { readonly lines: Array<string> } => {
   const lines: Array<string> = []
   return {
@@ -132,7 +134,7 @@ export const quietMeter = (): Meter & { readonly lines: Array<string> } => {
   }
 }
 
-/** An empty folder for one test, and how to remove it. */
+/** An empty folder for one test, and a function that removes it. */
 export const temporaryFolder = (): { readonly path: string; readonly [Symbol.dispose]: () => void } => {
   const path = mkdtempSync(join(tmpdir(), "winnow-library-"))
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }

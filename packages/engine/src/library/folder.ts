@@ -1,4 +1,4 @@
-/** Looks whether a folder holds both libraries, whole and for this machine. */
+/** Checks if a folder has both libraries, whole and for this machine. */
 import { join, resolve } from "node:path"
 import { AttemptFailed } from "./error.ts"
 import { type Library, libraryNames, type Platform } from "./library.ts"

@@ -1,4 +1,4 @@
-/** The way over HTTPS, against a server in this process that misbehaves as servers do. */
+/** The way over HTTPS, against a server in this process that misbehaves like real servers. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 import { sha256 } from "@winnow/files"
@@ -40,7 +40,7 @@ const get = async (from: ReturnType<typeof serve>, options: HttpsOptions = {}, a
   return { sum: sha256(await Bun.file(path).bytes()), stated }
 }
 
-/** Sends only `count` bytes of what follows `from`, and then ends the connection. */
+/** Sends only `count` bytes from `from` on, and then ends the connection. */
 const part = (from: number, count: number, status: 200 | 206) =>
   new Response(
     new ReadableStream({
@@ -67,7 +67,7 @@ test("goes on where a connection broke off", async () => {
     return nth < 4 ? part(rangeOf(request), 700, nth === 1 ? 200 : 206) : part(rangeOf(request), bytes.length, 206)
   })
   expect((await get(from)).sum).toBe(sha256(bytes))
-  expect(asked).toEqual([0, 700, 1400, 2100]) // more breaks than its patience, but each brought something
+  expect(asked).toEqual([0, 700, 1400, 2100]) // There are more breaks than its patience allows, but each attempt brought bytes.
 })
 
 test("a server without ranges is read from the beginning again", async () => {
@@ -113,7 +113,7 @@ test("an index that contradicts the pinned sum is refused before downloading", a
     `states SHA-256 ${"a".repeat(64)} for ${wheel.fileName}, expected ${wheel.sha256}`,
   )
   expect(from.requests()).toBe(0)
-  expect((await get(from, {}, wheelOf(bytes, false))).stated).toBe("a".repeat(64)) // then the caller compares
+  expect((await get(from, {}, wheelOf(bytes, false))).stated).toBe("a".repeat(64)) // The caller then compares.
 })
 
 test("an index that is something else, lacks the wheel, or cannot be reached says so", async () => {

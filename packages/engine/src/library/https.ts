@@ -1,4 +1,7 @@
-/** Gets a wheel from PyPI without pip: address and sum from the JSON index, then a download that goes on after a break. */
+/**
+ * Downloads a wheel from PyPI without pip: address and checksum from the JSON index, then a download that resumes after
+ * a break.
+ */
 import { join } from "node:path"
 import { DownloadFailed, type DownloadOptions, download, type Fetch } from "@winnow/files"
 import { type } from "arktype"
@@ -33,7 +36,7 @@ export const httpsWay = ({ index = "https://pypi.org/pypi", ...options }: HttpsO
       )
     const path = join(folder, wheel.fileName)
     meter.start(`Downloading ${wheel.project} ${wheel.version}`, listed.size)
-    // The caller compares the sum, whichever way the wheel came.
+    // The caller compares the checksum, for every way.
     await download({ url: listed.url, bytes: listed.size, sha256: undefined }, path, {
       ...options,
       onProgress: meter.at,

@@ -1,33 +1,33 @@
-/** A libtensorflow as it is understood here: the two shared libraries, where they lie, and where they came from. */
+/** A libtensorflow: the two shared libraries, their place, and their source. */
 
-/** The machines that TensorFlow publishes libraries for and that the binding is written for. */
+/** The machines for which TensorFlow publishes libraries and the binding is written. */
 export type Platform = "linux-x86-64" | "linux-arm64" | "macos-arm64"
 
-/** `gpu` is the build with CUDA kernels, which exists for linux-x86-64 alone. */
+/** `gpu` is the build with CUDA kernels, which exists only for linux-x86-64. */
 export type Flavour = "cpu" | "gpu"
 
-/** The one of four places that gave the library. */
+/** The one of four places that supplied the library. */
 export type LibrarySource = "WINNOW_LIBTENSORFLOW" | "cache" | "python" | "download"
 
 /** A usable libtensorflow on this machine. */
 export interface Library {
-  /** Absolute path of the folder that holds both files. */
+  /** Absolute path of the folder with both files. */
   readonly directory: string
-  /** As the package that brought it states, for example "2.21.0"; "unknown" for a bare folder (ask `TF_Version`). */
+  /** As stated by the package of the library, for example "2.21.0"; "unknown" for a bare folder (ask `TF_Version`). */
   readonly version: string
   readonly source: LibrarySource
-  /** Undefined where only loading it would tell. */
+  /** Undefined if only loading it would tell. */
   readonly flavour: Flavour | undefined
   readonly platform: Platform
-  /** Absolute paths. `framework` must be loaded, or be loadable, before `cc`, which depends on it. */
+  /** Absolute paths. `framework` must be loaded, or loadable, before `cc`, which depends on it. */
   readonly files: { readonly cc: string; readonly framework: string }
-  /** One line for people: where it was found, or which wheel it was unpacked from. */
+  /** One line for people: the place of the library, or the wheel that it was unpacked from. */
   readonly origin: string
-  /** Notes on a library that works but is not the right one, for example a CPU build beside an NVIDIA GPU. */
+  /** Notes on a library that works but is not the best one, for example a CPU build beside an NVIDIA GPU. */
   readonly notes: ReadonlyArray<string>
 }
 
-/** File names as TensorFlow's own packages give them; the 2 is the major version of the C ABI. */
+/** File names in TensorFlow's own packages; the 2 is the major version of the C ABI. */
 export const libraryNames = (platform: Platform): { readonly cc: string; readonly framework: string } =>
   platform === "macos-arm64"
     ? { cc: "libtensorflow_cc.2.dylib", framework: "libtensorflow_framework.2.dylib" }

@@ -1,4 +1,4 @@
-/** The order of the places, and the error when none has a library. */
+/** The order of the places, and the error if none has a library. */
 import { expect, test } from "bun:test"
 import { chmodSync, mkdirSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -127,7 +127,7 @@ test("the error lists every place and way in order, why each failed, and what to
   expect(attempts.map(({ where }) => where)).toEqual(["WINNOW_LIBTENSORFLOW", "cache", "python", "pip", "https"])
   for (const { why } of attempts) expect(message).toContain(why)
   expect(message).toContain("set WINNOW_LIBTENSORFLOW to its folder `tensorflow`")
-  expect((await locateLibrary(usual(folder.path))).source).toBe("download") // the network is back
+  expect((await locateLibrary(usual(folder.path))).source).toBe("download") // The network is back.
 })
 
 test("with a GPU the CUDA build is tried first; the CPU build is used with a note when it cannot be had", async () => {

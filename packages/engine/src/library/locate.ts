@@ -1,7 +1,8 @@
 /**
- * Finds libtensorflow on this machine, or gets it: nothing to do by hand.
+ * Finds libtensorflow on this machine, or downloads it: the user has nothing to do.
  *
- * Looks at WINNOW_LIBTENSORFLOW, the cache, the Python on PATH, and then downloads a wheel into the cache; `docs/engine.md`.
+ * The order is WINNOW_LIBTENSORFLOW, the cache, the Python on PATH, and then a download into the cache; see
+ * `docs/engine.md`.
  */
 import { join, resolve } from "node:path"
 import { cacheFolder } from "@winnow/files"
@@ -17,11 +18,11 @@ import { createMeter } from "./progress.ts"
 import { pythonLibrary } from "./python.ts"
 import { type Wheel, wheelFor } from "./wheels.ts"
 
-/** Everything that a test, or an unusual installation, may want to be otherwise; each default is the real thing. */
+/** Parts that a test, or an unusual installation, may replace; each default is the real one. */
 export interface LocateOptions extends Partial<Omit<DownloadOptions, "platform">> {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly platform?: Platform
-  /** True asks for the CUDA build. */
+  /** True requests the CUDA build. */
   readonly gpu?: boolean
   readonly wheelFor?: (platform: Platform, flavour: Flavour) => Wheel
 }
@@ -29,8 +30,8 @@ export interface LocateOptions extends Partial<Omit<DownloadOptions, "platform">
 /**
  * A libtensorflow that is whole and built for this machine.
  *
- * A WINNOW_LIBTENSORFLOW that is set and wrong is an error, not a reason to look elsewhere: it was asked for. Found in the
- * cache (the usual case) nothing is started, read whole or printed.
+ * A WINNOW_LIBTENSORFLOW that is set and wrong is an error, not a reason to look elsewhere: it is an explicit request.
+ * If the library is in the cache (the usual case), no process starts, no file is read whole and nothing is printed.
  *
  * @error LibraryNotFound with every place and way that was tried
  */
@@ -96,7 +97,7 @@ const givenRemedy =
 const cpuBesideGpu =
   "an NVIDIA GPU is seen, and this is a CPU build; the CUDA build could not be had, or Python's TensorFlow has none"
 
-/** A folder that Winnow unpacked keeps its manifest wherever it was copied to; any other is known by its files alone. */
+/** A folder that Winnow unpacked keeps its manifest after copies; any other folder is known only by its files. */
 const fromGivenFolder = async (directory: string, files: Library["files"], platform: Platform): Promise<Library> => {
   const known = await readManifest(directory).catch(() => undefined)
   return {

@@ -1,4 +1,6 @@
-/** Gets a wheel with pip, as the user has configured it: its index, mirrors, proxies, certificates and credentials. */
+/**
+ * Downloads a wheel with pip, in the user's configuration: its index, mirrors, proxies, certificates and credentials.
+ */
 import { mkdir, readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { AttemptFailed } from "./error.ts"
@@ -9,10 +11,10 @@ import type { Wheel } from "./wheels.ts"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** Looks at pip's growing files this often; it says nothing itself when it does not write to a terminal. */
+/** Interval of checks of pip's growing files; pip itself reports nothing unless it writes to a terminal. */
 const POLL_MS = 250
 
-/** The way by pip; `env` is what pip sees. */
+/** The way by pip; `env` is pip's environment. */
 export const pipWay = (env: Environment = process.env): Way => ({
   name: "pip",
   get: async (wheel, folder, meter) => {
@@ -36,7 +38,7 @@ export const pipWay = (env: Environment = process.env): Way => ({
 const remedy = (wheel: Wheel) =>
   `Make this work, for example by pip's settings for your mirror: python3 -m pip ${request(wheel).join(" ")}`
 
-/** Asks for the wheel of our machine and tag, whatever Python pip itself runs on. */
+/** Requests the wheel for our machine and tag, independent of the Python that runs pip. */
 const request = (wheel: Wheel): ReadonlyArray<string> => [
   "download",
   "--no-deps",
@@ -56,7 +58,8 @@ const download = async (
 ): Promise<string | undefined> => {
   const temporary = join(folder, "tmp")
   await mkdir(temporary, { recursive: true })
-  // Its temporary files go beside ours: on the disk whose space was checked, and swept with them after a kill.
+  // Its temporary files go beside ours: to the disk whose space was checked, so that they are removed with ours after a
+  // kill.
   const child = Bun.spawn([...pip, ...request(wheel), "--no-input", "--progress-bar=off", `--dest=${folder}`], {
     cwd: folder,
     env: { ...env, TMPDIR: temporary, PIP_DISABLE_PIP_VERSION_CHECK: "1", PYTHONUNBUFFERED: "1" },
@@ -80,7 +83,7 @@ const download = async (
   }
 }
 
-/** pip's own errors if it names any, else its last lines; credentials in addresses are blotted out. */
+/** pip's own errors if it names any, else its last lines; credentials in addresses are removed. */
 const lastLines = (output: string): string => {
   const lines = output.split("\n").filter((line) => line.trim() !== "")
   const errors = lines.filter((line) => line.startsWith("ERROR:"))
@@ -88,7 +91,7 @@ const lastLines = (output: string): string => {
   return shown.join("\n").replaceAll(/:\/\/[^/@\s]+@/g, "://***@")
 }
 
-/** "No matching distribution" is also what pip says when it never reached the index; the first warning tells the cause. */
+/** pip also reports "No matching distribution" if it never reached the index; the first warning names the cause. */
 const networkTrouble = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.filter((line) => line.includes("after connection broken by")).slice(0, 1)
 
@@ -98,7 +101,7 @@ const onlyWheel = async (folder: string): Promise<string> => {
   return wheels[0]!
 }
 
-/** pip downloads into its temporary folder and then copies: the largest file is the measure, not the sum. */
+/** pip downloads into its temporary folder and then copies, so the largest file counts, not the sum. */
 const bytesIn = async (folder: string): Promise<number> => {
   const names = await readdir(folder, { recursive: true }).catch(() => [])
   const sizes = await Promise.all(

@@ -35,7 +35,7 @@ test("a hidden GPU is not seen; nvidia-smi counts only when it lists one", async
   using folder = temporaryFolder()
   const smi = join(folder.path, "nvidia-smi")
   const env = { PATH: folder.path }
-  if (await seesNvidiaGpu(env)) return // a machine with a GPU: its device file answers before nvidia-smi is asked
+  if (await seesNvidiaGpu(env)) return // On a machine with a GPU the device file answers before nvidia-smi is run.
   await Bun.write(smi, '#!/bin/sh\necho "GPU 0: NVIDIA A100 (UUID: GPU-1)"\n')
   chmodSync(smi, 0o755)
   expect(await seesNvidiaGpu(env)).toBe(true)

@@ -1,4 +1,4 @@
-/** Facts of this machine: the build that it needs, its NVIDIA GPU if any. */
+/** Facts about this machine: the build that it needs, and its NVIDIA GPU if it has one. */
 import { existsSync } from "node:fs"
 import { AttemptFailed } from "./error.ts"
 import type { Flavour, Platform } from "./library.ts"
@@ -8,7 +8,7 @@ type Environment = Readonly<Record<string, string | undefined>>
 /**
  * The platform of this process.
  *
- * @error AttemptFailed where TensorFlow publishes no library that the binding could load
+ * @error AttemptFailed if TensorFlow publishes no library that the binding could load
  */
 export const currentPlatform = (
   os: string = process.platform,
@@ -33,7 +33,7 @@ export const currentPlatform = (
 }
 
 /**
- * True if an NVIDIA GPU is there to be used: its device file, or WSL's driver, or `nvidia-smi -L` listing one.
+ * True if an NVIDIA GPU can be used: by its device file, or WSL's driver, or a line of `nvidia-smi -L`.
  *
  * A GPU hidden by CUDA_VISIBLE_DEVICES ("" or "-1") does not count: TensorFlow would not see it either.
  */
@@ -41,7 +41,8 @@ export const seesNvidiaGpu = async (env: Environment = process.env): Promise<boo
   const visible = env["CUDA_VISIBLE_DEVICES"]
   if (visible !== undefined && (visible.trim() === "" || visible.trim().startsWith("-1"))) return false
   if (existsSync("/dev/nvidia0") || existsSync("/usr/lib/wsl/lib/libcuda.so.1")) return true
-  // Images made for GPUs carry nvidia-smi on machines without one, so that it exists says nothing: it must list one.
+  // Images for GPUs contain nvidia-smi even on machines without one, so its presence is no evidence: it must list a
+  // GPU.
   const smi = Bun.which("nvidia-smi", { PATH: env["PATH"] ?? "" })
   if (smi === null) return false
   const child = Bun.spawn([smi, "-L"], { stdout: "pipe", stderr: "ignore", stdin: "ignore", timeout: 5000 })
@@ -49,6 +50,6 @@ export const seesNvidiaGpu = async (env: Environment = process.env): Promise<boo
   return (await child.exited) === 0 && /^GPU 0:/m.test(listed)
 }
 
-/** The builds to try, best first: with a GPU the CUDA one, and the CPU one when that cannot be had. */
+/** The builds to try, best first: with a GPU the CUDA build, and the CPU build if that cannot be downloaded. */
 export const flavours = (platform: Platform, gpu: boolean): ReadonlyArray<Flavour> =>
   gpu && platform === "linux-x86-64" ? ["gpu", "cpu"] : ["cpu"]

@@ -29,7 +29,7 @@ test("a terminal gets one line redrawn, with bar, bytes, rate and time left, wit
   for (const text of written) expect(text.replace("\r\x1b[K", "").length).toBeLessThan(80)
   clock.now = 1050
   meter.at(52e6)
-  expect(written).toHaveLength(2) // sooner than a tenth of a second: not redrawn
+  expect(written).toHaveLength(2) // Less than a tenth of a second later: it is not redrawn.
   meter.end()
   expect(written.at(-1)).toBe("\r\x1b[KDownloading: 52 MB in 1.1 s\n")
 })
@@ -49,7 +49,7 @@ test("elsewhere there are whole lines without control characters, one in five se
     meter.at(second * 5e6)
   }
   meter.end()
-  meter.at(61e6) // late: the job has ended
+  meter.at(61e6) // A late report: the job has ended.
   expect(written).toEqual([
     "Unpacking (100 MB)\n",
     "Unpacking  25%  25 MB of 100 MB  5 MB/s  0:15 left\n",

@@ -1,6 +1,6 @@
 /** A progress bar on a terminal, plain lines elsewhere; both on stderr, so that stdout stays for results. */
 
-/** Where progress is written; `process.stderr` is one. */
+/** The output for progress; `process.stderr` is one. */
 export interface Terminal {
   readonly isTTY: boolean
   /** Width in characters; only read on a terminal. */
@@ -10,18 +10,18 @@ export interface Terminal {
 
 /** Shows one counted job after another. */
 export interface Meter {
-  /** Begins a job; without `total` (bytes) neither percentage nor time left is shown. */
+  /** Begins a job; without `total` (bytes) it shows neither percentage nor time left. */
   readonly start: (label: string, total?: number) => void
   /** The job has done `bytes` in all; ignored between jobs, so that a late report draws nothing. */
   readonly at: (bytes: number) => void
   /** Ends the job with a line that stays. */
   readonly end: () => void
-  /** A line that stays; a job that was going on is broken off by it. */
+  /** Writes a line that stays; it ends the display of a running job. */
   readonly say: (line: string) => void
 }
 
 const REDRAW_MS = 100
-/** Plain lines go to log files: one in five seconds shows life without filling them. */
+/** Plain lines go to log files: one in five seconds shows activity without filling them. */
 const LINE_MS = 5000
 
 /** stderr of this process. */
@@ -31,7 +31,7 @@ export const standardError = (): Terminal => ({
   write: (text) => void process.stderr.write(text),
 })
 
-/** 0 <= `bytes`: "853 MB", "1.2 GB", "12 kB"; powers of 1000, as disks and networks count. */
+/** 0 <= `bytes`: "853 MB", "1.2 GB", "12 kB"; powers of 1000, like disks and networks. */
 export const formatBytes = (bytes: number): string => {
   if (bytes >= 1e9) return `${(bytes / 1e9).toFixed(1)} GB`
   if (bytes >= 1e6) return `${Math.round(bytes / 1e6)} MB`
@@ -52,7 +52,7 @@ export const createMeter = (
   let total: number | undefined
   let running = false
   let [began, shown, bytes] = [0, 0, 0]
-  /** The rate counts from the first bytes on: what came before was waiting. */
+  /** The rate counts from the first bytes on, without the wait before them. */
   let first: { readonly time: number; readonly bytes: number } | undefined
 
   const figures = (): string => {

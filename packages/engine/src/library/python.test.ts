@@ -1,4 +1,4 @@
-/** Python and pip as small shell scripts first on PATH, so that the tests need neither. */
+/** Python and pip are small shell scripts, first on PATH, so that the tests need neither. */
 import { expect, test } from "bun:test"
 import { chmodSync, mkdirSync, readdirSync, symlinkSync } from "node:fs"
 import { join } from "node:path"
@@ -73,7 +73,7 @@ test.skipIf(realPython === null)("a true Python answers without importing the pa
 
 const bytes = makeWheel(platform)
 
-/** A pip that checks what it is asked, and where it may put temporary files. */
+/** A pip that checks its arguments and the place of its temporary files. */
 const pip = (wheel: string) => `
 [ "$1 $2 $3" = "-m pip download" ] || exit 1
 for argument in "$@"; do

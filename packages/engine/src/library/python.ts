@@ -25,7 +25,7 @@ print(json.dumps({"folder": places[0] if places else None, "packages": found, "p
 const Answer = type({ folder: "string | null", packages: type(["string", "string"]).array(), python: "string" })
 
 /**
- * Paths of the Python interpreters to ask, first that of an active virtual environment (PATH has it first).
+ * Paths of the Python interpreters to try, first that of an active virtual environment (PATH has it first).
  *
  * Apple's /usr/bin/python3 is left out while the developer tools are missing: running it opens a dialog.
  */
@@ -40,7 +40,7 @@ export const pythonsOn = (env: Environment): ReadonlyArray<string> => {
 /**
  * The libtensorflow of the TensorFlow in the first Python on PATH.
  *
- * @error AttemptFailed when there is no Python, no TensorFlow in it, one that is too old or of another major version, or
+ * @error AttemptFailed if there is no Python, no TensorFlow in it, one that is too old or of another major version, or
  * one whose libraries are missing or broken
  */
 export const pythonLibrary = async (
@@ -61,7 +61,7 @@ export const pythonLibrary = async (
   const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()])
   if ((await child.exited) !== 0)
     throw new AttemptFailed(`${command} could not be asked: ${stderr.trim().split("\n").at(-1) || "no answer in 20 s"}`)
-  // The interpreter's own path: on PATH there may be a shim (pyenv, asdf) that says nothing about which one it is.
+  // The interpreter's own path: PATH may have a shim (pyenv, asdf), whose path does not identify the interpreter.
   const { folder, packages, python } = Answer.assert(JSON.parse(stdout))
   if (folder === null) throw new AttemptFailed(`${python} has no TensorFlow`)
   const [name, version] = packages[0] ?? ["tensorflow", "unknown"]

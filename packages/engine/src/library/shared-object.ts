@@ -1,9 +1,9 @@
 /**
  * Reads the header of a shared library: is it one, for this machine, and whole?
  *
- * Loading a truncated library ends the process (SIGBUS) instead of failing, so this is looked at before; it costs one
- * small read. Offsets in the header must lie inside the file: in ELF the section table is at the end, in Mach-O every
- * segment states its end.
+ * Loading a truncated library ends the process (SIGBUS) instead of failing, so the header is checked first; that costs
+ * one small read. Offsets in the header must lie inside the file: in ELF the section table is at the end, in Mach-O
+ * every segment states its end.
  */
 import { type FileHandle, open } from "node:fs/promises"
 import type { Platform } from "./library.ts"
@@ -12,7 +12,7 @@ const elfMachine = { "linux-x86-64": 62, "linux-arm64": 183 } as const
 const machName = (type: number) => (type === 0x0100000c ? "arm64" : type === 0x01000007 ? "x86-64" : `CPU type ${type}`)
 const elfName = (machine: number) => (machine === 62 ? "x86-64" : machine === 183 ? "arm64" : `machine ${machine}`)
 
-/** The fault in the file as a shared library of `platform`, or undefined when nothing is. */
+/** The fault of the file as a shared library of `platform`; undefined if there is none. */
 export const sharedObjectProblem = async (path: string, platform: Platform): Promise<string | undefined> => {
   let file: FileHandle
   try {

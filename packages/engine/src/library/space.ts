@@ -10,9 +10,9 @@ export const freeBytes = async (folder: string): Promise<number> => {
 }
 
 /**
- * Fails when less than `needed` bytes are free.
+ * Fails if less than `needed` bytes are free.
  *
- * @error AttemptFailed with what is needed, what is there, and where
+ * @error AttemptFailed with the needed and the free bytes, and the folder
  */
 export const requireSpace = async (
   folder: string,
@@ -23,7 +23,7 @@ export const requireSpace = async (
   if (found < needed) throw noSpace(folder, needed, found)
 }
 
-/** The error of a full disk, met before writing or while writing. */
+/** The error of a full disk, before writing or during it. */
 export const noSpace = (folder: string, needed: number, found: number): AttemptFailed =>
   new AttemptFailed(
     `not enough space: about ${formatBytes(needed)} are needed in ${folder}, ${formatBytes(found)} are free`,

@@ -1,4 +1,7 @@
-/** Takes the two libraries out of a wheel: streamed, hashed on the way, checked against the wheel's own list of sums. */
+/**
+ * Extracts the two libraries of a wheel: streamed, hashed on the way, checked against the wheel's own list of
+ * checksums.
+ */
 /// <reference path="./yauzl.d.ts" />
 import { mkdir, open } from "node:fs/promises"
 import { basename, join } from "node:path"
@@ -19,8 +22,8 @@ export interface Unpacked {
  * Writes `tensorflow/libtensorflow_cc*` and `tensorflow/libtensorflow_framework*` of the wheel into the new folder
  * `into`, flushed to the disk.
  *
- * @param beforeWriting is told the bytes that will be written, and may throw (no space)
- * @error AttemptFailed when the file is no wheel, lacks a library, or holds one that differs from its RECORD
+ * @param beforeWriting gets the number of bytes to write, and may throw (no space)
+ * @error AttemptFailed if the file is no wheel, lacks a library, or has one that differs from its RECORD
  */
 export const unpackLibraries = async (
   wheel: string,
@@ -81,7 +84,7 @@ const findEntries = async (zip: ZipFile, wanted: ReadonlyArray<string>) => {
   return { libraries, record }
 }
 
-/** Lines `path,sha256=<base64url without padding>,size`; paths of the libraries hold no comma, so none is quoted. */
+/** Lines `path,sha256=<base64url without padding>,size`; paths of the libraries contain no comma, so none is quoted. */
 const parseRecord = (text: string): ReadonlyMap<string, string> =>
   new Map(
     text.split("\n").flatMap((line) => {

@@ -1,11 +1,11 @@
 /**
- * The wheels of PyPI that carry libtensorflow, by machine, with their known facts.
+ * The wheels of PyPI that contain libtensorflow, by machine, with their known facts.
  *
- * All four are of release 2.21.0, the one the conformance suite is run on; the library does not depend on the version
- * of Python, so one tag (cp311) serves everybody, with or without that Python.
- * `sha256` is pinned where we have checked the file ourselves. Elsewhere it is undefined, and the sum that the index
- * states is the one that must match (pip checks it; over HTTPS it comes from PyPI's JSON); besides, every unpacked
- * library is checked against the sums that the wheel's own RECORD gives.
+ * All four are of release 2.21.0, the one of the conformance suite; the library does not depend on the version of
+ * Python, so one tag (cp311) serves everybody, with or without that Python. `sha256` is pinned if we have checked the
+ * file ourselves. Otherwise it is undefined, and the file must match the checksum from the index (pip checks it; over
+ * HTTPS it comes from PyPI's JSON); besides, every unpacked library is checked against the checksums in the wheel's own
+ * RECORD.
  */
 import type { Flavour, Platform } from "./library.ts"
 
@@ -13,29 +13,29 @@ import type { Flavour, Platform } from "./library.ts"
 export const TENSORFLOW_VERSION = "2.21.0"
 
 /**
- * The oldest TensorFlow that is taken from an installed Python.
+ * The oldest TensorFlow that is used from an installed Python.
  *
- * 2.18 began the generation of 2.21: CUDA 12.5 with cuDNN 9, so the same driver serves; nothing older was ever run with this binding. A folder
- * given by WINNOW_LIBTENSORFLOW is used whatever its version.
+ * 2.18 began the generation of 2.21: CUDA 12.5 with cuDNN 9, so the same driver serves; no older one was ever run with
+ * this binding. A folder in WINNOW_LIBTENSORFLOW is used with any version.
  */
 export const OLDEST_VERSION = "2.18"
 
-/** One wheel, as it is asked of an index. */
+/** One wheel, in the terms of a request to an index. */
 export interface Wheel {
   readonly version: string
   /** Name on the index. */
   readonly project: string
-  /** Version of CPython in the file's tag, as pip's --python-version wants it. */
+  /** Version of CPython in the file's tag, in the form of pip's --python-version. */
   readonly python: string
   /** The file's platform tag. */
   readonly tag: string
   readonly fileName: string
   readonly flavour: Flavour
-  /** Lower-case hex; undefined where no sum is pinned. */
+  /** Lower-case hex; undefined if no checksum is pinned. */
   readonly sha256: string | undefined
-  /** Bytes of the wheel: exact where `sha256` is pinned, else a guess from above, for the free-space check alone. */
+  /** Bytes of the wheel: exact if `sha256` is pinned, else an upper estimate for the free-space check. */
   readonly bytes: number
-  /** Bytes of both libraries once unpacked, with the same reading. */
+  /** Bytes of both unpacked libraries, exact or estimated likewise. */
   readonly unpackedBytes: number
 }
 
@@ -61,8 +61,8 @@ const guess = { cpu: { bytes: 300e6, unpackedBytes: 1000e6 }, gpu: { bytes: 700e
 /**
  * The wheel for a machine.
  *
- * `tensorflow-cpu` is published for x86-64 alone. On arm64 the wheel named `tensorflow` is the CPU build, on Linux as on
- * macOS; on Linux x86-64 that name is the CUDA build.
+ * `tensorflow-cpu` is published only for x86-64. On arm64 the wheel named `tensorflow` is the CPU build, on Linux and
+ * on macOS; on Linux x86-64 that name is the CUDA build.
  */
 export const wheelFor = (platform: Platform, flavour: Flavour): Wheel => {
   if (platform === "macos-arm64") return wheel("tensorflow", "macosx_12_0_arm64", "cpu", guess.cpu)

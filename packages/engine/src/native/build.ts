@@ -1,9 +1,9 @@
 /**
  * Builds the native library of one variant into the user's cache, once for its sources, flags and compiler.
  *
- * A build is a folder named by the hash of all that goes into it. It is made in a working folder beside it, under a lock,
- * and gets its name by one rename: under the final name it is whole. Its manifest holds the library's SHA-256, which every
- * start compares (the library has some hundred kilobytes), so that a file which was cut short is built again and not loaded.
+ * A build is a folder named by the hash of all its inputs. It is made in a working folder beside it, under a lock, and
+ * gets its name by one rename: under the final name it is whole. Its manifest holds the library's SHA-256, which every
+ * start compares (the library has some hundred kilobytes), so that a truncated file is built again and not loaded.
  */
 import { mkdir, readdir, readFile, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
@@ -15,24 +15,24 @@ import type { Compiler } from "./compiler.ts"
 import { type Sources, unitsOf } from "./sources.ts"
 import { commonFlags, type Variant, variants } from "./variant.ts"
 
-/** Where builds go to. */
+/** The place of builds. */
 export interface BuildOptions {
-  /** Folder of the builds; made if it is not there. */
+  /** Folder of the builds; created if it is missing. */
   readonly cache: string
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Told one line when a build begins, or waits for another process's. */
+  /** Gets one line at the beginning of a build, or of a wait for another process. */
   readonly say: (line: string) => void
   readonly lockTimes?: LockTimes
 }
 
 const LIBRARY = "libwinnow.so"
 const MANIFEST = "manifest.json"
-/** Builds that stay in the cache: sources that are worked on give a new one at each change. */
+/** Number of builds that stay in the cache: each change of the sources adds one. */
 const KEPT_BUILDS = 16
 
 const Manifest = type({ "+": "reject", sha256: "string.hex == 64", variant: "string", compiler: "string" })
 
-/** On Linux a symbol that nobody defines fails the link, not the first call. */
+/** On Linux an undefined symbol fails the link, not the first call. */
 const linkFlags = ["-shared", "-pthread", ...(process.platform === "linux" ? ["-Wl,-z,defs"] : [])]
 
 /** Folder in `cache` of the objects that stay between builds. */
@@ -52,7 +52,7 @@ const buildKey = (sources: Sources, variant: Variant, compiler: Compiler): strin
   return `${variant}-${sha256(JSON.stringify(all)).slice(0, 24)}`
 }
 
-/** Path of a build's library if it is there and whole. */
+/** Path of a build's library if it exists and is whole. */
 const cached = async (folder: string): Promise<string | undefined> => {
   try {
     const manifest = Manifest.assert(JSON.parse(await readFile(join(folder, MANIFEST), "utf8")))
@@ -67,7 +67,8 @@ const cached = async (folder: string): Promise<string | undefined> => {
  * Path of the variant's library, built now or before.
  *
  * @param first a unit to compile before all others, alone: one that has failed for another variant
- * @error UnitFailed, AttemptFailed when it does not compile or link, with the first error lines; what writing the cache throws
+ * @error UnitFailed, AttemptFailed if it does not compile or link, with the first error lines; errors of writing the
+ * cache
  */
 export const buildLibrary = async (
   sources: Sources,
@@ -133,7 +134,10 @@ export const buildLibrary = async (
   )
 }
 
-/** Removes the oldest builds and objects. A build that another process has loaded works on: its file lives until it is let go. */
+/**
+ * Removes the oldest builds and objects. A build that another process has loaded still works: its file lives until it
+ * is closed.
+ */
 const forgetOld = async (cache: string): Promise<void> => {
   await forgetObjects(objectsFolder(cache))
   const folders = (await readdir(cache)).filter((name) => /-[0-9a-f]{24}$/.test(name))

@@ -1,6 +1,6 @@
 /**
- * Compiles a native library with its C++ tests into programs of their own and runs them, plainly or under sanitizers, for
- * a number of cases or of seconds: `bun run native:check`. See docs/engine.md.
+ * Compiles a native library with its C++ tests into separate programs and runs them, plainly or under sanitizers, for a
+ * number of cases or of seconds: `bun run native:check`. See docs/engine.md.
  */
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -25,7 +25,7 @@ const usage = `bun run native:check [options]
 
 const sanitizers = ["address", "undefined", "thread"]
 
-/** Frame pointers and lines for the report. Under -O1 the products of some hundred rows still take milliseconds. */
+/** Frame pointers and lines for the report. Under -O1 products of some hundred rows still take only milliseconds. */
 const sanitizeFlags = (names: ReadonlyArray<string>) =>
   names.length === 0
     ? []
@@ -75,7 +75,7 @@ const readOptions = (args: ReadonlyArray<string>) => {
 }
 type CheckOptions = ReturnType<typeof readOptions>
 
-/** One program for each test, of the test and all of the library. */
+/** One program for each test, from the test and all of the library. */
 const build = async (folder: string, variant: Variant, compiler: Compiler, work: string, options: CheckOptions) => {
   const { sanitize, only } = options
   const sources = await readSources(folder, ["test"])
@@ -106,8 +106,8 @@ const build = async (folder: string, variant: Variant, compiler: Compiler, work:
 }
 
 /**
- * Runs one program. GCC's thread sanitizer knows fewer layouts of memory than newer kernels give at random, so under it the
- * program runs with a fixed one, where `setarch` can do so.
+ * Runs one program. GCC's thread sanitizer does not know all random memory layouts of newer kernels, so under it the
+ * program runs with a fixed one, if `setarch` can set it.
  */
 const runProgram = async (program: string, seconds: number | undefined, options: CheckOptions): Promise<boolean> => {
   const { seed, cases, sanitize } = options
@@ -129,11 +129,11 @@ const runProgram = async (program: string, seconds: number | undefined, options:
 }
 
 /**
- * Compiles and runs the tests in `folder`/test of the sources in `folder`; what they print goes to stdout.
+ * Compiles and runs the tests in `folder`/test of the sources in `folder`; their output goes to stdout.
  *
- * @param args as `usage` says
- * @returns whether all passed
- * @error AttemptFailed for arguments of the wrong form, without a compiler, or when something does not compile
+ * @param args in the form of `usage`
+ * @returns true if all passed
+ * @error AttemptFailed for arguments of the wrong form, without a compiler, or if a source does not compile
  */
 export const nativeCheck = async (args: ReadonlyArray<string>, folder: string): Promise<boolean> => {
   const options = readOptions(args)

@@ -1,8 +1,8 @@
 /**
- * Compiling and linking C++ in child processes, as many at once as there are cores.
+ * Compiles and links C++ in child processes, as many at once as there are cores.
  *
- * Objects are kept in the cache by the hash of what they were made of, so that a change of one source compiles what it
- * touches, and no more.
+ * The cache keeps objects by the hash of their inputs, so that a change of one source compiles only the units that it
+ * affects.
  */
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { availableParallelism } from "node:os"
@@ -22,7 +22,7 @@ export interface Compilation {
   readonly linkFlags: ReadonlyArray<string>
   /** The purpose, in errors: "avx2". */
   readonly purpose: string
-  /** Folder to work in, which nobody else uses: the sources are copied there. */
+  /** A private folder to work in: the sources are copied there. */
   readonly work: string
   /** Folder of objects that stay. */
   readonly objects: string
@@ -39,7 +39,7 @@ export class UnitFailed extends AttemptFailed {
   }
 }
 
-/** Objects that stay: those of some dozen states of the sources. */
+/** Number of objects that stay: those of some dozen states of the sources. */
 const KEPT_OBJECTS = 400
 
 const remedy =
@@ -64,7 +64,7 @@ export const layOut = async ({ sources, work, objects }: Compilation): Promise<v
 }
 
 /**
- * Compiles each unit in a process of its own. After one that fails no other is begun.
+ * Compiles each unit in a separate process. After a failure no other is started.
  *
  * @returns paths of the objects in the folder of work, in the order of the units
  * @error UnitFailed with the first error lines
@@ -94,20 +94,20 @@ const compileUnit = async (unit: string, compilation: Compilation): Promise<void
     )
   )
     return
-  // The object then names the sources where they are, for debuggers and sanitizers, and not a folder that is gone.
+  // The object then names the sources at their place, for debuggers and sanitizers, and not a deleted folder.
   const paths = `-ffile-prefix-map=${work}=${sources.folder}`
   const { ok, output } = await run([...compiler.command, ...flags, paths, "-c", join(work, unit), "-o", object], env)
   if (!ok) throw new UnitFailed(wordsOf(compilation, `compiling ${unit}`, output), remedy, unit)
   writeWhole(kept, await readFile(object))
 }
 
-/** Links units that were compiled. @error AttemptFailed with the first error lines */
+/** Links compiled units. @error AttemptFailed with the first error lines */
 export const link = async (units: ReadonlyArray<string>, out: string, compilation: Compilation): Promise<void> => {
   const { compiler, env, linkFlags, work } = compilation
   const objects = units.map((unit) => join(work, `${unit}.o`))
   const { ok, output } = await run([...compiler.command, ...objects, ...linkFlags, "-o", out], env)
   if (ok) return
-  // A disk may have damaged what was kept: the next start compiles everything.
+  // A disk may have damaged kept objects: the next start compiles everything.
   for (const unit of units) await rm(keptObject(compilation, unit), { force: true })
   throw new AttemptFailed(wordsOf(compilation, "linking", output), remedy)
 }

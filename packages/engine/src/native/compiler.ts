@@ -1,9 +1,9 @@
-/** The system's C++ compiler: finding it, and running it with its words kept. */
+/** The system's C++ compiler: finds it, and runs it with its output kept. */
 import { AttemptFailed } from "../library/error.ts"
 
 type Environment = Readonly<Record<string, string | undefined>>
 
-/** A compiler that answered. */
+/** A compiler that answers. */
 export interface Compiler {
   /** The program and its first arguments, such as ["ccache", "g++"]. */
   readonly command: ReadonlyArray<string>
@@ -11,13 +11,13 @@ export interface Compiler {
   readonly version: string
 }
 
-/** How to get a compiler, by system. */
+/** Installation of a compiler, by system. */
 export const compilerRemedy =
   process.platform === "darwin"
     ? "Install a C++ compiler: xcode-select --install"
     : "Install a C++ compiler: apt install g++ (Debian, Ubuntu), dnf install gcc-c++ (Fedora), zypper install gcc-c++ (openSUSE)"
 
-/** No compile takes this long; one that hangs must not hang the engine. */
+/** No compilation takes this long; a hanging one must not hang the engine. */
 const TIMEOUT_MS = 300_000
 
 /** A command's end. */
@@ -48,9 +48,9 @@ export const run = async (command: ReadonlyArray<string>, env: Environment, sign
 }
 
 /**
- * The compiler that CXX names, else the first of c++, g++ and clang++ on PATH that answers.
+ * The compiler in CXX, else the first of c++, g++ and clang++ on PATH that answers.
  *
- * @error AttemptFailed when there is none. A CXX that is set and wrong is an error: it was asked for
+ * @error AttemptFailed if there is none. A CXX that is set and wrong is an error: it is an explicit request
  */
 export const findCompiler = async (env: Environment): Promise<Compiler> => {
   const asked = env["CXX"]?.trim()
@@ -69,7 +69,7 @@ export const findCompiler = async (env: Environment): Promise<Compiler> => {
       )
 }
 
-/** The first lines of a compiler's output that say what is wrong, at most `most`. */
+/** The first lines of a compiler's output that describe a fault, at most `most`. */
 export const firstErrors = (output: string, most = 3): string => {
   const lines = output.split("\n").filter((line) => line.trim() !== "")
   const errors = lines.filter((line) => /error|undefined reference|cannot find|ended by/i.test(line))

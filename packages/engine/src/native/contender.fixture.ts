@@ -1,6 +1,6 @@
 /**
- * One of several processes that want the library at once, for the tests: `bun contender.fixture.ts ROOT`, where a test's
- * `setUp` made sources, cache and compiler. Prints what it opened, as JSON.
+ * One of several processes that request the library at once, for the tests: `bun contender.fixture.ts ROOT`, where a
+ * test's `setUp` made sources, cache and compiler. Prints the result of opening, as JSON.
  */
 import { join } from "node:path"
 import { processors, table } from "./fixtures.ts"

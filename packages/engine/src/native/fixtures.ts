@@ -1,4 +1,4 @@
-/** Parts that the tests of this folder share: tiny sources, and a compiler that writes down its arguments. */
+/** Parts that the tests of this folder share: tiny sources, and a compiler that records its arguments. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type OpenNativeOptions, openNative } from "./open.ts"
@@ -29,7 +29,9 @@ export const realCompiler = Bun.which("c++") ?? Bun.which("g++") ?? Bun.which("c
 /** Processors, by their flags. */
 export const processors = { old: new Set<string>(), avx2: new Set(["avx2", "fma", "f16c"]) }
 
-/** Sources, a cache and a compiler of one's own under `root`; a script stands before the real compiler and may refuse first. */
+/**
+ * Sources, a cache and a private compiler under `root`; a script runs before the real compiler and may refuse first.
+ */
 export const setUp = (root: string, files: Readonly<Record<string, string>> = answering, script = "") => {
   const [sources, cache, cxx, log] = ["sources", "cache/native", "cxx", "log"].map((name) => join(root, name)) as [
     string,
@@ -53,7 +55,7 @@ export const setUp = (root: string, files: Readonly<Record<string, string>> = an
     cxx,
     env,
     said,
-    /** How often the compiler was asked for something: once for each unit, once to link. */
+    /** Number of calls of the compiler: one for each unit, one to link. */
     calls: () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").length : 0),
     open: (change: Partial<OpenNativeOptions<typeof table>> = {}) => openNative({ ...options, ...change }),
   }

@@ -1,18 +1,18 @@
-/** Loads a built library and lets its parts check themselves. */
+/** Loads a built library and runs the self-checks of its parts. */
 import { dlopen, type FFIFunction } from "bun:ffi"
 import { AttemptFailed } from "../library/error.ts"
 import type { FunctionTable } from "./functions.ts"
 import type { Sources } from "./sources.ts"
 
 /**
- * Loads the library, runs the self-checks of its parts, and gives the functions of the table.
+ * Loads the library, runs the self-checks of its parts, and returns the functions of the table.
  *
- * A part `x.cpp` may export `int winnow_selfcheck_x(void)`, which returns 0 when the part computes right on this processor,
- * else an error number of its own. They run in the order of the files' names, and take a few milliseconds together.
- * Instructions that a virtual machine lists and does not let through, or a variant that could not be tested on the machines
- * at hand, are found this way.
+ * A part `x.cpp` may export `int winnow_selfcheck_x(void)`, which returns 0 if the part computes correctly on this
+ * processor, else its own error number. They run in the order of the files' names, and take a few milliseconds
+ * together. They catch instructions that a virtual machine lists and does not support, and variants that could not be
+ * tested on the machines at hand.
  *
- * @error AttemptFailed when it cannot be loaded, lacks a function, or a check fails
+ * @error AttemptFailed if it cannot be loaded, lacks a function, or a check fails
  */
 export const loadLibrary = (path: string, sources: Sources, table: FunctionTable): unknown => {
   const open = (functions: FunctionTable) => dlopen(path, functions as Record<string, FFIFunction>).symbols

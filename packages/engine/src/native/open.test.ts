@@ -1,4 +1,4 @@
-/** Building and opening: real compilers on tiny sources, in caches of their own. */
+/** Building and opening: real compilers on tiny sources, in separate caches. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync, rmSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import { temporaryFolder } from "../library/fixtures.ts"
 import { answering, processors, realCompiler, setUp, type table } from "./fixtures.ts"
 import type { MissingNative, OpenedNative } from "./open.ts"
 
-// Compilers are slow on machines that are busy.
+// Compilers are slow on busy machines.
 setDefaultTimeout(60_000)
 
 const x64 = process.arch === "x64"
@@ -16,7 +16,7 @@ const opened = (found: OpenedNative<typeof table> | MissingNative): OpenedNative
   return found
 }
 
-/** All but the objects: builds, and what should not be there any more. */
+/** All files except objects: builds, and any leftovers. */
 const buildsIn = (cache: string) => readdirSync(cache).filter((name) => name !== "objects")
 
 const contend = async (root: string) => {
@@ -70,7 +70,7 @@ describe.skipIf(realCompiler === null)("with a compiler", () => {
       await expect(open({ processor: processors.avx2 })).rejects.toThrow(
         'WINNOW_NATIVE is "avx512", and this processor lacks avx512f, avx512bw, avx512dq, avx512vl. This processor can run avx2, portable',
       )
-      expect(said.length).toBe(2) // the two builds
+      expect(said.length).toBe(2) // The two builds.
     },
   )
 
@@ -113,7 +113,7 @@ WINNOW_API int winnow_selfcheck_offset(void) { return error; }
     })
     const words = said.filter((line) => line.startsWith("winnow: there is no native library"))
     expect(words.map((line) => line.includes("nothing_such"))).toEqual([true])
-    expect(readdirSync(cache)).toEqual(["objects"]) // neither a build, nor a working folder, nor a lock
+    expect(readdirSync(cache)).toEqual(["objects"]) // There is neither a build, nor a working folder, nor a lock.
   })
 
   test("a function that nobody defines fails the link; one that the table alone has, the load", async () => {
@@ -136,7 +136,7 @@ WINNOW_API int winnow_selfcheck_offset(void) { return error; }
     const [build] = buildsIn(cache)
     truncateSync(join(cache, build!, "libwinnow.so"), 3000)
     const again = await contend(folder.path)
-    expect([again.answer, again.said.length, calls()]).toEqual([42, 1, 4]) // linked again, of the objects that stayed
+    expect([again.answer, again.said.length, calls()]).toEqual([42, 1, 4]) // It is linked again, from the kept objects.
     expect(buildsIn(cache)).toEqual([build!])
     writeFileSync(join(cache, build!, "manifest.json"), "{")
     expect([(await contend(folder.path)).answer, calls()]).toEqual([42, 5])
@@ -163,7 +163,7 @@ WINNOW_API int winnow_selfcheck_offset(void) { return error; }
     const owner = { ...thisOwner(), pid: gone.pid }
     await Bun.write(join(cache, `.work-${owner.token}`, "owner.json"), JSON.stringify(owner))
     await Bun.write(join(cache, `${build}.lock`), JSON.stringify(owner))
-    rmSync(join(cache, build, "manifest.json")) // not the library: it is loaded, and cutting it short would end this process
+    rmSync(join(cache, build, "manifest.json")) // Not the library: it is loaded, and truncating it would end this process.
     expect(opened(await open()).C.winnow_answer(1)).toBe(42)
     expect(buildsIn(cache)).toEqual([build])
   })

@@ -1,4 +1,7 @@
-/** Opens the native library: the best variant that compiles, loads and computes right here, or the reason why there is none. */
+/**
+ * Opens the native library: the best variant that compiles, loads and computes correctly here, or the reason why there
+ * is none.
+ */
 import { availableParallelism } from "node:os"
 import { cacheFolder } from "@winnow/files"
 import { processorFlags } from "../doctor/processor.ts"
@@ -18,22 +21,22 @@ export interface OpenedNative<Table extends FunctionTable> {
   readonly path: string
   /** SHA-256 of its sources. */
   readonly sources: string
-  /** Better variants that were tried, and why each failed. */
+  /** Better variants that failed, with the reason of each. */
   readonly notes: ReadonlyArray<string>
   readonly C: Functions<Table>
 }
 
-/** Why there is none. */
+/** The reason why there is no library. */
 export interface MissingNative {
   readonly missing: string
-  /** The remedy, unless the user asked for it. */
+  /** The remedy, unless the user asked for this. */
   readonly remedy?: string
 }
 
-/** The facts of the native library that can be told, shown and written down. */
+/** The facts about the native library for reports and records. */
 export type NativeInfo = Pick<OpenedNative<FunctionTable>, "variant" | "path" | "sources" | "notes"> | MissingNative
 
-/** All but `table` and `sources` is for tests. */
+/** All fields except `table` and `sources` are for tests. */
 export interface OpenNativeOptions<Table extends FunctionTable> extends Partial<BuildOptions> {
   /** The functions that the library must have. */
   readonly table: Table
@@ -44,12 +47,13 @@ export interface OpenNativeOptions<Table extends FunctionTable> extends Partial<
 }
 
 /**
- * Opens the best variant: built on first use, by the compiler of this machine. Where there is none, that is said once.
+ * Opens the best variant: built at its first use, by the compiler of this machine. Without a variant, one message says
+ * so.
  *
  * The environment variable WINNOW_NATIVE names a variant, and then no other is tried; "off" switches the library off.
  *
- * @error AttemptFailed for a WINNOW_NATIVE that is unknown, that this processor cannot run, or that does not open: who names a
- * variant gets no other code
+ * @error AttemptFailed for a WINNOW_NATIVE that is unknown, that this processor cannot run, or that does not open: a
+ * named variant is never replaced by another
  */
 export const openNative = async <Table extends FunctionTable>(
   options: OpenNativeOptions<Table>,
@@ -57,7 +61,7 @@ export const openNative = async <Table extends FunctionTable>(
   const env = options.env ?? process.env
   const say = options.say ?? ((line: string) => void process.stderr.write(`${line}\n`))
   let building = false
-  /** A build for the next variant, after a failure, is no news. */
+  /** A build for the next variant, after a failure, needs no message. */
   const sayOnce = (line: string) => {
     if (!building) say(line)
     building = true
@@ -95,7 +99,7 @@ export const openNative = async <Table extends FunctionTable>(
     notes.push(attempt.why)
     remedy ??= attempt.remedy
   }
-  // The same fault shows for every variant; the best one's words are enough.
+  // The same fault affects every variant; the best one's message is enough.
   const missing = notes[0]!
   if (env["WINNOW_NATIVE"])
     throw new AttemptFailed(
@@ -113,5 +117,5 @@ const indented = (texts: ReadonlyArray<string>) =>
     .map((line) => `  ${line}`)
     .join("\n")
 
-/** Threads of parallel loops, unless the engine was opened with a number of its own: as many as TensorFlow's ops have. */
+/** Threads of parallel loops, unless the engine was opened with another number: as many as TensorFlow's ops have. */
 export const defaultThreads = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()

@@ -1,4 +1,4 @@
-/** The C++ sources as they were read once: what is hashed is what is compiled, whatever happens to the files meanwhile. */
+/** The C++ sources, read once: the hashed texts are the compiled ones, even if the files change meanwhile. */
 import { readdir, readFile } from "node:fs/promises"
 import { join, posix } from "node:path"
 import { sha256 } from "@winnow/files"
@@ -17,7 +17,7 @@ export interface Sources {
  * Reads the sources of a folder.
  *
  * @param inside folders in it that are read as well
- * @error AttemptFailed when it holds no .cpp file
+ * @error AttemptFailed if it has no .cpp file
  */
 export const readSources = async (folder: string, inside: ReadonlyArray<string> = []): Promise<Sources> => {
   const files = new Map<string, string>()
@@ -28,11 +28,11 @@ export const readSources = async (folder: string, inside: ReadonlyArray<string> 
   return { folder, files, sha256: sha256(JSON.stringify([...files])) }
 }
 
-/** The units in one folder of the sources: what is compiled by itself. */
+/** The units in one folder of the sources, each compiled separately. */
 export const unitsOf = ({ files }: Pick<Sources, "files">, inside = "."): ReadonlyArray<string> =>
   [...files.keys()].filter((name) => name.endsWith(".cpp") && posix.dirname(name) === inside)
 
-/** SHA-256 of a unit and of all that it includes from the sources; of the system's headers the compiler's version stands. */
+/** SHA-256 of a unit and of all sources that it includes; the compiler's version stands for the system's headers. */
 export const unitHash = ({ files }: Sources, unit: string): string => {
   const seen = new Set([unit])
   for (const name of seen)

@@ -1,11 +1,11 @@
 /**
- * The variants of the native library: one shared object each, by what the processor has.
+ * The variants of the native library: one shared object each, by the abilities of the processor.
  *
  * A variant is a set of compiler flags and defines (`variant.h` reads them) and the processor's flags that it needs.
  */
 import { AttemptFailed } from "../library/error.ts"
 
-/** Best first; `amx-emulated` runs the code for AMX on a plain emulation of its tiles, for tests alone. */
+/** Best first; `amx-emulated` runs the code for AMX on a plain emulation of its tiles, only for tests. */
 export const variantNames = ["amx", "avx512-bf16", "avx512", "avx2", "portable", "amx-emulated"] as const
 export type Variant = (typeof variantNames)[number]
 
@@ -28,7 +28,7 @@ const avx512 = [
 ]
 const bf16 = [...avx512, "-mavx512bf16", "-DWINNOW_BF16"]
 const needsAvx512 = ["fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"]
-// every processor with the one has the other, by which decoding multiplies bytes
+// Every processor with avx512_bf16 also has the instructions with which decoding multiplies bytes.
 const needsBf16 = [...needsAvx512, "avx512_bf16", "avx512_vnni"]
 
 /** The flags and the needs of each variant. */
@@ -58,10 +58,10 @@ export const runnable = (processorFlags: ReadonlySet<string>): ReadonlyArray<Var
   variantNames.filter((name) => variants[name].needs.every((flag) => processorFlags.has(flag)))
 
 /**
- * The variants to try, in this order: those that the processor can run, or the one that WINNOW_NATIVE asks for.
+ * The variants to try, in this order: those that the processor can run, or the one that WINNOW_NATIVE names.
  *
  * @param asked the value of WINNOW_NATIVE; undefined or empty leaves the choice to the processor
- * @param by where it was asked for, in errors
+ * @param by the source of the request, for errors
  * @returns empty for "off"
  * @error AttemptFailed for an unknown value, or a variant that the processor lacks
  */

@@ -1,4 +1,4 @@
-/** Someone has things, and gains and loses some: a running total. */
+/** A person has things, and gains and loses some: a running total. */
 import type { Problem, Scene } from "../problem.ts"
 import { capital, containers, type Person } from "../words.ts"
 
@@ -8,7 +8,7 @@ interface Scenery {
   readonly things: string
 }
 
-/** An event changes how many there are; its second member counts its calculations. */
+/** An event changes the number of things; its second member counts its calculations. */
 type Event = readonly [change: (scenery: Scenery, have: number) => number, steps: number]
 
 const gain: Event = [

@@ -1,4 +1,4 @@
-/** A book is read over some days: what a day brought, what all days brought, what is left. */
+/** A person reads a book over some days: the pages of a day, the pages of all days, the pages left. */
 import type { Scene } from "../problem.ts"
 
 export const reading: Scene = (p, steps) => {

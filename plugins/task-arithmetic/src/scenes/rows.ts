@@ -1,4 +1,4 @@
-/** A place holds rows of things, of which some come and some go. */
+/** A place has rows of things; some are added and some are taken away. */
 import type { Scene } from "../problem.ts"
 
 const places = [

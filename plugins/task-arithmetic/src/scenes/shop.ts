@@ -1,4 +1,4 @@
-/** Someone buys several things at a price, perhaps something more, with money off, and gets change. */
+/** A person buys several things at a price, perhaps more, with money off, and gets change. */
 import type { Scene } from "../problem.ts"
 import { capital, goods } from "../words.ts"
 
