@@ -10,11 +10,19 @@ const howToGoOn = Effect.sync(() =>
   ),
 )
 
-/** A program with a view of its progress on stderr, in full or in short, and data sets whose downloads are shown in it. */
-export const viewed = <A, E, R>(program: Effect.Effect<A, E, R>, { verbose }: { readonly verbose: boolean }) =>
+/**
+ * A program with a view of its progress on stderr, in full or in short, and data sets whose downloads are shown in it.
+ *
+ * @param options.beside folder of the experiment, where relative paths of data are looked for first
+ */
+export const viewed = <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  { verbose, beside }: { readonly verbose: boolean; readonly beside?: string | undefined },
+) =>
   Effect.suspend(() => {
     const view = viewOnStderr({ brief: !verbose })
     const datasets = datasetsLayer({
+      beside,
       onProgress: ({ file, received }) =>
         view.report({ _tag: "download", file: file.path, done: received, total: file.bytes }),
     })

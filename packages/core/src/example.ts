@@ -14,6 +14,8 @@ export interface TaskInstance {
   readonly name: string
   /** Deterministic: the same options give the same examples in the same order; splits share no example. */
   readonly examples: (split: Split) => ReadonlyArray<Example>
+  /** Facts of the data that a user should know, such as records that were left out: told before a run. */
+  readonly notes?: ReadonlyArray<string>
   /** True if the generated text solves the example. */
   readonly score?: (example: Example, generated: string) => boolean
 }

@@ -23,6 +23,12 @@ export class Datasets extends Context.Service<
     readonly locate: (file: DatasetFile) => Effect.Effect<string, DataError>
     /** The lines of a .jsonl file, parsed. */
     readonly lines: (file: DatasetFile) => Effect.Effect<ReadonlyArray<unknown>, DataError>
+    /**
+     * The absolute path of a file or folder of the user's own: a relative one lies beside the experiment, or in the
+     * current folder.
+     * @error DataError that names the places where it is not
+     */
+    readonly own: (path: string) => Effect.Effect<string, DataError>
   }
 >()("@winnow/core/Datasets") {}
 

@@ -203,3 +203,19 @@ test("a line that is no JSON is named, and one that is no UTF-8", async () => {
   const refused = await Effect.runPromise(Effect.flip(makeDatasets({ folder, cache }).lines(odd)))
   expect(refused.message).toContain("latin.jsonl could not be read: Error: line 3 is not UTF-8")
 })
+
+test("a file of one's own lies beside the experiment, else in the current folder, else nowhere", async () => {
+  const at = await mkdtemp(join(root, "own-"))
+  await writeFile(join(at, "package.json"), "{}")
+  const own = (path: string, beside?: string) =>
+    Effect.runPromise(Effect.result(makeDatasets({ folder: undefined, cache: at, beside }).own(path)))
+  expect(await own("package.json", at)).toMatchObject({ success: join(at, "package.json") })
+  expect(await own("package.json")).toMatchObject({ success: join(process.cwd(), "package.json") })
+  expect(await own(join(at, "package.json"))).toMatchObject({ success: join(at, "package.json") })
+  expect(await own("gone.txt", at)).toMatchObject({
+    failure: {
+      message: `there is no gone.txt: looked for ${join(at, "gone.txt")} and ${join(process.cwd(), "gone.txt")}`,
+    },
+  })
+  expect(await own("/gone.txt", at)).toMatchObject({ failure: { message: "there is no /gone.txt" } })
+})

@@ -1,19 +1,22 @@
 /** Where data sets come from: the folder WINNOW_DATA, the download cache, the hub; checked wherever they came from. */
-import { isUtf8 } from "node:buffer"
 import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { isAbsolute, join, resolve } from "node:path"
 import { DataError, type DatasetFile, Datasets } from "@winnow/core"
 import { cacheFolder, type Fetch, parseJson, sha256, writeWhole } from "@winnow/files"
 import { Effect, Layer } from "effect"
 import { checkFile } from "./check-file.ts"
 import { type DownloadProgress, download } from "./download.ts"
+import { unpack } from "./unpack.ts"
+import { utf8Lines } from "./utf8-lines.ts"
 
 export interface DatasetsOptions {
   /** Folder of data sets that are there already; undefined (or "") for none. */
   readonly folder: string | undefined
   /** Folder that downloads are kept in. */
   readonly cache: string
+  /** Folder of the experiment: where a relative path of a user's own data is looked for first. */
+  readonly beside?: string | undefined
   /** Called as bytes arrive. */
   readonly onProgress?: (progress: DownloadProgress) => void
   /** In place of the global `fetch`. */
@@ -38,7 +41,7 @@ const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<stri
     tried.push(`in the cache, ${path} ${wrong}`)
     const packed = folder === undefined || folder === "" ? undefined : join(folder, `${file.path}.gz`)
     if (packed !== undefined && existsSync(packed)) {
-      const wrong = yield* place(path, file, async () => Bun.gunzipSync(await readFile(packed)))
+      const wrong = yield* place(path, file, async () => unpack(packed, await readFile(packed)))
       if (wrong === undefined) return path
       tried.push(`in WINNOW_DATA, ${packed} ${wrong}`)
     }
@@ -82,38 +85,35 @@ const place = (path: string, file: DatasetFile, content: () => Promise<Uint8Arra
     }
   })
 
-/** The first line, from 1, that is not UTF-8. */
-const firstOdd = (bytes: Uint8Array): number => {
-  for (let from = 0, line = 1; ; line++) {
-    const end = bytes.indexOf(10, from)
-    if (end < 0 || !isUtf8(bytes.subarray(from, end))) return line
-    from = end + 1
-  }
-}
-
+/** The records of a .jsonl file. */
 const lines = (path: string): Effect.Effect<ReadonlyArray<unknown>, DataError> =>
   Effect.tryPromise({
-    try: async () => {
-      const bytes = await readFile(path)
-      if (!isUtf8(bytes)) throw new Error(`line ${firstOdd(bytes)} is not UTF-8; expected a file in that encoding`)
-      const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes)
-      const records = text.split("\n")
-      if (records.at(-1) === "") records.pop()
-      return records.map((record, i): unknown => {
+    try: async () =>
+      Array.from(utf8Lines(await readFile(path)), ({ number, text }): unknown => {
+        if (text === undefined) throw new Error(`line ${number} is not UTF-8; expected a file in that encoding`)
         try {
-          return parseJson(record)
+          return parseJson(text)
         } catch (error) {
-          throw new Error(`line ${i + 1} is no JSON (${String(error)}): ${record.slice(0, 80)}`)
+          throw new Error(`line ${number} is no JSON (${String(error)}): ${text.slice(0, 80)}`)
         }
-      })
-    },
+      }),
     catch: (error) => new DataError({ message: `${path} could not be read: ${String(error)}`, cause: error }),
   })
+
+/** The place of a user's own file or folder. */
+const own = (path: string, beside: string | undefined): Effect.Effect<string, DataError> => {
+  const places = [...new Set([...(beside === undefined ? [] : [resolve(beside, path)]), resolve(path)])]
+  const found = places.find(existsSync)
+  if (found !== undefined) return Effect.succeed(found)
+  const where = isAbsolute(path) ? "" : `: looked for ${places.join(" and ")}`
+  return Effect.fail(new DataError({ message: `there is no ${path}${where}` }))
+}
 
 /** The service with its places given. */
 export const makeDatasets = (options: DatasetsOptions): Datasets["Service"] => ({
   locate: (file) => locate(file, options),
   lines: (file) => Effect.flatMap(locate(file, options), lines),
+  own: (path) => Effect.suspend(() => own(path, options.beside)),
 })
 
 /**

@@ -27,6 +27,8 @@ export interface Text {
   readonly hashes: Readonly<Record<Split, string>>
   /** Examples of a split. @error DataError in a worker, which has the hashes alone */
   readonly examples: (split: Split) => Effect.Effect<ReadonlyArray<Example>, DataError>
+  /** Facts that the task tells of its data. */
+  readonly notes?: ReadonlyArray<string>
   /** The task's, where it has one; left out in a worker. */
   readonly score?: TaskInstance["score"] | undefined
 }
@@ -73,7 +75,7 @@ function* jsonOf(examples: ReadonlyArray<Example>): Generator<string> {
 
 const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Datasets> =>
   Effect.gen(function* () {
-    const { examples, score } = yield* task.instance
+    const { examples, notes = [], score } = yield* task.instance
     const all = new Map<Split, ReadonlyArray<Example>>()
     for (const split of splits) {
       all.set(split, yield* tryTask(() => examples(split)))
@@ -83,6 +85,7 @@ const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Da
     return {
       hashes: { train: yield* hash("train"), validation: yield* hash("validation"), test: yield* hash("test") },
       examples: (split) => Effect.succeed(all.get(split)!),
+      notes,
       score,
     }
   })

@@ -4,6 +4,7 @@ import { Datasets, defineTask, type Example, type Split, type TaskInstance } fro
 import { type } from "arktype"
 import { Effect } from "effect"
 import { checkTask } from "./check-task.ts"
+import { datasetsOf } from "./datasets-of.ts"
 import { LawBroken } from "./law.ts"
 
 const sums = (from: number): ReadonlyArray<Example> =>
@@ -72,6 +73,5 @@ test("a task that asks for files is told how to get them", async () => {
       }),
   })()
   await expect(checkTask(reading)).rejects.toThrow("the task asks for set/a.jsonl; give checkTask its `datasets`")
-  const none = Effect.succeed([])
-  await checkTask(reading, { datasets: { locate: () => Effect.succeed(""), lines: () => none } })
+  await checkTask(reading, { datasets: datasetsOf({ "set/a.jsonl": [] }) })
 })

@@ -1,5 +1,5 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
@@ -204,6 +204,7 @@ export const experiment = Command.make(
       return yield* repeat(flags.repeat.value, { results, jobs, verbose, json, given, found, loaded })
     }
     const { found, part } = yield* experimentOf(name)
+    const beside = dirname(found.file)
     const seeds = yield* parseSeeds(flags.seeds)
     if (Option.isSome(flags.limit) && flags.limit.value < 1) {
       const problems = [`found ${flags.limit.value}, expected a number of steps from 1`]
@@ -226,7 +227,7 @@ export const experiment = Command.make(
     if (dryRun) {
       const plans = yield* Effect.forEach(runs, ({ part, resolved }) =>
         Effect.map(plan(resolved), (planned) => ({ part, ...planned })),
-      ).pipe(Effect.provide(Layer.merge(Store.layer(), datasetsLayer())))
+      ).pipe(Effect.provide(Layer.merge(Store.layer(), datasetsLayer({ beside }))))
       if (json) return yield* Console.log(JSON.stringify(plans.length === 1 ? plans[0] : plans, null, 2))
       const texts = plans.map(
         (planned) => `${planned.part === null ? "" : `${planned.part}\n\n`}${renderPlan(planned)}`,
@@ -242,7 +243,7 @@ export const experiment = Command.make(
         return yield* runExperiment(resolved, { slug: found.slug, part, preset, results, fresh, parallel })
       }),
     ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), (running) =>
-      viewed(running, { verbose }),
+      viewed(running, { verbose, beside }),
     )
     const records = finished.map(({ record, study }) => study ?? record)
     if (json) yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))

@@ -1,6 +1,7 @@
 /** `winnow plugins`: which plugins there are, with their options and needs. */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
+import { ownData } from "@winnow/data"
 import { align, type Exported, houseRoot, keysOf, loadPlugins, pluginsIn } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -51,7 +52,7 @@ export const plugins = Command.make(
   },
   Effect.fn("plugins")(function* ({ plugin, json }) {
     const house = (yield* Effect.forEach(houseFiles(), pluginsIn)).flat()
-    const all = [...house, ...(yield* loadPlugins(plugin)).plugins]
+    const all = [...house, ...ownData, ...(yield* loadPlugins(plugin)).plugins]
       .map((p) => ({ kind: p.kind, name: p.plugin, options: optionsOf(p.schema), needs: needsOf(p) }))
       .toSorted((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name))
     if (json) return yield* Console.log(JSON.stringify(all, null, 2))

@@ -1,6 +1,16 @@
 /** `winnow experiment --repeat RUN`: a run made again from its run.json, and compared with it. */
+import { dirname } from "node:path"
 import { InvalidInput } from "@winnow/core"
-import { type Found, type Loaded, RunStore, renderRepeat, repeatRun, winnowHome } from "@winnow/lab"
+import {
+  type Found,
+  findExperiments,
+  type Loaded,
+  RunStore,
+  readRun,
+  renderRepeat,
+  repeatRun,
+  winnowHome,
+} from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { engine } from "../engine.ts"
 import { NotReproduced } from "../exit.ts"
@@ -48,7 +58,11 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     Effect.provide(RunStore.layer(winnowHome(), [results])),
   )
   yield* engine
-  const repeated = yield* viewed(repeatRun(directory, { jobs, found, loaded }), { verbose })
+  const { written } = yield* readRun(directory)
+  // an experiment that is gone is refused by the repeat itself
+  const at = found ?? findExperiments().find(({ slug }) => slug === written.experiment)
+  const beside = at && dirname(at.file)
+  const repeated = yield* viewed(repeatRun(directory, { jobs, found, loaded }), { verbose, beside })
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return

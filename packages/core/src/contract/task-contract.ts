@@ -4,7 +4,7 @@ import { brief, kindOf } from "./brief.ts"
 import { guarded, PluginFault } from "./fault.ts"
 import { didYouMean } from "./nearest.ts"
 
-const fields = ["examples", "score"]
+const fields = ["examples", "notes", "score"]
 
 const exampleProblem = (example: unknown): string | undefined => {
   if (typeof example !== "object" || example === null) return `is ${kindOf(example)}; expected { prompt, answer }`
@@ -44,9 +44,11 @@ export const checkedTask = (
   if (odd !== undefined)
     throw fault(
       "definition",
-      `make gave a field ${odd.slice(0, 64)}${didYouMean(odd, fields) || "; there are examples and score"}`,
+      `make gave a field ${odd.slice(0, 64)}${didYouMean(odd, fields) || "; there are examples, notes and score"}`,
     )
-  const { examples, score } = task
+  const { examples, notes, score } = task
+  if (notes !== undefined && !(Array.isArray(notes) && notes.every((note) => typeof note === "string")))
+    throw fault("definition", `its notes are ${kindOf(notes)}; expected a list of texts`)
   if (score !== undefined && typeof score !== "function")
     throw fault("definition", `its score is ${kindOf(score)}; expected a function of an example and a text`)
   const seen = new WeakSet<object>()
@@ -66,6 +68,7 @@ export const checkedTask = (
       seen.add(all)
       return all
     },
+    ...(notes && { notes }),
     ...(score && {
       score: (example: Example, generated: string): boolean => {
         const right: unknown = guarded(plugin, "score", () => score(example, generated))

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { both, defineFilter, linear, schedule, shuffled } from "@winnow/core"
+import { jsonl } from "@winnow/data"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"
@@ -119,4 +120,12 @@ test("options that are called as a kind of plugin are values", async () => {
   const { config } = await run(resolve(experiment))
   const again = await run(resolveConfig(writtenAndRead(config), registryOf(experiment)))
   expect(again.arms[0]!.filter.options).toEqual(options)
+})
+
+test("a config names a task of one's own data by its name alone", async () => {
+  const experiment = { ...tiny, task: jsonl({ train: "mine.jsonl", prompt: "question" }) }
+  const { config } = await run(resolve(experiment))
+  const again = await run(resolveConfig(writtenAndRead(config), registryOf(tiny)))
+  expect(again.config).toEqual(config)
+  expect(again.task.name).toBe("jsonl")
 })

@@ -9,6 +9,7 @@ import {
   shuffledFilter,
   usesIn,
 } from "@winnow/core"
+import { ownData } from "@winnow/data"
 import { pluginFields, pluginKinds } from "./plugin-fields.ts"
 
 /** An object with fields that is no plugin. */
@@ -23,10 +24,10 @@ export type Registry = ReadonlyMap<string, (options: unknown) => AnyUse>
 /** Any plugin that an arm can take by its name. */
 export type AnyPlugin = Pick<Plugin<never, AnyUse>, "kind" | "plugin" | "use">
 
-/** Filters of filters that every experiment can name. */
-const combinators = [shuffledFilter, scheduleFilter, bothFilter]
+/** Plugins that every experiment can name: filters of filters, and tasks from a user's own data. */
+const everywhere: ReadonlyArray<AnyPlugin> = [shuffledFilter, scheduleFilter, bothFilter, ...ownData]
 
-/** The plugins that an experiment can name: every plugin it uses, its `plugins`, and combinators. */
+/** The plugins that an experiment can name: every plugin it uses, its `plugins`, and those of the house that need no import. */
 export const registryOf = (experiment: { readonly plugins?: ReadonlyArray<AnyPlugin> }): Registry => {
   const registry = new Map<string, (options: unknown) => AnyUse>()
   const visit = (value: unknown): void => {
@@ -38,7 +39,7 @@ export const registryOf = (experiment: { readonly plugins?: ReadonlyArray<AnyPlu
   const { plugins = [], ...rest } = experiment
   visit(rest)
   for (const plugin of plugins) registry.set(`${plugin.kind} ${plugin.plugin}`, plugin.use)
-  for (const { kind, plugin, use } of combinators)
+  for (const { kind, plugin, use } of everywhere)
     if (!registry.has(`${kind} ${plugin}`)) registry.set(`${kind} ${plugin}`, use)
   return registry
 }

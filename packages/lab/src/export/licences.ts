@@ -37,7 +37,7 @@ const watched = (asked: Map<string, DatasetFile>): Datasets["Service"] => {
     asked.set(file.path, file)
     return file
   }
-  return { locate: (file) => here.locate(note(file)), lines: (file) => here.lines(note(file)) }
+  return { ...here, locate: (file) => here.locate(note(file)), lines: (file) => here.lines(note(file)) }
 }
 
 /**

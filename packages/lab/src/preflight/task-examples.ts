@@ -46,7 +46,7 @@ export const checkTask = (
     const read = new Map<Split, ReadonlyArray<Example>>()
     for (const split of splits) read.set(split, yield* text.examples(split))
     const needed = [...new Set(splitsNeeded)]
-    const notes: Array<string> = []
+    const notes: Array<string> = [...(text.notes ?? [])]
     const problems: Array<string> = []
     for (const split of needed) {
       yield* Effect.yieldNow

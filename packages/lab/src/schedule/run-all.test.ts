@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DataError, Datasets, TrainingStopped } from "@winnow/core"
+import { datasetsOf } from "@winnow/testing"
 import { Cause, Effect, Exit, Fiber, Layer } from "effect"
 import { Progress, type ProgressEvent } from "../progress.ts"
 import { inOrder, type Stage, stage } from "../stage.ts"
@@ -41,7 +42,7 @@ const runner = () => {
     const events: Array<ProgressEvent> = []
     const { c, d } = graph(options, ran)
     const progress = Layer.succeed(Progress, { report: (e) => void events.push(e) })
-    const noData = Layer.succeed(Datasets, { locate: () => Effect.die("no data"), lines: () => Effect.die("no data") })
+    const noData = Layer.succeed(Datasets, datasetsOf({}))
     const artifacts = await Effect.runPromise(
       runStages([c, d], { fresh }).pipe(Effect.provide(Layer.mergeAll(store, progress, noData))),
     )
@@ -73,7 +74,7 @@ test("a second identical run runs nothing; a changed option runs what depends on
 
 test("a stopped stage is reported to go on only if it left a checkpoint", async () => {
   const store = Store.layer(mkdtempSync(join(tmpdir(), "winnow-stages-")))
-  const noData = Layer.succeed(Datasets, { locate: () => Effect.die("no data"), lines: () => Effect.die("no data") })
+  const noData = Layer.succeed(Datasets, datasetsOf({}))
   const attempt = async (leave: string | undefined) => {
     const resuming: Array<boolean> = []
     const report = (e: ProgressEvent) => void (e._tag === "started" && resuming.push(e.resuming))
@@ -130,7 +131,7 @@ const cells = (does: Partial<Record<string, Stage["run"]>>, ran: Array<string>) 
 }
 
 const silent = () => {
-  const noData = Layer.succeed(Datasets, { locate: () => Effect.die("no data"), lines: () => Effect.die("no data") })
+  const noData = Layer.succeed(Datasets, datasetsOf({}))
   return Layer.mergeAll(Store.layer(mkdtempSync(join(tmpdir(), "winnow-stages-"))), Progress.silent, noData)
 }
 

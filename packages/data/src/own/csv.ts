@@ -1,0 +1,67 @@
+/** A task from comma-separated values of a user's own. */
+import { type } from "arktype"
+import { type CsvError, parse } from "csv-parse/sync"
+import { utf8Text } from "../utf8-lines.ts"
+import type { Row } from "./row.ts"
+import { defineTableTask, leavesTraining, tableOptions } from "./table-task.ts"
+
+const [lineFeed, carriageReturn] = [10, 13]
+
+/** A function that gives the line, from 1, of ever later places of a file: that of the first byte that ends no line. */
+const linesOf = (bytes: Uint8Array): ((place: number) => number) => {
+  let [at, line] = [0, 1]
+  const step = () => {
+    if (bytes[at] === lineFeed || (bytes[at] === carriageReturn && bytes[at + 1] !== lineFeed)) line++
+    at++
+  }
+  return (place) => {
+    while (at < place) step()
+    while (bytes[at] === lineFeed || bytes[at] === carriageReturn) step()
+    return line
+  }
+}
+
+interface Parsed {
+  readonly record: ReadonlyArray<string>
+  /** The bytes up to the end of the record's last line. */
+  readonly info: { readonly bytes: number }
+}
+
+/** The rows of a table whose first line names the columns. @error (thrown) for a quote that nothing closes, and for two columns of one name */
+export const csvRows = (bytes: Uint8Array, delimiter: string): ReadonlyArray<Row> => {
+  const content = Buffer.from(utf8Text(bytes))
+  let parsed: ReadonlyArray<Parsed>
+  try {
+    parsed = parse(content, {
+      delimiter,
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+    }) as unknown as typeof parsed // `info` changes the result, and its types do not follow
+  } catch (error) {
+    const { message } = error as CsvError
+    throw new Error(`the file is no CSV: ${message}`)
+  }
+  const [head, ...rest] = parsed
+  const names = (head?.record ?? []).map((name) => name.trim())
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined) throw new Error(`two columns of its first line are named ${JSON.stringify(twice)}`)
+  const lineAt = linesOf(content)
+  return rest.map(({ record }, i): Row => {
+    const at = `line ${lineAt(parsed[i]!.info.bytes)}`
+    return record.length === names.length
+      ? { at, columns: Object.fromEntries(names.map((name, j) => [name, record[j]])) }
+      : { at, problem: `the line has ${record.length} fields, the first line names ${names.length} columns` }
+  })
+}
+
+/** Examples from a table: `csv({ train: "my.csv", prompt: "question", answer: "solution" })`; tabs in a file named .tsv. */
+export const csv = defineTableTask({
+  name: "csv",
+  options: type({
+    "...": tableOptions,
+    "+": "reject",
+    /** One character; a tab in a .tsv, else a comma. */ "delimiter?": "string == 1",
+  }).narrow(leavesTraining),
+  rows: async (bytes, { name, options }) => csvRows(bytes, options.delimiter ?? (name.endsWith(".tsv") ? "\t" : ",")),
+})

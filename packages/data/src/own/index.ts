@@ -1,0 +1,10 @@
+/** The tasks from a user's own data. */
+import { csv } from "./csv.ts"
+import { jsonl } from "./jsonl.ts"
+import { parquet } from "./parquet.ts"
+import { text } from "./text.ts"
+
+export { csv, jsonl, parquet, text }
+
+/** All of them: an experiment can name each without an import. */
+export const ownData = [jsonl, csv, parquet, text] as const

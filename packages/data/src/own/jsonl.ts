@@ -1,0 +1,35 @@
+/** A task from JSON lines of a user's own. */
+import { kindOf } from "@winnow/core"
+import { parseJson } from "@winnow/files"
+import { type } from "arktype"
+import { utf8Lines } from "../utf8-lines.ts"
+import type { Row } from "./row.ts"
+import { defineTableTask, leavesTraining, tableOptions } from "./table-task.ts"
+
+/** The rows of a .jsonl file; empty lines are none. */
+export function* jsonRows(bytes: Uint8Array): Generator<Row> {
+  for (const { number, text } of utf8Lines(bytes)) {
+    const at = `line ${number}`
+    if (text === undefined) yield { at, problem: "the line is not UTF-8; save the file in that encoding" }
+    else if (text.trim() !== "") yield jsonRow(at, text)
+  }
+}
+
+const jsonRow = (at: string, text: string): Row => {
+  try {
+    const value = parseJson(text)
+    return typeof value === "object" && value !== null && !Array.isArray(value)
+      ? { at, columns: value as Readonly<Record<string, unknown>> }
+      : { at, problem: `the line is ${kindOf(value)}; expected an object` }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { at, problem: `the line is no JSON (${why}): ${text.slice(0, 60)}` }
+  }
+}
+
+/** Examples from JSON lines: `jsonl({ train: "my.jsonl", prompt: "question", answer: "solution" })`. */
+export const jsonl = defineTableTask({
+  name: "jsonl",
+  options: type({ "...": tableOptions, "+": "reject" }).narrow(leavesTraining),
+  rows: async (bytes) => [...jsonRows(bytes)],
+})
