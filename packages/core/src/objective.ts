@@ -1,7 +1,7 @@
 /** An objective makes a training problem of examples: inputs, and tokens to predict from them. */
 import type { Type } from "arktype"
 import { Effect } from "effect"
-import { kindOf } from "./contract/brief.ts"
+import { brief, kindOf } from "./contract/brief.ts"
 import { checkDefinition, type FieldCheck } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { checkedProblem } from "./contract/problem-contract.ts"
@@ -9,6 +9,12 @@ import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { ObjectiveInput, Problem } from "./problem.ts"
 
 export type MakeProblem = (input: ObjectiveInput) => Problem
+
+/** Mean tokens of an example, and of its trained part; above 0. */
+export interface ExampleSizes {
+  readonly length: number
+  readonly trained: number
+}
 
 /** An objective as the source of batches calls it. */
 export interface ObjectiveInstance {
@@ -20,8 +26,8 @@ export interface ObjectiveInstance {
   readonly repeats: boolean
   /** The positions that a row's prediction may depend on: those before the token, or all of its sequence. */
   readonly reads: "before" | "both"
-  /** Rows as a share of the trained tokens of the examples, over the whole stage: for the cost of a stage that has not run. */
-  readonly share: number
+  /** Mean rows of an example, over the whole stage: for the cost of a stage that has not run. */
+  readonly rows: (sizes: ExampleSizes) => number
   readonly problem: MakeProblem
 }
 
@@ -50,17 +56,17 @@ export const defineObjective = <const O extends Type>(spec: {
   readonly repeats: boolean
   readonly reads: "before" | "both"
   readonly options: O
-  /** Rows as a share of the trained tokens, for estimates of cost; 1 if left out. */
-  readonly share?: (options: O["infer"]) => number
+  /** Mean rows of an example of such sizes, for the cost of a stage before it runs; its trained tokens if left out. */
+  readonly rows?: (options: O["infer"], sizes: ExampleSizes) => number
   readonly make: (options: O["infer"]) => MakeProblem
 }): Plugin<O, ObjectiveUse> => {
   const place = checkDefinition("objective", spec, {
     repeats: among(true, false),
     reads: among("before", "both"),
-    share: (value) =>
+    rows: (value) =>
       value === undefined || typeof value === "function"
         ? undefined
-        : `is ${kindOf(value)}; expected a function of the options`,
+        : `is ${kindOf(value)}; expected a function of the options and an example's sizes`,
   })
   const plugin = `objective ${spec.name}`
   const traits = { repeats: spec.repeats, reads: spec.reads }
@@ -83,7 +89,13 @@ export const defineObjective = <const O extends Type>(spec: {
         return {
           name: spec.name,
           ...traits,
-          share: spec.share?.(options) ?? 1,
+          rows: (sizes) => {
+            if (spec.rows === undefined) return sizes.trained
+            const count: unknown = guarded(plugin, "rows", () => spec.rows!(options, sizes))
+            if (typeof count === "number" && count > 0 && count <= sizes.length) return count
+            const detail = `rows returned ${brief(count)} for an example of ${sizes.length} tokens; expected a number above 0, no more than its tokens`
+            throw new PluginFault(plugin, "rows", detail, place)
+          },
           problem: (input) =>
             checkedProblem(
               plugin,

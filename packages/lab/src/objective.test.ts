@@ -85,11 +85,16 @@ test("a filter on the rows of an objective divides no text of next tokens", asyn
 })
 
 test("the cost before a run is of the rows that an objective has", async () => {
-  const graph = await Effect.runPromise(Effect.flatMap(resolve(experiment), graphOf).pipe(Effect.provide(layers)))
+  const whole = arm({ ...common, objective: masked({ maskId: 0, of: "all", rate: { from: 0.5, to: 0.2 } }) })
+  const arms = { ...experiment.arms, whole }
+  const graph = await Effect.runPromise(
+    Effect.flatMap(resolve({ ...experiment, arms }), graphOf).pipe(Effect.provide(layers)),
+  )
   const flops = (name: string) =>
     inOrder(graph.leaves).find(({ label }) => label === `arm ${name}, seed 1`)!.work.flops!
   expect(flops("named")).toBe(flops("all"))
   expect(flops("hidden")).toBeLessThan(flops("all"))
+  expect(flops("whole")).toBeGreaterThan(flops("hidden"))
 })
 
 test("caches of signals are refused for an objective that does not repeat", async () => {

@@ -63,9 +63,37 @@ test("the next token keeps them", () =>
     ),
   ))
 
+test("rows that are told and that are not there break the law, unless they depend on the content", async () => {
+  const half = (rows?: () => number) =>
+    defineObjective({
+      name: "half",
+      repeats: false,
+      reads: "before",
+      options: type({ "+": "reject" }),
+      ...(rows && { rows }),
+      make:
+        () =>
+        ({ examples, padId }) =>
+          nextTokenProblem(
+            examples.map(({ ids, promptLength }) => ({
+              ids,
+              promptLength: Math.floor((promptLength + ids.length) / 2),
+            })),
+            padId,
+          ),
+    })()
+  await expect(checkObjective(half())).rejects.toThrow(
+    "rows tells 100 rows of an example of 120 tokens with 20 of prompt, its problems have 50",
+  )
+  await checkObjective(half(), 64, { rowsByContent: true })
+  await expect(checkObjective(half(() => -1))).rejects.toThrow("rows returned -1 for an example of 120 tokens")
+  await expect(checkObjective(half(() => 500))).rejects.toThrow("rows returned 500 for an example of 120 tokens")
+})
+
 test("a definition without its traits is refused where it stands", () => {
   const spec = { name: "odd", options: type({ "+": "reject" }), make: () => () => undefined as never }
   expect(() => defineObjective({ ...spec, reads: "before" } as never)).toThrow("its repeats is undefined")
+  expect(() => defineObjective({ ...spec, repeats: true, reads: "before", rows: 1 } as never)).toThrow("its rows is the number 1")
   expect(() => defineObjective({ ...spec, repeats: true, reads: "after" } as never)).toThrow(
     'its reads is the string "after"; expected "before" or "both"',
   )

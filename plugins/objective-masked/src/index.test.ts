@@ -21,7 +21,10 @@ const input = (more: Partial<ObjectiveInput> = {}): ObjectiveInput => ({
   ...more,
 })
 
-test("keeps the laws", () => checkObjective(masked({ maskId })))
+test.each([{}, { of: "all" }, { rate: { from: 0.6, to: 0.2 } }, { of: "all", rate: { from: 0.6, to: 0.2 } }] as const)(
+  "keeps the laws: %j",
+  (options) => checkObjective(masked({ maskId, ...options })),
+)
 
 describe("the input", () => {
   test("unmasked tokens and the prompt stand as they are; padding fills the right", async () => {

@@ -36,7 +36,10 @@ export const masked = defineObjective({
     ({ mask, random, keep }, ctx) =>
       Math.abs(mask + random + keep - 1) < 1e-9 || ctx.mustBe("such that mask, random and keep add up to 1"),
   ),
-  share: ({ rate }) => (typeof rate === "number" ? rate : (rate.from + rate.to) / 2),
+  rows: ({ rate, of }, { length, trained }) => {
+    const mean = typeof rate === "number" ? rate : (rate.from + rate.to) / 2
+    return Math.max(1, mean * (of === "all" ? length : trained))
+  },
   make: ({ maskId, rate, mask, random, of }) => {
     const rateAt = ({ step, steps }: ObjectiveInput): number => {
       if (typeof rate === "number") return rate

@@ -157,10 +157,10 @@ export const workOf = (
 ): Effect.Effect<Stage["work"], InvalidInput> =>
   Effect.gen(function* () {
     const part = yield* partOf(label, passes.draft, training)
-    const { share } = training.objective === undefined ? { share: 1 } : yield* training.objective.instance
+    const objective = training.objective && (yield* training.objective.instance)
     const sequences = training.steps * training.batchSize * training.microBatches
     const seen = Math.round(sequences * sizes.length)
-    const valid = Math.round(sequences * sizes.trained * share)
+    const valid = Math.round(sequences * (objective === undefined ? sizes.trained : objective.rows(sizes)))
     const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length })
     return {
       parameters: parameterCount(passes.draft),
