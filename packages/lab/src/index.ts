@@ -2,7 +2,6 @@ export { type Cleaning, findRemovable, type Removable, removeAll } from "./clean
 export { type ControlFilters, type ControlName, controls } from "./controls.ts"
 export { type Plan, type PlannedStage, plan } from "./estimate.ts"
 export { type Arm, arm, defineExperiment, type Experiment } from "./experiment/define.ts"
-export { keysOf } from "./experiment/keys.ts"
 export { limited } from "./experiment/limit.ts"
 export { resolve } from "./experiment/resolve.ts"
 export type { Resolved } from "./experiment/resolved.ts"

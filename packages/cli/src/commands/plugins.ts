@@ -1,8 +1,9 @@
 /** `winnow plugins`: which plugins there are, with their options and needs. */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
+import { fieldsAt } from "@winnow/core"
 import { ownData } from "@winnow/data"
-import { align, type Exported, houseRoot, keysOf, loadPlugins, pluginsIn } from "@winnow/lab"
+import { align, type Exported, houseRoot, loadPlugins, pluginsIn } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"
 
@@ -23,7 +24,7 @@ const optionsOf = (schema: unknown): ReadonlyArray<string> => {
     ...list(json?.required).map(of),
     ...list(json?.optional).map((o) => of(o).replace(/^([^ =]+)$/, "$1?")),
   ]
-  return fields.length > 0 ? fields : keysOf(schema) // a schema with a custom check gives names alone
+  return fields.length > 0 ? fields : fieldsAt(schema) // a schema with a custom check gives names alone
 }
 
 /** Statistics, models and, of a head, values that a plugin reads, with its default options; none where it cannot be made without options. */

@@ -81,7 +81,7 @@ describe("combined filters keep the laws of filters", () => {
     "a schedule of a filter with a memory": schedule(aboveMean(), { factor: pieces(1, 0.5, 2) }),
     both: both(excess(), chance()),
     "both, one of them with a memory": both(aboveMean(), surprise()),
-    "one in another": schedule(both(shuffled(excess()), surprise({ k: 0.9 })), {}),
+    "one in another": both(shuffled(schedule(excess(), { k: linear(1, 0.5) })), surprise({ k: 0.9 })),
   }))
     test(what, () => checkFilter(use))
 })
@@ -140,7 +140,9 @@ describe("schedule", () => {
     ] as const)
       expect((await selected(use, 7, step)).kept).toEqual((await selected(surprise({ k }), 7, step)).kept)
     expect(await Effect.runPromise(use.keeps)).toBeCloseTo(0.55)
-    expect(await Effect.runPromise(schedule(surprise({ k: 0.7 }), {}).keeps)).toBe(0.7)
+    expect(await Effect.runPromise(schedule(aboveMean(), { factor: pieces(1) }).keeps)).toBe(
+      await Effect.runPromise(aboveMean().keeps),
+    )
   })
 
   test("a memory goes on over a change of options", async () => {
@@ -158,6 +160,9 @@ describe("schedule", () => {
       "filter surprise: k must be positive (was 0)",
     )
     await expect(instanceOf(schedule(surprise(), { q: pieces(1) }))).rejects.toThrow("q must be removed")
+    await expect(instanceOf(schedule(surprise(), {}))).rejects.toThrow(
+      "move must be at least one option of the filter (was none)",
+    )
     await expect(instanceOf(schedule(surprise(), { k: linear(1, 0.5, { start: 0.8, end: 0.2 }) }))).rejects.toThrow(
       "a start that is not after the end",
     )

@@ -66,10 +66,15 @@ const handOver = (from: FilterInstance, to: FilterInstance): FilterInstance => {
   return to
 }
 
+const move = type({ "[string]": scheduleValue }).narrow(
+  (values, ctx) =>
+    Object.keys(values).length > 0 || ctx.reject({ expected: "at least one option of the filter", actual: "none" }),
+)
+
 /** The plugin behind `schedule`, for settings and configs. */
 export const scheduleFilter = defineCombinator({
   name: "schedule",
-  options: type({ "+": "reject", of: filterUse, move: type({ "[string]": scheduleValue }) }),
+  options: type({ "+": "reject", of: filterUse, move }),
   keeps: ({ move }, [of]) => (move["k"] === undefined ? of! : meanOf(move["k"])),
   make: ({ of, move }, [first]) =>
     Effect.gen(function* () {

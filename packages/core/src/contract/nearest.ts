@@ -21,7 +21,9 @@ export const nearest = (name: string, names: Iterable<string>): string | undefin
     .map((candidate) => ({ candidate, distance: edits(asked, plain(candidate)) }))
     .toSorted((a, b) => a.distance - b.distance)
   const [best] = ranked
-  return best && best.distance <= Math.max(2, asked.length / 3) ? best.candidate : undefined
+  // of one letter every other is a single edit away
+  const near = best && best.distance < asked.length && best.distance <= Math.max(2, asked.length / 3)
+  return near ? best.candidate : undefined
 }
 
 /** "; did you mean x?", or nothing. */

@@ -52,7 +52,7 @@ test("a filter of filters: put in by name, changed inside, and by its own option
   expect(arms[0]!.reference?.kind).toBe("distilled") // The inner filter reads a reference.
   const shuffled = 'arms.all.filter={"name":"shuffled","options":{"of":{"kind":"filter","name":"behind"}}}'
   expect(await refused(shuffled, "arms.all.filter.of.k=7")).toContain("k must be at most 1 (was 7)")
-  expect(await refused(shuffled, "arms.all.filter.of.q=1")).toMatch(/q must be removed.*Options of filter behind: k/)
+  expect(await refused(shuffled, "arms.all.filter.of.q=1")).toContain("filter behind: q must be removed; there are k")
   expect(await refused(shuffled, "arms.all.filter.of=everything")).toContain("a filter that reads a reference")
 })
 
@@ -72,7 +72,7 @@ test("what leads nowhere is refused with what there is", async () => {
   expect(await refused("arms.nope.steps=3")).toContain("arms has no nope; it has all, behind")
   expect(await refused("arms.all.stepz=3")).toMatch(/arms\.all has no stepz; it has .*steps/)
   expect(await refused("arms.all.filter=best")).toContain('no filter "best" here; there are everything, behind')
-  expect(await refused("arms.behind.filter.q=1")).toMatch(/q must be removed.*Options of filter behind: k/)
+  expect(await refused("arms.behind.filter.q=1")).toContain("filter behind: q must be removed; there are k")
   expect(await refused("arms.behind.filter.k=7")).toContain("k must be at most 1 (was 7)")
   expect(await refused("seeds=[]")).toContain("seeds")
   expect(await refused("seeds=[1,1]")).toContain("all different")

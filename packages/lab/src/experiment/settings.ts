@@ -1,11 +1,10 @@
 /** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
-import { type AnyUse, InvalidInput, isUse } from "@winnow/core"
+import { type AnyUse, fieldsAt, InvalidInput, isUse } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { loraOptions } from "@winnow/models"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
-import { keysOf } from "./keys.ts"
 import { isNode, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import { fromShort, type ShortForms } from "./short-forms.ts"
 import {
@@ -109,10 +108,7 @@ class Change {
     const changed = use.withOptions(this.inOptions(use.options, path, path.at(-1)!))
     const exit = Effect.runSyncExit(Effect.result(changed.decoded))
     if (exit._tag === "Success" && exit.value._tag === "Success") return changed
-    const known = Effect.runSyncExit(Effect.result(use.decoded))
-    const keys = known._tag === "Success" && known.value._tag === "Success" ? Object.keys(known.value.success) : []
-    const problem = exit._tag === "Success" && exit.value._tag === "Failure" ? exit.value.failure.message : "refused"
-    throw this.fail(`${problem}. Options of ${use.kind} ${use.name}: ${keys.join(", ") || "none"}`)
+    throw this.fail(exit._tag === "Success" && exit.value._tag === "Failure" ? exit.value.failure.message : "refused")
   }
 
   /** A value among the options of a plugin, which may be a plugin or a list of them. */
@@ -147,7 +143,7 @@ class Change {
     const own = Object.hasOwn(node, key) ? node[key] : undefined
     if (!Object.hasOwn(node, key)) {
       const schema = schemaAt(done)
-      const possible = [...new Set([...Object.keys(node), ...(schema ? keysOf(schema) : [])])]
+      const possible = [...new Set([...Object.keys(node), ...(schema ? fieldsAt(schema) : [])])]
       const newArm = done.join(".") === "arms" && deeper.length === 0 && isNode(value)
       const creatable = possible.includes(key) && (deeper.length === 0 || schemaAt(path.slice(0, depth + 1)))
       if (!newArm && !creatable) {
