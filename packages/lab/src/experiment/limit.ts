@@ -19,20 +19,22 @@ const cuts: Readonly<Record<string, (value: unknown, n: number) => unknown>> = {
   every: (value, n) => least(value, n),
 }
 
-/** Prompts of a written text that names none. */
-const fewPrompts = 8
+/** Prompts that a text is written after: as few as every task has. */
+const fewPrompts = 2
 
 const shortened = (value: unknown, n: number): unknown => {
   if (Array.isArray(value)) return value.map((inner) => shortened(inner, n))
   if (!isNode(value)) return value
-  // a text to train on has to come to its end: of it prompts are cut, not tokens
+  // a model of a few steps seldom ends a text, or ends it at once
   if (value["kind"] === "written") {
-    const { prompts = fewPrompts } = value
-    return { ...value, prompts: cuts["prompts"]!(prompts, n) }
+    const { prompts = fewPrompts, maxNew = mostTokens } = value
+    return { ...value, prompts: least(prompts, fewPrompts), maxNew: least(maxNew, mostTokens), keep: "all" }
   }
   // a training that leaves its warm-up out has one of the default length, which is longer than this run
   const optimizer = isNode(value["optimizer"]) ? value["optimizer"] : {}
-  const training = Object.hasOwn(value, "steps") ? { ...value, optimizer: { warmup: n, ...optimizer } } : value
+  const warmed = Object.hasOwn(value, "steps") ? { ...value, optimizer: { warmup: n, ...optimizer } } : value
+  // a choice of few examples may hold one
+  const training = Object.hasOwn(warmed, "examples") ? { ...warmed, batchSize: 1 } : warmed
   return Object.fromEntries(
     Object.entries(training).map(([key, inner]) => [
       key,
@@ -59,8 +61,8 @@ const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => 
 
 /**
  * The experiment with at most n optimizer steps a training, n measured prompts, texts of 32 tokens and its first seed: a
- * run that shows that everything works, and no figure of which means anything. Texts to train on are of few prompts, and come
- * to their end.
+ * run that shows that everything works, and no figure of which means anything. Texts to train on are of two prompts, and need
+ * not come to their end. An arm that reads chosen examples has batches of one.
  *
  * @param n at least 1
  */

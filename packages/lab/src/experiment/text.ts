@@ -27,11 +27,26 @@ const ofWriting = type({
   // Of the draws of sampled text.
   seed: seed.default(0),
   // Tokens of a text, the end included; as many as a training sequence has if left out.
-  "maxNew?": natural,
+  "maxNew?": "number.integer >= 2",
   // The first prompts of the training split; all if left out.
   "prompts?": natural,
   // The task of the prompts, if it is not the experiment's.
   "task?": taskUse,
+  // Texts that are read: those that come to their end if left out.
+  "keep?": "'ended' | 'all'",
+}).narrow(({ temperature, topK, topP, seed }, ctx) => {
+  if (temperature > 0) return true
+  const [path] = Object.entries({ topK, topP, seed: seed === 0 ? undefined : seed }).flatMap(([name, value]) =>
+    value === undefined ? [] : [name],
+  )
+  return (
+    path === undefined ||
+    ctx.reject({
+      path: [...ctx.path, path],
+      expected: "left out of greedy text, or beside a temperature",
+      actual: "set",
+    })
+  )
 })
 
 const part = type({ "+": "reject", weight: "number > 0", text: ofTask.or(ofWriting) })
@@ -46,7 +61,11 @@ const ofMixture = type({
 }).narrow(
   ({ parts }, ctx) =>
     Object.keys(parts).length >= 2 ||
-    ctx.reject({ path: ["parts"], expected: "two parts or more", actual: String(Object.keys(parts).length) }),
+    ctx.reject({
+      path: [...ctx.path, "parts"],
+      expected: "two parts or more",
+      actual: String(Object.keys(parts).length),
+    }),
 )
 
 export type TaskText = typeof ofTask.infer
@@ -91,6 +110,8 @@ interface Writing {
   readonly prompts?: number
   /** The task of the prompts, if it is not the experiment's. */
   readonly task?: TaskUse
+  /** "all" reads texts that are empty, or have no end within `maxNew`, too, for trials; "ended" if left out. */
+  readonly keep?: "ended" | "all"
 }
 
 /** The training text of a task, in the experiment's tokens; of the experiment's own if none is named. */
@@ -107,11 +128,15 @@ export const mixture = (
   options: { readonly seed?: number } = {},
 ): TextSpec => ({ kind: "mixture", parts, ...options })
 
-/** The models that write a text, or a part of it. */
-export const writersOf = (text: ResolvedText | undefined): ReadonlySet<WrittenText["by"]> => {
+/** The written texts of a text: itself, or those among its parts. */
+export const writtenIn = (text: ResolvedText | undefined): ReadonlyArray<WrittenText> => {
   const parts = text?.kind === "mixture" ? Object.values(text.parts).map((part) => part.text) : [text]
-  return new Set(parts.flatMap((part) => (part?.kind === "written" ? [part.by] : [])))
+  return parts.flatMap((part) => (part?.kind === "written" ? [part] : []))
 }
+
+/** The models that write a text, or a part of it. */
+export const writersOf = (text: ResolvedText | undefined): ReadonlySet<WrittenText["by"]> =>
+  new Set(writtenIn(text).map(({ by }) => by))
 
 const sampled = ({ temperature, topK, topP, seed }: WrittenText): string =>
   temperature === 0

@@ -52,7 +52,7 @@ test("a limit cuts every training, measurement and text, and leaves smaller numb
   expect((await Effect.runPromise(resolve(limited(tiny, 1000)))).arms[0]!.steps).toBe(6)
 })
 
-test("a limit cuts the values of a search, and the prompts of written texts but not their ends", async () => {
+test("a limit cuts the values of a search, and written texts to two of any length", async () => {
   const over = { steps: [3, 100, 200], "filter.k": [0.5, 1], "optimizer.warmup": [50, 60] }
   const one = { filter: everything(), loss: squares(), steps: 6, batchSize: 4 }
   const text = written({ by: "target", prompts: 500, maxNew: 400 })
@@ -68,7 +68,7 @@ test("a limit cuts the values of a search, and the prompts of written texts but 
   const short = limited(experiment, 5)
   expect(short.sweep).toEqual({ over: { steps: [3, 5], "filter.k": [0.5, 1] }, prompts: 5 })
   const { arms } = await Effect.runPromise(resolve(short))
-  expect(arms[0]!.text).toMatchObject({ kind: "written", prompts: 5 })
-  expect(arms[1]!.text).toMatchObject({ parts: { other: { text: { prompts: 5, maxNew: 400 } } } })
+  expect(arms[0]!.text).toMatchObject({ kind: "written", prompts: 2, maxNew: 32, keep: "all" })
+  expect(arms[1]!.text).toMatchObject({ parts: { other: { text: { prompts: 2, maxNew: 32, keep: "all" } } } })
   expect(limited({ ...experiment, sweep: { over: { steps: [100, 200] } } }, 5).sweep).toBeUndefined()
 })

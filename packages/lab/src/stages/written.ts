@@ -50,10 +50,10 @@ const readPortion = (file: string, onDamage: (text: string) => void): ReadonlyAr
 /** The reason to leave out a written text; undefined if it can be trained on. */
 const faultOf = (
   { prompt, tokens, finish }: Rollout,
-  limits: { readonly maxLength: number; readonly vocabularySize: number },
+  limits: { readonly maxLength: number; readonly vocabularySize: number; readonly all: boolean },
 ): "empty" | "unended" | "long" | "outside" | undefined => {
-  if (finish !== "eos") return "unended"
-  if (tokens.length === 1) return "empty"
+  if (finish !== "eos" && !limits.all) return "unended"
+  if (tokens.length === 0 || (tokens.length === 1 && !limits.all)) return "empty"
   if (prompt.length + tokens.length > limits.maxLength) return "long"
   return tokens.some((id) => id >= limits.vocabularySize) ? "outside" : undefined
 }
@@ -83,6 +83,7 @@ export const writtenStage = (
 ): Stage => {
   const { temperature, topK, topP, seed, prompts } = spec
   const maxNew = Math.min(spec.maxNew ?? maxLength, maxLength)
+  const all = spec.keep === "all"
   const sampling =
     temperature === 0
       ? { temperature }
@@ -95,7 +96,7 @@ export const writtenStage = (
   return stage({
     kind: "text",
     label,
-    config: { maxLength, maxNew, sampling, ...(prompts === undefined ? {} : { prompts }) },
+    config: { maxLength, maxNew, sampling, ...(prompts === undefined ? {} : { prompts }), ...(all && { keep: "all" }) },
     inputs: [tokenizer, partOf(data, "train"), writer.stage],
     code: stageCode({ revisions: ["generation"], tensors: true }),
     unit: "prompts",
@@ -108,12 +109,12 @@ export const writtenStage = (
     run: ({ directory, inputs: [words, dataArtifact, writerArtifact], progress, note, warn }) =>
       Effect.gen(function* () {
         const { eosId, vocabularySize, decode } = yield* openTokenizer(words!)
-        const all = (yield* readSplit(dataArtifact!, "train")).examples
-        if (prompts !== undefined && all.length < prompts) {
-          const message = `${label}: the training split has ${all.length} examples within maxLength; ask for fewer prompts`
+        const train = (yield* readSplit(dataArtifact!, "train")).examples
+        if (prompts !== undefined && train.length < prompts) {
+          const message = `${label}: the training split has ${train.length} examples within maxLength; ask for fewer prompts`
           return yield* new DataError({ message })
         }
-        const asked = all.slice(0, prompts).map(({ ids, promptLength }) => ids.subarray(0, promptLength))
+        const asked = train.slice(0, prompts).map(({ ids, promptLength }) => ids.subarray(0, promptLength))
         const model = yield* openModel(writerArtifact!)
         const rollouts: Array<Rollout> = []
         for (let first = 0; first < asked.length; first += portion) {
@@ -141,8 +142,9 @@ export const writtenStage = (
         const left = { empty: 0, unended: 0, long: 0, outside: 0 }
         const examples: Array<EncodedExample> = []
         const source: Array<number> = []
-        for (const [i, rollout] of rollouts.entries()) {
-          const fault = faultOf(rollout, { maxLength, vocabularySize })
+        for (const [i, { prompt, tokens, ...rest }] of rollouts.entries()) {
+          const rollout = { ...rest, prompt, tokens: all ? tokens.slice(0, maxLength - prompt.length) : tokens }
+          const fault = faultOf(rollout, { maxLength, vocabularySize, all })
           if (fault !== undefined) {
             left[fault]++
             continue
