@@ -27,6 +27,10 @@ export interface Preflight {
 /** A model may have more rows than there are tokens, if that only rounds their number up: a multiple of 64, below 512 more. */
 const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 512
 
+/** Names of models in a message: the first three. */
+const few = (names: ReadonlyArray<string>): string =>
+  names.length <= 3 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`
+
 /**
  * The faults of the vocabularies of models that are to be compared; empty where nothing is. Needs no data.
  *
@@ -36,7 +40,8 @@ export const vocabularyProblems = (
   models: ReadonlyArray<Omit<PreflightModel, "maxLength">>,
   tokenizer?: Pick<Tokenizer, "vocabularySize"> & { readonly fingerprint?: string },
 ): ReadonlyArray<string> => {
-  const sizes = models.map(({ name, vocabularySize }) => `${name} ${vocabularySize}`).join(", ")
+  const bySize = [...Map.groupBy(models, ({ vocabularySize }) => vocabularySize)]
+  const sizes = bySize.map(([size, of]) => `${few(of.map(({ name }) => name))} ${size}`).join("; ")
   const problems: Array<string> = []
   if (new Set(models.map(({ vocabularySize }) => vocabularySize)).size > 1)
     problems.push(

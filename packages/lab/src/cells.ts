@@ -31,6 +31,10 @@ export interface Architectures {
   readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture }>
 }
 
+/** The architecture of a model by the name of its place. */
+export const architectureAt = ({ draft, target, others = [] }: Architectures, name: string): Architecture =>
+  name === "target" ? target : name === "draft" ? draft : others.find((o) => o.name === name)!.architecture
+
 /** The model of a frozen reference; undefined without a reference, or for one that follows the draft. */
 export const frozenReference = (
   spec: ResolvedReference | undefined,
@@ -146,7 +150,7 @@ const ownModel = (
 ): Effect.Effect<Begun, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const target = { stage: shared.target, architecture: shared.architectures.target }
-    const begun = yield* begunStage(start, {
+    return yield* begunStage(start, {
       kind: "start",
       name,
       label: `${name}, seed ${seed}`,
@@ -154,14 +158,6 @@ const ownModel = (
       textOf: (text, begin) => textOf(text, shared, begin),
       target,
     })
-    // A search brings starts that stand nowhere in the experiment.
-    const problems = vocabularyProblems(
-      Object.entries({ target, [name]: begun }).map(([name, { architecture }]) => ({
-        name,
-        vocabularySize: architecture.vocabularySize,
-      })),
-    )
-    return problems.length === 0 ? begun : yield* new InvalidInput({ what: name, problems })
   })
 
 /** How much the training split holds, where its data is there. */

@@ -7,7 +7,7 @@ import { buildGraph } from "./graph.ts"
 import { settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
-import { checkPlannedMemory, judgedBefore, sizesFrom } from "./run.ts"
+import { checkModels, judgedBefore, sizesFrom } from "./run.ts"
 import { inOrder, type Stage, type Work } from "./stage.ts"
 import type { Manifest } from "./store/manifest.ts"
 import { type Artifact, Store } from "./store/store.ts"
@@ -101,7 +101,7 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       return sizes
     }
     const graph = yield* buildGraph(resolved, texts, sizesOf, judgedBefore(store))
-    yield* checkPlannedMemory(resolved, texts, graph)
+    yield* checkModels(resolved, texts, graph)
     if (sizesFrom(store.find(graph.data.kind, graph.data.key))?.examples === 0) {
       const problem = `all examples are longer than ${resolved.maxLength} tokens, none is left; raise maxLength`
       return yield* new InvalidInput({ what: "preflight", problems: [problem] })

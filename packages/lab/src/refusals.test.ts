@@ -78,7 +78,7 @@ test("vocabularies that cannot go together are refused when a run is planned, be
   const both = (rows: number) => [`target.model.vocab_size=${rows}`, `draft.start.model.vocab_size=${rows}`]
   const bpe = (vocabulary: number) => `tokenizer={"kind":"bpe","vocabulary":${vocabulary}}`
   expect(await refused("target.model.vocab_size=700")).toContain(
-    "experiment tiny: vocabularies differ: draft 257, target 700; expected one size",
+    "experiment tiny: vocabularies differ: draft 257; target 700; expected one size",
   )
   expect(await refused(...both(200))).toContain(
     "draft has a vocabulary of 200, the tokenizer 257; expected at least 257",
@@ -104,7 +104,7 @@ test("a draft with a shorter context than the target's texts is noted, and the r
   const { record, notes } = await noted(...settings)
   expect(record.rows.length).toBeGreaterThan(0)
   expect(
-    notes.filter((note) => note.includes("the draft's context is 16: near its end it proposes less")),
+    notes.filter((note) => note.includes("the context of the draft is 16: near its end it proposes less")),
   ).toHaveLength(1)
 }, 60_000)
 
@@ -120,7 +120,7 @@ test("prompts that leave the target no room are refused; less room than maxNew i
   expect(await said(2, 17, 15)).toEqual({
     problems: [],
     notes: [
-      "the longest prompt of the test split has 2 tokens, with measure.maxNew 15 that is 17; the draft's context is 15: near its end it proposes less and beyond it nothing, and acceptance and KL are of the tokens that it can read",
+      "the longest prompt of the test split has 2 tokens, with measure.maxNew 15 that is 17; the context of the draft is 15: near its end it proposes less and beyond it nothing, and acceptance and KL are of the tokens that it can read",
     ],
   })
   expect((await said(2, 16, 16)).notes).toEqual([

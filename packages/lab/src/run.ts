@@ -7,12 +7,13 @@ import { type FileError, parseJson, writeWhole } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { type Architectures, architectureAt } from "./cells.ts"
 import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
 import { buildGraph, type Graph } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
-import { contextProblems } from "./preflight/contexts.ts"
+import { contextProblems, readerProblems } from "./preflight/contexts.ts"
 import { checkMemory, leastLength } from "./preflight/memory.ts"
 import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
@@ -141,12 +142,10 @@ export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => 
 }
 
 /** The models of an experiment as preflight checks them: those from folders with their tokenizers, and with the ends that they name. */
-const preflightModels = (resolved: Resolved, { target, draft, others = [] }: Graph["architectures"]) =>
+const preflightModels = (resolved: Resolved, architectures: Architectures) =>
   Effect.forEach(ownStarts(resolved), ({ name, start }) =>
     Effect.gen(function* () {
-      const architecture =
-        name === "target" ? target : name === "draft" ? draft : others.find((o) => o.name === name)!.architecture
-      const { vocabularySize, maxLength, config } = architecture
+      const { vocabularySize, maxLength, config } = architectureAt(architectures, name)
       const model: PreflightModel = { name, vocabularySize, maxLength }
       if (start.kind !== "folder") return { model, notes: [] }
       const folder = yield* localFolder(start.path)
@@ -163,18 +162,21 @@ const preflightModels = (resolved: Resolved, { target, draft, others = [] }: Gra
     }),
   )
 
-/** Refuses the text of another task as the experiment's own is refused: masks, cut sequences, more than the draft takes. */
-const checkTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
+/** Refuses the text of another task as the experiment's own is refused: masks, cut sequences, more than a model takes. */
+const checkTexts = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
-    const { vocabularySize, maxLength } = graph.architectures.draft
+    const models = ownStarts(resolved).map(({ name }) => {
+      const { vocabularySize, maxLength } = architectureAt(graph.architectures, name)
+      return { name, vocabularySize, maxLength }
+    })
     for (const { key, label } of graph.texts) {
       const encoded = yield* readSplit(artifacts.get(key)!, "train")
       const { warnings } = yield* preflight({
         encoded,
         tokenizer,
-        models: [{ name: "reference", vocabularySize, maxLength }],
+        models,
       }).pipe(Effect.mapError(({ problems }) => new InvalidInput({ what: `preflight of ${label}`, problems })))
       for (const text of warnings) report({ _tag: "note", text: `${label}: ${text}` })
     }
@@ -182,13 +184,15 @@ const checkTexts = (graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
 
 /**
  * Refuses a run that no memory of this machine holds, before anything is computed: by the lengths of its data where they are
- * in the store, else by what its texts have at the least.
+ * in the store, else by what its texts have at the least. Refuses a model that cannot read the texts that are written for it.
  */
-export const checkPlannedMemory = (resolved: Resolved, texts: Texts, { data, architectures }: Graph) =>
+export const checkModels = (resolved: Resolved, texts: Texts, { data, architectures }: Graph) =>
   Effect.gen(function* () {
     const store = yield* Store
     const known = sizesFrom(store.find(data.kind, data.key))?.length
     const examples = yield* texts.of(resolved.task).examples("train")
+    const problems = readerProblems(resolved, architectures)
+    if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     yield* checkMemory(resolved, architectures, Math.ceil(known || leastLength(examples, resolved.maxLength)))
   })
 
@@ -302,7 +306,7 @@ export const runExperiment = (
     yield* sayUntold(resolved)
     const ofTasks = yield* checkTasks(resolved, texts)
     const planned = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
-    yield* checkPlannedMemory(resolved, texts, planned)
+    yield* checkModels(resolved, texts, planned)
     const { slug: experiment, part = null } = options
     const beginning = { experiment, part, seeds: resolved.seeds, arms: resolved.arms.map(({ name }) => name) }
     return yield* entered(
@@ -348,7 +352,7 @@ const runPlanned = (
     const all = [...planned.trials, ...planned.leaves]
     const text = yield* runStages([planned.data, ...planned.texts], { ...schedule, partOf: all })
     yield* checkData(resolved, planned, text)
-    yield* checkTexts(planned, text)
+    yield* checkTexts(resolved, planned, text)
     const run = runInPortions({ ...schedule, partOf: all }, text)
     const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(text.get(data.key)), judgedNow(run))
     const named = nameIn(options, resolved, graph)

@@ -49,11 +49,12 @@ const tasksIn = (value: unknown): ReadonlyArray<TaskUse> => {
 /** The tasks of an experiment, in one order: its own, then those whose text a training reads. */
 export const tasksOf = ({
   task,
-  ...trainings
-}: Pick<Resolved, "task" | "target" | "draft" | "arms" | "capacity">): ReadonlyArray<TaskUse> => {
-  const { target, draft, arms, capacity } = trainings
-  return [...new Set([task, ...[target, draft, ...arms, capacity].flatMap(tasksIn)])]
-}
+  target,
+  draft,
+  placed,
+}: Pick<Resolved, "task" | "target" | "draft" | "placed">): ReadonlyArray<TaskUse> => [
+  ...new Set([task, ...[target, draft, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]),
+]
 
 /** Code of a task. @error InvalidInput for what it throws: a fault of the task */
 export const tryTask = <A>(run: () => A): Effect.Effect<A, InvalidInput> =>

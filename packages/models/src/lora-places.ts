@@ -3,7 +3,7 @@
  *
  * Letters: e outputs and d inputs of a matrix, r rank.
  */
-import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, brief, InvalidInput } from "@winnow/core"
 import { type } from "arktype"
 import { matcher, namesShown } from "./name-patterns.ts"
 
@@ -16,7 +16,12 @@ export const loraOptions = type({
   // The adapters' share is alpha / rank, so that a rate that suits one rank suits others.
   alpha: "number > 0",
   // Names of linear layers ("q_proj"), or patterns of their paths ("model.layers.3.*").
-  on: type("string >= 1").array().atLeastLength(1),
+  on: type("string >= 1")
+    .array()
+    .atLeastLength(1)
+    .narrow(
+      (on, ctx) => new Set(on).size === on.length || ctx.reject({ expected: "all different", actual: brief(on) }),
+    ),
 })
 export type LoraOptions = typeof loraOptions.infer
 

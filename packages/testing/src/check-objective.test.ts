@@ -93,7 +93,9 @@ test("rows that are told and that are not there break the law, unless they depen
 test("a definition without its traits is refused where it stands", () => {
   const spec = { name: "odd", options: type({ "+": "reject" }), make: () => () => undefined as never }
   expect(() => defineObjective({ ...spec, reads: "before" } as never)).toThrow("its repeats is undefined")
-  expect(() => defineObjective({ ...spec, repeats: true, reads: "before", rows: 1 } as never)).toThrow("its rows is the number 1")
+  expect(() => defineObjective({ ...spec, repeats: true, reads: "before", rows: 1 } as never)).toThrow(
+    "its rows is the number 1",
+  )
   expect(() => defineObjective({ ...spec, repeats: true, reads: "after" } as never)).toThrow(
     'its reads is the string "after"; expected "before" or "both"',
   )

@@ -1,8 +1,14 @@
-/** Numbers that settings of several kinds have. */
+/** Numbers and lists that settings of several kinds have. */
 import { brief } from "@winnow/core"
-import { type } from "arktype"
+import { type Type, type } from "arktype"
 
 export const natural = "number.integer >= 1"
+
+/** A list whose entries all differ. */
+export const different = <T extends Type<ReadonlyArray<unknown>>>(list: T): T =>
+  list.narrow(
+    (all, ctx) => new Set(all).size === all.length || ctx.reject({ expected: "all different", actual: brief(all) }),
+  ) as unknown as T
 
 /** Beyond 2^53 two seeds would be one. */
 export const seed = type("number.integer").narrow(

@@ -1,6 +1,10 @@
-/** The places of an experiment that hold a start of their own. */
-import type { Resolved, ResolvedArm } from "./resolved.ts"
-import type { OwnStart } from "./start.ts"
+/** The places of an experiment that hold a start of their own, and its trainings. */
+import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
+import type { OwnStart, ResolvedStart } from "./start.ts"
+import type { Training } from "./training-spec.ts"
+
+/** The parts of an experiment that hold models and trainings. */
+export type Trainings = Pick<Resolved, "target" | "draft" | "placed">
 
 /** A start and where it stands. */
 export interface Place {
@@ -15,7 +19,7 @@ export interface Place {
 export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
   start.kind === "fresh" || start.kind === "folder" || start.kind === "layers"
 
-const ofArm = (at: string, { start, reference }: ResolvedArm): ReadonlyArray<Place> => {
+const ofArm = ({ at, arm: { start, reference } }: PlacedArm): ReadonlyArray<Place> => {
   const name = `the reference of ${at}`
   const compared = reference?.kind === "distilled" || reference?.kind === "trained" ? reference.start : reference
   const place = `${at}.reference${compared === reference ? "" : ".start"}`
@@ -26,18 +30,53 @@ const ofArm = (at: string, { start, reference }: ResolvedArm): ReadonlyArray<Pla
 }
 
 /** The starts of an experiment, each once: the target's and the drafts' first. */
-export const ownStarts = ({
-  target,
-  draft,
-  arms,
-  capacity,
-}: Pick<Resolved, "target" | "draft" | "arms" | "capacity">): ReadonlyArray<Place> => {
+export const ownStarts = ({ target, draft, placed }: Trainings): ReadonlyArray<Place> => {
   const all: ReadonlyArray<Place> = [
     { at: "target", name: "target", start: target },
     { at: "draft.start", name: "draft", start: draft.start },
-    ...arms.flatMap((arm) => ofArm(`arms.${arm.name}`, arm)),
-    ...(capacity ? ofArm("capacity", capacity) : []),
+    ...placed.flatMap(ofArm),
   ]
   const seen = new Set<OwnStart>()
   return all.filter(({ start }) => !seen.has(start) && seen.add(start))
+}
+
+/** A training and where it stands. */
+export interface PlacedTraining {
+  /** "target.pretraining", "arms.all", "the reference of arms.all". */
+  readonly at: string
+  readonly training: Omit<Training, "steps"> & Pick<ResolvedArm, "steps">
+  readonly start: ResolvedStart
+  /** The model that the start comes from in the end, by its own start: it has the shape of this one. */
+  readonly from: OwnStart
+}
+
+const isTrained = (
+  reference: ResolvedReference | undefined,
+): reference is Extract<ResolvedReference, { readonly kind: "distilled" | "trained" }> =>
+  reference?.kind === "distilled" || reference?.kind === "trained"
+
+/** Every training of an experiment: of starts, of arms and of their references. */
+export const trainingsOf = (resolved: Trainings): ReadonlyArray<PlacedTraining> => {
+  const { draft, placed } = resolved
+  const fromOf = (start: ResolvedStart, { reference }: Partial<Pick<ResolvedArm, "reference">>): OwnStart => {
+    if (isOwn(start)) return start
+    if (start.kind === "reference" && reference)
+      return isOwn(reference) ? reference : fromOf((isTrained(reference) && reference.start) || draft.start, {})
+    const before = start.kind === "arm" ? placed.find(({ at }) => at === `arms.${start.arm}`) : undefined
+    return before === undefined ? draft.start : fromOf(before.arm.start, before.arm)
+  }
+  const ofStarts = ownStarts(resolved).flatMap(({ at, start }) =>
+    start.pretraining ? [{ at: `${at}.pretraining`, training: start.pretraining, start, from: start }] : [],
+  )
+  const ofArms = placed.flatMap(({ at, arm }) => {
+    const { reference } = arm
+    const start = (isTrained(reference) && reference.start) || { kind: "draft" as const }
+    return [
+      { at, training: arm, start: arm.start, from: fromOf(arm.start, arm) },
+      ...(isTrained(reference)
+        ? [{ at: `the reference of ${at}`, training: reference, start, from: fromOf(start, {}) }]
+        : []),
+    ]
+  })
+  return [...ofStarts, ...ofArms]
 }

@@ -16,12 +16,13 @@ import { familiesOf } from "../families.ts"
 import { checkNames } from "../preflight/same-names.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
-import { ownStarts } from "./places.ts"
-import { plainSpec } from "./plain-json.ts"
+import { isOwn, type Trainings, trainingsOf } from "./places.ts"
+import { plain, plainSpec } from "./plain-json.ts"
 import { withPinnedReferences } from "./references.ts"
-import type { Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
+import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { serviceProblem } from "./services.ts"
 import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
+import type { ResolvedStart } from "./start.ts"
 import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
 import { writersOf } from "./text.ts"
 
@@ -152,33 +153,58 @@ export const referenceAt = <T extends ResolvedReference>(
   }))
 }
 
-/** Refuses a search that reaches nothing, and points at which an arm or a reference could not be trained. */
-const checkSweep = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean) =>
+/**
+ * The arms at every point of a search; an arm whose reference is tried is there once for each of the reference's points.
+ *
+ * @error InvalidInput for a search that reaches nothing, and for a point at which an arm or a reference could not be trained
+ */
+const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean) =>
   Effect.gen(function* () {
     const references = arms.flatMap(({ reference }) => reference ?? [])
     // A setting may belong to an arm that is not selected.
     if (whole) yield* checkPaths(what, sweep, [...arms.map(withoutAdded), ...references])
+    const placed: Array<PlacedArm> = []
     for (const arm of arms) {
-      for (const { name, training } of pointsOf(withoutAdded(arm), sweep))
-        yield* resolveArm(arm.name, `${what}, arms.${arm.name} at ${name}`, training, undefined)
-      for (const { name, training } of arm.reference ? pointsOf(arm.reference, sweep) : []) {
-        const place = `${what}, the reference of arms.${arm.name} at ${name}`
-        yield* plainSpec(yield* decode<unknown, object>(place, referenceSpec as never, training))
+      const { reference } = arm
+      const at = `arms.${arm.name}`
+      for (const { name, set } of pointsOf(withoutAdded(arm), sweep)) {
+        if (name === "") continue
+        const tried = yield* armAt(`${what}, ${at} at ${name}`, arm, set)
+        const waits = tried.start !== arm.start && tried.start.kind === "arm"
+        if (waits || (tried.steps !== arm.steps && typeof tried.steps !== "number")) {
+          const problem = `at ${name} it waits for another arm, and the order of a search is settled before it; make an arm of each`
+          return yield* new InvalidInput({ what: `${what}, ${at}`, problems: [problem] })
+        }
+        placed.push({ at: `${at} at ${name}`, arm: tried })
+      }
+      for (const { name, set } of reference ? pointsOf(reference, sweep) : []) {
+        if (name === "") continue
+        const tried = yield* referenceAt(`${what}, the reference of ${at} at ${name}`, reference!, set)
+        yield* plainSpec(tried)
+        placed.push({ at: `${at}, its reference at ${name}`, arm: { ...arm, reference: tried } })
       }
     }
+    return placed
   })
 
-/** Finds a text whose writer would have to exist before it is trained. */
-const textProblem = (places: Parameters<typeof ownStarts>[0]) => {
-  for (const { at, start } of ownStarts(places)) {
-    const writers = writersOf(start.pretraining?.text)
-    if (at === "target" && writers.has("target"))
+/** Finds a text whose writer would have to exist before it is trained, or that a model writes which nobody trains. */
+const textProblem = (resolved: Trainings): { readonly at: string; readonly problem: string } | undefined => {
+  const untrained = "a fresh model has nothing to write before it is trained"
+  const isFresh = (start: ResolvedStart) => start.kind === "fresh" && start.pretraining === undefined
+  for (const { at, training, start } of trainingsOf(resolved)) {
+    const writers = writersOf(training.text)
+    const pretrains = isOwn(start) && training === start.pretraining
+    if (at === "target.pretraining" && writers.has("target"))
       return {
         at,
         problem: "the target would read in its own training what it writes after it; let it read the task's",
       }
-    if (start.kind === "fresh" && writers.has("start"))
-      return { at, problem: "a fresh model has nothing to write before it is trained; let the target write" }
+    if (writers.has("target") && isFresh(resolved.target))
+      return { at, problem: `${untrained}, and the target has no pretraining; give it one` }
+    if (!writers.has("start")) continue
+    if (pretrains && start.kind === "fresh") return { at, problem: `${untrained}; let the target write` }
+    if (!pretrains && isFresh(start.kind === "draft" ? resolved.draft.start : start))
+      return { at, problem: `${untrained}; give its start a pretraining, or let the target write` }
   }
   return undefined
 }
@@ -220,7 +246,7 @@ export const resolve = Effect.fn("resolve")(function* (
   experiment: Experiment,
   options: { readonly arms?: ReadonlyArray<string>; readonly seeds?: ReadonlyArray<number> } = {},
 ): Effect.fn.Return<Resolved, InvalidInput | DataError> {
-  const what = `experiment ${typeof experiment.name === "string" ? cut(experiment.name, 80) : "without a name"}`
+  const what = `experiment ${typeof experiment?.name === "string" ? cut(experiment.name, 80) : "without a name"}`
   const withSeeds = options.seeds ? { ...experiment, seeds: options.seeds } : experiment
   const spec = yield* decode<unknown, typeof experimentSpec.infer>(what, experimentSpec as never, withSeeds)
   yield* checkNames(what, withSeeds)
@@ -232,6 +258,9 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what, problems })
   }
+  const twice = names.find((name, i) => names.indexOf(name) < i)
+  if (twice !== undefined)
+    return yield* new InvalidInput({ what, problems: [`arm '${twice}' is selected twice; name it once`] })
   const arms: Array<ResolvedArm> = []
   for (const name of names) arms.push(yield* resolveArm(name, `${what}, arms.${name}`, spec.arms[name], spec.reference))
   for (const { name, steps } of arms) {
@@ -245,10 +274,6 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, arms.${name}`, problems })
   }
-  if (spec.sweep) yield* checkSweep(what, spec.sweep, arms, options.arms === undefined)
-  const unwritten = textProblem({ target: spec.target, draft: spec.draft, arms, capacity: undefined })
-  if (unwritten !== undefined)
-    return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.pretraining.text`, problems: [unwritten.problem] })
   const begun = startProblem(arms)
   if (begun !== undefined)
     return yield* new InvalidInput({ what: `${what}, arms.${begun.arm}.start`, problems: [begun.problem] })
@@ -262,11 +287,26 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }
+  const swept = spec.sweep ? yield* sweptArms(what, spec.sweep, arms, options.arms === undefined) : []
+  const placed: ReadonlyArray<PlacedArm> = [
+    ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
+    ...swept,
+    ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
+  ]
+  const unwritten = textProblem({ target: spec.target, draft: spec.draft, placed })
+  if (unwritten !== undefined)
+    return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.text`, problems: [unwritten.problem] })
+  const measures = (yield* Effect.forEach(spec.measures ?? [], plain)).map((measure) => JSON.stringify(measure))
+  const again = measures.findIndex((measure, i) => measures.indexOf(measure) < i)
+  if (again >= 0) {
+    const problems = [`measures must be all different (${again} is ${measures.indexOf(measures[again]!)} again)`]
+    return yield* new InvalidInput({ what, problems })
+  }
   const { services = {} } = spec
-  for (const arm of capacity ? [...arms, capacity] : arms) {
+  for (const { at, arm } of placed) {
     const plugins = [arm, ...(arm.reference?.kind === "distilled" ? [arm.reference] : [])]
     for (const { filter, loss } of plugins) {
-      const lacking = serviceProblem(`${what}, arms.${arm.name}`, [filter, loss], services)
+      const lacking = serviceProblem(`${what}, ${at}`, [filter, loss], services)
       if (lacking !== undefined) return yield* lacking
     }
   }
@@ -285,6 +325,7 @@ export const resolve = Effect.fn("resolve")(function* (
     measures: rest.measures ?? [],
     arms,
     capacity,
+    placed,
     config: {
       ...config,
       arms: Object.fromEntries(arms.map((a) => [a.name, a.config])),

@@ -35,6 +35,13 @@ export interface ResolvedArm extends Omit<SettledArm, "steps"> {
   readonly config: Record<string, unknown>
 }
 
+/** An arm as it may be trained, and where it stands. */
+export interface PlacedArm {
+  /** "arms.all", "arms.all at rate 0.003", "capacity". */
+  readonly at: string
+  readonly arm: ResolvedArm
+}
+
 /** An experiment that can be run. */
 export interface Resolved {
   readonly name: string
@@ -58,6 +65,8 @@ export interface Resolved {
   readonly sweep: Sweep | undefined
   /** Its steps are a number. */
   readonly capacity: ResolvedArm | undefined
+  /** Every arm, as it is written and at each point of the search, and the capacity run: what checks before any work go over. */
+  readonly placed: ReadonlyArray<PlacedArm>
   /** The families of its own models and plugins. */
   readonly families: ReadonlyArray<Family>
   /** Everything above as plain JSON, for run.json. */

@@ -4,6 +4,8 @@ import {
   examplesUse,
   type FilterUse,
   filterUse,
+  isUse,
+  kindOf,
   type LossUse,
   lossUse,
   measureUse,
@@ -13,7 +15,7 @@ import {
   temperature,
 } from "@winnow/core"
 import { type } from "arktype"
-import { natural, seed } from "./numbers.ts"
+import { different, natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
 import { type ArmStartSpec, armStart, draftStart, referenceStart, type StartSpec, targetStart } from "./start.ts"
@@ -82,10 +84,7 @@ export const measureSpec = type({
   // Tokens that the target may write.
   maxNew: "number.integer >= 2 = 128",
   // Draft lengths of the curves of tau; 4 is a usual one.
-  gammas: type("1 <= number.integer <= 4096")
-    .array()
-    .atLeastLength(1)
-    .default(() => [1, 2, 4, 8]),
+  gammas: different(type("1 <= number.integer <= 4096").array().atLeastLength(1)).default(() => [1, 2, 4, 8]),
   // The draft length of the table.
   gamma: "1 <= number.integer <= 4096 = 4",
   // Of the sampled rollouts: the target's own distribution.
@@ -131,7 +130,7 @@ export const experimentSpec = type({
   "plugins?": "unknown[]",
 }).narrow((spec, ctx) => {
   const names = Object.keys(spec.arms)
-  if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm" })
+  if (names.length === 0) return ctx.reject({ path: ["arms"], expected: "at least one arm", actual: "none" })
   if (Object.getPrototypeOf(spec.arms) !== Object.prototype)
     return ctx.reject({ path: ["arms"], expected: "a plain object (no arm can be named __proto__)", actual: "another" })
   const odd = names.find((name) => !armName.test(name))
@@ -143,6 +142,15 @@ export const experimentSpec = type({
       expected: "not named start, reference or capacity: those rows are the lab's own",
       actual: brief(taken),
     })
+  for (const [i, plugin] of (spec.plugins ?? []).entries())
+    if (typeof plugin !== "function" || !("use" in plugin))
+      return ctx.reject({
+        path: ["plugins", i],
+        expected: "a plugin, not called",
+        actual: isUse(plugin) ? `${plugin.kind} ${plugin.name} with its options` : kindOf(plugin),
+      })
+  if (Array.isArray(spec.services))
+    return ctx.reject({ path: ["services"], expected: "an object of services by name", actual: "a list" })
   if (spec.about !== undefined && !names.includes(spec.about))
     return ctx.reject({ path: ["about"], expected: `one of the arms: ${names.join(", ")}`, actual: spec.about })
   if (new Set(spec.seeds).size < spec.seeds.length)

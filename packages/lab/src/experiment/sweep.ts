@@ -22,6 +22,16 @@ export type SweepMeasure = keyof typeof sweepMeasures
 
 const pathForm = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/
 
+/** The reason why a value is no JSON. */
+const jsonFault = (value: unknown): string | undefined => {
+  try {
+    canonicalJson(value)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
 export const sweepSpec = type({
   "+": "reject",
   // Paths inside an arm, such as "optimizer.learningRate" or "filter.k", each with the values that are tried.
@@ -38,6 +48,8 @@ export const sweepSpec = type({
           expected: `${path} with plain values (make an arm of each plugin)`,
           actual: `${inside.kind} ${inside.name} among them`,
         })
+      const odd = jsonFault(values)
+      if (odd !== undefined) return ctx.reject({ expected: `${path} with values that JSON holds`, actual: odd })
       if (values.length < 2 || new Set(values.map((value) => canonicalJson(value))).size < values.length)
         return ctx.reject({ expected: `${path} with two values or more, all different`, actual: brief(values) })
     }

@@ -4,7 +4,7 @@ import { type LoraOptions, loraOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
 import { type } from "arktype"
-import { natural } from "./numbers.ts"
+import { different, natural } from "./numbers.ts"
 import { type TextSpec, textSpec } from "./text.ts"
 
 /** Steps, batch and optimizer: the settings of every training stage. */
@@ -21,7 +21,7 @@ export const trainingFields = {
   // The problem that is made of the text: the next token if left out.
   "objective?": objectiveUse,
   // Parts ("embedding", "head") and patterns of parameter names that keep their values.
-  "frozen?": type("string >= 1").array().atLeastLength(1),
+  "frozen?": different(type("string >= 1").array().atLeastLength(1)),
   // Adapters that are trained in the place of all parameters.
   "adapters?": loraOptions,
 } as const

@@ -1,7 +1,22 @@
 /** Prompts and texts against the contexts of target and draft. */
 import { readableLength } from "@winnow/decoding"
+import { type Architectures, architectureAt } from "../cells.ts"
+import { ownStarts, trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
-import type { Graph } from "../graph.ts"
+import { writtenIn } from "../experiment/text.ts"
+
+/** Trainings whose model cannot read a written text: such a text may be as long as `maxLength` is. Needs no data. */
+export const readerProblems = (resolved: Resolved, architectures: Architectures): ReadonlyArray<string> => {
+  const nameOf = new Map(ownStarts(resolved).map(({ name, start }) => [start, name]))
+  return trainingsOf(resolved).flatMap(({ at, training, from }) => {
+    const { maxLength } = architectureAt(architectures, nameOf.get(from)!)
+    return writtenIn(training.text).length === 0 || maxLength >= resolved.maxLength
+      ? []
+      : [
+          `${at} reads written text of up to maxLength ${resolved.maxLength} tokens, its model takes ${maxLength}; set maxLength to ${maxLength} or less`,
+        ]
+  })
+}
 
 /**
  * A target that could not write a token after the longest prompt is a problem. Of a context that ends before `maxNew` tokens
@@ -10,7 +25,7 @@ import type { Graph } from "../graph.ts"
 export const contextProblems = (
   { maxNew, split }: Resolved["measure"],
   longest: number,
-  { target, draft }: Graph["architectures"],
+  { target, draft, others = [] }: Architectures,
 ): { readonly problems: ReadonlyArray<string>; readonly notes: ReadonlyArray<string> } => {
   const prompt = `the longest prompt of the ${split} split has ${longest} tokens`
   if (longest >= target.maxLength)
@@ -28,11 +43,13 @@ export const contextProblems = (
       ...(room < maxNew
         ? [`${together}; the target's context is ${target.maxLength}: after such a prompt it writes ${room} at most`]
         : []),
-      ...(readableLength(longest, draft.maxLength) < room
-        ? [
-            `${together}; the draft's context is ${draft.maxLength}: near its end it proposes less and beyond it nothing, and acceptance and KL are of the tokens that it can read`,
-          ]
-        : []),
+      ...[{ name: "the draft", architecture: draft }, ...others].flatMap(({ name, architecture: { maxLength } }) =>
+        readableLength(longest, maxLength) < room
+          ? [
+              `${together}; the context of ${name} is ${maxLength}: near its end it proposes less and beyond it nothing, and acceptance and KL are of the tokens that it can read`,
+            ]
+          : [],
+      ),
     ],
   }
 }

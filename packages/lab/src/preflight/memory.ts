@@ -29,7 +29,7 @@ export const leastLength = (examples: ReadonlyArray<Example>, maxLength: number)
  * @error InvalidInput with the size of its largest training and the memory that is free
  */
 export const checkMemory = (
-  resolved: Pick<Resolved, "name" | "target" | "draft" | "arms" | "capacity">,
+  resolved: Pick<Resolved, "name" | "target" | "draft" | "placed">,
   architectures: Architectures,
   length: number,
   { memory }: Pick<Machine, "memory"> = thisMachine(),

@@ -1,34 +1,26 @@
 /** Notes, before any work, on settings that are valid and probably a mistake. */
 import type { Architecture } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
-import { ownStarts } from "../experiment/places.ts"
+import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import type { Training } from "../experiment/training-spec.ts"
 
-/** A stage that trains, by its place in the experiment; one whose steps are not a number yet is left out. */
+/** A training whose steps are a number. */
 interface Trained {
   readonly at: string
   readonly training: Training
 }
 
-/** The trainings of an experiment whose steps are known. */
-export const trainingsOf = (resolved: Resolved): ReadonlyArray<Trained> => {
-  const { arms, capacity } = resolved
-  const ofReferences = new Map<unknown, Trained>()
-  const all: Array<Trained> = []
-  for (const { at, start } of ownStarts(resolved))
-    if (start.pretraining) all.push({ at: `${at}.pretraining`, training: start.pretraining })
-  for (const { at, arm } of [
-    ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
-    ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
-  ]) {
-    if (typeof arm.steps === "number") all.push({ at, training: arm as Training })
-    const { reference } = arm
-    if (reference === undefined || !("steps" in reference)) continue
-    const key = JSON.stringify([reference.kind, reference.steps, reference.batchSize, reference.optimizer])
-    if (!ofReferences.has(key)) ofReferences.set(key, { at: `the reference of ${at}`, training: reference })
-  }
-  return [...all, ...ofReferences.values()]
+/** The trainings of an experiment whose steps are known; a reference that several arms compare to once. */
+const knownTrainings = (resolved: Resolved): ReadonlyArray<Trained> => {
+  const seen = new Set<string>()
+  return trainingsOf(resolved).flatMap(({ at, training }) => {
+    const { steps, batchSize, optimizer } = training
+    const key = at.startsWith("the reference") ? JSON.stringify([steps, batchSize, optimizer]) : at
+    if (typeof steps !== "number" || seen.has(key)) return []
+    seen.add(key)
+    return [{ at, training: { ...training, steps } }]
+  })
 }
 
 /** At most so many places in one line. */
@@ -61,11 +53,11 @@ const longBlocks = ({ gamma, gammas, maxNew }: Resolved["measure"]): ReadonlyArr
 }
 
 /** Notes references of kind `checkpoint` that no training is long enough to renew. */
-const fixedCheckpoints = ({ arms }: Resolved): ReadonlyArray<string> =>
-  arms.flatMap(({ name, steps, reference }) =>
+const fixedCheckpoints = ({ placed }: Resolved): ReadonlyArray<string> =>
+  placed.flatMap(({ at, arm: { steps, reference } }) =>
     reference?.kind === "checkpoint" && typeof steps === "number" && reference.every >= steps
       ? [
-          `arms.${name}: its reference is renewed every ${reference.every} steps, and it has ${steps}: it stays the draft's start`,
+          `${at}: its reference is renewed every ${reference.every} steps, and it has ${steps}: it stays the draft's start`,
         ]
       : [],
   )
@@ -82,14 +74,14 @@ export const settingsNotes = (
         `the draft has ${millions(draft)} parameters, the target ${millions(target)}: a draft is meant to be the smaller, or it costs more than it saves`,
       ]
     : []),
-  ...endlessWarmups(trainingsOf(resolved)),
+  ...endlessWarmups(knownTrainings(resolved)),
   ...longBlocks(resolved.measure),
   ...fixedCheckpoints(resolved),
 ]
 
 /** Notes steps that take more sequences than the training split has. */
 export const batchNotes = (resolved: Resolved, examples: number): ReadonlyArray<string> => {
-  const large = trainingsOf(resolved).filter(({ training: t }) => t.batchSize * t.microBatches > examples)
+  const large = knownTrainings(resolved).filter(({ training: t }) => t.batchSize * t.microBatches > examples)
   if (large.length === 0) return []
   const each = large.map(({ at, training: t }) => `${at} takes ${t.batchSize * t.microBatches}`)
   return [

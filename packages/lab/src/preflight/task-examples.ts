@@ -1,7 +1,9 @@
 /** Checks a task's examples before any work: empty splits, examples that splits share, empty answers. */
-import { brief, type DataError, type Example, InvalidInput, type Split } from "@winnow/core"
+import { brief, type DataError, type Example, InvalidInput, type Split, type TaskUse } from "@winnow/core"
 import { Effect } from "effect"
+import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
+import { writtenIn } from "../experiment/text.ts"
 import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
 
 const keyOf = ({ prompt, answer }: Example) => JSON.stringify([prompt, answer])
@@ -89,15 +91,31 @@ export const checkTask = (
     return notes.map((note) => `task ${name}: ${note}`)
   })
 
+/** Prompts that a place of the experiment asks for. */
+interface Asked {
+  readonly at: string
+  readonly prompts: number
+  readonly split: Split
+  /** The experiment's own if left out. */
+  readonly task?: TaskUse | undefined
+}
+
 /** The same for all tasks of an experiment: its own, and those whose text a training reads. */
 export const checkTasks = (
   resolved: Resolved,
   texts: Texts,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
   const { measure, sweep } = resolved
-  const asked = [
+  const asked: ReadonlyArray<Asked> = [
     { at: "measure.prompts", prompts: measure.prompts, split: measure.split },
     ...(sweep ? [{ at: "sweep.prompts", prompts: sweep.prompts, split: "validation" as const }] : []),
+    ...trainingsOf(resolved).flatMap(({ at, training }) =>
+      writtenIn(training.text).map(({ prompts = 0, task }) => ({
+        at: `${at}.text.prompts`,
+        split: "train" as const,
+        ...{ prompts, task },
+      })),
+    ),
   ]
   const own: ReadonlyArray<Split> = ["train", measure.split, ...(sweep ? (["validation"] as const) : [])]
   return Effect.gen(function* () {
@@ -105,10 +123,10 @@ export const checkTasks = (
       checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),
     )
     const problems: Array<string> = []
-    for (const { at, prompts, split } of asked) {
-      const { length } = yield* texts.of(resolved.task).examples(split)
-      if (length < prompts)
-        problems.push(`${at} is ${prompts}, the ${split} split has ${length} examples; ask for fewer`)
+    for (const { at, prompts, split, task } of asked) {
+      const { length } = yield* texts.of(task ?? resolved.task).examples(split)
+      const of = `the ${split} split${task ? ` of ${task.name}` : ""}`
+      if (length < prompts) problems.push(`${at} is ${prompts}, ${of} has ${length} examples; ask for fewer`)
     }
     if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     return notes.flat()

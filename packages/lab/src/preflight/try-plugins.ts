@@ -17,11 +17,13 @@ import {
   tryObjective,
   trySparse,
   type Use,
+  usesIn,
 } from "@winnow/core"
 import { type SignalsOptions, tryFused } from "@winnow/training"
 import { Effect } from "effect"
+import { trainingsOf } from "../experiment/places.ts"
 import { plain } from "../experiment/plain-json.ts"
-import type { Resolved } from "../experiment/resolved.ts"
+import type { Resolved, ResolvedArm } from "../experiment/resolved.ts"
 import { Families } from "../families.ts"
 import { architectureOfStart } from "../stages/start.ts"
 
@@ -35,40 +37,16 @@ interface Place {
   readonly signals: SignalsOptions
 }
 
-const placesOf = ({ arms, capacity }: Resolved): ReadonlyArray<Place> =>
-  [
-    ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
-    ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
-  ].flatMap(({ at, arm }): ReadonlyArray<Place> => {
-    const steps = typeof arm.steps === "number" ? arm.steps : 100
-    const own = { at, filter: arm.filter, loss: arm.loss, examples: arm.examples, steps, signals: arm.signals }
+/** Steps that a plugin is tried for; they may follow from another arm's cost. */
+const stepsOf = (steps: ResolvedArm["steps"]): number => (typeof steps === "number" ? steps : 100)
+
+const placesOf = ({ placed }: Resolved): ReadonlyArray<Place> =>
+  placed.flatMap(({ at, arm }): ReadonlyArray<Place> => {
+    const { filter, loss, examples, signals } = arm
+    const own = { at, filter, loss, examples, steps: stepsOf(arm.steps), signals }
     const { reference } = arm
     return reference?.kind === "distilled" ? [own, { ...reference, at: `the reference of ${at}` }] : [own]
   })
-
-/** An objective of a training, and where it stands in the experiment. */
-interface ObjectivePlace {
-  readonly at: string
-  readonly objective: ObjectiveUse
-  readonly steps: number
-}
-
-/** The trainings of a start and the further trainings of its model, with their objectives. */
-const objectivePlaces = ({ target, draft, arms, capacity }: Resolved): ReadonlyArray<ObjectivePlace> => {
-  const trainings: Array<readonly [at: string, training: unknown]> = [
-    ["target.pretraining", target.pretraining],
-    ["draft.start.pretraining", draft.start.pretraining],
-    ...arms.flatMap((arm) => [
-      [`arms.${arm.name}`, arm] as const,
-      [`the reference of arms.${arm.name}`, arm.reference] as const,
-    ]),
-    ["capacity", capacity],
-  ]
-  return trainings.flatMap(([at, training]) => {
-    const { objective, steps } = (training ?? {}) as { readonly objective?: ObjectiveUse; readonly steps?: unknown }
-    return objective === undefined ? [] : [{ at, objective, steps: typeof steps === "number" ? steps : 100 }]
-  })
-}
 
 /**
  * The most entries of a row of logits: a loss treats a row alike whatever its length. A loss that fails here is tried again with
@@ -116,7 +94,7 @@ const runLossAtSizes = (loss: LossInstance, place: Place, V: number): string | u
 }
 
 /**
- * Tries the filters, losses and objectives of all arms, references and the capacity run. Draws from separate generators, and leaves no
+ * Tries the filters, losses and objectives of all arms, references, measures and the capacity run. Draws from separate generators, and leaves no
  * tensor behind.
  *
  * @returns notes on plugins that could not be tried and on losses without a gradient in the trial
@@ -162,25 +140,31 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
         })
       yield* trial<LossInstance>(at, loss, signals, (fresh) => runLossAtSizes(fresh(), place, V))
     }
-    for (const { at, objective, steps } of objectivePlaces(resolved)) {
-      const model = at.startsWith("target") ? ofTarget : ofDraft
-      if (objective.traits.reads === "both" && model.attends === "before")
-        notes.push(
-          `${at}: objective ${objective.name} has tokens predicted from those behind them too, and ${model.type} attends to what ` +
-            "is before alone; take a model that attends both ways, or expect a draft that guesses",
-        )
-      const tried = Effect.andThen(
+    const tryMaking = (at: string, objective: ObjectiveUse, V: number, steps: number) =>
+      Effect.andThen(
         objective.instance,
         Effect.try({
-          try: () => tryObjective(() => Effect.runSync(objective.instance), model.vocabularySize, steps),
+          try: () => tryObjective(() => Effect.runSync(objective.instance), V, steps),
           catch: (cause) => {
             if (cause instanceof InvalidInput) return cause
             throw cause
           },
         }),
-      )
-      yield* Effect.catch(tried, (error) => Effect.sync(() => problems.push(`${at}: ${error.message}`)))
+      ).pipe(Effect.catch((error) => Effect.sync(() => problems.push(`${at}: ${error.message}`))))
+    for (const { at, training, from } of trainingsOf(resolved)) {
+      const { objective, steps } = training
+      if (objective === undefined) continue
+      const model = yield* architectureOfStart(from, at, ofTarget)
+      if (objective.traits.reads === "both" && model.attends === "before")
+        notes.push(
+          `${at}: objective ${objective.name} has tokens predicted from those behind them too, and ${model.type} attends to what ` +
+            "is before alone; take a model that attends both ways, or expect a draft that guesses",
+        )
+      yield* tryMaking(at, objective, model.vocabularySize, stepsOf(steps))
     }
+    for (const [i, measure] of resolved.measures.entries())
+      for (const use of usesIn(measure.options))
+        if (use.kind === "objective") yield* tryMaking(`measures.${i}`, use as ObjectiveUse, V, 1)
     const study = resolved.study && (yield* resolved.study.instance)
     try {
       study?.trial?.()

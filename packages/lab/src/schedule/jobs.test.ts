@@ -43,17 +43,17 @@ test("a training far beyond the memory of the machine is refused with both sizes
   const resolved = await Effect.runPromise(resolve(quickstart))
   const of = (hidden: number) => Effect.runSync(tinyModel(hidden).instance)
   const small = { draft: of(8), target: of(8) }
-  const problem = (arms: typeof resolved.arms, models = small) =>
+  const problem = (placed: typeof resolved.placed, models = small) =>
     Effect.runSync(
-      checkMemory({ ...resolved, arms }, models, 30, { memory: 16 * GB }).pipe(
+      checkMemory({ ...resolved, placed }, models, 30, { memory: 16 * GB }).pipe(
         Effect.as(undefined),
         Effect.catch(({ problems }) => Effect.succeed(problems.join())),
       ),
     )
-  expect(problem(resolved.arms)).toBeUndefined()
-  const arms = resolved.arms.map((arm) => ({ ...arm, batchSize: 1e9 }))
-  expect(problem(arms)).toMatch(/^its largest training takes about [\d,]+ GB of memory, 16 GB are free; set smaller/)
-  expect(problem(resolved.arms, { ...small, target: { ...of(8), trunkFlops: () => 1e18 } })).toContain("GB are free")
+  expect(problem(resolved.placed)).toBeUndefined()
+  const placed = resolved.placed.map(({ at, arm }) => ({ at, arm: { ...arm, batchSize: 1e9 } }))
+  expect(problem(placed)).toMatch(/^its largest training takes about [\d,]+ GB of memory, 16 GB are free; set smaller/)
+  expect(problem(resolved.placed, { ...small, target: { ...of(8), trunkFlops: () => 1e18 } })).toContain("GB are free")
 })
 
 test("the length of examples that are not encoded yet is never too long, whatever the tokenizer", () => {
@@ -73,8 +73,8 @@ test("a worker's memory: the measured 0.6 GB of the quickstart, more with larger
   expect(bytes).toBeGreaterThan(0.6 * GB)
   expect(bytes).toBeLessThan(0.9 * GB)
   expect(workerBytes(resolved, { ...small, target: of(1024) })).toBeGreaterThan(bytes)
-  const arms = resolved.arms.map((arm) => ({ ...arm, batchSize: 4000 }))
-  expect(workerBytes({ ...resolved, arms }, small)).toBeGreaterThan(bytes)
+  const placed = resolved.placed.map(({ at, arm }) => ({ at, arm: { ...arm, batchSize: 4000 } }))
+  expect(workerBytes({ ...resolved, placed }, small)).toBeGreaterThan(bytes)
   expect(thisMachine().cores).toBeGreaterThanOrEqual(1)
 })
 

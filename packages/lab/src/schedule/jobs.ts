@@ -5,8 +5,7 @@ import { availableMemory } from "@winnow/engine"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
 import type { Architectures } from "../cells.ts"
-import { ownStarts } from "../experiment/places.ts"
-import type { Resolved } from "../experiment/resolved.ts"
+import { type Trainings, trainingsOf } from "../experiment/places.ts"
 
 /** Cores that a run may compute on: TF_NUM_INTRAOP_THREADS where it is set, all of them otherwise. */
 export const sharedCores = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
@@ -31,23 +30,20 @@ export const trainingBytes = (of: Architecture, tokens: number, length: number):
 
 /** About how many bytes a worker takes at the most, with the batches and the models of an experiment. */
 export const workerBytes = (
-  resolved: Pick<Resolved, "target" | "draft" | "arms" | "capacity" | "maxLength">,
+  resolved: Trainings & { readonly maxLength: number },
   architectures: Architectures,
 ): number => {
-  const { arms, maxLength } = resolved
-  const training = (of: Architecture, { batchSize }: { readonly batchSize: number }) =>
-    trainingBytes(of, batchSize * maxLength, maxLength)
-  const references = arms.flatMap(({ reference }) => (reference && "batchSize" in reference ? [reference] : []))
-  const [ofTarget, ...ofDrafts] = ownStarts(resolved).map(({ start }) => start.pretraining)
+  const { maxLength } = resolved
   // The largest stands for all: arms may begin with models of other sizes.
   const largest = [architectures.draft, ...(architectures.others ?? []).map(({ architecture }) => architecture)].reduce(
     (a, b) => (parameterCount(b) > parameterCount(a) ? b : a),
   )
-  const pretrainings = ofDrafts.filter((training) => training !== undefined)
-  const drafts = [...pretrainings, ...arms, ...references].map((spec) => training(largest, spec))
   const frozen = 4 * (parameterCount(architectures.target) + parameterCount(largest))
-  const target = ofTarget ? training(architectures.target, ofTarget) : 0
-  return emptyWorker + Math.max(target, frozen + Math.max(...drafts))
+  const each = trainingsOf(resolved).map(({ at, training: { batchSize } }) => {
+    const training = (of: Architecture) => trainingBytes(of, batchSize * maxLength, maxLength)
+    return at === "target.pretraining" ? training(architectures.target) : frozen + training(largest)
+  })
+  return emptyWorker + Math.max(...each)
 }
 
 /** The resources that a machine has to share out. */
