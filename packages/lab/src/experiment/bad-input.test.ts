@@ -1,4 +1,4 @@
-/** What each place of an experiment refuses before any work: the message says where, what was there, what is expected. */
+/** Refusals before any work, by place of an experiment: the message says where, what was there, what is expected. */
 import { describe, expect, test } from "bun:test"
 import { both, linear, pieces, schedule, shuffled } from "@winnow/core"
 import { randomExamples } from "@winnow/filter-random-examples"
