@@ -5,11 +5,12 @@ import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
 import { mistral } from "@winnow/model-mistral"
+import { phi } from "@winnow/model-phi"
 import { qwen2 } from "@winnow/model-qwen2"
 import * as config from "./config.ts"
 import * as files from "./files.ts"
 
-export const families = [codegen, gpt2, gptNeox, llama, mistral, qwen2]
+export const families = [codegen, gpt2, gptNeox, llama, mistral, phi, qwen2]
 export const architectureFromConfig = (given: unknown, where?: string) =>
   config.architectureFromConfig(families, given, where)
 export const loadModel = (dir: string) => files.loadModel(dir, families)

@@ -118,7 +118,7 @@ const greedy = (model: Decoder, prompts: ReadonlyArray<ReadonlyArray<number>>, l
   return rows
 }
 
-for (const family of ["codegen", "gpt_neox", "llama", "gpt2", "qwen2"])
+for (const family of ["codegen", "gpt_neox", "llama", "gpt2", "phi", "qwen2"])
   test.skipIf(fixtures === undefined)(
     `${family} of WINNOW_FIXTURES: hidden states, logits, greedy texts, and a saved copy${skipped}`,
     async () => {
