@@ -13,9 +13,13 @@ export type FilterInput = Statistics & FilterContext
 
 const fill = (N: number, draw: () => number) => Float32Array.from({ length: N }, draw)
 
+/** The vocabulary of random gold tokens and ranks. */
+const vocabulary = 50
+
 /** Draws from a statistic's range, if it is finite; else numbers in the usual range of losses, 0.1 to 3.1. */
 const drawsOf = (name: Statistic, rng: Rng): (() => number) => {
   const { from, to, whole } = statistics[name].range
+  if (to === "V - 1") return () => rng.below(vocabulary)
   if (to === "log V" || !Number.isFinite(to - from)) return () => 0.1 + 3 * rng.uniform()
   if (whole) return () => from + rng.below(to - from + 1)
   return () => from + (to - from) * rng.uniform()
@@ -36,7 +40,7 @@ export const randomFilterInput = (N: number, seed: number, step = 0): FilterInpu
   return {
     ...random,
     N,
-    gold_N: Int32Array.from({ length: N }, () => rng.below(50)),
+    gold_N: Int32Array.from({ length: N }, () => rng.below(vocabulary)),
     sequence_N: Int32Array.from({ length: N }, (_, i) => Math.floor(i / 16)),
     position_N: Int32Array.from({ length: N }, (_, i) => i % 16),
     step,

@@ -49,8 +49,8 @@ export interface PartForm<R extends ModelRole = ModelRole> {
 /** The range of a statistic's values. */
 export interface StatisticRange {
   readonly from: number
-  /** "log V": the entropy of the uniform distribution, nats. */
-  readonly to: number | "log V"
+  /** "log V": the entropy of the uniform distribution, nats. "V - 1": the rank of the last token. */
+  readonly to: number | "log V" | "V - 1"
   /** True if all values are whole numbers. */
   readonly whole?: true
 }

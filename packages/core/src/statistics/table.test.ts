@@ -31,6 +31,8 @@ const kinds: Record<string, (rng: ReturnType<typeof seeded>) => Float32Array> = 
   "with probabilities of 0": (rng) => logitsWithZeros(R, V, rng),
   flat: () => new Float32Array(R * V),
 }
+/** The ends of ranges that depend on the vocabulary. */
+const bounds = (V: number): Readonly<Record<string, number>> => ({ "log V": Math.log(V), "V - 1": V - 1 })
 const gold_N = Int32Array.from({ length: R }, (_, r) => (r * 7) % V)
 
 const problem = (kind: string) => {
@@ -87,7 +89,7 @@ for (const kind of Object.keys(kinds))
             const answers = headStatistics(library, { ...sides, gold_N, ask: form.ask })
             found.push(form.of === undefined ? answers[form.ask[0]!] : form.of(answers))
           })
-        const to = range.to === "log V" ? Math.log(V) : range.to
+        const to = bounds(V)[range.to] ?? (range.to as number)
         for (const values of [...found, Float32Array.from(exact)]) {
           expectNear(name, values, exact)
           expect(values).toHaveLength(R)
@@ -172,8 +174,9 @@ test("random inputs of filters have every statistic in its range, and one more c
     const { from, to, whole } = statistics[name].range
     const values = [...input[name]]
     expect(Math.min(...values)).toBeGreaterThanOrEqual(from)
-    expect(Math.max(...values)).toBeLessThanOrEqual(to === "log V" ? Math.log(50) : to)
-    expect(new Set(values).size).toBe(whole ? 2 : 200)
+    expect(Math.max(...values)).toBeLessThanOrEqual(bounds(50)[to] ?? (to as number))
+    if (whole) expect(values.every(Number.isInteger)).toBe(true)
+    expect(new Set(values).size).toBeGreaterThan(whole ? 1 : 199)
   }
 })
 

@@ -6,9 +6,11 @@ import { acceptance } from "./acceptance.ts"
 import { agreement } from "./agreement.ts"
 import { draftEntropy, targetEntropy } from "./entropy.ts"
 import { hellinger } from "./hellinger.ts"
+import { draftLead } from "./lead.ts"
 import { draftLoss, referenceLoss } from "./loss.ts"
 import { targetMargin } from "./margin.ts"
 import { draftNll, referenceNll, targetNll } from "./nll.ts"
+import { draftRank, targetRank } from "./rank.ts"
 import type { ModelRole, StatisticSpec } from "./statistic.ts"
 import { draftTop, targetTop } from "./top.ts"
 
@@ -26,6 +28,9 @@ const table = [
   draftTop,
   targetTop,
   targetMargin,
+  draftRank,
+  targetRank,
+  draftLead,
 ] as const
 type Entry = (typeof table)[number]
 
