@@ -1,0 +1,73 @@
+/** 008-filters: every rule of token selection against chance and against all tokens. README.md says what came out. */
+import { adaspec } from "@winnow/filter-adaspec"
+import { boundary } from "@winnow/filter-boundary"
+import { draftEntropy } from "@winnow/filter-draft-entropy"
+import { excessCrossEntropy } from "@winnow/filter-excess-cross-entropy"
+import { hellinger } from "@winnow/filter-hellinger"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { rawLoss } from "@winnow/filter-raw-loss"
+import { softOr } from "@winnow/filter-soft-or"
+import { targetEntropy } from "@winnow/filter-target-entropy"
+import { verifyWeight } from "@winnow/filter-verify-weight"
+import { arm, defineExperiment, distilled } from "@winnow/lab"
+import { kl } from "@winnow/loss-kl"
+import { arithmetic, arithmeticLarge, type Setup } from "@winnow/setups"
+
+/** Every filter at one keep ratio, with the same steps on the same batches. */
+const filters = (k: number, setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
+  const budget = { loss: kl(), steps, batchSize: 40, optimizer: { warmup: Math.round(steps / 16) } } as const
+  const signals = { target: "hidden" } as const
+  return defineExperiment({
+    name: `filters, k = ${k}`,
+    question: "Does any rule choose tokens that are worth more than tokens chosen by chance?",
+    ...setup,
+    reference: distilled({ filter: none(), ...budget, signals, batchSize: 16 }),
+    arms: {
+      random: arm({ filter: random({ k }), ...budget, signals }),
+      "all-tokens": arm({ filter: none(), ...budget, signals }),
+      adaspec: arm({ filter: adaspec({ k }), ...budget, signals: { ...signals, reference: "cached" } }),
+      "excess-cross-entropy": arm({ filter: excessCrossEntropy({ k }), ...budget, signals }),
+      "raw-loss": arm({ filter: rawLoss({ k }), ...budget, signals }),
+      "draft-entropy": arm({ filter: draftEntropy({ k }), ...budget, signals }),
+      "target-entropy": arm({ filter: targetEntropy({ k }), ...budget, signals }),
+      hellinger: arm({ filter: hellinger({ k, adaptive: false }), ...budget, signals }),
+      "soft-or": arm({ filter: softOr({ k }), ...budget, signals }),
+      boundary: arm({ filter: boundary({ k }), ...budget, signals }),
+      "verify-weight": arm({ filter: verifyWeight({}), ...budget, signals }),
+    },
+    about: "adaspec",
+    primary: "greedy",
+    seeds: [1, 2, 3, 4, 5],
+    sweep: { over: { "optimizer.learningRate": [...learningRates] }, prompts: 160 },
+    plugins: [
+      none,
+      random,
+      adaspec,
+      excessCrossEntropy,
+      rawLoss,
+      draftEntropy,
+      targetEntropy,
+      hellinger,
+      softOr,
+      boundary,
+      verifyWeight,
+      kl,
+    ],
+  })
+}
+
+const rates = [3e-3, 6e-3, 1.2e-2]
+
+export default {
+  "k-0.2": filters(0.2, arithmetic, 250, rates),
+  "k-0.4": filters(0.4, arithmetic, 250, rates),
+  "k-0.6": filters(0.6, arithmetic, 250, rates),
+}
+
+/** For a machine with a GPU or many cores. */
+export const large = {
+  "k-0.2": filters(0.2, arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3]),
+  "k-0.4": filters(0.4, arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3]),
+  "k-0.6": filters(0.6, arithmeticLarge, 4000, [1e-3, 2e-3, 4e-3]),
+}
