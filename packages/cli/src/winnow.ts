@@ -5,6 +5,7 @@ import { doctor } from "./commands/doctor.ts"
 import { evaluate } from "./commands/evaluate.ts"
 import { experiment } from "./commands/experiment.ts"
 import { exportCommand } from "./commands/export.ts"
+import { generate } from "./commands/generate.ts"
 import { logits } from "./commands/logits.ts"
 import { model } from "./commands/model.ts"
 import { newFolder } from "./commands/new.ts"
@@ -17,6 +18,7 @@ export const winnow = Command.make("winnow").pipe(
   Command.withSubcommands([
     experiment,
     evaluate,
+    generate,
     runs,
     exportCommand,
     newFolder,

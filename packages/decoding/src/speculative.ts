@@ -243,6 +243,11 @@ export class SpeculativeSession implements Session {
     return { ...this.#counts, testedAt: [...this.#testedAt], acceptedAt: [...this.#acceptedAt] }
   }
 
+  /** The tokens so far, as many as `counts.emitted`. */
+  get emitted(): ReadonlyArray<number> {
+    return this.#tokens
+  }
+
   get timing(): SpeculativeTiming {
     return { ...this.#timing }
   }

@@ -2,7 +2,7 @@
 import { loadavg } from "node:os"
 import { basename } from "node:path"
 import { DataError, decode, InvalidInput } from "@winnow/core"
-import { type Codec, vocabularyProblems } from "@winnow/data"
+import type { Codec } from "@winnow/data"
 import { evaluateOptions, evaluateProposer } from "@winnow/decoding"
 import { stopAtText } from "@winnow/generation"
 import { commit, machine, versions } from "@winnow/lab"
@@ -17,6 +17,7 @@ import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
 import { type AskedProposer, askedProposer } from "./evaluate-proposer.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
 import { tokenNotes } from "./evaluate-tokens.ts"
+import { checkVocabularies } from "./vocabularies.ts"
 
 /** Target and proposer for the lifetime of the scope. @error InvalidInput if their vocabularies have different sizes */
 const openPair = Effect.fnUntraced(function* (
@@ -25,21 +26,8 @@ const openPair = Effect.fnUntraced(function* (
   tokenizer: Codec | undefined,
 ) {
   const [target, proposer] = [yield* openDecoder(targetFolder), yield* proposerSpec.open]
-  const { vocabularySize } = proposer
-  const sizes = [
-    { name: "target", vocabularySize: target.architecture.vocabularySize },
-    ...(vocabularySize === undefined
-      ? []
-      : [{ name: proposerSpec.draft ? "draft" : proposerSpec.name, vocabularySize }]),
-  ]
-  const problems = [...vocabularyProblems(sizes)]
-  const V = target.architecture.vocabularySize
-  // Rows beyond the tokenizer's ids are common in published models, and harmless: no text has their ids.
-  if (tokenizer !== undefined && tokenizer.vocabularySize > V)
-    problems.push(
-      `the target has a vocabulary of ${V}, its tokenizer ${tokenizer.vocabularySize}; expected at least as many rows as tokens: put the model's own tokenizer.json into its folder`,
-    )
-  if (problems.length > 0) return yield* new InvalidInput({ what: "vocabularies", problems })
+  const name = proposerSpec.draft === undefined ? proposerSpec.name : "draft"
+  yield* checkVocabularies(target, { name, proposer }, tokenizer)
   return { target, proposer }
 })
 

@@ -398,7 +398,7 @@ describe("refused before anything is decoded", () => {
 
   test("vocabularies of other sizes, with both numbers; ids that mean other tokens, with the first", async () => {
     await saved("large", modelOf(0, { vocab_size: V + 8 }), {})
-    expect(await refusal({ draft: at("large") })).toContain(`vocabularies differ: target ${V}, draft ${V + 8}`)
+    expect(await refusal({ draft: at("large") })).toContain(`vocabularies differ: target ${V}; draft ${V + 8}`)
     await saved("foreign", modelOf(0), {}, trainBpe(["zzzz zzzz qqqq"], { vocabularySize: 280 }))
     expect(await refusal({ draft: at("foreign") })).toMatch(/id \d+ is ".*" in .*target\/tokenizer.json and /)
   })

@@ -60,10 +60,10 @@ test("the report fits 80 columns and says the sizes, the source of the weights, 
     "  config.json           680 B",
     "weights: converted from float32, SHA-256 aaaaaaaaaaaaaaaa...",
     "note: Tokenizer: x",
-    "measure it: winnow evaluate --target DIR --draft out/draft --prompts FILE",
+    'try it: winnow generate --target DIR --draft out/draft --prompt "..."',
   ])
   for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
   const target = exportReport({ ...exported, name: "target", seed: null, directory: "out/target" })
   expect(target).toContain("target of run 35b0b503c3: ")
-  expect(target).toContain("--target out/target --draft DIR --prompts")
+  expect(target).toContain("--target out/target --prompt")
 })

@@ -26,13 +26,13 @@ export const exportReport = ({
   const where = nearby(directory)
   const widest = Math.max(...files.map(({ file }) => file.length))
   const same = sha256.exported === sha256.recorded ? "the bytes that the figures are of" : "converted from float32"
-  const pair = name === "target" ? `--target ${where} --draft DIR` : `--target DIR --draft ${where}`
+  const pair = name === "target" ? `--target ${where}` : `--target DIR --draft ${where}`
   return [
     `${name}${seed === null ? "" : `, seed ${seed}`} of run ${run}: ${whole(parameters)} parameters in ${dtype}, ${where}`,
     ...files.map(({ file, bytes }) => `  ${file.padEnd(widest)}  ${sized(bytes).padStart(8)}`),
     `weights: ${same}, SHA-256 ${sha256.exported.slice(0, 16)}...`,
     ...notes.map((note) => `note: ${note}`),
-    `measure it: winnow evaluate ${pair} --prompts FILE`,
+    `try it: winnow generate ${pair} --prompt "..."`,
   ].join("\n")
 }
 

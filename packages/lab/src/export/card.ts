@@ -151,7 +151,7 @@ print(tokenizer.decode(target.generate(**inputs, assistant_model=draft, do_sampl
 \`\`\`
 
 \`\`\`sh
-bun run winnow evaluate --target ${target} --draft ${draft} --prompts FILE.jsonl
+bun run winnow generate --target ${target} --draft ${draft} --prompt "..."
 \`\`\`
 
 The next two commands follow the documents of vLLM and SGLang, and were not run.
