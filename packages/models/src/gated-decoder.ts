@@ -11,6 +11,7 @@ import { normal, ones, zeros } from "./parameters.ts"
 import { noTokenIds } from "./token-ids.ts"
 
 const PROJECTIONS = ["q_proj", "k_proj", "v_proj"] as const
+const HEAD_NORMS = ["q_norm", "k_norm"] as const
 
 /** The properties in which families of gated decoders differ. */
 export interface GatedForm {
@@ -20,6 +21,8 @@ export interface GatedForm {
   readonly architecture: string
   /** The matrices that have a bias: queries, keys and values; the attention's output; the feed-forward. */
   readonly biases?: { readonly queries?: boolean; readonly output?: boolean; readonly feed?: boolean }
+  /** Queries and keys have a norm of each head. */
+  readonly headNorms?: boolean
   /** The positions that each layer reads, as an `attend` has them. */
   readonly windows?: ReadonlyArray<number | undefined>
   /** Fields of config.json beyond the options. */
@@ -29,7 +32,7 @@ export interface GatedForm {
 /** Columns of the feed-forward. */
 const feedSize = (o: GatedOptions) => o.intermediate_size ?? 8 * Math.ceil(o.hidden_size / 3)
 
-const parametersOf = (o: GatedOptions, { biases = {} }: GatedForm): Map<string, ParameterSpec> => {
+const parametersOf = (o: GatedOptions, { biases = {}, headNorms }: GatedForm): Map<string, ParameterSpec> => {
   const [V, d, m] = [o.vocab_size, o.hidden_size, feedSize(o)]
   const { Q, G, h } = headsOf(o)
   const specs = new Map<string, ParameterSpec>()
@@ -43,6 +46,7 @@ const parametersOf = (o: GatedOptions, { biases = {} }: GatedForm): Map<string, 
     specs.set(`${at}input_layernorm.weight`, ones(d)).set(`${at}post_attention_layernorm.weight`, ones(d))
     for (const kind of PROJECTIONS) weight(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, d, biases.queries)
     weight(`${at}self_attn.o_proj`, d, Q * h, biases.output)
+    if (headNorms) for (const kind of HEAD_NORMS) specs.set(`${at}self_attn.${kind}.weight`, ones(h))
     weight(`${at}mlp.gate_proj`, m, d, biases.feed)
     weight(`${at}mlp.up_proj`, m, d, biases.feed)
     weight(`${at}mlp.down_proj`, d, m, biases.feed)
@@ -52,7 +56,7 @@ const parametersOf = (o: GatedOptions, { biases = {} }: GatedForm): Map<string, 
   return specs
 }
 
-const layersOf = (o: GatedOptions, { biases = {}, windows = [] }: GatedForm): Description["layers"] => {
+const layersOf = (o: GatedOptions, { biases = {}, windows = [], headNorms }: GatedForm): Description["layers"] => {
   const norm = (from: string, to: string, name: string) =>
     ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps }) as const
   const matrix = (name: string, bias = false) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
@@ -61,9 +65,12 @@ const layersOf = (o: GatedOptions, { biases = {}, windows = [] }: GatedForm): De
     const feed = (kind: string) => matrix(`${at}mlp.${kind}`, biases.feed)
     const queries = PROJECTIONS.map((kind) => matrix(`${at}self_attn.${kind}`, biases.queries))
     const output = [matrix(`${at}self_attn.o_proj`, biases.output)]
+    const [q, k] = HEAD_NORMS.map((kind) => `${at}self_attn.${kind}.weight`) as [string, string]
+    const heads = { op: "headNorm", from: "packed", to: "packed", queries: q, keys: k, eps: o.rms_norm_eps } as const
     return [
       norm("x", "normed", `${at}input_layernorm`),
       { op: "linear", from: "normed", to: "packed", of: queries },
+      ...(headNorms ? [heads] : []),
       { op: "attend", from: "packed", to: "context", window: windows[l] },
       { op: "linear", from: "context", to: "x", of: output, add: true },
       norm("x", "normed", `${at}post_attention_layernorm`),

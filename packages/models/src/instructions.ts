@@ -52,6 +52,18 @@ export type Instruction =
       readonly up: Matrix
     }
   | {
+      /**
+       * The RMS norm of each head of queries and of keys, in packed projections [N, (Q + 2 G) h] of kinds; values pass. The
+       * names are of scales [h].
+       */
+      readonly op: "headNorm"
+      readonly from: string
+      readonly to: string
+      readonly queries: string
+      readonly keys: string
+      readonly eps: number
+    }
+  | {
       /** From packed projections [N, (Q + 2 G) h] to the contexts of all heads [N, Q h]. Once a layer. */
       readonly op: "attend"
       readonly from: string
@@ -132,13 +144,24 @@ export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number
       })
       if (i.op === "gate" && outputs[0] !== outputs[1]) throw fail(l, `gate and up have ${outputs} outputs`)
       const packed = (heads + 2 * kvHeads) * headSize
-      if (i.op === "attend" && from !== packed) throw fail(l, `attend reads ${from} columns, expected ${packed}`)
+      if ((i.op === "attend" || i.op === "headNorm") && from !== packed)
+        throw fail(l, `${i.op} reads ${from} columns, expected ${packed}`)
+      if (i.op === "headNorm")
+        for (const name of [i.queries, i.keys]) {
+          const shape = of.parameters.get(name)?.shape
+          if (of.heads.order !== "kinds" || shape?.join() !== `${headSize}`)
+            throw fail(
+              l,
+              `${name} is ${shape ? `[${shape}]` : "no parameter"}, expected [${headSize}] and heads by kind`,
+            )
+        }
       if (i.op === "attend" && !((i.window ?? 1) >= 1))
         throw fail(l, `found a window of ${i.window}, expected 1 or more`)
       const to = {
         norm: from,
         linear: outputs.reduce((a, b) => a + b, 0),
         gate: outputs[0]!,
+        headNorm: from,
         attend: heads * headSize,
       }[i.op]
       const adds = i.op === "linear" && i.add === true

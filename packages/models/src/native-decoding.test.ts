@@ -5,6 +5,7 @@ import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
 import { qwen2 } from "@winnow/model-qwen2"
+import { qwen3 } from "@winnow/model-qwen3"
 import { normals, seeded } from "@winnow/numerics"
 import { AdamW, native, nativeDecodingInUse, tf, withPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -52,6 +53,7 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
     sliding_window: 70,
     max_window_layers: 1,
   }).instance,
+  "qwen3, norms of heads": qwen3({ ...shape, num_key_value_heads: 2, max_position_embeddings: 2048 }).instance,
 }
 
 const randomModel = (architecture: Architecture): Decoder => {

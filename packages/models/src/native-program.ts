@@ -16,7 +16,7 @@ import {
 } from "./instructions.ts"
 import { rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
-const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5 } as const
+const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6 } as const
 const orderCodes = { kinds: 0, heads: 1 } as const
 const flags = { gelu: 1, add: 2, "gelu-tanh": 4 } as const
 /** The place that stands for the result of the last norm, and for a parameter that is not there. */
@@ -64,6 +64,8 @@ export const nativeProgram = (of: Description): NativeProgram => {
         const names = [gate.weight, up.weight, gate.bias, up.bias]
         return line("gate", from, to, names.map(parameter), [outputs(gate)])
       }
+      case "headNorm":
+        return line("headNorm", from, to, [i.queries, i.keys].map(parameter), [0, 0, 0, i.eps])
       case "attend": {
         const { rotary, window } = attentions[l]!
         const spec = rotaries[rotary]!

@@ -18,6 +18,7 @@ export const partsOf = (of: Description<Attends>): ReadonlyMap<string, ModelPart
     const attends = layer.filter(({ op }) => op === "attend")
     for (const i of layer) {
       if (i.op === "norm") put("norms", i.scale, i.shift)
+      if (i.op === "headNorm") put("norms", i.queries, i.keys)
       const ofAttention = attends.some(({ from, to }) => i.to === from || i.from === to)
       for (const { weight, bias } of matricesOf(i)) put(ofAttention ? "attention" : "feed-forward", weight, bias)
     }

@@ -6,6 +6,7 @@
 import type { Attends, Parameters } from "@winnow/core"
 import { add3, gelu, geluTanh, layerNorm, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
 import { embedding } from "./embedding.ts"
+import { headNorm } from "./head-norm.ts"
 import {
   type Activation,
   type Description,
@@ -87,6 +88,8 @@ export const runTensors = (
       }
       case "gate":
         return siluGate(linears(x, [i.gate, i.up].map(weights)))
+      case "headNorm":
+        return headNorm(x, of.heads, p<tf.Tensor1D>(i.queries), p<tf.Tensor1D>(i.keys), i.eps)
       case "attend":
         return attend(x, l)
     }

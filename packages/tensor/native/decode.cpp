@@ -19,7 +19,7 @@ constexpr long MOST_ROWS = 256;
 
 std::atomic<long> live{0}, live_bytes{0}, misses{0};
 
-enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, SILU_GATE, ATTEND };
+enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, SILU_GATE, ATTEND, HEAD_NORM };
 constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, RESULT = -1;
 constexpr long WORDS = 12;
 
@@ -191,6 +191,9 @@ class Decoder {
         case Op::SILU_GATE:
           silu_gate(weights(in.p[0]), weights(in.p[1]), parameter(in.p[2]), parameter(in.p[3]), in.outputs, ldx, x, ldx, M, y, ldy);
           break;
+        case Op::HEAD_NORM:
+          head_norm(in, x, ldx, M, y, ldy);
+          break;
         case Op::ATTEND: {
           const Tables& tables = tables_[static_cast<size_t>(in.p[0])];
           const Rotation rotation{tables.cos.data(), tables.sin.data(), in.outputs, in.eps};
@@ -223,6 +226,21 @@ class Decoder {
     const bool centred = in.op == Op::LAYER_NORM;
     auto rows = [&](long m0, long m1) {
       for (long m = m0; m < m1; m++) norm_row(x + m * ldx, scale, shift, in.eps, centred, ldx, y + m * ldy);
+    };
+    if (M * ldx * 8 < WORTH_THREADS) return rows(0, M);
+    const long parts = std::min<long>(M, 4 * threads());
+    parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
+  }
+
+  // Heads of queries and keys by their norms; values are copied, unless they are there already.
+  void head_norm(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
+    const long h = heads_.size, normed = heads_.query + heads_.key_value;
+    auto rows = [&](long m0, long m1) {
+      for (long m = m0; m < m1; m++) {
+        for (long c = 0; c < normed; c++)
+          norm_row(x + m * ldx + c * h, parameter(in.p[c < heads_.query ? 0 : 1]), nullptr, in.eps, false, h, y + m * ldy + c * h);
+        if (x != y) std::copy(x + m * ldx + normed * h, x + (m + 1) * ldx, y + m * ldy + normed * h);
+      }
     };
     if (M * ldx * 8 < WORTH_THREADS) return rows(0, M);
     const long parts = std::min<long>(M, 4 * threads());

@@ -34,6 +34,8 @@ enum : int {
 //                rotated by the tables of place p0 (no parameter); eps is the factor of the entries of queries and keys that
 //                are not rotated, the tables carry that of the others; a position reads the last `column` positions, its own
 //                included, 0 for all
+//   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps; from
+//                and to may be one slot
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 

@@ -191,6 +191,7 @@ struct Model {
     for (long l = 0; l < layers; l++) {
       norm(0, 1);
       add(3, 1, 2, {matrix(packed, d), weight(1, packed)}, static_cast<double>(packed));
+      if (llama && random.coin()) add(6, 2, 2, {weight(1, h), weight(1, h)});
       const double window = random.coin() ? 0 : static_cast<double>(random.between(1, 40));
       add(5, 2, 3, {0}, static_cast<double>(rotated), 0, static_cast<double>(l), scale, window);
       add(3, 3, 0, {matrix(d, Q * h)}, static_cast<double>(d), 2);
