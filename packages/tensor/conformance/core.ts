@@ -1,4 +1,4 @@
-/** TFJS's own test suite on our backend, as tfjs-node's `run_tests.js` runs it. */
+/** Runs TFJS's own test suite on our backend, like tfjs-node's `run_tests.js`. */
 import { openEngine } from "../src/engine.ts"
 import { bootJasmine, ignoredSpecs, report, require, runSpecs } from "./jasmine.ts"
 

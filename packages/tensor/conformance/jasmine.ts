@@ -1,4 +1,4 @@
-/** Runs jasmine specs in this process and counts what came of them. */
+/** Runs jasmine specs in this process and counts their results. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 
@@ -8,7 +8,7 @@ export const require = createRequire(import.meta.url)
 export interface Outcome {
   readonly passed: number
   readonly failed: number
-  /** Left out by the ignore list, or pending. */
+  /** Number of specs on the ignore list, and of pending ones. */
   readonly skipped: number
   /** Full names of the failed specs, each with its first message. */
   readonly failures: ReadonlyArray<{ readonly name: string; readonly message: string }>
@@ -36,9 +36,9 @@ export const bootJasmine = (): Jasmine => {
 }
 
 /**
- * The specs that tfjs-node itself leaves out for this backend, read from the list in its own `run_tests.js`: parts of names.
+ * The specs that tfjs-node itself excludes for this backend, from the list in its own `run_tests.js`: parts of names.
  *
- * @error when the file no longer has the list
+ * @error if the file no longer has the list
  */
 export const ignoredSpecs = (): ReadonlyArray<string> => {
   const path = require.resolve("@tensorflow/tfjs-node-gpu/dist/run_tests.js")
@@ -48,16 +48,16 @@ export const ignoredSpecs = (): ReadonlyArray<string> => {
 }
 
 /**
- * Runs every spec that was loaded, in the order of loading.
+ * Runs every loaded spec, in the order of loading.
  *
- * @param ignored parts of names; a spec whose full name has one is skipped
+ * @param ignored parts of names; a spec whose full name contains one is skipped
  * @param only runs the specs whose full name matches; the others are not counted
  */
 export const runSpecs = async (jasmine: Jasmine, ignored: ReadonlyArray<string>, only: RegExp): Promise<Outcome> => {
   const env = jasmine.getEnv()
   const count = { passed: 0, failed: 0, skipped: 0 }
   const failures: Array<{ name: string; message: string }> = []
-  // Records name no path of a machine: a failure begins at the package that it is in.
+  // Records contain no path of a machine: a failure's path begins at its package.
   const relative = (message: string) => message.replaceAll(/\/\S*?\/node_modules\//g, "node_modules/")
   const fail = ({ fullName, failedExpectations }: Result) =>
     failures.push({ name: fullName, message: relative(failedExpectations[0]?.message ?? "no message") })
@@ -76,7 +76,7 @@ export const runSpecs = async (jasmine: Jasmine, ignored: ReadonlyArray<string>,
         fail(result)
       } else if (only.test(result.fullName)) count.skipped++
     },
-    // a beforeAll or afterAll that throws fails its suite, not a spec
+    // A beforeAll or afterAll that throws fails its suite, not a spec.
     suiteDone: (result) => {
       if (result.failedExpectations.length > 0) {
         count.failed++
@@ -88,7 +88,7 @@ export const runSpecs = async (jasmine: Jasmine, ignored: ReadonlyArray<string>,
   return { ...count, failures }
 }
 
-/** Hands the outcome to the process that started this one. */
+/** Sends the outcome to the parent process. */
 export const report = (outcome: Outcome): void => {
   const path = process.env["WINNOW_CONFORMANCE_OUT"]
   if (path === undefined) console.log(JSON.stringify(outcome, null, 2))

@@ -1,17 +1,19 @@
-/** tfjs-node-gpu's own specs of its addon and backend, saved models aside, with our binding in the addon's place. */
+/**
+ * Runs tfjs-node-gpu's own specs of its addon and backend, except saved models, with our binding in place of the addon.
+ */
 import { backend, openEngine } from "../src/engine.ts"
 import { bootJasmine, ignoredSpecs, report, require, runSpecs } from "./jasmine.ts"
 
-/** Specs that are left out here beside those that tfjs-node leaves out, with the reason. */
+/** Specs that are excluded here beside those that tfjs-node excludes, with the reason. */
 const leftOut = [
-  // expects the CPU to refuse what it can do in current TensorFlow
+  // It expects the CPU to refuse an operation that current TensorFlow supports.
   "conv3d dilations CPU should throw error on dilations >1",
 ]
 
 const jasmine = bootJasmine()
 await openEngine()
 Object.assign(globalThis, { [Symbol.for("winnow.conformance.binding")]: backend().binding })
-// The package asks this module where its addon lies.
+// The package asks this module for the place of its addon.
 const finder = require.resolve("@mapbox/node-pre-gyp")
 require(finder)
 const addon = require.resolve("./addon.cjs")

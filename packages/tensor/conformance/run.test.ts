@@ -1,4 +1,4 @@
-/** `bun run conformance --json`: what its record has. */
+/** The record of `bun run conformance --json`. */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 

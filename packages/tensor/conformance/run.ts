@@ -1,9 +1,9 @@
 /**
  * `bun run conformance [--only REGEXP] [--json]`: TFJS's own test suite and tfjs-node-gpu's own specs, on this engine.
  *
- * Prints passed, failed, skipped and the names of what failed; with `--json` one JSON object on stdout, the rest on stderr.
- * Exits with 1 when the result is worse than the known one or a suite crashed. With `--only` nothing is compared: any
- * failure exits with 1.
+ * Prints the numbers of passed, failed and skipped specs, and the names of failed ones; with `--json` one JSON object
+ * on stdout, the rest on stderr. Exits with 1 if the result is worse than the known one or a suite crashed. With
+ * `--only` nothing is compared: any failure exits with 1.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { release, tmpdir } from "node:os"
@@ -29,7 +29,7 @@ const suites: ReadonlyArray<Suite> = [
     title: "core (@tensorflow/tfjs-core)",
     file: "core.ts",
     leastPassed: 3877,
-    // TensorFlow's Round of int32 gives zeros on the CPU
+    // TensorFlow's Round of int32 gives zeros on the CPU.
     knownFailures: ["round test-tensorflow {} int32"],
   },
   {
@@ -41,7 +41,7 @@ const suites: ReadonlyArray<Suite> = [
   },
 ]
 
-/** Runs a suite in a process of its own, so that a crash of the library is seen as one. */
+/** Runs a suite in a separate process, so that a crash of the library is detected. */
 const run = async (suite: Suite, only: string): Promise<Outcome | string> => {
   const folder = mkdtempSync(join(tmpdir(), "winnow-conformance-"))
   const out = join(folder, "outcome.json")
@@ -67,7 +67,7 @@ const run = async (suite: Suite, only: string): Promise<Outcome | string> => {
   }
 }
 
-/** One suite of the JSON object; a suite that crashed has its last words instead of counts. */
+/** One suite of the JSON object; a crashed suite has its last output instead of counts. */
 type SuiteReport = { readonly name: string } & (Outcome | { readonly crashed: string })
 
 const args = process.argv.slice(2)

@@ -9,8 +9,8 @@ struct Normal {
   vf cdf, density;
 };
 
-// Phi(x) and phi(x), which share their exponential. Abramowitz & Stegun 7.1.26: erf(z) = 1 - t (a1 + .. + a5 t^4) exp(-z^2),
-// t = 1 / (1 + p z), |error| <= 1.5e-7, for z = |x| / sqrt 2. NaN stays NaN.
+// Phi(x) and phi(x), which share their exponential. Abramowitz & Stegun 7.1.26: erf(z) = 1 - t (a1 + .. + a5 t^4)
+// exp(-z^2), t = 1 / (1 + p z), |error| <= 1.5e-7, for z = |x| / sqrt 2. NaN stays NaN.
 inline Normal normal(vf x) {
   const vf size = (vf)((vu)x & 0x7fffffffu);
   const vf e = vexp(x * x * splat(-0.5f));

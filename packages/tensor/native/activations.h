@@ -6,13 +6,13 @@
 WINNOW_API void winnow_gelu(int64_t n, const float* x, float* y);
 // dx = dy (Phi(x) + x phi(x)), phi the normal density.
 WINNOW_API void winnow_gelu_gradient(int64_t n, const float* x, const float* dy, float* dx);
-// The same of the form with tanh, x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
+// The same for the form with tanh, x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
 WINNOW_API void winnow_gelu_tanh(int64_t n, const float* x, float* y);
 WINNOW_API void winnow_gelu_tanh_gradient(int64_t n, const float* x, const float* dy, float* dx);
 
 // y = gate sigmoid(gate) up. Rows of x are a gate and an up of m elements side by side: x [N, 2 m], y [N, m].
 WINNOW_API void winnow_silu_gate(int64_t N, int64_t m, const float* x, float* y);
-// The gradient of it by x, [N, 2 m], given dy [N, m].
+// Its gradient by x, [N, 2 m], given dy [N, m].
 WINNOW_API void winnow_silu_gate_gradient(int64_t N, int64_t m, const float* x, const float* dy, float* dx);
 
 // y = a + b + c.

@@ -1,5 +1,5 @@
-// Tiles of AMX: 16 rows of 64 bytes. Where WINNOW_AMX_EMULATED is set, the same instructions in plain C++, so that what is
-// written on them can be tested on a processor without them.
+// Tiles of AMX: 16 rows of 64 bytes. With WINNOW_AMX_EMULATED the same instructions are plain C++, so that code for
+// them can be tested on a processor without them.
 #pragma once
 #include <cstring>
 
@@ -24,8 +24,8 @@ static inline void emulated_load(int t, const void* p, long stride) {
 static inline void emulated_store(int t, void* p, long stride) {
   for (int r = 0; r < 16; r++) std::memcpy(static_cast<char*>(p) + r * stride, emulated_tiles[t].unit[r], 64);
 }
-// In the order of TDPBF16PS: the sums of even and of odd elements of k apart, then both added to c. That the instruction takes
-// denormals for 0 is left out.
+// In the order of TDPBF16PS: the sums of even and of odd elements of k separately, then both added to c. The emulation
+// does not flush denormals to 0, as the instruction does.
 static inline void emulated_multiply(int c, int a, int b) {
   for (int m = 0; m < 16; m++) {
     float even[16] = {}, odd[16] = {};
@@ -52,8 +52,9 @@ static inline void amx_ready() {}
 
 #else
 
-// Asks Linux for the tiles, once a process. False: not granted, and to touch a tile ends the process; kernels before 5.16 list
-// AMX among the processor's flags and have no such permission. `winnow_selfcheck_amx` asks before anything else runs.
+// Requests the tiles from Linux, once a process. False: not granted, and touching a tile ends the process; kernels
+// before 5.16 list AMX among the processor's flags and have no such permission. `winnow_selfcheck_amx` asks before any
+// other code runs.
 inline bool amx_permitted() {
   constexpr long ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18;
   static const bool permitted = syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0;
@@ -68,9 +69,9 @@ struct alignas(64) TileConfig {
 // All eight tiles of 16 rows of 64 bytes.
 static const TileConfig amx_config = {1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64}, {16, 16, 16, 16, 16, 16, 16, 16}};
 
-// Configures this thread's tiles unless they are so: other libraries (TensorFlow's products) have tiles of their own on the
-// threads that call both, and release them. Looking takes 19 cycles, setting 200.
-// Not by the intrinsics: those of older GCC (12.2 among them) tell the compiler of the first 8 bytes alone.
+// Configures this thread's tiles if necessary: other libraries (TensorFlow's products) set and release their own tiles
+// on threads that call both. A check takes 19 cycles, a configuration 200. It does not use the intrinsics: those of
+// older GCC (12.2 among them) tell the compiler only about the first 8 bytes.
 static inline void amx_ready() {
   TileConfig now;
   asm volatile("sttilecfg %0" : "=m"(now));
@@ -89,7 +90,7 @@ static inline void amx_ready() {
 // u a multiple of 16; c gets `rows` rows.
 static inline void amx_tile(int rows, long u, const uint32_t* a, long lda, const uint32_t* b, float* c, long ldc, bool accumulate) {
   amx_ready();
-  // GCC's intrinsics do not say that loading a tile reads memory: what was packed must be there
+  // GCC's intrinsics do not declare that loading a tile reads memory, so this makes packed data visible.
   asm volatile("" : : : "memory");
   const bool lower = rows > 16;
   WINNOW_TILE_ZERO(0);

@@ -1,5 +1,5 @@
-// The lanes of the score blocks are keys. Keys (and for the gradient values) are transposed once for each head into panels
-// of PANEL keys; everything else is used in the order in which it lies, so that all products are one micro-kernel.
+// The lanes of the score blocks are keys. Keys (and for the gradient values) are transposed once for each head into
+// panels of PANEL keys; everything else is used in its order in memory, so that one micro-kernel serves all products.
 #include "attention.h"
 
 #if defined(__SSE__)
@@ -15,18 +15,18 @@
 namespace winnow {
 namespace {
 
-// Vectors of columns that a micro-kernel holds; with four rows of them there is room for operands in the registers.
+// Vectors of columns in a micro-kernel; with four rows of them the registers still have room for operands.
 #if defined(WINNOW_AVX512)
 constexpr int WIDTH = 4;
 #else
 constexpr int WIDTH = 2;
 #endif
-constexpr long PANEL = WIDTH * LANES;  // keys of a panel
-constexpr long ROWS_FORWARD = 16;      // queries of a block: few, so that little beyond the diagonal is computed
-constexpr long KEYS_FORWARD = 256;     // keys of a block: scores of a block are 16 KB
-constexpr long ROWS_BACKWARD = 32;     // more, as each block adds to the gradients of all its keys
-constexpr long KEYS_BACKWARD = 128;    // two blocks of scores, 32 KB
-constexpr long STEP = 16;              // rows of a block of the gradient that end at one key
+constexpr long PANEL = WIDTH * LANES;  // Keys of a panel.
+constexpr long ROWS_FORWARD = 16;      // Queries of a block: few, so that little beyond the diagonal is computed.
+constexpr long KEYS_FORWARD = 256;     // Keys of a block: scores of a block are 16 KB.
+constexpr long ROWS_BACKWARD = 32;     // More queries, as each block adds to the gradients of all its keys.
+constexpr long KEYS_BACKWARD = 128;    // Two blocks of scores, 32 KB.
+constexpr long STEP = 16;              // Rows of a block of the gradient that end at one key.
 static_assert(KEYS_FORWARD % PANEL == 0 && KEYS_BACKWARD % PANEL == 0, "blocks are whole panels");
 
 // C [R, W vectors] = A [R, K] B [K, W vectors], added to C if `add`; element (r, k) of A at a[r * ar + k * ak].
@@ -113,7 +113,7 @@ const float* lane_numbers() {
 
 constexpr float LOWEST = -std::numeric_limits<float>::infinity();
 
-// Where things lie, and what a head needs of them.
+// The layout in memory, and the constants of a head.
 struct Layout {
   const WinnowAttention& s;
   const float *packed, *cos, *sin;
@@ -127,9 +127,9 @@ struct Layout {
   long query(long head) const { return s.by_head ? 3 * head * h : head * h; }
   long key(long group) const { return s.by_head ? (3 * group + 1) * h : (s.Q + group) * h; }
   long value(long group) const { return s.by_head ? (3 * group + 2) * h : (s.Q + s.G + group) * h; }
-  // The first position that position t of sequence b attends to; t + 1 at most, for padding.
+  // The first position that position t of sequence b attends to; at most t + 1, for padding.
   long first(long b, long t) const { return start == nullptr ? 0 : std::clamp<long>(start[b * T + t], 0, t + 1); }
-  // The least of `first` over a block of rows; beyond the last row if all are padding.
+  // The smallest `first` over a block of rows; beyond the last row if all are padding.
   long first_of(long b, long from, long to) const {
     long least = to;
     for (long t = from; t < to; t++) {
@@ -140,7 +140,7 @@ struct Layout {
   }
   const float* table(const float* of, long b, long t) const { return of + (s.tables_by_row ? b * T + t : t) * h; }
 
-  // out [H] = the rotated head at x; its end zero.
+  // out [H] = the rotated head at x, padded with zeros.
   void rotate(const float* __restrict x, long b, long t, float* __restrict out) const {
     const float *c = table(cos, b, t), *n = table(sin, b, t);
     const long half = rotated / 2;
@@ -174,7 +174,7 @@ void to_panels(const Layout& at, const float* rows, float* panels) {
     const float* from = rows + p * PANEL * at.H;
     long whole = 0, entries = 0;
 #if defined(__SSE__)
-    // squares of four by four in registers
+    // Squares of four by four in registers.
     whole = keys / 4 * 4;
     entries = at.h / 4 * 4;
     for (long i = 0; i < whole; i += 4)
@@ -203,7 +203,7 @@ void scores(const Layout& at, long rows, long vectors, const float* x, const flo
     multiply(rows, std::min<long>(WIDTH, vectors - v), at.h, x, at.H, 1, panel, PANEL, out + v * LANES, ld, false);
 }
 
-// Of the keys k .. k + LANES - 1, those from `lo` to `hi`.
+// The mask of the keys from `lo` to `hi` among keys k .. k + LANES - 1.
 inline vi inside(long k, long lo, long hi) {
   const vf key = load(lane_numbers()) + splat(static_cast<float>(k));
   return (key >= splat(static_cast<float>(lo))) & (key <= splat(static_cast<float>(hi)));
@@ -213,8 +213,8 @@ struct Softmax {
   float max = LOWEST, sum = 0;
 };
 
-// One row of scores of keys k0 .. to weights exp(score - max), zero outside lo .. hi. Returns what the context must be
-// multiplied by, since the maximum may have grown.
+// One row of scores of keys k0 .. to weights exp(score - max), zero outside lo .. hi. Returns the factor on the context
+// so far, since the maximum may have grown.
 float weigh(float* x, long vectors, long k0, long lo, long hi, Softmax& row) {
   const long first = std::max(0L, (lo - k0) / LANES), last = hi < k0 ? 0 : std::min(vectors, (hi - k0) / LANES + 1);
   vf top = splat(LOWEST);
@@ -237,7 +237,7 @@ float weigh(float* x, long vectors, long k0, long lo, long hi, Softmax& row) {
   for (long v = first; v < last; v++) {
     const long k = k0 + v * LANES;
     vf e = vexp(load(x + v * LANES) - shift);
-    // exp never gives 0, so what is masked is set to it
+    // exp never gives 0, so masked entries are set to it.
     if (k < lo || k + LANES - 1 > hi) e = select(inside(k, lo, hi), e, zero());
     sum += e;
     store(x + v * LANES, e);
@@ -345,9 +345,9 @@ void backward_group(const Layout& at, long b, long group, const float* out, cons
       }
       std::memset(d_q, 0, static_cast<size_t>(n * H) * 4);
       for (long k0 = at.first_of(b, q0, end) / PANEL * PANEL; k0 < end; k0 += KB) {
-        long done = 0;  // keys whose gradients have all that this block of keys and rows adds to them
+        long done = 0;  // Keys whose gradients already have all contributions of this block of keys and rows.
         for (long r0 = 0; r0 < n; r0 += STEP) {
-          // rows r0 .. r1 - 1 attend to no key beyond `count`
+          // Rows r0 .. r1 - 1 attend to no key beyond `count`.
           const long r1 = std::min(r0 + STEP, n), count = std::min(KB, q0 + r1 - k0), vectors = (count + LANES - 1) / LANES;
           if (count <= 0) continue;
           float *p_r = p + r0 * KB, *dp_r = dp + r0 * KB;
@@ -358,7 +358,7 @@ void backward_group(const Layout& at, long b, long group, const float* out, cons
           multiply(r1 - r0, H / LANES, count, dp_r, KB, 1, keys + k0 * H, H, d_q + r0 * H, H, true);
         }
         for (long r0 = 0; r0 < n; r0 += STEP) {
-          // of the keys up to `count`, those not yet done: all rows from r0 on attend to them
+          // The keys up to `count` that are not done yet: all rows from r0 on attend to them.
           const long count = std::min(KB, q0 + std::min(r0 + STEP, n) - k0);
           if (count <= done) continue;
           float *d_value = d_values + (k0 + done) * H, *d_key = d_keys + (k0 + done) * H;

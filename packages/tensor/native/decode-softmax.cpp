@@ -1,4 +1,4 @@
-// The distribution that a token is drawn from, in double precision.
+// The distribution of a random token, in double precision.
 #include <algorithm>
 #include <limits>
 
@@ -23,7 +23,7 @@ inline vd whole(double x) {
 
 // exp(x) for x <= 0, relative error below 1e-15; 0 below -708. The Taylor series to x^13 on |x| <= ln(2) / 2.
 inline vd exp_of(vd x) {
-  const vd shift = whole(6755399441055744.0);  // 1.5 * 2^52: adding and taking it away rounds to whole numbers
+  const vd shift = whole(6755399441055744.0);  // 1.5 * 2^52: adding and subtracting it rounds to whole numbers.
   const vd n = (x * whole(1.4426950408889634074) + shift) - shift;
   const vd r = (x - n * whole(6.93147180369123816490e-01)) - n * whole(1.90821492927058770002e-10);
   vd p = whole(1.0 / 6227020800.0);
@@ -52,7 +52,7 @@ WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double tempera
   top[0] = largest;
   top[1] = static_cast<double>(std::find(logits, logits + V, largest) - logits);
   if (reduce_add(check) != 0 || !(std::abs(largest) < std::numeric_limits<float>::infinity())) return 0;
-  // Cut by position, not by thread: sums come out the same on any number of threads.
+  // Cuts depend on positions, not on threads: sums are the same on any number of threads.
   constexpr long PART = 4096;
   const long parts = (V + PART - 1) / PART;
   double sums[1024];

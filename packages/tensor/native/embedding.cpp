@@ -14,7 +14,7 @@ WINNOW_API int64_t winnow_gather_rows(int64_t V, int64_t d, int64_t N, const flo
 
 WINNOW_API void winnow_scatter_rows(int64_t V, int64_t d, int64_t N, const float* dy, const int32_t* ids, float* out) {
   using namespace winnow;
-  // A part owns rows of the matrix: no two threads write one row, and each row's sum is in order of n.
+  // Each part owns rows of the matrix: no two threads write one row, and each row's sum is in order of n.
   const long parts = std::min<long>(64, std::max<long>(1, V * d / PIECE));
   parallel(parts, [&](long part) {
     const long from = part_begin(V, parts, part), to = part_begin(V, parts, part + 1);

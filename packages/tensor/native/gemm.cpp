@@ -8,9 +8,9 @@
 namespace winnow {
 namespace {
 
-// Elements of k that one pass of a tile sums: a panel of B then fits the second-level cache.
+// Elements of k in one pass of a tile: a panel of B then fits the second-level cache.
 constexpr long K_BLOCK = 1024;
-// Products below this many multiplications are not worth waking a thread for.
+// Smaller products (in multiplications) are not worth waking a thread.
 constexpr double SMALL = 1 << 17;
 
 template <class P, bool TRANS_A>
@@ -34,7 +34,7 @@ void multiply(long M, long N, long K, const float* A, long lda, const float* B, 
     } else {
       unit* out = packed_a.of<unit>(static_cast<size_t>(round_up(M, P::ROW_PAD)) * u);
       a_ld = O == Order::K ? M : u;
-      const long unit_rows = O == Order::K ? u : M;  // what is cut into parts
+      const long unit_rows = O == Order::K ? u : M;  // The size that is cut into parts.
       const long parts = small ? 1 : std::min<long>(4L * threads(), (unit_rows + 15) / 16);
       const auto pack = [&](long part) {
         const long from = part_begin(unit_rows, parts, part, 16), to = part_begin(unit_rows, parts, part + 1, 16);
@@ -47,7 +47,7 @@ void multiply(long M, long N, long K, const float* A, long lda, const float* B, 
       a = out;
     }
     const auto row = [&](long m) { return O == Order::ROWS ? a + m * a_ld : a + m; };
-    // Parts are blocks of rows x panels: by panels alone where there are enough, since a panel is then packed once.
+    // Parts are blocks of rows x panels: by panels alone if there are enough, since a panel is then packed once.
     const long want = small ? 1 : 4L * threads();
     const long by_rows = n_panels >= want ? 1 : std::max<long>(1, std::min(want / n_panels, M / 48));
     const auto part = [&](long index) {
@@ -97,7 +97,7 @@ void gemm(Precision precision, long M, long N, long K, const float* A, long lda,
 
 }  // namespace winnow
 
-// The product of gemm.h by addresses. precision: 0 float32, 1 bfloat16. Returns 0, or 1 when memory does not suffice.
+// The product of gemm.h by addresses. precision: 0 float32, 1 bfloat16. Returns 0, or 1 if memory does not suffice.
 WINNOW_API int winnow_gemm(int precision, int64_t M, int64_t N, int64_t K, const float* A, int64_t lda, int trans_a, const float* B,
                            int64_t ldb, int trans_b, float* C, int64_t ldc, int accumulate, const float* bias) {
   return winnow::guarded([&] {
@@ -105,7 +105,7 @@ WINNOW_API int winnow_gemm(int precision, int64_t M, int64_t N, int64_t K, const
   });
 }
 
-// 0 if small products agree with plain sums in this variant on this processor; else the number of the case that does not.
+// 0 if small products agree with plain sums in this variant on this processor; else the number of the first wrong case.
 WINNOW_API int winnow_selfcheck_gemm(void) {
   using namespace winnow;
   const long M = 37, N = 41, K = 67;

@@ -1,13 +1,13 @@
-// Matrix products: operands packed into the order that the registers want, and the micro-kernels that multiply them.
+// Matrix products: operands packed into the order of the registers, and the micro-kernels that multiply them.
 //
 // A product of a strip of A and a panel of B fills a tile of C of ROWS x COLS, all of it in registers:
-//   A strip: "by rows" with k contiguous, as weights [V, d] and activations [N, d] lie in memory, or "by k" with rows contiguous, as their
-//     transposes do. float32: used where it lies. bfloat16: rounded into a copy; AMX multiplies strips by rows only.
+//   A strip: "by rows" with k contiguous, like weights [V, d] and activations [N, d] in memory, or "by k" with rows contiguous, like
+//     their transposes. float32: used in place. bfloat16: rounded into a copy; AMX multiplies strips by rows only.
 //   B panel: COLS columns side by side, for each unit of k one row of COLS: the lanes of the vectors.
 // A unit is 32 bits: one float32, or two bfloat16 that follow each other in k.
 //
-// "bfloat16" means: operands rounded to nearest even, products summed in float32. Without instructions for it the rounded
-// operands are multiplied in float32: the same numbers up to the order of sums, at half the speed of float32.
+// "bfloat16" means: operands rounded to nearest even, products summed in float32. Without instructions for it the
+// rounded operands are multiplied in float32: the same numbers up to the order of sums, at half the speed of float32.
 //
 // Letters: C [M, N] = A [M, K] . B [K, N].
 #pragma once
@@ -28,12 +28,12 @@ enum class Precision : int { F32 = 0, BF16 = 1 };
 
 constexpr int COLS = 2 * LANES;
 #if defined(WINNOW_AVX512)
-constexpr int ROWS = 12;  // 24 accumulators, two columns' vectors, and room for the compiler: of 32 registers
+constexpr int ROWS = 12;  // 24 accumulators, two columns' vectors, and room for the compiler: of 32 registers.
 #else
 constexpr int ROWS = 6;
 #endif
 
-// Memory that starts at a cache line; grows, never shrinks; freed with its owner.
+// Memory that starts at a cache line; it grows, never shrinks, and is freed with its owner.
 class Buffer {
  public:
   ~Buffer() { std::free(p_); }
@@ -69,10 +69,10 @@ class Buffer {
 
 struct F32 {
   typedef float unit;
-  static constexpr int PER = 1;       // elements of k in a unit
-  static constexpr int K_UNITS = 1;   // units are padded to a multiple of this
-  static constexpr int ROW_TILE = ROWS;  // rows of A that one micro-kernel takes at most
-  static constexpr int ROW_PAD = 1;   // rows of A must be readable up to a multiple of this
+  static constexpr int PER = 1;       // Elements of k in a unit.
+  static constexpr int K_UNITS = 1;   // Units are padded to a multiple of this.
+  static constexpr int ROW_TILE = ROWS;  // Most rows of A in one micro-kernel.
+  static constexpr int ROW_PAD = 1;   // Rows of A must be readable up to a multiple of this.
   static constexpr Precision precision = Precision::F32;
 };
 
@@ -93,7 +93,7 @@ struct BF16 {
 
 static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 
-// Units that k elements take, padding included: a row of a packed A, and the rows of a panel of B.
+// Units for k elements, padding included: a row of a packed A, and the rows of a panel of B.
 template <class P>
 inline long units(long k) {
   return round_up((k + P::PER - 1) / P::PER, P::K_UNITS);
@@ -127,11 +127,11 @@ inline void pack_rows(const float* a, long ld, long rows, long k, typename P::un
   }
 }
 
-// The same of a transposed source: row r has elements a[i * ld + r], i = 0 .. k - 1.
+// The same for a transposed source: row r has elements a[i * ld + r], i = 0 .. k - 1.
 template <class P>
 inline void pack_rows_transposed(const float* a, long ld, long rows, long k, typename P::unit* out) {
   const long u = units<P>(k);
-  constexpr long BLOCK = 16;  // a cache line of sources, and as many destinations
+  constexpr long BLOCK = 16;  // A cache line of sources, and as many destinations.
   for (long r0 = 0; r0 < rows; r0 += BLOCK) {
     const long r1 = r0 + BLOCK < rows ? r0 + BLOCK : rows;
     for (long i = 0; i < k; i++)
@@ -157,15 +157,15 @@ static inline vu pair_bf16(vf even, vf odd) {
 #endif
 }
 
-// How a strip of A lies: element (r, i), in units, is at r * ld + i by rows, at i * ld + r by k.
+// Layout of a strip of A: element (r, i), in units, is at r * ld + i by rows, at i * ld + r by k.
 enum class Order { ROWS, K };
 
-// The order in which a transposed A, [k, rows] in memory, is multiplied: as it lies, but for AMX.
+// The order in which a transposed A, [k, rows] in memory, is multiplied: unchanged, except for AMX.
 template <class P>
 constexpr Order transposed_order() {
   return P::K_UNITS == 1 ? Order::K : Order::ROWS;
 }
-// Units that a packed transposed A takes, and their distance `ld`.
+// Units of a packed transposed A, and their distance `ld`.
 template <class P>
 inline long transposed_ld(long rows, long k) {
   return transposed_order<P>() == Order::K ? rows : units<P>(k);
@@ -339,10 +339,9 @@ static inline void strip(long rows, long u, const typename P::unit* a, long lda,
   }
 }
 
-// C = op(A) op(B) (+ C) (+ bias), everything row-major float32 in memory; on all threads. The order of sums depends on the
-// sizes alone, not on the threads.
-// A is [M, K] with rows lda apart, or with trans_a [K, M]; B is [K, N], or with trans_b [N, K]; bias [N] or null.
-// C shares no memory with the others. With K = 0 the product is 0.
+// C = op(A) op(B) (+ C) (+ bias), everything row-major float32 in memory; on all threads. The order of sums depends
+// only on the sizes, not on the threads. A is [M, K] with rows lda apart, or with trans_a [K, M]; B is [K, N], or with
+// trans_b [N, K]; bias [N] or null. C shares no memory with the others. With K = 0 the product is 0.
 void gemm(Precision precision, long M, long N, long K, const float* A, long lda, bool trans_a, const float* B, long ldb, bool trans_b,
           float* C, long ldc, bool accumulate, const float* bias);
 

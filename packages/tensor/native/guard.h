@@ -1,10 +1,10 @@
-// A guard keeps exceptions inside the C interface: bun:ffi, the caller, has no place for them; the process would end.
+// A guard keeps exceptions inside the C interface: bun:ffi, the caller, cannot handle them, and the process would end.
 #pragma once
 #include <new>
 
 namespace winnow {
 
-// Runs f. 0 when it is done, 1 when memory does not suffice: what f was to write is then of no use.
+// Runs f. Returns 0 at its end, or 1 if memory does not suffice: the output of f is then invalid.
 template <class F>
 inline int guarded(F&& f) noexcept {
   try {

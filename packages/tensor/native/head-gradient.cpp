@@ -1,6 +1,7 @@
 // Gradient of the kept rows: logits recomputed from the known log-sum-exps, one pass over the vocabulary.
 //
-// Each part of the vocabulary owns its rows of dHead and writes them once; dh is summed over parts, always in the same order.
+// Each part of the vocabulary owns its rows of dHead and writes them once; dh is summed over parts, always in the same
+// order.
 #include <cmath>
 
 #include "guard.h"
@@ -10,12 +11,12 @@
 namespace winnow {
 namespace {
 
-// Tiles of logits that are turned into gradients before the two products: enough that these are long.
+// Tiles of logits that are turned into gradients before the two products: enough to make these long.
 constexpr long BLOCK = 2 * HEAD_TILE;
 
 bool needs_target(HeadForm form) { return form != HeadForm::SOFTMAX; }
 
-// Numbers a row of one panel.
+// The numbers of a panel's rows.
 struct Rows {
   const float *lse_p, *lse_q, *weight, *c, *e;
 };
@@ -82,18 +83,18 @@ void gradient(const HeadGradient& s) {
     draft_hidden.pack(draft, row, n, scale);
     if (target) target_hidden.pack(of_target, row, n, scale);
     if (s.k > 0) entries.sort(s.ids + row * s.k, n, s.k);
-    // The numbers of each row, padded rows with weight 0.
+    // The numbers of each row; padded rows have weight 0.
     float* numbers = rows_memory.of<float>(5 * padded);
     std::memset(numbers, 0, 5 * padded * sizeof(float));
     const float* columns[5] = {s.lse_target, s.lse_draft, s.weight, s.c, s.e};
     for (int i = 0; i < 5; i++)
       if (columns[i]) std::memcpy(numbers + i * padded, columns[i] + row, n * sizeof(float));
-    // Hidden states once more, as the B operand of dHead = g . h: columns are features, k are rows.
+    // A second copy of the hidden states, as the B operand of dHead = g . h: columns are features, k are rows.
     const long u_rows = units<P>(padded);
     unit* values = values_memory.of<unit>(of_head ? static_cast<size_t>(d_panels) * u_rows * COLS : 0);
     if (of_head) parallel(d_panels, [&](long j) {
       pack_panel_cols<P>(s.draft.h + row * d + j * COLS, d, std::min<long>(COLS, d - j * COLS), n, values + j * u_rows * COLS);
-      // k beyond the n rows
+      // Units of k beyond the n rows.
       const long have = units<P>(n);
       std::memset(values + (j * u_rows + have) * COLS, 0, (u_rows - have) * COLS * sizeof(unit));
     });
@@ -110,7 +111,7 @@ void gradient(const HeadGradient& s) {
       unit* by_rows = by_rows_memory.of<unit>(static_cast<size_t>(round_up(BLOCK, P::ROW_PAD)) * u_rows);  // g [ids, rows]
       unit* by_panels = by_panels_memory.of<unit>(static_cast<size_t>(J) * u_block * COLS);                // g as panels, k = ids
       unit* transposed = transposed_memory.of<unit>(transposed_size<P>(d, BLOCK));                         // head [ids, d] transposed
-      const long v0 = part_begin(V, parts, part, BLOCK), v1 = part_begin(V, parts, part + 1, BLOCK);  // one block at least
+      const long v0 = part_begin(V, parts, part, BLOCK), v1 = part_begin(V, parts, part + 1, BLOCK);  // At least one block.
       if (s.k > 0) cursor.begin(entries, n, v0);
       for (long v = v0; v < v1; v += BLOCK) {
         const long block = std::min<long>(BLOCK, v1 - v), u = units<P>(block);
@@ -132,7 +133,7 @@ void gradient(const HeadGradient& s) {
                   g = s.replace ? delta[slot] : g + delta[slot];
                 });
               }
-            // both layouts of g, in the precision of the products
+            // Both layouts of g, in the precision of the products.
             if constexpr (P::PER == 1) {
               for (long r = 0; r < ids; r++) {
                 if (of_head) std::memcpy(by_rows + (t + r) * u_rows + j * COLS, zq + r * COLS, COLS * sizeof(float));
@@ -151,12 +152,12 @@ void gradient(const HeadGradient& s) {
             }
           }
         }
-        if constexpr (P::PER == 2)  // units that AMX reads beyond the last id
+        if constexpr (P::PER == 2)  // Units that AMX reads beyond the last id.
           for (long j = 0; j < J; j++) {
             const long have = (block + 1) / 2;
             std::memset(by_panels + (j * u_block + have) * COLS, 0, (u - have) * COLS * sizeof(unit));
           }
-        // dHead rows of this block
+        // The dHead rows of this block.
         const bool add = s.add_to_head != 0 || row > 0;
         for (long j = 0; of_head && j < d_panels; j++) {
           const long cols = std::min<long>(COLS, d - j * COLS);
@@ -210,7 +211,7 @@ void gradient(const HeadGradient& s) {
 }  // namespace
 }  // namespace winnow
 
-// See HeadGradient in head.h. Returns 0, or 1 when memory does not suffice.
+// See HeadGradient in head.h. Returns 0, or 1 if memory does not suffice.
 WINNOW_API int winnow_head_gradient(const winnow::HeadGradient* s) {
   if (s->K == 0 && s->add_to_head == 0 && s->dhead != nullptr) std::memset(s->dhead, 0, static_cast<size_t>(s->V * s->draft.d) * sizeof(float));
   return winnow::guarded([&] { s->precision == 1 ? winnow::gradient<winnow::BF16>(*s) : winnow::gradient<winnow::F32>(*s); });

@@ -1,4 +1,4 @@
-// Statistics of rows: one streaming pass over the vocabulary, a second for what needs normalised probabilities.
+// Statistics of rows: one streaming pass over the vocabulary, and a second for statistics of normalised probabilities.
 #include <cmath>
 #include <vector>
 
@@ -11,13 +11,13 @@ namespace {
 
 enum { TARGET = 0, DRAFT = 1, REFERENCE = 2, MODELS = 3 };
 constexpr float LOWEST = -3e38f;
-typedef float Lane[COLS];  // one number for each row of a panel
+typedef float Lane[COLS];  // One number for each row of a panel.
 
-// The statistics that are asked of a model and of a pair, as flags and rows of pointers.
+// The requested statistics of a model and of a pair, as flags and rows of pointers.
 struct Wanted {
   bool model[MODELS] = {};
   bool gold[MODELS] = {}, entropy[MODELS] = {}, argmax[MODELS] = {};
-  bool exponentials[MODELS] = {};  // whether a pair reads them
+  bool exponentials[MODELS] = {};  // True if a pair reads them.
   bool kl[2] = {}, reverse[2] = {}, hellinger[2] = {};
   bool acceptance[2] = {}, tvd[2] = {}, sign[2] = {}, reward[2] = {}, rewards[2] = {}, jsd[2] = {};
   bool second = false;
@@ -77,7 +77,7 @@ struct Second {
   Lane acceptance[2], tvd[2], sign[2], reward[2], count[2], reward_log[2], log_sum[2], forward[2], reverse[2];
 };
 
-// Adds to a lane's vector q of LANES what a block gave: the sum of a block is made first, so that 50 000 small terms lose less.
+// Adds the result of a block to lane vector q of LANES: a block is summed first, so that 50 000 small terms lose less.
 inline void add(float* lane, int q, vf x) { store(lane + q * LANES, load(lane + q * LANES) + x); }
 
 // The first pass over one tile: z[m] is [rows, COLS].
@@ -85,7 +85,7 @@ void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long ro
   constexpr long TILE = HEAD_TILE * COLS;
   for (int q = 0; q < 2; q++) {
     const int at = q * LANES;
-    vf grown[MODELS];  // exp(old max - new max), by which sums so far shrink
+    vf grown[MODELS];  // exp(old max - new max), the factor on the sums so far.
     for (int m = 0; m < MODELS; m++) {
       if (!w.model[m]) continue;
       const float* zm = z[m] + at;
@@ -117,7 +117,7 @@ void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long ro
           spread += y * x;
         }
         const vf shrunk = load(s.spread[m] + at) + old_sum * (before - top);
-        // before the first block the sum is 0, and the difference of maxima as large as can be
+        // Before the first block the sum is 0, and the difference of maxima as large as possible.
         store(s.spread[m] + at, select(old_sum > zero(), shrunk * grown[m], zero()) + spread);
       } else if (w.exponentials[m]) {
         for (long r = 0; r < rows; r++) {
@@ -193,8 +193,9 @@ void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[M
   }
 }
 
-// Draws from the draft for the rows of one panel, along one part of the vocabulary: where the running sum of q passes each point.
-// A part begins at the mass before it, and what rounding leaves open before the next part's is its last token's.
+// Draws from the draft for the rows of one panel, along one part of the vocabulary: the places where the running sum of
+// q passes each point. A part begins at the mass before it; a gap before the next part's mass, due to rounding, belongs
+// to its last token.
 class Draws {
  public:
   void begin(const HeadStatistics& s, long first, long n, const float* mass_before, const float* mass_after, const float* total) {
@@ -247,7 +248,8 @@ class Draws {
     next_[c]++;
     look(c);
   }
-  // The next point, if it is this part's: from its beginning to below the next one's, so that every point is of one part.
+  // The next point, if it belongs to this part: from its beginning to below the beginning of the next one, so that
+  // every point has one part.
   void look(long c) {
     const float x = next_[c] < s_->samples ? point(c) : HUGE_VALF;
     at_[c] = x < end_[c] ? x : HUGE_VALF;
@@ -269,7 +271,7 @@ void pick_gold(const Wanted& w, const float* const z[MODELS], const int32_t* gol
   }
 }
 
-// Adds part b of the vocabulary to a: maxima first, then every sum shrunk to the common one.
+// Merges part b of the vocabulary into a: maxima first, then every sum scaled to the common one.
 void merge(First& a, const First& b) {
   for (int c = 0; c < COLS; c++) {
     float fa[MODELS], fb[MODELS];
@@ -293,9 +295,9 @@ void merge(First& a, const First& b) {
   }
 }
 
-inline float at_least_0(float x) { return x < 0 ? 0 : x; }  // a divergence of equal distributions may round below 0; NaN stays
+inline float at_least_0(float x) { return x < 0 ? 0 : x; }  // A divergence of equal distributions may round below 0; NaN stays.
 
-// Writes what the first pass gave for the n rows of a panel; row `first` of the outputs on.
+// Writes the results of the first pass for the n rows of a panel, from row `first` of the outputs on.
 void write_first(const HeadStatistics& s, const Wanted& w, const First& sums, Lane lse[MODELS], long first, long n) {
   for (long c = 0; c < n; c++) {
     const long i = first + c;
@@ -381,7 +383,7 @@ void statistics(const HeadStatistics& s) {
       if (s.k > 0) cursor.begin(entries, n, part_begin(s.V, parts, part, HEAD_TILE));
       tiles(part, [&](const float* const* z, long j, long v, long rows) {
         if (s.k > 0) {
-          float* zq = const_cast<float*>(z[DRAFT]);  // the tile is this thread's own
+          float* zq = const_cast<float*>(z[DRAFT]);  // The tile belongs to this thread.
           for (long c = 0; c < std::min<long>(COLS, n - j * COLS); c++) {
             float* const to = s.entry_logits + (row + j * COLS + c) * s.k;
             int32_t last = -1;
@@ -399,11 +401,11 @@ void statistics(const HeadStatistics& s) {
         if (s.gold) pick_gold(w, z, s.gold + row + j * COLS, std::min<long>(COLS, n - j * COLS), v, rows, mine[j]);
       });
     });
-    std::vector<float> before(s.samples > 0 ? (parts + 1) * J * COLS : 0);  // the draft's mass before each part
+    std::vector<float> before(s.samples > 0 ? (parts + 1) * J * COLS : 0);  // The draft's mass before each part.
     std::vector<float> lse(static_cast<size_t>(J) * MODELS * COLS);
     const auto lse_of = [&](long j) { return reinterpret_cast<Lane*>(lse.data() + j * MODELS * COLS); };
     parallel(J, [&](long j) {
-      const First whole = firsts[j];  // as part 0, before the others are added
+      const First whole = firsts[j];  // A copy of part 0, before the others are added.
       for (long part = 1; part < parts; part++) merge(firsts[j], firsts[part * J + j]);
       write_first(s, w, firsts[j], lse_of(j), row + j * COLS, std::min<long>(COLS, n - j * COLS));
       if (s.samples > 0)
@@ -424,7 +426,7 @@ void statistics(const HeadStatistics& s) {
       std::vector<Draws> draws(s.samples > 0 ? J : 0);
       for (long j = 0; j < static_cast<long>(draws.size()); j++) {
         const float* total = before.data() + (parts * J + j) * COLS;
-        // the last part's end is beyond every point
+        // The last part's end is beyond every point.
         static const std::vector<float> beyond(COLS, HUGE_VALF);
         const float* end = part + 1 < parts ? before.data() + ((part + 1) * J + j) * COLS : beyond.data();
         draws[j].begin(s, row + j * COLS, std::min<long>(COLS, n - j * COLS), before.data() + (part * J + j) * COLS, end, total);
@@ -451,7 +453,7 @@ void statistics(const HeadStatistics& s) {
 }  // namespace winnow
 
 // See HeadStatistics in head.h. A pair's numbers need both its models; nll needs gold, whose ids must be 0 to V - 1.
-// Returns 0, or 1 when memory does not suffice.
+// Returns 0, or 1 if memory does not suffice.
 WINNOW_API int winnow_head_statistics(const winnow::HeadStatistics* s) {
   return winnow::guarded([&] { s->precision == 1 ? winnow::statistics<winnow::BF16>(*s) : winnow::statistics<winnow::F32>(*s); });
 }

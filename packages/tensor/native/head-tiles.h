@@ -1,4 +1,4 @@
-// Parts that the head's two halves share: hidden states of a block of rows packed once, tiles of logits made from them.
+// Parts that the head's two halves share: packed hidden states of a block of rows, and tiles of logits from them.
 #pragma once
 #include <algorithm>
 
@@ -8,7 +8,7 @@
 
 namespace winnow {
 
-// Rows (tokens) that are taken at once: their packed hidden states stay in the cache while the head's weights stream by.
+// Number of rows (tokens) in a block: their packed hidden states stay in the cache while the head's weights stream by.
 constexpr long HEAD_ROWS = 1024;
 // Rows of the vocabulary of one tile: whole micro-kernels, 4 x 12 (AVX-512), 8 x 6, or 2 x 32 of AMX.
 #if defined(WINNOW_AMX)
@@ -17,8 +17,9 @@ constexpr long HEAD_TILE = 64;
 constexpr long HEAD_TILE = 48;
 #endif
 
-// Parts of the vocabulary that are summed apart, each on one thread: enough to share out evenly, as many whatever the threads,
-// so that the order of sums depends on the sizes alone. More than 16 threads have nothing to do here.
+// Parts of the vocabulary that are summed separately, each on one thread: enough to balance the load, and independent
+// of the number of threads, so that the order of sums depends only on the sizes. Beyond 16 threads the others are idle
+// here.
 inline long head_parts(long V) { return std::max<long>(1, std::min<long>(16, V / (2 * HEAD_TILE))); }
 
 // Hidden states [n, d] / temperature as panels of COLS rows of the batch.
@@ -51,7 +52,7 @@ class PackedHidden {
   long u_ = 0, d_ = 0;
 };
 
-// Chosen tokens of each row, sorted, so that those of a tile are found by going on from those of the tile before.
+// Chosen tokens of each row, sorted, so that the search for those of a tile continues after those of the tile before.
 class Entries {
  public:
   // ids [n, k] of a block of rows.
@@ -68,7 +69,7 @@ class Entries {
     });
   }
 
-  // Where a thread is in each row's entries while it goes through its part of the vocabulary in order.
+  // A thread's position in each row's entries during its pass through its part of the vocabulary.
   class Cursor {
    public:
     void begin(const Entries& entries, long n, long v) {
@@ -104,7 +105,7 @@ class Entries {
   long k_ = 0;
 };
 
-// Rows [v, v + n) of a head as the A operand: where they lie (float32), or rounded into `memory`.
+// Rows [v, v + n) of a head as the A operand: in place (float32), or rounded into `memory`.
 template <class P>
 inline const typename P::unit* head_block(const HeadSide& side, long v, long n, Buffer& memory) {
   const float* rows = side.head + v * side.d;

@@ -1,18 +1,20 @@
-// The vocabulary head, fused with what is asked of its logits: statistics of every row, and the gradient of a loss on some.
-// Logits exist for a block of the vocabulary and a panel of rows at a time, in the first-level cache; nothing of size [N, V] is made.
+// The vocabulary head, fused with the uses of its logits: statistics of every row, and the gradient of a loss on some.
+// Logits exist for a block of the vocabulary and a panel of rows at a time, in the first-level cache; nothing of size
+// [N, V] exists.
 //
-// Logits are computed transposed, vocabulary x rows: the head's weights [V, d] are the operand that is used as it lies, only the
-// small hidden states are packed, and a lane of a vector is a row, so that every sum over the vocabulary is lane-wise.
+// Logits are computed transposed, vocabulary x rows: the head's weights [V, d] are used in place, only the small hidden
+// states are packed, and a lane of a vector is a row, so that every sum over the vocabulary is lane-wise.
 //
-// The order of sums depends on the sizes alone, not on the threads; at most 16 of these have work (`head_parts`).
+// The order of sums depends only on the sizes, not on the threads; at most 16 threads have work (`head_parts`).
 //
-// Letters: N rows (tokens), K kept rows, V vocabulary, d and D hidden sizes; p target, q draft, r reference; z logits / temperature.
+// Letters: N rows (tokens), K kept rows, V vocabulary, d and D hidden sizes; p target, q draft, r reference; z logits /
+// temperature.
 #pragma once
 #include <cstdint>
 
 namespace winnow {
 
-// One model's side. All null / 0 where the model is not asked for.
+// One model's side. All null / 0 if the model is not requested.
 struct HeadSide {
   const float* h;     // [N, d] hidden states
   const float* head;  // [V, d]

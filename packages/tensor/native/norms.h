@@ -7,14 +7,14 @@
 WINNOW_API void winnow_layer_norm(int64_t N, int64_t d, const float* x, const float* gamma, const float* beta, float eps, float* y,
                                   float* mean, float* rstd);
 
-// The gradients of it by x [N, d], gamma [d] and beta [d], given dy [N, d].
+// Its gradients by x [N, d], gamma [d] and beta [d], given dy [N, d].
 WINNOW_API void winnow_layer_norm_gradient(int64_t N, int64_t d, const float* x, const float* gamma, const float* mean, const float* rstd,
                                            const float* dy, float* dx, float* dgamma, float* dbeta);
 
 // y = x rstd gamma, rstd = 1 / sqrt(mean(x^2) + eps).
 WINNOW_API void winnow_rms_norm(int64_t N, int64_t d, const float* x, const float* gamma, float eps, float* y, float* rstd);
 
-// The gradients of it by x and gamma.
+// Its gradients by x and gamma.
 WINNOW_API void winnow_rms_norm_gradient(int64_t N, int64_t d, const float* x, const float* gamma, const float* rstd, const float* dy,
                                          float* dx, float* dgamma);
 

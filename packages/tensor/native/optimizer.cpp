@@ -25,7 +25,7 @@ WINNOW_API double winnow_square_sum(int64_t n, const float* x) {
   const long pieces = (n + PIECE - 1) / PIECE;
   double* partial = memory.of<double>(static_cast<size_t>(pieces));
   parallel_pieces(n, [&](long from, long to) {
-    // float32 within runs of 64 vectors' steps, double between them
+    // float32 within runs of 64 vectors, double between the runs.
     double sum = 0;
     for (long at = from; at < to; at += 64 * LANES) {
       vf a = zero(), b = zero();

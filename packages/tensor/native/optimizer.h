@@ -1,4 +1,4 @@
-// AdamW in one pass over memory, and the norm that gradients are clipped by.
+// AdamW in one pass over memory, and the norm for the clipping of gradients.
 #pragma once
 #include "variant.h"
 

@@ -14,7 +14,7 @@
 namespace winnow {
 namespace {
 
-// How long a thread looks for the next loop before it sleeps: longer than what lies between two kernels of a step.
+// Number of spins before a waiting thread sleeps: longer than the gap between two kernels of a step.
 constexpr int SPINS = 4000;
 
 inline void relax() {
@@ -30,8 +30,8 @@ struct Loop {
   void* data;
   long parts;
   std::atomic<long> next{0};
-  std::atomic<long> left;  // parts not yet done
-  std::atomic<int> inside{0};  // threads that still hold a reference
+  std::atomic<long> left;  // Parts that are not done yet.
+  std::atomic<int> inside{0};  // Threads that still have a reference.
 };
 
 thread_local bool in_part = false;
@@ -43,7 +43,7 @@ class Pool {
     try {
       for (int t = 1; t < threads; t++) workers_.emplace_back([this] { work(); });
     } catch (const std::system_error&) {
-      // the system gives no more threads: those that there are do the work
+      // The system gives no more threads: the existing ones do the work.
     }
   }
   ~Pool() {
@@ -58,7 +58,7 @@ class Pool {
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
   void run(long parts, void (*f)(void*, long), void* data) {
-    // one loop at a time: callers from several threads wait for each other
+    // One loop at a time: callers from several threads wait for each other.
     std::lock_guard<std::mutex> one(running_);
     loop_.f = f;
     loop_.data = data;
@@ -77,7 +77,7 @@ class Pool {
       if (++spins < SPINS) relax();
       else std::this_thread::yield();
     }
-    // nobody may still be reading the loop when the next one is written
+    // No thread may still read the loop when the next one is written.
     open_.store(false);
     while (loop_.inside.load() > 0) relax();
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
@@ -127,11 +127,11 @@ class Pool {
   std::atomic<bool> open_{false};
   std::atomic<bool> stop_{false};
   Loop loop_;
-  std::exception_ptr failure_;  // what a part of the loop threw
+  std::exception_ptr failure_;  // The exception of a part of the loop.
 };
 
 std::mutex pool_mutex;
-std::shared_ptr<Pool> pool;  // a loop holds it too: another thread may set a new number meanwhile
+std::shared_ptr<Pool> pool;  // A loop holds a reference too: another thread may set a new number meanwhile.
 int wanted = 0;
 
 std::shared_ptr<Pool> the_pool() {
@@ -166,9 +166,9 @@ void run_parts(long parts, void (*f)(void*, long), void* data) {
 
 }  // namespace winnow
 
-// Sets how many threads the loops use, from 1. The old threads end, after the loop that they are in.
+// Sets the number of threads for loops, from 1. The old threads end after their present loop.
 WINNOW_API void winnow_set_threads(int n) {
-  std::shared_ptr<winnow::Pool> old;  // its threads are waited for outside the lock
+  std::shared_ptr<winnow::Pool> old;  // It waits for the old threads outside of the lock.
   std::lock_guard<std::mutex> lock(winnow::pool_mutex);
   winnow::wanted = n;
   old.swap(winnow::pool);

@@ -1,16 +1,16 @@
-// Threads that stay: a parallel loop costs a few microseconds, so that small products can use it too.
+// Persistent threads: a parallel loop costs a few microseconds, so that small products can use it too.
 #pragma once
 #include <atomic>
 #include <type_traits>
 
 namespace winnow {
 
-// Threads that `parallel` uses, the caller's own among them.
+// Number of threads of `parallel`, including the caller's own.
 int threads();
 
-// Runs f(data, part) for every part from 0 to parts - 1, each once, on all threads; returns when all are done.
-// Any thread may run any part: results must depend on the part alone. Not to be nested: inside a part it runs in order.
-// Callers from several threads take turns. An exception of a part is thrown here after the loop; of several, one.
+// Runs f(data, part) for every part from 0 to parts - 1, each once, on all threads; returns after all of them. Any
+// thread may run any part: results must depend only on the part. Inside a part a nested loop runs in order. Callers
+// from several threads take turns. An exception of a part is thrown here after the loop; of several, one.
 void run_parts(long parts, void (*f)(void* data, long part), void* data);
 
 template <class F>

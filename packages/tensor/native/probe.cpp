@@ -19,13 +19,13 @@ double multiply_adds(int64_t rounds) {
     vf c0[SUMS], c1[SUMS];
 #pragma GCC unroll 16
     for (int i = 0; i < SUMS; i++) {
-      // all different, or the compiler would see that one sum is as good as all
+      // All values differ, or the compiler would compute only one sum.
       c0[i] = splat(static_cast<float>(part + i));
       c1[i] = splat(static_cast<float>(part - i - 1));
     }
     const typename Multiply<P>::operand b0 = Multiply<P>::load_b(b), b1 = Multiply<P>::load_b(b + LANES);
     for (int64_t r = 0; r < rounds; r++) {
-      asm volatile("" ::"r"(&a) : "memory");  // the factor is loaded anew each round, as in a product
+      asm volatile("" ::"r"(&a) : "memory");  // The factor is loaded again in each round, as in a product.
 #pragma GCC unroll 16
       for (int i = 0; i < SUMS; i++) Multiply<P>::add(c0[i], c1[i], &a, b0, b1);
     }

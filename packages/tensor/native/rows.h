@@ -1,4 +1,4 @@
-// How the small kernels share their work: by fixed pieces, so that no result depends on the number of threads.
+// Splits the work of small kernels into fixed pieces, so that no result depends on the number of threads.
 #pragma once
 #include <algorithm>
 
@@ -7,7 +7,7 @@
 
 namespace winnow {
 
-// Elements of a piece of an elementwise kernel: large enough that taking a piece costs nothing beside it.
+// Elements of a piece of an elementwise kernel: large enough that the cost of taking a piece is negligible.
 constexpr long PIECE = 16384;
 
 // f(from, to) over pieces of 0 .. n; pieces start at multiples of PIECE.
@@ -24,7 +24,7 @@ inline void each_vector(long from, long to, F&& f) {
   if (i < to) f(i, to - i);
 }
 
-// Rows of d elements in pieces of about PIECE elements: how many rows a piece has.
+// Number of rows of d elements in a piece of about PIECE elements.
 inline long rows_of_piece(long d) { return std::max(1L, PIECE / std::max(1L, d)); }
 
 template <class F>
@@ -33,7 +33,7 @@ inline void parallel_rows(long N, long d, F&& f) {
   parallel((N + rows - 1) / rows, [&](long part) { f(part * rows, std::min(N, (part + 1) * rows)); });
 }
 
-// Sums over rows are made of `sum_groups(N)` partial sums of consecutive rows, added in order.
+// Sums over rows consist of `sum_groups(N)` partial sums of consecutive rows, added in order.
 inline long sum_groups(long N) { return std::min(64L, (N + 15) / 16); }
 
 // out_d[i] = sum over groups of partial[g * stride + i], in order of g.

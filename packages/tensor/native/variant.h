@@ -1,8 +1,8 @@
-// A variant of the library: its vector width, and the few vector operations that all parts are written in.
+// A variant of the library: its vector width, and the few vector operations that all parts use.
 //
-// A variant is chosen by compiler flags and one define (WINNOW_PORTABLE, WINNOW_AVX2, WINNOW_AVX512, with WINNOW_BF16 and
-// WINNOW_AMX on top); one shared object holds one variant. Everything is written on the vector types of GCC and Clang, so
-// that a part has one source for all of them; intrinsics stand only here and in the micro-kernels of gemm.h.
+// A variant is chosen by compiler flags and one define (WINNOW_PORTABLE, WINNOW_AVX2, WINNOW_AVX512, with WINNOW_BF16
+// and WINNOW_AMX on top); one shared object has one variant. All code uses the vector types of GCC and Clang, so that a
+// part has one source for all of them; only this file and the micro-kernels of gemm.h have intrinsics.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -57,10 +57,10 @@ static inline void store_partial(float* p, vf x, long n) {
   for (long i = 0; i < n; i++) p[i] = x[i];
 }
 
-// Per lane: a where mask is -1, b where it is 0. Masks are what comparisons give.
+// Per lane: a where mask is -1, b where it is 0. Comparisons give such masks.
 static inline vf select(vi mask, vf a, vf b) { return mask ? a : b; }
 
-// a > b ? a : b, so b where either is NaN: put what may be NaN second.
+// a > b ? a : b, so b where either is NaN: put the operand that may be NaN second.
 static inline vf vmax(vf a, vf b) {
 #if defined(WINNOW_AVX512)
   return (vf)_mm512_max_ps((__m512)a, (__m512)b);
@@ -105,10 +105,11 @@ static inline float reduce_max(vf x) {
   return m;
 }
 
-// exp(x), relative error below 2e-7 from -87.3 to 88.3; below and above the values at those ends (1.2e-38, 2.2e38); NaN stays.
+// exp(x), relative error below 2e-7 from -87.3 to 88.3; beyond them the values at these ends (1.2e-38, 2.2e38); NaN
+// stays.
 static inline vf vexp(vf x) {
   x = vmax(splat(-87.336f), vmin(splat(88.3f), x));
-  const vf shift = splat(12582912.f);  // 1.5 * 2^23: adding and taking it away rounds to whole numbers
+  const vf shift = splat(12582912.f);  // 1.5 * 2^23: adding and subtracting it rounds to whole numbers.
   const vf n = (x * splat(1.44269504088896341f) + shift) - shift;
   const vf r = (x - n * splat(0.693359375f)) - n * splat(-2.12194440e-4f);
   vf p = splat(1.9875691500e-4f);

@@ -1,4 +1,4 @@
-/** TFJS's backend for our binding: the kernels of tfjs-node-gpu, and tensors of dtypes that TFJS has no name for. */
+/** TFJS's backend for our binding: the kernels of tfjs-node-gpu, and tensors of dtypes without a TFJS name. */
 import { createRequire } from "node:module"
 import type { KernelBackend, TensorInfo } from "@tensorflow/tfjs"
 import type { Attribute } from "./binding/attributes.ts"
@@ -27,9 +27,9 @@ export interface Backend extends KernelBackend {
     has(dataId: object): boolean
     set(dataId: object, data: TensorData): void
   }
-  /** The numbers of tensors, their waiting values made into tensors first. @error Error for a disposed tensor */
+  /** The numbers of tensors, after making their waiting values into tensors. @error Error for a disposed tensor */
   getInputTensorIds(tensors: ReadonlyArray<TensorInfo>): Array<number>
-  /** Makes a TFJS tensor of an op's output. A dtype that TFJS does not know becomes an opaque tensor, "string" to TFJS. */
+  /** Makes a TFJS tensor of an op's output. A dtype without a TFJS name becomes an opaque tensor, "string" to TFJS. */
   createOutputTensor(metadata: Metadata): tf.Tensor
   executeSingleOutput(name: string, attributes: ReadonlyArray<Attribute>, inputs: ReadonlyArray<TensorInfo>): tf.Tensor
   executeMultipleOutputs(
@@ -38,7 +38,7 @@ export interface Backend extends KernelBackend {
     inputs: ReadonlyArray<TensorInfo>,
     numOutputs: number,
   ): Array<tf.Tensor>
-  /** Buffers that TFJS holds, and how many of them still wait for their first use. */
+  /** Number of TFJS's buffers, and of those that still wait for their first use. */
   counts(): { readonly binding: Binding; readonly numDataIds: number; readonly waiting: number }
 }
 
@@ -49,7 +49,7 @@ interface Stock extends Omit<Backend, "counts"> {
   buckets(data: tf.Tensor, bucketCount?: number): tf.Tensor
 }
 
-/** The dtypes that the stock backend turns into TFJS tensors without a word. */
+/** The dtypes that the stock backend turns into TFJS tensors without a warning. */
 const known = new Set<number>([
   DType.float32,
   DType.int32,
@@ -77,7 +77,7 @@ export const makeBackend = (binding: Binding): Backend => {
     if (known.has(metadata.dtype)) return createKnown(metadata)
     const dataId = {}
     tensorMap.set(dataId, { ...metadata, values: null, refCount: 1 })
-    // TFJS calls int64 int32, as the stock backend does, but that warns on the console at every tensor.
+    // TFJS calls int64 int32; so does the stock backend, but it warns on the console at every tensor.
     const dtype = metadata.dtype === DType.int64 ? "int32" : "string"
     return tf.engine().makeTensorFromTensorInfo({ dataId, shape: metadata.shape, dtype })
   }
@@ -98,7 +98,7 @@ export const makeBackend = (binding: Binding): Backend => {
       }
       if (!tensorMap.has(tensor.dataId) && !tf.engine().state.tensorInfo.has(tensor.dataId))
         throw new Error(`a disposed tensor (${tensor.dtype}[${tensor.shape}], input ${i}) was given to an op`)
-      const info = tensorMap.get(tensor.dataId) // moves it here if another backend has it
+      const info = tensorMap.get(tensor.dataId) // This moves it here if another backend has it.
       if (info.values !== null) {
         info.id = binding.createTensor(info.shape, info.dtype, info.values)
         info.values = null
@@ -112,7 +112,7 @@ export const makeBackend = (binding: Binding): Backend => {
   const readSync = stock.readSync.bind(stock)
   stock.readSync = (dataId) => {
     const dtype = tensorMap.has(dataId) ? tensorMap.get(dataId).dtype : DType.float32
-    // TFJS would take the elements of an opaque tensor for the bytes of strings.
+    // TFJS would interpret the elements of an opaque tensor as the bytes of strings.
     if (!known.has(dtype) && dtype !== DType.int64)
       throw new Error(
         `TFJS cannot read a tensor of ${dtypeName(dtype)}: run the op Cast to float32 first, or use readTensor`,

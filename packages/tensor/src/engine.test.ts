@@ -48,7 +48,7 @@ test("the configuration's bytes", () => {
   expect(bytes({ gpu: false, gpuMemoryGrowth: false })).toBe("0a070a034750551000")
 })
 
-/** Runs code with the engine's exports in a process of its own; its last line is JSON. */
+/** Runs code with the engine's exports in a separate process; its last line is JSON. */
 const elsewhere = async (code: string, env: Record<string, string> = {}) => {
   const imports = `
     const { openEngine, tf } = await import(${JSON.stringify(join(import.meta.dir, "index.ts"))})
@@ -73,7 +73,7 @@ test("it opens and works without a word on stderr", async () => {
 }, 60_000)
 
 test("messages are shown when asked for, threads are as many as asked for, products as asked for", async () => {
-  // the threads of an op inherit the name of the one that made them
+  // The threads of an op inherit the name of their creator.
   const count = `
     const comm = (path) => readFileSync(path, "utf8").trim()
     const threads = process.platform !== "linux" ? 0 : readdirSync("/proc/self/task")

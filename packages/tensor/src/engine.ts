@@ -21,17 +21,19 @@ import { tf } from "./tf.ts"
 const require = createRequire(import.meta.url)
 
 /**
- * How the engine is opened. Fixed for the life of the process: TensorFlow cannot be opened twice.
+ * Options for opening the engine. Fixed for the life of the process: TensorFlow cannot be opened twice.
  *
  * - `threads`: within one op, TensorFlow's or native; by default one per core.
- * - `interOpThreads`: ops at the same time in a recording (`record`); by default TensorFlow's choice. Eager ops run one by one.
+ * - `interOpThreads`: ops at the same time in a recording (`record`); by default TensorFlow's choice. Eager ops run one
+ *   by one.
  * - `gpu`: false hides every GPU from TensorFlow.
  * - `gpuMemoryGrowth`: take GPU memory as needed, not nearly all of it at the start, so that two runs can share a GPU.
- * - `products`: `bfloat16` lets oneDNN multiply float32 matrices in bfloat16 and sum in float32, which it does where the
- *   processor has AMX (two to three times as fast there; operands keep 8 bits of mantissa) and not elsewhere. The default
+ * - `products`: `bfloat16` lets oneDNN multiply float32 matrices in bfloat16 and sum in float32. It does so on
+ *   processors with
+ *   AMX (two to three times as fast there; operands keep 8 bits of mantissa) and not on others. The default
  *   keeps float32, unless ONEDNN_DEFAULT_FPMATH_MODE in the environment says otherwise.
- * - `native`: false leaves every op on its plain TFJS path, as where there is no compiler; see docs/engine.md.
- * - `messages`: true shows what TensorFlow prints on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment decides before it.
+ * - `native`: false leaves every op on its plain TFJS path, as on a machine without a compiler; see docs/engine.md.
+ * - `messages`: true shows TensorFlow's output on stderr. A TF_CPP_MIN_LOG_LEVEL in the environment takes precedence.
  */
 export const EngineOptions = type({
   "+": "reject",
@@ -45,17 +47,17 @@ export const EngineOptions = type({
 })
 export type EngineOptions = typeof EngineOptions.infer
 
-/** The library, device and options that the engine runs on. */
+/** The library, device and options of the open engine. */
 export interface EngineInfo {
-  /** Where libtensorflow came from. */
+  /** The source of libtensorflow. */
   readonly library: Library
-  /** TensorFlow's own word for its version. */
+  /** The version that TensorFlow itself reports. */
   readonly version: string
   readonly devices: ReadonlyArray<Device>
-  /** Where float tensors live. */
+  /** The device of float tensors. */
   readonly device: Device
   readonly usesGpu: boolean
-  /** The native library, or why there is none. */
+  /** The native library, or the reason why there is none. */
   readonly native: NativeInfo
   readonly options: EngineOptions
 }
@@ -69,16 +71,16 @@ let opened: Opened | undefined
 let openedInfo: EngineInfo | undefined
 
 const open = async (options: EngineOptions): Promise<EngineInfo> => {
-  // A wrong wish is refused before TensorFlow is loaded, which happens once in a process.
+  // A wrong option is refused before TensorFlow is loaded, which happens once in a process.
   if (options.native !== false) variantsToTry(processorFlags(), process.env["WINNOW_NATIVE"])
   const { threads, interOpThreads, gpu = true, gpuMemoryGrowth = true, native = true } = options
   const problem = limitProblem(engineNeed(threads))
   if (problem !== undefined) throw new FileError("memory", problem, "ENOMEM")
   const library = await locateLibrary(options.gpu === undefined ? {} : { gpu: options.gpu })
-  // TensorFlow and oneDNN read these from the process's environment when they load.
+  // TensorFlow and oneDNN read these from the process's environment during loading.
   const level = getEnvironment("TF_CPP_MIN_LOG_LEVEL")
   const quiet = level === undefined && options.messages !== true
-  // 3 leaves what ends the process; whatever else goes wrong is thrown as an error.
+  // 3 shows only messages that end the process; all other faults are thrown as errors.
   if (level === undefined) setEnvironment("TF_CPP_MIN_LOG_LEVEL", quiet ? "3" : "0", false)
   if (options.products !== undefined)
     setEnvironment("ONEDNN_DEFAULT_FPMATH_MODE", options.products === "bfloat16" ? "BF16" : "STRICT", true)
@@ -106,10 +108,10 @@ const open = async (options: EngineOptions): Promise<EngineInfo> => {
 }
 
 /**
- * Opens the engine, once per process: later calls give the same promise. After a failure the next call tries again.
+ * Opens the engine, once per process: later calls return the same promise. After a failure the next call tries again.
  *
- * @error TypeError for options of the wrong form; Error when it was opened with other options, or WINNOW_NATIVE asks for what is not there; LibraryNotFound;
- * FileError where a limit leaves too little memory
+ * @error TypeError for options of the wrong form; Error if it was opened with other options, or WINNOW_NATIVE names a
+ * missing variant; LibraryNotFound; FileError if a limit leaves too little memory
  */
 export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => {
   const valid = EngineOptions(options)
@@ -135,7 +137,7 @@ export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => 
   return info
 }
 
-/** The library, device and options that the engine runs on. @error before `openEngine` is done */
+/** The library, device and options of the open engine. @error before `openEngine` is done */
 export const engineInfo = (): EngineInfo => {
   if (openedInfo === undefined) throw new Error("the tensor engine is not open: `await openEngine()` first")
   return openedInfo

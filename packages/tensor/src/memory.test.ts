@@ -1,4 +1,4 @@
-/** Counts of what lives, and the check that a step leaves nothing. */
+/** Counts of live tensors, and the check for leaks of a step. */
 import { expect, test } from "bun:test"
 import { attribute } from "./binding/attributes.ts"
 import { backend } from "./engine.ts"

@@ -1,22 +1,22 @@
-/** Counts what lives in the engine, and tells when a step leaves something behind. */
+/** Counts live objects of the engine, and detects a step that leaks. */
 import { backend } from "./engine.ts"
 import { tf } from "./tf.ts"
 
-/** The tensors and bytes that live in the engine at one moment. */
+/** The live tensors and bytes of the engine at one moment. */
 export interface EngineMemory {
   /** TFJS tensors, variables included: `tf.memory().numTensors`. */
   readonly tensors: number
   /** Buffers behind them; several tensors may share one. */
   readonly buffers: number
-  /** TensorFlow tensors: those of TFJS that were used at least once, and those made through the binding alone. */
+  /** TensorFlow tensors: TFJS tensors that were used at least once, and tensors made through the binding alone. */
   readonly handles: number
   /** TensorFlow tensors that no TFJS tensor owns: resource handles, an optimizer's moments. */
   readonly ownHandles: number
-  /** The number that the next TensorFlow tensor gets. */
+  /** The number of the next TensorFlow tensor. */
   readonly next: number
 }
 
-/** Counts what lives now. Costs about a microsecond. */
+/** Counts live objects. Costs about a microsecond. */
 export const engineMemory = (): EngineMemory => {
   const { binding, waiting, numDataIds } = backend().counts()
   const handles = binding.getNumOfTensors()
@@ -35,7 +35,7 @@ export class LeakError extends Error {
 }
 
 /**
- * Checks that nothing lives that did not live before: call it after each step with the counts from before it.
+ * Checks that no new object lives: call it after each step with the counts from before it.
  *
  * Fewer tensors are no error; growth is one.
  *

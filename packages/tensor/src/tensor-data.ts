@@ -1,4 +1,4 @@
-/** The elements of tensors without a copy in JavaScript: filling them in place, reading them where they lie. */
+/** The elements of tensors without a copy in JavaScript: they are filled and read in place. */
 
 import { DType, type DTypeName, type Elements } from "./binding/dtypes.ts"
 import { backend } from "./engine.ts"
@@ -7,11 +7,12 @@ import type { tf } from "./tf.ts"
 /**
  * Makes a tensor whose memory `fill` writes in place: hundreds of megabytes of weights never exist twice.
  *
- * @param dtype of fixed width. One that TFJS does not know (bfloat16, float16, int8, ...) gives an opaque tensor: TFJS
- *   can hold, tidy and dispose it, and ops run by name take it; its TFJS dtype reads "string"
- * @param fill gets an array of the dtype's kind (bfloat16 and float16 as Uint16Array, complex64 as pairs) over the tensor's
+ * @param dtype of fixed width. One without a TFJS name (bfloat16, float16, int8, ...) gives an opaque tensor: TFJS
+ *   can keep, tidy and dispose it, and ops run by name take it; its TFJS dtype reads "string"
+ * @param fill gets an array of the dtype's kind (bfloat16 and float16 as Uint16Array, complex64 as pairs) over the
+ * tensor's
  *   own memory, not zeroed; detached on return
- * @error EngineError for negative dimensions, a dtype without fixed width, too little memory; what `fill` throws
+ * @error EngineError for negative dimensions, a dtype without fixed width, too little memory; errors of `fill`
  */
 export const fillTensor = (
   shape: ReadonlyArray<number>,
@@ -24,10 +25,10 @@ export const fillTensor = (
 }
 
 /**
- * Makes a tensor from a view of bytes, such as a part of a file that is mapped into memory; one copy, into the tensor.
+ * Makes a tensor from a view of bytes, such as a part of a mapped file; one copy, into the tensor.
  *
  * @param bytes little-endian elements, aligned or not
- * @error RangeError when the number of bytes is not the shape's; EngineError as in `fillTensor`
+ * @error RangeError if the number of bytes is not the shape's; EngineError as in `fillTensor`
  */
 export const tensorFromBytes = (bytes: Uint8Array, shape: ReadonlyArray<number>, dtype: DTypeName): tf.Tensor =>
   fillTensor(shape, dtype, (values) => {
@@ -39,10 +40,11 @@ export const tensorFromBytes = (bytes: Uint8Array, shape: ReadonlyArray<number>,
   })
 
 /**
- * Reads a tensor's elements where they lie; on a GPU they are copied to the host first.
+ * Reads a tensor's elements in place; on a GPU they are copied to the host first.
  *
- * @param read gets an array of the dtype's kind, valid until `read` returns. Only read it: other tensors may share the memory
- * @error EngineError when the tensor is disposed, or of strings or resources
+ * @param read gets an array of the dtype's kind, valid until `read` returns. Only read it: other tensors may share the
+ * memory
+ * @error EngineError if the tensor is disposed, or of strings or resources
  */
 export const readTensor = <T>(tensor: tf.Tensor, read: (values: Elements) => T): T => {
   const be = backend()
@@ -50,6 +52,6 @@ export const readTensor = <T>(tensor: tf.Tensor, read: (values: Elements) => T):
   return be.binding.lendTensor(id!, read)
 }
 
-/** Like `readTensor`, as bytes: what a file of weights wants. */
+/** Like `readTensor`, as bytes: the form of a file of weights. */
 export const tensorBytes = <T>(tensor: tf.Tensor, read: (bytes: Uint8Array) => T): T =>
   readTensor(tensor, ({ buffer, byteOffset, byteLength }) => read(new Uint8Array(buffer, byteOffset, byteLength)))

@@ -8,7 +8,7 @@ import { createRequire } from "node:module"
 
 export const tf: typeof import("@tensorflow/tfjs") = createRequire(import.meta.url)("@tensorflow/tfjs")
 
-/** The types of TFJS, so that `tf.Tensor2D` works wherever `tf` does. */
+/** The types of TFJS, so that `tf.Tensor2D` works beside `tf`. */
 export declare namespace tf {
   export type Tensor<R extends import("@tensorflow/tfjs").Rank = import("@tensorflow/tfjs").Rank> =
     import("@tensorflow/tfjs").Tensor<R>

@@ -1,7 +1,7 @@
 // The driver of the library's own tests: random cases from a seed, compared to plain loops in double.
 //
 // A test is a function of a generator. It draws its sizes and values from it, computes them by the library and by plain
-// loops, and compares; each case is one seed, so a case that fails is run again by the line that it prints:
+// loops, and compares; each case is one seed, and the output of a failed case has the command that repeats it:
 //
 //     static void my_test(check::Random& random) {
 //       const long n = random.size(300);
@@ -11,7 +11,7 @@
 //     }
 //     int main(int argc, char** argv) { return check::run(argc, argv, {{"my test", my_test}}); }
 //
-// Vectors are as long as what the library may touch, not longer: the address sanitizer sees every step beyond.
+// Vectors are no longer than the range that the library may touch: the address sanitizer detects every access beyond.
 // Arguments: --cases N (of each test, 200), --seconds S (as many cases as fit instead), --seed S (the first).
 #pragma once
 #include <chrono>
@@ -47,7 +47,7 @@ class Random {
   // Whole numbers from low to high, both included.
   long between(long low, long high) { return low + static_cast<long>(uniform() * static_cast<double>(high - low + 1)); }
   bool coin(double chance = 0.5) { return uniform() < chance; }
-  // A size from 1 to `most`: often 1, a multiple of the vectors or one beside it, else of any magnitude.
+  // A size from 1 to `most`: often 1, a multiple of the vectors or a neighbour of one, else of any magnitude.
   long size(long most) {
     if (coin(0.1)) return 1;
     const long any = static_cast<long>(std::exp(uniform() * std::log(static_cast<double>(most) + 1)));
@@ -93,7 +93,7 @@ inline void near(const char* what, double got, double want, double tolerance, lo
   if (error > c.worst) c.worst = error;
 }
 
-// n elements, each with its own tolerance (`tolerance` is a number or something that is indexed).
+// n elements, each with its own tolerance (`tolerance` is a number or can be indexed).
 template <class Tolerance>
 inline void near(const char* what, const float* got, const double* want, size_t n, const Tolerance& tolerance) {
   for (size_t i = 0; i < n; i++) {
@@ -104,7 +104,7 @@ inline void near(const char* what, const float* got, const double* want, size_t 
   }
 }
 
-// The same bits: what must not depend on threads, or must not be touched.
+// The same bits, for values that must not depend on threads, or must not be touched.
 inline void same(const char* what, const float* got, const float* want, size_t n) {
   compared()[what].count += static_cast<long>(n);
   for (size_t i = 0; i < n; i++)
@@ -140,7 +140,8 @@ inline int run(int argc, char** argv, std::initializer_list<Test> tests) {
     uint64_t seed = first;
     for (; seconds > 0 ? now() < end : done < cases; seed++, done++) {
       Random random(seed);
-      // Numbers of threads are tried too, but changed at some cases alone: that takes longer than a case. They go by the seed.
+      // Other numbers of threads are tried only in some cases, because a change takes longer than a case. The seed
+      // decides.
       if (done == 0 || seed % 16 == 0) winnow_set_threads(static_cast<int>(1 + seed / 16 % 4));
       try {
         test.body(random);

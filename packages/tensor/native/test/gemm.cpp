@@ -14,7 +14,7 @@ namespace {
 
 using winnow::Precision;
 
-// A matrix as the product takes it: `rows` x `cols` after transposition, in exactly the memory that it spans.
+// A matrix in the form of the product: `rows` x `cols` after transposition, in exactly the memory that it spans.
 struct Matrix {
   std::vector<float> memory;
   long ld;
@@ -72,7 +72,7 @@ void values(check::Random& random) {
   for (long i = 0; i < c.M; i++)
     for (long j = 0; j < c.ldc && i * c.ldc + j < static_cast<long>(c.C.size()); j++) {
       const long at = i * c.ldc + j;
-      if (j >= c.N) {  // between the rows nothing is written
+      if (j >= c.N) {  // The gaps between rows are not written.
         check::same("between rows", &out[at], &c.C[at], 1);
         continue;
       }
@@ -97,7 +97,7 @@ void threads(check::Random& random) {
   check::same("threads", many.data(), one.data(), one.size());
 }
 
-// A NaN or infinity in an operand is in its row or column of the product as well, and nowhere else.
+// A NaN or infinity in an operand appears in its row or column of the product, and only there.
 void specials(check::Random& random) {
   Case c(random);
   if (c.K == 0) return;
@@ -114,7 +114,7 @@ void specials(check::Random& random) {
     }
 }
 
-// Several threads that multiply at once, while another sets the number of threads: each gets what it gets alone.
+// Several threads multiply at once, while another sets the number of threads: each result is the same as alone.
 void callers(check::Random& random) {
   const Case cases[] = {Case(random), Case(random), Case(random)};
   std::vector<float> want[3], got[3];
@@ -126,7 +126,7 @@ void callers(check::Random& random) {
   for (int i = 0; i < 3; i++) check::same("callers", got[i].data(), want[i].data(), want[i].size());
 }
 
-// More rows than memory can hold in bfloat16 are refused before any is read. Sanitizers end the program at such a size.
+// More bfloat16 rows than fit into memory are refused before any is read. Sanitizers end the program at such a size.
 void no_memory(check::Random&) {
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
   float x = 1, y = 7;
@@ -135,7 +135,7 @@ void no_memory(check::Random&) {
 #endif
 }
 
-// An exception of a part reaches the caller, and the next loop runs as ever.
+// An exception of a part reaches the caller, and the next loop runs normally.
 void failures(check::Random& random) {
   const long parts = random.between(1, 40), failing = random.between(0, parts - 1);
   bool caught = false;

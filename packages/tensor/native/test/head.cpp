@@ -1,4 +1,5 @@
-// The fused head against its definitions in double, on the operands as the precision rounds them: statistics, and gradients of every form.
+// The fused head against its definitions in double, on operands rounded to the precision: statistics, and gradients of
+// every form.
 #include "../head.h"
 
 #include <algorithm>
@@ -46,7 +47,7 @@ struct Case {
     reference = side();
     for (long n = 0; n < N; n++) gold.push_back(static_cast<int32_t>(random.between(0, V - 1)));
     k = random.coin(0.3) ? V : random.between(1, std::min(V, 9L));
-    if (random.coin(0.3)) {  // a sample: tokens repeat
+    if (random.coin(0.3)) {  // A sample: tokens repeat.
       k = random.between(1, 20);
       for (long i = 0; i < N * k; i++) ids.push_back(static_cast<int32_t>(random.between(0, V - 1)));
       return;
@@ -83,7 +84,7 @@ Doubles normalised(Doubles z) {
   return z;
 }
 
-// Sums of V terms in float32, of logits of size 10: relative 4e-6 at most, and an absolute part for what cancels.
+// Sums of V terms in float32, of logits of size 10: relative 4e-6 at most, and an absolute part for cancellation.
 double near_to(double want) { return 4e-6 + 4e-6 * std::fabs(want); }
 
 void statistics(check::Random& random) {
@@ -122,7 +123,7 @@ void statistics(check::Random& random) {
       check::near("nll", models[m]->nll[n], -log_p[m][c.gold[n]], near_to(10 + log_p[m][c.gold[n]]));
       check::near("entropy", models[m]->entropy[n], entropy, near_to(entropy));
       check::near("top", models[m]->top[n], std::exp(top), near_to(1));
-      // of logits that round alike either id is right
+      // Among logits that round to the same value any id is right.
       const int32_t id = argmax[m * N + n];
       if (id < 0 || id >= c.V) check::fail("argmax is %d of %ld", id, c.V);
       check::near("argmax", log_p[m][id], top, 1e-4);
@@ -145,12 +146,12 @@ void statistics(check::Random& random) {
         log_sum += b[v];
         forward += P * (a[v] - mix);
         backward += Q * (b[v] - mix);
-        if (std::fabs(a[v] - b[v]) < 1e-4) unsure += 1;  // rounding decides which is larger
+        if (std::fabs(a[v] - b[v]) < 1e-4) unsure += 1;  // Rounding decides which is larger.
       }
       const auto& o = *pairs[j];
       check::near("kl", o.kl[n], kl, near_to(10));
       check::near("reverse kl", o.reverse_kl[n], reverse, near_to(10));
-      // near 0 the square root turns a rounding of 1e-6 into 1e-3
+      // Near 0 the square root turns a rounding of 1e-6 into 1e-3.
       check::near("hellinger squared", static_cast<double>(o.hellinger[n]) * o.hellinger[n], 1 - common, near_to(1));
       check::near("acceptance", o.acceptance[n], acceptance, near_to(1));
       check::near("tvd", o.tvd[n], tvd, near_to(1));
@@ -164,7 +165,7 @@ void statistics(check::Random& random) {
     }
   }
 
-  // tokens drawn from the draft: each point falls into its token's share of the cumulative sum
+  // Tokens drawn from the draft: each point falls into its token's share of the cumulative sum.
   winnow::HeadStatistics draw{};
   draw.precision = s.precision;
   draw.N = N;
@@ -196,7 +197,7 @@ void statistics(check::Random& random) {
     }
   }
 
-  // chosen tokens, and the mass of the others
+  // Chosen tokens, and the mass of the others.
   winnow::HeadStatistics e{};
   e.precision = s.precision;
   e.N = N;
@@ -291,7 +292,7 @@ void gradients(check::Random& random) {
   }
 }
 
-// A gradient as it is asked for, and what it writes.
+// The request for a gradient, and its output.
 struct Gradient {
   Floats lse_p, lse_q, weight, c, e, delta, dh, dhead;
   winnow::HeadGradient s{};
@@ -320,7 +321,7 @@ struct Gradient {
 // The same bits on any number of threads, also on more than there are parts.
 void threads(check::Random& random) {
   Case c(random);
-  if (random.coin()) {  // enough of the vocabulary for every part
+  if (random.coin()) {  // Enough of the vocabulary for every part.
     c.V = random.between(1500, 2500);
     for (Side* s : {&c.target, &c.draft, &c.reference}) s->head = random.normals(c.V * s->d);
   }
@@ -346,7 +347,7 @@ void threads(check::Random& random) {
   for (int i = 0; i < 4; i++) check::same("on any threads", got[i]->data(), want[i].data(), want[i].size());
 }
 
-// A head whose gradient is not wanted: dh has the same bits.
+// A head without a requested gradient: dh has the same bits.
 void frozen_head(check::Random& random) {
   Case c(random);
   Gradient g(c, random, HeadForm::REVERSE_KL);
@@ -358,7 +359,7 @@ void frozen_head(check::Random& random) {
   check::same("of a frozen head", g.dh.data(), want.data(), want.size());
 }
 
-// A NaN in one row's hidden state is in that row's numbers as well, and in no other's.
+// A NaN in one row's hidden state appears in that row's numbers, and only there.
 void specials(check::Random& random) {
   Case c(random);
   const long row = random.between(0, c.N - 1);
@@ -388,7 +389,7 @@ void specials(check::Random& random) {
     if (std::isfinite(g.dh[i]) != (i / c.draft.d != row)) check::fail("dh of row %ld is %g, row %ld is not a number", i / c.draft.d, g.dh[i], row);
 }
 
-// Of no rows: nothing is read, and the head's gradient is 0, or what it was.
+// Without rows nothing is read, and the head's gradient is 0, or unchanged.
 void no_rows(check::Random& random) {
   Case c(random);
   c.N = 0;

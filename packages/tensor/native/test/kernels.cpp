@@ -15,10 +15,10 @@ typedef std::vector<double> Doubles;
 
 size_t at(long i) { return static_cast<size_t>(i); }
 
-// Runs f, which fills `out`, again on other numbers of threads: the same bits each time.
+// Runs f, which fills `out`, again on other numbers of threads, and requires the same bits each time.
 template <class F>
 void same_on_any_threads(const char* what, check::Random& random, const Floats& out, F&& f) {
-  if (!random.coin(0.1)) return;  // new threads take longer than most cases
+  if (!random.coin(0.1)) return;  // New threads take longer than most cases.
   const Floats first = out;
   for (const int n : {1, 2, 5}) {
     winnow_set_threads(n);
@@ -37,7 +37,7 @@ void norms(check::Random& random) {
   const bool centred = random.coin();
   const Floats x = random.normals(at(N * d)), gamma = random.normals(at(d)), beta = random.normals(at(d)), dy = random.normals(at(N * d));
   Floats y(x.size()), dx(x.size()), dgamma(gamma.size()), dbeta(gamma.size()), mean(at(N)), rstd(at(N)), sums(gamma.size());
-  const double eps = 0.01;  // rows of one or two elements have next to no variance: their gradient would be all rounding
+  const double eps = 0.01;  // Rows of one or two elements have almost no variance: their gradient would be all rounding.
   if (centred) {
     winnow_layer_norm(N, d, x.data(), gamma.data(), beta.data(), static_cast<float>(eps), y.data(), mean.data(), rstd.data());
     winnow_layer_norm_gradient(N, d, x.data(), gamma.data(), mean.data(), rstd.data(), dy.data(), dx.data(), dgamma.data(), dbeta.data());
@@ -142,7 +142,7 @@ void embedding(check::Random& random) {
   const long V = random.size(3000), d = random.size(60), N = random.size(400);
   const Floats weight = random.normals(at(V * d)), dy = random.normals(at(N * d));
   std::vector<int32_t> ids(at(N));
-  const long used = random.size(V);  // few: many rows of one id
+  const long used = random.size(V);  // Few ids, so that many rows have the same one.
   for (int32_t& id : ids) id = static_cast<int32_t>(random.between(V - used, V - 1));
   Floats y(at(N * d)), out(at(V * d), 7.f), sum(at(V * d));
   if (winnow_gather_rows(V, d, N, weight.data(), ids.data(), y.data()) != -1) check::fail("valid ids were refused");

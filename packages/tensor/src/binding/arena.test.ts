@@ -1,4 +1,4 @@
-/** Memory for C: what is written is what C would read, whatever its size. */
+/** Memory for C: C reads the written values, for any size. */
 
 import { toArrayBuffer } from "bun:ffi"
 import { expect, test } from "bun:test"

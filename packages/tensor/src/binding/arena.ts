@@ -1,8 +1,8 @@
 /**
  * Memory that C may read and write through a pointer.
  *
- * `ptr()` of a small typed array is not stable: the array moves once its `.buffer` is touched. So whatever C keeps a
- * pointer to lies in large ArrayBuffers that are allocated once, kept referenced, and addressed from within.
+ * `ptr()` of a small typed array is not stable: the array moves once its `.buffer` is touched. So all memory that C
+ * keeps a pointer to lies in large ArrayBuffers that are allocated once, kept referenced, and addressed from within.
  */
 import { ptr } from "bun:ffi"
 import type { Address } from "@winnow/engine"
@@ -48,13 +48,13 @@ export class Arena {
   /** Full blocks of names, referenced for ever because C may keep the pointers. */
   readonly #fullNameBlocks: Array<Block> = []
 
-  /** Starts a call: everything put into scratch before is void. */
+  /** Starts a call: all earlier scratch contents become invalid. */
   reset(): void {
     this.#top = 0
     if (this.#outgrown.length > 0) this.#outgrown = []
   }
 
-  /** Takes scratch bytes, aligned to 8; returns their offset in the present block. */
+  /** Allocates scratch bytes, aligned to 8; returns their offset in the present block. */
   #take(bytes: number): number {
     const start = this.#top
     const end = (start + bytes + 7) & ~7
@@ -121,7 +121,7 @@ export class Arena {
     return this.bytes(encoder.encode(`${text}\0`))
   }
 
-  /** Reads word `index` of what was put at an address of the present scratch block. */
+  /** Reads word `index` of the values at an address of the present scratch block. */
   word(address: Address, index: number): Address {
     const at = ((address - this.#scratch.address) >> 2) + index * 2
     return this.#scratch.u32[at]! + this.#scratch.u32[at + 1]! * 0x1_0000_0000

@@ -11,7 +11,7 @@ const float = (values: ReadonlyArray<number>, shape = [values.length]) =>
 const int = (values: ReadonlyArray<number>, shape = [values.length]) =>
   binding.createTensor(shape, DType.int32, Int32Array.from(values))
 
-/** Runs an op, reads its first output, and lets everything go. */
+/** Runs an op, reads its first output, and disposes everything. */
 const run = (name: string, attributes: ReadonlyArray<Attribute>, inputs: ReadonlyArray<number>, outputs = 1) => {
   const results = binding.executeOp(name, attributes, inputs, outputs)
   const [first] = results

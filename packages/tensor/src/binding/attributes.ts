@@ -1,4 +1,4 @@
-/** Attributes of an op: typed helpers to write them, and how they are set on a TFE_Op. */
+/** Attributes of an op: typed helpers to write them, and functions that set them on a TFE_Op. */
 
 import type { Address } from "@winnow/engine"
 import type { Runtime } from "./context.ts"
@@ -6,10 +6,10 @@ import { isDType } from "./dtypes.ts"
 import { refuse } from "./status.ts"
 import type { Tensors } from "./tensors.ts"
 
-/** TF_AttrType, as `tensorflow/c/tf_attrtype.h` numbers it. */
+/** TF_AttrType, with the numbers of `tensorflow/c/tf_attrtype.h`. */
 export const AttributeType = { string: 0, int: 1, float: 2, bool: 3, type: 4, shape: 5, tensor: 6, func: 8 } as const
 
-/** A shape whose unknown dimensions are -1; null when even the rank is unknown. */
+/** A shape whose unknown dimensions are -1; null if even the rank is unknown. */
 export type PartialShape = ReadonlyArray<number> | null
 
 /** An op attribute, in the form that TFJS's kernels use too. */
@@ -56,7 +56,7 @@ const shown = (value: unknown): string => {
 
 const isText = (value: unknown): value is string | Uint8Array =>
   typeof value === "string" || value instanceof Uint8Array
-/** Numbers with a fraction pass and lose it, as in the stock addon: TFJS gives seeds such as 3.14. */
+/** Numbers with a fraction pass and lose it, as in the stock addon: TFJS passes seeds such as 3.14. */
 const isInteger = (value: unknown): value is number | bigint =>
   typeof value === "bigint"
     ? BigInt.asIntN(64, value) === value
@@ -91,7 +91,7 @@ interface Definition {
 export class AttributeSetter {
   readonly #runtime: Runtime
   readonly #tensors: Tensors
-  /** By op, then by attribute: asking TensorFlow once an op is enough. */
+  /** By op, then by attribute: one request to TensorFlow for each op is enough. */
   readonly #definitions = new Map<string, Map<string, Definition>>()
 
   constructor(runtime: Runtime, tensors: Tensors) {
@@ -103,7 +103,7 @@ export class AttributeSetter {
    * Sets an op's attributes.
    *
    * @param call describes the op for errors
-   * @error EngineError when the op has no such attribute, has it of another type, or the value is not of that type
+   * @error EngineError if the op has no such attribute, has it with another type, or the value is not of that type
    */
   setAll(op: Address, opName: string, attributes: ReadonlyArray<Attribute>, call: () => string): void {
     let known = this.#definitions.get(opName)
@@ -220,7 +220,7 @@ export class AttributeSetter {
     if (status.failed) throw status.error(call())
   }
 
-  /** A list of functions is given as ops of their names, which TensorFlow copies. */
+  /** A list of functions is passed as ops of their names, which TensorFlow copies. */
   #functions(op: Address, name: Address, functions: ReadonlyArray<string>, call: () => string): void {
     const { C, arena, status, context } = this.#runtime
     const ops: Array<Address> = []

@@ -1,4 +1,4 @@
-/** tfjs-node-gpu's `TFJSBinding` but for its saved models, in TypeScript over libtensorflow's C API. */
+/** tfjs-node-gpu's `TFJSBinding` without its saved models, in TypeScript over libtensorflow's C API. */
 import type { TFJSBinding } from "@tensorflow/tfjs-node-gpu/dist/tfjs_binding"
 import type { Address } from "@winnow/engine"
 import { type Attribute, AttributeType } from "./attributes.ts"
@@ -9,7 +9,7 @@ import { Executor } from "./execute.ts"
 import type { LibraryFiles } from "./symbols.ts"
 import { type Metadata, Tensors, type Values } from "./tensors.ts"
 
-/** Calls whose types here are other ones, and those of saved models, which nothing in Winnow loads. */
+/** Calls with other types here, and calls for saved models, which Winnow does not load. */
 type Left =
   | "createTensor"
   | "tensorDataSync"
@@ -19,7 +19,7 @@ type Left =
   | "runSavedModel"
   | "getNumOfSavedModels"
 
-/** The binding that TFJS's kernels use, and what they have no word for. */
+/** The binding that TFJS's kernels use, with additions beyond them. */
 export interface Binding extends Omit<TFJSBinding, Left> {
   /** Makes a tensor of values, which are copied; see `Tensors.create`. */
   createTensor(shape: ReadonlyArray<number>, dtype: number, values: Values): number
@@ -35,13 +35,13 @@ export interface Binding extends Omit<TFJSBinding, Left> {
   addFunction(definition: Uint8Array): void
   /** Makes a tensor whose memory `fill` writes in place; see `Tensors.createFilled`. */
   createFilledTensor(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number
-  /** Makes a tensor of whatever lies in its memory; see `Tensors.createUnfilled`. */
+  /** Makes a tensor without setting its memory; see `Tensors.createUnfilled`. */
   createUnfilledTensor(shape: ReadonlyArray<number>, dtype: number): number
-  /** Where a tensor's elements lie; see `Tensors.address`. */
+  /** Address of a tensor's elements; see `Tensors.address`. */
   tensorAddress(id: number): Address
   /** Lends a tensor's elements without a copy while `read` runs; see `Tensors.lend`. */
   lendTensor<T>(id: number, read: (values: Elements) => T): T
-  /** The number that the next tensor gets: tensors made from now on have it or a higher one. */
+  /** The number of the next tensor: later tensors have it or a higher one. */
   nextTensor(): number
   /** Live tensors numbered from `first` on, as `float32[2,3]`, oldest first, `most` at most. */
   describeTensors(first: number, most: number): Array<string>
@@ -62,10 +62,10 @@ class TFEOpAttr {
 }
 
 /**
- * Loads the library and gives the binding.
+ * Loads the library and returns the binding.
  *
- * @param quiet hides what the library prints on stderr while it loads
- * @error when the library cannot be loaded or configured
+ * @param quiet hides the library's output on stderr during loading
+ * @error if the library cannot be loaded or configured
  */
 export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: boolean): Binding => {
   const runtime = openRuntime(files, config, quiet)
@@ -112,7 +112,8 @@ export const openBinding = (files: LibraryFiles, config: SessionConfig, quiet: b
     TF_ATTR_BOOL: AttributeType.bool,
     TF_ATTR_TYPE: AttributeType.type,
     TF_ATTR_SHAPE: AttributeType.shape,
-    // TensorFlow has no such attribute type, the addon leaves this undefined, and no kernel uses it: any use is refused.
+    // TensorFlow has no such attribute type, the addon leaves this undefined, and no kernel uses it: any use is
+    // refused.
     TF_ATTR_RESOURCE: -1,
     TF_Version: runtime.version,
   }

@@ -1,14 +1,14 @@
 /** The session configuration, as the bytes of TensorFlow's ConfigProto message. */
 
-/** Settings of TensorFlow's session that the engine lets one choose. */
+/** Settings of TensorFlow's session that the engine exposes. */
 export interface SessionConfig {
   /** Threads within one op; TensorFlow takes one per core by default. */
   readonly threads?: number
-  /** Ops that may run at the same time; matters for recordings only. */
+  /** Number of ops that may run at the same time; it only matters for recordings. */
   readonly interOpThreads?: number
   /** False hides every GPU. */
   readonly gpu: boolean
-  /** Take GPU memory as it is needed instead of nearly all of it at the start. */
+  /** Takes GPU memory as it is needed instead of nearly all of it at the start. */
   readonly gpuMemoryGrowth: boolean
 }
 

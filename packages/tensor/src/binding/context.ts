@@ -1,4 +1,4 @@
-/** The eager context: where ops run, on which device, with what threads. */
+/** The eager context: the device and the threads of ops. */
 
 import type { Address } from "@winnow/engine"
 import { Arena } from "./arena.ts"
@@ -7,7 +7,7 @@ import { withoutStderr } from "./libc.ts"
 import { Status } from "./status.ts"
 import { type LibraryFiles, openSymbols, type Symbols } from "./symbols.ts"
 
-/** A device as TensorFlow names it. */
+/** A device under TensorFlow's name. */
 export interface Device {
   /** Such as `/job:localhost/replica:0/task:0/device:CPU:0`. */
   readonly name: string
@@ -15,14 +15,14 @@ export interface Device {
   readonly type: string
 }
 
-/** All that the parts of the binding share. One per process: TensorFlow keeps global state of its own. */
+/** The state that the parts of the binding share. One per process: TensorFlow has global state of its own. */
 export interface Runtime {
   readonly C: Symbols
   readonly arena: Arena
   readonly status: Status
   readonly context: Address
   readonly devices: ReadonlyArray<Device>
-  /** Where float tensors go: the last GPU if there is one, else the CPU, as the stock addon chooses. */
+  /** The device of float tensors: the last GPU if there is one, else the CPU, like the stock addon's choice. */
   readonly device: Device
   readonly usesGpu: boolean
   /** TensorFlow's version. */
@@ -43,8 +43,8 @@ const listDevices = (C: Symbols, context: Address, status: Status): Array<Device
 /**
  * Loads the library and opens an eager context.
  *
- * @param quiet hides what the library prints on stderr while it loads, before its own log level counts
- * @error when the library cannot be loaded, or TensorFlow refuses the configuration or finds no device
+ * @param quiet hides the library's output on stderr during loading, before its own log level counts
+ * @error if the library cannot be loaded, or TensorFlow refuses the configuration or finds no device
  */
 export const openRuntime = (files: LibraryFiles, sessionConfig: SessionConfig, quiet: boolean): Runtime => {
   const C = quiet ? withoutStderr(() => openSymbols(files)) : openSymbols(files)

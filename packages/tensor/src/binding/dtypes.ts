@@ -1,6 +1,6 @@
-/** TensorFlow's data types: their numbers in the C API, their names, and the typed arrays that hold them. */
+/** TensorFlow's data types: their numbers in the C API, their names, and their typed arrays. */
 
-/** TF_DataType by name, as `tensorflow/c/tf_datatype.h` numbers them. */
+/** TF_DataType by name, with the numbers of `tensorflow/c/tf_datatype.h`. */
 export const DType = {
   float32: 1,
   float64: 2,
@@ -40,7 +40,7 @@ export const dtypeName = (dtype: number): string => names.get(dtype) ?? `dtype $
 /** True if TensorFlow has a data type of this number. */
 export const isDType = (dtype: unknown): dtype is number => typeof dtype === "number" && names.has(dtype)
 
-/** A typed array that may hold a tensor's elements. */
+/** A typed array for a tensor's elements. */
 export type Elements =
   | Float32Array
   | Float64Array
@@ -53,7 +53,7 @@ export type Elements =
   | BigInt64Array
   | BigUint64Array
 
-/** Bytes of one element, and how many elements of its typed array make one element of the tensor. */
+/** Bytes of one element, and the number of elements of its typed array for one element of the tensor. */
 interface Layout {
   readonly bytes: number
   readonly array: new (length: number) => Elements

@@ -1,4 +1,4 @@
-/** Runs one op: the path that every TFJS kernel takes, 6-9 microseconds for a small op. */
+/** Runs one op: the path of every TFJS kernel, 6-9 microseconds for a small op. */
 import { type Attribute, AttributeSetter } from "./attributes.ts"
 import type { Runtime } from "./context.ts"
 import { refuse } from "./status.ts"
@@ -20,11 +20,12 @@ export class Executor {
   }
 
   /**
-   * @param name of the op, as TensorFlow registers it
+   * @param name of the op, under which TensorFlow registers it
    * @param attributes those that the inputs do not determine; others take the op's defaults
    * @param inputs numbers of live tensors, lists flattened
-   * @param outputs how many tensors the op gives
-   * @error EngineError that names the op, the dtypes and shapes of its inputs, and TensorFlow's reason; nothing is left over
+   * @param outputs number of tensors that the op returns
+   * @error EngineError that names the op, the dtypes and shapes of its inputs, and TensorFlow's reason; no tensor is
+   * left
    */
   run(
     name: string,
@@ -50,7 +51,7 @@ export class Executor {
         if (status.failed) throw status.error(call())
       }
       this.#attributes.setAll(op, name, attributes, call)
-      // Taken last: what is taken earlier may lie in a block that a long attribute outgrew.
+      // Allocated last: earlier scratch may lie in a block that a long attribute outgrew.
       const room = arena.words(outputs + 1)
       const count = room + outputs * 8
       arena.setInt32(count, outputs)

@@ -20,11 +20,11 @@ export interface FunctionConstant {
   readonly name: string
   readonly dtype: number
   readonly shape: ReadonlyArray<number>
-  /** Elements as they lie in memory. */
+  /** Elements in their order in memory. */
   readonly bytes: Uint8Array
 }
 
-/** A function: lower-case argument names, a body, and what its outputs are. */
+/** A function: lower-case argument names, a body, and its outputs. */
 export interface FunctionDefinition {
   readonly name: string
   readonly inputs: ReadonlyArray<{ readonly name: string; readonly dtype: number }>
@@ -52,7 +52,7 @@ const float = (field: number, value: number) => [
 const shapeOf = (shape: ReadonlyArray<number> | null) =>
   shape === null ? integer(3, 1) : shape.flatMap((size) => block(2, integer(1, size)))
 
-/** The field of an AttrValue, or of its list, that holds one value of this attribute type. */
+/** The field of an AttrValue, or of its list, for one value of this attribute type. */
 const scalar = (type: number, value: unknown): Array<number> => {
   switch (type) {
     case AttributeType.string:
@@ -72,7 +72,7 @@ const scalar = (type: number, value: unknown): Array<number> => {
   }
 }
 
-/** Of shapes a list is a list of arrays; of all else an array is a list. */
+/** For shapes a list is a list of arrays; for all other types an array is a list. */
 const isList = ({ type, value }: Attribute) =>
   Array.isArray(value) && (type !== AttributeType.shape || Array.isArray(value[0]))
 

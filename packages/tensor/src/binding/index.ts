@@ -1,4 +1,4 @@
-/** The part of the binding that is useful beyond it. */
+/** The exports of the binding that are useful outside of it. */
 export { attribute, type PartialShape } from "./attributes.ts"
 export type { Binding } from "./binding.ts"
 export type { Device } from "./context.ts"

@@ -15,8 +15,8 @@ const { symbols } = dlopen(path, {
 } as const)
 
 /**
- * Copies bytes between C memory and typed arrays. A typed array given here is safe: its address is taken within the call,
- * when nothing can move it.
+ * Copies bytes between C memory and typed arrays. A typed array is safe here: its address is taken within the call,
+ * when it cannot move.
  */
 export const copyBytes = symbols.memcpy as unknown as (
   to: Address | NodeJS.TypedArray,
@@ -27,24 +27,24 @@ export const copyBytes = symbols.memcpy as unknown as (
 const text = new TextEncoder()
 
 /**
- * Sets a variable of the process's own environment. Assigning to `process.env` is not enough: Bun keeps that in
- * JavaScript, and `getenv` in a library never sees it.
+ * Sets a variable of the process's own environment. Assigning to `process.env` is not enough: Bun stores that in
+ * JavaScript, and `getenv` in a library does not see it.
  *
- * @param overwrite false leaves a variable that is already set as it is
+ * @param overwrite false keeps a variable that is already set
  */
 export const setEnvironment = (name: string, value: string, overwrite: boolean): void => {
   symbols.setenv(text.encode(`${name}\0`), text.encode(`${value}\0`), overwrite ? 1 : 0)
 }
 
-/** A variable of the process's own environment, as a C library sees it; undefined when it is not set. */
+/** A variable of the process's own environment, as C libraries see it; undefined if it is not set. */
 export const getEnvironment = (name: string): string | undefined => {
   const value = symbols.getenv(text.encode(`${name}\0`)) as unknown
   return value === null || value === undefined ? undefined : String(value)
 }
 
 /**
- * Runs `f` while the process's stderr leads nowhere: for what a library prints before anything can tell it not to.
- * An error of `f` is thrown.
+ * Runs `f` while the process's stderr leads nowhere: for a library's output before its log level can be set. An error
+ * of `f` is thrown.
  */
 export const withoutStderr = <T>(f: () => T): T => {
   const stderr = 2

@@ -51,7 +51,7 @@ test("ResourceApplyAdam is Adam's first step", () => {
   const numbers = [0.9, 0.999, 0.1, 0.9, 0.999, 1e-8].map(scalar)
   const gradient = floats([0.5, -2])
   binding.executeOp("ResourceApplyAdam", [a.type("T", DType.float32)], [weight, m, v, ...numbers, gradient], 0)
-  // with its bias corrected, the first step is the learning rate against the gradient's sign
+  // With bias correction, the first step is the learning rate against the gradient's sign.
   const [up, down] = read(weight)
   expect(up).toBeCloseTo(0.9, 5)
   expect(down).toBeCloseTo(-0.9, 5)

@@ -2,7 +2,7 @@
 import type { Address } from "@winnow/engine"
 import type { Symbols } from "./symbols.ts"
 
-/** TF_Code by number, as `tensorflow/c/tf_status.h` has it. */
+/** TF_Code by number, from `tensorflow/c/tf_status.h`. */
 const codes = [
   "OK",
   "Cancelled",
@@ -23,7 +23,7 @@ const codes = [
   "Unauthenticated",
 ] as const
 
-/** A refusal of TensorFlow, or of the binding before it: the message names the op, its inputs' dtypes and shapes. */
+/** A refusal by TensorFlow, or by the binding before it: the message names the op, its inputs' dtypes and shapes. */
 export class EngineError extends Error {
   override readonly name = "EngineError"
   constructor(
@@ -31,14 +31,14 @@ export class EngineError extends Error {
     readonly call: string,
     /** TensorFlow's code, such as `InvalidArgument`; the binding's own checks are `InvalidArgument` too. */
     readonly code: string,
-    /** TensorFlow's own words, or the binding's. */
+    /** TensorFlow's own message, or the binding's. */
     readonly detail: string,
   ) {
     super(`${call}: ${code}: ${detail}`)
   }
 }
 
-/** An empty C string; it is only ever given to a call, which takes its address itself. */
+/** An empty C string, only for calls, which take its address themselves. */
 const empty = new Uint8Array(1)
 
 /** The one status that all calls write to; synchronous calls never overlap. */
@@ -51,16 +51,16 @@ export class Status {
     this.address = symbols.TF_NewStatus()!
   }
 
-  /** True if the last call that was given this status failed. */
+  /** True if the last call with this status failed. */
   get failed(): boolean {
     return this.#symbols.TF_GetCode(this.address) !== 0
   }
 
   /**
-   * Takes the error of the last call, its text copied out of C memory, and clears the status: some functions leave it as it
-   * is when they succeed, so an old error must not stay.
+   * Returns the error of the last call, with its text copied out of C memory, and clears the status: some functions
+   * leave it unchanged on success, so an old error must not stay.
    *
-   * @param call what was being done
+   * @param call describes the failed call
    */
   error(call: string): EngineError {
     const code = this.#symbols.TF_GetCode(this.address)

@@ -18,7 +18,7 @@ export const writeStrings = ({ C }: Runtime, data: Address, values: ReadonlyArra
   }
 }
 
-/** Frees what `writeStrings` put on the heap. */
+/** Frees the heap memory of `writeStrings`. */
 export const freeStrings = ({ C }: Runtime, data: Address, count: number): void => {
   for (let i = 0; i < count; i++) C.TF_StringDealloc(data + i * stringBytes)
 }

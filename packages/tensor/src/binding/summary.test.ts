@@ -1,4 +1,4 @@
-/** TensorBoard's summary writer: what is written to the file is read back from it. */
+/** TensorBoard's summary writer: the file contains the written values. */
 import { afterAll, expect, test } from "bun:test"
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -49,7 +49,7 @@ const fields = (message: Buffer): Map<number, Array<number | Buffer>> => {
 const only = (message: Buffer, field: number): Buffer => fields(message).get(field)?.[0] as Buffer
 
 test("scalars and a histogram", () => {
-  const writer = summaryFileWriter(folder) // stays open: it is cached by folder
+  const writer = summaryFileWriter(folder) // The writer stays open: it is cached by folder.
   const before = engineMemory()
   writer.scalar("loss", 2.5, 7)
   tf.tidy(() => writer.scalar("tensor", tf.scalar(-0.5), 300))

@@ -1,10 +1,10 @@
-/** The functions of TensorFlow's C API that the binding calls, and how they are loaded. */
+/** The functions of TensorFlow's C API that the binding calls, and their loading. */
 import { dlopen, type FFIFunction, FFIType } from "bun:ffi"
 import type { Functions } from "@winnow/engine"
 
 const pointer = "ptr"
 const int = "i32"
-/** int64_t and size_t come back as numbers while they are below 2^53, which sizes and dimensions are. */
+/** int64_t and size_t come back as numbers below 2^53, like all sizes and dimensions. */
 const long = FFIType.i64_fast
 const size = FFIType.u64_fast
 /** As an argument, int64_t takes a number or a bigint. */
@@ -85,8 +85,8 @@ export interface LibraryFiles {
 /**
  * Loads libtensorflow and finds every function of the table in it.
  *
- * @param files the framework is loaded first, so that it is found wherever it lies
- * @error when a file cannot be loaded or lacks a function, with the loader's own words
+ * @param files the framework is loaded first, so that it is found at any place
+ * @error if a file cannot be loaded or lacks a function, with the loader's own message
  */
 export const openSymbols = ({ cc, framework }: LibraryFiles): Symbols => {
   let path = framework

@@ -43,7 +43,7 @@ for (const [name, shape, values] of cases)
   test(`${name} [${shape}]`, () => {
     const { back, ...metadata } = roundTrip(shape, DType[name], values)
     expect(back).toBeInstanceOf(values.constructor)
-    // as bytes, so that -0 and NaN count too
+    // As bytes, so that -0 and NaN count too.
     expect(Buffer.from((back as Elements).buffer)).toEqual(Buffer.from(values.buffer))
     expect(metadata).toEqual({ shape: [...shape], dtype: DType[name] })
   })
@@ -92,7 +92,7 @@ test("long strings are freed", () => {
   for (let i = 0; i < 50; i++) make()
   const start = process.memoryUsage.rss()
   for (let i = 0; i < 400; i++) make()
-  expect(process.memoryUsage.rss() - start).toBeLessThan(50 * 2 ** 20) // of 100 MB that a leak would leave
+  expect(process.memoryUsage.rss() - start).toBeLessThan(50 * 2 ** 20) // A leak would leave 100 MB.
 })
 
 test("complex64 through TFJS", () => {

@@ -1,4 +1,4 @@
-/** Tensors by number: making them, reading them, letting them go. */
+/** Tensors by number: their creation, reading and disposal. */
 import { toArrayBuffer } from "bun:ffi"
 import { totalmem } from "node:os"
 import type { Address } from "@winnow/engine"
@@ -8,7 +8,7 @@ import { copyBytes } from "./libc.ts"
 import { EngineError, refuse, Status } from "./status.ts"
 import { freeStrings, inlineStringBytes, readStrings, stringBytes, writeStrings } from "./strings.ts"
 
-/** The facts of an op's output that TFJS wants to know. */
+/** The facts of an op's output that TFJS needs. */
 export interface Metadata {
   id: number
   shape: Array<number>
@@ -28,7 +28,7 @@ export const describe = (dtype: number, shape: ReadonlyArray<number>): string =>
 const byteView = (values: Elements | Uint8ClampedArray) =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 
-/** The typed arrays besides its own that a data type takes: TFJS has no int64 and gives two int32 for one. */
+/** The typed arrays besides its own that a data type accepts: TFJS has no int64 and passes two int32 for one. */
 const accepts = (dtype: number, values: Elements | Uint8ClampedArray): boolean =>
   values instanceof layoutOf(dtype)!.array ||
   (dtype === DType.int64 && values instanceof Int32Array) ||
@@ -37,11 +37,11 @@ const accepts = (dtype: number, values: Elements | Uint8ClampedArray): boolean =
 /** Writes nothing. */
 const leave = () => {}
 
-/** The table of live tensors. Numbers are never used twice, so a tensor that was let go is recognised. */
+/** The table of live tensors. Numbers are never reused, so a disposed tensor is recognised. */
 export class Tensors {
   readonly #runtime: Runtime
   readonly #handles = new Map<number, Address>()
-  /** For questions about shapes, which are asked while another status still holds the error to be told. */
+  /** For queries of shapes while another status still has an error to report. */
   readonly #asking: Status
   #next = 0
 
@@ -55,12 +55,12 @@ export class Tensors {
     return this.#handles.size
   }
 
-  /** The handle of a tensor, undefined if it does not live. */
+  /** The handle of a tensor; undefined if it is not live. */
   find(id: number): Address | undefined {
     return this.#handles.get(id)
   }
 
-  /** @error EngineError that names the call if the tensor does not live */
+  /** @error EngineError that names the call if the tensor is not live */
   handle(id: number, call: string): Address {
     const handle = this.#handles.get(id)
     if (handle === undefined)
@@ -74,7 +74,7 @@ export class Tensors {
     return this.#next++
   }
 
-  /** Takes over a handle and asks what it holds. */
+  /** Takes over a handle and reads its metadata. */
   adoptWithMetadata(handle: Address): Metadata {
     return {
       id: this.adopt(handle),
@@ -113,7 +113,7 @@ export class Tensors {
     return found
   }
 
-  /** @error EngineError if it does not live */
+  /** @error EngineError if it is not live */
   delete(id: number): void {
     const handle = this.handle(id, "deleteTensor")
     this.#handles.delete(id)
@@ -126,10 +126,10 @@ export class Tensors {
    * @param shape dimensions of 0 or more, their product the number of values
    * @param values of the dtype's typed array (`layoutOf`); int64 also as pairs of int32, low half first; complex64 as
    *   pairs of float32; strings as the bytes of each. Not resources: TensorFlow ends the process over bytes it cannot parse
-   * @error EngineError when dtype, shape and values do not fit, or memory does not suffice
+   * @error EngineError if dtype, shape and values do not fit, or memory does not suffice
    */
   create(shape: ReadonlyArray<number>, dtype: number, values: Values): number {
-    // described only when something is wrong: this runs for every number that TFJS hands to an op
+    // The description is only made for an error: this code runs for every number that TFJS passes to an op.
     const call = () => `createTensor(${Array.isArray(shape) ? describe(dtype, shape) : String(shape)})`
     const size = this.#checked(shape, dtype, call)
     if (dtype === DType.string) return this.#createStrings(shape, size, values, call)
@@ -152,7 +152,7 @@ export class Tensors {
    * Makes a tensor whose memory `fill` writes in place: no array of the values ever exists in JavaScript.
    *
    * @param fill gets an array of the dtype's kind over the tensor's own memory, not zeroed; it is detached on return
-   * @error EngineError for a dtype without fixed width; what `fill` throws, the memory freed
+   * @error EngineError for a dtype without fixed width; errors of `fill`, after freeing the memory
    */
   createFilled(shape: ReadonlyArray<number>, dtype: number, fill: (values: Elements) => void): number {
     const call = () => `createFilled(${Array.isArray(shape) ? describe(dtype, shape) : String(shape)})`
@@ -164,13 +164,13 @@ export class Tensors {
       try {
         fill(new (layout.array as unknown as new (buffer: ArrayBuffer) => Elements)(buffer))
       } finally {
-        buffer.transfer() // detaches every view: none can outlive the memory
+        buffer.transfer() // Detaches every view: none can outlive the memory.
       }
     })
   }
 
   /**
-   * Makes a tensor whose elements are whatever lies in its memory, to be written at `address` before anything reads them.
+   * Makes a tensor with uninitialised elements, to be written at `address` before any read.
    *
    * @error EngineError for a dtype without fixed width, or too little memory
    */
@@ -183,10 +183,11 @@ export class Tensors {
   }
 
   /**
-   * Where a tensor's elements lie, valid while it lives; any address, or 0, when it has none. The handle keeps the buffer when the
-   * TF_Tensor that named it is gone. On a GPU it would be a copy that is gone too, so there it is refused.
+   * The address of a tensor's elements, valid during its life; any address, or 0, without elements. The handle keeps
+   * the buffer after the TF_Tensor that named it is gone. On a GPU it would be the address of a temporary copy, so
+   * there it is refused.
    *
-   * @error EngineError if the tensor does not live or lies on a GPU
+   * @error EngineError if the tensor is not live or lies on a GPU
    */
   address(id: number): Address {
     const { C, status, usesGpu } = this.#runtime
@@ -237,7 +238,7 @@ export class Tensors {
     } finally {
       if (tensor !== null) C.TF_DeleteTensor(tensor)
     }
-    // GPU kernels expect int32 in host memory, as the stock addon knows; on the CPU there is nothing to copy.
+    // GPU kernels expect int32 in host memory, like the stock addon; on the CPU there is nothing to copy.
     if (usesGpu && dtype !== DType.int32 && dtype !== DType.string) {
       const copy = C.TFE_TensorHandleCopyToDevice(handle, context, arena.name(device.name), status.address)
       C.TFE_DeleteTensorHandle(handle)
@@ -264,8 +265,8 @@ export class Tensors {
       const handle = C.TFE_NewTensorHandle(tensor, status.address)
       if (status.failed) throw status.error(call())
       if (values.every(({ length }) => length <= inlineStringBytes)) return this.adopt(handle!)
-      // The library frees this buffer without freeing the strings that lie on the heap. So the tensor that lives on is a
-      // copy made by an op, which owns its strings, and ours are freed below.
+      // The library frees this buffer without freeing strings on the heap. So the lasting tensor is a copy made by an
+      // op, which owns its strings, and ours are freed below.
       try {
         return this.adopt(this.#deepCopy(handle!, call()))
       } finally {
@@ -284,7 +285,7 @@ export class Tensors {
     try {
       C.TFE_OpAddInput(op, handle, status.address)
       status.check(call)
-      const outputs = arena.words(2) // one handle, then the count
+      const outputs = arena.words(2) // One handle, then the count.
       const count = arena.int32s([1])
       C.TFE_Execute(op, outputs, count, status.address)
       status.check(call)
@@ -294,7 +295,7 @@ export class Tensors {
     }
   }
 
-  /** Resolves a tensor to host memory for as long as `use` runs. */
+  /** Resolves a tensor to host memory during `use`. */
   #resolved<T>(id: number, call: string, use: (tensor: Address, data: Address | null, bytes: number) => T): T {
     const { C, status } = this.#runtime
     const tensor = C.TFE_TensorHandleResolve(this.handle(id, call), status.address)
@@ -309,8 +310,9 @@ export class Tensors {
   /**
    * A copy of a tensor's elements.
    *
-   * @returns the dtype's typed array (`layoutOf`); of strings, the bytes of each; of a resource, the bytes of its handle, which mean something to TensorFlow alone
-   * @error EngineError if the tensor does not live or is a variant
+   * @returns the dtype's typed array (`layoutOf`); for strings, the bytes of each; for a resource, the bytes of its
+   * handle, which only TensorFlow can interpret
+   * @error EngineError if the tensor is not live or is a variant
    */
   data(id: number): Elements | Array<Uint8Array> {
     const call = "tensorDataSync"
@@ -332,8 +334,8 @@ export class Tensors {
   /**
    * Lends a tensor's elements without a copy (on a GPU they are copied to the host first).
    *
-   * @param read gets an array of the dtype's kind over the tensor's memory, to be read only; it is detached on return
-   * @error EngineError if the tensor does not live or its dtype has no fixed width
+   * @param read gets a read-only array of the dtype's kind over the tensor's memory; it is detached on return
+   * @error EngineError if the tensor is not live or its dtype has no fixed width
    */
   lend<T>(id: number, read: (values: Elements) => T): T {
     const call = "lending the elements"

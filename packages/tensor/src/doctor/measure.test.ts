@@ -1,4 +1,4 @@
-/** The figures are taken with the engine of the test process; sizes are small, so they say nothing of its speed. */
+/** The figures come from the engine of the test process; sizes are small, so they do not measure its speed. */
 import { expect, test } from "bun:test"
 import { native } from "../native/native.ts"
 import { tf } from "../tf.ts"

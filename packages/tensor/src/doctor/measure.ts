@@ -1,4 +1,4 @@
-/** Figures that tell whether an engine is as fast as it should be: matrix products, and what one small op costs. */
+/** Figures that show if an engine has its expected speed: matrix products, and the cost of one small op. */
 import type { Measured } from "@winnow/engine"
 import { median } from "@winnow/numerics"
 import { native, type Precision, withPrecision } from "../native/native.ts"
@@ -23,13 +23,13 @@ const square = (size: number) => tf.randomUniform([size, size]) as tf.Tensor2D
 /** Rate of `size` x `size` float32 matrices, median of at most 9 products in at most 1.5 s. */
 export const productRate = (size: number): number => {
   const [a, b] = [square(size), square(size)]
-  // Reading one element waits for a device that computes behind our back, and moves 4 bytes.
+  // Reading one element waits for an asynchronous device, and moves 4 bytes.
   const time = medianTime(() => tf.tidy(() => tf.matMul(a, b).slice([0, 0], [1, 1]).dataSync()), 9, 1500)
   tf.dispose([a, b])
   return (2 * size ** 3) / (time * 1e6)
 }
 
-/** Rate of a native product of the same size, in each precision; null where there is no native library. */
+/** Rate of a native product of the same size, in each precision; null without a native library. */
 const nativeRates = (size: number): Measured["native"] => {
   if (native() === undefined) return null
   const [a, b] = [square(size), square(size)]
@@ -52,8 +52,8 @@ export const opCost = (): number => {
 }
 
 /**
- * Error of the product of [i + j] and [i - j] of 32 x 32, against whole-number arithmetic. Every entry and sum is a whole
- * number that float32 holds exactly; bfloat16 holds the entries exactly too.
+ * Error of the product of [i + j] and [i - j] of 32 x 32, against whole-number arithmetic. Every entry and sum is a
+ * whole number that float32 represents exactly; bfloat16 represents the entries exactly too.
  */
 export const productError = (multiply: typeof tf.matMul = tf.matMul): number => {
   const size = 32

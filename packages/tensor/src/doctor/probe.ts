@@ -1,7 +1,7 @@
 /**
- * Opens the engine in a process of its own and measures it there: what `examine` of `@winnow/engine` asks for.
+ * Opens the engine in a separate process and measures it there: the probe of `examine` in `@winnow/engine`.
  *
- * In a process of its own, because a library that does not fit the processor ends the process that loads it, and
+ * The process is separate, because a library that does not fit the processor ends the process that loads it, and
  * because bfloat16 products can only be chosen before it is loaded.
  */
 import { createRequire } from "node:module"

@@ -38,7 +38,7 @@ const temporaryFolder = () => {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) }
 }
 
-/** Runs the command in a process of its own, whose stdout can be read. */
+/** Runs the command in a separate process, whose stdout can be read. */
 const check = async (root: string, args: ReadonlyArray<string>) => {
   const code = `const { nativeCheck } = await import(${JSON.stringify(Bun.resolveSync("@winnow/engine", import.meta.dir))})
 process.exit((await nativeCheck(${JSON.stringify(args)}, ${JSON.stringify(root)})) ? 0 : 1)`
@@ -54,7 +54,7 @@ test.skipIf(compiler === null)("tests that pass, tests that fail, and how a fail
   writeFileSync(join(root, "twice.cpp"), library)
   copyFileSync(join(nativeSources, "test", "check.h"), join(root, "test", "check.h"))
   writeFileSync(join(root, "test", "good.cpp"), testOf("good", "x + x"))
-  writeFileSync(join(root, "test", "bad.cpp"), testOf("bad", "x > 2 ? 0 : x + x")) // one normal of 44 is above 2
+  writeFileSync(join(root, "test", "bad.cpp"), testOf("bad", "x > 2 ? 0 : x + x")) // One normal number of 44 is above 2.
   const good = await check(root, ["--variant", "portable", "--only", "good", "--cases", "500"])
   expect(good.text).toMatch(/good: other: 500 cases\n {2}other +500 compared/)
   expect([good.code, good.text]).toEqual([0, expect.stringContaining("all passed")])

@@ -1,10 +1,10 @@
 /**
- * How the C functions of the native library are described to bun:ffi, each part in a table of its own:
+ * Descriptions of the C functions of the native library for bun:ffi, each part in a separate table:
  *
  *     export const gemmSymbols = { winnow_gemm: { args: [pointer, pointer, long, long], returns: nothing } } as const
  *
- * Numbers go both ways as numbers. A pointer is an address (`address`, `output`), or a typed array that C reads or writes
- * during the call alone; past some 14 arguments give the address of a struct.
+ * Numbers go both ways as numbers. A pointer is an address (`address`, `output`), or a typed array that C reads or
+ * writes only during the call; beyond some 14 arguments pass the address of a struct.
  */
 import { FFIType } from "bun:ffi"
 
@@ -19,7 +19,7 @@ export const double = "f64"
 /** `void`, as a result. */
 export const nothing = "void"
 
-/** @error Error unless `status` is 0: what functions of the library return that found no memory to work in */
+/** @error Error unless `status` is 0, the result of a function that found enough memory */
 export const completed = (what: string, status: number): void => {
   if (status !== 0)
     throw new Error(

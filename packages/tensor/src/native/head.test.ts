@@ -1,4 +1,4 @@
-/** The fused head from TypeScript: odd sizes against loops in double, what is refused, and that nothing is left behind. */
+/** The fused head from TypeScript: odd sizes against loops in double, refusals, and no leaks. */
 import { describe, expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
@@ -54,7 +54,7 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
         const rounded = (s: Side): Side =>
           precision === "bfloat16" ? { ...s, h: bfloat16(s.h), head: bfloat16(s.head) } : s
         const [target, draft] = [side(N, V, D), side(N, V, d)]
-        const [ofTarget, ofDraft] = [rounded(target), rounded(draft)] // the operands as the precision has them
+        const [ofTarget, ofDraft] = [rounded(target), rounded(draft)] // The operands, rounded to the precision.
         const gold_N = Int32Array.from({ length: N }, () => rng.below(V))
         const weight_K = Float32Array.from({ length: N }, () => rng.uniform())
         tf.tidy(() =>
@@ -93,7 +93,7 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
             const dh = gradient_Kd.dataSync()
             const dHead = headGradient_Vd!.dataSync()
             const wantHead = new Float64Array(V * d)
-            // sums of V terms in float32; in bfloat16 the gradient's terms are rounded too, 2^-9 each
+            // Sums of V terms in float32; in bfloat16 the gradient's terms are rounded too, 2^-9 each.
             const [close, closeGradient] = [2e-5, precision === "bfloat16" ? 4e-3 : 2e-5]
             for (let n = 0; n < N; n++) {
               const [p, q] = [logP(ofTarget, n), logP(ofDraft, n)]
@@ -146,7 +146,7 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
       const none = new Float32Array(0)
       const ask = ["draft.logSumExp", "draft.argmax"] as const
       expect(headStatistics(library!, { draft, ask })["draft.argmax"]).toHaveLength(0)
-      tf.mul(draft.head_Vd, 7).dispose() // memory that was used before is not zeroed
+      tf.mul(draft.head_Vd, 7).dispose() // Reused memory is not zeroed.
       const { gradient_Kd, headGradient_Vd } = headGradient(library!, {
         form: "softmax",
         draft,

@@ -8,7 +8,7 @@ import { tf } from "../tf.ts"
 import { completed } from "./ffi.ts"
 import { address, type Native, output, precision } from "./native.ts"
 
-/** Hidden states and the head that makes logits of them. */
+/** Hidden states, and the head that computes logits from them. */
 export interface HeadRows {
   readonly h_Nd: tf.Tensor2D
   readonly head_Vd: tf.Tensor2D
@@ -20,7 +20,7 @@ export interface HeadRows {
 const ofModel = ["logSumExp", "nll", "entropy", "top", "argmax"] as const
 export type OfModel = (typeof ofModel)[number]
 
-/** The statistics of a model beside the target; from "acceptance" on it takes a second pass. */
+/** The statistics of a model beside the target; from "acceptance" on they take a second pass. */
 const ofPair = [
   "kl",
   "reverseKl",
@@ -39,13 +39,13 @@ export type OfPair = (typeof ofPair)[number]
 
 export type HeadModel = "target" | "draft" | "reference"
 export type HeadPair = "draftPair" | "referencePair"
-/** One number a row, by its name: `draft.entropy`, `referencePair.kl`. */
+/** One number for each row, by its name: `draft.entropy`, `referencePair.kl`. */
 export type HeadStatistic = `${HeadModel}.${OfModel}` | `${HeadPair}.${OfPair}`
 
 const models: ReadonlyArray<HeadModel> = ["target", "draft", "reference"]
 const pairs: ReadonlyArray<HeadPair> = ["draftPair", "referencePair"]
 
-/** Word of the struct that points to each output. */
+/** Index of the struct's word that points to each output. */
 const outputWord = new Map<string, number>()
 /** Words before the sides: precision, N, V, temperature, beta, gold. */
 const sideWord = { target: 6, draft: 9, reference: 12 }
@@ -53,20 +53,23 @@ let nextWord = 15
 for (const model of models) for (const name of ofModel) outputWord.set(`${model}.${name}`, nextWord++)
 for (const pair of pairs) for (const name of ofPair) outputWord.set(`${pair}.${name}`, nextWord++)
 
-/** A struct of 64-bit words, in memory that stays where it is. */
+/** A struct of 64-bit words, in memory that does not move. */
 const words = (count: number) => {
   const buffer = new ArrayBuffer(count * 8)
   return { integers: new BigInt64Array(buffer), doubles: new Float64Array(buffer) }
 }
-/** Words for entries (k, ids, their logits, whether the draft's log-sum-exp leaves them out), then for draws (samples, uniform, ids, log q, rewards). */
+/**
+ * Words for entries (k, ids, their logits, exclusion from the draft's log-sum-exp), then for draws (samples, uniform,
+ * ids, log q, rewards).
+ */
 const entryWord = nextWord
 const statisticsCall = words(nextWord + 9)
 const gradientCall = words(24)
 
-/** Buffers of calls that run now. */
+/** Buffers of running calls. */
 const inUse = new Set<ArrayBuffer>()
 
-/** Float32 or Int32 arrays side by side in one buffer that does not move, and their addresses. */
+/** Float32 or Int32 arrays side by side in one buffer that does not move, with their addresses. */
 class Columns {
   readonly #buffer: ArrayBuffer
   readonly #base: bigint
@@ -77,7 +80,7 @@ class Columns {
     this.#base = BigInt(ptr(new Uint8Array(this.#buffer)))
   }
 
-  /** Calls C: the buffer outlives the call, though nothing but an address may refer to it by then. */
+  /** Calls C: the buffer outlives the call, even if only an address refers to it. */
   during(call: () => number): number {
     inUse.add(this.#buffer)
     try {
@@ -133,7 +136,7 @@ export interface HeadQuestion {
   readonly temperature?: number
   /** Weight of p in the Jensen-Shannon divergence's middle; 0.5 by default. */
   readonly beta?: number
-  /** Chosen tokens of each row, whose logits in the draft's place are to be given. */
+  /** Chosen tokens of each row whose logits are returned, for the model in the draft's place. */
   readonly entries?: Entries | undefined
   /** Tokens to draw from the draft, `samples` a row by inverse CDF at (uniform + i / samples) mod 1; needs the target too. */
   readonly draws?: { readonly samples: number; readonly uniform_N: Float32Array } | undefined
@@ -153,18 +156,20 @@ export interface Entries {
   readonly k: number
   /** [N, k], row-major, ids from 0 to V - 1 in any order. */
   readonly ids_Nk: Int32Array
-  /** True if the draft's log-sum-exp alone is asked for, over the other tokens; of no token it is below -1e30. */
+  /**
+   * True if only the draft's log-sum-exp is requested, over the other tokens; without other tokens it is below -1e30.
+   */
   readonly exclude?: boolean
 }
 
 /**
- * Computes what is asked of all rows, in one pass over the vocabulary, or two where normalised probabilities are needed.
+ * Computes the requested statistics of all rows, in one pass over the vocabulary, or two for normalised probabilities.
  *
- * Products are in the current `precision`, sums in float32: within 1e-5 of double precision at float32, and 1e-2 at bfloat16,
- * for logits of size 10.
+ * Products are in the current `precision`, sums in float32: within 1e-5 of double precision at float32, and 1e-2 at
+ * bfloat16, for logits of size 10.
  *
- * @returns an array [N] for each name asked, argmax as numbers that are whole; `entries` [N, k] where entries were given
- * @error Error when sides do not fit, a token is no id, a model that is asked about is missing, or memory does not suffice
+ * @returns an array [N] for each requested name, argmax as whole numbers; `entries` [N, k] if entries were passed
+ * @error Error if sides do not fit, a token is no id, a requested model is missing, or memory does not suffice
  */
 export const headStatistics = <S extends HeadStatistic>(
   native: Native,
@@ -268,7 +273,7 @@ export interface HeadGradientQuestion {
   readonly lseTarget_K?: Float32Array | undefined
   /** Multiplies the row's gradient. */
   readonly weight_K: Float32Array
-  /** At chosen tokens: added to the row's gradient, or put in its place; `weight_K` does not multiply it. */
+  /** Values at chosen tokens: added to the row's gradient, or put in its place; `weight_K` does not multiply them. */
   readonly entries?:
     | {
         readonly k: number
@@ -284,10 +289,10 @@ export interface HeadGradientQuestion {
 }
 
 /**
- * The gradient of sum_k weight_k loss_k by the draft's hidden states and, unless it is frozen, head; of no rows, 0. The
- * caller owns both tensors.
+ * The gradient of sum_k weight_k loss_k by the draft's hidden states and, unless it is frozen, head; 0 without rows.
+ * The caller owns both tensors.
  *
- * @error Error when sides do not fit, an entry is no id, or memory does not suffice
+ * @error Error if sides do not fit, an entry is no id, or memory does not suffice
  */
 export const headGradient = (
   native: Native,

@@ -1,4 +1,4 @@
-/** The open library: when ops may use it, and where tensors lie. */
+/** The open library: the conditions of its use by ops, and the addresses of tensors. */
 import { toArrayBuffer } from "bun:ffi"
 import { expect, test } from "bun:test"
 import { DType } from "../binding/dtypes.ts"
@@ -77,7 +77,7 @@ test.skipIf(!there)("an output is a tensor whose memory native code writes", () 
       const { tensor, address: at } = output(shape)
       const size = shape.reduce((a, b) => a * b, 1)
       expect([tensor.shape, tensor.dtype, at % 64]).toEqual([shape, "float32", 0])
-      if (size === 0) continue // an address of nothing, any
+      if (size === 0) continue // An address without elements may have any value.
       expect(address(tensor)).toBe(at)
       floats(at, size).fill(1.5)
       expect(tf.sum(tensor).dataSync()[0]).toBe(1.5 * size)
@@ -110,7 +110,7 @@ test.skipIf(!there)("both cost little: they run ten times in an op", () => {
     }
     return least
   }
-  // Microseconds; measured at rest 0.11 and 0.9.
+  // Microseconds; measured on an idle machine 0.11 and 0.9.
   expect(best(() => void address(x))).toBeLessThan(2)
   expect(best(() => output([2, 4]).tensor.dispose())).toBeLessThan(4)
   x.dispose()

@@ -1,4 +1,4 @@
-/** The open native library: whether the fast code runs now, in which precision, and the memory of tensors that it works on. */
+/** The open native library: the condition and the precision of the fast code, and the memory of its tensors. */
 import { type Address, defaultThreads, type NativeInfo, type OpenedNative, openNative } from "@winnow/engine"
 import type { Backend } from "../backend.ts"
 import { DType, type DTypeName } from "../binding/dtypes.ts"
@@ -9,7 +9,7 @@ import { nativeSymbols } from "./symbols/index.ts"
 /** The native library of this process. */
 export type Native = OpenedNative<typeof nativeSymbols>
 
-/** How matrix products of the native library round their operands; sums are float32 either way. */
+/** Rounding of operands in the native library's matrix products; sums are float32 either way. */
 export type Precision = "float32" | "bfloat16"
 
 let opened: Native | undefined
@@ -17,7 +17,7 @@ let backend: Backend | undefined
 let plainDepth = 0
 let currentPrecision: Precision = "float32"
 
-/** Opens the library for the engine that has just been opened. Only `openEngine` calls it. */
+/** Opens the library for the newly opened engine. Only `openEngine` calls it. */
 export const startNative = async (engine: Backend, threads: number | undefined): Promise<NativeInfo> => {
   const found = await openNative({ table: nativeSymbols, sources: nativeSources })
   if ("missing" in found) return found
@@ -29,7 +29,7 @@ export const startNative = async (engine: Backend, threads: number | undefined):
 }
 
 /**
- * The native library, for an op to take its fast way: undefined where there is none (no compiler, a GPU computes, switched
+ * The native library, for the fast path of an op: undefined if there is none (no compiler, a GPU computes, switched
  * off), before the engine is open, and inside `withoutNative`.
  */
 export const native = (): Native | undefined => (plainDepth === 0 ? opened : undefined)
@@ -44,10 +44,10 @@ export const withoutNative = <T>(f: () => T): T => {
   }
 }
 
-/** The precision of native products now: float32 unless `setPrecision` or `withPrecision` says otherwise. */
+/** The present precision of native products: float32 unless `setPrecision` or `withPrecision` has changed it. */
 export const precision = (): Precision => currentPrecision
 
-/** Sets the precision of native products from now on: once at the start of a run. @returns what it was */
+/** Sets the precision of native products from now on: once at the start of a run. @returns the previous one */
 export const setPrecision = (value: Precision): Precision => {
   const before = currentPrecision
   currentPrecision = value
@@ -74,12 +74,13 @@ const engine = (): Backend => {
 const single: [tf.Tensor] = [undefined as never]
 
 /**
- * Where a tensor's elements lie: row-major, aligned to 64 bytes unless the tensor is a slice of another.
+ * The address of a tensor's elements: row-major, aligned to 64 bytes unless the tensor is a slice of another.
  *
- * Take it anew at each call, and keep the tensor alive until the call returns: variables are re-assigned and memory is given
- * to others. Other tensors may share the memory, so native code writes only what `output` made. Of no elements: any address, or 0.
+ * Call it again for each use, and keep the tensor alive until the use ends: variables are re-assigned and memory is
+ * reused. Other tensors may share the memory, so native code writes only to the results of `output`. Without elements:
+ * any address, or 0.
  *
- * @error EngineError when the tensor is disposed; Error when the native library is not open, as with a GPU
+ * @error EngineError if the tensor is disposed; Error if the native library is not open, as with a GPU
  */
 export const address = (tensor: tf.Tensor): Address => {
   const be = engine()
@@ -87,7 +88,10 @@ export const address = (tensor: tf.Tensor): Address => {
   return be.binding.tensorAddress(be.getInputTensorIds(single)[0]!)
 }
 
-/** A new tensor, not zeroed, and where its elements lie (aligned to 64 bytes): for native code to write before anything reads it. */
+/**
+ * A new tensor, not zeroed, and the address of its elements (aligned to 64 bytes): native code must write it before any
+ * read.
+ */
 export const output = (
   shape: ReadonlyArray<number>,
   dtype: DTypeName = "float32",

@@ -1,4 +1,4 @@
-/** Where the C++ sources of the native library lie. */
+/** The place of the native library's C++ sources. */
 import { join } from "node:path"
 
 /** The folder of the C++ sources; `test` in it holds their tests. */

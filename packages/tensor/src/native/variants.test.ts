@@ -1,4 +1,7 @@
-/** Every variant that this processor can run computes what the plain forms do: head, kernels and the training step, each in a process of its own. */
+/**
+ * Every variant that this processor can run agrees with the plain forms: head, kernels and the training step, each in a
+ * separate process.
+ */
 import { expect, test } from "bun:test"
 import { join } from "node:path"
 import { processorFlags, runnable, variantsToTry } from "@winnow/engine"
@@ -14,7 +17,7 @@ const files = [
 
 const flags = processorFlags()
 const own = native()?.variant
-// the variant of this process is tested by these files themselves
+// These files test the variant of this process by themselves.
 const others = runnable(flags).filter((variant) => variant !== (own ?? variantsToTry(flags, undefined)[0]))
 
 for (const variant of others)

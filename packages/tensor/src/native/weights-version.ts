@@ -1,8 +1,8 @@
-/** Versions of weights, by which a copy made of them is known to be stale. */
+/** Versions of weights, by which a stale copy of them is detected. */
 
 let version = 0
 
-/** To be called by whatever writes into the memory of a variable, or moves it, without assigning the variable anew. */
+/** Call it after writing into the memory of a variable, or moving it, without assigning the variable. */
 export const weightsWritten = (): void => {
   version++
 }

@@ -1,4 +1,4 @@
-/** Activations and sums with closed-form gradients that save their inputs and nothing else. */
+/** Activations and sums with closed-form gradients that save only their inputs. */
 import { address, native, output } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
@@ -25,7 +25,7 @@ export const plainGelu = <T extends tf.Tensor>(x: T): T =>
     [x],
   )
 
-/** GELU in its exact form, x . Phi(x), as `hidden_act: "gelu"` means it; absolute error below 1e-6. */
+/** GELU in its exact form, x . Phi(x), the meaning of `hidden_act: "gelu"`; absolute error below 1e-6. */
 export const gelu = <T extends tf.Tensor>(x: T): T => {
   const fast = native()
   if (fast === undefined) return plainGelu(x)
@@ -120,9 +120,9 @@ export const plainSiluGate = (x_N2m: tf.Tensor2D): tf.Tensor2D =>
   )
 
 /**
- * SiLU of the gate times the other half, gate . sigmoid(gate) . up: the Llama feed-forward's middle.
+ * SiLU of the gate times the other half, gate . sigmoid(gate) . up: the middle of Llama's feed-forward.
  *
- * @param x_N2m rows of the gate and, beside it, the other half, as `linears` gives them
+ * @param x_N2m rows of the gate and, beside it, the other half, the layout of `linears`
  * @returns [N, m]
  */
 export const siluGate = (x_N2m: tf.Tensor2D): tf.Tensor2D => {
@@ -150,7 +150,7 @@ export const siluGate = (x_N2m: tf.Tensor2D): tf.Tensor2D => {
   )
 }
 
-/** a + b + c of one shape, in one pass over memory: two residual sums. @error when the shapes differ */
+/** a + b + c of one shape, in one pass over memory: two residual sums. @error if the shapes differ */
 export const add3 = <T extends tf.Tensor>(a: T, b: T, c: T): T => {
   const fast = native()
   if (String(a.shape) !== String(b.shape) || String(a.shape) !== String(c.shape))
@@ -160,7 +160,7 @@ export const add3 = <T extends tf.Tensor>(a: T, b: T, c: T): T => {
     ([a, b, c]) => {
       const y = output(a!.shape)
       fast.C.winnow_add3(a!.size, address(a!), address(b!), address(c!), y.address)
-      // TFJS disposes a gradient when it adds to it: each input needs one of its own
+      // TFJS disposes a gradient when it adds to it, so each input needs a tensor of its own.
       return { value: y.tensor, gradFunc: (dy) => [dy.clone(), dy.clone(), dy.clone()] }
     },
     [a, b, c],

@@ -11,14 +11,14 @@ interface Slot {
   readonly variable: tf.Variable
   readonly m: tf.Tensor
   readonly v: tf.Tensor
-  /** The variable's buffer that this state made, which no other tensor can share but by cloning the variable. */
+  /** The variable's buffer from this state, which another tensor can share only by cloning the variable. */
   owned?: object
 }
 
-/** Zeros that no JavaScript array is made for. */
+/** Zeros without a JavaScript array. */
 const zeros = (shape: Array<number>): tf.Tensor => tf.keep(tf.fill(shape, 0))
 
-/** Weights in the variables themselves, moments in tensors of their own. */
+/** Weights in the variables themselves, moments in separate tensors. */
 export class NativeState implements AdamWState {
   readonly #slots = new Map<string, Slot>()
 
@@ -34,8 +34,8 @@ export class NativeState implements AdamWState {
   }
 
   /**
-   * Gives the variable memory of its own, at the start and again after it was assigned: TensorFlow lets tensors share
-   * memory (a reshaped one, a slice), and what shares the weights' must not change with them.
+   * Gives the variable private memory, at the start and again after an assignment: TensorFlow lets tensors share memory
+   * (a reshaped one, a slice), and tensors that share the weights' memory must not change with them.
    */
   #own(slot: Slot): void {
     const { variable } = slot

@@ -1,12 +1,12 @@
 /**
  * AdamW by TensorFlow's fused resource ops.
  *
- * A weight lives in a TensorFlow resource; the TFJS variable that the model reads shares its buffer. Before an update the
- * variable lets go of the buffer, so that TensorFlow finds one owner and writes in place, and takes it again after.
+ * A weight lives in a TensorFlow resource; the TFJS variable that the model reads shares its buffer. Before an update
+ * the variable lets go of the buffer, so that TensorFlow finds one owner and writes in place, and takes it again after.
  *
- * `ResourceApplyAdam` adds eps to the uncorrected sqrt(v), so it is given eps sqrt(1 - beta2^t). Decay is
- * `ResourceApplyProximalGradientDescent`, p <- (p - alpha g) / (1 + alpha l2), at an alpha so small that g does not count:
- * the one fused op that scales a resource.
+ * `ResourceApplyAdam` adds eps to the uncorrected sqrt(v), so its argument is eps sqrt(1 - beta2^t). Decay is
+ * `ResourceApplyProximalGradientDescent`, p <- (p - alpha g) / (1 + alpha l2), at an alpha so small that g does not
+ * count: the only fused op that scales a resource.
  */
 import { attribute } from "../binding/attributes.ts"
 import { backend } from "../engine.ts"
@@ -46,7 +46,7 @@ export class ResourceState implements AdamWState {
     return use(backend().getInputTensorIds([tensor])[0]!)
   }
 
-  /** A new resource variable that holds the tensor of this id. */
+  /** A new resource variable with the value of this tensor. */
   #resource(value: number): number {
     const b = this.#binding
     const [handle] = b.executeOp(

@@ -1,7 +1,7 @@
-/** The settings of AdamW, and what each way of updating weights and moments does. */
+/** The settings of AdamW, and the interface of the two ways of updating weights and moments. */
 import type { tf } from "../tf.ts"
 
-/** The settings that stay for all updates. */
+/** The settings that are constant over all updates. */
 export interface AdamWOptions {
   readonly beta1: number
   readonly beta2: number
@@ -10,16 +10,16 @@ export interface AdamWOptions {
   readonly weightDecay: number
 }
 
-/** The factors of one update; corrections of the moments' bias included. */
+/** The factors of one update, including the corrections of the moments' bias. */
 export interface AdamWNumbers extends AdamWOptions {
-  /** Updates done, this one among them, from 1. */
+  /** Number of updates, including this one, from 1. */
   readonly t: number
   readonly learningRate: number
-  /** Multiplied into the gradients. */
+  /** The factor on the gradients. */
   readonly scale: number
 }
 
-/** Where moments and weights live, and how they are updated. */
+/** The storage of moments and weights, and their update. */
 export interface AdamWState {
   readonly apply: (gradients: ReadonlyArray<readonly [string, tf.Tensor]>, numbers: AdamWNumbers) => void
   /** A new tensor that shares the state's memory. */

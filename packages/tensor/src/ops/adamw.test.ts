@@ -31,7 +31,7 @@ const reference = (start: ArrayLike<number>, steps: number, lr: number, scale: n
 
 const counts = () => [tf.memory().numTensors, backend().binding.getNumOfTensors()]
 
-/** Both ways to compute; the constructor decides which. */
+/** Both ways to compute; the constructor chooses one. */
 const ways = [
   ["native", <T>(make: () => T) => make()],
   ["plain", withoutNative],
@@ -57,7 +57,7 @@ for (const [way, as] of native() === undefined ? ways.slice(1) : ways) {
         tf.dispose(gradients)
         expect(counts()).toEqual(settled)
       }
-      // float32 state and float32 betas: 1e-5 of a step of 0.01 a time
+      // float32 state and float32 betas: 1e-5 of a step of 0.01 each time.
       const close = (x: Float32Array, y: Float64Array) => {
         for (const [i, value] of x.entries()) expect(Math.abs(value - y[i]!)).toBeLessThan(2e-6)
       }

@@ -1,9 +1,11 @@
 /**
- * AdamW: the weights and both moments are updated in place, in one native pass over memory or by TensorFlow's fused ops.
+ * AdamW: the weights and both moments are updated in place, in one native pass over memory or by TensorFlow's fused
+ * ops.
  *
- * The update is PyTorch's: p <- p (1 - lr wd), then p <- p - lr mhat / (sqrt(vhat) + eps), with mhat = m / (1 - beta1^t)
- * and vhat = v / (1 - beta2^t). Composed of elementwise ops, Adam over 31M parameters takes 280 ms, as each pass allocates
- * and writes a tensor; fused, about what reading and writing 7 numbers a parameter takes.
+ * The update is PyTorch's: p <- p (1 - lr wd), then p <- p - lr mhat / (sqrt(vhat) + eps), with mhat = m / (1 -
+ * beta1^t) and vhat = v / (1 - beta2^t). Composed of elementwise ops, Adam over 31M parameters takes 280 ms, as each
+ * pass allocates and writes a tensor; a fused update takes about the time of reading and writing 7 numbers for each
+ * parameter.
  */
 import { native } from "../native/native.ts"
 import { weightsWritten } from "../native/weights-version.ts"
@@ -15,10 +17,10 @@ import type { AdamWOptions, AdamWState } from "./adamw-state.ts"
 /** One optimizer over a set of variables; owns the moments. Dispose it before the variables. */
 export class AdamW {
   readonly #state: AdamWState
-  /** Updates done so far: the next one corrects the moments' bias by it. */
+  /** Number of updates so far: the next one uses it to correct the moments' bias. */
   steps = 0
 
-  /** The choice of native code is made here, once: by whether `native()` has it now. */
+  /** The choice of native code is made here, once, by the present result of `native()`. */
   constructor(
     readonly parameters: ReadonlyMap<string, tf.Variable>,
     readonly options: AdamWOptions,
@@ -30,10 +32,10 @@ export class AdamW {
   /**
    * One update.
    *
-   * @param gradients by parameter name; a parameter without one is left as it is. Stays the caller's.
+   * @param gradients by parameter name; a parameter without one is not changed. They stay the caller's.
    * @param learningRate of this step, 0 or more
-   * @param scale multiplied into the gradients (clipping), exactly 1 for none
-   * @error if a gradient's shape is not its parameter's, before anything is changed
+   * @param scale factor on the gradients (clipping), exactly 1 for none
+   * @error if a gradient's shape is not its parameter's, before any change
    */
   apply(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number, scale = 1): void {
     const given = Object.entries(gradients)
@@ -57,7 +59,7 @@ export class AdamW {
     }
   }
 
-  /** The values of a moment now; those of the next step may replace them in place. */
+  /** The present values of a moment; the next step may replace them in place. */
   readMoment(name: string, which: "m" | "v"): Float32Array {
     const moment = this.#state.moment(name, which)
     try {
@@ -67,7 +69,7 @@ export class AdamW {
     }
   }
 
-  /** Takes a moment from a checkpoint, with `steps` of the same. The values are copied. */
+  /** Sets a moment from a checkpoint; set `steps` from the same one. The values are copied. */
   writeMoment(name: string, which: "m" | "v", values: Float32Array): void {
     this.#state.restore(name, which, values)
   }

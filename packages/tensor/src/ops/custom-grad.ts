@@ -1,18 +1,18 @@
-/** `tf.customGrad` without its trap. */
+/** `tf.customGrad` without its memory leak. */
 import { tf } from "../tf.ts"
 
-/** A forward value and how a gradient flows back through it. */
+/** A forward value, and the way of a gradient back through it. */
 export interface WithGradient {
   readonly value: tf.Tensor
-  /** Gradients by the inputs, in their order, given the gradient by the value and what was saved. */
+  /** Gradients by the inputs, in their order, from the gradient by the value and the saved tensors. */
   readonly gradFunc: (dy: tf.Tensor, saved: Array<tf.Tensor>) => tf.Tensor | Array<tf.Tensor>
 }
 
 /**
- * A function with a gradient of one's own.
+ * A function with an explicit gradient.
  *
- * TFJS runs a custom gradient outside any tidy of its own: everything computed on the way stays alive until the whole
- * backward pass ends (570 MB of 2.2 GB at 31M parameters and 1024 tokens). Here it is freed at once.
+ * TFJS runs a custom gradient outside any tidy: all intermediate tensors stay alive until the whole backward pass ends
+ * (570 MB of 2.2 GB at 31M parameters and 1024 tokens). Here they are freed at once.
  *
  * @param f gets the inputs and `save`, which keeps tensors for the backward pass
  */

@@ -1,4 +1,4 @@
-/** A weight that no gradient is taken by costs no product in the backward pass, and changes no other gradient. */
+/** A weight without a requested gradient costs no product in the backward pass, and changes no other gradient. */
 import { afterAll, afterEach, expect, spyOn, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { backend } from "../engine.ts"
@@ -55,7 +55,7 @@ for (const [name, within, spy] of ways)
       const part = count([x, second])
       expect(whole.found).toEqual(all)
       expect(part.found).toEqual([all[0]!, all[3]!])
-      expect(whole.calls - part.calls).toBe(name === "native" ? 1 : 3) // a product, and the sums of both biases
+      expect(whole.calls - part.calls).toBe(name === "native" ? 1 : 3) // A product, and the sums of both biases.
       expect(tf.memory().numTensors).toBe(before)
     }),
   )

@@ -1,8 +1,8 @@
 /**
- * Products of matrices, each by the TensorFlow op that is quick at its shape.
+ * Products of matrices, each by the TensorFlow op that is fast at its shape.
  *
  * TFJS sends a product of rank 2 to `BatchMatMulV2`. Measured on 2 cores: for few rows its set-up costs four times the
- * product ([1, 256] x [256, 1024]: 87 us against 24 us by `MatMul`), for many columns it is the quicker of the two
+ * product ([1, 256] x [256, 1024]: 87 us against 24 us by `MatMul`), for many columns it is the faster of the two
  * ([128, 512] x [512, 50304]: 36 ms against 53 ms, [26, 512]: 32 ms by `MatMul`), between them they agree.
  *
  * Letters: N rows, d inputs, e outputs.
@@ -17,13 +17,13 @@ import { customGrad } from "./custom-grad.ts"
 import { floatType, runOp } from "./run.ts"
 import { needsGradient } from "./tape.ts"
 
-/** True if `BatchMatMulV2` is at least as quick: many rows, or a vocabulary of columns and more than a few rows. */
+/** True if `BatchMatMulV2` is at least as fast: many rows, or a vocabulary of columns and more than a few rows. */
 const wantsBatch = (rows: number, columns: number) => rows >= 96 || (rows >= 16 && columns >= 4096)
 
 /**
  * a . b for matrices, either of them transposed. Not recorded for autodiff: see `linear`.
  *
- * @error if the inner sizes differ: says the op, both shapes and the dtypes
+ * @error if the inner sizes differ: names the op, both shapes and the dtypes
  */
 export const product = (a: tf.Tensor2D, b: tf.Tensor2D, transposeA = false, transposeB = false): tf.Tensor2D => {
   return wantsBatch(a.shape[transposeA ? 1 : 0]!, b.shape[transposeB ? 0 : 1]!)
@@ -71,7 +71,7 @@ export interface LinearWeights {
   readonly bias_e?: tf.Tensor1D | undefined
 }
 
-/** @error when a layer's weights do not fit the rows: native code would read past their end */
+/** @error if a layer's weights do not fit the rows: native code would read past their end */
 const checkLayers = (x: tf.Tensor, layers: ReadonlyArray<LinearWeights>): void => {
   for (const { weight_ed: w, bias_e: b } of layers)
     if (x.rank !== 2 || w.rank !== 2 || w.shape[1] !== x.shape[1] || (b !== undefined && b.size !== w.shape[0]))
@@ -81,11 +81,11 @@ const checkLayers = (x: tf.Tensor, layers: ReadonlyArray<LinearWeights>): void =
       )
 }
 
-/** Where one layer's columns are in rows of all layers. */
+/** The place of one layer's columns in the rows of all layers. */
 interface Part {
   readonly e: number
   readonly from: number
-  /** Of its weight and its bias among the inputs. */
+  /** Indices of its weight and its bias among the inputs. */
   readonly weight: number
   readonly bias: number | undefined
 }
@@ -156,7 +156,7 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
   )
 }
 
-/** Rows from which on native float32 products are at least as quick as TensorFlow's. */
+/** From this number of rows on native float32 products are at least as fast as TensorFlow's. */
 const manyRows = 8
 
 const nativeFor = (x: tf.Tensor2D): Native | undefined =>
@@ -165,11 +165,11 @@ const nativeFor = (x: tf.Tensor2D): Native | undefined =>
 /**
  * x . weight^T + bias, differentiable: a linear layer in the layout of Hugging Face checkpoints.
  *
- * A variable that no gradient is being taken by (`needsGradient`) costs none.
+ * A variable without a requested gradient (`needsGradient`) costs none.
  *
- * Native products are in the precision that `precision()` says at the forward pass, their gradients too. Few rows in
- * float32 go to TensorFlow, which multiplies them without first copying the weights into panels (1 row of 256 to 1024:
- * 39 us against 129); from 8 rows on the native product is at least as quick.
+ * Native products have the `precision()` of the forward pass, their gradients too. Few rows in float32 go to
+ * TensorFlow, which multiplies them without first copying the weights into panels (1 row of 256 to 1024: 39 us against
+ * 129); from 8 rows on the native product is at least as fast.
  *
  * @param x_Nd rows of inputs
  * @param weight_ed [outputs, inputs]
@@ -181,7 +181,8 @@ export const linear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Te
 }
 
 /**
- * Several linear layers of the same rows, their outputs side by side, [N, sum of e]: queries, keys and values; gate and up.
+ * Several linear layers of the same rows, their outputs side by side, [N, sum of e]: queries, keys and values; gate and
+ * up.
  *
  * @param layers at least one
  */

@@ -1,4 +1,6 @@
-/** Each native op against its plain form: value and every gradient, at odd sizes; NaN and infinity; no tensor left over. */
+/**
+ * Each native op against its plain form: value and every gradient, at odd sizes; NaN and infinity; no tensor is left.
+ */
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { native, type Precision, withPrecision } from "../native/native.ts"
@@ -71,7 +73,8 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
           1e-6,
         )
       })
-      // bfloat16 keeps 8 bits of each operand: the error of a sum of d products grows with its root, as the sum does
+      // bfloat16 keeps 8 bits of each operand: the error of a sum of d products grows with its root, like the sum
+      // itself.
       for (const [mode, tolerance] of [
         ["float32", 2e-5],
         ["bfloat16", 2e-2],

@@ -1,6 +1,6 @@
 /**
- * Layer norm and RMS norm with closed-form gradients: native, where only the statistics of the rows are kept for the
- * gradient, or of TFJS ops, a third of those that composing them for autodiff takes.
+ * Layer norm and RMS norm with closed-form gradients: native, which keeps only the statistics of the rows for the
+ * gradient, or of TFJS ops, a third of the ops that autodiff through a composition takes.
  *
  * Letters: N rows, d features. Statistics are over d.
  */
@@ -58,7 +58,7 @@ export const plainRmsNorm = (x_Nd: tf.Tensor2D, gamma_d: tf.Tensor1D, eps: numbe
     [x_Nd, gamma_d],
   )
 
-/** @error when the vectors are not of the rows' length: native code would read past their end */
+/** @error if the vectors do not have the rows' length: native code would read past their end */
 const checkSizes = (op: string, x: tf.Tensor, vectors: ReadonlyArray<tf.Tensor>): readonly [number, number] => {
   const [N, d] = x.shape as [number, number]
   for (const vector of vectors)

@@ -1,4 +1,4 @@
-/** Each op against the same thing composed of TFJS ops: values and all gradients, and no tensor left over. */
+/** Each op agrees with a composition of TFJS ops: values and all gradients, and no tensor is left. */
 import { describe, expect, test } from "bun:test"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"

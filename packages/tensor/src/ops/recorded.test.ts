@@ -1,4 +1,4 @@
-/** A recording gives what the ops give one by one, and refuses what it could not repeat. */
+/** A recording agrees with single ops, and refuses computations that it could not repeat. */
 import { expect, test } from "bun:test"
 import { tf } from "../tf.ts"
 import { linear } from "./linear.ts"

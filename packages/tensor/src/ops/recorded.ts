@@ -1,8 +1,8 @@
 /**
- * Records what a function of tensors runs, and runs it again as one TensorFlow op.
+ * Records the ops of a function of tensors, and runs them again as one TensorFlow op.
  *
- * A small op costs 4 us through the binding and 7-15 us through TFJS; inside a TensorFlow function it costs 0.4 us. So a
- * computation of many small ops that is repeated with the same shapes, such as a decoding step, is recorded once.
+ * A small op costs 4 us through the binding and 7-15 us through TFJS; inside a TensorFlow function it costs 0.4 us. So
+ * a computation of many small ops that is repeated with the same shapes, such as a decoding step, is recorded once.
  */
 import { encodeFunction, type FunctionConstant, type FunctionNode } from "../binding/function-def.ts"
 import { backend } from "../engine.ts"
@@ -12,7 +12,7 @@ import type { tf } from "../tf.ts"
 /** A recording: call it with other tensors of the same dtypes. */
 export type Recording = (inputs: ReadonlyArray<tf.Tensor>) => Array<tf.Tensor>
 
-/** How TensorFlow names the output of each op that can be recorded: a function's body refers to it by this name. */
+/** TensorFlow's name for the output of each op that can be recorded: a function's body refers to it by this name. */
 const outputNames: Readonly<Record<string, string>> = {
   Add: "z",
   AddV2: "z",
@@ -50,12 +50,13 @@ let counter = 0
 /**
  * Runs `f` op by op and records it.
  *
- * Everything that `f` reads is either in `inputs` or made inside: tensors made inside from numbers become constants of the
- * recording, sizes included, so a size that may differ in a later call must not go through JavaScript. (A tensor
- * made of numbers before, which no op has used yet, also counts as made inside.) `f` must not read values back.
+ * All tensors that `f` reads are either in `inputs` or made inside: tensors made inside from numbers become constants
+ * of the recording, sizes included, so a size that may differ in a later call must not go through JavaScript. (A tensor
+ * that was made of numbers before and that no op has used yet also counts as made inside.) `f` must not read values
+ * back.
  *
  * @returns the outputs of this run, and the recording
- * @error when `f` reads another tensor, reads values back, or uses an op that is not in the table above
+ * @error if `f` reads another tensor, reads values back, or uses an op that is not in the table above
  */
 export const record = (
   inputs: ReadonlyArray<tf.Tensor>,
@@ -104,7 +105,7 @@ export const record = (
       throw new Error("values were read back inside a recording: what depends on them would be fixed")
     }
     Object.assign(binding, { tensorDataSync: refuse, lendTensor: refuse })
-    outputs = withoutNative(f) // native code is no op of TensorFlow: it could not be recorded
+    outputs = withoutNative(f) // Native code is no op of TensorFlow: it could not be recorded.
     outputIds = be.getInputTensorIds(outputs)
   } finally {
     Object.assign(binding, { executeOp, createTensor, tensorDataSync, lendTensor })

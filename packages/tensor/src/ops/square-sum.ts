@@ -1,4 +1,4 @@
-/** The sum of a tensor's squares, for the norm that gradients are clipped by. */
+/** The sum of a tensor's squares, for the norm in the clipping of gradients. */
 import { address, native } from "../native/native.ts"
 import type { tf } from "../tf.ts"
 import { floatType, runOp } from "./run.ts"

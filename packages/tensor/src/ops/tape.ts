@@ -1,4 +1,4 @@
-/** Autodiff where TFJS's own calls do not reach: on a tape of its own, and without leaks when the function throws. */
+/** Autodiff beyond TFJS's own calls: on a separate tape, and without leaks if the function throws. */
 import { tf } from "../tf.ts"
 
 interface TapeState {
@@ -8,17 +8,18 @@ interface TapeState {
 }
 const state = (): TapeState => tf.engine().state as unknown as TapeState
 
-/** The inputs of the gradient that is being taken; undefined where none is. */
+/** The inputs of the gradient in progress; undefined if there is none. */
 let wanted: ReadonlySet<tf.Tensor> | undefined
 
-/** False for a variable that no gradient is being taken by: an op leaves its part of the backward pass out. */
+/** False for a variable without a requested gradient: an op leaves its part of the backward pass out. */
 export const needsGradient = (tensor: tf.Tensor): boolean =>
   wanted === undefined || !(tensor instanceof tf.Variable) || wanted.has(tensor)
 
 /**
  * The value of a scalar function and its gradient by each input; undefined for an input that it does not depend on.
  *
- * Unlike `tf.grads` it frees what the tape saved when the function throws. All results belong to the caller's tidy.
+ * Unlike `tf.grads` it frees the saved tensors of the tape if the function throws. All results belong to the caller's
+ * tidy.
  */
 export const gradients = (
   f: () => tf.Scalar,
@@ -43,7 +44,7 @@ export const gradients = (
 
 /**
  * Runs a function as if no tape and no kernel were running: so that a gradient can be taken inside a custom gradient,
- * and what it saves is freed at its end and not at the end of the outer one.
+ * and its saved tensors are freed at its end and not at the end of the outer one.
  */
 export const onFreshTape = <T>(f: () => T): T => {
   const tape = state()

@@ -1,4 +1,4 @@
-/** The table of all functions is whole: each file of this folder is in it. */
+/** The table of all functions is complete: each file of this folder is in it. */
 import { expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,6 +1,6 @@
 /**
- * The trunk's kernels (`native/norms.h`, `activations.h`, `embedding.h`, `attention.h`, `optimizer.h`, the product of `gemm.h`)
- * and what they are measured against (`probe.h`). The meaning of each argument stands there.
+ * The trunk's kernels (`native/norms.h`, `activations.h`, `embedding.h`, `attention.h`, `optimizer.h`, the product of
+ * `gemm.h`) and their yardsticks (`probe.h`). The headers explain each argument.
  */
 import { double, float, int, long, nothing, pointer } from "../ffi.ts"
 
