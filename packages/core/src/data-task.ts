@@ -15,16 +15,18 @@ export const dataOptions = type({
   "maxTest?": "number.integer >= 1",
 })
 
+/**
+ * The source of validation or test: a file, or, if the source has no such split, some examples of the training file. A
+ * number takes so many from its end; a function chooses records by their number in the file, from 0, and their content.
+ */
+export type HeldOut = DatasetFile | number | ((line: number, record: unknown) => boolean)
+
 /** The sources of a data set's splits. */
 export interface DataFiles {
   readonly train: DatasetFile
-  /**
-   * A file. If the source has no such split: the number of examples at the end of the training file that are held out
-   * for it.
-   */
-  readonly validation: DatasetFile | number
-  /** The same; its examples come after those of validation. */
-  readonly test: DatasetFile | number
+  /** Chooses among the examples that test leaves. */
+  readonly validation: HeldOut
+  readonly test: HeldOut
 }
 
 /**
@@ -56,31 +58,30 @@ export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, c
       Effect.gen(function* () {
         const datasets = yield* Datasets
         const read = Effect.fnUntraced(function* (file: DatasetFile) {
-          const examples: Array<Example> = []
-          for (const [i, line] of (yield* datasets.lines(file)).entries()) {
-            const record: unknown = spec.record(line)
-            const made =
-              record instanceof type.errors ? record.summary : spec.example(record as Record["infer"], options)
+          const examples: Array<Placed> = []
+          for (const [line, record] of (yield* datasets.lines(file)).entries()) {
+            const valid: unknown = spec.record(record)
+            const made = valid instanceof type.errors ? valid.summary : spec.example(valid as Record["infer"], options)
             if (typeof made === "string")
-              return yield* new DataError({ message: `${file.path}, line ${i + 1}: ${made}` })
-            if (made !== undefined) examples.push(made)
+              return yield* new DataError({ message: `${file.path}, line ${line + 1}: ${made}` })
+            if (made !== undefined) examples.push({ line, record, ...made })
           }
           return examples
         })
         const { train, validation, test } = spec.files(options)
         const source = yield* read(train)
-        const before = (end: number, held: DatasetFile | number) =>
-          typeof held === "number" ? Math.max(0, end - held) : end
-        const last = before(source.length, test)
-        const border = before(last, validation)
-        const tested = typeof test === "number" ? source.slice(last) : yield* read(test)
-        const validated = typeof validation === "number" ? source.slice(border, last) : yield* read(validation)
+        const [tested, untested] = isFile(test) ? [yield* read(test), source] : heldOut(source, test)
+        const [validated, left] = isFile(validation)
+          ? [yield* read(validation), untested]
+          : heldOut(untested, validation)
         const held = apart(validated, tested)
         const { maxTrain, maxTest } = options as typeof dataOptions.infer
         const splits: { readonly [S in Split]: ReadonlyArray<Example> } = {
-          train: apart(source.slice(0, border), [...held, ...tested]).slice(0, maxTrain),
-          validation: held,
-          test: tested.slice(0, maxTest),
+          train: apart(left, [...held, ...tested])
+            .slice(0, maxTrain)
+            .map(bare),
+          validation: held.map(bare),
+          test: tested.slice(0, maxTest).map(bare),
         }
         return {
           examples: (split: Split) => splits[split],
@@ -89,8 +90,29 @@ export const defineDataTask = <const O extends Type<typeof dataOptions.infer>, c
       }),
   })
 
+/** An example with its record, and the record's number in the file. */
+interface Placed extends Example {
+  readonly line: number
+  readonly record: unknown
+}
+
+const bare = ({ prompt, answer }: Placed): Example => ({ prompt, answer })
+
+const isFile = (held: HeldOut): held is DatasetFile => typeof held === "object"
+
+/** The examples that are held out, and the others. */
+const heldOut = (
+  from: ReadonlyArray<Placed>,
+  held: Exclude<HeldOut, DatasetFile>,
+): readonly [ReadonlyArray<Placed>, ReadonlyArray<Placed>] => {
+  const border = typeof held === "number" ? Math.max(0, from.length - held) : 0
+  const isHeld = (example: Placed, i: number) =>
+    typeof held === "number" ? i >= border : held(example.line, example.record)
+  return [from.filter(isHeld), from.filter((example, i) => !isHeld(example, i))]
+}
+
 /** The examples whose prompt is not in `from`. */
-const apart = (examples: ReadonlyArray<Example>, from: ReadonlyArray<Example>): ReadonlyArray<Example> => {
+const apart = (examples: ReadonlyArray<Placed>, from: ReadonlyArray<Placed>): ReadonlyArray<Placed> => {
   const taken = new Set(from.map(({ prompt }) => textKey(prompt)))
   return examples.filter(({ prompt }) => !taken.has(textKey(prompt)))
 }

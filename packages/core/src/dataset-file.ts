@@ -16,11 +16,11 @@ export interface ServedFile extends Content {
   readonly startOf?: true
 }
 
-/** A file computed from another one: a split of it, or its records in another format. */
+/** A file computed from others: a split of one, the records of several, or records in another format. */
 export interface DerivedFile extends Content {
-  readonly of: ServedFile
-  /** Computes the content from that of `of`; its SHA-256 is checked, so a change of this function shows. */
-  readonly by: (served: Uint8Array) => string
+  readonly of: readonly [ServedFile, ...ReadonlyArray<ServedFile>]
+  /** Computes the content from those of `of`, in order; its SHA-256 is checked, so a change of this function shows. */
+  readonly by: (...served: ReadonlyArray<Uint8Array>) => string
 }
 
 /** One file of a public data set. */

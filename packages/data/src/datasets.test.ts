@@ -3,7 +3,7 @@ import { existsSync } from "node:fs"
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import type { ServedFile } from "@winnow/core"
+import type { DerivedFile, ServedFile } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
 import { makeDatasets } from "./datasets.ts"
@@ -166,15 +166,15 @@ test("a file that lies gzipped in WINNOW_DATA is unpacked into the cache", async
 test("a file is made from the one that is served, and only if it comes out as it should", async () => {
   const places1 = await places()
   const { url: _, ...last } = file("", { path: "set/last.jsonl", sha256: sha256('{"a":2}\n'), bytes: 8 })
-  const of = file("/whole.jsonl", { path: "set/whole.jsonl" })
+  const whole = file("/whole.jsonl", { path: "set/whole.jsonl" })
   const by = (served: Uint8Array) => `${new TextDecoder().decode(served).split("\n")[1]}\n`
-  const derived = { ...last, of, by }
+  const derived: DerivedFile = { ...last, of: [whole], by: (served) => by(served!) }
   expect(await Effect.runPromise(makeDatasets(places1).lines(derived))).toEqual([{ a: 2 }])
   expect(await Effect.runPromise(makeDatasets(places1).lines(derived))).toEqual([{ a: 2 }])
   expect(asked).toEqual(["/whole.jsonl"])
   expect((await readdir(join(places1.cache, "set"))).sort()).toEqual(["last.jsonl", "whole.jsonl"])
 
-  const failure = async (wrong: typeof derived) => {
+  const failure = async (wrong: DerivedFile) => {
     const at = await places()
     return (await Effect.runPromise(Effect.flip(makeDatasets(at).locate(wrong)))).message
   }
@@ -183,9 +183,14 @@ test("a file is made from the one that is served, and only if it comes out as it
     throw new Error("no such split")
   }
   expect(await failure({ ...derived, by: thrown })).toContain("it could not be unpacked: Error: no such split")
-  expect(await failure({ ...derived, of: file("/missing.jsonl", { path: "set/whole.jsonl" }) })).toContain(
+  expect(await failure({ ...derived, of: [file("/missing.jsonl", { path: "set/whole.jsonl" })] })).toContain(
     "answered 404",
   )
+
+  const again = { ...derived, of: [whole, whole], by: (a, b) => `${by(a!)}${by(b!)}` } satisfies DerivedFile
+  expect(await failure(again)).toContain("made from set/whole.jsonl and set/whole.jsonl, it has SHA-256")
+  const twice = { ...again, path: "set/twice.jsonl", sha256: sha256('{"a":2}\n{"a":2}\n'), bytes: 16 }
+  expect(await Effect.runPromise(makeDatasets(places1).lines(twice))).toEqual([{ a: 2 }, { a: 2 }])
 })
 
 test("a line that is no JSON is named, and one that is no UTF-8", async () => {

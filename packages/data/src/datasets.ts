@@ -56,12 +56,16 @@ const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<stri
 
 const inWords = (places: number): string => ["two", "three", "four"][places - 2] ?? String(places)
 
-/** Brings a file into the cache from the server, or from the file that it is made of; gives what was wrong. */
+/** Brings a file into the cache from the server, or from the files that it is made of; gives what was wrong. */
 const fetched = (file: DatasetFile, path: string, options: DatasetsOptions): Effect.Effect<string | undefined> =>
   "of" in file
-    ? locate(file.of, options).pipe(
-        Effect.flatMap((served) => place(path, file, async () => encoder.encode(file.by(await readFile(served))))),
-        Effect.map((wrong) => wrong && `made from ${file.of.path}, it ${wrong}`),
+    ? Effect.forEach(file.of, (served) => locate(served, options)).pipe(
+        Effect.flatMap((served) =>
+          place(path, file, async () =>
+            encoder.encode(file.by(...(await Promise.all(served.map((path) => readFile(path)))))),
+          ),
+        ),
+        Effect.map((wrong) => wrong && `made from ${file.of.map(({ path }) => path).join(" and ")}, it ${wrong}`),
         Effect.catch(({ message }) => Effect.succeed(message)),
       )
     : download(file, path, options).pipe(

@@ -22,7 +22,7 @@ export const recordsOf = (json: Uint8Array): string => {
 
 export const recordsFile: DerivedFile = {
   path: "alpaca/alpaca_5k.jsonl",
-  of: served,
+  of: [served],
   by: recordsOf,
   sha256: "88468ec7f060595d91d1c0e84cdc34d54ad804367f7b936ea32d2ccba88ea2e1",
   bytes: 1835985,

@@ -28,7 +28,7 @@ export const trainOf = (zip: Uint8Array): string => {
 /** 12 460 dialogues. */
 export const trainFile: DerivedFile = {
   path: "summarisation/dialogsum_train.jsonl",
-  of: archive,
+  of: [archive],
   by: trainOf,
   sha256: "d223076c574192da82e8e56847b255e627196e2e7def9ed2b193cfb8e4940cba",
   bytes: 12069748,

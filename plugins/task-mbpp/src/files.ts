@@ -27,7 +27,7 @@ export const tasks =
 
 const split = (name: string, first: number, last: number, bytes: number, sha256: string): DerivedFile => ({
   path: `mbpp/${name}.jsonl`,
-  of: all,
+  of: [all],
   by: tasks(first, last),
   sha256,
   bytes,

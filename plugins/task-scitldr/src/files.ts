@@ -37,7 +37,7 @@ export const abstracts =
 /** 1 992 abstracts. */
 export const trainFile: DerivedFile = {
   path: "summarisation/scitldr_train.jsonl",
-  of: served("train", 3155015, "b222771d387be585cfdf5ae957b36757138415a352e0a3e3b23f73f87c3b1119"),
+  of: [served("train", 3155015, "b222771d387be585cfdf5ae957b36757138415a352e0a3e3b23f73f87c3b1119")],
   by: abstracts(),
   sha256: "1e029ea6c5dfc72664ef273e636fbccbe292d80cefbeaaabaacc57748f64d93f",
   bytes: 2723758,
@@ -47,7 +47,7 @@ export const trainFile: DerivedFile = {
 /** 619 abstracts. */
 export const validationFile: DerivedFile = {
   path: "summarisation/scitldr_dev.jsonl",
-  of: served("dev", 1124865, "3191fa98ccc09521332b7a1cd63b1930be4e8df125a235ccd31e40329709525e"),
+  of: [served("dev", 1124865, "3191fa98ccc09521332b7a1cd63b1930be4e8df125a235ccd31e40329709525e")],
   by: abstracts(),
   sha256: "7e9d60458ce1b51f903935378a5186cded07f7e7058d9687f6bf1f4b9e8a27fa",
   bytes: 989875,
@@ -57,7 +57,7 @@ export const validationFile: DerivedFile = {
 /** Abstracts 1 to 309 of the test file: for figures quoted during the development of a method. */
 export const testStartFile: DerivedFile = {
   path: "summarisation/scitldr_test_a.jsonl",
-  of: servedTest,
+  of: [servedTest],
   by: abstracts(309),
   sha256: "e110599a5eaff2e558f0a79a0c705cbbf6f7abf90ef54977d22438ebe58dfaed",
   bytes: 538867,
@@ -67,7 +67,7 @@ export const testStartFile: DerivedFile = {
 /** All 618 test abstracts. */
 export const testFile: DerivedFile = {
   path: "summarisation/scitldr_test.jsonl",
-  of: servedTest,
+  of: [servedTest],
   by: abstracts(),
   sha256: "69c8fe2fa38373effe124392a51cef8e4ef2a3e32a3241b207324e3ca1bd5984",
   bytes: 1062092,

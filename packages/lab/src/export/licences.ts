@@ -14,7 +14,7 @@ export interface TaskLicences {
   readonly files: ReadonlyArray<LicensedFile>
 }
 
-/** A file of a data set, and the address of it or of the file that it is made from. */
+/** A file of a data set, and the address of it or of the files that it is made from. */
 export interface LicensedFile {
   readonly path: string
   readonly licence: string
@@ -23,7 +23,7 @@ export interface LicensedFile {
 
 const licensed = (file: DatasetFile): LicensedFile => {
   const { path, licence } = file
-  return { path, licence, url: "of" in file ? file.of.url : file.url }
+  return { path, licence, url: "of" in file ? file.of.map(({ url }) => url).join(" and ") : file.url }
 }
 
 /** Data sets that are on this machine; which files were asked for is remembered, nothing is downloaded. */
