@@ -62,7 +62,9 @@ const tiny = [
 test("--list names the experiments; --json prints JSON alone", async () => {
   const plain = await winnow("--list")
   expect([plain.code, plain.err]).toEqual([0, ""])
-  expect(plain.out).toContain("001-quickstart")
+  expect(plain.out).toMatch(/^001-quickstart\n {2}With the same steps/)
+  expect(plain.out).toMatch(/^ {2}parts {3}arithmetic, gsm8k\n {2}arms {4}all-tokens/m)
+  for (const line of plain.out.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
   const { out } = await winnow("--list", "--json")
   const listed = JSON.parse(out) as ReadonlyArray<{ slug: string; arms: ReadonlyArray<string> }>
   expect(listed.find(({ slug }) => slug === "001-quickstart")!.arms).toContain("adaspec")
@@ -92,8 +94,12 @@ test("a missing file exits 2, and the message names the places that were searche
 test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   const { out, code } = await winnow(...tiny, "--dry-run")
   expect(code).toBe(0)
-  expect(out).toMatch(/arm adaspec, seed 1 +to do/)
-  expect(out).toMatch(/\d+ of \d+ stages to do, about /)
+  expect(out).toMatch(/^arm adaspec +1 +[\d.]+k +3 /m)
+  expect(out).toMatch(
+    /^(\d+) of \1 stages to do: \d+ without an estimate, the rest about [\d.:]+( s)? on this\nmachine\.$/m,
+  )
+  for (const line of out.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
+  expect((await winnow(...tiny, "--dry-run", "--verbose")).out).toMatch(/^arm adaspec, seed 1 +to do +[0-9a-f]{10} /m)
   expect(existsSync(join(home, "artifacts"))).toBe(false)
   const plan = JSON.parse((await winnow(...tiny, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").work.steps).toBe(4)

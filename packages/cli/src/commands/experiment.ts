@@ -3,7 +3,6 @@ import { dirname, join } from "node:path"
 import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
-  align,
   applySettings,
   askedJobs,
   experimentOf,
@@ -13,7 +12,6 @@ import {
   listExperiments,
   loadExperiment,
   loadPlugins,
-  type Plan,
   Progress,
   plan,
   type RunRecord,
@@ -24,7 +22,6 @@ import {
   resolve,
   runExperiment,
   Store,
-  short,
   tablesText,
   tryPlugins,
   winnowHome,
@@ -34,8 +31,9 @@ import { Console, Effect, Layer, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { engine } from "../engine.ts"
 import { Incomplete, shownMessage } from "../exit.ts"
+import { renderList } from "../list-view.ts"
 import { nearby } from "../nearby.ts"
-import { renderReasons } from "../plan-reasons.ts"
+import { renderPlan } from "../plan-view.ts"
 import { viewed } from "../run-view.ts"
 import { duration } from "../time.ts"
 import { repeat } from "./repeat.ts"
@@ -56,48 +54,9 @@ const listed = (json: boolean) =>
   Effect.gen(function* () {
     const rows = yield* listExperiments()
     if (json) return yield* Console.log(JSON.stringify(rows, null, 2))
-    const cells = rows.map(({ slug, part, presets, question, arms, seeds, fault }) => [
-      part ? `${slug}/${part}` : slug,
-      presets.join(", "),
-      seeds.join(", "),
-      fault === null ? question : "cannot be read: see below",
-      arms.join(", "),
-    ])
     const faults = rows.flatMap(({ fault }) => (fault === null ? [] : [shownMessage(fault)]))
-    const table = align([["experiment", "presets", "seeds", "question", "arms"], ...cells], new Set([0, 1, 2, 3, 4]))
-    yield* Console.log([table, ...(faults.length > 0 ? ["", ...faults] : [])].join("\n"))
+    yield* Console.log([renderList(rows), ...faults].join("\n\n"))
   })
-
-const optional = (n: number | undefined): string => (n === undefined ? "" : short(n))
-
-/** The plan as people read it. */
-export const renderPlan = (plan: Plan): string => {
-  const { stages, seconds, guessedLengths, notes } = plan
-  const cells = stages.map(({ stage, state, key, work, seconds }) => [
-    stage,
-    state,
-    key.slice(0, 10),
-    optional(work.parameters),
-    work.steps === undefined ? "" : String(work.steps),
-    optional(work.tokens),
-    seconds === null ? "?" : `${state === "cached" ? "" : "~"}${duration(seconds)}`,
-  ])
-  const head = ["stage", "state", "key", "parameters", "steps", "tokens", "time"]
-  const todo = stages.filter(({ state }) => state !== "cached").length
-  const unknown = stages.some((s) => s.state !== "cached" && s.seconds === null)
-    ? ", excluding stages with no estimate"
-    : ""
-  return [
-    align([head, ...cells], new Set([0, 1, 2])),
-    "",
-    todo === 0
-      ? "Everything is there: a run only prints the table."
-      : `${todo} of ${stages.length} stages to do, about ${duration(seconds)} on this machine${unknown}.`,
-    ...(guessedLengths ? ["Tokens are a guess until the data is encoded."] : []),
-    ...renderReasons(plan),
-    ...notes.map((text) => `note: ${text}`),
-  ].join("\n")
-}
 
 /** The parts to run: the named part, or all of them. @error InvalidInput for an unknown part */
 const chosenParts = (found: Found, part: string | undefined, preset: string | null) =>
@@ -161,7 +120,7 @@ export const experiment = Command.make(
     ),
     dryRun: Flag.Boolean("dry-run").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("stages, sizes and estimated time; runs nothing"),
+      Flag.withDescription("stages, sizes and estimated time; runs nothing; with --verbose each stage and its key"),
     ),
     fresh: Flag.Boolean("fresh").pipe(
       Flag.withDefault(false),
@@ -230,7 +189,7 @@ export const experiment = Command.make(
       ).pipe(Effect.provide(Layer.merge(Store.layer(), datasetsLayer({ beside }))))
       if (json) return yield* Console.log(JSON.stringify(plans.length === 1 ? plans[0] : plans, null, 2))
       const texts = plans.map(
-        (planned) => `${planned.part === null ? "" : `${planned.part}\n\n`}${renderPlan(planned)}`,
+        (planned) => `${planned.part === null ? "" : `${planned.part}\n\n`}${renderPlan(planned, { verbose })}`,
       )
       return yield* Console.log(texts.join("\n\n"))
     }
