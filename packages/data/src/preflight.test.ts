@@ -59,7 +59,7 @@ test("vocabularies that differ are refused, rows that round the number up are no
   const sizes = (target: number, draft: number) => ({
     models: [model({ vocabularySize: target }), model({ name: "draft", vocabularySize: draft })],
   })
-  expect(await refusal(sizes(320, 257))).toContain("vocabularies differ: target 320, draft 257")
+  expect(await refusal(sizes(320, 257))).toContain("vocabularies differ: target 320; draft 257")
   expect(await refusal(sizes(256, 256))).toContain("target has a vocabulary of 256, the tokenizer 257")
   expect(await refusal(sizes(300, 300))).toContain("expected 257, or that rounded up to a multiple of 64")
   expect(await refusal(sizes(1024, 1024))).toContain("rounded up")
