@@ -42,10 +42,12 @@ const edges = (values: ReadonlyArray<Value>, text: string, offset: number): Read
     const { start, end } = wordBefore(text)
     return [{ start: offset + start, end: offset + end }]
   }
-  const shown = figuresIn(text).slice(-values.length)
-  if (shown.length < values.length)
-    throw new Error(`${values.length} figures are marked, ${shown.length} stand before the marker in "${text.trim()}"`)
-  return shown.map(({ start, end }) => ({ start: offset + start, end: offset + end }))
+  const lastFigures = figuresIn(text).slice(-values.length)
+  if (lastFigures.length < values.length)
+    throw new Error(
+      `${values.length} figures are marked, ${lastFigures.length} stand before the marker in "${text.trim()}"`,
+    )
+  return lastFigures.map(({ start, end }) => ({ start: offset + start, end: offset + end }))
 }
 
 /** The earliest start of the text of a marker at `start`: after the last marker, border, or end of a paragraph. */
@@ -71,15 +73,15 @@ export const checkPage = (page: Page, records: Records): Checked => {
     try {
       const values = evaluate(expression, records)
       edges(values, text, offset).forEach((span, i) => {
-        const shown = page.text.slice(span.start, span.end)
-        const expected = shownAs(values[i]!, shown)
+        const current = page.text.slice(span.start, span.end)
+        const expected = shownAs(values[i]!, current)
         covered.push(span)
-        if (shown.replace(/\s+/g, " ") === expected) return
+        if (current.replace(/\s+/g, " ") === expected) return
         edits.push({ ...span, text: expected })
         issues.push({
           file: page.file,
           line: lineAt(page, span.start),
-          message: `shown ${shown}, the record has ${expected} (${expression})`,
+          message: `shown ${current}, the record has ${expected} (${expression})`,
         })
       })
     } catch (error) {

@@ -18,7 +18,7 @@ const relations: ReadonlyMap<string, (value: Value, bound: Value) => boolean> = 
   ["is", (value, bound) => value === bound],
 ])
 
-const shown = (value: Value): string => {
+const textOf = (value: Value): string => {
   if (typeof value !== "object") return String(value)
   return `${value.value} [${value.low}, ${value.high}]`
 }
@@ -46,7 +46,7 @@ export const claimsOf = (page: Page, records: Records): ReadonlyArray<Issue> =>
         return evaluate(expression!, records).flatMap((value) =>
           relations.get(relation)!(value, bound(limit!, records))
             ? []
-            : issue(`the text here holds while ${claim.trim()}; the record has ${shown(value)}`),
+            : issue(`the text here holds while ${claim.trim()}; the record has ${textOf(value)}`),
         )
       } catch (error) {
         if (!(error instanceof Error)) throw error

@@ -23,21 +23,21 @@ const negated = (value: Json | undefined): number | null => (typeof value === "n
 /** Differences a - b of a run, by measure, in either order in the record. */
 const pair = (record: Json, a: string, b: string): Json => {
   const all = own(record, "differences")
-  const found: Record<string, Json> = {}
+  const fields: Record<string, Json> = {}
   for (const difference of isArray(all) ? all : []) {
     const measure = own(difference, "measure")
     if (typeof measure !== "string") continue
     const ends = [own(difference, "a"), own(difference, "b")]
-    if (ends[0] === a && ends[1] === b) found[measure] = difference
+    if (ends[0] === a && ends[1] === b) fields[measure] = difference
     if (ends[0] === b && ends[1] === a)
-      found[measure] = {
+      fields[measure] = {
         value: negated(own(difference, "value")),
         low: negated(own(difference, "high")),
         high: negated(own(difference, "low")),
       }
   }
-  if (Object.keys(found).length === 0) throw new Error(`no difference of ${a} and ${b} in the record`)
-  return found
+  if (Object.keys(fields).length === 0) throw new Error(`no difference of ${a} and ${b} in the record`)
+  return fields
 }
 
 const filtered = (value: Json, part: string, all: boolean): Json => {

@@ -77,8 +77,8 @@ export const recordsOf = (root: string): Records => {
 
   return {
     read: (source) => {
-      const known = documents.get(source)
-      if (known !== undefined) return known
+      const document = documents.get(source)
+      if (document !== undefined) return document
       const path = pathOf(source)
       const text = readFileSync(join(root, path), "utf8")
       const lines = () =>

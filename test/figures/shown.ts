@@ -39,18 +39,18 @@ const written = (value: number, like: string, plus: boolean): string => {
  * sign, and the interval as ends or as ± its larger half.
  * @error if `shown` has an interval and the record has none
  */
-export const shownAs = (value: Value, shown: string): string => {
+export const shownAs = (value: Value, form: string): string => {
   if (typeof value === "string") return value
-  const plus = shown.includes("+") || shown.startsWith("-")
+  const plus = form.includes("+") || form.startsWith("-")
   if (typeof value === "number") {
-    if (/[±[]/.test(shown)) throw new Error(`"${shown}" has an interval, and the record has none there`)
-    return written(value, shown, plus)
+    if (/[±[]/.test(form)) throw new Error(`"${form}" has an interval, and the record has none there`)
+    return written(value, form, plus)
   }
-  const [main, ...ends] = shown.match(new RegExp(signed, "g"))!
+  const [main, ...ends] = form.match(new RegExp(signed, "g"))!
   const first = written(value.value, main!, plus)
-  if (shown.includes("±"))
+  if (form.includes("±"))
     return `${first} ± ${written(Math.max(value.high - value.value, value.value - value.low), ends[0]!, false)}`
-  if (shown.includes("["))
+  if (form.includes("["))
     return `${first} [${written(value.low, ends[0]!, plus)}, ${written(value.high, ends[1]!, plus)}]`
   return first
 }

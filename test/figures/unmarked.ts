@@ -96,21 +96,21 @@ export const unmarkedOf = (page: Page, covered: ReadonlyArray<Span>): ReadonlyAr
     for (const match of page.visible.matchAll(form)) {
       const span = { start: match.index, end: match.index + match[0].length }
       if (isName(page.text, span)) continue
-      const known = candidates.get(span.start)
-      if (known === undefined || known.end < span.end) candidates.set(span.start, span)
+      const candidate = candidates.get(span.start)
+      if (candidate === undefined || candidate.end < span.end) candidates.set(span.start, span)
     }
   const spans = [...candidates.values()].filter((a) => !spansOver(candidates, a)).sort((a, b) => a.start - b.start)
 
   for (const span of spans) {
-    const found = page.visible.slice(span.start, span.end)
-    const text = found.replace(/\s+/g, " ")
+    const figureText = page.visible.slice(span.start, span.end)
+    const text = figureText.replace(/\s+/g, " ")
     const by = extents.filter(({ declaration, span: e }) =>
       declaration.texts.length > 0 ? declaration.texts.includes(text) : e.start <= span.start && span.end <= e.end,
     )
     for (const { declaration } of by) used.add(declaration)
     if (by.length > 0 || everywhere.has(text)) continue
     // Each number in it: both numbers of "12 to 15 %".
-    const numbers = [...found.matchAll(/\d+(?:\.\d+)?/g)].map((match) => span.start + match.index)
+    const numbers = [...figureText.matchAll(/\d+(?:\.\d+)?/g)].map((match) => span.start + match.index)
     if (numbers.length > 0 && numbers.every((at) => covered.some((c) => c.start <= at && at < c.end))) continue
     issues.push({
       file: page.file,

@@ -43,10 +43,10 @@ const makeMeter = (now: () => number) => {
     fraction: () => (all() === 0 ? 0 : flopsOf(done) / all()),
     /** Seconds until the end at the pace so far; undefined while there is too little data. */
     left: (): number | undefined => {
-      const [total, there, old] = [all(), flopsOf(done), flopsOf(before)]
+      const [total, flopsDone, old] = [all(), flopsOf(done), flopsOf(before)]
       const seconds = began === undefined ? 0 : now() - began
-      if (seconds < 2 || there - old <= 0.005 * (total - old)) return undefined
-      return ((total - there) * seconds) / (there - old)
+      if (seconds < 2 || flopsDone - old <= 0.005 * (total - old)) return undefined
+      return ((total - flopsDone) * seconds) / (flopsDone - old)
     },
   }
 }

@@ -25,10 +25,10 @@ export const progressView = (options: ViewOptions): View => {
   const running = new Map<string, Running>()
   const screen = makeScreen({ write, terminal, columns, now })
   const { bottom, line } = screen
-  let there = 0
+  let drawnLines = 0
   const flush = () => {
-    const [count, stages] = [there, there === 1 ? "stage was" : "stages were"]
-    there = 0
+    const [count, stages] = [drawnLines, drawnLines === 1 ? "stage was" : "stages were"]
+    drawnLines = 0
     if (count > 0) line(`         ${count} ${stages} there already`)
   }
   const number = ({ index, of }: { index: number; of: number }) => `[${String(index).padStart(2)}/${of}] `
@@ -94,7 +94,7 @@ export const progressView = (options: ViewOptions): View => {
         break
       case "done":
         if (event.reused) {
-          there++
+          drawnLines++
           break
         }
         over(nameOf(event))

@@ -85,9 +85,9 @@ export const defineExampleFilter = <const O extends Type, const S extends Statis
     needs: namesAmong("statistic", statisticNames),
   })
   const plugin = `examples ${spec.name}`
-  const given = [...spec.needs.map(byExample), ...contextNames]
+  const names = [...spec.needs.map(byExample), ...contextNames]
   const input = strict((name) => {
-    const detail = `reads ${name.slice(0, 64)}, which its needs do not list; it is given ${given.join(", ")}`
+    const detail = `reads ${name.slice(0, 64)}, which its needs do not list; it is given ${names.join(", ")}`
     return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
   })
   return definePlugin({
@@ -105,7 +105,7 @@ export const defineExampleFilter = <const O extends Type, const S extends Statis
           name: spec.name,
           needs: spec.needs,
           choose: (all) => {
-            const own = Object.fromEntries(given.map((name) => [name, all[name as keyof typeof all]]))
+            const own = Object.fromEntries(names.map((name) => [name, all[name as keyof typeof all]]))
             return checkedChoice(
               plugin,
               guarded(plugin, "its function", () => choose(input(own))),

@@ -11,11 +11,11 @@ import type { Reference, Target } from "./frozen.ts"
 import {
   type FrozenModels,
   frozenOf,
-  type Given,
   type Needs,
   needsOf,
   type OwnIdentifiers,
   type OwnServices,
+  type OwnValues,
   ownOf,
   type ServicesRead,
 } from "./needs.ts"
@@ -72,7 +72,7 @@ export interface TokenFilterSpec<O extends Type, S extends Statistic, Own extend
    */
   readonly make: (
     options: O["infer"],
-  ) => Select<NoInfer<S>, Given<NoInfer<Own>>> | StatefulFilter<NoInfer<S>, Given<NoInfer<Own>>>
+  ) => Select<NoInfer<S>, OwnValues<NoInfer<Own>>> | StatefulFilter<NoInfer<S>, OwnValues<NoInfer<Own>>>
 }
 
 /** Defines a filter: of tokens, which chooses in each micro-batch, or with `of: "examples"`, which chooses once. */
@@ -115,7 +115,7 @@ const defineTokenFilter = <O extends Type, S extends Statistic, Own extends OwnS
         return {
           name: spec.name,
           needs: spec.needs,
-          select: (given) => guarded(plugin, "its function", () => select(input(given) as never)),
+          select: (values) => guarded(plugin, "its function", () => select(input(values) as never)),
           save: () => guarded(plugin, "save", save),
           restore: (state) => guarded(plugin, "restore", () => restore(state)),
           ...(before && { before: (step, draft) => guarded(plugin, "before", () => before(step, draft)) }),
@@ -139,10 +139,10 @@ const functionsOf = <S extends Statistic, Own>(
   filter: Select<S, Own> | StatefulFilter<S, Own>,
 ): StatefulFilter<S, Own> => {
   if (typeof filter === "function") return { select: filter, save: () => null, restore: () => {} }
-  const given: unknown = filter
-  const fields = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {}
+  const value: unknown = filter
+  const fields = typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {}
   if (["select", "save", "restore"].every((name) => typeof fields[name] === "function")) return filter
-  const detail = `make returned ${kindOf(given)}; expected a function, or { select, save, restore } for a filter with a memory`
+  const detail = `make returned ${kindOf(value)}; expected a function, or { select, save, restore } for a filter with a memory`
   throw new PluginFault(plugin, "definition", detail, place)
 }
 

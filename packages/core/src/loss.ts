@@ -14,11 +14,11 @@ import type { LossChunk, LossFunctions } from "./loss-functions.ts"
 import {
   type FrozenModels,
   frozenOf,
-  type Given,
   type Needs,
   needsOf,
   type OwnIdentifiers,
   type OwnServices,
+  type OwnValues,
   ownOf,
 } from "./needs.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
@@ -56,7 +56,7 @@ export const defineLoss = <
   readonly target: WithTarget
   readonly services?: Own
   readonly options: O
-  readonly make: (options: O["infer"]) => LossFunctions<WithTarget, Given<Own>>
+  readonly make: (options: O["infer"]) => LossFunctions<WithTarget, OwnValues<Own>>
 }): Plugin<O, LossUse<(WithTarget extends true ? Target : never) | OwnIdentifiers<Own>>> => {
   const place = checkDefinition("loss", spec, {
     target: (value) => (typeof value === "boolean" ? undefined : `is ${kindOf(value)}; expected true or false`),
@@ -75,11 +75,11 @@ export const defineLoss = <
     more: () => ({ needs }),
     make: (options) =>
       Effect.sync((): LossInstance => {
-        const made = spec.make(options) as unknown as LossFunctions<boolean>
+        const functions = spec.make(options) as unknown as LossFunctions<boolean>
         return {
           name: spec.name,
           target: spec.target,
-          ...checkedLoss(`loss ${spec.name}`, place, spec.target, made),
+          ...checkedLoss(`loss ${spec.name}`, place, spec.target, functions),
         }
       }),
   })
@@ -90,17 +90,17 @@ const withServices = (loss: LossInstance, own: Readonly<Record<string, unknown>>
   if (Object.keys(own).length === 0) return loss
   const { value, gradient, batch, sparse } = loss
   // By descriptor, so that a field that is computed at its first read stays so.
-  const given = <C extends object>(chunk: C): C =>
+  const withOwn = <C extends object>(chunk: C): C =>
     Object.defineProperties({ ...own } as C, Object.getOwnPropertyDescriptors(chunk))
   return {
     ...loss,
-    value: (chunk) => value(given(chunk)),
-    ...(gradient && { gradient: (chunk: LossChunk) => gradient(given(chunk)) }),
-    ...(batch && { batch: { ...batch, rows: (chunk: LossChunk) => batch.rows(given(chunk)) } }),
+    value: (chunk) => value(withOwn(chunk)),
+    ...(gradient && { gradient: (chunk: LossChunk) => gradient(withOwn(chunk)) }),
+    ...(batch && { batch: { ...batch, rows: (chunk: LossChunk) => batch.rows(withOwn(chunk)) } }),
     ...(sparse && {
       sparse: {
-        value: (chunk: SparseChunk) => sparse.value(given(chunk)),
-        gradient: (chunk: SparseChunk) => sparse.gradient(given(chunk)),
+        value: (chunk: SparseChunk) => sparse.value(withOwn(chunk)),
+        gradient: (chunk: SparseChunk) => sparse.gradient(withOwn(chunk)),
       },
     }),
   }

@@ -98,9 +98,9 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
   })
   const plugin = `measure ${spec.name}`
   const { name, reads, better, unit = "" } = spec
-  const inputOf = strict((found) => {
-    const given = ["examples", "vocabularySize", "rng", ...reads].join(", ")
-    return new PluginFault(plugin, "reads", `reads ${found}, which its reads do not list; it is given ${given}`, place)
+  const inputOf = strict((field) => {
+    const names = ["examples", "vocabularySize", "rng", ...reads].join(", ")
+    return new PluginFault(plugin, "reads", `reads ${field}, which its reads do not list; it is given ${names}`, place)
   })
   return definePlugin({
     kind: "measure",
@@ -110,25 +110,25 @@ export const defineMeasure = <const O extends Type, const R extends MeasurableNa
     more: () => ({ reads }),
     make: (options) =>
       Effect.gen(function* () {
-        const made = spec.make(options)
-        const measure: unknown = Effect.isEffect(made) ? yield* made : made
+        const answer = spec.make(options)
+        const measure: unknown = Effect.isEffect(answer) ? yield* answer : answer
         if (typeof measure !== "function")
           throw new PluginFault(plugin, "definition", `make returned ${kindOf(measure)}; expected a function`, place)
         const of: MeasureInstance["of"] = (whole) => {
           const { examples, vocabularySize, rng } = whole
           const values = Object.fromEntries(reads.map((of) => [of, whole[of]]))
           const input = inputOf({ examples, vocabularySize, rng, ...values })
-          let found: unknown
+          let texts: unknown
           tf.tidy(() => {
-            found = guarded(plugin, "its function", () => measure(input as never)) // `input` has the values in `reads`.
+            texts = guarded(plugin, "its function", () => measure(input as never)) // `input` has the values in `reads`.
           })
           const broken = (detail: string) => new PluginFault(plugin, "value", detail, place)
           const expected = `expected ${examples.length} pairs of a finite sum and a count from 0, one a text`
-          if (!Array.isArray(found)) throw broken(`returned ${kindOf(found)}; ${expected}`)
-          if (found.length !== examples.length) throw broken(`returned ${found.length} entries; ${expected}`)
-          const odd = found.find((pair) => !isPair(pair) || pair[1] < 0)
+          if (!Array.isArray(texts)) throw broken(`returned ${kindOf(texts)}; ${expected}`)
+          if (texts.length !== examples.length) throw broken(`returned ${texts.length} entries; ${expected}`)
+          const odd = texts.find((pair) => !isPair(pair) || pair[1] < 0)
           if (odd !== undefined) throw broken(`returned ${kindOf(odd)} among them; ${expected}`)
-          return found as MeasuredTexts
+          return texts as MeasuredTexts
         }
         return { name, better, unit, of } satisfies MeasureInstance
       }),

@@ -32,7 +32,7 @@ export type AnyService = Context.Key<unknown, unknown>
 export type OwnServices = Readonly<Record<string, AnyService>>
 
 /** The values of a record of services, in the form that the plugin's function receives. */
-export type Given<Own extends OwnServices> = { readonly [K in keyof Own]: Own[K]["Service"] }
+export type OwnValues<Own extends OwnServices> = { readonly [K in keyof Own]: Own[K]["Service"] }
 
 /** The identifiers of a record of services. */
 export type OwnIdentifiers<Own extends OwnServices> = Own[keyof Own]["Identifier"]
@@ -121,14 +121,14 @@ export const provideNeeds = <A, E, R, E2, R2>(
   plugins: ReadonlyArray<Needing<R>>,
   from: (service: AnyService) => Layer.Layer<never, E2, R2> | undefined,
 ): Layer.Layer<A, E | E2 | InvalidInput, R2> => {
-  const found = new Map<string, Layer.Layer<never, E2, R2>>()
+  const layers = new Map<string, Layer.Layer<never, E2, R2>>()
   for (const { kind, name, needs } of plugins)
     for (const service of needs.services) {
-      const provided = found.get(service.key) ?? from(service)
+      const provided = layers.get(service.key) ?? from(service)
       if (provided === undefined) return Layer.unwrap(Effect.fail(missingService(kind, name, service)))
-      found.set(service.key, provided)
+      layers.set(service.key, provided)
     }
-  const [first, ...rest] = found.values()
+  const [first, ...rest] = layers.values()
   // All needs have been met above.
   const closed = layer as unknown as Layer.Layer<A, E>
   return first === undefined ? closed : closed.pipe(Layer.provide(Layer.mergeAll(first, ...rest)))

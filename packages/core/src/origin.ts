@@ -61,8 +61,8 @@ const callers = (): ReadonlyArray<string> => {
  * @param from a further file, as its `import.meta.url`: for a definition on behalf of another module
  */
 export const originOf = (kind: string, name: string, from?: string): Origin => {
-  const given = from === undefined ? [] : [from.startsWith("file:") ? fileURLToPath(from) : from]
-  const files = [...new Set([...given, ...callers()])].filter((file) => !machinery.has(file))
+  const further = from === undefined ? [] : [from.startsWith("file:") ? fileURLToPath(from) : from]
+  const files = [...new Set([...further, ...callers()])].filter((file) => !machinery.has(file))
   const place = [kind, name, ...files].join("\0")
   const ordinal = seen.get(place) ?? 0
   seen.set(place, ordinal + 1)

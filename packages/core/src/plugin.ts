@@ -77,8 +77,8 @@ const meant = (error: unknown) =>
   error instanceof Error && error.cause instanceof Error && error.name.includes("Unknown") ? error.cause : error
 
 /** Reports an error that `make` throws, or dies by, as a fault of the plugin. */
-const named = <A, E, R>(what: string, made: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
-  Effect.catchCause(made, (cause): Effect.Effect<never, E | InvalidInput> => {
+const named = <A, E, R>(what: string, making: Effect.Effect<A, E, R>): Effect.Effect<A, E | InvalidInput, R> =>
+  Effect.catchCause(making, (cause): Effect.Effect<never, E | InvalidInput> => {
     const defect = cause.reasons.find(Cause.isDieReason)?.defect
     const failure = cause.reasons.find(Cause.isFailReason)?.error
     if (defect === undefined && failure !== undefined && !isKnown(failure))
@@ -130,7 +130,7 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
   const origin = originOf(spec.kind, spec.name, spec.from)
   const use = (options: unknown): UseWith<Kind, Instance, R, E, More> => {
     const decoded = decode<unknown, O["infer"]>(what, spec.options as never, options ?? {})
-    const made = {
+    const instanceUse = {
       ...spec.more(options ?? {}, decoded),
       kind: spec.kind,
       name: spec.name,
@@ -145,8 +145,8 @@ export const definePlugin = <Kind extends PluginKind, const O extends Type, Inst
         ),
       ),
     }
-    uses.add(Object.freeze(made))
-    return made
+    uses.add(Object.freeze(instanceUse))
+    return instanceUse
   }
   return Object.assign((...options: ReadonlyArray<unknown>) => use(options[0]), {
     kind: spec.kind,

@@ -37,10 +37,12 @@ export const defineProposer = <const O extends Type, R = never>(spec: {
     from: spec.from,
     more: () => ({}),
     make: (options) => {
-      const made = spec.make(options)
-      const parts: Effect.Effect<ProposerParts, DataError, R> = Effect.isEffect(made) ? made : Effect.succeed(made)
-      return Effect.map(parts, (given) => {
-        const { begin, ...rest } = checkedParts(plugin, place, given)
+      const answer = spec.make(options)
+      const parts: Effect.Effect<ProposerParts, DataError, R> = Effect.isEffect(answer)
+        ? answer
+        : Effect.succeed(answer)
+      return Effect.map(parts, (answer) => {
+        const { begin, ...rest } = checkedParts(plugin, place, answer)
         return {
           parameters: 0,
           ...rest,

@@ -51,10 +51,10 @@ export const defineTask = <const O extends Type, R = never>(spec: {
     from: spec.from,
     more: () => ({}),
     make: (options) => {
-      const made = spec.make(options)
-      if (Effect.isEffect(made))
-        return Effect.map(made, (task) => ({ name: spec.name, ...checkedTask(plugin, place, task) }))
-      const detail = `make returned ${kindOf(made)}; expected an Effect: Effect.succeed({ examples, score }), or Effect.gen for a task that reads files`
+      const answer = spec.make(options)
+      if (Effect.isEffect(answer))
+        return Effect.map(answer, (task) => ({ name: spec.name, ...checkedTask(plugin, place, task) }))
+      const detail = `make returned ${kindOf(answer)}; expected an Effect: Effect.succeed({ examples, score }), or Effect.gen for a task that reads files`
       throw new PluginFault(plugin, "definition", detail, place)
     },
   })

@@ -101,8 +101,8 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     const start = window * batchSize * bucket
     const stream = Array.from({ length: batchSize * bucket }, (_, i) => {
       const at = start + i
-      const drawn = orderOf(Math.floor(at / n))[at % n]!
-      return pass === undefined ? drawn : pass[drawn]!
+      const index = orderOf(Math.floor(at / n))[at % n]!
+      return pass === undefined ? index : pass[index]!
     })
     if (bucket === 1) return stream
     const sorted = stream.toSorted((a, b) => examples[a]!.ids.length - examples[b]!.ids.length) // The sort is stable.

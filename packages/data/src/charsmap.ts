@@ -36,11 +36,11 @@ export const charsmapProblem = (text: string): string | undefined => {
     for (let byte = 1; byte < 256; byte++) {
       const at = base ^ byte
       if (at < 0 || at >= count) return `its trie leads to unit ${at} of ${count}`
-      const found = unit(at)
-      if (labelOf(found) !== byte || seen[at] === 1) continue
+      const entry = unit(at)
+      if (labelOf(entry) !== byte || seen[at] === 1) continue
       seen[at] = 1
-      const next = at ^ offsetOf(found)
-      if (hasLeaf(found)) {
+      const next = at ^ offsetOf(entry)
+      if (hasLeaf(entry)) {
         if (next < 0 || next >= count) return `its trie leads to unit ${next} of ${count}`
         const place = unit(next) & 0x7fffffff
         if (place > texts.length || !isBoundary(texts, place))

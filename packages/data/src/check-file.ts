@@ -8,9 +8,9 @@ import { Effect } from "effect"
 export const checkFile = (path: string, file: DatasetFile): Effect.Effect<string | undefined> =>
   Effect.promise(async () => {
     try {
-      const found = await stat(path)
-      if (!found.isFile()) return "is no file"
-      if (found.size !== file.bytes) return `has ${found.size} bytes, expected ${file.bytes}`
+      const stats = await stat(path)
+      if (!stats.isFile()) return "is no file"
+      if (stats.size !== file.bytes) return `has ${stats.size} bytes, expected ${file.bytes}`
       const digest = await sha256OfFileInTurns(path)
       return digest === file.sha256 ? undefined : `has SHA-256 ${digest}, expected ${file.sha256}`
     } catch (error) {

@@ -90,10 +90,10 @@ const notesOf = (checked: CheckedJson, config: object, encoder: Native): Readonl
     )
   if (after.length > 0) notes.push(`the tokenizer ends a text with ${named(after)}; that is not done here`)
   for (const { id, content } of added) {
-    const given = encoder.tokenToId(content)
-    if (given !== id && content !== "")
+    const actualId = encoder.tokenToId(content)
+    if (actualId !== id && content !== "")
       notes.push(
-        `added_tokens gives ${JSON.stringify(content)} the id ${id}; the tokenizers library gives it ${given}, here as in Python`,
+        `added_tokens gives ${JSON.stringify(content)} the id ${id}; the tokenizers library gives it ${actualId}, here as in Python`,
       )
   }
   return notes

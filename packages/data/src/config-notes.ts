@@ -19,9 +19,9 @@ function* objectsIn(part: unknown): Generator<Readonly<Record<string, unknown>>>
 }
 
 /** A switch of the config that contradicts a step of the file. */
-const differs = (part: unknown, steps: ReadonlyArray<string>, key: string, asked: unknown): boolean => {
-  if (typeof asked !== "boolean") return false
-  for (const step of objectsIn(part)) if (steps.includes(String(step["type"])) && step[key] === !asked) return true
+const differs = (part: unknown, steps: ReadonlyArray<string>, key: string, value: unknown): boolean => {
+  if (typeof value !== "boolean") return false
+  for (const step of objectsIn(part)) if (steps.includes(String(step["type"])) && step[key] === !value) return true
   return false
 }
 
@@ -43,9 +43,9 @@ export const configNotes = (
   for (const [id, entry] of Object.entries(added_tokens_decoder)) {
     const token = Token(entry)
     if (token instanceof type.errors || idOf(token.content) === Number(id)) continue
-    const found = idOf(token.content) === null ? "does not have" : `has as id ${idOf(token.content)}`
+    const state = idOf(token.content) === null ? "does not have" : `has as id ${idOf(token.content)}`
     notes.push(
-      `tokenizer_config.json adds ${JSON.stringify(token.content)} as id ${id}, which tokenizer.json ${found}; tokenizer.json counts here`,
+      `tokenizer_config.json adds ${JSON.stringify(token.content)} as id ${id}, which tokenizer.json ${state}; tokenizer.json counts here`,
     )
   }
   if (differs(json["pre_tokenizer"], ["ByteLevel"], "add_prefix_space", add_prefix_space))

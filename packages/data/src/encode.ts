@@ -123,8 +123,8 @@ const changedIn = Effect.fnUntraced(function* (
     const from = Math.max(0, at - 10)
     first = { written: written.slice(from, from + 40), read: read.slice(from, from + 40) }
   }
-  const found: ChangedText | undefined = first && { examples: count, ...first }
-  return found
+  const changed: ChangedText | undefined = first && { examples: count, ...first }
+  return changed
 })
 
 /**

@@ -28,15 +28,15 @@ export const formProblems = ({ added }: Pick<CheckedJson, "added">, normalize: N
     if (!token.normalized || content === "") continue
     const form = formOf(token, normalize)
     const other = byForm.get(form)
-    const said = JSON.stringify(content)
+    const name = JSON.stringify(content)
     if (form === "")
       problems.push(
-        `the normalizer leaves nothing of the added token ${said}, which has normalized true: the tokenizers library ` +
+        `the normalizer leaves nothing of the added token ${name}, which has normalized true: the tokenizers library ` +
           "crashes on it; set normalized to false, or remove the token",
       )
     else if (other !== undefined && other !== content)
       problems.push(
-        `the normalizer makes the added tokens ${JSON.stringify(other)} and ${said} the same text, ${JSON.stringify(form)}: the ` +
+        `the normalizer makes the added tokens ${JSON.stringify(other)} and ${name} the same text, ${JSON.stringify(form)}: the ` +
           "tokenizers library takes either of them by chance; set normalized to false of one, or remove it",
       )
     byForm.set(form, content)
@@ -72,9 +72,9 @@ export const spelling = (
   const byForm = new Map(special.filter(isNormalized).map(({ content }) => [normalize!(content), content]))
   const forms = anyOf([...byForm.keys()].filter((form) => form !== ""))
   return (text) => {
-    const found: Array<string> = written === undefined ? [] : [...(text.match(written) ?? [])]
-    if (forms === undefined) return found
-    return [...found, ...(normalize!(text).match(forms) ?? []).map((form) => byForm.get(form) ?? form)]
+    const matches: Array<string> = written === undefined ? [] : [...(text.match(written) ?? [])]
+    if (forms === undefined) return matches
+    return [...matches, ...(normalize!(text).match(forms) ?? []).map((form) => byForm.get(form) ?? form)]
   }
 }
 
@@ -105,8 +105,8 @@ export const plainJson = (json: object, { added, vocabulary }: CheckedJson, norm
       (other) => special.has(other.content) && other.normalized === normalized && hides(formOf(other, normalize), form),
     )
     if (over !== undefined) {
-      const found = `the added token ${JSON.stringify(content)} begins within the special token ${JSON.stringify(over.content)}`
-      const problems = [`${found}, so texts that spell the special one cannot be encoded as text; take them as ids`]
+      const problem = `the added token ${JSON.stringify(content)} begins within the special token ${JSON.stringify(over.content)}`
+      const problems = [`${problem}, so texts that spell the special one cannot be encoded as text; take them as ids`]
       throw new InvalidInput({ what: "tokenizer.json", problems })
     }
   }

@@ -43,10 +43,12 @@ export interface CheckedJson {
 const largestId = 2 ** 31 - 1
 
 /** Number of problems in the message; a file of another kind has one for each token. */
-const shown = 8
+const mostProblems = 8
 
 const listed = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
-  problems.length <= shown ? problems : [...problems.slice(0, shown), `and ${problems.length - shown} more`]
+  problems.length <= mostProblems
+    ? problems
+    : [...problems.slice(0, mostProblems), `and ${problems.length - mostProblems} more`]
 
 const isId = (id: unknown): id is number => Number.isInteger(id) && (id as number) >= 0 && (id as number) <= largestId
 

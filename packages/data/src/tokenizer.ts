@@ -39,8 +39,8 @@ const withEnd = (json: object, options: { readonly eos?: string; readonly config
   if (text !== undefined && id !== undefined) return { codec, end: { id, text }, missing: "" }
   const { added_tokens = [] } = json as { added_tokens?: ReadonlyArray<{ content: string }> }
   const added = added_tokens.map(({ content }) => content).join(" ") || "none"
-  const found = text === undefined ? `none of ${usualEnds.join(" ")} is in it` : `${JSON.stringify(text)} is not in it`
-  const missing = `found no end-of-sequence token: ${found}; its added tokens: ${added}; name one with eos`
+  const state = text === undefined ? `none of ${usualEnds.join(" ")} is in it` : `${JSON.stringify(text)} is not in it`
+  const missing = `found no end-of-sequence token: ${state}; its added tokens: ${added}; name one with eos`
   return { codec, end: undefined, missing }
 }
 
@@ -146,9 +146,9 @@ const readJson = (file: string): Effect.Effect<object | undefined, DataError> =>
     catch: (error) => error,
   }).pipe(
     Effect.catch((error) => {
-      const known = fileErrorOf(error, file)
-      if (known?.code === "ENOENT") return Effect.succeed(undefined)
-      const message = known?.message ?? `${file} could not be read: ${String(error)}`
+      const fileError = fileErrorOf(error, file)
+      if (fileError?.code === "ENOENT") return Effect.succeed(undefined)
+      const message = fileError?.message ?? `${file} could not be read: ${String(error)}`
       return Effect.fail(new DataError({ message, cause: error }))
     }),
   )

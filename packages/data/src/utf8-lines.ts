@@ -11,8 +11,8 @@ export function* utf8Lines(bytes: Uint8Array): Generator<Line> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
   const marked = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf
   for (let from = marked ? 3 : 0, number = 1; from < bytes.length; number++) {
-    const found = bytes.indexOf(10, from)
-    const end = found < 0 ? bytes.length : found
+    const newline = bytes.indexOf(10, from)
+    const end = newline < 0 ? bytes.length : newline
     const line = bytes.subarray(from, end > from && bytes[end - 1] === 13 ? end - 1 : end)
     let text: string | undefined
     try {

@@ -50,8 +50,8 @@ export const withWordMemo = (
     const cut = texts.map((text) => (added.some((token) => text.includes(token)) ? undefined : wordsOf(text)))
     const unseen = new Set<string>()
     for (const words of cut) for (const word of words ?? []) if (!idsOf.has(word)) unseen.add(word)
-    const asked = [...unseen, ...texts.filter((_, i) => cut[i] === undefined)]
-    const encoded = asked.length === 0 ? [] : yield* encode(asked)
+    const missing = [...unseen, ...texts.filter((_, i) => cut[i] === undefined)]
+    const encoded = missing.length === 0 ? [] : yield* encode(missing)
     let next = 0
     for (const word of unseen) idsOf.set(word, encoded[next++]!)
     return cut.map((words): Int32Array => {

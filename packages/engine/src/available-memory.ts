@@ -48,8 +48,8 @@ export const leftOfGroups = (root = "/"): number => {
   const left = (folder: string, { limit, used, inactive }: (typeof versions)[number]) => {
     const [most, now] = [limit, used].map((name) => Number.parseInt(text(join(folder, name)) ?? "", 10))
     if (!Number.isFinite(most) || !Number.isFinite(now)) return Number.POSITIVE_INFINITY // There is no group, or its limit is "max".
-    const given = Number(inactive.exec(text(join(folder, "memory.stat")) ?? "")?.[1] ?? 0)
-    return Math.max(0, most! - now! + given)
+    const reclaimable = Number(inactive.exec(text(join(folder, "memory.stat")) ?? "")?.[1] ?? 0)
+    return Math.max(0, most! - now! + reclaimable)
   }
   return Math.min(
     ...versions.flatMap((version) =>

@@ -83,13 +83,13 @@ export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
     if (cause instanceof LibraryNotFound) return cause.attempts
     throw cause
   })
-  const [found, attempts] = "directory" in library ? [library, []] : [undefined, library]
-  const [cpu, system, damage] = [processor(), await systemFacts(), found && (await damageOf(found))]
-  const runs = found !== undefined && damage === undefined && canRunWheels(system.platform, cpu)
-  const single = runs ? await options.probe(found.directory, "float32") : undefined
+  const [libraryHere, attempts] = "directory" in library ? [library, []] : [undefined, library]
+  const [cpu, system, damage] = [processor(), await systemFacts(), libraryHere && (await damageOf(libraryHere))]
+  const runs = libraryHere !== undefined && damage === undefined && canRunWheels(system.platform, cpu)
+  const single = runs ? await options.probe(libraryHere.directory, "float32") : undefined
   const half =
     single?.works && cpu.bfloat16 !== "none" && !single.usesGpu
-      ? await options.probe(found!.directory, "bfloat16")
+      ? await options.probe(libraryHere!.directory, "bfloat16")
       : undefined
   const threads = Number(process.env["TF_NUM_INTRAOP_THREADS"]) || cpu.threads
   const facts: Facts = {
@@ -104,7 +104,7 @@ export const examine = async (options: ExamineOptions): Promise<Diagnosis> => {
   const findings = judge(facts)
   return {
     works: findings.every(({ level }) => level !== "error"),
-    library: found === undefined ? null : { ...found, tensorflow: single?.works ? single.version : null },
+    library: libraryHere === undefined ? null : { ...libraryHere, tensorflow: single?.works ? single.version : null },
     attempts,
     system: { ...system, release: `${process.platform} ${release()}` },
     processor: cpu,

@@ -92,7 +92,7 @@ const patiently = ({
 }
 
 /** Runs a question by the library. @error HubFailed */
-const asked = async <A>(
+const answerOf = async <A>(
   asking: Asking,
   question: (hub: typeof import("@huggingface/hub")) => Promise<A>,
 ): Promise<A> => {
@@ -112,7 +112,7 @@ const asked = async <A>(
 
 /** The commit that a revision means now. @error HubFailed */
 export const commitNow = (asking: Asking, revision: string): Promise<string> =>
-  asked(asking, async ({ modelInfo }) => {
+  answerOf(asking, async ({ modelInfo }) => {
     const { settings, repo } = asking
     const { sha } = await modelInfo({
       name: repo,
@@ -127,7 +127,7 @@ export const commitNow = (asking: Asking, revision: string): Promise<string> =>
 
 /** The files of a commit, without folders. @error HubFailed */
 export const filesOf = (asking: Asking, commit: string): Promise<ReadonlyArray<HubFile>> =>
-  asked(asking, async ({ listFiles }) => {
+  answerOf(asking, async ({ listFiles }) => {
     const { settings, repo } = asking
     const files: Array<HubFile> = []
     const listing = listFiles({ repo, revision: commit, hubUrl: settings.endpoint, fetch: patiently(asking) })

@@ -33,15 +33,15 @@ const size = (bytes: number) =>
       : `${Math.ceil(bytes / 1e3)} kB`
 
 /** A line on stderr for each note, and for each file of a megabyte or more. */
-const told = new Set<string>()
+const reported = new Set<string>()
 const tellOnStderr = (report: HubReport): void => {
   if (report._tag === "file" && report.bytes < 1e6) return
   const line =
     report._tag === "note"
       ? `note: ${report.text}`
       : `fetching ${report.file} of ${report.reference}, ${size(report.bytes)}`
-  if (told.has(line)) return
-  told.add(line)
+  if (reported.has(line)) return
+  reported.add(line)
   process.stderr.write(`${line}\n`)
 }
 
@@ -110,8 +110,8 @@ const lacking = ({ wanted }: Fetching, names: ReadonlyArray<string>): string | u
   if (!names.includes("config.json")) return "it has no config.json; a model is config.json beside model.safetensors"
   if (names.includes(wholeWeights) || names.includes(shardIndex)) return undefined
   const others = names.filter((name) => /\.(bin|pth?|gguf|h5|msgpack|onnx|safetensors)$/i.test(name)).slice(0, 3)
-  const found = others.length === 0 ? "no weights at its top" : others.join(", ")
-  return `it has ${found}; weights are read from ${wholeWeights} or its shards: take a repository or revision that has them`
+  const contents = others.length === 0 ? "no weights at its top" : others.join(", ")
+  return `it has ${contents}; weights are read from ${wholeWeights} or its shards: take a repository or revision that has them`
 }
 
 /** Downloads the files of a commit that are missing here. */
@@ -149,20 +149,20 @@ const commitOf = async (fetching: Fetching): Promise<string> => {
   const { reference, cache, settings, report } = fetching
   const { revision = "main" } = reference
   if (isCommit(revision)) return revision
-  const known = cache.commitOf(revision)
+  const lastCommit = cache.commitOf(revision)
   if (settings.offline) {
-    if (known !== undefined) return known
+    if (lastCommit !== undefined) return lastCommit
     throw new DataError({ message: offlineProblem(fetching, `${revision} is not in its cache`) })
   }
   try {
     const commit = await commitNow(fetching, revision)
-    if (commit !== known) cache.writeCommit(revision, commit)
+    if (commit !== lastCommit) cache.writeCommit(revision, commit)
     return commit
   } catch (error) {
-    if (!isOutOfReach(error) || known === undefined) throw error
-    const text = `${referenceText(reference)}: ${error.message}; commit ${known.slice(0, 12)} of the cache is used`
+    if (!isOutOfReach(error) || lastCommit === undefined) throw error
+    const text = `${referenceText(reference)}: ${error.message}; commit ${lastCommit.slice(0, 12)} of the cache is used`
     report({ _tag: "note", text })
-    return known
+    return lastCommit
   }
 }
 

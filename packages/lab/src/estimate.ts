@@ -113,9 +113,9 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       return ofKind
     }
     let rate: number | undefined
-    const planned = (stage: Stage, there: Artifact | undefined): PlannedStage => {
+    const planned = (stage: Stage, artifact: Artifact | undefined): PlannedStage => {
       const common = { stage: stage.label, kind: stage.kind, key: stage.key, work: stage.work }
-      if (there) return { ...common, state: "cached", why: null, seconds: there.manifest.seconds, basis: "taken" }
+      if (artifact) return { ...common, state: "cached", why: null, seconds: artifact.manifest.seconds, basis: "taken" }
       const why = whyOf(stage, store, manifestsOf(stage.kind))
       const state = store.partial(stage.kind, stage.key) ? "to resume" : "to do"
       const secondsEach = pace(manifestsOf(stage.kind), amountOf(stage.work))
@@ -126,7 +126,7 @@ export const plan = (resolved: Resolved): Effect.Effect<Plan, InvalidInput | Dat
       return { ...common, state, why, seconds: stage.work.flops / (rate * stepEfficiency), basis: "a matrix product" }
     }
     const stages = yield* Effect.forEach(inOrder([...graph.trials, ...graph.leaves]), (stage) =>
-      Effect.map(store.seek(stage.kind, stage.key), (there) => planned(stage, there)),
+      Effect.map(store.seek(stage.kind, stage.key), (artifact) => planned(stage, artifact)),
     )
     const seconds = stages.reduce((sum, s) => sum + (s.state === "cached" ? 0 : (s.seconds ?? 0)), 0)
     const notes = [...untoldPlugins(resolved), ...untried, ...settingsNotes(resolved, graph.architectures), ...ofTasks]

@@ -62,11 +62,14 @@ export const experimentOf = (
   text: string,
 ): Effect.Effect<{ readonly found: Found; readonly part: string | undefined }, InvalidInput> => {
   const [name = "", part] = isPath(text.split("#")[0]!) ? text.split("#") : text.split("/")
-  return Effect.map(isPath(name) ? experimentAt(name) : experimentNamed(name), (found) => ({ found, part }))
+  return Effect.map(isPath(name) ? experimentAt(name) : experimentNamed(name), (experiment) => ({
+    found: experiment,
+    part,
+  }))
 }
 
 /** The file of an experiment in messages: a path from the checkout's root if it lies within. */
-const shown = (file: string): string => (isOutside(file) ? file : relative(houseRoot, file))
+const shortPath = (file: string): string => (isOutside(file) ? file : relative(houseRoot, file))
 
 /**
  * The experiment with a name: its slug, its number, or the slug without the number; a part may follow after a slash.
@@ -110,7 +113,7 @@ const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> 
 /** The exports of an experiment's file. @error InvalidInput with the file and line of the fault */
 const imported = ({ file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
   Effect.suspend(() => {
-    const what = shown(file)
+    const what = shortPath(file)
     if (isOutside(file)) provideHouse()
     const encoding = encodingProblem(file)
     if (encoding !== undefined) return Effect.fail(new InvalidInput({ what, problems: [encoding] }))
@@ -131,7 +134,7 @@ export const loadExperiment = (
   preset: string | null = null,
 ): Effect.Effect<ReadonlyArray<Part>, InvalidInput> =>
   Effect.gen(function* () {
-    const what = shown(file)
+    const what = shortPath(file)
     const loaded = yield* imported({ slug, file })
     const name = preset ?? "default"
     const parts = Object.hasOwn(loaded, name) ? partsOf(loaded[name], preset) : undefined
@@ -145,8 +148,8 @@ export const loadExperiment = (
   })
 
 /** The presets of a file: the names that `--preset` accepts. */
-export const presetsOf = (found: Found): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
-  Effect.map(imported(found), (loaded) =>
+export const presetsOf = (experiment: Found): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
+  Effect.map(imported(experiment), (loaded) =>
     Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name)),
   )
 
@@ -186,14 +189,14 @@ const listedPart = (slug: string, presets: ReadonlyArray<string>, { part, experi
 /** All experiments for `--list`. A broken one has a row with its fault and does not affect the others. */
 export const listExperiments = (all = findExperiments()): Effect.Effect<ReadonlyArray<Listed>> =>
   Effect.map(
-    Effect.forEach(all, (found) =>
+    Effect.forEach(all, (experiment) =>
       Effect.gen(function* () {
-        const presets = yield* presetsOf(found)
-        return (yield* loadExperiment(found)).map((part) => listedPart(found.slug, presets, part))
+        const presets = yield* presetsOf(experiment)
+        return (yield* loadExperiment(experiment)).map((part) => listedPart(experiment.slug, presets, part))
       }).pipe(
         Effect.catchCause((cause) => {
           const error = Cause.squash(cause)
-          const { slug } = found
+          const { slug } = experiment
           const fault = error instanceof Error ? error.message : String(error)
           return Effect.succeed([
             { slug, part: null, presets: [], name: "", question: "", arms: [], seeds: [], fault },

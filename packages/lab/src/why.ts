@@ -7,11 +7,11 @@ import type { Manifest } from "./store/manifest.ts"
 import type { StoreService } from "./store/store.ts"
 
 /** The hashed values of a key, by path. */
-const leavesOf = (value: unknown, at: ReadonlyArray<string> = [], found = new Map<string, string>()) => {
+const leavesOf = (value: unknown, at: ReadonlyArray<string> = [], leaves = new Map<string, string>()) => {
   if (typeof value === "object" && value !== null && Object.keys(value).length > 0)
-    for (const [name, inner] of Object.entries(value)) leavesOf(inner, [...at, name], found)
-  else found.set(at.join("\u0000"), JSON.stringify(value) ?? "undefined")
-  return found
+    for (const [name, inner] of Object.entries(value)) leavesOf(inner, [...at, name], leaves)
+  else leaves.set(at.join("\u0000"), JSON.stringify(value) ?? "undefined")
+  return leaves
 }
 
 /** Inputs by their kind, since an index means nothing to a reader. */
@@ -38,14 +38,14 @@ const changesBetween = (before: Record<string, unknown>, now: Record<string, unk
     .map((path) => ({ path, before: a.get(path), now: b.get(path) }))
 }
 
-const shown = (value: string | undefined): string =>
+const excerpt = (value: string | undefined): string =>
   value === undefined ? "nothing" : value.length > 24 ? `${value.slice(0, 12)}...` : value.replace(/^"|"$/g, "")
 
 /** One change in words. */
 const worded = ({ path, before, now }: Change): string => {
   const [head = "", ...rest] = path.split("\u0000")
   const name = rest.join(".")
-  const values = `${shown(before)} -> ${shown(now)}`
+  const values = `${excerpt(before)} -> ${excerpt(now)}`
   if (head === "inputs") return `its input ${name} changed`
   if (head === "seed") return "another seed"
   if (head === "config") return rest[0] === "text" ? "the text changed" : `${name} ${values}`

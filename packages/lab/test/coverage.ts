@@ -92,13 +92,13 @@ const resampled = (rng: Rng, { z_SP, error }: Trial, draws: number): Float64Arra
 
 /** Shares of simulated figures whose interval covers the truth. */
 export interface Coverage {
-  readonly held: number
+  readonly coverageRate: number
   /** Mean half-width over the standard deviation of the figure. */
   readonly width: number
   /** Over figures whose prompts' part was cut at 0, and the share of such figures. */
-  readonly cut: { readonly held: number; readonly share: number }
+  readonly cut: { readonly coverageRate: number; readonly share: number }
   /** Over the tenth of figures whose seeds agree most, with and without the floor. */
-  readonly agreeing: { readonly held: number; readonly unfloored: number }
+  readonly agreeing: { readonly coverageRate: number; readonly unfloored: number }
   /** Over all figures, without the floor. */
   readonly unfloored: number
   /** For the percentile interval of resampled seeds and prompts, in the first trials. */
@@ -139,10 +139,10 @@ export const coverage = (draw: Draw, S: number, P: number, trials: number, resam
   const spread = Math.sqrt(all.reduce((sum, { error }) => sum + error * error, 0) / trials)
   const first = all.slice(0, resampledTrials)
   return {
-    held: share(all, ({ held }) => held),
+    coverageRate: share(all, ({ held }) => held),
     width: all.reduce((sum, { half }) => sum + half, 0) / trials / spread,
-    cut: { held: share(cut, ({ held }) => held), share: cut.length / trials },
-    agreeing: { held: share(agreeing, ({ held }) => held), unfloored: share(agreeing, (one) => one.unfloored) },
+    cut: { coverageRate: share(cut, ({ held }) => held), share: cut.length / trials },
+    agreeing: { coverageRate: share(agreeing, ({ held }) => held), unfloored: share(agreeing, (one) => one.unfloored) },
     unfloored: share(all, (one) => one.unfloored),
     percentile: share(first, ({ percentile }) => percentile === true),
   }
@@ -194,9 +194,9 @@ if (import.meta.main) {
   const percent = (x: number) => (100 * x).toFixed(1)
   const row = (name: string, S: number, P: number, draw: Draw, trials: number) => {
     const c = coverage(draw, S, P, trials, 1000)
-    const cut = c.cut.share < 0.01 ? "-" : `${percent(c.cut.held)} (${percent(c.cut.share)})`
+    const cut = c.cut.share < 0.01 ? "-" : `${percent(c.cut.coverageRate)} (${percent(c.cut.share)})`
     console.log(
-      `| ${S} | ${P} | ${name} | ${percent(c.held)} | ${c.width.toFixed(2)} | ${cut} | ${percent(c.agreeing.held)} | ` +
+      `| ${S} | ${P} | ${name} | ${percent(c.coverageRate)} | ${c.width.toFixed(2)} | ${cut} | ${percent(c.agreeing.coverageRate)} | ` +
         `${percent(c.unfloored)} | ${percent(c.agreeing.unfloored)} | ${percent(c.percentile)} |`,
     )
   }

@@ -120,8 +120,8 @@ const rowOf = (invented: Invented, seeds: ReadonlyArray<number>, prompts: number
     share = 1,
     without = [],
   } = invented
-  const there = seeds.filter((seed) => !without.includes(seed))
-  const all = new Map(there.map((seed) => [seed, figuresOf(invented, seed, prompts, timing)]))
+  const present = seeds.filter((seed) => !without.includes(seed))
+  const all = new Map(present.map((seed) => [seed, figuresOf(invented, seed, prompts, timing)]))
   const figures = new Map([...all].map(([seed, f]) => [seed, f.figures]))
   const kept = new Map(share < 1 && reference ? [...all].map(([seed, f]) => [seed, f.kept] as const) : [])
   const samples = samplesOf(figures, gamma)
@@ -145,7 +145,7 @@ const rowOf = (invented: Invented, seeds: ReadonlyArray<number>, prompts: number
     reference: reference ?? null,
     from: isArm ? from : null,
     learningRate: isArm ? 0.003 : null,
-    budget: there.map((seed) => ({
+    budget: present.map((seed) => ({
       seed,
       arm: own,
       reference: reference ? ofReference : null,

@@ -68,18 +68,18 @@ export const checkpointsIn = (
   home: string,
 ): ReadonlyMap<string, { readonly step: number; readonly resumed: number }> => {
   const { root } = makeStore(home)
-  const found = new Map<string, { step: number; resumed: number }>()
+  const checkpoints = new Map<string, { step: number; resumed: number }>()
   for (const stage of existsSync(root) ? readdirSync(root) : [])
     for (const name of readdirSync(join(root, stage)).filter((name) => name.endsWith(".partial"))) {
       const folder = join(root, stage, name, "checkpoints")
       const steps = (existsSync(folder) ? readdirSync(folder) : []).flatMap((s) => /^step-(\d+)$/.exec(s)?.[1] ?? [])
       if (steps.length > 0)
-        found.set(`${stage}/${name.slice(0, -".partial".length)}`, {
+        checkpoints.set(`${stage}/${name.slice(0, -".partial".length)}`, {
           step: Math.max(...steps.map(Number)),
           resumed: resumesOf(join(root, stage, name)).length,
         })
     }
-  return found
+  return checkpoints
 }
 
 /** The steps that a stage was resumed from, one an attempt that was. */

@@ -103,9 +103,9 @@ export const architectureFromConfig = (
   const type = own(config, "model_type")
   const family = families.find(({ plugin }) => plugin === type)
   if (family === undefined) {
-    const known = families.map(({ plugin }) => plugin).toSorted()
+    const names = families.map(({ plugin }) => plugin).toSorted()
     throw fail(
-      `model_type ${shown(type)} is not known here; there are ${known.join(", ") || "no families"} (a family is a plugin: docs/models.md)`,
+      `model_type ${shown(type)} is not known here; there are ${names.join(", ") || "no families"} (a family is a plugin: docs/models.md)`,
     )
   }
   return family.fromConfig(config, where)

@@ -8,8 +8,8 @@ export const withDataErrors = <A>(run: () => A): A => {
   try {
     return run()
   } catch (error) {
-    const known = fileErrorOf(error)
-    throw known === undefined ? error : new DataError({ message: known.message, cause: known })
+    const fileError = fileErrorOf(error)
+    throw fileError === undefined ? error : new DataError({ message: fileError.message, cause: fileError })
   }
 }
 

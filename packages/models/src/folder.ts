@@ -29,7 +29,7 @@ const WANTED = "a model is a directory with config.json and model.safetensors"
 
 /** Advice on a path that is no folder. */
 const notFolder = (path: string): string => {
-  const given = relative(process.cwd(), path)
+  const relativePath = relative(process.cwd(), path)
   const name = basename(path)
   if (existsSync(path)) {
     if (/\.gguf$/i.test(name)) return "it is a GGUF file, which is not read; give a folder with the model's safetensors"
@@ -37,10 +37,10 @@ const notFolder = (path: string): string => {
       return "it is a file of PyTorch; load it in transformers, write it with model.save_pretrained(DIR), and give DIR"
     return /\.(safetensors|json)$/i.test(name) ? `give the folder that holds ${name}; ${WANTED}` : WANTED
   }
-  if (/^~/.test(given))
+  if (/^~/.test(relativePath))
     return "the shell expands ~ only where it is not in quotes: write $HOME, or leave the quotes out"
-  if (/^[\w.-]+\/[\w.-]+$/.test(given) && !given.startsWith("."))
-    return `there is nothing of this name; if it is a model of the Hugging Face hub, write hf:${given}; ${WANTED}`
+  if (/^[\w.-]+\/[\w.-]+$/.test(relativePath) && !relativePath.startsWith("."))
+    return `there is nothing of this name; if it is a model of the Hugging Face hub, write hf:${relativePath}; ${WANTED}`
   return `there is nothing of this name; ${WANTED}`
 }
 

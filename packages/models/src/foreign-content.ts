@@ -40,6 +40,6 @@ const isNoLength = (first: Uint8Array) => first.length < 8 || first.subarray(4, 
 export const foreignContent = (first: Uint8Array): string | undefined => {
   if (!isNoLength(first)) return undefined
   const text = String.fromCharCode(...first.subarray(0, SNIFFED))
-  const found = starts.find(([start]) => (typeof start === "string" ? text.startsWith(start) : start.test(text)))
-  return found?.[1]
+  const match = starts.find(([start]) => (typeof start === "string" ? text.startsWith(start) : start.test(text)))
+  return match?.[1]
 }

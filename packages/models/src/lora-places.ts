@@ -47,21 +47,21 @@ export const loraPlaces = (
     const [e, d] = architecture.parameters.get(name)!.shape as [number, number]
     return { name, e, d }
   })
-  const found = new Set<LoraPlace>()
+  const places = new Set<LoraPlace>()
   const problems: Array<string> = []
   for (const entry of on) {
     const fits = entry.includes("*") ? matcher(entry) : (path: string) => path === entry || path.endsWith(`.${entry}`)
     const named = matrices.filter(({ name }) => fits(pathOf(name)))
-    for (const place of named) found.add(place)
+    for (const place of named) places.add(place)
     if (named.length === 0)
       problems.push(
         `${JSON.stringify(entry.slice(0, 80))} names no linear layer of ${architecture.type}; there are ` +
           namesShown(matrices.map(({ name }) => pathOf(name))),
       )
   }
-  for (const { name, e, d } of found)
+  for (const { name, e, d } of places)
     if (rank >= Math.min(e, d))
       problems.push(`rank ${rank} is no smaller than ${name} [${e}, ${d}]; lower it, or train the matrix itself`)
   if (problems.length > 0) throw new InvalidInput({ what: "adapters", problems: problems.slice(0, 4) })
-  return matrices.filter((place) => found.has(place))
+  return matrices.filter((place) => places.has(place))
 }

@@ -32,21 +32,21 @@ const frozenNames = (architecture: Architecture<Attends>, frozen: ReadonlyArray<
   const names = [...architecture.parameters.keys()]
   const parts: Readonly<Record<string, string>> = { embedding: architecture.embedding, head: architecture.head }
   const problems: Array<string> = []
-  const found = new Set<string>()
+  const frozenSet = new Set<string>()
   for (const entry of frozen) {
     const part = Object.hasOwn(parts, entry) ? parts[entry] : undefined
     const named = part === undefined ? names.filter(matcher(entry)) : [part]
-    for (const name of named) found.add(name)
+    for (const name of named) frozenSet.add(name)
     if (named.length === 0)
       problems.push(
         `${JSON.stringify(entry.slice(0, 80))} names no parameter of ${architecture.type}; expected embedding, head, or a ` +
           `pattern with * for any text, such as *.mlp.*; there are ${namesShown(names)}`,
       )
   }
-  if (problems.length === 0 && found.size === names.length)
+  if (problems.length === 0 && frozenSet.size === names.length)
     problems.push(`${JSON.stringify(frozen)} names every parameter, so nothing is left to train; name fewer`)
   if (problems.length > 0) throw new InvalidInput({ what: "frozen", problems })
-  return found
+  return frozenSet
 }
 
 /**

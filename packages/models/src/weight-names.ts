@@ -34,8 +34,8 @@ export interface NamedWeights {
 /** How names in the file begin before their layers; undefined if no name or several tell. */
 const prefixOf = (names: ReadonlyMap<string, string>, { trunk, anchor }: FileNames): string | undefined => {
   if (names.has(trunk + anchor)) return trunk
-  const found = [...names.keys()].filter((name) => name === anchor || name.endsWith(`.${anchor}`))
-  return found.length === 1 ? found[0]!.slice(0, -anchor.length) : undefined
+  const matches = [...names.keys()].filter((name) => name === anchor || name.endsWith(`.${anchor}`))
+  return matches.length === 1 ? matches[0]!.slice(0, -anchor.length) : undefined
 }
 
 /** The tensor of each parameter of a family's model; no architecture is needed yet. */

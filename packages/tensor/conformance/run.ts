@@ -88,9 +88,9 @@ for (const suite of suites) {
   reports.push({ name: suite.name, ...outcome })
   say(`${suite.title}: ${passed} passed, ${failed} failed, ${skipped} skipped`)
   for (const { name, message } of failures) {
-    const known = suite.knownFailures.includes(name)
-    say(`  ${known ? "fails as known" : "FAILS"}: ${name}\n    ${message.replaceAll("\n", "\n    ")}`)
-    if (!known || values.only !== undefined) worse = true
+    const isKnown = suite.knownFailures.includes(name)
+    say(`  ${isKnown ? "fails as known" : "FAILS"}: ${name}\n    ${message.replaceAll("\n", "\n    ")}`)
+    if (!isKnown || values.only !== undefined) worse = true
   }
   if (values.only === undefined && passed < suite.leastPassed) {
     say(`  WORSE: expected at least ${suite.leastPassed} passed`)

@@ -50,7 +50,7 @@ interface Stock extends Omit<Backend, "counts"> {
 }
 
 /** The dtypes that the stock backend turns into TFJS tensors without a warning. */
-const known = new Set<number>([
+const tfjsDtypes = new Set<number>([
   DType.float32,
   DType.int32,
   DType.bool,
@@ -74,7 +74,7 @@ export const makeBackend = (binding: Binding): Backend => {
 
   const createKnown = stock.createOutputTensor.bind(stock)
   stock.createOutputTensor = (metadata) => {
-    if (known.has(metadata.dtype)) return createKnown(metadata)
+    if (tfjsDtypes.has(metadata.dtype)) return createKnown(metadata)
     const dataId = {}
     tensorMap.set(dataId, { ...metadata, values: null, refCount: 1 })
     // TFJS calls int64 int32; so does the stock backend, but it warns on the console at every tensor.
@@ -113,7 +113,7 @@ export const makeBackend = (binding: Binding): Backend => {
   stock.readSync = (dataId) => {
     const dtype = tensorMap.has(dataId) ? tensorMap.get(dataId).dtype : DType.float32
     // TFJS would interpret the elements of an opaque tensor as the bytes of strings.
-    if (!known.has(dtype) && dtype !== DType.int64)
+    if (!tfjsDtypes.has(dtype) && dtype !== DType.int64)
       throw new Error(
         `TFJS cannot read a tensor of ${dtypeName(dtype)}: run the op Cast to float32 first, or use readTensor`,
       )

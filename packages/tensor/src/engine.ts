@@ -118,11 +118,11 @@ export const openEngine = (options: EngineOptions = {}): Promise<EngineInfo> => 
   if (valid instanceof type.errors) return Promise.reject(new TypeError(`engine options: ${valid.summary}`))
   if (opened !== undefined) {
     for (const key of Object.keys(valid) as Array<keyof EngineOptions>) {
-      const [asked, is] = [valid[key], opened.options[key]]
-      if (asked !== is)
+      const [wanted, is] = [valid[key], opened.options[key]]
+      if (wanted !== is)
         return Promise.reject(
           new Error(
-            `the tensor engine was opened with ${key} = ${is ?? "its default"} and cannot be reopened with ${asked} in the same process. ` +
+            `the tensor engine was opened with ${key} = ${is ?? "its default"} and cannot be reopened with ${wanted} in the same process. ` +
               "Pass the options to the first openEngine.",
           ),
         )

@@ -50,9 +50,9 @@ export const checkLeaks = (before: EngineMemory, where: string): void => {
   if (growth.length === 0) return
   const most = 5
   const left = backend().binding.describeTensors(before.next, most + 1)
-  const shown = left.length === 0 ? "none was used yet" : left.slice(0, most).join(", ")
+  const list = left.length === 0 ? "none was used yet" : left.slice(0, most).join(", ")
   throw new LeakError(
-    `${where} leaks ${growth.join(", ")}. New tensors that are left: ${shown}${left.length > most ? ", ..." : ""}. ` +
+    `${where} leaks ${growth.join(", ")}. New tensors that are left: ${list}${left.length > most ? ", ..." : ""}. ` +
       "Run the step in tf.tidy, keep what must stay with tf.keep, and dispose what it replaces.",
   )
 }

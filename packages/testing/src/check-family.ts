@@ -21,7 +21,7 @@ const roundTrip =
   }
 
 /** Parameters as text: names and shapes in order. */
-const told = ({ parameters, head }: Architecture<Attends>) =>
+const description = ({ parameters, head }: Architecture<Attends>) =>
   `${[...parameters].map(([name, { shape }]) => `${name} [${shape}]`).join(", ")}; head ${head}`
 
 /** The laws of models with decoding by TFJS, independent of the native library. */
@@ -46,8 +46,8 @@ export const checkFamily = async (family: Family, options: unknown): Promise<voi
   const again = family.fromConfig(JSON.parse(JSON.stringify(architecture.config)), "config.json")
   law(
     "config",
-    told(again) === told(architecture),
-    () => `its config.json means ${told(again)}, not ${told(architecture)}`,
+    description(again) === description(architecture),
+    () => `its config.json means ${description(again)}, not ${description(architecture)}`,
   )
   law("config", again.notes === undefined, () => `of its own config.json it says ${again.notes}`)
   if (attendsBefore(architecture)) await checkPlainDecoding(architecture)

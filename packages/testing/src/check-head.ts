@@ -64,11 +64,11 @@ const randomHead = (instance: HeadInstance) => {
 type Head = ReturnType<typeof randomHead>
 
 /** The answer of a head as numbers. */
-const answerOf = (head: Head, given: Case) => {
+const answerOf = (head: Head, problem: Case) => {
   const entries: Array<{ readonly at_M: ReadonlyArray<number>; readonly d: number; readonly h_Md: Float32Array }> = []
-  const N = given.problem.row_N.length
+  const N = problem.problem.row_N.length
   tf.tidy(() => {
-    for (const { h_Md, at_M } of head.rows(given.problem, seenOf(given)))
+    for (const { h_Md, at_M } of head.rows(problem.problem, seenOf(problem)))
       entries.push({
         at_M: Array.from(at_M ?? Array.from({ length: N }, (_, n) => n)),
         d: h_Md.shape[1],
@@ -79,14 +79,14 @@ const answerOf = (head: Head, given: Case) => {
 }
 
 /** A mean of -log softmax at the gold tokens, by TFJS's own ops. */
-const lossOf = (head: Head, given: Case): tf.Scalar => {
-  const gold_N = Array.from(given.problem.gold_N)
+const lossOf = (head: Head, problem: Case): tf.Scalar => {
+  const gold_N = Array.from(problem.problem.gold_N)
   const of = ({ h_Md, head_Vd, at_M }: DraftRows) => {
     const logP_MV = tf.logSoftmax(tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true))
     const gold_M = at_M === undefined ? gold_N : Array.from(at_M, (n) => gold_N[n]!)
     return tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(tf.tensor1d(gold_M, "int32"), V)), 1)))
   }
-  return tf.addN(head.rows(given.problem, seenOf(given)).map(of)) as tf.Scalar
+  return tf.addN(head.rows(problem.problem, seenOf(problem)).map(of)) as tf.Scalar
 }
 
 /**
@@ -102,17 +102,17 @@ export const checkHead = async (use: HeadUse): Promise<void> => {
   const law = lawsOf(`head ${use.name}`)
   const before = tf.memory().numTensors
   const head = randomHead(await instanceOf(use))
-  const given = randomCase()
+  const problem = randomCase()
   try {
-    const first = answerOf(head, given)
+    const first = answerOf(head, problem)
     law(
       "predicts something",
       first.some(({ at_M }) => at_M.length > 0),
       () => "no entry has a row; expected one or more",
     )
-    law("deterministic", Bun.deepEquals(answerOf(head, given), first), () => "the same input gave another answer")
-    checkPast(law, head, given)
-    checkGradients(law, head, given)
+    law("deterministic", Bun.deepEquals(answerOf(head, problem), first), () => "the same input gave another answer")
+    checkPast(law, head, problem)
+    checkGradients(law, head, problem)
   } catch (cause) {
     if (cause instanceof PluginFault) law(cause.rule, false, () => cause.detail)
     throw cause
@@ -151,13 +151,13 @@ const checkPast = (law: Law, head: Head, given: Case) => {
   }
 }
 
-const checkGradients = (law: Law, head: Head, given: Case) => {
-  const loss = () => lossOf(head, given)
+const checkGradients = (law: Law, head: Head, problem: Case) => {
+  const loss = () => lossOf(head, problem)
   const { value, grads } = tf.variableGrads(loss, [...head.parameters.values()])
   for (const [name, variable] of head.parameters) {
-    const found = grads[variable.name]
-    law("gradient", found !== undefined, () => `the answer has no gradient by ${name}; leave out what is not trained`)
-    const gradient = found!.dataSync() as Float32Array
+    const actual = grads[variable.name]
+    law("gradient", actual !== undefined, () => `the answer has no gradient by ${name}; leave out what is not trained`)
+    const gradient = actual!.dataSync() as Float32Array
     const start = variable.dataSync().slice() as Float32Array
     const direction = normals(start.length, 1 / Math.sqrt(start.length), seeded(3, name))
     const step = 1e-2

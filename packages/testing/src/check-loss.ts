@@ -47,17 +47,17 @@ const largest = (values: ArrayLike<number>) =>
   Array.prototype.reduce.call(values, (m, x) => Math.max(m as number, Math.abs(x)), 0) as number
 
 /** First index at which values of different rows differ, each on its own scale; -1 if none. */
-const apart = (found: ArrayLike<number>, expected: ArrayLike<number>): number =>
+const apart = (actual: ArrayLike<number>, expected: ArrayLike<number>): number =>
   // Not `>`: a NaN on either side must count as a difference.
   Array.prototype.findIndex.call(
-    found,
+    actual,
     (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * (1 + Math.abs(expected[i]!))),
   )
 
 /** First index at which two gradients of one row differ, on the scale of its largest entry; -1 if none. */
-const apartAsRow = (found: ArrayLike<number>, expected: ArrayLike<number>): number => {
+const apartAsRow = (actual: ArrayLike<number>, expected: ArrayLike<number>): number => {
   const scale = 1 + largest(expected)
-  return Array.prototype.findIndex.call(found, (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * scale))
+  return Array.prototype.findIndex.call(actual, (x, i) => !(Math.abs(x - expected[i]!) <= tolerance * scale))
 }
 
 type Measured = LossNumbers & { readonly autodiff_RV: Float32Array }
@@ -206,11 +206,11 @@ const checkZero = (law: Law, c: LossCase, loss: LossInstance, m: Measured) => {
   const negative = m.value_R.findIndex((x) => x < -tolerance)
   law("not negative", negative < 0, () => `${c.name}, row ${negative}: value ${m.value_R[negative]}, claimed 0 or more`)
   const perfect = measure(law, loss, { ...c, draft_RV: c.target_RV })
-  for (const [what, found] of [
+  for (const [what, actual] of [
     ["value", perfect.value_R],
     ["gradient", perfect.gradient_RV ?? []],
   ] as const) {
-    const off = largest(found)
+    const off = largest(actual)
     law(
       "zero at the target",
       off <= tolerance,

@@ -35,11 +35,11 @@ const extend = (decoding: Decoding, rows: ReadonlyArray<ReadonlyArray<number>>):
   tf.tidy(() => decoding.extend(ids(rows)).dataSync() as Float32Array)
 
 /** Largest difference relative to the largest expected value; infinite if lengths differ or a value is not finite. */
-const distance = (found: Float32Array, expected: Float32Array): number => {
-  if (found.length !== expected.length) return Number.POSITIVE_INFINITY
+const distance = (actual: Float32Array, expected: Float32Array): number => {
+  if (actual.length !== expected.length) return Number.POSITIVE_INFINITY
   let [apart, size] = [0, 1e-6]
-  for (let i = 0; i < found.length; i++) {
-    const difference = Math.abs(found[i]! - expected[i]!)
+  for (let i = 0; i < actual.length; i++) {
+    const difference = Math.abs(actual[i]! - expected[i]!)
     if (!Number.isFinite(difference)) return Number.POSITIVE_INFINITY
     apart = Math.max(apart, difference)
     size = Math.max(size, Math.abs(expected[i]!))
@@ -47,8 +47,8 @@ const distance = (found: Float32Array, expected: Float32Array): number => {
   return apart / size
 }
 
-const close = (law: Law, name: string, found: Float32Array, expected: Float32Array, on: string) => {
-  const apart = distance(found, expected)
+const close = (law: Law, name: string, actual: Float32Array, expected: Float32Array, on: string) => {
+  const apart = distance(actual, expected)
   law(
     name,
     apart <= TOLERANCE,
@@ -101,8 +101,8 @@ const checkParameters = (law: Law, model: Encoder, make: (seed: number) => Encod
   const [has, wants] = [[...model.parameters.keys()].sort(), [...declared.keys()].sort()]
   law("names", has.join() === wants.join(), () => `has parameters ${has}, its architecture declares ${wants}`)
   for (const [name, { shape }] of declared) {
-    const found = model.parameters.get(name)!.shape
-    law("shapes", found.join() === shape.join(), () => `${name} is [${found}], declared [${shape}]`)
+    const actualShape = model.parameters.get(name)!.shape
+    law("shapes", actualShape.join() === shape.join(), () => `${name} is [${actualShape}], declared [${shape}]`)
   }
   law("head", model.head_Vd === model.parameters.get(head), () => `head_Vd is not the parameter ${head}`)
   const headShape = `${model.head_Vd.shape}`
@@ -135,16 +135,16 @@ const checkAttention = (law: Law, model: Encoder) => {
   )
   for (const t of [1, 5, T - 1]) {
     const changed = row.map((id, i) => (i === t ? (id + 1) % model.architecture.vocabularySize : id))
-    const found = run(model, [changed])
-    const before = [found, base].map((h) => h.subarray(0, t * d)) as [Float32Array, Float32Array]
+    const actual = run(model, [changed])
+    const before = [actual, base].map((h) => h.subarray(0, t * d)) as [Float32Array, Float32Array]
     if (model.architecture.attends === "before")
       close(law, "causality", ...before, `token ${t} changed, positions before it`)
     else
       for (let s = 0; s < t; s++) {
-        const [h, of] = [found, base].map((h) => h.subarray(s * d, (s + 1) * d)) as [Float32Array, Float32Array]
+        const [h, of] = [actual, base].map((h) => h.subarray(s * d, (s + 1) * d)) as [Float32Array, Float32Array]
         law("both ways", distance(h, of) > 1e-6, () => `token ${t} changed and the hidden state of token ${s} did not`)
       }
-    const moved = distance(found.subarray(t * d), base.subarray(t * d))
+    const moved = distance(actual.subarray(t * d), base.subarray(t * d))
     law("reads its input", moved > 1e-4, () => `token ${t} changed and no hidden state from ${t} on did (${moved})`)
   }
 }
@@ -170,9 +170,9 @@ const checkPacking = (law: Law, model: Encoder) => {
     from += part.length
     return from - part.length
   })
-  const found = tf.tidy(() => model.hidden(tf.tensor2d(row, [1, T], "int32"), start).dataSync() as Float32Array)
+  const actual = tf.tidy(() => model.hidden(tf.tensor2d(row, [1, T], "int32"), start).dataSync() as Float32Array)
   for (const [i, part] of parts.entries()) {
-    const rows = found.subarray(begins[i]! * d, (begins[i]! + part.length) * d)
+    const rows = actual.subarray(begins[i]! * d, (begins[i]! + part.length) * d)
     close(law, "packing", rows, run(model, [part]), `sequence ${i} of 3 in one row`)
   }
 }
@@ -186,9 +186,9 @@ const checkPadding = (law: Law, model: Decoder) => {
   const first = 6
   const decoding = model.decoding(Int32Array.from(pads))
   const padded = rows.map((row, b) => [...Array.from({ length: pads[b]! }, () => 0), ...row.slice(0, T - pads[b]!)])
-  const found = rows.map(() => new Float32Array(T * d))
+  const actual = rows.map(() => new Float32Array(T * d))
   const keep = (h: Float32Array, at: number, size: number) => {
-    for (const [b, row] of found.entries()) row.set(h.subarray(b * size * d, (b + 1) * size * d), at * d)
+    for (const [b, row] of actual.entries()) row.set(h.subarray(b * size * d, (b + 1) * size * d), at * d)
   }
   const columns = (from: number, to: number) => padded.map((row) => row.slice(from, to))
   keep(extend(decoding, columns(0, first)), 0, first)
@@ -199,7 +199,7 @@ const checkPadding = (law: Law, model: Decoder) => {
       close(
         law,
         "padding",
-        found[b]!.subarray(pads[b]! * d),
+        actual[b]!.subarray(pads[b]! * d),
         run(model, [row.slice(0, T - pads[b]!)]),
         `sequence ${b} with ${pads[b]} positions of left padding${round}`,
       )
@@ -224,7 +224,7 @@ const checkCache = (law: Law, model: Decoder) => {
       let kept: ReadonlyArray<ReadonlyArray<number>> = Array.from({ length: B }, () => [])
       for (const [i, size] of blocks.entries()) {
         const block = kept.map((_, b) => draw(model, size, 100 * i + b))
-        const found = extend(decoding, block)
+        const actual = extend(decoding, block)
         const whole = kept.map((row, b) => [...row, ...block[b]!])
         const length = whole[0]!.length
         law("length", decoding.length === length, () => `${on}: length is ${decoding.length}, expected ${length}`)
@@ -233,7 +233,7 @@ const checkCache = (law: Law, model: Decoder) => {
           close(
             law,
             "cache",
-            found.subarray(b * size * d, (b + 1) * size * d),
+            actual.subarray(b * size * d, (b + 1) * size * d),
             expected.subarray(((b + 1) * length - size) * d, (b + 1) * length * d),
             `${on}, block ${i}`,
           )
@@ -294,9 +294,9 @@ const checkGradients = (law: Law, model: Encoder) => {
   const row = draw(model, 8, 4)
   const { value, grads } = tf.variableGrads(() => lossOf(model, row), [...model.parameters.values()])
   for (const [name, variable] of model.parameters) {
-    const found = grads[variable.name]
-    law("gradient", found !== undefined, () => `the loss has no gradient by ${name}`)
-    const gradient = found!.dataSync() as Float32Array
+    const actual = grads[variable.name]
+    law("gradient", actual !== undefined, () => `the loss has no gradient by ${name}`)
+    const gradient = actual!.dataSync() as Float32Array
     const bad = gradient.findIndex((g) => !Number.isFinite(g))
     law("gradient", bad < 0, () => `d loss / d ${name} is ${gradient[bad]} at entry ${bad}`)
     const start = variable.dataSync().slice() as Float32Array

@@ -79,15 +79,15 @@ export const tableModel = ({
     return Array.from({ length: B }, (_, b) => Array.from(flat.subarray(b * T, (b + 1) * T)))
   }
   const decoding = (pad_B?: Int32Array): Decoding => {
-    let held: Array<Array<number>> = []
+    let cache: Array<Array<number>> = []
     const append = (fresh: ReadonlyArray<ReadonlyArray<number>>) => {
-      held = fresh.map((ids, b) => [...(held[b] ?? []), ...ids])
+      cache = fresh.map((ids, b) => [...(cache[b] ?? []), ...ids])
     }
     /** Logits after the last `rows` positions of each sequence. */
     const logitsAfterLast = (ids_BT: Int32Array, B: number, rows: number): Array<Float32Array> => {
       const T = ids_BT.length / B
       append(Array.from({ length: B }, (_, b) => Array.from(ids_BT.subarray(b * T, (b + 1) * T))))
-      return run(held, pad_B).flatMap((states) => states.slice(states.length - rows).map((state) => table_dV[state]!))
+      return run(cache, pad_B).flatMap((states) => states.slice(states.length - rows).map((state) => table_dV[state]!))
     }
     const quickly: QuickDecoding = {
       greedy: (ids_BT, B, rows) => {
@@ -108,19 +108,19 @@ export const tableModel = ({
     return {
       ...(quick && { quick: quickly }),
       get length() {
-        return held[0]?.length ?? 0
+        return cache[0]?.length ?? 0
       },
       extend: (ids_BT) => {
         const fresh = rowsOf(ids_BT)
         append(fresh)
-        return oneHot(run(held, pad_B).map((s, b) => s.slice(s.length - fresh[b]!.length)))
+        return oneHot(run(cache, pad_B).map((s, b) => s.slice(s.length - fresh[b]!.length)))
       },
       rollback: (length) => {
-        if (length > (held[0]?.length ?? 0)) throw new RangeError(`rollback to ${length} beyond what is held`)
-        held = held.map((ids) => ids.slice(0, length))
+        if (length > (cache[0]?.length ?? 0)) throw new RangeError(`rollback to ${length} beyond what is held`)
+        cache = cache.map((ids) => ids.slice(0, length))
       },
       dispose: () => {
-        held = []
+        cache = []
       },
     }
   }

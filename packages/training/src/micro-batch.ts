@@ -178,9 +178,11 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         const scale = input.divide ? 1 / denominator : 1
         let lossSum = 0
         const byInput = read.flatMap(({ gradient, weights_N, weight }) => {
-          const found = gradient(weights_N, scale * weight)
-          lossSum += weight * found.lossSum
-          return found.headGradient_Vd === undefined ? [found.gradient_Nd] : [found.gradient_Nd, found.headGradient_Vd]
+          const headGradient = gradient(weights_N, scale * weight)
+          lossSum += weight * headGradient.lossSum
+          return headGradient.headGradient_Vd === undefined
+            ? [headGradient.gradient_Nd]
+            : [headGradient.gradient_Nd, headGradient.headGradient_Vd]
         })
         save(byInput)
         const { tokens, statistics, weights_N } = read[0]!

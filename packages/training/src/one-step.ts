@@ -48,8 +48,8 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
   hooks.before?.(step, model)
   const used: Array<Batch> = []
   const numbers = Array.from({ length: microBatches }, (_, micro) => step * microBatches + micro)
-  const refused = (found: string): StepRefused => ({
-    refused: `batch ${numbers.slice(0, used.length).join(" ")}: ${found}`,
+  const refused = (fault: string): StepRefused => ({
+    refused: `batch ${numbers.slice(0, used.length).join(" ")}: ${fault}`,
   })
   let result: StepResult
   try {

@@ -96,8 +96,8 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   const keptEvery = Math.max(1, Math.floor(steps / (options.keptEvents ?? 8)))
   const { architecture } = isDraftHead(model) ? model.target : model
   if (!attendsBefore(architecture) && options.batches.reads === "before") {
-    const found = `${architecture.type} attends both ways, and each token is to be predicted from those before it`
-    const problems = [`${found}: the model would see it; take an objective that reads both ways, such as masked`]
+    const fault = `${architecture.type} attends both ways, and each token is to be predicted from those before it`
+    const problems = [`${fault}: the model would see it; take an objective that reads both ways, such as masked`]
     return yield* new InvalidInput({ what: stage, problems })
   }
 

@@ -12,9 +12,9 @@ export const trainedGradients = (
   f: () => tf.Scalar,
 ): { readonly value: tf.Scalar; readonly byName: Record<string, tf.Tensor> } => {
   const moved = movedParameters(draft)
-  const { value, gradients: found } = gradients(f, [...moved.values()])
+  const { value, gradients: byVariable } = gradients(f, [...moved.values()])
   const byParameter = Object.fromEntries(
-    [...moved.keys()].flatMap((name, i) => (found[i] === undefined ? [] : [[name, found[i]!]])),
+    [...moved.keys()].flatMap((name, i) => (byVariable[i] === undefined ? [] : [[name, byVariable[i]!]])),
   )
   return { value, byName: draft.adapters?.pullBack(byParameter) ?? byParameter }
 }

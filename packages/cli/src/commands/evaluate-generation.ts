@@ -69,7 +69,7 @@ const readObject = (file: string): Effect.Effect<Readonly<Record<string, unknown
       )
     : Effect.succeed(undefined)
 
-const shown = (value: unknown): string => {
+const excerpt = (value: unknown): string => {
   const text = JSON.stringify(value)
   return text.length > 40 ? `${text.slice(0, 37)}...` : text
 }
@@ -81,7 +81,7 @@ const changing = (config: Readonly<Record<string, unknown>>, { temperature, topK
   for (const [key, value] of Object.entries(config)) {
     if (value === null) continue
     const neutral = always.get(key) ?? (greedy ? undefined : whenSampled.get(key))
-    if (neutral !== undefined && !neutral(value)) settings.push(`${key} ${shown(value)}`)
+    if (neutral !== undefined && !neutral(value)) settings.push(`${key} ${excerpt(value)}`)
   }
   const samples = config["do_sample"] === true
   if (greedy && samples) settings.push("do_sample true")
@@ -90,7 +90,7 @@ const changing = (config: Readonly<Record<string, unknown>>, { temperature, topK
     const here = { temperature, top_k: topK ?? 0, top_p: topP ?? 1 }
     for (const [key, value] of Object.entries(here))
       if (Object.hasOwn(config, key) && config[key] !== null && config[key] !== value)
-        settings.push(`${key} ${shown(config[key])}`)
+        settings.push(`${key} ${excerpt(config[key])}`)
   }
   return settings
 }
@@ -119,7 +119,7 @@ export const generationNotes = Effect.fnUntraced(function* (
     const unknown = Object.keys(own).filter((key) => !generationKeys.has(key) && !others.has(key))
     if (unknown.length > 0)
       notes.push(
-        `generation_config.json of the target: ${unknown.slice(0, 8).map(shown).join(", ")} is not known here; left aside.`,
+        `generation_config.json of the target: ${unknown.slice(0, 8).map(excerpt).join(", ")} is not known here; left aside.`,
       )
   } else if (config !== undefined) {
     const settings = changing(config, by)

@@ -24,7 +24,7 @@ const most = 2 ** 28
 /** Number of problems in a message; a file of another kind has one for each line. */
 const SHOWN = 8
 
-const shown = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
+const firstOf = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
   problems.length <= SHOWN ? problems : [...problems.slice(0, SHOWN), `and ${problems.length - SHOWN} more lines`]
 
 const Text = type({ prompt: "string" })
@@ -72,7 +72,7 @@ export const readPromptFile = Effect.fnUntraced(function* (file: string) {
   const parsed = lines.flatMap(({ text, line }) => (text === "" ? [] : [parseLine(text, line)]))
   const problems = parsed.filter((one) => typeof one === "string")
   if (parsed.length === 0) problems.push(`found no line, expected one prompt a line, such as {"ids": [1, 2]}`)
-  if (problems.length > 0) return yield* new InvalidInput({ what: `--prompts ${file}`, problems: shown(problems) })
+  if (problems.length > 0) return yield* new InvalidInput({ what: `--prompts ${file}`, problems: firstOf(problems) })
   return parsed.filter((one) => typeof one !== "string")
 })
 
@@ -121,6 +121,6 @@ export const encodePrompts = Effect.fnUntraced(function* (
       return say(`found ${T} tokens, expected at most ${targetContext - 1}: the target's context is ${targetContext}`)
     return [{ line, ids: Int32Array.from(ids) }]
   })
-  if (problems.length > 0) return yield* new InvalidInput({ what, problems: shown(problems) })
+  if (problems.length > 0) return yield* new InvalidInput({ what, problems: firstOf(problems) })
   return prompts
 })

@@ -7,14 +7,14 @@ import type { PromptLine } from "./evaluate-prompts.ts"
 /** Notes, one sentence each; often none. */
 export const tokenNotes = (
   tokenizer: TargetCodec,
-  given: Required<EncodeOptions> & {
+  inputs: Required<EncodeOptions> & {
     readonly lines: ReadonlyArray<PromptLine>
     readonly eosIds: Ends["ids"]
     readonly eosSource: Ends["source"]
   },
   { results }: Pick<Evaluation, "results">,
 ): ReadonlyArray<string> => {
-  const { lines, specialTokens, eosIds, eosSource } = given
+  const { lines, specialTokens, eosIds, eosSource } = inputs
   const { end, vocabularySize } = tokenizer
   const notes: Array<string> = []
   const texts = lines.flatMap((line) => ("text" in line ? [line.text] : []))

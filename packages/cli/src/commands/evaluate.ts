@@ -21,7 +21,7 @@ const parseLengths = (text: string): Effect.Effect<Array<number>, InvalidInput> 
 }
 
 /** A path as typed; its reader reports faults, in more detail than a flag of a folder's kind can. */
-const path = (name: string) => Flag.String(name).pipe(Flag.map((given) => resolve(given)))
+const path = (name: string) => Flag.String(name).pipe(Flag.map((text) => resolve(text)))
 
 const described = <A>(flag: Flag.Flag<A>, text: string) => flag.pipe(Flag.withDescription(text))
 

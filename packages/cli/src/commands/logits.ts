@@ -71,8 +71,8 @@ const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: O
   const line = (b: number, t: number) => {
     const row = logits.slice((b * T + t) * V, (b * T + t + 1) * V)
     const best = row.map((z, id) => ({ z, id })).sort((x, y) => y.z - x.z)
-    const shown = best.slice(0, 5).map(({ z, id }) => `${id} (${z.toFixed(3)})`)
-    return `sequence ${b}, after ${ids[b]![t]}: ${shown.join("  ")}`
+    const top = best.slice(0, 5).map(({ z, id }) => `${id} (${z.toFixed(3)})`)
+    return `sequence ${b}, after ${ids[b]![t]}: ${top.join("  ")}`
   }
   return ids.flatMap((row, b) => row.map((_, t) => line(b, t))).join("\n")
 }

@@ -77,8 +77,9 @@ const tokenizerRows = ({
   const beside = companions.length === 0 ? [] : [["beside it", companions.join(", ")] as const]
   if (tokenizer.file === null) {
     const { others } = tokenizer
-    const found = others.length === 0 ? "" : `; ${others.join(" and ")} ${others.length === 1 ? "is" : "are"} not read`
-    return [["tokenizer", `no tokenizer.json${found}`], ...beside]
+    const otherForms =
+      others.length === 0 ? "" : `; ${others.join(" and ")} ${others.length === 1 ? "is" : "are"} not read`
+    return [["tokenizer", `no tokenizer.json${otherForms}`], ...beside]
   }
   const { end, rowsWithoutToken, notes } = tokenizer
   const rowsText =

@@ -115,15 +115,17 @@ export const newFolder = Command.make(
       },
       catch: (error) => fileErrorOf(error, folder) ?? new FileError(folder, String(error)),
     })
-    const shown = relative(process.cwd(), folder).startsWith("..") ? folder : relative(process.cwd(), folder)
+    const displayPath = relative(process.cwd(), folder).startsWith("..") ? folder : relative(process.cwd(), folder)
     const use =
       kind === "experiment"
         ? [`bun run experiment ${at} --limit 2   # a smoke run`]
         : kind === "filter" || kind === "loss"
-          ? [`bun run experiment --plugin ${shown} --set arms.random.${kind}=${name}`]
+          ? [`bun run experiment --plugin ${displayPath} --set arms.random.${kind}=${name}`]
           : []
     const install = isInside ? ["bun install                  # so that other packages can import it"] : []
-    const lines = [`bun test ${isInside ? shown : `.`}`, ...install, ...use].map((line) => `  ${line}`)
-    yield* Console.log([`Wrote ${shown}: ${[...files, ...more].map(([path]) => path).join(", ")}`, ...lines].join("\n"))
+    const lines = [`bun test ${isInside ? displayPath : `.`}`, ...install, ...use].map((line) => `  ${line}`)
+    yield* Console.log(
+      [`Wrote ${displayPath}: ${[...files, ...more].map(([path]) => path).join(", ")}`, ...lines].join("\n"),
+    )
   }),
 ).pipe(Command.withDescription("Write a folder for a plugin or an experiment that passes its laws at once"))

@@ -35,8 +35,8 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     jobs,
     verbose,
     json,
-    given,
-    found,
+    given: options,
+    found: experiment,
     loaded,
   }: {
     readonly results: string
@@ -49,7 +49,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     readonly loaded: Loaded
   },
 ) {
-  const flags = Object.keys(given).filter((flag) => given[flag])
+  const flags = Object.keys(options).filter((flag) => options[flag])
   if (flags.length > 0) {
     const problems = [`leave out ${flags.join(", ")}: a repeat is made from the record of the run alone`]
     return yield* new InvalidInput({ what: `--repeat ${name}`, problems })
@@ -60,9 +60,9 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   yield* engine
   const { written } = yield* readRun(directory)
   // an experiment that is gone is refused by the repeat itself
-  const at = found ?? findExperiments().find(({ slug }) => slug === written.experiment)
+  const at = experiment ?? findExperiments().find(({ slug }) => slug === written.experiment)
   const beside = at && dirname(at.file)
-  const repeated = yield* viewed(repeatRun(directory, { jobs, found, loaded }), { verbose, beside })
+  const repeated = yield* viewed(repeatRun(directory, { jobs, found: experiment, loaded }), { verbose, beside })
   yield* Console.log(json ? JSON.stringify(repeated, null, 2) : renderRepeat(repeated))
   process.stderr.write(`\nthe repeat's own record and report: ${repeated.directory}\n`)
   if (repeated.reproduced) return

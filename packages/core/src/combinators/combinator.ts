@@ -54,8 +54,8 @@ export const defineCombinator = <const O extends Type>(spec: {
     make: (options) =>
       Effect.gen(function* () {
         const filters = yield* Effect.forEach(filtersIn(options), ({ instance }) => instance)
-        const made = spec.make(options, filters)
-        const functions = Effect.isEffect(made) ? yield* made : made
+        const combination = spec.make(options, filters)
+        const functions = Effect.isEffect(combination) ? yield* combination : combination
         return { name: spec.name, needs: needsIn(options).statistics, ...functions }
       }),
   })

@@ -67,13 +67,13 @@ export const checkDefinition = (
 
 /** A check of a list of names, each among `known`. */
 export const namesAmong =
-  (what: string, known: ReadonlyArray<string>): FieldCheck =>
+  (what: string, names: ReadonlyArray<string>): FieldCheck =>
   (value) => {
     if (!Array.isArray(value)) return `is ${kindOf(value)}; expected a list, [] for none`
-    const odd = value.find((name) => !known.includes(name))
+    const odd = value.find((name) => !names.includes(name))
     if (odd === undefined) return undefined
-    const meant = typeof odd === "string" ? nearest(odd, known) : undefined
-    return `names ${brief(odd, 40)}, which is no ${what}; ${meant === undefined ? `there are ${known.join(", ")}` : `did you mean ${meant}?`}`
+    const meant = typeof odd === "string" ? nearest(odd, names) : undefined
+    return `names ${brief(odd, 40)}, which is no ${what}; ${meant === undefined ? `there are ${names.join(", ")}` : `did you mean ${meant}?`}`
   }
 
 /** A check of the services that a plugin declares: a record of Effect services, by names that are not `taken`. */

@@ -17,7 +17,7 @@ export const contextNames = ["N", "gold_N", "sequence_N", "position_N", "step", 
  * is a `PluginFault` that suggests the name that was probably meant.
  */
 export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
-  const given: ReadonlyArray<string> = [...named, ...contextNames]
+  const names: ReadonlyArray<string> = [...named, ...contextNames]
   const refuse = (name: string) => {
     const meant = (statisticNames as ReadonlyArray<string>).includes(name)
       ? name
@@ -25,14 +25,14 @@ export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
     const undeclared = (statisticNames as ReadonlyArray<string>).includes(name)
     const what = undeclared
       ? `reads ${name}, which its needs do not list`
-      : `reads ${name.slice(0, 64)}, which there is not${didYouMean(name, meant === undefined ? given : [meant])}`
-    const add = meant === undefined || given.includes(meant) ? "" : ` Add ${meant} to its needs`
-    const detail = `${what}${add && `${undeclared ? "." : ""}${add}`}; it is given ${given.join(", ")}`
+      : `reads ${name.slice(0, 64)}, which there is not${didYouMean(name, meant === undefined ? names : [meant])}`
+    const add = meant === undefined || names.includes(meant) ? "" : ` Add ${meant} to its needs`
+    const detail = `${what}${add && `${undeclared ? "." : ""}${add}`}; it is given ${names.join(", ")}`
     return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
   }
   const make = strict(refuse)
   return (input: Statistics & FilterContext): Statistics & FilterContext =>
-    make(Object.fromEntries(given.map((name) => [name, input[name as keyof typeof input]]))) as never
+    make(Object.fromEntries(names.map((name) => [name, input[name as keyof typeof input]]))) as never
 }
 
 /** A selection in a uniform shape, with its counts. */
@@ -56,14 +56,14 @@ const isWeights = (value: unknown): value is Uint8Array | Float32Array =>
  */
 export const checkedSelection = (plugin: string, selection: Selection, N: number): ReadSelection => {
   const broken = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
-  const given: unknown = selection
-  const isObject = typeof given === "object" && given !== null && "weights_N" in given
-  const weights_N: unknown = isObject ? given.weights_N : given
+  const value: unknown = selection
+  const isObject = typeof value === "object" && value !== null && "weights_N" in value
+  const weights_N: unknown = isObject ? value.weights_N : value
   const divideBy = isObject ? (selection as { readonly divideBy?: unknown }).divideBy : "kept"
   if (!isWeights(weights_N)) {
-    const found = isObject ? `weights_N that are ${kindOf(weights_N)}` : kindOf(given)
-    const how = found === "a Promise" ? "; a filter is a plain function, not an async one" : ""
-    throw broken("type", `returned ${found}; expected a Uint8Array or Float32Array of ${N} weights${how}`)
+    const kind = isObject ? `weights_N that are ${kindOf(weights_N)}` : kindOf(value)
+    const how = kind === "a Promise" ? "; a filter is a plain function, not an async one" : ""
+    throw broken("type", `returned ${kind}; expected a Uint8Array or Float32Array of ${N} weights${how}`)
   }
   if (weights_N.length !== N)
     throw broken("length", `returned ${weights_N.length} weights for ${N} valid tokens; return one for each`)

@@ -8,8 +8,8 @@ import { strict } from "./strict.ts"
 /** A maker of a head's input. Reading any other name is a `PluginFault`. */
 export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArray<R>) => {
   const make = strict((name) => {
-    const given = reads.length === 0 ? "nothing" : reads.join(", ")
-    return new PluginFault(plugin, "reads", `reads ${name}, which its reads do not list; it is given ${given}`)
+    const names = reads.length === 0 ? "nothing" : reads.join(", ")
+    return new PluginFault(plugin, "reads", `reads ${name}, which its reads do not list; it is given ${names}`)
   })
   return (seen: Seen): Pick<Seen, R> => make(Object.fromEntries(reads.map((name) => [name, seen[name]])) as never)
 }
@@ -26,9 +26,9 @@ export const checkedRows = (
   { vocabularySize: V }: TargetSizes,
 ): ReadonlyArray<DraftRows> => {
   const refuse = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
-  const given: unknown = answer
-  if (!Array.isArray(given) || given.length === 0)
-    throw refuse("answer", `rows returned ${kindOf(given)}; expected a list of one or more { h_Md, head_Vd, at_M }`)
+  const value: unknown = answer
+  if (!Array.isArray(value) || value.length === 0)
+    throw refuse("answer", `rows returned ${kindOf(value)}; expected a list of one or more { h_Md, head_Vd, at_M }`)
   for (const [i, { h_Md, head_Vd, at_M, weight = 1 }] of answer.entries()) {
     const M = at_M?.length ?? N
     if (h_Md.shape.length !== 2 || h_Md.shape[0] !== M)

@@ -36,8 +36,8 @@ const fields = ["value", "gradient", "batch", "sparse", "fused"]
 const shapeProblem = (value: unknown, shape: ReadonlyArray<number | "M">): string | undefined => {
   const expected = `expected a float32 tensor of shape [${shape.join(", ")}]`
   if (!(value instanceof tf.Tensor)) {
-    const found = kindOf(value)
-    return `${found}; ${expected}${found === "a Promise" ? ", from a plain function, not an async one" : ""}`
+    const kind = kindOf(value)
+    return `${kind}; ${expected}${kind === "a Promise" ? ", from a plain function, not an async one" : ""}`
   }
   if (value.isDisposed) return `a tensor that is disposed; ${expected}, which the step disposes itself`
   const fits = value.shape.length === shape.length && shape.every((size, i) => size === "M" || size === value.shape[i])
@@ -60,13 +60,13 @@ export const checkedLoss = (
   functions: LossFunctions<boolean>,
 ): LossFunctions<boolean> => {
   const fault = (rule: string, detail: string) => new PluginFault(plugin, rule, detail, place)
-  const given: unknown = functions
-  if (typeof given !== "object" || given === null || typeof (given as { value?: unknown }).value !== "function")
+  const answer: unknown = functions
+  if (typeof answer !== "object" || answer === null || typeof (answer as { value?: unknown }).value !== "function")
     throw fault(
       "definition",
-      `make returned ${kindOf(given)}${kindOf(given) === "an object" ? " without a function `value`" : ""}; expected { value, gradient?, batch?, sparse?, fused? }`,
+      `make returned ${kindOf(answer)}${kindOf(answer) === "an object" ? " without a function `value`" : ""}; expected { value, gradient?, batch?, sparse?, fused? }`,
     )
-  const odd = Object.keys(given).find((key) => !fields.includes(key))
+  const odd = Object.keys(answer).find((key) => !fields.includes(key))
   if (odd !== undefined)
     throw fault(
       "definition",

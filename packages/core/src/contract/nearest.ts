@@ -16,13 +16,13 @@ const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]|_N$/gi, ""
 
 /** Of the names the one that differs least, case and underscores aside; undefined where none is like it. */
 export const nearest = (name: string, names: Iterable<string>): string | undefined => {
-  const asked = plain(name.slice(0, 100))
+  const wanted = plain(name.slice(0, 100))
   const ranked = [...names]
-    .map((candidate) => ({ candidate, distance: edits(asked, plain(candidate)) }))
+    .map((candidate) => ({ candidate, distance: edits(wanted, plain(candidate)) }))
     .toSorted((a, b) => a.distance - b.distance)
   const [best] = ranked
   // of one letter every other is a single edit away
-  const near = best && best.distance < asked.length && best.distance <= Math.max(2, asked.length / 3)
+  const near = best && best.distance < wanted.length && best.distance <= Math.max(2, wanted.length / 3)
   return near ? best.candidate : undefined
 }
 

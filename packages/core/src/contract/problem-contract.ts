@@ -14,21 +14,21 @@ const arrays = ["ids_BT", "length_B", "row_N", "gold_N", "sequence_N", "position
 export const checkedProblem = (
   plugin: string,
   { examples, vocabularySize: V }: ObjectiveInput,
-  given: Problem,
+  problem: Problem,
 ): Problem => {
   const broken = (rule: string, detail: string) => new PluginFault(plugin, rule, detail)
-  if (typeof given !== "object" || given === null)
-    throw broken("type", `returned ${kindOf(given)}; expected a problem: { B, T, ids_BT, row_N, gold_N, ... }`)
+  if (typeof problem !== "object" || problem === null)
+    throw broken("type", `returned ${kindOf(problem)}; expected a problem: { B, T, ids_BT, row_N, gold_N, ... }`)
   for (const name of arrays)
-    if (!(given[name] instanceof Int32Array))
-      throw broken("type", `its ${name} is ${kindOf(given[name])}; expected an Int32Array`)
-  const { B, T, ids_BT, length_B, row_N, gold_N, sequence_N, position_N, tokens } = given
+    if (!(problem[name] instanceof Int32Array))
+      throw broken("type", `its ${name} is ${kindOf(problem[name])}; expected an Int32Array`)
+  const { B, T, ids_BT, length_B, row_N, gold_N, sequence_N, position_N, tokens } = problem
   const N = row_N.length
   const sizes = { B: [B, examples.length], ids_BT: [ids_BT.length, B * T], length_B: [length_B.length, B] } as const
-  for (const [name, [found, expected]] of Object.entries(sizes))
-    if (found !== expected) throw broken("size", `its ${name} has ${found}, expected ${expected}`)
+  for (const [name, [actual, expected]] of Object.entries(sizes))
+    if (actual !== expected) throw broken("size", `its ${name} has ${actual}, expected ${expected}`)
   for (const name of ["gold_N", "sequence_N", "position_N"] as const)
-    if (given[name].length !== N) throw broken("size", `its ${name} has ${given[name].length}, its row_N ${N}`)
+    if (problem[name].length !== N) throw broken("size", `its ${name} has ${problem[name].length}, its row_N ${N}`)
   if (N === 0)
     throw broken("predicts something", "predicts no token of these examples, so there is nothing to train on")
   const outside = (name: string, values: Int32Array, size: number) => {
@@ -56,5 +56,5 @@ export const checkedProblem = (
     if (ids[position] !== gold_N[n])
       throw broken("gold", `gold_N[${n}] is ${gold_N[n]}; token ${position} of its example is ${ids[position]}`)
   }
-  return given
+  return problem
 }

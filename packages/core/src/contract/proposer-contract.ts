@@ -7,11 +7,11 @@ import { didYouMean } from "./nearest.ts"
 const fields = ["begin", "parameters", "vocabularySize", "maxLength", "model", "deterministic"]
 
 /** Checks the parts that `make` returned. @error PluginFault (thrown) for another shape */
-export const checkedParts = (plugin: string, place: string | undefined, given: unknown): ProposerParts => {
+export const checkedParts = (plugin: string, place: string | undefined, answer: unknown): ProposerParts => {
   const refuse = (detail: string) => new PluginFault(plugin, "definition", detail, place)
-  const parts = typeof given === "object" && given !== null ? (given as Record<string, unknown>) : {}
+  const parts = typeof answer === "object" && answer !== null ? (answer as Record<string, unknown>) : {}
   if (typeof parts["begin"] !== "function")
-    throw refuse(`make returned ${kindOf(given)}; expected { begin: (start) => ({ propose }) }`)
+    throw refuse(`make returned ${kindOf(answer)}; expected { begin: (start) => ({ propose }) }`)
   const odd = Object.keys(parts).find((key) => !fields.includes(key))
   if (odd !== undefined)
     throw refuse(`make returned a field ${odd}${didYouMean(odd, fields) || `; there are ${fields.join(", ")}`}`)
@@ -24,7 +24,7 @@ export const checkedParts = (plugin: string, place: string | undefined, given: u
     if (value !== undefined && !(typeof value === "number" && value >= least))
       throw refuse(`its ${key} is ${brief(value, 40)}; expected a number from ${least}`)
   }
-  return given as ProposerParts
+  return answer as ProposerParts
 }
 
 /** Checks a proposal. @error PluginFault (thrown) with the first wrong token or distribution */

@@ -11,11 +11,11 @@ const exampleProblem = (example: unknown): string | undefined => {
   for (const key of ["prompt", "answer"] as const) {
     const text = (example as Record<string, unknown>)[key]
     if (typeof text === "string") continue
-    const found =
+    const kind =
       text === undefined
         ? `has no ${key} (it has ${Object.keys(example).slice(0, 8).join(", ").slice(0, 100) || "nothing"})`
         : `has the ${key} ${brief(text, 40)}, ${kindOf(text)}`
-    return `${found}; expected a text`
+    return `${kind}; expected a text`
   }
   return undefined
 }
@@ -33,14 +33,14 @@ export const checkedTask = (
   task: Omit<TaskInstance, "name">,
 ): Omit<TaskInstance, "name"> => {
   const fault = (rule: string, detail: string) => new PluginFault(plugin, rule, detail, place)
-  const given: unknown = task
-  const found = kindOf(given)
-  if (typeof given !== "object" || given === null || typeof (given as { examples?: unknown }).examples !== "function")
+  const value: unknown = task
+  const kind = kindOf(value)
+  if (typeof value !== "object" || value === null || typeof (value as { examples?: unknown }).examples !== "function")
     throw fault(
       "definition",
-      `make gave ${found}${found === "an object" ? " without a function `examples`" : ""}; expected { examples, score? }`,
+      `make gave ${kind}${kind === "an object" ? " without a function `examples`" : ""}; expected { examples, score? }`,
     )
-  const odd = Object.keys(given).find((key) => !fields.includes(key))
+  const odd = Object.keys(value).find((key) => !fields.includes(key))
   if (odd !== undefined)
     throw fault(
       "definition",

@@ -48,17 +48,17 @@ export const tryObjective = (fresh: () => ObjectiveInstance, V: number, steps: n
   for (const step of new Set([0, 1, Math.floor(steps / 2), Math.max(0, steps - 1)]))
     for (const seed of [1, 2, 3]) {
       const input = () => randomObjectiveInput(V, seed, step, steps)
-      const given = input()
-      const before = given.examples.map(({ ids }) => ids.slice())
-      const made = objective.problem(given)
-      if (given.examples.some(({ ids }, i) => ids.some((id, t) => id !== before[i]![t])))
+      const batch = input()
+      const before = batch.examples.map(({ ids }) => ids.slice())
+      const problem = objective.problem(batch)
+      if (batch.examples.some(({ ids }, i) => ids.some((id, t) => id !== before[i]![t])))
         throw broken("input untouched", "wrote to an example's ids, which belong to the data; work on a copy")
-      if (!same(made, other.problem(input())))
+      if (!same(problem, other.problem(input())))
         throw broken(
           "deterministic",
           "two fresh instances made different problems of the same examples; draw from input.rng only",
         )
-      if (objective.repeats && !same(made, nextTokenProblem(given.examples, given.padId)))
+      if (objective.repeats && !same(problem, nextTokenProblem(batch.examples, batch.padId)))
         throw broken(
           "repeats",
           "it is defined with repeats true, and its rows are not the trained tokens, each from the tokens before it; set repeats to false",

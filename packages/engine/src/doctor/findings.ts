@@ -68,44 +68,44 @@ const isOlder = (version: string, than: string): boolean => Bun.semver.order(pad
 const padded = (version: string) => (/^\d+\.\d+$/.test(version) ? `${version}.0` : version)
 
 const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Finding> => {
-  const found: Array<Finding> = []
+  const findings: Array<Finding> = []
   if (!canRunWheels(system.platform, processor))
-    found.push({
+    findings.push({
       level: "error",
       about: "system",
       text: "this processor has no AVX, and TensorFlow's wheels for x86-64 need it",
       remedy: "Use another machine; in a virtual machine, let it see the host's processor (CPU type `host`).",
     })
   if (system.glibc !== undefined && isOlder(system.glibc, "2.27"))
-    found.push({
+    findings.push({
       level: "error",
       about: "system",
       text: `glibc is ${system.glibc}, TensorFlow's wheels need 2.27 or newer`,
       remedy: "Use a newer system (Debian 10, Ubuntu 18.04, RHEL 8 or later) or a container of one.",
     })
   if (isOlder(bun.found, bun.tested))
-    found.push({
+    findings.push({
       level: "warn",
       about: "bun",
       text: `Bun is ${bun.found}, Winnow is tested with ${bun.tested}`,
       remedy: "bun upgrade",
     })
-  else found.push({ level: "ok", about: "bun", text: `Bun ${bun.found}` })
+  else findings.push({ level: "ok", about: "bun", text: `Bun ${bun.found}` })
   if (system.availableMemory < COMFORTABLE_MEMORY)
-    found.push({
+    findings.push({
       level: "warn",
       about: "memory",
       text: `${gigabytes(system.availableMemory)} of memory are available, of ${gigabytes(system.memory)}; the quickstart wants ${gigabytes(COMFORTABLE_MEMORY)}`,
       remedy: "Close other programs, or take smaller batches.",
     })
   if (processor.quota !== undefined && threads > Math.ceil(processor.quota))
-    found.push({
+    findings.push({
       level: "warn",
       about: "threads",
       text: `TensorFlow uses ${threads} threads, this container may use ${processor.quota} cores`,
       remedy: `TF_NUM_INTRAOP_THREADS=${Math.max(1, Math.floor(processor.quota))}`,
     })
-  return found
+  return findings
 }
 
 /** The engine works without native code, slower; a variant below the processor's best gets a note too. */
@@ -166,21 +166,21 @@ const libraryFindings = ({ library, damage }: Facts): Array<Finding> => {
       },
     ]
   }
-  const found: Array<Finding> = library.notes.map((text) => ({
+  const findings: Array<Finding> = library.notes.map((text) => ({
     level: "warn",
     about: "library",
     text,
     remedy: `Let pip reach the package \`tensorflow\` ${TENSORFLOW_VERSION} and start again, or set CUDA_VISIBLE_DEVICES=-1.`,
   }))
-  if (damage === undefined) found.push({ level: "ok", about: "library", text: `found: ${library.origin}` })
+  if (damage === undefined) findings.push({ level: "ok", about: "library", text: `found: ${library.origin}` })
   else
-    found.push({
+    findings.push({
       level: "error",
       about: "library",
       text: damage,
       remedy: `Remove it, and the next start gets it again: rm -r '${library.directory}'`,
     })
-  return found
+  return findings
 }
 
 const engineFindings = ({ system, probe, processor, threads, library }: Facts): Array<Finding> => {
@@ -198,53 +198,53 @@ const engineFindings = ({ system, probe, processor, threads, library }: Facts): 
       },
     ]
   const { measured, version, usesGpu, device } = probe
-  const found: Array<Finding> = []
+  const findings: Array<Finding> = []
   if (measured.productError > 0)
-    found.push({
+    findings.push({
       level: "error",
       about: "engine",
       text: `a product of whole numbers came out wrong, by ${measured.productError} of its value`,
       remedy:
         "Report it with the output of `bun run winnow doctor --json`, and do not trust figures from this machine.",
     })
-  else found.push({ level: "ok", about: "engine", text: `TensorFlow ${version} opens and computes right` })
+  else findings.push({ level: "ok", about: "engine", text: `TensorFlow ${version} opens and computes right` })
   if (isOlder(version, OLDEST_VERSION) || !version.startsWith("2."))
-    found.push({
+    findings.push({
       level: "warn",
       about: "library",
       text: `TensorFlow is ${version}; Winnow was never run with one older than ${OLDEST_VERSION} or of another major version`,
       remedy: `Unset WINNOW_LIBTENSORFLOW to get ${TENSORFLOW_VERSION}.`,
     })
   else if (version !== TENSORFLOW_VERSION)
-    found.push({
+    findings.push({
       level: "warn",
       about: "library",
       text: `TensorFlow is ${version}; the conformance suite is run on ${TENSORFLOW_VERSION}`,
       remedy: "Run `bun run conformance` to see whether it passes here.",
     })
   if (system.nvidiaGpu && !usesGpu)
-    found.push({
+    findings.push({
       level: "warn",
       about: "device",
       text: "an NVIDIA GPU is seen, and TensorFlow does not use it",
       remedy:
         "Check `nvidia-smi`; the CUDA 12 libraries and cuDNN 9 must be installed and on LD_LIBRARY_PATH (in Python: `pip install tensorflow[and-cuda]`).",
     })
-  else found.push({ level: "ok", about: "device", text: `computes on ${device.type}` })
+  else findings.push({ level: "ok", about: "device", text: `computes on ${device.type}` })
   const expected = SLOW_GFLOPS_PER_THREAD * Math.min(threads, processor.quota ?? threads)
   if (!usesGpu && measured.gflops < expected)
-    found.push({
+    findings.push({
       level: "warn",
       about: "speed",
       text: `the matrix product reaches ${measured.gflops.toFixed(0)} GFLOP/s, less than the ${expected.toFixed(0)} of a slow processor with ${threads} threads`,
       remedy: "See whether other programs use the processor, and whether the machine saves power.",
     })
   if (measured.opMicroseconds > SLOW_OP_MICROSECONDS)
-    found.push({
+    findings.push({
       level: "warn",
       about: "speed",
       text: `one small op costs ${measured.opMicroseconds.toFixed(0)} us, 5 to 20 are usual`,
       remedy: "See whether other programs use the processor.",
     })
-  return found
+  return findings
 }

@@ -60,10 +60,10 @@ export const instructionSetsOfSysctl = (text: string): ReadonlyArray<string> => 
     FEAT_BF16: "bf16",
     FEAT_SME: "sme",
   }
-  const found = Object.entries(features).flatMap(([feature, name]) =>
+  const names = Object.entries(features).flatMap(([feature, name]) =>
     new RegExp(`\\.${feature}: 1$`, "m").test(text) ? [name] : [],
   )
-  return relevant.filter((name) => name === "asimd" || found.includes(name)) // Every arm64 processor has asimd.
+  return relevant.filter((name) => name === "asimd" || names.includes(name)) // Every arm64 processor has asimd.
 }
 
 /** The instructions for bfloat16, by the names of instruction sets. */

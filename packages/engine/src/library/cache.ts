@@ -102,15 +102,15 @@ const checked = async (
   thorough: boolean,
 ): Promise<Manifest["files"][number]> => {
   const path = join(directory, stated.name)
-  const found = await stat(path).catch(() => undefined)
-  if (found === undefined) throw broken(directory, `${stated.name} is missing`)
-  if (found.size !== stated.bytes)
-    throw broken(directory, `${stated.name} has ${found.size} bytes, expected ${stated.bytes}`)
-  if (!thorough && found.mtimeMs === stated.modified) return stated
+  const stats = await stat(path).catch(() => undefined)
+  if (stats === undefined) throw broken(directory, `${stated.name} is missing`)
+  if (stats.size !== stated.bytes)
+    throw broken(directory, `${stated.name} has ${stats.size} bytes, expected ${stated.bytes}`)
+  if (!thorough && stats.mtimeMs === stated.modified) return stated
   const sha256 = await sha256OfFileInTurns(path)
   if (sha256 !== stated.sha256)
     throw broken(directory, `${stated.name} has SHA-256 ${sha256}, expected ${stated.sha256}`)
-  return { ...stated, modified: found.mtimeMs }
+  return { ...stated, modified: stats.mtimeMs }
 }
 
 /** Saves the next start from reading everything again; a cache that cannot be written also works, but slower. */

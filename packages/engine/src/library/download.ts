@@ -48,8 +48,8 @@ export const downloadLibraries = async (wheel: Wheel, options: DownloadOptions):
     return await withLock(
       `${directory}.lock`,
       async (owner) => {
-        const there = await cachedLibrary(directory, platform).catch(() => undefined)
-        if (there !== undefined) return { outcome: "by another", directory, attempts: [] }
+        const library = await cachedLibrary(directory, platform).catch(() => undefined)
+        if (library !== undefined) return { outcome: "by another", directory, attempts: [] }
         await sweep(cache)
         return await tryWays(wheel, directory, owner, options)
       },

@@ -13,7 +13,7 @@ export const librariesIn = async (directory: string, platform: Platform): Promis
   const names = libraryNames(platform)
   const files = { cc: resolve(join(directory, names.cc)), framework: resolve(join(directory, names.framework)) }
   const problems = await Promise.all([files.cc, files.framework].map((file) => sharedObjectProblem(file, platform)))
-  const found = problems.filter((problem) => problem !== undefined)
-  if (found.length > 0) throw new AttemptFailed(found.join("\n"))
+  const faults = problems.filter((problem) => problem !== undefined)
+  if (faults.length > 0) throw new AttemptFailed(faults.join("\n"))
   return files
 }

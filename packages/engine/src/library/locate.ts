@@ -50,11 +50,11 @@ export const locateLibrary = async (options: LocateOptions = {}): Promise<Librar
   const platform = options.platform ?? (await attempt("platform", async () => currentPlatform()))
   if (platform === undefined) throw new LibraryNotFound(attempts)
 
-  const given = env["WINNOW_LIBTENSORFLOW"]
-  if (given !== undefined && given !== "") {
-    const files = await attempt("WINNOW_LIBTENSORFLOW", () => librariesIn(given, platform))
+  const folder = env["WINNOW_LIBTENSORFLOW"]
+  if (folder !== undefined && folder !== "") {
+    const files = await attempt("WINNOW_LIBTENSORFLOW", () => librariesIn(folder, platform))
     if (files === undefined) throw new LibraryNotFound([{ ...attempts[0]!, remedy: givenRemedy }])
-    return await fromGivenFolder(resolve(given), files, platform)
+    return await fromGivenFolder(resolve(folder), files, platform)
   }
   attempts.push({ where: "WINNOW_LIBTENSORFLOW", why: "not set" })
 
@@ -99,15 +99,15 @@ const cpuBesideGpu =
 
 /** A folder that Winnow unpacked keeps its manifest after copies; any other folder is known only by its files. */
 const fromGivenFolder = async (directory: string, files: Library["files"], platform: Platform): Promise<Library> => {
-  const known = await readManifest(directory).catch(() => undefined)
+  const manifest = await readManifest(directory).catch(() => undefined)
   return {
     directory,
-    version: known?.version ?? "unknown",
-    flavour: known?.flavour,
+    version: manifest?.version ?? "unknown",
+    flavour: manifest?.flavour,
     source: "WINNOW_LIBTENSORFLOW",
     platform,
     files,
-    origin: known === undefined ? "a folder given by hand" : `unpacked from ${known.wheel.fileName}`,
+    origin: manifest === undefined ? "a folder given by hand" : `unpacked from ${manifest.wheel.fileName}`,
     notes: [],
   }
 }

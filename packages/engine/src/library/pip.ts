@@ -21,8 +21,8 @@ export const pipWay = (env: Environment = process.env): Way => ({
     const pips = [
       ...pythonsOn(env).map((python) => [python, "-m", "pip"]),
       ...["pip3", "pip"].flatMap((name) => {
-        const found = Bun.which(name, { PATH: env["PATH"] ?? "" })
-        return found === null ? [] : [[found]]
+        const path = Bun.which(name, { PATH: env["PATH"] ?? "" })
+        return path === null ? [] : [[path]]
       }),
     ]
     for (const pip of pips) {
@@ -87,8 +87,8 @@ const download = async (
 const lastLines = (output: string): string => {
   const lines = output.split("\n").filter((line) => line.trim() !== "")
   const errors = lines.filter((line) => line.startsWith("ERROR:"))
-  const shown = errors.length > 0 ? [...networkTrouble(lines), ...errors] : lines.slice(-3)
-  return shown.join("\n").replaceAll(/:\/\/[^/@\s]+@/g, "://***@")
+  const reported = errors.length > 0 ? [...networkTrouble(lines), ...errors] : lines.slice(-3)
+  return reported.join("\n").replaceAll(/:\/\/[^/@\s]+@/g, "://***@")
 }
 
 /** pip also reports "No matching distribution" if it never reached the index; the first warning names the cause. */
@@ -107,7 +107,7 @@ const bytesIn = async (folder: string): Promise<number> => {
   const sizes = await Promise.all(
     names.map((name) =>
       stat(join(folder, name)).then(
-        (found) => (found.isFile() ? found.size : 0),
+        (stats) => (stats.isFile() ? stats.size : 0),
         () => 0,
       ),
     ),

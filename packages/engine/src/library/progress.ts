@@ -51,7 +51,7 @@ export const createMeter = (
   let label = ""
   let total: number | undefined
   let running = false
-  let [began, shown, bytes] = [0, 0, 0]
+  let [began, drawnAt, bytes] = [0, 0, 0]
   /** The rate counts from the first bytes on, without the wait before them. */
   let first: { readonly time: number; readonly bytes: number } | undefined
 
@@ -81,7 +81,7 @@ export const createMeter = (
       bytes = 0
       running = true
       first = undefined
-      began = shown = now()
+      began = drawnAt = now()
       terminal.write(
         terminal.isTTY ? `\r\x1b[K${bar()}` : `${label}${total === undefined ? "" : ` (${formatBytes(total)})`}\n`,
       )
@@ -90,8 +90,8 @@ export const createMeter = (
       if (!running) return
       bytes = newBytes
       if (first === undefined && bytes > 0) first = { time: now(), bytes }
-      if (now() - shown < (terminal.isTTY ? REDRAW_MS : LINE_MS)) return
-      shown = now()
+      if (now() - drawnAt < (terminal.isTTY ? REDRAW_MS : LINE_MS)) return
+      drawnAt = now()
       terminal.write(terminal.isTTY ? `\r\x1b[K${bar()}` : line())
     },
     end: () => {

@@ -30,9 +30,9 @@ const Answer = type({ folder: "string | null", packages: type(["string", "string
  * Apple's /usr/bin/python3 is left out while the developer tools are missing: running it opens a dialog.
  */
 export const pythonsOn = (env: Environment): ReadonlyArray<string> => {
-  const found = ["python3", "python"].flatMap((name) => Bun.which(name, { PATH: env["PATH"] ?? "" }) ?? [])
+  const paths = ["python3", "python"].flatMap((name) => Bun.which(name, { PATH: env["PATH"] ?? "" }) ?? [])
   const toolsThere = existsSync("/Library/Developer/CommandLineTools") || existsSync("/Applications/Xcode.app")
-  return [...new Set(found)].filter(
+  return [...new Set(paths)].filter(
     (path) => !(process.platform === "darwin" && path.startsWith("/usr/bin/") && !toolsThere),
   )
 }

@@ -45,8 +45,8 @@ const truncated = (size: number, expected: number) =>
 const elfProblem = async (file: FileHandle, size: number, machine: number): Promise<string | undefined> => {
   const header = await read(file, 0, 64)
   if (header.byteLength < 64 || header.getUint32(0) !== 0x7f454c46) return "is not a shared library (no ELF header)"
-  const found = header.getUint16(18, true)
-  if (found !== machine) return `is built for ${elfName(found)}, this machine is ${elfName(machine)}`
+  const machineCode = header.getUint16(18, true)
+  if (machineCode !== machine) return `is built for ${elfName(machineCode)}, this machine is ${elfName(machine)}`
   const end = Number(header.getBigUint64(40, true)) + header.getUint16(58, true) * header.getUint16(60, true)
   return end > size ? truncated(size, end) : undefined
 }

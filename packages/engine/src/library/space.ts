@@ -19,13 +19,13 @@ export const requireSpace = async (
   needed: number,
   free: (folder: string) => Promise<number> = freeBytes,
 ): Promise<void> => {
-  const found = await free(folder)
-  if (found < needed) throw noSpace(folder, needed, found)
+  const available = await free(folder)
+  if (available < needed) throw noSpace(folder, needed, available)
 }
 
 /** The error of a full disk, before writing or during it. */
-export const noSpace = (folder: string, needed: number, found: number): AttemptFailed =>
+export const noSpace = (folder: string, needed: number, available: number): AttemptFailed =>
   new AttemptFailed(
-    `not enough space: about ${formatBytes(needed)} are needed in ${folder}, ${formatBytes(found)} are free`,
-    `Free ${formatBytes(Math.max(0, needed - found))} there, or set XDG_CACHE_HOME to a folder on a larger disk.`,
+    `not enough space: about ${formatBytes(needed)} are needed in ${folder}, ${formatBytes(available)} are free`,
+    `Free ${formatBytes(Math.max(0, needed - available))} there, or set XDG_CACHE_HOME to a folder on a larger disk.`,
   )

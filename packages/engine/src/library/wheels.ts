@@ -43,7 +43,7 @@ const wheel = (
   project: string,
   tag: string,
   flavour: Flavour,
-  known: { readonly sha256?: string; readonly bytes: number; readonly unpackedBytes: number },
+  facts: { readonly sha256?: string; readonly bytes: number; readonly unpackedBytes: number },
 ): Wheel => ({
   version: TENSORFLOW_VERSION,
   project,
@@ -51,9 +51,9 @@ const wheel = (
   tag,
   fileName: `${project.replaceAll("-", "_")}-${TENSORFLOW_VERSION}-cp311-cp311-${tag}.whl`,
   flavour,
-  sha256: known.sha256,
-  bytes: known.bytes,
-  unpackedBytes: known.unpackedBytes,
+  sha256: facts.sha256,
+  bytes: facts.bytes,
+  unpackedBytes: facts.unpackedBytes,
 })
 
 const guess = { cpu: { bytes: 300e6, unpackedBytes: 1000e6 }, gpu: { bytes: 700e6, unpackedBytes: 2000e6 } }

@@ -79,8 +79,8 @@ export const buildLibrary = async (
 ): Promise<string> => {
   const { cache, say } = options
   const folder = join(cache, buildKey(sources, variant, compiler))
-  const there = await cached(folder)
-  if (there !== undefined) return there
+  const existing = await cached(folder)
+  if (existing !== undefined) return existing
   await mkdir(cache, { recursive: true })
   return await withLock(
     `${folder}.lock`,
@@ -94,8 +94,8 @@ export const buildLibrary = async (
       const work = workFolder(cache, owner)
       try {
         await makeWorkFolder(work, owner)
-        const made = join(work, "build")
-        await mkdir(made)
+        const folderInWork = join(work, "build")
+        await mkdir(folderInWork)
         const compilation: Compilation = {
           sources,
           compiler,
@@ -110,14 +110,14 @@ export const buildLibrary = async (
         if (first !== undefined) await compileUnits([first], compilation)
         const units = unitsOf(sources)
         await compileUnits(units, compilation)
-        await link(units, join(made, LIBRARY), compilation)
+        await link(units, join(folderInWork, LIBRARY), compilation)
         const manifest = {
-          sha256: sha256(await readFile(join(made, LIBRARY))),
+          sha256: sha256(await readFile(join(folderInWork, LIBRARY))),
           variant,
           compiler: compiler.version,
         } satisfies typeof Manifest.infer
-        writeWhole(join(made, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
-        placeFolder(made, folder, join(work, "broken"))
+        writeWhole(join(folderInWork, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`)
+        placeFolder(folderInWork, folder, join(work, "broken"))
         await forgetOld(cache)
         return join(folder, LIBRARY)
       } finally {

@@ -79,10 +79,10 @@ type CheckOptions = ReturnType<typeof readOptions>
 const build = async (folder: string, variant: Variant, compiler: Compiler, work: string, options: CheckOptions) => {
   const { sanitize, only } = options
   const sources = await readSources(folder, ["test"])
-  const found = unitsOf(sources, "test")
+  const units = unitsOf(sources, "test")
   const partOf = (unit: string) => basename(unit, ".cpp")
-  const unknown = only.find((name) => !found.some((unit) => partOf(unit) === name))
-  if (unknown !== undefined) fail(`there is no test of ${unknown}, only of ${found.map(partOf).join(", ")}`)
+  const unknown = only.find((name) => !units.some((unit) => partOf(unit) === name))
+  if (unknown !== undefined) fail(`there is no test of ${unknown}, only of ${units.map(partOf).join(", ")}`)
   const compilation: Compilation = {
     sources,
     compiler,
@@ -94,7 +94,7 @@ const build = async (folder: string, variant: Variant, compiler: Compiler, work:
     objects: objectsFolder(cacheFolder("native")),
   }
   await layOut(compilation)
-  const [library, tests] = [unitsOf(sources), found.filter((unit) => only.length === 0 || only.includes(partOf(unit)))]
+  const [library, tests] = [unitsOf(sources), units.filter((unit) => only.length === 0 || only.includes(partOf(unit)))]
   await compileUnits([...library, ...tests], compilation)
   const programs: Array<string> = []
   for (const test of tests) {

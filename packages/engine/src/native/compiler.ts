@@ -53,18 +53,18 @@ export const run = async (command: ReadonlyArray<string>, env: Environment, sign
  * @error AttemptFailed if there is none. A CXX that is set and wrong is an error: it is an explicit request
  */
 export const findCompiler = async (env: Environment): Promise<Compiler> => {
-  const asked = env["CXX"]?.trim()
-  const commands = asked === undefined || asked === "" ? [["c++"], ["g++"], ["clang++"]] : [asked.split(/\s+/)]
+  const choice = env["CXX"]?.trim()
+  const commands = choice === undefined || choice === "" ? [["c++"], ["g++"], ["clang++"]] : [choice.split(/\s+/)]
   for (const [name, ...more] of commands) {
     const path = Bun.which(name!, { PATH: env["PATH"] ?? "" })
     if (path === null) continue
     const { ok, output } = await run([path, ...more, "--version"], env)
     if (ok) return { command: [path, ...more], version: output.split("\n")[0]! }
   }
-  throw asked === undefined || asked === ""
+  throw choice === undefined || choice === ""
     ? new AttemptFailed("no C++ compiler was found (looked for c++, g++ and clang++ on PATH)", compilerRemedy)
     : new AttemptFailed(
-        `CXX is "${asked}", which cannot be run`,
+        `CXX is "${choice}", which cannot be run`,
         `Set CXX to a C++ compiler, or unset it to have one looked for. ${compilerRemedy}`,
       )
 }

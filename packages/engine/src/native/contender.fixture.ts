@@ -7,13 +7,13 @@ import { processors, table } from "./fixtures.ts"
 import { openNative } from "./open.ts"
 
 const [root] = process.argv.slice(2) as [string]
-const said: Array<string> = []
+const lines: Array<string> = []
 const opened = await openNative({
   table,
   sources: join(root, "sources"),
   cache: join(root, "cache/native"),
   env: { PATH: process.env["PATH"], CXX: join(root, "cxx") },
   processor: processors.old,
-  say: (line) => void said.push(line),
+  say: (line) => void lines.push(line),
 })
-console.log(JSON.stringify({ said, answer: "missing" in opened ? opened.missing : opened.C.winnow_answer(1) }))
+console.log(JSON.stringify({ said: lines, answer: "missing" in opened ? opened.missing : opened.C.winnow_answer(1) }))

@@ -46,15 +46,22 @@ export const setUp = (root: string, files: Readonly<Record<string, string>> = an
     `#!/bin/sh\ncase "$*" in *--version*) ;; *) echo "$@" >> '${log}' ;; esac\n${script}\nexec '${realCompiler}' "$@"\n`,
   )
   chmodSync(cxx, 0o755)
-  const said: Array<string> = []
+  const lines: Array<string> = []
   const env = { PATH: process.env["PATH"], CXX: cxx } as Record<string, string | undefined>
-  const options = { table, sources, cache, env, processor: processors.old, say: (line: string) => void said.push(line) }
+  const options = {
+    table,
+    sources,
+    cache,
+    env,
+    processor: processors.old,
+    say: (line: string) => void lines.push(line),
+  }
   return {
     sources,
     cache,
     cxx,
     env,
-    said,
+    said: lines,
     /** Number of calls of the compiler: one for each unit, one to link. */
     calls: () => (existsSync(log) ? readFileSync(log, "utf8").trim().split("\n").length : 0),
     open: (change: Partial<OpenNativeOptions<typeof table>> = {}) => openNative({ ...options, ...change }),

@@ -42,6 +42,6 @@ export const loadLibrary = (path: string, sources: Sources, table: FunctionTable
 export const partsWithCheck = ({ files }: Sources): ReadonlySet<string> =>
   new Set(
     [...files.values()].flatMap((text) =>
-      [...text.matchAll(/^WINNOW_API\s+int\s+winnow_selfcheck_(\w+)\s*\(/gm)].map((found) => found[1]!),
+      [...text.matchAll(/^WINNOW_API\s+int\s+winnow_selfcheck_(\w+)\s*\(/gm)].map((match) => match[1]!),
     ),
   )

@@ -60,26 +60,26 @@ export const runnable = (processorFlags: ReadonlySet<string>): ReadonlyArray<Var
 /**
  * The variants to try, in this order: those that the processor can run, or the one that WINNOW_NATIVE names.
  *
- * @param asked the value of WINNOW_NATIVE; undefined or empty leaves the choice to the processor
+ * @param choice the value of WINNOW_NATIVE; undefined or empty leaves the choice to the processor
  * @param by the source of the request, for errors
  * @returns empty for "off"
  * @error AttemptFailed for an unknown value, or a variant that the processor lacks
  */
 export const variantsToTry = (
   processorFlags: ReadonlySet<string>,
-  asked: string | undefined,
+  choice: string | undefined,
   by = "WINNOW_NATIVE",
 ): ReadonlyArray<Variant> => {
   const can = runnable(processorFlags)
-  if (asked === undefined || asked === "") return can.filter((name) => name !== "amx-emulated")
-  if (asked === "off") return []
+  if (choice === undefined || choice === "") return can.filter((name) => name !== "amx-emulated")
+  if (choice === "off") return []
   const exists = `This processor can run ${can.join(", ")}; off switches the native library off.`
-  if (!(variantNames as ReadonlyArray<string>).includes(asked))
+  if (!(variantNames as ReadonlyArray<string>).includes(choice))
     throw new AttemptFailed(
-      `${by} is "${asked}", expected one of off, ${variantNames.join(", ")}. ${exists}`,
+      `${by} is "${choice}", expected one of off, ${variantNames.join(", ")}. ${exists}`,
       `Leave ${by} out to have the best variant chosen.`,
     )
-  const variant = asked as Variant
+  const variant = choice as Variant
   const lacks = variants[variant].needs.filter((flag) => !processorFlags.has(flag))
   if (lacks.length > 0)
     throw new AttemptFailed(

@@ -43,16 +43,16 @@ const mapNamed = <A>(root: A, change: (node: Node) => Node): A => {
  */
 export const withPinnedReferences = <A>(resolved: A): Effect.Effect<A, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const found = new Map<string, { readonly path: string; readonly wanted: Wanted }>()
+    const places = new Map<string, { readonly path: string; readonly wanted: Wanted }>()
     mapNamed(resolved, (node) => {
       const named = wantedBy(node)!
-      found.set(`${named.wanted} ${named.path}`, named)
+      places.set(`${named.wanted} ${named.path}`, named)
       return node
     })
-    if (found.size === 0) return resolved
+    if (places.size === 0) return resolved
     const pins = new Map<string, string>()
     // Models first: with one comes its tokenizer.
-    for (const { path, wanted } of [...found.values()].toSorted((a, b) => a.wanted.localeCompare(b.wanted)))
+    for (const { path, wanted } of [...places.values()].toSorted((a, b) => a.wanted.localeCompare(b.wanted)))
       pins.set(path, yield* pinnedReference(pins.get(path) ?? path, wanted))
     return mapNamed(resolved, (node) => ({ ...node, path: pins.get(String(node["path"]))! }))
   })

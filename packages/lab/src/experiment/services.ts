@@ -52,12 +52,12 @@ export const serviceProblem = (
 ): InvalidInput | undefined => {
   for (const { kind, name, needs } of plugins)
     for (const service of Object.values(needs.own)) {
-      const found = Object.entries(services).flatMap(([name, use]) => (gives(use, service) ? [name] : []))
-      if (found.length === 1) continue
+      const providers = Object.entries(services).flatMap(([name, use]) => (gives(use, service) ? [name] : []))
+      if (providers.length === 1) continue
       const problem =
-        found.length === 0
+        providers.length === 0
           ? `${kind} ${name} needs the service ${service.key}, and none of the experiment's provides it; add one that does to services`
-          : `${kind} ${name} needs the service ${service.key}, which services.${found.join(" and services.")} provide; leave one out`
+          : `${kind} ${name} needs the service ${service.key}, which services.${providers.join(" and services.")} provide; leave one out`
       return new InvalidInput({ what, problems: [problem] })
     }
   return undefined

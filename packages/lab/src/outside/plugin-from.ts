@@ -48,8 +48,8 @@ const moduleOf = (what: string, kind: PluginKind, name: string): Effect.Effect<s
   const file = /^[A-Za-z0-9._+-]+$/.test(name) && existsSync(own) ? own : fileOf(name)
   if (file !== undefined) return Effect.succeed(file)
   const have = pluginsOf(kind)
-  const there = `there are ${have.join(", ") || "none"}${didYouMean(name, have)}`
-  const problem = `leads to no ${kind}: ${there}; or name a file, a folder with src/index.ts, or a package`
+  const choices = `there are ${have.join(", ") || "none"}${didYouMean(name, have)}`
+  const problem = `leads to no ${kind}: ${choices}; or name a file, a folder with src/index.ts, or a package`
   return Effect.fail(new InvalidInput({ what, problems: [problem] }))
 }
 
@@ -67,11 +67,11 @@ export const pluginFrom = Effect.fnUntraced(function* (
 ): Effect.fn.Return<AnyUse, InvalidInput> {
   const { name, options } = yield* askedOf(what, text)
   const file = yield* moduleOf(what, kind, name)
-  const found = [...new Set((yield* pluginsIn(file)).filter((plugin) => plugin.kind === kind))]
-  if (found.length === 1) return found[0]!.use(options)
-  const names = found.map(({ plugin }) => plugin).join(", ")
+  const plugins = [...new Set((yield* pluginsIn(file)).filter((plugin) => plugin.kind === kind))]
+  if (plugins.length === 1) return plugins[0]!.use(options)
+  const names = plugins.map(({ plugin }) => plugin).join(", ")
   const problem =
-    found.length === 0
+    plugins.length === 0
       ? `${file} exports no ${kind}; export one made by define${kind[0]!.toUpperCase()}${kind.slice(1)}`
       : `${file} exports several: ${names}; export one a module`
   return yield* new InvalidInput({ what, problems: [problem] })

@@ -106,7 +106,7 @@ export const checkTasks = (
   texts: Texts,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
   const { measure, sweep } = resolved
-  const asked: ReadonlyArray<Asked> = [
+  const requests: ReadonlyArray<Asked> = [
     { at: "measure.prompts", prompts: measure.prompts, split: measure.split },
     ...(sweep ? [{ at: "sweep.prompts", prompts: sweep.prompts, split: "validation" as const }] : []),
     ...trainingsOf(resolved).flatMap(({ at, training }) =>
@@ -123,7 +123,7 @@ export const checkTasks = (
       checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),
     )
     const problems: Array<string> = []
-    for (const { at, prompts, split, task } of asked) {
+    for (const { at, prompts, split, task } of requests) {
       const { length } = yield* texts.of(task ?? resolved.task).examples(split)
       const of = `the ${split} split${task ? ` of ${task.name}` : ""}`
       if (length < prompts) problems.push(`${at} is ${prompts}, ${of} has ${length} examples; ask for fewer`)

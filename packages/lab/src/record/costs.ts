@@ -29,9 +29,9 @@ const trainingSettings = type({
 
 /** Passes of a training. The rows of an objective differ at each pass, so its passes are counted by examples. */
 const passesOf = ({ manifest }: Artifact, { sequences, trained }: Pass, tokensValid: number): number | null => {
-  const made = trainingSettings(manifest.made)
-  if (made instanceof type.errors || made.config.objective === undefined) return tokensValid / trained
-  const { steps, batchSize, microBatches } = made.config
+  const settings = trainingSettings(manifest.made)
+  if (settings instanceof type.errors || settings.config.objective === undefined) return tokensValid / trained
+  const { steps, batchSize, microBatches } = settings.config
   return sequences === null ? null : (steps * batchSize * microBatches) / sequences
 }
 

@@ -54,8 +54,8 @@ const aboutOf = (rows: ReadonlyArray<Node>, config: unknown): string | null => {
   const dropsTokens = (row: Node): boolean =>
     listOf(row["budget"]).some(({ arm }) => isNode(arm) && Number(arm["tokensTrained"]) < Number(arm["tokensValid"]))
   const selective = rows.filter((row) => row["role"] === "arm" && dropsTokens(row) && !isControl(row))
-  const found = selective.find((row) => row["reference"] !== null && row["from"] === "start") ?? selective[0]
-  return found === undefined ? null : String(found["name"])
+  const choice = selective.find((row) => row["reference"] !== null && row["from"] === "start") ?? selective[0]
+  return choice === undefined ? null : String(choice["name"])
 }
 
 /** A search for learning rates, by greedy acceptance, as a search for settings. */

@@ -33,8 +33,8 @@ export const runMetrics = (
   tokenizer: Tokenizer,
 ): ReadonlyArray<Line> => {
   const name = new Map(graph.measured.map(({ trained, name, seed }) => [trained.key, { arm: name, seed }]))
-  const there = inOrder(graph.leaves).filter(({ key }) => artifacts.has(key))
-  return there.flatMap((stage) =>
+  const stages = inOrder(graph.leaves).filter(({ key }) => artifacts.has(key))
+  return stages.flatMap((stage) =>
     thinned(readMetrics(artifacts.get(stage.key)!.directory)).map((event) => {
       const { steps: _, ...rest } = { ...event, stage: stage.label, ...name.get(stage.key) } as Line
       return rest["_tag"] === "kept" ? { ...rest, sequences: withText(rest["sequences"], tokenizer) } : rest

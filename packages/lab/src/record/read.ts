@@ -5,6 +5,6 @@ import { type RunRecord, runRecord } from "./schema.ts"
 
 /** The record of a run.json; undefined for a form that this version does not read (all but schemas 2 and 3). */
 export const parseRecord = (json: unknown): RunRecord | undefined => {
-  const found = runRecord(inCurrentForm(json))
-  return found instanceof type.errors ? undefined : found
+  const record = runRecord(inCurrentForm(json))
+  return record instanceof type.errors ? undefined : record
 }

@@ -17,7 +17,7 @@ const most = 12
 export const renderRepeat = (repeat: Repeat): string => {
   const { reproduced, exact, unlike, compared, equal, deviations, recorded } = repeat
   const out = deviations.filter(({ within }) => !within)
-  const shown = deviations.slice(0, Math.max(most, Math.min(out.length, 4 * most)))
+  const listing = deviations.slice(0, Math.max(most, Math.min(out.length, 4 * most)))
   const basis = exact
     ? ["Same code, same machine: every figure that no clock tells must be the same, to the last digit."]
     : [
@@ -29,9 +29,9 @@ export const renderRepeat = (repeat: Repeat): string => {
       ? []
       : [
           "",
-          deviations.length > shown.length ? `${shown.length} of ${deviations.length} that differ:` : "Different:",
+          deviations.length > listing.length ? `${listing.length} of ${deviations.length} that differ:` : "Different:",
           "",
-          align([["figure", "recorded", "repeated", ""], ...shown.map(row)], new Set([0, 3])),
+          align([["figure", "recorded", "repeated", ""], ...listing.map(row)], new Set([0, 3])),
         ]
   const verdict = reproduced
     ? `Reproduced: ${equal === compared ? "all the same" : "every interval overlaps with the recorded one"}.`

@@ -40,7 +40,7 @@ const line = type({
 type Line = typeof line.infer
 
 /** An attempt and its run. */
-export interface Begun {
+export interface JournalEntry {
   readonly beginning: Beginning
   readonly attempt: Attempt
 }
@@ -61,8 +61,8 @@ const parsed = (text: string): Line | undefined => {
 }
 
 /** The attempts that the lines of a journal describe, in order. */
-const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<Begun> => {
-  const attempts = new Map<string, Begun>()
+const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<JournalEntry> => {
+  const attempts = new Map<string, JournalEntry>()
   for (const line of lines) {
     if (line._tag === "begin") {
       const { command } = line.beginning
@@ -90,7 +90,7 @@ const replay = (lines: ReadonlyArray<Line>): ReadonlyArray<Begun> => {
 
 /** The journal in a file. */
 export interface Journal {
-  readonly read: () => ReadonlyArray<Begun>
+  readonly read: () => ReadonlyArray<JournalEntry>
   /** Enters a run that begins now in this process; returns the attempt's name. */
   readonly begin: (beginning: Beginning) => string
   readonly rename: (id: string, to: Pick<Beginning, "run" | "directory">) => void

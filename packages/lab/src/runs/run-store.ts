@@ -110,15 +110,15 @@ export const makeRunStore = (
 
   const list = (experiment?: string) =>
     Effect.gen(function* () {
-      const begun = Map.groupBy(journal.read(), ({ beginning }) => beginning.directory)
-      const there = new Set([...results.flatMap(runsIn), ...[...begun.keys()].filter(hasRun)])
+      const byFolder = Map.groupBy(journal.read(), ({ beginning }) => beginning.directory)
+      const folders = new Set([...results.flatMap(runsIn), ...[...byFolder.keys()].filter(hasRun)])
       const summaries = new Map(
-        yield* Effect.forEach(there, (directory) =>
+        yield* Effect.forEach(folders, (directory) =>
           Effect.map(summaryIn(directory), (summary) => [directory, summary] as const),
         ),
       )
-      const entries = [...new Set([...there, ...begun.keys()])].flatMap((directory) => {
-        const tries = begun.get(directory) ?? []
+      const entries = [...new Set([...folders, ...byFolder.keys()])].flatMap((directory) => {
+        const tries = byFolder.get(directory) ?? []
         const attempts = tries.map(({ attempt }) => attempt)
         return entryOf(summaries.get(directory), attempts, tries.at(-1)?.beginning) ?? []
       })
@@ -136,13 +136,13 @@ export const makeRunStore = (
       const called = all.filter(({ run, directory }) => run.startsWith(name) || basename(directory).startsWith(name))
       // A published record and this checkout's own run have the same name: the newest counts.
       if (called.length > 0 && called.every(({ run }) => run === called[0]!.run)) return called[0]!
-      const shown = (called.length === 0 ? all : called).map(({ run, experiment, directory }) =>
+      const lines = (called.length === 0 ? all : called).map(({ run, experiment, directory }) =>
         called.length === 0 ? `${run} (${experiment})` : directory,
       )
       const problem =
         called.length === 0
-          ? `there is no such run; there are: ${shown.join(", ") || "none yet"}`
-          : `several runs are called so: ${shown.join(", ")}; give more of the name, or the folder`
+          ? `there is no such run; there are: ${lines.join(", ") || "none yet"}`
+          : `several runs are called so: ${lines.join(", ")}; give more of the name, or the folder`
       return yield* new InvalidInput({ what: `run ${name}`, problems: [problem] })
     })
 

@@ -60,8 +60,8 @@ export const workers = (jobs: number, experiment: Omit<Open, "_tag" | "home">): 
         Effect.gen(function* () {
           const { stage, inputs } = ready
           const store = yield* Store
-          const there = making.fresh ? undefined : yield* store.seek(stage.kind, stage.key, inputs)
-          if (there) return seenToday(there, stage)
+          const stored = making.fresh ? undefined : yield* store.seek(stage.kind, stage.key, inputs)
+          if (stored) return seenToday(stored, stage)
           if (stage.alone) return yield* runStage(ready, making)
           return yield* attempt(ready, making).pipe(
             Effect.catchTag("WorkerDied", ({ message }) =>

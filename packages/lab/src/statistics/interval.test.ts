@@ -137,19 +137,19 @@ test("simulated: with the floor intervals hold also where the prompts' part is c
   const [[, noise], [, few], [, both], [, seeds]] = mixtures as [Mixture, Mixture, Mixture, Mixture]
   for (const S of [2, 3, 5]) {
     const c = coverage(normal(noise), S, 60, 600)
-    expect(c.held).toBeGreaterThan(0.96)
+    expect(c.coverageRate).toBeGreaterThan(0.96)
     expect(c.cut.share).toBeGreaterThan(0.4)
-    expect(c.cut.held).toBeGreaterThan(0.95)
-    expect(c.agreeing.held).toBeGreaterThan(0.88)
+    expect(c.cut.coverageRate).toBeGreaterThan(0.95)
+    expect(c.agreeing.coverageRate).toBeGreaterThan(0.88)
     expect(c.agreeing.unfloored).toBeLessThan(0.85)
   }
   for (const effects of [few, both, seeds]) {
     const c = coverage(normal(effects), 5, 60, 600)
-    expect(c.held).toBeWithin(0.925, 0.99)
+    expect(c.coverageRate).toBeWithin(0.925, 0.99)
     expect(c.width).toBeLessThan(2.95)
   }
   // Yes and no by token, uneven prompts, two arms.
   const c = coverage(counts({ seed: 0.05, prompt: 0.2, noise: 0.3 }), 3, 40, 300)
-  expect(c.held).toBeWithin(0.94, 1.001)
+  expect(c.coverageRate).toBeWithin(0.94, 1.001)
   expect(coverage(normal(seeds), 5, 60, 200, 200).percentile).toBeLessThan(0.91)
 })

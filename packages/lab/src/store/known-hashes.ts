@@ -39,13 +39,13 @@ const remembered = (memory: string): Map<string, Stamps[string]> => {
  * @error FileError for a file that is missing or cannot be read
  */
 export function* knownHashes(memory: string, files: ReadonlyArray<string>): Generator<void, ReadonlyArray<string>> {
-  const known = remembered(memory)
+  const memo = remembered(memory)
   const next = new Map<string, Stamps[string]>()
   let changed = false
   const hashes: Array<string> = []
   for (const file of files) {
     const { stamp, settled } = stampOf(file)
-    const before = known.get(file)
+    const before = memo.get(file)
     const sha256 = before?.stamp === stamp ? before.sha256 : yield* hashingFile(file)
     changed ||= settled && before?.stamp !== stamp
     if (settled) next.set(file, { stamp, sha256 })

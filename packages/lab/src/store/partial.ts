@@ -57,11 +57,11 @@ export const beginAttempt = (partial: string, inputs: string): boolean => {
   const file = join(partial, inputsFile)
   mkdirSync(partial, { recursive: true })
   if (existsSync(file) && readFileSync(file, "utf8") === inputs) return false
-  const lost = hasCheckpoint(partial)
+  const hadCheckpoint = hasCheckpoint(partial)
   rmSync(partial, { recursive: true })
   mkdirSync(partial)
   writeWhole(file, inputs)
-  return lost
+  return hadCheckpoint
 }
 
 /** Seconds of the stopped attempts, so that an artifact's time covers all its attempts. */

@@ -74,12 +74,12 @@ export interface Making<E, R> {
 }
 
 /** The state of a folder in the store. */
-type Found =
+type Stored =
   | { readonly _tag: "none" }
   | { readonly _tag: "damaged"; readonly why: string }
   | { readonly _tag: "whole"; readonly artifact: Omit<Artifact, "reused"> }
 
-function* look(directory: string, key: string, memory: string): Generator<void, Found> {
+function* look(directory: string, key: string, memory: string): Generator<void, Stored> {
   if (!existsSync(directory)) return { _tag: "none" }
   try {
     return { _tag: "whole", artifact: { key, directory, manifest: yield* wholeManifest(directory, key, memory) } }
@@ -185,11 +185,11 @@ export const makeStore = (home: string): StoreService => {
     inputs: ReadonlyArray<Artifact> | undefined,
     onNote?: (why: string) => void,
   ): Generator<void, Artifact | undefined> {
-    const found = yield* lookAt(stage, key)
-    if (found._tag === "none") return undefined
-    const whole = found._tag === "whole"
-    const why = whole ? inputs && otherInput(found.artifact.manifest, boundTo(inputs)) : found.why
-    if (whole && why === undefined) return { ...found.artifact, reused: true }
+    const stored = yield* lookAt(stage, key)
+    if (stored._tag === "none") return undefined
+    const whole = stored._tag === "whole"
+    const why = whole ? inputs && otherInput(stored.artifact.manifest, boundTo(inputs)) : stored.why
+    if (whole && why === undefined) return { ...stored.artifact, reused: true }
     onNote?.(`the artifact ${stage} ${shortKey(key)} is computed again: ${why}`)
     return undefined
   }
@@ -222,8 +222,8 @@ export const makeStore = (home: string): StoreService => {
         yield* io(label, place)
         return { ...whole, directory, reused: false }
       }
-      const lost = yield* io(label, () => beginAttempt(partial, JSON.stringify(boundTo(inputs))))
-      if (lost) making.onNote?.(`${label} begins again: a stopped attempt read other bytes of its inputs`)
+      const removedCheckpoint = yield* io(label, () => beginAttempt(partial, JSON.stringify(boundTo(inputs))))
+      if (removedCheckpoint) making.onNote?.(`${label} begins again: a stopped attempt read other bytes of its inputs`)
       const before = yield* io(label, () => secondsSpent(partial))
       const started = performance.now()
       const spent = () => before + (performance.now() - started) / 1000
@@ -260,8 +260,8 @@ export const makeStore = (home: string): StoreService => {
     find: (stage, key) => atOnce(usable(stage, key, undefined)),
     seek: (stage, key, inputs) => inPieces(() => usable(stage, key, inputs)),
     damage: (stage, key) => {
-      const found = atOnce(lookAt(stage, key))
-      return found._tag === "damaged" ? found.why : undefined
+      const stored = atOnce(lookAt(stage, key))
+      return stored._tag === "damaged" ? stored.why : undefined
     },
     manifests: (stage) => {
       const folder = join(root, stage)
@@ -280,10 +280,10 @@ export const makeStore = (home: string): StoreService => {
     obtain: (making) =>
       Effect.gen(function* () {
         const { stage, key, fresh, inputs = [], onWait = () => {}, onNote } = making
-        const there = fresh ? undefined : yield* inPieces(() => usable(stage, key, inputs))
-        if (there) {
-          touch(there.directory)
-          return there
+        const stored = fresh ? undefined : yield* inPieces(() => usable(stage, key, inputs))
+        if (stored) {
+          touch(stored.directory)
+          return stored
         }
         const use = Effect.gen(function* () {
           // The process that held the lock may have computed it while this one waited.

@@ -4,13 +4,13 @@ import { engineInfo } from "@winnow/tensor"
 import { arithmetic } from "../../src/store/code/arithmetic.ts"
 
 /** Instructions that TensorFlow and the native code choose their loops by. */
-const told = ["avx", "avx2", "fma", "avx512f", "avx512vl", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16"]
+const featureNames = ["avx", "avx2", "fma", "avx512f", "avx512vl", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16"]
 
 const flags = (): ReadonlyArray<string> => {
   try {
     const line = /^flags\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1] ?? ""
     const has = new Set(line.trim().split(/\s+/))
-    return told.filter((flag) => has.has(flag))
+    return featureNames.filter((flag) => has.has(flag))
   } catch {
     return []
   }

@@ -139,8 +139,8 @@ export class Arena {
 
   /** A NUL-terminated name that stays: ops and attributes have few names and C may keep them. */
   name(text: string): Address {
-    const known = this.#names.get(text)
-    if (known !== undefined) return known
+    const cachedAddress = this.#names.get(text)
+    if (cachedAddress !== undefined) return cachedAddress
     if (text.includes("\0")) throw new Error(`a name with a zero byte, which ends it in C: ${JSON.stringify(text)}`)
     const bytes = encoder.encode(`${text}\0`)
     if (this.#nameTop + bytes.length > this.#nameBlock.size) {

@@ -48,7 +48,7 @@ export const attribute = {
 
 const encoder = new TextEncoder()
 
-const shown = (value: unknown): string => {
+const excerpt = (value: unknown): string => {
   if (value instanceof Uint8Array) return `${value.length} bytes`
   const text = JSON.stringify(value, (_, v) => (typeof v === "bigint" ? `${v}n` : v)) ?? String(value)
   return text.length > 80 ? `${text.slice(0, 77)}...` : text
@@ -76,7 +76,7 @@ const isListOf = <T>(value: unknown, is: (element: unknown) => element is T): va
 
 const typeNames = new Map<number, string>(Object.entries(AttributeType).map(([name, type]) => [type, name]))
 const typeName = (type: number, list: boolean) => {
-  const name = typeNames.get(type) ?? `attribute type ${shown(type)}`
+  const name = typeNames.get(type) ?? `attribute type ${excerpt(type)}`
   return list ? `a list of ${name}` : name
 }
 
@@ -106,14 +106,14 @@ export class AttributeSetter {
    * @error EngineError if the op has no such attribute, has it with another type, or the value is not of that type
    */
   setAll(op: Address, opName: string, attributes: ReadonlyArray<Attribute>, call: () => string): void {
-    let known = this.#definitions.get(opName)
-    if (known === undefined) this.#definitions.set(opName, (known = new Map()))
+    let ofOp = this.#definitions.get(opName)
+    if (ofOp === undefined) this.#definitions.set(opName, (ofOp = new Map()))
     for (let i = 0; i < attributes.length; i++) {
       const attr = attributes[i]!
       if (typeof attr !== "object" || attr === null)
-        throw refuse(call(), `attribute ${i}: expected { name, type, value }, found ${shown(attr)}`)
-      let definition = known.get(attr.name)
-      if (definition === undefined) known.set(attr.name, (definition = this.#define(op, attr, call)))
+        throw refuse(call(), `attribute ${i}: expected { name, type, value }, found ${excerpt(attr)}`)
+      let definition = ofOp.get(attr.name)
+      if (definition === undefined) ofOp.set(attr.name, (definition = this.#define(op, attr, call)))
       this.#set(op, attr, definition, call)
     }
   }
@@ -121,7 +121,7 @@ export class AttributeSetter {
   #define(op: Address, attr: Attribute, call: () => string): Definition {
     const { C, arena, status } = this.#runtime
     if (typeof attr.name !== "string")
-      throw refuse(call(), `an attribute's name is a string, found ${shown(attr.name)}`)
+      throw refuse(call(), `an attribute's name is a string, found ${excerpt(attr.name)}`)
     const name = arena.name(attr.name)
     const list = arena.words(1)
     const type = C.TFE_OpGetAttrType(op, name, list, status.address)
@@ -135,12 +135,12 @@ export class AttributeSetter {
     const wrong = (expected: string) =>
       refuse(
         call(),
-        `attribute ${attr.name}: expected ${list ? `a list, each ${expected}` : expected}, found ${shown(value)}`,
+        `attribute ${attr.name}: expected ${list ? `a list, each ${expected}` : expected}, found ${excerpt(value)}`,
       )
     if (attr.type !== type)
       throw refuse(
         call(),
-        `attribute ${attr.name} is ${typeName(type, list)}, it was given as ${typeName(attr.type, false)}: ${shown(value)}`,
+        `attribute ${attr.name} is ${typeName(type, list)}, it was given as ${typeName(attr.type, false)}: ${excerpt(value)}`,
       )
     switch (type) {
       case AttributeType.type:
@@ -226,13 +226,13 @@ export class AttributeSetter {
     const ops: Array<Address> = []
     try {
       for (const each of functions) {
-        const made = C.TFE_NewOp(context, arena.name(each), status.address)
-        if (made === null || status.failed) throw status.error(call())
-        ops.push(made)
+        const functionOp = C.TFE_NewOp(context, arena.name(each), status.address)
+        if (functionOp === null || status.failed) throw status.error(call())
+        ops.push(functionOp)
       }
       C.TFE_OpSetAttrFunctionList(op, name, arena.pointers(ops), ops.length)
     } finally {
-      for (const made of ops) C.TFE_DeleteOp(made)
+      for (const functionOp of ops) C.TFE_DeleteOp(functionOp)
     }
   }
 }

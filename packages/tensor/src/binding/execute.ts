@@ -57,12 +57,12 @@ export class Executor {
       arena.setInt32(count, outputs)
       C.TFE_Execute(op, room, count, status.address)
       if (status.failed) throw status.error(call())
-      const found = arena.int32(count)
+      const outputCount = arena.int32(count)
       const results: Array<Metadata> = []
-      for (let i = 0; i < found; i++) results.push(this.#tensors.adoptWithMetadata(arena.word(room, i)))
-      if (found !== outputs) {
+      for (let i = 0; i < outputCount; i++) results.push(this.#tensors.adoptWithMetadata(arena.word(room, i)))
+      if (outputCount !== outputs) {
         for (const { id } of results) this.#tensors.delete(id)
-        throw refuse(call(), `the op gives ${found} outputs, ${outputs} were expected`)
+        throw refuse(call(), `the op gives ${outputCount} outputs, ${outputs} were expected`)
       }
       return results
     } finally {
@@ -71,7 +71,7 @@ export class Executor {
   }
 
   #describe(name: unknown, inputs: unknown): string {
-    const shown = Array.isArray(inputs) ? inputs.map((id) => this.#tensors.describe(id)).join(", ") : String(inputs)
-    return `${String(name)}(${shown})`
+    const list = Array.isArray(inputs) ? inputs.map((id) => this.#tensors.describe(id)).join(", ") : String(inputs)
+    return `${String(name)}(${list})`
   }
 }

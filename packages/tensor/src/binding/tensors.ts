@@ -106,11 +106,11 @@ export class Tensors {
 
   /** Describes the live tensors numbered from `first` on, `most` at most. */
   describeFrom(first: number, most: number): Array<string> {
-    const found: Array<string> = []
+    const descriptions: Array<string> = []
     for (const id of this.#handles.keys()) {
-      if (id >= first && found.length < most) found.push(this.describe(id))
+      if (id >= first && descriptions.length < most) descriptions.push(this.describe(id))
     }
-    return found
+    return descriptions
   }
 
   /** @error EngineError if it is not live */

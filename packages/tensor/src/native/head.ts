@@ -106,9 +106,9 @@ const writeSide = ({ integers }: { integers: BigInt64Array }, at: number, rows: 
   integers[at + 2] = BigInt(rows.head_Vd.shape[1])
 }
 
-const sizesOf = (given: ReadonlyArray<HeadRows>) => {
-  const [N, V] = [given[0]!.h_Nd.shape[0], given[0]!.head_Vd.shape[0]]
-  for (const { h_Nd, head_Vd } of given)
+const sizesOf = (sides: ReadonlyArray<HeadRows>) => {
+  const [N, V] = [sides[0]!.h_Nd.shape[0], sides[0]!.head_Vd.shape[0]]
+  for (const { h_Nd, head_Vd } of sides)
     if (h_Nd.shape[0] !== N || head_Vd.shape[0] !== V || h_Nd.shape[1] !== head_Vd.shape[1])
       throw new Error(
         `fused head: hidden states [${h_Nd.shape}] with a head [${head_Vd.shape}] beside [${N}, d] with [${V}, d]; ` +
@@ -144,7 +144,7 @@ export interface HeadQuestion {
 }
 
 /** The samples, [N, samples] each, a row's in increasing order of its points. */
-export interface Drawn {
+export interface HeadSamples {
   readonly ids: Int32Array
   readonly logQ: Float32Array
   /** 1 where the target's probability is above the draft's, else 0. */
@@ -174,7 +174,7 @@ export interface Entries {
 export const headStatistics = <S extends HeadStatistic>(
   native: Native,
   question: Omit<HeadQuestion, "ask"> & { readonly ask: ReadonlyArray<S> },
-): Record<S, Float32Array> & { readonly entries: Float32Array; readonly drawn: Drawn } => {
+): Record<S, Float32Array> & { readonly entries: Float32Array; readonly drawn: HeadSamples } => {
   const { gold_N, ask, entries, draws } = question
   const needed = new Set<HeadModel>(entries === undefined ? [] : ["draft"])
   if (draws !== undefined) needed.add("draft").add("target")
@@ -189,10 +189,10 @@ export const headStatistics = <S extends HeadStatistic>(
         `fused head: ${name} without the entries is not computed, only draft.logSumExp: ask in a call of its own`,
       )
   }
-  const given = models.filter((m) => needed.has(m))
-  for (const m of given)
+  const present = models.filter((m) => needed.has(m))
+  for (const m of present)
     if (question[m] === undefined) throw new Error(`fused head: ${ask.join(", ")} need the ${m}'s rows`)
-  const { N, V } = sizesOf(given.map((m) => question[m]!))
+  const { N, V } = sizesOf(present.map((m) => question[m]!))
 
   const call = statisticsCall
   call.integers.fill(0n)
@@ -208,7 +208,7 @@ export const headStatistics = <S extends HeadStatistic>(
     values.set(gold_N)
     call.integers[5] = at
   }
-  for (const m of given) writeSide(call, sideWord[m], question[m]!)
+  for (const m of present) writeSide(call, sideWord[m], question[m]!)
   const results = {} as Record<string, Float32Array>
   if (entries !== undefined) {
     const { k, ids_Nk } = entries
@@ -222,7 +222,7 @@ export const headStatistics = <S extends HeadStatistic>(
     call.integers[entryWord + 2] = valuesAt
     call.integers[entryWord + 3] = entries.exclude ? 1n : 0n
   }
-  let drawn: Drawn | undefined
+  let tokenSamples: HeadSamples | undefined
   if (draws !== undefined) {
     const { samples, uniform_N } = draws
     if (uniform_N.length !== N)
@@ -232,7 +232,7 @@ export const headStatistics = <S extends HeadStatistic>(
     const [ids, idsAt] = columns.next(Int32Array, N * samples)
     const [logQ, logAt] = columns.next(Float32Array, N * samples)
     const [reward, rewardAt] = columns.next(Float32Array, N * samples)
-    drawn = { ids, logQ, reward }
+    tokenSamples = { ids, logQ, reward }
     call.integers[entryWord + 4] = BigInt(samples)
     for (const [i, at] of [uniformAt, idsAt, logAt, rewardAt].entries()) call.integers[entryWord + 5 + i] = at
   }
@@ -249,7 +249,7 @@ export const headStatistics = <S extends HeadStatistic>(
     columns.during(() => native.C.winnow_head_statistics(call.integers)),
   )
   for (const [name, values] of whole) results[name] = Float32Array.from(values)
-  return { ...results, ...(drawn && { drawn }) } as ReturnType<typeof headStatistics<S>>
+  return { ...results, ...(tokenSamples && { drawn: tokenSamples }) } as ReturnType<typeof headStatistics<S>>
 }
 
 /** Forms of a row's gradient by its logits; `native/head.h` has the formulas. */
@@ -322,18 +322,18 @@ export const headGradient = (
   }
   if (target !== undefined) writeSide(call, 10, target)
   writeSide(call, 13, draft)
-  for (const [i, given] of [
+  for (const [i, side] of [
     question.lseTarget_K,
     question.lseDraft_K,
     question.weight_K,
     question.c_K,
     question.e_K,
   ].entries()) {
-    if (given === undefined) continue
-    if (given.length !== K)
-      throw new Error(`fused head: an array of ${given.length} numbers for ${K} rows; give one for each`)
+    if (side === undefined) continue
+    if (side.length !== K)
+      throw new Error(`fused head: an array of ${side.length} numbers for ${K} rows; give one for each`)
     const [values, at] = columns.next(Float32Array, K)
-    values.set(given)
+    values.set(side)
     call.integers[16 + i] = at
   }
   return tf.tidy(() => {

@@ -19,12 +19,12 @@ let currentPrecision: Precision = "float32"
 
 /** Opens the library for the newly opened engine. Only `openEngine` calls it. */
 export const startNative = async (engine: Backend, threads: number | undefined): Promise<NativeInfo> => {
-  const found = await openNative({ table: nativeSymbols, sources: nativeSources })
-  if ("missing" in found) return found
-  found.C.winnow_set_threads(threads ?? defaultThreads())
-  opened = found
+  const library = await openNative({ table: nativeSymbols, sources: nativeSources })
+  if ("missing" in library) return library
+  library.C.winnow_set_threads(threads ?? defaultThreads())
+  opened = library
   backend = engine
-  const { variant, path, sources, notes } = found
+  const { variant, path, sources, notes } = library
   return { variant, path, sources, notes }
 }
 

@@ -38,8 +38,8 @@ export class AdamW {
    * @error if a gradient's shape is not its parameter's, before any change
    */
   apply(gradients: Readonly<Record<string, tf.Tensor>>, learningRate: number, scale = 1): void {
-    const given = Object.entries(gradients)
-    for (const [name, gradient] of given) {
+    const entries = Object.entries(gradients)
+    for (const [name, gradient] of entries) {
       const variable = this.parameters.get(name)
       if (variable === undefined)
         throw new Error(`AdamW: no parameter ${name}; it has ${[...this.parameters.keys()].join(", ")}`)
@@ -53,7 +53,7 @@ export class AdamW {
       )
     const t = ++this.steps
     try {
-      this.#state.apply(given, { ...this.options, t, learningRate, scale })
+      this.#state.apply(entries, { ...this.options, t, learningRate, scale })
     } finally {
       weightsWritten()
     }

@@ -20,8 +20,8 @@ export const customGrad = <T extends tf.Tensor>(
   f: (inputs: ReadonlyArray<tf.Tensor>, save: (tensors: Array<tf.Tensor>) => void) => WithGradient,
   inputs: ReadonlyArray<tf.Tensor>,
 ): T =>
-  tf.customGrad((...given) => {
-    const save = given.at(-1) as unknown as (tensors: Array<tf.Tensor>) => void
-    const { value, gradFunc } = f(given.slice(0, -1) as Array<tf.Tensor>, save)
+  tf.customGrad((...tensors) => {
+    const save = tensors.at(-1) as unknown as (tensors: Array<tf.Tensor>) => void
+    const { value, gradFunc } = f(tensors.slice(0, -1) as Array<tf.Tensor>, save)
     return { value, gradFunc: (dy, saved) => tf.tidy(() => gradFunc(dy, saved)) }
   })(...inputs) as T

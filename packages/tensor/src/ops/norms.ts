@@ -77,8 +77,8 @@ const nativeLayerNorm = ({ C }: Native, inputs: ReadonlyArray<tf.Tensor>, eps: n
       value: y.tensor,
       gradFunc: (dy, [x, gamma, mean, rstd]) => {
         const [dx, dgamma, dbeta] = [output([N, d]), output([d]), output([d])]
-        const given = [x!, gamma!, mean!, rstd!, dy].map(address) as [number, number, number, number, number]
-        C.winnow_layer_norm_gradient(N, d, ...given, dx.address, dgamma.address, dbeta.address)
+        const addresses = [x!, gamma!, mean!, rstd!, dy].map(address) as [number, number, number, number, number]
+        C.winnow_layer_norm_gradient(N, d, ...addresses, dx.address, dgamma.address, dbeta.address)
         return [dx.tensor, dgamma.tensor, dbeta.tensor]
       },
     }
@@ -95,8 +95,8 @@ const nativeRmsNorm = ({ C }: Native, inputs: ReadonlyArray<tf.Tensor>, eps: num
       value: y.tensor,
       gradFunc: (dy, [x, gamma, rstd]) => {
         const [dx, dgamma] = [output([N, d]), output([d])]
-        const given = [x!, gamma!, rstd!, dy].map(address) as [number, number, number, number]
-        C.winnow_rms_norm_gradient(N, d, ...given, dx.address, dgamma.address)
+        const addresses = [x!, gamma!, rstd!, dy].map(address) as [number, number, number, number]
+        C.winnow_rms_norm_gradient(N, d, ...addresses, dx.address, dgamma.address)
         return [dx.tensor, dgamma.tensor]
       },
     }

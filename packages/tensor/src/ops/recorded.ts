@@ -126,10 +126,10 @@ export const record = (
     }),
   )
   const count = outputs.length
-  const recording: Recording = (given) => {
-    if (given.length !== inputs.length)
-      throw new Error(`the recording takes ${inputs.length} inputs, ${given.length} were given`)
-    return executeOp(name, [], be.getInputTensorIds(given), count).map((metadata) => be.createOutputTensor(metadata))
+  const recording: Recording = (tensors) => {
+    if (tensors.length !== inputs.length)
+      throw new Error(`the recording takes ${inputs.length} inputs, ${tensors.length} were given`)
+    return executeOp(name, [], be.getInputTensorIds(tensors), count).map((metadata) => be.createOutputTensor(metadata))
   }
   return { outputs, recording }
 }

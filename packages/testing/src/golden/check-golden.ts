@@ -83,8 +83,8 @@ const lossOf = (model: Encoder, { rows }: GoldenCase, { encoder, masked }: Golde
   const losses = rows.map((row) => {
     const at = encoder ? masked.filter((t) => t < row.length) : row.slice(1).map((_, t) => t)
     const golds = at.map((t) => row[encoder ? t : t + 1]!)
-    const given = row.map((id, t) => (encoder && masked.includes(t) ? V - 1 : id))
-    const h_Td = tf.reshape(model.hidden(tf.tensor2d([given], undefined, "int32")), [row.length, d])
+    const ids = row.map((id, t) => (encoder && masked.includes(t) ? V - 1 : id))
+    const h_Td = tf.reshape(model.hidden(tf.tensor2d([ids], undefined, "int32")), [row.length, d])
     const h_Nd = tf.gather(h_Td, tf.tensor1d(at, "int32"))
     const logP_NV = tf.logSoftmax(tf.matMul(h_Nd, model.head_Vd as unknown as tf.Tensor2D, false, true))
     return tf.neg(tf.sum(tf.mul(logP_NV, tf.oneHot(tf.tensor1d(golds, "int32"), V)), 1)) as tf.Tensor1D
@@ -114,9 +114,9 @@ const checkStep = (
   if (natively) step()
   else withoutNative(step)
   for (const [name, values] of storedValues(model)) {
-    const found = [values[0]!, values[Math.floor(values.length / 2)]!, values.at(-1)!]
+    const actual = [values[0]!, values[Math.floor(values.length / 2)]!, values.at(-1)!]
     const [expected, sum] = [of.after[name]!.slice(0, 3), of.after[name]![3]!]
-    near(law, "AdamW", found, expected, STEP_TOLERANCE, () => `${how}, ${name} after one step`)
+    near(law, "AdamW", actual, expected, STEP_TOLERANCE, () => `${how}, ${name} after one step`)
     near(law, "AdamW", [mixed(values)], [sum], 1e-4, () => `${how}, weighted sum of ${name} after one step`)
   }
   model.dispose()

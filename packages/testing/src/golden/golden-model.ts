@@ -60,18 +60,18 @@ export const mixed = (values: ArrayLike<number>): number => {
 export const near = (
   law: Law,
   name: string,
-  found: ArrayLike<number>,
+  actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   tolerance: number,
   on: () => string,
 ): void => {
-  law(name, found.length === expected.length, () => `${on()}: ${found.length} numbers, expected ${expected.length}`)
+  law(name, actual.length === expected.length, () => `${on()}: ${actual.length} numbers, expected ${expected.length}`)
   let at = 0
-  const apart = (i: number) => Math.abs(found[i]! - expected[i]!)
+  const apart = (i: number) => Math.abs(actual[i]! - expected[i]!)
   for (let i = 1; i < expected.length; i++) if (!(apart(i) <= apart(at))) at = i
   law(
     name,
     expected.length === 0 || apart(at) <= tolerance,
-    () => `${on()}: number ${at} is ${found[at]}, transformers has ${expected[at]} (within ${tolerance})`,
+    () => `${on()}: number ${at} is ${actual[at]}, transformers has ${expected[at]} (within ${tolerance})`,
   )
 }

@@ -47,7 +47,7 @@ const decoded = (model: Decoder, rows: ReadonlyArray<Row>, begin: (pad_B: Int32A
   const [T, d] = [Math.max(...rows.map((row) => row.length)), model.architecture.hiddenSize]
   const pad_B = rows.map((row) => T - row.length)
   const filled = rows.map((row, b) => [...Array.from({ length: pad_B[b]! }, () => 0), ...row])
-  const found = rows.map(() => new Float32Array(T * d))
+  const actual = rows.map(() => new Float32Array(T * d))
   const decoding = begin(Int32Array.from(pad_B))
   const extend = (from: number, to: number, as = filled) => {
     const h = tf.tidy(() => {
@@ -57,7 +57,7 @@ const decoded = (model: Decoder, rows: ReadonlyArray<Row>, begin: (pad_B: Int32A
         .dataSync()
         .slice()
     })
-    for (const [b, row] of found.entries())
+    for (const [b, row] of actual.entries())
       row.set(h.subarray(b * (to - from) * d, (b + 1) * (to - from) * d), from * d)
   }
   const wrong = filled.map((row) => row.map((id) => (id + 1) % model.architecture.vocabularySize))
@@ -70,7 +70,7 @@ const decoded = (model: Decoder, rows: ReadonlyArray<Row>, begin: (pad_B: Int32A
   decoding.rollback(T - 2)
   for (const t of [T - 2, T - 1]) extend(t, t + 1)
   decoding.dispose()
-  return found.map((row, b) => row.subarray(pad_B[b]! * d))
+  return actual.map((row, b) => row.subarray(pad_B[b]! * d))
 }
 
 const plain = (model: Decoder) => (pad_B?: Int32Array) => plainDecoding(model.architecture, model.parameters, pad_B)

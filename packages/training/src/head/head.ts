@@ -163,8 +163,8 @@ const keptGradient = (
 export const headFor = (setting: HeadSetting): Head => {
   const { filter, loss, signals = {}, precision = "float32", chunkRows } = setting
   const library = setting.library === false ? undefined : (setting.library ?? native())
-  const known: ReadonlyArray<Statistic> = signals.reference?.statistics ?? []
-  const names = filter.needs.filter((name) => !known.includes(name))
+  const cachedStatistics: ReadonlyArray<Statistic> = signals.reference?.statistics ?? []
+  const names = filter.needs.filter((name) => !cachedStatistics.includes(name))
   const inStatistics = modelsRead(names, loss)
   const reads: ReadonlySet<ModelRole> = loss.target ? new Set([...inStatistics, "target"]) : inStatistics
   const { read, ...halves } = choose(names, loss, signals, library, chunkRows)

@@ -29,17 +29,17 @@ const drawSampled = (
   uniform_N: Float32Array,
 ): SampledFound => {
   const draws = { samples, uniform_N }
-  const found = headStatistics(library, { draft: rows, target, draws, ask: ["draft.logSumExp"] })
-  const { ids, logQ, reward } = found.drawn
-  return { lse_N: found["draft.logSumExp"], ids_NS: ids, logQ_NS: logQ, reward_NS: reward }
+  const answers = headStatistics(library, { draft: rows, target, draws, ask: ["draft.logSumExp"] })
+  const { ids, logQ, reward } = answers.drawn
+  return { lse_N: answers["draft.logSumExp"], ids_NS: ids, logQ_NS: logQ, reward_NS: reward }
 }
 
 /** The samples of the kept rows. */
-const takeSampled = (found: SampledFound, kept_K: Int32Array, S: number): SampledFound => ({
-  lse_N: take(found.lse_N, kept_K),
-  ids_NS: take(found.ids_NS, kept_K, S),
-  logQ_NS: take(found.logQ_NS, kept_K, S),
-  reward_NS: take(found.reward_NS, kept_K, S),
+const takeSampled = (samples: SampledFound, kept_K: Int32Array, S: number): SampledFound => ({
+  lse_N: take(samples.lse_N, kept_K),
+  ids_NS: take(samples.ids_NS, kept_K, S),
+  logQ_NS: take(samples.logQ_NS, kept_K, S),
+  reward_NS: take(samples.reward_NS, kept_K, S),
 })
 
 /** Advantages (r - mu) / sigma / S of every draw; mu and sigma over the given rows, which are the batch. */
@@ -54,12 +54,12 @@ const advantages = ({ samples, epsilon }: SampledLoss, { reward_NS, lse_N }: Sam
 }
 
 /** - mean_s A log q of each row. */
-const sampledLoss = (loss: SampledLoss, found: SampledFound): Float32Array => {
+const sampledLoss = (loss: SampledLoss, samples: SampledFound): Float32Array => {
   const S = loss.samples
-  const weight_NS = advantages(loss, found)
-  return found.lse_N.map((_, n) => {
+  const weight_NS = advantages(loss, samples)
+  return samples.lse_N.map((_, n) => {
     let sum = 0
-    for (let i = n * S; i < (n + 1) * S; i++) sum -= weight_NS[i]! * found.logQ_NS[i]!
+    for (let i = n * S; i < (n + 1) * S; i++) sum -= weight_NS[i]! * samples.logQ_NS[i]!
     return sum
   })
 }
@@ -69,20 +69,20 @@ const sampledGradient = (
   library: Native,
   loss: SampledLoss,
   draft: HeadRows,
-  found: SampledFound,
+  samples: SampledFound,
   weight_K: Float32Array,
 ) => {
   const S = loss.samples
-  const weight_KS = advantages(loss, found)
+  const weight_KS = advantages(loss, samples)
   const c_K = weight_K.map((_, k) => weight_KS.subarray(k * S, (k + 1) * S).reduce((a, b) => a + b, 0))
   const delta_Kk = weight_KS.map((w, i) => -w * weight_K[Math.floor(i / S)]!)
   return headGradient(library, {
     form: "softmax",
     draft,
-    lseDraft_K: found.lse_N,
+    lseDraft_K: samples.lse_N,
     weight_K,
     c_K,
-    entries: { k: S, ids_Kk: found.ids_NS, delta_Kk },
+    entries: { k: S, ids_Kk: samples.ids_NS, delta_Kk },
   })
 }
 
@@ -90,24 +90,24 @@ const sampledGradient = (
 export const sampledForm =
   (library: Native, loss: SampledLoss): Read =>
   (pass, names) => {
-    let found: SampledFound | undefined
+    let samples: SampledFound | undefined
     const statistics: Partial<Record<Statistic, Float32Array>> = {}
     for (const which of lossesAmong(names)) {
-      const drawn = drawSampled(library, loss, pass[which]!, pass.target!, pass.uniform_N)
-      if (which === "draft") found = drawn
-      statistics[`${which}Loss_N`] = sampledLoss(loss, drawn)
+      const fresh = drawSampled(library, loss, pass[which]!, pass.target!, pass.uniform_N)
+      if (which === "draft") samples = fresh
+      statistics[`${which}Loss_N`] = sampledLoss(loss, fresh)
     }
     const others = othersAmong(names).map(({ name }) => name)
     return {
       statistics: { ...statistics, ...nativeStatistics(library, pass, others) },
       gradient: (kept, kept_K, rowScale_K) => {
-        const drawn =
-          found === undefined
+        const chosenSamples =
+          samples === undefined
             ? drawSampled(library, loss, kept.draft, kept.target!, kept.uniform_N)
-            : takeSampled(found, kept_K, loss.samples)
+            : takeSampled(samples, kept_K, loss.samples)
         return {
-          loss_K: sampledLoss(loss, drawn),
-          ...sampledGradient(library, loss, kept.draft, drawn, rowScale_K),
+          loss_K: sampledLoss(loss, chosenSamples),
+          ...sampledGradient(library, loss, kept.draft, chosenSamples, rowScale_K),
         }
       },
     }

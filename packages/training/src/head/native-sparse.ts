@@ -42,8 +42,8 @@ const NOTHING = -1e30
 const sparseLoss = (library: Native, rows: HeadRows, cached: SparseRows): SparseFound => {
   const { kind, k, ids_Nk, p_Nk, logP_Nk, tail_N } = cached
   const entries: Entries = { k, ids_Nk, exclude: kind === "top-k" }
-  const asked = headStatistics(library, { draft: rows, entries, ask: ["draft.logSumExp"] })
-  const [rest_N, logits_Nk] = [asked["draft.logSumExp"], asked.entries]
+  const answers = headStatistics(library, { draft: rows, entries, ask: ["draft.logSumExp"] })
+  const [rest_N, logits_Nk] = [answers["draft.logSumExp"], answers.entries]
   const lse_N = new Float32Array(rest_N.length)
   const loss_N = new Float32Array(rest_N.length)
   for (let n = 0; n < rest_N.length; n++) {
@@ -78,7 +78,7 @@ const sparseGradient = (
   library: Native,
   draft: HeadRows,
   cached: SparseRows,
-  found: SparseFound,
+  results: SparseFound,
   weight_K: Float32Array,
 ) => {
   const { kind, k, ids_Nk, p_Nk, tail_N } = cached
@@ -87,19 +87,19 @@ const sparseGradient = (
   const top = kind === "top-k"
   for (let n = 0; n < K; n++)
     for (let i = n * k; i < (n + 1) * k; i++) {
-      const q = top ? Math.exp(found.logits_Nk[i]! - found.lse_N[n]!) : 0
+      const q = top ? Math.exp(results.logits_Nk[i]! - results.lse_N[n]!) : 0
       delta_Kk[i] = weight_K[n]! * (q - p_Nk[i]!)
     }
   // No token is outside the entries: the log-sum-exp must be a number for which exp(z - it) is finite, and the factor
   // is 0.
-  const nothing = (n: number) => found.rest_N[n]! < NOTHING
+  const nothing = (n: number) => results.rest_N[n]! < NOTHING
   return headGradient(library, {
     form: "softmax",
     draft,
-    lseDraft_K: top ? found.rest_N.map((rest, n) => (nothing(n) ? found.lse_N[n]! : rest)) : found.lse_N,
+    lseDraft_K: top ? results.rest_N.map((rest, n) => (nothing(n) ? results.lse_N[n]! : rest)) : results.lse_N,
     weight_K,
     c_K: top
-      ? found.rest_N.map((rest, n) => (nothing(n) ? 0 : Math.exp(rest - found.lse_N[n]!) - tail_N[n]!))
+      ? results.rest_N.map((rest, n) => (nothing(n) ? 0 : Math.exp(rest - results.lse_N[n]!) - tail_N[n]!))
       : new Float32Array(K).fill(1),
     entries: { k, ids_Kk: ids_Nk, delta_Kk, replace: top },
   })
@@ -114,12 +114,12 @@ const ownStatistics = (library: Native, pass: Pass, cached: SparseRows, names: R
   const entries = othersAmong(names)
   const ask = [...new Set(entries.flatMap((entry) => (partOf(entry, cached.kind) ?? entry.native!).ask))]
   if (ask.length === 0) return {}
-  const asked = headStatistics(library, { ...question(pass), ask })
+  const answers = headStatistics(library, { ...question(pass), ask })
   const whole = entries.filter((entry) => partOf(entry, cached.kind) === undefined)
-  const out = answersOf(whole, asked)
+  const out = answersOf(whole, answers)
   for (const entry of entries) {
     const part = partOf(entry, cached.kind)
-    if (part !== undefined) out[entry.name] = part.of(asked, cached)
+    if (part !== undefined) out[entry.name] = part.of(answers, cached)
   }
   return out
 }
@@ -136,18 +136,18 @@ const sparseRows = ({ cached }: Pass): SparseRows => {
 export const sparseForm =
   (library: Native, { factor }: Extract<FusedLoss, { form: "kl" }>): Read =>
   (pass, names) => {
-    let found: SparseFound | undefined
+    let results: SparseFound | undefined
     const statistics: Partial<Record<Statistic, Float32Array>> = {}
     for (const which of lossesAmong(names)) {
       const result = sparseLoss(library, pass[which]!, sparseRows(pass))
-      if (which === "draft") found = result
+      if (which === "draft") results = result
       statistics[`${which}Loss_N`] = scaled(result.loss_N, factor)
     }
     return {
       statistics: { ...statistics, ...ownStatistics(library, pass, sparseRows(pass), names) },
       gradient: (kept, kept_K, rowScale_K) => {
         const rows = sparseRows(kept)
-        const result = found === undefined ? sparseLoss(library, kept.draft, rows) : takeFound(found, kept_K)
+        const result = results === undefined ? sparseLoss(library, kept.draft, rows) : takeFound(results, kept_K)
         return {
           loss_K: scaled(result.loss_N, factor),
           ...sparseGradient(library, kept.draft, rows, result, scaled(rowScale_K, factor)),

@@ -34,12 +34,12 @@ export const question = ({ draft, target, reference, gold_N }: Pass) => ({ draft
 /** Statistics with a native form, from the head's answers. */
 export const answersOf = (
   entries: ReadonlyArray<OwnStatistic<Statistic>>,
-  asked: HeadAnswers,
+  answers: HeadAnswers,
 ): Partial<Record<Statistic, Float32Array>> => {
   const out: Partial<Record<Statistic, Float32Array>> = {}
   for (const { name, native } of entries) {
     const { ask, of } = native!
-    out[name] = of === undefined ? asked[ask[0]!]! : of(asked)
+    out[name] = of === undefined ? answers[ask[0]!]! : of(answers)
   }
   return out
 }
@@ -76,27 +76,27 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
     const first = together ? run(lossAsks.union(otherAsks), 1) : run(lossAsks, temperature)
     const out = answersOf(others, together ? first : run(otherAsks, 1))
     for (const which of losses) out[`${which}Loss_N`] = recipe.value(first, which, V)
-    return { statistics: out, found: losses.includes("draft") ? first : undefined }
+    return { statistics: out, ofDraft: losses.includes("draft") ? first : undefined }
   }
 
   return (pass, names) => {
-    const { statistics, found } = readStatistics(pass, names)
+    const { statistics, ofDraft: found } = readStatistics(pass, names)
     return {
       statistics,
       gradient: (kept, kept_K, rowScale_K) => {
         const V = kept.draft.head_Vd.shape[0]
-        const asked: HeadAnswers =
+        const answers: HeadAnswers =
           found !== undefined
             ? Object.fromEntries(ofGradient.map((name) => [name, take(found[name]!, kept_K)]))
             : headStatistics(library, { ...question(kept), temperature, beta, ask: ofGradient })
-        const { form, factor, a, gold, c_K, e_K } = recipe.gradient(asked, V)
+        const { form, factor, a, gold, c_K, e_K } = recipe.gradient(answers, V)
         const weight_K = rowScale_K.map((scale, k) => scale * (typeof factor === "number" ? factor : factor[k]!))
         const gradient = headGradient(library, {
           form,
           draft: kept.draft,
           target: recipe.target ? kept.target : undefined,
-          lseDraft_K: asked["draft.logSumExp"]!,
-          lseTarget_K: asked["target.logSumExp"],
+          lseDraft_K: answers["draft.logSumExp"]!,
+          lseTarget_K: answers["target.logSumExp"],
           weight_K,
           entries: gold ? { k: 1, ids_Kk: kept.gold_N, delta_Kk: weight_K.map((w) => -w) } : undefined,
           c_K: gold ? weight_K.map(() => 1) : c_K,
@@ -104,7 +104,7 @@ export const nativeForm = (library: Native, loss: Exclude<FusedLoss, { form: "sa
           a,
           temperature,
         })
-        return { loss_K: recipe.value(asked, "draft", V), ...gradient }
+        return { loss_K: recipe.value(answers, "draft", V), ...gradient }
       },
     }
   }

@@ -39,12 +39,14 @@ export type FrozenPass = Omit<Pass, "draft">
 /** The frozen models at some of the rows. They belong to the caller's tidy. @param index_M the same rows as a tensor */
 export const takeFrozen = (pass: FrozenPass, at_M: Int32Array, index_M: tf.Tensor1D): FrozenPass => {
   const gathered = (rows: Rows | undefined) => rows && { ...rows, h_Nd: tf.gather(rows.h_Nd, index_M) as tf.Tensor2D }
-  const { known, cached } = pass
+  const { known: cachedLosses, cached } = pass
   return {
     target: gathered(pass.target),
     cached: cached && takeRows(cached, at_M),
     reference: gathered(pass.reference),
-    known: known && Object.fromEntries(Object.entries(known).map(([name, values]) => [name, take(values, at_M)])),
+    known:
+      cachedLosses &&
+      Object.fromEntries(Object.entries(cachedLosses).map(([name, values]) => [name, take(values, at_M)])),
     gold_N: take(pass.gold_N, at_M),
     uniform_N: take(pass.uniform_N, at_M),
   }

@@ -16,8 +16,8 @@ export interface Recipe {
   readonly target: boolean
   readonly ask: (which: Which) => ReadonlyArray<HeadStatistic>
   /** The loss of each row. For a loss with batch statistics the rows of the question are the batch. */
-  readonly value: (asked: HeadAnswers, which: Which, V: number) => Float32Array
-  readonly gradient: (asked: HeadAnswers, V: number) => Gradient
+  readonly value: (answers: HeadAnswers, which: Which, V: number) => Float32Array
+  readonly gradient: (answers: HeadAnswers, V: number) => Gradient
 }
 
 /** A row's gradient is `factor` times the form's. */
@@ -71,7 +71,8 @@ const uniformMoments = (
 
 /** The recipe of a loss that the native head knows. */
 export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>): Recipe => {
-  const of = (asked: HeadAnswers, which: Which) => (name: string) => asked[`${pairOf(which)}.${name}` as HeadStatistic]!
+  const of = (answers: HeadAnswers, which: Which) => (name: string) =>
+    answers[`${pairOf(which)}.${name}` as HeadStatistic]!
   const plain = { temperature: 1, target: true }
   switch (loss.form) {
     case "cross-entropy":
@@ -79,7 +80,7 @@ export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>
         temperature: 1,
         target: false,
         ask: (which) => [`${which}.nll`],
-        value: (asked, which) => asked[`${which}.nll`]!,
+        value: (answers, which) => answers[`${which}.nll`]!,
         // q, and -1 at the gold token.
         gradient: () => ({ form: "softmax", factor: 1, gold: true }),
       }
@@ -88,43 +89,43 @@ export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>
         temperature: loss.temperature,
         target: true,
         ask: (which) => [`${pairOf(which)}.kl`],
-        value: (asked, which) => scaled(of(asked, which)("kl"), loss.factor),
+        value: (answers, which) => scaled(of(answers, which)("kl"), loss.factor),
         gradient: () => ({ form: "kl", factor: loss.factor / loss.temperature }),
       }
     case "reverse-kl":
       return {
         ...plain,
         ask: (which) => [`${pairOf(which)}.reverseKl`],
-        value: (asked, which) => of(asked, which)("reverseKl"),
-        gradient: (asked) => ({ form: "reverseKl", factor: 1, c_K: of(asked, "draft")("reverseKl") }),
+        value: (answers, which) => of(answers, which)("reverseKl"),
+        gradient: (answers) => ({ form: "reverseKl", factor: 1, c_K: of(answers, "draft")("reverseKl") }),
       }
     case "jsd":
       return {
         ...plain,
         beta: loss.beta,
         ask: (which) => [`${pairOf(which)}.jsdForward`, `${pairOf(which)}.jsdReverse`],
-        value: (asked, which) => {
-          const reverse_N = of(asked, which)("jsdReverse")
-          return of(asked, which)("jsdForward").map((f, n) => loss.beta * f + (1 - loss.beta) * reverse_N[n]!)
+        value: (answers, which) => {
+          const reverse_N = of(answers, which)("jsdReverse")
+          return of(answers, which)("jsdForward").map((f, n) => loss.beta * f + (1 - loss.beta) * reverse_N[n]!)
         },
-        gradient: (asked) => ({ form: "jsd", factor: 1, a: loss.beta, c_K: of(asked, "draft")("jsdReverse") }),
+        gradient: (answers) => ({ form: "jsd", factor: 1, a: loss.beta, c_K: of(answers, "draft")("jsdReverse") }),
       }
     case "tvd":
       return {
         ...plain,
         ask: (which) => [`${pairOf(which)}.tvd`, `${pairOf(which)}.sign`],
-        value: (asked, which) => of(asked, which)("tvd"),
-        gradient: (asked) => ({ form: "tvd", factor: 1, c_K: of(asked, "draft")("sign") }),
+        value: (answers, which) => of(answers, which)("tvd"),
+        gradient: (answers) => ({ form: "tvd", factor: 1, c_K: of(answers, "draft")("sign") }),
       }
     case "rewards":
       if (loss.expectation === "exact")
         return {
           ...plain,
           ask: (which) => [`${pairOf(which)}.tvd`, `${pairOf(which)}.reward`],
-          value: (asked, which) =>
-            scaled(of(asked, which)("tvd"), batchMoments(of(asked, which)("reward"), loss.epsilon).inverse),
-          gradient: (asked) => {
-            const reward_K = of(asked, "draft")("reward")
+          value: (answers, which) =>
+            scaled(of(answers, which)("tvd"), batchMoments(of(answers, which)("reward"), loss.epsilon).inverse),
+          gradient: (answers) => {
+            const reward_K = of(answers, "draft")("reward")
             return { form: "reward", factor: batchMoments(reward_K, loss.epsilon).inverse, c_K: reward_K }
           },
         }
@@ -134,13 +135,13 @@ export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>
           const pair = pairOf(which)
           return [`${pair}.rewardCount`, `${pair}.rewardLog`, `${pair}.logSum`]
         },
-        value: (asked, which, V) => {
-          const { mu_N, factor_N } = uniformMoments(loss, of(asked, which)("rewardCount"), V)
-          const logSum_N = of(asked, which)("logSum")
-          return of(asked, which)("rewardLog").map((r, n) => -factor_N[n]! * (r - mu_N[n]! * logSum_N[n]!))
+        value: (answers, which, V) => {
+          const { mu_N, factor_N } = uniformMoments(loss, of(answers, which)("rewardCount"), V)
+          const logSum_N = of(answers, which)("logSum")
+          return of(answers, which)("rewardLog").map((r, n) => -factor_N[n]! * (r - mu_N[n]! * logSum_N[n]!))
         },
-        gradient: (asked, V) => {
-          const count_K = of(asked, "draft")("rewardCount")
+        gradient: (answers, V) => {
+          const count_K = of(answers, "draft")("rewardCount")
           const { mu_N, factor_N } = uniformMoments(loss, count_K, V)
           const c_K = count_K.map((count, k) => count - V * mu_N[k]!)
           return { form: "uniform", factor: factor_N, c_K, e_K: mu_N }

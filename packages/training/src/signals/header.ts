@@ -50,8 +50,8 @@ export const hashOf = (bytes: Uint8Array): string => Bun.hash.xxHash3(bytes).toS
 /** A line of the journal; undefined for one that a kill cut short. */
 export const readPiece = (line: string): Piece | undefined => {
   try {
-    const found = piece(parseJson(line))
-    return found instanceof type.errors ? undefined : found
+    const value = piece(parseJson(line))
+    return value instanceof type.errors ? undefined : value
   } catch {
     return undefined
   }
@@ -68,18 +68,18 @@ export const readHeader = (directory: string): SignalsHeader => {
   } catch (cause) {
     throw fail(String(cause))
   }
-  const found = header(content)
-  if (found instanceof type.errors) throw fail(found.summary)
-  return found
+  const value = header(content)
+  if (value instanceof type.errors) throw fail(value.summary)
+  return value
 }
 
 /** @error DataError (thrown) that names every field that differs, with both values */
-export const checkIdentity = (directory: string, found: SignalsIdentity, expected: SignalsIdentity): void => {
-  const fields = [...new Set([...Object.keys(expected), ...Object.keys(found)])].filter(
-    (field) => found[field] !== expected[field],
+export const checkIdentity = (directory: string, actual: SignalsIdentity, expected: SignalsIdentity): void => {
+  const fields = [...new Set([...Object.keys(expected), ...Object.keys(actual)])].filter(
+    (field) => actual[field] !== expected[field],
   )
   if (fields.length === 0) return
-  const each = fields.map((f) => `${f} is ${found[f] ?? "not said"}, this run has ${expected[f] ?? "none"}`)
+  const each = fields.map((f) => `${f} is ${actual[f] ?? "not said"}, this run has ${expected[f] ?? "none"}`)
   throw new DataError({
     message: `the cache of signals ${directory} was made of something else: ${each.join("; ")}. Make one for this run`,
   })

@@ -105,7 +105,7 @@ export const makeReferenceSignals = (
         const stored = readsTarget ? signals?.target?.rows(batch) : undefined
         const live = readsTarget && stored === undefined && target !== undefined ? rowsOf(target) : undefined
         const rows = rowsOf(reference)
-        const { statistics: found } = head.open({
+        const { statistics: losses } = head.open({
           draft: rows, // It is unused: no statistic here reads a draft.
           reference: rows,
           target: stored && "hidden" in stored ? stored.hidden : live,
@@ -114,7 +114,7 @@ export const makeReferenceSignals = (
           uniform_N: new Float32Array(N),
         })
         const values = new Float32Array(N * M)
-        for (const [m, name] of statistics.entries()) for (let n = 0; n < N; n++) values[n * M + m] = found[name]![n]!
+        for (const [m, name] of statistics.entries()) for (let n = 0; n < N; n++) values[n * M + m] = losses[name]![n]!
         return new Uint8Array(values.buffer)
       }),
   })

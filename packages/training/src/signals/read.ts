@@ -33,8 +33,8 @@ const map = (file: string, bytes: number, hash: string): Uint8Array => {
   const { size } = statSync(file)
   if (size !== bytes) throw damaged(`it has ${size} bytes, ${bytes} were written`)
   const mapped = Bun.mmap(file, { shared: false })
-  const found = hashOf(mapped)
-  if (found !== hash) throw damaged(`its checksum is ${found}, ${hash} was written`)
+  const actual = hashOf(mapped)
+  if (actual !== hash) throw damaged(`its checksum is ${actual}, ${hash} was written`)
   return mapped
 }
 

@@ -146,23 +146,23 @@ const finished = (
   const lines = existsSync(journal) ? readFileSync(journal, "utf8").split("\n") : []
   const done = new Map<string, Piece>()
   if (lines.length === 0) return done
-  const found = readIdentity(lines[0]!)
-  if (found === undefined) {
+  const earlier = readIdentity(lines[0]!)
+  if (earlier === undefined) {
     onDamage(`the first line of ${journal} is damaged; all signals are computed again`)
     return done
   }
-  checkIdentity(directory, found, identity)
+  checkIdentity(directory, earlier, identity)
   for (const line of lines.slice(1, -1)) {
-    const found = readPiece(line)
-    const planned = found && plan.find(({ file }) => file === found.file)
-    if (found === undefined || planned === undefined) {
+    const entry = readPiece(line)
+    const planned = entry && plan.find(({ file }) => file === entry.file)
+    if (entry === undefined || planned === undefined) {
       onDamage(`a line of ${journal} is damaged; its piece is computed again`)
       continue
     }
-    const { hash, ...rest } = found
-    const file = join(directory, found.file)
+    const { hash, ...rest } = entry
+    const file = join(directory, entry.file)
     if (JSON.stringify(rest) === JSON.stringify(planned) && existsSync(file) && hashOf(readFileSync(file)) === hash)
-      done.set(found.file, found)
+      done.set(entry.file, entry)
     else onDamage(`${file} is damaged; it is computed again`)
   }
   return done

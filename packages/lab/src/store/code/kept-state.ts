@@ -166,15 +166,15 @@ export const calledBy = (callee: Tree, scope: Scope): Tree | undefined => {
   const init = scopeOf(nameOf(of)!, scope)?.values.get(nameOf(of)!)?.init
   const name = nameOf(callee["property"])
   const isMethod = (one: Tree) => one["static"] === true && keyOf(one) === name
-  const found = init && (inObject(init, name) ?? trees((init["body"] as Tree | undefined)?.["body"]).find(isMethod))
-  const code = found?.type === "MethodDefinition" ? (found["value"] as Tree) : found
+  const field = init && (inObject(init, name) ?? trees((init["body"] as Tree | undefined)?.["body"]).find(isMethod))
+  const code = field?.type === "MethodDefinition" ? (field["value"] as Tree) : field
   return isCode(code) ? code : undefined
 }
 
 interface Call {
   readonly callee: Tree
   readonly name: string
-  readonly given: ReadonlyArray<Tree>
+  readonly args: ReadonlyArray<Tree>
   readonly scope: Scope
 }
 type How = "write" | "method"
@@ -198,8 +198,8 @@ export class KeptState {
 
   /** The run of a function's calls, or of a class's constructor. */
   runOf(tree: Tree): Run {
-    const there = this.#runs.get(tree)
-    if (there) return there
+    const existing = this.#runs.get(tree)
+    if (existing) return existing
     const run = newRun()
     this.#runs.set(tree, run)
     return run
@@ -217,8 +217,9 @@ export class KeptState {
     const init = at?.values.get(name)?.init
     if (init === undefined || (at!.run === scope.run && !isPassedOn)) return
     const { callee, given } = { callee: init["callee"] as Tree | undefined, given: trees(init["arguments"]) }
-    const found = callee && calledBy(callee, at!)
-    if (found) this.call(init, { callee: found, name: nameOf(callee) ?? "a method", given, scope: at! }, true)
+    const definition = callee && calledBy(callee, at!)
+    if (definition)
+      this.call(init, { callee: definition, name: nameOf(callee) ?? "a method", args: given, scope: at! }, true)
   }
 
   /** Notes a write to a place, or the call of a method on it that changes a list or a map. */
@@ -243,8 +244,8 @@ export class KeptState {
     const { parametersOf } = scope
     if (parametersOf !== undefined && (path.length > 0 || how === "method")) {
       const index = trees(parametersOf["params"]).findIndex((one) => nameOf(one) === name)
-      const known = this.#parameters.get(parametersOf) ?? []
-      if (index >= 0) this.#parameters.set(parametersOf, [...known, { index, path, how }])
+      const writes = this.#parameters.get(parametersOf) ?? []
+      if (index >= 0) this.#parameters.set(parametersOf, [...writes, { index, path, how }])
     }
     if (scope.run === run) return
     const value = scope.values.get(name)
@@ -263,7 +264,7 @@ export class KeptState {
     const calls = [...this.#calls.values()]
     for (let before = -1; before < done.size; ) {
       before = done.size
-      for (const [c, { callee, given, scope }] of calls.entries())
+      for (const [c, { callee, args: given, scope }] of calls.entries())
         for (const { index, path, how } of this.#parameters.get(callee) ?? []) {
           const id = `${c} ${index} ${path.join(".")} ${how}`
           if (given[index] === undefined || done.has(id) || path.length > deepest) continue

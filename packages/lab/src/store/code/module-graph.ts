@@ -44,8 +44,8 @@ const loaders: Readonly<Record<string, "ts" | "tsx" | "js" | "jsx">> = {
 
 const printers = new Map<string, { readonly text: Bun.Transpiler; readonly dense: Bun.Transpiler }>()
 const printer = (loader: "ts" | "tsx" | "js" | "jsx") => {
-  const there = printers.get(loader)
-  if (there) return there
+  const existing = printers.get(loader)
+  if (existing) return existing
   const made = {
     text: new Bun.Transpiler({ loader, deadCodeElimination: false }),
     dense: new Bun.Transpiler({ loader, deadCodeElimination: false, minifyWhitespace: true }),
@@ -82,8 +82,8 @@ const readModule = (file: string): Module => {
 }
 
 const moduleOf = (file: string): Module => {
-  const there = modules.get(file)
-  if (there) return there
+  const module = modules.get(file)
+  if (module) return module
   const read = readModule(file)
   modules.set(file, read)
   return read
@@ -151,9 +151,9 @@ export const moduleGraph = (entries: ReadonlyArray<string>): ModuleGraph => {
     const file = realpathSync(path)
     if (files.has(file) || isHouseSource(file)) return
     if (file.includes(`${sep}node_modules${sep}`)) {
-      const found = packageOf(file)
-      if (found === undefined) untold.push(`${file} is of a package without name and version`)
-      else packages.set(found.name, `${found.version} ${sha256OfFile(file).slice(0, 16)}`)
+      const owner = packageOf(file)
+      if (owner === undefined) untold.push(`${file} is of a package without name and version`)
+      else packages.set(owner.name, `${owner.version} ${sha256OfFile(file).slice(0, 16)}`)
       return
     }
     const module = moduleOf(file)

@@ -23,7 +23,7 @@ export interface FreeName {
    * The form of the use: `new X(...)`, `X(...)` or anything else, with the number of arguments and of literal texts.
    */
   readonly use: "new" | "call" | "other"
-  readonly given: number
+  readonly argumentCount: number
   readonly literal: boolean
 }
 
@@ -41,7 +41,7 @@ export interface Names {
   /** Variables of the top level that a function changes: they keep traces of earlier calls. */
   readonly changed: ReadonlyArray<string>
   /** Functions and classes that keep state and whose results the top level keeps. */
-  readonly made: ReadonlyArray<string>
+  readonly statefulCalls: ReadonlyArray<string>
   /** Sources of the imported values that the module changes. */
   readonly changedSources: ReadonlyArray<string>
   /** Imported functions and classes that the top level calls, keeping their results. */
@@ -119,9 +119,9 @@ export const namesIn = (code: string): Names => {
       ...more,
     })
     const block = (statements: unknown, names = blockNames(statements)): Scope => {
-      const made = inner(names)
-      bindAll(statements, made.values)
-      return made
+      const result = inner(names)
+      bindAll(statements, result.values)
+      return result
     }
     if (isFunction(tree)) {
       const own = tree.type === "FunctionExpression" ? bound(tree["id"]) : []
@@ -150,16 +150,16 @@ export const namesIn = (code: string): Names => {
         }
         const isObject = parent?.type === "MemberExpression" && parent["object"] === tree
         const isCallee = parent !== undefined && parent["callee"] === tree
-        const given = isCallee ? trees(parent["arguments"]) : []
+        const args = isCallee ? trees(parent["arguments"]) : []
         const property = isObject && (parent["computed"] !== true || (parent["property"] as Tree).type === "Literal")
         free.push({
           name,
           member: property ? nameOf(parent["property"]) : undefined,
           use: isCallee ? (parent.type === "NewExpression" ? "new" : "call") : "other",
-          given: given.length,
-          literal: given[0]?.type === "Literal",
+          argumentCount: args.length,
+          literal: args[0]?.type === "Literal",
         })
-        if (name === "require" && given[0]?.type === "Literal") imports.push(String(given[0]["value"]))
+        if (name === "require" && args[0]?.type === "Literal") imports.push(String(args[0]["value"]))
         return
       }
       case "ImportDeclaration":
@@ -285,20 +285,20 @@ export const namesIn = (code: string): Names => {
       case "NewExpression":
       case "CallExpression": {
         const callee = tree["callee"] as Tree
-        const given = trees(tree["arguments"])
+        const args = trees(tree["arguments"])
         let of = callee
         while (of.type === "MemberExpression") of = of["object"] as Tree
         if (of !== callee) transient.add(of)
         const isKept = !transient.has(tree) && parent?.type !== "VariableDeclarator"
-        const found = calledBy(callee, scope)
+        const declaration = calledBy(callee, scope)
         const called = nameOf(callee) ?? nameOf(callee["property"]) ?? "a function"
-        if (found) state.call(tree, { callee: found, name: called, given, scope }, isKept)
+        if (declaration) state.call(tree, { callee: declaration, name: called, args: args, scope }, isKept)
         const from = callee.type === "Identifier" && scopeOf(called, scope) === top ? sources.get(called) : undefined
         if (from && scope.run === state.top && !transient.has(tree) && /^[./]/.test(from.source)) makers.push(from)
         if (callee.type !== "MemberExpression") break
         const method = nameOf(callee["property"]) ?? ""
         if (changes.has(method)) state.write(callee["object"] as Tree, scope, "method")
-        if (given[0] && changesFirst.test(`${nameOf(callee["object"])}.${method}`)) writeInto(given[0], scope)
+        if (args[0] && changesFirst.test(`${nameOf(callee["object"])}.${method}`)) writeInto(args[0], scope)
         break
       }
       case "ForStatement":
@@ -332,7 +332,7 @@ export const namesIn = (code: string): Names => {
     meta,
     computedImport,
     changed: [...state.changed],
-    made: state.made,
+    statefulCalls: state.made,
     changedSources: [...changedSources],
     makers,
     factories: [...exported].flatMap(([name, as]) => (isFactory(name) ? [as] : [])),

@@ -20,7 +20,7 @@ const pure = new Set(
 const pureOfBun = new Set(["deepEquals", "escapeHTML", "hash", "inspect", "peek", "stringWidth", "version"])
 
 /** How a global reaches outside; undefined if this use of it does not. */
-const reach = ({ name, member, use, given, literal }: FreeName): string | undefined => {
+const reach = ({ name, member, use, argumentCount: given, literal }: FreeName): string | undefined => {
   if (pure.has(name)) return undefined
   switch (name) {
     case "Math":
@@ -104,6 +104,6 @@ export const outsideState = (names: Names): string | undefined => {
   if (names.computedImport) return "imports a module by a computed name"
   if (names.changed[0] !== undefined)
     return `changes ${names.changed[0]}, a variable at its top level, so that a result may depend on earlier calls`
-  if (names.made[0] !== undefined) return keepsStateOf(names.made[0])
+  if (names.statefulCalls[0] !== undefined) return keepsStateOf(names.statefulCalls[0])
   return undefined
 }
