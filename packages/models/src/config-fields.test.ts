@@ -16,6 +16,7 @@ const configs: Readonly<Record<string, object>> = {
   gpt_neox: sizes,
   llama: sizes,
   phi: sizes,
+  phi3: sizes,
   mistral: { ...sizes, num_key_value_heads: 2 },
   qwen2: { ...sizes, num_key_value_heads: 2 },
   codegen: { vocab_size: 11, n_embd: 16, n_layer: 1, n_head: 4, n_inner: 12, n_positions: 24, rotary_dim: 2 },

@@ -6,12 +6,13 @@ import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
 import { mistral } from "@winnow/model-mistral"
 import { phi } from "@winnow/model-phi"
+import { phi3 } from "@winnow/model-phi3"
 import { qwen2 } from "@winnow/model-qwen2"
 import { qwen3 } from "@winnow/model-qwen3"
 import * as config from "./config.ts"
 import * as files from "./files.ts"
 
-export const families = [codegen, gpt2, gptNeox, llama, mistral, phi, qwen2, qwen3]
+export const families = [codegen, gpt2, gptNeox, llama, mistral, phi, phi3, qwen2, qwen3]
 export const architectureFromConfig = (given: unknown, where?: string) =>
   config.architectureFromConfig(families, given, where)
 export const loadModel = (dir: string) => files.loadModel(dir, families)

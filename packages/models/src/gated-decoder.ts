@@ -8,6 +8,7 @@ import type { ParameterSpec } from "@winnow/core"
 import { type GatedOptions, type GatedRotary, gatedEmbedding, headsOf } from "./gated-options.ts"
 import type { Description } from "./instructions.ts"
 import { normal, ones, zeros } from "./parameters.ts"
+import type { RopeScaling } from "./rope-scaling.ts"
 import { noTokenIds } from "./token-ids.ts"
 
 const PROJECTIONS = ["q_proj", "k_proj", "v_proj"] as const
@@ -23,16 +24,23 @@ export interface GatedForm {
   readonly biases?: { readonly queries?: boolean; readonly output?: boolean; readonly feed?: boolean }
   /** Queries and keys have a norm of each head. */
   readonly headNorms?: boolean
+  /** One matrix of queries, keys and values, and one of gate and up. */
+  readonly fused?: true
+  /** The share of each head that is rotated; left out: all of it. */
+  readonly rotated?: number
   /** The positions that each layer reads, as an `attend` has them. */
   readonly windows?: ReadonlyArray<number | undefined>
   /** Fields of config.json beyond the options. */
   readonly config?: Readonly<Record<string, unknown>>
 }
 
+/** The rotary embedding, of any scaling. */
+type Rotated = Omit<GatedRotary, "rope_scaling"> & { readonly rope_scaling?: RopeScaling | undefined }
+
 /** Columns of the feed-forward. */
 const feedSize = (o: GatedOptions) => o.intermediate_size ?? 8 * Math.ceil(o.hidden_size / 3)
 
-const parametersOf = (o: GatedOptions, { biases = {}, headNorms }: GatedForm): Map<string, ParameterSpec> => {
+const parametersOf = (o: GatedOptions, { biases = {}, headNorms, fused }: GatedForm): Map<string, ParameterSpec> => {
   const [V, d, m] = [o.vocab_size, o.hidden_size, feedSize(o)]
   const { Q, G, h } = headsOf(o)
   const specs = new Map<string, ParameterSpec>()
@@ -44,11 +52,14 @@ const parametersOf = (o: GatedOptions, { biases = {}, headNorms }: GatedForm): M
   for (let l = 0; l < o.num_hidden_layers; l++) {
     const at = `model.layers.${l}.`
     specs.set(`${at}input_layernorm.weight`, ones(d)).set(`${at}post_attention_layernorm.weight`, ones(d))
-    for (const kind of PROJECTIONS) weight(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, d, biases.queries)
+    if (fused) weight(`${at}self_attn.qkv_proj`, (Q + 2 * G) * h, d, biases.queries)
+    else
+      for (const kind of PROJECTIONS)
+        weight(`${at}self_attn.${kind}`, (kind === "q_proj" ? Q : G) * h, d, biases.queries)
     weight(`${at}self_attn.o_proj`, d, Q * h, biases.output)
     if (headNorms) for (const kind of HEAD_NORMS) specs.set(`${at}self_attn.${kind}.weight`, ones(h))
-    weight(`${at}mlp.gate_proj`, m, d, biases.feed)
-    weight(`${at}mlp.up_proj`, m, d, biases.feed)
+    if (fused) weight(`${at}mlp.gate_up_proj`, 2 * m, d, biases.feed)
+    else for (const kind of ["gate_proj", "up_proj"]) weight(`${at}mlp.${kind}`, m, d, biases.feed)
     weight(`${at}mlp.down_proj`, d, m, biases.feed)
   }
   specs.set("model.norm.weight", ones(d))
@@ -56,14 +67,18 @@ const parametersOf = (o: GatedOptions, { biases = {}, headNorms }: GatedForm): M
   return specs
 }
 
-const layersOf = (o: GatedOptions, { biases = {}, windows = [], headNorms }: GatedForm): Description["layers"] => {
+const layersOf = (
+  o: GatedOptions,
+  { biases = {}, windows = [], headNorms, fused }: GatedForm,
+): Description["layers"] => {
   const norm = (from: string, to: string, name: string) =>
     ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps }) as const
   const matrix = (name: string, bias = false) => ({ weight: `${name}.weight`, bias: bias ? `${name}.bias` : undefined })
   return Array.from({ length: o.num_hidden_layers }, (_, l) => {
     const at = `model.layers.${l}.`
     const feed = (kind: string) => matrix(`${at}mlp.${kind}`, biases.feed)
-    const queries = PROJECTIONS.map((kind) => matrix(`${at}self_attn.${kind}`, biases.queries))
+    const queries = (fused ? ["qkv_proj"] : PROJECTIONS).map((kind) => matrix(`${at}self_attn.${kind}`, biases.queries))
+    const gate = fused ? { gate: feed("gate_up_proj") } : { gate: feed("gate_proj"), up: feed("up_proj") }
     const output = [matrix(`${at}self_attn.o_proj`, biases.output)]
     const [q, k] = HEAD_NORMS.map((kind) => `${at}self_attn.${kind}.weight`) as [string, string]
     const heads = { op: "headNorm", from: "packed", to: "packed", queries: q, keys: k, eps: o.rms_norm_eps } as const
@@ -74,14 +89,14 @@ const layersOf = (o: GatedOptions, { biases = {}, windows = [], headNorms }: Gat
       { op: "attend", from: "packed", to: "context", window: windows[l] },
       { op: "linear", from: "context", to: "x", of: output, add: true },
       norm("x", "normed", `${at}post_attention_layernorm`),
-      { op: "gate", from: "normed", to: "wide", gate: feed("gate_proj"), up: feed("up_proj") },
+      { op: "gate", from: "normed", to: "wide", ...gate },
       { op: "linear", from: "wide", to: "x", of: [feed("down_proj")], add: true },
     ]
   })
 }
 
 /** config.json as `transformers` 5 reads it; the flat `rope_theta` is for earlier versions. */
-const configOf = (o: GatedOptions & GatedRotary, form: GatedForm): Record<string, unknown> => {
+const configOf = (o: GatedOptions & Rotated, form: GatedForm): Record<string, unknown> => {
   const { G, h } = headsOf(o)
   return {
     ...noTokenIds,
@@ -101,10 +116,11 @@ const configOf = (o: GatedOptions & GatedRotary, form: GatedForm): Record<string
 
 /** The description of a decoder of gated layers. */
 export const gatedDecoder = (
-  o: GatedOptions & GatedRotary & { readonly max_position_embeddings: number },
+  o: GatedOptions & Rotated & { readonly max_position_embeddings: number },
   form: GatedForm,
 ): Description => {
   const { Q, G, h } = headsOf(o)
+  const { rotated = 1 } = form
   return {
     type: form.type,
     attends: "before",
@@ -114,7 +130,7 @@ export const gatedDecoder = (
     maxLength: o.max_position_embeddings,
     parameters: parametersOf(o, form),
     heads: { heads: Q, kvHeads: G, headSize: h, order: "kinds" },
-    rotary: { rotated: h, theta: o.rope_theta, scaling: o.rope_scaling },
+    rotary: { rotated: Math.floor(h * rotated), theta: o.rope_theta, scaling: o.rope_scaling },
     embed: { table: gatedEmbedding },
     layers: layersOf(o, form),
     norm: { kind: "rms", scale: "model.norm.weight", eps: o.rms_norm_eps },

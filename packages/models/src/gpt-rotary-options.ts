@@ -4,7 +4,7 @@
  */
 import { type Traversal, type } from "arktype"
 import { type Field, refused, rotaryFields, sizeFields, used } from "./config-fields.ts"
-import { ropeScaling, scalingFits } from "./rope-scaling.ts"
+import { type RopeScaling, ropeScaling, scalingFits } from "./rope-scaling.ts"
 import { layerCount, size } from "./sizes.ts"
 import { tokenIds } from "./token-ids.ts"
 
@@ -51,7 +51,10 @@ export const rotaryPartFits =
   }
 
 /** `rope_parameters` of config.json. */
-export const rotaryParameters = (o: Pick<Options, "rope_scaling" | "rope_theta">, share: number) => ({
+export const rotaryParameters = (
+  o: { readonly rope_theta: number; readonly rope_scaling?: RopeScaling | undefined },
+  share: number,
+) => ({
   rope_type: "default",
   ...o.rope_scaling,
   rope_theta: o.rope_theta,

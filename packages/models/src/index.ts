@@ -34,7 +34,7 @@ export * from "./model.ts"
 export { flopsPerToken, normal, normalWithBias, ones, parameterCount, zeros } from "./parameters.ts"
 export { paddedStarts } from "./positions.ts"
 export { type RopeConfig, type RopeKeys, ropeReader } from "./rope-config.ts"
-export { type RopeScaling, ropeScaling, scalingFits } from "./rope-scaling.ts"
+export { longRope, type RopeScaling, ropeScaling, scalingFits } from "./rope-scaling.ts"
 export { type Rotary, rotaryEmbedding } from "./rotary.ts"
 export {
   openSafetensors,

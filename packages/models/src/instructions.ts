@@ -49,7 +49,8 @@ export type Instruction =
       readonly from: string
       readonly to: string
       readonly gate: Matrix
-      readonly up: Matrix
+      /** Left out: the rows of up follow those of gate in one matrix. */
+      readonly up?: Matrix
     }
   | {
       /**
@@ -122,7 +123,7 @@ export const stream = "x"
 
 /** The matrices of an instruction, in the order in which they are applied. */
 export const matricesOf = (i: Instruction): ReadonlyArray<Matrix> =>
-  i.op === "linear" ? i.of : i.op === "gate" ? [i.gate, i.up] : []
+  i.op === "linear" ? i.of : i.op === "gate" ? [i.gate, ...(i.up ? [i.up] : [])] : []
 
 /** Columns of every slot. @error for weights that do not fit their slot, and for slots that are read before they are written */
 export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number> => {
@@ -142,7 +143,10 @@ export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number
           throw fail(l, `${weight} is ${shape ? `[${shape}]` : "no parameter"}, expected [outputs, ${from}]`)
         return shape[0]!
       })
-      if (i.op === "gate" && outputs[0] !== outputs[1]) throw fail(l, `gate and up have ${outputs} outputs`)
+      // one matrix of both, or one each
+      const [gate, up] = i.op === "gate" && i.up === undefined ? outputs.map((n) => n / 2) : outputs
+      if (i.op === "gate" && (i.up === undefined ? gate! % 1 !== 0 : gate !== up))
+        throw fail(l, `gate and up have ${outputs} outputs`)
       const packed = (heads + 2 * kvHeads) * headSize
       if ((i.op === "attend" || i.op === "headNorm") && from !== packed)
         throw fail(l, `${i.op} reads ${from} columns, expected ${packed}`)
@@ -160,7 +164,7 @@ export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number
       const to = {
         norm: from,
         linear: outputs.reduce((a, b) => a + b, 0),
-        gate: outputs[0]!,
+        gate: gate!,
         headNorm: from,
         attend: heads * headSize,
       }[i.op]

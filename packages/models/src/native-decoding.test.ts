@@ -1,9 +1,12 @@
 /** Native decoding against the plain path, and against itself: a row's bits depend on its own sequence alone. */
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Decoder, Decoding } from "@winnow/core"
+import { codegen } from "@winnow/model-codegen"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
+import { phi } from "@winnow/model-phi"
+import { phi3 } from "@winnow/model-phi3"
 import { qwen2 } from "@winnow/model-qwen2"
 import { qwen3 } from "@winnow/model-qwen3"
 import { normals, seeded } from "@winnow/numerics"
@@ -33,6 +36,24 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
     n_inner: 37,
     activation_function: "gelu",
     scale_attn_by_inverse_layer_idx: true,
+  }).instance,
+  "codegen, a bias of the head": codegen({
+    vocab_size: V,
+    n_embd: 48,
+    n_layer: 3,
+    n_head: 4,
+    n_inner: 37,
+    rotary_dim: 6,
+  }).instance,
+  "phi, grouped, a bias of the head": phi({ ...shape, num_key_value_heads: 2 }).instance,
+  "phi3, gate and up in one matrix, of odd sizes": phi3({
+    ...shape,
+    hidden_size: 42,
+    num_attention_heads: 6,
+    num_key_value_heads: 2,
+    head_dim: 10,
+    intermediate_size: 37,
+    max_position_embeddings: 2048,
   }).instance,
   llama: llama(shape).instance,
   "llama, grouped, biases, odd sizes": llama({

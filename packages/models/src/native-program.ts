@@ -61,8 +61,8 @@ export const nativeProgram = (of: Description): NativeProgram => {
       }
       case "gate": {
         const { gate, up } = i
-        const names = [gate.weight, up.weight, gate.bias, up.bias]
-        return line("gate", from, to, names.map(parameter), [outputs(gate)])
+        const names = [gate.weight, up?.weight, gate.bias, up?.bias]
+        return line("gate", from, to, names.map(parameter), [up === undefined ? outputs(gate) / 2 : outputs(gate)])
       }
       case "headNorm":
         return line("headNorm", from, to, [i.queries, i.keys].map(parameter), [0, 0, 0, i.eps])

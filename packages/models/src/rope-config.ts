@@ -32,15 +32,21 @@ const keysOf: ReadonlyMap<unknown, ReadonlyArray<string>> = new Map([
       "truncate",
     ],
   ],
+  ["longrope", ["short_factor", "long_factor", "factor", "attention_factor", "original_max_position_embeddings"]],
 ])
+
+/** The types that most families read, by their names. */
+const usual: ReadonlyMap<unknown, string> = new Map(
+  ["default", "linear", "dynamic", "llama3", "yarn"].map((kind) => [kind, kind]),
+)
 
 /** Python's truth of JSON values: `rope_scaling or rope_parameters`. */
 const isTrue = (value: unknown) =>
   Boolean(value) && !(typeof value === "object" && Object.keys(value as object).length === 0)
 
 /** Length before scaling: beside the other keys, or in config.json itself, which then takes precedence. */
-const originalLength = (config: Config, rope: Config, problems: Array<string>): unknown => {
-  const [outer, inner] = [
+const originalLength = (config: Config, rope: Config, fallback: unknown, problems: Array<string>): unknown => {
+  const [outer = fallback, inner] = [
     own(config, "original_max_position_embeddings"),
     own(rope, "original_max_position_embeddings"),
   ]
@@ -52,12 +58,22 @@ const originalLength = (config: Config, rope: Config, problems: Array<string>): 
 }
 
 /** The scaling's keys, in the form of the option `rope_scaling`. */
-const scalingOf = (config: Config, rope: Config, kind: unknown, problems: Array<string>): Config | undefined => {
+const scalingOf = (
+  config: Config,
+  rope: Config,
+  kind: string,
+  { original }: RopeKeys,
+  problems: Array<string>,
+): Config | undefined => {
   if (kind === "default") return undefined
   const given = keysOf.get(kind)!.map((key) => [key, own(rope, key)] as const)
   const scaling: Record<string, unknown> = Object.fromEntries(given.filter(([, value]) => value != null))
   if (kind === "llama3" || kind === "yarn")
-    scaling["original_max_position_embeddings"] = originalLength(config, rope, problems)
+    scaling["original_max_position_embeddings"] = originalLength(config, rope, undefined, problems)
+  if (kind === "longrope") {
+    originalLength(config, rope, original, problems) // the family has an option for it
+    delete scaling["original_max_position_embeddings"]
+  }
   if (kind === "yarn" && scaling["factor"] === undefined && Object.hasOwn(rope, "factor"))
     scaling["factor"] =
       Number(own(config, "max_position_embeddings") ?? 2048) / Number(scaling["original_max_position_embeddings"])
@@ -87,6 +103,10 @@ export interface RopeKeys {
   readonly theta: string
   /** The key and the option of the rotated part of a head, and its default. Left out: whole heads are rotated. */
   readonly part?: { readonly key: string; readonly fallback: number }
+  /** The types of scaling by their names, where the family reads others than most. */
+  readonly kinds?: ReadonlyMap<unknown, string>
+  /** Length before scaling where config.json has none of its own, for a family whose class has a default. */
+  readonly original?: number
 }
 
 /** Reads the rotary keys of a family named `type`, like `transformers` 5. */
@@ -110,10 +130,12 @@ export const ropeReader =
         notes.push("rope_parameters is left aside, rope_scaling is used in its place, as in transformers 5")
     }
 
-    const kind = Object.hasOwn(rope, "rope_type") ? rope["rope_type"] : (own(rope, "type") ?? "default")
-    if (!keysOf.has(kind)) {
-      const known = [...keysOf.keys()].join(", ")
-      return { options: {}, problems: [`${key} of type ${shown(kind)} is not supported, known are ${known}`], notes }
+    const named = Object.hasOwn(rope, "rope_type") ? rope["rope_type"] : (own(rope, "type") ?? "default")
+    const { kinds = usual } = keys
+    const kind = kinds.get(named)
+    if (kind === undefined) {
+      const known = [...kinds.keys()].join(", ")
+      return { options: {}, problems: [`${key} of type ${shown(named)} is not supported, known are ${known}`], notes }
     }
     const read = new Set(["rope_type", "type", "rope_theta", "partial_rotary_factor", ...keysOf.get(kind)!])
     const unread = Object.keys(rope).filter((name) => !read.has(name) && rope[name] != null)
@@ -141,7 +163,7 @@ export const ropeReader =
     const options = {
       ...(keys.part && { [keys.part.key]: part }),
       rope_theta: theta,
-      rope_scaling: scalingOf(config, rope, kind, problems),
+      rope_scaling: scalingOf(config, rope, kind, keys, problems),
     }
     // Flat keys that the family in `transformers` never read, because it has others for the same settings.
     const flat = [

@@ -38,7 +38,25 @@ export const ropeScaling = type({ "+": "reject", rope_type: "'linear'", factor: 
     "truncate?": "boolean",
   })
 
-export type RopeScaling = typeof ropeScaling.infer
+/**
+ * Phi-3's: a factor for each pair of rotated entries. `short_factor` holds up to the length before scaling; `long_factor`
+ * holds from the first token on in longer sequences, which are not computed here.
+ */
+export const longRope = type({
+  "+": "reject",
+  rope_type: "'longrope'",
+  short_factor: "(number > 0)[]",
+  long_factor: "(number > 0)[]",
+  /** Most positions over those before scaling if left out. */
+  "factor?": "number > 0",
+  /** Of cosines and sines; from `factor` if left out. */
+  "attention_factor?": "number > 0",
+})
+
+/** LongRoPE with the numbers that other fields of config.json say. */
+type LongRope = typeof longRope.infer & { readonly factor: number; readonly original_max_position_embeddings: number }
+
+export type RopeScaling = typeof ropeScaling.infer | LongRope
 type Yarn = Extract<RopeScaling, { rope_type: "yarn" }>
 type Llama3 = Extract<RopeScaling, { rope_type: "llama3" }>
 
@@ -82,8 +100,11 @@ const yarn = (waves: Float32Array, theta: number, r: number, s: Yarn): Float32Ar
   })
 }
 
+const longRopeAttention = ({ factor, attention_factor, original_max_position_embeddings: L }: LongRope): number =>
+  attention_factor ?? (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(L)))
+
 /** True if so many entries can be scaled this way: `transformers` fails otherwise. */
-export const scalingFits = (scaling: RopeScaling | undefined, r: number): boolean =>
+export const scalingFits = (scaling: typeof ropeScaling.infer | undefined, r: number): boolean =>
   scaling === undefined || scaling.rope_type === "linear" || scaling.rope_type === "llama3" || (r > 2 && r % 2 === 0)
 
 /** The frequencies of r entries. */
@@ -97,6 +118,13 @@ export const rotaryFrequencies = (theta: number, r: number, scaling?: RopeScalin
       return { frequencies: llama3(plain, scaling), attention: 1 }
     case "yarn":
       return { frequencies: yarn(waves, theta, r, scaling), attention: yarnAttention(scaling) }
+    case "longrope": {
+      const factors = Float32Array.from(scaling.short_factor)
+      return {
+        frequencies: waves.map((wave, i) => 1 / Math.fround(factors[i]! * wave)),
+        attention: longRopeAttention(scaling),
+      }
+    }
     default:
       return { frequencies: plain, attention: 1 }
   }

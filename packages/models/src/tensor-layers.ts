@@ -72,6 +72,10 @@ export const runTensors = (
     weight_ed: p<tf.Tensor2D>(weight),
     bias_e: bias === undefined ? undefined : p<tf.Tensor1D>(bias),
   })
+  const product = (x: tf.Tensor2D, of: Matrix) => {
+    const { weight_ed, bias_e } = weights(of)
+    return linear(x, weight_ed, bias_e)
+  }
   const norm = (x: tf.Tensor2D, { kind, scale, shift, eps }: Norm) =>
     kind === "rms"
       ? rmsNorm(x, p<tf.Tensor1D>(scale), eps)
@@ -81,13 +85,11 @@ export const runTensors = (
       case "norm":
         return norm(x, i)
       case "linear": {
-        const of = i.of.map(weights)
-        const [{ weight_ed, bias_e }] = of as [(typeof of)[number]]
-        const y = of.length === 1 ? linear(x, weight_ed, bias_e) : linears(x, of)
+        const y = i.of.length === 1 ? product(x, i.of[0]!) : linears(x, i.of.map(weights))
         return i.activation === undefined ? y : activations[i.activation](y)
       }
       case "gate":
-        return siluGate(linears(x, [i.gate, i.up].map(weights)))
+        return siluGate(i.up === undefined ? product(x, i.gate) : linears(x, [i.gate, i.up].map(weights)))
       case "headNorm":
         return headNorm(x, of.heads, p<tf.Tensor1D>(i.queries), p<tf.Tensor1D>(i.keys), i.eps)
       case "attend":

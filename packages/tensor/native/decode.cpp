@@ -189,7 +189,7 @@ class Decoder {
           break;
         }
         case Op::SILU_GATE:
-          silu_gate(weights(in.p[0]), weights(in.p[1]), parameter(in.p[2]), parameter(in.p[3]), in.outputs, ldx, x, ldx, M, y, ldy);
+          gate(in, x, ldx, M, y, ldy);
           break;
         case Op::HEAD_NORM:
           head_norm(in, x, ldx, M, y, ldy);
@@ -219,6 +219,18 @@ class Decoder {
         const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
         for (long i = 0; i < ldy; i++) row[i] = token[i] + place[i];
       }
+  }
+
+  void gate(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
+    const Weights gate = weights(in.p[0]);
+    Weights up = weights(in.p[1]);
+    const float *gate_bias = parameter(in.p[2]), *up_bias = parameter(in.p[3]);
+    if (in.p[1] < 0) {  // one matrix: the rows of up follow
+      if (gate.float32) up.float32 = gate.float32 + in.outputs * ldx;
+      if (gate.bfloat16) up.bfloat16 = gate.bfloat16 + in.outputs * Bfloat16::stride(ldx);
+      if (gate_bias) up_bias = gate_bias + in.outputs;
+    }
+    silu_gate(gate, up, gate_bias, up_bias, in.outputs, ldx, x, ldx, M, y, ldy);
   }
 
   void norm(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {

@@ -29,7 +29,7 @@ enum : int {
 //   2 rmsNorm    scale p0, eps
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
 //                is there, 4 gelu with tanh
-//   4 siluGate   gate p0, up p1 [outputs, width of from], their biases p2, p3
+//   4 siluGate   gate p0, up p1 [outputs, width of from], their biases p2, p3; without p1 the rows of up follow in p0 and p2
 //   5 attend     from packed projections to contexts, over the cache of `layer`; the first `outputs` entries of a head are
 //                rotated by the tables of place p0 (no parameter); eps is the factor of the entries of queries and keys that
 //                are not rotated, the tables carry that of the others; a position reads the last `column` positions, its own

@@ -135,7 +135,7 @@ static void heads(Random& random) {
 
 // A random program of a family with its parameters: Llama, GPT-NeoX, or GPT-2 with learned positions and heads not rotated.
 struct Model {
-  long d, V, layers, Q, G, h, rotated;
+  long d, columns, V, layers, Q, G, h, rotated;  // columns of a hidden state: d, and one more for a bias of the head
   bool llama, learned;
   std::vector<double> words;
   std::vector<std::vector<float>> parameters;
@@ -152,6 +152,7 @@ struct Model {
     G = random.between(1, 3);
     Q = llama ? G * random.between(1, 3) : G;
     d = random.size(60);
+    columns = d + random.coin();
     V = random.size(100) + 1;
     layers = random.between(1, 2);
     rotated = learned ? 0 : 2 * random.between(1, h / 2);
@@ -196,12 +197,13 @@ struct Model {
       add(5, 2, 3, {0}, static_cast<double>(rotated), 0, static_cast<double>(l), scale, window);
       add(3, 3, 0, {matrix(d, Q * h)}, static_cast<double>(d), 2);
       norm(0, 1);
-      if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m));
+      if (llama && random.coin()) add(4, 1, 4, {matrix(2 * m, d), -1, weight(1, 2 * m)}, static_cast<double>(m));
+      else if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m));
       else add(3, 1, 4, {matrix(m, d), weight(1, m)}, static_cast<double>(m), activation);
       add(3, 4, 0, {matrix(d, m)}, static_cast<double>(d), 2);
     }
     norm(0, -1);
-    words = {double(d), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., 1,
+    words = {double(columns), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., 1,
              double(widths.size()), double(code.size())};
     for (long width : widths) words.push_back(static_cast<double>(width));
     for (const auto& line : code) words.insert(words.end(), line.begin(), line.end());
@@ -227,7 +229,7 @@ struct Model {
 // One text in one call, and the same in a padded batch, in pieces, with tokens that are taken back: the same bits.
 static void cuts(Random& random) {
   const Model model(random);
-  const long T = random.size(90), B = random.between(1, 5), d = model.d;
+  const long T = random.size(90), B = random.between(1, 5), d = model.columns;
   const int64_t live = winnow_decode_live(), bytes = winnow_decode_live_bytes();
   std::vector<std::vector<int32_t>> texts(static_cast<size_t>(B));
   std::vector<int32_t> pad;
