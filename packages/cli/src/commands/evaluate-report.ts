@@ -1,81 +1,22 @@
-/** Formats an evaluation for people: tables of figures with their intervals, and the caption with the conditions. */
+/** Formats an evaluation for people, in 80 columns: its tables, and the caption with the conditions. */
 import type { OverPrompts } from "@winnow/decoding"
 import { isBusy } from "@winnow/engine"
-import { align, short } from "@winnow/lab"
+import { column, type FigureStyle, short, tableText, wrap, writeCell } from "@winnow/lab"
 import type { EvaluationRecord } from "./evaluate-record.ts"
+import { evaluationTables, figureOf } from "./evaluate-tables.ts"
 
 type Result = EvaluationRecord["results"][number]
-type Ends = { readonly low: number | null; readonly high: number | null }
 
-/** A value with its interval, as "83.4 [82.1, 84.6]". */
-const within = (value: number, { low, high }: Ends, digits: number, scale = 1): string => {
-  const text = (x: number) => (scale * x).toFixed(digits)
-  return low === null || high === null ? text(value) : `${text(value)} [${text(low)}, ${text(high)}]`
-}
-
-const figure = (of: OverPrompts | null, digits: number, scale = 1): string =>
-  of === null ? "-" : within(of.pooled, of, digits, scale)
+/** Columns of a terminal. */
+const width = 80
+/** "83.4 ± 1.2". */
+const figure = (of: OverPrompts | null, style: FigureStyle): string =>
+  writeCell(figureOf(of), column("figure", "", { style }))
 
 /** "5", or "3 to 5". */
 const span = (values: ReadonlyArray<number>): string => {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   return low === high ? `${low}` : `${low} to ${high}`
-}
-
-const acceptances = ({ conditions, results }: EvaluationRecord): string => {
-  const sampled = conditions.decoding === "sampled"
-  const head = ["gamma", "greedy %", ...(sampled ? ["sampled %"] : []), "tau", "MBSU", "speed-up", "tested", "blocks"]
-  const row = ({ draftLength, overPrompts: o, speedup, timing, counts }: Result) => [
-    String(draftLength),
-    figure(o.greedyAcceptance, 1, 100),
-    ...(sampled ? [figure(o.sampledAcceptance, 1, 100)] : []),
-    figure(o.blockEfficiency, 2),
-    figure(o.mbsu, 2),
-    speedup === null ? "-" : within(speedup, timing!.interval, 2),
-    String(counts.tested),
-    String(counts.blocks),
-  ]
-  return align([head, ...results.map(row)], new Set())
-}
-
-/** Acceptance at each place of a block, if blocks have places. */
-const places = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
-  const most = Math.max(...results.map(({ draftLength }) => draftLength))
-  if (most === 0) return []
-  const head = ["gamma", ...Array.from({ length: most }, (_, i) => String(i + 1))]
-  const rows = results
-    .filter(({ draftLength }) => draftLength > 0)
-    .map(({ draftLength, decoded }) => [
-      String(draftLength),
-      ...Array.from({ length: most }, (_, i) => {
-        const acceptance = decoded.byPosition[i]?.acceptance
-        return acceptance == null ? "" : (100 * acceptance).toFixed(1)
-      }),
-    ])
-  return ["", "Acceptance by place in a block, % of the tokens tested there:", align([head, ...rows], new Set())]
-}
-
-const microseconds = (seconds: number): string => (1e6 * seconds).toFixed(0)
-
-/** The parts of the time, and the formula's prediction from them. */
-const times = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
-  const rows = results.flatMap(({ draftLength, timing: t }) => {
-    if (t === null) return []
-    const { draft, target, verify } = t.seconds
-    const calls = [draft, target, verify, t.secondsPerToken.alone, t.secondsPerToken.withDraft].map(microseconds)
-    const n = t.proposedPerCall.toFixed(2)
-    const ratios = [t.predicted, t.predictedFromVerify, t.ofTotals, t.speedup].map((x) => x.toFixed(2))
-    return [[String(draftLength), ...calls, n, t.blockEfficiency.toFixed(2), ...ratios]]
-  })
-  if (rows.length === 0) return []
-  const head = ["gamma", "T draft", "T target", "T verify", "alone", "with draft", "proposed", "tau"]
-  const ratios = ["predicted", "by T verify", "of totals", "measured"]
-  return [
-    "",
-    "Time: us of a proposed token, of a target call on a token, of one on a block; us of a token of text (prompt included); tokens proposed a call;",
-    "speed-ups: predicted T_target / T with T = (proposed T_draft + T_target) / tau, the same with T_verify, of total times, measured (median):",
-    align([[...head, ...ratios], ...rows], new Set()),
-  ]
 }
 
 const identityLine = (results: ReadonlyArray<Result>): ReadonlyArray<string> => {
@@ -121,24 +62,24 @@ export const evaluationReport = (record: EvaluationRecord): string => {
   const klText =
     draftKl === null
       ? ""
-      : `, KL of the draft ${figure(draftKl, 3)} nats${cuts.length === 0 ? "" : " (before top-k and top-p)"}`
+      : `, KL of the draft ${figure(draftKl, "nats")} nats${cuts.length === 0 ? "" : " (before top-k and top-p)"}`
   const tested = span(results.map(({ counts }) => counts.tested))
   const greedyFrom =
     c.decoding === "greedy"
       ? []
       : [`Greedy acceptance: of the target's greedy texts, ${greedyTexts.tokens} tokens, without decoding.`]
-  return [
-    acceptances(record),
-    ...places(results),
-    ...times(results),
-    "",
+  const tables = evaluationTables(record).map((table) =>
+    [...(table.title === "" ? [] : [wrap(table.title, width)]), tableText(table)].join("\n"),
+  )
+  const lines = [
     `${c.decoding === "greedy" ? "Greedy" : "Sampled"} decoding, ${temperature(c.temperature)}, gamma = ${gammas}, ${c.dataset}, ${c.promptCount} prompts, at most ${c.maxNew} new tokens, ${tested} tested tokens.`,
     ...greedyFrom,
-    `Expected acceptance ${figure(record.expectedAcceptance, 1, 100)} %${klText}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
+    `Expected acceptance ${figure(record.expectedAcceptance, "percent")} %${klText}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
     ...identityLine(results),
     timingLine(record),
-    "Intervals: 95 % for new prompts, by Student's t; nothing is said of other seeds or trainings.",
+    "± is half of a 95 % interval for new prompts, by Student's t, the larger side where it is cut at a bound, ? where the prompts give none; nothing is said of other seeds or trainings.",
     `Target: ${short(target.parameters)} parameters, ${target.reference ?? target.folder}. ${proposerLine(record)}`,
     ...notes.map((note) => `Note: ${note}`),
-  ].join("\n")
+  ]
+  return [...tables, lines.map((line) => wrap(line, width)).join("\n")].join("\n\n")
 }

@@ -158,6 +158,9 @@ test("the command: JSON alone on stdout, a table with its caption; progress on s
   const report = evaluationReport(record)
   for (const said of ["Greedy decoding, temperature 0, gamma = 2, 4, fruit, 3 prompts", "tested tokens", "95 %"])
     expect(report).toContain(said)
+  expect(report).toMatch(/^gamma +greedy % +tau +MBSU +speed-up +tested +blocks$/m)
+  expect(report).toMatch(/^2 +[\d.]+ ± [\d.?]+ +[\d.]+ ± /m)
+  for (const line of report.split("\n")) expect(line.length).toBeLessThanOrEqual(80)
 
   const sampled = winnow("--temperature", "0.8", "--top-k", "9", "--draft-length", "0,2", "--rounds", "0")
   expect([sampled.code, sampled.out]).toEqual([
