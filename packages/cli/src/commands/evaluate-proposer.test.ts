@@ -30,7 +30,7 @@ describe("a proposer in the place of a draft", () => {
       expect(result.timing!.proposedPerCall).toBeLessThanOrEqual(result.draftLength)
     }
     expect(record.expectedAcceptance!.pooled).toBeWithin(0, 1)
-    const report = evaluationReport(record)
+    const report = evaluationReport(record).replaceAll("\n", " ")
     expect(report).toContain("Proposer: ngram with longest 3, shortest 1, no parameters.")
     expect(report).not.toContain("KL of the draft")
   })
