@@ -9,7 +9,7 @@ run = run.get("drafts", run)  # a study holds the record of its drafts
 if not run.get("counts"):
     sys.exit(f"{folder}/run.json is of schema {run['schema']}; raw counts come with schema 3")
 raw = (folder / run["counts"]["file"]).read_bytes()
-counts, gamma, seen, odd = json.loads(raw), run["conditions"]["gamma"], 0, 0
+counts, seen, odd = json.loads(raw), 0, 0
 
 def t975(nu):  # 97.5 % point of Student's t: the finite sums of Abramowitz and Stegun 26.7.3 and 26.7.4, bisected
     low, high = 0.0, 100.0
@@ -92,7 +92,37 @@ def check(name, recorded, found):
     seen, odd = seen + 1, odd + (not near(found, recorded))
     print(f"{' ' if near(found, recorded) else '!'} {name:60} {show(recorded):>34} {show(found):>34}")
 
-drafts, lengths = {}, counts["greedyLengths"]
+def anew(column, *rows):  # the ratio of a measure over the seeds that all these rows have: one row, or two that are compared
+    of = [{m["seed"]: m["texts"] for m in counts["measures"] if (m["row"], m["column"]) == (row, column)} for row in rows]
+    seeds = [seed for seed in of[0] if all(seed in one for one in of)]
+    return seeds, [ratio([one[seed] for seed in seeds]) for one in of if seeds]
+
+def tables(of):
+    for table in of:
+        for row in table["rows"]:
+            for column, figure in row["cells"].items():
+                ends = (0, 1) if next(c["unit"] for c in table["columns"] if c["key"] == column) == "%" else ()
+                if figure:
+                    found = interval(anew(column, row["name"])[1][0], *ends)
+                    check(f"{row['name']}: {column}", figure, {key: found[key] for key in figure})
+
+def minus(recorded, seeds, of):
+    z = [[x - y for x, y in zip(*pair)] for pair in zip(of[0][1], of[1][1])]
+    found = {**interval((of[0][0] - of[1][0], z)), "seeds": seeds}
+    check(f"{recorded['a']} minus {recorded['b']}: {recorded['measure']}", recorded, found)
+    return found
+
+def end():
+    print(f"\n{seen} figures from {run['counts']['file']}, beside the record's: {odd} differ" + (", marked with !" if odd else ""))
+    sys.exit(1 if odd else 0)
+
+check("SHA-256 of the raw counts", run["counts"]["sha256"], hashlib.sha256(raw).hexdigest())
+if "arms" in run:  # a run without acceptance: its measures, and their differences
+    tables(run["tables"][:1])
+    for recorded in run["arms"]["differences"]:
+        minus(recorded, *anew(recorded["measure"], recorded["a"], recorded["b"]))
+    end()
+gamma, drafts, lengths = run["conditions"]["gamma"], {}, counts["greedyLengths"]
 readable = counts.get("greedyReadable", lengths)  # less than the lengths where the drafts' context is short
 sampled_readable = counts.get("sampledReadable", counts["sampledLengths"])
 for d in counts["drafts"]:
@@ -111,7 +141,6 @@ over = lambda a, b: a / b if b else None
 pooled = lambda pairs: over(math.fsum(n for n, _ in pairs), math.fsum(d for _, d in pairs))
 most = {"greedyAcceptance": (0, 1), "expectedAcceptance": (0, 1), "tau": (1, gamma + 1), "sampledTau": (1, gamma + 1), "draftKl": (0,)}
 
-check("SHA-256 of the raw counts", run["counts"]["sha256"], hashlib.sha256(raw).hexdigest())
 check("drafts", [[row["name"], [s["seed"] for s in row["seeds"]]] for row in run["rows"]], [[name, list(of)] for name, of in drafts.items()])
 check("prompts", run["conditions"]["prompts"], len(counts["greedyLengths"]))
 check("tokens of the greedy texts", run["conditions"]["greedyTokens"], sum(lengths))
@@ -163,9 +192,7 @@ computed = {}
 for recorded in run["differences"]:
     seeds = [seed for seed in drafts[recorded["a"]] if seed in drafts[recorded["b"]]]
     of = [ratio([cells[recorded["measure"]](drafts[recorded[side]][seed]) for seed in seeds]) for side in "ab"]
-    z = [[x - y for x, y in zip(*pair)] for pair in zip(of[0][1], of[1][1])]
-    found = {**interval((of[0][0] - of[1][0], z)), "seeds": seeds}
-    check(f"{recorded['a']} minus {recorded['b']}: {recorded['measure']}", recorded, found)
+    found = minus(recorded, seeds, of)
     for a, b, sign in (("a", "b", 100), ("b", "a", -100)):
         ends = sorted(found[end] * sign for end in ("low", "high") if found[end] is not None)
         computed[recorded[a], recorded[b], recorded["measure"]] = [found["value"] * sign, *ends]
@@ -180,13 +207,5 @@ for text in [run["verdict"], *run["conclusions"]]:  # what the sentences say of 
         right &= not word or word == ("ahead" if found[1] > 0 else "behind" if found[2] < 0 else "no difference is shown")
         shown = f"{value} [{low}, {high}] {word}" if low else value
         check(f"sentence, {a} minus {b}: {kind}Acceptance", shown, shown if right else "; ".join(f"{x:+.1f}" for x in found))
-for table in run.get("tables", []):
-    for row in table["rows"]:
-        for column, figure in row["cells"].items():
-            cells_of = [m["texts"] for m in counts["measures"] if (m["row"], m["column"]) == (row["name"], column)]
-            ends = (0, 1) if next(c["unit"] for c in table["columns"] if c["key"] == column) == "%" else ()
-            if figure:
-                anew = interval(ratio(cells_of), *ends)
-                check(f"{row['name']}: {column}", figure, {key: anew[key] for key in figure})
-print(f"\n{seen} figures from {run['counts']['file']}, beside the record's: {odd} differ" + (", marked with !" if odd else ""))
-sys.exit(1 if odd else 0)
+tables(run.get("tables", []))
+end()

@@ -5,7 +5,7 @@ import type { ExamplesUse } from "./example-filter.ts"
 import type { FilterUse } from "./filter.ts"
 import type { LossUse } from "./loss.ts"
 import type { MeasureUse } from "./measure.ts"
-import type { ModelUse } from "./model.ts"
+import type { Attends, ModelUse } from "./model.ts"
 import type { ObjectiveUse } from "./objective.ts"
 import { type AnyUse, isUse, type PluginKind } from "./plugin.ts"
 import type { ProposerUse } from "./proposer.ts"
@@ -37,5 +37,5 @@ export const objectiveUse = useOf<ObjectiveUse>("objective")
 export const proposerUse = useOf<ProposerUse>("proposer")
 export const scoreUse = useOf<ScoreUse>("score")
 export const serviceUse = useOf<ServiceUse>("service")
-export const modelUse = useOf<ModelUse>("model")
+export const modelUse = useOf<ModelUse<Attends>>("model")
 export const taskUse = useOf<TaskUse>("task")

@@ -1,5 +1,12 @@
 /** The stages of one draft of an experiment, and those that all its drafts share. */
-import { type Architecture, type DataError, InvalidInput, type ServiceUse, type TaskUse } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  type DataError,
+  InvalidInput,
+  type ServiceUse,
+  type TaskUse,
+} from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
@@ -7,6 +14,7 @@ import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
 import type { OwnStart } from "./experiment/start.ts"
 import type { ResolvedText } from "./experiment/text.ts"
+import { checkAttention } from "./preflight/attention.ts"
 import type { Stage } from "./stage.ts"
 import { armStage, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
 import type { Distilling } from "./stages/distilling.ts"
@@ -25,14 +33,14 @@ export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeed
 
 /** Models by their shape. */
 export interface Architectures {
-  readonly draft: Architecture
-  readonly target: Architecture
+  readonly draft: Architecture<Attends>
+  readonly target: Architecture<Attends>
   /** Architectures of arms and references that have their own start, by their place. */
-  readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture }>
+  readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture<Attends> }>
 }
 
 /** The architecture of a model by the name of its place. */
-export const architectureAt = ({ draft, target, others = [] }: Architectures, name: string): Architecture =>
+export const architectureAt = ({ draft, target, others = [] }: Architectures, name: string): Architecture<Attends> =>
   name === "target" ? target : name === "draft" ? draft : others.find((o) => o.name === name)!.architecture
 
 /** The model of a frozen reference; undefined without a reference, or for one that follows the draft. */
@@ -263,6 +271,9 @@ export const sharedStages = (
     const ofTasks = new Map(tasksOf(resolved).map((of) => [of, of === task ? own : other(of)]))
     const architectures = yield* architecturesOf(resolved)
     yield* checkVocabularies(resolved, architectures)
+    const { draft, others = [] } = architectures
+    const models = [architectures.target, draft, ...others.map(({ architecture }) => architecture)]
+    yield* checkAttention(resolved, models)
     const stages: TextStages = { tokenizer, ofTasks, maxLength }
     const { stage: target } = yield* begunStage(resolved.target, {
       kind: "target",
@@ -289,7 +300,7 @@ export const startOf = ({ draft }: Pick<Resolved, "draft">, shared: Shared, seed
 export interface Cell {
   /** The model that the arm begins with. */
   readonly start: Stage
-  readonly architecture: Architecture
+  readonly architecture: Architecture<Attends>
   readonly reference: Stage | undefined
   readonly signals: SignalStages
   readonly trained: Stage

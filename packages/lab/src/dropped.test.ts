@@ -6,11 +6,11 @@ import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny } from "../test/tiny.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { runRecord } from "./record/schema.ts"
-import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 import { caption } from "./table/caption.ts"
 
@@ -43,7 +43,7 @@ test("examples too long to train or to measure on are counted, noted and in run.
     const resolved = resolve({ ...tiny, task: uneven(long) }, { arms: ["all"], seeds: [1] })
     const options = { slug: "000-tiny", results: join(home, "results") }
     const { directory } = await Effect.runPromise(
-      Effect.flatMap(resolved, (r) => runExperiment(r, options)).pipe(Effect.provide(layers)),
+      Effect.flatMap(resolved, (r) => runDistillation(r, options)).pipe(Effect.provide(layers)),
     )
     const record = runRecord.assert(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
     const notes = events.flatMap((e) => (e._tag === "note" ? [e.text] : []))

@@ -99,7 +99,7 @@ test("a draft and a target's folder of a family from outside are read by it, and
   expect((await Effect.runPromise(named)).target.key).toBe(target.key)
 })
 
-test("a folder that holds an encoder is refused as a target and as a draft, before any work", async () => {
+test("a folder that holds an encoder is refused where acceptance is measured, before any work", async () => {
   const mine = await familyWith((source) =>
     source.replace("  describe,", '  describe: (o) => ({ ...describe(o), attends: "both" }),'),
   )
@@ -112,7 +112,7 @@ test("a folder that holds an encoder is refused as a target and as a draft, befo
       graphOf(r),
     )
     expect((await Effect.runPromise(Effect.flip(refused))).message).toContain(
-      `${name} ${folder}: mine attends both ways; the ${name} must decode, take one such as llama`,
+      `${name}: mine attends both ways, so nothing can be decoded with it; take a decoder, such as llama`,
     )
   }
 })

@@ -6,10 +6,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { FileError } from "@winnow/files"
 import { Effect } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { runLayers } from "../test/run-layers.ts"
 import { tiny } from "../test/tiny.ts"
 import { resolve } from "./experiment/resolve.ts"
-import { runExperiment } from "./run.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "winnow-disk-"))
 const mounted: Array<string> = []
@@ -30,7 +30,7 @@ const mayMount = aDisk("probe", "64k") !== undefined
 if (!mayMount) console.warn("disks that refuse are skipped: this process may not mount a tmpfs")
 
 const run = (home: string, results: string) =>
-  Effect.flatMap(resolve(tiny), (resolved) => runExperiment(resolved, { slug: "000-tiny", results })).pipe(
+  Effect.flatMap(resolve(tiny), (resolved) => runDistillation(resolved, { slug: "000-tiny", results })).pipe(
     Effect.provide(runLayers(home, { results })),
   )
 const refused = async (home: string, results: string) => {

@@ -7,6 +7,7 @@ import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf as graph } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { behind, echo, tiny, tinyModel } from "../test/tiny.ts"
 import { arm } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
@@ -15,7 +16,6 @@ import { trained } from "./experiment/spec.ts"
 import { fresh } from "./experiment/start.ts"
 import { taskText } from "./experiment/text.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
@@ -66,7 +66,7 @@ test("a reference with another text runs, by --set too", async () => {
   const setting = `reference={"kind":"trained","text":{"kind":"task","task":${task}},"steps":2,"batchSize":4}`
   const resolved = Effect.flatMap(applySettings(tiny, ["seeds=[1]", setting]), (e) => resolve(e))
   const { record } = await Effect.runPromise(
-    Effect.flatMap(resolved, (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
+    Effect.flatMap(resolved, (r) => runDistillation(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
       Effect.provide(layers),
     ),
   )
@@ -83,7 +83,7 @@ test("a reference with another text runs, by --set too", async () => {
 
 test("the text of a reference is checked before anything is trained", async () => {
   const resolved = withReference(trained({ ...training, text: taskText(bare()) }))
-  const run = Effect.flatMap(resolved, (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") }))
+  const run = Effect.flatMap(resolved, (r) => runDistillation(r, { slug: "000-tiny", results: join(home, "results") }))
   const error = await Effect.runPromise(Effect.flip(run.pipe(Effect.provide(layers))))
   expect(error.message).toContain(
     "preflight of text, bare: 1 of 1 examples (the first is number 0) have a mask of all 1",

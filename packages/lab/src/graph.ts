@@ -29,9 +29,10 @@ export interface Measured {
   readonly reference?: Stage | undefined
   /** Caches that the arm read in the place of frozen models. */
   readonly signals: ReadonlyArray<Stage>
-  readonly measure: Stage
-  /** Of each further measure, in their order. */
-  readonly more?: ReadonlyArray<Stage>
+  /** Its acceptance; undefined where the run measures none. */
+  readonly measure?: Stage | undefined
+  /** Of each measure that is a plugin, in their order. */
+  readonly more: ReadonlyArray<Stage>
   /** The tokens of the target's greedy texts that the arm's filter keeps, the draft being as it starts. */
   readonly kept?: Stage
 }
@@ -42,12 +43,10 @@ export interface Graph {
   /** Encoded texts of other tasks, which trainings read. */
   readonly texts: ReadonlyArray<Stage>
   readonly target: Stage
-  readonly greedy: Stage
-  readonly sampled: Stage
-  /** How often these texts are right. */
-  readonly score: Stage
+  /** The target's texts, and how often they are right; undefined where the run measures no acceptance. */
+  readonly rollouts: { readonly greedy: Stage; readonly sampled: Stage; readonly score: Stage } | undefined
   readonly measured: ReadonlyArray<Measured>
-  /** Measures beside acceptance. */
+  /** Measures that are plugins. */
   readonly measures: ReadonlyArray<MeasureInstance>
   /** The study's own stages; undefined of a distillation. */
   readonly study: PlannedStudy | undefined
@@ -71,8 +70,21 @@ export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure"
 const divides = ({ filter, objective }: Arm): boolean =>
   objective === undefined && filter.needs.statistics.length > 0 && !isShuffled(filter)
 
+/** The stages by which a draft is measured. */
+export const measuring = ({ measure, more }: Measured): ReadonlyArray<Stage> => [...(measure ? [measure] : []), ...more]
+
 /** A judge that knows no score. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
+
+/** The target's texts on the measured split, and how often they are right. */
+const rolloutsOf = (
+  { task, measure }: Pick<Resolved, "task" | "measure">,
+  inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
+) => {
+  const greedy = rolloutsStage(measure, "greedy", inputs)
+  const sampled = rolloutsStage(measure, "sampled", inputs)
+  return Effect.map(scoreStage(task, measure, { ...inputs, greedy, sampled }), (score) => ({ greedy, sampled, score }))
+}
 
 /**
  * Builds the graph; nothing runs but what `judge` runs.
@@ -95,19 +107,16 @@ export const buildGraph = <E = never, R = never>(
       trials.push(...all.map(({ judged }) => judged))
       return judge(all)
     })
-    const { task, measure } = settled
+    const { measure } = settled
     const { tokenizer, data, target } = shared
     const inputs = { tokenizer, data, target }
-    const greedy = rolloutsStage(measure, "greedy", inputs)
-    const sampled = rolloutsStage(measure, "sampled", inputs)
-    const score = yield* scoreStage(task, measure, { ...inputs, greedy, sampled })
-
-    const measured: Array<Measured> = []
-    const common = { target, tokenizer, greedy, sampled, measure, dataset: datasetName(settled) }
+    const rollouts = settled.acceptance ? yield* rolloutsOf(settled, inputs) : undefined
+    const common = rollouts && { target, tokenizer, ...rollouts, measure, dataset: datasetName(settled) }
+    const drafts: Array<Omit<Measured, "more">> = []
     const add = (name: string, role: Measured["role"], seed: number, trained: Stage, more: Partial<Measured> = {}) => {
       const label = `measure ${name}, seed ${seed}`
-      const of = measureStage({ ...common, label, draft: trained, timed: role === "arm" })
-      measured.push({ name, role, seed, trained, signals: [], ...more, measure: of })
+      const of = common && measureStage({ ...common, label, draft: trained, timed: role === "arm" })
+      drafts.push({ name, role, seed, trained, signals: [], ...more, measure: of })
     }
     const byName = new Map(settled.arms.map((arm) => [arm.name, arm]))
     for (const seed of settled.seeds) {
@@ -121,9 +130,10 @@ export const buildGraph = <E = never, R = never>(
         if (reference) references.set(reference.key, reference)
         armKeys.add(trained.key)
         const signals = [cell.signals.target, cell.signals.reference].filter((stage) => stage !== undefined)
-        const kept = divides(arm)
-          ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy })
-          : undefined
+        const kept =
+          rollouts && divides(arm)
+            ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy: rollouts.greedy })
+            : undefined
         add(arm.name, "arm", seed, trained, { start: cell.start, reference, signals, ...(kept && { kept }) })
       }
       // A reference that is one of the arms is measured as that arm.
@@ -142,38 +152,38 @@ export const buildGraph = <E = never, R = never>(
       }
     }
     const measures = yield* Effect.forEach(settled.measures, ({ instance }) => instance)
-    for (const [i, one] of measured.entries()) {
-      const { split, prompts, seed } = measure
-      const more = yield* Effect.forEach(settled.measures, (use) =>
-        modelMeasureStage({
-          label: `${use.name} of ${one.name}, seed ${one.seed}`,
-          ...{ measure: use, model: one.trained, target, data, split, prompts, seed },
-        }),
-      )
-      measured[i] = { ...one, more }
-    }
-    const study = yield* planStudy(settled.study, {
-      ...inputs,
-      greedy,
-      sampled,
-      drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
-      measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
-      measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
-    })
+    const { split, prompts, seed: drawn } = measure
+    const measured = yield* Effect.forEach(drafts, (one) =>
+      Effect.map(
+        Effect.forEach(settled.measures, (use) =>
+          modelMeasureStage({
+            label: `${use.name} of ${one.name}, seed ${one.seed}`,
+            ...{ measure: use, model: one.trained, target, data, split, prompts, seed: drawn },
+          }),
+        ),
+        (more): Measured => ({ ...one, more }),
+      ),
+    )
+    // `resolve` has seen that a run with a study measures acceptance.
+    const study =
+      common &&
+      (yield* planStudy(settled.study, {
+        ...inputs,
+        ...common,
+        drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
+        measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
+        measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
+      }))
     const leaves = [
-      greedy,
-      sampled,
-      score,
-      ...measured.flatMap(({ measure, kept }) => (kept ? [measure, kept] : [measure])),
-      ...measured.flatMap(({ more = [] }) => more),
+      ...(rollouts ? [rollouts.greedy, rollouts.sampled, rollouts.score] : []),
+      ...measured.flatMap(({ measure, kept }) => [...(measure ? [measure] : []), ...(kept ? [kept] : [])]),
+      ...measured.flatMap(({ more }) => more),
       ...(study?.stages.map(({ stage }) => stage) ?? []),
     ]
     return {
       ...inputs,
       texts: otherTexts(shared),
-      greedy,
-      sampled,
-      score,
+      rollouts,
       measured,
       measures,
       study,

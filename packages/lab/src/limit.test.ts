@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { byteTokenizer, datasetsLayer } from "@winnow/data"
 import { randomExamples } from "@winnow/filter-random-examples"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { echo, everything, squares, tiny, tinyModel } from "../test/tiny.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { limited } from "./experiment/limit.ts"
@@ -14,7 +15,6 @@ import { fresh } from "./experiment/start.ts"
 import { mixture, taskText, written } from "./experiment/text.ts"
 import { buildGraph } from "./graph.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { runStages } from "./schedule/run-all.ts"
 import { inOrder } from "./stage.ts"
 import { readSplit } from "./stages/text.ts"
@@ -48,7 +48,7 @@ for (const letters of [12, 4])
       const short = limited({ ...experiment, ...few, task: echo({ letters }) }, n)
       const { record } = await Effect.runPromise(
         Effect.flatMap(resolve(short), (r) =>
-          runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+          runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
         ).pipe(Effect.provide(layers)),
       )
       expect(record.missing).toEqual([])

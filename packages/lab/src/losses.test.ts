@@ -11,10 +11,10 @@ import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { everything, tiny } from "../test/tiny.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { readMetrics } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
@@ -40,7 +40,7 @@ test("every loss runs as an arm, and focus-finetune on the gold tokens alone: al
   const experiment = { ...tiny, seeds: [1], arms, measure: { ...tiny.measure, timedPrompts: 1 } }
   const { record, directory } = await Effect.runPromise(
     Effect.flatMap(resolve(experiment), (r) =>
-      runExperiment(r, { slug: "000-losses", results: join(home, "results") }),
+      runDistillation(r, { slug: "000-losses", results: join(home, "results") }),
     ).pipe(Effect.provide(layers)),
   )
   const rows = record.rows.filter(({ role }) => role === "arm")

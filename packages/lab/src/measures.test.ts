@@ -14,10 +14,10 @@ import { nextToken } from "@winnow/objective-next-token"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny } from "../test/tiny.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { houseRoot } from "./store/code/house.ts"
 import { Store } from "./store/store.ts"
 import { renderTable } from "./table.ts"
@@ -26,8 +26,8 @@ const home = mkdtempSync(join(tmpdir(), "winnow-measures-"))
 const layers = Layer.mergeAll(datasetsLayer({ folder: undefined }), Progress.silent, Store.layer(home))
 const run = (measures: NonNullable<Parameters<typeof resolve>[0]["measures"]>) =>
   Effect.runPromise(
-    Effect.flatMap(resolve({ ...tiny, measures }), (resolved) =>
-      runExperiment(resolved, { slug: "000-measures", results: join(home, "results") }),
+    Effect.flatMap(resolve({ ...tiny, measures: ["acceptance", ...measures] }), (resolved) =>
+      runDistillation(resolved, { slug: "000-measures", results: join(home, "results") }),
     ).pipe(Effect.provide(layers)),
   )
 

@@ -10,6 +10,7 @@ import { nextToken } from "@winnow/objective-next-token"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { fromConfig } from "./experiment/from-config.ts"
@@ -18,7 +19,6 @@ import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
@@ -57,7 +57,7 @@ test("the objective and its options are in the key; an experiment rebuilt from i
 test("a run with the next token named trains the same weights; a masked arm sees other rows", async () => {
   const { record } = await Effect.runPromise(
     Effect.flatMap(resolved(), (use) =>
-      runExperiment(use, { slug: "000-objectives", results: join(home, "results") }),
+      runDistillation(use, { slug: "000-objectives", results: join(home, "results") }),
     ).pipe(Effect.provide(layers)),
   )
   const weights = (name: string) => record.weights.find((w) => w.name === name)!.sha256

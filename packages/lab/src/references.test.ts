@@ -7,6 +7,7 @@ import { byteTokenizer, datasetsLayer, tokenizerFiles } from "@winnow/data"
 import { commit, localHub } from "@winnow/hub/testing"
 import { initialise, saveModel } from "@winnow/models"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny, tinyModel } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import type { Experiment } from "./experiment/define.ts"
@@ -16,7 +17,6 @@ import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { describeStart, type ResolvedStart } from "./experiment/start.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-references-"))
@@ -87,7 +87,7 @@ test("target, drafts, a reference and the tokenizer from a hub are the stages of
   expect(await keys(Effect.succeed(ofHub))).toEqual(ofFolder)
 
   const { record, computed } = await Effect.runPromise(
-    runExperiment(ofHub, { slug: "000-tiny", results: join(home, "results") }).pipe(Effect.provide(layers)),
+    runDistillation(ofHub, { slug: "000-tiny", results: join(home, "results") }).pipe(Effect.provide(layers)),
   )
   expect([computed > 0, record.config["target"]]).toEqual([true, { kind: "folder", path: pinned }])
   // a repeat, or a worker, reads the same commit and asks nobody

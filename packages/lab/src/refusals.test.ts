@@ -5,13 +5,13 @@ import { join } from "node:path"
 import { byteTokenizer, datasetsLayer, makeTokenizer, type Tokenizer, tokenizerFiles } from "@winnow/data"
 import { initialise, saveModel } from "@winnow/models"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny, tinyModel } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { contextProblems } from "./preflight/contexts.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-refusals-"))
@@ -20,7 +20,7 @@ const resolved = (...settings: ReadonlyArray<string>) =>
   Effect.flatMap(applySettings(tiny, settings), (e) => resolve(e))
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.flatMap(resolved(...settings), (r) =>
-    runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+    runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
   ).pipe(Effect.provide(layers))
 
 /** A folder with a model that nobody trained, and a tokenizer. */
@@ -54,7 +54,7 @@ const noted = async (...settings: ReadonlyArray<string>) => {
   const listening = Layer.mergeAll(layers, Layer.succeed(Progress, { report }))
   const { record } = await Effect.runPromise(
     Effect.flatMap(resolved(...settings), (r) =>
-      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+      runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
     ).pipe(Effect.provide(listening)),
   )
   return { record, notes }

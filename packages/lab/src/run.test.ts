@@ -7,6 +7,7 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Fiber, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
@@ -14,7 +15,6 @@ import { applySettings } from "./experiment/settings.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { makeRecord } from "./record/record.ts"
 import { runRecord } from "./record/schema.ts"
-import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 import { renderTable } from "./table.ts"
@@ -26,7 +26,7 @@ const resolved = (...settings: ReadonlyArray<string>) =>
   Effect.flatMap(applySettings(tiny, settings), (e) => resolve(e))
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.runPromise(
-    Effect.flatMap(resolved(...settings), (r) => runExperiment(r, { slug: "000-tiny", results })).pipe(
+    Effect.flatMap(resolved(...settings), (r) => runDistillation(r, { slug: "000-tiny", results })).pipe(
       Effect.provide(layers),
     ),
   )
@@ -74,7 +74,7 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
       const [store, experiment] = [yield* Store, yield* resolved()]
       const graph = yield* graphOf(experiment)
       const found = inOrder(graph.leaves).map(({ kind, key }) => [key, store.find(kind, key)!] as const)
-      return yield* makeRecord({ slug: "000-tiny" }, experiment, graph, new Map(found), [], began)
+      return yield* makeRecord({ slug: "000-tiny" }, experiment, graph, graph.rollouts!, new Map(found), [], began)
     }).pipe(Effect.provide(layers)),
   )
   expect(late.record).toMatchObject(began)
@@ -136,7 +136,7 @@ for (const damaged of [false, true])
     const stage = "arm behind, seed 1"
     const attempt = (onEvent: (event: ProgressEvent) => void) =>
       Effect.flatMap(resolved(...settings), (r) =>
-        runExperiment(r, { slug: "000-tiny", results: join(other, "results") }),
+        runDistillation(r, { slug: "000-tiny", results: join(other, "results") }),
       ).pipe(
         Effect.provide(Layer.mergeAll(Store.layer(other), datasetsLayer({ folder: undefined }))),
         Effect.provideService(Progress, { report: onEvent }),

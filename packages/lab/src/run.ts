@@ -1,9 +1,9 @@
 /** An experiment from its definition to its results folder. */
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { resolve as absolute, join } from "node:path"
 import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { loadCodec, type PreflightModel, preflight } from "@winnow/data"
-import { type FileError, parseJson, writeWhole } from "@winnow/files"
+import type { FileError } from "@winnow/files"
 import { localFolder } from "@winnow/hub"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
@@ -11,7 +11,7 @@ import { type Architectures, architectureAt } from "./cells.ts"
 import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
-import { buildGraph, type Graph } from "./graph.ts"
+import { buildGraph, type Graph, measuring } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
 import { contextProblems, readerProblems } from "./preflight/contexts.ts"
 import { checkMemory, leastLength } from "./preflight/memory.ts"
@@ -19,13 +19,10 @@ import { batchNotes, settingsNotes } from "./preflight/settings-notes.ts"
 import { checkTasks } from "./preflight/task-examples.ts"
 import { tryPlugins } from "./preflight/try-plugins.ts"
 import { Progress } from "./progress.ts"
-import { countsFile } from "./record/counts.ts"
 import { commit, versions } from "./record/machine.ts"
-import { metricsText, runMetrics } from "./record/metrics.ts"
 import { runName } from "./record/name.ts"
-import { parseRecord } from "./record/read.ts"
-import { type MadeBy, makeRecord } from "./record/record.ts"
-import type { RunRecord } from "./record/schema.ts"
+import type { MadeBy } from "./record/parts.ts"
+import { documentOf, type Records, writeResults } from "./results.ts"
 import { ownFolder } from "./runs/own-folder.ts"
 import { entered, type RunName } from "./runs/run-store.ts"
 import { allowedJobs, thisMachine, workerBytes } from "./schedule/jobs.ts"
@@ -38,10 +35,7 @@ import { sharedModels } from "./stages/models.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { scoreOf } from "./stages/trial.ts"
-import { canonicalJson } from "./store/key.ts"
 import { type Artifact, Store, type StoreService } from "./store/store.ts"
-import { makeStudyRecord } from "./study/plan.ts"
-import { parseStudy, type StudyRecord } from "./study/record.ts"
 import { readTexts, type Texts } from "./texts.ts"
 import { untoldPlugins } from "./untold.ts"
 
@@ -64,10 +58,7 @@ export interface RunOptions {
     | undefined
 }
 
-export interface Finished {
-  readonly record: RunRecord
-  /** The record of the run's study, which run.json then holds with the drafts' own in it; undefined of a distillation. */
-  readonly study: StudyRecord | undefined
+export interface Finished extends Records {
   readonly directory: string
   /** Stages that were computed now; 0 for a run that was there. */
   readonly computed: number
@@ -85,11 +76,14 @@ export interface Missing {
 /** The drafts whose stages failed, or depend on one that did. */
 const missingFrom = ({ measured, study }: Graph, outcome: Outcome): ReadonlyArray<Missing> => {
   const ofStudy = (study?.stages ?? []).map(({ row, seed, stage }) => ({ name: row, seed, measure: stage }))
-  const further = measured.flatMap(({ more = [], ...of }) => more.map((measure) => ({ ...of, measure })))
-  return [...measured, ...further, ...ofStudy].flatMap(({ name, seed, measure }) => {
-    const failure = failureOf(measure, outcome)
+  const ofAcceptance = measured.map(({ name, seed, measure }) => ({ name, seed, measure }))
+  const further = measured.flatMap(({ name, seed, more }) => more.map((measure) => ({ name, seed, measure })))
+  const all = [...ofAcceptance, ...further, ...ofStudy].flatMap(({ name, seed, measure }) => {
+    const failure = measure && failureOf(measure, outcome)
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })
+  // Several measures of a draft whose training failed say the same.
+  return [...new Map(all.map((one) => [JSON.stringify([one.name, one.seed, one.stage]), one])).values()]
 }
 
 /** Trials in the store: null of one that tested no token, undefined of one not run or whose training stopped. */
@@ -236,30 +230,12 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
       ]
       return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     }
+    if (!resolved.acceptance) return
     const longest = Math.max(...kept.slice(0, resolved.measure.prompts).map(({ promptLength }) => promptLength))
     const { problems, notes } = contextProblems(resolved.measure, longest, graph.architectures)
     if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
     for (const text of notes) report({ _tag: "note", text })
   })
-
-/** The run.json of a folder; undefined if it is missing or this version cannot read it. */
-export const readRecord = (directory: string): RunRecord | undefined => {
-  try {
-    const json: unknown = parseJson(readFileSync(join(directory, "run.json"), "utf8"))
-    const study = parseStudy(json)
-    return study instanceof type.errors ? parseRecord(json) : study.drafts
-  } catch {
-    return undefined
-  }
-}
-
-/** True if a folder's run.json says of a study what it says now: the code of its report may be another than it was. */
-const saysTheSame = (directory: string, { verdict, conclusions, tables }: StudyRecord): boolean => {
-  const written = parseStudy(parseJson(readFileSync(join(directory, "run.json"), "utf8")))
-  if (written instanceof type.errors) return false
-  const now = JSON.parse(JSON.stringify([verdict, conclusions, tables])) as unknown
-  return canonicalJson([written.verdict, written.conclusions, written.tables]) === canonicalJson(now)
-}
 
 /** Workers, where more than one stage is to run at once. */
 const runnerOf = (
@@ -289,11 +265,7 @@ const runnerOf = (
     }),
   )
 
-/**
- * Runs an experiment: what is in the store is used, what is missing is made, and the results are written.
- *
- * A run whose stages were all in the store keeps its run.json: the same figures, made by the same code.
- */
+/** Runs an experiment: what is in the store is used, what is missing is made, and the results are written. */
 export const runExperiment = (
   resolved: Resolved,
   options: RunOptions,
@@ -316,7 +288,7 @@ export const runExperiment = (
           sayNotes([...untried, ...settingsNotes(resolved, planned.architectures), ...ofTasks]),
           runPlanned(resolved, options, texts, planned, madeBy, rename),
         ),
-      ({ record }) => record.missing.length > 0,
+      (finished) => documentOf(finished).missing.length > 0,
     )
   }).pipe(Effect.provideService(Families, resolved.families), withMachineErrors(options.results))
 
@@ -361,32 +333,15 @@ const runPlanned = (
     const outcome = yield* run(graph.leaves, [...graph.trials, ...graph.leaves])
     const { artifacts } = outcome
     const missing = missingFrom(graph, outcome)
-    const lost = [graph.greedy, graph.sampled, graph.score].flatMap((s) => failureOf(s, outcome) ?? [])[0]
-    const nothing = graph.measured.every(({ measure }) => failureOf(measure, outcome) !== undefined)
+    const { greedy, sampled, score } = graph.rollouts ?? {}
+    const lost = [greedy, sampled, score].flatMap((s) => (s && failureOf(s, outcome)) ?? [])[0]
+    const isLost = (stage: Stage) => failureOf(stage, outcome) !== undefined
+    const nothing = graph.measured.every((of) => measuring(of).every(isLost))
       ? [...outcome.failed.values()][0]
       : undefined
     if (lost ?? nothing) return yield* failed((lost ?? nothing)!)
     const computed = [...artifacts.values()].filter(({ reused }) => !reused).length
-
-    const there = computed === 0 && missing.length === 0 ? readRecord(directory) : undefined
-    const created = there ? undefined : yield* makeRecord(options, resolved, graph, artifacts, missing, madeBy)
-    const record = there ?? created!.record
-    const study = graph.study && makeStudyRecord(graph.study, record, artifacts)
-    const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
-    const metrics = runMetrics(graph, artifacts, tokenizer)
-    const { renderReport } = yield* Effect.promise(() => import("./report/report.ts")) // vega takes 0.3 s to load
-    const html = yield* Effect.promise(() => renderReport(record, metrics, study))
-    yield* Effect.try({
-      try: () => {
-        writeWhole(join(directory, "metrics.jsonl"), metricsText(metrics))
-        writeWhole(join(directory, "report.html"), html)
-        if (created !== undefined) writeWhole(join(directory, countsFile), created.counts)
-        // Last: its presence says that the folder is whole.
-        if (created !== undefined || (study && !saysTheSame(directory, study)))
-          writeWhole(join(directory, "run.json"), `${JSON.stringify(study ?? record, null, 2)}\n`)
-      },
-      catch: (error) =>
-        new DataError({ message: `results ${directory} cannot be written: ${String(error)}`, cause: error }),
-    })
-    return { record, study, directory, computed }
+    const unchanged = computed === 0 && missing.length === 0
+    const ended = { of: options, resolved, graph, artifacts, missing, madeBy, directory, unchanged }
+    return { ...(yield* writeResults(ended)), directory, computed }
   }).pipe(Effect.provide(Layer.merge(sharedModels(), runnerOf(resolved, planned, options, texts))))

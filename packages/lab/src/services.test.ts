@@ -12,6 +12,7 @@ import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
 import judgedExperiment, { Judge, judged, judges, upTo } from "../test/judged-experiment.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { storeContents } from "../test/store-contents.ts"
 import { everything, squares, tiny } from "../test/tiny.ts"
 import { arm, defineExperiment, type Experiment } from "./experiment/define.ts"
@@ -19,7 +20,6 @@ import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { distilled } from "./experiment/spec.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { readMetrics } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
@@ -27,7 +27,7 @@ const newHome = () => mkdtempSync(join(tmpdir(), "winnow-services-"))
 const run = (experiment: Experiment, home: string, jobs: number) =>
   Effect.runPromise(
     Effect.flatMap(resolve(experiment), (resolved) =>
-      runExperiment(resolved, {
+      runDistillation(resolved, {
         slug: "000-judged",
         results: join(home, "results"),
         parallel: { jobs, file: join(import.meta.dir, "../test/judged-experiment.ts") },

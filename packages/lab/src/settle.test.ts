@@ -9,6 +9,7 @@ import { permutation } from "@winnow/numerics"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { controls } from "./controls.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
@@ -16,7 +17,6 @@ import { resolve } from "./experiment/resolve.ts"
 import { distilled } from "./experiment/spec.ts"
 import { artifactOf } from "./experiment/start.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
@@ -132,7 +132,7 @@ const folder = mkdtempSync(join(tmpdir(), "winnow-settle-"))
 const layers = Layer.mergeAll(Store.layer(folder), datasetsLayer({ folder: undefined }), Progress.silent)
 const run = (e: Experiment) =>
   Effect.runPromise(
-    Effect.flatMap(resolve(e), (r) => runExperiment(r, { slug: "000-tiny", results: join(folder, "results") })).pipe(
+    Effect.flatMap(resolve(e), (r) => runDistillation(r, { slug: "000-tiny", results: join(folder, "results") })).pipe(
       Effect.provide(layers),
     ),
   )

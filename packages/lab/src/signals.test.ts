@@ -10,6 +10,7 @@ import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { native, tf } from "@winnow/tensor"
 import { type SignalsInput, signalsOptions } from "@winnow/training"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { arm, defineExperiment } from "./experiment/define.ts"
@@ -17,7 +18,6 @@ import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { distilled } from "./experiment/spec.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { readMetrics } from "./stage.ts"
 import { openTargetSignals } from "./stages/signals.ts"
 import { readSplit } from "./stages/text.ts"
@@ -58,7 +58,7 @@ const whole = { ...experiment, arms: { ...arms, "cached-reference": cachedRefere
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const resolved = yield* resolve(yield* applySettings(whole, settings))
-    return yield* runExperiment(resolved, { slug: "000-signals", results: join(home, "results") })
+    return yield* runDistillation(resolved, { slug: "000-signals", results: join(home, "results") })
   }).pipe(Effect.provide(layers))
 
 test("arms with and without caches have the same losses; caches are shared, counted and told beforehand", async () => {

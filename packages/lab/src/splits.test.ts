@@ -7,11 +7,11 @@ import { defineTask } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 
 const splits = ["train", "validation", "test"] as const
@@ -41,7 +41,7 @@ const toDo = (last: Partial<typeof before>) =>
 const run = (last: Partial<typeof before>) =>
   Effect.runPromise(
     Effect.flatMap(withLast(last), (r) =>
-      runExperiment(r, { slug: "000-splits", results: join(home, "results") }),
+      runDistillation(r, { slug: "000-splits", results: join(home, "results") }),
     ).pipe(Effect.provide(layers)),
   )
 

@@ -9,6 +9,7 @@ import { llama } from "@winnow/model-llama"
 import { initialise, saveModel } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { everything, squares, tiny, tinyModel } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
@@ -20,7 +21,7 @@ import { distilled } from "./experiment/spec.ts"
 import { artifactOf, folder, fresh, layersOf } from "./experiment/start.ts"
 import { experimentNamed, loadExperiment } from "./experiments.ts"
 import { Progress } from "./progress.ts"
-import { readRecord, runExperiment } from "./run.ts"
+import { readRecord } from "./results.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 
@@ -30,7 +31,7 @@ const resolved = (experiment: Experiment, ...settings: ReadonlyArray<string>) =>
   Effect.flatMap(applySettings(experiment, settings), (e) => resolve(e))
 const run = (experiment: Experiment, ...settings: ReadonlyArray<string>) =>
   Effect.flatMap(resolved(experiment, ...settings), (r) =>
-    runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+    runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
   ).pipe(Effect.provide(layers))
 const refusedRun = async (...settings: ReadonlyArray<string>) =>
   (await Effect.runPromise(Effect.flip(run(tiny, ...settings)))).message

@@ -2,7 +2,7 @@
 import { exportHint } from "./export/commands.ts"
 import { differenceBetween, isCompared } from "./record/comparisons.ts"
 import type { RowRecord, RunRecord } from "./record/schema.ts"
-import type { StudyRecord } from "./study/record.ts"
+import type { TablesRecord } from "./study/record.ts"
 import { align, wrap } from "./table/align.ts"
 import { cellsOf } from "./table/cells.ts"
 import { percent, plain, plusMinus, type Scale, written } from "./table/format.ts"
@@ -81,12 +81,12 @@ export const renderSummary = (run: RunRecord, where: string, columns: number): s
 }
 
 /**
- * The verdict of a study, its first table as far as it fits, and where the report lies.
+ * The verdict of a study or of a run without acceptance, its first table as far as it fits, and where the report lies.
  *
  * @param where the folder of report.html and run.json, as it is shown
  * @param columns of the terminal: the verdict is broken for them, the table never takes more than 80
  */
-export const renderStudySummary = (study: StudyRecord, where: string, columns: number): string => {
+export const renderStudySummary = (study: TablesRecord, where: string, columns: number): string => {
   const width = Math.max(40, columns)
   const part = study.part === null ? "" : `${study.part}. `
   const verdict = wrap(`${part}${study.verdict}`, width).split("\n")

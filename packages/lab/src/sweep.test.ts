@@ -12,6 +12,7 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { behind, everything, squares, tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
@@ -23,7 +24,6 @@ import { artifactOf, fresh } from "./experiment/start.ts"
 import { chooseBest, pointsOf } from "./experiment/sweep.ts"
 import { lora } from "./experiment/training-spec.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { readSplit } from "./stages/text.ts"
 import { Store } from "./store/store.ts"
@@ -33,7 +33,7 @@ const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefin
 const run = (experiment: Experiment) =>
   Effect.runPromise(
     Effect.flatMap(resolve(experiment), (r) =>
-      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+      runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
     ).pipe(Effect.provide(layers)),
   )
 

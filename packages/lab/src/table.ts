@@ -3,7 +3,8 @@ import type { RunRecord } from "./record/schema.ts"
 import { wrap } from "./table/align.ts"
 import { caption, missingLines } from "./table/caption.ts"
 import { tableText } from "./table/cells.ts"
-import { acceptanceTable, costTable } from "./table/distillation.ts"
+import { costTable } from "./table/cost.ts"
+import { acceptanceTable } from "./table/distillation.ts"
 
 /** Width at which the text is broken, in columns of a terminal. */
 const width = 140

@@ -10,6 +10,7 @@ import { datasetsLayer } from "@winnow/data"
 import { readSafetensors } from "@winnow/models"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
+import { runDistillation } from "../test/run-distillation.ts"
 import { everything, squares, tiny } from "../test/tiny.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { fromConfig } from "./experiment/from-config.ts"
@@ -18,7 +19,6 @@ import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { lora } from "./experiment/training-spec.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { inOrder } from "./stage.ts"
 import { Store } from "./store/store.ts"
 import { caption } from "./table/caption.ts"
@@ -47,7 +47,7 @@ test("frozen parameters keep the start's bits, adapters are saved merged and alo
   const { record, graph } = await Effect.runPromise(
     Effect.gen(function* () {
       const use = yield* resolved()
-      const { record } = yield* runExperiment(use, { slug: "000-parts", results: join(home, "results") })
+      const { record } = yield* runDistillation(use, { slug: "000-parts", results: join(home, "results") })
       return { record, graph: yield* graphOf(use) }
     }).pipe(Effect.provide(layers)),
   )

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { tiny } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { Progress } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { Store } from "./store/store.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-why-"))
@@ -27,7 +27,7 @@ const reasons = ({ stages }: Awaited<ReturnType<typeof planOf>>) =>
 test("a plan says of each stage why it is to do: nothing like it, an option, an input, damage", async () => {
   expect(reasons(await planOf())["target"]).toBe("the store has no target yet")
   const run = Effect.flatMap(resolve({ ...tiny, seeds: [1] }), (r) =>
-    runExperiment(r, { slug: "000-tiny", results: home }),
+    runDistillation(r, { slug: "000-tiny", results: home }),
   )
   await Effect.runPromise(run.pipe(Effect.provide(layers)))
   expect(reasons(await planOf())).toEqual({})
@@ -56,7 +56,7 @@ test("a plan of data of which nothing is left says what the run says, and makes 
   const settings = ["maxLength=8"]
   const refused = /none is left; raise maxLength/
   const run = Effect.flatMap(applySettings({ ...tiny, seeds: [1] }, settings), (e) => resolve(e)).pipe(
-    Effect.flatMap((r) => runExperiment(r, { slug: "000-tiny", results: home })),
+    Effect.flatMap((r) => runDistillation(r, { slug: "000-tiny", results: home })),
     Effect.provide(layers),
   )
   await expect(Effect.runPromise(run)).rejects.toThrow(refused)

@@ -11,6 +11,7 @@ import { initialise, loadDecoder, saveModel } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../test/run-distillation.ts"
 import { echo, everything, squares, tiny, tinyModel } from "../test/tiny.ts"
 import { arm, type Experiment } from "./experiment/define.ts"
 import { resolve } from "./experiment/resolve.ts"
@@ -20,7 +21,6 @@ import { folder, fresh, layersOf } from "./experiment/start.ts"
 import { describeText, mixture, taskText, written } from "./experiment/text.ts"
 import { buildGraph } from "./graph.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
-import { runExperiment } from "./run.ts"
 import { runStages } from "./schedule/run-all.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { readSplit } from "./stages/text.ts"
@@ -40,7 +40,7 @@ const resolved = (experiment: Experiment, ...settings: ReadonlyArray<string>) =>
 const run = (experiment: Experiment, ...settings: ReadonlyArray<string>) =>
   Effect.runPromise(
     Effect.flatMap(resolved(experiment, ...settings), (r) =>
-      runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+      runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
     ).pipe(Effect.provide(layers)),
   )
 const graphOf = (experiment: Experiment) =>

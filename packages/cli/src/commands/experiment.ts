@@ -5,9 +5,11 @@ import { datasetsLayer } from "@winnow/data"
 import {
   applySettings,
   askedJobs,
+  documentOf,
   experimentOf,
   type Found,
   houseRoot,
+  isTablesRecord,
   limited,
   listExperiments,
   loadExperiment,
@@ -204,7 +206,7 @@ export const experiment = Command.make(
     ).pipe(Effect.provide(Layer.merge(Store.layer(), RunStore.layer(winnowHome(), [results]))), (running) =>
       viewed(running, { verbose, beside }),
     )
-    const records = finished.map(({ record, study }) => study ?? record)
+    const records = finished.map(documentOf)
     if (json) yield* Console.log(JSON.stringify(records.length === 1 ? records[0] : records, null, 2))
     else {
       const computed = finished.reduce((sum, run) => sum + run.computed, 0)
@@ -212,14 +214,17 @@ export const experiment = Command.make(
       const done = computed === 0 ? "nothing had to be computed" : `${computed} stages computed in ${time}`
       process.stderr.write(`${done}\n`)
       const columns = process.stdout.columns ?? 80
-      const outputs = finished.map(({ record, study, directory }) =>
-        study === undefined
-          ? [renderSummary(record, nearby(directory), columns), ...(verbose ? [renderTable(record)] : [])]
-          : [
-              renderStudySummary(study, nearby(directory), columns),
-              ...(verbose ? [tablesText(study, undefined), ...study.conclusions] : []),
-            ],
-      )
+      const outputs = finished.map(({ directory }, i) => {
+        const record = records[i]!
+        return isTablesRecord(record)
+          ? [
+              renderStudySummary(record, nearby(directory), columns),
+              ...(verbose
+                ? [tablesText(record, undefined), ...record.conclusions.filter((text) => text !== record.verdict)]
+                : []),
+            ]
+          : [renderSummary(record, nearby(directory), columns), ...(verbose ? [renderTable(record)] : [])]
+      })
       yield* Console.log(outputs.map((texts) => texts.join("\n\n")).join("\n\n"))
     }
     const missing = records.flatMap(({ missing }) => missing)

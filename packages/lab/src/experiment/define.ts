@@ -1,6 +1,7 @@
 /** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
-import type { ExamplesUse, FilterUse, LossUse, MeasureUse, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
+import type { ExamplesUse, FilterUse, LossUse, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
+import type { ListedMeasure } from "./measures.ts"
 import type { AnyPlugin } from "./registry.ts"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec } from "./spec.ts"
 import type { TargetSpec } from "./start.ts"
@@ -68,8 +69,11 @@ export interface Experiment {
   readonly study?: StudyUse
   /** Chooses settings of each arm and reference on the validation split, such as the learning rate, by one grid for all. */
   readonly sweep?: SweepSpec
-  /** Figures of each trained model beside acceptance, of the measured split. */
-  readonly measures?: ReadonlyArray<MeasureUse>
+  /**
+   * Figures of each trained draft, of the measured split: "acceptance", which is measured alone if this is left out, and
+   * plugins. Without "acceptance" nothing is decoded, the verdict is of the first, and models may be encoders.
+   */
+  readonly measures?: ReadonlyArray<ListedMeasure>
   /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
   readonly capacity?: Arm<never>
   /** The services that filters and losses ask for, such as a judge, under names of the author's choice. */

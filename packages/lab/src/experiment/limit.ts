@@ -1,5 +1,6 @@
 /** A smoke run of any experiment: every training, text and measurement cut to a few steps, so that it ends in seconds. */
 import type { Experiment } from "./define.ts"
+import { hasAcceptance } from "./measures.ts"
 import { isNode } from "./registry.ts"
 import type { SweepSpec } from "./sweep.ts"
 
@@ -69,7 +70,10 @@ const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => 
 export const limited = ({ plugins, seeds, measure, sweep, ...rest }: Experiment, n: number): Experiment => ({
   ...(shortened(rest, n) as typeof rest),
   ...(sweep && shortenedSearch(sweep, n) && { sweep: shortenedSearch(sweep, n)! }),
-  measure: shortened({ prompts: 100, maxNew: 128, timedPrompts: 12, ...measure }, n) as NonNullable<typeof measure>,
+  measure: shortened(
+    { prompts: 100, ...(hasAcceptance(rest.measures) && { maxNew: 128, timedPrompts: 12 }), ...measure },
+    n,
+  ) as NonNullable<typeof measure>,
   seeds: seeds.slice(0, 1),
   ...(plugins && { plugins }),
 })

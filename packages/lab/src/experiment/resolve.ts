@@ -16,6 +16,7 @@ import { familiesOf } from "../families.ts"
 import { checkNames } from "../preflight/same-names.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
+import { decodingSettings, hasAcceptance, withoutDecoding } from "./measures.ts"
 import { isOwn, type Trainings, trainingsOf } from "./places.ts"
 import { plain, plainSpec } from "./plain-json.ts"
 import { withPinnedReferences } from "./references.ts"
@@ -296,7 +297,11 @@ export const resolve = Effect.fn("resolve")(function* (
   const unwritten = textProblem({ target: spec.target, draft: spec.draft, placed })
   if (unwritten !== undefined)
     return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.text`, problems: [unwritten.problem] })
-  const measures = (yield* Effect.forEach(spec.measures ?? [], plain)).map((measure) => JSON.stringify(measure))
+  const listed = yield* Effect.forEach(
+    spec.measures ?? [],
+    (one): Effect.Effect<unknown, InvalidInput> => (one === "acceptance" ? Effect.succeed(one) : plain(one)),
+  )
+  const measures = listed.map((one) => JSON.stringify(one))
   const again = measures.findIndex((measure, i) => measures.indexOf(measure) < i)
   if (again >= 0) {
     const problems = [`measures must be all different (${again} is ${measures.indexOf(measures[again]!)} again)`]
@@ -311,9 +316,25 @@ export const resolve = Effect.fn("resolve")(function* (
     }
   }
   const { reference: _, plugins = [], arms: ___, capacity: ____, about: written, ...rest } = spec
+  const acceptance = hasAcceptance(rest.measures)
+  const decoded = acceptance ? [] : decodingSettings(withSeeds)
+  if (decoded.length > 0) {
+    const problems = [
+      `${decoded.join(", ")}: of acceptance, which measures leaves out; add "acceptance" to measures, or leave ${decoded.length === 1 ? "it" : "them"} out`,
+    ]
+    return yield* new InvalidInput({ what, problems })
+  }
+  const searchedBy = spec.sweep?.by
+  if (!acceptance && (searchedBy === "greedyAcceptance" || searchedBy === "expectedAcceptance")) {
+    const problems = [
+      `${searchedBy}${searchedBy === "greedyAcceptance" ? " (so it is if left out)" : ""} needs what the target accepts, which measures leaves out; search by one of them`,
+    ]
+    return yield* new InvalidInput({ what: `${what}, sweep.by`, problems })
+  }
   // The run cannot be about an arm that is not selected: it has no figures.
   const named = written !== undefined && names.includes(written) ? { about: written } : {}
-  const config = yield* plainSpec({ ...rest, ...named }).pipe(Effect.mapError(where(what)))
+  const measure = acceptance ? rest.measure : withoutDecoding(rest.measure)
+  const config = yield* plainSpec({ ...rest, measure, ...named }).pipe(Effect.mapError(where(what)))
   const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
   return yield* withPinnedReferences({
@@ -322,7 +343,8 @@ export const resolve = Effect.fn("resolve")(function* (
     families: familiesOf(spec, plugins),
     about: named.about ?? defaultAbout(arms),
     primary: rest.primary ?? "greedy",
-    measures: rest.measures ?? [],
+    acceptance,
+    measures: (rest.measures ?? []).filter((one) => one !== "acceptance"),
     arms,
     capacity,
     placed,

@@ -58,6 +58,9 @@ export interface Resolved {
   readonly primary: "greedy" | "expected"
   /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
   readonly study: StudyUse | undefined
+  /** True if the run measures what the target accepts: every model then decodes. */
+  readonly acceptance: boolean
+  /** Measures that are plugins. */
   readonly measures: ReadonlyArray<MeasureUse>
   readonly measure: Measure
   /** Services that filters and losses ask for, by the author's names. */

@@ -8,13 +8,13 @@ import {
   kindOf,
   type LossUse,
   lossUse,
-  measureUse,
   serviceUse,
   type Target,
   taskUse,
   temperature,
 } from "@winnow/core"
 import { type } from "arktype"
+import { measuresSpec } from "./measures.ts"
 import { different, natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
@@ -121,8 +121,8 @@ export const experimentSpec = type({
   "study?": studyUse,
   // Chooses settings of each arm and reference on the validation split before the seeds are run.
   "sweep?": sweepSpec,
-  // Figures of each trained model beside acceptance: accuracy on masked tokens.
-  "measures?": measureUse.array(),
+  // Figures of each trained draft: "acceptance" alone if left out; the first leads.
+  "measures?": measuresSpec,
   // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.
   "capacity?": armSpec,
   // Services that filters and losses ask for.

@@ -3,7 +3,7 @@
  *
  * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "hf:owner/name" or "folder:DIR".
  */
-import { brief, type ModelUse, modelUse } from "@winnow/core"
+import { type Attends, brief, type ModelUse, modelUse } from "@winnow/core"
 import { isHubReference, shortReference } from "@winnow/hub"
 import { type } from "arktype"
 import { seed } from "./numbers.ts"
@@ -76,7 +76,7 @@ interface Begin {
 
 /** A start as an experiment's author writes it. */
 export type StartSpec =
-  | ({ readonly kind: "fresh"; readonly model: ModelUse } & Begin)
+  | ({ readonly kind: "fresh"; readonly model: ModelUse<Attends> } & Begin)
   | ({ readonly kind: "folder"; readonly path: string } & Begin)
   | ({ readonly kind: "layers"; readonly of: "target"; readonly layers: ReadonlyArray<number> } & Begin)
 /** A start of an arm. */
@@ -94,7 +94,7 @@ export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" }>
  * @param options.seed of the weights and of the data's order: a target has 0 if it is left out, a draft each seed of the run
  */
 export const fresh = (
-  model: ModelUse,
+  model: ModelUse<Attends>,
   pretraining?: TrainingSpec,
   options: { readonly seed?: number } = {},
 ): Extract<StartSpec, { kind: "fresh" }> => ({

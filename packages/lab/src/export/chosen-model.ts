@@ -2,7 +2,7 @@
 import { didYouMean, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { RowRecord, RunRecord } from "../record/schema.ts"
-import { isStudyRecord, type RunFile } from "../runs/read-run.ts"
+import { isTablesRecord, type RunFile } from "../runs/read-run.ts"
 
 /** One model of a run. */
 export interface ChosenModel {
@@ -17,7 +17,13 @@ export interface ChosenModel {
 
 /** The drafts of a run as a distillation. @error InvalidInput for a record of a form that is not read */
 export const distillationOf = ({ record, written, directory }: RunFile): Effect.Effect<RunRecord, InvalidInput> => {
-  if (record !== undefined) return Effect.succeed(isStudyRecord(record) ? record.drafts : record)
+  if (record !== undefined && !isTablesRecord(record)) return Effect.succeed(record)
+  if (record !== undefined && "drafts" in record) return Effect.succeed(record.drafts)
+  if (record !== undefined) {
+    const problem =
+      'is judged by measures alone, and export takes models that decode; list "acceptance" in measures, or open the folders artifacts/arm/KEY of WINNOW_HOME, by the keys of its stages'
+    return Effect.fail(new InvalidInput({ what: directory, problems: [problem] }))
+  }
   const problem = `has a run.json of schema ${written.schema}, in which this version finds no weights; run the experiment again`
   return Effect.fail(new InvalidInput({ what: directory, problems: [problem] }))
 }

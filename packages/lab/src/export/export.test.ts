@@ -19,11 +19,11 @@ import { llama } from "@winnow/model-llama"
 import { loadDecoder, logitsOf, readSafetensors } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { runLayers } from "../../test/run-layers.ts"
 import { tiny } from "../../test/tiny.ts"
 import { resolve } from "../experiment/resolve.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { type Finished, runExperiment } from "../run.ts"
 import { readRun } from "../runs/read-run.ts"
 import { houseRoot } from "../store/code/house.ts"
 import { distillationOf } from "./chosen-model.ts"
@@ -33,11 +33,11 @@ import { wholeFolder } from "./whole-folder.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-export-"))
 afterAll(() => rmSync(home, { recursive: true }))
-let finished: Finished
+let finished: Effect.Success<ReturnType<typeof runDistillation>>
 
 beforeAll(async () => {
   const run = Effect.flatMap(resolve(tiny), (r) =>
-    runExperiment(r, { slug: "000-tiny", results: join(home, "results") }),
+    runDistillation(r, { slug: "000-tiny", results: join(home, "results") }),
   )
   finished = await Effect.runPromise(Effect.provide(run, runLayers(home)))
 })

@@ -87,8 +87,8 @@ test("more prompts to write after than there are, at a place and at a point of a
 
 test("an objective with a mask that no model has, in a measure as in a training", async () => {
   const objective = masked({ maskId: 999 })
-  expect(await refused({ ...tiny, measures: [accuracy({ objective })] })).toContain(
-    "measures.0: objective masked: ids_BT[",
+  expect(await refused({ ...tiny, measures: ["acceptance", accuracy({ objective })] })).toContain(
+    "measures, accuracy: objective masked: ids_BT[",
   )
   expect(await refused({ ...tiny, arms: { mine: arm({ ...distil, objective }) } })).toContain(
     "arms.mine: objective masked",

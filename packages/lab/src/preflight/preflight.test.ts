@@ -6,10 +6,10 @@ import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Context, Effect, Layer } from "effect"
 import faulty from "../../test/faulty-experiment.ts"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
-import { runExperiment } from "../run.ts"
 import { budget, layers, newHome, none, notesOf, refusal, untyped, withArm } from "./preflight.fixture.ts"
 import { tryPlugins } from "./try-plugins.ts"
 
@@ -286,7 +286,7 @@ describe("faults that only real data brings out", () => {
   const run = (part: "plugins" | "score", jobs: number) => {
     const home = newHome()
     return Effect.flatMap(resolve(faulty[part] as unknown as Experiment), (resolved) =>
-      runExperiment(resolved, { slug: "000-faulty", part, results: join(home, "results"), parallel: { jobs, file } }),
+      runDistillation(resolved, { slug: "000-faulty", part, results: join(home, "results"), parallel: { jobs, file } }),
     ).pipe(Effect.provide(layers(home)))
   }
   for (const jobs of [1, 2])

@@ -1,5 +1,5 @@
 /** Notes, before any work, on settings that are valid and probably a mistake. */
-import type { Architecture } from "@winnow/core"
+import type { Architecture, Attends } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
 import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
@@ -62,12 +62,13 @@ const fixedCheckpoints = ({ placed }: Resolved): ReadonlyArray<string> =>
       : [],
   )
 
-const millions = (architecture: Architecture): string => `${(parameterCount(architecture) / 1e6).toPrecision(3)}M`
+const millions = (architecture: Architecture<Attends>): string =>
+  `${(parameterCount(architecture) / 1e6).toPrecision(3)}M`
 
 /** The notes on an experiment; needs no data. */
 export const settingsNotes = (
   resolved: Resolved,
-  { draft, target }: { readonly draft: Architecture; readonly target: Architecture },
+  { draft, target }: { readonly draft: Architecture<Attends>; readonly target: Architecture<Attends> },
 ): ReadonlyArray<string> => [
   ...(parameterCount(draft) >= parameterCount(target)
     ? [
@@ -75,7 +76,7 @@ export const settingsNotes = (
       ]
     : []),
   ...endlessWarmups(knownTrainings(resolved)),
-  ...longBlocks(resolved.measure),
+  ...(resolved.acceptance ? longBlocks(resolved.measure) : []),
   ...fixedCheckpoints(resolved),
 ]
 

@@ -3,12 +3,12 @@ import { describe, expect, test } from "bun:test"
 import { join } from "node:path"
 import { defineTask } from "@winnow/core"
 import { Effect } from "effect"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { tiny, tinyModel } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { fresh } from "../experiment/start.ts"
 import type { ProgressEvent } from "../progress.ts"
-import { runExperiment } from "../run.ts"
 import { layers, newHome, none, notesOf, refusal } from "./preflight.fixture.ts"
 
 describe("tasks", () => {
@@ -114,7 +114,7 @@ describe("tasks", () => {
     const resolved = await Effect.runPromise(resolve(experiment, { seeds: [1], arms: ["all"] }))
     const report = (e: ProgressEvent) => void (e._tag === "note" && events.push(e.text))
     await Effect.runPromise(
-      runExperiment(resolved, { slug: "000-tiny", results: join(home, "results") }).pipe(
+      runDistillation(resolved, { slug: "000-tiny", results: join(home, "results") }).pipe(
         Effect.provide(layers(home, report)),
       ),
     )

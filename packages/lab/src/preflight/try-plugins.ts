@@ -162,9 +162,9 @@ export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<stri
         )
       yield* tryMaking(at, objective, model.vocabularySize, stepsOf(steps))
     }
-    for (const [i, measure] of resolved.measures.entries())
+    for (const measure of resolved.measures)
       for (const use of usesIn(measure.options))
-        if (use.kind === "objective") yield* tryMaking(`measures.${i}`, use as ObjectiveUse, V, 1)
+        if (use.kind === "objective") yield* tryMaking(`measures, ${measure.name}`, use as ObjectiveUse, V, 1)
     const study = resolved.study && (yield* resolved.study.instance)
     try {
       study?.trial?.()

@@ -1,22 +1,68 @@
 /** The comparisons that a run's conclusions are drawn from: the arm in question minus another arm. */
 import { halfWidth } from "@winnow/numerics"
-import type { DifferenceMeasure, DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
+import type { DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
+
+/** A draft of a run, as comparisons name it. */
+export type ArmRow = Pick<RowRecord, "name" | "role" | "budget">
+
+/** A difference of two arms in any measure. */
+export type Difference = Omit<DifferenceRecord, "measure"> & { readonly measure: string }
+
+/** A measure that conclusions are drawn from. */
+export interface Concluded {
+  /** As differences name it. */
+  readonly key: string
+  /** In a sentence: "greedy acceptance". */
+  readonly name: string
+  /** Behind a pair of arms, in brackets: "greedy". */
+  readonly short: string
+  /** "%" of a share, "nats"; "" for a plain number. */
+  readonly unit: string
+  readonly better: "higher" | "lower"
+}
+
+/** The part of a record that arms are compared by. */
+export interface ArmsRun {
+  readonly rows: ReadonlyArray<ArmRow>
+  readonly differences: ReadonlyArray<Difference>
+  readonly baseline: string
+  readonly about: string | null
+  /** The measures that are concluded from, the primary one first. */
+  readonly concluded: ReadonlyArray<Concluded>
+  /** Texts that were measured on. */
+  readonly prompts: number
+  readonly seeds: ReadonlyArray<number>
+  /** The scope of the verdict: "this target". */
+  readonly scope: string
+}
+
+const acceptances: Readonly<Record<RunRecord["primary"], Concluded>> = {
+  greedy: { key: "greedyAcceptance", name: "greedy acceptance", short: "greedy", unit: "%", better: "higher" },
+  expected: { key: "expectedAcceptance", name: "expected acceptance", short: "expected", unit: "%", better: "higher" },
+}
+
+/** A distillation as its arms are compared: by both acceptances. */
+export const armsRun = (run: RunRecord): ArmsRun => {
+  const { greedy, expected } = acceptances
+  const concluded = run.primary === "greedy" ? [greedy, expected] : [expected, greedy]
+  return { ...run, concluded, prompts: run.conditions.prompts, scope: "this target" }
+}
 
 /** The rows of arms, in the experiment's order. */
-export const armsOf = ({ rows }: Pick<RunRecord, "rows">): ReadonlyArray<RowRecord> =>
+export const armsOf = <R extends Pick<ArmRow, "role">>({ rows }: { readonly rows: ReadonlyArray<R> }) =>
   rows.filter(({ role }) => role === "arm")
 
 /** The mean over seeds of what an arm cost in all. */
-export const meanTotal = ({ budget }: RowRecord, of: keyof TotalBudget): number =>
+export const meanTotal = ({ budget }: ArmRow, of: keyof TotalBudget): number =>
   budget.reduce((sum, { total }) => sum + total[of], 0) / budget.length
 
 /** The difference of two arms, `over` minus `under`; undefined where they share no seed. */
-export const differenceBetween = (
-  { differences }: Pick<RunRecord, "differences">,
+export const differenceBetween = <D extends Difference>(
+  { differences }: { readonly differences: ReadonlyArray<D> },
   over: string,
   under: string,
-  measure: DifferenceMeasure = "greedyAcceptance",
-): DifferenceRecord | undefined => {
+  measure = "greedyAcceptance",
+): D | undefined => {
   const found = differences.find(
     (d) => d.measure === measure && ((d.a === over && d.b === under) || (d.a === under && d.b === over)),
   )
@@ -25,16 +71,18 @@ export const differenceBetween = (
   return { ...found, a: over, b: under, value: minus(found.value), low: minus(found.high), high: minus(found.low) }
 }
 
-/** The measures that are concluded from, the primary one first. */
-export const concludedMeasures = ({ primary }: Pick<RunRecord, "primary">): ReadonlyArray<DifferenceMeasure> =>
-  primary === "greedy" ? ["greedyAcceptance", "expectedAcceptance"] : ["expectedAcceptance", "greedyAcceptance"]
-
 /** The row of the arm that a run is about; undefined without such an arm, or if none of its drafts has a figure. */
-export const mainArm = (run: RunRecord): RowRecord | undefined => armsOf(run).find(({ name }) => name === run.about)
+export const mainArm = <R extends ArmRow>({
+  rows,
+  about,
+}: {
+  readonly rows: ReadonlyArray<R>
+  readonly about: string | null
+}): R | undefined => armsOf({ rows }).find(({ name }) => name === about)
 
 /** FLOPs of two arms' whole costs, without the caches that both read. */
-export const flopsApart = (over: RowRecord, under: RowRecord): readonly [over: number, under: number] => {
-  const caches = (row: RowRecord) =>
+export const flopsApart = (over: ArmRow, under: ArmRow): readonly [over: number, under: number] => {
+  const caches = (row: ArmRow) =>
     row.budget.map(({ signals }) => new Map(signals.map(({ key, flops }) => [key, flops])))
   const [a, b] = [caches(over), caches(under)]
   const shared = a.map((of_S, s) => [...of_S].reduce((sum, [key, flops]) => sum + (b[s]?.has(key) ? flops : 0), 0))
@@ -42,27 +90,35 @@ export const flopsApart = (over: RowRecord, under: RowRecord): readonly [over: n
   return [meanTotal(over, "flops") - mean, meanTotal(under, "flops") - mean]
 }
 
+/** A difference, and the measure that it is of. */
+export interface ConcludedDifference extends Difference {
+  readonly of: Concluded
+}
+
 export interface Compared {
-  readonly over: RowRecord
-  readonly under: RowRecord
+  readonly over: ArmRow
+  readonly under: ArmRow
   /** Of the primary measure. */
-  readonly difference: DifferenceRecord
-  /** Of the other acceptance. */
-  readonly other: DifferenceRecord
+  readonly difference: ConcludedDifference
+  /** Of the other measures that are concluded from. */
+  readonly others: ReadonlyArray<ConcludedDifference>
 }
 
 /** Two arms as they are compared; undefined where they share no seed. */
-export const comparedArms = (run: RunRecord, over: RowRecord, under: RowRecord): Compared | undefined => {
-  const [difference, other] = concludedMeasures(run).map((of) => differenceBetween(run, over.name, under.name, of))
-  return difference === undefined || other === undefined ? undefined : { over, under, difference, other }
+export const comparedArms = (run: ArmsRun, over: ArmRow, under: ArmRow): Compared | undefined => {
+  const [difference, ...others] = run.concluded.flatMap((of) => {
+    const found = differenceBetween(run, over.name, under.name, of.key)
+    return found === undefined ? [] : [{ ...found, of }]
+  })
+  return difference === undefined ? undefined : { over, under, difference, others }
 }
 
 /** Each arm against the baseline, then the main arm against each other arm; no pair twice. */
 export const comparisonsOf = (
-  run: RunRecord,
+  run: ArmsRun,
 ): { readonly withBaseline: ReadonlyArray<Compared>; readonly ofMain: ReadonlyArray<Compared> } => {
   const arms = armsOf(run)
-  const compared = (over: RowRecord, under: RowRecord) => comparedArms(run, over, under) ?? []
+  const compared = (over: ArmRow, under: ArmRow) => comparedArms(run, over, under) ?? []
   const baseline = arms.find(({ name }) => name === run.baseline)
   const main = mainArm(run)
   const withBaseline =
@@ -75,20 +131,20 @@ export const comparisonsOf = (
 }
 
 /** True if the interval leaves out 0. */
-export const isShown = ({ low, high }: Pick<DifferenceRecord, "low" | "high">): boolean =>
+export const isShown = ({ low, high }: Pick<Difference, "low" | "high">): boolean =>
   low !== null && high !== null && (low > 0 || high < 0)
 
 /** True if a conclusion is drawn from the comparison; never from two seeds. */
-export const isCompared = ({ seeds, low, high }: DifferenceRecord): boolean =>
+export const isCompared = ({ seeds, low, high }: Pick<Difference, "seeds" | "low" | "high">): boolean =>
   seeds.length !== 2 && low !== null && high !== null
 
-/** The number of conclusions on both measures, by which Bonferroni's correction divides. */
+/** The number of conclusions on all measures, by which Bonferroni's correction divides. */
 export const countOf = (all: ReadonlyArray<Compared>): number =>
-  all.reduce((n, { difference, other }) => n + Number(isCompared(difference)) + Number(isCompared(other)), 0)
+  all.reduce((n, { difference, others }) => n + [difference, ...others].filter(isCompared).length, 0)
 
 /** The same interval at another level of coverage; undefined if it cannot be made. */
 export const atLevel = (
-  { value, errors, seeds }: DifferenceRecord,
+  { value, errors, seeds }: Pick<Difference, "value" | "errors" | "seeds">,
   prompts: number,
   level: number,
 ): { readonly low: number; readonly high: number } | undefined => {

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { aComparison, aRun } from "../../test/record.ts"
-import { atLevel, comparisonsOf, differenceBetween, mainArm, meanTotal } from "./comparisons.ts"
+import { armsRun, atLevel, comparisonsOf, differenceBetween, mainArm, meanTotal } from "./comparisons.ts"
 import { conclusions, verdict } from "./conclusions.ts"
 import type { DifferenceRecord, RunRecord } from "./schema.ts"
 
@@ -20,7 +20,7 @@ const sentence = (of: RunRecord, part: string) => conclusions(of).find((text) =>
 
 test("every other arm is compared to it and to the baseline", () => {
   expect(mainArm(run)!.name).toBe("adaspec")
-  const { withBaseline, ofMain } = comparisonsOf(run)
+  const { withBaseline, ofMain } = comparisonsOf(armsRun(run))
   expect(withBaseline.map(({ over, under }) => [over.name, under.name])).toEqual(
     run.rows
       .filter(({ role, name }) => role === "arm" && name !== "all-equal-steps")

@@ -10,7 +10,7 @@ import { type FiguresBySeed, type KeptTexts, lengthOf } from "./samples.ts"
 /** The file's name beside run.json. */
 export const countsFile = "counts.json"
 
-/** One row of a further measure, under one seed. */
+/** One row of a measure that is a plugin, under one seed. */
 export interface MeasuredCounts {
   readonly row: string
   readonly column: string
@@ -92,3 +92,7 @@ export const countsText = (
   const lines = all.map((draft) => JSON.stringify(draft)).join(",\n")
   return `${JSON.stringify(head).slice(0, -1)},"drafts":[\n${lines}\n]}\n`
 }
+
+/** The text of the file of a run without acceptance: sums and counts of its measures alone. */
+export const measuresCountsText = (measures: ReadonlyArray<MeasuredCounts>): string =>
+  `{"schema":1,"measures":[\n${measures.map((one) => JSON.stringify(one)).join(",\n")}\n]}\n`

@@ -3,14 +3,14 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { aRun } from "../../test/record.ts"
 import { houseRoot } from "../store/code/house.ts"
-import { parseStudy } from "../study/record.ts"
+import { parseTables } from "../study/record.ts"
 import { renderTable } from "../table.ts"
 import { mainArm } from "./comparisons.ts"
 import { conclusions } from "./conclusions.ts"
 import { parseRecord } from "./read.ts"
 
 const jsonOf = (run: string) => JSON.parse(readFileSync(join(houseRoot, run), "utf8"))
-/** The committed distillations; `parseStudy` reads the drafts of other studies. */
+/** The committed distillations; `parseTables` reads the drafts of other studies. */
 const runs = [...new Bun.Glob("results/0*/*/run.json").scanSync(houseRoot)]
   .filter((run) => jsonOf(run).study === undefined)
   .toSorted()
@@ -61,7 +61,7 @@ test("every committed study is read, the drafts in it too", () => {
     .map(jsonOf)
     .filter(({ study }) => study)
   expect(studies.length).toBeGreaterThan(0)
-  for (const json of studies) expect(parseStudy(json)).toMatchObject({ schema: 4, drafts: { schema: 3, sweep: null } })
+  for (const json of studies) expect(parseTables(json)).toMatchObject({ schema: 4, drafts: { schema: 3, sweep: null } })
 })
 
 test("a record without figures at its own draft length is none: its tables could not be written", () => {

@@ -1,6 +1,9 @@
 /** The part of a run.json that every study writes: what was asked, what made it, what is missing, the raw counts. */
 import { type } from "arktype"
 
+/** The form in which records say their figures in tables. Numbers up to 3 are forms of a distillation's own record. */
+export const studySchema = 4 as const
+
 /** A draft of which there is no figure, or not all, and why. */
 const missing = type({ name: "string", seed: "number", stage: "string", message: "string" })
 export type MissingRecord = typeof missing.infer

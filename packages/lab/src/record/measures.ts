@@ -1,7 +1,7 @@
-/** The table of a run's further measures, each figure with its interval over seeds and texts. */
+/** Measures that are plugins, in a record: of each draft its cells by seed, a table of figures with intervals, raw counts. */
 import type { DataError, MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
-import type { Graph } from "../graph.ts"
+import type { Graph, Measured } from "../graph.ts"
 import { readMeasured } from "../stages/model-measure.ts"
 import { estimate } from "../statistics/interval.ts"
 import { type Cells_P, pooled } from "../statistics/sample.ts"
@@ -25,52 +25,77 @@ const keysOf = (instances: ReadonlyArray<MeasureInstance>): ReadonlyArray<string
     return before === 0 ? name : `${name} ${before + 1}`
   })
 
-/** The table, and the raw counts that it follows from. */
-export interface FurtherMeasures {
-  readonly table: StudyTable
-  readonly counts: ReadonlyArray<MeasuredCounts>
+/** A draft's sums and counts, by column and seed, as far as they are there. */
+export interface MeasuredDraft {
+  readonly name: string
+  readonly role: Measured["role"]
+  /** Of the seeds with a figure; at least one. */
+  readonly measured: ReadonlyArray<Measured>
+  readonly cells: ReadonlyMap<string, ReadonlyMap<number, Cells_P>>
 }
 
-/** Further measures; undefined where the run has none beside acceptance. Models whose stage failed have no cell. */
-export const furtherMeasures = (
-  { measures, measured, settled }: Pick<Graph, "measures" | "measured" | "settled">,
+/** The drafts of a run as the plugins measured them; a draft without any figure is there with empty cells. */
+export interface MeasuredDrafts {
+  readonly keys: ReadonlyArray<string>
+  readonly drafts: ReadonlyArray<MeasuredDraft>
+}
+
+/** Reads the counts of all drafts. Models whose stage failed have no cell. */
+export const measuredDrafts = (
+  { measures, measured }: Pick<Graph, "measures" | "measured">,
   artifacts: ReadonlyMap<string, Artifact>,
-): Effect.Effect<FurtherMeasures | undefined, DataError> =>
+): Effect.Effect<MeasuredDrafts, DataError> =>
   Effect.gen(function* () {
-    if (measures.length === 0) return undefined
     const keys = keysOf(measures)
-    const rows: Array<StudyTable["rows"][number]> = []
-    const counts: Array<MeasuredCounts> = []
+    const drafts: Array<MeasuredDraft> = []
     for (const [name, all] of Map.groupBy(measured, ({ name }) => name)) {
-      const cells: Record<string, TableFigure | null> = {}
-      for (const [i, instance] of measures.entries()) {
-        const bySeed = new Map<number, Cells_P>()
-        for (const { seed, more = [] } of all) {
-          const artifact = more[i] && artifacts.get(more[i].key)
-          if (artifact === undefined) continue
-          const texts = yield* readMeasured(artifact)
-          bySeed.set(seed, texts)
-          counts.push({ row: name, column: keys[i]!, seed, texts })
+      const cells = new Map<string, Map<number, Cells_P>>(keys.map((key) => [key, new Map()]))
+      for (const { seed, more } of all)
+        for (const [i, { key }] of more.entries()) {
+          const artifact = artifacts.get(key)
+          if (artifact !== undefined) cells.get(keys[i]!)!.set(seed, yield* readMeasured(artifact))
         }
-        cells[keys[i]!] = bySeed.size === 0 ? null : figureOf(bySeed, instance)
-      }
-      rows.push({ name, context: all[0]!.role !== "arm", cells })
+      const there = all.filter(({ seed }) => cells.values().some((bySeed) => bySeed.has(seed)))
+      drafts.push({ name, role: all[0]!.role, measured: there, cells })
     }
-    const { split, prompts } = settled.measure
-    const table: StudyTable = {
-      name: "measures",
-      title: "Further measures",
-      of: "arm",
-      notes: [`${settled.task.name}/${split}, the first ${prompts} texts; ± is half of a 95 % interval.`],
-      columns: measures.map(({ better, unit }, i) =>
-        column(keys[i]!, unit === "" ? keys[i]! : `${keys[i]}, ${unit}`, {
-          name: keys[i]!,
-          style: unit === "%" ? "percent" : "nats",
-          unit,
-          direction: better,
+    return { keys, drafts }
+  })
+
+/** The table of a run's measures. */
+export const measuresTable = (
+  title: string,
+  { measures, settled }: Pick<Graph, "measures" | "settled">,
+  { keys, drafts }: MeasuredDrafts,
+): StudyTable => {
+  const { split, prompts } = settled.measure
+  return {
+    name: "measures",
+    title,
+    of: "arm",
+    notes: [`${settled.task.name}/${split}, the first ${prompts} texts; ± is half of a 95 % interval.`],
+    columns: measures.map(({ better, unit }, i) =>
+      column(keys[i]!, unit === "" ? keys[i]! : `${keys[i]}, ${unit}`, {
+        name: keys[i]!,
+        style: unit === "%" ? "percent" : "nats",
+        unit,
+        direction: better,
+      }),
+    ),
+    rows: drafts.map(({ name, role, cells }) => ({
+      name,
+      context: role !== "arm",
+      cells: Object.fromEntries(
+        measures.map((instance, i) => {
+          const bySeed = cells.get(keys[i]!)!
+          return [keys[i]!, bySeed.size === 0 ? null : figureOf(bySeed, instance)]
         }),
       ),
-      rows,
-    }
-    return { table, counts }
-  })
+    })),
+  }
+}
+
+/** The raw counts that the table follows from, draft by draft. */
+export const measuredCounts = ({ drafts }: MeasuredDrafts): ReadonlyArray<MeasuredCounts> =>
+  drafts.flatMap(({ name, cells }) =>
+    [...cells].flatMap(([column, bySeed]) => [...bySeed].map(([seed, texts]) => ({ row: name, column, seed, texts }))),
+  )

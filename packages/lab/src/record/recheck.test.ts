@@ -8,12 +8,13 @@ import { sha256 } from "@winnow/files"
 import type { Rollout } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { behind, tiny } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { applySettings } from "../experiment/settings.ts"
 import { Progress } from "../progress.ts"
-import { readRecord, runExperiment } from "../run.ts"
+import { readRecord } from "../results.ts"
 import type { Figures } from "../stages/measure.ts"
 import { houseRoot } from "../store/code/house.ts"
 import { Store } from "../store/store.ts"
@@ -49,7 +50,7 @@ test("bits are packed from the highest of the first byte on", () => {
 })
 
 const made = async (experiment: Experiment) => {
-  const run = Effect.flatMap(resolve(experiment), (r) => runExperiment(r, { slug: "000-tiny", results: home }))
+  const run = Effect.flatMap(resolve(experiment), (r) => runDistillation(r, { slug: "000-tiny", results: home }))
   const { directory, record } = await Effect.runPromise(run.pipe(Effect.provide(layers)))
   return { directory, record }
 }

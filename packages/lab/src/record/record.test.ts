@@ -6,11 +6,12 @@ import { datasetsLayer } from "@winnow/data"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
 import { graphOf } from "../../test/graph.ts"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, type Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { Progress } from "../progress.ts"
-import { readRecord, runExperiment } from "../run.ts"
+import { readRecord } from "../results.ts"
 import { inOrder } from "../stage.ts"
 import { Store } from "../store/store.ts"
 import { makeRecord } from "./record.ts"
@@ -31,13 +32,16 @@ const recordWithout = (...labels: ReadonlyArray<string>) =>
     const artifacts = new Map(there.map(({ kind, key }) => [key, store.find(kind, key)!]))
     const missing = labels.map((stage) => ({ name: "behind", seed: 2, stage, message: "lost" }))
     const of = { slug: "000-tiny", part: "echo", preset: "small" }
-    const made = yield* makeRecord(of, resolved, graph, artifacts, missing, { commit: null, versions: {} })
+    const made = yield* makeRecord(of, resolved, graph, graph.rollouts!, artifacts, missing, {
+      commit: null,
+      versions: {},
+    })
     return made.record
   }).pipe(Effect.provide(layers), Effect.runPromise)
 
 test("a record is whole: every figure with its interval and seeds, costs in all, capacity; with a missing draft it has all others", async () => {
   const finished = await Effect.runPromise(
-    Effect.flatMap(resolve(experiment), (r) => runExperiment(r, { slug: "000-tiny", results: folder })).pipe(
+    Effect.flatMap(resolve(experiment), (r) => runDistillation(r, { slug: "000-tiny", results: folder })).pipe(
       Effect.provide(layers),
     ),
   )

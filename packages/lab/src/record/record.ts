@@ -1,10 +1,7 @@
-/** run.json: everything that a run found and was made of, in one schema. */
+/** run.json of a run that measures acceptance: everything that it found and was made of, in one schema. */
 import type { DataError, InvalidInput } from "@winnow/core"
-import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
-import { plain } from "../experiment/plain-json.ts"
 import type { Resolved } from "../experiment/resolved.ts"
-import { describeStart } from "../experiment/start.ts"
 import { datasetName, type Graph, type Measured } from "../graph.ts"
 import { readKept } from "../stages/kept.ts"
 import { type Figures, readFigures } from "../stages/measure.ts"
@@ -12,19 +9,14 @@ import { readRollouts } from "../stages/rollouts.ts"
 import { intervalText } from "../statistics/interval-text.ts"
 import type { Artifact } from "../store/store.ts"
 import { conclusions, verdict } from "./conclusions.ts"
-import { costsOf, numbers, searchFlops, stagesOf } from "./costs.ts"
-import { countsFile, countsText } from "./counts.ts"
+import { numbers } from "./costs.ts"
+import { countsText } from "./counts.ts"
 import type { MissingRecord } from "./header.ts"
-import { machine } from "./machine.ts"
-import { furtherMeasures } from "./measures.ts"
-import { runName } from "./name.ts"
+import { measuredCounts, measuredDrafts, measuresTable } from "./measures.ts"
+import { headerOf, type MadeBy, type RunOf, sweepOf, trainedRows } from "./parts.ts"
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
 import { type CapacityRecord, currentSchema, type RowRecord, type RunRecord } from "./schema.ts"
-import { weightsOfRun } from "./weights.ts"
-
-/** The code that a run began with, read before its first stage: the checkout may change while it runs. */
-export type MadeBy = Pick<RunRecord, "commit" | "versions">
 
 /** A record, and the file of raw counts that its figures follow from. */
 export interface Made {
@@ -33,16 +25,10 @@ export interface Made {
   readonly counts: string
 }
 
-/** The experiment and the part of it that a run is of; part and preset where it has several. */
-export interface RunOf {
-  readonly slug: string
-  readonly part?: string | null
-  readonly preset?: string | null
-}
-
 /** The measurements and kept tokens of one draft over its seeds, as far as they are there. */
 interface Found {
   readonly name: string
+  /** At least one. */
   readonly measured: ReadonlyArray<Measured>
   readonly figures: ReadonlyMap<number, Figures>
   readonly kept: ReadonlyMap<number, KeptTexts>
@@ -54,7 +40,9 @@ const readMeasured = (
   artifacts: ReadonlyMap<string, Artifact>,
 ): Effect.Effect<ReadonlyArray<Found>, DataError> =>
   Effect.gen(function* () {
-    const there = graph.measured.filter(({ measure }) => artifacts.has(measure.key))
+    const there = graph.measured.flatMap(({ measure, ...of }) =>
+      measure && artifacts.has(measure.key) ? [{ ...of, measure }] : [],
+    )
     return yield* Effect.forEach([...new Set(there.map(({ name }) => name))], (name) =>
       Effect.gen(function* () {
         const measured = there.filter((m) => m.name === name)
@@ -90,18 +78,20 @@ const capacityOf = (rows: ReadonlyArray<RowRecord>): CapacityRecord | null => {
  * The first arm is the baseline. A draft that is missing under a seed has no figure of it: its row has fewer seeds, and is
  * compared on those that the other has too.
  *
+ * @param rollouts the graph's own
  * @param missing what failed, and why: written down as it is
  */
 export const makeRecord = (
-  { slug, part = null, preset = null }: RunOf,
+  of: RunOf,
   resolved: Resolved,
   graph: Graph,
+  rollouts: NonNullable<Graph["rollouts"]>,
   artifacts: ReadonlyMap<string, Artifact>,
   missing: ReadonlyArray<MissingRecord>,
   madeBy: MadeBy,
 ): Effect.Effect<Made, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    const { measure, arms, seeds, sweep } = graph.settled
+    const { measure, arms, seeds } = graph.settled
     const artifactOf = ({ key }: { readonly key: string }) => artifacts.get(key)!
     const baseline = arms[0]!.name
     const found = (yield* readMeasured(graph, artifacts)).map((of) => ({
@@ -109,47 +99,32 @@ export const makeRecord = (
       samples: samplesOf(of.figures, measure.gamma),
     }))
     const ofBaseline = found.find(({ name }) => name === baseline)?.figures ?? new Map<number, Figures>()
-
-    // As they were settled: a search may have chosen an option.
-    const plugins = yield* Effect.forEach(arms, ({ name, filter, loss }) =>
-      Effect.all([Effect.succeed(name), Effect.all({ filter: plain(filter), loss: plain(loss) })] as const),
-    )
-    const pluginsOf = new Map(plugins)
-    const rows = found.map(({ name, measured, figures, kept, samples }): RowRecord => {
-      const arm = arms.find((a) => a.name === name)
-      return {
-        name,
-        role: measured[0]!.role,
-        filter: pluginsOf.get(name)?.filter ?? null,
-        loss: pluginsOf.get(name)?.loss ?? null,
-        reference: arm?.reference?.kind ?? null,
-        from: arm ? describeStart(arm.start) : null,
-        learningRate: arm?.optimizer.learningRate ?? null,
-        budget: measured.map((m) => costsOf(m, artifactOf)),
+    const trained = new Map((yield* trainedRows(graph, found, artifacts)).map((row) => [row.name, row]))
+    const rows = found.map(
+      ({ name, figures, kept, samples }): RowRecord => ({
+        ...trained.get(name)!,
         ...rowFigures(figures, samples, measure.gamma),
         kept: keptFigures(kept, figures, ofBaseline),
-      }
-    })
+      }),
+    )
 
     const splits = artifactOf(graph.data).manifest.summary as Readonly<Record<string, { readonly dropped: number }>>
     const target = artifactOf(graph.target).manifest
-    const [greedy, sampled] = [artifactOf(graph.greedy).manifest.summary, artifactOf(graph.sampled).manifest.summary]
-    const measures = yield* furtherMeasures(graph, artifacts)
-    const counts = countsText(measure.gamma, yield* readRollouts(artifactOf(graph.greedy)), found, measures?.counts)
-    const scores = artifactOf(graph.score).manifest.summary
+    const [greedy, sampled] = [
+      artifactOf(rollouts.greedy).manifest.summary,
+      artifactOf(rollouts.sampled).manifest.summary,
+    ]
+    const further = graph.measures.length === 0 ? undefined : yield* measuredDrafts(graph, artifacts)
+    const counts = countsText(
+      measure.gamma,
+      yield* readRollouts(artifactOf(rollouts.greedy)),
+      found,
+      further && measuredCounts(further),
+    )
+    const scores = artifactOf(rollouts.score).manifest.summary
     const record: RunRecord = {
       schema: currentSchema,
-      experiment: slug,
-      part,
-      preset,
-      name: resolved.name,
-      question: resolved.question,
-      run: runName(resolved, graph),
-      created: new Date().toISOString(),
-      config: resolved.config,
-      seeds: [...seeds],
-      ...madeBy,
-      machine: machine(),
+      ...(yield* headerOf(of, resolved, graph, { artifacts, missing, madeBy, counts })),
       conditions: {
         dataset: datasetName(resolved),
         prompts: measure.prompts,
@@ -175,27 +150,11 @@ export const makeRecord = (
       baseline,
       about: resolved.about ?? null,
       primary: resolved.primary,
-      verdict: "",
       rows,
       differences: [...differencesOf(found.filter(({ name }) => arms.some((arm) => arm.name === name)))],
-      sweep: sweep && {
-        ...sweep,
-        over: Object.fromEntries(Object.entries(sweep.over).map(([path, values]) => [path, [...values]])),
-        flops: searchFlops(graph),
-        arms: sweep.arms.map(({ name, tried, chosen, edges }) => ({
-          name,
-          tried: tried.map((point) => ({ ...point })),
-          chosen,
-          edges: [...edges],
-        })),
-      },
+      sweep: sweepOf(graph),
       capacity: capacityOf(rows),
-      ...(measures && { tables: [measures.table] }),
-      missing: [...missing],
-      conclusions: [],
-      counts: { file: countsFile, sha256: sha256(counts), bytes: Buffer.byteLength(counts) },
-      weights: yield* weightsOfRun(graph, artifacts),
-      stages: stagesOf([...graph.trials, ...graph.leaves], artifacts),
+      ...(further && { tables: [measuresTable("Further measures", graph, further)] }),
     }
     return { record: { ...record, verdict: verdict(record), conclusions: [...conclusions(record)] }, counts }
   })

@@ -136,19 +136,26 @@ export const keptFigures = (
   }
 }
 
-const measures: ReadonlyArray<DifferenceMeasure> = ["greedyAcceptance", "expectedAcceptance", "tau", "draftKl"]
-
 /** a - b of all pairs, a before b, on the seeds that both have; pairs that share none are left out. */
-export const differencesOf = (
-  arms: ReadonlyArray<{ readonly name: string; readonly samples: RowSamples }>,
-): ReadonlyArray<DifferenceRecord> =>
+export const pairedDifferences = <M extends string>(
+  arms: ReadonlyArray<{ readonly name: string; readonly samples: { readonly [K in M]?: Sample | undefined } }>,
+  measures: ReadonlyArray<M>,
+) =>
   arms.flatMap((a, i) =>
     arms.slice(i + 1).flatMap((b) =>
       measures.flatMap((measure) => {
-        const found = difference(a.samples[measure], b.samples[measure])
+        const [ofA, ofB] = [a.samples[measure], b.samples[measure]]
+        const found = ofA && ofB && difference(ofA, ofB)
         if (found === undefined) return []
         const { seeds: _, ...interval } = record(found, anything)
         return [{ a: a.name, b: b.name, measure, seeds: [...found.pairedSeeds], ...interval }]
       }),
     ),
   )
+
+const measures: ReadonlyArray<DifferenceMeasure> = ["greedyAcceptance", "expectedAcceptance", "tau", "draftKl"]
+
+/** The differences of all pairs of arms in the measures of a distillation. */
+export const differencesOf = (
+  arms: ReadonlyArray<{ readonly name: string; readonly samples: RowSamples }>,
+): ReadonlyArray<DifferenceRecord> => pairedDifferences(arms, measures)

@@ -106,7 +106,8 @@ const seedFigures = type({
 })
 export type SeedFigures = typeof seedFigures.infer
 
-const row = type({
+/** How a draft was trained, whatever was measured of it. */
+const trained = {
   name: "string",
   role: "'start' | 'reference' | 'arm' | 'capacity'",
   filter: use.or("null"),
@@ -125,6 +126,12 @@ const row = type({
     signals: signalCache.array(),
     total: totalBudget,
   }).array(),
+} as const
+export const trainedRow = type(trained)
+export type TrainedRow = typeof trainedRow.infer
+
+const row = type({
+  ...trained,
   seeds: seedFigures.array(),
   greedyAcceptance: interval,
   expectedAcceptance: interval,
@@ -157,24 +164,26 @@ export type RowRecord = typeof row.infer
 const measure = type("'greedyAcceptance' | 'expectedAcceptance' | 'tau' | 'draftKl'")
 export type DifferenceMeasure = typeof measure.infer
 
-/** a - b, paired by seed and prompt; a stands before b in the experiment. */
-const difference = type({
+/** Fields of a - b, paired by seed and prompt; a stands before b in the experiment. */
+const paired = {
   a: "string",
   b: "string",
-  measure,
   /** The seeds that both have. */
   seeds: "number[]",
   value: figure,
   low: figure,
   high: figure,
   ...making,
-})
+} as const
+/** The same in any measure, by its column's name. */
+export const measureDifference = type({ ...paired, measure: "string" })
+const difference = type({ ...paired, measure })
 export type DifferenceRecord = typeof difference.infer
 
 /** The settings of a point of the search, by path. */
 const settings = "Record<string, unknown>"
 
-const sweep = type({
+export const sweepRecord = type({
   seed: "number",
   dataset: "string",
   prompts: "number",
@@ -197,7 +206,7 @@ const sweep = type({
     edges: "string[]",
   }).array(),
 })
-export type SweepRecord = typeof sweep.infer
+export type SweepRecord = typeof sweepRecord.infer
 
 /** The draft of this size, trained long on all tokens under one seed: how low its KL comes. */
 const capacity = type({
@@ -249,7 +258,7 @@ export const runRecord = type({
   /** Of all pairs of arms. */
   differences: difference.array(),
   /** The search for settings; null where none was made. */
-  sweep: sweep.or("null"),
+  sweep: sweepRecord.or("null"),
   capacity: capacity.or("null"),
   /** Of measures beside acceptance; left out where the run has none. */
   "tables?": studyTable.array(),

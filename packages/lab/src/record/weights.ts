@@ -17,7 +17,8 @@ const weightsOf = ({ manifest }: Artifact) =>
   manifest.files.filter(({ path }) => isWeights(path)).map(({ path, sha256 }) => ({ file: path, sha256 }))
 
 /**
- * The weights of a run, one entry for each file: the target first, then those of each row under each seed.
+ * The weights of a run, one entry for each file: the target first if any stage reads it, then those of each row under each
+ * seed.
  *
  * @error DataError for a folder that has changed since the run began
  */
@@ -30,7 +31,9 @@ export const weightsOfRun = (
       Effect.map(modelDirectory(artifact), (folder) =>
         folder === artifact.directory ? weightsOf(artifact) : weightsIn(artifact),
       )
-    const ofTarget = yield* filesOf(artifacts.get(graph.target.key)!)
+    // A run may read no target.
+    const target = artifacts.get(graph.target.key)
+    const ofTarget = target === undefined ? [] : yield* filesOf(target)
     const drafts = yield* Effect.forEach(graph.measured, ({ name, seed, trained }) => {
       const artifact = artifacts.get(trained.key)
       const files = artifact === undefined ? Effect.succeed([]) : filesOf(artifact)

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { datasetsLayer } from "@winnow/data"
 import { Effect, Fiber, Layer } from "effect"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { tiny } from "../../test/tiny.ts"
 import { registryOf } from "../experiment/registry.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { Progress, type ProgressEvent } from "../progress.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { runExperiment } from "../run.ts"
 import { type WrittenRun, writtenDistillation } from "../runs/read-run.ts"
 import { Store } from "../store/store.ts"
 import { compareRecords } from "./compare-records.ts"
@@ -19,7 +19,7 @@ import { finalLosses, type Repeat, repeatRun } from "./repeat.ts"
 const home = mkdtempSync(join(tmpdir(), "winnow-repeat-"))
 const layers = Layer.merge(datasetsLayer({ folder: undefined }), Progress.silent)
 const { directory, record } = await Effect.runPromise(
-  Effect.flatMap(resolve(tiny), (r) => runExperiment(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
+  Effect.flatMap(resolve(tiny), (r) => runDistillation(r, { slug: "000-tiny", results: join(home, "results") })).pipe(
     Effect.provide(Layer.merge(layers, Store.layer(home))),
   ),
 )

@@ -9,6 +9,7 @@ import { experimentNamed, type Found, loadExperiment } from "../experiments.ts"
 import { type Loaded, withPlugins } from "../outside/load-plugins.ts"
 import type { Progress } from "../progress.ts"
 import type { RunRecord } from "../record/schema.ts"
+import { documentOf } from "../results.ts"
 import { runExperiment } from "../run.ts"
 import { readRun, type WrittenRun, writtenDistillation } from "../runs/read-run.ts"
 import { readMetrics, type StageError } from "../stage.ts"
@@ -123,7 +124,7 @@ export const repeatRun = (
         runExperiment(resolved, { slug, part, preset, results, parallel }),
         Store.layer(folder),
       )
-      const again = finished.study ?? writtenDistillation(finished.record)
+      const again = finished.study ?? writtenDistillation(finished.record!) // a run has one of both
       // an earlier version wrote the same settings in another form: both sides have them in today's
       const settings = { config: resolved.config }
       const comparison = compareRecords(
@@ -132,7 +133,7 @@ export const repeatRun = (
           document: { ...record, ...settings },
           finalLosses: finalLosses(directory),
         },
-        { written: again, document: finished.study ?? finished.record, finalLosses: finalLosses(finished.directory) },
+        { written: again, document: documentOf(finished), finalLosses: finalLosses(finished.directory) },
       )
       yield* Effect.sync(() => writeFileSync(join(folder, comparedFile), `${comparison.reproduced}\n`))
       return { ...comparison, recorded: written, repeated: again, directory: finished.directory }

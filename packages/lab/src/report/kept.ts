@@ -1,5 +1,5 @@
 /** The tokens that a filter kept, as text: kinds of tokens, and examples with the kept tokens marked. */
-import type { RunRecord } from "../record/schema.ts"
+import type { TrainedRun } from "./charts/training.ts"
 import { escapeHtml } from "./page.ts"
 
 /** A "kept" line of metrics.jsonl. */
@@ -54,7 +54,7 @@ const marked = (tokens: ReadonlyArray<string>, weights: ReadonlyArray<number>): 
     .join("")
 
 /** A block for each arm whose filter drops tokens: first seed, first and last shown step. */
-export const keptSection = (run: RunRecord, metrics: ReadonlyArray<KeptLine>): string => {
+export const keptSection = (run: TrainedRun, metrics: ReadonlyArray<KeptLine>): string => {
   const blocks = run.rows.flatMap(({ name, role }) => {
     const lines = metrics.filter((l) => l._tag === "kept" && l.arm === name && l.seed === run.seeds[0])
     const drops = lines.some(({ sequences = [] }) => sequences.some(({ weights }) => weights.some((w) => w === 0)))

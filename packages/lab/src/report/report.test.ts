@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { aComparison, aRun } from "../../test/record.ts"
+import { armsRun } from "../record/comparisons.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { renderReport } from "./report.ts"
 import { asDrawn } from "./two-seeds.ts"
@@ -55,7 +56,8 @@ test("the forest plot has each comparison once, and ends that could not be compu
     readonly title: string
     readonly data: { readonly values: ReadonlyArray<{ name: string; low: number; lowAll: number; shown: string }> }
   }
-  const panels = (of: typeof run) => (differencesChart(of) as unknown as { vconcat: ReadonlyArray<Panel> }).vconcat
+  const panels = (of: typeof run) =>
+    (differencesChart(armsRun(of)) as unknown as { vconcat: ReadonlyArray<Panel> }).vconcat
   const [first, second] = panels(run)
   expect(first!.title).toBe("adaspec minus each other arm")
   expect(first!.data.values.map(({ name }) => name)).toEqual([
@@ -75,12 +77,12 @@ test("the forest plot has each comparison once, and ends that could not be compu
     differences: run.differences.map((d) => (d.b === "bottom" ? { ...d, low: null, high: null, errors: null } : d)),
   }
   expect(panels(without)[0]!.data.values.some(({ name }) => name === "bottom")).toBe(false)
-  expect(differencesChart(aRun())).toBeUndefined()
+  expect(differencesChart(armsRun(aRun()))).toBeUndefined()
 })
 
 test("of two seeds no interval is drawn, and no forest plot: figures are points", async () => {
   const two = aComparison({ seeds: 2, prompts: 20 })
-  expect(differencesChart(two)).toBeUndefined()
+  expect(differencesChart(armsRun(two))).toBeUndefined()
   const html = await renderReport(two, [])
   expect(html).toContain("two seeds: no comparison")
   expect(html).not.toContain("Differences of greedy acceptance.")

@@ -1,46 +1,39 @@
 /** report.html: tables, charts and samples of kept tokens, from run.json and metrics.jsonl alone. */
 import { exportCommands } from "../export/commands.ts"
+import { armsRun } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import type { StudyRecord } from "../study/record.ts"
-import type { StudyTable } from "../study/table.ts"
-import { caption, missingLines, score } from "../table/caption.ts"
+import { caption, score } from "../table/caption.ts"
 import { cellsOf } from "../table/cells.ts"
-import { acceptanceTable, costTable, distillationTables, timeTable } from "../table/distillation.ts"
+import { costTable } from "../table/cost.ts"
+import { acceptanceTable, distillationTables, timeTable } from "../table/distillation.ts"
 import { short } from "../table/format.ts"
 import { acceptanceChart, computeChart } from "./charts/acceptance.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { tauChart } from "./charts/draft-lengths.ts"
 import { keptTokensChart, positionChart } from "./charts/places.ts"
 import { capacityChart, sweepChart } from "./charts/set-up.ts"
-import { keptFractionChart, keptLossChart, lossChart, type MetricLine } from "./charts/training.ts"
-import { type KeptLine, keptSection } from "./kept.ts"
-import { escapeHtml, figure, htmlTable, page } from "./page.ts"
-import { type Chart, svgOf } from "./svg.ts"
+import { escapeHtml, htmlTable, page } from "./page.ts"
+import {
+  conclusionList,
+  configurationSection,
+  differencesCaption,
+  draw,
+  headSection,
+  missingSection,
+  notes,
+  type ReportLine,
+  table,
+  trainingSection,
+} from "./sections.ts"
 import { asDrawn } from "./two-seeds.ts"
-
-const draw = async (title: string, text: string, chart: Chart | undefined): Promise<string> =>
-  chart === undefined ? "" : figure(title, text, await svgOf(chart))
-
-const list = (facts: ReadonlyArray<string>) =>
-  `<ul class="facts">${facts.map((f) => `<li>${escapeHtml(f)}</li>`).join("")}</ul>`
-
-const table = (of: StudyTable) => {
-  const { rows, left } = cellsOf(of)
-  return htmlTable(rows, left, (i) => of.rows[i]!.context)
-}
-
-const missing = (run: RunRecord): string =>
-  run.missing.length === 0 ? "" : `<pre class="missing">${missingLines(run).map(escapeHtml).join("\n")}</pre>`
 
 /** The verdict, conclusions and tables of a study, before those of its drafts. */
 const ofStudy = ({ verdict, conclusions, tables, drafts }: StudyRecord): string => {
   const ofDrafts = new Set(distillationTables(drafts).map(({ name }) => name))
   const own = tables.filter(({ name }) => !ofDrafts.has(name))
   const items = conclusions.map((text) => `<li>${escapeHtml(text)}</li>`).join("")
-  const each = own.map(
-    (of) =>
-      `<h2>${escapeHtml(of.title)}</h2>\n${table(of)}\n<p class="note">${of.notes.map(escapeHtml).join("<br>")}</p>`,
-  )
+  const each = own.map((of) => `<h2>${escapeHtml(of.title)}</h2>\n${table(of)}\n${notes(of.notes)}`)
   return `<p class="verdict">${escapeHtml(verdict)}</p>\n<ul class="conclusions">${items}</ul>\n${each.join("\n")}\n<h2>The drafts</h2>\n`
 }
 
@@ -83,28 +76,21 @@ export const renderReport = async (
   metrics: ReadonlyArray<Record<string, unknown>>,
   study?: StudyRecord,
 ): Promise<string> => {
-  const lines = metrics as ReadonlyArray<MetricLine & KeptLine>
-  const { target, machine, commit } = run
+  const { target } = run
   const points = asDrawn(run)
   const right = score(run)
-  const commitText = commit ? [`commit ${commit.hash.slice(0, 10)}${commit.dirty ? ", with changes" : ""}`] : []
   const body = `
-<p class="slug">${escapeHtml([run.experiment, run.part, run.preset, run.run].filter((x) => x !== null).join(" / "))}</p>
-<h1>${escapeHtml(run.question)}</h1>
-${list([`target ${short(target.parameters)} parameters${right}`, `draft ${short(run.draftParameters)}`, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
+${headSection(run, [`target ${short(target.parameters)} parameters${right}`, `draft ${short(run.draftParameters)}`, `seeds ${run.seeds.join(", ")}`, run.conditions.dataset])}
 ${study === undefined ? `<p class="verdict">${escapeHtml(run.verdict)}</p>` : ofStudy(study)}
 <h2>What follows</h2>
-${await draw(`Differences of ${run.primary} acceptance.`, "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted.", differencesChart(run))}
-<ul class="conclusions">${run.conclusions
-    .filter((text) => text !== run.verdict)
-    .map((text) => `<li>${escapeHtml(text)}</li>`)
-    .join("")}</ul>
+${await draw(`Differences of ${run.primary} acceptance.`, differencesCaption, differencesChart(armsRun(run)))}
+${conclusionList(run.conclusions, run.verdict)}
 <h2>What the target accepted, and what it cost</h2>
 ${table(acceptanceTable(run))}
 ${table(costTable(run))}
-${(run.tables ?? []).map((of) => `${table(of)}\n<p class="note">${of.notes.map(escapeHtml).join("<br>")}</p>`).join("\n")}
-${missing(run)}
-<p class="note">${caption(run).map(escapeHtml).join("<br>")}</p>
+${(run.tables ?? []).map((of) => `${table(of)}\n${notes(of.notes)}`).join("\n")}
+${missingSection(run)}
+${notes(caption(run))}
 ${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval (of two seeds none).", acceptanceChart(points))}
 ${await draw("Greedy acceptance against compute.", "Lines: 95 % intervals. Points of one cost stand side by side. Grey: no arms, for comparison.", computeChart(points))}
 <h2>Where it accepted</h2>
@@ -118,20 +104,12 @@ ${await draw("Tokens per target call, sampled.", `Expected, temperature ${run.co
 </div>
 ${time(run)}
 ${await setUp(run)}
-<h2>Training</h2>
-${await draw("Loss by arm, each seed a line.", "A filter that keeps hard tokens has the higher curve: compare arms by acceptance, not by this.", lossChart(run, lines))}
-<div class="pair">
-${await draw("Kept fraction.", "Of the valid tokens, each seed a line.", keptFractionChart(run, lines))}
-${await draw("Loss of kept and dropped tokens.", "The loss that the filter reads.", keptLossChart(run, lines))}
-</div>
-${keptSection(run, lines)}
+${await trainingSection(run, metrics as ReadonlyArray<ReportLine>, "acceptance")}
 <h2>The target, greedy</h2>
 <figure class="text"><figcaption>the first prompt of ${escapeHtml(run.conditions.dataset)}, and what the target wrote (marked)</figcaption><p>${escapeHtml(target.sample.prompt)}<mark>${escapeHtml(target.sample.text)}</mark></p></figure>
 <h2>Take a model along</h2>
 <p class="note">Weights, tokenizer and model card, as transformers and serving engines open them. DIR is a folder that is not there yet.</p>
 <pre>${exportCommands(run).map(escapeHtml).join("\n")}</pre>
-<h2>Configuration</h2>
-${list([...commitText, `run ${run.created.slice(0, 10)}`, `${machine.cores} x ${machine.cpu}, ${machine.memoryGiB} GiB`, machine.system, `${machine.device}, products in ${machine.products}`, ...Object.entries(run.versions).map(([k, v]) => `${k} ${v}`)])}
-<pre>${escapeHtml(JSON.stringify(run.config, null, 2))}</pre>`
+${configurationSection(run)}`
   return page(`${run.name}: ${run.question}`, body)
 }

@@ -22,8 +22,8 @@ export interface FigurePair {
 export interface SameData {
   /** "same" prompts; the first of the other's ("prefix"); or others. */
   readonly prompts: "same" | "prefix" | "other"
-  /** True if the target wrote the same texts, greedy and sampled, according to the stages' keys. */
-  readonly rollouts: boolean
+  /** True if the target wrote the same texts, greedy and sampled, according to the stages' keys; undefined if neither run has any. */
+  readonly rollouts: boolean | undefined
   /** Paths of the config that change the prompts. */
   readonly reasons: ReadonlyArray<string>
 }
@@ -52,7 +52,8 @@ const sameData = (a: WrittenRun, b: WrittenRun, config: ReadonlyArray<Changed>):
   const reasons = config.filter(({ path }) => decidesPrompts(path)).map(({ path }) => path)
   const keys = (run: WrittenRun) => run.stages.flatMap(({ kind, key }) => (kind === "rollouts" ? [key] : []))
   const [ofA, ofB] = [keys(a), keys(b)]
-  const rollouts = ofA.length > 0 && ofA.length === ofB.length && ofA.every((key) => ofB.includes(key))
+  const hasNone = ofA.length === 0 && ofB.length === 0
+  const rollouts = hasNone ? undefined : ofA.length === ofB.length && ofA.every((key) => ofB.includes(key))
   if (reasons.length > 0) return { prompts: "other", rollouts, reasons }
   return { prompts: a.data.prompts === b.data.prompts ? "same" : "prefix", rollouts, reasons }
 }

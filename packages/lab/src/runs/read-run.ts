@@ -5,9 +5,10 @@ import { DataError } from "@winnow/core"
 import { parseJson, readRegularText, sha256 } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
+import { studySchema } from "../record/header.ts"
 import { parseRecord } from "../record/read.ts"
 import type { RunRecord } from "../record/schema.ts"
-import { parseStudy, type StudyRecord, studySchema } from "../study/record.ts"
+import { parseTables, type TablesRecord } from "../study/record.ts"
 import type { StudyTable } from "../study/table.ts"
 import { distillationTables } from "../table/distillation.ts"
 import { earlierRow, earlierTable } from "./earlier-table.ts"
@@ -51,11 +52,11 @@ export interface RunFile {
   readonly hash: string
   readonly written: WrittenRun
   /** The whole record, if this version of the lab can read it. */
-  readonly record: RunRecord | StudyRecord | undefined
+  readonly record: RunRecord | TablesRecord | undefined
 }
 
-/** True for a record of a study other than distillation. */
-export const isStudyRecord = (record: RunRecord | StudyRecord): record is StudyRecord => "study" in record
+/** True for a record with all its figures in tables. */
+export const isTablesRecord = (record: RunRecord | TablesRecord): record is TablesRecord => "study" in record
 
 /** The folder of a run, from its path or that of its run.json. */
 export const runFolder = (path: string): string => resolve(basename(path) === "run.json" ? dirname(path) : path)
@@ -79,7 +80,7 @@ const recordOf = (json: unknown): Pick<RunFile, "written" | "record"> | string =
   const header = writtenHeader(json)
   if (header instanceof type.errors) return header.summary
   if (header.schema >= studySchema) {
-    const study = parseStudy(json)
+    const study = parseTables(json)
     return study instanceof type.errors ? study.summary : { written: study, record: study }
   }
   const record = parseRecord(json)

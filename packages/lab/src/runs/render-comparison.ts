@@ -25,6 +25,7 @@ const dataLine = ({ prompts, rollouts, reasons }: SameData, a: WrittenRun, b: Wr
     prefix: `A on ${of(a)}, B on ${of(b)}: the first of the same, so not the same prompts`,
     other: `not the same prompts (A: ${of(a)}, B: ${of(b)}; they differ by ${reasons.join(", ")}): figures are not of one text`,
   }[prompts]
+  if (rollouts === undefined) return `Measured on ${which}.`
   const texts = rollouts
     ? "The target's texts are the same artifacts."
     : "The target's texts are other artifacts: another target, other settings or other code made them."

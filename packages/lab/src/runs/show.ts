@@ -5,7 +5,7 @@ import { tableText } from "../table/cells.ts"
 import { renderTable } from "../table.ts"
 import type { RunEntry } from "./entry.ts"
 import { experimentAndPart, localTime, shortCommit } from "./list.ts"
-import { isStudyRecord, type RunFile, type WrittenRun } from "./read-run.ts"
+import { isTablesRecord, type RunFile, type WrittenRun } from "./read-run.ts"
 
 /** Width at which sentences are broken, in columns of a terminal. */
 const width = 120
@@ -41,7 +41,7 @@ const otherVersion = (written: WrittenRun): string => {
 /** The tables of a run as the run itself printed them; for a run of another version, the readable part. */
 export const renderRun = ({ record, written }: RunFile): string => {
   if (record === undefined) return otherVersion(written)
-  return isStudyRecord(record) ? tablesText(written, record.verdict) : renderTable(record)
+  return isTablesRecord(record) ? tablesText(written, record.verdict) : renderTable(record)
 }
 
 /** The attempts at a run without a record: the beginning, the command and the end of each. */

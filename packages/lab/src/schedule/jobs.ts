@@ -1,6 +1,6 @@
 /** How many stages run at once: what was asked for, no more than there are cores, no more than memory holds. */
 import { availableParallelism } from "node:os"
-import { type Architecture, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
 import { availableMemory } from "@winnow/engine"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
@@ -25,7 +25,7 @@ const bytesPerTrained = 16
 const bytesPerActivation = 24
 
 /** About how many bytes the training of a model takes with so many tokens in a batch, without the empty worker. */
-export const trainingBytes = (of: Architecture, tokens: number, length: number): number =>
+export const trainingBytes = (of: Architecture<Attends>, tokens: number, length: number): number =>
   bytesPerTrained * parameterCount(of) + (bytesPerActivation * tokens * of.trunkFlops(length)) / (2 * of.hiddenSize)
 
 /** About how many bytes a worker takes at the most, with the batches and the models of an experiment. */
@@ -40,7 +40,7 @@ export const workerBytes = (
   )
   const frozen = 4 * (parameterCount(architectures.target) + parameterCount(largest))
   const each = trainingsOf(resolved).map(({ at, training: { batchSize } }) => {
-    const training = (of: Architecture) => trainingBytes(of, batchSize * maxLength, maxLength)
+    const training = (of: Architecture<Attends>) => trainingBytes(of, batchSize * maxLength, maxLength)
     return at === "target.pretraining" ? training(architectures.target) : frozen + training(largest)
   })
   return emptyWorker + Math.max(...each)

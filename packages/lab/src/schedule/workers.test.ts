@@ -7,13 +7,13 @@ import { Effect, Fiber, Layer } from "effect"
 import deadly from "../../test/deadly-experiment.ts"
 import killed from "../../test/kill-experiment.ts"
 import type { KillRun } from "../../test/kill-run.ts"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { checkpointsIn, storeContents } from "../../test/store-contents.ts"
 import { tinyModel } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { fresh } from "../experiment/start.ts"
 import { Progress, type ProgressEvent } from "../progress.ts"
-import { runExperiment } from "../run.ts"
 import { Store } from "../store/store.ts"
 
 const fileOf = (name: string) => join(import.meta.dir, "../../test", `${name}-experiment.ts`)
@@ -22,7 +22,7 @@ const newHome = () => mkdtempSync(join(tmpdir(), "winnow-workers-"))
 /** Runs an experiment of lab/test in a separate home. */
 const run = (name: string, experiment: unknown, home: string, jobs: number, report = (_: ProgressEvent) => {}) =>
   Effect.flatMap(resolve(experiment as Experiment, { seeds: [1] }), (resolved) =>
-    runExperiment(resolved, {
+    runDistillation(resolved, {
       slug: `000-${name}`,
       results: join(home, "results"),
       parallel: { jobs, file: fileOf(name) },

@@ -1,5 +1,5 @@
 /** Inputs of the stages that distil. */
-import type { Architecture, ServiceUse } from "@winnow/core"
+import type { Architecture, Attends, ServiceUse } from "@winnow/core"
 import type { Stage } from "../stage.ts"
 import type { Sizes } from "./training.ts"
 
@@ -16,8 +16,8 @@ export interface Distilling {
   readonly services: ReadonlyArray<ServiceUse>
   /** The reference's own where it is another than the draft's. */
   readonly architectures: {
-    readonly draft: Architecture
-    readonly target: Architecture
-    readonly reference?: Architecture
+    readonly draft: Architecture<Attends>
+    readonly target: Architecture<Attends>
+    readonly reference?: Architecture<Attends>
   }
 }

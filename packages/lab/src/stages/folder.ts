@@ -4,7 +4,7 @@
  */
 import { existsSync, readdirSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type Architecture, attendsBefore, DataError, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, DataError, type InvalidInput } from "@winnow/core"
 import { fileErrorOf, sha256 } from "@winnow/files"
 import { localFolder, shortReference } from "@winnow/hub"
 import { parameterCount, readArchitecture } from "@winnow/models"
@@ -32,12 +32,12 @@ const hashesOf = (folder: string, names: ReadonlyArray<string>): Effect.Effect<R
  *
  * @param name of the model in errors: "target", "draft"
  */
-export const folderArchitecture = (name: string, path: string): Effect.Effect<Architecture, DataError | InvalidInput> =>
+export const folderArchitecture = (
+  name: string,
+  path: string,
+): Effect.Effect<Architecture<Attends>, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    const architecture = yield* readArchitecture(yield* localFolder(path), yield* knownFamilies)
-    if (attendsBefore(architecture)) return architecture
-    const problems = [`${architecture.type} attends both ways; the ${name} must decode, take one such as llama`]
-    return yield* new InvalidInput({ what: `${name} ${path}`, problems })
+    return yield* readArchitecture(yield* localFolder(path), yield* knownFamilies)
   }).pipe(
     Effect.mapError((error) =>
       error._tag === "DataError" ? new DataError({ message: `${name} ${error.message}`, cause: error }) : error,
@@ -55,7 +55,7 @@ export const folderStage = (spec: {
   readonly kind: "target" | "start"
   readonly name: string
   readonly path: string
-  readonly architecture: Architecture
+  readonly architecture: Architecture<Attends>
 }): Effect.Effect<Stage, DataError | InvalidInput> =>
   Effect.gen(function* () {
     const { kind, name, path, architecture } = spec

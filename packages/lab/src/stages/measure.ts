@@ -21,7 +21,7 @@ import type { Measure } from "../experiment/resolved.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel } from "./models.ts"
+import { openDecoder } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
 
@@ -82,9 +82,9 @@ export const measureStage = (spec: {
     alone: timed,
     run: ({ directory, inputs: [draftArtifact, targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
       Effect.gen(function* () {
-        const draftModel = yield* openModel(draftArtifact!)
+        const draftModel = yield* openDecoder(draftArtifact!, "the draft")
         const proposer = modelProposer(draftModel)
-        const targetModel = yield* openModel(targetArtifact!)
+        const targetModel = yield* openDecoder(targetArtifact!, "the target")
         const { eosId } = yield* openTokenizer(words!)
         const rollouts = yield* readRollouts(greedyArtifact!)
         const own = yield* readRollouts(sampledArtifact!)

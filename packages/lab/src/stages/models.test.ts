@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DataError, type Decoder } from "@winnow/core"
+import { DataError, type Encoder } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import { initialise } from "@winnow/models"
 import { openEngine, tf } from "@winnow/tensor"
@@ -31,7 +31,7 @@ const architecture = Effect.runSync(tinyModel(8).instance)
 /** Counts what is loaded, by folder. */
 const counting = () => {
   const loads: Array<string> = []
-  const load = (directory: string): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+  const load = (directory: string): Effect.Effect<Encoder, StageError, Scope.Scope> =>
     Effect.suspend(() => {
       loads.push(directory)
       return directory === "bad"

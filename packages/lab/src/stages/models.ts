@@ -2,8 +2,8 @@
  * Models of artifacts. Frozen ones are shared by the stages of a process: loaded once, and freed a while after the last stage
  * has let go of them. A model that a stage trains is its own.
  */
-import type { DataError, Decoder, InvalidInput } from "@winnow/core"
-import { loadDecoder } from "@winnow/models"
+import { asDecoder, type DataError, type Decoder, type Encoder, InvalidInput } from "@winnow/core"
+import { loadModel } from "@winnow/models"
 import { Context, Effect, Layer, RcMap, type Scope } from "effect"
 import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
@@ -13,16 +13,16 @@ import { modelDirectory } from "./folder.ts"
 
 /** A model that is freed with the scope. */
 export const held = (
-  make: Effect.Effect<Decoder, DataError | InvalidInput>,
-): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+  make: Effect.Effect<Encoder, DataError | InvalidInput>,
+): Effect.Effect<Encoder, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
 /** The model of a folder, freed with the scope. */
-export const loadFrom = (directory: string): Effect.Effect<Decoder, StageError, Scope.Scope> =>
-  Effect.flatMap(knownFamilies, (families) => held(loadDecoder(directory, families)))
+export const loadFrom = (directory: string): Effect.Effect<Encoder, StageError, Scope.Scope> =>
+  Effect.flatMap(knownFamilies, (families) => held(loadModel(directory, families)))
 
 /** A model of a stage's own, which it may train, from an artifact; freed with the scope. */
-export const openOwnModel = (artifact: Artifact): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+export const openOwnModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
   Effect.flatMap(modelDirectory(artifact), loadFrom)
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
@@ -35,12 +35,29 @@ export const weightsOf = ({ manifest }: Artifact): string => {
 /** Frozen models by artifact. Without `sharedModels` each scope has its own. */
 export const Models = Context.Reference<{
   /** The model of an artifact, trained here or from a folder; nobody may change it. */
-  readonly open: (artifact: Artifact) => Effect.Effect<Decoder, StageError, Scope.Scope>
+  readonly open: (artifact: Artifact) => Effect.Effect<Encoder, StageError, Scope.Scope>
 }>("@winnow/lab/Models", { defaultValue: () => ({ open: openOwnModel }) })
 
 /** A frozen model, held until the scope ends. */
-export const openModel = (artifact: Artifact): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+export const openModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
   Effect.flatMap(Effect.service(Models), ({ open }) => open(artifact))
+
+/**
+ * A frozen model that decodes.
+ *
+ * @param what the model in the error
+ * @error InvalidInput for one that attends both ways, which `resolve` and the graph refuse before any work
+ */
+export const openDecoder = (artifact: Artifact, what: string): Effect.Effect<Decoder, StageError, Scope.Scope> =>
+  Effect.flatMap(openModel(artifact), (model) =>
+    Effect.try({
+      try: () => asDecoder(model, what),
+      catch: (cause) => {
+        if (cause instanceof InvalidInput) return cause
+        throw cause
+      },
+    }),
+  )
 
 /** Long enough for the next stage to begin, so that a target is not read again for each arm. */
 const idle = "5 seconds"

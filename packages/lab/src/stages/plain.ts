@@ -1,6 +1,7 @@
 /** The stages that train on text by cross-entropy: targets, starts, references that need no target. */
 import {
   type Architecture,
+  type Attends,
   everyToken,
   filterLayer,
   type InvalidInput,
@@ -19,7 +20,7 @@ import { held, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
-const code = (...plugins: ReadonlyArray<ModelUse | ObjectiveUse>) =>
+const code = (...plugins: ReadonlyArray<ModelUse<Attends> | ObjectiveUse>) =>
   stageCode({ revisions: ["training"], tensors: true, plugins })
 
 const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()))
@@ -35,7 +36,9 @@ interface PlainTraining {
 }
 
 /** A fresh model of this architecture, trained on the text by cross-entropy. */
-export const pretrainStage = (spec: PlainTraining & { readonly model: ModelUse }): Effect.Effect<Stage, InvalidInput> =>
+export const pretrainStage = (
+  spec: PlainTraining & { readonly model: ModelUse<Attends> },
+): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const { kind, label, model, training, data, seed, sizes } = spec
     const architecture = yield* model.instance
@@ -63,7 +66,7 @@ export const pretrainStage = (spec: PlainTraining & { readonly model: ModelUse }
 export const furtherStage = (
   spec: PlainTraining & {
     readonly begin: Stage
-    readonly architecture: Architecture
+    readonly architecture: Architecture<Attends>
   },
 ): Effect.Effect<Stage, InvalidInput> => {
   const { kind, label, training, data, seed, sizes, begin, architecture } = spec

@@ -18,7 +18,7 @@ import { type Stage, stage } from "../stage.ts"
 import { estimate } from "../statistics/interval.ts"
 import { medianOfRounds, pooled, type Sample } from "../statistics/sample.ts"
 import { stageCode } from "../store/code/stage-code.ts"
-import { openModel } from "./models.ts"
+import { openDecoder } from "./models.ts"
 import { decodingStep, readRollouts } from "./rollouts.ts"
 import { openTokenizer } from "./text.ts"
 
@@ -88,7 +88,7 @@ export const proposerStage = (spec: {
       alone: true,
       run: ({ inputs: [targetArtifact, words, greedyArtifact, sampledArtifact], progress }) =>
         Effect.gen(function* () {
-          const model = yield* openModel(targetArtifact!)
+          const model = yield* openDecoder(targetArtifact!, "the target")
           const proposer = yield* use.instance
           const { eosId } = yield* openTokenizer(words!)
           const conditions = { eosId, longest: gamma }

@@ -9,7 +9,7 @@ import type { Measure } from "../experiment/resolved.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel } from "./models.ts"
+import { openDecoder } from "./models.ts"
 import { openTokenizer, readExamples, readSplit } from "./text.ts"
 
 /** Errors of decoding as values; an unknown error becomes a DataError with its text. */
@@ -53,7 +53,7 @@ export const rolloutsStage = (
           return yield* new DataError({
             message: `the ${split} split has ${encoded.length} examples within maxLength; measure.prompts asks for ${prompts}`,
           })
-        const model = yield* openModel(target!)
+        const model = yield* openDecoder(target!, "the target")
         const { rollouts, stats } = yield* decodingStep("the target's rollouts", (signal) =>
           generate(
             model,

@@ -5,6 +5,7 @@
 import {
   type AnyUse,
   type Architecture,
+  type Attends,
   DataError,
   type InvalidInput,
   Loss,
@@ -91,7 +92,7 @@ export interface SplitSize {
 }
 
 /** FLOPs of one pass of a model over the data: the trunk, and the head where logits are made. */
-const passFlops = ({ seen, trained, length }: SplitSize, of: Architecture, withHead: boolean): number =>
+const passFlops = ({ seen, trained, length }: SplitSize, of: Architecture<Attends>, withHead: boolean): number =>
   seen * of.trunkFlops(length) + (withHead ? trained * 2 * of.hiddenSize * of.vocabularySize : 0)
 
 const sizeOf = (text: EncodedTask): SplitSize => ({
@@ -119,7 +120,7 @@ export const targetSignalsStage = (
   }: {
     readonly data: Stage
     readonly target: Stage
-    readonly architecture: Architecture
+    readonly architecture: Architecture<Attends>
     readonly size: SplitSize | undefined
   },
 ): Stage => {
@@ -201,7 +202,7 @@ export const referenceSignalsStage = (
     /** Where `form` is a cache. */
     readonly targetSignals: Stage | undefined
     /** Of the reference itself, and of the target. */
-    readonly architectures: { readonly reference: Architecture; readonly target: Architecture }
+    readonly architectures: { readonly reference: Architecture<Attends>; readonly target: Architecture<Attends> }
     readonly size: SplitSize | undefined
     readonly seed: number
   },

@@ -1,5 +1,5 @@
 /** A score of a model, before any training of the run: the score's plugin on texts of the validation split. */
-import { Categorical, type Decoder, type EncodedExample, type ScoreFigures, type ScoreUse } from "@winnow/core"
+import { Categorical, type EncodedExample, type Encoder, type ScoreFigures, type ScoreUse } from "@winnow/core"
 import { collate } from "@winnow/data"
 import { driven, type Pieces } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
@@ -28,7 +28,7 @@ const firstTexts = (examples: ReadonlyArray<EncodedExample>, tokens: number): Re
 
 /** Every figure of the scored tokens, in pieces of a batch; nothing of size [N, V] stays alive. */
 export function* figuresOf(
-  model: Decoder,
+  model: Encoder,
   texts: ReadonlyArray<EncodedExample>,
 ): Pieces<ScoreFigures & { readonly gold_N: Int32Array; readonly sequence_N: Int32Array }> {
   const d = model.architecture.hiddenSize

@@ -1,5 +1,5 @@
 /** The stages of a start: a fresh model, a folder, some layers of the target; each with or without training on the text. */
-import { type Architecture, type DataError, InvalidInput } from "@winnow/core"
+import { type Architecture, type Attends, type DataError, InvalidInput } from "@winnow/core"
 import { architectureOfLayers, initialise, modelOfLayers, parameterCount, saveModel } from "@winnow/models"
 import { Effect } from "effect"
 import { plain } from "../experiment/plain-json.ts"
@@ -15,7 +15,7 @@ import type { Sizes } from "./training.ts"
 /** The model of a stage. */
 export interface Begun {
   readonly stage: Stage
-  readonly architecture: Architecture
+  readonly architecture: Architecture<Attends>
 }
 
 /**
@@ -28,8 +28,8 @@ export interface Begun {
 export const architectureOfStart = (
   start: OwnStart,
   name: string,
-  target: Architecture | undefined,
-): Effect.Effect<Architecture, InvalidInput | DataError> => {
+  target: Architecture<Attends> | undefined,
+): Effect.Effect<Architecture<Attends>, InvalidInput | DataError> => {
   if (start.kind === "fresh") return start.model.instance
   if (start.kind === "folder") return folderArchitecture(name, start.path)
   return Effect.try({
@@ -47,7 +47,7 @@ const freshStage = (
   kind: "target" | "start",
   label: string,
   { model }: FreshStart,
-  architecture: Architecture,
+  architecture: Architecture<Attends>,
   seed: number,
 ) =>
   Effect.map(plain(model), (of) =>
@@ -69,7 +69,7 @@ const freshStage = (
   )
 
 /** Some layers of the target. */
-const layersStage = (label: string, { layers }: LayersStart, architecture: Architecture, target: Stage) =>
+const layersStage = (label: string, { layers }: LayersStart, architecture: Architecture<Attends>, target: Stage) =>
   stage({
     kind: "start",
     label,

@@ -1,7 +1,7 @@
 /** The work of every training stage: the steps with checkpoints and events, the weights, and their cost. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Decoder, Filter, InvalidInput, Loss, type ObjectiveUse } from "@winnow/core"
+import { type Encoder, Filter, InvalidInput, Loss, type ObjectiveUse } from "@winnow/core"
 import { batches, type EncodedTask, passSize } from "@winnow/data"
 import { parameterCount } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
@@ -44,7 +44,7 @@ export const train = (
   context: StageContext,
   options: {
     readonly label: string
-    readonly model: Decoder
+    readonly model: Encoder
     readonly training: Training
     readonly data: EncodedTask
     readonly seed: number

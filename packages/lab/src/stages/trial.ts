@@ -11,7 +11,7 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import { modelMeasureStage } from "./model-measure.ts"
-import { openModel } from "./models.ts"
+import { openDecoder } from "./models.ts"
 import { decodingStep, readRollouts, rolloutsStage } from "./rollouts.ts"
 import { readSplit } from "./text.ts"
 
@@ -43,9 +43,9 @@ const acceptanceTrial =
       code: code(),
       run: ({ inputs: [model, texts, ofTarget] }) =>
         Effect.gen(function* () {
-          const draft = yield* openModel(model!)
+          const draft = yield* openDecoder(model!, "the draft")
           const rollouts = yield* readRollouts(texts!)
-          const p = greedy ? undefined : yield* openModel(ofTarget!)
+          const p = greedy ? undefined : yield* openDecoder(ofTarget!, "the target")
           const evidence = yield* decodingStep(label, (signal) =>
             driven(p ? sampledPass(p, draft, rollouts, sampling) : greedyPass(draft, rollouts), signal),
           )
@@ -70,7 +70,7 @@ const lossTrial =
         code: code(),
         run: ({ inputs: [model, text] }) =>
           Effect.gen(function* () {
-            const draft = yield* openModel(model!)
+            const draft = yield* openDecoder(model!, "the draft")
             const context = draft.architecture.maxLength
             const answers = (yield* readSplit(text!, "validation")).examples.slice(0, prompts).map(
               ({ ids, promptLength }): Rollout => ({

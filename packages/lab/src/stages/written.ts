@@ -6,7 +6,7 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Architecture, DataError, type EncodedExample, firstTrained } from "@winnow/core"
+import { type Architecture, type Attends, DataError, type EncodedExample, firstTrained } from "@winnow/core"
 import type { EncodedTask } from "@winnow/data"
 import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
@@ -14,7 +14,7 @@ import { Effect } from "effect"
 import { describeText, type WrittenText } from "../experiment/text.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
-import { openModel } from "./models.ts"
+import { openDecoder } from "./models.ts"
 import { decodingStep, rolloutsOf, rolloutsText, textsOf } from "./rollouts.ts"
 import type { Begun } from "./start.ts"
 import { openTokenizer, readSplit, writeSplit } from "./text.ts"
@@ -24,7 +24,7 @@ import type { Sizes } from "./training.ts"
 const portion = 512
 
 /** FLOPs of writing: each token of prompt and text goes through the trunk, each written one through the head. */
-const writingFlops = (of: Architecture, read: number, written: number, length: number): number =>
+const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>
   (read + written) * of.trunkFlops(length) + written * 2 * of.hiddenSize * of.vocabularySize
 
 /** Writes a portion: the hash of its texts in a line of its own, then the texts. */
@@ -115,7 +115,7 @@ export const writtenStage = (
           return yield* new DataError({ message })
         }
         const asked = train.slice(0, prompts).map(({ ids, promptLength }) => ids.subarray(0, promptLength))
-        const model = yield* openModel(writerArtifact!)
+        const model = yield* openDecoder(writerArtifact!, "the writer")
         const rollouts: Array<Rollout> = []
         for (let first = 0; first < asked.length; first += portion) {
           const file = join(directory, `.portion-${String(first).padStart(8, "0")}.json`)

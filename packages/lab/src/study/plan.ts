@@ -1,10 +1,11 @@
 /** A study in a run: its stages beside those of the drafts, and its record from what they found. */
 import type { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
+import { studySchema } from "../record/header.ts"
 import type { RunRecord } from "../record/schema.ts"
 import type { Artifact } from "../store/store.ts"
 import { distillationTables } from "../table/distillation.ts"
-import { type StudyRecord, studySchema } from "./record.ts"
+import type { StudyRecord } from "./record.ts"
 import type { StudyContext, StudyInstance, StudyStage, StudyUse } from "./study.ts"
 
 /** A study whose stages are known. */

@@ -9,6 +9,7 @@ import { ngram } from "@winnow/proposer-ngram"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { everything, squares, tiny } from "../../test/tiny.ts"
 import { arm, defineExperiment } from "../experiment/define.ts"
 import { registryOf } from "../experiment/registry.ts"
@@ -16,7 +17,6 @@ import { resolve } from "../experiment/resolve.ts"
 import { applySettings } from "../experiment/settings.ts"
 import { Progress } from "../progress.ts"
 import { repeatRun } from "../repeat/repeat.ts"
-import { runExperiment } from "../run.ts"
 import { Store } from "../store/store.ts"
 import { proposing } from "./proposing.ts"
 import { defineStudy } from "./study.ts"
@@ -58,7 +58,7 @@ const experiment = defineExperiment({
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const resolved = yield* resolve(yield* applySettings(experiment, settings))
-    return yield* runExperiment(resolved, { slug: "000-proposing", results: join(home, "results") })
+    return yield* runDistillation(resolved, { slug: "000-proposing", results: join(home, "results") })
   }).pipe(Effect.provide(layers))
 const figureOf = (cell: unknown) => (cell as TableFigure | null)?.value
 

@@ -10,6 +10,7 @@ import { knn } from "@winnow/score-knn"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
+import { runDistillation } from "../../test/run-distillation.ts"
 import { everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
 import { arm, defineExperiment } from "../experiment/define.ts"
 import { registryOf } from "../experiment/registry.ts"
@@ -18,7 +19,6 @@ import { applySettings } from "../experiment/settings.ts"
 import { fresh, layersOf } from "../experiment/start.ts"
 import { Progress } from "../progress.ts"
 import { repeatRun } from "../repeat/repeat.ts"
-import { runExperiment } from "../run.ts"
 import { compareRuns } from "../runs/compare.ts"
 import { summaryOf } from "../runs/entry.ts"
 import { readRun } from "../runs/read-run.ts"
@@ -44,7 +44,7 @@ const starts = defineExperiment({
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.gen(function* () {
     const resolved = yield* resolve(yield* applySettings(starts, settings))
-    return yield* runExperiment(resolved, { slug: "000-starts", results: join(home, "results") })
+    return yield* runDistillation(resolved, { slug: "000-starts", results: join(home, "results") })
   }).pipe(Effect.provide(layers))
 
 test("three starts are scored, distilled alike, and ranked by one score beside what they reach", async () => {
@@ -118,7 +118,7 @@ test("a study or score that is none is refused, and says what there is", async (
   const wrong = { ...starts, study: ranking({ score: chance() }) }
   const options = { slug: "000-starts", results: join(home, "results") }
   const { message } = await Effect.runPromise(
-    Effect.flip(Effect.flatMap(resolve(wrong), (r) => runExperiment(r, options)).pipe(Effect.provide(layers))),
+    Effect.flip(Effect.flatMap(resolve(wrong), (r) => runDistillation(r, options)).pipe(Effect.provide(layers))),
   )
   expect(message).toMatch(/study: score chance: returned 0\.\d+, then 0\.\d+ of the same input; draw from input\.rng/)
   expect(await refusal("study=sorting")).toContain('no study "sorting" here; there are ranking')

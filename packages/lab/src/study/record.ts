@@ -3,11 +3,9 @@ import { type } from "arktype"
 import { isNode } from "../experiment/registry.ts"
 import { inCurrentForm } from "../record/earlier.ts"
 import { recordHeader } from "../record/header.ts"
+import { type MeasuresRecord, measuresRecord } from "../record/measures-record.ts"
 import { runRecord } from "../record/schema.ts"
 import { studyTable } from "./table.ts"
-
-/** The form that is written now. Numbers up to 3 are forms of a distillation's own record. */
-export const studySchema = 4 as const
 
 export const studyRecord = type({
   schema: "4",
@@ -26,6 +24,11 @@ export const studyRecord = type({
 })
 export type StudyRecord = typeof studyRecord.infer
 
-/** A study's run.json as a record, its drafts in the form of this version; the errors of one that is none. */
-export const parseStudy = (json: unknown) =>
-  studyRecord(isNode(json) ? { ...json, drafts: inCurrentForm(json["drafts"]) } : json)
+/** A record that says all its figures in tables: a study's, or that of a run without acceptance. */
+export type TablesRecord = StudyRecord | MeasuresRecord
+
+/** A run.json that says its figures in tables, the drafts of a study in the form of this version; the errors of one that does not. */
+export const parseTables = (json: unknown) => {
+  if (isNode(json) && "arms" in json) return measuresRecord(json)
+  return studyRecord(isNode(json) ? { ...json, drafts: inCurrentForm(json["drafts"]) } : json)
+}

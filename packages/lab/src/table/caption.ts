@@ -84,7 +84,9 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
 }
 
 /** A line on missing rows and how to compute them; no line if no row is missing. */
-export const missingLines = (run: RunRecord): ReadonlyArray<string> => {
+export const missingLines = (
+  run: Pick<RunRecord, "missing" | "part" | "preset" | "experiment">,
+): ReadonlyArray<string> => {
   if (run.missing.length === 0) return []
   const lines = run.missing.map(
     ({ name, seed, stage, message }) => `  ${name}, seed ${seed}, at "${stage}": ${message}`,

@@ -4,7 +4,8 @@ import { renderTable } from "../table.ts"
 import { align, wrap } from "./align.ts"
 import { caption } from "./caption.ts"
 import { cellsOf } from "./cells.ts"
-import { acceptanceTable, costTable } from "./distillation.ts"
+import { costTable } from "./cost.ts"
+import { acceptanceTable } from "./distillation.ts"
 import { plain, plusMinus, short, written } from "./format.ts"
 
 const run = aComparison({ prompts: 20 })

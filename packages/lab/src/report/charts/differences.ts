@@ -1,5 +1,6 @@
 /** A forest plot: differences with their intervals around 0. */
 import {
+  type ArmsRun,
   atLevel,
   type Compared,
   comparisonsOf,
@@ -9,21 +10,21 @@ import {
   mainArm,
   meanTotal,
 } from "../../record/comparisons.ts"
-import type { RunRecord } from "../../record/schema.ts"
-import { percent, written } from "../../table/format.ts"
+import { nats, percent, type Scale, written } from "../../table/format.ts"
 import { faint, ink } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { isWhole, nameAxis, wide } from "./layout.ts"
 
-const points = (x: number): string => {
-  const text = written(x, percent)
+const signed = (x: number, scale: Scale): string => {
+  const text = written(x, scale)
   return Number(text) > 0 ? `+${text}` : text
 }
 
 /** One difference as it is drawn; shares as they are, the axis writes points. */
-const rowOf = ({ over, under, difference }: Compared, name: string, run: RunRecord, level: number) => {
-  const { value, low, high } = difference
-  const wider = atLevel(difference, run.conditions.prompts, level)
+const rowOf = ({ over, under, difference }: Compared, name: string, run: ArmsRun, level: number) => {
+  const { value, low, high, of } = difference
+  const scale = of.unit === "%" ? percent : nats
+  const wider = atLevel(difference, run.prompts, level)
   const ratio = meanTotal(over, "flops") / meanTotal(under, "flops")
   return {
     name,
@@ -33,7 +34,7 @@ const rowOf = ({ over, under, difference }: Compared, name: string, run: RunReco
     lowAll: wider?.low ?? low!,
     highAll: wider?.high ?? high!,
     shown: isShown(difference) ? "yes" : "no",
-    text: `${points(value!)}  [${points(low!)}, ${points(high!)}]`,
+    text: `${signed(value!, scale)}  [${signed(low!, scale)}, ${signed(high!, scale)}]`,
     cost: Math.abs(Math.log(ratio)) < Math.log(1.03) ? "same compute" : `${ratio.toPrecision(2)} x FLOPs`,
   }
 }
@@ -42,7 +43,7 @@ const rowOf = ({ over, under, difference }: Compared, name: string, run: RunReco
  * Each comparison that is concluded from: thick the 95 % interval, thin the one that is widened so that all hold together; dark where 0 is
  * outside of the 95 % one. Undefined without comparisons.
  */
-export const differencesChart = (run: RunRecord): Chart | undefined => {
+export const differencesChart = (run: ArmsRun): Chart | undefined => {
   const { withBaseline, ofMain } = comparisonsOf(run)
   const main = mainArm(run)?.name
   const isMain = ({ over }: Compared) => over.name === main
@@ -69,6 +70,9 @@ export const differencesChart = (run: RunRecord): Chart | undefined => {
     scale: { domain: ["yes", "no"], range: [ink, faint] },
     legend: null,
   } as const
+  const { name, unit } = run.concluded[0]!
+  const labelExpr =
+    unit === "%" ? "datum.value === 0 ? '0' : format(datum.value * 100, '+.1~f')" : "format(datum.value, '+.3~f')"
   const column = (field: string, right: number) => ({
     mark: { type: "text", align: "right", fontSize: 11 },
     encoding: { x: { value: width + right }, text: { field }, color },
@@ -79,8 +83,8 @@ export const differencesChart = (run: RunRecord): Chart | undefined => {
         field,
         type: "quantitative",
         scale: { domain: [low - room, high + room], nice: false },
-        axis: { labelExpr: "datum.value === 0 ? '0' : format(datum.value * 100, '+.1~f')", tickCount: 9 },
-        title: i === panels.length - 1 ? `points of ${run.primary} acceptance` : null,
+        axis: { labelExpr, tickCount: 9 },
+        title: i === panels.length - 1 ? (unit === "%" ? `points of ${name}` : name) : null,
       })
       return {
         title,

@@ -2,7 +2,7 @@
  * Charts to read before a comparison: the search for settings, and the lowest loss that a draft of this size reaches.
  */
 import { armsOf } from "../../record/comparisons.ts"
-import type { IntervalRecord, RunRecord } from "../../record/schema.ts"
+import type { IntervalRecord, RowRecord, RunRecord } from "../../record/schema.ts"
 import { faint, ink, rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { colour, half, intervals, isWhole, quantity } from "./layout.ts"
@@ -21,7 +21,10 @@ const drawnBy = (over: Readonly<Record<string, ReadonlyArray<unknown>>>): string
  * The measure on the validation split against one setting, at the best value of the other settings; the chosen point
  * filled, references in grey. Undefined without a search, or if no setting is a number.
  */
-export const sweepChart = (run: RunRecord): Chart | undefined => {
+export const sweepChart = (run: {
+  readonly rows: ReadonlyArray<Pick<RowRecord, "name" | "role">>
+  readonly sweep: RunRecord["sweep"]
+}): Chart | undefined => {
   const path = run.sweep === null ? undefined : drawnBy(run.sweep.over)
   if (run.sweep === null || path === undefined) return undefined
   const { arms, by, better, over } = run.sweep

@@ -1,9 +1,15 @@
 /** Charts of training, from the lines of metrics.jsonl. */
 import { armsOf } from "../../record/comparisons.ts"
-import type { RunRecord } from "../../record/schema.ts"
+import type { RowRecord } from "../../record/schema.ts"
 import { rowColours } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { below, colour, half, quantity, wide } from "./layout.ts"
+
+/** The part of a record that charts of training read. */
+export interface TrainedRun {
+  readonly rows: ReadonlyArray<Pick<RowRecord, "name" | "role" | "loss">>
+  readonly seeds: ReadonlyArray<number>
+}
 
 /** A line of metrics.jsonl as charts read it. */
 export interface MetricLine {
@@ -36,7 +42,7 @@ export const windows = (
 }
 
 /** The steps of each arm and seed. */
-const curves = (run: RunRecord, metrics: ReadonlyArray<MetricLine>) =>
+const curves = (run: TrainedRun, metrics: ReadonlyArray<MetricLine>) =>
   armsOf(run).flatMap(({ name, loss }) =>
     run.seeds.map((seed) => ({
       name,
@@ -47,7 +53,7 @@ const curves = (run: RunRecord, metrics: ReadonlyArray<MetricLine>) =>
   )
 
 /** Lines against steps: of each arm and seed one, in the arm's colour. */
-const lines = (run: RunRecord, names: ReadonlyArray<string>, y: object, more: object = {}) => ({
+const lines = (run: TrainedRun, names: ReadonlyArray<string>, y: object, more: object = {}) => ({
   mark: { type: "line", strokeWidth: 1.5, opacity: 0.85, clip: true },
   encoding: {
     x: quantity("step", "optimizer step", { tickCount: 5, grid: false }),
@@ -66,7 +72,7 @@ const lines = (run: RunRecord, names: ReadonlyArray<string>, y: object, more: ob
  * Loss on the kept tokens against steps, one panel a loss: nats of KL and TVD are not one scale. Within a panel, too, a
  * filter that keeps hard tokens has the higher curve: it says how training went, not which arm is better.
  */
-export const lossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): Chart => {
+export const lossChart = (run: TrainedRun, metrics: ReadonlyArray<MetricLine>): Chart => {
   const all = curves(run, metrics)
   const losses = [...new Set(all.map(({ loss }) => loss))]
   const names = all.map(({ name }) => name)
@@ -86,7 +92,7 @@ export const lossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): C
 }
 
 /** Fraction kept against steps, for arms that drop anything. */
-export const keptFractionChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): Chart | undefined => {
+export const keptFractionChart = (run: TrainedRun, metrics: ReadonlyArray<MetricLine>): Chart | undefined => {
   const values = curves(run, metrics)
     .filter(({ lines }) => lines.some((l) => l.keptFraction! < 1))
     .flatMap(({ name, seed, lines }) => windows(lines, "keptFraction", 120).map((w) => ({ name, seed, ...w })))
@@ -119,7 +125,7 @@ const dashes = {
 } as const
 
 /** Mean loss of the tokens that the filter kept and of those that it dropped, for filters that read a loss. */
-export const keptLossChart = (run: RunRecord, metrics: ReadonlyArray<MetricLine>): Chart | undefined => {
+export const keptLossChart = (run: TrainedRun, metrics: ReadonlyArray<MetricLine>): Chart | undefined => {
   const values = curves(run, metrics).flatMap(({ name, seed, lines }) =>
     (["keptLoss", "droppedLoss"] as const).flatMap((field) =>
       windows(

@@ -1,0 +1,34 @@
+/** The measures of an experiment: acceptance, which the lab takes itself, and plugins. */
+import { type MeasureUse, measureUse } from "@winnow/core"
+import { type } from "arktype"
+
+/** The list of a run's measures: left out it is acceptance alone. Acceptance leads where it is listed, else the first. */
+export const measuresSpec = type("'acceptance'").or(measureUse).array().atLeastLength(1)
+
+/** A measure as an experiment lists it. */
+export type ListedMeasure = "acceptance" | MeasureUse
+
+/** True if a run measures what the target accepts. */
+export const hasAcceptance = (measures: ReadonlyArray<ListedMeasure> | undefined): boolean =>
+  measures === undefined || measures.includes("acceptance")
+
+/** The fields of `measure` that are of every measure; all others are of texts that the target writes. */
+const common: ReadonlySet<string> = new Set(["split", "prompts", "seed"])
+
+/** `measure` as a run without acceptance has it. */
+export const withoutDecoding = (measure: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(measure).filter(([key]) => common.has(key)))
+
+/** Settings of an experiment that are of acceptance, where it is not measured. */
+export const decodingSettings = (experiment: {
+  readonly measure?: object | undefined
+  readonly primary?: unknown
+  readonly study?: unknown
+}): ReadonlyArray<string> => {
+  const of = Object.keys(experiment.measure ?? {}).filter((key) => !common.has(key))
+  return [
+    ...of.map((key) => `measure.${key}`),
+    ...(experiment.primary === undefined ? [] : ["primary"]),
+    ...(experiment.study === undefined ? [] : ["study"]),
+  ]
+}

@@ -1,0 +1,137 @@
+/** Refuses, before any work, what a model that attends both ways cannot do: write text, be decoded, predict tokens that it sees. */
+import {
+  type Architecture,
+  type Attends,
+  attendsBefore,
+  InvalidInput,
+  type MeasureUse,
+  type ObjectiveUse,
+  reads,
+  withInner,
+} from "@winnow/core"
+import { Effect } from "effect"
+import { isOwn, ownStarts, trainingsOf } from "../experiment/places.ts"
+import type { PlacedArm, Resolved, ResolvedArm } from "../experiment/resolved.ts"
+import type { OwnStart } from "../experiment/start.ts"
+import { type ResolvedText, writersOf } from "../experiment/text.ts"
+
+type Model = Architecture<Attends>
+
+/** A training, where it stands, and the models that it trains and reads. */
+interface ModelTraining {
+  readonly at: string
+  readonly training: { readonly objective?: ObjectiveUse; readonly text?: ResolvedText }
+  readonly model: Model
+  readonly arm?: ResolvedArm | undefined
+  /** Frozen models whose predictions it reads, by their names in messages. */
+  readonly frozen: ReadonlyArray<readonly [name: string, model: Model]>
+}
+
+const isBoth = (model: Model): boolean => !attendsBefore(model)
+const readsBefore = (objective: ObjectiveUse | undefined): boolean =>
+  objective === undefined || objective.traits.reads === "before"
+
+const masked = "an objective that reads both ways, such as masked"
+
+/** The trainings of an experiment with their models. */
+const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model>): ReadonlyArray<ModelTraining> => {
+  const all = trainingsOf(resolved)
+  const modelAt = (at: string) => byStart.get(all.find((training) => training.at === at)!.from)!
+  const target = ["the target", byStart.get(resolved.target)!] as const
+  const referenceOf = ({ at, arm: { reference } }: PlacedArm): Model => {
+    if (reference?.kind === "distilled" || reference?.kind === "trained") return modelAt(`the reference of ${at}`)
+    return reference && isOwn(reference) ? byStart.get(reference)! : modelAt(at)
+  }
+  return all.map(({ at, training, from }) => {
+    const placed = resolved.placed.find((one) => one.at === at)
+    const of = { at, training, model: byStart.get(from)! }
+    if (placed === undefined) {
+      const distilled = resolved.placed.flatMap(({ at: place, arm: { reference } }) =>
+        at === `the reference of ${place}` && reference?.kind === "distilled" ? [reference] : [],
+      )
+      return { ...of, frozen: distilled.some(({ filter, loss }) => reads("target", filter, loss)) ? [target] : [] }
+    }
+    const { arm } = placed
+    const reference = arm.filterNeedsReference ? [["the reference", referenceOf(placed)] as const] : []
+    return { ...of, arm, frozen: [...(reads("target", arm.filter, arm.loss) ? [target] : []), ...reference] }
+  })
+}
+
+/** The faults of one training. */
+const faultsOf = ({ at, training, model, arm, frozen }: ModelTraining, target: Model): ReadonlyArray<string> => {
+  const { objective, text } = training
+  const name = objective?.name ?? "next-token"
+  const seeing = frozen.filter(([, of]) => isBoth(of)).map(([of, { type }]) => `${of}, ${type},`)
+  const [seer] = isBoth(model) ? [model.type] : seeing
+  const writers = writersOf(text)
+  return [
+    ...(seer !== undefined && readsBefore(objective)
+      ? [`${at}: ${seer} attends both ways and sees the tokens that objective ${name} asks for; set ${masked}`]
+      : []),
+    ...(writers.has("target") && isBoth(target)
+      ? [`${at}.text: the target, ${target.type}, attends both ways and writes no text; train on the task's`]
+      : []),
+    ...(writers.has("start") && isBoth(model)
+      ? [`${at}.text: ${model.type} attends both ways and writes no text; train on the task's`]
+      : []),
+    ...(arm?.examples && arm.examples.needs.statistics.length > 0 && isBoth(model)
+      ? [
+          `${at}.examples: filter ${arm.examples.name} reads statistics of next tokens, which ${model.type} sees; take one that reads none`,
+        ]
+      : []),
+  ]
+}
+
+/** A measure whose objective asks for tokens that a model sees. */
+const measureFaults = (at: string, measure: MeasureUse, models: ReadonlyArray<Model>): ReadonlyArray<string> => {
+  const seer = models.find(isBoth)
+  const [objective] = withInner(measure).filter(
+    (use) => use.kind === "objective" && readsBefore(use as unknown as ObjectiveUse), // its kind says so
+  )
+  return seer === undefined || objective === undefined
+    ? []
+    : [
+        `${at}: measure ${measure.name} asks for the tokens of objective ${objective.name}, and ${seer.type} attends both ways and sees them; give it ${masked}`,
+      ]
+}
+
+/**
+ * Refuses models that attend both ways where they cannot serve.
+ *
+ * @param models of the experiment's own starts, in the order of `ownStarts`
+ * @error InvalidInput with a line for each place
+ */
+export const checkAttention = (resolved: Resolved, models: ReadonlyArray<Model>): Effect.Effect<void, InvalidInput> => {
+  if (!models.some(isBoth)) return Effect.void
+  const places = ownStarts(resolved)
+  const byStart = new Map(places.map(({ start }, i) => [start, models[i]!]))
+  const target = byStart.get(resolved.target)!
+  const decoded = resolved.acceptance
+    ? places.flatMap(({ name }, i) =>
+        isBoth(models[i]!)
+          ? [
+              `${name}: ${models[i]!.type} attends both ways, so nothing can be decoded with it; take a decoder, such as llama, or list measures without "acceptance"`,
+            ]
+          : [],
+      )
+    : []
+  const { sweep, measures } = resolved
+  const trainings = modelTrainings(resolved, byStart)
+  const drafts = [byStart.get(resolved.draft.start)!, ...trainings.flatMap(({ arm, model }) => (arm ? [model] : []))]
+  const measured = (measure: MeasureUse) => [...drafts, ...(measure.reads.includes("targetRows") ? [target] : [])]
+  const by = sweep?.by
+  const problems = [
+    ...decoded,
+    ...trainings.flatMap((training) => faultsOf(training, target)),
+    ...measures.flatMap((measure) => measureFaults("measures", measure, measured(measure))),
+    ...(by !== undefined && typeof by !== "string" ? measureFaults("sweep.by", by, measured(by)) : []),
+    ...(by === "loss" && drafts.some(isBoth)
+      ? [
+          `sweep.by: loss is of next tokens, which a model that attends both ways sees; search by a measure, such as accuracy of ${masked}`,
+        ]
+      : []),
+  ]
+  return problems.length === 0
+    ? Effect.void
+    : Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems }))
+}

@@ -1,0 +1,105 @@
+/** The parts that the records of all runs share: the header, how each draft was trained, and the search for settings. */
+import type { DataError, InvalidInput } from "@winnow/core"
+import { sha256 } from "@winnow/files"
+import { Effect } from "effect"
+import { plain } from "../experiment/plain-json.ts"
+import type { Resolved } from "../experiment/resolved.ts"
+import { describeStart } from "../experiment/start.ts"
+import type { Graph, Measured } from "../graph.ts"
+import type { Artifact } from "../store/store.ts"
+import { costsOf, searchFlops, stagesOf } from "./costs.ts"
+import { countsFile } from "./counts.ts"
+import type { MissingRecord } from "./header.ts"
+import { machine } from "./machine.ts"
+import { runName } from "./name.ts"
+import type { RunRecord, SweepRecord, TrainedRow } from "./schema.ts"
+import { weightsOfRun } from "./weights.ts"
+
+/** The code that a run began with, read before its first stage: the checkout may change while it runs. */
+export type MadeBy = Pick<RunRecord, "commit" | "versions">
+
+/** The experiment and the part of it that a run is of; part and preset where it has several. */
+export interface RunOf {
+  readonly slug: string
+  readonly part?: string | null
+  readonly preset?: string | null
+}
+
+/** The header of a record; its verdict and conclusions follow from the rest. */
+export const headerOf = (
+  { slug, part = null, preset = null }: RunOf,
+  resolved: Resolved,
+  graph: Graph,
+  {
+    artifacts,
+    missing,
+    madeBy,
+    counts,
+  }: {
+    readonly artifacts: ReadonlyMap<string, Artifact>
+    readonly missing: ReadonlyArray<MissingRecord>
+    readonly madeBy: MadeBy
+    /** The text of counts.json. */
+    readonly counts: string
+  },
+) =>
+  Effect.map(weightsOfRun(graph, artifacts), (weights) => ({
+    experiment: slug,
+    part,
+    preset,
+    name: resolved.name,
+    question: resolved.question,
+    run: runName(resolved, graph),
+    created: new Date().toISOString(),
+    config: resolved.config,
+    seeds: [...graph.settled.seeds],
+    ...madeBy,
+    machine: machine(),
+    verdict: "",
+    missing: [...missing],
+    conclusions: [],
+    counts: { file: countsFile, sha256: sha256(counts), bytes: Buffer.byteLength(counts) },
+    weights,
+    stages: stagesOf([...graph.trials, ...graph.leaves], artifacts),
+  }))
+
+/** How each draft was trained and at which cost, by the seeds that it has. */
+export const trainedRows = (
+  { settled: { arms } }: Pick<Graph, "settled">,
+  drafts: ReadonlyArray<{ readonly name: string; readonly measured: ReadonlyArray<Measured> }>,
+  artifacts: ReadonlyMap<string, Artifact>,
+): Effect.Effect<ReadonlyArray<TrainedRow>, DataError | InvalidInput> =>
+  Effect.forEach(drafts, ({ name, measured }) =>
+    Effect.gen(function* () {
+      // As it was settled: a search may have chosen an option.
+      const arm = arms.find((a) => a.name === name)
+      return {
+        name,
+        role: measured[0]!.role,
+        filter: arm ? yield* plain(arm.filter) : null,
+        loss: arm ? yield* plain(arm.loss) : null,
+        reference: arm?.reference?.kind ?? null,
+        from: arm ? describeStart(arm.start) : null,
+        learningRate: arm?.optimizer.learningRate ?? null,
+        budget: measured.map((m) => costsOf(m, ({ key }) => artifacts.get(key)!)),
+      }
+    }),
+  )
+
+/** The search for settings; null where none was made. */
+export const sweepOf = (graph: Pick<Graph, "settled" | "trials">): SweepRecord | null => {
+  const { sweep } = graph.settled
+  return (
+    sweep && {
+      ...sweep,
+      over: Object.fromEntries(Object.entries(sweep.over).map(([path, values]) => [path, [...values]])),
+      flops: searchFlops(graph),
+      arms: sweep.arms.map(({ name, tried, chosen, edges }) => ({
+        name,
+        tried: tried.map((point) => ({ ...point })),
+        chosen,
+        edges: [...edges],
+      })),
+    }
+  )
+}

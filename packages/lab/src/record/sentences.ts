@@ -1,0 +1,225 @@
+/** Sentences of conclusions that are the same of every run that compares arms: no sentence says more than its interval. */
+import { twoSeeds } from "../statistics/interval-text.ts"
+import { nats as inNats, percent, type Scale, short, written } from "../table/format.ts"
+import {
+  type ArmRow,
+  type ArmsRun,
+  armsOf,
+  atLevel,
+  type Compared,
+  type ConcludedDifference,
+  comparedArms,
+  comparisonsOf,
+  countOf,
+  flopsApart,
+  isCompared,
+  isShown,
+  mainArm,
+  meanTotal,
+} from "./comparisons.ts"
+import type { RunRecord } from "./schema.ts"
+
+/** A number with its sign, unless it is written as 0. */
+const signed = (x: number, scale: Scale): string => {
+  const text = written(x, scale)
+  return Number(text) > 0 ? `+${text}` : text
+}
+const times = (ratio: number): string => (ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 2 ? 1 : 2))
+/** "3 seeds". */
+export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`
+const listed = (names: ReadonlyArray<string>): string =>
+  names.length < 2 ? names.join("") : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`
+
+/** Costs that differ by less are called equal: steps are whole, and an epoch's last batch is shorter. */
+const sameCost = 0.03
+
+/** The costs of two arms, beside each other. */
+const costOf = ({
+  over,
+  under,
+}: Compared): { readonly same: boolean; readonly ratio: number; readonly own?: number } => {
+  const ratio = meanTotal(over, "flops") / meanTotal(under, "flops")
+  const [a, b] = flopsApart(over, under)
+  const own = b > 0 && Math.abs(Math.log(a / b / ratio)) > Math.log1p(sameCost) ? { own: a / b } : {}
+  return { same: Math.abs(Math.log(own.own ?? ratio)) < Math.log1p(sameCost), ratio, ...own }
+}
+
+const costClause = (compared: Compared): string => {
+  const { same, ratio, own } = costOf(compared)
+  if (same) return "Both cost the same compute."
+  const apart = own === undefined ? "" : ` (${times(own)} times without the caches that both read)`
+  return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, references and caches counted${apart}.`
+}
+
+/** The reading of a difference, from its interval alone. */
+const reading = (difference: ConcludedDifference): string => {
+  const { value, errors, seeds, of } = difference
+  if (value === null) return "not known"
+  if (seeds.length === 2) return twoSeeds
+  if (!isCompared(difference))
+    return errors === null
+      ? "no interval can be made"
+      : "no spread under any seed or prompt, so no interval can be made"
+  if (!isShown(difference)) return "no difference is shown"
+  return value > 0 === (of.better === "higher") ? "ahead" : "behind"
+}
+
+/** The scale of a measure's differences, and the words between number and name. */
+const writing = (unit: string): { readonly scale: Scale; readonly of: string } =>
+  unit === "%" ? { scale: percent, of: "points of" } : { scale: inNats, of: unit === "" ? "in" : `${unit} of` }
+
+/** "+2.4 points of greedy acceptance [1.4, 3.4], ahead". */
+const clause = (difference: ConcludedDifference): string => {
+  const { value, low, high, of } = difference
+  if (value === null) return `${of.name} is not known`
+  const { scale, of: words } = writing(of.unit)
+  const ends = isCompared(difference) ? ` [${written(low!, scale)}, ${written(high!, scale)}]` : ""
+  return `${signed(value, scale)} ${words} ${of.name}${ends}, ${reading(difference)}`
+}
+
+/** The number of a comparison's seeds; a single seed is named. */
+const seedsOf = ({ seeds }: ConcludedDifference): string =>
+  seeds.length === 1 ? `under seed ${seeds[0]} alone` : count(seeds.length, "seed")
+
+/** Two arms: their difference in each measure, and what both cost. */
+export const comparison = (compared: Compared): string => {
+  const { over, under, difference, others } = compared
+  const clauses = [difference, ...others].map(clause)
+  return `${over.name} minus ${under.name}: ${clauses.join("; ")}; ${seedsOf(difference)}. ${costClause(compared)}`
+}
+
+/** The comparison of the verdict: to the baseline, or where it is itself the arm, to the first other one. */
+const verdictOf = (run: ArmsRun): Compared | undefined => {
+  const main = mainArm(run)
+  const arms = armsOf(run)
+  const under =
+    main?.name === run.baseline ? arms.find((arm) => arm !== main) : arms.find(({ name }) => name === run.baseline)
+  return main && under && comparedArms(run, main, under)
+}
+
+/** "250 steps (0.20 passes)", means over seeds; passes where they are known. */
+const stepsOf = ({ budget }: ArmRow): string => {
+  const mean = (of: ReadonlyArray<number>) => of.reduce((a, b) => a + b, 0) / of.length
+  const passes = budget.flatMap(({ arm }) => arm.passes ?? [])
+  const passText = passes.length === 0 ? "" : ` (${mean(passes).toFixed(2)} passes)`
+  return `${Math.round(mean(budget.map(({ arm }) => arm.steps)))} steps${passText}`
+}
+
+/** The verdict on the arm that the run is about, in one line: against what, at which budget, over how many seeds. */
+export const verdictOn = (run: ArmsRun): string => {
+  if (run.about === null)
+    return "No verdict: no arm of this run chooses tokens by what is known of them, and about in experiment.ts names none of them."
+  if (mainArm(run) === undefined) return `No verdict: ${run.about}, which the run is about, has no figure.`
+  const compared = verdictOf(run)
+  if (compared === undefined) return `No verdict: there is no arm to compare ${run.about} to under one seed.`
+  const { over, under, difference } = compared
+  const { same, ratio } = costOf(compared)
+  const cost = same ? "equal compute" : `${times(ratio)} times the FLOPs`
+  const budget = `${stepsOf(over)} at ${cost}`
+  return `Verdict: ${over.name} minus ${under.name}, ${budget}: ${clause(difference)}; ${seedsOf(difference)}, ${run.scope}.`
+}
+
+/** The conclusions that remain when all intervals are widened so that they hold together (Bonferroni). */
+export const together = (all: ReadonlyArray<Compared>, run: ArmsRun): ReadonlyArray<string> => {
+  const m = countOf(all)
+  if (m < 2) return []
+  const level = 1 - 0.05 / m
+  const each = all.flatMap(({ over, under, difference, others }) =>
+    [difference, ...others].filter(isCompared).map((d) => ({ over, under, difference: d })),
+  )
+  const shown = each.filter(({ difference }) => isShown(difference))
+  const lost = shown.filter(({ difference }) => {
+    const wide = atLevel(difference, run.prompts, level)
+    return wide !== undefined && !isShown(wide)
+  })
+  const pair = ({ over, under, difference }: (typeof each)[number]) =>
+    `${over.name} minus ${under.name} (${difference.of.short})`
+  const effect =
+    shown.length === 0
+      ? "no difference is shown in any case"
+      : lost.length === 0
+        ? `the ${count(shown.length, "difference")} shown above ${shown.length === 1 ? "stays" : "stay"}`
+        : `${shown.length === 1 ? "the 1 difference" : `${lost.length} of the ${shown.length} differences`} shown above would no longer be: ${listed(lost.map(pair))}`
+  return [
+    `${m} comparisons are made here, of the ${run.differences.length} in run.json. Each interval holds 95 times in 100, all of them together less often: ` +
+      `widened so that they do (Bonferroni, ${(100 * level).toFixed(2)} % each), ${effect}.`,
+  ]
+}
+
+const rate = "optimizer.learningRate"
+
+const measuredBy: ReadonlyMap<string, string> = new Map([
+  ["greedyAcceptance", "greedy acceptance"],
+  ["expectedAcceptance", "expected acceptance"],
+  ["loss", "the loss of the answers"],
+])
+
+/** Values as they are written in a sentence. */
+const valuesOf = (values: ReadonlyArray<unknown>): string =>
+  values
+    .toSorted((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : 0))
+    .map((value) => (typeof value === "string" ? value : JSON.stringify(value)))
+    .join(", ")
+
+/** How settings were chosen. */
+export const ofSweep = ({ sweep }: Pick<RunRecord, "sweep">): string => {
+  const untuned =
+    "Learning rates were set, not tuned for each arm: an arm that its rate suits less may be behind for that alone."
+  if (sweep === null) return untuned
+  const { over, by, dataset, prompts, seed, flops, arms } = sweep
+  const paths = Object.keys(over)
+  const ofRates = paths.length === 1 && paths[0] === rate
+  const from = ofRates
+    ? `Learning rates were chosen from ${valuesOf(over[rate]!)}`
+    : `Settings were chosen from ${listed(paths.map((path) => `${path} at ${valuesOf(over[path]!)}`))}`
+  const edge = arms.filter(({ edges }) => edges.length > 0)
+  const named = ({ name, edges }: (typeof arms)[number]) => (ofRates ? name : `${name} (${edges.join(", ")})`)
+  const beyond =
+    edge.length === 0
+      ? ` No best ${ofRates ? "rate" : "setting"} is at an edge of the search.`
+      : ` The best of ${listed(edge.map(named))} is at an edge of the search: a better one may lie beyond.`
+  // Arms without one of the settings have fewer points.
+  const size =
+    new Set(arms.map(({ tried }) => tried.length)).size === 1
+      ? "of equal size for all"
+      : "of all settings that each has"
+  return (
+    `${from} for each arm and reference by ${measuredBy.get(by) ?? by} on ${dataset} ` +
+    `(${count(prompts, "prompt")}, seed ${seed}): a search ${size}, about ${short(flops)} FLOPs that are in no arm's cost.${beyond}` +
+    (paths.includes(rate) ? "" : ` ${untuned}`)
+  )
+}
+
+/** How far the seeds carry. */
+export const ofSeeds = ({ seeds }: Pick<RunRecord, "seeds">): ReadonlyArray<string> => {
+  const n = seeds.length
+  if (n === 1) return ["With one seed nothing is said of other seeds: a difference may be the seed's alone."]
+  if (n === 2) return ["With two seeds nothing is compared: how far seeds differ is not known. Take five or more."]
+  if (n >= 5) return []
+  return [
+    `With ${n} seeds intervals are wide because so few hardly show how far seeds differ: take five or more for a claim, also where nothing is shown.`,
+  ]
+}
+
+/** The drafts without figures. */
+export const ofMissing = ({
+  missing,
+  rows,
+  seeds,
+  baseline,
+}: Pick<ArmsRun, "rows" | "seeds" | "baseline"> & Pick<RunRecord, "missing">): ReadonlyArray<string> => {
+  if (missing.length === 0) return []
+  const lost = rows.some(({ name }) => name === baseline) ? "" : ` The baseline, ${baseline}, is missing whole.`
+  return [
+    `${count(missing.length, "draft")} of ${listed([...new Set(missing.map(({ name }) => name))])} under ${count(seeds.length, "seed")} ` +
+      `${missing.length === 1 ? "is" : "are"} missing: comparisons use the seeds that both arms have.${lost}`,
+  ]
+}
+
+/** All comparisons of a run, those of the arm that it is about first. */
+export const inOrder = (run: ArmsRun): ReadonlyArray<Compared> => {
+  const { withBaseline, ofMain } = comparisonsOf(run)
+  const main = mainArm(run)
+  const first = withBaseline.filter(({ over }) => over === main)
+  return [...first, ...ofMain, ...withBaseline.filter((c) => !first.includes(c))]
+}
