@@ -63,10 +63,11 @@ export const openModel = (folder: string) =>
 /**
  * The decoder of a folder, freed with the scope.
  *
+ * @param rows rows of the vocabulary that are read, the first ones; all if left out
  * @error as `openModel`; InvalidInput for an encoder
  */
-export const openDecoder = (folder: string) =>
-  Effect.flatMap(knownFamilies, (families) => freed(loadDecoder(folder, families)))
+export const openDecoder = (folder: string, rows?: number) =>
+  Effect.flatMap(knownFamilies, (families) => freed(loadDecoder(folder, families, { rows })))
 
 /** Number of positions in the trial. */
 const TRIED = 32

@@ -8,6 +8,7 @@ export * from "./mixture.ts"
 export * from "./own/index.ts"
 export * from "./packs.ts"
 export * from "./preflight.ts"
+export * from "./token-contents.ts"
 export {
   loadCodec,
   loadTokenizer,

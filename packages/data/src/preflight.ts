@@ -2,7 +2,15 @@
 import { type EncodedExample, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { EncodedTask } from "./encode.ts"
+import { compareTokens } from "./token-contents.ts"
 import type { Tokenizer } from "./tokenizer.ts"
+
+/** A tokenizer whose content is known. */
+export interface KnownTokenizer {
+  readonly fingerprint: string
+  /** The content of its `tokenizer.json`. */
+  readonly json: object
+}
 
 /** The facts of a model that preflight needs. */
 export interface PreflightModel {
@@ -11,8 +19,8 @@ export interface PreflightModel {
   readonly vocabularySize: number
   /** Longest sequence that it takes. */
   readonly maxLength: number
-  /** Fingerprint of the tokenizer that it was saved with, where one is known. */
-  readonly tokenizer?: string
+  /** The tokenizer that it was saved with, where one is known. */
+  readonly tokenizer?: KnownTokenizer
   /** Ids that end a text, says its config.json; left out where it says nothing. */
   readonly ends?: ReadonlyArray<number>
 }
@@ -24,12 +32,21 @@ export interface Preflight {
   readonly warnings: ReadonlyArray<string>
 }
 
-/** A model may have more rows than there are tokens, if that only rounds their number up: a multiple of 64, below 512 more. */
-const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 512
+/**
+ * A model may have more rows than there are tokens, if that only rounds their number up: a multiple of 64, below 1024 more
+ * (Phi has 51 200 rows for 50 295 tokens).
+ */
+const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 1024
 
 /** Names of models in a message: the first three. */
 const few = (names: ReadonlyArray<string>): string =>
   names.length <= 3 ? names.join(", ") : `${names.slice(0, 3).join(", ")} and ${names.length - 3} more`
+
+/** The lowest id that means another token in b than in a; contents are compared, so that other rules of cutting text pass. */
+const differenceOf = (a: KnownTokenizer | undefined, b: Partial<KnownTokenizer>) =>
+  a === undefined || b.json === undefined || a.fingerprint === b.fingerprint
+    ? undefined
+    : compareTokens(a.json, b.json).different
 
 /**
  * The faults of the vocabularies of models that are to be compared; empty where nothing is. Needs no data.
@@ -38,28 +55,29 @@ const few = (names: ReadonlyArray<string>): string =>
  */
 export const vocabularyProblems = (
   models: ReadonlyArray<Omit<PreflightModel, "maxLength">>,
-  tokenizer?: Pick<Tokenizer, "vocabularySize"> & { readonly fingerprint?: string },
+  tokenizer?: Pick<Tokenizer, "vocabularySize"> & Partial<KnownTokenizer>,
 ): ReadonlyArray<string> => {
   const bySize = [...Map.groupBy(models, ({ vocabularySize }) => vocabularySize)]
   const sizes = bySize.map(([size, of]) => `${few(of.map(({ name }) => name))} ${size}`).join("; ")
   const problems: Array<string> = []
   if (new Set(models.map(({ vocabularySize }) => vocabularySize)).size > 1)
     problems.push(
-      `vocabularies differ: ${sizes}; expected one size, as distributions are compared token by token: set both alike`,
+      `vocabularies differ: ${sizes}; expected one size, as distributions are compared token by token: set both alike (docs/vocabularies.md)`,
     )
   if (tokenizer === undefined) return problems
   const size = tokenizer.vocabularySize
-  for (const { name, vocabularySize, tokenizer: fingerprint } of models) {
+  for (const { name, vocabularySize, tokenizer: saved } of models) {
     if (vocabularySize < size)
       problems.push(`${name} has a vocabulary of ${vocabularySize}, the tokenizer ${size}; expected at least ${size}`)
     else if (vocabularySize !== size && !isPadding(vocabularySize, size))
       problems.push(
         `${name} has a vocabulary of ${vocabularySize}, the tokenizer ${size}; expected ${size}, or that rounded up to a multiple of 64`,
       )
-    if (fingerprint !== undefined && tokenizer.fingerprint !== undefined && fingerprint !== tokenizer.fingerprint)
+    const different = differenceOf(saved, tokenizer)
+    if (different !== undefined)
       problems.push(
-        `${name} was saved with tokenizer ${fingerprint.slice(0, 12)}, the data is encoded with ` +
-          `${tokenizer.fingerprint.slice(0, 12)}; use the tokenizer of its folder`,
+        `${name} was saved with another vocabulary: id ${different.id} is ${JSON.stringify(different.a)} in its tokenizer.json ` +
+          `and ${JSON.stringify(different.b)} in the data's; use the tokenizer of its folder (docs/vocabularies.md)`,
       )
   }
   return problems

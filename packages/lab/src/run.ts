@@ -148,7 +148,7 @@ const preflightModels = (resolved: Resolved, architectures: Architectures) =>
       return {
         model: {
           ...model,
-          ...(saved && { tokenizer: saved.fingerprint }),
+          ...(saved && { tokenizer: saved }),
           ...(ends instanceof type.errors ? {} : { ends: [ends].flat() }),
         },
         notes: saved?.notes ?? [],

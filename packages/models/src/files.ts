@@ -18,7 +18,7 @@ import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
 import { makeModel, ownVariable } from "./model.ts"
-import { openFolder } from "./open-folder.ts"
+import { type FolderOptions, openFolder } from "./open-folder.ts"
 import { type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
 import { tensorsOf } from "./stored.ts"
 
@@ -33,8 +33,9 @@ const load = <A extends Attends>(
   dir: string,
   families: ReadonlyArray<Family>,
   accept: (architecture: Architecture<Attends>) => Architecture<A>,
+  options: FolderOptions = {},
 ): ModelOf<A> => {
-  const { architecture: found, tensorOf, fileOf, close } = openFolder(dir, families)
+  const { architecture: found, tensorOf, fileOf, close } = openFolder(dir, families, options)
   const parameters = new Map<string, tf.Variable>()
   try {
     const architecture = accept(found)
@@ -113,13 +114,15 @@ export const loadModel = (
 /**
  * Reads a model directory that must hold a decoder.
  *
+ * @param options.rows rows of the vocabulary that are read, the first ones: the others must be no tokens
  * @error as `loadModel`; InvalidInput, before any weight is read, for a model that attends both ways
  */
 export const loadDecoder = (
   dir: string,
   families: ReadonlyArray<Family>,
+  options: FolderOptions = {},
 ): Effect.Effect<Decoder, DataError | InvalidInput> =>
-  attempt(() => load(dir, families, (architecture) => decoderArchitecture(architecture, dir)))
+  attempt(() => load(dir, families, (architecture) => decoderArchitecture(architecture, dir), options))
 
 /**
  * Writes config.json and model.safetensors such that `transformers` opens the directory; each file whole or not at all.

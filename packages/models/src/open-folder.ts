@@ -86,12 +86,40 @@ const problemsOf = (
   })
 }
 
+/** The parts of a folder that are opened. */
+export interface FolderOptions {
+  /** Rows of the vocabulary that are read, the first ones; all if left out, or where there are no more. */
+  readonly rows?: number | undefined
+}
+
+/** The same architecture with fewer rows of the vocabulary; their tensors are read no further. */
+const withFewerRows = (
+  full: Architecture<Attends>,
+  rows: number,
+  dir: string,
+  file: (tensor: string) => SafetensorsFile,
+  tensorOf: ReadonlyMap<string, string>,
+): Architecture<Attends> => {
+  const family = full.family! // `architectureFromConfig` sets it
+  const cut = architectureFromConfig([family], { ...full.config, vocab_size: rows }, join(dir, "config.json"))
+  for (const parameter of full.parameters.keys()) {
+    const before = tensorsOf(full, parameter)
+    for (const [i, { name, shape }] of tensorsOf(cut, parameter).entries())
+      if (shape[0] !== before[i]!.shape[0]) file(tensorOf.get(name)!).keepRows(tensorOf.get(name)!, shape[0]!)
+  }
+  return cut
+}
+
 /**
  * Opens a folder; the caller closes it.
  *
  * @error InvalidInput, DataError (thrown) as `readArchitecture`
  */
-export const openFolder = (dir: string, families: ReadonlyArray<Family>): OpenFolder => {
+export const openFolder = (
+  dir: string,
+  families: ReadonlyArray<Family>,
+  { rows = Number.POSITIVE_INFINITY }: FolderOptions = {},
+): OpenFolder => {
   requireFolder(dir)
   const configFile = join(dir, "config.json")
   const config = readJson(configFile) as Readonly<Record<string, unknown>>
@@ -127,12 +155,16 @@ export const openFolder = (dir: string, families: ReadonlyArray<Family>): OpenFo
         tensorsOf(architecture, parameter).map(({ name }) => [name, named.byParameter.get(name) ?? head!] as const),
       ),
     )
+    const read =
+      rows < architecture.vocabularySize
+        ? withFewerRows(architecture, rows, dir, (tensor) => weights.fileOf.get(tensor)!, tensorOf)
+        : architecture
     return {
       ...weights,
       config,
       tensorOf,
       beside: named.beside,
-      architecture: all.length === 0 ? architecture : { ...architecture, notes: all },
+      architecture: all.length === 0 ? read : { ...read, notes: all },
     }
   } catch (error) {
     weights.close()

@@ -18,6 +18,11 @@ export interface SafetensorsFile {
    * @error DataError as of `read`, or if `into` has another length than the tensor
    */
   readonly readInto: (name: string, into: Float32Array) => void
+  /**
+   * Leaves out all rows of a tensor but the first ones: from now on it is read as that.
+   * @error DataError if there is no such tensor, or it has fewer rows
+   */
+  readonly keepRows: (name: string, rows: number) => void
   readonly close: () => void
 }
 
@@ -101,7 +106,8 @@ export const openSafetensors = (file: string): SafetensorsFile => {
     if (foreign !== undefined) throw new DataError({ message: `${file}: ${foreign}` })
     const json = new Uint8Array(headerLength(file, first.subarray(0, 8), size))
     readFully(file, fd, json, 8)
-    const { metadata, tensors } = parseHeader(file, json, size)
+    const { metadata, tensors: parsed } = parseHeader(file, json, size)
+    const tensors = new Map(parsed)
     const entryOf = (name: string): TensorEntry => {
       const entry = tensors.get(name)
       if (entry === undefined) throw new DataError({ message: `${file} has no tensor ${name}` })
@@ -128,6 +134,15 @@ export const openSafetensors = (file: string): SafetensorsFile => {
             message: `${file}: tensor ${name} of shape [${entry.shape}] has ${sizeOf(entry)} values, there is room for ${into.length}`,
           })
         readFloats(file, fd, entry, into)
+      },
+      keepRows: (name, rows) => {
+        const entry = entryOf(name)
+        const [all = 0, ...columns] = entry.shape
+        if (rows > all)
+          throw new DataError({ message: `${file}: tensor ${name} has ${all} rows, ${rows} are to be read` })
+        // Rows lie one after another, so the first ones are the first bytes.
+        const end = entry.begin + ((entry.end - entry.begin) / all) * rows
+        tensors.set(name, { ...entry, shape: [rows, ...columns], end })
       },
       close: () => closeSync(fd),
     }

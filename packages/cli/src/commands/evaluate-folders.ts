@@ -2,37 +2,10 @@
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { DataError, InvalidInput } from "@winnow/core"
-import { type Codec, loadCodec } from "@winnow/data"
+import { type Codec, compareTokens, loadCodec } from "@winnow/data"
 import { parseJson, readRegularText } from "@winnow/files"
 import { type } from "arktype"
 import { Effect } from "effect"
-
-/** BPE and WordPiece map tokens to ids; Unigram lists tokens with their scores in the order of ids. */
-const Words = type({
-  model: { vocab: type("Record<string, number>").or(type(["string", "number"]).array()) },
-  "added_tokens?": type({ id: "number", content: "string" }).array(),
-})
-
-/** The token of each id that a `tokenizer.json` names; empty if it is of another form. */
-export const tokensById = (json: unknown): ReadonlyMap<number, string> => {
-  const words = Words(json)
-  if (words instanceof type.errors) return new Map()
-  const { vocab } = words.model
-  const named = Array.isArray(vocab)
-    ? vocab.map(([token], id) => [id, token] as const)
-    : Object.entries(vocab).map(([token, id]) => [id, token] as const)
-  return new Map([...named, ...(words.added_tokens ?? []).map(({ id, content }) => [id, content] as const)])
-}
-
-/** The lowest id with different tokens in a and b, with both tokens; undefined if all ids agree. */
-export const firstDifference = (
-  a: ReadonlyMap<number, string>,
-  b: ReadonlyMap<number, string>,
-): { readonly id: number; readonly a: string | undefined; readonly b: string | undefined } | undefined => {
-  let id = Number.POSITIVE_INFINITY
-  for (const key of [...a.keys(), ...b.keys()]) if (key < id && a.get(key) !== b.get(key)) id = key
-  return Number.isFinite(id) ? { id, a: a.get(id), b: b.get(id) } : undefined
-}
 
 /** The target's tokenizer; `end` if it names one, or has a usual one. */
 export type TargetCodec = Codec & { readonly end: { readonly id: number; readonly text: string } | undefined }
@@ -40,26 +13,43 @@ export type TargetCodec = Codec & { readonly end: { readonly id: number; readonl
 const tokenizerOf = (folder: string): Effect.Effect<TargetCodec | undefined, DataError | InvalidInput> =>
   existsSync(join(folder, "tokenizer.json")) ? loadCodec(folder) : Effect.succeed(undefined)
 
-const quoted = (token: string | undefined) => (token === undefined ? "no token" : JSON.stringify(token))
+/** The tokenizers of a pair of folders. */
+export interface PairTokenizers {
+  /** The target's, which encodes prompts and decodes texts; undefined if its folder has none. */
+  readonly tokenizer: TargetCodec | undefined
+  /** Tokens of both: the largest id of either, plus one; undefined unless both folders have a tokenizer. */
+  readonly tokens: number | undefined
+  /** Sentences on ids that only one of them names. */
+  readonly notes: ReadonlyArray<string>
+}
 
 /**
- * The target's tokenizer, if its folder has one.
+ * The tokenizers of two folders, whose tokens are compared id by id.
  *
- * @error InvalidInput if both folders have one and an id means different tokens; DataError for a damaged one
+ * @error InvalidInput if an id means different tokens; DataError for a damaged file
  */
-export const sharedTokenizer = Effect.fnUntraced(function* (target: string, draft: string) {
+export const pairTokenizers = Effect.fnUntraced(function* (
+  target: string,
+  draft: string,
+): Effect.fn.Return<PairTokenizers, DataError | InvalidInput> {
   const [ours, theirs] = [yield* tokenizerOf(target), yield* tokenizerOf(draft)]
-  if (ours === undefined || theirs === undefined || ours.fingerprint === theirs.fingerprint) return ours
-  const different = firstDifference(tokensById(ours.json), tokensById(theirs.json))
-  if (different === undefined) return ours // The ids are the same and the cuts differ: the target encodes the prompts.
-  const { id, a, b } = different
-  return yield* new InvalidInput({
-    what: "vocabularies",
-    problems: [
-      `id ${id} is ${quoted(a)} in ${target}/tokenizer.json and ${quoted(b)} in ${draft}/tokenizer.json; ` +
-        "expected one vocabulary, as distributions are compared id by id: give a draft that was made for this target",
-    ],
-  })
+  if (ours === undefined || theirs === undefined) return { tokenizer: ours, tokens: undefined, notes: [] }
+  const tokens = Math.max(ours.vocabularySize, theirs.vocabularySize)
+  if (ours.fingerprint === theirs.fingerprint) return { tokenizer: ours, tokens, notes: [] }
+  const { different, alone } = compareTokens(ours.json, theirs.json)
+  if (different !== undefined) {
+    const { id, a, b } = different
+    return yield* new InvalidInput({
+      what: "vocabularies",
+      problems: [
+        `id ${id} is ${JSON.stringify(a)} in ${target}/tokenizer.json and ${JSON.stringify(b)} in ${draft}/tokenizer.json; ` +
+          "expected one vocabulary, as distributions are compared id by id: give a draft that was trained for this target (docs/vocabularies.md says which pairs can)",
+      ],
+    })
+  }
+  const names = (who: string, ids: number) =>
+    ids === 0 ? [] : [`${who}'s tokenizer.json alone names ${ids} of the ids; the others mean the same tokens in both.`]
+  return { tokenizer: ours, tokens, notes: [...names("The target", alone.a), ...names("The draft", alone.b)] }
 })
 
 const TokenIds = type({ eos_token_id: "number.integer | number.integer[] | null" })

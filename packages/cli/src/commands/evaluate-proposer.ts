@@ -14,8 +14,10 @@ export interface AskedProposer {
   readonly options: Readonly<Record<string, unknown>>
   /** The draft's folder; undefined for a plugin. */
   readonly draft: NamedFolder | undefined
-  /** Opens it for the lifetime of the scope. */
-  readonly open: Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openDecoder>> | InvalidInput, Scope>
+  /** Opens it for the lifetime of the scope; of a draft so many rows of its vocabulary, all if left out. */
+  readonly open: (
+    rows?: number,
+  ) => Effect.Effect<Proposer, Effect.Error<ReturnType<typeof openDecoder>> | InvalidInput, Scope>
 }
 
 type Scope = Effect.Services<ReturnType<typeof openDecoder>>
@@ -32,7 +34,8 @@ export const askedProposer = Effect.fnUntraced(function* ({
 }: Pick<EvaluateRequest, "draft" | "proposer">): Effect.fn.Return<AskedProposer, InvalidInput | DataError> {
   if (draft !== undefined && proposer === undefined) {
     const found = yield* namedFolder(draft)
-    return { name: "model", options: {}, draft: found, open: Effect.map(openDecoder(found.folder), modelProposer) }
+    const open = (rows?: number) => Effect.map(openDecoder(found.folder, rows), modelProposer)
+    return { name: "model", options: {}, draft: found, open }
   }
   if (draft !== undefined || proposer === undefined) {
     const flags = draft === undefined ? "neither --draft nor --proposer" : "both --draft and --proposer"
@@ -41,5 +44,5 @@ export const askedProposer = Effect.fnUntraced(function* ({
   }
   // The kind is checked, and a plugin of this kind has no other type.
   const use = (yield* pluginFrom("proposer", `--proposer ${proposer}`, proposer)) as ProposerUse
-  return { name: use.name, options: yield* use.decoded, draft: undefined, open: use.instance }
+  return { name: use.name, options: yield* use.decoded, draft: undefined, open: () => use.instance }
 })

@@ -1,7 +1,6 @@
 /** Models, prompts and settings that `winnow evaluate` refuses before anything is decoded. */
 import { describe, expect, test } from "bun:test"
 import { cpSync, rmSync, writeFileSync } from "node:fs"
-import { trainBpe } from "@winnow/data"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { initialise } from "@winnow/models"
 import { tf } from "@winnow/tensor"
@@ -77,13 +76,6 @@ describe("refused before anything is decoded", () => {
     expect(many).toContain("and 3 more lines")
     expect(await refusal({ prompts: write("empty.jsonl", "", "") })).toContain("found no line")
     expect(await refusal({ prompts: at("nothing.jsonl") })).toContain("cannot be read")
-  })
-
-  test("vocabularies of other sizes, with both numbers; ids that mean other tokens, with the first", async () => {
-    await saved("large", modelOf(0, { vocab_size: V + 8 }), {})
-    expect(await refusal({ draft: at("large") })).toContain(`vocabularies differ: target ${V}; draft ${V + 8}`)
-    await saved("foreign", modelOf(0), {}, trainBpe(["zzzz zzzz qqqq"], { vocabularySize: 280 }))
-    expect(await refusal({ draft: at("foreign") })).toMatch(/id \d+ is ".*" in .*target\/tokenizer.json and /)
   })
 
   test("text without a tokenizer; a stop string without one", async () => {

@@ -9,27 +9,15 @@ import { commit, machine, versions } from "@winnow/lab"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { namedFolder, openDecoder, requireFiniteLogits } from "../model.ts"
+import { namedFolder, requireFiniteLogits } from "../model.ts"
 import type { View } from "../screen.ts"
-import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
+import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
 import { endNotes, generationNotes } from "./evaluate-generation.ts"
 import { encodePrompts, readPromptFile } from "./evaluate-prompts.ts"
-import { type AskedProposer, askedProposer } from "./evaluate-proposer.ts"
+import { askedProposer } from "./evaluate-proposer.ts"
 import { type EvaluateRequest, type EvaluationRecord, modelFacts, notesOf } from "./evaluate-record.ts"
 import { tokenNotes } from "./evaluate-tokens.ts"
-import { checkVocabularies } from "./vocabularies.ts"
-
-/** Target and proposer for the lifetime of the scope. @error InvalidInput if their vocabularies have different sizes */
-const openPair = Effect.fnUntraced(function* (
-  targetFolder: string,
-  proposerSpec: AskedProposer,
-  tokenizer: Codec | undefined,
-) {
-  const [target, proposer] = [yield* openDecoder(targetFolder), yield* proposerSpec.open]
-  const name = proposerSpec.draft === undefined ? proposerSpec.name : "draft"
-  yield* checkVocabularies(target, { name, proposer }, tokenizer)
-  return { target, proposer }
-})
+import { openPair } from "./vocabularies.ts"
 
 /**
  * The rule of stop strings; undefined without any. @error InvalidInput without a tokenizer to read texts with, or for
@@ -108,14 +96,17 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
   const foundTarget = yield* namedFolder(namedTarget)
   const { folder: targetFolder } = foundTarget
   const draftFolder = proposerSpec.draft?.folder
-  const tokenizer = yield* sharedTokenizer(targetFolder, draftFolder ?? targetFolder)
+  const tokenizers = yield* pairTokenizers(targetFolder, draftFolder ?? targetFolder)
+  const { tokenizer } = tokenizers
   const stopRule = yield* stopRuleOf(stop, tokenizer, targetFolder)
   yield* engine
   yield* Effect.acquireRelease(
     Effect.sync(() => setPrecision(precision)),
     (before) => Effect.sync(() => setPrecision(before)),
   )
-  const { target, proposer } = yield* openPair(targetFolder, proposerSpec, tokenizer)
+  const pair = yield* openPair(targetFolder, proposerSpec, tokenizers)
+  const target = pair.target
+  const proposer = pair.proposer! // there is a spec
   const draft = proposer.model
   const { vocabularySize, maxLength: targetContext } = target.architecture
   const limits = { vocabularySize, targetContext }
@@ -157,6 +148,7 @@ export const computeEvaluation = Effect.fnUntraced(function* (request: EvaluateR
     load,
     versions: versions(),
     notes: [
+      ...pair.notes,
       ...(tokenizer === undefined
         ? []
         : tokenNotes(tokenizer, { lines, specialTokens, eosIds, eosSource }, evaluation)),

@@ -5,13 +5,13 @@ import { drive, type Finish, type Stop } from "@winnow/generation"
 import { setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
 import { engine } from "../engine.ts"
-import { namedFolder, openDecoder, requireFiniteLogits } from "../model.ts"
-import { endsOf, sharedTokenizer } from "./evaluate-folders.ts"
+import { namedFolder, requireFiniteLogits } from "../model.ts"
+import { endsOf, pairTokenizers } from "./evaluate-folders.ts"
 import { askedProposer } from "./evaluate-proposer.ts"
 import { type Comparison, compareWithTarget } from "./generate-compare.ts"
 import { streamingText } from "./streaming-text.ts"
 import { kindsOfBlock, type TokenKind } from "./token-kinds.ts"
-import { checkVocabularies } from "./vocabularies.ts"
+import { openPair } from "./vocabularies.ts"
 
 /** The request of a text. */
 export interface GenerateRequest {
@@ -116,7 +116,8 @@ export const computeGeneration = Effect.fnUntraced(function* (
     : yield* askedProposer({ ...(draft !== undefined && { draft }), ...(named !== undefined && { proposer: named }) })
   const { folder } = yield* namedFolder(request.target)
   const draftFolder = spec?.draft?.folder
-  const tokenizer = yield* sharedTokenizer(folder, draftFolder ?? folder)
+  const tokenizers = yield* pairTokenizers(folder, draftFolder ?? folder)
+  const { tokenizer } = tokenizers
   const refuse = (problem: string) => new InvalidInput({ what: "--prompt", problems: [problem] })
   if (tokenizer === undefined)
     return yield* refuse(`${folder} has no tokenizer.json to encode it with; put the model's own into that folder`)
@@ -127,13 +128,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     Effect.sync(() => setPrecision(precision)),
     (before) => Effect.sync(() => setPrecision(before)),
   )
-  const target = yield* openDecoder(folder)
-  const proposer = spec && (yield* spec.open)
-  yield* checkVocabularies(
-    target,
-    proposer && { name: draftFolder === undefined ? spec!.name : "draft", proposer },
-    tokenizer,
-  )
+  const { target, proposer, notes } = yield* openPair(folder, spec, tokenizers)
   const { vocabularySize, maxLength } = target.architecture
   if (prompt.length >= maxLength)
     return yield* refuse(
@@ -206,6 +201,7 @@ export const computeGeneration = Effect.fnUntraced(function* (
     compared: !alone && request.compare,
     comparison: comparison ?? null,
     notes: [
+      ...notes,
       ...tokenizer.notes.map((note) => `Tokenizer: ${note}.`),
       ...[target, ...(proposer?.model ? [proposer.model] : [])].flatMap(({ architecture }) => architecture.notes ?? []),
     ],

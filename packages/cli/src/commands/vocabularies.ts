@@ -1,36 +1,81 @@
-/** The rows of a model's head against the tokens of a tokenizer and against another model's. */
-import { InvalidInput, type Proposer } from "@winnow/core"
-import { type Codec, vocabularyProblems } from "@winnow/data"
+/** A target and a proposer over one vocabulary: the rows of their heads against the tokens of their tokenizers. */
+import { type Decoder, InvalidInput, type Proposer } from "@winnow/core"
+import { knownFamilies } from "@winnow/lab"
+import { readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
+import { openDecoder } from "../model.ts"
+import type { PairTokenizers } from "./evaluate-folders.ts"
+import type { AskedProposer } from "./evaluate-proposer.ts"
 
-/** A model or a proposer by its name in a message. */
-interface Sized {
-  readonly name: string
-  readonly vocabularySize: number
+const refused = (problem: string) =>
+  new InvalidInput({ what: "vocabularies", problems: [`${problem} (docs/vocabularies.md says which pairs can)`] })
+
+const rowsOf = (folder: string) =>
+  Effect.flatMap(knownFamilies, (families) =>
+    Effect.map(readArchitecture(folder, families), ({ vocabularySize }) => vocabularySize),
+  )
+
+/**
+ * The rows that both heads are read to, where they have different numbers of them: the smaller number, if every token has
+ * a row below it. The other rows only round a number up, and no text has their ids.
+ *
+ * @error InvalidInput where that is not so, or a folder has no tokenizer by which it could be told
+ */
+export const sharedRows = (
+  target: number,
+  draft: number,
+  tokens: number | undefined,
+): Effect.Effect<number, InvalidInput> => {
+  const differ = `vocabularies differ: the target's head has ${target} rows, the draft's ${draft}`
+  const rows = Math.min(target, draft)
+  if (target === draft || (tokens !== undefined && tokens <= rows)) return Effect.succeed(rows)
+  return Effect.fail(
+    refused(
+      tokens === undefined
+        ? `${differ}; expected one number, or a tokenizer.json in both folders that tells which rows are tokens`
+        : `${differ}, and there are ${tokens} tokens; expected a row for each in both: give a draft that was trained for this target`,
+    ),
+  )
+}
+
+/** Target and proposer, and sentences on what of their vocabularies is left out. */
+export interface OpenPair {
+  readonly target: Decoder
+  /** Undefined of the target alone. */
+  readonly proposer: Proposer | undefined
+  readonly notes: ReadonlyArray<string>
 }
 
 /**
- * Compares the sizes of a target's, a proposer's and a tokenizer's vocabularies.
+ * Opens target and proposer for as long as the scope.
  *
- * @param proposer may be undefined: the target alone
- * @error InvalidInput for two sizes, or for fewer rows than the tokenizer has tokens
+ * @param spec undefined: the target alone
+ * @error InvalidInput for a pair without a common vocabulary, or for fewer rows than the target's tokenizer has tokens
+ * @error DataError for a folder that holds no whole model
  */
-export const checkVocabularies = (
-  target: { readonly architecture: { readonly vocabularySize: number } },
-  proposer: { readonly name: string; readonly proposer: Proposer } | undefined,
-  tokenizer: Codec | undefined,
-): Effect.Effect<void, InvalidInput> => {
-  const V = target.architecture.vocabularySize
-  const size = proposer?.proposer.vocabularySize
-  const sizes: ReadonlyArray<Sized> = [
-    { name: "target", vocabularySize: V },
-    ...(proposer === undefined || size === undefined ? [] : [{ name: proposer.name, vocabularySize: size }]),
-  ]
-  const problems = [...vocabularyProblems(sizes)]
+export const openPair = Effect.fnUntraced(function* (
+  folder: string,
+  spec: AskedProposer | undefined,
+  { tokenizer, tokens, notes }: PairTokenizers,
+) {
+  const V = yield* rowsOf(folder)
   // Rows beyond the tokenizer's ids are common in published models, and harmless: no text has their ids.
   if (tokenizer !== undefined && tokenizer.vocabularySize > V)
-    problems.push(
+    return yield* refused(
       `the target has a vocabulary of ${V}, its tokenizer ${tokenizer.vocabularySize}; expected at least as many rows as tokens: put the model's own tokenizer.json into its folder`,
     )
-  return problems.length === 0 ? Effect.void : Effect.fail(new InvalidInput({ what: "vocabularies", problems }))
-}
+  const draft = spec?.draft?.folder
+  const draftRows = draft === undefined ? V : yield* rowsOf(draft)
+  const rows = yield* sharedRows(V, draftRows, tokens)
+  const [target, proposer] = [yield* openDecoder(folder, rows), spec && (yield* spec.open(rows))]
+  const size = proposer?.vocabularySize
+  if (size !== undefined && size !== rows)
+    return yield* refused(`vocabularies differ: target ${rows}; ${spec!.name} ${size}`)
+  const cut =
+    V === draftRows
+      ? []
+      : [
+          `The target's head has ${V} rows, the draft's ${draftRows}: both are read to ${rows}, as the ${tokens} tokens have lower ids.`,
+        ]
+  return { target, proposer, notes: [...cut, ...notes] } satisfies OpenPair
+})
