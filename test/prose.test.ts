@@ -1,8 +1,9 @@
-/** Wording of README, docs and comments that a program can hold them to (test/figures/prose.ts, comments.ts). */
+/** Rules of wording for README, docs, comments, names and titles of tests that a program can check (test/figures). */
 import { describe, expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { commentIssuesOf } from "./figures/comments.ts"
+import { nameIssuesOf, titleIssuesOf } from "./figures/names.ts"
 import { readPage } from "./figures/page.ts"
 import { proseOf } from "./figures/prose.ts"
 import { issueText, pages, root, sources } from "./figures/repository.ts"
@@ -27,7 +28,7 @@ describe("wording", () => {
     "```\nWhat is code\n```",
     "<!-- What is hidden -->",
     "Whatever comes, so be it.",
-  ])("%j is let be", (text) => {
+  ])("%j passes", (text) => {
     expect(prose(text)).toEqual([])
   })
   test("prose wraps at 120; tables, code, links and markers are as wide as they are", () => {
@@ -72,9 +73,37 @@ describe("wording of comments", () => {
     'const a = glob("*/**")\nconst b = "It is. What is?"',
     "/** It is. */\nconst a = What",
     'const a = ["x", " // What is text"]',
-  ])("%j is let be", (source) => {
+  ])("%j passes", (source) => {
     expect(comments(source)).toEqual([])
   })
+})
+
+describe("names", () => {
+  test.each([
+    "export const found = 1",
+    "export interface Given {",
+    "export type Known = string",
+    "export async function told() {}",
+  ])("%j exports a participle", (source) => {
+    expect(nameIssuesOf("code.ts", source).length).toBe(1)
+  })
+  test.each(["export const foundFiles = []", "const found = 1", 'export { found } from "./a.ts"'])(
+    "%j passes",
+    (source) => {
+      expect(nameIssuesOf("code.ts", source)).toEqual([])
+    },
+  )
+  const titled = (name: string, title: string) => `${name}(${JSON.stringify(title)}, () => {})`
+  test.each(["what it does", "Which it is", "whether it is"])("%j begins a title as none should", (title) => {
+    for (const name of ["test", "describe", "it", "test.only"])
+      expect(titleIssuesOf("code.test.ts", `\n${titled(name, title)}`).map(({ line }) => line)).toEqual([2])
+  })
+  test.each([titled("test", "says what it does"), titled("test", "whatever it is"), titled("expect", "what it does")])(
+    "%j has no title that begins so",
+    (source) => {
+      expect(titleIssuesOf("code.test.ts", source)).toEqual([])
+    },
+  )
 })
 
 describe("the wording of this repository", () => {
@@ -91,6 +120,14 @@ describe("the wording of this repository", () => {
     expect(
       files.flatMap((file) => commentIssuesOf(file, readFileSync(join(root, file), "utf8"))).map(issueText),
     ).toEqual([])
+  })
+
+  test("exported names, and titles of tests", () => {
+    const issues = sources().flatMap((file) => {
+      const source = readFileSync(join(root, file), "utf8")
+      return [...nameIssuesOf(file, source), ...titleIssuesOf(file, source)]
+    })
+    expect(issues.map(issueText)).toEqual([])
   })
 
   test("decisions have a number each", () => {

@@ -2,7 +2,7 @@
 import type { Value } from "./expression.ts"
 
 /** A figure in a text: from `start` to `end`. */
-export interface Shown {
+export interface FigureText {
   readonly text: string
   readonly start: number
   readonly end: number
@@ -18,7 +18,7 @@ const figure = new RegExp(
 )
 
 /** The figures of a text, from its beginning. */
-export const figuresIn = (text: string): ReadonlyArray<Shown> =>
+export const figuresIn = (text: string): ReadonlyArray<FigureText> =>
   [...text.matchAll(figure)].map((match) => ({
     text: match[0],
     start: match.index,

@@ -122,7 +122,7 @@ export const wrong = [
     defineFilter({ name: "x", needs: [], options: none, make: () => (i) => new Uint8Array(i.judge.likes(0) ? 1 : 0) }),
 ]
 
-test("what does not type-check would not run either", async () => {
+test("code that does not type-check would not run either", async () => {
   await expect(withoutReference()).rejects.toThrow(/Reference/)
   await expect(withoutJudge()).rejects.toThrow(/Judge/)
 })

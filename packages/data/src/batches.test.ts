@@ -83,7 +83,7 @@ test("batches of whole windows hold every example once a pass", () => {
   }
 })
 
-test("what is left of a pass begins the next: n batches hold every example batchSize times", () => {
+test("the rest of a pass begins the next: n batches have every example batchSize times", () => {
   for (const [n, batchSize, bucket] of [
     [10, 4, 1],
     [37, 5, 16],

@@ -21,7 +21,7 @@ const withAdded = (...added: ReadonlyArray<object>) => ({
 const normal = (id: number, content: string) => ({ ...specialToken(id, content), special: false })
 const notes = (changes: object, config?: object) => makeCodec({ ...json, ...changes }, config).notes
 
-describe("what the file asks for and is not done is a note", () => {
+describe("an unfulfilled request of the file gives a note", () => {
   test("nothing in a usual file", () => expect(makeCodec(json).notes).toEqual([]))
 
   test("dropout: the same text always has the same ids, those without it", async () => {
@@ -74,7 +74,7 @@ describe("what the file asks for and is not done is a note", () => {
     expect(framingOf({ type: "Unheard" })).toEqual({ before: [], after: [] })
   })
 
-  test("what tokenizer_config.json asks for and tokenizer.json does not do", () => {
+  test("requests of tokenizer_config.json that tokenizer.json does not fulfil", () => {
     const decoder = (id: number, content: string) => ({ added_tokens_decoder: { [id]: { content, special: true } } })
     expect(notes({}, decoder(0, "<|endoftext|>"))).toEqual([])
     expect(notes({}, decoder(280, "<late>"))).toEqual([

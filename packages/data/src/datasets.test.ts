@@ -69,7 +69,7 @@ test("WINNOW_DATA comes first, then the cache, and nothing is downloaded", async
   expect(asked).toEqual([])
 })
 
-test("what is nowhere is downloaded, once, with its progress, and no temporary file stays", async () => {
+test("a missing file is downloaded once, with its progress, and no temporary file stays", async () => {
   const at = await places()
   const progress: Array<number> = []
   const datasets = makeDatasets({ ...at, onProgress: ({ received }) => progress.push(received) })

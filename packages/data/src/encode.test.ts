@@ -23,7 +23,7 @@ test("no token spans the border", async () => {
   expect(tokenizer.decode(ids.subarray(promptLength))).toBe("cd<|endoftext|>")
 })
 
-test("what is too long is left out whole and counted", async () => {
+test("an example that is too long is left out whole and counted", async () => {
   const examples = [
     { prompt: "ab", answer: "c" },
     { prompt: "ab", answer: "cd" },

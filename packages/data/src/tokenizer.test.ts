@@ -28,7 +28,7 @@ test("a tokenizer without an end says what it has", () => {
   expect(makeTokenizer(endless, { eos: "<stop>" }).eosId).toBe(256)
 })
 
-test("what is no tokenizer is refused", () => {
+test("a file that is no tokenizer is refused", () => {
   expect(() => makeTokenizer({})).toThrow("tokenizer.json: model must be an object (was missing)")
   expect(() => makeTokenizer({ ...json, model: { type: "Magic", vocab: {} } })).toThrow("model.type must be")
   expect(() => makeTokenizer(json, { config: { eos_token: 3 } })).toThrow("tokenizer_config.json: eos_token")

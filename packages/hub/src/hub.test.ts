@@ -75,7 +75,7 @@ test("the token is read from its file where the environment has none", () => {
   expect(hubSettings({ HF_HOME: "/nowhere", HF_TOKEN_PATH: join(hub.home, "token") }).token).toBe("hf_of_file")
 })
 
-describe("what is fetched", () => {
+describe("downloads", () => {
   test("configuration, weights and tokenizer, in the layout of huggingface_hub; a second time nothing but the commit", async () => {
     using hub = localHub(shardedFiles)
     const { folder, ...rest } = await get(hub)
@@ -254,7 +254,7 @@ describe("a repository without a model", () => {
 })
 
 describe("out of reach", () => {
-  test("what is in the cache is used, and said", async () => {
+  test("files in the cache are used, and a report says so", async () => {
     using hub = localHub(shardedFiles)
     const { folder } = await get(hub)
     hub.stop()

@@ -43,7 +43,7 @@ print(
     f"{draft_generation.num_assistant_tokens_schedule}, threshold {draft_generation.assistant_confidence_threshold}"
 )
 
-# What the draft proposed at each call, and where: transformers reports neither, nor what was accepted.
+# The proposals of the draft at each call, and their places: transformers reports neither, nor the accepted tokens.
 calls = []
 get = AssistedCandidateGenerator.get_candidates
 

@@ -35,7 +35,7 @@ test("a loss with batch statistics reads kept rows once more, and all valid rows
   expect(more(excess, false)).toBe(40 * ofDraft + 100 * (ofDraft + ofReference))
 })
 
-test("what comes from a cache is not counted again: hidden states leave the head's product, other forms nothing", () => {
+test("cached signals are not counted again: hidden states leave the head's product, other forms nothing", () => {
   const passes = { draft, target, reference, needs: excess, lossNeedsTarget: true, lossReadsBatch: false, T: 8 }
   const live = trainingFlops(tokens, passes)
   const saved = (signals: SignalsOptions) => live - trainingFlops(tokens, { ...passes, signals })

@@ -4,18 +4,24 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect } from "effect"
-import { experimentNamed, type Found, findExperiments, listExperiments, loadExperiment } from "./experiments.ts"
+import {
+  type ExperimentFile,
+  experimentNamed,
+  findExperiments,
+  listExperiments,
+  loadExperiment,
+} from "./experiments.ts"
 
 const house = join(import.meta.dir, "../../..")
 const folder = mkdtempSync(join(tmpdir(), "winnow-experiments-"))
 
 /** An experiment's folder with these files. */
-const written = (slug: string, files: Readonly<Record<string, string>>): Found => {
+const written = (slug: string, files: Readonly<Record<string, string>>): ExperimentFile => {
   mkdirSync(join(folder, slug))
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, slug, name), text)
   return { slug, file: join(folder, slug, "experiment.ts") }
 }
-const message = async (found: Found) => (await Effect.runPromise(Effect.flip(loadExperiment(found)))).message
+const message = async (found: ExperimentFile) => (await Effect.runPromise(Effect.flip(loadExperiment(found)))).message
 
 const sound = `export default { name: "sound", question: "Is it?", task: {}, arms: { all: {} }, seeds: [1] }`
 const plugin = (name: string) => `import { defineFilter } from "${house}/packages/core/src/index.ts"

@@ -11,14 +11,14 @@ import { isOutside, provideHouse } from "./outside/house-modules.ts"
 import { houseRoot } from "./store/code/house.ts"
 import { enter } from "./store/code/module-graph.ts"
 
-export interface Found {
+export interface ExperimentFile {
   /** NNN-slug */
   readonly slug: string
   readonly file: string
 }
 
 /** All experiments: numbered ones by number, then the others by name. */
-export const findExperiments = (folder: string = join(houseRoot, "experiments")): ReadonlyArray<Found> =>
+export const findExperiments = (folder: string = join(houseRoot, "experiments")): ReadonlyArray<ExperimentFile> =>
   (existsSync(folder) ? readdirSync(folder) : [])
     .filter((slug) => /^[a-z0-9][a-z0-9-]*$/.test(slug))
     .toSorted()
@@ -45,7 +45,7 @@ const slugOf = (file: string): string => {
  *
  * @error InvalidInput if there is no experiment at the path
  */
-const experimentAt = (path: string): Effect.Effect<Found, InvalidInput> => {
+const experimentAt = (path: string): Effect.Effect<ExperimentFile, InvalidInput> => {
   const at = resolvePath(path.startsWith("~/") ? join(homedir(), path.slice(2)) : path)
   const file = existsSync(at) && statSync(at).isDirectory() ? join(at, "experiment.ts") : at
   if (existsSync(file)) return Effect.succeed({ slug: slugOf(file), file: realpathSync(file) })
@@ -60,7 +60,7 @@ const experimentAt = (path: string): Effect.Effect<Found, InvalidInput> => {
  */
 export const experimentOf = (
   text: string,
-): Effect.Effect<{ readonly found: Found; readonly part: string | undefined }, InvalidInput> => {
+): Effect.Effect<{ readonly found: ExperimentFile; readonly part: string | undefined }, InvalidInput> => {
   const [name = "", part] = isPath(text.split("#")[0]!) ? text.split("#") : text.split("/")
   return Effect.map(isPath(name) ? experimentAt(name) : experimentNamed(name), (experiment) => ({
     found: experiment,
@@ -76,7 +76,7 @@ const shortPath = (file: string): string => (isOutside(file) ? file : relative(h
  *
  * @error InvalidInput for a name of none or of several: lists all experiments
  */
-export const experimentNamed = (name: string, all = findExperiments()): Effect.Effect<Found, InvalidInput> => {
+export const experimentNamed = (name: string, all = findExperiments()): Effect.Effect<ExperimentFile, InvalidInput> => {
   const isNumbered = (slug: string) => /^\d{3}-/.test(slug)
   const matching = all.filter(
     ({ slug }) => slug === name || (isNumbered(slug) && (slug.slice(4) === name || slug.slice(0, 3) === name)),
@@ -111,7 +111,7 @@ const partsOf = (exported: unknown, preset: string | null): ReadonlyArray<Part> 
 }
 
 /** The exports of an experiment's file. @error InvalidInput with the file and line of the fault */
-const imported = ({ file }: Found): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
+const imported = ({ file }: ExperimentFile): Effect.Effect<Readonly<Record<string, unknown>>, InvalidInput> =>
   Effect.suspend(() => {
     const what = shortPath(file)
     if (isOutside(file)) provideHouse()
@@ -130,7 +130,7 @@ const imported = ({ file }: Found): Effect.Effect<Readonly<Record<string, unknow
  * @error InvalidInput for a missing export or one that is no experiment: lists the presets
  */
 export const loadExperiment = (
-  { slug, file }: Found,
+  { slug, file }: ExperimentFile,
   preset: string | null = null,
 ): Effect.Effect<ReadonlyArray<Part>, InvalidInput> =>
   Effect.gen(function* () {
@@ -148,7 +148,7 @@ export const loadExperiment = (
   })
 
 /** The presets of a file: the names that `--preset` accepts. */
-export const presetsOf = (experiment: Found): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
+export const presetsOf = (experiment: ExperimentFile): Effect.Effect<ReadonlyArray<string>, InvalidInput> =>
   Effect.map(imported(experiment), (loaded) =>
     Object.keys(loaded).filter((name) => name !== "default" && partsOf(loaded[name], name)),
   )

@@ -29,9 +29,9 @@ export {
 export { mixture, type TextSpec, taskText, written } from "./experiment/text.ts"
 export { lora, type TrainingSpec } from "./experiment/training-spec.ts"
 export {
+  type ExperimentFile as Found,
   experimentNamed,
   experimentOf,
-  type Found,
   findExperiments,
   type Listed,
   listExperiments,

@@ -114,7 +114,7 @@ test("controls that cannot be made are refused", () => {
   expect(Object.keys(controls("behind", unordered, filters))).not.toContain("bottom")
 })
 
-test("what cannot be settled is refused, with what there is", async () => {
+test("steps that cannot be settled are refused, with the possible arms", async () => {
   const refused = async (arms: Experiment["arms"], more: Partial<Experiment> = {}) =>
     (await Effect.runPromise(Effect.flip(resolve({ ...experiment, arms, ...more })))).message
   const all = arm({ filter: everything(), loss: squares(), ...budget })

@@ -187,7 +187,7 @@ const refused = async (...settings: ReadonlyArray<string>) => {
   return error.message
 }
 
-test("what a form cannot serve is refused before any work, with what can", async () => {
+test("a need that a form cannot serve is refused before any work, with the forms that can", async () => {
   const squared = { ...whole, plugins: [squares, tvdPlusPlus] }
   const message = async (...settings: ReadonlyArray<string>) =>
     (await Effect.runPromise(Effect.flip(Effect.flatMap(applySettings(squared, settings), resolve)))).message

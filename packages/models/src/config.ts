@@ -2,7 +2,7 @@
 import { type Architecture, type Attends, type ConfigKey, type Family, InvalidInput } from "@winnow/core"
 import type { Field } from "./config-fields.ts"
 import type { RopeConfig } from "./rope-config.ts"
-import { isRecord, own, shown } from "./shown.ts"
+import { excerpt, isRecord, own } from "./shown.ts"
 
 type Config = Readonly<Record<string, unknown>>
 
@@ -28,7 +28,7 @@ const judgeFields = (type: string, fields: ReadonlyMap<string, Field>, config: C
     const field = fields.get(key)
     if (field === undefined) strange.push([key, value])
     else if (field.part === "refused" && value != null && !field.neutral(value, config))
-      problems.push(`${key} ${shown(value)} is not supported: ${field.why}`)
+      problems.push(`${key} ${excerpt(value)} is not supported: ${field.why}`)
   }
   const unknown = strange.map(([key]) => key)
   const more = unknown.length > 8 ? ` and ${unknown.length - 8} more` : ""
@@ -36,7 +36,7 @@ const judgeFields = (type: string, fields: ReadonlyMap<string, Field>, config: C
     unknown.length === 0
       ? []
       : [
-          `${unknown.slice(0, 8).map(shown).join(", ")}${more}: not a setting of ${type} that is known here; without effect, a saved model keeps it`,
+          `${unknown.slice(0, 8).map(excerpt).join(", ")}${more}: not a setting of ${type} that is known here; without effect, a saved model keeps it`,
         ]
   return { problems, notes, strange: Object.fromEntries(strange) }
 }
@@ -72,7 +72,7 @@ export const optionsFromConfig = (
   const given = own(config, key)
   const activation = typeof given === "string" ? own(names, given) : undefined
   if (given !== undefined && activation === undefined)
-    problems.push(`${key} ${shown(given)} is not supported, known are ${Object.keys(names).join(", ")}`)
+    problems.push(`${key} ${excerpt(given)} is not supported, known are ${Object.keys(names).join(", ")}`)
   if (problems.length > 0) throw fail(problems)
   const isNone = (key: string, value: unknown) => value === null && (keys.nullable ?? []).includes(key)
   // Keys keep their order, so that a model that is read and saved has the same bytes after additions to the defaults.
@@ -99,13 +99,13 @@ export const architectureFromConfig = (
   where = "config.json",
 ): Architecture<Attends> => {
   const fail = (problem: string) => new InvalidInput({ what: where, problems: [problem] })
-  if (!isRecord(config)) throw fail(`a JSON object was expected (was ${shown(config)})`)
+  if (!isRecord(config)) throw fail(`a JSON object was expected (was ${excerpt(config)})`)
   const type = own(config, "model_type")
   const family = families.find(({ plugin }) => plugin === type)
   if (family === undefined) {
     const names = families.map(({ plugin }) => plugin).toSorted()
     throw fail(
-      `model_type ${shown(type)} is not known here; there are ${names.join(", ") || "no families"} (a family is a plugin: docs/models.md)`,
+      `model_type ${excerpt(type)} is not known here; there are ${names.join(", ") || "no families"} (a family is a plugin: docs/models.md)`,
     )
   }
   return family.fromConfig(config, where)

@@ -6,7 +6,7 @@ import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { readJson } from "./folder.ts"
 import { openSafetensors, type WrittenDtype, writeSafetensors } from "./safetensors.ts"
-import { isRecord, shown } from "./shown.ts"
+import { excerpt, isRecord } from "./shown.ts"
 
 /** The parts of a copy that differ from the model. */
 export interface CopyOptions {
@@ -33,7 +33,7 @@ export const copyModelFolder = (
     const file = join(from, "config.json")
     const own = readJson(file)
     if (!isRecord(own))
-      throw new InvalidInput({ what: file, problems: [`holds ${shown(own)}, expected an object of settings`] })
+      throw new InvalidInput({ what: file, problems: [`holds ${excerpt(own)}, expected an object of settings`] })
     const weights = openSafetensors(join(from, "model.safetensors"))
     try {
       writeSafetensors(

@@ -5,7 +5,7 @@ import { DataError } from "@winnow/core"
 import { parseJson, readRegular } from "@winnow/files"
 import { withDataErrors } from "./data-errors.ts"
 import { foreignContent } from "./foreign-content.ts"
-import { isRecord, own, shown } from "./shown.ts"
+import { excerpt, isRecord, own } from "./shown.ts"
 
 const fail = (message: string) => new DataError({ message })
 
@@ -124,7 +124,7 @@ export const weightFiles = (dir: string): WeightFiles => {
   const wrong = entries.find(([, shard]) => !isName(shard))
   if (entries.length === 0 || wrong !== undefined)
     throw fail(
-      `${indexFile}: weight_map must map names to .safetensors files beside it (was ${shown(wrong === undefined ? map : wrong[1])})`,
+      `${indexFile}: weight_map must map names to .safetensors files beside it (was ${excerpt(wrong === undefined ? map : wrong[1])})`,
     )
   const shards = [...new Set(entries.map(([, shard]) => shard as string))]
   const missing = shards.filter((shard) => !names.includes(shard))

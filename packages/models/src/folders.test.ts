@@ -98,6 +98,6 @@ for (const [name, [of, rename]] of Object.entries(wrapped))
     expect(notes).toEqual([])
   })
 
-test("what transformers leaves aside, or does otherwise than config.json says, is noted once", () => {
+test("keys that transformers ignores or contradicts are noted once", () => {
   expect(noted).toMatchSnapshot()
 })

@@ -2,7 +2,7 @@
  * Reads the rotary embedding of a config.json, whose keys have had several names. The name that takes precedence is
  * that of `transformers` 5, and a note reports an ignored key with another value.
  */
-import { isRecord, own, shown } from "./shown.ts"
+import { excerpt, isRecord, own } from "./shown.ts"
 
 type Config = Readonly<Record<string, unknown>>
 
@@ -52,7 +52,7 @@ const originalLength = (config: Config, rope: Config, fallback: unknown, problem
   ]
   if (outer != null && inner != null && outer !== inner)
     problems.push(
-      `original_max_position_embeddings is ${shown(outer)} in config.json and ${shown(inner)} beside the scaling: versions of transformers take different ones; make them equal`,
+      `original_max_position_embeddings is ${excerpt(outer)} in config.json and ${excerpt(inner)} beside the scaling: versions of transformers take different ones; make them equal`,
     )
   return outer ?? inner ?? own(config, "max_position_embeddings") ?? 2048
 }
@@ -92,7 +92,7 @@ const firstOf = (
   for (const other of others)
     if (other.value !== value)
       notes.push(
-        `${other.label} ${shown(other.value)} is left aside, ${winner!.label} ${shown(value)} is used, as in transformers 5`,
+        `${other.label} ${excerpt(other.value)} is left aside, ${winner!.label} ${excerpt(value)} is used, as in transformers 5`,
       )
   return value
 }
@@ -117,7 +117,7 @@ export const ropeReader =
     const [scaled, plain] = [own(config, "rope_scaling"), own(config, "rope_parameters")]
     const key = isTrue(scaled) ? "rope_scaling" : "rope_parameters"
     const found = isTrue(scaled) ? scaled : isTrue(plain) ? plain : {}
-    if (!isRecord(found)) return { options: {}, problems: [`${key} must be an object (was ${shown(found)})`], notes }
+    if (!isRecord(found)) return { options: {}, problems: [`${key} must be an object (was ${excerpt(found)})`], notes }
     const rope = found
     if (isTrue(scaled) && isTrue(plain)) {
       const { rope_scaling: _, ...without } = config
@@ -125,7 +125,7 @@ export const ropeReader =
       const other = read(without)
       if (
         other.problems.length > 0 ||
-        shown(other.options) !== shown(read({ ...without, rope_parameters: scaled }).options)
+        excerpt(other.options) !== excerpt(read({ ...without, rope_parameters: scaled }).options)
       )
         notes.push("rope_parameters is left aside, rope_scaling is used in its place, as in transformers 5")
     }
@@ -135,7 +135,7 @@ export const ropeReader =
     const kind = kinds.get(named)
     if (kind === undefined) {
       const known = [...kinds.keys()].join(", ")
-      return { options: {}, problems: [`${key} of type ${shown(named)} is not supported, known are ${known}`], notes }
+      return { options: {}, problems: [`${key} of type ${excerpt(named)} is not supported, known are ${known}`], notes }
     }
     const read = new Set(["rope_type", "type", "rope_theta", "partial_rotary_factor", ...keysOf.get(kind)!])
     const unread = Object.keys(rope).filter((name) => !read.has(name) && rope[name] != null)
@@ -146,7 +146,7 @@ export const ropeReader =
       )
     else if (unread.length > 0)
       notes.push(
-        `${key}: ${unread.slice(0, 8).map(shown).join(", ")} has no effect with type ${shown(kind)}, as in transformers 5`,
+        `${key}: ${unread.slice(0, 8).map(excerpt).join(", ")} has no effect with type ${excerpt(kind)}, as in transformers 5`,
       )
 
     const of = (inner: string, outer: string, fallback: number) =>
@@ -173,12 +173,12 @@ export const ropeReader =
     for (const [name, other, value] of flat)
       if (other !== undefined && other !== name && Object.hasOwn(config, name) && config[name] !== value)
         notes.push(
-          `${name} ${shown(config[name])} is left aside, ${shown(value)} is used: transformers reads no such key for ${type}`,
+          `${name} ${excerpt(config[name])} is left aside, ${excerpt(value)} is used: transformers reads no such key for ${type}`,
         )
     if (keys.part === undefined) {
       const partial = own(rope, "partial_rotary_factor") ?? own(config, "partial_rotary_factor") ?? 1
       if (partial !== 1)
-        problems.push(`partial_rotary_factor ${shown(partial)} is not supported: ${type} rotates whole heads here`)
+        problems.push(`partial_rotary_factor ${excerpt(partial)} is not supported: ${type} rotates whole heads here`)
     }
     return { options, problems, notes }
   }

@@ -5,7 +5,7 @@
  */
 import { DataError } from "@winnow/core"
 import { parseJson } from "@winnow/files"
-import { isRecord, shown } from "./shown.ts"
+import { excerpt, isRecord } from "./shown.ts"
 
 /** Bits of a number in the formats that a file may have. */
 const bitsOf: ReadonlyMap<string, number> = new Map([
@@ -79,9 +79,10 @@ export const parseHeader = (file: string, json: Uint8Array, fileSize: number): H
     if (name === "__metadata__") continue
     if (!isRecord(value)) throw fail(`tensor ${name} has no description`)
     const { dtype, shape, data_offsets: offsets } = value
-    if (typeof dtype !== "string") throw fail(`tensor ${name} has dtype ${shown(dtype)}, expected a name such as "F32"`)
+    if (typeof dtype !== "string")
+      throw fail(`tensor ${name} has dtype ${excerpt(dtype)}, expected a name such as "F32"`)
     if (!isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
-      throw fail(`tensor ${name} needs a shape and two data_offsets of whole numbers, found ${shown(value)}`)
+      throw fail(`tensor ${name} needs a shape and two data_offsets of whole numbers, found ${excerpt(value)}`)
     const [begin, end] = offsets as readonly [number, number]
     const bits = bitsOf.get(dtype) // undefined for a format that is newer than this list: it only matters for a tensor that is needed.
     const bytes = bits === undefined ? end - begin : Math.ceil(shape.reduce((a, b) => a * b, bits) / 8)

@@ -26,7 +26,7 @@ const entry = (dtype: unknown, shape: ReadonlyArray<number>, begin: number, end:
   data_offsets: [begin, end],
 })
 
-test("what is written is read back, bit by bit: scalars, empty tensors, odd names", () => {
+test("written tensors read back bit by bit: scalars, empty tensors, odd names", () => {
   const file = join(dir, "deep", "a.safetensors")
   const values = Float32Array.of(1.5, -0, Number.NaN, Number.POSITIVE_INFINITY, 1e-45, 3)
   writeSafetensors(

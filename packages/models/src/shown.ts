@@ -1,7 +1,7 @@
 /** Values from outside in messages. */
 
 /** A value as JSON, cut to 80 characters. */
-export const shown = (value: unknown): string => {
+export const excerpt = (value: unknown): string => {
   try {
     const text = JSON.stringify(value) ?? "undefined"
     return text.length > 80 ? `${text.slice(0, 77)}...` : text

@@ -162,7 +162,7 @@ test("one chunk and one row a chunk give the same", async () => {
   compare("llama", filter, loss, { chunkRows: 1 })
   compare("llama", filter, loss, { chunkRows: 1000 })
 })
-test("what a filter would keep is what the step keeps, with no gradient made", async () => {
+test("keptWeights returns the choice of the step, without a gradient", async () => {
   for (const filter of [...Object.values(filters), Promise.resolve(everything)]) {
     const input: Parts = {
       ...{ batch, draft: drafts.llama, target, reference: references.llama, filter: await filter, divide: true },

@@ -68,7 +68,7 @@ test("steps and numbers keep the bounds, and every allowed number of steps occur
   }
 })
 
-test("what is added, taken away or multiplied keeps its own bound", async () => {
+test("numbers to add, take away or multiply have a bound of their own", async () => {
   for (const example of (await make({ operand: 7, factor: 3, maxSteps: 4 })).examples("train")) {
     const packs = / (boxes|bags|packs|baskets) with /.test(example.prompt) // Their contents are added, up to 3 x 7.
     for (const [, a, operation, b, result] of example.answer.matchAll(calculation)) {

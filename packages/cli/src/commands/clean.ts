@@ -32,7 +32,7 @@ export const clean = Command.make(
     ),
     results: Flag.Directory("results").pipe(
       Flag.withDefault(join(houseRoot, "results")),
-      Flag.withDescription("folder of the results: its runs say what they need"),
+      Flag.withDescription("folder of the results: its records name the needed artifacts"),
     ),
     json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("JSON on stdout, path by path")),
   },

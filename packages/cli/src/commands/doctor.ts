@@ -34,4 +34,4 @@ export const doctor = Command.make(
     yield* Console.log(json ? JSON.stringify(diagnosis, null, 2) : doctorReport(diagnosis, colours))
     if (!diagnosis.works) return yield* new EngineUnusable({ message: "the engine cannot work" })
   }),
-).pipe(Command.withDescription("Check the engine: its parts, its speed, its faults and how to mend them"))
+).pipe(Command.withDescription("Check the engine: its parts, its speed, its faults and their remedies"))

@@ -6,7 +6,7 @@ import type { EvaluateRequest } from "./evaluate-record.ts"
 
 withModels()
 
-describe("what is not refused but said", () => {
+describe("notes report input that is accepted with a doubt", () => {
   test("a draft whose context is shorter than the texts", async () => {
     const context = Math.min(...wordIds.map((ids) => ids.length)) + 4
     await saved("short", modelOf(0.02, { max_position_embeddings: context }), {})
@@ -20,7 +20,7 @@ describe("what is not refused but said", () => {
     }
   })
 
-  test("what was left aside of either folder", async () => {
+  test("notes report unused parts of either folder", async () => {
     await saved("odd-target", modelOf(0), { eos_token_id: null, mystery: 1 })
     await saved("odd-draft", modelOf(0.02), { rope_theta: 7 })
     const { notes } = await run({ target: at("odd-target"), draft: at("odd-draft") })

@@ -94,6 +94,6 @@ export const evaluate = Command.make(
   }),
 ).pipe(
   Command.withDescription(
-    "How well a target accepts a draft or another proposer, and how much faster it gets, for any model folders",
+    "Measure a target's acceptance of a draft or another proposer, and the speed-up, for any model folders",
   ),
 )

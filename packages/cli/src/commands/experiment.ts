@@ -108,7 +108,7 @@ export const experiment = Command.make(
     arms: Flag.String("arms").pipe(Flag.optional, Flag.withDescription("only these arms: all-tokens,adaspec")),
     preset: Flag.String("preset").pipe(
       Flag.optional,
-      Flag.withDescription("another size of the same question, where the experiment has one: large"),
+      Flag.withDescription("another size of the same question, if the experiment has one: large"),
     ),
     limit: Flag.Int("limit").pipe(
       Flag.optional,
@@ -230,4 +230,4 @@ export const experiment = Command.make(
     const missing = records.flatMap(({ missing }) => missing)
     if (missing.length > 0) return yield* new Incomplete({ message: missingText(missing) })
   }),
-).pipe(Command.withDescription("Run an experiment: train, distil, measure, print and store what the target accepted"))
+).pipe(Command.withDescription("Run an experiment: train, distil, measure acceptance, print and store the results"))

@@ -85,7 +85,7 @@ export const logits = Command.make(
     ids: Flag.String("ids").pipe(Flag.withDescription("token ids as JSON, one array a sequence: [[1,2,3]]")),
     json: Flag.Boolean("json").pipe(
       Flag.withDefault(false),
-      Flag.withDescription("all logits as JSON; otherwise the five largest a position"),
+      Flag.withDescription("all logits as JSON; else the five largest at each position"),
     ),
     plugin: familyFlag,
   },
@@ -94,4 +94,4 @@ export const logits = Command.make(
     for (const note of notes) yield* Console.error(`note: ${note}`)
     yield* Console.log(json ? JSON.stringify(result) : summary(JSON.parse(ids), result))
   }),
-).pipe(Command.withDescription("The logits of a saved model for given token ids"))
+).pipe(Command.withDescription("Compute the logits of a saved model for token ids"))

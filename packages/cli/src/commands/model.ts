@@ -20,4 +20,6 @@ export const model = Command.make(
     const facts = yield* withFamilies(plugin, computeModelFacts(directory))
     yield* Console.log(json ? JSON.stringify(facts) : modelReport(facts))
   }),
-).pipe(Command.withDescription("The facts of a model folder: parameters, memory, settings used and ignored, tokenizer"))
+).pipe(
+  Command.withDescription("Show the facts of a model folder: parameters, memory, used and ignored settings, tokenizer"),
+)

@@ -79,7 +79,7 @@ export const newFolder = Command.make(
     outside: Flag.String("outside").pipe(
       Flag.optional,
       Flag.withMetavar("DIR"),
-      Flag.withDescription("write the folder into this one, anywhere, and not into this checkout"),
+      Flag.withDescription("write the folder into this one instead of this checkout"),
     ),
   },
   Effect.fn("new")(function* ({ kind, name, outside }) {

@@ -47,7 +47,7 @@ export const plugins = Command.make(
     plugin: Flag.String("plugin").pipe(
       Flag.atLeast(0),
       Flag.withMetavar("path|package"),
-      Flag.withDescription("plugins from elsewhere, listed too; repeatable"),
+      Flag.withDescription("further plugins to list; repeatable"),
     ),
     json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("JSON on stdout")),
   },
@@ -62,4 +62,4 @@ export const plugins = Command.make(
     const rows = all.map(({ kind, name, options, needs }) => [kind, name, few(options, 3), needs.join(", ")])
     yield* Console.log(align([["kind", "name", "options", "needs"], ...rows], new Set([0, 1, 2, 3])))
   }),
-).pipe(Command.withDescription("Which plugins there are: kinds, names, options, needs"))
+).pipe(Command.withDescription("List the plugins: kinds, names, options, needs"))

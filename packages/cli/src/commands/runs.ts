@@ -72,7 +72,7 @@ const show = Command.make(
     yield* Console.log(renderRun(file))
     process.stderr.write(`\n${entry.state}; report: ${join(entry.directory, "report.html")}\n`)
   }),
-).pipe(Command.withDescription("The table of a run, as the run printed it"))
+).pipe(Command.withDescription("Print the table of a run, as the run printed it"))
 
 const compare = Command.make(
   "compare",
@@ -84,7 +84,7 @@ const compare = Command.make(
     if (!json) return yield* Console.log(renderComparison(comparison, a.file.written, b.file.written))
     yield* Console.log(JSON.stringify({ a: a.entry, b: b.entry, ...comparison }, null, 2))
   }),
-).pipe(Command.withDescription("What differs between two runs: in their settings, and in their figures"))
+).pipe(Command.withDescription("Print the differences of two runs: in their settings, and in their figures"))
 
 /** The command. */
 export const runs = root.pipe(
@@ -97,6 +97,6 @@ export const runs = root.pipe(
       yield* Console.log(renderRuns(entries, process.stdout.isTTY === true ? process.stdout.columns : undefined))
     }),
   ),
-  Command.withDescription("Which runs there are, the newest first"),
+  Command.withDescription("List the runs, the newest first"),
   Command.withSubcommands([show, compare]),
 )

@@ -21,7 +21,7 @@ test("columns that nobody asks for are not read; if none is there, all are named
   expect(Object.keys("columns" in row! ? row.columns : {})).toEqual(["question", "answer", "n", "half", "even"])
 })
 
-test("what is no Parquet file, is damaged or packed in another way is refused", async () => {
+test("a file that is not Parquet, is damaged or packed in another way is refused", async () => {
   const whole = bytesOf(golden[1]!)
   const refusal = (bytes: Uint8Array) => parquetRows(bytes, ["question"]).then(String, (error) => String(error))
   expect(await refusal(new TextEncoder().encode('{"question": "Is this JSON?"}\n'))).toContain("no Parquet that can be")

@@ -119,7 +119,7 @@ describe("jsonl", () => {
     expect(await refusal(jsonl({ train: "none.jsonl", ...settings }))).toStartWith("1 of 1 records of none.jsonl are")
   })
 
-  test("what is no file is refused with the places that were looked at", async () => {
+  test("a missing file is refused with the places of the search", async () => {
     expect(await refusal(jsonl({ train: "gone.jsonl", ...columns }))).toBe(
       `there is no gone.jsonl: looked for ${join(folder, "gone.jsonl")} and ${join(process.cwd(), "gone.jsonl")}`,
     )
@@ -189,7 +189,7 @@ describe("csv", () => {
     expect(await refusal(csv({ train: "early.csv", ...all }))).toStartWith("early.csv, line 4: its answer is empty")
   })
 
-  test("what is no table is refused", async () => {
+  test("a file that is no table is refused", async () => {
     await put("open.csv", 'question,solution\n"never closed,b\n')
     expect(await refusal(csv({ train: "open.csv", ...all }))).toStartWith("open.csv: the file is no CSV: ")
     await put("twice.csv", "question,question\na,b\n")

@@ -58,7 +58,7 @@ const describe = (attempts: ReadonlyArray<Attempt>): string => {
   return [
     "libtensorflow was not found. Tried, in this order:",
     ...tried,
-    "What to do (any one of):",
+    "Remedies (any one of them):",
     ...[...remedies].map((remedy) => `  - ${remedy}`),
     "See docs/engine.md.",
   ].join("\n")

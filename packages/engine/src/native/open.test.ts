@@ -152,7 +152,7 @@ WINNOW_API int winnow_selfcheck_offset(void) { return error; }
     expect(buildsIn(cache).length).toBe(1)
   })
 
-  test("what a killed process left is removed", async () => {
+  test("leftovers of a killed process are removed", async () => {
     using folder = temporaryFolder()
     const { open, cache } = setUp(folder.path)
     const build = opened(await open())

@@ -68,7 +68,7 @@ test("a reference may be set whole, and an arm added", async () => {
   ])
 })
 
-test("what leads nowhere is refused with what there is", async () => {
+test("an unknown path is refused with the known ones", async () => {
   expect(await refused("arms.nope.steps=3")).toContain("arms has no nope; it has all, behind")
   expect(await refused("arms.all.stepz=3")).toMatch(/arms\.all has no stepz; it has .*steps/)
   expect(await refused("arms.all.filter=best")).toContain('no filter "best" here; there are everything, behind')

@@ -5,7 +5,7 @@ import { DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { resolveConfig } from "../experiment/from-config.ts"
 import { type AnyPlugin, type Registry, registryOf } from "../experiment/registry.ts"
-import { experimentNamed, type Found, loadExperiment } from "../experiments.ts"
+import { type ExperimentFile, experimentNamed, loadExperiment } from "../experiments.ts"
 import { type Loaded, withPlugins } from "../outside/load-plugins.ts"
 import type { Progress } from "../progress.ts"
 import type { RunRecord } from "../record/schema.ts"
@@ -23,7 +23,7 @@ export interface RepeatOptions {
   /** The plugins that the config may name; those of the experiment's own file by default. */
   readonly registry?: Registry
   /** The file of the experiment, where it lies outside of the checkout. */
-  readonly found?: Found | undefined
+  readonly found?: ExperimentFile | undefined
   /** Further files whose plugins the config may name, loaded. */
   readonly loaded?: Loaded
   /** Stages that run at once, in processes that load the experiment's own file; as many as there are cores if left out. No figure depends on it. */
@@ -46,7 +46,7 @@ export interface Repeat extends Repeated {
  */
 export const pluginsOfRun = (
   { experiment, part, preset }: Pick<RunRecord, "experiment" | "part" | "preset">,
-  at?: Found | undefined,
+  at?: ExperimentFile | undefined,
   { plugins }: Loaded = { files: [], plugins: [] },
 ): Effect.Effect<
   { readonly registry: Registry; readonly plugins?: ReadonlyArray<AnyPlugin> | undefined; readonly file: string },

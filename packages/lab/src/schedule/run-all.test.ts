@@ -200,7 +200,7 @@ test("an exception of code that is not Winnow's is a fault of that file, with it
   )
 })
 
-test("what must succeed ends with the first failure, as it is", async () => {
+test("stages that must all succeed end with the first failure, unchanged", async () => {
   const ran: Array<string> = []
   const { measures } = cells({ a1: () => Effect.fail(new DataError({ message: "no disk" })) }, ran)
   const error = await Effect.runPromise(Effect.flip(runStages(measures)).pipe(Effect.provide(silent())))

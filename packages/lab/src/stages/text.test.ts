@@ -67,7 +67,7 @@ test("text that no tokenizer can be trained on is reported as the task's fault",
   await expect(made(stage)).rejects.toThrow("BPE training: the texts are empty")
 })
 
-test("what tokenizerFiles writes is read as it was", async () => {
+test("the files of tokenizerFiles read back unchanged", async () => {
   const stage = await tokenizerOf(bpe({ vocabulary: 300 }))
   const artifact = await made(stage)
   const opened = await Effect.runPromise(openTokenizer(artifact))

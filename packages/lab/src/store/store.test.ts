@@ -99,7 +99,7 @@ test("a stopped stage goes on only where it left a checkpoint", async () => {
   expect(store.partial("fake", key)).toBe(true)
 })
 
-test("what a stopped attempt computed from other bytes of its inputs is not gone on with", async () => {
+test("results of a stopped attempt from other bytes of its inputs are not reused", async () => {
   const store = makeStore(home())
   const input = async (text: string) => await Effect.runPromise(makeStore(home()).obtain(making(text, [])))
   const [one, other] = [await input("one"), await input("other")]
@@ -205,7 +205,7 @@ test("an attempt that was killed between its manifest and its place is put there
   expect(store.find("fake", key)).toBeDefined()
 })
 
-test("what killed attempts and discards left is neither in the artifact nor beside it", async () => {
+test("leftovers of killed attempts and discards are neither in the artifact nor beside it", async () => {
   const store = makeStore(home())
   const runs: Array<string> = []
   const place = join(store.root, "fake", key)

@@ -24,7 +24,7 @@ test("integers of 64 bits, as numbers and bigints, of both signs", () => {
   expect([...new BigInt64Array(at(address, 8 * 12))]).toEqual([...values.map(BigInt), ...big])
 })
 
-test("what lies in a block that was outgrown stays until the call ends", () => {
+test("the contents of an outgrown block stay until the call ends", () => {
   const arena = new Arena()
   const early = arena.int32s([1, 2, 3])
   const long = arena.float32s(Array.from({ length: 100_000 }, (_, i) => i))

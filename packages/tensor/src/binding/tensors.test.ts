@@ -127,7 +127,7 @@ test("filled in place; the view is detached afterwards", () => {
   binding.deleteTensor(empty)
 })
 
-test("what fill or read throws comes through, and nothing is left over", () => {
+test("errors of fill and read pass through, and no tensor is left", () => {
   const count = binding.getNumOfTensors()
   const boom = () => {
     throw new RangeError("boom")

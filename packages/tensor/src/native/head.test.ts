@@ -124,7 +124,7 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
         expect(tf.memory().numTensors).toBe(before)
       })
 
-  test("what cannot be computed is refused, with what was found and what is expected", () => {
+  test("wrong input is refused, with the found and the expected value", () => {
     tf.tidy(() => {
       const [draft, other] = [rowsOf(side(2, 5, 3)), rowsOf(side(2, 6, 3))]
       const gold_N = Int32Array.of(0, 4)

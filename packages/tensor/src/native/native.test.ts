@@ -90,7 +90,7 @@ test.skipIf(!there)("an output is a tensor whose memory native code writes", () 
   expect(now).toEqual((({ next, ...rest }) => rest)(before))
 })
 
-test.skipIf(!there)("what has no address says so", () => {
+test.skipIf(!there)("a tensor without an address gives an error", () => {
   const gone = tf.tensor1d([1])
   gone.dispose()
   expect(() => address(gone)).toThrow("disposed tensor")

@@ -111,7 +111,7 @@ describe.skipIf(none)("native ops equal the plain ones", () => {
     })
   })
 
-  test("what is not finite stays so, and touches its own row alone", () => {
+  test("a value that is not finite stays so, and affects only its own row", () => {
     tf.tidy(() => {
       const values = Float32Array.from({ length: 8 * 40 }, (_, i) => Math.sin(i))
       values[2 * 40 + 3] = Number.NaN

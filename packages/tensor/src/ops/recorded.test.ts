@@ -37,7 +37,7 @@ test("a recording equals the ops one by one, for other values and another free s
   expect(tf.memory().numTensors).toBe(before)
 })
 
-test("what could not be repeated is refused, and ops run as before", () => {
+test("a computation that could not be repeated is refused, and ops run as before", () => {
   const [x, other] = [values(2), values(2)]
   tf.dispose(tf.add(x, other))
   expect(() => record([x], () => [tf.add(x, other)])).toThrow("give it as an input")

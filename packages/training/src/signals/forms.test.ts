@@ -89,7 +89,7 @@ describe("a reference beforehand", () => {
   })
 })
 
-test("what nothing reads is live", () => {
+test("unread signals are live", () => {
   const cached = { target: top, reference: "cached" } as const
   const used = (f: ReturnType<typeof filter>, loss: keyof typeof losses) =>
     usedSignals(cached, { filter: f, loss: losses[loss] })

@@ -5,7 +5,7 @@ import { outsideState } from "./outside-state.ts"
 const javascript = new Bun.Transpiler({ loader: "ts", deadCodeElimination: false })
 const outside = (text: string) => outsideState(namesIn(javascript.transformSync(text)))
 
-test("what reaches outside of its text is found, however it is written", () => {
+test("a module that reaches outside of its text is detected in any spelling", () => {
   const texts = [
     'import { randomInt } from "node:crypto"\nexport const a = () => randomInt(5)',
     'import { createRequire } from "node:module"\nexport const a = createRequire(import.meta.url)("./x.json")',
@@ -112,7 +112,7 @@ test("state that each call makes for itself, and objects that are only filled wh
   expect(texts.map((text) => [text, outside(text)]).filter(([, reason]) => reason !== undefined)).toEqual([])
 })
 
-test("what only spells such a name, or keeps its state within its calls, is not suspected", () => {
+test("a module that only spells such a name, or keeps its state within its calls, is not suspected", () => {
   const texts = [
     'export const a = (x: number) => { if (x < 0) throw new Error("process.env is not read, Math.random neither; fetch (x)"); return x }',
     "const table = [1, 2, 3]\nexport const a = () => table[0]",
