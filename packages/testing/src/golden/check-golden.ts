@@ -16,16 +16,24 @@ export interface GoldenCounts {
   readonly refused: number
 }
 
+/** The parts of the check whose numbers are compared: logits and hidden states of whole sequences, and over a cache; a step. */
+export type GoldenPart = "whole" | "cached" | "step"
+
 /**
  * Checks a family against `transformers`: names and shapes of tensors; logits, hidden states and greedy texts within 1e-4,
  * alone, in batches, padded left and right, packed, with and without cache, natively and by TensorFlow's ops; loss and
  * parameters after one step of AdamW within 1e-5; configurations that are not computed are refused with their key.
  *
  * @param file written by packages/models/fixtures/random/make.py
+ * @param report is told each distance from a number of transformers
  * @returns how many there were of each
  * @error LawBroken names the law and the configuration
  */
-export const checkGolden = (family: Family, file: string): GoldenCounts => {
+export const checkGolden = (
+  family: Family,
+  file: string,
+  report: (part: GoldenPart, distance: number) => void = () => {},
+): GoldenCounts => {
   const golden = readGolden(file)
   const before = tf.memory().numTensors
   for (const [i, of] of golden.cases.entries()) {
@@ -35,8 +43,9 @@ export const checkGolden = (family: Family, file: string): GoldenCounts => {
       const names = [...architecture.parameters.keys()].join(", ")
       return `names or shapes are not those that transformers saves: ${names}`
     })
-    checkNumbers(law, architecture, of, golden)
-    for (const natively of [true, false]) checkStep(law, architecture, of, golden, natively)
+    checkNumbers(law, architecture, of, golden, report)
+    for (const natively of [true, false])
+      checkStep(law, architecture, of, golden, natively, (distance) => report("step", distance))
   }
   for (const { config, key } of golden.refused) checkRefused(family, config, key)
   const left = tf.memory().numTensors - before
@@ -44,7 +53,13 @@ export const checkGolden = (family: Family, file: string): GoldenCounts => {
   return { computed: golden.cases.length, refused: golden.refused.length }
 }
 
-const checkNumbers = (law: Law, architecture: Architecture<Attends>, of: GoldenCase, golden: GoldenFile): void => {
+const checkNumbers = (
+  law: Law,
+  architecture: Architecture<Attends>,
+  of: GoldenCase,
+  golden: GoldenFile,
+  report: (part: GoldenPart, distance: number) => void,
+): void => {
   const model: Encoder = hashedModel(architecture)
   const { hiddenSize: d, vocabularySize: V } = architecture
   const { init } = architecture.parameters.get(architecture.head)!
@@ -63,8 +78,14 @@ const checkNumbers = (law: Law, architecture: Architecture<Attends>, of: GoldenC
       return [row.reduce((a, b) => a + b, 0), mixed(row)]
     }).flat()
     // one decoded: the first sequence
-    near(law, "logits", logits, of.logits.slice(0, logits.length), TOLERANCE, () => way)
-    near(law, "hidden states", sums, of.sums.flat().slice(0, sums.length), TOLERANCE, () => way)
+    const part = way.includes("decoded") ? "cached" : "whole"
+    const check = (name: string, actual: ArrayLike<number>, expected: ReadonlyArray<number>) =>
+      report(
+        part,
+        near(law, name, actual, expected.slice(0, actual.length), TOLERANCE, () => way),
+      )
+    check("logits", logits, of.logits)
+    check("hidden states", sums, of.sums.flat())
   }
   law("texts", isDecoder(model) === !golden.encoder, () => "it must decode if transformers' class does")
   if (isDecoder(model))
@@ -98,6 +119,7 @@ const checkStep = (
   of: GoldenCase,
   golden: GoldenFile,
   natively: boolean,
+  report: (distance: number) => void,
 ): void => {
   const how = natively ? "native" : "plain"
   const model: Encoder = hashedModel(architecture)
@@ -107,7 +129,7 @@ const checkStep = (
     const { value, grads } = tf.variableGrads(() => lossOf(model, of, golden), [...model.parameters.values()])
     const byName = [...model.parameters].map(([name, variable]) => [name, grads[variable.name]!] as const)
     optimizer.apply(Object.fromEntries(byName), learningRate)
-    near(law, "loss", value.dataSync(), [of.loss], STEP_TOLERANCE, () => how)
+    report(near(law, "loss", value.dataSync(), [of.loss], STEP_TOLERANCE, () => how))
     tf.dispose([value, ...Object.values(grads)])
     optimizer.dispose()
   }
@@ -116,7 +138,7 @@ const checkStep = (
   for (const [name, values] of storedValues(model)) {
     const actual = [values[0]!, values[Math.floor(values.length / 2)]!, values.at(-1)!]
     const [expected, sum] = [of.after[name]!.slice(0, 3), of.after[name]![3]!]
-    near(law, "AdamW", actual, expected, STEP_TOLERANCE, () => `${how}, ${name} after one step`)
+    report(near(law, "AdamW", actual, expected, STEP_TOLERANCE, () => `${how}, ${name} after one step`))
     near(law, "AdamW", [mixed(values)], [sum], 1e-4, () => `${how}, weighted sum of ${name} after one step`)
   }
   model.dispose()

@@ -56,7 +56,7 @@ export const mixed = (values: ArrayLike<number>): number => {
   return sum
 }
 
-/** Asserts that numbers are those that are expected, each within the tolerance. */
+/** Asserts that numbers are those that are expected, each within the tolerance; gives the largest distance. */
 export const near = (
   law: Law,
   name: string,
@@ -64,7 +64,7 @@ export const near = (
   expected: ArrayLike<number>,
   tolerance: number,
   on: () => string,
-): void => {
+): number => {
   law(name, actual.length === expected.length, () => `${on()}: ${actual.length} numbers, expected ${expected.length}`)
   let at = 0
   const apart = (i: number) => Math.abs(actual[i]! - expected[i]!)
@@ -74,4 +74,5 @@ export const near = (
     expected.length === 0 || apart(at) <= tolerance,
     () => `${on()}: number ${at} is ${actual[at]}, transformers has ${expected[at]} (within ${tolerance})`,
   )
+  return expected.length === 0 ? 0 : apart(at)
 }
