@@ -73,7 +73,7 @@ const common: ReadonlyArray<readonly [string, Field]> = [
   ["initializer_range", used("standard deviation of fresh weights; none where weights are read")],
   ...all("bos_token_id eos_token_id pad_token_id", tokenIds),
   ...all("sep_token_id decoder_start_token_id", none("no decoder here starts with it")),
-  ...all("dtype torch_dtype use_bfloat16", none("weights of any float format become float32")),
+  ...all("dtype torch_dtype use_bfloat16", none("the files say in which format each weight is")),
   ...all(
     "output_attentions output_hidden_states return_dict use_return_dict torchscript tie_last_hidden_states",
     outputs,

@@ -12,7 +12,7 @@ export const startDecoding = (architecture: Architecture, parameters: Parameters
   const program = native() === undefined ? undefined : architecture.nativeProgram?.()
   return program === undefined
     ? plainDecoding(architecture, parameters, pad_B)
-    : nativeDecoding(program, parameters, parameters.get(architecture.head)!, pad_B)
+    : nativeDecoding(program, parameters, architecture.head, pad_B)
 }
 
 /** The same over tensors, by the architecture's own `hidden`. */

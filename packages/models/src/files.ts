@@ -13,10 +13,11 @@ import {
   type Stored,
 } from "@winnow/core"
 import { writeWhole } from "@winnow/files"
-import { type Elements, fillTensor, tf } from "@winnow/tensor"
+import { type Elements, fillTensor, Halves, type tf } from "@winnow/tensor"
 import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
+import { parametersOf, staysHalf } from "./half-parameters.ts"
 import { makeModel, ownVariable } from "./model.ts"
 import { type FolderOptions, openFolder } from "./open-folder.ts"
 import { type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
@@ -28,6 +29,21 @@ const readTensor = (file: SafetensorsFile, tensor: string, form: Stored | undefi
   else form.read(file.read(tensor), into)
 }
 
+/** Reads a weight that stays in bfloat16. @error DataError for a value that is not finite */
+const readHalves = (
+  dir: string,
+  file: SafetensorsFile,
+  tensor: string,
+  name: string,
+  shape: ReadonlyArray<number>,
+): Halves => {
+  const halves = Halves.fill(name, shape, ({ buffer }) => file.readBytes(tensor, new Uint8Array(buffer)))
+  if (halves.firstNonFinite() === -1) return halves
+  halves.dispose()
+  const problem = nonFiniteProblem(tensor, shape, file.read(tensor)) // told in full: counted, with the first one's place
+  throw new DataError({ message: `${dir}: ${problem}` })
+}
+
 /** Reads a folder; `accept` throws where its architecture is not the one that is wanted, before any weight is read. */
 const load = <A extends Attends>(
   dir: string,
@@ -36,10 +52,15 @@ const load = <A extends Attends>(
   options: FolderOptions = {},
 ): ModelOf<A> => {
   const { architecture: found, tensorOf, fileOf, close } = openFolder(dir, families, options)
-  const parameters = new Map<string, tf.Variable>()
+  const parameters = new Map<string, tf.Variable | Halves>()
   try {
     const architecture = accept(found)
     for (const [name, { shape }] of architecture.parameters) {
+      const tensor = tensorOf.get(name)!
+      if (staysHalf(architecture, name, fileOf.get(tensor)!.tensors.get(tensor)!.dtype)) {
+        parameters.set(name, readHalves(dir, fileOf.get(tensor)!, tensor, name, shape))
+        continue
+      }
       const fill = (values: Elements) => {
         for (const { name: part, form } of tensorsOf(architecture, name)) {
           const tensor = tensorOf.get(part)!
@@ -53,9 +74,9 @@ const load = <A extends Attends>(
         ownVariable(() => fillTensor(shape, "float32", fill)),
       )
     }
-    return makeModel(architecture, parameters)
+    return makeModel(architecture, parametersOf(parameters))
   } catch (error) {
-    tf.dispose([...parameters.values()])
+    for (const weight of parameters.values()) weight.dispose()
     throw error
   } finally {
     close()
@@ -98,7 +119,8 @@ export const readArchitecture = (
   })
 
 /**
- * Reads a model directory; F16, BF16 and F64 weights become float32. `architecture.notes` says what of it was left aside.
+ * Reads a model directory; F16 and F64 weights become float32, and so do BF16 weights, but for matrices that native decoding
+ * reads: these stay in bfloat16 until a variable is asked for. `architecture.notes` says what of it was left aside.
  * The caller disposes of the model.
  *
  * @param families those that the folder may be of, such as `[llama, gpt2]`

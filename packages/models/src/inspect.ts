@@ -5,6 +5,7 @@ import type { Architecture, Attends, ConfigKey, DataError, Family, InvalidInput,
 import type { Effect } from "effect"
 import { attempt } from "./data-errors.ts"
 import { weightFiles } from "./folder.ts"
+import { mayStayHalf } from "./half-parameters.ts"
 import { openFolder } from "./open-folder.ts"
 import { tensorsOf } from "./stored.ts"
 
@@ -18,6 +19,8 @@ export interface StoredParameter {
   /** Bytes of the tensor in its file, and of others that hold a part of the parameter. */
   readonly bytes: number
   readonly part: ModelPart | "other"
+  /** True if it stays in the bfloat16 of its file while native code only decodes with the model. */
+  readonly mayStayHalf: boolean
 }
 
 /** A folder, inspected. */
@@ -52,7 +55,15 @@ export const inspectModel = (
         })
         const bytes = entries.reduce((sum, { begin, end }) => sum + end - begin, 0)
         const part = architecture.parts?.get(name) ?? "other"
-        return { name, tensor, shape, dtype: entries[0]!.dtype, bytes, part }
+        return {
+          name,
+          tensor,
+          shape,
+          dtype: entries[0]!.dtype,
+          bytes,
+          part,
+          mayStayHalf: mayStayHalf(architecture, name, entries[0]!.dtype),
+        }
       })
       const files = weightFiles(dir).files.map((path) => ({ name: basename(path), bytes: statSync(path).size }))
       return { architecture, parameters, keys: architecture.family?.keys?.(config) ?? [], beside, files }

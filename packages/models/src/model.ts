@@ -9,6 +9,7 @@ import {
 } from "@winnow/core"
 import { freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
+import { decoderWeights, forPass, HalfParameters } from "./half-parameters.ts"
 
 /**
  * An architecture with these parameters; owns the variables.
@@ -16,7 +17,7 @@ import { startDecoding } from "./decoding.ts"
  */
 export const makeModel = <A extends Attends>(architecture: Architecture<A>, parameters: Parameters): ModelOf<A> => {
   for (const [name, { shape }] of architecture.parameters) {
-    const found = parameters.get(name)?.shape
+    const found = decoderWeights(parameters).weight(name)?.shape
     if (found?.join() !== shape.join())
       throw new Error(`parameter ${name}: found ${found ? `[${found}]` : "none"}, expected [${shape}]`)
   }
@@ -24,15 +25,18 @@ export const makeModel = <A extends Attends>(architecture: Architecture<A>, para
     architecture,
     parameters,
     trained: parameters,
-    head_Vd: parameters.get(architecture.head)!,
-    hidden: (ids_BT, start_BT) => architecture.hidden(parameters, ids_BT, undefined, start_BT),
+    get head_Vd() {
+      return parameters.get(architecture.head)!
+    },
+    hidden: (ids_BT, start_BT) => architecture.hidden(forPass(parameters, architecture), ids_BT, undefined, start_BT),
     dispose: () => {
-      freeOfWeights(parameters.values())
-      tf.dispose([...parameters.values()])
+      const variables = parameters instanceof HalfParameters ? parameters.release() : [...parameters.values()]
+      freeOfWeights(variables)
+      tf.dispose([...variables])
     },
   }
   const model = attendsBefore(architecture)
-    ? { ...encoder, decoding: (pad_B?: Int32Array) => startDecoding(architecture, parameters, pad_B) }
+    ? Object.assign(encoder, { decoding: (pad_B?: Int32Array) => startDecoding(architecture, parameters, pad_B) })
     : encoder
   return model as ModelOf<A> // The compiler does not follow a condition on A to ModelOf.
 }

@@ -5,6 +5,7 @@
  */
 import type { Decoding, Parameters } from "@winnow/core"
 import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tensor"
+import { decoderWeights } from "./half-parameters.ts"
 import { checkPositions } from "./rotary-tables.ts"
 
 /** @error if B sequences are given to a decoding state of another number */
@@ -19,14 +20,14 @@ export const refuseRollback = (length: number, held: number): void => {
     throw new Error(`cannot roll back to length ${length}: the cache holds ${held} positions`)
 }
 
-/** A fresh decoding state; `pad_B` counts the left padding of each sequence. Needs the native library. */
+/** A fresh decoding state; `head` names the head, `pad_B` counts the left padding of each sequence. Needs the native library. */
 export const nativeDecoding = (
   program: NativeProgram,
   parameters: Parameters,
-  head_Vd: tf.Variable,
+  head: string,
   pad_B?: Int32Array,
 ): Decoding => {
-  const decoder = new NativeDecoder(program, parameters, head_Vd)
+  const decoder = new NativeDecoder(program, decoderWeights(parameters), head)
   const padding = pad_B?.some((pad) => pad > 0) ? pad_B.slice() : undefined
   const leastPad = padding === undefined ? 0 : Math.min(...padding)
 

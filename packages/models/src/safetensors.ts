@@ -23,6 +23,11 @@ export interface SafetensorsFile {
    * @error DataError if there is no such tensor, or it has fewer rows
    */
   readonly keepRows: (name: string, rows: number) => void
+  /**
+   * Reads the bytes of one tensor as they are, into memory that is there already.
+   * @error DataError if there is no such tensor, or `into` has another length than it
+   */
+  readonly readBytes: (name: string, into: Uint8Array) => void
   readonly close: () => void
 }
 
@@ -143,6 +148,14 @@ export const openSafetensors = (file: string): SafetensorsFile => {
         // Rows lie one after another, so the first ones are the first bytes.
         const end = entry.begin + ((entry.end - entry.begin) / all) * rows
         tensors.set(name, { ...entry, shape: [rows, ...columns], end })
+      },
+      readBytes: (name, into) => {
+        const { begin, end } = entryOf(name)
+        if (into.length !== end - begin)
+          throw new DataError({
+            message: `${file}: tensor ${name} has ${end - begin} bytes, there is room for ${into.length}`,
+          })
+        readFully(file, fd, into, begin)
       },
       close: () => closeSync(fd),
     }

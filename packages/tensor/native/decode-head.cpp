@@ -14,7 +14,7 @@ constexpr long MOST_CANDIDATES = 2048;
 
 }  // namespace
 
-long greedy(const float* head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin) {
+long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin) {
   std::vector<int32_t> ids, counts(static_cast<size_t>(R), -1);
   if (screen != nullptr) {
     ids.resize(static_cast<size_t>(R * MOST_CANDIDATES));
@@ -59,7 +59,7 @@ long greedy(const float* head, long V, long d, const Screen* screen, const float
     if (from == to) return;
     thread_local Buffer room;
     float* values = room.of<float>(static_cast<size_t>(whole * (to - from)));
-    dot_rows(head + from * d, d, 0, to - from, rest, d, whole, values, to - from);
+    dot_rows(head, d, from, to, rest, d, whole, values - from, to - from);
     for (long i = 0; i < whole; i++) {
       Best& b = best[static_cast<size_t>(p * whole + i)];
       for (long v = 0; v < to - from; v++) {

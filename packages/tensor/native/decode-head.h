@@ -12,6 +12,7 @@
 #pragma once
 #include <limits>
 
+#include "decode-linear.h"
 #include "gemm.h"
 
 namespace winnow::decode {
@@ -32,7 +33,7 @@ class Screen {
   // Vocabulary rows that lie together: in units of four entries of d, row by row innermost, so that sums are lanes.
   static constexpr long BLOCK = 64;
   // Throws std::bad_alloc. Not `usable` if the head has an entry that is not finite.
-  Screen(const float* head, long V, long d);
+  Screen(const Weights& head, long V, long d);
   bool usable() const { return usable_; }
   long bytes() const { return static_cast<long>(blocks_ * block_bytes()); }
   long vocabulary() const { return V_; }
@@ -53,6 +54,6 @@ class Screen {
 // For each row of h [R, d]: the id of its largest logit with head [V, d] (the lowest of equal ones; 0 if all are NaN) and
 // the largest less the second largest (infinite for V = 1). `margin` and `screen` may be null. Returns how many rows took a
 // pass over the whole head.
-long greedy(const float* head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin);
+long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin);
 
 }  // namespace winnow::decode

@@ -100,7 +100,7 @@ struct Inputs {
   void times(const Weights& w, long n0, long n1, float* y, long ldy) const {
     const long stride = Bfloat16::stride(K);
     if (w.bfloat16) rows_of<Bfloat16>(w.bfloat16, stride, n0, n1, x16, stride, M, y, ldy);
-    else rows_of<Float32>(w.float32, K, n0, n1, x, ldx, M, y, ldy);
+    else dot_rows(w, K, n0, n1, x, ldx, M, y, ldy);
   }
 };
 
@@ -154,20 +154,28 @@ void over_outputs(long N, long K, long M, long weights, F&& f) {
 
 }  // namespace
 
-void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy) {
-  rows_of<Float32>(w, K, n0, n1, x, ldx, M, y, ldy);
+void dot_rows(const Weights& w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy) {
+  if (w.halves) rows_of<Halves>(w.halves, K, n0, n1, x, ldx, M, y, ldy);
+  else rows_of<Float32>(w.float32, K, n0, n1, x, ldx, M, y, ldy);
 }
 
-void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out) {
+template <class W>
+static void chosen_of(const typename W::weight* w, long K, const int32_t* id, long count, const float* x, float* out) {
+  constexpr long LINE = 64 / sizeof(typename W::weight);
   for (long i = 0; i < count; i += 4) {
-    const float* at[4];
+    const typename W::weight* at[4];
     for (long o = 0; o < 4; o++) at[o] = w + id[std::min(i + o, count - 1)] * K;
     for (long o = i + 4; o < std::min(i + 8, count); o++)
-      for (long k = 0; k < K; k += 16) __builtin_prefetch(w + id[o] * K + k);
+      for (long k = 0; k < K; k += LINE) __builtin_prefetch(w + id[o] * K + k);
     float sums[4];
-    tile_of<Float32, false>(1, at, x, K, K, nullptr, sums, 4);
+    tile_of<W, false>(1, at, x, K, K, nullptr, sums, 4);
     std::copy(sums, sums + std::min<long>(4, count - i), out + i);
   }
+}
+
+void dot_chosen(const Weights& w, long K, const int32_t* id, long count, const float* x, float* out) {
+  if (w.halves) chosen_of<Halves>(w.halves, K, id, count, x, out);
+  else chosen_of<Float32>(w.float32, K, id, count, x, out);
 }
 
 void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then) {

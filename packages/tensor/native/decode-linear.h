@@ -81,6 +81,17 @@ struct Bfloat16 {
 #endif
 };
 
+// bfloat16 as a file has it, inputs in float32: each weight is widened in a register, which is exact, so every sum is the
+// one that the same numbers in float32 give. K is a multiple of 32.
+struct Halves {
+  typedef uint16_t weight;
+  typedef float input;
+  static constexpr long STEP = LANES;
+  static vf load_weight(const weight* p) { return load_bf16(p); }
+  static vf load_input(const input* p) { return load(p); }
+  static void multiply(vf& sum, vf w, vf x) { sum += w * x; }
+};
+
 // One tile: OUTPUTS rows of w (a multiple of four), ROWS rows of x; out[r][o]. `ahead` [OUTPUTS] is how far behind each row
 // lies one that is fetched meanwhile, into the second cache: half the time of leaving that to the processor.
 template <class W, int OUTPUTS, int ROWS, bool PREFETCH>
@@ -120,17 +131,33 @@ static inline void dot_tile(const typename W::weight* const* w, const typename W
     for (int o = 0; o < OUTPUTS; o += 4) reduce_four(sum[r] + o, out + r * ldo + o);
 }
 
-// The weights [N, K] of a product: in float32, or rounded to bfloat16 in rows of Bfloat16::stride(K).
+// The weights [N, K] of a product: in float32, rounded to bfloat16 in rows of Bfloat16::stride(K), or halves.
 struct Weights {
   const float* float32 = nullptr;
   const uint16_t* bfloat16 = nullptr;
+  const uint16_t* halves = nullptr;
+  // Row n as float32: where it lies, or widened into `room` [K].
+  const float* row(long n, long K, float* room) const {
+    if (!halves) return float32 + n * K;
+    for (long k = 0; k < K; k += LANES) store(room + k, load_bf16(halves + n * K + k));
+    return room;
+  }
 };
 
-// y[m][n] for M rows and the outputs n0 to n1 (y points at output 0): raw sums, nothing added.
-void dot_rows(const float* w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy);
+// The bit of an address that says that halves lie there.
+constexpr uintptr_t HALVES = 1;
+// The weights of an address: float32, or halves where its lowest bit is set.
+inline Weights weights_at(const float* at) {
+  const uintptr_t bits = reinterpret_cast<uintptr_t>(at);
+  if ((bits & HALVES) == 0) return {at};
+  return {nullptr, nullptr, reinterpret_cast<const uint16_t*>(bits - HALVES)};
+}
+
+// y[m][n] for M rows and the outputs n0 to n1 (y points at output 0): raw sums, nothing added. Of float32 or halves.
+void dot_rows(const Weights& w, long K, long n0, long n1, const float* x, long ldx, long M, float* y, long ldy);
 
 // out[i] = x . w[id[i]], summed as above: chosen outputs of one row.
-void dot_chosen(const float* w, long K, const int32_t* id, long count, const float* x, float* out);
+void dot_chosen(const Weights& w, long K, const int32_t* id, long count, const float* x, float* out);
 
 // GELU: x Phi(x); GELU_TANH: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
 enum class Activation : int { NONE, GELU, GELU_TANH };

@@ -175,21 +175,22 @@ void raise(std::atomic<float>& to, float x) {
 
 }  // namespace
 
-Screen::Screen(const float* head, long V, long d) : V_(V), d_(d), blocks_((V + BLOCK - 1) / BLOCK) {
+Screen::Screen(const Weights& head, long V, long d) : V_(V), d_(d), blocks_((V + BLOCK - 1) / BLOCK) {
   uint8_t* memory = memory_.of<uint8_t>(static_cast<size_t>(blocks_) * block_bytes() + 8192);
   std::atomic<bool> finite{true};
   const float gamma = 2.f * static_cast<float>(d) / 16777216.f;
   const long parts = std::min<long>(blocks_, 8 * threads());
   parallel(parts, [&](long p) {
-    thread_local Buffer room;
+    thread_local Buffer room, wide_room;
     uint8_t* row = room.of<uint8_t>(static_cast<size_t>(d_ + LANES));
+    float* wide = wide_room.of<float>(static_cast<size_t>(d_));
     for (long block = part_begin(blocks_, parts, p); block < part_begin(blocks_, parts, p + 1); block++) {
       uint8_t* bytes = memory + static_cast<size_t>(block) * block_bytes();
       float* meta = reinterpret_cast<float*>(bytes + units() * 4 * BLOCK);
       std::fill(bytes, bytes + units() * 4 * BLOCK, static_cast<uint8_t>(128));
       std::fill(meta, meta + 3 * BLOCK, 0.f);
       for (long i = 0; i < BLOCK && block * BLOCK + i < V_; i++) {
-        const float* w = head + (block * BLOCK + i) * d_;
+        const float* w = head.row(block * BLOCK + i, d_, wide);
         vf top = zero(), check = zero();
         for (long k = 0; k < d_; k += LANES) {
           const vf x = load_partial(w + k, d_ - k);

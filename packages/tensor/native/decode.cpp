@@ -4,6 +4,9 @@
 #include <atomic>
 #include <new>
 #include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 #include "decode-attention.h"
 #include "decode-head.h"
@@ -130,7 +133,7 @@ class Decoder {
   }
 
   int choose(const float* head, const Screen* screen, int32_t* argmax, float* margin) {
-    const long open = greedy(head, V_, d_, screen, result(), B_ * rows_, argmax, margin);
+    const long open = greedy(weights_at(head), V_, d_, screen, result(), B_ * rows_, argmax, margin);
     if (screen) misses += open;
     return WINNOW_DECODE_OK;
   }
@@ -138,7 +141,7 @@ class Decoder {
   const float* logits(const float* head) {
     const long R = B_ * rows_;
     float* out = logits_.of<float>(static_cast<size_t>(R * V_));
-    linear({head}, V_, d_, result(), d_, R, out, V_, {});
+    linear(weights_at(head), V_, d_, result(), d_, R, out, V_, {});
     return out;
   }
 
@@ -148,7 +151,9 @@ class Decoder {
   const float* parameter(int p) const { return p < 0 ? nullptr : parameters_[static_cast<size_t>(p)]; }
   Weights weights(int p) const {
     const float* at = parameter(p);
-    return rounded_ ? Weights{nullptr, reinterpret_cast<const uint16_t*>(at)} : Weights{at, nullptr};
+    const Weights found = weights_at(at);
+    if (!rounded_) return found;
+    return {nullptr, found.halves ? found.halves : reinterpret_cast<const uint16_t*>(at), nullptr};
   }
 
   // Counts the bytes of the caches among the bytes that live.
@@ -207,13 +212,14 @@ class Decoder {
 
   // The rows of the ids, plus those of the positions where there is a table of them: positions count behind the padding.
   void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
-    const float *table = parameter(in.p[0]), *positions = parameter(in.p[1]);
+    const Weights table = weights_at(parameter(in.p[0]));
+    const float* positions = parameter(in.p[1]);
     for (long b = 0; b < B_; b++)
       for (long t = 0; t < T; t++) {
         float* row = y + (b * T + t) * ldy;
-        const float* token = table + ids[b * all + from + t] * ldy;
+        const float* token = table.row(ids[b * all + from + t], ldy, row);
         if (!positions) {
-          std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
+          if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
           continue;
         }
         const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
@@ -332,7 +338,7 @@ WINNOW_API int64_t winnow_decode_live_bytes(void) { return winnow::decode::live_
 
 WINNOW_API void* winnow_screen_new(const float* head, int64_t V, int64_t d) {
   return guarded<void*>(nullptr, [&] {
-    auto* screen = new Screen(head, V, d);
+    auto* screen = new Screen(winnow::decode::weights_at(head), V, d);
     winnow::decode::live++;
     winnow::decode::live_bytes += screen->bytes();
     return screen;
@@ -344,16 +350,58 @@ WINNOW_API void winnow_screen_free(void* screen) {
   winnow::decode::live_bytes -= static_cast<Screen*>(screen)->bytes();
   delete static_cast<Screen*>(screen);
 }
-// A cache line before the copy holds its size.
+// N rows of Bfloat16::stride(K); a cache line before them holds their size. Null without memory.
+static uint16_t* new_halves(long N, long K) {
+  using namespace winnow;
+  const size_t bytes = 64 + static_cast<size_t>(N * decode::Bfloat16::stride(K)) * sizeof(uint16_t);
+  constexpr size_t LARGE = size_t{1} << 21;  // a large page: a read into fresh memory costs a fault for each page
+  const size_t page = bytes >= 2 * LARGE ? LARGE : 64;
+  char* memory = static_cast<char*>(std::aligned_alloc(page, (bytes + page - 1) / page * page));
+  if (memory == nullptr) return nullptr;
+#if defined(__linux__)
+  if (page == LARGE) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  *reinterpret_cast<long*>(memory) = static_cast<long>(bytes);
+  decode::live++;
+  decode::live_bytes += static_cast<long>(bytes);
+  return reinterpret_cast<uint16_t*>(memory + 64);
+}
+WINNOW_API void* winnow_halves_new(int64_t N, int64_t K) { return K % 32 == 0 ? new_halves(N, K) : nullptr; }
+WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
+  using namespace winnow;
+  constexpr long PIECE = 1 << 14;
+  const long parts = std::clamp<long>(n / (1 << 18), 1, 16 * threads());
+  std::atomic<long> first{n};
+  parallel(parts, [&](long p) {
+    const long end = part_begin(n, parts, p + 1);
+    for (long from = part_begin(n, parts, p); from < end && from < first; from += PIECE) {
+      const long to = std::min(end, from + PIECE);
+      uint16_t odd = 0;
+      for (long i = from; i < to; i++) odd |= static_cast<uint16_t>((values[i] & 0x7f80) == 0x7f80);
+      if (odd == 0) continue;
+      long at = from;
+      while ((values[at] & 0x7f80) != 0x7f80) at++;
+      long before = first;
+      while (at < before && !first.compare_exchange_weak(before, at)) {
+      }
+      return;
+    }
+  });
+  return first == n ? -1 : static_cast<int64_t>(first);
+}
+WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to) {
+  using namespace winnow;
+  const long parts = std::clamp<long>(n / (1 << 18), 1, 16 * threads());
+  parallel(parts, [&](long p) {
+    for (long i = part_begin(n, parts, p); i < part_begin(n, parts, p + 1); i++) to[i] = from_bf16(from[i]);
+  });
+}
 WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K) {
   using namespace winnow;
   using decode::Bfloat16;
   const long stride = Bfloat16::stride(K);
-  const size_t bytes = 64 + static_cast<size_t>(N * stride) * sizeof(uint16_t);
-  char* memory = static_cast<char*>(std::aligned_alloc(64, (bytes + 63) / 64 * 64));
-  if (memory == nullptr) return nullptr;
-  *reinterpret_cast<long*>(memory) = static_cast<long>(bytes);
-  uint16_t* copy = reinterpret_cast<uint16_t*>(memory + 64);
+  uint16_t* copy = new_halves(N, K);
+  if (copy == nullptr) return nullptr;
   const long parts = std::min<long>(N, 8 * threads());
   parallel(parts, [&](long p) {
     for (long n = part_begin(N, parts, p); n < part_begin(N, parts, p + 1); n++) {
@@ -362,8 +410,6 @@ WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K) {
       for (; k < stride; k++) copy[n * stride + k] = k < K ? to_bf16(weight[n * K + k]) : uint16_t{0};
     }
   });
-  decode::live++;
-  decode::live_bytes += static_cast<long>(bytes);
   return copy;
 }
 WINNOW_API void winnow_rounded_free(void* copy) {
@@ -383,10 +429,10 @@ WINNOW_API int winnow_selfcheck_decode(void) {
   auto number = [&] { return static_cast<float>(static_cast<int32_t>(state = state * 1664525u + 1013904223u) >> 8) / 8388608.f; };
   for (float& x : head) x = number();
   for (float& x : h) x = number();
-  const Screen screen(head.data(), V, d);
+  const Screen screen({head.data()}, V, d);
   int32_t argmax[R];
   float margin[R];
-  winnow::decode::greedy(head.data(), V, d, &screen, h.data(), R, argmax, margin);
+  winnow::decode::greedy({head.data()}, V, d, &screen, h.data(), R, argmax, margin);
   for (long r = 0; r < R; r++) {
     double best = -1e30, second = -1e30;
     long id = 0;

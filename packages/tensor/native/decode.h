@@ -59,7 +59,18 @@ WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
 // Forgets all positions from `length` on.
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);
 
-// Decoders, screens and rounded copies that have not been freed, and the bytes of caches, screens and copies.
+// Weights that stay in bfloat16 as a file has them ("halves"): N rows of K, not filled, aligned to 64 bytes; null without
+// memory, or for a K that is no multiple of 32. Their address with its lowest bit set goes wherever a weight's address goes:
+// tables of tokens, weights of linear and siluGate, the head, and the head of a screen. Products widen them in registers, so
+// the numbers are those of the same weights in float32, bit by bit; bound as `rounded` they are read as rounded copies are.
+// winnow_rounded_free frees them.
+WINNOW_API void* winnow_halves_new(int64_t N, int64_t K);
+// The first of n values that is NaN or infinite, -1 if there is none.
+WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n);
+// The values in float32.
+WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to);
+
+// Decoders, screens, halves and rounded copies that have not been freed, and the bytes of caches, screens and copies.
 WINNOW_API int64_t winnow_decode_live(void);
 WINNOW_API int64_t winnow_decode_live_bytes(void);
 

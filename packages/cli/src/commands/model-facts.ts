@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { attendsBefore } from "@winnow/core"
 import { loadCodec } from "@winnow/data"
 import { emptyWorker, knownFamilies, trainingBytes } from "@winnow/lab"
-import { inspectModel, type ModelFacts, parameterCount } from "@winnow/models"
+import { inspectModel, type ModelFacts, parameterCount, type StoredParameter } from "@winnow/models"
 import { Effect } from "effect"
 import { namedFolder } from "../model.ts"
 
@@ -53,13 +53,18 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
   const count = parameterCount(architecture)
   const { vocabularySize: V, hiddenSize: d, maxLength, cachedNumbers } = architecture
   const weights = 4 * count
+  const numbers = ({ shape }: StoredParameter) => shape.reduce((a, b) => a * b, 1)
+  const halves = parameters.reduce((sum, one) => sum + (one.mayStayHalf ? numbers(one) : 0), 0)
   const screen = V * d < 2 ** 17 ? 0 : V * (d + 12)
   const perPosition = cachedNumbers === undefined ? null : 4 * cachedNumbers
   return {
     /** The process without any model. */
     process: emptyWorker,
     file: parameters.reduce((sum, { bytes }) => sum + bytes, 0),
+    /** In float32. */
     weights,
+    /** While native code only decodes with the model: matrices that the file has in bfloat16 stay that. */
+    decodedWeights: weights - 2 * halves,
     decoding: perPosition === null ? null : { screen, perPosition, maxLength },
     training: attendsBefore(architecture)
       ? {

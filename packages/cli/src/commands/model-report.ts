@@ -45,7 +45,12 @@ const parameterLines = ({ parameters: { all, tensors }, tiedHead }: ModelAnswer)
 }
 
 const memoryRows = ({ memory }: ModelAnswer): ReadonlyArray<readonly [string, string]> => {
-  const { weights, decoding, training } = memory
+  const { weights, decodedWeights, decoding, training } = memory
+  const halves = (weights - decodedWeights) / 2
+  const ofWeights =
+    halves === 0
+      ? `${size(weights)} of weights in float32`
+      : `${size(decodedWeights)} of weights, their matrices in bfloat16 (${size(weights)} in float32, where more is done than decoding)`
   const empty = memory.process
   const perPosition =
     decoding === null
@@ -55,7 +60,7 @@ const memoryRows = ({ memory }: ModelAnswer): ReadonlyArray<readonly [string, st
           ...(decoding.screen > 0 ? [`${size(decoding.screen)} for greedy choices`] : []),
         ]
   return [
-    ["to load", `${size(empty + weights)}: ${size(weights)} of weights in float32, ${size(empty)} of the process`],
+    ["to load", `${size(empty + decodedWeights)}: ${ofWeights}, ${size(empty)} of the process`],
     ...(decoding === null ? [] : [["to decode", `besides ${perPosition.join("; ")}`] as const]),
     ...(training === null
       ? []

@@ -7,7 +7,7 @@ import { byteTokenizer, tokenizerFiles } from "@winnow/data"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
-import { initialise, parameterCount, saveModel } from "@winnow/models"
+import { copyModelFolder, initialise, parameterCount, saveModel } from "@winnow/models"
 import { Effect } from "effect"
 import { computeModelFacts } from "./model-facts.ts"
 import { modelReport } from "./model-report.ts"
@@ -72,6 +72,23 @@ test("the memory is of weights in float32, and keys and values of all layers", a
   expect(memory.file).toBe(4 * parameters.all)
   // 2 layers, 2 heads of keys and of values with 4 numbers of 4 bytes.
   expect(memory.decoding?.perPosition).toBe(2 * 2 * 2 * 4 * 4)
+})
+
+test("matrices that the file has in bfloat16 stay that to decode", async () => {
+  const folder = join(root, "halves")
+  mkdirSync(folder)
+  const options = { ...sizes, hidden_size: 32, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 40 }
+  const model = initialise(await Effect.runPromise(llama(options).instance), 1)
+  await Effect.runPromise(saveModel(model, join(root, "whole")))
+  model.dispose()
+  await Effect.runPromise(copyModelFolder(join(root, "whole"), folder, { dtype: "bfloat16", config: {} }))
+  const { memory, parameters } = await facts("halves")
+  // all but three norms of 32, and a matrix with rows of 40
+  expect(memory.decodedWeights).toBe(2 * (parameters.all - 3 * 32 - 32 * 40) + 4 * (3 * 32 + 32 * 40))
+  expect(memory.weights).toBe(4 * parameters.all)
+  const report = modelReport(await facts("halves"))
+  expect(report).toContain("matrices in")
+  expect(report.split("\n").filter((line) => Bun.stringWidth(line) > 80)).toEqual([])
 })
 
 test("the tokenizer beside a model, and rows that it has no token for", async () => {

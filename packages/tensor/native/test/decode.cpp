@@ -46,8 +46,8 @@ static void products(Random& random) {
   std::vector<int32_t> chosen;
   for (long i = random.between(1, 20); i > 0; i--) chosen.push_back(static_cast<int32_t>(random.between(0, N - 1)));
   std::vector<float> all(static_cast<size_t>(N)), some(chosen.size());
-  decode::dot_rows(w.data(), K, 0, N, x.data(), K, 1, all.data(), N);
-  decode::dot_chosen(w.data(), K, chosen.data(), static_cast<long>(chosen.size()), x.data(), some.data());
+  decode::dot_rows({w.data()}, K, 0, N, x.data(), K, 1, all.data(), N);
+  decode::dot_chosen({w.data()}, K, chosen.data(), static_cast<long>(chosen.size()), x.data(), some.data());
   for (size_t i = 0; i < chosen.size(); i++) check::same("chosen outputs", &some[i], &all[chosen[i]], 1);
 }
 
@@ -73,6 +73,43 @@ static void rounded(Random& random) {
     }
   }
   winnow_rounded_free(copy);
+}
+
+// Halves: every product, choice and table has the bits of the same numbers in float32, and the first odd value is found.
+static void halves(Random& random) {
+  const long M = random.size(20), N = random.size(400), K = 32 * random.between(1, 9);
+  const int64_t live = winnow_decode_live(), bytes = winnow_decode_live_bytes();
+  auto wide = random.normals(static_cast<size_t>(N * K));
+  auto* half = static_cast<uint16_t*>(winnow_halves_new(N, K));
+  for (size_t i = 0; i < wide.size(); i++) wide[i] = winnow::from_bf16(half[i] = winnow::to_bf16(wide[i]));
+  const auto* at = reinterpret_cast<const float*>(reinterpret_cast<uintptr_t>(half) + 1);
+  const decode::Weights w = decode::weights_at(at), same = decode::weights_at(wide.data());
+  const auto x = random.normals(static_cast<size_t>(M * K));
+  std::vector<float> y(static_cast<size_t>(M * N)), expected(y), widened(wide);
+  decode::linear(w, N, K, x.data(), K, M, y.data(), N, {});
+  decode::linear(same, N, K, x.data(), K, M, expected.data(), N, {});
+  check::same("a product", y.data(), expected.data(), y.size());
+  decode::silu_gate(w, same, nullptr, nullptr, N, K, x.data(), K, M, y.data(), N);
+  decode::silu_gate(same, same, nullptr, nullptr, N, K, x.data(), K, M, expected.data(), N);
+  check::same("a gate", y.data(), expected.data(), y.size());
+  const decode::Screen screen(w, N, K);
+  std::vector<float> margin(static_cast<size_t>(M)), other(margin);
+  std::vector<int32_t> argmax(static_cast<size_t>(M)), best(argmax);
+  for (const decode::Screen* by : {static_cast<const decode::Screen*>(nullptr), &screen}) {
+    decode::greedy(w, N, K, by, x.data(), M, argmax.data(), margin.data());
+    decode::greedy(same, N, K, nullptr, x.data(), M, best.data(), other.data());
+    check::same("a margin", margin.data(), other.data(), margin.size());
+    for (long m = 0; m < M; m++) check::near("a choice", argmax[m], best[m], 0);
+  }
+  winnow_halves_widen(half, N * K, widened.data());
+  check::same("the values", widened.data(), wide.data(), wide.size());
+  if (winnow_halves_not_finite(half, N * K) != -1) check::fail("a finite value was taken for another");
+  const long odd = random.between(0, N * K - 1);
+  half[odd] = random.coin() ? 0x7f80 : 0xffc1;
+  half[random.between(odd, N * K - 1)] = 0xff80;
+  if (winnow_halves_not_finite(half, N * K) != odd) check::fail("the first value that is not finite was not found");
+  winnow_rounded_free(half);
+  if (winnow_decode_live() != live || winnow_decode_live_bytes() != bytes) check::fail("halves were not freed");
 }
 
 static void gates(Random& random) {
@@ -110,13 +147,13 @@ static void heads(Random& random) {
   const float infinity = std::numeric_limits<float>::infinity();
   if (random.coin(0.05)) head[static_cast<size_t>(random.between(0, V * d - 1))] = random.coin() ? infinity : -infinity;
   if (random.coin(0.05)) h[static_cast<size_t>(random.between(0, R * d - 1))] = std::nanf("");
-  const decode::Screen screen(head.data(), V, d);
+  const decode::Screen screen({head.data()}, V, d);
   std::vector<float> logits(static_cast<size_t>(R * V)), margin(static_cast<size_t>(R));
   std::vector<int32_t> argmax(static_cast<size_t>(R));
-  decode::dot_rows(head.data(), d, 0, V, h.data(), d, R, logits.data(), V);
+  decode::dot_rows({head.data()}, d, 0, V, h.data(), d, R, logits.data(), V);
   for (int way = 0; way < 3; way++) {
     const bool screened = way < 2, margins = way != 1;
-    decode::greedy(head.data(), V, d, screened ? &screen : nullptr, h.data(), R, argmax.data(), margins ? margin.data() : nullptr);
+    decode::greedy({head.data()}, V, d, screened ? &screen : nullptr, h.data(), R, argmax.data(), margins ? margin.data() : nullptr);
     for (long r = 0; r < R; r++) {
       const float* row = logits.data() + r * V;
       long best = 0;
@@ -303,5 +340,5 @@ static void distributions(Random& random) {
 }
 
 int main(int argc, char** argv) {
-  return check::run(argc, argv, {{"products of few rows", products}, {"products in bfloat16", rounded}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"distributions", distributions}});
+  return check::run(argc, argv, {{"products of few rows", products}, {"products in bfloat16", rounded}, {"products of halves", halves}, {"gates", gates}, {"screened heads", heads}, {"texts however cut", cuts}, {"distributions", distributions}});
 }

@@ -6,6 +6,7 @@
 import { toArrayBuffer } from "bun:ffi"
 import type { Address } from "@winnow/engine"
 import type { tf } from "../tf.ts"
+import { Halves } from "./halves.ts"
 import { address, type Native, native, precision } from "./native.ts"
 import { roundedOf, screenOf } from "./of-weights.ts"
 import { weightsVersion } from "./weights-version.ts"
@@ -35,21 +36,32 @@ export interface NativeProgram {
   readonly weights: ReadonlySet<string>
 }
 
+/** The weights of a model by name, as they are at the moment. */
+export interface DecoderWeights {
+  /** Undefined for a name that the model does not have. */
+  readonly weight: (name: string) => tf.Variable | Halves | undefined
+  /** Counts how often another object has taken the place of a weight. */
+  readonly changes: number
+}
+
 const noMargins = new Float32Array(0)
 const leastRotary = 256
 
 /**
- * Decodes B sequences; dispose it. Parameters may be assigned anew between calls, not disposed.
+ * Decodes B sequences; dispose it. Parameters may be assigned anew between calls, and others may take their place (`changes`); not disposed.
  *
  * Products of the layers are in the precision of the time when it is made (`precision()`): bfloat16 reads half the bytes,
- * from copies of the weights. The head is float32.
+ * from copies of the weights, or from weights that are halves. The head is float32, or halves that are widened.
  */
 export class NativeDecoder {
   readonly #native: Native
-  readonly #parameters: ReadonlyArray<tf.Variable>
+  readonly #weights: DecoderWeights
+  #parameters: ReadonlyArray<tf.Variable | Halves> = []
+  #changes = -1
   /** True for each weight that is read as a copy in bfloat16. */
   readonly #rounded: ReadonlyArray<boolean>
-  readonly #head_Vd: tf.Variable
+  /** Name of the head [V, d]. */
+  readonly #head: string
   #handle: Address | null
   #bound: ReadonlyArray<object> = []
   #version = -1
@@ -61,23 +73,40 @@ export class NativeDecoder {
   /** @error without the native library: see `native()`; for a parameter of the program that is not there */
   constructor(
     readonly program: NativeProgram,
-    parameters: ReadonlyMap<string, tf.Variable>,
-    head_Vd: tf.Variable,
+    weights: DecoderWeights,
+    head: string,
   ) {
     const open = native()
     if (open === undefined) throw new Error("native decoding without the native library: check `native()` before")
     this.#native = open
-    this.#head_Vd = head_Vd
-    const { words, parameters: names, weights } = program
-    this.#parameters = names.map((name) => {
-      const variable = parameters.get(name)
-      if (variable === undefined) throw new Error(`decode program: no parameter ${name}`)
-      return variable
-    })
+    this.#weights = weights
+    this.#head = head
+    const { words, parameters: names, weights: products } = program
+    this.#find()
     const bfloat16 = precision() === "bfloat16"
-    this.#rounded = names.map((name) => bfloat16 && weights.has(name))
+    this.#rounded = names.map((name) => bfloat16 && products.has(name))
     this.#handle = open.C.winnow_decode_new(words, words.length) as Address | null
     if (this.#handle === null) throw new Error("native decoding: no memory for a decoder")
+  }
+
+  /** Looks the weights up again, if others have taken the place of some. @error for a parameter that is not there */
+  #find(): void {
+    if (this.#changes === this.#weights.changes) return
+    this.#parameters = this.program.parameters.map((name) => this.#weight(name))
+    this.#changes = this.#weights.changes
+  }
+
+  #weight(name: string): tf.Variable | Halves {
+    const found = this.#weights.weight(name)
+    if (found === undefined) throw new Error(`decode program: no parameter ${name}`)
+    return found
+  }
+
+  /** Where the head lies, and its screen. */
+  #headAt(): { readonly at: Address; readonly screen: () => Address | null } {
+    const head = this.#weight(this.#head)
+    if (head instanceof Halves) return { at: head.address, screen: () => head.screen() }
+    return { at: address(head), screen: () => screenOf(this.#native, head) }
   }
 
   /** Sequences, 0 before `start`. */
@@ -105,12 +134,13 @@ export class NativeDecoder {
 
   /** Tells the decoder where the parameters are, if that may have changed. */
   #bind(): void {
+    this.#find()
     const gone = this.#parameters.find(({ isDisposed }) => isDisposed)
     if (gone !== undefined) throw new Error(`decoding with a model that is disposed: ${gone.name} has no numbers`)
     const version = weightsVersion()
     if (version === this.#version && this.#parameters.every(({ dataId }, i) => dataId === this.#bound[i])) return
     const addresses = Float64Array.from(this.#parameters, (weight, i) =>
-      this.#rounded[i] ? roundedOf(this.#native, weight) : address(weight),
+      weight instanceof Halves ? weight.address : this.#rounded[i] ? roundedOf(this.#native, weight) : address(weight),
     )
     const rounded = this.#rounded.includes(true) ? 1 : 0
     this.#native.C.winnow_decode_bind(this.#live(), addresses, addresses.length, rounded)
@@ -170,8 +200,8 @@ export class NativeDecoder {
     const { C } = this.#native
     const argmax = new Int32Array(R)
     const margin = margins ? new Float32Array(R) : noMargins
-    const screen = screenOf(this.#native, this.#head_Vd)
-    if (C.winnow_decode_greedy(this.#live(), address(this.#head_Vd), screen, argmax, margins ? margin : null) !== 0)
+    const { at, screen } = this.#headAt()
+    if (C.winnow_decode_greedy(this.#live(), at, screen(), argmax, margins ? margin : null) !== 0)
       throw noMemory(this.#length)
     return { argmax, margin }
   }
@@ -179,7 +209,7 @@ export class NativeDecoder {
   /** Logits of the rows kept, [R, V]: the decoder's own memory, void at its next call. */
   logits(): NativeLogits {
     const R = this.#kept()
-    const at = this.#native.C.winnow_decode_logits(this.#live(), address(this.#head_Vd)) as Address | null
+    const at = this.#native.C.winnow_decode_logits(this.#live(), this.#headAt().at) as Address | null
     if (at === null) throw noMemory(this.#length)
     return new NativeLogits(this.#native, at, R, this.program.vocabularySize)
   }

@@ -1,5 +1,13 @@
 /** The part of the native library that is useful beyond this folder. */
-export { type GreedyRows, NativeDecoder, NativeLogits, type NativeProgram, nativeDecodingInUse } from "./decoder.ts"
+export {
+  type DecoderWeights,
+  type GreedyRows,
+  NativeDecoder,
+  NativeLogits,
+  type NativeProgram,
+  nativeDecodingInUse,
+} from "./decoder.ts"
+export { Halves } from "./halves.ts"
 export {
   type Entries,
   type HeadForm,

@@ -51,6 +51,9 @@ export class OfWeights {
 /** Numbers of a head below which a screen gains nothing: the head itself lies in the caches. */
 const WORTH = 1 << 17
 
+/** True of a head that a screen makes quicker. */
+export const worthScreen = (numbers: number): boolean => numbers >= WORTH
+
 const screens = new OfWeights(
   (native, weight, [V, d]) => native.C.winnow_screen_new(weight, V, d) as Address | null,
   (native, handle) => native.C.winnow_screen_free(handle),
@@ -66,7 +69,7 @@ const rounded = new OfWeights(
  * choice reads a quarter of it and stays exact. Null where none is worth it.
  */
 export const screenOf = (native: Native, head_Vd: tf.Variable): Address | null =>
-  head_Vd.size < WORTH ? null : screens.get(native, head_Vd)
+  worthScreen(head_Vd.size) ? screens.get(native, head_Vd) : null
 
 /** The weight of a product rounded to bfloat16. @error when memory does not suffice */
 export const roundedOf = (native: Native, weight: tf.Variable): Address => {

@@ -15,6 +15,9 @@ let wanted: ReadonlySet<tf.Tensor> | undefined
 export const needsGradient = (tensor: tf.Tensor): boolean =>
   wanted === undefined || !(tensor instanceof tf.Variable) || wanted.has(tensor)
 
+/** True while a gradient is being taken: ops may keep their inputs for its backward pass. */
+export const takesGradient = (): boolean => state().gradientDepth > 0
+
 /**
  * The value of a scalar function and its gradient by each input; undefined for an input that it does not depend on.
  *

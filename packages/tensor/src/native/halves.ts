@@ -1,0 +1,114 @@
+/**
+ * Weights that stay in bfloat16, as their file has them, in native memory: half the bytes of float32. Native decoding widens
+ * them in registers, which is exact, so it computes the numbers that the same weights in float32 give.
+ *
+ * Letters: N outputs (of a table of tokens its rows), K inputs.
+ */
+import { toArrayBuffer } from "bun:ffi"
+import type { Address } from "@winnow/engine"
+import { fillTensor } from "../tensor-data.ts"
+import type { tf } from "../tf.ts"
+import { address, type Native, native } from "./native.ts"
+import { worthScreen } from "./of-weights.ts"
+
+/** The bit of an address that says that halves lie there (`native/decode-linear.h`). */
+const tag = 1
+const bytesEach = 2
+
+/** One weight [N, K]; dispose it. */
+export class Halves {
+  #at: Address | null
+  #screen: Address | null | undefined
+
+  private constructor(
+    readonly native: Native,
+    readonly name: string,
+    readonly shape: readonly [number, number],
+    at: Address,
+  ) {
+    this.#at = at
+  }
+
+  /** True if a weight of this shape can stay in bfloat16: K is a multiple of 32, and there is native code. */
+  static fits(shape: ReadonlyArray<number>): shape is readonly [number, number] {
+    return native() !== undefined && shape.length === 2 && shape[0]! > 0 && shape[1]! > 0 && shape[1]! % 32 === 0
+  }
+
+  /**
+   * A weight that `fill` writes in place, row-major; its array is void once `fill` returns.
+   *
+   * @error for a shape that does not fit, and where memory does not suffice; what `fill` throws
+   */
+  static fill(name: string, shape: ReadonlyArray<number>, fill: (values: Uint16Array) => void): Halves {
+    if (!Halves.fits(shape))
+      throw new Error(`${name} of shape [${shape}] cannot stay in bfloat16: check \`fits\` before`)
+    const open = native()!
+    const at = open.C.winnow_halves_new(shape[0], shape[1]) as Address | null
+    if (at === null) throw new Error(`no memory for ${name} of shape [${shape}] in bfloat16`)
+    const made = new Halves(open, name, shape, at)
+    try {
+      fill(new Uint16Array(toArrayBuffer(at as Parameters<typeof toArrayBuffer>[0], 0, bytesEach * made.size)))
+      return made
+    } catch (error) {
+      made.dispose()
+      throw error
+    }
+  }
+
+  get size(): number {
+    return this.shape[0] * this.shape[1]
+  }
+
+  get isDisposed(): boolean {
+    return this.#at === null
+  }
+
+  /** Tells these numbers from others in its place, as that of a variable does. */
+  get dataId(): object {
+    return this
+  }
+
+  #live(): Address {
+    if (this.#at === null) throw new Error(`${this.name} is disposed: it has no numbers`)
+    return this.#at
+  }
+
+  /** The place for native decoding, marked as that of halves. @error when disposed */
+  get address(): Address {
+    return (this.#live() + tag) as Address
+  }
+
+  /** Index of the first value that is NaN or infinite; -1 if all are finite. */
+  firstNonFinite(): number {
+    return this.native.C.winnow_halves_not_finite(this.#live(), this.size)
+  }
+
+  /** The same numbers as a float32 tensor of their own. */
+  widened(): tf.Tensor {
+    const tensor = fillTensor(this.shape, "float32", () => {})
+    this.native.C.winnow_halves_widen(this.#live(), this.size, address(tensor))
+    return tensor
+  }
+
+  /** The screen of these numbers as a vocabulary head, made when first asked for; null where none is worth it. */
+  screen(): Address | null {
+    if (this.#screen === undefined)
+      this.#screen = worthScreen(this.size)
+        ? (this.native.C.winnow_screen_new(this.address, ...this.shape) as Address | null)
+        : null
+    return this.#screen
+  }
+
+  /** Frees the screen, which the next `screen` makes again. */
+  freeScreen(): void {
+    if (this.#screen) this.native.C.winnow_screen_free(this.#screen)
+    this.#screen = undefined
+  }
+
+  dispose(): void {
+    if (this.#at === null) return
+    this.native.C.winnow_rounded_free(this.#at)
+    this.freeScreen()
+    this.#at = null
+  }
+}
