@@ -2,6 +2,7 @@
 import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
+import { benchLarge } from "./large/bench-large.ts"
 import { benchLoad } from "./load/bench-load.ts"
 import { benchLookup } from "./lookup/bench-lookup.ts"
 import { UsageError } from "./options.ts"
@@ -17,6 +18,7 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   step: benchStep,
   decode: benchDecode,
   load: benchLoad,
+  large: benchLarge,
   lookup: benchLookup,
   steady: benchSteady,
   agreement: benchAgreement,

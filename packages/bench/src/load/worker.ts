@@ -15,6 +15,7 @@ for await (const line of console) {
   if (what !== "load") break
   const start = performance.now()
   const model = await Effect.runPromise(loadModel(join(values.folder!, format!), [gptNeox]))
+  model.parameters.forEach(() => {}) // all in float32, as the peer has them: matrices in bfloat16 wait until they are asked for
   console.log(JSON.stringify({ seconds: (performance.now() - start) / 1000 }))
   model.dispose()
 }
