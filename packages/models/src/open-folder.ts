@@ -4,7 +4,9 @@ import { type Architecture, type Attends, DataError, type Family } from "@winnow
 import { architectureFromConfig } from "./config.ts"
 import { readJson, requireFolder, weightFiles } from "./folder.ts"
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts"
-import { isReadable, readDtypes } from "./safetensors-header.ts"
+import { isEightBits, isReadable, readDtypes } from "./safetensors-header.ts"
+import { type Scaling, scalingOf, withScales } from "./scaled-weights.ts"
+import { isRecord } from "./shown.ts"
 import { tensorsOf } from "./stored.ts"
 import { type NamedWeights, nameWeights, weightProblems } from "./weight-names.ts"
 
@@ -12,11 +14,13 @@ import { type NamedWeights, nameWeights, weightProblems } from "./weight-names.t
 interface Weights {
   /** The file of each tensor, by the tensor's name there. */
   readonly fileOf: ReadonlyMap<string, SafetensorsFile>
+  /** The tensors in 8 bits that are read with scales. */
+  readonly scaled: ReadonlySet<string>
   readonly close: () => void
 }
 
 /** Opens all files of weights. @error DataError for a tensor that two shards have and the index does not settle */
-const openWeights = (dir: string): Weights => {
+const openWeights = (dir: string, scaling: Scaling | undefined): Weights => {
   const { files, index } = weightFiles(dir)
   const opened: Array<SafetensorsFile> = []
   const close = () => {
@@ -37,7 +41,10 @@ const openWeights = (dir: string): Weights => {
         from.set(name, path)
       }
     }
-    return { fileOf, close }
+    return {
+      ...(scaling === undefined ? { fileOf, scaled: new Set<string>() } : withScales(dir, fileOf, scaling)),
+      close,
+    }
   } catch (error) {
     close()
     throw error
@@ -71,7 +78,7 @@ export interface OpenFolder extends Weights {
 const problemsOf = (
   architecture: Architecture<Attends>,
   named: NamedWeights,
-  { fileOf }: Weights,
+  { fileOf, scaled }: Weights,
 ): ReadonlyArray<string> => {
   const entryOf = (name: string) => fileOf.get(name)!.tensors.get(name)!
   if (named.layers > 0 && named.layers < architecture.layers)
@@ -80,6 +87,10 @@ const problemsOf = (
   if (problems.length > 0) return problems
   return [...named.byParameter.values()].flatMap((name) => {
     const { dtype } = entryOf(name)
+    if (isEightBits(dtype) && !scaled.has(name))
+      return [
+        `${name} has dtype ${dtype} and no scale that config.json names (quantization_config of quant_method "fp8", ${name}_scale_inv beside it): save it in ${readDtypes.join(", ")}`,
+      ]
     return isReadable(dtype)
       ? []
       : [`${name} has dtype ${dtype}; ${readDtypes.join(", ")} are read: save it in one of them`]
@@ -122,9 +133,12 @@ export const openFolder = (
 ): OpenFolder => {
   requireFolder(dir)
   const configFile = join(dir, "config.json")
-  const config = readJson(configFile) as Readonly<Record<string, unknown>>
+  const whole = readJson(configFile)
+  const { config, scaling } = isRecord(whole)
+    ? scalingOf(whole, configFile)
+    : { config: whole as Readonly<Record<string, unknown>> } // the next line refuses it
   const tied = architectureFromConfig(families, config, configFile)
-  const weights = openWeights(dir)
+  const weights = openWeights(dir, scaling)
   try {
     // `architectureFromConfig` found the family in the list
     const named = nameWeights(tied.family!.names, weights.fileOf.keys())
@@ -139,6 +153,11 @@ export const openFolder = (
     const [first, ...others] = named.beside
     const all = [
       ...notes,
+      ...(weights.scaled.size === 0
+        ? []
+        : [
+            `${dir}: ${weights.scaled.size} weights in 8 bits are multiplied by their scales; activations are not rounded to 8 bits, as kernels for fp8 do`,
+          ]),
       ...(untie
         ? [
             `${dir}: tie_word_embeddings is true, but ${head} is another matrix than the embedding: both are used, as in transformers 5`,

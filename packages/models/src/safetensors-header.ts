@@ -5,6 +5,7 @@
  */
 import { DataError } from "@winnow/core"
 import { parseJson } from "@winnow/files"
+import { type EightBits, eightBits } from "./float8.ts"
 import { excerpt, isRecord } from "./shown.ts"
 
 /** Bits of a number in the formats that a file may have. */
@@ -17,12 +18,16 @@ const bitsOf: ReadonlyMap<string, number> = new Map([
   ["F4", 4],
 ])
 
-/** Readable number formats; all become float32. A file may contain tensors of other formats, unread. */
+/** Number formats that hold weights by themselves; all become float32. A file may contain tensors of other formats, unread. */
 export const readDtypes = ["F32", "F16", "BF16", "F64"] as const
-export type Dtype = (typeof readDtypes)[number]
+export type Dtype = (typeof readDtypes)[number] | EightBits
+
+/** True of a format of 8 bits, whose values mean weights with a scale alone. */
+export const isEightBits = (dtype: string): dtype is EightBits => (eightBits as ReadonlyArray<string>).includes(dtype)
 
 /** True if tensors of this format can be read. */
-export const isReadable = (dtype: string): dtype is Dtype => (readDtypes as ReadonlyArray<string>).includes(dtype)
+export const isReadable = (dtype: string): dtype is Dtype =>
+  (readDtypes as ReadonlyArray<string>).includes(dtype) || isEightBits(dtype)
 
 /** One tensor of a file. */
 export interface TensorEntry {

@@ -4,8 +4,16 @@ import { DataError, InvalidInput } from "@winnow/core"
 import { openRegular, writeWhole } from "@winnow/files"
 import { fromBfloat16, toBfloat16 } from "@winnow/numerics"
 import { withDataErrors } from "./data-errors.ts"
+import { fromFloat8 } from "./float8.ts"
 import { foreignContent, SNIFFED } from "./foreign-content.ts"
-import { headerLength, isReadable, parseHeader, readDtypes, type TensorEntry } from "./safetensors-header.ts"
+import {
+  headerLength,
+  isEightBits,
+  isReadable,
+  parseHeader,
+  readDtypes,
+  type TensorEntry,
+} from "./safetensors-header.ts"
 
 /** An open file: its tensors are read when asked for. */
 export interface SafetensorsFile {
@@ -54,7 +62,7 @@ const readFully = (file: string, fd: number, into: Uint8Array, position: number)
 const PIECE = 2 ** 17
 
 /** Reads numbers of another width than float32 piece by piece; `convert` turns each piece into float32. */
-const readPieces = <A extends Uint16Array | Float64Array>(
+const readPieces = <A extends Uint8Array | Uint16Array | Float64Array>(
   file: string,
   fd: number,
   into: Float32Array,
@@ -87,7 +95,10 @@ const readFloats = (file: string, fd: number, { dtype, begin }: TensorEntry, int
   if (dtype === "F32") readFully(file, fd, new Uint8Array(into.buffer, into.byteOffset, into.byteLength), begin)
   else if (dtype === "F16") readPieces(file, fd, into, begin, halves, fromFloat16)
   else if (dtype === "BF16") readPieces(file, fd, into, begin, halves, fromBfloat16)
-  else
+  else if (isEightBits(dtype)) {
+    const bytes = (length: number) => new Uint8Array(length)
+    readPieces(file, fd, into, begin, bytes, (from, to) => fromFloat8(dtype, from, to))
+  } else
     readPieces(
       file,
       fd,
