@@ -6,7 +6,7 @@ import { viewOnStderr } from "./view.ts"
 
 const howToGoOn = Effect.sync(() =>
   process.stderr.write(
-    "\nStopped. What was done is kept, a stage in the middle at its last checkpoint: run the same command to go on.\n",
+    "\nStopped. Finished work is kept, a running stage at its last checkpoint: run the same command to continue.\n",
   ),
 )
 

@@ -24,6 +24,6 @@ export const draftModel = (draft: Draft): Encoder => {
   if (!isDraftHead(draft)) return draft
   throw new InvalidInput({
     what: `head ${draft.name}`,
-    problems: ["is no model of its own: it has no tokens' hidden states and writes no text; train a model here"],
+    problems: ["is a head, not a model: it computes no hidden states and writes no text; train a model here"],
   })
 }

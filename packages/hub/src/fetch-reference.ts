@@ -206,7 +206,7 @@ const remedyOf = (status: number | undefined, { settings, reference }: Fetching)
     return `; there is no ${reference.revision === undefined ? "such repository" : "such repository or revision"}: check the name`
   if (status === 429) return "; too many requests: wait some minutes, or set HF_TOKEN, and run the same command"
   return status === undefined
-    ? "; check the connection and HF_ENDPOINT, and run the same command, which goes on where it stopped"
+    ? "; check the connection and HF_ENDPOINT, and run the same command, which continues the download"
     : ""
 }
 

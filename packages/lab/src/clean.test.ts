@@ -87,9 +87,9 @@ test("outside of git every record counts; in it an old one counts once it is com
   expect(named()).toBe(true)
 })
 
-test("a record that cannot be read stops the cleaning: nobody can tell what it needs", () => {
+test("a record that cannot be read stops the cleaning, since its needs are unknown", () => {
   const home = store()
   writeFileSync(join(home, "results/001-x/0123456789/run.json"), "{}")
-  expect(() => found(home)).toThrow("is no record of a run")
+  expect(() => found(home)).toThrow("is not the record of a run")
   expect(findRemovable(join(home, "nowhere"), { results: [], days: 14 }).removable).toEqual([])
 })

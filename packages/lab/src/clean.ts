@@ -76,7 +76,7 @@ const namedIn = (results: string, since: number): ReadonlyArray<string> => {
     .flatMap((file) => {
       const record = parsed(file)
       if (record instanceof type.errors)
-        throw new FileError(file, "is no record of a run, so nobody can tell what it needs; mend it or move it away")
+        throw new FileError(file, "is not the record of a run, so its needs are unknown; repair it or move it away")
       return record.stages.map(({ kind, key }) => `${kind}/${key}`)
     })
 }

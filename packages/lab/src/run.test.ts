@@ -170,7 +170,7 @@ for (const damaged of [false, true])
     expect(steps[0]).toBe(damaged ? 1 : last + 1)
     expect(notes.map((text) => text.replace(/\(.*\)/, "(...)"))).toEqual(
       damaged
-        ? [`${stage}: the checkpoint of step ${last} is damaged (...); there is no other, so training begins anew`]
+        ? [`${stage}: the checkpoint of step ${last} is damaged (...); there is no other, so training starts again`]
         : [],
     )
     const weights = (root: string, key: string) =>

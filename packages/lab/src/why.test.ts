@@ -49,7 +49,9 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
 
   const { key } = (await planOf()).stages.find(({ stage }) => stage === "draft start, seed 1")!
   writeFileSync(join(home, "artifacts/start", key, "config.json"), "{}")
-  expect(reasons(await planOf())["draft start, seed 1"]).toMatch(/config\.json: has 2 bytes, its manifest says \d+$/)
+  expect(reasons(await planOf())["draft start, seed 1"]).toMatch(
+    /config\.json: has 2 bytes; expected \d+ by its manifest$/,
+  )
 }, 60_000)
 
 test("a plan of data of which nothing is left says what the run says, and makes up no times", async () => {

@@ -83,7 +83,7 @@ const common: ReadonlyArray<readonly [string, Field]> = [
   ...all("is_decoder add_cross_attention cross_attention_hidden_size tie_encoder_decoder", encoders),
   [
     "is_encoder_decoder",
-    refused("transformers would generate with an encoder, which there is none of", (value) => value === false),
+    refused("transformers would generate with an encoder, and there is none", (value) => value === false),
   ],
   ...all("architectures transformers_version name_or_path _name_or_path _commit_hash", origin),
   ...all("unsloth_version unsloth_fixed model_name", origin),

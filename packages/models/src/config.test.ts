@@ -57,7 +57,7 @@ const refused: Record<string, readonly [change: Record<string, unknown>, says: s
   "layers beyond any model": [{ num_hidden_layers: 1e9 }, "num_hidden_layers must be at most 4096"],
   "a size beyond any model": [{ vocab_size: 1e300 }, "vocab_size must be at most 2147483647"],
   "partial rotary in llama": [{ rope_parameters: { partial_rotary_factor: 0.5 } }, "partial_rotary_factor 0.5"],
-  activation: [{ hidden_act: "gelu" }, 'hidden_act "gelu" is not supported, known are silu, swish'],
+  activation: [{ hidden_act: "gelu" }, 'hidden_act "gelu" is not supported; supported are silu, swish'],
   "activation of an inherited name": [{ hidden_act: "toString" }, 'hidden_act "toString" is not supported'],
   "a null activation": [{ hidden_act: null }, "hidden_act null is not supported"],
   "attention bias of another kind": [{ attention_bias: "qkv" }, "attention_bias must be"],

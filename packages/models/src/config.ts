@@ -72,7 +72,7 @@ export const optionsFromConfig = (
   const given = own(config, key)
   const activation = typeof given === "string" ? own(names, given) : undefined
   if (given !== undefined && activation === undefined)
-    problems.push(`${key} ${excerpt(given)} is not supported, known are ${Object.keys(names).join(", ")}`)
+    problems.push(`${key} ${excerpt(given)} is not supported; supported are ${Object.keys(names).join(", ")}`)
   if (problems.length > 0) throw fail(problems)
   const isNone = (key: string, value: unknown) => value === null && (keys.nullable ?? []).includes(key)
   // Keys keep their order, so that a model that is read and saved has the same bytes after additions to the defaults.

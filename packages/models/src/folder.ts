@@ -81,7 +81,7 @@ const strangeFolder = (dir: string, names: ReadonlyArray<string>): string | unde
   if (lone !== undefined) return `it holds an adapter alone (${lone}); ${MERGE}`
   const shard = named(/^model-\d+-of-\d+\.safetensors$/)
   if (shard !== undefined)
-    return `it has ${shard} but no model.safetensors.index.json, which says what is in which shard; download that too`
+    return `it has ${shard} but no model.safetensors.index.json, the list of the shards' tensors; download that too`
   const other = names.filter((name) => name.endsWith(".safetensors") && name !== "model.safetensors")
   if (other.length > 0)
     return `it has ${other.slice(0, 3).join(", ")}; weights are read from model.safetensors: rename the file if it is the whole model`

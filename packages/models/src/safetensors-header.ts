@@ -51,7 +51,7 @@ const MAX_HEADER = 100_000_000
 export const headerLength = (file: string, first8: Uint8Array, fileSize: number): number => {
   if (fileSize < 8)
     throw new DataError({
-      message: `${file}: ${fileSize} bytes is too short for safetensors; write or download it anew`,
+      message: `${file}: ${fileSize} bytes is too short for safetensors; write or download it again`,
     })
   const length = Number(new DataView(first8.buffer, first8.byteOffset, 8).getBigUint64(0, true))
   if (length > Math.min(MAX_HEADER, fileSize - 8))

@@ -156,7 +156,7 @@ export const newestCheckpoint = (
         continue
       }
       if (saved.identity !== identity) return yield* refuse(`is of another run (${saved.identity}, not ${identity})`)
-      tell(`training goes on from step ${step}`)
+      tell(`training continues from step ${step}`)
       return {
         step,
         restore: (states) =>
@@ -175,6 +175,6 @@ export const newestCheckpoint = (
           }),
       } satisfies Checkpoint
     }
-    tell("there is no other, so training begins anew")
+    tell("there is no other, so training starts again")
     return undefined
   })

@@ -239,7 +239,7 @@ describe("resume", () => {
     await Effect.runPromise(stage(rest, plain, { checkpoint: checkpoint(), onEvent: (e) => events.push(e) }))
     const notes = events.flatMap((e) => (e._tag === "note" ? [e.text] : []))
     expect(notes).toEqual([5, 4].map((step) => expect.stringContaining(`the checkpoint of step ${step} is damaged`)))
-    expect(notes[0]).toEndWith("there is no other, so training begins anew")
+    expect(notes[0]).toEndWith("there is no other, so training starts again")
     expect(events.find((e) => e._tag === "step")).toMatchObject({ step: 1 })
     expect(weights(rest)).toEqual(weights(whole))
   })

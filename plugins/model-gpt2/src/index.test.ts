@@ -38,7 +38,7 @@ test("options that do not fit together are refused with the reason", async () =>
 test("config.json: what is computed otherwise is refused by name", () => {
   const read = (more: object) => gpt2.fromConfig({ n_embd: 16, n_head: 2, n_layer: 1, ...more }, "config.json")
   expect(() => read({ activation_function: "relu" })).toThrow(
-    'activation_function "relu" is not supported, known are gelu_new, gelu_pytorch_tanh, gelu, gelu_python',
+    'activation_function "relu" is not supported; supported are gelu_new, gelu_pytorch_tanh, gelu, gelu_python',
   )
   expect(() => read({ hidden_size: 32 })).toThrow("hidden_size 32 is not supported: transformers takes it for n_embd")
   const { config } = read({ activation_function: "gelu_pytorch_tanh", n_inner: null, reorder_and_upcast_attn: true })

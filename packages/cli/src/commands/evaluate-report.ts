@@ -35,7 +35,7 @@ const timingLine = ({ results, conditions: c, machine, load }: EvaluationRecord)
   if (c.rounds === 0) return "Speed-up: not timed (--rounds 0)."
   if (timed.length === 0) return "Speed-up: not timed, no text is longer than a block."
   const busy = isBusy(load, machine.cores)
-    ? ` Busy: load ${load} on ${machine.cores} cores before it began; take speed-ups at rest.`
+    ? ` Busy: load ${load} on ${machine.cores} cores before it began; measure speed-ups on an idle machine.`
     : ""
   return `Speed-up: wall time, ${c.decoding}, ${span(timed)} prompts, ${c.rounds === 1 ? "1 round" : `median of ${c.rounds} rounds`} after an untimed one, batch 1, ${machine.cpu}.${busy}`
 }
@@ -77,7 +77,7 @@ export const evaluationReport = (record: EvaluationRecord): string => {
     `Expected acceptance ${figure(record.expectedAcceptance, "percent")} %${klText}: on the target's own samples, ${temperature(sampledTexts.temperature)}, ${sampledTexts.tokens} tokens.`,
     ...identityLine(results),
     timingLine(record),
-    "± is half of a 95 % interval for new prompts, by Student's t, the larger side where it is cut at a bound, ? where the prompts give none; nothing is said of other seeds or trainings.",
+    "± is half of a 95 % interval for new prompts, by Student's t, the larger side where it is cut at a bound, ? without an interval; other seeds and trainings are not covered.",
     `Target: ${short(target.parameters)} parameters, ${target.reference ?? target.folder}. ${proposerLine(record)}`,
     ...notes.map((note) => `Note: ${note}`),
   ]

@@ -21,7 +21,7 @@ export const tokenNotes = (
   if (end !== undefined && eosSource !== "--eos" && !eosIds.includes(end.id))
     notes.push(
       eosIds.length === 0
-        ? `No token ends a text, says ${eosSource}; the tokenizer's end is ${end.text}: --eos ${end.id} stops there.`
+        ? `By ${eosSource} no token ends a text; the tokenizer's end is ${end.text}: --eos ${end.id} stops there.`
         : `${eosSource} ends a text with id ${eosIds.join(", ")}; the tokenizer's end is ${end.text} (${end.id}): --eos ${end.id} stops there.`,
     )
   if (eosSource === "nothing")

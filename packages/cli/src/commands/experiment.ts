@@ -91,7 +91,7 @@ export const experiment = Command.make(
       ),
       Argument.withDefault("quickstart"),
     ),
-    list: Flag.Boolean("list").pipe(Flag.withDefault(false), Flag.withDescription("which experiments there are")),
+    list: Flag.Boolean("list").pipe(Flag.withDefault(false), Flag.withDescription("list the experiments")),
     set: Flag.String("set").pipe(
       Flag.atLeast(0),
       Flag.withMetavar("path=value"),

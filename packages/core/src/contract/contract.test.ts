@@ -118,7 +118,7 @@ describe("filters", () => {
     [
       "misspelt",
       (i: { N: number; draftLos_N: Float32Array }) => [i.draftLos_N, all(i)][1],
-      "reads draftLos_N, which there is not; did you mean draftLoss_N?",
+      "reads draftLos_N, which does not exist; did you mean draftLoss_N?",
     ],
     [
       "misspelt with a default",
@@ -305,7 +305,7 @@ describe("losses", () => {
     [
       "a misspelt field of the chunk",
       { value: (c: Chunk & { gold: tf.Tensor1D }) => c.draft.nll_R(c.gold) },
-      "reads gold of its chunk, which there is not; did you mean gold_R?",
+      "reads gold of its chunk, which does not exist; did you mean gold_R?",
     ],
     ["a misspelt function", { value, gradiant: () => {} }, "make returned a field gradiant; did you mean gradient?"],
     ["no value", { loss: value }, "make returned an object without a function `value`"],
@@ -339,7 +339,7 @@ describe("losses", () => {
   test("a loss without a target that reads one", async () => {
     const suspect = await loss({ value }, false)
     expect(thrown(() => tryLoss(suspect, 8))).toContain(
-      "loss odd: reads the target, and says target: false; set target: true",
+      "loss odd: reads the target, but has target: false; set target: true",
     )
   })
 

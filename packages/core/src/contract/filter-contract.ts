@@ -25,7 +25,7 @@ export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
     const undeclared = (statisticNames as ReadonlyArray<string>).includes(name)
     const what = undeclared
       ? `reads ${name}, which its needs do not list`
-      : `reads ${name.slice(0, 64)}, which there is not${didYouMean(name, meant === undefined ? names : [meant])}`
+      : `reads ${name.slice(0, 64)}, which does not exist${didYouMean(name, meant === undefined ? names : [meant])}`
     const add = meant === undefined || names.includes(meant) ? "" : ` Add ${meant} to its needs`
     const detail = `${what}${add && `${undeclared ? "." : ""}${add}`}; it is given ${names.join(", ")}`
     return new PluginFault(plugin, "needs", detail, placeOf(new Error()))

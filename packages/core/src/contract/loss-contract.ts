@@ -82,8 +82,8 @@ export const checkedLoss = (
   const chunk = strict((name) => {
     const detail =
       name === "target" && !withTarget
-        ? "reads the target, and says target: false; set target: true"
-        : `reads ${name.slice(0, 64)} of its chunk, which there is not${didYouMean(name, chunkNames)}`
+        ? "reads the target, but has target: false; set target: true"
+        : `reads ${name.slice(0, 64)} of its chunk, which does not exist${didYouMean(name, chunkNames)}`
     return new PluginFault(plugin, "needs", detail, placeOf(new Error()))
   })
   const given_ = <C extends LossChunk | SparseChunk>(c: C): C => {

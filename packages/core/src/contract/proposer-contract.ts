@@ -38,7 +38,7 @@ export const checkedProposal = (
   if (!Array.isArray(tokens) || !(q === "certain" || Array.isArray(q)))
     throw refuse("proposal", `propose returned ${kindOf(proposal)}; expected { tokens: [...], q: "certain" or a list }`)
   if (tokens.length > of.room)
-    throw refuse("room", `it proposed ${tokens.length} tokens; expected at most ${of.room}, the room that it was given`)
+    throw refuse("room", `it proposed ${tokens.length} tokens; expected at most ${of.room}, the room of the call`)
   const V = of.vocabularySize
   const odd = tokens.findIndex((id) => !(Number.isInteger(id) && id >= 0 && id < V))
   if (odd >= 0)
@@ -48,7 +48,10 @@ export const checkedProposal = (
     )
   if (q === "certain") return proposal
   if (of.deterministic)
-    throw refuse("deterministic", 'it says that it is deterministic and gave distributions; expected q: "certain"')
+    throw refuse(
+      "deterministic",
+      'it declares that it is deterministic and returned distributions; expected q: "certain"',
+    )
   if (q.length !== tokens.length)
     throw refuse("q", `it gave ${q.length} distributions for ${tokens.length} tokens; expected one a token`)
   for (const [i, q_V] of q.entries()) {

@@ -28,5 +28,5 @@ test("a file that is not Parquet, is damaged or packed in another way is refused
   expect(await refusal(whole.subarray(0, whole.length - 9))).toContain("no Parquet that can be read")
   expect(await refusal(new Uint8Array(3))).toContain("no Parquet that can be read")
   const lz4 = golden.find(({ name }) => name.endsWith("lz4"))!
-  expect(await refusal(bytesOf(lz4))).toContain("LZ4_RAW; write it anew with snappy, gzip, brotli, zstd or")
+  expect(await refusal(bytesOf(lz4))).toContain("LZ4_RAW; write it again with snappy, gzip, brotli, zstd or")
 })

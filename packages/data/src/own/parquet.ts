@@ -33,7 +33,7 @@ export const parquetRows = async (bytes: Uint8Array, wanted: ReadonlyArray<strin
     return read.map((row, i): Row => ({ at: `row ${i + 1}`, columns: row }))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    const how = /codec/.test(why) ? "; write it anew with snappy, gzip, brotli, zstd or no compression" : ""
+    const how = /codec/.test(why) ? "; write it again with snappy, gzip, brotli, zstd or no compression" : ""
     throw new Error(`the file is no Parquet that can be read: ${why}${how}`)
   }
 }

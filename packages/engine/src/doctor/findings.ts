@@ -95,7 +95,7 @@ const systemFindings = ({ system, processor, bun, threads }: Facts): Array<Findi
     findings.push({
       level: "warn",
       about: "memory",
-      text: `${gigabytes(system.availableMemory)} of memory are available, of ${gigabytes(system.memory)}; the quickstart wants ${gigabytes(COMFORTABLE_MEMORY)}`,
+      text: `${gigabytes(system.availableMemory)} of memory are available, of ${gigabytes(system.memory)}; the quickstart needs ${gigabytes(COMFORTABLE_MEMORY)}`,
       remedy: "Close other programs, or take smaller batches.",
     })
   if (processor.quota !== undefined && threads > Math.ceil(processor.quota))
@@ -147,7 +147,7 @@ const loadFindings = ({ system, processor }: Facts): Array<Finding> =>
         {
           level: "warn",
           about: "speed",
-          text: `other programs are busy (load ${system.load.toFixed(1)} on ${processor.threads} cores): the figures are lower than at rest`,
+          text: `other programs are busy (load ${system.load.toFixed(1)} on ${processor.threads} cores): the figures are lower than on an idle machine`,
           remedy: "Measure again when they are done.",
         },
       ]

@@ -107,7 +107,7 @@ const fromGivenFolder = async (directory: string, files: Library["files"], platf
     source: "WINNOW_LIBTENSORFLOW",
     platform,
     files,
-    origin: manifest === undefined ? "a folder given by hand" : `unpacked from ${manifest.wheel.fileName}`,
+    origin: manifest === undefined ? "a folder from WINNOW_LIBTENSORFLOW" : `unpacked from ${manifest.wheel.fileName}`,
     notes: [],
   }
 }

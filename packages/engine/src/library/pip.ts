@@ -97,7 +97,7 @@ const networkTrouble = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
 
 const onlyWheel = async (folder: string): Promise<string> => {
   const wheels = (await readdir(folder)).filter((name) => name.endsWith(".whl"))
-  if (wheels.length !== 1) throw new AttemptFailed(`pip said that it succeeded, and left ${wheels.length} wheels`)
+  if (wheels.length !== 1) throw new AttemptFailed(`pip reported success, and left ${wheels.length} wheels`)
   return wheels[0]!
 }
 

@@ -31,7 +31,7 @@ export const loadLibrary = (path: string, sources: Sources, table: FunctionTable
     const error = check()
     if (error !== 0)
       throw new AttemptFailed(
-        `the self-check of ${part} in ${path} failed with ${error}: this processor does not compute as it says it can`,
+        `the self-check of ${part} in ${path} failed with ${error}: this processor does not support all instructions that it lists`,
         "Report it with the output of `bun run winnow doctor --json`.",
       )
   }

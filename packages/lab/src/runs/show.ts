@@ -54,7 +54,7 @@ export const renderAttempts = (entry: RunEntry): string => {
     message ?? "",
   ])
   return [
-    `${experimentAndPart(entry)} ${entry.run} is ${entry.state} and has no record yet. To go on, run the same command.`,
+    `${experimentAndPart(entry)} ${entry.run} is ${entry.state} and has no record yet. Run the same command to continue.`,
     "",
     align([["began", "state", "process", "command", "error"], ...rows], new Set([0, 1, 3, 4])),
   ].join("\n")

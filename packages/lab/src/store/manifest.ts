@@ -76,10 +76,11 @@ export function* wholeManifest(directory: string, key: string, memory: string): 
   // Sizes come first, so that a file that has grown to terabytes is not hashed.
   for (const [i, { path, bytes }] of manifest.files.entries()) {
     const { size } = statSync(files[i]!)
-    if (size !== bytes) throw new FileError(join(directory, path), `has ${size} bytes, its manifest says ${bytes}`)
+    if (size !== bytes)
+      throw new FileError(join(directory, path), `has ${size} bytes; expected ${bytes} by its manifest`)
   }
   const hashes = yield* knownHashes(memory, files)
   for (const [i, { path, sha256: expected }] of manifest.files.entries())
-    if (hashes[i] !== expected) throw new FileError(join(directory, path), "has other bytes than its manifest says")
+    if (hashes[i] !== expected) throw new FileError(join(directory, path), "has other bytes than in its manifest")
   return manifest
 }

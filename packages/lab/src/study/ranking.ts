@@ -147,7 +147,7 @@ const reportOf = (score: ScoreInstance, run: RunRecord, findings: ReadonlyArray<
     verdict: `${score.name} puts ${chosen.name} first of ${rows.length} starts, ${hit}; Kendall's tau ${write(overall)} with the acceptance reached, ${run.seeds.length} seeds, this target.`,
     conclusions: [
       `The acceptance of the starts themselves has Kendall's tau ${write(ofStart)} with the acceptance reached: a score has to beat that.`,
-      `${rows.length} starts: a tau of so few items is one of ${(rows.length * (rows.length - 1)) / 2 + 1} values, and no interval is given.`,
+      `${rows.length} starts: with so few items tau is one of ${(rows.length * (rows.length - 1)) / 2 + 1} values, so there is no interval.`,
     ],
     tables: [ranking, bySeed],
   }

@@ -19,7 +19,7 @@ const timingLine = (run: RunRecord): string => {
   const { gamma } = run.conditions
   const load = Math.max(...timings.map((t) => t.load))
   const busy = isBusy(load, run.machine.cores)
-    ? ` Busy: load up to ${load.toFixed(1)} on ${run.machine.cores} cores in the minute before, this run's own work included; take speed-ups at rest.`
+    ? ` Busy: load up to ${load.toFixed(1)} on ${run.machine.cores} cores in the minute before, this run's own work included; measure speed-ups on an idle machine.`
     : ""
   const prompts = Math.max(...timings.map((t) => t.prompts))
   const rounds = timings[0]!.speedupByRound.length
@@ -34,7 +34,7 @@ const budgetLine = (run: RunRecord): string => {
   const totals = armsOf(run).map((row) => meanTotal(row, "flops"))
   const [least, most] = [Math.min(...totals), Math.max(...totals)]
   const what =
-    "Cost: means over seeds; after the stroke with the whole of its reference and caches, the target and the start being given."
+    "Cost: means over seeds. Second number: including the full cost of its reference and caches. Target and start are excluded."
   if (most / least < 1.03) return `${what} All arms cost the same compute.`
   return `${what} All arms together range over ${(most / least).toFixed(1)} times the FLOPs: rows are not to be compared at face value.`
 }
@@ -71,7 +71,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
   const fewer = run.rows.some(({ seeds }) => seeds.length < run.seeds.length)
   return [
     run.seeds.length === 2
-      ? `Two seeds: no comparison, and no interval is shown (run.json has them): how far seeds differ is not known.${fewer ? " A row of one seed has the interval of prompts alone." : ""}`
+      ? `Two seeds: no comparison and no interval (run.json has them), as two seeds do not show how far seeds differ.${fewer ? " A row of one seed has the interval of prompts alone." : ""}`
       : `± is half of a 95 % interval. ${c.interval}.${fewer ? " A row of fewer seeds has the interval of those (of two none is shown); of one seed, of prompts alone." : ""}`,
     `Greedy acceptance, tau, MBSU: greedy decoding, gamma = ${c.gamma}, ${c.dataset}, ${c.prompts} prompts, ${from(Math.min(...tested), Math.max(...tested))} tested tokens a draft and seed; pooled over tokens, "by prompt" the mean of the prompts' own.`,
     `Expected acceptance: sum of min(p, q) on the target's own samples, ${temperature(run)}, ${c.sampledTokens} tokens; there also sampled tau and KL(p || q), of distributions before top-k and top-p.`,

@@ -91,7 +91,7 @@ test("the caption says what an interval of few seeds is", () => {
   expect(caption(aRun({ seeds: 1 })).join("\n")).toContain(
     "under this one seed and target: nothing is said of other seeds",
   )
-  expect(caption(aRun({ seeds: 2 })).join("\n")).toContain("Two seeds: no comparison, and no interval is shown")
+  expect(caption(aRun({ seeds: 2 })).join("\n")).toContain("Two seeds: no comparison and no interval")
   expect(caption(aRun({ seeds: 3 })).join("\n")).toContain("3 seeds hardly show how far seeds differ")
   expect(caption(aRun({ seeds: 5 })).join("\n")).not.toContain("hardly")
 })

@@ -67,7 +67,9 @@ const sparseRows = (signals: OpenSignals, batch: Batch, kind: SparseRows["kind"]
 const tableOf = (signals: OpenSignals): NonNullable<ReturnType<OpenSignals["table"]>> => {
   const table = signals.table()
   if (table === undefined)
-    throw new DataError({ message: `${signals.directory} has no head beside its hidden states; make the cache anew` })
+    throw new DataError({
+      message: `${signals.directory} has no head beside its hidden states; compute the cache again`,
+    })
   return table
 }
 

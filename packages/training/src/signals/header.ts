@@ -61,7 +61,7 @@ export const readPiece = (line: string): Piece | undefined => {
 export const readHeader = (directory: string): SignalsHeader => {
   const file = join(directory, headerFile)
   const fail = (problem: string) =>
-    new DataError({ message: `${file}: ${problem}; a cache of signals begins with one: make it anew (--fresh)` })
+    new DataError({ message: `${file}: ${problem}; every cache of signals has one: compute it again (--fresh)` })
   let content: unknown
   try {
     content = parseJson(readFileSync(file, "utf8"))
@@ -79,7 +79,7 @@ export const checkIdentity = (directory: string, actual: SignalsIdentity, expect
     (field) => actual[field] !== expected[field],
   )
   if (fields.length === 0) return
-  const each = fields.map((f) => `${f} is ${actual[f] ?? "not said"}, this run has ${expected[f] ?? "none"}`)
+  const each = fields.map((f) => `${f} is ${actual[f] ?? "absent"}, this run has ${expected[f] ?? "none"}`)
   throw new DataError({
     message: `the cache of signals ${directory} was made of something else: ${each.join("; ")}. Make one for this run`,
   })

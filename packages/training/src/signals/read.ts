@@ -58,7 +58,7 @@ export const openSignals = (
     throw new DataError({
       message:
         `the cache of signals ${directory} has ${header.tokens} tokens of ${header.examples} examples, the data ${tokens} ` +
-        `of ${examples.length}; make it anew from this data`,
+        `of ${examples.length}; compute it again from this data`,
     })
   const { pieces, bytesPerToken } = header
   const mapped: Array<Uint8Array | undefined> = pieces.map(() => undefined)
