@@ -1,4 +1,4 @@
-/** The experiments that there are, as people read them: a paragraph each, within 80 columns. */
+/** The list of experiments for people: a paragraph each, within 80 columns. */
 import { type listExperiments, wrap } from "@winnow/lab"
 import type { Effect } from "effect"
 
@@ -6,7 +6,7 @@ type Listed = Effect.Success<ReturnType<typeof listExperiments>>[number]
 
 const width = 80
 
-/** Parts that differ in their name alone share a paragraph. */
+/** Parts that differ only in their name share a paragraph. */
 const keyOf = ({ slug, question, arms, seeds, presets }: Listed): string =>
   JSON.stringify([slug, question, arms, seeds, presets])
 

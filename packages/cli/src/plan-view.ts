@@ -1,4 +1,4 @@
-/** A plan of a run as people read it: stages that differ in their seed alone share a line. */
+/** A plan of a run for people: stages that differ only in their seed share a line. */
 import { align, type Plan, type PlannedStage, short, wrap } from "@winnow/lab"
 import { renderReasons } from "./plan-reasons.ts"
 import { duration } from "./time.ts"

@@ -1,4 +1,4 @@
-/** Values from outside that are no valid ones: the message says what was there and what there is. */
+/** Invalid values from outside: the message names the found value and the valid ones. */
 import { expect, test } from "bun:test"
 import { type } from "arktype"
 import { Effect } from "effect"

@@ -5,17 +5,17 @@ import { nearest } from "./contract/nearest.ts"
 import { InvalidInput } from "./errors.ts"
 import { fieldsAt } from "./schema-fields.ts"
 
-/** Characters of a problem: a schema's message may hold all of the value that it refuses. */
+/** Characters of a problem: a schema's message may contain all of the refused value. */
 const longest = 400
-/** A schema's words, of the object or list that it refuses no more than the beginning. */
+/** A schema's message, with only the beginning of a refused object or list. */
 const withoutData = (message: string): string => message.replace(/\(was ([[{].{60}).{20,}\)$/s, "(was $1...)")
-/** Problems of one value that are told. */
+/** Number of reported problems of one value. */
 const most = 12
 
 /** The end of arktype's words for a field that a schema does not have. */
 const unknownField = "must be removed"
 
-/** The fields that there are in the place of an unknown one. */
+/** The existing fields beside an unknown one. */
 const fieldsBeside = (schema: unknown, input: unknown, path: ReadonlyArray<string>): string => {
   const [key, fields] = [path.at(-1) ?? "", fieldsAt(schema, path.slice(0, -1), input)]
   if (fields.length === 0) return ""

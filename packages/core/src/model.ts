@@ -1,5 +1,6 @@
 /**
- * Models as the rest of Winnow sees them: hidden states, a vocabulary head, parameters by name; decoders have a cache.
+ * Models in the form that the rest of Winnow uses: hidden states, a vocabulary head, parameters by name; decoders have
+ * a cache.
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
  */
@@ -10,7 +11,7 @@ import { checkDefinition } from "./contract/definition.ts"
 import { InvalidInput } from "./errors.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
-/** How one parameter begins. */
+/** The shape and the initial values of one parameter. */
 export interface ParameterSpec {
   readonly shape: ReadonlyArray<number>
   readonly init:
@@ -27,61 +28,61 @@ export interface ParameterSpec {
 export type Parameters = ReadonlyMap<string, tf.Variable>
 
 /**
- * Keys and values of positions already seen, one pair a layer, each [key-value heads, 1, B, P, head size].
- * Owned by a `Decoding`; an architecture replaces the tensors of its layers while it extends.
+ * Keys and values of earlier positions, one pair a layer, each [key-value heads, 1, B, P, head size]. Owned by a
+ * `Decoding`; an architecture replaces the tensors of its layers while it extends.
  */
 export interface Cache {
   readonly layers: Array<{ readonly k: tf.Tensor; readonly v: tf.Tensor } | undefined>
   /** Positions cached so far, P. */
   length: number
-  /** Left padding of each sequence: its first `pad_B[b]` positions are not attended to. Left out: none has any. */
+  /** Left padding of each sequence: its first `pad_B[b]` positions are not attended to. Left out: there is none. */
   readonly pad_B?: Int32Array
 }
 
 /** The form in which files hold a parameter, if it differs: `Conv1D` of `transformers` keeps the transpose. */
 export interface Stored {
   readonly shape: ReadonlyArray<number>
-  /** From the values of the file to those of the parameter. */
+  /** Converts the values of the file to those of the parameter. */
   readonly read: (file: Float32Array, into: Float32Array) => void
-  /** From the values of the parameter to those of the file. */
+  /** Converts the values of the parameter to those of the file. */
   readonly write: (values: Float32Array) => Float32Array
   /** Further tensors that hold entries of the same parameter, by name; each reads and writes its own. */
   readonly rest?: ReadonlyMap<string, Stored>
-  /** The rows of a matrix lie in another order: an adapter's would as well. */
+  /** True if the rows of a matrix have another order, which an adapter's rows would also have. */
   readonly reordered?: true
 }
 
-/** The names that a family's files give its parts. */
+/** The names of a model's parts in a family's files. */
 export interface FileNames {
   /** The prefix of all parameters but the head's; a base model's file lacks it. */
   readonly trunk: string
-  /** A parameter of the first layer, behind the prefix: tells how the names of a file begin. */
+  /** A parameter of the first layer, after the prefix: it shows how the names of a file begin. */
   readonly anchor: string
-  /** Matches the number of a layer in a name, behind the prefix. */
+  /** Matches the number of a layer in a name, after the prefix. */
   readonly layer: RegExp
-  /** True of the names, behind the prefix, that a base model's file has. */
+  /** Matches the names, after the prefix, in a base model's file. */
   readonly base: RegExp
   /** The parameter of the embedding. */
   readonly embed: string
-  /** Names of modules that the head has had; the one of its parameter is first. */
+  /** Names of the head's module over time; the name of its parameter is first. */
   readonly heads: ReadonlyArray<string>
   /** True of buffers, which are computed and not read. */
   readonly buffers: RegExp
 }
 
-/** The part of a model that a parameter belongs to; a tied head is of the embedding. */
+/** The part of a model that a parameter belongs to; a tied head belongs to the embedding. */
 export type ModelPart = "embedding" | "attention" | "feed-forward" | "norms" | "head"
 
-/** The role of a key of a config.json: used, of no effect on the numbers, or not known to the family. */
+/** The role of a key of a config.json: used, without effect on the numbers, or unknown to the family. */
 export interface ConfigKey {
   readonly key: string
   readonly value: unknown
   readonly part: "used" | "ignored" | "unknown"
-  /** For a key that is used, how; else why nothing is lost without it. */
+  /** For a used key its use; else the reason why it has no effect. */
   readonly why: string
 }
 
-/** A family of models: how a folder that names it in `model_type` is read. The plugin itself. */
+/** A family of models: the reader of folders that name it in `model_type`. It is the plugin itself. */
 export interface Family {
   /** Its `model_type`. */
   readonly plugin: string
@@ -97,15 +98,17 @@ export interface Family {
   readonly keys?: (config: Readonly<Record<string, unknown>>) => ReadonlyArray<ConfigKey>
 }
 
-/** The positions of its sequence that a position attends to: those before it and its own, or all. */
+/** The positions of its sequence that a position attends to: earlier ones and its own, or all. */
 export type Attends = "before" | "both"
 
-/** An architecture with its sizes fixed: everything but the numbers. Of a decoder, unless its type says otherwise. */
+/**
+ * An architecture with its sizes fixed, without parameter values. It is a decoder's, unless its type says otherwise.
+ */
 export interface Architecture<A extends Attends = "before"> {
   readonly attends: A
   /** `model_type` of config.json. */
   readonly type: string
-  /** config.json as `transformers` reads it. */
+  /** config.json in the form that `transformers` reads. */
   readonly config: Record<string, unknown>
   readonly vocabularySize: number
   /** Columns of a hidden state; the last is 1 in each row where the head has a bias. */
@@ -121,32 +124,35 @@ export interface Architecture<A extends Attends = "before"> {
   readonly head: string
   /** The part of each parameter. Left out: the family does not tell. */
   readonly parts?: ReadonlyMap<string, ModelPart>
-  /** Numbers that a decoding state keeps for each position: keys and values of all layers. Left out: not known, or an encoder. */
+  /**
+   * Numbers that a decoding state stores for each position: keys and values of all layers. Left out: unknown, or an
+   * encoder.
+   */
   readonly cachedNumbers?: number
-  /** Multiplications and additions x 2 of one token's forward pass without the head, at context length T. */
+  /** FLOPs (multiplications and additions) of one token's forward pass without the head, at context length T. */
   readonly trunkFlops: (T: number) => number
   /**
-   * Hidden states [B, T, d] after the final norm, differentiable in the parameters.
-   * With a cache the T tokens follow the P cached ones and are appended to it; an encoder has none.
+   * Hidden states [B, T, d] after the final norm, differentiable in the parameters. With a cache the T tokens follow
+   * the P cached ones and are appended to it; an encoder has none.
    *
-   * @param start_BT not with a cache: where the sequence of each token begins in its row, row-major, from which its
-   *   positions count; t + 1 for padding at position t. A token attends to those of its own sequence: from there to
-   *   itself, or where attention goes both ways to all tokens of the same start. So sequences can be packed into one row,
-   *   and padding is not attended to. Left out: each row is one sequence without padding; padding on the right of a
-   *   decoder's row changes nothing before it and needs no start
+   * @param start_BT only without a cache: the start of each token's sequence in its row, row-major, from which its
+   *   positions count; t + 1 for padding at position t. A token attends to its own sequence: from the start to itself, or
+   *   with bidirectional attention to all tokens of the same start. So sequences can be packed into one row, and padding is
+   *   not attended to. Left out: each row is one sequence without padding; padding on the right of a decoder's row has no
+   *   effect on earlier positions and needs no start
    */
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
   /** A decoder's computation with a cache, as a program for native code. Left out, or undefined: decoding runs `hidden`. */
   readonly nativeProgram?: () => NativeProgram | undefined
-  /** The parameters that files hold in another form. */
+  /** The parameters that files store in another form. */
   readonly stored?: ReadonlyMap<string, Stored>
-  /** The family by which its folders are read. */
+  /** The family that reads its folders. */
   readonly family?: Family
-  /** Of a folder: one sentence for each thing in it that was left aside, for the user to read once. */
+  /** For a folder: one sentence for each ignored part of it, for the user to read once. */
   readonly notes?: ReadonlyArray<string>
 }
 
-/** Logits of some rows, for the distributions that tokens are drawn from. Void once the decoding state is used again. */
+/** Logits of some rows, for random tokens. Invalid after the next use of the decoding state. */
 export interface LogitRows {
   readonly row: (r: number) => Float32Array
   /** exp((logit - largest) / temperature) over their sum; null if a logit is NaN or the largest is not finite. */
@@ -154,11 +160,11 @@ export interface LogitRows {
 }
 
 /**
- * A decoding state's way from tokens to what follows the last `rows` positions of each sequence (R = B rows in all), without
- * tensors in between. A row's numbers depend on its own sequence alone, bit by bit.
+ * Computes logits after the last `rows` positions of each sequence (R = B rows in all) from tokens, without
+ * intermediate tensors. A row's numbers depend only on its own sequence, bit by bit.
  */
 export interface QuickDecoding {
-  /** The most probable token of each row, of equal ones the lowest id; the margin to the second where asked for. */
+  /** The most probable token of each row, the lowest id among equal ones; the margin to the second on request. */
   readonly greedy: (
     ids_BT: Int32Array,
     B: number,
@@ -170,36 +176,39 @@ export interface QuickDecoding {
 
 /** A decoding state: the cache of one batch, which can be extended and rolled back. */
 export interface Decoding {
-  /** Positions held, left padding included. */
+  /** Number of stored positions, left padding included. */
   readonly length: number
   /** Runs the model on the next tokens [B, T'] and returns their hidden states [B, T', d]. */
   readonly extend: (ids_BT: tf.Tensor2D) => tf.Tensor3D
-  /** Forgets all positions from `length` on. */
+  /** Drops all positions from `length` on. */
   readonly rollback: (length: number) => void
   readonly dispose: () => void
-  /** There where decoding runs natively. */
+  /** Present if decoding runs natively. */
   readonly quick?: QuickDecoding
 }
 
-/** Parameters that are made of other variables, which are trained in their place: LoRA. */
+/** Parameters computed from other variables, which are trained in their place: LoRA. */
 export interface Adapters {
   /** The parameters that adapters change. A step computes the gradient by each of them. */
   readonly of: Parameters
-  /** From gradients by these parameters to those by the trained variables, by name. Belongs to the caller's tidy. */
+  /**
+   * Converts gradients by these parameters to gradients by the trained variables, by name. They belong to the caller's
+   * tidy.
+   */
   readonly pullBack: (byParameter: Readonly<Record<string, tf.Tensor>>) => Record<string, tf.Tensor>
   /** Computes these parameters again. Call it after each change of a trained variable. */
   readonly compose: () => void
 }
 
-/** Parameters, and the part of them that training moves. */
+/** Parameters, and the part of them that training changes. */
 export interface Trainable {
   readonly parameters: Parameters
-  /** The variables that training moves: all parameters, some of them, or the variables that `adapters` are made of. */
+  /** The variables that training changes: all parameters, some of them, or the variables of `adapters`. */
   readonly trained: Parameters
   readonly adapters?: Adapters
 }
 
-/** An architecture with its numbers: hidden states, and a head to the vocabulary. Every model is one. */
+/** An architecture with its parameters: hidden states, and a head to the vocabulary. Every model is one. */
 export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly architecture: Architecture<A>
   /** The head's weight, [V, d]: logits = h . head^T. A bias is its last column, where hidden states have a 1. */
@@ -209,16 +218,16 @@ export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly dispose: () => void
 }
 
-/** A model that attends to earlier positions alone, so it decodes token by token. */
+/** A model that attends only to earlier positions, so it decodes token by token. */
 export interface Decoder extends Encoder<"before"> {
   /** A fresh decoding state; `pad_B` counts the left padding of each sequence (all 0 by default). */
   readonly decoding: (pad_B?: Int32Array) => Decoding
 }
 
-/** The model of an architecture: a decoder if it attends to earlier positions alone. */
+/** The model of an architecture: a decoder if it attends only to earlier positions. */
 export type ModelOf<A extends Attends> = [A] extends ["before"] ? Decoder : Encoder<A>
 
-/** True of a model that decodes. */
+/** True for a model that decodes. */
 export const isDecoder = (model: Encoder): model is Decoder =>
   model.architecture.attends === "before" && "decoding" in model
 
@@ -237,14 +246,14 @@ export const asDecoder = (model: Encoder, what: string): Decoder => {
  * An architecture as a decoder's.
  *
  * @param what the model in the error: a folder, "the draft"
- * @error InvalidInput (thrown) for one that attends both ways
+ * @error InvalidInput (thrown) for a bidirectional one
  */
 export const decoderArchitecture = (architecture: Architecture<Attends>, what: string): Architecture => {
   if (attendsBefore(architecture)) return architecture
   throw notDecoder(architecture.type, what)
 }
 
-/** True of a decoder's architecture. */
+/** True for a decoder's architecture. */
 export const attendsBefore = (architecture: Architecture<Attends>): architecture is Architecture =>
   architecture.attends === "before"
 
@@ -254,10 +263,10 @@ const notDecoder = (type: string, what: string) =>
     problems: [`${type} attends both ways, so it does not write text token by token; take a decoder, such as llama`],
   })
 
-/** The parameters that training changes: those that are trained, or are made of trained variables. */
+/** The parameters that training changes: trained ones, and those computed from trained variables. */
 export const movedParameters = ({ trained, adapters }: Trainable): Parameters => adapters?.of ?? trained
 
-/** A model with its options, as an experiment names it: of a decoder, unless its type says otherwise. */
+/** A model with its options, in the form that an experiment names: a decoder, unless its type says otherwise. */
 export type ModelUse<A extends Attends = "before"> = UseWith<
   "model",
   Architecture<A>,
@@ -267,13 +276,13 @@ export type ModelUse<A extends Attends = "before"> = UseWith<
 >
 
 /**
- * Defines a family: options are the fields of its config.json. `defineFamily` of `@winnow/models` makes the parts from a
- * description of the layers.
+ * Defines a family: options are the fields of its config.json. `defineFamily` of `@winnow/models` makes the parts from
+ * a description of the layers.
  */
 export const defineModel = <const O extends Type, A extends Attends>(spec: {
   /** Its `model_type`. */
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Architecture<A>

@@ -1,4 +1,4 @@
-/** An objective makes a training problem of examples: inputs, and tokens to predict from them. */
+/** An objective makes a training problem from examples: inputs, and tokens to predict from them. */
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import { brief, kindOf } from "./contract/brief.ts"
@@ -16,12 +16,12 @@ export interface ExampleSizes {
   readonly trained: number
 }
 
-/** An objective as the source of batches calls it. */
+/** An objective in the form that the source of batches calls. */
 export interface ObjectiveInstance {
   readonly name: string
   /**
-   * True if an example has the same rows each time it comes: its trained tokens in order, each predicted from the tokens
-   * before it. Signals of frozen models, which are cached by example and position, serve no other objective.
+   * True if an example has the same rows in every pass: its trained tokens in order, each predicted from the tokens
+   * before it. Cached signals of frozen models, by example and position, serve no other objective.
    */
   readonly repeats: boolean
   /** The positions that a row's prediction may depend on: those before the token, or all of its sequence. */
@@ -31,7 +31,7 @@ export interface ObjectiveInstance {
   readonly problem: MakeProblem
 }
 
-/** The fields of an objective that plans are made by, before it is made. */
+/** The fields of an objective for plans, before it is made. */
 export type ObjectiveTraits = Pick<ObjectiveInstance, "repeats" | "reads">
 
 export type ObjectiveUse = UseWith<"objective", ObjectiveInstance, never, never, { readonly traits: ObjectiveTraits }>
@@ -46,12 +46,12 @@ const among =
 /**
  * Defines an objective.
  *
- * @param spec.make from valid options to the function that makes a problem of examples: plain, synchronous, drawing from
- * `input.rng` alone
+ * @param spec.make makes from valid options the function from examples to a problem: plain, synchronous, with draws
+ * from `input.rng` only
  */
 export const defineObjective = <const O extends Type>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly repeats: boolean
   readonly reads: "before" | "both"

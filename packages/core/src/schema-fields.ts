@@ -1,4 +1,4 @@
-/** The fields that a schema knows, for errors that say what there is. */
+/** The fields that a schema knows, for errors that list them. */
 
 /** One form of a schema. */
 interface Branch {
@@ -26,7 +26,7 @@ const branchesOf = (node: Node, value: unknown): ReadonlyArray<Branch> => {
       (each) => each,
     ) ?? []
   if (!isObject(value) || typeof value["kind"] !== "string") return all
-  // the value says which of several forms it is
+  // The value selects one of several forms.
   const meant = all.filter(({ props = [] }) =>
     props.some(({ key, value: of }) => key === "kind" && of.allows?.(value["kind"])),
   )
@@ -34,10 +34,10 @@ const branchesOf = (node: Node, value: unknown): ReadonlyArray<Branch> => {
 }
 
 /**
- * Names of the fields of the object that a schema has at a path; those of all its forms where the value does not say which it
- * is. None for a schema of another library, and where the schema allows any field.
+ * Names of the fields of the object at a path of a schema; those of all its forms if the value does not select one.
+ * None for a schema of another library, and for a schema that allows any field.
  *
- * @param value the value that the schema is of: its `kind` tells which form of a union is meant
+ * @param value the value of the schema: its `kind` selects a form of a union
  */
 export const fieldsAt = (schema: unknown, path: ReadonlyArray<string> = [], value?: unknown): ReadonlyArray<string> => {
   const branches = branchesOf(schema as Node, value)

@@ -1,4 +1,4 @@
-/** A task gives examples of prompt and answer, and if it can, says whether a generated answer is right. */
+/** A task gives examples of prompt and answer, and possibly a judgement of generated answers. */
 import type { Type } from "arktype"
 import { Context, Effect } from "effect"
 import { kindOf } from "./contract/brief.ts"
@@ -10,15 +10,15 @@ import type { DataError } from "./errors.ts"
 import type { TaskInstance } from "./example.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
-/** Where data sets come from; a task that needs a file asks this service, not the file system. */
+/** The source of data sets; a task that needs a file asks this service, not the file system. */
 export class Datasets extends Context.Service<
   Datasets,
   {
     /**
-     * A path on this machine that holds exactly this file: looked for in WINNOW_DATA, then in the cache, then
-     * downloaded, or made from what is downloaded; its SHA-256 is checked wherever it came from. A file that lies
-     * gzipped beside its place, under its name and ".gz", is unpacked into the cache.
-     * @error DataError that lists the three places and what was wrong with each
+     * A path on this machine with exactly this file: from WINNOW_DATA, else from the cache, else downloaded or made
+     * from a download. Its SHA-256 is checked in each case. A gzipped file beside its place, under its name and ".gz",
+     * is unpacked into the cache.
+     * @error DataError that lists the three places with the fault of each
      */
     readonly locate: (file: DatasetFile) => Effect.Effect<string, DataError>
     /** The lines of a .jsonl file, parsed. */
@@ -37,7 +37,7 @@ export type TaskUse<R = Datasets> = UseWith<"task", TaskInstance, R, DataError, 
 /** Defines a task; `make` may read files through `Datasets`. */
 export const defineTask = <const O extends Type, R = never>(spec: {
   readonly name: string
-  /** `import.meta.url` of a module on whose behalf another one defines the plugin; rarely needed. */
+  /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
   readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, DataError, R>

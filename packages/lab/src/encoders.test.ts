@@ -1,4 +1,4 @@
-/** Encoders as arms: trained, saved, resumed, and judged by measures in the place of acceptance. */
+/** Encoders as arms: trained, saved, resumed, and judged by measures instead of acceptance. */
 import { beforeAll, expect, test } from "bun:test"
 import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -210,7 +210,7 @@ test("encoders are refused where they would be decoded, write, or see what they 
   expect(await refused({ ...maskedExperiment, measures: [accuracy({ objective: nextToken() })] })).toContain(
     "measures: measure accuracy asks for the tokens of objective next-token, and both_ways attends both ways",
   )
-  // A decoder that learns from an encoder what that one saw.
+  // A decoder that learns from an encoder, which saw the predicted tokens.
   const leaking = {
     ...maskedExperiment,
     draft: { start: fresh(oneWay(sizesOf(8))) },

@@ -1,4 +1,4 @@
-/** The plan of a run, before it runs: `--dry-run`. */
+/** The plan of a run before it starts: `--dry-run`. */
 import { type DataError, type Datasets, InvalidInput } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -21,11 +21,14 @@ export interface PlannedStage {
   readonly key: string
   readonly state: "cached" | "to resume" | "to do"
   readonly work: Work
-  /** Seconds that it took, or will take; null where nothing is known. */
+  /** Seconds that it took, or will take; null if unknown. */
   readonly seconds: number | null
-  /** Why there is no artifact: the options, inputs and files that differ from the nearest one; null of one that is there. */
+  /**
+   * The reason why there is no artifact: the options, inputs and files that differ from the nearest one; null if there
+   * is one.
+   */
   readonly why: string | null
-  /** Where the seconds come from. */
+  /** The source of the seconds. */
   readonly basis: "taken" | "stages like it" | "a matrix product" | "unknown"
 }
 
@@ -39,14 +42,17 @@ export interface Plan {
   readonly notes: ReadonlyArray<string>
 }
 
-/** FLOP/s of a product of the size that small models have: the best of ten, as other work only ever slows one; needs the engine. */
+/**
+ * FLOP/s of a product of the size in small models: the best of ten, as other work can only slow a product; needs the
+ * engine.
+ */
 const measuredRate = (): number => {
   const [n, d, m] = [2048, 256, 1024]
   const best = tf.tidy(() => {
     const [a, b] = [tf.randomNormal([n, d]), tf.randomNormal([d, m])]
     const times = Array.from({ length: 10 }, () => {
       const began = performance.now()
-      tf.slice(tf.matMul(a, b), [0, 0], [1, 1]).dataSync() // waits for the product
+      tf.slice(tf.matMul(a, b), [0, 0], [1, 1]).dataSync() // This waits for the product.
       return performance.now() - began
     })
     return Math.min(...times)
@@ -64,13 +70,14 @@ const stepEfficiency = 0.4
 const median = (values: ReadonlyArray<number>): number | undefined =>
   values.toSorted((a, b) => a - b)[values.length >> 1]
 
-/** A stage this many times smaller gives no pace: opening and closing it takes most of its time. */
+/** A stage that is this many times smaller gives no pace: its start and end take most of its time. */
 const comparable = 20
 
 /**
- * Seconds a unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store, as code gets quicker.
+ * Seconds for each unit of work (FLOPs, else tokens, else one) of the newest stages of this kind in the store, as code
+ * gets faster.
  *
- * @param wanted the work that is to be estimated; undefined where no stage in the store is of comparable size
+ * @param wanted the work to estimate; undefined if no stage in the store has a comparable size
  */
 const pace = (manifests: ReadonlyArray<Manifest>, wanted: number): number | undefined => {
   const sized = manifests.filter(({ summary }) => amountOf(summary as Work) * comparable >= wanted)

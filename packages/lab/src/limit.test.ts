@@ -1,4 +1,4 @@
-/** Smoke runs of experiments whose drafts read written text and chosen examples: they come to their end, however short. */
+/** Smoke runs of experiments whose drafts read written text and chosen examples: they finish at any length. */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,4 +1,7 @@
-/** Objectives of trainings: in keys and configs, tried before any work, refused beside caches that they make wrong. */
+/**
+ * Objectives of trainings: part of keys and configs, tried before any work, refused with caches that they would make
+ * wrong.
+ */
 import { expect, test } from "bun:test"
 import { mkdtempSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -64,10 +67,10 @@ test("a run with the next token named trains the same weights; a masked arm sees
   expect(weights("named")).toBe(weights("all"))
   const budget = (name: string) => record.rows.find((row) => row.name === name)!.budget[0]!.arm
   expect(budget("named").tokensValid).toBe(budget("all").tokensValid)
-  // at rates of 0.5 to 0.2 of the answers
+  // At rates of 0.5 to 0.2 of the answers.
   expect(budget("hidden").tokensValid).toBeLessThan(budget("all").tokensValid * 0.5)
   expect(budget("hidden").tokensSeen).toBeGreaterThan(budget("all").tokensSeen)
-  // 3 steps of 4 of the 12 examples are one pass, however many rows each has.
+  // 3 steps of 4 of the 12 examples are one pass, for any number of rows.
   expect(budget("hidden").passes).toBe(1)
   expect(budget("all").passes).toBeCloseTo(1, 1)
 })

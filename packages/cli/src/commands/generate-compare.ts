@@ -1,4 +1,4 @@
-/** A draft against the clock: the beginning of a text by the target alone and with the draft, in short timed rounds. */
+/** Times a draft: the beginning of a text by the target alone and with the draft, in short timed rounds. */
 import type { Decoder, Proposer } from "@winnow/core"
 import {
   bestDraftLength,
@@ -9,7 +9,7 @@ import {
 } from "@winnow/decoding"
 import type { Stop } from "@winnow/generation"
 
-/** Tokens of a timed text: of fewer a clock says nothing, and more only cost time. */
+/** Tokens of a timed text: with fewer the times are noise, and more only cost time. */
 const [FEWEST, MOST] = [8, 64]
 /** Tokens a second below which one round has to do. */
 const SLOW = 32

@@ -1,4 +1,4 @@
-/** `winnow plugins`: which plugins there are, with their options and needs. */
+/** `winnow plugins`: lists the plugins with their options and needs. */
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fieldsAt } from "@winnow/core"
@@ -24,10 +24,13 @@ const optionsOf = (schema: unknown): ReadonlyArray<string> => {
     ...list(json?.required).map(of),
     ...list(json?.optional).map((o) => of(o).replace(/^([^ =]+)$/, "$1?")),
   ]
-  return fields.length > 0 ? fields : fieldsAt(schema) // a schema with a custom check gives names alone
+  return fields.length > 0 ? fields : fieldsAt(schema) // A schema with a custom check has only names.
 }
 
-/** Statistics, models and, of a head, values that a plugin reads, with its default options; none where it cannot be made without options. */
+/**
+ * Statistics, models and, for a head, values that a plugin reads, with its default options; none if it cannot be made
+ * without options.
+ */
 const needsOf = (plugin: Exported): ReadonlyArray<string> => {
   try {
     const { needs, reads } = plugin.use({}) as {

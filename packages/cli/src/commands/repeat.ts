@@ -1,4 +1,4 @@
-/** `winnow experiment --repeat RUN`: a run made again from its run.json, and compared with it. */
+/** `winnow experiment --repeat RUN`: computes a run again from its run.json, and compares. */
 import { dirname } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import {
@@ -16,7 +16,7 @@ import { engine } from "../engine.ts"
 import { NotReproduced } from "../exit.ts"
 import { viewed } from "../run-view.ts"
 
-/** Flags that say what a run is: the record says it already. */
+/** Flags that describe a run, which the record already does. */
 export interface OtherSettings {
   readonly [flag: string]: boolean
 }
@@ -44,7 +44,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
     readonly verbose: boolean
     readonly json: boolean
     readonly given: OtherSettings
-    /** The experiment's file, where the record's name does not lead to it. */
+    /** The experiment's file, if the record's name does not lead to it. */
     readonly found: Found | undefined
     readonly loaded: Loaded
   },
@@ -59,7 +59,7 @@ export const repeat = Effect.fn("experiment.repeat")(function* (
   )
   yield* engine
   const { written } = yield* readRun(directory)
-  // an experiment that is gone is refused by the repeat itself
+  // The repeat itself refuses an experiment that no longer exists.
   const at = experiment ?? findExperiments().find(({ slug }) => slug === written.experiment)
   const beside = at && dirname(at.file)
   const repeated = yield* viewed(repeatRun(directory, { jobs, found: experiment, loaded }), { verbose, beside })

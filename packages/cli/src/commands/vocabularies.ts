@@ -38,20 +38,20 @@ export const sharedRows = (
   )
 }
 
-/** Target and proposer, and sentences on what of their vocabularies is left out. */
+/** Target and proposer, and sentences on the unused parts of their vocabularies. */
 export interface OpenPair {
   readonly target: Decoder
-  /** Undefined of the target alone. */
+  /** Undefined for the target alone. */
   readonly proposer: Proposer | undefined
   readonly notes: ReadonlyArray<string>
 }
 
 /**
- * Opens target and proposer for as long as the scope.
+ * Opens target and proposer for the lifetime of the scope.
  *
  * @param spec undefined: the target alone
  * @error InvalidInput for a pair without a common vocabulary, or for fewer rows than the target's tokenizer has tokens
- * @error DataError for a folder that holds no whole model
+ * @error DataError for a folder without a whole model
  */
 export const openPair = Effect.fnUntraced(function* (
   folder: string,

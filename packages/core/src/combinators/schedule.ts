@@ -1,4 +1,4 @@
-/** Filters whose options move over the steps of a training. */
+/** Filters whose options change over the steps of a training. */
 import { type } from "arktype"
 import { Effect } from "effect"
 import type { FilterInstance, FilterUse } from "../filter.ts"
@@ -7,14 +7,14 @@ import { combined, defineCombinator } from "./combinator.ts"
 
 const fraction = "0 <= number <= 1"
 
-/** A number that moves over the steps, as plain JSON. */
+/** A number that changes over the steps, as plain JSON. */
 export const scheduleValue = type({
   "+": "reject",
-  // Along a line, or half a cosine: slow, quick, slow.
+  // Along a line, or half a cosine: slow, fast, slow.
   shape: "'linear' | 'cosine'",
   from: "number",
   to: "number",
-  // Parts of the steps at which it begins and ends to move.
+  // Parts of the steps at which the change begins and ends.
   start: `${fraction} = 0`,
   end: `${fraction} = 1`,
 })
@@ -36,7 +36,7 @@ export const cosine = (from: number, to: number, part: { readonly start?: number
 /** One value after another, each for as many steps. */
 export const pieces = (...values: Array<number>) => ({ shape: "pieces" as const, values })
 
-/** The value at a step, from 0 on, of a training of so many steps. */
+/** The value at a step, from 0 on, of a training with this number of steps. */
 export const valueAt = (value: ScheduleValue, step: number, steps: number): number => {
   if (value.shape === "pieces")
     return value.values[Math.min(value.values.length - 1, Math.floor((step / steps) * value.values.length))]!
@@ -50,7 +50,7 @@ export const valueAt = (value: ScheduleValue, step: number, steps: number): numb
 const extremesOf = (value: ScheduleValue): ReadonlyArray<number> =>
   value.shape === "pieces" ? value.values : [value.from, value.to]
 
-/** Steps by which the mean of a schedule is taken. */
+/** Number of steps in the mean of a schedule. */
 const samples = 100
 const meanOf = (value: ScheduleValue): number =>
   Array.from({ length: samples }, (_, step) => valueAt(value, step, samples)).reduce((a, b) => a + b) / samples
@@ -114,11 +114,11 @@ export const scheduleFilter = defineCombinator({
 })
 
 /**
- * A filter of which some options move with the step, such as a keep ratio from 1 to 0.2.
+ * A filter with options that change with the step, such as a keep ratio from 1 to 0.2.
  *
- * A memory of the filter goes on over the changes.
+ * The filter's memory is kept over the changes.
  *
- * @param move schedules by the names of the options; every value must be one that the option may have
+ * @param move schedules by the names of the options; the option must allow every value
  */
 export const schedule = <R>(
   filter: FilterUse<R>,

@@ -1,6 +1,6 @@
 /** The name that was probably meant. */
 
-/** Edits (a letter put in, left out or changed) from one text to another. */
+/** Edits (a letter added, removed or changed) from one text to another. */
 const edits = (a: string, b: string): number => {
   let before = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
@@ -14,14 +14,14 @@ const edits = (a: string, b: string): number => {
 
 const plain = (name: string) => name.toLowerCase().replace(/[^a-z0-9]|_N$/gi, "")
 
-/** Of the names the one that differs least, case and underscores aside; undefined where none is like it. */
+/** The name that differs least, without case and underscores; undefined if none is similar. */
 export const nearest = (name: string, names: Iterable<string>): string | undefined => {
   const wanted = plain(name.slice(0, 100))
   const ranked = [...names]
     .map((candidate) => ({ candidate, distance: edits(wanted, plain(candidate)) }))
     .toSorted((a, b) => a.distance - b.distance)
   const [best] = ranked
-  // of one letter every other is a single edit away
+  // For a single letter every other letter is one edit away.
   const near = best && best.distance < wanted.length && best.distance <= Math.max(2, wanted.length / 3)
   return near ? best.candidate : undefined
 }

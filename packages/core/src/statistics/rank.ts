@@ -1,6 +1,6 @@
 /**
- * The rank of one model's most probable token in the other model's order: the number of tokens before it. Among equal ones the
- * lower id is before.
+ * The rank of one model's most probable token in the other model's order: the number of tokens before it. Among equal
+ * ones the lower id comes first.
  */
 import { tf } from "@winnow/tensor"
 import type { Categorical } from "../categorical.ts"
@@ -10,7 +10,7 @@ const range = { from: 0, to: "V - 1", whole: true } as const
 
 const largest = (logP_V: Float64Array) => logP_V.indexOf(logP_V.reduce((a, b) => Math.max(a, b)))
 
-/** The tokens that `logP_V` has before a token. */
+/** Number of tokens before a token in the order of `logP_V`. */
 const before = (logP_V: Float64Array, token: number) =>
   logP_V.reduce((n, logP, v) => n + (logP > logP_V[token]! || (logP === logP_V[token]! && v < token) ? 1 : 0), 0)
 

@@ -1,4 +1,7 @@
-/** Refusals before any work, by place of an experiment: the message says where, what was there, what is expected. */
+/**
+ * Refusals before any work, by place of an experiment: the message names the place, the found value and the expected
+ * one.
+ */
 import { describe, expect, test } from "bun:test"
 import { both, linear, pieces, schedule, shuffled } from "@winnow/core"
 import { randomExamples } from "@winnow/filter-random-examples"
@@ -20,7 +23,7 @@ import { mixture, taskText, written } from "./text.ts"
 const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
 const distil = { filter: everything(), loss: squares(), ...budget }
 
-/** The experiment with an arm `mine` of these settings, whatever they are. */
+/** The experiment with an arm `mine` of any settings. */
 const inArm = (settings: object): unknown => ({
   ...tiny,
   arms: { ...tiny.arms, mine: arm({ ...distil, ...settings } as never) },
@@ -34,7 +37,7 @@ const refusedWith = async (experiment: unknown) => {
   return error.message
 }
 
-/** Each with what it holds, and a part of the message. */
+/** Each with its content, and a part of the message. */
 const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>> = {
   start: [
     [inArm({ start: 3 }), "arms.mine: start must be an object (was the number 3)"],

@@ -1,4 +1,4 @@
-/** `defineExperiment` and `arm`: where a filter that needs a reference does not type-check without one. */
+/** `defineExperiment` and `arm`: a filter that needs a reference does not type-check without one. */
 import type { ExamplesUse, FilterUse, LossUse, Reference, ServiceUse, Target, TaskUse } from "@winnow/core"
 import type { StudyUse } from "../study/study.ts"
 import type { ListedMeasure } from "./measures.ts"
@@ -7,7 +7,7 @@ import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec 
 import type { TargetSpec } from "./start.ts"
 import type { SweepSpec } from "./sweep.ts"
 
-/** An arm. `Lacks` names the services that its plugins need and neither the arm nor every experiment brings. */
+/** An arm. `Lacks` names the services that its plugins need and that neither the arm nor every experiment provides. */
 export interface Arm<out Lacks = unknown> extends ArmTraining {
   readonly filter: FilterUse<unknown>
   readonly loss: LossUse<unknown>
@@ -18,15 +18,15 @@ export interface Arm<out Lacks = unknown> extends ArmTraining {
   readonly lacks?: Lacks
 }
 
-/** The services that are left when the target is there, and the reference where one is given. */
+/** The missing services, given the target, and the reference if there is one. */
 type Lack<R, Given> = Exclude<R, Target | (Given extends ReferenceSpec ? Reference : never)>
 
 type NeededBy<X> = X extends ExamplesUse<infer R> ? R : never
 
 /**
- * One filter, one loss, one budget, and if given a choice of examples.
+ * One filter, one loss, one budget, and possibly a choice of examples.
  *
- * @param spec.reference what the filter compares the draft to; the experiment's own if left out
+ * @param spec.reference the model that the filter compares the draft to; the experiment's own if left out
  */
 export const arm = <
   F,
@@ -42,10 +42,10 @@ export const arm = <
   },
 ): Arm<Lack<F | L | NeededBy<X>, Given>> => spec
 
-/** An experiment as its file exports it. */
+/** An experiment in the form that its file exports. */
 export interface Experiment {
   readonly name: string
-  /** The question that the run is to answer, in one sentence. */
+  /** The question of the run, in one sentence. */
   readonly question: string
   readonly task: TaskUse
   readonly tokenizer: TokenizerSpec
@@ -58,27 +58,30 @@ export interface Experiment {
   /** A seed determines the initialisation, the order of the data and the draws of the filters. */
   readonly seeds: ReadonlyArray<number>
   /**
-   * The arm that the run is about: its verdict comes first. If left out, the first arm that is no control and whose filter reads
-   * a statistic; then the first arm whose loss differs from the baseline's.
+   * The arm that the run is about: its verdict comes first. If left out, the first arm that is no control and whose
+   * filter reads a statistic; then the first arm whose loss differs from the baseline's.
    */
   readonly about?: string
-  /** The acceptance that the verdict is of, "greedy" if left out; name it before the run. */
+  /** The acceptance of the verdict, "greedy" if left out; name it before the run. */
   readonly primary?: "greedy" | "expected"
   readonly measure?: MeasureSpec
-  /** The question that is asked of the drafts, with stages and tables of its own; a distillation if left out. */
+  /** The question about the drafts, with additional stages and tables; a distillation if left out. */
   readonly study?: StudyUse
   /** Chooses settings of each arm and reference on the validation split, such as the learning rate, by one grid for all. */
   readonly sweep?: SweepSpec
   /**
-   * Figures of each trained draft, of the measured split: "acceptance", which is measured alone if this is left out, and
-   * plugins. Without "acceptance" nothing is decoded, the verdict is of the first, and models may be encoders.
+   * Figures of each trained draft, on the measured split: "acceptance", the only measure if this is left out, and
+   * plugins. Without "acceptance" no text is decoded, the verdict is of the first measure, and models may be encoders.
    */
   readonly measures?: ReadonlyArray<ListedMeasure>
-  /** A long run on all tokens, of the first seed and of half its steps too: the KL that a draft of this size comes down to. */
+  /**
+   * A long run on all tokens, with the first seed, and one with half its steps: they estimate the lowest KL of a draft
+   * of this size.
+   */
   readonly capacity?: Arm<never>
-  /** The services that filters and losses ask for, such as a judge, under names of the author's choice. */
+  /** The services that filters and losses need, such as a judge, under names of the author's choice. */
   readonly services?: Readonly<Record<string, ServiceUse>>
-  /** Plugins that `--set` may put in by name, beside the ones that the experiment uses already. */
+  /** Plugins that `--set` may name, beside the ones that the experiment already uses. */
   readonly plugins?: ReadonlyArray<AnyPlugin>
 }
 
@@ -88,12 +91,12 @@ type ProvidedBy<Services> = {
   [K in keyof Services]: Services[K] extends ServiceUse<infer P> ? P : never
 }[keyof Services]
 
-/** The services that no one provides; none where the arms are of any kind, which `resolve` checks. */
+/** The missing services; none if the arms are of any kind, which `resolve` checks. */
 type Missing<Lacks, Services> = unknown extends Lacks ? never : Exclude<Lacks, Reference | ProvidedBy<Services>>
 
 /**
- * Defines an experiment. Where an arm's filter needs a reference that the arm has not, the experiment must have one:
- * `reference` is then a required field. Where a filter or loss needs a service, `services` must have one that provides it.
+ * Defines an experiment. If an arm's filter needs a reference that the arm lacks, the experiment must have one:
+ * `reference` is then a required field. If a filter or loss needs a service, `services` must have one that provides it.
  */
 export const defineExperiment = <
   const Arms extends Readonly<Record<string, Arm>>,

@@ -9,9 +9,9 @@ const mostTokens = 32
 
 const least = (value: unknown, most: number): unknown => (typeof value === "number" ? Math.min(value, most) : value)
 
-/** Settings that a limit cuts, by name wherever they stand. */
+/** Settings that a limit cuts, by name, at any place. */
 const cuts: Readonly<Record<string, (value: unknown, n: number) => unknown>> = {
-  // steps that cost what another arm costs are a number too: nothing is compared
+  // `computeOf` steps become a number too: the smoke run compares nothing.
   steps: (value, n) => (isNode(value) ? n : least(value, n)),
   warmup: (value, n) => least(value, Math.floor(n / 2)),
   prompts: (value, n) => least(value, Math.max(2, n)),
@@ -20,21 +20,21 @@ const cuts: Readonly<Record<string, (value: unknown, n: number) => unknown>> = {
   every: (value, n) => least(value, n),
 }
 
-/** Prompts that a text is written after: as few as every task has. */
+/** Prompts for written texts: so few that every task has them. */
 const fewPrompts = 2
 
 const shortened = (value: unknown, n: number): unknown => {
   if (Array.isArray(value)) return value.map((inner) => shortened(inner, n))
   if (!isNode(value)) return value
-  // a model of a few steps seldom ends a text, or ends it at once
+  // A model of a few steps seldom ends a text, or ends it at once.
   if (value["kind"] === "written") {
     const { prompts = fewPrompts, maxNew = mostTokens } = value
     return { ...value, prompts: least(prompts, fewPrompts), maxNew: least(maxNew, mostTokens), keep: "all" }
   }
-  // a training that leaves its warm-up out has one of the default length, which is longer than this run
+  // A training without an explicit warm-up has one of the default length, which is longer than this run.
   const optimizer = isNode(value["optimizer"]) ? value["optimizer"] : {}
   const warmed = Object.hasOwn(value, "steps") ? { ...value, optimizer: { warmup: n, ...optimizer } } : value
-  // a choice of few examples may hold one
+  // A choice from few examples may have only one.
   const training = Object.hasOwn(warmed, "examples") ? { ...warmed, batchSize: 1 } : warmed
   return Object.fromEntries(
     Object.entries(training).map(([key, inner]) => [
@@ -44,7 +44,7 @@ const shortened = (value: unknown, n: number): unknown => {
   )
 }
 
-/** The search with its values cut as the settings themselves; undefined where no path is left with two values. */
+/** The search with its values cut like the settings themselves; undefined if no path keeps two values. */
 const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => {
   const over = Object.entries(sweep.over).flatMap(([path, values]) => {
     const cut = cuts[path.split(".").at(-1)!]
@@ -61,9 +61,9 @@ const shortenedSearch = (sweep: SweepSpec, n: number): SweepSpec | undefined => 
 }
 
 /**
- * The experiment with at most n optimizer steps a training, n measured prompts, texts of 32 tokens and its first seed: a
- * run that shows that everything works, and no figure of which means anything. Texts to train on are of two prompts, and need
- * not come to their end. An arm that reads chosen examples has batches of one.
+ * The experiment with at most n optimizer steps a training, n measured prompts, texts of 32 tokens and its first seed:
+ * the run shows that everything works, and its figures have no meaning. Texts to train on come from two prompts, and
+ * need not end. An arm that reads chosen examples has batches of one.
  *
  * @param n at least 1
  */

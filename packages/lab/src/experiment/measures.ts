@@ -1,25 +1,25 @@
-/** The measures of an experiment: acceptance, which the lab takes itself, and plugins. */
+/** The measures of an experiment: acceptance, which the lab itself computes, and plugins. */
 import { type MeasureUse, measureUse } from "@winnow/core"
 import { type } from "arktype"
 
-/** The list of a run's measures: left out it is acceptance alone. Acceptance leads where it is listed, else the first. */
+/** The list of a run's measures; if left out, only acceptance. Acceptance leads if it is listed, else the first. */
 export const measuresSpec = type("'acceptance'").or(measureUse).array().atLeastLength(1)
 
 /** A measure as an experiment lists it. */
 export type ListedMeasure = "acceptance" | MeasureUse
 
-/** True if a run measures what the target accepts. */
+/** True if a run measures acceptance by a target. */
 export const hasAcceptance = (measures: ReadonlyArray<ListedMeasure> | undefined): boolean =>
   measures === undefined || measures.includes("acceptance")
 
-/** The fields of `measure` that are of every measure; all others are of texts that the target writes. */
+/** The fields of `measure` that all measures have; the others concern texts that the target writes. */
 const common: ReadonlySet<string> = new Set(["split", "prompts", "seed"])
 
-/** `measure` as a run without acceptance has it. */
+/** `measure` in the form of a run without acceptance. */
 export const withoutDecoding = (measure: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(measure).filter(([key]) => common.has(key)))
 
-/** Settings of an experiment that are of acceptance, where it is not measured. */
+/** Settings of an experiment that concern acceptance, if it is not measured. */
 export const decodingSettings = (experiment: {
   readonly measure?: object | undefined
   readonly primary?: unknown

@@ -1,4 +1,4 @@
-/** Numbers and lists that settings of several kinds have. */
+/** Schemas of numbers and lists for settings of several kinds. */
 import { brief } from "@winnow/core"
 import { type Type, type } from "arktype"
 

@@ -1,4 +1,6 @@
-/** References to repositories of a hub in an experiment: each gets the commit that it means now, and its files are fetched. */
+/**
+ * Replaces references to repositories of a hub in an experiment by their present commits, and downloads their files.
+ */
 import type { DataError, InvalidInput } from "@winnow/core"
 import { isHubReference, pinnedReference, type Wanted } from "@winnow/hub"
 import { Effect } from "effect"
@@ -11,17 +13,17 @@ const wantedBy = ({ kind, path }: Node): { readonly path: string; readonly wante
   return kind === "file" ? { path, wanted: "tokenizer" } : undefined
 }
 
-/** True of an object whose fields are written out, and of no plugin. */
+/** True for an object with plain fields that is no plugin. */
 const isPlain = (value: unknown): value is Node =>
   isNode(value) && [Object.prototype, null].includes(Object.getPrototypeOf(value))
 
-/** Maps the objects that name a repository; objects that hold none stay the same objects. */
+/** Maps the objects that name a repository; objects without one stay the same objects. */
 const mapNamed = <A>(root: A, change: (node: Node) => Node): A => {
   const done = new Map<unknown, unknown>()
   const mapped = (value: unknown): unknown => {
     if (!Array.isArray(value) && !isPlain(value)) return value
     if (done.has(value)) return done.get(value)
-    done.set(value, value) // a circle ends here
+    done.set(value, value) // A circle ends here.
     let result: unknown = value
     if (Array.isArray(value)) {
       const items = value.map(mapped)
@@ -37,7 +39,8 @@ const mapNamed = <A>(root: A, change: (node: Node) => Node): A => {
 }
 
 /**
- * The same experiment with the commits of its references, fetched. An experiment without a reference asks no hub.
+ * The same experiment with the commits of its references, downloaded. An experiment without a reference contacts no
+ * hub.
  *
  * @error InvalidInput, DataError as `fetchReference`
  */
@@ -51,7 +54,7 @@ export const withPinnedReferences = <A>(resolved: A): Effect.Effect<A, InvalidIn
     })
     if (places.size === 0) return resolved
     const pins = new Map<string, string>()
-    // Models first: with one comes its tokenizer.
+    // Models first: a model brings its tokenizer.
     for (const { path, wanted } of [...places.values()].toSorted((a, b) => a.wanted.localeCompare(b.wanted)))
       pins.set(path, yield* pinnedReference(pins.get(path) ?? path, wanted))
     return mapNamed(resolved, (node) => ({ ...node, path: pins.get(String(node["path"]))! }))

@@ -1,4 +1,4 @@
-/** An experiment as it will be run: every default filled in, every option checked. */
+/** An experiment in the form of its run: all defaults filled in, all options checked. */
 import type { ExamplesUse, Family, FilterUse, LossUse, MeasureUse, ServiceUse, TaskUse } from "@winnow/core"
 import type { SignalsOptions } from "@winnow/training"
 import type { StudyUse } from "../study/study.ts"
@@ -20,9 +20,9 @@ export interface SettledArm extends Training {
   readonly loss: LossUse<unknown>
   /** The choice of examples that the training reads; all if left out. */
   readonly examples?: ExamplesUse
-  /** The arm's own or the experiment's; only where the filter asks for one, or the arm begins with it. */
+  /** The arm's own or the experiment's; only if the filter needs one, or the arm begins with it. */
   readonly reference: ResolvedReference | undefined
-  /** A signal that nothing in the arm reads is live. */
+  /** A signal that no part of the arm reads is live. */
   readonly signals: SignalsOptions
 }
 
@@ -31,11 +31,11 @@ export interface ResolvedArm extends Omit<SettledArm, "steps"> {
   readonly start: ResolvedStart
   /** True if the filter reads a reference; false if the arm only begins with one. */
   readonly filterNeedsReference: boolean
-  /** As configs and keys hold it. */
+  /** In the form of configs and keys. */
   readonly config: Record<string, unknown>
 }
 
-/** An arm as it may be trained, and where it stands. */
+/** An arm in a form that may be trained, with its place. */
 export interface PlacedArm {
   /** "arms.all", "arms.all at rate 0.003", "capacity". */
   readonly at: string
@@ -53,22 +53,25 @@ export interface Resolved {
   readonly draft: ResolvedDraft
   readonly arms: ReadonlyArray<ResolvedArm>
   readonly seeds: ReadonlyArray<number>
-  /** The arm that the run is about; undefined where none is named, or run, and none can be taken for it. */
+  /** The arm that the run is about; undefined if none is named or selected and no arm qualifies. */
   readonly about: string | undefined
   readonly primary: "greedy" | "expected"
-  /** The question that is asked of the drafts; undefined: a distillation, as every run is. */
+  /** The question about the drafts; undefined for a distillation, the default. */
   readonly study: StudyUse | undefined
-  /** True if the run measures what the target accepts: every model then decodes. */
+  /** True if the run measures acceptance by the target: then every model decodes. */
   readonly acceptance: boolean
   /** Measures that are plugins. */
   readonly measures: ReadonlyArray<MeasureUse>
   readonly measure: Measure
-  /** Services that filters and losses ask for, by the author's names. */
+  /** Services that filters and losses need, by the author's names. */
   readonly services: Readonly<Record<string, ServiceUse>>
   readonly sweep: Sweep | undefined
   /** Its steps are a number. */
   readonly capacity: ResolvedArm | undefined
-  /** Every arm, as it is written and at each point of the search, and the capacity run: what checks before any work go over. */
+  /**
+   * Every arm as written and at each point of the search, and the capacity run: the input of all checks before any
+   * work.
+   */
   readonly placed: ReadonlyArray<PlacedArm>
   /** The families of its own models and plugins. */
   readonly families: ReadonlyArray<Family>

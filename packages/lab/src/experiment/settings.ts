@@ -1,4 +1,6 @@
-/** `--set path=value`: one setting of an experiment changed from outside, or an error that names what there is. */
+/**
+ * `--set path=value`: changes one setting of an experiment from outside, or gives an error that lists the valid names.
+ */
 import { type AnyUse, fieldsAt, InvalidInput, isUse } from "@winnow/core"
 import { jsonProblem } from "@winnow/files"
 import { loraOptions } from "@winnow/models"
@@ -22,7 +24,7 @@ import { shortTexts, textSpec } from "./text.ts"
 import { trainingSpec } from "./training-spec.ts"
 import { variantsOf, withVariants } from "./variants.ts"
 
-/** A path and a value; the value is JSON, or the text itself where it is none. */
+/** A path and a value; the value is JSON, or the text itself if it is not JSON. */
 export interface Setting {
   readonly path: ReadonlyArray<string>
   readonly value: unknown
@@ -54,13 +56,13 @@ export const parseSetting = (text: string): Effect.Effect<Setting, InvalidInput>
 /** Names in the longest path; far more than there are levels. */
 const deepest = 32
 
-/** A value from outside in a message: its beginning. */
+/** The beginning of a value from outside, for a message. */
 const shown = (value: unknown): string => {
   const text = JSON.stringify(value) ?? String(value)
   return text.length > 200 ? `${text.slice(0, 200)}...` : text
 }
 
-/** The schema of the object at a path: where a field may be set that the author left out. */
+/** The schema of the object at a path: it allows fields that the author left out. */
 const schemaAt = (path: ReadonlyArray<string>) => {
   const at = path.join(".")
   if (at === "") return experimentSpec
@@ -82,7 +84,7 @@ const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["tokenizer", tokenizerSpec],
 ])
 
-/** Fields that take a short text in the place of an object, by their name; signals have fields of these names too. */
+/** Fields that accept a short text in place of an object, by their name; signals have fields of these names too. */
 const shortForms: ReadonlyMap<string, ShortForms> = new Map([
   ["start", shortStarts],
   ["target", shortStarts],
@@ -103,7 +105,7 @@ class Change {
     return new InvalidInput({ what: `--set ${path.join(".")}=${shown(value)}`, problems: [problem] })
   }
 
-  /** The options of a plugin with one changed, checked at once: the error is about this setting. */
+  /** The options of a plugin with one changed, checked at once, so that the error names this setting. */
   option(use: AnyUse, path: ReadonlyArray<string>): AnyUse {
     const changed = use.withOptions(this.inOptions(use.options, path, path.at(-1)!))
     const exit = Effect.runSyncExit(Effect.result(changed.decoded))
@@ -156,9 +158,9 @@ class Change {
 }
 
 /**
- * The experiment with the settings made, in order; not yet checked as a whole (`resolve` does).
+ * The experiment after the settings, in order; `resolve` later checks it as a whole.
  *
- * @error InvalidInput for a path that leads nowhere, a plugin or an option that does not exist: says what does
+ * @error InvalidInput for an unknown path, plugin or option: lists the known ones
  */
 export const applySettings = (
   experiment: Experiment,
@@ -177,7 +179,7 @@ export const applySettings = (
     let changed = experiment
     for (const text of texts) {
       const variants = yield* refused(() => variantsOf(text))
-      // an arm that there is not is refused as any path that leads nowhere
+      // An unknown arm is refused like any unknown path.
       const several = variants !== undefined && Object.hasOwn(changed.arms, variants.arm) ? variants : undefined
       if (several !== undefined) changed = yield* refused(() => withVariants(changed, several))
       for (const one of several?.each.map((variant) => variant.text) ?? [text]) {

@@ -1,19 +1,19 @@
-/** Short texts for `--set`, each in the place of an object. */
+/** Short texts for `--set`, each in place of an object. */
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { cut } from "@winnow/core"
 import { isHubReference } from "@winnow/hub"
 
-/** A short text as errors show it, and the object that it stands for. */
+/** A short text in the form of error messages, and its object. */
 interface ShortForm {
   readonly form: string
-  /** In place of the word: true of a text that is of this form as a whole. */
+  /** In place of the word: true for a text that has this form as a whole. */
   readonly fits?: (text: string) => boolean
-  /** From what follows the word and its colon; of a form with `fits`, from the whole text. */
+  /** Reads the text after the word and its colon; for a form with `fits`, the whole text. */
   readonly read: (rest: string) => unknown
 }
 
-/** The path of a folder or file that is told from other texts by its beginning: "/DIR", "./DIR", "../DIR", "~/DIR". */
+/** The path of a folder or file, recognised by its beginning: "/DIR", "./DIR", "../DIR", "~/DIR". */
 export const pathForm = (read: (path: string) => unknown): ShortForm => ({
   form: "./DIR",
   fits: (text) => /^(\.{0,2}|~)\//.test(text),
@@ -27,10 +27,10 @@ export const hubForm = (read: (reference: string) => unknown): ShortForm => ({
   read,
 })
 
-/** By the text itself, or by the word before the colon where the form has something after it. */
+/** By the text itself, or by the word before the colon if the form continues after it. */
 export type ShortForms = Readonly<Record<string, ShortForm>>
 
-/** The object that a short text stands for. @error (thrown) as `fail` makes it, from what is wrong */
+/** The object of a short text. @error (thrown) made by `fail` from the fault */
 export const fromShort = (forms: ShortForms, text: string, fail: (problem: string) => Error): unknown => {
   for (const [word, { form, fits, read }] of Object.entries(forms)) {
     if (fits?.(text) === true) return read(text)

@@ -9,9 +9,9 @@ import { canonicalJson } from "../store/key.ts"
 import { seed } from "./numbers.ts"
 import { isNode } from "./registry.ts"
 
-/** Measures of the lab that a search can be by, and their better end; a plugin of kind measure serves too. */
+/** Measures of the lab that can rank a search, and their better end; a plugin of kind measure can do so too. */
 export const sweepMeasures = {
-  /** Of the target's greedy texts, at the draft length of the table. */
+  /** On the target's greedy texts, at the draft length of the table. */
   greedyAcceptance: "higher",
   /** Mean of sum_v min(p_v, q_v) on the target's sampled texts. */
   expectedAcceptance: "higher",
@@ -22,7 +22,7 @@ export type SweepMeasure = keyof typeof sweepMeasures
 
 const pathForm = /^[A-Za-z][A-Za-z0-9_-]*(\.[A-Za-z0-9_-]+)*$/
 
-/** The reason why a value is no JSON. */
+/** The reason why a value is not JSON. */
 const jsonFault = (value: unknown): string | undefined => {
   try {
     canonicalJson(value)
@@ -34,7 +34,7 @@ const jsonFault = (value: unknown): string | undefined => {
 
 export const sweepSpec = type({
   "+": "reject",
-  // Paths inside an arm, such as "optimizer.learningRate" or "filter.k", each with the values that are tried.
+  // Paths inside an arm, such as "optimizer.learningRate" or "filter.k", each with its values.
   over: type({ "[string]": "unknown[]" }).narrow((over, ctx) => {
     const paths = Object.keys(over)
     if (paths.length === 0) return ctx.reject({ expected: "at least one path, such as optimizer.learningRate" })
@@ -56,9 +56,9 @@ export const sweepSpec = type({
     return true
   }),
   by: type("'greedyAcceptance' | 'expectedAcceptance' | 'loss'").or(measureUse).default("greedyAcceptance"),
-  // A start, an order of the data and draws that no measured seed has.
+  // A seed for start, order of the data and draws that no measured draft has.
   seed: seed.default(0),
-  // Prompts of the validation split, the first of it, that the measure is of.
+  // Number of prompts of the measure, from the start of the validation split.
   prompts: "number.integer >= 2 = 100",
 })
 
@@ -81,7 +81,7 @@ const optionsOf = (use: AnyUse): unknown => {
   return exit._tag === "Success" && exit.value._tag === "Success" ? exit.value.success : {}
 }
 
-/** The value at a path; undefined if the path does not exist or holds a plugin. */
+/** The value at a path; undefined if the path does not exist or leads to a plugin. */
 const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown => {
   const [key, ...deeper] = path
   const node = isUse(value) && key !== undefined ? optionsOf(value) : value
@@ -96,7 +96,7 @@ const withValue = (node: unknown, [key, ...deeper]: ReadonlyArray<string>, value
   return { ...inside, [key]: withValue(inside[key], deeper, value) }
 }
 
-/** Numbers in ascending order, anything else as it is written. */
+/** Numbers in ascending order, other values in their written order. */
 const inOrder = (values: ReadonlyArray<unknown>): ReadonlyArray<unknown> =>
   values.every((v) => typeof v === "number") ? values.toSorted((a, b) => Number(a) - Number(b)) : values
 
@@ -109,13 +109,13 @@ export const describeSettings = (set: Settings): string =>
     })
     .join(", ")
 
-/** The paths of a search that a training has. */
+/** The paths of a search that exist in a training. */
 const pathsOf = (training: object, { over }: Pick<Sweep, "over">): ReadonlyArray<string> =>
   Object.keys(over).filter((path) => valueAt(training, path.split(".")) !== undefined)
 
 /**
- * The points of the grid for a training, in the order that ties are decided by: the first path varies slowest, numbers
- * rise. A path that the training does not have is left out; without any there is one point, the training itself.
+ * The points of the grid for a training, in the order that decides ties: the first path varies slowest, numbers rise. A
+ * path that the training lacks is left out; without any there is one point, the training itself.
  */
 export const pointsOf = <T extends object>(training: T, sweep: Pick<Sweep, "over">): ReadonlyArray<Point<T>> => {
   let points: ReadonlyArray<{ readonly set: Settings; readonly training: T }> = [{ set: {}, training }]
@@ -123,7 +123,7 @@ export const pointsOf = <T extends object>(training: T, sweep: Pick<Sweep, "over
     points = points.flatMap((point) =>
       inOrder(sweep.over[path]!).map((value) => ({
         set: { ...point.set, [path]: value },
-        training: withValue(point.training, path.split("."), value) as T, // the same shape with one changed value
+        training: withValue(point.training, path.split("."), value) as T, // The same shape with one changed value.
       })),
     )
   return points.map((point) => ({ ...point, name: describeSettings(point.set) }))
@@ -136,7 +136,7 @@ export const atSettings = <T extends object>(training: T, set: Settings): T =>
 /**
  * Refuses a search over a path that no training has.
  *
- * @param trainings arms and references, every default filled in
+ * @param trainings arms and references with all defaults filled in
  * @error InvalidInput that names the path and the plugins' options
  */
 export const checkPaths = (
@@ -154,20 +154,20 @@ export const checkPaths = (
   return problems.length === 0 ? Effect.void : Effect.fail(new InvalidInput({ what: `${what}, sweep.over`, problems }))
 }
 
-/** One point that a training was tried at. */
+/** One tried point of a training. */
 export interface Tried {
   readonly name: string
   readonly set: Settings
-  /** By the measure of the search; null where the training stopped itself, or nothing could be measured. */
+  /** By the measure of the search; null if the training stopped itself, or the measure had no value. */
   readonly score: number | null
 }
 
-/** How the settings of one arm or reference were chosen. */
+/** The choice of settings for one arm or reference. */
 export interface Chosen {
   readonly name: string
   readonly tried: ReadonlyArray<Tried>
   readonly chosen: Settings
-  /** Paths of numbers whose chosen value is the smallest or the largest that was tried: a better one may lie beyond. */
+  /** Paths of numbers whose chosen value is the smallest or the largest tried one: a better value may lie beyond. */
   readonly edges: ReadonlyArray<string>
 }
 
@@ -191,12 +191,13 @@ const edgesOf = (tried: ReadonlyArray<Tried>, chosen: Settings): ReadonlyArray<s
   })
 
 /**
- * The best point; a training without any stays as it is. Of equal ones the first in the order of `pointsOf`, so the smallest numbers. Where nothing is known yet
- * (plans) it is the one in the middle.
+ * The best point; a training without any stays unchanged. Among equal scores it is the first in the order of
+ * `pointsOf`, so the smallest numbers. If no score is known yet (plans) it is the point in the middle.
  *
- * @param tried with whether anything is known of the trial: a process that only looks trials up finds none of a training
- *   that stopped itself, which beside others counts as stopped
- * @error InvalidInput where no point has a score
+ * @param tried with `known` false for a trial that was not run. A process that only looks trials up finds no artifact
+ * of a
+ *   diverged training, which beside known trials counts as stopped
+ * @error InvalidInput if no point has a score
  */
 export const chooseBest = (
   name: string,

@@ -1,7 +1,8 @@
 /**
- * The text that a training reads: the task's, what a model writes after the task's training prompts, or both by weight.
+ * The text that a training reads: the task's, a model's continuations of the task's training prompts, or both by
+ * weight.
  *
- * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "written:target".
+ * As JSON it is an object with a `kind`; `--set` also accepts a short text, such as "written:target".
  */
 import { type TaskUse, taskUse, temperature } from "@winnow/core"
 import { type } from "arktype"
@@ -20,19 +21,19 @@ const ofWriting = type({
   kind: "'written'",
   // The target, or the model that the training begins with.
   by: "'target' | 'start'",
-  // Of greedy text.
+  // Temperature of the text; 0 is greedy.
   temperature: type("0").or(temperature).default(0),
   "topK?": natural,
   "topP?": "0 < number <= 1",
-  // Of the draws of sampled text.
+  // Seed of the draws of sampled text.
   seed: seed.default(0),
-  // Tokens of a text, the end included; as many as a training sequence has if left out.
+  // Most tokens of a text, the end included; if left out, the length of a training sequence.
   "maxNew?": "number.integer >= 2",
-  // The first prompts of the training split; all if left out.
+  // Number of prompts, from the start of the training split; all if left out.
   "prompts?": natural,
   // The task of the prompts, if it is not the experiment's.
   "task?": taskUse,
-  // Texts that are read: those that come to their end if left out.
+  // The texts to read: if left out, those that end.
   "keep?": "'ended' | 'all'",
 }).narrow(({ temperature, topK, topP, seed }, ctx) => {
   if (temperature > 0) return true
@@ -54,9 +55,9 @@ const part = type({ "+": "reject", weight: "number > 0", text: ofTask.or(ofWriti
 const ofMixture = type({
   "+": "reject",
   kind: "'mixture'",
-  // Named, so that `--set` and a sweep reach each.
+  // By name, so that `--set` and a sweep reach each.
   parts: type({ "[string]": part }),
-  // Of the choice of examples that come once more than others.
+  // Seed of the choice of examples that come once more than others.
   seed: seed.default(0),
 }).narrow(
   ({ parts }, ctx) =>
@@ -72,7 +73,7 @@ export type TaskText = typeof ofTask.infer
 export type WrittenText = typeof ofWriting.infer
 export type MixedText = typeof ofMixture.infer
 
-/** A text, checked and filled in. */
+/** A text with checked values and all defaults. */
 export type ResolvedText = TaskText | WrittenText | MixedText
 
 /** The text of a training. */
@@ -85,7 +86,7 @@ export const shortTexts: ShortForms = {
   "written:start": { form: "written:start", read: () => ({ kind: "written", by: "start" }) },
 }
 
-/** A text as an experiment's author writes it. */
+/** A text in the form of an experiment's author. */
 export type TextSpec =
   | { readonly kind: "task"; readonly task?: TaskUse }
   | ({ readonly kind: "written" } & Writing)
@@ -104,19 +105,19 @@ interface Writing {
   readonly topK?: number
   readonly topP?: number
   readonly seed?: number
-  /** Most tokens of a text, the end included; as many as a training sequence has if left out. */
+  /** Most tokens of a text, the end included; if left out, the length of a training sequence. */
   readonly maxNew?: number
-  /** The first prompts of the training split; all if left out. */
+  /** Number of prompts, from the start of the training split; all if left out. */
   readonly prompts?: number
   /** The task of the prompts, if it is not the experiment's. */
   readonly task?: TaskUse
-  /** "all" reads texts that are empty, or have no end within `maxNew`, too, for trials; "ended" if left out. */
+  /** "all" also reads texts that are empty, or have no end within `maxNew`, for trials; "ended" if left out. */
   readonly keep?: "ended" | "all"
 }
 
 /** The training text of a task, in the experiment's tokens; of the experiment's own if none is named. */
 export const taskText = (task?: TaskUse): PartText => ({ kind: "task", ...(task && { task }) })
-/** Texts that a model writes after the training prompts, each up to its end; greedy if no temperature is given. */
+/** Texts that a model writes after the training prompts, each up to its end; greedy without a temperature. */
 export const written = (spec: Writing): PartText => ({ kind: "written", ...spec })
 /**
  * Several texts, each with its share of the examples of a pass.

@@ -1,4 +1,4 @@
-/** The settings of a training: steps, batch, optimizer, and for those that distil the signals of frozen models. */
+/** The settings of a training: steps, batch, optimizer, and for distillations the signals of frozen models. */
 import { type ObjectiveUse, objectiveUse } from "@winnow/core"
 import { type LoraOptions, loraOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
@@ -14,11 +14,12 @@ export const trainingFields = {
   // Batches summed into one step; a filter decides within each.
   microBatches: "number.integer >= 1 = 1",
   optimizer: optimizerOptions.default(() => ({})),
-  // How matrix products round their operands: bfloat16 is quicker where the processor has it, and needs saying in a paper.
+  // Rounding of the operands of matrix products: bfloat16 is faster on processors that support it, and must be stated
+  // in a paper.
   precision: "'float32' | 'bfloat16' = 'float32'",
-  // Of what it reads: the task's own text if left out.
+  // The text to read: the task's own if left out.
   "text?": textSpec,
-  // The problem that is made of the text: the next token if left out.
+  // The problem made from the text: the next token if left out.
   "objective?": objectiveUse,
   // Parts ("embedding", "head") and patterns of parameter names that keep their values.
   "frozen?": different(type("string >= 1").array().atLeastLength(1)),
@@ -38,11 +39,11 @@ export interface TrainingSpec {
   readonly batchSize: number
   readonly microBatches?: number
   readonly optimizer?: OptimizerInput
-  /** Of matrix products while training, float32 if left out; what is measured is measured in float32 in either case. */
+  /** Precision of matrix products during training, float32 if left out; measurements are always in float32. */
   readonly precision?: Precision
   /** The task's own if left out. */
   readonly text?: TextSpec
-  /** The problem that is made of the text: the next token if left out. */
+  /** The problem made from the text: the next token if left out. */
   readonly objective?: ObjectiveUse
   /** Parts ("embedding", "head") and patterns of parameter names ("model.layers.0.*") that keep their values. */
   readonly frozen?: ReadonlyArray<string>
@@ -50,13 +51,13 @@ export interface TrainingSpec {
   readonly adapters?: AdaptersSpec
 }
 
-/** Adapters as an experiment's author writes them. */
+/** Adapters in the form of an experiment's author. */
 export interface AdaptersSpec extends Omit<LoraOptions, "on"> {
   readonly on: ReadonlyArray<string>
 }
 
 /**
- * Low-rank adapters: W + (alpha / rank) B A in the place of W; only B and A are trained.
+ * Low-rank adapters: W + (alpha / rank) B A in place of W; only B and A are trained.
  *
  * @param options.rank columns of B and rows of A, 1 or more
  * @param options.alpha above 0; a usual value is twice the rank
@@ -64,7 +65,7 @@ export interface AdaptersSpec extends Omit<LoraOptions, "on"> {
  */
 export const lora = (options: Omit<AdaptersSpec, "kind">): AdaptersSpec => ({ kind: "lora", ...options })
 
-/** The same for an arm and for a distilled reference, and where the signals of the frozen models come from. */
+/** The same for an arm and for a distilled reference, with the source of the frozen models' signals. */
 export interface DistillingSpec extends TrainingSpec {
   /** The models themselves if left out: "live". */
   readonly signals?: SignalsInput

@@ -1,13 +1,13 @@
-/** How a run's models leave it: the commands that its print and its report name. */
+/** The commands in a run's output and report that export its models. */
 import type { RunRecord } from "../record/schema.ts"
 
 const quoted = (name: string): string => (/^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`)
 
-/** The command that takes any draft of a run, for its short print. */
+/** The command that exports any draft of a run, for its short output. */
 export const exportHint = ({ run }: Pick<RunRecord, "run">): string =>
   `take a draft along: bun run winnow export ${run} ARM --to DIR`
 
-/** A command for each row of a run with its first seed, and its other seeds behind; the target last. */
+/** A command for each row of a run with its first seed, followed by its other seeds; the target last. */
 export const exportCommands = ({ run, rows }: Pick<RunRecord, "run" | "rows">): ReadonlyArray<string> => [
   ...rows.map(({ name, seeds }) => {
     const [first, ...others] = seeds.map(({ seed }) => seed)

@@ -1,4 +1,7 @@
-/** Refuses, before any work, what a model that attends both ways cannot do: write text, be decoded, predict tokens that it sees. */
+/**
+ * Refuses, before any work, uses that a bidirectional model cannot serve: writing text, decoding, predicting tokens
+ * that it sees.
+ */
 import {
   type Architecture,
   type Attends,
@@ -17,7 +20,7 @@ import { type ResolvedText, writersOf } from "../experiment/text.ts"
 
 type Model = Architecture<Attends>
 
-/** A training, where it stands, and the models that it trains and reads. */
+/** A training with its place, and the models that it trains and reads. */
 interface ModelTraining {
   readonly at: string
   readonly training: { readonly objective?: ObjectiveUse; readonly text?: ResolvedText }
@@ -82,11 +85,11 @@ const faultsOf = ({ at, training, model, arm, frozen }: ModelTraining, target: M
   ]
 }
 
-/** A measure whose objective asks for tokens that a model sees. */
+/** A measure whose objective predicts tokens that a model sees. */
 const measureFaults = (at: string, measure: MeasureUse, models: ReadonlyArray<Model>): ReadonlyArray<string> => {
   const seer = models.find(isBoth)
   const [objective] = withInner(measure).filter(
-    (use) => use.kind === "objective" && readsBefore(use as unknown as ObjectiveUse), // its kind says so
+    (use) => use.kind === "objective" && readsBefore(use as unknown as ObjectiveUse), // Its kind says so.
   )
   return seer === undefined || objective === undefined
     ? []
@@ -96,7 +99,7 @@ const measureFaults = (at: string, measure: MeasureUse, models: ReadonlyArray<Mo
 }
 
 /**
- * Refuses models that attend both ways where they cannot serve.
+ * Refuses bidirectional models in places that they cannot serve.
  *
  * @param models of the experiment's own starts, in the order of `ownStarts`
  * @error InvalidInput with a line for each place

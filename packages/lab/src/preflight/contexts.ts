@@ -1,11 +1,11 @@
-/** Prompts and texts against the contexts of target and draft. */
+/** Checks prompts and texts against the contexts of target and draft. */
 import { readableLength } from "@winnow/decoding"
 import { type Architectures, architectureAt } from "../cells.ts"
 import { ownStarts, trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { writtenIn } from "../experiment/text.ts"
 
-/** Trainings whose model cannot read a written text: such a text may be as long as `maxLength` is. Needs no data. */
+/** Trainings whose model cannot read a written text, which may be as long as `maxLength`. Needs no data. */
 export const readerProblems = (resolved: Resolved, architectures: Architectures): ReadonlyArray<string> => {
   const nameOf = new Map(ownStarts(resolved).map(({ name, start }) => [start, name]))
   return trainingsOf(resolved).flatMap(({ at, training, from }) => {
@@ -19,8 +19,8 @@ export const readerProblems = (resolved: Resolved, architectures: Architectures)
 }
 
 /**
- * A target that could not write a token after the longest prompt is a problem. Of a context that ends before `maxNew` tokens
- * there is a note: near its end the target writes less, the draft proposes less.
+ * A target that could not write a token after the longest prompt is a problem. A context that ends before `maxNew`
+ * tokens gives a note: near its end the target writes less, and the draft proposes less.
  */
 export const contextProblems = (
   { maxNew, split }: Resolved["measure"],

@@ -5,15 +5,18 @@ import type { Architectures } from "../cells.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { type Machine, thisMachine, workerBytes } from "../schedule/jobs.ts"
 
-/** An estimate this many times the free memory is beyond its error (a factor of 2) and beyond what other programs free. */
+/**
+ * An estimate this many times the free memory is beyond its error (a factor of 2) and beyond the memory that other
+ * programs may free.
+ */
 const beyondDoubt = 4
 
-/** Mean characters of a token, set so high that every tokenizer makes more tokens. */
+/** Mean characters of a token, so high that every tokenizer makes more tokens. */
 const mostCharacters = 16
 
 /**
- * A lower bound for the mean number of tokens of a task's examples, before they are encoded. Examples that are longer than
- * `maxLength` whatever the tokenizer are left out, as the data stage does.
+ * A lower bound for the mean number of tokens of a task's examples, before they are encoded. It leaves out examples
+ * that are longer than `maxLength` under any tokenizer, like the data stage.
  */
 export const leastLength = (examples: ReadonlyArray<Example>, maxLength: number): number => {
   const least = examples
@@ -25,8 +28,8 @@ export const leastLength = (examples: ReadonlyArray<Example>, maxLength: number)
 /**
  * Refuses a run that cannot fit.
  *
- * @param length mean tokens of an encoded example: `maxLength` alone says little
- * @error InvalidInput with the size of its largest training and the memory that is free
+ * @param length mean tokens of an encoded example: `maxLength` alone is a poor estimate
+ * @error InvalidInput with the size of its largest training and the free memory
  */
 export const checkMemory = (
   resolved: Pick<Resolved, "name" | "target" | "draft" | "placed">,

@@ -1,4 +1,7 @@
-/** Every filter, loss and objective of an experiment, run once on a small random problem: a fault is found before any work. */
+/**
+ * Runs every filter, loss and objective of an experiment once on a small random problem, to find faults before any
+ * work.
+ */
 import {
   type DataError,
   type ExamplesInstance,
@@ -27,7 +30,7 @@ import type { Resolved, ResolvedArm } from "../experiment/resolved.ts"
 import { Families } from "../families.ts"
 import { architectureOfStart } from "../stages/start.ts"
 
-/** A filter and a loss that are trained with, and where they stand in the experiment. */
+/** A filter and a loss of a training, with their place in the experiment. */
 interface Place {
   readonly at: string
   readonly filter: FilterUse<unknown>
@@ -37,7 +40,7 @@ interface Place {
   readonly signals: SignalsOptions
 }
 
-/** Steps that a plugin is tried for; they may follow from another arm's cost. */
+/** Steps of the trial of a plugin; they may follow from another arm's cost. */
 const stepsOf = (steps: ResolvedArm["steps"]): number => (typeof steps === "number" ? steps : 100)
 
 const placesOf = ({ placed }: Resolved): ReadonlyArray<Place> =>
@@ -49,8 +52,8 @@ const placesOf = ({ placed }: Resolved): ReadonlyArray<Place> =>
   })
 
 /**
- * The most entries of a row of logits: a loss treats a row alike whatever its length. A loss that fails here is tried again with
- * the experiment's own vocabulary, which it may require.
+ * The most entries of a row of logits, as a loss treats rows of any length alike. A loss that fails here is tried again
+ * with the experiment's own vocabulary, which it may require.
  */
 const mostEntries = 128
 
@@ -94,12 +97,12 @@ const runLossAtSizes = (loss: LossInstance, place: Place, V: number): string | u
 }
 
 /**
- * Tries the filters, losses and objectives of all arms, references, measures and the capacity run. Draws from separate generators, and leaves no
- * tensor behind.
+ * Tries the filters, losses and objectives of all arms, references, measures and the capacity run. It draws from
+ * separate generators, and leaves no tensor.
  *
  * @returns notes on plugins that could not be tried and on losses without a gradient in the trial
- * @error InvalidInput with a line for each plugin that broke a rule: where it stands, its kind and name, what it returned, what
- * was expected; DataError for a folder that cannot be read
+ * @error InvalidInput with a line for each plugin that broke a rule: its place, kind and name, the returned value and
+ * the expected one; DataError for a folder that cannot be read
  */
 export const tryPlugins = (resolved: Resolved): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> =>
   Effect.gen(function* () {

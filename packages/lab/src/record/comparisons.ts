@@ -1,35 +1,35 @@
-/** The comparisons that a run's conclusions are drawn from: the arm in question minus another arm. */
+/** The comparisons behind a run's conclusions: the arm in question minus another arm. */
 import { halfWidth } from "@winnow/numerics"
 import type { DifferenceRecord, RowRecord, RunRecord, TotalBudget } from "./schema.ts"
 
-/** A draft of a run, as comparisons name it. */
+/** A draft of a run, in the form of comparisons. */
 export type ArmRow = Pick<RowRecord, "name" | "role" | "budget">
 
 /** A difference of two arms in any measure. */
 export type Difference = Omit<DifferenceRecord, "measure"> & { readonly measure: string }
 
-/** A measure that conclusions are drawn from. */
+/** A measure with conclusions. */
 export interface Concluded {
-  /** As differences name it. */
+  /** Its name in differences. */
   readonly key: string
   /** In a sentence: "greedy acceptance". */
   readonly name: string
-  /** Behind a pair of arms, in brackets: "greedy". */
+  /** Its short name after a pair of arms, in brackets: "greedy". */
   readonly short: string
-  /** "%" of a share, "nats"; "" for a plain number. */
+  /** "%" for a share, "nats"; "" for a plain number. */
   readonly unit: string
   readonly better: "higher" | "lower"
 }
 
-/** The part of a record that arms are compared by. */
+/** The part of a record that comparisons of arms read. */
 export interface ArmsRun {
   readonly rows: ReadonlyArray<ArmRow>
   readonly differences: ReadonlyArray<Difference>
   readonly baseline: string
   readonly about: string | null
-  /** The measures that are concluded from, the primary one first. */
+  /** The measures with conclusions, the primary one first. */
   readonly concluded: ReadonlyArray<Concluded>
-  /** Texts that were measured on. */
+  /** Number of measured texts. */
   readonly prompts: number
   readonly seeds: ReadonlyArray<number>
   /** The scope of the verdict: "this target". */
@@ -41,7 +41,7 @@ const acceptances: Readonly<Record<RunRecord["primary"], Concluded>> = {
   expected: { key: "expectedAcceptance", name: "expected acceptance", short: "expected", unit: "%", better: "higher" },
 }
 
-/** A distillation as its arms are compared: by both acceptances. */
+/** A distillation for comparisons of its arms: by both acceptances. */
 export const armsRun = (run: RunRecord): ArmsRun => {
   const { greedy, expected } = acceptances
   const concluded = run.primary === "greedy" ? [greedy, expected] : [expected, greedy]
@@ -52,11 +52,11 @@ export const armsRun = (run: RunRecord): ArmsRun => {
 export const armsOf = <R extends Pick<ArmRow, "role">>({ rows }: { readonly rows: ReadonlyArray<R> }) =>
   rows.filter(({ role }) => role === "arm")
 
-/** The mean over seeds of what an arm cost in all. */
+/** The mean over seeds of the total cost of an arm. */
 export const meanTotal = ({ budget }: ArmRow, of: keyof TotalBudget): number =>
   budget.reduce((sum, { total }) => sum + total[of], 0) / budget.length
 
-/** The difference of two arms, `over` minus `under`; undefined where they share no seed. */
+/** The difference of two arms, `over` minus `under`; undefined without a common seed. */
 export const differenceBetween = <D extends Difference>(
   { differences }: { readonly differences: ReadonlyArray<D> },
   over: string,
@@ -80,7 +80,7 @@ export const mainArm = <R extends ArmRow>({
   readonly about: string | null
 }): R | undefined => armsOf({ rows }).find(({ name }) => name === about)
 
-/** FLOPs of two arms' whole costs, without the caches that both read. */
+/** FLOPs of two arms' whole costs, without caches that both read. */
 export const flopsApart = (over: ArmRow, under: ArmRow): readonly [over: number, under: number] => {
   const caches = (row: ArmRow) =>
     row.budget.map(({ signals }) => new Map(signals.map(({ key, flops }) => [key, flops])))
@@ -90,7 +90,7 @@ export const flopsApart = (over: ArmRow, under: ArmRow): readonly [over: number,
   return [meanTotal(over, "flops") - mean, meanTotal(under, "flops") - mean]
 }
 
-/** A difference, and the measure that it is of. */
+/** A difference, and its measure. */
 export interface ConcludedDifference extends Difference {
   readonly of: Concluded
 }
@@ -98,13 +98,13 @@ export interface ConcludedDifference extends Difference {
 export interface Compared {
   readonly over: ArmRow
   readonly under: ArmRow
-  /** Of the primary measure. */
+  /** The difference in the primary measure. */
   readonly difference: ConcludedDifference
-  /** Of the other measures that are concluded from. */
+  /** The differences in the other measures with conclusions. */
   readonly others: ReadonlyArray<ConcludedDifference>
 }
 
-/** Two arms as they are compared; undefined where they share no seed. */
+/** Two arms, compared; undefined without a common seed. */
 export const comparedArms = (run: ArmsRun, over: ArmRow, under: ArmRow): Compared | undefined => {
   const [difference, ...others] = run.concluded.flatMap((of) => {
     const found = differenceBetween(run, over.name, under.name, of.key)
@@ -130,11 +130,11 @@ export const comparisonsOf = (
   return { withBaseline, ofMain }
 }
 
-/** True if the interval leaves out 0. */
+/** True if the interval excludes 0. */
 export const isShown = ({ low, high }: Pick<Difference, "low" | "high">): boolean =>
   low !== null && high !== null && (low > 0 || high < 0)
 
-/** True if a conclusion is drawn from the comparison; never from two seeds. */
+/** True if the comparison gives a conclusion; never for two seeds. */
 export const isCompared = ({ seeds, low, high }: Pick<Difference, "seeds" | "low" | "high">): boolean =>
   seeds.length !== 2 && low !== null && high !== null
 

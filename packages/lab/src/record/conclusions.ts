@@ -6,7 +6,7 @@ import { comparison, count, inOrder, ofMissing, ofSeeds, ofSweep, together, verd
 
 const nats = (x: number): string => written(x, inNats)
 
-/** The verdict on the arm that the run is about, in one line: against what, at which budget, over how many seeds. */
+/** The verdict on the arm that the run is about, in one line: the other arm, the budget, the number of seeds. */
 export const verdict = (run: RunRecord): string => verdictOn(armsRun(run))
 
 /** The KL that a long training of the draft reaches, beside the KL of the arms. */
@@ -37,8 +37,8 @@ const sign = (run: RunRecord, all: ReadonlyArray<Compared>): ReadonlyArray<strin
       ]
 
 /**
- * The conclusions of a run, a sentence or a few each: the verdict, the arm that the run is about against each other one, each
- * against the baseline, and how far that goes.
+ * The conclusions of a run, a sentence or a few each: the verdict, the arm that the run is about against each other
+ * one, each against the baseline, and the scope.
  */
 export const conclusions = (run: RunRecord): ReadonlyArray<string> => {
   const arms = armsRun(run)

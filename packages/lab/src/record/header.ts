@@ -1,18 +1,18 @@
-/** The part of a run.json that every study writes: what was asked, what made it, what is missing, the raw counts. */
+/** The part of a run.json that every study writes: the question, the origin, the missing parts, the raw counts. */
 import { type } from "arktype"
 
-/** The form in which records say their figures in tables. Numbers up to 3 are forms of a distillation's own record. */
+/** The form of records with their figures in tables. Numbers up to 3 are forms of a distillation's own record. */
 export const studySchema = 4 as const
 
-/** A draft of which there is no figure, or not all, and why. */
+/** A draft without a figure, or without some, and the reason. */
 const missing = type({ name: "string", seed: "number", stage: "string", message: "string" })
 export type MissingRecord = typeof missing.infer
 
-/** Bytes that a figure follows from: the weights of a model, by the row and seed that they are of. */
+/** Bytes behind a figure: the weights of a model, with their row and seed. */
 const weights = type({
   /** "target", or a row's name. */
   name: "string",
-  /** Null of the target, which all seeds have. */
+  /** Null for the target, which all seeds share. */
   seed: "number | null",
   file: "string",
   sha256: "string",
@@ -21,7 +21,7 @@ export type WeightsRecord = typeof weights.infer
 
 const commit = type({ hash: "string", dirty: "boolean", "sources?": "string" })
 
-/** Fields of every record, beside its schema and what its study found. */
+/** Fields of every record, beside its schema and its study's findings. */
 export const recordHeader = {
   /** NNN-slug. */
   experiment: "string",
@@ -47,9 +47,9 @@ export const recordHeader = {
   /** The verdict of the run, in one line. */
   verdict: "string",
   missing: missing.array(),
-  /** The report's words: what follows from the figures, and what does not. */
+  /** The report's words: the conclusions from the figures, and their limits. */
   conclusions: "string[]",
-  /** Raw counts by item and seed, in a file beside this one: what every figure can be computed from. */
+  /** Raw counts by item and seed, in a file beside this one: the source of every figure. */
   counts: type({ file: "string", sha256: "string", bytes: "number" }).or("null"),
   weights: weights.array(),
   stages: type({
@@ -59,7 +59,7 @@ export const recordHeader = {
     created: "string",
     seconds: "number",
     reused: "boolean",
-    /** The commit that made the artifact, and the code that its key holds, as its manifest has them. Null: it does not say. */
+    /** The commit that computed the artifact, and the code in its key, from its manifest. Null: not stated. */
     commit: commit.or("null"),
     code: "unknown",
   }).array(),

@@ -1,4 +1,4 @@
-/** Measures that are plugins, in a record: of each draft its cells by seed, a table of figures with intervals, raw counts. */
+/** Measures by plugins in a record: for each draft its cells by seed, a table of figures with intervals, raw counts. */
 import type { DataError, MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
 import type { Graph, Measured } from "../graph.ts"
@@ -18,23 +18,23 @@ const figureOf = (cells_SP: ReadonlyMap<number, Cells_P>, { unit }: MeasureInsta
   return { value: finite(value), low: finite(Math.max(least, low)), high: finite(Math.min(most, high)), seeds }
 }
 
-/** Names of columns: a measure's own, and with a number where several have it. */
+/** Names of columns: a measure's own, with a number if several share it. */
 const keysOf = (instances: ReadonlyArray<MeasureInstance>): ReadonlyArray<string> =>
   instances.map(({ name }, i) => {
     const before = instances.slice(0, i).filter((other) => other.name === name).length
     return before === 0 ? name : `${name} ${before + 1}`
   })
 
-/** A draft's sums and counts, by column and seed, as far as they are there. */
+/** A draft's existing sums and counts, by column and seed. */
 export interface MeasuredDraft {
   readonly name: string
   readonly role: Measured["role"]
-  /** Of the seeds with a figure; at least one. */
+  /** Measurements of the seeds with a figure; at least one. */
   readonly measured: ReadonlyArray<Measured>
   readonly cells: ReadonlyMap<string, ReadonlyMap<number, Cells_P>>
 }
 
-/** The drafts of a run as the plugins measured them; a draft without any figure is there with empty cells. */
+/** The drafts of a run with the plugins' measurements; a draft without a figure has empty cells. */
 export interface MeasuredDrafts {
   readonly keys: ReadonlyArray<string>
   readonly drafts: ReadonlyArray<MeasuredDraft>
@@ -94,7 +94,7 @@ export const measuresTable = (
   }
 }
 
-/** The raw counts that the table follows from, draft by draft. */
+/** The raw counts behind the table, draft by draft. */
 export const measuredCounts = ({ drafts }: MeasuredDrafts): ReadonlyArray<MeasuredCounts> =>
   drafts.flatMap(({ name, cells }) =>
     [...cells].flatMap(([column, bySeed]) => [...bySeed].map(([seed, texts]) => ({ row: name, column, seed, texts }))),

@@ -1,4 +1,6 @@
-/** The parts that the records of all runs share: the header, how each draft was trained, and the search for settings. */
+/**
+ * The parts that the records of all runs share: the header, the training of each draft, and the search for settings.
+ */
 import type { DataError, InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
@@ -15,10 +17,10 @@ import { runName } from "./name.ts"
 import type { RunRecord, SweepRecord, TrainedRow } from "./schema.ts"
 import { weightsOfRun } from "./weights.ts"
 
-/** The code that a run began with, read before its first stage: the checkout may change while it runs. */
+/** The code at the beginning of a run, read before its first stage: the checkout may change while it runs. */
 export type MadeBy = Pick<RunRecord, "commit" | "versions">
 
-/** The experiment and the part of it that a run is of; part and preset where it has several. */
+/** The experiment of a run, with part and preset if it has several. */
 export interface RunOf {
   readonly slug: string
   readonly part?: string | null
@@ -63,7 +65,7 @@ export const headerOf = (
     stages: stagesOf([...graph.trials, ...graph.leaves], artifacts),
   }))
 
-/** How each draft was trained and at which cost, by the seeds that it has. */
+/** The training and the cost of each draft, over its seeds. */
 export const trainedRows = (
   { settled: { arms } }: Pick<Graph, "settled">,
   drafts: ReadonlyArray<{ readonly name: string; readonly measured: ReadonlyArray<Measured> }>,
@@ -71,7 +73,7 @@ export const trainedRows = (
 ): Effect.Effect<ReadonlyArray<TrainedRow>, DataError | InvalidInput> =>
   Effect.forEach(drafts, ({ name, measured }) =>
     Effect.gen(function* () {
-      // As it was settled: a search may have chosen an option.
+      // After settling, as a search may have chosen an option.
       const arm = arms.find((a) => a.name === name)
       return {
         name,
@@ -86,7 +88,7 @@ export const trainedRows = (
     }),
   )
 
-/** The search for settings; null where none was made. */
+/** The search for settings; null if there was none. */
 export const sweepOf = (graph: Pick<Graph, "settled" | "trials">): SweepRecord | null => {
   const { sweep } = graph.settled
   return (

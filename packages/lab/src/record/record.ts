@@ -1,4 +1,4 @@
-/** run.json of a run that measures acceptance: everything that it found and was made of, in one schema. */
+/** run.json of a run that measures acceptance: its findings and their origin, in one schema. */
 import type { DataError, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { Resolved } from "../experiment/resolved.ts"
@@ -18,14 +18,14 @@ import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
 import { type CapacityRecord, currentSchema, type RowRecord, type RunRecord } from "./schema.ts"
 
-/** A record, and the file of raw counts that its figures follow from. */
+/** A record, and the file of raw counts behind its figures. */
 export interface Made {
   readonly record: RunRecord
   /** The text of counts.json, whose SHA-256 the record holds. */
   readonly counts: string
 }
 
-/** The measurements and kept tokens of one draft over its seeds, as far as they are there. */
+/** The existing measurements and kept tokens of one draft over its seeds. */
 interface Found {
   readonly name: string
   /** At least one. */
@@ -34,7 +34,7 @@ interface Found {
   readonly kept: ReadonlyMap<number, KeptTexts>
 }
 
-/** The measurements that there are, by name, in the experiment's order; a name without any is left out. */
+/** The existing measurements, by name, in the experiment's order; a name without any is left out. */
 const readMeasured = (
   graph: Graph,
   artifacts: ReadonlyMap<string, Artifact>,
@@ -75,11 +75,11 @@ const capacityOf = (rows: ReadonlyArray<RowRecord>): CapacityRecord | null => {
 /**
  * Gathers the record of a run, and its counts, from its artifacts.
  *
- * The first arm is the baseline. A draft that is missing under a seed has no figure of it: its row has fewer seeds, and is
- * compared on those that the other has too.
+ * The first arm is the baseline. A draft that is missing under a seed has no figure there: its row has fewer seeds, and
+ * comparisons use the common seeds.
  *
  * @param rollouts the graph's own
- * @param missing what failed, and why: written down as it is
+ * @param missing the failures and their reasons, written unchanged
  */
 export const makeRecord = (
   of: RunOf,

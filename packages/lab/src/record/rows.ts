@@ -13,7 +13,7 @@ const positive: Bounds = [0, Number.POSITIVE_INFINITY]
 
 const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
 
-/** Not cut where there is no bound: a difference. */
+/** Without a bound: a difference is not cut. */
 const anything: Bounds = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]
 
 const record = ({ value, low, high, seeds, errors, cut, floor }: Estimate, [least, most]: Bounds): IntervalRecord => ({
@@ -116,8 +116,8 @@ export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: n
 }
 
 /**
- * Agreement at kept and at dropped tokens, the draft's and the baseline's at the same ones. Null without a division, or where
- * the filter keeps every token of the texts, or none.
+ * Agreement at kept and at dropped tokens, the draft's and the baseline's at the same ones. Null without a division, or
+ * if the filter keeps all tokens of the texts, or none.
  */
 export const keptFigures = (
   kept: ReadonlyMap<number, KeptTexts>,
@@ -136,7 +136,7 @@ export const keptFigures = (
   }
 }
 
-/** a - b of all pairs, a before b, on the seeds that both have; pairs that share none are left out. */
+/** a - b of all pairs, a before b, on the common seeds; pairs without one are left out. */
 export const pairedDifferences = <M extends string>(
   arms: ReadonlyArray<{ readonly name: string; readonly samples: { readonly [K in M]?: Sample | undefined } }>,
   measures: ReadonlyArray<M>,

@@ -7,18 +7,18 @@ const figure = "number | null"
 const use = type({ name: "string", options: "Record<string, unknown>" })
 
 /**
- * Standard errors that an interval is made of, so that one of another level can be: of seeds, of prompts (their own part),
- * and of what a prompt does under one seed alone.
+ * Standard errors of an interval, from which an interval of another level can be computed: of seeds, of prompts (their
+ * own part), and of the interaction of prompts and seeds.
  */
 const errors = type({ seeds: "number", prompts: "number", noise: "number" })
 
-/** Fields that tell how an interval was made. */
+/** Fields about the computation of an interval. */
 const making = {
-  /** Null: one prompt, or nothing tested. All 0: no spread at all, of which no interval can be made. */
+  /** Null: one prompt, or no tested token. All 0: no spread at all, so there is no interval. */
   errors: errors.or("null"),
-  /** The prompts' own part came out below 0, and stands at 0. */
+  /** The prompts' own part was below 0 and is set to 0. */
   cut: "boolean",
-  /** The interval is as wide as prompts alone make it: seeds and prompts together came out narrower. */
+  /** The interval has the width of prompts alone: the estimate for seeds and prompts together was narrower. */
   floor: "boolean",
 } as const
 
@@ -30,7 +30,7 @@ export type IntervalRecord = typeof interval.infer
 const budget = type({
   /** Optimizer steps. */
   steps: "number",
-  /** Tokens through the trunk, padding left out; of these, counted by the mask; of these, in the loss. */
+  /** Tokens through the trunk, without padding; of these, counted by the mask; of these, in the loss. */
   tokensSeen: "number",
   tokensValid: "number",
   tokensTrained: "number",
@@ -40,9 +40,9 @@ const budget = type({
    */
   passes: figure,
   flops: "number",
-  /** Of steps, this stage alone. */
+  /** Seconds of steps, for this stage alone. */
   seconds: "number",
-  /** Numbers that the optimizer moved, where a part of the model was trained: frozen parameters, adapters. */
+  /** Numbers that the optimizer changed, if only a part of the model was trained: frozen parameters, adapters. */
   "trainedParameters?": "number",
 })
 export type Budget = typeof budget.infer
@@ -50,7 +50,7 @@ export type Budget = typeof budget.infer
 /** The cost of an arm run alone: its steps, its reference and the whole of every cache that either reads. */
 const totalBudget = type({
   steps: "number",
-  /** The tokens of caches too: a token that a frozen model read for a cache was seen. */
+  /** Includes the tokens of caches: a frozen model read them for the cache. */
   tokensSeen: "number",
   tokensTrained: "number",
   flops: "number",
@@ -58,14 +58,14 @@ const totalBudget = type({
 })
 export type TotalBudget = typeof totalBudget.infer
 
-/** A cache of what frozen models say of the training data; arms and seeds may share one. */
+/** A cache of frozen models' signals for the training data; arms and seeds may share one. */
 const signalCache = type({
   label: "string",
   key: "string",
   tokens: "number",
   bytes: "number",
   flops: "number",
-  /** Of making it, once. */
+  /** Seconds of its computation, once. */
   seconds: "number",
 })
 
@@ -84,13 +84,15 @@ const seedFigures = type({
   }).array(),
   speedup: figure,
   timing: type({
-    /** The prompts that were really timed: texts of one block have no call to time. */
+    /** The prompts that were timed: texts of one block have no call to time. */
     prompts: "number",
     /** Processes that wanted a core in the minute before. */
     load: "number",
     /** Each timed round's median over prompts; `speedup` is their median. */
     speedupByRound: "number[]",
-    /** [round][prompt]: seconds a token of the target alone over those with the draft. Empty where they were not written. */
+    /**
+     * [round][prompt]: seconds a token of the target alone over those with the draft. Empty if they were not written.
+     */
     ratios: "number[][]",
     tokensPerSecond: { alone: "number", withDraft: "number" },
     /** One call: the target on one token, the target on a block, the draft on one token. */
@@ -99,14 +101,14 @@ const seedFigures = type({
     blockEfficiency: "number",
     predicted: "number",
     predictedFromVerify: "number",
-    /** Prompts of which both ways gave the same text in every round; where they differ, how near the tie was. */
+    /** Prompts for which both ways gave the same text in every round; for the others, the margin of the tie. */
     identical: figure,
     differences: type({ margin: "number | null" }).array().or("null"),
   }).or("null"),
 })
 export type SeedFigures = typeof seedFigures.infer
 
-/** How a draft was trained, whatever was measured of it. */
+/** The training of a draft, independent of its measures. */
 const trained = {
   name: "string",
   role: "'start' | 'reference' | 'arm' | 'capacity'",
@@ -117,12 +119,12 @@ const trained = {
   /** The model that the arm begins with: "start" is the drafts'. */
   from: "string | null",
   learningRate: figure,
-  /** Of each seed that was measured. */
+  /** The budget of each measured seed. */
   budget: type({
     seed: "number",
     arm: budget,
     reference: budget.or("null"),
-    /** Caches that the arm's steps, or its reference's, read in the place of frozen models. */
+    /** Caches that the arm's steps, or its reference's, read in place of frozen models. */
     signals: signalCache.array(),
     total: totalBudget,
   }).array(),
@@ -135,7 +137,7 @@ const row = type({
   seeds: seedFigures.array(),
   greedyAcceptance: interval,
   expectedAcceptance: interval,
-  /** Greedy, and sampled (an expectation, of texts that the target sampled). */
+  /** Greedy, and sampled (an expectation over texts that the target sampled). */
   tau: interval,
   sampledTau: interval,
   mbsu: interval,
@@ -147,8 +149,8 @@ const row = type({
   /** Greedy acceptance of the first, second, ... token of a block. */
   byPosition: type({ position: "number", tested: "number", acceptance: interval }).array(),
   /**
-   * Greedy agreement with the target on its own greedy texts, at the tokens that the arm's filter keeps of them (the draft
-   * being as it starts) and at those that it drops: the arm's, and the baseline's at the same tokens.
+   * Greedy agreement with the target on its own greedy texts, at the tokens that the arm's filter keeps (with the draft
+   * at its start) and at those that it drops: the arm's, and the baseline's at the same tokens.
    */
   kept: type({
     share: interval,
@@ -160,7 +162,7 @@ const row = type({
 })
 export type RowRecord = typeof row.infer
 
-/** Measures that differences are taken of. */
+/** Measures with differences. */
 const measure = type("'greedyAcceptance' | 'expectedAcceptance' | 'tau' | 'draftKl'")
 export type DifferenceMeasure = typeof measure.infer
 
@@ -168,7 +170,7 @@ export type DifferenceMeasure = typeof measure.infer
 const paired = {
   a: "string",
   b: "string",
-  /** The seeds that both have. */
+  /** The common seeds. */
   seeds: "number[]",
   value: figure,
   low: figure,
