@@ -12,10 +12,12 @@ export type Split = "train" | "validation" | "test"
 /** A task whose files are there. */
 export interface TaskInstance {
   readonly name: string
-  /** Deterministic: the same options give the same examples in the same order; splits share no example. */
+  /** Deterministic: the same options give the same examples in the same order; splits share no prompt. */
   readonly examples: (split: Split) => ReadonlyArray<Example>
   /** Facts of the data that a user should know, such as records that were left out: told before a run. */
   readonly notes?: ReadonlyArray<string>
+  /** True if splits share prompts on purpose, to measure what was trained on: noted, where it is refused otherwise. */
+  readonly sharesPrompts?: boolean
   /** True if the generated text solves the example. */
   readonly score?: (example: Example, generated: string) => boolean
 }

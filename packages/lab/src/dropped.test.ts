@@ -30,6 +30,7 @@ const uneven = defineTask({
         ...Array.from({ length: split === "validation" ? 0 : long[split] }, said(40)),
         ...Array.from({ length: 12 }, said(10)),
       ],
+      sharesPrompts: true,
     })
   },
 })

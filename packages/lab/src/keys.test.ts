@@ -44,7 +44,7 @@ import { type } from "arktype"
 import { Effect } from "effect"
 import { examples } from "./examples.ts"
 export const task = defineTask({
-  name: "echo", options: type({ "+": "reject" }), make: () => Effect.succeed({ examples }),
+  name: "echo", options: type({ "+": "reject" }), make: () => Effect.succeed({ examples, sharesPrompts: true }),
 })
 `
 const examples = `

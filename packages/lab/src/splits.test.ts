@@ -22,7 +22,7 @@ const letters = defineTask({
   make: (last) => {
     const of = (letter: string) => ({ prompt: `${letter}:`, answer: letter.repeat(10) })
     const all = Object.fromEntries(splits.map((split) => [split, [..."abcdefgh", last[split]].map(of)]))
-    return Effect.succeed({ examples: (split) => all[split]! })
+    return Effect.succeed({ examples: (split) => all[split]!, sharesPrompts: true })
   },
 })
 

@@ -29,6 +29,8 @@ export interface Text {
   readonly examples: (split: Split) => Effect.Effect<ReadonlyArray<Example>, DataError>
   /** Facts that the task tells of its data. */
   readonly notes?: ReadonlyArray<string>
+  /** True if its splits share prompts on purpose. */
+  readonly sharesPrompts?: boolean
   /** The task's, where it has one; left out in a worker. */
   readonly score?: TaskInstance["score"] | undefined
 }
@@ -76,7 +78,7 @@ function* jsonOf(examples: ReadonlyArray<Example>): Generator<string> {
 
 const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Datasets> =>
   Effect.gen(function* () {
-    const { examples, notes = [], score } = yield* task.instance
+    const { examples, notes = [], sharesPrompts = false, score } = yield* task.instance
     const all = new Map<Split, ReadonlyArray<Example>>()
     for (const split of splits) {
       all.set(split, yield* tryTask(() => examples(split)))
@@ -87,6 +89,7 @@ const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Da
       hashes: { train: yield* hash("train"), validation: yield* hash("validation"), test: yield* hash("test") },
       examples: (split) => Effect.succeed(all.get(split)!),
       notes,
+      sharesPrompts,
       score,
     }
   })

@@ -45,6 +45,7 @@ const badScore = defineTask({
     let calls = 0
     return Effect.succeed({
       examples: () => letters,
+      sharesPrompts: true,
       score: (_, text) => {
         if (++calls > 3) throw new RangeError(`no idea what ${JSON.stringify(text.slice(0, 3))} is`)
         return true

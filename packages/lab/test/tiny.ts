@@ -18,6 +18,7 @@ export const echo = defineTask({
     }))
     return Effect.succeed({
       examples: () => examples,
+      sharesPrompts: true,
       score: (example: { answer: string }, text: string) => text === example.answer,
     })
   },

@@ -4,7 +4,7 @@ import { brief, kindOf } from "./brief.ts"
 import { guarded, PluginFault } from "./fault.ts"
 import { didYouMean } from "./nearest.ts"
 
-const fields = ["examples", "notes", "score"]
+const fields = ["examples", "notes", "score", "sharesPrompts"]
 
 const exampleProblem = (example: unknown): string | undefined => {
   if (typeof example !== "object" || example === null) return `is ${kindOf(example)}; expected { prompt, answer }`
@@ -44,11 +44,13 @@ export const checkedTask = (
   if (odd !== undefined)
     throw fault(
       "definition",
-      `make gave a field ${odd.slice(0, 64)}${didYouMean(odd, fields) || "; there are examples, notes and score"}`,
+      `make gave a field ${odd.slice(0, 64)}${didYouMean(odd, fields) || `; there are ${fields.join(", ")}`}`,
     )
-  const { examples, notes, score } = task
+  const { examples, notes, score, sharesPrompts } = task
   if (notes !== undefined && !(Array.isArray(notes) && notes.every((note) => typeof note === "string")))
     throw fault("definition", `its notes are ${kindOf(notes)}; expected a list of texts`)
+  if (sharesPrompts !== undefined && typeof sharesPrompts !== "boolean")
+    throw fault("definition", `its sharesPrompts is ${kindOf(sharesPrompts)}; expected true or false`)
   if (score !== undefined && typeof score !== "function")
     throw fault("definition", `its score is ${kindOf(score)}; expected a function of an example and a text`)
   const seen = new WeakSet<object>()
@@ -69,6 +71,7 @@ export const checkedTask = (
       return all
     },
     ...(notes && { notes }),
+    ...(sharesPrompts && { sharesPrompts }),
     ...(score && {
       score: (example: Example, generated: string): boolean => {
         const right: unknown = guarded(plugin, "score", () => score(example, generated))

@@ -8,6 +8,7 @@ import { tiny, tinyModel } from "../../test/tiny.ts"
 import type { Experiment } from "../experiment/define.ts"
 import { resolve } from "../experiment/resolve.ts"
 import { fresh } from "../experiment/start.ts"
+import { taskText } from "../experiment/text.ts"
 import type { ProgressEvent } from "../progress.ts"
 import { layers, newHome, none, notesOf, refusal } from "./preflight.fixture.ts"
 
@@ -41,12 +42,48 @@ describe("tasks", () => {
     expect(await notes({})).toBe("")
   })
 
-  test("splits that overlap are counted and named, the first example shown", async () => {
-    expect(await notes({ test: letters(10, 6) })).toContain(
-      'task letters: 2 of 6 prompts of the test split are in the train split too, with the same answers; the first: "k:". What is measured on them was trained on',
+  test("a measured prompt that is trained on is refused, counted and named, the first example shown", async () => {
+    expect(await refusal(withTask({ test: letters(10, 6) }))).toBe(
+      'task letters: 2 of 6 prompts of the test split are in the train split too, with the same answers; the first: "k:". A prompt that is measured may not be trained on: leave such examples out of the train split',
     )
-    expect(await notes({ test: [...letters(17, 5), ["a:", "other"]] })).toContain(
+    expect(await refusal(withTask({ test: [...letters(17, 5), ["A:", "other"]] }))).toContain(
       "1 of 6 prompts of the test split are in the train split too, 0 of them with the same answers",
+    )
+    const shared = { ...sound, test: letters(10, 6) }
+    const onPurpose = defineTask({
+      name: "letters",
+      options: none,
+      make: () =>
+        Effect.succeed({
+          examples: (split) => shared[split].map(([prompt, answer]) => ({ prompt, answer })),
+          sharesPrompts: true,
+        }),
+    })
+    expect((await notesOf({ ...tiny, task: onPurpose() })).join("\n")).toContain(
+      'the train split too, with the same answers; the first: "k:". What is measured on them was trained on',
+    )
+    // nothing is measured on validation here
+    expect(await notes({ validation: letters(0, 4) })).toBe("")
+  })
+
+  test("a text that one training reads is looked through too", async () => {
+    const other = defineTask({
+      name: "others",
+      options: none,
+      make: () => Effect.succeed({ examples: () => letters(15, 5).map(([prompt, answer]) => ({ prompt, answer })) }),
+    })()
+    const { arms } = withTask({})
+    const reading = { ...withTask({}), arms: { ...arms, all: { ...arms["all"]!, text: taskText(other) } } }
+    expect(await refusal(reading)).toContain(
+      "task letters: 4 of 6 prompts of the test split are in the train split of task others too, with the same answers",
+    )
+  })
+
+  test("prompts that are nearly trained on are counted", async () => {
+    const story = (end: string) => [`One day a hen and a fox went out to see the sea ${end}`, "x"] as const
+    expect(await notes({ train: [...sound.train, story("today")], test: [...sound.test, story("again")] })).toBe(
+      "task letters: 1 of 7 prompts of the test split are nearly in the train split: one prompt there has four of five of their runs of five words; the first: " +
+        '"One day a hen and a fox went out to see the sea again"',
     )
   })
 

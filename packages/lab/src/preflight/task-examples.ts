@@ -1,12 +1,12 @@
-/** Checks a task's examples before any work: empty splits, examples that splits share, empty answers. */
+/** Checks a task's examples before any work: empty splits, prompts that are measured and trained on, empty answers. */
 import { brief, type DataError, type Example, InvalidInput, type Split, type TaskUse } from "@winnow/core"
 import { Effect } from "effect"
 import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { writtenIn } from "../experiment/text.ts"
+import { inPieces } from "../store/in-pieces.ts"
 import { splits, type Text, type Texts, tasksOf, tryTask } from "../texts.ts"
-
-const keyOf = ({ prompt, answer }: Example) => JSON.stringify([prompt, answer])
+import { type Overlap, overlapOf } from "./overlap.ts"
 
 /** True if a text holds U+FFFD, which stands for bytes that are no UTF-8, or half of a surrogate pair. */
 const isBroken = ({ prompt, answer }: Example) => {
@@ -16,18 +16,10 @@ const isBroken = ({ prompt, answer }: Example) => {
 
 const isEmpty = ({ answer }: Example) => answer.trim() === ""
 
-/** Notes examples that two splits share. */
-const overlap = (split: Split, examples: ReadonlyArray<Example>, other: Split, others: ReadonlyArray<Example>) => {
-  const prompts = new Set(others.map(({ prompt }) => prompt))
-  const shared = examples.filter(({ prompt }) => prompts.has(prompt))
-  if (shared.length === 0) return []
-  const whole = new Set(others.map(keyOf))
-  const alike = shared.filter((example) => whole.has(keyOf(example))).length
-  const answers = alike === shared.length ? "with the same answers" : `${alike} of them with the same answers`
-  return [
-    `${shared.length} of ${examples.length} prompts of the ${split} split are in the ${other} split too, ${answers}; the first: ` +
-      `${brief(shared[0]!.prompt, 60)}. ${other === "train" ? "What is measured on them was trained on" : "Settings are chosen on prompts that are also measured"}`,
-  ]
+/** Says how many prompts of a split another one has, and shows the first. */
+const sharedText = (split: Split, examples: ReadonlyArray<Example>, other: string, { same, alike }: Overlap) => {
+  const answers = alike === same.length ? "with the same answers" : `${alike} of them with the same answers`
+  return `${same.length} of ${examples.length} prompts of the ${split} split are in ${other} too, ${answers}; the first: ${brief(examples[same[0]!]!.prompt, 60)}`
 }
 
 /**
@@ -75,11 +67,14 @@ export const checkTask = (
     }
     if (problems.length > 0) return yield* refuse(...problems)
     const measured = needed.filter((split) => split !== "train")
-    for (const split of measured) {
-      yield* Effect.yieldNow
-      notes.push(...overlap(split, read.get(split)!, "train", read.get("train")!))
+    if (measured.length === 2) {
+      const [test, validation] = [read.get("test")!, read.get("validation")!]
+      const shared = yield* inPieces(() => overlapOf(test, validation))
+      if (shared.same.length > 0)
+        notes.push(
+          `${sharedText("test", test, "the validation split", shared)}. Settings are chosen on prompts that are also measured`,
+        )
     }
-    if (measured.length === 2) notes.push(...overlap("test", read.get("test")!, "validation", read.get("validation")!))
     if (score) {
       const tried = measured.flatMap((split) => read.get(split)!.slice(0, 3))
       const refused = yield* tryTask(() => tried.filter((example) => !score(example, example.answer)))
@@ -89,6 +84,47 @@ export const checkTask = (
         )
     }
     return notes.map((note) => `task ${name}: ${note}`)
+  })
+
+/**
+ * Refuses a measured split of which a trained text has prompts, unless the task shares them on purpose; notes those that
+ * it nearly has.
+ *
+ * @param task the task that is measured on, with the splits of it that are
+ * @param trained the tasks whose training splits are trained on
+ * @error InvalidInput that counts the prompts by split and task, with the first
+ */
+const apartFrom = (
+  { task, split }: { readonly task: TaskUse; readonly split: Split },
+  trained: ReadonlyArray<TaskUse>,
+  texts: Texts,
+): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const measured = yield* texts.of(task).examples(split)
+    const problems: Array<string> = []
+    const notes: Array<string> = []
+    for (const other of trained) {
+      const found = yield* Effect.flatMap(texts.of(other).examples("train"), (examples) =>
+        inPieces(() => overlapOf(measured, examples)),
+      )
+      const where = other === task ? "the train split" : `the train split of task ${other.name}`
+      if (found.same.length > 0) {
+        const shared = sharedText(split, measured, where, found)
+        if (texts.of(task).sharesPrompts)
+          notes.push(`task ${task.name}: ${shared}. What is measured on them was trained on`)
+        else
+          problems.push(
+            `${shared}. A prompt that is measured may not be trained on: leave such examples out of the train split`,
+          )
+      }
+      if (found.near.length > 0)
+        notes.push(
+          `task ${task.name}: ${found.near.length} of ${measured.length} prompts of the ${split} split are nearly in ${where}: ` +
+            `one prompt there has four of five of their runs of five words; the first: ${brief(measured[found.near[0]!]!.prompt, 60)}`,
+        )
+    }
+    if (problems.length > 0) return yield* new InvalidInput({ what: `task ${task.name}`, problems })
+    return notes
   })
 
 /** Prompts that a place of the experiment asks for. */
@@ -129,6 +165,10 @@ export const checkTasks = (
       if (length < prompts) problems.push(`${at} is ${prompts}, ${of} has ${length} examples; ask for fewer`)
     }
     if (problems.length > 0) return yield* new InvalidInput({ what: `experiment ${resolved.name}`, problems })
-    return notes.flat()
+    const measured = [...new Set(own)].filter((split) => split !== "train")
+    const near = yield* Effect.forEach(measured, (split) =>
+      apartFrom({ task: resolved.task, split }, tasksOf(resolved), texts),
+    )
+    return [...notes, ...near].flat()
   })
 }
