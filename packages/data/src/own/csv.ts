@@ -2,8 +2,9 @@
 import { type } from "arktype"
 import { type CsvError, parse } from "csv-parse/sync"
 import { utf8Text } from "../utf8-lines.ts"
+import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
-import { defineTableTask, leavesTraining, tableOptions } from "./table-task.ts"
+import { defineTableTask, tableOptions } from "./table-task.ts"
 
 const [lineFeed, carriageReturn] = [10, 13]
 

@@ -1,10 +1,11 @@
 /** The tasks from a user's own data. */
+import { chat } from "./chat.ts"
 import { csv } from "./csv.ts"
 import { jsonl } from "./jsonl.ts"
 import { parquet } from "./parquet.ts"
 import { text } from "./text.ts"
 
-export { csv, jsonl, parquet, text }
+export { chat, csv, jsonl, parquet, text }
 
 /** All of them: an experiment can name each without an import. */
-export const ownData = [jsonl, csv, parquet, text] as const
+export const ownData = [jsonl, csv, parquet, text, chat] as const

@@ -3,8 +3,9 @@ import { kindOf } from "@winnow/core"
 import { parseJson } from "@winnow/files"
 import { type } from "arktype"
 import { utf8Lines } from "../utf8-lines.ts"
+import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
-import { defineTableTask, leavesTraining, tableOptions } from "./table-task.ts"
+import { defineTableTask, tableOptions } from "./table-task.ts"
 
 /** The rows of a .jsonl file; empty lines are none. */
 export function* jsonRows(bytes: Uint8Array): Generator<Row> {

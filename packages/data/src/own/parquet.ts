@@ -2,8 +2,9 @@
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
 import { type } from "arktype"
 import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet"
+import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
-import { defineTableTask, leavesTraining, tableOptions } from "./table-task.ts"
+import { defineTableTask, tableOptions } from "./table-task.ts"
 
 const compressors = {
   GZIP: (packed: Uint8Array) => gunzipSync(packed),

@@ -6,10 +6,10 @@ import { type } from "arktype"
 import { Effect } from "effect"
 import { unpackedName } from "../unpack.ts"
 import { utf8Text } from "../utf8-lines.ts"
+import { leavesTraining, ownOptions } from "./own-splits.ts"
 import { pieces } from "./pieces.ts"
 import { readOwn } from "./read-own.ts"
 import { apart, splitByHash } from "./splits.ts"
-import { leavesTraining, ownOptions } from "./table-task.ts"
 
 const options = type({
   "...": ownOptions,
