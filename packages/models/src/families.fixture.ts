@@ -1,6 +1,7 @@
 /** The house's families, and the reading of folders by them: for tests. */
 
 import { codegen } from "@winnow/model-codegen"
+import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
@@ -12,7 +13,7 @@ import { qwen3 } from "@winnow/model-qwen3"
 import * as config from "./config.ts"
 import * as files from "./files.ts"
 
-export const families = [codegen, gpt2, gptNeox, llama, mistral, phi, phi3, qwen2, qwen3]
+export const families = [codegen, gemma3, gpt2, gptNeox, llama, mistral, phi, phi3, qwen2, qwen3]
 export const architectureFromConfig = (given: unknown, where?: string) =>
   config.architectureFromConfig(families, given, where)
 export const loadModel = (dir: string) => files.loadModel(dir, families)

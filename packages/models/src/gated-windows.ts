@@ -29,13 +29,15 @@ export const windowsOf = ({ num_hidden_layers, layer_types, ...o }: WindowOption
   return { types, windows: types.map((kind) => (kind === "sliding_attention" ? window : undefined)) }
 }
 
+/** True of layers that have each a kind. */
+export const oneKindEach = (types: ReadonlyArray<string>, layers: number, ctx: Traversal): boolean =>
+  types.length === layers ||
+  ctx.mustBe(`such that layer_types has one entry for each of ${layers} layers (not ${types.length})`)
+
 /** True of options whose layers have each a kind, and those that need one a window: a condition of a family's options. */
 export const windowsFit = (o: WindowOptions, ctx: Traversal): boolean => {
   const { types, windows } = windowsOf(o)
-  if (types.length !== o.num_hidden_layers)
-    return ctx.mustBe(
-      `such that layer_types has one entry for each of ${o.num_hidden_layers} layers (not ${types.length})`,
-    )
+  if (!oneKindEach(types, o.num_hidden_layers, ctx)) return false
   const bare = types.findIndex((kind, l) => kind === "sliding_attention" && windows[l] === undefined)
   return (
     bare < 0 ||

@@ -27,11 +27,19 @@ export interface Norm {
   /** Of a layer norm. */
   readonly shift?: string | undefined
   readonly eps: number
+  /** The scale is one more than the parameter. */
+  readonly plusOne?: boolean | undefined
 }
 
 /** One instruction. `from` and `to` are slots. */
 export type Instruction =
-  | ({ readonly op: "norm"; readonly from: string; readonly to: string } & Norm)
+  | ({
+      readonly op: "norm"
+      readonly from: string
+      readonly to: string
+      /** As of a linear layer. */
+      readonly add?: true
+    } & Norm)
   | {
       readonly op: "linear"
       readonly from: string
@@ -44,13 +52,14 @@ export type Instruction =
       readonly add?: true
     }
   | {
-      /** silu(from gate^T + bias) * (from up^T + bias). */
+      /** act(from gate^T + bias) * (from up^T + bias), act being SiLU or the activation. */
       readonly op: "gate"
       readonly from: string
       readonly to: string
       readonly gate: Matrix
       /** Left out: the rows of up follow those of gate in one matrix. */
       readonly up?: Matrix
+      readonly activation?: "gelu-tanh" | undefined
     }
   | {
       /**
@@ -63,6 +72,8 @@ export type Instruction =
       readonly queries: string
       readonly keys: string
       readonly eps: number
+      /** As of a norm. */
+      readonly plusOne?: boolean | undefined
     }
   | {
       /** From packed projections [N, (Q + 2 G) h] to the contexts of all heads [N, Q h]. Once a layer. */
@@ -102,8 +113,8 @@ export interface Description<A extends Attends = "before"> {
   readonly heads: HeadLayout
   /** Left out: queries and keys are not rotated. */
   readonly rotary?: Rotation
-  /** x = table[id], plus positions[position] where positions are learned. */
-  readonly embed: { readonly table: string; readonly positions?: string }
+  /** x = table[id], times `scale` if it is there, plus positions[position] where positions are learned. */
+  readonly embed: { readonly table: string; readonly positions?: string; readonly scale?: number | undefined }
   readonly layers: ReadonlyArray<ReadonlyArray<Instruction>>
   /** The last norm. */
   readonly norm: Norm
@@ -168,7 +179,7 @@ export const slotWidths = (of: Description<Attends>): ReadonlyMap<string, number
         headNorm: from,
         attend: heads * headSize,
       }[i.op]
-      const adds = i.op === "linear" && i.add === true
+      const adds = (i.op === "linear" || i.op === "norm") && i.add === true
       if ((widths.get(i.to) ?? to) !== to || (adds && !read.has(i.to)))
         throw fail(l, `${i.op} writes ${to} columns to slot ${i.to}, which has ${widths.get(i.to) ?? "none"}`)
       widths.set(i.to, to)

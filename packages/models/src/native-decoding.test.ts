@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import type { Architecture, Decoder, Decoding } from "@winnow/core"
 import { codegen } from "@winnow/model-codegen"
+import { gemma3 } from "@winnow/model-gemma3"
 import { gptNeox } from "@winnow/model-gpt-neox"
 import { gpt2 } from "@winnow/model-gpt2"
 import { llama } from "@winnow/model-llama"
@@ -73,6 +74,14 @@ const architectures: Readonly<Record<string, Effect.Effect<Architecture, unknown
     use_sliding_window: true,
     sliding_window: 70,
     max_window_layers: 1,
+  }).instance,
+  "gemma3, a window of 70 positions in two layers": gemma3({
+    ...shape,
+    num_key_value_heads: 2,
+    max_position_embeddings: 2048,
+    query_pre_attn_scalar: 16,
+    sliding_window: 70,
+    sliding_window_pattern: 2,
   }).instance,
   "qwen3, norms of heads": qwen3({ ...shape, num_key_value_heads: 2, max_position_embeddings: 2048 }).instance,
 }

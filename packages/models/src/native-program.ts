@@ -18,7 +18,7 @@ import { rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
 const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6 } as const
 const orderCodes = { kinds: 0, heads: 1 } as const
-const flags = { gelu: 1, add: 2, "gelu-tanh": 4 } as const
+const flags = { gelu: 1, add: 2, "gelu-tanh": 4, plusOne: 8 } as const
 /** The place that stands for the result of the last norm, and for a parameter that is not there. */
 const none = -1
 
@@ -42,14 +42,17 @@ export const nativeProgram = (of: Description): NativeProgram => {
   ) => [opCodes[op], from, to, ...[0, 1, 2, 3].map((at) => p[at] ?? none), outputs, flag, column, eps, layer]
   const slot = (name: string) => slots.indexOf(name)
   const outputs = ({ weight }: Matrix) => of.parameters.get(weight)!.shape[0]!
-  const normLine = ({ kind, scale, shift, eps }: Norm, from: string, to: number) =>
-    line(kind, slot(from), to, [parameter(scale), parameter(shift)], [0, 0, 0, eps])
+  const plusOneFlag = (plusOne = false) => (plusOne ? flags.plusOne : 0)
+  const normLine = ({ kind, scale, shift, eps, plusOne }: Norm, from: string, to: number, add = false) => {
+    const flag = plusOneFlag(plusOne) | (add ? flags.add : 0)
+    return line(kind, slot(from), to, [parameter(scale), parameter(shift)], [0, flag, 0, eps])
+  }
 
   const encode = (i: Instruction, l: number): ReadonlyArray<number> => {
     const [from, to] = [slot(i.from), slot(i.to)]
     switch (i.op) {
       case "norm":
-        return normLine(i, i.from, to)
+        return normLine(i, i.from, to, i.add)
       case "linear": {
         const flag = (i.activation === undefined ? 0 : flags[i.activation]) | (i.add ? flags.add : 0)
         let column = 0
@@ -62,10 +65,14 @@ export const nativeProgram = (of: Description): NativeProgram => {
       case "gate": {
         const { gate, up } = i
         const names = [gate.weight, up?.weight, gate.bias, up?.bias]
-        return line("gate", from, to, names.map(parameter), [up === undefined ? outputs(gate) / 2 : outputs(gate)])
+        const flag = i.activation === undefined ? 0 : flags[i.activation]
+        return line("gate", from, to, names.map(parameter), [
+          up === undefined ? outputs(gate) / 2 : outputs(gate),
+          flag,
+        ])
       }
       case "headNorm":
-        return line("headNorm", from, to, [i.queries, i.keys].map(parameter), [0, 0, 0, i.eps])
+        return line("headNorm", from, to, [i.queries, i.keys].map(parameter), [0, plusOneFlag(i.plusOne), 0, i.eps])
       case "attend": {
         const { rotary, window } = attentions[l]!
         const spec = rotaries[rotary]!
@@ -75,7 +82,12 @@ export const nativeProgram = (of: Description): NativeProgram => {
   }
   const { heads, kvHeads, headSize, order } = of.heads
   const body = [
-    ...line("embed", none, slot(stream), [parameter(of.embed.table), parameter(of.embed.positions)]),
+    ...line("embed", none, slot(stream), [of.embed.table, of.embed.positions].map(parameter), [
+      0,
+      0,
+      0,
+      of.embed.scale ?? 1,
+    ]),
     ...of.layers.flatMap((layer, l) => layer.flatMap((i) => encode(i, l))),
     ...normLine(of.norm, stream, none),
   ]

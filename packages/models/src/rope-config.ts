@@ -107,6 +107,8 @@ export interface RopeKeys {
   readonly kinds?: ReadonlyMap<unknown, string>
   /** Length before scaling where config.json has none of its own, for a family whose class has a default. */
   readonly original?: number
+  /** `max_position_embeddings` of a config.json without it; 2048 if left out. */
+  readonly positions?: number
 }
 
 /** Reads the rotary keys of a family named `type`, like `transformers` 5. */
@@ -163,7 +165,7 @@ export const ropeReader =
     const options = {
       ...(keys.part && { [keys.part.key]: part }),
       rope_theta: theta,
-      rope_scaling: scalingOf(config, rope, kind, keys, problems),
+      rope_scaling: scalingOf({ max_position_embeddings: keys.positions, ...config }, rope, kind, keys, problems),
     }
     // Flat keys that the family in `transformers` never read, because it has others for the same settings.
     const flat = [

@@ -28,6 +28,8 @@ export interface Surroundings {
 
 const activations: Readonly<Record<Activation, (x: tf.Tensor2D) => tf.Tensor2D>> = { gelu, "gelu-tanh": geluTanh }
 
+type Gate = Extract<Instruction, { op: "gate" }>
+
 /** One column behind a hidden state, for the head's bias. */
 const bias: Array<[number, number]> = [
   [0, 0],
@@ -76,10 +78,18 @@ export const runTensors = (
     const { weight_ed, bias_e } = weights(of)
     return linear(x, weight_ed, bias_e)
   }
-  const norm = (x: tf.Tensor2D, { kind, scale, shift, eps }: Norm) =>
+  const scaleOf = (name: string, plusOne = false): tf.Tensor1D =>
+    plusOne ? tf.add(p<tf.Tensor1D>(name), 1) : p<tf.Tensor1D>(name)
+  const norm = (x: tf.Tensor2D, { kind, scale, shift, eps, plusOne }: Norm) =>
     kind === "rms"
-      ? rmsNorm(x, p<tf.Tensor1D>(scale), eps)
-      : layerNorm(x, p<tf.Tensor1D>(scale), p<tf.Tensor1D>(shift!), eps)
+      ? rmsNorm(x, scaleOf(scale, plusOne), eps)
+      : layerNorm(x, scaleOf(scale, plusOne), p<tf.Tensor1D>(shift!), eps)
+  /** act(gate) . up, of two matrices, or of one. */
+  const multiplied = (x: tf.Tensor2D, { gate, up }: Gate, act: (x: tf.Tensor2D) => tf.Tensor2D) => {
+    const [a, b] =
+      up === undefined ? (tf.split(product(x, gate), 2, 1) as Array<tf.Tensor2D>) : [product(x, gate), product(x, up)]
+    return tf.mul<tf.Tensor2D>(act(a!), b!)
+  }
   const run = (i: Instruction, x: tf.Tensor2D, l: number): tf.Tensor2D => {
     switch (i.op) {
       case "norm":
@@ -89,9 +99,11 @@ export const runTensors = (
         return i.activation === undefined ? y : activations[i.activation](y)
       }
       case "gate":
-        return siluGate(i.up === undefined ? product(x, i.gate) : linears(x, [i.gate, i.up].map(weights)))
+        if (i.activation === undefined)
+          return siluGate(i.up === undefined ? product(x, i.gate) : linears(x, [i.gate, i.up].map(weights)))
+        return multiplied(x, i, activations[i.activation])
       case "headNorm":
-        return headNorm(x, of.heads, p<tf.Tensor1D>(i.queries), p<tf.Tensor1D>(i.keys), i.eps)
+        return headNorm(x, of.heads, scaleOf(i.queries, i.plusOne), scaleOf(i.keys, i.plusOne), i.eps)
       case "attend":
         return attend(x, l)
     }
@@ -101,12 +113,13 @@ export const runTensors = (
     slots.write(stream, x_Nd)
     for (const i of instructions) {
       const y = run(i, slots.read(i.from), l)
-      if (i.op === "linear" && i.add) slots.add(i.to, y)
+      if ((i.op === "linear" || i.op === "norm") && i.add) slots.add(i.to, y)
       else slots.write(i.to, y)
     }
     return slots.read(stream)
   }
-  const tokens_Nd = embedding(p<tf.Tensor2D>(of.embed.table), tf.reshape(ids_BT, [B * T]))
+  const rows_Nd = embedding(p<tf.Tensor2D>(of.embed.table), tf.reshape(ids_BT, [B * T]))
+  const tokens_Nd: tf.Tensor2D = of.embed.scale === undefined ? rows_Nd : tf.mul(rows_Nd, of.embed.scale)
   let x_Nd: tf.Tensor2D =
     positions_N === undefined
       ? tokens_Nd

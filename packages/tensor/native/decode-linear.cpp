@@ -124,7 +124,15 @@ inline vf gelu_tanh(vf x) {
   return x / (splat(1.f) + vexp(-twice));
 }
 
-inline vf activate(Activation by, vf x) { return by == Activation::NONE ? x : by == Activation::GELU ? gelu(x) : gelu_tanh(x); }
+inline vf activate(Activation by, vf x) {
+  switch (by) {
+    case Activation::NONE: return x;
+    case Activation::GELU: return gelu(x);
+    case Activation::GELU_TANH: return gelu_tanh(x);
+    case Activation::SILU: return x / (splat(1.f) + vexp(-x));
+  }
+  return x;
+}
 
 template <class F>
 inline void each_vector(long n0, long n1, F&& f) {
@@ -202,8 +210,8 @@ void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, 
   });
 }
 
-void silu_gate(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, long N, long K,
-               const float* x, long ldx, long M, float* y, long ldy) {
+void gated(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, Activation act, long N, long K,
+           const float* x, long ldx, long M, float* y, long ldy) {
   const Inputs inputs(gate, x, ldx, M, K);
   over_outputs(N, K, M, 2, [&](long n0, long n1) {
     thread_local Buffer room;
@@ -217,7 +225,7 @@ void silu_gate(const Weights& gate, const Weights& up, const float* gate_bias, c
         vf g = load_partial(at, lanes), u = load_partial(raised + m * width + n, lanes);
         if (gate_bias) g += load_partial(gate_bias + n0 + n, lanes);
         if (up_bias) u += load_partial(up_bias + n0 + n, lanes);
-        store_partial(at, g / (splat(1.f) + vexp(-g)) * u, lanes);
+        store_partial(at, activate(act, g) * u, lanes);
       });
   });
 }

@@ -159,8 +159,8 @@ void dot_rows(const Weights& w, long K, long n0, long n1, const float* x, long l
 // out[i] = x . w[id[i]], summed as above: chosen outputs of one row.
 void dot_chosen(const Weights& w, long K, const int32_t* id, long count, const float* x, float* out);
 
-// GELU: x Phi(x); GELU_TANH: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))).
-enum class Activation : int { NONE, GELU, GELU_TANH };
+// GELU: x Phi(x); GELU_TANH: x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))); SILU: x / (1 + exp(-x)).
+enum class Activation : int { NONE, GELU, GELU_TANH, SILU };
 
 // The work after a product, over the outputs n0 to n1 of M rows.
 struct Epilogue {
@@ -171,9 +171,9 @@ struct Epilogue {
 // y = x w^T, then the epilogue, on all threads where it is worth it.
 void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, float* y, long ldy, const Epilogue& then);
 
-// y = silu(x gate^T + gate_bias) * (x up^T + up_bias); the biases may be null.
-void silu_gate(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, long N, long K,
-               const float* x, long ldx, long M, float* y, long ldy);
+// y = act(x gate^T + gate_bias) * (x up^T + up_bias); the biases may be null.
+void gated(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, Activation act, long N, long K,
+           const float* x, long ldx, long M, float* y, long ldy);
 
 // Multiply-adds below which a second thread costs more than it saves: some ten microseconds of one. Handing out parts takes
 // one, but on a busy machine a thread that was put aside in the middle of its part keeps the others waiting.

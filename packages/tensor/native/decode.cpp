@@ -22,8 +22,8 @@ constexpr long MOST_ROWS = 256;
 
 std::atomic<long> live{0}, live_bytes{0}, misses{0};
 
-enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, SILU_GATE, ATTEND, HEAD_NORM };
-constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, RESULT = -1;
+enum class Op : int { EMBED, LAYER_NORM, RMS_NORM, LINEAR, GATE, ATTEND, HEAD_NORM };
+constexpr int GELU = 1, ADDED = 2, GELU_TANH = 4, PLUS_ONE = 8, RESULT = -1;
 constexpr long WORDS = 12;
 
 struct Instruction {
@@ -36,8 +36,9 @@ struct Instruction {
   int layer;
 };
 
-// (x - mean) / sqrt(variance + eps) scale + shift of one row; without the mean for the RMS norm.
-void norm_row(const float* x, const float* scale, const float* shift, float eps, bool centred, long d, float* y) {
+// (x - mean) / sqrt(variance + eps) scale + shift of one row; without the mean for the RMS norm. With PLUS_ONE of the flags
+// the scale is one more, with ADDED the result is added to y.
+void norm_row(const float* x, const float* scale, const float* shift, float eps, bool centred, int flags, long d, float* y) {
   vf sum = zero();
   if (centred)
     for (long i = 0; i < d; i += LANES) sum += load_partial(x + i, d - i);
@@ -49,8 +50,11 @@ void norm_row(const float* x, const float* scale, const float* shift, float eps,
   }
   const float factor = 1.f / std::sqrt(reduce_add(square) / static_cast<float>(d) + eps);
   for (long i = 0; i < d; i += LANES) {
-    vf v = (load_partial(x + i, d - i) - splat(mean)) * splat(factor) * load_partial(scale + i, d - i);
+    vf by = load_partial(scale + i, d - i);
+    if ((flags & PLUS_ONE) != 0) by += splat(1.f);
+    vf v = (load_partial(x + i, d - i) - splat(mean)) * splat(factor) * by;
     if (shift) v += load_partial(shift + i, d - i);
+    if ((flags & ADDED) != 0) v += load_partial(y + i, d - i);
     store_partial(y + i, v, d - i);
   }
 }
@@ -193,7 +197,7 @@ class Decoder {
           linear(weights(in.p[0]), in.outputs, ldx, x, ldx, M, y, ldy, then);
           break;
         }
-        case Op::SILU_GATE:
+        case Op::GATE:
           gate(in, x, ldx, M, y, ldy);
           break;
         case Op::HEAD_NORM:
@@ -210,7 +214,8 @@ class Decoder {
     }
   }
 
-  // The rows of the ids, plus those of the positions where there is a table of them: positions count behind the padding.
+  // The rows of the ids, times a factor, plus those of the positions where there is a table of them: positions count behind
+  // the padding.
   void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
     const Weights table = weights_at(parameter(in.p[0]));
     const float* positions = parameter(in.p[1]);
@@ -218,12 +223,12 @@ class Decoder {
       for (long t = 0; t < T; t++) {
         float* row = y + (b * T + t) * ldy;
         const float* token = table.row(ids[b * all + from + t], ldy, row);
-        if (!positions) {
-          if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
-          continue;
-        }
+        if (in.eps != 1.f)
+          for (long i = 0; i < ldy; i++) row[i] = token[i] * in.eps;
+        else if (token != row) std::memcpy(row, token, static_cast<size_t>(ldy) * 4);
+        if (!positions) continue;
         const float* place = positions + std::max<long>(0, P_ + from + t - (pad_.empty() ? 0 : pad_[static_cast<size_t>(b)])) * ldy;
-        for (long i = 0; i < ldy; i++) row[i] = token[i] + place[i];
+        for (long i = 0; i < ldy; i++) row[i] += place[i];
       }
   }
 
@@ -236,14 +241,15 @@ class Decoder {
       if (gate.bfloat16) up.bfloat16 = gate.bfloat16 + in.outputs * Bfloat16::stride(ldx);
       if (gate_bias) up_bias = gate_bias + in.outputs;
     }
-    silu_gate(gate, up, gate_bias, up_bias, in.outputs, ldx, x, ldx, M, y, ldy);
+    const Activation act = (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH : Activation::SILU;
+    gated(gate, up, gate_bias, up_bias, act, in.outputs, ldx, x, ldx, M, y, ldy);
   }
 
   void norm(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
     const float *scale = parameter(in.p[0]), *shift = parameter(in.p[1]);
     const bool centred = in.op == Op::LAYER_NORM;
     auto rows = [&](long m0, long m1) {
-      for (long m = m0; m < m1; m++) norm_row(x + m * ldx, scale, shift, in.eps, centred, ldx, y + m * ldy);
+      for (long m = m0; m < m1; m++) norm_row(x + m * ldx, scale, shift, in.eps, centred, in.flags, ldx, y + m * ldy);
     };
     if (M * ldx * 8 < WORTH_THREADS) return rows(0, M);
     const long parts = std::min<long>(M, 4 * threads());
@@ -256,7 +262,8 @@ class Decoder {
     auto rows = [&](long m0, long m1) {
       for (long m = m0; m < m1; m++) {
         for (long c = 0; c < normed; c++)
-          norm_row(x + m * ldx + c * h, parameter(in.p[c < heads_.query ? 0 : 1]), nullptr, in.eps, false, h, y + m * ldy + c * h);
+          norm_row(x + m * ldx + c * h, parameter(in.p[c < heads_.query ? 0 : 1]), nullptr, in.eps, false, in.flags, h,
+                   y + m * ldy + c * h);
         if (x != y) std::copy(x + m * ldx + normed * h, x + (m + 1) * ldx, y + m * ldy + normed * h);
       }
     };
@@ -270,7 +277,7 @@ class Decoder {
     for (long b = 0; b < B_; b++)
       for (long t = std::max(from, all - rows_); t < from + T; t++) {
         float* h = result() + (b * rows_ + t - (all - rows_)) * d_;
-        norm_row(x + (b * T + t - from) * ldx, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, ldx, h);
+        norm_row(x + (b * T + t - from) * ldx, parameter(in.p[0]), parameter(in.p[1]), in.eps, in.op == Op::LAYER_NORM, in.flags, ldx, h);
         std::fill(h + ldx, h + d_, 1.f);
       }
   }

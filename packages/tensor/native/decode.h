@@ -24,25 +24,26 @@ enum : int {
 // A hidden state of d columns that is wider than the last norm's slot ends in ones, which a bias in the head's last column
 // multiplies. Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
 // which only the rows that are kept are computed. Ops:
-//   0 embed      to = table p0 [V, width of to] at the ids, plus p1 [positions, width of to] at the positions if it is there
-//   1 layerNorm  scale p0, shift p1 (or -1), eps
-//   2 rmsNorm    scale p0, eps
+//   0 embed      to = table p0 [V, width of to] at the ids, times eps, plus p1 [positions, width of to] at the positions if it is there
+//   1 layerNorm  scale p0, shift p1 (or -1), eps; flags 2 added to what is there, 8 the scale is one more
+//   2 rmsNorm    scale p0, eps; flags as of layerNorm
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
 //                is there, 4 gelu with tanh
-//   4 siluGate   gate p0, up p1 [outputs, width of from], their biases p2, p3; without p1 the rows of up follow in p0 and p2
+//   4 gate       gate p0, up p1 [outputs, width of from], their biases p2, p3; without p1 the rows of up follow in p0 and p2;
+//                silu of the gate, or flags 4 gelu with tanh
 //   5 attend     from packed projections to contexts, over the cache of `layer`; the first `outputs` entries of a head are
 //                rotated by the tables of place p0 (no parameter); eps is the factor of the entries of queries and keys that
 //                are not rotated, the tables carry that of the others; a position reads the last `column` positions, its own
 //                included, 0 for all
-//   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps; from
-//                and to may be one slot
+//   6 headNorm   packed projections of kinds, each head of queries by an RMS norm of scale p0 [h], of keys by p1 [h]; eps, flags
+//                8; from and to may be one slot
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 
 // Begins B sequences, `pad` [B] of whose first positions are not there (null: none); the cache is empty.
 WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad);
 // Where the parameters lie; they must stay there until they are bound again. With `rounded` not 0 the weights of linear and
-// siluGate are copies that winnow_rounded_new made, and their inputs are rounded to bfloat16 as well.
+// gate are copies that winnow_rounded_new made, and their inputs are rounded to bfloat16 as well.
 WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n, int32_t rounded);
 // The rotary tables of one place, [rows, r / 2] each and n numbers, copied; rows for every position that will come. Not needed
 // for r = 0.

@@ -71,7 +71,7 @@ export const mistral = defineFamily({
     },
     nullable: ["num_key_value_heads", "head_dim", "sliding_window"],
     activation: gatedActivation,
-    rope: ropeReader("mistral", { theta: "rope_theta" }),
+    rope: ropeReader("mistral", { theta: "rope_theta", positions: 131072 }),
   },
   names: gatedNames,
 })

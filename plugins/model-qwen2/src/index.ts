@@ -70,7 +70,7 @@ export const qwen2 = defineFamily({
     },
     nullable: ["num_key_value_heads", "head_dim", "sliding_window", "layer_types"],
     activation: gatedActivation,
-    rope: ropeReader("qwen2", { theta: "rope_theta" }),
+    rope: ropeReader("qwen2", { theta: "rope_theta", positions: 32768 }),
   },
   names: gatedNames,
 })

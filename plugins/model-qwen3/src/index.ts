@@ -72,7 +72,7 @@ export const qwen3 = defineFamily({
     },
     nullable: ["num_key_value_heads", "sliding_window", "layer_types"],
     activation: gatedActivation,
-    rope: ropeReader("qwen3", { theta: "rope_theta" }),
+    rope: ropeReader("qwen3", { theta: "rope_theta", positions: 32768 }),
   },
   names: gatedNames,
 })

@@ -19,7 +19,7 @@ static void products(Random& random) {
   const auto bias = random.normals(static_cast<size_t>(N)), before = random.normals(static_cast<size_t>(M * N));
   decode::Epilogue then;
   if (random.coin()) then.bias = bias.data();
-  then.activation = static_cast<decode::Activation>(random.between(0, 2));
+  then.activation = static_cast<decode::Activation>(random.between(0, 3));
   auto y = before;
   const bool added = random.coin();
   if (added) then.add = y.data();
@@ -39,6 +39,7 @@ static void products(Random& random) {
       if (then.activation == decode::Activation::GELU) sum = 0.5 * sum * std::erfc(-sum / std::sqrt(2.0));
       if (then.activation == decode::Activation::GELU_TANH)
         sum = 0.5 * sum * (1 + std::tanh(std::sqrt(2 / M_PI) * (sum + 0.044715 * sum * sum * sum)));
+      if (then.activation == decode::Activation::SILU) sum = sum / (1 + std::exp(-sum));
       if (added) sum += before[m * N + n];
       check::near("product", y[m * N + n], sum, 2e-6 * (1 + size));
     }
@@ -89,8 +90,8 @@ static void halves(Random& random) {
   decode::linear(w, N, K, x.data(), K, M, y.data(), N, {});
   decode::linear(same, N, K, x.data(), K, M, expected.data(), N, {});
   check::same("a product", y.data(), expected.data(), y.size());
-  decode::silu_gate(w, same, nullptr, nullptr, N, K, x.data(), K, M, y.data(), N);
-  decode::silu_gate(same, same, nullptr, nullptr, N, K, x.data(), K, M, expected.data(), N);
+  decode::gated(w, same, nullptr, nullptr, decode::Activation::SILU, N, K, x.data(), K, M, y.data(), N);
+  decode::gated(same, same, nullptr, nullptr, decode::Activation::SILU, N, K, x.data(), K, M, expected.data(), N);
   check::same("a gate", y.data(), expected.data(), y.size());
   const decode::Screen screen(w, N, K);
   std::vector<float> margin(static_cast<size_t>(M)), other(margin);
@@ -117,7 +118,9 @@ static void gates(Random& random) {
   const auto gate = random.normals(static_cast<size_t>(N * K)), up = random.normals(static_cast<size_t>(N * K));
   const auto bias = random.normals(static_cast<size_t>(N)), x = random.normals(static_cast<size_t>(M * K), 0.3);
   std::vector<float> y(static_cast<size_t>(M * N));
-  decode::silu_gate({gate.data()}, {up.data()}, bias.data(), nullptr, N, K, x.data(), K, M, y.data(), N);
+  const bool silu = random.coin();
+  const auto act = silu ? decode::Activation::SILU : decode::Activation::GELU_TANH;
+  decode::gated({gate.data()}, {up.data()}, bias.data(), nullptr, act, N, K, x.data(), K, M, y.data(), N);
   for (long m = 0; m < M; m++)
     for (long n = 0; n < N; n++) {
       double g = bias[n], u = 0, size = 1;
@@ -126,7 +129,8 @@ static void gates(Random& random) {
         u += static_cast<double>(x[m * K + k]) * up[n * K + k];
         size += std::fabs(static_cast<double>(x[m * K + k]) * up[n * K + k]);
       }
-      check::near("gate", y[m * N + n], g / (1 + std::exp(-g)) * u, 3e-6 * size * (1 + std::fabs(g)));
+      const double wide = silu ? g : 2 * std::sqrt(2 / M_PI) * (g + 0.044715 * g * g * g);
+      check::near("gate", y[m * N + n], g / (1 + std::exp(-wide)) * u, 3e-6 * size * (1 + std::fabs(g)));
     }
 }
 
@@ -170,10 +174,11 @@ static void heads(Random& random) {
   }
 }
 
-// A random program of a family with its parameters: Llama, GPT-NeoX, or GPT-2 with learned positions and heads not rotated.
+// A random program of a family with its parameters: Llama, Gemma, GPT-NeoX, or GPT-2 with learned positions and heads not
+// rotated.
 struct Model {
   long d, columns, V, layers, Q, G, h, rotated;  // columns of a hidden state: d, and one more for a bias of the head
-  bool llama, learned;
+  bool llama, gemma, learned;
   std::vector<double> words;
   std::vector<std::vector<float>> parameters;
   std::vector<float> cos, sin;
@@ -183,6 +188,7 @@ struct Model {
 
   explicit Model(Random& random) {
     llama = random.coin();
+    gemma = llama && random.coin();  // norms of outputs, scales that are one more, another gate, a scaled embedding
     learned = !llama && random.coin();
     round = random.coin();
     h = 2 * random.size(20);
@@ -201,7 +207,7 @@ struct Model {
         cos.push_back(scale * static_cast<float>(std::cos(angle)));
         sin.push_back(scale * static_cast<float>(std::sin(angle)));
       }
-    const std::vector<long> widths = {d, d, packed, Q * h, m};
+    const std::vector<long> widths = {d, d, packed, Q * h, m, d};
     std::vector<std::vector<double>> code;
     auto weight = [&](long outputs, long inputs) {
       parameters.push_back(random.normals(static_cast<size_t>(outputs * inputs), 1 / std::sqrt(static_cast<double>(inputs))));
@@ -218,26 +224,29 @@ struct Model {
       p.resize(4, -1);
       code.push_back({op, from, to, p[0], p[1], p[2], p[3], outputs, flags, column, eps, layer});
     };
-    auto norm = [&](double from, double to) {
+    auto norm = [&](double from, double to, bool added = false) {
       const double gain = weight(1, d);
-      if (llama) add(2, from, to, {gain});
+      if (llama) add(2, from, to, {gain}, 0, (gemma ? 8 : 0) + (added ? 2 : 0));
       else add(1, from, to, {gain, weight(1, d)});
     };
-    if (learned) add(0, -1, 0, {weight(V, d), weight(400, d)});
-    else add(0, -1, 0, {weight(V, d)});
+    if (learned) add(0, -1, 0, {weight(V, d), weight(400, d)}, 0, 0, 0, 1);
+    else add(0, -1, 0, {weight(V, d)}, 0, 0, 0, gemma ? std::sqrt(static_cast<double>(d)) : 1);
     const double activation = learned ? 4 : 1;
     for (long l = 0; l < layers; l++) {
       norm(0, 1);
       add(3, 1, 2, {matrix(packed, d), weight(1, packed)}, static_cast<double>(packed));
-      if (llama && random.coin()) add(6, 2, 2, {weight(1, h), weight(1, h)});
+      if (llama && random.coin()) add(6, 2, 2, {weight(1, h), weight(1, h)}, 0, gemma ? 8 : 0);
       const double window = random.coin() ? 0 : static_cast<double>(random.between(1, 40));
       add(5, 2, 3, {0}, static_cast<double>(rotated), 0, static_cast<double>(l), scale, window);
-      add(3, 3, 0, {matrix(d, Q * h)}, static_cast<double>(d), 2);
+      add(3, 3, gemma ? 5 : 0, {matrix(d, Q * h)}, static_cast<double>(d), gemma ? 0 : 2);
+      if (gemma) norm(5, 0, true);
       norm(0, 1);
-      if (llama && random.coin()) add(4, 1, 4, {matrix(2 * m, d), -1, weight(1, 2 * m)}, static_cast<double>(m));
-      else if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m));
+      const double by = gemma ? 4 : 0;
+      if (llama && random.coin()) add(4, 1, 4, {matrix(2 * m, d), -1, weight(1, 2 * m)}, static_cast<double>(m), by);
+      else if (llama) add(4, 1, 4, {matrix(m, d), matrix(m, d)}, static_cast<double>(m), by);
       else add(3, 1, 4, {matrix(m, d), weight(1, m)}, static_cast<double>(m), activation);
-      add(3, 4, 0, {matrix(d, m)}, static_cast<double>(d), 2);
+      add(3, 4, gemma ? 5 : 0, {matrix(d, m)}, static_cast<double>(d), gemma ? 0 : 2);
+      if (gemma) norm(5, 0, true);
     }
     norm(0, -1);
     words = {double(columns), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., 1,
