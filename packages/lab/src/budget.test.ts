@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import type { Architecture, Statistic } from "@winnow/core"
 import { trainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
-import { trainingFlops } from "./budget.ts"
+import { forwardFlops, passFlops, trainingFlops } from "./budget.ts"
 
 /** Head 2 d V FLOPs, trunk one FLOP a token. */
 const architecture = (hiddenSize: number) =>
@@ -11,7 +11,7 @@ const [draft, target, reference] = [architecture(2), architecture(5), architectu
 const [ofDraft, ofTarget, ofReference] = [40, 100, 60]
 const tokens = { seen: 1000, valid: 100, trained: 40 }
 const cost = (needs: ReadonlyArray<Statistic>, lossNeedsTarget: boolean, lossReadsBatch: boolean) =>
-  trainingFlops(tokens, { draft, target, reference, needs, lossNeedsTarget, lossReadsBatch, T: 8 })
+  passFlops(tokens, { draft, target, reference, needs, lossNeedsTarget, lossReadsBatch, T: 8 })
 const excess: ReadonlyArray<Statistic> = ["draftLoss_N", "referenceLoss_N"]
 
 test("a plain step: draft forward and backward, its head on kept tokens", () => {
@@ -37,8 +37,8 @@ test("a loss with batch statistics reads kept rows once more, and all valid rows
 
 test("cached signals are not counted again: hidden states leave the head's product, other forms nothing", () => {
   const passes = { draft, target, reference, needs: excess, lossNeedsTarget: true, lossReadsBatch: false, T: 8 }
-  const live = trainingFlops(tokens, passes)
-  const saved = (signals: SignalsOptions) => live - trainingFlops(tokens, { ...passes, signals })
+  const live = passFlops(tokens, passes)
+  const saved = (signals: SignalsOptions) => live - passFlops(tokens, { ...passes, signals })
   const ofHeads = 100 * ofTarget + 40 * ofTarget
   expect(saved({ target: "live", reference: "live" })).toBe(0)
   expect(saved({ target: "hidden", reference: "live" })).toBe(1000)
@@ -54,11 +54,23 @@ test("a frozen head costs two thirds, a frozen matrix its own gradient, a frozen
   const matrices = new Set(["a.weight", "b.weight"])
   const whole = { ...draft, embedding: "embedding", head: "head", parameters, matrices } as unknown as Architecture
   const passes = { draft: whole, needs: [], lossNeedsTarget: false, lossReadsBatch: false, T: 8 }
-  const of = (frozen: ReadonlyArray<string>) =>
-    trainingFlops(tokens, { ...passes, part: trainedPart(whole, { frozen }) })
-  expect(of([])).toBe(trainingFlops(tokens, passes))
+  const of = (frozen: ReadonlyArray<string>) => passFlops(tokens, { ...passes, part: trainedPart(whole, { frozen }) })
+  expect(of([])).toBe(passFlops(tokens, passes))
   expect(of([]) - of(["embedding"])).toBe(0)
   expect(of([]) - of(["head"])).toBe(40 * ofDraft)
   expect(of([]) - of(["a.*"])).toBe(2 * 6 * 1000)
   expect(of([]) - of(["embedding", "a.*", "b.*", "norm"])).toBe(2 * 1000)
+})
+
+test("a forward pass: trunk and head by their own tokens; adapters add their products once a step and twice a micro-batch", () => {
+  expect(forwardFlops(target, { trunk: 7, head: 3, length: 8 })).toBe(7 + 3 * ofTarget)
+  expect(forwardFlops(target, { trunk: 7, head: 0, length: 8 })).toBe(7)
+  const parameters = new Map([["a.weight", { shape: [6, 4] }]])
+  const whole = { ...draft, head: "head", parameters, matrices: new Set(["a.weight"]) } as unknown as Architecture
+  const adapters = { kind: "lora" as const, rank: 2, alpha: 1, on: ["a"] }
+  const part = trainedPart(whole, { adapters })
+  const passes = { draft: whole, part, needs: [], lossNeedsTarget: false, lossReadsBatch: false, T: 8 }
+  const training = { adapters, steps: 5, microBatches: 3 }
+  expect(trainingFlops(tokens, passes, training) - passFlops(tokens, passes)).toBe(2 * 6 * 4 * 2 * 5 * (1 + 2 * 3))
+  expect(trainingFlops(tokens, passes, { steps: 5, microBatches: 3 })).toBe(passFlops(tokens, passes))
 })

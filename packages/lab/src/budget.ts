@@ -1,5 +1,5 @@
 /**
- * The cost of a training stage, counted in one place.
+ * The cost of stages, counted in one place: forward passes of frozen models, and trainings.
  *
  * A multiplication and its addition are 2 FLOPs; a backward pass is twice its forward. Only matrix products count, as
  * usual: norms, softmaxes and the optimizer are left out. The backward pass is counted through all layers, also those below the
@@ -8,6 +8,7 @@
 import { type Architecture, type Attends, modelsRead, readsModel, type Statistic } from "@winnow/core"
 import { frozenTrunkSize, type TrainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
+import type { Training } from "./experiment/training-spec.ts"
 
 /** Tokens of a stage. */
 export interface TokenCounts {
@@ -43,10 +44,39 @@ export interface Passes {
 const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * a.vocabularySize
 
 /**
- * FLOPs of a stage. The draft runs forward and backward on all tokens, and its head on kept ones. Frozen models run
+ * FLOPs of a forward pass.
+ *
+ * @param tokens that go through the trunk and through the head, and their mean context length
+ */
+export const forwardFlops = (
+  { trunkFlops, hiddenSize, vocabularySize }: Architecture<Attends>,
+  tokens: { readonly trunk: number; readonly head: number; readonly length: number },
+): number => tokens.trunk * trunkFlops(tokens.length) + tokens.head * 2 * hiddenSize * vocabularySize
+
+/**
+ * FLOPs of adapters: B A for each matrix once a step, and two products that pull its gradient back in each micro-batch.
+ * Letters: e outputs and d inputs of a matrix, r rank.
+ */
+const adapterFlops = (
+  { places }: TrainedPart,
+  { adapters, steps, microBatches }: Pick<Training, "adapters" | "steps" | "microBatches">,
+): number =>
+  adapters === undefined
+    ? 0
+    : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
+
+/** FLOPs of a training stage, its adapters included. */
+export const trainingFlops = (
+  tokens: TokenCounts,
+  passes: Passes & { readonly part: TrainedPart },
+  training: Pick<Training, "adapters" | "steps" | "microBatches">,
+): number => passFlops(tokens, passes) + adapterFlops(passes.part, training)
+
+/**
+ * FLOPs of the passes of all steps. The draft runs forward and backward on all tokens, and its head on kept ones. Frozen models run
  * forward where they are read.
  */
-export const trainingFlops = (
+export const passFlops = (
   tokens: TokenCounts,
   { draft, part, target: frozen, reference: compared, needs: all, lossNeedsTarget, lossReadsBatch, signals, T }: Passes,
 ): number => {

@@ -32,7 +32,3 @@ const size = ({ shape }: ParameterSpec) => shape.reduce((a, b) => a * b, 1)
 /** Numbers in all parameters; a tied head counts once. */
 export const parameterCount = (architecture: Architecture<Attends>): number =>
   architecture.parameters.values().reduce((sum, spec) => sum + size(spec), 0)
-
-/** FLOPs of one token's forward pass at context length T, vocabulary head included; backward costs twice as many. */
-export const flopsPerToken = (architecture: Architecture<Attends>, T: number): number =>
-  architecture.trunkFlops(T) + 2 * architecture.hiddenSize * architecture.vocabularySize

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { flopsPerToken, parameterCount } from "@winnow/models"
+import { parameterCount } from "@winnow/models"
 import { checkFamily, checkGolden, instanceOf } from "@winnow/testing"
 import { gptNeox } from "./index.ts"
 
@@ -39,8 +39,8 @@ test("sizes of Pythia-70M: 70.4 million parameters, 19 million of them in the tr
     }),
   )
   expect(parameterCount(pythia)).toBe(70_426_624)
-  // Two FLOPs a weight of the 6 x 12 d^2 matrices and of the head, 4 T d a layer for scores and mixing.
-  expect(flopsPerToken(pythia, 1024)).toBe(2 * (6 * 12 * 512 * 512 + 50304 * 512) + 6 * 4 * 1024 * 512)
+  // Two FLOPs a weight of the 6 x 12 d^2 matrices, 4 T d a layer for scores and mixing.
+  expect(pythia.trunkFlops(1024)).toBe(2 * (6 * 12 * 512 * 512) + 6 * 4 * 1024 * 512)
 })
 
 test("options that do not fit together are refused with the reason", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { flopsPerToken, parameterCount } from "@winnow/models"
+import { parameterCount } from "@winnow/models"
 import { checkFamily, checkGolden, instanceOf } from "@winnow/testing"
 import { gpt2 } from "./index.ts"
 
@@ -25,7 +25,7 @@ test("random configurations have the numbers of transformers, or are refused by 
 test("sizes of GPT-2: 124.4 million parameters; positions cost no products", async () => {
   const small = await instanceOf(gpt2({ vocab_size: 50257, n_embd: 768, n_layer: 12, n_head: 12 }))
   expect(parameterCount(small)).toBe(124_439_808)
-  expect(flopsPerToken(small, 512)).toBe(2 * (12 * 12 * 768 * 768 + 50257 * 768) + 12 * 4 * 512 * 768)
+  expect(small.trunkFlops(512)).toBe(2 * (12 * 12 * 768 * 768) + 12 * 4 * 512 * 768)
 })
 
 test("options that do not fit together are refused with the reason", async () => {

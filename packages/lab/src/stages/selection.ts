@@ -28,6 +28,7 @@ import { driven, type Pieces } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { headFor, keptWeights } from "@winnow/training"
 import { Context, Effect, Layer } from "effect"
+import { forwardFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
@@ -73,7 +74,7 @@ const tokensOf = ({ examples }: EncodedTask): Int32Array =>
   Int32Array.from(examples, ({ ids, promptLength }) => ids.length - firstTrained(promptLength))
 
 /** FLOPs of the pass: a forward pass of trunk and head for each model that is read. */
-const passFlops = (
+const choosingFlops = (
   needs: ReadonlyArray<Statistic>,
   withTarget: boolean,
   sizes: Sizes,
@@ -83,8 +84,7 @@ const passFlops = (
   const models = modelsRead(needs, { target: withTarget })
   const each = { draft: of.draft, target: of.target, reference: of.reference ?? of.draft }
   return [...models].reduce((sum, name) => {
-    const { trunkFlops, hiddenSize, vocabularySize } = each[name]
-    return sum + examples * ((length - 1) * trunkFlops(length) + trained * 2 * hiddenSize * vocabularySize)
+    return sum + examples * forwardFlops(each[name], { trunk: length - 1, head: trained, length })
   }, 0)
 }
 
@@ -125,7 +125,7 @@ export const selectionStage = (
       }),
       seed,
       unit: "examples",
-      work: { flops: passFlops(needs, comparesToTarget, sizes, architectures) },
+      work: { flops: choosingFlops(needs, comparesToTarget, sizes, architectures) },
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
@@ -172,7 +172,7 @@ export const selectionStage = (
           writeFileSync(join(context.directory, file), JSON.stringify(numbers))
           const whole = passSize(text)
           const read = passSize({ ...text, pass: passOf(text, numbers) })
-          const flops = passFlops(
+          const flops = choosingFlops(
             needs,
             comparesToTarget,
             { length: text.tokens / E, trained: text.trained / E, examples: E },

@@ -34,6 +34,7 @@ import {
   type SignalsSize,
 } from "@winnow/training"
 import { Context, Effect, Layer, type Scope } from "effect"
+import { forwardFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import { layersOf } from "../experiment/services.ts"
 import { partOf, type Stage, type StageContext, stage } from "../stage.ts"
@@ -92,8 +93,8 @@ export interface SplitSize {
 }
 
 /** FLOPs of one pass of a model over the data: the trunk, and the head where logits are made. */
-const passFlops = ({ seen, trained, length }: SplitSize, of: Architecture<Attends>, withHead: boolean): number =>
-  seen * of.trunkFlops(length) + (withHead ? trained * 2 * of.hiddenSize * of.vocabularySize : 0)
+const onePass = ({ seen, trained, length }: SplitSize, of: Architecture<Attends>, withHead: boolean): number =>
+  forwardFlops(of, { trunk: seen, head: withHead ? trained : 0, length })
 
 const sizeOf = (text: EncodedTask): SplitSize => ({
   seen: seenOnce(text),
@@ -135,7 +136,7 @@ export const targetSignalsStage = (
     code: code(),
     unit: "tokens",
     work: size
-      ? { tokens: size.seen, flops: passFlops(size, architecture, withHead), bytes: size.trained * perToken }
+      ? { tokens: size.seen, flops: onePass(size, architecture, withHead), bytes: size.trained * perToken }
       : {},
     run: (context) =>
       Effect.gen(function* () {
@@ -144,7 +145,7 @@ export const targetSignalsStage = (
         const model = yield* openModel(targetArtifact!)
         const identity = targetIdentity(form, targetArtifact!, dataArtifact!)
         yield* makeTargetSignals({ ...makingOptions(context, text, identity, V), target: model, form })
-        return summaryOf(text, text.trained * perToken, passFlops(sizeOf(text), architecture, withHead))
+        return summaryOf(text, text.trained * perToken, onePass(sizeOf(text), architecture, withHead))
       }).pipe(Effect.scoped),
   })
 }
@@ -214,10 +215,9 @@ export const referenceSignalsStage = (
     const asked = active ? spec.services : []
     const flops = (size: SplitSize) => {
       const whole = form === "live" || form === "hidden"
-      const { hiddenSize, vocabularySize } = architectures.target
-      const ofTarget = form === "live" ? passFlops(size, architectures.target, true) : 0
-      const ofHead = form === "hidden" ? size.trained * 2 * hiddenSize * vocabularySize : 0
-      return passFlops(size, architectures.reference, true) + (withTarget && whole ? ofTarget + ofHead : 0)
+      const ofTarget = { trunk: form === "live" ? size.seen : 0, head: size.trained, length: size.length }
+      const compared = withTarget && whole ? forwardFlops(architectures.target, ofTarget) : 0
+      return onePass(size, architectures.reference, true) + compared
     }
     const perToken = 4 * statistics.length
     return stage({

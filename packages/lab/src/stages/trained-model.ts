@@ -39,18 +39,6 @@ export const partOf = (
     }
   })
 
-/**
- * FLOPs of adapters: B A for each matrix once a step, and two products that pull its gradient back in each micro-batch.
- * Letters: e outputs and d inputs of a matrix, r rank.
- */
-export const adapterFlops = (
-  { places }: TrainedPart,
-  { adapters, steps, microBatches }: Pick<Training, "adapters" | "steps" | "microBatches">,
-): number =>
-  adapters === undefined
-    ? 0
-    : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
-
 /** The model with the part to train. It is unchanged if all of it is trained; adapters are freed with the scope. */
 export const trainedModel = (
   model: Encoder,

@@ -11,7 +11,7 @@ import { plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
-import { adapterFlops, isPartial, partOf, saveTrained, trainedModel } from "./trained-model.ts"
+import { isPartial, partOf, saveTrained, trainedModel } from "./trained-model.ts"
 
 /**
  * At least this long between two checkpoints: a kill costs half a minute at most. WINNOW_CHECKPOINT_SECONDS sets another
@@ -110,10 +110,11 @@ export const train = (
         ...(options.signals && { signals: options.signals.options }),
         T,
       },
+      training,
     )
     return {
       ...summary,
-      flops: flops + adapterFlops(part, training),
+      flops,
       parameters: parameterCount(architecture),
       ...(isPartial(training) && { trainedParameters: part.count }),
     }
@@ -161,12 +162,11 @@ export const workOf = (
     const sequences = training.steps * training.batchSize * training.microBatches
     const seen = Math.round(sequences * sizes.length)
     const valid = Math.round(sequences * (objective === undefined ? sizes.trained : objective.rows(sizes)))
-    const flops = trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length })
     return {
       parameters: parameterCount(passes.draft),
       steps: training.steps,
       tokens: seen,
-      flops: flops + adapterFlops(part, training),
+      flops: trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length }, training),
     }
   })
 

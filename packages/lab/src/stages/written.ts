@@ -11,6 +11,7 @@ import type { EncodedTask } from "@winnow/data"
 import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
+import { forwardFlops } from "../budget.ts"
 import { describeText, type WrittenText } from "../experiment/text.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -25,7 +26,7 @@ const portion = 512
 
 /** FLOPs of writing: each token of prompt and text goes through the trunk, each written one through the head. */
 const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>
-  (read + written) * of.trunkFlops(length) + written * 2 * of.hiddenSize * of.vocabularySize
+  forwardFlops(of, { trunk: read + written, head: written, length })
 
 /** Writes a portion: the hash of its texts in a line of its own, then the texts. */
 const writePortion = (file: string, rollouts: ReadonlyArray<Rollout>): void => {
