@@ -9,6 +9,7 @@ import { type Arm, cellStages, frozenReference, paidFor, type Shared, startOf } 
 import { plainSpec } from "./experiment/plain-json.ts"
 import { armAt, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
+import { armSpec } from "./experiment/spec.ts"
 import {
   type Chosen,
   chooseBest,
@@ -200,7 +201,7 @@ export const settle = <E, R>(
       const arms = yield* Effect.forEach(level, compared)
       const chosen = yield* choose(
         yield* Effect.forEach(arms, (arm) =>
-          candidates(arm.name, pointsOf(arm, sweep), (point) =>
+          candidates(arm.name, pointsOf(arm, sweep, armSpec), (point) =>
             Effect.gen(function* () {
               const name = `${arm.name} at ${point.name}`
               const tried = yield* stepsOf(yield* armAt(name, arm, point.set))

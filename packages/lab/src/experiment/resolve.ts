@@ -163,12 +163,12 @@ const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>,
   Effect.gen(function* () {
     const references = arms.flatMap(({ reference }) => reference ?? [])
     // A setting may belong to an arm that is not selected.
-    if (whole) yield* checkPaths(what, sweep, [...arms.map(withoutAdded), ...references])
+    if (whole) yield* checkPaths(what, sweep, { arms: arms.map(withoutAdded), schema: armSpec, references })
     const placed: Array<PlacedArm> = []
     for (const arm of arms) {
       const { reference } = arm
       const at = `arms.${arm.name}`
-      for (const { name, set } of pointsOf(withoutAdded(arm), sweep)) {
+      for (const { name, set } of pointsOf(withoutAdded(arm), sweep, armSpec)) {
         if (name === "") continue
         const tried = yield* armAt(`${what}, ${at} at ${name}`, arm, set)
         const waits = tried.start !== arm.start && tried.start.kind === "arm"

@@ -2,11 +2,12 @@
  * A search for settings: each arm and each trained reference is tried at all points of a grid, and a measure on the
  * validation split chooses. The paths of the grid are those of `--set`, inside the arm.
  */
-import { type AnyUse, brief, InvalidInput, isUse, measureUse, usesIn } from "@winnow/core"
+import { type AnyUse, brief, fieldsAt, InvalidInput, isUse, measureUse, usesIn } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { canonicalJson } from "../store/key.ts"
 import { seed } from "./numbers.ts"
+import { pluginFields } from "./plugin-fields.ts"
 import { isNode } from "./registry.ts"
 
 /** Measures of the lab that can rank a search, and their better end; a plugin of kind measure can do so too. */
@@ -109,17 +110,39 @@ export const describeSettings = (set: Settings): string =>
     })
     .join(", ")
 
-/** The paths of a search that exist in a training. */
-const pathsOf = (training: object, { over }: Pick<Sweep, "over">): ReadonlyArray<string> =>
-  Object.keys(over).filter((path) => valueAt(training, path.split(".")) !== undefined)
+/** True of a setting that a training leaves out and may have: "text", "frozen", but no plugin and no reference. */
+const mayHave = (training: object, path: ReadonlyArray<string>, schema: unknown): boolean => {
+  const [above, key] = [path.slice(0, -1), path.at(-1)!]
+  const node = above.length === 0 ? training : valueAt(training, above)
+  return (
+    isNode(node) && !pluginFields.has(key) && key !== "reference" && fieldsAt(schema, above, training).includes(key)
+  )
+}
 
 /**
- * The points of the grid for a training, in the order that decides ties: the first path varies slowest, numbers rise. A
- * path that the training lacks is left out; without any there is one point, the training itself.
+ * The paths of a search that a training has.
+ *
+ * @param schema of an arm, which may also have a setting that it leaves out; undefined for a reference
  */
-export const pointsOf = <T extends object>(training: T, sweep: Pick<Sweep, "over">): ReadonlyArray<Point<T>> => {
+const pathsOf = (training: object, { over }: Pick<Sweep, "over">, schema?: unknown): ReadonlyArray<string> =>
+  Object.keys(over).filter((text) => {
+    const path = text.split(".")
+    return valueAt(training, path) !== undefined || (schema !== undefined && mayHave(training, path, schema))
+  })
+
+/**
+ * The points of the grid for a training, in the order that ties are decided by: the first path varies slowest, numbers
+ * rise. A path that the training does not have is left out; without any there is one point, the training itself.
+ *
+ * @param schema as for `pathsOf`
+ */
+export const pointsOf = <T extends object>(
+  training: T,
+  sweep: Pick<Sweep, "over">,
+  schema?: unknown,
+): ReadonlyArray<Point<T>> => {
   let points: ReadonlyArray<{ readonly set: Settings; readonly training: T }> = [{ set: {}, training }]
-  for (const path of pathsOf(training, sweep))
+  for (const path of pathsOf(training, sweep, schema))
     points = points.flatMap((point) =>
       inOrder(sweep.over[path]!).map((value) => ({
         set: { ...point.set, [path]: value },
@@ -136,15 +159,19 @@ export const atSettings = <T extends object>(training: T, set: Settings): T =>
 /**
  * Refuses a search over a path that no training has.
  *
- * @param trainings arms and references with all defaults filled in
+ * @param arms with every default filled in, and `schema`, which they are of
+ * @param references with every default filled in
  * @error InvalidInput that names the path and the plugins' options
  */
 export const checkPaths = (
   what: string,
   sweep: Sweep,
-  trainings: ReadonlyArray<object>,
+  { arms, schema, references }: Readonly<Record<"arms" | "references", ReadonlyArray<object>>> & { schema: unknown },
 ): Effect.Effect<void, InvalidInput> => {
-  const had = new Set(trainings.flatMap((training) => pathsOf(training, sweep)))
+  const had = new Set([
+    ...arms.flatMap((arm) => pathsOf(arm, sweep, schema)),
+    ...references.flatMap((reference) => pathsOf(reference, sweep)),
+  ])
   const none = Object.keys(sweep.over).filter((path) => !had.has(path))
   const problems = none.map(
     (path) =>

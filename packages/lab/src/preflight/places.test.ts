@@ -94,3 +94,16 @@ test("an objective with a mask that no model has, in a measure as in a training"
     "arms.mine: objective masked",
   )
 })
+
+test("a search takes a setting that arms leave out, for arms alone; plugins and references are none", async () => {
+  const searched = async (over: Record<string, Array<unknown>>) =>
+    (await Effect.runPromise(resolve(swept(over)))).placed.map(({ at }) => at).filter((at) => at.includes(" at "))
+  expect(await searched({ frozen: [["head"], ["embedding"]] })).toEqual(
+    ["all", "behind"].flatMap((name) => [`arms.${name} at frozen ["head"]`, `arms.${name} at frozen ["embedding"]`]),
+  )
+  expect(await searched({ text: [{ kind: "task" }, { kind: "written", by: "target" }] })).toHaveLength(4)
+  const noSetting = "no arm and no reference has a setting"
+  expect(await refused(swept({ objective: ["next-token", "masked"] }))).toContain(`${noSetting} objective`)
+  expect(await refused(swept({ "adapters.rank": [1, 2] }))).toContain(`${noSetting} adapters.rank`)
+  expect(await refused(swept({ frozen: [["head"], ["nothing.*"]] }))).toContain('"nothing.*" names no parameter')
+})
