@@ -12,8 +12,14 @@ export type FusedLoss =
   | { readonly form: "reverse-kl" }
   /** beta KL(p || m) + (1 - beta) KL(q || m), m = beta p + (1 - beta) q. */
   | { readonly form: "jsd"; readonly beta: number }
+  /** KL(p || a p + (1 - a) q), or KL(q || a q + (1 - a) p). */
+  | { readonly form: "skewed-kl"; readonly a: number; readonly direction: "forward" | "reverse" }
   /** 1/2 sum |p - q|. */
   | { readonly form: "tvd" }
+  /** -log sum min(p, q). */
+  | { readonly form: "neg-log-acceptance" }
+  /** l KL(p || q) + (1 - l) TVD, l = exp(-eta sum min(p, q)) of each row. */
+  | { readonly form: "lk"; readonly eta: number }
   /**
    * Rewards r = 1{p > q} normalised over the batch, or over each position; `epsilon` is added to the standard
    * deviation. "exact": expectation under q. "uniform": equal weight for every vocabulary entry.

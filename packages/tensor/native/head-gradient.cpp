@@ -43,6 +43,19 @@ void gradient_tile(float* zq, const float* zp, long rows, const Rows& of, float 
         for (int i = 0; i < LANES; i++) log_m[i] = std::log(mix[i]);
         g = b1 * Q * (log_q - log_m - c);
       }
+      if constexpr (FORM == HeadForm::NEG_LOG_ACCEPTANCE) {
+        const vf share = select(log_p > log_q, one, select(log_q > log_p, zero(), half));
+        g = Q * e - share * vexp(vmin(log_q - c, zero()));
+      }
+      if constexpr (FORM == HeadForm::LK)
+        g = e * (Q - P) + (one - e) * half * Q * (select(Q > P, one, select(P > Q, -one, zero())) - c);
+      if constexpr (FORM == HeadForm::SKEWED) g = b1 * Q * (c - P / vmax(tiny, b * P + b1 * Q));
+      if constexpr (FORM == HeadForm::REVERSE_SKEWED) {
+        const vf mix = vmax(tiny, b * P + b1 * Q);
+        vf log_m;
+        for (int i = 0; i < LANES; i++) log_m[i] = std::log(mix[i]);
+        g = Q * (log_q - log_m - b1 * Q / mix - c);
+      }
       if constexpr (FORM == HeadForm::TVD) g = half * Q * (select(Q > P, one, select(P > Q, -one, zero())) - c);
       if constexpr (FORM == HeadForm::REWARD) g = -Q * (select(P > Q, one, zero()) - c);
       if constexpr (FORM == HeadForm::UNIFORM) g = Q * c - (select(P > Q, one, zero()) - e);
@@ -60,6 +73,10 @@ TileFunction tile_function(HeadForm form) {
     case HeadForm::TVD: return gradient_tile<HeadForm::TVD>;
     case HeadForm::REWARD: return gradient_tile<HeadForm::REWARD>;
     case HeadForm::UNIFORM: return gradient_tile<HeadForm::UNIFORM>;
+    case HeadForm::NEG_LOG_ACCEPTANCE: return gradient_tile<HeadForm::NEG_LOG_ACCEPTANCE>;
+    case HeadForm::LK: return gradient_tile<HeadForm::LK>;
+    case HeadForm::SKEWED: return gradient_tile<HeadForm::SKEWED>;
+    case HeadForm::REVERSE_SKEWED: return gradient_tile<HeadForm::REVERSE_SKEWED>;
     case HeadForm::SOFTMAX: return gradient_tile<HeadForm::SOFTMAX>;
   }
   return nullptr;

@@ -19,7 +19,7 @@ struct Wanted {
   bool gold[MODELS] = {}, entropy[MODELS] = {}, argmax[MODELS] = {};
   bool exponentials[MODELS] = {};  // True if a pair reads them.
   bool kl[2] = {}, reverse[2] = {}, hellinger[2] = {};
-  bool acceptance[2] = {}, tvd[2] = {}, sign[2] = {}, reward[2] = {}, rewards[2] = {}, jsd[2] = {};
+  bool acceptance[2] = {}, tvd[2] = {}, sign[2] = {}, reward[2] = {}, rewards[2] = {}, jsd[2] = {}, low[2] = {};
   bool second = false;
 };
 
@@ -48,8 +48,9 @@ Wanted wanted(const HeadStatistics& s) {
     w.sign[j] = o.sign != nullptr;
     w.reward[j] = o.reward != nullptr;
     w.rewards[j] = o.reward_count != nullptr || o.reward_log != nullptr || o.log_sum != nullptr;
-    w.jsd[j] = o.jsd_forward != nullptr || o.jsd_reverse != nullptr;
-    if (w.acceptance[j] || w.tvd[j] || w.sign[j] || w.reward[j] || w.rewards[j] || w.jsd[j]) w.second = true;
+    w.jsd[j] = o.jsd_forward != nullptr || o.jsd_reverse != nullptr || o.mixed != nullptr;
+    w.low[j] = o.log_acceptance != nullptr || o.below != nullptr;
+    if (w.acceptance[j] || w.tvd[j] || w.sign[j] || w.reward[j] || w.rewards[j] || w.jsd[j] || w.low[j]) w.second = true;
   }
   if (s.samples > 0) w.second = true;
   return w;
@@ -74,7 +75,18 @@ struct First {
 
 // Sums of a panel's rows, of normalised probabilities.
 struct Second {
-  Lane acceptance[2], tvd[2], sign[2], reward[2], count[2], reward_log[2], log_sum[2], forward[2], reverse[2];
+  Lane acceptance[2], tvd[2], sign[2], reward[2], count[2], reward_log[2], log_sum[2], forward[2], reverse[2], mixed[2];
+};
+
+// Sums of a panel's rows relative to the running maximum of log min(p, q): what all underflows together keeps its logarithm.
+struct Low {
+  Lane max[2], sum[2], below[2];
+
+  void clear() {
+    std::memset(this, 0, sizeof *this);
+    for (auto& lane : max)
+      for (float& x : lane) x = LOWEST;
+  }
 };
 
 // Adds the result of a block to lane vector q of LANES: a block is summed first, so that 50 000 small terms lose less.
@@ -148,17 +160,34 @@ void first_tile(const Wanted& w, const float* const z[MODELS], float* e, long ro
   }
 }
 
+// One tile of log min(p, q) and of the share of q in it.
+void low_tile(const float* zp, const float* zq, vf lp, vf lq, long rows, int j, int at, Low& low) {
+  const vf half = splat(0.5f), one = splat(1.f), before = load(low.max[j] + at);
+  vf top = before, sum = zero(), below = zero();
+  for (long r = 0; r < rows; r++) top = vmax(top, vmin(load(zp + r * COLS) - lp, load(zq + r * COLS) - lq));
+  for (long r = 0; r < rows; r++) {
+    const vf log_p = load(zp + r * COLS) - lp, log_q = load(zq + r * COLS) - lq, x = vexp(vmin(log_p, log_q) - top);
+    sum += x;
+    below += x * select(log_p > log_q, one, select(log_q > log_p, zero(), half));
+  }
+  const vf grown = vexp(before - top);
+  store(low.max[j] + at, top);
+  store(low.sum[j] + at, load(low.sum[j] + at) * grown + sum);
+  store(low.below[j] + at, load(low.below[j] + at) * grown + below);
+}
+
 // The second pass over one tile; lse[m] are the panel's log-sum-exps.
-void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[MODELS], float beta, long rows, Second& s) {
+void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[MODELS], float beta, long rows, Second& s, Low& low) {
   const vf one = splat(1.f), half = splat(0.5f), b = splat(beta), b1 = splat(1.f - beta), tiny = splat(1.1754944e-38f);
   for (int j = 0; j < 2; j++) {
     const int m = j + 1;
-    if (!w.acceptance[j] && !w.tvd[j] && !w.sign[j] && !w.reward[j] && !w.rewards[j] && !w.jsd[j]) continue;
+    if (!w.acceptance[j] && !w.tvd[j] && !w.sign[j] && !w.reward[j] && !w.rewards[j] && !w.jsd[j] && !w.low[j]) continue;
     for (int q = 0; q < 2; q++) {
       const int at = q * LANES;
       const vf lp = load(lse[TARGET] + at), lq = load(lse[m] + at);
       vf acceptance = zero(), tvd = zero(), sign = zero(), reward = zero(), count = zero(), reward_log = zero(), log_sum = zero(),
-         forward = zero(), reverse = zero();
+         forward = zero(), reverse = zero(), mixed = zero();
+      if (w.low[j]) low_tile(z[TARGET] + at, z[m] + at, lp, lq, rows, j, at, low);
       for (long r = 0; r < rows; r++) {
         const vf log_p = load(z[TARGET] + r * COLS + at) - lp, log_q = load(z[m] + r * COLS + at) - lq;
         const vf P = vexp(log_p), Q = vexp(log_q);
@@ -178,6 +207,7 @@ void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[M
           for (int i = 0; i < LANES; i++) log_m[i] = std::log(mix[i]);
           forward += P * (log_p - log_m);
           reverse += Q * (log_q - log_m);
+          mixed += P * Q / mix;
         }
       }
       add(s.acceptance[j], q, acceptance);
@@ -189,6 +219,7 @@ void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[M
       add(s.log_sum[j], q, log_sum);
       add(s.forward[j], q, forward);
       add(s.reverse[j], q, reverse);
+      add(s.mixed[j], q, mixed);
     }
   }
 }
@@ -295,6 +326,16 @@ void merge(First& a, const First& b) {
   }
 }
 
+void merge(Low& a, const Low& b) {
+  for (int j = 0; j < 2; j++)
+    for (int c = 0; c < COLS; c++) {
+      const float top = std::max(a.max[j][c], b.max[j][c]), fa = std::exp(a.max[j][c] - top), fb = std::exp(b.max[j][c] - top);
+      a.max[j][c] = top;
+      a.sum[j][c] = a.sum[j][c] * fa + b.sum[j][c] * fb;
+      a.below[j][c] = a.below[j][c] * fa + b.below[j][c] * fb;
+    }
+}
+
 inline float at_least_0(float x) { return x < 0 ? 0 : x; }  // A divergence of equal distributions may round below 0; NaN stays.
 
 // Writes the results of the first pass for the n rows of a panel, from row `first` of the outputs on.
@@ -322,6 +363,16 @@ void write_first(const HeadStatistics& s, const Wanted& w, const First& sums, La
   }
 }
 
+void write_low(const HeadStatistics& s, const Low& low, long first, long n) {
+  for (int j = 0; j < 2; j++) {
+    const HeadOfPair& o = pair_of(s, j);
+    for (long c = 0; c < n; c++) {
+      if (o.log_acceptance) o.log_acceptance[first + c] = std::min(0.f, low.max[j][c] + std::log(low.sum[j][c]));
+      if (o.below) o.below[first + c] = low.below[j][c] / low.sum[j][c];
+    }
+  }
+}
+
 void write_second(const HeadStatistics& s, const Second& sums, long first, long n) {
   for (int j = 0; j < 2; j++) {
     const HeadOfPair& o = pair_of(s, j);
@@ -330,7 +381,8 @@ void write_second(const HeadStatistics& s, const Second& sums, long first, long 
       const float* from;
     } columns[] = {{o.acceptance, sums.acceptance[j]}, {o.tvd, sums.tvd[j]},           {o.sign, sums.sign[j]},
                    {o.reward, sums.reward[j]},         {o.reward_count, sums.count[j]}, {o.reward_log, sums.reward_log[j]},
-                   {o.log_sum, sums.log_sum[j]},       {o.jsd_forward, sums.forward[j]}, {o.jsd_reverse, sums.reverse[j]}};
+                   {o.log_sum, sums.log_sum[j]},       {o.jsd_forward, sums.forward[j]}, {o.jsd_reverse, sums.reverse[j]},
+                   {o.mixed, sums.mixed[j]}};
     for (const auto& column : columns)
       if (column.to) std::memcpy(column.to + first, column.from, n * sizeof(float));
   }
@@ -344,6 +396,7 @@ void statistics(const HeadStatistics& s) {
   PackedHidden<P> hidden[MODELS];
   std::vector<First> firsts;
   std::vector<Second> seconds;
+  std::vector<Low> lows;
   Entries entries;
   for (long row = 0; row < s.N; row += HEAD_ROWS) {
     const long n = std::min<long>(HEAD_ROWS, s.N - row), J = panels(n);
@@ -422,6 +475,8 @@ void statistics(const HeadStatistics& s) {
 
     if (!w.second) continue;
     seconds.assign(parts * J, Second{});
+    lows.resize(parts * J);
+    for (Low& low : lows) low.clear();
     parallel(parts, [&](long part) {
       std::vector<Draws> draws(s.samples > 0 ? J : 0);
       for (long j = 0; j < static_cast<long>(draws.size()); j++) {
@@ -434,7 +489,7 @@ void statistics(const HeadStatistics& s) {
       const long v1 = part_begin(s.V, parts, part + 1, HEAD_TILE);
       tiles(part, [&](const float* const* z, long j, long v, long rows) {
         if (s.samples > 0) draws[j].tile(z, lse_of(j), v, rows, v + rows == v1);
-        second_tile(w, z, lse_of(j), static_cast<float>(s.beta), rows, seconds[part * J + j]);
+        second_tile(w, z, lse_of(j), static_cast<float>(s.beta), rows, seconds[part * J + j], lows[part * J + j]);
       });
     });
     for (long j = 0; j < J; j++) {
@@ -444,6 +499,8 @@ void statistics(const HeadStatistics& s) {
         const float* more = reinterpret_cast<const float*>(&seconds[part * J + j]);
         for (size_t i = 0; i < numbers; i++) sums[i] += more[i];
       }
+      for (long part = 1; part < parts; part++) merge(lows[j], lows[part * J + j]);
+      write_low(s, lows[j], row + j * COLS, std::min<long>(COLS, n - j * COLS));
       write_second(s, seconds[j], row + j * COLS, std::min<long>(COLS, n - j * COLS));
     }
   }

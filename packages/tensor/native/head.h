@@ -45,6 +45,9 @@ struct HeadOfPair {
   float* log_sum;      // sum log q
   float* jsd_forward;  // KL(p || m), m = beta p + (1 - beta) q
   float* jsd_reverse;  // KL(q || m)
+  float* mixed;        // sum p q / m
+  float* log_acceptance;  // log sum min(p, q), also where every term underflows
+  float* below;        // sum of q where q < p and of q / 2 where equal, over sum min(p, q)
 };
 
 // Every field has 8 bytes, so that it can be filled as an array of 64-bit numbers.
@@ -79,6 +82,10 @@ enum class HeadForm : int64_t {
   TVD = 4,            // 1/2 q (s - c), s = sign(q - p), c = sum q s
   REWARD = 5,         // -q (r - c), c = sum q r
   UNIFORM = 6,        // q c - (r - e), c = sum r - V e, e a second number a row
+  NEG_LOG_ACCEPTANCE = 8,  // q e - w / sum min(p, q), w = q where q < p, q / 2 where equal, else 0; c = log sum min(p, q)
+  LK = 9,             // e (q - p) + (1 - e) 1/2 q (s - c), s = sign(q - p), c = sum q s
+  SKEWED = 10,        // (1 - a) q (c - p / m), a = beta, c = sum p q / m
+  REVERSE_SKEWED = 11,  // q (log q - log m - (1 - a) q / m - c), a = beta
   SOFTMAX = 7,        // c q; with entries: cross-entropy, and targets known in part
 };
 

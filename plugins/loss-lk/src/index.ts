@@ -44,6 +44,7 @@ export const lk = defineLoss({
       return { p_RV, q_RV, l_R1, loss_R: tf.squeeze(loss_R1, [1]) as tf.Tensor1D }
     }
     return {
+      ...(over === "token" && { fused: { form: "lk", eta } as const }),
       ...(over === "batch" && {
         batch: {
           rows: (chunk: LossChunk<true>) => acceptance(chunk) as tf.Tensor2D,

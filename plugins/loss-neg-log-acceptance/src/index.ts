@@ -19,6 +19,7 @@ export const negLogAcceptance = defineLoss({
   target: true,
   options: type({ "+": "reject" }),
   make: () => ({
+    fused: { form: "neg-log-acceptance" },
     value: (chunk) => tf.neg(tf.squeeze(logAcceptance(chunk), [1])) as tf.Tensor1D,
     gradient: (chunk) => {
       const { draft, target } = chunk

@@ -33,6 +33,7 @@ export const skewedKl = defineLoss({
       return { m_RV, ratio_RV, loss_R: tf.sum(tf.mul(from.p_RV(), ratio_RV), 1) as tf.Tensor1D }
     }
     return {
+      fused: { form: "skewed-kl", a, direction },
       value: (chunk) => terms(chunk).loss_R,
       gradient: (chunk) => {
         const { m_RV, ratio_RV, loss_R } = terms(chunk)

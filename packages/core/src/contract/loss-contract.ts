@@ -14,9 +14,11 @@ import { placeOf } from "./place.ts"
 import { strict } from "./strict.ts"
 
 const nonNegative = "number >= 0"
-const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd'" })
+const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd' | 'neg-log-acceptance'" })
   .or({ "+": "reject", form: "'kl'", temperature: "number > 0", factor: "number > 0" })
   .or({ "+": "reject", form: "'jsd'", beta: "0 < number < 1" })
+  .or({ "+": "reject", form: "'skewed-kl'", a: "0 < number < 1", direction: "'forward' | 'reverse'" })
+  .or({ "+": "reject", form: "'lk'", eta: nonNegative })
   .or({ "+": "reject", form: "'rewards'", expectation: "'exact'", epsilon: nonNegative })
   .or({
     "+": "reject",

@@ -100,7 +100,7 @@ void statistics(check::Random& random) {
   s.target = c.target.side();
   s.draft = c.draft.side();
   s.reference = c.reference.side();
-  Floats memory(N * 40);
+  Floats memory(N * 48);
   float* next = memory.data();
   const auto column = [&] { return (next += N) - N; };
   std::vector<int32_t> argmax(3 * N);
@@ -108,7 +108,8 @@ void statistics(check::Random& random) {
   for (int m = 0; m < 3; m++) *models[m] = {column(), column(), column(), column(), argmax.data() + m * N};
   winnow::HeadOfPair* pairs[] = {&s.draft_pair, &s.reference_pair};
   for (auto* p : pairs)
-    *p = {column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column()};
+    *p = {column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column(), column(),
+          column(), column()};
   winnow_head_statistics(&s);
 
   const Side* sides[] = {&c.target, &c.draft, &c.reference};
@@ -131,7 +132,8 @@ void statistics(check::Random& random) {
     for (int j = 0; j < 2; j++) {
       const Doubles &a = log_p[0], &b = log_p[j + 1];
       double kl = 0, reverse = 0, common = 0, acceptance = 0, tvd = 0, sign = 0, reward = 0, count = 0, reward_log = 0, log_sum = 0,
-             forward = 0, backward = 0, unsure = 0;
+             forward = 0, backward = 0, mixed = 0, below = 0, unsure = 0;
+      Doubles low(c.V);
       for (long v = 0; v < c.V; v++) {
         const double P = std::exp(a[v]), Q = std::exp(b[v]), mix = std::log(c.beta * P + (1 - c.beta) * Q);
         kl += P * (a[v] - b[v]);
@@ -146,6 +148,9 @@ void statistics(check::Random& random) {
         log_sum += b[v];
         forward += P * (a[v] - mix);
         backward += Q * (b[v] - mix);
+        mixed += P * Q / std::exp(mix);
+        low[v] = std::min(a[v], b[v]);
+        below += Q < P ? Q : Q == P ? Q / 2 : 0;
         if (std::fabs(a[v] - b[v]) < 1e-4) unsure += 1;  // Rounding decides which is larger.
       }
       const auto& o = *pairs[j];
@@ -162,6 +167,9 @@ void statistics(check::Random& random) {
       check::near("log sum", o.log_sum[n], log_sum, near_to(10. * c.V));
       check::near("jsd forward", o.jsd_forward[n], forward, near_to(10));
       check::near("jsd reverse", o.jsd_reverse[n], backward, near_to(10));
+      check::near("mixed", o.mixed[n], mixed, near_to(1 / std::min(c.beta, 1 - c.beta)));
+      check::near("log acceptance", o.log_acceptance[n], log_sum_exp(low), near_to(10));
+      check::near("below", o.below[n], below / acceptance, near_to(10) + unsure);
     }
   }
 
@@ -226,7 +234,7 @@ void statistics(check::Random& random) {
 void gradients(check::Random& random) {
   const Case c(random);
   const long K = c.N, V = c.V, d = c.draft.d;
-  for (int form = 1; form <= 7; form++) {
+  for (int form = 1; form <= 11; form++) {
     const HeadForm f = static_cast<HeadForm>(form);
     Floats lse_p(K), lse_q(K), weight(K), cs(K), es(K), dh(K * d), dhead(V * d), before;
     std::vector<int32_t> none;
@@ -252,8 +260,12 @@ void gradients(check::Random& random) {
         if (f == HeadForm::REWARD) g = -Q * ((P > Q) - C);
         if (f == HeadForm::UNIFORM) g = Q * C - ((P > Q) - es[n]);
         if (f == HeadForm::SOFTMAX) g = C * Q;
+        if (f == HeadForm::NEG_LOG_ACCEPTANCE) g = Q * es[n] - ((P > Q) + (P == Q) / 2.) * std::exp(std::min(b[v] - C, 0.));
+        if (f == HeadForm::LK) g = es[n] * (Q - P) + (1 - es[n]) * Q * ((Q > P) - (P > Q) - C) / 2;
+        if (f == HeadForm::SKEWED) g = (1 - c.beta) * Q * (C - P / std::exp(mix));
+        if (f == HeadForm::REVERSE_SKEWED) g = Q * (b[v] - mix - (1 - c.beta) * Q / std::exp(mix) - C);
         g *= weight[n];
-        double unsure = std::fabs(a[v] - b[v]) < 1e-4 ? weight[n] * (f == HeadForm::UNIFORM ? 1 : Q) : 0;
+        double unsure = std::fabs(a[v] - b[v]) < 1e-4 ? weight[n] * (f == HeadForm::UNIFORM || f == HeadForm::NEG_LOG_ACCEPTANCE ? 1 : Q) : 0;
         for (long i = 0; entries && i < c.k; i++)
           if (c.ids[n * c.k + i] == v) g = (replace ? 0 : g) + delta[n * c.k + i];
         for (long i = 0; i < d; i++) {

@@ -168,3 +168,41 @@ describe.skipIf(library === undefined)("statistics and gradient (skipped: no nat
     })
   })
 })
+
+test.skipIf(library === undefined)(
+  "the logarithm of an acceptance that underflows is finite, and so is its gradient",
+  () =>
+    tf.tidy(() => {
+      const rows = (z: ReadonlyArray<number>): HeadRows => ({
+        h_Nd: tf.tensor2d([...z], [1, z.length]),
+        head_Vd: tf.eye(z.length) as tf.Tensor2D,
+      })
+      const [target, draft] = [rows([80, -80]), rows([-80, 80])]
+      const ask = [
+        "draftPair.logAcceptance",
+        "draftPair.below",
+        "draftPair.acceptance",
+        "draft.logSumExp",
+        "target.logSumExp",
+      ] as const
+      const found = headStatistics(library!, { target, draft, ask })
+      // Both terms of sum min(p, q) are exp(-160).
+      expect(found["draftPair.acceptance"][0]).toBeLessThan(1e-37)
+      expect(found["draftPair.logAcceptance"][0]).toBeCloseTo(-160 + Math.log(2), 4)
+      expect(found["draftPair.below"][0]).toBeCloseTo(0.5, 5)
+      const { gradient_Kd } = headGradient(library!, {
+        form: "negLogAcceptance",
+        draft,
+        target,
+        lseDraft_K: found["draft.logSumExp"],
+        lseTarget_K: found["target.logSumExp"],
+        weight_K: Float32Array.of(1),
+        c_K: found["draftPair.logAcceptance"],
+        e_K: found["draftPair.below"],
+      })
+      // q (sum w) - w with q = (0, 1), w = (1/2, 0).
+      const [first, second] = gradient_Kd.dataSync()
+      expect(first).toBeCloseTo(-0.5, 4)
+      expect(second).toBeCloseTo(0.5, 4)
+    }),
+)

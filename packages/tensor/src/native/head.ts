@@ -34,6 +34,9 @@ const ofPair = [
   "logSum",
   "jsdForward",
   "jsdReverse",
+  "mixed",
+  "logAcceptance",
+  "below",
 ] as const
 export type OfPair = (typeof ofPair)[number]
 
@@ -261,6 +264,10 @@ export const headForms = {
   reward: 5,
   uniform: 6,
   softmax: 7,
+  negLogAcceptance: 8,
+  lk: 9,
+  skewed: 10,
+  reverseSkewed: 11,
 } as const
 export type HeadForm = keyof typeof headForms
 

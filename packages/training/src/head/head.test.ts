@@ -18,7 +18,10 @@ import { collate } from "@winnow/data"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
+import { lk } from "@winnow/loss-lk"
+import { negLogAcceptance } from "@winnow/loss-neg-log-acceptance"
 import { reverseKl } from "@winnow/loss-reverse-kl"
+import { skewedKl } from "@winnow/loss-skewed-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { seeded } from "@winnow/numerics"
@@ -104,6 +107,11 @@ const losses: Record<string, LossInstance> = {
   "reverse-kl": await instanceOf(reverseKl()),
   jsd: await instanceOf(jsd({ beta: 0.3 })),
   tvd: await instanceOf(tvd()),
+  "skewed-kl": await instanceOf(skewedKl()),
+  "skewed-kl, reverse": await instanceOf(skewedKl({ a: 0.3, direction: "reverse" })),
+  "neg-log-acceptance": await instanceOf(negLogAcceptance()),
+  lk: await instanceOf(lk()),
+  "lk, by batch": await instanceOf(lk({ over: "batch" })),
   "tvd-plus-plus": await instanceOf(tvdPlusPlus()),
   "tvd-plus-plus, uniform": await instanceOf(tvdPlusPlus({ expectation: "uniform" })),
   "tvd-plus-plus, sampled": await instanceOf(tvdPlusPlus({ expectation: "sampled", samples: 3 })),

@@ -117,6 +117,51 @@ export const lossRecipe = (loss: Exclude<FusedLoss, { form: "sampled-rewards" }>
         value: (answers, which) => of(answers, which)("tvd"),
         gradient: (answers) => ({ form: "tvd", factor: 1, c_K: of(answers, "draft")("sign") }),
       }
+    case "skewed-kl": {
+      const { a, direction } = loss
+      const forward = direction === "forward"
+      // The head's m is beta p + (1 - beta) q.
+      return {
+        ...plain,
+        beta: forward ? a : 1 - a,
+        ask: (which) => [`${pairOf(which)}.${forward ? "jsdForward" : "jsdReverse"}`, `${pairOf(which)}.mixed`],
+        value: (asked, which) => of(asked, which)(forward ? "jsdForward" : "jsdReverse"),
+        gradient: (asked) => {
+          const mixed_K = of(asked, "draft")("mixed")
+          if (forward) return { form: "skewed", factor: 1, a, c_K: mixed_K }
+          // sum a q^2 / m = 1 - (1 - a) sum p q / m
+          const reverse_K = of(asked, "draft")("jsdReverse")
+          const c_K = reverse_K.map((reverse, k) => reverse - (1 - (1 - a) * mixed_K[k]!))
+          return { form: "reverseSkewed", factor: 1, a: 1 - a, c_K }
+        },
+      }
+    }
+    case "neg-log-acceptance":
+      return {
+        ...plain,
+        ask: (which) => [`${pairOf(which)}.logAcceptance`, `${pairOf(which)}.below`],
+        value: (asked, which) => of(asked, which)("logAcceptance").map((log) => -log),
+        gradient: (asked) => ({
+          form: "negLogAcceptance",
+          factor: 1,
+          c_K: of(asked, "draft")("logAcceptance"),
+          e_K: of(asked, "draft")("below"),
+        }),
+      }
+    case "lk": {
+      const shareOf = (asked: HeadAnswers, which: Which) =>
+        of(asked, which)("acceptance").map((acceptance) => Math.exp(-loss.eta * acceptance))
+      return {
+        ...plain,
+        ask: (which) =>
+          (["kl", "acceptance", "tvd", "sign"] as const).map((name) => `${pairOf(which)}.${name}` as const),
+        value: (asked, which) => {
+          const [kl_N, tvd_N] = [of(asked, which)("kl"), of(asked, which)("tvd")]
+          return shareOf(asked, which).map((l, n) => l * kl_N[n]! + (1 - l) * tvd_N[n]!)
+        },
+        gradient: (asked) => ({ form: "lk", factor: 1, c_K: of(asked, "draft")("sign"), e_K: shareOf(asked, "draft") }),
+      }
+    }
     case "rewards":
       if (loss.expectation === "exact")
         return {
