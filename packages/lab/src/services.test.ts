@@ -87,7 +87,7 @@ test("a service that is missing, or is there twice, is refused before any work",
     reference: distilled({ filter: judged() as never, loss: squares(), steps: 2, batchSize: 4 }),
   }
   expect((await Effect.runPromise(Effect.flip(resolve(ofReference)))).message).toContain("needs the service test/Judge")
-  await expect(set("services.judge.last=x")).rejects.toThrow("Options of service up-to: last")
+  await expect(set("services.judge.last=x")).rejects.toThrow("service up-to: last must be a number")
   await expect(set("services.judge=nobody")).rejects.toThrow('no service "nobody" here; there are up-to')
 })
 

@@ -95,10 +95,14 @@ export const ownSplits = <E extends Example>(
       validation: isShare(validation) ? drawn.validation : yield* read(validation),
       test: isShare(test) ? drawn.test : yield* read(test),
     }
-    const splits = yield* Effect.try({
-      try: () => apart(asked, overlap, notes),
-      catch: (error) => error as DataError,
-    })
+    // Splits drawn by a hash of the prompt share none.
+    const areDrawn = isShare(validation) && isShare(test) && how.keyOf === undefined
+    const splits = areDrawn
+      ? asked
+      : yield* Effect.try({
+          try: () => apart(asked, overlap, notes),
+          catch: (error) => error as DataError,
+        })
     const bare = (examples: ReadonlyArray<Example>) =>
       examples.map(({ prompt, answer }): Example => ({ prompt, answer }))
     const cut = {
