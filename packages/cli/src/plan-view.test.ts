@@ -50,7 +50,7 @@ test("everything fits 80 columns, however long the labels and notes", () => {
   }
 })
 
-test("a store that holds all, and one of which nothing is known", () => {
+test("a full store, and a store without estimates", () => {
   const cached = stage("target", "target", { ...sized, state: "cached", why: null })
   expect(renderPlan(plan([cached]))).toEndWith("Everything is there: a run only prints the table.")
   expect(renderPlan(plan([stage("data", "data")]))).toEndWith("1 of 1 stages to do: no estimate yet.")

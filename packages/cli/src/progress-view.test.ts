@@ -56,7 +56,7 @@ test("on a terminal one line is redrawn, with a bar, the rate and the time left,
   expect(take()).toBe("\r\u001b[2K[ 3/9]  target: done in 20 s\n")
 })
 
-test("stages that were there are told in one line", () => {
+test("stored stages share one line", () => {
   const { view, take } = watched(false)
   for (let i = 0; i < 4; i++) view.report({ _tag: "done", reused: true, seconds: 1, key: "", ...at })
   view.end()

@@ -34,7 +34,7 @@ test("of several forms the value says which fields there are, at any depth", asy
   expect((await refused({ all: [circle] })).join()).toContain(expected)
 })
 
-test("a field inside of what is no object is told of the outer value", async () => {
+test("the error of a field inside a value that is no object names the outer value", async () => {
   expect(await refused({ shape: 3 })).toEqual(["shape must be an object (was the number 3)"])
   expect(await refused({ shape: null })).toEqual(["shape must be an object (was null)"])
 })

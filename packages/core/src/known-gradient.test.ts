@@ -57,7 +57,7 @@ describe("value and gradient", () => {
       (z) => tf.neg(cross(labels(), tied(z))),
     )
   })
-  test("a gradient given by hand", () =>
+  test("a gradient in closed form", () =>
     agree(
       (z) =>
         withGradient(z, (x) => ({

@@ -61,7 +61,7 @@ const places = async (held: { folder?: string; cache?: string } = {}) => {
   return { folder, cache }
 }
 
-test("WINNOW_DATA comes first, then the cache, and nothing is downloaded", async () => {
+test("WINNOW_DATA comes first, then the cache, without a download", async () => {
   const both = await places({ folder: text, cache: text })
   expect(await Effect.runPromise(makeDatasets(both).locate(file("/whole.jsonl")))).toStartWith(both.folder)
   const cached = await places({ cache: text })
@@ -117,7 +117,7 @@ test("the error lists the three places and what was wrong with each", async () =
   expect(lines[3]).toContain("answered 404")
 })
 
-test("each way a download can fail is told", async () => {
+test("each failure of a download has its own message", async () => {
   const failure = async (name: string, left: ReadonlyArray<string> = []) => {
     const { cache } = await places()
     const error = await Effect.runPromise(Effect.flip(makeDatasets({ folder: undefined, cache }).locate(file(name))))
@@ -133,7 +133,7 @@ test("each way a download can fail is told", async () => {
   expect(await failure("http://127.0.0.1:9/nothing")).toContain("could not be reached")
 }, 20_000)
 
-test("a cache that cannot be written is told", async () => {
+test("a cache that cannot be written gives an error", async () => {
   const { folder } = await places()
   await writeFile(join(root, "no-folder"), "")
   const error = await Effect.runPromise(

@@ -84,7 +84,7 @@ test("the tokens of a model's own tokenizer are compared id by id, not the file 
   expect((await Effect.runPromise(run(otherRule))).examples.length).toBe(3)
 })
 
-test("all problems are told at once", async () => {
+test("one error lists all problems", async () => {
   const message = await refusal({ ...changed(() => ({ promptLength: 0 })), models: [model({ vocabularySize: 3 })] })
   expect(message).toContain("vocabulary of 3")
   expect(message).toContain("mask of all 1")

@@ -39,7 +39,7 @@ test("the same ids with the same tokens agree, in any order and of any form; one
   })
 })
 
-test("the lowest id with two tokens is told", () => {
+test("the error names the lowest id with two tokens", () => {
   expect(compareTokens(bpe({ a: 0, x: 7, b: 3 }), bpe({ a: 0, y: 7, c: 3 })).different).toEqual({
     id: 3,
     a: "b",

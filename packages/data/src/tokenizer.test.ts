@@ -59,7 +59,7 @@ test("a folder is written, read back, and its faults named", async () => {
   }
 })
 
-test("a file of any name, its end named or none; what is no regular UTF-8 file is told", async () => {
+test("a file of any name, with or without a named end; a file that is not regular UTF-8 is refused", async () => {
   const folder = await mkdtemp(join(tmpdir(), "winnow-tokenizer-"))
   const flipped = (path: string, options?: { eos?: string }) =>
     Effect.runPromise(Effect.flip(loadTokenizer(path, options))).then(({ message }) => message)

@@ -30,7 +30,7 @@ test("a tokenizer read back from its own tokenizer.json is the same", async () =
   expect(await encodeAll(read, golden.texts)).toEqual(await encodeAll(trained, golden.texts))
 })
 
-test("split digits are single tokens, whatever was trained on", async () => {
+test("split digits are single tokens for any training text", async () => {
   const tokenizer = trainBpe(Array(50).fill("12 12 12 1212"), { vocabularySize: 300 })
   expect((await encodeOne(tokenizer, "1212")).map((id) => tokenizer.decode([id]))).toEqual(["1", "2", "1", "2"])
 })
@@ -72,7 +72,7 @@ const naiveMerges = (words: ReadonlyArray<string>, count: number, alphabet: Read
   return merges
 }
 
-test("the incremental counts give the merges of counting anew", () => {
+test("the incremental counts give the merges of full counts", () => {
   const letters = ["a", "b", "c"] // In the order of their ids.
   const word = fc.string({ unit: fc.constantFrom("a", "b", "c"), minLength: 1, maxLength: 12 })
   fc.assert(

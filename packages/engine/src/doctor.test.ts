@@ -48,7 +48,7 @@ test("tells library, figures and versions of a machine that works, and is plain 
   expect(JSON.parse(JSON.stringify(diagnosis)).engine.device).toBe("CPU")
 })
 
-test("a damaged library is not loaded, and told with its remedy", async () => {
+test("a damaged library is not loaded, and the error has the remedy", async () => {
   using folder = temporaryFolder()
   const options = { locate: locate(folder.path), probe: async () => works(1) }
   const { library } = await examine(options)

@@ -31,6 +31,6 @@ test("so is a control group of which too little is left", () => {
   expect(limitProblem(commandsNeed, root(650e6))).toBeUndefined()
 })
 
-test("this process may go on", () => {
+test("this process has enough memory", () => {
   expect(limitProblem(engineNeed())).toBeUndefined()
 })

@@ -89,7 +89,7 @@ describe("generate", () => {
     short.dispose()
   })
 
-  test("a row that has filled the context ends, and the longer rows of its batch go on", async () => {
+  test("a row that has filled the context ends, and the longer rows of its batch continue", async () => {
     const use = llama({
       ...{ vocab_size: 11, hidden_size: 16, num_hidden_layers: 1, num_attention_heads: 2, intermediate_size: 16 },
       ...{ max_position_embeddings: 16, initializer_range: 0.5 },

@@ -155,7 +155,7 @@ const cut =
   }
 
 describe("a server that misbehaves", () => {
-  test("a connection that is cut goes on with a range request", async () => {
+  test("a broken connection resumes with a range request", async () => {
     using hub = localHub(shardedFiles, cut(1000))
     const { folder } = await get(hub)
     expect(sha256(readFileSync(join(folder, large)))).toBe(sha256(shardedFiles[large]!))
@@ -201,7 +201,7 @@ describe("a server that misbehaves", () => {
     [403, /answered 403; .*accept its terms on its page/],
     [404, /answered 404; there is no such repository: check the name/],
     [429, /answered 429 Too Many Requests; too many requests/],
-  ])("%d is told with its remedy", async (status, says) => {
+  ])("%d gives an error with its remedy", async (status, says) => {
     using hub = localHub(shardedFiles, () => Response.json({ error: "no" }, { status }))
     const { message, _tag } = (await failure(hub)) as Error & { _tag: string }
     expect([_tag, message.startsWith("hf:small/model: http://127.0.0.1:")]).toEqual(["DataError", true])
@@ -271,7 +271,7 @@ describe("out of reach", () => {
     expect((await failure(hub)).message).toMatch(/could not be reached: .*; check the connection and HF_ENDPOINT/)
   })
 
-  test("offline nothing is asked, and what is missing is told", async () => {
+  test("offline there is no request, and the error names the missing files", async () => {
     using hub = localHub(shardedFiles)
     const settings = { ...hub.settings, offline: true }
     expect((await failure(hub, undefined, { settings })).message).toContain("main is not in its cache")

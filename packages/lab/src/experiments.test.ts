@@ -81,7 +81,7 @@ for (const { found, expected } of files)
     expect(text.length).toBeLessThan(700)
   })
 
-test("a broken experiment is listed with its fault, the others as they are", async () => {
+test("a broken experiment is listed with its fault, the others unchanged", async () => {
   written("009-sound", { "experiment.ts": sound })
   written("010-no-arms", { "experiment.ts": sound.replace("arms: { all: {} }, ", "") })
   const rows = await Effect.runPromise(listExperiments(findExperiments(folder)))

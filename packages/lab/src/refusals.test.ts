@@ -93,7 +93,7 @@ test("vocabularies that cannot go together are refused when a run is planned, be
   }
 })
 
-test("a draft with a shorter context than the target's texts is noted, and the run goes on", async () => {
+test("a draft with a shorter context than the target's texts gives a note, and the run continues", async () => {
   const settings = [
     "draft.start.model.max_position_embeddings=16",
     "measure.maxNew=16",

@@ -61,7 +61,7 @@ const run = (...settings: ReadonlyArray<string>) =>
     return yield* runDistillation(resolved, { slug: "000-signals", results: join(home, "results") })
   }).pipe(Effect.provide(layers))
 
-test("arms with and without caches have the same losses; caches are shared, counted and told beforehand", async () => {
+test("arms with and without caches have the same losses; caches are shared, counted and announced", async () => {
   const tensors = tf.memory().numTensors
   const { record, directory } = await Effect.runPromise(run())
   expect(tf.memory().numTensors).toBe(tensors)
@@ -152,7 +152,7 @@ test("a damaged cache is computed again; one of other weights is refused", async
   )
 }, 60_000)
 
-test("a cache that a stop cut short goes on where it was, with the same bytes", async () => {
+test("an interrupted cache resumes, with the same bytes", async () => {
   const folder = await folderOf("target signals, full")
   const contents = () =>
     readdirSync(folder)

@@ -208,7 +208,7 @@ test("an arm that begins with another, or costs what another costs, is searched 
   expect(equal!.steps).toBeGreaterThan(unsearched.settled.arms[2]!.steps)
 })
 
-test("settings that are objects have their defaults; a reference is tried whatever its arm begins with", async () => {
+test("settings that are objects have their defaults; a reference is tried for any start of its arm", async () => {
   const optimizers = [{ learningRate: 1e-3, warmup: 1 }, { learningRate: 1e-2 }]
   const own = arm({
     ...{ filter: everything(), loss: squares(), ...budget },

@@ -54,7 +54,7 @@ test("a plan says of each stage why it is to do: nothing like it, an option, an 
   )
 }, 60_000)
 
-test("a plan of data of which nothing is left says what the run says, and makes up no times", async () => {
+test("a plan without any data gives the run's message, and no invented times", async () => {
   const settings = ["maxLength=8"]
   const refused = /none is left; raise maxLength/
   const run = Effect.flatMap(applySettings({ ...tiny, seeds: [1] }, settings), (e) => resolve(e)).pipe(

@@ -169,7 +169,7 @@ test("starts, references and their own models read written text too, live and fr
   expect(total.total.flops).toBe(total.arm.flops)
 }, 60_000)
 
-test("a stopped writing goes on with the next portion, and one that is damaged is written again: the same bytes", async () => {
+test("stopped writing resumes with the next portion, and a damaged portion is written again, with the same bytes", async () => {
   const many = defineTask({
     name: "many",
     options: type({ "+": "reject" }),

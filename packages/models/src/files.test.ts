@@ -98,7 +98,7 @@ const withShard = (dir: string, raw: Parameters<typeof writeRaw>[1]) => {
   writeFileSync(join(dir, "model.safetensors.index.json"), JSON.stringify({ weight_map }))
 }
 
-test("buffers beside the parameters are left aside whatever their dtype, a needed tensor is not", async () => {
+test("buffers of any dtype beside the parameters are ignored, a needed tensor is not", async () => {
   for (const model_type of ["llama", "gpt_neox"]) {
     const dir = await saved(`buffers-${model_type}`, { model_type, eos_token_id: 2 })
     withShard(dir, {

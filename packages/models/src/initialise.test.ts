@@ -19,7 +19,7 @@ const valuesOf = (parameters: Record<string, ParameterSpec>, seed: number): Reco
 
 const mean = (x: Float32Array) => x.reduce((a, b) => a + b, 0) / x.length
 
-test("the same seed gives the same numbers, whatever was made before, and nothing is left behind", () => {
+test("the same seed gives the same numbers after any other work, and leaves no tensor", () => {
   const before = engineMemory()
   const parameters = { a: normal([64, 32], 1), b: normal([64, 32], 1) }
   const first = valuesOf(parameters, 5)

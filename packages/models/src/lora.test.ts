@@ -58,7 +58,7 @@ describe.each([
 ] as const)("%s", (_, architecture, on, places) => {
   const options = { ...lora, on: [...on] }
 
-  test("fresh adapters leave the model as it is; the same seed draws the same", () => {
+  test("fresh adapters do not change the model; the same seed gives the same draws", () => {
     const before = tf.memory().numTensors
     const base = initialise(architecture, 1)
     const expected = logits(base)

@@ -166,7 +166,7 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       )
 
       test(
-        "however a text is cut and whatever lies beside it, its rows have the same bits",
+        "a text's rows have the same bits for any cuts and any neighbours",
         withModel((model) => {
           const text = ids(150, 3)
           const whole = model.decoding()
@@ -226,7 +226,7 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       )
 
       test(
-        "choices are those of logits and hidden states; weights are those of now; errors leave the state as it was",
+        "choices are those of logits and hidden states; weights are the present ones; errors do not change the state",
         withModel((model) => {
           const state = model.decoding()
           const { quick } = state
@@ -279,7 +279,7 @@ describe.skipIf(native() === undefined)("native decoding", () => {
       )
     })
 
-  test("the screen of a large head: made once, anew when the weights change, freed with the model; choices stay exact", () => {
+  test("the screen of a large head: computed once and after changes of the weights, freed with the model; choices stay exact", () => {
     const before = nativeDecodingInUse()
     const misses = () => native()!.C.winnow_screen_misses()
     const missed = misses()

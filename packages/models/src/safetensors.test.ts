@@ -171,7 +171,7 @@ for (const [name, [make, says]] of Object.entries(wrong))
     expect(() => openSafetensors(file)).toThrow(file)
   })
 
-test("a write that fails leaves the earlier file as it was, and nothing beside it", () => {
+test("a failed write does not change the earlier file, and leaves no other file", () => {
   const file = join(dir, "kept", "a.safetensors")
   writeSafetensors(file, [{ name: "w", shape: [1], data: Float32Array.of(1) }])
   expect(() => writeSafetensors(file, [{ name: "w", shape: [2], data: Float32Array.of(1) }])).toThrow(

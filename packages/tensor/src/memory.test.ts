@@ -43,7 +43,7 @@ test("tensors that wait are counted and freed like others", () => {
   expect(engineMemory()).toMatchObject({ ...before, next: expect.any(Number) })
 })
 
-test("a leak is told with its place, its counts, and what is left", () => {
+test("the error of a leak has its place, its counts, and the leaked tensors", () => {
   const before = engineMemory()
   const leaked = tf.tidy(() => tf.keep(tf.ones([3, 5]).neg()))
   const check = () => checkLeaks(before, "step 12")

@@ -63,7 +63,7 @@ test("the next token keeps them", () =>
     ),
   ))
 
-test("rows that are told and that are not there break the law, unless they depend on the content", async () => {
+test("declared rows that do not exist break the law, unless they depend on the content", async () => {
   const half = (rows?: () => number) =>
     defineObjective({
       name: "half",

@@ -42,7 +42,7 @@ test(
   30_000,
 )
 
-describe("a fault is told by its law", () => {
+describe("each law catches its fault", () => {
   const certain = (tokens: ReadonlyArray<number>) => ({ tokens, q: "certain" }) as const
   let calls = 0
   const cases: ReadonlyArray<readonly [law: string, ReturnType<typeof proposerOf>]> = [

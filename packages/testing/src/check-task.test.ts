@@ -61,7 +61,7 @@ test("scores that refuse the answer or accept a wrong one are caught", async () 
   await checkTask(withSplits({ train: [wordy] }), { wrong: ({ answer }) => `not ${answer}` })
 })
 
-test("a task that asks for files is told how to get them", async () => {
+test("the error for a task that needs files says how to provide them", async () => {
   const file = { path: "set/a.jsonl", url: "", sha256: "", bytes: 0, licence: "" }
   const reading = defineTask({
     name: "reading",

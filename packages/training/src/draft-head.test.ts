@@ -197,7 +197,7 @@ for (const [headName, use] of Object.entries(heads))
     })
   })
 
-test("the filter is given the tokens that the head predicts: each sequence's but its first", async () => {
+test("the filter receives the tokens that the head predicts: each sequence's except its first", async () => {
   const draft = await headOf(next())
   let given: { readonly N: number; readonly tokens: ReadonlyArray<ReadonlyArray<number>> } | undefined
   const filter: FilterInstance = {
@@ -217,7 +217,7 @@ test("the filter is given the tokens that the head predicts: each sequence's but
   draft.dispose()
 })
 
-test("a batch in which the head predicts nothing is refused, with what to do", async () => {
+test("a batch in which the head predicts no token is refused, with the remedy", async () => {
   const draft = await headOf(next())
   const short = collate([{ ids: Int32Array.of(1, 2), promptLength: 0 }])
   const before = tf.memory().numTensors

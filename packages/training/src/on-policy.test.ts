@@ -109,7 +109,7 @@ for (const path of native() === undefined ? (["plain"] as const) : (["native", "
       expect(tf.memory().numTensors).toBe(before)
     })
 
-    test("the texts are of the weights as they are at that step, and take no tensor along", async () => {
+    test("the texts come from the weights of that step, and leave no tensor", async () => {
       const seen = new Map<number, ReadonlyArray<ReadonlyArray<number>>>()
       const ofCopy = new Map<number, ReadonlyArray<ReadonlyArray<number>>>()
       const draft = fresh()

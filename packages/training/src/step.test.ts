@@ -210,7 +210,7 @@ test("plain training of targets: one answer from the native head, which makes no
     binding.executeOp = executeOp
   }
 })
-test("the logits of all N rows are never there at once, as they are in the dense step", async () => {
+test("the logits of all N rows never exist at once, unlike in the dense step", async () => {
   const { binding } = backend()
   const { executeOp } = binding
   const N = batch.row_N.length

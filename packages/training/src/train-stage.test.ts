@@ -141,7 +141,7 @@ describe("resume", () => {
     expect(weights(rest)).toEqual(weights(whole))
   })
 
-  test("a filter that remembers a tensor, and moves it between steps, goes on with it", async () => {
+  test("a filter that remembers a tensor, and changes it between steps, resumes with it", async () => {
     const calls: Array<string> = []
     const moving = defineFilter({
       name: "moving",
@@ -176,7 +176,7 @@ describe("resume", () => {
     expect(weights(rest)).toEqual(weights(whole))
   })
 
-  test("killed between two checkpoints and in the middle of one: goes on from the newest whole one", async () => {
+  test("killed between two checkpoints and in the middle of one, it resumes from the newest whole one", async () => {
     const whole = model(1)
     await Effect.runPromise(stage(whole, plain))
     // The state after a kill: whole checkpoints, and a half-written one beside them.
@@ -229,7 +229,7 @@ describe("resume", () => {
       }
     })
 
-  test("where no checkpoint is sound, training begins anew, and says it", async () => {
+  test("without a sound checkpoint training starts again, with a note", async () => {
     const whole = model(1)
     await Effect.runPromise(stage(whole, plain))
     await interrupted(model(1), plain, 5, { checkpoint: checkpoint() })

@@ -139,7 +139,7 @@ describe("gradients of a part are those of the whole", () => {
   })
 })
 
-test("a stage leaves frozen parameters as they are, bit by bit, and its checkpoint holds the trained ones", async () => {
+test("a stage does not change frozen parameters, bit by bit, and its checkpoint has the trained ones", async () => {
   const base = model()
   const before = valuesOf(base.parameters)
   const draft = freezeParameters(base, ["embedding", "head", "model.layers.1.*"])

@@ -118,7 +118,7 @@ test("exact is TVD up to scale: one factor for the whole batch, 1 / sigma", asyn
   for (const [i, g] of gradient_RV.entries()) expect(Math.abs(g - factor * tvdGradient[i]!)).toBeLessThan(1e-6)
 })
 
-test("uniform is not: its direction is another one", async () => {
+test("uniform has another direction", async () => {
   const gradient_RV = gradientOf(await instanceOf(tvdPlusPlus({ expectation: "uniform" })))
   const norm = (x: ArrayLike<number>) => Math.sqrt(sum(Array.from(x, (a) => a * a)))
   const cosine = (slope(tvdGradient, gradient_RV) * norm(tvdGradient)) / norm(gradient_RV)

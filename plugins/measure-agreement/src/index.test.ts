@@ -43,6 +43,6 @@ test("the target's predictions are what counts, not the text; nothing stays aliv
   expect([measure.unit, measure.better]).toEqual(["%", "higher"])
 })
 
-test("the stage is told that it reads the target", () => {
+test("the plugin declares that it reads the target", () => {
   expect(agreement({ objective: nextToken() }).reads).toEqual(["rows", "targetRows"])
 })

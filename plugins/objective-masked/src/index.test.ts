@@ -27,7 +27,7 @@ test.each([{}, { of: "all" }, { rate: { from: 0.6, to: 0.2 } }, { of: "all", rat
 )
 
 describe("the input", () => {
-  test("unmasked tokens and the prompt stand as they are; padding fills the right", async () => {
+  test("unmasked tokens and the prompt stay unchanged; padding fills the right", async () => {
     const { problem } = await instanceOf(masked({ maskId, rate: 0.5 }))
     const { ids_BT, row_N, length_B, T, tokens } = problem(input())
     const rows = new Set(row_N)
@@ -84,7 +84,7 @@ describe("the rate", () => {
   })
 })
 
-test("positions are drawn evenly, and anew in each micro-batch", async () => {
+test("positions are drawn evenly, and again in each micro-batch", async () => {
   const { problem } = await instanceOf(masked({ maskId, rate: 0.25 }))
   const one = [{ ids: Int32Array.from({ length: 8 }, (_, i) => i), promptLength: 0 }]
   const counts = new Array<number>(8).fill(0)

@@ -34,7 +34,7 @@ test("proposes what followed the longest match, as much as there is room for", a
   expect((await propose(text, 3, ngram({ longest: 5, shortest: 3 }))).tokens).toEqual([])
 })
 
-test("a copy that comes to the end of the text goes on with itself; the end token ends it", async () => {
+test("a copy that reaches the end of the text continues with itself; the end token ends it", async () => {
   expect((await propose([7, 8, 7, 8], 5)).tokens).toEqual([7, 8, 7, 8, 7])
   expect((await propose([6, 6], 3)).tokens).toEqual([6, 6, 6])
   expect((await propose([1, 2, 5, 3, 1, 2], 4, ngram(), 5)).tokens).toEqual([5])

@@ -32,7 +32,7 @@ test("the last records are test, those before them validation", async () => {
   expect(task.examples("train")[1]!.prompt).toBe("Instruction:\nName a number above 1.\nInput:\nNot 3\nResponse:\n")
 })
 
-test("an input that says there is none is none; a record without an output is left out", async () => {
+test("an input that states its absence counts as none; a record without an output is left out", async () => {
   const written = ["<No Input>", "{\\noinput}", "N/A", "None", "No input."]
   const lines = [...written.map((input, n) => record(n, input)), { ...record(5), output: " " }, record(6), record(7)]
   const task = await taskOf(lines, { validation: 1, test: 1 })

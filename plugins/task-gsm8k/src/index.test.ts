@@ -70,7 +70,7 @@ test("a record that is not as it should be is named by file and line", async () 
   expect(endless.message).toBe('gsm8k/train.jsonl, line 4: answer has no last line "#### number"')
 })
 
-test("numbers are compared as numbers, whatever their dress", () => {
+test("numbers are compared as numbers, in any notation", () => {
   const read = (text: string) => finalNumber(`The final answer is: ${text}`, "sentence")
   expect(["42", "42.", "1,080", "$5", "-3", "$-3", "-$3", "0.50", ".5", "7 apples"].map(read)).toEqual([
     42, 42, 1080, 5, -3, -3, -3, 0.5, 0.5, 7,

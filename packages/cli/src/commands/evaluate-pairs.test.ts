@@ -11,7 +11,7 @@ import { at, modelOf, refusal, run, saved, V, withModels, wordIds } from "./eval
 
 withModels()
 
-test("heads of two numbers of rows are read to the smaller one, which has all tokens; said in a note", async () => {
+test("heads with different numbers of rows are cut to the smaller one, which has all tokens, with a note", async () => {
   await saved("padded", modelOf(0, { vocab_size: V + 70 }), { eos_token_id: null })
   await saved("rounded", modelOf(0.02, { vocab_size: V + 6 }), {})
   const { target, draft, results, notes } = await run({ target: at("padded"), draft: at("rounded") })

@@ -105,7 +105,7 @@ test("--dry-run tells stages, sizes and time, and runs nothing", async () => {
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").work.steps).toBe(4)
 }, 60_000)
 
-test("a run prints its summary, with --verbose all; the same again computes nothing and prints the same; an interrupted one goes on", async () => {
+test("a run prints its summary, with --verbose everything; a second run computes nothing and prints the same; an interrupted one resumes", async () => {
   const long = [...tiny, "--set", "target.pretraining.steps=100000"]
   const child = start(...long, "--verbose")
   const reader = child.stderr.getReader()

@@ -145,7 +145,7 @@ describe("schedule", () => {
     )
   })
 
-  test("a memory goes on over a change of options", async () => {
+  test("a memory survives a change of options", async () => {
     const moving = await instanceOf(schedule(aboveMean(), { factor: pieces(1, 0.5) }))
     const [first, second] = [await instanceOf(aboveMean()), await instanceOf(aboveMean({ factor: 0.5 }))]
     const input = (step: number) => randomFilterInput(20, 3, step)

@@ -3,7 +3,7 @@ import { splitByHash, splitOf } from "./splits.ts"
 
 const examples = Array.from({ length: 4000 }, (_, n) => ({ prompt: `Question ${n}`, answer: `${n}` }))
 
-test("shares come out, and are the same whatever else is there", () => {
+test("shares are exact and do not depend on other examples", () => {
   const shares = { validation: 0.05, test: 0.1 }
   const splits = splitByHash(examples, 0, shares)
   // three standard deviations of a binomial count

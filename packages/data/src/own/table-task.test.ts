@@ -153,7 +153,7 @@ describe("jsonl", () => {
     ])
   })
 
-  test("score: an answer is equal whatever its case and spaces", async () => {
+  test("score: case and spaces of an answer do not count", async () => {
     const { score } = await instanceOf(jsonl({ train: "a.jsonl", ...columns, score: "equal" }))
     expect(score!({ prompt: "", answer: "Yes, it is." }, " yes,  it is\n")).toBe(true)
     expect(score!({ prompt: "", answer: "Yes, it is." }, "No")).toBe(false)

@@ -14,7 +14,7 @@ test("a name is that column's text, braces are filled in", () => {
   expect(filled("{q}", { q: "{n} {{" })).toEqual({ text: "{n} {{" })
 })
 
-test("a column that is missing or no text is told with what is there", () => {
+test("a column that is missing or no text gives an error with the existing ones", () => {
   expect(filled("question", { questions: "x" })).toEqual({
     problem: "has no column question; did you mean questions?",
   })

@@ -61,7 +61,7 @@ test("other endings are read where asked", async () => {
   expect(instance.examples("train").map(({ prompt, answer }) => prompt + answer)).toEqual([story(1)])
 })
 
-test("a file that is no text is refused by name and line, or left out and told", async () => {
+test("a file that is no text is refused by name and line, or left out with a note", async () => {
   await put("odd/good.txt", story(1))
   await put("odd/bad.txt", Uint8Array.of(0x61, 0x0a, 0xe9, 0x0a))
   await put("odd/empty.txt", "")

@@ -22,7 +22,7 @@ test("no prompt: no figure; one prompt: no interval", () => {
   expect(overPrompts([[3, 4]])).toEqual({ pooled: 0.75, perPrompt: 0.75, low: null, high: null, prompts: 1 })
 })
 
-test("an interval shrinks with the square root of the number of prompts, and of prompts that all agree there is none", () => {
+test("an interval shrinks with the square root of the number of prompts, and there is none if all prompts agree", () => {
   const width = (n: number) => {
     const { low, high } = overPrompts(Array.from({ length: n }, (_, i) => [i % 2, 1]))!
     return high! - low!

@@ -161,7 +161,7 @@ test("a processor whose flags cannot be read is given the benefit of the doubt",
   expect(canRunWheels("linux-arm64", { ...healthy.processor, instructionSets: ["asimd"] })).toBe(true)
 })
 
-test("a probe that was killed is told with its last words, one that answered by its answer", () => {
+test("a killed probe is reported with its last output, a finished one by its answer", () => {
   expect(readProbe("", "a\nb\nc\nd\n", "SIGILL")).toEqual({
     works: false,
     why: "the process that loaded it ended by SIGILL:\nb\nc\nd",

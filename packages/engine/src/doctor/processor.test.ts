@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import { bfloat16Of, instructionSetsOf, instructionSetsOfSysctl, processor, quotaOf } from "./processor.ts"
 
-test("x86: the flags that matter, in order of age, whatever else there is", () => {
+test("x86: the relevant flags, in order of age, among any others", () => {
   const text =
     "processor\t: 0\nflags\t\t: fpu avx512f vme amx_tile amx_bf16 avx2 avx fma avx512_bf16\nbugs\t\t: avx_none\n"
   expect(instructionSetsOf(text)).toEqual(["avx", "avx2", "fma", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16"])
@@ -26,7 +26,7 @@ test("bfloat16 goes by the fastest instructions there are", () => {
   expect(bfloat16Of(["avx512f", "amx_tile"])).toBe("none")
 })
 
-test("a container's limit is told in cores", () => {
+test("a container's limit is reported in cores", () => {
   expect(quotaOf("150000 100000\n")).toBe(1.5)
   expect(quotaOf("max 100000\n")).toBeUndefined()
   expect(quotaOf("")).toBeUndefined()

@@ -50,7 +50,7 @@ test("only the two libraries and a manifest are kept", async () => {
     expect(sha256(await Bun.file(join(got.directory, name)).bytes())).toBe(stated)
 })
 
-test("a way that fails is told, and the next one is used", async () => {
+test("a failed way is reported, and the next one is used", async () => {
   const found = await outcomeOf({ ways: [failingWay(new Error("no route to host"), "pip"), wayOf(good, "https")] })
   expect(found).toMatchObject({ outcome: "done", why: ["no route to host"], left: [folderName] })
   expect(found.lines).toContain("By pip it failed: no route to host")
@@ -103,7 +103,7 @@ test("libraries of another machine are refused before they get their name", asyn
   expect(found.left).toEqual([])
 })
 
-test("too little space is told before anything is fetched: how much is needed, and where", async () => {
+test("too little space gives an error before any download, with the needed bytes and the folder", async () => {
   const way = wayOf(good)
   const found = await outcomeOf({ ways: [way], freeBytes: async () => 10e6 })
   expect(found.why[0]).toMatch(/^not enough space: about 21 MB are needed in .*cache, 10 MB are free$/)

@@ -60,7 +60,7 @@ test("takes address and sum from the index", async () => {
   expect(from.requests()).toBe(1)
 })
 
-test("goes on where a connection broke off", async () => {
+test("resumes a broken download", async () => {
   const asked: Array<number> = []
   using from = serve((request, nth) => {
     asked.push(rangeOf(request))

@@ -21,7 +21,7 @@ const usual = (folder: string, way = wayOf(good)) =>
     meter: quietMeter(),
   }) satisfies LocateOptions
 
-test("first it is downloaded, then it is in the cache, and nothing is printed", async () => {
+test("the first use downloads it, the second finds it in the cache and prints nothing", async () => {
   using folder = temporaryFolder()
   const way = wayOf(good)
   const first = await locateLibrary(usual(folder.path, way))

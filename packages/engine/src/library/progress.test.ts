@@ -8,7 +8,7 @@ const recorded = (isTTY: boolean, columns = 80) => {
   return { written, clock, meter }
 }
 
-test("bytes are told in powers of 1000", () => {
+test("bytes are formatted in powers of 1000", () => {
   expect([0, 999, 12_345, 273_829_956, 1_150_000_000].map(formatBytes)).toEqual([
     "0 bytes",
     "999 bytes",

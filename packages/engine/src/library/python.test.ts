@@ -49,7 +49,7 @@ test("no TensorFlow, an old one, one of another major version, one without libra
   expect(await why(directory, "2.21.0-rc1")).toContain("libtensorflow_cc.so.2 does not exist")
 })
 
-test("a Python that fails, or none, is told", async () => {
+test("a Python that fails, or none, gives an error", async () => {
   using folder = temporaryFolder()
   const env = await script(folder.path, "python3", "echo 'pyenv: python3: command not found' >&2; exit 127")
   await expect(pythonLibrary(platform, env)).rejects.toThrow(
@@ -83,7 +83,7 @@ done
 case $TMPDIR in "$dest"/*) ;; *) echo "ERROR: TMPDIR is $TMPDIR"; exit 1;; esac
 cp '${wheel}' "$dest/tensorflow_cpu-9.9.9-cp311-cp311-any.whl"`
 
-test("pip is asked for the wheel of this machine, whatever its own Python", async () => {
+test("the request to pip is for the wheel of this machine, with any Python", async () => {
   using folder = temporaryFolder()
   await Bun.write(join(folder.path, "a.whl"), bytes)
   const env = await script(folder.path, "python3", pip(join(folder.path, "a.whl")))
@@ -115,7 +115,7 @@ test("a Python without pip is passed over for a pip3 on PATH", async () => {
   expect(readdirSync(into)).toContain("a.whl")
 })
 
-test("pip's own errors are told, with the network's first complaint and without credentials", async () => {
+test("errors show pip's own messages, with the network's first warning and without credentials", async () => {
   using folder = temporaryFolder()
   const env = await script(
     folder.path,
@@ -149,7 +149,7 @@ test("pip's full disk is known as one", async () => {
   expect(failure).toMatchObject({ code: "ENOSPC" })
 })
 
-test("without Python and pip that is what is told", async () => {
+test("without Python and pip the error says so", async () => {
   const env = { PATH: "/nowhere" }
   await expect(pipWay(env).get(wheelOf(bytes), "/tmp", quietMeter())).rejects.toThrow("no Python with pip on PATH")
 })

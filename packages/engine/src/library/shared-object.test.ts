@@ -23,7 +23,7 @@ test.each(platforms)("one byte less is truncated on %s", async (platform) => {
   )
 })
 
-test("another machine's library, another kind of file, an empty file and a missing one are told apart", async () => {
+test("another machine's library, another kind of file, an empty file and a missing one have different errors", async () => {
   expect(await problemOf(fakeLibrary("linux-arm64"), "linux-x86-64")).toBe(
     "it is built for arm64, this machine is x86-64",
   )

@@ -42,7 +42,7 @@ describe.skipIf(realCompiler === null)("with a compiler", () => {
     expect(readdirSync(cache).toSorted()).toEqual(["objects", first.path.split("/").at(-2)!])
   })
 
-  test("other sources, another compiler or another variant are another build", async () => {
+  test("other sources, another compiler or another variant give another build", async () => {
     using folder = temporaryFolder()
     const { open, sources, env } = setUp(folder.path)
     const paths = [opened(await open()).path]
@@ -74,7 +74,7 @@ describe.skipIf(realCompiler === null)("with a compiler", () => {
     },
   )
 
-  test.skipIf(!x64)("a compiler too old for the best variant builds the next one, and that is said", async () => {
+  test.skipIf(!x64)("a compiler too old for the best variant builds the next one, with a message", async () => {
     using folder = temporaryFolder()
     const refusing = `case "$*" in *-mavx2*) echo "error: unrecognized option '-mavx2'" >&2; exit 1 ;; esac`
     const { open, said } = setUp(folder.path, answering, refusing)
@@ -103,7 +103,7 @@ WINNOW_API int winnow_selfcheck_offset(void) { return error; }
     expect(said.at(-1)).toContain("is that for portable")
   })
 
-  test("a source that does not compile is told by its own name and the first error, once", async () => {
+  test("a source that does not compile is reported once, by its name and the first error", async () => {
     using folder = temporaryFolder()
     const { open, said, sources, cache } = setUp(folder.path, { ...answering, "bad.cpp": "int bad = nothing_such;\n" })
     const found = await open()

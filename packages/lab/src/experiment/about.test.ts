@@ -53,7 +53,7 @@ const bottom = of(lengths({ order: "bottom" }))
 const placebo = of(shuffled(behind({ k: 0.5 })))
 const chosen = of(behind({ k: 0.5 }))
 
-test("named by its author, the arm is taken as it is, and stands in the config", async () => {
+test("an arm named by its author is taken unchanged, and the config has it", async () => {
   expect(await about({ all, random, chosen }, { about: "random", primary: "expected" })).toEqual([
     "random",
     "random",

@@ -119,7 +119,7 @@ test("an experiment whose filter needs a reference does not type-check without o
   expect(own.reference?.kind).toBe("average")
 })
 
-test("names and depths from outside are refused by name: nothing is looked up on the prototype, nothing overflows", async () => {
+test("names and depths from outside are refused by name, without a look-up on the prototype or an overflow", async () => {
   for (const name of ["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"]) {
     for (const setting of [
       `${name}.x=1`,

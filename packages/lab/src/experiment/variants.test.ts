@@ -26,7 +26,7 @@ test("a list of values makes an arm of each in the place of the one", async () =
   ])
 })
 
-test("lists of other settings, and texts with commas, are values as they are", async () => {
+test("lists of other settings, and texts with commas, are single values", async () => {
   expect((await resolved("seeds=[3,4]")).seeds).toEqual([3, 4])
   expect((await refusal("seeds=3,4")).message).toContain("seeds must be an array")
   expect((await refusal("arms.behind.filter.k=0.2,0.2")).message).toContain("would make two arms behind-k-0-2")

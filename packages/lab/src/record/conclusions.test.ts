@@ -94,7 +94,7 @@ test("the verdict comes first: the arm, against what, its budget, seeds and this
   )
 })
 
-test("of two seeds nothing is compared; one seed is named", () => {
+test("two seeds give no comparison; one seed is named", () => {
   const two = aComparison({ seeds: 2, prompts: 20 })
   expect(two.verdict).toMatch(/greedy acceptance, two seeds: no comparison; 2 seeds, this target\.$/)
   for (const text of two.conclusions.filter((text) => text.includes(" minus ")))

@@ -19,7 +19,7 @@ import { type KeptTexts, samplesOf } from "./samples.ts"
 import { type CapacityRecord, currentSchema, type RowRecord, type RunRecord } from "./schema.ts"
 
 /** A record, and the file of raw counts behind its figures. */
-export interface Made {
+export interface RecordFiles {
   readonly record: RunRecord
   /** The text of counts.json, whose SHA-256 the record holds. */
   readonly counts: string
@@ -89,7 +89,7 @@ export const makeRecord = (
   artifacts: ReadonlyMap<string, Artifact>,
   missing: ReadonlyArray<MissingRecord>,
   madeBy: MadeBy,
-): Effect.Effect<Made, DataError | InvalidInput> =>
+): Effect.Effect<RecordFiles, DataError | InvalidInput> =>
   Effect.gen(function* () {
     const { measure, arms, seeds } = graph.settled
     const artifactOf = ({ key }: { readonly key: string }) => artifacts.get(key)!

@@ -49,7 +49,7 @@ const changed = (change: (record: RunRecord) => void): string => {
   return folder
 }
 
-test("a run is repeated from its run.json alone, to the last digit; a stopped repeat goes on, a finished one begins again", async () => {
+test("a run repeats from its run.json alone, to the last digit; a stopped repeat resumes, a finished one starts again", async () => {
   const before = readFileSync(join(directory, "run.json"), "utf8")
   let stop = () => {}
   const fiber = Effect.runFork(

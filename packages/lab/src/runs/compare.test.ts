@@ -119,7 +119,7 @@ test("a run of another version is shown as far as it can be read; a list is one 
   expect(renderRuns([{ ...entry, state: "done", headline, arms }], 40).split("\n")[2]).toHaveLength(40)
 })
 
-test("of two seeds no interval is written, and nothing is marked as apart", () => {
+test("two seeds show no interval, and no figure is marked as different", () => {
   const of = (value: number, seeds: number) =>
     aRow("all", value, { greedyAcceptance: { ...interval(value, 0.01), seeds } })
   const tables = (value: number, seeds: number) => ({ tables: [earlierTable([of(value, seeds)], 4)] })

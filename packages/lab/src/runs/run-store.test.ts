@@ -141,7 +141,7 @@ test("a run whose process was killed is shown as stopped", async () => {
   expect((await run(store.find("hanging"))).state).toBe("stopped")
 })
 
-test("a run of another host is believed to run, one whose process number was given away again is not", async () => {
+test("a run of another host counts as running, one whose process number was reused does not", async () => {
   const { store, home, beginning } = aHome()
   const begun = (id: string, process: object) =>
     `${JSON.stringify({ _tag: "begin", id, at: "2026-01-01T00:00:00.000Z", beginning: { ...beginning(id), command: [] }, process })}\n`

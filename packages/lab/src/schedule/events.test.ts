@@ -18,7 +18,7 @@ test("a line that a kill cut short costs itself alone", () => {
   expect(readMetrics(directory)).toEqual([{ step: 1 }, { resumed: 1 }, { step: 2 }])
 })
 
-test("the events of all attempts are there until the stage is whole, whatever became of its metrics", () => {
+test("the events of all attempts stay until the stage is whole, with any state of its metrics", () => {
   const directory = folder()
   beginEvents(directory)
   for (const step of [1, 2, 3]) addEvent(directory, { step })
@@ -39,7 +39,7 @@ test("a stage without a metrics file has its events in their order", () => {
   expect(Bun.file(join(directory, metricsFile)).text()).resolves.toBe('{"step":1}\n')
 })
 
-test("an attempt goes on from the metrics of one that knew no other file", () => {
+test("an attempt continues the metrics of an earlier version with a single file", () => {
   const directory = folder()
   writeFileSync(join(directory, metricsFile), '{"step":1}\n{"st')
   beginEvents(directory)

@@ -56,7 +56,7 @@ test("a training far beyond the memory of the machine is refused with both sizes
   expect(problem(resolved.placed, { ...small, target: { ...of(8), trunkFlops: () => 1e18 } })).toContain("GB are free")
 })
 
-test("the length of examples that are not encoded yet is never too long, whatever the tokenizer", () => {
+test("the estimated length of examples before encoding is never too long, for any tokenizer", () => {
   const of = (characters: number) => ({ prompt: "x".repeat(characters), answer: "" })
   expect(leastLength([of(1600), of(3200)], 512)).toBe(150)
   expect(leastLength([of(1600), of(16 * 513)], 512)).toBe(100) // the second is left out when data is encoded

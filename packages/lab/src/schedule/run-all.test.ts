@@ -72,7 +72,7 @@ test("a second identical run runs nothing; a changed option runs what depends on
   expect((await run(options, true)).ran).toBe("acbd")
 })
 
-test("a stopped stage is reported to go on only if it left a checkpoint", async () => {
+test("a stopped stage is reported as resumed only if it left a checkpoint", async () => {
   const store = Store.layer(mkdtempSync(join(tmpdir(), "winnow-stages-")))
   const noData = Layer.succeed(Datasets, datasetsOf({}))
   const attempt = async (leave: string | undefined) => {

@@ -79,7 +79,7 @@ test("a stage that fails leaves nothing under its key, and what it had written i
   expect(store.partial("fake", key)).toBe(false)
 })
 
-test("a stopped stage goes on only where it left a checkpoint", async () => {
+test("a stopped stage resumes only from a checkpoint", async () => {
   const store = makeStore(home())
   const stop = (...folders: ReadonlyArray<string>) =>
     Effect.runPromise(
@@ -182,7 +182,7 @@ test("four processes that want one artifact: one makes it, the others wait and f
   expect(readFileSync(join(folder, "runs"), "utf8").trim().split("\n").length).toBe(1)
 }, 60_000)
 
-test("a killed process holds no lock: the next goes on at once in what it left", async () => {
+test("a killed process holds no lock: the next one continues its folder at once", async () => {
   const folder = home()
   const killed = spawn(folder, "60000")
   while (!existsSync(join(folder, "runs")) || readFileSync(join(folder, "runs")).length === 0) await Bun.sleep(20)

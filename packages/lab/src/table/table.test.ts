@@ -74,7 +74,7 @@ test("costs stand beside every acceptance, with the reference's", () => {
   expect(caption(aRun()).join("\n")).toContain("All arms cost the same compute.")
 })
 
-test("tables fit a wide terminal; rows that are no arm are in brackets; missing rows are named with the command that goes on", () => {
+test("tables fit a wide terminal; rows other than arms are in brackets; missing rows are named with the command that continues", () => {
   const lines = renderTable(run).split("\n")
   for (const line of lines) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(150)
   for (const name of ["start", "reference", "capacity", "capacity, half"])

@@ -87,7 +87,7 @@ test("pieces cover all rows once and are no larger than asked by more than one e
   }
 })
 
-test("the size is told before anything is computed; a disk without the room is refused, and nothing is written", async () => {
+test("the size is announced before any computation; a disk without room is refused before any write", async () => {
   const events: Array<string> = []
   let size: SignalsSize | undefined
   const options: Partial<WriteOptions> = {
@@ -140,7 +140,7 @@ describe("an attempt that stopped", () => {
     directory = mkdtempSync(join(folder, "resumed-"))
   })
 
-  test("goes on with the piece it was in, and ends with the same bytes", async () => {
+  test("resumes with the interrupted piece, and ends with the same bytes", async () => {
     await stopAfter(8)
     expect(existsSync(join(directory, "signals.json"))).toBe(false)
     expect(() => open()).toThrow("signals.json")

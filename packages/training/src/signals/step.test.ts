@@ -152,7 +152,7 @@ for (const [path, by] of Object.entries(paths))
       })
     })
 
-    test("the reference's losses, computed beforehand in float32: the live ones but for the order of sums", async () => {
+    test("the reference's losses, computed beforehand in float32, equal the live ones except for the order of sums", async () => {
       const before = tf.memory().numTensors
       for (const filter of [await instanceOf(adaspec({ k: 0.4 })), await instanceOf(focusFinetune({ k: 0.5 }))]) {
         const loss = await losses["kl"]!

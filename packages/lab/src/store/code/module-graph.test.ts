@@ -88,7 +88,7 @@ export const order = Order.Top
   expect(untoldIn(text)).toEqual([])
 })
 
-test("a file that is imported as text counts as it is written", () => {
+test("a file that is imported as text counts with its exact text", () => {
   const text = (written: string) =>
     graphOf({ "a.ts": 'import t from "./t.ts" with { type: "text" }\nexport const a = t', "t.ts": written }).files.get(
       "t.ts",
