@@ -3,6 +3,7 @@ import { existsSync, statSync, writeFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import { sha256OfFile } from "@winnow/files"
+import { localFolder } from "@winnow/hub"
 import { copyModelFolder, parameterCount, readArchitecture, type WrittenDtype } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
@@ -45,10 +46,12 @@ export interface Exported {
   readonly notes: ReadonlyArray<string>
 }
 
-/** The path of the tokenizer that an experiment read from a file. */
-const tokenizerFileOf = ({ config }: ChosenModel["run"]): string | undefined => {
+/** The path of the tokenizer that an experiment read from a file; a reference where its folder is not to be had now. */
+const tokenizerFileOf = ({ config }: ChosenModel["run"]): Effect.Effect<string | undefined> => {
   const { tokenizer } = config as { readonly tokenizer?: { readonly path?: unknown } }
-  return typeof tokenizer?.path === "string" ? tokenizer.path : undefined
+  const path = tokenizer?.path
+  if (typeof path !== "string") return Effect.succeed(undefined)
+  return Effect.catch(localFolder(path), () => Effect.succeed(path))
 }
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
@@ -88,7 +91,7 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
     const architecture = yield* readArchitecture(weights.directory, yield* knownFamilies)
     const tokenizer = yield* exportedTokenizer(
       yield* findTokenizer(model, home),
-      tokenizerFileOf(run),
+      yield* tokenizerFileOf(run),
       architecture.maxLength,
     )
     const licences = yield* licencesOf(run)

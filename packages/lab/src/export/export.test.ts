@@ -13,7 +13,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { loadTokenizer } from "@winnow/data"
+import { byteTokenizer, loadTokenizer, tokenizerFiles } from "@winnow/data"
 import { sha256OfFile } from "@winnow/files"
 import { llama } from "@winnow/model-llama"
 import { loadDecoder, logitsOf, readSafetensors } from "@winnow/models"
@@ -23,6 +23,7 @@ import { runDistillation } from "../../test/run-distillation.ts"
 import { runLayers } from "../../test/run-layers.ts"
 import { tiny } from "../../test/tiny.ts"
 import { resolve } from "../experiment/resolve.ts"
+import { applySettings } from "../experiment/settings.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { readRun } from "../runs/read-run.ts"
 import { houseRoot } from "../store/code/house.ts"
@@ -107,6 +108,35 @@ test("halves are the weights rounded, the target is a model of the run too, and 
   for (const [name, { data }] of readSafetensors(join(to, "model.safetensors")))
     for (const [i, x] of data.entries())
       expect(Math.abs(x - exact.get(name)!.data[i]!)).toBeLessThanOrEqual(Math.abs(x) * 2 ** -8)
+})
+
+test("a tokenizer of a folder: its start, padding and chat template go along, if it is still what the run read", async () => {
+  const [folder, store] = [join(home, "tokenizer"), join(home, "second")]
+  mkdirSync(folder)
+  for (const [name, text] of Object.entries(tokenizerFiles(byteTokenizer))) writeFileSync(join(folder, name), text)
+  const own = JSON.stringify({ eos_token: "<|endoftext|>", bos_token: { content: "a" }, pad_token: "b", legacy: true })
+  writeFileSync(join(folder, "tokenizer_config.json"), own)
+  writeFileSync(join(folder, "chat_template.jinja"), "{{ messages[0].content }}")
+  const setting = `tokenizer=${JSON.stringify({ kind: "file", path: folder })}`
+  const run = Effect.flatMap(applySettings(tiny, [setting]), (experiment) =>
+    Effect.flatMap(resolve(experiment), (r) =>
+      runDistillation(r, { slug: "000-tiny", results: join(store, "results") }),
+    ),
+  )
+  const { directory } = await Effect.runPromise(Effect.provide(run, runLayers(store)))
+  const [to, later] = [join(home, "templated"), join(home, "untemplated")]
+  await exported({ directory, to, home: store })
+  const ids = { bos_token_id: 97, eos_token_id: 256, pad_token_id: 98 }
+  expect(readJson(to, "config.json")).toMatchObject(ids)
+  expect(readJson(to, "generation_config.json")).toMatchObject(ids)
+  expect(readJson(to, "tokenizer_config.json")).toMatchObject({ bos_token: "a", pad_token: "b", legacy: true })
+  expect(readFileSync(join(to, "chat_template.jinja"), "utf8")).toBe("{{ messages[0].content }}")
+  expect(readFileSync(join(to, "README.md"), "utf8")).toContain("the start token, id 97, was not put before texts")
+  writeFileSync(join(folder, "tokenizer_config.json"), "{}")
+  const { notes } = await exported({ directory, to: later, home: store })
+  expect(notes[0]).toContain("is not what the run read: a chat template and further special tokens are left out")
+  expect(existsSync(join(later, "chat_template.jinja"))).toBe(false)
+  expect(readJson(later, "config.json")).toMatchObject({ bos_token_id: null, eos_token_id: 256, pad_token_id: 256 })
 })
 
 test("a name or a seed that there is not, and a folder that is there, are refused with what there is", async () => {
