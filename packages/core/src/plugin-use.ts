@@ -3,6 +3,7 @@ import { type } from "arktype"
 import { cut, kindOf } from "./contract/brief.ts"
 import type { ExamplesUse } from "./example-filter.ts"
 import type { FilterUse } from "./filter.ts"
+import type { HeadUse } from "./head.ts"
 import type { LossUse } from "./loss.ts"
 import type { MeasureUse } from "./measure.ts"
 import type { Attends, ModelUse } from "./model.ts"
@@ -31,6 +32,7 @@ export const useOf = <U extends AnyUse>(kind: PluginKind) =>
 
 export const examplesUse = useOf<ExamplesUse>("examples")
 export const filterUse = useOf<FilterUse<unknown>>("filter")
+export const headUse = useOf<HeadUse>("head")
 export const measureUse = useOf<MeasureUse>("measure")
 export const lossUse = useOf<LossUse<unknown>>("loss")
 export const objectiveUse = useOf<ObjectiveUse>("objective")

@@ -5,7 +5,14 @@
  * usual: norms, softmaxes and the optimizer are left out. The backward pass is counted through all layers, also those below the
  * lowest one that is trained. Letters: d hidden size, V vocabulary, T context length.
  */
-import { type Architecture, type Attends, modelsRead, readsModel, type Statistic } from "@winnow/core"
+import {
+  type Architecture,
+  type Attends,
+  type HeadArchitecture,
+  modelsRead,
+  readsModel,
+  type Statistic,
+} from "@winnow/core"
 import { frozenTrunkSize, type TrainedPart } from "@winnow/models"
 import type { SignalsOptions } from "@winnow/training"
 import type { Training } from "./experiment/training-spec.ts"
@@ -22,7 +29,10 @@ export interface TokenCounts {
 
 /** The forward and backward passes that ran for each token. */
 export interface Passes {
+  /** Of a head that of the target, whose hidden states it reads. */
   readonly draft: Architecture<Attends>
+  /** The head that is trained on the target's hidden states in the place of a model. */
+  readonly head?: HeadArchitecture | undefined
   /** The part of the draft that is trained; all of it if left out. */
   readonly part?: TrainedPart | undefined
   readonly target?: Architecture<Attends> | undefined
@@ -42,6 +52,25 @@ export interface Passes {
 }
 
 const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * a.vocabularySize
+
+const sizeOf = ({ shape }: { readonly shape: ReadonlyArray<number> }): number => shape.reduce((a, b) => a * b, 1)
+
+/** Numbers of a head. */
+export const headParameters = ({ parameters }: HeadArchitecture): number =>
+  parameters.values().reduce((sum, of) => sum + sizeOf(of), 0)
+
+/** FLOPs of a head on a target: its matrices on the valid rows, the vocabulary head on the trained ones. */
+const headFlops = (
+  { valid, trained }: TokenCounts,
+  { parameters }: HeadArchitecture,
+  target: Architecture<Attends>,
+) => {
+  const matrices = [...parameters.values()].filter(({ shape }) => shape.length === 2)
+  const isVocabulary = ({ shape: [V, d] }: (typeof matrices)[number]) =>
+    V === target.vocabularySize && d === target.hiddenSize
+  const block = matrices.filter((of) => !isVocabulary(of)).reduce((sum, of) => sum + sizeOf(of), 0)
+  return 3 * valid * 2 * block + (matrices.some(isVocabulary) ? 3 : 2) * trained * head(target)
+}
 
 /**
  * FLOPs of a forward pass.
@@ -65,21 +94,20 @@ const adapterFlops = (
     ? 0
     : places.reduce((sum, { e, d }) => sum + 2 * e * d * adapters.rank * steps * (1 + 2 * microBatches), 0)
 
-/** FLOPs of a training stage, its adapters included. */
+/** FLOPs of a training stage, its adapters included; a head has no part. */
 export const trainingFlops = (
   tokens: TokenCounts,
-  passes: Passes & { readonly part: TrainedPart },
+  passes: Passes & { readonly part: TrainedPart | undefined },
   training: Pick<Training, "adapters" | "steps" | "microBatches">,
-): number => passFlops(tokens, passes) + adapterFlops(passes.part, training)
+): number => passFlops(tokens, passes) + (passes.part ? adapterFlops(passes.part, training) : 0)
 
 /**
  * FLOPs of the passes of all steps. The draft runs forward and backward on all tokens, and its head on kept ones. Frozen models run
  * forward where they are read.
  */
-export const passFlops = (
-  tokens: TokenCounts,
-  { draft, part, target: frozen, reference: compared, needs: all, lossNeedsTarget, lossReadsBatch, signals, T }: Passes,
-): number => {
+export const passFlops = (tokens: TokenCounts, passes: Passes): number => {
+  const { draft, part, head: ofTarget, target: frozen, reference: compared, needs: all } = passes
+  const { lossNeedsTarget, lossReadsBatch, signals, T } = passes
   const form = signals?.target ?? "live"
   const cached = signals?.reference === "cached"
   const reference = cached ? undefined : compared
@@ -91,13 +119,15 @@ export const passFlops = (
   // trained.
   const movesTrunk = part === undefined || part.moved.values().some((name) => name !== draft.head)
   const movesHead = part === undefined || part.moved.has(draft.head)
-  let flops = (movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
-  flops += (movesHead ? 3 : 2) * tokens.trained * head(draft)
+  // A head has the target's hidden states computed once, whatever else reads them.
+  let flops = (ofTarget === undefined && movesTrunk ? 3 : 1) * tokens.seen * draft.trunkFlops(T)
+  flops += ofTarget ? headFlops(tokens, ofTarget, draft) : (movesHead ? 3 : 2) * tokens.trained * head(draft)
   if (movesTrunk && part !== undefined) flops -= 2 * tokens.seen * frozenTrunkSize(draft, part)
   if (reads.has("draft")) flops += tokens.valid * head(draft)
   if (target !== undefined) {
     const inStatistics = reads.has("target")
-    if ((inStatistics || lossNeedsTarget) && form === "live") flops += tokens.seen * target.trunkFlops(T)
+    if ((inStatistics || lossNeedsTarget) && form === "live" && ofTarget === undefined)
+      flops += tokens.seen * target.trunkFlops(T)
     if (inStatistics) flops += tokens.valid * head(target)
     if (lossNeedsTarget) flops += tokens.trained * head(target)
   }

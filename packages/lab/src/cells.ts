@@ -3,13 +3,17 @@ import {
   type Architecture,
   type Attends,
   type DataError,
+  type HeadArchitecture,
+  type HeadUse,
   InvalidInput,
   type ServiceUse,
   type TaskUse,
 } from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
+import { parameterCount } from "@winnow/models"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
+import { headParameters } from "./budget.ts"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
 import type { OwnStart } from "./experiment/start.ts"
@@ -34,10 +38,16 @@ export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeed
 /** Models by their shape. */
 export interface Architectures {
   readonly draft: Architecture<Attends>
+  /** The head of the drafts in the place of a model. */
+  readonly draftHead?: HeadArchitecture | undefined
   readonly target: Architecture<Attends>
   /** Architectures of arms and references that have their own start, by their place. */
   readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture<Attends> }>
 }
+
+/** Parameters of the drafts: of a head its own, without the target's. */
+export const draftParameters = ({ draft, draftHead }: Pick<Architectures, "draft" | "draftHead">): number =>
+  draftHead ? headParameters(draftHead) : parameterCount(draft)
 
 /** The architecture of a model by the name of its place. */
 export const architectureAt = ({ draft, target, others = [] }: Architectures, name: string): Architecture<Attends> =>
@@ -84,6 +94,7 @@ const distillingFrom = (begin: Begun, text: ResolvedText | undefined, shared: Sh
   ...textOf(text, shared, begin),
   target: shared.target,
   start: begin.stage,
+  head: begin.head,
   seed,
   services: shared.services,
   architectures: { draft: begin.architecture, target: shared.architectures.target },
@@ -224,8 +235,10 @@ const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, Inval
   Effect.gen(function* () {
     const [, , ...others] = ownStarts(resolved)
     const target = yield* architectureOfStart(resolved.target, "target", undefined)
+    const { start } = resolved.draft
     return {
-      draft: yield* architectureOfStart(resolved.draft.start, "draft", target),
+      draft: yield* architectureOfStart(start, "draft", target),
+      ...(start.kind === "head" && { draftHead: (yield* start.head.instance).on(target) }),
       target,
       others: yield* Effect.forEach(others, ({ name, start }) =>
         Effect.map(architectureOfStart(start, name, target), (architecture) => ({ name, architecture })),
@@ -301,6 +314,8 @@ export interface Cell {
   /** The model that the arm begins with. */
   readonly start: Stage
   readonly architecture: Architecture<Attends>
+  /** The head that the arm trains in the place of a model. */
+  readonly head: HeadUse | undefined
   readonly reference: Stage | undefined
   readonly signals: SignalStages
   readonly trained: Stage
@@ -326,7 +341,7 @@ export const cellStages = (
       if (start.kind === "reference") return reference! // `resolve` has seen that it is a model
       if (start.kind !== "arm") return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
       const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
-      return { stage: before.trained, architecture: before.architecture }
+      return { stage: before.trained, architecture: before.architecture, head: before.head }
     })
     const from = distillingFrom(begun, arm.text, shared, seed)
     const distilling = {
@@ -338,7 +353,8 @@ export const cellStages = (
     const signals = yield* signalStages(settled, compared, distilling)
     const selection = arm.examples && (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling))
     const trained = yield* armStage(settled, compared, signals, { ...distilling, selection })
-    return { start: begun.stage, architecture: begun.architecture, reference: reference?.stage, signals, trained }
+    const { stage, architecture, head } = begun
+    return { start: stage, architecture, head, reference: reference?.stage, signals, trained }
   })
 
 /** Kinds of stages that count in a draft's cost. The target, the start and their own inputs do not count. */

@@ -1,5 +1,5 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
-import { type DataError, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
+import { type DataError, type HeadUse, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
 import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
 import type { Resolved } from "./experiment/resolved.ts"
@@ -23,6 +23,8 @@ export interface Measured {
   readonly role: "start" | "reference" | "arm" | "capacity"
   readonly seed: number
   readonly trained: Stage
+  /** The head that `trained` has in the place of a model. */
+  readonly head?: HeadUse | undefined
   /** The model that an arm begins with. */
   readonly start?: Stage
   /** The frozen reference that the arm's filter used, or that the arm began with. */
@@ -121,7 +123,7 @@ export const buildGraph = <E = never, R = never>(
     const byName = new Map(settled.arms.map((arm) => [arm.name, arm]))
     for (const seed of settled.seeds) {
       const start = yield* startOf(settled, shared, seed)
-      add("start", "start", seed, start.stage)
+      add("start", "start", seed, start.stage, { head: start.head })
       const references = new Map<string, Stage>()
       const armKeys = new Set<string>()
       for (const arm of settled.arms) {
@@ -134,7 +136,8 @@ export const buildGraph = <E = never, R = never>(
           rollouts && divides(arm)
             ? yield* keptStage(arm, { ...shared, start: cell.start, seed, reference, greedy: rollouts.greedy })
             : undefined
-        add(arm.name, "arm", seed, trained, { start: cell.start, reference, signals, ...(kept && { kept }) })
+        const { start: began, head } = cell
+        add(arm.name, "arm", seed, trained, { start: began, head, reference, signals, ...(kept && { kept }) })
       }
       // A reference that is one of the arms is measured as that arm.
       const others = [...references.values()].filter(({ key }) => !armKeys.has(key))
@@ -147,8 +150,8 @@ export const buildGraph = <E = never, R = never>(
       for (const part of [2, 1]) {
         const steps = Math.round(settled.capacity.steps / part)
         const name = part === 1 ? "capacity" : "capacity, half"
-        const { trained } = yield* cellStages({ ...settled.capacity, name, steps }, shared, start, seed)
-        add(name, "capacity", seed, trained)
+        const { trained, head } = yield* cellStages({ ...settled.capacity, name, steps }, shared, start, seed)
+        add(name, "capacity", seed, trained, { head })
       }
     }
     const measures = yield* Effect.forEach(settled.measures, ({ instance }) => instance)
@@ -158,7 +161,7 @@ export const buildGraph = <E = never, R = never>(
         Effect.forEach(settled.measures, (use) =>
           modelMeasureStage({
             label: `${use.name} of ${one.name}, seed ${one.seed}`,
-            ...{ measure: use, model: one.trained, target, data, split, prompts, seed: drawn },
+            ...{ measure: use, model: one.trained, head: one.head, target, data, split, prompts, seed: drawn },
           }),
         ),
         (more): Measured => ({ ...one, more }),

@@ -20,8 +20,11 @@ export {
 export {
   type ArmStartSpec,
   artifactOf,
+  type DraftStartSpec,
   folder,
   fresh,
+  type HeadSpec,
+  head,
   layersOf,
   type StartSpec,
   type TargetSpec,
@@ -48,7 +51,7 @@ export { pluginFrom } from "./outside/plugin-from.ts"
 export { tryPlugins } from "./preflight/try-plugins.ts"
 export { Progress, type ProgressEvent } from "./progress.ts"
 export { commit, machine, versions } from "./record/machine.ts"
-export { type MeasuresRecord, measuresRecord } from "./record/measures-record.ts"
+export { type MeasuresRecord, measuresRecord } from "./record/measures-schema.ts"
 export { parseRecord } from "./record/read.ts"
 export { type RunRecord, runRecord } from "./record/schema.ts"
 export { compareRecords, type Deviation, type Repeated } from "./repeat/compare-records.ts"

@@ -3,7 +3,7 @@
  * cost as much as another arm. The result is a function of the experiment and of artifacts, so every process settles
  * alike.
  */
-import { type DataError, InvalidInput } from "@winnow/core"
+import { type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { type Arm, cellStages, frozenReference, paidFor, type Shared, startOf } from "./cells.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
@@ -156,8 +156,8 @@ export const settle = <E, R>(
     const start = yield* startOf(resolved, shared, seed)
     const trialOf = trialsBy(by, measure, prompts, shared)
     const better = typeof by === "string" ? sweepMeasures[by] : (yield* by.instance).better
-    const trial = (name: string, { set, name: point }: Point<unknown>, trained: Stage) =>
-      Effect.map(trialOf(`try ${name}, ${point}`, trained), (judged) => ({ name, set, point, trained, judged }))
+    const trial = (name: string, { set, name: point }: Point<unknown>, trained: Stage, head?: HeadUse) =>
+      Effect.map(trialOf(`try ${name}, ${point}`, trained, head), (judged) => ({ name, set, point, trained, judged }))
     const choose = (all: ReadonlyArray<Candidates>) =>
       Effect.gen(function* () {
         const scores = yield* judge(all.flatMap(({ trials }) => trials))
@@ -205,8 +205,8 @@ export const settle = <E, R>(
             Effect.gen(function* () {
               const name = `${arm.name} at ${point.name}`
               const tried = yield* stepsOf(yield* armAt(name, arm, point.set))
-              const { trained } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
-              return yield* trial(arm.name, point, trained)
+              const { trained, head } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
+              return yield* trial(arm.name, point, trained, head)
             }),
           ),
         ),

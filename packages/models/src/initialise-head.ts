@@ -1,7 +1,8 @@
 /** A head with fresh parameters for one target. Letters: V vocabulary, D hidden size of the target. */
 import type { DraftHead, Encoder, HeadInstance } from "@winnow/core"
-import { freeOfWeights, tf } from "@winnow/tensor"
+import { tf } from "@winnow/tensor"
 import { freshValues } from "./initialise.ts"
+import { makeHead } from "./make-head.ts"
 import { ownVariable } from "./model.ts"
 
 /**
@@ -12,7 +13,7 @@ import { ownVariable } from "./model.ts"
  * @error Error if a parameter that starts as the target's head has another shape
  */
 export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number): DraftHead => {
-  const { parameters: specs, rows } = head.on(target.architecture)
+  const { parameters: specs } = head.on(target.architecture)
   const copyOfHead = (name: string, shape: ReadonlyArray<number>) => {
     if (target.head_Vd.shape.join() !== shape.join())
       throw new Error(
@@ -28,16 +29,5 @@ export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number
       ),
     ]),
   )
-  return {
-    name: head.name,
-    reads: head.reads,
-    target,
-    parameters,
-    trained: parameters,
-    rows: (problem, seen) => rows(parameters, problem, seen),
-    dispose: () => {
-      freeOfWeights(parameters.values())
-      tf.dispose([...parameters.values()])
-    },
-  }
+  return makeHead(head, target, parameters)
 }

@@ -17,7 +17,7 @@ export interface Place {
 
 /** True of a model that comes from no other training of the run. */
 export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
-  start.kind === "fresh" || start.kind === "folder" || start.kind === "layers"
+  start.kind === "fresh" || start.kind === "folder" || start.kind === "layers" || start.kind === "head"
 
 const ofArm = ({ at, arm: { start, reference } }: PlacedArm): ReadonlyArray<Place> => {
   const name = `the reference of ${at}`

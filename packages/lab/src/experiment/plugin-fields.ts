@@ -7,6 +7,7 @@ import type { PluginKind } from "@winnow/core"
 export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
   ["examples", "examples"],
   ["filter", "filter"],
+  ["head", "head"],
   ["loss", "loss"],
   ["model", "model"],
   ["objective", "objective"],

@@ -13,6 +13,7 @@ import { jsonProblem } from "@winnow/files"
 import { type SignalsOptions, signalProblems, usedSignals } from "@winnow/training"
 import { Effect } from "effect"
 import { familiesOf } from "../families.ts"
+import { headProblems } from "../preflight/heads.ts"
 import { checkNames } from "../preflight/same-names.ts"
 import { defaultAbout } from "./about.ts"
 import type { Experiment } from "./define.ts"
@@ -337,7 +338,7 @@ export const resolve = Effect.fn("resolve")(function* (
   const config = yield* plainSpec({ ...rest, measure, ...named }).pipe(Effect.mapError(where(what)))
   const problem = jsonProblem({ ...config, arms: arms.map((a) => a.config) })
   if (problem !== undefined) return yield* new InvalidInput({ what, problems: [problem] })
-  return yield* withPinnedReferences({
+  const whole = {
     ...rest,
     services,
     families: familiesOf(spec, plugins),
@@ -353,5 +354,8 @@ export const resolve = Effect.fn("resolve")(function* (
       arms: Object.fromEntries(arms.map((a) => [a.name, a.config])),
       ...(capacity && { capacity: capacity.config }),
     },
-  } as Resolved).pipe(Effect.mapError(of(what)))
+  } as Resolved
+  const headless = headProblems(whole)
+  if (headless.length > 0) return yield* new InvalidInput({ what, problems: [...headless] })
+  return yield* withPinnedReferences(whole).pipe(Effect.mapError(of(what)))
 })

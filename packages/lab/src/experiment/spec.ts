@@ -18,7 +18,16 @@ import { measuresSpec } from "./measures.ts"
 import { different, natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
-import { type ArmStartSpec, armStart, draftStart, referenceStart, type StartSpec, targetStart } from "./start.ts"
+import {
+  type ArmStartSpec,
+  armStart,
+  type DraftStartSpec,
+  draftStart,
+  modelStart,
+  referenceStart,
+  type StartSpec,
+  targetStart,
+} from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
 import { type DistillingSpec, distillingFields, type TrainingSpec, trainingFields } from "./training-spec.ts"
 
@@ -57,7 +66,7 @@ export const referenceSpec = type({
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
   // A model as it stands, which nobody trains here.
-  .or(draftStart)
+  .or(modelStart)
 
 /** As many steps as cost what that arm costs in all: FLOPs, its reference and caches included. */
 const stepsOfCompute = type({ "+": "reject", computeOf: "string" })
@@ -179,17 +188,17 @@ export type ReferenceSpec =
       readonly kind: "distilled"
       readonly filter: FilterUse<Target>
       readonly loss: LossUse
-      readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" }>
+      readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" | "head" }>
     } & DistillingSpec)
   | ({
       readonly kind: "trained"
-      readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" }>
+      readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" | "head" }>
     } & TrainingSpec)
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
   | StartSpec
 export interface DraftSpec {
-  readonly start: StartSpec
+  readonly start: DraftStartSpec
 }
 
 /** BPE trained on the task's own training text, to this many ids. */

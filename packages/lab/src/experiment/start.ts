@@ -3,7 +3,7 @@
  *
  * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "hf:owner/name" or "folder:DIR".
  */
-import { type Attends, brief, type ModelUse, modelUse } from "@winnow/core"
+import { type Attends, brief, type HeadUse, headUse, type ModelUse, modelUse } from "@winnow/core"
 import { isHubReference, shortReference } from "@winnow/hub"
 import { type } from "arktype"
 import { seed } from "./numbers.ts"
@@ -25,6 +25,7 @@ const begin = { "pretraining?": trainingSpec, "seed?": seed } as const
 const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
 const ofFolder = type({ "+": "reject", kind: "'folder'", path: "string >= 1", ...begin })
 const ofLayers = type({ "+": "reject", kind: "'layers'", of: "'target'", layers: ascending, ...begin })
+const ofHead = type({ "+": "reject", kind: "'head'", head: headUse, "seed?": seed, "pretraining?": "never" })
 const ofDraft = type({ "+": "reject", kind: "'draft'" })
 const ofReference = type({ "+": "reject", kind: "'reference'" })
 const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
@@ -32,21 +33,27 @@ const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
 export type FreshStart = typeof ofFresh.infer
 export type FolderStart = typeof ofFolder.infer
 export type LayersStart = typeof ofLayers.infer
+export type HeadStart = typeof ofHead.infer
 
-/** A start that needs no other training of the run. */
-export type OwnStart = FreshStart | FolderStart | LayersStart
+/** A model that needs no other training of the run. */
+export type ModelStart = FreshStart | FolderStart | LayersStart
+
+/** A start that needs no other training of the run: a model, or a head on the target. */
+export type OwnStart = ModelStart | HeadStart
 
 /** Every start, checked and filled in. */
 export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference.infer | typeof ofArm.infer
 
 /** The start of a target: a fresh model, or a folder. */
 export const targetStart = ofFresh.or(ofFolder)
-/** The start of the drafts, and a reference that nobody trains. */
-export const draftStart = targetStart.or(ofLayers)
+/** A model: a reference that nobody trains. */
+export const modelStart = targetStart.or(ofLayers)
+/** The start of the drafts: a model, or a head on the target. */
+export const draftStart = modelStart.or(ofHead)
 /** The start of a reference that is trained here. */
-export const referenceStart = draftStart.or(ofDraft)
+export const referenceStart = modelStart.or(ofDraft)
 /** The start of an arm: every start. */
-export const armStart = referenceStart.or(ofReference).or(ofArm)
+export const armStart = draftStart.or(ofDraft).or(ofReference).or(ofArm)
 
 const fromFolder = (path: string) => ({ kind: "folder", path })
 
@@ -79,9 +86,18 @@ export type StartSpec =
   | ({ readonly kind: "fresh"; readonly model: ModelUse<Attends> } & Begin)
   | ({ readonly kind: "folder"; readonly path: string } & Begin)
   | ({ readonly kind: "layers"; readonly of: "target"; readonly layers: ReadonlyArray<number> } & Begin)
+/** A head on the target's hidden states, as drafts and arms may begin with. */
+export interface HeadSpec {
+  readonly kind: "head"
+  readonly head: HeadUse
+  /** Of the initialisation; the run's own if left out. */
+  readonly seed?: number
+}
+/** A start of the drafts. */
+export type DraftStartSpec = StartSpec | HeadSpec
 /** A start of an arm. */
 export type ArmStartSpec =
-  | StartSpec
+  | DraftStartSpec
   | { readonly kind: "draft" }
   | { readonly kind: "reference" }
   | { readonly kind: "arm"; readonly arm: string }
@@ -123,6 +139,15 @@ export const layersOf = (
   layers: ReadonlyArray<number>,
   options: Begin = {},
 ): Extract<StartSpec, { kind: "layers" }> => ({ kind: "layers", of, layers, ...options })
+/**
+ * A head on the target's hidden states, fresh: such as `next`, which predicts the token after next. Heads are trained and
+ * measured; nothing decodes with them yet.
+ */
+export const head = (of: HeadUse, options: { readonly seed?: number } = {}): HeadSpec => ({
+  kind: "head",
+  head: of,
+  ...options,
+})
 /** Another artifact of the run: the drafts' start, the arm's trained reference, or another arm as it came out. */
 export const artifactOf = (of: "draft" | "reference" | { readonly arm: string }): ArmStartSpec =>
   typeof of === "object" ? { kind: "arm", arm: of.arm } : { kind: of }
@@ -136,6 +161,8 @@ export const describeStart = (start: ResolvedStart): string => {
       return isHubReference(start.path) ? shortReference(start.path) : `folder ${start.path}`
     case "layers":
       return `layers ${start.layers.join(", ")} of the ${start.of}`
+    case "head":
+      return `head ${start.head.name} on the target`
     case "draft":
       return "start"
     case "reference":

@@ -1,6 +1,6 @@
 /** Notes, before any work, on settings that are valid and probably a mistake. */
-import type { Architecture, Attends } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
+import { type Architectures, draftParameters } from "../cells.ts"
 import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import type { Training } from "../experiment/training-spec.ts"
@@ -62,17 +62,16 @@ const fixedCheckpoints = ({ placed }: Resolved): ReadonlyArray<string> =>
       : [],
   )
 
-const millions = (architecture: Architecture<Attends>): string =>
-  `${(parameterCount(architecture) / 1e6).toPrecision(3)}M`
+const millions = (parameters: number): string => `${(parameters / 1e6).toPrecision(3)}M`
 
 /** The notes on an experiment; needs no data. */
 export const settingsNotes = (
   resolved: Resolved,
-  { draft, target }: { readonly draft: Architecture<Attends>; readonly target: Architecture<Attends> },
+  architectures: Pick<Architectures, "draft" | "draftHead" | "target">,
 ): ReadonlyArray<string> => [
-  ...(parameterCount(draft) >= parameterCount(target)
+  ...(draftParameters(architectures) >= parameterCount(architectures.target)
     ? [
-        `the draft has ${millions(draft)} parameters, the target ${millions(target)}: a draft is meant to be the smaller, or it costs more than it saves`,
+        `the draft has ${millions(draftParameters(architectures))} parameters, the target ${millions(parameterCount(architectures.target))}: a draft is meant to be the smaller, or it costs more than it saves`,
       ]
     : []),
   ...endlessWarmups(knownTrainings(resolved)),

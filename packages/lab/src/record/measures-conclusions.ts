@@ -1,7 +1,7 @@
 /** The conclusions from the figures of a run that measures no acceptance, in words. */
 import { short } from "../table/format.ts"
 import type { ArmsRun } from "./comparisons.ts"
-import type { MeasuresRecord } from "./measures-record.ts"
+import type { MeasuresRecord } from "./measures-schema.ts"
 import { comparison, count, inOrder, ofMissing, ofSeeds, ofSweep, together, verdictOn } from "./sentences.ts"
 
 const limits = ({ data, arms: { target, draftParameters } }: MeasuresRecord): string =>

@@ -1,60 +1,22 @@
-/** The run.json of a run that measures no acceptance: the header that all have, tables of its measures, and how each draft was trained. */
+/** Makes the record of a run that measures no acceptance. */
 import type { DataError, InvalidInput } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
-import { type } from "arktype"
 import { Effect } from "effect"
+import { draftParameters } from "../cells.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { datasetName, type Graph } from "../graph.ts"
 import { pooled } from "../statistics/sample.ts"
 import type { Artifact } from "../store/store.ts"
-import { studyTable, type TableColumn } from "../study/table.ts"
+import type { TableColumn } from "../study/table.ts"
 import { costTable } from "../table/cost.ts"
 import { differencesTable } from "../table/differences.ts"
-import type { ArmsRun } from "./comparisons.ts"
 import { measuresCountsText } from "./counts.ts"
-import { type MissingRecord, recordHeader, studySchema } from "./header.ts"
+import { type MissingRecord, studySchema } from "./header.ts"
 import { measuredCounts, measuredDrafts, measuresTable } from "./measures.ts"
 import { measuresConclusions } from "./measures-conclusions.ts"
+import { type MeasuresRecord, measuresRun } from "./measures-schema.ts"
 import { headerOf, type MadeBy, type RunOf, sweepOf, trainedRows } from "./parts.ts"
 import { pairedDifferences } from "./rows.ts"
-import { measureDifference, sweepRecord, trainedRow } from "./schema.ts"
-
-export const measuresRecord = type({
-  schema: "4",
-  study: "'measures'",
-  ...recordHeader,
-  /** The examples that were measured on. */
-  data: { dataset: "string", prompts: "number" },
-  /** Figures of the measures first, then differences of arms, then costs. */
-  tables: studyTable.array().atLeastLength(1),
-  arms: {
-    /** The arm that others are held against: the first of the experiment. */
-    baseline: "string",
-    about: "string | null",
-    /** Null where no stage reads a target. */
-    target: type({ parameters: "number" }).or("null"),
-    draftParameters: "number",
-    /** Examples that are longer than maxLength. */
-    dropped: { train: "number", measured: "number" },
-    rows: trainedRow.array(),
-    /** Of all pairs of arms in each measure; a measure is named as its column is. */
-    differences: measureDifference.array(),
-    sweep: sweepRecord.or("null"),
-  },
-})
-export type MeasuresRecord = typeof measuresRecord.infer
-
-/** A run without acceptance as its arms are compared: by all of its measures, the first leads. */
-export const measuresRun = ({ arms, tables, data, seeds }: MeasuresRecord): ArmsRun => ({
-  ...arms,
-  seeds,
-  prompts: data.prompts,
-  scope: arms.target === null ? "this data" : "this target",
-  concluded: tables[0]!.columns.map(({ key, name, unit, direction }) => ({
-    ...{ key, name, short: name, unit },
-    better: direction ?? "higher",
-  })),
-})
 
 /** Columns of differences: those of shares are in points. */
 const inPoints = (columns: ReadonlyArray<TableColumn>): ReadonlyArray<TableColumn> =>
@@ -89,7 +51,7 @@ export const makeMeasuresRecord = (
     const splits = artifacts.get(graph.data.key)!.manifest.summary as Readonly<
       Record<string, { readonly dropped: number }>
     >
-    const { target, draft } = graph.architectures
+    const { target } = graph.architectures
     const table = measuresTable("Measures", graph, measured)
     const record: MeasuresRecord = {
       schema: studySchema,
@@ -103,7 +65,7 @@ export const makeMeasuresRecord = (
         baseline: arms[0]!.name,
         about: resolved.about ?? null,
         target: artifacts.has(graph.target.key) ? { parameters: parameterCount(target) } : null,
-        draftParameters: parameterCount(draft),
+        draftParameters: draftParameters(graph.architectures),
         dropped: { train: splits["train"]!.dropped, measured: splits[measure.split]!.dropped },
         rows: [...rows],
         differences,

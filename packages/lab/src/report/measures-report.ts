@@ -1,5 +1,5 @@
 /** report.html of a run that measures no acceptance, from its record and metrics.jsonl alone. */
-import { type MeasuresRecord, measuresRun } from "../record/measures-record.ts"
+import { type MeasuresRecord, measuresRun } from "../record/measures-schema.ts"
 import { short } from "../table/format.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { sweepChart } from "./charts/set-up.ts"

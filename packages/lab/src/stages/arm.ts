@@ -1,5 +1,16 @@
 /** The stage of an arm or of a distilled reference: one filter and one loss, from a start, against a frozen target. */
-import { armLayer, frozen, InvalidInput, provideNeeds, Reference, reads, type ServiceUse, Target } from "@winnow/core"
+import {
+  armLayer,
+  draftModel,
+  frozen,
+  type HeadUse,
+  InvalidInput,
+  provideNeeds,
+  Reference,
+  reads,
+  type ServiceUse,
+  Target,
+} from "@winnow/core"
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { plainSpec } from "../experiment/plain-json.ts"
@@ -9,7 +20,7 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling } from "./distilling.ts"
-import { openModel, openOwnModel } from "./models.ts"
+import { openModel, openOwnHead, openOwnModel } from "./models.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { readSplit } from "./text.ts"
@@ -21,15 +32,18 @@ const armWork = (
   arm: SettledArm,
   sizes: Sizes,
   { draft, target, reference = draft }: Distilling["architectures"],
+  head: HeadUse | undefined,
 ) =>
   Effect.gen(function* () {
     const loss = yield* arm.loss.instance
+    const ofTarget = head && (yield* head.instance).on(draft)
     return yield* workOf(
       label,
       arm,
       sizes,
       {
         draft,
+        head: ofTarget,
         target,
         reference,
         needs: arm.filter.needs.statistics,
@@ -63,7 +77,7 @@ export const armStage = (
   arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
-  { data, target, start, seed, selection, sizes, architectures, services }: Distilling,
+  { data, target, start, seed, selection, sizes, architectures, services, head }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
@@ -74,7 +88,8 @@ export const armStage = (
     const inputs = {
       data: partOf(data, "train"),
       start,
-      target: reads("target", arm.filter, arm.loss) ? target : undefined,
+      // A head reads the hidden states of the target, also if its filter and loss read nothing of it.
+      target: head || reads("target", arm.filter, arm.loss) ? target : undefined,
       reference,
       targetSignals: signals.target,
       referenceSignals: signals.reference,
@@ -102,7 +117,7 @@ export const armStage = (
       }),
       seed,
       unit: "steps",
-      work: yield* armWork(label, arm, sizes, architectures),
+      work: yield* armWork(label, arm, sizes, architectures, head),
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
@@ -113,7 +128,9 @@ export const armStage = (
             artifact("target"),
             artifact("reference"),
           ]
-          const draft = yield* openOwnModel(artifact("start")!)
+          const draft = head
+            ? yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!))
+            : yield* openOwnModel(artifact("start")!)
           const text = yield* readSplit(textArtifact, "train")
           const of = { target: targetArtifact, data: textArtifact, text }
           const ofSelection = artifact("selection")
@@ -141,8 +158,8 @@ export const armStage = (
               : Effect.succeed({ architecture: architectures.target, model: undefined }),
           )
           const referenceLayer = () => {
-            if (referenceSpec?.kind === "checkpoint") return earlierCheckpoint(draft, referenceSpec.every)
-            if (referenceSpec?.kind === "average") return movingAverage(draft, referenceSpec.decay)
+            if (referenceSpec?.kind === "checkpoint") return earlierCheckpoint(draftModel(draft), referenceSpec.every)
+            if (referenceSpec?.kind === "average") return movingAverage(draftModel(draft), referenceSpec.decay)
             if (ofReference)
               return Layer.succeed(Reference, {
                 architecture: architectures.reference ?? architectures.draft,
@@ -154,6 +171,7 @@ export const armStage = (
           return yield* train(context, {
             label,
             model: draft,
+            head,
             training: arm,
             data: chosen,
             seed,

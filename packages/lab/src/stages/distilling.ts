@@ -1,5 +1,5 @@
 /** Inputs of the stages that distil. */
-import type { Architecture, Attends, ServiceUse } from "@winnow/core"
+import type { Architecture, Attends, HeadUse, ServiceUse } from "@winnow/core"
 import type { Stage } from "../stage.ts"
 import type { Sizes } from "./training.ts"
 
@@ -13,6 +13,8 @@ export interface Distilling {
   readonly selection?: Stage | undefined
   readonly sizes: Sizes
   /** Services that filters and losses may ask for. */
+  /** The head that is trained in the place of a model; `start` then has it. */
+  readonly head?: HeadUse | undefined
   readonly services: ReadonlyArray<ServiceUse>
   /** The reference's own where it is another than the draft's. */
   readonly architectures: {

@@ -1,7 +1,7 @@
 /** A measure of a trained draft: a sum and a count for each text of a split. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { DataError, type MeasuredTexts, type MeasureUse, type Problem } from "@winnow/core"
+import { DataError, type HeadUse, isDraftHead, type MeasuredTexts, type MeasureUse, type Problem } from "@winnow/core"
 import { driven, type Pieces } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { measuredRows, modelRows } from "@winnow/training"
@@ -10,7 +10,7 @@ import { plain } from "../experiment/plain-json.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import { openModel } from "./models.ts"
+import { openModel, openOwnHead } from "./models.ts"
 import { decodingStep } from "./rollouts.ts"
 import { readSplit } from "./text.ts"
 
@@ -30,6 +30,8 @@ export const modelMeasureStage = (spec: {
   readonly label: string
   readonly measure: MeasureUse
   readonly model: Stage
+  /** The head that the stage `model` has in the place of a model. */
+  readonly head?: HeadUse | undefined
   readonly target: Stage
   readonly data: Stage
   readonly split: "validation" | "test"
@@ -37,8 +39,8 @@ export const modelMeasureStage = (spec: {
   readonly seed: number
 }) =>
   Effect.gen(function* () {
-    const { label, measure, model, target, data, split, prompts, seed } = spec
-    const readsTarget = measure.reads.includes("targetRows")
+    const { label, measure, model, head, target, data, split, prompts, seed } = spec
+    const readsTarget = head !== undefined || measure.reads.includes("targetRows")
     return stage({
       kind: "model-measure",
       label,
@@ -48,11 +50,13 @@ export const modelMeasureStage = (spec: {
       seed,
       run: ({ directory, inputs: [modelArtifact, dataArtifact, targetArtifact] }) =>
         Effect.gen(function* () {
-          const opened = yield* openModel(modelArtifact!)
           const ofTarget = targetArtifact && (yield* openModel(targetArtifact))
-          const { vocabularySize } = opened.architecture
+          const opened = head ? yield* openOwnHead(modelArtifact!, head, ofTarget!) : yield* openModel(modelArtifact!)
+          const { vocabularySize } = (isDraftHead(opened) ? opened.target : opened).architecture
           const values = {
-            ...{ model: opened, vocabularySize },
+            // `resolve` has refused a measure that reads the model of a head.
+            ...(!isDraftHead(opened) && { model: opened }),
+            vocabularySize,
             rows: (problem: Problem) => measuredRows(opened, problem),
             ...(ofTarget && { targetRows: (problem: Problem) => modelRows(ofTarget, problem) }),
           }

@@ -2,8 +2,17 @@
  * Models of artifacts. Frozen ones are shared by the stages of a process: loaded once, and freed a while after the last stage
  * has let go of them. A model that a stage trains is its own.
  */
-import { asDecoder, type DataError, type Decoder, type Encoder, InvalidInput } from "@winnow/core"
-import { loadModel } from "@winnow/models"
+import {
+  asDecoder,
+  type DataError,
+  type Decoder,
+  type Draft,
+  type DraftHead,
+  type Encoder,
+  type HeadUse,
+  InvalidInput,
+} from "@winnow/core"
+import { loadHead, loadModel } from "@winnow/models"
 import { Context, Effect, Layer, RcMap, type Scope } from "effect"
 import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
@@ -11,10 +20,10 @@ import { keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
 import { modelDirectory } from "./folder.ts"
 
-/** A model that is freed with the scope. */
-export const held = (
-  make: Effect.Effect<Encoder, DataError | InvalidInput>,
-): Effect.Effect<Encoder, StageError, Scope.Scope> =>
+/** A model or a head that is freed with the scope. */
+export const held = <D extends Draft>(
+  make: Effect.Effect<D, DataError | InvalidInput>,
+): Effect.Effect<D, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
 /** The model of a folder, freed with the scope. */
@@ -24,6 +33,14 @@ export const loadFrom = (directory: string): Effect.Effect<Encoder, StageError, 
 /** A model of a stage's own, which it may train, from an artifact; freed with the scope. */
 export const openOwnModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
   Effect.flatMap(modelDirectory(artifact), loadFrom)
+
+/** A head of a stage's own, which it may train, from an artifact; freed with the scope. The target stays frozen. */
+export const openOwnHead = (
+  artifact: Artifact,
+  head: HeadUse,
+  target: Encoder,
+): Effect.Effect<DraftHead, StageError, Scope.Scope> =>
+  Effect.flatMap(head.instance, (instance) => held(loadHead(artifact.directory, instance, target)))
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
 export const weightsOf = ({ manifest }: Artifact): string => {

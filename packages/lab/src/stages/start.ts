@@ -1,9 +1,18 @@
 /** The stages of a start: a fresh model, a folder, some layers of the target; each with or without training on the text. */
-import { type Architecture, type Attends, type DataError, InvalidInput } from "@winnow/core"
-import { architectureOfLayers, initialise, modelOfLayers, parameterCount, saveModel } from "@winnow/models"
+import { type Architecture, type Attends, type DataError, type HeadUse, InvalidInput } from "@winnow/core"
+import {
+  architectureOfLayers,
+  initialise,
+  initialiseHead,
+  modelOfLayers,
+  parameterCount,
+  saveHead,
+  saveModel,
+} from "@winnow/models"
 import { Effect } from "effect"
+import { headParameters } from "../budget.ts"
 import { plain } from "../experiment/plain-json.ts"
-import type { FreshStart, LayersStart, OwnStart } from "../experiment/start.ts"
+import type { FreshStart, HeadStart, LayersStart, OwnStart } from "../experiment/start.ts"
 import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -12,10 +21,13 @@ import { held, openModel } from "./models.ts"
 import { furtherStage, pretrainStage } from "./plain.ts"
 import type { Sizes } from "./training.ts"
 
-/** The model of a stage. */
+/** The model of a stage, or its head. */
 export interface Begun {
   readonly stage: Stage
+  /** Of a head that of the target, whose hidden states it reads. */
   readonly architecture: Architecture<Attends>
+  /** The head that the stage has in the place of a model. */
+  readonly head?: HeadUse | undefined
 }
 
 /**
@@ -31,6 +43,8 @@ export const architectureOfStart = (
   target: Architecture<Attends> | undefined,
 ): Effect.Effect<Architecture<Attends>, InvalidInput | DataError> => {
   if (start.kind === "fresh") return start.model.instance
+  // The schema of a target's own start has no head.
+  if (start.kind === "head") return Effect.succeed(target!)
   if (start.kind === "folder") return folderArchitecture(name, start.path)
   return Effect.try({
     try: () => architectureOfLayers(target!, start.layers), // the schema of a target's own start has no layers
@@ -86,6 +100,30 @@ const layersStage = (label: string, { layers }: LayersStart, architecture: Archi
       }).pipe(Effect.scoped),
   })
 
+/** A fresh head on the target. */
+const headStage = (label: string, { head }: HeadStart, target: Begun, seed: number) =>
+  Effect.gen(function* () {
+    const instance = yield* head.instance
+    const parameters = headParameters(instance.on(target.architecture))
+    const { options } = yield* plain(head)
+    return stage({
+      kind: "start",
+      label,
+      config: { head: yield* plain(head) },
+      inputs: [target.stage],
+      code: stageCode({ revisions: ["training"], tensors: true, plugins: [head] }),
+      seed,
+      work: { parameters },
+      run: ({ directory, inputs: [ofTarget] }) =>
+        Effect.gen(function* () {
+          const model = yield* openModel(ofTarget!)
+          const made = yield* held(Effect.sync(() => initialiseHead(instance, model, seed)))
+          yield* saveHead(made, options, directory)
+          return { parameters }
+        }).pipe(Effect.scoped),
+    })
+  })
+
 /**
  * A start with its stage.
  *
@@ -114,6 +152,8 @@ export const begunStage = (
     const architecture = yield* architectureOfStart(start, name, target?.architecture)
     const { pretraining: training } = start
     const seed = start.seed ?? place.seed
+    if (start.kind === "head")
+      return { stage: yield* headStage(label, start, target!, seed), architecture, head: start.head }
     if (start.kind === "fresh") {
       const made =
         training === undefined

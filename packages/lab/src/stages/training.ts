@@ -1,13 +1,13 @@
 /** The work of every training stage: the steps with checkpoints and events, the weights, and their cost. */
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Encoder, Filter, InvalidInput, Loss, type ObjectiveUse } from "@winnow/core"
+import { type Draft, Filter, type HeadUse, InvalidInput, isDraftHead, Loss, type ObjectiveUse } from "@winnow/core"
 import { batches, type EncodedTask, passSize } from "@winnow/data"
-import { parameterCount } from "@winnow/models"
+import { parameterCount, saveHead } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
-import { type Passes, trainingFlops } from "../budget.ts"
-import { plainSpec } from "../experiment/plain-json.ts"
+import { headParameters, type Passes, trainingFlops } from "../budget.ts"
+import { plain, plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
@@ -44,7 +44,9 @@ export const train = (
   context: StageContext,
   options: {
     readonly label: string
-    readonly model: Encoder
+    readonly model: Draft
+    /** The plugin of a head. */
+    readonly head?: HeadUse | undefined
     readonly training: Training
     readonly data: EncodedTask
     readonly seed: number
@@ -53,14 +55,16 @@ export const train = (
 ) =>
   Effect.gen(function* () {
     const { label, training, data, seed } = options
-    const model = yield* trainedModel(options.model, training, seed)
-    const part = yield* partOf(label, model.architecture, training)
+    const model = isDraftHead(options.model) ? options.model : yield* trainedModel(options.model, training, seed)
+    const { architecture } = isDraftHead(model) ? model.target : model
+    const head = options.head && (yield* options.head.instance).on(architecture)
+    const part = isDraftHead(model) ? undefined : yield* partOf(label, architecture, training)
     const { steps, batchSize, microBatches, optimizer, precision } = training
     const [filter, loss] = [yield* Filter, yield* Loss]
     const everySeconds = yield* checkpointSeconds()
     const objective = training.objective && {
       instance: yield* training.objective.instance,
-      vocabularySize: model.architecture.vocabularySize,
+      vocabularySize: architecture.vocabularySize,
       steps,
       microBatches,
     }
@@ -91,17 +95,17 @@ export const train = (
       },
       onEvent,
     })
-    yield* saveTrained(model, context.directory)
+    if (!isDraftHead(model)) yield* saveTrained(model, context.directory)
+    else yield* saveHead(model, (yield* plain(options.head!)).options, context.directory) // its stage has the plugin
     compactEvents(context.directory)
     const { tokens, examples } = passSize(data)
     const T = tokens / examples
-    const { architecture } = model
     const { target, reference } = { ...loss.models, ...filter.models }
     const flops = trainingFlops(
       { seen: summary.tokensSeen, valid: summary.tokensValid, trained: summary.tokensTrained },
       {
         draft: architecture,
-        part,
+        ...{ part, head },
         target: target?.architecture,
         reference: reference?.architecture,
         needs: filter.needs,
@@ -115,8 +119,8 @@ export const train = (
     return {
       ...summary,
       flops,
-      parameters: parameterCount(architecture),
-      ...(isPartial(training) && { trainedParameters: part.count }),
+      parameters: head ? headParameters(head) : parameterCount(architecture),
+      ...(part && isPartial(training) && { trainedParameters: part.count }),
     }
   })
 
@@ -157,13 +161,14 @@ export const workOf = (
   kept = 1,
 ): Effect.Effect<Stage["work"], InvalidInput> =>
   Effect.gen(function* () {
-    const part = yield* partOf(label, passes.draft, training)
+    const { head } = passes
+    const part = head ? undefined : yield* partOf(label, passes.draft, training)
     const objective = training.objective && (yield* training.objective.instance)
     const sequences = training.steps * training.batchSize * training.microBatches
     const seen = Math.round(sequences * sizes.length)
     const valid = Math.round(sequences * (objective === undefined ? sizes.trained : objective.rows(sizes)))
     return {
-      parameters: parameterCount(passes.draft),
+      parameters: head ? headParameters(head) : parameterCount(passes.draft),
       steps: training.steps,
       tokens: seen,
       flops: trainingFlops({ seen, valid, trained: valid * kept }, { ...passes, part, T: sizes.length }, training),

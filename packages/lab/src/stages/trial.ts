@@ -1,6 +1,6 @@
 /** Scores a draft of a search on the validation split, by the measure of the search. */
 
-import type { InvalidInput, MeasureUse } from "@winnow/core"
+import type { HeadUse, InvalidInput, MeasureUse } from "@winnow/core"
 import { estimateAcceptance, greedyPass, passOptions, sampledPass, teacherForced } from "@winnow/decoding"
 import { driven, type Rollout } from "@winnow/generation"
 import { tf } from "@winnow/tensor"
@@ -18,7 +18,7 @@ import { readSplit } from "./text.ts"
 const code = () => stageCode({ revisions: ["measuring"], tensors: true })
 
 /** A trial as a stage of its draft. */
-export type TrialOf = (label: string, draft: Stage) => Effect.Effect<Stage, InvalidInput>
+export type TrialOf = (label: string, draft: Stage, head?: HeadUse) => Effect.Effect<Stage, InvalidInput>
 
 /** The measure of a trial, of its artifact; null where nothing was tested. */
 export const scoreOf = ({ manifest }: Artifact): number | null => {
@@ -113,8 +113,18 @@ export const trialsBy = (
 ): TrialOf => {
   const { data, target } = inputs
   if (typeof by !== "string")
-    return (label, model) =>
-      modelMeasureStage({ label, measure: by, model, target, data, split: "validation", prompts, seed: measure.seed })
+    return (label, model, head) =>
+      modelMeasureStage({
+        label,
+        measure: by,
+        model,
+        head,
+        target,
+        data,
+        split: "validation",
+        prompts,
+        seed: measure.seed,
+      })
   if (by === "loss") return lossTrial(data, prompts)
   const validation = { ...measure, split: "validation", prompts } as const
   const rollouts = rolloutsStage(validation, by === "greedyAcceptance" ? "greedy" : "sampled", inputs)

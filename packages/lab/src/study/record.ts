@@ -3,7 +3,7 @@ import { type } from "arktype"
 import { isNode } from "../experiment/registry.ts"
 import { inCurrentForm } from "../record/earlier.ts"
 import { recordHeader } from "../record/header.ts"
-import { type MeasuresRecord, measuresRecord } from "../record/measures-record.ts"
+import { type MeasuresRecord, measuresRecord } from "../record/measures-schema.ts"
 import { runRecord } from "../record/schema.ts"
 import { studyTable } from "./table.ts"
 

@@ -1,0 +1,61 @@
+/** Refuses, before any work, settings that need a model where a draft is a head on the target. */
+
+import { ownStarts, type PlacedTraining, trainingsOf } from "../experiment/places.ts"
+import type { Resolved } from "../experiment/resolved.ts"
+import { writersOf } from "../experiment/text.ts"
+
+/** The faults of one training of a head. */
+const faultsOf = ({ at, training }: PlacedTraining, name: string, { placed }: Pick<Resolved, "placed">) => {
+  if (at.startsWith("the reference of "))
+    return [`${at}: it would begin with head ${name}, which is no model; give the reference a start of its own`]
+  const arm = placed.find((one) => one.at === at)?.arm
+  const { reference } = arm ?? {}
+  const follows = arm?.filterNeedsReference && (reference?.kind === "checkpoint" || reference?.kind === "average")
+  const part = training.frozen ? "frozen" : training.adapters ? "adapters" : undefined
+  return [
+    ...(follows
+      ? [`${at}: a reference of kind ${reference?.kind} follows a model, and ${name} is a head; name another`]
+      : []),
+    ...(part ? [`${at}.${part}: head ${name} is trained whole; leave ${part} out`] : []),
+    ...(arm?.examples && arm.examples.needs.statistics.length > 0
+      ? [
+          `${at}.examples: filter ${arm.examples.name} reads statistics of a model, and ${name} is a head; take one that reads none`,
+        ]
+      : []),
+    ...(writersOf(training.text).has("start")
+      ? [`${at}.text: head ${name} writes no text; let the target write, or train on the task's`]
+      : []),
+  ]
+}
+
+/** The faults of an experiment whose drafts are heads, with their places; none without heads. */
+export const headProblems = (
+  resolved: Pick<Resolved, "target" | "draft" | "placed" | "acceptance" | "measures" | "sweep">,
+): ReadonlyArray<string> => {
+  const heads = ownStarts(resolved).flatMap(({ at, start }) =>
+    start.kind === "head" ? [{ at, name: start.head.name }] : [],
+  )
+  if (heads.length === 0) return []
+  const { acceptance, measures, sweep } = resolved
+  const by = sweep?.by
+  const readsModel = measures.filter(({ reads }) => reads.includes("model"))
+  return [
+    ...(acceptance
+      ? heads.map(
+          ({ at, name }) =>
+            `${at}: head ${name} is trained and measured, and nothing decodes with it yet; list measures without "acceptance"`,
+        )
+      : []),
+    ...readsModel.map(
+      ({ name }) => `measures: measure ${name} reads a model, and ${heads[0]!.at} is a head; take one that reads rows`,
+    ),
+    ...(by === "loss" || (typeof by === "object" && by.reads.includes("model"))
+      ? [
+          `sweep.by: it reads a model, and ${heads[0]!.at} is a head; search by a measure that reads rows, such as accuracy`,
+        ]
+      : []),
+    ...trainingsOf(resolved).flatMap((training) =>
+      training.from.kind === "head" ? faultsOf(training, training.from.head.name, resolved) : [],
+    ),
+  ]
+}

@@ -1,0 +1,103 @@
+/** Folders of heads: head.json beside head.safetensors, whose tensors have the names that the head gives its parameters. */
+import { join } from "node:path"
+import { DataError, type DraftHead, type Encoder, type HeadInstance, type InvalidInput } from "@winnow/core"
+import { parseJson, readRegularText, writeWhole } from "@winnow/files"
+import { type Elements, fillTensor, tf } from "@winnow/tensor"
+import { type } from "arktype"
+import type { Effect } from "effect"
+import { attempt, withDataErrors } from "./data-errors.ts"
+import { nonFiniteProblem } from "./finite.ts"
+import { makeHead } from "./make-head.ts"
+import { ownVariable } from "./model.ts"
+import { openSafetensors, writeSafetensors } from "./safetensors.ts"
+
+const [settings, weights] = ["head.json", "head.safetensors"]
+
+/** The head of a folder: its plugin with options, and the target that it was made for. */
+const headJson = type({
+  head: "string",
+  options: "object",
+  target: { model_type: "string", hidden_size: "number", vocab_size: "number" },
+})
+
+/**
+ * Writes a head; each file whole or not at all. The target is not in the folder.
+ *
+ * @param options of the head's plugin, as JSON
+ * @error DataError if a file cannot be written
+ */
+export const saveHead = (
+  { name, target: { architecture }, parameters }: DraftHead,
+  options: object,
+  dir: string,
+): Effect.Effect<void, DataError | InvalidInput> =>
+  attempt(() => {
+    writeSafetensors(
+      join(dir, weights),
+      Array.from(parameters, ([name, variable]) => ({
+        name,
+        shape: variable.shape,
+        data: () => variable.dataSync() as Float32Array,
+      })),
+    )
+    const { type: model_type, hiddenSize: hidden_size, vocabularySize: vocab_size } = architecture
+    const json: typeof headJson.infer = { head: name, options, target: { model_type, hidden_size, vocab_size } }
+    // Last, as its presence says that the folder is whole.
+    withDataErrors(() => writeWhole(join(dir, settings), `${JSON.stringify(json, null, 2)}\n`))
+  })
+
+/**
+ * Reads a head for a target, which stays its owner's. The caller disposes of the head.
+ *
+ * @error DataError if the folder has another head, or one for another target; if a file is missing or damaged, its tensors are
+ *   not the head's parameters, or a weight is not finite
+ */
+export const loadHead = (
+  dir: string,
+  head: HeadInstance,
+  target: Encoder,
+): Effect.Effect<DraftHead, DataError | InvalidInput> =>
+  attempt(() => {
+    const file = join(dir, settings)
+    const fail = (problem: string) => new DataError({ message: `${file}: ${problem}` })
+    const json = headJson(
+      withDataErrors(() => {
+        const text = readRegularText(file, { most: 1 << 20, what: "the settings of a head" })
+        return parseJson(text) as unknown
+      }),
+    )
+    if (json instanceof type.errors) throw fail(`${json.summary}; is it a head's?`)
+    if (json.head !== head.name) throw fail(`is of head ${json.head}, expected ${head.name}`)
+    const { hiddenSize, vocabularySize, type: family } = target.architecture
+    const { model_type, hidden_size, vocab_size } = json.target
+    if (hidden_size !== hiddenSize || vocab_size !== vocabularySize)
+      throw fail(
+        `was made for a ${model_type} of hidden size ${hidden_size} and ${vocab_size} ids; the target, a ${family}, has ${hiddenSize} and ${vocabularySize}`,
+      )
+    const found = openSafetensors(join(dir, weights))
+    const parameters = new Map<string, tf.Variable>()
+    try {
+      for (const [name, { shape }] of head.on(target.architecture).parameters) {
+        const has = found.tensors.get(name)?.shape
+        if (has?.join() !== shape.join())
+          throw new DataError({
+            message: `${join(dir, weights)}: tensor ${name} is ${has ? `[${has}]` : "missing"}, expected [${shape}]`,
+          })
+        const fill = (values: Elements) => {
+          found.readInto(name, values as Float32Array)
+          const problem = nonFiniteProblem(name, shape, values as Float32Array)
+          if (problem !== undefined) throw new DataError({ message: `${join(dir, weights)}: ${problem}` })
+        }
+        parameters.set(
+          name,
+          ownVariable(() => fillTensor(shape, "float32", fill)),
+        )
+      }
+      return makeHead(head, target, parameters)
+    } catch (error) {
+      tf.dispose([...parameters.values()])
+      throw error
+    } finally {
+      found.close()
+    }
+  })

@@ -1,0 +1,30 @@
+/** A head with its numbers. */
+import type { DraftHead, Encoder, HeadInstance, Parameters } from "@winnow/core"
+import { freeOfWeights, tf } from "@winnow/tensor"
+
+/**
+ * A head on a target with these numbers; owns the variables.
+ * @error if the names or shapes are not the head's
+ */
+export const makeHead = (head: HeadInstance, target: Encoder, parameters: Parameters): DraftHead => {
+  const { parameters: specs, rows } = head.on(target.architecture)
+  for (const [name, { shape }] of specs) {
+    const found = parameters.get(name)?.shape
+    if (found?.join() !== shape.join())
+      throw new Error(
+        `head ${head.name}: parameter ${name} is ${found ? `[${found}]` : "missing"}, expected [${shape}]`,
+      )
+  }
+  return {
+    name: head.name,
+    reads: head.reads,
+    target,
+    parameters,
+    trained: parameters,
+    rows: (problem, seen) => rows(parameters, problem, seen),
+    dispose: () => {
+      freeOfWeights(parameters.values())
+      tf.dispose([...parameters.values()])
+    },
+  }
+}
