@@ -138,6 +138,13 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inSweep({ "a b": [1, 2] }), "paths inside an arm, such as filter.k"],
     [inSweep({ "filter.k": [0.5, 0.5] }), "filter.k with two values or more, all different"],
     [inSweep({ "filter.k": [0.5, Number.NaN] }), "filter.k with values that JSON holds"],
+    [
+      inSweep({
+        steps: Array.from({ length: 40 }, (_, i) => i + 1),
+        "filter.k": [0.1, 0.2, 0.3].flatMap((k) => Array.from({ length: 9 }, (_, i) => k + i / 100)),
+      }),
+      "sweep.over must be at most 1000 points, the product of the values (was 1080)",
+    ],
     [inSweep({ filter: [everything(), behind()] }), "plain values (make an arm of each plugin)"],
     [inSweep({ "filter.q": [1, 2] }), "no arm and no reference has a setting filter.q"],
     [inSweep({ "filter.k": [0.5, 2] }), "arms.behind at filter.k 2: filter behind: k must be at most 1"],

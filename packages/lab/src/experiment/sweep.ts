@@ -33,6 +33,9 @@ const jsonFault = (value: unknown): string | undefined => {
   }
 }
 
+/** Points of a grid: each is a training of every arm. */
+const mostPoints = 1000
+
 export const sweepSpec = type({
   "+": "reject",
   // Paths inside an arm, such as "optimizer.learningRate" or "filter.k", each with its values.
@@ -54,6 +57,9 @@ export const sweepSpec = type({
       if (values.length < 2 || new Set(values.map((value) => canonicalJson(value))).size < values.length)
         return ctx.reject({ expected: `${path} with two values or more, all different`, actual: brief(values) })
     }
+    const points = paths.reduce((product, path) => product * over[path]!.length, 1)
+    if (points > mostPoints)
+      return ctx.reject({ expected: `at most ${mostPoints} points, the product of the values`, actual: `${points}` })
     return true
   }),
   by: type("'greedyAcceptance' | 'expectedAcceptance' | 'loss'").or(measureUse).default("greedyAcceptance"),
