@@ -62,6 +62,8 @@ export interface FileNames {
   readonly layer: RegExp
   /** Matches the names, after the prefix, in a base model's file. */
   readonly base: RegExp
+  /** True of names of parameters that have no prefix: a transformation before the head. */
+  readonly outside?: RegExp
   /** The parameter of the embedding. */
   readonly embed: string
   /** Names of the head's module over time; the name of its parameter is first. */

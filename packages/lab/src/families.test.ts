@@ -62,6 +62,7 @@ test("the house's families are the folders plugins/model-*", async () => {
     "gpt_neox",
     "llama",
     "mistral",
+    "modernbert",
     "phi",
     "phi3",
     "qwen2",

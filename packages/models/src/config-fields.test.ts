@@ -15,6 +15,7 @@ const sizes = {
 const configs: Readonly<Record<string, object>> = {
   gpt_neox: sizes,
   llama: sizes,
+  modernbert: sizes,
   phi: sizes,
   phi3: sizes,
   mistral: { ...sizes, num_key_value_heads: 2 },

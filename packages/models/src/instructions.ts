@@ -24,7 +24,7 @@ export type Activation = "gelu" | "gelu-tanh"
 export interface Norm {
   readonly kind: "layer" | "rms"
   readonly scale: string
-  /** Of a layer norm. */
+  /** Of a layer norm; left out, 0. */
   readonly shift?: string | undefined
   readonly eps: number
   /** The scale is one more than the parameter. */
@@ -59,7 +59,7 @@ export type Instruction =
       readonly gate: Matrix
       /** Left out: the rows of up follow those of gate in one matrix. */
       readonly up?: Matrix
-      readonly activation?: "gelu-tanh" | undefined
+      readonly activation?: Activation | undefined
     }
   | {
       /**

@@ -27,6 +27,12 @@ export const parameter = <R extends tf.Tensor>(values: Parameters, name: string)
   return value as unknown as R
 }
 
+/** True of an architecture whose head has a bias: the last column of its parameter, where hidden states have a 1. */
+export const hasHeadBias = ({ parameters, head }: Architecture<Attends>): boolean => {
+  const { init } = parameters.get(head)!
+  return init.kind === "normal" && init.bias === true
+}
+
 const size = ({ shape }: ParameterSpec) => shape.reduce((a, b) => a * b, 1)
 
 /** Numbers in all parameters; a tied head counts once. */

@@ -83,7 +83,12 @@ export const runTensors = (
   const norm = (x: tf.Tensor2D, { kind, scale, shift, eps, plusOne }: Norm) =>
     kind === "rms"
       ? rmsNorm(x, scaleOf(scale, plusOne), eps)
-      : layerNorm(x, scaleOf(scale, plusOne), p<tf.Tensor1D>(shift!), eps)
+      : layerNorm(
+          x,
+          scaleOf(scale, plusOne),
+          shift === undefined ? tf.zerosLike(p<tf.Tensor1D>(scale)) : p<tf.Tensor1D>(shift),
+          eps,
+        )
   /** act(gate) . up, of two matrices, or of one. */
   const multiplied = (x: tf.Tensor2D, { gate, up }: Gate, act: (x: tf.Tensor2D) => tf.Tensor2D) => {
     const [a, b] =
@@ -118,7 +123,9 @@ export const runTensors = (
     }
     return slots.read(stream)
   }
-  const rows_Nd = embedding(p<tf.Tensor2D>(of.embed.table), tf.reshape(ids_BT, [B * T]))
+  const rows_Nc = embedding(p<tf.Tensor2D>(of.embed.table), tf.reshape(ids_BT, [B * T]))
+  // a table that is the head as well may have a column for its bias
+  const rows_Nd = rows_Nc.shape[1] > of.hiddenSize ? tf.slice2d(rows_Nc, [0, 0], [B * T, of.hiddenSize]) : rows_Nc
   const tokens_Nd: tf.Tensor2D = of.embed.scale === undefined ? rows_Nd : tf.mul(rows_Nd, of.embed.scale)
   let x_Nd: tf.Tensor2D =
     positions_N === undefined

@@ -40,7 +40,7 @@ const prefixOf = (names: ReadonlyMap<string, string>, { trunk, anchor }: FileNam
 
 /** The tensor of each parameter of a family's model; no architecture is needed yet. */
 export const nameWeights = (of: FileNames, names: Iterable<string>): NamedWeights => {
-  const { trunk, embed, heads, layer: layerNumber, base, buffers } = of
+  const { trunk, embed, heads, layer: layerNumber, base, buffers, outside } = of
   const [head, bias] = [`${heads[0]}.weight`, `${heads[0]}.bias`]
   const problems: Array<string> = []
   const inFile = new Map<string, string>()
@@ -67,7 +67,8 @@ export const nameWeights = (of: FileNames, names: Iterable<string>): NamedWeight
         problems.push(`${name} would change the logits: the head has a weight alone`)
       else if (byParameter.has(parameter)) problems.push(`${byParameter.get(parameter)} and ${name} are both the head`)
       else byParameter.set(parameter, name)
-    } else if (plain.startsWith(prefix) && (prefix !== "" || base.test(plain))) {
+    } else if (outside?.test(plain)) byParameter.set(plain, name)
+    else if (plain.startsWith(prefix) && (prefix !== "" || base.test(plain))) {
       const inner = plain.slice(prefix.length)
       byParameter.set(trunk + inner, name)
       const layer = layerNumber.exec(inner)?.[1]

@@ -241,7 +241,9 @@ class Decoder {
       if (gate.bfloat16) up.bfloat16 = gate.bfloat16 + in.outputs * Bfloat16::stride(ldx);
       if (gate_bias) up_bias = gate_bias + in.outputs;
     }
-    const Activation act = (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH : Activation::SILU;
+    const Activation act = (in.flags & GELU) != 0        ? Activation::GELU
+                           : (in.flags & GELU_TANH) != 0 ? Activation::GELU_TANH
+                                                         : Activation::SILU;
     gated(gate, up, gate_bias, up_bias, act, in.outputs, ldx, x, ldx, M, y, ldy);
   }
 

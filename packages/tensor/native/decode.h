@@ -30,7 +30,7 @@ enum : int {
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
 //                is there, 4 gelu with tanh
 //   4 gate       gate p0, up p1 [outputs, width of from], their biases p2, p3; without p1 the rows of up follow in p0 and p2;
-//                silu of the gate, or flags 4 gelu with tanh
+//                silu of the gate, or flags 1 gelu, 4 gelu with tanh
 //   5 attend     from packed projections to contexts, over the cache of `layer`; the first `outputs` entries of a head are
 //                rotated by the tables of place p0 (no parameter); eps is the factor of the entries of queries and keys that
 //                are not rotated, the tables carry that of the others; a position reads the last `column` positions, its own

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { attendsBefore } from "@winnow/core"
 import { loadCodec } from "@winnow/data"
 import { emptyWorker, knownFamilies, trainingBytes } from "@winnow/lab"
-import { inspectModel, type ModelFacts, parameterCount, type StoredParameter } from "@winnow/models"
+import { hasHeadBias, inspectModel, type ModelFacts, parameterCount, type StoredParameter } from "@winnow/models"
 import { Effect } from "effect"
 import { namedFolder } from "../model.ts"
 
@@ -87,14 +87,16 @@ export const computeModelFacts = Effect.fnUntraced(function* (named: string) {
   const { folder: dir, reference } = yield* namedFolder(named)
   const facts = yield* inspectModel(dir, yield* knownFamilies)
   const { architecture, parameters, keys, beside, files } = facts
-  const { vocabularySize, hiddenSize, layers, maxLength, attends, type, head, embedding, notes = [] } = architecture
+  const { vocabularySize, layers, maxLength, attends, type, head, embedding, notes = [] } = architecture
   const tokenizer = yield* tokenizerFacts(dir, vocabularySize)
   return {
     folder: dir,
     reference,
     family: type,
     attends,
-    ...{ vocabularySize, hiddenSize, layers, maxLength },
+    ...{ vocabularySize, layers, maxLength },
+    /** Without the column that a bias of the head multiplies. */
+    hiddenSize: architecture.hiddenSize - (hasHeadBias(architecture) ? 1 : 0),
     tiedHead: head === embedding,
     parameters: { all: parameterCount(architecture), tensors: parameters },
     memory: memoryFacts(facts),

@@ -1,5 +1,6 @@
 /** Random configurations of a family have the numbers that `transformers` has for them. */
 import { type Architecture, type Attends, type Encoder, type Family, InvalidInput, isDecoder } from "@winnow/core"
+import { hasHeadBias } from "@winnow/models"
 import { AdamW, tf, withoutNative } from "@winnow/tensor"
 import { type Law, lawsOf } from "../law.ts"
 import { type GoldenCase, type GoldenFile, readGolden } from "./golden-file.ts"
@@ -62,9 +63,8 @@ const checkNumbers = (
 ): void => {
   const model: Encoder = hashedModel(architecture)
   const { hiddenSize: d, vocabularySize: V } = architecture
-  const { init } = architecture.parameters.get(architecture.head)!
   // without the column for the head's bias, which transformers does not have
-  const computed = init.kind === "normal" && init.bias ? d - 1 : d
+  const computed = hasHeadBias(architecture) ? d - 1 : d
   const head_Vd = model.head_Vd.dataSync()
   for (const [way, pass] of passesOf(model, of.rows)) {
     const rows = pass()
