@@ -211,7 +211,7 @@ test("an arm that begins with no other arm that can be begun with is refused, wi
     'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft, reference, arm:NAME, or an object as JSON (was "somewhere")',
   )
   expect(await refused(arms({}), "draft.start=reference")).toContain(
-    'draft.start.kind must be "folder", "fresh" or "layers" (was "reference")',
+    'draft.start.kind must be "head", "folder", "fresh" or "layers" (was "reference")',
   )
   expect(await refused(arms({}), "target=layers:0")).toContain('target.kind must be "folder" or "fresh" (was "layers")')
   for (const text of ["folder", "folder:", "layers", "arm:", "draft:x", ""])
