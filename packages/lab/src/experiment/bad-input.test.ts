@@ -5,6 +5,7 @@
 import { describe, expect, test } from "bun:test"
 import { both, linear, pieces, schedule, shuffled } from "@winnow/core"
 import { randomExamples } from "@winnow/filter-random-examples"
+import { next } from "@winnow/head-next"
 import { accuracy } from "@winnow/measure-accuracy"
 import { masked } from "@winnow/objective-masked"
 import { nextToken } from "@winnow/objective-next-token"
@@ -17,7 +18,7 @@ import { ranking } from "../study/ranking.ts"
 import { arm, type Experiment } from "./define.ts"
 import { resolve } from "./resolve.ts"
 import { checkpoint, distilled, ema } from "./spec.ts"
-import { artifactOf, folder, fresh, layersOf } from "./start.ts"
+import { artifactOf, folder, fresh, head, layersOf } from "./start.ts"
 import { mixture, taskText, written } from "./text.ts"
 
 const budget = { steps: 6, batchSize: 4, optimizer: { warmup: 2 } }
@@ -44,7 +45,7 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ start: null }), "arms.mine: start must be an object (was null)"],
     [
       inArm({ start: { kind: "none" } }),
-      'start.kind must be "arm", "draft", "folder", "fresh", "layers" or "reference"',
+      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers" or "reference"',
     ],
     [inArm({ start: layersOf("target", []) }), "start.layers must be non-empty"],
     [inArm({ start: layersOf("target", [1, 0]) }), "start.layers must be numbers of layers in ascending order"],
@@ -58,6 +59,14 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
       inArm({ start: artifactOf("reference"), reference: ema({ decay: 0.9 }) }),
       "it begins with the reference, and reference average is no trained model",
     ],
+    [
+      inArm({ start: head(next as never) }),
+      "start.head must be a head plugin with its options: call it, next({ ... })",
+    ],
+    [inArm({ start: head(squares() as never) }), "start.head must be a head plugin with its options (was a loss)"],
+    [inArm({ start: { ...head(next()), pretraining: budget } }), "start.pretraining must be left out"],
+    [inArm({ start: head(next.use({ further: 2 })) }), "head next: further must be removed; there are ahead"],
+    [inArm({ start: head(next()) }), "head next is trained and measured, and nothing decodes with it yet"],
     [inExperiment({ target: layersOf("target", [0]) }), 'target.kind must be "folder" or "fresh" (was "layers")'],
   ],
   text: [

@@ -25,7 +25,13 @@ const begin = { "pretraining?": trainingSpec, "seed?": seed } as const
 const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
 const ofFolder = type({ "+": "reject", kind: "'folder'", path: "string >= 1", ...begin })
 const ofLayers = type({ "+": "reject", kind: "'layers'", of: "'target'", layers: ascending, ...begin })
-const ofHead = type({ "+": "reject", kind: "'head'", head: headUse, "seed?": seed, "pretraining?": "never" })
+const ofHead = type({
+  "+": "reject",
+  kind: "'head'",
+  head: headUse,
+  "seed?": seed,
+  "pretraining?": type("undefined").describe("left out, as a head begins untrained"),
+})
 const ofDraft = type({ "+": "reject", kind: "'draft'" })
 const ofReference = type({ "+": "reject", kind: "'reference'" })
 const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
