@@ -119,7 +119,7 @@ test("a run prints its summary, with --verbose everything; a second run computes
     seen += new TextDecoder().decode(value)
   }
   expect(await child.exited).toBe(130)
-  expect(seen).toContain("run the same command to go on")
+  expect(seen).toContain("run the same command to continue")
   expect(JSON.parse((await winnowRuns("--json")).out)).toMatchObject([{ state: "stopped", seeds: [1], schema: null }])
   const plan = JSON.parse((await winnow(...long, "--dry-run", "--json")).out)
   expect(plan.stages.find((s: { stage: string }) => s.stage === "target").state).toBe("to resume")
