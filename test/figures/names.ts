@@ -2,7 +2,19 @@
 import type { Issue } from "./check.ts"
 
 /** Participles that do not tell the content of a value. */
-const participles = new Set(["asked", "drawn", "found", "given", "known", "said", "shown", "told"])
+const participles = new Set([
+  "asked",
+  "begun",
+  "drawn",
+  "found",
+  "given",
+  "held",
+  "known",
+  "made",
+  "said",
+  "shown",
+  "told",
+])
 
 const declaration =
   /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum) (\w+)/

@@ -26,7 +26,7 @@ import { mixtureStage } from "./stages/mixture.ts"
 import { furtherStage } from "./stages/plain.ts"
 import { selectionStage } from "./stages/selection.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
-import { architectureOfStart, type Begun, begunStage } from "./stages/start.ts"
+import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { writtenStage } from "./stages/written.ts"
@@ -57,9 +57,9 @@ export const architectureAt = ({ draft, target, others = [] }: Architectures, na
 export const frozenReference = (
   spec: ResolvedReference | undefined,
   shared: Shared,
-  draft: Begun,
+  draft: BeginModel,
   seed: number,
-): Effect.Effect<Begun | undefined, InvalidInput | DataError> =>
+): Effect.Effect<BeginModel | undefined, InvalidInput | DataError> =>
   Effect.gen(function* () {
     if (spec === undefined || spec.kind === "checkpoint" || spec.kind === "average") return undefined
     if (isOwn(spec)) return yield* ownModel(spec, shared, { name: "reference", seed })
@@ -90,7 +90,12 @@ export const frozenReference = (
   })
 
 /** The inputs of a stage that distils into this model, on this text. */
-const distillingFrom = (begin: Begun, text: ResolvedText | undefined, shared: Shared, seed: number): Distilling => ({
+const distillingFrom = (
+  begin: BeginModel,
+  text: ResolvedText | undefined,
+  shared: Shared,
+  seed: number,
+): Distilling => ({
   ...textOf(text, shared, begin),
   target: shared.target,
   start: begin.stage,
@@ -123,7 +128,7 @@ interface TextStages {
 const textOf = (
   text: ResolvedText | undefined,
   shared: { readonly texts: TextStages; readonly target?: Stage; readonly architectures: Architectures },
-  begin: Begun | undefined,
+  begin: BeginModel | undefined,
 ): TrainingText => {
   const { tokenizer, ofTasks, maxLength } = shared.texts
   const [own] = ofTasks.values()
@@ -166,7 +171,7 @@ const ownModel = (
   start: OwnStart,
   shared: Shared,
   { name, seed }: { readonly name: string; readonly seed: number },
-): Effect.Effect<Begun, InvalidInput | DataError> =>
+): Effect.Effect<BeginModel, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const target = { stage: shared.target, architecture: shared.architectures.target }
     return yield* begunStage(start, {
@@ -330,7 +335,7 @@ export interface Cell {
 export const cellStages = (
   { start, filterNeedsReference, ...arm }: Arm,
   shared: Shared,
-  draft: Begun,
+  draft: BeginModel,
   seed: number,
   others: ReadonlyMap<string, Arm> = new Map(),
 ): Effect.Effect<Cell, InvalidInput | DataError> =>

@@ -20,7 +20,7 @@ import {
   sweepMeasures,
 } from "./experiment/sweep.ts"
 import type { Stage } from "./stage.ts"
-import type { Begun } from "./stages/start.ts"
+import type { BeginModel } from "./stages/start.ts"
 import { trialsBy } from "./stages/trial.ts"
 import { canonicalJson } from "./store/key.ts"
 
@@ -80,7 +80,7 @@ const withSteps = (
   { config: _, ...arm }: ResolvedArm,
   others: Arms,
   shared: Shared,
-  start: Begun,
+  start: BeginModel,
   seed: number,
 ): Effect.Effect<Arm, InvalidInput | DataError> =>
   Effect.gen(function* () {

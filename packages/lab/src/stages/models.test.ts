@@ -17,7 +17,7 @@ import { Progress } from "../progress.ts"
 import { runStages } from "../schedule/run-all.ts"
 import type { StageError } from "../stage.ts"
 import { type Artifact, Store } from "../store/store.ts"
-import { held, loadFrom, Models, openModel, sharedModels } from "./models.ts"
+import { acquire, loadFrom, Models, openModel, sharedModels } from "./models.ts"
 
 beforeAll(() => openEngine())
 
@@ -36,7 +36,7 @@ const counting = () => {
       loads.push(directory)
       return directory === "bad"
         ? Effect.fail(new DataError({ message: "no weights" }))
-        : held(Effect.sync(() => initialise(architecture, 1)))
+        : acquire(Effect.sync(() => initialise(architecture, 1)))
     })
   return { loads, load }
 }

@@ -21,14 +21,14 @@ import type { Artifact } from "../store/store.ts"
 import { modelDirectory } from "./folder.ts"
 
 /** A model or a head that is freed with the scope. */
-export const held = <D extends Draft>(
+export const acquire = <D extends Draft>(
   make: Effect.Effect<D, DataError | InvalidInput>,
 ): Effect.Effect<D, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
 /** The model of a folder, freed with the scope. */
 export const loadFrom = (directory: string): Effect.Effect<Encoder, StageError, Scope.Scope> =>
-  Effect.flatMap(knownFamilies, (families) => held(loadModel(directory, families)))
+  Effect.flatMap(knownFamilies, (families) => acquire(loadModel(directory, families)))
 
 /** A model of a stage's own, which it may train, from an artifact; freed with the scope. */
 export const openOwnModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
@@ -40,7 +40,7 @@ export const openOwnHead = (
   head: HeadUse,
   target: Encoder,
 ): Effect.Effect<DraftHead, StageError, Scope.Scope> =>
-  Effect.flatMap(head.instance, (instance) => held(loadHead(artifact.directory, instance, target)))
+  Effect.flatMap(head.instance, (instance) => acquire(loadHead(artifact.directory, instance, target)))
 
 /** Hashes of the files that hold a model's numbers, wherever they are. */
 export const weightsOf = ({ manifest }: Artifact): string => {

@@ -16,7 +16,7 @@ import { plain } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
-import { held, openOwnModel } from "./models.ts"
+import { acquire, openOwnModel } from "./models.ts"
 import { readSplit } from "./text.ts"
 import { noPasses, type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
@@ -53,7 +53,7 @@ export const pretrainStage = (
       work: yield* workOf(label, training, sizes, { draft: architecture, ...noPasses }),
       run: (context) =>
         Effect.gen(function* () {
-          const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
+          const fresh = yield* acquire(Effect.sync(() => initialise(architecture, seed)))
           const text = yield* readSplit(context.inputs[0]!, "train")
           return yield* train(context, { label, model: fresh, training, data: text, seed }).pipe(
             Effect.provide(plainLayers),

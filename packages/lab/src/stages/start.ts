@@ -17,12 +17,12 @@ import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { folderArchitecture, folderStage } from "./folder.ts"
-import { held, openModel } from "./models.ts"
+import { acquire, openModel } from "./models.ts"
 import { furtherStage, pretrainStage } from "./plain.ts"
 import type { Sizes } from "./training.ts"
 
 /** The model of a stage, or its head. */
-export interface Begun {
+export interface BeginModel {
   readonly stage: Stage
   /** Of a head that of the target, whose hidden states it reads. */
   readonly architecture: Architecture<Attends>
@@ -75,7 +75,7 @@ const freshStage = (
       work: { parameters: parameterCount(architecture) },
       run: ({ directory }) =>
         Effect.gen(function* () {
-          const fresh = yield* held(Effect.sync(() => initialise(architecture, seed)))
+          const fresh = yield* acquire(Effect.sync(() => initialise(architecture, seed)))
           yield* saveModel(fresh, directory)
           return { parameters: parameterCount(architecture) }
         }).pipe(Effect.scoped),
@@ -94,14 +94,14 @@ const layersStage = (label: string, { layers }: LayersStart, architecture: Archi
     run: ({ directory, inputs: [whole] }) =>
       Effect.gen(function* () {
         const model = yield* openModel(whole!)
-        const part = yield* held(Effect.sync(() => modelOfLayers(model, layers)))
+        const part = yield* acquire(Effect.sync(() => modelOfLayers(model, layers)))
         yield* saveModel(part, directory)
         return { parameters: parameterCount(architecture) }
       }).pipe(Effect.scoped),
   })
 
 /** A fresh head on the target. */
-const headStage = (label: string, { head }: HeadStart, target: Begun, seed: number) =>
+const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed: number) =>
   Effect.gen(function* () {
     const instance = yield* head.instance
     const parameters = headParameters(instance.on(target.architecture))
@@ -117,7 +117,7 @@ const headStage = (label: string, { head }: HeadStart, target: Begun, seed: numb
       run: ({ directory, inputs: [ofTarget] }) =>
         Effect.gen(function* () {
           const model = yield* openModel(ofTarget!)
-          const made = yield* held(Effect.sync(() => initialiseHead(instance, model, seed)))
+          const made = yield* acquire(Effect.sync(() => initialiseHead(instance, model, seed)))
           yield* saveHead(made, options, directory)
           return { parameters }
         }).pipe(Effect.scoped),
@@ -141,12 +141,12 @@ export const begunStage = (
     /** The text of its training. */
     readonly textOf: (
       text: ResolvedText | undefined,
-      begin: Begun | undefined,
+      begin: BeginModel | undefined,
     ) => { readonly data: Stage; readonly sizes: Sizes }
     /** Of a start that can be part of it. */
-    readonly target?: Begun
+    readonly target?: BeginModel
   },
-): Effect.Effect<Begun, InvalidInput | DataError> =>
+): Effect.Effect<BeginModel, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const { kind, name, label, target, textOf } = place
     const architecture = yield* architectureOfStart(start, name, target?.architecture)

@@ -17,7 +17,7 @@ import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { openDecoder } from "./models.ts"
 import { decodingStep, rolloutsOf, rolloutsText, textsOf } from "./rollouts.ts"
-import type { Begun } from "./start.ts"
+import type { BeginModel } from "./start.ts"
 import { openTokenizer, readSplit, writeSplit } from "./text.ts"
 import type { Sizes } from "./training.ts"
 
@@ -78,7 +78,7 @@ export const writtenStage = (
     readonly tokenizer: Stage
     readonly data: Stage
     readonly sizes: Sizes
-    readonly writer: Begun
+    readonly writer: BeginModel
     readonly maxLength: number
   },
 ): Stage => {
