@@ -129,9 +129,10 @@ test("a run prints its summary, with --verbose everything; a second run computes
   const lines = first.out.trimEnd().split("\n")
   expect(lines[0]).toMatch(/^Verdict: adaspec minus all-tokens/)
   expect(first.out).toMatch(/^arm +greedy % +tau \(g=4\) +minus all-tokens$/m)
-  expect(lines.at(-1)).toMatch(/^report\.html and run\.json: .*001-quickstart\/\w+$/)
+  expect(lines.at(-1)).toMatch(/^take a draft along: bun run winnow export \w+ ARM --to DIR$/)
+  expect(lines.at(-2)).toMatch(/^report\.html and run\.json: .*001-quickstart\/\w+$/)
   expect(lines.length).toBeLessThanOrEqual(10)
-  for (const line of lines.slice(0, -1)) expect(line.length).toBeLessThanOrEqual(80)
+  for (const line of lines.toSpliced(-2, 1)) expect(line.length).toBeLessThanOrEqual(80)
   // Without a terminal there are a few lines, without examples of the data and without ends of stages.
   expect(first.err.split("\n").length).toBeLessThan(8)
   expect(first.err).not.toMatch(/three examples|done in/)

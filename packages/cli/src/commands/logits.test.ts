@@ -106,9 +106,7 @@ test("a folder of a family from anywhere is read where --plugin names its file",
   await Effect.runPromise(saveModel(model, folder))
   const values = tf.tidy(() => logitsOf(model, tf.tensor2d([[1, 2]], undefined, "int32")).dataSync())
   model.dispose()
-  expect(await reason(folder, "[[1,2]]")).toContain(
-    'model_type "mine" is not known here; there are codegen, gpt2, gpt_neox',
-  )
+  expect(await reason(folder, "[[1,2]]")).toMatch(/model_type "mine" is not known here; there are \w+, .*\bgpt_neox\b/)
   const command = ["bun", join(import.meta.dir, "../main.ts"), "logits", folder, "--ids", "[[1,2]]", "--json"]
   const child = Bun.spawnSync([...command, "--plugin", file])
   expect(Float32Array.from(JSON.parse(child.stdout.toString()).logits)).toEqual(Float32Array.from(values))

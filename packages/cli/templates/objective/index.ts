@@ -9,6 +9,8 @@ export const myObjective = defineObjective({
   repeats: false,
   reads: "before",
   options: type({ "+": "reject" }),
+  // Plans count by it: every token of an example but the first.
+  rows: (_, { length }) => length - 1,
   make:
     () =>
     ({ examples, padId }) =>
