@@ -1,13 +1,31 @@
 /** Each filter alone: statistics in, selection out. The suite `micro-batch` has the cost of statistics. */
 import { adaspec } from "@winnow/filter-adaspec"
+import { blockWeight } from "@winnow/filter-block-weight"
+import { boundary } from "@winnow/filter-boundary"
+import { draftEntropy } from "@winnow/filter-draft-entropy"
+import { excessCrossEntropy } from "@winnow/filter-excess-cross-entropy"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
+import { hellinger } from "@winnow/filter-hellinger"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
+import { rawLoss } from "@winnow/filter-raw-loss"
+import { softOr } from "@winnow/filter-soft-or"
+import { targetEntropy } from "@winnow/filter-target-entropy"
+import { unbiased } from "@winnow/filter-unbiased"
+import { verifyWeight } from "@winnow/filter-verify-weight"
 import { instanceOf, randomFilterInput } from "@winnow/testing"
 import { do_not_optimize } from "mitata"
 import type { Suite } from "../suite.ts"
 
-const uses = [none(), random({ k: 0.4 }), adaspec({ k: 0.4 }), focusFinetune({ k: 0.4 })]
+const uses = [
+  none(),
+  blockWeight(),
+  verifyWeight(),
+  ...[random, adaspec, focusFinetune, excessCrossEntropy, rawLoss, draftEntropy, targetEntropy].map((filter) =>
+    filter({ k: 0.4 }),
+  ),
+  ...[hellinger, softOr, boundary, unbiased].map((filter) => filter({ k: 0.4 })),
+]
 
 /** N = 1024 is a micro-batch of our experiments, 16384 one of a large run. */
 export const filters: Suite = ({ bench }) => {

@@ -8,7 +8,10 @@ import { Categorical, type LossChunk, type LossInstance } from "@winnow/core"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
+import { lk } from "@winnow/loss-lk"
+import { negLogAcceptance } from "@winnow/loss-neg-log-acceptance"
 import { reverseKl } from "@winnow/loss-reverse-kl"
+import { skewedKl } from "@winnow/loss-skewed-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { normals, seeded } from "@winnow/numerics"
@@ -23,7 +26,10 @@ const uses = {
   kl: kl(),
   "reverse-kl": reverseKl(),
   jsd: jsd(),
+  "skewed-kl": skewedKl(),
   tvd: tvd(),
+  "neg-log-acceptance": negLogAcceptance(),
+  lk: lk(),
   "tvd-plus-plus": tvdPlusPlus(),
   "tvd-plus-plus, uniform": tvdPlusPlus({ expectation: "uniform" }),
   "tvd-plus-plus, sampled": tvdPlusPlus({ expectation: "sampled" }),
