@@ -95,7 +95,7 @@ const flopsOf = ({ parameters, layers, heads }: Description<Attends>): ((T: numb
   return (T) => linear + 4 * attended(T) * heads.heads * heads.headSize
 }
 
-/** True of a description whose attention goes to what is before. */
+/** True of a description with causal attention. */
 const isOfDecoder = (of: Description<Attends>): of is Description => of.attends === "before"
 
 /** The architecture of a description. @error for instructions that do not fit each other or the parameters */

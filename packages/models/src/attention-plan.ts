@@ -7,7 +7,7 @@ import { rotarySpec } from "./rotary-tables.ts"
 /** The distinct inputs of attentions, and their places by layer. */
 export interface AttentionPlan {
   readonly rotaries: ReadonlyArray<RotarySpec>
-  /** Positions that a token reads on each side of it, its own included; undefined: all of its sequence. */
+  /** Positions that a token reads on each side of it, its own included; undefined means all of its sequence. */
   readonly windows: ReadonlyArray<number | undefined>
   readonly layers: ReadonlyArray<{ readonly rotary: number; readonly window: number }>
 }
@@ -26,7 +26,7 @@ export const attentionPlan = (of: Description<Attends>): AttentionPlan => {
     const { window } = attend
     return {
       rotary: placeIn(rotaries, rotarySpec(of, attend), JSON.stringify),
-      // a window that holds every sequence is none
+      // a window as long as the longest sequence hides no position
       window: placeIn(windows, window !== undefined && window < of.maxLength ? window : undefined, String),
     }
   })

@@ -1,12 +1,13 @@
 /**
- * Self-attention over rotated queries and keys, to what is before or both ways, with its closed-form gradient; and to what
- * is before with a cache. The native kernel is of attention to what is before; both ways runs the TensorFlow ops.
+ * Self-attention over rotated queries and keys. Causal and bidirectional attention over whole sequences have a closed-form
+ * gradient. Causal attention also runs over a cache. The native kernel computes causal attention alone; TensorFlow ops
+ * compute bidirectional attention.
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T, h head size, Q query heads,
  * G key-value heads, C = Q + 2 G.
  *
- * Everything is laid out heads first, [heads, B, T, h]: queries, keys and values are then runs of the first
- * dimension, which TensorFlow splits without a copy, and tables and masks broadcast over it.
+ * Tensors are laid out heads first, [heads, B, T, h]. Queries, keys and values are then runs of the first dimension:
+ * TensorFlow splits it without a copy, and tables and masks broadcast over it.
  */
 import type { Attends } from "@winnow/core"
 import { address, customGrad, type Native, native, output, product, tf } from "@winnow/tensor"
@@ -20,9 +21,9 @@ export interface Reach {
   readonly mask: tf.Tensor | undefined
 }
 
-/** The same of a pass over whole sequences, without a cache. */
+/** The reach of a pass over whole sequences, without a cache. */
 export interface SequenceReach extends Reach {
-  /** Set where the pass is native, which needs no mask. */
+  /** Set if the native kernel runs the pass: it needs no mask. */
   readonly native: Native | undefined
   /** [N], int32: the first position that each attends to; see `sequenceReach`. */
   readonly start_N: tf.Tensor1D | undefined
@@ -35,10 +36,10 @@ export interface AttentionFrame extends Reach {
   readonly rotary: RotaryFrame
 }
 
-/** The same of a pass over whole sequences. */
+/** The inputs of one attention in a pass over whole sequences. */
 export interface SequenceFrame extends AttentionFrame, SequenceReach {}
 
-/** @error for starts of packed sequences that cannot be */
+/** @error for starts that no packed sequences can have */
 const checkStarts = (start_N: Int32Array, B: number, T: number): void => {
   const wrong = start_N.length === B * T ? start_N.findIndex((start, n) => start < 0 || start > (n % T) + 1) : -2
   if (wrong !== -1)
@@ -53,7 +54,7 @@ const checkStarts = (start_N: Int32Array, B: number, T: number): void => {
  * The reach of one forward pass over whole sequences; the caller's tidy owns its tensors.
  *
  * @param start_N of packed sequences: the first position 0 to t of each row's sequence, from which its positions count;
- *   t + 1 for padding, whose context is 0. Left out: each sequence is one and has no padding
+ *   t + 1 for padding, whose context is 0. Without it each row is one sequence and has no padding
  * @param window positions that a token reads on each side of it, its own included
  */
 export const sequenceReach = (
@@ -70,7 +71,7 @@ export const sequenceReach = (
     if (start_N === undefined && (window === undefined || T <= window)) return undefined
     return packedMask(attends, B, T, start_N ?? new Int32Array(B * T), window)
   }
-  // a window to what is before is a later start; the other way round the mask alone says it
+  // starts express a causal window; a bidirectional window needs the mask
   const first_N = attends === "before" ? windowStarts(B, T, start_N, window) : start_N
   return {
     native: fast,
@@ -137,7 +138,7 @@ const rotate = (x: tf.Tensor4D, { cos, sin, turn_hh, whole_hh, rotated }: Rotary
 const grouped = (x: tf.Tensor4D, groups: number): tf.Tensor =>
   tf.reshape(x, [groups, x.shape[0] / groups, ...x.shape.slice(1)])
 
-/** a . b or a . b^T for each query head, where b has the keys or values of the query head's group. */
+/** a . b or a . b^T for each query head; b has the keys or values of the query head's group. */
 const headProduct = (
   a: tf.Tensor4D,
   b_GBSh: tf.Tensor4D,
@@ -168,8 +169,8 @@ const groupSum = (a_QBTS: tf.Tensor4D, b_QBTh: tf.Tensor4D, { heads, kvHeads }: 
 /**
  * `attention` of TensorFlow ops.
  *
- * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)), so that no score but the
- * probabilities is kept for the backward pass.
+ * The gradient is the closed form: with P the probabilities, dS = P (dP - sum(dO O)). The backward pass therefore keeps
+ * the probabilities and no scores.
  */
 export const plainAttention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D => {
   const context_Nc = maskedAttention(packed_Nc, frame, layout)
@@ -222,7 +223,7 @@ const sizesOf = ({ B, T, rotary }: SequenceFrame, { heads, kvHeads, headSize, or
     rotary.cos.rank === 3 ? 1 : 0,
   )
 
-/** Read from the packed rows in place, block by block: no probability outlives its block (`native/attention.h`). */
+/** The kernel reads the packed rows in place, block by block; no probability outlives its block (`native/attention.h`). */
 const nativeAttention = (
   { C }: Native,
   packed_Nc: tf.Tensor2D,
@@ -258,7 +259,7 @@ const nativeAttention = (
   )
 }
 
-/** Attention among T positions, as the frame says, [N, C h] to [N, Q h]; differentiable. */
+/** Attention among T positions, with the reach and rotation of the frame, [N, C h] to [N, Q h]; differentiable. */
 export const attention = (packed_Nc: tf.Tensor2D, frame: SequenceFrame, layout: HeadLayout): tf.Tensor2D =>
   frame.native === undefined
     ? plainAttention(packed_Nc, frame, layout)
@@ -271,10 +272,10 @@ export interface KeysAndValues {
 }
 
 /**
- * The same for T positions that follow those in the cache; not differentiable.
+ * Attention of T positions that follow the cached positions; not differentiable.
  *
- * No size that depends on P goes through JavaScript, so that the computation can be recorded once for every P. The
- * second dimension of keys and values is there for the query heads of a group to broadcast over.
+ * No size that depends on P goes through JavaScript, so one recording of the computation serves every P. The query
+ * heads of a group broadcast over the second dimension of keys and values.
  * @returns the context, [N, Q h], and the keys and values of all S positions
  */
 export const cachedAttention = (

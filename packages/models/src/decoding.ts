@@ -15,7 +15,7 @@ export const startDecoding = (architecture: Architecture, parameters: Parameters
     : nativeDecoding(program, parameters, architecture.head, pad_B)
 }
 
-/** The same over tensors, by the architecture's own `hidden`. */
+/** A decoding state of tensors, by the architecture's own `hidden`. */
 export const plainDecoding = (architecture: Architecture, parameters: Parameters, pad_B?: Int32Array): Decoding => {
   const cache: Cache = {
     layers: Array.from({ length: architecture.layers }, () => undefined),

@@ -23,8 +23,8 @@ export const plainEmbedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.T
 /**
  * weight[ids], differentiable in the weight: [N, d] of a [V, d] matrix.
  *
- * `tf.gather` reads the ids back to check them, which stalls a GPU and cannot be recorded; the op checks them itself.
- * The gradient adds the rows of an id in their order, so that it is the same each time.
+ * `tf.gather` reads the ids back to check them: this stalls a GPU and cannot be recorded. The op checks them itself.
+ * The gradient adds the rows of an id in their order, so repeated runs give equal gradients.
  * @error on the CPU, for an id outside 0 to V - 1
  */
 export const embedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.Tensor2D => {

@@ -13,7 +13,7 @@ import { noTokenIds } from "./token-ids.ts"
 
 const PROJECTIONS = ["q_proj", "k_proj", "v_proj"] as const
 const HEAD_NORMS = ["q_norm", "k_norm"] as const
-/** Norms of a layer that its inputs have, and those with norms of outputs. */
+/** The norms of a layer: of inputs alone, and of inputs and outputs. */
 const NORMS = ["input_layernorm", "post_attention_layernorm"] as const
 const NORMS_OF_OUTPUTS = [...NORMS, "pre_feedforward_layernorm", "post_feedforward_layernorm"] as const
 
@@ -29,13 +29,13 @@ export interface GatedForm {
   readonly headNorms?: boolean
   /** One matrix of queries, keys and values, and one of gate and up. */
   readonly fused?: true
-  /** The share of each head that is rotated; left out: all of it. */
+  /** The share of each head that is rotated; the whole head if left out. */
   readonly rotated?: number
   /** The outputs of attention and feed-forward have a norm before they are added. */
   readonly outputNorms?: boolean
   /** The scale of each norm is one more than its parameter, which begins as 0. */
   readonly plusOne?: boolean
-  /** Of the gate; SiLU if left out. */
+  /** The activation of the gate; SiLU if left out. */
   readonly activation?: "gelu-tanh"
   /** Factor of the embedding. */
   readonly embedScale?: number
@@ -88,7 +88,7 @@ const layersOf = (o: GatedOptions, form: GatedForm): Description["layers"] => {
   const { biases = {}, windows = [], rotaries = [], fused, headNorms, outputNorms, plusOne, activation, scale } = form
   const norm = (from: string, to: string, name: string) =>
     ({ op: "norm", kind: "rms", from, to, scale: `${name}.weight`, eps: o.rms_norm_eps, plusOne }) as const
-  /** A product that is added to x, behind a norm where outputs have one. */
+  /** A product that is added to x, after its norm if outputs have norms. */
   const added = (from: string, of: Matrix, name: string): ReadonlyArray<Instruction> =>
     outputNorms
       ? [

@@ -1,4 +1,4 @@
-/** Windows by layer, as the config.json of Qwen has them: some layers read the last positions alone. */
+/** Windows by layer, in the form of Qwen's config.json: some layers read the last positions alone. */
 import { type Traversal, type } from "arktype"
 import { type Field, used } from "./config-fields.ts"
 import { size } from "./sizes.ts"
@@ -29,12 +29,12 @@ export const windowsOf = ({ num_hidden_layers, layer_types, ...o }: WindowOption
   return { types, windows: types.map((kind) => (kind === "sliding_attention" ? window : undefined)) }
 }
 
-/** True of layers that have each a kind. */
+/** True if each layer has a kind. */
 export const oneKindEach = (types: ReadonlyArray<string>, layers: number, ctx: Traversal): boolean =>
   types.length === layers ||
   ctx.mustBe(`such that layer_types has one entry for each of ${layers} layers (not ${types.length})`)
 
-/** True of options whose layers have each a kind, and those that need one a window: a condition of a family's options. */
+/** True of options in which each layer has a kind and each sliding layer a window: a condition of a family's options. */
 export const windowsFit = (o: WindowOptions, ctx: Traversal): boolean => {
   const { types, windows } = windowsOf(o)
   if (!oneKindEach(types, o.num_hidden_layers, ctx)) return false

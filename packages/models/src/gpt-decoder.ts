@@ -23,20 +23,20 @@ export interface GptForm {
   /** Most positions of a sequence. */
   readonly positions: number
   readonly heads: HeadLayout
-  /** Left out: positions are learned, or there are none. */
+  /** Without it, positions are learned, or there are none. */
   readonly rotary?: Rotation
   /** Factor of the scores in a layer, numbered from 0; 1 / sqrt(h) if left out. */
   readonly scale?: (layer: number) => number
   readonly activation: Activation
   /** Epsilon of the norms. */
   readonly eps: number
-  /** Standard deviation of fresh weights, and of those that write to the residual stream where it is another. */
+  /** Standard deviation of fresh weights, and the one of weights that write to the residual stream if it differs. */
   readonly std: number
   readonly residualStd?: number
-  /** The feed-forward reads what the attention read, not its result. */
+  /** The feed-forward reads the input of the attention, not its result. */
   readonly parallel: boolean
   readonly tied: boolean
-  /** The head has a bias; it is not tied then. */
+  /** The head has a bias; such a head is not tied. */
   readonly headBias?: true
   /** Matrices without a bias. */
   readonly bare?: ReadonlyArray<string>
@@ -45,7 +45,7 @@ export interface GptForm {
   /** Names without `.weight` and `.bias`. */
   readonly names: {
     readonly embed: string
-    /** Of learned positions. */
+    /** The table of learned positions. */
     readonly positions?: string
     /** The beginning of a layer's names, before its number. */
     readonly layers: string
@@ -134,7 +134,7 @@ const layerOf = (of: GptForm, l: number): ReadonlyArray<Instruction> => {
   ]
 }
 
-/** The forms of a head with a bias, and of all layers' matrices, that files hold otherwise. */
+/** The stored forms of a head with a bias and of the layers' matrices. */
 const storedOf = ({ names, ...of }: GptForm): ReadonlyMap<string, Stored> => {
   const forms = new Map<string, Stored>()
   if (of.headBias) forms.set(`${names.head}.weight`, headWithBias(of.vocabulary, of.width, `${names.head}.bias`))

@@ -23,7 +23,7 @@ export const gptOptions = type({
 export const gptHeadsFit = (o: Pick<typeof gptOptions.infer, "n_head" | "n_embd">, ctx: Traversal): boolean =>
   o.n_embd % o.n_head === 0 || ctx.mustBe(`such that n_head ${o.n_head} divides n_embd ${o.n_embd}`)
 
-/** A field that says the same as another one, or is refused. */
+/** A field that must equal another one; a different value is refused. */
 const sameAs = (as: string, fallback: number) =>
   refused(
     `transformers takes it for ${as}, which says otherwise`,

@@ -26,7 +26,7 @@ export const gptRotaryOptions = type({
 
 type Options = typeof gptRotaryOptions.infer
 
-/** Entries of a head, those that frequencies are of, and those that are rotated: pairs of them. */
+/** The entries of a head, the entries that set the frequencies, and the rotated entries, an even number. */
 export const partOfHead = (o: Pick<Options, "hidden_size" | "num_attention_heads">, share: number) => {
   const headSize = o.hidden_size / o.num_attention_heads
   const exponents = Math.floor(headSize * share)

@@ -13,7 +13,7 @@ import { openSafetensors, writeSafetensors } from "./safetensors.ts"
 
 const [settings, weights] = ["head.json", "head.safetensors"]
 
-/** The head of a folder: its plugin with options, and the target that it was made for. */
+/** The head of a folder: its plugin with options, and the target that it belongs to. */
 const headJson = type({
   head: "string",
   options: "object",
@@ -42,12 +42,12 @@ export const saveHead = (
     )
     const { type: model_type, hiddenSize: hidden_size, vocabularySize: vocab_size } = architecture
     const json: typeof headJson.infer = { head: name, options, target: { model_type, hidden_size, vocab_size } }
-    // Last, as its presence says that the folder is whole.
+    // head.json is written last: its presence says that the folder is whole.
     withDataErrors(() => writeWhole(join(dir, settings), `${JSON.stringify(json, null, 2)}\n`))
   })
 
 /**
- * Reads a head for a target, which stays its owner's. The caller disposes of the head.
+ * Reads a head for a target. The caller disposes of the head; the target keeps its owner.
  *
  * @error DataError if the folder has another head, or one for another target; if a file is missing or damaged, its tensors are
  *   not the head's parameters, or a weight is not finite

@@ -1,9 +1,9 @@
 /**
- * The description of a model: sizes, parameters, and its layers as lists of instructions. It is the only description:
- * `tensor-layers.ts` runs it with TFJS, differentiable, and `native-program.ts` encodes it for native decoding.
+ * The description of a model: sizes, parameters, and its layers as lists of instructions. Both interpreters read it:
+ * `tensor-layers.ts` runs it with differentiable TFJS ops, and `native-program.ts` encodes it for native decoding.
  *
  * Values live in slots: matrices of one row for each token. Slot "x" is the residual stream: the embedding writes it, the
- * last norm reads it. An instruction reads a slot as it stands; every slot but x is void at the end of a layer.
+ * last norm reads it. An instruction reads the latest value of a slot; every slot but x is void at the end of a layer.
  *
  * Letters: N tokens, d hidden size, V vocabulary, h head size, Q query heads, G key-value heads.
  */
@@ -24,7 +24,7 @@ export type Activation = "gelu" | "gelu-tanh"
 export interface Norm {
   readonly kind: "layer" | "rms"
   readonly scale: string
-  /** Of a layer norm; left out, 0. */
+  /** The shift of a layer norm; 0 if left out. */
   readonly shift?: string | undefined
   readonly eps: number
   /** The scale is one more than the parameter. */
@@ -46,18 +46,18 @@ export type Instruction =
       readonly to: string
       /** Several layers write their outputs side by side, such as queries, keys and values. */
       readonly of: ReadonlyArray<Matrix>
-      /** Applied to the product and bias. */
+      /** The activation of the product plus bias. */
       readonly activation?: Activation
-      /** Added to the slot's content in place of replacing it: a residual connection. */
+      /** The result is added to the slot's content and does not replace it: a residual connection. */
       readonly add?: true
     }
   | {
-      /** act(from gate^T + bias) * (from up^T + bias), act being SiLU or the activation. */
+      /** act(from gate^T + bias) * (from up^T + bias); act is the activation, or SiLU without one. */
       readonly op: "gate"
       readonly from: string
       readonly to: string
       readonly gate: Matrix
-      /** Left out: the rows of up follow those of gate in one matrix. */
+      /** If left out, the rows of up follow those of gate in one matrix. */
       readonly up?: Matrix
       readonly activation?: Activation | undefined
     }
@@ -83,22 +83,22 @@ export type Instruction =
       /** Factor of the scores; 1 / sqrt(h) if left out. */
       readonly scale?: number | undefined
       /**
-       * From 1: a token reads itself and the window - 1 positions before it, and with attention both ways as many behind
-       * it. Left out: all of its sequence.
+       * At least 1: a token reads itself and the window - 1 positions before it, and in bidirectional attention as many behind
+       * it. Without a window it reads all of its sequence.
        */
       readonly window?: number | undefined
-      /** In place of the description's. */
+      /** The rotary embedding of this attention, in place of the description's. */
       readonly rotary?: Rotation | undefined
     }
 
 /** The rotary embedding of queries and keys; `headSize`, `maxLength` and the factor of scores come from elsewhere. */
 export type Rotation = Omit<RotarySpec, "headSize" | "maxLength" | "factor">
 
-/** Everything about a model but its numbers. Of a decoder, unless its type says otherwise. */
+/** All of a model but the values of its parameters. The model is a decoder unless the type says otherwise. */
 export interface Description<A extends Attends = "before"> {
   /** `model_type` of config.json. */
   readonly type: string
-  /** The positions that every attention reads: those before and its own, or all of the sequence. */
+  /** The positions that every attention reads: a token's own and the earlier ones, or all of the sequence. */
   readonly attends: A
   /** config.json as `transformers` reads it. */
   readonly config: Record<string, unknown>
@@ -108,10 +108,10 @@ export interface Description<A extends Attends = "before"> {
   /** Most positions of a sequence. */
   readonly maxLength: number
   readonly parameters: ReadonlyMap<string, ParameterSpec>
-  /** The parameters that files hold in another form. */
+  /** The parameters whose form in files differs. */
   readonly stored?: ReadonlyMap<string, Stored>
   readonly heads: HeadLayout
-  /** Left out: queries and keys are not rotated. */
+  /** Without it, queries and keys are not rotated. */
   readonly rotary?: Rotation
   /** x = table[id], times `scale` if it is there, plus positions[position] where positions are learned. */
   readonly embed: { readonly table: string; readonly positions?: string; readonly scale?: number | undefined }

@@ -1,19 +1,19 @@
-/** A model of some layers of another: its embedding, its final norm and its head with those layers, renumbered. */
+/** A model of some layers of another model: its embedding, those layers, renumbered, its final norm and its head. */
 import { type Architecture, type Attends, type Encoder, InvalidInput, type ModelOf } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
 
-/** Keys of config.json that hold the number of layers, whichever the family has. */
+/** The keys of config.json for the number of layers; each family has one of them. */
 const countKeys = ["num_hidden_layers", "n_layer"]
 
-/** A parameter of a layer: the first segment of its name that is a number is the layer's. */
+/** The name of a layer's parameter: its first segment that is a number is the number of the layer. */
 const layerName = /^(.*?\.)(\d+)(\..*)$/
 
 /**
  * The architecture of a model of some layers of another.
  *
- * @param layers numbers of layers of `architecture`, the first is 0; one may stand twice
- * @error InvalidInput (thrown) for a layer that does not exist, and for none
+ * @param layers numbers of layers of `architecture`, from 0; a number may occur twice
+ * @error InvalidInput (thrown) for a layer that does not exist, and for an empty list
  */
 export const architectureOfLayers = <A extends Attends>(
   architecture: Architecture<A>,
@@ -37,11 +37,11 @@ export const architectureOfLayers = <A extends Attends>(
     [key]: layers.length,
     ...(Array.isArray(kinds) && { layer_types: layers.map((layer): unknown => kinds[layer]) }),
   }
-  // another number of layers attends as before
+  // attention is the same with another number of layers
   return architecture.family.fromConfig(config, "config.json") as Architecture<Attends> as Architecture<A>
 }
 
-/** The parameter of the whole model that a parameter of the part is. */
+/** The name in the whole model of a parameter of the part. */
 const wholeName = (name: string, layers: ReadonlyArray<number>): string =>
   name.replace(
     layerName,

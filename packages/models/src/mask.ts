@@ -6,14 +6,13 @@
 import type { Attends } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 
-/** Added to a score that must not count: exp of it is 0, and a row that is masked whole is not NaN. */
+/** The term of a masked score: its exp is 0, and a row whose scores are all masked has no NaN. */
 const MASKED = -1e9
 
 /**
  * 0 where position P + t may attend to position s, else -1e9: [T, S], or [B, T, S] with left padding.
  *
- * Undefined when everything may be attended to (one new token, no padding, all within the window), so that nothing needs
- * to be added.
+ * Undefined if no position is masked (one new token, no padding, all cached positions within the window).
  *
  * @param window the last positions that a position attends to, its own included
  */
@@ -40,10 +39,10 @@ export const attentionMask = (
 }
 
 /**
- * The same for packed sequences, [B, T, T]: 0 where a position may attend to position s, from its own start to itself, or
- * where attention goes both ways to the last of the same start; within the window on either side.
+ * The mask of packed sequences, [B, T, T]: 0 where a position may attend to position s. Causal attention goes from the
+ * position's start to itself, bidirectional attention to the last position of the same start, both within the window.
  *
- * @param start_N the start of each position's sequence; beyond itself: padding, whose row is masked whole
+ * @param start_N the start of each position's sequence; a later start marks padding, whose whole row is masked
  */
 export const packedMask = (
   attends: Attends,
@@ -65,7 +64,7 @@ export const packedMask = (
 
 /**
  * The first position that each position attends to, [N], with a window: never before the start of its sequence. Undefined
- * without both.
+ * without starts and without a window.
  *
  * @param start_N as in `packedMask`
  */

@@ -8,13 +8,13 @@ import { NativeDecoder, type NativeProgram, output, type tf } from "@winnow/tens
 import { decoderWeights } from "./half-parameters.ts"
 import { checkPositions } from "./rotary-tables.ts"
 
-/** @error if B sequences are given to a decoding state of another number */
+/** @error if the decoding state has another number of sequences than B */
 export const refuseBatch = (given: number, B: number | undefined): void => {
   if (B !== undefined && given !== B)
     throw new Error(`${given} sequences were given, this decoding state is of ${B}: start a new one`)
 }
 
-/** @error for a length that is no whole number from 0 to what is held */
+/** @error for a length that is no whole number from 0 to the number of cached positions */
 export const refuseRollback = (length: number, held: number): void => {
   if (!Number.isInteger(length) || length < 0 || length > held)
     throw new Error(`cannot roll back to length ${length}: the cache holds ${held} positions`)

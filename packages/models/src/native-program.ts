@@ -19,7 +19,7 @@ import { rotaryScale, rotaryTables } from "./rotary-tables.ts"
 const opCodes = { embed: 0, layer: 1, rms: 2, linear: 3, gate: 4, attend: 5, headNorm: 6 } as const
 const orderCodes = { kinds: 0, heads: 1 } as const
 const flags = { gelu: 1, add: 2, "gelu-tanh": 4, plusOne: 8 } as const
-/** The place that stands for the result of the last norm, and for a parameter that is not there. */
+/** The number of the place for the result of the last norm, and of an absent parameter. */
 const none = -1
 
 /** The program of a description. */

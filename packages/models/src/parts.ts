@@ -3,8 +3,9 @@ import type { Attends, ModelPart } from "@winnow/core"
 import { type Description, matricesOf } from "./instructions.ts"
 
 /**
- * The part of each parameter: matrices that `attend` reads from or that read its result are of the attention, with their
- * biases; all others of a layer are of the feed-forward. A parameter that no instruction names is not in the map.
+ * The part of each parameter: matrices that write the input of `attend` or read its result belong to the attention, with
+ * their biases; all other parameters of a layer belong to the feed-forward. A parameter that no instruction names is not in
+ * the map.
  */
 export const partsOf = (of: Description<Attends>): ReadonlyMap<string, ModelPart> => {
   const parts = new Map<string, ModelPart>()

@@ -3,14 +3,14 @@ import { type Recording, record, type tf } from "@winnow/tensor"
 
 /** Longest block that is recorded: decoding repeats short ones, while each length of a prompt is rare. */
 const LONGEST = 16
-/** A recording takes as long as some thirty single steps, so it is made only for shapes that repeat. */
+/** A recording takes as long as about thirty single steps, so only shapes that repeat are recorded. */
 const RUNS_BEFORE = 8
 /** Recordings are never freed. */
 const MOST = 64
 
 /**
- * Runs a step, by a recording from its ninth run of a shape on. A decoding step has 50 small ops a layer, and nearly
- * all its time is the cost of starting them, which a recording saves.
+ * Runs a step; from the ninth run of a shape on, a recording runs it. A decoding step has 50 small ops a layer. Nearly
+ * all of its time is the cost of starting them, and a recording saves this cost.
  *
  * @returns a function of the shape's key, the new positions T, all tensors that the step reads, and the step
  */

@@ -1,6 +1,6 @@
 /**
- * Reads the rotary embedding of a config.json, whose keys have had several names. The name that takes precedence is
- * that of `transformers` 5, and a note reports an ignored key with another value.
+ * Reads the rotary embedding of a config.json, whose keys have had several names. Precedence among names is
+ * that of `transformers` 5. A note reports an ignored key whose value differs.
  */
 import { excerpt, isRecord, own } from "./shown.ts"
 
@@ -40,11 +40,11 @@ const usual: ReadonlyMap<unknown, string> = new Map(
   ["default", "linear", "dynamic", "llama3", "yarn"].map((kind) => [kind, kind]),
 )
 
-/** Python's truth of JSON values: `rope_scaling or rope_parameters`. */
+/** The truth value of JSON in Python, which decides `rope_scaling or rope_parameters`. */
 const isTrue = (value: unknown) =>
   Boolean(value) && !(typeof value === "object" && Object.keys(value as object).length === 0)
 
-/** Length before scaling: beside the other keys, or in config.json itself, which then takes precedence. */
+/** Length before scaling: from config.json itself if it has the key, else from beside the other rotary keys. */
 const originalLength = (config: Config, rope: Config, fallback: unknown, problems: Array<string>): unknown => {
   const [outer = fallback, inner] = [
     own(config, "original_max_position_embeddings"),
@@ -101,11 +101,11 @@ const firstOf = (
 export interface RopeKeys {
   /** The key of the base, outside of the object of rotary settings. */
   readonly theta: string
-  /** The key and the option of the rotated part of a head, and its default. Left out: whole heads are rotated. */
+  /** The key and the option of the rotated part of a head, and its default. Without it, whole heads are rotated. */
   readonly part?: { readonly key: string; readonly fallback: number }
-  /** The types of scaling by their names, where the family reads others than most. */
+  /** The types of scaling by name, for a family whose types are not those of most. */
   readonly kinds?: ReadonlyMap<unknown, string>
-  /** Length before scaling where config.json has none of its own, for a family whose class has a default. */
+  /** The default of the length before scaling, for a family whose configuration class has one. */
   readonly original?: number
   /** `max_position_embeddings` of a config.json without it; 2048 if left out. */
   readonly positions?: number

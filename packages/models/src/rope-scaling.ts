@@ -7,7 +7,7 @@
 import { type } from "arktype"
 
 /**
- * The method that stretches frequencies; the keys and their meaning are those of `rope_parameters` in `transformers`.
+ * The method that scales frequencies to longer contexts; its keys have their meaning in `rope_parameters` of `transformers`.
  */
 export const ropeScaling = type({ "+": "reject", rope_type: "'linear'", factor: "number > 0" })
   .or({
@@ -39,8 +39,8 @@ export const ropeScaling = type({ "+": "reject", rope_type: "'linear'", factor: 
   })
 
 /**
- * Phi-3's: a factor for each pair of rotated entries. `short_factor` holds up to the length before scaling; `long_factor`
- * holds from the first token on in longer sequences, which are not computed here.
+ * Phi-3's: a factor for each pair of rotated entries. `short_factor` is for sequences up to the length before scaling;
+ * `long_factor` is for all tokens of longer sequences, which are not computed here.
  */
 export const longRope = type({
   "+": "reject",
@@ -49,7 +49,7 @@ export const longRope = type({
   long_factor: "(number > 0)[]",
   /** Most positions over those before scaling if left out. */
   "factor?": "number > 0",
-  /** Of cosines and sines; from `factor` if left out. */
+  /** Factor of cosines and sines; computed from `factor` if left out. */
   "attention_factor?": "number > 0",
 })
 
@@ -67,7 +67,7 @@ export interface Frequencies {
   readonly attention: number
 }
 
-/** theta^(2i / r), in float32 like PyTorch: at position 2000 another rounding of the angle would show. */
+/** theta^(2i / r), in float32 as in PyTorch: at position 2000 another rounding of the angle would change results visibly. */
 const wavelengths = (theta: number, r: number): Float32Array =>
   Float32Array.from({ length: Math.ceil(r / 2) }, (_, i) => theta ** Math.fround((2 * i) / r))
 
@@ -87,7 +87,7 @@ const yarnAttention = ({ factor, attention_factor, mscale, mscale_all_dim }: Yar
   return attention_factor ?? (mscale && mscale_all_dim ? scale(mscale) / scale(mscale_all_dim) : scale(1))
 }
 
-/** Fast entries keep their frequency, slow ones are divided by the factor, those between are interpolated. */
+/** High frequencies stay, low frequencies are divided by the factor, frequencies between them are interpolated. */
 const yarn = (waves: Float32Array, theta: number, r: number, s: Yarn): Float32Array => {
   const { factor, original_max_position_embeddings: L, beta_fast = 32, beta_slow = 1, truncate = true } = s
   const entryOf = (turns: number) => (r * Math.log(L / (turns * 2 * Math.PI))) / (2 * Math.log(theta))
@@ -103,7 +103,7 @@ const yarn = (waves: Float32Array, theta: number, r: number, s: Yarn): Float32Ar
 const longRopeAttention = ({ factor, attention_factor, original_max_position_embeddings: L }: LongRope): number =>
   attention_factor ?? (factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(L)))
 
-/** True if so many entries can be scaled this way: `transformers` fails otherwise. */
+/** True if this method can scale that number of entries; `transformers` fails otherwise. */
 export const scalingFits = (scaling: typeof ropeScaling.infer | undefined, r: number): boolean =>
   scaling === undefined || scaling.rope_type === "linear" || scaling.rope_type === "llama3" || (r > 2 && r % 2 === 0)
 

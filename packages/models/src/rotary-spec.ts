@@ -5,7 +5,7 @@ export interface RotarySpec {
   readonly headSize: number
   /** Entries of each head that are rotated: even, at most the head size. */
   readonly rotated: number
-  /** Entries that the frequencies are of: `rotated`, or one less where that would be odd. */
+  /** The entries that set the frequencies: `rotated`, or one less if the family's own count is odd. */
   readonly exponents?: number
   readonly theta: number
   readonly maxLength: number

@@ -32,14 +32,14 @@ export const rotarySpec = (
   factor: scoreFactor(headSize, scale),
 })
 
-/** Tables of the first so many positions; kept, and grown when more are asked for. */
+/** Tables of the first positions, as many as asked for; they are kept, and grow with the next larger request. */
 export const rotaryTables = (spec: RotarySpec): ((rows: number) => RotaryTables) => {
   const half = spec.rotated / 2
   let of: Frequencies | undefined
   let held: RotaryTables = { cos: new Float32Array(0), sin: new Float32Array(0) }
   return (rows) => {
     const n = rows * half
-    // When first asked for: sizes of a damaged config.json are compared with the weights before.
+    // Computed at the first request: sizes of a damaged config.json have been compared with the weights by then.
     of ??= rotaryFrequencies(spec.theta, spec.exponents ?? spec.rotated, spec.scaling)
     const scale = rotaryScale(spec) * of.attention
     if (n > held.cos.length) {

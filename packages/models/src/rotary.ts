@@ -1,12 +1,12 @@
 /**
- * Rotary position embedding: what a forward pass needs of it, as few tensors, made once a pass for all layers.
+ * Rotary position embedding: the few tensors of it that a forward pass needs, computed once a pass for all layers.
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, h head size, r rotated part of h.
  *
  * With x = (x1, x2, rest) and x1, x2 each half of the rotated part: rotary(x) = x * cos + (x . R) * sin, where R is
- * the signed permutation with x . R = (-x2, x1, 0). A product with R is one op where slicing, negating and joining
- * are four. The unrotated part has cos = 1 and sin = 0. The tables carry the factor of queries and keys, h^-1/4: the
- * 1/sqrt(h) of the scores then costs nothing. Without rotation (r = 0) cos is that factor, and no product is computed.
+ * the signed permutation with x . R = (-x2, x1, 0). A product with R is one op; slicing, negating and joining
+ * are four. The unrotated part has cos = 1 and sin = 0. The tables carry the factor of queries and keys, h^-1/4, so
+ * the 1/sqrt(h) of the scores costs no op. Without rotation (r = 0) cos is that factor, and no product is computed.
  */
 import { tf } from "@winnow/tensor"
 import { positionsOf } from "./positions.ts"
@@ -15,7 +15,7 @@ import { checkPositions, rotaryScale, rotaryTables } from "./rotary-tables.ts"
 
 export type { RotarySpec } from "./rotary-spec.ts"
 
-/** Tables of one forward pass: either tables or, when all new tokens share one position, one matrix. */
+/** The tensors of one forward pass: two tables or, if all new tokens share one position, one matrix. */
 export interface RotaryFrame {
   /** [T, h], or [B, T, h] when the positions differ between sequences. */
   readonly cos: tf.Tensor
@@ -24,7 +24,7 @@ export interface RotaryFrame {
   readonly turn_hh: tf.Tensor2D
   /** r. */
   readonly rotated: number
-  /** diag(cos) + R diag(sin), [h, h]: the whole embedding as one product, when there is a single position. */
+  /** diag(cos) + R diag(sin), [h, h]: the whole embedding as one product, if there is a single position. */
   readonly whole_hh?: tf.Tensor2D
 }
 
@@ -50,10 +50,10 @@ const longestPart = (start_N: Int32Array, T: number): number =>
   start_N.reduce((longest, start, n) => Math.max(longest, (n % T) - start + 1), 0)
 
 /**
- * The rotary embedding as `transformers` computes it (frequencies theta^(-2i/r), halves not interleaved).
+ * The rotary embedding of `transformers` (frequencies theta^(-2i/r), halves not interleaved).
  *
- * Tables live in JavaScript, grown to the longest position seen: a pass uploads the rows it needs, which costs less
- * than one op and leaves no tensor to dispose of.
+ * JavaScript owns the tables and grows them to the largest position that a pass has asked for. A pass uploads the rows
+ * that it needs: this costs less than one op and leaves no tensor to dispose of.
  * @source Su et al. 2021, "RoFormer", eq. 34; the split in halves is GPT-NeoX's
  */
 export const rotaryEmbedding = (spec: RotarySpec): Rotary => {

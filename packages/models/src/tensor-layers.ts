@@ -37,7 +37,7 @@ const bias: Array<[number, number]> = [
 ]
 
 /**
- * Values by slot. Additions wait until the slot is read, so that two of them (a parallel residual) are one pass over memory.
+ * Values by slot. Additions wait until the slot is read: two of them (a parallel residual) are then one pass over memory.
  */
 class Slots {
   readonly #values = new Map<string, ReadonlyArray<tf.Tensor2D>>()
@@ -61,7 +61,7 @@ class Slots {
   }
 }
 
-/** Hidden states [B, T, d] of a description; the caller's tidy owns what is made. */
+/** Hidden states [B, T, d] of a description; the caller's tidy owns the tensors. */
 export const runTensors = (
   of: Description<Attends>,
   values: Parameters,
