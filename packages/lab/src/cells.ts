@@ -35,17 +35,17 @@ import { type Texts, tasksOf } from "./texts.ts"
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
 
-/** Models by their shape. */
+/** The architectures of an experiment's models. */
 export interface Architectures {
   readonly draft: Architecture<Attends>
-  /** The head of the drafts in the place of a model. */
+  /** The head that the drafts are, where they are no models. */
   readonly draftHead?: HeadArchitecture | undefined
   readonly target: Architecture<Attends>
   /** Architectures of arms and references that have their own start, by their place. */
   readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture<Attends> }>
 }
 
-/** Parameters of the drafts: of a head its own, without the target's. */
+/** Parameters of the drafts. A head counts its own parameters, not the target's. */
 export const draftParameters = ({ draft, draftHead }: Pick<Architectures, "draft" | "draftHead">): number =>
   draftHead ? headParameters(draftHead) : parameterCount(draft)
 
@@ -122,8 +122,8 @@ interface TextStages {
 /**
  * The text of a training.
  *
- * @param shared `target` is left out where it does not write: `resolve` has seen that its own training does not ask it to
- * @param begin the model that the training begins with; left out of a fresh one, which does not write
+ * @param shared `target` is left out where it writes no text: `resolve` refuses a target whose own training asks it to write
+ * @param begin the model that the training begins with; left out for a fresh model, which writes no text
  */
 const textOf = (
   text: ResolvedText | undefined,
@@ -137,7 +137,7 @@ const textOf = (
   if (text.kind === "written") {
     const from = ofTask(text.task)
     const writer = text.by === "target" ? { stage: shared.target!, architecture: shared.architectures.target } : begin!
-    // A pass over a written text is of the prompts that were asked for.
+    // One pass over a written text covers the prompts that the setting asks for.
     const examples = text.prompts ?? from.sizes.examples
     return {
       data: writtenStage(text, { ...from, tokenizer, writer, maxLength }),
@@ -158,7 +158,7 @@ const textOf = (
     sizes: {
       length: mean(({ length }) => length),
       trained: mean(({ trained }) => trained),
-      // each example of each part is there once, however often a pass has it: caches and choices are of these
+      // the artifact has each example of each part once, however often a pass reads it: caches and choices cover these examples
       ...(parts.every(({ sizes }) => sizes.examples !== undefined) && {
         examples: parts.reduce((sum, { sizes }) => sum + sizes.examples!, 0),
       }),
@@ -184,7 +184,7 @@ const ownModel = (
     })
   })
 
-/** How much the training split holds, where its data is there. */
+/** Tokens of the training split and its mean length, where the store has its data. */
 const splitSize = ({ length, trained, examples }: Sizes): SplitSize | undefined =>
   examples === undefined ? undefined : { seen: examples * (length - 1), trained: examples * trained, length }
 
@@ -214,13 +214,13 @@ const signalStages = (
 /** Tokens of an example where the data is not encoded yet: a rough figure for estimates. */
 export const guessedSizes = ({ maxLength }: Resolved): Sizes => ({ length: maxLength * 0.55, trained: maxLength * 0.3 })
 
-/** Ids of the tokenizer, where the experiment says it; a file's are known once it is read. */
+/** The number of the tokenizer's ids, where the experiment states it. Undefined for a file. */
 const tokenizerSize = ({ tokenizer }: Resolved): number | undefined => {
   if (tokenizer.kind === "byte") return byteTokenizer.vocabularySize
   return tokenizer.kind === "bpe" ? tokenizer.vocabulary : undefined
 }
 
-/** Preflight's check of the vocabularies, before any work: data and tokenizer need not be there yet. */
+/** Preflight's check of the vocabularies, before any work: it needs neither data nor tokenizer. */
 const checkVocabularies = (
   resolved: Resolved,
   { draft, target, others = [] }: Architectures,
@@ -314,12 +314,12 @@ export const otherTexts = ({ texts, data }: Shared): ReadonlyArray<Stage> => [
 export const startOf = ({ draft }: Pick<Resolved, "draft">, shared: Shared, seed: number) =>
   ownModel(draft.start, shared, { name: "draft start", seed })
 
-/** The stages that make one arm under one seed. */
+/** The stages of one arm under one seed. */
 export interface Cell {
   /** The model that the arm begins with. */
   readonly start: Stage
   readonly architecture: Architecture<Attends>
-  /** The head that the arm trains in the place of a model. */
+  /** The head that the arm trains, where it trains no model. */
   readonly head: HeadUse | undefined
   readonly reference: Stage | undefined
   readonly signals: SignalStages
@@ -343,7 +343,7 @@ export const cellStages = (
     const reference = yield* frozenReference(arm.reference, shared, draft, seed)
     const begun = yield* Effect.gen(function* () {
       if (start.kind === "draft") return draft
-      if (start.kind === "reference") return reference! // `resolve` has seen that it is a model
+      if (start.kind === "reference") return reference! // `resolve` refuses a reference that is no model
       if (start.kind !== "arm") return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
       const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
       return { stage: before.trained, architecture: before.architecture, head: before.head }
@@ -362,10 +362,10 @@ export const cellStages = (
     return { start: stage, architecture, head, reference: reference?.stage, signals, trained }
   })
 
-/** Kinds of stages that count in a draft's cost. The target, the start and their own inputs do not count. */
+/** Kinds of stages that a draft's cost includes. The cost excludes the target, the start and their own inputs. */
 const paid: ReadonlySet<string> = new Set(["arm", "reference", "selection", "signals", "text"])
 
-/** The stages of the whole of a draft's cost: its steps, its reference's, the caches and the texts that they read. */
+/** The stages of a draft's total cost: its steps, its reference's steps, and the caches and texts that both read. */
 export const paidFor = (trained: Stage): ReadonlyArray<Stage> => {
   const byKey = new Map<string, Stage>()
   const visit = (stage: Stage): void => {

@@ -16,26 +16,26 @@ import type { Sizes } from "./stages/training.ts"
 import { type PlannedStudy, planStudy } from "./study/plan.ts"
 import type { Texts } from "./texts.ts"
 
-/** A draft of the run, and what was measured of it. */
+/** A draft of the run, and its measurements. */
 export interface Measured {
   /** The arm's name; "start", "reference" and "capacity" stand beside the arms for comparison. */
   readonly name: string
   readonly role: "start" | "reference" | "arm" | "capacity"
   readonly seed: number
   readonly trained: Stage
-  /** The head that `trained` has in the place of a model. */
+  /** The head that `trained` has, where it has no model. */
   readonly head?: HeadUse | undefined
   /** The model that an arm begins with. */
   readonly start?: Stage
   /** The frozen reference that the arm's filter used, or that the arm began with. */
   readonly reference?: Stage | undefined
-  /** Caches that the arm read in the place of frozen models. */
+  /** Caches that the arm reads instead of running frozen models. */
   readonly signals: ReadonlyArray<Stage>
   /** Its acceptance; undefined where the run measures none. */
   readonly measure?: Stage | undefined
-  /** Of each measure that is a plugin, in their order. */
+  /** The figures of each measure that is a plugin, in the order of the measures. */
   readonly more: ReadonlyArray<Stage>
-  /** The tokens of the target's greedy texts that the arm's filter keeps, the draft being as it starts. */
+  /** The tokens of the target's greedy texts that the arm's filter keeps, with the draft's starting weights. */
   readonly kept?: Stage
 }
 
@@ -45,7 +45,7 @@ export interface Graph {
   /** Encoded texts of other tasks, which trainings read. */
   readonly texts: ReadonlyArray<Stage>
   readonly target: Stage
-  /** The target's texts, and how often they are right; undefined where the run measures no acceptance. */
+  /** The target's texts and their accuracy; undefined where the run measures no acceptance. */
   readonly rollouts: { readonly greedy: Stage; readonly sampled: Stage; readonly score: Stage } | undefined
   readonly measured: ReadonlyArray<Measured>
   /** Measures that are plugins. */
@@ -55,30 +55,30 @@ export interface Graph {
   /** The stages that a run asks for; `runStages` adds their inputs. */
   readonly leaves: ReadonlyArray<Stage>
   readonly architectures: Architectures
-  /** The experiment with plain numbers, as far as the scores of its trials are known. */
+  /** The experiment with a number for each setting under search, as far as the store has the scores of its trials. */
   readonly settled: Settled
-  /** The trainings that settings are chosen by. */
+  /** The trials: trainings whose scores choose the settings. */
   readonly trials: ReadonlyArray<Stage>
 }
 
-/** The name of what is measured on, as every figure carries it. */
+/** The name of the measured split, as every figure carries it. */
 export const datasetName = ({ task, measure }: Pick<Resolved, "task" | "measure">): string =>
   `${task.name}/${measure.split}`
 
 /**
- * True if a filter's choice on a text means something. A filter that reads no statistic keeps all tokens or random ones, a
- * placebo keeps arbitrary ones, and the rows of an arm's own objective are not the next tokens of that text.
+ * True if a filter's choice on a text depends on the text's tokens. A filter that reads no statistic keeps all tokens or
+ * random ones. A placebo keeps arbitrary tokens. The rows of an arm's own objective are not the next tokens of that text.
  */
 const divides = ({ filter, objective }: Arm): boolean =>
   objective === undefined && filter.needs.statistics.length > 0 && !isShuffled(filter)
 
-/** The stages by which a draft is measured. */
+/** The stages that measure a draft. */
 export const measuring = ({ measure, more }: Measured): ReadonlyArray<Stage> => [...(measure ? [measure] : []), ...more]
 
 /** A judge that knows no score. */
 const unknown: Judge = (trials) => Effect.succeed(trials.map(() => undefined))
 
-/** The target's texts on the measured split, and how often they are right. */
+/** The target's texts on the measured split, and their accuracy. */
 const rolloutsOf = (
   { task, measure }: Pick<Resolved, "task" | "measure">,
   inputs: { readonly tokenizer: Stage; readonly data: Stage; readonly target: Stage },
@@ -89,7 +89,7 @@ const rolloutsOf = (
 }
 
 /**
- * Builds the graph; nothing runs but what `judge` runs.
+ * Builds the graph. It runs no stage itself; only `judge` may run trials.
  *
  * @param texts the examples of the experiment's tasks
  * @param sizesOf mean lengths of the encoded data if it is there: for estimates, and for steps that cost what an arm costs
@@ -167,7 +167,7 @@ export const buildGraph = <E = never, R = never>(
         (more): Measured => ({ ...one, more }),
       ),
     )
-    // `resolve` has seen that a run with a study measures acceptance.
+    // `resolve` refuses a run with a study that measures no acceptance.
     const study =
       common &&
       (yield* planStudy(settled.study, {
@@ -198,8 +198,8 @@ export const buildGraph = <E = never, R = never>(
   }).pipe(Effect.provideService(Families, resolved.families))
 
 /**
- * The stages of an experiment that the store's content determines, by key: trials, and the main graph as far as their scores
- * determine it. Once these have run, more stages may follow.
+ * The stages of an experiment that the store's content determines, by key: its trials, and the part of the main graph that
+ * their scores determine. More stages may follow after a run of these.
  *
  * @param judge looks up the scores of trials
  */

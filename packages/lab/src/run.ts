@@ -42,16 +42,16 @@ import { untoldPlugins } from "./untold.ts"
 export interface RunOptions {
   /** NNN-slug: the folder of the experiment and of its results. */
   readonly slug: string
-  /** The part and preset of the experiment that this is; null where it has but one. */
+  /** The part and preset of the experiment; null where the experiment has only one. */
   readonly part?: string | null
   readonly preset?: string | null
   /** Folder of all results. */
   readonly results: string
   readonly fresh?: boolean
   /**
-   * Stages run in this many processes at once, which load the experiment from its file: no more than cores and memory allow,
-   * and as many as there are cores where `jobs` is left out. Without it they run in this process. `plugins` are further
-   * files whose plugins the experiment names.
+   * Stages run in this many processes at once; cores and memory limit the number. Each process loads the experiment from its
+   * file. There is one process for each core where `jobs` is left out. Stages run in this process without `parallel`.
+   * `plugins` are further files whose plugins the experiment names.
    */
   readonly parallel?:
     | { readonly jobs?: number | undefined; readonly file: string; readonly plugins?: ReadonlyArray<string> }
@@ -60,11 +60,11 @@ export interface RunOptions {
 
 export interface Finished extends Records {
   readonly directory: string
-  /** Stages that were computed now; 0 for a run that was there. */
+  /** The number of stages that this call computed; 0 if the store had all of them. */
   readonly computed: number
 }
 
-/** A draft of the run that there is no figure of, and why. */
+/** A draft of the run without a figure, and the reason. */
 export interface Missing {
   readonly name: string
   readonly seed: number
@@ -73,7 +73,7 @@ export interface Missing {
   readonly message: string
 }
 
-/** The drafts whose stages failed, or depend on one that did. */
+/** The drafts with a failed stage, or with a stage that depends on a failed one. */
 const missingFrom = ({ measured, study }: Graph, outcome: Outcome): ReadonlyArray<Missing> => {
   const ofStudy = (study?.stages ?? []).map(({ row, seed, stage }) => ({ name: row, seed, measure: stage }))
   const ofAcceptance = measured.map(({ name, seed, measure }) => ({ name, seed, measure }))
@@ -82,11 +82,11 @@ const missingFrom = ({ measured, study }: Graph, outcome: Outcome): ReadonlyArra
     const failure = measure && failureOf(measure, outcome)
     return failure ? [{ name, seed, stage: failure.stage.label, message: failure.error.message }] : []
   })
-  // Several measures of a draft whose training failed say the same.
+  // Several measures of a draft report the same failed training.
   return [...new Map(all.map((one) => [JSON.stringify([one.name, one.seed, one.stage]), one])).values()]
 }
 
-/** Trials in the store: null of one that tested no token, undefined of one not run or whose training stopped. */
+/** Scores of trials in the store: null for a trial that tested no token, undefined for one that did not run or stopped. */
 export const judgedBefore =
   (store: StoreService): Judge =>
   (trials) =>
@@ -110,20 +110,20 @@ const judgedNow =
       })
     })
 
-/** Runs more stages of one run; gives all that it has by then. */
+/** Runs more stages of one run; returns all outcomes so far. */
 type RunMore = (
   leaves: ReadonlyArray<Stage>,
   partOf?: ReadonlyArray<Stage>,
 ) => Effect.Effect<Outcome, FileError, Datasets | Store | Progress>
 
-/** The stages of a run in portions: what one portion made, or failed at, is not tried again in the next, afresh or not. */
+/** Runs stages in portions: no portion repeats a stage that an earlier one completed or failed, even if `fresh`. */
 const runInPortions = (schedule: ScheduleOptions, artifacts: Outcome["artifacts"]): RunMore => {
   let have: Outcome = { artifacts, failed: new Map() }
   return (leaves, partOf = [...(schedule.partOf ?? []), ...leaves]) =>
     Effect.tap(runAll(leaves, { ...schedule, have, partOf }), (outcome) => Effect.sync(() => void (have = outcome)))
 }
 
-/** A failure of what all drafts need ends the run, with the name of the stage. */
+/** A failure of a stage that all drafts need ends the run, with the name of the stage. */
 const failed = ({ stage, error }: Failure): Effect.Effect<never, StageError> =>
   Effect.fail(error._tag === "StageCrashed" ? new DataError({ message: `${stage.label}: ${error.message}` }) : error)
 
@@ -156,7 +156,7 @@ const preflightModels = (resolved: Resolved, architectures: Architectures) =>
     }),
   )
 
-/** Refuses the text of another task as the experiment's own is refused: masks, cut sequences, more than a model takes. */
+/** Checks the text of another task as it checks the experiment's own: masks, cut sequences, lengths past a model's limit. */
 const checkTexts = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
@@ -177,8 +177,9 @@ const checkTexts = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<str
   })
 
 /**
- * Refuses a run that no memory of this machine holds, before anything is computed: by the lengths of its data where they are
- * in the store, else by what its texts have at the least. Refuses a model that cannot read the texts that are written for it.
+ * Refuses a run that needs more memory than this machine has, before any stage runs. The estimate reads the lengths of the
+ * data where the store has them, else the least lengths of the texts. It also refuses a model that cannot read the texts
+ * that another model writes for it.
  */
 export const checkModels = (resolved: Resolved, texts: Texts, { data, architectures }: Graph) =>
   Effect.gen(function* () {
@@ -190,7 +191,7 @@ export const checkModels = (resolved: Resolved, texts: Texts, { data, architectu
     yield* checkMemory(resolved, architectures, Math.ceil(known || leastLength(examples, resolved.maxLength)))
   })
 
-/** Refuses data that cannot be right before anything is trained on it, and shows three examples. */
+/** Refuses invalid data before any training on it, and shows three examples. */
 const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
@@ -205,7 +206,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     const { examples, warnings } = yield* preflight({ encoded, tokenizer, models })
     const { target, draft, others = [] } = graph.architectures
     const ofModels = [target, draft, ...others.map(({ architecture }) => architecture)].flatMap((a) => a.notes ?? [])
-    // A model's own folder may say more than the file that the data was encoded with.
+    // A model's own folder may name more special tokens than the file that encoded the data.
     const ofFolders = found.flatMap(({ notes }) => notes)
     for (const text of new Set([...ofModels, ...warnings, ...ofFolders])) report({ _tag: "note", text })
     const shown = examples.map((e) => `  ${e.replaceAll("\n", "\n  ")}`).join("\n")
@@ -237,7 +238,7 @@ const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<stri
     for (const text of notes) report({ _tag: "note", text })
   })
 
-/** Workers, where more than one stage is to run at once. */
+/** Starts workers where more than one stage runs at once. */
 const runnerOf = (
   resolved: Resolved,
   { architectures }: Graph,
@@ -265,7 +266,7 @@ const runnerOf = (
     }),
   )
 
-/** Runs an experiment: what is in the store is used, what is missing is made, and the results are written. */
+/** Runs an experiment: it reads the stages that the store has, computes the missing ones, and writes the results. */
 export const runExperiment = (
   resolved: Resolved,
   options: RunOptions,
@@ -310,7 +311,7 @@ const nameIn = ({ results, slug, part }: RunOptions, resolved: Resolved, graph: 
   return { run, directory: ownFolder(absolute(results, slug, part ? `${part}-${run}` : run)) }
 }
 
-/** The run, once it is known what it will do as far as rates that are still to be chosen let it. */
+/** The body of a run, after the plan of its stages. Settings that the search has yet to choose may add stages. */
 const runPlanned = (
   resolved: Resolved,
   options: RunOptions,

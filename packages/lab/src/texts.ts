@@ -1,6 +1,6 @@
 /**
- * The texts of an experiment's tasks, read once at the beginning of each run. A data stage's key holds their content, so a task
- * may read files, and two tasks of one name have different keys.
+ * The texts of an experiment's tasks, read once at the beginning of each run. A data stage's key covers their content.
+ * Therefore a task may read files, and two tasks of one name have different keys.
  */
 import {
   DataError,
@@ -31,7 +31,7 @@ export interface Text {
   readonly notes?: ReadonlyArray<string>
   /** True if its splits share prompts on purpose. */
   readonly sharesPrompts?: boolean
-  /** The task's, where it has one; left out in a worker. */
+  /** The field of the task, where it has one; left out in a worker. */
   readonly score?: TaskInstance["score"] | undefined
 }
 
@@ -58,7 +58,7 @@ export const tasksOf = ({
   ...new Set([task, ...[target, draft, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]),
 ]
 
-/** Code of a task. @error InvalidInput for what it throws: a fault of the task */
+/** Runs code of a task. @error InvalidInput for an exception of that code, which is a fault of the task */
 export const tryTask = <A>(run: () => A): Effect.Effect<A, InvalidInput> =>
   Effect.suspend(() => {
     try {
@@ -106,13 +106,13 @@ const collected = (tasks: ReadonlyArray<TaskUse>, texts: ReadonlyArray<Text>): T
   }
 }
 
-/** Reads the texts of an experiment. @error DataError for a data set that cannot be had */
+/** Reads the texts of an experiment. @error DataError for a data set that is missing or unreadable */
 export const readTexts = (resolved: Resolved): Effect.Effect<Texts, InvalidInput | DataError, Datasets> => {
   const tasks = tasksOf(resolved)
   return Effect.map(Effect.forEach(tasks, textOf), (texts) => collected(tasks, texts))
 }
 
-/** The texts as a worker has them: keys follow from the hashes, and the examples are in the data stage's artifact. */
+/** The texts of a worker: keys follow from the hashes, and the data stage's artifact has the examples. */
 export const toldTexts = (resolved: Resolved, hashes: Texts["hashes"]): Texts => {
   const message = "a worker has no examples; the run's own process encodes them"
   const hashesOnly = (hashes: Text["hashes"]): Text => ({

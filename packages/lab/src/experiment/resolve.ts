@@ -59,7 +59,7 @@ const checkedSignals = (
 const where = (place: string) => (error: InvalidInput) =>
   new InvalidInput({ what: `${place}: ${error.what}`, problems: error.problems })
 
-/** An error of a reference, with the experiment that has it. */
+/** An error of a reference, with the name of its experiment. */
 const of = (what: string) => (error: InvalidInput | DataError) =>
   error._tag === "InvalidInput"
     ? where(what)(error)
@@ -124,7 +124,7 @@ const withoutAdded = ({ name: _, config: __, filterNeedsReference: ___, referenc
   ...(reference && { reference }),
 })
 
-/** The fields that settings give an object: as they are written it may lack defaults. */
+/** The fields that settings give an object. The object may lack defaults. */
 const decodedFields = (decoded: object, set: Settings): object => {
   const fields = Object.entries(set).flatMap(([path, value]) =>
     typeof value === "object" ? [path.split(".")[0]!] : [],
@@ -132,7 +132,7 @@ const decodedFields = (decoded: object, set: Settings): object => {
   return Object.fromEntries(fields.map((field) => [field, (decoded as Readonly<Record<string, unknown>>)[field]]))
 }
 
-/** An arm with settings of a search: every default filled in, and the signals that it reads then. */
+/** An arm with settings of a search, with every default and the signals that it reads under these settings. */
 export const armAt = (place: string, arm: ResolvedArm, set: Settings): Effect.Effect<ResolvedArm, InvalidInput> => {
   const changed = atSettings(arm, set)
   return Effect.map(resolveArm(arm.name, place, withoutAdded(changed), undefined), (decoded) => ({
@@ -156,7 +156,7 @@ export const referenceAt = <T extends ResolvedReference>(
 }
 
 /**
- * The arms at every point of a search; an arm whose reference is tried is there once for each of the reference's points.
+ * The arms at every point of a search. An arm whose reference is searched appears once for each point of the reference.
  *
  * @error InvalidInput for a search that reaches nothing, and for a point at which an arm or a reference could not be trained
  */
@@ -189,7 +189,7 @@ const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>,
     return placed
   })
 
-/** Finds a text whose writer would have to exist before it is trained, or that a model writes which nobody trains. */
+/** Finds a text that has no usable writer: its writer would be untrained when it writes, or no stage trains it. */
 const textProblem = (resolved: Trainings): { readonly at: string; readonly problem: string } | undefined => {
   const untrained = "a fresh model has nothing to write before it is trained"
   const isFresh = (start: ResolvedStart) => start.kind === "fresh" && start.pretraining === undefined
@@ -211,7 +211,7 @@ const textProblem = (resolved: Trainings): { readonly at: string; readonly probl
   return undefined
 }
 
-/** Finds an arm whose start is an arm that is not selected, has no number of steps, or begins with this arm in turn. */
+/** Finds an arm whose start is an arm outside the selection, an arm without a number of steps, or part of a circle. */
 const startProblem = (
   arms: ReadonlyArray<ResolvedArm>,
 ): { readonly arm: string; readonly problem: string } | undefined => {
@@ -237,11 +237,11 @@ const startProblem = (
 }
 
 /**
- * Checks and fills in an experiment. References to repositories of a hub get the commit that they mean now, and are
- * fetched, once all else is checked.
+ * Checks an experiment and fills in its defaults. After all other checks it pins each repository of a hub to its present
+ * commit and downloads it.
  *
  * @param options.arms only these
- * @error InvalidInput that names the place, what was found and what is possible
+ * @error InvalidInput that names the place, the value there and the possible values
  * @error DataError for a hub that cannot be reached, or refuses
  */
 export const resolve = Effect.fn("resolve")(function* (
@@ -332,7 +332,7 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, sweep.by`, problems })
   }
-  // The run cannot be about an arm that is not selected: it has no figures.
+  // The run cannot be about an arm outside the selection, because that arm has no figures.
   const named = written !== undefined && names.includes(written) ? { about: written } : {}
   const measure = acceptance ? rest.measure : withoutDecoding(rest.measure)
   const config = yield* plainSpec({ ...rest, measure, ...named }).pipe(Effect.mapError(where(what)))

@@ -39,7 +39,7 @@ export const tokenizerSpec = type({
   ...specialTokens,
   kind: "'bpe'",
   vocabulary: "number.integer >= 257",
-  // True if a digit is always a token of its own, as models that calculate with large numbers want it.
+  // True if each digit is a token of its own, which helps models with arithmetic on large numbers.
   splitDigits: "boolean = true",
 })
   .or({ "+": "reject", ...specialTokens, kind: "'byte'" })
@@ -65,17 +65,17 @@ export const referenceSpec = type({
   })
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
-  // A model as it stands, which nobody trains here.
+  // A model with its own weights; no stage of the run trains it.
   .or(modelStart)
 
-/** As many steps as cost what that arm costs in all: FLOPs, its reference and caches included. */
+/** The number of steps that costs as many FLOPs as that arm, its reference and caches included. */
 const stepsOfCompute = type({ "+": "reject", computeOf: "string" })
 
 export const armSpec = type({
   "+": "reject",
   filter: filterUse,
   loss: lossUse,
-  // The examples that the training reads, chosen once.
+  // The examples that the training reads; one choice holds for the whole training.
   "examples?": examplesUse,
   "reference?": referenceSpec,
   ...distillingFields,
@@ -86,21 +86,21 @@ export const armSpec = type({
 
 export const measureSpec = type({
   "+": "reject",
-  // The split that is measured on; never the one that is trained on.
+  // The split that measures read; training never reads it.
   split: "'validation' | 'test' = 'test'",
-  // Prompts of the rollouts, the first of the split.
+  // The number of prompts of the rollouts, from the split's beginning.
   prompts: "number.integer >= 2 = 100",
-  // Tokens that the target may write.
+  // The largest number of tokens that the target writes after a prompt.
   maxNew: "number.integer >= 2 = 128",
-  // Draft lengths of the curves of tau; 4 is a usual one.
+  // Draft lengths of the curves of tau; 4 is a usual length.
   gammas: different(type("1 <= number.integer <= 4096").array().atLeastLength(1)).default(() => [1, 2, 4, 8]),
   // The draft length of the table.
   gamma: "1 <= number.integer <= 4096 = 4",
-  // Of the sampled rollouts: the target's own distribution.
+  // Temperature of the sampled rollouts; 1 is the target's own distribution.
   temperature: temperature.default(1),
   "topK?": natural,
   "topP?": "0 < number <= 1",
-  // Prompts decoded for real, one at a time, by the target alone and with the draft: the speed-up.
+  // Prompts for the measured speed-up: the target decodes them one at a time, alone and with the draft.
   timedPrompts: "number.integer >= 1 = 12",
   seed: seed.default(0),
 })
@@ -114,25 +114,25 @@ export const experimentSpec = type({
   question: "string >= 1",
   task: taskUse,
   tokenizer: tokenizerSpec,
-  // Tokens of a training sequence, the end included; longer examples are left out and counted.
+  // Tokens of a training sequence, the end included. Encoding leaves out longer examples and counts them.
   maxLength: "number.integer >= 8",
   target: targetStart,
   draft: draftSpec,
   "reference?": referenceSpec,
   arms: type("Record<string, unknown>"),
   seeds: seed.array().atLeastLength(1),
-  // The arm that the run is about: the verdict is of it.
+  // The arm that the run is about; the verdict judges it.
   "about?": "string",
-  // The acceptance that the verdict is of; the other one is concluded from beside it.
+  // The kind of acceptance that the verdict reads; the other kind gets a conclusion beside it.
   "primary?": "'greedy' | 'expected'",
   measure: measureSpec.default(() => ({})),
   // Stages and tables beside those of a distillation: a ranking of the arms' starts.
   "study?": studyUse,
-  // Chooses settings of each arm and reference on the validation split before the seeds are run.
+  // Chooses settings of each arm and reference on the validation split before the runs of the seeds.
   "sweep?": sweepSpec,
   // Figures of each trained draft: "acceptance" alone if left out; the first leads.
   "measures?": measuresSpec,
-  // A long run on all tokens, of the first seed: the KL that a draft of this size comes down to.
+  // A long run on all tokens under the first seed: it shows the lowest KL that a draft of this size reaches.
   "capacity?": armSpec,
   // Services that filters and losses ask for.
   "services?": type({ "[string]": serviceUse }),
@@ -175,7 +175,7 @@ export const experimentSpec = type({
 
 /** An arm's settings beside its filter, loss and reference. */
 export interface ArmTraining extends Omit<DistillingSpec, "steps"> {
-  /** Optimizer steps, or as many as cost what another arm costs in all (FLOPs, its reference and caches included). */
+  /** Optimizer steps: a number, or the arm whose cost in FLOPs they match, its reference and caches included. */
   readonly steps: number | { readonly computeOf: string }
   /** The weights that the arm begins with, the drafts' start if left out. */
   readonly start?: ArmStartSpec
@@ -207,7 +207,7 @@ export const bpe = (options: { readonly vocabulary: number; readonly splitDigits
   splitDigits: true,
   ...options,
 })
-/** One id a byte, and the end. */
+/** One id for each byte, and one for the end. */
 export const byte = (): TokenizerSpec => ({ kind: "byte" })
 /** The short texts of `--set` for a tokenizer. */
 export const shortTokenizers: ShortForms = {
@@ -218,7 +218,7 @@ export const shortTokenizers: ShortForms = {
 }
 
 /**
- * A folder that holds a `tokenizer.json`, a file of that format by any name, or a repository of a hub: "hf:owner/name".
+ * A folder with a `tokenizer.json`, a file of that format under any name, or a repository of a hub: "hf:owner/name".
  *
  * @param options.eos text of the token that ends a sequence, where `tokenizer_config.json` does not name it
  * @param options.specialTokens "ids" where the task's text spells special tokens on purpose, as a chat template does
@@ -229,8 +229,8 @@ export const tokenizerFile = (
 ): TokenizerSpec => ({ kind: "file", path, ...options })
 
 /**
- * AdaSPEC's reference: the draft's start, distilled on all tokens (`filter: none()`). Trained as an arm is, so an arm that
- * does the same is the same artifact, and costs nothing more.
+ * AdaSPEC's reference: the draft's start, distilled on all tokens (`filter: none()`). Its training is an arm's training. An
+ * arm with the same settings is the same artifact, and costs nothing more.
  */
 export const distilled = (spec: Omit<Extract<ReferenceSpec, { kind: "distilled" }>, "kind">): ReferenceSpec => ({
   kind: "distilled",

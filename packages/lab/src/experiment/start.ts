@@ -1,7 +1,7 @@
 /**
- * Where a training begins: a value, the same for targets, drafts, references and arms.
+ * The start of a training: one kind of value for targets, drafts, references and arms.
  *
- * As JSON it is an object with a `kind`; `--set` takes a short text too, such as "hf:owner/name" or "folder:DIR".
+ * Its JSON is an object with a `kind`. `--set` takes a short text too, such as "hf:owner/name" or "folder:DIR".
  */
 import { type Attends, brief, type HeadUse, headUse, type ModelUse, modelUse } from "@winnow/core"
 import { isHubReference, shortReference } from "@winnow/hub"
@@ -19,7 +19,7 @@ const ascending = type("number.integer >= 0")
       ctx.reject({ expected: "numbers of layers in ascending order, the first layer is 0", actual: brief(layers) }),
   )
 
-/** Cross-entropy on the text before anything else, and the seed of initialisation and data; the run's own if left out. */
+/** The pretraining by cross-entropy, and the seed of initialisation and data order; the run's own seed if left out. */
 const begin = { "pretraining?": trainingSpec, "seed?": seed } as const
 
 const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
@@ -52,11 +52,11 @@ export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference
 
 /** The start of a target: a fresh model, or a folder. */
 export const targetStart = ofFresh.or(ofFolder)
-/** A model: a reference that nobody trains. */
+/** A model: a reference that no stage trains. */
 export const modelStart = targetStart.or(ofLayers)
 /** The start of the drafts: a model, or a head on the target. */
 export const draftStart = modelStart.or(ofHead)
-/** The start of a reference that is trained here. */
+/** The start of a reference that the run trains. */
 export const referenceStart = modelStart.or(ofDraft)
 /** The start of an arm: every start. */
 export const armStart = draftStart.or(ofDraft).or(ofReference).or(ofArm)
@@ -81,9 +81,9 @@ export const shortStarts: ShortForms = {
 }
 
 interface Begin {
-  /** Cross-entropy on the text before anything else. */
+  /** Training by cross-entropy on the text before any distillation. */
   readonly pretraining?: TrainingSpec
-  /** Of the initialisation and of the data's order; the run's own if left out. */
+  /** Seed of the initialisation and of the data's order; the run's own if left out. */
   readonly seed?: number
 }
 
@@ -92,11 +92,11 @@ export type StartSpec =
   | ({ readonly kind: "fresh"; readonly model: ModelUse<Attends> } & Begin)
   | ({ readonly kind: "folder"; readonly path: string } & Begin)
   | ({ readonly kind: "layers"; readonly of: "target"; readonly layers: ReadonlyArray<number> } & Begin)
-/** A head on the target's hidden states, as drafts and arms may begin with. */
+/** A head on the target's hidden states: a start for drafts and arms. */
 export interface HeadSpec {
   readonly kind: "head"
   readonly head: HeadUse
-  /** Of the initialisation; the run's own if left out. */
+  /** Seed of the initialisation; the run's own if left out. */
   readonly seed?: number
 }
 /** A start of the drafts. */
@@ -111,7 +111,7 @@ export type ArmStartSpec =
 export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" }>
 
 /**
- * A model of random weights, trained on the text by cross-entropy where `pretraining` is given.
+ * A model of random weights, trained on the text by cross-entropy if it has a `pretraining`.
  *
  * @param options.seed of the weights and of the data's order: a target has 0 if it is left out, a draft each seed of the run
  */
@@ -146,15 +146,15 @@ export const layersOf = (
   options: Begin = {},
 ): Extract<StartSpec, { kind: "layers" }> => ({ kind: "layers", of, layers, ...options })
 /**
- * A head on the target's hidden states, fresh: such as `next`, which predicts the token after next. Heads are trained and
- * measured; nothing decodes with them yet.
+ * A fresh head on the target's hidden states, such as `next`, which predicts the token after next. Runs train and measure
+ * heads; no decoder uses them yet.
  */
 export const head = (of: HeadUse, options: { readonly seed?: number } = {}): HeadSpec => ({
   kind: "head",
   head: of,
   ...options,
 })
-/** Another artifact of the run: the drafts' start, the arm's trained reference, or another arm as it came out. */
+/** Another artifact of the run: the drafts' start, the arm's trained reference, or another arm with its final weights. */
 export const artifactOf = (of: "draft" | "reference" | { readonly arm: string }): ArmStartSpec =>
   typeof of === "object" ? { kind: "arm", arm: of.arm } : { kind: of }
 

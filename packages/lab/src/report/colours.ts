@@ -4,7 +4,7 @@ import type { RowRecord } from "../record/schema.ts"
 
 const colours = ["#3b4754", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c6d31"]
 
-/** Of what is no arm and stands there for comparison. */
+/** Colours of the rows that are no arms: start, reference and capacity, for comparison. */
 export const faint = "#9aa5b1"
 export const ink = "#1f2933"
 

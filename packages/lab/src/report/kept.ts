@@ -14,10 +14,10 @@ export interface KeptLine {
   }>
 }
 
-/** White space made visible. */
+/** A token with visible white space. */
 const shown = (token: string): string => token.replaceAll("\n", "⏎").replaceAll("\t", "⇥").replace(/^ /, "·")
 
-/** How often each token was kept where it stood in a shown sequence; those seen at least `least` times. */
+/** The rate at which the filter kept each token in the shown sequences, for tokens seen at least `least` times. */
 export const keepRates = (
   lines: ReadonlyArray<KeptLine>,
   least = 5,

@@ -39,18 +39,18 @@ export const table = (of: StudyTable): string => {
   return htmlTable(rows, left, (i) => of.rows[i]!.context)
 }
 
-/** Lines of small print; nothing without any. */
+/** Notes in small print; empty without notes. */
 export const notes = (lines: ReadonlyArray<string>): string =>
   lines.length === 0 ? "" : `<p class="note">${lines.map(escapeHtml).join("<br>")}</p>`
 
-/** Conclusions as a list; the verdict stands elsewhere. */
+/** Conclusions as a list, without the verdict. */
 export const conclusionList = (conclusions: ReadonlyArray<string>, verdict: string): string =>
   `<ul class="conclusions">${conclusions
     .filter((text) => text !== verdict)
     .map((text) => `<li>${escapeHtml(text)}</li>`)
     .join("")}</ul>`
 
-/** Experiment, question, and facts in a line. */
+/** The head of a report: experiment, question, and facts in one line. */
 export const headSection = (
   { experiment, part, preset, run, question }: Headed,
   facts: ReadonlyArray<string>,
@@ -65,7 +65,7 @@ export const missingSection = (run: Headed): string =>
 /**
  * Curves of training, and samples of kept tokens.
  *
- * @param by the figures that arms are compared by, in a sentence
+ * @param by the figures that compare arms, in a sentence
  */
 export const trainingSection = async (
   run: TrainedRun,

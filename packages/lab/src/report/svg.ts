@@ -6,7 +6,7 @@ const font = "Inter, 'Helvetica Neue', Helvetica, Arial, sans-serif"
 const ink = "#1f2933"
 const faint = "#7b8794"
 
-/** One look for all charts: thin axes, a light grid, no frame. */
+/** The style of all charts: thin axes, a light grid, no frame. */
 const look = {
   background: "transparent",
   font,
@@ -56,7 +56,7 @@ const measureText = (): void => {
   textMetrics.width = textWidth
 }
 
-/** A chart without schema, look and font: these are the same for all charts. */
+/** A chart without schema, style and font, which are the same for all charts. */
 export type Chart = Omit<TopLevelSpec, "$schema" | "config">
 
 /** Renders a chart. */

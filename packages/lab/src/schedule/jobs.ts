@@ -1,4 +1,4 @@
-/** How many stages run at once: what was asked for, no more than there are cores, no more than memory holds. */
+/** The number of stages that run at once: the requested number, limited by cores and by memory. */
 import { availableParallelism } from "node:os"
 import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
 import { availableMemory } from "@winnow/engine"
@@ -11,30 +11,31 @@ import { type Trainings, trainingsOf } from "../experiment/places.ts"
 export const sharedCores = (): number => Number(process.env["TF_NUM_INTRAOP_THREADS"]) || availableParallelism()
 
 /**
- * Bytes of a worker that has loaded all it needs and trains nothing: Bun, TensorFlow, the experiment. Measured: 0.56 to 0.65 GB
- * in all with the quickstart's models, of which training takes a tenth.
+ * Bytes of an idle worker with all its code loaded: Bun, TensorFlow, the experiment. Workers with the quickstart's models took
+ * 0.56 to 0.65 GB in all; training took a tenth of that.
  */
 export const emptyWorker = 0.5e9
 
 /** Weights, gradients and both moments of the optimizer. */
 const bytesPerTrained = 16
 /**
- * Of activations, for each number that a layer's products give a token: what the backward pass reads again, and copies. From
- * the peaks of the GSM8K targets and drafts, 1.2 to 1.8 GB for 0.75 GB of these numbers at 12 bytes; twice that is at their top.
+ * Bytes of activations for each number that a layer's matrix products give a token. They count the values that the backward
+ * pass reads again, and copies. The GSM8K targets and drafts peaked at 1.2 to 1.8 GB. At 12 bytes a number their activations
+ * are 0.75 GB; twice that is near the highest peak.
  */
 const bytesPerActivation = 24
 
-/** About how many bytes the training of a model takes with so many tokens in a batch, without the empty worker. */
+/** An estimate of the bytes that the training of a model takes, by the tokens of a batch, without the idle worker. */
 export const trainingBytes = (of: Architecture<Attends>, tokens: number, length: number): number =>
   bytesPerTrained * parameterCount(of) + (bytesPerActivation * tokens * of.trunkFlops(length)) / (2 * of.hiddenSize)
 
-/** About how many bytes a worker takes at the most, with the batches and the models of an experiment. */
+/** An estimate of a worker's peak memory in bytes, with the batches and the models of an experiment. */
 export const workerBytes = (
   resolved: Trainings & { readonly maxLength: number },
   architectures: Architectures,
 ): number => {
   const { maxLength } = resolved
-  // The largest stands for all: arms may begin with models of other sizes.
+  // The estimate takes the largest model, because arms may begin with models of other sizes.
   const largest = [architectures.draft, ...(architectures.others ?? []).map(({ architecture }) => architecture)].reduce(
     (a, b) => (parameterCount(b) > parameterCount(a) ? b : a),
   )
@@ -46,21 +47,21 @@ export const workerBytes = (
   return emptyWorker + Math.max(...each)
 }
 
-/** The resources that a machine has to share out. */
+/** The resources of a machine that workers share. */
 export interface Machine {
   readonly cores: number
-  /** Bytes that are free. */
+  /** Free memory in bytes. */
   readonly memory: number
 }
 
 export const thisMachine = (): Machine => ({ cores: sharedCores(), memory: availableMemory() })
 
-/** Part of the free memory that is left to other programs, and to the run's own first process. */
+/** The fraction of free memory that stays with other programs and with the run's own first process. */
 const spared = 0.1
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`
 
-/** The number that `--jobs` gives. @error InvalidInput for what is no whole number from 1 on */
+/** The number that `--jobs` gives. @error InvalidInput for anything but a whole number of at least 1 */
 export const askedJobs = (jobs: number | undefined): Effect.Effect<number | undefined, InvalidInput> => {
   if (jobs === undefined || (Number.isSafeInteger(jobs) && jobs >= 1)) return Effect.succeed(jobs)
   const problems = ["expected a whole number from 1 on; without --jobs it is as many as there are cores"]
@@ -72,7 +73,7 @@ export const askedJobs = (jobs: number | undefined): Effect.Effect<number | unde
  *
  * @param asked 1 or more; undefined: as many as there are cores
  * @param perWorker bytes
- * @returns with a note where it is fewer than were asked for, or fewer than cores for lack of memory
+ * @returns the number, with a note where it is less than the requested number, or where memory limits it below the cores
  */
 export const allowedJobs = (
   asked: number | undefined,

@@ -13,10 +13,10 @@ export interface Distilling {
   readonly selection?: Stage | undefined
   readonly sizes: Sizes
   /** Services that filters and losses may ask for. */
-  /** The head that is trained in the place of a model; `start` then has it. */
+  /** The head that the stage trains, where it trains no model; `start` then has its weights. */
   readonly head?: HeadUse | undefined
   readonly services: ReadonlyArray<ServiceUse>
-  /** The reference's own where it is another than the draft's. */
+  /** The reference's architecture where it differs from the draft's. */
   readonly architectures: {
     readonly draft: Architecture<Attends>
     readonly target: Architecture<Attends>

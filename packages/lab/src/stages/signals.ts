@@ -1,6 +1,6 @@
 /**
- * Signals of frozen models on the training data, computed once: the target's in the form that an arm asks for, and the
- * reference's losses. Arms of all seeds share the target's.
+ * Signals of frozen models on the training data, computed once: the target's signals in the form that an arm asks for, and
+ * the reference's losses. Arms of all seeds share the target's signals.
  */
 import {
   type AnyUse,
@@ -47,7 +47,7 @@ import { readSplit } from "./text.ts"
 
 const code = (...plugins: ReadonlyArray<AnyUse>) => stageCode({ revisions: ["signals"], tensors: true, plugins })
 
-/** Identity of the data and its tokens: the ids of the training split, and the key of the tokenizer that made them. */
+/** Identity of the data and its tokens: the ids of the training split, and the key of the tokenizer that encoded them. */
 const dataOf = ({ manifest }: Artifact) => {
   const files = manifest.files.filter(({ path }) => path.startsWith("train."))
   const [tokenizer] = (manifest.made as { inputs: ReadonlyArray<{ readonly key: string }> }).inputs
@@ -57,7 +57,7 @@ const dataOf = ({ manifest }: Artifact) => {
   }
 }
 
-/** The size of a cache as text, for a note before anything is written. */
+/** The size of a cache as text, for a note before the stage writes it. */
 export const sizeText = ({ tokens, bytesPerToken, bytes, bytesLeft, free }: SignalsSize): string => {
   const gibibytes = (b: number) => (b < 2 ** 30 ? `${(b / 2 ** 20).toFixed(1)} MiB` : `${(b / 2 ** 30).toFixed(1)} GiB`)
   const rest = bytesLeft < bytes ? `, ${gibibytes(bytesLeft)} of it still to be written` : ""
@@ -81,10 +81,10 @@ const summaryOf = (text: EncodedTask, bytes: number, flops: number) => ({
   flops,
 })
 
-/** Tokens that go through a trunk when all examples do once: the last of each is predicted only. */
+/** Tokens that a trunk reads in one pass over all examples: it predicts the last token of each but does not read it. */
 const seenOnce = (text: EncodedTask) => text.tokens - text.examples.length
 
-/** Tokens of the training split, for estimates, where they are known. */
+/** Tokens of the training split, for estimates. */
 export interface SplitSize {
   readonly seen: number
   readonly trained: number
@@ -92,7 +92,7 @@ export interface SplitSize {
   readonly length: number
 }
 
-/** FLOPs of one pass of a model over the data: the trunk, and the head where logits are made. */
+/** FLOPs of one pass of a model over the data: the trunk, and the head where the pass computes logits. */
 const onePass = ({ seen, trained, length }: SplitSize, of: Architecture<Attends>, withHead: boolean): number =>
   forwardFlops(of, { trunk: seen, head: withHead ? trained : 0, length })
 
@@ -153,14 +153,14 @@ export const targetSignalsStage = (
 /** The settings of the reference's losses, beside the reference itself. */
 export interface ReferenceSignals {
   readonly statistics: ReadonlyArray<ReferenceStatistic>
-  /** Loss and target form. Only used when `referenceLoss_N` is requested. */
+  /** Loss and target form. Only `referenceLoss_N` reads them. */
   readonly loss: LossUse<unknown>
   readonly form: CachedForm | "live"
-  /** Services that the loss asks for. Only used when `referenceLoss_N` is requested. */
+  /** Services that the loss asks for. Only `referenceLoss_N` reads them. */
   readonly services: ReadonlyArray<ServiceUse>
 }
 
-/** The reads of the losses: the arm's own loss or not, compared to the target or not. */
+/** The inputs of the reference's losses: `active` if they include the arm's own loss, `target` if it reads the target. */
 const readsOf = ({ statistics, loss }: ReferenceSignals) => {
   const active = statistics.includes("referenceLoss_N")
   return { active, target: active && reads("target", loss) }
@@ -185,7 +185,7 @@ const referenceIdentity = (spec: ReferenceSignals, reference: Artifact, target: 
     } satisfies SignalsIdentity
   })
 
-/** The reference's losses on all trained tokens, under the loss and against the target that the arm has. */
+/** The reference's losses on all trained tokens, under the arm's loss and against the arm's target. */
 export const referenceSignalsStage = (
   spec: ReferenceSignals,
   {
@@ -200,9 +200,9 @@ export const referenceSignalsStage = (
     readonly data: Stage
     readonly target: Stage
     readonly reference: Stage
-    /** Where `form` is a cache. */
+    /** The target's cache; defined where `form` is a cache. */
     readonly targetSignals: Stage | undefined
-    /** Of the reference itself, and of the target. */
+    /** The architectures of the reference and of the target. */
     readonly architectures: { readonly reference: Architecture<Attends>; readonly target: Architecture<Attends> }
     readonly size: SplitSize | undefined
     readonly seed: number
@@ -274,9 +274,9 @@ const opened = <A>(open: () => A): Effect.Effect<A, DataError> =>
     catch: (cause) => (cause instanceof DataError ? cause : new DataError({ message: String(cause), cause })),
   })
 
-/** The sources that this run's signals must have. A cache made from others is refused. */
+/** The sources that this run's signals must have. The run refuses a cache from other sources. */
 export interface SignalsOf {
-  /** undefined where nothing reads the target. */
+  /** undefined where no signal reads the target. */
   readonly target: Artifact | undefined
   readonly data: Artifact
   /** The training split of `data`. */
@@ -284,9 +284,9 @@ export interface SignalsOf {
 }
 
 /**
- * The target of an artifact of signals, for the steps of a stage; freed with the scope.
+ * The target's signals of an artifact, for the steps of a stage. The scope frees them.
  *
- * @error DataError when it was made from other weights, data, tokenizer, form or code than this run has
+ * @error DataError if its weights, data, tokenizer, form or code differ from this run's
  */
 export const openTargetSignals = (
   form: CachedForm,
@@ -295,7 +295,7 @@ export const openTargetSignals = (
 ): Effect.Effect<CachedTarget, DataError, Scope.Scope> =>
   Effect.acquireRelease(
     opened(() => {
-      const identity = targetIdentity(form, target!, data) // a form of the target is read, so the target is
+      const identity = targetIdentity(form, target!, data) // an arm with a form of the target has a target
       return cachedTarget(openSignals(signals.directory, identity, text.examples), form)
     }),
     ({ dispose }) => Effect.sync(dispose),

@@ -14,10 +14,10 @@ import { checkpoints } from "../store/store.ts"
 import { isPartial, partOf, saveTrained, trainedModel } from "./trained-model.ts"
 
 /**
- * At least this long between two checkpoints: a kill costs half a minute at most. WINNOW_CHECKPOINT_SECONDS sets another
- * time: longer for a slow disk, next to nothing for tests that kill.
+ * The least time between two checkpoints: a kill costs about half a minute of work. WINNOW_CHECKPOINT_SECONDS sets another
+ * time. A slow disk needs a longer time; tests that kill a run set almost zero.
  *
- * @error InvalidInput where it is set to anything but a number from 0 on
+ * @error InvalidInput where it is anything but a number of at least 0
  */
 export const checkpointSeconds = (
   asked = process.env["WINNOW_CHECKPOINT_SECONDS"],
@@ -29,7 +29,7 @@ export const checkpointSeconds = (
   return Effect.fail(new InvalidInput({ what: "WINNOW_CHECKPOINT_SECONDS", problems }))
 }
 
-/** The settings of a training stage that its key is made of. */
+/** The settings of a training stage that enter its key. */
 export const trainingFields = (training: Training): Effect.Effect<Record<string, unknown>, InvalidInput> => {
   const { steps, batchSize, microBatches, optimizer, precision, objective, frozen, adapters } = training
   return plainSpec({ steps, batchSize, microBatches, optimizer, precision, objective, frozen, adapters })
@@ -124,7 +124,7 @@ export const train = (
     }
   })
 
-/** Leaves each step once in metrics.jsonl: steps after the checkpoint that a run resumed from were done again. */
+/** Keeps each step once in metrics.jsonl, because a resumed run repeats the steps after its checkpoint. */
 const compactEvents = (directory: string): void => {
   let lines: Array<TrainEvent> = []
   for (const event of readMetrics(directory) as unknown as ReadonlyArray<TrainEvent>) {
@@ -138,17 +138,17 @@ const compactEvents = (directory: string): void => {
   writeFileSync(join(directory, metricsFile), lines.map((e) => `${JSON.stringify(e)}\n`).join(""))
 }
 
-/** Rough work of a stage that has not run: tokens from the mean length, whatever the filter keeps. */
+/** Sizes that estimate the work of a stage before its run. They count all tokens, including those that a filter drops. */
 export interface Sizes {
-  /** Mean tokens of an example, and of its trained part. */
+  /** Mean number of tokens of an example; `trained` counts its trained part only. */
   readonly length: number
   readonly trained: number
-  /** Examples of the training split, where the data is there. */
+  /** Number of examples of the training split, where the store has the data. */
   readonly examples?: number
 }
 
 /**
- * The cost of a stage, before it has run.
+ * The cost of a stage, before its run.
  *
  * @param label of the stage, for the error
  * @error InvalidInput for a part to train that the architecture does not have

@@ -21,10 +21,10 @@ import type { BeginModel } from "./start.ts"
 import { openTokenizer, readSplit, writeSplit } from "./text.ts"
 import type { Sizes } from "./training.ts"
 
-/** Prompts of a portion: many batches, so that texts of like length meet, and a minute or so of work that a stop costs. */
+/** Prompts of a portion: many batches, so that batches have texts of like length. A stop costs about a minute of work. */
 const portion = 512
 
-/** FLOPs of writing: each token of prompt and text goes through the trunk, each written one through the head. */
+/** FLOPs of writing: the trunk reads each token of prompt and text, the head runs once for each written token. */
 const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>
   forwardFlops(of, { trunk: read + written, head: written, length })
 
@@ -35,7 +35,7 @@ const writePortion = (file: string, rollouts: ReadonlyArray<Rollout>): void => {
 }
 
 /**
- * A portion of an earlier attempt; undefined where it is not there, or damaged: it is then written again.
+ * A portion of an earlier attempt; undefined where the file is missing or damaged. The stage then writes the portion again.
  *
  * @param onDamage gets the reason why a portion is damaged
  */
@@ -48,7 +48,7 @@ const readPortion = (file: string, onDamage: (text: string) => void): ReadonlyAr
   return undefined
 }
 
-/** The reason to leave out a written text; undefined if it can be trained on. */
+/** The reason to leave out a written text; undefined if a training can read it. */
 const faultOf = (
   { prompt, tokens, finish }: Rollout,
   limits: { readonly maxLength: number; readonly vocabularySize: number; readonly all: boolean },
@@ -60,11 +60,11 @@ const faultOf = (
 }
 
 /**
- * The stage of a written text. Its summary counts what is left out: texts that are empty, that did not end within
- * `maxNew` tokens, that are longer than a training sequence, that hold an id which is no token.
+ * The stage of a written text. It leaves out texts that are empty, that did not end within `maxNew` tokens, that are longer
+ * than a training sequence, or that have an id outside the vocabulary. Its summary counts each kind.
  *
- * @param inputs.data the split "train" of it has the prompts
- * @error DataError where no text is left, or the split has fewer prompts than are asked for
+ * @param inputs.data its split "train" has the prompts
+ * @error DataError where no text is left, or the split has fewer prompts than the text asks for
  */
 export const writtenStage = (
   spec: WrittenText,
