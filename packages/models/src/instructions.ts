@@ -83,8 +83,8 @@ export type Instruction =
       /** Factor of the scores; 1 / sqrt(h) if left out. */
       readonly scale?: number | undefined
       /**
-       * At least 1: a token reads itself and the window - 1 positions before it, and in bidirectional attention as many behind
-       * it. Without a window it reads all of its sequence.
+       * At least 1: a token reads itself and the window - 1 positions before it, and in bidirectional attention as many
+       * behind it. Without a window it reads all of its sequence.
        */
       readonly window?: number | undefined
       /** The rotary embedding of this attention, in place of the description's. */

@@ -42,14 +42,14 @@ const gemma3Options = type({
   max_position_embeddings: size.default(131072),
   attention_bias: "boolean = false",
   tie_word_embeddings: "boolean = true",
-  /** Scores are divided by its root. */
+  /** Scores are divided by its square root. */
   query_pre_attn_scalar: "number > 0 = 256",
   /** Positions that a token of a sliding layer reads, its own included. */
   sliding_window: size.default(4096),
-  /** Without `layer_types`, each layer of this number reads all positions, those between have the window. */
+  /** Without `layer_types`, layers whose number, from 1, is a multiple of this read all positions; others have the window. */
   sliding_window_pattern: size.default(6),
   "layer_types?": layerTypes,
-  /** Of layers that read all positions. */
+  /** The base of layers that read all positions. */
   rope_theta: "number > 0 = 1000000",
   "rope_scaling?": ropeScaling,
   /** The base of layers with a window. */

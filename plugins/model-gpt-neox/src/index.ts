@@ -24,7 +24,7 @@ import { type } from "arktype"
 const gptNeoxOptions = type({
   "...": gptRotaryOptions,
   "+": "reject",
-  /** Fraction of each head that is rotated: so many entries, rounded down; an odd count turns one more. */
+  /** The rotated fraction of each head. The count of entries is rounded down; with an odd count one more is rotated. */
   rotary_pct: "0 < number <= 1 = 0.25",
   use_parallel_residual: "boolean = true",
   attention_bias: "boolean = true",

@@ -29,9 +29,9 @@ const gpt2Options = type({
   "...": gptOptions,
   "+": "reject",
   n_positions: size.default(1024),
-  /** Scores times 1 / sqrt(h), or as they are. */
+  /** Scores are multiplied by 1 / sqrt(h), or by 1 if false. */
   scale_attn_weights: "boolean = true",
-  /** Scores divided by the number of their layer, from 1. */
+  /** Scores are divided by the number of their layer, counted from 1. */
   scale_attn_by_inverse_layer_idx: "boolean = false",
   tie_word_embeddings: "boolean = true",
 }).narrow(gptHeadsFit)
@@ -61,7 +61,7 @@ const describe = (o: typeof gpt2Options.infer) => {
     activation: geluOf(o.activation_function),
     eps: o.layer_norm_epsilon,
     std,
-    // the branches of a residual begin smaller, the more there are
+    // the more residual branches a model has, the smaller their fresh weights are
     residualStd: std / Math.sqrt(2 * o.n_layer),
     parallel: false,
     tied: o.tie_word_embeddings,

@@ -25,7 +25,7 @@ const mistralOptions = type({
   "...": gatedOptions.and(gatedRotary),
   "+": "reject",
   max_position_embeddings: size.default(131072),
-  /** Positions that a token reads, its own included. All if left out; a config.json that lacks it means 4096. */
+  /** Positions that a token reads, its own included; all if left out. In a config.json without it the value is 4096. */
   "sliding_window?": size,
   hidden_act: "'silu' = 'silu'",
 }).narrow(headsFit)

@@ -29,7 +29,7 @@ const phiOptions = type({
   "+": "reject",
   /** num_attention_heads if left out: no grouping. */
   "num_key_value_heads?": size,
-  /** Fraction of each head that is rotated: so many entries, an even number. */
+  /** The rotated fraction of each head; its number of entries is even. */
   partial_rotary_factor: "0 < number <= 1 = 0.5",
   hidden_act: "'gelu_new' | 'gelu' = 'gelu_new'",
   tie_word_embeddings: "false = false",

@@ -1,5 +1,5 @@
 /**
- * Phi-3, and what has its layout (Phi-3.5, Phi-4): the layers of Llama with fused matrices, a part of each head rotated, a
+ * Phi-3 and models of its layout (Phi-3.5, Phi-4): the layers of Llama with fused matrices, a part of each head rotated, a
  * window that slides over the last positions, LongRoPE up to the length before scaling.
  *
  * @source Abdin et al. 2024, "Phi-3 Technical Report"; names and arithmetic as in `transformers`
@@ -32,7 +32,7 @@ const phi3Options = type({
   rms_norm_eps: "number > 0 = 0.00001",
   rope_theta: "number > 0 = 10000",
   "rope_scaling?": longRope,
-  /** Fraction of each head that is rotated: so many entries, an even number. */
+  /** The rotated fraction of each head; its number of entries is even. */
   partial_rotary_factor: "0 < number <= 1 = 1",
   /** Positions that a token reads, its own included; all if left out. */
   "sliding_window?": size,
