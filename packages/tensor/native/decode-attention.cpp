@@ -18,7 +18,7 @@ constexpr int WIDE = 4;  // vectors of keys or of a value that a tile holds for 
 constexpr int WIDE = 2;
 #endif
 
-// x (h entries) rotated by a position, into y.
+// Rotates x (h entries) by a position and writes y.
 void rotate(const float* __restrict x, const Rotation& by, long position, long h, float* __restrict y) {
   const long half = by.rotated / 2;
   const float *__restrict cos = by.cos + position * half, *__restrict sin = by.sin + position * half;
@@ -30,7 +30,7 @@ void rotate(const float* __restrict x, const Rotation& by, long position, long h
   for (long i = by.rotated; i < h; i++) y[i] = x[i] * by.scale;
 }
 
-// out[r][0 .. N LANES) = sum over `count` positions of p[r][s] values[s][...], one position after the other.
+// out[r][0 .. N LANES) = sum over `count` positions of p[r][s] values[s][...], added in the order of positions.
 template <int ROWS, int N>
 void weigh_tile(const float* values, long ldv, const float* p, long ldp, long count, float* out, long ldo) {
   vf sum[ROWS][N];
@@ -63,8 +63,8 @@ void weigh(const float* values, long padded, const float* p, long ldp, long coun
   for (; at < padded; at += LANES) weigh_tile<ROWS, 1>(values + at, padded, p, ldp, count, out + at, padded);
 }
 
-// exp(score - largest) of n scores in place; their sum. Lanes count from the first score, so that padding before it does
-// not change the order of the sum.
+// Writes exp(score - largest) of n scores in place and returns their sum. Lanes count from the first score, so
+// that padding before it does not change the order of the sum.
 float exponentials(float* score, long n) {
   vf top = splat(-std::numeric_limits<float>::infinity());
   for (long s = 0; s < n; s += LANES) top = vmax(load_partial(score + s, n - s, -std::numeric_limits<float>::infinity()), top);
@@ -88,11 +88,11 @@ struct Group {
   const float* values;
   long h, padded, pad, window, ldq;
 
-  // The first position that the one at `limit` reads.
+  // The first position that a query at `limit` reads.
   long first(long limit) const { return window > 0 ? std::max(pad, limit - window + 1) : pad; }
 };
 
-// ROWS queries, each over the positions that the one at limit[r] reads, limits in order; context rows of `padded` at out.
+// ROWS queries: query r reads the positions up to limit[r], limits ascending; context rows of `padded` at out.
 template <int ROWS>
 void attend_rows(const Group& of, const float* q, const long* limit, float* score, long lds, float* out) {
   const long last = limit[ROWS - 1], from = of.first(limit[0]);
@@ -130,7 +130,7 @@ void LayerCache::reserve(long sequences, long positions, long held, const Heads&
       std::memcpy(keys.get() + r * capacity * heads.size, keys_.get() + r * capacity_ * size_, static_cast<size_t>(key_run) * 4);
       std::memcpy(values.get() + r * capacity * padded, values_.get() + r * capacity_ * padded_, static_cast<size_t>(held * padded) * 4);
     }
-    // positions of a block that are not there yet are multiplied with the others, and must be numbers
+    // products include the positions of a block that are still empty, so these must be finite
     std::fill(keys.get() + r * capacity * heads.size + key_run, keys.get() + (r + 1) * capacity * heads.size, 0.f);
     std::fill(values.get() + r * capacity * padded + held * padded, values.get() + (r + 1) * capacity * padded, 0.f);
   }
@@ -186,7 +186,7 @@ void attend(const float* packed, long packed_ld, float* context, long context_ld
       r0 += count;
     }
   };
-  // beside its multiply-adds a query costs as much as some thousand of them: rotating, the softmax, copies
+  // rotation, softmax and copies of a query cost as much as some thousand multiply-adds
   const long reads = window > 0 ? std::min(window, S) : S;
   if (B * Q * T * (2 * reads * h + 8000) < WORTH_THREADS / 3)
     for (long part = 0; part < B * G; part++) one(part);

@@ -17,19 +17,19 @@ struct Heads {
 };
 
 // The first `rotated` entries of a head are rotated, in two halves; cos and sin [positions, rotated / 2] carry the factor of
-// queries and keys, `scale` is that of the other entries.
+// queries and keys, `scale` is the factor of the other entries.
 struct Rotation {
   const float *cos, *sin;
   long rotated;
   float scale;
 };
 
-// Keys and values of one layer. Keys lie in blocks of BLOCK positions, in a block position by position innermost, so that
-// scores are lanes; values lie row by row, padded to whole vectors.
+// Keys and values of one layer. Keys lie in blocks of BLOCK positions; positions are innermost in a block, so that scores
+// are lanes. Values lie row by row, padded to whole vectors.
 class LayerCache {
  public:
   static constexpr long BLOCK = 64;
-  // Makes room for `positions` of `sequences`; keeps the first `held`.
+  // Makes room for `positions` of `sequences`; keeps the first `held` positions.
   void reserve(long sequences, long positions, long held, const Heads& heads);
   long bytes() const { return bytes_; }
 
@@ -45,9 +45,9 @@ class LayerCache {
 };
 
 // Rotates queries and keys of packed [B T, (Q + 2 G) h] (ld `packed_ld`), appends keys and values at positions P to P + T,
-// and writes the context [B T, Q h] (ld `context_ld`). `pad` [B] counts the positions that are not there, null for none; a
-// row that is padding itself has context 0. Positions count from the first that is there. A position reads the last `window`
-// positions, its own included; all for 0.
+// and writes the context [B T, Q h] (ld `context_ld`). `pad` [B] counts the left padding, null for none; a row
+// of padding has context 0. Positions count from the first real token. A position reads the last `window` positions, its
+// own included; a window of 0 means all.
 void attend(const float* packed, long packed_ld, float* context, long context_ld, const LayerCache& cache, const Heads& heads,
             const Rotation& rotation, long window, long B, long T, long P, const int32_t* pad);
 

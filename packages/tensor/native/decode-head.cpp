@@ -9,7 +9,7 @@
 namespace winnow::decode {
 namespace {
 
-// Rows of a head that a screen may leave open for one hidden row; more, and the whole head is read.
+// The most candidates that a screen may leave for one hidden row; with more, the whole head is read.
 constexpr long MOST_CANDIDATES = 2048;
 
 }  // namespace
@@ -39,7 +39,7 @@ long greedy(const Weights& head, long V, long d, const Screen* screen, const flo
     if (margin) margin[r] = V == 1 ? std::numeric_limits<float>::infinity() : two.first - two.second;
   }
   if (whole == 0) return 0;
-  // the rows that are left, side by side, over the whole head
+  // the remaining rows, side by side, over the whole head
   thread_local Buffer rest_room;
   float* rest = rest_room.of<float>(static_cast<size_t>(whole * d));
   std::vector<long> row_of;

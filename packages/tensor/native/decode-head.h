@@ -1,8 +1,8 @@
 // The vocabulary head in decoding: the most probable token and its margin, exactly, with a quarter of the reading.
 //
-// A screen holds the head in 8 bits with, for each of its rows, how far the 8 bits may be from the row. One pass over the
-// screen bounds every logit from both sides; what cannot be among the best two is left out, the rest (some ten of
-// V = 50304) is computed from the head itself. The answer is that of a pass over the whole head, bit by bit.
+// A screen holds the head in 8 bits, and a bound of the rounding error of each row. One pass over the screen bounds every
+// logit from both sides. Rows that cannot be among the best two are left out; the logits of the others (some ten of
+// V = 50304) are computed from the head itself. The result equals that of a pass over the whole head, bit by bit.
 //
 // For a row w = w~ + e and a hidden state h = h~ + f, both roundings to 8 bits:
 //   |w . h - w~ . h~| = |e . h + w~ . f| <= |e| |h| + |w~| |f|     (Cauchy-Schwarz),
@@ -17,7 +17,7 @@
 
 namespace winnow::decode {
 
-// The largest two of what it was shown.
+// The largest two of the added numbers.
 struct BestTwo {
   float first = -std::numeric_limits<float>::infinity(), second = -std::numeric_limits<float>::infinity();
   void add(float x) {
@@ -30,7 +30,7 @@ struct BestTwo {
 
 class Screen {
  public:
-  // Vocabulary rows that lie together: in units of four entries of d, row by row innermost, so that sums are lanes.
+  // Vocabulary rows of a block: units of four entries of d, rows innermost, so that sums are lanes.
   static constexpr long BLOCK = 64;
   // Throws std::bad_alloc. Not `usable` if the head has an entry that is not finite.
   Screen(const Weights& head, long V, long d);
@@ -52,8 +52,8 @@ class Screen {
 };
 
 // For each row of h [R, d]: the id of its largest logit with head [V, d] (the lowest of equal ones; 0 if all are NaN) and
-// the largest less the second largest (infinite for V = 1). `margin` and `screen` may be null. Returns how many rows took a
-// pass over the whole head.
+// the largest less the second largest (infinite for V = 1). `margin` and `screen` may be null. Returns the number of
+// rows that took a pass over the whole head.
 long greedy(const Weights& head, long V, long d, const Screen* screen, const float* h, long R, int32_t* argmax, float* margin);
 
 }  // namespace winnow::decode

@@ -8,10 +8,10 @@
 namespace winnow::decode {
 namespace {
 
-// Rows of x that stay near while the outputs go by.
+// Bytes of rows of x that stay in a near cache during the pass over the outputs.
 constexpr long NEAR_BYTES = 128 * 1024;
-// Weights that a thread takes at a time, at most. At each part's beginning nothing is fetched yet, so parts are few: as many as
-// two a thread, which lets a quick one help, and more only where a matrix is very large.
+// The most bytes of weights that a thread takes at a time. A part begins without prefetched weights, so parts are few: two a
+// thread, which lets a quick thread help, and more only for a very large matrix.
 constexpr long PART_BYTES = 8 * 1024 * 1024;
 
 // Four outputs and up to TILE_ROWS rows.
@@ -78,7 +78,7 @@ void rows_of(const typename W::weight* w, long K, long n0, long n1, const typena
   }
 }
 
-// The rows of x as weights in bfloat16 want them: rounded, and padded to whole steps.
+// The rows of x for products with weights in bfloat16: rounded, and padded to whole steps.
 const Bfloat16::input* rounded(const float* x, long ldx, long M, long K) {
   thread_local Buffer room;
   const long stride = Bfloat16::stride(K);
@@ -194,7 +194,7 @@ void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, 
       inputs.times(w, n0, n1, y, ldy);
       return finish(n0, n1, M, y, ldy, then);
     }
-    // what is added lies where the result goes: the products take another place first
+    // the summand lies in the result's memory, so the products go to another place first
     thread_local Buffer room;
     const long width = n1 - n0;
     float* part = room.of<float>(static_cast<size_t>(M * width));

@@ -1,10 +1,10 @@
-// Products of a few rows with a weight matrix, as decoding has them: y[m][n] = sum_k x[m][k] w[n][k].
+// Products of a few rows with a weight matrix, for decoding: y[m][n] = sum_k x[m][k] w[n][k].
 //
 // Every y[m][n] is summed in one order, whatever M, the tile or the thread: one accumulator of LANES lanes walks along k,
-// its lanes are then added in a fixed tree. So a row's result does not depend on the rows beside it, and a text that is
-// verified five tokens at a time gives bit by bit the numbers that it gives token by token.
+// its lanes are then added in a fixed tree. A row's result therefore does not depend on the rows beside it: a text that is
+// verified five tokens at a time gives bit by bit the numbers of the same text token by token.
 //
-// Few rows are bound by reading w, which is streamed once: a tile holds the accumulators of all rows in registers.
+// The time of few rows is that of reading w, which is streamed once: a tile holds the accumulators of all rows in registers.
 //
 // Letters: M rows, N outputs, K inputs.
 #pragma once
@@ -14,7 +14,7 @@
 
 namespace winnow::decode {
 
-// Rows of x that a tile takes at most: TILE_OUTPUTS x TILE_ROWS accumulators and their operands fit the registers.
+// The most rows of x in a tile: TILE_OUTPUTS x TILE_ROWS accumulators and their operands fit the registers.
 #if defined(WINNOW_AVX512)
 constexpr int TILE_ROWS = 6;
 #else
@@ -42,7 +42,7 @@ static inline void reduce_four(const vf* a, float* out) {
 #endif
 }
 
-// How weights lie in memory and are multiplied. float32: rows of K.
+// A layout of weights in memory and its multiplication. float32: rows of K.
 struct Float32 {
   typedef float weight;
   typedef float input;
@@ -81,8 +81,8 @@ struct Bfloat16 {
 #endif
 };
 
-// bfloat16 as a file has it, inputs in float32: each weight is widened in a register, which is exact, so every sum is the
-// one that the same numbers in float32 give. K is a multiple of 32.
+// bfloat16 in the layout of a file, inputs in float32. Each weight is widened in a register, which is exact, so every sum
+// equals that of the same numbers in float32. K is a multiple of 32.
 struct Halves {
   typedef uint16_t weight;
   typedef float input;
@@ -92,8 +92,8 @@ struct Halves {
   static void multiply(vf& sum, vf w, vf x) { sum += w * x; }
 };
 
-// One tile: OUTPUTS rows of w (a multiple of four), ROWS rows of x; out[r][o]. `ahead` [OUTPUTS] is how far behind each row
-// lies one that is fetched meanwhile, into the second cache: half the time of leaving that to the processor.
+// One tile: OUTPUTS rows of w (a multiple of four), ROWS rows of x; out[r][o]. `ahead` [OUTPUTS] is the distance from each
+// row to a later row, which is prefetched meanwhile into the second cache: half the time of the processor's own prefetching.
 template <class W, int OUTPUTS, int ROWS, bool PREFETCH>
 static inline void dot_tile(const typename W::weight* const* w, const typename W::input* x, long ldx, long K, const long* ahead,
                             float* out, long ldo) {
@@ -144,9 +144,9 @@ struct Weights {
   }
 };
 
-// The bit of an address that says that halves lie there.
+// The bit that marks the address of halves.
 constexpr uintptr_t HALVES = 1;
-// The weights of an address: float32, or halves where its lowest bit is set.
+// The weights of an address: float32, or halves if its lowest bit is set.
 inline Weights weights_at(const float* at) {
   const uintptr_t bits = reinterpret_cast<uintptr_t>(at);
   if ((bits & HALVES) == 0) return {at};
@@ -175,10 +175,10 @@ void linear(const Weights& w, long N, long K, const float* x, long ldx, long M, 
 void gated(const Weights& gate, const Weights& up, const float* gate_bias, const float* up_bias, Activation act, long N, long K,
            const float* x, long ldx, long M, float* y, long ldy);
 
-// Multiply-adds below which a second thread costs more than it saves: some ten microseconds of one. Handing out parts takes
-// one, but on a busy machine a thread that was put aside in the middle of its part keeps the others waiting.
+// Multiply-adds below which a second thread costs more than it saves: some ten microseconds of one thread. Handing out parts
+// takes less, but on a busy machine a thread that is preempted within its part keeps the others waiting.
 constexpr long WORTH_THREADS = 700000;
-// Reading a weight takes as long as so many multiply-adds.
+// Multiply-adds that take as long as reading one weight.
 constexpr long READING = 3;
 
 }  // namespace winnow::decode

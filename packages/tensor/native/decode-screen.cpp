@@ -29,7 +29,7 @@ constexpr int SHARE = 6;
 #else
 constexpr int SHARE = 1;
 #endif
-// Candidates that a part keeps for a row before it must throw out or give up.
+// Candidates that a part keeps for a row before it must discard some or give up.
 constexpr int KEPT = 256;
 // Room for the roundings of the bounds themselves.
 constexpr float SLACK = 1.0001f;
@@ -98,7 +98,7 @@ void dots_of_block(const uint8_t* block, const int32_t* const* h, long units, in
 #endif
 }
 
-// A hidden row rounded to bytes, and what its bounds need. false if it is not finite.
+// A hidden row rounded to bytes, and the numbers that its bounds need. false if it is not finite.
 struct Rounded {
   int32_t* units;
   float scale, norm, error;  // h~ = scale * bytes; |h|, |h - h~| from above
@@ -195,7 +195,7 @@ Screen::Screen(const Weights& head, long V, long d) : V_(V), d_(d), blocks_((V +
         for (long k = 0; k < d_; k += LANES) {
           const vf x = load_partial(w + k, d_ - k);
           top = vmax(x < zero() ? -x : x, top);
-          check += x - x;  // NaN for what is not finite
+          check += x - x;  // NaN if x is not finite
         }
         const float most = reduce_max(top);
         if (reduce_add(check) != 0 || !(most < 1e15f)) {

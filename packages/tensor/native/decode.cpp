@@ -36,8 +36,8 @@ struct Instruction {
   int layer;
 };
 
-// (x - mean) / sqrt(variance + eps) scale + shift of one row; without the mean for the RMS norm. With PLUS_ONE of the flags
-// the scale is one more, with ADDED the result is added to y.
+// (x - mean) / sqrt(variance + eps) scale + shift of one row; the RMS norm has no mean. The flag PLUS_ONE adds one to the
+// scale, the flag ADDED adds the result to y.
 void norm_row(const float* x, const float* scale, const float* shift, float eps, bool centred, int flags, long d, float* y) {
   vf sum = zero();
   if (centred)
@@ -214,8 +214,8 @@ class Decoder {
     }
   }
 
-  // The rows of the ids, times a factor, plus those of the positions where there is a table of them: positions count behind
-  // the padding.
+  // The rows of the ids, times a factor, plus the rows of the positions if they have a table. Positions count from the first
+  // real token.
   void embed(const Instruction& in, const int32_t* ids, long all, long from, long T, float* y, long ldy) {
     const Weights table = weights_at(parameter(in.p[0]));
     const float* positions = parameter(in.p[1]);
@@ -258,7 +258,7 @@ class Decoder {
     parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
   }
 
-  // Heads of queries and keys by their norms; values are copied, unless they are there already.
+  // Normalises heads of queries and keys; copies values, unless `from` and `to` are one slot.
   void head_norm(const Instruction& in, const float* x, long ldx, long M, float* y, long ldy) {
     const long h = heads_.size, normed = heads_.query + heads_.key_value;
     auto rows = [&](long m0, long m1) {
@@ -274,7 +274,7 @@ class Decoder {
     parallel(parts, [&](long p) { rows(part_begin(M, parts, p), part_begin(M, parts, p + 1)); });
   }
 
-  // The last instruction, for those of these positions that are kept; columns behind those of x are 1, for the head's bias.
+  // The last instruction, for the kept ones of these positions; columns behind those of x are 1, for the head's bias.
   void finish(const Instruction& in, const float* x, long ldx, long all, long from, long T) {
     for (long b = 0; b < B_; b++)
       for (long t = std::max(from, all - rows_); t < from + T; t++) {

@@ -2,7 +2,7 @@
 //
 // A decoder is a program, a cache for B sequences and scratch memory. Each instruction reads and writes scratch matrices of M
 // = B T' rows ("slots"), T' of the T new positions at a time, so that scratch does not grow with the prompt. A row's numbers
-// depend on its own sequence alone, bit by bit: not on the batch, the padding, how a text was cut into calls, or the threads.
+// depend on its own sequence alone, bit by bit: not on the batch, the padding, the calls that a text is cut into, or threads.
 //
 // Letters: B sequences, T new positions, P cached, R rows kept, d hidden size, V vocabulary, h head size.
 #pragma once
@@ -12,7 +12,7 @@
 enum : int {
   WINNOW_DECODE_OK = 0,
   WINNOW_DECODE_NO_MEMORY = -1,
-  // an id n outside the vocabulary is told as -(n + 1000) for n >= 0 and as -2 for n below 0; nothing was changed
+  // an id n outside the vocabulary gives -(n + 1000) for n >= 0 and -2 for n below 0; the decoder is unchanged
   WINNOW_DECODE_NEGATIVE_ID = -2,
   WINNOW_DECODE_BAD_ID = -1000,
 };
@@ -25,7 +25,7 @@ enum : int {
 // multiplies. Parameters p are places in the addresses that winnow_decode_bind gives, -1 for none. A `to` of -1 is the result [R, d], for
 // which only the rows that are kept are computed. Ops:
 //   0 embed      to = table p0 [V, width of to] at the ids, times eps, plus p1 [positions, width of to] at the positions if it is there
-//   1 layerNorm  scale p0, shift p1 (or -1), eps; flags 2 added to what is there, 8 the scale is one more
+//   1 layerNorm  scale p0, shift p1 (or -1), eps; flags 2 adds to the slot's content, 8 adds one to the scale
 //   2 rmsNorm    scale p0, eps; flags as of layerNorm
 //   3 linear     weight p0 [outputs, width of from], bias p1; to the columns from `column` on; flags 1 gelu, 2 added to what
 //                is there, 4 gelu with tanh
@@ -40,27 +40,27 @@ enum : int {
 WINNOW_API void* winnow_decode_new(const double* words, int64_t n);
 WINNOW_API void winnow_decode_free(void* decoder);
 
-// Begins B sequences, `pad` [B] of whose first positions are not there (null: none); the cache is empty.
+// Begins B sequences with an empty cache; `pad` [B] counts the left padding of each (null: none).
 WINNOW_API void winnow_decode_start(void* decoder, int64_t B, const int32_t* pad);
-// Where the parameters lie; they must stay there until they are bound again. With `rounded` not 0 the weights of linear and
-// gate are copies that winnow_rounded_new made, and their inputs are rounded to bfloat16 as well.
+// Sets the addresses of the parameters, which must stay valid until the next call. With `rounded` not 0 the weights of
+// linear and gate are copies by winnow_rounded_new, and their inputs are rounded to bfloat16 as well.
 WINNOW_API void winnow_decode_bind(void* decoder, const double* addresses, int64_t n, int32_t rounded);
-// The rotary tables of one place, [rows, r / 2] each and n numbers, copied; rows for every position that will come. Not needed
-// for r = 0.
+// The rotary tables of one place, [rows, r / 2] each and n numbers, copied; rows for every later position. Not needed for
+// r = 0.
 WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const float* cos, const float* sin, int64_t n);
 
 // Appends ids [B, T]; keeps the hidden states of the last `rows` positions of each sequence, [B rows, d], also in h if it
 // is not null.
 WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h);
-// Of the rows kept: the most probable token (lowest id of equal ones) and the margin to the second, exactly as the whole
-// product with head [V, d] has them. margin and screen may be null.
+// The most probable token of each kept row (lowest id of equal ones) and its margin to the second, equal to those of the
+// whole product with head [V, d]. margin and screen may be null.
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin);
-// Logits [R, V] of the rows kept, the decoder's own until its next call; null without memory.
+// Logits [R, V] of the kept rows; the decoder owns them until its next call. Null without memory.
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
 // Forgets all positions from `length` on.
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);
 
-// Weights that stay in bfloat16 as a file has them ("halves"): N rows of K, not filled, aligned to 64 bytes; null without
+// Weights that stay in the bfloat16 of a file ("halves"): N rows of K, not filled, aligned to 64 bytes; null without
 // memory, or for a K that is no multiple of 32. Their address with its lowest bit set goes wherever a weight's address goes:
 // tables of tokens, weights of linear and siluGate, the head, and the head of a screen. Products widen them in registers, so
 // the numbers are those of the same weights in float32, bit by bit; bound as `rounded` they are read as rounded copies are.
@@ -81,7 +81,7 @@ WINNOW_API void winnow_screen_free(void* screen);
 // A copy of a weight [N, K] in bfloat16, for winnow_decode_bind: its address, aligned to 64 bytes; null without memory.
 WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K);
 WINNOW_API void winnow_rounded_free(void* copy);
-// Rows whose best token the screen left open, so that the whole head was read: over all decoders since the process began.
+// Hidden rows whose best token the screen left open: the whole head was read. The count is over all decoders in the process.
 WINNOW_API int64_t winnow_screen_misses(void);
 
 // p[v] = exp((logits[v] - largest) / temperature) / sum, in double precision; 1 if every logit is a number and the largest
