@@ -20,7 +20,7 @@ export interface CopyOptions {
  * Copies `config.json` and `model.safetensors` of a folder that `saveModel` wrote. In float32 the weights are the same
  * bytes; one tensor is in memory at a time, and no engine is needed.
  *
- * @param to a folder that is there
+ * @param to an existing folder
  * @error DataError if a file cannot be read or written
  * @error InvalidInput for a config.json that is no object, or a weight that is too large for the number format
  */
@@ -44,7 +44,7 @@ export const copyModelFolder = (
     } finally {
       weights.close()
     }
-    // Last, as its presence says that the folder is whole.
+    // config.json is written last: its presence says that the folder is whole.
     withDataErrors(() =>
       writeWhole(join(to, "config.json"), `${JSON.stringify({ ...own, ...config, dtype }, null, 2)}\n`),
     )

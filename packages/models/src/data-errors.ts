@@ -3,7 +3,7 @@ import { DataError, InvalidInput } from "@winnow/core"
 import { FileError, fileErrorOf } from "@winnow/files"
 import { Effect } from "effect"
 
-/** Runs code that reads or writes files. @error DataError in place of the operating system's and FileError */
+/** Runs code that reads or writes files. @error DataError in place of FileError and errors of the operating system */
 export const withDataErrors = <A>(run: () => A): A => {
   try {
     return run()

@@ -40,11 +40,11 @@ const readHalves = (
   const halves = Halves.fill(name, shape, ({ buffer }) => file.readBytes(tensor, new Uint8Array(buffer)))
   if (halves.firstNonFinite() === -1) return halves
   halves.dispose()
-  const problem = nonFiniteProblem(tensor, shape, file.read(tensor)) // told in full: counted, with the first one's place
+  const problem = nonFiniteProblem(tensor, shape, file.read(tensor)) // with count and first place of the faults
   throw new DataError({ message: `${dir}: ${problem}` })
 }
 
-/** Reads a folder; `accept` throws where its architecture is not the one that is wanted, before any weight is read. */
+/** Reads a folder; before any weight is read, `accept` throws for an architecture that the caller does not take. */
 const load = <A extends Attends>(
   dir: string,
   families: ReadonlyArray<Family>,
@@ -96,17 +96,17 @@ const save = (model: Encoder, dir: string, extra: Readonly<Record<string, unknow
       }))
     }),
   )
-  // Last, as its presence says that the directory is whole.
+  // config.json is written last: its presence says that the directory is whole.
   withDataErrors(() =>
     writeWhole(join(dir, "config.json"), `${JSON.stringify({ ...architecture.config, ...extra }, null, 2)}\n`),
   )
 }
 
 /**
- * The architecture of a model directory, its config.json held against the tensors of its files, which are not read but
- * for a second head beside tied embeddings.
+ * The architecture of a model directory; its config.json is compared with the headers of its files. Of the tensors only a
+ * second head beside tied embeddings is read.
  *
- * @error as `loadModel`, but for values
+ * @error as `loadModel`, except those of values
  */
 export const readArchitecture = (
   dir: string,
@@ -119,13 +119,13 @@ export const readArchitecture = (
   })
 
 /**
- * Reads a model directory; F16 and F64 weights become float32, and so do BF16 weights, but for matrices that native decoding
- * reads: these stay in bfloat16 until a variable is asked for. `architecture.notes` says what of it was left aside.
+ * Reads a model directory; F16 and F64 weights become float32, and so do BF16 weights, except matrices that native decoding
+ * reads: these stay in bfloat16 until a variable is asked for. `architecture.notes` names the parts that are not read.
  * The caller disposes of the model.
  *
- * @param families those that the folder may be of, such as `[llama, gpt2]`
- * @error InvalidInput if config.json describes what is not computed here
- * @error DataError if the folder is another thing, a file is missing or damaged, its tensors are not those of config.json,
+ * @param families the families that the folder may belong to, such as `[llama, gpt2]`
+ * @error InvalidInput if config.json describes a computation that is not done here
+ * @error DataError if the folder holds no model, a file is missing or damaged, its tensors are not those of config.json,
  *   or a weight is not finite
  */
 export const loadModel = (
@@ -136,8 +136,8 @@ export const loadModel = (
 /**
  * Reads a model directory that must hold a decoder.
  *
- * @param options.rows rows of the vocabulary that are read, the first ones: the others must be no tokens
- * @error as `loadModel`; InvalidInput, before any weight is read, for a model that attends both ways
+ * @param options.rows number of first rows of the vocabulary that are read: the other rows must have no token
+ * @error as `loadModel`; InvalidInput, before any weight is read, for a model with bidirectional attention
  */
 export const loadDecoder = (
   dir: string,

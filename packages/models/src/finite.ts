@@ -7,7 +7,8 @@ const PIECE = 2 ** 14
 export const firstNonFinite = (values: Float32Array): number => {
   for (let begin = 0; begin < values.length; begin += PIECE) {
     const end = Math.min(values.length, begin + PIECE)
-    // x - x is 0 for a finite number and NaN for any other; four sums, as a single one would wait for itself.
+    // x - x is 0 for a finite number and NaN for any other; four sums run side by side: additions to
+    // one sum would wait for each other.
     let [a, b, c, d] = [0, 0, 0, 0]
     let i = begin
     for (; i + 3 < end; i += 4) {

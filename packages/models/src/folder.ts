@@ -1,4 +1,4 @@
-/** Model folders in the Hugging Face layout: which files hold the weights, and what is said of a folder that is none. */
+/** Model folders in the Hugging Face layout: the files of weights, and the errors for other folders. */
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { basename, join, relative } from "node:path"
 import { DataError } from "@winnow/core"
@@ -44,7 +44,7 @@ const notFolder = (path: string): string => {
   return `there is nothing of this name; ${WANTED}`
 }
 
-/** The folder itself, checked. @error DataError with a hint at what was meant */
+/** The folder itself, checked. @error DataError with a hint at the path that was probably meant */
 export const requireFolder = (dir: string): void => {
   if (!isFolder(dir)) throw fail(`${dir} is not a directory: ${notFolder(dir)}`)
   const names = namesIn(dir)
@@ -64,7 +64,7 @@ export const requireFolder = (dir: string): void => {
 
 const namesIn = (dir: string): ReadonlyArray<string> => withDataErrors(() => readdirSync(dir))
 
-/** The model that an adapter was made for, as its configuration says. */
+/** The model of an adapter, from the adapter's configuration. */
 const baseOf = (dir: string): string => {
   const config = readJson(join(dir, "adapter_config.json"))
   const base = isRecord(config) ? own(config, "base_model_name_or_path") : undefined
@@ -73,7 +73,7 @@ const baseOf = (dir: string): string => {
 
 const MERGE = "merge it into its model with merge_and_unload of peft, save that, and give its folder"
 
-/** The contents of a folder without readable weights; undefined if nothing tells. */
+/** The contents of a folder without readable weights; undefined if they are unknown. */
 const strangeFolder = (dir: string, names: ReadonlyArray<string>): string | undefined => {
   const named = (pattern: RegExp) => names.find((name) => pattern.test(name))
   if (names.includes("adapter_config.json")) return `it holds an adapter${baseOf(dir)} alone; ${MERGE}`
@@ -95,14 +95,14 @@ const strangeFolder = (dir: string, names: ReadonlyArray<string>): string | unde
   return undefined
 }
 
-/** Files of weights, and which tensors each holds where an index says so. */
+/** Files of weights, and the tensors of each if there is an index. */
 export interface WeightFiles {
   readonly files: ReadonlyArray<string>
   /** From a tensor's name to its file; undefined for a model in one file. */
   readonly index: ReadonlyMap<string, string> | undefined
 }
 
-/** The files that hold the weights: one, or those that the index of shards names. @error DataError if there are none */
+/** The files of the weights: one, or the shards that the index names. @error DataError if there are none */
 export const weightFiles = (dir: string): WeightFiles => {
   const names = namesIn(dir)
   const whole = join(dir, "model.safetensors")

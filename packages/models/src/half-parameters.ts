@@ -1,6 +1,6 @@
 /**
- * Parameters of which matrices stay in bfloat16, as their file has them, for as long as the model is only decoded with:
- * native decoding reads them there. Whoever asks for one as a variable gets it in float32, in the place of the half.
+ * Parameters whose matrices stay in the bfloat16 of their file ("halves") while the model only decodes: native decoding
+ * reads the halves. A request for a half as a variable replaces it by its float32 form.
  */
 import type { Architecture, Attends, Parameters } from "@winnow/core"
 import { type DecoderWeights, Halves, native, takesGradient, tf } from "@winnow/tensor"
@@ -27,7 +27,7 @@ export const staysHalf = (architecture: Architecture<Attends>, name: string, dty
   mayStayHalf(architecture, name, dtype) &&
   Halves.fits(architecture.parameters.get(name)!.shape)
 
-/** Bytes of halves from which on passes over tensors widen each matrix when they come to it, and keep none. */
+/** From this many bytes of halves on, a pass over tensors widens each matrix at its use and keeps none. */
 const LARGE = 2 ** 29
 
 /** The parameters of a model by name; owns the variables and the halves. */
@@ -40,7 +40,7 @@ export class HalfParameters extends Map<string, tf.Variable> implements DecoderW
     super()
     for (const [name, weight] of all) {
       if (weight instanceof Halves) this.#halves.set(name, weight)
-      // a half has its place here too, so that the order stays
+      // a half has an entry here too, so that the order stays
       super.set(name, weight instanceof Halves ? (undefined as never) : weight)
     }
   }
@@ -52,11 +52,11 @@ export class HalfParameters extends Map<string, tf.Variable> implements DecoderW
     return this.#halves.values().reduce((sum, { size }) => sum + 2 * size, 0)
   }
 
-  /** The variable of a name: of a half, made now, in float32; the half is freed. */
+  /** The variable of a name. A half is widened to float32 now, and freed. */
   override get(name: string): tf.Variable | undefined {
     const half = this.#halves.get(name)
     if (half === undefined) return super.get(name)
-    half.freeScreen() // before, as memory is at its highest while both forms live
+    half.freeScreen() // freed first: memory is at its highest while both forms live
     const variable = tf.tidy(() => tf.variable(half.widened()))
     super.set(name, variable)
     this.#halves.delete(name)
@@ -66,8 +66,8 @@ export class HalfParameters extends Map<string, tf.Variable> implements DecoderW
   }
 
   /**
-   * The same parameters for one pass: each half among `names` is a tensor of the caller's tidy, made anew each time that it
-   * is asked for. So a pass needs the memory of one layer in float32 more, and the time to widen all.
+   * The same parameters for one pass: each request for a half among `names` gives a new tensor of the caller's tidy. A pass
+   * therefore needs the memory of one more layer in float32, and the time to widen all halves.
    */
   inPassing(names: ReadonlySet<string>): Parameters {
     return new Passing(this, (name) => (names.has(name) ? this.#halves.get(name)?.widened() : undefined))
@@ -104,7 +104,7 @@ export class HalfParameters extends Map<string, tf.Variable> implements DecoderW
   }
 }
 
-/** Parameters of which `made` makes some as they are asked for. */
+/** Parameters some of which `made` computes on request. */
 class Passing extends Map<string, tf.Variable> {
   constructor(
     readonly of: HalfParameters,
@@ -124,7 +124,7 @@ class Passing extends Map<string, tf.Variable> {
   }
 }
 
-/** The parameters for one pass over tensors: of a large model that no gradient is taken of, matrices in passing. */
+/** The parameters for one pass over tensors. A large model without gradients widens each matrix at its use. */
 export const forPass = (parameters: Parameters, { matrices }: Pick<Architecture<Attends>, "matrices">): Parameters =>
   parameters instanceof HalfParameters && parameters.halfBytes >= LARGE && !takesGradient()
     ? parameters.inPassing(matrices)

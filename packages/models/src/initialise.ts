@@ -4,7 +4,7 @@ import { seeded } from "@winnow/numerics"
 import { attribute, DType, fillTensor, floatType, type Recording, record, runOp, tf } from "@winnow/tensor"
 import { makeModel, ownVariable } from "./model.ts"
 
-/** 64-bit words as the tensor that TensorFlow wants them in. */
+/** 64-bit words as the tensor that TensorFlow requires. */
 const words = (...values: ReadonlyArray<bigint>): tf.Tensor =>
   fillTensor([values.length], "uint64", (into) => (into as BigUint64Array).set(values))
 
@@ -21,9 +21,9 @@ let recording: Recording | undefined
 
 /**
  * Normals around 0 with standard deviation `std`, of any shape: TensorFlow's counter-based generator, whose numbers do not
- * depend on how many threads make them.
+ * depend on the number of threads.
  *
- * Recorded, as only inside a function does the product with `std` reuse the memory of the normals.
+ * The computation is recorded: the product with `std` reuses the memory of the normals only inside a function.
  */
 const normals = (shape: ReadonlyArray<number>, std: number, key: bigint): tf.Tensor => {
   const inputs = [
@@ -43,7 +43,7 @@ const normals = (shape: ReadonlyArray<number>, std: number, key: bigint): tf.Ten
   return made.outputs[0]!
 }
 
-/** Values of a parameter as its specification says; random ones are told by seed and name. */
+/** Values of a parameter as its specification says; seed and name determine random ones. */
 export const freshValues = ({ shape, init }: ParameterSpec, name: string, seed: number): tf.Tensor => {
   if (init.kind === "normal") {
     const random = (of: ReadonlyArray<number>) => normals(of, init.std, keyOf(seed, name))
@@ -57,7 +57,7 @@ export const freshValues = ({ shape, init }: ParameterSpec, name: string, seed: 
 /**
  * A model with fresh parameters.
  *
- * Each parameter has a random stream of its own, told by seed and name: adding a layer leaves the others as they were.
+ * Seed and name determine the random stream of each parameter: adding a layer leaves the others as they were.
  *
  * @param seed any safe integer
  */

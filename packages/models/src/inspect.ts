@@ -9,7 +9,7 @@ import { mayStayHalf } from "./half-parameters.ts"
 import { openFolder } from "./open-folder.ts"
 import { tensorsOf } from "./stored.ts"
 
-/** A parameter, and the tensor that it is in the files. */
+/** A parameter, and its tensor in the files. */
 export interface StoredParameter {
   readonly name: string
   readonly tensor: string
@@ -27,7 +27,7 @@ export interface StoredParameter {
 export interface ModelFacts {
   readonly architecture: Architecture<Attends>
   readonly parameters: ReadonlyArray<StoredParameter>
-  /** The keys of config.json in its order; empty where the family does not tell. */
+  /** The keys of config.json in its order; empty if the family does not classify them. */
   readonly keys: ReadonlyArray<ConfigKey>
   /** Tensors that are not read. */
   readonly beside: ReadonlyArray<string>

@@ -13,7 +13,7 @@ export const loraOptions = type({
   kind: "'lora'",
   // r of B [e, r] and A [r, d].
   rank: "number.integer >= 1",
-  // The adapters' share is alpha / rank, so that a rate that suits one rank suits others.
+  // The factor of B A is alpha / rank, so that a learning rate for one rank suits others.
   alpha: "number > 0",
   // Names of linear layers ("q_proj"), or patterns of their paths ("model.layers.3.*").
   on: type("string >= 1")

@@ -1,7 +1,7 @@
 /**
- * LoRA: a model whose matrices are W = W0 + (alpha / r) B A, of which B and A are trained.
+ * LoRA: a model whose matrices are W = W0 + (alpha / r) B A. Training changes B and A alone.
  *
- * The sum is made once a step, into the parameters of the model: each family, native decoding, copies and saving see
+ * The sum is written once a step into the parameters of the model: each family, native decoding, copies and saving see
  * ordinary matrices. Gradients follow by the chain rule: dB = s dW A^T, dA = s B^T dW, s = alpha / r. This saves the moments of
  * AdamW and most of a checkpoint; it costs a copy of each W0, and computes dW, which adapters inside the layers would not.
  *
@@ -33,8 +33,8 @@ const names = ({ name }: LoraPlace) => {
 const matrix = (variables: Parameters, name: string): tf.Tensor2D => variables.get(name)! as unknown as tf.Tensor2D
 
 /**
- * The model with fresh adapters: B is 0, so at first nothing has changed. The model stays the owner of its parameters,
- * which the adapters write to.
+ * The model with fresh adapters: B is 0, so the first sum equals W0. The model stays the owner of its parameters; the
+ * adapters write to them.
  *
  * @param seed draws A, by name
  * @error InvalidInput (thrown) for places that the architecture does not have

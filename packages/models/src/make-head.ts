@@ -1,9 +1,9 @@
-/** A head with its numbers. */
+/** A head with its parameters. */
 import type { DraftHead, Encoder, HeadInstance, Parameters } from "@winnow/core"
 import { freeOfWeights, tf } from "@winnow/tensor"
 
 /**
- * A head on a target with these numbers; owns the variables.
+ * A head on a target with these parameters; owns the variables.
  * @error if the names or shapes are not the head's
  */
 export const makeHead = (head: HeadInstance, target: Encoder, parameters: Parameters): DraftHead => {

@@ -19,7 +19,7 @@ interface Weights {
   readonly close: () => void
 }
 
-/** Opens all files of weights. @error DataError for a tensor that two shards have and the index does not settle */
+/** Opens all files of weights. @error DataError for a tensor of two shards that the index assigns to neither */
 const openWeights = (dir: string, scaling: Scaling | undefined): Weights => {
   const { files, index } = weightFiles(dir)
   const opened: Array<SafetensorsFile> = []
@@ -68,13 +68,13 @@ export interface OpenFolder extends Weights {
   /** Its config.json. */
   readonly config: Readonly<Record<string, unknown>>
   readonly architecture: Architecture<Attends>
-  /** The tensor in the files that each parameter is, and each further tensor of one. */
+  /** The tensor of each parameter in the files, and each further tensor of a parameter. */
   readonly tensorOf: ReadonlyMap<string, string>
-  /** Tensors that belong to nothing that is computed here. */
+  /** Tensors that no computation here reads. */
   readonly beside: ReadonlyArray<string>
 }
 
-/** The problems of the tensors of a folder, those that cannot be read included. */
+/** The problems of the tensors of a folder, unreadable tensors included. */
 const problemsOf = (
   architecture: Architecture<Attends>,
   named: NamedWeights,

@@ -1,4 +1,4 @@
-/** How parameters are declared, found and counted. */
+/** Declares, looks up and counts parameters. */
 import type { Architecture, Attends, ParameterSpec, Parameters } from "@winnow/core"
 import type { tf } from "@winnow/tensor"
 

@@ -15,24 +15,24 @@ import {
   type TensorEntry,
 } from "./safetensors-header.ts"
 
-/** An open file: its tensors are read when asked for. */
+/** An open file: each tensor is read on request. */
 export interface SafetensorsFile {
   readonly metadata: Readonly<Record<string, string>>
   readonly tensors: ReadonlyMap<string, TensorEntry>
   /** The values of one tensor as float32, row-major. @error DataError if there is no such tensor or it cannot be read */
   readonly read: (name: string) => Float32Array
   /**
-   * Reads the values of one tensor straight into memory that is there already, such as a TensorFlow tensor's.
+   * Reads the values of one tensor straight into existing memory, such as a TensorFlow tensor's.
    * @error DataError as of `read`, or if `into` has another length than the tensor
    */
   readonly readInto: (name: string, into: Float32Array) => void
   /**
-   * Leaves out all rows of a tensor but the first ones: from now on it is read as that.
+   * Cuts a tensor to its first rows for all later reads.
    * @error DataError if there is no such tensor, or it has fewer rows
    */
   readonly keepRows: (name: string, rows: number) => void
   /**
-   * Reads the bytes of one tensor as they are, into memory that is there already.
+   * Reads the unconverted bytes of one tensor into existing memory.
    * @error DataError if there is no such tensor, or `into` has another length than it
    */
   readonly readBytes: (name: string, into: Uint8Array) => void
@@ -58,7 +58,7 @@ const readFully = (file: string, fd: number, into: Uint8Array, position: number)
   }
 }
 
-/** Numbers that are converted at once: what is read stays in the processor's cache until it is. */
+/** Numbers of a piece that is converted at once: it stays in the processor's cache until then. */
 const PIECE = 2 ** 17
 
 /** Reads numbers of another width than float32 piece by piece; `convert` turns each piece into float32. */
@@ -80,12 +80,12 @@ const readPieces = <A extends Uint8Array | Uint16Array | Float64Array>(
 
 let float16Bits: Uint32Array | undefined
 
-/** By table, as JavaScript has no quick conversion: 256 KB, made at the first use. */
+/** A table of 256 KB, computed at the first use: JavaScript has no quick conversion. */
 const fromFloat16 = (halves: Uint16Array, into: Float32Array): void => {
   const all = () => new Float16Array(Uint16Array.from({ length: 2 ** 16 }, (_, i) => i).buffer)
   float16Bits ??= new Uint32Array(Float32Array.from(all()).buffer)
   const table = float16Bits
-  // as bits, which keep a NaN as it is
+  // bits keep the payload of a NaN
   const bits = new Uint32Array(into.buffer, into.byteOffset, into.length)
   for (let i = 0; i < halves.length; i++) bits[i] = table[halves[i]!]!
 }

@@ -1,6 +1,6 @@
 /**
- * Weights in 8 bits with scales, where config.json says so: `quantization_config` of method "fp8", as DeepSeek-V3 and
- * Qwen3-FP8 are published. The weight is the 8-bit value times the scale of its block.
+ * Weights in 8 bits with scales, for a config.json with `quantization_config` of method "fp8", the form of DeepSeek-V3
+ * and Qwen3-FP8. The weight is the 8-bit value times the scale of its block.
  *
  * @source transformers 5, integrations/finegrained_fp8.py
  */
@@ -9,7 +9,7 @@ import type { SafetensorsFile } from "./safetensors.ts"
 import { isEightBits } from "./safetensors-header.ts"
 import { excerpt, isRecord, own } from "./shown.ts"
 
-/** Rows and columns of a weight that share a scale; undefined: the whole weight does. */
+/** Rows and columns of a weight that share a scale; undefined if the whole weight does. */
 export interface Scaling {
   readonly block: readonly [rows: number, columns: number] | undefined
 }
@@ -24,10 +24,10 @@ const isBlock = (value: unknown): value is readonly [number, number] =>
   Array.isArray(value) && value.length === 2 && value.every((n) => Number.isSafeInteger(n) && n > 0)
 
 /**
- * The scaling that a config.json names, and the config.json without it. Another kind of quantisation is left where it is, for
- * the family to refuse.
+ * The scaling that a config.json names, and the config.json without it. Other kinds of quantisation stay in it: the
+ * family refuses them.
  *
- * @error InvalidInput (thrown) for scales that are none here
+ * @error InvalidInput (thrown) for a form of scales that is not read here
  */
 export const scalingOf = (config: Config, where: string): { readonly config: Config; readonly scaling?: Scaling } => {
   const given = own(config, key)

@@ -6,7 +6,7 @@ export const excerpt = (value: unknown): string => {
     const text = JSON.stringify(value) ?? "undefined"
     return text.length > 80 ? `${text.slice(0, 77)}...` : text
   } catch {
-    return "a value nested too deeply" // JSON.parse takes what the stack of JSON.stringify does not
+    return "a value nested too deeply" // JSON.parse accepts a depth that overflows the stack of JSON.stringify
   }
 }
 

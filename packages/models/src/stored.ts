@@ -4,7 +4,7 @@ import type { Architecture, Attends, Stored } from "@winnow/core"
 /** Rows and columns of a block that is turned at once: both its sides stay in the processor's cache. */
 const BLOCK = 64
 
-/** The transpose of a row-major matrix of so many rows. */
+/** The transpose of a row-major matrix with this number of rows. */
 const turn = (from: Float32Array, rows: number, columns: number, into: Float32Array): void => {
   for (let r0 = 0; r0 < rows; r0 += BLOCK)
     for (let c0 = 0; c0 < columns; c0 += BLOCK)
@@ -12,7 +12,7 @@ const turn = (from: Float32Array, rows: number, columns: number, into: Float32Ar
         for (let c = c0; c < Math.min(columns, c0 + BLOCK); c++) into[c * rows + r] = from[r * columns + c]!
 }
 
-/** A tensor of a file, and the form in which it holds its parameter; none for values as they are. */
+/** A tensor of a file, and the form in which it holds its parameter; without a form the values are the parameter's. */
 export interface TensorForm {
   readonly name: string
   readonly shape: ReadonlyArray<number>
@@ -29,7 +29,7 @@ export const tensorsOf = (
   return [{ name, shape: form?.shape ?? parameters.get(name)!.shape, form }, ...rest]
 }
 
-/** Columns from..to of a row-major matrix of so many rows and columns, as a tensor of this shape. */
+/** Columns from..to of a row-major matrix with these numbers of rows and columns, as a tensor of this shape. */
 const columnsOf = (
   shape: ReadonlyArray<number>,
   {

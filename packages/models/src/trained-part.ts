@@ -81,8 +81,8 @@ export const frozenTrunkSize = (architecture: Architecture<Attends>, { moved }: 
     .reduce((sum, name) => sum + sizeOf(architecture, name), 0)
 
 /**
- * The same model with only a part of its parameters trained. It shares all variables with the model, which stays their
- * owner.
+ * The same model with a part of its parameters as trained ones. It shares all variables with the model; the model stays
+ * their owner.
  */
 export const freezeParameters = <M extends Encoder>(model: M, frozen: ReadonlyArray<string>): M => {
   const { moved } = trainedPart(model.architecture, { frozen })

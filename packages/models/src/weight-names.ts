@@ -1,11 +1,11 @@
-/** Names of tensors in a file, and the parameters that they mean: checkpoints wrap, prefix and shorten them. */
+/** Names of tensors in a file, and their parameters: checkpoints wrap, prefix and shorten names. */
 import type { Architecture, Attends, FileNames } from "@winnow/core"
 import { tensorsOf } from "./stored.ts"
 
 /** Segments that wrappers of PyTorch put into names: torch.compile, DataParallel, FSDP, activation checkpointing. */
 const wrappers = /(^|\.)(_orig_mod|module|_fsdp_wrapped_module|_checkpoint_wrapped_module)(?=\.)/g
 
-/** A name without what wrappers put in. */
+/** A name without the segments of wrappers. */
 const unwrapped = (name: string): string => name.replace(wrappers, "").replace(/^\./, "")
 
 /** True of buffers that most decoders' checkpoints have carried beside their parameters: masks, rotary tables, positions. */
@@ -27,11 +27,11 @@ export interface NamedWeights {
   readonly layers: number
   /** Reasons not to read the file. */
   readonly problems: ReadonlyArray<string>
-  /** Tensors that belong to nothing that is computed here and change nothing: heads of other tasks. */
+  /** Tensors that no computation here reads: heads of other tasks. */
   readonly beside: ReadonlyArray<string>
 }
 
-/** How names in the file begin before their layers; undefined if no name or several tell. */
+/** The prefix of names in the file before their layers; undefined if there is none or several. */
 const prefixOf = (names: ReadonlyMap<string, string>, { trunk, anchor }: FileNames): string | undefined => {
   if (names.has(trunk + anchor)) return trunk
   const matches = [...names.keys()].filter((name) => name === anchor || name.endsWith(`.${anchor}`))
@@ -78,7 +78,7 @@ export const nameWeights = (of: FileNames, names: Iterable<string>): NamedWeight
   return { byParameter, head, embed, layers: layers.size, problems, beside }
 }
 
-/** Names that say of themselves why they cannot be read. */
+/** The reason why tensors with these names cannot be read; undefined if there is none. */
 const strange = (names: Iterable<string>): string | undefined => {
   for (const name of names) {
     if (quantised.test(name))
