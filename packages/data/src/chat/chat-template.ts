@@ -7,13 +7,13 @@
 import { Environment, Interpreter, parse, tokenize } from "@huggingface/jinja"
 import { DataError } from "@winnow/core"
 
-/** One turn; its further fields are the template's to read. */
+/** One turn; the template may read its further fields. */
 export interface ChatMessage {
   readonly role: string
   readonly [field: string]: unknown
 }
 
-/** A conversation, with the tools that its template may tell the model of. */
+/** A conversation, with the tools that its template may describe to the model. */
 export interface Conversation {
   readonly messages: ReadonlyArray<ChatMessage>
   readonly tools?: unknown
@@ -22,13 +22,13 @@ export interface Conversation {
 /** A part of a text, in UTF-16 units: [from, to). */
 export type Span = readonly [from: number, to: number]
 
-/** A template that was read. */
+/** A template, ready to render. */
 export interface ChatTemplate {
-  /** True if the template marks what the model writes by `{% generation %}`. */
+  /** True if the template marks the model's part by `{% generation %}`. */
   readonly marks: boolean
   /**
-   * @param generationPrompt true to end where the model is to write its next turn
-   * @error DataError (thrown) where the template refuses the conversation, or asks for what is not there
+   * @param generationPrompt true to end at the beginning of the model's next turn
+   * @error DataError (thrown) where the template refuses the conversation, or reads a field that is missing
    */
   readonly render: (conversation: Conversation, generationPrompt?: boolean) => string
   /** The text without the next turn's beginning, and the parts between the template's marks. @error as `render` */
@@ -48,11 +48,11 @@ const range = (...numbers: ReadonlyArray<number>): ReadonlyArray<number> => {
 /**
  * Reads a template.
  *
- * There is no date: a template that prints today's takes its default, as the same data must give the same text.
+ * A template gets no date of today. It prints its default date, because the same data must give the same text.
  *
  * @param source the template
  * @param tokens special tokens by the names that templates have for them, such as eos_token
- * @error DataError (thrown) for what is no Jinja
+ * @error DataError (thrown) for a text that is no Jinja
  */
 export const chatTemplate = (source: string, tokens: Readonly<Record<string, string>>): ChatTemplate => {
   const program = (text: string) => {
@@ -65,7 +65,7 @@ export const chatTemplate = (source: string, tokens: Readonly<Record<string, str
   const plain = program(source)
   const marks = generation.test(source)
   generation.lastIndex = 0
-  // A block in the place of a block: the blanks around it go as they do in the source.
+  // A block replaces a block, so the renderer removes the blanks around it as in the source.
   const block = (mark: string) => (_: string, before: string, behind: string) =>
     `{%${before} if true %}{{ "${mark}" }}{% endif ${behind}%}`
   const marked = marks

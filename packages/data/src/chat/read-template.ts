@@ -1,4 +1,4 @@
-/** The chat template beside a model: where Hugging Face's folders have it. */
+/** Reads the chat template beside a model, from its place in Hugging Face's folders. */
 import { existsSync } from "node:fs"
 import { readFile, stat } from "node:fs/promises"
 import { dirname, join } from "node:path"
@@ -17,7 +17,7 @@ const config = type({
 })
 const names = ["bos_token", "eos_token", "unk_token", "pad_token"] as const
 
-/** Plain turns, each behind its role: for models that have no template. */
+/** Plain turns, each after its role: for models without a template. */
 const plain = [
   "{% for m in messages %}{% if m.role == 'assistant' %}",
   "{{ 'Assistant: ' }}{% generation %}{{ m.content }}{% endgeneration %}{{ '\\n\\n' }}",
@@ -31,7 +31,7 @@ export interface ReadTemplate {
   readonly eos: string | undefined
 }
 
-/** The template of an experiment that names none. */
+/** The template of an experiment that names no other. */
 export const plainTemplate = (): ReadTemplate => ({ template: chatTemplate(plain, {}), eos: undefined })
 
 const readConfig = async (place: string) => {
@@ -41,10 +41,10 @@ const readConfig = async (place: string) => {
 }
 
 /**
- * Reads a template: a .jinja file, a tokenizer_config.json, or a folder that has one of them; special tokens are those of
- * the tokenizer_config.json there.
+ * Reads a template: a .jinja file, a tokenizer_config.json, or a folder that has one of them. The special tokens come from
+ * the tokenizer_config.json in the same folder.
  *
- * @error DataError (thrown) for a place without a template, and for what is none
+ * @error DataError (thrown) for a place without a template, and for a text that is no template
  */
 export const readTemplate = async (place: string): Promise<ReadTemplate> => {
   const isFolder = (await stat(place)).isDirectory()

@@ -1,15 +1,18 @@
-/** The turns of a conversation as examples: each turn of the assistant, behind all that the model had read by then. */
+/** The turns of a conversation as examples: each turn of the assistant, after all text that the model reads before it. */
 import { DataError, type Example } from "@winnow/core"
 import type { ChatTemplate, Conversation } from "./chat-template.ts"
 
 /**
- * One example a turn of the assistant. Its prompt is the conversation up to the turn, as the template renders it; its
- * answer is what the model writes: by the template's marks, else what the turn adds to the text that asks for it.
+ * One example for each turn of the assistant. Its prompt is the conversation up to the turn, as the template renders it.
+ * Its answer is the model's part of the turn: the part between the template's marks, else the text that the turn adds to
+ * the prompt.
  *
- * Blanks at the end of a turn are the template's, not the model's; an end token there goes, as the encoder adds one.
+ * Blanks at the end of a turn belong to the template and not to the answer. An end token there is removed, because the
+ * encoder adds one.
  *
  * @param eos the token that ends a text
- * @error DataError (thrown) for a template that refuses the conversation, or renders a turn otherwise than its beginning
+ * @error DataError (thrown) for a template that refuses the conversation, or renders a turn without its prompt as the
+ *   beginning
  */
 export const turnsOf = (
   { messages, tools }: Conversation,

@@ -15,11 +15,11 @@ const options = type({
   /** The columns of a conversation's turns, and of its tools. */
   messages: "string >= 1 = 'messages'",
   tools: "string >= 1 = 'tools'",
-  /** A model's folder, its tokenizer_config.json, or a .jinja file; plain turns behind their roles if left out. */
+  /** A model's folder, its tokenizer_config.json, or a .jinja file. Without it each turn is plain text after its role. */
   "template?": "string >= 1",
 }).narrow(leavesTraining)
 
-/** Roles by the names that another common form gives them. */
+/** Roles by their names in the { from, value } form. */
 const roles: Readonly<Record<string, string>> = { human: "user", gpt: "assistant" }
 
 /** A turn, in the form { role, content } or { from, value }. */
@@ -30,7 +30,7 @@ const messageOf = (turn: unknown): ChatMessage | undefined => {
   return typeof from === "string" ? { ...rest, role: roles[from] ?? from, content: value } : undefined
 }
 
-/** Numbers of Parquet's wide integers as a template can print them. */
+/** Parquet's wide integers as numbers, which a template can print. */
 const narrow = (value: unknown): unknown => {
   if (typeof value === "bigint") return Number(value)
   if (Array.isArray(value)) return value.map(narrow)
@@ -38,7 +38,7 @@ const narrow = (value: unknown): unknown => {
   return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, narrow(field)]))
 }
 
-/** The conversation of a row, or what is wrong with it. */
+/** The conversation of a row, or the fault of the row. */
 const conversationOf = (
   columns: Readonly<Record<string, unknown>>,
   named: { readonly messages: string; readonly tools: string },
@@ -56,7 +56,7 @@ const conversationOf = (
   return { messages, tools: narrow(columns[named.tools]) }
 }
 
-/** The turns, or why the template has none for this conversation. */
+/** The turns, or the reason why the template refuses this conversation. */
 const turnsIn = (...of: Parameters<typeof turnsOf>): ReadonlyArray<Example> | string => {
   try {
     return turnsOf(...of)

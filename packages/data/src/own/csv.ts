@@ -8,7 +8,7 @@ import { defineTableTask, tableOptions } from "./table-task.ts"
 
 const [lineFeed, carriageReturn] = [10, 13]
 
-/** A function that gives the line, from 1, of ever later places of a file: that of the first byte that ends no line. */
+/** A function from a place to its line, from 1: the line of the next byte that ends no line. Places must ascend. */
 const linesOf = (bytes: Uint8Array): ((place: number) => number) => {
   let [at, line] = [0, 1]
   const step = () => {

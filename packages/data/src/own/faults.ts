@@ -1,7 +1,7 @@
 /** Records that cannot be examples: refused with their place, or left out and counted. */
 import { DataError } from "@winnow/core"
 
-/** The way of a user's own data with a faulty record. */
+/** The treatment of a faulty record in a user's own data. */
 export type Faulty = "refuse" | "skip"
 
 /** The faulty records of one file. */
@@ -32,10 +32,10 @@ export class Faults {
   }
 
   /**
-   * What was left out, for the run's notes.
+   * Describes the skipped records, for the run's notes.
    *
    * @param all records of the file
-   * @error DataError (thrown) where nothing is left
+   * @error DataError (thrown) where no record is left
    */
   note(all: number): ReadonlyArray<string> {
     if (this.#count === 0) return []

@@ -7,5 +7,5 @@ import { text } from "./text.ts"
 
 export { chat, csv, jsonl, parquet, text }
 
-/** All of them: an experiment can name each without an import. */
+/** All tasks from a user's own data: an experiment can name each without an import. */
 export const ownData = [jsonl, csv, parquet, text, chat] as const

@@ -7,7 +7,7 @@ import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
 import { defineTableTask, tableOptions } from "./table-task.ts"
 
-/** The rows of a .jsonl file; empty lines are none. */
+/** The rows of a .jsonl file; an empty line is no row. */
 export function* jsonRows(bytes: Uint8Array): Generator<Row> {
   for (const { number, text } of utf8Lines(bytes)) {
     const at = `line ${number}`

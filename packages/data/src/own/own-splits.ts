@@ -1,4 +1,4 @@
-/** The splits of a user's own files: read, drawn where there are none, kept apart, cut. */
+/** Reads the splits of a user's own files, draws the missing ones, removes prompts that splits share, and cuts splits. */
 import { type DataError, Datasets, type Example, type Split } from "@winnow/core"
 import { type Traversal, type } from "arktype"
 import { Effect } from "effect"
@@ -12,7 +12,7 @@ const share = type("0 <= number < 1")
 
 /** The options that own data of every form has. */
 export const ownOptions = type({
-  /** Of the hash that makes splits. */
+  /** Seed of the hash that draws splits. */
   seed: "number.integer = 0",
   /** A record without a text, of another type, empty or broken: an error with its place, or left out and counted. */
   faulty: "'refuse' | 'skip' = 'refuse'",
@@ -20,19 +20,19 @@ export const ownOptions = type({
   "maxTest?": "number.integer >= 1",
 })
 
-/** The options of data that lies in files of records. */
+/** The options of data in files of records. */
 export const fileOptions = type({
   "...": ownOptions,
   /** Paths: one or several files, read as one. */
   train: files,
-  /** Paths, or the share of the training files that is held out by a hash of the prompt. */
+  /** Paths, or the share of the training files that a hash of the prompt holds out. */
   validation: files.or(share).default(0.05),
   test: files.or(share).default(0.1),
-  /** Training examples whose prompt is held out: an error, or left out and counted. */
+  /** Training examples whose prompt is in a held-out split: an error, or left out and counted. */
   overlap: "'refuse' | 'drop' = 'refuse'",
 })
 
-/** A check of options: the shares that are held out are not all. */
+/** A check of options: the held-out shares leave examples for training. */
 export const leavesTraining = (
   { validation, test }: { readonly validation: unknown; readonly test: unknown },
   ctx: Traversal,
@@ -45,7 +45,7 @@ export const leavesTraining = (
 
 const isShare = (held: string | ReadonlyArray<string> | number): held is number => typeof held === "number"
 
-/** Splits, and notes on what was left out. */
+/** Splits, and notes on the records that they leave out. */
 export interface OwnSplits {
   readonly examples: (split: Split) => ReadonlyArray<Example>
   readonly notes: ReadonlyArray<string>
@@ -55,8 +55,8 @@ export interface OwnSplits {
  * Reads the splits.
  *
  * @param how.rows the rows of a file's bytes
- * @param how.examples the examples of a row; a row that can be none is noted as a fault
- * @param how.keyOf of an example, by which its split is drawn; its prompt if left out
+ * @param how.examples the examples of a row; it notes a row without an example as a fault
+ * @param how.keyOf the text of an example whose hash draws its split; the prompt if left out
  * @error DataError with the file and place of a fault, unless such records are skipped
  */
 export const ownSplits = <E extends Example>(

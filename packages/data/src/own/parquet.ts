@@ -13,10 +13,10 @@ const compressors = {
 }
 
 /**
- * The rows of a Parquet file, with the columns that are asked for.
+ * The rows of a Parquet file, with the columns that `wanted` names.
  *
  * @param wanted names of columns, or paths that begin with one
- * @error (thrown) for what is no Parquet file
+ * @error (thrown) for a file of another format
  */
 export const parquetRows = async (bytes: Uint8Array, wanted: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
   const file = {
@@ -28,7 +28,7 @@ export const parquetRows = async (bytes: Uint8Array, wanted: ReadonlyArray<strin
     const names = parquetSchema(metadata).children.map(({ element }) => element.name)
     const isOf = (name: string, one: string) => one === name || one.startsWith(`${name}.`)
     const columns = names.filter((name) => wanted.some((one) => isOf(name, one)))
-    // An error on a column that is missing names all that are there.
+    // The error on a missing column names all columns of the file.
     const all = columns.length === 0 || wanted.some((one) => !names.some((name) => isOf(name, one)))
     const read = await parquetReadObjects({ file, metadata, compressors, ...(!all && { columns }) })
     return read.map((row, i): Row => ({ at: `row ${i + 1}`, columns: row }))

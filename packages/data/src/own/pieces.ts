@@ -3,9 +3,9 @@ import type { Example } from "@winnow/core"
 
 /** The lengths of pieces, in characters. */
 export interface PieceSizes {
-  /** Most of a piece. */
+  /** The largest length of a piece. */
   readonly characters: number
-  /** Of its beginning, which is read and not trained. */
+  /** The length of its beginning, which models read without training on it. */
   readonly prompt: number
 }
 
@@ -23,7 +23,10 @@ const endOf = (text: string, from: number, most: number): number => {
   return /[\uD800-\uDBFF]/.test(text[limit - 1]!) ? limit - 1 : limit
 }
 
-/** The pieces of a text, one behind the other; of a short one half is the prompt. A piece of blanks, or with half of it blank, is left out. */
+/**
+ * The pieces of a text, in order. The prompt of a short piece is its first half. A piece with a blank prompt or a blank
+ * answer is left out.
+ */
 export const pieces = (text: string, { characters, prompt }: PieceSizes): ReadonlyArray<Example> => {
   const found: Array<Example> = []
   for (let from = 0; from < text.length; ) {

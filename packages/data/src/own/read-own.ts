@@ -1,4 +1,4 @@
-/** A file of a user's own, read, unpacked and parsed; every error is of the file. */
+/** Reads, unpacks and parses a file of a user's own; every error names the file. */
 import { readFile, stat } from "node:fs/promises"
 import { DataError } from "@winnow/core"
 import { Effect } from "effect"
@@ -9,10 +9,10 @@ import { Faults, type Faulty } from "./faults.ts"
  * Reads a file.
  *
  * @param path as the user wrote it: how messages name the file
- * @param place where it lies
- * @param parse makes what is read of the unpacked bytes and the name without .gz or .zst
- * @param use takes it, with a place for faulty records
- * @error DataError for what is no file, is damaged, is empty, or has a faulty record
+ * @param place the file's path on the disk
+ * @param parse parses the unpacked bytes; it also gets the name without .gz or .zst
+ * @param use takes the result, with a list for faulty records
+ * @error DataError for a path that is no file, and for a file that is damaged, is empty, or has a faulty record
  */
 export const readOwn = <A, B>(
   path: string,

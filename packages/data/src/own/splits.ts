@@ -1,4 +1,4 @@
-/** Splits of examples by a seeded hash of their prompt: the same whatever the order and whatever else is there. */
+/** Splits of examples by a seeded hash of their prompt, independent of their order and of the other examples. */
 import { DataError, type Example, type Split, textKey } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 
@@ -18,7 +18,7 @@ export const splitOf = (key: string, seed: number, { validation, test }: Shares)
   return at < test ? "test" : at >= 1 - validation ? "validation" : "train"
 }
 
-/** The examples by split; those of one prompt, in whatever case and spaces, are in one split. */
+/** The examples by split. Examples with the same prompt, apart from case and spaces, are in one split. */
 export const splitByHash = <E extends Example>(
   examples: ReadonlyArray<E>,
   seed: number,

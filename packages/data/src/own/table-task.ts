@@ -12,7 +12,7 @@ export const tableOptions = type({
   /** A column's name, or a text with columns in braces. */
   prompt: "string >= 1 = 'prompt'",
   answer: "string >= 1 = 'answer'",
-  /** "equal": a generated text solves an example if it is its answer, whatever its case and spaces. */
+  /** "equal": a generated text solves an example if it equals the answer, apart from case and spaces. */
   score: "'none' | 'equal' = 'none'",
 })
 
@@ -22,7 +22,7 @@ type TableOptions = typeof tableOptions.infer
  * Defines a task from tables of one format.
  *
  * @param spec.options the schema of its options, which spreads `tableOptions`
- * @param spec.rows the rows of a file's bytes; `columns` are those that the templates read
+ * @param spec.rows the rows of a file's bytes; `columns` has the columns that the templates read
  */
 export const defineTableTask = <const O extends Type>(spec: {
   readonly name: string

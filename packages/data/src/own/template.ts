@@ -1,7 +1,7 @@
 /** A text from the columns of a row: one column by its name, or a template such as "Question: {question}\nAnswer:\n". */
 import { cut, didYouMean, kindOf } from "@winnow/core"
 
-/** The text, or what is wrong with the row. */
+/** The text, or the fault of the row. */
 export type Filled = { readonly text: string } | { readonly problem: string }
 
 /** A field in braces; the names of fields have neither braces nor ends of lines. */
@@ -24,8 +24,8 @@ const missing = (columns: Readonly<Record<string, unknown>>, name: string): stri
 }
 
 /**
- * Fills a template. A name without braces is the whole text of that column. In braces, numbers and truth values are
- * written as JSON has them; `{{` and `}}` are braces.
+ * Fills a template. A name without braces is the whole text of that column. A field in braces writes numbers and truth
+ * values as JSON; `{{` and `}}` are braces.
  */
 export const filled = (template: string, columns: Readonly<Record<string, unknown>>): Filled => {
   field.lastIndex = 0
@@ -49,7 +49,7 @@ export const filled = (template: string, columns: Readonly<Record<string, unknow
   return problem === undefined ? { text } : { problem }
 }
 
-/** The names of the columns that a template reads; of a path the whole path. */
+/** The names of the columns that a template reads; a path appears as a whole. */
 export const columnsIn = (template: string): ReadonlyArray<string> => {
   const names = [...template.matchAll(field)].flatMap(([, name]) => name ?? [])
   return names.length > 0 || /\{\{|\}\}/.test(template) ? names : [template]

@@ -16,14 +16,14 @@ const options = type({
   "+": "reject",
   /** A folder, read with the folders in it; or one file. */
   folder: "string >= 1",
-  /** Endings of the files that are read, also before .gz and .zst. */
+  /** Endings of the files that the task reads, also before .gz and .zst. */
   endings: type("string >= 1")
     .array()
     .atLeastLength(1)
     .default(() => [".txt", ".md"]),
   validation: "0 <= number < 1 = 0.05",
   test: "0 <= number < 1 = 0.1",
-  /** Most characters of a piece, and those of its beginning that are read and not trained. */
+  /** The largest number of characters of a piece, and of its beginning, which models read without training on it. */
   characters: "number.integer >= 32 = 1200",
   prompt: "number.integer >= 1 = 200",
 })
@@ -33,10 +33,10 @@ const options = type({
       prompt < characters || ctx.reject({ path: ["prompt"], expected: `less than characters (${characters})` }),
   )
 
-/** Fewer files than these are split by pieces: a split of a few files would be one file. */
+/** The least number of files for a split by files. With fewer files the pieces are split, as a split might have one file. */
 const few = 20
 
-/** The files of a folder and of those in it, in one order on every machine. */
+/** The files of a folder and of its subfolders, in the same order on every machine. */
 const filesIn = async (place: string, endings: ReadonlyArray<string>): Promise<ReadonlyArray<string>> => {
   if ((await stat(place)).isFile()) return [place]
   const entries = await readdir(place, { recursive: true, withFileTypes: true })
@@ -52,8 +52,9 @@ interface Piece extends Example {
 }
 
 /**
- * Examples from texts: `text({ folder: "my-texts" })`. Each file is cut into pieces at ends of paragraphs, lines or words. Of 20
- * files or more, a hash of the file's name says which split its pieces are in; of fewer, a hash of each piece's beginning.
+ * Examples from texts: `text({ folder: "my-texts" })`. The task cuts each file into pieces at ends of paragraphs, lines or
+ * words. With 20 files or more, a hash of the file's name chooses the split of its pieces. With fewer files, a hash of each
+ * piece's beginning chooses it.
  */
 export const text = defineTask({
   name: "text",
