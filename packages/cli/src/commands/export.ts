@@ -36,7 +36,7 @@ export const exportReport = ({
   ].join("\n")
 }
 
-/** The command; `--json` prints what was written. */
+/** The command; `--json` prints the folder and its files. */
 export const exportCommand = Command.make(
   "export",
   {

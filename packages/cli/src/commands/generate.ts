@@ -1,4 +1,4 @@
-/** `winnow generate`: a text of a target, with a draft or without, as it is written. */
+/** `winnow generate`: prints a text of a target, with a draft or without, while the target writes it. */
 import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
@@ -8,7 +8,7 @@ import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Piece } from "./generate-run.ts"
 import { shownAs, wantsColour } from "./token-kinds.ts"
 
-/** @error InvalidInput for what is neither a whole number nor `auto` */
+/** @error InvalidInput for anything but a whole number or `auto` */
 const parseLength = (text: string): Effect.Effect<number | "auto", InvalidInput> =>
   text === "auto"
     ? Effect.succeed(text)

@@ -1,4 +1,4 @@
-/** The model card of an exported model: what trained it, on which text, what the target accepted, and how to use it. */
+/** The model card of an exported model: its training, its text, its acceptance by the target, and its use. */
 import { basename } from "node:path"
 import type { Architecture, Attends } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
@@ -9,12 +9,12 @@ import { type ChosenModel, modelTitle } from "./chosen-model.ts"
 import type { TaskLicences } from "./licences.ts"
 import type { TokenIds } from "./tokenizer-files.ts"
 
-/** The facts of a card that the record does not hold. */
+/** The facts of a card that the record does not have. */
 export interface CardFacts {
   readonly model: ChosenModel
   readonly architecture: Architecture<Attends>
   readonly dtype: string
-  /** SHA-256 of the exported weights, and of those that the figures are of. */
+  /** SHA-256 of the exported weights, and of the weights behind the figures. */
   readonly sha256: { readonly exported: string; readonly recorded: string }
   /** The arguments of the process that made the run, where the journal knows them. */
   readonly command: ReadonlyArray<string> | undefined

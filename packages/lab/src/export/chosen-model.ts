@@ -1,4 +1,4 @@
-/** The model of a run that is to leave it: an arm's draft under one seed, another row's, or the target. */
+/** The model of a run to export: an arm's draft under one seed, another row's draft, or the target. */
 import { didYouMean, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import type { RowRecord, RunRecord } from "../record/schema.ts"
@@ -11,11 +11,11 @@ export interface ChosenModel {
   readonly row: RowRecord | undefined
   /** "target", or the row's name. */
   readonly name: string
-  /** Null of the target, which all seeds have. */
+  /** Null for the target, which all seeds share. */
   readonly seed: number | null
 }
 
-/** The drafts of a run as a distillation. @error InvalidInput for a record of a form that is not read */
+/** The drafts of a run as a distillation. @error InvalidInput for a record of another form */
 export const distillationOf = ({ record, written, directory }: RunFile): Effect.Effect<RunRecord, InvalidInput> => {
   if (record !== undefined && !isTablesRecord(record)) return Effect.succeed(record)
   if (record !== undefined && "drafts" in record) return Effect.succeed(record.drafts)
@@ -28,7 +28,7 @@ export const distillationOf = ({ record, written, directory }: RunFile): Effect.
   return Effect.fail(new InvalidInput({ what: directory, problems: [problem] }))
 }
 
-/** Arms before the rows that stand there for comparison, the target last. */
+/** The arms, then the rows for comparison, then the target. */
 const namesOf = ({ rows }: RunRecord): ReadonlyArray<string> => [
   ...rows.filter(({ role }) => role === "arm").map(({ name }) => name),
   ...rows.filter(({ role }) => role !== "arm").map(({ name }) => name),
@@ -38,9 +38,9 @@ const namesOf = ({ rows }: RunRecord): ReadonlyArray<string> => [
 /**
  * The model that a name and a seed mean.
  *
- * @param name a row's, or "target"; may be left out where the run has one arm
- * @param seed the first that the row has if left out
- * @error InvalidInput for what the run does not have: says what there is
+ * @param name a row's name, or "target"; may be left out where the run has one arm
+ * @param seed the row's first seed if left out
+ * @error InvalidInput for a model that the run does not have; the message lists its models
  */
 export const chosenModel = (
   run: RunRecord,

@@ -23,7 +23,7 @@ export interface ExportRequest {
   /** The row, or "target". */
   readonly name?: string | undefined
   readonly seed?: number | undefined
-  /** A folder that is not there yet. */
+  /** The folder to create; it must not exist. */
   readonly to: string
   readonly dtype: WrittenDtype
   /** The arguments of the process that made the run, for the card. */
@@ -32,7 +32,7 @@ export interface ExportRequest {
   readonly home: string
 }
 
-/** A folder that was written. */
+/** The folder of a finished export. */
 export interface Exported {
   readonly directory: string
   readonly run: string
@@ -41,12 +41,12 @@ export interface Exported {
   readonly parameters: number
   readonly dtype: WrittenDtype
   readonly files: ReadonlyArray<{ readonly file: string; readonly bytes: number }>
-  /** Of the weights; `recorded` are those that the run's figures are of. */
+  /** SHA-256 of the weights; `recorded` is that of the weights behind the run's figures. */
   readonly sha256: { readonly exported: string; readonly recorded: string }
   readonly notes: ReadonlyArray<string>
 }
 
-/** The path of the tokenizer that an experiment read from a file; a reference where its folder is not to be had now. */
+/** The path of the tokenizer that an experiment read from a file; a reference where its folder is unavailable now. */
 const tokenizerFileOf = ({ config }: ChosenModel["run"]): Effect.Effect<string | undefined> => {
   const { tokenizer } = config as { readonly tokenizer?: { readonly path?: unknown } }
   const path = tokenizer?.path
@@ -57,8 +57,8 @@ const tokenizerFileOf = ({ config }: ChosenModel["run"]): Effect.Effect<string |
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
 
 /**
- * Settings of `generate` in transformers: the tokens, and, of a draft, as many proposals a call as its figures are of,
- * without the threshold and the schedule by which transformers else changes that number.
+ * Settings of `generate` in transformers: the special tokens and, for a draft, the number of proposals a call behind its
+ * figures. They turn off the threshold and the schedule by which transformers would change that number.
  */
 const generationConfig = ({ run, row }: ChosenModel, { ids }: ExportedTokenizer) => ({
   ...(ids.bos_token_id !== null && { bos_token_id: ids.bos_token_id }),
@@ -74,7 +74,7 @@ const generationConfig = ({ run, row }: ChosenModel, { ids }: ExportedTokenizer)
 /**
  * Writes a model of a run to a folder: weights, config.json, tokenizer, generation_config.json, chat template, README.md.
  *
- * @error InvalidInput for a folder that is there, a model that the run does not have, or one too large for the number format
+ * @error InvalidInput for a folder that exists, a model that the run does not have, or one too large for the number format
  * @error DataError where the weights are not in the store any more, or a file cannot be read or written
  */
 export const exportModel = (request: ExportRequest): Effect.Effect<Exported, StageError> =>

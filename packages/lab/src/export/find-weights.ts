@@ -20,7 +20,7 @@ const getBack = ({ run }: ChosenModel, home: string): string =>
   `git keeps no weights, and \`winnow clean\` removes those that no recent run needs. ` +
   `\`bun run experiment --repeat ${run.run}\` trains them again, into ${join(home, "repeats", run.run)}: then export again`
 
-/** The stage of a model whose weights are not there, where the store has the same stage with other weights. */
+/** The stage of a model with missing weights, where the store has the same stage with other weights. */
 const computedAgain = (store: StoreService, { run, name, seed }: ChosenModel): boolean =>
   run.stages.some(
     ({ kind, key, label }) =>
@@ -29,11 +29,11 @@ const computedAgain = (store: StoreService, { run, name, seed }: ChosenModel): b
   )
 
 /**
- * The artifact that holds a model's weights, whole and with the bytes that the record's figures are of.
+ * The artifact that has a model's weights, whole and with the bytes behind the record's figures.
  *
  * @param home the store's folder
  * @error DataError where no store has these bytes: says how to get them back
- * @error InvalidInput for a model that is no folder of weights of this run's own
+ * @error InvalidInput for a model whose weights this run did not write
  */
 export const findWeights = Effect.fnUntraced(function* (
   model: ChosenModel,

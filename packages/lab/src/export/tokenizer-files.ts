@@ -18,11 +18,11 @@ const Config = type({ "bos_token?": Token, "pad_token?": Token, "unk_token?": To
 export interface TokenIds {
   readonly bos_token_id: number | null
   readonly eos_token_id: number
-  /** The end's where the tokenizer has no token for padding, as is usual for decoders. */
+  /** The id for padding: the end's id where the tokenizer has no token for padding, as is usual for decoders. */
   readonly pad_token_id: number
 }
 
-/** The files of a tokenizer, what they say of tokens, and what was left out. */
+/** The files of a tokenizer, their special tokens, and the settings that the export leaves out. */
 export interface ExportedTokenizer {
   /** Text by the file's name. */
   readonly files: Readonly<Record<string, string>>
@@ -34,7 +34,7 @@ export interface ExportedTokenizer {
 const textOf = (token: typeof Token.infer | undefined): string | undefined =>
   typeof token === "object" ? token?.content : token
 
-/** The folder that a tokenizer was read from, if its files are still what they were. */
+/** The source folder of a tokenizer, if its files are unchanged. */
 const originOf = (artifact: Artifact, path: string | undefined): { folder?: string; note?: string } => {
   const fields = type({ config: { kind: "string", "configSha256?": "string | null" } })(artifact.manifest.made)
   if (fields instanceof type.errors || fields.config.kind !== "file" || path === undefined) return {}
@@ -54,7 +54,7 @@ const readObject = (file: string): Readonly<Record<string, unknown>> =>
 /**
  * The files of the tokenizer that a run was trained with.
  *
- * @param path where the experiment says that the tokenizer was read from; undefined of one that was trained or is of bytes
+ * @param path the tokenizer's source by the experiment; undefined for a trained tokenizer and for the byte tokenizer
  * @param maxLength the context of the model
  */
 export const exportedTokenizer = (

@@ -1,4 +1,4 @@
-/** A folder that is made whole or not at all. */
+/** A folder that appears whole or not at all. */
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { DataError } from "@winnow/core"
@@ -10,15 +10,15 @@ const dataError = (error: unknown): DataError => {
   return new DataError({ message: known?.message ?? String(error), cause: error })
 }
 
-/** Work on files. @error DataError with what the disk says */
+/** Work on files. @error DataError with the message of the system */
 export const io = <A>(run: () => A): Effect.Effect<A, DataError> => Effect.try({ try: run, catch: dataError })
 
 /**
- * Fills a folder beside the place that it is for, and puts it there by one rename once it is on the disk. A failure or an
- * interruption leaves nothing; a killed process leaves a hidden folder beside the place.
+ * Fills a hidden folder beside the final place, flushes it to the disk, and moves it there by one rename. A failure or an
+ * interruption leaves no folder; a killed process leaves the hidden one.
  *
- * @param to nothing is there
- * @error DataError if the disk refuses; what `fill` fails with
+ * @param to the final place, which must be free
+ * @error DataError if the disk refuses; any error of `fill`
  */
 export const wholeFolder = <A, E, R>(
   to: string,
