@@ -6,6 +6,7 @@ import { InvalidInput } from "@winnow/core"
 import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { aModel, familyFlag, withFamilies } from "../model.ts"
+import { jsonFlag } from "../shared-flags.ts"
 import { viewOnStderr } from "../view.ts"
 import { evaluationReport } from "./evaluate-report.ts"
 import { computeEvaluation } from "./evaluate-run.ts"
@@ -74,7 +75,7 @@ export const evaluate = Command.make(
       "name of the data in captions; the file's if left out",
     ),
     plugin: familyFlag,
-    json: described(Flag.Boolean("json").pipe(Flag.withDefault(false)), "JSON on stdout, nothing else there"),
+    json: jsonFlag,
   },
   Effect.fn("evaluate")(function* ({ json, plugin, draftLength, draft, proposer, topK, topP, dataset, ...flags }) {
     const view = viewOnStderr()

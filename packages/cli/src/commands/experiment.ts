@@ -1,5 +1,5 @@
 /** `winnow experiment [name]`: runs an experiment, or says what it would do. */
-import { dirname, join } from "node:path"
+import { dirname } from "node:path"
 import { brief, cut, InvalidInput } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
 import {
@@ -8,7 +8,6 @@ import {
   documentOf,
   experimentOf,
   type Found,
-  houseRoot,
   isTablesRecord,
   limited,
   listExperiments,
@@ -37,6 +36,7 @@ import { renderList } from "../list-view.ts"
 import { nearby } from "../nearby.ts"
 import { renderPlan } from "../plan-view.ts"
 import { viewed } from "../run-view.ts"
+import { jsonFlag, resultsFlag } from "../shared-flags.ts"
 import { duration } from "../time.ts"
 import { repeat } from "./repeat.ts"
 
@@ -138,14 +138,8 @@ export const experiment = Command.make(
       Flag.withDefault(false),
       Flag.withDescription("each stage as it runs, examples of the data, all tables and conclusions"),
     ),
-    json: Flag.Boolean("json").pipe(
-      Flag.withDefault(false),
-      Flag.withDescription("JSON on stdout, nothing else there"),
-    ),
-    results: Flag.Directory("results").pipe(
-      Flag.withDefault(join(houseRoot, "results")),
-      Flag.withDescription("folder of the results"),
-    ),
+    json: jsonFlag,
+    results: resultsFlag,
   },
   Effect.fn("experiment")(function* ({ name, list, set, arms, dryRun, fresh, verbose, json, results, ...flags }) {
     if (list) return yield* listed(json)

@@ -1,10 +1,9 @@
-/** `winnow export RUN [ARM] --to DIR`: a model of a finished run as a folder that other engines open. */
-import { join } from "node:path"
-import { exportModel, houseRoot, RunStore, winnowHome } from "@winnow/lab"
+import { exportModel, RunStore, winnowHome } from "@winnow/lab"
 import { writtenDtypes } from "@winnow/models"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { nearby } from "../nearby.ts"
+import { jsonFlag, resultsFlag } from "../shared-flags.ts"
 import { sized } from "../sized.ts"
 
 const whole = (n: number) => n.toLocaleString("en").replaceAll(",", " ")
@@ -53,14 +52,8 @@ export const exportCommand = Command.make(
       Flag.withDefault("float32" as const),
       Flag.withDescription("number format of the weights; figures are of float32"),
     ),
-    results: Flag.Directory("results").pipe(
-      Flag.withDefault(join(houseRoot, "results")),
-      Flag.withDescription("folder of the results"),
-    ),
-    json: Flag.Boolean("json").pipe(
-      Flag.withDefault(false),
-      Flag.withDescription("JSON on stdout, nothing else there"),
-    ),
+    results: resultsFlag,
+    json: jsonFlag,
   },
   Effect.fn("export")(function* ({ run, arm, seed, to, dtype, results, json }) {
     const home = winnowHome()

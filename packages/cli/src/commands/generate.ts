@@ -4,6 +4,7 @@ import { Console, Effect, Option } from "effect"
 import { Command, Flag } from "effect/cli"
 import { shownMessage } from "../exit.ts"
 import { aModel, familyFlag, withFamilies } from "../model.ts"
+import { jsonFlag } from "../shared-flags.ts"
 import { generationReport, legend } from "./generate-report.ts"
 import { computeGeneration, type Piece } from "./generate-run.ts"
 import { shownAs, wantsColour } from "./token-kinds.ts"
@@ -72,7 +73,7 @@ export const generate = Command.make(
       "of native products",
     ),
     plugin: familyFlag,
-    json: described(Flag.Boolean("json").pipe(Flag.withDefault(false)), "JSON on stdout, nothing else there"),
+    json: jsonFlag,
   },
   Effect.fn("generate")(function* ({ json, show, plugin, draft, proposer, topK, topP, draftLength, ...flags }) {
     const request = {

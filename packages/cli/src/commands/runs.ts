@@ -3,7 +3,6 @@ import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
 import {
   compareRuns,
-  houseRoot,
   type RunEntry,
   type RunFile,
   RunStore,
@@ -16,6 +15,7 @@ import {
 } from "@winnow/lab"
 import { Console, Effect, Option } from "effect"
 import { Argument, Command, Flag } from "effect/cli"
+import { jsonFlag, resultsFlag } from "../shared-flags.ts"
 
 const root = Command.make("runs", {
   experiment: Flag.String("experiment").pipe(
@@ -24,14 +24,8 @@ const root = Command.make("runs", {
   ),
 }).pipe(
   Command.withSharedFlags({
-    results: Flag.Directory("results").pipe(
-      Flag.withDefault(join(houseRoot, "results")),
-      Flag.withDescription("folder of the results"),
-    ),
-    json: Flag.Boolean("json").pipe(
-      Flag.withDefault(false),
-      Flag.withDescription("JSON on stdout, nothing else there"),
-    ),
+    results: resultsFlag,
+    json: jsonFlag,
   }),
 )
 
