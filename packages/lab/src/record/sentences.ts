@@ -1,6 +1,6 @@
 /** Sentences of conclusions that are the same of every run that compares arms: no sentence says more than its interval. */
 import { twoSeeds } from "../statistics/interval-text.ts"
-import { nats as inNats, percent, type Scale, short, written } from "../table/format.ts"
+import { nats as inNats, percent, type Scale, short, signed, written } from "../table/format.ts"
 import {
   type ArmRow,
   type ArmsRun,
@@ -19,11 +19,6 @@ import {
 } from "./comparisons.ts"
 import type { RunRecord } from "./schema.ts"
 
-/** A number with its sign, unless it is written as 0. */
-const signed = (x: number, scale: Scale): string => {
-  const text = written(x, scale)
-  return Number(text) > 0 ? `+${text}` : text
-}
 const times = (ratio: number): string => (ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(ratio >= 2 ? 1 : 2))
 /** "3 seeds". */
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`

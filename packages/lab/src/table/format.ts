@@ -23,6 +23,12 @@ export const written = (x: number, { factor, digits }: Scale): string => {
   return Number(text) === 0 ? (0).toFixed(digits) : text
 }
 
+/** A number with its sign, unless it is written as 0. */
+export const signed = (x: number, scale: Scale): string => {
+  const text = written(x, scale)
+  return Number(text) > 0 ? `+${text}` : text
+}
+
 /**
  * "62.1 ± 1.3", with the larger side if the interval was cut at the figure's bounds; "62.1 ± ?" without an interval,
  * and "62.1" for two seeds, whose interval only shows how few they are.

@@ -10,15 +10,10 @@ import {
   mainArm,
   meanTotal,
 } from "../../record/comparisons.ts"
-import { nats, percent, type Scale, written } from "../../table/format.ts"
+import { nats, percent, signed } from "../../table/format.ts"
 import { faint, ink } from "../colours.ts"
 import type { Chart } from "../svg.ts"
 import { isWhole, nameAxis, wide } from "./layout.ts"
-
-const signed = (x: number, scale: Scale): string => {
-  const text = written(x, scale)
-  return Number(text) > 0 ? `+${text}` : text
-}
 
 /** One difference as it is drawn; shares as they are, the axis writes points. */
 const rowOf = ({ over, under, difference }: Compared, name: string, run: ArmsRun, level: number) => {
