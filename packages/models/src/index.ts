@@ -48,6 +48,7 @@ export {
   writeSafetensors,
   writtenDtypes,
 } from "./safetensors.ts"
+export { isRecord } from "./shown.ts"
 export { layerCount, size } from "./sizes.ts"
 export { headWithBias, reordered, type TensorForm, tensorsOf, transposed } from "./stored.ts"
 export { noTokenIds, tokenIds } from "./token-ids.ts"

@@ -10,6 +10,7 @@ import {
   type Description,
   defineFamily,
   headWithBias,
+  isRecord,
   layerCount,
   none,
   normal,
@@ -156,9 +157,6 @@ const describe = (o: Options): Description<"both"> => {
     head: { weight: head, ...(o.decoder_bias && { bias: true }) },
   }
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** The bases of both kinds of layers: nested, or flat. */
 const rope = (config: Readonly<Record<string, unknown>>) => {

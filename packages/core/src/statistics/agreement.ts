@@ -2,16 +2,14 @@
  * The greedy decision: do draft and target have the same most probable token? Among equal ones the lowest id counts.
  */
 import { tf } from "@winnow/tensor"
-import { ownStatistic } from "./statistic.ts"
-
-const largest = (logP_V: Float64Array) => logP_V.indexOf(logP_V.reduce((a, b) => Math.max(a, b)))
+import { argmaxOf, ownStatistic } from "./statistic.ts"
 
 export const agreement = ownStatistic({
   name: "agreement_N",
   about: "1 where the most probable tokens of p and q are the same",
   reads: ["draft", "target"],
   range: { from: 0, to: 1, whole: true },
-  definition: ({ draft, target }) => (largest(draft) === largest(target) ? 1 : 0),
+  definition: ({ draft, target }) => (argmaxOf(draft) === argmaxOf(target) ? 1 : 0),
   plain: ({ draft, target }) =>
     tf.cast(tf.equal(tf.argMax(draft.logits_RV, 1), tf.argMax(target.logits_RV, 1)), "float32"),
   native: {

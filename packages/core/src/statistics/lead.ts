@@ -1,8 +1,6 @@
 /** The lead of the target's greedy token in the draft: the margin of the draft's decision, with its sign. */
 import { tf } from "@winnow/tensor"
-import { ownStatistic } from "./statistic.ts"
-
-const largest = (logP_V: Float64Array) => logP_V.indexOf(logP_V.reduce((a, b) => Math.max(a, b)))
+import { argmaxOf, ownStatistic } from "./statistic.ts"
 
 export const draftLead = ownStatistic({
   name: "draftLead_N",
@@ -10,7 +8,7 @@ export const draftLead = ownStatistic({
   reads: ["draft", "target"],
   range: { from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY },
   definition: ({ draft, target }) => {
-    const token = largest(target)
+    const token = argmaxOf(target)
     const others_V = draft.filter((_, v) => v !== token)
     return others_V.length === 0 ? 0 : draft[token]! - others_V.reduce((a, b) => Math.max(a, b))
   },

@@ -4,11 +4,9 @@
  */
 import { tf } from "@winnow/tensor"
 import type { Categorical } from "../categorical.ts"
-import { ownStatistic } from "./statistic.ts"
+import { argmaxOf, ownStatistic } from "./statistic.ts"
 
 const range = { from: 0, to: "V - 1", whole: true } as const
-
-const largest = (logP_V: Float64Array) => logP_V.indexOf(logP_V.reduce((a, b) => Math.max(a, b)))
 
 /** Number of tokens before a token in the order of `logP_V`. */
 const before = (logP_V: Float64Array, token: number) =>
@@ -31,7 +29,7 @@ export const draftRank = ownStatistic({
   about: "tokens that q has before p's most probable one, 0 to V - 1",
   reads: ["draft", "target"],
   range,
-  definition: ({ draft, target }) => before(draft, largest(target)),
+  definition: ({ draft, target }) => before(draft, argmaxOf(target)),
   plain: ({ draft, target }) => ranks(target, draft),
 })
 
@@ -40,6 +38,6 @@ export const targetRank = ownStatistic({
   about: "tokens that p has before q's most probable one, 0 to V - 1",
   reads: ["draft", "target"],
   range,
-  definition: ({ draft, target }) => before(target, largest(draft)),
+  definition: ({ draft, target }) => before(target, argmaxOf(draft)),
   plain: ({ draft, target }) => ranks(draft, target),
 })

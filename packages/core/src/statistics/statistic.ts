@@ -20,6 +20,9 @@ export type StatisticRow<R extends ModelRole = ModelRole> = { readonly [M in R]:
   readonly gold: number
 }
 
+/** The most probable token of a row; the lowest id among equal ones. */
+export const argmaxOf = (logP_V: Float64Array): number => logP_V.indexOf(logP_V.reduce((a, b) => Math.max(a, b)))
+
 /** Rows of one chunk. The tensors belong to the caller's tidy, and so does the result. */
 export type StatisticChunk<R extends ModelRole = ModelRole> = { readonly [M in R]: Categorical } & {
   /** int32 */
