@@ -20,7 +20,7 @@ struct Wanted {
   bool exponentials[MODELS] = {};  // True if a pair reads them.
   bool kl[2] = {}, reverse[2] = {}, hellinger[2] = {};
   bool acceptance[2] = {}, tvd[2] = {}, sign[2] = {}, reward[2] = {}, rewards[2] = {}, jsd[2] = {}, low[2] = {};
-  bool second = false;
+  bool second = false, low_any = false;
 };
 
 const HeadSide& side_of(const HeadStatistics& s, int m) { return m == TARGET ? s.target : m == DRAFT ? s.draft : s.reference; }
@@ -50,6 +50,7 @@ Wanted wanted(const HeadStatistics& s) {
     w.rewards[j] = o.reward_count != nullptr || o.reward_log != nullptr || o.log_sum != nullptr;
     w.jsd[j] = o.jsd_forward != nullptr || o.jsd_reverse != nullptr || o.mixed != nullptr;
     w.low[j] = o.log_acceptance != nullptr || o.below != nullptr;
+    w.low_any |= w.low[j];
     if (w.acceptance[j] || w.tvd[j] || w.sign[j] || w.reward[j] || w.rewards[j] || w.jsd[j] || w.low[j]) w.second = true;
   }
   if (s.samples > 0) w.second = true;
@@ -177,7 +178,7 @@ void low_tile(const float* zp, const float* zq, vf lp, vf lq, long rows, int j, 
 }
 
 // The second pass over one tile; lse[m] are the panel's log-sum-exps.
-void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[MODELS], float beta, long rows, Second& s, Low& low) {
+void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[MODELS], float beta, long rows, Second& s, Low* low) {
   const vf one = splat(1.f), half = splat(0.5f), b = splat(beta), b1 = splat(1.f - beta), tiny = splat(1.1754944e-38f);
   for (int j = 0; j < 2; j++) {
     const int m = j + 1;
@@ -187,7 +188,7 @@ void second_tile(const Wanted& w, const float* const z[MODELS], const Lane lse[M
       const vf lp = load(lse[TARGET] + at), lq = load(lse[m] + at);
       vf acceptance = zero(), tvd = zero(), sign = zero(), reward = zero(), count = zero(), reward_log = zero(), log_sum = zero(),
          forward = zero(), reverse = zero(), mixed = zero();
-      if (w.low[j]) low_tile(z[TARGET] + at, z[m] + at, lp, lq, rows, j, at, low);
+      if (w.low[j]) low_tile(z[TARGET] + at, z[m] + at, lp, lq, rows, j, at, *low);
       for (long r = 0; r < rows; r++) {
         const vf log_p = load(z[TARGET] + r * COLS + at) - lp, log_q = load(z[m] + r * COLS + at) - lq;
         const vf P = vexp(log_p), Q = vexp(log_q);
@@ -475,7 +476,7 @@ void statistics(const HeadStatistics& s) {
 
     if (!w.second) continue;
     seconds.assign(parts * J, Second{});
-    lows.resize(parts * J);
+    if (w.low_any) lows.resize(parts * J);
     for (Low& low : lows) low.clear();
     parallel(parts, [&](long part) {
       std::vector<Draws> draws(s.samples > 0 ? J : 0);
@@ -489,7 +490,8 @@ void statistics(const HeadStatistics& s) {
       const long v1 = part_begin(s.V, parts, part + 1, HEAD_TILE);
       tiles(part, [&](const float* const* z, long j, long v, long rows) {
         if (s.samples > 0) draws[j].tile(z, lse_of(j), v, rows, v + rows == v1);
-        second_tile(w, z, lse_of(j), static_cast<float>(s.beta), rows, seconds[part * J + j], lows[part * J + j]);
+        second_tile(w, z, lse_of(j), static_cast<float>(s.beta), rows, seconds[part * J + j],
+                    w.low_any ? &lows[part * J + j] : nullptr);
       });
     });
     for (long j = 0; j < J; j++) {
@@ -499,8 +501,10 @@ void statistics(const HeadStatistics& s) {
         const float* more = reinterpret_cast<const float*>(&seconds[part * J + j]);
         for (size_t i = 0; i < numbers; i++) sums[i] += more[i];
       }
-      for (long part = 1; part < parts; part++) merge(lows[j], lows[part * J + j]);
-      write_low(s, lows[j], row + j * COLS, std::min<long>(COLS, n - j * COLS));
+      if (w.low_any) {
+        for (long part = 1; part < parts; part++) merge(lows[j], lows[part * J + j]);
+        write_low(s, lows[j], row + j * COLS, std::min<long>(COLS, n - j * COLS));
+      }
       write_second(s, seconds[j], row + j * COLS, std::min<long>(COLS, n - j * COLS));
     }
   }
