@@ -6,7 +6,7 @@ import { checkDefinition } from "./contract/definition.ts"
 import { PluginFault } from "./contract/fault.ts"
 import { checkedTask } from "./contract/task-contract.ts"
 import type { DatasetFile } from "./dataset-file.ts"
-import type { DataError } from "./errors.ts"
+import type { DataError, InvalidInput } from "./errors.ts"
 import type { TaskInstance } from "./example.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
@@ -34,13 +34,13 @@ export class Datasets extends Context.Service<
 
 export type TaskUse<R = Datasets> = UseWith<"task", TaskInstance, R, DataError, object>
 
-/** Defines a task; `make` may read files through `Datasets`. */
+/** Defines a task; `make` may read files through `Datasets`, and may build on a task among its options. */
 export const defineTask = <const O extends Type, R = never>(spec: {
   readonly name: string
   /** `import.meta.url` of the module that the plugin belongs to, if another module defines it; rarely needed. */
   readonly from?: string
   readonly options: O
-  readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, DataError, R>
+  readonly make: (options: O["infer"]) => Effect.Effect<Omit<TaskInstance, "name">, InvalidInput | DataError, R>
 }): Plugin<O, TaskUse<R>> => {
   const place = checkDefinition("task", spec)
   const plugin = `task ${spec.name}`
