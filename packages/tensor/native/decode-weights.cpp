@@ -1,0 +1,104 @@
+// Weights for decoding in formats of their own: halves as in a file, rounded copies, 8-bit screens. See decode.h.
+#include <algorithm>
+#include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+#include "decode-head.h"
+#include "decode-linear.h"
+#include "decode-live.h"
+#include "decode.h"
+#include "gemm.h"
+#include "pool.h"
+
+using winnow::decode::guarded;
+using winnow::decode::Screen;
+
+WINNOW_API int64_t winnow_decode_live(void) { return winnow::decode::live; }
+WINNOW_API int64_t winnow_decode_live_bytes(void) { return winnow::decode::live_bytes; }
+
+WINNOW_API void* winnow_screen_new(const float* head, int64_t V, int64_t d) {
+  return guarded<void*>(nullptr, [&] {
+    auto* screen = new Screen(winnow::decode::weights_at(head), V, d);
+    winnow::decode::live++;
+    winnow::decode::live_bytes += screen->bytes();
+    return screen;
+  });
+}
+WINNOW_API void winnow_screen_free(void* screen) {
+  if (screen == nullptr) return;
+  winnow::decode::live--;
+  winnow::decode::live_bytes -= static_cast<Screen*>(screen)->bytes();
+  delete static_cast<Screen*>(screen);
+}
+// N rows of Bfloat16::stride(K); a cache line before them holds their size. Null without memory.
+static uint16_t* new_halves(long N, long K) {
+  using namespace winnow;
+  const size_t bytes = 64 + static_cast<size_t>(N * decode::Bfloat16::stride(K)) * sizeof(uint16_t);
+  constexpr size_t LARGE = size_t{1} << 21;  // a large page: a read into fresh memory costs a fault for each page
+  const size_t page = bytes >= 2 * LARGE ? LARGE : 64;
+  char* memory = static_cast<char*>(std::aligned_alloc(page, (bytes + page - 1) / page * page));
+  if (memory == nullptr) return nullptr;
+#if defined(__linux__)
+  if (page == LARGE) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+  *reinterpret_cast<long*>(memory) = static_cast<long>(bytes);
+  decode::live++;
+  decode::live_bytes += static_cast<long>(bytes);
+  return reinterpret_cast<uint16_t*>(memory + 64);
+}
+WINNOW_API void* winnow_halves_new(int64_t N, int64_t K) { return K % 32 == 0 ? new_halves(N, K) : nullptr; }
+WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
+  using namespace winnow;
+  constexpr long PIECE = 1 << 14;
+  const long parts = std::clamp<long>(n / (1 << 18), 1, 16 * threads());
+  std::atomic<long> first{n};
+  parallel(parts, [&](long p) {
+    const long end = part_begin(n, parts, p + 1);
+    for (long from = part_begin(n, parts, p); from < end && from < first; from += PIECE) {
+      const long to = std::min(end, from + PIECE);
+      uint16_t odd = 0;
+      for (long i = from; i < to; i++) odd |= static_cast<uint16_t>((values[i] & 0x7f80) == 0x7f80);
+      if (odd == 0) continue;
+      long at = from;
+      while ((values[at] & 0x7f80) != 0x7f80) at++;
+      long before = first;
+      while (at < before && !first.compare_exchange_weak(before, at)) {
+      }
+      return;
+    }
+  });
+  return first == n ? -1 : static_cast<int64_t>(first);
+}
+WINNOW_API void winnow_halves_widen(const uint16_t* from, int64_t n, float* to) {
+  using namespace winnow;
+  const long parts = std::clamp<long>(n / (1 << 18), 1, 16 * threads());
+  parallel(parts, [&](long p) {
+    for (long i = part_begin(n, parts, p); i < part_begin(n, parts, p + 1); i++) to[i] = from_bf16(from[i]);
+  });
+}
+WINNOW_API void* winnow_rounded_new(const float* weight, int64_t N, int64_t K) {
+  using namespace winnow;
+  using decode::Bfloat16;
+  const long stride = Bfloat16::stride(K);
+  uint16_t* copy = new_halves(N, K);
+  if (copy == nullptr) return nullptr;
+  const long parts = std::min<long>(N, 8 * threads());
+  parallel(parts, [&](long p) {
+    for (long n = part_begin(N, parts, p); n < part_begin(N, parts, p + 1); n++) {
+      long k = 0;
+      for (; k + LANES <= K; k += LANES) store_bf16(copy + n * stride + k, load(weight + n * K + k));
+      for (; k < stride; k++) copy[n * stride + k] = k < K ? to_bf16(weight[n * K + k]) : uint16_t{0};
+    }
+  });
+  return copy;
+}
+WINNOW_API void winnow_rounded_free(void* copy) {
+  if (copy == nullptr) return;
+  char* memory = static_cast<char*>(copy) - 64;
+  winnow::decode::live--;
+  winnow::decode::live_bytes -= *reinterpret_cast<long*>(memory);
+  std::free(memory);
+}
+WINNOW_API int64_t winnow_screen_misses(void) { return winnow::decode::misses; }
