@@ -1,4 +1,13 @@
-/** Opens the tensor engine once for the whole test process. */
+/** Opens the tensor engine once for the whole test process, and gives its temporary files one folder that ends with it. */
+import { afterAll } from "bun:test"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { openEngine } from "@winnow/tensor"
+
+// Child processes inherit the folder. A test that is killed leaves its files in it, the end of the process removes them.
+const folder = mkdtempSync(join(tmpdir(), "winnow-tests-"))
+process.env.TMPDIR = folder
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 await openEngine()
