@@ -1,14 +1,17 @@
 /** 008-filters: every rule of token selection against chance and against all tokens. README.md says what came out. */
 import { adaspec } from "@winnow/filter-adaspec"
+import { blockWeight } from "@winnow/filter-block-weight"
 import { boundary } from "@winnow/filter-boundary"
 import { draftEntropy } from "@winnow/filter-draft-entropy"
 import { excessCrossEntropy } from "@winnow/filter-excess-cross-entropy"
+import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { hellinger } from "@winnow/filter-hellinger"
 import { none } from "@winnow/filter-none"
 import { random } from "@winnow/filter-random"
 import { rawLoss } from "@winnow/filter-raw-loss"
 import { softOr } from "@winnow/filter-soft-or"
 import { targetEntropy } from "@winnow/filter-target-entropy"
+import { unbiased } from "@winnow/filter-unbiased"
 import { verifyWeight } from "@winnow/filter-verify-weight"
 import { arm, defineExperiment, distilled } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
@@ -27,6 +30,7 @@ const filters = (k: number, setup: Setup, steps: number, learningRates: Readonly
       random: arm({ filter: random({ k }), ...budget, signals }),
       "all-tokens": arm({ filter: none(), ...budget, signals }),
       adaspec: arm({ filter: adaspec({ k }), ...budget, signals: { ...signals, reference: "cached" } }),
+      "focus-finetune": arm({ filter: focusFinetune({ k }), ...budget, signals: { ...signals, reference: "cached" } }),
       "excess-cross-entropy": arm({ filter: excessCrossEntropy({ k }), ...budget, signals }),
       "raw-loss": arm({ filter: rawLoss({ k }), ...budget, signals }),
       "draft-entropy": arm({ filter: draftEntropy({ k }), ...budget, signals }),
@@ -34,16 +38,22 @@ const filters = (k: number, setup: Setup, steps: number, learningRates: Readonly
       hellinger: arm({ filter: hellinger({ k, adaptive: false }), ...budget, signals }),
       "soft-or": arm({ filter: softOr({ k }), ...budget, signals }),
       boundary: arm({ filter: boundary({ k }), ...budget, signals }),
+      unbiased: arm({ filter: unbiased({ k }), ...budget, signals }),
       "verify-weight": arm({ filter: verifyWeight({}), ...budget, signals }),
+      "block-weight": arm({ filter: blockWeight({}), ...budget, signals }),
     },
     about: "adaspec",
     primary: "greedy",
     seeds: [1, 2, 3, 4, 5],
-    sweep: { over: { "optimizer.learningRate": [...learningRates] }, prompts: 160 },
+    sweep: {
+      over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
+      prompts: 160,
+    },
     plugins: [
       none,
       random,
       adaspec,
+      focusFinetune,
       excessCrossEntropy,
       rawLoss,
       draftEntropy,
@@ -51,13 +61,15 @@ const filters = (k: number, setup: Setup, steps: number, learningRates: Readonly
       hellinger,
       softOr,
       boundary,
+      unbiased,
       verifyWeight,
+      blockWeight,
       kl,
     ],
   })
 }
 
-const rates = [3e-3, 6e-3, 1.2e-2]
+const rates = [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2]
 
 export default {
   "k-0.2": filters(0.2, arithmetic, 250, rates),

@@ -39,7 +39,11 @@ const losses = (name: string, setup: Setup, steps: number, learningRates: Readon
     about: "lk",
     primary: "expected",
     seeds: [1, 2, 3, 4, 5],
-    sweep: { over: { "optimizer.learningRate": [...learningRates] }, by: "expectedAcceptance", prompts: 160 },
+    sweep: {
+      over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
+      by: "expectedAcceptance",
+      prompts: 160,
+    },
     plugins: [none, kl, reverseKl, jsd, skewedKl, tvd, tvdPlusPlus, negLogAcceptance, lk],
   })
 }
@@ -51,7 +55,7 @@ const untrained = (setup: Setup): Setup => {
   return { ...setup, draft: { start: fresh(model) } }
 }
 
-const rates = [3e-3, 6e-3, 1.2e-2]
+const rates = [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2]
 
 export default {
   warm: losses("warm start", arithmetic, 250, rates),

@@ -37,12 +37,15 @@ const grid = (name: string, setup: Setup, steps: number, learningRates: Readonly
     about: "sampled-kl",
     primary: "greedy",
     seeds: [1, 2, 3, 4, 5],
-    sweep: { over: { "optimizer.learningRate": [...learningRates] }, prompts: 160 },
+    sweep: {
+      over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
+      prompts: 160,
+    },
     plugins: [none, kl, reverseKl, jsd, tvd],
   })
 }
 
 export default {
-  arithmetic: grid("arithmetic", arithmetic, 250, [3e-3, 6e-3, 1.2e-2]),
+  arithmetic: grid("arithmetic", arithmetic, 250, [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2]),
   gsm8k: grid("GSM8K", gsm8k, 400, [3e-3, 6e-3, 1.2e-2]),
 }
