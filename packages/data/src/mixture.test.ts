@@ -61,6 +61,31 @@ test("batches of a mixture have its shares, by number; a pass of all examples in
   for (let step = 0; step < 9; step++) expect(whole!.batch(step)).toEqual(plain!.batch(step))
 })
 
+test("a part that is a mixture itself keeps its shares within its own share", () => {
+  const inner = mixed(
+    [
+      { name: "a", weight: 3, task: split(6, 100) },
+      { name: "b", weight: 1, task: split(6, 200) },
+    ],
+    0,
+  )
+  const all = mixed(
+    [
+      { name: "inner", weight: 9, task: inner },
+      { name: "c", weight: 1, task: split(4, 300) },
+    ],
+    0,
+  )
+  expect(all.examples.map(({ ids }) => ids[1]! - (ids[1]! % 100))).toEqual([
+    ...new Array(6).fill(100),
+    ...new Array(6).fill(200),
+    ...new Array(4).fill(300),
+  ])
+  const count = (first: number) => all.pass!.filter((e) => e >= first && e < first + 6).length
+  // c is the largest for its weight: 4 of it, 36 of the inner mixture, of which a has three quarters.
+  expect([count(0), count(6), count(12)]).toEqual([27, 9, 4])
+})
+
 test("a part without examples, weights beyond reason and a pass of what is not there are refused", () => {
   const [a, b] = [split(2, 0), split(3, 9)]
   const parts = (weight: number, task: EncodedTask) => [

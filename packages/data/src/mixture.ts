@@ -32,7 +32,7 @@ export const passSize = ({ examples, tokens, trained, pass }: EncodedTask): Pass
  * The part that is largest for its weight comes once a pass. Every example of another part comes as many whole times as
  * fit, and a seeded choice of them once more, so that shares are right to one example.
  *
- * @param parts splits with their weights, above 0 in any unit; none is a mixture itself
+ * @param parts splits with their weights, above 0 in any unit; of a part that is a mixture itself, its pass counts
  * @error InvalidInput (thrown) for a part without examples, and for weights that would make a pass of more than 2^24
  * examples
  */
@@ -43,23 +43,24 @@ export const mixed = (
   const refuse = (problem: string) => new InvalidInput({ what: "mixture of texts", problems: [problem] })
   const empty = parts.find(({ task }) => task.examples.length === 0)
   if (empty !== undefined) throw refuse(`its part ${empty.name} has no examples; leave it out, or give it some`)
-  const scale = Math.max(...parts.map(({ weight, task }) => task.examples.length / weight))
+  const lengthOf = ({ pass, examples }: EncodedTask) => pass?.length ?? examples.length
+  const scale = Math.max(...parts.map(({ weight, task }) => lengthOf(task) / weight))
   const counts = parts.map(({ weight }) => Math.round(scale * weight))
   const n = counts.reduce((a, b) => a + b, 0)
   if (n > mostOfPass) {
-    const sizes = parts
-      .map(({ name, weight, task }) => `${name} ${task.examples.length} at weight ${weight}`)
-      .join(", ")
+    const sizes = parts.map(({ name, weight, task }) => `${name} ${lengthOf(task)} at weight ${weight}`).join(", ")
     throw refuse(`a pass would have ${n} examples (${sizes}); set weights nearer to the parts' sizes`)
   }
   const pass = new Int32Array(n)
   let [first, at] = [0, 0]
   for (const [p, { task }] of parts.entries()) {
-    const { length } = task.examples
+    const length = lengthOf(task)
     const order = permutation(length, seeded(seed, "mixture", p))
-    for (let i = 0; i < counts[p]!; i++)
-      pass[at++] = first + (i < counts[p]! - (counts[p]! % length) ? i % length : order[i % length]!)
-    first += length
+    for (let i = 0; i < counts[p]!; i++) {
+      const next = i < counts[p]! - (counts[p]! % length) ? i % length : order[i % length]!
+      pass[at++] = first + (task.pass === undefined ? next : task.pass[next]!)
+    }
+    first += task.examples.length
   }
   const sum = (of: (task: EncodedTask) => number) => parts.reduce((total, { task }) => total + of(task), 0)
   const tasks = parts.map(({ task }) => task)

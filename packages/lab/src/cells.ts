@@ -24,6 +24,7 @@ import { armStage, referenceSignalsOf, type SignalStages } from "./stages/arm.ts
 import type { Distilling } from "./stages/distilling.ts"
 import { mixtureStage } from "./stages/mixture.ts"
 import { furtherStage } from "./stages/plain.ts"
+import { plainTextStage } from "./stages/plain-text.ts"
 import { selectionStage } from "./stages/selection.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
@@ -134,6 +135,10 @@ const textOf = (
   const [own] = ofTasks.values()
   const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(task)!)
   if (text === undefined || text.kind === "task") return ofTask(text?.task)
+  if (text.kind === "plain") {
+    const { data, sizes } = ofTask(text.task)
+    return { data: plainTextStage(text, data), sizes: { ...sizes, trained: sizes.length - 1 } }
+  }
   if (text.kind === "written") {
     const from = ofTask(text.task)
     const writer = text.by === "target" ? { stage: shared.target!, architecture: shared.architectures.target } : begin!
@@ -144,14 +149,16 @@ const textOf = (
       sizes: { ...from.sizes, ...(examples !== undefined && { examples }) },
     }
   }
-  const parts = Object.values(text.parts).map((part) => textOf(part.text, shared, begin))
-  const weights = Object.values(text.parts).map(({ weight }) => weight)
+  const read = Object.entries(text.parts).filter(([, { weight }]) => weight > 0)
+  if (read.length === 1) return textOf(read[0]![1].text, shared, begin)
+  const parts = read.map(([, part]) => textOf(part.text, shared, begin))
+  const weights = read.map(([, { weight }]) => weight)
   const all = weights.reduce((a, b) => a + b)
   const mean = (of: (sizes: Sizes) => number) =>
     parts.reduce((sum, { sizes }, i) => sum + (of(sizes) * weights[i]!) / all, 0)
   return {
     data: mixtureStage(
-      text,
+      { ...text, parts: Object.fromEntries(read) },
       tokenizer,
       parts.map(({ data }) => data),
     ),

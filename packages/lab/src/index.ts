@@ -29,7 +29,7 @@ export {
   type StartSpec,
   type TargetSpec,
 } from "./experiment/start.ts"
-export { mixture, type TextSpec, taskText, written } from "./experiment/text.ts"
+export { mixture, plainText, type TextSpec, taskText, written, writtenAt } from "./experiment/text.ts"
 export { lora, type TrainingSpec } from "./experiment/training-spec.ts"
 export {
   type ExperimentFile as Found,

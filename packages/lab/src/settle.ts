@@ -204,7 +204,7 @@ export const settle = <E, R>(
           candidates(arm.name, pointsOf(arm, sweep, armSpec), (point) =>
             Effect.gen(function* () {
               const name = `${arm.name} at ${point.name}`
-              const tried = yield* stepsOf(yield* armAt(name, arm, point.set))
+              const tried = yield* stepsOf(yield* armAt(name, arm, point.set, resolved))
               const { trained, head } = yield* cellStages({ ...tried, name }, shared, start, seed, settled)
               return yield* trial(arm.name, point, trained, head)
             }),
@@ -213,7 +213,7 @@ export const settle = <E, R>(
       )
       for (const [i, arm] of arms.entries()) {
         chosenArms.set(arm.name, chosen[i]!)
-        settled.set(arm.name, yield* stepsOf(yield* armAt(arm.name, arm, chosen[i]!.chosen)))
+        settled.set(arm.name, yield* stepsOf(yield* armAt(arm.name, arm, chosen[i]!.chosen, resolved)))
       }
     }
     return {

@@ -208,7 +208,7 @@ test("an arm that begins with no other arm that can be begun with is refused, wi
   const costed = arms({ more: arm({ ...trained, steps: { computeOf: "all" } }) })
   expect(await refused(costed, "arms.all.start=arm:more")).toContain("has no number of steps itself")
   expect(await refused(arms({}), "arms.all.start=somewhere")).toContain(
-    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft, reference, arm:NAME, or an object as JSON (was "somewhere")',
+    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft, untrained, reference, arm:NAME, or an object as JSON (was "somewhere")',
   )
   expect(await refused(arms({}), "draft.start=reference")).toContain(
     'draft.start.kind must be "head", "folder", "fresh" or "layers" (was "reference")',

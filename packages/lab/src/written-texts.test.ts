@@ -18,7 +18,7 @@ import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { trained } from "./experiment/spec.ts"
 import { folder, fresh, layersOf } from "./experiment/start.ts"
-import { describeText, mixture, taskText, written } from "./experiment/text.ts"
+import { describeText, mixture, plainText, taskText, written } from "./experiment/text.ts"
 import { buildGraph } from "./graph.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { runStages } from "./schedule/run-all.ts"
@@ -255,7 +255,7 @@ test("a text that cannot be is refused before any work", async () => {
     "draft.start.pretraining.text: a fresh model has nothing to write before it is trained",
   )
   expect(await refused(base, "arms.task.text=read")).toContain(
-    'expected task, written:target, written:start, or an object as JSON (was "read")',
+    'expected task, plain, written:target, written:start, or an object as JSON (was "read")',
   )
   expect(
     await refused(base, 'arms.task.text={"kind":"mixture","parts":{"a":{"weight":1,"text":{"kind":"task"}}}}'),
@@ -284,6 +284,8 @@ test("a text is described in a few words", async () => {
   )
   const parts = { plain: { weight: 1, text: taskText() }, own: { weight: 9, text: written({ by: "start" }) } }
   expect(await of(mixture(parts))).toBe("1 plain to 9 own")
+  expect(await of(plainText())).toBe("plain text")
+  expect(await of(plainText(echo({ letters: 3 })))).toBe("plain text of echo")
 })
 
 test("caches and steps of equal compute are planned by the examples of a written text, and of all parts of a mixture", async () => {

@@ -45,7 +45,7 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ start: null }), "arms.mine: start must be an object (was null)"],
     [
       inArm({ start: { kind: "none" } }),
-      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers" or "reference"',
+      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers", "reference" or "untrained"',
     ],
     [inArm({ start: layersOf("target", []) }), "start.layers must be non-empty"],
     [inArm({ start: layersOf("target", [1, 0]) }), "start.layers must be numbers of layers in ascending order"],
@@ -83,8 +83,12 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ text: written({ by: "target", task: echo as never }) }), "call it, echo({ ... }) (was the plugin itself)"],
     [inArm({ text: mixture({ a: { weight: 1, text: taskText() } }) }), "text.parts must be two parts or more (was 1)"],
     [
-      inArm({ text: mixture({ a: { weight: 0, text: taskText() }, b: { weight: 1, text: taskText() } }) }),
-      "text.parts.a.weight must be positive (was 0)",
+      inArm({ text: mixture({ a: { weight: -1, text: taskText() }, b: { weight: 1, text: taskText() } }) }),
+      "text.parts.a.weight must be non-negative (was -1)",
+    ],
+    [
+      inArm({ text: mixture({ a: { weight: 0, text: taskText() }, b: { weight: 0, text: taskText() } }) }),
+      "text.parts must be one weight above 0 (was 0 of all)",
     ],
     [
       inExperiment({ capacity: arm({ ...distil, start: fresh(tinyModel(8)), text: written({ by: "start" }) }) }),

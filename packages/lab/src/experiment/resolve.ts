@@ -69,14 +69,29 @@ const of = (what: string) => (error: InvalidInput | DataError) =>
 const isFrozen = (reference: ResolvedReference | undefined) =>
   reference !== undefined && !Object.hasOwn(moves, reference.kind)
 
+/** The parts of an experiment that its arms share. */
+interface Common {
+  readonly reference?: ResolvedReference | undefined
+  readonly draft: Resolved["draft"]
+}
+
+/** The start that an arm names: "untrained" becomes the drafts' start without its pretraining. */
+const named = (start: typeof armSpec.infer.start, { draft }: Common): ResolvedStart => {
+  if (start.kind !== "untrained") return start
+  const { pretraining: _, ...untrained } = draft.start
+  return untrained
+}
+
 /** One arm with every default, its options checked. */
 const resolveArm = Effect.fnUntraced(function* (
   name: string,
   place: string,
   written: unknown,
-  experimentReference: ResolvedReference | undefined,
+  common: Common,
 ): Effect.fn.Return<ResolvedArm, InvalidInput> {
-  const arm = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, written)
+  const decoded = yield* decode<unknown, typeof armSpec.infer>(place, armSpec as never, written)
+  const arm = { ...decoded, start: named(decoded.start, common) }
+  const experimentReference = common.reference
   yield* arm.filter.decoded.pipe(Effect.mapError(where(place)))
   const needs = reads("reference", arm.filter)
   const fromReference = arm.start.kind === "reference"
@@ -133,9 +148,14 @@ const decodedFields = (decoded: object, set: Settings): object => {
 }
 
 /** An arm with settings of a search, with every default and the signals that it reads under these settings. */
-export const armAt = (place: string, arm: ResolvedArm, set: Settings): Effect.Effect<ResolvedArm, InvalidInput> => {
+export const armAt = (
+  place: string,
+  arm: ResolvedArm,
+  set: Settings,
+  { draft }: Common,
+): Effect.Effect<ResolvedArm, InvalidInput> => {
   const changed = atSettings(arm, set)
-  return Effect.map(resolveArm(arm.name, place, withoutAdded(changed), undefined), (decoded) => ({
+  return Effect.map(resolveArm(arm.name, place, withoutAdded(changed), { draft }), (decoded) => ({
     ...changed,
     ...decodedFields(decoded, set),
     signals: decoded.signals,
@@ -160,7 +180,7 @@ export const referenceAt = <T extends ResolvedReference>(
  *
  * @error InvalidInput for a search that reaches nothing, and for a point at which an arm or a reference could not be trained
  */
-const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean) =>
+const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>, whole: boolean, common: Common) =>
   Effect.gen(function* () {
     const references = arms.flatMap(({ reference }) => reference ?? [])
     // A setting may belong to an arm that is not selected.
@@ -171,7 +191,7 @@ const sweptArms = (what: string, sweep: Sweep, arms: ReadonlyArray<ResolvedArm>,
       const at = `arms.${arm.name}`
       for (const { name, set } of pointsOf(withoutAdded(arm), sweep, armSpec)) {
         if (name === "") continue
-        const tried = yield* armAt(`${what}, ${at} at ${name}`, arm, set)
+        const tried = yield* armAt(`${what}, ${at} at ${name}`, arm, set, common)
         const waits = tried.start !== arm.start && tried.start.kind === "arm"
         if (waits || (tried.steps !== arm.steps && typeof tried.steps !== "number")) {
           const problem = `at ${name} it waits for another arm, and the order of a search is settled before it; make an arm of each`
@@ -264,7 +284,7 @@ export const resolve = Effect.fn("resolve")(function* (
   if (twice !== undefined)
     return yield* new InvalidInput({ what, problems: [`arm '${twice}' is selected twice; name it once`] })
   const arms: Array<ResolvedArm> = []
-  for (const name of names) arms.push(yield* resolveArm(name, `${what}, arms.${name}`, spec.arms[name], spec.reference))
+  for (const name of names) arms.push(yield* resolveArm(name, `${what}, arms.${name}`, spec.arms[name], spec))
   for (const { name, steps } of arms) {
     if (typeof steps === "number") continue
     const other = arms.find((a) => a.name === steps.computeOf)
@@ -279,7 +299,7 @@ export const resolve = Effect.fn("resolve")(function* (
   const begun = startProblem(arms)
   if (begun !== undefined)
     return yield* new InvalidInput({ what: `${what}, arms.${begun.arm}.start`, problems: [begun.problem] })
-  const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, spec.reference))
+  const capacity = spec.capacity && (yield* resolveArm("capacity", `${what}, capacity`, spec.capacity, spec))
   if (
     capacity &&
     (typeof capacity.steps !== "number" || capacity.reference !== undefined || capacity.start.kind === "arm")
@@ -289,7 +309,7 @@ export const resolve = Effect.fn("resolve")(function* (
     ]
     return yield* new InvalidInput({ what: `${what}, capacity`, problems })
   }
-  const swept = spec.sweep ? yield* sweptArms(what, spec.sweep, arms, options.arms === undefined) : []
+  const swept = spec.sweep ? yield* sweptArms(what, spec.sweep, arms, options.arms === undefined, spec) : []
   const placed: ReadonlyArray<PlacedArm> = [
     ...arms.map((arm) => ({ at: `arms.${arm.name}`, arm })),
     ...swept,

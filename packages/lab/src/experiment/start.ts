@@ -33,6 +33,7 @@ const ofHead = type({
   "pretraining?": type("undefined").describe("left out, as a head begins untrained"),
 })
 const ofDraft = type({ "+": "reject", kind: "'draft'" })
+const ofUntrained = type({ "+": "reject", kind: "'untrained'" })
 const ofReference = type({ "+": "reject", kind: "'reference'" })
 const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
 
@@ -58,8 +59,8 @@ export const modelStart = targetStart.or(ofLayers)
 export const draftStart = modelStart.or(ofHead)
 /** The start of a reference that the run trains. */
 export const referenceStart = modelStart.or(ofDraft)
-/** The start of an arm: every start. */
-export const armStart = draftStart.or(ofDraft).or(ofReference).or(ofArm)
+/** The start of an arm: every start. `resolve` puts the drafts' start without its pretraining in the place of "untrained". */
+export const armStart = draftStart.or(ofDraft).or(ofUntrained).or(ofReference).or(ofArm)
 
 const fromFolder = (path: string) => ({ kind: "folder", path })
 
@@ -76,6 +77,7 @@ export const shortStarts: ShortForms = {
     },
   },
   draft: { form: "draft", read: () => ({ kind: "draft" }) },
+  untrained: { form: "untrained", read: () => ({ kind: "untrained" }) },
   reference: { form: "reference", read: () => ({ kind: "reference" }) },
   arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
 }
@@ -105,6 +107,7 @@ export type DraftStartSpec = StartSpec | HeadSpec
 export type ArmStartSpec =
   | DraftStartSpec
   | { readonly kind: "draft" }
+  | { readonly kind: "untrained" }
   | { readonly kind: "reference" }
   | { readonly kind: "arm"; readonly arm: string }
 /** The start of a target. */
@@ -154,8 +157,11 @@ export const head = (of: HeadUse, options: { readonly seed?: number } = {}): Hea
   head: of,
   ...options,
 })
-/** Another artifact of the run: the drafts' start, the arm's trained reference, or another arm with its final weights. */
-export const artifactOf = (of: "draft" | "reference" | { readonly arm: string }): ArmStartSpec =>
+/**
+ * Another model of the run: the drafts' start, the same without its pretraining, the arm's trained reference, or another
+ * arm with its final weights.
+ */
+export const artifactOf = (of: "draft" | "untrained" | "reference" | { readonly arm: string }): ArmStartSpec =>
   typeof of === "object" ? { kind: "arm", arm: of.arm } : { kind: of }
 
 /** A start in a few words, for tables and messages. */

@@ -1,17 +1,24 @@
 /**
- * The text that a training reads: the task's, a model's continuations of the task's training prompts, or both by
- * weight.
+ * The text that a training reads: the task's, the same without its prompts' borders, a model's continuations of the
+ * task's training prompts, or several by weight.
  *
  * As JSON it is an object with a `kind`; `--set` also accepts a short text, such as "written:target".
  */
 import { type TaskUse, taskUse, temperature } from "@winnow/core"
-import { type } from "arktype"
+import { type Traversal, type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import type { ShortForms } from "./short-forms.ts"
 
 const ofTask = type({
   "+": "reject",
   kind: "'task'",
+  // Another task than the experiment's, in the experiment's tokens.
+  "task?": taskUse,
+})
+
+const ofPlain = type({
+  "+": "reject",
+  kind: "'plain'",
   // Another task than the experiment's, in the experiment's tokens.
   "task?": taskUse,
 })
@@ -50,52 +57,68 @@ const ofWriting = type({
   )
 })
 
-const part = type({ "+": "reject", weight: "number > 0", text: ofTask.or(ofWriting) })
+const ofOne = ofTask.or(ofPlain).or(ofWriting)
 
-const ofMixture = type({
+const checkParts = (parts: Readonly<Record<string, { readonly weight: number }>>, ctx: Traversal) => {
+  const all = Object.values(parts)
+  if (all.length < 2) return ctx.reject({ expected: "two parts or more", actual: String(all.length) })
+  return all.some(({ weight }) => weight > 0) || ctx.reject({ expected: "one weight above 0", actual: "0 of all" })
+}
+
+/** A part of weight 0 is left out. */
+const weight = "number >= 0"
+
+/** Fields of a mixture beside its parts. */
+const mixing = {
   "+": "reject",
   kind: "'mixture'",
-  // By name, so that `--set` and a sweep reach each.
-  parts: type({ "[string]": part }),
   // Seed of the choice of examples that come once more than others.
   seed: seed.default(0),
-}).narrow(
-  ({ parts }, ctx) =>
-    Object.keys(parts).length >= 2 ||
-    ctx.reject({
-      path: [...ctx.path, "parts"],
-      expected: "two parts or more",
-      actual: String(Object.keys(parts).length),
-    }),
-)
+} as const
+
+const ofSet = type({
+  ...mixing,
+  parts: type({ "[string]": { "+": "reject", weight, text: ofOne } }).narrow(checkParts),
+})
+
+const ofMixture = type({
+  ...mixing,
+  // By name, so that `--set` and a sweep reach each. A part may be a mixture too, of parts that are none.
+  parts: type({ "[string]": { "+": "reject", weight, text: ofOne.or(ofSet) } }).narrow(checkParts),
+})
 
 export type TaskText = typeof ofTask.infer
+export type PlainText = typeof ofPlain.infer
 export type WrittenText = typeof ofWriting.infer
 export type MixedText = typeof ofMixture.infer
 
 /** A text with checked values and all defaults. */
-export type ResolvedText = TaskText | WrittenText | MixedText
+export type ResolvedText = TaskText | PlainText | WrittenText | MixedText
 
 /** The text of a training. */
-export const textSpec = ofTask.or(ofWriting).or(ofMixture)
+export const textSpec = ofOne.or(ofMixture)
 
 /** The short texts of `--set`. */
 export const shortTexts: ShortForms = {
   task: { form: "task", read: () => ({ kind: "task" }) },
+  plain: { form: "plain", read: () => ({ kind: "plain" }) },
   "written:target": { form: "written:target", read: () => ({ kind: "written", by: "target" }) },
   "written:start": { form: "written:start", read: () => ({ kind: "written", by: "start" }) },
 }
 
 /** A text in the form of an experiment's author. */
-export type TextSpec =
+export type TextSpec = OneText | Mixture<OneText | Mixture<OneText>>
+type OneText =
   | { readonly kind: "task"; readonly task?: TaskUse }
+  | { readonly kind: "plain"; readonly task?: TaskUse }
   | ({ readonly kind: "written" } & Writing)
-  | {
-      readonly kind: "mixture"
-      readonly parts: Readonly<Record<string, { readonly weight: number; readonly text: PartText }>>
-      readonly seed?: number
-    }
-type PartText = Exclude<TextSpec, { readonly kind: "mixture" }>
+/** Parts of a mixture, by a name of the author's. */
+type Parts<T> = Readonly<Record<string, { readonly weight: number; readonly text: T }>>
+interface Mixture<T> {
+  readonly kind: "mixture"
+  readonly parts: Parts<T>
+  readonly seed?: number
+}
 
 interface Writing {
   /** The target, or the model that the training begins with. */
@@ -116,23 +139,45 @@ interface Writing {
 }
 
 /** The training text of a task, in the experiment's tokens; of the experiment's own if none is named. */
-export const taskText = (task?: TaskUse): PartText => ({ kind: "task", ...(task && { task }) })
+export const taskText = (task?: TaskUse): OneText => ({ kind: "task", ...(task && { task }) })
+/** The same as plain text: prompts and answers without a border, so that every token but the first is trained. */
+export const plainText = (task?: TaskUse): OneText => ({ kind: "plain", ...(task && { task }) })
 /** Texts that a model writes after the training prompts, each up to its end; greedy without a temperature. */
-export const written = (spec: Writing): PartText => ({ kind: "written", ...spec })
+export const written = (spec: Writing): OneText => ({ kind: "written", ...spec })
 /**
  * Several texts, each with its share of the examples of a pass.
  *
- * @param parts by a name of your own; weights above 0 in any unit
+ * @param parts by a name of your own; weights from 0 in any unit, 0 leaves the part out. A part may be a mixture too, of
+ * parts that are none
  */
-export const mixture = (
-  parts: Readonly<Record<string, { readonly weight: number; readonly text: PartText }>>,
+export const mixture = <P extends Parts<OneText | Mixture<OneText>>>(
+  parts: P,
   options: { readonly seed?: number } = {},
-): TextSpec => ({ kind: "mixture", parts, ...options })
+): Mixture<P[keyof P]["text"]> => ({ kind: "mixture", parts, ...options })
+/**
+ * A set of texts that a model writes after the same prompts at several temperatures, in equal shares: a mixture of parts
+ * named "t0", "t0-7", ... by their temperature. Each has draws of its own.
+ *
+ * @param temperatures different, two or more; 0 is greedy
+ * @param spec.seed of the first; the others count on from it
+ */
+export const writtenAt = (
+  temperatures: ReadonlyArray<number>,
+  { seed = 0, ...spec }: Omit<Writing, "temperature">,
+): Mixture<OneText> =>
+  mixture(
+    Object.fromEntries(
+      temperatures.map((temperature, i) => [
+        `t${String(temperature).replace(".", "-")}`,
+        { weight: 1, text: written({ ...spec, temperature, ...(temperature > 0 && { seed: seed + i }) }) },
+      ]),
+    ),
+  )
 
 /** The written texts of a text: itself, or those among its parts. */
 export const writtenIn = (text: ResolvedText | undefined): ReadonlyArray<WrittenText> => {
-  const parts = text?.kind === "mixture" ? Object.values(text.parts).map((part) => part.text) : [text]
-  return parts.flatMap((part) => (part?.kind === "written" ? [part] : []))
+  if (text?.kind === "mixture") return Object.values(text.parts).flatMap((part) => writtenIn(part.text))
+  return text?.kind === "written" ? [text] : []
 }
 
 /** The models that write a text, or a part of it. */
@@ -151,6 +196,8 @@ export const describeText = (text: ResolvedText): string => {
   switch (text.kind) {
     case "task":
       return text.task === undefined ? "the task's text" : `text of ${text.task.name}`
+    case "plain":
+      return text.task === undefined ? "plain text" : `plain text of ${text.task.name}`
     case "written": {
       const cutTo = text.prompts === undefined ? "" : `, ${text.prompts} prompts`
       return `text by the ${text.by}, ${sampled(text)}${cutTo}${text.task === undefined ? "" : `, of ${text.task.name}`}`
