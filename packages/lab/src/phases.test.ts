@@ -18,6 +18,7 @@ import { runStages } from "./schedule/run-all.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { readSplit } from "./stages/text.ts"
 import { Store } from "./store/store.ts"
+import { caption } from "./table/caption.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-phases-"))
 const layers = Layer.mergeAll(Store.layer(home), datasetsLayer({ folder: undefined }), Progress.silent)
@@ -139,15 +140,34 @@ test("a start that is untrained is the drafts' own: their weights before pretrai
   ).toContain("arms.aligned: text.parts.plain.text.parts.a.text.kind must be")
 })
 
-test("a run of all phases ends, and counts what was written", async () => {
-  const run = await Effect.runPromise(
-    Effect.flatMap(resolved(phases), (r) =>
-      runDistillation(r, { slug: "000-phases", results: join(home, "results") }),
-    ).pipe(Effect.provide(layers)),
-  )
-  const { record } = run
-  expect(record.missing).toEqual([])
-  const [cost] = record.rows.find(({ name }) => name === "aligned")!.budget
-  expect(cost!.total.flops).toBeGreaterThan(cost!.arm.flops)
-  expect(cost!.arm.passes).toBeGreaterThan(0)
+test("a run of all phases counts what was written; where arms begin with different models, each one's pretraining too", async () => {
+  const run = async (...settings: ReadonlyArray<string>) => {
+    const { record } = await Effect.runPromise(
+      Effect.flatMap(resolved(phases, ...settings), (r) =>
+        runDistillation(r, { slug: "000-phases", results: join(home, "results") }),
+      ).pipe(Effect.provide(layers)),
+    )
+    expect(record.missing).toEqual([])
+    const cost = (name: string) => record.rows.find((row) => row.name === name)!.budget[0]!
+    return { record, cost }
+  }
+  const { cost: alone, record: ofOne } = await run()
+  expect(alone("aligned").total.flops).toBeGreaterThan(alone("aligned").arm.flops)
+  expect(alone("aligned").start).toBe(undefined)
+  expect(caption(ofOne).join("\n")).toContain("Target and start are excluded.")
+
+  const untrained = JSON.stringify({ filter: "everything", loss: "squares", ...budget, start: { kind: "untrained" } })
+  const equal = JSON.stringify({ ...JSON.parse(untrained), steps: { computeOf: "aligned" } })
+  const { cost, record } = await run(`arms.untrained=${untrained}`, `arms.equal=${equal}`)
+  const pretraining = cost("start").arm
+  expect(cost("aligned").start).toMatchObject({ steps: 3, flops: pretraining.flops })
+  expect(cost("aligned").total.flops).toBe(alone("aligned").total.flops + pretraining.flops)
+  expect(cost("aligned").total.steps).toBe(3 + 3)
+  expect(cost("untrained").start).toMatchObject({ steps: 0, flops: 0 })
+  expect(cost("untrained").total.flops).toBe(cost("untrained").arm.flops)
+  // Its steps pay for the other's pretraining and texts too.
+  expect(Math.abs(cost("equal").total.flops / cost("aligned").total.flops - 1)).toBeLessThan(0.3)
+  expect(cost("equal").arm.steps).toBeGreaterThan(6)
+  expect(caption(record).join("\n")).toContain("its start, reference, caches and texts. The target is excluded.")
+  expect(record.conclusions.join("\n")).toContain("starts, references and caches counted")
 }, 60_000)

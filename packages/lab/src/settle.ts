@@ -5,7 +5,7 @@
  */
 import { type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { type Arm, cellStages, frozenReference, paidFor, type Shared, startOf } from "./cells.ts"
+import { type Arm, cellStages, countsStarts, frozenReference, paidFor, type Shared, startOf } from "./cells.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
 import { armAt, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
@@ -82,6 +82,7 @@ const withSteps = (
   shared: Shared,
   start: BeginModel,
   seed: number,
+  withStarts: boolean,
 ): Effect.Effect<Arm, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const { steps } = arm
@@ -89,13 +90,15 @@ const withSteps = (
     const costOf = (arm: Arm) =>
       Effect.map(cellStages(arm, shared, start, seed, others), ({ trained }) => {
         const flops = (stages: ReadonlyArray<Stage>) => stages.reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
-        return { steps: flops([trained]), all: flops(paidFor(trained)) }
+        return { steps: flops([trained]), all: flops(paidFor(trained, withStarts)) }
       })
     const { all } = yield* costOf(others.get(steps.computeOf)!)
     const thousand = yield* costOf({ ...arm, steps: 1000 })
     const left = all - (thousand.all - thousand.steps)
     if (!(left > 0)) {
-      const problems = [`its reference and caches cost more than all of ${steps.computeOf}: no steps are left for it`]
+      const problems = [
+        `what it needs beside its steps costs more than all of ${steps.computeOf}: no steps are left for it`,
+      ]
       return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
     }
     return { ...arm, steps: Math.max(1, Math.round((1000 * left) / thousand.steps)) }
@@ -144,7 +147,8 @@ export const settle = <E, R>(
     const [first] = resolved.seeds as readonly [number]
     const costed = yield* startOf(resolved, shared, first)
     const settled = new Map<string, Arm>()
-    const stepsOf = (arm: ResolvedArm) => withSteps(arm, settled, shared, costed, first)
+    const withStarts = countsStarts(resolved.arms)
+    const stepsOf = (arm: ResolvedArm) => withSteps(arm, settled, shared, costed, first, withStarts)
     const inOrder = () => resolved.arms.map(({ name }) => settled.get(name)!)
     const ofCapacity = capacity && (yield* stepsOf(capacity))
     if (sweep === undefined) {

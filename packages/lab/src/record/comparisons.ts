@@ -56,6 +56,10 @@ export const armsOf = <R extends Pick<ArmRow, "role">>({ rows }: { readonly rows
 export const meanTotal = ({ budget }: ArmRow, of: keyof TotalBudget): number =>
   budget.reduce((sum, { total }) => sum + total[of], 0) / budget.length
 
+/** True if the totals of rows include the training of the models that they begin with. */
+export const withStarts = (rows: ReadonlyArray<ArmRow>): boolean =>
+  rows.some(({ budget }) => budget.some(({ start }) => start !== undefined))
+
 /** The difference of two arms, `over` minus `under`; undefined without a common seed. */
 export const differenceBetween = <D extends Difference>(
   { differences }: { readonly differences: ReadonlyArray<D> },

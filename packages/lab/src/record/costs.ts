@@ -1,6 +1,6 @@
 /** The cost of a draft: its own training, its reference's, its caches, and all together. */
 import { type } from "arktype"
-import { paidFor } from "../cells.ts"
+import { countsStarts, paidFor } from "../cells.ts"
 import type { Graph, Measured } from "../graph.ts"
 import { inOrder, type Stage } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
@@ -90,11 +90,15 @@ const totalOf = ({
  * The cost of a draft under its seed.
  *
  * The total is that of the draft alone: a reference, a cache or a written text that arms share counts in full for each.
- * The target and the start count for none, as they are inputs; the start's row has its own steps.
+ * The target counts for none, as all have it. So does the training of the start, unless `withStarts`; the start's row has
+ * its own steps.
+ *
+ * @param withStarts if arms of the run begin with different models
  */
 export const costsOf = (
-  { seed, trained, reference }: Measured,
+  { seed, trained, start, reference }: Measured,
   artifactOf: (stage: Stage) => Artifact,
+  withStarts: boolean,
 ): RowRecord["budget"][number] => {
   const passOf = ({ inputs }: Stage): Pass | null => {
     const selection = inputs.find(({ kind }) => kind === "selection")
@@ -105,7 +109,7 @@ export const costsOf = (
     const text = inputs.find(({ kind }) => kind === "data" || kind === "text")
     return text ? passOfText(artifactOf(text)) : null
   }
-  const trainings = new Map([trained, ...paidFor(trained)].map((stage) => [stage.key, stage]))
+  const trainings = new Map([trained, ...paidFor(trained, withStarts)].map((stage) => [stage.key, stage]))
   const signals = [...trainings.values()].filter(({ kind }) => kind === "signals")
   const caches = signals.map((stage) => cacheOf(stage, artifactOf(stage)))
   const isOther = ({ kind }: Stage) => kind === "signals" || kind === "text" || kind === "selection"
@@ -118,15 +122,18 @@ export const costsOf = (
     seed,
     arm: budgetOf(artifactOf(trained), passOf(trained)),
     reference: reference ? budgetOf(artifactOf(reference), passOf(reference)) : null,
+    ...(withStarts && start && { start: budgetOf(artifactOf(start), passOf(start)) }),
     signals: caches,
     total: totals.reduce(add),
   }
 }
 
 /** The FLOPs of the search for settings, each training and cache once. */
-export const searchFlops = ({ trials }: Pick<Graph, "trials">): number => {
+export const searchFlops = ({ trials, settled }: Pick<Graph, "trials" | "settled">): number => {
   const trainings = new Map(
-    trials.flatMap(({ inputs }) => paidFor(inputs[0]!).map((stage) => [stage.key, stage] as const)),
+    trials.flatMap(({ inputs }) =>
+      paidFor(inputs[0]!, countsStarts(settled.arms)).map((stage) => [stage.key, stage] as const),
+    ),
   )
   return [...trainings.values()].reduce((sum, { work }) => sum + (work.flops ?? 0), 0)
 }

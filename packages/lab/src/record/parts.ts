@@ -4,6 +4,7 @@
 import type { DataError, InvalidInput } from "@winnow/core"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
+import { countsStarts } from "../cells.ts"
 import { plain } from "../experiment/plain-json.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { describeStart } from "../experiment/start.ts"
@@ -70,8 +71,9 @@ export const trainedRows = (
   { settled: { arms } }: Pick<Graph, "settled">,
   drafts: ReadonlyArray<{ readonly name: string; readonly measured: ReadonlyArray<Measured> }>,
   artifacts: ReadonlyMap<string, Artifact>,
-): Effect.Effect<ReadonlyArray<TrainedRow>, DataError | InvalidInput> =>
-  Effect.forEach(drafts, ({ name, measured }) =>
+): Effect.Effect<ReadonlyArray<TrainedRow>, DataError | InvalidInput> => {
+  const withStarts = countsStarts(arms)
+  return Effect.forEach(drafts, ({ name, measured }) =>
     Effect.gen(function* () {
       // After settling, as a search may have chosen an option.
       const arm = arms.find((a) => a.name === name)
@@ -83,10 +85,11 @@ export const trainedRows = (
         reference: arm?.reference?.kind ?? null,
         from: arm ? describeStart(arm.start) : null,
         learningRate: arm?.optimizer.learningRate ?? null,
-        budget: measured.map((m) => costsOf(m, ({ key }) => artifacts.get(key)!)),
+        budget: measured.map((m) => costsOf(m, ({ key }) => artifacts.get(key)!, withStarts)),
       }
     }),
   )
+}
 
 /** The search for settings; null if there was none. */
 export const sweepOf = (graph: Pick<Graph, "settled" | "trials">): SweepRecord | null => {

@@ -47,7 +47,10 @@ const budget = type({
 })
 export type Budget = typeof budget.infer
 
-/** The cost of an arm run alone: its steps, its reference and the whole of every cache that either reads. */
+/**
+ * The cost of an arm run alone: its steps, its reference and the whole of every cache and written text that either reads;
+ * the training of their starts, where arms of the run begin with different models.
+ */
 const totalBudget = type({
   steps: "number",
   /** Includes the tokens of caches: a frozen model read them for the cache. */
@@ -124,6 +127,8 @@ const trained = {
     seed: "number",
     arm: budget,
     reference: budget.or("null"),
+    /** The training of the model that it begins with; left out where all arms begin with one, which no total has then. */
+    "start?": budget,
     /** Caches that the arm's steps, or its reference's, read in place of frozen models. */
     signals: signalCache.array(),
     total: totalBudget,

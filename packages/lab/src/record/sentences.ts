@@ -16,6 +16,7 @@ import {
   isShown,
   mainArm,
   meanTotal,
+  withStarts,
 } from "./comparisons.ts"
 import type { RunRecord } from "./schema.ts"
 
@@ -42,8 +43,9 @@ const costOf = ({
 const costClause = (compared: Compared): string => {
   const { same, ratio, own } = costOf(compared)
   if (same) return "Both cost the same compute."
+  const starts = withStarts([compared.over]) ? "starts, " : ""
   const apart = own === undefined ? "" : ` (${times(own)} times without the caches that both read)`
-  return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, references and caches counted${apart}.`
+  return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, ${starts}references and caches counted${apart}.`
 }
 
 /** The reading of a difference, from its interval alone. */

@@ -87,7 +87,7 @@ test("the stage reads the models that the statistics ask for, and no other; rand
   expect(selection("hardest")!.inputs.map(({ kind }) => kind)).toEqual(["data", "start", "target", "arm"])
   const { trained } = measured.find((m) => m.name === "hardest")!
   expect(trained.inputs.map(({ kind }) => kind)).toEqual(["data", "start", "target", "selection"])
-  expect(paidFor(trained).map(({ kind }) => kind)).toContain("selection")
+  expect(paidFor(trained, false).map(({ kind }) => kind)).toContain("selection")
   const again = {
     ...experiment,
     arms: { hardest: { ...experiment.arms["hardest"]!, examples: hardest({ count: 5 }) } },

@@ -1,6 +1,6 @@
 /** The lines below a run's tables: the source of the figures, without which the figures have no meaning. */
 import { isBusy } from "@winnow/engine"
-import { armsOf, meanTotal } from "../record/comparisons.ts"
+import { armsOf, meanTotal, withStarts } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { wilson } from "../statistics/wilson.ts"
 import { percent, short, written } from "./format.ts"
@@ -33,8 +33,7 @@ const timingLine = (run: RunRecord): string => {
 const budgetLine = (run: RunRecord): string => {
   const totals = armsOf(run).map((row) => meanTotal(row, "flops"))
   const [least, most] = [Math.min(...totals), Math.max(...totals)]
-  const what =
-    "Cost: means over seeds. Second number: including the full cost of its reference and caches. Target and start are excluded."
+  const what = `Cost: means over seeds. Second number: including the full cost of its ${withStarts(armsOf(run)) ? "start, reference, caches and texts. The target is excluded." : "reference, caches and texts. Target and start are excluded."}`
   if (most / least < 1.03) return `${what} All arms cost the same compute.`
   return `${what} All arms together range over ${(most / least).toFixed(1)} times the FLOPs: rows are not to be compared at face value.`
 }
