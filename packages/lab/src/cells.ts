@@ -64,6 +64,12 @@ export const frozenReference = (
   Effect.gen(function* () {
     if (spec === undefined || spec.kind === "checkpoint" || spec.kind === "average") return undefined
     if (isOwn(spec)) return yield* ownModel(spec, shared, { name: "reference", seed })
+    if (spec.kind === "earlier") {
+      const start = spec.start ?? shared.draftStart
+      const until = spec.step < start.pretraining!.steps ? spec.step : undefined // `resolve` refuses a start without it
+      if (until === undefined && spec.start === undefined) return draft
+      return yield* ownModel(start, shared, { name: `reference, the start after ${spec.step} steps`, seed, until })
+    }
     const { start } = spec
     const begun = start && isOwn(start) ? yield* ownModel(start, shared, { name: "reference start", seed }) : draft
     const { architecture } = begun
@@ -177,7 +183,7 @@ const textOf = (
 const ownModel = (
   start: OwnStart,
   shared: Shared,
-  { name, seed }: { readonly name: string; readonly seed: number },
+  { name, seed, until }: { readonly name: string; readonly seed: number; readonly until?: number | undefined },
 ): Effect.Effect<BeginModel, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const target = { stage: shared.target, architecture: shared.architectures.target }
@@ -186,6 +192,7 @@ const ownModel = (
       name,
       label: `${name}, seed ${seed}`,
       seed,
+      until,
       textOf: (text, begin) => textOf(text, shared, begin),
       target,
     })
@@ -262,6 +269,8 @@ const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, Inval
 export interface Shared extends TrainingText {
   readonly tokenizer: Stage
   readonly target: Stage
+  /** The drafts' start, as the experiment has it. */
+  readonly draftStart: OwnStart
   readonly architectures: Architectures
   readonly texts: TextStages
   /** Services that filters and losses ask for. */
@@ -307,7 +316,15 @@ export const sharedStages = (
       seed: 0,
       textOf: (text, begin) => textOf(text, { texts: stages, architectures }, begin),
     })
-    return { ...own, tokenizer, target, architectures, texts: stages, services: Object.values(resolved.services) }
+    return {
+      ...own,
+      tokenizer,
+      target,
+      draftStart: resolved.draft.start,
+      architectures,
+      texts: stages,
+      services: Object.values(resolved.services),
+    }
   })
 
 /** The data stages of texts of other tasks than the experiment's. */

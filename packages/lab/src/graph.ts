@@ -139,8 +139,8 @@ export const buildGraph = <E = never, R = never>(
         const { start: began, head } = cell
         add(arm.name, "arm", seed, trained, { start: began, head, reference, signals, ...(kept && { kept }) })
       }
-      // A reference that is one of the arms is measured as that arm.
-      const others = [...references.values()].filter(({ key }) => !armKeys.has(key))
+      // A reference that is one of the arms, or the start, is measured as that.
+      const others = [...references.values()].filter(({ key }) => !armKeys.has(key) && key !== start.stage.key)
       for (const [i, reference] of others.entries())
         add(`reference${i === 0 ? "" : ` ${i + 1}`}`, "reference", seed, reference)
     }

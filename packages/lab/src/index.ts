@@ -11,6 +11,7 @@ export {
   byte,
   checkpoint,
   distilled,
+  earlier,
   ema,
   type ReferenceSpec,
   type TokenizerSpec,

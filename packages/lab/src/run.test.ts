@@ -8,10 +8,12 @@ import { type } from "arktype"
 import { Effect, Fiber, Layer } from "effect"
 import { graphOf } from "../test/graph.ts"
 import { runDistillation } from "../test/run-distillation.ts"
-import { tiny } from "../test/tiny.ts"
+import { tiny, tinyModel } from "../test/tiny.ts"
 import { plan } from "./estimate.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
+import { earlier } from "./experiment/spec.ts"
+import { fresh } from "./experiment/start.ts"
 import { Progress, type ProgressEvent } from "./progress.ts"
 import { makeRecord } from "./record/record.ts"
 import { runRecord } from "./record/schema.ts"
@@ -115,17 +117,53 @@ test("an experiment runs whole, once; again it computes nothing and prints the s
   expect(existsSync(join(folder, "artifacts", "target"))).toBe(true)
 }, 60_000)
 
-test("references that follow the draft, and one trained by cross-entropy, run", async () => {
-  for (const reference of [
-    '{"kind":"average","decay":0.5}',
-    '{"kind":"checkpoint","every":2}',
-    '{"kind":"trained","steps":3,"batchSize":4}',
-  ]) {
+test("references that follow the draft, one trained by cross-entropy, and earlier ones of the start run", async () => {
+  const steps: Readonly<Record<string, number>> = {
+    '{"kind":"trained","steps":3,"batchSize":4}': 3,
+    "earlier:2": 2,
+    "earlier:4": 4,
+  }
+  for (const reference of ["average:0.5", '{"kind":"checkpoint","every":2}', ...Object.keys(steps)]) {
     const { record } = await run("seeds=[1]", `reference=${reference}`)
     const row = record.rows.find(({ name }) => name === "behind")!
-    expect(row.reference).toBe(JSON.parse(reference).kind)
-    expect(row.budget[0]!.reference === null).toBe(row.reference !== "trained")
+    expect(reference).toContain(row.reference!)
+    expect(row.budget[0]!.reference?.steps).toBe(steps[reference]!)
+    const [{ arm, total }] = row.budget as [(typeof row.budget)[number]]
+    // An earlier checkpoint is there as soon as the start is.
+    expect(total.steps - arm.steps).toBe(row.reference === "trained" ? 3 : 0)
+    const names = record.rows.map(({ name }) => name)
+    // After its last step the checkpoint is the start, which has a row already.
+    expect(names.includes("reference")).toBe(
+      ["trained", "earlier"].includes(row.reference!) && reference !== "earlier:4",
+    )
   }
+}, 60_000)
+
+test("an earlier checkpoint of the start is its state at that step; one that it never had is refused", async () => {
+  const weightsOf = async (name: string, ...settings: ReadonlyArray<string>) =>
+    (await run("seeds=[1]", "arms.all.steps=1", "arms.behind.steps=1", ...settings)).record.weights.find(
+      (of) => of.name === name,
+    )!.sha256
+  // A constant rate is the same in a shorter training; a cosine falls sooner there.
+  for (const [schedule, same] of [
+    ["constant", true],
+    ["cosine", false],
+  ] as const) {
+    const like = `draft.start.pretraining.optimizer.schedule=${schedule}`
+    const checkpoint = await weightsOf("reference", "reference=earlier:4", "draft.start.pretraining.steps=6", like)
+    const shorter = await weightsOf("start", "reference=average:0.5", "draft.start.pretraining.steps=4", like)
+    expect([schedule, checkpoint === shorter]).toEqual([schedule, same])
+  }
+  const refused = async (...settings: ReadonlyArray<string>) =>
+    (await Effect.runPromise(Effect.flip(resolved(...settings)))).message
+  expect(await refused("reference=earlier:5")).toContain(
+    "the reference of arms.behind: is of step 5, and the pretraining of its start has 4; name one of them",
+  )
+  const untrained = { ...tiny, draft: { start: fresh(tinyModel(8)) }, reference: earlier({ step: 2 }) }
+  expect((await Effect.runPromise(Effect.flip(resolve(untrained)))).message).toContain(
+    "is an earlier checkpoint of a fresh llama, which has no pretraining; give it one",
+  )
+  expect(await refused("reference=earlier:soon")).toContain("step must be a number")
 }, 60_000)
 
 for (const damaged of [false, true])

@@ -176,6 +176,18 @@ describe("resume", () => {
     expect(weights(rest)).toEqual(weights(whole))
   })
 
+  test("a stage that ends early has the state of a whole run at that step, its falling learning rate included", async () => {
+    const whole = model(1)
+    await Effect.runPromise(stage(whole, plain))
+    const part = model(1)
+    const early = await Effect.runPromise(stage(part, plain, { until: 5, checkpoint: checkpoint() }))
+    expect(early.steps).toBe(5)
+    expect(weights(part)).not.toEqual(weights(whole))
+    const rest = model(1)
+    await Effect.runPromise(stage(rest, plain, { checkpoint: checkpoint() }))
+    expect(weights(rest)).toEqual(weights(whole))
+  })
+
   test("killed between two checkpoints and in the middle of one, it resumes from the newest whole one", async () => {
     const whole = model(1)
     await Effect.runPromise(stage(whole, plain))

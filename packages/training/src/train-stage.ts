@@ -35,6 +35,8 @@ export interface TrainOptions {
   readonly model: Draft
   readonly batches: BatchSource
   readonly steps: number
+  /** The stage ends after so many of its steps, at most `steps`: the state that a run of all steps has there. */
+  readonly until?: number
   /** Batches of the source summed into one optimizer step. */
   readonly microBatches?: number
   readonly optimizer: OptimizerOptions
@@ -76,7 +78,7 @@ export interface TrainSummary {
 }
 
 /**
- * Trains to `steps`, from the newest sound checkpoint if there is one.
+ * Trains to `steps`, or to `until`, from the newest sound checkpoint if there is one.
  *
  * @error TrainingStopped if the loss or the gradient is not finite: names the step, the batch and the last good
  * checkpoint
@@ -89,7 +91,7 @@ export const trainStage = (
   Effect.scoped(run(options)).pipe(Effect.withSpan("trainStage", { attributes: { stage: options.stage } }))
 
 const run = Effect.fnUntraced(function* (options: TrainOptions) {
-  const { stage, model, steps, checkpoint } = options
+  const { stage, model, steps, until = steps, checkpoint } = options
   const [filter, loss] = [yield* Filter, yield* Loss]
   const { target, reference } = { ...loss.models, ...filter.models }
   const emit = options.onEvent ?? (() => {})
@@ -193,7 +195,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
 
   yield* Effect.gen(function* () {
     // The first step of a process may allocate lasting tensors: a filter's memory, a table.
-    for (let first = true; counters.step < steps; first = false) {
+    for (let first = true; counters.step < until; first = false) {
       const outcome = yield* attempt(!first)
       if ("refused" in outcome) return yield* stop(outcome.refused)
       counters = outcome.counters

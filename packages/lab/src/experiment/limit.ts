@@ -18,6 +18,7 @@ const cuts: Readonly<Record<string, (value: unknown, n: number) => unknown>> = {
   timedPrompts: (value) => least(value, 1),
   maxNew: (value) => least(value, mostTokens),
   every: (value, n) => least(value, n),
+  step: (value, n) => least(value, n),
 }
 
 /** Prompts for written texts: so few that every task has them. */

@@ -19,9 +19,15 @@ export interface Place {
 export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
   start.kind === "fresh" || start.kind === "folder" || start.kind === "layers" || start.kind === "head"
 
+/** True of a reference that a stage of its own trains. */
+const isTrained = (
+  reference: ResolvedReference | undefined,
+): reference is Extract<ResolvedReference, { readonly kind: "distilled" | "trained" }> =>
+  reference?.kind === "distilled" || reference?.kind === "trained"
+
 const ofArm = ({ at, arm: { start, reference } }: PlacedArm): ReadonlyArray<Place> => {
   const name = `the reference of ${at}`
-  const compared = reference?.kind === "distilled" || reference?.kind === "trained" ? reference.start : reference
+  const compared = isTrained(reference) || reference?.kind === "earlier" ? reference.start : reference
   const place = `${at}.reference${compared === reference ? "" : ".start"}`
   return [
     ...(isOwn(start) ? [{ at: `${at}.start`, name: at, start }] : []),
@@ -49,11 +55,6 @@ export interface PlacedTraining {
   /** The model that the start comes from in the end, by its own start: it has the shape of this one. */
   readonly from: OwnStart
 }
-
-const isTrained = (
-  reference: ResolvedReference | undefined,
-): reference is Extract<ResolvedReference, { readonly kind: "distilled" | "trained" }> =>
-  reference?.kind === "distilled" || reference?.kind === "trained"
 
 /** Every training of an experiment: of starts, of arms and of their references. */
 export const trainingsOf = (resolved: Trainings): ReadonlyArray<PlacedTraining> => {

@@ -24,7 +24,7 @@ import { withPinnedReferences } from "./references.ts"
 import type { PlacedArm, Resolved, ResolvedArm, ResolvedReference } from "./resolved.ts"
 import { serviceProblem } from "./services.ts"
 import { armSpec, experimentSpec, referenceSpec } from "./spec.ts"
-import type { ResolvedStart } from "./start.ts"
+import { describeStart, type ResolvedStart } from "./start.ts"
 import { atSettings, checkPaths, pointsOf, type Settings, type Sweep } from "./sweep.ts"
 import { writersOf } from "./text.ts"
 
@@ -102,7 +102,7 @@ const resolveArm = Effect.fnUntraced(function* (
   if (needs && referenceSpec === undefined)
     return yield* refuse(
       `filter ${arm.filter.name} compares the draft to a reference, and neither the arm nor the experiment has one`,
-      `set ${name}'s or the experiment's reference to distilled, trained, checkpoint or average`,
+      `set ${name}'s or the experiment's reference to distilled, trained, earlier, checkpoint or average`,
     )
   if (examples !== undefined && examples.needs.statistics.length > 0 && arm.objective !== undefined)
     return yield* refuse(
@@ -231,6 +231,29 @@ const textProblem = (resolved: Trainings): { readonly at: string; readonly probl
   return undefined
 }
 
+/** Finds an earlier checkpoint that its start never had. */
+const earlierProblem = ({
+  draft,
+  placed,
+}: Pick<Trainings, "draft" | "placed">): { readonly at: string; readonly problem: string } | undefined => {
+  for (const { at, arm } of placed) {
+    if (arm.reference?.kind !== "earlier") continue
+    const { step, start = draft.start } = arm.reference
+    const { pretraining } = start
+    if (pretraining === undefined)
+      return {
+        at,
+        problem: `is an earlier checkpoint of ${describeStart(start)}, which has no pretraining; give it one`,
+      }
+    if (step > pretraining.steps)
+      return {
+        at,
+        problem: `is of step ${step}, and the pretraining of its start has ${pretraining.steps}; name one of them`,
+      }
+  }
+  return undefined
+}
+
 /** Finds an arm whose start is an arm outside the selection, an arm without a number of steps, or part of a circle. */
 const startProblem = (
   arms: ReadonlyArray<ResolvedArm>,
@@ -315,6 +338,9 @@ export const resolve = Effect.fn("resolve")(function* (
     ...swept,
     ...(capacity ? [{ at: "capacity", arm: capacity }] : []),
   ]
+  const never = earlierProblem({ draft: spec.draft, placed })
+  if (never !== undefined)
+    return yield* new InvalidInput({ what: `${what}, the reference of ${never.at}`, problems: [never.problem] })
   const unwritten = textProblem({ target: spec.target, draft: spec.draft, placed })
   if (unwritten !== undefined)
     return yield* new InvalidInput({ what: `${what}, ${unwritten.at}.text`, problems: [unwritten.problem] })

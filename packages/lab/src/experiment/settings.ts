@@ -15,6 +15,7 @@ import {
   experimentSpec,
   measureSpec,
   referenceSpec,
+  shortReferences,
   shortTokenizers,
   tokenizerSpec,
 } from "./spec.ts"
@@ -88,7 +89,7 @@ const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
 const shortForms: ReadonlyMap<string, ShortForms> = new Map([
   ["start", shortStarts],
   ["target", shortStarts],
-  ["reference", shortStarts],
+  ["reference", shortReferences],
   ["text", shortTexts],
   ["tokenizer", shortTokenizers],
 ])

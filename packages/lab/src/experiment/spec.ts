@@ -26,6 +26,7 @@ import {
   modelStart,
   referenceStart,
   type StartSpec,
+  shortModels,
   targetStart,
 } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
@@ -63,6 +64,8 @@ export const referenceSpec = type({
     "start?": referenceStart,
     ...trainingFields,
   })
+  // The start as it was after so many steps of its own pretraining: the drafts' start if left out.
+  .or({ "+": "reject", kind: "'earlier'", step: natural, "start?": modelStart })
   .or({ "+": "reject", kind: "'checkpoint'", every: natural })
   .or({ "+": "reject", kind: "'average'", decay: "0 < number < 1" })
   // A model with its own weights; no stage of the run trains it.
@@ -194,6 +197,7 @@ export type ReferenceSpec =
       readonly kind: "trained"
       readonly start?: Exclude<ArmStartSpec, { readonly kind: "reference" | "arm" | "head" }>
     } & TrainingSpec)
+  | { readonly kind: "earlier"; readonly step: number; readonly start?: StartSpec }
   | { readonly kind: "checkpoint"; readonly every: number }
   | { readonly kind: "average"; readonly decay: number }
   | StartSpec
@@ -215,6 +219,16 @@ export const shortTokenizers: ShortForms = {
   path: pathForm((path) => ({ kind: "file", path })),
   hf: hubForm((path) => ({ kind: "file", path })),
   byte: { form: "byte", read: () => ({ kind: "byte" }) },
+}
+
+/** A number as the rest of a short text; a text that is none is left for the schema to refuse. */
+const numberIn = (text: string): unknown => (text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text))
+/** The short texts of `--set` for a reference. */
+export const shortReferences: ShortForms = {
+  ...shortModels,
+  earlier: { form: "earlier:STEP", read: (step) => ({ kind: "earlier", step: numberIn(step) }) },
+  checkpoint: { form: "checkpoint:EVERY", read: (every) => ({ kind: "checkpoint", every: numberIn(every) }) },
+  average: { form: "average:DECAY", read: (decay) => ({ kind: "average", decay: numberIn(decay) }) },
 }
 
 /**
@@ -243,6 +257,16 @@ export const distilled = (spec: Omit<Extract<ReferenceSpec, { kind: "distilled" 
  */
 export const trained = (spec: Omit<Extract<ReferenceSpec, { kind: "trained" }>, "kind">): ReferenceSpec => ({
   kind: "trained",
+  ...spec,
+})
+/**
+ * An earlier checkpoint of the start: the model after the first steps of its pretraining. With all of them it is the start
+ * itself. It is a by-product of the start's training and costs an arm nothing.
+ *
+ * @param spec.start of a pretraining; the drafts' start if left out
+ */
+export const earlier = (spec: Omit<Extract<ReferenceSpec, { kind: "earlier" }>, "kind">): ReferenceSpec => ({
+  kind: "earlier",
   ...spec,
 })
 /** The draft itself as it was at the last multiple of `every` steps of the arm. */

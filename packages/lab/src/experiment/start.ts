@@ -64,8 +64,8 @@ export const armStart = draftStart.or(ofDraft).or(ofUntrained).or(ofReference).o
 
 const fromFolder = (path: string) => ({ kind: "folder", path })
 
-/** The short texts of `--set`. */
-export const shortStarts: ShortForms = {
+/** The short texts of `--set` for a model that no other training of the run makes. */
+export const shortModels: ShortForms = {
   folder: { form: "folder:DIR", read: fromFolder },
   path: pathForm(fromFolder),
   hf: hubForm(fromFolder),
@@ -76,6 +76,11 @@ export const shortStarts: ShortForms = {
       return { kind: "layers", of: "target", layers }
     },
   },
+}
+
+/** The short texts of `--set` for a start. */
+export const shortStarts: ShortForms = {
+  ...shortModels,
   draft: { form: "draft", read: () => ({ kind: "draft" }) },
   untrained: { form: "untrained", read: () => ({ kind: "untrained" }) },
   reference: { form: "reference", read: () => ({ kind: "reference" }) },

@@ -43,6 +43,7 @@ const modelTrainings = (resolved: Resolved, byStart: ReadonlyMap<OwnStart, Model
   const target = ["the target", byStart.get(resolved.target)!] as const
   const referenceOf = ({ at, arm: { reference } }: PlacedArm): Model => {
     if (reference?.kind === "distilled" || reference?.kind === "trained") return modelAt(`the reference of ${at}`)
+    if (reference?.kind === "earlier") return byStart.get(reference.start ?? resolved.draft.start)!
     return reference && isOwn(reference) ? byStart.get(reference)! : modelAt(at)
   }
   return all.map(({ at, training, from }) => {

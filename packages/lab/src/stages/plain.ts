@@ -30,6 +30,8 @@ interface PlainTraining {
   readonly kind: "target" | "start" | "reference"
   readonly label: string
   readonly training: Training
+  /** Steps after which it ends, below those of the training: an earlier checkpoint of it. */
+  readonly until?: number | undefined
   readonly data: Stage
   readonly seed: number
   readonly sizes: Sizes
@@ -40,22 +42,25 @@ export const pretrainStage = (
   spec: PlainTraining & { readonly model: ModelUse<Attends> },
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
-    const { kind, label, model, training, data, seed, sizes } = spec
+    const { kind, label, model, training, until, data, seed, sizes } = spec
     const architecture = yield* model.instance
     return stage({
       kind,
       label,
-      config: { model: yield* plain(model), ...(yield* trainingFields(training)) },
+      config: { model: yield* plain(model), ...(yield* trainingFields(training)), ...(until && { until }) },
       inputs: [partOf(data, "train")],
       code: code(model, ...trainingPlugins(training)),
       seed,
       unit: "steps",
-      work: yield* workOf(label, training, sizes, { draft: architecture, ...noPasses }),
+      work: yield* workOf(label, { ...training, steps: until ?? training.steps }, sizes, {
+        draft: architecture,
+        ...noPasses,
+      }),
       run: (context) =>
         Effect.gen(function* () {
           const fresh = yield* acquire(Effect.sync(() => initialise(architecture, seed)))
           const text = yield* readSplit(context.inputs[0]!, "train")
-          return yield* train(context, { label, model: fresh, training, data: text, seed }).pipe(
+          return yield* train(context, { label, model: fresh, training, until, data: text, seed }).pipe(
             Effect.provide(plainLayers),
           )
         }).pipe(Effect.scoped),
@@ -69,16 +74,16 @@ export const furtherStage = (
     readonly architecture: Architecture<Attends>
   },
 ): Effect.Effect<Stage, InvalidInput> => {
-  const { kind, label, training, data, seed, sizes, begin, architecture } = spec
+  const { kind, label, training, until, data, seed, sizes, begin, architecture } = spec
   const settings = Effect.all({
-    work: workOf(label, training, sizes, { ...noPasses, draft: architecture }),
+    work: workOf(label, { ...training, steps: until ?? training.steps }, sizes, { ...noPasses, draft: architecture }),
     config: trainingFields(training),
   })
   return Effect.map(settings, ({ work, config }) =>
     stage({
       kind,
       label,
-      config,
+      config: { ...config, ...(until && { until }) },
       inputs: [partOf(data, "train"), begin],
       code: code(...trainingPlugins(training)),
       seed,
@@ -89,7 +94,7 @@ export const furtherStage = (
           const [text, begin] = context.inputs
           const model = yield* openOwnModel(begin!)
           const data = yield* readSplit(text!, "train")
-          return yield* train(context, { label, model, training, data, seed }).pipe(Effect.provide(plainLayers))
+          return yield* train(context, { label, model, training, until, data, seed }).pipe(Effect.provide(plainLayers))
         }).pipe(Effect.scoped),
     }),
   )

@@ -138,6 +138,8 @@ export const begunStage = (
     readonly name: string
     readonly label: string
     readonly seed: number
+    /** Steps of its pretraining after which it ends, below all of them. */
+    readonly until?: number | undefined
     /** The text of its training. */
     readonly textOf: (
       text: ResolvedText | undefined,
@@ -148,7 +150,7 @@ export const begunStage = (
   },
 ): Effect.Effect<BeginModel, InvalidInput | DataError> =>
   Effect.gen(function* () {
-    const { kind, name, label, target, textOf } = place
+    const { kind, name, label, until, target, textOf } = place
     const architecture = yield* architectureOfStart(start, name, target?.architecture)
     const { pretraining: training } = start
     const seed = start.seed ?? place.seed
@@ -158,7 +160,15 @@ export const begunStage = (
       const made =
         training === undefined
           ? freshStage(kind, label, start, architecture, seed)
-          : pretrainStage({ ...textOf(training.text, undefined), kind, label, model: start.model, training, seed })
+          : pretrainStage({
+              ...textOf(training.text, undefined),
+              kind,
+              label,
+              model: start.model,
+              training,
+              until,
+              seed,
+            })
       return { stage: yield* made, architecture }
     }
     const begin =
@@ -167,5 +177,8 @@ export const begunStage = (
         : layersStage(`${name}, layers ${start.layers.join(", ")} of the target`, start, architecture, target!.stage)
     if (training === undefined) return { stage: begin, architecture }
     const text = textOf(training.text, { stage: begin, architecture })
-    return { stage: yield* furtherStage({ ...text, kind, label, training, seed, begin, architecture }), architecture }
+    return {
+      stage: yield* furtherStage({ ...text, kind, label, training, until, seed, begin, architecture }),
+      architecture,
+    }
   })

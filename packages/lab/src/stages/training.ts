@@ -48,13 +48,15 @@ export const train = (
     /** The plugin of a head. */
     readonly head?: HeadUse | undefined
     readonly training: Training
+    /** Steps after which it ends, where these are not all of the training. */
+    readonly until?: number | undefined
     readonly data: EncodedTask
     readonly seed: number
     readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
   },
 ) =>
   Effect.gen(function* () {
-    const { label, training, data, seed } = options
+    const { label, training, until = training.steps, data, seed } = options
     const model = isDraftHead(options.model) ? options.model : yield* trainedModel(options.model, training, seed)
     const { architecture } = isDraftHead(model) ? model.target : model
     const head = options.head && (yield* options.head.instance).on(architecture)
@@ -76,13 +78,14 @@ export const train = (
       if (event._tag !== "step") return
       tokensAtStart ??= event.tokensSeen
       const rate = Math.round((event.tokensSeen - tokensAtStart) / ((performance.now() - started) / 1000))
-      context.progress(event.step, steps, `loss ${event.loss.toFixed(3)}${rate > 0 ? `  ${rate} tokens/s` : ""}`)
+      context.progress(event.step, until, `loss ${event.loss.toFixed(3)}${rate > 0 ? `  ${rate} tokens/s` : ""}`)
     }
     const summary = yield* trainStage({
       stage: label,
       model,
       batches: batches(data.examples, { batchSize, seed, objective, ...(data.pass && { pass: data.pass }) }),
       steps,
+      until,
       microBatches,
       optimizer,
       precision,
