@@ -5,7 +5,6 @@ export { type DatasetsOptions, datasetsLayer, makeDatasets } from "./datasets.ts
 export type { DownloadProgress } from "./download.ts"
 export * from "./encode.ts"
 export * from "./mixture.ts"
-export * from "./own/index.ts"
 export * from "./packs.ts"
 export * from "./preflight.ts"
 export * from "./token-contents.ts"

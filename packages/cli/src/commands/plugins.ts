@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fieldsAt } from "@winnow/core"
-import { ownData } from "@winnow/data"
+import { ownData } from "@winnow/data/own"
 import { align, type Exported, houseRoot, loadPlugins, pluginsIn } from "@winnow/lab"
 import { Console, Effect } from "effect"
 import { Command, Flag } from "effect/cli"

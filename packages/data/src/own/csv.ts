@@ -1,6 +1,6 @@
 /** A task from comma-separated values of a user's own. */
 import { type } from "arktype"
-import { type CsvError, parse } from "csv-parse/sync"
+import type { CsvError } from "csv-parse/sync"
 import { utf8Text } from "../utf8-lines.ts"
 import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
@@ -29,7 +29,8 @@ interface Parsed {
 }
 
 /** The rows of a table whose first line names the columns. @error (thrown) for a quote that nothing closes, and for two columns of one name */
-export const csvRows = (bytes: Uint8Array, delimiter: string): ReadonlyArray<Row> => {
+export const csvRows = async (bytes: Uint8Array, delimiter: string): Promise<ReadonlyArray<Row>> => {
+  const { parse } = await import("csv-parse/sync") // read by none who has no such table
   const content = Buffer.from(utf8Text(bytes))
   let parsed: ReadonlyArray<Parsed>
   try {
@@ -64,5 +65,5 @@ export const csv = defineTableTask({
     "+": "reject",
     /** One character; a tab in a .tsv, else a comma. */ "delimiter?": "string == 1",
   }).narrow(leavesTraining),
-  rows: async (bytes, { name, options }) => csvRows(bytes, options.delimiter ?? (name.endsWith(".tsv") ? "\t" : ",")),
+  rows: (bytes, { name, options }) => csvRows(bytes, options.delimiter ?? (name.endsWith(".tsv") ? "\t" : ",")),
 })

@@ -1,7 +1,6 @@
 /** A task from Parquet files of a user's own. */
 import { brotliDecompressSync, gunzipSync } from "node:zlib"
 import { type } from "arktype"
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet"
 import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
 import { defineTableTask, tableOptions } from "./table-task.ts"
@@ -19,6 +18,8 @@ const compressors = {
  * @error (thrown) for a file of another format
  */
 export const parquetRows = async (bytes: Uint8Array, wanted: ReadonlyArray<string>): Promise<ReadonlyArray<Row>> => {
+  // Read by none who has no such file.
+  const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet")
   const file = {
     byteLength: bytes.length,
     slice: (from: number, to?: number) => new Uint8Array(bytes.subarray(from, to)).buffer,

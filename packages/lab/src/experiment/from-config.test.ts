@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { both, defineFilter, linear, schedule, shuffled } from "@winnow/core"
-import { jsonl } from "@winnow/data"
+import { jsonl } from "@winnow/data/own"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { behind, everything, squares, tiny } from "../../test/tiny.ts"

@@ -9,7 +9,7 @@ import {
   shuffledFilter,
   usesIn,
 } from "@winnow/core"
-import { ownData } from "@winnow/data"
+import { ownData } from "@winnow/data/own"
 import { pluginFields, pluginKinds } from "./plugin-fields.ts"
 
 /** An object with fields that is no plugin. */
