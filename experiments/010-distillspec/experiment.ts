@@ -6,7 +6,7 @@ import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
 import { reverseKl } from "@winnow/loss-reverse-kl"
 import { tvd } from "@winnow/loss-tvd"
-import { arithmetic, gsm8k, type Setup } from "@winnow/setups"
+import { arithmetic, arithmeticLarge, gsm8kLarge, gsm8kSmall, type Setup } from "@winnow/setups"
 
 const texts = {
   data: taskText(),
@@ -21,9 +21,21 @@ const texts = {
 
 const losses = { kl: kl(), "reverse-kl": reverseKl(), jsd: jsd(), tvd: tvd() } satisfies Record<string, LossUse>
 
-/** One arm for each text and divergence, with the same steps. */
-const grid = (name: string, setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
-  const budget = { filter: none(), steps, batchSize: 16, optimizer: { warmup: Math.round(steps / 16) } } as const
+/** One arm for each text and each of some divergences, with the same steps. */
+const grid = (
+  name: string,
+  setup: Setup,
+  divergences: ReadonlyArray<keyof typeof losses>,
+  steps: number,
+  learningRates: ReadonlyArray<number>,
+) => {
+  const budget = {
+    filter: none(),
+    steps,
+    batchSize: 16,
+    optimizer: { warmup: Math.round(steps / 16) },
+    signals: { target: "hidden" },
+  } as const
   return defineExperiment({
     name: `DistillSpec, ${name}`,
     question:
@@ -31,7 +43,7 @@ const grid = (name: string, setup: Setup, steps: number, learningRates: Readonly
     ...setup,
     arms: Object.fromEntries(
       Object.entries(texts).flatMap(([text, spec]) =>
-        Object.entries(losses).map(([loss, use]) => [`${text}-${loss}`, arm({ loss: use, text: spec, ...budget })]),
+        divergences.map((loss) => [`${text}-${loss}`, arm({ loss: losses[loss], text: spec, ...budget })]),
       ),
     ),
     about: "sampled-kl",
@@ -46,6 +58,18 @@ const grid = (name: string, setup: Setup, steps: number, learningRates: Readonly
 }
 
 export default {
-  arithmetic: grid("arithmetic", arithmetic, 250, [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2]),
-  gsm8k: grid("GSM8K", gsm8k, 400, [3e-3, 6e-3, 1.2e-2]),
+  arithmetic: grid(
+    "arithmetic",
+    arithmetic,
+    ["kl", "reverse-kl", "jsd", "tvd"],
+    250,
+    [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2],
+  ),
+  gsm8k: grid("GSM8K", gsm8kSmall, ["kl", "tvd"], 250, [3e-3, 6e-3, 1.2e-2]),
+}
+
+/** For a machine with a GPU or many cores. */
+export const large = {
+  arithmetic: grid("arithmetic, large", arithmeticLarge, ["kl", "reverse-kl", "jsd", "tvd"], 4000, [1e-3, 2e-3, 4e-3]),
+  gsm8k: grid("GSM8K, large", gsm8kLarge, ["kl", "reverse-kl", "jsd", "tvd"], 4000, [1e-3, 2e-3, 4e-3]),
 }
