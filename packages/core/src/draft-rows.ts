@@ -11,7 +11,7 @@ import type { Problem } from "./problem.ts"
 
 /** The values that a draft can read. They belong to the step. */
 export interface Seen {
-  /** Inputs [B, T], int32, padded on the right. */
+  /** Inputs [B, T], int32, padded on the right; packed rows hold several sequences (`start_BT` of the problem). */
   readonly ids: tf.Tensor2D
   /** The frozen target's hidden states after its final norm, [B, T, D], at every position: prompts and padding too. */
   readonly targetHidden: tf.Tensor3D

@@ -1,7 +1,7 @@
 /**
  * A training problem: token ids to read, and rows, each of whose hidden states predicts a token.
  *
- * Letters: B sequences, T positions, N valid tokens, L tokens of one example.
+ * Letters: B rows, T positions, N valid tokens, L tokens of one example.
  */
 import type { Rng } from "@winnow/numerics"
 
@@ -13,24 +13,32 @@ export interface EncodedExample {
   readonly promptLength: number
 }
 
-/** The answer of an objective for some examples. Arrays of length N list the tokens sequence by sequence, position by position. */
+/**
+ * The answer of an objective for some examples, one sequence in each row; `packedRows` puts several into a row. Arrays of
+ * length N list the tokens sequence by sequence, position by position.
+ */
 export interface Problem {
   readonly B: number
-  /** Positions of the longest sequence. */
+  /** Positions of the longest row. */
   readonly T: number
   /** Inputs, B x T row-major, padded on the right. */
   readonly ids_BT: Int32Array
-  /** Inputs of each sequence that are not padding, 1 to T. */
+  /** Inputs of each row that are not padding, 1 to T. */
   readonly length_B: Int32Array
+  /**
+   * Of packed rows: the first position t of the sequence that each position belongs to, and t + 1 for padding, as
+   * `Encoder.hidden` reads it.
+   */
+  readonly start_BT?: Int32Array
   /** Flat index b T + t of the position whose hidden state predicts the token. */
   readonly row_N: Int32Array
   /** The token to predict. */
   readonly gold_N: Int32Array
-  /** b of the token's sequence. */
+  /** The number of the token's example, from 0; without packed rows, b of its row. */
   readonly sequence_N: Int32Array
   /** Position of the predicted token in its example. */
   readonly position_N: Int32Array
-  /** Inputs that are not padding, of all sequences. */
+  /** Inputs that are not padding, of all rows. */
   readonly tokens: number
 }
 

@@ -125,6 +125,24 @@ test("like lengths together leave little padding", () => {
   expect(padding(16)).toBeLessThan(0.1)
 })
 
+test("packed rows hold the same examples and valid tokens in fewer positions", () => {
+  const all = examples(200)
+  const make = (rows: "padded" | "packed") => batches(all, { batchSize: 16, seed: 1, bucket: 1, rows })
+  const [padded, packed] = [make("padded"), make("packed")]
+  let [cells, tokens] = [0, 0]
+  for (let step = 0; step < 12; step++) {
+    const [a, b] = [padded.batch(step), packed.batch(step)]
+    expect([b.example_B, b.gold_N, b.sequence_N, b.position_N]).toEqual([
+      ...[a.example_B, a.gold_N, a.sequence_N, a.position_N],
+    ])
+    expect(Array.from(b.row_N, (row) => b.ids_BT[row]!)).toEqual(Array.from(a.row_N, (row) => a.ids_BT[row]!))
+    cells += b.B * b.T
+    tokens += b.tokens
+  }
+  expect(1 - tokens / cells).toBeLessThan(0.1)
+  expect(packed.batch(7)).toEqual(make("packed").batch(7))
+})
+
 test("sizes and examples that cannot be are refused", () => {
   expect(() => batches([], { batchSize: 4, seed: 1 })).toThrow("there are no examples; raise maxLength")
   expect(() => batches(examples(3), { batchSize: 0, seed: 1 })).toThrow("batchSize is 0; expected an integer from 1")

@@ -11,12 +11,15 @@ import {
   nextTokenProblem,
   type ObjectiveInstance,
   type Problem,
+  packedRows,
 } from "@winnow/core"
 import { permutation, seeded } from "@winnow/numerics"
 
 /** One micro-batch: the problem of its examples. */
 export interface Batch extends Problem {
-  /** Index of each sequence among the source's examples: the key to a cache of signals. */
+  /**
+   * Index of each sequence among the source's examples, in the order of `sequence_N`: the key to a cache of signals.
+   */
   readonly example_B: Int32Array
 }
 
@@ -32,15 +35,20 @@ export interface BatchSource {
   readonly batch: (step: number) => Batch
 }
 
+/** Little padding is left, and the grouping still changes at random from pass to pass. */
+export const usualBucket = 16
+
 export interface BatchOptions {
   /** Sequences of a batch. */
   readonly batchSize: number
   readonly seed: number
   /**
-   * Batches of a window that groups sequences of similar length; 1 keeps the order. 16 by default: it leaves little
-   * padding, and the grouping still changes at random from pass to pass. Never more than half a pass.
+   * Batches of a window that groups sequences of similar length; 1 keeps the order. `usualBucket` by default. Never more
+   * than half a pass.
    */
   readonly bucket?: number
+  /** "padded": each sequence is a row; "packed": `packedRows` puts several into one. Padded if left out. */
+  readonly rows?: "padded" | "packed"
   /** The examples of a pass, by number, possibly repeated. Each once if left out. */
   readonly pass?: Int32Array
   /** Token that fills the right; 0 by default. */
@@ -80,21 +88,21 @@ export const collate = (
  * @error InvalidInput (thrown) for no examples, or sizes that are not integers from 1
  */
 export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchOptions): BatchSource => {
-  const { batchSize, seed, padId = 0, objective } = options
+  const { batchSize, seed, padId = 0, objective, rows = "padded" } = options
   const { pass } = options
   const n = pass?.length ?? examples.length
   const beyond = pass?.find((i) => !(i >= 0 && i < examples.length))
   const problems = [
     ...(n === 0 ? ["there are no examples; raise maxLength if all were dropped"] : []),
     ...(beyond === undefined ? [] : [`a pass has example ${beyond}; there are examples 0 to ${examples.length - 1}`]),
-    ...Object.entries({ batchSize, bucket: options.bucket ?? 16 })
+    ...Object.entries({ batchSize, bucket: options.bucket ?? usualBucket })
       .filter(([, size]) => !Number.isInteger(size) || size < 1)
       .map(([name, size]) => `${name} is ${size}; expected an integer from 1`),
   ]
   if (problems.length > 0) throw new InvalidInput({ what: "batches", problems })
 
   // A window of several passes would sort the copies of one example into the same batch.
-  const bucket = Math.min(options.bucket ?? 16, Math.max(1, Math.floor(n / batchSize / 2)))
+  const bucket = Math.min(options.bucket ?? usualBucket, Math.max(1, Math.floor(n / batchSize / 2)))
   const orderOf = remember(2, (pass) => permutation(n, seeded(seed, "batches", "pass", pass)))
   /** The example indices of a window, batch after batch. */
   const windowOf = remember(2, (window) => {
@@ -110,6 +118,15 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     return Array.from(order, (b) => sorted.slice(b * batchSize, (b + 1) * batchSize)).flat()
   })
 
+  /** The problem of some examples, one sequence in each row. */
+  const problemOf = (step: number, chosen: ReadonlyArray<EncodedExample>): Problem => {
+    if (objective === undefined) return nextTokenProblem(chosen, padId)
+    const { instance, vocabularySize, steps, microBatches } = objective
+    const done = Math.floor(step / microBatches)
+    const rng = seeded(seed, "objective", step)
+    return instance.problem({ examples: chosen, padId, vocabularySize, step: done, steps, rng })
+  }
+
   return {
     examples: n,
     batchSize,
@@ -119,13 +136,14 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
       if (!Number.isInteger(step) || step < 0) throw new RangeError(`batch ${step}: expected an integer from 0`)
       const first = (step % bucket) * batchSize
       const indices = windowOf(Math.floor(step / bucket)).slice(first, first + batchSize)
-      const chosen = indices.map((i) => examples[i]!)
-      const example_B = Int32Array.from(indices)
-      if (objective === undefined) return collate(chosen, padId, example_B)
-      const { instance, vocabularySize, steps, microBatches } = objective
-      const done = Math.floor(step / microBatches)
-      const rng = seeded(seed, "objective", step)
-      return { ...instance.problem({ examples: chosen, padId, vocabularySize, step: done, steps, rng }), example_B }
+      const problem = problemOf(
+        step,
+        indices.map((i) => examples[i]!),
+      )
+      return {
+        ...(rows === "packed" ? packedRows(problem, padId) : problem),
+        example_B: Int32Array.from(indices),
+      }
     },
   }
 }

@@ -3,7 +3,15 @@
  *
  * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, D hidden size of the target.
  */
-import { type DraftRows, type HeadInstance, type HeadUse, PluginFault, type Problem, type Seen } from "@winnow/core"
+import {
+  type DraftRows,
+  type HeadInstance,
+  type HeadUse,
+  PluginFault,
+  type Problem,
+  packedRows,
+  type Seen,
+} from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { instanceOf } from "./instance.ts"
@@ -93,8 +101,9 @@ const lossOf = (head: Head, problem: Case): tf.Scalar => {
  * Checks a head with its options against all laws, on a small problem with prompts and padding.
  *
  * The laws: entries have as many rows as they predict, each of the problem's once, increasing; a row depends on no
- * position after the one whose next token it predicts, nor on another sequence, nor on padding; the gradient by each
- * parameter equals finite differences; the same input gives the same answer and is not changed; no tensor is left.
+ * position after the one whose next token it predicts, nor on another sequence, nor on padding; several sequences in one
+ * row give the same answer; the gradient by each parameter equals finite differences; the same input gives the same answer
+ * and is not changed; no tensor is left.
  *
  * @error LawBroken names the law and the found value
  */
@@ -112,6 +121,7 @@ export const checkHead = async (use: HeadUse): Promise<void> => {
     )
     law("deterministic", Bun.deepEquals(answerOf(head, problem), first), () => "the same input gave another answer")
     checkPast(law, head, problem)
+    checkPacked(law, head, problem)
     checkGradients(law, head, problem)
   } catch (cause) {
     if (cause instanceof PluginFault) law(cause.rule, false, () => cause.detail)
@@ -148,6 +158,31 @@ const checkPast = (law: Law, head: Head, given: Case) => {
             `${at % T} of sequence ${Math.floor(at / T)}; expected earlier positions of its own sequence alone`,
         )
       }
+  }
+}
+
+/** The same sequences, two in one row: their answer must stay. */
+const checkPacked = (law: Law, head: Head, { problem, hidden_BTD }: Case) => {
+  // Packing the places of the inputs in the place of their ids shows where each one goes.
+  const places = packedRows({ ...problem, ids_BT: problem.ids_BT.map((_, at) => at) }, 0)
+  const packed: Case = {
+    problem: { ...places, ids_BT: places.ids_BT.map((at) => problem.ids_BT[at]!) },
+    hidden_BTD: Float32Array.from(
+      { length: places.ids_BT.length * D },
+      (_, i) => hidden_BTD[places.ids_BT[Math.floor(i / D)]! * D + (i % D)]!,
+    ),
+  }
+  const [plain, found] = [answerOf(head, { problem, hidden_BTD }), answerOf(head, packed)]
+  for (const [e, { at_M, h_Md }] of plain.entries()) {
+    const own = found[e]
+    const far = own && h_Md.reduce((most, x, i) => Math.max(most, Math.abs(x - own.h_Md[i]!)), 0)
+    law(
+      "packed rows",
+      Bun.deepEquals(own?.at_M, at_M) && far! < 1e-4,
+      () =>
+        `entry ${e} gives other values where a row holds two sequences (start_BT is set); count from row_N and position_N, ` +
+        "not from the beginning of a row, and attend within a sequence alone",
+    )
   }
 }
 

@@ -23,10 +23,13 @@ export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =
   tf.gather(tf.reshape(h_BTd, [-1, h_BTd.shape[2]]), row_N) as tf.Tensor2D
 
 /**
- * Hidden states of a batch, [B, T, d]. A bidirectional model gets the lengths of rows, as it would read the padding.
+ * Hidden states of a batch, [B, T, d]. Packed rows come with their sequences' starts. A bidirectional model gets the
+ * lengths of rows too, as it would read the padding.
  */
-export const hiddenOf = (model: Encoder, { length_B, T }: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D =>
-  model.hidden(ids_BT, attendsBefore(model.architecture) ? undefined : paddedStarts(length_B, T))
+export const hiddenOf = (model: Encoder, { start_BT, length_B, T }: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D => {
+  const padding = () => (attendsBefore(model.architecture) ? undefined : paddedStarts(length_B, T))
+  return model.hidden(ids_BT, start_BT ?? padding())
+}
 
 /** The values that a draft reads; for a model, the tokens. They belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>

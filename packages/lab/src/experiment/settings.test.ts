@@ -35,6 +35,25 @@ test("a setting changes one value: numbers, lists, options of plugins, plugins b
   expect(config["target"]).toMatchObject({ model: { options: { hidden_size: 32 } } })
 })
 
+test("rows and the window of lengths are settings of every training, with their defaults once one is set", async () => {
+  const { arms, config } = await resolved(
+    "arms.all.batch.rows=packed",
+    'arms.behind.batch={"bucket":1}',
+    "target.pretraining.batch.bucket=4",
+    "reference.batch.rows=packed",
+  )
+  expect(arms.map(({ config: of }) => of["batch"])).toEqual([
+    { rows: "packed", bucket: 16 },
+    { rows: "padded", bucket: 1 },
+  ])
+  expect(config["target"]).toMatchObject({ pretraining: { batch: { rows: "padded", bucket: 4 } } })
+  expect(arms[1]!.config["reference"]).toMatchObject({ batch: { rows: "packed", bucket: 16 } })
+  expect((await resolved()).arms[0]!.config).not.toHaveProperty("batch")
+  expect(await refused("arms.all.batch.rows=flat")).toContain('rows must be "packed" or "padded" (was "flat")')
+  expect(await refused("arms.all.batch.bucket=0")).toContain("bucket must be at least 1 (was 0)")
+  expect(await refused("arms.all.batch.pack=true")).toContain("arms.all.batch has no pack; it has bucket, rows")
+})
+
 test("a filter of filters: put in by name, changed inside, and by its own options", async () => {
   const { arms } = await resolved(
     'arms.all.filter={"name":"shuffled","options":{"of":{"kind":"filter","name":"behind","options":{"k":0.7}}}}',

@@ -22,7 +22,7 @@ import {
 import { armStart, shortStarts } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
 import { shortTexts, textSpec } from "./text.ts"
-import { trainingSpec } from "./training-spec.ts"
+import { batchSpec, trainingSpec } from "./training-spec.ts"
 import { variantsOf, withVariants } from "./variants.ts"
 
 /** A path and a value; the value is JSON, or the text itself if it is not JSON. */
@@ -70,6 +70,7 @@ const schemaAt = (path: ReadonlyArray<string>) => {
   if (path.at(-1) === "optimizer") return optimizerOptions
   if (path.at(-1) === "signals") return signalsOptions
   if (path.at(-1) === "adapters") return loraOptions
+  if (path.at(-1) === "batch") return batchSpec
   if (path.at(-1) === "start" || at === "target") return armStart
   if (path.at(-1) === "pretraining") return trainingSpec
   if (path.at(-1) === "text") return textSpec

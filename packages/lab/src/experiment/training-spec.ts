@@ -1,5 +1,6 @@
 /** The settings of a training: steps, batch, optimizer, and for distillations the signals of frozen models. */
 import { type ObjectiveUse, objectiveUse } from "@winnow/core"
+import { usualBucket } from "@winnow/data"
 import { type LoraOptions, loraOptions } from "@winnow/models"
 import type { Precision } from "@winnow/tensor"
 import { type OptimizerInput, optimizerOptions, type SignalsInput, signalsOptions } from "@winnow/training"
@@ -7,12 +8,24 @@ import { type } from "arktype"
 import { different, natural } from "./numbers.ts"
 import { type TextSpec, textSpec } from "./text.ts"
 
+/** The sequences that come together in a batch, and their arrangement in rows. */
+export const batchSpec = type({
+  "+": "reject",
+  // "packed": several sequences share a row, and each attends to itself alone; the training is the same up to rounding.
+  rows: "'padded' | 'packed' = 'padded'",
+  // Batches of a window that sorts its sequences by length; 1: batches are drawn whatever the lengths.
+  bucket: type("number.integer >= 1").default(usualBucket),
+})
+export type BatchSettings = typeof batchSpec.infer
+
 /** Steps, batch and optimizer: the settings of every training stage. */
 export const trainingFields = {
   steps: natural,
   batchSize: natural,
   // Batches summed into one step; a filter decides within each.
   microBatches: "number.integer >= 1 = 1",
+  // Padded rows of sequences of like length if left out.
+  "batch?": batchSpec,
   optimizer: optimizerOptions.default(() => ({})),
   // Rounding of the operands of matrix products: bfloat16 is faster on processors that support it, and must be stated
   // in a paper.
@@ -38,6 +51,8 @@ export interface TrainingSpec {
   readonly steps: number
   readonly batchSize: number
   readonly microBatches?: number
+  /** Rows that are padded or packed, and the window in which lengths are sorted: padded rows and 16 batches if left out. */
+  readonly batch?: typeof batchSpec.inferIn
   readonly optimizer?: OptimizerInput
   /** Precision of matrix products during training, float32 if left out; measurements are always in float32. */
   readonly precision?: Precision

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { type Draft, Filter, type HeadUse, InvalidInput, isDraftHead, Loss, type ObjectiveUse } from "@winnow/core"
-import { batches, type EncodedTask, passSize } from "@winnow/data"
+import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
 import { parameterCount, saveHead } from "@winnow/models"
 import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
@@ -31,8 +31,10 @@ export const checkpointSeconds = (
 
 /** The settings of a training stage that enter its key. */
 export const trainingFields = (training: Training): Effect.Effect<Record<string, unknown>, InvalidInput> => {
-  const { steps, batchSize, microBatches, optimizer, precision, objective, frozen, adapters } = training
-  return plainSpec({ steps, batchSize, microBatches, optimizer, precision, objective, frozen, adapters })
+  const { steps, batchSize, microBatches, batch, optimizer, precision, objective, frozen, adapters } = training
+  const usual = batch === undefined || (batch.rows === "padded" && batch.bucket === usualBucket)
+  const arranged = usual ? {} : { batch }
+  return plainSpec({ steps, batchSize, microBatches, ...arranged, optimizer, precision, objective, frozen, adapters })
 }
 
 /** The plugins among the settings of a training stage, for the code in its key. */
@@ -83,7 +85,10 @@ export const train = (
     const summary = yield* trainStage({
       stage: label,
       model,
-      batches: batches(data.examples, { batchSize, seed, objective, ...(data.pass && { pass: data.pass }) }),
+      batches: batches(data.examples, {
+        ...{ batchSize, seed, objective, ...training.batch },
+        ...(data.pass && { pass: data.pass }),
+      }),
       steps,
       until,
       microBatches,
