@@ -14,7 +14,7 @@ export const below: Readonly<Record<string, ReadonlyArray<string>>> = {
   tensor: ["files", "numerics", "engine"],
   core: ["files", "numerics", "tensor"],
   hub: ["files", "core"],
-  data: ["files", "numerics", "core"],
+  data: ["files", "numerics", "core", "hub"],
   models: ["files", "numerics", "tensor", "core"],
   generation: ["files", "numerics", "tensor", "core"],
   training: ["files", "numerics", "tensor", "core", "data", "models", "generation"],

@@ -10,6 +10,16 @@ import type { DataError, InvalidInput } from "./errors.ts"
 import type { TaskInstance } from "./example.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
+/** A data set in a folder, or in a repository of a hub at one commit. */
+export interface DataRepository {
+  /** Its name in messages. */
+  readonly name: string
+  /** Paths in it, with "/" between folders. */
+  readonly files: ReadonlyArray<string>
+  /** The absolute path of a file on this machine, downloaded if necessary. */
+  readonly locate: (file: string) => Effect.Effect<string, DataError>
+}
+
 /** The source of data sets; a task that needs a file asks this service, not the file system. */
 export class Datasets extends Context.Service<
   Datasets,
@@ -29,6 +39,11 @@ export class Datasets extends Context.Service<
      * @error DataError that names the places where it is not
      */
     readonly own: (path: string) => Effect.Effect<string, DataError>
+    /**
+     * The data set of a folder of the user's own, or of `hf:datasets/owner/name`.
+     * @error DataError for a folder that does not exist, and for a hub that cannot be reached or refuses
+     */
+    readonly repository: (from: string) => Effect.Effect<DataRepository, DataError>
   }
 >()("@winnow/core/Datasets") {}
 

@@ -1,9 +1,17 @@
 /** Where data sets come from: the folder WINNOW_DATA, the download cache, the hub; checked wherever they came from. */
 import { existsSync } from "node:fs"
-import { readFile } from "node:fs/promises"
-import { isAbsolute, join, resolve } from "node:path"
-import { DataError, type DatasetFile, Datasets } from "@winnow/core"
+import { readdir, readFile } from "node:fs/promises"
+import { isAbsolute, join, relative, resolve, sep } from "node:path"
+import { DataError, type DataRepository, type DatasetFile, Datasets } from "@winnow/core"
 import { cacheFolder, type Fetch, parseJson, sha256, writeWhole } from "@winnow/files"
+import {
+  type FetchOptions,
+  fetchDataset,
+  isHubReference,
+  parseReference,
+  referenceText,
+  shortReference,
+} from "@winnow/hub"
 import { Effect, Layer } from "effect"
 import { checkFile } from "./check-file.ts"
 import { type DownloadProgress, download } from "./download.ts"
@@ -21,6 +29,8 @@ export interface DatasetsOptions {
   readonly onProgress?: (progress: DownloadProgress) => void
   /** In place of the global `fetch`. */
   readonly fetch?: Fetch
+  /** Settings of requests to a hub; from the environment by default. */
+  readonly hub?: FetchOptions
 }
 
 const locate = (file: DatasetFile, options: DatasetsOptions): Effect.Effect<string, DataError> =>
@@ -113,11 +123,39 @@ const own = (path: string, beside: string | undefined): Effect.Effect<string, Da
   return Effect.fail(new DataError({ message: `there is no ${path}${where}` }))
 }
 
+/** The files of a folder and of the folders in it. */
+const folderAt = (from: string, place: string): Effect.Effect<DataRepository, DataError> =>
+  Effect.tryPromise({
+    try: async () => {
+      const entries = await readdir(place, { recursive: true, withFileTypes: true })
+      const files = entries
+        .filter((entry) => !entry.isDirectory())
+        .map(({ parentPath, name }) => relative(place, join(parentPath, name)).split(sep).join("/"))
+        .sort()
+      return { name: from, files, locate: (file: string) => Effect.succeed(join(place, ...file.split("/"))) }
+    },
+    catch: (cause) => new DataError({ message: `${from} could not be read as a folder: ${String(cause)}`, cause }),
+  })
+
+/** The data set of a hub at its present commit. */
+const onHub = (from: string, hub: FetchOptions | undefined): Effect.Effect<DataRepository, DataError> =>
+  fetchDataset(from, hub).pipe(
+    Effect.map(({ commit, files, locate }) => {
+      const name = shortReference(referenceText({ ...parseReference(from), revision: commit }))
+      return { name, files, locate }
+    }),
+    Effect.mapError((error) => (error._tag === "DataError" ? error : new DataError({ message: error.message }))),
+  )
+
 /** The service with its places given. */
 export const makeDatasets = (options: DatasetsOptions): Datasets["Service"] => ({
   locate: (file) => locate(file, options),
   lines: (file) => Effect.flatMap(locate(file, options), lines),
   own: (path) => Effect.suspend(() => own(path, options.beside)),
+  repository: (from) =>
+    isHubReference(from)
+      ? onHub(from, options.hub)
+      : Effect.suspend(() => own(from, options.beside)).pipe(Effect.flatMap((place) => folderAt(from, place))),
 })
 
 /**

@@ -1,9 +1,12 @@
 /** The two questions to a hub: the commit of a revision, and the files of a commit. */
 import type { HubApiError } from "@huggingface/hub"
+import { cut } from "@winnow/core"
+import type { HubReference } from "./reference.ts"
 import type { HubSettings } from "./settings.ts"
 
 /** A file of a commit, and the sum that its bytes must have. */
 export interface HubFile {
+  /** Its path in the repository, with "/" between folders. */
   readonly name: string
   readonly bytes: number
   /** For a file in LFS. */
@@ -15,7 +18,7 @@ export interface HubFile {
 /** Settings of requests to a hub; times in milliseconds. */
 export interface Asking {
   readonly settings: HubSettings
-  readonly repo: string
+  readonly reference: HubReference
   /** In place of the global one. */
   readonly fetch?: typeof fetch
   /** Number of consecutive failures after which a question is given up; 4 by default. */
@@ -112,27 +115,33 @@ const answerOf = async <A>(
 
 /** The commit that a revision means now. @error HubFailed */
 export const commitNow = (asking: Asking, revision: string): Promise<string> =>
-  answerOf(asking, async ({ modelInfo }) => {
-    const { settings, repo } = asking
-    const { sha } = await modelInfo({
-      name: repo,
-      revision,
-      additionalFields: ["sha"],
-      hubUrl: settings.endpoint,
-      fetch: patiently(asking),
-    })
+  answerOf(asking, async ({ datasetInfo, modelInfo }) => {
+    const { settings, reference } = asking
+    const question = { name: reference.repo, revision, hubUrl: settings.endpoint, fetch: patiently(asking) }
+    const { sha } =
+      reference.kind === "dataset"
+        ? await datasetInfo({ ...question, additionalFields: ["sha"] })
+        : await modelInfo({ ...question, additionalFields: ["sha"] })
     if (!/^[0-9a-f]{40}$/.test(sha)) throw new Error(`a commit was expected (was ${JSON.stringify(sha)})`)
     return sha
   })
 
-/** The files of a commit, without folders. @error HubFailed */
+/** True of a path that stays in its folder on every system. */
+const isInside = (path: string) =>
+  path.split("/").every((part) => !["", ".", ".."].includes(part)) && !/[\\\0]|^[A-Za-z]:/.test(path)
+
+/** The files of a commit: of a model at its top, of a data set in its folders too. @error HubFailed */
 export const filesOf = (asking: Asking, commit: string): Promise<ReadonlyArray<HubFile>> =>
   answerOf(asking, async ({ listFiles }) => {
-    const { settings, repo } = asking
+    const { settings, reference } = asking
+    const { kind: type, repo: name } = reference
+    const recursive = type === "dataset"
+    const repo = { type, name }
+    const question = { repo, recursive, revision: commit, hubUrl: settings.endpoint, fetch: patiently(asking) }
     const files: Array<HubFile> = []
-    const listing = listFiles({ repo, revision: commit, hubUrl: settings.endpoint, fetch: patiently(asking) })
-    for await (const { type, path, size, oid, lfs } of listing) {
-      if (type !== "file" || path.includes("/")) continue
+    for await (const { type, path, size, oid, lfs } of listFiles(question)) {
+      if (type !== "file" || (path.includes("/") && !recursive)) continue
+      if (!isInside(path)) throw new Error(`${JSON.stringify(cut(path, 100))} lies outside of the repository`)
       const sums = [oid, lfs?.oid].map((sum) => (/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(sum ?? "") ? sum : undefined))
       if (sums[0] === undefined || (lfs !== undefined && sums[1] === undefined) || !Number.isSafeInteger(size))
         throw new Error(`${path} has no sum or size`)

@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlink
 import { join } from "node:path"
 import { sha256 } from "@winnow/files"
 import { Effect } from "effect"
-import { type FetchOptions, fetchReference, type HubReport, HubReports } from "./fetch-reference.ts"
+import { fetchReference } from "./fetch-reference.ts"
+import { type FetchOptions, type HubReport, HubReports } from "./fetching.ts"
 import { commit, gitSum, localHub, type Misbehaviour, shardedFiles, someBytes } from "./local-hub.fixture.ts"
 import { parseReference, referenceText } from "./reference.ts"
 import { hubSettings } from "./settings.ts"
@@ -32,20 +33,34 @@ const asked = (hub: Hub) => hub.seen.map(({ what, file }) => `${what} ${file}`)
 
 describe("references", () => {
   test.each([
+    ["hf:datasets/owner/name", "owner/name", undefined],
+    ["hf:datasets/squad@refs/convert/parquet", "squad", "refs/convert/parquet"],
     ["hf:owner/name", "owner/name", undefined],
     ["hf:gpt2", "gpt2", undefined],
     ["hf:Qwen/Qwen2.5-0.5B@main", "Qwen/Qwen2.5-0.5B", "main"],
     ["hf:o/n_x@refs/pr/12", "o/n_x", "refs/pr/12"],
     [`hf:o/n@${commit}`, "o/n", commit],
   ])("%s", (text, repo, revision) => {
-    expect(parseReference(text)).toEqual({ repo, revision })
-    expect(referenceText({ repo, revision })).toBe(text)
+    const kind = text.includes("datasets/") ? "dataset" : "model"
+    expect(parseReference(text)).toEqual({ kind, repo, revision })
+    expect(referenceText({ kind, repo, revision })).toBe(text)
   })
   test.each([
     ...["hf:", "hf:a/b/c", "hf:../x", "hf:a/..", "hf:a/b@", "hf:a/b@../../etc", "hf:a/b@x/../y", "hf:a b/c"],
-    ...["hf:a/b@c@d", "hf:a--b/c", "hf:/a", "hf:a/", "hf:a/b?x", "hf:a/b@x y", "hf:a/b@.hidden", "hf:a/b.git"],
+    ...[
+      "hf:datasets/",
+      "hf:datasets/a/b/c",
+      "hf:a/b@c@d",
+      "hf:a--b/c",
+      "hf:/a",
+      "hf:a/",
+      "hf:a/b?x",
+      "hf:a/b@x y",
+      "hf:a/b@.hidden",
+      "hf:a/b.git",
+    ],
   ])("%s is refused", (text) => {
-    expect(() => parseReference(text)).toThrow(`${text}: expected hf:owner/name`)
+    expect(() => parseReference(text)).toThrow(/^hf:.*: expected hf:(datasets\/)?owner\/name/)
   })
 })
 

@@ -29,7 +29,8 @@ export interface Seen {
 export type Misbehaviour = (seen: Seen, nth: number) => Response | Promise<Response> | undefined
 
 /**
- * A hub with these files at `commit`; those that end with .safetensors lie in LFS on a server of another origin.
+ * A hub with these files at `commit`, as the model small/model and as the data set small/data; those that end with
+ * .safetensors or .parquet lie in LFS on a server of another origin.
  *
  * @param misbehave sees each request, the first of its kind and file as number 1
  */
@@ -46,12 +47,12 @@ export const localHub = (files: Readonly<Record<string, Uint8Array>>, misbehave:
     const headers = from > 0 ? { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` } : {}
     return new Response(bytes.slice(from), { status: from > 0 ? 206 : 200, headers })
   }
-  const isLarge = (file: string) => file.endsWith(".safetensors")
+  const isLarge = (file: string) => /\.(safetensors|parquet)$/.test(file)
   const bytes = Bun.serve({
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request) => {
-      const file = new URL(request.url).pathname.slice(1)
+      const file = decodeURIComponent(new URL(request.url).pathname.slice(1))
       return tell("bytes", file, request) ?? content(file, seen.at(-1)!.from)
     },
   })
@@ -67,19 +68,22 @@ export const localHub = (files: Readonly<Record<string, Uint8Array>>, misbehave:
     port: 0,
     hostname: "127.0.0.1",
     fetch: (request) => {
-      const [, head, ...rest] = new URL(request.url).pathname.split("/")
+      const { pathname, searchParams } = new URL(request.url)
+      const [, head, ...rest] = pathname.split("/")
       if (head === "api") {
-        const [, owner, name, what, revision] = rest as [string, string, string, string, string]
+        const [kind, owner, name, what, revision] = rest as [string, string, string, string, string]
         const odd = tell(what, decodeURIComponent(revision), request)
         if (odd !== undefined) return odd
-        if (`${owner}/${name}` !== "small/model")
+        const repo = `${owner}/${name}`
+        if (repo !== (kind === "datasets" ? "small/data" : "small/model"))
           return Response.json({ error: "Repository not found" }, { status: 404 })
-        if (what === "tree") return Response.json([{ type: "directory", path: "onnx", size: 0, oid: "" }, ...tree])
+        const top = searchParams.get("recursive") === "true" ? tree : tree.filter(({ path }) => !path.includes("/"))
+        if (what === "tree") return Response.json([{ type: "directory", path: "onnx", size: 0, oid: "" }, ...top])
         if (!["main", "v1", "refs/pr/1", commit].includes(decodeURIComponent(revision)))
           return Response.json({ error: "Invalid rev id" }, { status: 404 })
-        return Response.json({ _id: "1", id: "small/model", sha: commit, private: false, lastModified: "2026-01-01" })
+        return Response.json({ _id: "1", id: repo, sha: commit, private: false, lastModified: "2026-01-01" })
       }
-      const file = rest.at(-1)!
+      const file = decodeURIComponent(pathname.slice(pathname.indexOf("/resolve/")).split("/").slice(3).join("/"))
       const odd = tell("resolve", file, request)
       if (odd !== undefined) return odd
       if (files[file] === undefined) return new Response("Entry not found", { status: 404 })

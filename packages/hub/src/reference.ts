@@ -1,8 +1,15 @@
-/** References to repositories of a hub: `hf:owner/name`, or with `@revision` behind it a branch, a tag or a commit. */
+/**
+ * References to repositories of a hub: `hf:owner/name` is a model, `hf:datasets/owner/name` a data set, each with
+ * `@revision` behind it for a branch, a tag or a commit.
+ */
 import { cut, InvalidInput } from "@winnow/core"
 
-/** A model's repository on a hub, at some revision. */
+/** The content of a repository, and the word that the hub's addresses have for it. */
+export type RepositoryKind = "model" | "dataset"
+
+/** A repository on a hub, at some revision. */
 export interface HubReference {
+  readonly kind: RepositoryKind
   /** "owner/name", or "name" alone of an old repository. */
   readonly repo: string
   /** Undefined: the main branch as it is. */
@@ -10,9 +17,13 @@ export interface HubReference {
 }
 
 const start = "hf:"
+const ofDatasets = "datasets/"
 
 /** True of a text that means a repository, in its right form or not. */
 export const isHubReference = (text: string): boolean => text.startsWith(start)
+
+/** True of a text that means a data set's repository, in its right form or not. */
+export const isDatasetReference = (text: string): boolean => text.startsWith(`${start}${ofDatasets}`)
 
 /** True of a revision that never moves: the whole hash of a commit. */
 export const isCommit = (revision: string | undefined): revision is string =>
@@ -29,11 +40,13 @@ const revisionForm = /^[A-Za-z0-9_][\w.+-]*(?:\/[\w.+-]+)*$/
  * @error InvalidInput (thrown) for a text that begins with "hf:" and is no reference
  */
 export const parseReference = (text: string): HubReference => {
-  const [repo = "", revision, ...more] = text.slice(start.length).split("@")
+  const kind = isDatasetReference(text) ? "dataset" : "model"
+  const head = kind === "dataset" ? `${start}${ofDatasets}` : start
+  const [repo = "", revision, ...more] = text.slice(head.length).split("@")
   const isName = form.test(repo) && !/--|\.\.|\.git$/.test(repo)
   const isRevision = revision === undefined || (revisionForm.test(revision) && !revision.includes(".."))
-  if (isHubReference(text) && isName && isRevision && more.length === 0) return { repo, revision }
-  const problems = ["expected hf:owner/name, or hf:owner/name@revision with a branch, a tag or a commit"]
+  if (isHubReference(text) && isName && isRevision && more.length === 0) return { kind, repo, revision }
+  const problems = [`expected ${head}owner/name, or ${head}owner/name@revision with a branch, a tag or a commit`]
   throw new InvalidInput({ what: cut(text, 100), problems })
 }
 
@@ -44,5 +57,5 @@ export const shortReference = (text: string): string => {
 }
 
 /** A reference as a text. */
-export const referenceText = ({ repo, revision }: HubReference): string =>
-  `${start}${repo}${revision === undefined ? "" : `@${revision}`}`
+export const referenceText = ({ kind, repo, revision }: HubReference): string =>
+  `${start}${kind === "dataset" ? ofDatasets : ""}${repo}${revision === undefined ? "" : `@${revision}`}`

@@ -1,11 +1,12 @@
 /**
  * The cache of one repository, in the layout of `huggingface_hub`: `refs/<revision>` names a commit,
  * `snapshots/<commit>/<file>` links to `blobs/<sum>`, `.no_exist/<commit>/<file>` records that a commit lacks a file.
+ * `listings/<commit>.json` is Winnow's own: all files of a commit.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, unlinkSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { writeWhole } from "@winnow/files"
-import { isCommit } from "./reference.ts"
+import { type HubReference, isCommit } from "./reference.ts"
 
 /** The cache of a repository. */
 export interface RepositoryCache {
@@ -21,6 +22,8 @@ export interface RepositoryCache {
   /** True if the commit is known to lack the file. */
   readonly lacks: (commit: string, file: string) => boolean
   readonly writeLack: (commit: string, file: string) => void
+  /** The file that lists a commit's files. */
+  readonly listing: (commit: string) => string
   /** The place of a file's bytes, by their checksum. */
   readonly blob: (sum: string) => string
   /** Gives a commit's file the bytes of a blob. */
@@ -30,8 +33,11 @@ export interface RepositoryCache {
 const isFile = (path: string) => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
 /** The cache of a repository, within the common cache. */
-export const repositoryCache = (cache: string, repo: string): RepositoryCache => {
-  const root = join(cache, `models--${repo.replaceAll("/", "--")}`)
+export const repositoryCache = (
+  cache: string,
+  { kind, repo }: Pick<HubReference, "kind" | "repo">,
+): RepositoryCache => {
+  const root = join(cache, `${kind}s--${repo.replaceAll("/", "--")}`)
   const snapshot = (commit: string) => join(root, "snapshots", commit)
   const ref = (revision: string) => join(root, "refs", revision)
   const lack = (commit: string, file: string) => join(root, ".no_exist", commit, file)
@@ -39,6 +45,7 @@ export const repositoryCache = (cache: string, repo: string): RepositoryCache =>
   return {
     snapshot,
     blob,
+    listing: (commit) => join(root, "listings", `${commit}.json`),
     commitOf: (revision) => {
       const file = ref(revision)
       const commit = isFile(file) ? readFileSync(file, "utf8").trim() : undefined

@@ -110,3 +110,26 @@ test("a repository that there is not is refused with the experiment's name; an e
   expect((await Effect.runPromise(Effect.flip(wrong))).message).toContain("is not one of the arms that are run")
   expect(hub.seen.length).toBe(before)
 })
+
+test("a data set of a hub is the task that reads it, and its commit is written down", async () => {
+  const record = (n: number) => `{"question": "${n}?", "solution": "${n}."}\n`
+  const folder = mkdtempSync(join(home, "set-"))
+  writeFileSync(join(folder, "train.jsonl"), Array.from({ length: 40 }, (_, i) => record(i)).join(""))
+  using hub = serve(folder)
+  const columns = ["task.prompt=question", "task.answer=solution"]
+  const set = await Effect.runPromise(resolved(tiny, "task=hf:datasets/small/data@v1", ...columns))
+  const from = `hf:datasets/small/data@${commit}`
+  const options = { from, prompt: "question", answer: "solution" }
+  expect(set.config["task"]).toMatchObject({ name: "dataset", options })
+  expect(set.task.options).toEqual(options)
+  // A repeat reads the same commit; without another question for it.
+  const again = resolveConfig(JSON.parse(JSON.stringify(set.config)), registryOf(tiny))
+  expect((await Effect.runPromise(again)).config).toEqual(set.config)
+  expect(hub.seen.map(({ what }) => what)).toEqual(["revision", "tree"])
+  const { notes } = await Effect.runPromise(Effect.provide(set.task.instance, layers))
+  expect(notes?.[0]).toStartWith("hf:datasets/small/data@0123456789ab: train from train.jsonl")
+  const none = await Effect.runPromise(Effect.flip(resolved(tiny, "task=hf:datasets/small/none", ...columns)))
+  expect(none.message).toMatch(/^experiment tiny: hf:datasets\/small\/none: http:.* there is no such repository/)
+  const unread = await Effect.runPromise(Effect.flip(resolved(tiny, "task=hf:small/data")))
+  expect(unread.message).toContain('no task "hf:small/data" here; there are')
+})

@@ -18,7 +18,12 @@ const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
 const noDatasets: Datasets["Service"] = (() => {
   const refuse = (path: string) =>
     Effect.fail(new DataError({ message: `the task asks for ${path}; give checkTask its \`datasets\`` }))
-  return { locate: ({ path }) => refuse(path), lines: ({ path }) => refuse(path), own: refuse }
+  return {
+    locate: ({ path }) => refuse(path),
+    lines: ({ path }) => refuse(path),
+    own: refuse,
+    repository: refuse,
+  }
 })()
 
 /** 42 -> 43, 79 -> 70: always another number, however the text writes it. */

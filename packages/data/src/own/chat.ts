@@ -5,9 +5,8 @@ import { Effect } from "effect"
 import type { ChatMessage, Conversation } from "../chat/chat-template.ts"
 import { plainTemplate, readTemplate } from "../chat/read-template.ts"
 import { turnsOf } from "../chat/turns.ts"
-import { jsonRows } from "./jsonl.ts"
+import { fromRepository, namesRepository, repositoryOptions, rowsByEnding } from "./from-repository.ts"
 import { fileOptions, leavesTraining, ownSplits } from "./own-splits.ts"
-import { parquetRows } from "./parquet.ts"
 
 const options = type({
   "...": fileOptions,
@@ -17,7 +16,11 @@ const options = type({
   tools: "string >= 1 = 'tools'",
   /** A model's folder, its tokenizer_config.json, or a .jinja file. Without it each turn is plain text after its role. */
   "template?": "string >= 1",
-}).narrow(leavesTraining)
+  "from?": repositoryOptions.get("from"),
+  "subset?": "string >= 1",
+})
+  .narrow(leavesTraining)
+  .narrow(namesRepository)
 
 /** Roles by their names in the { from, value } form. */
 const roles: Readonly<Record<string, string>> = { human: "user", gpt: "assistant" }
@@ -88,9 +91,10 @@ export const chat = defineTask({
             ? cause
             : new DataError({ message: `${given.template}: ${cause instanceof Error ? cause.message : cause}`, cause }),
       })
+      const { from } = given
       return yield* ownSplits<Turn>(given, {
-        rows: async (bytes, name) =>
-          name.endsWith(".parquet") ? parquetRows(bytes, [given.messages, given.tools]) : [...jsonRows(bytes)],
+        files: from === undefined ? undefined : fromRepository({ ...given, from }),
+        rows: (bytes, name) => rowsByEnding(bytes, name, [given.messages, given.tools]),
         examples: (row, faults) => {
           const conversation = conversationOf(row.columns, given)
           if (typeof conversation === "string") {

@@ -2,7 +2,7 @@
 import { kindOf } from "@winnow/core"
 import { parseJson } from "@winnow/files"
 import { type } from "arktype"
-import { utf8Lines } from "../utf8-lines.ts"
+import { utf8Lines, utf8Text } from "../utf8-lines.ts"
 import { leavesTraining } from "./own-splits.ts"
 import type { Row } from "./row.ts"
 import { defineTableTask, tableOptions } from "./table-task.ts"
@@ -16,17 +16,29 @@ export function* jsonRows(bytes: Uint8Array): Generator<Row> {
   }
 }
 
+const objectRow = (at: string, what: string, value: unknown): Row =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? { at, columns: value as Readonly<Record<string, unknown>> }
+    : { at, problem: `${what} is ${kindOf(value)}; expected an object` }
+
 const jsonRow = (at: string, text: string): Row => {
   try {
-    const value = parseJson(text)
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? { at, columns: value as Readonly<Record<string, unknown>> }
-      : { at, problem: `the line is ${kindOf(value)}; expected an object` }
+    return objectRow(at, "the line", parseJson(text))
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     return { at, problem: `the line is no JSON (${why}): ${text.slice(0, 60)}` }
   }
 }
+
+/** The rows of a .json or .jsonl file: one list of objects, or an object a line. */
+export const jsonFileRows = (bytes: Uint8Array): ReadonlyArray<Row> => {
+  const first = bytes.find((byte) => byte > 32 && byte < 128)
+  if (first !== openBracket) return [...jsonRows(bytes)]
+  const value = parseJson(utf8Text(bytes))
+  return (value as ReadonlyArray<unknown>).map((record, i) => objectRow(`record ${i + 1}`, "the record", record))
+}
+
+const openBracket = 91
 
 /** Examples from JSON lines: `jsonl({ train: "my.jsonl", prompt: "question", answer: "solution" })`. */
 export const jsonl = defineTableTask({

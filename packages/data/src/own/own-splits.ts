@@ -45,6 +45,15 @@ export const leavesTraining = (
 
 const isShare = (held: string | ReadonlyArray<string> | number): held is number => typeof held === "number"
 
+/** Files of splits that lie in a data set's repository. */
+export interface SplitFiles {
+  readonly options: Pick<typeof fileOptions.infer, "train" | "validation" | "test">
+  /** The place on this machine of a file among these options, downloaded if necessary. */
+  readonly locate: (path: string) => Effect.Effect<string, DataError>
+  /** Describes the splits, their files, and the licence that the repository states. */
+  readonly note: string
+}
+
 /** Splits, and notes on the records that they leave out. */
 export interface OwnSplits {
   readonly examples: (split: Split) => ReadonlyArray<Example>
@@ -54,6 +63,7 @@ export interface OwnSplits {
 /**
  * Reads the splits.
  *
+ * @param how.files in place of the paths among the options
  * @param how.rows the rows of a file's bytes
  * @param how.examples the examples of a row; it notes a row without an example as a fault
  * @param how.keyOf the text of an example whose hash draws its split; the prompt if left out
@@ -62,14 +72,17 @@ export interface OwnSplits {
 export const ownSplits = <E extends Example>(
   options: typeof fileOptions.infer,
   how: {
+    readonly files?: Effect.Effect<SplitFiles, DataError, Datasets> | undefined
     readonly rows: (bytes: Uint8Array, name: string) => Promise<ReadonlyArray<Row>>
     readonly examples: (row: Exclude<Row, { readonly problem: string }>, faults: Faults) => ReadonlyArray<E>
     readonly keyOf?: (example: E) => string
   },
 ): Effect.Effect<OwnSplits, DataError, Datasets> =>
   Effect.gen(function* () {
-    const { own } = yield* Datasets
-    const notes: Array<string> = []
+    const files: Omit<SplitFiles, "note"> & Partial<SplitFiles> = how.files
+      ? yield* how.files
+      : { options, locate: (yield* Datasets).own }
+    const notes: Array<string> = files.note === undefined ? [] : [files.note]
     const used = (rows: ReadonlyArray<Row>, faults: Faults): ReadonlyArray<E> => {
       if (rows.length === 0) throw new Error("the file has no records")
       const examples: Array<E> = []
@@ -82,11 +95,12 @@ export const ownSplits = <E extends Example>(
     const read = Effect.fnUntraced(function* (paths: string | ReadonlyArray<string>) {
       const examples: Array<E> = []
       for (const path of typeof paths === "string" ? [paths] : paths)
-        for (const example of yield* readOwn(path, yield* own(path), options.faulty, how.rows, used))
+        for (const example of yield* readOwn(path, yield* files.locate(path), options.faulty, how.rows, used))
           examples.push(example)
       return examples
     })
-    const { train, validation, test, seed, overlap } = options
+    const { seed, overlap } = options
+    const { train, validation, test } = files.options
     const source = yield* read(train)
     const shares = { validation: isShare(validation) ? validation : 0, test: isShare(test) ? test : 0 }
     const drawn = splitByHash(source, seed, shares, how.keyOf)

@@ -1,8 +1,16 @@
 /** A task from tables of a user's own: files whose rows have columns, and templates for prompt and answer. */
-import { type Datasets, defineTask, type Example, type Plugin, type TaskUse, textKey } from "@winnow/core"
+import {
+  type DataError,
+  type Datasets,
+  defineTask,
+  type Example,
+  type Plugin,
+  type TaskUse,
+  textKey,
+} from "@winnow/core"
 import { type Type, type } from "arktype"
 import { Effect } from "effect"
-import { fileOptions, ownSplits } from "./own-splits.ts"
+import { fileOptions, ownSplits, type SplitFiles } from "./own-splits.ts"
 import type { Row } from "./row.ts"
 import { columnsIn, filled } from "./template.ts"
 
@@ -22,11 +30,13 @@ type TableOptions = typeof tableOptions.infer
  * Defines a task from tables of one format.
  *
  * @param spec.options the schema of its options, which spreads `tableOptions`
+ * @param spec.files the files of a repository whose splits the options name; left out, the options name files
  * @param spec.rows the rows of a file's bytes; `columns` has the columns that the templates read
  */
 export const defineTableTask = <const O extends Type>(spec: {
   readonly name: string
   readonly options: O
+  readonly files?: (options: O["infer"]) => Effect.Effect<SplitFiles, DataError, Datasets>
   readonly rows: (
     bytes: Uint8Array,
     of: { readonly name: string; readonly columns: ReadonlyArray<string>; readonly options: O["infer"] },
@@ -41,6 +51,7 @@ export const defineTableTask = <const O extends Type>(spec: {
       const { prompt, answer, score } = options
       const columns = [...new Set([...columnsIn(prompt), ...columnsIn(answer)])]
       return ownSplits(options, {
+        files: spec.files?.(given),
         rows: (bytes, name) => spec.rows(bytes, { name, columns, options: given }),
         examples: (row, faults) => {
           const [read, written] = [filled(prompt, row.columns), filled(answer, row.columns)]

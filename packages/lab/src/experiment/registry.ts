@@ -9,7 +9,8 @@ import {
   shuffledFilter,
   usesIn,
 } from "@winnow/core"
-import { ownData } from "@winnow/data/own"
+import { dataset, ownData } from "@winnow/data/own"
+import { isDatasetReference } from "@winnow/hub"
 import { pluginFields, pluginKinds } from "./plugin-fields.ts"
 
 /** An object with fields that is no plugin. */
@@ -45,7 +46,7 @@ export const registryOf = (experiment: { readonly plugins?: ReadonlyArray<AnyPlu
 }
 
 /**
- * A plugin from its name, or from `{ name, options }`.
+ * A plugin from its name, or from `{ name, options }`; a data set of a hub is the task that reads it.
  *
  * @param fail makes the error to throw from a description of the fault
  */
@@ -55,6 +56,7 @@ export const pluginNamed = (
   value: unknown,
   fail: (problem: string) => Error,
 ): AnyUse => {
+  if (kind === "task" && typeof value === "string" && isDatasetReference(value)) return dataset.use({ from: value })
   const node = isNode(value) ? value : { name: value }
   const name = Object.hasOwn(node, "name") ? node["name"] : undefined
   const make = typeof name === "string" ? registry.get(`${kind} ${name}`) : undefined

@@ -2,6 +2,7 @@
 import { type DatasetFile, Datasets } from "@winnow/core"
 import { makeDatasets } from "@winnow/data"
 import { cacheFolder } from "@winnow/files"
+import { hubSettings } from "@winnow/hub"
 import { Cause, Effect } from "effect"
 import { resolveConfig } from "../experiment/from-config.ts"
 import type { RunRecord } from "../record/schema.ts"
@@ -32,6 +33,7 @@ const watched = (asked: Map<string, DatasetFile>): Datasets["Service"] => {
     folder: process.env["WINNOW_DATA"],
     cache: cacheFolder("datasets"),
     fetch: () => Promise.reject(new Error("an export downloads nothing")),
+    hub: { settings: { ...hubSettings(), offline: true } },
   })
   const note = (file: DatasetFile) => {
     asked.set(file.path, file)
