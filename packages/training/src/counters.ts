@@ -10,6 +10,8 @@ const schema = type({
   loss: "number",
   /** Input tokens that went through the draft's trunk, without padding. */
   tokensSeen: "number >= 0",
+  /** Positions of the batches' rows, padding included; left out after a checkpoint of a version that did not count them. */
+  "positions?": "number >= 0",
   /** Tokens that the filter chose from. */
   tokensValid: "number >= 0",
   /** Tokens with a weight above 0 in the loss. */
@@ -20,7 +22,9 @@ const schema = type({
 export type Counters = typeof schema.infer
 
 /** The counts before the first step. */
-export const noSteps: Counters = { step: 0, loss: 0, tokensSeen: 0, tokensValid: 0, tokensTrained: 0, seconds: 0 }
+export const noSteps: Counters = {
+  ...{ step: 0, loss: 0, tokensSeen: 0, positions: 0, tokensValid: 0, tokensTrained: 0, seconds: 0 },
+}
 
 /** The counts as a state of the stage, by getter and setter of the variable that stores them. */
 export const countersState = (get: () => Counters, set: (counters: Counters) => void): StepState => ({

@@ -72,6 +72,9 @@ export const oneStep = (setting: StageSetting, before: Counters): StepDone | Ste
       step: step + 1,
       loss: result.loss,
       tokensSeen: used.reduce((sum, { tokens }) => sum + tokens, before.tokensSeen),
+      ...(before.positions !== undefined && {
+        positions: used.reduce((sum, { B, T }) => sum + B * T, before.positions),
+      }),
       tokensValid: before.tokensValid + result.valid,
       tokensTrained: before.tokensTrained + result.kept,
       seconds: before.seconds + (performance.now() - began) / 1000,

@@ -199,11 +199,18 @@ test("a stage on packed rows ends near the weights of padded rows, with the same
         ...{ microBatches: 2, optimizer: optimizerOptions.assert({ learningRate: 0.01, warmup: 3 }), seed: 5 },
       }).pipe(Effect.provide(armLayer(everyToken(), nextToken()))),
     )
-    const { seconds: _, finalLoss, ...counts } = summary
-    return { finalLoss, counts, weights: [...model.parameters.values()].flatMap((p) => [...p.dataSync()]) }
+    const { seconds: _, finalLoss, positions, ...counts } = summary
+    return {
+      finalLoss,
+      positions: positions!,
+      counts,
+      weights: [...model.parameters.values()].flatMap((p) => [...p.dataSync()]),
+    }
   }
   const [padded, packed] = [await train("padded"), await train("packed")]
   expect(packed.counts).toEqual(padded.counts)
+  expect(packed.positions).toBeGreaterThanOrEqual(packed.counts.tokensSeen)
+  expect(packed.positions).toBeLessThan(0.8 * padded.positions)
   expect(packed.finalLoss).toBeCloseTo(padded.finalLoss, 3)
   const far = packed.weights.reduce((most, w, i) => Math.max(most, Math.abs(w - padded.weights[i]!)), 0)
   expect(far).toBeLessThan(2e-3)

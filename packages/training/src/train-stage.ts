@@ -68,6 +68,8 @@ export interface TrainSummary {
   readonly steps: number
   /** Input tokens that went through the draft's trunk, without padding. */
   readonly tokensSeen: number
+  /** Positions that the trunk computed: those tokens, and padding; left out where they were not counted. */
+  readonly positions?: number
   /** Tokens that the filter chose from. */
   readonly tokensValid: number
   /** Tokens with a weight above 0 in the loss. */

@@ -40,10 +40,11 @@ const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
   // A start that was not trained here has no such numbers.
   const summary = numbers(artifact)
   const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = summary
-  const { trainedParameters } = summary
+  const { trainedParameters, positions } = summary
   return {
     steps,
     tokensSeen,
+    ...(positions !== undefined && { positions }),
     tokensValid,
     tokensTrained,
     passes: pass === null ? null : passesOf(artifact, pass, tokensValid),
@@ -78,7 +79,7 @@ const totalOf = ({
   tokensTrained,
   flops,
   seconds,
-}: Omit<Budget, "passes" | "trainedParameters">): TotalBudget => ({
+}: Omit<Budget, "passes" | "positions" | "trainedParameters">): TotalBudget => ({
   steps,
   tokensSeen,
   tokensTrained,

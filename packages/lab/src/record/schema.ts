@@ -32,6 +32,8 @@ const budget = type({
   steps: "number",
   /** Tokens through the trunk, without padding; of these, counted by the mask; of these, in the loss. */
   tokensSeen: "number",
+  /** Positions through the trunk, with padding; earlier versions did not count them. */
+  "positions?": "number",
   tokensValid: "number",
   tokensTrained: "number",
   /**

@@ -1,5 +1,6 @@
 /** report.html of a run that measures no acceptance, from its record and metrics.jsonl alone. */
 import { type MeasuresRecord, measuresRun } from "../record/measures-schema.ts"
+import { paddingLine } from "../table/caption.ts"
 import { short } from "../table/format.ts"
 import { differencesChart } from "./charts/differences.ts"
 import { sweepChart } from "./charts/set-up.ts"
@@ -52,7 +53,7 @@ ${await draw(`Differences of ${primary}.`, differencesCaption, differencesChart(
 ${conclusionList(record.conclusions, record.verdict)}
 ${tables.map((of) => `<h2>${escapeHtml(of.title)}</h2>\n${table(of)}\n${notes(of.notes)}`).join("\n")}
 ${missingSection(record)}
-${notes(left)}
+${notes([...left, ...paddingLine(arms.rows)])}
 ${search === "" ? "" : `<h2>Settings</h2>\n${search}`}
 ${await trainingSection({ rows: arms.rows, seeds }, metrics as ReadonlyArray<ReportLine>, primary)}
 ${configurationSection(record)}`

@@ -1,7 +1,7 @@
 /** The lines below a run's tables: the source of the figures, without which the figures have no meaning. */
 import { isBusy } from "@winnow/engine"
 import { armsOf, meanTotal, withStarts } from "../record/comparisons.ts"
-import type { RunRecord } from "../record/schema.ts"
+import type { RunRecord, TrainedRow } from "../record/schema.ts"
 import { wilson } from "../statistics/wilson.ts"
 import { percent, short, written } from "./format.ts"
 
@@ -44,6 +44,19 @@ const droppedLine = ({ conditions: { dropped, dataset } }: RunRecord): ReadonlyA
     ? []
     : [`Left out, as longer than maxLength: ${dropped.train} examples to train on, ${dropped.measured} of ${dataset}.`]
 
+/** A line on the share of padding in the batches of arms; no line if it was not counted. */
+export const paddingLine = (rows: ReadonlyArray<TrainedRow>): ReadonlyArray<string> => {
+  const shares = rows
+    .filter(({ role }) => role === "arm")
+    .flatMap(({ budget }) => budget)
+    .flatMap(({ arm: { positions, tokensSeen } }) => (positions === undefined ? [] : [1 - tokensSeen / positions]))
+  if (shares.length === 0) return []
+  const [least, most] = [Math.min(...shares), Math.max(...shares)].map((share) => (100 * share).toFixed(1))
+  return [
+    `Padding: ${least === most ? least : `${least} to ${most}`} % of the positions of the arms' batches; no example is cut.`,
+  ]
+}
+
 /** A line on the drafts of which only a part was trained; no line if there are none. */
 const partLine = ({ rows, draftParameters }: RunRecord): ReadonlyArray<string> => {
   const parts = rows.flatMap(({ name, budget }) => {
@@ -77,6 +90,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
     timed || run.rows.some(({ role }) => role === "arm") ? timingLine(run) : "",
     budgetLine(run),
     ...droppedLine(run),
+    ...paddingLine(run.rows),
     ...partLine(run),
     `Target: ${short(target.parameters)} parameters${score(run)}. Draft: ${short(run.draftParameters)} parameters.`,
   ].filter((line) => line !== "")
