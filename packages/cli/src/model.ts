@@ -1,6 +1,6 @@
 /** Models that commands open. */
 import { resolve } from "node:path"
-import { DataError, type Encoder, type InvalidInput } from "@winnow/core"
+import { DataError, type Encoder, headRowsOf, type InvalidInput } from "@winnow/core"
 import { isHubReference, localFolder, pinnedReference } from "@winnow/hub"
 import { Families, familiesOf, knownFamilies, loadPlugins } from "@winnow/lab"
 import { loadDecoder, loadModel, logitsOf } from "@winnow/models"
@@ -83,13 +83,13 @@ export const requireFiniteLogits = (
   ids: ArrayLike<number>,
 ): Effect.Effect<void, DataError> =>
   Effect.suspend(() => {
-    const { maxLength, vocabularySize } = model.architecture
+    const { maxLength } = model.architecture
     const sample = Array.from(ids).slice(0, Math.min(TRIED, maxLength))
     const values = tf.tidy(() => logitsOf(model, tf.tensor2d([sample], undefined, "int32")).dataSync())
     const wrong = values.findIndex((x) => !Number.isFinite(x))
     return wrong === -1
       ? Effect.void
-      : Effect.fail(notFinite(folder, Math.floor(wrong / vocabularySize), values[wrong]!))
+      : Effect.fail(notFinite(folder, Math.floor(wrong / headRowsOf(model.architecture)), values[wrong]!))
   })
 
 /** The error for a logit that is not finite. */

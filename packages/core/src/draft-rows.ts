@@ -6,6 +6,7 @@
  * entry, D hidden size of the target.
  */
 import type { tf } from "@winnow/tensor"
+import type { HeadIds } from "./head-ids.ts"
 import type { Architecture } from "./model.ts"
 import type { Problem } from "./problem.ts"
 
@@ -25,6 +26,11 @@ export interface DraftRows {
   readonly h_Md: tf.Tensor2D
   /** The vocabulary head, [V, d]: logits = h . head^T. A frozen head gets no gradient. */
   readonly head_Vd: tf.Tensor2D | tf.Variable
+  /**
+   * The ids of the head's rows, where it predicts some of the ids only. Training then leaves out the rows whose gold
+   * token is another id, and compares with the target's distribution over these ids.
+   */
+  readonly headIds?: HeadIds | undefined
   /**
    * The rows of the problem that they predict, increasing; left out: all N, in order. The gold token, the target's
    * distribution and the statistics of an entry's row are those of the problem's row.

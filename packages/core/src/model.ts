@@ -9,6 +9,7 @@ import type { Type } from "arktype"
 import { Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
 import { InvalidInput } from "./errors.ts"
+import type { HeadIds } from "./head-ids.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
 /** The shape and the initial values of one parameter. */
@@ -112,7 +113,10 @@ export interface Architecture<A extends Attends = "before"> {
   readonly type: string
   /** config.json in the form that `transformers` reads. */
   readonly config: Record<string, unknown>
+  /** Ids that the model reads, V: rows of the embedding. */
   readonly vocabularySize: number
+  /** Rows of the head, U, where it predicts fewer ids than the model reads. Left out: one for each id. */
+  readonly headRows?: number
   /** Columns of a hidden state; the last is 1 in each row where the head has a bias. */
   readonly hiddenSize: number
   readonly layers: number
@@ -122,7 +126,7 @@ export interface Architecture<A extends Attends = "before"> {
   readonly matrices: ReadonlySet<string>
   /** Name of the token embedding's weight [V, d]. */
   readonly embedding: string
-  /** Name of the head's weight [V, d], whose last column may be a bias; with tied embeddings the embedding's own name. */
+  /** Name of the head's weight [U, d], whose last column may be a bias; with tied embeddings the embedding's own name. */
   readonly head: string
   /** The part of each parameter. Left out: the family does not tell. */
   readonly parts?: ReadonlyMap<string, ModelPart>
@@ -163,10 +167,11 @@ export interface LogitRows {
 
 /**
  * Computes logits after the last `rows` positions of each sequence (R = B rows in all) from tokens, without
- * intermediate tensors. A row's numbers depend only on its own sequence, bit by bit.
+ * intermediate tensors. A row's numbers depend only on its own sequence, bit by bit. They are those of the head's rows:
+ * `choicesAfter` and `distributionsAfter` of `@winnow/generation` give ids.
  */
 export interface QuickDecoding {
-  /** The most probable token of each row, the lowest id among equal ones; the margin to the second on request. */
+  /** The most probable row of the head, the lowest among equal ones; the margin to the second on request. */
   readonly greedy: (
     ids_BT: Int32Array,
     B: number,
@@ -215,6 +220,8 @@ export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly architecture: Architecture<A>
   /** The head's weight, [V, d]: logits = h . head^T. A bias is its last column, where hidden states have a 1. */
   readonly head_Vd: tf.Variable
+  /** The ids of the head's rows, where it predicts some of the ids only: then it is [U, d]. Left out: row v is id v. */
+  readonly headIds?: HeadIds | undefined
   /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`. */
   readonly hidden: (ids_BT: tf.Tensor2D, start_BT?: Int32Array) => tf.Tensor3D
   readonly dispose: () => void

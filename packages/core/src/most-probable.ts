@@ -8,7 +8,11 @@ import type { Problem } from "./problem.ts"
 const chunkRows = 256
 
 /** The most probable token of each row of an entry, [M]; the lowest id among equal ones. */
-export const mostProbable = ({ h_Md, head_Vd }: Pick<DraftRows, "h_Md" | "head_Vd">): Int32Array => {
+export const mostProbable = ({
+  h_Md,
+  head_Vd,
+  headIds,
+}: Pick<DraftRows, "h_Md" | "head_Vd" | "headIds">): Int32Array => {
   const [M] = h_Md.shape
   const out = new Int32Array(M)
   for (let at = 0; at < M; at += chunkRows)
@@ -16,7 +20,7 @@ export const mostProbable = ({ h_Md, head_Vd }: Pick<DraftRows, "h_Md" | "head_V
       const h_Rd = tf.slice(h_Md, [at, 0], [Math.min(chunkRows, M - at), -1])
       out.set(tf.argMax(linear(h_Rd, head_Vd as tf.Tensor2D), 1).dataSync() as Int32Array, at)
     })
-  return out
+  return headIds === undefined ? out : out.map((u) => headIds.id_U[u]!)
 }
 
 /**

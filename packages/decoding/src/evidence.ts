@@ -2,9 +2,17 @@
  * Evidence from finished texts of the target: acceptance and tau for every draft length at once, without decoding. A
  * draft model needs one teacher-forced pass, a deterministic proposer a replay.
  *
- * Letters: R rows of a chunk, V vocabulary, T generated tokens of a rollout.
+ * Letters: R rows of a chunk, V vocabulary, U ids that the draft can propose, T generated tokens of a rollout; p target, q draft.
  */
-import { checkedOptions, DataError, type Decoder, type Proposer, type Sampling, samplingOptions } from "@winnow/core"
+import {
+  checkedOptions,
+  DataError,
+  type Decoder,
+  type HeadIds,
+  type Proposer,
+  type Sampling,
+  samplingOptions,
+} from "@winnow/core"
 import { atOnce } from "@winnow/files"
 import { adjusted, argmaxRows, type Pieces, type Rollout, row } from "@winnow/generation"
 import { klDivergence, logSoftmax } from "@winnow/numerics"
@@ -24,7 +32,8 @@ interface CommonEvidence {
   readonly overlap: ReadonlyArray<Float64Array> | null
   /**
    * KL(p || q) in nats at the sampling's temperature, before top-k and top-p, whose different cuts would make it
-   * infinite. Null without a draft model, and when greedy.
+   * infinite. For a draft that can propose some ids only, p is the target's distribution over these ids, for the same
+   * reason. Null without a draft model, and when greedy.
    */
   readonly kl: ReadonlyArray<Float64Array> | null
 }
@@ -73,10 +82,11 @@ export function* greedyPass(
 ): Pieces<PassEvidence> {
   const chance = perPosition(rollouts)
   const read = readableRollouts(rollouts, draft)
+  const { headIds } = draft
   yield* teacherForced([draft], read, checkedOptions("greedyEvidence", passOptions, options), (rows) => {
     const argmax_R = argmaxRows(rows.logits_RV[0]!)
-    for (const [r, id] of argmax_R.entries())
-      chance[rows.rollout_R[r]!]![rows.position_R[r]!] = id === rows.token_R[r] ? 1 : 0
+    for (const [r, u] of argmax_R.entries())
+      chance[rows.rollout_R[r]!]![rows.position_R[r]!] = (headIds?.id_U[u] ?? u) === rows.token_R[r] ? 1 : 0
   })
   return {
     kind: "pass",
@@ -84,37 +94,48 @@ export function* greedyPass(
   }
 }
 
-/** Overlap, ratio and KL of each row, on the device: plain temperature, single precision. */
-const onDevice = ({ logits_RV: [p, q], token_R }: ForcedRows, temperature: number) => {
-  const logP_RV = tf.logSoftmax(tf.div(p!, temperature)) as tf.Tensor2D
+/**
+ * Overlap, ratio and KL of each row, on the device: plain temperature, single precision.
+ *
+ * With ids of the draft's head, sums run over these ids: elsewhere q is 0, so the overlap and the ratio are too.
+ */
+const onDevice = ({ logits_RV: [p, q], token_R }: ForcedRows, temperature: number, headIds: HeadIds | undefined) => {
+  const logOf_RV = tf.logSoftmax(tf.div(p!, temperature)) as tf.Tensor2D
+  const logP_RV = headIds === undefined ? logOf_RV : tf.gather(logOf_RV, tf.tensor1d(headIds.id_U, "int32"), 1)
   const logQ_RV = tf.logSoftmax(tf.div(q!, temperature)) as tf.Tensor2D
   const overlap_R = tf.sum(tf.exp(tf.minimum(logP_RV, logQ_RV)), 1)
-  const at_R2 = tf.stack([tf.range(0, token_R.length, 1, "int32"), tf.tensor1d(token_R, "int32")], 1)
+  const column_R = headIds === undefined ? token_R : token_R.map((id) => Math.max(0, headIds.row_V[id]!))
+  const at_R2 = tf.stack([tf.range(0, token_R.length, 1, "int32"), tf.tensor1d(column_R, "int32")], 1)
   const ratio_R = tf.exp(tf.minimum(0, tf.sub(tf.gatherND(logQ_RV, at_R2), tf.gatherND(logP_RV, at_R2))))
+  const compared_RV = headIds === undefined ? logP_RV : (tf.logSoftmax(logP_RV) as tf.Tensor2D)
   // Where p is 0 the difference of logarithms may be infinite, and 0 times infinity is NaN: here 0 log 0 is 0.
-  const p_RV = tf.exp(logP_RV)
-  const kl_R = tf.sum(tf.where(tf.greater(p_RV, 0), tf.mul(p_RV, tf.sub(logP_RV, logQ_RV)), tf.zerosLike(p_RV)), 1)
-  return { overlap_R: overlap_R.dataSync(), ratio_R: ratio_R.dataSync(), kl_R: kl_R.dataSync() }
+  const p_RV = tf.exp(compared_RV)
+  const kl_R = tf.sum(tf.where(tf.greater(p_RV, 0), tf.mul(p_RV, tf.sub(compared_RV, logQ_RV)), tf.zerosLike(p_RV)), 1)
+  const ratios = ratio_R.dataSync()
+  if (headIds !== undefined) for (const [r, id] of token_R.entries()) if (headIds.row_V[id]! < 0) ratios[r] = 0
+  return { overlap_R: overlap_R.dataSync(), ratio_R: ratios, kl_R: kl_R.dataSync() }
 }
 
 /**
  * Overlap, ratio and KL on the host, from the distributions that decoding uses: any top-k and top-p, double precision.
  */
-const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling) => {
-  const V = p!.shape[1]
+const onHost = ({ logits_RV: [p, q], token_R }: ForcedRows, sampling: Sampling, headIds: HeadIds | undefined) => {
+  const [V, U] = [p!.shape[1], q!.shape[1]]
   const [pLogits, qLogits] = [p!.dataSync() as Float32Array, q!.dataSync() as Float32Array]
   const overlap_R = new Float64Array(token_R.length)
   const ratio_R = new Float64Array(token_R.length)
   const kl_R = new Float64Array(token_R.length)
   for (const [r, token] of token_R.entries()) {
-    const [pRow_V, qRow_V] = [row(pLogits, r, V), row(qLogits, r, V)]
+    const [pRow_V, qRow_U] = [row(pLogits, r, V), row(qLogits, r, U)]
     const p_V = adjusted(pRow_V, sampling)
-    const q_V = adjusted(qRow_V, sampling)
-    kl_R[r] = klDivergence(logSoftmax(pRow_V, sampling.temperature), logSoftmax(qRow_V, sampling.temperature))
-    for (let v = 0; v < V; v++) overlap_R[r]! += Math.min(p_V[v]!, q_V[v]!)
+    const q_U = adjusted(qRow_U, sampling)
+    const pRow_U = headIds === undefined ? pRow_V : Float32Array.from(headIds.id_U, (id) => pRow_V[id]!)
+    kl_R[r] = klDivergence(logSoftmax(pRow_U, sampling.temperature), logSoftmax(qRow_U, sampling.temperature))
+    for (let u = 0; u < U; u++) overlap_R[r]! += Math.min(p_V[headIds?.id_U[u] ?? u]!, q_U[u]!)
+    const q = q_U[headIds?.row_V[token] ?? token] ?? 0
     // Where rounding puts a token of the text outside p's top set, q decides alone: 1 if q has the token, as q / p
     // would be.
-    ratio_R[r] = q_V[token] === 0 ? 0 : Math.min(1, q_V[token]! / p_V[token]!)
+    ratio_R[r] = q === 0 ? 0 : Math.min(1, q / p_V[token]!)
   }
   return { overlap_R, ratio_R, kl_R }
 }
@@ -150,6 +171,7 @@ export function* sampledPass(
   options: PassOptions = {},
 ): Pieces<PassEvidence> {
   requireSameVocabulary(target, draft.architecture)
+  requireAllIds(target)
   const adjustments = checkedOptions(
     "sampledEvidence",
     samplingOptions.narrow((s, ctx) => s.temperature > 0 || ctx.mustBe("at a temperature above 0")),
@@ -161,7 +183,9 @@ export function* sampledPass(
   const kl = perPosition(read)
   const plain = adjustments.topK === undefined && (adjustments.topP === undefined || adjustments.topP === 1)
   yield* teacherForced([target, draft], read, checkedOptions("sampledEvidence", passOptions, options), (rows) => {
-    const { overlap_R, ratio_R, kl_R } = plain ? onDevice(rows, adjustments.temperature) : onHost(rows, adjustments)
+    const { overlap_R, ratio_R, kl_R } = plain
+      ? onDevice(rows, adjustments.temperature, draft.headIds)
+      : onHost(rows, adjustments, draft.headIds)
     if (overlap_R.some(Number.isNaN) || kl_R.some(Number.isNaN)) requireFinite(rows, read)
     for (let r = 0; r < rows.token_R.length; r++) {
       const [i, t] = [rows.rollout_R[r]!, rows.position_R[r]!]
@@ -187,4 +211,10 @@ export const requireSameVocabulary = (
   const V = target.architecture.vocabularySize
   if (U !== undefined && V !== U)
     throw new Error(`target has a vocabulary of ${V}, draft of ${U}: both need the same tokenizer and embedding size`)
+}
+
+/** @error Error for a target that predicts some of its ids only: the text could not have the others */
+export const requireAllIds = ({ architecture: { headRows, vocabularySize } }: Decoder): void => {
+  if (headRows !== undefined)
+    throw new Error(`the target predicts ${headRows} of its ${vocabularySize} ids: a draft may, a target predicts all`)
 }

@@ -33,7 +33,7 @@ import { type Chance, chanceOf, type Judging, type Verdict, verify, verifyGreedy
 import { proposalRoom, readableLength } from "./block-structure.ts"
 import type { BlockCounts } from "./counts.ts"
 import { DraftLength, draftLengthOption } from "./draft-length.ts"
-import { requireSameVocabulary } from "./evidence.ts"
+import { requireAllIds, requireSameVocabulary } from "./evidence.ts"
 import { unseen } from "./model-proposer.ts"
 import { parameterRatio } from "./parameter-ratio.ts"
 
@@ -136,7 +136,10 @@ export class SpeculativeSession implements Session {
       throw new Error(
         `draft length ${JSON.stringify(draftLength)} without a proposer: give one, such as modelProposer(draft), or draft length 0`,
       )
-    if (proposer !== undefined) requireSameVocabulary(target, proposer)
+    if (proposer !== undefined) {
+      requireSameVocabulary(target, proposer)
+      requireAllIds(target)
+    }
     this.#ending = { eosId, stop, limit: limitOf(prompt, maxNew, target.architecture.maxLength) }
     this.#chance = judging.chance ?? chanceOf(seeded(seed, "speculative", index))
     this.#verify = judging.verify ?? verify

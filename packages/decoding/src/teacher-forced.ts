@@ -22,7 +22,7 @@ export type PassOptions = typeof passOptions.inferIn
 
 /** Rows of one chunk. The pass owns the tensors and frees them when the visit returns. */
 export interface ForcedRows {
-  /** One matrix [R, V] for each model, in their order. */
+  /** One matrix [R, V] for each model, in their order; [R, U] for one whose head has U rows. */
   readonly logits_RV: ReadonlyArray<tf.Tensor2D>
   /** The next token of the text. */
   readonly token_R: Int32Array

@@ -1,7 +1,7 @@
 /**
  * The vocabulary head at chosen positions only.
  *
- * Letters: B sequences, T positions, R rows, d hidden size, V vocabulary.
+ * Letters: B sequences, T positions, R rows, d hidden size, V rows of the head: the vocabulary, or some ids of it.
  */
 import type { Decoder } from "@winnow/core"
 import { product, tf } from "@winnow/tensor"

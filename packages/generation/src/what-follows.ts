@@ -1,9 +1,11 @@
 /**
  * Next tokens by a model: greedy choices or distributions, natively where decoding is native.
  *
- * Letters: B sequences, T new positions, R = B rows, V vocabulary.
+ * A head with fewer rows than the model has ids gives its rows' ids, and probability 0 to the other ids.
+ *
+ * Letters: B sequences, T new positions, R = B rows, V vocabulary, U rows of the head.
  */
-import type { Decoder, Decoding, Sampling } from "@winnow/core"
+import { type Decoder, type Decoding, headRowsOf, type Sampling } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
 import { adjusted, restricted } from "./sampling.ts"
@@ -34,13 +36,25 @@ export const choicesAfter = (
   rows: number,
   margins: boolean,
 ): Choices => {
-  if (decoding.quick !== undefined) return decoding.quick.greedy(ids_BT, B, rows, margins)
+  if (decoding.quick !== undefined) return withIds(model, decoding.quick.greedy(ids_BT, B, rows, margins))
   let choices: Choices | undefined
   tf.tidy(() => {
-    const logits_RV = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
-    choices = margins ? argmaxWithMargin(logits_RV) : { argmax: argmaxRows(logits_RV), margin: [] }
+    const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
+    choices = margins ? argmaxWithMargin(logits_RU) : { argmax: argmaxRows(logits_RU), margin: [] }
   })
-  return choices!
+  return withIds(model, choices!)
+}
+
+/** Choices among the head's rows as ids. */
+const withIds = ({ headIds }: Decoder, { argmax, margin }: Choices): Choices =>
+  headIds === undefined ? { argmax, margin } : { argmax: Int32Array.from(argmax, (u) => headIds.id_U[u]!), margin }
+
+/** A distribution over the head's rows as one over ids. */
+const overIds = ({ headIds }: Decoder, p_U: Float64Array): Float64Array => {
+  if (headIds === undefined) return p_U
+  const p_V = new Float64Array(headIds.row_V.length)
+  for (let u = 0; u < p_U.length; u++) p_V[headIds.id_U[u]!] = p_U[u]!
+  return p_V
 }
 
 /**
@@ -60,15 +74,15 @@ export const distributionsAfter = (
   if (decoding.quick !== undefined) {
     const logits = decoding.quick.logits(ids_BT, B, rows)
     return once((r) => {
-      const p_V = logits.softmax(r, sampling.temperature)
+      const p_U = logits.softmax(r, sampling.temperature)
       // `adjusted` refuses the row of a null and states the reason.
-      return p_V === null ? adjusted(logits.row(r), sampling) : restricted(p_V, sampling)
+      return overIds(model, p_U === null ? adjusted(logits.row(r), sampling) : restricted(p_U, sampling))
     })
   }
   let values = new Float32Array()
   tf.tidy(() => {
-    const logits_RV = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
-    values = logits_RV.dataSync() as Float32Array<ArrayBuffer>
+    const logits_RU = lastLogits(model, decoding.extend(idsTensor(ids_BT, B, ids_BT.length / B)), rows)
+    values = logits_RU.dataSync() as Float32Array<ArrayBuffer>
   })
-  return once((r) => adjusted(row(values, r, model.architecture.vocabularySize), sampling))
+  return once((r) => overIds(model, adjusted(row(values, r, headRowsOf(model.architecture)), sampling)))
 }

@@ -101,13 +101,14 @@ const isOfDecoder = (of: Description<Attends>): of is Description => of.attends 
 /** The architecture of a description. @error for instructions that do not fit each other or the parameters */
 export const architectureOf = <A extends Attends>(of: Description<A>): Architecture<A> => {
   slotWidths(of)
-  const { type, config, vocabularySize, maxLength, parameters } = of
+  const { type, config, vocabularySize, headRows, maxLength, parameters } = of
   let program: { readonly of: NativeProgram | undefined } | undefined
   return {
     type,
     attends: of.attends,
     config,
     vocabularySize,
+    ...(headRows !== undefined && { headRows }),
     hiddenSize: headColumns(of),
     layers: of.layers.length,
     maxLength,

@@ -66,6 +66,7 @@ const quantised = refused("quantised weights cannot be read; save the model in f
 const common: ReadonlyArray<readonly [string, Field]> = [
   ["model_type", used("chooses the family")],
   ["vocab_size", used("rows of embedding and head")],
+  ["draft_vocab_size", used("rows of the head where it predicts some of the ids only; d2t names them")],
   [
     "tie_word_embeddings",
     used("the head is the embedding, unless the weights have another head, as in transformers 5"),

@@ -6,6 +6,7 @@ import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { readJson } from "./folder.ts"
 import { openSafetensors, type WrittenDtype, writeSafetensors } from "./safetensors.ts"
+import { isReadable } from "./safetensors-header.ts"
 import { excerpt, isRecord } from "./shown.ts"
 
 /** The parts of a copy that differ from the model. */
@@ -38,7 +39,15 @@ export const copyModelFolder = (
     try {
       writeSafetensors(
         join(to, "model.safetensors"),
-        Array.from(weights.tensors, ([name, { shape }]) => ({ name, shape, data: () => weights.read(name) })),
+        Array.from(weights.tensors, ([name, { shape, dtype: own, begin, end }]) => {
+          if (isReadable(own)) return { name, shape, data: () => weights.read(name) }
+          const bytes = () => {
+            const all = new Uint8Array(end - begin)
+            weights.readBytes(name, all)
+            return all
+          }
+          return { name, shape, dtype: own, bytes } // the ids of a smaller head
+        }),
         { dtype },
       )
     } finally {

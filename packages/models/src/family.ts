@@ -5,6 +5,7 @@ import { architectureOf } from "./architecture.ts"
 import { type ConfigKeys, keysOfConfig, optionsFromConfig } from "./config.ts"
 import { commonFields, type Field } from "./config-fields.ts"
 import type { Description } from "./instructions.ts"
+import { headRowsKey, headRowsOfConfig, withHeadRows } from "./smaller-head.ts"
 
 /** A family that can be called with options, or passed to `loadDecoder`. */
 export type FamilyPlugin<O extends Type, A extends Attends = "before"> = Plugin<O, ModelUse<A>> &
@@ -42,7 +43,12 @@ export const defineFamily = <const O extends Type, A extends Attends>(spec: {
       const { read, notes, strange, fail } = optionsFromConfig(name, { ...keys, fields }, config, where)
       const valid: unknown = fromFile(read)
       if (valid instanceof ArkErrors) throw fail(valid.map((error) => error.message))
-      const described = architectureOf(describe(valid as O["infer"]))
+      const whole = describe(valid as O["infer"])
+      const rows = headRowsOfConfig(config, whole.vocabularySize)
+      if (typeof rows === "string") throw fail([rows])
+      if (rows !== undefined && whole.head.weight === whole.embed.table)
+        throw fail([`${headRowsKey} ${rows} needs a head apart from the embedding; set tie_word_embeddings to false`])
+      const described = architectureOf(rows === undefined ? whole : withHeadRows(whole, rows))
       const architecture = { ...described, config: { ...strange, ...described.config } }
       return notes.length === 0 ? architecture : { ...architecture, notes }
     },

@@ -18,6 +18,7 @@ import type { Effect } from "effect"
 import { attempt, withDataErrors } from "./data-errors.ts"
 import { nonFiniteProblem } from "./finite.ts"
 import { parametersOf, staysHalf } from "./half-parameters.ts"
+import { headIdTensors } from "./head-ids-files.ts"
 import { makeModel, ownVariable } from "./model.ts"
 import { type FolderOptions, openFolder } from "./open-folder.ts"
 import { type SafetensorsFile, writeSafetensors } from "./safetensors.ts"
@@ -51,7 +52,7 @@ const load = <A extends Attends>(
   accept: (architecture: Architecture<Attends>) => Architecture<A>,
   options: FolderOptions = {},
 ): ModelOf<A> => {
-  const { architecture: found, tensorOf, fileOf, close } = openFolder(dir, families, options)
+  const { architecture: found, headIds, tensorOf, fileOf, close } = openFolder(dir, families, options)
   const parameters = new Map<string, tf.Variable | Halves>()
   try {
     const architecture = accept(found)
@@ -74,7 +75,7 @@ const load = <A extends Attends>(
         ownVariable(() => fillTensor(shape, "float32", fill)),
       )
     }
-    return makeModel(architecture, parametersOf(parameters))
+    return makeModel(architecture, parametersOf(parameters), headIds)
   } catch (error) {
     for (const weight of parameters.values()) weight.dispose()
     throw error
@@ -84,18 +85,16 @@ const load = <A extends Attends>(
 }
 
 const save = (model: Encoder, dir: string, extra: Readonly<Record<string, unknown>>): void => {
-  const { architecture, parameters } = model
-  writeSafetensors(
-    join(dir, "model.safetensors"),
-    [...architecture.parameters.keys()].flatMap((parameter) => {
-      const values = () => parameters.get(parameter)!.dataSync() as Float32Array
-      return tensorsOf(architecture, parameter).map(({ name, shape, form }) => ({
-        name,
-        shape,
-        data: () => form?.write(values()) ?? values(),
-      }))
-    }),
-  )
+  const { architecture, parameters, headIds } = model
+  const weights = [...architecture.parameters.keys()].flatMap((parameter) => {
+    const values = () => parameters.get(parameter)!.dataSync() as Float32Array
+    return tensorsOf(architecture, parameter).map(({ name, shape, form }) => ({
+      name,
+      shape,
+      data: () => form?.write(values()) ?? values(),
+    }))
+  })
+  writeSafetensors(join(dir, "model.safetensors"), [...weights, ...(headIds ? headIdTensors(headIds) : [])])
   // config.json is written last: its presence says that the directory is whole.
   withDataErrors(() =>
     writeWhole(join(dir, "config.json"), `${JSON.stringify({ ...architecture.config, ...extra }, null, 2)}\n`),

@@ -50,6 +50,7 @@ export {
 } from "./safetensors.ts"
 export { isRecord } from "./shown.ts"
 export { layerCount, size } from "./sizes.ts"
+export { architectureOfIds, modelOfIds } from "./smaller-head.ts"
 export { headWithBias, reordered, type TensorForm, tensorsOf, transposed } from "./stored.ts"
 export { noTokenIds, tokenIds } from "./token-ids.ts"
 export * from "./trained-part.ts"

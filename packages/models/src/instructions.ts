@@ -5,7 +5,7 @@
  * Values live in slots: matrices of one row for each token. Slot "x" is the residual stream: the embedding writes it, the
  * last norm reads it. An instruction reads the latest value of a slot; every slot but x is void at the end of a layer.
  *
- * Letters: N tokens, d hidden size, V vocabulary, h head size, Q query heads, G key-value heads.
+ * Letters: N tokens, d hidden size, V vocabulary, U rows of the head (V, or fewer), h head size, Q query heads, G key-value heads.
  */
 import type { Attends, ParameterSpec, Stored } from "@winnow/core"
 import type { HeadLayout } from "./head-layout.ts"
@@ -103,6 +103,8 @@ export interface Description<A extends Attends = "before"> {
   /** config.json as `transformers` reads it. */
   readonly config: Record<string, unknown>
   readonly vocabularySize: number
+  /** Rows of the head, where it predicts fewer ids than the model reads. */
+  readonly headRows?: number
   /** d. */
   readonly hiddenSize: number
   /** Most positions of a sequence. */
@@ -119,7 +121,7 @@ export interface Description<A extends Attends = "before"> {
   /** The last norm. */
   readonly norm: Norm
   /**
-   * The vocabulary head: logits = h . weight^T. With a bias the weight is [V, d + 1], its last column is the bias, and each
+   * The vocabulary head: logits = h . weight^T. With a bias the weight is [U, d + 1], its last column is the bias, and each
    * hidden state ends in a 1.
    */
   readonly head: { readonly weight: string; readonly bias?: true }

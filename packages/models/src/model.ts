@@ -4,6 +4,8 @@ import {
   type Attends,
   attendsBefore,
   type Encoder,
+  type HeadIds,
+  headRowsOf,
   type ModelOf,
   type Parameters,
 } from "@winnow/core"
@@ -13,9 +15,18 @@ import { decoderWeights, forPass, HalfParameters } from "./half-parameters.ts"
 
 /**
  * An architecture with these parameters; owns the variables.
- * @error if the names or shapes are not the architecture's
+ * @param headIds the ids of the head's rows, of an architecture whose head has fewer rows than ids
+ * @error if the names or shapes are not the architecture's, or the ids are not as many as the head's rows
  */
-export const makeModel = <A extends Attends>(architecture: Architecture<A>, parameters: Parameters): ModelOf<A> => {
+export const makeModel = <A extends Attends>(
+  architecture: Architecture<A>,
+  parameters: Parameters,
+  headIds?: HeadIds,
+): ModelOf<A> => {
+  if (architecture.headRows !== headIds?.id_U.length)
+    throw new Error(
+      `the head of ${architecture.type} has ${architecture.headRows ?? "all"} rows, and ids for ${headIds?.id_U.length ?? "all"} are given`,
+    )
   for (const [name, { shape }] of architecture.parameters) {
     const found = decoderWeights(parameters).weight(name)?.shape
     if (found?.join() !== shape.join())
@@ -28,6 +39,7 @@ export const makeModel = <A extends Attends>(architecture: Architecture<A>, para
     get head_Vd() {
       return parameters.get(architecture.head)!
     },
+    ...(headIds && { headIds }),
     hidden: (ids_BT, start_BT) => architecture.hidden(forPass(parameters, architecture), ids_BT, undefined, start_BT),
     dispose: () => {
       const variables = parameters instanceof HalfParameters ? parameters.release() : [...parameters.values()]
@@ -58,13 +70,17 @@ export const copyModel = <A extends Attends>(model: Encoder<A>): ModelOf<A> =>
         .keys()
         .map((name) => [name, tf.tidy(() => tf.variable(tf.add(model.parameters.get(name)!, 0)))] as const),
     ),
+    model.headIds,
   )
 
-/** Logits of every position, [B, T, V]: hidden states times the head. For few sequences only, because of its size. */
+/**
+ * Logits of every position and row of the head, [B, T, U]: hidden states times the head. For few sequences only, because
+ * of its size.
+ */
 export const logitsOf = (model: Encoder, ids_BT: tf.Tensor2D): tf.Tensor3D =>
   tf.tidy(() => {
-    const { hiddenSize, vocabularySize } = model.architecture
+    const { hiddenSize } = model.architecture
     const [B, T] = ids_BT.shape
     const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, hiddenSize]) as tf.Tensor2D
-    return tf.reshape(linear(h_Nd, model.head_Vd as unknown as tf.Tensor2D), [B, T, vocabularySize])
+    return tf.reshape(linear(h_Nd, model.head_Vd as unknown as tf.Tensor2D), [B, T, headRowsOf(model.architecture)])
   })

@@ -2,6 +2,7 @@
  * The second interpreter of a description: words for the native decoder, which runs new positions over a cache. The words
  * are described in `packages/tensor/native/decode.h`.
  */
+import { headRowsOf } from "@winnow/core"
 import type { NativeProgram } from "@winnow/tensor"
 import { attentionPlan } from "./attention-plan.ts"
 import {
@@ -95,12 +96,14 @@ export const nativeProgram = (of: Description): NativeProgram => {
   return {
     hiddenSize: headColumns(of),
     vocabularySize: of.vocabularySize,
+    headRows: headRowsOf(of),
     maxLength: of.maxLength,
     rotaries: rotaries.map(rotaryTables),
     words: Float64Array.from([
       ...[
         headColumns(of),
         of.vocabularySize,
+        headRowsOf(of),
         of.layers.length,
         heads,
         kvHeads,

@@ -1,8 +1,9 @@
 /** A model folder whose config.json and tensors agree with each other. */
 import { join } from "node:path"
-import { type Architecture, type Attends, DataError, type Family } from "@winnow/core"
+import { type Architecture, type Attends, DataError, type Family, type HeadIds } from "@winnow/core"
 import { architectureFromConfig } from "./config.ts"
 import { readJson, requireFolder, weightFiles } from "./folder.ts"
+import { headIdNames, readHeadIds } from "./head-ids-files.ts"
 import { openSafetensors, type SafetensorsFile } from "./safetensors.ts"
 import { isEightBits, isReadable, readDtypes } from "./safetensors-header.ts"
 import { type Scaling, scalingOf, withScales } from "./scaled-weights.ts"
@@ -70,6 +71,8 @@ export interface OpenFolder extends Weights {
   readonly architecture: Architecture<Attends>
   /** The tensor of each parameter in the files, and each further tensor of a parameter. */
   readonly tensorOf: ReadonlyMap<string, string>
+  /** The ids of a head that predicts some of them only. */
+  readonly headIds: HeadIds | undefined
   /** Tensors that no computation here reads. */
   readonly beside: ReadonlyArray<string>
 }
@@ -150,7 +153,8 @@ export const openFolder = (
     const { notes = [], ...architecture } = untie
       ? architectureFromConfig(families, { ...config, tie_word_embeddings: false }, configFile)
       : tied
-    const [first, ...others] = named.beside
+    const beside = architecture.headRows === undefined ? named.beside : named.beside.filter((n) => !headIdNames.has(n))
+    const [first, ...others] = beside
     const all = [
       ...notes,
       ...(weights.scaled.size === 0
@@ -182,7 +186,8 @@ export const openFolder = (
       ...weights,
       config,
       tensorOf,
-      beside: named.beside,
+      headIds: readHeadIds(dir, weights.fileOf, architecture, read.vocabularySize),
+      beside,
       architecture: all.length === 0 ? read : { ...read, notes: all },
     }
   } catch (error) {

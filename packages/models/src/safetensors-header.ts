@@ -18,6 +18,9 @@ const bitsOf: ReadonlyMap<string, number> = new Map([
   ["F4", 4],
 ])
 
+/** Bytes of a number in a format of whole bytes. */
+export const bytesOf = (dtype: string): number => bitsOf.get(dtype)! / 8
+
 /** Number formats that hold weights by themselves; all become float32. A file may contain tensors of other formats, unread. */
 export const readDtypes = ["F32", "F16", "BF16", "F64"] as const
 export type Dtype = (typeof readDtypes)[number] | EightBits

@@ -7,6 +7,7 @@ import { withDataErrors } from "./data-errors.ts"
 import { fromFloat8 } from "./float8.ts"
 import { foreignContent, SNIFFED } from "./foreign-content.ts"
 import {
+  bytesOf,
   headerLength,
   isEightBits,
   isReadable,
@@ -32,19 +33,27 @@ export interface SafetensorsFile {
    */
   readonly keepRows: (name: string, rows: number) => void
   /**
-   * Reads the unconverted bytes of one tensor into existing memory.
+   * Reads the unconverted bytes of one tensor, of any format, into existing memory.
    * @error DataError if there is no such tensor, or `into` has another length than it
    */
   readonly readBytes: (name: string, into: Uint8Array) => void
   readonly close: () => void
 }
 
-/** A tensor to be written. */
+/** A weight to be written, in the number format of the file. */
 export interface TensorSource {
   readonly name: string
   readonly shape: ReadonlyArray<number>
   /** The values, or a function called when their turn comes, so that not all need to be in JavaScript at once. */
   readonly data: Float32Array | (() => Float32Array)
+}
+
+/** A tensor to be written that is no weight, such as a list of ids: it has a format of its own. */
+export interface BytesSource extends Omit<TensorSource, "data"> {
+  /** Its format in the file, such as "I64" or "BOOL". */
+  readonly dtype: string
+  /** Called when its turn comes: little-endian, row-major. */
+  readonly bytes: () => Uint8Array
 }
 
 const readFully = (file: string, fd: number, into: Uint8Array, position: number): void => {
@@ -124,9 +133,13 @@ export const openSafetensors = (file: string): SafetensorsFile => {
     readFully(file, fd, json, 8)
     const { metadata, tensors: parsed } = parseHeader(file, json, size)
     const tensors = new Map(parsed)
-    const entryOf = (name: string): TensorEntry => {
+    const foundEntry = (name: string): TensorEntry => {
       const entry = tensors.get(name)
       if (entry === undefined) throw new DataError({ message: `${file} has no tensor ${name}` })
+      return entry
+    }
+    const entryOf = (name: string): TensorEntry => {
+      const entry = foundEntry(name)
       if (!isReadable(entry.dtype))
         throw new DataError({
           message: `${file}: tensor ${name} has dtype ${entry.dtype}; ${readDtypes.join(", ")} are read: save it in one of them`,
@@ -161,7 +174,7 @@ export const openSafetensors = (file: string): SafetensorsFile => {
         tensors.set(name, { ...entry, shape: [rows, ...columns], end })
       },
       readBytes: (name, into) => {
-        const { begin, end } = entryOf(name)
+        const { begin, end } = foundEntry(name)
         if (into.length !== end - begin)
           throw new DataError({
             message: `${file}: tensor ${name} has ${end - begin} bytes, there is room for ${into.length}`,
@@ -225,16 +238,18 @@ const lost = (values: Float32Array, dtype: WrittenDtype): number | undefined => 
  */
 export const writeSafetensors = (
   file: string,
-  sources: ReadonlyArray<TensorSource>,
+  sources: ReadonlyArray<TensorSource | BytesSource>,
   options: { readonly metadata?: Readonly<Record<string, string>>; readonly dtype?: WrittenDtype } = {},
 ): void => {
   const { metadata = { format: "pt" }, dtype = "float32" } = options
   const width = dtype === "float32" ? 4 : 2
   const header: Record<string, unknown> = { __metadata__: metadata }
   let offset = 0
-  for (const { name, shape } of sources) {
-    const end = offset + width * shape.reduce((a, b) => a * b, 1)
-    header[name] = { dtype: writtenDtypes[dtype], shape, data_offsets: [offset, end] }
+  for (const source of sources) {
+    const { name, shape } = source
+    const [format, bytes] = "dtype" in source ? [source.dtype, bytesOf(source.dtype)] : [writtenDtypes[dtype], width]
+    const end = offset + bytes * shape.reduce((a, b) => a * b, 1)
+    header[name] = { dtype: format, shape, data_offsets: [offset, end] }
     offset = end
   }
   // Spaces after the JSON align the data to 8 bytes, as the format's own writer does.
@@ -245,9 +260,19 @@ export const writeSafetensors = (
   new TextEncoder().encodeInto(text, head.subarray(8))
   const write = (fd: number) => {
     writeFully(fd, head)
-    for (const { name, shape, data: source } of sources) {
-      const values = typeof source === "function" ? source() : source
+    for (const source of sources) {
+      const { name, shape } = source
       const expected = shape.reduce((a, b) => a * b, 1)
+      if ("dtype" in source) {
+        const bytes = source.bytes()
+        if (bytes.length !== expected * bytesOf(source.dtype))
+          throw new DataError({
+            message: `${file}: tensor ${name} has ${bytes.length} bytes, its shape [${shape}] of ${source.dtype} ${expected * bytesOf(source.dtype)}`,
+          })
+        writeFully(fd, bytes)
+        continue
+      }
+      const values = typeof source.data === "function" ? source.data() : source.data
       if (values.length !== expected)
         throw new DataError({
           message: `${file}: tensor ${name} has ${values.length} values, its shape [${shape}] ${expected}`,

@@ -64,13 +64,14 @@ class Decoder {
     auto whole = [&](long i) { return static_cast<long>(words[i]); };
     d_ = whole(0);
     V_ = whole(1);
-    caches_ = std::vector<LayerCache>(static_cast<size_t>(whole(2)));
-    heads_ = {whole(3), whole(4), whole(5), static_cast<HeadOrder>(whole(6))};
-    tables_ = std::vector<Tables>(static_cast<size_t>(whole(7)));
-    const long slots = whole(8), instructions = whole(9);
-    for (long s = 0; s < slots; s++) widths_.push_back(whole(10 + s));
+    U_ = whole(2);
+    caches_ = std::vector<LayerCache>(static_cast<size_t>(whole(3)));
+    heads_ = {whole(4), whole(5), whole(6), static_cast<HeadOrder>(whole(7))};
+    tables_ = std::vector<Tables>(static_cast<size_t>(whole(8)));
+    const long slots = whole(9), instructions = whole(10);
+    for (long s = 0; s < slots; s++) widths_.push_back(whole(11 + s));
     for (long i = 0; i < instructions; i++) {
-      const double* at = words + 10 + slots + i * WORDS;
+      const double* at = words + 11 + slots + i * WORDS;
       if (at + WORDS > words + n) break;
       Instruction in{};
       in.op = static_cast<Op>(static_cast<int>(at[0]));
@@ -131,15 +132,15 @@ class Decoder {
   }
 
   int choose(const float* head, const Screen* screen, int32_t* argmax, float* margin) {
-    const long open = greedy(weights_at(head), V_, d_, screen, result(), B_ * rows_, argmax, margin);
+    const long open = greedy(weights_at(head), U_, d_, screen, result(), B_ * rows_, argmax, margin);
     if (screen) misses += open;
     return WINNOW_DECODE_OK;
   }
 
   const float* logits(const float* head) {
     const long R = B_ * rows_;
-    float* out = logits_.of<float>(static_cast<size_t>(R * V_));
-    linear(weights_at(head), V_, d_, result(), d_, R, out, V_, {});
+    float* out = logits_.of<float>(static_cast<size_t>(R * U_));
+    linear(weights_at(head), U_, d_, result(), d_, R, out, U_, {});
     return out;
   }
 
@@ -278,7 +279,7 @@ class Decoder {
       }
   }
 
-  long d_, V_;
+  long d_, V_, U_;
   Heads heads_;
   std::vector<Instruction> program_;
   std::vector<long> widths_;

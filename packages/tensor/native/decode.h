@@ -4,7 +4,7 @@
 // = B T' rows ("slots"), T' of the T new positions at a time, so that scratch does not grow with the prompt. A row's numbers
 // depend on its own sequence alone, bit by bit: not on the batch, the padding, the calls that a text is cut into, or threads.
 //
-// Letters: B sequences, T new positions, P cached, R rows kept, d hidden size, V vocabulary, h head size.
+// Letters: B sequences, T new positions, P cached, R rows kept, d hidden size, V vocabulary, U rows of the head, h head size.
 #pragma once
 #include "variant.h"
 
@@ -18,7 +18,7 @@ enum : int {
 };
 
 // A decoder for the program in words [n] (all whole numbers but eps), or null without memory:
-//   d, V, layers, Q query heads, G key-value heads, h, order (0 kinds, 1 heads), rotary tables, slots, instructions; the
+//   d, V, U rows of the head (V of them, or fewer), layers, Q query heads, G key-value heads, h, order (0 kinds, 1 heads), rotary tables, slots, instructions; the
 //   width of each slot; then for each instruction 12 words:
 //   op, from, to, p0, p1, p2, p3, outputs, flags, column, eps, layer.
 // A hidden state of d columns that is wider than the last norm's slot ends in ones, which a bias in the head's last column
@@ -53,9 +53,9 @@ WINNOW_API int32_t winnow_decode_rotary(void* decoder, int64_t place, const floa
 // is not null.
 WINNOW_API int32_t winnow_decode_extend(void* decoder, const int32_t* ids, int64_t T, int64_t rows, float* h);
 // The most probable token of each kept row (lowest id of equal ones) and its margin to the second, equal to those of the
-// whole product with head [V, d]. margin and screen may be null.
+// whole product with head [U, d]. margin and screen may be null.
 WINNOW_API int32_t winnow_decode_greedy(void* decoder, const float* head, const void* screen, int32_t* argmax, float* margin);
-// Logits [R, V] of the kept rows; the decoder owns them until its next call. Null without memory.
+// Logits [R, U] of the kept rows; the decoder owns them until its next call. Null without memory.
 WINNOW_API const float* winnow_decode_logits(void* decoder, const float* head);
 // Forgets all positions from `length` on.
 WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);

@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary.
  */
-import { type Decoder, type Decoding, type Encoder, isDecoder } from "@winnow/core"
+import { type Decoder, type Decoding, type Encoder, headRowsOf, isDecoder } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { type Law, lawsOf } from "./law.ts"
@@ -97,7 +97,8 @@ export const checkModel = async (make: (seed: number) => Encoder, checks: ModelC
 }
 
 const checkParameters = (law: Law, model: Encoder, make: (seed: number) => Encoder) => {
-  const { parameters: declared, head, vocabularySize, hiddenSize } = model.architecture
+  const { parameters: declared, head, hiddenSize } = model.architecture
+  const rows = headRowsOf(model.architecture)
   const [has, wants] = [[...model.parameters.keys()].sort(), [...declared.keys()].sort()]
   law("names", has.join() === wants.join(), () => `has parameters ${has}, its architecture declares ${wants}`)
   for (const [name, { shape }] of declared) {
@@ -108,8 +109,8 @@ const checkParameters = (law: Law, model: Encoder, make: (seed: number) => Encod
   const headShape = `${model.head_Vd.shape}`
   law(
     "head",
-    headShape === `${vocabularySize},${hiddenSize}`,
-    () => `the head is [${headShape}], expected [${vocabularySize},${hiddenSize}]`,
+    headShape === `${rows},${hiddenSize}`,
+    () => `the head is [${headShape}], expected [${rows},${hiddenSize}]`,
   )
   const [again, other] = [make(1), make(2)]
   const same = (a: Encoder) =>

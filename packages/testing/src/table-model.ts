@@ -5,7 +5,7 @@
  * table. A one-hot row times a table adds one number to zeros, so rounding can neither hide nor cause a difference: a
  * cache with one wrong or missing id gives another state.
  */
-import type { Decoder, Decoding, QuickDecoding, Sampling } from "@winnow/core"
+import { type Decoder, type Decoding, headIds, type QuickDecoding, type Sampling } from "@winnow/core"
 import { adjusted, argmax } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
@@ -22,6 +22,8 @@ export interface TableOptions {
   /** Only these ids can have mass. */
   readonly support?: ReadonlyArray<number>
   readonly maxLength?: number
+  /** The head predicts these ids only, increasing; all if left out. Their logits are those of the whole table. */
+  readonly ids?: ReadonlyArray<number>
   /** Added to the logits of the same seed, so that two models agree in part. */
   readonly noise?: number
   /** Decodes without tensors in between, as native decoding does: many times faster. */
@@ -45,6 +47,7 @@ export const tableModel = ({
   sharpness = 2,
   zeros = 0,
   support,
+  ids: ofHead,
   maxLength = 10_000,
   noise = 0,
   quick = false,
@@ -56,12 +59,16 @@ export const tableModel = ({
     return Float32Array.from({ length: V }, (_, v) => {
       const logit = Math.fround(sharpness * rng.normal() + noise * noiseRng.normal() * sharpness)
       const zero = rng.uniform() < zeros && v !== allowed
-      return zero || (support !== undefined && !support.includes(v)) ? IMPOSSIBLE : logit
+      const never = support?.includes(v) === false || ofHead?.includes(v) === false
+      return zero || never ? IMPOSSIBLE : logit
     })
   })
+  const ids = ofHead && headIds(Int32Array.from(ofHead), V)
+  /** The head's rows of the table. */
+  const table_dU = ids ? table_dV.map((row_V) => Float32Array.from(ids.id_U, (id) => row_V[id]!)) : table_dV
   const next = (state: number, id: number) => (Math.imul(state + 1, 31) + Math.imul(id + 1, 17) + (state >> 2)) % states
   const head_Vd = tf.tidy(() =>
-    tf.variable(tf.transpose(tf.tensor2d(table_dV.map((row) => Array.from(row)))) as tf.Tensor2D, false),
+    tf.variable(tf.transpose(tf.tensor2d(table_dU.map((row) => Array.from(row)))) as tf.Tensor2D, false),
   )
   const oneHot = (states_BT: ReadonlyArray<ReadonlyArray<number>>) =>
     tf.tidy(() =>
@@ -87,7 +94,7 @@ export const tableModel = ({
     const logitsAfterLast = (ids_BT: Int32Array, B: number, rows: number): Array<Float32Array> => {
       const T = ids_BT.length / B
       append(Array.from({ length: B }, (_, b) => Array.from(ids_BT.subarray(b * T, (b + 1) * T))))
-      return run(cache, pad_B).flatMap((states) => states.slice(states.length - rows).map((state) => table_dV[state]!))
+      return run(cache, pad_B).flatMap((states) => states.slice(states.length - rows).map((state) => table_dU[state]!))
     }
     const quickly: QuickDecoding = {
       greedy: (ids_BT, B, rows) => {
@@ -131,6 +138,7 @@ export const tableModel = ({
       type: "table",
       config: {},
       vocabularySize: V,
+      ...(ids && { headRows: ids.id_U.length }),
       hiddenSize: states,
       layers: 0,
       maxLength,
@@ -144,6 +152,7 @@ export const tableModel = ({
     parameters: new Map([["head", head_Vd]]),
     trained: new Map([["head", head_Vd]]),
     head_Vd,
+    ...(ids && { headIds: ids }),
     hidden: (ids_BT) => oneHot(run(rowsOf(ids_BT))),
     decoding,
     dispose: () => head_Vd.dispose(),
@@ -152,10 +161,21 @@ export const tableModel = ({
   }
 }
 
-/** A target, and a draft that agrees with it in part: the same table with noise. */
-export const tablePair = (V: number, seed: number, noise: number, zeros = 0, quick = false) => {
+/**
+ * A target, and a draft that agrees with it in part: the same table with noise.
+ *
+ * @param ids the ids that the draft can propose; all if left out
+ */
+export const tablePair = (
+  V: number,
+  seed: number,
+  noise: number,
+  zeros = 0,
+  quick = false,
+  ids?: ReadonlyArray<number>,
+) => {
   const target = tableModel({ V, states: 32, seed, zeros, quick })
-  const draft = tableModel({ V, states: 32, seed, zeros, noise, quick })
+  const draft = tableModel({ V, states: 32, seed, zeros, noise, quick, ...(ids && { ids }) })
   const dispose = () => {
     for (const model of [target, draft]) model.dispose()
   }

@@ -1,5 +1,5 @@
 /** `winnow logits DIR --ids '[[1,2,3]]'`: the logits of a saved model for these tokens. */
-import { decode, InvalidInput } from "@winnow/core"
+import { decode, headRowsOf, InvalidInput } from "@winnow/core"
 import { parseJson } from "@winnow/files"
 import { logitsOf } from "@winnow/models"
 import { tf } from "@winnow/tensor"
@@ -16,9 +16,11 @@ const rows = type("(number.integer >= 0)[][]").narrow((ids, ctx) => {
   return ids.every((row) => row.length === T) || ctx.mustBe("rows of one length: the model pads nothing here")
 })
 
-/** The answer: logits row-major in [sequences, positions, vocabulary]. */
+/** The answer: logits row-major in [sequences, positions, vocabulary], or rows of a smaller head. */
 export interface Logits {
   readonly shape: readonly [number, number, number]
+  /** The id of each row of the head, where it predicts some of the ids only. */
+  readonly headIds?: ReadonlyArray<number>
   readonly logits: ReadonlyArray<number>
   /** Ignored files and settings of the folder, one sentence each. */
   readonly notes: ReadonlyArray<string>
@@ -58,19 +60,25 @@ export const computeLogits = Effect.fnUntraced(function* (named: string, ids: st
   if (problems.length > 0) return yield* new InvalidInput({ what: "--ids", problems })
   const values = tf.tidy(() => logitsOf(model, tf.tensor2d(sequences, undefined, "int32")).dataSync())
   const wrong = values.findIndex((x) => !Number.isFinite(x))
-  if (wrong !== -1) return yield* notFinite(directory, Math.floor(wrong / V) % T, values[wrong]!)
-  return { shape: [sequences.length, T, V], logits: Array.from(values, nineDigits), notes } satisfies Logits as Logits
+  const U = headRowsOf(model.architecture)
+  if (wrong !== -1) return yield* notFinite(directory, Math.floor(wrong / U) % T, values[wrong]!)
+  const some = model.headIds && { headIds: Array.from(model.headIds.id_U) }
+  const logits = Array.from(values, nineDigits)
+  return { shape: [sequences.length, T, U], ...some, logits, notes } satisfies Logits as Logits
 }, Effect.scoped)
 
 /** Nine digits distinguish every float32 from its neighbours; the double's seventeen would double the output. */
 const nineDigits = (x: number): number => Number(x.toPrecision(9))
 
 /** The most probable next tokens after each position, for people. */
-const summary = (ids: ReadonlyArray<ReadonlyArray<number>>, { shape, logits }: Omit<Logits, "notes">): string => {
-  const [, T, V] = shape
+const summary = (
+  ids: ReadonlyArray<ReadonlyArray<number>>,
+  { shape, headIds, logits }: Omit<Logits, "notes">,
+): string => {
+  const [, T, U] = shape
   const line = (b: number, t: number) => {
-    const row = logits.slice((b * T + t) * V, (b * T + t + 1) * V)
-    const best = row.map((z, id) => ({ z, id })).sort((x, y) => y.z - x.z)
+    const row = logits.slice((b * T + t) * U, (b * T + t + 1) * U)
+    const best = row.map((z, u) => ({ z, id: headIds?.[u] ?? u })).sort((x, y) => y.z - x.z)
     const top = best.slice(0, 5).map(({ z, id }) => `${id} (${z.toFixed(3)})`)
     return `sequence ${b}, after ${ids[b]![t]}: ${top.join("  ")}`
   }

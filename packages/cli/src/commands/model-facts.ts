@@ -1,7 +1,7 @@
 /** The facts of a model folder for `winnow model`: the weights' headers, config.json, the tokenizer beside it. */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
-import { attendsBefore } from "@winnow/core"
+import { attendsBefore, headRowsOf } from "@winnow/core"
 import { loadCodec } from "@winnow/data"
 import { emptyWorker, knownFamilies, trainingBytes } from "@winnow/lab"
 import { hasHeadBias, inspectModel, type ModelFacts, parameterCount, type StoredParameter } from "@winnow/models"
@@ -51,11 +51,12 @@ const tokenizerFacts = (dir: string, V: number) =>
 /** Bytes that a model takes in this process, by use. */
 const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
   const count = parameterCount(architecture)
-  const { vocabularySize: V, hiddenSize: d, maxLength, cachedNumbers } = architecture
+  const { hiddenSize: d, maxLength, cachedNumbers } = architecture
+  const U = headRowsOf(architecture)
   const weights = 4 * count
   const numbers = ({ shape }: StoredParameter) => shape.reduce((a, b) => a * b, 1)
   const halves = parameters.reduce((sum, one) => sum + (one.mayStayHalf ? numbers(one) : 0), 0)
-  const screen = V * d < 2 ** 17 ? 0 : V * (d + 12)
+  const screen = U * d < 2 ** 17 ? 0 : U * (d + 12)
   const perPosition = cachedNumbers === undefined ? null : 4 * cachedNumbers
   return {
     /** The process without any model. */
@@ -95,6 +96,8 @@ export const computeModelFacts = Effect.fnUntraced(function* (named: string) {
     family: type,
     attends,
     ...{ vocabularySize, layers, maxLength },
+    /** Ids that the head predicts: all, or those of a smaller vocabulary. */
+    headRows: headRowsOf(architecture),
     /** Without the column that a bias of the head multiplies. */
     hiddenSize: architecture.hiddenSize - (hasHeadBias(architecture) ? 1 : 0),
     tiedHead: head === embedding,

@@ -118,7 +118,8 @@ const configLines = ({ config }: ModelAnswer): ReadonlyArray<string> => {
 
 /** The report, without a newline at its end. */
 export const modelReport = (facts: ModelAnswer): string => {
-  const { reference, family, attends, vocabularySize, hiddenSize, layers, maxLength, files, notes } = facts
+  const { reference, family, attends, vocabularySize, headRows, hiddenSize, layers, maxLength, files, notes } = facts
+  const predicted = headRows === vocabularySize ? "" : `, of which the head predicts ${whole(headRows)}`
   const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
   const [first] = files
   return [
@@ -126,7 +127,7 @@ export const modelReport = (facts: ModelAnswer): string => {
       ...(reference === null ? [] : [["reference", reference] as const]),
       ["folder", facts.folder],
       ["family", `${family}, ${attends === "before" ? "a decoder" : "an encoder"}`],
-      ["sizes", `${layers} layers of width ${whole(hiddenSize)}, vocabulary of ${whole(vocabularySize)}`],
+      ["sizes", `${layers} layers of width ${whole(hiddenSize)}, vocabulary of ${whole(vocabularySize)}${predicted}`],
       ["positions", whole(maxLength)],
       ["weights", files.length === 1 ? `${first!.name}, ${size(bytes)}` : `${files.length} shards, ${size(bytes)}`],
     ]),

@@ -29,13 +29,19 @@ export const checkedRows = (
   const value: unknown = answer
   if (!Array.isArray(value) || value.length === 0)
     throw refuse("answer", `rows returned ${kindOf(value)}; expected a list of one or more { h_Md, head_Vd, at_M }`)
-  for (const [i, { h_Md, head_Vd, at_M, weight = 1 }] of answer.entries()) {
+  for (const [i, { h_Md, head_Vd, headIds, at_M, weight = 1 }] of answer.entries()) {
     const M = at_M?.length ?? N
     if (h_Md.shape.length !== 2 || h_Md.shape[0] !== M)
       throw refuse("rows", `entry ${i} has hidden states [${h_Md.shape}] for ${M} rows; expected [${M}, d]`)
     const d = h_Md.shape[1]
-    if (head_Vd.shape.join() !== `${V},${d}`)
-      throw refuse("head", `entry ${i} has a head [${head_Vd.shape}]; expected [${V}, ${d}]: V and d of its rows`)
+    const rows = headIds?.id_U.length ?? V
+    if (head_Vd.shape.join() !== `${rows},${d}`)
+      throw refuse(
+        "head",
+        `entry ${i} has a head [${head_Vd.shape}]; expected [${rows}, ${d}]: ${headIds ? "the number of its ids" : "V"} and d of its rows`,
+      )
+    if (headIds !== undefined && headIds.row_V.length !== V)
+      throw refuse("head ids", `entry ${i} has a head for ids of ${headIds.row_V.length}; expected those of ${V}`)
     const odd = at_M?.findIndex((n, m) => !(n >= 0 && n < N && (m === 0 || n > at_M[m - 1]!))) ?? -1
     if (odd >= 0)
       throw refuse(

@@ -249,7 +249,7 @@ struct Model {
       if (gemma) norm(5, 0, true);
     }
     norm(0, -1);
-    words = {double(columns), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., 1,
+    words = {double(columns), double(V), double(V), double(layers), double(Q), double(G), double(h), llama ? 0. : 1., 1,
              double(widths.size()), double(code.size())};
     for (long width : widths) words.push_back(static_cast<double>(width));
     for (const auto& line : code) words.insert(words.end(), line.begin(), line.end());

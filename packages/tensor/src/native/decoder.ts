@@ -1,7 +1,8 @@
 /**
  * A native decoder: a program over a cache of keys and values in native memory, which one call extends by new tokens.
  *
- * Letters: B sequences, T new positions, R rows kept (B times the last so many positions), d hidden size, V vocabulary.
+ * Letters: B sequences, T new positions, R rows kept (B times the last so many positions), d hidden size, V vocabulary,
+ * U rows of the head.
  */
 import { toArrayBuffer } from "bun:ffi"
 import type { Address } from "@winnow/engine"
@@ -11,11 +12,11 @@ import { address, type Native, native, precision } from "./native.ts"
 import { roundedOf, screenOf } from "./of-weights.ts"
 import { weightsVersion } from "./weights-version.ts"
 
-/** Most probable tokens of the rows kept. */
+/** The head's most probable rows for the rows kept. */
 export interface GreedyRows {
-  /** [R]; of equal logits the lowest id. */
+  /** [R]; of equal logits the lowest row of the head. */
   readonly argmax: Int32Array
-  /** [R]: largest logit less second largest, infinite for V = 1; empty unless asked for. */
+  /** [R]: largest logit less second largest, infinite for U = 1; empty unless asked for. */
   readonly margin: Float32Array
 }
 
@@ -23,6 +24,8 @@ export interface GreedyRows {
 export interface NativeProgram {
   readonly hiddenSize: number
   readonly vocabularySize: number
+  /** Rows of the head, U: V, or fewer where it predicts some of the ids. */
+  readonly headRows: number
   readonly maxLength: number
   /**
    * By place of the rotary tables in the words: cosines and sines of the first `rows` positions, [rows, r / 2] each for r
@@ -60,7 +63,7 @@ export class NativeDecoder {
   #changes = -1
   /** True for each weight that is read as a copy in bfloat16. */
   readonly #rounded: ReadonlyArray<boolean>
-  /** Name of the head [V, d]. */
+  /** Name of the head [U, d]. */
   readonly #head: string
   #handle: Address | null
   #bound: ReadonlyArray<object> = []
@@ -194,7 +197,7 @@ export class NativeDecoder {
     return this.#B * this.#rows
   }
 
-  /** The most probable token of each row kept, exactly as the whole float32 product with the head has it. */
+  /** The head's most probable row for each row kept, exactly as the whole float32 product with the head has it. */
   greedy(margins: boolean): GreedyRows {
     const R = this.#kept()
     const { C } = this.#native
@@ -206,12 +209,12 @@ export class NativeDecoder {
     return { argmax, margin }
   }
 
-  /** Logits of the rows kept, [R, V]: the decoder's own memory, void at its next call. */
+  /** Logits of the rows kept, [R, U]: the decoder's own memory, void at its next call. */
   logits(): NativeLogits {
     const R = this.#kept()
     const at = this.#native.C.winnow_decode_logits(this.#live(), this.#headAt().at) as Address | null
     if (at === null) throw noMemory(this.#length)
-    return new NativeLogits(this.#native, at, R, this.program.vocabularySize)
+    return new NativeLogits(this.#native, at, R, this.program.headRows)
   }
 
   /** Forgets all positions from `length` on. */
@@ -239,12 +242,12 @@ export class NativeLogits {
     readonly native: Native,
     readonly address: Address,
     readonly R: number,
-    readonly V: number,
+    readonly U: number,
   ) {}
 
   /** A copy of one row. */
   row(r: number): Float32Array {
-    const bytes = this.V * floatBytes
+    const bytes = this.U * floatBytes
     return new Float32Array(
       toArrayBuffer((this.address + r * bytes) as Parameters<typeof toArrayBuffer>[0], 0, bytes),
     ).slice()
@@ -256,9 +259,9 @@ export class NativeLogits {
    * @returns null if a logit is NaN or the largest is not finite
    */
   softmax(r: number, temperature: number): Float64Array | null {
-    const p_V = new Float64Array(this.V)
-    const at = this.address + r * this.V * floatBytes
-    return this.native.C.winnow_softmax(at, this.V, temperature, p_V, top) === 1 ? p_V : null
+    const p_U = new Float64Array(this.U)
+    const at = this.address + r * this.U * floatBytes
+    return this.native.C.winnow_softmax(at, this.U, temperature, p_U, top) === 1 ? p_U : null
   }
 }
 
