@@ -148,6 +148,15 @@ export interface Architecture<A extends Attends = "before"> {
    *   effect on earlier positions and needs no start
    */
   readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
+  /**
+   * Hidden states of the embedding and after each layer, [B, T, d] each: `layers` + 1 of them, the last after the final
+   * norm. Without the column of a head's bias. Left out: the family does not tell.
+   */
+  readonly hiddenByLayer?: (
+    parameters: Parameters,
+    ids_BT: tf.Tensor2D,
+    start_BT?: Int32Array,
+  ) => ReadonlyArray<tf.Tensor3D>
   /** A decoder's computation with a cache, as a program for native code. Left out, or undefined: decoding runs `hidden`. */
   readonly nativeProgram?: () => NativeProgram | undefined
   /** The parameters that files store in another form. */

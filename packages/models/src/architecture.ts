@@ -17,8 +17,8 @@ import { recordedSteps } from "./recorded-steps.ts"
 import { rotaryEmbedding } from "./rotary.ts"
 import { runTensors } from "./tensor-layers.ts"
 
-/** Hidden states of a description; see `Architecture.hidden`. */
-const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
+/** Hidden states of a description; see `Architecture.hidden` and `Architecture.hiddenByLayer`. */
+const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden" | "hiddenByLayer">> => {
   const runStep = recordedSteps()
   const { windows, layers: places, ...plan } = attentionPlan(of)
   const rotaries = plan.rotaries.map(rotaryEmbedding)
@@ -67,22 +67,37 @@ const hiddenOf = (of: Description<Attends>): Architecture["hidden"] => {
     return h_BTd as tf.Tensor3D
   }
 
-  return (values, ids_BT, cache, start_BT) =>
+  /** A pass without a cache; `onLayer` as in `runTensors`. */
+  const pass = (
+    values: Parameters,
+    ids_BT: tf.Tensor2D,
+    start_BT: Int32Array | undefined,
+    onLayer?: (x_Nd: tf.Tensor2D) => void,
+  ): tf.Tensor3D => {
+    const [B, T] = ids_BT.shape
+    const reaches = windows.map((window) => sequenceReach(B, T, start_BT, of.attends, window))
+    const tables = rotaries.map((rotary) => rotary(B, T, 0, undefined, start_BT))
+    const frames = places.map(({ rotary, window }) => ({ B, T, rotary: tables[rotary]!, ...reaches[window]! }))
+    const attend = (packed_Nc: tf.Tensor2D, l: number) => attention(packed_Nc, frames[l]!, of.heads)
+    const surroundings = { attend, positions_N: positions(B, T, 0, undefined, start_BT) }
+    return runTensors(of, values, ids_BT, surroundings, onLayer)
+  }
+
+  const hidden: Architecture["hidden"] = (values, ids_BT, cache, start_BT) =>
     tf.tidy(() => {
       if (cache !== undefined && of.attends === "both")
         throw new Error(`hidden: ${of.type} attends both ways, so nothing of a pass can be kept for the next`)
       if (cache !== undefined && start_BT !== undefined)
         throw new Error("hidden: packed sequences have no cache: give one of cache and start_BT")
-      if (cache !== undefined) return extend(values, ids_BT, cache)
-      const [B, T] = ids_BT.shape
-      const reaches = windows.map((window) => sequenceReach(B, T, start_BT, of.attends, window))
-      const tables = rotaries.map((rotary) => rotary(B, T, 0, undefined, start_BT))
-      const frames = places.map(({ rotary, window }) => ({ B, T, rotary: tables[rotary]!, ...reaches[window]! }))
-      return runTensors(of, values, ids_BT, {
-        attend: (packed_Nc, l) => attention(packed_Nc, frames[l]!, of.heads),
-        positions_N: positions(B, T, 0, undefined, start_BT),
-      })
+      return cache === undefined ? pass(values, ids_BT, start_BT) : extend(values, ids_BT, cache)
     })
+  const hiddenByLayer = (values: Parameters, ids_BT: tf.Tensor2D, start_BT?: Int32Array) =>
+    tf.tidy(() => {
+      const states: Array<tf.Tensor3D> = []
+      pass(values, ids_BT, start_BT, (x_Nd) => states.push(tf.reshape(x_Nd, [...ids_BT.shape, of.hiddenSize])))
+      return states
+    })
+  return { hidden, hiddenByLayer }
 }
 
 /** Multiplications and additions x 2 of one token in the layers at context length T. */
@@ -124,7 +139,7 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     parts: partsOf(of),
     ...(isOfDecoder(of) && { cachedNumbers: 2 * of.layers.length * of.heads.kvHeads * of.heads.headSize }),
     trunkFlops: flopsOf(of),
-    hidden: hiddenOf(of),
+    ...hiddenOf(of),
     ...(of.stored && { stored: of.stored }),
     nativeProgram: () => (program ??= { of: isOfDecoder(of) ? nativeProgram(of) : undefined }).of,
   }

@@ -84,3 +84,14 @@ export const logitsOf = (model: Encoder, ids_BT: tf.Tensor2D): tf.Tensor3D =>
     const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, hiddenSize]) as tf.Tensor2D
     return tf.reshape(linear(h_Nd, model.head_Vd as unknown as tf.Tensor2D), [B, T, headRowsOf(model.architecture)])
   })
+
+/**
+ * Hidden states of a model's embedding and after each layer, as `Architecture.hiddenByLayer`; the last alone where its
+ * family does not tell the others. Belongs to the caller's tidy.
+ */
+export const hiddenByLayer = (
+  { architecture, parameters, hidden }: Encoder,
+  ids_BT: tf.Tensor2D,
+  start_BT?: Int32Array,
+): ReadonlyArray<tf.Tensor3D> =>
+  architecture.hiddenByLayer?.(forPass(parameters, architecture), ids_BT, start_BT) ?? [hidden(ids_BT, start_BT)]

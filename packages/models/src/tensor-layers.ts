@@ -61,12 +61,17 @@ class Slots {
   }
 }
 
-/** Hidden states [B, T, d] of a description; the caller's tidy owns the tensors. */
+/**
+ * Hidden states [B, T, d] of a description; the caller's tidy owns the tensors.
+ *
+ * @param onLayer receives what each layer reads, [N, d], the embedding first, and at the end the states after the final norm
+ */
 export const runTensors = (
   of: Description<Attends>,
   values: Parameters,
   ids_BT: tf.Tensor2D,
   { attend, positions_N }: Surroundings,
+  onLayer?: (x_Nd: tf.Tensor2D) => void,
 ): tf.Tensor3D => {
   const [B, T] = ids_BT.shape
   const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
@@ -131,8 +136,12 @@ export const runTensors = (
     positions_N === undefined
       ? tokens_Nd
       : tf.add(tokens_Nd, embedding(p<tf.Tensor2D>(of.embed.positions!), positions_N))
-  for (const [l, instructions] of of.layers.entries()) x_Nd = tf.tidy(() => layer(x_Nd, instructions, l))
+  for (const [l, instructions] of of.layers.entries()) {
+    onLayer?.(x_Nd)
+    x_Nd = tf.tidy(() => layer(x_Nd, instructions, l))
+  }
   const h_Nd = norm(x_Nd, of.norm)
+  onLayer?.(h_Nd)
   const read = of.head.bias ? tf.pad(h_Nd, bias, 1) : h_Nd
   return tf.reshape(read, [B, T, headColumns(of)])
 }
