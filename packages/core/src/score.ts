@@ -1,7 +1,7 @@
 /**
  * A score rates a model, before any training, as the start of a draft: one number, no gradient.
  *
- * Letters: N scored tokens, d hidden size.
+ * Letters: N states, d hidden size, C classes, M scored tokens.
  */
 import type { Rng } from "@winnow/numerics"
 import type { Type } from "arktype"
@@ -9,29 +9,41 @@ import { Effect } from "effect"
 import { kindOf } from "./contract/brief.ts"
 import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
+import { strict } from "./contract/strict.ts"
 import { definePlugin, type Plugin, type Use } from "./plugin.ts"
 
-/** Figures of a model on the scored tokens; a score names the ones that it reads. */
+/** Figures of a model; a score names the ones that it reads. */
 export interface ScoreFigures {
-  /** The hidden states that predict the tokens, after the final norm, N x d row-major. */
+  /**
+   * Hidden states after one layer, N x d row-major: those after the last layer have passed the final norm. A score that
+   * reads them is called once for each layer.
+   */
   readonly h_Nd: Float32Array
-  /** -log q(gold), nats. */
-  readonly loss_N: Float32Array
-  /** Entropy of q, nats. */
-  readonly entropy_N: Float32Array
+  /** -log q(gold) of each scored token, nats. */
+  readonly loss_M: Float32Array
+  /** Entropy of q at each scored token, nats. */
+  readonly entropy_M: Float32Array
+  /** sum_v min(p_v, q_v) at each scored token, 0 to 1: the chance that the target accepts the model's sample. */
+  readonly acceptance_M: Float32Array
+  /** Number of the model's parameters. */
+  readonly parameters: number
 }
 export type ScoreFigure = keyof ScoreFigures
-export const scoreFigures: ReadonlyArray<ScoreFigure> = ["h_Nd", "loss_N", "entropy_N"]
+export const scoreFigures: ReadonlyArray<ScoreFigure> = ["h_Nd", "loss_M", "entropy_M", "acceptance_M", "parameters"]
 
 /** The common part of every score's input. */
 export interface ScoreContext {
-  /** Scored tokens; at least 2. */
+  /** States; at least 2. */
   readonly N: number
   readonly d: number
-  /** The gold token's id: the label of the hidden states. */
-  readonly gold_N: Int32Array
-  /** The index of each token's text. */
+  /** Classes; each has a state at least. */
+  readonly C: number
+  /** The class of each state, 0 to C - 1. */
+  readonly class_N: Int32Array
+  /** The index of each state's text; a class has at most one state of a text. */
   readonly sequence_N: Int32Array
+  /** Scored tokens; at least 1. */
+  readonly M: number
   /** Seeded by the run's seed: the same run gives the same score. */
   readonly rng: Rng
 }
@@ -44,7 +56,10 @@ export interface ScoreInstance {
   readonly better: "higher" | "lower"
   /** "nats", "%"; "" for a plain number. */
   readonly unit: string
-  readonly of: (input: ScoreFigures & ScoreContext) => number
+  /** The least number of states a class that it can read: a class of fewer counts for nothing. */
+  readonly least: number
+  /** @param input the figures in `needs`, and the context */
+  readonly of: (input: Partial<ScoreFigures> & ScoreContext) => number
 }
 
 export type ScoreUse = Use<"score", ScoreInstance>
@@ -62,6 +77,8 @@ export const defineScore = <const O extends Type, const F extends ScoreFigure>(s
   readonly needs: ReadonlyArray<F>
   readonly better: "higher" | "lower"
   readonly unit?: string
+  /** The least number of states a class that it can read, from valid options; 1 if left out. */
+  readonly least?: (options: O["infer"]) => number
   readonly options: O
   readonly make: (options: O["infer"]) => (input: Pick<ScoreFigures, F> & ScoreContext) => number
 }): Plugin<O, ScoreUse> => {
@@ -71,9 +88,15 @@ export const defineScore = <const O extends Type, const F extends ScoreFigure>(s
       value === "higher" || value === "lower" ? undefined : `is ${kindOf(value)}; expected "higher" or "lower"`,
     unit: (value) =>
       value === undefined || typeof value === "string" ? undefined : `is ${kindOf(value)}; expected text`,
+    least: (value) =>
+      value === undefined || typeof value === "function" ? undefined : `is ${kindOf(value)}; expected a function`,
   })
   const plugin = `score ${spec.name}`
   const { name, needs, better, unit = "" } = spec
+  const inputOf = strict((field) => {
+    const names = ["N", "d", "C", "class_N", "sequence_N", "M", "rng", ...needs].join(", ")
+    return new PluginFault(plugin, "needs", `reads ${field}, which its needs do not list; it is given ${names}`, place)
+  })
   return definePlugin({
     kind: "score",
     name,
@@ -85,12 +108,15 @@ export const defineScore = <const O extends Type, const F extends ScoreFigure>(s
         const score = spec.make(options)
         if (typeof score !== "function")
           throw new PluginFault(plugin, "definition", `make returned ${kindOf(score)}; expected a function`, place)
-        const of = (input: ScoreFigures & ScoreContext): number => {
-          const value: unknown = guarded(plugin, "its function", () => score(input))
+        const of: ScoreInstance["of"] = (whole) => {
+          const { N, d, C, class_N, sequence_N, M, rng } = whole
+          const figures = Object.fromEntries(needs.map((figure) => [figure, whole[figure]]))
+          const input = inputOf({ N, d, C, class_N, sequence_N, M, rng, ...figures })
+          const value: unknown = guarded(plugin, "its function", () => score(input as never)) // `input` has the figures in `needs`.
           if (typeof value === "number" && Number.isFinite(value)) return value
           throw new PluginFault(plugin, "value", `returned ${kindOf(value)}; expected a finite number`, place)
         }
-        return { name, needs, better, unit, of }
+        return { name, needs, better, unit, least: spec.least?.(options) ?? 1, of }
       }),
   })
 }

@@ -175,6 +175,8 @@ export const buildGraph = <E = never, R = never>(
         ...common,
         drafts: measured.flatMap(({ name, seed, start, trained }) => (start ? [{ name, seed, start, trained }] : [])),
         measureOf: (label, draft) => measureStage({ ...common, label, draft, timed: false }),
+        measureBy: (label, use, draft) =>
+          modelMeasureStage({ label, measure: use, model: draft, target, data, split, prompts, seed: drawn }),
         measureProposer: (label, proposer) => proposerStage({ ...common, label, proposer }),
       }))
     const leaves = [

@@ -1,6 +1,9 @@
-/** Scores a start by its hidden states: the share of tokens whose nearest neighbours are followed by the same token. */
+/** Scores a start by its hidden states: the share of states whose nearest neighbours are of the same class. */
 import { defineScore } from "@winnow/core"
 import { type } from "arktype"
+
+/** Similarities within this of each other are equal. */
+const tie = 1e-12
 
 /** Rows of length 1, N x d; a row of zeros stays unchanged. */
 const normalised = (h_Nd: Float32Array, N: number, d: number): Float64Array => {
@@ -13,39 +16,27 @@ const normalised = (h_Nd: Float32Array, N: number, d: number): Float64Array => {
   return out
 }
 
-/**
- * The k rows that are most similar to row n by cosine, the nearest first, among equal ones the lower index. Never n
- * itself.
- */
-const neighboursOf = (n: number, unit_Nd: Float64Array, N: number, d: number, k: number): ReadonlyArray<number> => {
-  const near: Array<{ readonly m: number; readonly likeness: number }> = []
-  for (let m = 0; m < N; m++) {
-    if (m === n) continue
-    let likeness = 0
-    for (let i = 0; i < d; i++) likeness += unit_Nd[n * d + i]! * unit_Nd[m * d + i]!
-    if (near.length === k && likeness <= near[k - 1]!.likeness) continue
-    let at = near.length
-    while (at > 0 && near[at - 1]!.likeness < likeness) at--
-    near.splice(at, 0, { m, likeness })
-    if (near.length > k) near.pop()
+/** The k-th largest of all values but that at `without`; the least where there are fewer. */
+const kthLargest = (values_N: Float64Array, k: number, without: number): number => {
+  const best: Array<number> = []
+  for (const [n, value] of values_N.entries()) {
+    if (n === without || (best.length === k && value <= best[k - 1]!)) continue
+    let at = best.length
+    while (at > 0 && best[at - 1]! < value) at--
+    best.splice(at, 0, value)
+    if (best.length > k) best.pop()
   }
-  return near.map(({ m }) => m)
-}
-
-/** The label of most neighbours; among equally frequent ones the label that comes first. */
-const vote = (labels: ReadonlyArray<number>): number => {
-  const counts = new Map<number, number>()
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1)
-  let best = labels[0]!
-  for (const [label, count] of counts) if (count > counts.get(best)!) best = label
-  return best
+  return best.at(-1)!
 }
 
 /**
- * The score `knn`: the share of scored tokens whose k nearest hidden states (cosine, itself left out) are mostly
- * followed by the token's own gold token; 0 to 1, higher is better.
+ * The score `knn`: the share of states whose k nearest other states (cosine) are mostly of the state's own class; 0 to 1,
+ * higher is better.
  *
- * It measures how well the states determine the next token, independent of the head. It costs N^2 d multiplications.
+ * States as near as the k-th nearest vote too, and classes with equally many votes share the state: the order of the states
+ * has no effect. It measures how well the states tell the class, independent of the head. It costs N^2 d multiplications.
+ *
+ * @source as a score of models: "How stable are transferability metrics evaluations?" and arXiv 2503.18528
  */
 export const knn = defineScore({
   name: "knn",
@@ -59,12 +50,22 @@ export const knn = defineScore({
   }),
   make:
     ({ k }) =>
-    ({ N, d, h_Nd, gold_N }) => {
+    ({ N, d, C, h_Nd, class_N }) => {
       const unit_Nd = normalised(h_Nd, N, d)
+      const likeness_N = new Float64Array(N)
+      const votes_C = new Int32Array(C)
       let right = 0
       for (let n = 0; n < N; n++) {
-        const labels = neighboursOf(n, unit_Nd, N, d, k).map((m) => gold_N[m]!)
-        if (vote(labels) === gold_N[n]) right++
+        for (let m = 0; m < N; m++) {
+          let sum = 0
+          for (let i = 0; i < d; i++) sum += unit_Nd[n * d + i]! * unit_Nd[m * d + i]!
+          likeness_N[m] = sum
+        }
+        const least = kthLargest(likeness_N, k, n) - tie
+        votes_C.fill(0)
+        for (let m = 0; m < N; m++) if (m !== n && likeness_N[m]! >= least) votes_C[class_N[m]!]!++
+        const most = Math.max(...votes_C)
+        if (votes_C[class_N[n]!] === most) right += 1 / votes_C.reduce((count, v) => count + (v === most ? 1 : 0), 0)
       }
       return right / N
     },

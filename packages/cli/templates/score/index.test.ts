@@ -1,11 +1,11 @@
 import { expect, test } from "bun:test"
-import { randomScoreInput, tryScore } from "@winnow/core"
-import { instanceOf } from "@winnow/testing"
+import { randomScoreInput } from "@winnow/core"
+import { checkScore, instanceOf } from "@winnow/testing"
 import { myScore } from "./index.ts"
 
-test("keeps the laws", async () => tryScore(await instanceOf(myScore())))
+test("keeps the laws", () => checkScore(myScore()))
 
 test("is the mean of the entropies", async () => {
   const score = await instanceOf(myScore())
-  expect(score.of({ ...randomScoreInput(1), N: 2, entropy_N: Float32Array.of(1, 2) })).toBe(1.5)
+  expect(score.of({ ...randomScoreInput(1), M: 2, entropy_M: Float32Array.of(1, 2) })).toBe(1.5)
 })

@@ -5,12 +5,12 @@ import { type } from "arktype"
 /** The score `my-score`: the mean entropy of the start on the scored tokens, nats; lower is better. Own idea. */
 export const myScore = defineScore({
   name: "my-score",
-  needs: ["entropy_N"],
+  needs: ["entropy_M"],
   better: "lower",
   unit: "nats",
   options: type({ "+": "reject" }),
   make:
     () =>
-    ({ N, entropy_N }) =>
-      entropy_N.reduce((sum, h) => sum + h, 0) / N,
+    ({ M, entropy_M }) =>
+      entropy_M.reduce((sum, h) => sum + h, 0) / M,
 })

@@ -10,7 +10,7 @@ import { accuracy } from "@winnow/measure-accuracy"
 import { masked } from "@winnow/objective-masked"
 import { nextToken } from "@winnow/objective-next-token"
 import { ngram } from "@winnow/proposer-ngram"
-import { goldLoss } from "@winnow/score-gold-loss"
+import { perplexity } from "@winnow/score-perplexity"
 import { Effect } from "effect"
 import { behind, echo, everything, squares, tiny, tinyModel } from "../../test/tiny.ts"
 import { proposing } from "../study/proposing.ts"
@@ -169,8 +169,14 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
   ],
   "study, measures, proposer, services": [
     [inExperiment({ study: ranking }), "call it, ranking({ ... }) (was the plugin itself)"],
-    [inExperiment({ study: ranking({ score: squares() as never }) }), "score must be a score plugin with its options"],
-    [inExperiment({ study: ranking({ score: goldLoss(), tokens: 1 }) }), "study ranking: tokens must be at least 2"],
+    [
+      inExperiment({ study: ranking({ scores: { odd: squares() as never } }) }),
+      "must be a score plugin with its options",
+    ],
+    [
+      inExperiment({ study: ranking({ scores: { perplexity: perplexity() }, tokens: 1 }) }),
+      "study ranking: tokens must be at least 2",
+    ],
     [inExperiment({ study: proposing({ proposer: ngram({ longest: 1, shortest: 3 }) }) }), "proposer ngram"],
     [inExperiment({ measures: "accuracy" }), "measures must be an array"],
     [inExperiment({ measures: [squares()] }), "must be a measure plugin with its options (was a loss)"],

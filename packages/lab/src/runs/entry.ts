@@ -55,9 +55,9 @@ export interface RunEntry extends Omit<Beginning, "arms" | "command"> {
 /** The part of a run.json that the index keeps. */
 export type Summary = Omit<RunEntry, "attempts">
 
-/** The first column of figures of the first table: lists show it first. */
+/** The first column of figures of the first table, or of ranges where it has no figures: lists show it first. */
 const headlineOf = ({ tables }: WrittenRun): TableColumn | null =>
-  tables[0]?.columns.find(({ kind }) => kind === "figure") ?? null
+  (["figure", "range"] as const).map((of) => tables[0]?.columns.find(({ kind }) => kind === of)).find(Boolean) ?? null
 
 /** The figures of one column, by row, without the rows that are there for comparison. */
 const figuresOf = ({ tables }: WrittenRun, column: TableColumn | null): Summary["arms"] =>

@@ -5,8 +5,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { defineScore } from "@winnow/core"
 import { datasetsLayer } from "@winnow/data"
-import { goldLoss } from "@winnow/score-gold-loss"
+import { accuracy } from "@winnow/measure-accuracy"
+import { nextToken } from "@winnow/objective-next-token"
 import { knn } from "@winnow/score-knn"
+import { perplexity } from "@winnow/score-perplexity"
+import { size } from "@winnow/score-size"
+import { tmiKnn } from "@winnow/score-tmi-knn"
+import { zeroShot } from "@winnow/score-zero-shot"
 import { tf } from "@winnow/tensor"
 import { type } from "arktype"
 import { Effect, Layer } from "effect"
@@ -25,8 +30,10 @@ import { readRun } from "../runs/read-run.ts"
 import { renderRun } from "../runs/show.ts"
 import { Store } from "../store/store.ts"
 import { renderStudySummary } from "../summary.ts"
+import { tableText } from "../table/cells.ts"
 import { ranking } from "./ranking.ts"
 import { studyRecord } from "./record.ts"
+import type { TableFigure } from "./table.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-study-"))
 const layers = Layer.mergeAll(datasetsLayer({ folder: undefined }), Progress.silent, Store.layer(home))
@@ -38,8 +45,11 @@ const starts = defineExperiment({
     pretrained: arm({ ...distilled, start: { kind: "draft" } }),
     whole: arm({ ...distilled, start: layersOf("target", [0]) }),
   },
-  study: ranking({ score: goldLoss(), tokens: 40 }),
-  plugins: [knn],
+  study: ranking({
+    scores: { perplexity: perplexity(), knn: knn({ k: 1 }), "zero-shot": zeroShot(), size: size() },
+    ...{ tokens: 100, perClass: "all", classes: 8, top: 1, layers: "all", labels: "gold" },
+  }),
+  plugins: [knn, tmiKnn],
 })
 const run = (...settings: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -47,30 +57,40 @@ const run = (...settings: ReadonlyArray<string>) =>
     return yield* runDistillation(resolved, { slug: "000-starts", results: join(home, "results") })
   }).pipe(Effect.provide(layers))
 
-test("three starts are scored, distilled alike, and ranked by one score beside what they reach", async () => {
+const figure = (cell: unknown) => cell as TableFigure
+
+test("three starts are scored, distilled alike, and ranked by each score beside what they reach", async () => {
   const first = await Effect.runPromise(run())
   const tensors = tf.memory().numTensors
   const { study, directory } = first
   const written = studyRecord.assert(JSON.parse(readFileSync(join(directory, "run.json"), "utf8")))
   expect(written).toEqual(study!)
   expect(study).toMatchObject({ schema: 4, study: "ranking", data: { dataset: "echo/test", prompts: 6 }, missing: [] })
+  const names = ["perplexity", "knn", "zero-shot", "size"]
   expect(study!.tables.map(({ name }) => name)).toEqual([
-    "ranking",
-    "by-seed",
-    "acceptance",
-    "differences",
-    "cost",
-    "time",
+    ...["scores", "choices", "layers", "by-seed", ...names.map((name) => `by-${name}`)],
+    ...["acceptance", "differences", "cost", "time"],
   ])
-  const [table, bySeed] = study!.tables
+  const tableOf = (name: string) => study!.tables.find((table) => table.name === name)!
+  expect(tableOf("scores").rows.map(({ name }) => name)).toEqual(names)
   // The target itself has the lowest loss and all of its own tokens.
-  expect(table!.rows[0]!.name).toBe("whole")
-  expect(table!.rows.map(({ name }) => name).toSorted()).toEqual(["pretrained", "untrained", "whole"])
-  const losses = table!.rows.map(({ cells }) => (cells["score"] as { value: number }).value)
+  const byPerplexity = tableOf("by-perplexity")
+  expect(byPerplexity.rows.map(({ name }) => name).toSorted()).toEqual(["pretrained", "untrained", "whole"])
+  expect(byPerplexity.rows[0]!.name).toBe("whole")
+  expect(byPerplexity.rows.map(({ cells }) => figure(cells["rank"]).value)).toEqual([1, 2, 3])
+  const losses = byPerplexity.rows.map(({ cells }) => figure(cells["score"]).value!)
   expect(losses).toEqual(losses.toSorted((a, b) => a - b))
-  for (const { cells } of table!.rows) expect(cells["start"]).toMatchObject({ value: expect.any(Number) })
-  expect(bySeed!.rows.map(({ name }) => name)).toEqual(["1", "2"])
-  expect(study!.verdict).toMatch(/^gold-loss puts whole first of 3 starts, .*Kendall's tau .*, 2 seeds, this target\.$/)
+  expect(figure(tableOf("by-zero-shot").rows[0]!.cells["score"]).value).toBeCloseTo(1, 5)
+  // Two starts have as many parameters: they share the second rank.
+  expect(tableOf("by-size").rows.map(({ cells }) => figure(cells["rank"]).value)).toEqual([1, 2, 2])
+  // One layer: the embedding and the last state.
+  expect(tableOf("layers").rows.map(({ name }) => name)).toEqual(["knn"])
+  expect(tableOf("layers").columns.map(({ key }) => key)).toEqual(["layer 0", "last"])
+  expect(tableOf("by-knn").columns.map(({ key }) => key)).toEqual(["rank", "reached", "score", "layer 0"])
+  expect(tableOf("by-seed").columns.map(({ head }) => head)).toEqual(["seed 1", "seed 2"])
+  expect(study!.verdict).toMatch(
+    /^perplexity has Kendall's tau .* with the greedy acceptance reached; zero-shot has .*; 3 starts, 2 seeds, this target\.$/,
+  )
 
   // All artifacts exist: nothing runs again, and nothing stays open.
   const again = await Effect.runPromise(run())
@@ -78,22 +98,23 @@ test("three starts are scored, distilled alike, and ranked by one score beside w
   expect(tf.memory().numTensors).toBe(tensors)
 
   const file = await Effect.runPromise(readRun(directory))
-  expect(summaryOf(file)).toMatchObject({ state: "done", headline: { name: "greedy acceptance reached" } })
-  expect(renderRun(file)).toContain("Starts by gold-loss, the most promising first:")
+  expect(summaryOf(file)).toMatchObject({ state: "done", headline: { name: "Kendall's tau" } })
+  expect(renderRun(file)).toContain("Starts by perplexity, the most promising first:")
   const lines = renderStudySummary(study!, "here", 80).split("\n")
   expect(lines.length).toBeLessThanOrEqual(10)
   expect(lines.at(-1)).toBe("report.html and run.json: here")
+  for (const table of study!.tables.slice(0, 8))
+    for (const line of tableText(table).split("\n")) expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
 
-  const other = await Effect.runPromise(run("study.score=knn"))
-  expect(other.study!.config["study"]).toEqual({
+  const other = await Effect.runPromise(run("study.scores.knn=tmi-knn", "study.scores.knn.k=1"))
+  expect(other.study!.config["study"]).toMatchObject({
     name: "ranking",
-    options: { score: { name: "knn", options: { k: 5 } }, tokens: 40 },
+    options: { scores: { knn: { kind: "score", name: "tmi-knn", options: { k: 1, floor: 1 } } }, tokens: 100 },
   })
+  // Two seeds of three starts; the drafts and the other scores stay as they are.
+  expect(other.computed).toBe(6)
   const comparison = compareRuns(file.written, (await Effect.runPromise(readRun(other.directory))).written)
-  expect(comparison.config.map(({ path }) => path)).toEqual(["study.score", "study.score.k"])
-  expect(
-    comparison.figures.filter(({ table }) => table === "ranking").every(({ difference }) => difference === 0),
-  ).toBe(true)
+  expect(comparison.config.map(({ path }) => path)).toContain("study.scores.knn.name")
 
   const repeated = await Effect.runPromise(
     repeatRun(directory, { home, registry: registryOf(starts) }).pipe(
@@ -103,11 +124,39 @@ test("three starts are scored, distilled alike, and ranked by one score beside w
   expect(repeated).toMatchObject({ reproduced: true, exact: true, deviations: [] })
 }, 120_000)
 
+test("a measure in the place of acceptance, and answers as classes of the training split", async () => {
+  const study = ranking({
+    scores: { knn: knn({ k: 1 }) },
+    ...{ labels: "answer", split: "train", perClass: "all", reached: accuracy({ objective: nextToken() }) },
+  })
+  const measured = { ...starts, study, seeds: [1] }
+  const { study: record } = await Effect.runPromise(
+    Effect.flatMap(resolve(measured), (r) =>
+      runDistillation(r, { slug: "000-answers", results: join(home, "results") }),
+    ).pipe(Effect.provide(layers)),
+  )
+  const [scores] = record!.tables
+  expect(scores!.title).toBe("Scores of 3 starts, and the accuracy that the starts reached")
+  const by = record!.tables.find(({ name }) => name === "by-knn")!
+  // Twelve texts of one letter each: no state has another one of its class.
+  for (const { cells } of by.rows) expect(figure(cells["score"]).value).toBe(0)
+  for (const { cells } of by.rows) expect(figure(cells["reached"]).value!).toBeWithin(0, 1.001)
+  expect(scores!.rows[0]!.cells["tau"]).toBe(null)
+}, 60_000)
+
 test("a study or score that is none is refused, and says what there is", async () => {
   const refusal = async (...settings: ReadonlyArray<string>) =>
     (await Effect.runPromise(Effect.flip(run(...settings)))).message
-  expect(await refusal("study.score=perplexity")).toContain('no score "perplexity" here; there are gold-loss, knn')
+  expect(await refusal("study.scores.knn=logme")).toContain(
+    'no score "logme" here; there are perplexity, knn, zero-shot, size, tmi-knn',
+  )
   expect(await refusal("study.tokens=1")).toContain("tokens must be")
+  expect(await refusal("study.beside=probe")).toContain("probe is none of the scores perplexity, knn, zero-shot, size")
+  expect(await refusal("study.perClass=2", "study.scores.knn=tmi-knn")).toContain(
+    "score knn reads 4 states a class, and perClass is 2",
+  )
+  const { study } = await Effect.runPromise(run("study.perClass=200", "seeds=[1]"))
+  expect(study!.missing[0]!.message).toMatch(/found 0 of \d+ classes with 200 texts each.*lower perClass/)
   const chance = defineScore({
     name: "chance",
     needs: [],
@@ -115,7 +164,7 @@ test("a study or score that is none is refused, and says what there is", async (
     options: type({ "+": "reject" }),
     make: () => () => Math.random(),
   })
-  const wrong = { ...starts, study: ranking({ score: chance() }) }
+  const wrong = { ...starts, study: ranking({ scores: { chance: chance() } }) }
   const options = { slug: "000-starts", results: join(home, "results") }
   const { message } = await Effect.runPromise(
     Effect.flip(Effect.flatMap(resolve(wrong), (r) => runDistillation(r, options)).pipe(Effect.provide(layers))),

@@ -1,191 +1,186 @@
 /**
- * A ranking of starts: does a score of the model before training predict the acceptance of the draft after it?
+ * A ranking of starts: does a score of the model before training predict what the draft reaches after it?
  *
- * Each arm is a candidate: the same filter, loss and budget from another start. The score of each start stands beside
- * the acceptance that the arm reached, and Kendall's tau measures how far both put the candidates in one order.
+ * Each arm is a candidate: the same filter, loss and budget from another start. The scores of each start stand beside
+ * what the arm reached, and rank correlations measure how far both put the candidates in one order.
  */
-import { type ScoreInstance, scoreUse, tryScore } from "@winnow/core"
-import { kendallTau } from "@winnow/numerics"
+import { InvalidInput, type MeasureUse, measureUse, type ScoreUse, scoreUse, tryScore } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { armsOf } from "../record/comparisons.ts"
-import type { RowRecord, RunRecord } from "../record/schema.ts"
+import type { RunRecord } from "../record/schema.ts"
+import { type Sampling, samplesStage } from "../stages/samples.ts"
 import { startScoreStage } from "../stages/start-score.ts"
-import { defineStudy, type StudyFinding, type StudyReport } from "./study.ts"
-import { column, type StudyTable, type TableFigure } from "./table.ts"
+import { lastLayer, type NamedScore, type Ranked, reportRanking, type Start } from "./ranking-report.ts"
+import { defineStudy, type StudyFinding } from "./study.ts"
+import type { TableFigure } from "./table.ts"
 
-const acceptance = { style: "percent", unit: "%", direction: "higher" } as const
+const options = type({
+  "+": "reject",
+  // The scores by name.
+  scores: type({ "[string]": scoreUse }),
+  // The class of a state: the target's most probable next token, the gold one, or the whole text's answer.
+  labels: "'target' | 'gold' | 'answer' = 'target'",
+  split: "'train' | 'validation' = 'validation'",
+  // Trained tokens that are scored, at least: whole texts from the split's beginning.
+  tokens: "number.integer >= 2 = 4096",
+  classes: "number.integer >= 2 = 64",
+  // States of each class; 16 is above the neighbours of every score here, and below the rarer tokens' numbers.
+  perClass: type("number.integer >= 2").or("'all'").default(16),
+  layers: "'last' | 'all' = 'last'",
+  // The first starts whose overlap is counted; 5 is TMI's own number.
+  top: "number.integer >= 1 = 5",
+  // Left out: the acceptance that the run's primary names.
+  "reached?": type("'greedy' | 'expected'").or(measureUse),
+  // The score that the verdict is of; the first if left out.
+  "about?": "string",
+  // The score beside which the others have to tell something; the one named zero-shot if left out and there is one.
+  "beside?": "string",
+})
 
-/** A column of the score: its unit and its better end. */
-const scoreColumn = ({ name, better, unit }: ScoreInstance, key: string, head: string) =>
-  column(key, head, {
-    name,
-    kind: "range",
-    style: unit === "%" ? "percent" : "nats",
-    unit,
-    direction: better,
-  })
+const acceptances = {
+  greedy: { name: "greedy acceptance", key: "greedyAcceptance" },
+  expected: { name: "expected acceptance", key: "expectedAcceptance" },
+} as const
 
-/** The mean of the seeds, and their range; null if a score failed under every seed. */
-const rangeOf = (values: ReadonlyArray<number>): TableFigure | null =>
-  values.length === 0
-    ? null
-    : {
-        value: values.reduce((a, b) => a + b, 0) / values.length,
-        low: Math.min(...values),
-        high: Math.max(...values),
-        seeds: values.length,
-      }
+/** Numbers of findings by seed. */
+const bySeed = (findings: ReadonlyArray<StudyFinding>, row: string, of: string, field: string) =>
+  new Map(
+    findings.flatMap((f) => {
+      const value = f.summary[field]
+      return f.row === row && f.of === of && typeof value === "number" ? [[f.seed, value] as const] : []
+    }),
+  )
 
-const summed = (findings: ReadonlyArray<StudyFinding>, row: string, of: string, field: string, seed?: number) =>
-  findings.flatMap((f) => {
-    const value = f.summary[field]
-    return f.row === row && f.of === of && (seed === undefined || f.seed === seed) && typeof value === "number"
-      ? [value]
-      : []
-  })
-
-/** Greedy acceptance that an arm reached under a seed; undefined without a measurement. */
-const reachedUnder = ({ seeds }: RowRecord, seed: number): number | undefined =>
-  seeds.find((figures) => figures.seed === seed)?.greedyAcceptance ?? undefined
-
-/** The values of candidates that both lists have, for a correlation. */
-const paired = (a: ReadonlyArray<number | undefined>, b: ReadonlyArray<number | undefined>) => {
-  const both = a.flatMap((x, i) => (x === undefined || b[i] === undefined ? [] : [[x, b[i]] as const]))
-  return both.length < 2
-    ? Number.NaN
-    : kendallTau(
-        both.map(([x]) => x),
-        both.map(([, y]) => y),
-      )
+/** The scores of one start by layer and seed; the last layer stands under its own name, whatever its number. */
+const scoresOf = (findings: ReadonlyArray<StudyFinding>, row: string, score: string) => {
+  const layers = new Map<number, Map<number, number>>()
+  for (const { summary, seed, ...f } of findings) {
+    if (f.row !== row || f.of !== `score ${score}`) continue
+    const byLayer = (summary["byLayer"] ?? []) as ReadonlyArray<readonly [number, number]>
+    for (const [layer, value] of [...byLayer.slice(0, -1), [lastLayer, summary["score"] as number] as const])
+      layers.set(layer, (layers.get(layer) ?? new Map<number, number>()).set(seed, value))
+  }
+  return layers
 }
 
-const finite = (x: number): number | null => (Number.isFinite(x) ? x : null)
-
-const reportOf = (score: ScoreInstance, run: RunRecord, findings: ReadonlyArray<StudyFinding>): StudyReport => {
-  const rows = armsOf(run)
-  const sign = score.better === "higher" ? 1 : -1
-  const scoreOf = (row: string, seed?: number) => rangeOf(summed(findings, row, "score", "score", seed))?.value
-  const startOf = (row: string, seed?: number) =>
-    rangeOf(summed(findings, row, "start", "greedyAcceptance", seed))?.value ?? undefined
-  const promise = (row: string, seed?: number) => {
-    const value = scoreOf(row, seed)
-    return value == null ? undefined : sign * value
-  }
-  const tauOf = (of: (row: string, seed: number) => number | undefined) => (seed: number) =>
-    paired(
-      rows.map(({ name }) => of(name, seed)),
-      rows.map((row) => reachedUnder(row, seed)),
-    )
-  const [scoreTau, startTau] = [tauOf(promise), tauOf(startOf)]
-  const ranks = rows.toSorted((a, b) => (promise(b.name) ?? -Infinity) - (promise(a.name) ?? -Infinity))
-
-  const ranking: StudyTable = {
-    name: "ranking",
-    title: `Starts by ${score.name}, the most promising first`,
-    of: "start",
-    notes: [
-      `Score: ${score.name} of the start on the validation split, ${score.better} is better; in brackets the range of the seeds.`,
-      "At start, reached: greedy acceptance before and after the same distillation; ± is half of a 95 % interval.",
-    ],
-    columns: [
-      column("reached", "reached %", { ...acceptance, name: "greedy acceptance reached" }),
-      scoreColumn(score, "score", score.name),
-      column("start", "at start %", { ...acceptance, kind: "range", name: "greedy acceptance at the start" }),
-      column("seeds", "seeds", { kind: "cost", style: "whole" }),
-    ],
-    rows: ranks.map(({ name, greedyAcceptance: { value, low, high, seeds } }) => ({
-      name,
-      context: false,
-      cells: {
-        reached: { value, low, high, seeds },
-        score: rangeOf(summed(findings, name, "score", "score")),
-        start: rangeOf(summed(findings, name, "start", "greedyAcceptance")),
-        seeds: { value: seeds },
-      },
-    })),
-  }
-  const bySeed: StudyTable = {
-    name: "by-seed",
-    title: "Kendall's tau with the acceptance reached, by seed",
-    of: "seed",
-    notes: [
-      `1: the same order of the ${rows.length} starts. Tied pairs count in neither sum; - where there is no order.`,
-    ],
-    columns: [
-      column("score", score.name, { kind: "cost", name: `tau of ${score.name}` }),
-      column("start", "at start", { kind: "cost", name: "tau of the acceptance at the start" }),
-      ...rows.map(({ name }) => scoreColumn(score, `score of ${name}`, name)),
-    ],
-    rows: run.seeds.map((seed) => ({
-      name: String(seed),
-      context: false,
-      cells: {
-        score: { value: finite(scoreTau(seed)) },
-        start: { value: finite(startTau(seed)) },
-        ...Object.fromEntries(
-          rows.map(({ name }) => [`score of ${name}`, rangeOf(summed(findings, name, "score", "score", seed))]),
-        ),
-      },
-    })),
-  }
-  const overall = paired(
-    rows.map(({ name }) => promise(name)),
-    rows.map(({ greedyAcceptance: g }) => g.value ?? undefined),
+/** The figures that the arms reached: by the run's own acceptance, or by a measure of the study. */
+const reachedOf = (run: RunRecord, findings: ReadonlyArray<StudyFinding>, by: "greedy" | "expected" | MeasureUse) =>
+  new Map(
+    armsOf(run).map((row): readonly [string, Pick<Start, "reachedUnder"> & { readonly reached: TableFigure }] => {
+      if (typeof by !== "string") {
+        const values = bySeed(findings, row.name, "reached", "value")
+        const all = [...values.values()]
+        const mean = all.length === 0 ? null : all.reduce((a, b) => a + b, 0) / all.length
+        const ends = all.length === 0 ? {} : { low: Math.min(...all), high: Math.max(...all) }
+        return [row.name, { reached: { value: mean, ...ends, seeds: all.length }, reachedUnder: values }]
+      }
+      const { key } = acceptances[by]
+      const { value, low, high, seeds } = row[key]
+      const values = new Map(row.seeds.flatMap((of) => (of[key] === null ? [] : [[of.seed, of[key]] as const])))
+      return [row.name, { reached: { value, low, high, seeds }, reachedUnder: values }]
+    }),
   )
-  const ofStart = paired(
-    rows.map(({ name }) => startOf(name)),
-    rows.map(({ greedyAcceptance: g }) => g.value ?? undefined),
-  )
-  const best = rows.toSorted((a, b) => (b.greedyAcceptance.value ?? 0) - (a.greedyAcceptance.value ?? 0))[0]
-  const chosen = ranks[0]
-  if (best === undefined || chosen === undefined)
-    return { verdict: "No verdict: no start was distilled.", conclusions: [], tables: [ranking, bySeed] }
-  const hit = chosen.name === best.name ? "which reached the most" : `while ${best.name} reached the most`
-  const write = (tau: number) => (Number.isFinite(tau) ? tau.toFixed(2) : "undefined")
-  return {
-    verdict: `${score.name} puts ${chosen.name} first of ${rows.length} starts, ${hit}; Kendall's tau ${write(overall)} with the acceptance reached, ${run.seeds.length} seeds, this target.`,
-    conclusions: [
-      `The acceptance of the starts themselves has Kendall's tau ${write(ofStart)} with the acceptance reached: a score has to beat that.`,
-      `${rows.length} starts: with so few items tau is one of ${(rows.length * (rows.length - 1)) / 2 + 1} values, so there is no interval.`,
-    ],
-    tables: [ranking, bySeed],
-  }
+
+const startsOf = (
+  run: RunRecord,
+  findings: ReadonlyArray<StudyFinding>,
+  scores: ReadonlyArray<NamedScore>,
+  by: "greedy" | "expected" | MeasureUse,
+): ReadonlyArray<Start> =>
+  [...reachedOf(run, findings, by)].map(([name, reached]) => ({
+    name,
+    ...reached,
+    scores: new Map(scores.map((score) => [score.name, scoresOf(findings, name, score.name)])),
+  }))
+
+/** Problems of the names that options give, found before any work. */
+const nameProblems = (
+  { about, beside, perClass }: Pick<typeof options.infer, "about" | "beside" | "perClass">,
+  scores: ReadonlyArray<NamedScore>,
+): ReadonlyArray<string> => {
+  const names = scores.map(({ name }) => name)
+  const odd = names.filter((name) => !/^[a-z0-9][a-z0-9-]{0,29}$/.test(name))
+  const few = scores.filter(({ instance }) => perClass !== "all" && instance.least > perClass)
+  return [
+    ...(names.length === 0 ? ["scores has none; expected one at least, such as { knn: knn() }"] : []),
+    ...odd.map((name) => `scores.${name}: expected a name in lower-case letters, digits and hyphens, at most 30`),
+    ...[about, beside].flatMap((name) =>
+      name === undefined || names.includes(name) ? [] : [`${name} is none of the scores ${names.join(", ")}`],
+    ),
+    ...few.map(
+      ({ name, instance }) => `score ${name} reads ${instance.least} states a class, and perClass is ${perClass}`,
+    ),
+  ]
 }
 
 /**
- * The study `ranking`: scores the start of every arm, and compares the order of scores with the reached acceptance.
+ * The study `ranking`: scores the start of every arm, and compares the orders of the scores with what the arms reached.
  *
- * @param options.score a plugin of kind `score`
- * @param options.tokens least number of trained tokens of the validation split that are scored
+ * @param options.scores plugins of kind `score`, by name; of two with one plugin each has its own options
+ * @param options.reached a measure in the place of acceptance
  */
 export const ranking = defineStudy({
   name: "ranking",
   from: import.meta.url,
-  options: type({ "+": "reject", score: scoreUse, tokens: "number.integer >= 2 = 1024" }),
-  make: ({ score, tokens }) =>
-    Effect.map(score.instance, (instance) => ({
-      trial: () => tryScore(instance),
-      stages: ({ drafts, data, measureOf }) =>
-        Effect.map(
-          Effect.forEach(drafts, ({ name, seed, start }) =>
-            Effect.map(
-              startScoreStage({
-                label: `score of ${name}'s start, seed ${seed}`,
-                score,
-                model: start,
-                data,
-                tokens,
-                seed,
-              }),
-              (stage) => [
-                { row: name, seed, of: "score", stage },
-                { row: name, seed, of: "start", stage: measureOf(`measure ${name}'s start, seed ${seed}`, start) },
-              ],
-            ),
-          ),
-          (all) => all.flat(),
-        ),
-      report: (run, findings) => reportOf(instance, run, findings),
-    })),
+  options,
+  make: (of) =>
+    Effect.gen(function* () {
+      const { labels, split, tokens, classes, perClass, layers, top } = of
+      const uses = Object.entries(of.scores as Readonly<Record<string, ScoreUse>>)
+      const scores = yield* Effect.forEach(uses, ([name, use]) =>
+        Effect.map(use.instance, (instance): NamedScore => ({ name, instance })),
+      )
+      const problems = nameProblems(of, scores)
+      if (problems.length > 0) return yield* new InvalidInput({ what: "study ranking", problems })
+      const measure = typeof of.reached === "object" ? of.reached : undefined
+      const measured = measure && (yield* measure.instance)
+      const sampling: Sampling = { labels, split, tokens, classes, perClass }
+      const beside = of.beside ?? scores.find(({ name }) => name === "zero-shot")?.name
+      return {
+        trial: () => {
+          for (const { instance } of scores) tryScore(instance)
+        },
+        stages: ({ drafts, data, target, measureBy }) =>
+          Effect.gen(function* () {
+            const samples = samplesStage(sampling, { data, target })
+            const more = measure
+              ? yield* Effect.forEach(drafts, ({ name, seed, trained }) =>
+                  Effect.map(measureBy(`${measure.name} of ${name}, seed ${seed}`, measure, trained), (stage) => ({
+                    ...{ row: name, seed, of: "reached", stage },
+                  })),
+                )
+              : []
+            const scored = yield* Effect.forEach(drafts, ({ name, seed, start }) =>
+              Effect.forEach(uses, ([own, score]) =>
+                Effect.map(
+                  startScoreStage({
+                    label: `${own} of ${name}'s start, seed ${seed}`,
+                    ...{ score, model: start, data, target, samples, sampling, layers, seed },
+                  }),
+                  (stage) => ({ row: name, seed, of: `score ${own}`, stage }),
+                ),
+              ),
+            )
+            return [...more, ...scored.flat()]
+          }),
+        report: (run, findings) => {
+          const by = of.reached ?? run.primary
+          const reached = measured
+            ? { name: measured.name, unit: measured.unit, better: measured.better, kind: "range" as const }
+            : {
+                name: acceptances[by as "greedy" | "expected"].name,
+                ...({ unit: "%", better: "higher", kind: "figure" } as const),
+              }
+          const each = perClass === "all" ? "all states" : `${perClass} states each`
+          const what = { target: "the target's most probable tokens", gold: "the gold tokens", answer: "the answers" }
+          const ranked: Ranked = {
+            ...{ scores, seeds: run.seeds, reached, beside, top, about: of.about ?? scores[0]!.name },
+            starts: startsOf(run, findings, scores, by),
+            samples: `States: ${what[labels]} as classes, at most ${classes} of them with ${each}, from the ${split} split.`,
+          }
+          return reportRanking(ranked)
+        },
+      }
+    }),
 })

@@ -6,7 +6,15 @@
  * study is a distillation: its tables are acceptance, cost and differences. A study adds stages (a score of each start)
  * and reports their findings in tables of its own.
  */
-import { checkDefinition, definePlugin, type InvalidInput, type Plugin, type ProposerUse, type Use } from "@winnow/core"
+import {
+  checkDefinition,
+  definePlugin,
+  type InvalidInput,
+  type MeasureUse,
+  type Plugin,
+  type ProposerUse,
+  type Use,
+} from "@winnow/core"
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import type { RunRecord } from "../record/schema.ts"
@@ -34,6 +42,8 @@ export interface StudyContext {
   readonly sampled: Stage
   /** The measurement of any model as a draft, at the run's settings, without a clock. */
   readonly measureOf: (label: string, draft: Stage) => Stage
+  /** A measure of any model as a draft, on the measured texts. */
+  readonly measureBy: (label: string, measure: MeasureUse, draft: Stage) => Effect.Effect<Stage, InvalidInput>
   /** The measurement of an untrained proposer, at the run's gamma, with a clock. */
   readonly measureProposer: (label: string, proposer: ProposerUse) => Effect.Effect<Stage, InvalidInput>
 }

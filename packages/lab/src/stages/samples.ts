@@ -1,0 +1,176 @@
+/**
+ * The states on which scores judge starts: places in texts with a class each, as many of one class as of another. They
+ * are the same for all starts.
+ *
+ * Letters: N samples, C classes, R rows of a chunk.
+ */
+import { readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { DataError, type EncodedExample, type Encoder, InvalidInput, mostProbable } from "@winnow/core"
+import { collate } from "@winnow/data"
+import { driven, type Pieces } from "@winnow/generation"
+import { permutation, seeded } from "@winnow/numerics"
+import { tf } from "@winnow/tensor"
+import { modelRows } from "@winnow/training"
+import { Effect } from "effect"
+import { partOf, type Stage, stage } from "../stage.ts"
+import { stageCode } from "../store/code/stage-code.ts"
+import type { Artifact } from "../store/store.ts"
+import { openModel } from "./models.ts"
+import { decodingStep } from "./rollouts.ts"
+import { readSplit } from "./text.ts"
+
+/** Texts that go through a model at once. */
+export const textsAtOnce = 8
+
+/** The settings of the samples. */
+export interface Sampling {
+  /**
+   * The class of a state: the token that the target finds most probable next; the gold token; or the answer of the whole
+   * text, for the state at the end of its prompt.
+   */
+  readonly labels: "target" | "gold" | "answer"
+  readonly split: "train" | "validation"
+  /** Least number of trained tokens in the texts that are read, from the split's beginning; of answers all texts are read. */
+  readonly tokens: number
+  /** Classes at the most: those that most texts have. */
+  readonly classes: number
+  /** States of each class, each from another text; a class of fewer is left out. */
+  readonly perClass: number | "all"
+}
+
+/** Places with a class each. */
+export interface Samples {
+  readonly C: number
+  /** Index of the text, and the position whose state it is; ascending. */
+  readonly text_N: ReadonlyArray<number>
+  readonly position_N: ReadonlyArray<number>
+  readonly class_N: ReadonlyArray<number>
+}
+
+/** The first texts that together have this many trained tokens; all where there are fewer. */
+export const firstTexts = (examples: ReadonlyArray<EncodedExample>, tokens: number): ReadonlyArray<EncodedExample> => {
+  let sum = 0
+  const needed = examples.findIndex(({ ids, promptLength }) => {
+    sum += ids.length - Math.max(1, promptLength)
+    return sum >= tokens
+  })
+  return needed < 0 ? examples : examples.slice(0, needed + 1)
+}
+
+/** A state with its label: a token's id, or the text of an answer's ids. */
+interface Place {
+  readonly text: number
+  readonly position: number
+  readonly label: number | string
+}
+
+const goldPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Place> =>
+  examples.flatMap(({ ids, promptLength }, text) =>
+    Array.from(ids.subarray(Math.max(1, promptLength)), (label, i) => ({
+      text,
+      position: Math.max(1, promptLength) - 1 + i,
+      label,
+    })),
+  )
+
+const answerPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Place> =>
+  examples.flatMap(({ ids, promptLength }, text) =>
+    promptLength < 1 ? [] : [{ text, position: promptLength - 1, label: ids.subarray(promptLength).join(" ") }],
+  )
+
+/** The places of gold tokens with the target's most probable tokens as labels. */
+function* targetPlaces(target: Encoder, examples: ReadonlyArray<EncodedExample>): Pieces<ReadonlyArray<Place>> {
+  const places = goldPlaces(examples)
+  const labels: Array<number> = []
+  for (let from = 0; from < examples.length; from += textsAtOnce) {
+    const batch = collate(examples.slice(from, from + textsAtOnce))
+    tf.tidy(() => labels.push(...mostProbable(modelRows(target, batch))))
+    yield
+  }
+  return places.map((place, n) => ({ ...place, label: labels[n]! }))
+}
+
+/**
+ * Chooses among places: of each text at most one state of a class, of each class as many states as of another, all at
+ * random.
+ *
+ * @error InvalidInput for fewer than 2 classes of so many texts
+ */
+export const chooseSamples = (
+  places: ReadonlyArray<Place>,
+  { classes, perClass }: Pick<Sampling, "classes" | "perClass">,
+): Effect.Effect<Samples, InvalidInput> => {
+  const byLabel = new Map<number | string, Map<number, Array<Place>>>()
+  for (const place of places) {
+    const texts = byLabel.get(place.label) ?? new Map<number, Array<Place>>()
+    byLabel.set(place.label, texts)
+    const ofText = texts.get(place.text)
+    if (ofText === undefined) texts.set(place.text, [place])
+    else ofText.push(place)
+  }
+  const least = perClass === "all" ? 1 : perClass
+  const counts = [...byLabel].map(([label, texts]) => [label, texts.size] as const)
+  const chosen = counts
+    .filter(([, count]) => count >= least)
+    .toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .slice(0, classes)
+  if (chosen.length < 2) {
+    const most = counts.toSorted((a, b) => b[1] - a[1])[1]?.[1] ?? 0
+    const problems = [
+      `found ${chosen.length} of ${counts.length} classes with ${least} texts each, expected 2 at least; the second largest class has ${most} texts: lower perClass, or raise tokens`,
+    ]
+    return Effect.fail(new InvalidInput({ what: "samples of the scores", problems }))
+  }
+  const samples = chosen.flatMap(([label], c) => {
+    const rng = seeded(0, "samples", String(label))
+    const ofTexts = [...byLabel.get(label)!.values()]
+    const order = permutation(ofTexts.length, rng).slice(0, perClass === "all" ? ofTexts.length : perClass)
+    return Array.from(order, (i) => ({ ...ofTexts[i]![rng.below(ofTexts[i]!.length)]!, c }))
+  })
+  const sorted = samples.toSorted((a, b) => a.text - b.text || a.position - b.position)
+  return Effect.succeed({
+    C: chosen.length,
+    text_N: sorted.map(({ text }) => text),
+    position_N: sorted.map(({ position }) => position),
+    class_N: sorted.map(({ c }) => c),
+  })
+}
+
+const file = "samples.json"
+
+/** The stage of the samples; its summary is `{ states, classes }`. */
+export const samplesStage = (
+  sampling: Sampling,
+  { data, target }: { readonly data: Stage; readonly target: Stage },
+): Stage => {
+  const { labels, split, tokens, classes, perClass } = sampling
+  return stage({
+    kind: "samples",
+    label: "samples of the scores",
+    config: { labels, split, classes, perClass, ...(labels !== "answer" && { tokens }) },
+    inputs: [partOf(data, split), ...(labels === "target" ? [target] : [])],
+    code: stageCode({ revisions: ["measuring"], tensors: labels === "target" }),
+    run: ({ directory, inputs: [dataArtifact, targetArtifact] }) =>
+      Effect.gen(function* () {
+        const { examples } = yield* readSplit(dataArtifact!, split)
+        const texts = firstTexts(examples, tokens)
+        const placed = Effect.gen(function* () {
+          if (targetArtifact === undefined) return labels === "answer" ? answerPlaces(examples) : goldPlaces(texts)
+          const model = yield* openModel(targetArtifact)
+          return yield* decodingStep("samples", (signal) => driven(targetPlaces(model, texts), signal))
+        })
+        const samples = yield* chooseSamples(yield* placed, sampling)
+        writeFileSync(join(directory, file), JSON.stringify(samples))
+        return { states: samples.class_N.length, classes: samples.C }
+      }).pipe(Effect.scoped),
+  })
+}
+
+/** The samples of an artifact. */
+export const readSamples = (artifact: Artifact): Effect.Effect<Samples, DataError> =>
+  Effect.try({
+    try: () => JSON.parse(readFileSync(join(artifact.directory, file), "utf8")) as Samples,
+    catch: (cause) =>
+      new DataError({ message: `${artifact.directory}/${file}: ${String(cause)}; run with --fresh`, cause }),
+  })

@@ -1,0 +1,101 @@
+/**
+ * The figures that scores read of a model: hidden states at samples, and losses, entropies and acceptance of tokens.
+ *
+ * Letters: N samples, M scored tokens, d hidden size, B sequences, T positions, R rows of a chunk, V vocabulary.
+ */
+import { Categorical, type EncodedExample, type Encoder, type ScoreFigure } from "@winnow/core"
+import { collate } from "@winnow/data"
+import type { Pieces } from "@winnow/generation"
+import { hiddenByLayer } from "@winnow/models"
+import { linear, tf } from "@winnow/tensor"
+import { chunkRowsFor, modelRows } from "@winnow/training"
+import { type Samples, textsAtOnce } from "./samples.ts"
+
+/** States of the samples at one layer, N x d row-major. */
+export interface LayerStates {
+  /** 0 is the embedding, the last is after the final norm. */
+  readonly layer: number
+  readonly d: number
+  readonly h_Nd: Float32Array
+}
+
+/** The states of the samples, at each layer or at the last one. */
+export function* statesOf(
+  model: Encoder,
+  examples: ReadonlyArray<EncodedExample>,
+  { text_N, position_N }: Samples,
+  layers: "last" | "all",
+): Pieces<ReadonlyArray<LayerStates>> {
+  const N = text_N.length
+  const found = new Map<number, LayerStates>()
+  const texts = [...new Set(text_N)]
+  let n = 0 // Samples ascend by text.
+  for (let from = 0; from < texts.length; from += textsAtOnce) {
+    const some = texts.slice(from, from + textsAtOnce)
+    const { ids_BT, B, T } = collate(some.map((text) => examples[text]!))
+    const begin = n
+    const rows: Array<number> = []
+    for (; n < N && some.includes(text_N[n]!); n++) rows.push(some.indexOf(text_N[n]!) * T + position_N[n]!)
+    tf.tidy(() => {
+      const all = hiddenByLayer(model, tf.tensor2d(ids_BT, [B, T], "int32"))
+      const last = all.length - 1
+      for (const [l, h_BTd] of all.entries()) {
+        if (layers === "last" && l < last) continue
+        const d = h_BTd.shape[2]
+        const layer = model.architecture.layers - last + l
+        const states = found.get(layer) ?? { layer, d, h_Nd: new Float32Array(N * d) }
+        found.set(layer, states)
+        const h_Rd = tf.gather(tf.reshape(h_BTd, [B * T, d]), tf.tensor1d(rows, "int32"))
+        states.h_Nd.set(h_Rd.dataSync() as Float32Array, begin * d)
+      }
+    })
+    yield
+  }
+  return [...found.values()]
+}
+
+/** Figures of tokens, by name. */
+export type TokenFigures = Readonly<Record<"loss_M" | "entropy_M" | "acceptance_M", Float32Array>>
+
+/** True for the figures of tokens. */
+export const isOfTokens = (figure: ScoreFigure): figure is keyof TokenFigures => figure.endsWith("_M")
+
+/**
+ * The wanted figures of every trained token of these texts; the others are empty. Nothing of size [M, V] stays alive.
+ *
+ * @param target for the acceptance
+ */
+export function* tokenFigures(
+  model: Encoder,
+  texts: ReadonlyArray<EncodedExample>,
+  wanted: ReadonlySet<ScoreFigure>,
+  target: Encoder | undefined,
+): Pieces<TokenFigures> {
+  const [loss, entropy, acceptance]: [number[], number[], number[]] = [[], [], []]
+  const chunkRows = chunkRowsFor(model.architecture.vocabularySize)
+  for (let from = 0; from < texts.length; from += textsAtOnce) {
+    const batch = collate(texts.slice(from, from + textsAtOnce))
+    tf.tidy(() => {
+      const [own, others] = [modelRows(model, batch), target && modelRows(target, batch)]
+      for (let at = 0; at < batch.row_N.length; at += chunkRows)
+        tf.tidy(() => {
+          const gold_R = batch.gold_N.subarray(at, at + chunkRows)
+          const categorical = ({ h_Md, head_Vd }: typeof own) =>
+            new Categorical(linear(tf.slice(h_Md, [at, 0], [gold_R.length, -1]), head_Vd as tf.Tensor2D))
+          const q = categorical(own)
+          if (wanted.has("loss_M")) loss.push(...q.nll_R(tf.tensor1d(gold_R, "int32")).dataSync())
+          if (wanted.has("entropy_M")) entropy.push(...q.entropy_R().dataSync())
+          if (wanted.has("acceptance_M") && others !== undefined) {
+            const p = categorical(others)
+            acceptance.push(...tf.sum(tf.minimum(q.p_RV(), p.p_RV()), 1).dataSync())
+          }
+        })
+    })
+    yield
+  }
+  return {
+    loss_M: Float32Array.from(loss),
+    entropy_M: Float32Array.from(entropy),
+    acceptance_M: Float32Array.from(acceptance),
+  }
+}
