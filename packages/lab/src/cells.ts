@@ -188,7 +188,7 @@ const ownModel = (
   Effect.gen(function* () {
     const target = { stage: shared.target, architecture: shared.architectures.target }
     return yield* begunStage(start, {
-      kind: "start",
+      kind: until === undefined ? "start" : "earlier",
       name,
       label: `${name}, seed ${seed}`,
       seed,
@@ -385,28 +385,3 @@ export const cellStages = (
     const { stage, architecture, head } = begun
     return { start: stage, architecture, head, reference: reference?.stage, signals, trained }
   })
-
-/** Kinds of stages that a draft's cost includes. The cost excludes the target and its inputs. */
-const paid: ReadonlySet<string> = new Set(["arm", "reference", "selection", "signals", "text"])
-const paidWithStarts: ReadonlySet<string> = new Set([...paid, "start"])
-
-/** True if some arm begins with a model of its own: then the cost of each arm includes the training of its start. */
-export const countsStarts = (arms: ReadonlyArray<Pick<ResolvedArm, "start">>): boolean =>
-  arms.some(({ start }) => isOwn(start))
-
-/**
- * The stages of a draft's total cost: its steps, its reference's steps, and the caches and texts that both read.
- *
- * @param withStarts also the training of the models that they begin with
- */
-export const paidFor = (trained: Stage, withStarts: boolean): ReadonlyArray<Stage> => {
-  const kinds = withStarts ? paidWithStarts : paid
-  const byKey = new Map<string, Stage>()
-  const visit = (stage: Stage): void => {
-    if (!kinds.has(stage.kind) || byKey.has(stage.key)) return
-    for (const input of stage.inputs) visit(input)
-    byKey.set(stage.key, stage)
-  }
-  visit(trained)
-  return [...byKey.values()]
-}

@@ -5,7 +5,7 @@
  */
 import { type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import { type Arm, cellStages, countsStarts, frozenReference, paidFor, type Shared, startOf } from "./cells.ts"
+import { type Arm, cellStages, frozenReference, type Shared, startOf } from "./cells.ts"
 import { plainSpec } from "./experiment/plain-json.ts"
 import { armAt, referenceAt } from "./experiment/resolve.ts"
 import type { Resolved, ResolvedArm } from "./experiment/resolved.ts"
@@ -19,6 +19,7 @@ import {
   type Sweep,
   sweepMeasures,
 } from "./experiment/sweep.ts"
+import { countsStarts, paidFor } from "./paid.ts"
 import type { Stage } from "./stage.ts"
 import type { BeginModel } from "./stages/start.ts"
 import { trialsBy } from "./stages/trial.ts"

@@ -7,7 +7,7 @@ import { type Artifact, makeStore, type StoreService } from "../store/store.ts"
 import { type ChosenModel, modelTitle } from "./chosen-model.ts"
 
 /** Stages whose artifacts are models. */
-const kinds = ["arm", "start", "reference", "target"] as const
+const kinds = ["arm", "start", "earlier", "reference", "target"] as const
 
 /** The stores that may have a run's artifacts: the user's own, and that of a repeat of the run. */
 export const storesOf = (home: string, run: string): ReadonlyArray<StoreService> => [

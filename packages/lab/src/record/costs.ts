@@ -1,7 +1,7 @@
 /** The cost of a draft: its own training, its reference's, its caches, and all together. */
 import { type } from "arktype"
-import { countsStarts, paidFor } from "../cells.ts"
 import type { Graph, Measured } from "../graph.ts"
+import { countsStarts, paidFor } from "../paid.ts"
 import { inOrder, type Stage } from "../stage.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Budget, RowRecord, RunRecord, TotalBudget } from "./schema.ts"

@@ -27,7 +27,7 @@ const plainLayers = Layer.merge(filterLayer(everyToken()), lossLayer(nextToken()
 
 /** The settings of a plain training, whatever it begins with. */
 interface PlainTraining {
-  readonly kind: "target" | "start" | "reference"
+  readonly kind: "target" | "start" | "earlier" | "reference"
   readonly label: string
   readonly training: Training
   /** Steps after which it ends, below those of the training: an earlier checkpoint of it. */

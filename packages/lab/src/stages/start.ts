@@ -21,6 +21,9 @@ import { acquire, openModel } from "./models.ts"
 import { furtherStage, pretrainStage } from "./plain.ts"
 import type { Sizes } from "./training.ts"
 
+/** Kinds of stages of a start. An earlier checkpoint of one is no part of any cost. */
+type ModelKind = "target" | "start" | "earlier"
+
 /** The model of a stage, or its head. */
 export interface BeginModel {
   readonly stage: Stage
@@ -58,7 +61,7 @@ export const architectureOfStart = (
 
 /** A fresh model that nobody has trained. */
 const freshStage = (
-  kind: "target" | "start",
+  kind: ModelKind,
   label: string,
   { model }: FreshStart,
   architecture: Architecture<Attends>,
@@ -134,7 +137,7 @@ const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed:
 export const begunStage = (
   start: OwnStart,
   place: {
-    readonly kind: "target" | "start"
+    readonly kind: ModelKind
     readonly name: string
     readonly label: string
     readonly seed: number
@@ -173,7 +176,7 @@ export const begunStage = (
     }
     const begin =
       start.kind === "folder"
-        ? yield* folderStage({ kind, name, path: start.path, architecture })
+        ? yield* folderStage({ kind: kind === "target" ? kind : "start", name, path: start.path, architecture })
         : layersStage(`${name}, layers ${start.layers.join(", ")} of the target`, start, architecture, target!.stage)
     if (training === undefined) return { stage: begin, architecture }
     const text = textOf(training.text, { stage: begin, architecture })
