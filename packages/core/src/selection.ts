@@ -1,5 +1,5 @@
 /** The common part of all filters' input, and a filter's answer. */
-import type { Rng } from "@winnow/numerics"
+import { type Order, type Rng, topFraction } from "@winnow/numerics"
 
 /** The part of the input that is common to all filters. */
 export interface FilterContext {
@@ -25,4 +25,23 @@ export interface FilterContext {
 export type Selection =
   | Uint8Array
   | Float32Array
-  | { readonly weights_N: Uint8Array | Float32Array; readonly divideBy: "kept" | "valid" }
+  | {
+      readonly weights_N: Uint8Array | Float32Array
+      readonly divideBy: "kept" | "valid"
+      /** The numbers by which it ranked the tokens; records of its choice compare them. No step reads them. */
+      readonly score_N?: Float32Array
+    }
+
+/**
+ * The selection of a filter that ranks tokens: the fraction k of largest scores, or of the smallest, with the scores.
+ *
+ * @param options.k keep ratio, above 0, at most 1; ties with the threshold are kept, as by `topFraction`
+ * @error NotFinite for a score that is NaN or infinite
+ */
+export const ranked = (
+  score_N: Float32Array,
+  options: { readonly k: number; readonly order?: Order; readonly divideBy?: "kept" | "valid" },
+): Exclude<Selection, Uint8Array | Float32Array> => {
+  const { k, order = "top", divideBy = "kept" } = options
+  return { weights_N: topFraction(score_N, k, order), divideBy, score_N }
+}

@@ -1,6 +1,6 @@
 /** AdaSPEC's token filter: keep the tokens on which the draft is furthest behind a reference of its own size. */
-import { defineFilter } from "@winnow/core"
-import { minus, topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
+import { minus } from "@winnow/numerics"
 import { type } from "arktype"
 
 /**
@@ -28,9 +28,7 @@ export const adaspec = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
-    ({ draftLoss_N, referenceLoss_N }) => ({
-      weights_N: topFraction(minus(draftLoss_N, referenceLoss_N), k, order),
-      divideBy,
-    }),
+    (options) =>
+    ({ draftLoss_N, referenceLoss_N }) =>
+      ranked(minus(draftLoss_N, referenceLoss_N), options),
 })

@@ -29,8 +29,9 @@ export const boundary = defineFilter({
     ({ k, top, divideBy }) =>
     ({ draftRank_N, draftLead_N }) => {
       requireFinite("draftRank_N", draftRank_N)
-      const narrow_N = topFraction(draftLead_N.map(Math.abs), k, "bottom")
+      const score_N = draftLead_N.map(Math.abs)
+      const narrow_N = topFraction(score_N, k, "bottom")
       const inReach_N = narrow_N.map((kept, n) => (draftRank_N[n]! < top ? kept : 0))
-      return { weights_N: inReach_N.some((kept) => kept > 0) ? inReach_N : narrow_N, divideBy }
+      return { weights_N: inReach_N.some((kept) => kept > 0) ? inReach_N : narrow_N, divideBy, score_N }
     },
 })

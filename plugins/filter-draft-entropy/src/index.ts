@@ -1,6 +1,5 @@
 /** Keeps the tokens that the draft is least sure about. */
-import { defineFilter } from "@winnow/core"
-import { topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
 import { type } from "arktype"
 
 /**
@@ -25,6 +24,7 @@ export const draftEntropy = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
-    ({ draftEntropy_N }) => ({ weights_N: topFraction(draftEntropy_N, k, order), divideBy }),
+    (options) =>
+    ({ draftEntropy_N }) =>
+      ranked(draftEntropy_N, options),
 })

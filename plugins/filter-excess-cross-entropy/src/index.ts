@@ -1,6 +1,6 @@
 /** Keeps the tokens whose gold token the draft finds harder than the target does. */
-import { defineFilter } from "@winnow/core"
-import { minus, topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
+import { minus } from "@winnow/numerics"
 import { type } from "arktype"
 
 /**
@@ -25,6 +25,7 @@ export const excessCrossEntropy = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
-    ({ draftNll_N, targetNll_N }) => ({ weights_N: topFraction(minus(draftNll_N, targetNll_N), k, order), divideBy }),
+    (options) =>
+    ({ draftNll_N, targetNll_N }) =>
+      ranked(minus(draftNll_N, targetNll_N), options),
 })

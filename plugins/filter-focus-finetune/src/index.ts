@@ -1,6 +1,6 @@
 /** FocusFinetune: keep the tokens whose gold token the draft finds harder than a reference does. No target needed. */
-import { defineFilter } from "@winnow/core"
-import { minus, topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
+import { minus } from "@winnow/numerics"
 import { type } from "arktype"
 
 /**
@@ -26,9 +26,7 @@ export const focusFinetune = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
-    ({ draftNll_N, referenceNll_N }) => ({
-      weights_N: topFraction(minus(draftNll_N, referenceNll_N), k, order),
-      divideBy,
-    }),
+    (options) =>
+    ({ draftNll_N, referenceNll_N }) =>
+      ranked(minus(draftNll_N, referenceNll_N), options),
 })

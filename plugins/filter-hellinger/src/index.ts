@@ -1,6 +1,6 @@
 /** Keeps the tokens on which draft and target are furthest apart, more of them while the draft gets worse. */
-import { defineFilter } from "@winnow/core"
-import { mean, requireFinite, topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
+import { mean, requireFinite } from "@winnow/numerics"
 import { type } from "arktype"
 
 /** Constants of the source: the weight of the past in the moving average, the change that counts, the step of the ratio. */
@@ -53,9 +53,9 @@ export const hellinger = defineFilter({
     return {
       select: ({ hellinger_N, draftLoss_N }) => {
         requireFinite("draftLoss_N", draftLoss_N)
-        const weights_N = topFraction(hellinger_N, memory.ratio)
+        const selection = ranked(hellinger_N, { k: memory.ratio, divideBy })
         if (adaptive) memory = after(memory, mean(draftLoss_N))
-        return { weights_N, divideBy }
+        return selection
       },
       save: () => memory,
       restore: (saved) => {

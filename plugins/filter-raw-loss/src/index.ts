@@ -1,6 +1,5 @@
 /** Keeps the tokens with the largest loss: hard examples, token by token. */
-import { defineFilter } from "@winnow/core"
-import { topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
 import { type } from "arktype"
 
 /**
@@ -24,6 +23,7 @@ export const rawLoss = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
-    ({ draftLoss_N }) => ({ weights_N: topFraction(draftLoss_N, k, order), divideBy }),
+    (options) =>
+    ({ draftLoss_N }) =>
+      ranked(draftLoss_N, options),
 })

@@ -1,6 +1,5 @@
 /** Keeps the tokens on which the draft is unsure or wrong. */
-import { defineFilter } from "@winnow/core"
-import { topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
 import { type } from "arktype"
 
 /** (x - min) / (max - min), 0 to 1; 0 for all if they are equal. */
@@ -32,10 +31,12 @@ export const softOr = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
+    (options) =>
     ({ draftEntropy_N, draftLoss_N }) => {
       const [h_N, d_N] = [scaled(draftEntropy_N), scaled(draftLoss_N)]
-      const score_N = h_N.map((h, n) => h + d_N[n]! - h * d_N[n]!)
-      return { weights_N: topFraction(score_N, k, order), divideBy }
+      return ranked(
+        h_N.map((h, n) => h + d_N[n]! - h * d_N[n]!),
+        options,
+      )
     },
 })

@@ -1,6 +1,5 @@
 /** Keeps the tokens that the target is least sure about. */
-import { defineFilter } from "@winnow/core"
-import { topFraction } from "@winnow/numerics"
+import { defineFilter, ranked } from "@winnow/core"
 import { type } from "arktype"
 
 /**
@@ -24,6 +23,7 @@ export const targetEntropy = defineFilter({
     divideBy: "'kept' | 'valid' = 'kept'",
   }),
   make:
-    ({ k, order, divideBy }) =>
-    ({ targetEntropy_N }) => ({ weights_N: topFraction(targetEntropy_N, k, order), divideBy }),
+    (options) =>
+    ({ targetEntropy_N }) =>
+      ranked(targetEntropy_N, options),
 })

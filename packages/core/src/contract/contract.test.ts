@@ -100,6 +100,16 @@ describe("filters", () => {
       'divideBy "sum"; expected "kept" or "valid"',
     ],
     [
+      "scores that are no list of numbers",
+      (i: { N: number }) => ({ weights_N: all(i), divideBy: "kept", score_N: [1] }),
+      "returned score_N that is a plain array of 1; expected a Float32Array of 48, or none",
+    ],
+    [
+      "a score that is not finite",
+      (i: { N: number }) => ({ weights_N: all(i), divideBy: "kept", score_N: new Float32Array(i.N).fill(Number.NaN) }),
+      "score 0 is NaN; scores are finite numbers",
+    ],
+    [
       "writes to its input",
       (i: { N: number; draftLoss_N: Float32Array }) => [i.draftLoss_N.fill(0), all(i)][1],
       "wrote to draftLoss_N",

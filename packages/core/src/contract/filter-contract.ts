@@ -39,6 +39,7 @@ export const filterInput = (plugin: string, named: ReadonlyArray<string>) => {
 export interface ReadSelection {
   readonly weights_N: Uint8Array | Float32Array
   readonly divideBy: "kept" | "valid"
+  readonly score_N: Float32Array | undefined
   /** Tokens with a weight above 0. */
   readonly kept: number
   /** The sum of weights. */
@@ -69,12 +70,17 @@ export const checkedSelection = (plugin: string, selection: Selection, N: number
     throw broken("length", `returned ${weights_N.length} weights for ${N} valid tokens; return one for each`)
   if (divideBy !== "kept" && divideBy !== "valid")
     throw broken("normaliser", `returned divideBy ${brief(divideBy)}; expected "kept" or "valid"`)
+  const score_N: unknown = isObject ? (selection as { readonly score_N?: unknown }).score_N : undefined
+  if (score_N !== undefined && !(score_N instanceof Float32Array && score_N.length === N))
+    throw broken("scores", `returned score_N that is ${kindOf(score_N)}; expected a Float32Array of ${N}, or none`)
   let sum = 0
   let kept = 0
   for (let n = 0; n < N; n++) {
     const w = weights_N[n]!
     if (!(w >= 0 && w < Number.POSITIVE_INFINITY))
       throw broken("weights", `weight ${n} is ${w}; weights are finite numbers from 0 on`)
+    if (score_N !== undefined && !Number.isFinite(score_N[n]!))
+      throw broken("scores", `score ${n} is ${score_N[n]}; scores are finite numbers`)
     if (w > 0) kept++
     sum += w
   }
@@ -83,5 +89,5 @@ export const checkedSelection = (plugin: string, selection: Selection, N: number
       "keeps something",
       "kept no token of this micro-batch; keep at least one, or there is nothing to train on",
     )
-  return { weights_N, divideBy, kept, sum }
+  return { weights_N, divideBy, score_N, kept, sum }
 }
