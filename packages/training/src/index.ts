@@ -8,6 +8,14 @@ export * from "./head/try-fused.ts"
 export { measuredRows, modelRows } from "./measured-rows.ts"
 export * from "./micro-batch.ts"
 export * from "./optimizer-step.ts"
+export {
+  type Probe,
+  type ProbePoint,
+  readPoint,
+  readPoints,
+  type SavedPoint,
+  savePoint,
+} from "./probe.ts"
 export * from "./reference.ts"
 export * from "./schedule.ts"
 export * from "./signals/index.ts"

@@ -87,8 +87,8 @@ export const select = (
   const context: FilterContext = { N, ...tokens, step, steps, rng }
   // All statistics that the filter needs are computed; its type hides the others.
   const selection = filter.select({ ...(statistics as Statistics), ...context })
-  const { weights_N, divideBy, kept, sum } = checkedSelection(`filter ${filter.name}`, selection, N)
-  return { weights_N, kept, denominator: divideBy === "kept" ? sum : N }
+  const { weights_N, divideBy, score_N, kept, sum } = checkedSelection(`filter ${filter.name}`, selection, N)
+  return { weights_N, score_N, kept, denominator: divideBy === "kept" ? sum : N }
 }
 
 /** A pass without the draft's rows, at all valid rows. It belongs to the caller's tidy. */
@@ -137,12 +137,16 @@ const readEntry = (
   return { tokens, statistics, gradient, weight, ...select(input, statistics, tokens, i) }
 }
 
-/**
- * The tokens of a micro-batch that the filter would keep for the present draft; no training.
- *
- * @returns the weights, one for each token of the draft's first entry, as the step itself would compute them
- */
-export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Float32Array => {
+/** A filter's choice among the tokens of a micro-batch. */
+export interface Choice {
+  /** One weight for each token of the draft's first entry, as the step itself would compute them. */
+  readonly weights_N: Uint8Array | Float32Array
+  /** The numbers by which the filter ranked the tokens, where it gives them. */
+  readonly score_N: Float32Array | undefined
+}
+
+/** The choice that the filter would make for the present draft; no training. */
+export const choiceOf = (input: Omit<MicroBatch, "divide">): Choice => {
   const { batch, draft } = input
   const micro = { ...input, divide: true }
   return tf.tidy(() => {
@@ -153,9 +157,19 @@ export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Flo
       ;[entry] = entriesOf(draft, batch, seen, row_N)
       return entry!.h_Md
     })
-    return readEntry(micro, { ...entry!, h_Md }, frozenPass(micro, ids_BT, row_N, seen), 0, true).weights_N as never
-  })
+    const { weights_N, score_N } = readEntry(
+      micro,
+      { ...entry!, h_Md },
+      frozenPass(micro, ids_BT, row_N, seen),
+      0,
+      true,
+    )
+    return { weights_N, score_N } as never // a tidy returns what holds no tensor as it is
+  }) as unknown as Choice
 }
+
+/** The weights alone of `choiceOf`. */
+export const keptWeights = (input: Omit<MicroBatch, "divide">): Uint8Array | Float32Array => choiceOf(input).weights_N
 
 /** The gradients of every trained variable of the draft on one micro-batch. */
 export const runMicroBatch = (input: MicroBatch): MicroResult => {

@@ -25,6 +25,7 @@ import type { TrainEvent } from "./events.ts"
 import { headFor } from "./head/head.ts"
 import { eventsOf, oneStep, type StageSetting } from "./one-step.ts"
 import { globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
+import { type Probe, type ProbePoint, probeState } from "./probe.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 import type { CachedSignals } from "./signals/cached.ts"
 
@@ -62,6 +63,8 @@ export interface TrainOptions {
   readonly chunkRows?: number
   /** Number of events that show the filter's choice. 8 by default, spread over the stage. */
   readonly keptEvents?: number
+  /** Records the filter's choice of fixed tokens at some steps; none by default. */
+  readonly probe?: Probe | undefined
 }
 
 export interface TrainSummary {
@@ -77,6 +80,8 @@ export interface TrainSummary {
   /** Seconds of steps, over all resumes. */
   readonly seconds: number
   readonly finalLoss: number
+  /** The points of the probe, where there is one. */
+  readonly probed?: ReadonlyArray<ProbePoint>
 }
 
 /**
@@ -139,7 +144,18 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     emit({ _tag: "resumed", stage, step: counters.step })
   }
   emit({ _tag: "head", stage, step: counters.step, ...head.choice })
-  const states: States = { ...weights, ...others }
+  const probe =
+    options.probe &&
+    probeState(options.probe, {
+      filter,
+      head: headFor({ filter, loss, precision, chunkRows }),
+      target: target?.model,
+      reference: reference?.model,
+      steps,
+      seed: options.seed,
+    })
+  if (resumed !== undefined && probe !== undefined) yield* resumed.restore({ probe })
+  const states: States = { ...weights, ...others, ...(probe && { probe }) }
   const setting: StageSetting = {
     stage,
     model,
@@ -208,5 +224,9 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   }).pipe(Effect.onInterrupt(() => Effect.orDie(save)))
   yield* save
   const { step, loss: finalLoss, ...counts } = counters
-  return { steps: step, finalLoss, ...counts }
+  if (probe === undefined) return { steps: step, finalLoss, ...counts }
+  const probed = probe.points()
+  // The steps' clock also ran while the probe was read.
+  const seconds = probed.reduce((rest, point) => rest - point.seconds, counts.seconds)
+  return { steps: step, finalLoss, ...counts, seconds, probed }
 })
