@@ -4,7 +4,7 @@
  *
  * Letters: B sequences, T positions, d hidden size, V vocabulary, P cached positions.
  */
-import type { NativeProgram, tf } from "@winnow/tensor"
+import type { FrozenMatrix, Halves, NativeProgram, tf } from "@winnow/tensor"
 import type { Type } from "arktype"
 import { Effect } from "effect"
 import { checkDefinition } from "./contract/definition.ts"
@@ -27,6 +27,12 @@ export interface ParameterSpec {
 
 /** Parameters by their Hugging Face name. */
 export type Parameters = ReadonlyMap<string, tf.Variable>
+
+/** The weights of a pass by name: parameters, or halves where nothing is trained. */
+export interface PassWeights {
+  readonly get: (name: string) => tf.Variable | Halves | undefined
+  readonly keys: () => Iterable<string>
+}
 
 /**
  * Keys and values of earlier positions, one pair a layer, each [key-value heads, 1, B, P, head size]. Owned by a
@@ -147,13 +153,13 @@ export interface Architecture<A extends Attends = "before"> {
    *   not attended to. Left out: each row is one sequence without padding; padding on the right of a decoder's row has no
    *   effect on earlier positions and needs no start
    */
-  readonly hidden: (parameters: Parameters, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
+  readonly hidden: (weights: PassWeights, ids_BT: tf.Tensor2D, cache?: Cache, start_BT?: Int32Array) => tf.Tensor3D
   /**
    * Hidden states of the embedding and after each layer, [B, T, d] each: `layers` + 1 of them, the last after the final
    * norm. Without the column of a head's bias. Left out: the family does not tell.
    */
   readonly hiddenByLayer?: (
-    parameters: Parameters,
+    weights: PassWeights,
     ids_BT: tf.Tensor2D,
     start_BT?: Int32Array,
   ) => ReadonlyArray<tf.Tensor3D>
@@ -229,6 +235,8 @@ export interface Encoder<A extends Attends = Attends> extends Trainable {
   readonly architecture: Architecture<A>
   /** The head's weight, [V, d]: logits = h . head^T. A bias is its last column, where hidden states have a 1. */
   readonly head_Vd: tf.Variable
+  /** The same for uses without gradient: in the bfloat16 of its file where the model is large and frozen. */
+  readonly frozenHead_Vd: FrozenMatrix
   /** The ids of the head's rows, where it predicts some of the ids only: then it is [U, d]. Left out: row v is id v. */
   readonly headIds?: HeadIds | undefined
   /** Hidden states [B, T, d] after the final norm; `start_BT` as in `Architecture.hidden`. */

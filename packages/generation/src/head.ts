@@ -4,11 +4,10 @@
  * Letters: B sequences, T positions, R rows, d hidden size, V rows of the head: the vocabulary, or some ids of it.
  */
 import type { Decoder } from "@winnow/core"
-import { product, tf } from "@winnow/tensor"
+import { headLogits, tf } from "@winnow/tensor"
 
 /** Logits [R, V] of hidden states [R, d]. */
-export const logits = (model: Decoder, h_Rd: tf.Tensor2D): tf.Tensor2D =>
-  product(h_Rd, model.head_Vd as unknown as tf.Tensor2D, false, true)
+export const logits = (model: Decoder, h_Rd: tf.Tensor2D): tf.Tensor2D => headLogits(h_Rd, model.frozenHead_Vd)
 
 /** Logits [B * last, V] of the last positions of hidden states [B, T, d]; the head skips the other positions. */
 export const lastLogits = (model: Decoder, h_BTd: tf.Tensor3D, last = 1): tf.Tensor2D => {

@@ -3,7 +3,7 @@
  *
  * Letters: B sequences, T new positions, P cached positions, S = P + T, N = B T.
  */
-import type { Architecture, Attends, Cache, Parameters } from "@winnow/core"
+import type { Architecture, Attends, Cache, PassWeights } from "@winnow/core"
 import { type NativeProgram, tf } from "@winnow/tensor"
 import { attention, cachedAttention, sequenceReach } from "./attention.ts"
 import { attentionPlan } from "./attention-plan.ts"
@@ -27,7 +27,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
   const positions = (B: number, T: number, P: number, pad_B?: Int32Array, start_N?: Int32Array) =>
     of.embed.positions === undefined ? undefined : tf.tensor1d(positionsOf(B, T, P, pad_B, start_N), "int32")
 
-  const extend = (values: Parameters, ids_BT: tf.Tensor2D, cache: Cache): tf.Tensor3D => {
+  const extend = (values: PassWeights, ids_BT: tf.Tensor2D, cache: Cache): tf.Tensor3D => {
     const [B, T] = ids_BT.shape
     const { layers: past, length: P, pad_B } = cache
     const tables = rotaries.map((rotary) => rotary(B, T, P, pad_B))
@@ -58,7 +58,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
         : runStep(
             `${B},${T},${tables.map(({ cos }) => cos.rank)},${masks.map((mask) => mask?.rank)}`,
             T,
-            [ids_BT, ...shared, ...names.map((name) => parameter(values, name)), ...cached],
+            [ids_BT, ...shared, ...names.map((name) => parameter<tf.Variable>(values, name)), ...cached],
             step,
           )
     tf.dispose(cached)
@@ -69,7 +69,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
 
   /** A pass without a cache; `onLayer` as in `runTensors`. */
   const pass = (
-    values: Parameters,
+    values: PassWeights,
     ids_BT: tf.Tensor2D,
     start_BT: Int32Array | undefined,
     onLayer?: (x_Nd: tf.Tensor2D) => void,
@@ -91,7 +91,7 @@ const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden
         throw new Error("hidden: packed sequences have no cache: give one of cache and start_BT")
       return cache === undefined ? pass(values, ids_BT, start_BT) : extend(values, ids_BT, cache)
     })
-  const hiddenByLayer = (values: Parameters, ids_BT: tf.Tensor2D, start_BT?: Int32Array) =>
+  const hiddenByLayer = (values: PassWeights, ids_BT: tf.Tensor2D, start_BT?: Int32Array) =>
     tf.tidy(() => {
       const states: Array<tf.Tensor3D> = []
       pass(values, ids_BT, start_BT, (x_Nd) => states.push(tf.reshape(x_Nd, [...ids_BT.shape, of.hiddenSize])))

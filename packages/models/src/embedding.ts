@@ -1,5 +1,18 @@
 /** Rows of the embedding matrix. */
-import { address, attribute, customGrad, DType, native, output, runOp, tf } from "@winnow/tensor"
+import {
+  address,
+  attribute,
+  customGrad,
+  DType,
+  type FrozenMatrix,
+  Halves,
+  type Native,
+  native,
+  output,
+  placeOf,
+  runOp,
+  tf,
+} from "@winnow/tensor"
 
 /** `embedding` of TensorFlow ops. */
 export const plainEmbedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.Tensor2D =>
@@ -20,31 +33,37 @@ export const plainEmbedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.T
     [weight_Vd],
   )
 
+/** Rows of a matrix in either form, by native code. @error for an id outside 0 to V - 1 */
+const gathered = ({ C }: Native, weight_Vd: FrozenMatrix, ids_N: tf.Tensor1D): tf.Tensor2D => {
+  const [V, d] = weight_Vd.shape
+  const y = output([ids_N.size, d])
+  const wrong = C.winnow_gather_rows(V, d, ids_N.size, placeOf(weight_Vd), address(ids_N), y.address)
+  if (wrong < 0) return y.tensor as tf.Tensor2D
+  y.tensor.dispose()
+  throw new Error(`embedding: id ${ids_N.dataSync()[wrong]} at index ${wrong}, expected 0 to ${V - 1}`)
+}
+
 /**
- * weight[ids], differentiable in the weight: [N, d] of a [V, d] matrix.
+ * weight[ids], differentiable in a weight that is a tensor: [N, d] of a [V, d] matrix.
  *
  * `tf.gather` reads the ids back to check them: this stalls a GPU and cannot be recorded. The op checks them itself.
  * The gradient adds the rows of an id in their order, so repeated runs give equal gradients.
  * @error on the CPU, for an id outside 0 to V - 1
  */
-export const embedding = (weight_Vd: tf.Tensor2D, ids_N: tf.Tensor1D): tf.Tensor2D => {
+export const embedding = (weight_Vd: FrozenMatrix, ids_N: tf.Tensor1D): tf.Tensor2D => {
+  if (weight_Vd instanceof Halves) return tf.tidy(() => gathered(weight_Vd.native, weight_Vd, tf.cast(ids_N, "int32")))
   const fast = native()
   if (fast === undefined || ids_N.dtype !== "int32") return plainEmbedding(weight_Vd, ids_N)
-  const { C } = fast
   const [V, d] = weight_Vd.shape
-  const N = ids_N.size
   return customGrad(
     ([weight], save) => {
-      const y = output([N, d])
-      const wrong = C.winnow_gather_rows(V, d, N, address(weight!), address(ids_N), y.address)
-      if (wrong >= 0)
-        throw new Error(`embedding: id ${ids_N.dataSync()[wrong]} at index ${wrong}, expected 0 to ${V - 1}`)
+      const value = gathered(fast, weight as tf.Tensor2D, ids_N)
       save([ids_N])
       return {
-        value: y.tensor,
+        value,
         gradFunc: (dy, [ids]) => {
           const dWeight = output([V, d])
-          C.winnow_scatter_rows(V, d, N, address(dy), address(ids!), dWeight.address)
+          fast.C.winnow_scatter_rows(V, d, ids_N.size, address(dy), address(ids!), dWeight.address)
           return dWeight.tensor
         },
       }

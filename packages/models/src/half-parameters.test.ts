@@ -5,7 +5,15 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Decoder } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
-import { nativeDecodingInUse, openEngine, setPrecision, tf, weightsWritten, withoutNative } from "@winnow/tensor"
+import {
+  Halves,
+  nativeDecodingInUse,
+  openEngine,
+  setPrecision,
+  tf,
+  weightsWritten,
+  withoutNative,
+} from "@winnow/tensor"
 import { Effect } from "effect"
 import { copyModelFolder } from "./copy-folder.ts"
 import { loadDecoder, saveModel } from "./files.ts"
@@ -139,21 +147,37 @@ withNative("everything else sees float32: the plain path, copies, saved files", 
   whole.dispose()
 })
 
-withNative("a pass that widens matrices in passing has the same bits, and keeps none", async () => {
+withNative("a pass over the halves has the same bits, and no half becomes float32", async () => {
   const [half, whole] = [await open(halves), await open(wide)]
   const parameters = half.parameters as HalfParameters
-  const { hidden, matrices } = half.architecture
+  const { hidden, embedding, head } = half.architecture
   const text = tf.tensor2d(ids, [2, 7], "int32")
-  const passing = parameters.inPassing(matrices)
-  expect([...passing.keys()]).toEqual([...whole.parameters.keys()])
-  void half.parameters.get(half.architecture.embedding)
+  expect([...parameters.frozen.keys()]).toEqual([...whole.parameters.keys()])
+  for (const name of [embedding, head]) expect(parameters.frozen.get(name)).toBeInstanceOf(Halves)
   const [bytes, tensors] = [halfBytes(half), tf.memory().numTensors]
-  const [a, b] = [() => hidden(passing, text), () => whole.hidden(text)].map((pass) =>
-    tf.tidy(() => Array.from(pass().dataSync())),
-  )
-  expect(a).toEqual(b!)
+  for (const precision of ["float32", "bfloat16"] as const) {
+    const earlier = setPrecision(precision)
+    const [a, b] = [() => hidden(parameters.frozen, text), () => whole.hidden(text)].map((pass) =>
+      tf.tidy(() => Array.from(pass().dataSync())),
+    )
+    setPrecision(earlier)
+    expect(a).toEqual(b!)
+  }
   expect([halfBytes(half), tf.memory().numTensors]).toEqual([bytes, tensors])
   for (const one of [text, half, whole]) one.dispose()
+})
+
+withNative("an id outside the vocabulary is refused by a pass over halves, and nothing stays", async () => {
+  const half = await open(halves)
+  const { frozen } = half.parameters as HalfParameters
+  const text = tf.tensor2d([[1, sizes.vocab_size]], undefined, "int32")
+  const tensors = tf.memory().numTensors
+  expect(() => half.architecture.hidden(frozen, text)).toThrow(
+    `embedding: id ${sizes.vocab_size} at index 1, expected 0 to ${sizes.vocab_size - 1}`,
+  )
+  expect(tf.memory().numTensors).toBe(tensors)
+  text.dispose()
+  half.dispose()
 })
 
 withNative("tied embeddings are one half", async () => {

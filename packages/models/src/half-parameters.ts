@@ -1,9 +1,9 @@
 /**
- * Parameters whose matrices stay in the bfloat16 of their file ("halves") while the model only decodes: native decoding
- * reads the halves. A request for a half as a variable replaces it by its float32 form.
+ * Parameters whose matrices stay in the bfloat16 of their file ("halves") while the model is frozen: native code reads the
+ * halves. A request for a half as a variable replaces it by its float32 form.
  */
-import type { Architecture, Attends, Parameters } from "@winnow/core"
-import { type DecoderWeights, Halves, native, takesGradient, tf } from "@winnow/tensor"
+import type { Architecture, Attends, Parameters, PassWeights } from "@winnow/core"
+import { type DecoderWeights, type FrozenMatrix, Halves, native, takesGradient, tf } from "@winnow/tensor"
 import { tensorsOf } from "./stored.ts"
 
 /** True if a parameter may stay in the bfloat16 of its file: native decoding reads it, in the file's form. */
@@ -27,7 +27,7 @@ export const staysHalf = (architecture: Architecture<Attends>, name: string, dty
   mayStayHalf(architecture, name, dtype) &&
   Halves.fits(architecture.parameters.get(name)!.shape)
 
-/** From this many bytes of halves on, a pass over tensors widens each matrix at its use and keeps none. */
+/** From this many bytes of halves on, a pass without gradient reads the halves; a smaller model becomes float32. */
 const LARGE = 2 ** 29
 
 /** The parameters of a model by name; owns the variables and the halves. */
@@ -65,12 +65,10 @@ export class HalfParameters extends Map<string, tf.Variable> implements DecoderW
     return variable
   }
 
-  /**
-   * The same parameters for one pass: each request for a half among `names` gives a new tensor of the caller's tidy. A pass
-   * therefore needs the memory of one more layer in float32, and the time to widen all halves.
-   */
-  inPassing(names: ReadonlySet<string>): Parameters {
-    return new Passing(this, (name) => (names.has(name) ? this.#halves.get(name)?.widened() : undefined))
+  /** The same parameters for passes without gradient: halves stay halves. */
+  readonly frozen: PassWeights = {
+    get: (name) => this.weight(name),
+    keys: () => this.keys(),
   }
 
   #widenAll(): void {
@@ -104,31 +102,17 @@ export class HalfParameters extends Map<string, tf.Variable> implements DecoderW
   }
 }
 
-/** Parameters some of which `made` computes on request. */
-class Passing extends Map<string, tf.Variable> {
-  constructor(
-    readonly of: HalfParameters,
-    readonly made: (name: string) => tf.Tensor | undefined,
-  ) {
-    super()
-  }
+/** True of a large model whose halves native code can read now. */
+const staysFrozen = (parameters: Parameters): parameters is HalfParameters =>
+  parameters instanceof HalfParameters && native() !== undefined && parameters.halfBytes >= LARGE
 
-  // a pass reads its parameters as tensors and assigns none
-  override readonly get = (name: string) => (this.made(name) ?? this.of.get(name)) as tf.Variable | undefined
-  override readonly has = (name: string) => this.of.has(name)
-  override readonly keys = () => this.of.keys()
-  override readonly values = () => this.of.values()
-  override readonly entries = () => this.of.entries()
-  override [Symbol.iterator](): MapIterator<[string, tf.Variable]> {
-    return this.of.entries()
-  }
-}
+/** The weights for one pass over tensors. A large model without gradients reads its halves. */
+export const forPass = (parameters: Parameters): PassWeights =>
+  staysFrozen(parameters) && !takesGradient() ? parameters.frozen : parameters
 
-/** The parameters for one pass over tensors. A large model without gradients widens each matrix at its use. */
-export const forPass = (parameters: Parameters, { matrices }: Pick<Architecture<Attends>, "matrices">): Parameters =>
-  parameters instanceof HalfParameters && parameters.halfBytes >= LARGE && !takesGradient()
-    ? parameters.inPassing(matrices)
-    : parameters
+/** A matrix for uses without gradient: the half of a large model, else the variable. */
+export const frozenMatrix = (parameters: Parameters, name: string): FrozenMatrix =>
+  (staysFrozen(parameters) ? parameters.weight(name) : parameters.get(name)) as FrozenMatrix // its name is that of a matrix
 
 /** The parameters of a model that was read: a plain map where all are variables. */
 export const parametersOf = (weights: ReadonlyMap<string, tf.Variable | Halves>): Parameters =>

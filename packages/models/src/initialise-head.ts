@@ -1,6 +1,6 @@
 /** A head with fresh parameters for one target. Letters: V vocabulary, D hidden size of the target. */
 import type { DraftHead, Encoder, HeadInstance } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { Halves, tf } from "@winnow/tensor"
 import { freshValues } from "./initialise.ts"
 import { makeHead } from "./make-head.ts"
 import { ownVariable } from "./model.ts"
@@ -15,11 +15,12 @@ import { ownVariable } from "./model.ts"
 export const initialiseHead = (head: HeadInstance, target: Encoder, seed: number): DraftHead => {
   const { parameters: specs } = head.on(target.architecture)
   const copyOfHead = (name: string, shape: ReadonlyArray<number>) => {
-    if (target.head_Vd.shape.join() !== shape.join())
+    const own = target.frozenHead_Vd
+    if (own.shape.join() !== shape.join())
       throw new Error(
-        `head ${head.name}: parameter ${name} [${shape}] begins as the target's head, which is [${target.head_Vd.shape}]`,
+        `head ${head.name}: parameter ${name} [${shape}] begins as the target's head, which is [${own.shape}]`,
       )
-    return tf.add(target.head_Vd, 0)
+    return own instanceof Halves ? own.widened() : tf.add(own, 0)
   }
   const parameters = new Map(
     Array.from(specs, ([name, { shape, init }]) => [

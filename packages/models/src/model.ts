@@ -11,7 +11,7 @@ import {
 } from "@winnow/core"
 import { freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
-import { decoderWeights, forPass, HalfParameters } from "./half-parameters.ts"
+import { decoderWeights, forPass, frozenMatrix, HalfParameters } from "./half-parameters.ts"
 
 /**
  * An architecture with these parameters; owns the variables.
@@ -39,8 +39,11 @@ export const makeModel = <A extends Attends>(
     get head_Vd() {
       return parameters.get(architecture.head)!
     },
+    get frozenHead_Vd() {
+      return frozenMatrix(parameters, architecture.head)
+    },
     ...(headIds && { headIds }),
-    hidden: (ids_BT, start_BT) => architecture.hidden(forPass(parameters, architecture), ids_BT, undefined, start_BT),
+    hidden: (ids_BT, start_BT) => architecture.hidden(forPass(parameters), ids_BT, undefined, start_BT),
     dispose: () => {
       const variables = parameters instanceof HalfParameters ? parameters.release() : [...parameters.values()]
       freeOfWeights(variables)
@@ -82,7 +85,7 @@ export const logitsOf = (model: Encoder, ids_BT: tf.Tensor2D): tf.Tensor3D =>
     const { hiddenSize } = model.architecture
     const [B, T] = ids_BT.shape
     const h_Nd = tf.reshape(model.hidden(ids_BT), [B * T, hiddenSize]) as tf.Tensor2D
-    return tf.reshape(linear(h_Nd, model.head_Vd as unknown as tf.Tensor2D), [B, T, headRowsOf(model.architecture)])
+    return tf.reshape(linear(h_Nd, model.frozenHead_Vd), [B, T, headRowsOf(model.architecture)])
   })
 
 /**
@@ -94,4 +97,4 @@ export const hiddenByLayer = (
   ids_BT: tf.Tensor2D,
   start_BT?: Int32Array,
 ): ReadonlyArray<tf.Tensor3D> =>
-  architecture.hiddenByLayer?.(forPass(parameters, architecture), ids_BT, start_BT) ?? [hidden(ids_BT, start_BT)]
+  architecture.hiddenByLayer?.(forPass(parameters), ids_BT, start_BT) ?? [hidden(ids_BT, start_BT)]

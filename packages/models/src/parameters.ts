@@ -1,6 +1,6 @@
 /** Declares, looks up and counts parameters. */
-import type { Architecture, Attends, ParameterSpec, Parameters } from "@winnow/core"
-import type { tf } from "@winnow/tensor"
+import type { Architecture, Attends, ParameterSpec, PassWeights } from "@winnow/core"
+import type { FrozenMatrix, tf } from "@winnow/tensor"
 
 /** A parameter that begins as a normal of this standard deviation around 0. */
 export const normal = (shape: ReadonlyArray<number>, std: number): ParameterSpec => ({
@@ -21,7 +21,7 @@ export const ones = (n: number): ParameterSpec => ({ shape: [n], init: { kind: "
  * The parameter of this name.
  * @error if there is none
  */
-export const parameter = <R extends tf.Tensor>(values: Parameters, name: string): R => {
+export const parameter = <R extends tf.Tensor | FrozenMatrix>(values: PassWeights, name: string): R => {
   const value = values.get(name)
   if (value === undefined) throw new Error(`no parameter ${name}; there are ${[...values.keys()].join(", ")}`)
   return value as unknown as R

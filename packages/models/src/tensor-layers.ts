@@ -3,8 +3,19 @@
  *
  * Letters: B sequences, T positions, N = B T, d hidden size.
  */
-import type { Attends, Parameters } from "@winnow/core"
-import { add3, gelu, geluTanh, layerNorm, linear, linears, rmsNorm, siluGate, tf } from "@winnow/tensor"
+import type { Attends, PassWeights } from "@winnow/core"
+import {
+  add3,
+  type FrozenMatrix,
+  gelu,
+  geluTanh,
+  layerNorm,
+  linear,
+  linears,
+  rmsNorm,
+  siluGate,
+  tf,
+} from "@winnow/tensor"
 import { embedding } from "./embedding.ts"
 import { headNorm } from "./head-norm.ts"
 import {
@@ -68,15 +79,15 @@ class Slots {
  */
 export const runTensors = (
   of: Description<Attends>,
-  values: Parameters,
+  values: PassWeights,
   ids_BT: tf.Tensor2D,
   { attend, positions_N }: Surroundings,
   onLayer?: (x_Nd: tf.Tensor2D) => void,
 ): tf.Tensor3D => {
   const [B, T] = ids_BT.shape
-  const p = <R extends tf.Tensor>(name: string) => parameter<R>(values, name)
+  const p = <R extends tf.Tensor | FrozenMatrix>(name: string) => parameter<R>(values, name)
   const weights = ({ weight, bias }: Matrix) => ({
-    weight_ed: p<tf.Tensor2D>(weight),
+    weight_ed: p<FrozenMatrix>(weight),
     bias_e: bias === undefined ? undefined : p<tf.Tensor1D>(bias),
   })
   const product = (x: tf.Tensor2D, of: Matrix) => {
@@ -128,7 +139,7 @@ export const runTensors = (
     }
     return slots.read(stream)
   }
-  const rows_Nc = embedding(p<tf.Tensor2D>(of.embed.table), tf.reshape(ids_BT, [B * T]))
+  const rows_Nc = embedding(p<FrozenMatrix>(of.embed.table), tf.reshape(ids_BT, [B * T]))
   // a table that is the head as well may have a column for its bias
   const rows_Nd = rows_Nc.shape[1] > of.hiddenSize ? tf.slice2d(rows_Nc, [0, 0], [B * T, of.hiddenSize]) : rows_Nc
   const tokens_Nd: tf.Tensor2D = of.embed.scale === undefined ? rows_Nd : tf.mul(rows_Nd, of.embed.scale)

@@ -139,18 +139,15 @@ struct Weights {
   // Row n as float32: where it lies, or widened into `room` [K].
   const float* row(long n, long K, float* room) const {
     if (!halves) return float32 + n * K;
-    for (long k = 0; k < K; k += LANES) store(room + k, load_bf16(halves + n * K + k));
+    widen(halves + n * K, K, room);
     return room;
   }
 };
 
-// The bit that marks the address of halves.
-constexpr uintptr_t HALVES = 1;
-// The weights of an address: float32, or halves if its lowest bit is set.
+// The weights of an address: float32 or halves.
 inline Weights weights_at(const float* at) {
-  const uintptr_t bits = reinterpret_cast<uintptr_t>(at);
-  if ((bits & HALVES) == 0) return {at};
-  return {nullptr, nullptr, reinterpret_cast<const uint16_t*>(bits - HALVES)};
+  const uint16_t* halves = halves_at(at);
+  return halves ? Weights{nullptr, nullptr, halves} : Weights{at};
 }
 
 // y[m][n] for M rows and the outputs n0 to n1 (y points at output 0): raw sums, nothing added. Of float32 or halves.

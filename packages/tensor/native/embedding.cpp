@@ -6,8 +6,11 @@ WINNOW_API int64_t winnow_gather_rows(int64_t V, int64_t d, int64_t N, const flo
   using namespace winnow;
   for (int64_t n = 0; n < N; n++)
     if (ids[n] < 0 || ids[n] >= V) return n;
+  const uint16_t* halves = halves_at(weight);
   parallel_rows(N, d, [&](long from, long to) {
-    for (long n = from; n < to; n++) std::memcpy(y + n * d, weight + ids[n] * d, static_cast<size_t>(d) * 4);
+    for (long n = from; n < to; n++)
+      if (halves) widen(halves + ids[n] * d, d, y + n * d);
+      else std::memcpy(y + n * d, weight + ids[n] * d, static_cast<size_t>(d) * 4);
   });
   return -1;
 }

@@ -19,6 +19,7 @@ void multiply(long M, long N, long K, const float* A, long lda, const float* B, 
   constexpr Order O = TRANS_A ? transposed_order<P>() : Order::ROWS;
   typedef typename P::unit unit;
   static thread_local Buffer packed_a;
+  const uint16_t* halves = halves_at(B);
   const long n_panels = panels(N);
   const bool small = static_cast<double>(M) * N * K < SMALL;
   for (long k0 = 0; k0 < K; k0 += K_BLOCK) {
@@ -57,7 +58,8 @@ void multiply(long M, long N, long K, const float* A, long lda, const float* B, 
       const long n0 = j * COLS, cols = std::min<long>(COLS, N - n0);
       const long m0 = part_begin(M, by_rows, i, P::ROW_TILE), m1 = part_begin(M, by_rows, i + 1, P::ROW_TILE);
       if (m0 >= m1) return;
-      if (trans_b) pack_panel_rows<P>(B + n0 * ldb + k0, ldb, cols, k, panel);
+      if (halves) pack_panel_rows<P>(halves + n0 * ldb + k0, ldb, cols, k, panel);
+      else if (trans_b) pack_panel_rows<P>(B + n0 * ldb + k0, ldb, cols, k, panel);
       else pack_panel_cols<P>(B + k0 * ldb + n0, ldb, cols, k, panel);
       float* c = C + m0 * ldc + n0;
       if (cols == COLS) {

@@ -195,19 +195,25 @@ inline void pack_transposed(const float* a, long ld, long rows, long k, typename
 
 // ---- B ----
 
-// A panel from rows: column c has elements b[c * ld + i], i = 0 .. k - 1 (weights [N, K], hidden states [tokens, d]).
-template <class P>
-inline void pack_panel_rows(const float* b, long ld, long cols, long k, typename P::unit* panel) {
+static inline float as_float(float x) { return x; }
+static inline float as_float(uint16_t x) { return from_bf16(x); }
+static inline uint16_t as_half(float x) { return to_bf16(x); }
+static inline uint16_t as_half(uint16_t x) { return x; }
+
+// A panel from rows of float32 or halves: column c has elements b[c * ld + i], i = 0 .. k - 1 (weights [N, K], hidden states
+// [tokens, d]).
+template <class P, class E>
+inline void pack_panel_rows(const E* b, long ld, long cols, long k, typename P::unit* panel) {
   const long u = units<P>(k);
   for (long c = 0; c < cols; c++) {
-    const float* x = b + c * ld;
+    const E* x = b + c * ld;
     if constexpr (P::PER == 1) {
-      for (long i = 0; i < k; i++) panel[i * COLS + c] = x[i];
+      for (long i = 0; i < k; i++) panel[i * COLS + c] = as_float(x[i]);
     } else {
       long i = 0;
       for (; i + 2 <= k; i += 2)
-        panel[i / 2 * COLS + c] = to_bf16(x[i]) | static_cast<uint32_t>(to_bf16(x[i + 1])) << 16;
-      if (i < k) panel[i / 2 * COLS + c] = to_bf16(x[i]);
+        panel[i / 2 * COLS + c] = as_half(x[i]) | static_cast<uint32_t>(as_half(x[i + 1])) << 16;
+      if (i < k) panel[i / 2 * COLS + c] = as_half(x[i]);
     }
   }
   for (long i = (k + P::PER - 1) / P::PER; i < u; i++)
@@ -341,7 +347,7 @@ static inline void strip(long rows, long u, const typename P::unit* a, long lda,
 
 // C = op(A) op(B) (+ C) (+ bias), everything row-major float32 in memory; on all threads. The order of sums depends
 // only on the sizes, not on the threads. A is [M, K] with rows lda apart, or with trans_a [K, M]; B is [K, N], or with
-// trans_b [N, K]; bias [N] or null. C shares no memory with the others. With K = 0 the product is 0.
+// trans_b [N, K], of float32 or halves (`halves_at`); bias [N] or null. C shares no memory with the others. With K = 0 the product is 0.
 void gemm(Precision precision, long M, long N, long K, const float* A, long lda, bool trans_a, const float* B, long ldb, bool trans_b,
           float* C, long ldc, bool accumulate, const float* bias);
 

@@ -105,16 +105,30 @@ class Entries {
   long k_ = 0;
 };
 
-// Rows [v, v + n) of a head as the A operand: in place (float32), or rounded into `memory`.
+// Rows [v, v + n) of a head as the A operand: in place where they lie in the operand's form, else in `memory`.
 template <class P>
 inline const typename P::unit* head_block(const HeadSide& side, long v, long n, Buffer& memory) {
-  const float* rows = side.head + v * side.d;
+  typedef typename P::unit unit;
+  const long d = side.d, u = units<P>(d);
+  const auto room = [&] { return memory.of<unit>(static_cast<size_t>(round_up(n, P::ROW_PAD)) * u); };
+  if (const uint16_t* halves = halves_at(side.head)) {
+    const uint16_t* rows = halves + v * d;
+    if constexpr (P::PER == 1) {
+      unit* out = room();
+      widen(rows, n * d, out);
+      return out;
+    } else {
+      // d is a multiple of 32, so a row has no padding
+      if (n % P::ROW_PAD == 0) return reinterpret_cast<const unit*>(rows);
+      return static_cast<const unit*>(std::memcpy(room(), rows, static_cast<size_t>(n * d) * 2));
+    }
+  }
+  const float* rows = side.head + v * d;
   if constexpr (P::PER == 1) {
     return rows;
   } else {
-    const long u = units<P>(side.d);
-    auto* out = memory.of<typename P::unit>(static_cast<size_t>(round_up(n, P::ROW_PAD)) * u);
-    pack_rows<P>(rows, side.d, n, side.d, out);
+    unit* out = room();
+    pack_rows<P>(rows, d, n, d, out);
     return out;
   }
 }

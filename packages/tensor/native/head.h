@@ -17,7 +17,7 @@ namespace winnow {
 // One model's side. All null / 0 if the model is not requested.
 struct HeadSide {
   const float* h;     // [N, d] hidden states
-  const float* head;  // [V, d]
+  const float* head;  // [V, d]; of a model without a gradient float32 or halves (`halves_at`)
   int64_t d;
 };
 

@@ -169,4 +169,17 @@ static inline vf load_bf16(const uint16_t* p) {
 #endif
 }
 
+// Halves: bfloat16 in the layout of a file, [N, K] with K a multiple of 32. The lowest bit of an address marks them, where
+// either they or float32 may lie.
+constexpr uintptr_t HALVES = 1;
+// The halves of an address; null where it is of float32.
+inline const uint16_t* halves_at(const float* at) {
+  const uintptr_t bits = reinterpret_cast<uintptr_t>(at);
+  return bits & HALVES ? reinterpret_cast<const uint16_t*>(bits - HALVES) : nullptr;
+}
+// n halves as float32; n is a multiple of LANES.
+inline void widen(const uint16_t* from, long n, float* to) {
+  for (long i = 0; i < n; i += LANES) store(to + i, load_bf16(from + i));
+}
+
 }  // namespace winnow

@@ -152,6 +152,7 @@ export const tableModel = ({
     parameters: new Map([["head", head_Vd]]),
     trained: new Map([["head", head_Vd]]),
     head_Vd,
+    frozenHead_Vd: head_Vd as unknown as tf.Tensor2D,
     ...(ids && { headIds: ids }),
     hidden: (ids_BT) => oneHot(run(rowsOf(ids_BT))),
     decoding,

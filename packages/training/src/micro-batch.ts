@@ -68,8 +68,10 @@ export interface MicroResult {
 export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from({ length: N }, rng.uniform)
 
 /** The frozen model's hidden states at the valid rows. They belong to the caller's tidy. */
-export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows =>
-  tf.tidy(() => ({ h_Nd: validRows(hiddenOf(model, batch, ids_BT), row_N), head_Vd: model.head_Vd as tf.Tensor2D }))
+export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows => ({
+  h_Nd: tf.tidy(() => validRows(hiddenOf(model, batch, ids_BT), row_N)),
+  head_Vd: model.frozenHead_Vd,
+})
 
 /**
  * The filter's answer for one entry, checked: a filter is a plugin, and a wrong mask must not train.
@@ -102,7 +104,7 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
     // A draft on the target has already run it.
     const { targetHidden } = isDraftHead(draft) && draft.target === target ? seen : {}
     if (targetHidden === undefined) return frozenRows(target, batch, ids_BT, row_N)
-    return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.head_Vd as unknown as tf.Tensor2D }
+    return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.frozenHead_Vd }
   }
   return {
     target: reads.has("target") && stored === undefined ? live() : hidden,

@@ -15,6 +15,21 @@ import { worthScreen } from "./of-weights.ts"
 const tag = 1
 const bytesEach = 2
 
+/** A matrix that is read and not trained: a tensor, or halves. */
+export type FrozenMatrix = tf.Tensor2D | Halves
+
+/** The place of a matrix for native code that reads both forms. @error when disposed */
+export const placeOf = (matrix: FrozenMatrix): Address => (matrix instanceof Halves ? matrix.address : address(matrix))
+
+/** The numbers of a matrix, row-major. */
+export const valuesOf = (matrix: FrozenMatrix): Float32Array => {
+  if (!(matrix instanceof Halves)) return matrix.dataSync() as Float32Array
+  const wide = matrix.widened()
+  const values = wide.dataSync() as Float32Array
+  wide.dispose()
+  return values
+}
+
 /** One weight [N, K]; dispose it. */
 export class Halves {
   #at: Address | null
@@ -84,8 +99,8 @@ export class Halves {
   }
 
   /** The same numbers as a float32 tensor of their own. */
-  widened(): tf.Tensor {
-    const tensor = fillTensor(this.shape, "float32", () => {})
+  widened(): tf.Tensor2D {
+    const tensor = fillTensor(this.shape, "float32", () => {}) as tf.Tensor2D
     this.native.C.winnow_halves_widen(this.#live(), this.size, address(tensor))
     return tensor
   }

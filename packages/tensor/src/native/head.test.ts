@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test"
 import { seeded } from "@winnow/numerics"
 import { tf } from "../tf.ts"
-import { type HeadRows, headGradient, headStatistics } from "./head.ts"
+import { headGradient, headStatistics, type TrainedRows } from "./head.ts"
 import { native, type Precision, withPrecision } from "./native.ts"
 
 const library = native()
@@ -22,7 +22,7 @@ interface Side {
   readonly head: Float32Array
 }
 const side = (N: number, V: number, d: number): Side => ({ d, h: normal(N * d), head: normal(V * d, 2 / Math.sqrt(d)) })
-const rowsOf = ({ d, h, head }: Side): HeadRows => ({
+const rowsOf = ({ d, h, head }: Side): TrainedRows => ({
   h_Nd: tf.tensor2d(h, [h.length / d, d]),
   head_Vd: tf.tensor2d(head, [head.length / d, d]),
 })
@@ -173,7 +173,7 @@ test.skipIf(library === undefined)(
   "the logarithm of an acceptance that underflows is finite, and so is its gradient",
   () =>
     tf.tidy(() => {
-      const rows = (z: ReadonlyArray<number>): HeadRows => ({
+      const rows = (z: ReadonlyArray<number>): TrainedRows => ({
         h_Nd: tf.tensor2d([...z], [1, z.length]),
         head_Vd: tf.eye(z.length) as tf.Tensor2D,
       })

@@ -6,11 +6,17 @@
 import { ptr } from "bun:ffi"
 import { tf } from "../tf.ts"
 import { completed } from "./ffi.ts"
+import { type FrozenMatrix, placeOf } from "./halves.ts"
 import { address, type Native, output, precision } from "./native.ts"
 
 /** Hidden states, and the head that computes logits from them. */
 export interface HeadRows {
   readonly h_Nd: tf.Tensor2D
+  readonly head_Vd: FrozenMatrix
+}
+
+/** The rows of a model whose gradient is computed. */
+export interface TrainedRows extends HeadRows {
   readonly head_Vd: tf.Tensor2D
   /** True if the head is not trained: its gradient is not computed. */
   readonly headIsFrozen?: boolean
@@ -105,7 +111,7 @@ class Columns {
 
 const writeSide = ({ integers }: { integers: BigInt64Array }, at: number, rows: HeadRows) => {
   integers[at] = BigInt(address(rows.h_Nd))
-  integers[at + 1] = BigInt(address(rows.head_Vd))
+  integers[at + 1] = BigInt(placeOf(rows.head_Vd))
   integers[at + 2] = BigInt(rows.head_Vd.shape[1])
 }
 
@@ -273,7 +279,7 @@ export type HeadForm = keyof typeof headForms
 
 export interface HeadGradientQuestion {
   readonly form: HeadForm
-  readonly draft: HeadRows
+  readonly draft: TrainedRows
   readonly target?: HeadRows | undefined
   /** [K], of logits over the temperature. */
   readonly lseDraft_K: Float32Array

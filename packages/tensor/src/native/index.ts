@@ -7,7 +7,7 @@ export {
   type NativeProgram,
   nativeDecodingInUse,
 } from "./decoder.ts"
-export { Halves } from "./halves.ts"
+export { type FrozenMatrix, Halves, placeOf, valuesOf } from "./halves.ts"
 export {
   type Entries,
   type HeadForm,
@@ -15,6 +15,7 @@ export {
   type HeadStatistic,
   headGradient,
   headStatistics,
+  type TrainedRows,
 } from "./head.ts"
 export {
   address,

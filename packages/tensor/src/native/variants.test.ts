@@ -12,6 +12,7 @@ const root = join(import.meta.dir, "..", "..", "..", "..")
 const files = [
   "packages/tensor/src/native/head.test.ts",
   "packages/tensor/src/ops/native-ops.test.ts",
+  "packages/tensor/src/ops/frozen-matrix.test.ts",
   "packages/training/src/step.test.ts",
 ]
 

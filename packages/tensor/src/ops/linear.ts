@@ -11,11 +11,12 @@
 import type { Address } from "@winnow/engine"
 import { attribute } from "../binding/attributes.ts"
 import { completed } from "../native/ffi.ts"
-import { address, type Native, native, output, precision } from "../native/native.ts"
+import { type FrozenMatrix, Halves, placeOf } from "../native/halves.ts"
+import { address, type Native, native, output, precision, withPrecision } from "../native/native.ts"
 import { tf } from "../tf.ts"
 import { customGrad } from "./custom-grad.ts"
 import { floatType, runOp } from "./run.ts"
-import { needsGradient } from "./tape.ts"
+import { needsGradient, takesGradient } from "./tape.ts"
 
 /** True if `BatchMatMulV2` is at least as fast: many rows, or a vocabulary of columns and more than a few rows. */
 const wantsBatch = (rows: number, columns: number) => rows >= 96 || (rows >= 16 && columns >= 4096)
@@ -65,16 +66,24 @@ export const plainLinear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: 
   )
 }
 
-/** A linear layer's weight [outputs, inputs] and bias [outputs], if it has one. */
+/** A linear layer's weight [outputs, inputs] and bias [outputs], if it has one. Halves have no gradient, and pass none on. */
 export interface LinearWeights {
-  readonly weight_ed: tf.Tensor2D
+  readonly weight_ed: FrozenMatrix
   readonly bias_e?: tf.Tensor1D | undefined
 }
+
+/** A layer whose weight is a tensor. */
+interface TensorWeights extends LinearWeights {
+  readonly weight_ed: tf.Tensor2D
+}
+
+const areTensors = (layers: ReadonlyArray<LinearWeights>): layers is ReadonlyArray<TensorWeights> =>
+  layers.every(({ weight_ed }) => !(weight_ed instanceof Halves))
 
 /** @error if a layer's weights do not fit the rows: native code would read past their end */
 const checkLayers = (x: tf.Tensor, layers: ReadonlyArray<LinearWeights>): void => {
   for (const { weight_ed: w, bias_e: b } of layers)
-    if (x.rank !== 2 || w.rank !== 2 || w.shape[1] !== x.shape[1] || (b !== undefined && b.size !== w.shape[0]))
+    if (x.rank !== 2 || w.shape.length !== 2 || w.shape[1] !== x.shape[1] || (b !== undefined && b.size !== w.shape[0]))
       throw new Error(
         `linear: found rows [${x.shape}], weight [${w.shape}]${b === undefined ? "" : `, bias [${b.shape}]`}; ` +
           "expected [N, d], [e, d], [e]",
@@ -103,11 +112,47 @@ const partsOf = (layers: ReadonlyArray<LinearWeights>): { readonly parts: Array<
 
 const floatBytes = 4
 
-/** All layers into rows of one tensor: products write their columns in place, and their gradients read them there. */
-const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>): tf.Tensor2D => {
-  checkLayers(x_Nd, layers)
+/** The products of all layers, side by side in rows of one tensor; no gradient. */
+const nativeProducts = (
+  { C }: Native,
+  x_Nd: tf.Tensor2D,
+  layers: ReadonlyArray<LinearWeights>,
+  { parts, width }: ReturnType<typeof partsOf>,
+): tf.Tensor2D => {
   const [N, d] = x_Nd.shape
-  const { parts, width } = partsOf(layers)
+  const mode = precision() === "bfloat16" ? 1 : 0
+  const y = output([N, width])
+  const x_at = address(x_Nd)
+  for (const [i, { e, from }] of parts.entries()) {
+    const { weight_ed, bias_e } = layers[i]!
+    const bias_at = bias_e === undefined ? null : address(bias_e)
+    const to: Address = y.address + from * floatBytes
+    completed("linear", C.winnow_gemm(mode, N, e, d, x_at, d, 0, placeOf(weight_ed), d, 1, to, width, 0, bias_at))
+  }
+  return y.tensor as tf.Tensor2D
+}
+
+/** Layers with halves among them. @error while a gradient is being taken: halves pass none on */
+const frozenLinears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>): tf.Tensor2D => {
+  checkLayers(x_Nd, layers)
+  if (takesGradient()) throw new Error("linear: a weight in bfloat16 passes no gradient on; give it as a variable")
+  const fast = nativeFor(x_Nd)
+  if (fast !== undefined) return nativeProducts(fast, x_Nd, layers, partsOf(layers))
+  return tf.tidy(() =>
+    plainLinears(
+      x_Nd,
+      layers.map(({ weight_ed: w, bias_e }) => ({ weight_ed: w instanceof Halves ? w.widened() : w, bias_e })),
+    ),
+  )
+}
+
+/** All layers into rows of one tensor: products write their columns in place, and their gradients read them there. */
+const nativeLinears = (library: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<TensorWeights>): tf.Tensor2D => {
+  checkLayers(x_Nd, layers)
+  const { C } = library
+  const [N, d] = x_Nd.shape
+  const places = partsOf(layers)
+  const { parts, width } = places
   const inputs = [
     x_Nd,
     ...layers.flatMap(({ weight_ed, bias_e }) => (bias_e === undefined ? [weight_ed] : [weight_ed, bias_e])),
@@ -116,16 +161,7 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
   const mode = precision() === "bfloat16" ? 1 : 0
   return customGrad(
     (_, save) => {
-      const y = output([N, width])
-      const x_at = address(x_Nd)
-      for (const { e, from, weight, bias } of parts) {
-        const bias_at = bias === undefined ? null : address(inputs[bias]!)
-        const to: Address = y.address + from * floatBytes
-        completed(
-          "linear",
-          C.winnow_gemm(mode, N, e, d, x_at, d, 0, address(inputs[weight]!), d, 1, to, width, 0, bias_at),
-        )
-      }
+      const value = nativeProducts(library, x_Nd, layers, places)
       save([x_Nd, ...parts.map(({ weight }) => inputs[weight]!)])
       const gradFunc = (dy: tf.Tensor, [x, ...weights]: Array<tf.Tensor>) => {
         const dx = output([N, d])
@@ -150,10 +186,15 @@ const nativeLinears = ({ C }: Native, x_Nd: tf.Tensor2D, layers: ReadonlyArray<L
         }
         return gradients
       }
-      return { value: y.tensor, gradFunc }
+      return { value, gradFunc }
     },
     inputs.filter((_, i) => wanted[i]),
   )
+}
+
+const plainLinears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<TensorWeights>): tf.Tensor2D => {
+  const [first, ...others] = layers.map(({ weight_ed, bias_e }) => plainLinear(x_Nd, weight_ed, bias_e))
+  return others.length === 0 ? first! : tf.concat([first!, ...others], 1)
 }
 
 /** From this number of rows on native float32 products are at least as fast as TensorFlow's. */
@@ -175,7 +216,8 @@ const nativeFor = (x: tf.Tensor2D): Native | undefined =>
  * @param weight_ed [outputs, inputs]
  * @returns [N, e]
  */
-export const linear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Tensor1D): tf.Tensor2D => {
+export const linear = (x_Nd: tf.Tensor2D, weight_ed: FrozenMatrix, bias_e?: tf.Tensor1D): tf.Tensor2D => {
+  if (weight_ed instanceof Halves) return frozenLinears(x_Nd, [{ weight_ed, bias_e }])
   const fast = nativeFor(x_Nd)
   return fast ? nativeLinears(fast, x_Nd, [{ weight_ed, bias_e }]) : plainLinear(x_Nd, weight_ed, bias_e)
 }
@@ -187,10 +229,18 @@ export const linear = (x_Nd: tf.Tensor2D, weight_ed: tf.Tensor2D, bias_e?: tf.Te
  * @param layers at least one
  */
 export const linears = (x_Nd: tf.Tensor2D, layers: ReadonlyArray<LinearWeights>): tf.Tensor2D => {
+  if (!areTensors(layers)) return frozenLinears(x_Nd, layers)
   const fast = nativeFor(x_Nd)
-  if (fast) return nativeLinears(fast, x_Nd, layers)
-  return tf.concat(
-    layers.map(({ weight_ed, bias_e }) => plainLinear(x_Nd, weight_ed, bias_e)),
-    1,
-  )
+  return fast ? nativeLinears(fast, x_Nd, layers) : plainLinears(x_Nd, layers)
+}
+
+/**
+ * Logits [N, V] of rows: h . head^T, by TensorFlow's product, or natively for a head in halves. Not recorded for autodiff:
+ * see `linear`.
+ */
+export const headLogits = (h_Nd: tf.Tensor2D, head_Vd: FrozenMatrix): tf.Tensor2D => {
+  if (!(head_Vd instanceof Halves)) return product(h_Nd, head_Vd, false, true)
+  const layers = [{ weight_ed: head_Vd }]
+  checkLayers(h_Nd, layers)
+  return withPrecision("float32", () => nativeProducts(head_Vd.native, h_Nd, layers, partsOf(layers)))
 }

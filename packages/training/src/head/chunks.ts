@@ -12,7 +12,7 @@ import {
   type SparseChunk,
   type SparseTarget,
 } from "@winnow/core"
-import { gradients, onFreshTape, product, tf } from "@winnow/tensor"
+import { gradients, headLogits, onFreshTape, tf } from "@winnow/tensor"
 import { fullLogits, sparseTarget } from "../signals/rows.ts"
 import type { Pass, Rows } from "./pass.ts"
 
@@ -25,7 +25,7 @@ export const chunkRowsFor = (vocabulary: number): number =>
 
 /** Logits of rows [start, start + count). They belong to the caller's tidy. */
 export const logits = (rows: Rows, start: number, count: number): tf.Tensor2D =>
-  product(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd, false, true)
+  headLogits(tf.slice2d(rows.h_Nd, [start, 0], [count, -1]), rows.head_Vd)
 
 /**
  * [start, count] of the fewest chunks of at most `chunkRows` rows that cover N, all of about one size, as a short one

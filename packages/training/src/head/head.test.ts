@@ -55,7 +55,7 @@ const logP = draws.map((ids) => {
 const head_Vd = tf.variable(tf.eye(V))
 const logits_BTV = tf.tensor3d(Float32Array.from(logP.flatMap((row) => [...row])), [B, T, V])
 const [draft, reference] = [tinyModel("small", 2), tinyModel("small", 3)]
-const target = { ...draft, head_Vd, hidden: () => logits_BTV.clone() } as unknown as Decoder
+const target = { ...draft, head_Vd, frozenHead_Vd: head_Vd, hidden: () => logits_BTV.clone() } as unknown as Decoder
 afterAll(() => {
   tf.dispose([head_Vd, logits_BTV])
   for (const model of [draft, reference]) model.dispose()

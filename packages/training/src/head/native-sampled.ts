@@ -4,7 +4,7 @@
  * Letters: N rows, K kept rows, S draws a row; q draft (or the reference in its place), r rewards.
  */
 import type { FusedLoss, Statistic } from "@winnow/core"
-import { type HeadRows, headGradient, headStatistics, type Native } from "@winnow/tensor"
+import { type HeadRows, headGradient, headStatistics, type Native, type TrainedRows } from "@winnow/tensor"
 import { take } from "../take.ts"
 import type { Read } from "./form.ts"
 import { lossesAmong, nativeStatistics, othersAmong } from "./native.ts"
@@ -68,7 +68,7 @@ const sampledLoss = (loss: SampledLoss, samples: SampledFound): Float32Array => 
 const sampledGradient = (
   library: Native,
   loss: SampledLoss,
-  draft: HeadRows,
+  draft: TrainedRows,
   samples: SampledFound,
   weight_K: Float32Array,
 ) => {

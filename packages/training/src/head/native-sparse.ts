@@ -5,7 +5,14 @@
  * Letters: N rows, k entries a row; p target, q draft; Q the draft's mass outside a top k, t the target's.
  */
 import type { FusedLoss, OwnStatistic, SparseRows, Statistic } from "@winnow/core"
-import { type Entries, type HeadRows, headGradient, headStatistics, type Native } from "@winnow/tensor"
+import {
+  type Entries,
+  type HeadRows,
+  headGradient,
+  headStatistics,
+  type Native,
+  type TrainedRows,
+} from "@winnow/tensor"
 import { take } from "../take.ts"
 import type { Read } from "./form.ts"
 import { answersOf, lossesAmong, othersAmong, question } from "./native.ts"
@@ -76,7 +83,7 @@ const takeFound = ({ lse_N, rest_N, logits_Nk, loss_N }: SparseFound, kept_K: In
  */
 const sparseGradient = (
   library: Native,
-  draft: HeadRows,
+  draft: TrainedRows,
   cached: SparseRows,
   results: SparseFound,
   weight_K: Float32Array,

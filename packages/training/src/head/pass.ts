@@ -4,24 +4,19 @@
  * Letters: N valid rows, K kept rows, V vocabulary, d and D hidden sizes of draft and target.
  */
 import type { ReferenceStatistic, Statistics } from "@winnow/core"
-import { tf } from "@winnow/tensor"
+import { type HeadRows, type TrainedRows, tf } from "@winnow/tensor"
 import { type CachedRows, takeRows } from "../signals/rows.ts"
 import { take } from "../take.ts"
 
 /** Hidden states of the valid rows and the head that turns them into logits. */
-export interface Rows {
-  readonly h_Nd: tf.Tensor2D
-  readonly head_Vd: tf.Tensor2D
-  /** True if the head is not trained: its gradient is not computed. */
-  readonly headIsFrozen?: boolean
-}
+export type Rows = HeadRows
 
 /** The reference's statistics of a batch, [N] each. */
 export type ReferenceLosses = Partial<Pick<Statistics, ReferenceStatistic>>
 
 /** The inputs of a head. A frozen model that no computation reads is left out. */
 export interface Pass {
-  readonly draft: Rows
+  readonly draft: TrainedRows
   readonly target?: Rows | undefined
   /** The target from a cache without hidden states, in place of `target`. */
   readonly cached?: CachedRows | undefined

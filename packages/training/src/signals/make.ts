@@ -12,7 +12,7 @@ import {
   type ReferenceStatistic,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
-import { tf } from "@winnow/tensor"
+import { type TrainedRows, tf, valuesOf } from "@winnow/tensor"
 import type { Effect } from "effect"
 import { headFor } from "../head/head.ts"
 import type { Rows } from "../head/pass.ts"
@@ -54,7 +54,7 @@ export const makeTargetSignals = (
     ...options,
     bytesPerToken: bytesPerToken(form, { D, V }),
     encode: (batch) => onBatch(batch, (rowsOf) => encodeTarget(form, rowsOf(target), batch, chunkRows)),
-    ...(form === "hidden" ? { table: { shape: [V, D], values: () => target.head_Vd.dataSync() as Float32Array } } : {}),
+    ...(form === "hidden" ? { table: { shape: [V, D], values: () => valuesOf(target.frozenHead_Vd) } } : {}),
   })
 }
 
@@ -106,7 +106,7 @@ export const makeReferenceSignals = (
         const live = readsTarget && stored === undefined && target !== undefined ? rowsOf(target) : undefined
         const rows = rowsOf(reference)
         const { statistics: losses } = head.open({
-          draft: rows, // It is unused: no statistic here reads a draft.
+          draft: rows as TrainedRows, // It is unused: no statistic here reads a draft, and no gradient is computed.
           reference: rows,
           target: stored && "hidden" in stored ? stored.hidden : live,
           cached: stored && "cached" in stored ? stored.cached : undefined,
