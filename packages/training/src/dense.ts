@@ -7,6 +7,7 @@
 import {
   Categorical,
   type DraftRows,
+  type HeadIds,
   type LossChunk,
   modelsRead,
   type OwnStatistic,
@@ -47,10 +48,15 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
   const byName = tf.tidy(() => {
     const ids_BT = tf.tensor2d(batch.ids_BT, [batch.B, batch.T], "int32")
     const row_N = tf.tensor1d(batch.row_N, "int32")
-    const gold_N = tf.tensor1d(batch.gold_N, "int32")
     const seen = seenBy(draft, batch, ids_BT)
     const frozen = (model: MicroBatch["target"]) =>
       model && new Categorical(logitsOf(hiddenOf(model, batch, ids_BT), model.head_Vd, row_N))
+    /** The distribution of a frozen model over the draft's ids: columns of its logits. */
+    const within = (of: Categorical, ids: HeadIds | undefined, own?: HeadIds) => {
+      if (ids === undefined || own !== undefined) return of
+      return new Categorical(tf.gather(of.logits_RV, tf.tensor1d(ids.id_U, "int32"), 1) as tf.Tensor2D)
+    }
+    const goldOf = (n: number, ids: HeadIds | undefined) => ids?.id_U.indexOf(batch.gold_N[n]!) ?? batch.gold_N[n]!
     const [target, reference] = [frozen(input.target), frozen(input.reference)]
 
     /** Rows of the batch that an entry predicts. */
@@ -60,11 +66,14 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     /**
      * Losses of the rows `at` of the batch, where `of` is the draft; the loss's batch statistics cover these rows too.
      */
-    const lossOn = (of: Categorical, at: Int32Array): tf.Tensor1D => {
+    const lossOn = (of: Categorical, at: Int32Array, ids: HeadIds | undefined): tf.Tensor1D => {
       const chunk = (batchNumbers: ReadonlyArray<number>): LossChunk => ({
         draft: of,
-        target: loss.target ? taken(target!.logits_RV, at) : undefined,
-        gold_R: tf.gather(gold_N, tf.tensor1d(at, "int32")) as tf.Tensor1D,
+        target: loss.target ? within(taken(target!.logits_RV, at), ids) : undefined,
+        gold_R: tf.tensor1d(
+          Int32Array.from(at, (n) => goldOf(n, ids)),
+          "int32",
+        ),
         uniform_R: Float32Array.from(at, (n) => uniform_N[n]!),
         batch: batchNumbers,
       })
@@ -78,7 +87,12 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
     const choices = entriesOf(draft, batch, seen, row_N).map((entry, i) => {
       const at_M = allOf(entry)
       const at = (of: Categorical | undefined) => of && taken(of.logits_RV, at_M)
-      const models = { draft: new Categorical(entryLogits(entry)), target: at(target), reference: at(reference) }
+      const { headIds } = entry
+      const models = {
+        draft: new Categorical(entryLogits(entry)),
+        target: target && within(at(target)!, headIds),
+        reference: reference && within(at(reference)!, headIds, input.reference?.headIds),
+      }
       const logP = Object.fromEntries(
         [...modelsRead(filter.needs, { target: false })].map((of) => [of, logSoftmax(models[of]!.logits_RV)]),
       )
@@ -87,10 +101,10 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
         const { lossOf, ...own } = table[name]
         statistics[name] =
           lossOf !== undefined
-            ? (lossOn(models[lossOf]!, at_M).dataSync() as Float32Array)
+            ? (lossOn(models[lossOf]!, at_M, headIds).dataSync() as Float32Array)
             : Float32Array.from(at_M, (n, m) => {
                 const row = Object.fromEntries(Object.entries(logP).map(([of, rows]) => [of, rows[m]!]))
-                return (own as OwnStatistic).definition({ ...row, gold: batch.gold_N[n]! } as unknown as StatisticRow)
+                return (own as OwnStatistic).definition({ ...row, gold: goldOf(n, headIds) } as unknown as StatisticRow)
               })
       }
       const tokens = tokensOf(batch, entry.at_M)
@@ -105,7 +119,7 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
         const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * weights_N[m]!))
         const all_M = allOf(entry)
         const at_K = kept.map((m) => all_M[m]!)
-        sum = tf.add(sum, tf.sum(tf.mul(lossOn(taken(entryLogits(entry), kept), at_K), weights_K)))
+        sum = tf.add(sum, tf.sum(tf.mul(lossOn(taken(entryLogits(entry), kept), at_K, entry.headIds), weights_K)))
       }
       return (input.divide ? tf.div(sum, denominator) : sum) as tf.Scalar
     })

@@ -39,15 +39,40 @@ export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): See
   return { ids: ids_BT, targetHidden: tf.tidy(() => hiddenOf(draft.target, problem, ids_BT)) }
 }
 
+/** The entry without the rows whose gold token its head does not predict. */
+const withinHead = (entry: DraftRows, gold_N: Int32Array): DraftRows => {
+  const { headIds, at_M = Int32Array.from(gold_N.keys()) } = entry
+  if (headIds === undefined) return entry
+  const has = (n: number) => headIds.row_V[gold_N[n]!]! >= 0
+  const left = Int32Array.from(at_M.keys()).filter((m) => has(at_M[m]!))
+  if (left.length === at_M.length) return entry
+  return { ...entry, h_Md: tf.gather(entry.h_Md, tf.tensor1d(left, "int32")), at_M: take(at_M, left) }
+}
+
 /**
- * The entries of a draft that have rows, on the tape if there is one.
+ * The entries of a draft that have rows, on the tape if there is one. A row whose gold token the head does not predict is
+ * left out: no draft of these ids could be right there.
  *
  * @error InvalidInput (thrown) if none has rows
  */
 export const entriesOf = (draft: Draft, batch: Batch, seen: SeenBy, row_N: tf.Tensor1D): ReadonlyArray<DraftRows> => {
-  if (!isDraftHead(draft)) return [{ h_Md: validRows(hiddenOf(draft, batch, seen.ids), row_N), head_Vd: draft.head_Vd }]
+  const withRows = (entries: ReadonlyArray<DraftRows>) =>
+    entries.map((entry) => withinHead(entry, batch.gold_N)).filter(({ h_Md }) => h_Md.shape[0] > 0)
+  if (!isDraftHead(draft)) {
+    const { head_Vd, headIds } = draft
+    const entry: DraftRows = { h_Md: validRows(hiddenOf(draft, batch, seen.ids), row_N), head_Vd, headIds }
+    if (headIds === undefined) return [entry]
+    const entries = withRows([entry])
+    if (entries.length > 0) return entries
+    throw new InvalidInput({
+      what: "the draft's vocabulary",
+      problems: [
+        `has none of the ${batch.row_N.length} tokens that a batch is to predict, with ${headIds.id_U.length} ids; give it more ids`,
+      ],
+    })
+  }
   // A head gets only the values that it reads.
-  const entries = draft.rows(batch, seen as Seen).filter(({ h_Md }) => h_Md.shape[0] > 0)
+  const entries = withRows(draft.rows(batch, seen as Seen))
   if (entries.length > 0) return entries
   throw new InvalidInput({
     what: `head ${draft.name}`,

@@ -213,7 +213,9 @@ test("the filter receives the tokens that the head predicts: each sequence's exc
   expect(given!.tokens).toEqual(expected.filter(([, position]) => position! > 1))
   // Prompts of 0 and 1 tokens: two sequences have a first token that no position can predict two ahead.
   expect([result.N, given!.N]).toEqual([batch.row_N.length - 2, batch.row_N.length - 2])
-  expect(keptWeights(withHead(partsOf(draft, filter, losses["kl"]!)))).toEqual(new Uint8Array(given!.N).fill(1))
+  expect(keptWeights(withHead(partsOf(draft, filter, losses["kl"]!)))).toEqual(
+    Uint8Array.from(batch.position_N, (position) => (position > 1 ? 1 : 0)),
+  )
   draft.dispose()
 })
 

@@ -13,6 +13,7 @@ const idsOf = ({ ids_BT, B, T }: Problem) => tf.tensor2d(ids_BT, [B, T], "int32"
 export const modelRows = (model: Encoder, problem: Problem): DraftRows => ({
   h_Md: tf.tidy(() => validRows(hiddenOf(model, problem, idsOf(problem)), tf.tensor1d(problem.row_N, "int32"))),
   head_Vd: model.head_Vd,
+  headIds: model.headIds,
 })
 
 /**

@@ -27,6 +27,7 @@ import { tf } from "@winnow/tensor"
 import { type EntryTokens, entriesOf, hiddenOf, type SeenBy, seenBy, tokensOf, validRows } from "./draft-entries.ts"
 import type { Head } from "./head/head.ts"
 import { type FrozenPass, type Rows, takeFrozen } from "./head/pass.ts"
+import { passWithin } from "./head/within.ts"
 import { trainedGradients } from "./trained-gradients.ts"
 
 /** The inputs of a micro-batch, read-only. */
@@ -71,6 +72,7 @@ export const uniforms = (N: number, rng: Rng): Float32Array => Float32Array.from
 export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D): Rows => ({
   h_Nd: tf.tidy(() => validRows(hiddenOf(model, batch, ids_BT), row_N)),
   head_Vd: model.frozenHead_Vd,
+  headIds: model.headIds,
 })
 
 /**
@@ -104,7 +106,7 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
     // A draft on the target has already run it.
     const { targetHidden } = isDraftHead(draft) && draft.target === target ? seen : {}
     if (targetHidden === undefined) return frozenRows(target, batch, ids_BT, row_N)
-    return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.frozenHead_Vd }
+    return { h_Nd: validRows(targetHidden, row_N), head_Vd: target.frozenHead_Vd, headIds: target.headIds }
   }
   return {
     target: reads.has("target") && stored === undefined ? live() : hidden,
@@ -125,7 +127,7 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
 /** An entry with its statistics and the filter's choice of its rows. It belongs to the caller's tidy. */
 const readEntry = (
   input: MicroBatch,
-  { h_Md, head_Vd, at_M, weight = 1 }: DraftRows,
+  { h_Md, head_Vd, headIds, at_M, weight = 1 }: DraftRows,
   frozen: FrozenPass,
   i: number,
   headIsFrozen: boolean,
@@ -133,7 +135,7 @@ const readEntry = (
   const of = at_M === undefined ? frozen : takeFrozen(frozen, at_M, tf.tensor1d(at_M, "int32"))
   const { statistics, gradient } = input.head.open({
     draft: { h_Nd: h_Md, head_Vd: head_Vd as tf.Tensor2D, headIsFrozen },
-    ...of,
+    ...passWithin(of, headIds),
   })
   const tokens = tokensOf(input.batch, at_M)
   return { tokens, statistics, gradient, weight, ...select(input, statistics, tokens, i) }
@@ -141,10 +143,25 @@ const readEntry = (
 
 /** A filter's choice among the tokens of a micro-batch. */
 export interface Choice {
-  /** One weight for each token of the draft's first entry, as the step itself would compute them. */
+  /**
+   * One weight for each valid token, as the step itself would compute them for the draft's first entry; 0 for a token
+   * that the entry does not predict.
+   */
   readonly weights_N: Uint8Array | Float32Array
-  /** The numbers by which the filter ranked the tokens, where it gives them. */
+  /** The numbers by which the filter ranked the tokens, where it gives them; NaN for a token that the entry does not predict. */
   readonly score_N: Float32Array | undefined
+}
+
+/** A choice among an entry's tokens as one among all valid tokens. */
+const spread = ({ weights_N: weights_M, score_N: score_M }: Choice, { at_M }: DraftRows, N: number): Choice => {
+  if (at_M === undefined) return { weights_N: weights_M, score_N: score_M }
+  const weights_N = weights_M instanceof Uint8Array ? new Uint8Array(N) : new Float32Array(N)
+  const score_N = score_M && new Float32Array(N).fill(Number.NaN)
+  for (const [m, n] of at_M.entries()) {
+    weights_N[n] = weights_M[m]!
+    if (score_N) score_N[n] = score_M![m]!
+  }
+  return { weights_N, score_N }
 }
 
 /** The choice that the filter would make for the present draft; no training. */
@@ -159,14 +176,9 @@ export const choiceOf = (input: Omit<MicroBatch, "divide">): Choice => {
       ;[entry] = entriesOf(draft, batch, seen, row_N)
       return entry!.h_Md
     })
-    const { weights_N, score_N } = readEntry(
-      micro,
-      { ...entry!, h_Md },
-      frozenPass(micro, ids_BT, row_N, seen),
-      0,
-      true,
-    )
-    return { weights_N, score_N } as never // a tidy returns what holds no tensor as it is
+    const frozen = frozenPass(micro, ids_BT, row_N, seen)
+    const { weights_N, score_N } = readEntry(micro, { ...entry!, h_Md }, frozen, 0, true)
+    return spread({ weights_N, score_N }, entry!, batch.row_N.length) as never // a tidy returns what holds no tensor as it is
   }) as unknown as Choice
 }
 

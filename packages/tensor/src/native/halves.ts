@@ -6,8 +6,9 @@
  */
 import { toArrayBuffer } from "bun:ffi"
 import type { Address } from "@winnow/engine"
+import { fromBfloat16 } from "@winnow/numerics"
 import { fillTensor } from "../tensor-data.ts"
-import type { tf } from "../tf.ts"
+import { tf } from "../tf.ts"
 import { address, type Native, native } from "./native.ts"
 import { worthScreen } from "./of-weights.ts"
 
@@ -28,6 +29,16 @@ export const valuesOf = (matrix: FrozenMatrix): Float32Array => {
   const values = wide.dataSync() as Float32Array
   wide.dispose()
   return values
+}
+
+/** Some rows of a matrix, in this order, as a float32 tensor of the caller's. */
+export const rowsOf = (matrix: FrozenMatrix, rows: Int32Array): tf.Tensor2D => {
+  if (!(matrix instanceof Halves)) return tf.tidy(() => tf.gather(matrix, tf.tensor1d(rows, "int32")))
+  const K = matrix.shape[1]
+  return fillTensor([rows.length, K], "float32", (values) => {
+    for (const [i, row] of rows.entries())
+      fromBfloat16(matrix.row(row), (values as Float32Array).subarray(i * K, (i + 1) * K))
+  }) as tf.Tensor2D
 }
 
 /** One weight [N, K]; dispose it. */
@@ -91,6 +102,14 @@ export class Halves {
   /** The place for native decoding, marked as that of halves. @error when disposed */
   get address(): Address {
     return (this.#live() + tag) as Address
+  }
+
+  /** One row where it lies: void once the weight is disposed. @error when disposed, or without such a row */
+  row(n: number): Uint16Array {
+    const [N, K] = this.shape
+    if (!(n >= 0 && n < N)) throw new RangeError(`${this.name} has ${N} rows: there is no row ${n}`)
+    const at = this.#live() + n * K * bytesEach
+    return new Uint16Array(toArrayBuffer(at as Parameters<typeof toArrayBuffer>[0], 0, bytesEach * K))
   }
 
   /** Index of the first value that is NaN or infinite; -1 if all are finite. */

@@ -7,7 +7,7 @@ export {
   type NativeProgram,
   nativeDecodingInUse,
 } from "./decoder.ts"
-export { type FrozenMatrix, Halves, placeOf, valuesOf } from "./halves.ts"
+export { type FrozenMatrix, Halves, placeOf, rowsOf, valuesOf } from "./halves.ts"
 export {
   type Entries,
   type HeadForm,

@@ -3,13 +3,16 @@
  *
  * Letters: N valid rows, K kept rows, V vocabulary, d and D hidden sizes of draft and target.
  */
-import type { ReferenceStatistic, Statistics } from "@winnow/core"
+import type { HeadIds, ReferenceStatistic, Statistics } from "@winnow/core"
 import { type HeadRows, type TrainedRows, tf } from "@winnow/tensor"
 import { type CachedRows, takeRows } from "../signals/rows.ts"
 import { take } from "../take.ts"
 
 /** Hidden states of the valid rows and the head that turns them into logits. */
-export type Rows = HeadRows
+export interface Rows extends HeadRows {
+  /** The ids of the head's rows; all if left out. The rows of a pass all have the same. */
+  readonly headIds?: HeadIds | undefined
+}
 
 /** The reference's statistics of a batch, [N] each. */
 export type ReferenceLosses = Partial<Pick<Statistics, ReferenceStatistic>>
@@ -23,6 +26,7 @@ export interface Pass {
   readonly reference?: Rows | undefined
   /** The reference's statistics from a cache. */
   readonly known?: ReferenceLosses | undefined
+  /** The gold token of each row: its row of the head. */
   readonly gold_N: Int32Array
   /** One uniform draw in [0, 1) a row, for losses that sample. */
   readonly uniform_N: Float32Array

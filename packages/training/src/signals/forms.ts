@@ -91,6 +91,7 @@ export const referenceNeeds = (needs: ReadonlyArray<Statistic>): ReadonlyArray<R
  * The reasons why these signals cannot serve this filter and loss; empty if they can.
  *
  * @param V vocabulary, if it is known
+ * @param headRows ids that the draft predicts, if these are fewer
  * @param moves the reason why the reference cannot be computed beforehand, if there is one
  * @param objective of the training; the next token if left out
  */
@@ -99,6 +100,7 @@ export const signalProblems = (
   use: SignalUse,
   more: {
     readonly V?: number
+    readonly headRows?: number | undefined
     readonly moves?: string
     readonly objective?: { readonly name: string; readonly traits: ObjectiveTraits } | undefined
   } = {},
@@ -118,6 +120,11 @@ export const signalProblems = (
     problems.push(
       `loss ${loss.name} compares all of the target's distribution, and ${name} hold a part; ` +
         `set signals.target to ${wholeForms}, or use a loss that is linear in the target, such as kl at temperature 1`,
+    )
+  if (part !== undefined && more.headRows !== undefined && readsTarget(use))
+    problems.push(
+      `the draft predicts ${more.headRows} ids, and ${name} of the target do not give its distribution over them; ` +
+        `set signals.target to ${wholeForms}`,
     )
   if (typeof target === "object" && "topK" in target && more.V !== undefined && target.topK > more.V)
     problems.push(

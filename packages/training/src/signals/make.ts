@@ -16,6 +16,7 @@ import { type TrainedRows, tf, valuesOf } from "@winnow/tensor"
 import type { Effect } from "effect"
 import { headFor } from "../head/head.ts"
 import type { Rows } from "../head/pass.ts"
+import { passWithin } from "../head/within.ts"
 import { frozenRows } from "../micro-batch.ts"
 import type { CachedSignals } from "./cached.ts"
 import { encodeTarget } from "./encode.ts"
@@ -105,13 +106,17 @@ export const makeReferenceSignals = (
         const stored = readsTarget ? signals?.target?.rows(batch) : undefined
         const live = readsTarget && stored === undefined && target !== undefined ? rowsOf(target) : undefined
         const rows = rowsOf(reference)
-        const { statistics: losses } = head.open({
-          draft: rows as TrainedRows, // It is unused: no statistic here reads a draft, and no gradient is computed.
+        const frozen = {
           reference: rows,
           target: stored && "hidden" in stored ? stored.hidden : live,
           cached: stored && "cached" in stored ? stored.cached : undefined,
           gold_N: batch.gold_N,
           uniform_N: new Float32Array(N),
+        }
+        // A draft beside this reference predicts the reference's ids.
+        const { statistics: losses } = head.open({
+          draft: rows as TrainedRows, // It is unused: no statistic here reads a draft, and no gradient is computed.
+          ...passWithin(frozen, reference.headIds),
         })
         const values = new Float32Array(N * M)
         for (const [m, name] of statistics.entries()) for (let n = 0; n < N; n++) values[n * M + m] = losses[name]![n]!
