@@ -58,3 +58,15 @@ test("a run that is not there exits 1 and lists those that are", async () => {
   expect(err).toStartWith("error: run nope: there is no such run; there are: ")
   for (const { run, experiment } of records) expect(err).toContain(`${run} (${experiment})`)
 }, 60_000)
+
+test("a picture of several runs needs a file that ends with .svg, and runs with the control", async () => {
+  const [a, b] = [records[0]!, records[1]!]
+  const to = join(home, "plot.svg")
+  const plot = (file: string, minus: string) =>
+    winnow("runs", "plot", a.folder, b.folder, "--over", "filter.k", "--minus", minus, "--to", file)
+  const [png, nobody] = await Promise.all([plot(join(home, "plot.png"), "random"), plot(to, "nobody")])
+  expect([png.code, nobody.code]).toEqual([1, 1])
+  expect(png.err).toContain("name a file that ends with .svg")
+  expect(nobody.err).toContain("--minus nobody: run")
+  expect(await Bun.file(to).exists()).toBe(false)
+}, 60_000)

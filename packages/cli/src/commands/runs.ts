@@ -1,8 +1,11 @@
-/** `winnow runs` lists runs; `runs show RUN` prints one; `runs compare A B` prints the differences of two. */
+/** `winnow runs` lists runs; `runs show` prints one, `runs compare` the differences of two, `runs plot` draws several. */
 import { join } from "node:path"
 import { InvalidInput } from "@winnow/core"
+import { FileError, fileErrorOf, writeWhole } from "@winnow/files"
 import {
   compareRuns,
+  isTablesRecord,
+  plotRuns,
   type RunEntry,
   type RunFile,
   RunStore,
@@ -80,6 +83,38 @@ const compare = Command.make(
   }),
 ).pipe(Command.withDescription("Print the differences of two runs: in their settings, and in their figures"))
 
+const plot = Command.make(
+  "plot",
+  {
+    runs: name("RUN").pipe(Argument.atLeast(2)),
+    over: Flag.String("over").pipe(
+      Flag.withDescription("a number in which the runs differ, as --set names it in an arm: filter.k"),
+    ),
+    minus: Flag.String("minus").pipe(Flag.withDescription("the arm that is taken away from each other: the control")),
+    to: Flag.String("to").pipe(Flag.withDescription("the picture's file, .svg")),
+  },
+  Effect.fn("runs.plot")(function* (flags) {
+    const { results } = yield* root
+    if (!flags.to.endsWith(".svg"))
+      return yield* new InvalidInput({
+        what: `--to ${flags.to}`,
+        problems: ["the picture is an SVG: name a file that ends with .svg"],
+      })
+    const opens = yield* withRuns(results)(Effect.forEach(flags.runs, opened))
+    const records = yield* Effect.forEach(opens, ({ entry, file: { record } }) =>
+      record === undefined || isTablesRecord(record)
+        ? new InvalidInput({ what: `run ${entry.run}`, problems: ["has no differences of arms in acceptance"] })
+        : Effect.succeed(record),
+    )
+    const svg = yield* plotRuns(records, flags.over, flags.minus)
+    yield* Effect.try({
+      try: () => writeWhole(flags.to, svg),
+      catch: (error) => fileErrorOf(error, flags.to) ?? new FileError(flags.to, String(error)),
+    })
+    yield* Console.log(flags.to)
+  }),
+).pipe(Command.withDescription("Draw each arm minus a control over a setting in which runs differ"))
+
 /** The command. */
 export const runs = root.pipe(
   Command.withHandler(
@@ -92,5 +127,5 @@ export const runs = root.pipe(
     }),
   ),
   Command.withDescription("List the runs, the newest first"),
-  Command.withSubcommands([show, compare]),
+  Command.withSubcommands([show, compare, plot]),
 )

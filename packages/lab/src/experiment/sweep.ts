@@ -89,7 +89,7 @@ const optionsOf = (use: AnyUse): unknown => {
 }
 
 /** The value at a path; undefined if the path does not exist or leads to a plugin. */
-const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown => {
+export const valueAt = (value: unknown, path: ReadonlyArray<string>): unknown => {
   const [key, ...deeper] = path
   const node = isUse(value) && key !== undefined ? optionsOf(value) : value
   if (key === undefined) return isUse(node) ? undefined : node
