@@ -178,6 +178,13 @@ export interface LogitRows {
   readonly row: (r: number) => Float32Array
   /** exp((logit - largest) / temperature) over their sum; null if a logit is NaN or the largest is not finite. */
   readonly softmax: (r: number, temperature: number) => Float64Array | null
+  /**
+   * A row of the head for each row, by inverse CDF of its `softmax`.
+   *
+   * @param u_R uniform in [0, 1), one a row; below 0 skips the row
+   * @returns rows of the head [R]; -1 for a skipped row, and for one without a distribution
+   */
+  readonly draw: (temperature: number, u_R: Float64Array) => ArrayLike<number>
 }
 
 /**

@@ -8,8 +8,7 @@ import { type Rng, seeded } from "@winnow/numerics"
 
 import { drive, type Session } from "./drive.ts"
 import { type Ending, type Finish, finishOf, limitOf, type Rollout, type Stop } from "./rollout.ts"
-import { draw } from "./sampling.ts"
-import { choicesAfter, distributionsAfter } from "./what-follows.ts"
+import { choicesAfter, drawsAfter } from "./what-follows.ts"
 
 /** Options of `generate`, with sampling options. */
 export const generateOptions = samplingOptions.merge({
@@ -142,8 +141,8 @@ export class GenerateSession implements Session {
     const decoding = this.#decoding!
     const B = this.#batch.length
     if (this.#options.temperature === 0) return choicesAfter(this.model, decoding, input_BT, B, 1, false).argmax
-    const p = distributionsAfter(this.model, decoding, input_BT, B, 1, this.#options)
-    return this.#batch.map(({ finish, rng }, b) => (finish === undefined ? draw(p.at(b)!, rng.uniform()) : 0))
+    const u_B = Float64Array.from(this.#batch, ({ finish, rng }) => (finish === undefined ? rng.uniform() : -1))
+    return drawsAfter(this.model, decoding, input_BT, B, this.#options, u_B)
   }
 
   get stats(): GenerateStats {

@@ -8,7 +8,7 @@
 import { type Decoder, type Decoding, headRowsOf, type Sampling } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { argmaxRows, argmaxWithMargin, idsTensor, lastLogits, row } from "./head.ts"
-import { adjusted, restricted } from "./sampling.ts"
+import { adjusted, draw, restricted } from "./sampling.ts"
 
 /** Greedy choices at R rows. */
 export interface Choices {
@@ -85,4 +85,31 @@ export const distributionsAfter = (
     values = logits_RU.dataSync() as Float32Array<ArrayBuffer>
   })
   return once((r) => overIds(model, adjusted(row(values, r, headRowsOf(model.architecture)), sampling)))
+}
+
+/**
+ * Extends a decoding state by tokens and returns a token drawn after the last position of each sequence.
+ *
+ * @param u_B uniform in [0, 1), one a sequence; below 0 gives an arbitrary token
+ */
+export const drawsAfter = (
+  model: Decoder,
+  decoding: Decoding,
+  ids_BT: Int32Array,
+  B: number,
+  sampling: Sampling,
+  u_B: Float64Array,
+): ArrayLike<number> => {
+  const { temperature, topK, topP = 1 } = sampling
+  if (decoding.quick === undefined || topK !== undefined || topP < 1) {
+    const p = distributionsAfter(model, decoding, ids_BT, B, 1, sampling)
+    return Int32Array.from(u_B, (u, b) => (u < 0 ? 0 : draw(p.at(b)!, u)))
+  }
+  const logits = decoding.quick.logits(ids_BT, B, 1)
+  const { headIds } = model
+  return Int32Array.from(logits.draw(temperature, u_B), (u, b) => {
+    if (u >= 0) return headIds === undefined ? u : headIds.id_U[u]!
+    // `adjusted` refuses the row of a -1 and states the reason.
+    return u_B[b]! < 0 ? 0 : draw(adjusted(logits.row(b), sampling), u_B[b]!)
+  })
 }

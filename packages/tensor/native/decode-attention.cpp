@@ -60,6 +60,8 @@ void weigh(const float* values, long padded, const float* p, long ldp, long coun
   long at = 0;
   for (; at + WIDE * LANES <= padded; at += WIDE * LANES)
     weigh_tile<ROWS, WIDE>(values + at, padded, p, ldp, count, out + at, padded);
+  for (; at + 2 * LANES <= padded; at += 2 * LANES)
+    weigh_tile<ROWS, 2>(values + at, padded, p, ldp, count, out + at, padded);
   for (; at < padded; at += LANES) weigh_tile<ROWS, 1>(values + at, padded, p, ldp, count, out + at, padded);
 }
 

@@ -1,8 +1,10 @@
-// The distribution of a random token, in double precision.
+// The distribution of a random token, in double precision, and tokens drawn from it.
 #include <algorithm>
 #include <limits>
 
 #include "decode.h"
+#include "gemm.h"
+#include "guard.h"
 #include "pool.h"
 #include "variant.h"
 
@@ -36,12 +38,22 @@ inline vd exp_of(vd x) {
   return x < whole(-708.0) ? whole(0.0) : scaled;
 }
 
-}  // namespace
-}  // namespace winnow::decode
+// Positions that are summed as one; cuts depend on positions, not on threads: sums are the same on any number of threads.
+constexpr long PART = 4096;
+// From so many positions on a row is divided among threads.
+constexpr long THREADED = 2 * PART;
 
-WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double temperature, double* p, double* top) {
-  using namespace winnow;
-  using namespace winnow::decode;
+// Calls f(part) for every part of V positions.
+template <class F>
+void over_parts(long V, F&& f) {
+  const long parts = (V + PART - 1) / PART;
+  if (V > THREADED) return parallel(parts, f);
+  for (long i = 0; i < parts; i++) f(i);
+}
+
+// e[v] = exp((logits[v] - largest) / temperature) and their sum; `top` as of winnow_softmax. False if a logit is no number
+// or the largest is not finite.
+bool exponentials(const float* logits, long V, double temperature, double* e, double* top, double* sum) {
   vf best = splat(-std::numeric_limits<float>::infinity()), check = zero();
   for (long v = 0; v < V; v += LANES) {
     const vf x = load_partial(logits + v, V - v, logits[0]);
@@ -51,45 +63,77 @@ WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double tempera
   const float largest = reduce_max(best);
   top[0] = largest;
   top[1] = static_cast<double>(std::find(logits, logits + V, largest) - logits);
-  if (reduce_add(check) != 0 || !(std::abs(largest) < std::numeric_limits<float>::infinity())) return 0;
-  // Cuts depend on positions, not on threads: sums are the same on any number of threads.
-  constexpr long PART = 4096;
+  if (reduce_add(check) != 0 || !(std::abs(largest) < std::numeric_limits<float>::infinity())) return false;
   const long parts = (V + PART - 1) / PART;
   double sums[1024];
   double* sum_of = parts <= 1024 ? sums : new double[static_cast<size_t>(parts)];
-  auto part = [&](long i) {
+  over_parts(V, [&](long i) {
     const long from = i * PART, to = std::min<long>(V, from + PART);
-    vd sum = whole(0.0);
+    vd all = whole(0.0);
     const vd middle = whole(static_cast<double>(largest)), by = whole(temperature);
     long v = from;
     for (; v + WIDE <= to; v += WIDE) {
       half_vf x;
       std::memcpy(&x, logits + v, sizeof x);
-      const vd e = exp_of((__builtin_convertvector(x, vd) - middle) / by);
-      *reinterpret_cast<vd_unaligned*>(p + v) = e;
-      sum += e;
+      const vd one = exp_of((__builtin_convertvector(x, vd) - middle) / by);
+      *reinterpret_cast<vd_unaligned*>(e + v) = one;
+      all += one;
     }
     double rest = 0;
-    for (int lane = 0; lane < WIDE; lane++) rest += sum[lane];
+    for (int lane = 0; lane < WIDE; lane++) rest += all[lane];
     for (; v < to; v++) {
-      const vd e = exp_of(whole((static_cast<double>(logits[v]) - largest) / temperature));
-      rest += p[v] = e[0];
+      const vd one = exp_of(whole((static_cast<double>(logits[v]) - largest) / temperature));
+      rest += e[v] = one[0];
     }
     sum_of[i] = rest;
-  };
-  const bool threaded = V > 2 * PART;
-  if (threaded) parallel(parts, part);
-  else
-    for (long i = 0; i < parts; i++) part(i);
-  double sum = 0;
-  for (long i = 0; i < parts; i++) sum += sum_of[i];
-  auto scale = [&](long i) {
-    const long from = i * PART, to = std::min<long>(V, from + PART);
-    for (long v = from; v < to; v++) p[v] /= sum;
-  };
-  if (threaded) parallel(parts, scale);
-  else
-    for (long i = 0; i < parts; i++) scale(i);
+  });
+  *sum = 0;
+  for (long i = 0; i < parts; i++) *sum += sum_of[i];
   if (sum_of != sums) delete[] sum_of;
+  return true;
+}
+
+// The first id whose cumulative probability e / sum exceeds u, else the last of positive probability.
+int32_t drawn(const double* e, long V, double sum, double u) {
+  double cumulative = 0;
+  long last = 0;
+  for (long v = 0; v < V; v++) {
+    const double p = e[v] / sum;
+    if (p <= 0) continue;
+    cumulative += p;
+    if (u < cumulative) return static_cast<int32_t>(v);
+    last = v;
+  }
+  return static_cast<int32_t>(last);
+}
+
+}  // namespace
+}  // namespace winnow::decode
+
+WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double temperature, double* p, double* top) {
+  using namespace winnow::decode;
+  double sum;
+  if (!exponentials(logits, V, temperature, p, top, &sum)) return 0;
+  over_parts(V, [&](long i) {
+    for (long v = i * PART; v < std::min<long>(V, (i + 1) * PART); v++) p[v] /= sum;
+  });
   return 1;
+}
+
+WINNOW_API int32_t winnow_draw(const float* logits, int64_t R, int64_t V, double temperature, const double* u, int32_t* ids) {
+  using namespace winnow::decode;
+  return winnow::guarded([&] {
+    auto row = [&](long r) {
+      ids[r] = -1;
+      if (u[r] < 0) return;
+      thread_local winnow::Buffer room;
+      double* e = room.of<double>(static_cast<size_t>(V));
+      double top[2], sum;
+      if (exponentials(logits + r * V, V, temperature, e, top, &sum)) ids[r] = drawn(e, V, sum, u[r]);
+    };
+    // a row takes some thirty operations for each of V
+    if (R == 1 || R * V < THREADED)
+      for (long r = 0; r < R; r++) row(r);
+    else winnow::parallel(R, row);
+  });
 }

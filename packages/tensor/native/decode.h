@@ -87,3 +87,8 @@ WINNOW_API int64_t winnow_screen_misses(void);
 // p[v] = exp((logits[v] - largest) / temperature) / sum, in double precision; 1 if every logit is a number and the largest
 // finite, else 0 (p is then not to be used). `largest` and the place of the first that equals it go to top[0], top[1].
 WINNOW_API int32_t winnow_softmax(const float* logits, int64_t V, double temperature, double* p, double* top);
+
+// An id drawn from the distribution of each of R rows of logits [R, V]: the first whose cumulative probability exceeds u[r]
+// in [0, 1), probabilities as of winnow_softmax added in the order of ids; -1 for a row of u below 0, which is skipped, and
+// for logits that have no distribution. 0, or 1 without memory.
+WINNOW_API int32_t winnow_draw(const float* logits, int64_t R, int64_t V, double temperature, const double* u, int32_t* ids);

@@ -6,7 +6,7 @@
  * cache with one wrong or missing id gives another state.
  */
 import { type Decoder, type Decoding, headIds, type QuickDecoding, type Sampling } from "@winnow/core"
-import { adjusted, argmax } from "@winnow/generation"
+import { adjusted, argmax, draw } from "@winnow/generation"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 
@@ -109,7 +109,12 @@ export const tableModel = ({
       },
       logits: (ids_BT, B, rows) => {
         const logits_RV = logitsAfterLast(ids_BT, B, rows)
-        return { row: (r) => logits_RV[r]!, softmax: (r, temperature) => adjusted(logits_RV[r]!, { temperature }) }
+        return {
+          row: (r) => logits_RV[r]!,
+          softmax: (r, temperature) => adjusted(logits_RV[r]!, { temperature }),
+          draw: (temperature, u_R) =>
+            Int32Array.from(u_R, (u, r) => (u < 0 ? -1 : draw(adjusted(logits_RV[r]!, { temperature }), u))),
+        }
       },
     }
     return {

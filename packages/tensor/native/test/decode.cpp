@@ -340,6 +340,27 @@ static void distributions(Random& random) {
     total += p[v];
   }
   check::near("total", total, 1, 1e-12);
+  // draws of several rows: those of the cumulative sum of each row's distribution
+  const long R = random.between(1, 6);
+  std::vector<float> rows;
+  std::vector<double> u(static_cast<size_t>(R));
+  std::vector<int32_t> expected(static_cast<size_t>(R), -1), ids(static_cast<size_t>(R));
+  for (long r = 0; r < R; r++) {
+    auto row = random.normals(static_cast<size_t>(V), 5);
+    u[static_cast<size_t>(r)] = random.coin(0.2) ? 1 - 0x1p-53 : random.coin(0.1) ? 0 : random.uniform();
+    if (random.between(0, 4) == 0) u[static_cast<size_t>(r)] = -1;
+    else if (random.between(0, 8) == 0) row[static_cast<size_t>(random.between(0, V - 1))] = std::nanf("");
+    else {
+      if (winnow_softmax(row.data(), V, temperature, p.data(), top) != 1) check::fail("refused numbers");
+      double cumulative = 0;
+      int32_t& id = expected[static_cast<size_t>(r)];
+      for (long v = 0; v < V && u[static_cast<size_t>(r)] >= cumulative; v++)
+        if (p[static_cast<size_t>(v)] > 0) cumulative += p[static_cast<size_t>(id = static_cast<int32_t>(v))];
+    }
+    rows.insert(rows.end(), row.begin(), row.end());
+  }
+  if (winnow_draw(rows.data(), R, V, temperature, u.data(), ids.data()) != 0) check::fail("no draws");
+  if (ids != expected) check::fail("a draw is not that of the cumulative sum");
   auto broken = logits;
   broken[static_cast<size_t>(random.between(0, V - 1))] = std::nanf("");
   if (winnow_softmax(broken.data(), V, temperature, p.data(), top) != 0) check::fail("took a NaN");

@@ -263,6 +263,19 @@ export class NativeLogits {
     const at = this.address + r * this.U * floatBytes
     return this.native.C.winnow_softmax(at, this.U, temperature, p_U, top) === 1 ? p_U : null
   }
+
+  /**
+   * A row of the head for each row kept, by inverse CDF of the probabilities of `softmax`.
+   *
+   * @param u_R uniform in [0, 1), one a row; below 0 skips the row
+   * @returns [R]; -1 for a skipped row, and for logits without a distribution
+   */
+  draw(temperature: number, u_R: Float64Array): Int32Array {
+    const rows_R = new Int32Array(this.R)
+    if (this.native.C.winnow_draw(this.address, this.R, this.U, temperature, u_R, rows_R) !== 0)
+      throw new Error(`native decoding: no memory for draws from ${this.R} rows of ${this.U} logits`)
+    return rows_R
+  }
 }
 
 /** Native decoders and screens that have not been freed, and the bytes of their caches: for tests and reports. */
