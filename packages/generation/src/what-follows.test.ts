@@ -1,8 +1,8 @@
 /** Tokens drawn for all rows at once: those that each row's own distribution gives. */
 import { expect, test } from "bun:test"
-import type { Sampling } from "@winnow/core"
+import { asDecoder, type Sampling } from "@winnow/core"
 import { llama } from "@winnow/model-llama"
-import { initialise } from "@winnow/models"
+import { initialise, modelOfIds } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -36,6 +36,18 @@ for (const sampling of [{ temperature: 1 }, { temperature: 0.3 }, { temperature:
     expect(tf.memory().numTensors).toBe(before)
     model.dispose()
   })
+
+test("a head of some ids draws its own ids", () => {
+  const whole = initialise(architecture, 3)
+  const part = asDecoder(modelOfIds(whole, Int32Array.of(4, 700, 9000)), "the part")
+  const u_B = Float64Array.from({ length: B }, (_, b) => (b + 0.5) / B)
+  const [one, other] = [part.decoding(), part.decoding()]
+  const drawn = [...Array.from(drawsAfter(part, one, ids_BT, B, { temperature: 2 }, u_B))]
+  const p = distributionsAfter(part, other, ids_BT, B, 1, { temperature: 2 })
+  expect(drawn).toEqual(Array.from(u_B, (u, b) => draw(p.at(b)!, u)))
+  expect(drawn.every((id) => [4, 700, 9000].includes(id))).toBe(true)
+  for (const owned of [one, other, part, whole]) owned.dispose()
+})
 
 test("a row without a distribution is refused by name, also among others", () => {
   const model = initialise(architecture, 3)
