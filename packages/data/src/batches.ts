@@ -31,8 +31,14 @@ export interface BatchSource {
   readonly perPass: number
   /** The positions that a row's prediction may depend on. */
   readonly reads: Attends
-  /** Batch number `step`, from 0. Random access; the same number gives the same batch. */
-  readonly batch: (step: number) => Batch
+  /** The sequences of batch number `step`, from 0. */
+  readonly sequences: (step: number) => ReadonlyArray<EncodedExample>
+  /**
+   * Batch number `step`, from 0. Random access; the same number gives the same batch.
+   *
+   * @param sequences others in the place of its own, one for each
+   */
+  readonly batch: (step: number, sequences?: ReadonlyArray<EncodedExample>) => Batch
 }
 
 /** Little padding is left, and the grouping still changes at random from pass to pass. */
@@ -127,19 +133,22 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     return instance.problem({ examples: chosen, padId, vocabularySize, step: done, steps, rng })
   }
 
+  const indicesOf = (step: number): ReadonlyArray<number> => {
+    if (!Number.isInteger(step) || step < 0) throw new RangeError(`batch ${step}: expected an integer from 0`)
+    const first = (step % bucket) * batchSize
+    return windowOf(Math.floor(step / bucket)).slice(first, first + batchSize)
+  }
+  const sequences = (step: number) => indicesOf(step).map((i) => examples[i]!)
+
   return {
     examples: n,
     batchSize,
     perPass: n / batchSize,
     reads: objective?.instance.reads ?? "before",
-    batch: (step) => {
-      if (!Number.isInteger(step) || step < 0) throw new RangeError(`batch ${step}: expected an integer from 0`)
-      const first = (step % bucket) * batchSize
-      const indices = windowOf(Math.floor(step / bucket)).slice(first, first + batchSize)
-      const problem = problemOf(
-        step,
-        indices.map((i) => examples[i]!),
-      )
+    sequences,
+    batch: (step, others) => {
+      const indices = indicesOf(step)
+      const problem = problemOf(step, others ?? sequences(step))
       return {
         ...(rows === "packed" ? packedRows(problem, padId) : problem),
         example_B: Int32Array.from(indices),

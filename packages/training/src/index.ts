@@ -8,6 +8,7 @@ export * from "./head/try-fused.ts"
 export { measuredRows, modelRows } from "./measured-rows.ts"
 export * from "./micro-batch.ts"
 export * from "./optimizer-step.ts"
+export type { OwnText, WritingCounts } from "./own-text.ts"
 export {
   type Probe,
   type ProbePoint,

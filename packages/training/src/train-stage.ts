@@ -25,6 +25,7 @@ import type { TrainEvent } from "./events.ts"
 import { headFor } from "./head/head.ts"
 import { eventsOf, oneStep, type StageSetting } from "./one-step.ts"
 import { globalNorm, makeOptimizer, optimizerState } from "./optimizer-step.ts"
+import { type OwnText, type OwnTextSource, ownText, type WritingCounts } from "./own-text.ts"
 import { type Probe, type ProbePoint, probeState } from "./probe.ts"
 import type { OptimizerOptions } from "./schedule.ts"
 import type { CachedSignals } from "./signals/cached.ts"
@@ -40,6 +41,8 @@ export interface TrainOptions {
   readonly until?: number
   /** Batches of the source summed into one optimizer step. */
   readonly microBatches?: number
+  /** Text that the draft writes between steps, in the place of answers of the batches; left out: none. */
+  readonly ownText?: OwnText | undefined
   readonly optimizer: OptimizerOptions
   readonly seed: number
   /** Signals of the frozen models from caches, for these batches' examples; missing ones are computed in each step. */
@@ -80,6 +83,8 @@ export interface TrainSummary {
   /** Seconds of steps, over all resumes. */
   readonly seconds: number
   readonly finalLoss: number
+  /** The draft's own text, over all resumes; left out where it wrote none. */
+  readonly writing?: WritingCounts
   /** The points of the probe, where there is one. */
   readonly probed?: ReadonlyArray<ProbePoint>
 }
@@ -110,7 +115,8 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     return yield* new InvalidInput({ what: stage, problems })
   }
 
-  const { signals, precision, chunkRows } = options
+  const { signals, precision, chunkRows, microBatches = 1 } = options
+  const writing = yield* writer(options, microBatches)
   const head = headFor({ filter, loss, signals, precision, chunkRows })
 
   let counters = noSteps
@@ -141,6 +147,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   }
   if (resumed !== undefined) {
     yield* resumed.restore(others)
+    if (writing) yield* resumed.restore({ text: writing.state })
     emit({ _tag: "resumed", stage, step: counters.step })
   }
   emit({ _tag: "head", stage, step: counters.step, ...head.choice })
@@ -155,7 +162,7 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
       seed: options.seed,
     })
   if (resumed !== undefined && probe !== undefined) yield* resumed.restore({ probe })
-  const states: States = { ...weights, ...others, ...(probe && { probe }) }
+  const states: States = { ...weights, ...others, ...(writing && { text: writing.state }), ...(probe && { probe }) }
   const setting: StageSetting = {
     stage,
     model,
@@ -163,9 +170,9 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     reference: reference?.model,
     filter,
     head,
-    batches: options.batches,
+    batches: writing?.batches ?? options.batches,
     steps,
-    microBatches: options.microBatches ?? 1,
+    microBatches,
     optimizer,
     settings: options.optimizer,
     seed: options.seed,
@@ -224,9 +231,38 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
   }).pipe(Effect.onInterrupt(() => Effect.orDie(save)))
   yield* save
   const { step, loss: finalLoss, ...counts } = counters
-  if (probe === undefined) return { steps: step, finalLoss, ...counts }
+  const ofText = writing && { writing: writing.counts() }
+  if (probe === undefined) return { steps: step, finalLoss, ...counts, ...ofText }
   const probed = probe.points()
   // The steps' clock also ran while the probe was read.
   const seconds = probed.reduce((rest, point) => rest - point.seconds, counts.seconds)
-  return { steps: step, finalLoss, ...counts, seconds, probed }
+  return { steps: step, finalLoss, ...counts, ...ofText, seconds, probed }
 })
+
+/** The source of the draft's own text, if the stage has one. @error InvalidInput where it cannot be */
+const writer = (
+  { stage, ownText: of, batches, model, seed, signals = {} }: TrainOptions,
+  microBatches: number,
+): Effect.Effect<OwnTextSource | undefined, InvalidInput> =>
+  Effect.gen(function* () {
+    if (of === undefined) return undefined
+    const cached = Object.keys(signals)
+    const problems = [
+      ...(isDraftHead(model)
+        ? [`the draft writes, and head ${model.name} writes no text by itself; train a model`]
+        : []),
+      ...(cached.length > 0
+        ? [
+            `the draft writes between steps, so that a cache of the ${cached.join(" and the ")} has other text; read it live`,
+          ]
+        : []),
+    ]
+    if (problems.length > 0) return yield* new InvalidInput({ what: stage, problems })
+    return yield* Effect.try({
+      try: () => ownText(batches, of, { seed, microBatches }),
+      catch: (cause) => {
+        if (cause instanceof InvalidInput) return cause
+        throw cause
+      },
+    })
+  })
