@@ -57,6 +57,38 @@ const grid = (
   })
 }
 
+/** Text that the draft writes before each step; an answer of the task is shorter than the cut. */
+const ownText = written({ by: "draft", temperature: 1, maxNew: 40 })
+const half = mixture({ data: { weight: 1, text: taskText() }, own: { weight: 1, text: ownText } })
+
+/** The draft's own text beside the others, with the same steps, and the data set's with the same compute. */
+const onPolicy = (setup: Setup, steps: number, learningRates: ReadonlyArray<number>) => {
+  const shared = { filter: none(), batchSize: 16, optimizer: { warmup: Math.round(steps / 16) } } as const
+  const budget = { ...shared, steps } as const
+  return defineExperiment({
+    name: "DistillSpec, on-policy",
+    question: "Is a draft accepted more often if it writes the text itself, between its steps?",
+    ...setup,
+    arms: {
+      "data-kl": arm({ loss: kl(), text: texts.data, ...budget }),
+      "data-kl-compute": arm({ loss: kl(), text: texts.data, ...shared, steps: { computeOf: "own-kl" } }),
+      "sampled-kl": arm({ loss: kl(), text: texts.sampled, ...budget }),
+      "half-kl": arm({ loss: kl(), text: half, ...budget }),
+      "own-kl": arm({ loss: kl(), text: ownText, ...budget }),
+      "own-reverse-kl": arm({ loss: reverseKl(), text: ownText, ...budget }),
+      "own-jsd": arm({ loss: jsd(), text: ownText, ...budget }),
+    },
+    about: "own-kl",
+    primary: "greedy",
+    seeds: [1, 2, 3, 4, 5],
+    sweep: {
+      over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
+      prompts: 160,
+    },
+    plugins: [none, kl, reverseKl, jsd, tvd],
+  })
+}
+
 export default {
   arithmetic: grid(
     "arithmetic",
@@ -66,6 +98,7 @@ export default {
     [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2],
   ),
   gsm8k: grid("GSM8K", gsm8kSmall, ["kl", "tvd"], 250, [3e-3, 6e-3, 1.2e-2]),
+  "on-policy": onPolicy(arithmetic, 250, [3e-3, 6e-3, 1.2e-2]),
 }
 
 /** For a machine with a GPU or many cores. */

@@ -82,6 +82,10 @@ export const forwardFlops = (
   tokens: { readonly trunk: number; readonly head: number; readonly length: number },
 ): number => tokens.trunk * trunkFlops(tokens.length) + tokens.head * 2 * hiddenSize * vocabularySize
 
+/** FLOPs of writing: the trunk reads each token of prompt and text, the head runs once for each written token. */
+export const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>
+  forwardFlops(of, { trunk: read + written, head: written, length })
+
 /**
  * FLOPs of adapters: B A for each matrix once a step, and two products that pull its gradient back in each micro-batch.
  * Letters: e outputs and d inputs of a matrix, r rank.

@@ -17,11 +17,11 @@ import { headParameters } from "./budget.ts"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
 import type { OwnStart } from "./experiment/start.ts"
-import type { ResolvedText } from "./experiment/text.ts"
+import { type ResolvedText, splitText } from "./experiment/text.ts"
 import { checkAttention } from "./preflight/attention.ts"
 import type { Stage } from "./stage.ts"
 import { armStage, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
-import type { Distilling } from "./stages/distilling.ts"
+import type { Distilling, OwnWriting } from "./stages/distilling.ts"
 import { mixtureStage } from "./stages/mixture.ts"
 import { furtherStage } from "./stages/plain.ts"
 import { plainTextStage } from "./stages/plain-text.ts"
@@ -116,6 +116,8 @@ const distillingFrom = (
 interface TrainingText {
   readonly data: Stage
   readonly sizes: Sizes
+  /** The part that the draft writes between its steps. */
+  readonly own?: OwnWriting
 }
 
 /** The stages of the texts of an experiment. */
@@ -138,6 +140,9 @@ const textOf = (
   begin: BeginModel | undefined,
 ): TrainingText => {
   const { tokenizer, ofTasks, maxLength } = shared.texts
+  const { rest, own: byDraft } = splitText(text)
+  if (byDraft !== undefined) return { ...textOf(rest, shared, begin), own: { ...byDraft, tokenizer, maxLength } }
+  if (rest !== text) return textOf(rest, shared, begin)
   const [own] = ofTasks.values()
   const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(task)!)
   if (text === undefined || text.kind === "task") return ofTask(text?.task)

@@ -255,7 +255,7 @@ test("a text that cannot be is refused before any work", async () => {
     "draft.start.pretraining.text: a fresh model has nothing to write before it is trained",
   )
   expect(await refused(base, "arms.task.text=read")).toContain(
-    'expected task, plain, written:target, written:start, or an object as JSON (was "read")',
+    'expected task, plain, written:target, written:start, written:draft, or an object as JSON (was "read")',
   )
   expect(
     await refused(base, 'arms.task.text={"kind":"mixture","parts":{"a":{"weight":1,"text":{"kind":"task"}}}}'),

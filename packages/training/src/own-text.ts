@@ -14,7 +14,7 @@ import { type ContinuationOptions, continuations } from "@winnow/generation"
 import { permutation, seeded } from "@winnow/numerics"
 import { type } from "arktype"
 
-/** What the draft writes, and for how many sequences. */
+/** The text that a draft writes, and its share of the sequences. */
 export interface OwnText {
   /** Share of the sequences whose answer the draft writes, above 0 to 1. */
   readonly share: number

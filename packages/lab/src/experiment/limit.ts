@@ -30,6 +30,7 @@ const shortened = (value: unknown, n: number): unknown => {
   // A model of a few steps seldom ends a text, or ends it at once.
   if (value["kind"] === "written") {
     const { prompts = fewPrompts, maxNew = mostTokens } = value
+    if (value["by"] === "draft") return { ...value, maxNew: least(maxNew, mostTokens) }
     return { ...value, prompts: least(prompts, fewPrompts), maxNew: least(maxNew, mostTokens), keep: "all" }
   }
   // A training without an explicit warm-up has one of the default length, which is longer than this run.

@@ -1,8 +1,18 @@
 /** Faults of an experiment in what its models begin with and read, before any work. */
-import { isOwn, type Trainings, trainingsOf } from "./places.ts"
+import { isOwn, type PlacedTraining, type Trainings, trainingsOf } from "./places.ts"
 import type { ResolvedArm } from "./resolved.ts"
 import { describeStart, type ResolvedStart } from "./start.ts"
 import { writersOf } from "./text.ts"
+
+/** The fault of a training whose model writes between its steps. */
+const ownTextProblem = (training: PlacedTraining["training"]): string | undefined => {
+  if (!("signals" in training)) return "only a draft that is distilled writes between its steps; let its start write"
+  // the field of distillations alone
+  const { target, reference } = training.signals as ResolvedArm["signals"]
+  if (target === "live" && reference !== "cached") return undefined
+  const what = target === "live" ? "signals.reference is cached" : `signals.target is ${target}`
+  return `the draft writes it between steps, and ${what}: a cache has the text that stood before; take live signals`
+}
 
 /** Finds a text that has no usable writer: its writer would be untrained when it writes, or no stage trains it. */
 export const textProblem = (resolved: Trainings): { readonly at: string; readonly problem: string } | undefined => {
@@ -11,6 +21,10 @@ export const textProblem = (resolved: Trainings): { readonly at: string; readonl
   for (const { at, training, start } of trainingsOf(resolved)) {
     const writers = writersOf(training.text)
     const pretrains = isOwn(start) && training === start.pretraining
+    if (writers.has("draft")) {
+      const own = ownTextProblem(training)
+      if (own !== undefined) return { at, problem: own }
+    }
     if (at === "target.pretraining" && writers.has("target"))
       return {
         at,

@@ -1,6 +1,6 @@
 /**
  * The text that a training reads: the task's, the same without its prompts' borders, a model's continuations of the
- * task's training prompts, or several by weight.
+ * task's training prompts, or several by weight. A draft that is distilled may also write between its own steps.
  *
  * As JSON it is an object with a `kind`; `--set` also accepts a short text, such as "written:target".
  */
@@ -26,8 +26,8 @@ const ofPlain = type({
 const ofWriting = type({
   "+": "reject",
   kind: "'written'",
-  // The target, or the model that the training begins with.
-  by: "'target' | 'start'",
+  // The target, the model that the training begins with, or the draft in training, between its steps.
+  by: "'target' | 'start' | 'draft'",
   // Temperature of the text; 0 is greedy.
   temperature: type("0").or(temperature).default(0),
   "topK?": natural,
@@ -42,7 +42,14 @@ const ofWriting = type({
   "task?": taskUse,
   // The texts to read: if left out, those that end.
   "keep?": "'ended' | 'all'",
-}).narrow(({ temperature, topK, topP, seed }, ctx) => {
+}).narrow(({ by, temperature, topK, topP, seed, prompts, keep }, ctx) => {
+  const notOwn = by === "draft" ? Object.entries({ prompts, keep }).find(([, value]) => value !== undefined) : undefined
+  if (notOwn !== undefined)
+    return ctx.reject({
+      path: [...ctx.path, notOwn[0]],
+      expected: "left out where the draft writes, which reads every text that it writes",
+      actual: "set",
+    })
   if (temperature > 0) return true
   const [path] = Object.entries({ topK, topP, seed: seed === 0 ? undefined : seed }).flatMap(([name, value]) =>
     value === undefined ? [] : [name],
@@ -59,8 +66,20 @@ const ofWriting = type({
 
 const ofOne = ofTask.or(ofPlain).or(ofWriting)
 
-const checkParts = (parts: Readonly<Record<string, { readonly weight: number }>>, ctx: Traversal) => {
+type Part = {
+  readonly weight: number
+  readonly text: { readonly kind: string; readonly by?: string; readonly task?: unknown }
+}
+const checkParts = (parts: Readonly<Record<string, Part>>, ctx: Traversal) => {
   const all = Object.values(parts)
+  const byDraft = all.filter(({ text }) => text.by === "draft")
+  if (byDraft.length > 1)
+    return ctx.reject({ expected: "one part that the draft writes", actual: String(byDraft.length) })
+  if (byDraft.some(({ text }) => text.task !== undefined))
+    return ctx.reject({
+      expected: "no task of the draft's part, which answers the other parts' prompts",
+      actual: "one",
+    })
   if (all.length < 2) return ctx.reject({ expected: "two parts or more", actual: String(all.length) })
   return all.some(({ weight }) => weight > 0) || ctx.reject({ expected: "one weight above 0", actual: "0 of all" })
 }
@@ -78,7 +97,12 @@ const mixing = {
 
 const ofSet = type({
   ...mixing,
-  parts: type({ "[string]": { "+": "reject", weight, text: ofOne } }).narrow(checkParts),
+  parts: type({ "[string]": { "+": "reject", weight, text: ofOne } }).narrow(
+    (parts, ctx) =>
+      checkParts(parts, ctx) &&
+      (Object.values(parts).every(({ text }) => text.kind !== "written" || text.by !== "draft") ||
+        ctx.reject({ expected: "the draft's part in the outer mixture", actual: "in the inner one" })),
+  ),
 })
 
 const ofMixture = type({
@@ -104,6 +128,7 @@ export const shortTexts: ShortForms = {
   plain: { form: "plain", read: () => ({ kind: "plain" }) },
   "written:target": { form: "written:target", read: () => ({ kind: "written", by: "target" }) },
   "written:start": { form: "written:start", read: () => ({ kind: "written", by: "start" }) },
+  "written:draft": { form: "written:draft", read: () => ({ kind: "written", by: "draft" }) },
 }
 
 /** A text in the form of an experiment's author. */
@@ -121,8 +146,11 @@ interface Mixture<T> {
 }
 
 interface Writing {
-  /** The target, or the model that the training begins with. */
-  readonly by: "target" | "start"
+  /**
+   * The target, the model that the training begins with, or the draft in training: it writes between its steps, and its
+   * part of a mixture is the share of sequences whose answers it writes anew, after the prompts of the other parts.
+   */
+  readonly by: "target" | "start" | "draft"
   /** 0, greedy, if left out. */
   readonly temperature?: number
   readonly topK?: number
@@ -183,6 +211,35 @@ export const writtenIn = (text: ResolvedText | undefined): ReadonlyArray<Written
 /** The models that write a text, or a part of it. */
 export const writersOf = (text: ResolvedText | undefined): ReadonlySet<WrittenText["by"]> =>
   new Set(writtenIn(text).map(({ by }) => by))
+
+/** A text without the draft's own part, and that part with its share of the sequences. */
+export interface SplitText {
+  /** Left out for the draft's text alone: it answers the prompts of the task. */
+  readonly rest: ResolvedText | undefined
+  readonly own?: { readonly writing: WrittenText; readonly share: number }
+}
+
+/** Splits the part that the draft writes between its steps from the text that stands before. */
+export const splitText = (text: ResolvedText | undefined): SplitText => {
+  if (text?.kind === "written" && text.by === "draft")
+    return {
+      rest: { kind: "task", ...(text.task && { task: text.task }) },
+      own: { writing: text, share: 1 },
+    }
+  if (text?.kind !== "mixture") return { rest: text }
+  const parts = Object.entries(text.parts)
+  const at = parts.findIndex(([, { text }]) => text.kind === "written" && text.by === "draft")
+  if (at < 0) return { rest: text }
+  const { weight, text: writing } = parts[at]![1]
+  const others = parts.filter((_, i) => i !== at)
+  const all = parts.reduce((sum, [, { weight }]) => sum + weight, 0)
+  const rest = others.every(([, { weight }]) => weight === 0) ? others.slice(0, 1) : others
+  return {
+    rest: rest.length === 1 ? rest[0]![1].text : { ...text, parts: Object.fromEntries(rest) },
+    // checkParts knows the kind of the draft's part
+    ...(weight > 0 && { own: { writing: writing as WrittenText, share: weight / all } }),
+  }
+}
 
 const sampled = ({ temperature, topK, topP, seed }: WrittenText): string =>
   temperature === 0

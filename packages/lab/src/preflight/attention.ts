@@ -75,7 +75,7 @@ const faultsOf = ({ at, training, model, arm, frozen }: ModelTraining, target: M
     ...(writers.has("target") && isBoth(target)
       ? [`${at}.text: the target, ${target.type}, attends both ways and writes no text; train on the task's`]
       : []),
-    ...(writers.has("start") && isBoth(model)
+    ...((writers.has("start") || writers.has("draft")) && isBoth(model)
       ? [`${at}.text: ${model.type} attends both ways and writes no text; train on the task's`]
       : []),
     ...(arm?.examples && arm.examples.needs.statistics.length > 0 && isBoth(model)

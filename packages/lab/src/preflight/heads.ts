@@ -22,7 +22,7 @@ const faultsOf = ({ at, training }: PlacedTraining, name: string, { placed }: Pi
           `${at}.examples: filter ${arm.examples.name} reads statistics of a model, and ${name} is a head; take one that reads none`,
         ]
       : []),
-    ...(writersOf(training.text).has("start")
+    ...(writersOf(training.text).has("start") || writersOf(training.text).has("draft")
       ? [`${at}.text: head ${name} writes no text; let the target write, or train on the task's`]
       : []),
   ]

@@ -24,14 +24,24 @@ interface Pass {
 
 /** The settings of a training stage that determine its passes. */
 const trainingSettings = type({
-  config: { steps: "number", batchSize: "number", microBatches: "number", "objective?": "object" },
+  config: {
+    steps: "number",
+    batchSize: "number",
+    microBatches: "number",
+    "objective?": "object",
+    "ownText?": "object",
+  },
 })
 
-/** Passes of a training. The rows of an objective differ at each pass, so its passes are counted by examples. */
+/**
+ * Passes of a training. The rows of an objective, and of text that the draft writes, differ at each pass, so that these
+ * passes are counted by examples.
+ */
 const passesOf = ({ manifest }: Artifact, { sequences, trained }: Pass, tokensValid: number): number | null => {
   const settings = trainingSettings(manifest.made)
-  if (settings instanceof type.errors || settings.config.objective === undefined) return tokensValid / trained
-  const { steps, batchSize, microBatches } = settings.config
+  if (settings instanceof type.errors) return tokensValid / trained
+  const { steps, batchSize, microBatches, objective, ownText } = settings.config
+  if (objective === undefined && ownText === undefined) return tokensValid / trained
   return sequences === null ? null : (steps * batchSize * microBatches) / sequences
 }
 
@@ -40,13 +50,14 @@ const budgetOf = (artifact: Artifact, pass: Pass | null): Budget => {
   // A start that was not trained here has no such numbers.
   const summary = numbers(artifact)
   const { steps = 0, tokensSeen = 0, tokensValid = 0, tokensTrained = 0, flops = 0, seconds = 0 } = summary
-  const { trainedParameters, positions } = summary
+  const { trainedParameters, positions, tokensWritten } = summary
   return {
     steps,
     tokensSeen,
     ...(positions !== undefined && { positions }),
     tokensValid,
     tokensTrained,
+    ...(tokensWritten !== undefined && { tokensWritten }),
     passes: pass === null ? null : passesOf(artifact, pass, tokensValid),
     flops,
     seconds,
@@ -79,7 +90,7 @@ const totalOf = ({
   tokensTrained,
   flops,
   seconds,
-}: Omit<Budget, "passes" | "positions" | "trainedParameters">): TotalBudget => ({
+}: Omit<Budget, "passes" | "positions" | "trainedParameters" | "tokensWritten">): TotalBudget => ({
   steps,
   tokensSeen,
   tokensTrained,

@@ -36,6 +36,8 @@ const budget = type({
   "positions?": "number",
   tokensValid: "number",
   tokensTrained: "number",
+  /** Tokens that the draft wrote between its steps, if it wrote any: their cost is in `flops` and `seconds`. */
+  "tokensWritten?": "number",
   /**
    * Passes over the training split: valid tokens over those that it has; with an objective of the stage's own, examples over
    * those that it has. Null of another text, and where it was not written.

@@ -13,17 +13,18 @@ import {
 } from "@winnow/core"
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
+import { writingFlops } from "../budget.ts"
 import { plainSpec } from "../experiment/plain-json.ts"
 import type { SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
-import type { Distilling } from "./distilling.ts"
+import type { Distilling, OwnWriting } from "./distilling.ts"
 import { openModel, openOwnHead, openOwnModel } from "./models.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
-import { readSplit } from "./text.ts"
+import { openTokenizer, readSplit } from "./text.ts"
 import { type Sizes, train, trainingFields, trainingPlugins, workOf } from "./training.ts"
 
 /** The cost of an arm's steps, from the needs that its filter and loss declare. */
@@ -33,11 +34,12 @@ const armWork = (
   sizes: Sizes,
   { draft, target, reference = draft }: Distilling["architectures"],
   head: HeadUse | undefined,
+  share = 0,
 ) =>
   Effect.gen(function* () {
     const loss = yield* arm.loss.instance
     const ofTarget = head && (yield* head.instance).on(draft)
-    return yield* workOf(
+    const work = yield* workOf(
       label,
       arm,
       sizes,
@@ -53,7 +55,17 @@ const armWork = (
       },
       yield* arm.filter.keeps,
     )
+    const texts = share * arm.steps * arm.batchSize * arm.microBatches
+    const [read, written] = [texts * (sizes.length - sizes.trained), texts * sizes.trained]
+    return { ...work, flops: work.flops! + writingFlops(draft, read, written, sizes.length) }
   })
+
+/** The settings of the draft's own text that enter the stage's key. */
+const ownTextOf = ({ writing, share, maxLength }: OwnWriting) => {
+  const { temperature, topK, topP, seed, maxNew = maxLength } = writing
+  const cut = { ...(topK === undefined ? {} : { topK }), ...(topP === undefined ? {} : { topP }) }
+  return { share, maxLength, maxNew: Math.min(maxNew, maxLength), seed, sampling: { temperature, ...cut } }
+}
 
 /** Caches that an arm reads in place of frozen models. */
 export interface SignalStages {
@@ -77,7 +89,7 @@ export const armStage = (
   arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
-  { data, target, start, seed, selection, sizes, architectures, services, head }: Distilling,
+  { data, own, target, start, seed, selection, sizes, architectures, services, head }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
@@ -94,7 +106,9 @@ export const armStage = (
       targetSignals: signals.target,
       referenceSignals: signals.reference,
       selection,
+      tokenizer: own?.tokenizer,
     }
+    const ownText = own && ownTextOf(own)
     const ownServices = usedServices([arm.filter, arm.loss], services)
     const sources = Object.entries(inputs).flatMap(([name, input]) => (input ? [{ name, input }] : []))
     return stage({
@@ -106,18 +120,19 @@ export const armStage = (
         loss: spec.loss,
         ...(yield* trainingFields(spec)),
         ...(following ? { reference: referenceSpec } : {}),
+        ...(ownText ? { ownText } : {}),
         ...(cached ? { signals: spec.signals } : {}),
         ...(ownServices.length > 0 ? { services: ownServices } : {}),
       }),
       inputs: sources.map(({ input }) => input),
       code: stageCode({
-        revisions: ["training"],
+        revisions: ["training", ...(own ? (["generation"] as const) : [])],
         tensors: true,
         plugins: [arm.filter, arm.loss, ...ownServices, ...trainingPlugins(arm)],
       }),
       seed,
       unit: "steps",
-      work: yield* armWork(label, arm, sizes, architectures, head),
+      work: yield* armWork(label, arm, sizes, architectures, head, own?.share),
       run: (context) =>
         Effect.gen(function* () {
           const artifact = (name: keyof typeof inputs): Artifact | undefined =>
@@ -175,6 +190,16 @@ export const armStage = (
             training: arm,
             data: chosen,
             seed,
+            ...(ownText && {
+              ownText: {
+                ...{ share: ownText.share, maxLength: ownText.maxLength, seed: ownText.seed },
+                writing: {
+                  ...ownText.sampling,
+                  maxNew: ownText.maxNew,
+                  eosId: (yield* openTokenizer(artifact("tokenizer")!)).eosId,
+                },
+              },
+            }),
             signals: { options: spec.signals, cached: read },
           }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], layers)))
         }).pipe(Effect.scoped),

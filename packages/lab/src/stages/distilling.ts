@@ -1,11 +1,23 @@
 /** Inputs of the stages that distil. */
 import type { Architecture, Attends, HeadUse, ServiceUse } from "@winnow/core"
+import type { WrittenText } from "../experiment/text.ts"
 import type { Stage } from "../stage.ts"
 import type { Sizes } from "./training.ts"
+
+/** Text that a draft writes between its steps. */
+export interface OwnWriting {
+  readonly writing: WrittenText
+  /** Share of the sequences whose answers it writes, above 0 to 1. */
+  readonly share: number
+  /** It names the token that ends a text. */
+  readonly tokenizer: Stage
+  readonly maxLength: number
+}
 
 /** Inputs of the stages that distil. */
 export interface Distilling {
   readonly data: Stage
+  readonly own?: OwnWriting | undefined
   readonly target: Stage
   readonly start: Stage
   readonly seed: number

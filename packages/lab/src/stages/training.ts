@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { type Draft, Filter, type HeadUse, InvalidInput, isDraftHead, Loss, type ObjectiveUse } from "@winnow/core"
 import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
 import { parameterCount, saveHead } from "@winnow/models"
-import { type CachedSignals, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
+import { type CachedSignals, type OwnText, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
 import { Effect } from "effect"
-import { headParameters, type Passes, trainingFlops } from "../budget.ts"
+import { headParameters, type Passes, trainingFlops, writingFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
@@ -54,6 +54,8 @@ export const train = (
     readonly until?: number | undefined
     readonly data: EncodedTask
     readonly seed: number
+    /** Text that the model writes between its steps. */
+    readonly ownText?: OwnText | undefined
     readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
   },
 ) =>
@@ -92,6 +94,7 @@ export const train = (
       steps,
       until,
       microBatches,
+      ownText: options.ownText,
       optimizer,
       precision,
       seed,
@@ -124,9 +127,11 @@ export const train = (
       },
       training,
     )
+    const { writing, ...counts } = summary
     return {
-      ...summary,
-      flops,
+      ...counts,
+      ...(writing && { tokensWritten: writing.written }),
+      flops: flops + (writing ? writingFlops(architecture, writing.read, writing.written, T) : 0),
       parameters: head ? headParameters(head) : parameterCount(architecture),
       ...(part && isPartial(training) && { trainedParameters: part.count }),
     }

@@ -6,12 +6,12 @@
  */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { type Architecture, type Attends, DataError, type EncodedExample, firstTrained } from "@winnow/core"
+import { DataError, type EncodedExample, firstTrained } from "@winnow/core"
 import type { EncodedTask } from "@winnow/data"
 import { sha256, writeWhole } from "@winnow/files"
 import { generate, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
-import { forwardFlops } from "../budget.ts"
+import { writingFlops } from "../budget.ts"
 import { describeText, type WrittenText } from "../experiment/text.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -23,10 +23,6 @@ import type { Sizes } from "./training.ts"
 
 /** Prompts of a portion: many batches, so that batches have texts of like length. A stop costs about a minute of work. */
 const portion = 512
-
-/** FLOPs of writing: the trunk reads each token of prompt and text, the head runs once for each written token. */
-const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>
-  forwardFlops(of, { trunk: read + written, head: written, length })
 
 /** Writes a portion: the hash of its texts in a line of its own, then the texts. */
 const writePortion = (file: string, rollouts: ReadonlyArray<Rollout>): void => {
