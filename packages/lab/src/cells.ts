@@ -31,7 +31,7 @@ import { architectureOfStart, type BeginModel, begunStage } from "./stages/start
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { writtenStage } from "./stages/written.ts"
-import { type Texts, tasksOf } from "./texts.ts"
+import { type Texts, taskKey, tasksOf } from "./texts.ts"
 
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
@@ -123,8 +123,8 @@ interface TrainingText {
 /** The stages of the texts of an experiment. */
 interface TextStages {
   readonly tokenizer: Stage
-  /** The encoded text of each task: the experiment's own is the first. */
-  readonly ofTasks: ReadonlyMap<TaskUse, TrainingText>
+  /** The encoded text of each task, by `taskKey`: the experiment's own is the first. */
+  readonly ofTasks: ReadonlyMap<string, TrainingText>
   readonly maxLength: number
 }
 
@@ -144,7 +144,7 @@ const textOf = (
   if (byDraft !== undefined) return { ...textOf(rest, shared, begin), own: { ...byDraft, tokenizer, maxLength } }
   if (rest !== text) return textOf(rest, shared, begin)
   const [own] = ofTasks.values()
-  const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(task)!)
+  const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(taskKey(task))!)
   if (text === undefined || text.kind === "task") return ofTask(text?.task)
   if (text.kind === "plain") {
     const { data, sizes } = ofTask(text.task)
@@ -307,7 +307,7 @@ export const sharedStages = (
       const candidate = encoded(of)
       return candidate.data.key === own.data.key ? own : candidate
     }
-    const ofTasks = new Map(tasksOf(resolved).map((of) => [of, of === task ? own : other(of)]))
+    const ofTasks = new Map(tasksOf(resolved).map((of) => [taskKey(of), of === task ? own : other(of)]))
     const architectures = yield* architecturesOf(resolved)
     yield* checkVocabularies(resolved, architectures)
     const { draft, others = [] } = architectures

@@ -30,7 +30,7 @@ export {
   type StartSpec,
   type TargetSpec,
 } from "./experiment/start.ts"
-export { mixture, plainText, type TextSpec, taskText, written, writtenAt } from "./experiment/text.ts"
+export { mixture, type PartText, plainText, type TextSpec, taskText, written, writtenAt } from "./experiment/text.ts"
 export { lora, type TrainingSpec } from "./experiment/training-spec.ts"
 export {
   type ExperimentFile as Found,

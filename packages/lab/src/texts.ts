@@ -14,10 +14,11 @@ import {
 } from "@winnow/core"
 import { hashingTexts } from "@winnow/files"
 import { Effect } from "effect"
+import { plain } from "./experiment/plain-json.ts"
 import { isNode } from "./experiment/registry.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { inPieces } from "./store/in-pieces.ts"
-import { keyOf } from "./store/key.ts"
+import { canonicalJson, keyOf } from "./store/key.ts"
 
 export const splits: ReadonlyArray<Split> = ["train", "validation", "test"]
 
@@ -48,15 +49,23 @@ const tasksIn = (value: unknown): ReadonlyArray<TaskUse> => {
   return isNode(value) ? Object.values(value).flatMap(tasksIn) : []
 }
 
-/** The tasks of an experiment, in one order: its own, then those whose text a training reads. */
+/** A task by its name and options: a decoded experiment holds a copy of each task at every place that names it. */
+export const taskKey = (task: TaskUse): string => canonicalJson(Effect.runSync(plain(task))) // `resolve` has checked it.
+
+/** The tasks of an experiment, each once, in one order: its own, then those whose text a training reads. */
 export const tasksOf = ({
   task,
   target,
   draft,
   placed,
-}: Pick<Resolved, "task" | "target" | "draft" | "placed">): ReadonlyArray<TaskUse> => [
-  ...new Set([task, ...[target, draft, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]),
-]
+}: Pick<Resolved, "task" | "target" | "draft" | "placed">): ReadonlyArray<TaskUse> => {
+  const byKey = new Map<string, TaskUse>()
+  for (const of of [task, ...[target, draft, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]) {
+    const key = taskKey(of)
+    if (!byKey.has(key)) byKey.set(key, of)
+  }
+  return [...byKey.values()]
+}
 
 /** Runs code of a task. @error InvalidInput for an exception of that code, which is a fault of the task */
 export const tryTask = <A>(run: () => A): Effect.Effect<A, InvalidInput> =>
@@ -95,10 +104,10 @@ const textOf = (task: TaskUse): Effect.Effect<Text, InvalidInput | DataError, Da
   })
 
 const collected = (tasks: ReadonlyArray<TaskUse>, texts: ReadonlyArray<Text>): Texts => {
-  const byTask = new Map(tasks.map((task, i) => [task, texts[i]!]))
+  const byKey = new Map(tasks.map((task, i) => [taskKey(task), texts[i]!]))
   return {
     of: (task) => {
-      const text = byTask.get(task)
+      const text = byKey.get(taskKey(task))
       if (text === undefined) throw new Error(`the text of task ${task.name} was not read`)
       return text
     },

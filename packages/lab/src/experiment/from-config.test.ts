@@ -3,17 +3,19 @@ import { both, defineFilter, linear, schedule, shuffled } from "@winnow/core"
 import { jsonl } from "@winnow/data/own"
 import { type } from "arktype"
 import { Effect } from "effect"
-import { behind, everything, squares, tiny } from "../../test/tiny.ts"
+import { behind, echo, everything, squares, tiny } from "../../test/tiny.ts"
 import { findExperiments, loadExperiment, presetsOf } from "../experiments.ts"
 import { buildGraph } from "../graph.ts"
 import { inOrder } from "../stage.ts"
-import { tasksOf, toldTexts } from "../texts.ts"
+import { taskKey, tasksOf, toldTexts } from "../texts.ts"
 import { arm, type Experiment } from "./define.ts"
 import { fromConfig, resolveConfig } from "./from-config.ts"
 import { registryOf } from "./registry.ts"
 import { resolve } from "./resolve.ts"
 import type { Resolved } from "./resolved.ts"
+import { applySettings } from "./settings.ts"
 import { artifactOf } from "./start.ts"
+import { mixture, plainText, taskText } from "./text.ts"
 
 const run = Effect.runPromise
 /** A round trip through JSON, the form of run.json. */
@@ -120,6 +122,36 @@ test("options that are called as a kind of plugin are values", async () => {
   const { config } = await run(resolve(experiment))
   const again = await run(resolveConfig(writtenAndRead(config), registryOf(experiment)))
   expect(again.arms[0]!.filter.options).toEqual(options)
+})
+
+test("an arm, and a part of a text, may have the name of a kind of plugin", async () => {
+  const text = mixture({ task: { weight: 1, text: taskText() }, model: { weight: 1, text: plainText(echo()) } })
+  const filter = arm({ filter: everything(), loss: squares(), steps: 2, batchSize: 4, text })
+  const experiment: Experiment = { ...tiny, arms: { filter } }
+  const { config } = await run(resolve(experiment))
+  const again = await run(resolveConfig(writtenAndRead(config), registryOf(experiment)))
+  expect(again.config).toEqual(config)
+  const settings = ['arms.task={"filter":"everything","loss":"squares","steps":3,"batchSize":4}']
+  settings.push('arms.filter.text.parts.task={"weight":3,"text":{"kind":"plain"}}', "arms.task.loss=squares")
+  const changed = await run(Effect.flatMap(applySettings(experiment, settings), (e) => resolve(e)))
+  expect(changed.arms.map(({ name }) => name)).toEqual(["filter", "task"])
+  expect(changed.arms[0]!.config["text"]).toMatchObject({ parts: { task: { weight: 3, text: { kind: "plain" } } } })
+})
+
+test("a task that several places name is read once, in a run and in its workers", async () => {
+  const text = () => plainText(echo({ letters: 20 }))
+  const one = arm({ filter: everything(), loss: squares(), steps: 2, batchSize: 4, text: text() })
+  const other = {
+    ...one,
+    text: mixture({ own: { weight: 1, text: plainText(echo()) }, a: { weight: 1, text: text() } }),
+  }
+  const first = await run(resolve({ ...tiny, arms: { one, other } }))
+  const again = await run(resolveConfig(writtenAndRead(first.config), registryOf(tiny)))
+  for (const resolved of [first, again])
+    expect(tasksOf(resolved).map(taskKey)).toEqual([
+      '{"name":"echo","options":{"letters":12}}',
+      '{"name":"echo","options":{"letters":20}}',
+    ])
 })
 
 test("a config names a task of one's own data by its name alone", async () => {

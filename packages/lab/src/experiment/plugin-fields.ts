@@ -20,3 +20,14 @@ export const pluginFields: ReadonlyMap<string, PluginKind> = new Map([
 
 /** All kinds. Measures stand in a list, so no field names them; `measure` holds settings. */
 export const pluginKinds: ReadonlySet<string> = new Set([...pluginFields.values(), "measure"])
+
+/** Fields whose entries have names of the author's choice: an arm or a part named "task" is no task. */
+const named: ReadonlySet<string> = new Set(["arms", "parts"])
+
+/**
+ * The field that says which plugin a value may be: the value's own, or none where the author chose its name.
+ *
+ * @param above the field that the value's object is in
+ */
+export const fieldWithin = (above: string | undefined, field: string): string =>
+  above !== undefined && named.has(above) ? "" : field

@@ -11,7 +11,7 @@ import {
 } from "@winnow/core"
 import { dataset, ownData } from "@winnow/data/own"
 import { isDatasetReference } from "@winnow/hub"
-import { pluginFields, pluginKinds } from "./plugin-fields.ts"
+import { fieldWithin, pluginFields, pluginKinds } from "./plugin-fields.ts"
 
 /** An object with fields that is no plugin. */
 export type Node = Readonly<Record<string, unknown>>
@@ -103,6 +103,9 @@ export const revive = (
   if (Array.isArray(value)) return value.map((inner) => revive(registry, "", inner, fail, inOptions))
   if (!isNode(value)) return value
   return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [key, revive(registry, key, inner, fail, inOptions)]),
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      revive(registry, inOptions ? key : fieldWithin(field, key), inner, fail, inOptions),
+    ]),
   )
 }

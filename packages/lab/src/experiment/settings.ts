@@ -7,6 +7,7 @@ import { loraOptions } from "@winnow/models"
 import { optimizerOptions, signalsOptions } from "@winnow/training"
 import { Effect } from "effect"
 import type { Experiment } from "./define.ts"
+import { fieldWithin } from "./plugin-fields.ts"
 import { isNode, pluginNamed, type Registry, registryOf, revive } from "./registry.ts"
 import { fromShort, type ShortForms } from "./short-forms.ts"
 import {
@@ -136,7 +137,7 @@ class Change {
     if (isUse(node))
       return key === undefined ? pluginNamed(this.registry, node.kind, value, this.fail) : this.option(node, rest)
     if (key === undefined) {
-      const field = done.at(-1) ?? ""
+      const field = fieldWithin(done.at(-2), done.at(-1) ?? "")
       const forms = done.at(-2) === "signals" ? undefined : shortForms.get(field)
       if (forms !== undefined && typeof value === "string") return fromShort(forms, value, this.fail)
       return revive(this.registry, field, value, this.fail)

@@ -132,7 +132,9 @@ export const shortTexts: ShortForms = {
 }
 
 /** A text in the form of an experiment's author. */
-export type TextSpec = OneText | Mixture<OneText | Mixture<OneText>>
+export type TextSpec = OneText | Mixture<PartText>
+/** A text that a part of a mixture may be. */
+export type PartText = OneText | Mixture<OneText>
 type OneText =
   | { readonly kind: "task"; readonly task?: TaskUse }
   | { readonly kind: "plain"; readonly task?: TaskUse }
@@ -178,7 +180,7 @@ export const written = (spec: Writing): OneText => ({ kind: "written", ...spec }
  * @param parts by a name of your own; weights from 0 in any unit, 0 leaves the part out. A part may be a mixture too, of
  * parts that are none
  */
-export const mixture = <P extends Parts<OneText | Mixture<OneText>>>(
+export const mixture = <P extends Parts<PartText>>(
   parts: P,
   options: { readonly seed?: number } = {},
 ): Mixture<P[keyof P]["text"]> => ({ kind: "mixture", parts, ...options })
