@@ -171,7 +171,9 @@ for row in run["rows"]:
     for measure, bounds in most.items():
         check(f"{name}: {measure}", row[measure], interval(ratio([cells[measure](d) for d in of.values()]), *bounds))
     c = run["draftParameters"] / run["target"]["parameters"]
-    check(f"{name}: mbsu", row["mbsu"], interval(ratio([cells["tau"](d) for d in of.values()]), 1, gamma + 1, 1 / (c * gamma + 1)))
+    for field, measure in (("mbsu", "tau"), ("sampledMbsu", "sampledTau")):  # earlier versions left the second out
+        if field in row:
+            check(f"{name}: {field}", row[field], interval(ratio([cells[measure](d) for d in of.values()]), 1, gamma + 1, 1 / (c * gamma + 1)))
     for measure in ("greedyAcceptance", "tau"):  # each prompt's own ratio, so that each weighs the same
         own = [[(n / d, 1) if d else (0, 0) for n, d in cells[measure](of_seed)] for of_seed in of.values()]
         check(f"{name}: {measure} by prompt", row["perPrompt"][measure], interval(ratio(own), *most[measure]))

@@ -52,13 +52,17 @@ test("a record is whole: every figure with its interval and seeds, costs in all,
   expect(whole).toMatchObject({ schema: 3, part: "echo", preset: "small", baseline: "all", missing: [] })
 
   const row = (name: string, of = whole) => of.rows.find((r) => r.name === name)!
-  for (const { greedyAcceptance, tau, mbsu, draftKl, speedup, byPosition, perPrompt, role, seeds } of whole.rows) {
+  for (const of of whole.rows) {
+    const { greedyAcceptance, tau, mbsu, draftKl, speedup, byPosition, perPrompt, role, seeds } = of
     for (const figure of [greedyAcceptance, tau, mbsu, draftKl, perPrompt.tau, ...(role === "arm" ? [speedup] : [])]) {
       expect(figure.seeds).toBe(seeds.length)
       expect(figure.low!).toBeLessThanOrEqual(figure.value!)
       expect(figure.high!).toBeGreaterThanOrEqual(figure.value!)
     }
     expect(mbsu.high! / mbsu.value!).toBeCloseTo(tau.high! / tau.value!, 9)
+    const c = whole.draftParameters / whole.target.parameters
+    expect(mbsu.value!).toBeCloseTo(tau.value! / (2 * c + 1), 9)
+    expect(of.sampledMbsu!.low!).toBeCloseTo(of.sampledTau.low! / (2 * c + 1), 9)
     expect(byPosition.map(({ position }) => position)).toEqual([1, 2])
     const tested = byPosition.reduce((sum, p) => sum + p.tested, 0)
     expect(tested).toBe(seeds.reduce((sum, s) => sum + s.byGamma.find(({ gamma }) => gamma === 2)!.testedTokens, 0))

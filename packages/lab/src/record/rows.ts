@@ -89,6 +89,8 @@ export const seedFigures = (seed: number, figures: Figures, gamma: number): Seed
 export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: number) => {
   const all = [...figures]
   const tau = within(samples.tau, [1, gamma + 1])
+  const sampledTau = within(samples.sampledTau, [1, gamma + 1])
+  const ofTau = mbsu(1, gamma, all[0]![1].parameterRatio)
   const tested = (place: number) =>
     all.reduce(
       (sum, [, f]) => sum + lengthOf(f, gamma).greedyCounts.reduce((n, { testedAt }) => n + (testedAt[place] ?? 0), 0),
@@ -99,8 +101,9 @@ export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: n
     greedyAcceptance: within(samples.greedyAcceptance, share),
     expectedAcceptance: within(samples.expectedAcceptance, share),
     tau,
-    sampledTau: within(samples.sampledTau, [1, gamma + 1]),
-    mbsu: scaled(tau, mbsu(1, gamma, all[0]![1].parameterRatio)),
+    sampledTau,
+    mbsu: scaled(tau, ofTau),
+    sampledMbsu: scaled(sampledTau, ofTau),
     draftKl: within(samples.draftKl, positive),
     speedup: within(samples.speedup, positive),
     perPrompt: {

@@ -150,6 +150,8 @@ const row = type({
   tau: interval,
   sampledTau: interval,
   mbsu: interval,
+  /** Of the sampled tau; left out by earlier versions. */
+  "sampledMbsu?": interval,
   /** KL(p || q) of raw distributions on the target's own samples, nats a token. */
   draftKl: interval,
   speedup: interval,

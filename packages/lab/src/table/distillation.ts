@@ -12,7 +12,7 @@ const figure = ({ value, low, high, seeds }: IntervalRecord): TableFigure => ({ 
 const share = { style: "percent", unit: "%", direction: "higher" } as const
 const tokens = { unit: "tokens", direction: "higher" } as const
 
-const acceptance = ({ conditions }: RunRecord): ReadonlyArray<Entry<RowRecord>> => [
+const acceptance = ({ conditions, rows }: RunRecord): ReadonlyArray<Entry<RowRecord>> => [
   entry(column("greedyAcceptance", "greedy %", { ...share, name: "greedy acceptance" }), (r) =>
     figure(r.greedyAcceptance),
   ),
@@ -25,6 +25,13 @@ const acceptance = ({ conditions }: RunRecord): ReadonlyArray<Entry<RowRecord>> 
   entry(column("tau", `tau (g=${conditions.gamma})`, { ...tokens, name: "tau" }), (r) => figure(r.tau)),
   entry(column("sampledTau", "tau sampled", tokens), (r) => figure(r.sampledTau)),
   entry(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
+  ...(rows.some(({ sampledMbsu }) => sampledMbsu !== undefined)
+    ? [
+        entry<RowRecord>(column("sampledMbsu", "MBSU sampled", { direction: "higher" }), (r) =>
+          r.sampledMbsu ? figure(r.sampledMbsu) : null,
+        ),
+      ]
+    : []),
   entry(column("draftKl", "KL, nats", { name: "draft KL", style: "nats", unit: "nats", direction: "lower" }), (r) =>
     figure(r.draftKl),
   ),
