@@ -150,7 +150,7 @@ export const armStage = (
           const of = { target: targetArtifact, data: textArtifact, text }
           const ofSelection = artifact("selection")
           const chosen = ofSelection ? { ...text, pass: passOf(text, yield* readChosen(ofSelection)) } : text
-          if (chosen.pass && chosen.pass.length < arm.batchSize)
+          if (ofSelection && chosen.pass && chosen.pass.length < arm.batchSize)
             return yield* new InvalidInput({
               what: label,
               problems: [
