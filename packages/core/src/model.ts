@@ -11,6 +11,7 @@ import { checkDefinition } from "./contract/definition.ts"
 import { InvalidInput } from "./errors.ts"
 import type { HeadIds } from "./head-ids.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
+import type { Widths } from "./widths.ts"
 
 /** The shape and the initial values of one parameter. */
 export interface ParameterSpec {
@@ -167,6 +168,8 @@ export interface Architecture<A extends Attends = "before"> {
   readonly nativeProgram?: () => NativeProgram | undefined
   /** The parameters that files store in another form. */
   readonly stored?: ReadonlyMap<string, Stored>
+  /** The axes of the parameters. Left out: no model of other widths begins with this one. */
+  readonly widths?: () => Widths
   /** The family that reads its folders. */
   readonly family?: Family
   /** For a folder: one sentence for each ignored part of it, for the user to read once. */

@@ -27,6 +27,7 @@ export {
   type HeadSpec,
   head,
   layersOf,
+  resized,
   type StartSpec,
   type TargetSpec,
 } from "./experiment/start.ts"

@@ -10,6 +10,7 @@ import { Effect, Layer } from "effect"
 import { type Architectures, architectureAt } from "./cells.ts"
 import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolved.ts"
+import type { OwnStart } from "./experiment/start.ts"
 import { Families } from "./families.ts"
 import { buildGraph, type Graph, measuring } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
@@ -135,14 +136,21 @@ export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => 
   return { length: tokens / examples, trained: trained / examples, examples }
 }
 
+/** The folder, or the reference to a hub, that a start has its weights from. */
+const folderOf = (start: OwnStart): string | undefined => {
+  if (start.kind === "folder") return start.path
+  return start.kind === "resized" && start.of !== "target" ? start.of.path : undefined
+}
+
 /** The models of an experiment as preflight checks them: those from folders with their tokenizers, and with the ends that they name. */
 const preflightModels = (resolved: Resolved, architectures: Architectures) =>
   Effect.forEach(ownStarts(resolved), ({ name, start }) =>
     Effect.gen(function* () {
       const { vocabularySize, maxLength, config } = architectureAt(architectures, name)
       const model: PreflightModel = { name, vocabularySize, maxLength }
-      if (start.kind !== "folder") return { model, notes: [] }
-      const folder = yield* localFolder(start.path)
+      const path = folderOf(start)
+      if (path === undefined) return { model, notes: [] }
+      const folder = yield* localFolder(path)
       const saved = existsSync(join(folder, "tokenizer.json")) ? yield* loadCodec(folder) : undefined
       const ends = type("number | number[]")(config["eos_token_id"])
       return {

@@ -18,7 +18,7 @@ import { registryOf } from "./experiment/registry.ts"
 import { resolve } from "./experiment/resolve.ts"
 import { applySettings } from "./experiment/settings.ts"
 import { distilled } from "./experiment/spec.ts"
-import { artifactOf, folder, fresh, layersOf } from "./experiment/start.ts"
+import { artifactOf, folder, fresh, layersOf, resized } from "./experiment/start.ts"
 import { experimentNamed, loadExperiment } from "./experiments.ts"
 import { Progress } from "./progress.ts"
 import { readRecord } from "./results.ts"
@@ -198,6 +198,58 @@ test("arms and references may begin with models of different sizes, and a chain 
   expect(stages.filter((kind) => kind === "start")).toHaveLength(1)
 }, 90_000)
 
+test("a draft of other widths than the target, or than a folder, is trained and measured; a wider target is the target", async () => {
+  const path = await saved(
+    llama({
+      vocab_size: 257,
+      hidden_size: 8,
+      num_hidden_layers: 2,
+      num_attention_heads: 2,
+      max_position_embeddings: 32,
+    }),
+  )
+  const experiment: Experiment = {
+    ...deepTarget,
+    arms: {
+      all: arm(trained),
+      narrow: arm({
+        ...trained,
+        start: resized("target", { hidden_size: 8, intermediate_size: 16 }, { layers: [0, 2] }),
+      }),
+      further: arm({
+        ...trained,
+        start: resized(folder(path), { hidden_size: 12 }, { pretraining: { ...budget, steps: 2 } }),
+      }),
+    },
+  }
+  const { record } = await Effect.runPromise(
+    run(experiment, "draft.start=resized:hidden_size=20,intermediate_size=50", "measure.prompts=2"),
+  )
+  expect(record.missing).toEqual([])
+  const row = (name: string) => record.rows.find((r) => r.name === name)!
+  // The draft is wider than the target and the same function: every token is accepted.
+  expect(row("start").greedyAcceptance.value).toBe(1)
+  expect(record.config["draft"]).toEqual({
+    start: { kind: "resized", of: "target", widths: { hidden_size: 20, intermediate_size: 50 } },
+  })
+  expect(row("narrow").from).toBe("layers 0, 2 of the target with hidden_size 8, intermediate_size 16")
+  expect(row("further").from).toBe(`folder ${path} with hidden_size 12`)
+  expect(row("narrow").seeds[0]!.greedyAcceptance).not.toBe(null)
+
+  const message = async (...settings: ReadonlyArray<string>) =>
+    (await Effect.runPromise(Effect.flip(run(deepTarget, ...settings)))).message
+  expect(await message("draft.start=resized:n_embd=20")).toBe(
+    "draft: a model with n_embd 20: llama has no width n_embd; it has hidden_size, intermediate_size, num_attention_heads, num_key_value_heads",
+  )
+  expect(await message("draft.start=resized:hidden_size=wide")).toContain(
+    "widths.hidden_size must be a number (was a string)",
+  )
+  expect(await message('draft.start={"kind":"resized","of":"target","widths":{}}')).toContain(
+    "draft.start.widths must be widths by their keys in config.json (was none)",
+  )
+  expect(await message("target=resized:hidden_size=20")).toContain('target.kind must be "folder" or "fresh"')
+}, 60_000)
+
 test("an arm that begins with no other arm that can be begun with is refused, with those that can", async () => {
   const arms = (more: Experiment["arms"]): Experiment => ({ ...deepTarget, arms: { all: arm(trained), ...more } })
   expect(await refused(arms({}), "arms.all.start=arm:nope")).toContain(
@@ -208,15 +260,15 @@ test("an arm that begins with no other arm that can be begun with is refused, wi
   const costed = arms({ more: arm({ ...trained, steps: { computeOf: "all" } }) })
   expect(await refused(costed, "arms.all.start=arm:more")).toContain("has no number of steps itself")
   expect(await refused(arms({}), "arms.all.start=somewhere")).toContain(
-    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft, untrained, reference, arm:NAME, or an object as JSON (was "somewhere")',
+    'expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, resized:hidden_size=512,intermediate_size=1024, draft, untrained, reference, arm:NAME, or an object as JSON (was "somewhere")',
   )
   expect(await refused(arms({}), "draft.start=reference")).toContain(
-    'draft.start.kind must be "head", "folder", "fresh" or "layers" (was "reference")',
+    'draft.start.kind must be "head", "folder", "fresh", "layers" or "resized" (was "reference")',
   )
   expect(await refused(arms({}), "target=layers:0")).toContain('target.kind must be "folder" or "fresh" (was "layers")')
   for (const text of ["folder", "folder:", "layers", "arm:", "draft:x", ""])
     expect(await refused(arms({}), `arms.all.start=${text}`)).toContain(
-      "expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, draft",
+      "expected folder:DIR, ./DIR, hf:owner/name[@revision], layers:0,2,5, resized:hidden_size=512,intermediate_size=1024, draft",
     )
 })
 

@@ -7,6 +7,7 @@ import type { Architecture, Attends, Cache, PassWeights } from "@winnow/core"
 import { type NativeProgram, tf } from "@winnow/tensor"
 import { attention, cachedAttention, sequenceReach } from "./attention.ts"
 import { attentionPlan } from "./attention-plan.ts"
+import { widthsOf } from "./axes.ts"
 import { type Description, headColumns, matricesOf, slotWidths } from "./instructions.ts"
 import { attentionMask } from "./mask.ts"
 import { nativeProgram } from "./native-program.ts"
@@ -141,6 +142,7 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     trunkFlops: flopsOf(of),
     ...hiddenOf(of),
     ...(of.stored && { stored: of.stored }),
+    widths: () => widthsOf(of),
     nativeProgram: () => (program ??= { of: isOfDecoder(of) ? nativeProgram(of) : undefined }).of,
   }
 }

@@ -55,3 +55,5 @@ export { headWithBias, reordered, type TensorForm, tensorsOf, transposed } from 
 export { noTokenIds, tokenIds } from "./token-ids.ts"
 export * from "./trained-part.ts"
 export { commonBuffers } from "./weight-names.ts"
+export type { Keep } from "./width-units.ts"
+export * from "./widths.ts"

@@ -45,7 +45,7 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
     [inArm({ start: null }), "arms.mine: start must be an object (was null)"],
     [
       inArm({ start: { kind: "none" } }),
-      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers", "reference" or "untrained"',
+      'start.kind must be "arm", "head", "draft", "folder", "fresh", "layers", "reference", "resized" or "untrained"',
     ],
     [inArm({ start: layersOf("target", []) }), "start.layers must be non-empty"],
     [inArm({ start: layersOf("target", [1, 0]) }), "start.layers must be numbers of layers in ascending order"],

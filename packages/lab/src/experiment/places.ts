@@ -17,7 +17,7 @@ export interface Place {
 
 /** True of a model that comes from no other training of the run. */
 export const isOwn = (start: { readonly kind: string }): start is OwnStart =>
-  start.kind === "fresh" || start.kind === "folder" || start.kind === "layers" || start.kind === "head"
+  ["fresh", "folder", "layers", "resized", "head"].includes(start.kind)
 
 /** True of a reference that a stage of its own trains. */
 const isTrained = (

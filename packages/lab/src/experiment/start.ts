@@ -25,6 +25,21 @@ const begin = { "pretraining?": trainingSpec, "seed?": seed } as const
 const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
 const ofFolder = type({ "+": "reject", kind: "'folder'", path: "string >= 1", ...begin })
 const ofLayers = type({ "+": "reject", kind: "'layers'", of: "'target'", layers: ascending, ...begin })
+const widths = type({ "[string]": "number.integer >= 1" }).narrow(
+  (values, ctx) =>
+    Object.keys(values).length > 0 || ctx.reject({ expected: "widths by their keys in config.json", actual: "none" }),
+)
+const ofResized = type({
+  "+": "reject",
+  kind: "'resized'",
+  of: type("'target'").or({ "+": "reject", kind: "'folder'", path: "string >= 1" }),
+  widths,
+  /** The units that narrower widths keep. */
+  "keep?": "'first' | 'largest'",
+  /** Layers of the model, before its widths change; all by default. */
+  "layers?": ascending,
+  ...begin,
+})
 const ofHead = type({
   "+": "reject",
   kind: "'head'",
@@ -40,10 +55,11 @@ const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
 export type FreshStart = typeof ofFresh.infer
 export type FolderStart = typeof ofFolder.infer
 export type LayersStart = typeof ofLayers.infer
+export type ResizedStart = typeof ofResized.infer
 export type HeadStart = typeof ofHead.infer
 
 /** A model that needs no other training of the run. */
-export type ModelStart = FreshStart | FolderStart | LayersStart
+export type ModelStart = FreshStart | FolderStart | LayersStart | ResizedStart
 
 /** A start that needs no other training of the run: a model, or a head on the target. */
 export type OwnStart = ModelStart | HeadStart
@@ -54,7 +70,7 @@ export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference
 /** The start of a target: a fresh model, or a folder. */
 export const targetStart = ofFresh.or(ofFolder)
 /** A model: a reference that no stage trains. */
-export const modelStart = targetStart.or(ofLayers)
+export const modelStart = targetStart.or(ofLayers).or(ofResized)
 /** The start of the drafts: a model, or a head on the target. */
 export const draftStart = modelStart.or(ofHead)
 /** The start of a reference that the run trains. */
@@ -74,6 +90,16 @@ export const shortModels: ShortForms = {
     read: (list) => {
       const layers = list.split(",").map((n) => (/^\d+$/.test(n) ? Number(n) : n))
       return { kind: "layers", of: "target", layers }
+    },
+  },
+  resized: {
+    form: "resized:hidden_size=512,intermediate_size=1024",
+    read: (list) => {
+      const widths = list.split(",").map((one) => {
+        const [key = "", value = "", ...more] = one.split("=")
+        return [key, /^\d+$/.test(value) && more.length === 0 ? Number(value) : one.slice(key.length + 1)]
+      })
+      return { kind: "resized", of: "target", widths: Object.fromEntries(widths) }
     },
   },
 }
@@ -99,6 +125,14 @@ export type StartSpec =
   | ({ readonly kind: "fresh"; readonly model: ModelUse<Attends> } & Begin)
   | ({ readonly kind: "folder"; readonly path: string } & Begin)
   | ({ readonly kind: "layers"; readonly of: "target"; readonly layers: ReadonlyArray<number> } & Begin)
+  | ({
+      readonly kind: "resized"
+      readonly of: "target" | { readonly kind: "folder"; readonly path: string }
+      readonly widths: Readonly<Record<string, number>>
+      readonly keep?: "first" | "largest"
+      readonly layers?: ReadonlyArray<number>
+    } & Begin)
+
 /** A head on the target's hidden states: a start for drafts and arms. */
 export interface HeadSpec {
   readonly kind: "head"
@@ -116,7 +150,7 @@ export type ArmStartSpec =
   | { readonly kind: "reference" }
   | { readonly kind: "arm"; readonly arm: string }
 /** The start of a target. */
-export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" }>
+export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" | "resized" }>
 
 /**
  * A model of random weights, trained on the text by cross-entropy if it has a `pretraining`.
@@ -154,6 +188,20 @@ export const layersOf = (
   options: Begin = {},
 ): Extract<StartSpec, { kind: "layers" }> => ({ kind: "layers", of, layers, ...options })
 /**
+ * A model of other widths with the weights of the target, or of a folder: wider ones begin as the same function where
+ * their norms allow it, narrower ones keep some units (docs/models.md).
+ *
+ * @param widths new values by their keys in config.json: { hidden_size: 512, num_attention_heads: 8 }
+ * @param options.keep of narrower widths the units with the largest weights (the default), or the first ones
+ * @param options.layers of the model, before its widths change; all by default
+ * @param options.seed of the shares that copies of a unit have, and of fresh columns; the run's own by default
+ */
+export const resized = (
+  of: "target" | { readonly kind: "folder"; readonly path: string },
+  widths: Readonly<Record<string, number>>,
+  options: Begin & { readonly keep?: "first" | "largest"; readonly layers?: ReadonlyArray<number> } = {},
+): Extract<StartSpec, { kind: "resized" }> => ({ kind: "resized", of, widths, ...options })
+/**
  * A fresh head on the target's hidden states, such as `next`, which predicts the token after next. Runs train and measure
  * heads; no decoder uses them yet.
  */
@@ -169,15 +217,24 @@ export const head = (of: HeadUse, options: { readonly seed?: number } = {}): Hea
 export const artifactOf = (of: "draft" | "untrained" | "reference" | { readonly arm: string }): ArmStartSpec =>
   typeof of === "object" ? { kind: "arm", arm: of.arm } : { kind: of }
 
+const describePath = (path: string) => (isHubReference(path) ? shortReference(path) : `folder ${path}`)
+
 /** A start in a few words, for tables and messages. */
 export const describeStart = (start: ResolvedStart): string => {
   switch (start.kind) {
     case "fresh":
       return `a fresh ${start.model.name}`
     case "folder":
-      return isHubReference(start.path) ? shortReference(start.path) : `folder ${start.path}`
+      return describePath(start.path)
     case "layers":
       return `layers ${start.layers.join(", ")} of the ${start.of}`
+    case "resized": {
+      const { of, layers, widths } = start
+      const whole = of === "target" ? "the target" : describePath(of.path)
+      const part = layers === undefined ? whole : `layers ${layers.join(", ")} of ${whole}`
+      const sizes = Object.entries(widths).map(([key, value]) => `${key} ${value}`)
+      return `${part} with ${sizes.join(", ")}`
+    }
     case "head":
       return `head ${start.head.name} on the target`
     case "draft":

@@ -2,9 +2,11 @@
 import { type Architecture, type Attends, type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import {
   architectureOfLayers,
+  architectureOfWidths,
   initialise,
   initialiseHead,
   modelOfLayers,
+  modelOfWidths,
   parameterCount,
   saveHead,
   saveModel,
@@ -12,7 +14,14 @@ import {
 import { Effect } from "effect"
 import { headParameters } from "../budget.ts"
 import { plain } from "../experiment/plain-json.ts"
-import type { FreshStart, HeadStart, LayersStart, OwnStart } from "../experiment/start.ts"
+import {
+  describeStart,
+  type FreshStart,
+  type HeadStart,
+  type LayersStart,
+  type OwnStart,
+  type ResizedStart,
+} from "../experiment/start.ts"
 import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
@@ -49,15 +58,33 @@ export const architectureOfStart = (
   // The schema of a target's own start has no head.
   if (start.kind === "head") return Effect.succeed(target!)
   if (start.kind === "folder") return folderArchitecture(name, start.path)
-  return Effect.try({
-    try: () => architectureOfLayers(target!, start.layers), // the schema of a target's own start has no layers
+  // The schema of a target's own start has no part of a target.
+  if (start.kind === "layers") return refusedAs(name, () => architectureOfLayers(target!, start.layers))
+  return Effect.flatMap(wholeOf(start, name, target), (whole) =>
+    refusedAs(name, () => {
+      const part = start.layers === undefined ? whole : architectureOfLayers(whole, start.layers)
+      return architectureOfWidths(part, start.widths, start.keep ?? keep)
+    }),
+  )
+}
+
+/** The units that narrower widths keep, unless a start says it. */
+const keep = "largest"
+
+/** The model whose widths a start changes. */
+const wholeOf = ({ of }: ResizedStart, name: string, target: Architecture<Attends> | undefined) =>
+  of === "target" ? Effect.succeed(target!) : folderArchitecture(name, of.path)
+
+/** Runs code that refuses layers or widths; the error begins with the model's name. */
+const refusedAs = <A>(name: string, run: () => A): Effect.Effect<A, InvalidInput> =>
+  Effect.try({
+    try: run,
     catch: (error) => {
       if (error instanceof InvalidInput)
         return new InvalidInput({ what: `${name}: ${error.what}`, problems: error.problems })
       throw error
     },
   })
-}
 
 /** A fresh model that nobody has trained. */
 const freshStage = (
@@ -103,6 +130,34 @@ const layersStage = (label: string, { layers }: LayersStart, architecture: Archi
       }).pipe(Effect.scoped),
   })
 
+/** A model of other widths than one of a stage. */
+const resizedStage = (
+  label: string,
+  start: ResizedStart,
+  architecture: Architecture<Attends>,
+  of: Stage,
+  seed: number,
+) => {
+  const { widths, layers, keep: kept = keep } = start
+  return stage({
+    kind: "start",
+    label,
+    config: { widths: { ...widths }, keep: kept, ...(layers && { layers: [...layers] }) },
+    inputs: [of],
+    code: stageCode({ revisions: ["training"], tensors: true }),
+    seed,
+    work: { parameters: parameterCount(architecture) },
+    run: ({ directory, inputs: [whole] }) =>
+      Effect.gen(function* () {
+        const model = yield* openModel(whole!)
+        const part = layers === undefined ? model : yield* acquire(Effect.sync(() => modelOfLayers(model, layers)))
+        const resized = yield* acquire(Effect.sync(() => modelOfWidths(part, widths, kept, seed)))
+        yield* saveModel(resized, directory)
+        return { parameters: parameterCount(architecture) }
+      }).pipe(Effect.scoped),
+  })
+}
+
 /** A fresh head on the target. */
 const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed: number) =>
   Effect.gen(function* () {
@@ -125,6 +180,33 @@ const headStage = (label: string, { head }: HeadStart, target: BeginModel, seed:
           return { parameters }
         }).pipe(Effect.scoped),
     })
+  })
+
+/** The stage of a model that others' weights make, before any training. */
+const beginStage = (
+  start: Exclude<OwnStart, FreshStart | HeadStart>,
+  place: {
+    readonly kind: "target" | "start"
+    readonly name: string
+    readonly seed: number
+    readonly architecture: Architecture<Attends>
+    readonly target: BeginModel | undefined
+  },
+) =>
+  Effect.gen(function* () {
+    const { kind, name, seed, architecture, target } = place
+    if (start.kind === "folder") return yield* folderStage({ kind, name, path: start.path, architecture })
+    const label = `${name}, ${describeStart(start)}`
+    if (start.kind === "layers") return layersStage(label, start, architecture, target!.stage)
+    const { of } = start
+    const whole =
+      of === "target"
+        ? target!.stage
+        : yield* folderStage({
+            ...{ kind, name: `${name}'s whole`, path: of.path },
+            architecture: yield* folderArchitecture(name, of.path),
+          })
+    return resizedStage(`${label}, seed ${seed}`, start, architecture, whole, seed)
   })
 
 /**
@@ -174,10 +256,13 @@ export const begunStage = (
             })
       return { stage: yield* made, architecture }
     }
-    const begin =
-      start.kind === "folder"
-        ? yield* folderStage({ kind: kind === "target" ? kind : "start", name, path: start.path, architecture })
-        : layersStage(`${name}, layers ${start.layers.join(", ")} of the target`, start, architecture, target!.stage)
+    const begin = yield* beginStage(start, {
+      kind: kind === "target" ? kind : "start",
+      name,
+      seed,
+      architecture,
+      target,
+    })
     if (training === undefined) return { stage: begin, architecture }
     const text = textOf(training.text, { stage: begin, architecture })
     return {
