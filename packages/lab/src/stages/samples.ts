@@ -65,7 +65,8 @@ interface Place {
   readonly label: number | string
 }
 
-const goldPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Place> =>
+/** The state that predicts each trained token, with the token as its label. */
+export const goldPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Place> =>
   examples.flatMap(({ ids, promptLength }, text) =>
     Array.from(ids.subarray(Math.max(1, promptLength)), (label, i) => ({
       text,
@@ -74,13 +75,14 @@ const goldPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Plac
     })),
   )
 
-const answerPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Place> =>
+/** The state at the end of each prompt, with the answer as its label; a text without a prompt has none. */
+export const answerPlaces = (examples: ReadonlyArray<EncodedExample>): ReadonlyArray<Place> =>
   examples.flatMap(({ ids, promptLength }, text) =>
     promptLength < 1 ? [] : [{ text, position: promptLength - 1, label: ids.subarray(promptLength).join(" ") }],
   )
 
 /** The places of gold tokens with the target's most probable tokens as labels. */
-function* targetPlaces(target: Encoder, examples: ReadonlyArray<EncodedExample>): Pieces<ReadonlyArray<Place>> {
+export function* targetPlaces(target: Encoder, examples: ReadonlyArray<EncodedExample>): Pieces<ReadonlyArray<Place>> {
   const places = goldPlaces(examples)
   const labels: Array<number> = []
   for (let from = 0; from < examples.length; from += textsAtOnce) {
