@@ -10,6 +10,7 @@ import { logits } from "./commands/logits.ts"
 import { model } from "./commands/model.ts"
 import { newFolder } from "./commands/new.ts"
 import { plugins } from "./commands/plugins.ts"
+import { rank } from "./commands/rank.ts"
 import { runs } from "./commands/runs.ts"
 
 /** The command line, with its subcommands. */
@@ -19,6 +20,7 @@ export const winnow = Command.make("winnow").pipe(
     experiment,
     evaluate,
     generate,
+    rank,
     runs,
     exportCommand,
     newFolder,

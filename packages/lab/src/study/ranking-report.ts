@@ -22,11 +22,15 @@ export interface Start {
   readonly scores: ReadonlyMap<string, ReadonlyMap<number, ReadonlyMap<number, number>>>
 }
 
-/** The settings of a report. */
-export interface Ranked {
+/** Scored starts. */
+export interface Scored {
   readonly starts: ReadonlyArray<Start>
   readonly scores: ReadonlyArray<NamedScore>
   readonly seeds: ReadonlyArray<number>
+}
+
+/** Scored starts, and the figures that they reached. */
+export interface Ranked extends Scored {
   /** The reached figure: its name, "%" for a share, and the kind of its ends: of an interval, or of the seeds' range. */
   readonly reached: {
     readonly name: string
@@ -136,7 +140,7 @@ const choicesTable = (of: Ranked, found: ReadonlyMap<string, Agreement>): StudyT
 })
 
 /** Layers that every start has, below the last one. */
-const layersBelow = (of: Ranked, { name }: NamedScore): ReadonlyArray<number> => {
+const layersBelow = (of: Scored, { name }: NamedScore): ReadonlyArray<number> => {
   const lists = of.starts.map(({ scores }) => [...(scores.get(name)?.keys() ?? [])].filter(Number.isFinite))
   return (lists[0] ?? []).filter((layer) => lists.every((list) => list.includes(layer))).toSorted((a, b) => a - b)
 }
@@ -190,8 +194,14 @@ const seedsTable = (of: Ranked): StudyTable => ({
   })),
 })
 
-/** The starts by one score, the most promising first: its rank, its value by layer, what the start reached. */
-const startsTable = (of: Ranked, score: NamedScore): StudyTable => {
+const reachedColumn = ({ name, unit, better, kind }: Ranked["reached"]) =>
+  column("reached", unit === "%" ? "reached %" : "reached", {
+    ...{ ...(unit === "%" && share), kind, direction: better },
+    name: `${name} reached`,
+  })
+
+/** The starts by one score, the most promising first: its rank, its value by layer, and the reached figure. */
+const startsTable = (of: Scored & Partial<Ranked>, score: NamedScore): StudyTable => {
   const { unit, better } = score.instance
   const ordered = of.starts.toSorted((a, b) => (promiseOf(b, score) ?? -Infinity) - (promiseOf(a, score) ?? -Infinity))
   const layers = [...layersBelow(of, score), lastLayer]
@@ -199,8 +209,6 @@ const startsTable = (of: Ranked, score: NamedScore): StudyTable => {
     layer !== lastLayer ? `layer ${layer}` : layers.length > 1 ? "last layer" : score.name
   const style = unit === "%" ? "percent" : unit === "nats" ? "nats" : "plain"
   const kind = layers.length > 3 ? "cost" : "range"
-  const reachedStyle = of.reached.unit === "%" ? share : {}
-  const head = of.reached.unit === "%" ? "reached %" : "reached"
   // Equal scores share the first of their ranks.
   const rankOf = (start: Start) => {
     const own = promiseOf(start, score)
@@ -213,10 +221,7 @@ const startsTable = (of: Ranked, score: NamedScore): StudyTable => {
     notes: [`${score.name}: ${better} is better; in brackets the range of the seeds.`],
     columns: [
       column("rank", "rank", { kind: "cost", style: "whole" }),
-      column("reached", head, {
-        ...{ ...reachedStyle, kind: of.reached.kind, direction: of.reached.better },
-        name: `${of.reached.name} reached`,
-      }),
+      ...(of.reached ? [reachedColumn(of.reached)] : []),
       ...layers.toReversed().map((layer) =>
         column(layer === lastLayer ? "score" : nameOf(layer), nameOf(layer), {
           ...{ kind, style, unit, direction: better, name: score.name },
@@ -228,7 +233,7 @@ const startsTable = (of: Ranked, score: NamedScore): StudyTable => {
       context: false,
       cells: {
         rank: { value: rankOf(start) },
-        reached: start.reached,
+        ...(of.reached && { reached: start.reached }),
         ...Object.fromEntries(
           layers.map((layer) => [
             layer === lastLayer ? "score" : nameOf(layer),
@@ -263,6 +268,13 @@ const besideSentence = (of: Ranked, found: ReadonlyMap<string, Agreement>): Read
     `Beside ${of.beside}, with an interval above 0: ${list(more)}; below 0, so that the score's better end is the worse one: ${list(less)}.`,
   ]
 }
+
+/** The starts by each score, before any training. */
+export const tablesOfScores = (of: Scored & { readonly samples: string }): ReadonlyArray<StudyTable> =>
+  of.scores.map((score, i) => {
+    const table = startsTable({ starts: of.starts, scores: of.scores, seeds: of.seeds }, score)
+    return i === 0 ? { ...table, notes: [...table.notes, of.samples] } : table
+  })
 
 /** The report of a ranking. */
 export const reportRanking = (of: Ranked): StudyReport => {

@@ -11,7 +11,7 @@ import { armsOf } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { type Sampling, samplesStage } from "../stages/samples.ts"
 import { startScoreStage } from "../stages/start-score.ts"
-import { lastLayer, type NamedScore, type Ranked, reportRanking, type Start } from "./ranking-report.ts"
+import { lastLayer, type NamedScore, reportRanking, type Start, tablesOfScores } from "./ranking-report.ts"
 import { defineStudy, type StudyFinding } from "./study.ts"
 import type { TableFigure } from "./table.ts"
 
@@ -137,7 +137,23 @@ export const ranking = defineStudy({
       const measured = measure && (yield* measure.instance)
       const sampling: Sampling = { labels, split, tokens, classes, perClass }
       const beside = of.beside ?? scores.find(({ name }) => name === "zero-shot")?.name
+      const each = perClass === "all" ? "all states" : `${perClass} states each`
+      const what = { target: "the target's most probable tokens", gold: "the gold tokens", answer: "the answers" }
+      const common = {
+        ...{ scores, beside, top, about: of.about ?? scores[0]!.name },
+        samples: `States: ${what[labels]} as classes, at most ${classes} of them with ${each}, from the ${split} split.`,
+      }
       return {
+        before: {
+          reads: ({ of }) => of.startsWith("score "),
+          report: ({ names, seeds }, findings) => {
+            const starts = names.map((name) => ({
+              ...{ name, reached: { value: null }, reachedUnder: new Map<number, number>() },
+              scores: new Map(scores.map((score) => [score.name, scoresOf(findings, name, score.name)])),
+            }))
+            return tablesOfScores({ ...common, seeds, starts })
+          },
+        },
         trial: () => {
           for (const { instance } of scores) tryScore(instance)
         },
@@ -172,14 +188,7 @@ export const ranking = defineStudy({
                 name: acceptances[by as "greedy" | "expected"].name,
                 ...({ unit: "%", better: "higher", kind: "figure" } as const),
               }
-          const each = perClass === "all" ? "all states" : `${perClass} states each`
-          const what = { target: "the target's most probable tokens", gold: "the gold tokens", answer: "the answers" }
-          const ranked: Ranked = {
-            ...{ scores, seeds: run.seeds, reached, beside, top, about: of.about ?? scores[0]!.name },
-            starts: startsOf(run, findings, scores, by),
-            samples: `States: ${what[labels]} as classes, at most ${classes} of them with ${each}, from the ${split} split.`,
-          }
-          return reportRanking(ranked)
+          return reportRanking({ ...common, seeds: run.seeds, reached, starts: startsOf(run, findings, scores, by) })
         },
       }
     }),

@@ -74,6 +74,14 @@ export interface StudyReport {
 export interface StudyInstance {
   readonly name: string
   readonly stages: (context: StudyContext) => Effect.Effect<ReadonlyArray<StudyStage>, InvalidInput>
+  /** The part of the study that needs no training of an arm; left out: there is none. */
+  readonly before?: {
+    readonly reads: (stage: StudyStage) => boolean
+    readonly report: (
+      drafts: { readonly names: ReadonlyArray<string>; readonly seeds: ReadonlyArray<number> },
+      findings: ReadonlyArray<StudyFinding>,
+    ) => ReadonlyArray<StudyTable>
+  }
   /** Runs the study's own plugins on small random problems. @error PluginFault (thrown) */
   readonly trial?: () => void
   /**
