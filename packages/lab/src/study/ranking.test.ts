@@ -33,6 +33,7 @@ import { renderStudySummary } from "../summary.ts"
 import { tableText } from "../table/cells.ts"
 import { ranking } from "./ranking.ts"
 import { studyRecord } from "./record.ts"
+import { scoreStarts } from "./score-starts.ts"
 import type { TableFigure } from "./table.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-study-"))
@@ -123,6 +124,24 @@ test("three starts are scored, distilled alike, and ranked by each score beside 
   )
   expect(repeated).toMatchObject({ reproduced: true, exact: true, deviations: [] })
 }, 120_000)
+
+test("the scores alone, without training an arm, are those of the whole run; another study has none", async () => {
+  const only = (experiment: typeof starts) =>
+    Effect.flatMap(resolve(experiment), scoreStarts).pipe(
+      Effect.provide(Layer.mergeAll(datasetsLayer({ folder: undefined }), Progress.silent, Store.layer(home))),
+    )
+  const whole = (await Effect.runPromise(run())).study!.tables.find(({ name }) => name === "by-knn")!
+  const tables = await Effect.runPromise(only(starts))
+  expect(tables.map(({ name }) => name)).toEqual(["by-perplexity", "by-knn", "by-zero-shot", "by-size"])
+  const alone = tables.find(({ name }) => name === "by-knn")!
+  expect(alone.columns.map(({ key }) => key)).toEqual(["rank", "score", "layer 0"])
+  for (const { name, cells } of alone.rows)
+    expect(cells["score"]).toEqual(whole.rows.find((row) => row.name === name)!.cells["score"]!)
+  const { study: _, ...none } = starts
+  expect((await Effect.runPromise(Effect.flip(only(none as typeof starts)))).message).toContain(
+    "its study is no ranking",
+  )
+}, 60_000)
 
 test("a measure in the place of acceptance, and answers as classes of the training split", async () => {
   const study = ranking({

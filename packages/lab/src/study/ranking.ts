@@ -4,13 +4,13 @@
  * Each arm is a candidate: the same filter, loss and budget from another start. The scores of each start stand beside
  * what the arm reached, and rank correlations measure how far both put the candidates in one order.
  */
-import { InvalidInput, type MeasureUse, measureUse, type ScoreUse, scoreUse, tryScore } from "@winnow/core"
+import { InvalidInput, type MeasureUse, measureUse, scoreUse, tryScore } from "@winnow/core"
 import { type } from "arktype"
 import { Effect } from "effect"
 import { armsOf } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { type Sampling, samplesStage } from "../stages/samples.ts"
-import { startScoreStage } from "../stages/start-score.ts"
+import { type StartScore, startScoresStage } from "../stages/start-scores.ts"
 import { lastLayer, type NamedScore, reportRanking, type Start, tablesOfScores } from "./ranking-report.ts"
 import { defineStudy, type StudyFinding } from "./study.ts"
 import type { TableFigure } from "./table.ts"
@@ -55,10 +55,11 @@ const bySeed = (findings: ReadonlyArray<StudyFinding>, row: string, of: string, 
 /** The scores of one start by layer and seed; the last layer stands under its own name, whatever its number. */
 const scoresOf = (findings: ReadonlyArray<StudyFinding>, row: string, score: string) => {
   const layers = new Map<number, Map<number, number>>()
-  for (const { summary, seed, ...f } of findings) {
-    if (f.row !== row || f.of !== `score ${score}`) continue
-    const byLayer = (summary["byLayer"] ?? []) as ReadonlyArray<readonly [number, number]>
-    for (const [layer, value] of [...byLayer.slice(0, -1), [lastLayer, summary["score"] as number] as const])
+  for (const { summary, seed, of, row: ofRow } of findings) {
+    if (ofRow !== row || of !== "scores") continue
+    const found = (summary["scores"] as Readonly<Record<string, StartScore>>)[score]!
+    const below = found.byLayer?.slice(0, -1) ?? []
+    for (const [layer, value] of [...below, [lastLayer, found.score] as const])
       layers.set(layer, (layers.get(layer) ?? new Map<number, number>()).set(seed, value))
   }
   return layers
@@ -127,8 +128,7 @@ export const ranking = defineStudy({
   make: (of) =>
     Effect.gen(function* () {
       const { labels, split, tokens, classes, perClass, layers, top } = of
-      const uses = Object.entries(of.scores as Readonly<Record<string, ScoreUse>>)
-      const scores = yield* Effect.forEach(uses, ([name, use]) =>
+      const scores = yield* Effect.forEach(Object.entries(of.scores), ([name, use]) =>
         Effect.map(use.instance, (instance): NamedScore => ({ name, instance })),
       )
       const problems = nameProblems(of, scores)
@@ -145,7 +145,7 @@ export const ranking = defineStudy({
       }
       return {
         before: {
-          reads: ({ of }) => of.startsWith("score "),
+          reads: ({ of }) => of === "scores",
           report: ({ names, seeds }, findings) => {
             const starts = names.map((name) => ({
               ...{ name, reached: { value: null }, reachedUnder: new Map<number, number>() },
@@ -168,17 +168,16 @@ export const ranking = defineStudy({
                 )
               : []
             const scored = yield* Effect.forEach(drafts, ({ name, seed, start }) =>
-              Effect.forEach(uses, ([own, score]) =>
-                Effect.map(
-                  startScoreStage({
-                    label: `${own} of ${name}'s start, seed ${seed}`,
-                    ...{ score, model: start, data, target, samples, sampling, layers, seed },
-                  }),
-                  (stage) => ({ row: name, seed, of: `score ${own}`, stage }),
-                ),
+              Effect.map(
+                startScoresStage({
+                  label: `scores of ${name}'s start, seed ${seed}`,
+                  scores: of.scores,
+                  ...{ model: start, data, target, samples, sampling, layers, seed },
+                }),
+                (stage) => ({ row: name, seed, of: "scores", stage }),
               ),
             )
-            return [...more, ...scored.flat()]
+            return [...more, ...scored]
           }),
         report: (run, findings) => {
           const by = of.reached ?? run.primary
