@@ -10,7 +10,7 @@ import { kindOf } from "./contract/brief.ts"
 import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded, PluginFault } from "./contract/fault.ts"
 import { strict } from "./contract/strict.ts"
-import { definePlugin, type Plugin, type Use } from "./plugin.ts"
+import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 
 /** Figures of a model; a score names the ones that it reads. */
 export interface ScoreFigures {
@@ -62,7 +62,8 @@ export interface ScoreInstance {
   readonly of: (input: Partial<ScoreFigures> & ScoreContext) => number
 }
 
-export type ScoreUse = Use<"score", ScoreInstance>
+/** A score with options. `reads` names the figures that it needs. */
+export type ScoreUse = UseWith<"score", ScoreInstance, never, never, { readonly reads: ReadonlyArray<ScoreFigure> }>
 
 /**
  * Defines a score.
@@ -102,7 +103,7 @@ export const defineScore = <const O extends Type, const F extends ScoreFigure>(s
     name,
     options: spec.options,
     from: spec.from,
-    more: () => ({}),
+    more: () => ({ reads: spec.needs }),
     make: (options) =>
       Effect.sync((): ScoreInstance => {
         const score = spec.make(options)

@@ -28,8 +28,8 @@ const optionsOf = (schema: unknown): ReadonlyArray<string> => {
 }
 
 /**
- * Statistics, models and, for a head, values that a plugin reads, with its default options; none if it cannot be made
- * without options.
+ * Statistics, models and, for a head, values that a plugin reads, and the figures of a score, with its default options;
+ * none if it cannot be made without options.
  */
 const needsOf = (plugin: Exported): ReadonlyArray<string> => {
   try {

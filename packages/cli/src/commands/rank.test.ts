@@ -1,0 +1,80 @@
+/** `winnow rank starts` on an experiment outside of the checkout: scores alone, the whole study, refusals. */
+import { expect, test } from "bun:test"
+import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+const home = mkdtempSync(join(tmpdir(), "winnow-rank-"))
+const file = join(home, "starts.ts")
+writeFileSync(
+  file,
+  `import { none } from "@winnow/filter-none"
+import { arm, byte, defineExperiment, fresh, ranking } from "@winnow/lab"
+import { kl } from "@winnow/loss-kl"
+import { llama } from "@winnow/model-llama"
+import { perplexity } from "@winnow/score-perplexity"
+import { tmiKnn } from "@winnow/score-tmi-knn"
+import { arithmetic } from "@winnow/task-arithmetic"
+
+const model = (hidden_size: number) =>
+  llama({ vocab_size: 257, hidden_size, num_hidden_layers: 1, num_attention_heads: 2, max_position_embeddings: 256 })
+const budget = { filter: none(), loss: kl(), steps: 2, batchSize: 4 } as const
+const start = (steps: number) => fresh(model(8), { steps, batchSize: 4 })
+
+export default defineExperiment({
+  name: "ages",
+  question: "Which age?",
+  task: arithmetic({ train: 200, validation: 40, test: 20 }),
+  tokenizer: byte(),
+  maxLength: 250,
+  target: fresh(model(16), { steps: 4, batchSize: 4 }),
+  draft: { start: start(1) },
+  arms: { young: arm({ ...budget, start: start(2) }), old: arm({ ...budget, start: start(4) }) },
+  study: ranking({ scores: { tmi: tmiKnn(), perplexity: perplexity() }, perClass: 4, tokens: 500, layers: "all", labels: "gold" }),
+  seeds: [1],
+  measure: { prompts: 4, maxNew: 8, timedPrompts: 1 },
+})
+`,
+)
+
+const rank = async (...args: ReadonlyArray<string>) => {
+  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../main.ts"), "rank", "starts", ...args], {
+    env: { ...process.env, WINNOW_HOME: home, NO_COLOR: "1" },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const [out, err, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  return { out, err, code }
+}
+
+test("scores alone write no results and train no arm; the whole study adds what was reached", async () => {
+  const results = join(home, "results")
+  const scored = await rank(file, "--scores-only", "--results", results)
+  expect([scored.code, existsSync(results)]).toEqual([0, false])
+  expect(scored.out).toStartWith("Starts by tmi, the most promising first:\n")
+  expect(scored.out).toMatch(/^old +\d +-?\d/m)
+  expect(scored.out).toContain("Starts by perplexity, the most promising first:")
+  expect(scored.out).not.toContain("reached")
+  const json = await rank(file, "--scores-only", "--json")
+  const { tables } = JSON.parse(json.out) as { tables: ReadonlyArray<{ name: string }> }
+  expect(tables.map(({ name }) => name)).toEqual(["by-tmi", "by-perplexity"])
+
+  const whole = await rank(file, "--results", results, "--jobs", "1")
+  expect(whole.code).toBe(0)
+  expect(whole.out).toStartWith("tmi has Kendall's tau ")
+  expect(whole.out).toContain("Scores of 2 starts, and the greedy acceptance that the starts reached:")
+  expect(whole.out).toContain("reached %")
+  expect(whole.out).not.toContain("What the target accepted")
+  for (const line of whole.out.split("\n").filter((line) => /^(start|score|old|young|tmi) {2}/.test(line)))
+    expect(Bun.stringWidth(line)).toBeLessThanOrEqual(80)
+}, 120_000)
+
+test("an experiment without a ranking is refused, with those that have one", async () => {
+  const { code, err } = await rank("quickstart")
+  expect(code).toBe(1)
+  expect(err).toContain("rank starts quickstart: it has no study, and expected is ranking; there are: 006-three-starts")
+}, 60_000)
