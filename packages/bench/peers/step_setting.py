@@ -12,7 +12,7 @@ import time
 
 import torch
 import transformers
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedModel
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--draft", required=True, help="hidden,layers,heads,intermediate")
@@ -24,6 +24,8 @@ parser.add_argument("--keep", type=float, default=0.4)
 parser.add_argument("--threads", type=int, required=True)
 parser.add_argument("--top-k", type=int, default=64)
 parser.add_argument("--signals", help="folder of the cached signals; left out: the signals are live")
+parser.add_argument("--draft-folder", help="folder of the reference, whose shape the draft has; left out: of --draft")
+parser.add_argument("--target-folder")
 parser.add_argument("--bf16", action="store_true")
 args = parser.parse_args()
 torch.set_num_threads(args.threads)
@@ -47,16 +49,26 @@ def _build(sizes: str, seed: int) -> GPTNeoXForCausalLM:
     )
 
 
-def build_draft() -> GPTNeoXForCausalLM:
-    return _build(args.draft, 1)
+def _frozen(sizes: str, seed: int, folder: str | None) -> PreTrainedModel:
+    if folder is None:
+        return _build(sizes, seed).eval()
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
 
 
-def build_reference() -> GPTNeoXForCausalLM:
-    return _build(args.draft, 2).eval()
+def build_draft() -> PreTrainedModel:
+    if args.draft_folder is None:
+        return _build(args.draft, 1)
+    torch.manual_seed(1)
+    config = AutoConfig.from_pretrained(args.draft_folder)
+    return AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="sdpa")
 
 
-def build_target() -> GPTNeoXForCausalLM:
-    return _build(args.target, 3).eval()
+def build_reference() -> PreTrainedModel:
+    return _frozen(args.draft, 2, args.draft_folder)
+
+
+def build_target() -> PreTrainedModel:
+    return _frozen(args.target, 3, args.target_folder)
 
 
 ids = torch.randint(0, args.vocab, (args.batch, args.length), generator=torch.Generator().manual_seed(4))

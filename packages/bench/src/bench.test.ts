@@ -67,6 +67,7 @@ describe("the command", () => {
       "optimizer",
       "kernels",
       "decoding",
+      "families",
       "tokenizing",
       "safetensors",
     ])

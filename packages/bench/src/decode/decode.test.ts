@@ -12,7 +12,7 @@ import { Effect } from "effect"
 import { UsageError } from "../options.ts"
 import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
 import type { DecodeReport } from "./bench-decode.ts"
-import { decodeFloor, weightsRead } from "./floor.ts"
+import { decodeFloor, pairReads, weightsRead } from "./floor.ts"
 import { parseDecode } from "./options.ts"
 import { chainsOf, exchangesOf, modelOf, textOf, writeChains, writeFlat } from "./pair.ts"
 
@@ -99,7 +99,7 @@ test("the floor counts every weight but the embedding's, once for each step", ()
   expect(weightsRead(sizes, 50)).toBe(parameterCount(model.architecture) - 50 * 16)
   model.dispose()
   const [t, d] = [weightsRead([32, 3, 2, 40], 50), weightsRead(sizes, 50)]
-  const floor = decodeFloor({ draft: sizes, target: [32, 3, 2, 40], vocab: 50, gamma: 4 }, 1e9, 3)
+  const floor = decodeFloor({ draft: d, target: t }, 4, 1e9, 3)
   expect(floor.plain.float32).toBeCloseTo(1e9 / (4 * t), 6)
   expect(floor.assisted.bfloat16).toBeCloseTo((3 * 1e9) / (2 * (t + 4 * d)), 6)
 })
@@ -158,6 +158,7 @@ test.each([
   [["--small", "--new", "5000"], "make 5064 tokens, the vocabulary has 4096"],
   [["--target", "64,2,3,128"], "num_attention_heads 3 divides hidden_size 64"],
   [["--precision", "int8"], '--precision is "int8"'],
+  [["--shape", "qwen2.5", "--small"], "--shape fixes draft, target and vocabulary, and its margins are wide"],
   [["--margins", "none"], '--margins is "none", expected wide, small'],
 ])("refused: %p", (args, message) => {
   expect(() => parseDecode(args)).toThrow(UsageError)
@@ -167,4 +168,11 @@ test.each([
 test("--small selects a pair; other options override its sizes", () => {
   const { draft, target, vocab } = parseDecode(["--small", "--vocab", "1000"])
   expect({ draft, target, vocab }).toEqual({ draft: [64, 2, 2, 256], target: [128, 4, 4, 512], vocab: 1000 })
+})
+
+test("--shape selects a pair of published shapes, one peer, and the weights that a step reads", () => {
+  const options = parseDecode(["--shape", "qwen2.5"])
+  expect(options).toMatchObject({ target: [1536, 28, 12, 8960], vocab: 151_936, peers: ["bf16"] })
+  const reads = pairReads(options)
+  expect([reads.draft, reads.target].map((n) => Math.round(n / 1e6))).toEqual([494, 1544])
 })

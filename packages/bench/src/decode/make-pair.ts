@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { openEngine, setPrecision, tf } from "@winnow/tensor"
 import { parseDecode } from "./options.ts"
-import { chainsOf, exchangesOf, writeChains, writeFlat } from "./pair.ts"
+import { chainsOf, exchangesOf, writeChains, writeFlat, writeShapeChains } from "./pair.ts"
 import { SEED } from "./seed.ts"
 import { textsOf } from "./texts.ts"
 
@@ -25,12 +25,14 @@ const bandwidth = (): number => {
 
 const [folder, ...args] = process.argv.slice(2) as [string, ...Array<string>]
 const options = parseDecode(args)
-const { draft, target, vocab, margins, agreement, prompt, gamma, threads, new: fresh } = options
+const { shape, draft, target, vocab, margins, agreement, prompt, gamma, threads, new: fresh } = options
 await openEngine({ threads })
 setPrecision("float32")
 // The context has room for tokens that are proposed beyond the last one.
 const sizes = { draft, target, vocab, context: Math.max(2048, prompt + fresh + gamma + 1) }
-if (margins === "wide") await writeChains(folder, sizes, chainsOf(vocab, agreement, SEED))
+const chains = () => chainsOf(vocab, agreement, SEED)
+if (shape !== undefined) writeShapeChains(folder, shape, chains())
+else if (margins === "wide") await writeChains(folder, sizes, chains())
 else await writeFlat(folder, sizes, exchangesOf(vocab, agreement, SEED))
 const prompts = JSON.parse(readFileSync(join(folder, "prompts.json"), "utf8"))
 writeFileSync(join(folder, "texts.json"), JSON.stringify(await textsOf(options, prompts, join(folder, "target"))))

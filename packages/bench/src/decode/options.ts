@@ -10,6 +10,7 @@ import {
   UsageError,
   type ValuesOf,
 } from "../options.ts"
+import { type PairName, pairNames, pairSizes } from "../shapes/shapes.ts"
 import { checkSizes, commonOptions, precisions, type Sizes, sizes } from "../side-by-side/common-options.ts"
 import { type PeerPrecision, peerPrecisions, peersFor } from "../side-by-side/peer-sides.ts"
 
@@ -33,6 +34,14 @@ const options = {
   target: optional(sizes("", `of the target (${usual.target})`)),
   vocab: optional(count("V", usual.vocab, `vocabulary of both (${usual.vocab})`)),
   small: flag(`a quick pair instead: draft ${small.draft}, target ${small.target}, V = ${small.vocab}`),
+  shape: optional(
+    choice(
+      "NAME",
+      pairNames,
+      "qwen2.5",
+      "a pair of published shapes instead, random weights in bfloat16: qwen2.5 is 0.5B and 1.5B, each with a head of its own; of the peers bf16 alone",
+    ),
+  ),
   margins: choice(
     "M",
     marginKinds,
@@ -51,7 +60,9 @@ export const decodeUsage = `bun run bench decode [--peer PYTHON] [options]\n\n${
 type Values = ValuesOf<typeof options>
 
 /** The options' values; sizes that are left out are those of `small` or of the command. */
-export interface DecodeOptions extends Omit<Values, "draft" | "target" | "vocab" | "small" | "peerPrecision"> {
+export interface DecodeOptions
+  extends Omit<Values, "draft" | "target" | "vocab" | "small" | "peerPrecision" | "shape"> {
+  readonly shape: PairName | undefined
   readonly peers: ReadonlyArray<PeerPrecision>
   readonly draft: Sizes
   readonly target: Sizes
@@ -65,15 +76,22 @@ export interface DecodeOptions extends Omit<Values, "draft" | "target" | "vocab"
  */
 export const parseDecode = (args: ReadonlyArray<string>): DecodeOptions => {
   const { values } = readOptions("decode", args, options)
-  const { small: isSmall, peerPrecision, ...rest } = values
-  const instead = isSmall ? small : usual
+  const { small: isSmall, peerPrecision, shape, ...rest } = values
+  if (shape !== undefined && (isSmall || rest.margins === "small" || rest.draft || rest.target || rest.vocab))
+    throw new UsageError(
+      "--shape fixes draft, target and vocabulary, and its margins are wide: leave out --draft, --target, --vocab, --small and --margins small",
+    )
+  const instead = shape === undefined ? (isSmall ? small : usual) : pairSizes(shape)
   const { draft = instead.draft, target = instead.target, vocab = instead.vocab, prompt, new: fresh } = rest
   // Texts follow one cycle through the vocabulary: no token occurs twice in a text.
   if (prompt + fresh > vocab)
     throw new UsageError(
       `--prompt ${prompt} and --new ${fresh} make ${prompt + fresh} tokens, the vocabulary has ${vocab}: use fewer, or a larger --vocab`,
     )
-  checkSizes("draft", draft, vocab)
-  checkSizes("target", target, vocab)
-  return { ...rest, draft, target, vocab, peers: peersFor(peerPrecision) }
+  if (shape === undefined) {
+    checkSizes("draft", draft, vocab)
+    checkSizes("target", target, vocab)
+  }
+  const peers = peersFor(shape === undefined ? peerPrecision : "bf16")
+  return { ...rest, shape, draft, target, vocab, peers }
 }

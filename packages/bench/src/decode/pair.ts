@@ -22,6 +22,8 @@ import { initialise, saveModel } from "@winnow/models"
 import { permutation, seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
+import { modelUseOf, type PairName, shapePairs } from "../shapes/shapes.ts"
+import { writeShape } from "../shapes/write-shape.ts"
 import type { Sizes } from "../side-by-side/common-options.ts"
 
 /** Standard deviation of fresh weights. */
@@ -159,3 +161,11 @@ export const writeChains = (folder: string, sizes: PairSizes, chains: Chains): P
 /** Writes a pair of small margins. The engine must be open. @param places see `exchangesOf` */
 export const writeFlat = (folder: string, sizes: PairSizes, places: Int32Array): Promise<void> =>
   write(folder, sizes, (target, draft) => share(target, draft, places))
+
+/** Writes a pair of published shapes with wide margins, in bfloat16. */
+export const writeShapeChains = (folder: string, pair: PairName, chains: Chains): void => {
+  for (const [seed, which] of (["target", "draft"] as const).entries()) {
+    const { instance } = modelUseOf(shapePairs[pair][which], false)
+    writeShape(join(folder, which), Effect.runSync(instance), { seed, next: chains[which] })
+  }
+}

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
+import type { PairName } from "../shapes/shapes.ts"
 import {
   type Environment,
   fastest,
@@ -16,7 +17,7 @@ import {
 import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { type Answer, startWorker, type Worker } from "../side-by-side/worker-process.ts"
-import { type DecodeFloor, decodeFloor } from "./floor.ts"
+import { type DecodeFloor, decodeFloor, pairReads } from "./floor.ts"
 import type { DecodeOptions, Margins } from "./options.ts"
 import { promptsOf } from "./texts.ts"
 
@@ -73,6 +74,8 @@ export interface Against {
 
 export interface DecodeResult extends Quietness {
   readonly sizes: Pick<DecodeOptions, "draft" | "target" | "vocab" | "gamma" | "prompt" | "new" | "threads">
+  /** The pair of published shapes, if it is one. */
+  readonly shape?: PairName
   readonly margins: Margins
   /** The requested agreement of the pair; then the measured one: accepted / (accepted + rejected) in timed rounds. */
   readonly agreement: number
@@ -106,8 +109,9 @@ const write = async (
   o: DecodeOptions,
   folder: string,
 ): Promise<{ readonly texts: ReadonlyArray<ReadonlyArray<number>>; readonly bandwidth: number }> => {
-  const { draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads } = o
-  const settings = Object.entries({ draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads })
+  const { shape, draft, target, vocab, margins, agreement, gamma, prompt, new: fresh, threads } = o
+  const models = shape === undefined ? { draft, target, vocab, margins } : { shape }
+  const settings = Object.entries({ ...models, agreement, gamma, prompt, new: fresh, threads })
   const flags = settings.flatMap(([name, value]) => [`--${name}`, String(value)])
   writeFileSync(join(folder, "prompts.json"), JSON.stringify(promptsOf(o, WARM_UP + o.rounds)))
   const stdout = await runScript(join(import.meta.dir, "make-pair.ts"), [folder, ...flags])
@@ -205,6 +209,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
     const margins = own.flatMap((d) => d.margins!)
     const { draft, target, vocab, gamma, prompt, new: fresh, threads } = o
     return {
+      ...(o.shape && { shape: o.shape }),
       sizes: { draft, target, vocab, gamma, prompt, new: fresh, threads },
       margins: o.margins,
       agreement: o.agreement,
@@ -216,7 +221,7 @@ export const runDecode = async (o: DecodeOptions, say: (line: string) => void): 
       peers,
       ...(peers.length > 0 && { against: { plain: best("plain"), assisted: best("assisted") } }),
       bandwidth: files.bandwidth,
-      floor: decodeFloor(o, files.bandwidth, ours.assisted.tokensPerCall),
+      floor: decodeFloor(pairReads(o), o.gamma, files.bandwidth, ours.assisted.tokensPerCall),
       ...quietness,
     }
   } finally {

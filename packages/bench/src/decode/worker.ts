@@ -8,6 +8,7 @@ import { parseArgs } from "node:util"
 import { modelProposer, speculateOne } from "@winnow/decoding"
 import { generate } from "@winnow/generation"
 import { gptNeox } from "@winnow/model-gpt-neox"
+import { qwen2 } from "@winnow/model-qwen2"
 import { loadDecoder } from "@winnow/models"
 import { native, openEngine, type Precision, precision, setPrecision } from "@winnow/tensor"
 import { Effect } from "effect"
@@ -26,7 +27,7 @@ const folder = values.folder!
 const maxNew = Number(values.new)
 await openEngine({ threads: Number(values.threads) })
 setPrecision(values.precision as Precision)
-const load = (which: string) => Effect.runPromise(loadDecoder(join(folder, which), [gptNeox]))
+const load = (which: string) => Effect.runPromise(loadDecoder(join(folder, which), [gptNeox, qwen2]))
 const [target, proposer] = [await load("target"), modelProposer(await load("draft"))]
 const prompts = JSON.parse(readFileSync(join(folder, "prompts.json"), "utf8")) as ReadonlyArray<ReadonlyArray<number>>
 

@@ -1,11 +1,13 @@
 /**
- * `bun run bench large`: a model of a published shape with random weights in bfloat16 is loaded, decodes and makes a pass
- * over a text. Memory is the process's largest resident size, beside the bytes of the weights' file.
+ * `bun run bench large`: a model of a published shape with random weights in bfloat16 is loaded, decodes, makes a pass
+ * over a text, scores a data set into a cache, and verifies a draft's proposals. Memory is the process's largest resident
+ * size, beside the bytes of the weights' files.
  */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
+import { shapeFolder } from "../shapes/shape-folder.ts"
 import { begin, type Header } from "../side-by-side/header.ts"
 import { runScript } from "../side-by-side/run-child.ts"
 import { type LargeOptions, largeUsage, parseLarge } from "./options.ts"
@@ -23,76 +25,118 @@ export interface LargeFigures {
   readonly decodedMegabytes: number
   /** A pass of a frozen model over the prompt, with logits of some rows. */
   readonly passSeconds: number
-  readonly peakMegabytes: number
+  readonly passedMegabytes: number
+  /** Tokens that were scored into a cache of this size. */
+  readonly scored: number
+  readonly cacheBytes: number
+  readonly scoreSeconds: number
+  readonly scoredMegabytes: number
+  /** Loading the draft; then tokens written with it, proposals accepted and rejected, and calls of the model. */
+  readonly draftSeconds: number
+  readonly speculateSeconds: number
+  readonly written: number
+  readonly accepted: number
+  readonly rejected: number
+  readonly blocks: number
+  readonly speculatedMegabytes: number
 }
+
+/** The moments at which memory is read, in their order. */
+const moments = ["empty", "loaded", "decoded", "passed", "scored", "speculated"] as const
+type Moment = (typeof moments)[number]
 
 /** The report that `--json` prints; medians over the processes, the largest of their memories. */
 export interface LargeReport extends Header {
   readonly model: string
+  readonly draft: string
   readonly precision: string
   readonly fileMegabytes: number
+  readonly draftMegabytes: number
   readonly load: { readonly seconds: number; readonly gigabytesPerSecond: number }
   readonly milliseconds: {
     readonly prompt: number
     readonly token: number
     readonly block: number
     readonly pass: number
+    /** Of a token. */
+    readonly score: number
+    readonly speculate: number
   }
-  readonly megabytes: {
-    readonly empty: number
-    readonly loaded: number
-    readonly decoded: number
-    readonly peak: number
-  }
-  /** Above the file's own size. */
-  readonly above: { readonly decoded: number; readonly peak: number }
+  readonly scored: { readonly tokens: number; readonly bytesPerToken: number }
+  /** With the draft: new tokens, calls of the model, and the share of proposals that it accepts. */
+  readonly speculated: { readonly tokens: number; readonly calls: number; readonly acceptance: number }
+  readonly megabytes: Readonly<Record<Moment, number>>
+  /** Above the file's own size; with the draft above both files. */
+  readonly above: Readonly<Record<Exclude<Moment, "empty">, number>>
   readonly rounds: ReadonlyArray<LargeFigures>
 }
+
+type LargeResult = Omit<LargeReport, keyof Header>
 
 const mebi = 2 ** 20
 
 const reportOf = (
-  { model, precision }: LargeOptions,
-  bytes: number,
+  { model, draft, precision }: LargeOptions,
+  bytes: { readonly model: number; readonly draft: number },
   rounds: ReadonlyArray<LargeFigures>,
-): Omit<LargeReport, keyof Header> => {
+): LargeResult => {
   const middle = (of: (f: LargeFigures) => number) => median(rounds.map(of))
-  const most = (of: (f: LargeFigures) => number) => Math.max(...rounds.map(of))
+  const most = (moment: Moment) => Math.max(...rounds.map((f) => f[`${moment}Megabytes`]))
   const seconds = middle((f) => f.loadSeconds)
-  const megabytes = {
-    empty: most((f) => f.emptyMegabytes),
-    loaded: most((f) => f.loadedMegabytes),
-    decoded: most((f) => f.decodedMegabytes),
-    peak: most((f) => f.peakMegabytes),
-  }
-  const fileMegabytes = bytes / mebi
+  const megabytes = Object.fromEntries(moments.map((moment) => [moment, most(moment)])) as Record<Moment, number>
+  const [fileMegabytes, draftMegabytes] = [bytes.model / mebi, bytes.draft / mebi]
+  const above = (moment: Moment, files = fileMegabytes) => megabytes[moment] - files
+  const { scored, cacheBytes, written, blocks, accepted, rejected } = rounds[0]! // equal in all: nothing is random
   return {
-    ...{ model, precision, fileMegabytes, megabytes, rounds },
-    load: { seconds, gigabytesPerSecond: bytes / seconds / 1e9 },
+    ...{ model, draft, precision, fileMegabytes, draftMegabytes, megabytes, rounds },
+    load: { seconds, gigabytesPerSecond: bytes.model / seconds / 1e9 },
     milliseconds: {
       prompt: 1000 * middle((f) => f.promptSeconds),
       token: 1000 * middle((f) => median(f.tokenSeconds)),
       block: 1000 * middle((f) => median(f.blockSeconds)),
       pass: 1000 * middle((f) => f.passSeconds),
+      score: (1000 * middle((f) => f.scoreSeconds)) / scored,
+      speculate: (1000 * middle((f) => f.speculateSeconds)) / written,
     },
-    above: { decoded: megabytes.decoded - fileMegabytes, peak: megabytes.peak - fileMegabytes },
+    scored: { tokens: scored, bytesPerToken: cacheBytes / scored },
+    speculated: { tokens: written, calls: blocks, acceptance: accepted / (accepted + rejected) },
+    above: {
+      loaded: above("loaded"),
+      decoded: above("decoded"),
+      passed: above("passed"),
+      scored: above("scored"),
+      speculated: above("speculated", fileMegabytes + draftMegabytes),
+    },
   }
 }
 
 const linesOf = (
-  { fileMegabytes, load, milliseconds: ms, megabytes, above }: Omit<LargeReport, keyof Header>,
+  { fileMegabytes, draftMegabytes, load, milliseconds: ms, megabytes, above, scored, speculated }: LargeResult,
   { prompt, block }: LargeOptions,
-): ReadonlyArray<string> => [
-  `file                  ${fileMegabytes.toFixed(0)} MiB`,
-  `load                  ${load.seconds.toFixed(2)} s, ${load.gigabytesPerSecond.toFixed(2)} GB/s`,
-  `${`prompt of ${prompt}`.padEnd(22)}${ms.prompt.toFixed(0)} ms`,
-  `one token             ${ms.token.toFixed(0)} ms`,
-  `${`block of ${block}`.padEnd(22)}${ms.block.toFixed(0)} ms`,
-  `${`pass over ${prompt}`.padEnd(22)}${ms.pass.toFixed(0)} ms`,
-  `memory, loaded        ${megabytes.loaded.toFixed(0)} MiB, ${megabytes.empty.toFixed(0)} of them before the model`,
-  `memory, decoded       ${megabytes.decoded.toFixed(0)} MiB, ${above.decoded.toFixed(0)} above the file`,
-  `memory, after a pass  ${megabytes.peak.toFixed(0)} MiB, ${above.peak.toFixed(0)} above the file`,
-]
+): ReadonlyArray<string> => {
+  const row = (label: string, text: string) => `${label.padEnd(23)}${text}`
+  const memory = (label: string, moment: Exclude<Moment, "empty">, files = "the file") =>
+    row(`memory, ${label}`, `${megabytes[moment].toFixed(0)} MiB, ${above[moment].toFixed(0)} above ${files}`)
+  return [
+    row("files", `${fileMegabytes.toFixed(0)} MiB, the draft's ${draftMegabytes.toFixed(0)}`),
+    row("load", `${load.seconds.toFixed(2)} s, ${load.gigabytesPerSecond.toFixed(2)} GB/s`),
+    row(`prompt of ${prompt}`, `${ms.prompt.toFixed(0)} ms`),
+    row("one token", `${ms.token.toFixed(0)} ms`),
+    row(`block of ${block}`, `${ms.block.toFixed(0)} ms`),
+    row(`pass over ${prompt}`, `${ms.pass.toFixed(0)} ms`),
+    row("scoring", `${ms.score.toFixed(1)} ms a token, ${scored.tokens} tokens of ${scored.bytesPerToken} bytes`),
+    row(
+      "with the draft",
+      `${ms.speculate.toFixed(0)} ms a token, ${speculated.tokens} in ${speculated.calls} calls, acceptance ${speculated.acceptance.toFixed(3)}`,
+    ),
+    row("memory, empty", `${megabytes.empty.toFixed(0)} MiB`),
+    memory("loaded", "loaded"),
+    memory("decoded", "decoded"),
+    memory("a pass", "passed"),
+    memory("scored", "scored"),
+    memory("with draft", "speculated", "both files"),
+  ]
+}
 
 /**
  * Runs the measurement; a table on stdout, or JSON.
@@ -108,24 +152,22 @@ export const benchLarge = async (args: ReadonlyArray<string>): Promise<void> => 
     options,
   )
   const own = options.folder === ""
-  const folder = own ? mkdtempSync(join(tmpdir(), "winnow-bench-")) : join(options.folder, options.model)
+  const under = own ? mkdtempSync(join(tmpdir(), "winnow-bench-")) : options.folder
   try {
-    mkdirSync(folder, { recursive: true })
-    if (!existsSync(join(folder, "model.safetensors"))) {
-      progress(`writing ${options.model}`)
-      await runScript(join(import.meta.dir, "make-model.ts"), [folder, options.model])
-    }
+    const folder = await shapeFolder(under, options.model, progress)
+    const draft = await shapeFolder(under, options.draft, progress)
     const rounds: Array<LargeFigures> = []
-    const { threads, precision, prompt, tokens, block } = options
-    const settings = Object.entries({ folder, threads, precision, prompt, tokens, block })
+    const { threads, precision, prompt, tokens, block, score, gamma } = options
+    const settings = Object.entries({ folder, draft, threads, precision, prompt, tokens, block, score, gamma })
     const flags = settings.flatMap(([name, value]) => [`--${name}`, String(value)])
     for (let round = 1; round <= options.rounds; round++) {
       rounds.push(JSON.parse(await runScript(join(import.meta.dir, "worker.ts"), flags)) as LargeFigures)
       progress(`round ${round} of ${options.rounds}: loaded in ${rounds.at(-1)!.loadSeconds.toFixed(2)} s`)
     }
-    const result = reportOf(options, statSync(join(folder, "model.safetensors")).size, rounds)
+    const bytesOf = (of: string) => statSync(join(of, "model.safetensors")).size
+    const result = reportOf(options, { model: bytesOf(folder), draft: bytesOf(draft) }, rounds)
     finish(result, linesOf(result, options))
   } finally {
-    if (own) rmSync(folder, { recursive: true, force: true })
+    if (own) rmSync(under, { recursive: true, force: true })
   }
 }

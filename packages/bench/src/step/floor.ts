@@ -1,7 +1,11 @@
 /** The arithmetic that every selective step needs. */
+import { Effect } from "effect"
+import { modelUseOf, type PairName, type ShapeName, shapePairs } from "../shapes/shapes.ts"
 import type { Sizes } from "../side-by-side/common-options.ts"
 
 export interface StepSizes {
+  /** The pair of published shapes that has these sizes; left out: two GPT-NeoX. */
+  readonly shape?: PairName | undefined
   readonly draft: Sizes
   readonly target: Sizes
   readonly vocab: number
@@ -31,15 +35,20 @@ export interface Floor {
  * It excludes elementwise work, the optimizer and a cached target's few logits: they cost memory traffic, not
  * arithmetic.
  */
-export const floorOf = ({ draft, target, vocab, batch, length, keep, cached }: StepSizes): Floor => {
+export const floorOf = ({ shape, draft, target, vocab, batch, length, keep, cached }: StepSizes): Floor => {
   const N = batch * length
   const K = Math.ceil(keep * N)
   const [[d], [D]] = [draft, target]
   // projections and feed-forward, then scores and values over a causal half
-  const forward = ([d, layers, , f]: Sizes) => 2 * N * layers * (4 * d * d + 2 * d * f) + 2 * N * layers * d * length
+  const neox = ([d, layers, , f]: Sizes) => 2 * N * layers * (4 * d * d + 2 * d * f) + 2 * N * layers * d * length
+  const shaped = (name: ShapeName) => N * Effect.runSync(modelUseOf(name).instance).trunkFlops(length / 2)
+  const [ofDraft, ofTarget] =
+    shape === undefined
+      ? [neox(draft), neox(target)]
+      : [shaped(shapePairs[shape].draft), shaped(shapePairs[shape].target)]
   const parts = {
-    frozen: cached ? 0 : forward(target) + forward(draft),
-    draft: 3 * forward(draft),
+    frozen: cached ? 0 : ofTarget + ofDraft,
+    draft: 3 * ofDraft,
     statistics: 2 * N * vocab * (cached ? d : D + 2 * d),
     kept: 2 * K * vocab * (cached ? 3 * d : D + 3 * d),
   }

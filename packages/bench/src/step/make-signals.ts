@@ -9,7 +9,7 @@ await openEngine({ threads })
 setPrecision(precision)
 const [ofTarget, ofReference] = ["target", "reference"].map((which) => join(signalsFolder!, which)) as [string, string]
 const making = { identity, examples, chunkRows }
-const target = models.target()
+const target = await models.target()
 await Effect.runPromise(makeTargetSignals({ ...making, directory: ofTarget, target, form }))
 target.dispose()
 // The reference is compared with the cached form of the target, as the draft will be.
@@ -19,7 +19,7 @@ await Effect.runPromise(
   makeReferenceSignals({
     ...making,
     directory: ofReference,
-    reference: models.reference(),
+    reference: await models.reference(),
     statistics: ["referenceLoss_N"],
     loss,
     signals: { target: signals },

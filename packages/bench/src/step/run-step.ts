@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { median } from "@winnow/numerics"
+import { shapeFolder } from "../shapes/shape-folder.ts"
+import { type PairName, shapePairs } from "../shapes/shapes.ts"
 import { type Environment, fastest, keepFreedMemory, type RoundRatios, speedRatio } from "../side-by-side/peer-sides.ts"
 import { type Quietness, runRounds } from "../side-by-side/rounds.ts"
 import { runChild, runScript } from "../side-by-side/run-child.ts"
@@ -42,6 +44,8 @@ export interface PeerSide extends StepSide {
 type Verdict = Pick<PeerSide, "peer" | "name" | "speed" | "memory_ratio">
 
 export interface StepResult extends Quietness {
+  /** The pair of published shapes, if it is one; its sides ran one after another. */
+  readonly shape?: PairName
   readonly sizes: Pick<StepOptions, "draft" | "target" | "vocab" | "batch" | "length" | "keep" | "threads">
   readonly signals: "live" | "cached"
   /** Work of the parts of the floor, in 1e9 multiplications and additions. */
@@ -72,10 +76,15 @@ const peersFolder = join(import.meta.dir, "../../peers")
 
 /** Arguments of our worker and of the peers'; makes their caches. */
 const prepare = async (o: StepOptions, folder: string, say: (line: string) => void) => {
-  const shared = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
+  const sizes = (["draft", "target", "vocab", "batch", "length", "keep", "threads"] as const).flatMap((name) => [
     `--${name}`,
     String(o[name]),
   ])
+  const frozen = async (which: "draft" | "target") =>
+    o.shape === undefined
+      ? []
+      : [`--${which}-folder`, await shapeFolder(o.folder || folder, shapePairs[o.shape][which], say)]
+  const shared = [...sizes, ...(await frozen("draft")), ...(await frozen("target"))]
   const cached = o.cached ? ["--signals", folder, "--top-k", String(o.topK)] : []
   const mode = ["--precision", o.precision, "--micro-batches", String(o.microBatches), ...cached]
   if (o.cached) {
@@ -99,20 +108,57 @@ export const runSpans = async (o: StepOptions, say: (line: string) => void): Pro
   }
 }
 
-const start = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<ReadonlyArray<Running>> => {
+/** A side that does not run yet. */
+interface Starter {
+  readonly peer: StepPeer | undefined
+  readonly command: ReadonlyArray<string>
+  readonly environment: Environment
+}
+
+const startersOf = async (
+  o: StepOptions,
+  folder: string,
+  say: (line: string) => void,
+): Promise<ReadonlyArray<Starter>> => {
   const workerArgs = await prepare(o, folder, say)
+  const own = [process.execPath, join(import.meta.dir, "worker.ts"), ...workerArgs.ours]
+  const peers = (o.peer === undefined ? [] : o.peers).map((peer): Starter => {
+    const { script, args, environment } = stepPeerKinds[peer]
+    return { peer, command: [o.peer!, join(peersFolder, script), ...args, ...workerArgs.peers], environment }
+  })
+  return [{ peer: undefined, command: own, environment: {} }, ...peers]
+}
+
+/** A side that has ended. */
+interface Ended {
+  readonly peer: StepPeer | undefined
+  readonly worker: Worker
+  readonly seconds: ReadonlyArray<number>
+  readonly losses: ReadonlyArray<number | null>
+  readonly peakMegabytes: number
+}
+
+/** Starts sides, lets them take turns, and ends them. */
+const runSides = async (o: StepOptions, starters: ReadonlyArray<Starter>, say: (line: string) => void) => {
   const sides: Array<Running> = []
-  const add = async (peer: StepPeer | undefined, command: ReadonlyArray<string>, environment: Environment = {}) => {
+  for (const { peer, command, environment } of starters) {
     sides.push({ peer, worker: await startWorker(command, environment), losses: [] })
     say(`started ${sides.at(-1)!.worker.name}`)
   }
-  await add(undefined, [process.execPath, join(import.meta.dir, "worker.ts"), ...workerArgs.ours])
-  if (o.peer !== undefined)
-    for (const peer of o.peers) {
-      const { script, args, environment } = stepPeerKinds[peer]
-      await add(peer, [o.peer, join(peersFolder, script), ...args, ...workerArgs.peers], environment)
-    }
-  return sides
+  const { answers, ...quietness } = await runRounds(
+    { sides, warmUp: WARM_UP, count: o.steps, patience: o.patience, priority: o.priority, say },
+    async ({ peer, worker, losses }) => {
+      const answer = await worker.ask<StepAnswer>("step")
+      losses.push(answer.loss ?? null)
+      return { answer, text: `${peer ?? "ours"} ${answer.seconds.toFixed(3)} s` }
+    },
+  )
+  const ended: Array<Ended> = []
+  for (const [i, side] of sides.entries()) {
+    const seconds = answers.map((round) => round[i]!.seconds)
+    ended.push({ ...side, seconds, peakMegabytes: await side.worker.end() })
+  }
+  return { ended, quietness }
 }
 
 /**
@@ -144,37 +190,45 @@ export const lossDifferenceOf = (sides: ReadonlyArray<Pick<StepSide, "losses">>)
   )
 }
 
+/** The load of other programs over parts of a comparison that ran one after another. */
+const together = (parts: ReadonlyArray<Quietness>): Quietness => {
+  const sum = (of: (part: Quietness) => number) => parts.reduce((total, part) => total + of(part), 0)
+  const known = parts.every(({ othersCores }) => othersCores !== null)
+  return {
+    othersCores: known ? sum(({ othersCores }) => othersCores!) / parts.length : null,
+    repeatedTurns: sum(({ repeatedTurns }) => repeatedTurns),
+    waitedSeconds: sum(({ waitedSeconds }) => waitedSeconds),
+    priority: parts[0]!.priority,
+  }
+}
+
 const compare = async (o: StepOptions, folder: string, say: (line: string) => void): Promise<StepResult> => {
-  const sides = await start(o, folder, say)
-  const { answers, ...quietness } = await runRounds(
-    { sides, warmUp: WARM_UP, count: o.steps, patience: o.patience, priority: o.priority, say },
-    async ({ peer, worker, losses }) => {
-      const answer = await worker.ask<StepAnswer>("step")
-      losses.push(answer.loss ?? null)
-      return { answer, text: `${peer ?? "ours"} ${answer.seconds.toFixed(3)} s` }
-    },
-  )
+  const starters = await startersOf(o, folder, say)
+  // models of published shapes do not fit into memory beside each other
+  const groups = o.shape === undefined ? [starters] : starters.map((starter) => [starter])
+  const done: Array<Awaited<ReturnType<typeof runSides>>> = []
+  for (const group of groups) done.push(await runSides(o, group, say))
   const floor = floorOf(o)
   const tokens = o.batch * o.length
-  const sideOf = async (i: number): Promise<StepSide> => {
-    const { worker, losses } = sides[i]!
-    const seconds = answers.map((round) => round[i]!.seconds)
+  const sides = done.flatMap(({ ended }) => ended)
+  const sideOf = ({ worker, seconds, losses, peakMegabytes }: Ended): StepSide => {
     const secondsPerStep = median(seconds)
     return {
       name: worker.name,
       seconds,
       secondsPerStep,
       tokensPerSecond: tokens / secondsPerStep,
-      peakMegabytes: await worker.end(),
+      peakMegabytes,
       gigaflopsPerSecond: floor.total / secondsPerStep / 1e9,
       losses,
     }
   }
-  const ours = await sideOf(0)
+  const ours = sideOf(sides[0]!)
   const peers: Array<PeerSide> = []
-  for (const [i, { peer, worker }] of sides.entries()) {
+  for (const ended of sides) {
+    const { peer, worker } = ended
     if (peer === undefined) continue
-    const side = await sideOf(i)
+    const side = sideOf(ended)
     peers.push({
       ...side,
       peer,
@@ -193,6 +247,7 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
   const [eager, best] = [verdict(eagerPeers), verdict(["best"])]
   const { draft, target, vocab, batch, length, keep, threads } = o
   return {
+    ...(o.shape && { shape: o.shape }),
     sizes: { draft, target, vocab, batch, length, keep, threads },
     signals: o.cached ? "cached" : "live",
     floorGigaflops: Object.fromEntries(Object.entries(floor).map(([part, n]) => [part, n / 1e9])) as unknown as Floor,
@@ -200,6 +255,6 @@ const compare = async (o: StepOptions, folder: string, say: (line: string) => vo
     peers,
     against: { ...(eager && { eager }), ...(best && { best }) },
     lossDifference: lossDifferenceOf(peers),
-    ...quietness,
+    ...together(done.map(({ quietness }) => quietness)),
   }
 }

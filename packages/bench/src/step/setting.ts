@@ -1,11 +1,12 @@
 /** The setting that the step's processes share: models, data, filter and loss, from sizes on the command line. */
 import { parseArgs } from "node:util"
-import type { EncodedExample } from "@winnow/core"
+import { type Decoder, decoderArchitecture, type EncodedExample } from "@winnow/core"
 import { batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { kl } from "@winnow/loss-kl"
 import { gptNeox } from "@winnow/model-gpt-neox"
-import { initialise } from "@winnow/models"
+import { qwen2 } from "@winnow/model-qwen2"
+import { initialise, loadDecoder, readArchitecture } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { instanceOf } from "@winnow/testing"
 import { chunkRowsFor } from "@winnow/training"
@@ -25,6 +26,8 @@ const { values } = parseArgs({
     signals: { type: "string" },
     spans: { type: "string" },
     "micro-batches": { type: "string", default: "1" },
+    "draft-folder": { type: "string" },
+    "target-folder": { type: "string" },
   },
 })
 const number = (name: "vocab" | "batch" | "length" | "keep" | "threads" | "top-k") => Number(values[name])
@@ -40,7 +43,7 @@ export const spanSteps = values.spans === undefined ? undefined : Number(values.
 export const form = { topK: Math.min(V, number("top-k")) } as const
 export const chunkRows = chunkRowsFor(V)
 
-const build = (sizes: string, seed: number) => {
+const build = (sizes: string, seed: number): Decoder => {
   const [hidden_size, num_hidden_layers, num_attention_heads, intermediate_size] = sizes.split(",").map(Number)
   const use = gptNeox({
     vocab_size: V,
@@ -52,11 +55,19 @@ const build = (sizes: string, seed: number) => {
   })
   return initialise(Effect.runSync(use.instance), seed)
 }
-/** The models, fresh at each call; the engine must be open. */
+const [draftFolder, targetFolder] = [values["draft-folder"], values["target-folder"]]
+const frozen = async (sizes: string, seed: number, folder: string | undefined): Promise<Decoder> =>
+  folder === undefined ? build(sizes, seed) : Effect.runPromise(loadDecoder(folder, [qwen2]))
+const fresh = async (): Promise<Decoder> => {
+  if (draftFolder === undefined) return build(values.draft!, 1)
+  const architecture = await Effect.runPromise(readArchitecture(draftFolder, [qwen2]))
+  return initialise(decoderArchitecture(architecture, draftFolder), 1)
+}
+/** The models, new at each call; the engine must be open. Frozen ones come from folders, if the command line names some. */
 export const models = {
-  draft: () => build(values.draft!, 1),
-  reference: () => build(values.draft!, 2),
-  target: () => build(values.target!, 3),
+  draft: fresh,
+  reference: () => frozen(values.draft!, 2, draftFolder),
+  target: () => frozen(values.target!, 3, targetFolder),
 }
 
 /** Batches of the data set, so that a cache is read at several places. */

@@ -41,10 +41,10 @@ const openCaches = (folder: string): CachedSignals => {
   }
 }
 
-const draft = models.draft()
+const draft = await models.draft()
 const frozen =
   signalsFolder === undefined
-    ? { target: models.target(), reference: models.reference() }
+    ? { target: await models.target(), reference: await models.reference() }
     : { target: undefined, reference: undefined }
 const { filter, loss } = await plugins()
 const signals = signalsFolder === undefined ? undefined : openCaches(signalsFolder)

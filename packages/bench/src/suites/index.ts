@@ -1,6 +1,7 @@
 /** All suites by their names on the command line. */
 import type { Suite } from "../suite.ts"
 import { decoding } from "./decoding.bench.ts"
+import { ofFamilies } from "./families.bench.ts"
 import { filters } from "./filters.bench.ts"
 import { kernels } from "./kernels.bench.ts"
 import { losses } from "./losses.bench.ts"
@@ -16,6 +17,7 @@ export const suites: Readonly<Record<string, Suite>> = {
   optimizer,
   kernels,
   decoding,
+  families: ofFamilies,
   tokenizing,
   safetensors,
 }
