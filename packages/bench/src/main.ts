@@ -2,6 +2,7 @@
 import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
+import { benchGenerate } from "./generate/bench-generate.ts"
 import { benchLarge } from "./large/bench-large.ts"
 import { benchLoad } from "./load/bench-load.ts"
 import { benchLookup } from "./lookup/bench-lookup.ts"
@@ -17,6 +18,7 @@ const names = Object.keys(suites)
 const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Promise<void>>> = {
   step: benchStep,
   decode: benchDecode,
+  generate: benchGenerate,
   load: benchLoad,
   large: benchLarge,
   lookup: benchLookup,
