@@ -17,6 +17,9 @@ export interface LossChunk<WithTarget extends boolean = boolean> {
   readonly gold_R: tf.Tensor1D
   /** One uniform draw in [0, 1) a row, for losses that sample: the same for `batch.rows`, value and gradient. */
   readonly uniform_R: Float32Array
+  /** Optimizer steps done so far, from 0, and steps of the whole stage: for a loss that changes on a schedule. */
+  readonly step: number
+  readonly steps: number
   /** The result of `batch.combine`; empty for a loss without batch statistics. */
   readonly batch: ReadonlyArray<number>
 }

@@ -44,6 +44,9 @@ export interface SparseChunk {
   readonly sparse: SparseTarget
   /** The gold token of each row, int32. */
   readonly gold_R: tf.Tensor1D
+  /** Optimizer steps done so far, from 0, and steps of the whole stage. */
+  readonly step: number
+  readonly steps: number
 }
 
 /**

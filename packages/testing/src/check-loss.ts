@@ -21,6 +21,9 @@ export interface LossRow {
   readonly target_V: Float64Array
   readonly gold: number
   readonly uniform: number
+  /** Steps done, and steps of the stage. */
+  readonly step: number
+  readonly steps: number
   /** The result of the loss's own `batch.combine`. */
   readonly batch: ReadonlyArray<number>
 }
@@ -81,6 +84,8 @@ const rowsOf = (c: LossCase, batch: ReadonlyArray<number>): ReadonlyArray<LossRo
       target_V: cut(c.target_RV),
       gold: c.gold_R[r]!,
       uniform: c.uniform_R[r]!,
+      step: c.step,
+      steps: c.steps,
       batch,
     }
   })

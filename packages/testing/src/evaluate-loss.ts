@@ -9,6 +9,9 @@ export interface PlainRows {
   readonly target?: ReadonlyArray<ReadonlyArray<number>>
   readonly gold?: ReadonlyArray<number>
   readonly uniform?: ReadonlyArray<number>
+  /** Steps done and steps of the stage: 0 of 1 if left out. */
+  readonly step?: number
+  readonly steps?: number
 }
 
 /**
@@ -31,6 +34,8 @@ export const evaluateLoss = async (use: LossUse<Target>, rows: PlainRows) => {
       target: loss.target ? new Categorical(matrix(rows.target!)) : undefined,
       gold_R: tf.tensor1d(Int32Array.from(rows.gold ?? new Array<number>(R).fill(0)), "int32"),
       uniform_R: Float32Array.from(rows.uniform ?? new Array<number>(R).fill(0)),
+      step: rows.step ?? 0,
+      steps: rows.steps ?? 1,
       batch,
     })
     const draft_RV = matrix(rows.draft)

@@ -32,6 +32,9 @@ export const lossCases = (seed = 1): ReadonlyArray<LossCase> =>
         target_RV: make(R, V, "target"),
         gold_R: Int32Array.from({ length: R }, () => rng.below(V)),
         uniform_R: Float32Array.from({ length: R }, () => rng.uniform()),
+        // a schedule is on its way
+        step: 3,
+        steps: 5,
       }
     }),
   )

@@ -75,6 +75,8 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
           "int32",
         ),
         uniform_R: Float32Array.from(at, (n) => uniform_N[n]!),
+        step: input.step,
+        steps: input.steps,
         batch: batchNumbers,
       })
       if (loss.batch === undefined) return loss.value(chunk([]))

@@ -116,6 +116,8 @@ const frozenPass = (input: MicroBatch, ids_BT: tf.Tensor2D, row_N: tf.Tensor1D, 
       reads.has("reference") && reference !== undefined ? frozenRows(reference, batch, ids_BT, row_N) : undefined,
     gold_N: batch.gold_N,
     uniform_N: uniforms(batch.row_N.length, seeded(input.seed, "loss", input.step, input.micro)),
+    step: input.step,
+    steps: input.steps,
   }
 }
 

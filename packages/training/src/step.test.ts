@@ -4,6 +4,7 @@ import {
   everyToken,
   type FilterInstance,
   type LossInstance,
+  linear,
   nextToken,
   type OwnStatistic,
   statisticNames,
@@ -18,6 +19,7 @@ import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { jsd } from "@winnow/loss-jsd"
 import { kl } from "@winnow/loss-kl"
 import { reverseKl } from "@winnow/loss-reverse-kl"
+import { sharpenedKl } from "@winnow/loss-sharpened-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
 import { gptNeox } from "@winnow/model-gpt-neox"
@@ -62,6 +64,8 @@ const losses: Record<string, Promise<LossInstance>> = {
   "kl at temperature 2": instance(kl({ temperature: 2 })),
   "reverse-kl": instance(reverseKl()),
   jsd: instance(jsd()),
+  // at step 3 of 10 neither the first temperature nor the last
+  "sharpened-kl": instance(sharpenedKl({ temperature: linear(2, 0.5) })),
   tvd: instance(tvd()),
   "tvd-plus-plus": instance(tvdPlusPlus()),
   "tvd-plus-plus, uniform": instance(tvdPlusPlus({ expectation: "uniform" })),

@@ -34,6 +34,8 @@ const chunk = (kind: "top-k" | "samples", ids: ReadonlyArray<ReadonlyArray<numbe
   return {
     draft: new Categorical(tf.tensor2d(z, [R, V])),
     gold_R: tf.zeros([R], "int32"),
+    step: 0,
+    steps: 1,
     sparse: {
       kind,
       ids_Rk: tf.tensor2d(ids as Array<Array<number>>, [R, k], "int32"),

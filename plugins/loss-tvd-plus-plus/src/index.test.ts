@@ -77,6 +77,8 @@ const chunk = (uniform_R: Float32Array, batch: ReadonlyArray<number>): LossChunk
   target: new Categorical(tf.tensor2d(target_RV, [R, V])),
   gold_R: tf.zeros([R], "int32"),
   uniform_R,
+  step: 0,
+  steps: 1,
   batch,
 })
 
@@ -161,6 +163,8 @@ test("batch statistics that were not computed are asked for, not guessed", async
       target: same,
       gold_R: tf.tensor1d([0], "int32"),
       uniform_R: Float32Array.of(0),
+      step: 0,
+      steps: 1,
       batch: [],
     }
     expect(() => loss.value(alone)).toThrow(/run batch.rows over all rows of the pass/)

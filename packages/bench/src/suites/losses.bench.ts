@@ -11,6 +11,7 @@ import { kl } from "@winnow/loss-kl"
 import { lk } from "@winnow/loss-lk"
 import { negLogAcceptance } from "@winnow/loss-neg-log-acceptance"
 import { reverseKl } from "@winnow/loss-reverse-kl"
+import { sharpenedKl } from "@winnow/loss-sharpened-kl"
 import { skewedKl } from "@winnow/loss-skewed-kl"
 import { tvd } from "@winnow/loss-tvd"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
@@ -27,6 +28,7 @@ const uses = {
   "reverse-kl": reverseKl(),
   jsd: jsd(),
   "skewed-kl": skewedKl(),
+  "sharpened-kl": sharpenedKl(),
   tvd: tvd(),
   "neg-log-acceptance": negLogAcceptance(),
   lk: lk(),
@@ -62,6 +64,8 @@ const chunkOf = ({ draft, target, gold_R, uniform_R }: ReturnType<typeof inputs>
     target: loss.target ? new Categorical(target) : undefined,
     gold_R,
     uniform_R,
+    step: 0,
+    steps: 1,
     batch,
   })
   if (loss.batch === undefined) return chunk([])

@@ -30,7 +30,7 @@ const fused = type({ "+": "reject", form: "'cross-entropy' | 'reverse-kl' | 'tvd
   .or({ "+": "reject", form: "'sampled-rewards'", samples: "number.integer >= 1", epsilon: nonNegative })
 
 /** Names of the fields of chunks. */
-export const chunkNames = ["draft", "target", "sparse", "gold_R", "uniform_R", "batch"]
+export const chunkNames = ["draft", "target", "sparse", "gold_R", "uniform_R", "step", "steps", "batch"]
 
 const fields = ["value", "gradient", "batch", "sparse", "fused"]
 

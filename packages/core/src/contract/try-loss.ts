@@ -22,6 +22,8 @@ export interface LossCase {
   readonly target_RV: Float32Array
   readonly gold_R: Int32Array
   readonly uniform_R: Float32Array
+  readonly step: number
+  readonly steps: number
 }
 
 /** The numbers of a loss for one case. */
@@ -59,6 +61,8 @@ export const lossNumbers = (
       target: target && new Categorical(target),
       gold_R,
       uniform_R: c.uniform_R,
+      step: c.step,
+      steps: c.steps,
       batch,
     })
     let { batch } = options
@@ -125,6 +129,8 @@ export const trialCase = (V: number, R = 64): LossCase => {
     target_RV: randomLogits(R, V, 3, rng),
     gold_R: Int32Array.from({ length: R }, () => rng.below(V)),
     uniform_R: Float32Array.from({ length: R }, () => rng.uniform()),
+    step: 2,
+    steps: 5,
   }
 }
 
@@ -208,7 +214,10 @@ export const trySparse = (loss: LossInstance, V: number, kind: SparseTarget["kin
   const [value_R, loss_R, gradient_RV] = tf.tidy(() => {
     const target = sparseTarget(c, kind, Math.min(4, V))
     const gold_R = tf.tensor1d(c.gold_R, "int32")
-    const chunk = () => ({ draft: new Categorical(tf.tensor2d(c.draft_RV, [c.R, V])), sparse: target, gold_R })
+    const { step, steps } = c
+    const chunk = () => ({
+      ...{ draft: new Categorical(tf.tensor2d(c.draft_RV, [c.R, V])), sparse: target, gold_R, step, steps },
+    })
     const value = sparse.value(chunk())
     const both = sparse.gradient(chunk())
     return [value, both.loss_R, both.gradient_RV].map((x) => x.dataSync() as Float32Array) as never

@@ -67,16 +67,16 @@ const sparseOf = ({ name, sparse }: LossInstance) => {
 /** The loss's view of a chunk whose parts exist already. */
 export const lossChunk = (
   loss: LossInstance,
-  uniform_N: Float32Array,
+  { uniform_N, step, steps }: Pick<Pass, "uniform_N" | "step" | "steps">,
   draft: Categorical,
   { target, sparse }: ChunkTarget,
   gold_R: tf.Tensor1D,
   start: number,
   batch: ReadonlyArray<number>,
 ): Chunk => {
-  if (loss.target && sparse !== undefined) return { draft, sparse, gold_R }
+  if (loss.target && sparse !== undefined) return { draft, sparse, gold_R, step, steps }
   const uniform_R = uniform_N.subarray(start, start + gold_R.shape[0])
-  return { draft, target: loss.target ? target : undefined, gold_R, uniform_R, batch }
+  return { draft, target: loss.target ? target : undefined, gold_R, uniform_R, step, steps, batch }
 }
 
 /** The loss's view of one chunk, with the rows in the draft's place. It belongs to the caller's tidy. */
@@ -90,7 +90,7 @@ export const chunkAt = (
 ): Chunk =>
   lossChunk(
     loss,
-    pass.uniform_N,
+    pass,
     new Categorical(logits(draft, start, count)),
     loss.target ? targetAt(pass, start, count) : {},
     goldAt(pass, start, count),

@@ -30,6 +30,9 @@ export interface Pass {
   readonly gold_N: Int32Array
   /** One uniform draw in [0, 1) a row, for losses that sample. */
   readonly uniform_N: Float32Array
+  /** Optimizer steps done so far, and steps of the whole stage. */
+  readonly step: number
+  readonly steps: number
 }
 
 /** A pass without the draft's rows. */
@@ -48,6 +51,8 @@ export const takeFrozen = (pass: FrozenPass, at_M: Int32Array, index_M: tf.Tenso
       Object.fromEntries(Object.entries(cachedLosses).map(([name, values]) => [name, take(values, at_M)])),
     gold_N: take(pass.gold_N, at_M),
     uniform_N: take(pass.uniform_N, at_M),
+    step: pass.step,
+    steps: pass.steps,
   }
 }
 
@@ -67,8 +72,8 @@ export const keptRows = (weights_N: Uint8Array | Float32Array): Int32Array => {
  * @param withTarget false if the loss reads no target
  */
 export const takePass = (pass: Pass, kept_K: Int32Array, index_K: tf.Tensor1D, withTarget: boolean): Pass => {
-  const { draft, target, cached, gold_N, uniform_N } = pass
-  const ofLoss = { target: withTarget ? target : undefined, cached, gold_N, uniform_N }
+  const { draft, target, cached, gold_N, uniform_N, step, steps } = pass
+  const ofLoss = { target: withTarget ? target : undefined, cached, gold_N, uniform_N, step, steps }
   if (kept_K.length === gold_N.length) return { draft, ...ofLoss }
   return {
     draft: { ...draft, h_Nd: tf.gather(draft.h_Nd, index_K) },

@@ -92,7 +92,7 @@ const plainStatistics = (
       for (const name of names) {
         const entry = statistics[name]
         const lossWith = (of: "draft" | "reference") =>
-          lossValue(loss, lossChunk(loss, pass.uniform_N, models[of]!, models, models.gold_R, start, batch[of]))
+          lossValue(loss, lossChunk(loss, pass, models[of]!, models, models.gold_R, start, batch[of]))
         // It has no tidy of its own: values cached by a Categorical must live until the chunk ends.
         const value = entry.lossOf === undefined ? ownValue(entry, models) : lossWith(entry.lossOf)
         out[name]!.set(value.dataSync(), start)

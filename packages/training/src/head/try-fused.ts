@@ -44,6 +44,8 @@ export const tryFused = (loss: LossInstance, V: number): void => {
       target: loss.target ? rows(0.6) : undefined,
       gold_N: gold_R,
       uniform_N: uniform_R,
+      step: 0,
+      steps: 1,
     }
     return [numbers(plain, pass), numbers(loss, pass)] as never
   }) as unknown as readonly [ReturnType<typeof numbers>, ReturnType<typeof numbers>]

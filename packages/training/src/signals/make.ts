@@ -70,24 +70,35 @@ export interface ReferenceMakeOptions extends MakeOptions {
   readonly signals?: Pick<CachedSignals, "target">
 }
 
-/** The loss, if it is a function of the token alone: a loss with new draws at each step cannot be cached. */
-const beforehand = (loss: LossInstance): LossInstance => ({
-  ...loss,
-  value: (chunk) =>
-    loss.value({
-      ...chunk,
-      get uniform_R(): never {
-        throw new DataError({
-          message: `loss ${loss.name} draws at random at each step, so the reference's cannot be kept; set signals.reference to live`,
-        })
-      },
-    }),
-})
+/** The loss, if it is a function of the token alone: one with new draws, or a schedule, has no value to keep. */
+const beforehand = (loss: LossInstance): LossInstance => {
+  const refuse = (why: string): never => {
+    throw new DataError({
+      message: `loss ${loss.name} ${why}, so the reference's cannot be kept; set signals.reference to live`,
+    })
+  }
+  return {
+    ...loss,
+    value: (chunk) =>
+      loss.value({
+        ...chunk,
+        get uniform_R() {
+          return refuse("draws at random at each step")
+        },
+        get step() {
+          return refuse("changes with the steps")
+        },
+        get steps() {
+          return refuse("changes with the steps")
+        },
+      }),
+  }
+}
 
 /**
  * Writes the reference's losses for all trained tokens of a data set, in nats as the loss gives them: 4 bytes each.
  *
- * @error DataError as `writeSignals`, and for a loss that draws at random
+ * @error DataError as `writeSignals`, and for a loss that draws at random or changes with the steps
  */
 export const makeReferenceSignals = (
   options: ReferenceMakeOptions,
@@ -112,6 +123,8 @@ export const makeReferenceSignals = (
           cached: stored && "cached" in stored ? stored.cached : undefined,
           gold_N: batch.gold_N,
           uniform_N: new Float32Array(N),
+          step: 0,
+          steps: 1,
         }
         // A draft beside this reference predicts the reference's ids.
         const { statistics: losses } = head.open({

@@ -312,5 +312,11 @@ for (const [path, by] of Object.entries(paths))
         value: ({ draft, uniform_R }) => tf.mul(draft.entropy_R(), tf.tensor1d(uniform_R)),
       }
       await expect(cacheReference(loss, ["referenceLoss_N"])).rejects.toThrow("loss drawn draws at random at each step")
+      const moved: LossInstance = {
+        ...loss,
+        name: "moved",
+        value: ({ draft, step }) => tf.mul(draft.entropy_R(), step),
+      }
+      await expect(cacheReference(moved, ["referenceLoss_N"])).rejects.toThrow("loss moved changes with the steps")
     })
   })
