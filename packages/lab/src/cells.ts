@@ -9,22 +9,24 @@ import {
   type ServiceUse,
   type TaskUse,
 } from "@winnow/core"
-import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { parameterCount } from "@winnow/models"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
 import { headParameters } from "./budget.ts"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
+import type { Stability } from "./experiment/stability.ts"
 import type { OwnStart } from "./experiment/start.ts"
 import { type ResolvedText, splitText } from "./experiment/text.ts"
 import { checkAttention } from "./preflight/attention.ts"
+import { checkVocabularies } from "./preflight/vocabularies.ts"
 import type { Stage } from "./stage.ts"
 import { armStage, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
 import type { Distilling, OwnWriting } from "./stages/distilling.ts"
 import { mixtureStage } from "./stages/mixture.ts"
 import { furtherStage } from "./stages/plain.ts"
 import { plainTextStage } from "./stages/plain-text.ts"
+import type { ProbeText } from "./stages/probe.ts"
 import { selectionStage } from "./stages/selection.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
@@ -233,27 +235,6 @@ const signalStages = (
 /** Tokens of an example where the data is not encoded yet: a rough figure for estimates. */
 export const guessedSizes = ({ maxLength }: Resolved): Sizes => ({ length: maxLength * 0.55, trained: maxLength * 0.3 })
 
-/** The number of the tokenizer's ids, where the experiment states it. Undefined for a file. */
-const tokenizerSize = ({ tokenizer }: Resolved): number | undefined => {
-  if (tokenizer.kind === "byte") return byteTokenizer.vocabularySize
-  return tokenizer.kind === "bpe" ? tokenizer.vocabulary : undefined
-}
-
-/** Preflight's check of the vocabularies, before any work: it needs neither data nor tokenizer. */
-const checkVocabularies = (
-  resolved: Resolved,
-  { draft, target, others = [] }: Architectures,
-): Effect.Effect<void, InvalidInput> => {
-  const vocabularySize = tokenizerSize(resolved)
-  const models = [{ name: "draft", architecture: draft }, { name: "target", architecture: target }, ...others].map(
-    ({ name, architecture }) => ({ name, vocabularySize: architecture.vocabularySize }),
-  )
-  const problems = vocabularyProblems(models, vocabularySize === undefined ? undefined : { vocabularySize })
-  return problems.length === 0
-    ? Effect.void
-    : Effect.fail(new InvalidInput({ what: `experiment ${resolved.name}`, problems }))
-}
-
 /** The architectures of all models of an experiment. */
 const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, InvalidInput | DataError> =>
   Effect.gen(function* () {
@@ -280,7 +261,15 @@ export interface Shared extends TrainingText {
   readonly texts: TextStages
   /** Services that filters and losses ask for. */
   readonly services: ReadonlyArray<ServiceUse>
+  /** The tokens among which the choices of the arms' filters are recorded. */
+  readonly probe?: ProbeText | undefined
 }
+
+/** The same stages, with a record of the tokens that filters keep. */
+export const withProbe = (shared: Shared, stability: Stability | undefined): Shared =>
+  stability === undefined
+    ? shared
+    : { ...shared, probe: { ...stability, data: textOf(stability.text, shared, undefined).data } }
 
 /**
  * The stages that all drafts of an experiment share.
@@ -386,7 +375,7 @@ export const cellStages = (
     const settled = filterNeedsReference ? arm : { ...arm, reference: undefined }
     const signals = yield* signalStages(settled, compared, distilling)
     const selection = arm.examples && (yield* selectionStage(arm.examples, arm.loss, reference?.stage, distilling))
-    const trained = yield* armStage(settled, compared, signals, { ...distilling, selection })
+    const trained = yield* armStage(settled, compared, signals, { ...distilling, selection, probe: shared.probe })
     const { stage, architecture, head } = begun
     return { start: stage, architecture, head, reference: reference?.stage, signals, trained }
   })

@@ -1,7 +1,7 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
 import { type DataError, type HeadUse, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
-import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf } from "./cells.ts"
+import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf, withProbe } from "./cells.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
@@ -120,6 +120,7 @@ export const buildGraph = <E = never, R = never>(
       const of = common && measureStage({ ...common, label, draft: trained, timed: role === "arm" })
       drafts.push({ name, role, seed, trained, signals: [], ...more, measure: of })
     }
+    const probing = withProbe(shared, settled.stability)
     const byName = new Map(settled.arms.map((arm) => [arm.name, arm]))
     for (const seed of settled.seeds) {
       const start = yield* startOf(settled, shared, seed)
@@ -127,7 +128,7 @@ export const buildGraph = <E = never, R = never>(
       const references = new Map<string, Stage>()
       const armKeys = new Set<string>()
       for (const arm of settled.arms) {
-        const cell = yield* cellStages(arm, shared, start, seed, byName)
+        const cell = yield* cellStages(arm, probing, start, seed, byName)
         const { trained, reference } = cell
         if (reference) references.set(reference.key, reference)
         armKeys.add(trained.key)

@@ -58,9 +58,10 @@ export const tasksOf = ({
   target,
   draft,
   placed,
-}: Pick<Resolved, "task" | "target" | "draft" | "placed">): ReadonlyArray<TaskUse> => {
+  stability,
+}: Pick<Resolved, "task" | "target" | "draft" | "placed" | "stability">): ReadonlyArray<TaskUse> => {
   const byKey = new Map<string, TaskUse>()
-  for (const of of [task, ...[target, draft, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]) {
+  for (const of of [task, ...[target, draft, stability, ...placed.map(({ arm }) => arm)].flatMap(tasksIn)]) {
     const key = taskKey(of)
     if (!byKey.has(key)) byKey.set(key, of)
   }

@@ -13,6 +13,7 @@ import {
   isDraftHead,
   jointState,
   Loss,
+  modelsRead,
   TrainingStopped,
   variablesState,
 } from "@winnow/core"
@@ -151,13 +152,14 @@ const run = Effect.fnUntraced(function* (options: TrainOptions) {
     emit({ _tag: "resumed", stage, step: counters.step })
   }
   emit({ _tag: "head", stage, step: counters.step, ...head.choice })
+  const readByFilter = modelsRead(filter.needs, loss)
   const probe =
     options.probe &&
     probeState(options.probe, {
       filter,
       head: headFor({ filter, loss, precision, chunkRows }),
-      target: target?.model,
-      reference: reference?.model,
+      target: readByFilter.has("target") ? target?.model : undefined,
+      reference: readByFilter.has("reference") ? reference?.model : undefined,
       steps,
       seed: options.seed,
     })

@@ -4,6 +4,7 @@ import type { StudyUse } from "../study/study.ts"
 import type { ListedMeasure } from "./measures.ts"
 import type { AnyPlugin } from "./registry.ts"
 import type { ArmTraining, DraftSpec, MeasureSpec, ReferenceSpec, TokenizerSpec } from "./spec.ts"
+import type { StabilitySpec } from "./stability.ts"
 import type { TargetSpec } from "./start.ts"
 import type { SweepSpec } from "./sweep.ts"
 
@@ -74,6 +75,11 @@ export interface Experiment {
    * plugins. Without "acceptance" no text is decoded, the verdict is of the first measure, and models may be encoders.
    */
   readonly measures?: ReadonlyArray<ListedMeasure>
+  /**
+   * Records which of a fixed set of tokens each filter keeps, at some steps of each arm. Tables and a chart compare the
+   * choices of seeds, steps and arms.
+   */
+  readonly stability?: StabilitySpec
   /**
    * A long run on all tokens, with the first seed, and one with half its steps: they estimate the lowest KL of a draft
    * of this size.

@@ -3,6 +3,7 @@ import type { ExamplesUse, Family, FilterUse, LossUse, MeasureUse, ServiceUse, T
 import type { SignalsOptions } from "@winnow/training"
 import type { StudyUse } from "../study/study.ts"
 import type { draftSpec, measureSpec, referenceSpec, tokenizerSpec } from "./spec.ts"
+import type { Stability } from "./stability.ts"
 import type { ResolvedStart, targetStart } from "./start.ts"
 import type { Sweep } from "./sweep.ts"
 import type { Training } from "./training-spec.ts"
@@ -66,6 +67,8 @@ export interface Resolved {
   /** Services that filters and losses need, by the author's names. */
   readonly services: Readonly<Record<string, ServiceUse>>
   readonly sweep: Sweep | undefined
+  /** The record of the tokens that filters keep; undefined for none. */
+  readonly stability: Stability | undefined
   /** Its steps are a number. */
   readonly capacity: ResolvedArm | undefined
   /**

@@ -20,6 +20,7 @@ import {
   shortTokenizers,
   tokenizerSpec,
 } from "./spec.ts"
+import { stabilitySpec } from "./stability.ts"
 import { armStart, shortStarts } from "./start.ts"
 import { sweepSpec } from "./sweep.ts"
 import { shortTexts, textSpec } from "./text.ts"
@@ -83,6 +84,7 @@ const schemaAt = (path: ReadonlyArray<string>) => {
 const schemas: ReadonlyMap<string, unknown> = new Map<string, unknown>([
   ["draft", draftSpec],
   ["measure", measureSpec],
+  ["stability", stabilitySpec],
   ["sweep", sweepSpec],
   ["tokenizer", tokenizerSpec],
 ])

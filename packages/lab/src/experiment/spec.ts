@@ -18,6 +18,7 @@ import { measuresSpec } from "./measures.ts"
 import { different, natural, seed } from "./numbers.ts"
 import { studyUse } from "./plugin-use.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
+import { stabilitySpec } from "./stability.ts"
 import {
   type ArmStartSpec,
   armStart,
@@ -135,6 +136,8 @@ export const experimentSpec = type({
   "sweep?": sweepSpec,
   // Figures of each trained draft: "acceptance" alone if left out; the first leads.
   "measures?": measuresSpec,
+  // The record of the tokens that filters keep, and its tables.
+  "stability?": stabilitySpec,
   // A long run on all tokens under the first seed: it shows the lowest KL that a draft of this size reaches.
   "capacity?": armSpec,
   // Services that filters and losses ask for.

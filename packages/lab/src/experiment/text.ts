@@ -9,7 +9,8 @@ import { type Traversal, type } from "arktype"
 import { natural, seed } from "./numbers.ts"
 import type { ShortForms } from "./short-forms.ts"
 
-const ofTask = type({
+/** The text of a task. */
+export const taskTextSpec = type({
   "+": "reject",
   kind: "'task'",
   // Another task than the experiment's, in the experiment's tokens.
@@ -64,7 +65,7 @@ const ofWriting = type({
   )
 })
 
-const ofOne = ofTask.or(ofPlain).or(ofWriting)
+const ofOne = taskTextSpec.or(ofPlain).or(ofWriting)
 
 type Part = {
   readonly weight: number
@@ -111,7 +112,7 @@ const ofMixture = type({
   parts: type({ "[string]": { "+": "reject", weight, text: ofOne.or(ofSet) } }).narrow(checkParts),
 })
 
-export type TaskText = typeof ofTask.infer
+export type TaskText = typeof taskTextSpec.infer
 export type PlainText = typeof ofPlain.infer
 export type WrittenText = typeof ofWriting.infer
 export type MixedText = typeof ofMixture.infer

@@ -141,7 +141,7 @@ export const checkTasks = (
   resolved: Resolved,
   texts: Texts,
 ): Effect.Effect<ReadonlyArray<string>, InvalidInput | DataError> => {
-  const { measure, sweep } = resolved
+  const { measure, sweep, stability } = resolved
   const requests: ReadonlyArray<Asked> = [
     { at: "measure.prompts", prompts: measure.prompts, split: measure.split },
     ...(sweep ? [{ at: "sweep.prompts", prompts: sweep.prompts, split: "validation" as const }] : []),
@@ -153,7 +153,12 @@ export const checkTasks = (
       })),
     ),
   ]
-  const own: ReadonlyArray<Split> = ["train", measure.split, ...(sweep ? (["validation"] as const) : [])]
+  const own: ReadonlyArray<Split> = [
+    "train",
+    measure.split,
+    ...(sweep ? (["validation"] as const) : []),
+    ...(stability && !stability.text ? [stability.split] : []),
+  ]
   return Effect.gen(function* () {
     const notes = yield* Effect.forEach(tasksOf(resolved), (task) =>
       checkTask(task.name, texts.of(task), task === resolved.task ? own : ["train"]),

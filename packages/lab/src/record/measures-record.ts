@@ -17,6 +17,7 @@ import { measuresConclusions } from "./measures-conclusions.ts"
 import { type MeasuresRecord, measuresRun } from "./measures-schema.ts"
 import { headerOf, type MadeBy, type RunOf, sweepOf, trainedRows } from "./parts.ts"
 import { pairedDifferences } from "./rows.ts"
+import { stabilityTables } from "./stability.ts"
 
 /** Columns of differences: those of shares are in points. */
 const inPoints = (columns: ReadonlyArray<TableColumn>): ReadonlyArray<TableColumn> =>
@@ -58,9 +59,12 @@ export const makeMeasuresRecord = (
       study: "measures",
       ...(yield* headerOf(of, resolved, graph, { artifacts, missing, madeBy, counts })),
       data: { dataset: datasetName(resolved), prompts: measure.prompts },
-      tables: [table, differencesTable(inPoints(table.columns), differences), costTable({ rows })].filter(
-        ({ rows }) => rows.length > 0,
-      ),
+      tables: [
+        table,
+        differencesTable(inPoints(table.columns), differences),
+        costTable({ rows }),
+        ...(yield* stabilityTables(graph, artifacts)),
+      ].filter(({ rows }) => rows.length > 0),
       arms: {
         baseline: arms[0]!.name,
         about: resolved.about ?? null,

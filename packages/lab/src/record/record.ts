@@ -17,6 +17,7 @@ import { headerOf, type MadeBy, type RunOf, sweepOf, trainedRows } from "./parts
 import { differencesOf, keptFigures, rowFigures } from "./rows.ts"
 import { type KeptTexts, samplesOf } from "./samples.ts"
 import { type CapacityRecord, currentSchema, type RowRecord, type RunRecord } from "./schema.ts"
+import { stabilityTables } from "./stability.ts"
 
 /** A record, and the file of raw counts behind its figures. */
 export interface RecordFiles {
@@ -121,6 +122,10 @@ export const makeRecord = (
       found,
       further && measuredCounts(further),
     )
+    const tables = [
+      ...(further ? [measuresTable("Further measures", graph, further)] : []),
+      ...(yield* stabilityTables(graph, artifacts)),
+    ]
     const scores = artifactOf(rollouts.score).manifest.summary
     const record: RunRecord = {
       schema: currentSchema,
@@ -154,7 +159,7 @@ export const makeRecord = (
       differences: [...differencesOf(found.filter(({ name }) => arms.some((arm) => arm.name === name)))],
       sweep: sweepOf(graph),
       capacity: capacityOf(rows),
-      ...(further && { tables: [measuresTable("Further measures", graph, further)] }),
+      ...(tables.length > 0 && { tables }),
     }
     return { record: { ...record, verdict: verdict(record), conclusions: [...conclusions(record)] }, counts }
   })

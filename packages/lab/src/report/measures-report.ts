@@ -14,6 +14,7 @@ import {
   missingSection,
   notes,
   type ReportLine,
+  stabilitySection,
   table,
   trainingSection,
 } from "./sections.ts"
@@ -52,6 +53,7 @@ ${headSection(record, [
 ${await draw(`Differences of ${primary}.`, differencesCaption, differencesChart(run))}
 ${conclusionList(record.conclusions, record.verdict)}
 ${tables.map((of) => `<h2>${escapeHtml(of.title)}</h2>\n${table(of)}\n${notes(of.notes)}`).join("\n")}
+${await stabilitySection(arms, tables)}
 ${missingSection(record)}
 ${notes([...left, ...paddingLine(arms.rows)])}
 ${search === "" ? "" : `<h2>Settings</h2>\n${search}`}

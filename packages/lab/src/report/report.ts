@@ -23,6 +23,7 @@ import {
   missingSection,
   notes,
   type ReportLine,
+  stabilitySection,
   table,
   trainingSection,
 } from "./sections.ts"
@@ -89,6 +90,7 @@ ${conclusionList(run.conclusions, run.verdict)}
 ${table(acceptanceTable(run))}
 ${table(costTable(run))}
 ${(run.tables ?? []).map((of) => `${table(of)}\n${notes(of.notes)}`).join("\n")}
+${await stabilitySection(run, run.tables)}
 ${missingSection(run)}
 ${notes(caption(run))}
 ${await draw("Greedy acceptance by arm.", "Points: seeds. Tick: pooled over seeds. Line: 95 % interval (of two seeds none).", acceptanceChart(points))}

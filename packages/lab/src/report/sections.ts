@@ -3,6 +3,7 @@ import type { RunRecord } from "../record/schema.ts"
 import type { StudyTable } from "../study/table.ts"
 import { missingLines } from "../table/caption.ts"
 import { cellsOf } from "../table/cells.ts"
+import { stabilityChart } from "./charts/stability.ts"
 import { keptFractionChart, keptLossChart, lossChart, type MetricLine, type TrainedRun } from "./charts/training.ts"
 import { type KeptLine, keptSection } from "./kept.ts"
 import { escapeHtml, figure, htmlTable } from "./page.ts"
@@ -61,6 +62,17 @@ ${list(facts)}`
 
 export const missingSection = (run: Headed): string =>
   run.missing.length === 0 ? "" : `<pre class="missing">${missingLines(run).map(escapeHtml).join("\n")}</pre>`
+
+/** The chart of stability under its tables; empty for a run without them. */
+export const stabilitySection = (
+  run: Parameters<typeof stabilityChart>[0],
+  tables: ReadonlyArray<StudyTable> | undefined,
+): Promise<string> =>
+  draw(
+    "How far kept sets agree over the training.",
+    "Intersection over union, of tokens that train nothing. Lines: means. Bars: lowest and highest. Dashed: random sets as large.",
+    stabilityChart(run, tables),
+  )
 
 /**
  * Curves of training, and samples of kept tokens.

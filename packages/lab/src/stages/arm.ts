@@ -5,6 +5,7 @@ import {
   frozen,
   type HeadUse,
   InvalidInput,
+  modelsRead,
   provideNeeds,
   Reference,
   reads,
@@ -22,6 +23,7 @@ import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling, OwnWriting } from "./distilling.ts"
 import { openModel, openOwnHead, openOwnModel } from "./models.ts"
+import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
 import { openReferenceSignals, openTargetSignals, type ReferenceSignals } from "./signals.ts"
 import { openTokenizer, readSplit } from "./text.ts"
@@ -89,13 +91,14 @@ export const armStage = (
   arm: SettledArm,
   reference: Stage | undefined,
   signals: SignalStages,
-  { data, own, target, start, seed, selection, sizes, architectures, services, head }: Distilling,
+  { data, own, target, start, seed, selection, sizes, architectures, services, head, probe: probeText }: Distilling,
 ): Effect.Effect<Stage, InvalidInput> =>
   Effect.gen(function* () {
     const label = `${arm.name.startsWith("reference") ? "" : "arm "}${arm.name}, seed ${seed}`
     const { reference: referenceSpec, name: _, ...spec } = arm
     const following = referenceSpec?.kind === "checkpoint" || referenceSpec?.kind === "average"
     const cached = signals.target !== undefined || signals.reference !== undefined
+    const probed = yield* probeOf(arm, probeText)
     // Frozen models that the arm reads are inputs even if their signals are cached: a cache names its model.
     const inputs = {
       data: partOf(data, "train"),
@@ -107,6 +110,7 @@ export const armStage = (
       referenceSignals: signals.reference,
       selection,
       tokenizer: own?.tokenizer,
+      probe: probed && partOf(probed.data, probed.split),
     }
     const ownText = own && ownTextOf(own)
     const ownServices = usedServices([arm.filter, arm.loss], services)
@@ -123,6 +127,7 @@ export const armStage = (
         ...(ownText ? { ownText } : {}),
         ...(cached ? { signals: spec.signals } : {}),
         ...(ownServices.length > 0 ? { services: ownServices } : {}),
+        ...(probed && { probe: { tokens: probed.tokens, split: probed.split, at: probed.at } }),
       }),
       inputs: sources.map(({ input }) => input),
       code: stageCode({
@@ -182,6 +187,16 @@ export const armStage = (
               })
             return compared && Layer.unwrap(Effect.map(openModel(compared), frozenReference))
           }
+          const readByFilter = modelsRead(arm.filter.needs.statistics, yield* arm.loss.instance)
+          // Caches do not cover the probe's tokens.
+          const probe = probed && {
+            batches: yield* readProbeBatches(label, artifact("probe")!, probed, arm.batchSize),
+            at: probed.at,
+            ...(ofTarget && targetArtifact && readByFilter.has("target")
+              ? { target: yield* openModel(targetArtifact) }
+              : {}),
+            ...(ofReference && compared ? { reference: yield* openModel(compared) } : {}),
+          }
           const layers = layersOf({ target: targetLayer, reference: referenceLayer() }, ownServices)
           return yield* train(context, {
             label,
@@ -201,6 +216,7 @@ export const armStage = (
               },
             }),
             signals: { options: spec.signals, cached: read },
+            probe,
           }).pipe(Effect.provide(provideNeeds(armLayer(arm.filter, arm.loss), [arm.filter, arm.loss], layers)))
         }).pipe(Effect.scoped),
     })

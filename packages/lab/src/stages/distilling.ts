@@ -2,6 +2,7 @@
 import type { Architecture, Attends, HeadUse, ServiceUse } from "@winnow/core"
 import type { WrittenText } from "../experiment/text.ts"
 import type { Stage } from "../stage.ts"
+import type { ProbeText } from "./probe.ts"
 import type { Sizes } from "./training.ts"
 
 /** Text that a draft writes between its steps. */
@@ -24,9 +25,11 @@ export interface Distilling {
   /** The choice of examples that the training reads. */
   readonly selection?: Stage | undefined
   readonly sizes: Sizes
-  /** Services that filters and losses may ask for. */
+  /** The tokens among which the filter's choices are recorded. */
+  readonly probe?: ProbeText | undefined
   /** The head that the stage trains, where it trains no model; `start` then has its weights. */
   readonly head?: HeadUse | undefined
+  /** Services that filters and losses may ask for. */
   readonly services: ReadonlyArray<ServiceUse>
   /** The reference's architecture where it differs from the draft's. */
   readonly architectures: {

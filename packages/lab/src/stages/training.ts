@@ -4,13 +4,21 @@ import { join } from "node:path"
 import { type Draft, Filter, type HeadUse, InvalidInput, isDraftHead, Loss, type ObjectiveUse } from "@winnow/core"
 import { batches, type EncodedTask, passSize, usualBucket } from "@winnow/data"
 import { parameterCount, saveHead } from "@winnow/models"
-import { type CachedSignals, type OwnText, type SignalsOptions, type TrainEvent, trainStage } from "@winnow/training"
+import {
+  type CachedSignals,
+  type OwnText,
+  type Probe,
+  type SignalsOptions,
+  type TrainEvent,
+  trainStage,
+} from "@winnow/training"
 import { Effect } from "effect"
 import { headParameters, type Passes, trainingFlops, writingFlops } from "../budget.ts"
 import { plain, plainSpec } from "../experiment/plain-json.ts"
 import type { Training } from "../experiment/training-spec.ts"
 import { metricsFile, readMetrics, type Stage, type StageContext } from "../stage.ts"
 import { checkpoints } from "../store/store.ts"
+import { probeFlops, writeProbe } from "./probe.ts"
 import { isPartial, partOf, saveTrained, trainedModel } from "./trained-model.ts"
 
 /**
@@ -57,6 +65,8 @@ export const train = (
     /** Text that the model writes between its steps. */
     readonly ownText?: OwnText | undefined
     readonly signals?: { readonly options: SignalsOptions; readonly cached: CachedSignals } | undefined
+    /** Records the filter's choices among these tokens. */
+    readonly probe?: Probe | undefined
   },
 ) =>
   Effect.gen(function* () {
@@ -84,7 +94,7 @@ export const train = (
       const rate = Math.round((event.tokensSeen - tokensAtStart) / ((performance.now() - started) / 1000))
       context.progress(event.step, until, `loss ${event.loss.toFixed(3)}${rate > 0 ? `  ${rate} tokens/s` : ""}`)
     }
-    const summary = yield* trainStage({
+    const { probed, ...summary } = yield* trainStage({
       stage: label,
       model,
       batches: batches(data.examples, {
@@ -105,6 +115,7 @@ export const train = (
         everySeconds,
       },
       onEvent,
+      probe: options.probe,
     })
     if (!isDraftHead(model)) yield* saveTrained(model, context.directory)
     else yield* saveHead(model, (yield* plain(options.head!)).options, context.directory) // its stage has the plugin
@@ -127,10 +138,16 @@ export const train = (
       },
       training,
     )
+    const models = { draft: architecture, target: target?.architecture, reference: reference?.architecture }
+    const probe = probed && {
+      ...writeProbe(context.directory, probed),
+      flops: probeFlops(options.probe!.batches, probed.length, { needs: filter.needs, loss }, models),
+    }
     const { writing, ...counts } = summary
     return {
       ...counts,
       ...(writing && { tokensWritten: writing.written }),
+      ...(probe && { probe }),
       flops: flops + (writing ? writingFlops(architecture, writing.read, writing.written, T) : 0),
       parameters: head ? headParameters(head) : parameterCount(architecture),
       ...(part && isPartial(training) && { trainedParameters: part.count }),
