@@ -134,6 +134,6 @@ export const large = both(gsm8kLarge, {
   plain: general,
   steps: { target: 8000, pretraining: 4000, fineTuning: 2000 },
   batchSize: 32,
-  prompts: 7000,
+  prompts: 6500,
   learningRates: [1e-3, 2e-3, 4e-3, 8e-3],
 })
