@@ -9,6 +9,7 @@ import {
   type Architecture,
   type Attends,
   type HeadArchitecture,
+  headRowsOf,
   modelsRead,
   readsModel,
   type Statistic,
@@ -51,7 +52,7 @@ export interface Passes {
   readonly T: number
 }
 
-const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * a.vocabularySize
+const head = (a: Architecture<Attends>): number => 2 * a.hiddenSize * headRowsOf(a)
 
 const sizeOf = ({ shape }: { readonly shape: ReadonlyArray<number> }): number => shape.reduce((a, b) => a * b, 1)
 
@@ -78,9 +79,9 @@ const headFlops = (
  * @param tokens that go through the trunk and through the head, and their mean context length
  */
 export const forwardFlops = (
-  { trunkFlops, hiddenSize, vocabularySize }: Architecture<Attends>,
+  of: Architecture<Attends>,
   tokens: { readonly trunk: number; readonly head: number; readonly length: number },
-): number => tokens.trunk * trunkFlops(tokens.length) + tokens.head * 2 * hiddenSize * vocabularySize
+): number => tokens.trunk * of.trunkFlops(tokens.length) + tokens.head * head(of)
 
 /** FLOPs of writing: the trunk reads each token of prompt and text, the head runs once for each written token. */
 export const writingFlops = (of: Architecture<Attends>, read: number, written: number, length: number): number =>
@@ -112,6 +113,8 @@ export const trainingFlops = (
 export const passFlops = (tokens: TokenCounts, passes: Passes): number => {
   const { draft, part, head: ofTarget, target: frozen, reference: compared, needs: all } = passes
   const { lossNeedsTarget, lossReadsBatch, signals, T } = passes
+  // Frozen heads run for the draft's ids alone.
+  const head = ({ hiddenSize }: Architecture<Attends>): number => 2 * hiddenSize * headRowsOf(draft)
   const form = signals?.target ?? "live"
   const cached = signals?.reference === "cached"
   const reference = cached ? undefined : compared

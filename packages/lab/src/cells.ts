@@ -5,6 +5,7 @@ import {
   type DataError,
   type HeadArchitecture,
   type HeadUse,
+  headRowsOf,
   InvalidInput,
   type ServiceUse,
   type TaskUse,
@@ -32,6 +33,7 @@ import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./sta
 import { architectureOfStart, type BeginModel, begunStage } from "./stages/start.ts"
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
+import { withVocabulary } from "./stages/vocabulary.ts"
 import { writtenStage } from "./stages/written.ts"
 import { type Texts, taskKey, tasksOf } from "./texts.ts"
 
@@ -73,7 +75,10 @@ export const frozenReference = (
       return yield* ownModel(start, shared, { name: `reference, the start after ${spec.step} steps`, seed, until })
     }
     const { start } = spec
-    const begun = start && isOwn(start) ? yield* ownModel(start, shared, { name: "reference start", seed }) : draft
+    const begun =
+      start && isOwn(start)
+        ? yield* ownModel(start, shared, { name: "reference start", seed })
+        : yield* withVocabulary(start ?? {}, draft, { name: `reference start, seed ${seed}`, data: shared.data })
     const { architecture } = begun
     if (spec.kind === "trained") {
       const label = `reference (trained), seed ${seed}`
@@ -194,7 +199,7 @@ const ownModel = (
 ): Effect.Effect<BeginModel, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const target = { stage: shared.target, architecture: shared.architectures.target }
-    return yield* begunStage(start, {
+    const whole = yield* begunStage(start, {
       kind: until === undefined ? "start" : "earlier",
       name,
       label: `${name}, seed ${seed}`,
@@ -203,11 +208,25 @@ const ownModel = (
       textOf: (text, begin) => textOf(text, shared, begin),
       target,
     })
+    return yield* withVocabulary(start, whole, { name: `${name}, seed ${seed}`, data: shared.data })
   })
 
 /** Tokens of the training split and its mean length, where the store has its data. */
 const splitSize = ({ length, trained, examples }: Sizes): SplitSize | undefined =>
   examples === undefined ? undefined : { seen: examples * (length - 1), trained: examples * trained, length }
+
+/** A reference that predicts fewer ids than the draft, or whose cached losses are over other ids than the draft's. */
+const vocabularyOfReference = (
+  of: Distilling["architectures"] | undefined,
+  { reference: form }: SettledArm["signals"],
+): ReadonlyArray<string> => {
+  if (of?.reference === undefined) return []
+  const [ours, theirs] = [headRowsOf(of.draft), headRowsOf(of.reference)]
+  if (ours === theirs || (theirs > ours && form === "live")) return []
+  const remedy =
+    theirs > ours ? "set signals.reference to live, or give both one vocabulary" : "give both one vocabulary"
+  return [`the draft predicts ${ours} ids, its reference ${theirs}; ${remedy}`]
+}
 
 /** The caches that an arm reads. @error InvalidInput for a top k that the vocabulary does not have */
 const signalStages = (
@@ -217,7 +236,11 @@ const signalStages = (
 ): Effect.Effect<SignalStages, InvalidInput> =>
   Effect.gen(function* () {
     const use = yield* Effect.all({ filter: arm.filter.instance, loss: arm.loss.instance })
-    const problems = signalProblems(arm.signals, use, { V: architectures.target.vocabularySize })
+    const { headRows } = architectures.draft
+    const problems = [
+      ...signalProblems(arm.signals, use, { V: architectures.target.vocabularySize, headRows }),
+      ...vocabularyOfReference(reference && architectures, arm.signals),
+    ]
     if (problems.length > 0) return yield* new InvalidInput({ what: `arm ${arm.name}`, problems })
     const size = splitSize(sizes)
     const form = arm.signals.target
@@ -360,11 +383,13 @@ export const cellStages = (
   Effect.gen(function* () {
     const reference = yield* frozenReference(arm.reference, shared, draft, seed)
     const begun = yield* Effect.gen(function* () {
-      if (start.kind === "draft") return draft
-      if (start.kind === "reference") return reference! // `resolve` refuses a reference that is no model
-      if (start.kind !== "arm") return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
+      if (isOwn(start)) return yield* ownModel(start, shared, { name: `${arm.name} start`, seed })
+      const place = { name: `${arm.name} start, seed ${seed}`, data: shared.data }
+      if (start.kind === "draft") return yield* withVocabulary(start, draft, place)
+      if (start.kind === "reference") return yield* withVocabulary(start, reference!, place) // `resolve` refuses a reference that is no model
       const before = yield* cellStages(others.get(start.arm)!, shared, draft, seed, others)
-      return { stage: before.trained, architecture: before.architecture, head: before.head }
+      const { trained, architecture, head } = before
+      return yield* withVocabulary(start, { stage: trained, architecture, head }, place)
     })
     const from = distillingFrom(begun, arm.text, shared, seed)
     const distilling = {

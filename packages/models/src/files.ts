@@ -8,6 +8,7 @@ import {
   decoderArchitecture,
   type Encoder,
   type Family,
+  type HeadIds,
   type InvalidInput,
   type ModelOf,
   type Stored,
@@ -115,6 +116,22 @@ export const readArchitecture = (
     const { architecture, close } = openFolder(dir, families)
     close()
     return architecture
+  })
+
+/**
+ * The ids that the head of a model directory predicts; undefined if it predicts every id. Of the weights only these are
+ * read.
+ *
+ * @error as `readArchitecture`
+ */
+export const readModelIds = (
+  dir: string,
+  families: ReadonlyArray<Family>,
+): Effect.Effect<HeadIds | undefined, DataError | InvalidInput> =>
+  attempt(() => {
+    const { headIds, close } = openFolder(dir, families)
+    close()
+    return headIds
   })
 
 /**

@@ -63,5 +63,5 @@ export const modelOfLayers = <A extends Attends>(model: Encoder<A>, layers: Read
       ownVariable(() => tf.add(whole, 0)),
     )
   }
-  return makeModel(architecture, parameters)
+  return makeModel(architecture, parameters, model.headIds)
 }

@@ -10,6 +10,7 @@ import { copyModelFolder } from "./copy-folder.ts"
 import { architectureFromConfig, families, loadModel } from "./families.fixture.ts"
 import { loadDecoder, saveModel } from "./files.ts"
 import { initialise } from "./initialise.ts"
+import { modelOfLayers } from "./layers.ts"
 import { logitsOf } from "./model.ts"
 import { openSafetensors, writeSafetensors } from "./safetensors.ts"
 import { architectureOfIds, modelOfIds } from "./smaller-head.ts"
@@ -155,6 +156,14 @@ test("the first rows of the vocabulary are read where they hold every id of the 
   const error = await run(Effect.flip(loadDecoder(dir, families, { rows: 20 })))
   expect(error.message).toContain("d2t: row 2 has id 20; expected increasing ids from 0 to 19")
   for (const model of [whole, part, read]) model.dispose()
+})
+
+test("some layers of such a model predict the same ids", () => {
+  const whole = initialise(architectureFromConfig(configOf("llama")), 3)
+  const part = modelOfIds<Attends>(whole, ids)
+  const layer = modelOfLayers<Attends>(part, [1])
+  expect([layer.headIds!.id_U, layer.architecture.layers]).toEqual([ids, 1])
+  for (const model of [whole, part, layer]) model.dispose()
 })
 
 test("sizes and ids that do not fit are refused", () => {

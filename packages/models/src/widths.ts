@@ -117,5 +117,5 @@ export const modelOfWidths = <A extends Attends>(
       name,
       ownVariable(() => values(name, model.parameters.get(name)!, spec)),
     )
-  return makeModel(architecture, parameters)
+  return makeModel(architecture, parameters, model.headIds)
 }

@@ -6,7 +6,7 @@
 import { type Attends, brief, type HeadUse, headUse, type ModelUse, modelUse } from "@winnow/core"
 import { isHubReference, shortReference } from "@winnow/hub"
 import { type } from "arktype"
-import { seed } from "./numbers.ts"
+import { natural, seed } from "./numbers.ts"
 import { hubForm, pathForm, type ShortForms } from "./short-forms.ts"
 import { type TrainingSpec, trainingSpec } from "./training-spec.ts"
 
@@ -19,8 +19,14 @@ const ascending = type("number.integer >= 0")
       ctx.reject({ expected: "numbers of layers in ascending order, the first layer is 0", actual: brief(layers) }),
   )
 
-/** The pretraining by cross-entropy, and the seed of initialisation and data order; the run's own seed if left out. */
-const begin = { "pretraining?": trainingSpec, "seed?": seed } as const
+/** Number of ids that a head predicts, where it predicts some of them only: the most frequent ones among the tokens that the experiment's text trains on. */
+const smaller = { "vocabulary?": natural } as const
+
+/**
+ * The pretraining by cross-entropy, the seed of initialisation and data order (the run's own if left out), and the smaller
+ * vocabulary that the model has after it.
+ */
+const begin = { "pretraining?": trainingSpec, "seed?": seed, ...smaller } as const
 
 const ofFresh = type({ "+": "reject", kind: "'fresh'", model: modelUse, ...begin })
 const ofFolder = type({ "+": "reject", kind: "'folder'", path: "string >= 1", ...begin })
@@ -46,11 +52,12 @@ const ofHead = type({
   head: headUse,
   "seed?": seed,
   "pretraining?": type("undefined").describe("left out, as a head begins untrained"),
+  "vocabulary?": type("undefined").describe("left out, as a head predicts the target's ids"),
 })
-const ofDraft = type({ "+": "reject", kind: "'draft'" })
+const ofDraft = type({ "+": "reject", kind: "'draft'", ...smaller })
 const ofUntrained = type({ "+": "reject", kind: "'untrained'" })
-const ofReference = type({ "+": "reject", kind: "'reference'" })
-const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1" })
+const ofReference = type({ "+": "reject", kind: "'reference'", ...smaller })
+const ofArm = type({ "+": "reject", kind: "'arm'", arm: "string >= 1", ...smaller })
 
 export type FreshStart = typeof ofFresh.infer
 export type FolderStart = typeof ofFolder.infer
@@ -67,10 +74,19 @@ export type OwnStart = ModelStart | HeadStart
 /** Every start, checked and filled in. */
 export type ResolvedStart = OwnStart | typeof ofDraft.infer | typeof ofReference.infer | typeof ofArm.infer
 
+const freshOrFolder = ofFresh.or(ofFolder)
 /** The start of a target: a fresh model, or a folder. */
-export const targetStart = ofFresh.or(ofFolder)
+export const targetStart = freshOrFolder.narrow(
+  ({ vocabulary }, ctx) =>
+    vocabulary === undefined ||
+    ctx.reject({
+      path: ["vocabulary"],
+      expected: "left out, as a target predicts every id",
+      actual: brief(vocabulary),
+    }),
+)
 /** A model: a reference that no stage trains. */
-export const modelStart = targetStart.or(ofLayers).or(ofResized)
+export const modelStart = freshOrFolder.or(ofLayers).or(ofResized)
 /** The start of the drafts: a model, or a head on the target. */
 export const draftStart = modelStart.or(ofHead)
 /** The start of a reference that the run trains. */
@@ -113,7 +129,16 @@ export const shortStarts: ShortForms = {
   arm: { form: "arm:NAME", read: (arm) => ({ kind: "arm", arm }) },
 }
 
-interface Begin {
+/** A head that predicts some of the ids only. */
+interface Smaller {
+  /**
+   * The number of ids that the head predicts: the most frequent ones among the tokens that the experiment's text trains
+   * on. The model reads every id. All if left out.
+   */
+  readonly vocabulary?: number
+}
+
+interface Begin extends Smaller {
   /** Training by cross-entropy on the text before any distillation. */
   readonly pretraining?: TrainingSpec
   /** Seed of the initialisation and of the data's order; the run's own if left out. */
@@ -145,10 +170,10 @@ export type DraftStartSpec = StartSpec | HeadSpec
 /** A start of an arm. */
 export type ArmStartSpec =
   | DraftStartSpec
-  | { readonly kind: "draft" }
+  | ({ readonly kind: "draft" } & Smaller)
   | { readonly kind: "untrained" }
-  | { readonly kind: "reference" }
-  | { readonly kind: "arm"; readonly arm: string }
+  | ({ readonly kind: "reference" } & Smaller)
+  | ({ readonly kind: "arm"; readonly arm: string } & Smaller)
 /** The start of a target. */
 export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" | "resized" }>
 
@@ -160,7 +185,7 @@ export type TargetSpec = Exclude<StartSpec, { readonly kind: "layers" | "resized
 export const fresh = (
   model: ModelUse<Attends>,
   pretraining?: TrainingSpec,
-  options: { readonly seed?: number } = {},
+  options: { readonly seed?: number } & Smaller = {},
 ): Extract<StartSpec, { kind: "fresh" }> => ({
   kind: "fresh",
   model,
@@ -213,14 +238,21 @@ export const head = (of: HeadUse, options: { readonly seed?: number } = {}): Hea
 /**
  * Another model of the run: the drafts' start, the same without its pretraining, the arm's trained reference, or another
  * arm with its final weights.
+ *
+ * @param options.vocabulary of the same model with a smaller head; "untrained" has that of the drafts' start
  */
-export const artifactOf = (of: "draft" | "untrained" | "reference" | { readonly arm: string }): ArmStartSpec =>
-  typeof of === "object" ? { kind: "arm", arm: of.arm } : { kind: of }
+export const artifactOf = (
+  of: "draft" | "untrained" | "reference" | { readonly arm: string },
+  options: Smaller = {},
+): ArmStartSpec => (typeof of === "object" ? { kind: "arm", arm: of.arm, ...options } : { kind: of, ...options })
 
 const describePath = (path: string) => (isHubReference(path) ? shortReference(path) : `folder ${path}`)
 
 /** A start in a few words, for tables and messages. */
-export const describeStart = (start: ResolvedStart): string => {
+export const describeStart = (start: ResolvedStart): string =>
+  start.vocabulary === undefined ? describeWhole(start) : `${describeWhole(start)}, ${start.vocabulary} ids`
+
+const describeWhole = (start: ResolvedStart): string => {
   switch (start.kind) {
     case "fresh":
       return `a fresh ${start.model.name}`

@@ -53,7 +53,7 @@ const scaled = ({ value, low, high, errors, ...rest }: IntervalRecord, factor: n
 /** The figures of one seed. */
 export const seedFigures = (seed: number, figures: Figures, gamma: number): SeedFigures => {
   const at = lengthOf(figures, gamma)
-  const { speedup } = figures
+  const { speedup, vocabulary } = figures
   const [kl, positions] = figures.kl.reduce(([sum, n], [s, m]) => [sum + s, n + m], [0, 0])
   return {
     seed,
@@ -69,6 +69,13 @@ export const seedFigures = (seed: number, figures: Figures, gamma: number): Seed
       testedTokens: greedy.testedTokens,
     })),
     speedup: speedup?.speedup ?? null,
+    ...(vocabulary && {
+      vocabulary: {
+        ids: vocabulary.ids,
+        greedyOutside: vocabulary.greedy[0] / vocabulary.greedy[1],
+        sampledOutside: vocabulary.sampled[0] / vocabulary.sampled[1],
+      },
+    }),
     timing: speedup && {
       prompts: speedup.prompts,
       load: speedup.load,

@@ -90,6 +90,11 @@ const seedFigures = type({
     testedTokens: "number",
   }).array(),
   speedup: figure,
+  /**
+   * Of a draft that can propose some ids only: their number, and the shares of the target's own tokens that are others.
+   * Its `draftKl` compares with the target's distribution over these ids.
+   */
+  "vocabulary?": { ids: "number", greedyOutside: "number", sampledOutside: "number" },
   timing: type({
     /** The prompts that were timed: texts of one block have no call to time. */
     prompts: "number",

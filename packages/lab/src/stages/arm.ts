@@ -5,23 +5,28 @@ import {
   frozen,
   type HeadUse,
   InvalidInput,
+  isDraftHead,
   modelsRead,
   provideNeeds,
   Reference,
   reads,
   type ServiceUse,
+  sameHeadIds,
   Target,
 } from "@winnow/core"
+import { readModelIds } from "@winnow/models"
 import { type CachedSignals, earlierCheckpoint, frozenReference, movingAverage, referenceNeeds } from "@winnow/training"
 import { Effect, Layer } from "effect"
 import { writingFlops } from "../budget.ts"
 import { plainSpec } from "../experiment/plain-json.ts"
 import type { SettledArm } from "../experiment/resolved.ts"
 import { layersOf, usedServices } from "../experiment/services.ts"
+import { knownFamilies } from "../families.ts"
 import { partOf, type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import type { Artifact } from "../store/store.ts"
 import type { Distilling, OwnWriting } from "./distilling.ts"
+import { modelDirectory } from "./folder.ts"
 import { openModel, openOwnHead, openOwnModel } from "./models.ts"
 import { probeOf, readProbeBatches } from "./probe.ts"
 import { passOf, readChosen } from "./selection.ts"
@@ -151,6 +156,14 @@ export const armStage = (
           const draft = head
             ? yield* openOwnHead(artifact("start")!, head, yield* openModel(targetArtifact!))
             : yield* openOwnModel(artifact("start")!)
+          if (ofReference && compared && !isDraftHead(draft)) {
+            // The architectures have as many ids, as the graph has checked; a count over other text has others.
+            const ids = yield* readModelIds(yield* modelDirectory(compared), yield* knownFamilies)
+            if (!sameHeadIds(draft.headIds, ids)) {
+              const problems = ["the reference predicts other ids than the draft; set signals.reference to live"]
+              return yield* new InvalidInput({ what: label, problems })
+            }
+          }
           const text = yield* readSplit(textArtifact, "train")
           const of = { target: targetArtifact, data: textArtifact, text }
           const ofSelection = artifact("selection")

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs"
 import { loadavg } from "node:os"
 import { join } from "node:path"
-import { DataError } from "@winnow/core"
+import { DataError, type HeadIds } from "@winnow/core"
 import {
   type Acceptance,
   type BlockCounts,
@@ -15,7 +15,7 @@ import {
   type Speedup,
   sampledPass,
 } from "@winnow/decoding"
-import { driven } from "@winnow/generation"
+import { driven, type Rollout } from "@winnow/generation"
 import { Effect } from "effect"
 import type { Measure } from "../experiment/resolved.ts"
 import { type Stage, stage } from "../stage.ts"
@@ -52,6 +52,13 @@ export interface Figures {
    */
   readonly agreement: ReadonlyArray<string>
   readonly parameterRatio: number
+  /** Of a draft that can propose some ids only. */
+  readonly vocabulary?: {
+    readonly ids: number
+    /** Tokens of the target's own texts that are other ids, and all tokens. */
+    readonly greedy: readonly [outside: number, tokens: number]
+    readonly sampled: readonly [outside: number, tokens: number]
+  }
   /** Null where the clock was not asked for (starts and references), or no text is longer than a block. */
   readonly speedup: TimedSpeedup | null
 }
@@ -122,7 +129,20 @@ export const measureStage = (spec: {
                 ),
               )
             : null
+        const { headIds } = draftModel
+        const outside = (texts: ReadonlyArray<Rollout>, { row_V }: HeadIds) =>
+          texts.reduce<[number, number]>(
+            ([n, of], { tokens }) => [n + tokens.filter((id) => row_V[id]! < 0).length, of + tokens.length],
+            [0, 0],
+          )
         const figures: Figures = {
+          ...(headIds && {
+            vocabulary: {
+              ids: headIds.id_U.length,
+              greedy: outside(rollouts, headIds),
+              sampled: outside(own, headIds),
+            },
+          }),
           lengths,
           overlap: sums(onSampled.overlap!),
           kl: sums(onSampled.kl!),

@@ -3,7 +3,7 @@
  *
  * Letters: N samples, M scored tokens, d hidden size, B sequences, T positions, R rows of a chunk, V vocabulary.
  */
-import { Categorical, type EncodedExample, type Encoder, type ScoreFigure } from "@winnow/core"
+import { Categorical, type EncodedExample, type Encoder, InvalidInput, type ScoreFigure } from "@winnow/core"
 import { collate } from "@winnow/data"
 import type { Pieces } from "@winnow/generation"
 import { hiddenByLayer } from "@winnow/models"
@@ -71,6 +71,10 @@ export function* tokenFigures(
   wanted: ReadonlySet<ScoreFigure>,
   target: Encoder | undefined,
 ): Pieces<TokenFigures> {
+  if (model.headIds !== undefined) {
+    const problems = [`a start predicts ${model.headIds.id_U.length} ids only; rank starts before a smaller vocabulary`]
+    throw new InvalidInput({ what: "scores", problems })
+  }
   const [loss, entropy, acceptance]: [number[], number[], number[]] = [[], [], []]
   const chunkRows = chunkRowsFor(model.architecture.vocabularySize)
   for (let from = 0; from < texts.length; from += textsAtOnce) {

@@ -52,11 +52,14 @@ const readsLoss = (needs: ReadonlyArray<Statistic>) =>
 /** Sums the statistics of tokens by example, and keeps every token. */
 const collector = (needs: ReadonlyArray<Statistic>, E: number) => {
   const sums = new Map(needs.map((name) => [name, new Float64Array(E)]))
+  /** Tokens that the draft predicts: fewer than the example has where the head has some of the ids only. */
+  const predicted_E = new Int32Array(E)
   let examples: ReadonlyArray<number> = []
   const filter: FilterInstance = {
     name: "examples",
     needs,
     select: (input) => {
+      for (const b of input.sequence_N) predicted_E[examples[b]!]!++
       for (const [name, sum_E] of sums)
         for (let n = 0; n < input.N; n++) sum_E[examples[input.sequence_N[n]!]!]! += input[name][n]!
       return new Uint8Array(input.N).fill(1)
@@ -67,7 +70,7 @@ const collector = (needs: ReadonlyArray<Statistic>, E: number) => {
   const of = (batch: ReadonlyArray<number>) => {
     examples = batch
   }
-  return { sums, filter, of }
+  return { sums, predicted_E, filter, of }
 }
 
 const tokensOf = ({ examples }: EncodedTask): Int32Array =>
@@ -131,7 +134,7 @@ export const selectionStage = (
           const artifact = (name: keyof typeof inputs) => context.inputs[sources.findIndex((g) => g.name === name)]
           const text = yield* readSplit(artifact("data")!, "train")
           const E = text.examples.length
-          const { sums, filter, of } = collector(needs, E)
+          const { sums, predicted_E, filter, of } = collector(needs, E)
           const [ofStart, ofTarget, ofReference] = [artifact("start"), artifact("target"), artifact("reference")]
           if (ofStart) {
             const opened = {
@@ -163,7 +166,7 @@ export const selectionStage = (
           const means = Object.fromEntries(
             Array.from(sums, ([name, sum_E]) => [
               byExample(name),
-              Float32Array.from(sum_E, (sum, e) => sum / Math.max(1, tokens_E[e]!)),
+              Float32Array.from(sum_E, (sum, e) => sum / Math.max(1, predicted_E[e]!)),
             ]),
           )
           const { choose } = yield* examples.instance

@@ -7,6 +7,7 @@ import {
   type Architecture,
   type Attends,
   DataError,
+  headRowsOf,
   type InvalidInput,
   Loss,
   type LossUse,
@@ -216,7 +217,8 @@ export const referenceSignalsStage = (
     const flops = (size: SplitSize) => {
       const whole = form === "live" || form === "hidden"
       const ofTarget = { trunk: form === "live" ? size.seen : 0, head: size.trained, length: size.length }
-      const compared = withTarget && whole ? forwardFlops(architectures.target, ofTarget) : 0
+      const { target, reference: of } = architectures
+      const compared = withTarget && whole ? forwardFlops({ ...target, headRows: headRowsOf(of) }, ofTarget) : 0
       return onePass(size, architectures.reference, true) + compared
     }
     const perToken = 4 * statistics.length

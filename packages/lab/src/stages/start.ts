@@ -1,6 +1,7 @@
 /** The stages of a start: a fresh model, a folder, some layers of the target; each with or without training on the text. */
 import { type Architecture, type Attends, type DataError, type HeadUse, InvalidInput } from "@winnow/core"
 import {
+  architectureOfIds,
   architectureOfLayers,
   architectureOfWidths,
   initialise,
@@ -21,6 +22,7 @@ import {
   type LayersStart,
   type OwnStart,
   type ResizedStart,
+  type ResolvedStart,
 } from "../experiment/start.ts"
 import type { ResolvedText } from "../experiment/text.ts"
 import { type Stage, stage } from "../stage.ts"
@@ -50,6 +52,14 @@ export interface BeginModel {
  * @error DataError for a folder that cannot be read; InvalidInput for options or layers that there are not
  */
 export const architectureOfStart = (
+  start: OwnStart,
+  name: string,
+  target: Architecture<Attends> | undefined,
+): Effect.Effect<Architecture<Attends>, InvalidInput | DataError> =>
+  Effect.flatMap(wholeArchitecture(start, name, target), (whole) => smallerArchitecture(name, whole, start))
+
+/** The same before a smaller vocabulary. */
+const wholeArchitecture = (
   start: OwnStart,
   name: string,
   target: Architecture<Attends> | undefined,
@@ -85,6 +95,14 @@ const refusedAs = <A>(name: string, run: () => A): Effect.Effect<A, InvalidInput
       throw error
     },
   })
+
+/** The architecture of a model with the vocabulary of a start. @error InvalidInput for a size that it cannot have */
+export const smallerArchitecture = (
+  name: string,
+  whole: Architecture<Attends>,
+  { vocabulary }: Pick<ResolvedStart, "vocabulary">,
+): Effect.Effect<Architecture<Attends>, InvalidInput> =>
+  vocabulary === undefined ? Effect.succeed(whole) : refusedAs(name, () => architectureOfIds(whole, vocabulary))
 
 /** A fresh model that nobody has trained. */
 const freshStage = (
@@ -210,7 +228,7 @@ const beginStage = (
   })
 
 /**
- * A start with its stage.
+ * A start with its stage, before a smaller vocabulary.
  *
  * @param place.name of the model in labels and errors: "target", "draft start"
  * @param place.label of the stage that has the start as training found it: "draft start, seed 1"
@@ -236,7 +254,7 @@ export const begunStage = (
 ): Effect.Effect<BeginModel, InvalidInput | DataError> =>
   Effect.gen(function* () {
     const { kind, name, label, until, target, textOf } = place
-    const architecture = yield* architectureOfStart(start, name, target?.architecture)
+    const architecture = yield* wholeArchitecture(start, name, target?.architecture)
     const { pretraining: training } = start
     const seed = start.seed ?? place.seed
     if (start.kind === "head")

@@ -10,7 +10,8 @@ const temperature = ({ conditions: { temperature: t, topK, topP } }: RunRecord):
     ", ",
   )
 
-const from = (least: number, most: number): string => (least === most ? `${least}` : `${least} to ${most}`)
+const from = (least: number | string, most: number | string): string =>
+  least === most ? `${least}` : `${least} to ${most}`
 
 /** The timing: how many prompts and rounds, and the number of texts that equal the target's own. */
 const timingLine = (run: RunRecord): string => {
@@ -66,6 +67,24 @@ const partLine = ({ rows, draftParameters }: RunRecord): ReadonlyArray<string> =
   return parts.length === 0 ? [] : [`Trained in part: ${parts.join(", ")} of ${short(draftParameters)} parameters.`]
 }
 
+/** A line on the drafts that can propose some ids only; no line if there are none. */
+const vocabularyLine = ({ rows }: RunRecord): ReadonlyArray<string> => {
+  const parts = rows.flatMap(({ name, seeds }) => {
+    const all = seeds.flatMap(({ vocabulary }) => vocabulary ?? [])
+    if (all.length === 0) return []
+    const share = (of: (one: (typeof all)[number]) => number) => {
+      const each = all.map((one) => (100 * of(one)).toFixed(1))
+      return from(...([each.toSorted()[0]!, each.toSorted().at(-1)!] as const))
+    }
+    return [
+      `${name} ${all[0]!.ids} (${share((v) => v.greedyOutside)} % of the target's greedy tokens are others, ${share((v) => v.sampledOutside)} % of its samples)`,
+    ]
+  })
+  return parts.length === 0
+    ? []
+    : [`Ids that a draft can propose, where these are not all: ${parts.join(", ")}. Their KL is over these ids.`]
+}
+
 /** How often the target is right, with the interval over prompts; empty for a task without a judgement. */
 export const score = ({ target, conditions: { prompts } }: RunRecord): string => {
   if (target.score === null) return ""
@@ -92,6 +111,7 @@ export const caption = (run: RunRecord): ReadonlyArray<string> => {
     ...droppedLine(run),
     ...paddingLine(run.rows),
     ...partLine(run),
+    ...vocabularyLine(run),
     `Target: ${short(target.parameters)} parameters${score(run)}. Draft: ${short(run.draftParameters)} parameters.`,
   ].filter((line) => line !== "")
 }
