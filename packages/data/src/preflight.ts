@@ -36,7 +36,7 @@ export interface Preflight {
  * A model may have more rows than there are tokens, if that only rounds their number up: a multiple of 64, below 1024 more
  * (Phi has 51 200 rows for 50 295 tokens).
  */
-const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 1024
+export const isPadding = (rows: number, tokens: number) => rows > tokens && rows % 64 === 0 && rows < tokens + 1024
 
 /** Names of models in a message: the first three. */
 const few = (names: ReadonlyArray<string>): string =>

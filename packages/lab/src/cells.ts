@@ -21,6 +21,7 @@ import type { OwnStart } from "./experiment/start.ts"
 import { type ResolvedText, splitText } from "./experiment/text.ts"
 import { checkAttention } from "./preflight/attention.ts"
 import { checkVocabularies } from "./preflight/vocabularies.ts"
+import { folderOf, sharedRows } from "./shared-rows.ts"
 import type { Stage } from "./stage.ts"
 import { armStage, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
 import type { Distilling, OwnWriting } from "./stages/distilling.ts"
@@ -257,6 +258,18 @@ const signalStages = (
 
 /** Tokens of an example where the data is not encoded yet: a rough figure for estimates. */
 export const guessedSizes = ({ maxLength }: Resolved): Sizes => ({ length: maxLength * 0.55, trained: maxLength * 0.3 })
+
+/** The rows of the vocabulary that an experiment's folders are read to; undefined: all. @error as `architectureOfStart` */
+export const rowsOf = (resolved: Resolved): Effect.Effect<number | undefined, InvalidInput | DataError> =>
+  Effect.gen(function* () {
+    const starts = ownStarts(resolved)
+    if (starts.every(({ start }) => folderOf(start) === undefined)) return undefined
+    const target = yield* architectureOfStart(resolved.target, "target", undefined)
+    const models = yield* Effect.forEach(starts, ({ name, start }) =>
+      Effect.map(architectureOfStart(start, name, target), ({ vocabularySize }) => ({ start, vocabularySize })),
+    )
+    return yield* sharedRows(models)
+  })
 
 /** The architectures of all models of an experiment. */
 const architecturesOf = (resolved: Resolved): Effect.Effect<Architectures, InvalidInput | DataError> =>

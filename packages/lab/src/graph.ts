@@ -1,10 +1,20 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
 import { type DataError, type HeadUse, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
-import { type Architectures, type Arm, cellStages, otherTexts, sharedStages, startOf, withProbe } from "./cells.ts"
+import {
+  type Architectures,
+  type Arm,
+  cellStages,
+  otherTexts,
+  rowsOf,
+  sharedStages,
+  startOf,
+  withProbe,
+} from "./cells.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"
+import { SharedRows } from "./shared-rows.ts"
 import { inOrder, type Stage } from "./stage.ts"
 import { keptStage } from "./stages/kept.ts"
 import { measureStage } from "./stages/measure.ts"
@@ -103,6 +113,18 @@ export const buildGraph = <E = never, R = never>(
   judge: Judge<E, R> = unknown,
 ): Effect.Effect<Graph, InvalidInput | DataError | E, R> =>
   Effect.gen(function* () {
+    const rows = yield* rowsOf(resolved)
+    return yield* Effect.provideService(graphOf(resolved, texts, sizesOf, judge), SharedRows, rows)
+  }).pipe(Effect.provideService(Families, resolved.families))
+
+/** The graph over models whose rows of the vocabulary are settled. */
+const graphOf = <E, R>(
+  resolved: Resolved,
+  texts: Texts,
+  sizesOf: (data: Stage) => Sizes | undefined,
+  judge: Judge<E, R>,
+): Effect.Effect<Graph, InvalidInput | DataError | E, R> =>
+  Effect.gen(function* () {
     const shared = yield* sharedStages(resolved, texts, sizesOf)
     const trials: Array<Stage> = []
     const settled = yield* settle(resolved, shared, (all) => {
@@ -198,7 +220,7 @@ export const buildGraph = <E = never, R = never>(
       settled,
       trials,
     }
-  }).pipe(Effect.provideService(Families, resolved.families))
+  })
 
 /**
  * The stages of an experiment that the store's content determines, by key: its trials, and the part of the main graph that

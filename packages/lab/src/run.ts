@@ -10,7 +10,6 @@ import { Effect, Layer } from "effect"
 import { type Architectures, architectureAt } from "./cells.ts"
 import { ownStarts } from "./experiment/places.ts"
 import type { Resolved } from "./experiment/resolved.ts"
-import type { OwnStart } from "./experiment/start.ts"
 import { Families } from "./families.ts"
 import { buildGraph, type Graph, measuring } from "./graph.ts"
 import { withMachineErrors } from "./machine-errors.ts"
@@ -31,6 +30,7 @@ import { type Failure, failureOf, type Outcome } from "./schedule/outcome.ts"
 import { runAll, runStages, type ScheduleOptions } from "./schedule/run-all.ts"
 import { workers } from "./schedule/workers.ts"
 import type { Judge } from "./settle.ts"
+import { folderOf } from "./shared-rows.ts"
 import type { Stage, StageError } from "./stage.ts"
 import { sharedModels } from "./stages/models.ts"
 import { openTokenizer, readSplit } from "./stages/text.ts"
@@ -134,12 +134,6 @@ export const sizesFrom = (artifact: Artifact | undefined): Sizes | undefined => 
   if (train === undefined) return undefined
   const { examples, tokens, trained } = train
   return { length: tokens / examples, trained: trained / examples, examples }
-}
-
-/** The folder, or the reference to a hub, that a start has its weights from. */
-const folderOf = (start: OwnStart): string | undefined => {
-  if (start.kind === "folder") return start.path
-  return start.kind === "resized" && start.of !== "target" ? start.of.path : undefined
 }
 
 /** The models of an experiment as preflight checks them: those from folders with their tokenizers, and with the ends that they name. */

@@ -111,9 +111,10 @@ const save = (model: Encoder, dir: string, extra: Readonly<Record<string, unknow
 export const readArchitecture = (
   dir: string,
   families: ReadonlyArray<Family>,
+  options: FolderOptions = {},
 ): Effect.Effect<Architecture<Attends>, DataError | InvalidInput> =>
   attempt(() => {
-    const { architecture, close } = openFolder(dir, families)
+    const { architecture, close } = openFolder(dir, families, options)
     close()
     return architecture
   })
@@ -140,6 +141,7 @@ export const readModelIds = (
  * The caller disposes of the model.
  *
  * @param families the families that the folder may belong to, such as `[llama, gpt2]`
+ * @param options.rows number of first rows of the vocabulary that are read: the other rows must have no token
  * @error InvalidInput if config.json describes a computation that is not done here
  * @error DataError if the folder holds no model, a file is missing or damaged, its tensors are not those of config.json,
  *   or a weight is not finite
@@ -147,7 +149,8 @@ export const readModelIds = (
 export const loadModel = (
   dir: string,
   families: ReadonlyArray<Family>,
-): Effect.Effect<Encoder, DataError | InvalidInput> => attempt(() => load(dir, families, (any) => any))
+  options: FolderOptions = {},
+): Effect.Effect<Encoder, DataError | InvalidInput> => attempt(() => load(dir, families, (any) => any, options))
 
 /**
  * Reads a model directory that must hold a decoder.

@@ -10,6 +10,7 @@ import { localFolder, shortReference } from "@winnow/hub"
 import { parameterCount, readArchitecture } from "@winnow/models"
 import { Effect } from "effect"
 import { knownFamilies } from "../families.ts"
+import { SharedRows } from "../shared-rows.ts"
 import { type Stage, stage } from "../stage.ts"
 import { stageCode } from "../store/code/stage-code.ts"
 import { inPieces } from "../store/in-pieces.ts"
@@ -37,12 +38,27 @@ export const folderArchitecture = (
   path: string,
 ): Effect.Effect<Architecture<Attends>, DataError | InvalidInput> =>
   Effect.gen(function* () {
-    return yield* readArchitecture(yield* localFolder(path), yield* knownFamilies)
+    const [families, rows] = [yield* knownFamilies, yield* SharedRows]
+    const folder = yield* localFolder(path)
+    const whole = yield* readArchitecture(folder, families)
+    if (rows === undefined || whole.vocabularySize <= rows) return whole
+    const note = `${shortReference(path)} has ${whole.vocabularySize} rows of the vocabulary; the first ${rows} are read, as the others have no token`
+    const { notes = [], ...first } = yield* readArchitecture(folder, families, { rows })
+    return { ...first, notes: [...notes, note] }
   }).pipe(
     Effect.mapError((error) =>
       error._tag === "DataError" ? new DataError({ message: `${name} ${error.message}`, cause: error }) : error,
     ),
   )
+
+/** The rows that are read of a folder, where it has more. */
+const cutRows = (folder: string, { vocabularySize: rows }: Architecture<Attends>) =>
+  Effect.gen(function* () {
+    const shared = yield* SharedRows
+    if (shared === undefined) return {}
+    const whole = yield* readArchitecture(folder, yield* knownFamilies)
+    return whole.vocabularySize > rows ? { rows } : {}
+  })
 
 /**
  * The stage of a folder: it hashes the files and copies nothing.
@@ -68,18 +84,19 @@ export const folderStage = (spec: {
     if (weights.length === 0)
       return yield* new DataError({ message: `${name} ${folder}: no .safetensors file; save the weights there` })
     const hashes = yield* hashesOf(folder, ["config.json", ...weights])
+    const cut = yield* cutRows(folder, architecture)
     const parameters = parameterCount(architecture)
     return stage({
       kind,
       label: `${name} from ${shortReference(path)}`,
-      config: { files: hashes },
+      config: { files: hashes, ...cut },
       inputs: [],
       // the family says what the files mean
       code: architecture.family
         ? stageCode({ revisions: [], tensors: false, plugins: [architecture.family.use({})] })
         : null,
       work: { parameters },
-      run: () => Effect.succeed({ path: folder, parameters }),
+      run: () => Effect.succeed({ path: folder, parameters, ...cut }),
       today: { path: folder },
     })
   })
@@ -87,6 +104,12 @@ export const folderStage = (spec: {
 /** The files of a folder with their hashes, as its artifact holds them. */
 export const filesOfFolder = ({ made }: Artifact["manifest"]): Readonly<Record<string, string>> =>
   (made as { config: { files: Record<string, string> } }).config.files
+
+/** The rows of the vocabulary that are read of a folder's artifact; undefined: all. */
+export const rowsOfFolder = ({ manifest }: Artifact): number | undefined => {
+  const { rows } = manifest.summary
+  return typeof rows === "number" ? rows : undefined
+}
 
 /**
  * Where a model's weights are: in its artifact, or in the folder that this run names, if that holds what it held when

@@ -18,7 +18,7 @@ import { knownFamilies } from "../families.ts"
 import type { StageError } from "../stage.ts"
 import { keyOf } from "../store/key.ts"
 import type { Artifact } from "../store/store.ts"
-import { modelDirectory } from "./folder.ts"
+import { modelDirectory, rowsOfFolder } from "./folder.ts"
 
 /** A model or a head that is freed with the scope. */
 export const acquire = <D extends Draft>(
@@ -26,13 +26,13 @@ export const acquire = <D extends Draft>(
 ): Effect.Effect<D, StageError, Scope.Scope> =>
   Effect.acquireRelease(make, (model) => Effect.sync(() => model.dispose()))
 
-/** The model of a folder, freed with the scope. */
-export const loadFrom = (directory: string): Effect.Effect<Encoder, StageError, Scope.Scope> =>
-  Effect.flatMap(knownFamilies, (families) => acquire(loadModel(directory, families)))
+/** The model of a folder, or its first rows of the vocabulary, freed with the scope. */
+export const loadFrom = (directory: string, rows?: number): Effect.Effect<Encoder, StageError, Scope.Scope> =>
+  Effect.flatMap(knownFamilies, (families) => acquire(loadModel(directory, families, { rows })))
 
 /** A model of a stage's own, which it may train, from an artifact; freed with the scope. */
 export const openOwnModel = (artifact: Artifact): Effect.Effect<Encoder, StageError, Scope.Scope> =>
-  Effect.flatMap(modelDirectory(artifact), loadFrom)
+  Effect.flatMap(modelDirectory(artifact), (directory) => loadFrom(directory, rowsOfFolder(artifact)))
 
 /** A head of a stage's own, which it may train, from an artifact; freed with the scope. The target stays frozen. */
 export const openOwnHead = (
@@ -89,17 +89,18 @@ export const sharedModels = (load = loadFrom): Layer.Layer<never> =>
   Layer.effect(
     Models,
     Effect.gen(function* () {
-      const folders = new Map<string, string>()
+      const folders = new Map<string, readonly [directory: string, rows: number | undefined]>()
       const models = yield* RcMap.make({
-        lookup: (key: string) => load(folders.get(key)!),
+        lookup: (key: string) => load(...folders.get(key)!),
         idleTimeToLive: idle,
       })
       return {
         open: (artifact) =>
           Effect.gen(function* () {
             const directory = yield* modelDirectory(artifact)
-            const key = keyOf({ directory, weights: weightsOf(artifact) })
-            folders.set(key, directory)
+            const rows = rowsOfFolder(artifact)
+            const key = keyOf({ directory, weights: weightsOf(artifact), ...(rows !== undefined && { rows }) })
+            folders.set(key, [directory, rows])
             // A failure is not cached: the files may be mended.
             return yield* RcMap.get(models, key).pipe(Effect.tapError(() => RcMap.invalidate(models, key)))
           }),
