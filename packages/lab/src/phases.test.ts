@@ -169,5 +169,5 @@ test("a run of all phases counts what was written; where arms begin with differe
   expect(Math.abs(cost("equal").total.flops / cost("aligned").total.flops - 1)).toBeLessThan(0.3)
   expect(cost("equal").arm.steps).toBeGreaterThan(6)
   expect(caption(record).join("\n")).toContain("its start, reference, caches and texts. The target is excluded.")
-  expect(record.conclusions.join("\n")).toContain("starts, references and caches counted")
+  expect(record.conclusions.join("\n")).toContain("starts, references, caches and texts counted")
 }, 60_000)

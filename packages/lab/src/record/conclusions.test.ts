@@ -61,7 +61,7 @@ test("a difference is ahead, behind or not shown, by its interval; expected acce
   const text = sentence(open, "adaspec minus random")
   expect(text).toContain("0.0 points of greedy acceptance [-0.8, 0.5], no difference is shown; ")
   expect(text).toEndWith(
-    "Not at equal compute: adaspec took 2.6 times the FLOPs of random, references and caches counted.",
+    "Not at equal compute: adaspec took 2.6 times the FLOPs of random, references, caches and texts counted.",
   )
   const none = withDifference("random", { value: 0.01, low: null, high: null, errors: null })
   expect(sentence(none, "adaspec minus random")).toContain("greedy acceptance, no interval can be made")

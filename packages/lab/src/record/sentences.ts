@@ -45,7 +45,7 @@ const costClause = (compared: Compared): string => {
   if (same) return "Both cost the same compute."
   const starts = withStarts([compared.over]) ? "starts, " : ""
   const apart = own === undefined ? "" : ` (${times(own)} times without the caches that both read)`
-  return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, ${starts}references and caches counted${apart}.`
+  return `Not at equal compute: ${compared.over.name} took ${times(ratio)} times the FLOPs of ${compared.under.name}, ${starts}references, caches and texts counted${apart}.`
 }
 
 /** The reading of a difference, from its interval alone. */

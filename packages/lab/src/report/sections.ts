@@ -101,4 +101,4 @@ ${list([...commitText, `run ${created.slice(0, 10)}`, `${machine.cores} x ${mach
 
 /** The caption of the chart of differences. */
 export const differencesCaption =
-  "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references and caches counted."
+  "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references, caches and texts counted."
