@@ -109,7 +109,7 @@ interface Labelled {
 const labelled = (name: string, { task, domains, steps, perClass }: Labelled) => {
   const shape = { vocabulary: 1024, width: 48, layers: 2, heads: 2, length: 192 }
   const measure: MeasureUse = exact()
-  const starts = startsOf(labelledStarts(Object.keys(domains)), shape, domains, { unit: 50, batchSize: 32 })
+  const starts = startsOf(labelledStarts(Object.keys(domains)), shape, domains, { unit: 25, batchSize: 32 })
   const budget = { steps, batchSize: 32, optimizer: { warmup: Math.round(steps / 10) } }
   const of = { vocab_size: 1024, max_position_embeddings: 192 }
   return defineExperiment({
@@ -159,22 +159,22 @@ export default {
   trec: labelled("TREC", {
     task: trec(),
     domains: { alpaca: alpaca(), banking: banking77(), sst2: sst2() },
-    ...{ steps: 300, perClass: "all" },
+    ...{ steps: 200, perClass: "all" },
   }),
   banking77: labelled("BANKING77", {
     task: banking77(),
     domains: { alpaca: alpaca(), sst2: sst2(), trec: trec() },
-    ...{ steps: 600, perClass: 32 },
+    ...{ steps: 400, perClass: 32 },
   }),
   clinc150: labelled("CLINC150", {
     task: clinc150(),
     domains: { alpaca: alpaca(), sst2: sst2(), trec: trec() },
-    ...{ steps: 600, perClass: 20 },
+    ...{ steps: 400, perClass: 20 },
   }),
   sst2: labelled("SST-2", {
     task: sst2(),
     domains: { alpaca: alpaca(), banking: banking77(), trec: trec() },
-    ...{ steps: 300, perClass: 1000 },
+    ...{ steps: 200, perClass: 1000 },
   }),
 }
 

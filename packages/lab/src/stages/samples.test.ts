@@ -57,7 +57,7 @@ test("as many states of each class, each of another text, the most frequent clas
   expect(await choose({ classes: 5, perClass: 4 })).toEqual({ C, class_N, text_N, position_N })
 })
 
-test("all states: classes have as many as there are texts with them; too few are refused", async () => {
+test("all states: classes have as many as there are texts with them; none of enough texts is refused", async () => {
   const { C, class_N, text_N } = await choose({ classes: 64, perClass: "all" })
   expect(C).toBe(12)
   const pairs = new Set(goldPlaces(examples).map(({ text, label }) => `${text} ${label}`))
@@ -66,7 +66,7 @@ test("all states: classes have as many as there are texts with them; too few are
     Effect.flip(chooseSamples(goldPlaces(examples), { classes: 9, perClass: 50 })),
   )
   expect(refused).toBeInstanceOf(InvalidInput)
-  expect(refused.message).toMatch(/found 0 of 12 classes with 50 texts each, .* has \d+ texts: lower perClass/)
+  expect(refused.message).toMatch(/none of 12 classes has 50 texts, the largest one has \d+; lower perClass/)
 })
 
 test("the first texts of so many trained tokens", () => {

@@ -97,7 +97,7 @@ export function* targetPlaces(target: Encoder, examples: ReadonlyArray<EncodedEx
  * Chooses among places: of each text at most one state of a class, of each class as many states as of another, all at
  * random.
  *
- * @error InvalidInput for fewer than 2 classes of so many texts
+ * @error InvalidInput where no class has so many texts
  */
 export const chooseSamples = (
   places: ReadonlyArray<Place>,
@@ -117,10 +117,10 @@ export const chooseSamples = (
     .filter(([, count]) => count >= least)
     .toSorted(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
     .slice(0, classes)
-  if (chosen.length < 2) {
-    const most = counts.toSorted((a, b) => b[1] - a[1])[1]?.[1] ?? 0
+  if (chosen.length === 0) {
+    const most = Math.max(0, ...counts.map(([, count]) => count))
     const problems = [
-      `found ${chosen.length} of ${counts.length} classes with ${least} texts each, expected 2 at least; the second largest class has ${most} texts: lower perClass, or raise tokens`,
+      `none of ${counts.length} classes has ${least} texts, the largest one has ${most}; lower perClass, or raise tokens`,
     ]
     return Effect.fail(new InvalidInput({ what: "samples of the scores", problems }))
   }
@@ -153,7 +153,7 @@ export const samplesStage = (
     config: { labels, split, classes, perClass, ...(labels !== "answer" && { tokens }) },
     inputs: [partOf(data, split), ...(labels === "target" ? [target] : [])],
     code: stageCode({ revisions: ["measuring"], tensors: labels === "target" }),
-    run: ({ directory, inputs: [dataArtifact, targetArtifact] }) =>
+    run: ({ directory, warn, inputs: [dataArtifact, targetArtifact] }) =>
       Effect.gen(function* () {
         const { examples } = yield* readSplit(dataArtifact!, split)
         const texts = firstTexts(examples, tokens)
@@ -163,6 +163,10 @@ export const samplesStage = (
           return yield* decodingStep("samples", (signal) => driven(targetPlaces(model, texts), signal))
         })
         const samples = yield* chooseSamples(yield* placed, sampling)
+        if (samples.C === 1)
+          warn(
+            "all samples of the scores are of one class, so scores of states say nothing; lower perClass, or raise tokens",
+          )
         writeFileSync(join(directory, file), JSON.stringify(samples))
         return { states: samples.class_N.length, classes: samples.C }
       }).pipe(Effect.scoped),

@@ -208,7 +208,7 @@ const startsTable = (of: Scored & Partial<Ranked>, score: NamedScore): StudyTabl
   const nameOf = (layer: number) =>
     layer !== lastLayer ? `layer ${layer}` : layers.length > 1 ? "last layer" : score.name
   const style = unit === "%" ? "percent" : unit === "nats" ? "nats" : "plain"
-  const kind = layers.length > 3 ? "cost" : "range"
+  const kind = layers.length > 1 ? "cost" : "range" // ranges of several layers would not fit a terminal
   // Equal scores share the first of their ranks.
   const rankOf = (start: Start) => {
     const own = promiseOf(start, score)
@@ -218,7 +218,9 @@ const startsTable = (of: Scored & Partial<Ranked>, score: NamedScore): StudyTabl
     name: `by-${score.name}`,
     title: `Starts by ${score.name}, the most promising first`,
     of: "start",
-    notes: [`${score.name}: ${better} is better; in brackets the range of the seeds.`],
+    notes: [
+      `${score.name}: ${better} is better; the mean of the seeds${kind === "range" ? ", and in brackets their range" : ""}.`,
+    ],
     columns: [
       column("rank", "rank", { kind: "cost", style: "whole" }),
       ...(of.reached ? [reachedColumn(of.reached)] : []),
@@ -294,15 +296,18 @@ export const reportRanking = (of: Ranked): StudyReport => {
     ? `; ${of.beside} has ${write(control.tau)}, and beside it ${of.about} has a partial rank correlation of ${write(own.beside)}`
     : ""
   const scope = `${measured.length} starts, ${of.seeds.length} ${of.seeds.length === 1 ? "seed" : "seeds"}, this target`
-  const first = (score: NamedScore) =>
-    measured.toSorted((a, b) => (promiseOf(b, score) ?? -Infinity) - (promiseOf(a, score) ?? -Infinity))[0]!.name
   const better = of.reached.better === "higher" ? 1 : -1
   const best = measured.toSorted((a, b) => better * (b.reached.value! - a.reached.value!))[0]!.name
   const about = of.scores.find(({ name }) => name === of.about)!
+  const promises = measured.flatMap((start) => {
+    const promise = promiseOf(start, about)
+    return promise === undefined ? [] : [{ name: start.name, promise }]
+  })
+  const first = promises.toSorted((a, b) => b.promise - a.promise)[0]?.name
   return {
     verdict: `${of.about} has Kendall's tau ${write(own.tau)} with the ${of.reached.name} reached${beside}; ${scope}.`,
     conclusions: [
-      `${of.about} puts ${first(about)} first, and ${best} reached the most.`,
+      ...(first === undefined ? [] : [`${of.about} puts ${first} first, and ${best} reached the most.`]),
       ...besideSentence(of, found),
       ...(measured.length < 8 ? [`${measured.length} starts: with so few, an interval over starts says little.`] : []),
     ],

@@ -175,7 +175,7 @@ test("a study or score that is none is refused, and says what there is", async (
     "score knn reads 4 states a class, and perClass is 2",
   )
   const { study } = await Effect.runPromise(run("study.perClass=200", "seeds=[1]"))
-  expect(study!.missing[0]!.message).toMatch(/found 0 of \d+ classes with 200 texts each.*lower perClass/)
+  expect(study!.missing[0]!.message).toMatch(/none of \d+ classes has 200 texts.*lower perClass/)
   const chance = defineScore({
     name: "chance",
     needs: [],
