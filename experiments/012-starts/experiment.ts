@@ -4,7 +4,7 @@ import { none } from "@winnow/filter-none"
 import { arm, bpe, defineExperiment, fresh, ranking } from "@winnow/lab"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
-import { exact } from "@winnow/measure-exact"
+import { exactAnswers } from "@winnow/measure-exact-answers"
 import { llama } from "@winnow/model-llama"
 import { hScore } from "@winnow/score-h"
 import { knn } from "@winnow/score-knn"
@@ -108,7 +108,7 @@ interface Labelled {
 /** Each start trained alike on the labels of a set, as TMI is tried by its authors: the accuracy that it reaches. */
 const labelled = (name: string, { task, domains, steps, perClass }: Labelled) => {
   const shape = { vocabulary: 1024, width: 48, layers: 2, heads: 2, length: 192 }
-  const measure: MeasureUse = exact()
+  const measure: MeasureUse = exactAnswers()
   const starts = startsOf(labelledStarts(Object.keys(domains)), shape, domains, { unit: 25, batchSize: 32 })
   const budget = { steps, batchSize: 32, optimizer: { warmup: Math.round(steps / 10) } }
   const of = { vocab_size: 1024, max_position_embeddings: 192 }

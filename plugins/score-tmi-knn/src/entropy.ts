@@ -56,7 +56,8 @@ export const classEntropy = (
 ): ReadonlyArray<number | null> => {
   const measured = classes.map((states) => (states.length > k ? radii(x_Nd, d, states, k) : undefined))
   const all = measured.flatMap((r_n) => (r_n === undefined ? [] : Array.from(r_n)))
-  const unit = floorIn === "units" || all.length === 0 ? 1 : quantile(all, 0.5)
+  // Where most states are equal, the median is no unit.
+  const unit = floorIn === "units" || all.length === 0 ? 1 : quantile(all, 0.5) || 1
   const least = Math.max(floor * unit, 1e-300)
   return classes.map(({ length: n }, c) => {
     const r_n = measured[c]

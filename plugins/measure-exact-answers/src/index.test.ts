@@ -3,7 +3,7 @@ import type { Problem } from "@winnow/core"
 import { seeded } from "@winnow/numerics"
 import { tf } from "@winnow/tensor"
 import { instanceOf } from "@winnow/testing"
-import { exact } from "./index.ts"
+import { exactAnswers } from "./index.ts"
 
 const V = 6
 
@@ -26,7 +26,7 @@ const counting = ({ ids_BT, row_N }: Problem) => [
 
 test("a text counts if all tokens of its answer are predicted; the prompt is not asked for", async () => {
   const before = tf.memory().numTensors
-  const measure = await instanceOf(exact())
+  const measure = await instanceOf(exactAnswers())
   const examples = [
     { ids: Int32Array.of(5, 1, 2, 3), promptLength: 2 }, // right
     { ids: Int32Array.of(1, 2, 3, 5), promptLength: 1 }, // wrong at its end

@@ -3,13 +3,13 @@ import { countMatches, defineMeasure, nextTokenProblem } from "@winnow/core"
 import { type } from "arktype"
 
 /**
- * The measure `exact`: 1 for each text of which the draft's most probable token is the gold one at every trained token, so
+ * The measure `exact-answers`: 1 for each text of which the draft's most probable token is the gold one at every trained token, so
  * that greedy decoding writes exactly the answer; 0 to 1, higher is better.
  *
  * It is the accuracy of a task whose answers are labels. A text without a trained token is not counted.
  */
-export const exact = defineMeasure({
-  name: "exact",
+export const exactAnswers = defineMeasure({
+  name: "exact-answers",
   reads: ["rows"],
   better: "higher",
   unit: "%",
