@@ -11,6 +11,8 @@ export interface FilterContext {
   readonly sequence_N: Int32Array
   /** The token's position in its sequence, from 0. */
   readonly position_N: Int32Array
+  /** The whole text of a sequence of `sequence_N`, prompt included and gold tokens in their places; not to be changed. */
+  readonly textOf: (sequence: number) => Int32Array
   /** Optimizer steps done so far, from 0, and steps of the whole stage. */
   readonly step: number
   readonly steps: number

@@ -32,6 +32,7 @@ export type { Activation, Description, Instruction, Matrix, Norm, Rotation } fro
 export * from "./layers.ts"
 export * from "./lora.ts"
 export * from "./lora-places.ts"
+export { type MaskedJudgeOptions, maskedJudge } from "./masked-judge.ts"
 export * from "./model.ts"
 export { hasHeadBias, normal, normalWithBias, ones, parameterCount, zeros } from "./parameters.ts"
 export { paddedStarts } from "./positions.ts"

@@ -19,6 +19,7 @@ import {
   type FilterInstance,
   isDraftHead,
   movedParameters,
+  problemTexts,
   type Statistics,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
@@ -81,14 +82,14 @@ export const frozenRows = (model: Encoder, batch: Batch, ids_BT: tf.Tensor2D, ro
  * @param entry its number: the filter has other draws for each
  */
 export const select = (
-  { filter, seed, step, steps, micro }: MicroBatch,
+  { batch, filter, seed, step, steps, micro }: MicroBatch,
   statistics: Partial<Statistics>,
   tokens: EntryTokens,
   entry: number,
 ) => {
   const N = tokens.gold_N.length
   const rng = entry === 0 ? seeded(seed, "filter", step, micro) : seeded(seed, "filter", step, micro, entry)
-  const context: FilterContext = { N, ...tokens, step, steps, rng }
+  const context: FilterContext = { N, ...tokens, textOf: problemTexts(batch), step, steps, rng }
   // All statistics that the filter needs are computed; its type hides the others.
   const selection = filter.select({ ...(statistics as Statistics), ...context })
   const { weights_N, divideBy, score_N, kept, sum } = checkedSelection(`filter ${filter.name}`, selection, N)

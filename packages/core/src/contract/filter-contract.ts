@@ -10,7 +10,7 @@ import { placeOf } from "./place.ts"
 import { strict } from "./strict.ts"
 
 /** Names in the input of every filter. */
-export const contextNames = ["N", "gold_N", "sequence_N", "position_N", "step", "steps", "rng"] as const
+export const contextNames = ["N", "gold_N", "sequence_N", "position_N", "textOf", "step", "steps", "rng"] as const
 
 /**
  * A maker of a filter's input: the context and the filter's statistics and services, read-only. Reading any other name

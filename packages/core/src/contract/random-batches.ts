@@ -37,12 +37,15 @@ export const randomFilterInput = (N: number, seed: number, step = 0): FilterInpu
   const random = Object.fromEntries(
     statisticNames.map((name) => [name, fill(N, drawsOf(name, seeded(seed, "filter input", name, N, step)))]),
   ) as unknown as Statistics
+  const gold_N = Int32Array.from({ length: N }, () => rng.below(vocabulary))
   return {
     ...random,
     N,
-    gold_N: Int32Array.from({ length: N }, () => rng.below(vocabulary)),
+    gold_N,
     sequence_N: Int32Array.from({ length: N }, (_, i) => Math.floor(i / 16)),
     position_N: Int32Array.from({ length: N }, (_, i) => i % 16),
+    // the last sequence may be shorter than 16 tokens
+    textOf: (sequence) => gold_N.slice(sequence * 16, sequence * 16 + 16),
     step,
     steps: 100,
     rng: seeded(seed, "filter draws", N, step),
