@@ -31,7 +31,7 @@ const readTensor = (file: SafetensorsFile, tensor: string, form: Stored | undefi
   else form.read(file.read(tensor), into)
 }
 
-/** Reads a weight that stays in bfloat16. @error DataError for a value that is not finite */
+/** A weight that stays in bfloat16: mapped where the system can, else read. @error DataError for a value that is not finite */
 const readHalves = (
   dir: string,
   file: SafetensorsFile,
@@ -39,7 +39,9 @@ const readHalves = (
   name: string,
   shape: ReadonlyArray<number>,
 ): Halves => {
-  const halves = Halves.fill(name, shape, ({ buffer }) => file.readBytes(tensor, new Uint8Array(buffer)))
+  const halves =
+    Halves.map(name, shape, file.placeOf(tensor)) ??
+    Halves.fill(name, shape, ({ buffer }) => file.readBytes(tensor, new Uint8Array(buffer)))
   if (halves.firstNonFinite() === -1) return halves
   halves.dispose()
   const problem = nonFiniteProblem(tensor, shape, file.read(tensor)) // with count and first place of the faults

@@ -180,6 +180,24 @@ withNative("an id outside the vocabulary is refused by a pass over halves, and n
   half.dispose()
 })
 
+withNative("halves at odd places of a file are copied, with the same numbers", async () => {
+  const odd = join(root, "odd")
+  mkdirSync(odd)
+  await run(copyModelFolder(wide, odd, { dtype: "bfloat16", config: {} }))
+  const file = openSafetensors(join(odd, "model.safetensors"))
+  const sources = Array.from(file.tensors, ([name, { shape }]) => ({ name, shape, data: file.read(name) }))
+  file.close()
+  // two bytes before the others
+  const shifted = [{ name: "beside", shape: [1], data: Float32Array.of(1) }, ...sources]
+  writeSafetensors(join(odd, "model.safetensors"), shifted, { dtype: "bfloat16" })
+  const [copied, mapped] = [await open(odd), await open(halves)]
+  const isMapped = ({ parameters, architecture: { head } }: Decoder) =>
+    ((parameters as HalfParameters).weight(head) as Halves).mapped
+  expect([isMapped(copied), isMapped(mapped)]).toEqual([false, true])
+  expect(decoded(copied)).toEqual(decoded(mapped))
+  for (const one of [copied, mapped]) one.dispose()
+})
+
 withNative("tied embeddings are one half", async () => {
   const model = await open(tied)
   const numbers = 2 * (64 * 64 * 2 + 64 * 32 * 2 + 2 * 64 * 40) + 2100 * 64

@@ -37,6 +37,11 @@ export interface SafetensorsFile {
    * @error DataError if there is no such tensor, or `into` has another length than it
    */
   readonly readBytes: (name: string, into: Uint8Array) => void
+  /**
+   * The place of a tensor's unconverted bytes: the open file, and the first byte there. Void once the file is closed.
+   * @error DataError if there is no such tensor
+   */
+  readonly placeOf: (name: string) => { readonly fd: number; readonly begin: number }
   readonly close: () => void
 }
 
@@ -181,6 +186,7 @@ export const openSafetensors = (file: string): SafetensorsFile => {
           })
         readFully(file, fd, into, begin)
       },
+      placeOf: (name) => ({ fd, begin: entryOf(name).begin }),
       close: () => closeSync(fd),
     }
   } catch (error) {

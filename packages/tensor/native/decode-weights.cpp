@@ -1,8 +1,10 @@
 // Weights for decoding in formats of their own: halves as in a file, rounded copies, 8-bit screens. See decode.h.
 #include <algorithm>
 #include <vector>
-#if defined(__linux__)
+#if defined(__unix__) || defined(__APPLE__)
 #include <sys/mman.h>
+#include <unistd.h>
+#define WINNOW_MAPS
 #endif
 
 #include "decode-head.h"
@@ -49,6 +51,31 @@ static uint16_t* new_halves(long N, long K) {
   return reinterpret_cast<uint16_t*>(memory + 64);
 }
 WINNOW_API void* winnow_halves_new(int64_t N, int64_t K) { return K % 32 == 0 ? new_halves(N, K) : nullptr; }
+WINNOW_API void* winnow_halves_map(int fd, int64_t offset, int64_t n) {
+#if defined(WINNOW_MAPS)
+  const long page = sysconf(_SC_PAGESIZE), before = offset % page;
+  if (offset % 4 != 0 || n <= 0) return nullptr;
+  const size_t bytes = static_cast<size_t>(before + 2 * n);
+  void* memory = mmap(nullptr, bytes, PROT_READ, MAP_PRIVATE, fd, offset - before);
+  if (memory == MAP_FAILED) return nullptr;
+#if defined(__linux__)
+  madvise(memory, bytes, MADV_HUGEPAGE);  // a file that comes from the disk then lies in large pages
+#endif
+  winnow::decode::live++;
+  winnow::decode::live_bytes += 2 * n;
+  return static_cast<char*>(memory) + before;
+#else
+  return nullptr;
+#endif
+}
+WINNOW_API void winnow_halves_unmap(void* values, int64_t n) {
+#if defined(WINNOW_MAPS)
+  const uintptr_t at = reinterpret_cast<uintptr_t>(values), before = at % static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  munmap(reinterpret_cast<void*>(at - before), before + static_cast<size_t>(2 * n));
+  winnow::decode::live--;
+  winnow::decode::live_bytes -= 2 * n;
+#endif
+}
 WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n) {
   using namespace winnow;
   constexpr long PIECE = 1 << 14;

@@ -66,6 +66,11 @@ WINNOW_API void winnow_decode_rollback(void* decoder, int64_t length);
 // the numbers are those of the same weights in float32, bit by bit; bound as `rounded` they are read as rounded copies are.
 // winnow_rounded_free frees them.
 WINNOW_API void* winnow_halves_new(int64_t N, int64_t K);
+// n halves that lie in an open file, from the byte `offset` on: its pages are mapped, so they are no second copy, and other
+// processes share them. Null where the system cannot, or for an offset that is no multiple of 4; winnow_halves_unmap frees
+// them. The file may be closed; a process ends that reads where another has cut the file.
+WINNOW_API void* winnow_halves_map(int fd, int64_t offset, int64_t n);
+WINNOW_API void winnow_halves_unmap(void* values, int64_t n);
 // The first of n values that is NaN or infinite, -1 if there is none.
 WINNOW_API int64_t winnow_halves_not_finite(const uint16_t* values, int64_t n);
 // The values in float32.

@@ -1,5 +1,5 @@
 /**
- * Weights that stay in bfloat16, as their file has them, in native memory: half the bytes of float32. Native decoding widens
+ * Weights that stay in bfloat16, as their file has them, mapped or in native memory: half the bytes of float32. Native decoding widens
  * them in registers, which is exact, so it computes the numbers that the same weights in float32 give.
  *
  * Letters: N outputs (of a table of tokens its rows), K inputs.
@@ -51,6 +51,7 @@ export class Halves {
     readonly name: string,
     readonly shape: readonly [number, number],
     at: Address,
+    readonly mapped: boolean,
   ) {
     this.#at = at
   }
@@ -71,7 +72,7 @@ export class Halves {
     const open = native()!
     const at = open.C.winnow_halves_new(shape[0], shape[1]) as Address | null
     if (at === null) throw new Error(`no memory for ${name} of shape [${shape}] in bfloat16`)
-    const made = new Halves(open, name, shape, at)
+    const made = new Halves(open, name, shape, at, false)
     try {
       fill(new Uint16Array(toArrayBuffer(at as Parameters<typeof toArrayBuffer>[0], 0, bytesEach * made.size)))
       return made
@@ -79,6 +80,20 @@ export class Halves {
       made.dispose()
       throw error
     }
+  }
+
+  /**
+   * A weight that lies in an open file from the byte `begin` on: its pages are mapped, not copied. The file may be closed
+   * then, and must stay as it is. Undefined where it cannot be mapped.
+   *
+   * @error for a shape that does not fit
+   */
+  static map(name: string, shape: ReadonlyArray<number>, file: { readonly fd: number; readonly begin: number }) {
+    if (!Halves.fits(shape))
+      throw new Error(`${name} of shape [${shape}] cannot stay in bfloat16: check \`fits\` before`)
+    const open = native()!
+    const at = open.C.winnow_halves_map(file.fd, file.begin, shape[0] * shape[1]) as Address | null
+    return at === null ? undefined : new Halves(open, name, shape, at, true)
   }
 
   get size(): number {
@@ -141,7 +156,8 @@ export class Halves {
 
   dispose(): void {
     if (this.#at === null) return
-    this.native.C.winnow_rounded_free(this.#at)
+    if (this.mapped) this.native.C.winnow_halves_unmap(this.#at, this.size)
+    else this.native.C.winnow_rounded_free(this.#at)
     this.freeScreen()
     this.#at = null
   }

@@ -16,6 +16,8 @@ export const decodeSymbols = {
   winnow_screen_new: { args: [pointer, long, long], returns: pointer },
   winnow_screen_free: { args: [pointer], returns: nothing },
   winnow_halves_new: { args: [long, long], returns: pointer },
+  winnow_halves_map: { args: [int, long, long], returns: pointer },
+  winnow_halves_unmap: { args: [pointer, long], returns: nothing },
   winnow_halves_not_finite: { args: [pointer, long], returns: long },
   winnow_halves_widen: { args: [pointer, long, pointer], returns: nothing },
   winnow_rounded_new: { args: [pointer, long, long], returns: pointer },
