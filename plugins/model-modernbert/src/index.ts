@@ -6,18 +6,22 @@
  * @source Warner et al. 2024, "Smarter, Better, Faster, Longer"; names and arithmetic as in `transformers`
  */
 import {
+  all,
   commonBuffers,
   type Description,
   defineFamily,
   headWithBias,
-  isRecord,
+  type Instruction,
   layerCount,
+  layerTypes,
   none,
   normal,
   normalWithBias,
   noTokenIds,
+  oneKindEach,
   ones,
   refused,
+  ropeByKindReader,
   size,
   sizeFields,
   tokenIds,
@@ -38,7 +42,7 @@ const modernbertOptions = type({
   max_position_embeddings: size.default(8192),
   /** Without `layer_types`, the layers whose number this divides read all of a sequence. */
   global_attn_every_n_layers: size.default(3),
-  "layer_types?": "('full_attention' | 'sliding_attention')[]",
+  "layer_types?": layerTypes,
   /** A token of a sliding layer reads half of this on each side of it. */
   local_attention: size.default(128),
   global_rope_theta: "number > 0 = 160000",
@@ -57,8 +61,7 @@ const modernbertOptions = type({
   const { num_attention_heads: heads, hidden_size: d, layer_types, num_hidden_layers: layers } = o
   if (d % heads !== 0 || (d / heads) % 2 !== 0)
     return ctx.mustBe(`such that num_attention_heads ${heads} divides hidden_size ${d} into heads of an even size`)
-  const fits = layer_types === undefined || layer_types.length === layers
-  return fits || ctx.mustBe(`such that layer_types has one entry for each of ${layers} layers`)
+  return layer_types === undefined || oneKindEach(layer_types, layers, ctx)
 })
 
 type Options = typeof modernbertOptions.infer
@@ -105,11 +108,10 @@ const describe = (o: Options): Description<"both"> => {
   parameters.set(EMBED, table(o.decoder_bias && o.tie_word_embeddings))
   const types = typesOf(o)
   const rotated = d / o.num_attention_heads
-  const layers = types.map((kind, l): Description["layers"][number] => {
+  const layers = types.map((kind, l): Array<Instruction> => {
     const at = `model.layers.${l}.`
-    const [first, last] = [l === 0, l === types.length - 1]
     const local = kind === "sliding_attention"
-    const [from, begin] = first ? ["x", norm("model.embeddings.norm")] : ["normed", norm(`${at}attn_norm`)]
+    const [from, begin] = l === 0 ? ["x", norm("model.embeddings.norm")] : ["normed", norm(`${at}attn_norm`)]
     return [
       { op: "norm", from: "x", to: from, ...begin },
       { op: "linear", from, to: "packed", of: [matrix(`${at}attn.Wqkv`, 3 * d, d, o.attention_bias)] },
@@ -124,21 +126,16 @@ const describe = (o: Options): Description<"both"> => {
       { op: "norm", from: "x", to: "normed", ...norm(`${at}mlp_norm`) },
       { op: "gate", from: "normed", to: "wide", gate: matrix(`${at}mlp.Wi`, 2 * m, d, o.mlp_bias), activation: "gelu" },
       { op: "linear", from: "wide", to: "x", of: [matrix(`${at}mlp.Wo`, d, m, o.mlp_bias)], add: true },
-      // the head's transformation ends the last layer
-      ...(last
-        ? ([
-            { op: "norm", from: "x", to: "normed", ...norm("model.final_norm") },
-            {
-              op: "linear",
-              from: "normed",
-              to: "x",
-              of: [matrix("head.dense", d, d, o.classifier_bias)],
-              activation: "gelu",
-            },
-          ] as const)
-        : []),
     ]
   })
+  // The head's transformation ends the last layer.
+  const dense = matrix("head.dense", d, d, o.classifier_bias)
+  layers
+    .at(-1)!
+    .push(
+      { op: "norm", from: "x", to: "normed", ...norm("model.final_norm") },
+      { op: "linear", from: "normed", to: "x", of: [dense], activation: "gelu" },
+    )
   const end = norm("head.norm")
   if (!o.tie_word_embeddings) parameters.set(HEAD, table(o.decoder_bias))
   return {
@@ -158,18 +155,18 @@ const describe = (o: Options): Description<"both"> => {
   }
 }
 
-/** The bases of both kinds of layers: nested, or flat. */
-const rope = (config: Readonly<Record<string, unknown>>) => {
-  const given = isRecord(config["rope_parameters"]) ? config["rope_parameters"] : {}
-  const problems: Array<string> = []
-  const of = (kind: string, flat: string) => {
-    const nested = isRecord(given[kind]) ? given[kind] : {}
-    const type = nested["rope_type"] ?? "default"
-    if (type !== "default") problems.push(`rope_parameters of type ${JSON.stringify(type)} is not supported here`)
-    return nested["rope_theta"] ?? config[flat]
-  }
-  const [all, near] = [of("full_attention", "global_rope_theta"), of("sliding_attention", "local_rope_theta")]
-  return { options: { global_rope_theta: all, local_rope_theta: near }, problems, notes: [] }
+const readRope = ropeByKindReader("modernbert", {
+  full: { key: "global_rope_theta", fallback: 160_000 },
+  sliding: { key: "local_rope_theta", fallback: 10_000 },
+  positions: 8192,
+})
+
+/** The bases of both kinds of layers; scaling is refused, and a flat `rope_theta` is no key of this family. */
+const rope = ({ rope_theta: _, ...config }: Readonly<Record<string, unknown>>) => {
+  const { options, problems, notes } = readRope(config)
+  const { rope_theta: __, rope_scaling: scaling, ...bases } = options
+  const scaled = scaling === undefined ? [] : ["rope_parameters of full_attention are scaled: not supported"]
+  return { options: bases, problems: [...problems, ...scaled], notes }
 }
 
 /** The ModernBERT family: `modernbert({ vocab_size: 512, hidden_size: 128, intermediate_size: 192, ... })`. */
@@ -199,14 +196,16 @@ export const modernbert = defineFamily({
       ["classifier_bias", used("bias of the head's transformation")],
       ["decoder_bias", used("bias of the head")],
       ["is_causal", none("attention goes both ways")],
-      ...["cls_token_id", "classifier_pooling"].map((key) => [key, none("of classifiers of whole texts")] as const),
-      ...["embedding_dropout", "mlp_dropout"].map((key) => [key, none("nothing is dropped here")] as const),
+      ...all("cls_token_id classifier_pooling", none("of classifiers of whole texts")),
+      ...all("embedding_dropout mlp_dropout", none("nothing is dropped here")),
       ["initializer_cutoff_factor", none("of fresh weights in transformers, whose normals are cut")],
-      ...["deterministic_flash_attn", "reference_compile", "repad_logits_with_grad"].map(
-        (key) => [key, none("chooses how transformers computes, not what")] as const,
+      ...all(
+        "deterministic_flash_attn reference_compile repad_logits_with_grad",
+        none("chooses how transformers computes, not what"),
       ),
-      ...["sparse_prediction", "sparse_pred_ignore_index"].map(
-        (key) => [key, none("chooses the tokens that transformers returns logits of")] as const,
+      ...all(
+        "sparse_prediction sparse_pred_ignore_index",
+        none("chooses the tokens that transformers returns logits of"),
       ),
     ],
     defaults: {
