@@ -107,9 +107,10 @@ export const renderStudySummary = (study: TablesRecord, where: string, columns: 
     cells.map((row) => row.slice(0, count)),
     new Set([0]),
   ).split("\n")
-  const room = Math.max(1, summaryLines - verdict.length - 2)
+  const last = [`report.html and run.json: ${where}`, ...("arms" in study ? [exportHint(study)] : [])]
+  const room = Math.max(1, summaryLines - verdict.length - 1 - last.length)
   const shown = rows.length > room ? rows.slice(0, room - 1) : rows
   const left = rows.length - shown.length
   const more = left === 0 ? [] : [`and ${left} more: --verbose, or the report`]
-  return [...verdict, top!, ...shown, ...more, `report.html and run.json: ${where}`].join("\n")
+  return [...verdict, top!, ...shown, ...more, ...last].join("\n")
 }

@@ -42,7 +42,14 @@ test("a fresh clone has no weights: exit 2 and the command that trains them; a w
 
 test("the report fits 80 columns and says the sizes, the source of the weights, and what to do next", () => {
   const exported = {
-    ...{ directory: join(home, "draft"), run: "35b0b503c3", name: "adaspec", seed: 1, parameters: 101_520 },
+    ...{
+      directory: join(home, "draft"),
+      run: "35b0b503c3",
+      name: "adaspec",
+      seed: 1,
+      parameters: 101_520,
+      decodes: true,
+    },
     ...{
       dtype: "bfloat16" as const,
       notes: ["Tokenizer: x"],
@@ -66,4 +73,6 @@ test("the report fits 80 columns and says the sizes, the source of the weights, 
   const target = exportReport({ ...exported, name: "target", seed: null, directory: "out/target" })
   expect(target).toContain("target of run 35b0b503c3: ")
   expect(target).toContain("--target out/target --prompt")
+  const encoder = exportReport({ ...exported, decodes: false, directory: "out/encoder" })
+  expect(encoder.split("\n").at(-1)).toBe("look at it: winnow model out/encoder")
 })

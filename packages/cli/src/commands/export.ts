@@ -17,6 +17,7 @@ export const exportReport = ({
   name,
   seed,
   parameters,
+  decodes,
   dtype,
   files,
   sha256,
@@ -31,7 +32,7 @@ export const exportReport = ({
     ...files.map(({ file, bytes }) => `  ${file.padEnd(widest)}  ${sized(bytes).padStart(8)}`),
     `weights: ${same}, SHA-256 ${sha256.exported.slice(0, 16)}...`,
     ...notes.map((note) => `note: ${note}`),
-    `try it: winnow generate ${pair} --prompt "..."`,
+    decodes ? `try it: winnow generate ${pair} --prompt "..."` : `look at it: winnow model ${where}`,
   ].join("\n")
 }
 

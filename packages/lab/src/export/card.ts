@@ -2,10 +2,10 @@
 import { basename } from "node:path"
 import type { Architecture, Attends } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
-import type { SeedFigures } from "../record/schema.ts"
-import { caption } from "../table/caption.ts"
-import { nats, percent, plain, plusMinus, type Scale, short, written } from "../table/format.ts"
-import { type ChosenModel, modelTitle } from "./chosen-model.ts"
+import type { RunRecord } from "../record/schema.ts"
+import { percent, short, written } from "../table/format.ts"
+import { figures, table } from "./card-figures.ts"
+import { type ChosenModel, isMeasured, modelTitle } from "./chosen-model.ts"
 import type { TaskLicences } from "./licences.ts"
 import type { TokenIds } from "./tokenizer-files.ts"
 
@@ -25,74 +25,23 @@ export interface CardFacts {
   readonly folder: string
 }
 
-const table = (rows: ReadonlyArray<ReadonlyArray<string>>): string => {
-  const [head, ...rest] = rows.map((row) => `| ${row.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`)
-  return [head, `|${" --- |".repeat(rows[0]!.length)}`, ...rest].join("\n")
-}
-
-const number = (x: number | null, scale: Scale): string => (x === null ? "-" : written(x, scale))
-
 /** Plugins with their options, as `--set` writes them. */
 const usedText = (
   use: { readonly name: string; readonly options: Readonly<Record<string, unknown>> } | null,
 ): string => (use === null ? "-" : `${use.name} ${JSON.stringify(use.options)}`)
 
-const figures = ({ run, row, seed }: ChosenModel): string => {
-  if (row === undefined) return ""
-  const own = row.seeds.find((of) => of.seed === seed)!
-  const { gamma } = run.conditions
-  const at = (g: number) => own.byGamma.find((of) => of.gamma === g)!
-  const share = { ...percent, unit: " %" }
-  const line = (
-    name: string,
-    value: number | null,
-    scale: Scale & { readonly unit?: string },
-    over: Parameters<typeof plusMinus>[0],
-  ): ReadonlyArray<string> => {
-    const unit = scale.unit ?? ""
-    return [name, `${number(value, scale)}${unit}`, `${plusMinus(over, scale)}${unit}`]
-  }
-  const all = row.seeds.length
-  const rows = [
-    ["", `this model (seed ${seed})`, `${all} ${all === 1 ? "seed" : "seeds"}`],
-    line(`greedy acceptance, gamma ${gamma}`, own.greedyAcceptance, share, row.greedyAcceptance),
-    line(`tau, gamma ${gamma}, greedy`, at(gamma).greedyTau, plain, row.tau),
-    line(`expected acceptance`, own.expectedAcceptance, share, row.expectedAcceptance),
-    line(`tau, gamma ${gamma}, sampled`, at(gamma).sampledTau, plain, row.sampledTau),
-    line(`KL(p, q), nats a token`, own.draftKl, nats, row.draftKl),
-  ]
-  const byGamma = ({ byGamma }: SeedFigures) => [
-    ["gamma", "greedy acceptance", "tau, greedy", "tau, sampled"],
-    ...byGamma.map((g) => [
-      String(g.gamma),
-      `${number(g.greedyAcceptance, percent)} %`,
-      number(g.greedyTau, plain),
-      number(g.sampledTau, plain),
-    ]),
-  ]
-  return `## Figures
-
-${table(rows)}
-
-${caption(run)
-  .filter((line) => !line.startsWith("Cost:"))
-  .map((line) => `- ${line}`)
-  .join("\n")}
-
-By draft length, this model:
-
-${table(byGamma(own))}
-`
-}
+const scoreText = (score: number, { conditions }: RunRecord) =>
+  ` Greedy, it is right on ${written(score, percent)} % of ${conditions.prompts} prompts of ${conditions.dataset}.`
 
 const training = ({ run, row, seed, name }: ChosenModel): string => {
   if (row === undefined) {
     const target = run.config["target"] as { readonly kind: string; readonly steps?: number }
-    return `The target of the run, ${target.kind}. ${run.target.score === null ? "" : `Greedy, it is right on ${written(run.target.score, percent)} % of ${run.conditions.prompts} prompts of ${run.conditions.dataset}.`}`
+    const score = isMeasured(run) || run.target.score === null ? "" : scoreText(run.target.score, run)
+    return `The target of the run, ${target.kind}.${score}`
   }
   const { arm, total } = row.budget.find((of) => of.seed === seed)!
   const begins = row.role === "arm" && row.from !== null ? ` It begins with: ${row.from}.` : ""
-  return `${row.role === "arm" ? `Arm \`${name}\`` : `\`${name}\` (${row.role})`} of the experiment, distilled from the target by Winnow.${begins}
+  return `${row.role === "arm" ? `Arm \`${name}\`` : `\`${name}\` (${row.role})`} of the experiment, ${isMeasured(run) && run.arms.target === null ? "trained" : "distilled from the target"} by Winnow.${begins}
 
 ${table([
   ["", ""],
@@ -115,7 +64,7 @@ const data = ({ model: { run }, licences }: CardFacts): string => {
   )
   const { name, options } = run.config["task"] as { readonly name: string; readonly options: unknown }
   const unknown = typeof licences === "string" ? [`- licence ${licences}`] : []
-  return `Task \`${name}\` with options \`${JSON.stringify(options)}\`, its training split; figures are of ${run.conditions.dataset}.
+  return `Task \`${name}\` with options \`${JSON.stringify(options)}\`, its training split; figures are of ${isMeasured(run) ? run.data.dataset : run.conditions.dataset}.
 
 ${[...lines, ...unknown].join("\n")}
 
@@ -136,7 +85,10 @@ ${hash}${Object.entries(run.versions)
   .join(", ")}.`
 }
 
-const use = ({ model: { run, row }, folder, ids }: CardFacts): string => {
+const idsText = (ids: TokenIds): string =>
+  `A text ends with id ${ids.eos_token_id}; padding is id ${ids.pad_token_id}; ${ids.bos_token_id === null ? "no token is put before a text" : `the start token, id ${ids.bos_token_id}, was not put before texts in training`}.`
+
+const decodingUse = (run: RunRecord, { model: { row }, folder, ids }: CardFacts): string => {
   const name = basename(folder)
   const { gamma } = run.conditions
   const [target, draft] = row === undefined ? [name, "DRAFT"] : ["TARGET", name]
@@ -163,7 +115,31 @@ python -m sglang.launch_server --model-path ${target} --speculative-algorithm ST
   --speculative-num-draft-tokens ${gamma + 1}
 \`\`\`
 
-A text ends with id ${ids.eos_token_id}; padding is id ${ids.pad_token_id}; ${ids.bos_token_id === null ? "no token is put before a text" : `the start token, id ${ids.bos_token_id}, was not put before texts in training`}.`
+${idsText(ids)}`
+}
+
+/** The use of a model whose run decoded nothing. */
+const plainUse = ({ architecture, folder, ids }: CardFacts): string => {
+  const name = basename(folder)
+  const kind = architecture.attends === "both" ? "AutoModelForMaskedLM" : "AutoModelForCausalLM"
+  return `\`\`\`python
+from transformers import ${kind}, AutoTokenizer
+
+tokenizer = AutoTokenizer.from_pretrained("${name}")
+model = ${kind}.from_pretrained("${name}")
+logits = model(**tokenizer("...", return_tensors="pt", add_special_tokens=False)).logits
+\`\`\`
+
+\`\`\`sh
+bun run winnow logits ${name} --ids '[[1,2,3]]'
+\`\`\`
+
+${idsText(ids)}`
+}
+
+const use = (facts: CardFacts): string => {
+  const { run } = facts.model
+  return isMeasured(run) ? plainUse(facts) : decodingUse(run, facts)
 }
 
 const one = (text: string): string => text.replaceAll(/\n{3,}/g, "\n\n")
@@ -172,13 +148,14 @@ const one = (text: string): string => text.replaceAll(/\n{3,}/g, "\n\n")
 export const modelCard = (facts: CardFacts): string => {
   const { model, architecture, dtype, sha256, notes } = facts
   const { run } = model
-  const what = model.row === undefined ? "A target model" : "A draft model for speculative decoding"
+  const draft = isMeasured(run) ? "A model" : "A draft model for speculative decoding"
+  const what = model.row === undefined ? "A target model" : draft
+  const tags = ["speculative-decoding", ...(model.row === undefined ? [] : ["draft-model"])]
+  const tagLines = isMeasured(run) ? "" : `\ntags:${tags.map((tag) => `\n  - ${tag}`).join("")}`
   const part = run.part === null ? "" : `/${run.part}`
   return one(`---
 library_name: transformers
-pipeline_tag: text-generation
-tags:
-  - speculative-decoding${model.row === undefined ? "" : "\n  - draft-model"}
+pipeline_tag: ${architecture.attends === "both" ? "fill-mask" : "text-generation"}${tagLines}
 ---
 
 # ${run.name}: ${modelTitle(model)}

@@ -10,7 +10,7 @@ import { knownFamilies } from "../families.ts"
 import { readRun } from "../runs/read-run.ts"
 import type { StageError } from "../stage.ts"
 import { modelCard } from "./card.ts"
-import { type ChosenModel, chosenModel, distillationOf } from "./chosen-model.ts"
+import { type ChosenModel, chosenModel, isMeasured, modelRunOf } from "./chosen-model.ts"
 import { findTokenizer, findWeights } from "./find-weights.ts"
 import { licencesOf } from "./licences.ts"
 import { type ExportedTokenizer, exportedTokenizer } from "./tokenizer-files.ts"
@@ -39,6 +39,8 @@ export interface Exported {
   readonly name: string
   readonly seed: number | null
   readonly parameters: number
+  /** True of a draft or target with acceptance, which a next command can generate with. */
+  readonly decodes: boolean
   readonly dtype: WrittenDtype
   readonly files: ReadonlyArray<{ readonly file: string; readonly bytes: number }>
   /** SHA-256 of the weights; `recorded` is that of the weights behind the run's figures. */
@@ -64,11 +66,12 @@ const generationConfig = ({ run, row }: ChosenModel, { ids }: ExportedTokenizer)
   ...(ids.bos_token_id !== null && { bos_token_id: ids.bos_token_id }),
   eos_token_id: ids.eos_token_id,
   pad_token_id: ids.pad_token_id,
-  ...(row !== undefined && {
-    num_assistant_tokens: run.conditions.gamma,
-    num_assistant_tokens_schedule: "constant",
-    assistant_confidence_threshold: 0,
-  }),
+  ...(row !== undefined &&
+    !isMeasured(run) && {
+      num_assistant_tokens: run.conditions.gamma,
+      num_assistant_tokens_schedule: "constant",
+      assistant_confidence_threshold: 0,
+    }),
 })
 
 /**
@@ -85,7 +88,7 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
       const problems = ["is there already; give the name of a folder that is to be made, or remove that one"]
       return yield* new InvalidInput({ what: `--to ${request.to}`, problems })
     }
-    const run = yield* Effect.flatMap(readRun(request.directory), distillationOf)
+    const run = yield* Effect.flatMap(readRun(request.directory), modelRunOf)
     const model = yield* chosenModel(run, request.name, request.seed)
     const weights = yield* findWeights(model, home)
     const architecture = yield* readArchitecture(weights.directory, yield* knownFamilies)
@@ -108,7 +111,10 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
         })
         const texts = {
           ...tokenizer.files,
-          "generation_config.json": json(generationConfig(model, tokenizer)),
+          // An encoder generates nothing.
+          ...(architecture.attends === "before" && {
+            "generation_config.json": json(generationConfig(model, tokenizer)),
+          }),
           "README.md": card,
         }
         yield* io(() => {
@@ -121,6 +127,7 @@ export const exportModel = (request: ExportRequest): Effect.Effect<Exported, Sta
           name: model.name,
           seed: model.seed,
           parameters: parameterCount(architecture),
+          decodes: architecture.attends === "before",
           dtype,
           files: files.map((file) => ({ file, bytes: statSync(join(folder, file)).size })),
           sha256,

@@ -27,7 +27,7 @@ import { applySettings } from "../experiment/settings.ts"
 import type { RunRecord } from "../record/schema.ts"
 import { readRun } from "../runs/read-run.ts"
 import { houseRoot } from "../store/code/house.ts"
-import { distillationOf } from "./chosen-model.ts"
+import { modelRunOf } from "./chosen-model.ts"
 import { type ExportRequest, exportModel } from "./export-model.ts"
 import { licencesOf } from "./licences.ts"
 import { wholeFolder } from "./whole-folder.ts"
@@ -200,7 +200,7 @@ test("a folder is made whole or not at all", async () => {
 
 test("licences are those of the files that a run's task asks for", async () => {
   const folder = join(houseRoot, "results", "002-gsm8k")
-  const run = await Effect.runPromise(Effect.flatMap(readRun(join(folder, readdirSync(folder)[0]!)), distillationOf))
+  const run = await Effect.runPromise(Effect.flatMap(readRun(join(folder, readdirSync(folder)[0]!)), modelRunOf))
   const licences = await Effect.runPromise(licencesOf(run))
   if (typeof licences === "string") throw new Error(licences)
   expect(licences.map(({ task }) => task)).toEqual(["gsm8k"])

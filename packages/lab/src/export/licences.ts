@@ -5,9 +5,9 @@ import { cacheFolder } from "@winnow/files"
 import { hubSettings } from "@winnow/hub"
 import { Cause, Effect } from "effect"
 import { resolveConfig } from "../experiment/from-config.ts"
-import type { RunRecord } from "../record/schema.ts"
 import { pluginsOfRun } from "../repeat/repeat.ts"
 import { tasksOf } from "../texts.ts"
+import type { ModelRun } from "./chosen-model.ts"
 
 /** A task, and the files that it read. */
 export interface TaskLicences {
@@ -47,7 +47,7 @@ const watched = (asked: Map<string, DatasetFile>): Datasets["Service"] => {
  *
  * @returns a sentence where the tasks are not to be had: the experiment's file is another, or a plugin is missing
  */
-export const licencesOf = (run: RunRecord): Effect.Effect<ReadonlyArray<TaskLicences> | string> =>
+export const licencesOf = (run: ModelRun): Effect.Effect<ReadonlyArray<TaskLicences> | string> =>
   Effect.gen(function* () {
     const { registry, plugins } = yield* pluginsOfRun(run)
     const resolved = yield* resolveConfig(run.config, registry, plugins)

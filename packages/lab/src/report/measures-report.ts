@@ -10,6 +10,7 @@ import {
   configurationSection,
   differencesCaption,
   draw,
+  exportSection,
   headSection,
   missingSection,
   notes,
@@ -58,6 +59,7 @@ ${missingSection(record)}
 ${notes([...left, ...paddingLine(arms.rows)])}
 ${search === "" ? "" : `<h2>Settings</h2>\n${search}`}
 ${await trainingSection({ rows: arms.rows, seeds }, metrics as ReadonlyArray<ReportLine>, primary)}
+${exportSection(record)}
 ${configurationSection(record)}`
   return page(`${record.name}: ${record.question}`, body)
 }

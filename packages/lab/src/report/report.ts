@@ -1,5 +1,4 @@
 /** report.html: tables, charts and samples of kept tokens, from run.json and metrics.jsonl alone. */
-import { exportCommands } from "../export/commands.ts"
 import { armsRun } from "../record/comparisons.ts"
 import type { RunRecord } from "../record/schema.ts"
 import type { StudyRecord } from "../study/record.ts"
@@ -19,6 +18,7 @@ import {
   configurationSection,
   differencesCaption,
   draw,
+  exportSection,
   headSection,
   missingSection,
   notes,
@@ -109,9 +109,7 @@ ${await setUp(run)}
 ${await trainingSection(run, metrics as ReadonlyArray<ReportLine>, "acceptance")}
 <h2>The target, greedy</h2>
 <figure class="text"><figcaption>the first prompt of ${escapeHtml(run.conditions.dataset)}, and what the target wrote (marked)</figcaption><p>${escapeHtml(target.sample.prompt)}<mark>${escapeHtml(target.sample.text)}</mark></p></figure>
-<h2>Take a model along</h2>
-<p class="note">Weights, tokenizer and model card, as transformers and serving engines open them. DIR is a folder that is not there yet.</p>
-<pre>${exportCommands(run).map(escapeHtml).join("\n")}</pre>
+${exportSection(run)}
 ${configurationSection(run)}`
   return page(`${run.name}: ${run.question}`, body)
 }

@@ -1,4 +1,6 @@
 /** Sections that reports of all runs share: the head, tables, the search for settings, training, the configuration. */
+import type { ModelRun } from "../export/chosen-model.ts"
+import { exportCommands } from "../export/commands.ts"
 import type { RunRecord } from "../record/schema.ts"
 import type { StudyTable } from "../study/table.ts"
 import { missingLines } from "../table/caption.ts"
@@ -102,3 +104,8 @@ ${list([...commitText, `run ${created.slice(0, 10)}`, `${machine.cores} x ${mach
 /** The caption of the chart of differences. */
 export const differencesCaption =
   "Paired by seed and prompt. Thick: 95 % interval. Thin: widened so that all hold together (Bonferroni). Dark: 0 is outside of the 95 % interval. Right: the difference in points, and what the first cost of the second, references, caches and texts counted."
+
+/** The commands that export each model of a run. */
+export const exportSection = (run: ModelRun): string => `<h2>Take a model along</h2>
+<p class="note">Weights, tokenizer and model card, as transformers and serving engines open them. DIR is a folder that is not there yet.</p>
+<pre>${exportCommands(run).map(escapeHtml).join("\n")}</pre>`
