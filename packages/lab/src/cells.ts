@@ -18,16 +18,14 @@ import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
 import type { Stability } from "./experiment/stability.ts"
 import type { OwnStart } from "./experiment/start.ts"
-import { type ResolvedText, splitText } from "./experiment/text.ts"
+import type { ResolvedText } from "./experiment/text.ts"
 import { checkAttention } from "./preflight/attention.ts"
 import { checkVocabularies } from "./preflight/vocabularies.ts"
 import { folderOf, sharedRows } from "./shared-rows.ts"
 import type { Stage } from "./stage.ts"
 import { armStage, referenceSignalsOf, type SignalStages } from "./stages/arm.ts"
-import type { Distilling, OwnWriting } from "./stages/distilling.ts"
-import { mixtureStage } from "./stages/mixture.ts"
+import type { Distilling } from "./stages/distilling.ts"
 import { furtherStage } from "./stages/plain.ts"
-import { plainTextStage } from "./stages/plain-text.ts"
 import type { ProbeText } from "./stages/probe.ts"
 import { selectionStage } from "./stages/selection.ts"
 import { referenceSignalsStage, type SplitSize, targetSignalsStage } from "./stages/signals.ts"
@@ -35,8 +33,8 @@ import { architectureOfStart, type BeginModel, begunStage } from "./stages/start
 import { dataStage, tokenizerStage } from "./stages/text.ts"
 import type { Sizes } from "./stages/training.ts"
 import { withVocabulary } from "./stages/vocabulary.ts"
-import { writtenStage } from "./stages/written.ts"
 import { type Texts, taskKey, tasksOf } from "./texts.ts"
+import { type TextStages, type TrainingText, textOf } from "./training-text.ts"
 
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
@@ -119,78 +117,6 @@ const distillingFrom = (
   services: shared.services,
   architectures: { draft: begin.architecture, target: shared.architectures.target },
 })
-
-/** The text of a training, as a stage with a split "train". */
-interface TrainingText {
-  readonly data: Stage
-  readonly sizes: Sizes
-  /** The part that the draft writes between its steps. */
-  readonly own?: OwnWriting
-}
-
-/** The stages of the texts of an experiment. */
-interface TextStages {
-  readonly tokenizer: Stage
-  /** The encoded text of each task, by `taskKey`: the experiment's own is the first. */
-  readonly ofTasks: ReadonlyMap<string, TrainingText>
-  readonly maxLength: number
-}
-
-/**
- * The text of a training.
- *
- * @param shared `target` is left out where it writes no text: `resolve` refuses a target whose own training asks it to write
- * @param begin the model that the training begins with; left out for a fresh model, which writes no text
- */
-const textOf = (
-  text: ResolvedText | undefined,
-  shared: { readonly texts: TextStages; readonly target?: Stage; readonly architectures: Architectures },
-  begin: BeginModel | undefined,
-): TrainingText => {
-  const { tokenizer, ofTasks, maxLength } = shared.texts
-  const { rest, own: byDraft } = splitText(text)
-  if (byDraft !== undefined) return { ...textOf(rest, shared, begin), own: { ...byDraft, tokenizer, maxLength } }
-  if (rest !== text) return textOf(rest, shared, begin)
-  const [own] = ofTasks.values()
-  const ofTask = (task: TaskUse | undefined) => (task === undefined ? own! : ofTasks.get(taskKey(task))!)
-  if (text === undefined || text.kind === "task") return ofTask(text?.task)
-  if (text.kind === "plain") {
-    const { data, sizes } = ofTask(text.task)
-    return { data: plainTextStage(text, data), sizes: { ...sizes, trained: sizes.length - 1 } }
-  }
-  if (text.kind === "written") {
-    const from = ofTask(text.task)
-    const writer = text.by === "target" ? { stage: shared.target!, architecture: shared.architectures.target } : begin!
-    // One pass over a written text covers the prompts that the setting asks for.
-    const examples = text.prompts ?? from.sizes.examples
-    return {
-      data: writtenStage(text, { ...from, tokenizer, writer, maxLength }),
-      sizes: { ...from.sizes, ...(examples !== undefined && { examples }) },
-    }
-  }
-  const read = Object.entries(text.parts).filter(([, { weight }]) => weight > 0)
-  if (read.length === 1) return textOf(read[0]![1].text, shared, begin)
-  const parts = read.map(([, part]) => textOf(part.text, shared, begin))
-  const weights = read.map(([, { weight }]) => weight)
-  const all = weights.reduce((a, b) => a + b)
-  const mean = (of: (sizes: Sizes) => number) =>
-    parts.reduce((sum, { sizes }, i) => sum + (of(sizes) * weights[i]!) / all, 0)
-  return {
-    data: mixtureStage(
-      { ...text, parts: Object.fromEntries(read) },
-      tokenizer,
-      parts.map(({ data }) => data),
-    ),
-    sizes: {
-      length: mean(({ length }) => length),
-      trained: mean(({ trained }) => trained),
-      // the artifact has each example of each part once, however often a pass reads it: caches and choices cover these examples
-      ...(parts.every(({ sizes }) => sizes.examples !== undefined) && {
-        examples: parts.reduce((sum, { sizes }) => sum + sizes.examples!, 0),
-      }),
-    },
-  }
-}
 
 /** A model that comes from no other training of the run. */
 const ownModel = (
