@@ -1,0 +1,146 @@
+/**
+ * 013-focus: does a reference choose the tokens that are worth a fine-tuning, with a larger model and without one?
+ * README.md has the question and the prediction.
+ */
+import { shuffled } from "@winnow/core"
+import { adaspec } from "@winnow/filter-adaspec"
+import { focusFinetune } from "@winnow/filter-focus-finetune"
+import { none } from "@winnow/filter-none"
+import { random } from "@winnow/filter-random"
+import { rawLoss } from "@winnow/filter-raw-loss"
+import { arm, checkpoint, defineExperiment, distilled, earlier, ema, trained } from "@winnow/lab"
+import { crossEntropy } from "@winnow/loss-cross-entropy"
+import { kl } from "@winnow/loss-kl"
+import { heldOutLoss } from "@winnow/measure-held-out-loss"
+import { nextToken } from "@winnow/objective-next-token"
+import { type Domain, domainOf, large as largeShape, type Shape, small } from "./domains.ts"
+
+/** The best share of Rho-1's sweep at its smallest model; it is the share of answers that are not corrupted, too. */
+const k = 0.6
+const seeds = [1, 2, 3, 4, 5]
+const stability = { tokens: 1024 }
+const plugins = [none, random, rawLoss, focusFinetune, adaspec, crossEntropy, kl]
+const heldOut = heldOutLoss({ objective: nextToken() })
+
+/** Every arm has its own rate and schedule, the references too. */
+const searched = (prompts: number, learningRates: ReadonlyArray<number>) => ({
+  over: { "optimizer.learningRate": [...learningRates], "optimizer.schedule": ["constant", "cosine"] },
+  prompts,
+})
+const rates = [1.5e-3, 3e-3, 6e-3, 1.2e-2]
+
+/** Fine-tuning without a larger model: cross-entropy, judged by the loss on held-out text. */
+const alone = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number>) => {
+  const { setup, startSteps, budget, searchPrompts, noisy, clean, cleanPart, otherFamily } = domainOf(domain, shape)
+  const loss = crossEntropy()
+  const focus = { filter: focusFinetune({ k }), loss, ...budget } as const
+  const ofCleanPart = trained({ ...budget, text: cleanPart })
+  const onNoise = { text: noisy } as const
+  return defineExperiment({
+    name: `FocusFinetune, ${domain}`,
+    question: "Does a reference tell which tokens of noisy text are worth learning, without a larger model?",
+    ...setup,
+    measure: { prompts: setup.measure.prompts! },
+    measures: [heldOut],
+    arms: {
+      all: arm({ filter: none(), loss, ...budget, ...onNoise }),
+      random: arm({ filter: random({ k }), loss, ...budget, ...onNoise }),
+      "raw-loss": arm({ filter: rawLoss({ k }), loss, ...budget, ...onNoise }),
+      clean: arm({ ...focus, ...onNoise, reference: ofCleanPart }),
+      shuffled: arm({ ...focus, filter: shuffled(focus.filter), ...onNoise, reference: ofCleanPart }),
+      same: arm({ ...focus, ...onNoise, reference: trained({ ...budget, ...onNoise }) }),
+      earlier: arm({ ...focus, ...onNoise, reference: earlier({ step: startSteps / 2 }) }),
+      checkpoint: arm({ ...focus, ...onNoise, reference: checkpoint({ every: Math.round(budget.steps / 6) }) }),
+      average: arm({ ...focus, ...onNoise, reference: ema({ decay: 0.98 }) }),
+      family: arm({ ...focus, ...onNoise, reference: trained({ ...budget, start: otherFamily, text: cleanPart }) }),
+      "part-all": arm({ filter: none(), loss, ...budget, text: cleanPart }),
+      "clean-all": arm({ filter: none(), loss, ...budget, text: clean }),
+      "clean-random": arm({ filter: random({ k }), loss, ...budget, text: clean }),
+      "clean-same": arm({ ...focus, text: clean, reference: trained({ ...budget, text: clean }) }),
+    },
+    about: "clean",
+    seeds,
+    stability,
+    sweep: { ...searched(searchPrompts, learningRates), by: "loss" },
+    plugins,
+  })
+}
+
+/** The same with a larger model to imitate: KL, judged by its acceptance. */
+const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number>) => {
+  const { setup, budget, searchPrompts, noisy, clean, cleanPart } = domainOf(domain, shape)
+  const loss = kl()
+  const focus = { filter: focusFinetune({ k }), loss, ...budget } as const
+  const onNoise = { text: noisy } as const
+  return defineExperiment({
+    name: `FocusFinetune, ${domain}, with a target`,
+    question: "Does a reference tell which tokens of noisy text are worth learning from a larger model?",
+    ...setup,
+    measures: ["acceptance", heldOut],
+    arms: {
+      all: arm({ filter: none(), loss, ...budget, ...onNoise }),
+      random: arm({ filter: random({ k }), loss, ...budget, ...onNoise }),
+      clean: arm({ ...focus, ...onNoise, reference: trained({ ...budget, text: cleanPart }) }),
+      same: arm({ ...focus, ...onNoise, reference: trained({ ...budget, ...onNoise }) }),
+      adaspec: arm({
+        filter: adaspec({ k }),
+        ...{ loss, ...budget, ...onNoise },
+        reference: distilled({ filter: none(), loss, ...budget, ...onNoise }),
+      }),
+      text: arm({ ...focus, ...onNoise, loss: crossEntropy(), reference: trained({ ...budget, text: cleanPart }) }),
+      "clean-all": arm({ filter: none(), loss, ...budget, text: clean }),
+    },
+    about: "clean",
+    primary: "greedy",
+    seeds,
+    stability,
+    sweep: searched(searchPrompts, learningRates),
+    plugins,
+  })
+}
+
+/** All tokens, chance and the clean reference for drafts of several widths under one target, on noisy code. */
+const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => {
+  const { setup, startOf, budget, searchPrompts, noisy, cleanPart } = domainOf("coding", shape)
+  const loss = kl()
+  const ofWidth = (width: number) => {
+    const start = startOf({ ...shape.draft, width })
+    const common = { loss, ...budget, text: noisy, start } as const
+    return {
+      [`all-${width}`]: arm({ filter: none(), ...common }),
+      [`random-${width}`]: arm({ filter: random({ k }), ...common }),
+      [`clean-${width}`]: arm({
+        filter: focusFinetune({ k }),
+        ...common,
+        reference: trained({ ...budget, start, text: cleanPart }),
+      }),
+    }
+  }
+  return defineExperiment({
+    name: "FocusFinetune, size ratio",
+    question: "Does the worth of a reference change with the size of the draft under one target?",
+    ...setup,
+    measures: ["acceptance", heldOut],
+    arms: Object.assign({}, ...widths.map(ofWidth)) as ReturnType<typeof ofWidth>,
+    about: `clean-${widths[1]}`,
+    primary: "greedy",
+    seeds,
+    sweep: searched(searchPrompts, learningRates),
+    plugins,
+  })
+}
+
+const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => ({
+  coding: alone("coding", shape, learningRates),
+  legal: alone("legal", shape, learningRates),
+  medical: alone("medical", shape, learningRates),
+  "coding-target": withTarget("coding", shape, learningRates),
+  "legal-target": withTarget("legal", shape, learningRates),
+  "medical-target": withTarget("medical", shape, learningRates),
+  ratio: ratio(shape, widths, learningRates),
+})
+
+export default parts(small, [16, 32, 64, 128], rates)
+
+/** For a machine with a GPU or many cores. */
+export const large = parts(largeShape, [96, 192, 384], [5e-4, 1e-3, 2e-3, 4e-3])
