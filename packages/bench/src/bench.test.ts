@@ -70,6 +70,7 @@ describe("the command", () => {
       "families",
       "tokenizing",
       "safetensors",
+      "vocabulary",
     ])
     const losses = listed.find(({ suite }) => suite === "losses")!.benches
     for (const name of pluginsOf("loss"))

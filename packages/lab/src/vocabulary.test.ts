@@ -1,6 +1,6 @@
 /** Drafts with a smaller vocabulary in an experiment: counted, trained, measured, exported; refused where it cannot be. */
 import { expect, test } from "bun:test"
-import { mkdtempSync } from "node:fs"
+import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { byteTokenizer, datasetsLayer } from "@winnow/data"
@@ -71,6 +71,9 @@ test("an arm with some of the ids: its cost, its figures, its files, and the exp
     exportModel({ directory, name: "small", seed: 1, to, dtype: "float32", home }),
   )
   expect(exported.sha256.exported).toBe(exported.sha256.recorded)
+  const card = readFileSync(join(to, "README.md"), "utf8")
+  expect(card).toContain("The head predicts 4 of 257 ids")
+  expect(card).not.toContain("from_pretrained")
   const read = await Effect.runPromise(readModelIds(to, [llama]))
   const end = byteTokenizer.eosId
   expect(Array.from(read!.id_U)).toEqual([..."abc"].map((c) => c.charCodeAt(0)).concat(end))

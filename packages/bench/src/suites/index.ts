@@ -9,6 +9,7 @@ import { microBatch } from "./micro-batch.bench.ts"
 import { optimizer } from "./optimizer.bench.ts"
 import { safetensors } from "./safetensors.bench.ts"
 import { tokenizing } from "./tokenizing.bench.ts"
+import { vocabulary } from "./vocabulary.bench.ts"
 
 export const suites: Readonly<Record<string, Suite>> = {
   filters,
@@ -20,4 +21,5 @@ export const suites: Readonly<Record<string, Suite>> = {
   families: ofFamilies,
   tokenizing,
   safetensors,
+  vocabulary,
 }

@@ -88,9 +88,21 @@ ${hash}${Object.entries(run.versions)
 const idsText = (ids: TokenIds): string =>
   `A text ends with id ${ids.eos_token_id}; padding is id ${ids.pad_token_id}; ${ids.bos_token_id === null ? "no token is put before a text" : `the start token, id ${ids.bos_token_id}, was not put before texts in training`}.`
 
-const decodingUse = (run: RunRecord, { model: { row }, folder, ids }: CardFacts): string => {
+/** The use of a draft whose head has fewer rows than there are ids, which other engines know of EAGLE-3 heads alone. */
+const smallerUse = (
+  name: string,
+  { headRows, vocabularySize }: Architecture<Attends>,
+  gamma: number,
+): string => `\`\`\`sh
+bun run winnow generate --target TARGET --draft ${name} --draft-length ${gamma} --prompt "..."
+\`\`\`
+
+The head predicts ${headRows} of ${vocabularySize} ids, the most frequent ones of the training text. \`d2t\` and \`t2d\` in \`model.safetensors\` map both ways, as in EAGLE-3 and speculators: row u of the head is id u + d2t[u], and t2d is true for the ids with a row. transformers 5.18 refuses the folder, as \`lm_head\` has fewer rows than the vocabulary; other engines were not tried.`
+
+const decodingUse = (run: RunRecord, { model: { row }, architecture, folder, ids }: CardFacts): string => {
   const name = basename(folder)
   const { gamma } = run.conditions
+  if (architecture.headRows !== undefined) return `${smallerUse(name, architecture, gamma)}\n\n${idsText(ids)}`
   const [target, draft] = row === undefined ? [name, "DRAFT"] : ["TARGET", name]
   return `\`\`\`python
 from transformers import AutoModelForCausalLM, AutoTokenizer
