@@ -19,7 +19,7 @@ export interface StoredParameter {
   /** Bytes of the tensor in its file, and of others that hold a part of the parameter. */
   readonly bytes: number
   readonly part: ModelPart | "other"
-  /** True if it stays in the bfloat16 of its file while native code only decodes with the model. */
+  /** True if it stays in the bfloat16 of its file while native code decodes with the model, or passes over texts frozen. */
   readonly mayStayHalf: boolean
 }
 

@@ -64,7 +64,7 @@ const memoryFacts = ({ architecture, parameters }: ModelFacts) => {
     file: parameters.reduce((sum, { bytes }) => sum + bytes, 0),
     /** In float32. */
     weights,
-    /** While native code only decodes with the model: matrices that the file has in bfloat16 stay that. */
+    /** While the model is frozen: matrices that the file has in bfloat16 stay that. */
     decodedWeights: weights - 2 * halves,
     decoding: perPosition === null ? null : { screen, perPosition, maxLength },
     training: attendsBefore(architecture)
