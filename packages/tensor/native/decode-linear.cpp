@@ -30,16 +30,20 @@ void tile_of(long rows, const typename W::weight* const* w, const typename W::in
   }
 }
 
-// All rows of x against four outputs; the tiles of the rows fetch the next four among them.
+// Bytes between a weight and the weight that is fetched meanwhile: the time of a fetch from memory at the speed of many rows.
+constexpr long FETCH_BYTES = 16 * 1024;
+
+// All rows of x against four outputs; the tiles of the rows fetch four later ones among them.
 template <class W>
 void four_outputs(const typename W::weight* const* w, const typename W::input* x, long ldx, long M, long K, bool fetch, float* y,
                   long ldy) {
   const long groups = (M + TILE_ROWS - 1) / TILE_ROWS, fetching = std::min<long>(groups, 4);
+  const long distance = std::max<long>(4, FETCH_BYTES / static_cast<long>(sizeof **w) / K / 4 * 4) * K;
   for (long g = 0; g < groups; g++) {
     const long from = part_begin(M, groups, g), to = part_begin(M, groups, g + 1);
     if (fetch && g < fetching) {
       long ahead[4];
-      for (long o = 0; o < 4; o++) ahead[o] = o * fetching / 4 == g ? 4 * K : 0;
+      for (long o = 0; o < 4; o++) ahead[o] = o * fetching / 4 == g ? distance : 0;
       tile_of<W, true>(to - from, w, x + from * ldx, ldx, K, ahead, y + from * ldy, ldy);
     } else tile_of<W, false>(to - from, w, x + from * ldx, ldx, K, nullptr, y + from * ldy, ldy);
   }

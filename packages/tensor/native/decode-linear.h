@@ -93,7 +93,7 @@ struct Halves {
 };
 
 // One tile: OUTPUTS rows of w (a multiple of four), ROWS rows of x; out[r][o]. `ahead` [OUTPUTS] is the distance from each
-// row to a later row, which is prefetched meanwhile into the second cache: half the time of the processor's own prefetching.
+// row to a later row, which is prefetched meanwhile: half the time of the processor's own prefetching.
 template <class W, int OUTPUTS, int ROWS, bool PREFETCH>
 static inline void dot_tile(const typename W::weight* const* w, const typename W::input* x, long ldx, long K, const long* ahead,
                             float* out, long ldo) {
@@ -108,7 +108,7 @@ static inline void dot_tile(const typename W::weight* const* w, const typename W
 #pragma GCC unroll 8
     for (int o = 0; o < OUTPUTS; o++) {
       weight[o] = W::load_weight(w[o] + k);
-      if (PREFETCH) __builtin_prefetch(w[o] + k + ahead[o], 0, 2);
+      if (PREFETCH) __builtin_prefetch(w[o] + k + ahead[o], 0, 3);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < ROWS; r++) {
