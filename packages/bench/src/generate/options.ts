@@ -21,7 +21,7 @@ const options = {
   batch: count("B", 32, "prompts that are continued at once"),
   single: count("N", 4, "of these, prompts that are continued one at a time, for the comparison"),
   prompt: count("T", 64, "most tokens of a prompt; the shortest has half"),
-  new: count("N", 64, "tokens generated after each"),
+  new: count("N", 128, "tokens generated after each"),
   rounds: count("R", 5, "timed rounds with prompts of their own, after 1 untimed round"),
 } as const
 
