@@ -159,7 +159,7 @@ const preflightModels = (resolved: Resolved, architectures: Architectures) =>
   )
 
 /** Checks the text of another task as it checks the experiment's own: masks, cut sequences, lengths past a model's limit. */
-const checkTexts = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
+export const checkTexts = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)
@@ -194,7 +194,7 @@ export const checkModels = (resolved: Resolved, texts: Texts, { data, architectu
   })
 
 /** Refuses invalid data before any training on it, and shows three examples. */
-const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
+export const checkData = (resolved: Resolved, graph: Graph, artifacts: ReadonlyMap<string, Artifact>) =>
   Effect.gen(function* () {
     const { report } = yield* Progress
     const tokenizer = yield* openTokenizer(artifacts.get(graph.tokenizer.key)!)

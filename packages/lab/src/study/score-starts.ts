@@ -7,10 +7,11 @@ import { buildGraph } from "../graph.ts"
 import { tryPlugins } from "../preflight/try-plugins.ts"
 import type { Progress } from "../progress.ts"
 import { commit, versions } from "../record/machine.ts"
+import { checkData, checkModels, checkTexts, sizesFrom } from "../run.ts"
 import { runStages } from "../schedule/run-all.ts"
 import type { StageError } from "../stage.ts"
 import { sharedModels } from "../stages/models.ts"
-import type { Store } from "../store/store.ts"
+import { Store } from "../store/store.ts"
 import { readTexts } from "../texts.ts"
 import type { StudyTable } from "./table.ts"
 
@@ -24,8 +25,10 @@ export const scoreStarts = (
   resolved: Resolved,
 ): Effect.Effect<ReadonlyArray<StudyTable>, StageError, Datasets | Store | Progress> =>
   Effect.gen(function* () {
+    const store = yield* Store
     yield* tryPlugins(resolved)
-    const graph = yield* buildGraph(resolved, yield* readTexts(resolved))
+    const texts = yield* readTexts(resolved)
+    const graph = yield* buildGraph(resolved, texts, (data) => sizesFrom(store.find(data.kind, data.key)))
     const before = graph.study?.instance.before
     if (graph.study === undefined || before === undefined) {
       const problems = ["it scores no starts: its study is no ranking"]
@@ -33,10 +36,12 @@ export const scoreStarts = (
     }
     const stages = graph.study.stages.filter(before.reads)
     const made = { versions: { ...versions(), commit: commit() } }
-    const artifacts = yield* runStages(
-      stages.map(({ stage }) => stage),
-      made,
-    )
+    yield* checkModels(resolved, texts, graph)
+    const text = yield* runStages([graph.data, ...graph.texts], made)
+    yield* checkData(resolved, graph, text)
+    yield* checkTexts(resolved, graph, text)
+    const leaves = stages.map(({ stage }) => stage)
+    const artifacts = yield* runStages(leaves, { ...made, have: { artifacts: text } })
     const findings = stages.map(({ stage, ...of }) => ({ ...of, summary: artifacts.get(stage.key)!.manifest.summary }))
     return before.report({ names: resolved.arms.map(({ name }) => name), seeds: resolved.seeds }, findings)
   }).pipe(Effect.provideService(Families, resolved.families), Effect.provide(sharedModels()))
