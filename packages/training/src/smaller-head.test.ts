@@ -6,7 +6,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Encoder, FilterInstance, LossInstance } from "@winnow/core"
+import type { DraftHead, Encoder, FilterInstance, LossInstance } from "@winnow/core"
 import { type OwnStatistic, statisticNames, statistics } from "@winnow/core"
 import { batches, collate } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
@@ -272,6 +272,29 @@ test.skipIf(native() === undefined)("rows of a head in bfloat16 are widened alon
   expect(() => rowsOf(halves, Int32Array.of(9))).toThrow("has 9 rows: there is no row 9")
   tf.dispose([whole, some, gathered])
   halves.dispose()
+})
+
+test("an entry of a head on the target may predict some ids", () => {
+  const head_Vd = tf.tidy(() => tf.variable(tf.gather(target.head_Vd, tf.tensor1d(ids, "int32"))))
+  const trained = new Map([["head", head_Vd]])
+  const head: DraftHead = {
+    ...{ name: "some", reads: ["ids", "targetHidden"], target, parameters: trained, trained, dispose: () => {} },
+    rows: ({ row_N }, { targetHidden }) => [
+      {
+        h_Md: tf.gather(tf.reshape(targetHidden, [-1, targetHidden.shape[2]]), tf.tensor1d(row_N, "int32")),
+        head_Vd,
+        headIds: draft.headIds,
+      },
+    ],
+  }
+  const input = partsOf(filters["none"]!, losses["kl"]!, { draft: head })
+  const fast = runMicroBatch(withHead(input))
+  const plain = withoutNative(() => runDenseMicroBatch(withHead(input)))
+  expectSame(fast, plain)
+  expect(fast.N).toBe(left.length)
+  // It begins as the target over these ids.
+  expect(fast.lossSum / fast.denominator).toBeCloseTo(0, 5)
+  tf.dispose([fast.gradients, plain.gradients, head_Vd])
 })
 
 test("models that do not fit the draft's ids, and a batch without any of them, are refused", () => {

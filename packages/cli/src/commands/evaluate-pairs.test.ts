@@ -4,7 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs"
 import { trainBpe } from "@winnow/data"
 import { generate } from "@winnow/generation"
 import { llama } from "@winnow/model-llama"
-import { loadDecoder, logitsOf } from "@winnow/models"
+import { loadDecoder, logitsOf, modelOfIds } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { at, modelOf, refusal, run, saved, V, withModels, wordIds } from "./evaluate.fixture.ts"
@@ -48,6 +48,19 @@ test("a tokenizer that names more tokens, and the others alike, is of the same v
     "The target's tokenizer.json alone names 1 of the ids; the others mean the same tokens in both.",
   )
   expect(results[0]!.identity!.identical).toBe(3)
+})
+
+test("a draft that proposes some ids: the texts are the target's own, and a note says it; such a target is refused", async () => {
+  const whole = modelOf(0)
+  const ids = Int32Array.from({ length: V >> 1 }, (_, u) => 2 * u)
+  await saved("some", modelOfIds(whole, ids), {})
+  whole.dispose()
+  const { notes, results } = await run({ draft: at("some") })
+  expect(notes[0]).toBe(`The draft proposes ${V >> 1} of the ${V} ids; other tokens are the target's.`)
+  for (const { identity } of results) expect(identity!.identical).toBe(3)
+  expect(await refusal({ target: at("some"), draft: at("some") })).toContain(
+    `the target predicts ${V >> 1} of its ${V} ids; a draft may, a target must predict every id`,
+  )
 })
 
 test("a head without a row for each token, or of another number of rows without tokenizers; ids that mean other tokens", async () => {

@@ -68,6 +68,10 @@ export const openPair = Effect.fnUntraced(function* (
   const draftRows = draft === undefined ? V : yield* rowsOf(draft)
   const rows = yield* sharedRows(V, draftRows, tokens)
   const [target, proposer] = [yield* openDecoder(folder, rows), spec && (yield* spec.open(rows))]
+  if (target.headIds !== undefined)
+    return yield* refused(
+      `the target predicts ${target.headIds.id_U.length} of its ${rows} ids; a draft may, a target must predict every id`,
+    )
   const size = proposer?.vocabularySize
   if (size !== undefined && size !== rows)
     return yield* refused(`vocabularies differ: target ${rows}; ${spec!.name} ${size}`)
@@ -77,5 +81,7 @@ export const openPair = Effect.fnUntraced(function* (
       : [
           `The target's head has ${V} rows, the draft's ${draftRows}: both are read to ${rows}, as the ${tokens} tokens have lower ids.`,
         ]
-  return { target, proposer, notes: [...cut, ...notes] } satisfies OpenPair
+  const ids = proposer?.model?.headIds?.id_U.length
+  const some = ids === undefined ? [] : [`The draft proposes ${ids} of the ${rows} ids; other tokens are the target's.`]
+  return { target, proposer, notes: [...cut, ...some, ...notes] } satisfies OpenPair
 })
