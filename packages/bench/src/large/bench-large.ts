@@ -146,11 +146,7 @@ const linesOf = (
 export const benchLarge = async (args: ReadonlyArray<string>): Promise<void> => {
   const options = parseLarge(args)
   if (options.help) return console.log(largeUsage)
-  const { progress, finish } = begin(
-    "large",
-    args.map((arg, i) => (args[i - 1] === "--folder" ? "DIR" : arg)), // a path means nothing elsewhere
-    options,
-  )
+  const { progress, finish } = begin("large", args, options)
   const own = options.folder === ""
   const under = own ? mkdtempSync(join(tmpdir(), "winnow-bench-")) : options.folder
   try {

@@ -6,16 +6,22 @@ import type { CommonOptions } from "./common-options.ts"
 export interface Header {
   /** Year, month and day. */
   readonly date: string
-  /** The command line, with `PYTHON` for the peer's path. */
+  /** The command line, with `PYTHON` and `DIR` for the paths of the peer and of a folder. */
   readonly command: string
   readonly host: Host
 }
 
 /** The header of a run of `bun run bench COMMAND`; call it before the run loads the machine. */
 export const headerOf = (command: string, args: ReadonlyArray<string>): Header => {
-  const words = args.map((arg, i) =>
-    args[i - 1] === "--peer" ? "PYTHON" : arg.startsWith("--peer=") ? "--peer=PYTHON" : arg,
-  )
+  // a path means nothing elsewhere
+  const masked = Object.entries({ "--peer": "PYTHON", "--folder": "DIR" })
+  const words = args.map((arg, i) => {
+    for (const [option, word] of masked) {
+      if (args[i - 1] === option) return word
+      if (arg.startsWith(`${option}=`)) return `${option}=${word}`
+    }
+    return arg
+  })
   return {
     date: new Date().toISOString().slice(0, 10),
     command: ["bun run bench", command, ...words].join(" "),

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { UsageError } from "../options.ts"
 import { runBench, withPeer } from "../side-by-side/fake-peer.fixture.ts"
+import { headerOf } from "../side-by-side/header.ts"
 import { fastest, shownRatio, speedRatio } from "../side-by-side/peer-sides.ts"
 import { checkPeer } from "../side-by-side/worker-process.ts"
 import type { StepReport } from "./bench-step.ts"
@@ -227,6 +228,12 @@ describe("bad options give one line on stderr and exit code 2", () => {
       rmSync(folder, { recursive: true })
     }
   })
+})
+
+test("a header has no path of its machine", () => {
+  const paths = ["--peer", "/a/python", "--folder=/b", "--folder", "/c", "--peer=/d", "--steps", "2"]
+  const { command } = headerOf("step", paths)
+  expect(command).toBe("bun run bench step --peer PYTHON --folder=DIR --folder DIR --peer=PYTHON --steps 2")
 })
 
 test("a flame view: calls by phase, the rest as JavaScript, the step of median length", () => {
