@@ -30,7 +30,7 @@ export type Domain = keyof typeof tasks
 
 const sizes: Readonly<Record<Domain, Sizes>> = {
   coding: {
-    ...{ steps: 300, startSteps: 200, batchSize: 16, part: 1300, prompts: 200, searchPrompts: 160 },
+    ...{ steps: 300, startSteps: 200, batchSize: 16, part: 1300, prompts: 160, searchPrompts: 160 },
     ...{ maxLength: 256, maxNew: 128, targetSteps: 800 },
   },
   legal: {
@@ -38,7 +38,7 @@ const sizes: Readonly<Record<Domain, Sizes>> = {
     ...{ maxLength: 512, maxNew: 64, targetSteps: 200 },
   },
   medical: {
-    ...{ steps: 150, startSteps: 200, batchSize: 8, part: 110, prompts: 120, searchPrompts: 36 },
+    ...{ steps: 120, startSteps: 200, batchSize: 8, part: 110, prompts: 120, searchPrompts: 36 },
     ...{ maxLength: 768, maxNew: 128, targetSteps: 250 },
   },
 }

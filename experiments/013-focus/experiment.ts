@@ -68,8 +68,9 @@ const alone = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number
 
 /** The same with a larger model to imitate: KL, judged by its acceptance. */
 const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<number>) => {
-  const { setup, budget, searchPrompts, noisy, clean, cleanPart } = domainOf(domain, shape)
+  const { setup, searchPrompts, noisy, clean, cleanPart, ...of } = domainOf(domain, shape)
   const loss = kl()
+  const budget = { ...of.budget, signals: { target: "hidden" } } as const
   const focus = { filter: focusFinetune({ k }), loss, ...budget } as const
   const onNoise = { text: noisy } as const
   return defineExperiment({
@@ -80,14 +81,14 @@ const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<n
     arms: {
       all: arm({ filter: none(), loss, ...budget, ...onNoise }),
       random: arm({ filter: random({ k }), loss, ...budget, ...onNoise }),
-      clean: arm({ ...focus, ...onNoise, reference: trained({ ...budget, text: cleanPart }) }),
-      same: arm({ ...focus, ...onNoise, reference: trained({ ...budget, ...onNoise }) }),
+      clean: arm({ ...focus, ...onNoise, reference: trained({ ...of.budget, text: cleanPart }) }),
+      same: arm({ ...focus, ...onNoise, reference: trained({ ...of.budget, ...onNoise }) }),
       adaspec: arm({
         filter: adaspec({ k }),
         ...{ loss, ...budget, ...onNoise },
         reference: distilled({ filter: none(), loss, ...budget, ...onNoise }),
       }),
-      text: arm({ ...focus, ...onNoise, loss: crossEntropy(), reference: trained({ ...budget, text: cleanPart }) }),
+      text: arm({ ...focus, ...onNoise, loss: crossEntropy(), reference: trained({ ...of.budget, text: cleanPart }) }),
       "clean-all": arm({ filter: none(), loss, ...budget, text: clean }),
     },
     about: "clean",
@@ -101,11 +102,14 @@ const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<n
 
 /** All tokens, chance and the clean reference for drafts of several widths under one target, on noisy code. */
 const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => {
-  const { setup, startOf, budget, searchPrompts, noisy, cleanPart } = domainOf("coding", shape)
+  const { setup, startOf, searchPrompts, noisy, cleanPart, ...of } = domainOf("coding", shape)
   const loss = kl()
+  // Three sizes are three times the trainings: fewer steps, and the rates from the second on.
+  const steps = Math.round((2 * of.budget.steps) / 3)
+  const budget = { ...of.budget, steps, optimizer: { warmup: Math.round(steps / 16) } }
   const ofWidth = (width: number) => {
     const start = startOf({ ...shape.draft, width })
-    const common = { loss, ...budget, text: noisy, start } as const
+    const common = { loss, ...budget, signals: { target: "hidden" }, text: noisy, start } as const
     return {
       [`all-${width}`]: arm({ filter: none(), ...common }),
       [`random-${width}`]: arm({ filter: random({ k }), ...common }),
@@ -125,7 +129,7 @@ const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
     about: `clean-${widths[1]}`,
     primary: "greedy",
     seeds,
-    sweep: searched(searchPrompts, learningRates),
+    sweep: searched(searchPrompts / 2, learningRates.slice(1)),
     plugins,
   })
 }
@@ -140,7 +144,7 @@ const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
   ratio: ratio(shape, widths, learningRates),
 })
 
-export default parts(small, [16, 32, 64, 128], rates)
+export default parts(small, [16, 48, 128], rates)
 
 /** For a machine with a GPU or many cores. */
 export const large = parts(largeShape, [96, 192, 384], [5e-4, 1e-3, 2e-3, 4e-3])

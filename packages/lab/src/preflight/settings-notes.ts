@@ -52,15 +52,18 @@ const longBlocks = ({ gamma, gammas, maxNew }: Resolved["measure"]): ReadonlyArr
   ]
 }
 
-/** Notes references of kind `checkpoint` that no training is long enough to renew. */
-const fixedCheckpoints = ({ placed }: Resolved): ReadonlyArray<string> =>
-  placed.flatMap(({ at, arm: { steps, reference } }) =>
-    reference?.kind === "checkpoint" && typeof steps === "number" && reference.every >= steps
-      ? [
-          `${at}: its reference is renewed every ${reference.every} steps, and it has ${steps}: it stays the draft's start`,
-        ]
-      : [],
-  )
+/** Notes references of kind `checkpoint` that no training is long enough to renew, once for all points of a search. */
+const fixedCheckpoints = ({ placed }: Resolved): ReadonlyArray<string> => [
+  ...new Set(
+    placed.flatMap(({ arm: { name, steps, reference } }) =>
+      reference?.kind === "checkpoint" && typeof steps === "number" && reference.every >= steps
+        ? [
+            `arms.${name}: its reference is renewed every ${reference.every} steps, and it has ${steps}: it stays the draft's start`,
+          ]
+        : [],
+    ),
+  ),
+]
 
 const millions = (parameters: number): string => `${(parameters / 1e6).toPrecision(3)}M`
 

@@ -41,7 +41,7 @@ export const stabilityChart = (
     const x = quantity("part", "part of the steps", { format: ".0%", tickCount: 5, grid: false }, { domain: [0, 1] })
     const y = (field: string) => quantity(field, title, { tickCount: 6 }, { domain: [0, 1] })
     const names = values.map(({ name }) => name)
-    const color = { ...colour(rowColours(run)), legend: below(names) }
+    const color = { ...colour(rowColours(run)), legend: { ...below(names), symbolOpacity: 1 } }
     return [
       {
         ...half,
