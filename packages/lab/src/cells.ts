@@ -3,17 +3,15 @@ import {
   type Architecture,
   type Attends,
   type DataError,
-  type HeadArchitecture,
   type HeadUse,
   headRowsOf,
   InvalidInput,
   type ServiceUse,
   type TaskUse,
 } from "@winnow/core"
-import { parameterCount } from "@winnow/models"
 import { signalProblems } from "@winnow/training"
 import { Effect } from "effect"
-import { headParameters } from "./budget.ts"
+import type { Architectures } from "./architectures.ts"
 import { isOwn, ownStarts } from "./experiment/places.ts"
 import type { Resolved, ResolvedArm, ResolvedReference, SettledArm } from "./experiment/resolved.ts"
 import type { Stability } from "./experiment/stability.ts"
@@ -38,24 +36,6 @@ import { type TextStages, type TrainingText, textOf } from "./training-text.ts"
 
 /** An arm that can be trained. */
 export interface Arm extends SettledArm, Pick<ResolvedArm, "start" | "filterNeedsReference"> {}
-
-/** The architectures of an experiment's models. */
-export interface Architectures {
-  readonly draft: Architecture<Attends>
-  /** The head that the drafts are, where they are no models. */
-  readonly draftHead?: HeadArchitecture | undefined
-  readonly target: Architecture<Attends>
-  /** Architectures of arms and references that have their own start, by their place. */
-  readonly others?: ReadonlyArray<{ readonly name: string; readonly architecture: Architecture<Attends> }>
-}
-
-/** Parameters of the drafts. A head counts its own parameters, not the target's. */
-export const draftParameters = ({ draft, draftHead }: Pick<Architectures, "draft" | "draftHead">): number =>
-  draftHead ? headParameters(draftHead) : parameterCount(draft)
-
-/** The architecture of a model by the name of its place. */
-export const architectureAt = ({ draft, target, others = [] }: Architectures, name: string): Architecture<Attends> =>
-  name === "target" ? target : name === "draft" ? draft : others.find((o) => o.name === name)!.architecture
 
 /** The model of a frozen reference; undefined without a reference, or for one that follows the draft. */
 export const frozenReference = (

@@ -1,16 +1,8 @@
 /** The stages of an experiment: tokenizer, data, target, its rollouts; for each seed start, references, arms, measures. */
 import { type DataError, type HeadUse, type InvalidInput, isShuffled, type MeasureInstance } from "@winnow/core"
 import { Effect } from "effect"
-import {
-  type Architectures,
-  type Arm,
-  cellStages,
-  otherTexts,
-  rowsOf,
-  sharedStages,
-  startOf,
-  withProbe,
-} from "./cells.ts"
+import type { Architectures } from "./architectures.ts"
+import { type Arm, cellStages, otherTexts, rowsOf, sharedStages, startOf, withProbe } from "./cells.ts"
 import type { Resolved } from "./experiment/resolved.ts"
 import { Families } from "./families.ts"
 import { type Judge, type Settled, settle } from "./settle.ts"

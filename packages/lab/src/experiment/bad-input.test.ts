@@ -71,7 +71,7 @@ const places: Readonly<Record<string, ReadonlyArray<readonly [unknown, string]>>
   ],
   text: [
     [inArm({ text: "task" }), 'text must be an object (was the string "task")'],
-    [inArm({ text: written({ by: "draft" as never }) }), 'text.by must be "start" or "target" (was "draft")'],
+    [inArm({ text: written({ by: "judge" as never }) }), 'text.by must be "draft", "start" or "target" (was "judge")'],
     [inArm({ text: written({ by: "target", temperature: -1 }) }), "text.temperature must be"],
     [
       inArm({ text: written({ by: "target", topK: 5 }) }),

@@ -1,6 +1,6 @@
 /** Checks prompts and texts against the contexts of target and draft. */
 import { readableLength } from "@winnow/decoding"
-import { type Architectures, architectureAt } from "../cells.ts"
+import { type Architectures, architectureAt } from "../architectures.ts"
 import { ownStarts, trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { writtenIn } from "../experiment/text.ts"

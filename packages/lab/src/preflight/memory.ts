@@ -1,7 +1,7 @@
 /** Refuses trainings that do not fit into this machine's memory. */
 import { type Example, InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
-import type { Architectures } from "../cells.ts"
+import type { Architectures } from "../architectures.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { type Machine, thisMachine, workerBytes } from "../schedule/jobs.ts"
 

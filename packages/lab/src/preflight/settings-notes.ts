@@ -1,6 +1,6 @@
 /** Notes, before any work, on settings that are valid and probably a mistake. */
 import { parameterCount } from "@winnow/models"
-import { type Architectures, draftParameters } from "../cells.ts"
+import { type Architectures, draftParameters } from "../architectures.ts"
 import { trainingsOf } from "../experiment/places.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import type { Training } from "../experiment/training-spec.ts"

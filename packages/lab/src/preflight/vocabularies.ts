@@ -2,7 +2,7 @@
 import { InvalidInput } from "@winnow/core"
 import { byteTokenizer, vocabularyProblems } from "@winnow/data"
 import { Effect } from "effect"
-import type { Architectures } from "../cells.ts"
+import type { Architectures } from "../architectures.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 
 /** The number of the tokenizer's ids, where the experiment states it. Undefined for a file. */

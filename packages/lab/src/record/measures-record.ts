@@ -2,7 +2,7 @@
 import type { DataError, InvalidInput } from "@winnow/core"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
-import { draftParameters } from "../cells.ts"
+import { draftParameters } from "../architectures.ts"
 import type { Resolved } from "../experiment/resolved.ts"
 import { datasetName, type Graph } from "../graph.ts"
 import { pooled } from "../statistics/sample.ts"

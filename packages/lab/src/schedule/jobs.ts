@@ -4,7 +4,7 @@ import { type Architecture, type Attends, InvalidInput } from "@winnow/core"
 import { availableMemory } from "@winnow/engine"
 import { parameterCount } from "@winnow/models"
 import { Effect } from "effect"
-import type { Architectures } from "../cells.ts"
+import type { Architectures } from "../architectures.ts"
 import { type Trainings, trainingsOf } from "../experiment/places.ts"
 
 /** Cores that a run may compute on: TF_NUM_INTRAOP_THREADS where it is set, all of them otherwise. */
