@@ -130,7 +130,9 @@ describe("a data set of a hub", () => {
     })
     const name = "hf:datasets/small/data@0123456789ab"
     const column = await refusal(dataset({ from, prompt: "questio", answer: "solution" }), hub)
-    expect(column).toStartWith(`${name}/train-1.jsonl, line 1: has no column questio; did you mean question?`)
+    expect(column).toStartWith(
+      `${name}/train-1.jsonl, line 1: has no column questio; did you mean question? Mend it, or set`,
+    )
     expect(await refusal(dataset({ from, ...columns }), hub)).toStartWith(
       `${name}/test.jsonl, line 2: has no column solution; it has question`,
     )

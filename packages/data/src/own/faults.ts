@@ -23,7 +23,7 @@ export class Faults {
   add(at: string, problem: string, kind: string): void {
     if (this.faulty === "refuse")
       throw new DataError({
-        message: `${this.file}, ${at}: ${problem}. Mend it, or set faulty: "skip" to leave such records out and have them counted`,
+        message: `${this.file}, ${at}: ${problem}${/[.?]$/.test(problem) ? "" : "."} Mend it, or set faulty: "skip" to leave such records out and have them counted`,
       })
     this.#count++
     const known = this.#kinds.get(kind)
