@@ -9,6 +9,7 @@ import { native, openEngine, setPrecision, tf } from "@winnow/tensor"
 import { Effect } from "effect"
 import { modelOf } from "../decode/pair.ts"
 import { SEED } from "../decode/seed.ts"
+import { atHighestPriority } from "../side-by-side/priority.ts"
 import { parseGenerate } from "./options.ts"
 
 /** The fewest seconds of five calls, after one that is not timed. */
@@ -22,7 +23,7 @@ const fastest = (run: () => void): number => {
 }
 
 const [folder, ...args] = process.argv.slice(2) as [string, ...Array<string>]
-const { target, vocab, prompt, new: fresh, threads } = parseGenerate(args)
+const { target, vocab, prompt, new: fresh, threads, priority } = parseGenerate(args)
 await openEngine({ threads })
 setPrecision("float32")
 const model = modelOf(target, vocab, Math.max(256, prompt + fresh), SEED)
@@ -32,16 +33,20 @@ const endless = { bos_token_id: null, eos_token_id: null, pad_token_id: null }
 await Effect.runPromise(saveModel(model, join(folder, "target"), endless))
 model.dispose()
 
-/** Reads 256 MB: a maximum does little besides. */
-const x = tf.ones([2 ** 26])
-const bandwidth = 2 ** 28 / fastest(() => tf.tidy(() => void tf.max(x).dataSync()))
-x.dispose()
-/** Multiply-adds in registers; without the native library there is no figure. */
-const flops = (mode: 0 | 1): number | null => {
-  const library = native()
-  if (library === undefined) return null
-  const rounds = 2e6
-  const each = library.C.winnow_probe_multiply_adds(mode, 1)
-  return (each * rounds) / fastest(() => void library.C.winnow_probe_multiply_adds(mode, rounds))
+/** Bandwidth by reading 256 MB, as a maximum does little besides, and multiply-adds in registers. */
+const speeds = () => {
+  const x = tf.ones([2 ** 26])
+  const bandwidth = 2 ** 28 / fastest(() => tf.tidy(() => void tf.max(x).dataSync()))
+  x.dispose()
+  // Without the native library there is no figure.
+  const flops = (mode: 0 | 1): number | null => {
+    const library = native()
+    if (library === undefined) return null
+    const rounds = 2e6
+    const each = library.C.winnow_probe_multiply_adds(mode, 1)
+    return (each * rounds) / fastest(() => void library.C.winnow_probe_multiply_adds(mode, rounds))
+  }
+  return { bandwidth, float32: flops(0), bfloat16: flops(1) }
 }
-console.log(JSON.stringify({ bandwidth, float32: flops(0), bfloat16: flops(1) }))
+const alone = priority ? atHighestPriority(process.pid, async () => speeds()) : speeds()
+console.log(JSON.stringify(await alone))

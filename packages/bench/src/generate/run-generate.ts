@@ -90,7 +90,10 @@ const write = async (o: GenerateOptions, folder: string) => {
   const { target, vocab, prompt, new: fresh, threads } = o
   const flags = Object.entries({ target, vocab, prompt, new: fresh, threads })
   writeFileSync(join(folder, "prompts.json"), JSON.stringify(promptsOf(o, WARM_UP + o.rounds)))
-  const args = flags.flatMap(([name, value]) => [`--${name}`, String(value)])
+  const args = [
+    ...flags.flatMap(([name, value]) => [`--${name}`, String(value)]),
+    ...(o.priority ? ["--priority"] : []),
+  ]
   const stdout = await runScript(join(import.meta.dir, "make-model.ts"), [folder, ...args])
   return JSON.parse(stdout) as { bandwidth: number; float32: number | null; bfloat16: number | null }
 }
