@@ -100,7 +100,11 @@ const withTarget = (domain: Domain, shape: Shape, learningRates: ReadonlyArray<n
   })
 }
 
-/** All tokens, chance and the clean reference for drafts of several widths under one target, on noisy code. */
+/**
+ * All tokens, chance and the clean reference for drafts of several widths under one target, on noisy code.
+ *
+ * @param widths the usual one first: the verdict is of that
+ */
 const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: ReadonlyArray<number>) => {
   const { setup, startOf, searchPrompts, noisy, cleanPart, ...of } = domainOf("coding", shape)
   const loss = kl()
@@ -126,7 +130,7 @@ const ratio = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
     ...setup,
     measures: ["acceptance", heldOut],
     arms: Object.assign({}, ...widths.map(ofWidth)) as ReturnType<typeof ofWidth>,
-    about: `clean-${widths[1]}`,
+    about: `clean-${widths[0]}`,
     primary: "greedy",
     seeds,
     sweep: searched(searchPrompts / 2, learningRates.slice(1)),
@@ -144,7 +148,7 @@ const parts = (shape: Shape, widths: ReadonlyArray<number>, learningRates: Reado
   ratio: ratio(shape, widths, learningRates),
 })
 
-export default parts(small, [16, 48, 128], rates)
+export default parts(small, [48, 16, 128], rates)
 
 /** For a machine with a GPU or many cores. */
-export const large = parts(largeShape, [96, 192, 384], [5e-4, 1e-3, 2e-3, 4e-3])
+export const large = parts(largeShape, [192, 96, 384], [5e-4, 1e-3, 2e-3, 4e-3])
