@@ -2,7 +2,7 @@
 import { expect, test } from "bun:test"
 import fc from "fast-check"
 import { nextTokenProblem } from "./next-token.ts"
-import { longestRow, packedRows } from "./packed-rows.ts"
+import { packedRows } from "./packed-rows.ts"
 
 /** Examples of these numbers of inputs; id 100 e + i names input i of example e. */
 const examplesOf = (lengths: ReadonlyArray<number>) =>
@@ -44,12 +44,12 @@ test("every valid token is predicted from the token before it, at its own positi
   )
 })
 
-test("rows are no longer than twice the longest sequence, and never have more positions than padded ones", () => {
+test("rows are no longer than asked for, and never have more positions than padded ones", () => {
   fc.assert(
-    fc.property(batches, (lengths) => {
+    fc.property(batches, fc.constantFrom(1, 2, 3), (lengths, times) => {
       const plain = nextTokenProblem(examplesOf(lengths), 0)
-      const packed = packedRows(plain, 0)
-      expect(packed.T).toBeLessThanOrEqual(longestRow * plain.T)
+      const packed = packedRows(plain, 0, times)
+      expect(packed.T).toBeLessThanOrEqual(times * plain.T)
       expect(packed.B * packed.T).toBeLessThanOrEqual(plain.B * plain.T)
     }),
     { seed: 2, numRuns: 200 },
@@ -58,7 +58,7 @@ test("rows are no longer than twice the longest sequence, and never have more po
 
 test("lengths that fit together leave no padding; one sequence stays as it is", () => {
   const of = (lengths: ReadonlyArray<number>) => {
-    const { B, T, length_B } = packedRows(nextTokenProblem(examplesOf(lengths), 0), 0)
+    const { B, T, length_B } = packedRows(nextTokenProblem(examplesOf(lengths), 0), 0, 2)
     return { B, T, lengths: [...length_B] }
   }
   expect(of([10, 3, 7, 4, 6])).toEqual({ B: 3, T: 10, lengths: [10, 10, 10] })

@@ -5,12 +5,6 @@
  */
 import type { Problem } from "./problem.ts"
 
-/**
- * A packed row is at most so many times as long as the longest sequence. Longer rows have less padding. Attention
- * without the native kernel takes time and memory in proportion to the square of a row's length.
- */
-export const longestRow = 2
-
 /** Rows by their sequences: each sequence, the longest first, goes to the row with the fewest tokens so far. */
 const divided = (length_S: Int32Array, order: ReadonlyArray<number>, B: number) => {
   const tokens_B = new Int32Array(B)
@@ -25,7 +19,7 @@ const divided = (length_S: Int32Array, order: ReadonlyArray<number>, B: number) 
 }
 
 /** The division into rows with the fewest positions; of equals that with the most rows, which are the shortest. */
-const fewestPositions = (length_S: Int32Array) => {
+const fewestPositions = (length_S: Int32Array, times: number) => {
   const order = Array.from(length_S.keys()).toSorted((a, b) => length_S[b]! - length_S[a]!) // The sort is stable.
   const longest = length_S[order[0]!]!
   const tokens = length_S.reduce((a, b) => a + b, 0)
@@ -33,7 +27,7 @@ const fewestPositions = (length_S: Int32Array) => {
   // With more rows than this, each is as long as the longest sequence, and the last ones are padding.
   for (let B = Math.min(length_S.length - 1, Math.ceil(tokens / longest)); B >= 1; B--) {
     const next = divided(length_S, order, B)
-    if (next.T > longestRow * longest) break
+    if (next.T > times * longest) break
     if (B * next.T < best.tokens_B.length * best.T) best = next
   }
   return best
@@ -45,13 +39,16 @@ const fewestPositions = (length_S: Int32Array) => {
  *
  * @param problem with one sequence in each row
  * @param padId token that fills the right of a row
+ * @param times a row is at most so many times as long as the longest sequence: longer rows have less padding. Attention
+ *   without the native kernel takes time and memory in proportion to the square of a row's length
  */
-export const packedRows = (problem: Problem, padId: number): Problem => {
+export const packedRows = (problem: Problem, padId: number, times = 3): Problem => {
   const { ids_BT: ids, length_B: length_S, T: positions, row_N, sequence_N } = problem
-  const { row_S, tokens_B, T } = fewestPositions(length_S)
+  const { row_S, tokens_B, T } = fewestPositions(length_S, times)
   const B = tokens_B.length
   const ids_BT = new Int32Array(B * T).fill(padId)
-  const start_BT = Int32Array.from({ length: B * T }, (_, n) => (n % T) + 1)
+  const start_BT = new Int32Array(B * T)
+  for (let n = 0; n < B * T; n++) start_BT[n] = (n % T) + 1
   const end_B = new Int32Array(B)
   const first_S = Int32Array.from(length_S, (length, s) => {
     const [b, from] = [row_S[s]!, s * positions]

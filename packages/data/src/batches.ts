@@ -124,6 +124,9 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     return Array.from(order, (b) => sorted.slice(b * batchSize, (b + 1) * batchSize)).flat()
   })
 
+  const reads = objective?.instance.reads ?? "before"
+  // The native kernel computes causal attention alone.
+  const times = reads === "before" ? 3 : 2
   /** The problem of some examples, one sequence in each row. */
   const problemOf = (step: number, chosen: ReadonlyArray<EncodedExample>): Problem => {
     if (objective === undefined) return nextTokenProblem(chosen, padId)
@@ -144,13 +147,13 @@ export const batches = (examples: ReadonlyArray<EncodedExample>, options: BatchO
     examples: n,
     batchSize,
     perPass: n / batchSize,
-    reads: objective?.instance.reads ?? "before",
+    reads,
     sequences,
     batch: (step, others) => {
       const indices = indicesOf(step)
       const problem = problemOf(step, others ?? sequences(step))
       return {
-        ...(rows === "packed" ? packedRows(problem, padId) : problem),
+        ...(rows === "packed" ? packedRows(problem, padId, times) : problem),
         example_B: Int32Array.from(indices),
       }
     },

@@ -13,11 +13,15 @@ export const positionsOf = (
   P: number,
   pad_B: Int32Array | undefined,
   start_N: Int32Array | undefined,
-): Int32Array =>
-  Int32Array.from({ length: B * T }, (_, n) => {
-    const before = start_N?.[n] ?? pad_B?.[Math.floor(n / T)] ?? 0
-    return Math.max(0, P + (n % T) - before)
-  })
+): Int32Array => {
+  const position_N = new Int32Array(B * T)
+  for (let b = 0, n = 0; b < B; b++)
+    for (let t = 0; t < T; t++, n++) {
+      const before = start_N?.[n] ?? pad_B?.[b] ?? 0
+      position_N[n] = Math.max(0, P + t - before)
+    }
+  return position_N
+}
 
 /**
  * The start of each token's sequence for rows that are padded on the right, in the form of `Encoder.hidden`:

@@ -99,10 +99,15 @@ export const rotaryEmbedding = (spec: RotarySpec): Rotary => {
     }
     const cos_BTh = new Float32Array(B * T * headSize)
     const sin_BTh = new Float32Array(B * T * headSize)
-    for (const [n, position] of positionsOf(B, T, P, pads, start_N).entries()) {
-      const from = position * headSize
-      cos_BTh.set(cos.subarray(from, from + headSize), n * headSize)
-      sin_BTh.set(sin.subarray(from, from + headSize), n * headSize)
+    const position_N = positionsOf(B, T, P, pads, start_N)
+    for (let n = 0, next = 0; n < B * T; n = next) {
+      // Positions of a sequence follow each other, so their rows are copied at once.
+      const first = position_N[n]!
+      do next++
+      while (next < B * T && position_N[next] === first + next - n)
+      const [from, to] = [first * headSize, (first + next - n) * headSize]
+      cos_BTh.set(cos.subarray(from, to), n * headSize)
+      sin_BTh.set(sin.subarray(from, to), n * headSize)
     }
     return {
       cos: tf.tensor3d(cos_BTh, [B, T, headSize]),
