@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { armLayer, type Decoder, defineFilter, draftModel, type Filter, type Loss, type Reference } from "@winnow/core"
-import { batches } from "@winnow/data"
+import { type BatchSource, batches } from "@winnow/data"
 import { adaspec } from "@winnow/filter-adaspec"
 import { focusFinetune } from "@winnow/filter-focus-finetune"
 import { none } from "@winnow/filter-none"
@@ -95,12 +95,22 @@ const arms: Record<string, Arm> = {
   "random, kl": () => armLayer(random(), kl()).pipe(Layer.provide(frozenTarget(model(90)))),
 }
 
+/** Cases of resume: each arm on the usual batches, and one on others. */
+const resumes: ReadonlyArray<readonly [name: string, arm: Arm, batches: BatchSource]> = [
+  ...Object.entries(arms).map(([name, arm]) => [name, arm, source] as const),
+  [
+    "adaspec, packed rows in windows of 3",
+    arms["adaspec, frozen reference"]!,
+    batches(examples, { batchSize: 4, seed: 1, rows: "packed", bucket: 3 }),
+  ],
+]
+
 describe("resume", () => {
-  for (const [name, arm] of Object.entries(arms))
+  for (const [name, arm, from] of resumes)
     test(`${name}: interrupted twice, the weights are those of one run, bit by bit`, async () => {
       const whole = model(1)
-      const summary = await Effect.runPromise(stage(whole, arm, { microBatches: 2 }))
-      const options = { checkpoint: { ...checkpoint(), everySeconds: 3600 }, microBatches: 2 }
+      const summary = await Effect.runPromise(stage(whole, arm, { microBatches: 2, batches: from }))
+      const options = { checkpoint: { ...checkpoint(), everySeconds: 3600 }, microBatches: 2, batches: from }
       for (const steps of [4, 9]) {
         const exit = await interrupted(model(1), arm, steps, options)
         expect(Exit.hasInterrupts(exit)).toBe(true)

@@ -62,6 +62,17 @@ test("text that spells a special token is text, or the token where the experimen
   expect(keys.size).toBe(2)
 })
 
+test("ids are computed once for a data set, a tokenizer and a greatest length, whatever the experiment", async () => {
+  const [stage, other] = [
+    await tokenizerOf(tokenizerFile(file, { eos: "<stop>" })),
+    await tokenizerOf({ kind: "byte" }),
+  ]
+  const key = (of: Partial<Text["hashes"]> = {}, tokenizer = stage, maxLength = 64, label = "data") =>
+    dataStage(label, { ...text(), hashes: { ...text().hashes, ...of } }, tokenizer, { maxLength }).key
+  expect(key({}, stage, 64, "data of another experiment")).toBe(key())
+  expect(new Set([key(), key({ train: "d" }), key({ test: "d" }), key({}, other), key({}, stage, 65)]).size).toBe(5)
+})
+
 test("text that no tokenizer can be trained on is reported as the task's fault", async () => {
   const stage = await tokenizerOf(bpe({ vocabulary: 300 }), text([{ prompt: "", answer: "" }]))
   await expect(made(stage)).rejects.toThrow("BPE training: the texts are empty")
