@@ -12,7 +12,17 @@ export interface Request {
 }
 
 /** Comparisons with a peer; each runs alone. */
-const comparisons: ReadonlyArray<string> = ["step", "decode", "load", "large", "lookup", "steady", "agreement"]
+const comparisons: ReadonlyArray<string> = [
+  "step",
+  "decode",
+  "load",
+  "large",
+  "lookup",
+  "packing",
+  "encode",
+  "steady",
+  "agreement",
+]
 
 /** Other names of suites: `bench tokenize` beside `bench load`. */
 const aliases: Readonly<Record<string, string>> = { tokenize: "tokenizing" }
@@ -28,13 +38,15 @@ export const usage = (names: ReadonlyArray<string>): string => `bun run bench [S
 
   SUITE             ${names.join(", ")}; all of them if none is named
 ${optionLines(options)}
-bun run bench step|decode|load|large|lookup|steady|agreement [options]
+bun run bench step|decode|load|large|lookup|packing|encode|steady|agreement [options]
 
   step              the selective step side by side with PyTorch
   decode            decoding with and without a draft side by side with transformers
   load              reading a model directory side by side with safetensors
   large             a model of a published shape in bfloat16: memory, loading, decoding
   lookup            the share of data sets' answers that prompt look-up proposes; no model runs
+  packing           tokens a second of trainings on GSM8K with padded and packed rows
+  encode            text to ids in batches side by side with Python's tokenizers
   steady            10 000 training steps, and whether memory grows
   agreement         tokens and counts of decoding with a draft, compared with transformers'; each has its own --help
 `

@@ -2,11 +2,13 @@
 import { benchAgreement } from "./agreement/bench-agreement.ts"
 import { parseRequest, usage } from "./command-line.ts"
 import { benchDecode } from "./decode/bench-decode.ts"
+import { benchEncode } from "./encode/bench-encode.ts"
 import { benchGenerate } from "./generate/bench-generate.ts"
 import { benchLarge } from "./large/bench-large.ts"
 import { benchLoad } from "./load/bench-load.ts"
 import { benchLookup } from "./lookup/bench-lookup.ts"
 import { UsageError } from "./options.ts"
+import { benchPacking } from "./packing/bench-packing.ts"
 import { listBenches, runBenches } from "./run.ts"
 import { WorkerEnded } from "./side-by-side/worker-process.ts"
 import { benchSteady } from "./steady/bench-steady.ts"
@@ -22,6 +24,8 @@ const comparisons: Readonly<Record<string, (args: ReadonlyArray<string>) => Prom
   load: benchLoad,
   large: benchLarge,
   lookup: benchLookup,
+  packing: benchPacking,
+  encode: benchEncode,
   steady: benchSteady,
   agreement: benchAgreement,
 }

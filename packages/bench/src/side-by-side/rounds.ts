@@ -52,7 +52,7 @@ export const runRounds = async <S extends { readonly worker: Pick<Worker, "pid">
   ask: (side: S, round: number) => Promise<{ readonly answer: A; readonly text: string }>,
 ): Promise<{ readonly answers: ReadonlyArray<ReadonlyArray<A>> } & Quietness> => {
   if (priority) checkPriority()
-  const pids = [process.pid, ...sides.map(({ worker }) => worker.pid)]
+  const pids = [...new Set([process.pid, ...sides.map(({ worker }) => worker.pid)])] // Sides may share this process.
   const [answers, times]: [Array<ReadonlyArray<A>>, Array<OthersTime | null>] = [[], []]
   let [waited, repeated] = [0, 0]
   const quietMoment = async () => {

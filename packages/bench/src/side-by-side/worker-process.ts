@@ -73,7 +73,7 @@ export const checkPeer = async (
   const failure =
     child.signalCode === null ? last || `exit code ${code}` : `ended by ${child.signalCode} (it has ${importSeconds} s)`
   throw new UsageError(
-    `${option}: \`${imports}\` fails there: ${failure}; expected a Python that has both; install them with \`${peer} -m pip install ${packages.join(" ")}\`, or give another`,
+    `${option}: \`${imports}\` fails there: ${failure}; expected a Python that has ${packages.join(" and ")}; install them with \`${peer} -m pip install ${packages.join(" ")}\`, or give another`,
   )
 }
 

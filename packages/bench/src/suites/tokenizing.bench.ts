@@ -1,13 +1,12 @@
 /** Text to ids: BPE trained on generated problems, and GPT-NeoX's tokenizer on GSM8K if WINNOW_DATA has both. */
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { Datasets, type Example } from "@winnow/core"
-import { makeDatasets, makeTokenizer, type Tokenizer, trainBpe } from "@winnow/data"
-import { cacheFolder } from "@winnow/files"
+import type { Example } from "@winnow/core"
+import { makeTokenizer, type Tokenizer, trainBpe } from "@winnow/data"
 import { arithmetic } from "@winnow/task-arithmetic"
-import { gsm8k } from "@winnow/task-gsm8k"
 import { Effect } from "effect"
 import { do_not_optimize } from "mitata"
+import { gsm8kExamples } from "../gsm8k.ts"
 import { prepared, type Suite } from "../suite.ts"
 
 /** Problems in a call: enough for most words to recur, as in a data set. */
@@ -21,14 +20,6 @@ const encodeAll = async (tokenizer: Tokenizer, texts: ReadonlyArray<string>) =>
 
 const generatedTexts = async () =>
   textsOf((await Effect.runPromise(arithmetic({ train: problems }).instance)).examples("train"))
-
-/** The texts of GSM8K in the folder; nothing is downloaded for a bench. */
-const gsm8kTexts = async (folder: string) => {
-  const fetch = () => Promise.reject(new Error("a bench downloads nothing"))
-  const use = gsm8k({ maxTrain: problems }).instance
-  const task = Effect.provideService(use, Datasets, makeDatasets({ folder, cache: cacheFolder("datasets"), fetch }))
-  return textsOf((await Effect.runPromise(task)).examples("train"))
-}
 
 export const tokenizing: Suite = ({ bench, skip }) => {
   for (const words of ["new", "known"] as const) {
@@ -58,7 +49,7 @@ export const tokenizing: Suite = ({ bench, skip }) => {
   const missing = [file, join(folder, "gsm8k", "train.jsonl")].find((path) => !existsSync(path))
   if (missing !== undefined) return skip(name, `${missing} is missing`)
   const prepare = async () => {
-    const texts = await gsm8kTexts(folder)
+    const texts = textsOf(await gsm8kExamples(folder, problems))
     return { texts, bytes: bytesOf(texts), tokenizer: makeTokenizer(JSON.parse(readFileSync(file, "utf8"))) }
   }
   let bytes = 0
