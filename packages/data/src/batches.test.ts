@@ -141,6 +141,11 @@ test("packed rows hold the same examples and valid tokens in fewer positions", (
   }
   expect(1 - tokens / cells).toBeLessThan(0.1)
   expect(packed.batch(7)).toEqual(make("packed").batch(7))
+  // other sequences in the place of the batch's own are packed too
+  const others = packed.sequences(3).map(({ ids }) => ({ ids: ids.subarray(0, 2), promptLength: 1 }))
+  const { B, T, tokens: inputs, gold_N } = packed.batch(3, others)
+  expect([B * T, inputs]).toEqual([16, 16])
+  expect(gold_N).toEqual(padded.batch(3, others).gold_N)
 })
 
 test("sizes and examples that cannot be are refused", () => {
