@@ -59,7 +59,7 @@ test("an arm on packed rows sees and trains the same tokens as on padded ones, i
   expect(b!.positions! / b!.tokensSeen).toBeLessThan(1.15)
   expect(packed!.draftKl.value!).toBeCloseTo(padded!.draftKl.value!, 3)
   const shares = [b!, a!].map((of) => (100 * (1 - of.tokensSeen / of.positions!)).toFixed(1))
-  const line = `Padding: ${shares[0]} to ${shares[1]} % of the positions of the arms' batches; no example is cut.`
+  const line = `Padding: ${shares[0]} to ${shares[1]} % of the positions of the arms' batches.`
   expect(caption(record)).toContain(line)
   expect(readFileSync(join(directory, "report.html"), "utf8")).toContain("of the positions of the arms")
 }, 60_000)

@@ -53,9 +53,7 @@ export const paddingLine = (rows: ReadonlyArray<TrainedRow>): ReadonlyArray<stri
     .flatMap(({ arm: { positions, tokensSeen } }) => (positions === undefined ? [] : [1 - tokensSeen / positions]))
   if (shares.length === 0) return []
   const [least, most] = [Math.min(...shares), Math.max(...shares)].map((share) => (100 * share).toFixed(1))
-  return [
-    `Padding: ${least === most ? least : `${least} to ${most}`} % of the positions of the arms' batches; no example is cut.`,
-  ]
+  return [`Padding: ${least === most ? least : `${least} to ${most}`} % of the positions of the arms' batches.`]
 }
 
 /** A line on the drafts of which only a part was trained; no line if there are none. */
