@@ -61,7 +61,7 @@ export const recordsOf = (root: string): Records => {
   }
 
   const pathOf = (source: string): string => {
-    const run = /^(\d{3})(?:\/([a-z0-9-]+))?(#metrics)?$/.exec(source)
+    const run = /^(\d{3})(?:\/([a-z0-9.-]+))?(#metrics)?$/.exec(source)
     if (run !== null) {
       const path = pathOfRun(source, run[1]!, run[2])
       return run[3] === undefined ? path : path.replace(/run\.json$/, "metrics.jsonl")
