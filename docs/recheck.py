@@ -170,7 +170,7 @@ for row in run["rows"]:
             check(label + "speedup", seed["speedup"], median(map(median, seed["timing"]["ratios"])))
     for measure, bounds in most.items():
         check(f"{name}: {measure}", row[measure], interval(ratio([cells[measure](d) for d in of.values()]), *bounds))
-    c = run["draftParameters"] / run["target"]["parameters"]
+    c = row.get("parameterRatio", run["draftParameters"] / run["target"]["parameters"])
     for field, measure in (("mbsu", "tau"), ("sampledMbsu", "sampledTau")):  # earlier versions left the second out
         if field in row:
             check(f"{name}: {field}", row[field], interval(ratio([cells[measure](d) for d in of.values()]), 1, gamma + 1, 1 / (c * gamma + 1)))

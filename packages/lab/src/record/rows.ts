@@ -97,7 +97,8 @@ export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: n
   const all = [...figures]
   const tau = within(samples.tau, [1, gamma + 1])
   const sampledTau = within(samples.sampledTau, [1, gamma + 1])
-  const ofTau = mbsu(1, gamma, all[0]![1].parameterRatio)
+  const { parameterRatio } = all[0]![1]
+  const ofTau = mbsu(1, gamma, parameterRatio)
   const tested = (place: number) =>
     all.reduce(
       (sum, [, f]) => sum + lengthOf(f, gamma).greedyCounts.reduce((n, { testedAt }) => n + (testedAt[place] ?? 0), 0),
@@ -109,6 +110,7 @@ export const rowFigures = (figures: FiguresBySeed, samples: RowSamples, gamma: n
     expectedAcceptance: within(samples.expectedAcceptance, share),
     tau,
     sampledTau,
+    parameterRatio,
     mbsu: scaled(tau, ofTau),
     sampledMbsu: scaled(sampledTau, ofTau),
     draftKl: within(samples.draftKl, positive),

@@ -154,6 +154,8 @@ const row = type({
   /** Greedy, and sampled (an expectation over texts that the target sampled). */
   tau: interval,
   sampledTau: interval,
+  /** The draft's parameters over the target's; left out by earlier versions, whose rows all have the drafts' size. */
+  "parameterRatio?": "number",
   mbsu: interval,
   /** Of the sampled tau; left out by earlier versions. */
   "sampledMbsu?": interval,
