@@ -285,9 +285,9 @@ test("the config of every published run is read: its settings are put where this
     )
     const registry = registryOf(parts.find(({ part }) => part === record.part)!.experiment)
     const again = await Effect.runPromise(Effect.flatMap(fromConfig(record.config, registry), (e) => resolve(e)))
-    const draft = record.config["draft"] as { start?: { pretraining: object }; pretraining: object }
+    const draft = record.config["draft"] as { start?: { pretraining?: object }; pretraining?: object }
     const { pretraining } = draft.start ?? draft
-    expect(again.draft.start).toMatchObject({ kind: "fresh", pretraining })
+    expect(again.draft.start).toMatchObject({ kind: "fresh", ...(pretraining && { pretraining }) })
     expect(again.target).toMatchObject(draft.start ? { kind: "fresh" } : { kind: "fresh", seed: 0 })
     expect(again.arms.map(({ name }) => name)).toEqual(Object.keys(record.config["arms"] as object))
     if (draft.start) continue
