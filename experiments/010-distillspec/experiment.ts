@@ -97,7 +97,7 @@ export default {
     250,
     [1.5e-3, 3e-3, 6e-3, 1.2e-2, 2.4e-2],
   ),
-  gsm8k: grid("GSM8K", gsm8kSmall, ["kl", "tvd"], 250, [3e-3, 6e-3, 1.2e-2]),
+  gsm8k: grid("GSM8K", gsm8kSmall, ["kl", "tvd"], 250, [3e-3, 6e-3, 1.2e-2, 2.4e-2, 4.8e-2]),
   "on-policy": onPolicy(arithmetic, 250, [3e-3, 6e-3, 1.2e-2]),
 }
 
