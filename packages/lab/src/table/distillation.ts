@@ -27,7 +27,7 @@ const acceptance = ({ conditions, rows }: RunRecord): ReadonlyArray<Entry<RowRec
   entry(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
   ...(rows.some(({ sampledMbsu }) => sampledMbsu !== undefined)
     ? [
-        entry<RowRecord>(column("sampledMbsu", "MBSU sampled", { direction: "higher" }), (r) =>
+        entry<RowRecord>(column("sampledMbsu", "MBSU (t=1)", { direction: "higher" }), (r) =>
           r.sampledMbsu ? figure(r.sampledMbsu) : null,
         ),
       ]
@@ -37,7 +37,7 @@ const acceptance = ({ conditions, rows }: RunRecord): ReadonlyArray<Entry<RowRec
   ),
   entry(column("speedup", "speed-up", { direction: "higher", clock: true }), (r) => figure(r.speedup)),
   entry(column("seeds", "seeds", { kind: "cost", style: "whole" }), (r) => number(r.seeds.length)),
-  entry(column("flopsAll", "FLOPs, all", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
+  entry(column("flopsAll", "FLOPs", { kind: "cost", style: "short", unit: "FLOPs", direction: "lower" }), (r) =>
     number(meanTotal(r, "flops")),
   ),
 ]
