@@ -27,7 +27,7 @@ const acceptance = ({ conditions, rows }: RunRecord): ReadonlyArray<Entry<RowRec
   entry(column("mbsu", "MBSU", { direction: "higher" }), (r) => figure(r.mbsu)),
   ...(rows.some(({ sampledMbsu }) => sampledMbsu !== undefined)
     ? [
-        entry<RowRecord>(column("sampledMbsu", "MBSU (t=1)", { direction: "higher" }), (r) =>
+        entry<RowRecord>(column("sampledMbsu", `MBSU (t=${conditions.temperature})`, { direction: "higher" }), (r) =>
           r.sampledMbsu ? figure(r.sampledMbsu) : null,
         ),
       ]
