@@ -2,8 +2,8 @@
 import { InvalidInput } from "@winnow/core"
 import { Effect } from "effect"
 import { valueAt } from "../experiment/sweep.ts"
-import { armsOf } from "../record/comparisons.ts"
-import type { DifferenceRecord, RunRecord } from "../record/schema.ts"
+import { armsOf, differenceBetween } from "../record/comparisons.ts"
+import type { RunRecord } from "../record/schema.ts"
 import { isWhole } from "../report/charts/layout.ts"
 import { faint, ink } from "../report/colours.ts"
 import { type Chart, svgOf } from "../report/svg.ts"
@@ -24,20 +24,6 @@ export interface PlotPoint {
   readonly value: number
   readonly low: number
   readonly high: number
-}
-
-/** A minus B in points, where a run has it, whichever of the two stands first. */
-const minus = (run: RunRecord, a: string, b: string, measure: string) => {
-  const points = ({ value, low, high }: DifferenceRecord, sign: 1 | -1) => {
-    const whole = { value, low, high }
-    if (!isWhole(whole)) return undefined
-    const ends = [sign * whole.low * 100, sign * whole.high * 100].toSorted((x, y) => x - y)
-    return { value: sign * whole.value * 100, low: ends[0]!, high: ends[1]! }
-  }
-  const found = run.differences.find((d) => d.measure === measure && d.a === a && d.b === b)
-  if (found !== undefined) return points(found, 1)
-  const reversed = run.differences.find((d) => d.measure === measure && d.a === b && d.b === a)
-  return reversed === undefined ? undefined : points(reversed, -1)
 }
 
 /** A setting of an arm as the record's config has it: "filter.k" is the option k of its filter. */
@@ -75,9 +61,11 @@ export const plotPoints = Effect.fnUntraced(function* (runs: ReadonlyArray<RunRe
     for (const arm of names.filter((name) => name !== other)) {
       const own = settingOf(run, arm, over)
       for (const { key, name } of measures) {
-        const difference = minus(run, arm, other, key)
-        if (difference !== undefined)
-          points.push({ arm, at: typeof own === "number" ? own : common, measure: name, ...difference })
+        const difference = differenceBetween(run, arm, other, key)
+        if (difference === undefined || !isWhole(difference)) continue
+        const [value, low, high] = [difference.value, difference.low, difference.high].map((share) => 100 * share)
+        const at = typeof own === "number" ? own : common
+        points.push({ arm, at, measure: name, value: value!, low: low!, high: high! })
       }
     }
   }
