@@ -1,13 +1,10 @@
 /** 014-vocabulary: how many ids does a draft need to propose? README.md has the question and the prediction. */
 import { none } from "@winnow/filter-none"
-import { arm, artifactOf, bpe, defineExperiment, fresh } from "@winnow/lab"
+import { arm, artifactOf, defineExperiment } from "@winnow/lab"
 import { kl } from "@winnow/loss-kl"
 import { llama } from "@winnow/model-llama"
-import { gsm8kSmall } from "@winnow/setups"
-
-const V = 4096
-const sized = (hidden_size: number, num_hidden_layers: number, num_attention_heads: number) =>
-  llama({ vocab_size: V, hidden_size, num_hidden_layers, num_attention_heads, max_position_embeddings: 768 })
+import { onText } from "@winnow/setups"
+import { gsm8k } from "@winnow/task-gsm8k"
 
 /** Every arm begins with the same weights and takes the same steps on the same batches. */
 const budget = {
@@ -24,21 +21,7 @@ const withIds = (vocabulary: number) => arm({ ...budget, start: artifactOf("draf
 export default defineExperiment({
   name: "vocabulary, GSM8K",
   question: "How many of the target's ids does a draft need to propose, for its acceptance and for its speed?",
-  ...gsm8kSmall,
-  tokenizer: bpe({ vocabulary: V }),
-  target: fresh(sized(192, 3, 6), {
-    steps: 1000,
-    batchSize: 16,
-    optimizer: { learningRate: 2e-3, warmup: 50, schedule: "cosine" },
-    precision: "bfloat16",
-  }),
-  draft: {
-    start: fresh(sized(48, 1, 2), {
-      steps: 200,
-      batchSize: 16,
-      optimizer: { learningRate: 3e-3, warmup: 20 },
-    }),
-  },
+  ...onText(gsm8k({}), 1000, 128, 4096),
   arms: {
     all: arm(budget),
     "ids-2048": withIds(2048),

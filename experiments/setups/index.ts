@@ -88,9 +88,9 @@ export const gsm8k: Setup = {
  *
  * @param targetSteps of the target's training: fewer for a task with few examples
  * @param maxNew longest answer in tokens
+ * @param vocabulary of a BPE of the task's text
  */
-export const onText = (task: Experiment["task"], targetSteps: number, maxNew: number): Setup => {
-  const vocabulary = 1024
+export const onText = (task: Experiment["task"], targetSteps: number, maxNew: number, vocabulary = 1024): Setup => {
   const sized = (hidden_size: number, num_hidden_layers: number, num_attention_heads: number) =>
     llama({ vocab_size: vocabulary, hidden_size, num_hidden_layers, num_attention_heads, max_position_embeddings: 768 })
   return {
