@@ -4,30 +4,16 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { type RunEntry, runRecord } from "@winnow/lab"
 import { type } from "arktype"
+import { endOf, startCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-"))
-const main = join(import.meta.dir, "../main.ts")
 
-const spawn = (...args: ReadonlyArray<string>) =>
-  Bun.spawn(["bun", main, ...args], {
-    env: { ...process.env, WINNOW_HOME: home },
-    stdout: "pipe",
-    stderr: "pipe",
-  })
+const spawn = (...args: ReadonlyArray<string>) => startCli(args, { WINNOW_HOME: home })
 
 const start = (...args: ReadonlyArray<string>) => spawn("experiment", ...args)
 
-const ended = async (child: ReturnType<typeof spawn>) => {
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { out, err, code }
-}
-
-const winnow = (...args: ReadonlyArray<string>) => ended(start(...args))
-const winnowRuns = (...args: ReadonlyArray<string>) => ended(spawn("runs", "--results", join(home, "results"), ...args))
+const winnow = (...args: ReadonlyArray<string>) => endOf(start(...args))
+const winnowRuns = (...args: ReadonlyArray<string>) => endOf(spawn("runs", "--results", join(home, "results"), ...args))
 
 /** The quickstart at a size that takes seconds. */
 const tiny = [

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { templateKinds } from "./new.ts"
+import { endOf } from "./run-cli.fixture.ts"
 
 const main = join(import.meta.dir, "../main.ts")
 const root = join(import.meta.dir, "../../../..")
@@ -16,12 +17,7 @@ const run = async (cwd: string, ...command: ReadonlyArray<string>) => {
     stdout: "pipe",
     stderr: "pipe",
   })
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { out, err, code }
+  return endOf(child)
 }
 const winnow = (...args: ReadonlyArray<string>) => run(folder, main, ...args)
 

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test"
 import { existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { runCli } from "./run-cli.fixture.ts"
 
 const home = mkdtempSync(join(tmpdir(), "winnow-rank-"))
 const file = join(home, "starts.ts")
@@ -37,19 +38,8 @@ export default defineExperiment({
 `,
 )
 
-const rank = async (...args: ReadonlyArray<string>) => {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "../main.ts"), "rank", "starts", ...args], {
-    env: { ...process.env, WINNOW_HOME: home, NO_COLOR: "1" },
-    stdout: "pipe",
-    stderr: "pipe",
-  })
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { out, err, code }
-}
+const rank = (...args: ReadonlyArray<string>) =>
+  runCli(["rank", "starts", ...args], { WINNOW_HOME: home, NO_COLOR: "1" })
 
 test("scores alone write no results and train no arm; the whole study adds what was reached", async () => {
   const results = join(home, "results")

@@ -3,24 +3,12 @@ import { mkdtempSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { Glob } from "bun"
+import { runCli } from "./run-cli.fixture.ts"
 
-const main = join(import.meta.dir, "../main.ts")
 const home = mkdtempSync(join(tmpdir(), "winnow-cli-runs-"))
 
 /** Runs on the results of this checkout with a new index, as in a fresh clone. */
-const winnow = async (...args: ReadonlyArray<string>) => {
-  const child = Bun.spawn(["bun", main, ...args], {
-    env: { ...process.env, WINNOW_HOME: home },
-    stdout: "pipe",
-    stderr: "pipe",
-  })
-  const [out, err, code] = await Promise.all([
-    new Response(child.stdout).text(),
-    new Response(child.stderr).text(),
-    child.exited,
-  ])
-  return { out, err, code }
-}
+const winnow = (...args: ReadonlyArray<string>) => runCli(args, { WINNOW_HOME: home })
 
 /** The results in this checkout, read without the lab. */
 const results = join(import.meta.dir, "../../../../results")
