@@ -3,11 +3,11 @@
  * entry, its own hidden states; a head answers with rows that it computes from the frozen target's.
  *
  * Letters: B sequences, T positions, N valid rows of a problem, M rows of an entry, V vocabulary, d hidden size of an
- * entry, D hidden size of the target.
+ * entry, D hidden size of the target, d of `Seen` the columns between the target's layers.
  */
-import type { tf } from "@winnow/tensor"
+import type { FrozenMatrix, tf } from "@winnow/tensor"
 import type { HeadIds } from "./head-ids.ts"
-import type { Architecture } from "./model.ts"
+import type { Architecture, Attends } from "./model.ts"
 import type { Problem } from "./problem.ts"
 
 /** The values that a draft can read. They belong to the step. */
@@ -16,9 +16,27 @@ export interface Seen {
   readonly ids: tf.Tensor2D
   /** The frozen target's hidden states after its final norm, [B, T, D], at every position: prompts and padding too. */
   readonly targetHidden: tf.Tensor3D
+  /**
+   * The frozen target's hidden states between its layers, [B, T, d] each, at every position: those of
+   * `HeadArchitecture.layers`, by number as in `Architecture.hiddenByLayer`.
+   */
+  readonly targetLayers: ReadonlyMap<number, tf.Tensor3D>
+  /** The target's token embedding, [V, d] or with a column more: `embedding` of `@winnow/models` takes rows. No gradient. */
+  readonly targetEmbedding: FrozenMatrix
+  /** The target's vocabulary head, [V, D], frozen: an entry with it gets no gradient by it. */
+  readonly targetHead: tf.Tensor2D | tf.Variable
+  /** The target's final norm, [N, d] to [N, D], differentiable in the rows; the 1 of a head's bias is behind them. */
+  readonly targetNorm: (x_Nd: tf.Tensor2D) => tf.Tensor2D
 }
 export type SeenName = keyof Seen
-export const seenNames = ["ids", "targetHidden"] as const satisfies ReadonlyArray<SeenName>
+export const seenNames = [
+  "ids",
+  "targetHidden",
+  "targetLayers",
+  "targetEmbedding",
+  "targetHead",
+  "targetNorm",
+] as const satisfies ReadonlyArray<SeenName>
 
 /** One entry of an answer: hidden states, each of which predicts one row of the problem. */
 export interface DraftRows {
@@ -38,10 +56,15 @@ export interface DraftRows {
   readonly at_M?: Int32Array
   /** A factor above 0 on the weights that the filter gives to these rows; 1 if left out. */
   readonly weight?: number
+  /**
+   * A further loss of each row, [M], differentiable: it is added to the stage's loss of the row. Filters and statistics
+   * do not read it.
+   */
+  readonly added_M?: tf.Tensor1D
 }
 
-/** The sizes of a head's target. */
-export type TargetSizes = Pick<Architecture, "hiddenSize" | "vocabularySize">
+/** The sizes of a head's target; a target that was read or made has all of its architecture. */
+export type TargetSizes = Pick<Architecture, "hiddenSize" | "vocabularySize"> & Partial<Architecture<Attends>>
 
 /** The rows of a problem that an earlier position can predict, and that position. */
 export interface RowsAhead {

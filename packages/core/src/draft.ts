@@ -8,6 +8,8 @@ import type { Problem } from "./problem.ts"
 export interface DraftHead extends Trainable {
   readonly name: string
   readonly reads: ReadonlyArray<SeenName>
+  /** The layers of `targetLayers`, as in `HeadArchitecture.layers`. */
+  readonly layers?: ReadonlyArray<number> | undefined
   /** The frozen model whose hidden states the head reads; it stays its owner's. */
   readonly target: Encoder
   readonly rows: (problem: Problem, seen: Seen) => ReadonlyArray<DraftRows>

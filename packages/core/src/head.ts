@@ -7,21 +7,32 @@ import type { Type } from "arktype"
 import { Effect } from "effect"
 import { checkDefinition, namesAmong } from "./contract/definition.ts"
 import { guarded } from "./contract/fault.ts"
-import { checkedRows, seenInput } from "./contract/head-contract.ts"
+import { checkedRows, checkLayers, seenInput } from "./contract/head-contract.ts"
 import { type DraftRows, type Seen, type SeenName, seenNames, type TargetSizes } from "./draft-rows.ts"
 import type { ParameterSpec, Parameters } from "./model.ts"
 import { definePlugin, type Plugin, type UseWith } from "./plugin.ts"
 import type { Problem } from "./problem.ts"
 
-/** A parameter of a head; "target head": it starts as a copy of the target's vocabulary head [V, D]. */
+/**
+ * A parameter of a head. "identity": 1 where row and column are the same, else 0; "target head": it starts as a copy of
+ * the target's vocabulary head [V, D]; "target parameter": as a copy of the target's parameter of this name.
+ */
 export interface HeadParameter {
   readonly shape: ReadonlyArray<number>
-  readonly init: ParameterSpec["init"] | { readonly kind: "target head" }
+  readonly init:
+    | ParameterSpec["init"]
+    | { readonly kind: "identity" | "target head" }
+    | { readonly kind: "target parameter"; readonly name: string }
 }
 
 /** A head for one target, without parameter values. */
 export interface HeadArchitecture<R extends SeenName = SeenName> {
   readonly parameters: ReadonlyMap<string, HeadParameter>
+  /**
+   * The layers of the target whose states `rows` reads as `targetLayers`, as `Architecture.hiddenByLayer` numbers them: 0
+   * is the embedding, l the l-th layer's output; below the number of layers.
+   */
+  readonly layers?: ReadonlyArray<number>
   /** Called inside the step's tidy, on the tape. `seen` has only the values that the head reads. */
   readonly rows: (parameters: Parameters, problem: Problem, seen: Pick<Seen, R>) => ReadonlyArray<DraftRows>
 }
@@ -63,9 +74,10 @@ export const defineHead = <const O extends Type, const R extends SeenName>(spec:
         name: spec.name,
         reads: spec.reads,
         on: (target) => {
-          const { parameters, rows } = guarded(plugin, "make", () => spec.make(options, target))
+          const { rows, ...rest } = guarded(plugin, "make", () => spec.make(options, target))
+          checkLayers(plugin, rest.layers, target)
           return {
-            parameters,
+            ...rest,
             rows: (values, problem, seen) =>
               checkedRows(
                 plugin,

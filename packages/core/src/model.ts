@@ -126,6 +126,8 @@ export interface Architecture<A extends Attends = "before"> {
   readonly headRows?: number
   /** Columns of a hidden state; the last is 1 in each row where the head has a bias. */
   readonly hiddenSize: number
+  /** Columns of the states between layers, and of the embedding. Left out: as many as of a hidden state. */
+  readonly streamSize?: number
   readonly layers: number
   readonly maxLength: number
   readonly parameters: ReadonlyMap<string, ParameterSpec>
@@ -164,6 +166,10 @@ export interface Architecture<A extends Attends = "before"> {
     ids_BT: tf.Tensor2D,
     start_BT?: Int32Array,
   ) => ReadonlyArray<tf.Tensor3D>
+  /** The final norm alone: states after the last layer, [N, d], to hidden states [N, D]. Left out: the family does not tell. */
+  readonly finalNorm?: (weights: PassWeights, x_Nd: tf.Tensor2D) => tf.Tensor2D
+  /** Heads of the attention: of queries, of keys and values, and the columns of one. Left out: the family does not tell. */
+  readonly attentionHeads?: { readonly heads: number; readonly kvHeads: number; readonly headSize: number }
   /** A decoder's computation with a cache, as a program for native code. Left out, or undefined: decoding runs `hidden`. */
   readonly nativeProgram?: () => NativeProgram | undefined
   /** The parameters that files store in another form. */

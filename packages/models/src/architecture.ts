@@ -16,7 +16,7 @@ import { partsOf } from "./parts.ts"
 import { positionsOf } from "./positions.ts"
 import { recordedSteps } from "./recorded-steps.ts"
 import { rotaryEmbedding } from "./rotary.ts"
-import { runTensors } from "./tensor-layers.ts"
+import { finalNorm, runTensors } from "./tensor-layers.ts"
 
 /** Hidden states of a description; see `Architecture.hidden` and `Architecture.hiddenByLayer`. */
 const hiddenOf = (of: Description<Attends>): Required<Pick<Architecture, "hidden" | "hiddenByLayer">> => {
@@ -126,6 +126,7 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     vocabularySize,
     ...(headRows !== undefined && { headRows }),
     hiddenSize: headColumns(of),
+    streamSize: of.hiddenSize,
     layers: of.layers.length,
     maxLength,
     parameters,
@@ -141,6 +142,8 @@ export const architectureOf = <A extends Attends>(of: Description<A>): Architect
     ...(isOfDecoder(of) && { cachedNumbers: 2 * of.layers.length * of.heads.kvHeads * of.heads.headSize }),
     trunkFlops: flopsOf(of),
     ...hiddenOf(of),
+    finalNorm: (values, x_Nd) => finalNorm(of, values, x_Nd),
+    attentionHeads: { heads: of.heads.heads, kvHeads: of.heads.kvHeads, headSize: of.heads.headSize },
     ...(of.stored && { stored: of.stored }),
     widths: () => widthsOf(of),
     nativeProgram: () => (program ??= { of: isOfDecoder(of) ? nativeProgram(of) : undefined }).of,

@@ -7,7 +7,7 @@ import { freeOfWeights, tf } from "@winnow/tensor"
  * @error if the names or shapes are not the head's
  */
 export const makeHead = (head: HeadInstance, target: Encoder, parameters: Parameters): DraftHead => {
-  const { parameters: specs, rows } = head.on(target.architecture)
+  const { parameters: specs, layers, rows } = head.on(target.architecture)
   for (const [name, { shape }] of specs) {
     const found = parameters.get(name)?.shape
     if (found?.join() !== shape.join())
@@ -18,6 +18,7 @@ export const makeHead = (head: HeadInstance, target: Encoder, parameters: Parame
   return {
     name: head.name,
     reads: head.reads,
+    layers,
     target,
     parameters,
     trained: parameters,

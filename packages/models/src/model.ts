@@ -9,7 +9,7 @@ import {
   type ModelOf,
   type Parameters,
 } from "@winnow/core"
-import { freeOfWeights, linear, tf } from "@winnow/tensor"
+import { type FrozenMatrix, freeOfWeights, linear, tf } from "@winnow/tensor"
 import { startDecoding } from "./decoding.ts"
 import { decoderWeights, forPass, frozenMatrix, HalfParameters } from "./half-parameters.ts"
 
@@ -98,3 +98,14 @@ export const hiddenByLayer = (
   start_BT?: Int32Array,
 ): ReadonlyArray<tf.Tensor3D> =>
   architecture.hiddenByLayer?.(forPass(parameters), ids_BT, start_BT) ?? [hidden(ids_BT, start_BT)]
+
+/** The token embedding of a model for uses without gradient, as `Encoder.frozenHead_Vd`. */
+export const frozenEmbedding = ({ architecture, parameters }: Encoder): FrozenMatrix =>
+  frozenMatrix(parameters, architecture.embedding)
+
+/** The final norm of a model on rows [N, d]: hidden states [N, D]. @error if its family does not tell it */
+export const finalNorm = ({ architecture, parameters }: Encoder, x_Nd: tf.Tensor2D): tf.Tensor2D => {
+  if (architecture.finalNorm === undefined)
+    throw new Error(`${architecture.type} does not tell its final norm, which a head reads`)
+  return architecture.finalNorm(parameters, x_Nd)
+}

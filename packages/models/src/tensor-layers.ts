@@ -72,6 +72,27 @@ class Slots {
   }
 }
 
+const normScale = (values: PassWeights, name: string, plusOne = false): tf.Tensor1D => {
+  const scale = parameter<tf.Tensor1D>(values, name)
+  return plusOne ? tf.add(scale, 1) : scale
+}
+
+const normed = (values: PassWeights, x: tf.Tensor2D, { kind, scale, shift, eps, plusOne }: Norm): tf.Tensor2D => {
+  const scale_d = normScale(values, scale, plusOne)
+  if (kind === "rms") return rmsNorm(x, scale_d, eps)
+  const shift_d =
+    shift === undefined ? tf.zerosLike(parameter<tf.Tensor1D>(values, scale)) : parameter<tf.Tensor1D>(values, shift)
+  return layerNorm(x, scale_d, shift_d, eps)
+}
+
+/** Hidden states with the column that the head's bias reads. */
+const withBias = (of: Description<Attends>, h_Nd: tf.Tensor2D): tf.Tensor2D =>
+  of.head.bias ? tf.pad(h_Nd, bias, 1) : h_Nd
+
+/** The last norm of a description alone, from [N, d] to the hidden states that the head reads. */
+export const finalNorm = (of: Description<Attends>, values: PassWeights, x_Nd: tf.Tensor2D): tf.Tensor2D =>
+  withBias(of, normed(values, x_Nd, of.norm))
+
 /**
  * Hidden states [B, T, d] of a description; the caller's tidy owns the tensors.
  *
@@ -94,17 +115,8 @@ export const runTensors = (
     const { weight_ed, bias_e } = weights(of)
     return linear(x, weight_ed, bias_e)
   }
-  const scaleOf = (name: string, plusOne = false): tf.Tensor1D =>
-    plusOne ? tf.add(p<tf.Tensor1D>(name), 1) : p<tf.Tensor1D>(name)
-  const norm = (x: tf.Tensor2D, { kind, scale, shift, eps, plusOne }: Norm) =>
-    kind === "rms"
-      ? rmsNorm(x, scaleOf(scale, plusOne), eps)
-      : layerNorm(
-          x,
-          scaleOf(scale, plusOne),
-          shift === undefined ? tf.zerosLike(p<tf.Tensor1D>(scale)) : p<tf.Tensor1D>(shift),
-          eps,
-        )
+  const scaleOf = (name: string, plusOne = false) => normScale(values, name, plusOne)
+  const norm = (x: tf.Tensor2D, of: Norm) => normed(values, x, of)
   /** act(gate) . up, of two matrices, or of one. */
   const multiplied = (x: tf.Tensor2D, { gate, up }: Gate, act: (x: tf.Tensor2D) => tf.Tensor2D) => {
     const [a, b] =
@@ -153,6 +165,5 @@ export const runTensors = (
   }
   const h_Nd = norm(x_Nd, of.norm)
   onLayer?.(h_Nd)
-  const read = of.head.bias ? tf.pad(h_Nd, bias, 1) : h_Nd
-  return tf.reshape(read, [B, T, headColumns(of)])
+  return tf.reshape(withBias(of, h_Nd), [B, T, headColumns(of)])
 }

@@ -13,11 +13,20 @@ import {
   type Seen,
 } from "@winnow/core"
 import { normals, seeded } from "@winnow/numerics"
-import { tf } from "@winnow/tensor"
+import { rmsNorm, tf } from "@winnow/tensor"
 import { instanceOf } from "./instance.ts"
 import { type Law, lawsOf } from "./law.ts"
 
 const [V, D] = [11, 6]
+
+/** The target of the laws. Its states between layers are those that a case has, turned and scaled by the layer. */
+const target = {
+  ...{ hiddenSize: D, streamSize: D, vocabularySize: V, layers: 6, maxLength: 64 },
+  attentionHeads: { heads: 1, kvHeads: 1, headSize: D },
+}
+const table_VD = normals(V * D, 1, seeded(4, "embedding"))
+const head_VD = normals(V * D, 0.4, seeded(5, "head"))
+const scale_D = normals(D, 1, seeded(6, "norm"))
 
 /** Sequences with prompts; the shorter ones are padded, and one has a single token to predict. */
 const sequences = [
@@ -53,21 +62,29 @@ const randomCase = (): Case => {
   }
 }
 
-const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case): Seen => ({
-  ids: tf.tensor2d(ids_BT, [B, T], "int32"),
-  targetHidden: tf.tensor3d(hidden_BTD, [B, T, D]),
-})
+const seenOf = ({ problem: { B, T, ids_BT }, hidden_BTD }: Case, layers: ReadonlyArray<number>): Seen => {
+  const targetHidden = tf.tensor3d(hidden_BTD, [B, T, D])
+  const between = (layer: number) => tf.mul(tf.reverse(targetHidden, 2), 1 + layer) as tf.Tensor3D
+  return {
+    ids: tf.tensor2d(ids_BT, [B, T], "int32"),
+    targetHidden,
+    targetLayers: new Map(layers.map((layer) => [layer, between(layer)])),
+    targetEmbedding: tf.tensor2d(table_VD, [V, D]),
+    targetHead: tf.tensor2d(head_VD, [V, D]),
+    targetNorm: (x_Nd) => rmsNorm(x_Nd, tf.tensor1d(scale_D), 1e-5),
+  }
+}
 
 /** A head with random numbers everywhere, so that no gradient is 0 because of the initial values. */
 const randomHead = (instance: HeadInstance) => {
-  const { parameters: specs, rows } = instance.on({ hiddenSize: D, vocabularySize: V })
+  const { parameters: specs, layers = [], rows } = instance.on(target)
   const parameters = new Map(
     Array.from(specs, ([name, { shape }]) => {
       const size = shape.reduce((a, b) => a * b, 1)
       return [name, tf.tidy(() => tf.variable(tf.tensor(normals(size, 0.4, seeded(2, name)), [...shape])))]
     }),
   )
-  return { parameters, rows: (problem: Problem, seen: Seen) => rows(parameters, problem, seen) }
+  return { parameters, rows: (of: Case) => rows(parameters, of.problem, seenOf(of, layers)) }
 }
 type Head = ReturnType<typeof randomHead>
 
@@ -76,7 +93,7 @@ const answerOf = (head: Head, problem: Case) => {
   const entries: Array<{ readonly at_M: ReadonlyArray<number>; readonly d: number; readonly h_Md: Float32Array }> = []
   const N = problem.problem.row_N.length
   tf.tidy(() => {
-    for (const { h_Md, at_M } of head.rows(problem.problem, seenOf(problem)))
+    for (const { h_Md, at_M } of head.rows(problem))
       entries.push({
         at_M: Array.from(at_M ?? Array.from({ length: N }, (_, n) => n)),
         d: h_Md.shape[1],
@@ -86,15 +103,16 @@ const answerOf = (head: Head, problem: Case) => {
   return entries
 }
 
-/** A mean of -log softmax at the gold tokens, by TFJS's own ops. */
+/** A mean of -log softmax at the gold tokens, and of a loss that the head adds, by TFJS's own ops. */
 const lossOf = (head: Head, problem: Case): tf.Scalar => {
   const gold_N = Array.from(problem.problem.gold_N)
-  const of = ({ h_Md, head_Vd, at_M }: DraftRows) => {
+  const of = ({ h_Md, head_Vd, at_M, added_M }: DraftRows) => {
     const logP_MV = tf.logSoftmax(tf.matMul(h_Md, head_Vd as tf.Tensor2D, false, true))
     const gold_M = at_M === undefined ? gold_N : Array.from(at_M, (n) => gold_N[n]!)
-    return tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(tf.tensor1d(gold_M, "int32"), V)), 1)))
+    const ofGold = tf.neg(tf.mean(tf.sum(tf.mul(logP_MV, tf.oneHot(tf.tensor1d(gold_M, "int32"), V)), 1)))
+    return added_M === undefined ? ofGold : tf.add(ofGold, tf.mean(added_M))
   }
-  return tf.addN(head.rows(problem.problem, seenOf(problem)).map(of)) as tf.Scalar
+  return tf.addN(head.rows(problem).map(of)) as tf.Scalar
 }
 
 /**
@@ -187,6 +205,7 @@ const checkPacked = (law: Law, head: Head, { problem, hidden_BTD }: Case) => {
 }
 
 const checkGradients = (law: Law, head: Head, problem: Case) => {
+  if (head.parameters.size === 0) return
   const loss = () => lossOf(head, problem)
   const { value, grads } = tf.variableGrads(loss, [...head.parameters.values()])
   for (const [name, variable] of head.parameters) {

@@ -121,7 +121,10 @@ export const runDenseMicroBatch = (input: MicroBatch): MicroResult => {
         const weights_K = tf.tensor1d(Float32Array.from(kept, (m) => weight * weights_N[m]!))
         const all_M = allOf(entry)
         const at_K = kept.map((m) => all_M[m]!)
-        sum = tf.add(sum, tf.sum(tf.mul(lossOn(taken(entryLogits(entry), kept), at_K, entry.headIds), weights_K)))
+        const { added_M } = entry
+        let loss_K: tf.Tensor = lossOn(taken(entryLogits(entry), kept), at_K, entry.headIds)
+        if (added_M !== undefined) loss_K = tf.add(loss_K, tf.gather(added_M, tf.tensor1d(kept, "int32")))
+        sum = tf.add(sum, tf.sum(tf.mul(loss_K, weights_K)))
       }
       return (input.divide ? tf.div(sum, denominator) : sum) as tf.Scalar
     })

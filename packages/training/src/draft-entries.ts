@@ -6,15 +6,17 @@
 import {
   attendsBefore,
   type Draft,
+  type DraftHead,
   type DraftRows,
   type Encoder,
   InvalidInput,
   isDraftHead,
   type Problem,
   type Seen,
+  type SeenName,
 } from "@winnow/core"
 import type { Batch } from "@winnow/data"
-import { paddedStarts } from "@winnow/models"
+import { finalNorm, frozenEmbedding, hiddenByLayer, paddedStarts } from "@winnow/models"
 import { tf } from "@winnow/tensor"
 import { take } from "./take.ts"
 
@@ -26,17 +28,48 @@ export const validRows = (h_BTd: tf.Tensor3D, row_N: tf.Tensor1D): tf.Tensor2D =
  * Hidden states of a batch, [B, T, d]. Packed rows come with their sequences' starts. A bidirectional model gets the
  * lengths of rows too, as it would read the padding.
  */
-export const hiddenOf = (model: Encoder, { start_BT, length_B, T }: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D => {
-  const padding = () => (attendsBefore(model.architecture) ? undefined : paddedStarts(length_B, T))
-  return model.hidden(ids_BT, start_BT ?? padding())
-}
+export const hiddenOf = (model: Encoder, problem: Problem, ids_BT: tf.Tensor2D): tf.Tensor3D =>
+  model.hidden(ids_BT, startsFor(model, problem))
+
+const startsFor = ({ architecture }: Encoder, { start_BT, length_B, T }: Problem): Int32Array | undefined =>
+  start_BT ?? (attendsBefore(architecture) ? undefined : paddedStarts(length_B, T))
 
 /** The values that a draft reads; for a model, the tokens. They belong to the caller's tidy. */
 export type SeenBy = Pick<Seen, "ids"> & Partial<Seen>
 
 export const seenBy = (draft: Draft, problem: Problem, ids_BT: tf.Tensor2D): SeenBy => {
-  if (!isDraftHead(draft) || !draft.reads.includes("targetHidden")) return { ids: ids_BT }
-  return { ids: ids_BT, targetHidden: tf.tidy(() => hiddenOf(draft.target, problem, ids_BT)) }
+  if (!isDraftHead(draft)) return { ids: ids_BT }
+  const { target, reads } = draft
+  const has = (name: SeenName) => reads.includes(name)
+  return {
+    ids: ids_BT,
+    ...(has("targetLayers")
+      ? statesBetween(draft, problem, ids_BT)
+      : has("targetHidden") && { targetHidden: tf.tidy(() => hiddenOf(target, problem, ids_BT)) }),
+    ...(has("targetEmbedding") && { targetEmbedding: frozenEmbedding(target) }),
+    ...(has("targetHead") && { targetHead: target.head_Vd }),
+    ...(has("targetNorm") && { targetNorm: (x_Nd) => finalNorm(target, x_Nd) }),
+  }
+}
+
+/** The target's states between its layers and after its final norm, by one pass. */
+const statesBetween = (
+  { target, layers = [] }: DraftHead,
+  problem: Problem,
+  ids_BT: tf.Tensor2D,
+): Pick<Seen, "targetHidden" | "targetLayers"> => {
+  const states = tf.tidy(() => {
+    const all = hiddenByLayer(target, ids_BT, startsFor(target, problem))
+    const last = all.at(-1)!
+    const { hiddenSize } = target.architecture
+    const hidden =
+      last.shape[2] === hiddenSize ? last : tf.concat([last, tf.onesLike(tf.slice(last, [0, 0, 0], [-1, -1, 1]))], 2)
+    return [hidden, ...layers.map((layer) => all[layer]!)] as Array<tf.Tensor3D>
+  })
+  return {
+    targetHidden: states[0]!,
+    targetLayers: new Map(layers.map((layer, i) => [layer, states[i + 1]!])),
+  }
 }
 
 /** The entry without the rows whose gold token its head does not predict. */
@@ -46,7 +79,13 @@ const withinHead = (entry: DraftRows, gold_N: Int32Array): DraftRows => {
   const has = (n: number) => headIds.row_V[gold_N[n]!]! >= 0
   const left = Int32Array.from(at_M.keys()).filter((m) => has(at_M[m]!))
   if (left.length === at_M.length) return entry
-  return { ...entry, h_Md: tf.gather(entry.h_Md, tf.tensor1d(left, "int32")), at_M: take(at_M, left) }
+  const index = tf.tensor1d(left, "int32")
+  const { h_Md, added_M } = entry
+  return {
+    ...entry,
+    ...{ h_Md: tf.gather(h_Md, index), at_M: take(at_M, left) },
+    ...(added_M && { added_M: tf.gather(added_M, index) }),
+  }
 }
 
 /**

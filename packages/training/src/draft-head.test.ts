@@ -25,7 +25,7 @@ import { next } from "@winnow/head-next"
 import { crossEntropy } from "@winnow/loss-cross-entropy"
 import { kl } from "@winnow/loss-kl"
 import { tvdPlusPlus } from "@winnow/loss-tvd-plus-plus"
-import { initialiseHead } from "@winnow/models"
+import { embedding, initialiseHead } from "@winnow/models"
 import { seeded } from "@winnow/numerics"
 import { linear, tf, withoutNative } from "@winnow/tensor"
 import { type } from "arktype"
@@ -96,7 +96,43 @@ const pair = (own: boolean) =>
     }),
   })()
 
+/** Reads all that a head may read, predicts with the target's own head and norm, and adds a loss of its own. */
+const reader = defineHead({
+  name: "reader",
+  reads: ["ids", "targetHidden", "targetLayers", "targetEmbedding", "targetHead", "targetNorm"],
+  options: type({ "+": "reject" }),
+  make: (_, { hiddenSize: D }) => ({
+    parameters: new Map<string, HeadParameter>([
+      ["token", square(D)],
+      ["between", square(D)],
+    ]),
+    layers: [1],
+    rows: (parameters, problem, seen) => {
+      const { at_M, row_M } = rowsAhead(problem, 1)
+      const flat = (x: tf.Tensor) => tf.reshape(x, [-1, D]) as tf.Tensor2D
+      const at = (x_ND: tf.Tensor2D, index: Int32Array) => tf.gather(x_ND, tf.tensor1d(index, "int32"))
+      const tokens_M = tf.tensor1d(
+        row_M.map((row) => problem.ids_BT[row + 1]!),
+        "int32",
+      )
+      const e_MD = embedding(seen.targetEmbedding, tokens_M)
+      const x_MD = tf.add(
+        linear(e_MD, parameters.get("token") as unknown as tf.Tensor2D),
+        linear(at(flat(seen.targetLayers.get(1)!), row_M), parameters.get("between") as unknown as tf.Tensor2D),
+      ) as tf.Tensor2D
+      const h_Md = seen.targetNorm(x_MD)
+      const next_MD = at(
+        flat(seen.targetHidden),
+        row_M.map((row) => row + 1),
+      )
+      const added_M = tf.mean(tf.square(tf.sub(h_Md, next_MD)), 1) as tf.Tensor1D
+      return [{ h_Md, head_Vd: seen.targetHead, at_M, added_M }]
+    },
+  }),
+})
+
 const heads: Record<string, HeadUse> = {
+  "all that it may read, and a loss of its own": reader(),
   next: next(),
   "next, 3 ahead": next({ ahead: 3 }),
   "two entries, one trained head": pair(true),

@@ -130,7 +130,7 @@ const tensorsOf = ({ ids_BT, B, T, row_N }: Batch) => ({
 /** An entry with its statistics and the filter's choice of its rows. It belongs to the caller's tidy. */
 const readEntry = (
   input: MicroBatch,
-  { h_Md, head_Vd, headIds, at_M, weight = 1 }: DraftRows,
+  { h_Md, head_Vd, headIds, at_M, weight = 1, added_M }: DraftRows,
   frozen: FrozenPass,
   i: number,
   headIsFrozen: boolean,
@@ -141,7 +141,14 @@ const readEntry = (
     ...passWithin(of, headIds),
   })
   const tokens = tokensOf(input.batch, at_M)
-  return { tokens, statistics, gradient, weight, ...select(input, statistics, tokens, i) }
+  return { tokens, statistics, gradient, weight, added_M, ...select(input, statistics, tokens, i) }
+}
+
+/** An entry's own loss of the chosen rows, and its gradient by each row's. The caller owns the tensor. */
+const addedLoss = (added_M: tf.Tensor1D, weights_M: Uint8Array | Float32Array, scale: number) => {
+  const losses = added_M.dataSync() as Float32Array
+  const sum = losses.reduce((sum, loss, m) => sum + weights_M[m]! * loss, 0)
+  return { sum, gradient_M: tf.tensor1d(Float32Array.from(weights_M, (w) => w * scale)) }
 }
 
 /** A filter's choice among the tokens of a micro-batch. */
@@ -199,7 +206,10 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
     const seen = seenBy(draft, batch, ids_BT)
     const frozen = frozenPass(input, ids_BT, row_N, seen)
 
-    /** The loss of all entries, with the gradient by the hidden states of each and by its head, if it is trained. */
+    /**
+     * The loss of all entries, with the gradient by the hidden states of each, by its head, if it is trained, and by its
+     * own loss of rows, if it has one.
+     */
     const headAndLoss = (entries: ReadonlyArray<DraftRows>): tf.Scalar =>
       tf.customGrad((...inputs) => {
         const save = inputs.pop() as unknown as tf.GradSaveFunc
@@ -208,12 +218,11 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         const denominator = total((entry) => entry.weight * entry.denominator)
         const scale = input.divide ? 1 / denominator : 1
         let lossSum = 0
-        const byInput = read.flatMap(({ gradient, weights_N, weight }) => {
-          const headGradient = gradient(weights_N, scale * weight)
-          lossSum += weight * headGradient.lossSum
-          return headGradient.headGradient_Vd === undefined
-            ? [headGradient.gradient_Nd]
-            : [headGradient.gradient_Nd, headGradient.headGradient_Vd]
+        const byInput = read.flatMap(({ gradient, weights_N, weight, added_M }) => {
+          const { lossSum: ofRows, gradient_Nd, headGradient_Vd } = gradient(weights_N, scale * weight)
+          const added = added_M && addedLoss(added_M, weights_N, scale * weight)
+          lossSum += weight * (ofRows + (added?.sum ?? 0))
+          return [gradient_Nd, headGradient_Vd, added?.gradient_M].filter((x) => x !== undefined)
         })
         save(byInput)
         const { tokens, statistics, weights_N } = read[0]!
@@ -221,7 +230,12 @@ export const runMicroBatch = (input: MicroBatch): MicroResult => {
         result = { lossSum, denominator, N, kept, tokens, statistics, weights_N }
         // The loss is the root of the tape, so the gradient function receives exactly 1.
         return { value: tf.scalar(lossSum * scale), gradFunc: (_one, saved) => saved.map((x) => x.clone()) }
-      })(...entries.flatMap(({ h_Md, head_Vd }) => (moved.has(head_Vd) ? [h_Md, head_Vd] : [h_Md]))) as tf.Scalar
+      })(
+        ...entries.flatMap(({ h_Md, head_Vd, added_M }) => [
+          ...(moved.has(head_Vd) ? [h_Md, head_Vd] : [h_Md]),
+          ...(added_M ? [added_M] : []),
+        ]),
+      ) as tf.Scalar
 
     return trainedGradients(draft, () => headAndLoss(entriesOf(draft, batch, seen, row_N))).byName
   })

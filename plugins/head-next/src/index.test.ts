@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { type Problem, rowsAhead } from "@winnow/core"
+import { type Problem, rowsAhead, type Seen } from "@winnow/core"
 import { tf } from "@winnow/tensor"
 import { checkHead, instanceOf } from "@winnow/testing"
 import { next } from "./index.ts"
@@ -36,7 +36,7 @@ test("begins as the target's own head on its hidden states: the block adds nothi
       Array.from(parameters, ([name, { shape }]) => [name, tf.variable(tf.zeros([...shape]))] as const),
     )
     const targetHidden = tf.reshape(tf.range(0, 2 * 5 * D), [2, 5, D]) as tf.Tensor3D
-    const [entry] = rows(values, problem, { ids: tf.zeros([2, 5], "int32"), targetHidden })
+    const [entry] = rows(values, problem, { targetHidden } as Seen) // it reads no other
     const flat = tf.reshape(targetHidden, [-1, D])
     expect([...entry!.h_Md.dataSync()]).toEqual([...tf.gather(flat, tf.tensor1d([1, 2, 3, 5], "int32")).dataSync()])
     tf.dispose([...values.values()])

@@ -24,7 +24,14 @@ const answer = (rows: (seen: Seen) => unknown) => {
   })
   const { on } = Effect.runSync(head().instance)
   return tf.tidy(() => {
-    const seen: Seen = { ids: tf.zeros([1, 4], "int32"), targetHidden: tf.zeros([1, 4, d]) }
+    const seen: Seen = {
+      ids: tf.zeros([1, 4], "int32"),
+      targetHidden: tf.zeros([1, 4, d]),
+      targetLayers: new Map(),
+      targetEmbedding: tf.zeros([V, d]),
+      targetHead: tf.zeros([V, d]) as tf.Tensor2D,
+      targetNorm: (x) => x,
+    }
     on({ hiddenSize: d, vocabularySize: V }).rows(new Map(), problem, seen)
     return tf.scalar(0)
   })
@@ -48,6 +55,10 @@ describe("refused", () => {
     ],
     "a row twice": [() => entry({ at_M: Int32Array.of(1, 1) }, 2), "entry 0 predicts row 1 of 3 after row 1"],
     "a row below 0": [() => entry({ at_M: Int32Array.of(-1) }, 1), "entry 0 predicts row -1 of 3 after none"],
+    "an added loss of other rows": [
+      () => entry({ added_M: tf.zeros([2]) as tf.Tensor1D }),
+      "entry 0 adds a loss of shape [2]; expected [3], one for each row",
+    ],
     "no weight": [() => entry({ weight: 0 }), "entry 0 has weight 0; expected a finite number above 0"],
     "a value that it does not read": [
       ({ targetHidden }) => [targetHidden],
@@ -71,6 +82,21 @@ test("a value that there is not is refused where the head is defined", () => {
       make: () => ({ parameters: new Map(), rows: () => [] }),
     }),
   ).toThrow('its reads names "targetHiden", which is no value that a draft can read; did you mean targetHidden?')
+})
+
+test("a layer that the target does not have between its others is refused, with the numbers that it has", () => {
+  const of = (layers: ReadonlyArray<number>) => {
+    const head = defineHead({
+      name: "odd",
+      reads: ["targetLayers"],
+      options: type({ "+": "reject" }),
+      make: () => ({ parameters: new Map(), layers, rows: () => [] }),
+    })
+    return () => Effect.runSync(head().instance).on({ hiddenSize: d, vocabularySize: V, layers: 4 })
+  }
+  expect(of([0, 3])).not.toThrow()
+  expect(of([1, 4])).toThrow("reads the states of layer 4; expected 0, the embedding, to 3 of a target of 4 layers")
+  expect(of([0.5])).toThrow("reads the states of layer 0.5")
 })
 
 test("a whole answer passes", () => {

@@ -15,6 +15,25 @@ export const seenInput = <R extends SeenName>(plugin: string, reads: ReadonlyArr
 }
 
 /**
+ * Checks the layers whose states a head reads.
+ *
+ * @error PluginFault (thrown) for a layer that the target does not have between its others
+ */
+export const checkLayers = (
+  plugin: string,
+  layers: ReadonlyArray<number> | undefined,
+  { layers: count = Number.POSITIVE_INFINITY }: Pick<TargetSizes, "layers">,
+): void => {
+  const odd = layers?.find((layer) => !(Number.isInteger(layer) && layer >= 0 && layer < count))
+  if (odd !== undefined)
+    throw new PluginFault(
+      plugin,
+      "layers",
+      `reads the states of layer ${odd}; expected 0, the embedding, to ${count - 1} of a target of ${count} layers`,
+    )
+}
+
+/**
  * A head's answer to a problem, checked.
  *
  * @error PluginFault (thrown) for a value that is no answer: names the value and the expected one
@@ -29,7 +48,7 @@ export const checkedRows = (
   const value: unknown = answer
   if (!Array.isArray(value) || value.length === 0)
     throw refuse("answer", `rows returned ${kindOf(value)}; expected a list of one or more { h_Md, head_Vd, at_M }`)
-  for (const [i, { h_Md, head_Vd, headIds, at_M, weight = 1 }] of answer.entries()) {
+  for (const [i, { h_Md, head_Vd, headIds, at_M, weight = 1, added_M }] of answer.entries()) {
     const M = at_M?.length ?? N
     if (h_Md.shape.length !== 2 || h_Md.shape[0] !== M)
       throw refuse("rows", `entry ${i} has hidden states [${h_Md.shape}] for ${M} rows; expected [${M}, d]`)
@@ -49,6 +68,8 @@ export const checkedRows = (
         `entry ${i} predicts row ${at_M![odd]} of ${N} after ${odd === 0 ? "none" : `row ${at_M![odd - 1]}`}; ` +
           "expected rows of the problem, each once, increasing",
       )
+    if (added_M !== undefined && added_M.shape.join() !== `${M}`)
+      throw refuse("added", `entry ${i} adds a loss of shape [${added_M.shape}]; expected [${M}], one for each row`)
     if (!(weight > 0 && weight < Number.POSITIVE_INFINITY))
       throw refuse("weight", `entry ${i} has weight ${brief(weight, 40)}; expected a finite number above 0`)
   }
