@@ -27,8 +27,8 @@ const everything = Object.keys(below)
 /** The packages that the sources of a folder may import: "packages/lab", "plugins/loss-kl", "experiments/setups". */
 export const allowed = (folder: string): ReadonlyArray<string> => {
   const [kind, name] = folder.split("/") as [string, string]
-  // A family consists of blocks of `models`; `lab` finds the house's families by their folders and imports none.
-  if (kind === "plugins") return ["numerics", "tensor", "core", ...(name.startsWith("model-") ? ["models"] : [])]
+  // Families and heads consist of blocks of `models`; `lab` finds the house's families by their folders and imports none.
+  if (kind === "plugins") return ["numerics", "tensor", "core", ...(/^(model|head)-/.test(name) ? ["models"] : [])]
   // Several experiments share set-ups.
   if (kind === "experiments") return [...everything.filter((p) => p !== "testing"), "plugins", "setups"]
   if (name === "cli") return everything.filter((p) => p !== "testing")
